@@ -1,0 +1,234 @@
+//! A delivery: one event on its way to one hook. Its states are stored, never inferred; every attempt ends in an
+//! [`Answer`], and every answer means something a person can act on.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    event::EventType,
+    id::{DeliveryId, EventId, HookId},
+    time::Timestamp,
+};
+
+macro_rules! states {
+    ($($variant:ident = $key:literal, $word:literal;)+) => {
+        /// Where a delivery stands.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum State { $($variant),+ }
+
+        impl State {
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// As stored and as the API says it.
+            pub fn key(self) -> &'static str {
+                match self { $(Self::$variant => $key),+ }
+            }
+
+            /// As people read it.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            pub fn from_key(key: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|state| state.key() == key)
+            }
+        }
+    };
+}
+
+states! {
+    Pending = "pending", "Pending";
+    Waiting = "waiting", "Waiting";
+    Held = "held", "Held";
+    Delivered = "delivered", "Delivered";
+    Failed = "failed", "Failed";
+    Skipped = "skipped", "Skipped";
+    Cancelled = "cancelled", "Cancelled";
+}
+
+impl State {
+    /// Nothing more will be tried unless a person asks.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Delivered | Self::Failed | Self::Skipped | Self::Cancelled)
+    }
+}
+
+/// What came of one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The receiver answered with this status.
+    Status(u16),
+    Timeout,
+    ConnectFailed,
+    TlsFailed,
+    DnsFailed,
+    /// The address or URL is one this portal does not dial.
+    AddressRefused,
+    /// What came back was not HTTP, or broke off.
+    BrokenAnswer,
+}
+
+impl Answer {
+    /// The class as stored and as the API says it.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Status(200..300) => "success",
+            Self::Status(300..400) => "redirect",
+            Self::Status(410) => "gone",
+            Self::Status(429) => "throttled",
+            Self::Status(400..500) => "client_error",
+            Self::Status(500..600) => "server_error",
+            Self::Status(_) => "unexpected_status",
+            Self::Timeout => "timeout",
+            Self::ConnectFailed => "connect",
+            Self::TlsFailed => "tls",
+            Self::DnsFailed => "dns",
+            Self::AddressRefused => "address_refused",
+            Self::BrokenAnswer => "broken_answer",
+        }
+    }
+
+    pub fn status(self) -> Option<u16> {
+        match self {
+            Self::Status(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    pub fn is_success(self) -> bool {
+        matches!(self, Self::Status(200..300))
+    }
+
+    /// Reads back what [`Answer::class`] and [`Answer::status`] stored.
+    pub fn from_stored(class: &str, status: Option<u16>) -> Option<Self> {
+        match (status, class) {
+            (Some(status), _) => Some(Self::Status(status)),
+            (None, "timeout") => Some(Self::Timeout),
+            (None, "connect") => Some(Self::ConnectFailed),
+            (None, "tls") => Some(Self::TlsFailed),
+            (None, "dns") => Some(Self::DnsFailed),
+            (None, "address_refused") => Some(Self::AddressRefused),
+            (None, "broken_answer") => Some(Self::BrokenAnswer),
+            (None, _) => None,
+        }
+    }
+
+    /// Short, for a table: `200`, `timed out`.
+    pub fn short(self) -> String {
+        match self {
+            Self::Status(status) => status.to_string(),
+            Self::Timeout => "timed out".to_owned(),
+            Self::ConnectFailed => "no connection".to_owned(),
+            Self::TlsFailed => "TLS failed".to_owned(),
+            Self::DnsFailed => "name not found".to_owned(),
+            Self::AddressRefused => "address refused".to_owned(),
+            Self::BrokenAnswer => "broken answer".to_owned(),
+        }
+    }
+
+    /// What it means and what to do about it.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Status(200..300) => "The receiver accepted the event.",
+            Self::Status(300..400) => {
+                "The receiver answered with a redirect, which is not followed because the key would travel with it. Change the callback URL to where it points."
+            }
+            Self::Status(401 | 403) => {
+                "The receiver refused the key. Compare the API key of this hook with the one the receiver expects."
+            }
+            Self::Status(404 | 405) => {
+                "The receiver is there but does not take POST at this path. Check the path of the callback URL."
+            }
+            Self::Status(410) => "The receiver says it is gone for good. The hook was switched off.",
+            Self::Status(413) => "The receiver finds the body too large. Raise its limit.",
+            Self::Status(429) => "The receiver asks to be called less often. The portal waits as long as it asks.",
+            Self::Status(400..500) => {
+                "The receiver does not accept this request. Its answer below may say why; compare the body with the schema."
+            }
+            Self::Status(500..600) => "The receiver failed. Look at its log for this time and event id.",
+            Self::Status(_) => "The receiver answered with a status that HTTP does not define.",
+            Self::Timeout => {
+                "The receiver took too long. Let it store the event and answer 2xx at once, and do the work afterwards."
+            }
+            Self::ConnectFailed => {
+                "Nothing accepts connections there. Check that the receiver runs and that host, port and firewall are right."
+            }
+            Self::TlsFailed => "The TLS handshake failed. Check the receiver's certificate: its name, dates and chain.",
+            Self::DnsFailed => "The host name does not resolve. Check its spelling and its DNS record.",
+            Self::AddressRefused => {
+                "The host is at an address that is not dialled: private, loopback, link-local or metadata. An operator can allow its range with SERVICE_HOOKS_EGRESS__ALLOW_CIDRS."
+            }
+            Self::BrokenAnswer => "The receiver closed the connection or answered with something that is not HTTP.",
+        }
+    }
+}
+
+/// A delivery as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    pub id: DeliveryId,
+    pub event_id: EventId,
+    pub hook_id: HookId,
+    pub event_type: EventType,
+    pub state: State,
+    /// Why it is held, skipped or cancelled.
+    pub reason: Option<String>,
+    pub is_test: bool,
+    pub attempts: u32,
+    pub last_answer: Option<Answer>,
+    pub last_duration_ms: Option<i64>,
+    /// When it is tried next; none once it is final or held.
+    pub due_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// One try, as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub number: u32,
+    pub started_at: Timestamp,
+    pub duration_ms: i64,
+    pub answer: Answer,
+    /// More about a failure, without addresses or secrets.
+    pub detail: Option<String>,
+    pub url: String,
+    pub response_headers: Vec<(String, String)>,
+    /// At most 16 KiB of what came back, as text.
+    pub response_body: String,
+    pub response_cut: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_survive_the_store() {
+        let answers = [
+            Answer::Status(200),
+            Answer::Status(302),
+            Answer::Status(410),
+            Answer::Status(429),
+            Answer::Status(999),
+            Answer::Timeout,
+            Answer::ConnectFailed,
+            Answer::TlsFailed,
+            Answer::DnsFailed,
+            Answer::AddressRefused,
+            Answer::BrokenAnswer,
+        ];
+        for answer in answers {
+            assert_eq!(Answer::from_stored(answer.class(), answer.status()), Some(answer));
+        }
+    }
+
+    #[test]
+    fn only_2xx_is_success() {
+        for status in [100, 199, 300, 302, 400, 500, 999] {
+            assert!(!Answer::Status(status).is_success());
+        }
+        assert!(Answer::Status(204).is_success());
+    }
+}

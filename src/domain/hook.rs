@@ -1,0 +1,143 @@
+//! A hook: one event type pushed to one URL. What may be typed into its form, and what it is once accepted.
+
+use serde::{Deserialize, Serialize};
+
+use super::{event::EventType, id::HookId, invalid::Invalid, time::Timestamp};
+
+pub const MAX_NAME: usize = 100;
+pub const MAX_API_KEY: usize = 512;
+
+/// A configured hook, without its secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    pub id: HookId,
+    pub name: String,
+    pub event_type: EventType,
+    pub callback_url: String,
+    /// The administrator's intent: the slider.
+    pub enabled: bool,
+    /// Why the portal itself switched it off, if it did.
+    pub off_reason: Option<String>,
+    /// The key's last characters, `••••a91f`.
+    pub api_key_hint: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Grows with every change: who saves an older one is told.
+    pub version: i64,
+}
+
+/// A hook's form as it was typed. `api_key` is empty when the stored one is to stay.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookForm {
+    pub name: String,
+    pub event_type: String,
+    pub callback_url: String,
+    pub api_key: String,
+    pub enabled: bool,
+}
+
+/// The form's key is a secret: a debug print must not show it.
+impl std::fmt::Debug for HookForm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HookForm")
+            .field("name", &self.name)
+            .field("event_type", &self.event_type)
+            .field("callback_url", &self.callback_url)
+            .field("enabled", &self.enabled)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Judges a hook's name: 1 to 100 characters that people can read.
+pub fn parse_name(raw: &str) -> Result<String, Invalid> {
+    let name = raw.trim();
+    let wrong = |code, message: &str| Err(Invalid::one("name", code, message));
+    if name.is_empty() {
+        return wrong("required", "Enter a name.");
+    }
+    if name.chars().count() > MAX_NAME {
+        return wrong("too-long", "Enter a name of at most 100 characters.");
+    }
+    if name.chars().any(is_unreadable) {
+        return wrong("characters", "Remove control, invisible and text-direction characters from the name.");
+    }
+    Ok(name.to_owned())
+}
+
+/// Control characters, bidirectional overrides and zero-width characters can make one name look like another.
+/// U+200C and U+200D stay allowed: Persian and several Indian scripts are spelled with them.
+fn is_unreadable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2028}' | '\u{2029}'
+            | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+}
+
+/// Judges an API key: 1 to 512 visible ASCII characters, kept exactly as typed.
+pub fn parse_api_key(raw: &str) -> Result<String, Invalid> {
+    let wrong = |code, message: &str| Err(Invalid::one("api_key", code, message));
+    if raw.is_empty() {
+        return wrong("required", "Enter the API key that the receiver expects in x-api-key.");
+    }
+    if raw.len() > MAX_API_KEY {
+        return wrong("too-long", "Enter a key of at most 512 characters.");
+    }
+    if !raw.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
+        return wrong(
+            "characters",
+            "The key may contain only visible ASCII characters: no spaces, line breaks or accents.",
+        );
+    }
+    Ok(raw.to_owned())
+}
+
+/// Judges an event type.
+pub fn parse_event_type(raw: &str) -> Result<EventType, Invalid> {
+    let wrong = |code, message: String| Err(Invalid::one("event_type", code, message));
+    match EventType::from_key(raw) {
+        Some(event) => Ok(event),
+        None if raw.is_empty() => wrong("required", "Choose an event.".to_owned()),
+        None => wrong("unknown", format!("Choose one of the events: {}.", EventType::known_keys())),
+    }
+}
+
+/// What people see of a key: its last four characters, of a short key fewer, so that most of it stays unknown.
+pub fn api_key_hint(key: &str) -> String {
+    let shown = 4.min(key.len() / 4);
+    format!("••••{}", &key[key.len() - shown..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_counted_in_characters_and_readable() {
+        assert_eq!(parse_name("  CRM call-backs "), Ok("CRM call-backs".into()));
+        assert!(parse_name(&"é".repeat(100)).is_ok());
+        for bad in ["", "   ", &"a".repeat(101), "a\0b", "a\u{202e}b", "a\nb", "a\u{200b}b"] {
+            let errors = parse_name(bad).unwrap_err();
+            assert_eq!(errors.0[0].field, "name", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_visible_ascii_and_kept_exactly() {
+        assert_eq!(parse_api_key("!~aB9"), Ok("!~aB9".into()));
+        for bad in ["", "a b", " a", "a\r\nx: y", "a\tb", "é", "\u{7f}", &"k".repeat(513)] {
+            assert!(parse_api_key(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_hint_never_shows_most_of_a_key() {
+        assert_eq!(api_key_hint("0123456789abcdefa91f"), "••••a91f");
+        assert_eq!(api_key_hint("abcd"), "••••d");
+        assert_eq!(api_key_hint("a"), "••••");
+    }
+
+    #[test]
+    fn a_form_never_prints_its_key() {
+        let form = HookForm { api_key: "CANARY".into(), ..HookForm::default() };
+        assert!(!format!("{form:?}").contains("CANARY"));
+    }
+}

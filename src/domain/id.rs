@@ -1,0 +1,54 @@
+//! Typed ids: a hook's id can never be passed where an event's is wanted. UUIDs of version 7, so they sort by birth.
+//! The only place outside the store that names the database driver, and only to say "stored as its UUID".
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "engine", derive(sqlx::Type), sqlx(transparent))]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::try_parse(text).map(Self)
+            }
+        }
+    )+ };
+}
+
+ids! {
+    /// A configured service hook.
+    HookId,
+    /// One thing that happened. It is the `webhook-id` on the wire, the same on every retry.
+    EventId,
+    /// One event on its way to one hook.
+    DeliveryId,
+    /// One try at one delivery.
+    AttemptId,
+    /// A person who signs in.
+    UserId,
+    /// A bearer token of a program.
+    TokenId,
+    /// A form's typed values, kept while its errors are shown.
+    DraftId,
+}

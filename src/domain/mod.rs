@@ -1,0 +1,15 @@
+//! The words of the house and the rules that need nothing but themselves: what a hook, an event, a delivery and an
+//! attempt are, what may be typed, who may do what, when to try again. Compiled for the server and for the browser;
+//! imports no other room, asks no clock, reads no environment, opens no connection.
+
+pub mod delivery;
+pub mod endpoint;
+pub mod event;
+pub mod hook;
+pub mod id;
+pub mod invalid;
+pub mod page;
+pub mod permission;
+pub mod retry;
+pub mod time;
+pub mod user;

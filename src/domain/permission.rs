@@ -1,0 +1,211 @@
+//! Who may do what: permissions, the built-in roles, and the [`Grant`] that proves a permission was checked. Store
+//! functions that serve people or programs ask for a grant, so a forgotten check does not compile.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! permissions {
+    ($($variant:ident = $key:literal, $words:literal;)+) => {
+        /// One right. Its key is what `token create --permission` takes.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Permission { $(#[serde(rename = $key)] $variant),+ }
+
+        impl Permission {
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            pub fn key(self) -> &'static str {
+                match self { $(Self::$variant => $key),+ }
+            }
+
+            /// What it allows, in words: "see hooks ...".
+            pub fn words(self) -> &'static str {
+                match self { $(Self::$variant => $words),+ }
+            }
+
+            pub fn from_key(key: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|permission| permission.key() == key)
+            }
+        }
+    };
+}
+
+permissions! {
+    HooksRead = "hooks:read", "see hooks, the event catalogue and its schemas";
+    HooksWrite = "hooks:write", "create, change, switch and delete hooks";
+    HooksTest = "hooks:test", "send a test";
+    DeliveriesRead = "deliveries:read", "see deliveries, their outcomes and headers";
+    DeliveriesReplay = "deliveries:replay", "send deliveries again";
+    PayloadsRead = "payloads:read", "see the bodies of events";
+    SecretsReveal = "secrets:reveal", "see stored secrets";
+    EventsEmit = "events:emit", "emit events";
+    UsersManage = "users:manage", "manage users";
+    RolesManage = "roles:manage", "manage roles";
+    TokensManage = "tokens:manage", "manage tokens";
+    AuditRead = "audit:read", "read the audit log";
+    SystemRead = "system:read", "see the system's status";
+}
+
+/// A set of permissions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permissions(u32);
+
+impl Permissions {
+    pub fn has(self, permission: Permission) -> bool {
+        self.0 & (1 << permission as u32) != 0
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.iter().copied().filter(move |permission| self.has(*permission))
+    }
+
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// One of the first six: the right to see or use service hooks at all.
+    pub fn has_integration(self) -> bool {
+        Permission::ALL[..6].iter().any(|permission| self.has(*permission))
+    }
+
+    /// Space-separated keys, as the store keeps them. Unknown ones (of a newer program) are dropped, never widened.
+    pub fn parse(text: &str) -> Self {
+        text.split_whitespace().filter_map(Permission::from_key).collect()
+    }
+
+    pub fn text(self) -> String {
+        self.iter().map(Permission::key).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl FromIterator<Permission> for Permissions {
+    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
+        Self(permissions.into_iter().fold(0, |set, permission| set | 1 << permission as u32))
+    }
+}
+
+/// The roles every installation has. What they hold is the table of the design's §2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    Administrator,
+    IntegrationManager,
+    Developer,
+    Auditor,
+    Agent,
+}
+
+impl Role {
+    pub const ALL: &[Self] =
+        &[Self::Administrator, Self::IntegrationManager, Self::Developer, Self::Auditor, Self::Agent];
+
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::IntegrationManager => "integration-manager",
+            Self::Developer => "developer",
+            Self::Auditor => "auditor",
+            Self::Agent => "agent",
+        }
+    }
+
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|role| role.key() == key)
+    }
+
+    pub fn permissions(self) -> Permissions {
+        use Permission as P;
+        let held: &[P] = match self {
+            Self::Administrator => P::ALL,
+            Self::IntegrationManager => &[
+                P::HooksRead,
+                P::HooksWrite,
+                P::HooksTest,
+                P::DeliveriesRead,
+                P::DeliveriesReplay,
+                P::PayloadsRead,
+                P::SystemRead,
+            ],
+            Self::Developer => &[P::HooksRead, P::HooksTest, P::DeliveriesRead, P::SystemRead],
+            Self::Auditor => &[P::HooksRead, P::DeliveriesRead, P::AuditRead, P::SystemRead],
+            Self::Agent => &[],
+        };
+        held.iter().copied().collect()
+    }
+}
+
+/// Who is acting: a signed-in person, a program with a token, or the portal itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// For the audit log: `user:ann@example.org`, `token:backend`, `portal`.
+    pub label: String,
+    pub permissions: Permissions,
+}
+
+/// The permission an actor lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forbidden(pub Permission);
+
+impl Actor {
+    /// The portal acting by itself: start-up, the engine's own decisions, commands run beside the database.
+    pub fn portal() -> Self {
+        Self { label: "portal".to_owned(), permissions: Permission::ALL.iter().copied().collect() }
+    }
+
+    /// The one way to a [`Grant`].
+    pub fn require(&self, permission: Permission) -> Result<Grant, Forbidden> {
+        if self.permissions.has(permission) {
+            Ok(Grant { permission, by: self.label.clone() })
+        } else {
+            Err(Forbidden(permission))
+        }
+    }
+}
+
+/// Proof that a permission was checked, and for whom. Cannot be made but by [`Actor::require`].
+#[derive(Clone, Debug)]
+pub struct Grant {
+    permission: Permission,
+    by: String,
+}
+
+impl Grant {
+    /// Whom the audit log names.
+    pub fn by(&self) -> &str {
+        &self.by
+    }
+
+    pub fn permission(&self) -> Permission {
+        self.permission
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_roles_is_the_designs() {
+        let count = |role: Role| role.permissions().iter().count();
+        assert_eq!(Role::ALL.iter().map(|role| count(*role)).collect::<Vec<_>>(), [13, 7, 4, 4, 0]);
+        assert!(!Role::Developer.permissions().has(Permission::PayloadsRead));
+        assert!(!Role::IntegrationManager.permissions().has(Permission::SecretsReveal));
+        assert!(!Role::Agent.permissions().has_integration());
+        assert!(Role::Auditor.permissions().has_integration());
+    }
+
+    #[test]
+    fn sets_round_trip_through_their_text_and_unknown_keys_grant_nothing() {
+        for role in Role::ALL {
+            assert_eq!(Permissions::parse(&role.permissions().text()), role.permissions());
+        }
+        assert_eq!(Permissions::parse("everything hooks:* hooks:reads"), Permissions::default());
+    }
+
+    #[test]
+    fn a_grant_names_who_and_what() {
+        let actor = Actor { label: "user:a".into(), permissions: Role::Developer.permissions() };
+        assert_eq!(actor.require(Permission::HooksWrite).unwrap_err(), Forbidden(Permission::HooksWrite));
+        let grant = actor.require(Permission::HooksTest).unwrap();
+        assert_eq!((grant.by(), grant.permission()), ("user:a", Permission::HooksTest));
+    }
+}

@@ -1,0 +1,120 @@
+//! When to try again: one pure decision from what came back. It knows no clock and no randomness; both come in.
+
+use std::time::Duration;
+
+use super::delivery::Answer;
+
+/// How long, and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// The wait after the first, second, ... failed attempt. When it is used up the delivery has failed.
+    pub schedule: Vec<Duration>,
+    /// The longest a receiver may make us wait with `Retry-After`.
+    pub longest_wait: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        let seconds = [5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600];
+        Self {
+            schedule: seconds.into_iter().map(Duration::from_secs).collect(),
+            longest_wait: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// What follows from an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Delivered,
+    RetryIn(Duration),
+    Failed,
+    /// 410 Gone: failed, and the hook is to be switched off.
+    Gone,
+}
+
+/// Jitter adds at most this share of the wait, and never takes any away: a receiver that asked for time gets it.
+const JITTER: f64 = 0.1;
+
+/// `attempt` counts from 1; `retry_after` is what the receiver asked for; `jitter` is in `0.0..1.0`.
+pub fn judge(
+    policy: &RetryPolicy,
+    attempt: u32,
+    answer: Answer,
+    retry_after: Option<Duration>,
+    jitter: f64,
+) -> Verdict {
+    match answer {
+        Answer::Status(200..300) => return Verdict::Delivered,
+        Answer::Status(410) => return Verdict::Gone,
+        _ => {}
+    }
+    let position = attempt.saturating_sub(1) as usize;
+    let Some(&scheduled) = policy.schedule.get(position) else {
+        return Verdict::Failed;
+    };
+    let asked = match answer {
+        Answer::Status(429 | 503) => retry_after.unwrap_or_default(),
+        _ => Duration::ZERO,
+    };
+    let wait = scheduled.max(asked.min(policy.longest_wait));
+    // `max` before `min`, and not `clamp`: they turn a NaN into a number.
+    #[expect(clippy::manual_clamp, reason = "clamp lets a NaN through")]
+    let share = jitter.max(0.0).min(1.0);
+    Verdict::RetryIn(wait + wait.mul_f64(JITTER * share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    #[test]
+    fn the_table() {
+        let policy = RetryPolicy::default();
+        let rows = [
+            (1, Answer::Status(200), None, Verdict::Delivered),
+            (10, Answer::Status(204), None, Verdict::Delivered),
+            (1, Answer::Status(410), None, Verdict::Gone),
+            (1, Answer::Status(302), None, Verdict::RetryIn(S(5))),
+            (1, Answer::Status(400), None, Verdict::RetryIn(S(5))),
+            (2, Answer::Status(500), None, Verdict::RetryIn(S(30))),
+            (3, Answer::Timeout, None, Verdict::RetryIn(S(120))),
+            (4, Answer::ConnectFailed, None, Verdict::RetryIn(S(600))),
+            (5, Answer::TlsFailed, None, Verdict::RetryIn(S(1800))),
+            (6, Answer::DnsFailed, None, Verdict::RetryIn(S(3600))),
+            (7, Answer::AddressRefused, None, Verdict::RetryIn(S(10_800))),
+            (8, Answer::BrokenAnswer, None, Verdict::RetryIn(S(21_600))),
+            (9, Answer::Status(503), None, Verdict::RetryIn(S(43_200))),
+            (10, Answer::Status(503), None, Verdict::Failed),
+            (10, Answer::Status(503), Some(S(60)), Verdict::Failed),
+            (1, Answer::Status(429), Some(S(60)), Verdict::RetryIn(S(60))),
+            (1, Answer::Status(503), Some(S(1)), Verdict::RetryIn(S(5))),
+            (1, Answer::Status(429), Some(Duration::MAX), Verdict::RetryIn(S(86_400))),
+            (1, Answer::Status(500), Some(S(60)), Verdict::RetryIn(S(5))),
+        ];
+        for (attempt, answer, asked, verdict) in rows {
+            assert_eq!(
+                judge(&policy, attempt, answer, asked, 0.0),
+                verdict,
+                "attempt {attempt}, {answer:?}, {asked:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn jitter_only_adds_and_at_most_a_tenth() {
+        let policy = RetryPolicy::default();
+        for jitter in [-1.0, 0.0, 0.5, 1.0, 7.0, f64::NAN] {
+            let Verdict::RetryIn(wait) = judge(&policy, 3, Answer::Timeout, None, jitter) else { panic!("retried") };
+            assert!(wait >= S(120) && wait <= S(132), "{jitter}: {wait:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_schedule_fails_at_once() {
+        let policy = RetryPolicy { schedule: Vec::new(), ..RetryPolicy::default() };
+        assert_eq!(judge(&policy, 1, Answer::Timeout, None, 0.0), Verdict::Failed);
+    }
+}
