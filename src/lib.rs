@@ -1,1 +1,3 @@
 pub mod domain;
+#[cfg(feature = "engine")]
+pub mod engine;

@@ -237,15 +237,19 @@ fn judge_name(name: &str) -> Result<Host, UrlProblem> {
     if name.len() > 253 || !name.split('.').all(is_label) {
         return Err(UrlProblem::BadName);
     }
+    Ok(Host::Name { name: name.to_owned(), private: private_name(name) })
+}
+
+/// Is this (lower-case) name one that can only mean something inside the operator's network?
+pub fn private_name(name: &str) -> Option<PrivateName> {
     let last = name.rsplit('.').next().unwrap_or(name);
-    let private = if SPECIAL_LABELS.contains(&last) {
+    if SPECIAL_LABELS.contains(&last) {
         Some(PrivateName::Special)
     } else if !name.contains('.') {
         Some(PrivateName::SingleLabel)
     } else {
         None
-    };
-    Ok(Host::Name { name: name.to_owned(), private })
+    }
 }
 
 fn is_label(label: &str) -> bool {

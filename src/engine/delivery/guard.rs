@@ -1,0 +1,201 @@
+//! Which addresses may be dialled. Pure, and tested against an independent table. The default is "public unicast only";
+//! an operator widens it by ranges, never by names.
+//!
+//! IPv6 is allowed by what it *is* (2000::/3 is all that was ever assigned for unicast) and not by a list of what it is
+//! not: that covers mapped, compatible, translated and NAT64 spellings of IPv4, and whatever is assigned next.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+/// Not public, or public but never a webhook's receiver (IANA special-purpose registry; 168.63.129.16 is Azure's
+/// wire server, a public address in no registry).
+const NOT_PUBLIC_V4: &[([u8; 4], u8)] = &[
+    ([0, 0, 0, 0], 8),
+    ([10, 0, 0, 0], 8),
+    ([100, 64, 0, 0], 10),
+    ([127, 0, 0, 0], 8),
+    ([169, 254, 0, 0], 16),
+    ([172, 16, 0, 0], 12),
+    ([192, 0, 0, 0], 24),
+    ([192, 0, 2, 0], 24),
+    ([192, 31, 196, 0], 24),
+    ([192, 52, 193, 0], 24),
+    ([192, 88, 99, 0], 24),
+    ([192, 168, 0, 0], 16),
+    ([192, 175, 48, 0], 24),
+    ([198, 18, 0, 0], 15),
+    ([198, 51, 100, 0], 24),
+    ([203, 0, 113, 0], 24),
+    ([224, 0, 0, 0], 4),
+    ([240, 0, 0, 0], 4),
+    ([168, 63, 129, 16], 32),
+];
+
+/// Parts of 2000::/3 that are not public unicast.
+const NOT_PUBLIC_V6: &[([u16; 8], u8)] = &[
+    ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
+    ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
+    ([0x2002, 0, 0, 0, 0, 0, 0, 0], 16),
+    ([0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0], 48),
+    ([0x3ffe, 0, 0, 0, 0, 0, 0, 0], 16),
+    ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
+];
+
+/// Where clouds hand out credentials. An allowed range that merely contains one of these does not open it; only a range
+/// inside the same block does.
+const METADATA: &[&str] = &[
+    "169.254.0.0/16",
+    "169.254.169.254/32",
+    "169.254.170.2/32",
+    "100.100.100.200/32",
+    "192.0.0.192/32",
+    "168.63.129.16/32",
+    "fe80::/10",
+    "fd00:ec2::254/128",
+    "fd20:ce::254/128",
+];
+
+/// The operator's policy.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    allowed: Vec<IpNet>,
+    metadata: Vec<IpNet>,
+}
+
+impl Guard {
+    pub fn new(allowed: &[IpNet]) -> Self {
+        let metadata =
+            METADATA.iter().map(|block| block.parse().expect("the constant blocks are well formed")).collect();
+        Self { allowed: allowed.to_vec(), metadata }
+    }
+
+    /// May a connection to this address be opened?
+    pub fn may_dial(&self, address: IpAddr) -> bool {
+        is_public(address) || self.is_allowed(address)
+    }
+
+    /// Is this address inside a range that the operator opened?
+    pub fn is_allowed(&self, address: IpAddr) -> bool {
+        self.allowed.iter().any(|range| {
+            let blocks = || self.metadata.iter().filter(|block| block.contains(&address));
+            range.contains(&address) && blocks().all(|block| block.contains(range))
+        })
+    }
+
+    /// Did the operator open any range at all?
+    pub fn allows_ranges(&self) -> bool {
+        !self.allowed.is_empty()
+    }
+}
+
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => !NOT_PUBLIC_V4.iter().any(|(network, length)| in_v4(address, *network, *length)),
+        IpAddr::V6(address) => {
+            address.segments()[0] & 0xe000 == 0x2000
+                && !NOT_PUBLIC_V6.iter().any(|(network, length)| in_v6(address, *network, *length))
+        }
+    }
+}
+
+fn in_v4(address: Ipv4Addr, network: [u8; 4], length: u8) -> bool {
+    Ipv4Net::new_assert(network.into(), length).contains(&address)
+}
+
+fn in_v6(address: Ipv6Addr, network: [u16; 8], length: u8) -> bool {
+    Ipv6Net::new_assert(network.into(), length).contains(&address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(allowed: &[&str]) -> Guard {
+        Guard::new(&allowed.iter().map(|range| range.parse().unwrap()).collect::<Vec<_>>())
+    }
+
+    fn may(guard: &Guard, address: &str) -> bool {
+        guard.may_dial(address.parse().unwrap())
+    }
+
+    #[test]
+    fn public_unicast_only() {
+        let strict = guard(&[]);
+        for public in
+            ["8.8.8.8", "11.0.0.1", "100.128.0.1", "223.255.255.254", "172.32.0.1", "2001:200::1", "2606:4700::1"]
+        {
+            assert!(may(&strict, public), "{public}");
+        }
+        let refused = [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.31.255.255",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "224.0.0.1",
+            "168.63.129.16",
+            "::",
+            "::1",
+            "::ffff:8.8.8.8",
+            "::8.8.8.8",
+            "64:ff9b::808:808",
+            "fe80::1",
+            "fc00::1",
+            "ff02::1",
+            "2001:db8::1",
+            "2002:808:808::1",
+            "2001:0:1::",
+            "3fff::1",
+            "4000::1",
+            "5f00::1",
+        ];
+        for private in refused {
+            assert!(!may(&strict, private), "{private}");
+        }
+    }
+
+    /// The same question asked of the standard library's bits, for every /16 and its edges.
+    #[test]
+    fn a_sweep_over_all_of_ipv4_agrees_with_the_standard_library() {
+        let strict = guard(&[]);
+        for high in 0..=u16::MAX {
+            for low in [0, 1, 0x7fff, u16::MAX] {
+                let address = Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+                let surely_not = address.is_private()
+                    || address.is_loopback()
+                    || address.is_link_local()
+                    || address.is_multicast()
+                    || address.is_broadcast()
+                    || address.is_documentation()
+                    || address.is_unspecified()
+                    || address.octets()[0] >= 224;
+                assert!(!surely_not || !strict.may_dial(address.into()), "{address}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_allowed_range_opens_itself_and_nothing_else() {
+        let loopback = guard(&["127.0.0.0/8"]);
+        assert!(may(&loopback, "127.0.0.1") && may(&loopback, "127.9.9.9"));
+        assert!(!may(&loopback, "::1") && !may(&loopback, "10.0.0.1") && !may(&loopback, "::ffff:127.0.0.1"));
+    }
+
+    #[test]
+    fn metadata_is_not_opened_by_a_range_that_merely_contains_it() {
+        let wide = guard(&["0.0.0.0/0", "::/0"]);
+        assert!(may(&wide, "10.0.0.1") && may(&wide, "fc00::1"));
+        for metadata in
+            ["169.254.169.254", "169.254.1.1", "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fe80::1"]
+        {
+            assert!(!may(&wide, metadata), "{metadata}");
+        }
+        let link_local = guard(&["169.254.0.0/16"]);
+        assert!(may(&link_local, "169.254.1.1") && !may(&link_local, "169.254.169.254"));
+        assert!(may(&guard(&["169.254.169.254/32"]), "169.254.169.254"));
+    }
+}

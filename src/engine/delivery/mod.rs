@@ -1,0 +1,14 @@
+//! From a committed delivery to a recorded answer. `scheduler` shares permits over `lane`s; `worker` runs one attempt:
+//! `attempt` sends through the one `client`, which dials only what `resolver` and `guard` let through, with the headers
+//! of `signing`; `domain::retry` judges; the store records. Nothing here holds anything that the database does not know.
+
+pub mod attempt;
+pub mod client;
+pub mod guard;
+pub mod lane;
+pub mod resolver;
+pub mod scheduler;
+pub mod signing;
+mod worker;
+
+pub use worker::Worker;

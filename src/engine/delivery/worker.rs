@@ -1,0 +1,140 @@
+//! The two things a lane needs done elsewhere: reading its open deliveries, and making and recording an attempt. Each
+//! runs in a task of its own and reports back to the scheduler.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    attempt::{Report, Sender, Target},
+    lane::Page,
+    scheduler::{Handle, Message},
+};
+use crate::{
+    domain::{
+        delivery::State,
+        id::HookId,
+        permission::{Actor, Permission},
+        retry::{RetryPolicy, Verdict, judge},
+        time::Timestamp,
+    },
+    engine::{
+        clock::{Clock, random_share},
+        store::{
+            Error, Store, audit, deliveries,
+            deliveries::{Finished, Open},
+            error::chain,
+            hooks,
+        },
+    },
+};
+
+/// While a result cannot be recorded it is tried again this often: its slot stays taken, so that nothing is sent whose
+/// outcome would be forgotten.
+const RECORD_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the tasks need.
+pub struct Worker {
+    pub store: Store,
+    pub sender: Sender,
+    pub clock: Clock,
+    pub policy: RetryPolicy,
+}
+
+impl Worker {
+    /// Reads a hook and what of it is due.
+    pub fn load(self: Arc<Self>, hook: HookId, now: Timestamp, limit: usize, handle: Handle) {
+        tokio::spawn(async move {
+            let page = self.page(hook, now, limit).await;
+            handle.tell(Message::Loaded(hook, page));
+        });
+    }
+
+    async fn page(&self, id: HookId, now: Timestamp, limit: usize) -> Result<Page, Error> {
+        let mut conn = self.store.read().await?;
+        let Some(hook) = hooks::load(&mut conn, id).await? else {
+            return Ok(Page { target: None, due: Vec::new(), more_at: None });
+        };
+        let due = deliveries::due(&mut conn, id, now, !hook.enabled, limit).await?;
+        let more_at = match (hook.enabled, due.len() < limit) {
+            (true, true) => deliveries::next_due(&mut conn, id, now).await?,
+            (true, false) => Some(now),
+            (false, _) => None,
+        };
+        let secrets = hooks::secrets(&mut conn, &self.store.vault, id).await?;
+        let target = Target::new(hook, &secrets).ok_or(Error::Inconsistent { table: "hooks", column: "api_key" })?;
+        Ok(Page { target: Some(Arc::new(target)), due, more_at })
+    }
+
+    /// Sends a delivery once and records what came of it.
+    pub fn attempt(self: Arc<Self>, target: Arc<Target>, open: Open, handle: Handle) {
+        tokio::spawn(async move {
+            let report = self.sender.send(&target, &open).await;
+            let verdict = self.verdict(&open, &report);
+            let due_at = match verdict {
+                Verdict::RetryIn(wait) => Some(self.clock.now().after(wait)),
+                _ => None,
+            };
+            tracing::info!(
+                event.id = %open.event, delivery.id = %open.id, hook.id = %open.hook, attempt = report.attempt.number,
+                outcome = report.attempt.answer.class(), duration_ms = report.attempt.duration_ms, "attempt"
+            );
+            self.record(&open, report, verdict, due_at).await;
+            if verdict == Verdict::Gone {
+                handle.tell(Message::Changed(vec![open.hook]));
+            }
+            handle.tell(Message::Finished { hook: open.hook, delivery: open.id, due_at });
+        });
+    }
+
+    fn verdict(&self, open: &Open, report: &Report) -> Verdict {
+        // Whoever sends a test waits for its answer: there is nothing to try later. And a test switches nothing off.
+        if open.is_test {
+            return if report.attempt.answer.is_success() { Verdict::Delivered } else { Verdict::Failed };
+        }
+        judge(&self.policy, report.attempt.number, report.attempt.answer, report.retry_after, random_share())
+    }
+
+    async fn record(&self, open: &Open, report: Report, verdict: Verdict, due_at: Option<Timestamp>) {
+        let state = match verdict {
+            Verdict::Delivered => State::Delivered,
+            Verdict::RetryIn(_) => State::Waiting,
+            Verdict::Failed | Verdict::Gone => State::Failed,
+        };
+        let finished = Arc::new(Finished { delivery: open.id, attempt: report.attempt, state, due_at });
+        while let Err(error) = self.write(open.hook, finished.clone(), verdict == Verdict::Gone).await {
+            tracing::error!(delivery.id = %open.id, error = chain(&error), "an attempt could not be recorded");
+            if matches!(error, Error::Closed) {
+                return;
+            }
+            tokio::time::sleep(RECORD_AGAIN).await;
+        }
+    }
+
+    async fn write(&self, hook: HookId, finished: Arc<Finished>, is_gone: bool) -> Result<(), Error> {
+        let clock = self.clock.clone();
+        self.store
+            .writer
+            .run(move |conn| {
+                Box::pin(async move {
+                    let now = clock.now();
+                    deliveries::finish(conn, &finished, now).await?;
+                    if is_gone {
+                        switch_off(conn, &clock, hook).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+/// The receiver said 410 Gone: the hook is switched off, with the reason, and what waited is kept.
+async fn switch_off(conn: &mut crate::engine::store::Conn, clock: &Clock, hook: HookId) -> Result<(), Error> {
+    const REASON: &str = "the receiver answered 410 Gone";
+    let now = clock.now();
+    let Ok(grant) = Actor::portal().require(Permission::HooksWrite) else { return Ok(()) };
+    if hooks::switch_off(conn, &grant, hook, REASON, now).await? {
+        deliveries::hold(conn, hook, REASON, now).await?;
+        audit::note(conn, clock, &grant, "hook.switched_off", &hook.to_string(), REASON).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! Everything a backend embeds; no web framework below here. The story of one event:
+//!
+//! 1. [`Dispatcher::emit`] judges it against the [`catalogue`].
+//! 2. [`store::events`] writes the event and one delivery for each hook that listens, in a commit that is shared with
+//!    whoever else is waiting ([`store::writer`]). The caller is answered after it.
+//! 3. The committed bytes go to the hook's [lane](delivery::lane); a full lane leaves them in the database.
+//! 4. The [scheduler](delivery::scheduler) gives the lane a permit, and an [attempt](delivery::attempt) is made through
+//!    the one guarded client.
+//! 5. [`crate::domain::retry`] judges the answer; attempt and consequence are recorded in one commit.
+//! 6. After a crash the lanes are filled from the database: the same lanes, the same path.
+//!
+//! The [`Dispatcher`] is the only face; `store` holds all SQL, `clock` all time and randomness, `config` all settings.
+
+pub mod catalogue;
+pub mod clock;
+pub mod config;
+pub mod delivery;
+pub mod dispatcher;
+pub mod store;
+
+pub use dispatcher::Dispatcher;

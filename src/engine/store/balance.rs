@@ -1,0 +1,51 @@
+//! *accepted = sum of states + pruned*. The counters are written in the transactions that write the rows, but counted
+//! apart from them, so that the equation can fail if a row was ever lost or made twice.
+
+use super::{
+    db::{Conn, on_db},
+    error::Error,
+};
+use crate::domain::{delivery::State, permission::Grant};
+
+/// Both sides of the equation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balance {
+    pub accepted: i64,
+    pub pruned: i64,
+    /// How many deliveries stand in each state, in the order of [`State::ALL`].
+    pub states: Vec<(State, i64)>,
+}
+
+impl Balance {
+    pub fn holds(&self) -> bool {
+        self.accepted == self.pruned + self.states.iter().map(|(_, count)| count).sum::<i64>()
+    }
+
+    pub fn of(&self, state: State) -> i64 {
+        self.states.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count)
+    }
+}
+
+/// Counts deliveries that were just written.
+pub(super) async fn accepted(conn: &mut Conn, deliveries: usize) -> Result<(), Error> {
+    if deliveries == 0 {
+        return Ok(());
+    }
+    let deliveries = i64::try_from(deliveries).unwrap_or(i64::MAX);
+    on_db!(conn, c => sqlx::query("UPDATE counters SET value = value + $1 WHERE name = 'accepted'")
+        .bind(deliveries).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Reads both sides in one statement, so that both are of the same moment.
+pub async fn read(conn: &mut Conn, _by: &Grant) -> Result<Balance, Error> {
+    let rows: Vec<(String, i64)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT name, value FROM counters UNION ALL SELECT state, COUNT(*) FROM deliveries GROUP BY state",
+    ).fetch_all(c).await)?;
+    let count = |name: &str| rows.iter().find(|(known, _)| known == name).map_or(0, |(_, value)| *value);
+    Ok(Balance {
+        accepted: count("accepted"),
+        pruned: count("pruned"),
+        states: State::ALL.iter().map(|state| (*state, count(state.key()))).collect(),
+    })
+}

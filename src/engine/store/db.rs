@@ -1,0 +1,187 @@
+//! Connections: SQLite or PostgreSQL, one text for both. One of the four files that may know the difference.
+
+use std::{path::Path, str::FromStr, time::Duration};
+
+use sqlx::{
+    Postgres, Sqlite,
+    pool::{PoolConnection, PoolOptions},
+    postgres::PgConnectOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+
+use super::error::Error;
+
+/// Builds below this one can lose committed writes in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
+const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
+
+/// The pools. SQLite's readers cannot write at all; its single writer is a pool of one.
+#[derive(Clone)]
+pub enum Db {
+    Sqlite { readers: sqlx::Pool<Sqlite>, writer: sqlx::Pool<Sqlite> },
+    Postgres { pool: sqlx::Pool<Postgres> },
+}
+
+/// One connection of either kind; every store function takes one.
+pub enum Conn {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// Expands one body for both engines. `$c` is the connection, `$db` (optional) names the engine's type for the places
+/// that must spell it.
+macro_rules! on_db {
+    ($conn:expr, $c:ident => $body:expr) => {
+        $crate::engine::store::db::on_db!($conn, $c: Engine => $body)
+    };
+    ($conn:expr, $c:ident: $db:ident => $body:expr) => {
+        match $conn {
+            $crate::engine::store::db::Conn::Sqlite(connection) => {
+                #[allow(dead_code, clippy::allow_attributes, reason = "most bodies need no name for the engine")]
+                type $db = sqlx::Sqlite;
+                let $c = &mut **connection;
+                $body
+            }
+            $crate::engine::store::db::Conn::Postgres(connection) => {
+                #[allow(dead_code, clippy::allow_attributes, reason = "most bodies need no name for the engine")]
+                type $db = sqlx::Postgres;
+                let $c = &mut **connection;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on_db;
+
+impl Db {
+    /// Opens the database and refuses one that cannot keep what it acknowledged.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        if url.starts_with("sqlite:") { open_sqlite(url).await } else { open_postgres(url).await }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres { .. })
+    }
+
+    /// A connection for reading. On SQLite it cannot write.
+    pub async fn read(&self) -> Result<Conn, Error> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Conn::Sqlite(readers.acquire().await?),
+            Self::Postgres { pool } => Conn::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// The connection for writing. Only the writer task and the migrations ask for it.
+    pub(super) async fn write(&self) -> Result<Conn, Error> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Conn::Sqlite(writer.acquire().await?),
+            Self::Postgres { pool } => Conn::Postgres(pool.acquire().await?),
+        })
+    }
+
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres { pool } => pool.close().await,
+        }
+    }
+}
+
+impl Conn {
+    /// Starts a transaction that may write. SQLite takes its write lock at once: a later upgrade could fail for ever.
+    pub(super) async fn begin(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(connection) => sqlx::query("BEGIN IMMEDIATE").execute(&mut **connection).await.map(drop),
+            Self::Postgres(connection) => sqlx::query("BEGIN").execute(&mut **connection).await.map(drop),
+        }
+        .map_err(Error::from)
+    }
+
+    pub(super) async fn control(&mut self, statement: &'static str) -> Result<(), Error> {
+        on_db!(self, c => sqlx::query(statement).execute(c).await.map(drop)).map_err(Error::from)
+    }
+}
+
+async fn open_sqlite(url: &str) -> Result<Db, Error> {
+    let unfit = |problem: String| Error::Unfit(problem);
+    let base = SqliteConnectOptions::from_str(url).map_err(|error| unfit(format!("{url}: {error}")))?;
+    let file = base.get_filename().to_owned();
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)
+        .map_err(|error| unfit(format!("{}: cannot make the folder: {error}", folder.display())))?;
+    let is_new = !file.exists();
+    let base = base
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(10));
+    let writer = PoolOptions::<Sqlite>::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(base.clone())
+        .await
+        .map_err(|error| unfit(format!("{}: cannot open the database: {error}", file.display())))?;
+    if is_new {
+        sync_folder(folder)?;
+    }
+    let readers = PoolOptions::<Sqlite>::new().max_connections(4).connect_lazy_with(base.read_only(true));
+    let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&writer).await?;
+    check_sqlite_version(&version)?;
+    Ok(Db::Sqlite { readers, writer })
+}
+
+/// A new file survives a power cut only once its folder's entry is on disk too.
+fn sync_folder(folder: &Path) -> Result<(), Error> {
+    std::fs::File::open(folder)
+        .and_then(|handle| handle.sync_all())
+        .map_err(|error| Error::Unfit(format!("{}: cannot sync the folder: {error}", folder.display())))
+}
+
+fn check_sqlite_version(version: &str) -> Result<(), Error> {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    if (next(), next(), next()) >= SQLITE_AT_LEAST {
+        return Ok(());
+    }
+    Err(Error::Unfit(format!(
+        "SQLite {version} can lose committed writes; this program needs 3.51.3 or newer. Build it with its own lock file."
+    )))
+}
+
+async fn open_postgres(url: &str) -> Result<Db, Error> {
+    let options =
+        PgConnectOptions::from_str(url).map_err(|_| Error::Unfit("database_url: not a PostgreSQL URL".to_owned()))?;
+    let pool = PoolOptions::<Postgres>::new()
+        .max_connections(16)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await
+        .map_err(|error| Error::Unfit(format!("cannot reach PostgreSQL: {error}")))?;
+    for (setting, statement) in [("synchronous_commit", "SHOW synchronous_commit"), ("fsync", "SHOW fsync")] {
+        let (value,): (String,) = sqlx::query_as(statement).fetch_one(&pool).await?;
+        if value == "off" {
+            let problem = format!("PostgreSQL has {setting} = off and would lose acknowledged events; switch it on");
+            return Err(Error::Unfit(problem));
+        }
+    }
+    Ok(Db::Postgres { pool })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sqlite_that_can_lose_commits_is_refused() {
+        for old in ["3.46.0", "3.51.2", "3.7.0", "2", ""] {
+            let refusal = check_sqlite_version(old).unwrap_err().to_string();
+            assert!(refusal.contains("3.51.3"), "{old}: {refusal}");
+        }
+        for good in ["3.51.3", "3.52.0", "4.0.0"] {
+            assert!(check_sqlite_version(good).is_ok(), "{good}");
+        }
+    }
+}

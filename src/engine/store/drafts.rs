@@ -1,0 +1,27 @@
+//! What somebody typed into a form that could not be accepted, sealed, for ten minutes, for their session only.
+
+use super::{
+    db::{Conn, on_db},
+    error::Error,
+};
+use crate::domain::{id::DraftId, time::Timestamp};
+
+pub async fn insert(
+    conn: &mut Conn,
+    id: DraftId,
+    session_hash: &[u8],
+    sealed: &[u8],
+    expires_at: Timestamp,
+) -> Result<(), Error> {
+    on_db!(conn, c => sqlx::query("INSERT INTO drafts (id, session_hash, sealed, expires_at) VALUES ($1, $2, $3, $4)")
+        .bind(id).bind(session_hash).bind(sealed).bind(expires_at).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// The sealed draft, if it belongs to this session and still lives.
+pub async fn find(conn: &mut Conn, id: DraftId, session_hash: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
+    let row: Option<(Vec<u8>,)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT sealed FROM drafts WHERE id = $1 AND session_hash = $2 AND expires_at > $3",
+    ).bind(id).bind(session_hash).bind(now).fetch_optional(c).await)?;
+    Ok(row.map(|(sealed,)| sealed))
+}

@@ -1,0 +1,49 @@
+//! What can go wrong in the store. A caller tells "somebody else was first" from "the database is not well".
+
+use std::sync::Arc;
+
+/// Why a statement or a commit did not happen.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// A uniqueness rule was violated: somebody else already has this name, key or address.
+    #[error("it exists already")]
+    Exists,
+    /// The row changed since it was read.
+    #[error("the row is now at version {now}")]
+    Stale { now: i64 },
+    /// The row is not there (any more).
+    #[error("no such row")]
+    Missing,
+    /// A row that this program cannot have written, or a secret sealed with another key.
+    #[error("{table}.{column} holds what this program never writes")]
+    Inconsistent { table: &'static str, column: &'static str },
+    /// The database refused to start: too old, not durable, not reachable.
+    #[error("{0}")]
+    Unfit(String),
+    #[error("the database failed")]
+    Driver(#[source] Arc<sqlx::Error>),
+    /// The writer has stopped; the program is shutting down.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(cause) if cause.is_unique_violation() => Self::Exists,
+            sqlx::Error::RowNotFound => Self::Missing,
+            _ => Self::Driver(Arc::new(error)),
+        }
+    }
+}
+
+/// Fails unless exactly the one row that was meant was changed.
+pub(super) fn expect_one(rows: u64) -> Result<(), Error> {
+    if rows == 1 { Ok(()) } else { Err(Error::Missing) }
+}
+
+/// An error with everything that caused it, for the log.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

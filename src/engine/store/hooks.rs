@@ -1,0 +1,195 @@
+//! Hooks and their sealed secrets. A deleted hook keeps its row, so that what was delivered keeps its name; its secrets
+//! are wiped.
+
+use super::{
+    db::{Conn, on_db},
+    error::{Error, expect_one},
+    secrets::{Place, Vault},
+};
+use crate::domain::{
+    event::EventType,
+    hook::{Hook, api_key_hint},
+    id::HookId,
+    permission::Grant,
+    time::Timestamp,
+};
+
+/// What a hook sends with. Never printed.
+#[derive(Clone)]
+pub struct Secrets {
+    pub api_key: String,
+    /// `whsec_...`
+    pub signing_secret: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: HookId,
+    name: String,
+    event_type: String,
+    callback_url: String,
+    enabled: bool,
+    off_reason: Option<String>,
+    api_key_hint: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    version: i64,
+}
+
+/// What may change about a hook; the rest stays.
+pub struct Change<'a> {
+    pub name: &'a str,
+    pub event_type: EventType,
+    pub callback_url: &'a str,
+    pub enabled: bool,
+    /// A new key, or the stored one.
+    pub api_key: Option<&'a str>,
+    /// Why the portal switched it off; `None` when a person decided.
+    pub off_reason: Option<&'a str>,
+}
+
+fn place<'a>(column: &'static str, id: &'a HookId) -> Place<'a> {
+    Place { table: "hooks", column, row: id.0.as_bytes() }
+}
+
+pub async fn insert(conn: &mut Conn, _by: &Grant, vault: &Vault, hook: &Hook, secrets: &Secrets) -> Result<(), Error> {
+    let api_key = vault.seal(place("api_key", &hook.id), secrets.api_key.as_bytes());
+    let signing_secret = vault.seal(place("signing_secret", &hook.id), secrets.signing_secret.as_bytes());
+    on_db!(conn, c => sqlx::query(
+        "INSERT INTO hooks (id, name, event_type, callback_url, enabled, api_key, api_key_hint, signing_secret,
+                            created_at, updated_at, version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    ).bind(hook.id).bind(&hook.name).bind(hook.event_type.key()).bind(&hook.callback_url).bind(hook.enabled)
+     .bind(api_key).bind(&hook.api_key_hint).bind(signing_secret).bind(hook.created_at).bind(hook.updated_at)
+     .bind(hook.version).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Changes a hook that is still at `version`, else [`Error::Stale`] (or [`Error::Missing`] when it is gone).
+pub async fn update(
+    conn: &mut Conn,
+    _by: &Grant,
+    vault: &Vault,
+    id: HookId,
+    version: i64,
+    change: &Change<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let rows = on_db!(conn, c => sqlx::query(
+        "UPDATE hooks SET name = $3, event_type = $4, callback_url = $5, enabled = $6, off_reason = $7, updated_at = $8,
+                          version = version + 1
+         WHERE id = $1 AND version = $2 AND deleted_at IS NULL",
+    ).bind(id).bind(version).bind(change.name).bind(change.event_type.key()).bind(change.callback_url)
+     .bind(change.enabled).bind(change.off_reason).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    if rows == 0 {
+        let current = load(conn, id).await?.ok_or(Error::Missing)?;
+        return Err(Error::Stale { now: current.version });
+    }
+    if let Some(key) = change.api_key {
+        let sealed = vault.seal(place("api_key", &id), key.as_bytes());
+        on_db!(conn, c => sqlx::query("UPDATE hooks SET api_key = $2, api_key_hint = $3 WHERE id = $1")
+            .bind(id).bind(sealed).bind(api_key_hint(key)).execute(c).await.map(drop))?;
+    }
+    Ok(())
+}
+
+/// The portal switches a hook off, whatever its version; false when it was off or gone already.
+pub(in crate::engine) async fn switch_off(
+    conn: &mut Conn,
+    _by: &Grant,
+    id: HookId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let rows = on_db!(conn, c => sqlx::query(
+        "UPDATE hooks SET enabled = $2, off_reason = $3, updated_at = $4, version = version + 1
+         WHERE id = $1 AND enabled AND deleted_at IS NULL",
+    ).bind(id).bind(false).bind(reason).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(rows == 1)
+}
+
+/// Marks a hook deleted and wipes its secrets.
+pub async fn delete(conn: &mut Conn, _by: &Grant, id: HookId, now: Timestamp) -> Result<(), Error> {
+    let nothing: &[u8] = &[];
+    let rows = on_db!(conn, c => sqlx::query(
+        "UPDATE hooks SET deleted_at = $2, enabled = $3, api_key = $4, signing_secret = $4, version = version + 1
+         WHERE id = $1 AND deleted_at IS NULL",
+    ).bind(id).bind(now).bind(false).bind(nothing).execute(c).await.map(|done| done.rows_affected()))?;
+    expect_one(rows)
+}
+
+/// One hook, for whoever was allowed to see it.
+pub async fn find(conn: &mut Conn, _by: &Grant, id: HookId) -> Result<Option<Hook>, Error> {
+    load(conn, id).await
+}
+
+/// One hook, for the engine itself.
+pub(in crate::engine) async fn load(conn: &mut Conn, id: HookId) -> Result<Option<Hook>, Error> {
+    let row: Option<Row> = on_db!(conn, c => sqlx::query_as(
+        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, created_at, updated_at, version
+         FROM hooks WHERE id = $1 AND deleted_at IS NULL",
+    ).bind(id).fetch_optional(c).await)?;
+    row.map(Row::hook).transpose()
+}
+
+/// Every hook, in the catalogue's order and then by age.
+pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<Hook>, Error> {
+    let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
+        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, created_at, updated_at, version
+         FROM hooks WHERE deleted_at IS NULL ORDER BY event_type, id",
+    ).fetch_all(c).await)?;
+    rows.into_iter().map(Row::hook).collect()
+}
+
+/// A page of hooks in the order in which they were made, after `cursor`; one row more than `limit` when there is more.
+pub async fn page(conn: &mut Conn, _by: &Grant, cursor: Option<HookId>, limit: u32) -> Result<Vec<Hook>, Error> {
+    let after = cursor.unwrap_or(HookId(uuid::Uuid::nil()));
+    let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
+        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, created_at, updated_at, version
+         FROM hooks WHERE deleted_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
+    ).bind(after).bind(i64::from(limit) + 1).fetch_all(c).await)?;
+    rows.into_iter().map(Row::hook).collect()
+}
+
+/// The hooks that listen to an event, and whether each is switched on.
+pub(in crate::engine) async fn listeners(conn: &mut Conn, event: EventType) -> Result<Vec<(HookId, bool)>, Error> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "SELECT id, enabled FROM hooks WHERE event_type = $1 AND deleted_at IS NULL ORDER BY id",
+    ).bind(event.key()).fetch_all(c).await)?)
+}
+
+/// What a hook sends with.
+pub(in crate::engine) async fn secrets(conn: &mut Conn, vault: &Vault, id: HookId) -> Result<Secrets, Error> {
+    let (api_key, signing_secret): (Vec<u8>, Vec<u8>) = on_db!(conn, c => sqlx::query_as(
+        "SELECT api_key, signing_secret FROM hooks WHERE id = $1 AND deleted_at IS NULL",
+    ).bind(id).fetch_one(c).await)?;
+    let open = |column: &'static str, sealed: &[u8]| {
+        let bytes = vault.open(place(column, &id), sealed)?;
+        String::from_utf8(bytes).map_err(|_| Error::Inconsistent { table: "hooks", column })
+    };
+    Ok(Secrets { api_key: open("api_key", &api_key)?, signing_secret: open("signing_secret", &signing_secret)? })
+}
+
+/// A hook's secrets, for a person who may see them.
+pub async fn reveal(conn: &mut Conn, _by: &Grant, vault: &Vault, id: HookId) -> Result<Secrets, Error> {
+    secrets(conn, vault, id).await
+}
+
+impl Row {
+    fn hook(self) -> Result<Hook, Error> {
+        let event_type = EventType::from_key(&self.event_type)
+            .ok_or(Error::Inconsistent { table: "hooks", column: "event_type" })?;
+        Ok(Hook {
+            id: self.id,
+            name: self.name,
+            event_type,
+            callback_url: self.callback_url,
+            enabled: self.enabled,
+            off_reason: self.off_reason,
+            api_key_hint: self.api_key_hint,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            version: self.version,
+        })
+    }
+}

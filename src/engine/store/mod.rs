@@ -1,0 +1,71 @@
+//! All SQL, and nothing but SQL: one room for each noun. Statements are one text for SQLite and PostgreSQL; `db`,
+//! `migrate` (and, for many nodes, `claim` and `wake`) alone may know which it is. Reads take a read connection; writes
+//! happen only inside a command of the [`writer`]. Functions that serve people or programs ask for a
+//! [`Grant`](crate::domain::permission::Grant). No function here holds a transaction across anything but SQL.
+
+pub mod attempts;
+pub mod audit;
+pub mod balance;
+pub mod db;
+pub mod deliveries;
+pub mod drafts;
+pub mod error;
+pub mod events;
+pub mod hooks;
+pub mod idempotency;
+mod migrate;
+pub mod secrets;
+pub mod sessions;
+pub mod setup;
+pub mod tokens;
+pub mod users;
+pub mod writer;
+
+use std::sync::Arc;
+
+use tokio::{sync::Mutex, task::JoinHandle};
+
+pub use db::{Conn, Db};
+pub use error::Error;
+
+use super::config::Settings;
+use secrets::Vault;
+use writer::Writer;
+
+/// An open, migrated database with its writer and its key. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+    pub writer: Writer,
+    pub vault: Vault,
+    writing: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Store {
+    /// Opens and migrates the database of the settings and loads the master key.
+    pub async fn open(settings: &Settings) -> Result<Self, Error> {
+        let db = Db::open(&settings.database_url()).await?;
+        let key_file = settings.master_key_file.as_deref();
+        let vault = secrets::load(key_file, &settings.data_dir, !db.is_postgres()).map_err(Error::Unfit)?;
+        migrate::migrate(&db).await?;
+        let (writer, task) = Writer::start(db.clone());
+        Ok(Self { db, writer, vault, writing: Arc::new(Mutex::new(Some(task))) })
+    }
+
+    /// A connection for reading.
+    pub async fn read(&self) -> Result<Conn, Error> {
+        self.db.read().await
+    }
+
+    /// Closes the pools; waits for readers to give their connections back.
+    pub async fn close(self) {
+        let Self { db, writer, writing, .. } = self;
+        drop(writer);
+        if let Some(task) = writing.lock().await.take() {
+            // Other clones may still hold a writer: they get a closed pool, not an endless wait.
+            let patience = std::time::Duration::from_secs(2);
+            let _late = tokio::time::timeout(patience, task).await;
+        }
+        db.close().await;
+    }
+}

@@ -1,0 +1,160 @@
+//! Secrets at rest: XChaCha20-Poly1305 under the master key. What is sealed is bound to its place (table, row, column),
+//! so a ciphertext copied to another row does not open there.
+
+use std::{
+    fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use chacha20poly1305::{
+    KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
+use sha2::{Digest, Sha256};
+
+use super::error::Error;
+use crate::engine::clock::random_bytes;
+
+/// First byte of every sealed value: how it was sealed.
+const FORMAT: u8 = 1;
+const NONCE: usize = 24;
+/// Shortest master key file, in bytes.
+const SHORTEST_KEY: usize = 32;
+
+/// Seals and opens; cheap to clone. Prints nothing of the key.
+#[derive(Clone)]
+pub struct Vault(Arc<XChaCha20Poly1305>);
+
+/// Where a sealed value lives; it opens nowhere else.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub table: &'static str,
+    pub column: &'static str,
+    pub row: &'a [u8],
+}
+
+impl Place<'_> {
+    fn bytes(self) -> Vec<u8> {
+        [self.table.as_bytes(), b"\0", self.column.as_bytes(), b"\0", self.row].concat()
+    }
+}
+
+impl Vault {
+    /// The cipher's key is derived from the file's bytes, so any file of 32 or more random bytes will do, in whatever
+    /// spelling (raw, hex, base64) it was made.
+    pub fn from_key_file(bytes: &[u8]) -> Result<Self, String> {
+        let trimmed = bytes.trim_ascii_end();
+        if trimmed.len() < SHORTEST_KEY {
+            return Err(
+                "the master key file must hold at least 32 bytes; make one with: openssl rand -base64 48".into()
+            );
+        }
+        let key = Sha256::new().chain_update(b"service-hooks master key\0").chain_update(trimmed).finalize();
+        Ok(Self(Arc::new(XChaCha20Poly1305::new(&key))))
+    }
+
+    pub fn seal(&self, place: Place<'_>, secret: &[u8]) -> Vec<u8> {
+        let nonce: [u8; NONCE] = random_bytes();
+        let payload = Payload { msg: secret, aad: &place.bytes() };
+        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).expect("sealing fails only beyond 256 GiB");
+        [&[FORMAT], nonce.as_slice(), sealed.as_slice()].concat()
+    }
+
+    pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+        let broken = || Error::Inconsistent { table: place.table, column: place.column };
+        let (&format, rest) = sealed.split_first().ok_or_else(broken)?;
+        if format != FORMAT {
+            return Err(broken());
+        }
+        let (nonce, message) = rest.split_first_chunk::<NONCE>().ok_or_else(broken)?;
+        let payload = Payload { msg: message, aad: &place.bytes() };
+        self.0.decrypt(&XNonce::from(*nonce), payload).map_err(|_| broken())
+    }
+}
+
+/// Reads the master key. Without a configured file one is made in the data directory when `may_make`.
+pub fn load(configured: Option<&Path>, data_dir: &Path, may_make: bool) -> Result<Vault, String> {
+    let path = configured.map_or_else(|| data_dir.join("master.key"), PathBuf::from);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && configured.is_none() && may_make => make(&path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && configured.is_none() => {
+            return Err("master_key_file must be given with PostgreSQL, the same for every node: \
+                        openssl rand -base64 48 > master.key, then SERVICE_HOOKS_MASTER_KEY_FILE=master.key"
+                .into());
+        }
+        Err(error) => return Err(format!("{}: cannot read the master key: {error}", path.display())),
+    };
+    Vault::from_key_file(&bytes).map_err(|problem| format!("{}: {problem}", path.display()))
+}
+
+/// Makes a key for the owner alone. Written beside and linked into place, so that of two programs that start at once
+/// one wins and both read the same bytes.
+fn make(path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |error: io::Error| format!("{}: cannot make the master key: {error}", path.display());
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(failed)?;
+    let unique = random_bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let scratch = path.with_extension(unique);
+    let text = random_bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&scratch).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    let linked = fs::hard_link(&scratch, path);
+    fs::remove_file(&scratch).map_err(failed)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+        _ => fs::File::open(folder).and_then(|handle| handle.sync_all()).map_err(failed)?,
+    }
+    fs::read(path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vault(seed: u8) -> Vault {
+        Vault::from_key_file(&[seed; 32]).unwrap()
+    }
+
+    const HERE: Place<'_> = Place { table: "hooks", column: "api_key", row: b"row one" };
+
+    #[test]
+    fn what_is_sealed_opens_in_its_place_only() {
+        let sealed = vault(1).seal(HERE, b"CANARY");
+        assert!(!sealed.windows(6).any(|window| window == b"CANARY"));
+        assert_eq!(vault(1).open(HERE, &sealed).unwrap(), b"CANARY");
+        let elsewhere = [
+            Place { row: b"row two", ..HERE },
+            Place { column: "signing_secret", ..HERE },
+            Place { table: "drafts", ..HERE },
+        ];
+        for place in elsewhere {
+            assert!(vault(1).open(place, &sealed).is_err());
+        }
+        assert!(vault(2).open(HERE, &sealed).is_err(), "another master key");
+    }
+
+    #[test]
+    fn damaged_values_are_errors_not_panics() {
+        let sealed = vault(1).seal(HERE, b"secret");
+        for length in 0..sealed.len() {
+            assert!(vault(1).open(HERE, &sealed[..length]).is_err());
+        }
+        for position in 0..sealed.len() {
+            let mut flipped = sealed.clone();
+            flipped[position] ^= 1;
+            assert!(vault(1).open(HERE, &flipped).is_err(), "byte {position}");
+        }
+    }
+
+    #[test]
+    fn a_short_key_file_is_refused_and_says_how_to_make_one() {
+        assert!(Vault::from_key_file(b"short\n").err().unwrap().contains("openssl"));
+    }
+}
