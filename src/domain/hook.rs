@@ -48,6 +48,18 @@ impl std::fmt::Debug for HookForm {
     }
 }
 
+/// What is to change about a hook, as typed; what is not named stays.
+#[derive(Clone, Default)]
+pub struct HookPatch {
+    pub name: Option<String>,
+    pub event_type: Option<String>,
+    pub callback_url: Option<String>,
+    pub api_key: Option<String>,
+    pub enabled: Option<bool>,
+    /// The version the change was made on; `None`: whichever it is at.
+    pub version: Option<i64>,
+}
+
 /// Judges a hook's name: 1 to 100 characters that people can read.
 pub fn parse_name(raw: &str) -> Result<String, Invalid> {
     let name = raw.trim();

@@ -1,10 +1,14 @@
 //! The public face of the engine: start it, emit events, shut it down. A backend that embeds it needs nothing else; the
 //! API, the portal's test button and the command line come in through the same functions.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::task::AbortHandle;
 
 use super::{
     catalogue,
@@ -102,11 +106,22 @@ pub struct Dispatcher {
     allow_http: bool,
     scheduler: Handle,
     deadline: Duration,
+    sweeping: Arc<OnceLock<AbortHandle>>,
 }
 
 impl Dispatcher {
     /// Opens the store, resumes what was open, and delivers from now on.
     pub async fn start(config: Config) -> Result<Self, Error> {
+        let engine = Self::beside(config).await?;
+        let resume = deliveries::hooks_with_open(&mut engine.store.read().await?).await?;
+        engine.scheduler.tell(Message::Changed(resume));
+        let sweeping = tokio::spawn(sweep(engine.store.clone(), engine.clock.clone()));
+        let _already_set = engine.sweeping.set(sweeping.abort_handle());
+        Ok(engine)
+    }
+
+    /// Opens the store beside a running server: everything works, but what was open before is left to that server.
+    pub async fn beside(config: Config) -> Result<Self, Error> {
         let Config { settings, clock, lookup } = config;
         let store = Store::open(&settings).await?;
         let guard = Guard::new(&settings.egress.allow_cidrs);
@@ -123,12 +138,10 @@ impl Dispatcher {
             clock: clock.clone(),
         };
         let worker = Worker { store: store.clone(), sender, clock: clock.clone(), policy: settings.delivery.policy() };
-        let resume = deliveries::hooks_with_open(&mut store.read().await?).await?;
         let deadline = settings.delivery.timeout;
         let allow_http = settings.egress.allow_http;
-        let scheduler = scheduler::start(settings.delivery, clock.clone(), worker, resume);
-        tokio::spawn(sweep(store.clone(), clock.clone()));
-        Ok(Self { store, clock, guard, resolver, allow_http, scheduler, deadline })
+        let scheduler = scheduler::start(settings.delivery, clock.clone(), worker);
+        Ok(Self { store, clock, guard, resolver, allow_http, scheduler, deadline, sweeping: Arc::default() })
     }
 
     /// The store, for what the portal keeps beside the engine's own rows.
@@ -272,6 +285,9 @@ impl Dispatcher {
 
     /// Starts nothing more, waits for what is in flight (not for ever), and closes the store.
     pub async fn shutdown(self) {
+        if let Some(sweeping) = self.sweeping.get() {
+            sweeping.abort();
+        }
         let _late = tokio::time::timeout(DRAIN, self.scheduler.stop()).await;
         self.store.close().await;
     }

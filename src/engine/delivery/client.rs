@@ -36,6 +36,20 @@ pub fn build(settings: &Delivery, resolver: GuardedResolver) -> Result<reqwest::
         .map_err(|error| format!("the HTTP client cannot be built: {error}"))
 }
 
+/// The command line's own client: it speaks to the operator's server, where nothing needs guarding.
+pub fn plain_client() -> Result<reqwest::Client, String> {
+    #[expect(clippy::disallowed_methods, reason = "this file is the home of the HTTP client")]
+    let builder = reqwest::Client::builder();
+    builder
+        .user_agent(USER_AGENT)
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .timeout(Duration::from_secs(60))
+        .tls_backend_preconfigured(tls()?)
+        .build()
+        .map_err(|error| format!("the HTTP client cannot be built: {error}"))
+}
+
 /// The machine's certificates, so that an organisation's own authority works, and Mozilla's where the machine has none.
 fn tls() -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();

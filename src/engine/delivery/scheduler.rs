@@ -86,8 +86,8 @@ struct Scheduler {
     handle: Handle,
 }
 
-/// Starts the task. `resume` are the hooks with something open from before.
-pub fn start(settings: Delivery, clock: Clock, worker: Worker, resume: Vec<HookId>) -> Handle {
+/// Starts the task. It knows of nothing until it is told.
+pub fn start(settings: Delivery, clock: Clock, worker: Worker) -> Handle {
     let (sender, messages) = mpsc::unbounded_channel();
     let (finished, _) = broadcast::channel(1024);
     let handle = Handle { messages: sender, finished };
@@ -104,7 +104,6 @@ pub fn start(settings: Delivery, clock: Clock, worker: Worker, resume: Vec<HookI
         worker: Arc::new(worker),
         handle: handle.clone(),
     };
-    handle.tell(Message::Changed(resume));
     tokio::spawn(scheduler.serve(messages));
     handle
 }

@@ -57,15 +57,12 @@ impl Store {
         self.db.read().await
     }
 
-    /// Closes the pools; waits for readers to give their connections back.
+    /// Writes what is queued, then closes the pools.
     pub async fn close(self) {
-        let Self { db, writer, writing, .. } = self;
-        drop(writer);
-        if let Some(task) = writing.lock().await.take() {
-            // Other clones may still hold a writer: they get a closed pool, not an endless wait.
-            let patience = std::time::Duration::from_secs(2);
-            let _late = tokio::time::timeout(patience, task).await;
+        self.writer.close().await;
+        if let Some(task) = self.writing.lock().await.take() {
+            let _panicked = task.await;
         }
-        db.close().await;
+        self.db.close().await;
     }
 }

@@ -17,6 +17,13 @@ const BATCH: usize = 512;
 /// Commands that may wait; beyond it callers wait for room.
 const QUEUE: usize = 4096;
 
+/// What the task finds in its queue.
+enum Item {
+    Run(Box<dyn Command>),
+    /// Take nothing more; what is queued is still written.
+    Close,
+}
+
 type Work<T, E> = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send>;
 
 /// A command in the queue, its types forgotten.
@@ -56,10 +63,10 @@ impl<T: Send, E: Send + From<Error>> Command for Job<T, E> {
 
 /// The way to the writing task; cheap to clone.
 #[derive(Clone)]
-pub struct Writer(mpsc::Sender<Box<dyn Command>>);
+pub struct Writer(mpsc::Sender<Item>);
 
 impl Writer {
-    /// Starts the task that owns the writing connection. It ends when the last [`Writer`] is dropped.
+    /// Starts the task that owns the writing connection. It ends on [`Writer::close`].
     pub fn start(db: Db) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         (Self(sender), tokio::spawn(serve(db, receiver)))
@@ -74,15 +81,31 @@ impl Writer {
     {
         let (caller, answer) = oneshot::channel();
         let job = Job { work: Some(Box::new(work)), outcome: None, caller };
-        self.0.send(Box::new(job)).await.map_err(|_| E::from(Error::Closed))?;
+        self.0.send(Item::Run(Box::new(job))).await.map_err(|_| E::from(Error::Closed))?;
         answer.await.map_err(|_| E::from(Error::Closed))?
+    }
+
+    /// Ends the task once everything that is queued is written.
+    pub async fn close(&self) {
+        // Closed already: nothing to do.
+        let _closed = self.0.send(Item::Close).await;
     }
 }
 
-async fn serve(db: Db, mut queue: mpsc::Receiver<Box<dyn Command>>) {
+async fn serve(db: Db, mut queue: mpsc::Receiver<Item>) {
     let mut conn = None;
-    let mut batch = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
+    let mut items = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut items, BATCH).await > 0 {
+        let mut batch = Vec::with_capacity(items.len());
+        for item in items.drain(..) {
+            match item {
+                Item::Run(command) => batch.push(command),
+                Item::Close => queue.close(),
+            }
+        }
+        if batch.is_empty() {
+            continue;
+        }
         let outcome = commit_together(&db, &mut conn, &mut batch).await;
         if let Err(error) = &outcome {
             tracing::error!(error = chain(error), commands = batch.len(), "a commit failed");
@@ -91,7 +114,7 @@ async fn serve(db: Db, mut queue: mpsc::Receiver<Box<dyn Command>>) {
                 discard(broken).await;
             }
         }
-        for command in batch.drain(..) {
+        for command in batch {
             command.settle(outcome.clone());
         }
     }

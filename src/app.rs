@@ -1,0 +1,64 @@
+//! The HTML shell and the route table. Every page is complete HTML; the browser's half wakes the islands in it.
+
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{Route, Router, Routes},
+    path,
+};
+
+use crate::ui::pages::{deliveries, events, hooks, not_found::NotFound, setup::SetupPage, sign_in::SignInPage};
+
+/// Names the state of the browser's files, so that a browser asks for each only once. Provided by the server.
+#[derive(Clone, Debug, Default)]
+pub struct AssetVersion(pub String);
+
+/// What surrounds the app: head, styles, and the script that wakes the islands.
+pub fn shell(_options: LeptosOptions) -> impl IntoView {
+    // Pages carry no data for the browser's half: islands get theirs as properties.
+    if let Some(shared) = Owner::current_shared_context() {
+        shared.set_is_hydrating(false);
+    }
+    let version = use_context::<AssetVersion>().unwrap_or_default().0;
+    let asset = |name: &str| format!("/pkg/{name}?v={version}");
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
+                <link rel="stylesheet" href=asset("service-hooks.css")/>
+                <script type="module" src=asset("boot.js")></script>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Title formatter=|title: String| if title.is_empty() { "Service Hooks".to_owned() } else { format!("{title} – Service Hooks") }/>
+        <Router>
+            <Routes fallback=NotFound>
+                <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
+                <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks") view=hooks::list::HooksPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/new") view=hooks::edit::NewHookPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id") view=hooks::detail::HookPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/settings") view=hooks::edit::EditHookPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/delete") view=hooks::delete::DeleteHookPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/deliveries/:delivery") view=deliveries::detail::DeliveryPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/events") view=events::list::EventsPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/events/:key") view=events::detail::EventPage ssr=SsrMode::Async/>
+            </Routes>
+        </Router>
+    }
+}

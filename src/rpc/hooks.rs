@@ -1,0 +1,156 @@
+//! Hooks: what their pages read and what their forms do.
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::domain::{
+    delivery::Delivery,
+    hook::{Hook, HookForm},
+    invalid::Invalid,
+    time::Timestamp,
+};
+
+/// The list of hooks, with the moment it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookList {
+    pub rows: Vec<(Hook, Option<Delivery>)>,
+    pub now: Timestamp,
+}
+
+/// One hook and what it did lately.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookPage {
+    pub hook: Hook,
+    pub recent: Vec<Delivery>,
+    /// The test that was just sent, if the page was asked to show one.
+    pub test: Option<super::deliveries::DeliveryPage>,
+    pub now: Timestamp,
+}
+
+/// What stands in the form instead of the key itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyState {
+    /// None yet: it must be typed.
+    #[default]
+    Missing,
+    /// The stored one stays unless another is typed.
+    Stored(String),
+    /// Typed before; it waits sealed and is used unless another is typed.
+    Kept(String),
+    /// Just made: shown this once.
+    Generated(String),
+}
+
+/// The form for making or changing a hook, perhaps shown again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookEditor {
+    /// The hook that is changed; `None` for a new one.
+    pub id: Option<String>,
+    /// The version the change is made on.
+    pub version: i64,
+    /// As typed, without the key.
+    pub form: HookForm,
+    pub key: KeyState,
+    pub errors: Invalid,
+    /// What somebody else saved meanwhile.
+    pub conflict: Option<Hook>,
+    /// Where the typed values wait.
+    pub draft: Option<String>,
+}
+
+/// What deleting a hook would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookFarewell {
+    pub hook: Hook,
+    pub open: i64,
+}
+
+#[server]
+pub async fn list() -> Result<HookList, Error> {
+    crate::server::forms::hooks::list().await
+}
+
+#[server]
+pub async fn detail(#[server(default)] id: String, #[server(default)] test: String) -> Result<HookPage, Error> {
+    crate::server::forms::hooks::detail(&id, &test).await
+}
+
+/// The form for a new hook: empty, a copy of another hook, for one event, or shown again.
+#[server]
+pub async fn new_editor(
+    #[server(default)] event: String,
+    #[server(default)] clone: String,
+    #[server(default)] draft: String,
+) -> Result<HookEditor, Error> {
+    crate::server::forms::editor::for_new(event, &clone, draft).await
+}
+
+#[server]
+pub async fn editor(#[server(default)] id: String, #[server(default)] draft: String) -> Result<HookEditor, Error> {
+    crate::server::forms::editor::for_hook(&id, draft).await
+}
+
+#[server]
+pub async fn farewell(#[server(default)] id: String) -> Result<HookFarewell, Error> {
+    crate::server::forms::hooks::farewell(&id).await
+}
+
+#[server]
+pub async fn create(
+    #[server(default)] name: String,
+    #[server(default)] event_type: String,
+    #[server(default)] callback_url: String,
+    #[server(default)] api_key: String,
+    #[server(default)] enabled: String,
+    #[server(default)] draft: String,
+) -> Result<(), Error> {
+    let form = HookForm { name, event_type, callback_url, api_key, enabled: !enabled.is_empty() };
+    crate::server::forms::editor::create(form, draft).await
+}
+
+#[server]
+pub async fn update(
+    #[server(default)] id: String,
+    #[server(default)] version: String,
+    #[server(default)] name: String,
+    #[server(default)] event_type: String,
+    #[server(default)] callback_url: String,
+    #[server(default)] api_key: String,
+    #[server(default)] enabled: String,
+    #[server(default)] draft: String,
+) -> Result<(), Error> {
+    let form = HookForm { name, event_type, callback_url, api_key, enabled: !enabled.is_empty() };
+    crate::server::forms::editor::update(id, version, form, draft).await
+}
+
+/// Puts a new key into the form and shows it; nothing is saved yet.
+#[server]
+pub async fn generate_key(
+    #[server(default)] id: String,
+    #[server(default)] version: String,
+    #[server(default)] name: String,
+    #[server(default)] event_type: String,
+    #[server(default)] callback_url: String,
+    #[server(default)] enabled: String,
+) -> Result<(), Error> {
+    let form = HookForm { name, event_type, callback_url, api_key: String::new(), enabled: !enabled.is_empty() };
+    crate::server::forms::editor::generate_key(id, version, form).await
+}
+
+/// Slides a hook on or off and says where it stands now.
+#[server]
+pub async fn set_enabled(#[server(default)] id: String, #[server(default)] enabled: String) -> Result<bool, Error> {
+    crate::server::forms::hooks::set_enabled(&id, enabled == "true").await
+}
+
+#[server]
+pub async fn delete(#[server(default)] id: String) -> Result<(), Error> {
+    crate::server::forms::hooks::delete(&id).await
+}
+
+/// Sends the sample to a hook and shows what came back.
+#[server]
+pub async fn send_test(#[server(default)] id: String) -> Result<(), Error> {
+    crate::server::forms::hooks::send_test(&id).await
+}

@@ -1,0 +1,73 @@
+//! The seam between the browser's half and the server's: `#[server]` functions only, one file a noun. A body is one call
+//! into `server` and its imports stand inside it, so the browser's half never sees them. Reads are server functions too:
+//! rendering a page runs them in process, and being endpoints they are guarded and enumerated like the rest.
+//!
+//! Every argument has a default: a plain form leaves out what is empty, and judging it is `server::ops`' business.
+
+pub mod deliveries;
+pub mod events;
+pub mod hooks;
+pub mod session;
+pub mod setup;
+
+use leptos::{
+    prelude::{FromServerFnError, ServerFnErrorErr},
+    server_fn::codec::JsonEncoding,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::invalid::Invalid;
+
+/// What a page or an island is told when something did not happen. Holds nothing internal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Error {
+    /// Nobody is signed in.
+    SignIn,
+    Forbidden {
+        permission: String,
+        words: String,
+    },
+    NotFound {
+        what: String,
+    },
+    Invalid(Invalid),
+    Stale {
+        now: i64,
+    },
+    Busy {
+        seconds: u64,
+    },
+    /// The request itself could not be read.
+    BadRequest {
+        message: String,
+    },
+    /// A fault of ours; the reference is in the log.
+    Internal {
+        reference: String,
+    },
+}
+
+impl FromServerFnError for Error {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        Self::BadRequest { message: error.to_string() }
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::SignIn => f.write_str("Sign in first."),
+            Self::Forbidden { words, .. } => write!(f, "You may not {words}."),
+            Self::NotFound { what } => write!(f, "There is no such {what}."),
+            Self::Invalid(invalid) => invalid.fmt(f),
+            Self::Stale { .. } => f.write_str("Somebody else changed it in the meantime. Load the page again."),
+            Self::Busy { seconds } => write!(f, "Too much at once. Try again in {seconds} seconds."),
+            Self::BadRequest { message } => write!(f, "The request could not be understood: {message}"),
+            Self::Internal { reference } => write!(f, "Something went wrong here. The log has it under {reference}."),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

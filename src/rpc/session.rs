@@ -1,0 +1,73 @@
+//! Signing in and out, and what every page's frame shows.
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::domain::{invalid::Invalid, permission::Permissions};
+
+/// A sentence for the next page: what was just done, or what to look out for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flash {
+    pub kind: FlashKind,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FlashKind {
+    Done,
+    Warning,
+    Failed,
+}
+
+/// What surrounds a page: who is signed in and what they may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Empty when nobody is signed in.
+    pub name: String,
+    pub email: String,
+    pub permissions: Permissions,
+}
+
+/// The sign-in form, perhaps shown again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInForm {
+    pub email: String,
+    pub errors: Invalid,
+}
+
+#[server]
+pub async fn read_frame() -> Result<Frame, Error> {
+    crate::server::forms::session::frame().await
+}
+
+/// The sentence that the last action left; told once.
+#[server]
+pub async fn take_flash() -> Result<Option<Flash>, Error> {
+    crate::server::forms::session::take_flash().await
+}
+
+#[server]
+pub async fn read_sign_in(#[server(default)] draft: String) -> Result<SignInForm, Error> {
+    crate::server::forms::session::sign_in_form(&draft).await
+}
+
+#[server]
+pub async fn sign_in(
+    #[server(default)] email: String,
+    #[server(default)] password: String,
+    #[server(default)] next: String,
+) -> Result<(), Error> {
+    crate::server::forms::session::sign_in(email, password, next).await
+}
+
+#[server]
+pub async fn sign_out() -> Result<(), Error> {
+    crate::server::forms::session::sign_out().await
+}
+
+/// Says that the page does not exist; only a server can.
+#[server]
+pub async fn not_found() -> Result<(), Error> {
+    crate::server::seam::not_found("page").await
+}

@@ -1,0 +1,35 @@
+//! Making the first administrator.
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::domain::invalid::Invalid;
+
+/// The set-up form, perhaps shown again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetupForm {
+    pub token: String,
+    pub name: String,
+    pub email: String,
+    pub errors: Invalid,
+}
+
+/// The form behind a one-time link, if the link is still good.
+#[server]
+pub async fn read_setup(
+    #[server(default)] token: String,
+    #[server(default)] draft: String,
+) -> Result<SetupForm, Error> {
+    crate::server::forms::setup::form(token, &draft).await
+}
+
+#[server]
+pub async fn set_up(
+    #[server(default)] token: String,
+    #[server(default)] name: String,
+    #[server(default)] email: String,
+    #[server(default)] password: String,
+) -> Result<(), Error> {
+    crate::server::forms::setup::finish(token, name, email, password).await
+}

@@ -1,0 +1,90 @@
+//! Reading request bodies: bounded, and member by member, so that every wrong member is named and none is passed over.
+
+use axum::{
+    body::{Bytes, to_bytes},
+    extract::{FromRequest, Request},
+};
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+use crate::domain::invalid::Invalid;
+
+/// Largest body of a request, in bytes.
+pub const LIMIT: usize = 1024 * 1024;
+
+/// The bytes of a body within the limit.
+pub struct Raw(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let announced = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|length: usize| length > LIMIT) {
+            return Err(Problem::too_large(LIMIT));
+        }
+        to_bytes(request.into_body(), LIMIT).await.map(Self).map_err(|error| {
+            let is_over =
+                std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
+            if is_over { Problem::too_large(LIMIT) } else { Problem::malformed("it did not arrive completely") }
+        })
+    }
+}
+
+/// The members of a JSON object, taken one by one; what is left over is unknown.
+pub struct Members {
+    members: Map<String, Value>,
+    pub invalid: Invalid,
+}
+
+impl Members {
+    /// Reads an object; an empty body is an empty object.
+    pub fn read(Raw(bytes): &Raw) -> Result<Self, Problem> {
+        if bytes.is_empty() {
+            return Ok(Self { members: Map::new(), invalid: Invalid::default() });
+        }
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| Problem::malformed(&error.to_string()))?;
+        match value {
+            Value::Object(members) => Ok(Self { members, invalid: Invalid::default() }),
+            _ => Err(Invalid::one("body", "type", "must be an object").into()),
+        }
+    }
+
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        match self.members.remove(name)? {
+            Value::String(text) => Some(text),
+            _ => self.wrong_type(name, "a string"),
+        }
+    }
+
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        match self.members.remove(name)? {
+            Value::Bool(flag) => Some(flag),
+            _ => self.wrong_type(name, "true or false"),
+        }
+    }
+
+    pub fn integer(&mut self, name: &str) -> Option<i64> {
+        match self.members.remove(name)?.as_i64() {
+            Some(number) => Some(number),
+            None => self.wrong_type(name, "a whole number"),
+        }
+    }
+
+    pub fn value(&mut self, name: &str) -> Option<Value> {
+        self.members.remove(name)
+    }
+
+    fn wrong_type<T>(&mut self, name: &str, wanted: &str) -> Option<T> {
+        self.invalid.add(name, "type", format!("must be {wanted}"));
+        None
+    }
+
+    /// Fails when a member had the wrong type or is not one of those that were taken.
+    pub fn finish(mut self) -> Result<(), Invalid> {
+        for name in self.members.keys() {
+            self.invalid.add(name, "unknown", "is not a known field");
+        }
+        self.invalid.or(())
+    }
+}

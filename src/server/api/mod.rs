@@ -1,0 +1,45 @@
+//! The HTTP API under `/api/v1`: bearer tokens, JSON, problem documents. Every operation is one function of `ops`; what
+//! stands here is parsing and shaping only.
+
+pub mod body;
+pub mod problem;
+pub mod v1;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::Method,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    auth::actor::bearer,
+    ctx::{OpCtx, Portal},
+    ops,
+};
+use problem::Problem;
+
+/// The API, with its own idea of who is asking: sessions mean nothing here.
+pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
+    v1::router()
+        .fallback(|| async { Problem::from(ops::Error::NotFound("operation")) })
+        .method_not_allowed_fallback(|method: Method| async move { Problem::method_not_allowed(&method) })
+        .layer(middleware::from_fn_with_state(portal, identify))
+}
+
+/// Only the description of the API is open.
+async fn identify(State(portal): State<Arc<Portal>>, mut request: Request, next: Next) -> Response {
+    let is_open = request.uri().path() == "/openapi.json";
+    let actor = match bearer(portal.store(), request.headers()).await {
+        Ok(actor) => actor,
+        Err(error) => return Problem::from(ops::Error::from(error)).into_response(),
+    };
+    if actor.is_none() && !is_open {
+        return Problem::from(ops::Error::SignIn).into_response();
+    }
+    request.extensions_mut().insert(OpCtx { portal, actor, user: None });
+    next.run(request).await
+}

@@ -1,0 +1,128 @@
+//! Errors as the API says them: `application/problem+json` (RFC 9457) with a list of fields.
+
+use axum::{
+    Json,
+    http::{HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    domain::invalid::{FieldError, Invalid},
+    engine::{clock::random_bytes, store::error::chain},
+    server::ops,
+};
+
+/// A problem document.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: String,
+    status: u16,
+    /// What was wrong and what to do.
+    detail: String,
+    errors: Vec<ProblemField>,
+    #[serde(skip)]
+    retry_after: Option<u64>,
+}
+
+/// One field that cannot be accepted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProblemField {
+    /// `callback_url`, `data.timeInQueue`, `[3].type`.
+    field: String,
+    code: String,
+    message: String,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, detail: impl Into<String>, invalid: Invalid) -> Self {
+        let field = |error: FieldError| ProblemField { field: error.field, code: error.code, message: error.message };
+        Self {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            errors: invalid.0.into_iter().map(field).collect(),
+            retry_after: None,
+        }
+    }
+
+    /// The body is not JSON.
+    pub fn malformed(message: &str) -> Self {
+        let invalid = Invalid::one("body", "json", message);
+        Self::new(StatusCode::BAD_REQUEST, format!("The body is not valid JSON: {message}"), invalid)
+    }
+
+    pub fn too_large(limit: usize) -> Self {
+        let message = format!("must be at most {limit} bytes");
+        let detail = format!("The body {message}.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail, Invalid::one("body", "too-large", message))
+    }
+
+    pub fn method_not_allowed(method: &Method) -> Self {
+        let detail = format!("{method} is not possible here; see /api/v1/openapi.json.");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, detail, Invalid::default())
+    }
+
+    pub fn invalid(invalid: Invalid) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, invalid.to_string(), invalid)
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Self::invalid(invalid)
+    }
+}
+
+impl From<ops::Error> for Problem {
+    fn from(error: ops::Error) -> Self {
+        let plain = |status, detail: String| Self::new(status, detail, Invalid::default());
+        match error {
+            ops::Error::SignIn => plain(
+                StatusCode::UNAUTHORIZED,
+                "Send a valid token: Authorization: Bearer shk_... (make one with service-hooks token create).".into(),
+            ),
+            ops::Error::Forbidden(permission) => {
+                plain(StatusCode::FORBIDDEN, format!("The token lacks the permission {}.", permission.key()))
+            }
+            ops::Error::NotFound(what) => plain(StatusCode::NOT_FOUND, format!("There is no such {what}.")),
+            ops::Error::Invalid(invalid) => Self::invalid(invalid),
+            ops::Error::Stale { now } => Self::new(
+                StatusCode::CONFLICT,
+                format!("The hook was changed meanwhile and is at version {now}. Read it again and repeat the change."),
+                Invalid::one("version", "stale", format!("is now {now}")),
+            ),
+            ops::Error::Busy { seconds } => {
+                let problem = plain(StatusCode::SERVICE_UNAVAILABLE, format!("Try again in {seconds} seconds."));
+                Self { retry_after: Some(seconds), ..problem }
+            }
+            ops::Error::Store(error) => {
+                let reference = random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+                tracing::error!(reference, cause = chain(&error), "an API request failed");
+                let detail = format!("Nothing was stored. The log has the cause under {reference}. Try again.");
+                Self { retry_after: Some(1), ..plain(StatusCode::SERVICE_UNAVAILABLE, detail) }
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after.map(HeaderValue::from);
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds);
+        }
+        response
+    }
+}

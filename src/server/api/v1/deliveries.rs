@@ -1,0 +1,63 @@
+//! `/api/v1/deliveries`
+
+use axum::{Json, extract::Path};
+use serde::Deserialize;
+
+use super::{
+    Asked, Ctx, id, limit, parsed,
+    shape::{DeliveryShape, Listed},
+};
+use crate::{
+    domain::{delivery::State, event::EventType, invalid::Invalid, time::Timestamp},
+    engine::store::deliveries::Filter,
+    server::{api::problem::Problem, ops},
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    hook: Option<String>,
+    state: Option<String>,
+    /// An event's id or an event type's key.
+    event: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+#[utoipa::path(get, path = "/api/v1/deliveries",
+    params(("hook" = Option<String>, Query), ("state" = Option<String>, Query),
+           ("event" = Option<String>, Query, description = "an event's id or an event type's key"),
+           ("from" = Option<String>, Query, description = "RFC 3339"), ("to" = Option<String>, Query, description = "RFC 3339"),
+           ("cursor" = Option<String>, Query), ("limit" = Option<u32>, Query)),
+    responses((status = 200, body = Listed<DeliveryShape>), (status = 422, body = Problem)))]
+pub async fn list(Ctx(ctx): Ctx, Asked(query): Asked<Query>) -> Result<Json<Listed<DeliveryShape>>, Problem> {
+    let mut wrong = Invalid::default();
+    let states = State::ALL.iter().map(|state| state.key()).collect::<Vec<_>>().join(", ");
+    let event = query.event.as_deref();
+    let event_type = event.and_then(EventType::from_key);
+    let event = if event_type.is_some() { None } else { event };
+    let moment = "a time in RFC 3339, such as 2026-11-22T14:00:00Z";
+    let filter = Filter {
+        hook: parsed(&mut wrong, "hook", query.hook.as_deref(), "a hook's id", |text| text.parse().ok()),
+        event: parsed(&mut wrong, "event", event, "an event's id or an event type", |text| text.parse().ok()),
+        event_type,
+        state: parsed(&mut wrong, "state", query.state.as_deref(), &format!("one of {states}"), State::from_key),
+        from: parsed(&mut wrong, "from", query.from.as_deref(), moment, Timestamp::parse),
+        to: parsed(&mut wrong, "to", query.to.as_deref(), moment, Timestamp::parse),
+    };
+    let page = "a next_cursor of an earlier page";
+    let cursor = parsed(&mut wrong, "cursor", query.cursor.as_deref(), page, |text| text.parse().ok());
+    let limit = limit(&mut wrong, query.limit.as_deref());
+    wrong.or(())?;
+    let page = ops::deliveries::list(&ctx, &filter, cursor, limit).await?.map(DeliveryShape::from);
+    Ok(Json(Listed { items: page.items, next_cursor: page.next_cursor }))
+}
+
+#[utoipa::path(get, path = "/api/v1/deliveries/{id}", params(("id" = String, Path)),
+    responses((status = 200, body = DeliveryShape), (status = 404, body = Problem)))]
+pub async fn find(Ctx(ctx): Ctx, Path(delivery): Path<String>) -> Result<Json<DeliveryShape>, Problem> {
+    let (delivery, attempts) = ops::deliveries::find(&ctx, id(&delivery, "delivery")?).await?;
+    Ok(Json(DeliveryShape::with_attempts(delivery, attempts)))
+}

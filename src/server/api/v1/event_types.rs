@@ -1,0 +1,61 @@
+//! `/api/v1/event-types`
+
+use axum::{
+    Json,
+    extract::Path,
+    http::{HeaderMap, HeaderValue, header},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Asked, Ctx, parsed, shape::Listed};
+use crate::{
+    domain::invalid::Invalid,
+    engine::catalogue::Draft,
+    server::{api::problem::Problem, ops},
+};
+
+#[derive(Serialize, ToSchema)]
+pub struct EventTypeShape {
+    key: &'static str,
+    name: &'static str,
+    /// A clause after "sent when".
+    when: &'static str,
+    schema_url: String,
+}
+
+#[utoipa::path(get, path = "/api/v1/event-types", responses((status = 200, body = Listed<EventTypeShape>)))]
+pub async fn list(Ctx(ctx): Ctx) -> Result<Json<Listed<EventTypeShape>>, Problem> {
+    let shape = |event: &crate::domain::event::EventType| EventTypeShape {
+        key: event.key(),
+        name: event.name(),
+        when: event.when(),
+        schema_url: format!("/api/v1/event-types/{}/schema", event.key()),
+    };
+    let items = ops::catalogue::list(&ctx)?.iter().map(shape).collect();
+    Ok(Json(Listed { items, next_cursor: None }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    draft: Option<String>,
+}
+
+#[utoipa::path(get, path = "/api/v1/event-types/{key}/schema",
+    params(("key" = String, Path), ("draft" = Option<String>, Query, description = "2020-12 (the default) or 07")),
+    responses((status = 200, content_type = "application/schema+json", body = Object), (status = 404, body = Problem),
+              (status = 422, body = Problem)))]
+pub async fn schema(
+    Ctx(ctx): Ctx,
+    Path(key): Path<String>,
+    Asked(query): Asked<Query>,
+) -> Result<(HeaderMap, String), Problem> {
+    let mut invalid = Invalid::default();
+    let draft = parsed(&mut invalid, "draft", query.draft.as_deref(), "2020-12 or 07", Draft::from_key);
+    invalid.or(())?;
+    let (_, text) = ops::catalogue::schema_file(&ctx, &key, draft.unwrap_or_default())?;
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/schema+json"));
+    Ok((headers, text))
+}

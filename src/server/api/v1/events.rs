@@ -1,0 +1,135 @@
+//! `/api/v1/events`: where events come in. Bodies are taken as the bytes they are and never written anew.
+
+use std::collections::HashMap;
+
+use axum::{
+    Json,
+    extract::Path,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::{Ctx, id, shape::EventShape};
+use crate::{
+    domain::{event::EventType, invalid::Invalid},
+    engine::dispatcher::{Emit, IdempotencyKey},
+    server::{
+        api::{body::Raw, problem::Problem},
+        ctx::OpCtx,
+        ops::{self, events::EmitFailed},
+    },
+};
+
+/// Events of one request at most.
+const BATCH: usize = 1000;
+const LONGEST_KEY: usize = 255;
+
+#[utoipa::path(post, path = "/api/v1/events", params(("Idempotency-Key" = Option<String>, Header)),
+    request_body(content = Object, description = "{\"type\": KEY, \"data\": {...}} or an array of up to 1,000 of them"),
+    responses((status = 202, description = "on disk: {\"id\", \"deliveries\"} or an array of them"),
+              (status = 400, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem)))]
+pub async fn emit(Ctx(ctx): Ctx, headers: HeaderMap, raw: Raw) -> Result<Response, Problem> {
+    // Who may not emit is told so before anything they sent is judged.
+    ctx.require(crate::domain::permission::Permission::EventsEmit).map_err(ops::Error::from)?;
+    let key = idempotency_key(&ctx, &headers, &raw.0)?;
+    let is_batch = raw.0.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let events = if is_batch { read_batch(&raw.0)? } else { vec![read_one(&raw.0)?] };
+    let prefix = |position: usize| if is_batch { format!("[{position}].") } else { String::new() };
+    let mut accepted = ops::events::emit(&ctx, events, key).await.map_err(|failed| match failed {
+        EmitFailed::Op(error) => Problem::from(error),
+        EmitFailed::Invalid(events) => {
+            let named = events.into_iter().map(|(position, invalid)| prefixed(&prefix(position), invalid));
+            Problem::invalid(Invalid(named.flat_map(|invalid| invalid.0).collect()))
+        }
+    })?;
+    if is_batch {
+        return Ok((StatusCode::ACCEPTED, Json(accepted)).into_response());
+    }
+    let one = accepted.pop().ok_or(ops::Error::Busy { seconds: 1 })?;
+    Ok((StatusCode::ACCEPTED, Json(one)).into_response())
+}
+
+#[utoipa::path(get, path = "/api/v1/events/{id}", params(("id" = String, Path)),
+    responses((status = 200, body = EventShape), (status = 404, body = Problem)))]
+pub async fn find(Ctx(ctx): Ctx, Path(event): Path<String>) -> Result<Json<EventShape>, Problem> {
+    Ok(Json(ops::events::story(&ctx, id(&event, "event")?).await?.into()))
+}
+
+fn read_one(body: &Bytes) -> Result<Emit, Problem> {
+    let raw: &RawValue = serde_json::from_slice(body).map_err(|error| Problem::malformed(&error.to_string()))?;
+    Ok(envelope(raw)?)
+}
+
+fn read_batch(body: &Bytes) -> Result<Vec<Emit>, Problem> {
+    let raws: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| Problem::malformed(&error.to_string()))?;
+    if raws.is_empty() || raws.len() > BATCH {
+        return Err(Invalid::one("body", "length", format!("must hold 1 to {BATCH} events")).into());
+    }
+    let mut wrong = Invalid::default();
+    let mut events = Vec::with_capacity(raws.len());
+    for (position, raw) in raws.into_iter().enumerate() {
+        let judged = envelope(raw).map_err(|invalid| prefixed(&format!("[{position}]."), invalid));
+        events.extend(wrong.take(judged));
+    }
+    Ok(wrong.or(events)?)
+}
+
+/// `{"type": KEY, "data": ...}`, with the bytes of `data` as they stand there.
+fn envelope(raw: &RawValue) -> Result<Emit, Invalid> {
+    let members: HashMap<String, &RawValue> = serde_json::from_str(raw.get())
+        .map_err(|_| Invalid::one("body", "type", "must be an object with \"type\" and \"data\""))?;
+    let mut invalid = Invalid::default();
+    for name in members.keys().filter(|name| !matches!(name.as_str(), "type" | "data")) {
+        invalid.add(name, "unknown", "is not a known field; put the event's own fields into \"data\"");
+    }
+    let event_type = match members.get("type").map(|raw| serde_json::from_str::<String>(raw.get())) {
+        None => {
+            invalid.add("type", "required", format!("is required; one of {}", EventType::known_keys()));
+            None
+        }
+        Some(Err(_)) => {
+            invalid.add("type", "type", "must be a string");
+            None
+        }
+        Some(Ok(key)) => {
+            let known = EventType::from_key(&key);
+            if known.is_none() {
+                invalid.add("type", "unknown", format!("is not an event; there are {}", EventType::known_keys()));
+            }
+            known
+        }
+    };
+    let data = members.get("data");
+    if data.is_none() {
+        invalid.add("data", "required", "is required");
+    }
+    match (event_type, data, invalid.is_empty()) {
+        (Some(event_type), Some(data), true) => {
+            Ok(Emit { event_type, body: Bytes::copy_from_slice(data.get().as_bytes()) })
+        }
+        _ => Err(invalid),
+    }
+}
+
+fn prefixed(prefix: &str, mut invalid: Invalid) -> Invalid {
+    for error in &mut invalid.0 {
+        error.field = format!("{prefix}{}", error.field);
+    }
+    invalid
+}
+
+/// A key belongs to the token that used it: two producers may use the same words.
+fn idempotency_key(ctx: &OpCtx, headers: &HeaderMap, body: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.as_bytes();
+    if key.is_empty() || key.len() > LONGEST_KEY || !value.to_str().is_ok_and(|text| text.is_ascii()) {
+        let message = "must be 1 to 255 visible ASCII characters";
+        return Err(Invalid::one("Idempotency-Key", "format", message).into());
+    }
+    let actor = ctx.actor.as_ref().map(|actor| actor.label.as_str()).unwrap_or_default();
+    let key_hash = Sha256::new().chain_update(actor).chain_update([0]).chain_update(key).finalize().to_vec();
+    Ok(Some(IdempotencyKey { key_hash, body_hash: Sha256::digest(body).to_vec() }))
+}

@@ -1,0 +1,123 @@
+//! `/api/v1/hooks`
+
+use axum::{Json, extract::Path, http::StatusCode};
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::{
+    Asked, Ctx, id, limit, parsed,
+    shape::{DeliveryShape, HookShape, Listed},
+};
+use crate::{
+    domain::{
+        hook::{HookForm, HookPatch},
+        invalid::Invalid,
+    },
+    server::{
+        api::{
+            body::{Members, Raw},
+            problem::Problem,
+        },
+        ops,
+    },
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+#[utoipa::path(get, path = "/api/v1/hooks", params(("cursor" = Option<String>, Query), ("limit" = Option<u32>, Query)),
+    responses((status = 200, body = Listed<HookShape>), (status = 401, body = Problem), (status = 403, body = Problem)))]
+pub async fn list(Ctx(ctx): Ctx, Asked(window): Asked<Window>) -> Result<Json<Listed<HookShape>>, Problem> {
+    let mut invalid = Invalid::default();
+    let limit = limit(&mut invalid, window.limit.as_deref());
+    let read = |text: &str| text.parse().ok();
+    let cursor = parsed(&mut invalid, "cursor", window.cursor.as_deref(), "a next_cursor of an earlier page", read);
+    invalid.or(())?;
+    let page = ops::hooks::page(&ctx, cursor, limit).await?.map(HookShape::from);
+    Ok(Json(Listed { items: page.items, next_cursor: page.next_cursor }))
+}
+
+#[utoipa::path(post, path = "/api/v1/hooks", request_body(content = Object, description =
+    "name, event_type, callback_url, api_key, enabled (false unless given)"),
+    responses((status = 201, body = HookShape), (status = 400, body = Problem), (status = 422, body = Problem)))]
+pub async fn create(Ctx(ctx): Ctx, raw: Raw) -> Result<(StatusCode, Json<HookShape>), Problem> {
+    let mut members = Members::read(&raw)?;
+    let form = HookForm {
+        name: members.text("name").unwrap_or_default(),
+        event_type: members.text("event_type").unwrap_or_default(),
+        callback_url: members.text("callback_url").unwrap_or_default(),
+        api_key: members.text("api_key").unwrap_or_default(),
+        enabled: members.flag("enabled").unwrap_or(false),
+    };
+    members.finish()?;
+    let created = ops::hooks::create(&ctx, &form).await?;
+    let mut shape = HookShape::from(created.hook);
+    shape.signing_secret = Some(created.signing_secret);
+    shape.warning = created.warning;
+    Ok((StatusCode::CREATED, Json(shape)))
+}
+
+#[utoipa::path(get, path = "/api/v1/hooks/{id}", params(("id" = String, Path)),
+    responses((status = 200, body = HookShape), (status = 404, body = Problem)))]
+pub async fn find(Ctx(ctx): Ctx, Path(hook): Path<String>) -> Result<Json<HookShape>, Problem> {
+    Ok(Json(ops::hooks::find(&ctx, id(&hook, "hook")?).await?.into()))
+}
+
+#[utoipa::path(patch, path = "/api/v1/hooks/{id}", params(("id" = String, Path)), request_body(content = Object,
+    description = "any of name, event_type, callback_url, api_key, enabled; with version only if it is still at it"),
+    responses((status = 200, body = HookShape), (status = 404, body = Problem), (status = 409, body = Problem),
+              (status = 422, body = Problem)))]
+pub async fn update(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result<Json<HookShape>, Problem> {
+    let hook = id(&hook, "hook")?;
+    let mut members = Members::read(&raw)?;
+    let patch = HookPatch {
+        name: members.text("name"),
+        event_type: members.text("event_type"),
+        callback_url: members.text("callback_url"),
+        api_key: members.text("api_key"),
+        enabled: members.flag("enabled"),
+        version: members.integer("version"),
+    };
+    members.finish()?;
+    let (hook, warning) = ops::hooks::update(&ctx, hook, patch).await?;
+    let mut shape = HookShape::from(hook);
+    shape.warning = warning;
+    Ok(Json(shape))
+}
+
+#[utoipa::path(delete, path = "/api/v1/hooks/{id}", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem)))]
+pub async fn delete(Ctx(ctx): Ctx, Path(hook): Path<String>) -> Result<StatusCode, Problem> {
+    ops::hooks::delete(&ctx, id(&hook, "hook")?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[utoipa::path(post, path = "/api/v1/hooks/{id}/test", params(("id" = String, Path)), request_body(content = Object,
+    description = "data: the body to send; the event's sample unless given"),
+    responses((status = 200, body = DeliveryShape), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn test(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result<Json<DeliveryShape>, Problem> {
+    let hook = id(&hook, "hook")?;
+    let mut members = Members::read(&raw)?;
+    members.value("data");
+    members.finish()?;
+    let body = data_of(&raw);
+    let delivery = ops::hooks::send_test(&ctx, hook, body).await?;
+    // Whoever may test may hear what came of this one test, and of no other delivery.
+    let (delivery, attempts) = ops::deliveries::outcome_of_test(&ctx, delivery).await?;
+    Ok(Json(DeliveryShape::with_attempts(delivery, attempts)))
+}
+
+/// The bytes of `data` as they stand in the request.
+fn data_of(raw: &Raw) -> Option<Bytes> {
+    #[derive(Deserialize)]
+    struct Test<'a> {
+        #[serde(borrow)]
+        data: Option<&'a serde_json::value::RawValue>,
+    }
+    let test: Test<'_> = serde_json::from_slice(&raw.0).ok()?;
+    test.data.map(|data| Bytes::copy_from_slice(data.get().as_bytes()))
+}

@@ -1,0 +1,33 @@
+//! From a request to who is acting: the session's user or the token's program.
+
+use axum::http::{HeaderMap, header::AUTHORIZATION};
+use tower_sessions::Session;
+
+use super::{session::USER, token};
+use crate::{
+    domain::{id::UserId, permission::Actor, user::User},
+    engine::store::{Error, Store, tokens, users},
+};
+
+/// The signed-in person, if there is one who may still sign in.
+pub async fn user_of(store: &Store, session: &Session) -> Result<Option<User>, Error> {
+    // A session that cannot be read is no session.
+    let Ok(Some(id)) = session.get::<UserId>(USER).await else { return Ok(None) };
+    let user = users::by_id(&mut store.read().await?, id).await?;
+    Ok(user.filter(|user| !user.disabled))
+}
+
+pub fn actor_of_user(user: &User) -> Actor {
+    Actor { label: format!("user:{}", user.email), permissions: user.permissions() }
+}
+
+/// The program behind `Authorization: Bearer shk_...`.
+pub async fn bearer(store: &Store, headers: &HeaderMap) -> Result<Option<Actor>, Error> {
+    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some((scheme, secret)) = header.and_then(|header| header.split_once(' ')) else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case("bearer") || !secret.starts_with(token::PREFIX) {
+        return Ok(None);
+    }
+    let found = tokens::by_secret(&mut store.read().await?, &token::hash(secret.trim())).await?;
+    Ok(found.map(|token| Actor { label: format!("token:{}", token.name), permissions: token.permissions }))
+}

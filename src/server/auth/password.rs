@@ -1,0 +1,94 @@
+//! Argon2id, a few at a time: each hash takes 19 MiB and tens of milliseconds, so a flood of sign-ins must queue here and
+//! not in memory.
+
+use std::sync::Arc;
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use tokio::sync::Semaphore;
+
+/// Hashes under way at once, and callers that may wait for one.
+const AT_ONCE: usize = 2;
+const QUEUE: usize = 32;
+
+/// Checked against when the address is unknown, so that the answer takes as long as for a known one.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c2VydmljZS1ob29rcy1ub2JvZHk$Zmm0iTxmFjHVPZBNXGrXbRrOpgRRYRR0zPgbXgqFtBM";
+
+/// Why a password was not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooBusy;
+
+/// Hashes and checks passwords with the parameters of OWASP's minimum (19 MiB, two passes).
+#[derive(Clone)]
+pub struct Passwords {
+    running: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { running: Arc::new(Semaphore::new(AT_ONCE)), waiting: Arc::new(Semaphore::new(QUEUE)) }
+    }
+}
+
+impl Passwords {
+    pub async fn hash(&self, password: String) -> Result<String, TooBusy> {
+        self.bounded(move || {
+            let hash = Argon2::default().hash_password(password.as_bytes());
+            hash.expect("the default parameters are valid and a salt can be drawn").to_string()
+        })
+        .await
+    }
+
+    /// Does the password fit? Without a stored hash (nobody by that name) the same work is done, for nothing.
+    pub async fn verify(&self, password: String, stored: Option<String>) -> Result<bool, TooBusy> {
+        self.bounded(move || {
+            let is_somebody = stored.is_some();
+            let stored = stored.unwrap_or_else(|| NOBODY.to_owned());
+            let fits = PasswordHash::new(&stored)
+                .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
+            fits && is_somebody
+        })
+        .await
+    }
+
+    async fn bounded<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, TooBusy> {
+        let _place = self.waiting.try_acquire().map_err(|_| TooBusy)?;
+        let _turn = self.running.acquire().await.map_err(|_| TooBusy)?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| TooBusy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_fits_its_hash_and_nothing_else() {
+        let passwords = Passwords::default();
+        let hash = passwords.hash("correct horse battery".into()).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert_eq!(passwords.verify("correct horse battery".into(), Some(hash.clone())).await, Ok(true));
+        assert_eq!(passwords.verify("wrong".into(), Some(hash)).await, Ok(false));
+        assert_eq!(passwords.verify("wrong".into(), Some("not a hash".into())).await, Ok(false));
+    }
+
+    #[test]
+    fn nobodys_hash_costs_what_a_real_one_costs() {
+        let nobody = PasswordHash::new(NOBODY).unwrap();
+        assert_eq!(nobody.params.get_decimal("m"), Some(19_456));
+        assert_eq!(nobody.params.get_decimal("t"), Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_refused_beyond_the_queue() {
+        let passwords = Passwords::default();
+        let flood = (0..QUEUE + 8).map(|_| passwords.verify("x".into(), Some("not a hash".into())));
+        let refused =
+            futures::future::join_all(flood).await.into_iter().filter(|answer| *answer == Err(TooBusy)).count();
+        assert_eq!(refused, 8);
+    }
+}

@@ -1,0 +1,125 @@
+//! Sessions in our own store: tower-sessions' contract over our tables. Only the hash of an id is at rest.
+
+use std::collections::HashMap;
+
+use axum::http;
+use serde_json::Value;
+use time::OffsetDateTime;
+use tower_sessions::{
+    Expiry, SessionManagerLayer, SessionStore,
+    cookie::SameSite,
+    session::{Id, Record},
+    session_store,
+};
+
+use super::token::hash;
+use crate::{
+    domain::time::Timestamp,
+    engine::{
+        clock::Clock,
+        store::{Error, Store, error::chain, sessions},
+    },
+};
+
+/// A session that nobody uses ends after this many hours.
+const HOURS: i64 = 12;
+
+/// Keys of what a session holds.
+pub const USER: &str = "user";
+pub const FLASH: &str = "flash";
+
+/// Sessions in the portal's database.
+#[derive(Clone)]
+pub struct Sessions {
+    store: Store,
+    clock: Clock,
+}
+
+// The store and its clock say nothing worth printing, and the trait demands `Debug`.
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+/// The layer that gives every request its session. `public_url` decides the cookie's name and whether it is `Secure`.
+pub fn layer(store: Store, clock: Clock, public_url: &str) -> SessionManagerLayer<Sessions> {
+    let is_https = public_url.starts_with("https://");
+    SessionManagerLayer::new(Sessions { store, clock })
+        .with_name(if is_https { "__Host-sid" } else { "sid" })
+        .with_secure(is_https)
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_path("/")
+        .with_expiry(Expiry::OnInactivity(time::Duration::hours(HOURS)))
+}
+
+/// The hash under which a session (and what belongs to it) is stored.
+pub fn id_hash(id: Id) -> Vec<u8> {
+    hash(&id.to_string())
+}
+
+fn failed(error: Error) -> session_store::Error {
+    session_store::Error::Backend(chain(&error))
+}
+
+fn expiry(record: &Record) -> Timestamp {
+    Timestamp(i64::try_from(record.expiry_date.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX))
+}
+
+fn encode(record: &Record) -> session_store::Result<String> {
+    serde_json::to_string(&record.data).map_err(|error| session_store::Error::Encode(error.to_string()))
+}
+
+#[async_trait::async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        let (data, expires_at) = (encode(record)?, expiry(record));
+        loop {
+            let (id_hash, data) = (id_hash(record.id), data.clone());
+            let created: Result<(), Error> = self
+                .store
+                .writer
+                .run(move |conn| Box::pin(async move { sessions::insert(conn, &id_hash, &data, expires_at).await }))
+                .await;
+            match created {
+                Ok(()) => return Ok(()),
+                Err(Error::Exists) => record.id = Id::default(),
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        let (id_hash, data, expires_at) = (id_hash(record.id), encode(record)?, expiry(record));
+        let saved: Result<(), Error> = self
+            .store
+            .writer
+            .run(move |conn| Box::pin(async move { sessions::update(conn, &id_hash, &data, expires_at).await }))
+            .await;
+        saved.map_err(failed)
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        let mut conn = self.store.read().await.map_err(failed)?;
+        let row = sessions::find(&mut conn, &id_hash(*id), self.clock.now()).await.map_err(failed)?;
+        let Some((data, expires_at)) = row else { return Ok(None) };
+        let data: HashMap<String, Value> =
+            serde_json::from_str(&data).map_err(|error| session_store::Error::Decode(error.to_string()))?;
+        let expiry_date = OffsetDateTime::from_unix_timestamp(expires_at.seconds())
+            .map_err(|error| session_store::Error::Decode(error.to_string()))?;
+        Ok(Some(Record { id: *id, data, expiry_date }))
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        let id_hash = id_hash(*id);
+        let deleted: Result<(), Error> =
+            self.store.writer.run(move |conn| Box::pin(async move { sessions::delete(conn, &id_hash).await })).await;
+        deleted.map_err(failed)
+    }
+}
+
+/// Reads the session the layer put into a request.
+pub fn of(extensions: &http::Extensions) -> Option<tower_sessions::Session> {
+    extensions.get::<tower_sessions::Session>().cloned()
+}

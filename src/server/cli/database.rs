@@ -1,0 +1,99 @@
+//! Commands that work on the database directly, to begin with: they migrate it first and work beside a running server.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Failure, Outcome, load_settings, print, secret_from_stdin};
+use crate::{
+    engine::{
+        Dispatcher,
+        config::Settings,
+        dispatcher::Config,
+        store::{Store, error::chain},
+    },
+    server::{
+        ctx::{OpCtx, Portal},
+        ops::{self, users::NewUser},
+    },
+};
+
+#[derive(Subcommand)]
+pub enum User {
+    /// Make a user
+    Create {
+        #[arg(long)]
+        email: String,
+        /// administrator, integration-manager, developer, auditor or agent
+        #[arg(long)]
+        role: String,
+        #[arg(long, default_value = "")]
+        name: String,
+        /// Read the password from standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Token {
+    /// Make a token and print it, once
+    Create {
+        #[arg(long)]
+        name: String,
+        /// Such as events:emit; give it once for each, or several after one
+        #[arg(long = "permission", required = true, num_args = 1..)]
+        permissions: Vec<String>,
+    },
+}
+
+pub async fn user(command: User, json: bool) -> Outcome {
+    let User::Create { email, role, name, password_stdin: _ } = command;
+    let password = secret_from_stdin("password")?;
+    let ctx = open().await?;
+    let new = NewUser { email, name, role, password };
+    let outcome = ops::users::create(&ctx, new).await;
+    close(ctx).await;
+    let user = outcome.map_err(|error| usage_or_failure(&error))?;
+    let value = json!({"id": user.id, "email": user.email, "name": user.name});
+    print::result(json, &format!("{} can sign in now.", user.email), &value);
+    Ok(())
+}
+
+pub async fn token(command: Token, json: bool) -> Outcome {
+    let Token::Create { name, permissions } = command;
+    let ctx = open().await?;
+    let outcome = ops::tokens::create(&ctx, &name, &permissions).await;
+    close(ctx).await;
+    let (token, secret) = outcome.map_err(|error| usage_or_failure(&error))?;
+    let value = json!({"id": token.id, "name": token.name, "token": secret});
+    print::result(json, &secret, &value);
+    Ok(())
+}
+
+pub async fn migrate(json: bool) -> Outcome {
+    let settings = load_settings()?;
+    let store = Store::open(&settings).await.map_err(|error| Failure::Failed(chain(&error)))?;
+    store.close().await;
+    print::result(json, "The database is up to date.", &json!({"migrated": true}));
+    Ok(())
+}
+
+/// The portal without its listener and without deliveries: a store, and operations on it.
+async fn open() -> Result<OpCtx, Failure> {
+    let settings: Settings = load_settings()?;
+    let dispatcher = Dispatcher::beside(Config::new(settings.clone())).await;
+    let dispatcher = dispatcher.map_err(|error| Failure::Failed(chain(&error)))?;
+    Ok(OpCtx::portal_itself(Portal::new(dispatcher, settings)))
+}
+
+async fn close(ctx: OpCtx) {
+    ctx.portal.dispatcher.clone().shutdown().await;
+}
+
+fn usage_or_failure(error: &ops::Error) -> Failure {
+    match error {
+        ops::Error::Invalid(invalid) => Failure::Usage(invalid.to_string()),
+        ops::Error::Store(error) => Failure::Failed(chain(error)),
+        error => Failure::Failed(error.to_string()),
+    }
+}

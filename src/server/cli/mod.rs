@@ -1,0 +1,177 @@
+//! The commands, thin: each reads its arguments, calls `ops` or the HTTP API, and prints. Exit codes: 0 done, 1 failed,
+//! 2 wrong usage. What is printed for programs goes to standard output, everything else to standard error.
+
+mod client;
+mod database;
+mod listen;
+mod print;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{runtime, telemetry};
+use crate::{
+    domain::event::EventType,
+    engine::{
+        catalogue::{Draft, schema_text},
+        config::Settings,
+    },
+};
+
+/// Tell third parties what just happened in the contact centre.
+#[derive(Parser)]
+#[command(name = "service-hooks", version, propagate_version = true)]
+struct Cli {
+    /// Print JSON instead of sentences.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the portal, the API and the delivery engine
+    Serve(Serve),
+    /// Manage the people who sign in (works on the database)
+    User {
+        #[command(subcommand)]
+        command: database::User,
+    },
+    /// Manage bearer tokens of programs (works on the database)
+    Token {
+        #[command(subcommand)]
+        command: database::Token,
+    },
+    /// Manage hooks of a running server
+    Hook {
+        #[command(flatten)]
+        server: client::Server,
+        #[command(subcommand)]
+        command: client::Hook,
+    },
+    /// Send one event to a running server
+    Emit {
+        #[command(flatten)]
+        server: client::Server,
+        #[command(flatten)]
+        emit: client::Emit,
+    },
+    /// Receive deliveries: check the key and the signature, print what came
+    Listen(listen::Listen),
+    /// Print the JSON schema of an event
+    Schema {
+        /// The event's key, such as work_item.closed
+        key: String,
+        /// 2020-12 or 07
+        #[arg(long, default_value = "2020-12")]
+        draft: String,
+    },
+    /// Bring the database's schema up to date
+    Migrate,
+}
+
+#[derive(Args)]
+struct Serve {
+    /// Where to listen, such as 127.0.0.1:3000
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// sqlite:PATH or postgres://USER@HOST/NAME
+    #[arg(long)]
+    database_url: Option<String>,
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+}
+
+/// Why a command ended badly.
+enum Failure {
+    /// It was asked for wrongly.
+    Usage(String),
+    Failed(String),
+}
+
+type Outcome = Result<(), Failure>;
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self::Failed(message)
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    // Prints help and usage errors itself, and leaves with 0 or 2.
+    let cli = Cli::parse();
+    telemetry::start();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(cli.json, &Failure::Failed(format!("cannot start: {error}"))),
+    };
+    match runtime.block_on(run(cli.command, cli.json)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(cli.json, &failure),
+    }
+}
+
+fn report(json: bool, failure: &Failure) -> ExitCode {
+    let (message, code) = match failure {
+        Failure::Usage(message) => (message, 2),
+        Failure::Failed(message) => (message, 1),
+    };
+    print::error(json, message);
+    ExitCode::from(code)
+}
+
+async fn run(command: Command, json: bool) -> Outcome {
+    match command {
+        Command::Serve(serve) => Ok(runtime::serve(serve.settings()?).await?),
+        Command::User { command } => database::user(command, json).await,
+        Command::Token { command } => database::token(command, json).await,
+        Command::Hook { server, command } => client::hook(&server, command, json).await,
+        Command::Emit { server, emit } => client::emit(&server, emit, json).await,
+        Command::Listen(listen) => listen.run(json).await,
+        Command::Schema { key, draft } => schema(&key, &draft),
+        Command::Migrate => database::migrate(json).await,
+    }
+}
+
+impl Serve {
+    fn settings(self) -> Result<Settings, Failure> {
+        let mut settings = load_settings()?;
+        settings.listen = self.listen.unwrap_or(settings.listen);
+        settings.database_url = self.database_url.unwrap_or(settings.database_url);
+        settings.data_dir = self.data_dir.unwrap_or(settings.data_dir);
+        Ok(settings)
+    }
+}
+
+/// A wrong setting is wrong usage.
+fn load_settings() -> Result<Settings, Failure> {
+    Settings::load().map_err(|error| Failure::Usage(error.to_string()))
+}
+
+fn schema(key: &str, draft: &str) -> Outcome {
+    let event = known_event(key)?;
+    let draft = Draft::from_key(draft).ok_or_else(|| Failure::Usage("--draft is 2020-12 or 07".to_owned()))?;
+    print::raw(&schema_text(event, draft));
+    Ok(())
+}
+
+fn known_event(key: &str) -> Result<EventType, Failure> {
+    let unknown = || Failure::Usage(format!("{key} is not an event; there are {}", EventType::known_keys()));
+    EventType::from_key(key).ok_or_else(unknown)
+}
+
+/// A secret from standard input: its first line, or all of it if it has but one.
+fn secret_from_stdin(what: &str) -> Result<String, Failure> {
+    let mut line = String::new();
+    std::io::stdin()
+        .read_line(&mut line)
+        .map_err(|error| Failure::Failed(format!("cannot read the {what}: {error}")))?;
+    let secret = line.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err(Failure::Usage(format!("give the {what} on standard input, such as: printf %s \"$SECRET\" | ...")));
+    }
+    Ok(secret.to_owned())
+}

@@ -1,0 +1,74 @@
+//! What an operation is given: the portal, and who is acting. `require` is the only way to a grant, and the store's
+//! functions demand one.
+
+use std::sync::Arc;
+
+use super::auth::{password::Passwords, throttle::Throttle};
+use crate::{
+    domain::{
+        permission::{Actor, Grant, Permission},
+        user::User,
+    },
+    engine::{Dispatcher, clock::Clock, config::Settings, store::Store},
+};
+
+/// The running portal, shared by all requests.
+pub struct Portal {
+    pub dispatcher: Dispatcher,
+    pub settings: Settings,
+    pub passwords: Passwords,
+    pub throttle: Throttle,
+}
+
+impl Portal {
+    pub fn new(dispatcher: Dispatcher, settings: Settings) -> Arc<Self> {
+        Arc::new(Self { dispatcher, settings, passwords: Passwords::default(), throttle: Throttle::default() })
+    }
+
+    pub fn store(&self) -> &Store {
+        self.dispatcher.store()
+    }
+
+    pub fn clock(&self) -> &Clock {
+        self.dispatcher.clock()
+    }
+}
+
+/// Why an operation was not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// Nobody is signed in, no valid token was sent.
+    Unknown,
+    Forbidden(Permission),
+}
+
+/// One request's context.
+#[derive(Clone)]
+pub struct OpCtx {
+    pub portal: Arc<Portal>,
+    /// Who is acting, if anybody is known.
+    pub actor: Option<Actor>,
+    /// The person, where it is one.
+    pub user: Option<User>,
+}
+
+impl OpCtx {
+    pub fn anonymous(portal: Arc<Portal>) -> Self {
+        Self { portal, actor: None, user: None }
+    }
+
+    /// The portal's own commands, run beside the database.
+    pub fn portal_itself(portal: Arc<Portal>) -> Self {
+        Self { portal, actor: Some(Actor::portal()), user: None }
+    }
+
+    /// Proof that the actor has this permission.
+    pub fn require(&self, permission: Permission) -> Result<Grant, Denied> {
+        let actor = self.actor.as_ref().ok_or(Denied::Unknown)?;
+        actor.require(permission).map_err(|forbidden| Denied::Forbidden(forbidden.0))
+    }
+
+    pub fn may(&self, permission: Permission) -> bool {
+        self.require(permission).is_ok()
+    }
+}

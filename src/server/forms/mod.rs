@@ -1,0 +1,25 @@
+//! What plain forms and pages need around an operation: read for a page, redirect after a post, a flash for the next
+//! page, a draft when something was wrong. One file a noun; no decisions that `ops` has not made.
+
+pub mod deliveries;
+pub mod editor;
+pub mod events;
+pub mod hooks;
+pub mod session;
+pub mod setup;
+
+use super::{auth::session::FLASH, seam::Request};
+use crate::rpc::session::{Flash, FlashKind};
+
+/// Leaves a sentence for the next page. A session that cannot be written loses it; what was done stays done.
+async fn flash(request: &Request, kind: FlashKind, text: impl Into<String>) {
+    let flash = Flash { kind, text: text.into() };
+    if let Err(error) = request.session.insert(FLASH, flash).await {
+        tracing::warn!(error = %error, "a flash message was lost");
+    }
+}
+
+/// Text for a query string.
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}

@@ -1,0 +1,53 @@
+//! The frame of every page, signing in and out.
+
+use super::encoded;
+use crate::{
+    rpc::{
+        Error,
+        session::{Flash, Frame, SignInForm},
+    },
+    server::{
+        auth::session::FLASH,
+        ops::{self, drafts},
+        seam::{go, local, request},
+    },
+};
+
+pub async fn frame() -> Result<Frame, Error> {
+    let request = request()?;
+    let Some(user) = &request.ctx.user else { return Ok(Frame::default()) };
+    Ok(Frame { name: user.name.clone(), email: user.email.clone(), permissions: user.permissions() })
+}
+
+pub async fn take_flash() -> Result<Option<Flash>, Error> {
+    let request = request()?;
+    // A session that cannot be read has nothing to say.
+    Ok(request.session.remove::<Flash>(FLASH).await.unwrap_or_default())
+}
+
+pub async fn sign_in_form(draft: &str) -> Result<SignInForm, Error> {
+    let request = request()?;
+    let form = drafts::find(&request.ctx, &request.session, draft).await;
+    Ok(request.tell(form)?.unwrap_or_default())
+}
+
+pub async fn sign_in(email: String, password: String, next: String) -> Result<(), Error> {
+    let request = request()?;
+    match ops::session::sign_in(&request.ctx, &request.session, &email, &password).await {
+        Ok(_) => go(local(&next)),
+        Err(ops::Error::Invalid(errors)) => {
+            let form = SignInForm { email, errors };
+            let draft = request.tell(drafts::keep(&request.ctx, &request.session, &form).await)?;
+            go(&format!("/sign-in?draft={draft}&next={}", encoded(local(&next))));
+        }
+        Err(error) => return request.tell(Err(error)),
+    }
+    Ok(())
+}
+
+pub async fn sign_out() -> Result<(), Error> {
+    let request = request()?;
+    request.tell(ops::session::sign_out(&request.session).await)?;
+    go("/sign-in");
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! The form behind the one-time link.
+
+use super::{encoded, flash};
+use crate::{
+    rpc::{Error, session::FlashKind, setup::SetupForm},
+    server::{
+        ops::{self, drafts, users::NewUser},
+        seam::{go, request},
+    },
+};
+
+pub async fn form(token: String, draft: &str) -> Result<SetupForm, Error> {
+    let request = request()?;
+    if !request.tell(ops::setup::is_open(&request.ctx, &token).await)? {
+        return request.tell(Err(ops::Error::NotFound("set-up link")));
+    }
+    let form: Option<SetupForm> = request.tell(drafts::find(&request.ctx, &request.session, draft).await)?;
+    Ok(SetupForm { token, ..form.unwrap_or_default() })
+}
+
+pub async fn finish(token: String, name: String, email: String, password: String) -> Result<(), Error> {
+    let request = request()?;
+    let new = NewUser { name: name.clone(), email: email.clone(), password, ..NewUser::default() };
+    match ops::setup::finish(&request.ctx, &request.session, &token, new).await {
+        Ok(user) => {
+            flash(&request, FlashKind::Done, format!("Welcome, {}. Make your first hook.", user.name)).await;
+            go("/integration/hooks");
+        }
+        Err(ops::Error::Invalid(errors)) => {
+            let form = SetupForm { token: String::new(), name, email, errors };
+            let draft = request.tell(drafts::keep(&request.ctx, &request.session, &form).await)?;
+            go(&format!("/setup?token={}&draft={draft}", encoded(&token)));
+        }
+        Err(error) => return request.tell(Err(error)),
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! The final router: who is asking, the portal's pages and server functions, the API, files, health; and around all of
+//! it sessions, the same-origin rule, limits and headers.
+
+pub mod accept;
+mod assets;
+mod error_page;
+mod headers;
+mod health;
+mod identify;
+mod rpc;
+mod schema;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderName, HeaderValue, StatusCode},
+    middleware,
+    response::Redirect,
+    routing::{any, get},
+};
+use leptos::prelude::{LeptosOptions, provide_context};
+use leptos_axum::{ResponseOptions, generate_route_list};
+use tower_http::{
+    catch_panic::CatchPanicLayer, csrf::CsrfLayer, limit::RequestBodyLimitLayer, timeout::RequestBodyDeadlineLayer,
+};
+
+use super::{api, auth, ctx::Portal};
+use crate::app::{App, AssetVersion, shell};
+
+/// Largest body of a form or an island's call, in bytes. The API has its own limit.
+const FORM_LIMIT: usize = 256 * 1024;
+/// How long a request's body may take to arrive.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Everything the server answers.
+pub fn router(portal: Arc<Portal>) -> Router {
+    let public_url = portal.settings.public_url();
+    let sessions = auth::session::layer(portal.store().clone(), portal.clock().clone(), &public_url);
+    let pages = pages()
+        .route("/", get(|| async { Redirect::to("/integration/hooks") }))
+        .route("/integration/events/{key}/schema.json", get(schema::download))
+        .route("/rpc/{*function}", any(rpc::answer))
+        .fallback(render_page)
+        .layer(RequestBodyLimitLayer::new(FORM_LIMIT))
+        .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))
+        .layer(sessions)
+        .layer(CsrfLayer::new());
+    Router::new()
+        .merge(pages)
+        .nest("/api/v1", api::router(portal.clone()))
+        .merge(assets::router())
+        .merge(health::router(portal.clone()))
+        .layer(CatchPanicLayer::custom(error_page::panicked))
+        .layer(RequestBodyDeadlineLayer::new(BODY_DEADLINE))
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(portal.clone(), headers::add))
+        .with_state(portal)
+}
+
+/// The portal's pages, as the route table of `app` lists them.
+fn pages() -> Router<Arc<Portal>> {
+    page_paths().iter().fold(Router::new(), |router, path| router.route(path, get(render_page)))
+}
+
+/// Every path of the route table: the tests try them all.
+pub fn page_paths() -> Vec<String> {
+    generate_route_list(App).iter().map(|listing| listing.path().to_owned()).collect()
+}
+
+async fn render_page(request: axum::extract::Request) -> axum::response::Response {
+    let options = LeptosOptions::builder().output_name("service-hooks").build();
+    let render = leptos_axum::render_app_async_with_context(page_context, move || shell(options.clone()));
+    let mut response = render(request).await;
+    // A page that leads elsewhere says so with a redirect, whatever else it contains.
+    if response.status() == StatusCode::OK && response.headers().contains_key("location") {
+        *response.status_mut() = StatusCode::SEE_OTHER;
+    }
+    response
+}
+
+/// What a page finds in its context besides the request: the version of the assets, and the policy for its own nonce.
+fn page_context() {
+    provide_context(AssetVersion(assets::version().to_owned()));
+    let nonce = leptos::nonce::use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
+    let policy = headers::page_policy(&nonce);
+    if let (Some(response), Ok(policy)) =
+        (leptos::prelude::use_context::<ResponseOptions>(), HeaderValue::from_str(&policy))
+    {
+        response.insert_header(HeaderName::from_static("content-security-policy"), policy);
+    }
+}

@@ -1,0 +1,22 @@
+//! The portal around the engine. Who may import whom (held by `tests/tidy.rs`):
+//!
+//! | room | may use |
+//! |---|---|
+//! | `auth` | domain, engine::store, engine::clock |
+//! | `ctx` | domain, engine, `auth` |
+//! | `ops` | domain, engine, `ctx`, `auth` |
+//! | `seam`, `forms` | domain, engine, rpc's types, `ops`, `ctx`, `auth` |
+//! | `api` | domain, engine, `ops`, `ctx`, `auth` |
+//! | `http` | everything above, `app` |
+//! | `runtime`, `cli` | everything; nothing imports them |
+
+pub mod api;
+pub mod auth;
+pub mod cli;
+pub mod ctx;
+pub mod forms;
+pub mod http;
+pub mod ops;
+pub mod runtime;
+pub mod seam;
+pub mod telemetry;

@@ -1,0 +1,57 @@
+//! What was typed into a form that could not be accepted: kept sealed for ten minutes, for the session that typed it.
+
+use std::time::Duration;
+
+use serde::{Serialize, de::DeserializeOwned};
+use tower_sessions::Session;
+
+use super::{Error, session::session_failed};
+use crate::{
+    domain::id::DraftId,
+    engine::store::{self, drafts, secrets::Place},
+    server::{auth::session::id_hash, ctx::OpCtx},
+};
+
+const KEPT: Duration = Duration::from_secs(600);
+
+fn place(id: &DraftId) -> Place<'_> {
+    Place { table: "drafts", column: "sealed", row: id.0.as_bytes() }
+}
+
+/// Keeps a form; its id goes into the address of the page that shows it again.
+pub async fn keep<T: Serialize>(ctx: &OpCtx, session: &Session, form: &T) -> Result<DraftId, Error> {
+    let owner = owner(session).await?;
+    let clock = ctx.portal.clock();
+    let id = DraftId(clock.id());
+    let expires_at = clock.now().after(KEPT);
+    // Forms are plain structs of strings: writing them as JSON cannot fail.
+    let text = serde_json::to_vec(form).unwrap_or_default();
+    let sealed = ctx.portal.store().vault.seal(place(&id), &text);
+    let kept: Result<(), store::Error> = ctx
+        .portal
+        .store()
+        .writer
+        .run(move |conn| Box::pin(async move { drafts::insert(conn, id, &owner, &sealed, expires_at).await }))
+        .await;
+    kept?;
+    Ok(id)
+}
+
+/// The form again, if it is this session's and still there. A draft of another form reads as none.
+pub async fn find<T: DeserializeOwned>(ctx: &OpCtx, session: &Session, id: &str) -> Result<Option<T>, Error> {
+    let (Ok(id), Some(session_id)) = (id.parse::<DraftId>(), session.id()) else { return Ok(None) };
+    let mut conn = ctx.portal.store().read().await?;
+    let found = drafts::find(&mut conn, id, &id_hash(session_id), ctx.portal.clock().now()).await?;
+    let Some(sealed) = found else { return Ok(None) };
+    let text = ctx.portal.store().vault.open(place(&id), &sealed)?;
+    Ok(serde_json::from_slice(&text).ok())
+}
+
+/// The session's hash; a visitor without a session gets one first.
+async fn owner(session: &Session) -> Result<Vec<u8>, Error> {
+    if session.id().is_none() {
+        session.insert("visited", true).await.map_err(session_failed)?;
+        session.save().await.map_err(session_failed)?;
+    }
+    session.id().map(id_hash).ok_or(Error::Busy { seconds: 1 })
+}

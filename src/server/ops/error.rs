@@ -1,0 +1,77 @@
+//! Why an operation did not happen, before any edge turns it into a page, a problem document or an exit code.
+
+use crate::{
+    domain::{invalid::Invalid, permission::Permission},
+    engine::{dispatcher::EmitError, store},
+    server::{auth::password::TooBusy, ctx::Denied},
+};
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    #[error("sign in first")]
+    SignIn,
+    #[error("the permission {} is missing", .0.key())]
+    Forbidden(Permission),
+    /// There is no such thing, or the actor may not know that there is.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    #[error("{0}")]
+    Invalid(Invalid),
+    /// It changed since it was read; `now` is its present version.
+    #[error("it was changed by somebody else; its version is now {now}")]
+    Stale { now: i64 },
+    #[error("too much at once; try again in {seconds} seconds")]
+    Busy { seconds: u64 },
+    #[error("{0}")]
+    Store(store::Error),
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unknown => Self::SignIn,
+            Denied::Forbidden(permission) => Self::Forbidden(permission),
+        }
+    }
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl From<TooBusy> for Error {
+    fn from(_: TooBusy) -> Self {
+        Self::Busy { seconds: 2 }
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Stale { now } => Self::Stale { now },
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<EmitError> for Error {
+    fn from(error: EmitError) -> Self {
+        match error {
+            EmitError::Store(error) => error.into(),
+            EmitError::KeyReused => Self::Invalid(Invalid::one(
+                "Idempotency-Key",
+                "reused",
+                "This key was used before with another body. Use a new key for a new event.",
+            )),
+            EmitError::Invalid(events) => {
+                let mut invalid = Invalid::default();
+                for (_, mut faults) in events {
+                    invalid.0.append(&mut faults.0);
+                }
+                Self::Invalid(invalid)
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Emitting events and looking them up.
+
+use bytes::Bytes;
+
+use super::Error;
+use crate::{
+    domain::{
+        delivery::{Attempt, Delivery},
+        event::EventType,
+        id::EventId,
+        page::PAGE_LIMIT,
+        permission::Permission,
+    },
+    engine::{
+        dispatcher::{Accepted, Emit, EmitError, IdempotencyKey},
+        store::{
+            attempts,
+            deliveries::{self, Filter},
+            events::{self, StoredEvent},
+        },
+    },
+    server::ctx::OpCtx,
+};
+
+/// Emits all of the events or none. Faults of a batch come by position.
+pub async fn emit(ctx: &OpCtx, events: Vec<Emit>, key: Option<IdempotencyKey>) -> Result<Vec<Accepted>, EmitFailed> {
+    let grant = ctx.require(Permission::EventsEmit).map_err(|denied| EmitFailed::Op(denied.into()))?;
+    ctx.portal.dispatcher.emit_all(events, grant.by(), key).await.map_err(|error| match error {
+        EmitError::Invalid(events) => EmitFailed::Invalid(events),
+        error => EmitFailed::Op(error.into()),
+    })
+}
+
+/// Why nothing was emitted: the events themselves, or anything else.
+pub enum EmitFailed {
+    Invalid(Vec<(usize, crate::domain::invalid::Invalid)>),
+    Op(Error),
+}
+
+/// An event with everything that became of it. The body is there only for those who may see it.
+pub struct EventStory {
+    pub event: StoredEvent,
+    pub body: Option<Bytes>,
+    pub deliveries: Vec<(Delivery, Vec<Attempt>)>,
+}
+
+pub async fn story(ctx: &OpCtx, id: EventId) -> Result<EventStory, Error> {
+    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let mut conn = ctx.portal.store().read().await?;
+    let mut event = events::find(&mut conn, &grant, id).await?.ok_or(Error::NotFound("event"))?;
+    let filter = Filter { event: Some(id), ..Filter::default() };
+    let mut found = Vec::new();
+    for delivery in deliveries::page(&mut conn, &grant, &filter, None, PAGE_LIMIT).await? {
+        let tries = attempts::of(&mut conn, &grant, delivery.id).await?;
+        found.push((delivery, tries));
+    }
+    let body = ctx.may(Permission::PayloadsRead).then(|| Bytes::from(std::mem::take(&mut event.body)));
+    Ok(EventStory { event, body, deliveries: found })
+}
+
+/// The sample body of an event, ready to be emitted.
+pub fn sample(event_type: EventType) -> Emit {
+    let body = Bytes::from_static(crate::engine::catalogue::sample(event_type).as_bytes());
+    Emit { event_type, body }
+}

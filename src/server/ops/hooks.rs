@@ -1,0 +1,303 @@
+//! Hooks: listing, making, changing, switching, deleting, testing.
+
+use super::Error;
+use crate::{
+    domain::{
+        delivery::Delivery,
+        endpoint::{Endpoint, UrlProblem},
+        event::EventType,
+        hook::{Hook, HookForm, HookPatch, api_key_hint, parse_api_key, parse_event_type, parse_name},
+        id::{DeliveryId, HookId},
+        invalid::Invalid,
+        page::Page,
+        permission::{Grant, Permission},
+    },
+    engine::{
+        Dispatcher,
+        clock::Clock,
+        delivery::signing,
+        dispatcher::Emit,
+        store::{
+            self, Conn, audit, deliveries,
+            hooks::{self, Change, Secrets},
+            secrets::Vault,
+        },
+    },
+    server::ctx::{OpCtx, Portal},
+};
+
+/// A hook that was just made. Its signing secret is shown with it and can be revealed later.
+pub struct Created {
+    pub hook: Hook,
+    pub signing_secret: String,
+    /// What was accepted although it may not work.
+    pub warning: Option<String>,
+}
+
+/// Every hook with its newest delivery.
+pub async fn list(ctx: &OpCtx) -> Result<Vec<(Hook, Option<Delivery>)>, Error> {
+    let grant = ctx.require(Permission::HooksRead)?;
+    let mut conn = ctx.portal.store().read().await?;
+    let hooks = hooks::all(&mut conn, &grant).await?;
+    let newest = if ctx.may(Permission::DeliveriesRead) {
+        deliveries::newest_per_hook(&mut conn, &grant).await?
+    } else {
+        Vec::new()
+    };
+    let newest_of = |hook: &Hook| newest.iter().find(|delivery| delivery.hook_id == hook.id).cloned();
+    Ok(hooks
+        .into_iter()
+        .map(|hook| {
+            let last = newest_of(&hook);
+            (hook, last)
+        })
+        .collect())
+}
+
+/// A page of hooks, oldest first.
+pub async fn page(ctx: &OpCtx, cursor: Option<HookId>, limit: u32) -> Result<Page<Hook>, Error> {
+    let grant = ctx.require(Permission::HooksRead)?;
+    let rows = hooks::page(&mut ctx.portal.store().read().await?, &grant, cursor, limit).await?;
+    Ok(Page::cut(rows, limit, |hook| hook.id.to_string()))
+}
+
+pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
+    let grant = ctx.require(Permission::HooksRead)?;
+    hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))
+}
+
+/// One hook, for whoever is about to change it.
+pub async fn find_to_change(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
+    ctx.require(Permission::HooksWrite)?;
+    find(ctx, id).await
+}
+
+/// How many deliveries deleting this hook would cancel.
+pub async fn open_deliveries(ctx: &OpCtx, id: HookId) -> Result<i64, Error> {
+    let grant = ctx.require(Permission::HooksWrite)?;
+    Ok(deliveries::count_open(&mut ctx.portal.store().read().await?, &grant, id).await?)
+}
+
+/// Makes a hook from what was typed.
+pub async fn create(ctx: &OpCtx, form: &HookForm) -> Result<Created, Error> {
+    let grant = ctx.require(Permission::HooksWrite)?;
+    let mut invalid = Invalid::default();
+    let name = invalid.take(parse_name(&form.name));
+    let event_type = invalid.take(parse_event_type(&form.event_type));
+    let endpoint = invalid.take(judge_url(&ctx.portal, &form.callback_url).await);
+    let api_key = invalid.take(parse_api_key(&form.api_key));
+    let (Some(name), Some(event_type), Some(endpoint), Some(api_key)) = (name, event_type, endpoint, api_key) else {
+        return Err(invalid.into());
+    };
+    let clock = ctx.portal.clock().clone();
+    let now = clock.now();
+    let hook = Hook {
+        id: HookId(clock.id()),
+        name,
+        event_type,
+        callback_url: endpoint.url.to_string(),
+        enabled: form.enabled,
+        off_reason: None,
+        api_key_hint: api_key_hint(&api_key),
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    };
+    let secrets = Secrets { api_key, signing_secret: signing::new_secret() };
+    let signing_secret = secrets.signing_secret.clone();
+    let (row, vault) = (hook.clone(), ctx.portal.store().vault.clone());
+    let written: Result<(), store::Error> = ctx
+        .portal
+        .store()
+        .writer
+        .run(move |conn| {
+            Box::pin(async move {
+                hooks::insert(conn, &grant, &vault, &row, &secrets).await?;
+                audit::note(conn, &clock, &grant, "hook.created", &row.id.to_string(), &row.name).await
+            })
+        })
+        .await;
+    written?;
+    let warning = ctx.portal.dispatcher.doubt_url(&endpoint).await;
+    Ok(Created { hook, signing_secret, warning })
+}
+
+/// What of a hook is to change, judged.
+struct Judged {
+    name: Option<String>,
+    event_type: Option<EventType>,
+    endpoint: Option<Endpoint>,
+    api_key: Option<String>,
+    enabled: Option<bool>,
+    version: Option<i64>,
+}
+
+/// Changes what the patch names. With a version, only if the hook is still at it.
+pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<(Hook, Option<String>), Error> {
+    let grant = ctx.require(Permission::HooksWrite)?;
+    let judged = judge_patch(&ctx.portal, patch).await?;
+    let doubted = judged.endpoint.clone();
+    let (clock, vault) = (ctx.portal.clock().clone(), ctx.portal.store().vault.clone());
+    let changed: Result<Hook, Error> = ctx
+        .portal
+        .store()
+        .writer
+        .run(move |conn| Box::pin(async move { change(conn, &clock, &grant, &vault, id, judged).await }))
+        .await;
+    let hook = changed?;
+    ctx.portal.dispatcher.hook_changed(id);
+    let warning = match doubted {
+        Some(endpoint) => ctx.portal.dispatcher.doubt_url(&endpoint).await,
+        None => None,
+    };
+    Ok((hook, warning))
+}
+
+/// Slides a hook on or off.
+pub async fn set_enabled(ctx: &OpCtx, id: HookId, enabled: bool) -> Result<Hook, Error> {
+    let patch = HookPatch { enabled: Some(enabled), ..HookPatch::default() };
+    update(ctx, id, patch).await.map(|(hook, _)| hook)
+}
+
+async fn judge_patch(portal: &Portal, patch: HookPatch) -> Result<Judged, Invalid> {
+    let mut invalid = Invalid::default();
+    let name = patch.name.and_then(|name| invalid.take(parse_name(&name)));
+    let event_type = patch.event_type.and_then(|key| invalid.take(parse_event_type(&key)));
+    let endpoint = match patch.callback_url {
+        Some(url) => invalid.take(judge_url(portal, &url).await),
+        None => None,
+    };
+    let api_key = patch.api_key.and_then(|key| invalid.take(parse_api_key(&key)));
+    let Some(()) = invalid.is_empty().then_some(()) else { return Err(invalid) };
+    Ok(Judged { name, event_type, endpoint, api_key, enabled: patch.enabled, version: patch.version })
+}
+
+async fn change(
+    conn: &mut Conn,
+    clock: &Clock,
+    grant: &Grant,
+    vault: &Vault,
+    id: HookId,
+    judged: Judged,
+) -> Result<Hook, Error> {
+    let now = clock.now();
+    let old = hooks::find(conn, grant, id).await?.ok_or(Error::NotFound("hook"))?;
+    if judged.version.is_some_and(|version| version != old.version) {
+        return Err(Error::Stale { now: old.version });
+    }
+    if judged.api_key.is_none() && judged.endpoint.as_ref().is_some_and(|new| leads_elsewhere(&old.callback_url, new)) {
+        return Err(Invalid::one(
+            "api_key",
+            "required",
+            "Enter the API key again: the URL now leads to another host, and a key is only sent where it was entered for.",
+        )
+        .into());
+    }
+    let enabled = judged.enabled.unwrap_or(old.enabled);
+    let callback_url = judged.endpoint.map_or_else(|| old.callback_url.clone(), |endpoint| endpoint.url.to_string());
+    let change = Change {
+        name: judged.name.as_deref().unwrap_or(&old.name),
+        event_type: judged.event_type.unwrap_or(old.event_type),
+        callback_url: &callback_url,
+        enabled,
+        api_key: judged.api_key.as_deref(),
+        // A reason stays only while nobody has decided anything since.
+        off_reason: old.off_reason.as_deref().filter(|_| !enabled && judged.enabled.is_none()),
+    };
+    hooks::update(conn, grant, vault, id, old.version, &change, now).await?;
+    match (old.enabled, enabled) {
+        (true, false) => Dispatcher::hold(conn, id, now).await?,
+        (false, true) => Dispatcher::release(conn, id, now).await?,
+        _ => {}
+    }
+    let new = hooks::find(conn, grant, id).await?.ok_or(Error::NotFound("hook"))?;
+    audit::note(conn, clock, grant, "hook.changed", &id.to_string(), &difference(&old, &new)).await?;
+    Ok(new)
+}
+
+/// Another scheme, host or port. The old URL was judged when it was stored.
+fn leads_elsewhere(old: &str, new: &Endpoint) -> bool {
+    match crate::domain::endpoint::parse(old, true, |_| true) {
+        Ok(old) => old.origin() != new.origin(),
+        Err(_) => true,
+    }
+}
+
+/// What changed, for the audit log; never a key.
+fn difference(old: &Hook, new: &Hook) -> String {
+    let mut parts = Vec::new();
+    let mut note = |name: &str, old: &str, new: &str| {
+        if old != new {
+            parts.push(format!("{name}: {old} -> {new}"));
+        }
+    };
+    note("name", &old.name, &new.name);
+    note("event_type", old.event_type.key(), new.event_type.key());
+    note("callback_url", &old.callback_url, &new.callback_url);
+    note("enabled", &old.enabled.to_string(), &new.enabled.to_string());
+    note("api_key", &old.api_key_hint, &new.api_key_hint);
+    parts.join("; ")
+}
+
+/// Deletes a hook: nothing more is sent, what was delivered stays on record.
+pub async fn delete(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
+    let grant = ctx.require(Permission::HooksWrite)?;
+    let clock = ctx.portal.clock().clone();
+    let deleted: Result<Hook, Error> = ctx
+        .portal
+        .store()
+        .writer
+        .run(move |conn| {
+            Box::pin(async move {
+                let now = clock.now();
+                let hook = hooks::find(conn, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
+                hooks::delete(conn, &grant, id, now).await?;
+                Dispatcher::cancel(conn, id, now).await?;
+                audit::note(conn, &clock, &grant, "hook.deleted", &id.to_string(), &hook.name).await?;
+                Ok(hook)
+            })
+        })
+        .await;
+    let hook = deleted?;
+    ctx.portal.dispatcher.hook_changed(id);
+    Ok(hook)
+}
+
+/// Sends the sample (or the given body) to a hook, switched on or not, and returns its delivery once it was tried.
+pub async fn send_test(ctx: &OpCtx, id: HookId, body: Option<bytes::Bytes>) -> Result<DeliveryId, Error> {
+    let grant = ctx.require(Permission::HooksTest)?;
+    let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
+    let sample = super::events::sample(hook.event_type);
+    let emit = Emit { body: body.unwrap_or(sample.body), ..sample };
+    Ok(ctx.portal.dispatcher.send_test(id, emit, grant.by()).await?)
+}
+
+/// A hook's secrets, for those who may see them. Seeing them is noted.
+pub async fn reveal(ctx: &OpCtx, id: HookId) -> Result<Secrets, Error> {
+    let grant = ctx.require(Permission::SecretsReveal)?;
+    let (clock, vault) = (ctx.portal.clock().clone(), ctx.portal.store().vault.clone());
+    let revealed: Result<Secrets, store::Error> = ctx
+        .portal
+        .store()
+        .writer
+        .run(move |conn| {
+            Box::pin(async move {
+                let secrets = hooks::reveal(conn, &grant, &vault, id).await?;
+                audit::note(conn, &clock, &grant, "hook.revealed", &id.to_string(), "").await?;
+                Ok(secrets)
+            })
+        })
+        .await;
+    match revealed {
+        Err(store::Error::Missing) => Err(Error::NotFound("hook")),
+        outcome => Ok(outcome?),
+    }
+}
+
+async fn judge_url(portal: &Portal, raw: &str) -> Result<Endpoint, Invalid> {
+    portal.dispatcher.judge_url(raw).await.map_err(url_invalid)
+}
+
+fn url_invalid(problem: UrlProblem) -> Invalid {
+    Invalid::one("callback_url", problem.code(), problem.message())
+}

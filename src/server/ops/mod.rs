@@ -1,0 +1,15 @@
+//! One function for each thing a person or a program can do. Each begins with `require`, decides, writes in one
+//! transaction with its line in the audit log, and tells the engine. Forms, API and command line all come through here.
+
+pub mod catalogue;
+pub mod deliveries;
+pub mod drafts;
+pub mod error;
+pub mod events;
+pub mod hooks;
+pub mod session;
+pub mod setup;
+pub mod tokens;
+pub mod users;
+
+pub use error::Error;

@@ -1,0 +1,60 @@
+//! Bearer tokens for programs.
+
+use super::Error;
+use crate::{
+    domain::{
+        hook::parse_name,
+        id::TokenId,
+        invalid::Invalid,
+        permission::{Permission, Permissions},
+    },
+    engine::store::{
+        self, audit,
+        tokens::{self, Token},
+    },
+    server::{auth::token, ctx::OpCtx},
+};
+
+/// Makes a token; the text that is returned is shown once and never again.
+pub async fn create(ctx: &OpCtx, name: &str, permissions: &[String]) -> Result<(Token, String), Error> {
+    let grant = ctx.require(Permission::TokensManage)?;
+    let mut invalid = Invalid::default();
+    let name = invalid.take(parse_name(name)).unwrap_or_default();
+    let mut held = Vec::new();
+    for key in permissions {
+        match Permission::from_key(key) {
+            Some(permission) => held.push(permission),
+            None => {
+                let known = Permission::ALL.iter().map(|permission| permission.key()).collect::<Vec<_>>().join(", ");
+                invalid.add("permission", "unknown", format!("{key} is not a permission; there are: {known}."));
+            }
+        }
+    }
+    if held.is_empty() && invalid.is_empty() {
+        invalid.add("permission", "required", "Give the token at least one permission.");
+    }
+    invalid.or(())?;
+    let clock = ctx.portal.clock().clone();
+    let secret = token::new_token();
+    let made = Token {
+        id: TokenId(clock.id()),
+        name,
+        permissions: held.into_iter().collect::<Permissions>(),
+        created_at: clock.now(),
+        revoked_at: None,
+    };
+    let (row, hash) = (made.clone(), token::hash(&secret));
+    let written: Result<(), store::Error> = ctx
+        .portal
+        .store()
+        .writer
+        .run(move |conn| {
+            Box::pin(async move {
+                tokens::insert(conn, &grant, &row, &hash).await?;
+                audit::note(conn, &clock, &grant, "token.created", &row.id.to_string(), &row.permissions.text()).await
+            })
+        })
+        .await;
+    written?;
+    Ok((made, secret))
+}

@@ -1,0 +1,81 @@
+//! Builds the running program and takes it down again. Shutdown, in order: the listener closes and requests under way
+//! finish; the engine starts nothing more and waits for what is in flight; the store closes. A second signal ends it at
+//! once, and nothing acknowledged is lost by that.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ctx::Portal,
+    http::{self, accept},
+    ops,
+};
+use crate::engine::{Dispatcher, config::Settings, dispatcher::Config, store::error::chain};
+
+/// A portal that listens.
+pub struct Running {
+    pub address: SocketAddr,
+    pub portal: Arc<Portal>,
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+/// Starts the engine and listens.
+pub async fn start(config: Config) -> Result<Running, String> {
+    let settings = config.settings.clone();
+    let dispatcher = Dispatcher::start(config).await.map_err(|error| chain(&error))?;
+    let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
+        format!("cannot listen on {}: {error}. Choose another with SERVICE_HOOKS_LISTEN or --listen.", settings.listen)
+    })?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let portal = Portal::new(dispatcher, settings);
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(accept::serve(listener, http::router(portal.clone()), stop.clone()));
+    Ok(Running { address, portal, stop, serving })
+}
+
+impl Running {
+    /// See the module.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        let _panicked = self.serving.await;
+        self.portal.dispatcher.clone().shutdown().await;
+    }
+}
+
+/// Serves until a signal. Says where, and how to make the first administrator when there is none.
+pub async fn serve(settings: Settings) -> Result<(), String> {
+    let public_url = settings.public_url();
+    let running = start(Config::new(settings)).await?;
+    tracing::info!(address = %running.address, "listening; open {public_url}");
+    match ops::setup::open(&running.portal).await {
+        Ok(Some(word)) => eprintln!(
+            "\nNobody can sign in yet. Make the first administrator here (once, within a day):\n\n    {public_url}/setup?token={word}\n"
+        ),
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, "the set-up link could not be made"),
+    }
+    signal().await;
+    tracing::info!("stopping; press again to stop at once");
+    tokio::select! {
+        () = running.shutdown() => {}
+        () = signal() => {}
+    }
+    Ok(())
+}
+
+/// Waits for an interrupt or a request to terminate.
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        // Without handlers the system's own take the process down.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,124 @@
+//! The pages about deliveries, and the parts of them that other pages show too.
+
+pub mod detail;
+
+use leptos::prelude::*;
+
+use crate::{
+    domain::{
+        delivery::{Attempt, Delivery, State},
+        time::Timestamp,
+    },
+    rpc::deliveries::DeliveryPage,
+    ui::widgets::{
+        badge::{Badge, Tone},
+        moment::Moment,
+    },
+};
+
+/// Where a delivery stands.
+#[component]
+pub fn Outcome(delivery: Delivery) -> impl IntoView {
+    let tone = match delivery.state {
+        State::Delivered => Tone::Good,
+        State::Failed => Tone::Bad,
+        State::Pending | State::Waiting | State::Held => Tone::Warning,
+        State::Skipped | State::Cancelled => Tone::Neutral,
+    };
+    let text =
+        if delivery.is_test { format!("{} (test)", delivery.state.word()) } else { delivery.state.word().to_owned() };
+    view! { <Badge tone text/> }
+}
+
+#[component]
+pub fn DeliveryTable(deliveries: Vec<Delivery>, now: Timestamp) -> impl IntoView {
+    let rows = deliveries.into_iter().map(|delivery| view! { <DeliveryRow delivery now/> });
+    view! {
+        <div class="scroll" role="region" aria-label="Last deliveries" tabindex="0">
+            <table>
+                <caption class="visually-hidden">"Last deliveries"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Event"</th>
+                        <th scope="col">"Outcome"</th>
+                        <th scope="col">"Accepted"</th>
+                        <th scope="col">"Attempts"</th>
+                        <th scope="col">"Last answer"</th>
+                        <th scope="col">"Next attempt"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        </div>
+    }
+}
+
+#[component]
+fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
+    let href = format!("/integration/hooks/{}/deliveries/{}", delivery.hook_id, delivery.id);
+    let event = delivery.event_id.to_string();
+    // The end differs between events of the same moment, the beginning hardly does.
+    let short = format!("…{}", &event[event.len() - 12..]);
+    let answer = delivery.last_answer.map(|answer| answer.short());
+    let answer = match (answer, delivery.last_duration_ms) {
+        (Some(answer), Some(duration)) => format!("{answer}, {duration} ms"),
+        (answer, _) => answer.or(delivery.reason.clone()).unwrap_or_else(|| "–".to_owned()),
+    };
+    let next = match delivery.due_at {
+        Some(at) => view! { <Moment at now/> }.into_any(),
+        None => "–".into_any(),
+    };
+    view! {
+        <tr>
+            <th scope="row"><a class="mono" href=href title=event.clone() aria-label=format!("Event {event}")>{short}</a></th>
+            <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
+            <td data-label="Accepted"><Moment at=delivery.created_at now/></td>
+            <td data-label="Attempts">{delivery.attempts}</td>
+            <td data-label="Last answer">{answer}</td>
+            <td data-label="Next attempt">{next}</td>
+        </tr>
+    }
+}
+
+/// A delivery in full: what it means, every attempt, what was sent.
+#[component]
+pub fn AttemptPanel(page: DeliveryPage) -> impl IntoView {
+    let DeliveryPage { delivery, attempts, body, now, .. } = page;
+    let advice = match (delivery.last_answer, &delivery.reason) {
+        (Some(answer), _) => answer.advice().to_owned(),
+        (None, Some(reason)) => format!("Not sent: {reason}."),
+        (None, None) => "Not tried yet. Load the page again in a moment.".to_owned(),
+    };
+    let attempts = attempts.into_iter().rev().map(|attempt| view! { <AttemptItem attempt now/> });
+    view! {
+        <p><Outcome delivery=delivery.clone()/> " " {advice}</p>
+        <ol class="attempts" reversed>{attempts.collect_view()}</ol>
+        <h3>"Body that was sent"</h3>
+        {match body {
+            Some(body) => view! { <pre tabindex="0" role="region" aria-label="Body that was sent">{body}</pre> }.into_any(),
+            None => view! { <p>"Your role does not let you see the bodies of events."</p> }.into_any(),
+        }}
+    }
+}
+
+#[component]
+fn AttemptItem(attempt: Attempt, now: Timestamp) -> impl IntoView {
+    let headers = attempt.response_headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect::<String>();
+    let cut = attempt.response_cut.then_some(" (cut)");
+    let label = format!("Answer to attempt {}", attempt.number);
+    let has_answer = attempt.answer.status().is_some();
+    view! {
+        <li>
+            <p>
+                <b>"Attempt " {attempt.number} ": " {attempt.answer.short()}</b> " after " {attempt.duration_ms} " ms, "
+                <Moment at=attempt.started_at now/> {attempt.detail.map(|detail| format!(" – {detail}"))}
+            </p>
+            {has_answer.then(|| view! {
+                <details>
+                    <summary>"What the receiver answered" {cut}</summary>
+                    <pre tabindex="0" role="region" aria-label=label>{headers} "\n" {attempt.response_body}</pre>
+                </details>
+            })}
+        </li>
+    }
+}

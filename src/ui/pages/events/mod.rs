@@ -1,0 +1,4 @@
+//! The event catalogue.
+
+pub mod detail;
+pub mod list;

@@ -1,0 +1,129 @@
+//! One hook: its slider, what it did lately, its facts, and a test.
+
+use leptos::{prelude::*, server_fn::ServerFn};
+use leptos_meta::Title;
+
+use super::{CallbackUrl, Condition};
+use crate::{
+    domain::{
+        hook::Hook,
+        permission::{Permission, Permissions},
+        time::Timestamp,
+    },
+    rpc::{
+        hooks::{HookPage as HookData, SendTest, detail},
+        session::read_frame,
+    },
+    ui::{
+        pages::{
+            deliveries::{AttemptPanel, DeliveryTable},
+            param, query,
+        },
+        widgets::{
+            definition::Fact,
+            frame::{Frame, Place},
+            loaded::loaded,
+            moment::Moment,
+            switch::HookSwitch,
+        },
+    },
+};
+
+#[component]
+pub fn HookPage() -> impl IntoView {
+    let (id, test) = (param("id"), query("test"));
+    let read = async { Ok((detail(id, test).await?, read_frame().await?.permissions)) };
+    view! {
+        <Frame place=Place::Hooks>{loaded(read, |(page, permissions)| view! { <Content page permissions/> })}</Frame>
+    }
+}
+
+#[component]
+fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
+    let HookData { hook, recent, test, now } = page;
+    let may_write = permissions.has(Permission::HooksWrite);
+    let url = hook.callback_url.clone();
+    let sees_log = permissions.has(Permission::DeliveriesRead);
+    view! {
+        <Title text=hook.name.clone()/>
+        <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " {hook.event_type.name()}</p>
+        <div class="heading">
+            <div>
+                <h1>{hook.name.clone()}</h1>
+                <p class="lead"><CallbackUrl url/></p>
+            </div>
+            <Actions hook=hook.clone() permissions/>
+        </div>
+        {test.map(|test| view! {
+            <section class="card" id="test" tabindex="-1" aria-labelledby="test-title">
+                <h2 id="test-title">"Test"</h2>
+                <AttemptPanel page=test/>
+            </section>
+        })}
+        <div class="columns">
+            <section aria-labelledby="last-title">
+                <h2 id="last-title">"Last deliveries"</h2>
+                {if !sees_log {
+                    view! { <p>"Your role does not let you see deliveries."</p> }.into_any()
+                } else if recent.is_empty() {
+                    view! { <p class="empty">"Nothing was sent yet. Send a test to see whether the receiver answers."</p> }.into_any()
+                } else {
+                    view! { <DeliveryTable deliveries=recent now/> }.into_any()
+                }}
+            </section>
+            <Facts hook now may_write/>
+        </div>
+    }
+}
+
+#[component]
+fn Actions(hook: Hook, permissions: Permissions) -> impl IntoView {
+    let id = hook.id.to_string();
+    let schema = format!("/integration/events/{}/schema.json", hook.event_type.key());
+    let may_write = permissions.has(Permission::HooksWrite);
+    let state = if hook.enabled { "On" } else { "Off" };
+    view! {
+        <div class="buttons">
+            {if may_write {
+                view! { <HookSwitch id=id.clone() label=format!("{} enabled", hook.name) on=hook.enabled/> }.into_any()
+            } else {
+                view! { <span>{state}</span> }.into_any()
+            }}
+            <a class="button" href=schema download>"Download JSON schema"</a>
+            {permissions.has(Permission::HooksTest).then(|| view! {
+                <form method="post" action=SendTest::url()>
+                    <input type="hidden" name="id" value=id/>
+                    <button class="primary" type="submit">"Send test"</button>
+                </form>
+            })}
+        </div>
+    }
+}
+
+#[component]
+fn Facts(hook: Hook, now: Timestamp, may_write: bool) -> impl IntoView {
+    let page = format!("/integration/hooks/{}", hook.id);
+    let event = format!("/integration/events/{}", hook.event_type.key());
+    let (id, condition) = (hook.id, hook.clone());
+    view! {
+        <section class="card facts" aria-labelledby="facts-title">
+            <h2 id="facts-title">"Facts"</h2>
+            <dl>
+                <Fact term="Condition"><Condition hook=condition/></Fact>
+                <Fact term="Event"><a href=event><code>{hook.event_type.key()}</code></a></Fact>
+                <Fact term="API key"><code>{hook.api_key_hint}</code></Fact>
+                <Fact term="Signature">"Standard Webhooks"</Fact>
+                <Fact term="Id"><code>{id.to_string()}</code></Fact>
+                <Fact term="Created"><Moment at=hook.created_at now/></Fact>
+                <Fact term="Changed"><Moment at=hook.updated_at now/></Fact>
+            </dl>
+            {may_write.then(|| view! {
+                <p class="links">
+                    <a href=format!("{page}/settings")>"Edit"</a>
+                    <a href=format!("/integration/hooks/new?clone={id}")>"Clone"</a>
+                    <a class="bad" href=format!("{page}/delete")>"Delete"</a>
+                </p>
+            })}
+        </section>
+    }
+}

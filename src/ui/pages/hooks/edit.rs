@@ -1,0 +1,129 @@
+//! Making and changing a hook: one page, one form, one button that saves.
+
+use leptos::{prelude::*, server_fn::ServerFn};
+use leptos_meta::Title;
+
+use crate::{
+    domain::{event::EventType, hook::Hook, invalid::Invalid},
+    rpc::hooks::{Create, GenerateKey, HookEditor, KeyState, Update, editor, new_editor},
+    ui::{
+        pages::{param, query},
+        widgets::{
+            field::{Description, ErrorSummary, Field, TextField},
+            frame::{Frame, Place},
+            loaded::loaded,
+            switch::SwitchField,
+        },
+    },
+};
+
+#[component]
+pub fn NewHookPage() -> impl IntoView {
+    let read = new_editor(query("event"), query("clone"), query("draft"));
+    view! { <Frame place=Place::Hooks>{loaded(read, |editor| view! { <Editor editor/> })}</Frame> }
+}
+
+#[component]
+pub fn EditHookPage() -> impl IntoView {
+    let read = editor(param("id"), query("draft"));
+    view! { <Frame place=Place::Hooks>{loaded(read, |editor| view! { <Editor editor/> })}</Frame> }
+}
+
+#[component]
+fn Editor(editor: HookEditor) -> impl IntoView {
+    let HookEditor { id, version, form, key, errors, conflict, draft } = editor;
+    let is_new = id.is_none();
+    let (heading, action, save) =
+        if is_new { ("New hook", Create::url(), "Create hook") } else { ("Edit hook", Update::url(), "Save changes") };
+    let title = if errors.is_empty() { heading.to_owned() } else { format!("Error: {heading}") };
+    let back = id.as_ref().map_or("/integration/hooks".to_owned(), |id| format!("/integration/hooks/{id}"));
+    view! {
+        <Title text=title/>
+        <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a></p>
+        <h1>{heading}</h1>
+        {conflict.map(|theirs| view! { <Conflict theirs/> })}
+        <ErrorSummary errors=errors.clone()/>
+        <form class="stack editor" method="post" action=action novalidate>
+            <input type="hidden" name="id" value=id.unwrap_or_default()/>
+            <input type="hidden" name="version" value=version.to_string()/>
+            <input type="hidden" name="draft" value=draft.unwrap_or_default()/>
+            <TextField name="name" label="Name" hint="For people: what receives it, such as CRM call-backs." value=form.name errors=errors.clone()/>
+            <EventField chosen=form.event_type errors=errors.clone()/>
+            <TextField name="callback_url" label="Callback URL" kind="url" code=true value=form.callback_url errors=errors.clone()
+                hint="Called with POST when the event happens. It must start with https:// and be reachable from this server."/>
+            <KeyField state=key errors/>
+            <SwitchField name="enabled" label="Enabled" hint="Slide right to enable. Takes effect when you save." on=form.enabled/>
+            <div class="buttons">
+                <button class="primary" type="submit">{save}</button>
+                <a class="button" href=back>"Cancel"</a>
+            </div>
+        </form>
+    }
+}
+
+#[component]
+fn EventField(chosen: String, errors: Invalid) -> impl IntoView {
+    let error = errors.message("event_type").map(str::to_owned);
+    let described = Description::of("event_type", true, error.is_some());
+    let is_open = EventType::from_key(&chosen).is_none();
+    let options = EventType::ALL.iter().map(move |event| {
+        let selected = chosen == event.key();
+        view! { <option value=event.key() selected=selected>{event.name()}</option> }
+    });
+    view! {
+        <Field name="event_type" label="Event" hint="What has to happen. Exactly one; make another hook for another event." error=error>
+            <select id="event_type" name="event_type" aria-describedby=described.described_by aria-invalid=described.invalid>
+                {is_open.then(|| view! { <option value="">"Choose an event"</option> })}
+                {options.collect_view()}
+            </select>
+        </Field>
+    }
+}
+
+/// The key field never contains a stored or typed key; only one that was just made is shown, this once.
+#[component]
+fn KeyField(state: KeyState, errors: Invalid) -> impl IntoView {
+    let error = errors.message("api_key").map(str::to_owned);
+    let (hint, value) = match state {
+        KeyState::Missing => {
+            ("Sent with every request as x-api-key, so that the receiver knows it is you.".to_owned(), String::new())
+        }
+        KeyState::Stored(hint) => {
+            (format!("{hint} is stored. Leave this empty to keep it, or enter a new key."), String::new())
+        }
+        KeyState::Kept(hint) => {
+            (format!("The key you entered, {hint}, is kept. Leave this empty to use it."), String::new())
+        }
+        KeyState::Generated(key) => ("A new key, shown only now. Copy it to the receiver, then save.".to_owned(), key),
+    };
+    let described = Description::of("api_key", true, error.is_some());
+    view! {
+        <Field name="api_key" label="API key" hint error=error>
+            <div class="with-button">
+                <input id="api_key" name="api_key" type="text" class="mono" value=value autocomplete="off" spellcheck="false"
+                    aria-describedby=described.described_by aria-invalid=described.invalid/>
+                <button type="submit" formaction=GenerateKey::url() formnovalidate>"Generate"</button>
+            </div>
+        </Field>
+    }
+}
+
+/// Somebody else saved first: what they saved, beside what was typed here.
+#[component]
+fn Conflict(theirs: Hook) -> impl IntoView {
+    let state = if theirs.enabled { "on" } else { "off" };
+    view! {
+        <section class="summary warn" role="alert">
+            <h2>"Somebody else changed this hook meanwhile"</h2>
+            <p>"Your values are below and not saved yet. What is saved now:"</p>
+            <ul>
+                <li>"Name: " <b>{theirs.name}</b></li>
+                <li>"Event: " <b>{theirs.event_type.name()}</b></li>
+                <li>"Callback URL: " <b>{theirs.callback_url}</b></li>
+                <li>"API key: " <b>{theirs.api_key_hint}</b></li>
+                <li>"Enabled: " <b>{state}</b></li>
+            </ul>
+            <p>"Save to replace it with your values, or " <a href=format!("/integration/hooks/{}/settings", theirs.id)>"start again from theirs"</a> "."</p>
+        </section>
+    }
+}

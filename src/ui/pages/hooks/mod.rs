@@ -1,0 +1,37 @@
+//! The pages about hooks.
+
+pub mod delete;
+pub mod detail;
+pub mod edit;
+pub mod list;
+
+use leptos::prelude::*;
+
+use crate::{
+    domain::hook::Hook,
+    ui::widgets::badge::{Badge, Tone},
+};
+
+/// A callback URL with its host in bold: that is what people look for.
+#[component]
+pub fn CallbackUrl(url: String) -> impl IntoView {
+    let after_scheme = url.find("://").map_or(0, |at| at + 3);
+    let path_at = url[after_scheme..].find(['/', '?']).map_or(url.len(), |at| after_scheme + at);
+    let scheme = if url.starts_with("https://") { String::new() } else { url[..after_scheme].to_owned() };
+    let (host, path) = (url[after_scheme..path_at].to_owned(), url[path_at..].to_owned());
+    view! { <span class="url" title=url><span class="faint">{scheme}</span><b>{host}</b><span class="path">{path}</span></span> }
+}
+
+/// What a hook does at present: not what the slider says, but what follows from it.
+#[component]
+pub fn Condition(hook: Hook) -> impl IntoView {
+    match (hook.enabled, hook.off_reason) {
+        (true, _) => view! { <Badge tone=Tone::Good text="Delivering"/> }.into_any(),
+        (false, None) => view! { <Badge tone=Tone::Neutral text="Off"/> }.into_any(),
+        (false, Some(reason)) => view! {
+            <Badge tone=Tone::Bad text="Switched off by the portal"/>
+            <p class="small">"Because " {reason} "."</p>
+        }
+        .into_any(),
+    }
+}

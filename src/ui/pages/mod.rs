@@ -1,0 +1,21 @@
+//! One folder a noun, one file a page. A page reads through `rpc` and assembles widgets.
+
+pub mod deliveries;
+pub mod events;
+pub mod hooks;
+pub mod not_found;
+pub mod setup;
+pub mod sign_in;
+
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
+
+/// A part of the path, such as the `:id` of a hook.
+fn param(name: &str) -> String {
+    use_params_map().read_untracked().get(name).unwrap_or_default()
+}
+
+/// A parameter of the query; empty when it is not there.
+fn query(name: &str) -> String {
+    use_query_map().read_untracked().get(name).unwrap_or_default()
+}

@@ -1,0 +1,16 @@
+//! What is shown where nothing is.
+
+use leptos::prelude::*;
+
+use crate::{
+    rpc::session::not_found,
+    ui::widgets::{
+        frame::{Frame, Place},
+        loaded::loaded,
+    },
+};
+
+#[component]
+pub fn NotFound() -> impl IntoView {
+    view! { <Frame place=Place::Nowhere>{loaded(not_found(), |()| ())}</Frame> }
+}

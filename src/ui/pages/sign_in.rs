@@ -1,0 +1,38 @@
+//! Sign-in.
+
+use leptos::{prelude::*, server_fn::ServerFn};
+use leptos_meta::Title;
+
+use super::query;
+use crate::{
+    rpc::session::{SignIn, SignInForm, read_sign_in},
+    ui::widgets::{
+        field::{ErrorSummary, TextField},
+        frame::Lone,
+        loaded::loaded,
+    },
+};
+
+#[component]
+pub fn SignInPage() -> impl IntoView {
+    let next = query("next");
+    view! { <Lone>{loaded(read_sign_in(query("draft")), move |form| view! { <Form form next/> })}</Lone> }
+}
+
+#[component]
+fn Form(form: SignInForm, next: String) -> impl IntoView {
+    let errors = form.errors;
+    let title = if errors.is_empty() { "Sign in" } else { "Error: Sign in" };
+    view! {
+        <Title text=title/>
+        <p class="brand"><span class="mark" aria-hidden="true">"S"</span>"Service Hooks"</p>
+        <h1>"Sign in"</h1>
+        <ErrorSummary errors=errors.clone()/>
+        <form class="stack" method="post" action=SignIn::url()>
+            <input type="hidden" name="next" value=next/>
+            <TextField name="email" label="E-mail" kind="email" autocomplete="username" value=form.email errors=errors.clone()/>
+            <TextField name="password" label="Password" kind="password" autocomplete="current-password" errors=errors/>
+            <div><button class="primary" type="submit">"Sign in"</button></div>
+        </form>
+    }
+}

@@ -1,0 +1,8 @@
+//! A fact: a term and what it is.
+
+use leptos::prelude::*;
+
+#[component]
+pub fn Fact(#[prop(into)] term: String, children: Children) -> impl IntoView {
+    view! { <div class="fact"><dt>{term}</dt><dd>{children()}</dd></div> }
+}

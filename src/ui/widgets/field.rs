@@ -1,0 +1,80 @@
+//! Form fields: a label, a hint, the control, and (where it was wrong) the words beside it and in the summary above.
+
+use leptos::prelude::*;
+
+use crate::domain::invalid::Invalid;
+
+/// What was wrong with a form, with a link to each field. Takes the focus when the page opens.
+#[component]
+pub fn ErrorSummary(errors: Invalid) -> impl IntoView {
+    (!errors.is_empty()).then(|| {
+        let items = errors.0.into_iter().map(|error| {
+            let href = format!("#{}", error.field);
+            view! { <li><a href=href>{error.message}</a></li> }
+        });
+        view! {
+            <div class="summary" role="alert" tabindex="-1" autofocus aria-labelledby="summary-title">
+                <h2 id="summary-title">"There is a problem"</h2>
+                <ul>{items.collect_view()}</ul>
+            </div>
+        }
+    })
+}
+
+/// `aria-describedby` and `aria-invalid` of a control.
+pub struct Description {
+    pub described_by: Option<String>,
+    pub invalid: Option<&'static str>,
+}
+
+impl Description {
+    pub fn of(name: &str, has_hint: bool, has_error: bool) -> Self {
+        let parts = [(has_hint, "hint"), (has_error, "error")];
+        let ids: Vec<_> = parts.iter().filter(|(there, _)| *there).map(|(_, kind)| format!("{name}-{kind}")).collect();
+        Self { described_by: (!ids.is_empty()).then(|| ids.join(" ")), invalid: has_error.then_some("true") }
+    }
+}
+
+/// The frame around a control: label, hint, message.
+#[component]
+pub fn Field(
+    name: &'static str,
+    label: &'static str,
+    #[prop(into, optional)] hint: String,
+    error: Option<String>,
+    children: Children,
+) -> impl IntoView {
+    let class = if error.is_some() { "field wrong" } else { "field" };
+    view! {
+        <div class=class>
+            <label for=name>{label}</label>
+            {(!hint.is_empty()).then(|| view! { <p class="hint" id=format!("{name}-hint")>{hint}</p> })}
+            {error.map(|error| view! { <p class="error" id=format!("{name}-error")>{error}</p> })}
+            {children()}
+        </div>
+    }
+}
+
+/// A line of text with everything around it. The control and its id are named after the field.
+#[component]
+pub fn TextField(
+    name: &'static str,
+    label: &'static str,
+    #[prop(into, optional)] value: String,
+    #[prop(into, optional)] hint: String,
+    #[prop(default = "text")] kind: &'static str,
+    #[prop(default = "off")] autocomplete: &'static str,
+    #[prop(default = false)] code: bool,
+    errors: Invalid,
+) -> impl IntoView {
+    let error = errors.message(name).map(str::to_owned);
+    let described = Description::of(name, !hint.is_empty(), error.is_some());
+    let class = if code { "mono" } else { "" };
+    let spellcheck = if code { "false" } else { "true" };
+    view! {
+        <Field name label hint error=error>
+            <input id=name name=name type=kind value=value class=class autocomplete=autocomplete spellcheck=spellcheck
+                aria-describedby=described.described_by aria-invalid=described.invalid/>
+        </Field>
+    }
+}
