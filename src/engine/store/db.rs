@@ -99,6 +99,15 @@ impl Conn {
         .map_err(Error::from)
     }
 
+    /// Closes the connection for good, so that its pool never hands out a half-open transaction.
+    pub(super) async fn discard(self) {
+        // It is being thrown away because it failed; that closing it fails too changes nothing.
+        match self {
+            Self::Sqlite(connection) => drop(connection.close().await),
+            Self::Postgres(connection) => drop(connection.close().await),
+        }
+    }
+
     pub(super) async fn control(&mut self, statement: &'static str) -> Result<(), Error> {
         on_db!(self, c => sqlx::query(statement).execute(c).await.map(drop)).map_err(Error::from)
     }

@@ -111,7 +111,7 @@ async fn serve(db: Db, mut queue: mpsc::Receiver<Item>) {
             tracing::error!(error = chain(error), commands = batch.len(), "a commit failed");
             // A connection that failed may be inside a half-open transaction: take a fresh one.
             if let Some(broken) = conn.take() {
-                discard(broken).await;
+                broken.discard().await;
             }
         }
         for command in batch {
@@ -136,12 +136,4 @@ async fn commit_together(db: &Db, slot: &mut Option<Conn>, batch: &mut [Box<dyn 
         }
     }
     conn.control("COMMIT").await
-}
-
-/// Closes the connection for good, so that the pool never hands out its open transaction.
-async fn discard(conn: Conn) {
-    match conn {
-        Conn::Sqlite(connection) => drop(connection.close().await),
-        Conn::Postgres(connection) => drop(connection.close().await),
-    }
 }

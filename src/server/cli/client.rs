@@ -51,16 +51,14 @@ pub enum Hook {
 }
 
 #[derive(Args)]
-#[group(required = true, multiple = false, id = "body")]
-pub struct Emit {
+pub struct Emission {
     /// The event's key, such as work_item.closed
-    #[arg(group = "key")]
     key: String,
     /// Send the event's example
-    #[arg(long, group = "body")]
+    #[arg(long, required_unless_present = "data", conflicts_with = "data")]
     example: bool,
     /// Send the contents of a file; - is standard input
-    #[arg(long, group = "body")]
+    #[arg(long)]
     data: Option<String>,
 }
 
@@ -124,7 +122,7 @@ async fn slide(server: &Server, id: &str, enabled: bool, json: bool) -> Outcome 
     Ok(())
 }
 
-pub async fn emit(server: &Server, emit: Emit, json: bool) -> Outcome {
+pub async fn emit(server: &Server, emit: Emission, json: bool) -> Outcome {
     let event = known_event(&emit.key)?;
     let data = match &emit.data {
         None => sample(event).to_owned(),

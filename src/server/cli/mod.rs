@@ -56,7 +56,7 @@ enum Command {
         #[command(flatten)]
         server: client::Server,
         #[command(flatten)]
-        emit: client::Emit,
+        emit: client::Emission,
     },
     /// Receive deliveries: check the key and the signature, print what came
     Listen(listen::Listen),
@@ -174,4 +174,14 @@ fn secret_from_stdin(what: &str) -> Result<String, Failure> {
         return Err(Failure::Usage(format!("give the {what} on standard input, such as: printf %s \"$SECRET\" | ...")));
     }
     Ok(secret.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        super::Cli::command().debug_assert();
+    }
 }

@@ -6,7 +6,7 @@ mod assets;
 mod error_page;
 mod headers;
 mod health;
-mod identify;
+pub mod identify;
 mod rpc;
 mod schema;
 

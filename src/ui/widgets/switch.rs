@@ -27,7 +27,7 @@ pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
             match set_enabled(hook, wanted.to_string()).await {
                 Ok(now) => {
                     is_on.set(now);
-                    said.set(format!("{name}: {}", if now { "on" } else { "off" }));
+                    said.set("Saved".to_owned());
                 }
                 Err(error) => said.set(format!("{name} was not switched. {error}")),
             }

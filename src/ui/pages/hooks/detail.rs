@@ -46,6 +46,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
     let sees_log = permissions.has(Permission::DeliveriesRead);
     view! {
         <Title text=hook.name.clone()/>
+        <div class="hook stack">
         <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " {hook.event_type.name()}</p>
         <div class="heading">
             <div>
@@ -72,6 +73,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
                 }}
             </section>
             <Facts hook now may_write/>
+        </div>
         </div>
     }
 }

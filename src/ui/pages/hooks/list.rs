@@ -135,7 +135,7 @@ fn Row(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool) -> i
     let last =
         last.map(|delivery| view! { <Outcome delivery=delivery.clone()/> <br/> <Moment at=delivery.created_at now/> });
     view! {
-        <tr id=anchor>
+        <tr id=anchor class="hook">
             <th scope="row"><a href=page.clone()>{hook.name.clone()}</a></th>
             <td data-label="Callback URL"><CallbackUrl url=hook.callback_url.clone()/></td>
             <td data-label="Enabled">

@@ -22,16 +22,23 @@ pub fn CallbackUrl(url: String) -> impl IntoView {
     view! { <span class="url" title=url><span class="faint">{scheme}</span><b>{host}</b><span class="path">{path}</span></span> }
 }
 
-/// What a hook does at present: not what the slider says, but what follows from it.
+/// What a hook does at present: not what the slider says, but what follows from it. Both answers are there and the style
+/// shows the one that fits the slider beside it, so that it stays true when the slider is moved without a new page.
 #[component]
 pub fn Condition(hook: Hook) -> impl IntoView {
-    match (hook.enabled, hook.off_reason) {
-        (true, _) => view! { <Badge tone=Tone::Good text="Delivering"/> }.into_any(),
-        (false, None) => view! { <Badge tone=Tone::Neutral text="Off"/> }.into_any(),
-        (false, Some(reason)) => view! {
+    let off = match hook.off_reason {
+        None => view! { <Badge tone=Tone::Neutral text="Off"/> }.into_any(),
+        Some(reason) => view! {
             <Badge tone=Tone::Bad text="Switched off by the portal"/>
             <p class="small">"Because " {reason} "."</p>
         }
         .into_any(),
+    };
+    let state = if hook.enabled { "condition on" } else { "condition off" };
+    view! {
+        <div class=state>
+            <div class="when-on"><Badge tone=Tone::Good text="Delivering"/></div>
+            <div class="when-off">{off}</div>
+        </div>
     }
 }

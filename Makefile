@@ -1,0 +1,24 @@
+# Everything one types. Each target does all of its own set-up and asks nothing.
+.PHONY: run build front test lint bench e2e
+.DEFAULT_GOAL := build
+
+# A development build without these types compiles in half the time; see design.md §5.
+DEV := RUSTFLAGS="--cfg erase_components"
+
+build: ## one file with its assets embedded: target/release/service-hooks
+	@scripts/build
+
+run: build ## the portal on http://127.0.0.1:3000 with SQLite in ./data
+	@scripts/run
+
+test: ## every test: rules, SQLite, PostgreSQL, browser
+	@scripts/test
+
+lint: ## format, clippy on both halves, licences and bans
+	@scripts/lint
+
+front: ## the browser half only
+	@scripts/build-front
+
+bench: build
+	@scripts/bench

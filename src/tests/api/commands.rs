@@ -1,0 +1,112 @@
+//! The command line, run as the real binary.
+
+use serde_json::Value;
+
+use crate::support::{
+    binary::{Server, run, succeed},
+    db::TestDb,
+    eventually, on_both,
+    receiver::Receiver,
+};
+
+on_both!(the_five_minutes_of_the_readme, wrong_usage_is_told_and_exits_with_2);
+
+/// Settings with a port that is free now.
+async fn settings(db: &TestDb) -> service_hooks::engine::config::Settings {
+    let mut settings = db.settings();
+    let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    settings.listen = port;
+    settings
+}
+
+async fn wait_until_ready(address: std::net::SocketAddr) {
+    let client = service_hooks::engine::delivery::client::plain_client().unwrap();
+    eventually("the server is ready", async || {
+        let answer = client.get(format!("http://{address}/readyz")).send().await.ok()?;
+        answer.status().is_success().then_some(())
+    })
+    .await;
+}
+
+async fn the_five_minutes_of_the_readme(db: TestDb) {
+    let settings = settings(&db).await;
+    let mut settings_of_client = settings.clone();
+    settings_of_client.database_url = settings.database_url.clone();
+    succeed(&settings, &["migrate"], "");
+    let create = ["user", "create", "--email", "ann@example.org", "--role", "administrator", "--password-stdin"];
+    succeed(&settings, &create, "correct horse battery\n");
+    let permissions = ["events:emit", "hooks:read", "hooks:write", "deliveries:read"];
+    let mut arguments = vec!["token", "create", "--name", "backend"];
+    for permission in permissions {
+        arguments.extend(["--permission", permission]);
+    }
+    let token = succeed(&settings, &arguments, "");
+    assert!(token.starts_with("shk_") && !token.contains(char::is_whitespace), "{token:?}");
+
+    let _server = Server::start(&settings);
+    wait_until_ready(settings.listen).await;
+    let receiver = Receiver::start().await;
+    let server = format!("http://{}", settings.listen);
+    let client = ["--server", server.as_str(), "--token", token.as_str()];
+    let command = |arguments: &[&str]| {
+        let mut all = vec![arguments[0]];
+        all.extend(client);
+        all.extend(&arguments[1..]);
+        all.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let do_it = |arguments: &[&str], input: &str| {
+        let all = command(arguments);
+        succeed(&settings_of_client, &all.iter().map(String::as_str).collect::<Vec<_>>(), input)
+    };
+    let url = receiver.url("/in");
+    let made: Value = serde_json::from_str(&do_it(
+        &["hook", "create", "--name", "A", "--event", "work_item.closed", "--url", &url, "--api-key-stdin", "--json"],
+        "the-key",
+    ))
+    .unwrap();
+    let id = made["id"].as_str().unwrap();
+    assert!(made["signing_secret"].as_str().unwrap().starts_with("whsec_"));
+    do_it(&["hook", "enable", id], "");
+    let accepted: Value =
+        serde_json::from_str(&do_it(&["emit", "work_item.closed", "--example", "--json"], "")).unwrap();
+    let came = receiver.wait_for(1).await;
+    assert_eq!(came[0].header("webhook-id"), accepted["id"].as_str().unwrap());
+    assert_eq!(came[0].header("x-api-key"), "the-key");
+    let example = service_hooks::engine::catalogue::sample(service_hooks::domain::event::EventType::WorkItemClosed);
+    do_it(&["emit", "work_item.closed", "--data", "-"], example);
+    assert_eq!(receiver.wait_for(2).await[1].body, example.as_bytes());
+    assert!(do_it(&["hook", "list"], "").contains(id));
+    do_it(&["hook", "disable", id], "");
+    do_it(&["hook", "delete", id], "");
+    assert!(!do_it(&["hook", "list"], "").contains(id));
+    // `user` and `token` work beside the running server.
+    succeed(&settings, &["token", "create", "--name", "second", "--permission", "hooks:read"], "");
+}
+
+async fn wrong_usage_is_told_and_exits_with_2(db: TestDb) {
+    let settings = settings(&db).await;
+    let rows: &[(&[&str], &str, i32, &str)] = &[
+        (&[], "", 2, "Usage"),
+        (&["frobnicate"], "", 2, "frobnicate"),
+        (&["emit", "work_item.closed"], "", 2, "--example"),
+        (&["emit", "no.such", "--example", "--token", "x"], "", 2, "work_item.closed"),
+        (&["emit", "work_item.closed", "--example"], "", 2, "--token"),
+        (&["emit", "work_item.closed", "--data", "-", "--token", "x"], "{", 2, "JSON"),
+        (&["emit", "work_item.closed", "--example", "--token", "x", "--server", "http://127.0.0.1:9"], "", 1, "serve"),
+        (&["schema", "no.such"], "", 2, "work_item.closed"),
+        (&["schema", "work_item.closed", "--draft", "4"], "", 2, "2020-12"),
+        (&["user", "create", "--email", "x", "--role", "king", "--password-stdin"], "short", 2, "administrator"),
+        (&["token", "create", "--name", "x", "--permission", "everything"], "", 2, "events:emit"),
+        (&["listen", "--secret", "nonsense"], "", 2, "whsec_"),
+    ];
+    for (arguments, input, code, words) in rows {
+        let output = run(&settings, arguments, input);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(*code), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+        assert!(output.stdout.is_empty() && !said.contains("panicked"), "{arguments:?}: {said}");
+    }
+    let schema: Value =
+        serde_json::from_str(&succeed(&settings, &["schema", "work_item.closed", "--draft", "07"], "")).unwrap();
+    assert!(schema["$schema"].as_str().unwrap().contains("draft-07"));
+}

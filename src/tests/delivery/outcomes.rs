@@ -1,0 +1,249 @@
+//! What becomes of deliveries when receivers misbehave, hooks are switched, programs restart.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use service_hooks::{domain::event::EventType, engine::dispatcher::Config};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::support::{
+    app::TestApp,
+    db::TestDb,
+    eventually, on_both,
+    receiver::{Receiver, Reply},
+};
+
+on_both!(
+    refusals_are_retried_until_the_schedule_is_used_up,
+    gone_switches_the_hook_off_and_keeps_what_waited,
+    redirects_are_not_followed_and_the_key_goes_nowhere_else,
+    silence_and_nonsense_end_at_the_deadline,
+    a_huge_answer_is_read_as_far_as_needed,
+    off_means_skipped_and_held_until_on_again,
+    two_hooks_on_one_event_are_on_their_own,
+    a_restart_resumes,
+    deleting_a_hook_cancels_what_waits,
+);
+
+const EVENT: EventType = EventType::WorkItemClosed;
+
+fn classes(delivery: &Value) -> Vec<&str> {
+    delivery["attempts"].as_array().unwrap().iter().map(|tried| tried["class"].as_str().unwrap()).collect()
+}
+
+async fn refusals_are_retried_until_the_schedule_is_used_up(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let receiver = Receiver::start().await;
+    receiver.reply([400, 302, 429, 500].map(Reply::status));
+    app.hook(&token, EVENT, &receiver).await;
+    let event = app.emit_sample(&token, EVENT).await;
+    let delivery = app.delivery_in(&token, &event, "failed").await;
+    assert_eq!(classes(&delivery), ["client_error", "redirect", "throttled", "server_error"]);
+    assert_eq!((&delivery["next_attempt_at"], receiver.came().len()), (&Value::Null, 4));
+    app.assert_balanced().await;
+}
+
+async fn gone_switches_the_hook_off_and_keeps_what_waited(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let receiver = Receiver::start().await;
+    receiver.reply([Reply::status(410)]);
+    let hook = app.hook(&token, EVENT, &receiver).await;
+    let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
+    let event = app.emit_sample(&token, EVENT).await;
+    let delivery = app.delivery_in(&token, &event, "failed").await;
+    assert_eq!(classes(&delivery), ["gone"]);
+    let (_, hook) = app.api(&token, "GET", &path, None).await;
+    assert_eq!(
+        (&hook["enabled"], hook["off_reason"].as_str()),
+        (&json!(false), Some("the receiver answered 410 Gone"))
+    );
+    let later = app.emit_sample(&token, EVENT).await;
+    app.delivery_in(&token, &later, "skipped").await;
+    // A person decides again.
+    let (_, hook) = app.api(&token, "PATCH", &path, Some(json!({"enabled": true}))).await;
+    assert!(hook.get("off_reason").is_none());
+    let again = app.emit_sample(&token, EVENT).await;
+    app.delivery_in(&token, &again, "delivered").await;
+    app.assert_balanced().await;
+}
+
+async fn redirects_are_not_followed_and_the_key_goes_nowhere_else(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let (receiver, other) = (Receiver::start().await, Receiver::start().await);
+    let to_other = |status| Reply { headers: vec![("location", other.url("/stolen"))], ..Reply::status(status) };
+    receiver.reply([301, 303, 307, 308].map(to_other));
+    app.hook(&token, EVENT, &receiver).await;
+    let event = app.emit_sample(&token, EVENT).await;
+    let delivery = app.delivery_in(&token, &event, "failed").await;
+    assert_eq!(classes(&delivery), ["redirect"; 4]);
+    assert!(other.came().is_empty());
+}
+
+/// A server that does with each connection what it is told.
+async fn raw_server<F>(conduct: impl Fn(tokio::net::TcpStream) -> F + Send + 'static) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(conduct(stream));
+        }
+    });
+    format!("http://{address}/")
+}
+
+/// Reads what came and then sends `pieces`, a moment apart, for ever the last one.
+async fn drip(mut stream: tokio::net::TcpStream, pieces: &'static [&'static str]) {
+    let mut buffer = [0; 8192];
+    let _head = stream.read(&mut buffer).await;
+    let mut pieces = pieces.iter();
+    let mut piece = pieces.next();
+    while let Some(text) = piece {
+        if stream.write_all(text.as_bytes()).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        piece = pieces.next().or(piece);
+    }
+    std::future::pending::<()>().await;
+}
+
+async fn silence_and_nonsense_end_at_the_deadline(db: TestDb) {
+    let mut settings = db.settings();
+    settings.delivery.timeout = Duration::from_millis(400);
+    settings.delivery.retry_schedule.clear();
+    let app = TestApp::start_with(db.into(), Config::new(settings)).await;
+    let token = app.full_token().await;
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        format!("http://{}/", listener.local_addr().unwrap())
+    };
+    let rows = [
+        (raw_server(|stream| drip(stream, &[])).await, "timeout"),
+        (raw_server(|stream| drip(stream, &["HTTP/1.1 200 OK\r\nx: ", "x"])).await, "timeout"),
+        (raw_server(|stream| drip(stream, &["HTTP/1.1 100 Continue\r\n\r\n"])).await, "timeout"),
+        (raw_server(|stream| drip(stream, &["HTTP/1.1 204 No Content\r\n\r\n"])).await, "success"),
+        (raw_server(|stream| drip(stream, &["HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n", "x"])).await, "success"),
+        (raw_server(|stream| drip(stream, &["this is not HTTP at all\r\n\r\n"])).await, "broken_answer"),
+        (raw_server(|_| async {}).await, "broken_answer"),
+        (closed, "connect"),
+    ];
+    for (url, class) in rows {
+        let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k"});
+        let (status, hook) = app.api(&token, "POST", "/hooks", Some(body)).await;
+        assert_eq!(status, 201, "{hook}");
+        let (_, delivery) =
+            app.api(&token, "POST", &format!("/hooks/{}/test", hook["id"].as_str().unwrap()), None).await;
+        assert_eq!(classes(&delivery), [class], "{delivery}");
+        let took = delivery["attempts"][0]["duration_ms"].as_u64().unwrap();
+        assert!(took < 2000, "{class} took {took} ms");
+    }
+    app.assert_balanced().await;
+}
+
+async fn a_huge_answer_is_read_as_far_as_needed(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let receiver = Receiver::start().await;
+    let endless = Reply { body: vec![b'x'; 8 << 20], ..Reply::status(200) };
+    let zipped = Reply {
+        headers: vec![("content-encoding", "gzip".into())],
+        body: vec![0x1f, 0x8b, 0xff, 0],
+        ..Reply::status(200)
+    };
+    receiver.reply([endless, zipped]);
+    let hook = app.hook(&token, EVENT, &receiver).await;
+    let test = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
+    let (_, delivery) = app.api(&token, "POST", &test, None).await;
+    let attempt = &delivery["attempts"][0];
+    assert_eq!((attempt["class"].as_str(), &attempt["response_cut"]), (Some("success"), &json!(true)));
+    assert_eq!(attempt["response_body"].as_str().unwrap().len(), 16 * 1024);
+    let (_, delivery) = app.api(&token, "POST", &test, None).await;
+    assert_eq!(delivery["attempts"][0]["class"], "success", "nothing is unpacked");
+}
+
+async fn off_means_skipped_and_held_until_on_again(db: TestDb) {
+    let mut settings = db.settings();
+    settings.delivery.retry_schedule = vec![Duration::from_secs(3600)];
+    let app = TestApp::start_with(db.into(), Config::new(settings)).await;
+    let token = app.full_token().await;
+    let receiver = Receiver::start().await;
+    receiver.reply([Reply::status(500)]);
+    let hook = app.hook(&token, EVENT, &receiver).await;
+    let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
+    let slide = async |enabled: bool| app.api(&token, "PATCH", &path, Some(json!({"enabled": enabled}))).await.0;
+    let waits = app.emit_sample(&token, EVENT).await;
+    app.delivery_in(&token, &waits, "waiting").await;
+    assert_eq!(slide(false).await, 200);
+    let held = app.delivery_in(&token, &waits, "held").await;
+    assert_eq!((held["reason"].as_str(), &held["next_attempt_at"]), (Some("the hook is off"), &Value::Null));
+    let skipped = app.emit_sample(&token, EVENT).await;
+    app.delivery_in(&token, &skipped, "skipped").await;
+    assert_eq!(slide(true).await, 200);
+    app.delivery_in(&token, &waits, "delivered").await;
+    app.delivery_in(&token, &skipped, "skipped").await;
+    assert_eq!(receiver.came().len(), 2);
+    app.assert_balanced().await;
+}
+
+async fn two_hooks_on_one_event_are_on_their_own(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let (good, bad) = (Receiver::start().await, Receiver::start().await);
+    bad.reply([500, 500].map(Reply::status));
+    app.hook(&token, EVENT, &good).await;
+    app.hook(&token, EVENT, &bad).await;
+    let event = app.emit_sample(&token, EVENT).await;
+    bad.wait_for(3).await;
+    eventually("both are delivered", async || {
+        let (_, story) = app.api(&token, "GET", &format!("/events/{event}"), None).await;
+        story["deliveries"].as_array()?.iter().all(|delivery| delivery["state"] == "delivered").then_some(())
+    })
+    .await;
+    assert_eq!((good.came().len(), bad.came().len()), (1, 3), "only the failing one is sent again");
+    app.assert_balanced().await;
+}
+
+async fn a_restart_resumes(db: TestDb) {
+    let mut app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let receiver = Receiver::start().await;
+    app.hook(&token, EVENT, &receiver).await;
+    let batch: Vec<Value> = (0..50)
+        .map(|_| json!({"type": EVENT.key(), "data": serde_json::from_str::<Value>(service_hooks::engine::catalogue::sample(EVENT)).unwrap()}))
+        .collect();
+    let (_, accepted) = app.api(&token, "POST", "/events", Some(Value::Array(batch))).await;
+    app = app.restart().await;
+    let came = receiver.wait_for(50).await;
+    let arrived: std::collections::HashSet<&str> = came.iter().map(|came| came.header("webhook-id")).collect();
+    assert!(accepted.as_array().unwrap().iter().all(|one| arrived.contains(one["id"].as_str().unwrap())));
+    assert_eq!(came.len(), 50, "an orderly restart repeats nothing");
+    app.assert_balanced().await;
+}
+
+async fn deleting_a_hook_cancels_what_waits(db: TestDb) {
+    let mut settings = db.settings();
+    settings.delivery.retry_schedule = vec![Duration::from_secs(3600)];
+    let app = TestApp::start_with(db.into(), Config::new(settings)).await;
+    let token = app.full_token().await;
+    let receiver = Receiver::start().await;
+    receiver.reply([Reply::status(500)]);
+    let hook = app.hook(&token, EVENT, &receiver).await;
+    let event = app.emit_sample(&token, EVENT).await;
+    app.delivery_in(&token, &event, "waiting").await;
+    assert_eq!(app.api(&token, "DELETE", &format!("/hooks/{}", hook["id"].as_str().unwrap()), None).await.0, 204);
+    let delivery = app.delivery_in(&token, &event, "cancelled").await;
+    assert_eq!(
+        (delivery["reason"].as_str(), delivery["attempt_count"].as_u64()),
+        (Some("the hook was deleted"), Some(1))
+    );
+    app.assert_balanced().await;
+}

@@ -1,0 +1,260 @@
+//! The corpus of callback URLs, at save and at send. Names resolve through a look-up of the test's own; sentinels on
+//! loopback notice anything that is dialled and should not have been.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
+
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use service_hooks::{
+    domain::{
+        event::EventType,
+        hook::HookForm,
+        id::HookId,
+        permission::{Actor, Permission},
+        time::Timestamp,
+    },
+    engine::{
+        delivery::resolver::{Lookup, LookupError},
+        dispatcher::Config,
+        store::hooks::{self, Change},
+    },
+};
+
+use crate::support::{app::TestApp, db::TestDb, receiver::Receiver};
+
+const CORPUS: &str = include_str!("callback-urls.tsv");
+
+struct Row {
+    id: &'static str,
+    url: String,
+    expected: &'static str,
+}
+
+fn corpus() -> Vec<Row> {
+    let rows: Vec<Row> = CORPUS.lines().skip(1).map(row).collect();
+    assert!(rows.len() > 100);
+    rows
+}
+
+fn row(line: &'static str) -> Row {
+    let mut columns = line.split('\t');
+    let (id, url, expected) = (columns.next().unwrap(), columns.next().unwrap(), columns.next().unwrap());
+    let url: String = serde_json::from_str(url).unwrap();
+    let url = url.replace("{A64}", &"a".repeat(64)).replace("{A60}", &"a".repeat(60));
+    Row { id, url, expected }
+}
+
+/// Answers from a table; a name with several entries gives them one after the other.
+#[derive(Default)]
+struct Table(Mutex<HashMap<String, Vec<Vec<IpAddr>>>>);
+
+impl Table {
+    fn set(&self, name: &str, answers: &[&[&str]]) {
+        let answers = answers.iter().map(|answer| answer.iter().map(|ip| ip.parse().unwrap()).collect()).collect();
+        self.0.lock().unwrap().insert(name.to_owned(), answers);
+    }
+}
+
+impl Lookup for Table {
+    fn lookup<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, LookupError>> {
+        let mut table = self.0.lock().unwrap();
+        let answer = match table.get_mut(name) {
+            Some(answers) if answers.len() > 1 => Ok(answers.remove(0)),
+            Some(answers) => Ok(answers[0].clone()),
+            None => Err(LookupError::NotFound),
+        };
+        Box::pin(async move { answer })
+    }
+}
+
+/// A portal that may use plain http and no private range, with names of its own.
+async fn strict_app(table: Arc<Table>, allow: &[&str]) -> (TestApp, String) {
+    let db = TestDb::sqlite();
+    let mut settings = db.settings();
+    settings.egress.allow_cidrs = allow.iter().map(|range| range.parse().unwrap()).collect();
+    settings.delivery.retry_schedule.clear();
+    settings.delivery.timeout = std::time::Duration::from_millis(300);
+    let config = Config { lookup: Some(table), ..Config::new(settings) };
+    let app = TestApp::start_with(db.into(), config).await;
+    let token = app.full_token().await;
+    (app, token)
+}
+
+async fn save(app: &TestApp, token: &str, url: &str) -> (u16, Value) {
+    let body = json!({"name": "n", "event_type": "work_item.closed", "callback_url": url, "api_key": "k"});
+    app.api(token, "POST", "/hooks", Some(body)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_has_its_outcome_at_save() {
+    let (app, token) = strict_app(Arc::default(), &[]).await;
+    for Row { id, url, expected } in corpus() {
+        let (status, answer) = save(&app, &token, &url).await;
+        match expected.strip_prefix("REJ:") {
+            Some(class) => {
+                assert_eq!(status, 422, "{id} {url:?}: {answer}");
+                let error = &answer["errors"][0];
+                assert_eq!(
+                    (error["field"].as_str(), error["code"].as_str()),
+                    (Some("callback_url"), Some(class)),
+                    "{id} {url:?}"
+                );
+            }
+            None => assert_eq!(status, 201, "{id} {url:?}: {answer}"),
+        }
+    }
+}
+
+/// What a row would do if it had come into the database before the rules that refuse it now.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refused_row_is_refused_again_at_send() {
+    let table = Arc::new(Table::default());
+    let (app, token) = strict_app(table, &[]).await;
+    let (_, hook) = save(&app, &token, "https://example.com/").await;
+    let id: HookId = hook["id"].as_str().unwrap().parse().unwrap();
+    for Row { id: row, url, expected } in corpus().into_iter().filter(|row| row.expected.starts_with("REJ:")) {
+        // NUL is what PostgreSQL refuses to store at all; SQLite keeps it, and the sender must still refuse it.
+        plant(&app, id, &url).await;
+        let (status, delivery) = app.api(&token, "POST", &format!("/hooks/{id}/test"), None).await;
+        assert_eq!(status, 200, "{row} {url:?}: {delivery}");
+        assert_eq!(delivery["attempts"][0]["class"], "address_refused", "{row} {url:?} ({expected}): {delivery}");
+    }
+}
+
+/// Puts a URL into a hook's row, past every rule.
+async fn plant(app: &TestApp, id: HookId, url: &str) {
+    let store = app.running.portal.store().clone();
+    let url = url.to_owned();
+    let vault = store.vault.clone();
+    let planted: Result<(), service_hooks::engine::store::Error> = store
+        .writer
+        .run(move |conn| {
+            Box::pin(async move {
+                let grant = Actor::portal().require(Permission::HooksWrite).unwrap();
+                let version = hooks::find(conn, &grant, id).await?.unwrap().version;
+                let change = Change {
+                    name: "n",
+                    event_type: EventType::WorkItemClosed,
+                    callback_url: &url,
+                    enabled: false,
+                    api_key: None,
+                    off_reason: None,
+                };
+                hooks::update(conn, &grant, &vault, id, version, &change, Timestamp(1)).await
+            })
+        })
+        .await;
+    planted.unwrap();
+    app.running.portal.dispatcher.hook_changed(id);
+}
+
+async fn send(app: &TestApp, token: &str, url: &str) -> Value {
+    let (status, hook) = save(app, token, url).await;
+    assert_eq!(status, 201, "{url}: {hook}");
+    let (_, delivery) = app.api(token, "POST", &format!("/hooks/{}/test", hook["id"].as_str().unwrap()), None).await;
+    delivery["attempts"][0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_decided_by_what_they_resolve_to() {
+    let table = Arc::new(Table::default());
+    let (app, token) = strict_app(table.clone(), &[]).await;
+    // No packet leaves this machine: what would be dialled is an address nobody answers at, so "allowed" shows as a
+    // connection that failed or timed out, and "refused" as a refusal.
+    let rows: &[(&str, &[&[&str]], bool)] = &[
+        ("127.0.0.1.nip.io", &[&["127.0.0.1"]], true),
+        ("localtest.me", &[&["127.0.0.1", "::1"]], true),
+        ("mixed.example.net", &[&["8.8.8.8", "10.0.0.1"]], true),
+        ("rebind-c.example.net", &[&["8.8.8.8", "::1"]], true),
+        ("metadata.example.net", &[&["169.254.169.254"]], true),
+        ("azure.example.net", &[&["168.63.129.16"]], true),
+        ("mapped.example.net", &[&["::ffff:127.0.0.1"]], true),
+        ("nat64.example.net", &[&["64:ff9b::7f00:1"]], true),
+    ];
+    for (name, answers, is_refused) in rows {
+        table.set(name, answers);
+        let attempt = send(&app, &token, &format!("http://{name}/")).await;
+        assert_eq!(attempt["class"] == "address_refused", *is_refused, "{name}: {attempt}");
+    }
+    // NXDOMAIN at save is a warning; a private answer later is refused.
+    let (_, hook) = save(&app, &token, "http://nxthenlocal.example.net/").await;
+    assert!(hook["warning"].as_str().unwrap().contains("does not resolve"), "{hook}");
+    let test = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
+    assert_eq!(app.api(&token, "POST", &test, None).await.1["attempts"][0]["class"], "dns");
+    table.set("nxthenlocal.example.net", &[&["127.0.0.1"]]);
+    assert_eq!(app.api(&token, "POST", &test, None).await.1["attempts"][0]["class"], "address_refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_vetted_is_what_is_dialled() {
+    let table = Arc::new(Table::default());
+    let receiver = Receiver::start().await;
+    let port = receiver.address.port();
+    // Loopback's 127.0.0.0/8 stands for "public" here; 127.0.0.1 is where the receiver is.
+    let (app, token) = strict_app(table.clone(), &["127.0.0.0/8"]).await;
+    for name in ["example.com", "_hooks.example.com", "xn--fa-hia.de"] {
+        table.set(name, &[&["127.0.0.1"]]);
+    }
+    for (url, host) in [
+        (format!("http://example.com:{port}/hook"), "example.com"),
+        (format!("http://_hooks.example.com:{port}/"), "_hooks.example.com"),
+        (format!("http://example.com.:{port}/hook"), "example.com"),
+        (format!("http://fa\u{df}.de:{port}/"), "xn--fa-hia.de"),
+    ] {
+        let attempt = send(&app, &token, &url).await;
+        assert_eq!(attempt["class"], "success", "{url}: {attempt}");
+        assert_eq!(receiver.came().last().unwrap().header("host"), format!("{host}:{port}"));
+    }
+    // The look-up changes its answer: each send dials its own vetted answer, and a refused one dials nothing.
+    table.set("rebind-a.example.net", &[&["127.0.0.1"], &["127.0.0.1"], &["10.0.0.1"]]);
+    let (_, hook) = save(&app, &token, &format!("http://rebind-a.example.net:{port}/")).await;
+    let test = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
+    let before = receiver.came().len();
+    assert_eq!(app.api(&token, "POST", &test, None).await.1["attempts"][0]["class"], "success");
+    assert_eq!(receiver.came().len(), before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allowed_range_opens_localhost_and_names_that_lead_into_it() {
+    let table = Arc::new(Table::default());
+    let receiver = Receiver::start().await;
+    let port = receiver.address.port();
+    let (app, token) = strict_app(table.clone(), &["127.0.0.0/8"]).await;
+    table.set("receiver", &[&["127.0.0.1"]]);
+    table.set("receiver.internal", &[&["127.0.0.1"]]);
+    table.set("outside", &[&["8.8.8.8"]]);
+    for host in ["localhost", "127.0.0.1", "receiver", "receiver.internal"] {
+        let attempt = send(&app, &token, &format!("http://{host}:{port}/")).await;
+        assert_eq!(attempt["class"], "success", "{host}: {attempt}");
+    }
+    for (host, code) in [
+        ("outside", "single-label"),
+        ("unknown.local", "special-name"),
+        ("10.0.0.1", "ip-range"),
+        ("[::1]", "ip-range"),
+    ] {
+        let (status, problem) = save(&app, &token, &format!("http://{host}:{port}/")).await;
+        assert_eq!((status, problem["errors"][0]["code"].as_str()), (422, Some(code)), "{host}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_judges_as_the_api_does() {
+    let (app, _) = strict_app(Arc::default(), &[]).await;
+    let ctx = service_hooks::server::ctx::OpCtx::portal_itself(app.running.portal.clone());
+    for Row { id, url, expected } in corpus() {
+        let form = HookForm {
+            name: "n".into(),
+            event_type: "work_item.closed".into(),
+            callback_url: url,
+            api_key: "k".into(),
+            enabled: false,
+        };
+        let made = service_hooks::server::ops::hooks::create(&ctx, &form).await;
+        assert_eq!(made.is_err(), expected.starts_with("REJ:"), "{id}");
+    }
+}

@@ -1,0 +1,4 @@
+//! The portal's pages as a browser without scripts uses them. (With scripts, and in pictures: `end2end/`.)
+
+mod forms;
+mod safety;

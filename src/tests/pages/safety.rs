@@ -1,0 +1,177 @@
+//! Sessions, cross-site requests, headers: what protects the person in front of the browser.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use service_hooks::{
+    domain::{event::EventType, permission::Role},
+    server::http::page_paths,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{
+    app::{PASSWORD, TestApp, location},
+    db::TestDb,
+    on_both,
+    receiver::Receiver,
+};
+
+on_both!(
+    a_session_begins_with_a_new_id_and_ends_for_good,
+    sign_in_tells_nothing_and_slows_down,
+    requests_from_other_sites_are_refused,
+);
+
+const SIGN_IN: &str = "/rpc/service_hooks/rpc/session/sign_in";
+
+async fn a_session_begins_with_a_new_id_and_ends_for_good(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let signed_in = app.browser(Role::Administrator).await;
+    // A stranger's cookie, perhaps planted, is not the one that is signed in.
+    let mut victim = app.stranger();
+    let wrong = victim.post(SIGN_IN, &[("email", "administrator@example.org"), ("password", "wrong")]).await;
+    victim.keep_cookie(&wrong);
+    let planted = victim.clone();
+    let right = victim
+        .post(
+            SIGN_IN,
+            &[("email", "Administrator@Example.org"), ("password", PASSWORD), ("next", "/integration/events")],
+        )
+        .await;
+    assert_eq!(location(&right), "/integration/events");
+    victim.keep_cookie(&right);
+    assert_ne!(planted.cookie, victim.cookie);
+    assert_eq!(planted.get("/integration/hooks").await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(victim.get("/integration/hooks").await.status(), StatusCode::OK);
+    // Signing out ends this session, on the server too, and no other.
+    assert_eq!(location(&victim.post("/rpc/service_hooks/rpc/session/sign_out", &[]).await), "/sign-in");
+    assert_eq!(victim.get("/integration/hooks").await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(signed_in.get("/integration/hooks").await.status(), StatusCode::OK);
+    let cookie = right.headers()["set-cookie"].to_str().unwrap();
+    for part in ["HttpOnly", "SameSite=Lax", "Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+}
+
+async fn sign_in_tells_nothing_and_slows_down(db: TestDb) {
+    let app = TestApp::start(db).await;
+    app.browser(Role::Agent).await;
+    let try_it = async |email: &str, password: &str| {
+        let mut browser = app.stranger();
+        let answer =
+            browser.post(SIGN_IN, &[("email", email), ("password", password), ("next", "https://evil.example/")]).await;
+        browser.keep_cookie(&answer);
+        let to = location(&answer).to_owned();
+        assert!(to.starts_with("/sign-in?draft=") && !to.contains("evil") && !to.contains("password"), "{to}");
+        browser.get(&to).await.text().await.unwrap()
+    };
+    let known = try_it("agent@example.org", "wrong password").await;
+    let unknown = try_it("nobody@example.org", "wrong password").await;
+    for page in [&known, &unknown] {
+        assert!(page.contains("The e-mail address or the password is wrong.") && !page.contains("wrong password"));
+    }
+    for _ in 0..9 {
+        try_it("agent@example.org", "wrong password").await;
+    }
+    assert!(try_it("agent@example.org", PASSWORD).await.contains("Too many wrong passwords"));
+}
+
+async fn requests_from_other_sites_are_refused(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let token = app.full_token().await;
+    let id = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let browser = app.browser(Role::Administrator).await;
+    let own = app.url("");
+    let rows: &[(&[(&str, &str)], bool)] = &[
+        (&[("sec-fetch-site", "cross-site")], false),
+        (&[("sec-fetch-site", "same-site")], false),
+        (&[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")], false),
+        (&[("origin", "https://evil.example")], false),
+        (&[("origin", "null")], false),
+        (&[("origin", "http://127.0.0.1:1")], false),
+        (&[("origin", &own)], true),
+        (&[("sec-fetch-site", "same-origin"), ("origin", &own)], true),
+        (&[("sec-fetch-site", "none")], true),
+    ];
+    for path in ["/rpc/service_hooks/rpc/hooks/set_enabled", SIGN_IN, "/rpc/service_hooks/rpc/session/sign_out"] {
+        for (headers, may) in rows.iter().filter(|(_, may)| !may || path.ends_with("set_enabled")) {
+            let answer = browser.post_with(path, &[("id", &id), ("enabled", "true")], headers).await;
+            assert_eq!(answer.status() != StatusCode::FORBIDDEN, *may, "{path} {headers:?}: {}", answer.status());
+        }
+    }
+    assert_eq!(browser.get("/integration/hooks").await.status(), StatusCode::OK, "still signed in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_carries_its_headers() {
+    let app = TestApp::start(TestDb::sqlite()).await;
+    let browser = app.browser(Role::Administrator).await;
+    let mut paths = page_paths();
+    paths.extend(
+        [
+            "/",
+            "/healthz",
+            "/readyz",
+            "/robots.txt",
+            "/pkg/nothing",
+            "/nothing",
+            "/api/v1/hooks",
+            "/api/v1/openapi.json",
+        ]
+        .map(String::from),
+    );
+    for path in paths {
+        let answer = browser.get(&path.replace(['{', '}'], "x")).await;
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap()).unwrap_or_default();
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(header("referrer-policy"), "same-origin", "{path}");
+        assert!(header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
+        assert!(!header("content-security-policy").contains("unsafe-inline"), "{path}");
+        assert!(header("cache-control") == "no-store" || path.starts_with("/pkg") || path == "/robots.txt", "{path}");
+        let policy = header("content-security-policy").to_owned();
+        let page = answer.text().await.unwrap();
+        if let Some(nonce) = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()) {
+            assert_eq!(
+                page.matches(nonce).count(),
+                page.matches(&format!("nonce=\"{nonce}\"")).count(),
+                "{path}: the nonce leaks"
+            );
+        }
+        assert!(
+            page.matches("<script").count()
+                == page.matches("nonce=\"").count() + page.matches("<script type=\"module\" src=").count()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_that_are_too_large_or_malformed_are_told_so() {
+    let app = TestApp::start(TestDb::sqlite()).await;
+    let browser = app.browser(Role::Administrator).await;
+    let large = "x".repeat(300_000);
+    let answer = browser.post("/rpc/service_hooks/rpc/hooks/create", &[("name", &large)]).await;
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let twice = browser.post("/rpc/service_hooks/rpc/hooks/create", &[("name", "a"), ("name", "b")]).await;
+    assert_eq!(twice.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(browser.post("/rpc/service_hooks/rpc/hooks/nothing", &[]).await.status(), StatusCode::NOT_FOUND);
+    let odd = browser.post("/rpc/service_hooks/rpc/hooks/delete", &[("id", "\0../../x")]).await;
+    assert_eq!(odd.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_drips_is_cut_off() {
+    let app = TestApp::start(TestDb::sqlite()).await;
+    let mut slow = TcpStream::connect(app.running.address).await.unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    let mut silent = TcpStream::connect(app.running.address).await.unwrap();
+    let closed = async |stream: &mut TcpStream| {
+        let mut rest = Vec::new();
+        tokio::time::timeout(Duration::from_secs(15), stream.read_to_end(&mut rest)).await.is_ok()
+    };
+    let (slow, silent) = tokio::join!(closed(&mut slow), closed(&mut silent));
+    assert!(slow && silent, "a connection without a request is held for ever");
+}

@@ -1,0 +1,237 @@
+//! Everything that can be called, called by everybody: no session, a role without the permission, a role with it. What
+//! is new and not in the tables here fails the test.
+
+use std::collections::BTreeSet;
+
+use reqwest::StatusCode;
+use service_hooks::{
+    domain::{
+        event::EventType,
+        permission::{Permission, Role},
+    },
+    server::{
+        api::v1::ROUTES,
+        http::{identify::is_open, page_paths},
+    },
+};
+
+use crate::support::{
+    app::{TestApp, location},
+    db::TestDb,
+    receiver::Receiver,
+};
+
+/// Pages, and the permission each shows something for. `None`: open to strangers. Files and redirects are listed too.
+const PAGES: &[(&str, Option<Permission>)] = &[
+    ("/sign-in", None),
+    ("/setup", None),
+    ("/integration/hooks", Some(Permission::HooksRead)),
+    ("/integration/hooks/new", Some(Permission::HooksWrite)),
+    ("/integration/hooks/{id}", Some(Permission::HooksRead)),
+    ("/integration/hooks/{id}/settings", Some(Permission::HooksWrite)),
+    ("/integration/hooks/{id}/delete", Some(Permission::HooksWrite)),
+    ("/integration/hooks/{id}/deliveries/{delivery}", Some(Permission::DeliveriesRead)),
+    ("/integration/events", Some(Permission::HooksRead)),
+    ("/integration/events/{key}", Some(Permission::HooksRead)),
+    ("/integration/events/{key}/schema.json", Some(Permission::HooksRead)),
+];
+
+/// Server functions, by module and name. `None`: open to strangers or to whoever is signed in.
+const FUNCTIONS: &[(&str, Option<Permission>)] = &[
+    ("session/read_frame", None),
+    ("session/take_flash", None),
+    ("session/read_sign_in", None),
+    ("session/sign_in", None),
+    ("session/sign_out", None),
+    ("session/not_found", None),
+    ("setup/read_setup", None),
+    ("setup/set_up", None),
+    ("hooks/list", Some(Permission::HooksRead)),
+    ("hooks/detail", Some(Permission::HooksRead)),
+    ("hooks/new_editor", Some(Permission::HooksWrite)),
+    ("hooks/editor", Some(Permission::HooksWrite)),
+    ("hooks/farewell", Some(Permission::HooksWrite)),
+    ("hooks/create", Some(Permission::HooksWrite)),
+    ("hooks/update", Some(Permission::HooksWrite)),
+    ("hooks/generate_key", Some(Permission::HooksWrite)),
+    ("hooks/set_enabled", Some(Permission::HooksWrite)),
+    ("hooks/delete", Some(Permission::HooksWrite)),
+    ("hooks/send_test", Some(Permission::HooksTest)),
+    ("deliveries/detail", Some(Permission::DeliveriesRead)),
+    ("events/list", Some(Permission::HooksRead)),
+    ("events/detail", Some(Permission::HooksRead)),
+];
+
+struct Scene {
+    app: TestApp,
+    hook: String,
+    delivery: String,
+    event: String,
+}
+
+async fn scene() -> Scene {
+    let app = TestApp::start(TestDb::sqlite()).await;
+    let receiver = Receiver::start().await;
+    let token = app.full_token().await;
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
+    let delivery = app.delivery_in(&token, &event, "delivered").await["id"].as_str().unwrap().to_owned();
+    Scene { app, hook, delivery, event }
+}
+
+impl Scene {
+    fn path(&self, pattern: &str) -> String {
+        pattern
+            .replace("{id}", if pattern.starts_with("/events/") { &self.event } else { &self.hook })
+            .replace("{delivery}", &self.delivery)
+            .replace("{key}", EventType::WorkItemClosed.key())
+    }
+}
+
+fn roles_without(permission: Permission) -> impl Iterator<Item = Role> {
+    Role::ALL.iter().copied().filter(move |role| !role.permissions().has(permission))
+}
+
+#[test]
+fn the_tables_name_everything_there_is() {
+    let listed: BTreeSet<String> = PAGES.iter().map(|(path, _)| (*path).to_owned()).collect();
+    let mut real: BTreeSet<String> = page_paths().into_iter().collect();
+    real.insert("/integration/events/{key}/schema.json".to_owned());
+    assert_eq!(real, listed, "pages");
+
+    let listed: BTreeSet<String> = FUNCTIONS.iter().map(|(name, _)| format!("/rpc/service_hooks/rpc/{name}")).collect();
+    let functions: Vec<_> = leptos::server_fn::axum::server_fn_paths().collect();
+    assert!(functions.iter().all(|(_, method)| method == "POST"), "a server function that GET reaches must not exist");
+    let real: BTreeSet<String> = functions.into_iter().map(|(path, _)| path.to_owned()).collect();
+    assert_eq!(real, listed, "server functions");
+
+    let source = include_str!("../server/api/v1/mod.rs");
+    let routed = source.matches(".route(\"").count()
+        + source.matches(").post(").count()
+        + source.matches(").patch(").count()
+        + source.matches(").delete(").count();
+    assert_eq!(routed, ROUTES.len(), "operations of the API");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_led_to_sign_in_and_shown_nothing() {
+    let scene = scene().await;
+    let stranger = scene.app.stranger();
+    for (pattern, permission) in PAGES {
+        let path = scene.path(pattern);
+        let answer = stranger.get(&path).await;
+        assert_eq!(permission.is_none(), is_open(pattern), "{pattern}");
+        if permission.is_some() {
+            assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{path}");
+            assert!(location(&answer).starts_with("/sign-in?next=%2Fintegration%2F"), "{path}");
+            assert!(answer.text().await.unwrap().is_empty());
+        }
+    }
+    for (name, permission) in FUNCTIONS {
+        let path = format!("/rpc/service_hooks/rpc/{name}");
+        let form = [("id", scene.hook.as_str())];
+        let json = [("accept", "application/json"), ("sec-fetch-site", "same-origin")];
+        let answer = stranger.post_with(&path, &form, &json).await;
+        if permission.is_some() {
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{name}");
+            let answer = stranger.post(&path, &form).await;
+            assert_eq!((answer.status(), location(&answer)), (StatusCode::SEE_OTHER, "/sign-in"), "{name}");
+        }
+    }
+    for (method, pattern, permission) in ROUTES {
+        let path = format!("/api/v1{}", scene.path(pattern));
+        for header in ["", "Bearer shk_wrong", "Bearer wrong", "Basic eDp5"] {
+            let answer = scene.app.request(method, &path).header("authorization", header).send().await.unwrap();
+            let wanted = if permission.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+            assert_eq!(answer.status(), wanted, "{method} {path} with {header:?}");
+        }
+    }
+    scene.app.assert_balanced().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_without_the_permission_are_refused_and_shown_nothing() {
+    let scene = scene().await;
+    for role in Role::ALL {
+        let browser = scene.app.browser(*role).await;
+        for (pattern, permission) in PAGES {
+            let Some(permission) = permission else { continue };
+            let path = scene.path(pattern);
+            let answer = browser.get(&path).await;
+            let wanted = if role.permissions().has(*permission) { StatusCode::OK } else { StatusCode::FORBIDDEN };
+            assert_eq!(answer.status(), wanted, "{path} as {}", role.key());
+            let text = answer.text().await.unwrap();
+            if wanted == StatusCode::FORBIDDEN {
+                assert!(!text.contains("127.0.0.1:") && !text.contains("customerIdentifier"), "{path} shows something");
+            }
+        }
+        // What a role may not do is refused whether a form or a script asks.
+        for (name, permission) in FUNCTIONS {
+            let Some(permission) = permission.filter(|permission| !role.permissions().has(*permission)) else {
+                continue;
+            };
+            let path = format!("/rpc/service_hooks/rpc/{name}");
+            let form = [("id", scene.hook.as_str()), ("key", "work_item.closed")];
+            let form: Vec<_> =
+                if *name == "deliveries/detail" { vec![("id", scene.delivery.as_str())] } else { form.to_vec() };
+            for accept in ["text/html", "application/json"] {
+                let headers = [("accept", accept), ("sec-fetch-site", "same-origin")];
+                let answer = browser.post_with(&path, &form, &headers).await;
+                assert_eq!(
+                    answer.status(),
+                    StatusCode::FORBIDDEN,
+                    "{name} as {} without {}",
+                    role.key(),
+                    permission.key()
+                );
+                assert!(!answer.text().await.unwrap().contains("127.0.0.1:"), "{name} shows something");
+            }
+        }
+    }
+    // Nothing of all this changed anything.
+    let token = scene.app.full_token().await;
+    let (_, hook) = scene.app.api(&token, "GET", &format!("/hooks/{}", scene.hook), None).await;
+    assert_eq!((&hook["version"], &hook["enabled"]), (&1.into(), &true.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_do_what_they_were_made_for_and_nothing_else() {
+    let scene = scene().await;
+    for (method, pattern, permission) in ROUTES {
+        let Some(needed) = permission else { continue };
+        let path = scene.path(pattern);
+        let others: Vec<&str> =
+            Permission::ALL.iter().map(|permission| permission.key()).filter(|key| key != needed).collect();
+        let without = scene.app.token(&others).await;
+        let (status, problem) = scene.app.api(&without, method, &path, None).await;
+        assert_eq!(status, 403, "{method} {path} without {needed}: {problem}");
+        // Deleting would take the others' hook away; who may delete is asked elsewhere.
+        if *method != "DELETE" {
+            let with = scene.app.token(&[needed]).await;
+            let (status, answer) = scene.app.api(&with, method, &path, None).await;
+            assert!(!matches!(status, 401 | 403 | 404 | 500..), "{method} {path} with {needed}: {status} {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_are_for_those_who_may_see_payloads() {
+    let scene = scene().await;
+    let page = format!("/integration/hooks/{}/deliveries/{}", scene.hook, scene.delivery);
+    for role in [Role::Developer, Role::Auditor, Role::Administrator] {
+        let text = scene.app.browser(role).await.get(&page).await.text().await.unwrap();
+        let may = role.permissions().has(Permission::PayloadsRead);
+        assert_eq!(text.contains("Job well done"), may, "{}", role.key());
+    }
+    let token = scene.app.token(&["deliveries:read"]).await;
+    let (_, story) = scene.app.api(&token, "GET", &format!("/events/{}", scene.event), None).await;
+    assert!(story["data"].is_null() && story["deliveries"][0]["state"] == "delivered", "{story}");
+}
+
+#[test]
+fn every_permission_is_missing_somewhere() {
+    // Otherwise the tests above would not test it.
+    for permission in Permission::ALL {
+        assert!(roles_without(*permission).next().is_some());
+    }
+}

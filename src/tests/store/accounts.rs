@@ -1,0 +1,132 @@
+//! Users, sessions, drafts, set-up links, tokens, the audit log.
+
+use service_hooks::{
+    domain::{
+        id::{DraftId, TokenId, UserId},
+        permission::{Permission, Permissions, Role},
+        time::Timestamp,
+        user::User,
+    },
+    engine::store::{Error, audit, drafts, sessions, setup, tokens, tokens::Token, users},
+};
+
+use super::{grant, write};
+use crate::support::{db::TestDb, on_both};
+
+on_both!(
+    users_are_found_in_any_letter_case_and_unique_in_it,
+    sessions_live_until_they_expire_or_are_deleted,
+    drafts_belong_to_one_session_and_expire,
+    a_set_up_link_works_once,
+    tokens_are_found_by_their_secret_until_revoked,
+    the_audit_log_keeps_its_order,
+    sweeping_removes_what_expired_and_nothing_else,
+);
+
+fn user(db: &TestDb, email: &str) -> User {
+    User {
+        id: UserId(db.clock().id()),
+        email: email.into(),
+        name: "Ann é".into(),
+        roles: vec![Role::Auditor, Role::Developer],
+        disabled: false,
+        created_at: Timestamp(5),
+    }
+}
+
+async fn users_are_found_in_any_letter_case_and_unique_in_it(db: TestDb) {
+    let store = db.store().await;
+    let mut conn = store.read().await.unwrap();
+    assert!(!users::any(&mut conn).await.unwrap());
+    let (ann, twin) = (user(&db, "Ann@Example.org"), user(&db, "ann@EXAMPLE.org"));
+    let row = ann.clone();
+    write!(store, |conn| users::insert(conn, &grant(), &row, "$hash").await).unwrap();
+    let taken = write!(store, |conn| users::insert(conn, &grant(), &twin, "$hash").await);
+    assert!(matches!(taken, Err(Error::Exists)));
+    let found = users::by_email(&mut conn, "ANN@example.ORG").await.unwrap().unwrap();
+    assert_eq!((found.user, found.password_hash.as_str()), (ann.clone(), "$hash"));
+    assert_eq!(users::by_id(&mut conn, ann.id).await.unwrap(), Some(ann.clone()));
+    assert_eq!(users::all(&mut conn, &grant()).await.unwrap(), [ann]);
+    assert!(users::any(&mut conn).await.unwrap());
+    assert!(users::by_email(&mut conn, "bob@example.org").await.unwrap().is_none());
+}
+
+async fn sessions_live_until_they_expire_or_are_deleted(db: TestDb) {
+    let store = db.store().await;
+    let mut conn = store.read().await.unwrap();
+    write!(store, |conn| sessions::insert(conn, b"one", "{\"a\":1}", Timestamp(100)).await).unwrap();
+    let twice = write!(store, |conn| sessions::insert(conn, b"one", "{}", Timestamp(100)).await);
+    assert!(matches!(twice, Err(Error::Exists)));
+    write!(store, |conn| sessions::update(conn, b"one", "{\"a\":2}", Timestamp(200)).await).unwrap();
+    let found = sessions::find(&mut conn, b"one", Timestamp(199)).await.unwrap();
+    assert_eq!(found, Some(("{\"a\":2}".into(), Timestamp(200))));
+    assert_eq!(sessions::find(&mut conn, b"one", Timestamp(200)).await.unwrap(), None, "expired");
+    write!(store, |conn| sessions::delete(conn, b"one").await).unwrap();
+    write!(store, |conn| sessions::update(conn, b"one", "{}", Timestamp(900)).await).unwrap();
+    assert_eq!(sessions::find(&mut conn, b"one", Timestamp(1)).await.unwrap(), None, "a late save revives nothing");
+}
+
+async fn drafts_belong_to_one_session_and_expire(db: TestDb) {
+    let store = db.store().await;
+    let mut conn = store.read().await.unwrap();
+    let id = DraftId(db.clock().id());
+    write!(store, |conn| drafts::insert(conn, id, b"mine", b"\0sealed\xff", Timestamp(10)).await).unwrap();
+    assert_eq!(drafts::find(&mut conn, id, b"mine", Timestamp(9)).await.unwrap().unwrap(), b"\0sealed\xff");
+    assert_eq!(drafts::find(&mut conn, id, b"other", Timestamp(9)).await.unwrap(), None);
+    assert_eq!(drafts::find(&mut conn, id, b"mine", Timestamp(10)).await.unwrap(), None);
+}
+
+async fn a_set_up_link_works_once(db: TestDb) {
+    let store = db.store().await;
+    let mut conn = store.read().await.unwrap();
+    write!(store, |conn| setup::replace(conn, b"old", Timestamp(10)).await).unwrap();
+    write!(store, |conn| setup::replace(conn, b"new", Timestamp(10)).await).unwrap();
+    assert!(!setup::is_valid(&mut conn, b"old", Timestamp(1)).await.unwrap(), "a newer link replaces an older one");
+    assert!(setup::is_valid(&mut conn, b"new", Timestamp(9)).await.unwrap());
+    assert!(!setup::is_valid(&mut conn, b"new", Timestamp(10)).await.unwrap());
+    write!(store, |conn| setup::consume(conn, b"new", Timestamp(1)).await).unwrap();
+    let again = write!(store, |conn| setup::consume(conn, b"new", Timestamp(1)).await);
+    assert!(matches!(again, Err(Error::Missing)));
+}
+
+async fn tokens_are_found_by_their_secret_until_revoked(db: TestDb) {
+    let store = db.store().await;
+    let mut conn = store.read().await.unwrap();
+    let permissions: Permissions = [Permission::EventsEmit, Permission::HooksRead].into_iter().collect();
+    let id = TokenId(db.clock().id());
+    let token = Token { id, name: "backend".into(), permissions, created_at: Timestamp(1), revoked_at: None };
+    let row = token.clone();
+    write!(store, |conn| tokens::insert(conn, &grant(), &row, b"hash").await).unwrap();
+    assert_eq!(tokens::by_secret(&mut conn, b"hash").await.unwrap(), Some(token.clone()));
+    assert_eq!(tokens::by_secret(&mut conn, b"hasH").await.unwrap(), None);
+    assert_eq!(tokens::all(&mut conn, &grant()).await.unwrap(), [token]);
+    write!(store, |conn| tokens::revoke(conn, &grant(), id, Timestamp(2)).await).unwrap();
+    assert_eq!(tokens::by_secret(&mut conn, b"hash").await.unwrap(), None);
+    let again = write!(store, |conn| tokens::revoke(conn, &grant(), id, Timestamp(3)).await);
+    assert!(matches!(again, Err(Error::Missing)));
+}
+
+async fn the_audit_log_keeps_its_order(db: TestDb) {
+    let store = db.store().await;
+    let clock = db.clock();
+    for detail in ["first", "second", "third"] {
+        let clock = clock.clone();
+        write!(store, |conn| audit::note(conn, &clock, &grant(), "hook.changed", "x", detail).await).unwrap();
+    }
+    let entries = audit::about(&mut store.read().await.unwrap(), "x", 2).await.unwrap();
+    assert_eq!(entries.iter().map(|entry| entry.detail.as_str()).collect::<Vec<_>>(), ["third", "second"]);
+    assert_eq!(entries[0].actor, "portal");
+}
+
+async fn sweeping_removes_what_expired_and_nothing_else(db: TestDb) {
+    let store = db.store().await;
+    let mut conn = store.read().await.unwrap();
+    write!(store, |conn| {
+        sessions::insert(conn, b"dead", "{}", Timestamp(10)).await?;
+        sessions::insert(conn, b"live", "{}", Timestamp(11)).await?;
+        sessions::sweep(conn, Timestamp(10)).await
+    })
+    .unwrap();
+    assert!(sessions::find(&mut conn, b"dead", Timestamp(0)).await.unwrap().is_none());
+    assert!(sessions::find(&mut conn, b"live", Timestamp(0)).await.unwrap().is_some());
+}

@@ -1,0 +1,88 @@
+//! The one who writes: shared commits, a savepoint for each command, commands that outlive their callers.
+
+use service_hooks::{
+    domain::time::Timestamp,
+    engine::store::{Error, sessions},
+};
+
+use super::write;
+use crate::support::{db::TestDb, eventually, on_both};
+
+on_both!(
+    a_command_that_fails_undoes_itself_and_nobody_else,
+    a_caller_that_goes_away_does_not_undo_its_command,
+    what_is_committed_is_there_after_opening_again,
+);
+
+async fn exists(store: &service_hooks::engine::store::Store, id: &[u8]) -> bool {
+    sessions::find(&mut store.read().await.unwrap(), id, Timestamp(0)).await.unwrap().is_some()
+}
+
+async fn a_command_that_fails_undoes_itself_and_nobody_else(db: TestDb) {
+    let store = db.store().await;
+    let until = Timestamp(i64::MAX);
+    // Many at once, so that good and bad ones share commits.
+    let writes = (0..100u8).map(|number| {
+        let store = store.clone();
+        async move {
+            write!(store, |conn| {
+                sessions::insert(conn, &[number], "{}", until).await?;
+                // Every third one takes a key that is taken: by itself.
+                if number % 3 == 0 { sessions::insert(conn, &[number], "{}", until).await } else { Ok(()) }
+            })
+        }
+    });
+    let outcomes = futures::future::join_all(writes).await;
+    for (number, outcome) in (0..100u8).zip(outcomes) {
+        assert_eq!(matches!(outcome, Err(Error::Exists)), number % 3 == 0, "{number}: {outcome:?}");
+        assert_eq!(exists(&store, &[number]).await, number % 3 != 0, "{number}");
+    }
+    store.close().await;
+}
+
+async fn a_caller_that_goes_away_does_not_undo_its_command(db: TestDb) {
+    let store = db.store().await;
+    let writer = store.writer.clone();
+    let caller = tokio::spawn(async move {
+        writer
+            .run::<(), Error, _>(|conn| {
+                Box::pin(async move {
+                    tokio::task::yield_now().await;
+                    sessions::insert(conn, b"left", "{}", Timestamp(i64::MAX)).await
+                })
+            })
+            .await
+    });
+    tokio::task::yield_now().await;
+    caller.abort();
+    // Aborted before it was queued, nothing was promised; so ask for one that certainly was.
+    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+    let writer = store.writer.clone();
+    let caller = tokio::spawn(async move {
+        writer
+            .run::<(), Error, _>(|conn| {
+                Box::pin(async move {
+                    // The test goes on once this runs.
+                    let _told = sender.send(());
+                    tokio::task::yield_now().await;
+                    sessions::insert(conn, b"queued", "{}", Timestamp(i64::MAX)).await
+                })
+            })
+            .await
+    });
+    receiver.await.unwrap();
+    caller.abort();
+    eventually("the command was committed", async || exists(&store, b"queued").await.then_some(())).await;
+    store.close().await;
+}
+
+async fn what_is_committed_is_there_after_opening_again(db: TestDb) {
+    let store = db.store().await;
+    write!(store, |conn| sessions::insert(conn, b"kept", "{}", Timestamp(i64::MAX)).await).unwrap();
+    store.clone().close().await;
+    let refused = write!(store, |conn| sessions::insert(conn, b"late", "{}", Timestamp(1)).await);
+    assert!(matches!(refused, Err(Error::Closed)), "{refused:?}");
+    let store = db.store().await;
+    assert!(exists(&store, b"kept").await && !exists(&store, b"late").await);
+    store.close().await;
+}

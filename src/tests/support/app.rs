@@ -1,0 +1,200 @@
+//! A running portal on a port of its own, and clients that speak to it as programs and browsers do.
+
+use std::sync::Arc;
+
+use reqwest::{
+    Client, RequestBuilder, Response,
+    header::{COOKIE, SET_COOKIE},
+};
+use serde_json::{Value, json};
+use service_hooks::{
+    domain::{
+        event::EventType,
+        permission::{Actor, Permission, Role},
+    },
+    engine::{catalogue::sample, dispatcher::Config, store::balance},
+    server::{
+        ctx::OpCtx,
+        ops::{self, users::NewUser},
+        runtime::{self, Running},
+    },
+};
+
+use super::{db::TestDb, eventually, receiver::Receiver};
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// See the module.
+pub struct TestApp {
+    pub running: Running,
+    pub client: Client,
+    pub db: Arc<TestDb>,
+}
+
+/// A signed-in browser without scripts: one cookie.
+#[derive(Clone)]
+pub struct Browser {
+    client: Client,
+    base: String,
+    pub cookie: String,
+}
+
+impl TestApp {
+    pub async fn start(db: TestDb) -> Self {
+        let config = Config::new(db.settings());
+        Self::start_with(Arc::new(db), config).await
+    }
+
+    pub async fn start_with(db: Arc<TestDb>, config: Config) -> Self {
+        let running = runtime::start(config).await.unwrap();
+        Self { running, client: client(), db }
+    }
+
+    /// Takes the program down in order and starts it again on the same database.
+    pub async fn restart(self) -> Self {
+        let Self { running, db, .. } = self;
+        running.shutdown().await;
+        let config = Config::new(db.settings());
+        Self::start_with(db, config).await
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running.address)
+    }
+
+    fn ctx(&self) -> OpCtx {
+        OpCtx::portal_itself(self.running.portal.clone())
+    }
+
+    /// A token with these permissions.
+    pub async fn token(&self, permissions: &[&str]) -> String {
+        let keys: Vec<String> = permissions.iter().map(|key| (*key).to_owned()).collect();
+        ops::tokens::create(&self.ctx(), "test", &keys).await.unwrap().1
+    }
+
+    /// A token that may do everything.
+    pub async fn full_token(&self) -> String {
+        let all: Vec<&str> = Permission::ALL.iter().map(|permission| permission.key()).collect();
+        self.token(&all).await
+    }
+
+    /// A browser signed in with a role, through the sign-in form.
+    pub async fn browser(&self, role: Role) -> Browser {
+        let email = format!("{}@example.org", role.key());
+        let new =
+            NewUser { email: email.clone(), role: role.key().into(), password: PASSWORD.into(), ..NewUser::default() };
+        ops::users::create(&self.ctx(), new).await.unwrap();
+        let mut browser = self.stranger();
+        let form = [("email", email.as_str()), ("password", PASSWORD)];
+        let answer = browser.post("/rpc/service_hooks/rpc/session/sign_in", &form).await;
+        assert_eq!(answer.status(), 303);
+        browser.keep_cookie(&answer);
+        browser
+    }
+
+    /// A browser that nobody signed in with.
+    pub fn stranger(&self) -> Browser {
+        Browser { client: self.client.clone(), base: self.url(""), cookie: String::new() }
+    }
+
+    pub async fn api(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let mut request = self.request(method, &format!("/api/v1{path}")).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        answer(request.send().await.unwrap()).await
+    }
+
+    /// Sends bytes as they are.
+    pub async fn api_raw(&self, token: &str, path: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
+        let request = self.request("POST", &format!("/api/v1{path}")).bearer_auth(token).body(body);
+        answer(request.send().await.unwrap()).await
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        self.client.request(method.parse().unwrap(), self.url(path))
+    }
+
+    /// Makes a hook that leads to a receiver, switched on.
+    pub async fn hook(&self, token: &str, event: EventType, receiver: &Receiver) -> Value {
+        let body = json!({"name": "hook", "event_type": event.key(), "callback_url": receiver.url("/in"),
+                          "api_key": "the-key", "enabled": true});
+        let (status, hook) = self.api(token, "POST", "/hooks", Some(body)).await;
+        assert_eq!(status, 201, "{hook}");
+        hook
+    }
+
+    /// Emits an event's sample and returns the event's id.
+    pub async fn emit_sample(&self, token: &str, event: EventType) -> String {
+        let data: Value = serde_json::from_str(sample(event)).unwrap();
+        let (status, accepted) =
+            self.api(token, "POST", "/events", Some(json!({"type": event.key(), "data": data}))).await;
+        assert_eq!(status, 202, "{accepted}");
+        accepted["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The one delivery of an event, once it is in `state`.
+    pub async fn delivery_in(&self, token: &str, event: &str, state: &str) -> Value {
+        eventually(&format!("{event} is {state}"), async || {
+            let (_, story) = self.api(token, "GET", &format!("/events/{event}"), None).await;
+            let delivery = story["deliveries"][0].clone();
+            (delivery["state"] == state).then_some(delivery)
+        })
+        .await
+    }
+
+    /// accepted = sum of states + pruned; to be asked at the end of every test that emits.
+    pub async fn assert_balanced(&self) {
+        let grant = Actor::portal().require(Permission::SystemRead).unwrap();
+        let mut conn = self.running.portal.store().read().await.unwrap();
+        let balance = balance::read(&mut conn, &grant).await.unwrap();
+        assert!(balance.holds(), "{balance:?}");
+    }
+}
+
+impl Browser {
+    pub fn keep_cookie(&mut self, answer: &Response) {
+        if let Some(cookie) = answer.headers().get(SET_COOKIE) {
+            self.cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        let request = self.client.get(format!("{}{path}", self.base)).header("accept", "text/html");
+        request.header(COOKIE, &self.cookie).send().await.unwrap()
+    }
+
+    /// Posts a form as a browser does.
+    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
+        self.post_with(path, form, &[("sec-fetch-site", "same-origin"), ("accept", "text/html")]).await
+    }
+
+    pub async fn post_with(&self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Response {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let mut request = self
+            .client
+            .post(format!("{}{path}", self.base))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header(COOKIE, &self.cookie)
+            .body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    }
+}
+
+/// Where a redirect leads.
+pub fn location(answer: &Response) -> &str {
+    answer.headers().get("location").map(|value| value.to_str().unwrap()).unwrap_or_default()
+}
+
+async fn answer(response: Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+fn client() -> Client {
+    service_hooks::engine::delivery::client::plain_client().unwrap()
+}

@@ -1,0 +1,71 @@
+//! The real binary, started and killed.
+
+use std::{
+    io::Write,
+    process::{Child, Command, Output, Stdio},
+};
+
+use service_hooks::engine::config::Settings;
+
+pub const PATH: &str = env!("CARGO_BIN_EXE_service-hooks");
+
+/// A command with the environment of these settings and nothing of the machine's own.
+pub fn command(settings: &Settings, arguments: &[&str]) -> Command {
+    let mut command = Command::new(PATH);
+    command
+        .args(arguments)
+        .current_dir(&settings.data_dir)
+        .env_clear()
+        .env("SERVICE_HOOKS_DATABASE_URL", &settings.database_url)
+        .env("SERVICE_HOOKS_DATA_DIR", &settings.data_dir)
+        .env("SERVICE_HOOKS_LISTEN", settings.listen.to_string())
+        .env("SERVICE_HOOKS_EGRESS__ALLOW_HTTP", "true")
+        .env("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS", r#"["127.0.0.0/8"]"#)
+        .env("SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE", r#"["50ms","50ms","50ms","1s","1s","1s","1s"]"#)
+        .env("RUST_LOG", "warn")
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped());
+    if let Some(key) = &settings.master_key_file {
+        command.env("SERVICE_HOOKS_MASTER_KEY_FILE", key);
+    }
+    command
+}
+
+/// Runs a command to its end, with something on its standard input.
+pub fn run(settings: &Settings, arguments: &[&str], input: &str) -> Output {
+    let mut child = command(settings, arguments).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// What a command printed, if it succeeded.
+pub fn succeed(settings: &Settings, arguments: &[&str], input: &str) -> String {
+    let output = run(settings, arguments, input);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+/// A running `serve`, killed without warning when dropped.
+pub struct Server(pub Child);
+
+impl Server {
+    pub fn start(settings: &Settings) -> Self {
+        let mut command = command(settings, &["serve"]);
+        // Nobody reads its log: a full pipe would stop it.
+        Self(command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    /// `kill -9`
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be dead already.
+        let _dead = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}

@@ -1,0 +1,62 @@
+//! A fresh database for each test.
+
+use std::path::PathBuf;
+
+use service_hooks::engine::{
+    clock::{Clock, random_bytes},
+    config::Settings,
+    store::Store,
+};
+use sqlx::Connection;
+
+/// A database of a test's own, and the folder where its key lives.
+pub struct TestDb {
+    url: String,
+    pub folder: tempfile::TempDir,
+}
+
+impl TestDb {
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        Self { url, folder }
+    }
+
+    pub async fn postgres() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "where scripts/with-postgres says its server is")]
+        let server = std::env::var("SERVICE_HOOKS_TEST_POSTGRES")
+            .expect("run the tests with `make test`, or under scripts/with-postgres");
+        let name = format!("test_{}", random_bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+        let (base, _) = server.rsplit_once('/').unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("master.key"), "a key that is long enough for a test").unwrap();
+        Self { url: format!("{base}/{name}"), folder }
+    }
+
+    /// Settings that use this database, may dial loopback, and try again soon.
+    pub fn settings(&self) -> Settings {
+        let mut settings = Settings {
+            database_url: self.url.clone(),
+            data_dir: PathBuf::from(self.folder.path()),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            ..Settings::default()
+        };
+        if self.url.starts_with("postgres") {
+            settings.master_key_file = Some(self.folder.path().join("master.key"));
+        }
+        settings.egress.allow_http = true;
+        settings.egress.allow_cidrs = vec!["127.0.0.0/8".parse().unwrap()];
+        settings.delivery.retry_schedule = [30, 30, 30].map(std::time::Duration::from_millis).to_vec();
+        settings
+    }
+
+    pub async fn store(&self) -> Store {
+        Store::open(&self.settings()).await.unwrap()
+    }
+
+    pub fn clock(&self) -> Clock {
+        Clock::System
+    }
+}

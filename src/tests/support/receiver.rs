@@ -1,0 +1,114 @@
+//! A real receiver on loopback: keeps what came, byte for byte, and answers as it is told.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, Response, StatusCode},
+    routing::any,
+};
+use tokio::{net::TcpListener, sync::Notify};
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Came {
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub path: String,
+}
+
+impl Came {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+}
+
+/// What to answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn status(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: b"answer".to_vec() }
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    came: Mutex<Vec<Came>>,
+    replies: Mutex<VecDeque<Reply>>,
+    arrived: Notify,
+}
+
+/// See the module. Answers 200 unless told otherwise.
+#[derive(Clone)]
+pub struct Receiver {
+    pub address: SocketAddr,
+    inner: Arc<Inner>,
+}
+
+impl Receiver {
+    pub async fn start() -> Self {
+        let inner = Arc::new(Inner::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(any(receive)).with_state(inner.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, inner }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The next answers, in order; then 200 again.
+    pub fn reply(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.inner.replies.lock().unwrap().extend(replies);
+    }
+
+    pub fn came(&self) -> Vec<Came> {
+        self.inner.came.lock().unwrap().clone()
+    }
+
+    /// Waits until `count` requests came, and gives all of them.
+    pub async fn wait_for(&self, count: usize) -> Vec<Came> {
+        let wait = async {
+            loop {
+                let arrived = self.inner.arrived.notified();
+                let came = self.came();
+                if came.len() >= count {
+                    return came;
+                }
+                arrived.await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(15);
+        let waited = tokio::time::timeout(patience, wait).await;
+        waited.unwrap_or_else(|_| panic!("only {} of {count} requests came", self.came().len()))
+    }
+}
+
+async fn receive(State(inner): State<Arc<Inner>>, request: axum::extract::Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let came = Came { headers: parts.headers, body, path: parts.uri.path().to_owned() };
+    inner.came.lock().unwrap().push(came);
+    inner.arrived.notify_waiters();
+    let reply = inner.replies.lock().unwrap().pop_front().unwrap_or_else(|| Reply::status(200));
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap();
+    for (name, value) in reply.headers {
+        response.headers_mut().insert(name, value.parse().unwrap());
+    }
+    response
+}

@@ -1,0 +1,216 @@
+//! The house rules, held by a test: how large a room may be, that its door says what it is, and who may import whom.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Lines a file may have, without its own tests.
+const FILE_LIMIT: usize = 400;
+/// The longest files may be named here, with a reason. None is.
+const LONG_FILES: &[&str] = &[];
+
+/// Who may import whom: a file whose path begins with the left may use what begins with any on the right (of this
+/// crate). The longest left that fits decides.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("domain", &["domain"]),
+    ("rpc", &["domain", "server::forms", "server::seam"]),
+    ("ui", &["domain", "rpc", "ui"]),
+    ("app", &["ui"]),
+    ("engine/clock", &["domain"]),
+    ("engine/config", &["domain"]),
+    ("engine/catalogue", &["domain"]),
+    ("engine/store", &["domain", "engine::clock", "engine::config", "engine::store"]),
+    ("engine/delivery", &["domain", "engine::clock", "engine::config", "engine::store", "engine::delivery"]),
+    ("engine/dispatcher", &["domain", "engine"]),
+    ("engine/mod", &["domain", "engine"]),
+    ("server/auth", &["domain", "engine::store", "engine::clock", "server::auth"]),
+    ("server/ctx", &["domain", "engine", "server::auth"]),
+    ("server/ops", &["domain", "engine", "server::ctx", "server::auth", "server::ops"]),
+    ("server/seam", &["domain", "engine", "rpc", "server::ctx", "server::auth", "server::ops"]),
+    (
+        "server/forms",
+        &["domain", "engine", "rpc", "server::ctx", "server::auth", "server::ops", "server::seam", "server::forms"],
+    ),
+    ("server/api", &["domain", "engine", "server::ctx", "server::auth", "server::ops", "server::api"]),
+    ("server/http", &["domain", "engine", "rpc", "app", "server"]),
+    ("server/telemetry", &[]),
+    ("server/runtime", &["domain", "engine", "server"]),
+    ("server/cli", &["domain", "engine", "server"]),
+    ("server/mod", &[]),
+    ("main", &[]),
+    ("lib", &["engine"]),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files_below(folder: &str, extension: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "nothing below {folder}");
+    found
+}
+
+/// Our own sources without the integration tests: name below `src`, text without the file's unit tests.
+fn sources() -> Vec<(String, String)> {
+    let files = files_below("src", "rs").into_iter().filter(|(name, _)| !name.starts_with("src/tests/"));
+    files
+        .map(|(name, text)| {
+            let name = name.trim_start_matches("src/").to_owned();
+            let code = text.split("\n#[cfg(test)]").next().unwrap_or_default().to_owned();
+            (name, code)
+        })
+        .collect()
+}
+
+#[test]
+fn every_file_says_what_it_is_for_and_is_not_too_long() {
+    for (name, text) in sources() {
+        assert!(text.starts_with("//!"), "{name} does not open with //!");
+        let lines = text.lines().count();
+        assert!(lines <= FILE_LIMIT || LONG_FILES.contains(&name.as_str()), "{name} has {lines} lines");
+    }
+}
+
+#[test]
+fn functions_are_short() {
+    for (name, text) in sources() {
+        let limit = if name.starts_with("ui/") || name == "app.rs" { 80 } else { 60 };
+        let mut start = None;
+        for (number, line) in text.lines().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let begins = line.trim_start().trim_start_matches("pub ").trim_start_matches("async ").starts_with("fn ")
+                || line.trim_start().starts_with("pub(") && line.contains(" fn ");
+            if begins && line.ends_with('{') {
+                start = Some((number, indent, line.trim().to_owned()));
+            }
+            if let Some((begin, depth, signature)) = &start
+                && line == format!("{}}}", " ".repeat(*depth))
+            {
+                let length = number - begin + 1;
+                assert!(length <= limit, "{name}: {length} lines: {signature}");
+                start = None;
+            }
+        }
+    }
+}
+
+#[test]
+fn imports_keep_to_the_table() {
+    for (name, text) in sources() {
+        let path = name.trim_end_matches(".rs");
+        let rule = MAY_IMPORT.iter().filter(|(room, _)| path.starts_with(room)).max_by_key(|(room, _)| room.len());
+        let (_, allowed) = rule.unwrap_or_else(|| panic!("{name} is in no room of the table"));
+        for used in crate_paths(&text) {
+            let fits = allowed.iter().any(|room| used == *room || used.starts_with(&format!("{room}::")));
+            assert!(fits, "{name} imports crate::{used}; it may use {allowed:?}");
+        }
+    }
+}
+
+/// Every `crate::...` path of a file, braces spread out; doc comments do not count.
+fn crate_paths(text: &str) -> Vec<String> {
+    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join(" ");
+    let code = code.replace("$crate::", "crate::");
+    let mut paths = Vec::new();
+    let mut rest = code.as_str();
+    while let Some(at) = rest.find("crate::") {
+        rest = &rest[at + "crate::".len()..];
+        spread(rest, String::new(), &mut paths);
+    }
+    paths
+}
+
+/// Reads a use-tree from the start of `text`; returns how much of it was read.
+fn spread(text: &str, prefix: String, paths: &mut Vec<String>) -> usize {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len());
+    let path = format!("{prefix}{}", &text[..end]);
+    if !path.ends_with("::") || !text[end..].starts_with('{') {
+        paths.push(path.trim_end_matches("::").to_owned());
+        return end;
+    }
+    let mut at = end + 1;
+    loop {
+        at += text[at..].len() - text[at..].trim_start_matches([' ', ',']).len();
+        if at >= text.len() || text[at..].starts_with('}') {
+            return at + 1;
+        }
+        let read = spread(&text[at..], path.clone(), paths);
+        at += read.max(1);
+        // `as name`
+        if text[at..].starts_with(" as ") {
+            at += text[at..].find([',', '}']).unwrap_or(0);
+        }
+    }
+}
+
+#[test]
+fn features_are_asked_for_at_the_door_only() {
+    let mut places = Vec::new();
+    for (name, text) in sources() {
+        for line in
+            text.lines().filter(|line| line.contains("feature = \"ssr\"") || line.contains("feature = \"hydrate\""))
+        {
+            places.push(format!("{name}: {}", line.trim()));
+        }
+    }
+    assert!(places.len() <= 3 && places.iter().all(|place| place.starts_with("lib.rs")), "{places:?}");
+}
+
+#[test]
+fn sql_stays_in_the_store_and_secrets_of_escaping_in_their_places() {
+    for (name, text) in sources() {
+        if !name.starts_with("engine/store/") {
+            assert!(!text.contains("sqlx::query"), "{name} holds SQL");
+        }
+        // Leptos 0.8 does not escape its children.
+        assert!(!text.contains("<textarea") || name == "ui/widgets/text_area.rs", "{name} has a bare textarea");
+        // The content security policy forbids both.
+        assert!(!text.contains(" style=") && !text.contains("inner_html"), "{name}");
+    }
+}
+
+#[test]
+fn only_four_files_know_which_database_it_is() {
+    let may = ["engine/store/db.rs", "engine/store/migrate.rs", "engine/store/claim.rs", "engine/store/wake.rs"];
+    for (name, text) in sources() {
+        let knows = text.contains("Conn::Sqlite") || text.contains("Conn::Postgres") || text.contains("Self::Sqlite");
+        assert!(!knows || may.contains(&name.as_str()), "{name} knows the engine");
+    }
+}
+
+#[test]
+fn migrations_come_in_pairs() {
+    let numbers = |folder: &str| {
+        let mut names: Vec<_> = files_below(&format!("migrations/{folder}"), "sql")
+            .into_iter()
+            .map(|(name, _)| Path::new(&name).file_name().unwrap().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(numbers("sqlite"), numbers("postgres"));
+}
+
+#[test]
+fn colours_are_tokens() {
+    for (name, text) in files_below("style", "css").into_iter().filter(|(name, _)| !name.ends_with("tokens.css")) {
+        let is_hex =
+            |word: &str| word.starts_with('#') && word.len() > 3 && word[1..].chars().all(|c| c.is_ascii_hexdigit());
+        let spelled = text.split([' ', ';', ',', '(', ')', '\n']).find(|word| is_hex(word) || word.starts_with("rgb"));
+        assert_eq!(spelled, None, "{name} spells a colour");
+    }
+}
