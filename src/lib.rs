@@ -1,4 +1,44 @@
-//! Service Hooks: a contact centre tells third parties what just happened.
+//! **Service Hooks**: a contact centre tells third parties what just happened. One binary with a portal, an API and a
+//! durable delivery engine. This page is the map.
+//!
+//! # Words
+//!
+//! | word | means |
+//! |---|---|
+//! | event | one thing that happened, of a type of the catalogue, with a body that is never changed |
+//! | hook | one event type pushed to one callback URL with one API key, switched on or off by a person |
+//! | delivery | one event on its way to one hook; its state is stored, never inferred |
+//! | attempt | one try at one delivery, and the answer it ended in |
+//! | lane | a hook's window in memory on its open deliveries |
+//! | grant | the proof that a permission was checked, and for whom |
+//!
+//! # Rooms
+//!
+//! [`domain`] holds rules that need nothing but themselves. [`engine`] is what a backend embeds: store, deliveries,
+//! [`Dispatcher`]. [`server`] is the portal around it. [`rpc`] is the seam between server and browser, [`ui`] the views,
+//! [`app`] the shell and the routes. A noun has the same name in every room: `git ls-files | grep hook`. Who may import
+//! whom stands in `src/tests/tidy.rs`, which also holds it.
+//!
+//! # One event's walk
+//!
+//! `POST /api/v1/events` → `server::api::v1::events` (bytes to an envelope) → `server::ops::events` (permission) →
+//! [`Dispatcher::emit_all`](engine::dispatcher::Dispatcher::emit_all) (schema) → `engine::store::events` (event and
+//! deliveries in one commit; then 202) → `engine::delivery::scheduler` (a permit for the hook's lane) →
+//! `engine::delivery::attempt` (vet, sign, send, classify) → `domain::retry` (what next) → `engine::store::deliveries`
+//! (attempt and consequence in one commit) → the hook's page.
+//!
+//! # What must stay true
+//!
+//! - An event is acknowledged only after the commit that holds it and its deliveries has returned.
+//! - The bytes a producer sent are the bytes every receiver gets, and the bytes that are signed.
+//! - Whatever is in memory can be rebuilt from the database. There is no second queue.
+//! - No transaction is held across anything but SQL; no write can be cancelled by a client that goes away.
+//! - Every connection out goes through the one client, to addresses that the guard let through for this very send.
+//! - Time, randomness, environment, SQL and HTTP clients each have one home; clippy holds it.
+//! - Every operation begins with `require`, and the store's functions for people and programs demand its grant.
+//! - *accepted = sum of states + pruned*, counted independently.
+//! - A secret never prints: not in logs, pages, addresses, errors or `Debug`.
+
 #[cfg(feature = "web")]
 pub mod app;
 pub mod domain;

@@ -36,7 +36,9 @@ function journey(javaScriptEnabled) {
   let hookPage;
 
   before(async () => {
-    [server, receiver, browser] = await Promise.all([startServer(), startReceiver(), launchBrowser()]);
+    server = await startServer();
+    receiver = await startReceiver();
+    browser = await launchBrowser();
     user = await server.user("administrator");
     api = await server.api("events:emit", "hooks:read", "hooks:write", "deliveries:read");
     ({ page, problems } = await newVisitor(browser, server, { javaScriptEnabled }));

@@ -80,9 +80,17 @@ async fn scene() -> Scene {
 }
 
 impl Scene {
+    fn id_in(&self, pattern: &str) -> &str {
+        match pattern {
+            _ if pattern.starts_with("/events/") => &self.event,
+            _ if pattern.starts_with("/deliveries/") => &self.delivery,
+            _ => &self.hook,
+        }
+    }
+
     fn path(&self, pattern: &str) -> String {
         pattern
-            .replace("{id}", if pattern.starts_with("/events/") { &self.event } else { &self.hook })
+            .replace("{id}", self.id_in(pattern))
             .replace("{delivery}", &self.delivery)
             .replace("{key}", EventType::WorkItemClosed.key())
     }

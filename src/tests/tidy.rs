@@ -124,7 +124,7 @@ fn imports_keep_to_the_table() {
 /// Every `crate::...` path of a file, braces spread out; doc comments do not count.
 fn crate_paths(text: &str) -> Vec<String> {
     let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join(" ");
-    let code = code.replace("$crate::", "crate::");
+    let code = code.replace("$crate::", "crate::").replace("pub(in crate::", "pub(in ");
     let mut paths = Vec::new();
     let mut rest = code.as_str();
     while let Some(at) = rest.find("crate::") {

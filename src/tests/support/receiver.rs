@@ -20,7 +20,6 @@ use tokio::{net::TcpListener, sync::Notify};
 pub struct Came {
     pub headers: HeaderMap,
     pub body: Bytes,
-    pub path: String,
 }
 
 impl Came {
@@ -101,7 +100,7 @@ impl Receiver {
 async fn receive(State(inner): State<Arc<Inner>>, request: axum::extract::Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let came = Came { headers: parts.headers, body, path: parts.uri.path().to_owned() };
+    let came = Came { headers: parts.headers, body };
     inner.came.lock().unwrap().push(came);
     inner.arrived.notify_waiters();
     let reply = inner.replies.lock().unwrap().pop_front().unwrap_or_else(|| Reply::status(200));
