@@ -77,6 +77,14 @@ export async function signedIn(browser, server, user, options = {}) {
   return visitor;
 }
 
+/** What a signed-in browser remembers, for `newVisitor`'s `storageState`: signing in once is enough for a file. */
+export async function cookiesOf(browser, server, user) {
+  const { context } = await signedIn(browser, server, user);
+  const storageState = await context.storageState();
+  await context.close();
+  return storageState;
+}
+
 /** Until the page's islands can be used; without scripts there is nothing to wait for. */
 export async function awake(page) {
   await page.locator("html[data-awake]").waitFor({ state: "attached" });

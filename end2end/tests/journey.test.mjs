@@ -155,7 +155,7 @@ function journey(javaScriptEnabled) {
       await page.goto(hookPage);
       return (await deliveries.getByText(/Delivered$/).count()) === 1;
     });
-    await deliveries.getByRole("link", { name: /^Event / }).click();
+    await deliveries.getByRole("link").click();
     await page.getByRole("region", { name: "Body that was sent" }).waitFor();
     const body = await page.getByRole("region", { name: "Body that was sent" }).textContent();
     assert.equal(body, WORK_ITEM);
@@ -202,6 +202,13 @@ function journey(javaScriptEnabled) {
     assert.equal(path(page), hookPage);
     await api.emit("work_item.closed", WORK_ITEM);
     assert.deepEqual(rawValues(await receiver.next(), "x-api-key"), [KEY]);
+  });
+
+  it("saves when Enter is pressed in a field", async () => {
+    await page.goto(`${hookPage}/settings`);
+    await page.getByLabel("Name").press("Enter");
+    await page.getByRole("status").filter({ hasText: `${NAME} 2 was saved.` }).waitFor();
+    assert.equal(path(page), hookPage);
   });
 
   it("clones the hook but not its key", async () => {
