@@ -45,7 +45,7 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
 pub fn App() -> impl IntoView {
     provide_meta_context();
     view! {
-        <Title formatter=|title: String| if title.is_empty() { "Service Hooks".to_owned() } else { format!("{title} – Service Hooks") }/>
+        <Title formatter=full_title/>
         <Router>
             <Routes fallback=NotFound>
                 <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
@@ -61,4 +61,10 @@ pub fn App() -> impl IntoView {
             </Routes>
         </Router>
     }
+}
+
+/// The tab's title. Escaped here because leptos_meta 0.8 writes it into the page as it is, and names of hooks are in it.
+fn full_title(title: String) -> String {
+    let title = title.replace('&', "&amp;").replace('<', "&lt;");
+    if title.is_empty() { "Service Hooks".to_owned() } else { format!("{title} – Service Hooks") }
 }

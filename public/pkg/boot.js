@@ -8,7 +8,8 @@ async function wake() {
   half.hydrate();
   for (const island of islands) {
     const build = half[island.dataset.component];
-    if (build) await build(island);
+    if (!build) throw new Error(`unknown island ${island.dataset.component}: the page and its script differ`);
+    await build(island);
   }
   document.documentElement.dataset.awake = "";
 }

@@ -138,7 +138,7 @@ fn crate_paths(text: &str) -> Vec<String> {
 fn spread(text: &str, prefix: String, paths: &mut Vec<String>) -> usize {
     let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len());
     let path = format!("{prefix}{}", &text[..end]);
-    if !path.ends_with("::") || !text[end..].starts_with('{') {
+    if !(path.is_empty() || path.ends_with("::")) || !text[end..].starts_with('{') {
         paths.push(path.trim_end_matches("::").to_owned());
         return end;
     }

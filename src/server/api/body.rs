@@ -1,9 +1,11 @@
 //! Reading request bodies: bounded, and member by member, so that every wrong member is named and none is passed over.
 
 use axum::{
-    body::{Bytes, to_bytes},
+    body::{Body, Bytes},
     extract::{FromRequest, Request},
 };
+use bytes::BytesMut;
+use http_body_util::BodyExt;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
@@ -11,6 +13,9 @@ use crate::domain::invalid::Invalid;
 
 /// Largest body of a request, in bytes.
 pub const LIMIT: usize = 1024 * 1024;
+/// How much of a body that is too large is still taken off the wire: a sender that is cut off in the middle would see a
+/// broken connection and never the answer that says why.
+const SWALLOW: usize = 16 * 1024 * 1024;
 
 /// The bytes of a body within the limit.
 pub struct Raw(pub Bytes);
@@ -19,16 +24,35 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let announced = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length: usize| length > LIMIT) {
-            return Err(Problem::too_large(LIMIT));
-        }
-        to_bytes(request.into_body(), LIMIT).await.map(Self).map_err(|error| {
-            let is_over =
-                std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
-            if is_over { Problem::too_large(LIMIT) } else { Problem::malformed("it did not arrive completely") }
+        bounded(request.into_body(), LIMIT).await.map(Self).map_err(|unread| match unread {
+            Unread::TooLarge => Problem::too_large(LIMIT),
+            Unread::Broken => Problem::malformed("it did not arrive completely"),
         })
     }
+}
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    TooLarge,
+    Broken,
+}
+
+/// Reads a body of at most `limit` bytes.
+pub async fn bounded(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
+    let mut bytes = BytesMut::new();
+    let mut came = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Unread::Broken)?;
+        let Some(data) = frame.data_ref() else { continue };
+        came += data.len();
+        if came <= limit {
+            bytes.extend_from_slice(data);
+        } else if came > SWALLOW {
+            break;
+        }
+    }
+    if came > limit { Err(Unread::TooLarge) } else { Ok(bytes.freeze()) }
 }
 
 /// The members of a JSON object, taken one by one; what is left over is unknown.

@@ -22,15 +22,11 @@ use axum::{
 };
 use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::{ResponseOptions, generate_route_list};
-use tower_http::{
-    catch_panic::CatchPanicLayer, csrf::CsrfLayer, limit::RequestBodyLimitLayer, timeout::RequestBodyDeadlineLayer,
-};
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::RequestBodyDeadlineLayer};
 
 use super::{api, auth, ctx::Portal};
 use crate::app::{App, AssetVersion, shell};
 
-/// Largest body of a form or an island's call, in bytes. The API has its own limit.
-const FORM_LIMIT: usize = 256 * 1024;
 /// How long a request's body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -43,7 +39,6 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .route("/integration/events/{key}/schema.json", get(schema::download))
         .route("/rpc/{*function}", any(rpc::answer))
         .fallback(render_page)
-        .layer(RequestBodyLimitLayer::new(FORM_LIMIT))
         .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))
         .layer(sessions)
         .layer(CsrfLayer::new());

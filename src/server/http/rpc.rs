@@ -15,14 +15,26 @@ use leptos::server_fn::redirect::REDIRECT_HEADER;
 use super::error_page;
 use crate::{
     rpc::Error,
-    server::seam::{PlainForm, status_of},
+    server::{
+        api::body::{Unread, bounded},
+        seam::{PlainForm, status_of},
+    },
 };
 
+/// Largest body of a form or an island's call, in bytes. The API has its own limit.
+const FORM_LIMIT: usize = 256 * 1024;
 /// Answers are small: a page's data at most.
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 
-pub async fn answer(mut request: Request) -> Response {
+pub async fn answer(request: Request) -> Response {
     let form = plain_form(&request);
+    let (parts, body) = request.into_parts();
+    let body = match bounded(body, FORM_LIMIT).await {
+        Ok(bytes) => Body::from(bytes),
+        Err(Unread::TooLarge) => return error_page::plain(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(Unread::Broken) => return error_page::plain(StatusCode::BAD_REQUEST),
+    };
+    let mut request = Request::from_parts(parts, body);
     if let Some(form) = &form {
         request.extensions_mut().insert(form.clone());
     }

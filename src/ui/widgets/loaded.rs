@@ -42,12 +42,13 @@ fn Failure(error: Error) -> impl IntoView {
         }
         error => ("That did not work", error.to_string()),
     };
+    let is_forbidden = matches!(error, Error::Forbidden { .. });
     view! {
         <Title text=title/>
         <section class="failure">
             <h1>{title}</h1>
             <p>{words}</p>
-            <p><a href="/integration/hooks">"Go to the service hooks"</a></p>
+            {(!is_forbidden).then(|| view! { <p><a href="/integration/hooks">"Go to the service hooks"</a></p> })}
         </section>
     }
 }

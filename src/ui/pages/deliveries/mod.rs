@@ -42,9 +42,9 @@ pub fn DeliveryTable(deliveries: Vec<Delivery>, now: Timestamp) -> impl IntoView
                         <th scope="col">"Event"</th>
                         <th scope="col">"Outcome"</th>
                         <th scope="col">"Accepted"</th>
-                        <th scope="col">"Attempts"</th>
+                        <th scope="col">"Tries"</th>
                         <th scope="col">"Last answer"</th>
-                        <th scope="col">"Next attempt"</th>
+                        <th scope="col">"Next try"</th>
                     </tr>
                 </thead>
                 <tbody>{rows.collect_view()}</tbody>
@@ -58,7 +58,7 @@ fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
     let href = format!("/integration/hooks/{}/deliveries/{}", delivery.hook_id, delivery.id);
     let event = delivery.event_id.to_string();
     // The end differs between events of the same moment, the beginning hardly does.
-    let short = format!("…{}", &event[event.len() - 12..]);
+    let short = format!("…{}", &event[event.len() - 8..]);
     let answer = delivery.last_answer.map(|answer| answer.short());
     let answer = match (answer, delivery.last_duration_ms) {
         (Some(answer), Some(duration)) => format!("{answer}, {duration} ms"),
@@ -70,12 +70,12 @@ fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
     };
     view! {
         <tr>
-            <th scope="row"><a class="mono" href=href title=event.clone() aria-label=format!("Event {event}")>{short}</a></th>
+            <th scope="row"><a class="mono nowrap" href=href title=event.clone() aria-label=format!("Event {event}")>{short}</a></th>
             <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
             <td data-label="Accepted"><Moment at=delivery.created_at now/></td>
-            <td data-label="Attempts">{delivery.attempts}</td>
+            <td data-label="Tries">{delivery.attempts}</td>
             <td data-label="Last answer">{answer}</td>
-            <td data-label="Next attempt">{next}</td>
+            <td data-label="Next try">{next}</td>
         </tr>
     }
 }
@@ -92,7 +92,7 @@ pub fn AttemptPanel(page: DeliveryPage) -> impl IntoView {
     let attempts = attempts.into_iter().rev().map(|attempt| view! { <AttemptItem attempt now/> });
     view! {
         <p><Outcome delivery=delivery.clone()/> " " {advice}</p>
-        <ol class="attempts" reversed>{attempts.collect_view()}</ol>
+        <ol class="attempts">{attempts.collect_view()}</ol>
         <h3>"Body that was sent"</h3>
         {match body {
             Some(body) => view! { <pre tabindex="0" role="region" aria-label="Body that was sent">{body}</pre> }.into_any(),

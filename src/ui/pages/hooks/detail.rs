@@ -6,6 +6,7 @@ use leptos_meta::Title;
 use super::{CallbackUrl, Condition};
 use crate::{
     domain::{
+        delivery::Delivery,
         hook::Hook,
         permission::{Permission, Permissions},
         time::Timestamp,
@@ -43,6 +44,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
     let HookData { hook, recent, test, now } = page;
     let may_write = permissions.has(Permission::HooksWrite);
     let url = hook.callback_url.clone();
+    let last = recent.iter().find(|delivery| !delivery.is_test).cloned();
     let sees_log = permissions.has(Permission::DeliveriesRead);
     view! {
         <Title text=hook.name.clone()/>
@@ -72,7 +74,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
                     view! { <DeliveryTable deliveries=recent now/> }.into_any()
                 }}
             </section>
-            <Facts hook now may_write/>
+            <Facts hook last now may_write/>
         </div>
         </div>
     }
@@ -103,7 +105,7 @@ fn Actions(hook: Hook, permissions: Permissions) -> impl IntoView {
 }
 
 #[component]
-fn Facts(hook: Hook, now: Timestamp, may_write: bool) -> impl IntoView {
+fn Facts(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool) -> impl IntoView {
     let page = format!("/integration/hooks/{}", hook.id);
     let event = format!("/integration/events/{}", hook.event_type.key());
     let (id, condition) = (hook.id, hook.clone());
@@ -111,7 +113,7 @@ fn Facts(hook: Hook, now: Timestamp, may_write: bool) -> impl IntoView {
         <section class="card facts" aria-labelledby="facts-title">
             <h2 id="facts-title">"Facts"</h2>
             <dl>
-                <Fact term="Condition"><Condition hook=condition/></Fact>
+                <Fact term="Condition"><Condition hook=condition last/></Fact>
                 <Fact term="Event"><a href=event><code>{hook.event_type.key()}</code></a></Fact>
                 <Fact term="API key"><code>{hook.api_key_hint}</code></Fact>
                 <Fact term="Signature">"Standard Webhooks"</Fact>

@@ -47,10 +47,12 @@ fn Editor(editor: HookEditor) -> impl IntoView {
             <input type="hidden" name="id" value=id.unwrap_or_default()/>
             <input type="hidden" name="version" value=version.to_string()/>
             <input type="hidden" name="draft" value=draft.unwrap_or_default()/>
+            // Enter presses a form's first button, and that must be the one that saves.
+            <button class="visually-hidden" type="submit" tabindex="-1" aria-hidden="true">{save}</button>
             <TextField name="name" label="Name" hint="For people: what receives it, such as CRM call-backs." value=form.name errors=errors.clone()/>
             <EventField chosen=form.event_type errors=errors.clone()/>
             <TextField name="callback_url" label="Callback URL" kind="url" code=true value=form.callback_url errors=errors.clone()
-                hint="Called with POST when the event happens. It must start with https:// and be reachable from this server."/>
+                hint="Called with POST when the event happens. This server must be able to reach it; https:// unless the operator allows plain http."/>
             <KeyField state=key errors/>
             <SwitchField name="enabled" label="Enabled" hint="Slide right to enable. Takes effect when you save." on=form.enabled/>
             <div class="buttons">

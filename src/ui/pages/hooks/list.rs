@@ -132,6 +132,7 @@ fn Row(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool) -> i
     let page = format!("/integration/hooks/{id}");
     let anchor = format!("h-{id}");
     let state = if hook.enabled { "On" } else { "Off" };
+    let condition = last.clone();
     let last =
         last.map(|delivery| view! { <Outcome delivery=delivery.clone()/> <br/> <Moment at=delivery.created_at now/> });
     view! {
@@ -145,7 +146,7 @@ fn Row(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool) -> i
                     state.into_any()
                 }}
             </td>
-            <td data-label="Condition"><Condition hook=hook.clone()/></td>
+            <td data-label="Condition"><Condition hook=hook.clone() last=condition/></td>
             <td data-label="Last delivery">{last}</td>
             <td class="end actions">
                 <SchemaLink event=hook.event_type/>

@@ -8,7 +8,10 @@ pub mod list;
 use leptos::prelude::*;
 
 use crate::{
-    domain::hook::Hook,
+    domain::{
+        delivery::{Delivery, State},
+        hook::Hook,
+    },
     ui::widgets::badge::{Badge, Tone},
 };
 
@@ -25,7 +28,7 @@ pub fn CallbackUrl(url: String) -> impl IntoView {
 /// What a hook does at present: not what the slider says, but what follows from it. Both answers are there and the style
 /// shows the one that fits the slider beside it, so that it stays true when the slider is moved without a new page.
 #[component]
-pub fn Condition(hook: Hook) -> impl IntoView {
+pub fn Condition(hook: Hook, last: Option<Delivery>) -> impl IntoView {
     let off = match hook.off_reason {
         None => view! { <Badge tone=Tone::Neutral text="Off"/> }.into_any(),
         Some(reason) => view! {
@@ -34,10 +37,16 @@ pub fn Condition(hook: Hook) -> impl IntoView {
         }
         .into_any(),
     };
+    let is_failing = last.is_some_and(|last| !last.is_test && matches!(last.state, State::Waiting | State::Failed));
+    let on = if is_failing {
+        view! { <Badge tone=Tone::Warning text="Failing"/> }
+    } else {
+        view! { <Badge tone=Tone::Good text="Delivering"/> }
+    };
     let state = if hook.enabled { "condition on" } else { "condition off" };
     view! {
         <div class=state>
-            <div class="when-on"><Badge tone=Tone::Good text="Delivering"/></div>
+            <div class="when-on">{on}</div>
             <div class="when-off">{off}</div>
         </div>
     }
