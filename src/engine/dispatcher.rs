@@ -203,8 +203,7 @@ impl Dispatcher {
     ) -> Result<(Vec<Accepted>, Vec<Vec<Planned>>), EmitError> {
         let clock = self.clock.clone();
         self.store
-            .writer
-            .run(move |conn| Box::pin(async move { write_all(conn, &clock, &events, key.as_ref()).await }))
+            .write(move |conn| Box::pin(async move { write_all(conn, &clock, &events, key.as_ref()).await }))
             .await
     }
 
@@ -237,8 +236,7 @@ impl Dispatcher {
         let written = event.clone();
         let planned = self
             .store
-            .writer
-            .run(move |conn| Box::pin(async move { events::accept_test(conn, &clock, &written, hook).await }))
+            .write(move |conn| Box::pin(async move { events::accept_test(conn, &clock, &written, hook).await }))
             .await?;
         self.scheduler.tell(Message::Offer(vec![open(&event, &planned, true)]));
         Ok(planned.id)
@@ -360,7 +358,7 @@ async fn sweep(store: Store, clock: Clock) {
         tokio::time::sleep(SWEEP).await;
         let now = clock.now();
         let swept: Result<(), Error> =
-            store.writer.run(move |conn| Box::pin(super::store::sessions::sweep(conn, now))).await;
+            store.write(move |conn| Box::pin(super::store::sessions::sweep(conn, now))).await;
         match swept {
             Ok(()) => {}
             Err(Error::Closed) => return,

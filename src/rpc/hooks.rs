@@ -23,9 +23,24 @@ pub struct HookList {
 pub struct HookPage {
     pub hook: Hook,
     pub recent: Vec<Delivery>,
+    /// What it sends with, just after a person who may see it asked for it.
+    pub secrets: Option<HookSecrets>,
     /// The test that was just sent, if the page was asked to show one.
     pub test: Option<super::deliveries::DeliveryPage>,
     pub now: Timestamp,
+}
+
+/// A hook's key and signing secret, for the one page that was asked to show them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookSecrets {
+    pub api_key: String,
+    pub signing_secret: String,
+}
+
+impl std::fmt::Debug for HookSecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HookSecrets")
+    }
 }
 
 /// What stands in the form instead of the key itself.
@@ -72,8 +87,18 @@ pub async fn list() -> Result<HookList, Error> {
 }
 
 #[server]
-pub async fn detail(#[server(default)] id: String, #[server(default)] test: String) -> Result<HookPage, Error> {
-    crate::server::forms::hooks::detail(&id, &test).await
+pub async fn detail(
+    #[server(default)] id: String,
+    #[server(default)] test: String,
+    #[server(default)] secrets: String,
+) -> Result<HookPage, Error> {
+    crate::server::forms::hooks::detail(&id, &test, &secrets).await
+}
+
+/// Shows a hook's key and signing secret on its page, to those who may see them.
+#[server]
+pub async fn reveal(#[server(default)] id: String) -> Result<(), Error> {
+    crate::server::forms::hooks::reveal(&id).await
 }
 
 /// The form for a new hook: empty, a copy of another hook, for one event, or shown again.

@@ -56,6 +56,7 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("hooks/generate_key", Some(Permission::HooksWrite)),
     ("hooks/set_enabled", Some(Permission::HooksWrite)),
     ("hooks/delete", Some(Permission::HooksWrite)),
+    ("hooks/reveal", Some(Permission::SecretsReveal)),
     ("hooks/send_test", Some(Permission::HooksTest)),
     ("deliveries/detail", Some(Permission::DeliveriesRead)),
     ("events/list", Some(Permission::HooksRead)),

@@ -112,8 +112,7 @@ impl Worker {
     async fn write(&self, hook: HookId, finished: Arc<Finished>, is_gone: bool) -> Result<(), Error> {
         let clock = self.clock.clone();
         self.store
-            .writer
-            .run(move |conn| {
+            .write(move |conn| {
                 Box::pin(async move {
                     let now = clock.now();
                     deliveries::finish(conn, &finished, now).await?;

@@ -23,6 +23,7 @@ pub mod writer;
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use tokio::{sync::Mutex, task::JoinHandle};
 
 pub use db::{Conn, Db};
@@ -36,7 +37,7 @@ use writer::Writer;
 #[derive(Clone)]
 pub struct Store {
     db: Db,
-    pub writer: Writer,
+    writer: Writer,
     pub vault: Vault,
     writing: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
@@ -55,6 +56,16 @@ impl Store {
     /// A connection for reading.
     pub async fn read(&self) -> Result<Conn, Error> {
         self.db.read().await
+    }
+
+    /// Runs `work` in a transaction of the one writer; see [`Writer::run`].
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Send + From<Error> + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
+        self.writer.run(work).await
     }
 
     /// Writes what is queued, then closes the pools.

@@ -79,8 +79,7 @@ impl SessionStore for Sessions {
             let (id_hash, data) = (id_hash(record.id), data.clone());
             let created: Result<(), Error> = self
                 .store
-                .writer
-                .run(move |conn| Box::pin(async move { sessions::insert(conn, &id_hash, &data, expires_at).await }))
+                .write(move |conn| Box::pin(async move { sessions::insert(conn, &id_hash, &data, expires_at).await }))
                 .await;
             match created {
                 Ok(()) => return Ok(()),
@@ -94,8 +93,7 @@ impl SessionStore for Sessions {
         let (id_hash, data, expires_at) = (id_hash(record.id), encode(record)?, expiry(record));
         let saved: Result<(), Error> = self
             .store
-            .writer
-            .run(move |conn| Box::pin(async move { sessions::update(conn, &id_hash, &data, expires_at).await }))
+            .write(move |conn| Box::pin(async move { sessions::update(conn, &id_hash, &data, expires_at).await }))
             .await;
         saved.map_err(failed)
     }
@@ -114,7 +112,7 @@ impl SessionStore for Sessions {
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
         let id_hash = id_hash(*id);
         let deleted: Result<(), Error> =
-            self.store.writer.run(move |conn| Box::pin(async move { sessions::delete(conn, &id_hash).await })).await;
+            self.store.write(move |conn| Box::pin(async move { sessions::delete(conn, &id_hash).await })).await;
         deleted.map_err(failed)
     }
 }

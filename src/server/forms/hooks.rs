@@ -1,16 +1,18 @@
 //! Hooks: their list, their page, the slider, deleting and testing.
 
+use serde::{Deserialize, Serialize};
+
 use super::{deliveries, flash};
 use crate::{
     domain::id::HookId,
-    engine::store::deliveries::Filter,
+    engine::store::{deliveries::Filter, hooks::Secrets},
     rpc::{
         Error,
-        hooks::{HookFarewell, HookList, HookPage},
+        hooks::{HookFarewell, HookList, HookPage, HookSecrets},
         session::FlashKind,
     },
     server::{
-        ops,
+        ops::{self, drafts},
         seam::{go, request},
     },
 };
@@ -29,7 +31,7 @@ pub async fn list() -> Result<HookList, Error> {
     Ok(HookList { rows, now: request.ctx.portal.clock().now() })
 }
 
-pub async fn detail(id: &str, test: &str) -> Result<HookPage, Error> {
+pub async fn detail(id: &str, test: &str, secrets: &str) -> Result<HookPage, Error> {
     let request = request()?;
     let ctx = &request.ctx;
     let id = request.tell(parse_id(id))?;
@@ -40,7 +42,27 @@ pub async fn detail(id: &str, test: &str) -> Result<HookPage, Error> {
         outcome => request.tell(outcome)?.items,
     };
     let test = if test.is_empty() { None } else { deliveries::read(&request, test).await.ok() };
-    Ok(HookPage { hook, recent, test, now: ctx.portal.clock().now() })
+    // Bound to the session that asked, and gone after ten minutes.
+    let revealed: Option<Revealed> = request.tell(drafts::find(ctx, &request.session, secrets).await)?;
+    let secrets = revealed.filter(|revealed| revealed.hook == hook.id).map(|revealed| revealed.secrets);
+    Ok(HookPage { hook, recent, secrets, test, now: ctx.portal.clock().now() })
+}
+
+/// Secrets on their way from the button to the page that shows them.
+#[derive(Serialize, Deserialize)]
+struct Revealed {
+    hook: HookId,
+    secrets: HookSecrets,
+}
+
+pub async fn reveal(id: &str) -> Result<(), Error> {
+    let request = request()?;
+    let hook = request.tell(parse_id(id))?;
+    let Secrets { api_key, signing_secret } = request.tell(ops::hooks::reveal(&request.ctx, hook).await)?;
+    let revealed = Revealed { hook, secrets: HookSecrets { api_key, signing_secret } };
+    let draft = request.tell(drafts::keep(&request.ctx, &request.session, &revealed).await)?;
+    go(&format!("/integration/hooks/{id}?secrets={draft}#secrets"));
+    Ok(())
 }
 
 pub async fn farewell(id: &str) -> Result<HookFarewell, Error> {

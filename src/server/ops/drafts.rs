@@ -30,8 +30,7 @@ pub async fn keep<T: Serialize>(ctx: &OpCtx, session: &Session, form: &T) -> Res
     let kept: Result<(), store::Error> = ctx
         .portal
         .store()
-        .writer
-        .run(move |conn| Box::pin(async move { drafts::insert(conn, id, &owner, &sealed, expires_at).await }))
+        .write(move |conn| Box::pin(async move { drafts::insert(conn, id, &owner, &sealed, expires_at).await }))
         .await;
     kept?;
     Ok(id)

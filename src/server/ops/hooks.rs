@@ -109,8 +109,7 @@ pub async fn create(ctx: &OpCtx, form: &HookForm) -> Result<Created, Error> {
     let written: Result<(), store::Error> = ctx
         .portal
         .store()
-        .writer
-        .run(move |conn| {
+        .write(move |conn| {
             Box::pin(async move {
                 hooks::insert(conn, &grant, &vault, &row, &secrets).await?;
                 audit::note(conn, &clock, &grant, "hook.created", &row.id.to_string(), &row.name).await
@@ -141,8 +140,7 @@ pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<(Hook, 
     let changed: Result<Hook, Error> = ctx
         .portal
         .store()
-        .writer
-        .run(move |conn| Box::pin(async move { change(conn, &clock, &grant, &vault, id, judged).await }))
+        .write(move |conn| Box::pin(async move { change(conn, &clock, &grant, &vault, id, judged).await }))
         .await;
     let hook = changed?;
     ctx.portal.dispatcher.hook_changed(id);
@@ -246,8 +244,7 @@ pub async fn delete(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     let deleted: Result<Hook, Error> = ctx
         .portal
         .store()
-        .writer
-        .run(move |conn| {
+        .write(move |conn| {
             Box::pin(async move {
                 let now = clock.now();
                 let hook = hooks::find(conn, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
@@ -279,8 +276,7 @@ pub async fn reveal(ctx: &OpCtx, id: HookId) -> Result<Secrets, Error> {
     let revealed: Result<Secrets, store::Error> = ctx
         .portal
         .store()
-        .writer
-        .run(move |conn| {
+        .write(move |conn| {
             Box::pin(async move {
                 let secrets = hooks::reveal(conn, &grant, &vault, id).await?;
                 audit::note(conn, &clock, &grant, "hook.revealed", &id.to_string(), "").await?;

@@ -27,11 +27,8 @@ pub async fn open(portal: &Portal) -> Result<Option<String>, Error> {
     }
     let word = token::new_word();
     let (hash, expires_at) = (token::hash(&word), portal.clock().now().after(VALID));
-    let replaced: Result<(), store::Error> = portal
-        .store()
-        .writer
-        .run(move |conn| Box::pin(async move { setup::replace(conn, &hash, expires_at).await }))
-        .await;
+    let replaced: Result<(), store::Error> =
+        portal.store().write(move |conn| Box::pin(async move { setup::replace(conn, &hash, expires_at).await })).await;
     replaced?;
     Ok(Some(word))
 }
@@ -55,8 +52,7 @@ pub async fn finish(ctx: &OpCtx, session: &Session, word: &str, new: NewUser) ->
     let written: Result<(), store::Error> = ctx
         .portal
         .store()
-        .writer
-        .run(move |conn| {
+        .write(move |conn| {
             Box::pin(async move {
                 setup::consume(conn, &word_hash, clock.now()).await?;
                 super::users::write(conn, &clock, &grant, &made, &hash).await

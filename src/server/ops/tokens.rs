@@ -47,8 +47,7 @@ pub async fn create(ctx: &OpCtx, name: &str, permissions: &[String]) -> Result<(
     let written: Result<(), store::Error> = ctx
         .portal
         .store()
-        .writer
-        .run(move |conn| {
+        .write(move |conn| {
             Box::pin(async move {
                 tokens::insert(conn, &grant, &row, &hash).await?;
                 audit::note(conn, &clock, &grant, "token.created", &row.id.to_string(), &row.permissions.text()).await

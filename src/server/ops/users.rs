@@ -33,8 +33,7 @@ pub async fn create(ctx: &OpCtx, new: NewUser) -> Result<User, Error> {
     let written: Result<(), store::Error> = ctx
         .portal
         .store()
-        .writer
-        .run(move |conn| Box::pin(async move { write(conn, &clock, &grant, &made, &hash).await }))
+        .write(move |conn| Box::pin(async move { write(conn, &clock, &grant, &made, &hash).await }))
         .await;
     match written {
         Ok(()) => Ok(user),

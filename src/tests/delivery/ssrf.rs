@@ -131,8 +131,7 @@ async fn plant(app: &TestApp, id: HookId, url: &str) {
     let url = url.to_owned();
     let vault = store.vault.clone();
     let planted: Result<(), service_hooks::engine::store::Error> = store
-        .writer
-        .run(move |conn| {
+        .write(move |conn| {
             Box::pin(async move {
                 let grant = Actor::portal().require(Permission::HooksWrite).unwrap();
                 let version = hooks::find(conn, &grant, id).await?.unwrap().version;

@@ -16,6 +16,7 @@ on_both!(
     the_slider_is_a_form,
     set_up_makes_the_first_administrator_once,
     a_generated_key_is_shown_once_and_used,
+    secrets_are_shown_to_those_who_may_see_them,
 );
 
 const CREATE: &str = "/rpc/service_hooks/rpc/hooks/create";
@@ -173,4 +174,21 @@ async fn a_generated_key_is_shown_once_and_used(db: TestDb) {
     let token = app.full_token().await;
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     assert_eq!(receiver.wait_for(1).await[0].header("x-api-key"), key);
+}
+
+async fn secrets_are_shown_to_those_who_may_see_them(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let token = app.full_token().await;
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await;
+    let (id, secret) = (hook["id"].as_str().unwrap(), hook["signing_secret"].as_str().unwrap());
+    let reveal = "/rpc/service_hooks/rpc/hooks/reveal";
+    let administrator = app.browser(Role::Administrator).await;
+    let (path, page) = submit(&administrator, reveal, &[("id", id)]).await;
+    assert!(page.contains(secret) && page.contains("the-key") && !path.contains("whsec"));
+    assert!(!administrator.get(&format!("/integration/hooks/{id}")).await.text().await.unwrap().contains(secret));
+    let manager = app.browser(Role::IntegrationManager).await;
+    assert_eq!(manager.post(reveal, &[("id", id)]).await.status(), 403);
+    let page = manager.get(path.split('#').next().unwrap()).await.text().await.unwrap();
+    assert!(!page.contains(secret) && !page.contains("Show key"), "another's look");
 }

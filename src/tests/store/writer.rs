@@ -42,10 +42,10 @@ async fn a_command_that_fails_undoes_itself_and_nobody_else(db: TestDb) {
 
 async fn a_caller_that_goes_away_does_not_undo_its_command(db: TestDb) {
     let store = db.store().await;
-    let writer = store.writer.clone();
+    let writer = store.clone();
     let caller = tokio::spawn(async move {
         writer
-            .run::<(), Error, _>(|conn| {
+            .write::<(), Error, _>(|conn| {
                 Box::pin(async move {
                     tokio::task::yield_now().await;
                     sessions::insert(conn, b"left", "{}", Timestamp(i64::MAX)).await
@@ -57,10 +57,10 @@ async fn a_caller_that_goes_away_does_not_undo_its_command(db: TestDb) {
     caller.abort();
     // Aborted before it was queued, nothing was promised; so ask for one that certainly was.
     let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
-    let writer = store.writer.clone();
+    let writer = store.clone();
     let caller = tokio::spawn(async move {
         writer
-            .run::<(), Error, _>(|conn| {
+            .write::<(), Error, _>(|conn| {
                 Box::pin(async move {
                     // The test goes on once this runs.
                     let _told = sender.send(());

@@ -12,7 +12,7 @@ use crate::{
         time::Timestamp,
     },
     rpc::{
-        hooks::{HookPage as HookData, SendTest, detail},
+        hooks::{HookPage as HookData, HookSecrets, Reveal, SendTest, detail},
         session::read_frame,
     },
     ui::{
@@ -32,8 +32,8 @@ use crate::{
 
 #[component]
 pub fn HookPage() -> impl IntoView {
-    let (id, test) = (param("id"), query("test"));
-    let read = async { Ok((detail(id, test).await?, read_frame().await?.permissions)) };
+    let (id, test, secrets) = (param("id"), query("test"), query("secrets"));
+    let read = async { Ok((detail(id, test, secrets).await?, read_frame().await?.permissions)) };
     view! {
         <Frame place=Place::Hooks>{loaded(read, |(page, permissions)| view! { <Content page permissions/> })}</Frame>
     }
@@ -41,7 +41,8 @@ pub fn HookPage() -> impl IntoView {
 
 #[component]
 fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
-    let HookData { hook, recent, test, now } = page;
+    let HookData { hook, recent, secrets, test, now } = page;
+    let may_reveal = permissions.has(Permission::SecretsReveal);
     let may_write = permissions.has(Permission::HooksWrite);
     let url = hook.callback_url.clone();
     let last = recent.iter().find(|delivery| !delivery.is_test).cloned();
@@ -63,6 +64,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
                 <AttemptPanel page=test/>
             </section>
         })}
+        {secrets.map(|secrets| view! { <Secrets secrets/> })}
         <div class="columns">
             <section aria-labelledby="last-title">
                 <h2 id="last-title">"Last deliveries"</h2>
@@ -74,7 +76,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
                     view! { <DeliveryTable deliveries=recent now/> }.into_any()
                 }}
             </section>
-            <Facts hook last now may_write/>
+            <Facts hook last now may_write may_reveal/>
         </div>
         </div>
     }
@@ -105,7 +107,7 @@ fn Actions(hook: Hook, permissions: Permissions) -> impl IntoView {
 }
 
 #[component]
-fn Facts(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool) -> impl IntoView {
+fn Facts(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool, may_reveal: bool) -> impl IntoView {
     let page = format!("/integration/hooks/{}", hook.id);
     let event = format!("/integration/events/{}", hook.event_type.key());
     let (id, condition) = (hook.id, hook.clone());
@@ -121,6 +123,15 @@ fn Facts(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool) ->
                 <Fact term="Created"><Moment at=hook.created_at now/></Fact>
                 <Fact term="Changed"><Moment at=hook.updated_at now/></Fact>
             </dl>
+            {may_reveal
+                .then(|| {
+                    view! {
+                        <form method="post" action=Reveal::url()>
+                            <input type="hidden" name="id" value=id.to_string()/>
+                            <button type="submit">"Show key and signing secret"</button>
+                        </form>
+                    }
+                })}
             {may_write.then(|| view! {
                 <p class="links">
                     <a href=format!("{page}/settings")>"Edit"</a>
@@ -128,6 +139,21 @@ fn Facts(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool) ->
                     <a class="bad" href=format!("{page}/delete")>"Delete"</a>
                 </p>
             })}
+        </section>
+    }
+}
+
+/// The key and the signing secret, for this one look.
+#[component]
+fn Secrets(secrets: HookSecrets) -> impl IntoView {
+    view! {
+        <section class="card secrets" id="secrets" tabindex="-1" aria-labelledby="secrets-title">
+            <h2 id="secrets-title">"Secrets"</h2>
+            <p>"Give these to the receiver and to nobody else. That you looked was noted in the audit log."</p>
+            <dl>
+                <Fact term="API key (x-api-key)"><code>{secrets.api_key}</code></Fact>
+                <Fact term="Signing secret"><code>{secrets.signing_secret}</code></Fact>
+            </dl>
         </section>
     }
 }
