@@ -1,9 +1,6 @@
 # Everything one types. Each target does all of its own set-up and asks nothing.
-.PHONY: run build front test lint bench e2e
+.PHONY: run build front test lint
 .DEFAULT_GOAL := build
-
-# A development build without these types compiles in half the time; see design.md §5.
-DEV := RUSTFLAGS="--cfg erase_components"
 
 build: ## one file with its assets embedded: target/release/service-hooks
 	@scripts/build
@@ -19,6 +16,3 @@ lint: ## format, clippy on both halves, licences and bans
 
 front: ## the browser half only
 	@scripts/build-front
-
-bench: build
-	@scripts/bench

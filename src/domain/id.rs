@@ -43,8 +43,6 @@ ids! {
     EventId,
     /// One event on its way to one hook.
     DeliveryId,
-    /// One try at one delivery.
-    AttemptId,
     /// A person who signs in.
     UserId,
     /// A bearer token of a program.

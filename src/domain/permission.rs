@@ -138,6 +138,8 @@ impl Role {
 pub struct Actor {
     /// For the audit log: `user:ann@example.org`, `token:backend`, `portal`.
     pub label: String,
+    /// Who exactly, where names can be shared: the id of the user or token.
+    pub identity: String,
     pub permissions: Permissions,
 }
 
@@ -148,7 +150,11 @@ pub struct Forbidden(pub Permission);
 impl Actor {
     /// The portal acting by itself: start-up, the engine's own decisions, commands run beside the database.
     pub fn portal() -> Self {
-        Self { label: "portal".to_owned(), permissions: Permission::ALL.iter().copied().collect() }
+        Self {
+            label: "portal".to_owned(),
+            identity: "portal".to_owned(),
+            permissions: Permission::ALL.iter().copied().collect(),
+        }
     }
 
     /// The one way to a [`Grant`].
@@ -203,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_grant_names_who_and_what() {
-        let actor = Actor { label: "user:a".into(), permissions: Role::Developer.permissions() };
+        let actor = Actor { label: "user:a".into(), identity: "a".into(), permissions: Role::Developer.permissions() };
         assert_eq!(actor.require(Permission::HooksWrite).unwrap_err(), Forbidden(Permission::HooksWrite));
         let grant = actor.require(Permission::HooksTest).unwrap();
         assert_eq!((grant.by(), grant.permission()), ("user:a", Permission::HooksTest));

@@ -26,6 +26,7 @@ use super::{
         Conn, Error, Store,
         deliveries::{self, Open},
         events::{self, NewEvent, Planned},
+        hooks,
         idempotency::{self, Earlier},
     },
 };
@@ -113,6 +114,7 @@ impl Dispatcher {
     /// Opens the store, resumes what was open, and delivers from now on.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let engine = Self::beside(config).await?;
+        engine.store.claim_alone()?;
         let resume = deliveries::hooks_with_open(&mut engine.store.read().await?).await?;
         engine.scheduler.tell(Message::Changed(resume));
         let sweeping = tokio::spawn(sweep(engine.store.clone(), engine.clock.clone()));
@@ -187,6 +189,12 @@ impl Dispatcher {
             Err(EmitError::Store(Error::Exists)) if key.is_some() => self.commit(events.clone(), key).await,
             outcome => outcome,
         };
+        // Either the first answer is given again, and its process may have died before it told a lane; or the commit's
+        // answer was lost, and the events may be there after all. The lanes look for themselves.
+        if !matches!(&outcome, Ok((_, planned)) if !planned.is_empty()) && !matches!(outcome, Err(EmitError::KeyReused))
+        {
+            self.look_again(&events).await;
+        }
         let (accepted, planned) = outcome?;
         let offers = events.iter().zip(planned).flat_map(|(event, planned)| {
             let pending = planned.into_iter().filter(|delivery| delivery.state == State::Pending);
@@ -194,6 +202,16 @@ impl Dispatcher {
         });
         self.scheduler.tell(Message::Offer(offers.collect()));
         Ok(accepted)
+    }
+
+    /// Has the lanes of these events' hooks read from the database.
+    async fn look_again(&self, events: &[NewEvent]) {
+        let Ok(mut conn) = self.store.read().await else { return };
+        for event_type in EventType::ALL.iter().filter(|known| events.iter().any(|event| event.event_type == **known)) {
+            if let Ok(listeners) = hooks::listeners(&mut conn, *event_type).await {
+                self.scheduler.tell(Message::Changed(listeners.into_iter().map(|(hook, _)| hook).collect()));
+            }
+        }
     }
 
     async fn commit(

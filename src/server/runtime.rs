@@ -25,10 +25,11 @@ pub struct Running {
 /// Starts the engine and listens.
 pub async fn start(config: Config) -> Result<Running, String> {
     let settings = config.settings.clone();
-    let dispatcher = Dispatcher::start(config).await.map_err(|error| chain(&error))?;
+    // Before the engine: a server that cannot listen must not begin to deliver.
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         format!("cannot listen on {}: {error}. Choose another with SERVICE_HOOKS_LISTEN or --listen.", settings.listen)
     })?;
+    let dispatcher = Dispatcher::start(config).await.map_err(|error| chain(&error))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let portal = Portal::new(dispatcher, settings);
     let stop = CancellationToken::new();

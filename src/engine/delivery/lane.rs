@@ -40,8 +40,14 @@ pub struct Lane {
     settled: HashSet<DeliveryId>,
     more_at: Option<Timestamp>,
     loading: bool,
-    /// The hook changed: nothing is sent before it was read again.
+    /// What is known of the hook may be wrong: nothing is sent until a load has succeeded that began after the change.
     is_stale: bool,
+    /// The hook changed while a load was under way, which may have read it as it was before.
+    changed_again: bool,
+    /// A load failed: no other before this.
+    not_before: Option<Timestamp>,
+    /// A load found that the hook is gone.
+    is_deleted: bool,
     again_is_next: bool,
 }
 
@@ -63,29 +69,34 @@ impl Lane {
     /// The hook's row changed.
     pub fn changed(&mut self, now: Timestamp) {
         self.is_stale = true;
+        self.changed_again = true;
         self.note_more(now);
     }
 
     /// Is it time to read from the database? A window that is at least half full needs nothing yet.
     pub fn wants_load(&self, window: usize, now: Timestamp) -> bool {
         let is_due = self.more_at.is_some_and(|at| at <= now) && self.queued() * 2 <= window;
-        !self.loading && (self.is_stale || is_due)
+        let may = !self.loading && self.not_before.is_none_or(|at| at <= now);
+        may && (self.is_stale || is_due)
     }
 
     /// A load begins; what is noted from here on is not covered by it.
     pub fn begin_load(&mut self) {
         self.loading = true;
-        self.is_stale = false;
+        self.changed_again = false;
         self.more_at = None;
     }
 
     /// A load brought a page. If the hook changed meanwhile, the page is of no use and another load follows.
     pub fn loaded(&mut self, page: Page) {
         self.loading = false;
+        self.not_before = None;
         let settled = std::mem::take(&mut self.settled);
-        if self.is_stale {
+        if self.changed_again {
             return;
         }
+        self.is_stale = false;
+        self.is_deleted = page.target.is_none();
         self.target = page.target;
         if !self.is_open() {
             self.drop_queued();
@@ -104,11 +115,8 @@ impl Lane {
     pub fn load_failed(&mut self, at: Timestamp) {
         self.loading = false;
         self.settled.clear();
+        self.not_before = Some(at);
         self.note_more(at);
-        if self.target.is_none() {
-            // Without its target the lane cannot send, so the next load must not wait for an empty window.
-            self.is_stale = true;
-        }
     }
 
     /// The next delivery to send, if the lane may send one.
@@ -154,7 +162,8 @@ impl Lane {
 
     /// When the next load is due; `None` while there is nothing to wait for.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        if self.loading { None } else { self.more_at }
+        let at = if self.loading { None } else { self.more_at };
+        at.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)))
     }
 
     /// Nothing in memory, nothing in flight, nothing to come: the lane can be forgotten.
@@ -180,9 +189,10 @@ impl Lane {
     }
 
     fn push(&mut self, open: Open) {
-        // Before the first load it is not known whether the hook is on, so everything is kept until then.
-        let is_off = self.target.is_some() && !self.is_open();
-        if (is_off && !open.is_test) || !self.known.insert(open.id) {
+        // While it is not known whether the hook is on, everything is kept until a load tells.
+        let is_off = !self.is_stale && !self.is_open();
+        let is_unwanted = (is_off && !open.is_test) || (self.is_deleted && !self.is_stale);
+        if is_unwanted || !self.known.insert(open.id) {
             return;
         }
         let queue = match (open.is_test, open.attempts) {
@@ -358,6 +368,34 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_sent_with_the_old_target_while_the_new_one_is_read() {
+        let mut lane = ready(true);
+        lane.offer(open(1, 0), WINDOW, NOW);
+        lane.changed(NOW);
+        lane.begin_load();
+        assert_eq!(sent(&mut lane, 9), [], "not while the load runs");
+        assert!(!lane.is_ready(9));
+        lane.load_failed(Timestamp(NOW.0 + 1000));
+        assert_eq!(sent(&mut lane, 9), [], "nor after it failed");
+        assert!(!lane.wants_load(WINDOW, NOW), "a failed load is not repeated at once");
+        assert_eq!(lane.wake_at(), Some(Timestamp(NOW.0 + 1000)));
+        assert!(lane.wants_load(WINDOW, Timestamp(NOW.0 + 1000)));
+        lane.begin_load();
+        lane.loaded(Page { target: Some(target(true)), due: Vec::new(), more_at: None });
+        assert_eq!(sent(&mut lane, 9), [1]);
+    }
+
+    #[test]
+    fn what_is_offered_while_a_hook_is_being_switched_on_is_kept() {
+        let mut lane = ready(false);
+        lane.changed(NOW);
+        lane.begin_load();
+        lane.offer(open(1, 0), WINDOW, NOW);
+        lane.loaded(Page { target: Some(target(true)), due: Vec::new(), more_at: None });
+        assert_eq!(sent(&mut lane, 9), [1]);
+    }
+
+    #[test]
     fn a_deleted_hook_leaves_an_idle_lane() {
         let mut lane = ready(true);
         lane.offer(open(1, 0), WINDOW, NOW);
@@ -365,5 +403,7 @@ mod tests {
         lane.begin_load();
         lane.loaded(Page { target: None, due: Vec::new(), more_at: None });
         assert!(lane.is_idle());
+        lane.offer(Open { is_test: true, ..open(2, 0) }, WINDOW, NOW);
+        assert!(lane.is_idle(), "nothing waits for a hook that is gone");
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     engine::{
         clock::{Clock, random_share},
         store::{
-            Error, Store, audit, deliveries,
+            Conn, Error, Store, audit, deliveries,
             deliveries::{Finished, Open},
             error::chain,
             hooks,
@@ -39,12 +39,37 @@ pub struct Worker {
     pub policy: RetryPolicy,
 }
 
+/// Tells the scheduler something when dropped, so that a task that panics still gives its place back.
+struct OnDrop {
+    handle: Handle,
+    message: Option<Message>,
+}
+
+impl OnDrop {
+    fn new(handle: Handle, message: Message) -> Self {
+        Self { handle, message: Some(message) }
+    }
+
+    fn will_say(&mut self, message: Message) {
+        self.message = Some(message);
+    }
+}
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        if let Some(message) = self.message.take() {
+            self.handle.tell(message);
+        }
+    }
+}
+
 impl Worker {
     /// Reads a hook and what of it is due.
     pub fn load(self: Arc<Self>, hook: HookId, now: Timestamp, limit: usize, handle: Handle) {
         tokio::spawn(async move {
+            let mut report = OnDrop::new(handle, Message::Loaded(hook, Err(Error::Closed)));
             let page = self.page(hook, now, limit).await;
-            handle.tell(Message::Loaded(hook, page));
+            report.will_say(Message::Loaded(hook, page));
         });
     }
 
@@ -67,6 +92,11 @@ impl Worker {
     /// Sends a delivery once and records what came of it.
     pub fn attempt(self: Arc<Self>, target: Arc<Target>, open: Open, handle: Handle) {
         tokio::spawn(async move {
+            let (hook, delivery) = (open.hook, open.id);
+            let mut done = OnDrop::new(
+                handle.clone(),
+                Message::Finished { hook, delivery, due_at: Some(self.clock.now().after(RECORD_AGAIN)) },
+            );
             let report = self.sender.send(&target, &open).await;
             let verdict = self.verdict(&open, &report);
             let due_at = match verdict {
@@ -81,7 +111,7 @@ impl Worker {
             if verdict == Verdict::Gone {
                 handle.tell(Message::Changed(vec![open.hook]));
             }
-            handle.tell(Message::Finished { hook: open.hook, delivery: open.id, due_at });
+            done.will_say(Message::Finished { hook, delivery, due_at });
         });
     }
 
@@ -99,25 +129,33 @@ impl Worker {
             Verdict::RetryIn(_) => State::Waiting,
             Verdict::Failed | Verdict::Gone => State::Failed,
         };
+        let url = report.attempt.url.clone();
         let finished = Arc::new(Finished { delivery: open.id, attempt: report.attempt, state, due_at });
-        while let Err(error) = self.write(open.hook, finished.clone(), verdict == Verdict::Gone).await {
+        let gone_url = (verdict == Verdict::Gone).then_some(url);
+        while let Err(error) = self.write(open.hook, finished.clone(), gone_url.clone()).await {
+            // The row is there: an earlier try was committed although its answer was lost, or somebody else made the
+            // same attempt. Either way it is on record.
+            if matches!(error, Error::Exists) {
+                return;
+            }
             tracing::error!(delivery.id = %open.id, error = chain(&error), "an attempt could not be recorded");
-            if matches!(error, Error::Closed) {
+            if !matches!(error, Error::Driver(_)) {
                 return;
             }
             tokio::time::sleep(RECORD_AGAIN).await;
         }
     }
 
-    async fn write(&self, hook: HookId, finished: Arc<Finished>, is_gone: bool) -> Result<(), Error> {
+    /// `gone_url`: the receiver there said 410.
+    async fn write(&self, hook: HookId, finished: Arc<Finished>, gone_url: Option<String>) -> Result<(), Error> {
         let clock = self.clock.clone();
         self.store
             .write(move |conn| {
                 Box::pin(async move {
                     let now = clock.now();
                     deliveries::finish(conn, &finished, now).await?;
-                    if is_gone {
-                        switch_off(conn, &clock, hook).await?;
+                    if let Some(url) = gone_url {
+                        switch_off(conn, &clock, hook, &url).await?;
                     }
                     Ok(())
                 })
@@ -126,12 +164,13 @@ impl Worker {
     }
 }
 
-/// The receiver said 410 Gone: the hook is switched off, with the reason, and what waited is kept.
-async fn switch_off(conn: &mut crate::engine::store::Conn, clock: &Clock, hook: HookId) -> Result<(), Error> {
+/// The receiver said 410 Gone: the hook is switched off, with the reason, and what waited is kept. Unless it leads
+/// elsewhere by now: then somebody has mended it already.
+async fn switch_off(conn: &mut Conn, clock: &Clock, hook: HookId, url: &str) -> Result<(), Error> {
     const REASON: &str = "the receiver answered 410 Gone";
     let now = clock.now();
     let Ok(grant) = Actor::portal().require(Permission::HooksWrite) else { return Ok(()) };
-    if hooks::switch_off(conn, &grant, hook, REASON, now).await? {
+    if hooks::switch_off(conn, &grant, hook, url, REASON, now).await? {
         deliveries::hold(conn, hook, REASON, now).await?;
         audit::note(conn, clock, &grant, "hook.switched_off", &hook.to_string(), REASON).await?;
     }

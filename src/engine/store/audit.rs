@@ -37,7 +37,7 @@ pub async fn note(
 }
 
 /// The newest lines about one target, newest first.
-pub async fn about(conn: &mut Conn, target: &str, limit: i64) -> Result<Vec<Entry>, Error> {
+pub async fn about(conn: &mut Conn, _by: &Grant, target: &str, limit: i64) -> Result<Vec<Entry>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as(
         "SELECT at, actor, action, target, detail FROM audit WHERE target = $1 ORDER BY id DESC LIMIT $2",
     ).bind(target).bind(limit).fetch_all(c).await)?)

@@ -71,6 +71,7 @@ pub(in crate::engine) async fn accept_test(
     hook: HookId,
 ) -> Result<Planned, Error> {
     let now = clock.now();
+    hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
     insert(conn, event, true, now).await?;
     let planned = Planned { id: DeliveryId(clock.id()), hook, state: State::Pending };
     insert_deliveries(conn, event, &[planned], true, now).await?;
@@ -85,7 +86,7 @@ async fn insert(conn: &mut Conn, event: &NewEvent, is_test: bool, now: Timestamp
     Ok(())
 }
 
-/// Rows a statement inserts at most: 9 values each stays far below what either engine can bind.
+/// Rows a statement inserts at most: 10 values each stays far below what either engine can bind.
 const ROWS: usize = 1000;
 
 async fn insert_deliveries(

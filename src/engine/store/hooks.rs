@@ -93,18 +93,20 @@ pub async fn update(
     Ok(())
 }
 
-/// The portal switches a hook off, whatever its version; false when it was off or gone already.
+/// The portal switches a hook off that still leads to `url`, whatever its version; false when it does not, or was off or
+/// gone already.
 pub(in crate::engine) async fn switch_off(
     conn: &mut Conn,
     _by: &Grant,
     id: HookId,
+    url: &str,
     reason: &str,
     now: Timestamp,
 ) -> Result<bool, Error> {
     let rows = on_db!(conn, c => sqlx::query(
         "UPDATE hooks SET enabled = $2, off_reason = $3, updated_at = $4, version = version + 1
-         WHERE id = $1 AND enabled AND deleted_at IS NULL",
-    ).bind(id).bind(false).bind(reason).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+         WHERE id = $1 AND callback_url = $5 AND enabled AND deleted_at IS NULL",
+    ).bind(id).bind(false).bind(reason).bind(now).bind(url).execute(c).await.map(|done| done.rows_affected()))?;
     Ok(rows == 1)
 }
 

@@ -21,7 +21,7 @@ pub mod tokens;
 pub mod users;
 pub mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::future::BoxFuture;
 use tokio::{sync::Mutex, task::JoinHandle};
@@ -40,6 +40,7 @@ pub struct Store {
     writer: Writer,
     pub vault: Vault,
     writing: Arc<Mutex<Option<JoinHandle<()>>>>,
+    alone: Arc<OnceLock<std::fs::File>>,
 }
 
 impl Store {
@@ -50,7 +51,18 @@ impl Store {
         let vault = secrets::load(key_file, &settings.data_dir, !db.is_postgres()).map_err(Error::Unfit)?;
         migrate::migrate(&db).await?;
         let (writer, task) = Writer::start(db.clone());
-        Ok(Self { db, writer, vault, writing: Arc::new(Mutex::new(Some(task))) })
+        Ok(Self { db, writer, vault, writing: Arc::new(Mutex::new(Some(task))), alone: Arc::default() })
+    }
+
+    /// Makes sure that no other process delivers from this SQLite file: what is in flight is known to one process only.
+    /// The lock goes with the process, however it ends. PostgreSQL is made for many.
+    pub(super) fn claim_alone(&self) -> Result<(), Error> {
+        let Some(path) = self.db.lock_file() else { return Ok(()) };
+        let failed = |problem: String| Error::Unfit(format!("{}: {problem}", path.display()));
+        let file = std::fs::File::create(&path).map_err(|error| failed(error.to_string()))?;
+        file.try_lock().map_err(|_| failed("another server is running on this database; stop it first".to_owned()))?;
+        let _held_already = self.alone.set(file);
+        Ok(())
     }
 
     /// A connection for reading.
@@ -75,5 +87,9 @@ impl Store {
             let _panicked = task.await;
         }
         self.db.close().await;
+        if let Some(file) = self.alone.get() {
+            // It is released with the process at the latest.
+            let _unlocked = file.unlock();
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Bearer tokens of programs. Only a hash is kept; 190 bits of randomness need no slow one.
+//! Bearer tokens of programs. Only a hash is kept; 256 bits of randomness need no slow one.
 
 use super::{
     db::{Conn, on_db},

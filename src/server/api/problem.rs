@@ -103,7 +103,9 @@ impl From<ops::Error> for Problem {
             ops::Error::Store(error) => {
                 let reference = random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
                 tracing::error!(reference, cause = chain(&error), "an API request failed");
-                let detail = format!("Nothing was stored. The log has the cause under {reference}. Try again.");
+                let detail = format!(
+                    "It may not have been stored; the log has the cause under {reference}. Try again, an event with its Idempotency-Key."
+                );
                 Self { retry_after: Some(1), ..plain(StatusCode::SERVICE_UNAVAILABLE, detail) }
             }
         }

@@ -18,7 +18,7 @@ pub async fn user_of(store: &Store, session: &Session) -> Result<Option<User>, E
 }
 
 pub fn actor_of_user(user: &User) -> Actor {
-    Actor { label: format!("user:{}", user.email), permissions: user.permissions() }
+    Actor { label: format!("user:{}", user.email), identity: user.id.to_string(), permissions: user.permissions() }
 }
 
 /// The program behind `Authorization: Bearer shk_...`.
@@ -29,5 +29,9 @@ pub async fn bearer(store: &Store, headers: &HeaderMap) -> Result<Option<Actor>,
         return Ok(None);
     }
     let found = tokens::by_secret(&mut store.read().await?, &token::hash(secret.trim())).await?;
-    Ok(found.map(|token| Actor { label: format!("token:{}", token.name), permissions: token.permissions }))
+    Ok(found.map(|token| Actor {
+        label: format!("token:{}", token.name),
+        identity: token.id.to_string(),
+        permissions: token.permissions,
+    }))
 }

@@ -1,5 +1,5 @@
 //! Guessing passwords gets slower: ten wrong ones for an address within ten minutes, and the next must wait. Counted in
-//! memory; nobody is locked out for good, so nobody can lock somebody else out for good.
+//! memory, by address: whoever knows an address can keep its owner waiting, and the log says that somebody does.
 
 use std::{
     collections::HashMap,

@@ -14,10 +14,10 @@ const DEFAULT_SERVER: &str = "http://127.0.0.1:3000";
 #[derive(Args)]
 pub struct Server {
     /// The server's address (or SERVICE_HOOKS_SERVER)
-    #[arg(long)]
+    #[arg(long, global = true)]
     server: Option<String>,
     /// A bearer token (or SERVICE_HOOKS_TOKEN)
-    #[arg(long, hide_env_values = true)]
+    #[arg(long, global = true)]
     token: Option<String>,
 }
 

@@ -42,6 +42,7 @@ pub async fn detail(id: &str, test: &str, secrets: &str) -> Result<HookPage, Err
         outcome => request.tell(outcome)?.items,
     };
     let test = if test.is_empty() { None } else { deliveries::read(&request, test).await.ok() };
+    let test = test.filter(|page| page.delivery.is_test && page.delivery.hook_id == hook.id);
     // Bound to the session that asked, and gone after ten minutes.
     let revealed: Option<Revealed> = request.tell(drafts::find(ctx, &request.session, secrets).await)?;
     let secrets = revealed.filter(|revealed| revealed.hook == hook.id).map(|revealed| revealed.secrets);

@@ -2,6 +2,7 @@
 
 use super::encoded;
 use crate::{
+    domain::user::MAX_EMAIL,
     rpc::{
         Error,
         session::{Flash, Frame, SignInForm},
@@ -36,6 +37,8 @@ pub async fn sign_in(email: String, password: String, next: String) -> Result<()
     match ops::session::sign_in(&request.ctx, &request.session, &email, &password).await {
         Ok(_) => go(local(&next)),
         Err(ops::Error::Invalid(errors)) => {
+            // Strangers get no room for more than an address.
+            let email = if errors.message("email").is_some() { clipped(&email) } else { email };
             let form = SignInForm { email, errors };
             let draft = request.tell(drafts::keep(&request.ctx, &request.session, &form).await)?;
             go(&format!("/sign-in?draft={draft}&next={}", encoded(local(&next))));
@@ -43,6 +46,11 @@ pub async fn sign_in(email: String, password: String, next: String) -> Result<()
         Err(error) => return request.tell(Err(error)),
     }
     Ok(())
+}
+
+/// As much of what was typed as an address can have.
+fn clipped(email: &str) -> String {
+    email.chars().take(MAX_EMAIL).collect()
 }
 
 pub async fn sign_out() -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use super::{encoded, flash};
 use crate::{
+    domain::user::MAX_EMAIL,
     rpc::{Error, session::FlashKind, setup::SetupForm},
     server::{
         ops::{self, drafts, users::NewUser},
@@ -18,6 +19,11 @@ pub async fn form(token: String, draft: &str) -> Result<SetupForm, Error> {
     Ok(SetupForm { token, ..form.unwrap_or_default() })
 }
 
+/// A form that anybody may post keeps no more than fits its fields.
+fn clipped(text: String) -> String {
+    text.chars().take(MAX_EMAIL).collect()
+}
+
 pub async fn finish(token: String, name: String, email: String, password: String) -> Result<(), Error> {
     let request = request()?;
     let new = NewUser { name: name.clone(), email: email.clone(), password, ..NewUser::default() };
@@ -27,7 +33,7 @@ pub async fn finish(token: String, name: String, email: String, password: String
             go("/integration/hooks");
         }
         Err(ops::Error::Invalid(errors)) => {
-            let form = SetupForm { token: String::new(), name, email, errors };
+            let form = SetupForm { token: String::new(), name: clipped(name), email: clipped(email), errors };
             let draft = request.tell(drafts::keep(&request.ctx, &request.session, &form).await)?;
             go(&format!("/setup?token={}&draft={draft}", encoded(&token)));
         }

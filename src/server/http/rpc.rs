@@ -17,7 +17,7 @@ use crate::{
     rpc::Error,
     server::{
         api::body::{Unread, bounded},
-        seam::{PlainForm, status_of},
+        seam::{PlainForm, local, status_of},
     },
 };
 
@@ -94,7 +94,7 @@ fn as_form(form: PlainForm, response: Response) -> Response {
         return error_page::plain(response.status());
     }
     let (mut parts, _) = response.into_parts();
-    let otherwise = HeaderValue::from_str(form.came_from.as_deref().unwrap_or("/"));
+    let otherwise = HeaderValue::from_str(local(form.came_from.as_deref().unwrap_or("/")));
     let location = parts.headers.remove(LOCATION).or(otherwise.ok()).unwrap_or(HeaderValue::from_static("/"));
     parts.headers.remove(REDIRECT_HEADER);
     parts.headers.remove(CONTENT_TYPE);

@@ -34,7 +34,17 @@ pub async fn find(ctx: &OpCtx, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>
     let mut conn = ctx.portal.store().read().await?;
     let delivery = deliveries::find(&mut conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))?;
     let tries = attempts::of(&mut conn, &grant, id).await?;
-    Ok((delivery, tries))
+    Ok((delivery, without_bodies(ctx, tries)))
+}
+
+/// What a receiver answered may repeat what was sent: without `payloads:read` the answers' bodies stay unseen.
+pub(super) fn without_bodies(ctx: &OpCtx, mut attempts: Vec<Attempt>) -> Vec<Attempt> {
+    if !ctx.may(Permission::PayloadsRead) {
+        for attempt in &mut attempts {
+            attempt.response_body.clear();
+        }
+    }
+    attempts
 }
 
 /// What came of a test, for whoever may send tests.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
-use tower_sessions::Session;
+use tower_sessions::{Expiry, Session};
 
 use super::{Error, session::session_failed};
 use crate::{
@@ -49,6 +49,8 @@ pub async fn find<T: DeserializeOwned>(ctx: &OpCtx, session: &Session, id: &str)
 /// The session's hash; a visitor without a session gets one first.
 async fn owner(session: &Session) -> Result<Vec<u8>, Error> {
     if session.id().is_none() {
+        // A visitor who never signs in is forgotten as soon as their draft.
+        session.set_expiry(Some(Expiry::OnInactivity(time::Duration::minutes(10))));
         session.insert("visited", true).await.map_err(session_failed)?;
         session.save().await.map_err(session_failed)?;
     }

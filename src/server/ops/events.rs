@@ -52,7 +52,7 @@ pub async fn story(ctx: &OpCtx, id: EventId) -> Result<EventStory, Error> {
     let mut found = Vec::new();
     for delivery in deliveries::page(&mut conn, &grant, &filter, None, PAGE_LIMIT).await? {
         let tries = attempts::of(&mut conn, &grant, delivery.id).await?;
-        found.push((delivery, tries));
+        found.push((delivery, super::deliveries::without_bodies(ctx, tries)));
     }
     let body = ctx.may(Permission::PayloadsRead).then(|| Bytes::from(std::mem::take(&mut event.body)));
     Ok(EventStory { event, body, deliveries: found })

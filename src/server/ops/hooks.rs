@@ -16,7 +16,7 @@ use crate::{
         Dispatcher,
         clock::Clock,
         delivery::signing,
-        dispatcher::Emit,
+        dispatcher::{Emit, EmitError},
         store::{
             self, Conn, audit, deliveries,
             hooks::{self, Change, Secrets},
@@ -266,7 +266,10 @@ pub async fn send_test(ctx: &OpCtx, id: HookId, body: Option<bytes::Bytes>) -> R
     let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
     let sample = super::events::sample(hook.event_type);
     let emit = Emit { body: body.unwrap_or(sample.body), ..sample };
-    Ok(ctx.portal.dispatcher.send_test(id, emit, grant.by()).await?)
+    match ctx.portal.dispatcher.send_test(id, emit, grant.by()).await {
+        Err(EmitError::Store(store::Error::Missing)) => Err(Error::NotFound("hook")),
+        sent => Ok(sent?),
+    }
 }
 
 /// A hook's secrets, for those who may see them. Seeing them is noted.

@@ -4,7 +4,10 @@ use tower_sessions::Session;
 
 use super::Error;
 use crate::{
-    domain::{invalid::Invalid, user::User},
+    domain::{
+        invalid::Invalid,
+        user::{User, parse_email},
+    },
     engine::store::users,
     server::{
         auth::session::USER,
@@ -18,15 +21,13 @@ const WRONG: &str = "The e-mail address or the password is wrong.";
 /// Checks an address and a password. Takes equally long whether the address is known or not.
 pub async fn check(portal: &Portal, email: &str, password: &str) -> Result<User, Error> {
     let mut invalid = Invalid::default();
-    if email.trim().is_empty() {
-        invalid.add("email", "required", "Enter your e-mail address.");
-    }
+    let email = invalid.take(parse_email(email)).unwrap_or_default();
     if password.is_empty() {
         invalid.add("password", "required", "Enter your password.");
     }
     invalid.or(())?;
     let now = portal.clock().now();
-    let email = email.trim();
+    let email = email.as_str();
     if let Some(wait) = portal.throttle.wait(email, now) {
         let minutes = wait.as_secs().div_ceil(60);
         let message = format!("Too many wrong passwords for this address. Try again in {minutes} minutes.");
@@ -58,6 +59,7 @@ pub async fn sign_in(ctx: &OpCtx, session: &Session, email: &str, password: &str
 /// Binds a session to a user who has just proved who they are.
 pub async fn begin(session: &Session, user: &User) -> Result<(), Error> {
     session.cycle_id().await.map_err(session_failed)?;
+    session.set_expiry(None);
     session.insert(USER, user.id).await.map_err(session_failed)
 }
 

@@ -110,3 +110,19 @@ async fn wrong_usage_is_told_and_exits_with_2(db: TestDb) {
         serde_json::from_str(&succeed(&settings, &["schema", "work_item.closed", "--draft", "07"], "")).unwrap();
     assert!(schema["$schema"].as_str().unwrap().contains("draft-07"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_do_not_share_a_sqlite_file() {
+    let db = TestDb::sqlite();
+    let first = settings(&db).await;
+    let _server = Server::start(&first);
+    wait_until_ready(first.listen).await;
+    let second = settings(&db).await;
+    let output = run(&second, &["serve"], "");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("another server is running"), "{said}");
+    // On a port that is taken it says so, and delivers nothing.
+    let output = run(&first, &["serve"], "");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("SERVICE_HOOKS_LISTEN"), "{said}");
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use service_hooks::{domain::event::EventType, engine::dispatcher::Config};
+use service_hooks::domain::event::EventType;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::support::{
     app::TestApp,
-    db::TestDb,
+    db::{self, TestDb},
     eventually, on_both,
     receiver::{Receiver, Reply},
 };
@@ -26,6 +26,8 @@ on_both!(
     two_hooks_on_one_event_are_on_their_own,
     a_restart_resumes,
     deleting_a_hook_cancels_what_waits,
+    a_repaired_hook_is_not_switched_off_by_an_answer_from_where_it_led_before,
+    a_change_holds_from_its_answer_on,
 );
 
 const EVENT: EventType = EventType::WorkItemClosed;
@@ -120,7 +122,7 @@ async fn silence_and_nonsense_end_at_the_deadline(db: TestDb) {
     let mut settings = db.settings();
     settings.delivery.timeout = Duration::from_millis(400);
     settings.delivery.retry_schedule.clear();
-    let app = TestApp::start_with(db.into(), Config::new(settings)).await;
+    let app = TestApp::start_with(db.into(), db::config(settings)).await;
     let token = app.full_token().await;
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -173,7 +175,7 @@ async fn a_huge_answer_is_read_as_far_as_needed(db: TestDb) {
 async fn off_means_skipped_and_held_until_on_again(db: TestDb) {
     let mut settings = db.settings();
     settings.delivery.retry_schedule = vec![Duration::from_secs(3600)];
-    let app = TestApp::start_with(db.into(), Config::new(settings)).await;
+    let app = TestApp::start_with(db.into(), db::config(settings)).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
     receiver.reply([Reply::status(500)]);
@@ -232,7 +234,7 @@ async fn a_restart_resumes(db: TestDb) {
 async fn deleting_a_hook_cancels_what_waits(db: TestDb) {
     let mut settings = db.settings();
     settings.delivery.retry_schedule = vec![Duration::from_secs(3600)];
-    let app = TestApp::start_with(db.into(), Config::new(settings)).await;
+    let app = TestApp::start_with(db.into(), db::config(settings)).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
     receiver.reply([Reply::status(500)]);
@@ -245,5 +247,51 @@ async fn deleting_a_hook_cancels_what_waits(db: TestDb) {
         (delivery["reason"].as_str(), delivery["attempt_count"].as_u64()),
         (Some("the hook was deleted"), Some(1))
     );
+    app.assert_balanced().await;
+}
+
+async fn a_repaired_hook_is_not_switched_off_by_an_answer_from_where_it_led_before(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let moved = raw_server(|mut stream| async move {
+        let mut buffer = [0; 8192];
+        let _head = stream.read(&mut buffer).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let _gone = stream.write_all(b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n").await;
+    })
+    .await;
+    let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": moved, "api_key": "k", "enabled": true});
+    let (_, hook) = app.api(&token, "POST", "/hooks", Some(body)).await;
+    let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
+    let event = app.emit_sample(&token, EVENT).await;
+    let receiver = Receiver::start().await;
+    let repair = json!({"callback_url": receiver.url("/in"), "api_key": "k"});
+    assert_eq!(app.api(&token, "PATCH", &path, Some(repair)).await.0, 200);
+    app.delivery_in(&token, &event, "failed").await;
+    assert_eq!(app.api(&token, "GET", &path, None).await.1["enabled"], true);
+    let later = app.emit_sample(&token, EVENT).await;
+    app.delivery_in(&token, &later, "delivered").await;
+    app.assert_balanced().await;
+}
+
+/// From the moment a change is answered nothing more begins to go where the hook led before.
+async fn a_change_holds_from_its_answer_on(db: TestDb) {
+    let mut settings = db.settings();
+    settings.delivery.in_flight_per_hook = 2;
+    let app = TestApp::start_with(db.into(), db::config(settings)).await;
+    let token = app.full_token().await;
+    let (old, new) = (Receiver::start().await, Receiver::start().await);
+    let hook = app.hook(&token, EVENT, &old).await;
+    let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
+    let data: Value = serde_json::from_str(service_hooks::engine::catalogue::sample(EVENT)).unwrap();
+    let batch = vec![json!({"type": EVENT.key(), "data": data}); 600];
+    let (status, _) = app.api(&token, "POST", "/events", Some(Value::Array(batch))).await;
+    assert_eq!(status, 202);
+    let change = json!({"callback_url": new.url("/in"), "api_key": "other"});
+    assert_eq!(app.api(&token, "PATCH", &path, Some(change)).await.0, 200);
+    let before = old.came().len();
+    eventually("everything arrived", async || (old.came().len() + new.came().len() >= 600).then_some(())).await;
+    // Two may have been on their way already.
+    assert!(old.came().len() <= before + 2, "{} went to the old URL afterwards", old.came().len() - before);
     app.assert_balanced().await;
 }

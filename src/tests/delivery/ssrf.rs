@@ -24,7 +24,11 @@ use service_hooks::{
     },
 };
 
-use crate::support::{app::TestApp, db::TestDb, receiver::Receiver};
+use crate::support::{
+    app::TestApp,
+    db::TestDb,
+    receiver::{Receiver, Reply},
+};
 
 const CORPUS: &str = include_str!("callback-urls.tsv");
 
@@ -162,22 +166,21 @@ async fn send(app: &TestApp, token: &str, url: &str) -> Value {
 async fn names_are_decided_by_what_they_resolve_to() {
     let table = Arc::new(Table::default());
     let (app, token) = strict_app(table.clone(), &[]).await;
-    // No packet leaves this machine: what would be dialled is an address nobody answers at, so "allowed" shows as a
-    // connection that failed or timed out, and "refused" as a refusal.
-    let rows: &[(&str, &[&[&str]], bool)] = &[
-        ("127.0.0.1.nip.io", &[&["127.0.0.1"]], true),
-        ("localtest.me", &[&["127.0.0.1", "::1"]], true),
-        ("mixed.example.net", &[&["8.8.8.8", "10.0.0.1"]], true),
-        ("rebind-c.example.net", &[&["8.8.8.8", "::1"]], true),
-        ("metadata.example.net", &[&["169.254.169.254"]], true),
-        ("azure.example.net", &[&["168.63.129.16"]], true),
-        ("mapped.example.net", &[&["::ffff:127.0.0.1"]], true),
-        ("nat64.example.net", &[&["64:ff9b::7f00:1"]], true),
+    // Only refusals here: a public answer would be dialled, and no test sends anything off this machine.
+    let rows: &[(&str, &[&str])] = &[
+        ("127.0.0.1.nip.io", &["127.0.0.1"]),
+        ("localtest.me", &["127.0.0.1", "::1"]),
+        ("mixed.example.net", &["8.8.8.8", "10.0.0.1"]),
+        ("rebind-c.example.net", &["8.8.8.8", "::1"]),
+        ("metadata.example.net", &["169.254.169.254"]),
+        ("azure.example.net", &["168.63.129.16"]),
+        ("mapped.example.net", &["::ffff:127.0.0.1"]),
+        ("nat64.example.net", &["64:ff9b::7f00:1"]),
     ];
-    for (name, answers, is_refused) in rows {
-        table.set(name, answers);
+    for (name, answer) in rows {
+        table.set(name, &[answer]);
         let attempt = send(&app, &token, &format!("http://{name}/")).await;
-        assert_eq!(attempt["class"] == "address_refused", *is_refused, "{name}: {attempt}");
+        assert_eq!(attempt["class"], "address_refused", "{name}: {attempt}");
     }
     // NXDOMAIN at save is a warning; a private answer later is refused.
     let (_, hook) = save(&app, &token, "http://nxthenlocal.example.net/").await;
@@ -208,13 +211,35 @@ async fn what_was_vetted_is_what_is_dialled() {
         assert_eq!(attempt["class"], "success", "{url}: {attempt}");
         assert_eq!(receiver.came().last().unwrap().header("host"), format!("{host}:{port}"));
     }
-    // The look-up changes its answer: each send dials its own vetted answer, and a refused one dials nothing.
+    // The look-up changes its answer: each send dials its own vetted answer, and a refused one dials nothing. One answer
+    // is for the warning at save; the receiver closes its connection, so that the second send has to look up again.
     table.set("rebind-a.example.net", &[&["127.0.0.1"], &["127.0.0.1"], &["10.0.0.1"]]);
+    receiver.reply([Reply { headers: vec![("connection", "close".into())], ..Reply::status(200) }]);
     let (_, hook) = save(&app, &token, &format!("http://rebind-a.example.net:{port}/")).await;
     let test = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
     let before = receiver.came().len();
     assert_eq!(app.api(&token, "POST", &test, None).await.1["attempts"][0]["class"], "success");
     assert_eq!(receiver.came().len(), before + 1);
+    assert_eq!(app.api(&token, "POST", &test, None).await.1["attempts"][0]["class"], "address_refused");
+    assert_eq!(receiver.came().len(), before + 1, "the second answer was never dialled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_of_a_good_name_are_not_followed() {
+    let table = Arc::new(Table::default());
+    let (receiver, sentinel) = (Receiver::start().await, Receiver::start().await);
+    let (app, token) = strict_app(table.clone(), &["127.0.0.0/8"]).await;
+    for status in [302, 307] {
+        let name = format!("redirect{status}.example.net");
+        table.set(&name, &[&["127.0.0.1"]]);
+        receiver.reply([Reply {
+            headers: vec![("location", sentinel.url("/latest/meta-data/"))],
+            ..Reply::status(status)
+        }]);
+        let attempt = send(&app, &token, &format!("http://{name}:{}/", receiver.address.port())).await;
+        assert_eq!((attempt["class"].as_str(), attempt["status"].as_u64()), (Some("redirect"), Some(status.into())));
+    }
+    assert!(sentinel.came().is_empty(), "the key travelled");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,7 +113,7 @@ async fn the_audit_log_keeps_its_order(db: TestDb) {
         let clock = clock.clone();
         write!(store, |conn| audit::note(conn, &clock, &grant(), "hook.changed", "x", detail).await).unwrap();
     }
-    let entries = audit::about(&mut store.read().await.unwrap(), "x", 2).await.unwrap();
+    let entries = audit::about(&mut store.read().await.unwrap(), &grant(), "x", 2).await.unwrap();
     assert_eq!(entries.iter().map(|entry| entry.detail.as_str()).collect::<Vec<_>>(), ["third", "second"]);
     assert_eq!(entries[0].actor, "portal");
 }

@@ -5,7 +5,7 @@ use service_hooks::{
     engine::{
         Dispatcher,
         catalogue::sample,
-        dispatcher::{Config, Emit, EmitError, IdempotencyKey},
+        dispatcher::{Emit, EmitError, IdempotencyKey},
         store::{
             attempts, balance,
             deliveries::{self, Filter},
@@ -16,7 +16,10 @@ use service_hooks::{
 };
 
 use super::{grant, insert_hook, write};
-use crate::support::{db::TestDb, on_both};
+use crate::support::{
+    db::{self, TestDb},
+    on_both,
+};
 
 on_both!(
     an_event_becomes_a_delivery_for_each_hook_that_listens,
@@ -32,7 +35,7 @@ async fn engine(db: &TestDb) -> Dispatcher {
     let mut settings = db.settings();
     settings.delivery.retry_schedule = vec![std::time::Duration::from_secs(3600)];
     settings.egress.allow_cidrs.clear();
-    Dispatcher::beside(Config::new(settings)).await.unwrap()
+    Dispatcher::beside(db::config(settings)).await.unwrap()
 }
 
 fn emit(event_type: EventType) -> Emit {

@@ -20,7 +20,11 @@ use service_hooks::{
     },
 };
 
-use super::{db::TestDb, eventually, receiver::Receiver};
+use super::{
+    db::{self, TestDb},
+    eventually,
+    receiver::Receiver,
+};
 
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -41,7 +45,7 @@ pub struct Browser {
 
 impl TestApp {
     pub async fn start(db: TestDb) -> Self {
-        let config = Config::new(db.settings());
+        let config = db::config(db.settings());
         Self::start_with(Arc::new(db), config).await
     }
 
@@ -54,7 +58,7 @@ impl TestApp {
     pub async fn restart(self) -> Self {
         let Self { running, db, .. } = self;
         running.shutdown().await;
-        let config = Config::new(db.settings());
+        let config = db::config(db.settings());
         Self::start_with(db, config).await
     }
 

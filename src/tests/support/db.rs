@@ -1,13 +1,30 @@
 //! A fresh database for each test.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
+use futures::future::BoxFuture;
 use service_hooks::engine::{
     clock::{Clock, random_bytes},
     config::Settings,
+    delivery::resolver::{Lookup, LookupError},
+    dispatcher::Config,
     store::Store,
 };
 use sqlx::Connection;
+
+/// Knows no name at all: a test must not depend on name servers, nor reach anything they know.
+pub struct NoNames;
+
+impl Lookup for NoNames {
+    fn lookup<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, LookupError>> {
+        Box::pin(async { Err(LookupError::NotFound) })
+    }
+}
+
+/// An engine's configuration that stays on this machine.
+pub fn config(settings: Settings) -> Config {
+    Config { lookup: Some(Arc::new(NoNames)), ..Config::new(settings) }
+}
 
 /// A database of a test's own, and the folder where its key lives.
 pub struct TestDb {

@@ -129,7 +129,7 @@ fn idempotency_key(ctx: &OpCtx, headers: &HeaderMap, body: &[u8]) -> Result<Opti
         let message = "must be 1 to 255 visible ASCII characters";
         return Err(Invalid::one("Idempotency-Key", "format", message).into());
     }
-    let actor = ctx.actor.as_ref().map(|actor| actor.label.as_str()).unwrap_or_default();
+    let actor = ctx.actor.as_ref().map(|actor| actor.identity.as_str()).unwrap_or_default();
     let key_hash = Sha256::new().chain_update(actor).chain_update([0]).chain_update(key).finalize().to_vec();
     Ok(Some(IdempotencyKey { key_hash, body_hash: Sha256::digest(body).to_vec() }))
 }
