@@ -130,7 +130,7 @@ pub async fn create(
     #[server(default)] enabled: String,
     #[server(default)] draft: String,
 ) -> Result<(), Error> {
-    let form = HookForm { name, event_type, callback_url, api_key, enabled: is_on(&enabled) };
+    let form = HookForm { name, event_type, callback_url, api_key, enabled: crate::server::forms::is_on(&enabled) };
     crate::server::forms::editor::create(form, draft).await
 }
 
@@ -145,7 +145,7 @@ pub async fn update(
     #[server(default)] enabled: String,
     #[server(default)] draft: String,
 ) -> Result<(), Error> {
-    let form = HookForm { name, event_type, callback_url, api_key, enabled: is_on(&enabled) };
+    let form = HookForm { name, event_type, callback_url, api_key, enabled: crate::server::forms::is_on(&enabled) };
     crate::server::forms::editor::update(id, version, form, draft).await
 }
 
@@ -159,14 +159,20 @@ pub async fn generate_key(
     #[server(default)] callback_url: String,
     #[server(default)] enabled: String,
 ) -> Result<(), Error> {
-    let form = HookForm { name, event_type, callback_url, api_key: String::new(), enabled: is_on(&enabled) };
+    let form = HookForm {
+        name,
+        event_type,
+        callback_url,
+        api_key: String::new(),
+        enabled: crate::server::forms::is_on(&enabled),
+    };
     crate::server::forms::editor::generate_key(id, version, form).await
 }
 
 /// Slides a hook on or off and says where it stands now.
 #[server]
 pub async fn set_enabled(#[server(default)] id: String, #[server(default)] enabled: String) -> Result<bool, Error> {
-    crate::server::forms::hooks::set_enabled(&id, is_on(&enabled)).await
+    crate::server::forms::hooks::set_enabled(&id, crate::server::forms::is_on(&enabled)).await
 }
 
 #[server]
@@ -178,9 +184,4 @@ pub async fn delete(#[server(default)] id: String) -> Result<(), Error> {
 #[server]
 pub async fn send_test(#[server(default)] id: String) -> Result<(), Error> {
     crate::server::forms::hooks::send_test(&id).await
-}
-
-/// What a control that is on sends: our own say `true`, a bare checkbox `on`. One that is off sends nothing.
-fn is_on(control: &str) -> bool {
-    matches!(control, "true" | "on" | "1")
 }

@@ -23,3 +23,8 @@ async fn flash(request: &Request, kind: FlashKind, text: impl Into<String>) {
 fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
+
+/// What a control that is on sends: our own say `true`, a bare checkbox `on`. One that is off sends nothing.
+pub fn is_on(control: &str) -> bool {
+    matches!(control, "true" | "on" | "1")
+}
