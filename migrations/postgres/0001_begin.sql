@@ -81,6 +81,8 @@ CREATE TABLE deliveries (
   reason           TEXT,
   is_test          BOOLEAN NOT NULL,
   attempts         BIGINT NOT NULL DEFAULT 0,
+  -- Attempts made before it was last sent again by hand: the schedule counts from there.
+  tries_before     BIGINT NOT NULL DEFAULT 0,
   last_class       TEXT,
   last_status      BIGINT,
   last_duration_ms BIGINT,
@@ -88,7 +90,8 @@ CREATE TABLE deliveries (
   created_at       BIGINT NOT NULL,
   updated_at       BIGINT NOT NULL
 );
-CREATE INDEX deliveries_open ON deliveries (hook_id, due_at, id) WHERE state IN ('pending', 'waiting');
+CREATE INDEX deliveries_pending ON deliveries (hook_id, due_at, id) WHERE state = 'pending';
+CREATE INDEX deliveries_waiting ON deliveries (hook_id, due_at, id) WHERE state = 'waiting';
 CREATE INDEX deliveries_held ON deliveries (hook_id, id) WHERE state = 'held';
 CREATE INDEX deliveries_by_hook ON deliveries (hook_id, id);
 CREATE INDEX deliveries_by_event ON deliveries (event_id, id);

@@ -81,6 +81,8 @@ CREATE TABLE deliveries (
   reason           TEXT,
   is_test          INTEGER NOT NULL,
   attempts         INTEGER NOT NULL DEFAULT 0,
+  -- Attempts made before it was last sent again by hand: the schedule counts from there.
+  tries_before     INTEGER NOT NULL DEFAULT 0,
   last_class       TEXT,
   last_status      INTEGER,
   last_duration_ms INTEGER,
@@ -88,7 +90,8 @@ CREATE TABLE deliveries (
   created_at       INTEGER NOT NULL,
   updated_at       INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX deliveries_open ON deliveries (hook_id, due_at, id) WHERE state IN ('pending', 'waiting');
+CREATE INDEX deliveries_pending ON deliveries (hook_id, due_at, id) WHERE state = 'pending';
+CREATE INDEX deliveries_waiting ON deliveries (hook_id, due_at, id) WHERE state = 'waiting';
 CREATE INDEX deliveries_held ON deliveries (hook_id, id) WHERE state = 'held';
 CREATE INDEX deliveries_by_hook ON deliveries (hook_id, id);
 CREATE INDEX deliveries_by_event ON deliveries (event_id, id);

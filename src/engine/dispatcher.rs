@@ -31,11 +31,12 @@ use super::{
     },
 };
 use crate::domain::{
-    delivery::State,
+    delivery::{Delivery, State},
     endpoint::{self, Endpoint, Host, UrlProblem},
     event::EventType,
     id::{DeliveryId, EventId, HookId},
     invalid::Invalid,
+    permission::Grant,
     time::Timestamp,
 };
 
@@ -254,7 +255,7 @@ impl Dispatcher {
         let written = event.clone();
         let planned = self
             .store
-            .write(move |conn| Box::pin(async move { events::accept_test(conn, &clock, &written, hook).await }))
+            .write(move |conn| Box::pin(async move { events::accept_test(conn, &clock, written, hook).await }))
             .await?;
         self.scheduler.tell(Message::Offer(vec![open(&event, &planned, true)]));
         Ok(planned.id)
@@ -273,6 +274,17 @@ impl Dispatcher {
     /// In the transaction that switches a hook on: lets what was held go.
     pub async fn release(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<(), Error> {
         deliveries::release(conn, hook, now).await
+    }
+
+    /// In a transaction: sends a settled delivery again. Tell [`Dispatcher::hook_changed`] after its commit.
+    pub async fn redeliver(
+        conn: &mut Conn,
+        by: &Grant,
+        delivery: &Delivery,
+        is_on: bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        deliveries::redeliver(conn, by, delivery.id, is_on, now).await
     }
 
     /// In the transaction that deletes a hook: ends what is open.
@@ -342,13 +354,10 @@ async fn write_all(
             }
         }
     }
-    let mut accepted = Vec::with_capacity(events.len());
-    let mut planned = Vec::with_capacity(events.len());
-    for event in events {
-        let deliveries = events::accept(conn, clock, event).await?;
-        accepted.push(Accepted { id: event.id, deliveries: deliveries.len() });
-        planned.push(deliveries);
-    }
+    let planned = events::accept(conn, clock, events).await?;
+    let pairs = events.iter().zip(&planned);
+    let accepted: Vec<Accepted> =
+        pairs.map(|(event, planned)| Accepted { id: event.id, deliveries: planned.len() }).collect();
     if let Some(key) = key {
         // Serialising ids and numbers cannot fail.
         let answer = serde_json::to_string(&accepted).unwrap_or_default();
@@ -366,6 +375,7 @@ fn open(event: &NewEvent, planned: &Planned, is_test: bool) -> Open {
         event_type: event.event_type,
         body: event.body.clone(),
         attempts: 0,
+        tries_before: 0,
         is_test,
     }
 }

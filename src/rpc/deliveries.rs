@@ -17,7 +17,15 @@ pub struct DeliveryPage {
     /// `None`: not for this reader's eyes.
     pub body: Option<String>,
     pub hook_name: String,
+    /// It is settled, its hook is there, and this reader may send it again.
+    pub may_redeliver: bool,
     pub now: Timestamp,
+}
+
+/// Sends a settled delivery again.
+#[server]
+pub async fn redeliver(#[server(default)] id: String) -> Result<(), Error> {
+    crate::server::forms::deliveries::redeliver(&id).await
 }
 
 #[server]

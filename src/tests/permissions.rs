@@ -59,12 +59,13 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("hooks/reveal", Some(Permission::SecretsReveal)),
     ("hooks/send_test", Some(Permission::HooksTest)),
     ("deliveries/detail", Some(Permission::DeliveriesRead)),
+    ("deliveries/redeliver", Some(Permission::DeliveriesReplay)),
     ("events/list", Some(Permission::HooksRead)),
     ("events/detail", Some(Permission::HooksRead)),
 ];
 
 /// Functions that would change the scene for the roles after. (`pages` tries them with the right role.)
-const CHANGES: &[&str] = &["hooks/create", "hooks/update", "hooks/set_enabled", "hooks/delete"];
+const CHANGES: &[&str] = &["hooks/create", "hooks/update", "hooks/set_enabled", "hooks/delete", "deliveries/redeliver"];
 
 struct Scene {
     app: TestApp,
@@ -193,7 +194,7 @@ async fn roles_without_the_permission_are_refused_and_shown_nothing() {
 
 /// What a role may not do is refused whether a form or a script asks; what it may do is done.
 async fn assert_function(scene: &Scene, browser: &Browser, name: &str, may: bool) {
-    let id = if name == "deliveries/detail" { &scene.delivery } else { &scene.hook };
+    let id = if name.starts_with("deliveries/") { &scene.delivery } else { &scene.hook };
     let form = [("id", id.as_str()), ("key", "work_item.closed")];
     for accept in ["text/html", "application/json"] {
         let headers = [("accept", accept), ("sec-fetch-site", "same-origin")];

@@ -1,7 +1,8 @@
 //! One hook's window on its open deliveries. Pure bookkeeping: no clock, no task, no database, so that what it does can
 //! be tested by telling it what happens.
 //!
-//! What is in memory is a window; the database holds everything. `more_at` is the earliest time at which something that
+//! What is in memory is a window; the database holds everything. First attempts and retries have a [`Shelf`] each, so that
+//! a backlog of one kind never fills the other's place. A shelf's `more_at` is the earliest time at which something that
 //! is only in the database becomes due: a retry, the overflow of a full window, the backlog of a restart. All three are
 //! brought in the same way, by a load.
 
@@ -20,9 +21,42 @@ use crate::{
 pub struct Page {
     /// `None`: the hook was deleted.
     pub target: Option<Arc<Target>>,
+    /// For each shelf that was asked for: what is due, and when what was not brought becomes due.
+    pub fresh: Option<Found>,
+    pub again: Option<Found>,
+}
+
+/// One shelf's part of a page.
+#[derive(Default)]
+pub struct Found {
     pub due: Vec<Open>,
-    /// When what was not brought becomes due.
     pub more_at: Option<Timestamp>,
+}
+
+/// Which shelves a load is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub fresh: bool,
+    pub again: bool,
+}
+
+/// Deliveries of one kind that wait for their turn, and when there is more of them.
+#[derive(Default)]
+struct Shelf {
+    queue: VecDeque<Open>,
+    more_at: Option<Timestamp>,
+}
+
+impl Shelf {
+    /// Something becomes due at `at` that is only in the database.
+    fn note_more(&mut self, at: Timestamp) {
+        self.more_at = Some(self.more_at.map_or(at, |known| known.min(at)));
+    }
+
+    /// Is it time to read? A shelf that is more than half full needs nothing yet.
+    fn wants_load(&self, window: usize, now: Timestamp) -> bool {
+        self.more_at.is_some_and(|at| at <= now) && self.queue.len() * 2 <= window
+    }
 }
 
 /// See the module.
@@ -30,15 +64,14 @@ pub struct Page {
 pub struct Lane {
     target: Option<Arc<Target>>,
     /// First attempts, retries and tests wait apart, so that none waits behind another kind.
-    fresh: VecDeque<Open>,
-    again: VecDeque<Open>,
+    fresh: Shelf,
+    again: Shelf,
     tests: VecDeque<Open>,
     /// Everything queued or in flight, so that a load brings nothing twice.
     known: HashSet<DeliveryId>,
     in_flight: usize,
     /// Recorded since the running load began: its page may be older than their records and must not bring them back.
     settled: HashSet<DeliveryId>,
-    more_at: Option<Timestamp>,
     loading: bool,
     /// What is known of the hook may be wrong: nothing is sent until a load has succeeded that began after the change.
     is_stale: bool,
@@ -54,13 +87,15 @@ pub struct Lane {
 impl Lane {
     /// A lane that knows nothing yet and has to load.
     pub fn new(now: Timestamp) -> Self {
-        Self { more_at: Some(now), is_stale: true, ..Self::default() }
+        let mut lane = Self::default();
+        lane.changed(now);
+        lane
     }
 
-    /// Takes a delivery that was just committed; a full window leaves it in the database.
+    /// Takes a delivery that was just committed; a full shelf leaves it in the database.
     pub fn offer(&mut self, open: Open, window: usize, now: Timestamp) {
-        if self.known.len() >= window && !open.is_test {
-            self.note_more(now);
+        if self.fresh.queue.len() >= window && !open.is_test {
+            self.fresh.note_more(now);
         } else {
             self.push(open);
         }
@@ -70,21 +105,30 @@ impl Lane {
     pub fn changed(&mut self, now: Timestamp) {
         self.is_stale = true;
         self.changed_again = true;
-        self.note_more(now);
+        self.fresh.note_more(now);
+        self.again.note_more(now);
     }
 
-    /// Is it time to read from the database? A window that is at least half full needs nothing yet.
-    pub fn wants_load(&self, window: usize, now: Timestamp) -> bool {
-        let is_due = self.more_at.is_some_and(|at| at <= now) && self.queued() * 2 <= window;
-        let may = !self.loading && self.not_before.is_none_or(|at| at <= now);
-        may && (self.is_stale || is_due)
+    /// Is it time to read from the database, and for which shelves?
+    pub fn wants_load(&self, window: usize, now: Timestamp) -> Option<Wanted> {
+        if self.loading || self.not_before.is_some_and(|at| at > now) {
+            return None;
+        }
+        let wants = |shelf: &Shelf| self.is_stale || shelf.wants_load(window, now);
+        let wanted = Wanted { fresh: wants(&self.fresh), again: wants(&self.again) };
+        (wanted.fresh || wanted.again).then_some(wanted)
     }
 
     /// A load begins; what is noted from here on is not covered by it.
-    pub fn begin_load(&mut self) {
+    pub fn begin_load(&mut self, wanted: Wanted) {
         self.loading = true;
         self.changed_again = false;
-        self.more_at = None;
+        if wanted.fresh {
+            self.fresh.more_at = None;
+        }
+        if wanted.again {
+            self.again.more_at = None;
+        }
     }
 
     /// A load brought a page. If the hook changed meanwhile, the page is of no use and another load follows.
@@ -101,13 +145,16 @@ impl Lane {
         if !self.is_open() {
             self.drop_queued();
         }
-        for open in page.due {
+        let (fresh, again) = (page.fresh.unwrap_or_default(), page.again.unwrap_or_default());
+        for open in fresh.due.into_iter().chain(again.due) {
             if !settled.contains(&open.id) {
                 self.push(open);
             }
         }
-        if let Some(at) = page.more_at {
-            self.note_more(at);
+        for (shelf, more_at) in [(&mut self.fresh, fresh.more_at), (&mut self.again, again.more_at)] {
+            if let Some(at) = more_at {
+                shelf.note_more(at);
+            }
         }
     }
 
@@ -116,7 +163,8 @@ impl Lane {
         self.loading = false;
         self.settled.clear();
         self.not_before = Some(at);
-        self.note_more(at);
+        self.fresh.note_more(at);
+        self.again.note_more(at);
     }
 
     /// The next delivery to send, if the lane may send one.
@@ -137,7 +185,7 @@ impl Lane {
         }
         let (first, second) =
             if self.again_is_next { (&mut self.again, &mut self.fresh) } else { (&mut self.fresh, &mut self.again) };
-        let open = first.pop_front().or_else(|| second.pop_front());
+        let open = first.queue.pop_front().or_else(|| second.queue.pop_front());
         self.again_is_next = !self.again_is_next;
         open
     }
@@ -150,25 +198,30 @@ impl Lane {
             self.settled.insert(id);
         }
         if let Some(at) = due_at {
-            self.note_more(at);
+            self.again.note_more(at);
         }
     }
 
     /// Could [`Lane::next`] give something now?
     pub fn is_ready(&self, limit: usize) -> bool {
-        let has_work = !self.tests.is_empty() || (self.is_open() && self.queued() > 0);
+        let is_queued = !self.fresh.queue.is_empty() || !self.again.queue.is_empty();
+        let has_work = !self.tests.is_empty() || (self.is_open() && is_queued);
         !self.is_stale && self.target.is_some() && self.in_flight < limit && has_work
     }
 
     /// When the next load is due; `None` while there is nothing to wait for.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        let at = if self.loading { None } else { self.more_at };
+        if self.loading {
+            return None;
+        }
+        let at = [self.fresh.more_at, self.again.more_at].into_iter().flatten().min();
         at.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)))
     }
 
     /// Nothing in memory, nothing in flight, nothing to come: the lane can be forgotten.
     pub fn is_idle(&self) -> bool {
-        self.known.is_empty() && self.in_flight == 0 && self.more_at.is_none() && !self.loading && !self.is_stale
+        let is_awaited = self.loading || self.is_stale || self.wake_at().is_some();
+        self.known.is_empty() && self.in_flight == 0 && !is_awaited
     }
 
     pub fn in_flight(&self) -> usize {
@@ -184,10 +237,6 @@ impl Lane {
         self.target.as_ref().is_some_and(|target| target.hook.enabled)
     }
 
-    fn queued(&self) -> usize {
-        self.fresh.len() + self.again.len() + self.tests.len()
-    }
-
     fn push(&mut self, open: Open) {
         // While it is not known whether the hook is on, everything is kept until a load tells.
         let is_off = !self.is_stale && !self.is_open();
@@ -197,8 +246,8 @@ impl Lane {
         }
         let queue = match (open.is_test, open.attempts) {
             (true, _) => &mut self.tests,
-            (false, 0) => &mut self.fresh,
-            (false, _) => &mut self.again,
+            (false, 0) => &mut self.fresh.queue,
+            (false, _) => &mut self.again.queue,
         };
         queue.push_back(open);
     }
@@ -206,7 +255,7 @@ impl Lane {
     /// The hook is off or gone: what waited in memory stays in the database, where it was held or cancelled.
     fn drop_queued(&mut self) {
         let keeps_tests = self.target.is_some();
-        for open in self.fresh.drain(..).chain(self.again.drain(..)) {
+        for open in self.fresh.queue.drain(..).chain(self.again.queue.drain(..)) {
             self.known.remove(&open.id);
         }
         if !keeps_tests {
@@ -214,10 +263,6 @@ impl Lane {
                 self.known.remove(&open.id);
             }
         }
-    }
-
-    fn note_more(&mut self, at: Timestamp) {
-        self.more_at = Some(self.more_at.map_or(at, |known| known.min(at)));
     }
 }
 
@@ -237,6 +282,11 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_000_000);
     const WINDOW: usize = 4;
+    const BOTH: Wanted = Wanted { fresh: true, again: true };
+
+    fn page(target: Option<Arc<Target>>, due: Vec<Open>) -> Page {
+        Page { target, fresh: Some(Found { due, more_at: None }), again: Some(Found::default()) }
+    }
 
     fn target(enabled: bool) -> Arc<Target> {
         let hook = Hook {
@@ -263,15 +313,16 @@ mod tests {
             event_type: EventType::WorkItemClosed,
             body: bytes::Bytes::from_static(b"{}"),
             attempts,
+            tries_before: 0,
             is_test: false,
         }
     }
 
     fn ready(enabled: bool) -> Lane {
         let mut lane = Lane::new(NOW);
-        assert!(lane.wants_load(WINDOW, NOW));
-        lane.begin_load();
-        lane.loaded(Page { target: Some(target(enabled)), due: Vec::new(), more_at: None });
+        assert_eq!(lane.wants_load(WINDOW, NOW), Some(BOTH));
+        lane.begin_load(BOTH);
+        lane.loaded(page(Some(target(enabled)), Vec::new()));
         lane
     }
 
@@ -284,8 +335,8 @@ mod tests {
         let mut lane = Lane::new(NOW);
         lane.offer(open(1, 0), WINDOW, NOW);
         assert_eq!(sent(&mut lane, 9), []);
-        lane.begin_load();
-        lane.loaded(Page { target: Some(target(true)), due: vec![open(1, 0), open(2, 0)], more_at: None });
+        lane.begin_load(BOTH);
+        lane.loaded(page(Some(target(true)), vec![open(1, 0), open(2, 0)]));
         assert_eq!(sent(&mut lane, 9), [1, 2], "what was offered and loaded is sent once");
     }
 
@@ -296,9 +347,22 @@ mod tests {
             lane.offer(open(number, 0), WINDOW, NOW);
         }
         assert_eq!((lane.known(), lane.wake_at()), (4, Some(NOW)));
-        assert!(!lane.wants_load(WINDOW, NOW), "the window is still full");
+        assert_eq!(lane.wants_load(WINDOW, NOW), None, "the window is still full");
         assert_eq!(sent(&mut lane, 2), [1, 2]);
-        assert!(lane.wants_load(WINDOW, NOW), "half empty");
+        assert_eq!(lane.wants_load(WINDOW, NOW), Some(Wanted { fresh: true, again: false }), "half empty");
+    }
+
+    #[test]
+    fn a_backlog_of_retries_leaves_first_attempts_their_place() {
+        let mut lane = ready(true);
+        for number in 1..=4 {
+            lane.push(open(number, 3));
+        }
+        for number in 11..=14 {
+            lane.offer(open(number, 0), WINDOW, NOW);
+        }
+        assert_eq!(lane.wake_at(), None, "nothing was left in the database");
+        assert_eq!(sent(&mut lane, 4), [11, 1, 12, 2]);
     }
 
     #[test]
@@ -329,7 +393,9 @@ mod tests {
         let due = Timestamp(NOW.0 + 5000);
         lane.finished(DeliveryId(Uuid::from_u128(1)), Some(due));
         assert_eq!(lane.wake_at(), Some(due));
-        assert!(!lane.wants_load(WINDOW, NOW) && lane.wants_load(WINDOW, due) && !lane.is_idle());
+        assert_eq!(lane.wants_load(WINDOW, NOW), None);
+        assert_eq!(lane.wants_load(WINDOW, due), Some(Wanted { fresh: false, again: true }));
+        assert!(!lane.is_idle());
     }
 
     #[test]
@@ -338,8 +404,8 @@ mod tests {
         lane.offer(open(1, 0), WINDOW, NOW);
         lane.changed(NOW);
         assert_eq!(sent(&mut lane, 9), [], "not before the change was read");
-        lane.begin_load();
-        lane.loaded(Page { target: Some(target(false)), due: Vec::new(), more_at: None });
+        lane.begin_load(BOTH);
+        lane.loaded(page(Some(target(false)), Vec::new()));
         lane.offer(open(2, 0), WINDOW, NOW);
         lane.offer(Open { is_test: true, ..open(3, 0) }, WINDOW, NOW);
         assert_eq!(sent(&mut lane, 9), [3]);
@@ -348,11 +414,11 @@ mod tests {
     #[test]
     fn a_change_during_a_load_makes_the_load_worthless() {
         let mut lane = Lane::new(NOW);
-        lane.begin_load();
+        lane.begin_load(BOTH);
         lane.changed(NOW);
-        lane.loaded(Page { target: Some(target(true)), due: vec![open(1, 0)], more_at: None });
+        lane.loaded(page(Some(target(true)), vec![open(1, 0)]));
         assert_eq!(sent(&mut lane, 9), []);
-        assert!(lane.wants_load(WINDOW, NOW));
+        assert_eq!(lane.wants_load(WINDOW, NOW), Some(BOTH));
     }
 
     #[test]
@@ -360,10 +426,10 @@ mod tests {
         let mut lane = ready(true);
         lane.offer(open(1, 0), WINDOW, NOW);
         assert_eq!(sent(&mut lane, 9), [1]);
-        lane.note_more(NOW);
-        lane.begin_load();
+        lane.fresh.note_more(NOW);
+        lane.begin_load(BOTH);
         lane.finished(DeliveryId(Uuid::from_u128(1)), None);
-        lane.loaded(Page { target: Some(target(true)), due: vec![open(1, 0), open(2, 0)], more_at: None });
+        lane.loaded(page(Some(target(true)), vec![open(1, 0), open(2, 0)]));
         assert_eq!(sent(&mut lane, 9), [2]);
     }
 
@@ -372,16 +438,16 @@ mod tests {
         let mut lane = ready(true);
         lane.offer(open(1, 0), WINDOW, NOW);
         lane.changed(NOW);
-        lane.begin_load();
+        lane.begin_load(BOTH);
         assert_eq!(sent(&mut lane, 9), [], "not while the load runs");
         assert!(!lane.is_ready(9));
         lane.load_failed(Timestamp(NOW.0 + 1000));
         assert_eq!(sent(&mut lane, 9), [], "nor after it failed");
-        assert!(!lane.wants_load(WINDOW, NOW), "a failed load is not repeated at once");
+        assert_eq!(lane.wants_load(WINDOW, NOW), None, "a failed load is not repeated at once");
         assert_eq!(lane.wake_at(), Some(Timestamp(NOW.0 + 1000)));
-        assert!(lane.wants_load(WINDOW, Timestamp(NOW.0 + 1000)));
-        lane.begin_load();
-        lane.loaded(Page { target: Some(target(true)), due: Vec::new(), more_at: None });
+        assert_eq!(lane.wants_load(WINDOW, Timestamp(NOW.0 + 1000)), Some(BOTH));
+        lane.begin_load(BOTH);
+        lane.loaded(page(Some(target(true)), Vec::new()));
         assert_eq!(sent(&mut lane, 9), [1]);
     }
 
@@ -389,9 +455,9 @@ mod tests {
     fn what_is_offered_while_a_hook_is_being_switched_on_is_kept() {
         let mut lane = ready(false);
         lane.changed(NOW);
-        lane.begin_load();
+        lane.begin_load(BOTH);
         lane.offer(open(1, 0), WINDOW, NOW);
-        lane.loaded(Page { target: Some(target(true)), due: Vec::new(), more_at: None });
+        lane.loaded(page(Some(target(true)), Vec::new()));
         assert_eq!(sent(&mut lane, 9), [1]);
     }
 
@@ -400,8 +466,8 @@ mod tests {
         let mut lane = ready(true);
         lane.offer(open(1, 0), WINDOW, NOW);
         lane.changed(NOW);
-        lane.begin_load();
-        lane.loaded(Page { target: None, due: Vec::new(), more_at: None });
+        lane.begin_load(BOTH);
+        lane.loaded(page(None, Vec::new()));
         assert!(lane.is_idle());
         lane.offer(Open { is_test: true, ..open(2, 0) }, WINDOW, NOW);
         assert!(lane.is_idle(), "nothing waits for a hook that is gone");

@@ -188,10 +188,12 @@ impl Scheduler {
     fn touch(&mut self, hook: HookId) {
         let now = self.clock.now();
         let Some(lane) = self.lanes.get_mut(&hook) else { return };
-        if self.stopping.is_none() && lane.wants_load(self.settings.lane_window, now) {
-            lane.begin_load();
+        if self.stopping.is_none()
+            && let Some(wanted) = lane.wants_load(self.settings.lane_window, now)
+        {
+            lane.begin_load(wanted);
             let limit = self.settings.lane_window + lane.known();
-            self.worker.clone().load(hook, now, limit, self.handle.clone());
+            self.worker.clone().load(hook, now, wanted, limit, self.handle.clone());
         }
         if lane.is_ready(self.settings.in_flight_per_hook) && self.has_turn.insert(hook) {
             self.turns.push_back(hook);

@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     attempt::{Report, Sender, Target},
-    lane::Page,
+    lane::{Found, Page, Wanted},
     scheduler::{Handle, Message},
 };
 use crate::{
     domain::{
         delivery::State,
+        hook::Hook,
         id::HookId,
         permission::{Actor, Permission},
         retry::{RetryPolicy, Verdict, judge},
@@ -20,7 +21,7 @@ use crate::{
         clock::{Clock, random_share},
         store::{
             Conn, Error, Store, audit, deliveries,
-            deliveries::{Finished, Open},
+            deliveries::{Finished, Kind, Open},
             error::chain,
             hooks,
         },
@@ -64,29 +65,28 @@ impl Drop for OnDrop {
 }
 
 impl Worker {
-    /// Reads a hook and what of it is due.
-    pub fn load(self: Arc<Self>, hook: HookId, now: Timestamp, limit: usize, handle: Handle) {
+    /// Reads a hook and what of it is due, for the shelves that want it.
+    pub fn load(self: Arc<Self>, hook: HookId, now: Timestamp, wanted: Wanted, limit: usize, handle: Handle) {
         tokio::spawn(async move {
             let mut report = OnDrop::new(handle, Message::Loaded(hook, Err(Error::Closed)));
-            let page = self.page(hook, now, limit).await;
+            let page = self.page(hook, now, wanted, limit).await;
             report.will_say(Message::Loaded(hook, page));
         });
     }
 
-    async fn page(&self, id: HookId, now: Timestamp, limit: usize) -> Result<Page, Error> {
+    async fn page(&self, id: HookId, now: Timestamp, wanted: Wanted, limit: usize) -> Result<Page, Error> {
         let mut conn = self.store.read().await?;
         let Some(hook) = hooks::load(&mut conn, id).await? else {
-            return Ok(Page { target: None, due: Vec::new(), more_at: None });
+            return Ok(Page { target: None, fresh: None, again: None });
         };
-        let due = deliveries::due(&mut conn, id, now, !hook.enabled, limit).await?;
-        let more_at = match (hook.enabled, due.len() < limit) {
-            (true, true) => deliveries::next_due(&mut conn, id, now).await?,
-            (true, false) => Some(now),
-            (false, _) => None,
-        };
+        let is_on = hook.enabled;
+        let fresh = if wanted.fresh { Some(found(&mut conn, &hook, Kind::First, now, limit).await?) } else { None };
+        // A hook that is off sends tests only, and a test is never tried again.
+        let reads_again = wanted.again && is_on;
+        let again = if reads_again { Some(found(&mut conn, &hook, Kind::Again, now, limit).await?) } else { None };
         let secrets = hooks::secrets(&mut conn, &self.store.vault, id).await?;
         let target = Target::new(hook, &secrets).ok_or(Error::Inconsistent { table: "hooks", column: "api_key" })?;
-        Ok(Page { target: Some(Arc::new(target)), due, more_at })
+        Ok(Page { target: Some(Arc::new(target)), fresh, again })
     }
 
     /// Sends a delivery once and records what came of it.
@@ -120,7 +120,8 @@ impl Worker {
         if open.is_test {
             return if report.attempt.answer.is_success() { Verdict::Delivered } else { Verdict::Failed };
         }
-        judge(&self.policy, report.attempt.number, report.attempt.answer, report.retry_after, random_share())
+        let tries = report.attempt.number.saturating_sub(open.tries_before);
+        judge(&self.policy, tries, report.attempt.answer, report.retry_after, random_share())
     }
 
     async fn record(&self, open: &Open, report: Report, verdict: Verdict, due_at: Option<Timestamp>) {
@@ -162,6 +163,13 @@ impl Worker {
             })
             .await
     }
+}
+
+/// What of one kind is due, and when the rest is.
+async fn found(conn: &mut Conn, hook: &Hook, kind: Kind, now: Timestamp, limit: usize) -> Result<Found, Error> {
+    let due = deliveries::due(conn, hook.id, kind, now, !hook.enabled, limit).await?;
+    let more_at = if due.len() < limit { deliveries::next_due(conn, hook.id, kind, now).await? } else { Some(now) };
+    Ok(Found { due, more_at: more_at.filter(|_| hook.enabled) })
 }
 
 /// The receiver said 410 Gone: the hook is switched off, with the reason, and what waited is kept. Unless it leads

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::{
     attempts,
     db::{Conn, on_db},
-    error::Error,
+    error::{Error, expect_one},
 };
 use crate::domain::{
     delivery::{Answer, Attempt, Delivery, State},
@@ -24,8 +24,9 @@ pub struct Open {
     pub hook: HookId,
     pub event_type: EventType,
     pub body: Bytes,
-    /// Attempts made so far.
+    /// Attempts made so far, and how many of them before it was last sent again by hand.
     pub attempts: u32,
+    pub tries_before: u32,
     pub is_test: bool,
 }
 
@@ -121,24 +122,53 @@ pub async fn newest_per_hook(conn: &mut Conn, _by: &Grant) -> Result<Vec<Deliver
     rows.into_iter().map(Row::delivery).collect()
 }
 
+/// First attempts and retries are read apart, so that neither's backlog hides the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    First,
+    Again,
+}
+
 /// Open deliveries of a hook that are due, oldest first. With `tests_only`, what may be sent although the hook is off.
 pub(in crate::engine) async fn due(
     conn: &mut Conn,
     hook: HookId,
+    kind: Kind,
     now: Timestamp,
     tests_only: bool,
     limit: usize,
 ) -> Result<Vec<Open>, Error> {
-    let rows: Vec<(DeliveryId, EventId, String, Vec<u8>, i64, bool)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.is_test
-         FROM deliveries d JOIN events e ON e.id = d.event_id
-         WHERE d.hook_id = $1 AND d.state IN ('pending', 'waiting') AND d.due_at <= $2 AND (d.is_test OR NOT $3)
-         ORDER BY d.due_at, d.id LIMIT $4",
-    ).bind(hook).bind(now).bind(tests_only).bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(c).await)?;
+    // Two texts, because a partial index serves only a query that spells its condition.
+    let statement = match kind {
+        Kind::First => {
+            "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test
+             FROM deliveries d JOIN events e ON e.id = d.event_id
+             WHERE d.hook_id = $1 AND d.state = 'pending' AND d.due_at <= $2 AND (d.is_test OR NOT $3)
+             ORDER BY d.due_at, d.id LIMIT $4"
+        }
+        Kind::Again => {
+            "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test
+             FROM deliveries d JOIN events e ON e.id = d.event_id
+             WHERE d.hook_id = $1 AND d.state = 'waiting' AND d.due_at <= $2 AND (d.is_test OR NOT $3)
+             ORDER BY d.due_at, d.id LIMIT $4"
+        }
+    };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows: Vec<(DeliveryId, EventId, String, Vec<u8>, i64, i64, bool)> = on_db!(conn, c => sqlx::query_as(statement)
+        .bind(hook).bind(now).bind(tests_only).bind(limit).fetch_all(c).await)?;
     rows.into_iter()
-        .map(|(id, event, key, body, attempts, is_test)| {
+        .map(|(id, event, key, body, attempts, tries_before, is_test)| {
             let event_type = known_event_type(&key)?;
-            Ok(Open { id, event, hook, event_type, body: body.into(), attempts: small(attempts), is_test })
+            Ok(Open {
+                id,
+                event,
+                hook,
+                event_type,
+                body: body.into(),
+                attempts: small(attempts),
+                tries_before: small(tries_before),
+                is_test,
+            })
         })
         .collect()
 }
@@ -147,12 +177,15 @@ pub(in crate::engine) async fn due(
 pub(in crate::engine) async fn next_due(
     conn: &mut Conn,
     hook: HookId,
+    kind: Kind,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
-    let (next,): (Option<Timestamp>,) = on_db!(conn, c => sqlx::query_as(
-        "SELECT MIN(due_at) FROM deliveries
-         WHERE hook_id = $1 AND state IN ('pending', 'waiting') AND due_at > $2",
-    ).bind(hook).bind(now).fetch_one(c).await)?;
+    let statement = match kind {
+        Kind::First => "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'pending' AND due_at > $2",
+        Kind::Again => "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'waiting' AND due_at > $2",
+    };
+    let (next,): (Option<Timestamp>,) =
+        on_db!(conn, c => sqlx::query_as(statement).bind(hook).bind(now).fetch_one(c).await)?;
     Ok(next)
 }
 
@@ -160,7 +193,8 @@ pub(in crate::engine) async fn next_due(
 pub(in crate::engine) async fn hooks_with_open(conn: &mut Conn) -> Result<Vec<HookId>, Error> {
     let rows: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as(
         "SELECT h.id FROM hooks h
-         WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state IN ('pending', 'waiting'))",
+         WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'pending')
+            OR EXISTS (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'waiting')",
     ).fetch_all(c).await)?;
     Ok(rows.into_iter().map(|(hook,)| hook).collect())
 }
@@ -208,6 +242,26 @@ pub(in crate::engine) async fn release(conn: &mut Conn, hook: HookId, now: Times
          WHERE hook_id = $1 AND state = 'held'",
     ).bind(hook).bind(now).execute(c).await.map(drop))?;
     Ok(())
+}
+
+/// Sends a settled delivery again: at once, or (while its hook is off) when that is on again. The schedule starts anew.
+/// [`Error::Missing`] when it is not settled, or its hook is gone.
+pub(in crate::engine) async fn redeliver(
+    conn: &mut Conn,
+    _by: &Grant,
+    id: DeliveryId,
+    is_on: bool,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let rows = on_db!(conn, c => sqlx::query(
+        "UPDATE deliveries SET
+           state = CASE WHEN NOT $2 THEN 'held' WHEN attempts = 0 THEN 'pending' ELSE 'waiting' END,
+           reason = CASE WHEN NOT $2 THEN 'the hook is off' END, due_at = CASE WHEN $2 THEN $3 END,
+           tries_before = attempts, updated_at = $3
+         WHERE id = $1 AND NOT is_test AND state IN ('delivered', 'failed', 'skipped', 'cancelled')
+           AND EXISTS (SELECT 1 FROM hooks h WHERE h.id = hook_id AND h.deleted_at IS NULL)",
+    ).bind(id).bind(is_on).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    expect_one(rows)
 }
 
 /// Ends a hook's open and held deliveries without sending them.

@@ -1,6 +1,8 @@
 //! Events and the deliveries they became, written together: the moment an event is acknowledged, everything that has to
 //! happen because of it is on disk.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use super::{
     balance,
     db::{Conn, on_db},
@@ -48,60 +50,82 @@ pub struct StoredEvent {
     pub created_at: Timestamp,
 }
 
-/// Writes an event and one delivery for each hook that listens to it: pending where the hook is on, skipped where off.
-pub(in crate::engine) async fn accept(conn: &mut Conn, clock: &Clock, event: &NewEvent) -> Result<Vec<Planned>, Error> {
+/// Writes events and one delivery for each hook that listens to them: pending where the hook is on, skipped where off.
+/// However many events there are, a handful of statements write them. Returns each event's deliveries.
+pub(in crate::engine) async fn accept(
+    conn: &mut Conn,
+    clock: &Clock,
+    events: &[NewEvent],
+) -> Result<Vec<Vec<Planned>>, Error> {
     let now = clock.now();
-    let listeners = hooks::listeners(conn, event.event_type).await?;
-    insert(conn, event, false, now).await?;
-    let plan = |(hook, enabled)| Planned {
+    let mut listeners: HashMap<EventType, Vec<(HookId, bool)>> = HashMap::new();
+    for event in events {
+        if let Entry::Vacant(unknown) = listeners.entry(event.event_type) {
+            unknown.insert(hooks::listeners(conn, event.event_type).await?);
+        }
+    }
+    let plan = |&(hook, enabled): &(HookId, bool)| Planned {
         id: DeliveryId(clock.id()),
         hook,
         state: if enabled { State::Pending } else { State::Skipped },
     };
-    let planned: Vec<Planned> = listeners.into_iter().map(plan).collect();
-    insert_deliveries(conn, event, &planned, false, now).await?;
+    let planned: Vec<Vec<Planned>> =
+        events.iter().map(|event| listeners[&event.event_type].iter().map(plan).collect()).collect();
+    insert(conn, events, false, now).await?;
+    insert_deliveries(conn, events, &planned, false, now).await?;
     Ok(planned)
 }
 
-/// Writes a test event for one hook, switched on or not.
+/// Writes a test event for one hook, switched on or not; [`Error::Missing`] when the hook is gone.
 pub(in crate::engine) async fn accept_test(
     conn: &mut Conn,
     clock: &Clock,
-    event: &NewEvent,
+    event: NewEvent,
     hook: HookId,
 ) -> Result<Planned, Error> {
     let now = clock.now();
     hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
-    insert(conn, event, true, now).await?;
     let planned = Planned { id: DeliveryId(clock.id()), hook, state: State::Pending };
-    insert_deliveries(conn, event, &[planned], true, now).await?;
+    insert(conn, std::slice::from_ref(&event), true, now).await?;
+    insert_deliveries(conn, &[event], &[vec![planned]], true, now).await?;
     Ok(planned)
-}
-
-async fn insert(conn: &mut Conn, event: &NewEvent, is_test: bool, now: Timestamp) -> Result<(), Error> {
-    on_db!(conn, c => sqlx::query(
-        "INSERT INTO events (id, event_type, body, is_test, source, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-    ).bind(event.id).bind(event.event_type.key()).bind(&event.body[..]).bind(is_test).bind(&event.source).bind(now)
-     .execute(c).await.map(drop))?;
-    Ok(())
 }
 
 /// Rows a statement inserts at most: 10 values each stays far below what either engine can bind.
 const ROWS: usize = 1000;
 
+async fn insert(conn: &mut Conn, events: &[NewEvent], is_test: bool, now: Timestamp) -> Result<(), Error> {
+    for chunk in events.chunks(ROWS) {
+        on_db!(conn, c: Engine => {
+            let mut insert = sqlx::QueryBuilder::<Engine>::new(
+                "INSERT INTO events (id, event_type, body, is_test, source, created_at) ",
+            );
+            insert.push_values(chunk, |mut row, event| {
+                row.push_bind(event.id).push_bind(event.event_type.key()).push_bind(&event.body[..])
+                    .push_bind(is_test).push_bind(event.source.as_str()).push_bind(now);
+            });
+            insert.build().execute(c).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
 async fn insert_deliveries(
     conn: &mut Conn,
-    event: &NewEvent,
-    planned: &[Planned],
+    events: &[NewEvent],
+    planned: &[Vec<Planned>],
     is_test: bool,
     now: Timestamp,
 ) -> Result<(), Error> {
-    for chunk in planned.chunks(ROWS) {
+    let pairs = events.iter().zip(planned);
+    let rows: Vec<_> =
+        pairs.flat_map(|(event, planned)| planned.iter().map(move |delivery| (event, delivery))).collect();
+    for chunk in rows.chunks(ROWS) {
         on_db!(conn, c: Engine => {
             let mut insert = sqlx::QueryBuilder::<Engine>::new(
                 "INSERT INTO deliveries (id, event_id, hook_id, event_type, state, reason, is_test, due_at, created_at, updated_at) ",
             );
-            insert.push_values(chunk, |mut row, delivery| {
+            insert.push_values(chunk, |mut row, (event, delivery)| {
                 let is_skipped = delivery.state == State::Skipped;
                 row.push_bind(delivery.id).push_bind(event.id).push_bind(delivery.hook)
                     .push_bind(event.event_type.key()).push_bind(delivery.state.key())
@@ -111,7 +135,7 @@ async fn insert_deliveries(
             insert.build().execute(c).await.map(drop)
         })?;
     }
-    balance::accepted(conn, planned.len()).await
+    balance::accepted(conn, rows.len()).await
 }
 
 /// One event, for whoever may see deliveries; its body is for those who may see payloads.

@@ -5,12 +5,17 @@ use crate::{
     domain::{
         delivery::{Attempt, Delivery},
         id::DeliveryId,
+        invalid::Invalid,
         page::Page,
         permission::Permission,
     },
-    engine::store::{
-        attempts,
-        deliveries::{self, Filter},
+    engine::{
+        Dispatcher,
+        store::{
+            attempts, audit,
+            deliveries::{self, Filter},
+            hooks,
+        },
     },
     server::ctx::OpCtx,
 };
@@ -45,6 +50,33 @@ pub(super) fn without_bodies(ctx: &OpCtx, mut attempts: Vec<Attempt>) -> Vec<Att
         }
     }
     attempts
+}
+
+/// Sends a settled delivery again, to where its hook leads now.
+pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
+    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let clock = ctx.portal.clock().clone();
+    let sent = ctx
+        .portal
+        .store()
+        .write(move |conn| {
+            Box::pin(async move {
+                let delivery = deliveries::find(conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))?;
+                if delivery.is_test {
+                    return Err(Invalid::one("id", "test", "is a test; send another test instead").into());
+                }
+                if !delivery.state.is_final() {
+                    return Err(Invalid::one("id", "open", "is still being delivered").into());
+                }
+                let hook = hooks::find(conn, &grant, delivery.hook_id).await?.ok_or(Error::NotFound("hook"))?;
+                Dispatcher::redeliver(conn, &grant, &delivery, hook.enabled, clock.now()).await?;
+                audit::note(conn, &clock, &grant, "delivery.redelivered", &id.to_string(), &hook.name).await?;
+                deliveries::find(conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))
+            })
+        })
+        .await?;
+    ctx.portal.dispatcher.hook_changed(sent.hook_id);
+    Ok(sent)
 }
 
 /// What came of a test, for whoever may send tests.

@@ -28,6 +28,7 @@ on_both!(
     deleting_a_hook_cancels_what_waits,
     a_repaired_hook_is_not_switched_off_by_an_answer_from_where_it_led_before,
     a_change_holds_from_its_answer_on,
+    a_settled_delivery_can_be_sent_again,
 );
 
 const EVENT: EventType = EventType::WorkItemClosed;
@@ -293,5 +294,37 @@ async fn a_change_holds_from_its_answer_on(db: TestDb) {
     eventually("everything arrived", async || (old.came().len() + new.came().len() >= 600).then_some(())).await;
     // Two may have been on their way already.
     assert!(old.came().len() <= before + 2, "{} went to the old URL afterwards", old.came().len() - before);
+    app.assert_balanced().await;
+}
+
+async fn a_settled_delivery_can_be_sent_again(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let receiver = Receiver::start().await;
+    receiver.reply([500; 4].map(Reply::status));
+    let hook = app.hook(&token, EVENT, &receiver).await;
+    let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
+    let event = app.emit_sample(&token, EVENT).await;
+    let failed = app.delivery_in(&token, &event, "failed").await;
+    let again = format!("/deliveries/{}/redeliver", failed["id"].as_str().unwrap());
+    // The schedule starts anew: two more refusals do not use it up.
+    receiver.reply([500, 500].map(Reply::status));
+    let (status, delivery) = app.api(&token, "POST", &again, None).await;
+    assert_eq!((status, delivery["state"].as_str()), (202, Some("waiting")), "{delivery}");
+    let delivered = app.delivery_in(&token, &event, "delivered").await;
+    assert_eq!((delivered["attempt_count"].as_u64(), receiver.came().len()), (Some(7), 7));
+    assert!(receiver.came().iter().all(|came| came.header("webhook-id") == event), "the id stays");
+    // While the hook is off it waits; what was skipped goes out for the first time.
+    app.api(&token, "PATCH", &path, Some(json!({"enabled": false}))).await;
+    let skipped = app.emit_sample(&token, EVENT).await;
+    let delivery = app.delivery_in(&token, &skipped, "skipped").await;
+    let again = format!("/deliveries/{}/redeliver", delivery["id"].as_str().unwrap());
+    assert_eq!(app.api(&token, "POST", &again, None).await.1["state"], "held");
+    assert_eq!(app.api(&token, "POST", &again, None).await.0, 422, "it is on its way already");
+    app.api(&token, "PATCH", &path, Some(json!({"enabled": true}))).await;
+    app.delivery_in(&token, &skipped, "delivered").await;
+    // A hook that is gone gets nothing any more.
+    app.api(&token, "DELETE", &path, None).await;
+    assert_eq!(app.api(&token, "POST", &again, None).await.0, 404);
     app.assert_balanced().await;
 }

@@ -1,6 +1,6 @@
 //! `/api/v1/deliveries`
 
-use axum::{Json, extract::Path};
+use axum::{Json, extract::Path, http::StatusCode};
 use serde::Deserialize;
 
 use super::{
@@ -60,4 +60,14 @@ pub async fn list(Ctx(ctx): Ctx, Asked(query): Asked<Query>) -> Result<Json<List
 pub async fn find(Ctx(ctx): Ctx, Path(delivery): Path<String>) -> Result<Json<DeliveryShape>, Problem> {
     let (delivery, attempts) = ops::deliveries::find(&ctx, id(&delivery, "delivery")?).await?;
     Ok(Json(DeliveryShape::with_attempts(delivery, attempts)))
+}
+
+#[utoipa::path(post, path = "/api/v1/deliveries/{id}/redeliver", params(("id" = String, Path)),
+    responses((status = 202, body = DeliveryShape), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn redeliver(
+    Ctx(ctx): Ctx,
+    Path(delivery): Path<String>,
+) -> Result<(StatusCode, Json<DeliveryShape>), Problem> {
+    let delivery = ops::deliveries::redeliver(&ctx, id(&delivery, "delivery")?).await?;
+    Ok((StatusCode::ACCEPTED, Json(delivery.into())))
 }

@@ -43,6 +43,7 @@ pub const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("POST", "/hooks/{id}/test", Some("hooks:test")),
     ("GET", "/deliveries", Some("deliveries:read")),
     ("GET", "/deliveries/{id}", Some("deliveries:read")),
+    ("POST", "/deliveries/{id}/redeliver", Some("deliveries:replay")),
     ("GET", "/openapi.json", None),
 ];
 
@@ -57,6 +58,7 @@ pub fn router() -> Router<Arc<Portal>> {
         .route("/hooks/{id}/test", post(hooks::test))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{id}", get(deliveries::find))
+        .route("/deliveries/{id}/redeliver", post(deliveries::redeliver))
         .route("/openapi.json", get(openapi::document))
 }
 

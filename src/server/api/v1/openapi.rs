@@ -14,7 +14,7 @@ use crate::server::api::problem::{Problem, ProblemField};
     info(title = "Service Hooks", description = "Emit events, configure hooks, look at deliveries."),
     paths(
         events::emit, events::find, event_types::list, event_types::schema, hooks::list, hooks::create, hooks::find,
-        hooks::update, hooks::delete, hooks::test, deliveries::list, deliveries::find,
+        hooks::update, hooks::delete, hooks::test, deliveries::list, deliveries::find, deliveries::redeliver,
     ),
     components(schemas(
         Problem, ProblemField, shape::HookShape, shape::DeliveryShape, shape::AttemptShape, shape::EventShape,
