@@ -13,7 +13,7 @@ use crate::{
     },
     server::{
         ctx::{OpCtx, Portal},
-        ops::{self, users::NewUser},
+        ops::{self, doctor::Check, users::NewUser},
     },
 };
 
@@ -76,6 +76,22 @@ pub async fn migrate(json: bool) -> Outcome {
     store.close().await;
     print::result(json, "The database is up to date.", &json!({"migrated": true}));
     Ok(())
+}
+
+pub async fn doctor(json: bool) -> Outcome {
+    let ctx = open().await?;
+    let outcome = ops::doctor::examine(&ctx).await;
+    close(ctx).await;
+    let checks = outcome.map_err(|error| usage_or_failure(&error))?;
+    let line =
+        |check: &Check| format!("{} {}: {}", if check.is_well { "well" } else { "ILL " }, check.name, check.words);
+    let text = checks.iter().map(line).collect::<Vec<_>>().join("\n");
+    let shape = |check: &Check| json!({"name": check.name, "well": check.is_well, "words": check.words});
+    print::result(json, &text, &json!({"checks": checks.iter().map(shape).collect::<Vec<_>>()}));
+    match checks.iter().filter(|check| !check.is_well).count() {
+        0 => Ok(()),
+        ill => Err(Failure::Failed(format!("{ill} of {} checks found something", checks.len()))),
+    }
 }
 
 /// The portal without its listener and without deliveries: a store, and operations on it.

@@ -70,6 +70,8 @@ enum Command {
     },
     /// Bring the database's schema up to date
     Migrate,
+    /// Look whether everything is well: database, master key, balance
+    Doctor,
 }
 
 #[derive(Args)]
@@ -133,6 +135,7 @@ async fn run(command: Command, json: bool) -> Outcome {
         Command::Listen(listen) => listen.run(json).await,
         Command::Schema { key, draft } => schema(&key, &draft),
         Command::Migrate => database::migrate(json).await,
+        Command::Doctor => database::doctor(json).await,
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod deliveries;
+pub mod doctor;
 pub mod drafts;
 pub mod error;
 pub mod events;

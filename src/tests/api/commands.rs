@@ -79,6 +79,8 @@ async fn the_five_minutes_of_the_readme(db: TestDb) {
     do_it(&["hook", "disable", id], "");
     do_it(&["hook", "delete", id], "");
     assert!(!do_it(&["hook", "list"], "").contains(id));
+    let said = succeed(&settings, &["doctor"], "");
+    assert!(said.contains("2 accepted = ") && !said.contains("ILL"), "{said}");
     // `user` and `token` work beside the running server.
     succeed(&settings, &["token", "create", "--name", "second", "--permission", "hooks:read"], "");
 }
@@ -109,6 +111,22 @@ async fn wrong_usage_is_told_and_exits_with_2(db: TestDb) {
     let schema: Value =
         serde_json::from_str(&succeed(&settings, &["schema", "work_item.closed", "--draft", "07"], "")).unwrap();
     assert!(schema["$schema"].as_str().unwrap().contains("draft-07"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_notices_another_master_key() {
+    let db = TestDb::sqlite();
+    let settings = settings(&db).await;
+    let output = run(&settings, &["doctor"], "");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.code() == Some(1) && said.contains("ILL  users"), "{said}");
+    let store = db.store().await;
+    crate::store::insert_hook(&store, service_hooks::domain::event::EventType::WorkItemClosed, false).await;
+    store.close().await;
+    std::fs::write(settings.data_dir.join("master.key"), "another key that is also long enough").unwrap();
+    let output = run(&settings, &["doctor", "--json"], "");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("does not open the keys of 1 of 1 hooks"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,55 @@
+//! Is everything well? Asked by an operator after an upgrade, a restore, or a bad night.
+
+use super::Error;
+use crate::{
+    domain::{delivery::State, permission::Permission},
+    engine::store::{balance, hooks, users},
+    server::ctx::OpCtx,
+};
+
+/// One thing that was looked at.
+pub struct Check {
+    pub name: &'static str,
+    pub is_well: bool,
+    /// What was found and, where it is not well, what to do.
+    pub words: String,
+}
+
+/// Looks at what must hold. The database itself was judged when it was opened: its version, its durability, its schema.
+pub async fn examine(ctx: &OpCtx) -> Result<Vec<Check>, Error> {
+    let grant = ctx.require(Permission::SystemRead)?;
+    let store = ctx.portal.store();
+    let mut conn = store.read().await?;
+    let mut checks = vec![Check {
+        name: "database",
+        is_well: true,
+        words: "it is new enough, keeps what it commits, and its schema is up to date".to_owned(),
+    }];
+    let has_users = users::any(&mut conn).await?;
+    let words = if has_users {
+        "somebody can sign in"
+    } else {
+        "nobody can sign in; start the server and open its set-up link"
+    };
+    checks.push(Check { name: "users", is_well: has_users, words: words.to_owned() });
+
+    let all = hooks::all(&mut conn, &grant).await?;
+    let mut sealed = 0;
+    for hook in &all {
+        sealed += usize::from(hooks::reveal(&mut conn, &grant, &store.vault, hook.id).await.is_err());
+    }
+    let words = match sealed {
+        0 => format!("it opens the keys of all {} hooks", all.len()),
+        _ => {
+            format!("it does not open the keys of {sealed} of {} hooks; give the key they were sealed with", all.len())
+        }
+    };
+    checks.push(Check { name: "master key", is_well: sealed == 0, words });
+
+    let books = balance::read(&mut conn, &grant).await?;
+    let states = State::ALL.iter().map(|state| format!("{} {}", books.of(*state), state.key())).collect::<Vec<_>>();
+    let sum = format!("{} accepted = {} + {} pruned", books.accepted, states.join(" + "), books.pruned);
+    let words = if books.holds() { sum } else { format!("{sum} does NOT hold; keep the database and report it") };
+    checks.push(Check { name: "balance", is_well: books.holds(), words });
+    Ok(checks)
+}
