@@ -115,7 +115,7 @@ impl Dispatcher {
     /// Opens the store, resumes what was open, and delivers from now on.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let engine = Self::beside(config).await?;
-        engine.store.claim_alone()?;
+        engine.store.claim().await?;
         let resume = deliveries::hooks_with_open(&mut engine.store.read().await?).await?;
         engine.scheduler.tell(Message::Changed(resume));
         let sweeping = tokio::spawn(sweep(engine.store.clone(), engine.clock.clone()));

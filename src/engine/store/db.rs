@@ -1,10 +1,6 @@
 //! Connections: SQLite or PostgreSQL, one text for both. One of the four files that may know the difference.
 
-use std::{
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+use std::{path::Path, str::FromStr, time::Duration};
 
 use sqlx::{
     Postgres, Sqlite,
@@ -80,14 +76,6 @@ impl Db {
             Self::Sqlite { writer, .. } => Conn::Sqlite(writer.acquire().await?),
             Self::Postgres { pool } => Conn::Postgres(pool.acquire().await?),
         })
-    }
-
-    /// Beside a SQLite file: what a server locks.
-    pub(super) fn lock_file(&self) -> Option<PathBuf> {
-        match self {
-            Self::Sqlite { writer, .. } => Some(writer.connect_options().get_filename().with_extension("lock")),
-            Self::Postgres { .. } => None,
-        }
     }
 
     pub async fn close(&self) {

@@ -6,6 +6,7 @@
 pub mod attempts;
 pub mod audit;
 pub mod balance;
+mod claim;
 pub mod db;
 pub mod deliveries;
 pub mod drafts;
@@ -21,7 +22,7 @@ pub mod tokens;
 pub mod users;
 pub mod writer;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use tokio::{sync::Mutex, task::JoinHandle};
@@ -30,6 +31,7 @@ pub use db::{Conn, Db};
 pub use error::Error;
 
 use super::config::Settings;
+use claim::Claim;
 use secrets::Vault;
 use writer::Writer;
 
@@ -40,7 +42,7 @@ pub struct Store {
     writer: Writer,
     pub vault: Vault,
     writing: Arc<Mutex<Option<JoinHandle<()>>>>,
-    alone: Arc<OnceLock<std::fs::File>>,
+    claim: Arc<Mutex<Option<Claim>>>,
 }
 
 impl Store {
@@ -51,17 +53,12 @@ impl Store {
         let vault = secrets::load(key_file, &settings.data_dir, !db.is_postgres()).map_err(Error::Unfit)?;
         migrate::migrate(&db).await?;
         let (writer, task) = Writer::start(db.clone());
-        Ok(Self { db, writer, vault, writing: Arc::new(Mutex::new(Some(task))), alone: Arc::default() })
+        Ok(Self { db, writer, vault, writing: Arc::new(Mutex::new(Some(task))), claim: Arc::default() })
     }
 
-    /// Makes sure that no other process delivers from this SQLite file: what is in flight is known to one process only.
-    /// The lock goes with the process, however it ends. PostgreSQL is made for many.
-    pub(super) fn claim_alone(&self) -> Result<(), Error> {
-        let Some(path) = self.db.lock_file() else { return Ok(()) };
-        let failed = |problem: String| Error::Unfit(format!("{}: {problem}", path.display()));
-        let file = std::fs::File::create(&path).map_err(|error| failed(error.to_string()))?;
-        file.try_lock().map_err(|_| failed("another server is running on this database; stop it first".to_owned()))?;
-        let _held_already = self.alone.set(file);
+    /// Makes sure that no other process delivers from this database.
+    pub(super) async fn claim(&self) -> Result<(), Error> {
+        *self.claim.lock().await = Some(claim::claim(&self.db).await?);
         Ok(())
     }
 
@@ -86,10 +83,9 @@ impl Store {
         if let Some(task) = self.writing.lock().await.take() {
             let _panicked = task.await;
         }
-        self.db.close().await;
-        if let Some(file) = self.alone.get() {
-            // It is released with the process at the latest.
-            let _unlocked = file.unlock();
+        if let Some(claim) = self.claim.lock().await.take() {
+            claim.release().await;
         }
+        self.db.close().await;
     }
 }

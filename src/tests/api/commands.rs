@@ -9,7 +9,11 @@ use crate::support::{
     receiver::Receiver,
 };
 
-on_both!(the_five_minutes_of_the_readme, wrong_usage_is_told_and_exits_with_2);
+on_both!(
+    the_five_minutes_of_the_readme,
+    wrong_usage_is_told_and_exits_with_2,
+    two_servers_do_not_deliver_from_one_database,
+);
 
 /// Settings with a port that is free now.
 async fn settings(db: &TestDb) -> service_hooks::engine::config::Settings {
@@ -129,9 +133,7 @@ async fn the_doctor_notices_another_master_key() {
     assert!(said.contains("does not open the keys of 1 of 1 hooks"), "{said}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_servers_do_not_share_a_sqlite_file() {
-    let db = TestDb::sqlite();
+async fn two_servers_do_not_deliver_from_one_database(db: TestDb) {
     let first = settings(&db).await;
     let _server = Server::start(&first);
     wait_until_ready(first.listen).await;

@@ -137,6 +137,7 @@ async fn silence_and_nonsense_end_at_the_deadline(db: TestDb) {
         (raw_server(|stream| drip(stream, &["HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n", "x"])).await, "success"),
         (raw_server(|stream| drip(stream, &["this is not HTTP at all\r\n\r\n"])).await, "broken_answer"),
         (raw_server(|_| async {}).await, "broken_answer"),
+        (raw_server(|stream| drip(stream, &["HTTP/1.1 400 not TLS\r\n\r\n"])).await.replace("http:", "https:"), "tls"),
         (closed, "connect"),
     ];
     for (url, class) in rows {
