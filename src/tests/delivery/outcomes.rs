@@ -1,12 +1,13 @@
 //! What becomes of deliveries when receivers misbehave, hooks are switched, programs restart.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use service_hooks::domain::event::EventType;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    sync::Notify,
 };
 
 use crate::support::{
@@ -255,20 +256,29 @@ async fn deleting_a_hook_cancels_what_waits(db: TestDb) {
 async fn a_repaired_hook_is_not_switched_off_by_an_answer_from_where_it_led_before(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
-    let moved = raw_server(|mut stream| async move {
-        let mut buffer = [0; 8192];
-        let _head = stream.read(&mut buffer).await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let _gone = stream.write_all(b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n").await;
+    // The answer comes only once the hook was repaired.
+    let (asked, repaired) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell, wait) = (asked.clone(), repaired.clone());
+    let moved = raw_server(move |mut stream| {
+        let (tell, wait) = (tell.clone(), wait.clone());
+        async move {
+            let mut buffer = [0; 8192];
+            let _head = stream.read(&mut buffer).await;
+            tell.notify_one();
+            wait.notified().await;
+            let _gone = stream.write_all(b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n").await;
+        }
     })
     .await;
     let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": moved, "api_key": "k", "enabled": true});
     let (_, hook) = app.api(&token, "POST", "/hooks", Some(body)).await;
     let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
     let event = app.emit_sample(&token, EVENT).await;
+    asked.notified().await;
     let receiver = Receiver::start().await;
     let repair = json!({"callback_url": receiver.url("/in"), "api_key": "k"});
     assert_eq!(app.api(&token, "PATCH", &path, Some(repair)).await.0, 200);
+    repaired.notify_one();
     app.delivery_in(&token, &event, "failed").await;
     assert_eq!(app.api(&token, "GET", &path, None).await.1["enabled"], true);
     let later = app.emit_sample(&token, EVENT).await;
