@@ -122,6 +122,32 @@ pub async fn newest_per_hook(conn: &mut Conn, _by: &Grant) -> Result<Vec<Deliver
     rows.into_iter().map(Row::delivery).collect()
 }
 
+#[derive(sqlx::FromRow)]
+struct OpenRow {
+    id: DeliveryId,
+    event_id: EventId,
+    event_type: String,
+    body: Vec<u8>,
+    attempts: i64,
+    tries_before: i64,
+    is_test: bool,
+}
+
+impl OpenRow {
+    fn open(self, hook: HookId) -> Result<Open, Error> {
+        Ok(Open {
+            id: self.id,
+            event: self.event_id,
+            hook,
+            event_type: known_event_type(&self.event_type)?,
+            body: self.body.into(),
+            attempts: small(self.attempts),
+            tries_before: small(self.tries_before),
+            is_test: self.is_test,
+        })
+    }
+}
+
 /// First attempts and retries are read apart, so that neither's backlog hides the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -154,23 +180,9 @@ pub(in crate::engine) async fn due(
         }
     };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows: Vec<(DeliveryId, EventId, String, Vec<u8>, i64, i64, bool)> = on_db!(conn, c => sqlx::query_as(statement)
+    let rows: Vec<OpenRow> = on_db!(conn, c => sqlx::query_as(statement)
         .bind(hook).bind(now).bind(tests_only).bind(limit).fetch_all(c).await)?;
-    rows.into_iter()
-        .map(|(id, event, key, body, attempts, tries_before, is_test)| {
-            let event_type = known_event_type(&key)?;
-            Ok(Open {
-                id,
-                event,
-                hook,
-                event_type,
-                body: body.into(),
-                attempts: small(attempts),
-                tries_before: small(tries_before),
-                is_test,
-            })
-        })
-        .collect()
+    rows.into_iter().map(|row| row.open(hook)).collect()
 }
 
 /// When a hook's next open delivery after `now` is due.
