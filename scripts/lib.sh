@@ -4,6 +4,8 @@ set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools="$top/target/tools"
 export PATH="$tools/bin:$tools/node_modules/.bin:$PATH"
+# It would replace the flags of .cargo/config.toml, on which both halves of the portal must agree.
+unset RUSTFLAGS
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 mkdir -p "$tools"
 
