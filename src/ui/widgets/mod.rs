@@ -7,3 +7,4 @@ pub mod frame;
 pub mod loaded;
 pub mod moment;
 pub mod switch;
+pub mod table;

@@ -13,6 +13,7 @@ use crate::{
     ui::widgets::{
         badge::{Badge, Tone},
         moment::Moment,
+        table::DataTable,
     },
 };
 
@@ -32,24 +33,9 @@ pub fn Outcome(delivery: Delivery) -> impl IntoView {
 
 #[component]
 pub fn DeliveryTable(deliveries: Vec<Delivery>, now: Timestamp) -> impl IntoView {
-    let rows = deliveries.into_iter().map(|delivery| view! { <DeliveryRow delivery now/> });
+    let rows = deliveries.into_iter().map(move |delivery| view! { <DeliveryRow delivery now/> });
     view! {
-        <div class="scroll" role="region" aria-label="Last deliveries" tabindex="0">
-            <table>
-                <caption class="visually-hidden">"Last deliveries"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Event"</th>
-                        <th scope="col">"Outcome"</th>
-                        <th scope="col">"Accepted"</th>
-                        <th scope="col">"Tries"</th>
-                        <th scope="col">"Last answer"</th>
-                        <th scope="col">"Next try"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
-        </div>
+        <DataTable label="Last deliveries" columns=&["Event", "Outcome", "Accepted", "Tries", "Last answer", "Next try"]>{rows.collect_view()}</DataTable>
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
         widgets::{
             frame::{Frame, Place},
             loaded::loaded,
+            table::DataTable,
         },
     },
 };
@@ -57,14 +58,6 @@ fn Fields(fields: Vec<EventField>) -> impl IntoView {
         }
     });
     view! {
-        <div class="scroll" role="region" aria-label="Fields" tabindex="0">
-            <table>
-                <caption class="visually-hidden">"Fields"</caption>
-                <thead>
-                    <tr><th scope="col">"Field"</th><th scope="col">"Type"</th><th scope="col">"Required"</th><th scope="col">"Meaning"</th></tr>
-                </thead>
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
-        </div>
+        <DataTable label="Fields" columns=&["Field", "Type", "Required", "Meaning"]>{rows.collect_view()}</DataTable>
     }
 }

@@ -11,6 +11,7 @@ use crate::{
         widgets::{
             frame::{Frame, Place},
             loaded::loaded,
+            table::DataTable,
         },
     },
 };
@@ -36,19 +37,6 @@ fn Content(events: Vec<EventType>) -> impl IntoView {
         <Title text="Event catalogue"/>
         <h1>"Event catalogue"</h1>
         <p class="lead">"What a hook can listen to, and what its body looks like."</p>
-        <div class="scroll" role="region" aria-label="Events" tabindex="0">
-            <table>
-                <caption class="visually-hidden">"Events"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Event"</th>
-                        <th scope="col">"Key"</th>
-                        <th scope="col">"Sent when"</th>
-                        <th scope="col"><span class="visually-hidden">"Schema"</span></th>
-                    </tr>
-                </thead>
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
-        </div>
+        <DataTable label="Events" columns=&["Event", "Key", "Sent when", "Schema"]>{rows.collect_view()}</DataTable>
     }
 }
