@@ -1,5 +1,7 @@
 //! A hook: one event type pushed to one URL. What may be typed into its form, and what it is once accepted.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{event::EventType, id::HookId, invalid::Invalid, time::Timestamp};
@@ -20,10 +22,84 @@ pub struct Hook {
     pub off_reason: Option<String>,
     /// The key's last characters, `••••a91f`.
     pub api_key_hint: String,
+    pub tuning: Tuning,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// Grows with every change: who saves an older one is told.
     pub version: i64,
+}
+
+/// How this hook is delivered to, where that differs from the operator's settings. The default differs in nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tuning {
+    /// The waits after failed attempts.
+    pub retry_schedule: Option<Vec<Duration>>,
+    /// One deadline for a whole attempt.
+    pub timeout: Option<Duration>,
+    /// Attempts under way at once.
+    pub in_flight: Option<u32>,
+    /// Attempts started in a second at most.
+    pub rate_per_second: Option<u32>,
+    /// The member of the body whose events are delivered strictly one after the other.
+    pub order_by: Option<String>,
+}
+
+/// What is to change about a hook's tuning: `None` stays as it is, `Some(None)` goes back to the operator's setting.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TuningPatch {
+    pub retry_schedule: Option<Option<Vec<Duration>>>,
+    pub timeout: Option<Option<Duration>>,
+    pub in_flight: Option<Option<u32>>,
+    pub rate_per_second: Option<Option<u32>>,
+    pub order_by: Option<Option<String>>,
+}
+
+impl TuningPatch {
+    #[must_use]
+    pub fn apply(self, old: &Tuning) -> Tuning {
+        Tuning {
+            retry_schedule: self.retry_schedule.unwrap_or_else(|| old.retry_schedule.clone()),
+            timeout: self.timeout.unwrap_or(old.timeout),
+            in_flight: self.in_flight.unwrap_or(old.in_flight),
+            rate_per_second: self.rate_per_second.unwrap_or(old.rate_per_second),
+            order_by: self.order_by.unwrap_or_else(|| old.order_by.clone()),
+        }
+    }
+}
+
+pub const MAX_RETRIES: usize = 30;
+pub const LONGEST_RETRY: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const TIMEOUTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
+pub const MAX_IN_FLIGHT: u32 = 256;
+pub const MAX_RATE: u32 = 10_000;
+
+impl Tuning {
+    /// Judges the values; `members` are what the event's body can be ordered by.
+    pub fn judge(&self, members: &[String]) -> Result<(), Invalid> {
+        let mut invalid = Invalid::default();
+        if let Some(schedule) = &self.retry_schedule {
+            if schedule.len() > MAX_RETRIES {
+                invalid.add("retry_schedule", "too-long", format!("Enter at most {MAX_RETRIES} waits."));
+            }
+            if schedule.iter().any(|wait| *wait > LONGEST_RETRY) {
+                invalid.add("retry_schedule", "range", "Enter waits of at most 7 days.");
+            }
+        }
+        if self.timeout.is_some_and(|timeout| timeout < TIMEOUTS.0 || timeout > TIMEOUTS.1) {
+            invalid.add("timeout", "range", "Enter a time-out between 100 ms and 60 s.");
+        }
+        if self.in_flight.is_some_and(|limit| limit == 0 || limit > MAX_IN_FLIGHT) {
+            invalid.add("in_flight", "range", format!("Enter a number between 1 and {MAX_IN_FLIGHT}."));
+        }
+        if self.rate_per_second.is_some_and(|rate| rate == 0 || rate > MAX_RATE) {
+            invalid.add("rate_per_second", "range", format!("Enter a number between 1 and {MAX_RATE}."));
+        }
+        if self.order_by.as_ref().is_some_and(|member| !members.contains(member)) {
+            let known = members.join(", ");
+            invalid.add("order_by", "unknown", format!("Choose one of the body's own members: {known}."));
+        }
+        invalid.or(())
+    }
 }
 
 /// A hook's form as it was typed. `api_key` is empty when the stored one is to stay.
@@ -34,6 +110,8 @@ pub struct HookForm {
     pub callback_url: String,
     pub api_key: String,
     pub enabled: bool,
+    #[serde(default)]
+    pub tuning: Tuning,
 }
 
 /// The form's key is a secret: a debug print must not show it.
@@ -56,6 +134,7 @@ pub struct HookPatch {
     pub callback_url: Option<String>,
     pub api_key: Option<String>,
     pub enabled: Option<bool>,
+    pub tuning: TuningPatch,
     /// The version the change was made on; `None`: whichever it is at.
     pub version: Option<i64>,
 }

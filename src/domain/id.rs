@@ -47,6 +47,10 @@ ids! {
     UserId,
     /// A bearer token of a program.
     TokenId,
+    /// A long errand: many deliveries sent again at a pace.
+    JobId,
+    /// One running server among those that share a database.
+    NodeId,
     /// A form's typed values, kept while its errors are shown.
     DraftId,
 }

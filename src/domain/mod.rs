@@ -5,9 +5,11 @@
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
+pub mod health;
 pub mod hook;
 pub mod id;
 pub mod invalid;
+pub mod job;
 pub mod page;
 pub mod permission;
 pub mod retry;

@@ -36,9 +36,10 @@ pub enum Verdict {
 /// Jitter adds at most this share of the wait, and never takes any away: a receiver that asked for time gets it.
 const JITTER: f64 = 0.1;
 
-/// `attempt` counts from 1; `retry_after` is what the receiver asked for; `jitter` is in `0.0..1.0`.
+/// `schedule` and `longest_wait` are of a [`RetryPolicy`] or the hook's own. `attempt` counts from 1; `retry_after` is what the receiver asked for; `jitter` is in `0.0..1.0`.
 pub fn judge(
-    policy: &RetryPolicy,
+    schedule: &[Duration],
+    longest_wait: Duration,
     attempt: u32,
     answer: Answer,
     retry_after: Option<Duration>,
@@ -50,14 +51,14 @@ pub fn judge(
         _ => {}
     }
     let position = attempt.saturating_sub(1) as usize;
-    let Some(&scheduled) = policy.schedule.get(position) else {
+    let Some(&scheduled) = schedule.get(position) else {
         return Verdict::Failed;
     };
     let asked = match answer {
         Answer::Status(429 | 503) => retry_after.unwrap_or_default(),
         _ => Duration::ZERO,
     };
-    let wait = scheduled.max(asked.min(policy.longest_wait));
+    let wait = scheduled.max(asked.min(longest_wait));
     // `max` before `min`, and not `clamp`: they turn a NaN into a number.
     #[expect(clippy::manual_clamp, reason = "clamp lets a NaN through")]
     let share = jitter.max(0.0).min(1.0);
@@ -96,7 +97,7 @@ mod tests {
         ];
         for (attempt, answer, asked, verdict) in rows {
             assert_eq!(
-                judge(&policy, attempt, answer, asked, 0.0),
+                judge(&policy.schedule, policy.longest_wait, attempt, answer, asked, 0.0),
                 verdict,
                 "attempt {attempt}, {answer:?}, {asked:?}"
             );
@@ -107,7 +108,10 @@ mod tests {
     fn jitter_only_adds_and_at_most_a_tenth() {
         let policy = RetryPolicy::default();
         for jitter in [-1.0, 0.0, 0.5, 1.0, 7.0, f64::NAN] {
-            let Verdict::RetryIn(wait) = judge(&policy, 3, Answer::Timeout, None, jitter) else { panic!("retried") };
+            let Verdict::RetryIn(wait) = judge(&policy.schedule, policy.longest_wait, 3, Answer::Timeout, None, jitter)
+            else {
+                panic!("retried")
+            };
             assert!(wait >= S(120) && wait <= S(132), "{jitter}: {wait:?}");
         }
     }
@@ -115,6 +119,6 @@ mod tests {
     #[test]
     fn an_empty_schedule_fails_at_once() {
         let policy = RetryPolicy { schedule: Vec::new(), ..RetryPolicy::default() };
-        assert_eq!(judge(&policy, 1, Answer::Timeout, None, 0.0), Verdict::Failed);
+        assert_eq!(judge(&policy.schedule, policy.longest_wait, 1, Answer::Timeout, None, 0.0), Verdict::Failed);
     }
 }

@@ -16,6 +16,9 @@ pub mod clock;
 pub mod config;
 pub mod delivery;
 pub mod dispatcher;
+mod jobs;
+pub mod pressure;
 pub mod store;
+mod upkeep;
 
 pub use dispatcher::Dispatcher;

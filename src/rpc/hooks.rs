@@ -130,7 +130,14 @@ pub async fn create(
     #[server(default)] enabled: String,
     #[server(default)] draft: String,
 ) -> Result<(), Error> {
-    let form = HookForm { name, event_type, callback_url, api_key, enabled: crate::server::forms::is_on(&enabled) };
+    let form = HookForm {
+        name,
+        event_type,
+        callback_url,
+        api_key,
+        enabled: crate::server::forms::is_on(&enabled),
+        ..HookForm::default()
+    };
     crate::server::forms::editor::create(form, draft).await
 }
 
@@ -145,7 +152,14 @@ pub async fn update(
     #[server(default)] enabled: String,
     #[server(default)] draft: String,
 ) -> Result<(), Error> {
-    let form = HookForm { name, event_type, callback_url, api_key, enabled: crate::server::forms::is_on(&enabled) };
+    let form = HookForm {
+        name,
+        event_type,
+        callback_url,
+        api_key,
+        enabled: crate::server::forms::is_on(&enabled),
+        ..HookForm::default()
+    };
     crate::server::forms::editor::update(id, version, form, draft).await
 }
 
@@ -163,8 +177,8 @@ pub async fn generate_key(
         name,
         event_type,
         callback_url,
-        api_key: String::new(),
         enabled: crate::server::forms::is_on(&enabled),
+        ..HookForm::default()
     };
     crate::server::forms::editor::generate_key(id, version, form).await
 }

@@ -65,6 +65,18 @@ pub fn schema_text(event: EventType, draft: Draft) -> String {
     text
 }
 
+/// The members of an event's body that deliveries can be kept in order by: those that hold a word or a number.
+pub fn members(event: EventType) -> Vec<String> {
+    let document = schema(event, Draft::Draft2020);
+    let is_plain = |member: &Value| {
+        let kinds = &member["type"];
+        let has = |kind: &str| kinds == kind || kinds.as_array().is_some_and(|kinds| kinds.iter().any(|k| k == kind));
+        has("string") && member["format"].is_null()
+    };
+    let members = document["properties"].as_object().into_iter().flatten();
+    members.filter(|(_, member)| is_plain(member)).map(|(name, _)| name.clone()).collect()
+}
+
 /// The file name a schema is saved under.
 pub fn schema_file_name(event: EventType) -> String {
     format!("{}.schema.json", event.key())

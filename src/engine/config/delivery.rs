@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::retry::RetryPolicy;
+use crate::domain::{health::BreakerPolicy, retry::RetryPolicy};
 
 /// Durations are written `5s`, `2m`, `1h`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,10 +24,25 @@ pub struct Delivery {
     pub in_flight_per_hook: usize,
     /// Deliveries of one hook kept in memory; the rest waits in the database.
     pub lane_window: usize,
+    /// And bytes of bodies among them.
+    pub lane_window_bytes: usize,
+    /// Held deliveries of a hook that are let go in a second, once it is open again.
+    pub drain_per_second: u32,
+    /// Failures in a row that pause a hook.
+    pub pause_after: u32,
+    /// The wait before a paused hook's first probe; each later one doubles it, up to `longest_probe`.
+    #[serde(with = "humantime_serde")]
+    pub first_probe: Duration,
+    #[serde(with = "humantime_serde")]
+    pub longest_probe: Duration,
+    /// Nothing but failures for this long switches a hook off.
+    #[serde(with = "humantime_serde")]
+    pub give_up_after: Duration,
 }
 
 impl Default for Delivery {
     fn default() -> Self {
+        let breaker = BreakerPolicy::default();
         Self {
             retry_schedule: RetryPolicy::default().schedule,
             timeout: Duration::from_secs(15),
@@ -35,6 +50,12 @@ impl Default for Delivery {
             in_flight: 256,
             in_flight_per_hook: 16,
             lane_window: 1000,
+            lane_window_bytes: 4 * 1024 * 1024,
+            drain_per_second: 250,
+            pause_after: breaker.failures,
+            first_probe: breaker.first_probe,
+            longest_probe: breaker.longest_probe,
+            give_up_after: breaker.give_up_after,
         }
     }
 }
@@ -44,6 +65,15 @@ impl Delivery {
         RetryPolicy { schedule: self.retry_schedule.clone(), ..RetryPolicy::default() }
     }
 
+    pub fn breaker(&self) -> BreakerPolicy {
+        BreakerPolicy {
+            failures: self.pause_after,
+            first_probe: self.first_probe,
+            longest_probe: self.longest_probe,
+            give_up_after: self.give_up_after,
+        }
+    }
+
     pub(super) fn validate(&self) -> Result<(), String> {
         let limits = [
             ("delivery.timeout", self.timeout.is_zero()),
@@ -51,6 +81,11 @@ impl Delivery {
             ("delivery.in_flight", self.in_flight == 0),
             ("delivery.in_flight_per_hook", self.in_flight_per_hook == 0),
             ("delivery.lane_window", self.lane_window == 0),
+            ("delivery.lane_window_bytes", self.lane_window_bytes == 0),
+            ("delivery.drain_per_second", self.drain_per_second == 0),
+            ("delivery.pause_after", self.pause_after == 0),
+            ("delivery.first_probe", self.first_probe.is_zero()),
+            ("delivery.give_up_after", self.give_up_after.is_zero()),
         ];
         match limits.iter().find(|(_, is_zero)| *is_zero) {
             Some((name, _)) => Err(format!("{name}: must be more than zero")),

@@ -3,6 +3,8 @@
 
 mod delivery;
 mod egress;
+mod limits;
+mod retention;
 
 use std::{
     net::SocketAddr,
@@ -17,6 +19,8 @@ use serde::{Deserialize, Serialize};
 
 pub use delivery::Delivery;
 pub use egress::Egress;
+pub use limits::Limits;
+pub use retention::Retention;
 
 /// Variables with our prefix that speak to the command line, not to the server.
 const CLIENT_VARIABLES: &[&str] = &["server", "token"];
@@ -41,6 +45,8 @@ pub struct Settings {
     pub master_key_file: Option<PathBuf>,
     pub egress: Egress,
     pub delivery: Delivery,
+    pub limits: Limits,
+    pub retention: Retention,
 }
 
 impl Default for Settings {
@@ -53,6 +59,8 @@ impl Default for Settings {
             master_key_file: None,
             egress: Egress::default(),
             delivery: Delivery::default(),
+            limits: Limits::default(),
+            retention: Retention::default(),
         }
     }
 }

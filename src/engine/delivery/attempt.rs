@@ -18,7 +18,7 @@ use crate::{
     },
     engine::{
         clock::Clock,
-        store::{deliveries::Open, hooks::Secrets},
+        store::{hooks::Secrets, queue::Open},
     },
 };
 
@@ -84,7 +84,7 @@ impl Sender {
         // The status decides as soon as it is there: a body that drips on past the deadline does not undo it.
         let mut status = None;
         let exchange = self.exchange(target, open, started_at, &mut status, &mut kept);
-        let outcome = tokio::time::timeout(self.deadline, exchange).await;
+        let outcome = tokio::time::timeout(target.hook.tuning.timeout.unwrap_or(self.deadline), exchange).await;
         let (answer, detail) = match (outcome, status) {
             (Ok(Err(failure)), None) => (failure.answer, failure.detail),
             (Ok(Err(failure)), Some(status)) => (Answer::Status(status), failure.detail),

@@ -5,68 +5,45 @@
 //! a backlog of one kind never fills the other's place. A shelf's `more_at` is the earliest time at which something that
 //! is only in the database becomes due: a retry, the overflow of a full window, the backlog of a restart. All three are
 //! brought in the same way, by a load.
+//!
+//! While the hook is off, paused or gone, what it has open moves to where it belongs in bounded steps, and back again
+//! when that is over; a paused hook is probed with one delivery at a time.
+
+mod bucket;
+mod page;
+mod shelf;
 
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
+
+use bucket::Bucket;
+pub use page::{Given, Limits, Page, Wanted};
+pub use shelf::Found;
+use shelf::Shelf;
 
 use super::attempt::Target;
 use crate::{
-    domain::{id::DeliveryId, time::Timestamp},
-    engine::store::deliveries::Open,
+    domain::{
+        health::{Health, Purpose},
+        id::DeliveryId,
+        time::Timestamp,
+    },
+    engine::store::queue::{Open, STEP},
 };
-
-/// What a load brought.
-pub struct Page {
-    /// `None`: the hook was deleted.
-    pub target: Option<Arc<Target>>,
-    /// For each shelf that was asked for: what is due, and when what was not brought becomes due.
-    pub fresh: Option<Found>,
-    pub again: Option<Found>,
-}
-
-/// One shelf's part of a page.
-#[derive(Default)]
-pub struct Found {
-    pub due: Vec<Open>,
-    pub more_at: Option<Timestamp>,
-}
-
-/// Which shelves a load is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    pub fresh: bool,
-    pub again: bool,
-}
-
-/// Deliveries of one kind that wait for their turn, and when there is more of them.
-#[derive(Default)]
-struct Shelf {
-    queue: VecDeque<Open>,
-    more_at: Option<Timestamp>,
-}
-
-impl Shelf {
-    /// Something becomes due at `at` that is only in the database.
-    fn note_more(&mut self, at: Timestamp) {
-        self.more_at = Some(self.more_at.map_or(at, |known| known.min(at)));
-    }
-
-    /// Is it time to read? A shelf that is more than half full needs nothing yet.
-    fn wants_load(&self, window: usize, now: Timestamp) -> bool {
-        self.more_at.is_some_and(|at| at <= now) && self.queue.len() * 2 <= window
-    }
-}
 
 /// See the module.
 #[derive(Default)]
 pub struct Lane {
     target: Option<Arc<Target>>,
+    health: Health,
     /// First attempts, retries and tests wait apart, so that none waits behind another kind.
     fresh: Shelf,
     again: Shelf,
     tests: VecDeque<Open>,
+    probe: Option<Open>,
     /// Everything queued or in flight, so that a load brings nothing twice.
     known: HashSet<DeliveryId>,
     in_flight: usize,
@@ -82,6 +59,14 @@ pub struct Lane {
     /// A load found that the hook is gone.
     is_deleted: bool,
     again_is_next: bool,
+    stepping: bool,
+    step_at: Option<Timestamp>,
+    /// A paused hook may have something to be probed with.
+    may_probe: bool,
+    is_probing: bool,
+    bucket: Bucket,
+    /// After a pause: how much at once, growing with every success until the usual limit is reached.
+    ramp: Option<usize>,
 }
 
 impl Lane {
@@ -93,11 +78,31 @@ impl Lane {
     }
 
     /// Takes a delivery that was just committed; a full shelf leaves it in the database.
-    pub fn offer(&mut self, open: Open, window: usize, now: Timestamp) {
-        if self.fresh.queue.len() >= window && !open.is_test {
+    pub fn offer(&mut self, open: Open, limits: &Limits, now: Timestamp) {
+        // Only the database knows whether something of the same key is before it.
+        let is_ordered = self.target.as_ref().is_some_and(|target| target.hook.tuning.order_by.is_some());
+        if !open.is_test && (is_ordered || self.is_stale || self.fresh.is_full(limits.window)) {
             self.fresh.note_more(now);
+        } else if !open.is_test && !self.is_open() {
+            // It was accepted before the hook was paused or switched off, and this came later.
+            self.step_at.get_or_insert(now);
         } else {
             self.push(open);
+        }
+    }
+
+    /// Something is in the database that was not offered.
+    pub fn more(&mut self, now: Timestamp) {
+        self.fresh.note_more(now);
+        self.again.note_more(now);
+        self.held(now);
+    }
+
+    /// A delivery was committed as held, or may have been.
+    pub fn held(&mut self, now: Timestamp) {
+        self.may_probe = true;
+        if self.is_open() {
+            self.step_at.get_or_insert(now);
         }
     }
 
@@ -109,14 +114,18 @@ impl Lane {
         self.again.note_more(now);
     }
 
-    /// Is it time to read from the database, and for which shelves?
-    pub fn wants_load(&self, window: usize, now: Timestamp) -> Option<Wanted> {
+    /// Is it time to read from the database, and for what?
+    pub fn wants_load(&self, limits: &Limits, now: Timestamp) -> Option<Wanted> {
         if self.loading || self.not_before.is_some_and(|at| at > now) {
             return None;
         }
-        let wants = |shelf: &Shelf| self.is_stale || shelf.wants_load(window, now);
-        let wanted = Wanted { fresh: wants(&self.fresh), again: wants(&self.again) };
-        (wanted.fresh || wanted.again).then_some(wanted)
+        let wants = |shelf: &Shelf| self.is_stale || shelf.wants_load(limits.window, now);
+        let wanted = Wanted {
+            fresh: wants(&self.fresh),
+            again: wants(&self.again),
+            probe: self.probe_at().is_some_and(|at| at <= now),
+        };
+        (wanted != Wanted::default()).then_some(wanted)
     }
 
     /// A load begins; what is noted from here on is not covered by it.
@@ -124,15 +133,18 @@ impl Lane {
         self.loading = true;
         self.changed_again = false;
         if wanted.fresh {
-            self.fresh.more_at = None;
+            self.fresh.begin_load();
         }
         if wanted.again {
-            self.again.more_at = None;
+            self.again.begin_load();
+        }
+        if wanted.probe {
+            self.may_probe = false;
         }
     }
 
     /// A load brought a page. If the hook changed meanwhile, the page is of no use and another load follows.
-    pub fn loaded(&mut self, page: Page) {
+    pub fn loaded(&mut self, page: Page, now: Timestamp) {
         self.loading = false;
         self.not_before = None;
         let settled = std::mem::take(&mut self.settled);
@@ -142,8 +154,13 @@ impl Lane {
         self.is_stale = false;
         self.is_deleted = page.target.is_none();
         self.target = page.target;
+        self.health = page.health;
         if !self.is_open() {
             self.drop_queued();
+        }
+        if page.needs_step {
+            self.may_probe = true;
+            self.step_at.get_or_insert(now);
         }
         let (fresh, again) = (page.fresh.unwrap_or_default(), page.again.unwrap_or_default());
         for open in fresh.due.into_iter().chain(again.due) {
@@ -156,6 +173,11 @@ impl Lane {
                 shelf.note_more(at);
             }
         }
+        let probe = page.probe.filter(|probe| !settled.contains(&probe.id));
+        if let Some(probe) = probe.filter(|probe| self.is_paused() && self.known.insert(probe.id)) {
+            self.probe = Some(probe);
+            self.may_probe = true;
+        }
     }
 
     /// A load failed; it is tried again at `at`.
@@ -163,65 +185,154 @@ impl Lane {
         self.loading = false;
         self.settled.clear();
         self.not_before = Some(at);
+        self.may_probe = true;
         self.fresh.note_more(at);
         self.again.note_more(at);
     }
 
+    /// Should rows be moved to where they belong now?
+    pub fn wants_step(&self, now: Timestamp) -> bool {
+        !self.stepping && !self.is_stale && self.step_at.is_some_and(|at| at <= now)
+    }
+
+    pub fn begin_step(&mut self) {
+        self.stepping = true;
+        self.step_at = None;
+    }
+
+    /// A step was made; `is_more`: it was not enough.
+    pub fn stepped(&mut self, is_more: bool, limits: &Limits, now: Timestamp) {
+        self.stepping = false;
+        if self.is_open() {
+            self.look_again(now);
+        }
+        if is_more {
+            // What is let go goes at a pace; what is put away goes as fast as it can.
+            let pause = Duration::from_secs_f64(STEP as f64 / f64::from(limits.drain_per_second.max(1)));
+            self.step_at.get_or_insert(if self.is_open() { now.after(pause) } else { now });
+        }
+        self.may_probe = true;
+    }
+
+    fn look_again(&mut self, now: Timestamp) {
+        self.fresh.note_more(now);
+        self.again.note_more(now);
+    }
+
+    pub fn step_failed(&mut self, at: Timestamp) {
+        self.stepping = false;
+        self.step_at = Some(at);
+    }
+
     /// The next delivery to send, if the lane may send one.
-    pub fn next(&mut self, limit: usize) -> Option<(Arc<Target>, Open)> {
-        if self.is_stale || self.in_flight >= limit {
+    pub fn next(&mut self, limits: &Limits, now: Timestamp) -> Option<Given> {
+        if !self.is_ready(limits, now) {
             return None;
         }
         let target = self.target.clone()?;
-        let open = self.tests.pop_front().or_else(|| self.next_of_two())?;
+        if let Some(rate) = target.hook.tuning.rate_per_second
+            && !self.bucket.take(rate, now)
+        {
+            return None;
+        }
+        let (open, purpose) = if let Some(test) = self.tests.pop_front() {
+            (test, Purpose::Test)
+        } else if let Some(probe) = self.probe.take() {
+            self.is_probing = true;
+            (probe, Purpose::Probe)
+        } else {
+            (self.next_of_two()?, Purpose::Delivery)
+        };
         self.in_flight += 1;
-        Some((target, open))
+        Some(Given { target, open, purpose })
     }
 
     /// First attempts and retries take turns, so that neither starves the other.
     fn next_of_two(&mut self) -> Option<Open> {
-        if !self.is_open() {
-            return None;
-        }
         let (first, second) =
             if self.again_is_next { (&mut self.again, &mut self.fresh) } else { (&mut self.fresh, &mut self.again) };
-        let open = first.queue.pop_front().or_else(|| second.queue.pop_front());
+        let open = first.pop().or_else(|| second.pop());
         self.again_is_next = !self.again_is_next;
         open
     }
 
-    /// An attempt was recorded; `due_at` is its retry, which waits in the database.
-    pub fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>) {
+    /// An attempt was recorded (or refused); `due_at` is its retry, which waits in the database. `health` is how the hook
+    /// stands after it, where that is known.
+    pub fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>, health: Option<Health>, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.known.remove(&id);
+        if self.in_flight == 0 {
+            self.is_probing = false;
+        }
         if self.loading {
             self.settled.insert(id);
         }
         if let Some(at) = due_at {
             self.again.note_more(at);
         }
-    }
-
-    /// Could [`Lane::next`] give something now?
-    pub fn is_ready(&self, limit: usize) -> bool {
-        let is_queued = !self.fresh.queue.is_empty() || !self.again.queue.is_empty();
-        let has_work = !self.tests.is_empty() || (self.is_open() && is_queued);
-        !self.is_stale && self.target.is_some() && self.in_flight < limit && has_work
-    }
-
-    /// When the next load is due; `None` while there is nothing to wait for.
-    pub fn wake_at(&self) -> Option<Timestamp> {
-        if self.loading {
-            return None;
+        // Whatever waits behind it in order may be due now.
+        if self.target.as_ref().is_some_and(|target| target.hook.tuning.order_by.is_some()) {
+            self.look_again(now);
         }
-        let at = [self.fresh.more_at, self.again.more_at].into_iter().flatten().min();
-        at.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)))
+        if let Some(health) = health {
+            self.stand(health, now);
+        }
     }
 
-    /// Nothing in memory, nothing in flight, nothing to come: the lane can be forgotten.
-    pub fn is_idle(&self) -> bool {
-        let is_awaited = self.loading || self.is_stale || self.wake_at().is_some();
-        self.known.is_empty() && self.in_flight == 0 && !is_awaited
+    /// How the hook stands now. Pausing puts everything away; recovering begins gently.
+    fn stand(&mut self, health: Health, now: Timestamp) {
+        let was_paused = self.is_paused();
+        self.health = health;
+        match (was_paused, self.is_paused()) {
+            // News can arrive in another order than they were written: a turn is looked up before it is believed.
+            (false, true) => {
+                self.drop_queued();
+                self.changed(now);
+            }
+            (true, false) => {
+                self.drop_queued();
+                self.ramp = Some(1);
+                self.changed(now);
+            }
+            (false, false) => self.ramp = self.ramp.map(|ramp| if health.is_well() { ramp + 1 } else { 1 }),
+            (true, true) => self.may_probe = true,
+        }
+    }
+
+    /// Could [`Lane::next`] give something now, were it not for the rate?
+    pub fn is_ready(&self, limits: &Limits, now: Timestamp) -> bool {
+        let is_queued = self.is_open() && (!self.fresh.is_empty() || !self.again.is_empty());
+        let has_work = !self.tests.is_empty() || self.probe.is_some() || is_queued;
+        let may_send = self.target.is_some() && !self.is_stale && self.in_flight < self.limit(limits);
+        has_work && may_send && self.bucket.free_at.is_none_or(|at| at <= now)
+    }
+
+    fn limit(&self, limits: &Limits) -> usize {
+        let own = self.target.as_ref().and_then(|target| target.hook.tuning.in_flight);
+        let limit = own.map_or(limits.in_flight, |own| own as usize);
+        self.ramp.map_or(limit, |ramp| ramp.min(limit))
+    }
+
+    /// When the next thing is due; `None` while there is nothing to wait for.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        let load = [self.fresh.more_at, self.again.more_at, self.probe_at()].into_iter().flatten().min();
+        let load = load.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)));
+        let load = load.filter(|_| !self.loading);
+        let step = self.step_at.filter(|_| !self.stepping);
+        [load, step, self.bucket.free_at].into_iter().flatten().min()
+    }
+
+    /// When the next probe may be looked for.
+    fn probe_at(&self) -> Option<Timestamp> {
+        let is_wanted = self.may_probe && self.probe.is_none() && !self.is_probing && !self.stepping;
+        let is_on = self.target.as_ref().is_some_and(|target| target.hook.enabled);
+        self.health.paused.filter(|_| is_wanted && is_on).map(|pause| pause.probe_at)
+    }
+
+    /// The hook is gone and so is everything of it: the lane can be forgotten.
+    pub fn is_over(&self) -> bool {
+        let is_awaited = self.loading || self.is_stale || self.stepping || self.wake_at().is_some();
+        self.is_deleted && self.known.is_empty() && self.in_flight == 0 && !is_awaited
     }
 
     pub fn in_flight(&self) -> usize {
@@ -233,35 +344,36 @@ impl Lane {
         self.known.len()
     }
 
+    fn is_paused(&self) -> bool {
+        self.health.paused.is_some()
+    }
+
     fn is_open(&self) -> bool {
-        self.target.as_ref().is_some_and(|target| target.hook.enabled)
+        self.target.as_ref().is_some_and(|target| target.hook.enabled) && !self.is_paused()
     }
 
     fn push(&mut self, open: Open) {
-        // While it is not known whether the hook is on, everything is kept until a load tells.
-        let is_off = !self.is_stale && !self.is_open();
-        let is_unwanted = (is_off && !open.is_test) || (self.is_deleted && !self.is_stale);
+        let is_unwanted = (!self.is_open() && !open.is_test) || self.is_deleted;
         if is_unwanted || !self.known.insert(open.id) {
             return;
         }
-        let queue = match (open.is_test, open.attempts) {
-            (true, _) => &mut self.tests,
-            (false, 0) => &mut self.fresh.queue,
-            (false, _) => &mut self.again.queue,
-        };
-        queue.push_back(open);
+        match (open.is_test, open.attempts) {
+            (true, _) => self.tests.push_back(open),
+            (false, 0) => self.fresh.push(open),
+            (false, _) => self.again.push(open),
+        }
     }
 
-    /// The hook is off or gone: what waited in memory stays in the database, where it was held or cancelled.
+    /// The hook is off, paused or gone: what waited in memory stays in the database, where it is held or cancelled.
     fn drop_queued(&mut self) {
-        let keeps_tests = self.target.is_some();
-        for open in self.fresh.queue.drain(..).chain(self.again.queue.drain(..)) {
+        let (fresh, again) = (&mut self.fresh, &mut self.again);
+        for open in std::iter::from_fn(|| fresh.pop().or_else(|| again.pop())) {
             self.known.remove(&open.id);
         }
-        if !keeps_tests {
-            for open in self.tests.drain(..) {
-                self.known.remove(&open.id);
-            }
+        let keeps_tests = self.target.is_some();
+        let dropped = if keeps_tests { VecDeque::new() } else { std::mem::take(&mut self.tests) };
+        for open in dropped.into_iter().chain(self.probe.take()) {
+            self.known.remove(&open.id);
         }
     }
 }

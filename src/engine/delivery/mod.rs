@@ -1,11 +1,14 @@
-//! From a committed delivery to a recorded answer. `scheduler` shares permits over `lane`s; `worker` runs one attempt:
+//! From a committed delivery to a recorded answer. `board` shares permits over `lane`s and `scheduler` is its task; `worker` runs one attempt:
 //! `attempt` sends through the one `client`, which dials only what `resolver` and `guard` let through, with the headers
 //! of `signing`; `domain::retry` judges; the store records. Nothing here holds anything that the database does not know.
 
 pub mod attempt;
+pub mod board;
 pub mod client;
 pub mod guard;
 pub mod lane;
+pub mod lease;
+pub mod nodes;
 pub mod resolver;
 pub mod scheduler;
 pub mod signing;

@@ -1,45 +1,33 @@
-//! Fair shares over the lanes: one task that owns them all and does nothing while there is nothing to do. It hands out
-//! the global permits in turn, a delivery a lane, and sleeps exactly until the next thing is due.
+//! The task around the [`board`](super::board): tells it what happens, carries out its orders, and sleeps exactly until
+//! the next thing is due. Does nothing while there is nothing to do.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet},
     sync::Arc,
-    time::Duration,
 };
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::{
-    lane::{Lane, Page},
+    board::{Board, News, Order},
+    lane::Limits,
+    nodes::Word,
     worker::Worker,
 };
 use crate::{
-    domain::{
-        id::{DeliveryId, HookId},
-        time::Timestamp,
-    },
+    domain::id::{DeliveryId, HookId, NodeId},
     engine::{
         clock::Clock,
         config::Delivery,
-        store::{deliveries::Open, error::chain},
+        store::{claim::Fence, queue::Room},
     },
 };
 
-/// After a load failed: how long until it is tried again.
-const LOAD_AGAIN: Duration = Duration::from_secs(1);
-
 /// What the scheduler is told.
 pub enum Message {
-    /// Committed just now.
-    Offer(Vec<Open>),
-    /// These hooks have something open in the database, or changed.
-    Changed(Vec<HookId>),
-    Loaded(HookId, Result<Page, crate::engine::store::Error>),
-    Finished {
-        hook: HookId,
-        delivery: DeliveryId,
-        due_at: Option<Timestamp>,
-    },
+    News(News),
+    /// Send nothing more for these; which of them have nothing in flight?
+    Part(HashSet<HookId>, oneshot::Sender<HashSet<HookId>>),
     /// Start nothing more; answer when nothing is in flight.
     Stop(oneshot::Sender<()>),
 }
@@ -53,8 +41,8 @@ pub struct Handle {
 
 impl Handle {
     /// Tells the scheduler something. After it stopped nobody listens, and the database still knows.
-    pub fn tell(&self, message: Message) {
-        let _stopped = self.messages.send(message);
+    pub fn tell(&self, news: News) {
+        let _stopped = self.messages.send(Message::News(news));
     }
 
     /// Hears of every delivery that an attempt was recorded for.
@@ -62,48 +50,53 @@ impl Handle {
         self.finished.subscribe()
     }
 
+    /// Sends nothing more for these hooks, and says which of them have nothing in flight.
+    pub async fn part(&self, hooks: HashSet<HookId>) -> HashSet<HookId> {
+        let (sender, idle) = oneshot::channel();
+        let _stopped = self.messages.send(Message::Part(hooks, sender));
+        idle.await.unwrap_or_default()
+    }
+
     /// Starts nothing more and waits for what is in flight.
     pub async fn stop(&self) {
         let (stopped, wait) = oneshot::channel();
-        self.tell(Message::Stop(stopped));
+        let _stopped = self.messages.send(Message::Stop(stopped));
         let _gone = wait.await;
     }
 }
 
 struct Scheduler {
-    lanes: HashMap<HookId, Lane>,
-    /// Lanes that could send, in the order of their turns; each at most once.
-    turns: VecDeque<HookId>,
-    has_turn: HashSet<HookId>,
-    /// When lanes have to load; at most one entry a lane.
-    timers: BTreeSet<(Timestamp, HookId)>,
-    timer_of: HashMap<HookId, Timestamp>,
-    in_flight: usize,
+    board: Board,
+    /// Which node this is, where there can be others.
+    node: Option<NodeId>,
+    /// Where it is told which hooks of other nodes have something to do.
+    others: mpsc::UnboundedSender<Word>,
     stopping: Option<oneshot::Sender<()>>,
-    settings: Delivery,
     clock: Clock,
     worker: Arc<Worker>,
     handle: Handle,
 }
 
-/// Starts the task. It knows of nothing until it is told.
-pub fn start(settings: Delivery, clock: Clock, worker: Worker) -> Handle {
+/// Starts the task. It knows of nothing until it is told. `node` is given where there can be others; `others` hears of
+/// their hooks.
+pub fn start(
+    settings: &Delivery,
+    clock: Clock,
+    worker: Worker,
+    node: Option<NodeId>,
+    others: mpsc::UnboundedSender<Word>,
+) -> Handle {
     let (sender, messages) = mpsc::unbounded_channel();
     let (finished, _) = broadcast::channel(1024);
     let handle = Handle { messages: sender, finished };
-    let scheduler = Scheduler {
-        lanes: HashMap::new(),
-        turns: VecDeque::new(),
-        has_turn: HashSet::new(),
-        timers: BTreeSet::new(),
-        timer_of: HashMap::new(),
-        in_flight: 0,
-        stopping: None,
-        settings,
-        clock,
-        worker: Arc::new(worker),
-        handle: handle.clone(),
+    let limits = Limits {
+        in_flight: settings.in_flight_per_hook,
+        window: Room { rows: settings.lane_window, bytes: settings.lane_window_bytes },
+        drain_per_second: settings.drain_per_second,
     };
+    let board = Board::new(settings.in_flight, limits, node.is_some());
+    let worker = Arc::new(worker);
+    let scheduler = Scheduler { board, node, others, stopping: None, clock, worker, handle: handle.clone() };
     tokio::spawn(scheduler.serve(messages));
     handle
 }
@@ -123,9 +116,9 @@ impl Scheduler {
                 }
                 () = self.next_timer() => {}
             }
-            self.run_timers();
-            self.hand_out();
-            if self.in_flight == 0
+            self.board.advance(self.clock.now());
+            self.carry_out();
+            if self.board.is_stopped()
                 && let Some(stopped) = self.stopping.take()
             {
                 let _gone = stopped.send(());
@@ -134,10 +127,10 @@ impl Scheduler {
         }
     }
 
-    /// Sleeps until a lane has to load; for ever when none has to.
+    /// Sleeps until a lane has something due; for ever when none has.
     async fn next_timer(&self) {
-        match self.timers.first() {
-            Some((at, _)) => tokio::time::sleep(self.clock.now().until(*at)).await,
+        match self.board.next_at() {
+            Some(at) => tokio::time::sleep(self.clock.now().until(at)).await,
             None => std::future::pending().await,
         }
     }
@@ -145,100 +138,40 @@ impl Scheduler {
     fn hear(&mut self, message: Message) {
         let now = self.clock.now();
         match message {
-            Message::Offer(deliveries) => {
-                let window = self.settings.lane_window;
-                for open in deliveries {
-                    let hook = open.hook;
-                    self.lane(hook, now).offer(open, window, now);
-                    self.touch(hook);
+            Message::News(news) => {
+                if let News::Finished { delivery, .. } = &news {
+                    let _nobody_listens = self.handle.finished.send(*delivery);
                 }
+                self.board.hear(news, now);
             }
-            Message::Changed(hooks) => {
-                for hook in hooks {
-                    self.lane(hook, now).changed(now);
-                    self.touch(hook);
+            Message::Part(hooks, idle) => {
+                let _gone = idle.send(self.board.idle_of(&hooks));
+                self.board.hear(News::Part(hooks), now);
+            }
+            Message::Stop(stopped) => {
+                self.stopping = Some(stopped);
+                self.board.hear(News::Stop, now);
+            }
+        }
+    }
+
+    fn carry_out(&mut self) {
+        let mut told = HashMap::new();
+        for order in self.board.orders() {
+            match order {
+                Order::Load { hook, wanted, known } => {
+                    self.worker.clone().load(hook, self.clock.now(), wanted, known, self.handle.clone());
                 }
-            }
-            Message::Loaded(hook, page) => {
-                let lane = self.lane(hook, now);
-                match page {
-                    Ok(page) => lane.loaded(page),
-                    Err(error) => {
-                        tracing::error!(hook.id = %hook, error = chain(&error), "open deliveries could not be read");
-                        lane.load_failed(now.after(LOAD_AGAIN));
-                    }
+                Order::Step { hook } => self.worker.clone().step(hook, self.handle.clone()),
+                Order::Attempt { given, fence } => {
+                    let fence = self.node.zip(fence).map(|(node, number)| Fence { node, number });
+                    self.worker.clone().attempt(given, fence, self.handle.clone());
                 }
-                self.touch(hook);
+                Order::Tell { hook, is_change } => *told.entry(hook).or_insert(false) |= is_change,
             }
-            Message::Finished { hook, delivery, due_at } => {
-                self.in_flight -= 1;
-                self.lane(hook, now).finished(delivery, due_at);
-                let _nobody_listens = self.handle.finished.send(delivery);
-                self.touch(hook);
-            }
-            Message::Stop(stopped) => self.stopping = Some(stopped),
         }
-    }
-
-    fn lane(&mut self, hook: HookId, now: Timestamp) -> &mut Lane {
-        self.lanes.entry(hook).or_insert_with(|| Lane::new(now))
-    }
-
-    /// Brings the turns and timers up to date with a lane that something happened to.
-    fn touch(&mut self, hook: HookId) {
-        let now = self.clock.now();
-        let Some(lane) = self.lanes.get_mut(&hook) else { return };
-        if self.stopping.is_none()
-            && let Some(wanted) = lane.wants_load(self.settings.lane_window, now)
-        {
-            lane.begin_load(wanted);
-            let limit = self.settings.lane_window + lane.known();
-            self.worker.clone().load(hook, now, wanted, limit, self.handle.clone());
-        }
-        if lane.is_ready(self.settings.in_flight_per_hook) && self.has_turn.insert(hook) {
-            self.turns.push_back(hook);
-        }
-        // A timer that has passed waits for room in the window, not for time.
-        let wake_at = lane.wake_at().filter(|at| *at > now);
-        if lane.is_idle() {
-            self.lanes.remove(&hook);
-        }
-        self.set_timer(hook, wake_at);
-    }
-
-    fn set_timer(&mut self, hook: HookId, wake_at: Option<Timestamp>) {
-        let before = match wake_at {
-            Some(at) => self.timer_of.insert(hook, at),
-            None => self.timer_of.remove(&hook),
-        };
-        if let Some(before) = before {
-            self.timers.remove(&(before, hook));
-        }
-        if let Some(at) = wake_at {
-            self.timers.insert((at, hook));
-        }
-    }
-
-    fn run_timers(&mut self) {
-        let now = self.clock.now();
-        while let Some((at, hook)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
-            self.timers.remove(&(at, hook));
-            self.timer_of.remove(&hook);
-            self.touch(hook);
-        }
-    }
-
-    /// One delivery a lane and turn, while there are permits.
-    fn hand_out(&mut self) {
-        while self.stopping.is_none() && self.in_flight < self.settings.in_flight {
-            let Some(hook) = self.turns.pop_front() else { return };
-            self.has_turn.remove(&hook);
-            let Some(lane) = self.lanes.get_mut(&hook) else { continue };
-            if let Some((target, open)) = lane.next(self.settings.in_flight_per_hook) {
-                self.in_flight += 1;
-                self.worker.clone().attempt(target, open, self.handle.clone());
-            }
-            self.touch(hook);
+        for (hook, is_change) in told {
+            let _alone = self.others.send(if is_change { Word::Changed(hook) } else { Word::More(hook) });
         }
     }
 }

@@ -1,29 +1,34 @@
-//! The two things a lane needs done elsewhere: reading its open deliveries, and making and recording an attempt. Each
-//! runs in a task of its own and reports back to the scheduler.
+//! The three things a lane needs done elsewhere: reading its open deliveries, moving what is not where it belongs, and
+//! making and recording an attempt. Each runs in a task of its own and reports back to the scheduler.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
     attempt::{Report, Sender, Target},
-    lane::{Found, Page, Wanted},
-    scheduler::{Handle, Message},
+    board::News,
+    lane::{Found, Given, Page, Wanted},
+    lease::Lease,
+    scheduler::Handle,
 };
 use crate::{
     domain::{
         delivery::State,
+        health::{BreakerPolicy, Health},
         hook::Hook,
         id::HookId,
-        permission::{Actor, Permission},
         retry::{RetryPolicy, Verdict, judge},
         time::Timestamp,
     },
     engine::{
         clock::{Clock, random_share},
         store::{
-            Conn, Error, Store, audit, deliveries,
-            deliveries::{Finished, Kind, Open},
+            Conn, Error, Store,
+            claim::Fence,
             error::chain,
-            hooks,
+            health, hooks,
+            listeners::Stance,
+            outcomes::{Finished, Recorded},
+            queue::{self, Kind, Open, Room},
         },
     },
 };
@@ -38,149 +43,185 @@ pub struct Worker {
     pub sender: Sender,
     pub clock: Clock,
     pub policy: RetryPolicy,
+    pub breaker: BreakerPolicy,
+    pub window: Room,
+    pub lease: Lease,
 }
 
 /// Tells the scheduler something when dropped, so that a task that panics still gives its place back.
 struct OnDrop {
     handle: Handle,
-    message: Option<Message>,
+    news: Option<News>,
 }
 
 impl OnDrop {
-    fn new(handle: Handle, message: Message) -> Self {
-        Self { handle, message: Some(message) }
+    fn new(handle: Handle, news: News) -> Self {
+        Self { handle, news: Some(news) }
     }
 
-    fn will_say(&mut self, message: Message) {
-        self.message = Some(message);
+    fn will_say(&mut self, news: News) {
+        self.news = Some(news);
     }
 }
 
 impl Drop for OnDrop {
     fn drop(&mut self) {
-        if let Some(message) = self.message.take() {
-            self.handle.tell(message);
+        if let Some(news) = self.news.take() {
+            self.handle.tell(news);
         }
     }
 }
 
 impl Worker {
     /// Reads a hook and what of it is due, for the shelves that want it.
-    pub fn load(self: Arc<Self>, hook: HookId, now: Timestamp, wanted: Wanted, limit: usize, handle: Handle) {
+    pub fn load(self: Arc<Self>, hook: HookId, now: Timestamp, wanted: Wanted, known: usize, handle: Handle) {
         tokio::spawn(async move {
-            let mut report = OnDrop::new(handle, Message::Loaded(hook, Err(Error::Closed)));
-            let page = self.page(hook, now, wanted, limit).await;
-            report.will_say(Message::Loaded(hook, page));
+            let mut report = OnDrop::new(handle, News::Loaded(hook, Err(Error::Closed)));
+            let page = self.page(hook, now, wanted, known).await;
+            report.will_say(News::Loaded(hook, page));
         });
     }
 
-    async fn page(&self, id: HookId, now: Timestamp, wanted: Wanted, limit: usize) -> Result<Page, Error> {
-        let mut conn = self.store.read().await?;
-        let Some(hook) = hooks::load(&mut conn, id).await? else {
-            return Ok(Page { target: None, fresh: None, again: None });
+    async fn page(&self, id: HookId, now: Timestamp, wanted: Wanted, known: usize) -> Result<Page, Error> {
+        let conn = &mut self.store.read().await?;
+        let Some(hook) = hooks::load(conn, id).await? else {
+            return Ok(Page { needs_step: queue::needs_step(conn, id, Stance::Off).await?, ..Page::default() });
         };
-        let is_on = hook.enabled;
-        let fresh = if wanted.fresh { Some(found(&mut conn, &hook, Kind::First, now, limit).await?) } else { None };
-        // A hook that is off sends tests only, and a test is never tried again.
-        let reads_again = wanted.again && is_on;
-        let again = if reads_again { Some(found(&mut conn, &hook, Kind::Again, now, limit).await?) } else { None };
-        let secrets = hooks::secrets(&mut conn, &self.store.vault, id).await?;
+        let health = health::of(conn, id).await?;
+        let is_paused = health.paused.is_some();
+        let is_open = hook.enabled && !is_paused;
+        let stance = if is_open { Stance::Open } else { Stance::Off };
+        let needs_step = queue::needs_step(conn, id, stance).await?;
+        let window = Room { rows: self.window.rows + known, ..self.window };
+        let mut search = Search { conn, hook: &hook, now, is_open, window };
+        let fresh = if wanted.fresh { Some(search.find(Kind::First).await?) } else { None };
+        // A hook that is not open sends tests only, and a test is never tried again.
+        let again = if wanted.again && is_open { Some(search.find(Kind::Again).await?) } else { None };
+        let probes = wanted.probe && is_paused && hook.enabled;
+        let probe = if probes { queue::probe(search.conn, id).await? } else { None };
+        let secrets = hooks::secrets(search.conn, &self.store.vault, id).await?;
         let target = Target::new(hook, &secrets).ok_or(Error::Inconsistent { table: "hooks", column: "api_key" })?;
-        Ok(Page { target: Some(Arc::new(target)), fresh, again })
+        Ok(Page { target: Some(Arc::new(target)), health, needs_step, fresh, again, probe })
+    }
+
+    /// Moves some of what a hook has open to where it belongs.
+    pub fn step(self: Arc<Self>, hook: HookId, handle: Handle) {
+        tokio::spawn(async move {
+            let mut report = OnDrop::new(handle, News::Stepped(hook, Err(Error::Closed)));
+            let now = self.clock.now();
+            let stepped = self.store.write(move |conn| Box::pin(queue::step(conn, hook, now))).await;
+            report.will_say(News::Stepped(hook, stepped));
+        });
     }
 
     /// Sends a delivery once and records what came of it.
-    pub fn attempt(self: Arc<Self>, target: Arc<Target>, open: Open, handle: Handle) {
+    pub fn attempt(self: Arc<Self>, given: Given, fence: Option<Fence>, handle: Handle) {
         tokio::spawn(async move {
-            let (hook, delivery) = (open.hook, open.id);
-            let mut done = OnDrop::new(
-                handle.clone(),
-                Message::Finished { hook, delivery, due_at: Some(self.clock.now().after(RECORD_AGAIN)) },
-            );
-            let report = self.sender.send(&target, &open).await;
-            let verdict = self.verdict(&open, &report);
+            let (hook, delivery) = (given.open.hook, given.open.id);
+            let again = Some(self.clock.now().after(RECORD_AGAIN));
+            let mut done = OnDrop::new(handle.clone(), News::Finished { hook, delivery, due_at: again, health: None });
+            // A node that slept through its lease must not send what another may be sending.
+            if fence.is_some() && !self.lease.is_held() {
+                return;
+            }
+            let report = self.sender.send(&given.target, &given.open).await;
+            let verdict = self.verdict(&given, &report);
             let due_at = match verdict {
                 Verdict::RetryIn(wait) => Some(self.clock.now().after(wait)),
                 _ => None,
             };
             tracing::info!(
-                event.id = %open.event, delivery.id = %open.id, hook.id = %open.hook, attempt = report.attempt.number,
-                outcome = report.attempt.answer.class(), duration_ms = report.attempt.duration_ms, "attempt"
+                event.id = %given.open.event, delivery.id = %delivery, hook.id = %hook,
+                attempt = report.attempt.number, outcome = report.attempt.answer.class(),
+                duration_ms = report.attempt.duration_ms, "attempt"
             );
-            self.record(&open, report, verdict, due_at).await;
-            if verdict == Verdict::Gone {
-                handle.tell(Message::Changed(vec![open.hook]));
-            }
-            done.will_say(Message::Finished { hook, delivery, due_at });
+            let recorded = self.record(&given, report, verdict, due_at, fence).await;
+            let health = match recorded {
+                Some(Recorded::Kept { is_off: true, .. }) => {
+                    handle.tell(News::Changed(vec![hook]));
+                    None
+                }
+                Some(Recorded::Kept { health, .. }) => Some(health),
+                Some(Recorded::Refused) | None => None::<Health>,
+            };
+            done.will_say(News::Finished { hook, delivery, due_at, health });
         });
     }
 
-    fn verdict(&self, open: &Open, report: &Report) -> Verdict {
+    fn verdict(&self, given: &Given, report: &Report) -> Verdict {
         // Whoever sends a test waits for its answer: there is nothing to try later. And a test switches nothing off.
-        if open.is_test {
+        if given.open.is_test {
             return if report.attempt.answer.is_success() { Verdict::Delivered } else { Verdict::Failed };
         }
-        let tries = report.attempt.number.saturating_sub(open.tries_before);
-        judge(&self.policy, tries, report.attempt.answer, report.retry_after, random_share())
+        let tries = report.attempt.number.saturating_sub(given.open.tries_before);
+        let schedule = given.target.hook.tuning.retry_schedule.as_deref().unwrap_or(&self.policy.schedule);
+        let longest = self.policy.longest_wait;
+        judge(schedule, longest, tries, report.attempt.answer, report.retry_after, random_share())
     }
 
-    async fn record(&self, open: &Open, report: Report, verdict: Verdict, due_at: Option<Timestamp>) {
+    async fn record(
+        &self,
+        given: &Given,
+        report: Report,
+        verdict: Verdict,
+        due_at: Option<Timestamp>,
+        fence: Option<Fence>,
+    ) -> Option<Recorded> {
         let state = match verdict {
             Verdict::Delivered => State::Delivered,
             Verdict::RetryIn(_) => State::Waiting,
             Verdict::Failed | Verdict::Gone => State::Failed,
         };
-        let url = report.attempt.url.clone();
-        let finished = Arc::new(Finished { delivery: open.id, attempt: report.attempt, state, due_at });
-        let gone_url = (verdict == Verdict::Gone).then_some(url);
-        while let Err(error) = self.write(open.hook, finished.clone(), gone_url.clone()).await {
+        let finished = || Finished {
+            delivery: given.open.id,
+            hook: given.open.hook,
+            attempt: report.attempt.clone(),
+            purpose: given.purpose,
+            state,
+            due_at,
+            is_gone: verdict == Verdict::Gone,
+            fence,
+            policy: self.breaker,
+            clock: self.clock.clone(),
+        };
+        loop {
+            let error = match self.store.finish(finished()).await {
+                Ok(Recorded::Refused) => {
+                    tracing::warn!(delivery.id = %given.open.id, "a late result was refused: the hook has another node");
+                    return Some(Recorded::Refused);
+                }
+                Ok(recorded) => return Some(recorded),
+                Err(error) => error,
+            };
             // The row is there: an earlier try was committed although its answer was lost, or somebody else made the
             // same attempt. Either way it is on record.
             if matches!(error, Error::Exists) {
-                return;
+                return None;
             }
-            tracing::error!(delivery.id = %open.id, error = chain(&error), "an attempt could not be recorded");
+            tracing::error!(delivery.id = %given.open.id, error = chain(&error), "an attempt could not be recorded");
             if !matches!(error, Error::Driver(_)) {
-                return;
+                return None;
             }
             tokio::time::sleep(RECORD_AGAIN).await;
         }
     }
-
-    /// `gone_url`: the receiver there said 410.
-    async fn write(&self, hook: HookId, finished: Arc<Finished>, gone_url: Option<String>) -> Result<(), Error> {
-        let clock = self.clock.clone();
-        self.store
-            .write(move |conn| {
-                Box::pin(async move {
-                    let now = clock.now();
-                    deliveries::finish(conn, &finished, now).await?;
-                    if let Some(url) = gone_url {
-                        switch_off(conn, &clock, hook, &url).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
-    }
 }
 
-/// What of one kind is due, and when the rest is.
-async fn found(conn: &mut Conn, hook: &Hook, kind: Kind, now: Timestamp, limit: usize) -> Result<Found, Error> {
-    let due = deliveries::due(conn, hook.id, kind, now, !hook.enabled, limit).await?;
-    let more_at = if due.len() < limit { deliveries::next_due(conn, hook.id, kind, now).await? } else { Some(now) };
-    Ok(Found { due, more_at: more_at.filter(|_| hook.enabled) })
+/// Looks for what of a hook is due.
+struct Search<'a> {
+    conn: &'a mut Conn,
+    hook: &'a Hook,
+    now: Timestamp,
+    is_open: bool,
+    window: Room,
 }
 
-/// The receiver said 410 Gone: the hook is switched off, with the reason, and what waited is kept. Unless it leads
-/// elsewhere by now: then somebody has mended it already.
-async fn switch_off(conn: &mut Conn, clock: &Clock, hook: HookId, url: &str) -> Result<(), Error> {
-    const REASON: &str = "the receiver answered 410 Gone";
-    let now = clock.now();
-    let Ok(grant) = Actor::portal().require(Permission::HooksWrite) else { return Ok(()) };
-    if hooks::switch_off(conn, &grant, hook, url, REASON, now).await? {
-        deliveries::hold(conn, hook, REASON, now).await?;
-        audit::note(conn, clock, &grant, "hook.switched_off", &hook.to_string(), REASON).await?;
+impl Search<'_> {
+    /// What of one kind is due, and when the rest is.
+    async fn find(&mut self, kind: Kind) -> Result<Found, Error> {
+        let Self { conn, hook, now, is_open, window } = self;
+        let (due, is_full): (Vec<Open>, bool) = queue::due(conn, hook, kind, *now, !*is_open, *window).await?;
+        let more_at = if is_full { Some(*now) } else { queue::next_due(conn, hook.id, kind, *now).await? };
+        Ok(Found { due, more_at: more_at.filter(|_| *is_open) })
     }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Attempts, as they were. Written once, never changed.
 
 use super::{
-    db::{Conn, on_db},
+    db::{Conn, chunks, on_db},
     error::Error,
 };
 use crate::domain::{
@@ -25,16 +25,26 @@ struct Row {
     response_cut: bool,
 }
 
-pub(super) async fn insert(conn: &mut Conn, delivery: DeliveryId, attempt: &Attempt) -> Result<(), Error> {
-    // Serialising pairs of strings cannot fail.
-    let headers = serde_json::to_string(&attempt.response_headers).unwrap_or_default();
-    on_db!(conn, c => sqlx::query(
-        "INSERT INTO attempts (delivery_id, number, started_at, duration_ms, class, status, detail, url,
-                               response_headers, response_body, response_cut)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    ).bind(delivery).bind(i64::from(attempt.number)).bind(attempt.started_at).bind(attempt.duration_ms)
-     .bind(attempt.answer.class()).bind(attempt.answer.status().map(i64::from)).bind(&attempt.detail).bind(&attempt.url)
-     .bind(headers).bind(attempt.response_body.as_bytes()).bind(attempt.response_cut).execute(c).await.map(drop))?;
+/// Writes the attempts of many deliveries. [`Error::Exists`] when one of them is on record already.
+pub(super) async fn insert(conn: &mut Conn, rows: &[(DeliveryId, &Attempt)]) -> Result<(), Error> {
+    for chunk in chunks(rows) {
+        on_db!(conn, c: Engine => {
+            let mut insert = sqlx::QueryBuilder::<Engine>::new(
+                "INSERT INTO attempts (delivery_id, number, started_at, duration_ms, class, status, detail, url,
+                                       response_headers, response_body, response_cut) ",
+            );
+            insert.push_values(chunk, |mut row, (delivery, attempt)| {
+                // Serialising pairs of strings cannot fail.
+                let headers = serde_json::to_string(&attempt.response_headers).unwrap_or_default();
+                row.push_bind(*delivery).push_bind(i64::from(attempt.number)).push_bind(attempt.started_at)
+                    .push_bind(attempt.duration_ms).push_bind(attempt.answer.class())
+                    .push_bind(attempt.answer.status().map(i64::from)).push_bind(attempt.detail.as_deref())
+                    .push_bind(attempt.url.as_str()).push_bind(headers)
+                    .push_bind(attempt.response_body.as_bytes()).push_bind(attempt.response_cut);
+            });
+            insert.build().execute(c).await.map(drop)
+        })?;
+    }
     Ok(())
 }
 

@@ -26,21 +26,33 @@ impl Balance {
     }
 }
 
-/// Counts deliveries that were just written.
-pub(super) async fn accepted(conn: &mut Conn, deliveries: usize) -> Result<(), Error> {
-    if deliveries == 0 {
+/// Adds to one of the counters. Nodes that share a database have a shard each, so that none waits for another's commit.
+pub(super) async fn count(conn: &mut Conn, name: &'static str, shard: i64, by: i64) -> Result<(), Error> {
+    if by == 0 {
         return Ok(());
     }
-    let deliveries = i64::try_from(deliveries).unwrap_or(i64::MAX);
-    on_db!(conn, c => sqlx::query("UPDATE counters SET value = value + $1 WHERE name = 'accepted'")
-        .bind(deliveries).execute(c).await.map(drop))?;
+    on_db!(conn, c => sqlx::query(
+        "INSERT INTO counters (name, shard, value) VALUES ($1, $2, $3)
+         ON CONFLICT (name, shard) DO UPDATE SET value = counters.value + excluded.value",
+    ).bind(name).bind(shard).bind(by).execute(c).await.map(drop))?;
     Ok(())
+}
+
+/// Counts deliveries that were just written.
+pub(super) async fn accepted(conn: &mut Conn, deliveries: usize, shard: i64) -> Result<(), Error> {
+    count(conn, "accepted", shard, i64::try_from(deliveries).unwrap_or(i64::MAX)).await
+}
+
+/// Counts deliveries that retention just removed.
+pub(super) async fn pruned(conn: &mut Conn, deliveries: u64, shard: i64) -> Result<(), Error> {
+    count(conn, "pruned", shard, i64::try_from(deliveries).unwrap_or(i64::MAX)).await
 }
 
 /// Reads both sides in one statement, so that both are of the same moment.
 pub async fn read(conn: &mut Conn, _by: &Grant) -> Result<Balance, Error> {
     let rows: Vec<(String, i64)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT name, value FROM counters UNION ALL SELECT state, COUNT(*) FROM deliveries GROUP BY state",
+        "SELECT name, CAST(SUM(value) AS BIGINT) FROM counters GROUP BY name
+         UNION ALL SELECT state, COUNT(*) FROM deliveries GROUP BY state",
     ).fetch_all(c).await)?;
     let count = |name: &str| rows.iter().find(|(known, _)| known == name).map_or(0, |(_, value)| *value);
     Ok(Balance {

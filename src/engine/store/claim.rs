@@ -1,63 +1,245 @@
-//! Who may deliver from a database: one server at a time, because what is in flight is known to its process only. One of
-//! the four files that may know which engine it is. The claim goes with the process, however that ends.
+//! Who may deliver. A SQLite file has one server, held by a lock on a file beside it. Servers that share a PostgreSQL
+//! share the hooks: each hook's lane has a node, a lease that ends by the database's clock, and a fence that grows with
+//! every new owner. A result is recorded only under the fence it was sent with, so what a node that was thought dead
+//! still has to say changes nothing. One of the four files that may know which engine it is.
 
-use std::{fs::File, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    time::Duration,
+};
 
-use sqlx::PgConnection;
+use super::{
+    db::{Conn, Db, padded, push_list},
+    error::Error,
+};
+use crate::{
+    domain::{
+        id::{HookId, NodeId},
+        time::Timestamp,
+    },
+    engine::clock::Clock,
+};
 
-use super::{db::Db, error::Error};
-
-/// Any number will do; it must only differ from those of other programs on the same database.
-const ADVISORY_LOCK: i64 = 0x5e_ac_1c_e8_00_c5;
-/// PostgreSQL may take a moment to notice that a killed server is gone.
-const PATIENCE: Duration = Duration::from_secs(10);
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
-/// Held for as long as a server runs.
-pub(super) enum Claim {
-    File(File),
-    /// The lock is the connection's.
-    Connection(PgConnection),
-}
-
-/// Claims the database, or says that another server has it.
-pub(super) async fn claim(db: &Db) -> Result<Claim, Error> {
-    match db {
-        Db::Sqlite { writer, .. } => {
-            let path = writer.connect_options().get_filename().with_extension("lock");
-            let failed = |problem: String| Error::Unfit(format!("{}: {problem}", path.display()));
-            let file = File::create(&path).map_err(|error| failed(error.to_string()))?;
-            file.try_lock().map_err(|_| failed(TAKEN.to_owned()))?;
-            Ok(Claim::File(file))
-        }
-        Db::Postgres { pool } => {
-            let mut connection = pool.acquire().await?.detach();
-            let locked = tokio::time::timeout(PATIENCE, lock(&mut connection)).await;
-            locked.map_err(|_| Error::Unfit(format!("PostgreSQL: {TAKEN}")))??;
-            Ok(Claim::Connection(connection))
-        }
-    }
-}
+/// Held for as long as a server runs; goes with its process, however that ends.
+pub(super) struct FileClaim(File);
 
 const TAKEN: &str = "another server is running on this database; stop it first";
 
-async fn lock(connection: &mut PgConnection) -> Result<(), Error> {
-    loop {
-        let query = sqlx::query_as("SELECT pg_try_advisory_lock($1)").bind(ADVISORY_LOCK);
-        let (is_ours,): (bool,) = query.fetch_one(&mut *connection).await?;
-        if is_ours {
-            return Ok(());
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
+/// Claims a SQLite file, or says that another server has it. Servers that share a PostgreSQL claim nothing here.
+pub(super) fn claim_file(db: &Db) -> Result<Option<FileClaim>, Error> {
+    let Db::Sqlite { writer, .. } = db else { return Ok(None) };
+    let path = writer.connect_options().get_filename().with_extension("lock");
+    let failed = |problem: String| Error::Unfit(format!("{}: {problem}", path.display()));
+    let file = File::create(&path).map_err(|error| failed(error.to_string()))?;
+    file.try_lock().map_err(|_| failed(TAKEN.to_owned()))?;
+    Ok(Some(FileClaim(file)))
+}
+
+impl FileClaim {
+    pub(super) fn release(self) {
+        // Either way it is gone at the latest with the process.
+        drop(self.0.unlock());
     }
 }
 
-impl Claim {
-    pub(super) async fn release(self) {
-        // Either way it is gone at the latest with the process.
-        match self {
-            Self::File(file) => drop(file.unlock()),
-            Self::Connection(connection) => drop(sqlx::Connection::close(connection).await),
+/// Which ownership of a lane: grows with every new owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fence {
+    pub node: NodeId,
+    pub number: i64,
+}
+
+/// Which of these lanes are still held under these fences, and stay so until this transaction ends.
+pub(super) async fn still_ours(
+    conn: &mut Conn,
+    fences: &HashSet<(HookId, Fence)>,
+) -> Result<HashSet<(HookId, Fence)>, Error> {
+    let Conn::Postgres(connection) = conn else { return Ok(fences.clone()) };
+    let hooks: Vec<HookId> = fences.iter().map(|(hook, _)| *hook).collect();
+    let mut ours = HashSet::new();
+    for ids in padded(&hooks) {
+        let mut query = sqlx::QueryBuilder::new("SELECT hook_id, node_id, fence FROM lanes WHERE hook_id IN ");
+        push_list!(query, &ids);
+        query.push(" ORDER BY hook_id FOR SHARE");
+        let rows: Vec<(HookId, Option<NodeId>, i64)> = query.build_query_as().fetch_all(&mut **connection).await?;
+        ours.extend(rows.into_iter().filter_map(|(hook, node, number)| Some((hook, Fence { node: node?, number }))));
+    }
+    Ok(fences.intersection(&ours).copied().collect())
+}
+
+/// What a node holds after a beat.
+#[derive(Debug, Default)]
+pub struct Beat {
+    pub lanes: HashMap<HookId, i64>,
+    /// Those of them that another node should have.
+    pub strangers: HashSet<HookId>,
+    /// Of the hooks' counter: moves when a hook changed, on whichever node.
+    pub version: i64,
+}
+
+/// One beat of a node's heart: says that it lives, keeps its lanes for another `lease`, gives back what of `idle` another
+/// node should have, and takes what is free and meant for it. `None` on SQLite, where nobody shares.
+///
+/// Which node a lane is meant for follows from the names of both and of who is alive, so that nodes agree without asking.
+/// All times are the database's.
+pub(in crate::engine) async fn beat(
+    db: &Db,
+    node: NodeId,
+    lease: Duration,
+    idle: &HashSet<HookId>,
+) -> Result<Option<Beat>, Error> {
+    let Db::Postgres { pool } = db else { return Ok(None) };
+    let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+    let mut tx = pool.acquire().await?;
+    let conn = &mut *tx;
+    let (now,): (i64,) = sqlx::query_as(NOW).fetch_one(&mut *conn).await?;
+    sqlx::query(
+        "INSERT INTO nodes (id, started_at, until) VALUES ($1, $2, $3)
+         ON CONFLICT (id) DO UPDATE SET until = excluded.until",
+    )
+    .bind(node)
+    .bind(now)
+    .bind(now + lease)
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query("DELETE FROM nodes WHERE until < $1").bind(now - 60_000).execute(&mut *conn).await?;
+    let alive: Vec<(NodeId,)> =
+        sqlx::query_as("SELECT id FROM nodes WHERE until >= $1").bind(now).fetch_all(&mut *conn).await?;
+    let alive: Vec<NodeId> = alive.into_iter().map(|(node,)| node).collect();
+    sqlx::query("UPDATE lanes SET until = $2 WHERE node_id = $1 AND until >= $3")
+        .bind(node)
+        .bind(now + lease)
+        .bind(now)
+        .execute(&mut *conn)
+        .await?;
+    give_back(conn, node, &alive, idle).await?;
+    take(conn, node, &alive, now, lease).await?;
+    let lanes: Vec<(HookId, i64)> =
+        sqlx::query_as("SELECT hook_id, fence FROM lanes WHERE node_id = $1 AND until >= $2")
+            .bind(node)
+            .bind(now)
+            .fetch_all(&mut *conn)
+            .await?;
+    let (version,): (i64,) = sqlx::query_as("SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0")
+        .fetch_one(&mut *conn)
+        .await?;
+    let is_strange = |hook: &HookId| meant_for(*hook, &alive).is_some_and(|meant| meant != node);
+    let strangers = lanes.iter().map(|(hook, _)| *hook).filter(is_strange).collect();
+    Ok(Some(Beat { lanes: lanes.into_iter().collect(), strangers, version }))
+}
+
+/// What time it is for everybody: the database's, where nodes share one.
+pub(super) async fn database_now(conn: &mut Conn, clock: &Clock) -> Result<Timestamp, Error> {
+    let Conn::Postgres(connection) = conn else { return Ok(clock.now()) };
+    let (now,): (i64,) = sqlx::query_as(NOW).fetch_one(&mut **connection).await?;
+    Ok(Timestamp(now))
+}
+
+const NOW: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+
+/// The node a lane is meant for: the one whose name, mixed with the hook's, is the largest.
+fn meant_for(hook: HookId, alive: &[NodeId]) -> Option<NodeId> {
+    alive.iter().copied().max_by_key(|node| mix(hook.0.as_u128() ^ node.0.as_u128().rotate_left(64)))
+}
+
+/// Spreads the bits of a number evenly (the finaliser of MurmurHash3, on both halves).
+fn mix(number: u128) -> u64 {
+    let half = |mut x: u64| {
+        x ^= x >> 33;
+        x = x.wrapping_mul(0xff51_afd7_ed55_8ccd);
+        x ^= x >> 33;
+        x = x.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        x ^ (x >> 33)
+    };
+    half((number >> 64) as u64 ^ half(number as u64))
+}
+
+/// Lanes with nothing in flight that another node should have.
+async fn give_back(
+    conn: &mut sqlx::PgConnection,
+    node: NodeId,
+    alive: &[NodeId],
+    idle: &HashSet<HookId>,
+) -> Result<(), Error> {
+    let strangers: Vec<HookId> =
+        idle.iter().copied().filter(|hook| meant_for(*hook, alive).is_some_and(|meant| meant != node)).collect();
+    for hook in strangers {
+        sqlx::query("UPDATE lanes SET node_id = NULL, until = 0 WHERE hook_id = $1 AND node_id = $2")
+            .bind(hook)
+            .bind(node)
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Lanes that nobody holds. Those of new hooks get their row here; those of deleted hooks only while something is open.
+async fn take(
+    conn: &mut sqlx::PgConnection,
+    node: NodeId,
+    alive: &[NodeId],
+    now: i64,
+    lease: i64,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO lanes (hook_id, fence, until)
+         SELECT h.id, 0, 0 FROM hooks h
+         WHERE h.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.hook_id = h.id)
+         ON CONFLICT (hook_id) DO NOTHING",
+    )
+    .execute(&mut *conn)
+    .await?;
+    let free: Vec<(HookId,)> = sqlx::query_as(
+        "SELECT l.hook_id FROM lanes l JOIN hooks h ON h.id = l.hook_id
+         WHERE l.until < $1 AND (h.deleted_at IS NULL OR EXISTS (
+           SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state IN ('pending', 'waiting', 'held')))",
+    )
+    .bind(now)
+    .fetch_all(&mut *conn)
+    .await?;
+    let mine: Vec<HookId> =
+        free.into_iter().map(|(hook,)| hook).filter(|hook| meant_for(*hook, alive) == Some(node)).collect();
+    for ids in padded(&mine) {
+        let mut query = sqlx::QueryBuilder::new("WITH free AS (SELECT hook_id FROM lanes WHERE until < ");
+        query.push_bind(now).push(" AND hook_id IN ");
+        push_list!(query, &ids);
+        query.push(" ORDER BY hook_id FOR UPDATE SKIP LOCKED) UPDATE lanes SET fence = fence + 1, node_id = ");
+        query.push_bind(node).push(", until = ").push_bind(now + lease);
+        query.push(" FROM free WHERE lanes.hook_id = free.hook_id");
+        query.build().execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+/// A node that goes in order leaves its lanes to the others at once.
+pub(in crate::engine) async fn leave(db: &Db, node: NodeId) -> Result<(), Error> {
+    let Db::Postgres { pool } = db else { return Ok(()) };
+    let mut conn = pool.acquire().await?;
+    sqlx::query("UPDATE lanes SET node_id = NULL, until = 0 WHERE node_id = $1").bind(node).execute(&mut *conn).await?;
+    sqlx::query("DELETE FROM nodes WHERE id = $1").bind(node).execute(&mut *conn).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn lanes_are_shared_evenly_and_few_move_when_a_node_comes() {
+        let node = |number: u128| NodeId(Uuid::from_u128(0x0190_0000 + number));
+        let hooks: Vec<HookId> = (0..3000u128).map(|number| HookId(Uuid::from_u128(number << 3))).collect();
+        let two = [node(1), node(2)];
+        let three = [node(1), node(2), node(3)];
+        let share = |alive: &[NodeId], of| hooks.iter().filter(|hook| meant_for(**hook, alive) == Some(of)).count();
+        for (alive, fair) in [(&two[..], 1500usize), (&three[..], 1000)] {
+            for node in alive {
+                assert!(share(alive, *node).abs_diff(fair) < 150, "{}", share(alive, *node));
+            }
         }
+        let moved = hooks.iter().filter(|hook| meant_for(**hook, &two) != meant_for(**hook, &three));
+        assert!(moved.clone().all(|hook| meant_for(*hook, &three) == Some(node(3))));
     }
 }

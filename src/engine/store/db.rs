@@ -52,6 +52,40 @@ macro_rules! on_db {
 }
 pub(crate) use on_db;
 
+/// Adds `(id, id, ...)` to a query.
+macro_rules! push_list {
+    ($query:expr, $ids:expr) => {{
+        $query.push("(");
+        let mut list = $query.separated(", ");
+        for id in $ids {
+            list.push_bind(*id);
+        }
+        $query.push(")");
+    }};
+}
+pub(crate) use push_list;
+
+/// How many rows one statement writes: a few sizes only, so that each text is prepared once and found again.
+const ROWS: [usize; 5] = [256, 64, 16, 4, 1];
+
+/// Cuts rows for statements of [`ROWS`] rows, the largest first.
+pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = ROWS.into_iter().find(|size| *size <= rows.len())?;
+        let (chunk, rest) = rows.split_at(size);
+        rows = rest;
+        Some(chunk)
+    })
+}
+
+/// Cuts ids for lists of [`ROWS`] ids, the last one filled up by repeating one of its own.
+pub(super) fn padded<T: Copy>(ids: &[T]) -> impl Iterator<Item = Vec<T>> {
+    ids.chunks(ROWS[0]).map(|ids| {
+        let size = ROWS.into_iter().rev().find(|size| *size >= ids.len()).unwrap_or(ROWS[0]);
+        ids.iter().chain(std::iter::repeat(&ids[0])).take(size).copied().collect()
+    })
+}
+
 impl Db {
     /// Opens the database and refuses one that cannot keep what it acknowledged.
     pub async fn open(url: &str) -> Result<Self, Error> {

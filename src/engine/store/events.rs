@@ -1,13 +1,13 @@
 //! Events and the deliveries they became, written together: the moment an event is acknowledged, everything that has to
 //! happen because of it is on disk.
 
-use std::collections::{HashMap, hash_map::Entry};
-
 use super::{
     balance,
-    db::{Conn, on_db},
+    db::{Conn, chunks, on_db},
     error::Error,
     hooks,
+    listeners::{Listener, Listeners, Stance},
+    queue,
 };
 use crate::{
     domain::{
@@ -32,11 +32,23 @@ pub struct NewEvent {
 }
 
 /// A delivery that an accepted event became.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
     pub id: DeliveryId,
     pub hook: HookId,
-    pub state: State,
+    pub stance: Stance,
+    order_key: Option<String>,
+}
+
+impl Planned {
+    /// The state it begins in, and why if it is not sent at once.
+    fn begins(&self) -> (State, Option<&'static str>) {
+        match self.stance {
+            Stance::Open => (State::Pending, None),
+            Stance::Paused => (State::Held, queue::why_held(self.stance)),
+            Stance::Off => (State::Skipped, Some("the hook was off")),
+        }
+    }
 }
 
 /// An event as it is kept.
@@ -50,52 +62,81 @@ pub struct StoredEvent {
     pub created_at: Timestamp,
 }
 
-/// Writes events and one delivery for each hook that listens to them: pending where the hook is on, skipped where off.
-/// However many events there are, a handful of statements write them. Returns each event's deliveries.
+/// Events to be accepted together: all of them or none.
+pub struct Accept {
+    pub events: Vec<NewEvent>,
+    pub clock: Clock,
+}
+
+/// Writes events and one delivery for each hook that listens to them: pending where the hook is open, held where it is
+/// paused, skipped where it is off. However many events there are, a handful of statements write them. Returns, for each
+/// accept, each event's deliveries.
+pub(super) async fn accept_all(
+    conn: &mut Conn,
+    listeners: &Listeners,
+    shard: i64,
+    accepts: &[&Accept],
+) -> Result<Vec<Vec<Vec<Planned>>>, Error> {
+    let plan = |accept: &Accept, event: &NewEvent| {
+        let each = |listener: &Listener| Planned {
+            id: DeliveryId(accept.clock.id()),
+            hook: listener.hook,
+            stance: listener.stance,
+            order_key: listener.order_by.as_deref().and_then(|member| order_key(&event.body, member)),
+        };
+        listeners.of(event.event_type).iter().map(each).collect::<Vec<_>>()
+    };
+    let plans: Vec<Vec<Vec<Planned>>> =
+        accepts.iter().map(|accept| accept.events.iter().map(|event| plan(accept, event)).collect()).collect();
+    let now = accepts.first().map_or(Timestamp(0), |accept| accept.clock.now());
+    let events: Vec<&NewEvent> = accepts.iter().flat_map(|accept| &accept.events).collect();
+    insert(conn, &events, false, now).await?;
+    let planned = plans.iter().flatten();
+    insert_deliveries(conn, &events, planned, false, shard, now).await?;
+    Ok(plans)
+}
+
+/// [`accept_all`] of one, inside a command that has more to do.
 pub(in crate::engine) async fn accept(
     conn: &mut Conn,
     clock: &Clock,
+    shard: i64,
     events: &[NewEvent],
 ) -> Result<Vec<Vec<Planned>>, Error> {
-    let now = clock.now();
-    let mut listeners: HashMap<EventType, Vec<(HookId, bool)>> = HashMap::new();
-    for event in events {
-        if let Entry::Vacant(unknown) = listeners.entry(event.event_type) {
-            unknown.insert(hooks::listeners(conn, event.event_type).await?);
-        }
-    }
-    let plan = |&(hook, enabled): &(HookId, bool)| Planned {
-        id: DeliveryId(clock.id()),
-        hook,
-        state: if enabled { State::Pending } else { State::Skipped },
-    };
-    let planned: Vec<Vec<Planned>> =
-        events.iter().map(|event| listeners[&event.event_type].iter().map(plan).collect()).collect();
-    insert(conn, events, false, now).await?;
-    insert_deliveries(conn, events, &planned, false, now).await?;
-    Ok(planned)
+    let listeners = Listeners::read(conn).await?;
+    let accept = Accept { events: events.to_vec(), clock: clock.clone() };
+    let mut planned = accept_all(conn, &listeners, shard, &[&accept]).await?;
+    Ok(planned.pop().unwrap_or_default())
 }
 
-/// Writes a test event for one hook, switched on or not; [`Error::Missing`] when the hook is gone.
+/// The value that orders an event among others, as text.
+fn order_key(body: &[u8], member: &str) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    match body.get(member)? {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Null => None,
+        other => Some(other.to_string()),
+    }
+}
+
+/// Writes a test event for one hook, however it stands; [`Error::Missing`] when the hook is gone.
 pub(in crate::engine) async fn accept_test(
     conn: &mut Conn,
     clock: &Clock,
+    shard: i64,
     event: NewEvent,
     hook: HookId,
 ) -> Result<Planned, Error> {
     let now = clock.now();
     hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
-    let planned = Planned { id: DeliveryId(clock.id()), hook, state: State::Pending };
-    insert(conn, std::slice::from_ref(&event), true, now).await?;
-    insert_deliveries(conn, &[event], &[vec![planned]], true, now).await?;
-    Ok(planned)
+    let planned = vec![Planned { id: DeliveryId(clock.id()), hook, stance: Stance::Open, order_key: None }];
+    insert(conn, &[&event], true, now).await?;
+    insert_deliveries(conn, &[&event], std::iter::once(&planned), true, shard, now).await?;
+    planned.into_iter().next().ok_or(Error::Missing)
 }
 
-/// Rows a statement inserts at most: 10 values each stays far below what either engine can bind.
-const ROWS: usize = 1000;
-
-async fn insert(conn: &mut Conn, events: &[NewEvent], is_test: bool, now: Timestamp) -> Result<(), Error> {
-    for chunk in events.chunks(ROWS) {
+async fn insert(conn: &mut Conn, events: &[&NewEvent], is_test: bool, now: Timestamp) -> Result<(), Error> {
+    for chunk in chunks(events) {
         on_db!(conn, c: Engine => {
             let mut insert = sqlx::QueryBuilder::<Engine>::new(
                 "INSERT INTO events (id, event_type, body, is_test, source, created_at) ",
@@ -112,30 +153,32 @@ async fn insert(conn: &mut Conn, events: &[NewEvent], is_test: bool, now: Timest
 
 async fn insert_deliveries(
     conn: &mut Conn,
-    events: &[NewEvent],
-    planned: &[Vec<Planned>],
+    events: &[&NewEvent],
+    planned: impl Iterator<Item = &Vec<Planned>>,
     is_test: bool,
+    shard: i64,
     now: Timestamp,
 ) -> Result<(), Error> {
     let pairs = events.iter().zip(planned);
-    let rows: Vec<_> =
-        pairs.flat_map(|(event, planned)| planned.iter().map(move |delivery| (event, delivery))).collect();
-    for chunk in rows.chunks(ROWS) {
+    let rows: Vec<(&NewEvent, &Planned)> =
+        pairs.flat_map(|(event, planned)| planned.iter().map(move |delivery| (*event, delivery))).collect();
+    for chunk in chunks(&rows) {
         on_db!(conn, c: Engine => {
             let mut insert = sqlx::QueryBuilder::<Engine>::new(
-                "INSERT INTO deliveries (id, event_id, hook_id, event_type, state, reason, is_test, due_at, created_at, updated_at) ",
+                "INSERT INTO deliveries (id, event_id, hook_id, event_type, state, reason, is_test, order_key, size,
+                                         due_at, created_at, updated_at) ",
             );
             insert.push_values(chunk, |mut row, (event, delivery)| {
-                let is_skipped = delivery.state == State::Skipped;
+                let (state, reason) = delivery.begins();
                 row.push_bind(delivery.id).push_bind(event.id).push_bind(delivery.hook)
-                    .push_bind(event.event_type.key()).push_bind(delivery.state.key())
-                    .push_bind(is_skipped.then_some("the hook was off"))
-                    .push_bind(is_test).push_bind((!is_skipped).then_some(now)).push_bind(now).push_bind(now);
+                    .push_bind(event.event_type.key()).push_bind(state.key()).push_bind(reason).push_bind(is_test)
+                    .push_bind(delivery.order_key.as_deref()).push_bind(event.body.len() as i64)
+                    .push_bind((state == State::Pending).then_some(now)).push_bind(now).push_bind(now);
             });
             insert.build().execute(c).await.map(drop)
         })?;
     }
-    balance::accepted(conn, rows.len()).await
+    balance::accepted(conn, rows.len(), shard).await
 }
 
 /// One event, for whoever may see deliveries; its body is for those who may see payloads.

@@ -1,14 +1,17 @@
 //! Hooks and their sealed secrets. A deleted hook keeps its row, so that what was delivered keeps its name; its secrets
 //! are wiped.
 
+use std::time::Duration;
+
 use super::{
     db::{Conn, on_db},
     error::{Error, expect_one},
+    health, listeners,
     secrets::{Place, Vault},
 };
 use crate::domain::{
     event::EventType,
-    hook::{Hook, api_key_hint},
+    hook::{Hook, Tuning, api_key_hint},
     id::HookId,
     permission::Grant,
     time::Timestamp,
@@ -31,6 +34,11 @@ struct Row {
     enabled: bool,
     off_reason: Option<String>,
     api_key_hint: String,
+    retry_schedule: Option<String>,
+    timeout_ms: Option<i64>,
+    in_flight: Option<i64>,
+    rate_per_second: Option<i64>,
+    order_by: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
     version: i64,
@@ -42,6 +50,7 @@ pub struct Change<'a> {
     pub event_type: EventType,
     pub callback_url: &'a str,
     pub enabled: bool,
+    pub tuning: &'a Tuning,
     /// A new key, or the stored one.
     pub api_key: Option<&'a str>,
     /// Why the portal switched it off; `None` when a person decided.
@@ -57,12 +66,31 @@ pub async fn insert(conn: &mut Conn, _by: &Grant, vault: &Vault, hook: &Hook, se
     let signing_secret = vault.seal(place("signing_secret", &hook.id), secrets.signing_secret.as_bytes());
     on_db!(conn, c => sqlx::query(
         "INSERT INTO hooks (id, name, event_type, callback_url, enabled, api_key, api_key_hint, signing_secret,
-                            created_at, updated_at, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                            created_at, updated_at, version, retry_schedule, timeout_ms, in_flight, rate_per_second,
+                            order_by)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     ).bind(hook.id).bind(&hook.name).bind(hook.event_type.key()).bind(&hook.callback_url).bind(hook.enabled)
      .bind(api_key).bind(&hook.api_key_hint).bind(signing_secret).bind(hook.created_at).bind(hook.updated_at)
-     .bind(hook.version).execute(c).await.map(drop))?;
-    Ok(())
+     .bind(hook.version).bind(schedule_text(&hook.tuning)).bind(millis(hook.tuning.timeout))
+     .bind(hook.tuning.in_flight.map(i64::from)).bind(hook.tuning.rate_per_second.map(i64::from))
+     .bind(&hook.tuning.order_by).execute(c).await.map(drop))?;
+    listeners::changed(conn).await
+}
+
+/// The waits in milliseconds, as a JSON list.
+fn schedule_text(tuning: &Tuning) -> Option<String> {
+    let schedule = tuning.retry_schedule.as_ref()?;
+    let waits: Vec<i64> = schedule.iter().filter_map(|wait| millis(Some(*wait))).collect();
+    // Serialising numbers cannot fail.
+    Some(serde_json::to_string(&waits).unwrap_or_default())
+}
+
+fn millis(duration: Option<Duration>) -> Option<i64> {
+    duration.map(|duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn duration(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
 /// Changes a hook that is still at `version`, else [`Error::Stale`] (or [`Error::Missing`] when it is gone).
@@ -77,10 +105,14 @@ pub async fn update(
 ) -> Result<(), Error> {
     let rows = on_db!(conn, c => sqlx::query(
         "UPDATE hooks SET name = $3, event_type = $4, callback_url = $5, enabled = $6, off_reason = $7, updated_at = $8,
+                          retry_schedule = $9, timeout_ms = $10, in_flight = $11, rate_per_second = $12, order_by = $13,
                           version = version + 1
          WHERE id = $1 AND version = $2 AND deleted_at IS NULL",
     ).bind(id).bind(version).bind(change.name).bind(change.event_type.key()).bind(change.callback_url)
-     .bind(change.enabled).bind(change.off_reason).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+     .bind(change.enabled).bind(change.off_reason).bind(now).bind(schedule_text(change.tuning))
+     .bind(millis(change.tuning.timeout)).bind(change.tuning.in_flight.map(i64::from))
+     .bind(change.tuning.rate_per_second.map(i64::from)).bind(&change.tuning.order_by)
+     .execute(c).await.map(|done| done.rows_affected()))?;
     if rows == 0 {
         let current = load(conn, id).await?.ok_or(Error::Missing)?;
         return Err(Error::Stale { now: current.version });
@@ -90,11 +122,12 @@ pub async fn update(
         on_db!(conn, c => sqlx::query("UPDATE hooks SET api_key = $2, api_key_hint = $3 WHERE id = $1")
             .bind(id).bind(sealed).bind(api_key_hint(key)).execute(c).await.map(drop))?;
     }
-    Ok(())
+    // Whoever changes a hook has looked at it: it gets its next chance at once.
+    health::forget(conn, id, true).await
 }
 
 /// The portal switches a hook off that still leads to `url`, whatever its version; false when it does not, or was off or
-/// gone already.
+/// gone already. Its health stays, for whoever asks why.
 pub(in crate::engine) async fn switch_off(
     conn: &mut Conn,
     _by: &Grant,
@@ -107,6 +140,9 @@ pub(in crate::engine) async fn switch_off(
         "UPDATE hooks SET enabled = $2, off_reason = $3, updated_at = $4, version = version + 1
          WHERE id = $1 AND callback_url = $5 AND enabled AND deleted_at IS NULL",
     ).bind(id).bind(false).bind(reason).bind(now).bind(url).execute(c).await.map(|done| done.rows_affected()))?;
+    if rows == 1 {
+        listeners::changed(conn).await?;
+    }
     Ok(rows == 1)
 }
 
@@ -117,7 +153,8 @@ pub async fn delete(conn: &mut Conn, _by: &Grant, id: HookId, now: Timestamp) ->
         "UPDATE hooks SET deleted_at = $2, enabled = $3, api_key = $4, signing_secret = $4, version = version + 1
          WHERE id = $1 AND deleted_at IS NULL",
     ).bind(id).bind(now).bind(false).bind(nothing).execute(c).await.map(|done| done.rows_affected()))?;
-    expect_one(rows)
+    expect_one(rows)?;
+    health::forget(conn, id, true).await
 }
 
 /// One hook, for whoever was allowed to see it.
@@ -128,7 +165,8 @@ pub async fn find(conn: &mut Conn, _by: &Grant, id: HookId) -> Result<Option<Hoo
 /// One hook, for the engine itself.
 pub(in crate::engine) async fn load(conn: &mut Conn, id: HookId) -> Result<Option<Hook>, Error> {
     let row: Option<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, created_at, updated_at, version
+        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, retry_schedule, timeout_ms,
+                in_flight, rate_per_second, order_by, created_at, updated_at, version
          FROM hooks WHERE id = $1 AND deleted_at IS NULL",
     ).bind(id).fetch_optional(c).await)?;
     row.map(Row::hook).transpose()
@@ -137,7 +175,8 @@ pub(in crate::engine) async fn load(conn: &mut Conn, id: HookId) -> Result<Optio
 /// Every hook, in the catalogue's order and then by age.
 pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<Hook>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, created_at, updated_at, version
+        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, retry_schedule, timeout_ms,
+                in_flight, rate_per_second, order_by, created_at, updated_at, version
          FROM hooks WHERE deleted_at IS NULL ORDER BY event_type, id",
     ).fetch_all(c).await)?;
     rows.into_iter().map(Row::hook).collect()
@@ -147,17 +186,11 @@ pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<Hook>, Error> {
 pub async fn page(conn: &mut Conn, _by: &Grant, cursor: Option<HookId>, limit: u32) -> Result<Vec<Hook>, Error> {
     let after = cursor.unwrap_or(HookId(uuid::Uuid::nil()));
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, created_at, updated_at, version
+        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, retry_schedule, timeout_ms,
+                in_flight, rate_per_second, order_by, created_at, updated_at, version
          FROM hooks WHERE deleted_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
     ).bind(after).bind(i64::from(limit) + 1).fetch_all(c).await)?;
     rows.into_iter().map(Row::hook).collect()
-}
-
-/// The hooks that listen to an event, and whether each is switched on.
-pub(in crate::engine) async fn listeners(conn: &mut Conn, event: EventType) -> Result<Vec<(HookId, bool)>, Error> {
-    Ok(on_db!(conn, c => sqlx::query_as(
-        "SELECT id, enabled FROM hooks WHERE event_type = $1 AND deleted_at IS NULL ORDER BY id",
-    ).bind(event.key()).fetch_all(c).await)?)
 }
 
 /// What a hook sends with.
@@ -181,6 +214,14 @@ impl Row {
     fn hook(self) -> Result<Hook, Error> {
         let event_type = EventType::from_key(&self.event_type)
             .ok_or(Error::Inconsistent { table: "hooks", column: "event_type" })?;
+        let retry_schedule = match &self.retry_schedule {
+            None => None,
+            Some(text) => {
+                let waits: Vec<i64> = serde_json::from_str(text)
+                    .map_err(|_| Error::Inconsistent { table: "hooks", column: "retry_schedule" })?;
+                Some(waits.into_iter().map(duration).collect())
+            }
+        };
         Ok(Hook {
             id: self.id,
             name: self.name,
@@ -189,6 +230,13 @@ impl Row {
             enabled: self.enabled,
             off_reason: self.off_reason,
             api_key_hint: self.api_key_hint,
+            tuning: Tuning {
+                retry_schedule,
+                timeout: self.timeout_ms.map(duration),
+                in_flight: self.in_flight.map(|limit| u32::try_from(limit).unwrap_or(1)),
+                rate_per_second: self.rate_per_second.map(|rate| u32::try_from(rate).unwrap_or(1)),
+                order_by: self.order_by,
+            },
             created_at: self.created_at,
             updated_at: self.updated_at,
             version: self.version,

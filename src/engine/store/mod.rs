@@ -6,20 +6,27 @@
 pub mod attempts;
 pub mod audit;
 pub mod balance;
-mod claim;
+pub mod claim;
 pub mod db;
 pub mod deliveries;
 pub mod drafts;
 pub mod error;
 pub mod events;
+pub mod health;
 pub mod hooks;
 pub mod idempotency;
+pub mod jobs;
+pub mod listeners;
 mod migrate;
+pub mod outcomes;
+pub mod queue;
+pub mod retention;
 pub mod secrets;
 pub mod sessions;
 pub mod setup;
 pub mod tokens;
 pub mod users;
+pub mod wake;
 pub mod writer;
 
 use std::sync::Arc;
@@ -30,10 +37,15 @@ use tokio::{sync::Mutex, task::JoinHandle};
 pub use db::{Conn, Db};
 pub use error::Error;
 
-use super::config::Settings;
-use claim::Claim;
+use super::{clock::random_bytes, config::Settings};
+use claim::FileClaim;
+use events::{Accept, Planned};
+use outcomes::{Finished, Recorded};
 use secrets::Vault;
 use writer::Writer;
+
+/// Counters that processes on one database spread over.
+const SHARDS: u8 = 16;
 
 /// An open, migrated database with its writer and its key. Cheap to clone.
 #[derive(Clone)]
@@ -42,7 +54,8 @@ pub struct Store {
     writer: Writer,
     pub vault: Vault,
     writing: Arc<Mutex<Option<JoinHandle<()>>>>,
-    claim: Arc<Mutex<Option<Claim>>>,
+    claim: Arc<Mutex<Option<FileClaim>>>,
+    shard: i64,
 }
 
 impl Store {
@@ -52,14 +65,34 @@ impl Store {
         let key_file = settings.master_key_file.as_deref();
         let vault = secrets::load(key_file, &settings.data_dir, !db.is_postgres()).map_err(Error::Unfit)?;
         migrate::migrate(&db).await?;
-        let (writer, task) = Writer::start(db.clone());
-        Ok(Self { db, writer, vault, writing: Arc::new(Mutex::new(Some(task))), claim: Arc::default() })
+        let shard = if db.is_postgres() { i64::from(random_bytes::<1>()[0] % SHARDS) } else { 0 };
+        let (writer, task) = Writer::start(db.clone(), shard);
+        Ok(Self { db, writer, vault, writing: Arc::new(Mutex::new(Some(task))), claim: Arc::default(), shard })
     }
 
     /// Makes sure that no other process delivers from this database.
     pub(super) async fn claim(&self) -> Result<(), Error> {
-        *self.claim.lock().await = Some(claim::claim(&self.db).await?);
+        *self.claim.lock().await = claim::claim_file(&self.db)?;
         Ok(())
+    }
+
+    pub(super) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Which of the counters this process adds to.
+    pub(super) fn shard(&self) -> i64 {
+        self.shard
+    }
+
+    /// See [`Writer::accept`].
+    pub(super) async fn accept(&self, accept: Accept) -> Result<Vec<Vec<Planned>>, Error> {
+        self.writer.accept(accept).await
+    }
+
+    /// See [`Writer::finish`].
+    pub(super) async fn finish(&self, finished: Finished) -> Result<Recorded, Error> {
+        self.writer.finish(finished).await
     }
 
     /// A connection for reading.
@@ -84,7 +117,7 @@ impl Store {
             let _panicked = task.await;
         }
         if let Some(claim) = self.claim.lock().await.take() {
-            claim.release().await;
+            claim.release();
         }
         self.db.close().await;
     }

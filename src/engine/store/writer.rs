@@ -1,6 +1,9 @@
 //! The one who writes. Commands gather while a commit is under way and share the next one: the more there is to do, the
-//! more each `fsync` carries, without a timer. Every command has a savepoint of its own, so what one violates fails that
-//! one alone; nobody hears "done" before the commit that holds it has returned.
+//! more each `fsync` carries, without a timer. What one command violates fails that one alone; nobody hears "done" before
+//! the commit that holds it has returned.
+//!
+//! Accepts and results are many and alike, so all of a commit's become a few multi-row statements under one savepoint.
+//! When that fails they are written one by one, each under its own, to find the one at fault.
 //!
 //! A command runs to its commit even when its caller is gone: dropping the future only drops the answer.
 
@@ -10,6 +13,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     db::{Conn, Db},
     error::{Error, chain},
+    events::{self, Accept, Planned},
+    listeners::Listeners,
+    outcomes::{self, Finished, Recorded},
 };
 
 /// Commands that share one commit at most. Bounds the time a caller waits behind others.
@@ -20,6 +26,8 @@ const QUEUE: usize = 4096;
 /// What the task finds in its queue.
 enum Item {
     Run(Box<dyn Command>),
+    Accept(Waiting<Accept>),
+    Finish(Waiting<Finished>),
     /// Take nothing more; what is queued is still written.
     Close,
 }
@@ -61,15 +69,81 @@ impl<T: Send, E: Send + From<Error>> Command for Job<T, E> {
     }
 }
 
+/// A command that can be written together with others of its kind.
+trait Bulk: Send + Sync + Sized {
+    type Answer: Send;
+    /// Writes all of them or none; an answer for each.
+    fn write<'c>(
+        conn: &'c mut Conn,
+        context: &'c Context,
+        items: &'c [&'c Self],
+    ) -> BoxFuture<'c, Result<Vec<Self::Answer>, Error>>;
+}
+
+/// A bulk command and who waits for it.
+struct Waiting<T: Bulk> {
+    item: T,
+    caller: oneshot::Sender<Result<T::Answer, Error>>,
+}
+
+/// What the writer knows beside the database.
+struct Context {
+    listeners: Listeners,
+    /// Which of the counters this process adds to.
+    shard: i64,
+}
+
+impl Bulk for Accept {
+    type Answer = Vec<Vec<Planned>>;
+
+    fn write<'c>(
+        conn: &'c mut Conn,
+        context: &'c Context,
+        items: &'c [&'c Self],
+    ) -> BoxFuture<'c, Result<Vec<Self::Answer>, Error>> {
+        Box::pin(events::accept_all(conn, &context.listeners, context.shard, items))
+    }
+}
+
+impl Bulk for Finished {
+    type Answer = Recorded;
+
+    fn write<'c>(
+        conn: &'c mut Conn,
+        _context: &'c Context,
+        items: &'c [&'c Self],
+    ) -> BoxFuture<'c, Result<Vec<Self::Answer>, Error>> {
+        Box::pin(outcomes::record_all(conn, items))
+    }
+}
+
 /// The way to the writing task; cheap to clone.
 #[derive(Clone)]
 pub struct Writer(mpsc::Sender<Item>);
 
 impl Writer {
     /// Starts the task that owns the writing connection. It ends on [`Writer::close`].
-    pub fn start(db: Db) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(db: Db, shard: i64) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        (Self(sender), tokio::spawn(serve(db, receiver)))
+        let context = Context { listeners: Listeners::default(), shard };
+        (Self(sender), tokio::spawn(serve(db, context, receiver)))
+    }
+
+    /// Accepts events: answers after the commit that holds them and their deliveries.
+    pub async fn accept(&self, item: Accept) -> Result<Vec<Vec<Planned>>, Error> {
+        let (caller, answer) = oneshot::channel();
+        self.queue(Item::Accept(Waiting { item, caller }), answer).await
+    }
+
+    /// Records what came of an attempt.
+    pub async fn finish(&self, item: Finished) -> Result<Recorded, Error> {
+        let (caller, answer) = oneshot::channel();
+        self.queue(Item::Finish(Waiting { item, caller }), answer).await
+    }
+
+    async fn queue<T>(&self, item: Item, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
+        self.0.send(item).await.map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
     }
 
     /// Runs `work` in a transaction and answers after its commit. An error undoes what `work` did, and nothing else.
@@ -92,48 +166,141 @@ impl Writer {
     }
 }
 
-async fn serve(db: Db, mut queue: mpsc::Receiver<Item>) {
+/// What shares one commit.
+#[derive(Default)]
+struct Batch {
+    commands: Vec<Box<dyn Command>>,
+    accepts: Vec<Waiting<Accept>>,
+    finished: Vec<Waiting<Finished>>,
+}
+
+impl Batch {
+    fn len(&self) -> usize {
+        self.commands.len() + self.accepts.len() + self.finished.len()
+    }
+}
+
+async fn serve(db: Db, mut context: Context, mut queue: mpsc::Receiver<Item>) {
     let mut conn = None;
     let mut items = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut items, BATCH).await > 0 {
-        let mut batch = Vec::with_capacity(items.len());
+        let mut batch = Batch::default();
         for item in items.drain(..) {
             match item {
-                Item::Run(command) => batch.push(command),
+                Item::Run(command) => batch.commands.push(command),
+                Item::Accept(accept) => batch.accepts.push(accept),
+                Item::Finish(finished) => batch.finished.push(finished),
                 Item::Close => queue.close(),
             }
         }
-        if batch.is_empty() {
+        if batch.len() == 0 {
             continue;
         }
-        let outcome = commit_together(&db, &mut conn, &mut batch).await;
+        let commands = batch.len();
+        let outcome = commit_together(&db, &mut conn, &mut context, &mut batch).await;
         if let Err(error) = &outcome {
-            tracing::error!(error = chain(error), commands = batch.len(), "a commit failed");
+            tracing::error!(error = chain(error), commands, "a commit failed");
+            context.listeners.distrust();
             // A connection that failed may be inside a half-open transaction: take a fresh one.
             if let Some(broken) = conn.take() {
                 broken.discard().await;
             }
         }
-        for command in batch {
-            command.settle(outcome.clone());
+        settle(batch, outcome);
+    }
+}
+
+/// The answers of the bulk commands, in their order.
+type Answers = (Vec<Result<Vec<Vec<Planned>>, Error>>, Vec<Result<Recorded, Error>>);
+
+/// Tells every caller, after the commit or its failure.
+fn settle(batch: Batch, outcome: Result<Answers, Error>) {
+    let commit = outcome.as_ref().map(drop).map_err(Error::clone);
+    for command in batch.commands {
+        command.settle(commit.clone());
+    }
+    match outcome {
+        Ok((accepts, finished)) => {
+            // A caller may be gone; what it asked for has happened all the same.
+            for (waiting, answer) in batch.accepts.into_iter().zip(accepts) {
+                let _gone = waiting.caller.send(answer);
+            }
+            for (waiting, answer) in batch.finished.into_iter().zip(finished) {
+                let _gone = waiting.caller.send(answer);
+            }
+        }
+        Err(error) => {
+            for waiting in batch.accepts {
+                let _gone = waiting.caller.send(Err(error.clone()));
+            }
+            for waiting in batch.finished {
+                let _gone = waiting.caller.send(Err(error.clone()));
+            }
         }
     }
 }
 
-async fn commit_together(db: &Db, slot: &mut Option<Conn>, batch: &mut [Box<dyn Command>]) -> Result<(), Error> {
+async fn commit_together(
+    db: &Db,
+    slot: &mut Option<Conn>,
+    context: &mut Context,
+    batch: &mut Batch,
+) -> Result<Answers, Error> {
     let conn = match slot {
         Some(conn) => conn,
         None => slot.insert(db.write().await?),
     };
     conn.begin().await?;
-    for command in batch {
+    for command in &mut batch.commands {
         conn.control("SAVEPOINT command").await?;
-        if command.run(conn).await {
-            conn.control("RELEASE SAVEPOINT command").await?;
-        } else {
+        if !command.run(conn).await {
             conn.control("ROLLBACK TO SAVEPOINT command").await?;
-            conn.control("RELEASE SAVEPOINT command").await?;
         }
+        conn.control("RELEASE SAVEPOINT command").await?;
     }
-    conn.control("COMMIT").await
+    if !batch.accepts.is_empty() {
+        context.listeners.refresh(conn).await?;
+    }
+    let accepts = write_bulk(conn, context, &batch.accepts).await?;
+    let finished = write_bulk(conn, context, &batch.finished).await?;
+    conn.control("COMMIT").await?;
+    Ok((accepts, finished))
+}
+
+/// All at once; one by one when that fails.
+async fn write_bulk<T: Bulk>(
+    conn: &mut Conn,
+    context: &Context,
+    waiting: &[Waiting<T>],
+) -> Result<Vec<Result<T::Answer, Error>>, Error> {
+    if waiting.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all: Vec<&T> = waiting.iter().map(|waiting| &waiting.item).collect();
+    match write_under_savepoint(conn, context, &all).await? {
+        Ok(answers) => return Ok(answers.into_iter().map(Ok).collect()),
+        Err(error) if all.len() == 1 => return Ok(vec![Err(error)]),
+        Err(_) => {}
+    }
+    let mut answers = Vec::with_capacity(all.len());
+    for item in all {
+        let written = write_under_savepoint(conn, context, &[item]).await?;
+        answers.push(written.and_then(|mut answers| answers.pop().ok_or(Error::Closed)));
+    }
+    Ok(answers)
+}
+
+/// The outer error is the commit's, the inner one the items'.
+async fn write_under_savepoint<T: Bulk>(
+    conn: &mut Conn,
+    context: &Context,
+    items: &[&T],
+) -> Result<Result<Vec<T::Answer>, Error>, Error> {
+    conn.control("SAVEPOINT bulk").await?;
+    let written = T::write(conn, context, items).await;
+    if written.is_err() {
+        conn.control("ROLLBACK TO SAVEPOINT bulk").await?;
+    }
+    conn.control("RELEASE SAVEPOINT bulk").await?;
+    Ok(written)
 }

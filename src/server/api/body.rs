@@ -95,6 +95,22 @@ impl Members {
         }
     }
 
+    /// A member that may be null: `None` when it is not there.
+    pub fn nullable<T>(
+        &mut self,
+        name: &str,
+        wanted: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.members.remove(name)? {
+            Value::Null => Some(None),
+            value => match read(&value) {
+                Some(value) => Some(Some(value)),
+                None => self.wrong_type(name, wanted),
+            },
+        }
+    }
+
     pub fn value(&mut self, name: &str) -> Option<Value> {
         self.members.remove(name)
     }

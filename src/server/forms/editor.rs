@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{flash, hooks::parse_id};
 use crate::{
     domain::{
-        hook::{HookForm, HookPatch, api_key_hint},
+        hook::{HookForm, HookPatch, TuningPatch, api_key_hint},
         invalid::Invalid,
     },
     rpc::{
@@ -81,6 +81,7 @@ pub async fn for_hook(id: &str, draft: String) -> Result<HookEditor, Error> {
             callback_url: hook.callback_url,
             api_key: String::new(),
             enabled: hook.enabled,
+            tuning: hook.tuning,
         };
         let id = Some(id.to_owned());
         return Ok(HookEditor { id, version: hook.version, form, key: stored, ..HookEditor::default() });
@@ -123,6 +124,7 @@ pub async fn update(id: String, version: String, form: HookForm, draft: String) 
         callback_url: Some(form.callback_url.clone()),
         api_key: Some(form.api_key.clone()).filter(|key| !key.is_empty()),
         enabled: Some(form.enabled),
+        tuning: TuningPatch::default(),
         version: Some(version),
     };
     match ops::hooks::update(&request.ctx, hook, patch).await {

@@ -12,7 +12,7 @@ use crate::{
     engine::{
         Dispatcher,
         store::{
-            attempts, audit,
+            self, attempts, audit,
             deliveries::{self, Filter},
             hooks,
         },
@@ -69,7 +69,12 @@ pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
                     return Err(Invalid::one("id", "open", "is still being delivered").into());
                 }
                 let hook = hooks::find(conn, &grant, delivery.hook_id).await?.ok_or(Error::NotFound("hook"))?;
-                Dispatcher::redeliver(conn, &grant, &delivery, hook.enabled, clock.now()).await?;
+                match Dispatcher::redeliver(conn, &grant, &delivery, clock.now()).await {
+                    Err(store::Error::Missing) => {
+                        return Err(Invalid::one("id", "pruned", "cannot be sent again: its body was removed").into());
+                    }
+                    sent => sent?,
+                }
                 audit::note(conn, &clock, &grant, "delivery.redelivered", &id.to_string(), &hook.name).await?;
                 deliveries::find(conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))
             })

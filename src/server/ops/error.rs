@@ -60,6 +60,7 @@ impl From<EmitError> for Error {
     fn from(error: EmitError) -> Self {
         match error {
             EmitError::Store(error) => error.into(),
+            EmitError::Full(full) => Self::Busy { seconds: full.retry_after.as_secs() },
             EmitError::KeyReused => Self::Invalid(Invalid::one(
                 "Idempotency-Key",
                 "reused",

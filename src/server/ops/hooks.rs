@@ -1,19 +1,22 @@
 //! Hooks: listing, making, changing, switching, deleting, testing.
 
+use std::collections::HashMap;
+
 use super::Error;
 use crate::{
     domain::{
         delivery::Delivery,
         endpoint::{Endpoint, UrlProblem},
         event::EventType,
-        hook::{Hook, HookForm, HookPatch, api_key_hint, parse_api_key, parse_event_type, parse_name},
+        health::Health,
+        hook::{Hook, HookForm, HookPatch, TuningPatch, api_key_hint, parse_api_key, parse_event_type, parse_name},
         id::{DeliveryId, HookId},
         invalid::Invalid,
         page::Page,
         permission::{Grant, Permission},
     },
     engine::{
-        Dispatcher,
+        Dispatcher, catalogue,
         clock::Clock,
         delivery::signing,
         dispatcher::{Emit, EmitError},
@@ -66,6 +69,12 @@ pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))
 }
 
+/// How the hooks that are not well stand; a hook that is not among them is well.
+pub async fn health(ctx: &OpCtx) -> Result<HashMap<HookId, Health>, Error> {
+    let grant = ctx.require(Permission::HooksRead)?;
+    Ok(store::health::all(&mut ctx.portal.store().read().await?, &grant).await?)
+}
+
 /// One hook, for whoever is about to change it.
 pub async fn find_to_change(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     ctx.require(Permission::HooksWrite)?;
@@ -86,7 +95,13 @@ pub async fn create(ctx: &OpCtx, form: &HookForm) -> Result<Created, Error> {
     let event_type = invalid.take(parse_event_type(&form.event_type));
     let endpoint = invalid.take(judge_url(&ctx.portal, &form.callback_url).await);
     let api_key = invalid.take(parse_api_key(&form.api_key));
-    let (Some(name), Some(event_type), Some(endpoint), Some(api_key)) = (name, event_type, endpoint, api_key) else {
+    let tuning = form.tuning.clone();
+    if let Some(event_type) = event_type {
+        invalid.take(tuning.judge(&catalogue::members(event_type)));
+    }
+    let (Some(name), Some(event_type), Some(endpoint), Some(api_key), true) =
+        (name, event_type, endpoint, api_key, invalid.is_empty())
+    else {
         return Err(invalid.into());
     };
     let clock = ctx.portal.clock().clone();
@@ -99,6 +114,7 @@ pub async fn create(ctx: &OpCtx, form: &HookForm) -> Result<Created, Error> {
         enabled: form.enabled,
         off_reason: None,
         api_key_hint: api_key_hint(&api_key),
+        tuning,
         created_at: now,
         updated_at: now,
         version: 1,
@@ -128,6 +144,7 @@ struct Judged {
     endpoint: Option<Endpoint>,
     api_key: Option<String>,
     enabled: Option<bool>,
+    tuning: TuningPatch,
     version: Option<i64>,
 }
 
@@ -167,7 +184,15 @@ async fn judge_patch(portal: &Portal, patch: HookPatch) -> Result<Judged, Invali
     };
     let api_key = patch.api_key.and_then(|key| invalid.take(parse_api_key(&key)));
     let Some(()) = invalid.is_empty().then_some(()) else { return Err(invalid) };
-    Ok(Judged { name, event_type, endpoint, api_key, enabled: patch.enabled, version: patch.version })
+    Ok(Judged {
+        name,
+        event_type,
+        endpoint,
+        api_key,
+        enabled: patch.enabled,
+        tuning: patch.tuning,
+        version: patch.version,
+    })
 }
 
 async fn change(
@@ -193,21 +218,21 @@ async fn change(
     }
     let enabled = judged.enabled.unwrap_or(old.enabled);
     let callback_url = judged.endpoint.map_or_else(|| old.callback_url.clone(), |endpoint| endpoint.url.to_string());
+    let event_type = judged.event_type.unwrap_or(old.event_type);
+    let tuning = judged.tuning.apply(&old.tuning);
+    tuning.judge(&catalogue::members(event_type))?;
     let change = Change {
         name: judged.name.as_deref().unwrap_or(&old.name),
-        event_type: judged.event_type.unwrap_or(old.event_type),
+        event_type,
         callback_url: &callback_url,
         enabled,
+        tuning: &tuning,
         api_key: judged.api_key.as_deref(),
         // A reason stays only while nobody has decided anything since.
         off_reason: old.off_reason.as_deref().filter(|_| !enabled && judged.enabled.is_none()),
     };
     hooks::update(conn, grant, vault, id, old.version, &change, now).await?;
-    match (old.enabled, enabled) {
-        (true, false) => Dispatcher::hold(conn, id, now).await?,
-        (false, true) => Dispatcher::release(conn, id, now).await?,
-        _ => {}
-    }
+    Dispatcher::follow(conn, id, now).await?;
     let new = hooks::find(conn, grant, id).await?.ok_or(Error::NotFound("hook"))?;
     audit::note(conn, clock, grant, "hook.changed", &id.to_string(), &difference(&old, &new)).await?;
     Ok(new)
@@ -234,6 +259,7 @@ fn difference(old: &Hook, new: &Hook) -> String {
     note("callback_url", &old.callback_url, &new.callback_url);
     note("enabled", &old.enabled.to_string(), &new.enabled.to_string());
     note("api_key", &old.api_key_hint, &new.api_key_hint);
+    note("tuning", &format!("{:?}", old.tuning), &format!("{:?}", new.tuning));
     parts.join("; ")
 }
 
@@ -249,7 +275,7 @@ pub async fn delete(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
                 let now = clock.now();
                 let hook = hooks::find(conn, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
                 hooks::delete(conn, &grant, id, now).await?;
-                Dispatcher::cancel(conn, id, now).await?;
+                Dispatcher::follow(conn, id, now).await?;
                 audit::note(conn, &clock, &grant, "hook.deleted", &id.to_string(), &hook.name).await?;
                 Ok(hook)
             })

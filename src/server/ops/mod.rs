@@ -8,6 +8,7 @@ pub mod drafts;
 pub mod error;
 pub mod events;
 pub mod hooks;
+pub mod jobs;
 pub mod session;
 pub mod setup;
 pub mod tokens;

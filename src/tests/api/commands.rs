@@ -12,7 +12,6 @@ use crate::support::{
 on_both!(
     the_five_minutes_of_the_readme,
     wrong_usage_is_told_and_exits_with_2,
-    two_servers_do_not_deliver_from_one_database,
 );
 
 /// Settings with a port that is free now.
@@ -133,7 +132,9 @@ async fn the_doctor_notices_another_master_key() {
     assert!(said.contains("does not open the keys of 1 of 1 hooks"), "{said}");
 }
 
-async fn two_servers_do_not_deliver_from_one_database(db: TestDb) {
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_do_not_deliver_from_one_sqlite_file() {
+    let db = TestDb::sqlite();
     let first = settings(&db).await;
     let _server = Server::start(&first);
     wait_until_ready(first.listen).await;

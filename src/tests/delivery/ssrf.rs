@@ -144,6 +144,7 @@ async fn plant(app: &TestApp, id: HookId, url: &str) {
                     event_type: EventType::WorkItemClosed,
                     callback_url: &url,
                     enabled: false,
+                    tuning: &service_hooks::domain::hook::Tuning::default(),
                     api_key: None,
                     off_reason: None,
                 };
@@ -276,7 +277,7 @@ async fn the_form_judges_as_the_api_does() {
             event_type: "work_item.closed".into(),
             callback_url: url,
             api_key: "k".into(),
-            enabled: false,
+            ..HookForm::default()
         };
         let made = service_hooks::server::ops::hooks::create(&ctx, &form).await;
         assert_eq!(made.is_err(), expected.starts_with("REJ:"), "{id}");

@@ -1,7 +1,7 @@
 //! Hooks: their rows, their versions, their sealed secrets.
 
 use service_hooks::{
-    domain::{event::EventType, id::HookId, time::Timestamp},
+    domain::{event::EventType, hook::Tuning, id::HookId, time::Timestamp},
     engine::store::{
         Error,
         hooks::{self, Change},
@@ -19,12 +19,16 @@ on_both!(
     pages_of_hooks_are_complete_and_in_order,
 );
 
+const NO_TUNING: Tuning =
+    Tuning { retry_schedule: None, timeout: None, in_flight: None, rate_per_second: None, order_by: None };
+
 fn change(name: &str) -> Change<'_> {
     Change {
         name,
         event_type: EventType::OutboundCallInitiated,
         callback_url: "https://example.org/",
         enabled: false,
+        tuning: &NO_TUNING,
         api_key: None,
         off_reason: None,
     }

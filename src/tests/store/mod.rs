@@ -33,6 +33,7 @@ pub fn hook(event_type: EventType, enabled: bool) -> Hook {
         enabled,
         off_reason: None,
         api_key_hint: "••••a91f".into(),
+        tuning: service_hooks::domain::hook::Tuning::default(),
         created_at: Timestamp(1000),
         updated_at: Timestamp(1000),
         version: 1,

@@ -6,18 +6,19 @@ use super::*;
 use crate::{
     domain::{
         event::EventType,
-        hook::Hook,
+        health::Pause,
+        hook::{Hook, Tuning},
         id::{EventId, HookId},
     },
-    engine::store::hooks::Secrets,
+    engine::store::{hooks::Secrets, queue::Room},
 };
 
 const NOW: Timestamp = Timestamp(1_000_000);
-const WINDOW: usize = 4;
-const BOTH: Wanted = Wanted { fresh: true, again: true };
+const LIMITS: Limits = Limits { in_flight: 9, window: Room { rows: 4, bytes: 1000 }, drain_per_second: 250 };
+const BOTH: Wanted = Wanted { fresh: true, again: true, probe: false };
 
 fn page(target: Option<Arc<Target>>, due: Vec<Open>) -> Page {
-    Page { target, fresh: Some(Found { due, more_at: None }), again: Some(Found::default()) }
+    Page { target, fresh: Some(Found { due, more_at: None }), again: Some(Found::default()), ..Page::default() }
 }
 
 fn target(enabled: bool) -> Arc<Target> {
@@ -29,6 +30,7 @@ fn target(enabled: bool) -> Arc<Target> {
         enabled,
         off_reason: None,
         api_key_hint: String::new(),
+        tuning: Tuning::default(),
         created_at: NOW,
         updated_at: NOW,
         version: 1,
@@ -52,23 +54,24 @@ fn open(number: u128, attempts: u32) -> Open {
 
 fn ready(enabled: bool) -> Lane {
     let mut lane = Lane::new(NOW);
-    assert_eq!(lane.wants_load(WINDOW, NOW), Some(BOTH));
+    assert_eq!(lane.wants_load(&LIMITS, NOW), Some(BOTH));
     lane.begin_load(BOTH);
-    lane.loaded(page(Some(target(enabled)), Vec::new()));
+    lane.loaded(page(Some(target(enabled)), Vec::new()), NOW);
     lane
 }
 
 fn sent(lane: &mut Lane, limit: usize) -> Vec<u128> {
-    std::iter::from_fn(|| lane.next(limit)).map(|(_, open)| open.id.0.as_u128()).collect()
+    let limits = Limits { in_flight: limit, ..LIMITS };
+    std::iter::from_fn(|| lane.next(&limits, NOW)).map(|given| given.open.id.0.as_u128()).collect()
 }
 
 #[test]
 fn nothing_is_sent_before_the_hook_is_known_and_nothing_offered_is_lost() {
     let mut lane = Lane::new(NOW);
-    lane.offer(open(1, 0), WINDOW, NOW);
+    lane.offer(open(1, 0), &LIMITS, NOW);
     assert_eq!(sent(&mut lane, 9), []);
     lane.begin_load(BOTH);
-    lane.loaded(page(Some(target(true)), vec![open(1, 0), open(2, 0)]));
+    lane.loaded(page(Some(target(true)), vec![open(1, 0), open(2, 0)]), NOW);
     assert_eq!(sent(&mut lane, 9), [1, 2], "what was offered and loaded is sent once");
 }
 
@@ -76,12 +79,12 @@ fn nothing_is_sent_before_the_hook_is_known_and_nothing_offered_is_lost() {
 fn a_full_window_leaves_the_rest_in_the_database_and_fetches_it_later() {
     let mut lane = ready(true);
     for number in 1..=6 {
-        lane.offer(open(number, 0), WINDOW, NOW);
+        lane.offer(open(number, 0), &LIMITS, NOW);
     }
     assert_eq!((lane.known(), lane.wake_at()), (4, Some(NOW)));
-    assert_eq!(lane.wants_load(WINDOW, NOW), None, "the window is still full");
+    assert_eq!(lane.wants_load(&LIMITS, NOW), None, "the window is still full");
     assert_eq!(sent(&mut lane, 2), [1, 2]);
-    assert_eq!(lane.wants_load(WINDOW, NOW), Some(Wanted { fresh: true, again: false }), "half empty");
+    assert_eq!(lane.wants_load(&LIMITS, NOW), Some(Wanted { fresh: true, ..Wanted::default() }), "half empty");
 }
 
 #[test]
@@ -91,7 +94,7 @@ fn a_backlog_of_retries_leaves_first_attempts_their_place() {
         lane.push(open(number, 3));
     }
     for number in 11..=14 {
-        lane.offer(open(number, 0), WINDOW, NOW);
+        lane.offer(open(number, 0), &LIMITS, NOW);
     }
     assert_eq!(lane.wake_at(), None, "nothing was left in the database");
     assert_eq!(sent(&mut lane, 4), [11, 1, 12, 2]);
@@ -101,10 +104,10 @@ fn a_backlog_of_retries_leaves_first_attempts_their_place() {
 fn the_in_flight_limit_holds_and_a_finish_frees_a_place() {
     let mut lane = ready(true);
     for number in 1..=3 {
-        lane.offer(open(number, 0), WINDOW, NOW);
+        lane.offer(open(number, 0), &LIMITS, NOW);
     }
     assert_eq!(sent(&mut lane, 2), [1, 2]);
-    lane.finished(DeliveryId(Uuid::from_u128(1)), None);
+    lane.finished(DeliveryId(Uuid::from_u128(1)), None, None, NOW);
     assert_eq!(sent(&mut lane, 2), [3]);
 }
 
@@ -112,7 +115,7 @@ fn the_in_flight_limit_holds_and_a_finish_frees_a_place() {
 fn first_attempts_and_retries_take_turns() {
     let mut lane = ready(true);
     for (number, attempts) in [(1, 1), (2, 1), (3, 0), (4, 0)] {
-        lane.offer(open(number, attempts), WINDOW, NOW);
+        lane.offer(open(number, attempts), &LIMITS, NOW);
     }
     assert_eq!(sent(&mut lane, 9), [3, 1, 4, 2]);
 }
@@ -120,26 +123,26 @@ fn first_attempts_and_retries_take_turns() {
 #[test]
 fn a_retry_waits_in_the_database_until_it_is_due() {
     let mut lane = ready(true);
-    lane.offer(open(1, 0), WINDOW, NOW);
+    lane.offer(open(1, 0), &LIMITS, NOW);
     assert_eq!(sent(&mut lane, 9), [1]);
     let due = Timestamp(NOW.0 + 5000);
-    lane.finished(DeliveryId(Uuid::from_u128(1)), Some(due));
+    lane.finished(DeliveryId(Uuid::from_u128(1)), Some(due), None, NOW);
     assert_eq!(lane.wake_at(), Some(due));
-    assert_eq!(lane.wants_load(WINDOW, NOW), None);
-    assert_eq!(lane.wants_load(WINDOW, due), Some(Wanted { fresh: false, again: true }));
-    assert!(!lane.is_idle());
+    assert_eq!(lane.wants_load(&LIMITS, NOW), None);
+    assert_eq!(lane.wants_load(&LIMITS, due), Some(Wanted { again: true, ..Wanted::default() }));
+    assert!(!lane.is_over());
 }
 
 #[test]
 fn switched_off_it_sends_tests_only_and_keeps_nothing_else() {
     let mut lane = ready(true);
-    lane.offer(open(1, 0), WINDOW, NOW);
+    lane.offer(open(1, 0), &LIMITS, NOW);
     lane.changed(NOW);
     assert_eq!(sent(&mut lane, 9), [], "not before the change was read");
     lane.begin_load(BOTH);
-    lane.loaded(page(Some(target(false)), Vec::new()));
-    lane.offer(open(2, 0), WINDOW, NOW);
-    lane.offer(Open { is_test: true, ..open(3, 0) }, WINDOW, NOW);
+    lane.loaded(page(Some(target(false)), Vec::new()), NOW);
+    lane.offer(open(2, 0), &LIMITS, NOW);
+    lane.offer(Open { is_test: true, ..open(3, 0) }, &LIMITS, NOW);
     assert_eq!(sent(&mut lane, 9), [3]);
 }
 
@@ -148,59 +151,154 @@ fn a_change_during_a_load_makes_the_load_worthless() {
     let mut lane = Lane::new(NOW);
     lane.begin_load(BOTH);
     lane.changed(NOW);
-    lane.loaded(page(Some(target(true)), vec![open(1, 0)]));
+    lane.loaded(page(Some(target(true)), vec![open(1, 0)]), NOW);
     assert_eq!(sent(&mut lane, 9), []);
-    assert_eq!(lane.wants_load(WINDOW, NOW), Some(BOTH));
+    assert_eq!(lane.wants_load(&LIMITS, NOW), Some(BOTH));
 }
 
 #[test]
 fn a_load_that_is_older_than_a_result_does_not_bring_the_delivery_back() {
     let mut lane = ready(true);
-    lane.offer(open(1, 0), WINDOW, NOW);
+    lane.offer(open(1, 0), &LIMITS, NOW);
     assert_eq!(sent(&mut lane, 9), [1]);
     lane.fresh.note_more(NOW);
     lane.begin_load(BOTH);
-    lane.finished(DeliveryId(Uuid::from_u128(1)), None);
-    lane.loaded(page(Some(target(true)), vec![open(1, 0), open(2, 0)]));
+    lane.finished(DeliveryId(Uuid::from_u128(1)), None, None, NOW);
+    lane.loaded(page(Some(target(true)), vec![open(1, 0), open(2, 0)]), NOW);
     assert_eq!(sent(&mut lane, 9), [2]);
 }
 
 #[test]
 fn nothing_is_sent_with_the_old_target_while_the_new_one_is_read() {
     let mut lane = ready(true);
-    lane.offer(open(1, 0), WINDOW, NOW);
+    lane.offer(open(1, 0), &LIMITS, NOW);
     lane.changed(NOW);
     lane.begin_load(BOTH);
     assert_eq!(sent(&mut lane, 9), [], "not while the load runs");
-    assert!(!lane.is_ready(9));
+    assert!(!lane.is_ready(&LIMITS, NOW));
     lane.load_failed(Timestamp(NOW.0 + 1000));
     assert_eq!(sent(&mut lane, 9), [], "nor after it failed");
-    assert_eq!(lane.wants_load(WINDOW, NOW), None, "a failed load is not repeated at once");
+    assert_eq!(lane.wants_load(&LIMITS, NOW), None, "a failed load is not repeated at once");
     assert_eq!(lane.wake_at(), Some(Timestamp(NOW.0 + 1000)));
-    assert_eq!(lane.wants_load(WINDOW, Timestamp(NOW.0 + 1000)), Some(BOTH));
+    assert_eq!(lane.wants_load(&LIMITS, Timestamp(NOW.0 + 1000)), Some(BOTH));
     lane.begin_load(BOTH);
-    lane.loaded(page(Some(target(true)), Vec::new()));
+    lane.loaded(page(Some(target(true)), Vec::new()), NOW);
     assert_eq!(sent(&mut lane, 9), [1]);
 }
 
 #[test]
-fn what_is_offered_while_a_hook_is_being_switched_on_is_kept() {
+fn what_is_offered_while_a_hook_is_being_switched_on_is_fetched() {
     let mut lane = ready(false);
     lane.changed(NOW);
     lane.begin_load(BOTH);
-    lane.offer(open(1, 0), WINDOW, NOW);
-    lane.loaded(page(Some(target(true)), Vec::new()));
+    lane.offer(open(1, 0), &LIMITS, NOW);
+    lane.loaded(page(Some(target(true)), Vec::new()), NOW);
+    let fresh = Wanted { fresh: true, ..Wanted::default() };
+    assert_eq!(lane.wants_load(&LIMITS, NOW), Some(fresh), "the page may be older than the offer");
+    lane.begin_load(fresh);
+    lane.loaded(page(Some(target(true)), vec![open(1, 0)]), NOW);
     assert_eq!(sent(&mut lane, 9), [1]);
+}
+
+#[test]
+fn a_window_is_bounded_in_bytes_too() {
+    let mut lane = ready(true);
+    let large = |number| Open { body: vec![b'x'; 600].into(), ..open(number, 0) };
+    for number in 1..=3 {
+        lane.offer(large(number), &LIMITS, NOW);
+    }
+    assert_eq!((lane.known(), lane.wake_at()), (2, Some(NOW)));
+    assert_eq!(lane.wants_load(&LIMITS, NOW), None);
+    assert_eq!(sent(&mut lane, 2), [1, 2]);
+    assert!(lane.wants_load(&LIMITS, NOW).is_some());
+}
+
+fn paused(probe_at: Timestamp) -> Health {
+    let pause = Pause { since: NOW, probe_at, probes: 0 };
+    Health { failures: 20, failing_since: Some(NOW), paused: Some(pause) }
+}
+
+/// Does what the board does until the lane wants nothing more: every load brings `make_page`, every step says `false`.
+fn settle(lane: &mut Lane, now: Timestamp, make_page: impl Fn(Wanted) -> Page) -> usize {
+    let mut steps = 0;
+    loop {
+        if let Some(wanted) = lane.wants_load(&LIMITS, now) {
+            lane.begin_load(wanted);
+            lane.loaded(make_page(wanted), now);
+        } else if lane.wants_step(now) {
+            lane.begin_step();
+            lane.stepped(false, &LIMITS, now);
+            steps += 1;
+        } else {
+            return steps;
+        }
+    }
+}
+
+#[test]
+fn a_paused_hook_puts_everything_away_and_is_probed_one_at_a_time() {
+    let mut lane = ready(true);
+    for number in 1..=3 {
+        lane.offer(open(number, 0), &LIMITS, NOW);
+    }
+    assert_eq!(sent(&mut lane, 1), [1]);
+    let probe_at = Timestamp(NOW.0 + 60_000);
+    lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(paused(probe_at)), NOW);
+    let make_page = |wanted: Wanted| Page {
+        health: paused(probe_at),
+        needs_step: !wanted.probe,
+        probe: wanted.probe.then(|| open(7, 0)),
+        ..page(Some(target(true)), Vec::new())
+    };
+    assert_eq!(settle(&mut lane, NOW, make_page), 1);
+    assert_eq!(sent(&mut lane, 9), [], "nothing before the probe is due");
+    assert_eq!(lane.wake_at(), Some(probe_at));
+    settle(&mut lane, probe_at, make_page);
+    assert_eq!(sent(&mut lane, 9), [7], "one probe");
+    settle(&mut lane, probe_at, make_page);
+    assert_eq!(sent(&mut lane, 9), [], "and no other while it is under way");
+    let later = Timestamp(probe_at.0 + 120_000);
+    lane.finished(DeliveryId(Uuid::from_u128(7)), None, Some(paused(later)), probe_at);
+    assert_eq!(lane.wake_at(), Some(later));
+}
+
+#[test]
+fn a_recovered_hook_begins_gently() {
+    let mut lane = ready(true);
+    let well = |due| page(Some(target(true)), due);
+    lane.begin_load(BOTH);
+    lane.loaded(Page { health: paused(NOW), probe: Some(open(1, 0)), ..page(Some(target(true)), Vec::new()) }, NOW);
+    assert_eq!(sent(&mut lane, 9), [1]);
+    lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(Health::default()), NOW);
+    let due = Timestamp(NOW.0 + 10_000);
+    settle(&mut lane, NOW, |_| well((2..=9).map(|number| open(number, 0)).collect()));
+    assert_eq!(sent(&mut lane, 9), [2], "one at first");
+    lane.finished(DeliveryId(Uuid::from_u128(2)), None, Some(Health::default()), due);
+    assert_eq!(sent(&mut lane, 9), [3, 4], "then two");
+}
+
+#[test]
+fn ordered_deliveries_come_from_the_database_only() {
+    let tuning = Tuning { order_by: Some("id".into()), ..Tuning::default() };
+    let hook = Hook { tuning, ..target(true).hook.clone() };
+    let secrets = Secrets { api_key: "k".into(), signing_secret: crate::engine::delivery::signing::new_secret() };
+    let mut lane = Lane::new(NOW);
+    lane.begin_load(BOTH);
+    lane.loaded(page(Some(Arc::new(Target::new(hook, &secrets).unwrap())), vec![open(1, 0)]), NOW);
+    assert_eq!(sent(&mut lane, 9), [1]);
+    lane.offer(open(2, 0), &LIMITS, NOW);
+    assert_eq!(sent(&mut lane, 9), [], "something of its key may be before it");
+    assert!(lane.wants_load(&LIMITS, NOW).is_some());
 }
 
 #[test]
 fn a_deleted_hook_leaves_an_idle_lane() {
     let mut lane = ready(true);
-    lane.offer(open(1, 0), WINDOW, NOW);
+    lane.offer(open(1, 0), &LIMITS, NOW);
     lane.changed(NOW);
     lane.begin_load(BOTH);
-    lane.loaded(page(None, Vec::new()));
-    assert!(lane.is_idle());
-    lane.offer(Open { is_test: true, ..open(2, 0) }, WINDOW, NOW);
-    assert!(lane.is_idle(), "nothing waits for a hook that is gone");
+    lane.loaded(page(None, Vec::new()), NOW);
+    assert!(lane.is_over());
+    lane.offer(Open { is_test: true, ..open(2, 0) }, &LIMITS, NOW);
+    assert!(lane.is_over(), "nothing waits for a hook that is gone");
 }

@@ -7,10 +7,11 @@ use serde::Deserialize;
 use super::{
     Asked, Ctx, id, limit, parsed,
     shape::{DeliveryShape, HookShape, Listed},
+    tuning,
 };
 use crate::{
     domain::{
-        hook::{HookForm, HookPatch},
+        hook::{HookForm, HookPatch, Tuning},
         invalid::Invalid,
     },
     server::{
@@ -29,20 +30,33 @@ pub struct Window {
     limit: Option<String>,
 }
 
+impl Window {
+    /// Where the page begins and how many rows it has.
+    pub fn read<T: std::str::FromStr>(&self) -> Result<(Option<T>, u32), Problem> {
+        let mut invalid = Invalid::default();
+        let limit = limit(&mut invalid, self.limit.as_deref());
+        let read = |text: &str| text.parse().ok();
+        let cursor = parsed(&mut invalid, "cursor", self.cursor.as_deref(), "a next_cursor of an earlier page", read);
+        Ok(invalid.or((cursor, limit))?)
+    }
+}
+
 #[utoipa::path(get, path = "/api/v1/hooks", params(("cursor" = Option<String>, Query), ("limit" = Option<u32>, Query)),
     responses((status = 200, body = Listed<HookShape>), (status = 401, body = Problem), (status = 403, body = Problem)))]
 pub async fn list(Ctx(ctx): Ctx, Asked(window): Asked<Window>) -> Result<Json<Listed<HookShape>>, Problem> {
-    let mut invalid = Invalid::default();
-    let limit = limit(&mut invalid, window.limit.as_deref());
-    let read = |text: &str| text.parse().ok();
-    let cursor = parsed(&mut invalid, "cursor", window.cursor.as_deref(), "a next_cursor of an earlier page", read);
-    invalid.or(())?;
-    let page = ops::hooks::page(&ctx, cursor, limit).await?.map(HookShape::from);
+    let (cursor, limit) = window.read()?;
+    let health = ops::hooks::health(&ctx).await?;
+    let page = ops::hooks::page(&ctx, cursor, limit).await?;
+    let page = page.map(|hook| {
+        let health = health.get(&hook.id).copied().unwrap_or_default();
+        HookShape::with_health(hook, health)
+    });
     Ok(Json(Listed { items: page.items, next_cursor: page.next_cursor }))
 }
 
 #[utoipa::path(post, path = "/api/v1/hooks", request_body(content = Object, description =
-    "name, event_type, callback_url, api_key, enabled (false unless given)"),
+    "name, event_type, callback_url, api_key, enabled (false unless given); and, null for the operator's setting: \
+    retry_schedule, timeout, in_flight, rate_per_second, order_by"),
     responses((status = 201, body = HookShape), (status = 400, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(Ctx(ctx): Ctx, raw: Raw) -> Result<(StatusCode, Json<HookShape>), Problem> {
     let mut members = Members::read(&raw)?;
@@ -52,6 +66,7 @@ pub async fn create(Ctx(ctx): Ctx, raw: Raw) -> Result<(StatusCode, Json<HookSha
         callback_url: members.text("callback_url").unwrap_or_default(),
         api_key: members.text("api_key").unwrap_or_default(),
         enabled: members.flag("enabled").unwrap_or(false),
+        tuning: tuning::read(&mut members).apply(&Tuning::default()),
     };
     members.finish()?;
     let created = ops::hooks::create(&ctx, &form).await?;
@@ -64,11 +79,13 @@ pub async fn create(Ctx(ctx): Ctx, raw: Raw) -> Result<(StatusCode, Json<HookSha
 #[utoipa::path(get, path = "/api/v1/hooks/{id}", params(("id" = String, Path)),
     responses((status = 200, body = HookShape), (status = 404, body = Problem)))]
 pub async fn find(Ctx(ctx): Ctx, Path(hook): Path<String>) -> Result<Json<HookShape>, Problem> {
-    Ok(Json(ops::hooks::find(&ctx, id(&hook, "hook")?).await?.into()))
+    let hook = ops::hooks::find(&ctx, id(&hook, "hook")?).await?;
+    let health = ops::hooks::health(&ctx).await?.remove(&hook.id).unwrap_or_default();
+    Ok(Json(HookShape::with_health(hook, health)))
 }
 
 #[utoipa::path(patch, path = "/api/v1/hooks/{id}", params(("id" = String, Path)), request_body(content = Object,
-    description = "any of name, event_type, callback_url, api_key, enabled; with version only if it is still at it"),
+    description = "any of the members of a creation; with version only if it is still at it"),
     responses((status = 200, body = HookShape), (status = 404, body = Problem), (status = 409, body = Problem),
               (status = 422, body = Problem)))]
 pub async fn update(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result<Json<HookShape>, Problem> {
@@ -80,6 +97,7 @@ pub async fn update(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result
         callback_url: members.text("callback_url"),
         api_key: members.text("api_key"),
         enabled: members.flag("enabled"),
+        tuning: tuning::read(&mut members),
         version: members.integer("version"),
     };
     members.finish()?;

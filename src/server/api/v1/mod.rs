@@ -4,8 +4,10 @@ mod deliveries;
 mod event_types;
 mod events;
 mod hooks;
+mod jobs;
 mod openapi;
 mod shape;
+mod tuning;
 
 use std::sync::Arc;
 
@@ -41,9 +43,14 @@ pub const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("PATCH", "/hooks/{id}", Some("hooks:write")),
     ("DELETE", "/hooks/{id}", Some("hooks:write")),
     ("POST", "/hooks/{id}/test", Some("hooks:test")),
+    ("POST", "/hooks/{id}/recover", Some("deliveries:replay")),
     ("GET", "/deliveries", Some("deliveries:read")),
+    ("POST", "/deliveries/redeliver", Some("deliveries:replay")),
     ("GET", "/deliveries/{id}", Some("deliveries:read")),
     ("POST", "/deliveries/{id}/redeliver", Some("deliveries:replay")),
+    ("GET", "/jobs", Some("deliveries:read")),
+    ("GET", "/jobs/{id}", Some("deliveries:read")),
+    ("PATCH", "/jobs/{id}", Some("deliveries:replay")),
     ("GET", "/openapi.json", None),
 ];
 
@@ -56,9 +63,13 @@ pub fn router() -> Router<Arc<Portal>> {
         .route("/hooks", get(hooks::list).post(hooks::create))
         .route("/hooks/{id}", get(hooks::find).patch(hooks::update).delete(hooks::delete))
         .route("/hooks/{id}/test", post(hooks::test))
+        .route("/hooks/{id}/recover", post(jobs::recover))
         .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/redeliver", post(jobs::redeliver))
         .route("/deliveries/{id}", get(deliveries::find))
         .route("/deliveries/{id}/redeliver", post(deliveries::redeliver))
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/{id}", get(jobs::find).patch(jobs::update))
         .route("/openapi.json", get(openapi::document))
 }
 

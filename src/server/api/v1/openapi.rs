@@ -6,7 +6,7 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{deliveries, event_types, events, hooks, shape};
+use super::{deliveries, event_types, events, hooks, jobs, shape};
 use crate::server::api::problem::{Problem, ProblemField};
 
 #[derive(OpenApi)]
@@ -15,9 +15,10 @@ use crate::server::api::problem::{Problem, ProblemField};
     paths(
         events::emit, events::find, event_types::list, event_types::schema, hooks::list, hooks::create, hooks::find,
         hooks::update, hooks::delete, hooks::test, deliveries::list, deliveries::find, deliveries::redeliver,
+        jobs::recover, jobs::redeliver, jobs::list, jobs::find, jobs::update,
     ),
     components(schemas(
-        Problem, ProblemField, shape::HookShape, shape::DeliveryShape, shape::AttemptShape, shape::EventShape,
+        Problem, ProblemField, shape::HookShape, shape::DeliveryShape, shape::AttemptShape, shape::EventShape, jobs::JobShape,
     )),
     modifiers(&Bearer),
     security(("token" = [])),

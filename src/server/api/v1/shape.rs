@@ -5,9 +5,11 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::tuning;
 use crate::{
     domain::{
         delivery::{Attempt, Delivery},
+        health::Health,
         hook::Hook,
     },
     server::ops::events::EventStory,
@@ -25,6 +27,14 @@ pub struct HookShape {
     off_reason: Option<String>,
     /// The end of the key: the key itself is never read back.
     api_key_hint: String,
+    /// Its own settings; null where the operator's hold. Durations are written `5s`, `2m`, `250ms`.
+    retry_schedule: Option<Vec<String>>,
+    timeout: Option<String>,
+    in_flight: Option<u32>,
+    rate_per_second: Option<u32>,
+    /// The member of the body within whose values deliveries are made strictly in order.
+    order_by: Option<String>,
+    health: HealthShape,
     created_at: String,
     updated_at: String,
     version: i64,
@@ -34,6 +44,41 @@ pub struct HookShape {
     /// What was accepted although it may not work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
+}
+
+/// How its receiver does.
+#[derive(Serialize, ToSchema)]
+pub struct HealthShape {
+    /// healthy, degraded, paused or off
+    state: &'static str,
+    failures_in_a_row: u32,
+    failing_since: Option<String>,
+    paused_since: Option<String>,
+    next_probe_at: Option<String>,
+}
+
+impl HealthShape {
+    fn new(is_on: bool, health: Health) -> Self {
+        let state = match (is_on, health.paused, health.failures) {
+            (false, ..) => "off",
+            (true, Some(_), _) => "paused",
+            (true, None, 0) => "healthy",
+            (true, None, _) => "degraded",
+        };
+        Self {
+            state,
+            failures_in_a_row: health.failures,
+            failing_since: health.failing_since.map(|at| at.rfc3339()),
+            paused_since: health.paused.map(|pause| pause.since.rfc3339()),
+            next_probe_at: health.paused.map(|pause| pause.probe_at.rfc3339()),
+        }
+    }
+}
+
+impl HookShape {
+    pub fn with_health(hook: Hook, health: Health) -> Self {
+        Self { health: HealthShape::new(hook.enabled, health), ..hook.into() }
+    }
 }
 
 impl From<Hook> for HookShape {
@@ -46,6 +91,12 @@ impl From<Hook> for HookShape {
             enabled: hook.enabled,
             off_reason: hook.off_reason,
             api_key_hint: hook.api_key_hint,
+            retry_schedule: hook.tuning.retry_schedule.map(|waits| waits.into_iter().map(tuning::spelled).collect()),
+            timeout: hook.tuning.timeout.map(tuning::spelled),
+            in_flight: hook.tuning.in_flight,
+            rate_per_second: hook.tuning.rate_per_second,
+            order_by: hook.tuning.order_by,
+            health: HealthShape::new(hook.enabled, Health::default()),
             created_at: hook.created_at.rfc3339(),
             updated_at: hook.updated_at.rfc3339(),
             version: hook.version,

@@ -1,0 +1,27 @@
+//! For how long what is settled is kept.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Counted from when an event was accepted. What is still open is kept however old it is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Bodies of events and of answers: personal data goes first.
+    #[serde(with = "humantime_serde")]
+    pub payloads: Duration,
+    /// Deliveries with their attempts, and then their events.
+    #[serde(with = "humantime_serde")]
+    pub deliveries: Duration,
+    /// How often it is looked for what is too old.
+    #[serde(with = "humantime_serde")]
+    pub every: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+        Self { payloads: days(30), deliveries: days(90), every: Duration::from_secs(300) }
+    }
+}

@@ -1,0 +1,294 @@
+//! Fair shares over the lanes, as pure bookkeeping: it is told what happened and when, and gives out orders. It hands the
+//! global permits to the lanes in turn, a delivery each, and knows exactly when the next thing is due. The
+//! [`scheduler`](super::scheduler) is the task around it; the simulation in the tests is another.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use super::lane::{Given, Lane, Limits, Page, Wanted};
+use crate::{
+    domain::{
+        health::Health,
+        id::{DeliveryId, HookId},
+        time::Timestamp,
+    },
+    engine::store::{Error, error::chain, queue::Open},
+};
+
+/// After a load or a step failed: how long until it is tried again.
+const AGAIN_MS: i64 = 1000;
+
+/// What the board is told.
+pub enum News {
+    /// Committed just now.
+    Offer(Vec<Open>),
+    /// Committed just now as held.
+    Held(Vec<HookId>),
+    /// These hooks have something open in the database.
+    More(Vec<HookId>),
+    /// These hooks changed.
+    Changed(Vec<HookId>),
+    /// Another node says so of hooks that may be this one's.
+    Heard {
+        hooks: Vec<HookId>,
+        is_change: bool,
+    },
+    Loaded(HookId, Result<Page, Error>),
+    Stepped(HookId, Result<bool, Error>),
+    Finished {
+        hook: HookId,
+        delivery: DeliveryId,
+        due_at: Option<Timestamp>,
+        health: Option<Health>,
+    },
+    /// From now on this node delivers for these hooks only, under these fences.
+    Lanes(HashMap<HookId, i64>),
+    /// Nothing more is to be sent for these: another node is to have them.
+    Part(HashSet<HookId>),
+    Stop,
+}
+
+/// What is to be done.
+pub enum Order {
+    Load {
+        hook: HookId,
+        wanted: Wanted,
+        known: usize,
+    },
+    Step {
+        hook: HookId,
+    },
+    Attempt {
+        given: Given,
+        fence: Option<i64>,
+    },
+    /// Something was committed here for a hook that another node delivers for; or it changed.
+    Tell {
+        hook: HookId,
+        is_change: bool,
+    },
+}
+
+/// See the module.
+pub struct Board {
+    lanes: HashMap<HookId, Lane>,
+    /// Lanes that could send, in the order of their turns; each at most once.
+    turns: VecDeque<HookId>,
+    has_turn: HashSet<HookId>,
+    /// When lanes have to be looked at; at most one entry a lane.
+    timers: BTreeSet<(Timestamp, HookId)>,
+    timer_of: HashMap<HookId, Timestamp>,
+    in_flight: usize,
+    permits: usize,
+    limits: Limits,
+    /// The fences of this node's lanes; `None`: all hooks are its own.
+    owned: Option<HashMap<HookId, i64>>,
+    parted: HashSet<HookId>,
+    is_stopping: bool,
+    orders: Vec<Order>,
+}
+
+impl Board {
+    /// `is_shared`: other nodes may deliver too, so nothing is this one's before it is told so.
+    pub fn new(permits: usize, limits: Limits, is_shared: bool) -> Self {
+        Self {
+            lanes: HashMap::new(),
+            turns: VecDeque::new(),
+            has_turn: HashSet::new(),
+            timers: BTreeSet::new(),
+            timer_of: HashMap::new(),
+            in_flight: 0,
+            permits,
+            limits,
+            owned: is_shared.then(HashMap::new),
+            parted: HashSet::new(),
+            is_stopping: false,
+            orders: Vec::new(),
+        }
+    }
+
+    /// Notes what happened. Nothing is sent before [`Board::advance`].
+    pub fn hear(&mut self, news: News, now: Timestamp) {
+        match news {
+            News::Offer(deliveries) => {
+                for open in deliveries {
+                    let (hook, limits) = (open.hook, self.limits);
+                    self.with_lane(hook, now, |lane| lane.offer(open, &limits, now));
+                }
+            }
+            News::Held(hooks) => self.each(hooks, now, |lane| lane.held(now)),
+            News::More(hooks) => self.each(hooks, now, |lane| lane.more(now)),
+            News::Changed(hooks) => {
+                let (own, others): (Vec<_>, Vec<_>) = hooks.into_iter().partition(|hook| self.is_own(*hook));
+                self.each(own, now, |lane| lane.changed(now));
+                self.orders.extend(others.into_iter().map(|hook| Order::Tell { hook, is_change: true }));
+            }
+            News::Heard { hooks, is_change } => {
+                let own = hooks.into_iter().filter(|hook| self.is_own(*hook)).collect();
+                self.each(own, now, |lane| if is_change { lane.changed(now) } else { lane.more(now) });
+            }
+            News::Loaded(hook, Ok(page)) => self.with_known_lane(hook, now, |lane| lane.loaded(page, now)),
+            News::Loaded(hook, Err(error)) => {
+                tracing::error!(hook.id = %hook, error = chain(&error), "open deliveries could not be read");
+                self.with_known_lane(hook, now, |lane| lane.load_failed(Timestamp(now.0 + AGAIN_MS)));
+            }
+            News::Stepped(hook, Ok(is_more)) => {
+                let limits = self.limits;
+                self.with_known_lane(hook, now, |lane| lane.stepped(is_more, &limits, now));
+            }
+            News::Stepped(hook, Err(error)) => {
+                tracing::error!(hook.id = %hook, error = chain(&error), "open deliveries could not be moved");
+                self.with_known_lane(hook, now, |lane| lane.step_failed(Timestamp(now.0 + AGAIN_MS)));
+            }
+            News::Finished { hook, delivery, due_at, health } => {
+                self.in_flight -= 1;
+                self.with_known_lane(hook, now, |lane| lane.finished(delivery, due_at, health, now));
+            }
+            News::Lanes(owned) => self.own(owned, now),
+            News::Part(hooks) => self.parted = hooks,
+            News::Stop => self.is_stopping = true,
+        }
+    }
+
+    /// Runs the timers that are due and hands out what may be sent.
+    pub fn advance(&mut self, now: Timestamp) {
+        while let Some((at, hook)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, hook));
+            self.timer_of.remove(&hook);
+            self.touch(hook, now);
+        }
+        self.hand_out(now);
+    }
+
+    /// What is to be done because of all that.
+    pub fn orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// When [`Board::advance`] has to be called next; `None`: only when something happens.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Told to stop, and nothing is in flight.
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopping && self.in_flight == 0
+    }
+
+    /// Those of `hooks` that have nothing in flight.
+    pub fn idle_of(&self, hooks: &HashSet<HookId>) -> HashSet<HookId> {
+        let is_idle = |hook: &&HookId| self.lanes.get(hook).is_none_or(|lane| lane.in_flight() == 0);
+        hooks.iter().filter(is_idle).copied().collect()
+    }
+
+    fn is_own(&self, hook: HookId) -> bool {
+        self.owned.as_ref().is_none_or(|owned| owned.contains_key(&hook))
+    }
+
+    fn each(&mut self, hooks: Vec<HookId>, now: Timestamp, tell: impl Fn(&mut Lane)) {
+        for hook in hooks {
+            self.with_lane(hook, now, &tell);
+        }
+    }
+
+    /// The lane of one of this node's hooks; for those of others their node is told.
+    fn with_lane(&mut self, hook: HookId, now: Timestamp, tell: impl FnOnce(&mut Lane)) {
+        if !self.is_own(hook) {
+            self.orders.push(Order::Tell { hook, is_change: false });
+            return;
+        }
+        tell(self.lanes.entry(hook).or_insert_with(|| Lane::new(now)));
+        self.touch(hook, now);
+    }
+
+    /// What was ordered comes back: of no interest when the lane is another node's by now.
+    fn with_known_lane(&mut self, hook: HookId, now: Timestamp, tell: impl FnOnce(&mut Lane)) {
+        if let Some(lane) = self.lanes.get_mut(&hook) {
+            tell(lane);
+            self.touch(hook, now);
+        }
+    }
+
+    fn own(&mut self, owned: HashMap<HookId, i64>, now: Timestamp) {
+        let before = self.owned.replace(owned).unwrap_or_default();
+        let owned = self.owned.clone().unwrap_or_default();
+        for (hook, fence) in &before {
+            // Under another fence it is another ownership: what the lane knew may have been settled by others since.
+            if owned.get(hook) != Some(fence) {
+                self.lanes.remove(hook);
+                self.set_timer(*hook, None);
+            }
+        }
+        let gained = owned.iter().filter(|(hook, fence)| before.get(hook) != Some(fence));
+        self.each(gained.map(|(hook, _)| *hook).collect(), now, |lane| lane.more(now));
+        self.parted.retain(|hook| owned.contains_key(hook));
+    }
+
+    /// Brings the orders, turns and timers up to date with a lane that something happened to.
+    fn touch(&mut self, hook: HookId, now: Timestamp) {
+        let Some(lane) = self.lanes.get_mut(&hook) else { return };
+        if !self.is_stopping {
+            if let Some(wanted) = lane.wants_load(&self.limits, now) {
+                lane.begin_load(wanted);
+                self.orders.push(Order::Load { hook, wanted, known: lane.known() });
+            }
+            if lane.wants_step(now) {
+                lane.begin_step();
+                self.orders.push(Order::Step { hook });
+            }
+        }
+        if lane.is_ready(&self.limits, now) && self.has_turn.insert(hook) {
+            self.turns.push_back(hook);
+        }
+        // A timer that has passed waits for room in the window, not for time.
+        let wake_at = lane.wake_at().filter(|at| *at > now);
+        if lane.is_over() {
+            self.lanes.remove(&hook);
+        }
+        self.set_timer(hook, wake_at);
+    }
+
+    fn set_timer(&mut self, hook: HookId, wake_at: Option<Timestamp>) {
+        let before = match wake_at {
+            Some(at) => self.timer_of.insert(hook, at),
+            None => self.timer_of.remove(&hook),
+        };
+        if let Some(before) = before {
+            self.timers.remove(&(before, hook));
+        }
+        if let Some(at) = wake_at {
+            self.timers.insert((at, hook));
+        }
+    }
+
+    /// One delivery a lane and turn, while there are permits. A lane may have as many in flight as permits are free: so
+    /// lanes whose receivers hang come to rest at equal shares, and always leave as much again for a lane that is not
+    /// among them.
+    fn hand_out(&mut self, now: Timestamp) {
+        let mut passed_over = 0;
+        while !self.is_stopping && self.in_flight < self.permits && passed_over < self.turns.len() {
+            let Some(hook) = self.turns.pop_front() else { return };
+            let free = self.permits - self.in_flight;
+            let fence = self.owned.as_ref().and_then(|owned| owned.get(&hook).copied());
+            let Some(lane) = self.lanes.get_mut(&hook).filter(|_| !self.parted.contains(&hook)) else {
+                self.has_turn.remove(&hook);
+                continue;
+            };
+            if lane.in_flight() >= free && lane.in_flight() > 0 {
+                self.turns.push_back(hook);
+                passed_over += 1;
+                continue;
+            }
+            self.has_turn.remove(&hook);
+            if let Some(given) = lane.next(&self.limits, now) {
+                self.in_flight += 1;
+                passed_over = 0;
+                self.orders.push(Order::Attempt { given, fence });
+            }
+            self.touch(hook, now);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What goes into a lane and what comes out of it.
+
+use std::sync::Arc;
+
+use super::shelf::Found;
+use crate::{
+    domain::health::{Health, Purpose},
+    engine::{
+        delivery::attempt::Target,
+        store::queue::{Open, Room},
+    },
+};
+
+/// What a load brought.
+#[derive(Default)]
+pub struct Page {
+    /// `None`: the hook was deleted.
+    pub target: Option<Arc<Target>>,
+    pub health: Health,
+    /// Rows are not where they belong as the hook now stands.
+    pub needs_step: bool,
+    /// For each shelf that was asked for: what is due, and when what was not brought becomes due.
+    pub fresh: Option<Found>,
+    pub again: Option<Found>,
+    pub probe: Option<Open>,
+}
+
+/// What a load is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    pub fresh: bool,
+    pub again: bool,
+    pub probe: bool,
+}
+
+/// What all lanes go by.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Attempts under way at once to one hook, unless the hook has its own limit.
+    pub in_flight: usize,
+    /// What a shelf holds.
+    pub window: Room,
+    /// Held deliveries that are let go in a second, once a hook is open again.
+    pub drain_per_second: u32,
+}
+
+/// A delivery to be sent now.
+pub struct Given {
+    pub target: Arc<Target>,
+    pub open: Open,
+    pub purpose: Purpose,
+}

@@ -1,0 +1,225 @@
+//! The way in: judge, commit, answer, and tell the lanes. Nothing is answered before it is on disk, and whatever is on
+//! disk is told to its lane or found by it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Accepted, Dispatcher, Emit, EmitError, IdempotencyKey};
+use crate::{
+    domain::{
+        id::{DeliveryId, EventId, HookId},
+        invalid::Invalid,
+    },
+    engine::{
+        catalogue,
+        clock::Clock,
+        delivery::board::News,
+        store::{
+            Conn, Error,
+            events::{self, Accept, NewEvent, Planned},
+            idempotency::{self, Earlier},
+            listeners::Stance,
+            queue::{self, Open},
+        },
+    },
+};
+
+/// Largest body of one event, in bytes.
+pub const MAX_BODY: usize = 256 * 1024;
+/// How long an idempotency key is remembered.
+const REMEMBER_KEY: Duration = Duration::from_secs(48 * 3600);
+/// How often it is looked whether a test is done that nothing was heard of.
+const LOOK_FOR_TEST: Duration = Duration::from_millis(250);
+impl Dispatcher {
+    /// Accepts one event: returns once it and its deliveries are on disk.
+    pub async fn emit(&self, event: Emit, source: &str) -> Result<Accepted, EmitError> {
+        let accepted = self.emit_all(vec![event], source, None).await?;
+        accepted.into_iter().next().ok_or(EmitError::Store(Error::Closed))
+    }
+
+    /// Accepts all of the events or none. With a key that was used before, the first answer is given again.
+    pub async fn emit_all(
+        &self,
+        events: Vec<Emit>,
+        source: &str,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Vec<Accepted>, EmitError> {
+        judge_all(&events)?;
+        self.pressure.check()?;
+        let fresh = |event: Emit| NewEvent {
+            id: EventId(self.clock.id()),
+            event_type: event.event_type,
+            body: event.body,
+            source: source.to_owned(),
+        };
+        let events: Vec<NewEvent> = events.into_iter().map(fresh).collect();
+        let engine = self.clone();
+        // A task of its own: a caller that goes away must not leave a committed event without its offer.
+        let task = tokio::spawn(async move { engine.accept(events, key).await });
+        task.await.unwrap_or(Err(EmitError::Store(Error::Closed)))
+    }
+
+    async fn accept(&self, events: Vec<NewEvent>, key: Option<IdempotencyKey>) -> Result<Vec<Accepted>, EmitError> {
+        let outcome = match &key {
+            None => self.commit(events.clone()).await,
+            Some(key) => match self.commit_once(events.clone(), key.clone()).await {
+                // Two requests with one key raced, and the other was first: its answer is there now.
+                Err(EmitError::Store(Error::Exists)) => self.commit_once(events.clone(), key.clone()).await,
+                outcome => outcome,
+            },
+        };
+        // Either the first answer is given again, and its process may have died before it told a lane; or the commit's
+        // answer was lost, and the events may be there after all. The lanes look for themselves.
+        if !matches!(&outcome, Ok((_, planned)) if !planned.is_empty()) && !matches!(outcome, Err(EmitError::KeyReused))
+        {
+            self.look_again().await;
+        }
+        let (accepted, planned) = outcome?;
+        self.pressure.note_activity();
+        self.offer(&events, &planned);
+        Ok(accepted)
+    }
+
+    /// Tells the lanes of what was committed for them.
+    fn offer(&self, events: &[NewEvent], planned: &[Vec<Planned>]) {
+        let (mut offers, mut held) = (Vec::new(), Vec::new());
+        for (event, planned) in events.iter().zip(planned) {
+            for delivery in planned {
+                match delivery.stance {
+                    Stance::Open => offers.push(open(event, delivery, false)),
+                    Stance::Paused => held.push(delivery.hook),
+                    Stance::Off => {}
+                }
+            }
+        }
+        if !offers.is_empty() {
+            self.scheduler.tell(News::Offer(offers));
+        }
+        if !held.is_empty() {
+            self.scheduler.tell(News::Held(held));
+        }
+    }
+
+    /// Has every lane with something open read from the database.
+    async fn look_again(&self) {
+        let Ok(mut conn) = self.store.read().await else { return };
+        if let Ok(hooks) = queue::hooks_with_open(&mut conn).await {
+            self.scheduler.tell(News::More(hooks));
+        }
+    }
+
+    async fn commit(&self, events: Vec<NewEvent>) -> Result<Committed, EmitError> {
+        let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
+        let planned = self.store.accept(Accept { events, clock: self.clock.clone() }).await?;
+        Ok((accepted(&ids, &planned), planned))
+    }
+
+    async fn commit_once(&self, events: Vec<NewEvent>, key: IdempotencyKey) -> Result<Committed, EmitError> {
+        let (clock, shard) = (self.clock.clone(), self.store.shard());
+        self.store
+            .write(move |conn| Box::pin(async move { write_once(conn, &clock, shard, &events, &key).await }))
+            .await
+    }
+
+    /// Sends a test event to one hook, switched on or not, and waits for its answer.
+    pub async fn send_test(&self, hook: HookId, event: Emit, source: &str) -> Result<DeliveryId, EmitError> {
+        judge_all(std::slice::from_ref(&event))?;
+        let Emit { event_type, body } = event;
+        let event = NewEvent { id: EventId(self.clock.id()), event_type, body, source: source.to_owned() };
+        let mut finished = self.scheduler.listen();
+        let engine = self.clone();
+        let task = tokio::spawn(async move { engine.accept_test(event, hook).await });
+        let delivery = task.await.unwrap_or(Err(Error::Closed))?;
+        let is_done = async || match self.store.read().await {
+            Ok(mut conn) => queue::is_settled(&mut conn, delivery).await.unwrap_or(true),
+            Err(_) => true,
+        };
+        let heard = async {
+            // Another node may deliver for the hook; and when too many others finish, ours may be missed among them.
+            loop {
+                match tokio::time::timeout(LOOK_FOR_TEST, finished.recv()).await {
+                    Ok(Ok(done)) if done == delivery => return,
+                    Ok(Ok(_)) => {}
+                    _ if is_done().await => return,
+                    _ => {}
+                }
+            }
+        };
+        // A test can wait its turn behind the hook's other attempts; its page shows it when it comes.
+        let _late = tokio::time::timeout(self.settings.delivery.timeout + Duration::from_secs(2), heard).await;
+        Ok(delivery)
+    }
+
+    async fn accept_test(&self, event: NewEvent, hook: HookId) -> Result<DeliveryId, Error> {
+        let (clock, shard) = (self.clock.clone(), self.store.shard());
+        let written = event.clone();
+        let planned = self
+            .store
+            .write(move |conn| Box::pin(async move { events::accept_test(conn, &clock, shard, written, hook).await }))
+            .await?;
+        self.scheduler.tell(News::Offer(vec![open(&event, &planned, true)]));
+        Ok(planned.id)
+    }
+}
+
+fn judge_all(events: &[Emit]) -> Result<(), EmitError> {
+    let wrong = |(position, event): (usize, &Emit)| judge(event).err().map(|invalid| (position, invalid));
+    let invalid: Vec<_> = events.iter().enumerate().filter_map(wrong).collect();
+    if invalid.is_empty() { Ok(()) } else { Err(EmitError::Invalid(invalid)) }
+}
+
+fn judge(event: &Emit) -> Result<(), Invalid> {
+    if event.body.len() > MAX_BODY {
+        return Err(Invalid::one("data", "too-large", "must be at most 256 KiB"));
+    }
+    let body: Value = serde_json::from_slice(&event.body)
+        .map_err(|error| Invalid::one("data", "json", format!("is not valid JSON: {error}")))?;
+    catalogue::judge(event.event_type, &body)
+}
+
+/// What was accepted, and what it became; nothing became of what had been accepted before.
+type Committed = (Vec<Accepted>, Vec<Vec<Planned>>);
+
+fn accepted(ids: &[EventId], planned: &[Vec<Planned>]) -> Vec<Accepted> {
+    ids.iter().zip(planned).map(|(id, planned)| Accepted { id: *id, deliveries: planned.len() }).collect()
+}
+
+async fn write_once(
+    conn: &mut Conn,
+    clock: &Clock,
+    shard: i64,
+    events: &[NewEvent],
+    key: &IdempotencyKey,
+) -> Result<Committed, EmitError> {
+    let now = clock.now();
+    match idempotency::look_up(conn, &key.key_hash, &key.body_hash, now).await? {
+        Earlier::Nothing => {}
+        Earlier::Other => return Err(EmitError::KeyReused),
+        Earlier::Same(answer) => {
+            let accepted = serde_json::from_str(&answer)
+                .map_err(|_| Error::Inconsistent { table: "idempotency", column: "answer" })?;
+            return Ok((accepted, Vec::new()));
+        }
+    }
+    let planned = events::accept(conn, clock, shard, events).await?;
+    let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
+    let accepted = accepted(&ids, &planned);
+    // Serialising ids and numbers cannot fail.
+    let answer = serde_json::to_string(&accepted).unwrap_or_default();
+    idempotency::remember(conn, &key.key_hash, &key.body_hash, &answer, now, now.after(REMEMBER_KEY)).await?;
+    Ok((accepted, planned))
+}
+
+fn open(event: &NewEvent, planned: &Planned, is_test: bool) -> Open {
+    Open {
+        id: planned.id,
+        event: event.id,
+        hook: planned.hook,
+        event_type: event.event_type,
+        body: event.body.clone(),
+        attempts: 0,
+        tries_before: 0,
+        is_test,
+    }
+}

@@ -1,0 +1,71 @@
+//! Runs the jobs that the store keeps: a few deliveries at a time, at each job's own pace, until it is done or somebody
+//! pauses or cancels it. Several nodes share them: each job is worked on by one, and taken over when that falls silent.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Notify;
+
+use super::{
+    clock::Clock,
+    delivery::{board::News, lease::LEASE, scheduler::Handle},
+    store::{Error, Store, error::chain, jobs},
+};
+use crate::domain::id::{JobId, NodeId};
+
+/// How often nodes that share a database look for jobs that were begun elsewhere or left behind.
+const LOOK: Duration = Duration::from_secs(1);
+/// The least time between two steps of the same job.
+const TICK: Duration = Duration::from_millis(100);
+
+/// See the module.
+#[derive(Clone)]
+pub(super) struct Runner {
+    pub store: Store,
+    pub clock: Clock,
+    pub node: NodeId,
+    pub scheduler: Handle,
+    /// Rung when a job was begun or resumed here.
+    pub bell: Arc<Notify>,
+}
+
+impl Runner {
+    /// Works until the store is closed.
+    pub(super) async fn serve(self) {
+        loop {
+            match self.round().await {
+                Ok(true) => tokio::time::sleep(TICK).await,
+                Ok(false) if self.store.db().is_postgres() => {
+                    drop(tokio::time::timeout(LOOK, self.bell.notified()).await)
+                }
+                Ok(false) => self.bell.notified().await,
+                Err(Error::Closed) => return,
+                Err(error) => {
+                    tracing::error!(error = chain(&error), "a job could not go on");
+                    tokio::time::sleep(LOOK).await;
+                }
+            }
+        }
+    }
+
+    /// One step of each job that is this node's and whose turn it is. Says whether there is any job at all.
+    async fn round(&self) -> Result<bool, Error> {
+        let (clock, node) = (self.clock.clone(), self.node);
+        let mine: Vec<JobId> =
+            self.store.write(move |conn| Box::pin(async move { jobs::claim(conn, &clock, node, LEASE).await })).await?;
+        for job in &mine {
+            self.step(*job).await?;
+        }
+        Ok(!mine.is_empty())
+    }
+
+    async fn step(&self, job: JobId) -> Result<(), Error> {
+        let (node, now) = (self.node, self.clock.now());
+        let stepped: Result<jobs::Stepped, Error> =
+            self.store.write(move |conn| Box::pin(jobs::step(conn, node, job, now))).await;
+        let stepped = stepped?;
+        if !stepped.hooks.is_empty() {
+            self.scheduler.tell(News::More(stepped.hooks));
+        }
+        Ok(())
+    }
+}

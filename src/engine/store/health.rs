@@ -1,0 +1,88 @@
+//! How hooks that are not well stand. A hook without a row is well.
+
+use std::collections::HashMap;
+
+use super::{
+    db::{Conn, on_db, padded, push_list},
+    error::Error,
+    listeners,
+};
+use crate::domain::{
+    health::{Health, Pause},
+    id::HookId,
+    permission::Grant,
+    time::Timestamp,
+};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    hook_id: HookId,
+    failures: i64,
+    failing_since: Timestamp,
+    paused_at: Option<Timestamp>,
+    probe_at: Option<Timestamp>,
+    probes: i64,
+}
+
+impl Row {
+    fn health(&self) -> Health {
+        let small = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        let pause = |(since, probe_at)| Pause { since, probe_at, probes: small(self.probes) };
+        Health {
+            failures: small(self.failures),
+            failing_since: Some(self.failing_since),
+            paused: self.paused_at.zip(self.probe_at).map(pause),
+        }
+    }
+}
+
+/// The health of these hooks, as far as they are not well.
+pub(super) async fn of_hooks(conn: &mut Conn, hooks: &[HookId]) -> Result<HashMap<HookId, Health>, Error> {
+    let mut found = HashMap::new();
+    for ids in padded(hooks) {
+        let rows: Vec<Row> = on_db!(conn, c: Engine => {
+            let mut query = sqlx::QueryBuilder::<Engine>::new(
+                "SELECT hook_id, failures, failing_since, paused_at, probe_at, probes FROM health WHERE hook_id IN ",
+            );
+            push_list!(query, &ids);
+            query.build_query_as().fetch_all(c).await
+        })?;
+        found.extend(rows.iter().map(|row| (row.hook_id, row.health())));
+    }
+    Ok(found)
+}
+
+pub(in crate::engine) async fn of(conn: &mut Conn, hook: HookId) -> Result<Health, Error> {
+    Ok(of_hooks(conn, &[hook]).await?.remove(&hook).unwrap_or_default())
+}
+
+/// The health of every hook that is not well.
+pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<HashMap<HookId, Health>, Error> {
+    let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
+        "SELECT hook_id, failures, failing_since, paused_at, probe_at, probes FROM health",
+    ).fetch_all(c).await)?;
+    Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
+}
+
+/// Keeps a hook's health. `is_turn`: it was paused or has recovered, which accepts have to know.
+pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health, is_turn: bool) -> Result<(), Error> {
+    let Some(since) = health.failing_since.filter(|_| !health.is_well()) else {
+        return forget(conn, hook, is_turn).await;
+    };
+    let pause = health.paused;
+    on_db!(conn, c => sqlx::query(
+        "INSERT INTO health (hook_id, failures, failing_since, paused_at, probe_at, probes)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (hook_id) DO UPDATE SET failures = excluded.failures, failing_since = excluded.failing_since,
+           paused_at = excluded.paused_at, probe_at = excluded.probe_at, probes = excluded.probes",
+    ).bind(hook).bind(i64::from(health.failures)).bind(since).bind(pause.map(|pause| pause.since))
+     .bind(pause.map(|pause| pause.probe_at)).bind(i64::from(pause.map_or(0, |pause| pause.probes)))
+     .execute(c).await.map(drop))?;
+    if is_turn { listeners::changed(conn).await } else { Ok(()) }
+}
+
+/// The hook counts as well again: it recovered, or a person switched it on or mended it.
+pub(super) async fn forget(conn: &mut Conn, hook: HookId, is_turn: bool) -> Result<(), Error> {
+    on_db!(conn, c => sqlx::query("DELETE FROM health WHERE hook_id = $1").bind(hook).execute(c).await.map(drop))?;
+    if is_turn { listeners::changed(conn).await } else { Ok(()) }
+}

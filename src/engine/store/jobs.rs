@@ -1,0 +1,242 @@
+//! Jobs: what they cover, how far they are, and one step of one. A step sends deliveries again and moves the job's cursor
+//! in the same transaction, so that no delivery is sent twice by a job and none is left out, whatever dies when.
+
+use std::time::Duration;
+
+use super::{
+    claim,
+    db::{Conn, on_db},
+    deliveries,
+    error::{Error, expect_one},
+    queue,
+};
+use crate::{
+    domain::{
+        delivery::State,
+        id::{DeliveryId, HookId, JobId, NodeId},
+        job::{Count, Job, JobState, Kind, Scope},
+        permission::{Actor, Grant, Permission},
+        time::Timestamp,
+    },
+    engine::clock::Clock,
+};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: JobId,
+    kind: String,
+    state: String,
+    filter: String,
+    per_second: i64,
+    total: i64,
+    done: i64,
+    skipped: i64,
+    created_by: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+const SELECT: &str =
+    "SELECT id, kind, state, filter, per_second, total, done, skipped, created_by, created_at, updated_at
+    FROM jobs ";
+
+impl Row {
+    fn job(self) -> Result<Job, Error> {
+        let wrong = |column| Error::Inconsistent { table: "jobs", column };
+        Ok(Job {
+            id: self.id,
+            kind: Kind::from_key(&self.kind).ok_or_else(|| wrong("kind"))?,
+            state: JobState::from_key(&self.state).ok_or_else(|| wrong("state"))?,
+            scope: serde_json::from_str(&self.filter).map_err(|_| wrong("filter"))?,
+            per_second: u32::try_from(self.per_second).map_err(|_| wrong("per_second"))?,
+            total: self.total,
+            done: self.done,
+            skipped: self.skipped,
+            created_by: self.created_by,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+/// Adds a scope's conditions to a query that has its WHERE. Only settled deliveries, and never tests.
+macro_rules! push_scope {
+    ($query:expr, $scope:expr) => {{
+        let scope: &Scope = $scope;
+        $query.push(" NOT is_test AND state IN (");
+        let mut states = $query.separated(", ");
+        for state in scope.states.iter().filter(|state| state.is_final()) {
+            states.push_bind(state.key());
+        }
+        // An empty list is no SQL; and nothing is in no state.
+        states.push_bind("");
+        $query.push(")");
+        if let Some(hook) = scope.hook {
+            $query.push(" AND hook_id = ").push_bind(hook);
+        }
+        if let Some(event) = scope.event {
+            $query.push(" AND event_id = ").push_bind(event);
+        }
+        if let Some(event_type) = scope.event_type {
+            $query.push(" AND event_type = ").push_bind(event_type.key());
+        }
+        if let Some(from) = scope.from {
+            $query.push(" AND created_at >= ").push_bind(from);
+        }
+        if let Some(to) = scope.to {
+            $query.push(" AND created_at < ").push_bind(to);
+        }
+    }};
+}
+
+/// How many deliveries a scope covers: the dry run.
+pub async fn count(conn: &mut Conn, _by: &Grant, scope: &Scope) -> Result<Count, Error> {
+    let rows: Vec<(String, i64)> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT state, COUNT(*) FROM deliveries WHERE");
+        push_scope!(query, scope);
+        query.push(" GROUP BY state ORDER BY state").build_query_as().fetch_all(c).await
+    })?;
+    let known = |(key, count): (String, i64)| State::from_key(&key).map(|state| (state, count));
+    Ok(rows.into_iter().filter_map(known).collect())
+}
+
+pub async fn insert(conn: &mut Conn, _by: &Grant, job: &Job) -> Result<(), Error> {
+    // Serialising ids, words and numbers cannot fail.
+    let filter = serde_json::to_string(&job.scope).unwrap_or_default();
+    on_db!(conn, c => sqlx::query(
+        "INSERT INTO jobs (id, kind, state, filter, per_second, total, created_by, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+    ).bind(job.id).bind(job.kind.key()).bind(job.state.key()).bind(filter).bind(i64::from(job.per_second))
+     .bind(job.total).bind(&job.created_by).bind(job.created_at).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+pub async fn find(conn: &mut Conn, _by: &Grant, id: JobId) -> Result<Option<Job>, Error> {
+    let row: Option<Row> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
+        query.push("WHERE id = ").push_bind(id).build_query_as().fetch_optional(c).await
+    })?;
+    row.map(Row::job).transpose()
+}
+
+/// A page of jobs, newest first; one more than `limit` when there is more.
+pub async fn page(conn: &mut Conn, _by: &Grant, cursor: Option<JobId>, limit: u32) -> Result<Vec<Job>, Error> {
+    let rows: Vec<Row> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
+        query.push("WHERE 1 = 1");
+        if let Some(cursor) = cursor {
+            query.push(" AND id < ").push_bind(cursor);
+        }
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit) + 1).build_query_as().fetch_all(c).await
+    })?;
+    rows.into_iter().map(Row::job).collect()
+}
+
+/// Moves a job that is still in `from`; [`Error::Missing`] when it is not.
+pub async fn set_state(
+    conn: &mut Conn,
+    _by: &Grant,
+    id: JobId,
+    from: JobState,
+    to: JobState,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let rows = on_db!(conn, c => sqlx::query("UPDATE jobs SET state = $3, updated_at = $4 WHERE id = $1 AND state = $2")
+        .bind(id).bind(from.key()).bind(to.key()).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    expect_one(rows)
+}
+
+pub async fn set_pace(conn: &mut Conn, _by: &Grant, id: JobId, per_second: u32, now: Timestamp) -> Result<(), Error> {
+    let rows = on_db!(conn, c => sqlx::query("UPDATE jobs SET per_second = $2, updated_at = $3 WHERE id = $1")
+        .bind(id).bind(i64::from(per_second)).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    expect_one(rows)
+}
+
+/// Takes the running jobs that no living node works on, and keeps those of this node for another `lease`. Returns all that
+/// are now this node's.
+pub(in crate::engine) async fn claim(
+    conn: &mut Conn,
+    clock: &Clock,
+    node: NodeId,
+    lease: Duration,
+) -> Result<Vec<JobId>, Error> {
+    let now = claim::database_now(conn, clock).await?;
+    let rows: Vec<(JobId,)> = on_db!(conn, c => sqlx::query_as(
+        "UPDATE jobs SET node_id = $1, until = $3 WHERE state = 'running' AND (node_id = $1 OR until < $2) RETURNING id",
+    ).bind(node).bind(now).bind(now.after(lease)).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(job,)| job).collect())
+}
+
+/// What a step of a job did.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Stepped {
+    /// Whose deliveries are open again.
+    pub hooks: Vec<HookId>,
+}
+
+/// Deliveries that one step sends again at most.
+const STEP: i64 = 100;
+
+/// Sends as many deliveries of a job again as its pace allows since its last step.
+pub(in crate::engine) async fn step(
+    conn: &mut Conn,
+    node: NodeId,
+    id: JobId,
+    now: Timestamp,
+) -> Result<Stepped, Error> {
+    let row: Option<(String, Option<DeliveryId>, i64, Timestamp)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT filter, cursor, per_second, updated_at FROM jobs WHERE id = $1 AND state = 'running' AND node_id = $2",
+    ).bind(id).bind(node).fetch_optional(c).await)?;
+    let Some((filter, cursor, per_second, stepped_at)) = row else { return Ok(Stepped::default()) };
+    let elapsed = i64::try_from(stepped_at.until(now).as_millis()).unwrap_or(i64::MAX);
+    let limit = per_second.saturating_mul(elapsed).saturating_div(1000).min(STEP);
+    if limit == 0 {
+        return Ok(Stepped::default());
+    }
+    let scope: Scope =
+        serde_json::from_str(&filter).map_err(|_| Error::Inconsistent { table: "jobs", column: "filter" })?;
+    let found = next(conn, &scope, cursor, limit).await?;
+    let Some(&(last, _)) = found.last() else {
+        let done = JobState::Done.key();
+        on_db!(conn, c => sqlx::query("UPDATE jobs SET state = $2, updated_at = $3 WHERE id = $1")
+            .bind(id).bind(done).bind(now).execute(c).await.map(drop))?;
+        return Ok(Stepped::default());
+    };
+    let Ok(grant) = Actor::portal().require(Permission::DeliveriesReplay) else { return Ok(Stepped::default()) };
+    let (mut hooks, mut done, mut skipped) = (Vec::new(), 0i64, 0i64);
+    for (delivery, hook) in found {
+        let Some(stance) = queue::stance(conn, hook).await? else {
+            skipped += 1;
+            continue;
+        };
+        match deliveries::redeliver(conn, &grant, delivery, stance, now).await {
+            Ok(()) => done += 1,
+            Err(Error::Missing) => skipped += 1,
+            Err(error) => return Err(error),
+        }
+        if !hooks.contains(&hook) {
+            hooks.push(hook);
+        }
+    }
+    on_db!(conn, c => sqlx::query(
+        "UPDATE jobs SET cursor = $2, done = done + $3, skipped = skipped + $4, updated_at = $5 WHERE id = $1",
+    ).bind(id).bind(last).bind(done).bind(skipped).bind(now).execute(c).await.map(drop))?;
+    Ok(Stepped { hooks })
+}
+
+/// The next deliveries of a scope after the cursor, oldest first.
+async fn next(
+    conn: &mut Conn,
+    scope: &Scope,
+    cursor: Option<DeliveryId>,
+    limit: i64,
+) -> Result<Vec<(DeliveryId, HookId)>, Error> {
+    Ok(on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id, hook_id FROM deliveries WHERE");
+        push_scope!(query, scope);
+        if let Some(cursor) = cursor {
+            query.push(" AND id > ").push_bind(cursor);
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(limit).build_query_as().fetch_all(c).await
+    })?)
+}

@@ -1,0 +1,155 @@
+//! What came of attempts: many at a time, each with its consequence for the delivery and for the health of its hook, in
+//! the transaction that records it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    attempts, audit, claim,
+    db::{Conn, chunks, on_db},
+    error::Error,
+    health, hooks,
+};
+use crate::{
+    domain::{
+        delivery::{Attempt, State},
+        health::{BreakerPolicy, Health, Purpose, Turn},
+        id::{DeliveryId, HookId},
+        permission::{Actor, Permission},
+        time::Timestamp,
+    },
+    engine::clock::Clock,
+};
+
+/// What came of an attempt, and what follows.
+pub struct Finished {
+    pub delivery: DeliveryId,
+    pub hook: HookId,
+    pub attempt: Attempt,
+    pub purpose: Purpose,
+    /// `Delivered`, `Failed`, or `Waiting` until `due_at`.
+    pub state: State,
+    pub due_at: Option<Timestamp>,
+    /// The receiver answered 410 Gone.
+    pub is_gone: bool,
+    /// Of the lane under which it was sent; see [`claim`].
+    pub fence: Option<claim::Fence>,
+    pub policy: BreakerPolicy,
+    pub clock: Clock,
+}
+
+/// What became of a [`Finished`].
+#[derive(Clone, Copy, Debug)]
+pub enum Recorded {
+    /// It is on record, and this is how its hook stands now.
+    Kept { health: Health, is_off: bool },
+    /// Another node delivers for this hook by now: nothing was written.
+    Refused,
+}
+
+/// Why the portal switches a hook off by itself.
+const GONE: &str = "the receiver answered 410 Gone";
+const GAVE_UP: &str = "every delivery failed for five days";
+
+/// Records attempts and their consequences together. A delivery that was held or cancelled while the attempt was under
+/// way stays so, unless the attempt settled it. [`Error::Exists`] when one of the attempts is on record already.
+pub(super) async fn record_all(conn: &mut Conn, finished: &[&Finished]) -> Result<Vec<Recorded>, Error> {
+    let fences: HashSet<(HookId, claim::Fence)> =
+        finished.iter().filter_map(|finished| Some((finished.hook, finished.fence?))).collect();
+    let ours = claim::still_ours(conn, &fences).await?;
+    let is_ours = |finished: &Finished| finished.fence.is_none_or(|fence| ours.contains(&(finished.hook, fence)));
+    let kept: Vec<&Finished> = finished.iter().copied().filter(|finished| is_ours(finished)).collect();
+    let rows: Vec<(DeliveryId, &Attempt)> =
+        kept.iter().map(|finished| (finished.delivery, &finished.attempt)).collect();
+    attempts::insert(conn, &rows).await?;
+    update(conn, &kept).await?;
+    let (standing, off) = follow(conn, &kept).await?;
+    let recorded = finished.iter().map(|finished| match is_ours(finished) {
+        true => Recorded::Kept {
+            health: standing.get(&finished.hook).copied().unwrap_or_default(),
+            is_off: off.contains(&finished.hook),
+        },
+        false => Recorded::Refused,
+    });
+    Ok(recorded.collect())
+}
+
+async fn update(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
+    for chunk in chunks(finished) {
+        on_db!(conn, c: Engine => {
+            let mut update = sqlx::QueryBuilder::<Engine>::new(
+                "UPDATE deliveries SET
+                   state = CASE WHEN deliveries.state IN ('held', 'cancelled') AND v.column2 = 'waiting'
+                             THEN deliveries.state ELSE v.column2 END,
+                   due_at = CASE WHEN deliveries.state IN ('held', 'cancelled') THEN NULL ELSE v.column3 END,
+                   reason = CASE WHEN deliveries.state IN ('held', 'cancelled') AND v.column2 = 'waiting'
+                              THEN deliveries.reason END,
+                   attempts = v.column4, last_class = v.column5, last_status = v.column6,
+                   last_duration_ms = v.column7, updated_at = v.column8
+                 FROM (",
+            );
+            update.push_values(chunk, |mut row, finished| {
+                let attempt = &finished.attempt;
+                row.push_bind(finished.delivery).push_bind(finished.state.key()).push_bind(finished.due_at)
+                    .push_bind(i64::from(attempt.number)).push_bind(attempt.answer.class())
+                    .push_bind(attempt.answer.status().map(i64::from)).push_bind(attempt.duration_ms)
+                    .push_bind(finished.clock.now());
+            });
+            update.push(") AS v WHERE deliveries.id = v.column1").build().execute(c).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
+/// What the attempts mean for their hooks: how each stands now, and which the portal switched off.
+async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<HookId, Health>, HashSet<HookId>), Error> {
+    let hooks: HashSet<HookId> = finished.iter().map(|finished| finished.hook).collect();
+    let before = health::of_hooks(conn, &hooks.into_iter().collect::<Vec<_>>()).await?;
+    let mut standing = before.clone();
+    let mut turned = HashSet::new();
+    let mut off = HashSet::new();
+    for finished in finished {
+        let is_success = finished.attempt.answer.is_success();
+        let health = standing.entry(finished.hook).or_default();
+        let (after, turn) = health.after(is_success, finished.purpose, finished.clock.now(), &finished.policy);
+        *health = after;
+        if matches!(turn, Turn::Paused | Turn::Recovered) {
+            turned.insert(finished.hook);
+        }
+        let why_off = if finished.is_gone { Some(GONE) } else { (turn == Turn::GaveUp).then_some(GAVE_UP) };
+        if let Some(reason) = why_off
+            && switch_off(conn, finished, reason).await?
+        {
+            off.insert(finished.hook);
+        }
+        note_turn(conn, finished, turn).await?;
+    }
+    for (hook, health) in &standing {
+        if before.get(hook).copied().unwrap_or_default() != *health {
+            health::save(conn, *hook, health, turned.contains(hook)).await?;
+        }
+    }
+    Ok((standing, off))
+}
+
+/// Pauses and recoveries are decisions of the portal, and stand in the log like those of people.
+async fn note_turn(conn: &mut Conn, finished: &Finished, turn: Turn) -> Result<(), Error> {
+    let action = match turn {
+        Turn::Paused => "hook.paused",
+        Turn::Recovered => "hook.recovered",
+        Turn::None | Turn::GaveUp => return Ok(()),
+    };
+    let Ok(grant) = Actor::portal().require(Permission::HooksWrite) else { return Ok(()) };
+    let detail = format!("after {}", finished.attempt.answer.class());
+    audit::note(conn, &finished.clock, &grant, action, &finished.hook.to_string(), &detail).await
+}
+
+/// Switches a hook off, with the reason. Unless it leads elsewhere by now: then somebody has mended it already.
+async fn switch_off(conn: &mut Conn, finished: &Finished, reason: &str) -> Result<bool, Error> {
+    let Ok(grant) = Actor::portal().require(Permission::HooksWrite) else { return Ok(false) };
+    let now = finished.clock.now();
+    let is_off = hooks::switch_off(conn, &grant, finished.hook, &finished.attempt.url, reason, now).await?;
+    if is_off {
+        audit::note(conn, &finished.clock, &grant, "hook.switched_off", &finished.hook.to_string(), reason).await?;
+    }
+    Ok(is_off)
+}

@@ -1,0 +1,295 @@
+//! What is open, as the lanes need it: due deliveries, the next probe, and the bounded steps that hold, release or cancel
+//! what a hook has open. A step looks at the hook in its own transaction, so it never acts on what was true before.
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+
+use super::{
+    db::{Conn, on_db},
+    deliveries::{known_event_type, small},
+    error::Error,
+    health, hooks,
+    listeners::Stance,
+};
+use crate::domain::{
+    event::EventType,
+    hook::Hook,
+    id::{DeliveryId, EventId, HookId},
+    time::Timestamp,
+};
+
+/// An open delivery with everything an attempt needs of it.
+#[derive(Clone, Debug)]
+pub struct Open {
+    pub id: DeliveryId,
+    pub event: EventId,
+    pub hook: HookId,
+    pub event_type: EventType,
+    pub body: Bytes,
+    /// Attempts made so far, and how many of them before it was last sent again by hand.
+    pub attempts: u32,
+    pub tries_before: u32,
+    pub is_test: bool,
+}
+
+/// First attempts and retries are read apart, so that neither's backlog hides the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    First,
+    Again,
+}
+
+/// What a page holds at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    pub rows: usize,
+    pub bytes: usize,
+}
+
+/// Rows that one step moves, of each kind. A step shares its commit with accepts, which must not wait for a backlog.
+pub const STEP: usize = 250;
+
+#[derive(sqlx::FromRow)]
+struct OpenRow {
+    id: DeliveryId,
+    event_id: EventId,
+    event_type: String,
+    body: Vec<u8>,
+    attempts: i64,
+    tries_before: i64,
+    is_test: bool,
+}
+
+impl OpenRow {
+    fn open(self, hook: HookId) -> Result<Open, Error> {
+        Ok(Open {
+            id: self.id,
+            event: self.event_id,
+            hook,
+            event_type: known_event_type(&self.event_type)?,
+            body: self.body.into(),
+            attempts: small(self.attempts),
+            tries_before: small(self.tries_before),
+            is_test: self.is_test,
+        })
+    }
+}
+
+/// Each text is spelled out, because a partial index serves only a query that spells its condition.
+macro_rules! due {
+    ($state:literal, $more:expr) => {
+        concat!(
+            "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test
+             FROM deliveries d JOIN events e ON e.id = d.event_id
+             WHERE d.hook_id = $1 AND d.state = '",
+            $state,
+            "' AND d.due_at <= $2 AND (d.is_test OR NOT $3)",
+            $more,
+            " ORDER BY d.due_at, d.id LIMIT $4"
+        )
+    };
+}
+
+/// Of each key only the oldest: whatever waits behind it is not due before that is settled.
+macro_rules! due_in_order {
+    ($state:literal) => {
+        due!(
+            $state,
+            " AND (d.order_key IS NULL OR NOT EXISTS (
+                SELECT 1 FROM deliveries o WHERE o.hook_id = d.hook_id AND o.order_key = d.order_key AND o.id < d.id
+                  AND o.state IN ('pending', 'waiting', 'held')))"
+        )
+    };
+}
+
+fn due_text(kind: Kind, is_ordered: bool) -> &'static str {
+    match (kind, is_ordered) {
+        (Kind::First, false) => due!("pending", ""),
+        (Kind::Again, false) => due!("waiting", ""),
+        (Kind::First, true) => due_in_order!("pending"),
+        (Kind::Again, true) => due_in_order!("waiting"),
+    }
+}
+
+/// Open deliveries of a hook that are due, oldest first, and whether there was no room for more. With `tests_only`, what
+/// may be sent although the hook is off or paused.
+pub(in crate::engine) async fn due(
+    conn: &mut Conn,
+    hook: &Hook,
+    kind: Kind,
+    now: Timestamp,
+    tests_only: bool,
+    room: Room,
+) -> Result<(Vec<Open>, bool), Error> {
+    let limit = i64::try_from(room.rows).unwrap_or(i64::MAX);
+    let mut found = Vec::new();
+    let mut bytes = 0;
+    on_db!(conn, c => {
+        let mut rows = sqlx::query_as::<_, OpenRow>(due_text(kind, hook.tuning.order_by.is_some()))
+            .bind(hook.id).bind(now).bind(tests_only).bind(limit).fetch(c);
+        while let Some(row) = rows.try_next().await? {
+            bytes += row.body.len();
+            found.push(row.open(hook.id)?);
+            if bytes >= room.bytes {
+                return Ok((found, true));
+            }
+        }
+    });
+    let is_full = found.len() >= room.rows;
+    Ok((found, is_full))
+}
+
+/// When a hook's next open delivery after `now` is due.
+pub(in crate::engine) async fn next_due(
+    conn: &mut Conn,
+    hook: HookId,
+    kind: Kind,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let statement = match kind {
+        Kind::First => "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'pending' AND due_at > $2",
+        Kind::Again => "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'waiting' AND due_at > $2",
+    };
+    let (next,): (Option<Timestamp>,) =
+        on_db!(conn, c => sqlx::query_as(statement).bind(hook).bind(now).fetch_one(c).await)?;
+    Ok(next)
+}
+
+/// The oldest held delivery of a paused hook: what it is probed with.
+pub(in crate::engine) async fn probe(conn: &mut Conn, hook: HookId) -> Result<Option<Open>, Error> {
+    let row: Option<OpenRow> = on_db!(conn, c => sqlx::query_as(
+        "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test
+         FROM deliveries d JOIN events e ON e.id = d.event_id
+         WHERE d.hook_id = $1 AND d.state = 'held' ORDER BY d.id LIMIT 1",
+    ).bind(hook).fetch_optional(c).await)?;
+    row.map(|row| row.open(hook)).transpose()
+}
+
+/// Is a delivery in one of the states in which nothing more is tried?
+pub(in crate::engine) async fn is_settled(conn: &mut Conn, delivery: DeliveryId) -> Result<bool, Error> {
+    let (settled,): (bool,) = on_db!(conn, c => sqlx::query_as(
+        "SELECT NOT EXISTS (SELECT 1 FROM deliveries WHERE id = $1 AND state IN ('pending', 'waiting', 'held'))",
+    ).bind(delivery).fetch_one(c).await)?;
+    Ok(settled)
+}
+
+/// What waits altogether: deliveries, their bytes, and since when the oldest that is due waits for its first attempt.
+/// Each part is answered by an index that has nothing else in it.
+pub(in crate::engine) async fn weight(conn: &mut Conn) -> Result<(i64, i64, Option<Timestamp>), Error> {
+    let parts: Vec<(i64, i64, Option<Timestamp>)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT), MIN(due_at) FROM deliveries WHERE state = 'pending'
+         UNION ALL SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT), NULL FROM deliveries WHERE state = 'waiting'
+         UNION ALL SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT), NULL FROM deliveries WHERE state = 'held'",
+    ).fetch_all(c).await)?;
+    let oldest = parts.iter().find_map(|(_, _, oldest)| *oldest);
+    Ok((parts.iter().map(|part| part.0).sum(), parts.iter().map(|part| part.1).sum(), oldest))
+}
+
+/// The hooks that have something to do: where a start resumes.
+pub(in crate::engine) async fn hooks_with_open(conn: &mut Conn) -> Result<Vec<HookId>, Error> {
+    let rows: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT h.id FROM hooks h
+         WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'pending')
+            OR EXISTS (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'waiting')
+            OR EXISTS (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'held')",
+    ).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(hook,)| hook).collect())
+}
+
+/// Does a hook have rows that the next [`step`] would move?
+pub(in crate::engine) async fn needs_step(conn: &mut Conn, hook: HookId, stance: Stance) -> Result<bool, Error> {
+    let statement = match stance {
+        Stance::Open => "SELECT EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held')",
+        Stance::Paused | Stance::Off => {
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'pending' AND NOT is_test)
+                 OR EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'waiting' AND NOT is_test)"
+        }
+    };
+    let (needs,): (bool,) = on_db!(conn, c => sqlx::query_as(statement).bind(hook).fetch_one(c).await)?;
+    Ok(needs)
+}
+
+/// Why a hook that stands so keeps its deliveries; `None`: it does not.
+pub(in crate::engine) fn why_held(stance: Stance) -> Option<&'static str> {
+    match stance {
+        Stance::Open => None,
+        Stance::Paused => Some("the hook is paused: its receiver keeps failing"),
+        Stance::Off => Some("the hook is off"),
+    }
+}
+
+/// How a hook stands in this transaction; `None`: it is deleted.
+pub(in crate::engine) async fn stance(conn: &mut Conn, hook: HookId) -> Result<Option<Stance>, Error> {
+    let Some(row) = hooks::load(conn, hook).await? else { return Ok(None) };
+    let is_paused = health::of(conn, hook).await?.paused.is_some();
+    Ok(Some(match (row.enabled, is_paused) {
+        (false, _) => Stance::Off,
+        (true, true) => Stance::Paused,
+        (true, false) => Stance::Open,
+    }))
+}
+
+macro_rules! hold_text {
+    ($state:literal) => {
+        concat!(
+            "UPDATE deliveries SET state = 'held', reason = $2, due_at = NULL, updated_at = $3 WHERE id IN
+               (SELECT id FROM deliveries WHERE hook_id = $1 AND state = '",
+            $state,
+            "' AND NOT is_test ORDER BY id LIMIT $4)"
+        )
+    };
+}
+
+macro_rules! cancel_text {
+    ($state:literal) => {
+        concat!(
+            "UPDATE deliveries SET state = 'cancelled', reason = $2, due_at = NULL, updated_at = $3 WHERE id IN
+               (SELECT id FROM deliveries WHERE hook_id = $1 AND state = '",
+            $state,
+            "' ORDER BY id LIMIT $4)"
+        )
+    };
+}
+
+/// Moves some of what a hook has open to where it belongs as the hook now stands: held while it is off or paused (tests
+/// are not kept: their sender waits for them), due again when it is open, cancelled when it is gone. Returns whether there
+/// may be more.
+pub(in crate::engine) async fn step(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<bool, Error> {
+    match stance(conn, hook).await? {
+        Some(Stance::Open) => release(conn, hook, now).await,
+        Some(closed) => {
+            let reason = why_held(closed).unwrap_or_default();
+            let texts = [hold_text!("pending"), hold_text!("waiting")];
+            move_rows(conn, &texts, hook, reason, now).await
+        }
+        None => {
+            let texts = [cancel_text!("pending"), cancel_text!("waiting"), cancel_text!("held")];
+            move_rows(conn, &texts, hook, "the hook was deleted", now).await
+        }
+    }
+}
+
+async fn move_rows(
+    conn: &mut Conn,
+    texts: &[&'static str],
+    hook: HookId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let mut is_more = false;
+    for text in texts {
+        let moved = on_db!(conn, c => sqlx::query(*text).bind(hook).bind(reason).bind(now).bind(STEP as i64)
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        is_more |= moved >= STEP as u64;
+    }
+    Ok(is_more)
+}
+
+async fn release(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<bool, Error> {
+    let moved = on_db!(conn, c => sqlx::query(
+        "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'waiting' END, reason = NULL,
+                               due_at = $2, updated_at = $2
+         WHERE id IN (SELECT id FROM deliveries WHERE hook_id = $1 AND state = 'held' ORDER BY id LIMIT $3)",
+    ).bind(hook).bind(now).bind(STEP as i64).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(moved >= STEP as u64)
+}

@@ -1,0 +1,102 @@
+//! What the engine does for itself now and then: removes what is too old, and weighs what waits.
+
+use std::time::Duration;
+
+use super::{
+    clock::Clock,
+    config::Retention,
+    pressure::{Pressure, Weight},
+    store::{
+        Error, Store,
+        error::chain,
+        queue,
+        retention::{self, Sweep, Swept},
+        sessions,
+    },
+};
+use crate::domain::time::Timestamp;
+
+/// After a step of a clean-up nothing is cleaned for this many times as long as it took: others come first.
+const YIELD: u32 = 4;
+/// How often what waits is weighed while events come in.
+const WEIGH: Duration = Duration::from_secs(2);
+
+/// Weighing a long backlog takes a while: it may take one part in so many of the time.
+const WEIGHING_SHARE: u32 = 100;
+
+/// See the module.
+#[derive(Clone)]
+pub(super) struct Keeper {
+    pub store: Store,
+    pub clock: Clock,
+    pub retention: Retention,
+    pub pressure: Pressure,
+}
+
+impl Keeper {
+    /// Removes what is too old, until the store is closed.
+    pub(super) async fn prune(self) {
+        loop {
+            match self.prune_once().await {
+                Ok(()) => {}
+                Err(Error::Closed) => return,
+                Err(error) => tracing::warn!(error = chain(&error), "old rows stay for now"),
+            }
+            tokio::time::sleep(self.retention.every).await;
+        }
+    }
+
+    async fn prune_once(&self) -> Result<(), Error> {
+        let now = self.clock.now();
+        let expired: Result<(), Error> = self.store.write(move |conn| Box::pin(sessions::sweep(conn, now))).await;
+        expired?;
+        for sweep in Sweep::ALL {
+            let age = match sweep {
+                Sweep::Payloads { .. } => self.retention.payloads,
+                Sweep::Deliveries { .. } | Sweep::Events { .. } => self.retention.deliveries,
+            };
+            self.sweep(sweep, now.before(age)).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self, sweep: Sweep, before: Timestamp) -> Result<(), Error> {
+        let mut next = Some(sweep);
+        while let Some(sweep) = next {
+            let (shard, now, watch) = (self.store.shard(), self.clock.now(), self.clock.stopwatch());
+            let swept: Result<Swept, Error> =
+                self.store.write(move |conn| Box::pin(retention::step(conn, sweep, before, shard, now))).await;
+            let swept = swept?;
+            if swept.rows > 0 {
+                tracing::info!(rows = swept.rows, ?sweep, "removed what is past its retention");
+            }
+            next = swept.next;
+            tokio::time::sleep(watch.elapsed() * YIELD).await;
+        }
+        Ok(())
+    }
+
+    /// Weighs what waits, as long as there is a reason to.
+    pub(super) async fn weigh(self) {
+        loop {
+            let watch = self.clock.stopwatch();
+            if self.pressure.wants_weighing() {
+                match self.weigh_once().await {
+                    Ok(()) => {}
+                    Err(error) => tracing::warn!(error = chain(&error), "what waits could not be weighed"),
+                }
+            }
+            tokio::time::sleep(WEIGH.max(watch.elapsed() * WEIGHING_SHARE)).await;
+        }
+    }
+
+    async fn weigh_once(&self) -> Result<(), Error> {
+        let (deliveries, bytes, oldest) = queue::weight(&mut self.store.read().await?).await?;
+        let weight = Weight { deliveries, bytes, oldest };
+        if self.pressure.weighed(weight, self.clock.now()) {
+            let is_full = self.pressure.check().is_err();
+            tracing::warn!(deliveries, bytes, is_full, "the high-water mark was crossed");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! Jobs: sending many deliveries again. Counted before it begins, at a pace, to be paused and cancelled.
+
+use super::Error;
+use crate::{
+    domain::{
+        id::JobId,
+        invalid::Invalid,
+        job::{Count, DEFAULT_PACE, Job, JobState, Kind, MAX_PACE, Scope},
+        page::Page,
+        permission::{Grant, Permission},
+        time::Timestamp,
+    },
+    engine::store::{self, Conn, audit, hooks, jobs},
+    server::ctx::OpCtx,
+};
+
+/// What is to be begun.
+pub struct Begin {
+    pub kind: Kind,
+    pub scope: Scope,
+    pub per_second: Option<i64>,
+}
+
+/// What it would send again: the dry run.
+pub async fn count(ctx: &OpCtx, begin: &Begin) -> Result<Count, Error> {
+    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    judge_begin(begin)?;
+    let mut conn = ctx.portal.store().read().await?;
+    check_hook(&mut conn, &grant, &begin.scope).await?;
+    let scope = bounded(&begin.scope, ctx.portal.clock().now());
+    Ok(jobs::count(&mut conn, &grant, &scope).await?)
+}
+
+pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
+    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let per_second = judge_begin(&begin)?;
+    let clock = ctx.portal.clock().clone();
+    let begun: Result<Job, Error> = ctx
+        .portal
+        .store()
+        .write(move |conn| {
+            Box::pin(async move {
+                check_hook(conn, &grant, &begin.scope).await?;
+                let now = clock.now();
+                let scope = bounded(&begin.scope, now);
+                let total = jobs::count(conn, &grant, &scope).await?.iter().map(|(_, count)| count).sum();
+                let job = Job {
+                    id: JobId(clock.id()),
+                    kind: begin.kind,
+                    state: JobState::Running,
+                    scope,
+                    per_second,
+                    total,
+                    done: 0,
+                    skipped: 0,
+                    created_by: grant.by().to_owned(),
+                    created_at: now,
+                    updated_at: now,
+                };
+                jobs::insert(conn, &grant, &job).await?;
+                let detail = format!("{}: {total} deliveries at {per_second} a second", begin.kind.key());
+                audit::note(conn, &clock, &grant, "job.begun", &job.id.to_string(), &detail).await?;
+                Ok(job)
+            })
+        })
+        .await;
+    ctx.portal.dispatcher.job_changed();
+    begun
+}
+
+pub async fn find(ctx: &OpCtx, id: JobId) -> Result<Job, Error> {
+    let grant = ctx.require(Permission::DeliveriesRead)?;
+    jobs::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("job"))
+}
+
+/// A page of jobs, newest first.
+pub async fn page(ctx: &OpCtx, cursor: Option<JobId>, limit: u32) -> Result<Page<Job>, Error> {
+    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let rows = jobs::page(&mut ctx.portal.store().read().await?, &grant, cursor, limit).await?;
+    Ok(Page::cut(rows, limit, |job| job.id.to_string()))
+}
+
+/// Pauses, resumes or cancels a job, or changes its pace.
+pub async fn update(ctx: &OpCtx, id: JobId, state: Option<JobState>, per_second: Option<i64>) -> Result<Job, Error> {
+    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let pace = per_second.map(|pace| judge_pace(Some(pace))).transpose()?;
+    let clock = ctx.portal.clock().clone();
+    let updated: Result<Job, Error> = ctx
+        .portal
+        .store()
+        .write(move |conn| {
+            Box::pin(async move {
+                let job = jobs::find(conn, &grant, id).await?.ok_or(Error::NotFound("job"))?;
+                let now = clock.now();
+                if let Some(pace) = pace {
+                    jobs::set_pace(conn, &grant, id, pace, now).await?;
+                }
+                if let Some(next) = state.filter(|next| *next != job.state) {
+                    move_to(conn, &grant, &job, next, now).await?;
+                    audit::note(conn, &clock, &grant, "job.changed", &id.to_string(), next.key()).await?;
+                }
+                jobs::find(conn, &grant, id).await?.ok_or(Error::NotFound("job"))
+            })
+        })
+        .await;
+    ctx.portal.dispatcher.job_changed();
+    updated
+}
+
+async fn move_to(conn: &mut Conn, grant: &Grant, job: &Job, next: JobState, now: Timestamp) -> Result<(), Error> {
+    let refused = |state: JobState| {
+        let message = format!("cannot become {}: the job is {}", next.key(), state.key());
+        Error::from(Invalid::one("state", "state", message))
+    };
+    if !job.state.may_become(next) {
+        return Err(refused(job.state));
+    }
+    match jobs::set_state(conn, grant, job.id, job.state, next, now).await {
+        Err(store::Error::Missing) => Err(refused(JobState::Done)),
+        moved => Ok(moved?),
+    }
+}
+
+fn judge_begin(begin: &Begin) -> Result<u32, Invalid> {
+    let mut invalid = Invalid::default();
+    let pace = invalid.take(judge_pace(begin.per_second));
+    if begin.kind == Kind::Recover && begin.scope.from.is_none() {
+        invalid.add("since", "required", "Give the time since when deliveries are to be recovered.");
+    }
+    invalid.or(pace.unwrap_or(DEFAULT_PACE))
+}
+
+fn judge_pace(per_second: Option<i64>) -> Result<u32, Invalid> {
+    let Some(pace) = per_second else { return Ok(DEFAULT_PACE) };
+    let pace = u32::try_from(pace).ok().filter(|pace| (1..=MAX_PACE).contains(pace));
+    pace.ok_or_else(|| Invalid::one("per_second", "range", format!("must be between 1 and {MAX_PACE}")))
+}
+
+async fn check_hook(conn: &mut Conn, grant: &Grant, scope: &Scope) -> Result<(), Error> {
+    match scope.hook {
+        Some(hook) => hooks::find(conn, grant, hook).await?.map(drop).ok_or(Error::NotFound("hook")),
+        None => Ok(()),
+    }
+}
+
+/// What is accepted from now on is not part of it: else a job could go on for ever.
+fn bounded(scope: &Scope, now: Timestamp) -> Scope {
+    let end = Timestamp(now.0 + 1);
+    Scope { to: Some(scope.to.map_or(end, |to| to.min(end))), ..scope.clone() }
+}
