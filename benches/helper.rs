@@ -1,7 +1,7 @@
 //! The harness's own processes, seen from the one that directs them: this executable again, in another role. Each leaves
 //! when its standard input closes, so none outlives us however we end.
 
-use std::process::Stdio;
+use std::{process::Stdio, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -14,6 +14,9 @@ use crate::{
     load::{Order, Sent},
     receiver::Arrivals,
 };
+
+/// The longest load is the filling of the backlog.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 struct Helper {
     input: ChildStdin,
@@ -63,7 +66,11 @@ impl Receiver {
     }
 
     pub fn urls(&self, count: usize) -> Vec<String> {
-        (0..count).map(|port| format!("http://{}/in", self.address(port % self.ports.len()))).collect()
+        (0..count).map(|port| self.url(port % self.ports.len())).collect()
+    }
+
+    pub fn url(&self, port: usize) -> String {
+        format!("http://{}/in", self.address(port))
     }
 
     /// Forgets what came.
@@ -112,9 +119,11 @@ impl Relay {
     }
 }
 
-/// Runs the load generator to its end.
+/// Runs the load generator to its end, which must come: a server that stops answering must not stop us.
 pub async fn load(order: &Order) -> Outcome<Sent> {
-    let sent: Sent = Helper::start("load", order)?.hear().await?;
+    let mut helper = Helper::start("load", order)?;
+    let sent = tokio::time::timeout(PATIENCE, helper.hear::<Sent>()).await;
+    let sent = sent.map_err(|_| format!("the callers are not done after {PATIENCE:?}"))??;
     if sent.failed > 0 {
         return Err(format!("{} of {} requests were refused", sent.failed, sent.accepted + sent.failed).into());
     }

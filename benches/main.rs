@@ -2,13 +2,17 @@
 //! yardsticks are processes of their own; this one directs them and prints a table, each measure beside what a bare client
 //! and a bare relay reach on the same machine in the same minutes. See [`subject`] for what is exchanged for what.
 
+mod backlog;
 mod clock;
 mod database;
 mod figures;
 mod helper;
+mod idle;
+mod isolation;
 mod latency;
 mod load;
 mod marker;
+mod process;
 mod receiver;
 mod relay;
 mod rounds;
@@ -32,7 +36,7 @@ pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// As many as an event has hooks at most.
 const PORTS: usize = 10;
-const SCENARIOS: [&str; 2] = ["throughput", "latency"];
+const SCENARIOS: [&str; 5] = ["throughput", "latency", "isolation", "backlog", "idle"];
 
 /// Measures Service Hooks beside a bare client and a bare relay.
 #[derive(Parser)]
@@ -54,6 +58,12 @@ struct Arguments {
     /// How often each is repeated; medians are printed
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// How long each run of isolation is
+    #[arg(long, default_value_t = 10.0)]
+    isolation_seconds: f64,
+    /// How many events wait for one hook in backlog
+    #[arg(long, default_value_t = 1_000_000)]
+    backlog: usize,
     /// What cargo says to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -77,6 +87,8 @@ pub struct Bench {
     pub recipe: Recipe,
     pub seconds: f64,
     pub rounds: usize,
+    pub isolation_seconds: f64,
+    pub backlog: usize,
 }
 
 impl Bench {
@@ -137,10 +149,10 @@ async fn perform(arguments: Arguments) -> Outcome {
 }
 
 async fn direct(arguments: Arguments) -> Outcome {
-    let Arguments { server, postgres, seconds, rounds, scenarios, .. } = arguments;
+    let Arguments { server, postgres, seconds, rounds, isolation_seconds, backlog, scenarios, .. } = arguments;
     let binary =
         server.canonicalize().map_err(|error| format!("{}: {error}; build it with `make build`", server.display()))?;
-    let bench = Bench { recipe: Recipe { binary, postgres }, seconds, rounds };
+    let bench = Bench { recipe: Recipe { binary, postgres }, seconds, rounds, isolation_seconds, backlog };
     describe(&bench).await?;
     let mut receiver = Receiver::start(PORTS).await?;
     let mut rows = Vec::new();
@@ -160,7 +172,10 @@ async fn direct(arguments: Arguments) -> Outcome {
 async fn run(name: &str, bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<Row>> {
     match name {
         "throughput" => throughput::run(bench, receiver).await,
-        _ => latency::run(bench, receiver).await,
+        "latency" => latency::run(bench, receiver).await,
+        "isolation" => isolation::run(bench, receiver).await,
+        "backlog" => backlog::run(bench, receiver).await,
+        _ => idle::run(bench, receiver).await,
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Books {
     pub balanced: bool,
+    pub accepted: usize,
+    pub failed: usize,
     pub words: String,
 }
 
@@ -124,7 +126,7 @@ impl Server {
         Ok(hook["id"].as_str().ok_or("a hook without an id")?.to_owned())
     }
 
-    /// Is a delivery in this state (of this hook)? The query sees what is committed when it begins.
+    /// Is a delivery (of this hook) in this state? The query sees what is committed when it begins.
     pub async fn any_in(&self, state: &str, hook: Option<&str>) -> Outcome<bool> {
         let of_hook = hook.map(|hook| format!("&hook={hook}")).unwrap_or_default();
         let url = format!("http://{}/api/v1/deliveries?limit=1&state={state}{of_hook}", self.address());
@@ -138,7 +140,14 @@ impl Server {
         let checks = report["checks"].as_array().ok_or("doctor without checks")?;
         let balance = checks.iter().find(|check| check["name"] == "balance").ok_or("doctor without a balance")?;
         let words = balance["words"].as_str().unwrap_or_default().to_owned();
-        Ok(Books { balanced: balance["well"] == true, words })
+        // `7 accepted = 0 pending + ... + 7 delivered + ...`
+        let listed: Vec<&str> = words.split_whitespace().collect();
+        let count = |name: &str| {
+            let pair = listed.windows(2).find(|pair| pair[1] == name);
+            pair.and_then(|pair| pair[0].parse().ok()).ok_or_else(|| format!("doctor does not count {name}: {words}"))
+        };
+        let (accepted, failed) = (count("accepted")?, count("failed")?);
+        Ok(Books { balanced: balance["well"] == true, accepted, failed, words })
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Outcome<Value> {

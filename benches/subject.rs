@@ -11,11 +11,13 @@ use crate::{
     load::{Order, Pace, Sent, Shape},
     marker::WORK_ITEM_CLOSED,
     receiver::Arrivals,
-    server::{Recipe, Server},
+    server::{Books, Recipe, Server},
 };
 
 /// The size of an event's body in most measurements.
 pub const BODY: usize = 1024;
+/// Where a sender takes events; the receiver does not care.
+pub const PATH: &str = "/api/v1/events";
 /// Nothing should take longer to drain.
 const PATIENCE: f64 = 120.0;
 
@@ -31,6 +33,8 @@ pub enum Which {
 pub struct Subject {
     running: Running,
     fan: usize,
+    /// The ids of our hooks.
+    hooks: Vec<String>,
 }
 
 enum Running {
@@ -50,19 +54,20 @@ pub struct Measured {
 
 impl Subject {
     pub async fn start(which: Which, recipe: &Recipe, receiver: &Receiver, fan: usize) -> Outcome<Self> {
+        let mut hooks = Vec::new();
         let running = match which {
             // A client that posts straight to the receiver has one of them.
-            Which::Bare => return Ok(Self { running: Running::Bare(receiver.address(0)), fan: 1 }),
+            Which::Bare => return Ok(Self { running: Running::Bare(receiver.address(0)), fan: 1, hooks: Vec::new() }),
             Which::Relay => Running::Relay(Relay::start(&receiver.urls(fan)).await?),
             Which::Ours(kind) => {
                 let server = Server::start(recipe, kind).await?;
                 for url in receiver.urls(fan) {
-                    server.hook(WORK_ITEM_CLOSED, &url).await?;
+                    hooks.push(server.hook(WORK_ITEM_CLOSED, &url).await?);
                 }
                 Running::Ours(Box::new(server))
             }
         };
-        Ok(Self { running, fan })
+        Ok(Self { running, fan, hooks })
     }
 
     fn order(&self, pace: Pace) -> Order {
@@ -73,14 +78,18 @@ impl Subject {
             }
             Running::Ours(server) => (server.address(), server.token.clone(), Shape::Event),
         };
-        let path = "/api/v1/events".to_owned();
-        Order { to, path, token, event: WORK_ITEM_CLOSED.to_owned(), body_bytes: BODY, shape, pace }
+        Order { to, path: PATH.to_owned(), token, event: WORK_ITEM_CLOSED.to_owned(), body_bytes: BODY, shape, pace }
+    }
+
+    /// Sends at this pace.
+    pub async fn send(&self, pace: Pace) -> Outcome<Sent> {
+        helper::load(&self.order(pace)).await
     }
 
     /// Sends at this pace, waits until every delivery is recorded, and says how fast that was.
     pub async fn measure(&self, receiver: &mut Receiver, pace: Pace) -> Outcome<Measured> {
         receiver.reset().await?;
-        let sent = helper::load(&self.order(pace)).await?;
+        let sent = self.send(pace).await?;
         let expected = sent.accepted * self.fan;
         let end = self.recorded(receiver, expected).await?;
         let arrivals = receiver.all_arrivals().await?;
@@ -109,11 +118,13 @@ impl Subject {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let Running::Ours(server) = &self.running else { return Ok(None) };
+        // Where another hook's deliveries are meant to stay, there is only one that is measured.
+        let hook = self.hooks.first().filter(|_| self.hooks.len() == 1).map(String::as_str);
         loop {
             // The answer is of the moment the query began: looking over many rows takes time that is not the server's.
             let asked = clock::now();
-            if !server.any_in("pending", None).await? {
-                return if server.any_in("waiting", None).await? {
+            if !server.any_in("pending", hook).await? {
+                return if server.any_in("waiting", hook).await? {
                     Err("some wait for a retry".into())
                 } else {
                     Ok(Some(asked))
@@ -124,11 +135,19 @@ impl Subject {
         }
     }
 
-    /// Ends it. What it was given must be in its books.
-    pub async fn remove(self) -> Outcome {
-        let Running::Ours(server) = self.running else { return Ok(()) };
+    /// Ends it. What it was given must be in its books, if it keeps any.
+    pub async fn remove(self) -> Outcome<Option<Books>> {
+        let Running::Ours(server) = self.running else { return Ok(None) };
         let books = server.books().await?;
         server.remove().await?;
-        if books.balanced { Ok(()) } else { Err(format!("the balance does not hold: {}", books.words).into()) }
+        if books.balanced { Ok(Some(books)) } else { Err(format!("the balance does not hold: {}", books.words).into()) }
+    }
+
+    pub fn server(&self) -> Outcome<&Server> {
+        if let Running::Ours(server) = &self.running { Ok(server) } else { Err("this is not Service Hooks".into()) }
+    }
+
+    pub fn server_mut(&mut self) -> Outcome<&mut Server> {
+        if let Running::Ours(server) = &mut self.running { Ok(server) } else { Err("this is not Service Hooks".into()) }
     }
 }
