@@ -81,7 +81,10 @@ async fn on(bench: &Bench, receiver: &mut Receiver, kind: Kind) -> Outcome<Found
     bench.progress(&format!(
         "backlog, {kind:?}: peak {peak_mib:.0} MiB, first delivery {restart_seconds:.2} s after start"
     ));
-    full.remove().await?;
+    let books = full.remove().await?.ok_or("Service Hooks keeps books")?;
+    if books.open < bench.backlog {
+        return Err(format!("the backlog went away: {}", books.words).into());
+    }
     Ok(Found { without, with, filled_per_second, peak_mib, restart_seconds })
 }
 

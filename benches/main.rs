@@ -103,7 +103,6 @@ impl Bench {
     }
 
     /// For whoever waits; the table comes at the end.
-    #[expect(clippy::unused_self, reason = "the scenarios speak through their bench")]
     pub fn progress(&self, words: &str) {
         eprintln!("   {words}");
     }

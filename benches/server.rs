@@ -48,6 +48,8 @@ pub struct Books {
     pub balanced: bool,
     pub accepted: usize,
     pub failed: usize,
+    /// Neither delivered nor given up.
+    pub open: usize,
     pub words: String,
 }
 
@@ -144,10 +146,12 @@ impl Server {
         let listed: Vec<&str> = words.split_whitespace().collect();
         let count = |name: &str| {
             let pair = listed.windows(2).find(|pair| pair[1] == name);
-            pair.and_then(|pair| pair[0].parse().ok()).ok_or_else(|| format!("doctor does not count {name}: {words}"))
+            pair.and_then(|pair| pair[0].parse::<usize>().ok())
+                .ok_or_else(|| format!("doctor does not count {name}: {words}"))
         };
         let (accepted, failed) = (count("accepted")?, count("failed")?);
-        Ok(Books { balanced: balance["well"] == true, accepted, failed, words })
+        let open = count("pending")? + count("waiting")? + count("held")?;
+        Ok(Books { balanced: balance["well"] == true, accepted, failed, open, words })
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Outcome<Value> {

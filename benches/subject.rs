@@ -39,7 +39,7 @@ pub struct Subject {
 
 enum Running {
     Bare(String),
-    Relay(Relay),
+    Relay(Box<Relay>),
     Ours(Box<Server>),
 }
 
@@ -58,7 +58,7 @@ impl Subject {
         let running = match which {
             // A client that posts straight to the receiver has one of them.
             Which::Bare => return Ok(Self { running: Running::Bare(receiver.address(0)), fan: 1, hooks: Vec::new() }),
-            Which::Relay => Running::Relay(Relay::start(&receiver.urls(fan)).await?),
+            Which::Relay => Running::Relay(Box::new(Relay::start(&receiver.urls(fan)).await?)),
             Which::Ours(kind) => {
                 let server = Server::start(recipe, kind).await?;
                 for url in receiver.urls(fan) {
