@@ -1,5 +1,5 @@
 # Everything one types. Each target does all of its own set-up and asks nothing.
-.PHONY: run build front test lint
+.PHONY: run build front test lint bench
 .DEFAULT_GOAL := build
 
 build: ## one file with its assets embedded: target/release/service-hooks
@@ -13,6 +13,9 @@ test: ## every test: rules, SQLite, PostgreSQL, browser
 
 lint: ## format, clippy on both halves, licences and bans
 	@scripts/lint
+
+bench: ## how fast, beside what the machine can do; ARGS="throughput --seconds 3"
+	@scripts/bench $(ARGS)
 
 front: ## the browser half only
 	@scripts/build-front

@@ -1,0 +1,55 @@
+//! A server with fifty hooks and nothing to do: what it takes of a core, and of the memory.
+
+use std::time::Duration;
+
+use crate::{
+    Bench, Outcome, clock,
+    database::Kind,
+    helper::Receiver,
+    load::Pace,
+    process,
+    subject::{Subject, Which},
+    table::{Bar, Row},
+};
+
+const HOOKS: usize = 50;
+/// After the last delivery, until it is idle.
+const SETTLE: Duration = Duration::from_secs(5);
+const WATCH: Duration = Duration::from_secs(20);
+
+pub async fn run(bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<Row>> {
+    let mut rows = [
+        Row::new(format!("idle with {HOOKS} hooks: % of a core"), Bar::AtMost(0.5)),
+        Row::new("  resident MiB", Bar::AtMost(64.0)),
+    ];
+    for kind in bench.kinds() {
+        let (share, resident) = on(bench, receiver, kind).await?;
+        bench.progress(&format!("idle, {kind:?}: {share:.2} % of a core, {resident:.1} MiB"));
+        rows[0].set(kind, share, None);
+        rows[1].set(kind, resident, None);
+    }
+    Ok(rows.into())
+}
+
+async fn on(bench: &Bench, receiver: &mut Receiver, kind: Kind) -> Outcome<(f64, f64)> {
+    let subject = Subject::start(Which::Ours(kind), &bench.recipe, receiver, HOOKS).await?;
+    receiver.reset().await?;
+    // One event for all of them: a server that has never sent anything is not idle, it is asleep.
+    subject.send(Pace::Count { callers: 1, requests: 1 }).await?;
+    let began = clock::now();
+    while receiver.all_arrivals().await?.requests < HOOKS {
+        if clock::seconds_since(began) > 20.0 {
+            return Err("one event did not reach all hooks".into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(SETTLE).await;
+    let pid = subject.server()?.pid()?;
+    let (start, before) = (clock::now(), process::cpu_seconds(pid)?);
+    tokio::time::sleep(WATCH).await;
+    let used = process::cpu_seconds(pid)? - before;
+    let share = used / clock::seconds_since(start) * 100.0;
+    let resident = process::resident_mib(pid)?;
+    subject.remove().await?;
+    Ok((share, resident))
+}

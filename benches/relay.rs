@@ -1,0 +1,117 @@
+//! The least any sender must do, as a yardstick: parse the event, answer 202, post the body on with the product's own
+//! client, store nothing. Same libraries, same runtime, same client settings as Service Hooks.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::post,
+    serve::ListenerExt,
+};
+use reqwest::Client;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use service_hooks::engine::{
+    config::{Delivery, Egress},
+    delivery::{
+        client,
+        guard::Guard,
+        resolver::{GuardedResolver, SystemLookup},
+    },
+};
+use tokio::{
+    io::AsyncReadExt,
+    net::TcpListener,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+
+use crate::{Outcome, server::API_KEY};
+
+/// An event id as long as ours.
+const ID: &str = "01990000-0000-7000-8000-000000000000";
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(rename = "type")]
+    event_type: &'a str,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+struct Relay {
+    client: Client,
+    targets: Vec<String>,
+    headers: HeaderMap,
+    /// Posts under way at once. Callers wait for room: it has no other place to keep what it took.
+    room: Arc<Semaphore>,
+}
+
+/// Serves until the standard input closes.
+pub async fn run(targets: Vec<String>) -> Outcome {
+    let in_flight = Delivery::default().in_flight;
+    // As many idle connections as posts at once, so that none is closed only to be opened again.
+    let settings = Delivery { in_flight_per_hook: in_flight, ..Delivery::default() };
+    let client = client::build(&settings, resolver()?)?;
+    let relay = Relay { client, targets, headers: headers(), room: Arc::new(Semaphore::new(in_flight)) };
+    let router = Router::new().route("/api/v1/events", post(forward)).with_state(Arc::new(relay));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    println!("{}", listener.local_addr()?.port());
+    // Without it small answers wait for the peer's acknowledgement; Service Hooks does the same.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let mut rest = Vec::new();
+    let mut input = tokio::io::stdin();
+    tokio::select! {
+        ended = async { axum::serve(listener, router).await } => ended?,
+        closed = input.read_to_end(&mut rest) => drop(closed?),
+    }
+    Ok(())
+}
+
+async fn forward(State(relay): State<Arc<Relay>>, body: Bytes) -> Response {
+    let Ok(event) = serde_json::from_slice::<Event>(&body) else { return StatusCode::BAD_REQUEST.into_response() };
+    let Ok(event_type) = HeaderValue::from_str(event.event_type) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let data = body.slice_ref(event.data.get().as_bytes());
+    for target in 0..relay.targets.len() {
+        let Ok(room) = relay.room.clone().acquire_owned().await else { break };
+        tokio::spawn(relay.clone().post(target, event_type.clone(), data.clone(), room));
+    }
+    let accepted = format!(r#"{{"id":"{ID}","deliveries":{}}}"#, relay.targets.len());
+    (StatusCode::ACCEPTED, [(CONTENT_TYPE, "application/json")], accepted).into_response()
+}
+
+impl Relay {
+    async fn post(self: Arc<Self>, target: usize, event_type: HeaderValue, data: Bytes, room: OwnedSemaphorePermit) {
+        let mut headers = self.headers.clone();
+        headers.insert("x-service-hook-event", event_type);
+        let sent = self.client.post(&self.targets[target]).headers(headers).body(data).send().await;
+        // A lost one is missing at the receiver, where they are counted.
+        if let Ok(mut answer) = sent {
+            while let Ok(Some(_)) = answer.chunk().await {}
+        }
+        drop(room);
+    }
+}
+
+/// What a delivery carries, at the same length, computed once.
+fn headers() -> HeaderMap {
+    let fixed = [
+        ("content-type", "application/json"),
+        ("x-api-key", API_KEY),
+        ("webhook-id", ID),
+        ("webhook-timestamp", "1795000000"),
+        ("webhook-signature", "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+    ];
+    fixed.into_iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+}
+
+/// Never asked: all targets are addresses.
+fn resolver() -> Outcome<GuardedResolver> {
+    let guard = Guard::new(&Egress::default().allow_cidrs);
+    Ok(GuardedResolver::new(guard, Arc::new(SystemLookup::new()?)))
+}

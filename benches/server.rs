@@ -1,0 +1,200 @@
+//! Service Hooks itself, as an operator runs it: the release binary in a process of its own with its default settings,
+//! configured over its command line and its HTTP API only. Killed when dropped.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use service_hooks::engine::delivery::client::plain_client;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::{
+    Outcome, clock,
+    database::{Database, Kind},
+};
+
+pub const API_KEY: &str = "key_0123456789abcdef0123456789abcdef";
+const PERMISSIONS: [&str; 4] = ["events:emit", "hooks:write", "hooks:read", "deliveries:read"];
+/// How long it may take to listen.
+const PATIENCE: f64 = 30.0;
+
+/// How to start one.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    pub binary: PathBuf,
+    pub postgres: Option<String>,
+}
+
+/// See the module.
+pub struct Server {
+    recipe: Recipe,
+    kind: Kind,
+    folder: TempDir,
+    database: Database,
+    port: u16,
+    pub token: String,
+    client: Client,
+    process: Option<Child>,
+}
+
+/// What `doctor` counted.
+#[derive(Debug)]
+pub struct Books {
+    pub balanced: bool,
+    pub accepted: usize,
+    pub failed: usize,
+    /// Neither delivered nor given up.
+    pub open: usize,
+    pub words: String,
+}
+
+impl Server {
+    /// A running server on a fresh database, with a hook for each URL.
+    pub async fn start(recipe: &Recipe, kind: Kind) -> Outcome<Self> {
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("master.key"), "a key that is long enough for measuring")?;
+        let database = Database::make(kind, folder.path(), recipe.postgres.as_deref().unwrap_or_default()).await?;
+        let mut server = Self {
+            recipe: recipe.clone(),
+            kind,
+            folder,
+            database,
+            port: std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port(),
+            token: String::new(),
+            client: plain_client()?,
+            process: None,
+        };
+        let arguments = [&["token", "create", "--name", "bench", "--permission"], &PERMISSIONS[..]].concat();
+        server.token = server.output(&arguments).await?;
+        server.resume().await?;
+        Ok(server)
+    }
+
+    /// Starts the process, on what is in the database, and waits until it listens. Returns when it was started.
+    pub async fn resume(&mut self) -> Outcome<u64> {
+        let started = clock::now();
+        let log = std::fs::File::create(self.log())?;
+        self.process = Some(self.command(&["serve"]).stdout(Stdio::null()).stderr(log).spawn()?);
+        loop {
+            let answer = self.client.get(format!("http://{}/healthz", self.address())).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(started);
+            }
+            if clock::seconds_since(started) > PATIENCE {
+                return Err(format!("the server does not listen; its log:\n{}", self.words()).into());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// `kill -9`
+    pub async fn kill(&mut self) -> Outcome {
+        match self.process.take() {
+            Some(mut process) => Ok(process.kill().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends it and takes its database away.
+    pub async fn remove(mut self) -> Outcome {
+        self.kill().await?;
+        let words = self.words();
+        for line in words.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).take(5) {
+            eprintln!("   the server ({:?}) said: {line}", self.kind);
+        }
+        self.database.remove().await
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn pid(&self) -> Outcome<u32> {
+        let pid = self.process.as_ref().and_then(Child::id);
+        Ok(pid.ok_or_else(|| format!("the server is not running; its log:\n{}", self.words()))?)
+    }
+
+    /// Makes a hook that is switched on.
+    pub async fn hook(&self, event: &str, url: &str) -> Outcome<String> {
+        let body =
+            json!({"name": "bench", "event_type": event, "callback_url": url, "api_key": API_KEY, "enabled": true});
+        let request = self.client.post(format!("http://{}/api/v1/hooks", self.address())).body(body.to_string());
+        let hook = self.answer(request).await?;
+        Ok(hook["id"].as_str().ok_or("a hook without an id")?.to_owned())
+    }
+
+    /// Is a delivery (of this hook) in this state? The query sees what is committed when it begins.
+    pub async fn any_in(&self, state: &str, hook: Option<&str>) -> Outcome<bool> {
+        let of_hook = hook.map(|hook| format!("&hook={hook}")).unwrap_or_default();
+        let url = format!("http://{}/api/v1/deliveries?limit=1&state={state}{of_hook}", self.address());
+        let page = self.answer(self.client.get(url)).await?;
+        Ok(page["items"].as_array().is_some_and(|items| !items.is_empty()))
+    }
+
+    /// Asks `doctor`, who works beside the server.
+    pub async fn books(&self) -> Outcome<Books> {
+        let report: Value = serde_json::from_str(&self.output_of(&["doctor", "--json"]).await?.1)?;
+        let checks = report["checks"].as_array().ok_or("doctor without checks")?;
+        let balance = checks.iter().find(|check| check["name"] == "balance").ok_or("doctor without a balance")?;
+        let words = balance["words"].as_str().unwrap_or_default().to_owned();
+        // `7 accepted = 0 pending + ... + 7 delivered + ...`
+        let listed: Vec<&str> = words.split_whitespace().collect();
+        let count = |name: &str| {
+            let pair = listed.windows(2).find(|pair| pair[1] == name);
+            pair.and_then(|pair| pair[0].parse::<usize>().ok())
+                .ok_or_else(|| format!("doctor does not count {name}: {words}"))
+        };
+        let (accepted, failed) = (count("accepted")?, count("failed")?);
+        let open = count("pending")? + count("waiting")? + count("held")?;
+        Ok(Books { balanced: balance["well"] == true, accepted, failed, open, words })
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Outcome<Value> {
+        let answer = request.bearer_auth(&self.token).header("content-type", "application/json").send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        if status.is_success() { Ok(serde_json::from_str(&text)?) } else { Err(format!("{status}: {text}").into()) }
+    }
+
+    async fn output(&self, arguments: &[&str]) -> Outcome<String> {
+        let (success, output) = self.output_of(arguments).await?;
+        if success { Ok(output) } else { Err(format!("{arguments:?} failed: {output}").into()) }
+    }
+
+    /// Whether a command of the binary succeeded, and what it printed. `doctor` fails when it finds something.
+    async fn output_of(&self, arguments: &[&str]) -> Outcome<(bool, String)> {
+        let output = self.command(arguments).stderr(Stdio::inherit()).output().await?;
+        Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).trim_end().to_owned()))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let folder: &Path = self.folder.path();
+        let mut command = Command::new(&self.recipe.binary);
+        command
+            .args(arguments)
+            .current_dir(folder)
+            .env_clear()
+            .env("SERVICE_HOOKS_DATABASE_URL", &self.database.url)
+            .env("SERVICE_HOOKS_DATA_DIR", folder)
+            .env("SERVICE_HOOKS_MASTER_KEY_FILE", folder.join("master.key"))
+            .env("SERVICE_HOOKS_LISTEN", self.address())
+            .env("SERVICE_HOOKS_EGRESS__ALLOW_HTTP", "true")
+            .env("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS", r#"["127.0.0.0/8"]"#)
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    fn words(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+}
