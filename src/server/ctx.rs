@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::auth::{password::Passwords, throttle::Throttle};
+use super::auth::{known::KnownTokens, password::Passwords, throttle::Throttle};
 use crate::{
     domain::{
         permission::{Actor, Grant, Permission},
@@ -18,11 +18,13 @@ pub struct Portal {
     pub settings: Settings,
     pub passwords: Passwords,
     pub throttle: Throttle,
+    pub tokens: KnownTokens,
 }
 
 impl Portal {
     pub fn new(dispatcher: Dispatcher, settings: Settings) -> Arc<Self> {
-        Arc::new(Self { dispatcher, settings, passwords: Passwords::default(), throttle: Throttle::default() })
+        let (passwords, throttle) = (Passwords::default(), Throttle::default());
+        Arc::new(Self { dispatcher, settings, passwords, throttle, tokens: KnownTokens::default() })
     }
 
     pub fn store(&self) -> &Store {

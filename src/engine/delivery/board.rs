@@ -34,9 +34,13 @@ pub enum News {
     },
     Loaded(HookId, Result<Page, Error>),
     Stepped(HookId, Result<bool, Error>),
+    /// An attempt is over and is being recorded.
+    Sent(HookId),
     Finished {
         hook: HookId,
         delivery: DeliveryId,
+        /// It was [`News::Sent`] before.
+        was_sent: bool,
         due_at: Option<Timestamp>,
         health: Option<Health>,
     },
@@ -139,9 +143,15 @@ impl Board {
                 tracing::error!(hook.id = %hook, error = chain(&error), "open deliveries could not be moved");
                 self.with_known_lane(hook, now, |lane| lane.step_failed(Timestamp(now.0 + AGAIN_MS)));
             }
-            News::Finished { hook, delivery, due_at, health } => {
+            News::Sent(hook) => self.with_known_lane(hook, now, Lane::sent),
+            News::Finished { hook, delivery, was_sent, due_at, health } => {
                 self.in_flight -= 1;
-                self.with_known_lane(hook, now, |lane| lane.finished(delivery, due_at, health, now));
+                self.with_known_lane(hook, now, |lane| {
+                    if !was_sent {
+                        lane.sent();
+                    }
+                    lane.finished(delivery, due_at, health, now);
+                });
             }
             News::Lanes(owned) => self.own(owned, now),
             News::Part(hooks) => self.parted = hooks,

@@ -46,6 +46,8 @@ pub struct Lane {
     probe: Option<Open>,
     /// Everything queued or in flight, so that a load brings nothing twice.
     known: HashSet<DeliveryId>,
+    /// Being sent; and those together with what is sent and not yet on record.
+    sending: usize,
     in_flight: usize,
     /// Recorded since the running load began: its page may be older than their records and must not bring them back.
     settled: HashSet<DeliveryId>,
@@ -243,6 +245,7 @@ impl Lane {
         } else {
             (self.next_of_two()?, Purpose::Delivery)
         };
+        self.sending += 1;
         self.in_flight += 1;
         Some(Given { target, open, purpose })
     }
@@ -256,7 +259,12 @@ impl Lane {
         open
     }
 
-    /// An attempt was recorded (or refused); `due_at` is its retry, which waits in the database. `health` is how the hook
+    /// An attempt is over; what came of it is being recorded, and the receiver is free for the next.
+    pub fn sent(&mut self) {
+        self.sending = self.sending.saturating_sub(1);
+    }
+
+    /// An attempt that is over was recorded (or refused); `due_at` is its retry, which waits in the database. `health` is how the hook
     /// stands after it, where that is known.
     pub fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>, health: Option<Health>, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -303,7 +311,7 @@ impl Lane {
     pub fn is_ready(&self, limits: &Limits, now: Timestamp) -> bool {
         let is_queued = self.is_open() && (!self.fresh.is_empty() || !self.again.is_empty());
         let has_work = !self.tests.is_empty() || self.probe.is_some() || is_queued;
-        let may_send = self.target.is_some() && !self.is_stale && self.in_flight < self.limit(limits);
+        let may_send = self.target.is_some() && !self.is_stale && self.sending < self.limit(limits);
         has_work && may_send && self.bucket.free_at.is_none_or(|at| at <= now)
     }
 

@@ -119,12 +119,15 @@ impl Worker {
         tokio::spawn(async move {
             let (hook, delivery) = (given.open.hook, given.open.id);
             let again = Some(self.clock.now().after(RECORD_AGAIN));
-            let mut done = OnDrop::new(handle.clone(), News::Finished { hook, delivery, due_at: again, health: None });
+            let unsent = News::Finished { hook, delivery, was_sent: false, due_at: again, health: None };
+            let mut done = OnDrop::new(handle.clone(), unsent);
             // A node that slept through its lease must not send what another may be sending.
             if fence.is_some() && !self.lease.is_held() {
                 return;
             }
             let report = self.sender.send(&given.target, &given.open).await;
+            handle.tell(News::Sent(hook));
+            done.will_say(News::Finished { hook, delivery, was_sent: true, due_at: again, health: None });
             let verdict = self.verdict(&given, &report);
             let due_at = match verdict {
                 Verdict::RetryIn(wait) => Some(self.clock.now().after(wait)),
@@ -144,7 +147,7 @@ impl Worker {
                 Some(Recorded::Kept { health, .. }) => Some(health),
                 Some(Recorded::Refused) | None => None::<Health>,
             };
-            done.will_say(News::Finished { hook, delivery, due_at, health });
+            done.will_say(News::Finished { hook, delivery, was_sent: true, due_at, health });
         });
     }
 

@@ -66,7 +66,7 @@ macro_rules! push_list {
 pub(crate) use push_list;
 
 /// How many rows one statement writes: a few sizes only, so that each text is prepared once and found again.
-const ROWS: [usize; 5] = [256, 64, 16, 4, 1];
+const ROWS: [usize; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
 
 /// Cuts rows for statements of [`ROWS`] rows, the largest first.
 pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {

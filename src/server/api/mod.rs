@@ -33,7 +33,7 @@ pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
 /// Only the description of the API is open.
 async fn identify(State(portal): State<Arc<Portal>>, mut request: Request, next: Next) -> Response {
     let is_open = request.uri().path() == "/openapi.json";
-    let actor = match bearer(portal.store(), request.headers()).await {
+    let actor = match bearer(portal.store(), portal.clock(), &portal.tokens, request.headers()).await {
         Ok(actor) => actor,
         Err(error) => return Problem::from(ops::Error::from(error)).into_response(),
     };

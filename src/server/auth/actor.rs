@@ -3,10 +3,13 @@
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use tower_sessions::Session;
 
-use super::{session::USER, token};
+use super::{known::KnownTokens, session::USER, token};
 use crate::{
     domain::{id::UserId, permission::Actor, user::User},
-    engine::store::{Error, Store, tokens, users},
+    engine::{
+        clock::Clock,
+        store::{Error, Store, tokens, users},
+    },
 };
 
 /// The signed-in person, if there is one who may still sign in.
@@ -22,16 +25,29 @@ pub fn actor_of_user(user: &User) -> Actor {
 }
 
 /// The program behind `Authorization: Bearer shk_...`.
-pub async fn bearer(store: &Store, headers: &HeaderMap) -> Result<Option<Actor>, Error> {
+pub async fn bearer(
+    store: &Store,
+    clock: &Clock,
+    known: &KnownTokens,
+    headers: &HeaderMap,
+) -> Result<Option<Actor>, Error> {
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some((scheme, secret)) = header.and_then(|header| header.split_once(' ')) else { return Ok(None) };
     if !scheme.eq_ignore_ascii_case("bearer") || !secret.starts_with(token::PREFIX) {
         return Ok(None);
     }
-    let found = tokens::by_secret(&mut store.read().await?, &token::hash(secret.trim())).await?;
-    Ok(found.map(|token| Actor {
+    let hash = token::hash(secret.trim());
+    if let Some(actor) = known.find(&hash) {
+        return Ok(Some(actor));
+    }
+    let found = tokens::by_secret(&mut store.read().await?, &hash).await?;
+    let actor = found.map(|token| Actor {
         label: format!("token:{}", token.name),
         identity: token.id.to_string(),
         permissions: token.permissions,
-    }))
+    });
+    if let Some(actor) = &actor {
+        known.remember(hash, actor.clone(), clock);
+    }
+    Ok(actor)
 }

@@ -1,6 +1,7 @@
 //! Who is it? Passwords, sessions, tokens, and the actor they lead to. What an actor may do is `domain::permission`'s.
 
 pub mod actor;
+pub mod known;
 pub mod password;
 pub mod session;
 pub mod throttle;

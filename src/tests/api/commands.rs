@@ -9,10 +9,7 @@ use crate::support::{
     receiver::Receiver,
 };
 
-on_both!(
-    the_five_minutes_of_the_readme,
-    wrong_usage_is_told_and_exits_with_2,
-);
+on_both!(the_five_minutes_of_the_readme, wrong_usage_is_told_and_exits_with_2,);
 
 /// Settings with a port that is free now.
 async fn settings(db: &TestDb) -> service_hooks::engine::config::Settings {

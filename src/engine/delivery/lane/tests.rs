@@ -107,6 +107,7 @@ fn the_in_flight_limit_holds_and_a_finish_frees_a_place() {
         lane.offer(open(number, 0), &LIMITS, NOW);
     }
     assert_eq!(sent(&mut lane, 2), [1, 2]);
+    lane.sent();
     lane.finished(DeliveryId(Uuid::from_u128(1)), None, None, NOW);
     assert_eq!(sent(&mut lane, 2), [3]);
 }
@@ -126,6 +127,7 @@ fn a_retry_waits_in_the_database_until_it_is_due() {
     lane.offer(open(1, 0), &LIMITS, NOW);
     assert_eq!(sent(&mut lane, 9), [1]);
     let due = Timestamp(NOW.0 + 5000);
+    lane.sent();
     lane.finished(DeliveryId(Uuid::from_u128(1)), Some(due), None, NOW);
     assert_eq!(lane.wake_at(), Some(due));
     assert_eq!(lane.wants_load(&LIMITS, NOW), None);
@@ -163,6 +165,7 @@ fn a_load_that_is_older_than_a_result_does_not_bring_the_delivery_back() {
     assert_eq!(sent(&mut lane, 9), [1]);
     lane.fresh.note_more(NOW);
     lane.begin_load(BOTH);
+    lane.sent();
     lane.finished(DeliveryId(Uuid::from_u128(1)), None, None, NOW);
     lane.loaded(page(Some(target(true)), vec![open(1, 0), open(2, 0)]), NOW);
     assert_eq!(sent(&mut lane, 9), [2]);
@@ -243,6 +246,7 @@ fn a_paused_hook_puts_everything_away_and_is_probed_one_at_a_time() {
     }
     assert_eq!(sent(&mut lane, 1), [1]);
     let probe_at = Timestamp(NOW.0 + 60_000);
+    lane.sent();
     lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(paused(probe_at)), NOW);
     let make_page = |wanted: Wanted| Page {
         health: paused(probe_at),
@@ -258,6 +262,7 @@ fn a_paused_hook_puts_everything_away_and_is_probed_one_at_a_time() {
     settle(&mut lane, probe_at, make_page);
     assert_eq!(sent(&mut lane, 9), [], "and no other while it is under way");
     let later = Timestamp(probe_at.0 + 120_000);
+    lane.sent();
     lane.finished(DeliveryId(Uuid::from_u128(7)), None, Some(paused(later)), probe_at);
     assert_eq!(lane.wake_at(), Some(later));
 }
@@ -269,10 +274,12 @@ fn a_recovered_hook_begins_gently() {
     lane.begin_load(BOTH);
     lane.loaded(Page { health: paused(NOW), probe: Some(open(1, 0)), ..page(Some(target(true)), Vec::new()) }, NOW);
     assert_eq!(sent(&mut lane, 9), [1]);
+    lane.sent();
     lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(Health::default()), NOW);
     let due = Timestamp(NOW.0 + 10_000);
     settle(&mut lane, NOW, |_| well((2..=9).map(|number| open(number, 0)).collect()));
     assert_eq!(sent(&mut lane, 9), [2], "one at first");
+    lane.sent();
     lane.finished(DeliveryId(Uuid::from_u128(2)), None, Some(Health::default()), due);
     assert_eq!(sent(&mut lane, 9), [3, 4], "then two");
 }
