@@ -33,7 +33,11 @@ use tower::ServiceExt;
 
 use crate::support::{app::TestApp, db::TestDb, eventually, on_both, receiver::Receiver};
 
-on_both!(a_producer_may_go_away_at_any_byte, an_accept_may_be_dropped_at_every_await);
+on_both!(
+    a_producer_may_go_away_at_any_byte,
+    an_accept_may_be_dropped_at_every_await,
+    a_stop_does_not_wait_for_who_never_asked,
+);
 
 const HEARD: EventType = EventType::WorkItemClosed;
 /// No hook listens to it.
@@ -278,4 +282,15 @@ async fn an_accept_may_be_dropped_at_every_await(db: TestDb) {
     assert!(promised.iter().all(|name| outcome.contains_key(name)), "{outcome:?}");
     assert!(!outcome.contains_key("engine-1-0"), "what was never polled was never asked for");
     eprintln!("{drops} dropped in {round} rounds, {} accepted", outcome.len());
+}
+
+/// Browsers and client libraries keep connections that they have not used yet.
+async fn a_stop_does_not_wait_for_who_never_asked(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let silent = TcpStream::connect(app.running.address).await.unwrap();
+    // Accepted in order: once this one is answered, so is the silent one.
+    assert_eq!(app.request("GET", "/healthz").send().await.unwrap().status(), 200);
+    let stopped = tokio::time::timeout(Duration::from_secs(5), app.running.shutdown()).await;
+    assert!(stopped.is_ok(), "the stop waited for a connection that was never used");
+    drop(silent);
 }
