@@ -7,6 +7,7 @@ mod api;
 mod delivery;
 mod pages;
 mod permissions;
+mod power;
 mod store;
 mod support;
 mod tidy;

@@ -195,6 +195,14 @@ fn only_four_files_know_which_database_it_is() {
     }
 }
 
+/// The compiler denies `unsafe`; this holds that nobody else excuses himself from that.
+#[test]
+fn unsafe_is_excused_in_the_tests_vfs_only() {
+    let lint = concat!("unsafe", "_code");
+    let excused = files_below("src", "rs").into_iter().filter(|(_, text)| text.contains(lint));
+    assert_eq!(excused.map(|(name, _)| name).collect::<Vec<_>>(), ["src/tests/power/vfs.rs"]);
+}
+
 #[test]
 fn migrations_come_in_pairs() {
     let numbers = |folder: &str| {

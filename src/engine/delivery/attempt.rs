@@ -229,13 +229,19 @@ fn readable_headers(headers: &HeaderMap) -> Vec<(String, String)> {
 }
 
 /// The kept bytes as text. What is not UTF-8 is shown as replacement characters; a character cut in half counts as cut.
+/// A replacement character is longer than the byte it stands for, so the text is bounded as well as the bytes.
 fn text_of(body: &[u8]) -> (String, bool) {
     match std::str::from_utf8(body) {
         Ok(text) => (text.to_owned(), false),
         Err(error) if error.error_len().is_none() => {
             (String::from_utf8_lossy(&body[..error.valid_up_to()]).into_owned(), true)
         }
-        Err(_) => (String::from_utf8_lossy(body).into_owned(), false),
+        Err(_) => {
+            let mut text = String::from_utf8_lossy(body).into_owned();
+            let is_cut = text.len() > KEEP;
+            text.truncate(text.floor_char_boundary(KEEP));
+            (text, is_cut)
+        }
     }
 }
 
@@ -265,5 +271,7 @@ mod tests {
         assert_eq!(text_of("é".as_bytes()), ("é".into(), false));
         assert_eq!(text_of(&"é".as_bytes()[..1]), (String::new(), true));
         assert_eq!(text_of(b"a\xffb").0, "a\u{fffd}b");
+        let (text, is_cut) = text_of(&[0xff; KEEP]);
+        assert!(text.len() <= KEEP && is_cut, "{} bytes", text.len());
     }
 }

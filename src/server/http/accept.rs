@@ -45,9 +45,9 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             () = stop.cancelled() => break,
         };
         let connection = graceful.watcher();
-        let router = router.clone();
+        let (router, stop) = (router.clone(), stop.clone());
         tokio::spawn(async move {
-            converse(stream, router, connection).await;
+            converse(stream, router, connection, stop).await;
             drop(place);
         });
     }
@@ -55,13 +55,23 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let _late = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
 }
 
-async fn converse(stream: TcpStream, router: Router, watcher: hyper_util::server::graceful::Watcher) {
+async fn converse(
+    stream: TcpStream,
+    router: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+    stop: CancellationToken,
+) {
     // Without it small answers wait for the peer's acknowledgement.
     let _best_effort = stream.set_nodelay(true);
     // Until the first byte the protocol is unknown and hyper's own deadline does not run yet.
     let mut byte = [0];
-    let first = tokio::time::timeout(HEAD_DEADLINE, stream.peek(&mut byte));
-    if !matches!(first.await, Ok(Ok(1))) {
+    let first = tokio::select! {
+        biased;
+        first = tokio::time::timeout(HEAD_DEADLINE, stream.peek(&mut byte)) => first,
+        // Browsers open connections in case they need them: a stop does not wait for what was never asked.
+        () = stop.cancelled() => return,
+    };
+    if !matches!(first, Ok(Ok(1))) {
         return;
     }
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {

@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod commands;
+mod disconnects;
 mod events;
 mod hooks;

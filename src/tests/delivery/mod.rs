@@ -1,5 +1,6 @@
 //! Deliveries, to a real receiver.
 
+mod hostile;
 mod kill;
 mod outcomes;
 mod ssrf;

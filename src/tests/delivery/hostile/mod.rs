@@ -1,0 +1,199 @@
+//! Receivers that mean harm, 64 at a time, against the real binary: every attempt ends, in time and on record, and what
+//! they send does not end up in memory.
+
+mod odd;
+mod rows;
+mod server;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use service_hooks::{
+    domain::{
+        delivery::Attempt,
+        event::EventType,
+        id::EventId,
+        permission::{Actor, Grant, Permission},
+    },
+    engine::{
+        catalogue::sample,
+        config::Settings,
+        store::{
+            Store, attempts,
+            deliveries::{self, Filter},
+        },
+    },
+};
+
+use rows::Row;
+use server::{Conduct, Hostile};
+
+use crate::support::{
+    binary::{Server, command, succeed},
+    db::TestDb,
+    eventually,
+};
+
+const EVENT: EventType = EventType::WorkItemClosed;
+/// Hooks on one event, so that one event is this many attempts at once.
+const PARALLEL: usize = 64;
+const DEADLINE: Duration = Duration::from_secs(1);
+/// How much later an attempt may end: the timer's own grain, and two cores that do other things as well.
+const GRACE: Duration = Duration::from_millis(250);
+/// By how much memory may grow while 64 of them have their way.
+const GROWTH_KIB: usize = 32 * 1024;
+/// Bytes that one connection may take. Of a body 64 KiB are read, of a head what the HTTP library can bear; the rest is
+/// what the kernel takes on both sides without being asked. What comes before a head is bounded by time alone.
+const BODY: usize = 512 * 1024;
+const HEAD: usize = 2 * 1024 * 1024;
+const ANY: usize = usize::MAX;
+const KEPT: usize = 16 * 1024;
+
+/// The real binary with 64 hooks, all of which lead to the hostile receiver.
+struct Scene {
+    settings: Settings,
+    server: Server,
+    hostile: Hostile,
+    token: String,
+    client: reqwest::Client,
+    store: Store,
+    grant: Grant,
+}
+
+impl Scene {
+    async fn start(db: &TestDb) -> Self {
+        let mut settings = db.settings();
+        settings.listen = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let arguments = ["token", "create", "--name", "t", "--permission", "events:emit", "hooks:write"];
+        let token = succeed(&settings, &arguments, "");
+        let mut command = command(&settings, &["serve"]);
+        command.env("SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE", "[]");
+        command.env("SERVICE_HOOKS_DELIVERY__TIMEOUT", format!("{}ms", DEADLINE.as_millis()));
+        let quiet = || std::process::Stdio::null();
+        let server = Server(command.stderr(quiet()).stdout(quiet()).spawn().unwrap());
+        let store = Store::open(&settings).await.unwrap();
+        let grant = Actor::portal().require(Permission::PayloadsRead).unwrap();
+        let client = service_hooks::engine::delivery::client::plain_client().unwrap();
+        let scene = Self { settings, server, hostile: Hostile::start(), token, client, store, grant };
+        scene.make_hooks().await;
+        scene
+    }
+
+    async fn make_hooks(&self) {
+        let hook = |number: usize| {
+            let url = format!("http://{}/{number}", self.hostile.address);
+            json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k", "enabled": true})
+        };
+        // The first waits until the server is up.
+        eventually("the first hook is made", async || self.post("hooks", hook(0).to_string()).await).await;
+        let others = (1..PARALLEL).map(|number| self.post("hooks", hook(number).to_string()));
+        assert!(futures::future::join_all(others).await.iter().all(Option::is_some));
+    }
+
+    async fn post(&self, path: &str, body: String) -> Option<Value> {
+        let url = format!("http://{}/api/v1/{path}", self.settings.listen);
+        let answer = self.client.post(url).bearer_auth(&self.token).body(body).send().await.ok()?;
+        let status = answer.status();
+        let text = answer.text().await.ok()?;
+        assert!(status.is_success(), "{status}: {text}");
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Emits one event and waits until all of its deliveries were tried.
+    async fn round(&self) -> Vec<Attempt> {
+        let event = format!(r#"{{"type":"{}","data":{}}}"#, EVENT.key(), sample(EVENT));
+        let accepted = self.post("events", event).await.unwrap();
+        let event: uuid::Uuid = accepted["id"].as_str().unwrap().parse().unwrap();
+        let filter = Filter { event: Some(EventId(event)), ..Filter::default() };
+        let tried = eventually("all are tried", async || {
+            let mut conn = self.store.read().await.unwrap();
+            let all = deliveries::page(&mut conn, &self.grant, &filter, None, 100).await.unwrap();
+            assert_eq!(all.len(), PARALLEL);
+            all.iter().all(|delivery| delivery.attempts == 1).then_some(all)
+        })
+        .await;
+        let mut conn = self.store.read().await.unwrap();
+        let mut found = Vec::new();
+        for delivery in tried {
+            found.extend(attempts::of(&mut conn, &self.grant, delivery.id).await.unwrap());
+        }
+        found
+    }
+
+    /// A line of the binary's memory, in KiB.
+    fn memory(&self, line: &str) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.server.0.id())).unwrap();
+        let found = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
+        found.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Makes the kernel forget the peak so far.
+    fn forget_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.server.0.id()), "5").unwrap();
+    }
+}
+
+/// 64 attempts at once, of which each gets its row's treatment. What is wrong with what came of it.
+async fn suffer(scene: &Scene, rows: &[Row], limit: Duration, most: usize, before: usize) -> Vec<String> {
+    scene.hostile.behave(rows.iter().map(|(_, conduct, _)| conduct.clone()).collect());
+    scene.forget_peak();
+    let attempts = scene.round().await;
+    let growth = scene.memory("VmHWM").saturating_sub(before);
+    eventually("they are hung up on", async || (scene.hostile.open() == 0).then_some(())).await;
+    let taken = scene.hostile.most();
+    let slowest = attempts.iter().map(|attempt| attempt.duration_ms).max().unwrap();
+    eprintln!("{}: slowest {slowest} ms, {growth} KiB more, {taken} bytes taken", rows[0].0);
+    let mut wrong = Vec::new();
+    for attempt in &attempts {
+        let number: usize = attempt.url.rsplit('/').next().unwrap().parse().unwrap();
+        let (name, _, class) = &rows[number % rows.len()];
+        if attempt.duration_ms > i64::try_from(limit.as_millis()).unwrap() {
+            wrong.push(format!("{name}: ended after {} ms", attempt.duration_ms));
+        }
+        if attempt.answer.class() != *class {
+            wrong.push(format!("{name}: {:?} {:?}", attempt.answer, attempt.detail));
+        }
+        if attempt.response_body.len() > KEPT {
+            wrong.push(format!("{name}: {} bytes are kept", attempt.response_body.len()));
+        }
+    }
+    if growth > GROWTH_KIB {
+        wrong.push(format!("{}: memory grew by {growth} KiB", rows[0].0));
+    }
+    if taken > most {
+        wrong.push(format!("{}: {taken} bytes were taken", rows[0].0));
+    }
+    wrong.dedup();
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixty_four_at_once_cost_nothing_but_their_deadline() {
+    let db = TestDb::sqlite();
+    let scene = Scene::start(&db).await;
+    let normal = Conduct::HangUp(rows::ok("content-length: 2\r\nconnection: close\r\n\r\nok"));
+    // What every process grows to by itself: connections, caches.
+    scene.hostile.behave(vec![normal.clone()]);
+    for _ in 0..3 {
+        scene.round().await;
+    }
+    let before = scene.memory("VmRSS");
+    let groups = [
+        (rows::slow(), DEADLINE + GRACE, BODY),
+        (rows::one_flood(), DEADLINE + GRACE, ANY),
+        (rows::endless_body(), DEADLINE, BODY),
+        (rows::other_bodies(), DEADLINE, BODY),
+        (rows::endless_head(), DEADLINE, HEAD),
+        (rows::other_heads(), DEADLINE, HEAD),
+    ];
+    let mut wrong = Vec::new();
+    for (rows, limit, most) in groups {
+        wrong.extend(suffer(&scene, &rows, limit, most, before).await);
+        // Their places are free again: the next one to the same hooks works at once.
+        scene.hostile.behave(vec![normal.clone()]);
+        let attempts = scene.round().await;
+        assert!(attempts.iter().all(|attempt| attempt.answer.is_success()), "after {}: {attempts:?}", rows[0].0);
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    scene.store.close().await;
+}

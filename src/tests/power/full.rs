@@ -1,0 +1,122 @@
+//! A full disk. Nothing is acknowledged while it lasts; once there is room everything goes on by itself.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use service_hooks::{
+    domain::{
+        delivery::State,
+        permission::{Actor, Permission},
+    },
+    engine::{
+        catalogue::sample,
+        store::{
+            balance,
+            deliveries::{self, Filter},
+            events,
+        },
+    },
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    sync::Semaphore,
+};
+
+use super::{
+    tape::Tape,
+    workload::{EVENT, HOOKS, Recorded},
+};
+use crate::support::eventually;
+
+fn sample_request() -> Value {
+    json!({"type": EVENT.key(), "data": serde_json::from_str::<Value>(sample(EVENT)).unwrap()})
+}
+
+/// How many deliveries stand in a state.
+async fn count(recorded: &Recorded, state: State) -> i64 {
+    let grant = Actor::portal().require(Permission::SystemRead).unwrap();
+    let mut conn = recorded.app.running.portal.store().read().await.unwrap();
+    balance::read(&mut conn, &grant).await.unwrap().of(state)
+}
+
+/// Several times over, because a disk that is nearly full is full again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
+    let recorded = Recorded::start(Tape::default()).await;
+    let mut acknowledged = Vec::new();
+    for _ in 0..5 {
+        acknowledged.push(recorded.emit().await.unwrap().id);
+        recorded.tape.set_full(true);
+        recorded.emit_in_vain().await;
+        let (status, problem) = recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
+        assert!(status == 503 || status == 507, "{status}: {problem}");
+        recorded.tape.set_full(false);
+        acknowledged.push(recorded.emit().await.expect("there is room again").id);
+    }
+    let wanted = i64::try_from(acknowledged.len()).unwrap();
+    eventually("everything that was accepted is delivered", async || {
+        (count(&recorded, State::Delivered).await == wanted * (HOOKS - 1)).then_some(())
+    })
+    .await;
+    let grant = Actor::portal().require(Permission::DeliveriesRead).unwrap();
+    let mut conn = recorded.app.running.portal.store().read().await.unwrap();
+    for id in acknowledged {
+        assert!(events::find(&mut conn, &grant, id).await.unwrap().is_some(), "{id} is gone");
+    }
+    drop(conn);
+    assert_eq!(count(&recorded, State::Skipped).await, wanted, "and nothing that was refused is there");
+    recorded.app.assert_balanced().await;
+    recorded.stop().await;
+}
+
+/// What a receiver answered while there was no room is recorded as soon as there is, and not sent a second time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_came_of_an_attempt_is_recorded_once_there_is_room() {
+    let recorded = Recorded::start(Tape::default()).await;
+    let (asked, may_answer) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let url = patient_receiver(asked.clone(), may_answer.clone()).await;
+    let hook = json!({"name": "slow", "event_type": EVENT.key(), "callback_url": url, "api_key": "k", "enabled": true});
+    assert_eq!(recorded.app.api(&recorded.token, "POST", "/hooks", Some(hook)).await.0, 201);
+    let events = [recorded.emit().await.unwrap().id, recorded.emit().await.unwrap().id];
+    let patience = Duration::from_secs(10);
+    drop(tokio::time::timeout(patience, asked.acquire_many(2)).await.unwrap().unwrap());
+    eventually("the others are done", async || (count(&recorded, State::Delivered).await == 4).then_some(())).await;
+    recorded.tape.set_full(true);
+    may_answer.add_permits(2);
+    let refused = recorded.tape.refused();
+    eventually("recording it was tried", async || (recorded.tape.refused() > refused).then_some(())).await;
+    recorded.tape.set_full(false);
+    eventually("it is recorded", async || (count(&recorded, State::Delivered).await == 6).then_some(())).await;
+    let grant = Actor::portal().require(Permission::DeliveriesRead).unwrap();
+    let mut conn = recorded.app.running.portal.store().read().await.unwrap();
+    for id in events {
+        let filter = Filter { event: Some(id), state: Some(State::Delivered), ..Filter::default() };
+        let found = deliveries::page(&mut conn, &grant, &filter, None, 10).await.unwrap();
+        assert!(found.iter().all(|delivery| delivery.attempts == 1), "{found:?}");
+    }
+    drop(conn);
+    assert_eq!(asked.available_permits(), 2, "no attempt was repeated");
+    recorded.app.assert_balanced().await;
+    recorded.stop().await;
+}
+
+/// Tells of each request, and answers when it may.
+async fn patient_receiver(asked: Arc<Semaphore>, may_answer: Arc<Semaphore>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (asked, may_answer) = (asked.clone(), may_answer.clone());
+            tokio::spawn(async move {
+                let mut buffer = [0; 16384];
+                let _request = stream.read(&mut buffer).await;
+                asked.add_permits(1);
+                may_answer.acquire().await.unwrap().forget();
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let _gone = stream.write_all(answer).await;
+            });
+        }
+    });
+    format!("http://{address}/")
+}
