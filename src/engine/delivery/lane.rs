@@ -34,6 +34,9 @@ use crate::{
     engine::store::queue::{Open, STEP},
 };
 
+/// Successes after a pause until nothing holds a hook back that has no limit of its own.
+const RAMPED: u32 = 64;
+
 /// See the module.
 #[derive(Default)]
 pub struct Lane {
@@ -247,7 +250,7 @@ impl Lane {
         };
         self.sending += 1;
         self.in_flight += 1;
-        Some(Given { target, open, purpose })
+        Some(Given { target, open, purpose, was_well: self.health.is_well() && self.ramp.is_none() })
     }
 
     /// First attempts and retries take turns, so that neither starves the other.
@@ -302,7 +305,11 @@ impl Lane {
                 self.ramp = Some(1);
                 self.changed(now);
             }
-            (false, false) => self.ramp = self.ramp.map(|ramp| if health.is_well() { ramp + 1 } else { 1 }),
+            (false, false) => {
+                let limit = self.target.as_ref().and_then(|target| target.hook.tuning.in_flight).unwrap_or(RAMPED);
+                let ramp = self.ramp.map(|ramp| if health.is_well() { ramp + 1 } else { 1 });
+                self.ramp = ramp.filter(|ramp| *ramp < limit as usize);
+            }
             (true, true) => self.may_probe = true,
         }
     }

@@ -144,7 +144,7 @@ impl Worker {
                     handle.tell(News::Changed(vec![hook]));
                     None
                 }
-                Some(Recorded::Kept { health, .. }) => Some(health),
+                Some(Recorded::Kept { health, .. }) => health,
                 Some(Recorded::Refused) | None => None::<Health>,
             };
             done.will_say(News::Finished { hook, delivery, was_sent: true, due_at, health });
@@ -182,6 +182,7 @@ impl Worker {
             purpose: given.purpose,
             state,
             due_at,
+            was_well: given.was_well,
             is_gone: verdict == Verdict::Gone,
             fence,
             policy: self.breaker,

@@ -65,23 +65,32 @@ macro_rules! push_list {
 }
 pub(crate) use push_list;
 
-/// How many rows one statement writes: a few sizes only, so that each text is prepared once and found again.
-const ROWS: [usize; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
+/// Rows that one statement writes at most.
+const MOST_ROWS: usize = 128;
+/// Below this every number of rows has a statement of its own; above it only its multiples. So two statements do for
+/// most commits, and there are few enough texts for each to be prepared once and found again.
+const FEW_ROWS: usize = 16;
+/// Prepared statements that a connection keeps: room for every size of each bulk statement.
+const STATEMENTS: usize = 256;
 
-/// Cuts rows for statements of [`ROWS`] rows, the largest first.
+/// Cuts rows for statements of few different sizes, the largest first.
 pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let size = ROWS.into_iter().find(|size| *size <= rows.len())?;
+        let size = match rows.len() {
+            0 => return None,
+            few @ ..=FEW_ROWS => few,
+            many => many.min(MOST_ROWS) / FEW_ROWS * FEW_ROWS,
+        };
         let (chunk, rest) = rows.split_at(size);
         rows = rest;
         Some(chunk)
     })
 }
 
-/// Cuts ids for lists of [`ROWS`] ids, the last one filled up by repeating one of its own.
+/// Cuts ids for lists of few different lengths, each filled up by repeating one of its own.
 pub(super) fn padded<T: Copy>(ids: &[T]) -> impl Iterator<Item = Vec<T>> {
-    ids.chunks(ROWS[0]).map(|ids| {
-        let size = ROWS.into_iter().rev().find(|size| *size >= ids.len()).unwrap_or(ROWS[0]);
+    ids.chunks(MOST_ROWS).map(|ids| {
+        let size = ids.len().next_power_of_two();
         ids.iter().chain(std::iter::repeat(&ids[0])).take(size).copied().collect()
     })
 }
@@ -159,7 +168,8 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(10));
+        .busy_timeout(Duration::from_secs(10))
+        .statement_cache_capacity(STATEMENTS);
     let writer = PoolOptions::<Sqlite>::new()
         .max_connections(1)
         .idle_timeout(None)
@@ -195,8 +205,9 @@ fn check_sqlite_version(version: &str) -> Result<(), Error> {
 }
 
 async fn open_postgres(url: &str) -> Result<Db, Error> {
-    let options =
-        PgConnectOptions::from_str(url).map_err(|_| Error::Unfit("database_url: not a PostgreSQL URL".to_owned()))?;
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| Error::Unfit("database_url: not a PostgreSQL URL".to_owned()))?
+        .statement_cache_capacity(STATEMENTS);
     let pool = PoolOptions::<Postgres>::new()
         .max_connections(16)
         .acquire_timeout(Duration::from_secs(10))

@@ -51,7 +51,11 @@ impl Listeners {
         self.by_event.get(&event).map_or(&[], Vec::as_slice)
     }
 
-    /// What was read in a transaction that failed was never true.
+    pub(super) fn are_known(&self) -> bool {
+        self.version.is_some()
+    }
+
+    /// They may have changed; and what was read in a transaction that failed was never true.
     pub(super) fn distrust(&mut self) {
         self.version = None;
     }

@@ -29,6 +29,8 @@ pub struct Finished {
     /// `Delivered`, `Failed`, or `Waiting` until `due_at`.
     pub state: State,
     pub due_at: Option<Timestamp>,
+    /// The hook was well when this was sent.
+    pub was_well: bool,
     /// The receiver answered 410 Gone.
     pub is_gone: bool,
     /// Of the lane under which it was sent; see [`claim`].
@@ -37,11 +39,19 @@ pub struct Finished {
     pub clock: Clock,
 }
 
+impl Finished {
+    /// A success of a hook that was well leaves it as it is. (Of one that failed just now, while this was under way, the
+    /// next success will say so.)
+    pub(super) fn changes_nothing(&self) -> bool {
+        self.was_well && self.attempt.answer.is_success() && !self.is_gone
+    }
+}
+
 /// What became of a [`Finished`].
 #[derive(Clone, Copy, Debug)]
 pub enum Recorded {
-    /// It is on record, and this is how its hook stands now.
-    Kept { health: Health, is_off: bool },
+    /// It is on record, and this is how its hook stands now, where that may have changed.
+    Kept { health: Option<Health>, is_off: bool },
     /// Another node delivers for this hook by now: nothing was written.
     Refused,
 }
@@ -64,10 +74,7 @@ pub(super) async fn record_all(conn: &mut Conn, finished: &[&Finished]) -> Resul
     update(conn, &kept).await?;
     let (standing, off) = follow(conn, &kept).await?;
     let recorded = finished.iter().map(|finished| match is_ours(finished) {
-        true => Recorded::Kept {
-            health: standing.get(&finished.hook).copied().unwrap_or_default(),
-            is_off: off.contains(&finished.hook),
-        },
+        true => Recorded::Kept { health: standing.get(&finished.hook).copied(), is_off: off.contains(&finished.hook) },
         false => Recorded::Refused,
     });
     Ok(recorded.collect())
@@ -102,6 +109,7 @@ async fn update(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
 
 /// What the attempts mean for their hooks: how each stands now, and which the portal switched off.
 async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<HookId, Health>, HashSet<HookId>), Error> {
+    let finished: Vec<&Finished> = finished.iter().copied().filter(|finished| !finished.changes_nothing()).collect();
     let hooks: HashSet<HookId> = finished.iter().map(|finished| finished.hook).collect();
     let before = health::of_hooks(conn, &hooks.into_iter().collect::<Vec<_>>()).await?;
     let mut standing = before.clone();

@@ -2,8 +2,8 @@
 //! more each `fsync` carries, without a timer. What one command violates fails that one alone; nobody hears "done" before
 //! the commit that holds it has returned.
 //!
-//! Accepts and results are many and alike, so all of a commit's become a few multi-row statements under one savepoint.
-//! When that fails they are written one by one, each under its own, to find the one at fault.
+//! Accepts and results are many and alike, so all of a commit's become a few multi-row statements. When that fails they
+//! are written again one by one, each under a savepoint of its own, to find the one at fault.
 //!
 //! A command runs to its commit even when its caller is gone: dropping the future only drops the answer.
 
@@ -89,6 +89,8 @@ struct Waiting<T: Bulk> {
 /// What the writer knows beside the database.
 struct Context {
     listeners: Listeners,
+    /// No other process writes hooks, so what was read of them is true until this one writes.
+    is_alone: bool,
     /// Which of the counters this process adds to.
     shard: i64,
 }
@@ -125,7 +127,7 @@ impl Writer {
     /// Starts the task that owns the writing connection. It ends on [`Writer::close`].
     pub fn start(db: Db, shard: i64) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let context = Context { listeners: Listeners::default(), shard };
+        let context = Context { listeners: Listeners::default(), is_alone: !db.is_postgres(), shard };
         (Self(sender), tokio::spawn(serve(db, context, receiver)))
     }
 
@@ -251,6 +253,17 @@ async fn commit_together(
         None => slot.insert(db.write().await?),
     };
     conn.begin().await?;
+    if batch.commands.is_empty() {
+        match write_plainly(conn, context, &batch.accepts, &batch.finished).await {
+            Ok(answers) => return Ok(answers),
+            // Somebody is at fault, or the connection is: it is done again with care.
+            Err(_) => {
+                context.listeners.distrust();
+                conn.control("ROLLBACK").await?;
+                conn.begin().await?;
+            }
+        }
+    }
     for command in &mut batch.commands {
         conn.control("SAVEPOINT command").await?;
         if !command.run(conn).await {
@@ -264,7 +277,36 @@ async fn commit_together(
     let accepts = write_bulk(conn, context, &batch.accepts).await?;
     let finished = write_bulk(conn, context, &batch.finished).await?;
     conn.control("COMMIT").await?;
+    // A command may have changed a hook.
+    context.listeners.distrust();
     Ok((accepts, finished))
+}
+
+/// As it nearly always goes: nobody is at fault, and nothing needs a savepoint.
+async fn write_plainly(
+    conn: &mut Conn,
+    context: &mut Context,
+    accepts: &[Waiting<Accept>],
+    finished: &[Waiting<Finished>],
+) -> Result<Answers, Error> {
+    let mut answers = (Vec::new(), Vec::new());
+    if !accepts.is_empty() {
+        if !(context.is_alone && context.listeners.are_known()) {
+            context.listeners.refresh(conn).await?;
+        }
+        let items: Vec<&Accept> = accepts.iter().map(|waiting| &waiting.item).collect();
+        answers.0 = Accept::write(conn, context, &items).await?.into_iter().map(Ok).collect();
+    }
+    if !finished.is_empty() {
+        let items: Vec<&Finished> = finished.iter().map(|waiting| &waiting.item).collect();
+        answers.1 = Finished::write(conn, context, &items).await?.into_iter().map(Ok).collect();
+    }
+    conn.control("COMMIT").await?;
+    // Hooks whose health may have changed are read again.
+    if !finished.iter().all(|waiting| waiting.item.changes_nothing()) {
+        context.listeners.distrust();
+    }
+    Ok(answers)
 }
 
 /// All at once; one by one when that fails.

@@ -49,4 +49,6 @@ pub struct Given {
     pub target: Arc<Target>,
     pub open: Open,
     pub purpose: Purpose,
+    /// The hook, as far as is known.
+    pub was_well: bool,
 }
