@@ -18,9 +18,9 @@ pub struct Delivery {
     pub timeout: Duration,
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
-    /// Attempts under way at once, over all hooks.
+    /// Attempts that are sent and not yet on record, over all hooks. A crash repeats at most these.
     pub in_flight: usize,
-    /// Attempts under way at once to one hook.
+    /// Attempts that one hook's receiver has to answer at once.
     pub in_flight_per_hook: usize,
     /// Deliveries of one hook kept in memory; the rest waits in the database.
     pub lane_window: usize,
@@ -47,7 +47,7 @@ impl Default for Delivery {
             retry_schedule: RetryPolicy::default().schedule,
             timeout: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(3),
-            in_flight: 256,
+            in_flight: 512,
             in_flight_per_hook: 16,
             lane_window: 1000,
             lane_window_bytes: 4 * 1024 * 1024,

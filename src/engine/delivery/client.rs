@@ -28,7 +28,8 @@ pub fn build(settings: &Delivery, resolver: GuardedResolver) -> Result<reqwest::
         .no_deflate()
         .no_zstd()
         .connect_timeout(settings.connect_timeout)
-        .pool_max_idle_per_host(settings.in_flight_per_hook)
+        // Many hooks can lead to one host; what is not used for half a minute is closed all the same.
+        .pool_max_idle_per_host(settings.in_flight)
         .pool_idle_timeout(Duration::from_secs(30))
         .tcp_nodelay(true)
         .tls_backend_preconfigured(tls()?)

@@ -175,10 +175,11 @@ impl Worker {
             Verdict::RetryIn(_) => State::Waiting,
             Verdict::Failed | Verdict::Gone => State::Failed,
         };
+        let attempt = Arc::new(report.attempt);
         let finished = || Finished {
             delivery: given.open.id,
             hook: given.open.hook,
-            attempt: report.attempt.clone(),
+            attempt: attempt.clone(),
             purpose: given.purpose,
             state,
             due_at,

@@ -1,7 +1,10 @@
 //! What came of attempts: many at a time, each with its consequence for the delivery and for the health of its hook, in
 //! the transaction that records it.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     attempts, audit, claim,
@@ -24,7 +27,7 @@ use crate::{
 pub struct Finished {
     pub delivery: DeliveryId,
     pub hook: HookId,
-    pub attempt: Attempt,
+    pub attempt: Arc<Attempt>,
     pub purpose: Purpose,
     /// `Delivered`, `Failed`, or `Waiting` until `due_at`.
     pub state: State,
@@ -69,7 +72,7 @@ pub(super) async fn record_all(conn: &mut Conn, finished: &[&Finished]) -> Resul
     let is_ours = |finished: &Finished| finished.fence.is_none_or(|fence| ours.contains(&(finished.hook, fence)));
     let kept: Vec<&Finished> = finished.iter().copied().filter(|finished| is_ours(finished)).collect();
     let rows: Vec<(DeliveryId, &Attempt)> =
-        kept.iter().map(|finished| (finished.delivery, &finished.attempt)).collect();
+        kept.iter().map(|finished| (finished.delivery, &*finished.attempt)).collect();
     attempts::insert(conn, &rows).await?;
     update(conn, &kept).await?;
     let (standing, off) = follow(conn, &kept).await?;
