@@ -17,7 +17,7 @@ const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 /// The pools. SQLite's readers cannot write at all; its single writer is a pool of one.
 #[derive(Clone)]
 pub enum Db {
-    Sqlite { readers: sqlx::Pool<Sqlite>, writer: sqlx::Pool<Sqlite> },
+    Sqlite { readers: sqlx::Pool<Sqlite>, writer: sqlx::Pool<Sqlite>, vfs: Option<String> },
     Postgres { pool: sqlx::Pool<Postgres> },
 }
 
@@ -123,7 +123,7 @@ impl Db {
 
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { readers, writer } => {
+            Self::Sqlite { readers, writer, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -183,7 +183,8 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
     let readers = PoolOptions::<Sqlite>::new().max_connections(4).connect_lazy_with(base.read_only(true));
     let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&writer).await?;
     check_sqlite_version(&version)?;
-    Ok(Db::Sqlite { readers, writer })
+    let vfs = url.split(['?', '&']).find_map(|part| part.strip_prefix("vfs=")).map(str::to_owned);
+    Ok(Db::Sqlite { readers, writer, vfs })
 }
 
 /// A new file survives a power cut only once its folder's entry is on disk too.

@@ -37,12 +37,12 @@ pub struct Planned {
     pub id: DeliveryId,
     pub hook: HookId,
     pub stance: Stance,
-    order_key: Option<String>,
+    pub(super) order_key: Option<String>,
 }
 
 impl Planned {
     /// The state it begins in, and why if it is not sent at once.
-    fn begins(&self) -> (State, Option<&'static str>) {
+    pub(super) fn begins(&self) -> (State, Option<&'static str>) {
         match self.stance {
             Stance::Open => (State::Pending, None),
             Stance::Paused => (State::Held, queue::why_held(self.stance)),
@@ -68,15 +68,9 @@ pub struct Accept {
     pub clock: Clock,
 }
 
-/// Writes events and one delivery for each hook that listens to them: pending where the hook is open, held where it is
-/// paused, skipped where it is off. However many events there are, a handful of statements write them. Returns, for each
-/// accept, each event's deliveries.
-pub(super) async fn accept_all(
-    conn: &mut Conn,
-    listeners: &Listeners,
-    shard: i64,
-    accepts: &[&Accept],
-) -> Result<Vec<Vec<Vec<Planned>>>, Error> {
+/// What accepts become: for each of them, each event's deliveries. One for each hook that listens: pending where the hook
+/// is open, held where it is paused, skipped where it is off.
+pub(super) fn plan(listeners: &Listeners, accepts: &[&Accept]) -> Vec<Vec<Vec<Planned>>> {
     let plan = |accept: &Accept, event: &NewEvent| {
         let each = |listener: &Listener| Planned {
             id: DeliveryId(accept.clock.id()),
@@ -86,13 +80,21 @@ pub(super) async fn accept_all(
         };
         listeners.of(event.event_type).iter().map(each).collect::<Vec<_>>()
     };
-    let plans: Vec<Vec<Vec<Planned>>> =
-        accepts.iter().map(|accept| accept.events.iter().map(|event| plan(accept, event)).collect()).collect();
+    accepts.iter().map(|accept| accept.events.iter().map(|event| plan(accept, event)).collect()).collect()
+}
+
+/// Writes events and what they become. However many there are, a handful of statements write them.
+pub(super) async fn accept_all(
+    conn: &mut Conn,
+    listeners: &Listeners,
+    shard: i64,
+    accepts: &[&Accept],
+) -> Result<Vec<Vec<Vec<Planned>>>, Error> {
+    let plans = plan(listeners, accepts);
     let now = accepts.first().map_or(Timestamp(0), |accept| accept.clock.now());
     let events: Vec<&NewEvent> = accepts.iter().flat_map(|accept| &accept.events).collect();
     insert(conn, &events, false, now).await?;
-    let planned = plans.iter().flatten();
-    insert_deliveries(conn, &events, planned, false, shard, now).await?;
+    insert_deliveries(conn, &events, plans.iter().flatten(), false, shard, now).await?;
     Ok(plans)
 }
 

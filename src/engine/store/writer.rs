@@ -7,12 +7,15 @@
 //!
 //! A command runs to its commit even when its caller is gone: dropping the future only drops the answer.
 
+mod batch;
+
+use batch::{Batch, Hands};
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     db::{Conn, Db},
-    error::{Error, chain},
+    error::Error,
     events::{self, Accept, Planned},
     listeners::Listeners,
     outcomes::{self, Finished, Recorded},
@@ -89,8 +92,6 @@ struct Waiting<T: Bulk> {
 /// What the writer knows beside the database.
 struct Context {
     listeners: Listeners,
-    /// No other process writes hooks, so what was read of them is true until this one writes.
-    is_alone: bool,
     /// Which of the counters this process adds to.
     shard: i64,
 }
@@ -127,7 +128,7 @@ impl Writer {
     /// Starts the task that owns the writing connection. It ends on [`Writer::close`].
     pub fn start(db: Db, shard: i64) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let context = Context { listeners: Listeners::default(), is_alone: !db.is_postgres(), shard };
+        let context = Context { listeners: Listeners::default(), shard };
         (Self(sender), tokio::spawn(serve(db, context, receiver)))
     }
 
@@ -168,22 +169,8 @@ impl Writer {
     }
 }
 
-/// What shares one commit.
-#[derive(Default)]
-struct Batch {
-    commands: Vec<Box<dyn Command>>,
-    accepts: Vec<Waiting<Accept>>,
-    finished: Vec<Waiting<Finished>>,
-}
-
-impl Batch {
-    fn len(&self) -> usize {
-        self.commands.len() + self.accepts.len() + self.finished.len()
-    }
-}
-
-async fn serve(db: Db, mut context: Context, mut queue: mpsc::Receiver<Item>) {
-    let mut conn = None;
+async fn serve(db: Db, context: Context, mut queue: mpsc::Receiver<Item>) {
+    let mut hands = Hands::new(db, context);
     let mut items = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut items, BATCH).await > 0 {
         let mut batch = Batch::default();
@@ -195,154 +182,6 @@ async fn serve(db: Db, mut context: Context, mut queue: mpsc::Receiver<Item>) {
                 Item::Close => queue.close(),
             }
         }
-        if batch.len() == 0 {
-            continue;
-        }
-        let commands = batch.len();
-        let outcome = commit_together(&db, &mut conn, &mut context, &mut batch).await;
-        if let Err(error) = &outcome {
-            tracing::error!(error = chain(error), commands, "a commit failed");
-            context.listeners.distrust();
-            // A connection that failed may be inside a half-open transaction: take a fresh one.
-            if let Some(broken) = conn.take() {
-                broken.discard().await;
-            }
-        }
-        settle(batch, outcome);
+        hands.write(batch).await;
     }
-}
-
-/// The answers of the bulk commands, in their order.
-type Answers = (Vec<Result<Vec<Vec<Planned>>, Error>>, Vec<Result<Recorded, Error>>);
-
-/// Tells every caller, after the commit or its failure.
-fn settle(batch: Batch, outcome: Result<Answers, Error>) {
-    let commit = outcome.as_ref().map(drop).map_err(Error::clone);
-    for command in batch.commands {
-        command.settle(commit.clone());
-    }
-    match outcome {
-        Ok((accepts, finished)) => {
-            // A caller may be gone; what it asked for has happened all the same.
-            for (waiting, answer) in batch.accepts.into_iter().zip(accepts) {
-                let _gone = waiting.caller.send(answer);
-            }
-            for (waiting, answer) in batch.finished.into_iter().zip(finished) {
-                let _gone = waiting.caller.send(answer);
-            }
-        }
-        Err(error) => {
-            for waiting in batch.accepts {
-                let _gone = waiting.caller.send(Err(error.clone()));
-            }
-            for waiting in batch.finished {
-                let _gone = waiting.caller.send(Err(error.clone()));
-            }
-        }
-    }
-}
-
-async fn commit_together(
-    db: &Db,
-    slot: &mut Option<Conn>,
-    context: &mut Context,
-    batch: &mut Batch,
-) -> Result<Answers, Error> {
-    let conn = match slot {
-        Some(conn) => conn,
-        None => slot.insert(db.write().await?),
-    };
-    conn.begin().await?;
-    if batch.commands.is_empty() {
-        match write_plainly(conn, context, &batch.accepts, &batch.finished).await {
-            Ok(answers) => return Ok(answers),
-            // Somebody is at fault, or the connection is: it is done again with care.
-            Err(_) => {
-                context.listeners.distrust();
-                conn.control("ROLLBACK").await?;
-                conn.begin().await?;
-            }
-        }
-    }
-    for command in &mut batch.commands {
-        conn.control("SAVEPOINT command").await?;
-        if !command.run(conn).await {
-            conn.control("ROLLBACK TO SAVEPOINT command").await?;
-        }
-        conn.control("RELEASE SAVEPOINT command").await?;
-    }
-    if !batch.accepts.is_empty() {
-        context.listeners.refresh(conn).await?;
-    }
-    let accepts = write_bulk(conn, context, &batch.accepts).await?;
-    let finished = write_bulk(conn, context, &batch.finished).await?;
-    conn.control("COMMIT").await?;
-    // A command may have changed a hook.
-    context.listeners.distrust();
-    Ok((accepts, finished))
-}
-
-/// As it nearly always goes: nobody is at fault, and nothing needs a savepoint.
-async fn write_plainly(
-    conn: &mut Conn,
-    context: &mut Context,
-    accepts: &[Waiting<Accept>],
-    finished: &[Waiting<Finished>],
-) -> Result<Answers, Error> {
-    let mut answers = (Vec::new(), Vec::new());
-    if !accepts.is_empty() {
-        if !(context.is_alone && context.listeners.are_known()) {
-            context.listeners.refresh(conn).await?;
-        }
-        let items: Vec<&Accept> = accepts.iter().map(|waiting| &waiting.item).collect();
-        answers.0 = Accept::write(conn, context, &items).await?.into_iter().map(Ok).collect();
-    }
-    if !finished.is_empty() {
-        let items: Vec<&Finished> = finished.iter().map(|waiting| &waiting.item).collect();
-        answers.1 = Finished::write(conn, context, &items).await?.into_iter().map(Ok).collect();
-    }
-    conn.control("COMMIT").await?;
-    // Hooks whose health may have changed are read again.
-    if !finished.iter().all(|waiting| waiting.item.changes_nothing()) {
-        context.listeners.distrust();
-    }
-    Ok(answers)
-}
-
-/// All at once; one by one when that fails.
-async fn write_bulk<T: Bulk>(
-    conn: &mut Conn,
-    context: &Context,
-    waiting: &[Waiting<T>],
-) -> Result<Vec<Result<T::Answer, Error>>, Error> {
-    if waiting.is_empty() {
-        return Ok(Vec::new());
-    }
-    let all: Vec<&T> = waiting.iter().map(|waiting| &waiting.item).collect();
-    match write_under_savepoint(conn, context, &all).await? {
-        Ok(answers) => return Ok(answers.into_iter().map(Ok).collect()),
-        Err(error) if all.len() == 1 => return Ok(vec![Err(error)]),
-        Err(_) => {}
-    }
-    let mut answers = Vec::with_capacity(all.len());
-    for item in all {
-        let written = write_under_savepoint(conn, context, &[item]).await?;
-        answers.push(written.and_then(|mut answers| answers.pop().ok_or(Error::Closed)));
-    }
-    Ok(answers)
-}
-
-/// The outer error is the commit's, the inner one the items'.
-async fn write_under_savepoint<T: Bulk>(
-    conn: &mut Conn,
-    context: &Context,
-    items: &[&T],
-) -> Result<Result<Vec<T::Answer>, Error>, Error> {
-    conn.control("SAVEPOINT bulk").await?;
-    let written = T::write(conn, context, items).await;
-    if written.is_err() {
-        conn.control("ROLLBACK TO SAVEPOINT bulk").await?;
-    }
-    conn.control("RELEASE SAVEPOINT bulk").await?;
-    Ok(written)
 }

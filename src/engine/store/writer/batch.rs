@@ -1,0 +1,290 @@
+//! One commit after the other: what gathered goes to disk together, and then everybody is told.
+
+use std::sync::Arc;
+
+use super::{Bulk, Command, Context, Waiting};
+use crate::engine::store::{
+    db::{Conn, Db},
+    error::{Error, chain},
+    events::{self, Accept, Planned},
+    outcomes::{Finished, Recorded},
+    visit::{self, Unwritten},
+};
+
+/// What shares one commit.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) commands: Vec<Box<dyn Command>>,
+    pub(super) accepts: Vec<Waiting<Accept>>,
+    pub(super) finished: Vec<Waiting<Finished>>,
+}
+
+impl Batch {
+    fn len(&self) -> usize {
+        self.commands.len() + self.accepts.len() + self.finished.len()
+    }
+}
+
+/// What of a batch goes in one visit.
+struct Plain {
+    accepts: Vec<Waiting<Accept>>,
+    finished: Vec<Waiting<Finished>>,
+}
+
+impl From<Plain> for Batch {
+    fn from(Plain { accepts, finished }: Plain) -> Self {
+        Self { commands: Vec::new(), accepts, finished }
+    }
+}
+
+/// What the writer works with.
+pub(super) struct Hands {
+    db: Db,
+    context: Context,
+    /// For everything.
+    conn: Option<Conn>,
+    /// On SQLite, for what goes in one [`visit`].
+    visitor: Option<rusqlite::Connection>,
+}
+
+impl Hands {
+    pub(super) fn new(db: Db, context: Context) -> Self {
+        Self { db, context, conn: None, visitor: None }
+    }
+
+    /// Writes a batch and tells everybody who waits.
+    pub(super) async fn write(&mut self, mut batch: Batch) {
+        if !self.db.is_postgres() {
+            batch = self.visit(batch).await;
+        }
+        if batch.len() == 0 {
+            return;
+        }
+        let commands = batch.len();
+        let outcome = self.commit_together(&mut batch).await;
+        if let Err(error) = &outcome {
+            tracing::error!(error = chain(error), commands, "a commit failed");
+            self.context.listeners.distrust();
+            // A connection that failed may be inside a half-open transaction: take a fresh one.
+            if let Some(broken) = self.conn.take() {
+                broken.discard().await;
+            }
+        }
+        settle(batch, outcome);
+    }
+
+    /// Writes in one visit what can be, and returns the rest.
+    async fn visit(&mut self, mut batch: Batch) -> Batch {
+        let (plain, turning) = batch.finished.into_iter().partition(|waiting| waiting.item.changes_nothing());
+        let plain = Plain { accepts: std::mem::take(&mut batch.accepts), finished: plain };
+        batch.finished = turning;
+        if plain.accepts.is_empty() && plain.finished.is_empty() {
+            return batch;
+        }
+        match self.visited(plain).await {
+            Ok((plain, answers)) => settle(plain.into(), Ok(answers)),
+            Err((mut plain, Unwritten::Fault)) => {
+                batch.accepts = plain.accepts;
+                batch.finished.append(&mut plain.finished);
+            }
+            Err((plain, Unwritten::Failed(error))) => {
+                tracing::error!(error = chain(&error), "a commit failed");
+                settle(plain.into(), Err(error));
+            }
+        }
+        batch
+    }
+
+    async fn visited(&mut self, plain: Plain) -> Result<(Plain, Answers), (Plain, Unwritten)> {
+        if let Err(error) = self.know_listeners().await {
+            return Err((plain, Unwritten::Failed(error)));
+        }
+        let items: Vec<&Accept> = plain.accepts.iter().map(|waiting| &waiting.item).collect();
+        let plans = events::plan(&self.context.listeners, &items);
+        let (visitor, db, shard) = (self.visitor.take(), self.db.clone(), self.context.shard);
+        let plain = Arc::new(plain);
+        let work = (plain.clone(), plans);
+        let visited = tokio::task::spawn_blocking(move || visit_now(visitor, &db, shard, work)).await;
+        // The thread has dropped its share, also when it panicked.
+        let Ok(plain) = Arc::try_unwrap(plain) else { unreachable!("nobody else holds a batch") };
+        match visited {
+            Ok((visitor, Ok(plans))) => {
+                self.visitor = visitor;
+                let recorded = || Ok(Recorded::Kept { health: None, is_off: false });
+                let finished = plain.finished.iter().map(|_| recorded()).collect();
+                Ok((plain, (plans.into_iter().map(Ok).collect(), finished)))
+            }
+            Ok((_, Err(unwritten))) => Err((plain, unwritten)),
+            Err(_) => Err((plain, Unwritten::Failed(Error::Closed))),
+        }
+    }
+
+    /// On SQLite no other process writes hooks: what was read is true until this one writes.
+    async fn know_listeners(&mut self) -> Result<(), Error> {
+        if self.context.listeners.are_known() {
+            return Ok(());
+        }
+        let conn = match &mut self.conn {
+            Some(conn) => conn,
+            None => self.conn.insert(self.db.write().await?),
+        };
+        self.context.listeners.refresh(conn).await
+    }
+
+    async fn commit_together(&mut self, batch: &mut Batch) -> Result<Answers, Error> {
+        let conn = match &mut self.conn {
+            Some(conn) => conn,
+            None => self.conn.insert(self.db.write().await?),
+        };
+        let context = &mut self.context;
+        conn.begin().await?;
+        if batch.commands.is_empty() {
+            match write_plainly(conn, context, &batch.accepts, &batch.finished).await {
+                Ok(answers) => return Ok(answers),
+                // Somebody is at fault, or the connection is: it is done again with care.
+                Err(_) => {
+                    conn.control("ROLLBACK").await?;
+                    conn.begin().await?;
+                }
+            }
+        }
+        for command in &mut batch.commands {
+            conn.control("SAVEPOINT command").await?;
+            if !command.run(conn).await {
+                conn.control("ROLLBACK TO SAVEPOINT command").await?;
+            }
+            conn.control("RELEASE SAVEPOINT command").await?;
+        }
+        // A command may have changed a hook; and what was read in a transaction that was undone was never true.
+        context.listeners.distrust();
+        if !batch.accepts.is_empty() {
+            context.listeners.refresh(conn).await?;
+        }
+        let accepts = write_bulk(conn, context, &batch.accepts).await?;
+        let finished = write_bulk(conn, context, &batch.finished).await?;
+        conn.control("COMMIT").await?;
+        context.listeners.distrust();
+        Ok((accepts, finished))
+    }
+}
+
+/// Plans of accepts, returned once they are on disk.
+type Plans = Vec<Vec<Vec<Planned>>>;
+
+fn visit_now(
+    visitor: Option<rusqlite::Connection>,
+    db: &Db,
+    shard: i64,
+    (plain, plans): (Arc<Plain>, Plans),
+) -> (Option<rusqlite::Connection>, Result<Plans, Unwritten>) {
+    let opened = match visitor {
+        Some(visitor) => Some(Ok(visitor)),
+        None => visit::open(db),
+    };
+    let mut visitor = match opened {
+        Some(Ok(visitor)) => visitor,
+        Some(Err(unwritten)) => return (None, Err(unwritten)),
+        None => return (None, Err(Unwritten::Fault)),
+    };
+    let accepts: Vec<&Accept> = plain.accepts.iter().map(|waiting| &waiting.item).collect();
+    let finished: Vec<&Finished> = plain.finished.iter().map(|waiting| &waiting.item).collect();
+    match visit::commit(&mut visitor, shard, &accepts, &plans, &finished) {
+        Ok(()) => (Some(visitor), Ok(plans)),
+        Err(Unwritten::Fault) => (Some(visitor), Err(Unwritten::Fault)),
+        // A connection that failed is not used again.
+        Err(failed) => (None, Err(failed)),
+    }
+}
+
+/// The answers of the bulk commands, in their order.
+type Answers = (Vec<Result<Vec<Vec<Planned>>, Error>>, Vec<Result<Recorded, Error>>);
+
+/// Tells every caller, after the commit or its failure.
+fn settle(batch: Batch, outcome: Result<Answers, Error>) {
+    let commit = outcome.as_ref().map(drop).map_err(Error::clone);
+    for command in batch.commands {
+        command.settle(commit.clone());
+    }
+    match outcome {
+        Ok((accepts, finished)) => {
+            // A caller may be gone; what it asked for has happened all the same.
+            for (waiting, answer) in batch.accepts.into_iter().zip(accepts) {
+                let _gone = waiting.caller.send(answer);
+            }
+            for (waiting, answer) in batch.finished.into_iter().zip(finished) {
+                let _gone = waiting.caller.send(answer);
+            }
+        }
+        Err(error) => {
+            for waiting in batch.accepts {
+                let _gone = waiting.caller.send(Err(error.clone()));
+            }
+            for waiting in batch.finished {
+                let _gone = waiting.caller.send(Err(error.clone()));
+            }
+        }
+    }
+}
+
+/// As it nearly always goes: nobody is at fault, and nothing needs a savepoint.
+async fn write_plainly(
+    conn: &mut Conn,
+    context: &mut Context,
+    accepts: &[Waiting<Accept>],
+    finished: &[Waiting<Finished>],
+) -> Result<Answers, Error> {
+    let mut answers = (Vec::new(), Vec::new());
+    if !accepts.is_empty() {
+        context.listeners.refresh(conn).await?;
+        let items: Vec<&Accept> = accepts.iter().map(|waiting| &waiting.item).collect();
+        answers.0 = Accept::write(conn, context, &items).await?.into_iter().map(Ok).collect();
+    }
+    if !finished.is_empty() {
+        let items: Vec<&Finished> = finished.iter().map(|waiting| &waiting.item).collect();
+        answers.1 = Finished::write(conn, context, &items).await?.into_iter().map(Ok).collect();
+    }
+    conn.control("COMMIT").await?;
+    // Hooks whose health may have changed are read again.
+    if !finished.iter().all(|waiting| waiting.item.changes_nothing()) {
+        context.listeners.distrust();
+    }
+    Ok(answers)
+}
+
+/// All at once; one by one when that fails.
+async fn write_bulk<T: Bulk>(
+    conn: &mut Conn,
+    context: &Context,
+    waiting: &[Waiting<T>],
+) -> Result<Vec<Result<T::Answer, Error>>, Error> {
+    if waiting.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all: Vec<&T> = waiting.iter().map(|waiting| &waiting.item).collect();
+    match write_under_savepoint(conn, context, &all).await? {
+        Ok(answers) => return Ok(answers.into_iter().map(Ok).collect()),
+        Err(error) if all.len() == 1 => return Ok(vec![Err(error)]),
+        Err(_) => {}
+    }
+    let mut answers = Vec::with_capacity(all.len());
+    for item in all {
+        let written = write_under_savepoint(conn, context, &[item]).await?;
+        answers.push(written.and_then(|mut answers| answers.pop().ok_or(Error::Closed)));
+    }
+    Ok(answers)
+}
+
+/// The outer error is the commit's, the inner one the items'.
+async fn write_under_savepoint<T: Bulk>(
+    conn: &mut Conn,
+    context: &Context,
+    items: &[&T],
+) -> Result<Result<Vec<T::Answer>, Error>, Error> {
+    conn.control("SAVEPOINT bulk").await?;
+    let written = T::write(conn, context, items).await;
+    if written.is_err() {
+        conn.control("ROLLBACK TO SAVEPOINT bulk").await?;
+    }
+    conn.control("RELEASE SAVEPOINT bulk").await?;
+    Ok(written)
+}
