@@ -17,6 +17,7 @@ pub mod config;
 pub mod delivery;
 pub mod dispatcher;
 mod jobs;
+pub mod metrics;
 pub mod pressure;
 pub mod store;
 mod upkeep;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     clock::Clock,
     config::Retention,
+    metrics,
     pressure::{Pressure, Weight},
     store::{
         Error, Store,
@@ -68,6 +69,7 @@ impl Keeper {
                 self.store.write(move |conn| Box::pin(retention::step(conn, sweep, before, shard, now))).await;
             let swept = swept?;
             if swept.rows > 0 {
+                metrics::pruned(swept.rows);
                 tracing::info!(rows = swept.rows, ?sweep, "removed what is past its retention");
             }
             next = swept.next;
@@ -93,6 +95,7 @@ impl Keeper {
     async fn weigh_once(&self) -> Result<(), Error> {
         let (deliveries, bytes, oldest) = queue::weight(&mut self.store.read().await?).await?;
         let weight = Weight { deliveries, bytes, oldest };
+        metrics::weighed(&weight, self.clock.now());
         if self.pressure.weighed(weight, self.clock.now()) {
             let is_full = self.pressure.check().is_err();
             tracing::warn!(deliveries, bytes, is_full, "the high-water mark was crossed");

@@ -3,13 +3,20 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use super::auth::{known::KnownTokens, password::Passwords, throttle::Throttle};
 use crate::{
     domain::{
         permission::{Actor, Grant, Permission},
         user::User,
     },
-    engine::{Dispatcher, clock::Clock, config::Settings, store::Store},
+    engine::{
+        Dispatcher,
+        clock::{Clock, Stopwatch},
+        config::Settings,
+        store::Store,
+    },
 };
 
 /// The running portal, shared by all requests.
@@ -19,12 +26,21 @@ pub struct Portal {
     pub passwords: Passwords,
     pub throttle: Throttle,
     pub tokens: KnownTokens,
+    /// When the balance was last read for the figures.
+    pub balance_read: Mutex<Option<Stopwatch>>,
 }
 
 impl Portal {
     pub fn new(dispatcher: Dispatcher, settings: Settings) -> Arc<Self> {
         let (passwords, throttle) = (Passwords::default(), Throttle::default());
-        Arc::new(Self { dispatcher, settings, passwords, throttle, tokens: KnownTokens::default() })
+        Arc::new(Self {
+            dispatcher,
+            settings,
+            passwords,
+            throttle,
+            tokens: KnownTokens::default(),
+            balance_read: Mutex::default(),
+        })
     }
 
     pub fn store(&self) -> &Store {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ctx::Portal,
     http::{self, accept},
-    ops,
+    ops, telemetry,
 };
 use crate::engine::{Dispatcher, config::Settings, dispatcher::Config, store::error::chain};
 
@@ -25,6 +25,7 @@ pub struct Running {
 /// Starts the engine and listens.
 pub async fn start(config: Config) -> Result<Running, String> {
     let settings = config.settings.clone();
+    telemetry::collect();
     // Before the engine: a server that cannot listen must not begin to deliver.
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         format!("cannot listen on {}: {error}. Choose another with SERVICE_HOOKS_LISTEN or --listen.", settings.listen)

@@ -19,6 +19,7 @@ use crate::{
     engine::{
         clock::Clock,
         config::Delivery,
+        metrics,
         store::{claim::Fence, queue::Room},
     },
 };
@@ -118,6 +119,7 @@ impl Scheduler {
             }
             self.board.advance(self.clock.now());
             self.carry_out();
+            metrics::in_flight(self.board.in_flight());
             if self.board.is_stopped()
                 && let Some(stopped) = self.stopping.take()
             {

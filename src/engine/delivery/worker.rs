@@ -3,6 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tracing::{Instrument, debug_span};
+
 use super::{
     attempt::{Report, Sender, Target},
     board::News,
@@ -21,6 +23,7 @@ use crate::{
     },
     engine::{
         clock::{Clock, random_share},
+        metrics,
         store::{
             Conn, Error, Store,
             claim::Fence,
@@ -77,7 +80,9 @@ impl Worker {
     pub fn load(self: Arc<Self>, hook: HookId, now: Timestamp, wanted: Wanted, known: usize, handle: Handle) {
         tokio::spawn(async move {
             let mut report = OnDrop::new(handle, News::Loaded(hook, Err(Error::Closed)));
-            let page = self.page(hook, now, wanted, known).await;
+            let watch = self.clock.stopwatch();
+            let page = self.page(hook, now, wanted, known).instrument(debug_span!("lane.load", hook.id = %hook)).await;
+            metrics::loaded(watch.elapsed());
             report.will_say(News::Loaded(hook, page));
         });
     }
@@ -125,9 +130,13 @@ impl Worker {
             if fence.is_some() && !self.lease.is_held() {
                 return;
             }
-            let report = self.sender.send(&given.target, &given.open).await;
+            let span =
+                debug_span!("delivery.attempt", event.id = %given.open.event, delivery.id = %delivery, hook.id = %hook);
+            let report = self.sender.send(&given.target, &given.open).instrument(span).await;
             handle.tell(News::Sent(hook));
             done.will_say(News::Finished { hook, delivery, was_sent: true, due_at: again, health: None });
+            let took = Duration::from_millis(u64::try_from(report.attempt.duration_ms).unwrap_or(0));
+            metrics::attempted(report.attempt.answer, took);
             let verdict = self.verdict(&given, &report);
             let due_at = match verdict {
                 Verdict::RetryIn(wait) => Some(self.clock.now().after(wait)),
@@ -192,10 +201,14 @@ impl Worker {
         loop {
             let error = match self.store.finish(finished()).await {
                 Ok(Recorded::Refused) => {
+                    metrics::came_late();
                     tracing::warn!(delivery.id = %given.open.id, "a late result was refused: the hook has another node");
                     return Some(Recorded::Refused);
                 }
-                Ok(recorded) => return Some(recorded),
+                Ok(recorded) => {
+                    metrics::recorded(state);
+                    return Some(recorded);
+                }
                 Err(error) => error,
             };
             // The row is there: an earlier try was committed although its answer was lost, or somebody else made the

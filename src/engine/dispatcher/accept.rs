@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tracing::{Instrument, debug_span};
 
 use super::{Accepted, Dispatcher, Emit, EmitError, IdempotencyKey};
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
         catalogue,
         clock::Clock,
         delivery::board::News,
+        metrics,
         store::{
             Conn, Error,
             events::{self, Accept, NewEvent, Planned},
@@ -46,7 +48,7 @@ impl Dispatcher {
         key: Option<IdempotencyKey>,
     ) -> Result<Vec<Accepted>, EmitError> {
         judge_all(&events)?;
-        self.pressure.check()?;
+        self.pressure.check().inspect_err(|_| metrics::refused())?;
         let fresh = |event: Emit| NewEvent {
             id: EventId(self.clock.id()),
             event_type: event.event_type,
@@ -56,7 +58,8 @@ impl Dispatcher {
         let events: Vec<NewEvent> = events.into_iter().map(fresh).collect();
         let engine = self.clone();
         // A task of its own: a caller that goes away must not leave a committed event without its offer.
-        let task = tokio::spawn(async move { engine.accept(events, key).await });
+        let span = debug_span!("event.accept", events = events.len());
+        let task = tokio::spawn(async move { engine.accept(events, key).await }.instrument(span));
         task.await.unwrap_or(Err(EmitError::Store(Error::Closed)))
     }
 
@@ -77,6 +80,9 @@ impl Dispatcher {
         }
         let (accepted, planned) = outcome?;
         self.pressure.note_activity();
+        if !planned.is_empty() {
+            metrics::accepted(events.iter().map(|event| event.event_type));
+        }
         self.offer(&events, &planned);
         Ok(accepted)
     }
@@ -86,6 +92,7 @@ impl Dispatcher {
         let (mut offers, mut held) = (Vec::new(), Vec::new());
         for (event, planned) in events.iter().zip(planned) {
             for delivery in planned {
+                metrics::planned(delivery.begins().0);
                 match delivery.stance {
                     Stance::Open => offers.push(open(event, delivery, false)),
                     Stance::Paused => held.push(delivery.hook),

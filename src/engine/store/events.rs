@@ -42,7 +42,7 @@ pub struct Planned {
 
 impl Planned {
     /// The state it begins in, and why if it is not sent at once.
-    pub(super) fn begins(&self) -> (State, Option<&'static str>) {
+    pub(in crate::engine) fn begins(&self) -> (State, Option<&'static str>) {
         match self.stance {
             Stance::Open => (State::Pending, None),
             Stance::Paused => (State::Held, queue::why_held(self.stance)),

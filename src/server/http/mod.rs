@@ -7,6 +7,7 @@ mod error_page;
 mod headers;
 mod health;
 pub mod identify;
+pub mod metrics;
 mod rpc;
 mod schema;
 
@@ -47,6 +48,8 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .nest("/api/v1", api::router(portal.clone()))
         .merge(assets::router())
         .merge(health::router(portal.clone()))
+        .route("/metrics", get(metrics::show))
+        .route_layer(middleware::from_fn_with_state(portal.clone(), metrics::count))
         .layer(CatchPanicLayer::custom(error_page::panicked))
         .layer(RequestBodyDeadlineLayer::new(BODY_DEADLINE))
         .layer(DefaultBodyLimit::disable())

@@ -5,3 +5,4 @@ mod commands;
 mod disconnects;
 mod events;
 mod hooks;
+mod metrics;

@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
+use tracing::{Instrument, debug_span};
+
 use super::{Bulk, Command, Context, Waiting};
-use crate::engine::store::{
-    db::{Conn, Db},
-    error::{Error, chain},
-    events::{self, Accept, Planned},
-    outcomes::{Finished, Recorded},
-    visit::{self, Unwritten},
+use crate::engine::{
+    clock::Clock,
+    metrics,
+    store::{
+        db::{Conn, Db},
+        error::{Error, chain},
+        events::{self, Accept, Planned},
+        outcomes::{Finished, Recorded},
+        visit::{self, Unwritten},
+    },
 };
 
 /// What shares one commit.
@@ -41,6 +47,7 @@ impl From<Plain> for Batch {
 pub(super) struct Hands {
     db: Db,
     context: Context,
+    clock: Clock,
     /// For everything.
     conn: Option<Conn>,
     /// On SQLite, for what goes in one [`visit`].
@@ -49,11 +56,20 @@ pub(super) struct Hands {
 
 impl Hands {
     pub(super) fn new(db: Db, context: Context) -> Self {
-        Self { db, context, conn: None, visitor: None }
+        // The monotonic clock: no test needs another.
+        Self { db, context, clock: Clock::System, conn: None, visitor: None }
     }
 
     /// Writes a batch and tells everybody who waits.
-    pub(super) async fn write(&mut self, mut batch: Batch) {
+    pub(super) async fn write(&mut self, batch: Batch) {
+        let (commands, watch) = (batch.len(), self.clock.stopwatch());
+        self.write_all(batch).instrument(debug_span!("store.commit", commands)).await;
+        if commands > 0 {
+            metrics::committed(commands, watch.elapsed());
+        }
+    }
+
+    async fn write_all(&mut self, mut batch: Batch) {
         if !self.db.is_postgres() {
             batch = self.visit(batch).await;
         }
@@ -63,6 +79,7 @@ impl Hands {
         let commands = batch.len();
         let outcome = self.commit_together(&mut batch).await;
         if let Err(error) = &outcome {
+            metrics::commit_failed();
             tracing::error!(error = chain(error), commands, "a commit failed");
             self.context.listeners.distrust();
             // A connection that failed may be inside a half-open transaction: take a fresh one.
@@ -88,6 +105,7 @@ impl Hands {
                 batch.finished.append(&mut plain.finished);
             }
             Err((plain, Unwritten::Failed(error))) => {
+                metrics::commit_failed();
                 tracing::error!(error = chain(&error), "a commit failed");
                 settle(plain.into(), Err(error));
             }

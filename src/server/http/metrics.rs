@@ -1,0 +1,52 @@
+//! `/metrics` for Prometheus: what the engine counts, and the balance, read from the database. It names no hook and no
+//! event, and like `/healthz` it asks for no token: keep it inside by the proxy if the figures are nobody's business.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    domain::permission::{Actor, Permission},
+    engine::store::{Error, balance, error::chain},
+    server::{ctx::Portal, telemetry},
+};
+
+/// The balance counts every row: it is not counted anew more often than this.
+const FRESH: std::time::Duration = std::time::Duration::from_secs(15);
+
+pub async fn show(State(portal): State<Arc<Portal>>) -> Response {
+    if let Err(error) = read_balance(&portal).await {
+        tracing::warn!(error = chain(&error), "the balance could not be read");
+    }
+    match telemetry::figures() {
+        Some(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "nothing is counted in this process\n").into_response(),
+    }
+}
+
+async fn read_balance(portal: &Portal) -> Result<(), Error> {
+    let mut last = portal.balance_read.lock().await;
+    if last.is_some_and(|read| read.elapsed() < FRESH) {
+        return Ok(());
+    }
+    let Ok(grant) = Actor::portal().require(Permission::SystemRead) else { return Ok(()) };
+    let balance = balance::read(&mut portal.store().read().await?, &grant).await?;
+    *last = Some(portal.clock().stopwatch());
+    telemetry::balance(&balance);
+    Ok(())
+}
+
+/// Counts and times requests by the route they matched, so that no address with an id in it becomes a series of its own.
+pub async fn count(State(portal): State<Arc<Portal>>, request: Request, next: Next) -> Response {
+    let watch = portal.clock().stopwatch();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let method = telemetry::known_method(request.method());
+    let response = next.run(request).await;
+    telemetry::answered(method, route, response.status().as_u16(), watch.elapsed());
+    response
+}
