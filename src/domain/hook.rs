@@ -44,6 +44,24 @@ pub struct Tuning {
     pub order_by: Option<String>,
 }
 
+/// A hook's tuning as it was typed; what is empty is left to the operator's settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TypedTuning {
+    /// `5s, 30s, 2m`
+    pub retry_schedule: String,
+    pub timeout: String,
+    pub in_flight: String,
+    pub rate_per_second: String,
+    pub order_by: String,
+}
+
+impl TypedTuning {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What is to change about a hook's tuning: `None` stays as it is, `Some(None)` goes back to the operator's setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TuningPatch {
@@ -52,6 +70,18 @@ pub struct TuningPatch {
     pub in_flight: Option<Option<u32>>,
     pub rate_per_second: Option<Option<u32>>,
     pub order_by: Option<Option<String>>,
+}
+
+impl From<Tuning> for TuningPatch {
+    fn from(tuning: Tuning) -> Self {
+        Self {
+            retry_schedule: Some(tuning.retry_schedule),
+            timeout: Some(tuning.timeout),
+            in_flight: Some(tuning.in_flight),
+            rate_per_second: Some(tuning.rate_per_second),
+            order_by: Some(tuning.order_by),
+        }
+    }
 }
 
 impl TuningPatch {
@@ -111,7 +141,7 @@ pub struct HookForm {
     pub api_key: String,
     pub enabled: bool,
     #[serde(default)]
-    pub tuning: Tuning,
+    pub tuning: TypedTuning,
 }
 
 /// The form's key is a secret: a debug print must not show it.
@@ -135,6 +165,8 @@ pub struct HookPatch {
     pub api_key: Option<String>,
     pub enabled: Option<bool>,
     pub tuning: TuningPatch,
+    /// All of its tuning, as a form has it; before `tuning`.
+    pub typed_tuning: Option<TypedTuning>,
     /// The version the change was made on; `None`: whichever it is at.
     pub version: Option<i64>,
 }

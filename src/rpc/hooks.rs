@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use crate::domain::{
     delivery::Delivery,
-    hook::{Hook, HookForm},
+    health::Health,
+    hook::{Hook, HookForm, TypedTuning},
     invalid::Invalid,
     time::Timestamp,
 };
@@ -14,14 +15,23 @@ use crate::domain::{
 /// The list of hooks, with the moment it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookList {
-    pub rows: Vec<(Hook, Option<Delivery>)>,
+    pub rows: Vec<HookRow>,
     pub now: Timestamp,
+}
+
+/// A hook, how it stands, and the last it did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookRow {
+    pub hook: Hook,
+    pub health: Health,
+    pub last: Option<Delivery>,
 }
 
 /// One hook and what it did lately.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookPage {
     pub hook: Hook,
+    pub health: Health,
     pub recent: Vec<Delivery>,
     /// What it sends with, just after a person who may see it asked for it.
     pub secrets: Option<HookSecrets>,
@@ -128,16 +138,11 @@ pub async fn create(
     #[server(default)] callback_url: String,
     #[server(default)] api_key: String,
     #[server(default)] enabled: String,
+    #[server(default)] tuning: TypedTuning,
     #[server(default)] draft: String,
 ) -> Result<(), Error> {
-    let form = HookForm {
-        name,
-        event_type,
-        callback_url,
-        api_key,
-        enabled: crate::server::forms::is_on(&enabled),
-        ..HookForm::default()
-    };
+    let form =
+        HookForm { name, event_type, callback_url, api_key, enabled: crate::server::forms::is_on(&enabled), tuning };
     crate::server::forms::editor::create(form, draft).await
 }
 
@@ -150,16 +155,11 @@ pub async fn update(
     #[server(default)] callback_url: String,
     #[server(default)] api_key: String,
     #[server(default)] enabled: String,
+    #[server(default)] tuning: TypedTuning,
     #[server(default)] draft: String,
 ) -> Result<(), Error> {
-    let form = HookForm {
-        name,
-        event_type,
-        callback_url,
-        api_key,
-        enabled: crate::server::forms::is_on(&enabled),
-        ..HookForm::default()
-    };
+    let form =
+        HookForm { name, event_type, callback_url, api_key, enabled: crate::server::forms::is_on(&enabled), tuning };
     crate::server::forms::editor::update(id, version, form, draft).await
 }
 
@@ -172,12 +172,14 @@ pub async fn generate_key(
     #[server(default)] event_type: String,
     #[server(default)] callback_url: String,
     #[server(default)] enabled: String,
+    #[server(default)] tuning: TypedTuning,
 ) -> Result<(), Error> {
     let form = HookForm {
         name,
         event_type,
         callback_url,
         enabled: crate::server::forms::is_on(&enabled),
+        tuning,
         ..HookForm::default()
     };
     crate::server::forms::editor::generate_key(id, version, form).await

@@ -65,6 +65,7 @@ pub async fn for_new(event: String, clone: &str, draft: String) -> Result<HookEd
         form.name = format!("Copy of {}", hook.name).chars().take(crate::domain::hook::MAX_NAME).collect();
         form.event_type = hook.event_type.key().to_owned();
         form.callback_url = hook.callback_url;
+        form.tuning = ops::tuning::typed(&hook.tuning);
     }
     Ok(HookEditor { form, ..HookEditor::default() })
 }
@@ -81,7 +82,7 @@ pub async fn for_hook(id: &str, draft: String) -> Result<HookEditor, Error> {
             callback_url: hook.callback_url,
             api_key: String::new(),
             enabled: hook.enabled,
-            tuning: hook.tuning,
+            tuning: ops::tuning::typed(&hook.tuning),
         };
         let id = Some(id.to_owned());
         return Ok(HookEditor { id, version: hook.version, form, key: stored, ..HookEditor::default() });
@@ -125,6 +126,7 @@ pub async fn update(id: String, version: String, form: HookForm, draft: String) 
         api_key: Some(form.api_key.clone()).filter(|key| !key.is_empty()),
         enabled: Some(form.enabled),
         tuning: TuningPatch::default(),
+        typed_tuning: Some(form.tuning.clone()),
         version: Some(version),
     };
     match ops::hooks::update(&request.ctx, hook, patch).await {

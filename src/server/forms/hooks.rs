@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{deliveries, flash};
 use crate::{
-    domain::id::HookId,
+    domain::{delivery::Delivery, hook::Hook, id::HookId},
     engine::store::{deliveries::Filter, hooks::Secrets},
     rpc::{
         Error,
-        hooks::{HookFarewell, HookList, HookPage, HookSecrets},
+        hooks::{HookFarewell, HookList, HookPage, HookRow, HookSecrets},
         session::FlashKind,
     },
     server::{
@@ -28,7 +28,12 @@ pub(super) fn parse_id(id: &str) -> Result<HookId, ops::Error> {
 pub async fn list() -> Result<HookList, Error> {
     let request = request()?;
     let rows = request.tell(ops::hooks::list(&request.ctx).await)?;
-    Ok(HookList { rows, now: request.ctx.portal.clock().now() })
+    let health = request.tell(ops::hooks::health(&request.ctx).await)?;
+    let row = |(hook, last): (Hook, Option<Delivery>)| {
+        let health = health.get(&hook.id).copied().unwrap_or_default();
+        HookRow { hook, health, last }
+    };
+    Ok(HookList { rows: rows.into_iter().map(row).collect(), now: request.ctx.portal.clock().now() })
 }
 
 pub async fn detail(id: &str, test: &str, secrets: &str) -> Result<HookPage, Error> {
@@ -46,7 +51,8 @@ pub async fn detail(id: &str, test: &str, secrets: &str) -> Result<HookPage, Err
     // Bound to the session that asked, and gone after ten minutes.
     let revealed: Option<Revealed> = request.tell(drafts::find(ctx, &request.session, secrets).await)?;
     let secrets = revealed.filter(|revealed| revealed.hook == hook.id).map(|revealed| revealed.secrets);
-    Ok(HookPage { hook, recent, secrets, test, now: ctx.portal.clock().now() })
+    let health = request.tell(ops::hooks::health(ctx).await)?.remove(&id).unwrap_or_default();
+    Ok(HookPage { hook, health, recent, secrets, test, now: ctx.portal.clock().now() })
 }
 
 /// Secrets on their way from the button to the page that shows them.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Error;
+use super::{Error, tuning};
 use crate::{
     domain::{
         delivery::Delivery,
@@ -95,12 +95,12 @@ pub async fn create(ctx: &OpCtx, form: &HookForm) -> Result<Created, Error> {
     let event_type = invalid.take(parse_event_type(&form.event_type));
     let endpoint = invalid.take(judge_url(&ctx.portal, &form.callback_url).await);
     let api_key = invalid.take(parse_api_key(&form.api_key));
-    let tuning = form.tuning.clone();
-    if let Some(event_type) = event_type {
+    let tuning = invalid.take(tuning::parse(&form.tuning));
+    if let (Some(tuning), Some(event_type)) = (&tuning, event_type) {
         invalid.take(tuning.judge(&catalogue::members(event_type)));
     }
-    let (Some(name), Some(event_type), Some(endpoint), Some(api_key), true) =
-        (name, event_type, endpoint, api_key, invalid.is_empty())
+    let (Some(name), Some(event_type), Some(endpoint), Some(api_key), Some(tuning), true) =
+        (name, event_type, endpoint, api_key, tuning, invalid.is_empty())
     else {
         return Err(invalid.into());
     };
@@ -183,16 +183,10 @@ async fn judge_patch(portal: &Portal, patch: HookPatch) -> Result<Judged, Invali
         None => None,
     };
     let api_key = patch.api_key.and_then(|key| invalid.take(parse_api_key(&key)));
+    let typed = patch.typed_tuning.and_then(|typed| invalid.take(tuning::parse(&typed)));
     let Some(()) = invalid.is_empty().then_some(()) else { return Err(invalid) };
-    Ok(Judged {
-        name,
-        event_type,
-        endpoint,
-        api_key,
-        enabled: patch.enabled,
-        tuning: patch.tuning,
-        version: patch.version,
-    })
+    let tuning = typed.map_or(patch.tuning, TuningPatch::from);
+    Ok(Judged { name, event_type, endpoint, api_key, enabled: patch.enabled, tuning, version: patch.version })
 }
 
 async fn change(

@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod session;
 pub mod setup;
 pub mod tokens;
+pub mod tuning;
 pub mod users;
 
 pub use error::Error;

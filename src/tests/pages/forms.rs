@@ -17,6 +17,7 @@ on_both!(
     set_up_makes_the_first_administrator_once,
     a_generated_key_is_shown_once_and_used,
     secrets_are_shown_to_those_who_may_see_them,
+    delivery_settings_are_typed_judged_and_kept,
 );
 
 const CREATE: &str = "/rpc/service_hooks/rpc/hooks/create";
@@ -191,4 +192,31 @@ async fn secrets_are_shown_to_those_who_may_see_them(db: TestDb) {
     assert_eq!(manager.post(reveal, &[("id", id)]).await.status(), 403);
     let page = manager.get(path.split('#').next().unwrap()).await.text().await.unwrap();
     assert!(!page.contains(secret) && !page.contains("Show key"), "another's look");
+}
+
+async fn delivery_settings_are_typed_judged_and_kept(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let browser = app.browser(Role::Administrator).await;
+    let url = receiver.url("/in");
+    let with = |schedule: &'static str, order: &'static str| {
+        let mut form = form(&url, "k");
+        form.extend([("tuning[retry_schedule]", schedule), ("tuning[timeout]", "3s"), ("tuning[order_by]", order)]);
+        form
+    };
+    let (path, page) = submit(&browser, CREATE, &with("soon", "id")).await;
+    assert!(path.starts_with("/integration/hooks/new?draft="), "{path}");
+    assert!(page.contains("id=\"retry_schedule-error\"") && page.contains("value=\"soon\""), "{page}");
+    let (_, page) = submit(&browser, CREATE, &with("1s, 1m", "nonsense")).await;
+    assert!(page.contains("id=\"order_by-error\"") && page.contains("primaryConversationId"), "{page}");
+    let (path, page) = submit(&browser, CREATE, &with("1s, 1m", "id")).await;
+    assert!(page.contains("1 s, 60 s") && page.contains("In order of"), "{page}");
+    let settings = browser.get(&format!("{path}/settings")).await.text().await.unwrap();
+    assert!(settings.contains("value=\"1s, 1m\"") && settings.contains("value=\"3s\""), "{settings}");
+    // What is emptied goes back to the operator's setting.
+    let id = path.rsplit('/').next().unwrap();
+    let mut form = form(&url, "");
+    form.extend([("id", id), ("version", "1"), ("tuning[timeout]", "2s")]);
+    let (_, page) = submit(&browser, UPDATE, &form).await;
+    assert!(!page.contains("1 s, 60 s") && !page.contains("In order of") && page.contains("2 s"), "{page}");
 }

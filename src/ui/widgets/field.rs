@@ -65,15 +65,19 @@ pub fn TextField(
     #[prop(default = "text")] kind: &'static str,
     #[prop(default = "off")] autocomplete: &'static str,
     #[prop(default = false)] code: bool,
+    /// What the browser calls the value, where it is part of a larger one.
+    #[prop(default = "")]
+    path: &'static str,
     errors: Invalid,
 ) -> impl IntoView {
     let error = errors.message(name).map(str::to_owned);
     let described = Description::of(name, !hint.is_empty(), error.is_some());
     let class = if code { "mono" } else { "" };
+    let sent_as = if path.is_empty() { name } else { path };
     let spellcheck = if code { "false" } else { "true" };
     view! {
         <Field name label hint error=error>
-            <input id=name name=name type=kind value=value class=class autocomplete=autocomplete spellcheck=spellcheck
+            <input id=name name=sent_as type=kind value=value class=class autocomplete=autocomplete spellcheck=spellcheck
                 aria-describedby=described.described_by aria-invalid=described.invalid/>
         </Field>
     }

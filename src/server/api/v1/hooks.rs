@@ -66,7 +66,7 @@ pub async fn create(Ctx(ctx): Ctx, raw: Raw) -> Result<(StatusCode, Json<HookSha
         callback_url: members.text("callback_url").unwrap_or_default(),
         api_key: members.text("api_key").unwrap_or_default(),
         enabled: members.flag("enabled").unwrap_or(false),
-        tuning: tuning::read(&mut members).apply(&Tuning::default()),
+        tuning: ops::tuning::typed(&tuning::read(&mut members).apply(&Tuning::default())),
     };
     members.finish()?;
     let created = ops::hooks::create(&ctx, &form).await?;
@@ -98,6 +98,7 @@ pub async fn update(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result
         api_key: members.text("api_key"),
         enabled: members.flag("enabled"),
         tuning: tuning::read(&mut members),
+        typed_tuning: None,
         version: members.integer("version"),
     };
     members.finish()?;

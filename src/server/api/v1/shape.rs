@@ -5,14 +5,13 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::tuning;
 use crate::{
     domain::{
         delivery::{Attempt, Delivery},
         health::Health,
         hook::Hook,
     },
-    server::ops::events::EventStory,
+    server::ops::{self, events::EventStory},
 };
 
 #[derive(Serialize, ToSchema)]
@@ -91,8 +90,11 @@ impl From<Hook> for HookShape {
             enabled: hook.enabled,
             off_reason: hook.off_reason,
             api_key_hint: hook.api_key_hint,
-            retry_schedule: hook.tuning.retry_schedule.map(|waits| waits.into_iter().map(tuning::spelled).collect()),
-            timeout: hook.tuning.timeout.map(tuning::spelled),
+            retry_schedule: hook
+                .tuning
+                .retry_schedule
+                .map(|waits| waits.into_iter().map(ops::tuning::spelled).collect()),
+            timeout: hook.tuning.timeout.map(ops::tuning::spelled),
             in_flight: hook.tuning.in_flight,
             rate_per_second: hook.tuning.rate_per_second,
             order_by: hook.tuning.order_by,

@@ -23,8 +23,3 @@ pub fn read(members: &mut Members) -> TuningPatch {
 fn duration(value: &Value) -> Option<Duration> {
     humantime_serde::re::humantime::parse_duration(value.as_str()?).ok()
 }
-
-/// A duration as it is read.
-pub fn spelled(duration: Duration) -> String {
-    humantime_serde::re::humantime::format_duration(duration).to_string()
-}

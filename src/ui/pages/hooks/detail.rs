@@ -6,10 +6,10 @@ use leptos_meta::Title;
 use super::{CallbackUrl, Condition};
 use crate::{
     domain::{
-        delivery::Delivery,
-        hook::Hook,
+        health::Health,
+        hook::{Hook, Tuning},
         permission::{Permission, Permissions},
-        time::Timestamp,
+        time::{Timestamp, readable_duration},
     },
     rpc::{
         hooks::{HookPage as HookData, HookSecrets, Reveal, SendTest, detail},
@@ -41,11 +41,10 @@ pub fn HookPage() -> impl IntoView {
 
 #[component]
 fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
-    let HookData { hook, recent, secrets, test, now } = page;
+    let HookData { hook, health, recent, secrets, test, now } = page;
     let may_reveal = permissions.has(Permission::SecretsReveal);
     let may_write = permissions.has(Permission::HooksWrite);
     let url = hook.callback_url.clone();
-    let last = recent.iter().find(|delivery| !delivery.is_test).cloned();
     let sees_log = permissions.has(Permission::DeliveriesRead);
     view! {
         <Title text=hook.name.clone()/>
@@ -76,7 +75,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
                     view! { <DeliveryTable deliveries=recent now/> }.into_any()
                 }}
             </section>
-            <Facts hook last now may_write may_reveal/>
+            <Facts hook health now may_write may_reveal/>
         </div>
         </div>
     }
@@ -107,7 +106,7 @@ fn Actions(hook: Hook, permissions: Permissions) -> impl IntoView {
 }
 
 #[component]
-fn Facts(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool, may_reveal: bool) -> impl IntoView {
+fn Facts(hook: Hook, health: Health, now: Timestamp, may_write: bool, may_reveal: bool) -> impl IntoView {
     let page = format!("/integration/hooks/{}", hook.id);
     let event = format!("/integration/events/{}", hook.event_type.key());
     let (id, condition) = (hook.id, hook.clone());
@@ -115,10 +114,11 @@ fn Facts(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool, ma
         <section class="card facts" aria-labelledby="facts-title">
             <h2 id="facts-title">"Facts"</h2>
             <dl>
-                <Fact term="Condition"><Condition hook=condition last/></Fact>
+                <Fact term="Condition"><Condition hook=condition health now/></Fact>
                 <Fact term="Event"><a href=event><code>{hook.event_type.key()}</code></a></Fact>
                 <Fact term="API key"><code>{hook.api_key_hint}</code></Fact>
                 <Fact term="Signature">"Standard Webhooks"</Fact>
+                {tuning_facts(hook.tuning)}
                 <Fact term="Id"><code>{id.to_string()}</code></Fact>
                 <Fact term="Created"><Moment at=hook.created_at now/></Fact>
                 <Fact term="Changed"><Moment at=hook.updated_at now/></Fact>
@@ -141,6 +141,23 @@ fn Facts(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool, ma
             })}
         </section>
     }
+}
+
+/// Where this hook is delivered to in its own way.
+fn tuning_facts(tuning: Tuning) -> impl IntoView {
+    let waits = tuning.retry_schedule.map(|waits| {
+        let waits = waits.into_iter().map(readable_duration).collect::<Vec<_>>();
+        if waits.is_empty() { "none".to_owned() } else { waits.join(", ") }
+    });
+    let facts = [
+        ("Retries after", waits),
+        ("Time-out", tuning.timeout.map(readable_duration)),
+        ("At once", tuning.in_flight.map(|limit| format!("at most {limit}"))),
+        ("Rate", tuning.rate_per_second.map(|rate| format!("at most {rate} a second"))),
+        ("In order of", tuning.order_by),
+    ];
+    let facts = facts.into_iter().filter_map(|(term, words)| words.map(|words| view! { <Fact term>{words}</Fact> }));
+    facts.collect_view()
 }
 
 /// The key and the signing secret, for this one look.

@@ -4,7 +4,11 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
 use crate::{
-    domain::{event::EventType, hook::Hook, invalid::Invalid},
+    domain::{
+        event::EventType,
+        hook::{Hook, TypedTuning},
+        invalid::Invalid,
+    },
     rpc::hooks::{Create, GenerateKey, HookEditor, KeyState, Update, editor, new_editor},
     ui::{
         pages::{param, query},
@@ -53,7 +57,8 @@ fn Editor(editor: HookEditor) -> impl IntoView {
             <EventField chosen=form.event_type errors=errors.clone()/>
             <TextField name="callback_url" label="Callback URL" kind="url" code=true value=form.callback_url errors=errors.clone()
                 hint="Called with POST when the event happens. This server must be able to reach it; https:// unless the operator allows plain http."/>
-            <KeyField state=key errors/>
+            <KeyField state=key errors=errors.clone()/>
+            <TuningFields tuning=form.tuning errors/>
             <SwitchField name="enabled" label="Enabled" hint="Slide right to enable. Takes effect when you save." on=form.enabled/>
             <div class="buttons">
                 <button class="primary" type="submit">{save}</button>
@@ -79,6 +84,30 @@ fn EventField(chosen: String, errors: Invalid) -> impl IntoView {
                 {options.collect_view()}
             </select>
         </Field>
+    }
+}
+
+/// How this hook is delivered to, for those who need it otherwise than the operator set it.
+#[component]
+fn TuningFields(tuning: TypedTuning, errors: Invalid) -> impl IntoView {
+    let names = ["retry_schedule", "timeout", "in_flight", "rate_per_second", "order_by"];
+    // Errors are looked for under the fields' names, wherever the browser nests their values.
+    let is_open = !tuning.is_empty() || names.iter().any(|name| errors.message(name).is_some());
+    view! {
+        <details class="tuning" open=is_open>
+            <summary>"Delivery settings"</summary>
+            <p class="hint">"Leave a field empty to use what the operator set."</p>
+            <div class="stack">
+                <TextField name="retry_schedule" path="tuning[retry_schedule]" label="Retries after" code=true value=tuning.retry_schedule errors=errors.clone()
+                    hint="The waits after failed attempts, such as 5s, 30s, 2m, 1h."/>
+                <TextField name="timeout" path="tuning[timeout]" label="Time-out" code=true value=tuning.timeout errors=errors.clone()
+                    hint="For one attempt from look-up to last byte, such as 15s."/>
+                <TextField name="in_flight" path="tuning[in_flight]" label="Attempts at once" code=true value=tuning.in_flight errors=errors.clone()/>
+                <TextField name="rate_per_second" path="tuning[rate_per_second]" label="Attempts a second, at most" code=true value=tuning.rate_per_second errors=errors.clone()/>
+                <TextField name="order_by" path="tuning[order_by]" label="In order of" code=true value=tuning.order_by errors=errors
+                    hint="A member of the body, such as primaryConversationId: deliveries with the same value are made strictly one after the other."/>
+            </div>
+        </details>
     }
 }
 

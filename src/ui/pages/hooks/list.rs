@@ -6,14 +6,12 @@ use leptos_meta::Title;
 use super::{CallbackUrl, Condition};
 use crate::{
     domain::{
-        delivery::Delivery,
         event::EventType,
-        hook::Hook,
         permission::{Permission, Permissions},
         time::Timestamp,
     },
     rpc::{
-        hooks::{HookList, list},
+        hooks::{HookList, HookRow, list},
         session::read_frame,
     },
     ui::{
@@ -45,7 +43,7 @@ fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
     };
     let is_empty = rows.is_empty();
     let groups = EventType::ALL.iter().map(|event| {
-        let rows = rows.iter().filter(|(hook, _)| hook.event_type == *event).cloned().collect();
+        let rows = rows.iter().filter(|row| row.hook.event_type == *event).cloned().collect();
         view! { <Group event=*event rows now may_write/> }
     });
     view! {
@@ -94,10 +92,10 @@ fn FirstSteps() -> impl IntoView {
 }
 
 #[component]
-fn Group(event: EventType, rows: Vec<(Hook, Option<Delivery>)>, now: Timestamp, may_write: bool) -> impl IntoView {
+fn Group(event: EventType, rows: Vec<HookRow>, now: Timestamp, may_write: bool) -> impl IntoView {
     let key = event.key();
     let is_empty = rows.is_empty();
-    let rows = rows.into_iter().map(|(hook, last)| view! { <Row hook last now may_write/> });
+    let rows = rows.into_iter().map(|row| view! { <Row row now may_write/> });
     view! {
         <tbody>
             <tr class="group">
@@ -127,12 +125,12 @@ pub fn SchemaLink(event: EventType) -> impl IntoView {
 }
 
 #[component]
-fn Row(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool) -> impl IntoView {
+fn Row(row: HookRow, now: Timestamp, may_write: bool) -> impl IntoView {
+    let HookRow { hook, health, last } = row;
     let id = hook.id.to_string();
     let page = format!("/integration/hooks/{id}");
     let anchor = format!("h-{id}");
     let state = if hook.enabled { "On" } else { "Off" };
-    let condition = last.clone();
     let last =
         last.map(|delivery| view! { <Outcome delivery=delivery.clone()/> <br/> <Moment at=delivery.created_at now/> });
     view! {
@@ -146,7 +144,7 @@ fn Row(hook: Hook, last: Option<Delivery>, now: Timestamp, may_write: bool) -> i
                     state.into_any()
                 }}
             </td>
-            <td data-label="Condition"><Condition hook=hook.clone() last=condition/></td>
+            <td data-label="Condition"><Condition hook=hook.clone() health now/></td>
             <td data-label="Last delivery">{last}</td>
             <td class="end actions">
                 <SchemaLink event=hook.event_type/>

@@ -8,11 +8,11 @@ pub mod list;
 use leptos::prelude::*;
 
 use crate::{
-    domain::{
-        delivery::{Delivery, State},
-        hook::Hook,
+    domain::{health::Health, hook::Hook, time::Timestamp},
+    ui::widgets::{
+        badge::{Badge, Tone},
+        moment::Moment,
     },
-    ui::widgets::badge::{Badge, Tone},
 };
 
 /// A callback URL with its host in bold: that is what people look for.
@@ -28,7 +28,7 @@ pub fn CallbackUrl(url: String) -> impl IntoView {
 /// What a hook does at present: not what the slider says, but what follows from it. Both answers are there and the style
 /// shows the one that fits the slider beside it, so that it stays true when the slider is moved without a new page.
 #[component]
-pub fn Condition(hook: Hook, last: Option<Delivery>) -> impl IntoView {
+pub fn Condition(hook: Hook, health: Health, now: Timestamp) -> impl IntoView {
     let off = match hook.off_reason {
         None => view! { <Badge tone=Tone::Neutral text="Off"/> }.into_any(),
         Some(reason) => view! {
@@ -37,11 +37,17 @@ pub fn Condition(hook: Hook, last: Option<Delivery>) -> impl IntoView {
         }
         .into_any(),
     };
-    let is_failing = last.is_some_and(|last| !last.is_test && matches!(last.state, State::Waiting | State::Failed));
-    let on = if is_failing {
-        view! { <Badge tone=Tone::Warning text="Failing"/> }
-    } else {
-        view! { <Badge tone=Tone::Good text="Delivering"/> }
+    let on = match (health.paused, health.failures) {
+        (Some(pause), _) => view! {
+            <Badge tone=Tone::Warning text="Paused"/>
+            <p class="small">"Its receiver keeps failing, so events are held. Next probe " <Moment at=pause.probe_at now/> "."</p>
+        }
+        .into_any(),
+        (None, 0) => view! { <Badge tone=Tone::Good text="Delivering"/> }.into_any(),
+        (None, failures) => {
+            let count = if failures == 1 { "The last attempt failed.".to_owned() } else { format!("The last {failures} attempts failed.") };
+            view! { <Badge tone=Tone::Warning text="Degraded"/> <p class="small">{count}</p> }.into_any()
+        }
     };
     let state = if hook.enabled { "condition on" } else { "condition off" };
     view! {
