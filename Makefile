@@ -1,5 +1,5 @@
 # Everything one types. Each target does all of its own set-up and asks nothing.
-.PHONY: run build front test lint bench
+.PHONY: run build front test lint bench soak
 .DEFAULT_GOAL := build
 
 build: ## one file with its assets embedded: target/release/service-hooks
@@ -16,6 +16,9 @@ lint: ## format, clippy on both halves, licences and bans
 
 bench: ## how fast, beside what the machine can do; ARGS="throughput --seconds 3"
 	@scripts/bench $(ARGS)
+
+soak: ## the long modes of the tests: hours; FILTER=power runs some of them
+	@scripts/soak $(FILTER)
 
 front: ## the browser half only
 	@scripts/build-front
