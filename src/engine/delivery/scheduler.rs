@@ -159,10 +159,10 @@ impl Scheduler {
         let mut told = HashMap::new();
         for order in self.board.orders() {
             match order {
-                Order::Load { hook, wanted, known } => {
-                    self.worker.clone().load(hook, self.clock.now(), wanted, known, self.handle.clone());
+                Order::Load { held, wanted, known } => {
+                    self.worker.clone().load(held, self.clock.now(), wanted, known, self.handle.clone());
                 }
-                Order::Step { hook } => self.worker.clone().step(hook, self.handle.clone()),
+                Order::Step(held) => self.worker.clone().step(held, self.handle.clone()),
                 Order::Attempt { given, fence } => {
                     let fence = self.node.zip(fence).map(|(node, number)| Fence { node, number });
                     self.worker.clone().attempt(given, fence, self.handle.clone());

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     attempt::{Report, Sender, Target},
-    board::News,
+    board::{Held, News},
     lane::{Found, Given, Page, Wanted},
     lease::Lease,
     scheduler::Handle,
@@ -74,11 +74,11 @@ impl Drop for OnDrop {
 
 impl Worker {
     /// Reads a hook and what of it is due, for the shelves that want it.
-    pub fn load(self: Arc<Self>, hook: HookId, now: Timestamp, wanted: Wanted, known: usize, handle: Handle) {
+    pub fn load(self: Arc<Self>, held: Held, now: Timestamp, wanted: Wanted, known: usize, handle: Handle) {
         tokio::spawn(async move {
-            let mut report = OnDrop::new(handle, News::Loaded(hook, Err(Error::Closed)));
-            let page = self.page(hook, now, wanted, known).await;
-            report.will_say(News::Loaded(hook, page));
+            let mut report = OnDrop::new(handle, News::Loaded(held, Err(Error::Closed)));
+            let page = self.page(held.hook, now, wanted, known).await;
+            report.will_say(News::Loaded(held, page));
         });
     }
 
@@ -105,12 +105,12 @@ impl Worker {
     }
 
     /// Moves some of what a hook has open to where it belongs.
-    pub fn step(self: Arc<Self>, hook: HookId, handle: Handle) {
+    pub fn step(self: Arc<Self>, held: Held, handle: Handle) {
         tokio::spawn(async move {
-            let mut report = OnDrop::new(handle, News::Stepped(hook, Err(Error::Closed)));
-            let now = self.clock.now();
+            let mut report = OnDrop::new(handle, News::Stepped(held, Err(Error::Closed)));
+            let (hook, now) = (held.hook, self.clock.now());
             let stepped = self.store.write(move |conn| Box::pin(queue::step(conn, hook, now))).await;
-            report.will_say(News::Stepped(hook, stepped));
+            report.will_say(News::Stepped(held, stepped));
         });
     }
 
@@ -118,16 +118,17 @@ impl Worker {
     pub fn attempt(self: Arc<Self>, given: Given, fence: Option<Fence>, handle: Handle) {
         tokio::spawn(async move {
             let (hook, delivery) = (given.open.hook, given.open.id);
+            let held = Held { hook, fence: fence.map(|fence| fence.number) };
             let again = Some(self.clock.now().after(RECORD_AGAIN));
-            let unsent = News::Finished { hook, delivery, was_sent: false, due_at: again, health: None };
+            let unsent = News::Finished { held, delivery, was_sent: false, due_at: again, health: None };
             let mut done = OnDrop::new(handle.clone(), unsent);
             // A node that slept through its lease must not send what another may be sending.
             if fence.is_some() && !self.lease.is_held() {
                 return;
             }
             let report = self.sender.send(&given.target, &given.open).await;
-            handle.tell(News::Sent(hook));
-            done.will_say(News::Finished { hook, delivery, was_sent: true, due_at: again, health: None });
+            handle.tell(News::Sent(held));
+            done.will_say(News::Finished { held, delivery, was_sent: true, due_at: again, health: None });
             let verdict = self.verdict(&given, &report);
             let due_at = match verdict {
                 Verdict::RetryIn(wait) => Some(self.clock.now().after(wait)),
@@ -147,7 +148,7 @@ impl Worker {
                 Some(Recorded::Kept { health, .. }) => Some(health),
                 Some(Recorded::Refused) | None => None::<Health>,
             };
-            done.will_say(News::Finished { hook, delivery, was_sent: true, due_at, health });
+            done.will_say(News::Finished { held, delivery, was_sent: true, due_at, health });
         });
     }
 
