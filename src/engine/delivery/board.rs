@@ -161,7 +161,7 @@ impl Board {
                 });
             }
             News::Lanes(owned) => self.own(owned, now),
-            News::Part(hooks) => self.parted = hooks,
+            News::Part(hooks) => self.part(hooks, now),
             News::Stop => self.is_stopping = true,
         }
     }
@@ -234,6 +234,16 @@ impl Board {
         if let Some(lane) = self.lanes.get_mut(&held.hook) {
             tell(lane);
             self.touch(held.hook, now);
+        }
+    }
+
+    /// Those that were to go and are to stay after all (the node that should have had them is gone) are sent to again.
+    fn part(&mut self, hooks: HashSet<HookId>, now: Timestamp) {
+        let before = std::mem::replace(&mut self.parted, hooks);
+        for hook in before {
+            if !self.parted.contains(&hook) {
+                self.touch(hook, now);
+            }
         }
     }
 

@@ -85,10 +85,13 @@ struct Heart {
 impl Heart {
     async fn serve(self) {
         let mut version = None;
-        let mut strangers = HashSet::new();
+        let (mut strangers, mut parted) = (HashSet::new(), HashSet::new());
         for count in 0u32.. {
             let asked = self.clock.stopwatch();
-            let idle = if strangers.is_empty() { HashSet::new() } else { self.handle.part(strangers.clone()).await };
+            // Also to say that nothing is to go any more.
+            let is_news = strangers != parted || !strangers.is_empty();
+            let idle = if is_news { self.handle.part(strangers.clone()).await } else { HashSet::new() };
+            parted.clone_from(&strangers);
             match claim::beat(self.store.db(), self.id, LEASE, &idle).await {
                 Ok(Some(beat)) => {
                     self.lease.renewed(asked);
