@@ -154,10 +154,10 @@ impl Board {
             News::Finished { held, delivery, was_sent, due_at, health } => {
                 self.in_flight -= 1;
                 self.with_known_lane(held, now, |lane| {
-                    if !was_sent {
-                        lane.sent();
-                    }
                     lane.finished(delivery, due_at, health, now);
+                    if !was_sent {
+                        lane.unsent(due_at.unwrap_or(now));
+                    }
                 });
             }
             News::Lanes(owned) => self.own(owned, now),
