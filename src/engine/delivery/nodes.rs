@@ -94,7 +94,7 @@ impl Heart {
             parted.clone_from(&strangers);
             match claim::beat(self.store.db(), self.id, LEASE, &idle).await {
                 Ok(Some(beat)) => {
-                    self.lease.renewed(asked);
+                    self.lease.renewed(asked, beat.lanes.clone());
                     strangers.clone_from(&beat.strangers);
                     let lanes: HashSet<HookId> = beat.lanes.keys().copied().collect();
                     let is_changed = version.replace(beat.version).is_some_and(|before| before != beat.version);

@@ -123,7 +123,7 @@ impl Worker {
             let unsent = News::Finished { held, delivery, was_sent: false, due_at: again, health: None };
             let mut done = OnDrop::new(handle.clone(), unsent);
             // A node that slept through its lease must not send what another may be sending.
-            if fence.is_some() && !self.lease.is_held() {
+            if fence.is_some_and(|fence| !self.lease.is_held(hook, fence.number)) {
                 return;
             }
             let report = self.sender.send(&given.target, &given.open).await;
