@@ -256,6 +256,10 @@ impl Board {
                 self.lanes.remove(hook);
                 self.set_timer(*hook, None);
             }
+            // What was offered here since the other took it is known to nobody but the database.
+            if !owned.contains_key(hook) {
+                self.orders.push(Order::Tell { hook: *hook, is_change: false });
+            }
         }
         let gained = owned.iter().filter(|(hook, fence)| before.get(hook) != Some(fence));
         self.each(gained.map(|(hook, _)| *hook).collect(), now, |lane| lane.more(now));
