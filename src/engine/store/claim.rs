@@ -56,7 +56,9 @@ pub(super) async fn still_ours(
     fences: &HashSet<(HookId, Fence)>,
 ) -> Result<HashSet<(HookId, Fence)>, Error> {
     let Conn::Postgres(connection) = conn else { return Ok(fences.clone()) };
-    let hooks: Vec<HookId> = fences.iter().map(|(hook, _)| *hook).collect();
+    let mut hooks: Vec<HookId> = fences.iter().map(|(hook, _)| *hook).collect();
+    // Rows of this table are locked in this order by everybody: else two could wait for each other.
+    hooks.sort_unstable();
     let mut ours = HashSet::new();
     for ids in padded(&hooks) {
         let mut query = sqlx::QueryBuilder::new("SELECT hook_id, node_id, fence FROM lanes WHERE hook_id IN ");
@@ -107,12 +109,7 @@ pub(in crate::engine) async fn beat(
     let alive: Vec<(NodeId,)> =
         sqlx::query_as("SELECT id FROM nodes WHERE until >= $1").bind(now).fetch_all(&mut *conn).await?;
     let alive: Vec<NodeId> = alive.into_iter().map(|(node,)| node).collect();
-    sqlx::query("UPDATE lanes SET until = $2 WHERE node_id = $1 AND until >= $3")
-        .bind(node)
-        .bind(now + lease)
-        .bind(now)
-        .execute(&mut *conn)
-        .await?;
+    renew(conn, node, now + lease).await?;
     give_back(conn, node, &alive, idle).await?;
     take(conn, node, &alive, now, lease).await?;
     let lanes: Vec<(HookId, i64)> =
@@ -155,6 +152,20 @@ fn mix(number: u128) -> u64 {
     half((number >> 64) as u64 ^ half(number as u64))
 }
 
+/// Keeps what a node has. Also after its lease has run out, as long as nobody took the lane: then nobody else delivered
+/// under it, and results that are still to be recorded (the database was away, say) are as good as ever.
+async fn renew(conn: &mut sqlx::PgConnection, node: NodeId, until: i64) -> Result<(), Error> {
+    sqlx::query(
+        "WITH mine AS (SELECT hook_id FROM lanes WHERE node_id = $1 ORDER BY hook_id FOR NO KEY UPDATE)
+         UPDATE lanes SET until = $2 FROM mine WHERE lanes.hook_id = mine.hook_id",
+    )
+    .bind(node)
+    .bind(until)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Lanes with nothing in flight that another node should have.
 async fn give_back(
     conn: &mut sqlx::PgConnection,
@@ -186,6 +197,7 @@ async fn take(
         "INSERT INTO lanes (hook_id, fence, until)
          SELECT h.id, 0, 0 FROM hooks h
          WHERE h.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.hook_id = h.id)
+         ORDER BY h.id
          ON CONFLICT (hook_id) DO NOTHING",
     )
     .execute(&mut *conn)
@@ -216,7 +228,13 @@ async fn take(
 pub(in crate::engine) async fn leave(db: &Db, node: NodeId) -> Result<(), Error> {
     let Db::Postgres { pool } = db else { return Ok(()) };
     let mut conn = pool.acquire().await?;
-    sqlx::query("UPDATE lanes SET node_id = NULL, until = 0 WHERE node_id = $1").bind(node).execute(&mut *conn).await?;
+    sqlx::query(
+        "WITH mine AS (SELECT hook_id FROM lanes WHERE node_id = $1 ORDER BY hook_id FOR NO KEY UPDATE)
+         UPDATE lanes SET node_id = NULL, until = 0 FROM mine WHERE lanes.hook_id = mine.hook_id",
+    )
+    .bind(node)
+    .execute(&mut *conn)
+    .await?;
     sqlx::query("DELETE FROM nodes WHERE id = $1").bind(node).execute(&mut *conn).await?;
     Ok(())
 }
