@@ -184,8 +184,10 @@ pub(in crate::engine) async fn step(
     id: JobId,
     now: Timestamp,
 ) -> Result<Stepped, Error> {
+    // Changes nothing, but keeps the row until the commit: nobody takes the job over, pauses or cancels it meanwhile.
     let row: Option<(String, Option<DeliveryId>, i64, Timestamp)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT filter, cursor, per_second, updated_at FROM jobs WHERE id = $1 AND state = 'running' AND node_id = $2",
+        "UPDATE jobs SET node_id = node_id WHERE id = $1 AND state = 'running' AND node_id = $2
+         RETURNING filter, cursor, per_second, updated_at",
     ).bind(id).bind(node).fetch_optional(c).await)?;
     let Some((filter, cursor, per_second, stepped_at)) = row else { return Ok(Stepped::default()) };
     let elapsed = i64::try_from(stepped_at.until(now).as_millis()).unwrap_or(i64::MAX);
