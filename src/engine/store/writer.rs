@@ -246,11 +246,7 @@ async fn commit_together(
     context: &mut Context,
     batch: &mut Batch,
 ) -> Result<Answers, Error> {
-    let conn = match slot {
-        Some(conn) => conn,
-        None => slot.insert(db.write().await?),
-    };
-    conn.begin().await?;
+    let conn = begin(db, slot).await?;
     for command in &mut batch.commands {
         conn.control("SAVEPOINT command").await?;
         if !command.run(conn).await {
@@ -265,6 +261,26 @@ async fn commit_together(
     let finished = write_bulk(conn, context, &batch.finished).await?;
     conn.control("COMMIT").await?;
     Ok((accepts, finished))
+}
+
+/// The connection, inside a new transaction. One that was cut while nothing was asked of it is replaced: no caller needs
+/// to hear of that, because nothing was begun.
+async fn begin<'s>(db: &Db, slot: &'s mut Option<Conn>) -> Result<&'s mut Conn, Error> {
+    if let Some(mut kept) = slot.take() {
+        match kept.begin().await {
+            Ok(()) => return Ok(slot.insert(kept)),
+            Err(error) => {
+                kept.discard().await;
+                if !error.is_lost_connection() {
+                    return Err(error);
+                }
+                tracing::warn!(error = chain(&error), "the writing connection was cut; another takes its place");
+            }
+        }
+    }
+    let conn = slot.insert(db.write().await?);
+    conn.begin().await?;
+    Ok(conn)
 }
 
 /// All at once; one by one when that fails.
