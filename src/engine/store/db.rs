@@ -11,6 +11,12 @@ use sqlx::{
 
 use super::error::Error;
 
+/// What every PostgreSQL connection asks for. A server that sleeps inside a transaction keeps its locks, and others wait
+/// for them: PostgreSQL ends such a transaction well before a lane's lease does. And the fences rely on every statement
+/// seeing what was committed before it.
+const SESSION: [(&str, &str); 2] =
+    [("idle_in_transaction_session_timeout", "5s"), ("default_transaction_isolation", "read committed")];
+
 /// Builds below this one can lose committed writes in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
@@ -196,7 +202,7 @@ fn check_sqlite_version(version: &str) -> Result<(), Error> {
 
 async fn open_postgres(url: &str) -> Result<Db, Error> {
     let options =
-        PgConnectOptions::from_str(url).map_err(|_| Error::Unfit("database_url: not a PostgreSQL URL".to_owned()))?;
+        PgConnectOptions::from_str(url).map_err(|_| Error::Unfit("database_url: not a PostgreSQL URL".to_owned()))?.options(SESSION);
     let pool = PoolOptions::<Postgres>::new()
         .max_connections(16)
         .acquire_timeout(Duration::from_secs(10))
