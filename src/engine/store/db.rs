@@ -148,6 +148,15 @@ impl Conn {
         }
     }
 
+    /// To be added to a query for rows that are to be moved: those that another server is just writing are left to it, and
+    /// nobody waits. SQLite has one writer, and nothing to leave.
+    pub(super) fn skip_locked(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "",
+            Self::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
     pub(super) async fn control(&mut self, statement: &'static str) -> Result<(), Error> {
         on_db!(self, c => sqlx::query(statement).execute(c).await.map(drop)).map_err(Error::from)
     }

@@ -123,7 +123,10 @@ async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<Hook
         }
         note_turn(conn, finished, turn).await?;
     }
-    for (hook, health) in &standing {
+    let mut hooks: Vec<_> = standing.iter().collect();
+    // Everybody locks them in this order: else two could wait for each other.
+    hooks.sort_unstable_by_key(|(hook, _)| **hook);
+    for (hook, health) in hooks {
         if before.get(hook).copied().unwrap_or_default() != *health {
             health::save(conn, *hook, health, turned.contains(hook)).await?;
         }
