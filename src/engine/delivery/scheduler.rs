@@ -50,11 +50,11 @@ impl Handle {
         self.finished.subscribe()
     }
 
-    /// Sends nothing more for these hooks, and says which of them have nothing in flight.
-    pub async fn part(&self, hooks: HashSet<HookId>) -> HashSet<HookId> {
+    /// Sends nothing more for these hooks, and says which of them have nothing in flight. `None`: it has ended.
+    pub async fn part(&self, hooks: HashSet<HookId>) -> Option<HashSet<HookId>> {
         let (sender, idle) = oneshot::channel();
         let _stopped = self.messages.send(Message::Part(hooks, sender));
-        idle.await.unwrap_or_default()
+        idle.await.ok()
     }
 
     /// Starts nothing more and waits for what is in flight.

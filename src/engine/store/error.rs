@@ -22,6 +22,9 @@ pub enum Error {
     Unfit(String),
     #[error("the database failed")]
     Driver(#[source] Arc<sqlx::Error>),
+    /// No answer came for so long that nobody waits for it any more.
+    #[error("the database does not answer")]
+    Silent,
     /// The writer has stopped; the program is shutting down.
     #[error("the store is closed")]
     Closed,
