@@ -197,7 +197,8 @@ async fn serve(db: Db, mut context: Context, mut queue: mpsc::Receiver<Item>) {
             continue;
         }
         let commands = batch.len();
-        let outcome = commit_together(&db, &mut conn, &mut context, &mut batch).await;
+        let commit = commit_together(&db, &mut conn, &mut context, &mut batch);
+        let outcome = tokio::time::timeout(db.patience(), commit).await.unwrap_or_else(|_| Err(Error::silent()));
         if let Err(error) = &outcome {
             tracing::error!(error = chain(error), commands, "a commit failed");
             context.listeners.distrust();
