@@ -26,26 +26,30 @@ async fn a_job_goes_on_where_the_killed_server_was() {
     let (status, job) = cluster.api(0, "POST", &format!("/hooks/{hook}/recover"), order).await;
     assert_eq!((status, &job["total"]), (202, &json!(MISSED)), "{job}");
     let path = format!("/jobs/{}", job["id"].as_str().unwrap());
-    let progress = async |node: usize| cluster.api(node, "GET", &path, Value::Null).await.1;
-    within(10, "it is under way", async || (progress(0).await["done"].as_i64()? >= 20).then_some(())).await;
+    let progress = async |cluster: &Cluster| cluster.api(0, "GET", &path, Value::Null).await.1;
+    within(10, "it is under way", async || (progress(&cluster).await["done"].as_i64()? >= 20).then_some(())).await;
+    // Most probably the one that began it; the other may have looked for jobs at that very moment.
     let runner: Vec<(Option<Uuid>,)> = cluster.ask("SELECT node_id FROM jobs").await;
-    assert_eq!(runner[0].0, Some(cluster.nodes[0].id), "whoever began it works on it");
-
-    let killed = cluster.nodes[0].server.0.id();
-    assert!(std::process::Command::new("kill").args(["-9", &killed.to_string()]).status().unwrap().success());
+    let position = cluster.nodes.iter().position(|node| Some(node.id) == runner[0].0).unwrap();
+    let mut killed = cluster.nodes.remove(position);
+    killed.server.kill();
     let job = within(30, "the other finishes it", async || {
-        let job = progress(1).await;
+        let job = progress(&cluster).await;
         (job["state"] == "done").then_some(job)
     })
     .await;
     let count = |name: &str| job[name].as_i64().unwrap() as usize;
     assert_eq!((count("done") + count("skipped"), count("skipped")), (MISSED, 0), "{job}");
-    receiver.wait_for(MISSED).await;
+    let arrivals = within(30, "all of them arrive", async || {
+        let arrivals = receiver.arrivals();
+        (arrivals.len() == MISSED).then_some(arrivals)
+    })
+    .await;
     cluster.assert_balanced().await;
-    assert!(receiver.arrivals().values().all(|came| came.len() == 1), "sent again twice");
-    assert_eq!(receiver.arrivals().len(), MISSED);
+    // By the job once; only what the killed server itself had in flight may come again.
+    let repeats: usize = arrivals.values().map(|came| came.len() - 1).sum();
+    let in_flight = if position == 1 { killed.settings.delivery.in_flight_per_hook } else { 0 };
+    assert!(repeats <= in_flight, "{repeats} repeats");
     let attempts: Vec<(i64,)> = cluster.ask("SELECT COUNT(*) FROM attempts").await;
     assert_eq!(attempts[0].0 as usize, MISSED);
-    // Still there for its files; ended long ago.
-    cluster.nodes.remove(0);
 }

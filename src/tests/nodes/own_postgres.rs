@@ -45,8 +45,9 @@ impl OwnPostgres {
     }
 
     pub fn start_again(&self) {
-        let (socket, log) = (self.folder.path().display().to_string(), self.folder.path().join("log"));
-        let options = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={socket}", self.port);
+        let log = self.folder.path().join("log");
+        // No socket file either, whose lock would outlive a killed server.
+        let options = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''", self.port);
         self.run("pg_ctl", &["-w", "-t", "60", "-l", log.to_str().unwrap(), "-o", &options, "start"]);
     }
 
