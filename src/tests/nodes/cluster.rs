@@ -114,6 +114,12 @@ impl Cluster {
         rows
     }
 
+    /// What the servers had to complain about.
+    pub fn errors(&self) -> String {
+        let logs: String = self.nodes.iter().map(Node::log).collect();
+        logs.lines().filter(|line| line.contains("ERROR")).collect::<Vec<_>>().join("\n")
+    }
+
     async fn known(&self) -> HashSet<Uuid> {
         self.ask::<(Uuid,)>("SELECT id FROM nodes").await.into_iter().map(|(id,)| id).collect()
     }
@@ -179,7 +185,8 @@ impl Cluster {
         accepted["id"].as_str().unwrap().to_owned()
     }
 
-    /// Waits until nothing is open any more, and looks whether the books balance.
+    /// Waits until nothing is open any more, and looks whether the books balance and no two servers ever waited for each
+    /// other.
     pub async fn assert_balanced(&self) {
         within(30, "everything is settled", async || {
             let open: Vec<(i64,)> =
@@ -187,6 +194,9 @@ impl Cluster {
             (open[0].0 == 0).then_some(())
         })
         .await;
+        let deadlocks: Vec<(i64,)> =
+            self.ask("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").await;
+        assert_eq!(deadlocks[0].0, 0, "servers waited for each other");
         let grant = Actor::portal().require(Permission::SystemRead).unwrap();
         let store = Store::open(&self.db.settings()).await.unwrap();
         let balance = balance::read(&mut store.read().await.unwrap(), &grant).await.unwrap();

@@ -63,6 +63,4 @@ async fn what_was_acknowledged_survives_its_database() {
     for node in &mut cluster.nodes {
         assert!(node.child().try_wait().unwrap().is_none(), "a server gave up");
     }
-    let deadlocks = postgres.log().matches("deadlock detected").count();
-    assert_eq!(deadlocks, 0, "servers waited for each other");
 }

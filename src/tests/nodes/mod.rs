@@ -11,4 +11,5 @@ mod load;
 mod own_postgres;
 mod sleep;
 mod stop;
+mod storm;
 mod together;

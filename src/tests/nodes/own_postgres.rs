@@ -40,10 +40,6 @@ impl OwnPostgres {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap()
-    }
-
     pub fn start_again(&self) {
         let log = self.folder.path().join("log");
         // No socket file either, whose lock would outlive a killed server.
