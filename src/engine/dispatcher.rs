@@ -211,7 +211,7 @@ impl Dispatcher {
         &self.clock
     }
 
-    /// To be called after a hook was changed, switched or deleted: it is read again before anything more is sent.
+    /// To be called after a hook was made, changed, switched or deleted: it is read again before anything more is sent.
     pub fn hook_changed(&self, hook: HookId) {
         self.scheduler.tell(News::Changed(vec![hook]));
     }
@@ -257,6 +257,7 @@ impl Dispatcher {
         for task in self.tasks.get().into_iter().flatten() {
             task.abort();
         }
+        self.node.retire();
         let _late = tokio::time::timeout(DRAIN, self.scheduler.stop()).await;
         self.node.leave().await;
         self.store.close().await;

@@ -17,6 +17,15 @@ use crate::{
 /// After a load or a step failed: how long until it is tried again.
 const AGAIN_MS: i64 = 1000;
 
+/// A lane under one ownership. What was ordered under an earlier one comes back to nobody: the lane may have been another
+/// node's since, and a page that was read before that would have delivered again what the other delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub hook: HookId,
+    /// `None` where nobody shares.
+    pub fence: Option<i64>,
+}
+
 /// What the board is told.
 pub enum News {
     /// Committed just now.
@@ -32,12 +41,12 @@ pub enum News {
         hooks: Vec<HookId>,
         is_change: bool,
     },
-    Loaded(HookId, Result<Page, Error>),
-    Stepped(HookId, Result<bool, Error>),
+    Loaded(Held, Result<Page, Error>),
+    Stepped(Held, Result<bool, Error>),
     /// An attempt is over and is being recorded.
-    Sent(HookId),
+    Sent(Held),
     Finished {
-        hook: HookId,
+        held: Held,
         delivery: DeliveryId,
         /// It was [`News::Sent`] before.
         was_sent: bool,
@@ -54,13 +63,11 @@ pub enum News {
 /// What is to be done.
 pub enum Order {
     Load {
-        hook: HookId,
+        held: Held,
         wanted: Wanted,
         known: usize,
     },
-    Step {
-        hook: HookId,
-    },
+    Step(Held),
     Attempt {
         given: Given,
         fence: Option<i64>,
@@ -130,31 +137,31 @@ impl Board {
                 let own = hooks.into_iter().filter(|hook| self.is_own(*hook)).collect();
                 self.each(own, now, |lane| if is_change { lane.changed(now) } else { lane.more(now) });
             }
-            News::Loaded(hook, Ok(page)) => self.with_known_lane(hook, now, |lane| lane.loaded(page, now)),
-            News::Loaded(hook, Err(error)) => {
-                tracing::error!(hook.id = %hook, error = chain(&error), "open deliveries could not be read");
-                self.with_known_lane(hook, now, |lane| lane.load_failed(Timestamp(now.0 + AGAIN_MS)));
+            News::Loaded(held, Ok(page)) => self.with_known_lane(held, now, |lane| lane.loaded(page, now)),
+            News::Loaded(held, Err(error)) => {
+                tracing::error!(hook.id = %held.hook, error = chain(&error), "open deliveries could not be read");
+                self.with_known_lane(held, now, |lane| lane.load_failed(Timestamp(now.0 + AGAIN_MS)));
             }
-            News::Stepped(hook, Ok(is_more)) => {
+            News::Stepped(held, Ok(is_more)) => {
                 let limits = self.limits;
-                self.with_known_lane(hook, now, |lane| lane.stepped(is_more, &limits, now));
+                self.with_known_lane(held, now, |lane| lane.stepped(is_more, &limits, now));
             }
-            News::Stepped(hook, Err(error)) => {
-                tracing::error!(hook.id = %hook, error = chain(&error), "open deliveries could not be moved");
-                self.with_known_lane(hook, now, |lane| lane.step_failed(Timestamp(now.0 + AGAIN_MS)));
+            News::Stepped(held, Err(error)) => {
+                tracing::error!(hook.id = %held.hook, error = chain(&error), "open deliveries could not be moved");
+                self.with_known_lane(held, now, |lane| lane.step_failed(Timestamp(now.0 + AGAIN_MS)));
             }
-            News::Sent(hook) => self.with_known_lane(hook, now, Lane::sent),
-            News::Finished { hook, delivery, was_sent, due_at, health } => {
+            News::Sent(held) => self.with_known_lane(held, now, Lane::sent),
+            News::Finished { held, delivery, was_sent, due_at, health } => {
                 self.in_flight -= 1;
-                self.with_known_lane(hook, now, |lane| {
-                    if !was_sent {
-                        lane.sent();
-                    }
+                self.with_known_lane(held, now, |lane| {
                     lane.finished(delivery, due_at, health, now);
+                    if !was_sent {
+                        lane.unsent(due_at.unwrap_or(now));
+                    }
                 });
             }
             News::Lanes(owned) => self.own(owned, now),
-            News::Part(hooks) => self.parted = hooks,
+            News::Part(hooks) => self.part(hooks, now),
             News::Stop => self.is_stopping = true,
         }
     }
@@ -194,6 +201,11 @@ impl Board {
         hooks.iter().filter(is_idle).copied().collect()
     }
 
+    /// A lane as it is held now.
+    fn held(&self, hook: HookId) -> Held {
+        Held { hook, fence: self.owned.as_ref().and_then(|owned| owned.get(&hook).copied()) }
+    }
+
     fn is_own(&self, hook: HookId) -> bool {
         self.owned.as_ref().is_none_or(|owned| owned.contains_key(&hook))
     }
@@ -214,11 +226,24 @@ impl Board {
         self.touch(hook, now);
     }
 
-    /// What was ordered comes back: of no interest when the lane is another node's by now.
-    fn with_known_lane(&mut self, hook: HookId, now: Timestamp, tell: impl FnOnce(&mut Lane)) {
-        if let Some(lane) = self.lanes.get_mut(&hook) {
+    /// What was ordered comes back: of no interest when the lane has another owner by now, or this one anew.
+    fn with_known_lane(&mut self, held: Held, now: Timestamp, tell: impl FnOnce(&mut Lane)) {
+        if self.held(held.hook) != held {
+            return;
+        }
+        if let Some(lane) = self.lanes.get_mut(&held.hook) {
             tell(lane);
-            self.touch(hook, now);
+            self.touch(held.hook, now);
+        }
+    }
+
+    /// Those that were to go and are to stay after all (the node that should have had them is gone) are sent to again.
+    fn part(&mut self, hooks: HashSet<HookId>, now: Timestamp) {
+        let before = std::mem::replace(&mut self.parted, hooks);
+        for hook in before {
+            if !self.parted.contains(&hook) {
+                self.touch(hook, now);
+            }
         }
     }
 
@@ -231,6 +256,10 @@ impl Board {
                 self.lanes.remove(hook);
                 self.set_timer(*hook, None);
             }
+            // What was offered here since the other took it is known to nobody but the database.
+            if !owned.contains_key(hook) {
+                self.orders.push(Order::Tell { hook: *hook, is_change: false });
+            }
         }
         let gained = owned.iter().filter(|(hook, fence)| before.get(hook) != Some(fence));
         self.each(gained.map(|(hook, _)| *hook).collect(), now, |lane| lane.more(now));
@@ -239,15 +268,16 @@ impl Board {
 
     /// Brings the orders, turns and timers up to date with a lane that something happened to.
     fn touch(&mut self, hook: HookId, now: Timestamp) {
+        let held = self.held(hook);
         let Some(lane) = self.lanes.get_mut(&hook) else { return };
         if !self.is_stopping {
             if let Some(wanted) = lane.wants_load(&self.limits, now) {
                 lane.begin_load(wanted);
-                self.orders.push(Order::Load { hook, wanted, known: lane.known() });
+                self.orders.push(Order::Load { held, wanted, known: lane.known() });
             }
             if lane.wants_step(now) {
                 lane.begin_step();
-                self.orders.push(Order::Step { hook });
+                self.orders.push(Order::Step(held));
             }
         }
         if lane.is_ready(&self.limits, now) && self.has_turn.insert(hook) {
@@ -282,7 +312,7 @@ impl Board {
         while !self.is_stopping && self.in_flight < self.permits && passed_over < self.turns.len() {
             let Some(hook) = self.turns.pop_front() else { return };
             let free = self.permits - self.in_flight;
-            let fence = self.owned.as_ref().and_then(|owned| owned.get(&hook).copied());
+            let fence = self.held(hook).fence;
             let Some(lane) = self.lanes.get_mut(&hook).filter(|_| !self.parted.contains(&hook)) else {
                 self.has_turn.remove(&hook);
                 continue;
@@ -302,3 +332,6 @@ impl Board {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -267,6 +267,12 @@ impl Lane {
         self.sending = self.sending.saturating_sub(1);
     }
 
+    /// It was not sent at all, and is still where it was: looked for again at `at`, whether it is a first attempt or not.
+    pub fn unsent(&mut self, at: Timestamp) {
+        self.sent();
+        self.look_again(at);
+    }
+
     /// An attempt that is over was recorded (or refused); `due_at` is its retry, which waits in the database. `health` is how the hook
     /// stands after it, where that is known.
     pub fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>, health: Option<Health>, now: Timestamp) {
@@ -394,4 +400,4 @@ impl Lane {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -7,7 +7,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::mpsc, task::AbortHandle};
+use futures::FutureExt;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::AbortHandle,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     board::News,
@@ -17,10 +22,10 @@ use super::{
 use crate::{
     domain::id::{HookId, NodeId},
     engine::{
-        clock::Clock,
+        clock::{Clock, Stopwatch},
         store::{
             Error, Store,
-            claim::{self, Beat},
+            claim::{self, Beat, Pulse},
             error::chain,
             queue,
             wake::{self, Hint},
@@ -29,8 +34,12 @@ use crate::{
 };
 
 /// How often a node looks for work that no hint told it of.
-const LOOK_EVERY: u32 = 5;
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 const HEAR_AGAIN: Duration = Duration::from_secs(1);
+/// The least time between two beats, however often the bell rings.
+const BREATH: Duration = Duration::from_millis(200);
+/// How long a node that goes waits until the others are told what it knows.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What of this node's hooks the others should know.
 #[derive(Clone, Copy, Debug)]
@@ -44,28 +53,44 @@ pub enum Word {
 pub struct Node {
     pub id: NodeId,
     store: Store,
-    tasks: Arc<OnceLock<Vec<AbortHandle>>>,
+    tasks: TaskTracker,
+    aborts: Arc<OnceLock<Vec<AbortHandle>>>,
+    going: CancellationToken,
 }
 
 impl Node {
     pub fn new(id: NodeId, store: Store) -> Self {
-        Self { id, store, tasks: Arc::default() }
+        Self { id, store, tasks: TaskTracker::new(), aborts: Arc::default(), going: CancellationToken::new() }
     }
 
     /// Takes part from now on.
     pub fn start(&self, clock: Clock, lease: Lease, handle: Handle, words: mpsc::UnboundedReceiver<Word>) {
-        let heart = Heart { id: self.id, store: self.store.clone(), clock, lease, handle: handle.clone() };
-        let tasks = [
-            tokio::spawn(heart.serve()),
-            tokio::spawn(hear(self.store.clone(), handle)),
-            tokio::spawn(speak(self.store.clone(), words)),
-        ];
-        let _already_started = self.tasks.set(tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect());
+        let bell = Arc::new(Notify::new());
+        let heart = Heart {
+            pulse: Pulse::new(self.store.db(), self.id, LEASE),
+            store: self.store.clone(),
+            clock,
+            lease,
+            handle: handle.clone(),
+            bell: bell.clone(),
+            going: self.going.clone(),
+        };
+        let (hear, speak) = (hear(self.store.clone(), handle, bell), speak(self.store.clone(), words));
+        let hear = self.going.clone().run_until_cancelled_owned(hear);
+        let tasks = [self.tasks.spawn(heart.serve()), self.tasks.spawn(hear.map(drop)), self.tasks.spawn(speak)];
+        let _already_started = self.aborts.set(tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect());
     }
 
-    /// Leaves its lanes to the others at once.
+    /// Begins to leave its lanes to the others: those with nothing in flight at once, each of the rest when it is done.
+    pub fn retire(&self) {
+        self.going.cancel();
+        self.tasks.close();
+    }
+
+    /// Ends, after what was in flight. Whatever is still this node's is free from now on.
     pub async fn leave(&self) {
-        for task in self.tasks.get().into_iter().flatten() {
+        let _late = tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await;
+        for task in self.aborts.get().into_iter().flatten() {
             task.abort();
         }
         if let Err(error) = claim::leave(self.store.db(), self.id).await {
@@ -75,35 +100,66 @@ impl Node {
 }
 
 struct Heart {
-    id: NodeId,
+    pulse: Pulse,
     store: Store,
     clock: Clock,
     lease: Lease,
     handle: Handle,
+    /// Rung when hooks changed somewhere: a new one waits for its node.
+    bell: Arc<Notify>,
+    going: CancellationToken,
 }
 
 impl Heart {
-    async fn serve(self) {
-        let mut version = None;
-        let mut strangers = HashSet::new();
-        for count in 0u32.. {
+    async fn serve(mut self) {
+        let (mut version, mut looked): (Option<i64>, Option<Stopwatch>) = (None, None);
+        let (mut lanes, mut strangers, mut parted) = (HashSet::new(), HashSet::new(), HashSet::new());
+        while !self.going.is_cancelled() {
             let asked = self.clock.stopwatch();
-            let idle = if strangers.is_empty() { HashSet::new() } else { self.handle.part(strangers.clone()).await };
-            match claim::beat(self.store.db(), self.id, LEASE, &idle).await {
+            // Also to say that nothing is to go any more.
+            let is_news = strangers != parted || !strangers.is_empty();
+            let idle = if is_news { self.handle.part(strangers.clone()).await } else { None }.unwrap_or_default();
+            parted.clone_from(&strangers);
+            match self.pulse.beat(&idle).await {
                 Ok(Some(beat)) => {
-                    self.lease.renewed(asked);
+                    self.lease.renewed(asked, beat.lanes.clone());
                     strangers.clone_from(&beat.strangers);
-                    let lanes: HashSet<HookId> = beat.lanes.keys().copied().collect();
+                    lanes = beat.lanes.keys().copied().collect();
                     let is_changed = version.replace(beat.version).is_some_and(|before| before != beat.version);
                     self.pass_on(beat, is_changed);
-                    if count.is_multiple_of(LOOK_EVERY) {
+                    if looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
+                        looked = Some(self.clock.stopwatch());
                         self.look(&lanes).await;
                     }
                 }
                 Ok(None) => return,
                 Err(error) => tracing::error!(error = chain(&error), "a beat of this node failed"),
             }
-            tokio::time::sleep(BEAT.saturating_sub(asked.elapsed())).await;
+            self.rest(asked).await;
+        }
+        self.retire(lanes).await;
+    }
+
+    /// Until the next beat.
+    async fn rest(&self, asked: Stopwatch) {
+        tokio::time::sleep(BREATH.saturating_sub(asked.elapsed())).await;
+        tokio::select! {
+            () = tokio::time::sleep(BEAT.saturating_sub(asked.elapsed())) => {}
+            () = self.bell.notified() => {}
+            () = self.going.cancelled() => {}
+        }
+    }
+
+    /// Hands over what it has, lane by lane, while what is in flight comes to its end.
+    async fn retire(&mut self, mut lanes: HashSet<HookId>) {
+        while !lanes.is_empty() {
+            // Nobody answers once the scheduler has ended: then nothing is in flight.
+            let Some(idle) = self.handle.part(lanes.clone()).await else { return };
+            match self.pulse.retire(&idle).await {
+                Ok(()) => lanes.retain(|hook| !idle.contains(hook)),
+                Err(error) => tracing::error!(error = chain(&error), "lanes could not be handed over"),
+            }
+            tokio::time::sleep(BREATH).await;
         }
     }
 
@@ -132,14 +188,17 @@ impl Heart {
     }
 }
 
-async fn hear(store: Store, handle: Handle) {
+async fn hear(store: Store, handle: Handle, bell: Arc<Notify>) {
     loop {
         let failed = match wake::ear(store.db()).await {
             Ok(None) => return,
             Ok(Some(mut ear)) => loop {
                 match ear.hear().await {
                     Ok(Hint::More(hooks)) => handle.tell(News::Heard { hooks, is_change: false }),
-                    Ok(Hint::Changed(hooks)) => handle.tell(News::Heard { hooks, is_change: true }),
+                    Ok(Hint::Changed(hooks)) => {
+                        handle.tell(News::Heard { hooks, is_change: true });
+                        bell.notify_one();
+                    }
                     Err(error) => break error,
                 }
             },

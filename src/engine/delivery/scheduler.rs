@@ -51,11 +51,11 @@ impl Handle {
         self.finished.subscribe()
     }
 
-    /// Sends nothing more for these hooks, and says which of them have nothing in flight.
-    pub async fn part(&self, hooks: HashSet<HookId>) -> HashSet<HookId> {
+    /// Sends nothing more for these hooks, and says which of them have nothing in flight. `None`: it has ended.
+    pub async fn part(&self, hooks: HashSet<HookId>) -> Option<HashSet<HookId>> {
         let (sender, idle) = oneshot::channel();
         let _stopped = self.messages.send(Message::Part(hooks, sender));
-        idle.await.unwrap_or_default()
+        idle.await.ok()
     }
 
     /// Starts nothing more and waits for what is in flight.
@@ -161,10 +161,10 @@ impl Scheduler {
         let mut told = HashMap::new();
         for order in self.board.orders() {
             match order {
-                Order::Load { hook, wanted, known } => {
-                    self.worker.clone().load(hook, self.clock.now(), wanted, known, self.handle.clone());
+                Order::Load { held, wanted, known } => {
+                    self.worker.clone().load(held, self.clock.now(), wanted, known, self.handle.clone());
                 }
-                Order::Step { hook } => self.worker.clone().step(hook, self.handle.clone()),
+                Order::Step(held) => self.worker.clone().step(held, self.handle.clone()),
                 Order::Attempt { given, fence } => {
                     let fence = self.node.zip(fence).map(|(node, number)| Fence { node, number });
                     self.worker.clone().attempt(given, fence, self.handle.clone());

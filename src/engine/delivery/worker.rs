@@ -7,7 +7,7 @@ use tracing::{Instrument, debug_span};
 
 use super::{
     attempt::{Report, Sender, Target},
-    board::News,
+    board::{Held, News},
     lane::{Found, Given, Page, Wanted},
     lease::Lease,
     scheduler::Handle,
@@ -77,13 +77,14 @@ impl Drop for OnDrop {
 
 impl Worker {
     /// Reads a hook and what of it is due, for the shelves that want it.
-    pub fn load(self: Arc<Self>, hook: HookId, now: Timestamp, wanted: Wanted, known: usize, handle: Handle) {
+    pub fn load(self: Arc<Self>, held: Held, now: Timestamp, wanted: Wanted, known: usize, handle: Handle) {
         tokio::spawn(async move {
-            let mut report = OnDrop::new(handle, News::Loaded(hook, Err(Error::Closed)));
+            let mut report = OnDrop::new(handle, News::Loaded(held, Err(Error::Closed)));
             let watch = self.clock.stopwatch();
-            let page = self.page(hook, now, wanted, known).instrument(debug_span!("lane.load", hook.id = %hook)).await;
+            let span = debug_span!("lane.load", hook.id = %held.hook);
+            let page = self.page(held.hook, now, wanted, known).instrument(span).await;
             metrics::loaded(watch.elapsed());
-            report.will_say(News::Loaded(hook, page));
+            report.will_say(News::Loaded(held, page));
         });
     }
 
@@ -110,12 +111,12 @@ impl Worker {
     }
 
     /// Moves some of what a hook has open to where it belongs.
-    pub fn step(self: Arc<Self>, hook: HookId, handle: Handle) {
+    pub fn step(self: Arc<Self>, held: Held, handle: Handle) {
         tokio::spawn(async move {
-            let mut report = OnDrop::new(handle, News::Stepped(hook, Err(Error::Closed)));
-            let now = self.clock.now();
+            let mut report = OnDrop::new(handle, News::Stepped(held, Err(Error::Closed)));
+            let (hook, now) = (held.hook, self.clock.now());
             let stepped = self.store.write(move |conn| Box::pin(queue::step(conn, hook, now))).await;
-            report.will_say(News::Stepped(hook, stepped));
+            report.will_say(News::Stepped(held, stepped));
         });
     }
 
@@ -123,18 +124,19 @@ impl Worker {
     pub fn attempt(self: Arc<Self>, given: Given, fence: Option<Fence>, handle: Handle) {
         tokio::spawn(async move {
             let (hook, delivery) = (given.open.hook, given.open.id);
+            let held = Held { hook, fence: fence.map(|fence| fence.number) };
             let again = Some(self.clock.now().after(RECORD_AGAIN));
-            let unsent = News::Finished { hook, delivery, was_sent: false, due_at: again, health: None };
+            let unsent = News::Finished { held, delivery, was_sent: false, due_at: again, health: None };
             let mut done = OnDrop::new(handle.clone(), unsent);
             // A node that slept through its lease must not send what another may be sending.
-            if fence.is_some() && !self.lease.is_held() {
+            if fence.is_some_and(|fence| !self.lease.is_held(hook, fence.number)) {
                 return;
             }
             let span =
                 debug_span!("delivery.attempt", event.id = %given.open.event, delivery.id = %delivery, hook.id = %hook);
             let report = self.sender.send(&given.target, &given.open).instrument(span).await;
-            handle.tell(News::Sent(hook));
-            done.will_say(News::Finished { hook, delivery, was_sent: true, due_at: again, health: None });
+            handle.tell(News::Sent(held));
+            done.will_say(News::Finished { held, delivery, was_sent: true, due_at: again, health: None });
             let took = Duration::from_millis(u64::try_from(report.attempt.duration_ms).unwrap_or(0));
             metrics::attempted(report.attempt.answer, took);
             let verdict = self.verdict(&given, &report);
@@ -156,7 +158,7 @@ impl Worker {
                 Some(Recorded::Kept { health, .. }) => health,
                 Some(Recorded::Refused) | None => None::<Health>,
             };
-            done.will_say(News::Finished { hook, delivery, was_sent: true, due_at, health });
+            done.will_say(News::Finished { held, delivery, was_sent: true, due_at, health });
         });
     }
 

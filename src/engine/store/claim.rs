@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use sqlx::{PgConnection, Postgres, pool::PoolConnection};
+
 use super::{
     db::{Conn, Db, padded, push_list},
     error::Error,
@@ -25,6 +27,9 @@ use crate::{
 pub(super) struct FileClaim(File);
 
 const TAKEN: &str = "another server is running on this database; stop it first";
+
+/// How long a node that fell silent is still listed.
+const FORGET: Duration = Duration::from_secs(60);
 
 /// Claims a SQLite file, or says that another server has it. Servers that share a PostgreSQL claim nothing here.
 pub(super) fn claim_file(db: &Db) -> Result<Option<FileClaim>, Error> {
@@ -56,7 +61,9 @@ pub(super) async fn still_ours(
     fences: &HashSet<(HookId, Fence)>,
 ) -> Result<HashSet<(HookId, Fence)>, Error> {
     let Conn::Postgres(connection) = conn else { return Ok(fences.clone()) };
-    let hooks: Vec<HookId> = fences.iter().map(|(hook, _)| *hook).collect();
+    let mut hooks: Vec<HookId> = fences.iter().map(|(hook, _)| *hook).collect();
+    // Rows of this table are locked in this order by everybody: else two could wait for each other.
+    hooks.sort_unstable();
     let mut ours = HashSet::new();
     for ids in padded(&hooks) {
         let mut query = sqlx::QueryBuilder::new("SELECT hook_id, node_id, fence FROM lanes WHERE hook_id IN ");
@@ -78,43 +85,84 @@ pub struct Beat {
     pub version: i64,
 }
 
-/// One beat of a node's heart: says that it lives, keeps its lanes for another `lease`, gives back what of `idle` another
-/// node should have, and takes what is free and meant for it. `None` on SQLite, where nobody shares.
-///
-/// Which node a lane is meant for follows from the names of both and of who is alive, so that nodes agree without asking.
-/// All times are the database's.
-pub(in crate::engine) async fn beat(
-    db: &Db,
+/// A node's way to the database, for its heart alone: a connection of its own, so that a beat never waits behind what
+/// pages and lanes are reading, and is given up when it does not answer within a lease. (A connection whose other end
+/// vanished without a word would otherwise hold the heart for as long as TCP hopes.)
+pub(in crate::engine) struct Pulse {
+    db: Db,
     node: NodeId,
     lease: Duration,
-    idle: &HashSet<HookId>,
-) -> Result<Option<Beat>, Error> {
-    let Db::Postgres { pool } = db else { return Ok(None) };
-    let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
-    let mut tx = pool.acquire().await?;
-    let conn = &mut *tx;
-    let (now,): (i64,) = sqlx::query_as(NOW).fetch_one(&mut *conn).await?;
+    conn: Option<PoolConnection<Postgres>>,
+}
+
+impl Pulse {
+    pub(in crate::engine) fn new(db: &Db, node: NodeId, lease: Duration) -> Self {
+        Self { db: db.clone(), node, lease, conn: None }
+    }
+
+    /// One beat: says that the node lives, keeps its lanes for another lease, gives back what of `idle` another node
+    /// should have, and takes what is free and meant for it. `None` on SQLite, where nobody shares.
+    ///
+    /// Which node a lane is meant for follows from the names of both and of who is alive, so that nodes agree without
+    /// asking. All times are the database's. Each statement stands by itself: after any of them the node may die, or be
+    /// late with the rest, because none takes a lane whose lease has not run out, or writes one that another has.
+    pub(in crate::engine) async fn beat(&mut self, idle: &HashSet<HookId>) -> Result<Option<Beat>, Error> {
+        let (node, lease) = (self.node, self.lease);
+        self.ask(async |conn| beat(conn, node, lease, idle).await).await
+    }
+
+    /// A beat of a node that is going: it is to get nothing more, keeps what is still busy and gives back what is `idle`.
+    pub(in crate::engine) async fn retire(&mut self, idle: &HashSet<HookId>) -> Result<(), Error> {
+        let (node, lease) = (self.node, self.lease);
+        self.ask(async |conn| retire(conn, node, lease, idle).await).await.map(drop)
+    }
+
+    async fn ask<T>(
+        &mut self,
+        ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let Db::Postgres { pool } = &self.db else { return Ok(None) };
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => pool.acquire().await?,
+        };
+        match tokio::time::timeout(self.lease, ask(&mut conn)).await {
+            Ok(Ok(answer)) => {
+                self.conn = Some(conn);
+                Ok(Some(answer))
+            }
+            Ok(Err(error)) => {
+                drop(conn.detach());
+                Err(error)
+            }
+            Err(_) => {
+                drop(conn.detach());
+                Err(Error::silent())
+            }
+        }
+    }
+}
+
+async fn beat(conn: &mut PgConnection, node: NodeId, lease: Duration, idle: &HashSet<HookId>) -> Result<Beat, Error> {
+    let now = now(conn).await?;
+    let until = now.after(lease);
     sqlx::query(
         "INSERT INTO nodes (id, started_at, until) VALUES ($1, $2, $3)
          ON CONFLICT (id) DO UPDATE SET until = excluded.until",
     )
     .bind(node)
     .bind(now)
-    .bind(now + lease)
+    .bind(until)
     .execute(&mut *conn)
     .await?;
-    sqlx::query("DELETE FROM nodes WHERE until < $1").bind(now - 60_000).execute(&mut *conn).await?;
+    sqlx::query("DELETE FROM nodes WHERE until < $1").bind(now.before(FORGET)).execute(&mut *conn).await?;
     let alive: Vec<(NodeId,)> =
         sqlx::query_as("SELECT id FROM nodes WHERE until >= $1").bind(now).fetch_all(&mut *conn).await?;
     let alive: Vec<NodeId> = alive.into_iter().map(|(node,)| node).collect();
-    sqlx::query("UPDATE lanes SET until = $2 WHERE node_id = $1 AND until >= $3")
-        .bind(node)
-        .bind(now + lease)
-        .bind(now)
-        .execute(&mut *conn)
-        .await?;
-    give_back(conn, node, &alive, idle).await?;
-    take(conn, node, &alive, now, lease).await?;
+    let is_strange = |hook: &HookId| meant_for(*hook, &alive).is_some_and(|meant| meant != node);
+    renew(conn, node, until).await?;
+    give_back(conn, node, idle.iter().copied().filter(is_strange)).await?;
+    take(conn, node, &alive, now, until).await?;
     let lanes: Vec<(HookId, i64)> =
         sqlx::query_as("SELECT hook_id, fence FROM lanes WHERE node_id = $1 AND until >= $2")
             .bind(node)
@@ -124,19 +172,28 @@ pub(in crate::engine) async fn beat(
     let (version,): (i64,) = sqlx::query_as("SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0")
         .fetch_one(&mut *conn)
         .await?;
-    let is_strange = |hook: &HookId| meant_for(*hook, &alive).is_some_and(|meant| meant != node);
     let strangers = lanes.iter().map(|(hook, _)| *hook).filter(is_strange).collect();
-    Ok(Some(Beat { lanes: lanes.into_iter().collect(), strangers, version }))
+    Ok(Beat { lanes: lanes.into_iter().collect(), strangers, version })
+}
+
+async fn retire(conn: &mut PgConnection, node: NodeId, lease: Duration, idle: &HashSet<HookId>) -> Result<(), Error> {
+    sqlx::query("DELETE FROM nodes WHERE id = $1").bind(node).execute(&mut *conn).await?;
+    let until = now(conn).await?.after(lease);
+    renew(conn, node, until).await?;
+    give_back(conn, node, idle.iter().copied()).await
 }
 
 /// What time it is for everybody: the database's, where nodes share one.
 pub(super) async fn database_now(conn: &mut Conn, clock: &Clock) -> Result<Timestamp, Error> {
     let Conn::Postgres(connection) = conn else { return Ok(clock.now()) };
-    let (now,): (i64,) = sqlx::query_as(NOW).fetch_one(&mut **connection).await?;
-    Ok(Timestamp(now))
+    now(connection).await
 }
 
-const NOW: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+async fn now(conn: &mut PgConnection) -> Result<Timestamp, Error> {
+    let (now,): (Timestamp,) =
+        sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)").fetch_one(conn).await?;
+    Ok(now)
+}
 
 /// The node a lane is meant for: the one whose name, mixed with the hook's, is the largest.
 fn meant_for(hook: HookId, alive: &[NodeId]) -> Option<NodeId> {
@@ -155,16 +212,23 @@ fn mix(number: u128) -> u64 {
     half((number >> 64) as u64 ^ half(number as u64))
 }
 
+/// Keeps what a node has. Also after its lease has run out, as long as nobody took the lane: then nobody else delivered
+/// under it, and results that are still to be recorded (the database was away, say) are as good as ever.
+async fn renew(conn: &mut PgConnection, node: NodeId, until: Timestamp) -> Result<(), Error> {
+    sqlx::query(
+        "WITH mine AS (SELECT hook_id FROM lanes WHERE node_id = $1 ORDER BY hook_id FOR NO KEY UPDATE)
+         UPDATE lanes SET until = $2 FROM mine WHERE lanes.hook_id = mine.hook_id",
+    )
+    .bind(node)
+    .bind(until)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Lanes with nothing in flight that another node should have.
-async fn give_back(
-    conn: &mut sqlx::PgConnection,
-    node: NodeId,
-    alive: &[NodeId],
-    idle: &HashSet<HookId>,
-) -> Result<(), Error> {
-    let strangers: Vec<HookId> =
-        idle.iter().copied().filter(|hook| meant_for(*hook, alive).is_some_and(|meant| meant != node)).collect();
-    for hook in strangers {
+async fn give_back(conn: &mut PgConnection, node: NodeId, hooks: impl Iterator<Item = HookId>) -> Result<(), Error> {
+    for hook in hooks {
         sqlx::query("UPDATE lanes SET node_id = NULL, until = 0 WHERE hook_id = $1 AND node_id = $2")
             .bind(hook)
             .bind(node)
@@ -176,16 +240,17 @@ async fn give_back(
 
 /// Lanes that nobody holds. Those of new hooks get their row here; those of deleted hooks only while something is open.
 async fn take(
-    conn: &mut sqlx::PgConnection,
+    conn: &mut PgConnection,
     node: NodeId,
     alive: &[NodeId],
-    now: i64,
-    lease: i64,
+    now: Timestamp,
+    until: Timestamp,
 ) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO lanes (hook_id, fence, until)
          SELECT h.id, 0, 0 FROM hooks h
          WHERE h.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.hook_id = h.id)
+         ORDER BY h.id
          ON CONFLICT (hook_id) DO NOTHING",
     )
     .execute(&mut *conn)
@@ -205,7 +270,7 @@ async fn take(
         query.push_bind(now).push(" AND hook_id IN ");
         push_list!(query, &ids);
         query.push(" ORDER BY hook_id FOR UPDATE SKIP LOCKED) UPDATE lanes SET fence = fence + 1, node_id = ");
-        query.push_bind(node).push(", until = ").push_bind(now + lease);
+        query.push_bind(node).push(", until = ").push_bind(until);
         query.push(" FROM free WHERE lanes.hook_id = free.hook_id");
         query.build().execute(&mut *conn).await?;
     }
@@ -216,7 +281,13 @@ async fn take(
 pub(in crate::engine) async fn leave(db: &Db, node: NodeId) -> Result<(), Error> {
     let Db::Postgres { pool } = db else { return Ok(()) };
     let mut conn = pool.acquire().await?;
-    sqlx::query("UPDATE lanes SET node_id = NULL, until = 0 WHERE node_id = $1").bind(node).execute(&mut *conn).await?;
+    sqlx::query(
+        "WITH mine AS (SELECT hook_id FROM lanes WHERE node_id = $1 ORDER BY hook_id FOR NO KEY UPDATE)
+         UPDATE lanes SET node_id = NULL, until = 0 FROM mine WHERE lanes.hook_id = mine.hook_id",
+    )
+    .bind(node)
+    .execute(&mut *conn)
+    .await?;
     sqlx::query("DELETE FROM nodes WHERE id = $1").bind(node).execute(&mut *conn).await?;
     Ok(())
 }

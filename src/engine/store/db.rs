@@ -11,6 +11,15 @@ use sqlx::{
 
 use super::error::Error;
 
+/// What every PostgreSQL connection asks for. A server that sleeps inside a transaction keeps its locks, and others wait
+/// for them: PostgreSQL ends such a transaction well before a lane's lease does. And the fences rely on every statement
+/// seeing what was committed before it.
+const SESSION: [(&str, &str); 2] =
+    [("idle_in_transaction_session_timeout", "5s"), ("default_transaction_isolation", "read committed")];
+
+/// Longer than any transaction of ours should take, shorter than callers wait.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Builds below this one can lose committed writes in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
@@ -121,6 +130,15 @@ impl Db {
         })
     }
 
+    /// How long the writer waits for a transaction before it gives its connection up: the other end may have vanished
+    /// without a word. SQLite is in this process and does not vanish.
+    pub(super) fn patience(&self) -> Duration {
+        match self {
+            Self::Sqlite { .. } => Duration::MAX,
+            Self::Postgres { .. } => PATIENCE,
+        }
+    }
+
     pub async fn close(&self) {
         match self {
             Self::Sqlite { readers, writer, .. } => {
@@ -148,6 +166,15 @@ impl Conn {
         match self {
             Self::Sqlite(connection) => drop(connection.close().await),
             Self::Postgres(connection) => drop(connection.close().await),
+        }
+    }
+
+    /// To be added to a query for rows that are to be moved: those that another server is just writing are left to it, and
+    /// nobody waits. SQLite has one writer, and nothing to leave.
+    pub(super) fn skip_locked(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "",
+            Self::Postgres(_) => " FOR UPDATE SKIP LOCKED",
         }
     }
 
@@ -208,7 +235,8 @@ fn check_sqlite_version(version: &str) -> Result<(), Error> {
 async fn open_postgres(url: &str) -> Result<Db, Error> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| Error::Unfit("database_url: not a PostgreSQL URL".to_owned()))?
-        .statement_cache_capacity(STATEMENTS);
+        .statement_cache_capacity(STATEMENTS)
+        .options(SESSION);
     let pool = PoolOptions::<Postgres>::new()
         .max_connections(16)
         .acquire_timeout(Duration::from_secs(10))

@@ -37,6 +37,27 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+impl Error {
+    /// No answer came for so long that nobody waits for it any more: as good as a broken connection.
+    pub(super) fn silent() -> Self {
+        let problem = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer");
+        Self::Driver(Arc::new(sqlx::Error::Io(problem)))
+    }
+
+    /// The connection is gone (cut, or its server went away). What was asked for has not necessarily failed.
+    pub(super) fn is_lost_connection(&self) -> bool {
+        let Self::Driver(cause) = self else { return false };
+        match &**cause {
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
+            // "Operator intervention", and what PostgreSQL ends by itself.
+            sqlx::Error::Database(error) => {
+                error.code().is_some_and(|code| code.starts_with("57P") || code == "25P03" || code.starts_with("08"))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Fails unless exactly the one row that was meant was changed.
 pub(super) fn expect_one(rows: u64) -> Result<(), Error> {
     if rows == 1 { Ok(()) } else { Err(Error::Missing) }

@@ -229,28 +229,6 @@ pub(in crate::engine) async fn stance(conn: &mut Conn, hook: HookId) -> Result<O
     }))
 }
 
-macro_rules! hold_text {
-    ($state:literal) => {
-        concat!(
-            "UPDATE deliveries SET state = 'held', reason = $2, due_at = NULL, updated_at = $3 WHERE id IN
-               (SELECT id FROM deliveries WHERE hook_id = $1 AND state = '",
-            $state,
-            "' AND NOT is_test ORDER BY id LIMIT $4)"
-        )
-    };
-}
-
-macro_rules! cancel_text {
-    ($state:literal) => {
-        concat!(
-            "UPDATE deliveries SET state = 'cancelled', reason = $2, due_at = NULL, updated_at = $3 WHERE id IN
-               (SELECT id FROM deliveries WHERE hook_id = $1 AND state = '",
-            $state,
-            "' ORDER BY id LIMIT $4)"
-        )
-    };
-}
-
 /// Moves some of what a hook has open to where it belongs as the hook now stands: held while it is off or paused (tests
 /// are not kept: their sender waits for them), due again when it is open, cancelled when it is gone. Returns whether there
 /// may be more.
@@ -258,38 +236,52 @@ pub(in crate::engine) async fn step(conn: &mut Conn, hook: HookId, now: Timestam
     match stance(conn, hook).await? {
         Some(Stance::Open) => release(conn, hook, now).await,
         Some(closed) => {
-            let reason = why_held(closed).unwrap_or_default();
-            let texts = [hold_text!("pending"), hold_text!("waiting")];
-            move_rows(conn, &texts, hook, reason, now).await
+            let from = ["state = 'pending' AND NOT is_test", "state = 'waiting' AND NOT is_test"];
+            move_rows(conn, &from, "'held'", hook, why_held(closed).unwrap_or_default(), now).await
         }
         None => {
-            let texts = [cancel_text!("pending"), cancel_text!("waiting"), cancel_text!("held")];
-            move_rows(conn, &texts, hook, "the hook was deleted", now).await
+            let from = ["state = 'pending'", "state = 'waiting'", "state = 'held'"];
+            move_rows(conn, &from, "'cancelled'", hook, "the hook was deleted", now).await
         }
     }
 }
 
+/// What is being recorded at this moment by the server that delivers for the hook is left to it: to wait for that, with
+/// other rows locked, is how two servers come to wait for each other. Its lane finds what is left.
 async fn move_rows(
     conn: &mut Conn,
-    texts: &[&'static str],
+    from: &[&'static str],
+    to: &'static str,
     hook: HookId,
     reason: &str,
     now: Timestamp,
 ) -> Result<bool, Error> {
     let mut is_more = false;
-    for text in texts {
-        let moved = on_db!(conn, c => sqlx::query(*text).bind(hook).bind(reason).bind(now).bind(STEP as i64)
-            .execute(c).await.map(|done| done.rows_affected()))?;
+    let lock = conn.skip_locked();
+    for from in from {
+        let moved = on_db!(conn, c: Engine => {
+            let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET due_at = NULL, state = ");
+            query.push(to).push(", reason = ").push_bind(reason).push(", updated_at = ").push_bind(now);
+            query.push(" WHERE id IN (SELECT id FROM deliveries WHERE hook_id = ").push_bind(hook);
+            query.push(" AND ").push(from).push(" ORDER BY id LIMIT ").push_bind(STEP as i64).push(lock).push(")");
+            query.build().execute(c).await.map(|done| done.rows_affected())
+        })?;
         is_more |= moved >= STEP as u64;
     }
     Ok(is_more)
 }
 
 async fn release(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<bool, Error> {
-    let moved = on_db!(conn, c => sqlx::query(
-        "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'waiting' END, reason = NULL,
-                               due_at = $2, updated_at = $2
-         WHERE id IN (SELECT id FROM deliveries WHERE hook_id = $1 AND state = 'held' ORDER BY id LIMIT $3)",
-    ).bind(hook).bind(now).bind(STEP as i64).execute(c).await.map(|done| done.rows_affected()))?;
+    let lock = conn.skip_locked();
+    let moved = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(
+            "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'waiting' END, reason = NULL,
+                                   due_at = ",
+        );
+        query.push_bind(now).push(", updated_at = ").push_bind(now);
+        query.push(" WHERE id IN (SELECT id FROM deliveries WHERE state = 'held' AND hook_id = ").push_bind(hook);
+        query.push(" ORDER BY id LIMIT ").push_bind(STEP as i64).push(lock).push(")");
+        query.build().execute(c).await.map(|done| done.rows_affected())
+    })?;
     Ok(moved >= STEP as u64)
 }

@@ -133,6 +133,8 @@ pub async fn create(ctx: &OpCtx, form: &HookForm) -> Result<Created, Error> {
         })
         .await;
     written?;
+    // Where several servers share the hooks, one of them is to have it.
+    ctx.portal.dispatcher.hook_changed(hook.id);
     let warning = ctx.portal.dispatcher.doubt_url(&endpoint).await;
     Ok(Created { hook, signing_secret, warning })
 }

@@ -77,7 +77,9 @@ impl Hands {
             return;
         }
         let commands = batch.len();
-        let outcome = self.commit_together(&mut batch).await;
+        let patience = self.db.patience();
+        let commit = self.commit_together(&mut batch);
+        let outcome = tokio::time::timeout(patience, commit).await.unwrap_or_else(|_| Err(Error::silent()));
         if let Err(error) = &outcome {
             metrics::commit_failed();
             tracing::error!(error = chain(error), commands, "a commit failed");
@@ -150,12 +152,8 @@ impl Hands {
     }
 
     async fn commit_together(&mut self, batch: &mut Batch) -> Result<Answers, Error> {
-        let conn = match &mut self.conn {
-            Some(conn) => conn,
-            None => self.conn.insert(self.db.write().await?),
-        };
+        let conn = begin(&self.db, &mut self.conn).await?;
         let context = &mut self.context;
-        conn.begin().await?;
         if batch.commands.is_empty() {
             match write_plainly(conn, context, &batch.accepts, &batch.finished).await {
                 Ok(answers) => return Ok(answers),
@@ -184,6 +182,26 @@ impl Hands {
         context.listeners.distrust();
         Ok((accepts, finished))
     }
+}
+
+/// The connection, inside a new transaction. One that was cut while nothing was asked of it is replaced: no caller needs
+/// to hear of that, because nothing was begun.
+async fn begin<'s>(db: &Db, slot: &'s mut Option<Conn>) -> Result<&'s mut Conn, Error> {
+    if let Some(mut kept) = slot.take() {
+        match kept.begin().await {
+            Ok(()) => return Ok(slot.insert(kept)),
+            Err(error) => {
+                kept.discard().await;
+                if !error.is_lost_connection() {
+                    return Err(error);
+                }
+                tracing::warn!(error = chain(&error), "the writing connection was cut; another takes its place");
+            }
+        }
+    }
+    let conn = slot.insert(db.write().await?);
+    conn.begin().await?;
+    Ok(conn)
 }
 
 /// Plans of accepts, returned once they are on disk.
