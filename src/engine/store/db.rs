@@ -9,7 +9,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::error::Error;
+use super::{error::Error, fit};
 
 /// Builds below this one can lose committed writes in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
@@ -163,6 +163,7 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)
         .map_err(|error| unfit(format!("{}: cannot make the folder: {error}", folder.display())))?;
+    fit::check_folder(folder)?;
     let is_new = !file.exists();
     let base = base
         .create_if_missing(true)
