@@ -5,6 +5,7 @@
 
 mod api;
 mod delivery;
+mod engine;
 mod pages;
 mod permissions;
 mod power;

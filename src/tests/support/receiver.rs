@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -13,6 +14,7 @@ use axum::{
     http::{HeaderMap, Response, StatusCode},
     routing::any,
 };
+use service_hooks::engine::clock::{Clock, Stopwatch};
 use tokio::{net::TcpListener, sync::Notify};
 
 /// A request as it came.
@@ -20,9 +22,17 @@ use tokio::{net::TcpListener, sync::Notify};
 pub struct Came {
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Since the receiver began.
+    pub at: Duration,
 }
 
 impl Came {
+    /// A member of the body that is a word.
+    pub fn member(&self, name: &str) -> String {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
+        body[name].as_str().unwrap_or_default().to_owned()
+    }
+
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
@@ -34,19 +44,50 @@ pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
+    /// How long it takes.
+    pub after: Duration,
 }
 
 impl Reply {
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: b"answer".to_vec() }
+        Self { status, headers: Vec::new(), body: b"answer".to_vec(), after: Duration::ZERO }
+    }
+
+    /// The connection is accepted, the request is read, and that is all.
+    pub fn never() -> Self {
+        Self { after: Duration::from_secs(3600), ..Self::status(200) }
     }
 }
 
-#[derive(Default)]
+type Rule = dyn Fn(&Came) -> Reply + Send + Sync;
+
 struct Inner {
     came: Mutex<Vec<Came>>,
     replies: Mutex<VecDeque<Reply>>,
+    /// What to answer when nothing is queued.
+    rule: Box<Rule>,
     arrived: Notify,
+    began: Stopwatch,
+    /// Requests being answered, and the most there ever were.
+    busy: Mutex<(usize, usize)>,
+}
+
+/// A request that is being answered, or whose sender has gone.
+struct Busy(Arc<Inner>);
+
+impl Busy {
+    fn begin(inner: &Arc<Inner>) -> Self {
+        let mut busy = inner.busy.lock().unwrap();
+        busy.0 += 1;
+        busy.1 = busy.1.max(busy.0);
+        Self(inner.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.lock().unwrap().0 -= 1;
+    }
 }
 
 /// See the module. Answers 200 unless told otherwise.
@@ -58,7 +99,19 @@ pub struct Receiver {
 
 impl Receiver {
     pub async fn start() -> Self {
-        let inner = Arc::new(Inner::default());
+        Self::ruled(|_| Reply::status(200)).await
+    }
+
+    /// Answers as `rule` says.
+    pub async fn ruled(rule: impl Fn(&Came) -> Reply + Send + Sync + 'static) -> Self {
+        let inner = Arc::new(Inner {
+            came: Mutex::default(),
+            replies: Mutex::default(),
+            rule: Box::new(rule),
+            arrived: Notify::new(),
+            began: Clock::System.stopwatch(),
+            busy: Mutex::default(),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(any(receive)).with_state(inner.clone());
@@ -70,7 +123,17 @@ impl Receiver {
         format!("http://{}{path}", self.address)
     }
 
-    /// The next answers, in order; then 200 again.
+    /// How many requests it had to answer at once at most.
+    pub fn busiest(&self) -> usize {
+        self.inner.busy.lock().unwrap().1
+    }
+
+    /// For how long it has been there.
+    pub fn age(&self) -> Duration {
+        self.inner.began.elapsed()
+    }
+
+    /// The next answers, in order; then its rule's again.
     pub fn reply(&self, replies: impl IntoIterator<Item = Reply>) {
         self.inner.replies.lock().unwrap().extend(replies);
     }
@@ -100,10 +163,15 @@ impl Receiver {
 async fn receive(State(inner): State<Arc<Inner>>, request: axum::extract::Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let came = Came { headers: parts.headers, body };
+    let came = Came { headers: parts.headers, body, at: inner.began.elapsed() };
+    let _busy = Busy::begin(&inner);
+    let queued = inner.replies.lock().unwrap().pop_front();
+    let reply = queued.unwrap_or_else(|| (inner.rule)(&came));
     inner.came.lock().unwrap().push(came);
     inner.arrived.notify_waiters();
-    let reply = inner.replies.lock().unwrap().pop_front().unwrap_or_else(|| Reply::status(200));
+    if !reply.after.is_zero() {
+        tokio::time::sleep(reply.after).await;
+    }
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap();
     for (name, value) in reply.headers {
