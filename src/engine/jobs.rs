@@ -49,9 +49,11 @@ impl Runner {
 
     /// One step of each job that is this node's and whose turn it is. Says whether there is any job at all.
     async fn round(&self) -> Result<bool, Error> {
-        let (clock, node) = (self.clock.clone(), self.node);
-        let mine: Vec<JobId> =
-            self.store.write(move |conn| Box::pin(async move { jobs::claim(conn, &clock, node, LEASE).await })).await?;
+        let (clock, node, is_alone) = (self.clock.clone(), self.node, !self.store.db().is_postgres());
+        let mine: Vec<JobId> = self
+            .store
+            .write(move |conn| Box::pin(async move { jobs::claim(conn, &clock, node, LEASE, is_alone).await }))
+            .await?;
         for job in &mine {
             self.step(*job).await?;
         }

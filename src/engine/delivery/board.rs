@@ -306,7 +306,8 @@ impl Board {
 
     /// One delivery a lane and turn, while there are permits. A lane may have as many in flight as permits are free: so
     /// lanes whose receivers hang come to rest at equal shares, and always leave as much again for a lane that is not
-    /// among them.
+    /// among them. And it may have only one more than ever came back: else the first few of many lanes whose receivers
+    /// hang from the beginning would have taken everything before the others are there.
     fn hand_out(&mut self, now: Timestamp) {
         let mut passed_over = 0;
         while !self.is_stopping && self.in_flight < self.permits && passed_over < self.turns.len() {
@@ -323,6 +324,10 @@ impl Board {
                 continue;
             }
             self.has_turn.remove(&hook);
+            // The next that comes back brings it its next turn.
+            if lane.in_flight() > lane.came_back {
+                continue;
+            }
             if let Some(given) = lane.next(&self.limits, now) {
                 self.in_flight += 1;
                 passed_over = 0;

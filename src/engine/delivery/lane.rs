@@ -52,6 +52,8 @@ pub struct Lane {
     /// Being sent; and those together with what is sent and not yet on record.
     sending: usize,
     in_flight: usize,
+    /// Attempts that came to an end, however: what a receiver may be given grows with it.
+    pub(super) came_back: usize,
     /// Recorded since the running load began: its page may be older than their records and must not bring them back.
     settled: HashSet<DeliveryId>,
     loading: bool,
@@ -98,8 +100,7 @@ impl Lane {
 
     /// Something is in the database that was not offered.
     pub fn more(&mut self, now: Timestamp) {
-        self.fresh.note_more(now);
-        self.again.note_more(now);
+        self.look_again(now);
         self.held(now);
     }
 
@@ -115,8 +116,8 @@ impl Lane {
     pub fn changed(&mut self, now: Timestamp) {
         self.is_stale = true;
         self.changed_again = true;
-        self.fresh.note_more(now);
-        self.again.note_more(now);
+        self.may_probe = true;
+        self.look_again(now);
     }
 
     /// Is it time to read from the database, and for what?
@@ -191,8 +192,7 @@ impl Lane {
         self.settled.clear();
         self.not_before = Some(at);
         self.may_probe = true;
-        self.fresh.note_more(at);
-        self.again.note_more(at);
+        self.look_again(at);
     }
 
     /// Should rows be moved to where they belong now?
@@ -214,7 +214,7 @@ impl Lane {
         if is_more {
             // What is let go goes at a pace; what is put away goes as fast as it can.
             let pause = Duration::from_secs_f64(STEP as f64 / f64::from(limits.drain_per_second.max(1)));
-            self.step_at.get_or_insert(if self.is_open() { now.after(pause) } else { now });
+            self.step_at = Some(if self.is_open() { now.after(pause) } else { now });
         }
         self.may_probe = true;
     }
@@ -265,6 +265,7 @@ impl Lane {
     /// An attempt is over; what came of it is being recorded, and the receiver is free for the next.
     pub fn sent(&mut self) {
         self.sending = self.sending.saturating_sub(1);
+        self.came_back = self.came_back.saturating_add(1);
     }
 
     /// It was not sent at all, and is still where it was: looked for again at `at`, whether it is a first attempt or not.
@@ -278,6 +279,7 @@ impl Lane {
     pub fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>, health: Option<Health>, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.known.remove(&id);
+        self.may_probe |= self.is_paused();
         if self.in_flight == 0 {
             self.is_probing = false;
         }

@@ -103,7 +103,8 @@ impl Worker {
         let fresh = if wanted.fresh { Some(search.find(Kind::First).await?) } else { None };
         // A hook that is not open sends tests only, and a test is never tried again.
         let again = if wanted.again && is_open { Some(search.find(Kind::Again).await?) } else { None };
-        let probes = wanted.probe && is_paused && hook.enabled;
+        // Before everything is held the oldest that is held need not be the oldest.
+        let probes = wanted.probe && is_paused && hook.enabled && !needs_step;
         let probe = if probes { queue::probe(search.conn, id).await? } else { None };
         let secrets = hooks::secrets(search.conn, &self.store.vault, id).await?;
         let target = Target::new(hook, &secrets).ok_or(Error::Inconsistent { table: "hooks", column: "api_key" })?;

@@ -277,7 +277,7 @@ async fn take(
     Ok(())
 }
 
-/// A node that goes in order leaves its lanes to the others at once.
+/// A node that goes in order leaves its lanes and jobs to the others at once.
 pub(in crate::engine) async fn leave(db: &Db, node: NodeId) -> Result<(), Error> {
     let Db::Postgres { pool } = db else { return Ok(()) };
     let mut conn = pool.acquire().await?;
@@ -288,6 +288,10 @@ pub(in crate::engine) async fn leave(db: &Db, node: NodeId) -> Result<(), Error>
     .bind(node)
     .execute(&mut *conn)
     .await?;
+    sqlx::query("UPDATE jobs SET until = 0 WHERE node_id = $1 AND state = 'running'")
+        .bind(node)
+        .execute(&mut *conn)
+        .await?;
     sqlx::query("DELETE FROM nodes WHERE id = $1").bind(node).execute(&mut *conn).await?;
     Ok(())
 }

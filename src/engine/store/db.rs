@@ -9,7 +9,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::error::Error;
+use super::{error::Error, fit};
 
 /// What every PostgreSQL connection asks for. A server that sleeps inside a transaction keeps its locks, and others wait
 /// for them: PostgreSQL ends such a transaction well before a lane's lease does. And the fences rely on every statement
@@ -190,6 +190,7 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)
         .map_err(|error| unfit(format!("{}: cannot make the folder: {error}", folder.display())))?;
+    fit::check_folder(folder)?;
     let is_new = !file.exists();
     let base = base
         .create_if_missing(true)

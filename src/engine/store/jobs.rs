@@ -153,12 +153,13 @@ pub async fn set_pace(conn: &mut Conn, _by: &Grant, id: JobId, per_second: u32, 
 }
 
 /// Takes the running jobs that no living node works on, and keeps those of this node for another `lease`. Returns all that
-/// are now this node's.
+/// are now this node's. Who is alone takes them all: nobody else can have them, whatever an earlier process wrote.
 pub(in crate::engine) async fn claim(
     conn: &mut Conn,
     clock: &Clock,
     node: NodeId,
     lease: Duration,
+    is_alone: bool,
 ) -> Result<Vec<JobId>, Error> {
     let now = claim::database_now(conn, clock).await?;
     let lock = conn.skip_locked();
@@ -166,7 +167,8 @@ pub(in crate::engine) async fn claim(
         let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE jobs SET node_id = ");
         query.push_bind(node).push(", until = ").push_bind(now.after(lease));
         query.push(" WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND (node_id = ").push_bind(node);
-        query.push(" OR until < ").push_bind(now).push(")").push(lock).push(") RETURNING id");
+        query.push(" OR until < ").push_bind(now).push(" OR ").push_bind(is_alone);
+        query.push(")").push(lock).push(") RETURNING id");
         query.build_query_as().fetch_all(c).await
     })?;
     Ok(rows.into_iter().map(|(job,)| job).collect())
@@ -181,6 +183,8 @@ pub(in crate::engine) struct Stepped {
 
 /// Deliveries that one step sends again at most.
 const STEP: i64 = 100;
+/// Time that a step makes up for at most: after a stop or a standstill no burst follows.
+const CATCH_UP: i64 = 1000;
 
 /// Sends as many deliveries of a job again as its pace allows since its last step.
 pub(in crate::engine) async fn step(
@@ -195,7 +199,7 @@ pub(in crate::engine) async fn step(
          RETURNING filter, cursor, per_second, updated_at",
     ).bind(id).bind(node).fetch_optional(c).await)?;
     let Some((filter, cursor, per_second, stepped_at)) = row else { return Ok(Stepped::default()) };
-    let elapsed = i64::try_from(stepped_at.until(now).as_millis()).unwrap_or(i64::MAX);
+    let elapsed = i64::try_from(stepped_at.until(now).as_millis()).unwrap_or(CATCH_UP).min(CATCH_UP);
     let limit = per_second.saturating_mul(elapsed).saturating_div(1000).min(STEP);
     if limit == 0 {
         return Ok(Stepped::default());
@@ -204,9 +208,12 @@ pub(in crate::engine) async fn step(
         serde_json::from_str(&filter).map_err(|_| Error::Inconsistent { table: "jobs", column: "filter" })?;
     let found = next(conn, &scope, cursor, limit).await?;
     let Some(&(last, _)) = found.last() else {
-        let done = JobState::Done.key();
-        on_db!(conn, c => sqlx::query("UPDATE jobs SET state = $2, updated_at = $3 WHERE id = $1")
-            .bind(id).bind(done).bind(now).execute(c).await.map(drop))?;
+        // What was counted and is not here any more was settled otherwise in the meantime.
+        on_db!(conn, c => sqlx::query(
+            "UPDATE jobs SET state = $2, updated_at = $3,
+                             skipped = CASE WHEN total > done + skipped THEN total - done ELSE skipped END
+             WHERE id = $1",
+        ).bind(id).bind(JobState::Done.key()).bind(now).execute(c).await.map(drop))?;
         return Ok(Stepped::default());
     };
     let Ok(grant) = Actor::portal().require(Permission::DeliveriesReplay) else { return Ok(Stepped::default()) };
@@ -225,6 +232,9 @@ pub(in crate::engine) async fn step(
             hooks.push(hook);
         }
     }
+    // What a step's time was too short for belongs to the next: else a slow pace would become slower still.
+    let used = limit.saturating_mul(1000).saturating_div(per_second.max(1));
+    let now = Timestamp(now.0 - elapsed.saturating_sub(used));
     on_db!(conn, c => sqlx::query(
         "UPDATE jobs SET cursor = $2, done = done + $3, skipped = skipped + $4, updated_at = $5 WHERE id = $1",
     ).bind(id).bind(last).bind(done).bind(skipped).bind(now).execute(c).await.map(drop))?;

@@ -12,6 +12,7 @@ pub mod deliveries;
 pub mod drafts;
 pub mod error;
 pub mod events;
+mod fit;
 pub mod health;
 pub mod hooks;
 pub mod idempotency;

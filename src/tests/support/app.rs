@@ -12,7 +12,15 @@ use service_hooks::{
         event::EventType,
         permission::{Actor, Permission, Role},
     },
-    engine::{catalogue::sample, dispatcher::Config, store::balance},
+    engine::{
+        catalogue::sample,
+        config::Settings,
+        dispatcher::Config,
+        store::{
+            audit,
+            balance::{self, Balance},
+        },
+    },
     server::{
         ctx::OpCtx,
         ops::{self, users::NewUser},
@@ -56,10 +64,15 @@ impl TestApp {
 
     /// Takes the program down in order and starts it again on the same database.
     pub async fn restart(self) -> Self {
+        let settings = self.db.settings();
+        self.restart_with(settings).await
+    }
+
+    /// The same, with settings that are not the usual ones.
+    pub async fn restart_with(self, settings: Settings) -> Self {
         let Self { running, db, .. } = self;
         running.shutdown().await;
-        let config = db::config(db.settings());
-        Self::start_with(db, config).await
+        Self::start_with(db, db::config(settings)).await
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -149,10 +162,22 @@ impl TestApp {
 
     /// accepted = sum of states + pruned; to be asked at the end of every test that emits.
     pub async fn assert_balanced(&self) {
-        let grant = Actor::portal().require(Permission::SystemRead).unwrap();
-        let mut conn = self.running.portal.store().read().await.unwrap();
-        let balance = balance::read(&mut conn, &grant).await.unwrap();
+        let balance = self.balance().await;
         assert!(balance.holds(), "{balance:?}");
+    }
+
+    /// How many deliveries stand in each state.
+    pub async fn balance(&self) -> Balance {
+        let grant = Actor::portal().require(Permission::SystemRead).unwrap();
+        balance::read(&mut self.running.portal.store().read().await.unwrap(), &grant).await.unwrap()
+    }
+
+    /// What the audit log has about something, oldest first: actor and action.
+    pub async fn audit(&self, target: &str) -> Vec<(String, String)> {
+        let grant = Actor::portal().require(Permission::AuditRead).unwrap();
+        let mut conn = self.running.portal.store().read().await.unwrap();
+        let newest_first = audit::about(&mut conn, &grant, target, 100).await.unwrap();
+        newest_first.into_iter().rev().map(|entry| (entry.actor, entry.action)).collect()
     }
 }
 

@@ -309,3 +309,25 @@ fn a_deleted_hook_leaves_an_idle_lane() {
     lane.offer(Open { is_test: true, ..open(2, 0) }, &LIMITS, NOW);
     assert!(lane.is_over(), "nothing waits for a hook that is gone");
 }
+
+#[test]
+fn what_is_let_go_keeps_its_pace_whatever_is_heard_meanwhile() {
+    let mut lane = ready(true);
+    lane.more(NOW);
+    assert!(lane.wants_step(NOW));
+    lane.begin_step();
+    // A load finds that more is held, and somebody tells of it, while the step is under way.
+    lane.more(NOW);
+    lane.stepped(true, &LIMITS, NOW);
+    let pause = STEP as f64 / f64::from(LIMITS.drain_per_second) * 1000.0;
+    assert!(!lane.wants_step(Timestamp(NOW.0 + pause as i64 - 1)) && lane.wants_step(Timestamp(NOW.0 + pause as i64)));
+}
+
+#[test]
+fn a_change_or_a_result_is_a_reason_to_probe_again() {
+    let mut lane = Lane::new(NOW);
+    settle(&mut lane, NOW, |_| Page { health: paused(NOW), ..page(Some(target(true)), Vec::new()) });
+    assert_eq!(lane.wants_load(&LIMITS, NOW), None, "there is nothing to probe it with");
+    lane.changed(NOW);
+    assert!(lane.wants_load(&LIMITS, NOW).is_some_and(|wanted| wanted.probe));
+}

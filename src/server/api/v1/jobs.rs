@@ -152,7 +152,8 @@ pub async fn find(Ctx(ctx): Ctx, Path(job): Path<String>) -> Result<Json<JobShap
 pub async fn update(Ctx(ctx): Ctx, Path(job): Path<String>, raw: Raw) -> Result<Json<JobShape>, Problem> {
     let job = id(&job, "job")?;
     let mut members = Members::read(&raw)?;
-    let state = readable(&mut members, "state", "running, paused or cancelled", JobState::from_key);
+    let wanted = |text: &str| JobState::from_key(text).filter(|state| *state != JobState::Done);
+    let state = readable(&mut members, "state", "running, paused or cancelled", wanted);
     let per_second = members.integer("per_second");
     members.finish()?;
     Ok(Json(ops::jobs::update(&ctx, job, state, per_second).await?.into()))

@@ -1,0 +1,123 @@
+//! Is a database's place fit to keep what was acknowledged? SQLite's write-ahead log needs memory that is shared between
+//! its processes and locks that hold, which network file systems do not have.
+
+use std::path::Path;
+
+use super::error::Error;
+
+/// Types of file systems that another machine, or a program, serves.
+const REMOTE: &[&str] = &[
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "ncpfs",
+    "9p",
+    "afs",
+    "coda",
+    "ceph",
+    "lustre",
+    "glusterfs",
+    "beegfs",
+    "pvfs2",
+    "orangefs",
+    "davfs",
+    "vboxsf",
+    "fuse.sshfs",
+    "fuse.glusterfs",
+    "fuse.ceph",
+    "fuse.ceph-fuse",
+    "fuse.s3fs",
+    "fuse.rclone",
+    "fuse.gcsfuse",
+    "fuse.davfs2",
+    "fuse.juicefs",
+    "fuse.mfs",
+    "fuse.seaweedfs",
+    "fuse.blobfuse",
+    "fuse.blobfuse2",
+    "fuse.smbnetfs",
+    "fuse.curlftpfs",
+    "fuse.vmhgfs-fuse",
+];
+
+/// Refuses a folder on a network file system. Where mounts cannot be listed nothing is known and nothing refused.
+pub(super) fn check_folder(folder: &Path) -> Result<(), Error> {
+    let Ok(folder) = folder.canonicalize() else { return Ok(()) };
+    let Ok(mounts) = std::fs::read_to_string("/proc/self/mountinfo") else { return Ok(()) };
+    match file_system(&mounts, &folder) {
+        Some(kind) if REMOTE.contains(&kind.as_str()) => Err(Error::Unfit(format!(
+            "{} is on a network file system ({kind}), which lacks the shared memory and the locks that SQLite's log needs: \
+             committed events could be lost. Put the data on a local disk, or use PostgreSQL (SERVICE_HOOKS_DATABASE_URL).",
+            folder.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The type of the file system that a path is on: the longest mount point above it, and of those at one place the last.
+fn file_system(mountinfo: &str, path: &Path) -> Option<String> {
+    let mounts = mountinfo.lines().filter_map(mount);
+    let above = mounts.filter(|(point, _)| path.starts_with(point));
+    let deepest = above.max_by_key(|(point, _)| Path::new(point).components().count());
+    deepest.map(|(_, kind)| kind.to_owned())
+}
+
+/// A line's mount point and type (proc(5)): between them are as many optional fields as it likes, and then a dash.
+fn mount(line: &str) -> Option<(String, &str)> {
+    let (place, what) = line.split_once(" - ")?;
+    let point = place.split(' ').nth(4)?;
+    Some((unescaped(point), what.split(' ').next()?))
+}
+
+/// Blanks and backslashes are written in octal.
+fn unescaped(point: &str) -> String {
+    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
+        .iter()
+        .fold(point.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw,errors=remount-ro
+23 22 0:21 / /proc rw,nosuid - proc proc rw
+36 22 0:33 / /srv rw,relatime shared:20 master:3 - nfs4 files:/export rw,vers=4.2
+37 36 254:2 / /srv/local rw - xfs /dev/vdb rw
+38 22 0:34 / /mnt/my\\040share rw,relatime - cifs //server/share rw
+39 22 0:35 / /data rw,relatime - ext4 /dev/vdc rw
+40 39 0:36 / /data rw,relatime - fuse.sshfs me@there: rw
+a line of another kind
+41 22 0:40 / /short";
+
+    #[test]
+    fn the_deepest_mount_above_a_path_decides_and_the_last_of_those_at_one_place() {
+        let rows = [
+            ("/", "ext4"),
+            ("/var/lib/service-hooks", "ext4"),
+            ("/srv", "nfs4"),
+            ("/srv/hooks/data", "nfs4"),
+            ("/srv/local/hooks", "xfs"),
+            ("/srvice", "ext4"),
+            ("/mnt/my share/x", "cifs"),
+            ("/mnt/my", "ext4"),
+            ("/data/x", "fuse.sshfs"),
+            ("/short/x", "ext4"),
+        ];
+        for (path, kind) in rows {
+            assert_eq!(file_system(MOUNTS, Path::new(path)).as_deref(), Some(kind), "{path}");
+        }
+        assert_eq!(file_system("", Path::new("/")), None);
+    }
+
+    #[test]
+    fn local_disks_and_memory_are_fit() {
+        for local in ["ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "f2fs", "fuseblk"] {
+            assert!(!REMOTE.contains(&local), "{local}");
+        }
+        assert!(check_folder(&std::env::temp_dir()).is_ok());
+    }
+}

@@ -1,0 +1,83 @@
+//! Receivers that accept and never answer: does anybody else notice?
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::json;
+
+use super::scene::Scene;
+use crate::support::{
+    db::TestDb,
+    eventually, on_both,
+    receiver::{Receiver, Reply},
+};
+
+on_both!(
+    one_of_ten_hangs_and_the_others_do_not_notice,
+    five_of_ten_hang_and_the_others_do_not_notice,
+    sixty_hang_on_sixty_four_permits_and_a_new_hook_is_served_at_once,
+);
+
+/// Hooks that hang, from the beginning or once they are used to being given much, and hooks that do not. Waits until the
+/// others have all of three rounds: the attempts that hang are still under way then, so nobody waited for a deadline.
+async fn hang(db: TestDb, hanging: usize, well: usize, is_warm: bool) {
+    let scene = Scene::start(db, |settings| {
+        settings.delivery.in_flight = 64;
+        settings.delivery.timeout = Duration::from_secs(15);
+    })
+    .await;
+    let answers = Arc::new(AtomicBool::new(is_warm));
+    let still = answers.clone();
+    let rule = move |_: &_| if still.load(Ordering::SeqCst) { Reply::status(200) } else { Reply::never() };
+    let (hung, good) = (Receiver::ruled(rule).await, Receiver::start().await);
+    for _ in 0..hanging {
+        scene.hook(&hung, json!({})).await;
+    }
+    let count = 30;
+    if is_warm {
+        scene.emit_some(count).await;
+        scene.all_in("delivered", hanging * count).await;
+        answers.store(false, Ordering::SeqCst);
+    }
+    let (before, done) = (hung.came().len(), scene.count("delivered").await);
+    scene.emit_some(count).await;
+    // They hold what they can get before anybody else comes: as much as they leave for one that is not among them.
+    let share = if is_warm { (64 / (hanging + 1)).min(16) } else { 1 };
+    hung.wait_for(before + hanging * share).await;
+    let began = hung.age();
+    for _ in 0..well {
+        scene.hook(&good, json!({})).await;
+    }
+    let mut slowest = Duration::ZERO;
+    for _ in 0..3 {
+        let (before, began) = (good.came().len(), good.age());
+        scene.emit_some(count).await;
+        good.wait_for(before + well * count).await;
+        slowest = slowest.max(good.age() - began);
+    }
+    eventually("all of it is on record", async || {
+        (scene.count("delivered").await == done + (3 * well * count) as i64).then_some(())
+    })
+    .await;
+    assert_eq!(scene.count("waiting").await, 0, "no deadline has passed yet");
+    let took = hung.age() - began;
+    assert!(took < Duration::from_secs(15), "this took {took:?}, the slowest part {slowest:?}");
+    scene.app.assert_balanced().await;
+}
+
+async fn one_of_ten_hangs_and_the_others_do_not_notice(db: TestDb) {
+    hang(db, 1, 9, true).await;
+}
+
+async fn five_of_ten_hang_and_the_others_do_not_notice(db: TestDb) {
+    hang(db, 5, 5, true).await;
+}
+
+async fn sixty_hang_on_sixty_four_permits_and_a_new_hook_is_served_at_once(db: TestDb) {
+    hang(db, 60, 2, false).await;
+}

@@ -1,0 +1,12 @@
+//! What the delivery engine promises beside delivering: it leaves the broken alone, keeps order and pace, sends again what
+//! was missed, refuses what it cannot keep, and removes what is old.
+
+mod breaker;
+mod fairness;
+mod jobs;
+mod order;
+mod pressure;
+mod retention;
+mod scene;
+mod start;
+mod tuning;

@@ -1,0 +1,158 @@
+//! What is old goes, bodies first; what is open stays; the balance holds; and nobody has to wait for it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use service_hooks::engine::{
+    clock::Clock,
+    config::{Retention, Settings},
+    dispatcher::Config,
+};
+
+use super::scene::{EVENT, Scene};
+use crate::support::{
+    app::TestApp,
+    db::{self, TestDb},
+    eventually, on_both,
+    receiver::{Receiver, Reply},
+};
+
+on_both!(
+    bodies_go_first_and_say_so,
+    what_is_settled_goes_later_and_what_is_open_never,
+    thousands_of_rows_go_in_steps_while_deliveries_go_on,
+);
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+const NEVER: Duration = Duration::from_secs(3600);
+
+fn keeps(payloads: Duration, deliveries: Duration) -> impl FnOnce(&mut Settings) {
+    move |settings| {
+        settings.retention = Retention { payloads, deliveries, every: MS(100) };
+        settings.delivery.retry_schedule = vec![NEVER];
+        settings.delivery.pause_after = 10_000;
+    }
+}
+
+/// Waits until an event's body is gone.
+async fn body_is_gone(scene: &Scene, event: &str) -> Value {
+    eventually("the body is removed", async || {
+        let story = scene.get(&format!("/events/{event}")).await;
+        story["data"].is_null().then_some(story)
+    })
+    .await
+}
+
+async fn bodies_go_first_and_say_so(db: TestDb) {
+    let scene = Scene::start(db, keeps(MS(300), NEVER)).await;
+    let receiver = Receiver::start().await;
+    let hook = scene.hook(&receiver, json!({})).await;
+    receiver.reply([Reply::status(500)]);
+    let waits = scene.emit_one().await;
+    scene.delivery_in(&waits, "waiting").await;
+    let event = scene.emit_one().await;
+    scene.delivery_in(&event, "delivered").await;
+    let story = body_is_gone(&scene, &event).await;
+    let delivery = &story["deliveries"][0];
+    assert_eq!((delivery["state"].as_str(), delivery["attempt_count"].as_u64()), (Some("delivered"), Some(1)));
+    let attempt = &delivery["attempts"][0];
+    assert_eq!((&attempt["response_body"], &attempt["response_headers"]), (&json!(""), &json!([])), "nor the answer's");
+    // What still has to be delivered keeps its body however old it is.
+    assert!(scene.get(&format!("/events/{waits}")).await["data"].is_object());
+    // It cannot be sent again, and says why; a job passes it over and counts it.
+    let again = format!("/deliveries/{}/redeliver", delivery["id"].as_str().unwrap());
+    let (status, problem) = scene.ask("POST", &again, Value::Null).await;
+    assert_eq!(status, 422, "{problem}");
+    assert!(problem["errors"][0]["message"].as_str().unwrap().contains("body was removed"), "{problem}");
+    let (_, job) =
+        scene.ask("POST", "/deliveries/redeliver", json!({"states": ["delivered"], "per_second": 1000})).await;
+    let job = eventually("the job is done", async || {
+        let job = scene.get(&format!("/jobs/{}", job["id"].as_str().unwrap())).await;
+        (job["state"] == "done").then_some(job)
+    })
+    .await;
+    assert_eq!((job["total"].as_i64(), job["done"].as_i64(), job["skipped"].as_i64()), (Some(1), Some(0), Some(1)));
+    assert_eq!(receiver.came().len(), 2, "no empty body was ever sent");
+    // Once it is settled its body goes too.
+    assert_eq!(scene.app.api(&scene.token, "DELETE", &hook.path, None).await.0, 204);
+    body_is_gone(&scene, &waits).await;
+    scene.app.assert_balanced().await;
+}
+
+async fn what_is_settled_goes_later_and_what_is_open_never(db: TestDb) {
+    let scene = Scene::start(db, keeps(MS(200), MS(700))).await;
+    let (receiver, other) = (Receiver::start().await, Receiver::start().await);
+    let held = scene.hook(&receiver, json!({})).await;
+    receiver.reply([Reply::status(500)]);
+    let waits = scene.emit_one().await;
+    scene.delivery_in(&waits, "waiting").await;
+    scene.change(&held, json!({"enabled": false})).await;
+    scene.delivery_in(&waits, "held").await;
+    // Skipped for one hook, waiting for the other: the event stays for as long as the one is open.
+    let waiting = scene.hook(&other, json!({})).await;
+    other.reply([Reply::status(500)]);
+    let half = scene.emit_one().await;
+    other.reply([Reply::status(200)]);
+    eventually("one waits", async || (scene.count("waiting").await == 1).then_some(())).await;
+    let gone = scene.emit_one().await;
+    eventually("the settled ones are removed", async || {
+        let balance = scene.app.balance().await;
+        assert!(balance.holds(), "{balance:?}");
+        (balance.pruned == 3).then_some(())
+    })
+    .await;
+    eventually("and their event", async || {
+        let (status, _) = scene.app.api(&scene.token, "GET", &format!("/events/{gone}"), None).await;
+        (status == 404).then_some(())
+    })
+    .await;
+    let story = scene.get(&format!("/events/{half}")).await;
+    assert_eq!((story["data"].is_object(), story["deliveries"].as_array().unwrap().len()), (true, 1), "{story}");
+    assert!(scene.get(&format!("/events/{waits}")).await["data"].is_object());
+    // And it arrives whole when its time comes.
+    scene.change(&held, json!({"enabled": true})).await;
+    scene.change(&waiting, json!({"retry_schedule": ["1ms"]})).await;
+    let came = receiver.wait_for(2).await;
+    assert_eq!((came[1].header("webhook-id"), came[1].body.len()), (waits.as_str(), came[0].body.len()));
+    scene.app.assert_balanced().await;
+}
+
+async fn thousands_of_rows_go_in_steps_while_deliveries_go_on(db: TestDb) {
+    let mut settings = db.settings();
+    keeps(Duration::from_secs(3600), Duration::from_secs(7200))(&mut settings);
+    let clock = Clock::test(Clock::System.now());
+    let config = Config { clock: clock.clone(), ..db::config(settings.clone()) };
+    let app = TestApp::start_with(db.into(), config).await;
+    let token = app.full_token().await;
+    let scene = Scene { app, token, settings };
+    let receiver = Receiver::start().await;
+    // Skipped is settled too, and quicker.
+    let off = scene.hook(&receiver, json!({"enabled": false})).await;
+    scene.emit_some(2800).await;
+    assert_eq!(scene.app.api(&scene.token, "DELETE", &off.path, None).await.0, 204);
+    scene.hook(&receiver, json!({})).await;
+    scene.emit_some(200).await;
+    scene.all_in("delivered", 200).await;
+    // Between the two limits the bodies are all that goes.
+    clock.advance(Duration::from_secs(5400));
+    let (_, page) = scene.app.api(&scene.token, "GET", "/deliveries?limit=1", None).await;
+    let newest = page["items"][0]["event_id"].as_str().unwrap().to_owned();
+    body_is_gone(&scene, &newest).await;
+    assert_eq!(scene.app.balance().await.pruned, 0);
+    // Then everything, and what comes meanwhile is delivered at once.
+    clock.advance(Duration::from_secs(3600));
+    let mut fresh = 0;
+    eventually("all of it is removed", async || {
+        let began = receiver.age();
+        scene.app.emit_sample(&scene.token, EVENT).await;
+        fresh += 1;
+        receiver.wait_for(200 + fresh).await;
+        let took = receiver.age() - began;
+        assert!(took < Duration::from_secs(2), "a delivery took {took:?} beside the clean-up");
+        (scene.app.balance().await.pruned == 3000).then_some(())
+    })
+    .await;
+    eventually("what is new stays", async || (scene.count("delivered").await == fresh as i64).then_some(())).await;
+    let balance = scene.app.balance().await;
+    assert_eq!((balance.accepted, balance.pruned, balance.holds()), (3000 + fresh as i64, 3000, true));
+}

@@ -1,0 +1,39 @@
+//! A place that cannot keep what it acknowledges is refused at the start, with the reason.
+
+use service_hooks::engine::{Dispatcher, store::Store};
+use sqlx::Connection;
+
+use crate::support::db::{self, TestDb};
+
+async fn alter(db: &TestDb, setting: &str) {
+    let url = db.settings().database_url;
+    let (_, name) = url.rsplit_once('/').unwrap();
+    let mut admin = sqlx::PgConnection::connect(&url).await.unwrap();
+    let statement = format!("ALTER DATABASE {name} SET {setting}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut admin).await.unwrap();
+}
+
+/// `fsync` is the whole server's setting and is judged by the same lines, which see both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_that_answers_before_the_disk_has_it_is_refused() {
+    let db = TestDb::postgres().await;
+    alter(&db, "synchronous_commit = off").await;
+    let refused = Store::open(&db.settings()).await.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("synchronous_commit = off") && refused.contains("lose"), "{refused}");
+    let refused = Dispatcher::start(db::config(db.settings())).await.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("synchronous_commit = off"), "{refused}");
+    // Nothing was written; and once it is mended it starts.
+    alter(&db, "synchronous_commit = on").await;
+    let engine = Dispatcher::start(db::config(db.settings())).await.unwrap();
+    engine.shutdown().await;
+}
+
+/// Who sets it in the URL alone is refused as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_settings_of_the_url_count_too() {
+    let db = TestDb::postgres().await;
+    let mut settings = db.settings();
+    settings.database_url += "?options=-c%20synchronous_commit%3Doff";
+    let refused = Store::open(&settings).await.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("synchronous_commit = off"), "{refused}");
+}

@@ -1,0 +1,174 @@
+//! A hook's own delivery settings: are they kept, judged, and really obeyed?
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::scene::{Scene, fields, names};
+use crate::support::{
+    db::TestDb,
+    on_both,
+    receiver::{Came, Receiver, Reply},
+};
+
+on_both!(
+    own_settings_are_kept_shown_and_reset,
+    bad_settings_are_refused_by_name,
+    the_schedule_is_the_hooks_own,
+    the_timeout_is_the_hooks_own,
+    no_more_than_the_limit_is_under_way_at_once,
+    the_rate_is_never_exceeded,
+);
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+async fn own_settings_are_kept_shown_and_reset(db: TestDb) {
+    let scene = Scene::start(db, |_| ()).await;
+    let receiver = Receiver::start().await;
+    let own = json!({"retry_schedule": ["1s", "2m", "12h"], "timeout": "500ms", "in_flight": 3, "rate_per_second": 7,
+                     "order_by": "customerIdentifier"});
+    let hook = scene.hook(&receiver, own.clone()).await;
+    let shown = async |path: &str| {
+        let hook = scene.get(path).await;
+        own.as_object().unwrap().keys().map(|name| (name.clone(), hook[name].clone())).collect::<Value>()
+    };
+    assert_eq!(shown(&hook.path).await, own);
+    // What is not named stays; null is the operator's setting again; an empty schedule is a setting too.
+    scene.change(&hook, json!({"in_flight": 4})).await;
+    assert_eq!(shown(&hook.path).await["retry_schedule"], own["retry_schedule"]);
+    scene.change(&hook, json!({"retry_schedule": [], "timeout": null})).await;
+    let now = json!({"retry_schedule": [], "timeout": null, "in_flight": 4, "rate_per_second": 7,
+                     "order_by": "customerIdentifier"});
+    assert_eq!(shown(&hook.path).await, now);
+    let nothing: Value = own.as_object().unwrap().keys().map(|name| (name.clone(), Value::Null)).collect();
+    scene.change(&hook, nothing.clone()).await;
+    assert_eq!(shown(&hook.path).await, nothing);
+}
+
+async fn bad_settings_are_refused_by_name(db: TestDb) {
+    let scene = Scene::start(db, |_| ()).await;
+    let hook = scene.hook(&Receiver::start().await, json!({"in_flight": 5})).await;
+    let rows = [
+        ("retry_schedule", json!("5s")),
+        ("retry_schedule", json!(["5"])),
+        ("retry_schedule", json!([5])),
+        ("retry_schedule", json!(["8days"])),
+        ("retry_schedule", json!(vec!["1s"; 31])),
+        ("timeout", json!("99ms")),
+        ("timeout", json!("61s")),
+        ("timeout", json!(15)),
+        ("timeout", json!("-1s")),
+        ("in_flight", json!(0)),
+        ("in_flight", json!(257)),
+        ("in_flight", json!(-1)),
+        ("in_flight", json!(1.5)),
+        ("in_flight", json!("3")),
+        ("in_flight", json!(4_294_967_297_u64)),
+        ("rate_per_second", json!(0)),
+        ("rate_per_second", json!(10_001)),
+        ("order_by", json!("agent")),
+        ("order_by", json!("isOutbound")),
+        ("order_by", json!("")),
+        ("order_by", json!(1)),
+    ];
+    for (name, value) in rows {
+        let (status, problem) = scene.ask("PATCH", &hook.path, json!({name: value})).await;
+        assert_eq!((status, fields(&problem)), (422, vec![name]), "{name}: {value}: {problem}");
+        let body = json!({"name": "n", "event_type": "work_item.closed", "callback_url": "https://example.org/",
+                          "api_key": "k", name: value});
+        let (status, problem) = scene.ask("POST", "/hooks", body).await;
+        assert_eq!((status, fields(&problem)), (422, vec![name]), "{name}: {value}: {problem}");
+    }
+    let (_, problem) = scene.ask("PATCH", &hook.path, json!({"order_by": "nonsense"})).await;
+    let said = problem["errors"][0]["message"].as_str().unwrap();
+    assert!(said.contains("customerIdentifier") && said.contains("mediaType") && !said.contains("closedAt"), "{said}");
+    // All that is wrong at once; and nothing of it was kept.
+    let (_, problem) = scene.ask("PATCH", &hook.path, json!({"timeout": "1ms", "in_flight": 0})).await;
+    assert_eq!(fields(&problem), ["timeout", "in_flight"]);
+    assert_eq!(scene.get(&hook.path).await["in_flight"], 5);
+    // A member of one event is none of another.
+    let member = json!({"order_by": "customerIdentifier", "event_type": "conversation.abandoned"});
+    assert_eq!(fields(&scene.ask("PATCH", &hook.path, member).await.1), ["order_by"]);
+}
+
+async fn the_schedule_is_the_hooks_own(db: TestDb) {
+    let scene = Scene::start(db, |settings| settings.delivery.retry_schedule = vec![MS(3_600_000)]).await;
+    let (own, none) = (Receiver::ruled(|_| Reply::status(500)).await, Receiver::ruled(|_| Reply::status(500)).await);
+    scene.hook(&own, json!({"retry_schedule": ["50ms", "150ms", "100ms"]})).await;
+    scene.hook(&none, json!({"retry_schedule": []})).await;
+    scene.emit_one().await;
+    scene.all_in("failed", 2).await;
+    let came = own.came();
+    let gaps: Vec<Duration> = came.windows(2).map(|two| two[1].elapsed - two[0].elapsed).collect();
+    assert!(gaps.len() == 3 && gaps.iter().zip([50, 150, 100]).all(|(gap, least)| *gap >= MS(least)), "{gaps:?}");
+    assert_eq!(none.came().len(), 1);
+    scene.app.assert_balanced().await;
+}
+
+async fn the_timeout_is_the_hooks_own(db: TestDb) {
+    let scene = Scene::start(db, |settings| settings.delivery.retry_schedule.clear()).await;
+    let slow = Receiver::ruled(|_| Reply { after: MS(700), ..Reply::status(200) }).await;
+    let hook = scene.hook(&slow, json!({"timeout": "200ms"})).await;
+    let event = scene.emit_one().await;
+    let failed = scene.delivery_in(&event, "failed").await;
+    assert_eq!(failed["last_class"], "timeout");
+    let took = failed["last_duration_ms"].as_i64().unwrap();
+    assert!((200..700).contains(&took), "{took}");
+    // A test has the same; and the operator's is long enough.
+    let (_, test) = scene.ask("POST", &format!("{}/test", hook.path), json!({})).await;
+    assert_eq!(test["last_class"], "timeout");
+    scene.change(&hook, json!({"timeout": null})).await;
+    let event = scene.emit_one().await;
+    scene.delivery_in(&event, "delivered").await;
+    scene.app.assert_balanced().await;
+}
+
+async fn no_more_than_the_limit_is_under_way_at_once(db: TestDb) {
+    let scene = Scene::start(db, |_| ()).await;
+    let slow = |millis| Receiver::ruled(move |_| Reply { after: MS(millis), ..Reply::status(200) });
+    let (one, three, usual) = (slow(5).await, slow(30).await, slow(30).await);
+    scene.hook(&one, json!({"in_flight": 1})).await;
+    let hook = scene.hook(&three, json!({"in_flight": 3})).await;
+    scene.hook(&usual, json!({})).await;
+    scene.emit_some(40).await;
+    scene.all_in("delivered", 120).await;
+    assert_eq!((one.busiest(), three.busiest(), usual.busiest()), (1, 3, scene.settings.delivery.in_flight_per_hook));
+    // A change counts at once, in both directions.
+    scene.change(&hook, json!({"in_flight": 8})).await;
+    scene.emit_some(40).await;
+    scene.all_in("delivered", 240).await;
+    assert_eq!(three.busiest(), 8);
+    scene.app.assert_balanced().await;
+}
+
+/// The most that came within any second.
+fn busiest_second(came: &[Came]) -> usize {
+    let within = |first: &Came| {
+        came.iter().filter(|came| came.elapsed >= first.elapsed && came.elapsed < first.elapsed + MS(1000)).count()
+    };
+    came.iter().map(within).max().unwrap_or(0)
+}
+
+async fn the_rate_is_never_exceeded(db: TestDb) {
+    let scene = Scene::start(db, |_| ()).await;
+    let (slow, quick, free) = (Receiver::start().await, Receiver::start().await, Receiver::start().await);
+    let refusing = Receiver::ruled(|_| Reply::status(500)).await;
+    scene.hook(&slow, json!({"rate_per_second": 5})).await;
+    scene.hook(&quick, json!({"rate_per_second": 60})).await;
+    scene.hook(&refusing, json!({"rate_per_second": 10, "retry_schedule": ["1ms", "1ms"]})).await;
+    scene.hook(&free, json!({})).await;
+    scene.emit(&names(12)).await;
+    scene.emit_some(100).await;
+    free.wait_for(112).await;
+    assert!(slow.came().len() < 12, "it does not wait for the slow");
+    quick.wait_for(112).await;
+    let gone = quick.age();
+    slow.wait_for(8).await;
+    // What may gather in a quiet time is a tenth of a second's worth, and at least one.
+    assert!(busiest_second(&slow.came()) <= 6, "{}", busiest_second(&slow.came()));
+    assert!(busiest_second(&quick.came()) <= 66, "{}", busiest_second(&quick.came()));
+    assert!(busiest_second(&refusing.came()) <= 11, "retries count: {}", busiest_second(&refusing.came()));
+    // 112 at 60 a second: not before 1.7 s, and in that time.
+    assert!(gone >= MS(1700), "{gone:?}");
+    scene.app.assert_balanced().await;
+}
