@@ -50,8 +50,10 @@ impl Runner {
     /// One step of each job that is this node's and whose turn it is. Says whether there is any job at all.
     async fn round(&self) -> Result<bool, Error> {
         let (clock, node) = (self.clock.clone(), self.node);
-        let mine: Vec<JobId> =
-            self.store.write(move |conn| Box::pin(async move { jobs::claim(conn, &clock, node, LEASE).await })).await?;
+        let mine: Vec<JobId> = self
+            .store
+            .write_alone(move |conn| Box::pin(async move { jobs::claim(conn, &clock, node, LEASE).await }))
+            .await?;
         for job in &mine {
             self.step(*job).await?;
         }
@@ -61,7 +63,7 @@ impl Runner {
     async fn step(&self, job: JobId) -> Result<(), Error> {
         let (node, now) = (self.node, self.clock.now());
         let stepped: Result<jobs::Stepped, Error> =
-            self.store.write(move |conn| Box::pin(jobs::step(conn, node, job, now))).await;
+            self.store.write_alone(move |conn| Box::pin(jobs::step(conn, node, job, now))).await;
         let stepped = stepped?;
         if !stepped.hooks.is_empty() {
             self.scheduler.tell(News::More(stepped.hooks));

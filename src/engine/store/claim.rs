@@ -137,18 +137,13 @@ impl Pulse {
             }
             Err(_) => {
                 drop(conn.detach());
-                Err(Error::Silent)
+                Err(Error::silent())
             }
         }
     }
 }
 
-async fn beat(
-    conn: &mut PgConnection,
-    node: NodeId,
-    lease: Duration,
-    idle: &HashSet<HookId>,
-) -> Result<Beat, Error> {
+async fn beat(conn: &mut PgConnection, node: NodeId, lease: Duration, idle: &HashSet<HookId>) -> Result<Beat, Error> {
     let now = now(conn).await?;
     let until = now.after(lease);
     sqlx::query(
@@ -168,11 +163,12 @@ async fn beat(
     renew(conn, node, until).await?;
     give_back(conn, node, idle.iter().copied().filter(is_strange)).await?;
     take(conn, node, &alive, now, until).await?;
-    let lanes: Vec<(HookId, i64)> = sqlx::query_as("SELECT hook_id, fence FROM lanes WHERE node_id = $1 AND until >= $2")
-        .bind(node)
-        .bind(now)
-        .fetch_all(&mut *conn)
-        .await?;
+    let lanes: Vec<(HookId, i64)> =
+        sqlx::query_as("SELECT hook_id, fence FROM lanes WHERE node_id = $1 AND until >= $2")
+            .bind(node)
+            .bind(now)
+            .fetch_all(&mut *conn)
+            .await?;
     let (version,): (i64,) = sqlx::query_as("SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0")
         .fetch_one(&mut *conn)
         .await?;
@@ -180,12 +176,7 @@ async fn beat(
     Ok(Beat { lanes: lanes.into_iter().collect(), strangers, version })
 }
 
-async fn retire(
-    conn: &mut PgConnection,
-    node: NodeId,
-    lease: Duration,
-    idle: &HashSet<HookId>,
-) -> Result<(), Error> {
+async fn retire(conn: &mut PgConnection, node: NodeId, lease: Duration, idle: &HashSet<HookId>) -> Result<(), Error> {
     sqlx::query("DELETE FROM nodes WHERE id = $1").bind(node).execute(&mut *conn).await?;
     let until = now(conn).await?.after(lease);
     renew(conn, node, until).await?;
@@ -236,11 +227,7 @@ async fn renew(conn: &mut PgConnection, node: NodeId, until: Timestamp) -> Resul
 }
 
 /// Lanes with nothing in flight that another node should have.
-async fn give_back(
-    conn: &mut PgConnection,
-    node: NodeId,
-    hooks: impl Iterator<Item = HookId>,
-) -> Result<(), Error> {
+async fn give_back(conn: &mut PgConnection, node: NodeId, hooks: impl Iterator<Item = HookId>) -> Result<(), Error> {
     for hook in hooks {
         sqlx::query("UPDATE lanes SET node_id = NULL, until = 0 WHERE hook_id = $1 AND node_id = $2")
             .bind(hook)

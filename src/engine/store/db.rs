@@ -17,6 +17,9 @@ use super::error::Error;
 const SESSION: [(&str, &str); 2] =
     [("idle_in_transaction_session_timeout", "5s"), ("default_transaction_isolation", "read committed")];
 
+/// Longer than any transaction of ours should take, shorter than callers wait.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Builds below this one can lose committed writes in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
@@ -118,6 +121,15 @@ impl Db {
         })
     }
 
+    /// How long the writer waits for a transaction before it gives its connection up: the other end may have vanished
+    /// without a word. SQLite is in this process and does not vanish.
+    pub(super) fn patience(&self) -> Duration {
+        match self {
+            Self::Sqlite { .. } => Duration::MAX,
+            Self::Postgres { .. } => PATIENCE,
+        }
+    }
+
     pub async fn close(&self) {
         match self {
             Self::Sqlite { readers, writer } => {
@@ -210,8 +222,9 @@ fn check_sqlite_version(version: &str) -> Result<(), Error> {
 }
 
 async fn open_postgres(url: &str) -> Result<Db, Error> {
-    let options =
-        PgConnectOptions::from_str(url).map_err(|_| Error::Unfit("database_url: not a PostgreSQL URL".to_owned()))?.options(SESSION);
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| Error::Unfit("database_url: not a PostgreSQL URL".to_owned()))?
+        .options(SESSION);
     let pool = PoolOptions::<Postgres>::new()
         .max_connections(16)
         .acquire_timeout(Duration::from_secs(10))

@@ -108,7 +108,7 @@ pub async fn newest_per_hook(conn: &mut Conn, _by: &Grant) -> Result<Vec<Deliver
 }
 
 /// Sends a settled delivery again: at once, or (while its hook is off or paused) when that is over. The schedule starts
-/// anew. [`Error::Missing`] when it is not settled, its body is gone, or its hook is.
+/// anew. [`Error::Missing`] when it is not settled, its body is gone, or its hook is, or another server is just writing it.
 pub(in crate::engine) async fn redeliver(
     conn: &mut Conn,
     _by: &Grant,
@@ -116,15 +116,20 @@ pub(in crate::engine) async fn redeliver(
     stance: Stance,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let reason = queue::why_held(stance);
-    let rows = on_db!(conn, c => sqlx::query(
-        "UPDATE deliveries SET
-           state = CASE WHEN $2 THEN 'held' WHEN attempts = 0 THEN 'pending' ELSE 'waiting' END,
-           reason = $4, due_at = CASE WHEN NOT $2 THEN $3 END, tries_before = attempts, updated_at = $3
-         WHERE id = $1 AND NOT is_test AND state IN ('delivered', 'failed', 'skipped', 'cancelled')
-           AND EXISTS (SELECT 1 FROM hooks h WHERE h.id = hook_id AND h.deleted_at IS NULL)
-           AND EXISTS (SELECT 1 FROM events e WHERE e.id = event_id AND e.pruned_at IS NULL)",
-    ).bind(id).bind(reason.is_some()).bind(now).bind(reason).execute(c).await.map(|done| done.rows_affected()))?;
+    let (reason, lock) = (queue::why_held(stance), conn.skip_locked());
+    let rows = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET state = CASE WHEN ");
+        query.push_bind(reason.is_some()).push(" THEN 'held' WHEN attempts = 0 THEN 'pending' ELSE 'waiting' END, due_at = ");
+        query.push_bind(reason.is_none().then_some(now)).push(", reason = ").push_bind(reason);
+        query.push(", tries_before = attempts, updated_at = ").push_bind(now);
+        query.push(
+            " WHERE state IN ('delivered', 'failed', 'skipped', 'cancelled') AND NOT is_test
+                AND EXISTS (SELECT 1 FROM hooks h WHERE h.id = hook_id AND h.deleted_at IS NULL)
+                AND EXISTS (SELECT 1 FROM events e WHERE e.id = event_id AND e.pruned_at IS NULL)
+                AND id = (SELECT id FROM deliveries WHERE id = ",
+        );
+        query.push_bind(id).push(lock).push(")").build().execute(c).await.map(|done| done.rows_affected())
+    })?;
     expect_one(rows)
 }
 

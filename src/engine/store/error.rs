@@ -22,9 +22,6 @@ pub enum Error {
     Unfit(String),
     #[error("the database failed")]
     Driver(#[source] Arc<sqlx::Error>),
-    /// No answer came for so long that nobody waits for it any more.
-    #[error("the database does not answer")]
-    Silent,
     /// The writer has stopped; the program is shutting down.
     #[error("the store is closed")]
     Closed,
@@ -41,6 +38,12 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
+    /// No answer came for so long that nobody waits for it any more: as good as a broken connection.
+    pub(super) fn silent() -> Self {
+        let problem = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer");
+        Self::Driver(Arc::new(sqlx::Error::Io(problem)))
+    }
+
     /// The connection is gone (cut, or its server went away). What was asked for has not necessarily failed.
     pub(super) fn is_lost_connection(&self) -> bool {
         let Self::Driver(cause) = self else { return false };

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::{
     db::{Conn, on_db, padded, push_list},
     error::Error,
-    listeners,
 };
 use crate::domain::{
     health::{Health, Pause},
@@ -64,10 +63,10 @@ pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<HashMap<HookId, Health>
     Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
 }
 
-/// Keeps a hook's health. `is_turn`: it was paused or has recovered, which accepts have to know.
-pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health, is_turn: bool) -> Result<(), Error> {
+/// Keeps a hook's health. If it was paused or has recovered, [`listeners::changed`](super::listeners::changed) comes first.
+pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health) -> Result<(), Error> {
     let Some(since) = health.failing_since.filter(|_| !health.is_well()) else {
-        return forget(conn, hook, is_turn).await;
+        return forget(conn, hook).await;
     };
     let pause = health.paused;
     on_db!(conn, c => sqlx::query(
@@ -78,11 +77,11 @@ pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health, is_turn
     ).bind(hook).bind(i64::from(health.failures)).bind(since).bind(pause.map(|pause| pause.since))
      .bind(pause.map(|pause| pause.probe_at)).bind(i64::from(pause.map_or(0, |pause| pause.probes)))
      .execute(c).await.map(drop))?;
-    if is_turn { listeners::changed(conn).await } else { Ok(()) }
+    Ok(())
 }
 
 /// The hook counts as well again: it recovered, or a person switched it on or mended it.
-pub(super) async fn forget(conn: &mut Conn, hook: HookId, is_turn: bool) -> Result<(), Error> {
+pub(super) async fn forget(conn: &mut Conn, hook: HookId) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query("DELETE FROM health WHERE hook_id = $1").bind(hook).execute(c).await.map(drop))?;
-    if is_turn { listeners::changed(conn).await } else { Ok(()) }
+    Ok(())
 }

@@ -62,6 +62,7 @@ fn place<'a>(column: &'static str, id: &'a HookId) -> Place<'a> {
 }
 
 pub async fn insert(conn: &mut Conn, _by: &Grant, vault: &Vault, hook: &Hook, secrets: &Secrets) -> Result<(), Error> {
+    listeners::changed(conn).await?;
     let api_key = vault.seal(place("api_key", &hook.id), secrets.api_key.as_bytes());
     let signing_secret = vault.seal(place("signing_secret", &hook.id), secrets.signing_secret.as_bytes());
     on_db!(conn, c => sqlx::query(
@@ -74,7 +75,7 @@ pub async fn insert(conn: &mut Conn, _by: &Grant, vault: &Vault, hook: &Hook, se
      .bind(hook.version).bind(schedule_text(&hook.tuning)).bind(millis(hook.tuning.timeout))
      .bind(hook.tuning.in_flight.map(i64::from)).bind(hook.tuning.rate_per_second.map(i64::from))
      .bind(&hook.tuning.order_by).execute(c).await.map(drop))?;
-    listeners::changed(conn).await
+    Ok(())
 }
 
 /// The waits in milliseconds, as a JSON list.
@@ -103,6 +104,7 @@ pub async fn update(
     change: &Change<'_>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    listeners::changed(conn).await?;
     let rows = on_db!(conn, c => sqlx::query(
         "UPDATE hooks SET name = $3, event_type = $4, callback_url = $5, enabled = $6, off_reason = $7, updated_at = $8,
                           retry_schedule = $9, timeout_ms = $10, in_flight = $11, rate_per_second = $12, order_by = $13,
@@ -123,11 +125,11 @@ pub async fn update(
             .bind(id).bind(sealed).bind(api_key_hint(key)).execute(c).await.map(drop))?;
     }
     // Whoever changes a hook has looked at it: it gets its next chance at once.
-    health::forget(conn, id, true).await
+    health::forget(conn, id).await
 }
 
 /// The portal switches a hook off that still leads to `url`, whatever its version; false when it does not, or was off or
-/// gone already. Its health stays, for whoever asks why.
+/// gone already. Its health stays, for whoever asks why. [`listeners::changed`] comes first.
 pub(in crate::engine) async fn switch_off(
     conn: &mut Conn,
     _by: &Grant,
@@ -140,21 +142,19 @@ pub(in crate::engine) async fn switch_off(
         "UPDATE hooks SET enabled = $2, off_reason = $3, updated_at = $4, version = version + 1
          WHERE id = $1 AND callback_url = $5 AND enabled AND deleted_at IS NULL",
     ).bind(id).bind(false).bind(reason).bind(now).bind(url).execute(c).await.map(|done| done.rows_affected()))?;
-    if rows == 1 {
-        listeners::changed(conn).await?;
-    }
     Ok(rows == 1)
 }
 
 /// Marks a hook deleted and wipes its secrets.
 pub async fn delete(conn: &mut Conn, _by: &Grant, id: HookId, now: Timestamp) -> Result<(), Error> {
+    listeners::changed(conn).await?;
     let nothing: &[u8] = &[];
     let rows = on_db!(conn, c => sqlx::query(
         "UPDATE hooks SET deleted_at = $2, enabled = $3, api_key = $4, signing_secret = $4, version = version + 1
          WHERE id = $1 AND deleted_at IS NULL",
     ).bind(id).bind(now).bind(false).bind(nothing).execute(c).await.map(|done| done.rows_affected()))?;
     expect_one(rows)?;
-    health::forget(conn, id, true).await
+    health::forget(conn, id).await
 }
 
 /// One hook, for whoever was allowed to see it.

@@ -161,9 +161,14 @@ pub(in crate::engine) async fn claim(
     lease: Duration,
 ) -> Result<Vec<JobId>, Error> {
     let now = claim::database_now(conn, clock).await?;
-    let rows: Vec<(JobId,)> = on_db!(conn, c => sqlx::query_as(
-        "UPDATE jobs SET node_id = $1, until = $3 WHERE state = 'running' AND (node_id = $1 OR until < $2) RETURNING id",
-    ).bind(node).bind(now).bind(now.after(lease)).fetch_all(c).await)?;
+    let lock = conn.skip_locked();
+    let rows: Vec<(JobId,)> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE jobs SET node_id = ");
+        query.push_bind(node).push(", until = ").push_bind(now.after(lease));
+        query.push(" WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND (node_id = ").push_bind(node);
+        query.push(" OR until < ").push_bind(now).push(")").push(lock).push(") RETURNING id");
+        query.build_query_as().fetch_all(c).await
+    })?;
     Ok(rows.into_iter().map(|(job,)| job).collect())
 }
 

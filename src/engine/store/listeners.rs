@@ -90,7 +90,8 @@ pub(in crate::engine) async fn version(conn: &mut Conn) -> Result<i64, Error> {
     Ok(version)
 }
 
-/// To be called by whatever changes a hook or its health, in the same transaction.
+/// To be called by whatever changes a hook or its health, in the same transaction, and before it locks any other row: so
+/// two servers that change hooks go one after the other, instead of each waiting for a row of the other's.
 pub(super) async fn changed(conn: &mut Conn) -> Result<(), Error> {
     balance::count(conn, "hooks_version", 0, 1).await
 }

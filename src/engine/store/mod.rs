@@ -44,8 +44,8 @@ use outcomes::{Finished, Recorded};
 use secrets::Vault;
 use writer::Writer;
 
-/// Counters that processes on one database spread over.
-const SHARDS: u8 = 16;
+/// Counters that processes on one database spread over: so many that hardly any two wait for each other's commits.
+const SHARDS: u16 = 1024;
 
 /// An open, migrated database with its writer and its key. Cheap to clone.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ impl Store {
         let key_file = settings.master_key_file.as_deref();
         let vault = secrets::load(key_file, &settings.data_dir, !db.is_postgres()).map_err(Error::Unfit)?;
         migrate::migrate(&db).await?;
-        let shard = if db.is_postgres() { i64::from(random_bytes::<1>()[0] % SHARDS) } else { 0 };
+        let shard = if db.is_postgres() { i64::from(u16::from_le_bytes(random_bytes()) % SHARDS) } else { 0 };
         let (writer, task) = Writer::start(db.clone(), shard);
         Ok(Self { db, writer, vault, writing: Arc::new(Mutex::new(Some(task))), claim: Arc::default(), shard })
     }
@@ -108,6 +108,16 @@ impl Store {
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
         self.writer.run(work).await
+    }
+
+    /// See [`Writer::run_alone`]: for changes of hooks and of jobs.
+    pub async fn write_alone<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Send + From<Error> + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
+        self.writer.run_alone(work).await
     }
 
     /// Writes what is queued, then closes the pools.

@@ -7,7 +7,7 @@ use super::{
     attempts, audit, claim,
     db::{Conn, chunks, on_db},
     error::Error,
-    health, hooks,
+    health, hooks, listeners,
 };
 use crate::{
     domain::{
@@ -105,16 +105,21 @@ async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<Hook
     let hooks: HashSet<HookId> = finished.iter().map(|finished| finished.hook).collect();
     let before = health::of_hooks(conn, &hooks.into_iter().collect::<Vec<_>>()).await?;
     let mut standing = before.clone();
-    let mut turned = HashSet::new();
-    let mut off = HashSet::new();
+    let mut turns = Vec::new();
     for finished in finished {
         let is_success = finished.attempt.answer.is_success();
         let health = standing.entry(finished.hook).or_default();
         let (after, turn) = health.after(is_success, finished.purpose, finished.clock.now(), &finished.policy);
         *health = after;
-        if matches!(turn, Turn::Paused | Turn::Recovered) {
-            turned.insert(finished.hook);
+        if finished.is_gone || turn != Turn::None {
+            turns.push((*finished, turn));
         }
+    }
+    if !turns.is_empty() {
+        listeners::changed(conn).await?;
+    }
+    let mut off = HashSet::new();
+    for (finished, turn) in turns {
         let why_off = if finished.is_gone { Some(GONE) } else { (turn == Turn::GaveUp).then_some(GAVE_UP) };
         if let Some(reason) = why_off
             && switch_off(conn, finished, reason).await?
@@ -128,7 +133,7 @@ async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<Hook
     hooks.sort_unstable_by_key(|(hook, _)| **hook);
     for (hook, health) in hooks {
         if before.get(hook).copied().unwrap_or_default() != *health {
-            health::save(conn, *hook, health, turned.contains(hook)).await?;
+            health::save(conn, *hook, health).await?;
         }
     }
     Ok((standing, off))

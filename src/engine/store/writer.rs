@@ -26,6 +26,8 @@ const QUEUE: usize = 4096;
 /// What the task finds in its queue.
 enum Item {
     Run(Box<dyn Command>),
+    /// In a transaction of its own.
+    Alone(Box<dyn Command>),
     Accept(Waiting<Accept>),
     Finish(Waiting<Finished>),
     /// Take nothing more; what is queued is still written.
@@ -153,9 +155,29 @@ impl Writer {
         E: Send + From<Error> + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
+        self.order(work, Item::Run).await
+    }
+
+    /// The same, with nothing else in the transaction: for what locks rows that other servers lock too. Together with
+    /// others it would keep them locked while those wait for something that another server has, and so on in a circle.
+    pub async fn run_alone<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Send + From<Error> + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
+        self.order(work, Item::Alone).await
+    }
+
+    async fn order<T, E, F>(&self, work: F, item: fn(Box<dyn Command>) -> Item) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Send + From<Error> + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
         let (caller, answer) = oneshot::channel();
         let job = Job { work: Some(Box::new(work)), outcome: None, caller };
-        self.0.send(Item::Run(Box::new(job))).await.map_err(|_| E::from(Error::Closed))?;
+        self.0.send(item(Box::new(job))).await.map_err(|_| E::from(Error::Closed))?;
         answer.await.map_err(|_| E::from(Error::Closed))?
     }
 
@@ -184,30 +206,38 @@ async fn serve(db: Db, mut context: Context, mut queue: mpsc::Receiver<Item>) {
     let mut conn = None;
     let mut items = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut items, BATCH).await > 0 {
-        let mut batch = Batch::default();
+        let (mut together, mut batches) = (Batch::default(), Vec::new());
         for item in items.drain(..) {
             match item {
-                Item::Run(command) => batch.commands.push(command),
-                Item::Accept(accept) => batch.accepts.push(accept),
-                Item::Finish(finished) => batch.finished.push(finished),
+                Item::Run(command) => together.commands.push(command),
+                Item::Alone(command) => batches.push(Batch { commands: vec![command], ..Batch::default() }),
+                Item::Accept(accept) => together.accepts.push(accept),
+                Item::Finish(finished) => together.finished.push(finished),
                 Item::Close => queue.close(),
             }
         }
-        if batch.len() == 0 {
-            continue;
+        batches.insert(0, together);
+        for mut batch in batches.into_iter().filter(|batch| batch.len() > 0) {
+            let outcome = commit(&db, &mut conn, &mut context, &mut batch).await;
+            settle(batch, outcome);
         }
-        let commands = batch.len();
-        let outcome = commit_together(&db, &mut conn, &mut context, &mut batch).await;
-        if let Err(error) = &outcome {
-            tracing::error!(error = chain(error), commands, "a commit failed");
-            context.listeners.distrust();
-            // A connection that failed may be inside a half-open transaction: take a fresh one.
-            if let Some(broken) = conn.take() {
-                broken.discard().await;
-            }
-        }
-        settle(batch, outcome);
     }
+}
+
+/// Commits a batch, and gives up a connection that failed.
+async fn commit(db: &Db, conn: &mut Option<Conn>, context: &mut Context, batch: &mut Batch) -> Result<Answers, Error> {
+    let commands = batch.len();
+    let outcome = tokio::time::timeout(db.patience(), commit_together(db, conn, context, batch)).await;
+    let outcome = outcome.unwrap_or_else(|_| Err(Error::silent()));
+    if let Err(error) = &outcome {
+        tracing::error!(error = chain(error), commands, "a commit failed");
+        context.listeners.distrust();
+        // A connection that failed may be inside a half-open transaction: take a fresh one.
+        if let Some(broken) = conn.take() {
+            broken.discard().await;
+        }
+    }
+    outcome
 }
 
 /// The answers of the bulk commands, in their order.
