@@ -332,3 +332,6 @@ impl Board {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,9 +36,9 @@ impl Lease {
     /// wakes, while what it was about to send is still of the old ones.
     pub fn is_held(&self, hook: HookId, fence: i64) -> bool {
         let renewed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        renewed.as_ref().is_some_and(|renewed| {
-            renewed.asked.elapsed() < LEASE - MARGIN && renewed.lanes.get(&hook) == Some(&fence)
-        })
+        renewed
+            .as_ref()
+            .is_some_and(|renewed| renewed.asked.elapsed() < LEASE - MARGIN && renewed.lanes.get(&hook) == Some(&fence))
     }
 }
 

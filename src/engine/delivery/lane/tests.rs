@@ -17,11 +17,11 @@ const NOW: Timestamp = Timestamp(1_000_000);
 const LIMITS: Limits = Limits { in_flight: 9, window: Room { rows: 4, bytes: 1000 }, drain_per_second: 250 };
 const BOTH: Wanted = Wanted { fresh: true, again: true, probe: false };
 
-fn page(target: Option<Arc<Target>>, due: Vec<Open>) -> Page {
+pub(in crate::engine::delivery) fn page(target: Option<Arc<Target>>, due: Vec<Open>) -> Page {
     Page { target, fresh: Some(Found { due, more_at: None }), again: Some(Found::default()), ..Page::default() }
 }
 
-fn target(enabled: bool) -> Arc<Target> {
+pub(in crate::engine::delivery) fn target(enabled: bool) -> Arc<Target> {
     let hook = Hook {
         id: HookId(Uuid::nil()),
         name: "a".into(),
@@ -39,7 +39,7 @@ fn target(enabled: bool) -> Arc<Target> {
     Arc::new(Target::new(hook, &secrets).unwrap())
 }
 
-fn open(number: u128, attempts: u32) -> Open {
+pub(in crate::engine::delivery) fn open(number: u128, attempts: u32) -> Open {
     Open {
         id: DeliveryId(Uuid::from_u128(number)),
         event: EventId(Uuid::from_u128(number)),

@@ -1,0 +1,114 @@
+//! What the board does when lanes come and go between nodes.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::engine::{
+    delivery::lane::tests::{open, page, target},
+    store::queue::Room,
+};
+
+const NOW: Timestamp = Timestamp(1_000_000);
+const LIMITS: Limits = Limits { in_flight: 9, window: Room { rows: 4, bytes: 1000 }, drain_per_second: 250 };
+const HOOK: HookId = HookId(Uuid::nil());
+
+fn held(fence: i64) -> Held {
+    Held { hook: HOOK, fence: Some(fence) }
+}
+
+/// A board that has the lane under this fence; its first load is under way.
+fn board(fence: i64) -> Board {
+    let mut board = Board::new(10, LIMITS, true);
+    own(&mut board, &[fence]);
+    assert_eq!(loads(&board.orders()), [fence]);
+    board
+}
+
+fn own(board: &mut Board, fences: &[i64]) {
+    board.hear(News::Lanes(fences.iter().map(|fence| (HOOK, *fence)).collect()), NOW);
+}
+
+fn loads(orders: &[Order]) -> Vec<i64> {
+    let load = |order: &Order| match order {
+        Order::Load { held, .. } => held.fence,
+        _ => None,
+    };
+    orders.iter().filter_map(load).collect()
+}
+
+/// What is sent now, and under which fence.
+fn sent(board: &mut Board) -> Vec<(u128, i64)> {
+    board.advance(NOW);
+    let attempt = |order: Order| match order {
+        Order::Attempt { given, fence } => Some((given.open.id.0.as_u128(), fence?)),
+        _ => None,
+    };
+    board.orders().into_iter().filter_map(attempt).collect()
+}
+
+#[test]
+fn a_page_that_was_ordered_under_an_earlier_ownership_is_not_believed() {
+    let mut board = board(1);
+    // Lost to another node, who delivered it, and won again while the page was on its way.
+    own(&mut board, &[]);
+    own(&mut board, &[3]);
+    assert_eq!(loads(&board.orders()), [3]);
+    board.hear(News::Loaded(held(1), Ok(page(Some(target(true)), vec![open(7, 0)]))), NOW);
+    assert_eq!(sent(&mut board), []);
+    board.hear(News::Loaded(held(3), Ok(page(Some(target(true)), vec![open(8, 0)]))), NOW);
+    assert_eq!(sent(&mut board), [(8, 3)]);
+}
+
+#[test]
+fn an_attempt_of_an_earlier_ownership_frees_no_place_of_this_one() {
+    let mut board = board(1);
+    board.hear(News::Loaded(held(1), Ok(page(Some(target(true)), vec![open(1, 0)]))), NOW);
+    assert_eq!(sent(&mut board), [(1, 1)]);
+    own(&mut board, &[2]);
+    board.hear(News::Loaded(held(2), Ok(page(Some(target(true)), vec![open(1, 0)]))), NOW);
+    assert_eq!(sent(&mut board), [(1, 2)]);
+    let finished = |fence| News::Finished {
+        held: held(fence),
+        delivery: DeliveryId(Uuid::from_u128(1)),
+        was_sent: true,
+        due_at: None,
+        health: None,
+    };
+    board.hear(News::Sent(held(1)), NOW);
+    board.hear(finished(1), NOW);
+    assert_eq!(board.in_flight(), 1);
+    assert!(board.idle_of(&[HOOK].into()).is_empty(), "given away with an attempt under way");
+    board.hear(News::Sent(held(2)), NOW);
+    board.hear(finished(2), NOW);
+    assert_eq!(board.idle_of(&[HOOK].into()), [HOOK].into());
+}
+
+#[test]
+fn a_lane_that_was_to_go_and_stays_is_sent_to_again() {
+    let mut board = board(1);
+    board.hear(News::Loaded(held(1), Ok(page(Some(target(true)), vec![open(1, 0)]))), NOW);
+    board.hear(News::Part([HOOK].into()), NOW);
+    assert_eq!(sent(&mut board), []);
+    own(&mut board, &[1]);
+    assert_eq!(sent(&mut board), [], "it is still to go");
+    board.hear(News::Part(HashSet::new()), NOW);
+    assert_eq!(sent(&mut board), [(1, 1)]);
+}
+
+#[test]
+fn a_first_attempt_that_was_not_sent_is_read_again() {
+    let mut board = board(1);
+    board.hear(News::Loaded(held(1), Ok(page(Some(target(true)), vec![open(1, 0)]))), NOW);
+    assert_eq!(sent(&mut board), [(1, 1)]);
+    let (delivery, due_at) = (DeliveryId(Uuid::from_u128(1)), Some(NOW));
+    board.hear(News::Finished { held: held(1), delivery, was_sent: false, due_at, health: None }, NOW);
+    let orders = board.orders();
+    assert!(matches!(orders[..], [Order::Load { wanted: Wanted { fresh: true, again: true, .. }, .. }]));
+}
+
+#[test]
+fn whoever_loses_a_lane_tells_its_new_owner() {
+    let mut board = board(1);
+    own(&mut board, &[]);
+    assert!(matches!(board.orders()[..], [Order::Tell { hook: HOOK, is_change: false }]));
+}
