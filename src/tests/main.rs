@@ -5,6 +5,7 @@
 
 mod api;
 mod delivery;
+mod nodes;
 mod pages;
 mod permissions;
 mod power;

@@ -1,7 +1,9 @@
 //! The real binary, started and killed.
 
 use std::{
+    fs::File,
     io::Write,
+    path::Path,
     process::{Child, Command, Output, Stdio},
 };
 
@@ -53,6 +55,18 @@ impl Server {
         let mut command = command(settings, &["serve"]);
         // Nobody reads its log: a full pipe would stop it.
         Self(command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    /// With what it has to say written to a file.
+    pub fn start_logged(settings: &Settings, log: &Path) -> Self {
+        let mut command = command(settings, &["serve"]);
+        Self(command.stderr(File::create(log).unwrap()).stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    /// `TERM`, `STOP` or `CONT`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "kill -{name}: {sent}");
     }
 
     /// `kill -9`

@@ -43,8 +43,13 @@ impl TestDb {
         #[expect(clippy::disallowed_methods, reason = "where scripts/with-postgres says its server is")]
         let server = std::env::var("SERVICE_HOOKS_TEST_POSTGRES")
             .expect("run the tests with `make test`, or under scripts/with-postgres");
+        Self::on(&server).await
+    }
+
+    /// On a PostgreSQL of which this is the address of any database.
+    pub async fn on(server: &str) -> Self {
         let name = format!("test_{}", random_bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-        let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
+        let mut admin = sqlx::PgConnection::connect(server).await.unwrap();
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
         let (base, _) = server.rsplit_once('/').unwrap();
         let folder = tempfile::tempdir().unwrap();

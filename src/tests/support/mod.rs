@@ -25,8 +25,13 @@ macro_rules! on_both {
 pub(crate) use on_both;
 
 /// Awaits until `check` gives something; fails after ten seconds with `what`.
-pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let patience = std::time::Duration::from_secs(10);
+pub async fn eventually<T>(what: &str, check: impl AsyncFnMut() -> Option<T>) -> T {
+    within(10, what, check).await
+}
+
+/// The same, with the patience it needs.
+pub async fn within<T>(seconds: u64, what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+    let patience = std::time::Duration::from_secs(seconds);
     let found = tokio::time::timeout(patience, async {
         loop {
             if let Some(found) = check().await {

@@ -1,7 +1,7 @@
 //! A real receiver on loopback: keeps what came, byte for byte, and answers as it is told.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -13,11 +13,17 @@ use axum::{
     http::{HeaderMap, Response, StatusCode},
     routing::any,
 };
-use tokio::{net::TcpListener, sync::Notify};
+use service_hooks::{domain::time::Timestamp, engine::clock::Clock};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub struct Came {
+    pub at: Timestamp,
+    pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
@@ -34,11 +40,17 @@ pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
+    /// It is given only after [`Receiver::release`].
+    pub is_held: bool,
 }
 
 impl Reply {
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: b"answer".to_vec() }
+        Self { status, headers: Vec::new(), body: b"answer".to_vec(), is_held: false }
+    }
+
+    pub fn held() -> Self {
+        Self { is_held: true, ..Self::status(200) }
     }
 }
 
@@ -47,6 +59,7 @@ struct Inner {
     came: Mutex<Vec<Came>>,
     replies: Mutex<VecDeque<Reply>>,
     arrived: Notify,
+    is_released: watch::Sender<bool>,
 }
 
 /// See the module. Answers 200 unless told otherwise.
@@ -75,8 +88,27 @@ impl Receiver {
         self.inner.replies.lock().unwrap().extend(replies);
     }
 
+    /// From now on 200, whatever it was told before.
+    pub fn be_well(&self) {
+        self.inner.replies.lock().unwrap().clear();
+    }
+
     pub fn came(&self) -> Vec<Came> {
         self.inner.came.lock().unwrap().clone()
+    }
+
+    /// Gives the answers that are held, and those that would be.
+    pub fn release(&self) {
+        self.inner.is_released.send_replace(true);
+    }
+
+    /// When each event came to each path.
+    pub fn arrivals(&self) -> HashMap<(String, String), Vec<Timestamp>> {
+        let mut arrivals = HashMap::<_, Vec<Timestamp>>::new();
+        for came in self.inner.came.lock().unwrap().iter() {
+            arrivals.entry((came.path.clone(), came.header("webhook-id").to_owned())).or_default().push(came.at);
+        }
+        arrivals
     }
 
     /// Waits until `count` requests came, and gives all of them.
@@ -100,10 +132,13 @@ impl Receiver {
 async fn receive(State(inner): State<Arc<Inner>>, request: axum::extract::Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let came = Came { headers: parts.headers, body };
+    let came = Came { at: Clock::System.now(), path: parts.uri.path().to_owned(), headers: parts.headers, body };
     inner.came.lock().unwrap().push(came);
     inner.arrived.notify_waiters();
     let reply = inner.replies.lock().unwrap().pop_front().unwrap_or_else(|| Reply::status(200));
+    if reply.is_held {
+        inner.is_released.subscribe().wait_for(|is_released| *is_released).await.unwrap();
+    }
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap();
     for (name, value) in reply.headers {

@@ -1,0 +1,132 @@
+//! A person changes a hook through one server; events come in through, and are delivered by, others.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use service_hooks::engine::clock::Clock;
+
+use super::cluster::Cluster;
+use crate::support::{db::TestDb, eventually, receiver::Receiver, within};
+
+/// What a change through one server takes at most until all others go by it.
+const IN_FORCE: Duration = Duration::from_secs(1);
+
+/// A hook that node 0 has, while its changes are made through node 1 and events come in through node 2.
+async fn foreign_hook(cluster: &Cluster, receiver: &Receiver) -> uuid::Uuid {
+    cluster.hooks_everywhere(receiver, 1, json!({"enabled": false})).await;
+    let hook = *cluster.hooks_of(cluster.nodes[0].id).await.iter().next().unwrap();
+    let (status, _) = cluster.api(1, "PATCH", &format!("/hooks/{hook}"), json!({"enabled": true})).await;
+    assert_eq!(status, 200);
+    hook
+}
+
+async fn delivery_of(cluster: &Cluster, event: &str, hook: uuid::Uuid) -> Value {
+    let (_, story) = cluster.api(2, "GET", &format!("/events/{event}"), json!({})).await;
+    let deliveries = story["deliveries"].as_array().unwrap();
+    let found = deliveries.iter().find(|delivery| delivery["hook_id"] == hook.to_string());
+    found.cloned().unwrap_or(Value::Null)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_hook_hears_at_once_and_a_test_through_any_server_answers() {
+    let cluster = Cluster::start(TestDb::postgres().await, 3).await;
+    let receiver = Receiver::start().await;
+    let mut waits = Vec::new();
+    for number in 0..9 {
+        let path = format!("/new/{number}");
+        let hook = cluster.hook(&receiver, &path, json!({})).await;
+        let watch = Clock::System.stopwatch();
+        let event = cluster.emit(number % 3).await;
+        eventually("the first event of a new hook arrives", async || {
+            receiver.arrivals().contains_key(&(path.clone(), event.clone())).then_some(())
+        })
+        .await;
+        waits.push(watch.millis());
+        let test = cluster.api(number % 3, "POST", &format!("/hooks/{hook}/test"), json!({})).await;
+        assert_eq!((test.0, &test.1["state"]), (200, &json!("delivered")), "{}", test.1);
+        let (status, _) = cluster.api((number + 1) % 3, "DELETE", &format!("/hooks/{hook}"), json!({})).await;
+        assert_eq!(status, 204);
+    }
+    eprintln!("the first event of a new hook took {waits:?} ms");
+    assert!(waits.iter().all(|wait| *wait < 1000), "{waits:?}");
+    cluster.assert_balanced().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_through_one_server_is_in_force_on_the_others_within_a_second() {
+    let cluster = Cluster::start(TestDb::postgres().await, 3).await;
+    let receiver = Receiver::start().await;
+    let hook = foreign_hook(&cluster, &receiver).await;
+    let path = format!("/hooks/{hook}");
+
+    // Another key: an event that comes in a second later carries it, and most do much sooner.
+    let (status, _) = cluster.api(1, "PATCH", &path, json!({"api_key": "second-key"})).await;
+    assert_eq!(status, 200);
+    let watch = Clock::System.stopwatch();
+    let seen = within(5, "the new key is sent", async || {
+        let event = cluster.emit(2).await;
+        let came = eventually("it arrives", async || {
+            receiver.came().into_iter().find(|came| came.header("webhook-id") == event)
+        })
+        .await;
+        (came.header("x-api-key") == "second-key").then(|| watch.elapsed())
+    })
+    .await;
+    eprintln!("a new key was sent after {seen:?}");
+    assert!(seen < IN_FORCE, "{seen:?}");
+
+    // Off: the very next event is skipped, whoever accepts it, and a lane with a backlog sends nothing more.
+    let (status, _) = cluster.api(1, "PATCH", &path, json!({"enabled": false})).await;
+    assert_eq!(status, 200);
+    for node in 0..3 {
+        let event = cluster.emit(node).await;
+        assert_eq!(delivery_of(&cluster, &event, hook).await["state"], "skipped");
+        let test = cluster.api(node, "POST", &format!("{path}/test"), json!({})).await;
+        assert_eq!((test.0, &test.1["state"]), (200, &json!("delivered")), "{}", test.1);
+    }
+
+    // On again, and gone.
+    let (status, _) = cluster.api(1, "PATCH", &path, json!({"enabled": true})).await;
+    assert_eq!(status, 200);
+    let event = cluster.emit(2).await;
+    eventually("it is delivered", async || {
+        (delivery_of(&cluster, &event, hook).await["state"] == "delivered").then_some(())
+    })
+    .await;
+    let (status, _) = cluster.api(1, "DELETE", &path, json!({})).await;
+    assert_eq!(status, 204);
+    for node in 0..3 {
+        let event = cluster.emit(node).await;
+        assert_eq!(delivery_of(&cluster, &event, hook).await, Value::Null);
+        let test = cluster.api(node, "POST", &format!("{path}/test"), json!({})).await;
+        assert_eq!(test.0, 404, "{}", test.1);
+    }
+    cluster.assert_balanced().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_is_not_sent_on_after_its_hook_was_switched_off_elsewhere() {
+    let cluster = Cluster::start(TestDb::postgres().await, 3).await;
+    let receiver = Receiver::start().await;
+    let hook = foreign_hook(&cluster, &receiver).await;
+    let path = format!("/hooks/{hook}");
+    // One in a quarter of a second: of forty, most still wait when it is switched off.
+    let (status, _) = cluster.api(1, "PATCH", &path, json!({"rate_per_second": 4})).await;
+    assert_eq!(status, 200);
+    for _ in 0..40 {
+        cluster.emit(2).await;
+    }
+    let (status, _) = cluster.api(1, "PATCH", &path, json!({"enabled": false})).await;
+    assert_eq!(status, 200);
+    tokio::time::sleep(IN_FORCE).await;
+    let came = receiver.came().len();
+    assert!(came < 40, "all had been sent already");
+    // Ten more would have been sent by then.
+    tokio::time::sleep(IN_FORCE * 5 / 2).await;
+    assert_eq!(receiver.came().len(), came, "a hook that is off was sent to");
+    let (status, _) = cluster.api(1, "PATCH", &path, json!({"enabled": true, "rate_per_second": null})).await;
+    assert_eq!(status, 200);
+    receiver.wait_for(40).await;
+    cluster.assert_balanced().await;
+    assert_eq!(receiver.came().len(), 40);
+}

@@ -1,0 +1,85 @@
+//! Connections to the database are cut at every moment. Does one of them leave something half-open behind?
+
+use std::time::Duration;
+
+use serde_json::json;
+use service_hooks::engine::clock::Clock;
+
+use super::{
+    cluster::{Cluster, TAKEOVER_SECONDS},
+    load::{Acknowledged, Load, all_arrived},
+};
+use crate::support::{db::TestDb, eventually, receiver::Receiver, within};
+
+const CUTS: usize = 20;
+
+const CUT_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                       WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_connection_poisons_nothing() {
+    let cluster = Cluster::start(TestDb::postgres().await, 2).await;
+    let receiver = Receiver::start().await;
+    let hooks = cluster.hooks_everywhere(&receiver, 1, json!({})).await;
+    let load = Load::start(&cluster);
+    for _ in 0..CUTS {
+        load.more(3).await;
+        let _cut: Vec<(bool,)> = cluster.ask(CUT_ALL).await;
+    }
+    load.more(20).await;
+    let mut acknowledged = load.stop().await;
+    // Not one of these may fail, whichever connection it gets.
+    for number in 0..200 {
+        let id = cluster.emit(number % 2).await;
+        acknowledged.push(Acknowledged { id, at: Clock::System.now() });
+    }
+    let tally = all_arrived(&receiver, &hooks, &acknowledged).await;
+    cluster.assert_balanced().await;
+    eventually("no transaction is left open", async || {
+        let open: Vec<(i64,)> = cluster
+            .ask(
+                "SELECT COUNT(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+            )
+            .await;
+        (open[0].0 == 0).then_some(())
+    })
+    .await;
+    eprintln!("{CUTS} cuts, {} acknowledged, 0 lost, {} repeated", acknowledged.len(), tally.repeats);
+    assert_eq!(tally.repeats, 0, "nobody died: results are recorded on the next connection");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_whose_other_end_says_nothing_is_given_up() {
+    let cluster = Cluster::start(TestDb::postgres().await, 1).await;
+    let receiver = Receiver::start().await;
+    let hooks = cluster.hooks_everywhere(&receiver, 1, json!({})).await;
+    // The backends of the heart and of the writer, as if their machine had vanished.
+    let frozen: Vec<(i32,)> = cluster
+        .ask(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+             AND (query LIKE 'SELECT value FROM counters%' OR query = 'COMMIT')",
+        )
+        .await;
+    assert!(!frozen.is_empty());
+    let signal = |name: &str| {
+        let pids = frozen.iter().map(|(pid,)| pid.to_string());
+        assert!(std::process::Command::new("kill").arg(name).args(pids).status().unwrap().success());
+    };
+    signal("-STOP");
+    let load = Load::start(&cluster);
+    let watch = Clock::System.stopwatch();
+    let went_on = tokio::time::timeout(Duration::from_secs(3 * TAKEOVER_SECONDS), load.more(30)).await;
+    let silent = watch.elapsed();
+    signal("-CONT");
+    assert!(went_on.is_ok(), "nothing was accepted any more");
+    within(TAKEOVER_SECONDS, "it has its lanes", async || {
+        let owners = cluster.owners().await;
+        hooks.keys().all(|hook| owners.contains_key(hook)).then_some(())
+    })
+    .await;
+    let acknowledged = load.stop().await;
+    all_arrived(&receiver, &hooks, &acknowledged).await;
+    cluster.assert_balanced().await;
+    eprintln!("at work again after {silent:?}");
+}

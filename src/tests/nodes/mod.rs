@@ -1,0 +1,15 @@
+//! Several servers on one PostgreSQL, as real processes: are they one portal, and what happens when one of them, or the
+//! database, is killed, stopped, frozen or cut off?
+
+mod changes;
+mod cluster;
+mod connections;
+mod database;
+mod jobs;
+mod kill;
+mod load;
+mod own_postgres;
+mod sleep;
+mod stop;
+mod storm;
+mod together;
