@@ -52,7 +52,7 @@ impl Runner {
         let (clock, node, is_alone) = (self.clock.clone(), self.node, !self.store.db().is_postgres());
         let mine: Vec<JobId> = self
             .store
-            .write(move |conn| Box::pin(async move { jobs::claim(conn, &clock, node, LEASE, is_alone).await }))
+            .write_alone(move |conn| Box::pin(async move { jobs::claim(conn, &clock, node, LEASE, is_alone).await }))
             .await?;
         for job in &mine {
             self.step(*job).await?;
@@ -63,7 +63,7 @@ impl Runner {
     async fn step(&self, job: JobId) -> Result<(), Error> {
         let (node, now) = (self.node, self.clock.now());
         let stepped: Result<jobs::Stepped, Error> =
-            self.store.write(move |conn| Box::pin(jobs::step(conn, node, job, now))).await;
+            self.store.write_alone(move |conn| Box::pin(jobs::step(conn, node, job, now))).await;
         let stepped = stepped?;
         if !stepped.hooks.is_empty() {
             self.scheduler.tell(News::More(stepped.hooks));

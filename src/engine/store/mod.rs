@@ -112,6 +112,16 @@ impl Store {
         self.writer.run(work).await
     }
 
+    /// See [`Writer::run_alone`]: for changes of hooks and of jobs.
+    pub async fn write_alone<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Send + From<Error> + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
+        self.writer.run_alone(work).await
+    }
+
     /// Writes what is queued, then closes the pools.
     pub async fn close(self) {
         self.writer.close().await;

@@ -27,8 +27,11 @@ const BATCH: usize = 512;
 const QUEUE: usize = 4096;
 
 /// What the task finds in its queue.
+#[expect(clippy::large_enum_variant, reason = "nearly all items are results")]
 enum Item {
     Run(Box<dyn Command>),
+    /// In a transaction of its own.
+    Alone(Box<dyn Command>),
     Accept(Waiting<Accept>),
     Finish(Waiting<Finished>),
     /// Take nothing more; what is queued is still written.
@@ -156,9 +159,29 @@ impl Writer {
         E: Send + From<Error> + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
+        self.order(work, Item::Run).await
+    }
+
+    /// The same, with nothing else in the transaction: for what locks rows that other servers lock too. Together with
+    /// others it would keep them locked while those wait for something that another server has, and so on in a circle.
+    pub async fn run_alone<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Send + From<Error> + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
+        self.order(work, Item::Alone).await
+    }
+
+    async fn order<T, E, F>(&self, work: F, item: fn(Box<dyn Command>) -> Item) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Send + From<Error> + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
         let (caller, answer) = oneshot::channel();
         let job = Job { work: Some(Box::new(work)), outcome: None, caller };
-        self.0.send(Item::Run(Box::new(job))).await.map_err(|_| E::from(Error::Closed))?;
+        self.0.send(item(Box::new(job))).await.map_err(|_| E::from(Error::Closed))?;
         answer.await.map_err(|_| E::from(Error::Closed))?
     }
 
@@ -173,15 +196,21 @@ async fn serve(db: Db, context: Context, mut queue: mpsc::Receiver<Item>) {
     let mut hands = Hands::new(db, context);
     let mut items = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut items, BATCH).await > 0 {
-        let mut batch = Batch::default();
+        let (mut together, mut batches) = (Batch::default(), Vec::new());
         for item in items.drain(..) {
             match item {
-                Item::Run(command) => batch.commands.push(command),
-                Item::Accept(accept) => batch.accepts.push(accept),
-                Item::Finish(finished) => batch.finished.push(finished),
+                Item::Run(command) => together.commands.push(command),
+                // Nobody else writes a SQLite, so there everything can share a commit.
+                Item::Alone(command) if !hands.is_shared() => together.commands.push(command),
+                Item::Alone(command) => batches.push(Batch { commands: vec![command], ..Batch::default() }),
+                Item::Accept(accept) => together.accepts.push(accept),
+                Item::Finish(finished) => together.finished.push(finished),
                 Item::Close => queue.close(),
             }
         }
-        hands.write(batch).await;
+        batches.insert(0, together);
+        for batch in batches {
+            hands.write(batch).await;
+        }
     }
 }

@@ -125,7 +125,7 @@ pub async fn create(ctx: &OpCtx, form: &HookForm) -> Result<Created, Error> {
     let written: Result<(), store::Error> = ctx
         .portal
         .store()
-        .write(move |conn| {
+        .write_alone(move |conn| {
             Box::pin(async move {
                 hooks::insert(conn, &grant, &vault, &row, &secrets).await?;
                 audit::note(conn, &clock, &grant, "hook.created", &row.id.to_string(), &row.name).await
@@ -159,7 +159,7 @@ pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<(Hook, 
     let changed: Result<Hook, Error> = ctx
         .portal
         .store()
-        .write(move |conn| Box::pin(async move { change(conn, &clock, &grant, &vault, id, judged).await }))
+        .write_alone(move |conn| Box::pin(async move { change(conn, &clock, &grant, &vault, id, judged).await }))
         .await;
     let hook = changed?;
     ctx.portal.dispatcher.hook_changed(id);
@@ -266,7 +266,7 @@ pub async fn delete(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     let deleted: Result<Hook, Error> = ctx
         .portal
         .store()
-        .write(move |conn| {
+        .write_alone(move |conn| {
             Box::pin(async move {
                 let now = clock.now();
                 let hook = hooks::find(conn, &grant, id).await?.ok_or(Error::NotFound("hook"))?;

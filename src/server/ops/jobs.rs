@@ -38,7 +38,7 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
     let begun: Result<Job, Error> = ctx
         .portal
         .store()
-        .write(move |conn| {
+        .write_alone(move |conn| {
             Box::pin(async move {
                 check_hook(conn, &grant, &begin.scope).await?;
                 let now = clock.now();
@@ -88,7 +88,7 @@ pub async fn update(ctx: &OpCtx, id: JobId, state: Option<JobState>, per_second:
     let updated: Result<Job, Error> = ctx
         .portal
         .store()
-        .write(move |conn| {
+        .write_alone(move |conn| {
             Box::pin(async move {
                 let job = jobs::find(conn, &grant, id).await?.ok_or(Error::NotFound("job"))?;
                 let now = clock.now();

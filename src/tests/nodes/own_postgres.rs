@@ -40,6 +40,12 @@ impl OwnPostgres {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Who waited for whom.
+    pub fn deadlocks(&self) -> String {
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
+        log.find("deadlock detected").map(|at| log[at..].lines().take(12).collect()).unwrap_or_default()
+    }
+
     pub fn start_again(&self) {
         let log = self.folder.path().join("log");
         // No socket file either, whose lock would outlive a killed server.

@@ -20,16 +20,16 @@ async fn a_server_that_stops_hands_over_and_finishes_what_it_began() {
     let mut cluster = Cluster::start(TestDb::postgres().await, 3).await;
     let (receiver, slow) = (Receiver::start().await, Receiver::start().await);
     let hooks = cluster.hooks_everywhere(&receiver, 2, json!({})).await;
-    // Whoever has this one is stopped in the middle of its attempt.
+    // Whoever has this one is stopped in the middle of an attempt.
     let busy = cluster.hook(&slow, "/slow", json!({})).await;
-    slow.reply([Reply::held()]);
-    cluster.emit(0).await;
-    slow.wait_for(1).await;
-    let owner = cluster.owners().await[&busy];
+    let owner = within(10, "it has a node", async || cluster.owners().await.get(&busy).copied()).await;
     let position = cluster.nodes.iter().position(|node| node.id == owner).unwrap();
     let mut stopping = cluster.nodes.swap_remove(position);
     let load = Load::start(&cluster);
-    load.more(40).await;
+    load.more(20).await;
+    slow.reply([Reply::held()]);
+    let before = slow.came().len();
+    slow.wait_for(before + 1).await;
 
     let watch = Clock::System.stopwatch();
     stopping.server.signal("TERM");
@@ -41,7 +41,7 @@ async fn a_server_that_stops_hands_over_and_finishes_what_it_began() {
     .await;
     let handed_over = watch.elapsed();
     assert!(stopping.child().try_wait().unwrap().is_none(), "it left something in flight");
-    load.more(40).await;
+    load.more(10).await;
     slow.release();
     let status = within(10, "it ends", async || stopping.child().try_wait().unwrap()).await;
     let acknowledged = load.stop().await;

@@ -154,6 +154,11 @@ impl Receiver {
         self.inner.replies.lock().unwrap().extend(replies);
     }
 
+    /// From now on 200, whatever it was told before.
+    pub fn be_well(&self) {
+        self.inner.replies.lock().unwrap().clear();
+    }
+
     pub fn came(&self) -> Vec<Came> {
         self.inner.came.lock().unwrap().clone()
     }

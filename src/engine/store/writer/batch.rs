@@ -60,6 +60,11 @@ impl Hands {
         Self { db, context, clock: Clock::System, conn: None, visitor: None }
     }
 
+    /// Do others write this database too?
+    pub(super) fn is_shared(&self) -> bool {
+        self.db.is_postgres()
+    }
+
     /// Writes a batch and tells everybody who waits.
     pub(super) async fn write(&mut self, batch: Batch) {
         let (commands, watch) = (batch.len(), self.clock.stopwatch());
