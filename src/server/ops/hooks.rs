@@ -9,7 +9,9 @@ use crate::{
         endpoint::{Endpoint, UrlProblem},
         event::EventType,
         health::Health,
-        hook::{Hook, HookForm, HookPatch, TuningPatch, api_key_hint, parse_api_key, parse_event_type, parse_name},
+        hook::{
+            Hook, HookForm, HookPatch, Tuning, TuningPatch, api_key_hint, parse_api_key, parse_event_type, parse_name,
+        },
         id::{DeliveryId, HookId},
         invalid::Invalid,
         page::Page,
@@ -89,13 +91,18 @@ pub async fn open_deliveries(ctx: &OpCtx, id: HookId) -> Result<i64, Error> {
 
 /// Makes a hook from what was typed.
 pub async fn create(ctx: &OpCtx, form: &HookForm) -> Result<Created, Error> {
+    create_tuned(ctx, form, tuning::parse(&form.tuning)).await
+}
+
+/// Makes a hook from what was typed, with delivery settings that were read elsewhere.
+pub async fn create_tuned(ctx: &OpCtx, form: &HookForm, tuning: Result<Tuning, Invalid>) -> Result<Created, Error> {
     let grant = ctx.require(Permission::HooksWrite)?;
     let mut invalid = Invalid::default();
     let name = invalid.take(parse_name(&form.name));
     let event_type = invalid.take(parse_event_type(&form.event_type));
     let endpoint = invalid.take(judge_url(&ctx.portal, &form.callback_url).await);
     let api_key = invalid.take(parse_api_key(&form.api_key));
-    let tuning = invalid.take(tuning::parse(&form.tuning));
+    let tuning = invalid.take(tuning);
     if let (Some(tuning), Some(event_type)) = (&tuning, event_type) {
         invalid.take(tuning.judge(&catalogue::members(event_type)));
     }

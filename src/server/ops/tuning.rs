@@ -9,6 +9,9 @@ use crate::domain::{
     invalid::Invalid,
 };
 
+/// What is typed where nothing is to be tried again: an empty field means the operator's schedule.
+const NO_RETRIES: &str = "none";
+
 /// Reads what was typed. What is out of range is judged with the hook's event in sight, by [`Tuning::judge`].
 pub fn parse(typed: &TypedTuning) -> Result<Tuning, Invalid> {
     let mut invalid = Invalid::default();
@@ -27,13 +30,16 @@ pub fn parse(typed: &TypedTuning) -> Result<Tuning, Invalid> {
     let rate_per_second = read_number("rate_per_second", &typed.rate_per_second);
     let mut read_durations = |name: &'static str, typed: &str, words: &str| {
         let parts = text(typed)?;
+        if name == "retry_schedule" && parts == NO_RETRIES {
+            return Some(Vec::new());
+        }
         let durations: Option<Vec<Duration>> = parts.split(',').map(|part| parse_duration(part.trim()).ok()).collect();
         if durations.is_none() {
             invalid.add(name, "format", words);
         }
         durations
     };
-    let words = "Enter waits such as 5s, 30s, 2m, 1h, or nothing.";
+    let words = "Enter waits such as 5s, 30s, 2m, 1h; or none; or nothing.";
     let retry_schedule = read_durations("retry_schedule", &typed.retry_schedule, words);
     let words = "Enter one duration such as 15s or 500ms, or nothing.";
     let timeout = read_durations("timeout", &typed.timeout, words);
@@ -47,9 +53,13 @@ pub fn parse(typed: &TypedTuning) -> Result<Tuning, Invalid> {
 /// As it would be typed.
 pub fn typed(tuning: &Tuning) -> TypedTuning {
     let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
-    let waits = tuning.retry_schedule.iter().flatten().copied().map(spelled).collect::<Vec<_>>();
+    let retry_schedule = match &tuning.retry_schedule {
+        None => String::new(),
+        Some(waits) if waits.is_empty() => NO_RETRIES.to_owned(),
+        Some(waits) => waits.iter().copied().map(spelled).collect::<Vec<_>>().join(", "),
+    };
     TypedTuning {
-        retry_schedule: waits.join(", "),
+        retry_schedule,
         timeout: tuning.timeout.map(spelled).unwrap_or_default(),
         in_flight: number(tuning.in_flight),
         rate_per_second: number(tuning.rate_per_second),
@@ -76,6 +86,8 @@ mod tests {
             order_by: Some("id".into()),
         };
         assert_eq!(parse(&typed(&tuning)), Ok(tuning));
+        let never_again = Tuning { retry_schedule: Some(Vec::new()), ..Tuning::default() };
+        assert_eq!(parse(&typed(&never_again)), Ok(never_again));
         assert_eq!(parse(&TypedTuning::default()), Ok(Tuning::default()));
         let nonsense = TypedTuning {
             retry_schedule: "5s,,".into(),

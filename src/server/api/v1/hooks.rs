@@ -66,10 +66,11 @@ pub async fn create(Ctx(ctx): Ctx, raw: Raw) -> Result<(StatusCode, Json<HookSha
         callback_url: members.text("callback_url").unwrap_or_default(),
         api_key: members.text("api_key").unwrap_or_default(),
         enabled: members.flag("enabled").unwrap_or(false),
-        tuning: ops::tuning::typed(&tuning::read(&mut members).apply(&Tuning::default())),
+        ..HookForm::default()
     };
+    let tuning = tuning::read(&mut members).apply(&Tuning::default());
     members.finish()?;
-    let created = ops::hooks::create(&ctx, &form).await?;
+    let created = ops::hooks::create_tuned(&ctx, &form, Ok(tuning)).await?;
     let mut shape = HookShape::from(created.hook);
     shape.signing_secret = Some(created.signing_secret);
     shape.warning = created.warning;

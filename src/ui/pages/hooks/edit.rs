@@ -99,7 +99,7 @@ fn TuningFields(tuning: TypedTuning, errors: Invalid) -> impl IntoView {
             <p class="hint">"Leave a field empty to use what the operator set."</p>
             <div class="stack">
                 <TextField name="retry_schedule" path="tuning[retry_schedule]" label="Retries after" code=true value=tuning.retry_schedule errors=errors.clone()
-                    hint="The waits after failed attempts, such as 5s, 30s, 2m, 1h."/>
+                    hint="The waits after failed attempts, such as 5s, 30s, 2m, 1h; none to try only once."/>
                 <TextField name="timeout" path="tuning[timeout]" label="Time-out" code=true value=tuning.timeout errors=errors.clone()
                     hint="For one attempt from look-up to last byte, such as 15s."/>
                 <TextField name="in_flight" path="tuning[in_flight]" label="Attempts at once" code=true value=tuning.in_flight errors=errors.clone()/>
