@@ -24,6 +24,10 @@ use crate::{
 };
 
 /// What the scheduler is told.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all messages are news: a box for each would cost more than it saves"
+)]
 pub enum Message {
     News(News),
     /// Send nothing more for these; which of them have nothing in flight?

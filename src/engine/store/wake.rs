@@ -80,7 +80,7 @@ mod tests {
         let id = "0190a3c2-7b3e-7000-8000-000000000001";
         assert_eq!(parse(&format!("more {id}")), Some(Hint::More(vec![id.parse().unwrap()])));
         assert!(matches!(parse(&format!("changed {id},{id}")), Some(Hint::Changed(hooks)) if hooks.len() == 2));
-        for nonsense in ["", "more", "more x", "less 1", &format!("{id}")] {
+        for nonsense in ["", "more", "more x", "less 1", id] {
             assert_eq!(parse(nonsense), None, "{nonsense}");
         }
     }
