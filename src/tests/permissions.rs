@@ -72,6 +72,7 @@ struct Scene {
     hook: String,
     delivery: String,
     event: String,
+    job: String,
 }
 
 async fn scene() -> Scene {
@@ -81,7 +82,9 @@ async fn scene() -> Scene {
     let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
     let delivery = app.delivery_in(&token, &event, "delivered").await["id"].as_str().unwrap().to_owned();
-    Scene { app, hook, delivery, event }
+    let (_, job) = app.api(&token, "POST", "/deliveries/redeliver", Some(serde_json::json!({}))).await;
+    let job = job["id"].as_str().unwrap().to_owned();
+    Scene { app, hook, delivery, event, job }
 }
 
 impl Scene {
@@ -89,6 +92,7 @@ impl Scene {
         match pattern {
             _ if pattern.starts_with("/events/") => &self.event,
             _ if pattern.starts_with("/deliveries/") => &self.delivery,
+            _ if pattern.starts_with("/jobs/") => &self.job,
             _ => &self.hook,
         }
     }
