@@ -2,11 +2,6 @@
 
 use std::process::ExitCode;
 
-/// A server that handles thousands of small requests a second on many threads asks for memory all the time: the system's
-/// own allocator was a seventh of the work when that was measured.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     service_hooks::server::cli::main()
 }

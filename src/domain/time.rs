@@ -70,14 +70,15 @@ impl Timestamp {
     }
 }
 
-/// A duration for people: `5 s`, `2 min`, `12 h`.
+/// A duration for people: `5 s`, `2 min`, `12 h`, `5 days`.
 pub fn readable_duration(wait: Duration) -> String {
     let seconds = wait.as_secs();
     match seconds {
         0 => format!("{} ms", wait.as_millis()),
         1..120 => format!("{seconds} s"),
         120..7200 => format!("{} min", seconds / 60),
-        _ => format!("{} h", seconds / 3600),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
     }
 }
 

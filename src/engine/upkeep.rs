@@ -19,6 +19,9 @@ use crate::domain::time::Timestamp;
 
 /// After a step of a clean-up nothing is cleaned for this many times as long as it took: others come first.
 const YIELD: u32 = 4;
+/// Every so many rounds all events are looked at again: something of them may have been open when it was their turn. In
+/// between only those are that have come of age since.
+const START_OVER: u32 = 12;
 /// How often what waits is weighed while events come in.
 const WEIGH: Duration = Duration::from_secs(2);
 
@@ -37,9 +40,11 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Removes what is too old, until the store is closed.
     pub(super) async fn prune(self) {
-        loop {
-            match self.prune_once().await {
-                Ok(()) => {}
+        let mut swept_until = None;
+        for round in 0u32.. {
+            let from = swept_until.filter(|_| !round.is_multiple_of(START_OVER));
+            match self.prune_once(from).await {
+                Ok(until) => swept_until = Some(until),
                 Err(Error::Closed) => return,
                 Err(error) => tracing::warn!(error = chain(&error), "old rows stay for now"),
             }
@@ -47,18 +52,17 @@ impl Keeper {
         }
     }
 
-    async fn prune_once(&self) -> Result<(), Error> {
+    /// Removes what is too old now; of the bodies those that have become so since `from`. Says until when they are gone.
+    async fn prune_once(&self, from: Option<Timestamp>) -> Result<Timestamp, Error> {
         let now = self.clock.now();
         let expired: Result<(), Error> = self.store.write(move |conn| Box::pin(sessions::sweep(conn, now))).await;
         expired?;
-        for sweep in Sweep::ALL {
-            let age = match sweep {
-                Sweep::Payloads { .. } => self.retention.payloads,
-                Sweep::Deliveries { .. } | Sweep::Events { .. } => self.retention.deliveries,
-            };
-            self.sweep(sweep, now.before(age)).await?;
-        }
-        Ok(())
+        let (bodies, rows) = (now.before(self.retention.payloads), now.before(self.retention.deliveries));
+        self.sweep(Sweep::payloads(from), bodies).await?;
+        // An event goes after its deliveries.
+        self.sweep(Sweep::DELIVERIES, rows).await?;
+        self.sweep(Sweep::EVENTS, rows).await?;
+        Ok(bodies)
     }
 
     async fn sweep(&self, sweep: Sweep, before: Timestamp) -> Result<(), Error> {

@@ -94,6 +94,7 @@ impl Settings {
 
     fn validated(self) -> Result<Self, SettingsError> {
         self.delivery.validate().map_err(SettingsError)?;
+        self.retention.validate().map_err(SettingsError)?;
         let url = self.database_url();
         if !url.starts_with("sqlite:") && !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             let problem = "database_url: expected sqlite:PATH or postgres://USER@HOST/NAME".to_owned();
@@ -206,6 +207,7 @@ mod tests {
         assert!(cidr.contains("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS"), "{cidr}");
         assert!(error(&[("SERVICE_HOOKS_DATABASE_URL", "mysql://x")], "").contains("database_url"));
         assert!(error(&[("SERVICE_HOOKS_DELIVERY__TIMEOUT", "0s")], "").contains("delivery.timeout"));
+        assert!(error(&[("SERVICE_HOOKS_RETENTION__EVERY", "0s")], "").contains("retention.every"));
     }
 
     #[test]

@@ -25,3 +25,10 @@ impl Default for Retention {
         Self { payloads: days(30), deliveries: days(90), every: Duration::from_secs(300) }
     }
 }
+
+impl Retention {
+    pub(super) fn validate(&self) -> Result<(), String> {
+        // It would look without a pause.
+        if self.every.is_zero() { Err("retention.every: must be more than zero".to_owned()) } else { Ok(()) }
+    }
+}

@@ -26,9 +26,6 @@ pub struct Held {
     pub fence: Option<i64>,
 }
 
-/// New lanes that can take their first attempts at once without leaving nothing for the next.
-const HEAD_STARTS: usize = 64;
-
 /// What the board is told.
 pub enum News {
     /// Committed just now.
@@ -309,10 +306,12 @@ impl Board {
 
     /// One delivery a lane and turn, while there are permits. A lane may have as many in flight as permits are free: so
     /// lanes whose receivers hang come to rest at equal shares, and always leave as much again for a lane that is not
-    /// among them. And it may have only a few more than ever came back: else the first of many lanes whose receivers hang
-    /// from the beginning would have taken everything before the others are there.
+    /// among them. Beyond its part of one half of all permits it may have only one more than ever came back: else the
+    /// first few of many lanes whose receivers hang from the beginning would have taken everything before the others are
+    /// there.
     fn hand_out(&mut self, now: Timestamp) {
         let mut passed_over = 0;
+        let part = (self.permits / 2 / self.lanes.len().max(1)).saturating_sub(1);
         while !self.is_stopping && self.in_flight < self.permits && passed_over < self.turns.len() {
             let Some(hook) = self.turns.pop_front() else { return };
             let free = self.permits - self.in_flight;
@@ -328,7 +327,7 @@ impl Board {
             }
             self.has_turn.remove(&hook);
             // The next that comes back brings it its next turn.
-            if lane.in_flight() >= lane.came_back + (self.permits / HEAD_STARTS).max(1) {
+            if lane.in_flight() > lane.came_back.max(part) {
                 continue;
             }
             if let Some(given) = lane.next(&self.limits, now) {

@@ -18,7 +18,7 @@ use crate::{
         health::{BreakerPolicy, Health, Purpose, Turn},
         id::{DeliveryId, HookId},
         permission::{Actor, Permission},
-        time::Timestamp,
+        time::{Timestamp, readable_duration},
     },
     engine::clock::Clock,
 };
@@ -61,7 +61,9 @@ pub enum Recorded {
 
 /// Why the portal switches a hook off by itself.
 const GONE: &str = "the receiver answered 410 Gone";
-const GAVE_UP: &str = "every delivery failed for five days";
+fn gave_up(policy: &BreakerPolicy) -> String {
+    format!("every delivery failed for {}", readable_duration(policy.give_up_after))
+}
 
 /// Records attempts and their consequences together. A delivery that was held or cancelled while the attempt was under
 /// way stays so, unless the attempt settled it. [`Error::Exists`] when one of the attempts is on record already.
@@ -131,9 +133,13 @@ async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<Hook
     }
     let mut off = HashSet::new();
     for (finished, turn) in turns {
-        let why_off = if finished.is_gone { Some(GONE) } else { (turn == Turn::GaveUp).then_some(GAVE_UP) };
+        let why_off = match turn {
+            _ if finished.is_gone => Some(GONE.to_owned()),
+            Turn::GaveUp => Some(gave_up(&finished.policy)),
+            _ => None,
+        };
         if let Some(reason) = why_off
-            && switch_off(conn, finished, reason).await?
+            && switch_off(conn, finished, &reason).await?
         {
             off.insert(finished.hook);
         }

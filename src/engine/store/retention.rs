@@ -13,7 +13,8 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Rows a step looks at.
+/// Rows a step looks at, whatever it finds: a statement that looks for what it may remove among millions that stay would
+/// hold up everybody's commits.
 const STEP: i64 = 250;
 
 /// What is being removed, and how far that is. Ids sort by birth, so "older than" is a range of the primary key.
@@ -28,12 +29,13 @@ pub enum Sweep {
 }
 
 impl Sweep {
-    /// In this order: an event goes after its deliveries.
-    pub const ALL: [Self; 3] = [
-        Self::Payloads { after: Uuid::nil() },
-        Self::Deliveries { after: Uuid::nil() },
-        Self::Events { after: Uuid::nil() },
-    ];
+    pub const DELIVERIES: Self = Self::Deliveries { after: Uuid::nil() };
+    pub const EVENTS: Self = Self::Events { after: Uuid::nil() };
+
+    /// Of the bodies of what is not older than `from`; from the beginning without it.
+    pub fn payloads(from: Option<Timestamp>) -> Self {
+        Self::Payloads { after: from.map_or(Uuid::nil(), first_id_of) }
+    }
 }
 
 /// What a step did.
@@ -66,13 +68,27 @@ pub(in crate::engine) async fn step(
     }
 }
 
+/// The ids a step looks at, and which of them go.
+struct Look<T> {
+    last: Option<Uuid>,
+    go: Vec<T>,
+}
+
+impl<T> Look<T> {
+    fn new(found: Vec<(Uuid, bool)>, id: impl Fn(Uuid) -> T) -> Self {
+        let is_all = (found.len() as i64) < STEP;
+        let last = found.last().map(|(id, _)| *id).filter(|_| !is_all);
+        Self { last, go: found.into_iter().filter(|(_, goes)| *goes).map(|(found, _)| id(found)).collect() }
+    }
+}
+
 async fn payloads(conn: &mut Conn, after: Uuid, until: Uuid, now: Timestamp) -> Result<Swept, Error> {
-    let found: Vec<(EventId,)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT e.id FROM events e WHERE e.id > $1 AND e.id < $2 AND e.pruned_at IS NULL AND NOT EXISTS
+    let found = on_db!(conn, c => sqlx::query_as(
+        "SELECT e.id, e.pruned_at IS NULL AND NOT EXISTS
            (SELECT 1 FROM deliveries d WHERE d.event_id = e.id AND d.state IN ('pending', 'waiting', 'held'))
-         ORDER BY e.id LIMIT $3",
+         FROM events e WHERE e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT $3",
     ).bind(after).bind(until).bind(STEP).fetch_all(c).await)?;
-    let ids: Vec<EventId> = found.into_iter().map(|(event,)| event).collect();
+    let Look { last, go: ids } = Look::new(found, EventId);
     let nothing: &[u8] = &[];
     for ids in padded(&ids) {
         on_db!(conn, c: Engine => {
@@ -90,16 +106,15 @@ async fn payloads(conn: &mut Conn, after: Uuid, until: Uuid, now: Timestamp) -> 
             query.build().execute(c).await.map(drop)
         })?;
     }
-    let next = ids.last().filter(|_| ids.len() as i64 == STEP).map(|last| Sweep::Payloads { after: last.0 });
-    Ok(Swept { next, rows: ids.len() as u64 })
+    Ok(Swept { next: last.map(|after| Sweep::Payloads { after }), rows: ids.len() as u64 })
 }
 
 async fn settled(conn: &mut Conn, after: Uuid, until: Uuid, shard: i64) -> Result<Swept, Error> {
-    let found: Vec<(DeliveryId,)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT id FROM deliveries WHERE id > $1 AND id < $2
-           AND state IN ('delivered', 'failed', 'skipped', 'cancelled') ORDER BY id LIMIT $3",
+    let found = on_db!(conn, c => sqlx::query_as(
+        "SELECT id, state IN ('delivered', 'failed', 'skipped', 'cancelled')
+         FROM deliveries WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
     ).bind(after).bind(until).bind(STEP).fetch_all(c).await)?;
-    let ids: Vec<DeliveryId> = found.into_iter().map(|(delivery,)| delivery).collect();
+    let Look { last, go: ids } = Look::new(found, DeliveryId);
     let mut rows = 0;
     for ids in padded(&ids) {
         on_db!(conn, c: Engine => {
@@ -114,16 +129,15 @@ async fn settled(conn: &mut Conn, after: Uuid, until: Uuid, shard: i64) -> Resul
         })?;
     }
     balance::pruned(conn, rows, shard).await?;
-    let next = ids.last().filter(|_| ids.len() as i64 == STEP).map(|last| Sweep::Deliveries { after: last.0 });
-    Ok(Swept { next, rows })
+    Ok(Swept { next: last.map(|after| Sweep::Deliveries { after }), rows })
 }
 
 async fn events(conn: &mut Conn, after: Uuid, until: Uuid) -> Result<Swept, Error> {
-    let found: Vec<(EventId,)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT e.id FROM events e WHERE e.id > $1 AND e.id < $2
-           AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id) ORDER BY e.id LIMIT $3",
+    let found = on_db!(conn, c => sqlx::query_as(
+        "SELECT e.id, NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id)
+         FROM events e WHERE e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT $3",
     ).bind(after).bind(until).bind(STEP).fetch_all(c).await)?;
-    let ids: Vec<EventId> = found.into_iter().map(|(event,)| event).collect();
+    let Look { last, go: ids } = Look::new(found, EventId);
     for ids in padded(&ids) {
         on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new("DELETE FROM events WHERE id IN ");
@@ -131,8 +145,7 @@ async fn events(conn: &mut Conn, after: Uuid, until: Uuid) -> Result<Swept, Erro
             query.build().execute(c).await.map(drop)
         })?;
     }
-    let next = ids.last().filter(|_| ids.len() as i64 == STEP).map(|last| Sweep::Events { after: last.0 });
-    Ok(Swept { next, rows: ids.len() as u64 })
+    Ok(Swept { next: last.map(|after| Sweep::Events { after }), rows: ids.len() as u64 })
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ async fn a_receiver_that_is_down_is_probed_and_gets_everything_at_a_pace_when_it
 async fn a_pause_survives_a_restart(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 2;
-        settings.delivery.first_probe = MS(1500);
+        settings.delivery.first_probe = MS(2500);
         settings.delivery.retry_schedule = vec![MS(20); 30];
     })
     .await;
@@ -124,7 +124,8 @@ async fn a_test_that_succeeds_or_an_edit_ends_a_pause(db: TestDb) {
     let test = format!("{}/test", hook.path);
     // A test that fails proves nothing that is not known.
     let (_, failed) = scene.ask("POST", &test, json!({})).await;
-    assert_eq!((&failed["state"], scene.get(&hook.path).await["health"].clone()), (&json!("failed"), paused));
+    let still = scene.get(&hook.path).await["health"].clone();
+    assert_eq!((&failed["state"], &still["next_probe_at"]), (&json!("failed"), &paused["next_probe_at"]), "{still}");
     mood.store(204, Ordering::SeqCst);
     let (_, tested) = scene.ask("POST", &test, json!({})).await;
     assert_eq!(tested["state"], "delivered");
@@ -171,7 +172,7 @@ async fn nothing_but_failures_for_too_long_switch_the_hook_off(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 2;
         settings.delivery.first_probe = MS(60);
-        settings.delivery.give_up_after = MS(400);
+        settings.delivery.give_up_after = MS(900);
         settings.delivery.retry_schedule = vec![MS(20); 30];
     })
     .await;
@@ -180,7 +181,8 @@ async fn nothing_but_failures_for_too_long_switch_the_hook_off(db: TestDb) {
     scene.emit_some(2).await;
     scene.health(&hook, "off").await;
     let off = scene.get(&hook.path).await;
-    assert_eq!((&off["enabled"], off["off_reason"].is_string()), (&json!(false), true), "{off}");
+    let reason = off["off_reason"].as_str();
+    assert_eq!((&off["enabled"], reason), (&json!(false), Some("every delivery failed for 900 ms")), "{off}");
     assert_eq!(scene.get(&other.path).await["enabled"], true);
     let actions = actions(scene.app.audit(&hook.id).await);
     assert_eq!(actions, ["hook.created", "hook.paused", "hook.switched_off"]);

@@ -132,43 +132,53 @@ async fn no_more_than_the_limit_is_under_way_at_once(db: TestDb) {
     scene.hook(&usual, json!({})).await;
     scene.emit_some(40).await;
     scene.all_in("delivered", 120).await;
-    assert_eq!((one.busiest(), three.busiest(), usual.busiest()), (1, 3, scene.settings.delivery.in_flight_per_hook));
+    assert_eq!((one.busiest(), three.busiest()), (1, 3));
+    assert!(usual.busiest() > 3 && usual.busiest() <= scene.settings.delivery.in_flight_per_hook);
     // A change counts at once, in both directions.
     scene.change(&hook, json!({"in_flight": 8})).await;
     scene.emit_some(40).await;
     scene.all_in("delivered", 240).await;
-    assert_eq!(three.busiest(), 8);
+    assert!(three.busiest() > 3 && three.busiest() <= 8, "{}", three.busiest());
     scene.app.assert_balanced().await;
 }
 
-/// The most that came within any second.
-fn busiest_second(came: &[Came]) -> usize {
+/// Never more than the rate since `began`, and of no second more than that either. What may gather in a quiet time is a
+/// tenth of a second's worth, at least one; and what was on its way already may come together with it.
+fn assert_rate(came: &[Came], began: Duration, rate: f64, on_the_way: usize) {
+    let burst = (rate / 10.0).max(1.0);
+    for (before, came) in came.iter().enumerate() {
+        let most = rate * (came.elapsed - began).as_secs_f64() + burst;
+        assert!(
+            before as f64 + 1.0 <= most + 0.5,
+            "number {before} of {rate} a second came after {:?}",
+            came.elapsed - began
+        );
+    }
     let within = |first: &Came| {
         came.iter().filter(|came| came.elapsed >= first.elapsed && came.elapsed < first.elapsed + MS(1000)).count()
     };
-    came.iter().map(within).max().unwrap_or(0)
+    let busiest = came.iter().map(within).max().unwrap_or(0);
+    assert!(busiest as f64 <= rate + burst + on_the_way as f64, "{busiest} in a second at {rate}");
 }
 
 async fn the_rate_is_never_exceeded(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
     let (slow, quick, free) = (Receiver::start().await, Receiver::start().await, Receiver::start().await);
     let refusing = Receiver::ruled(|_| Reply::status(500)).await;
-    scene.hook(&slow, json!({"rate_per_second": 5})).await;
-    scene.hook(&quick, json!({"rate_per_second": 60})).await;
-    scene.hook(&refusing, json!({"rate_per_second": 10, "retry_schedule": ["1ms", "1ms"]})).await;
+    scene.hook(&slow, json!({"rate_per_second": 5, "in_flight": 1})).await;
+    scene.hook(&quick, json!({"rate_per_second": 60, "in_flight": 2})).await;
+    scene.hook(&refusing, json!({"rate_per_second": 10, "in_flight": 1, "retry_schedule": ["1ms", "1ms"]})).await;
     scene.hook(&free, json!({})).await;
+    let began = [slow.age(), quick.age(), refusing.age()];
     scene.emit(&names(12)).await;
     scene.emit_some(100).await;
     free.wait_for(112).await;
-    assert!(slow.came().len() < 12, "it does not wait for the slow");
     quick.wait_for(112).await;
-    let gone = quick.age();
     slow.wait_for(8).await;
-    // What may gather in a quiet time is a tenth of a second's worth, and at least one.
-    assert!(busiest_second(&slow.came()) <= 6, "{}", busiest_second(&slow.came()));
-    assert!(busiest_second(&quick.came()) <= 66, "{}", busiest_second(&quick.came()));
-    assert!(busiest_second(&refusing.came()) <= 11, "retries count: {}", busiest_second(&refusing.came()));
-    // 112 at 60 a second: not before 1.7 s, and in that time.
-    assert!(gone >= MS(1700), "{gone:?}");
+    assert_rate(&slow.came(), began[0], 5.0, 1);
+    assert_rate(&quick.came(), began[1], 60.0, 2);
+    // Retries count.
+    assert_rate(&refusing.came(), began[2], 10.0, 1);
+    assert!(slow.came().len() < 112, "nobody waits for the slow");
     scene.app.assert_balanced().await;
 }
