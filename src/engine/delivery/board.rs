@@ -253,8 +253,7 @@ impl Board {
         if lane.is_ready(&self.limits, now) && self.has_turn.insert(hook) {
             self.turns.push_back(hook);
         }
-        // A timer that has passed waits for room in the window, not for time.
-        let wake_at = lane.wake_at().filter(|at| *at > now);
+        let wake_at = lane.wake_at(now);
         if lane.is_over() {
             self.lanes.remove(&hook);
         }

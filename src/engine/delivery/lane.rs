@@ -321,13 +321,14 @@ impl Lane {
         self.ramp.map_or(limit, |ramp| ramp.min(limit))
     }
 
-    /// When the next thing is due; `None` while there is nothing to wait for.
-    pub fn wake_at(&self) -> Option<Timestamp> {
-        let load = [self.fresh.more_at, self.again.more_at, self.probe_at()].into_iter().flatten().min();
-        let load = load.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)));
-        let load = load.filter(|_| !self.loading);
+    /// The next moment at which time alone makes something possible. What is due already waits for something else (room in
+    /// the window, a load, a place in flight) and must not hide what comes later.
+    pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let loads = [self.fresh.more_at, self.again.more_at, self.probe_at()].into_iter().flatten();
+        let loads = loads.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)));
+        let loads = loads.filter(|_| !self.loading);
         let step = self.step_at.filter(|_| !self.stepping);
-        [load, step, self.bucket.free_at].into_iter().flatten().min()
+        loads.chain(step).chain(self.bucket.free_at).filter(|at| *at > now).min()
     }
 
     /// When the next probe may be looked for.
@@ -339,8 +340,9 @@ impl Lane {
 
     /// The hook is gone and so is everything of it: the lane can be forgotten.
     pub fn is_over(&self) -> bool {
-        let is_awaited = self.loading || self.is_stale || self.stepping || self.wake_at().is_some();
-        self.is_deleted && self.known.is_empty() && self.in_flight == 0 && !is_awaited
+        let is_busy = self.loading || self.is_stale || self.stepping || self.in_flight > 0;
+        let is_awaited = self.step_at.or(self.fresh.more_at).or(self.again.more_at).is_some();
+        self.is_deleted && self.known.is_empty() && !is_busy && !is_awaited
     }
 
     pub fn in_flight(&self) -> usize {

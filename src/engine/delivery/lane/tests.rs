@@ -39,6 +39,12 @@ fn target(enabled: bool) -> Arc<Target> {
     Arc::new(Target::new(hook, &secrets).unwrap())
 }
 
+fn tuned(tuning: Tuning) -> Arc<Target> {
+    let hook = Hook { tuning, ..target(true).hook.clone() };
+    let secrets = Secrets { api_key: "k".into(), signing_secret: crate::engine::delivery::signing::new_secret() };
+    Arc::new(Target::new(hook, &secrets).unwrap())
+}
+
 fn open(number: u128, attempts: u32) -> Open {
     Open {
         id: DeliveryId(Uuid::from_u128(number)),
@@ -81,10 +87,26 @@ fn a_full_window_leaves_the_rest_in_the_database_and_fetches_it_later() {
     for number in 1..=6 {
         lane.offer(open(number, 0), &LIMITS, NOW);
     }
-    assert_eq!((lane.known(), lane.wake_at()), (4, Some(NOW)));
+    assert_eq!((lane.known(), lane.fresh.more_at), (4, Some(NOW)));
     assert_eq!(lane.wants_load(&LIMITS, NOW), None, "the window is still full");
     assert_eq!(sent(&mut lane, 2), [1, 2]);
     assert_eq!(lane.wants_load(&LIMITS, NOW), Some(Wanted { fresh: true, ..Wanted::default() }), "half empty");
+}
+
+/// A full window whose rest is due now must not hide when the rate allows the next one: with nothing in flight nobody else
+/// would wake the lane.
+#[test]
+fn what_is_due_already_does_not_hide_what_time_will_bring() {
+    let mut lane = ready(true);
+    lane.begin_load(BOTH);
+    let tuning = Tuning { rate_per_second: Some(1), ..Tuning::default() };
+    lane.loaded(page(Some(tuned(tuning)), Vec::new()), NOW);
+    for number in 1..=6 {
+        lane.offer(open(number, 0), &LIMITS, NOW);
+    }
+    assert_eq!(sent(&mut lane, 9), [1], "one a second");
+    assert_eq!((lane.fresh.more_at, lane.wants_load(&LIMITS, NOW)), (Some(NOW), None), "the window is still full");
+    assert_eq!(lane.wake_at(NOW), Some(Timestamp(NOW.0 + 1000)));
 }
 
 #[test]
@@ -96,7 +118,7 @@ fn a_backlog_of_retries_leaves_first_attempts_their_place() {
     for number in 11..=14 {
         lane.offer(open(number, 0), &LIMITS, NOW);
     }
-    assert_eq!(lane.wake_at(), None, "nothing was left in the database");
+    assert_eq!(lane.fresh.more_at, None, "nothing was left in the database");
     assert_eq!(sent(&mut lane, 4), [11, 1, 12, 2]);
 }
 
@@ -129,7 +151,7 @@ fn a_retry_waits_in_the_database_until_it_is_due() {
     let due = Timestamp(NOW.0 + 5000);
     lane.sent();
     lane.finished(DeliveryId(Uuid::from_u128(1)), Some(due), None, NOW);
-    assert_eq!(lane.wake_at(), Some(due));
+    assert_eq!(lane.wake_at(NOW), Some(due));
     assert_eq!(lane.wants_load(&LIMITS, NOW), None);
     assert_eq!(lane.wants_load(&LIMITS, due), Some(Wanted { again: true, ..Wanted::default() }));
     assert!(!lane.is_over());
@@ -182,7 +204,7 @@ fn nothing_is_sent_with_the_old_target_while_the_new_one_is_read() {
     lane.load_failed(Timestamp(NOW.0 + 1000));
     assert_eq!(sent(&mut lane, 9), [], "nor after it failed");
     assert_eq!(lane.wants_load(&LIMITS, NOW), None, "a failed load is not repeated at once");
-    assert_eq!(lane.wake_at(), Some(Timestamp(NOW.0 + 1000)));
+    assert_eq!(lane.wake_at(NOW), Some(Timestamp(NOW.0 + 1000)));
     assert_eq!(lane.wants_load(&LIMITS, Timestamp(NOW.0 + 1000)), Some(BOTH));
     lane.begin_load(BOTH);
     lane.loaded(page(Some(target(true)), Vec::new()), NOW);
@@ -210,7 +232,7 @@ fn a_window_is_bounded_in_bytes_too() {
     for number in 1..=3 {
         lane.offer(large(number), &LIMITS, NOW);
     }
-    assert_eq!((lane.known(), lane.wake_at()), (2, Some(NOW)));
+    assert_eq!((lane.known(), lane.fresh.more_at), (2, Some(NOW)));
     assert_eq!(lane.wants_load(&LIMITS, NOW), None);
     assert_eq!(sent(&mut lane, 2), [1, 2]);
     assert!(lane.wants_load(&LIMITS, NOW).is_some());
@@ -256,7 +278,7 @@ fn a_paused_hook_puts_everything_away_and_is_probed_one_at_a_time() {
     };
     assert_eq!(settle(&mut lane, NOW, make_page), 1);
     assert_eq!(sent(&mut lane, 9), [], "nothing before the probe is due");
-    assert_eq!(lane.wake_at(), Some(probe_at));
+    assert_eq!(lane.wake_at(NOW), Some(probe_at));
     settle(&mut lane, probe_at, make_page);
     assert_eq!(sent(&mut lane, 9), [7], "one probe");
     settle(&mut lane, probe_at, make_page);
@@ -264,7 +286,7 @@ fn a_paused_hook_puts_everything_away_and_is_probed_one_at_a_time() {
     let later = Timestamp(probe_at.0 + 120_000);
     lane.sent();
     lane.finished(DeliveryId(Uuid::from_u128(7)), None, Some(paused(later)), probe_at);
-    assert_eq!(lane.wake_at(), Some(later));
+    assert_eq!(lane.wake_at(probe_at), Some(later));
 }
 
 #[test]
@@ -287,11 +309,9 @@ fn a_recovered_hook_begins_gently() {
 #[test]
 fn ordered_deliveries_come_from_the_database_only() {
     let tuning = Tuning { order_by: Some("id".into()), ..Tuning::default() };
-    let hook = Hook { tuning, ..target(true).hook.clone() };
-    let secrets = Secrets { api_key: "k".into(), signing_secret: crate::engine::delivery::signing::new_secret() };
     let mut lane = Lane::new(NOW);
     lane.begin_load(BOTH);
-    lane.loaded(page(Some(Arc::new(Target::new(hook, &secrets).unwrap())), vec![open(1, 0)]), NOW);
+    lane.loaded(page(Some(tuned(tuning)), vec![open(1, 0)]), NOW);
     assert_eq!(sent(&mut lane, 9), [1]);
     lane.offer(open(2, 0), &LIMITS, NOW);
     assert_eq!(sent(&mut lane, 9), [], "something of its key may be before it");
