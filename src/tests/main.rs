@@ -8,6 +8,7 @@ mod delivery;
 mod pages;
 mod permissions;
 mod power;
+mod simulation;
 mod store;
 mod support;
 mod tidy;

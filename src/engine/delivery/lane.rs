@@ -112,6 +112,8 @@ impl Lane {
     pub fn changed(&mut self, now: Timestamp) {
         self.is_stale = true;
         self.changed_again = true;
+        // What was sent again by hand while the hook is paused is the next probe.
+        self.may_probe = true;
         self.fresh.note_more(now);
         self.again.note_more(now);
     }

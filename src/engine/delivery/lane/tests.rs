@@ -290,6 +290,20 @@ fn a_paused_hook_puts_everything_away_and_is_probed_one_at_a_time() {
 }
 
 #[test]
+fn what_is_sent_again_while_the_hook_is_paused_becomes_a_probe() {
+    let mut lane = ready(true);
+    let probe_at = Timestamp(NOW.0 + 60_000);
+    let empty = |_| Page { health: paused(probe_at), ..page(Some(target(true)), Vec::new()) };
+    lane.changed(NOW);
+    settle(&mut lane, probe_at, empty);
+    assert_eq!(sent(&mut lane, 9), [], "nothing is held");
+    lane.changed(probe_at);
+    let held = |wanted: Wanted| Page { probe: wanted.probe.then(|| open(7, 0)), ..empty(wanted) };
+    settle(&mut lane, probe_at, held);
+    assert_eq!(sent(&mut lane, 9), [7]);
+}
+
+#[test]
 fn a_recovered_hook_begins_gently() {
     let mut lane = ready(true);
     let well = |due| page(Some(target(true)), due);
