@@ -279,6 +279,11 @@ impl Lane {
         }
         if let Some(at) = due_at {
             self.again.note_more(at);
+            // Perhaps it is not on record, and is what it was: a first attempt or a probe.
+            if health.is_none() {
+                self.fresh.note_more(at);
+                self.may_probe = true;
+            }
         }
         // Whatever waits behind it in order may be due now.
         if self.target.as_ref().is_some_and(|target| target.hook.tuning.order_by.is_some()) {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{
         delivery::State,
-        health::{BreakerPolicy, Health},
+        health::BreakerPolicy,
         hook::Hook,
         id::HookId,
         retry::{RetryPolicy, Verdict, judge},
@@ -139,13 +139,14 @@ impl Worker {
                 duration_ms = report.attempt.duration_ms, "attempt"
             );
             let recorded = self.record(&given, report, verdict, due_at, fence).await;
-            let health = match recorded {
-                Some(Recorded::Kept { is_off: true, .. }) => {
+            let (due_at, health) = match recorded {
+                Some(Recorded::Kept { health, is_off: false }) => (due_at, Some(health)),
+                Some(Recorded::Refused) => (due_at, None),
+                // The hook is off by now; or only the database knows what became of the attempt and of the hook.
+                Some(Recorded::Kept { is_off: true, .. }) | None => {
                     handle.tell(News::Changed(vec![hook]));
-                    None
+                    (due_at.or(again.filter(|_| recorded.is_none())), None)
                 }
-                Some(Recorded::Kept { health, .. }) => Some(health),
-                Some(Recorded::Refused) | None => None::<Health>,
             };
             done.will_say(News::Finished { hook, delivery, was_sent: true, due_at, health });
         });

@@ -150,11 +150,22 @@ fn a_retry_waits_in_the_database_until_it_is_due() {
     assert_eq!(sent(&mut lane, 9), [1]);
     let due = Timestamp(NOW.0 + 5000);
     lane.sent();
-    lane.finished(DeliveryId(Uuid::from_u128(1)), Some(due), None, NOW);
+    lane.finished(DeliveryId(Uuid::from_u128(1)), Some(due), Some(Health::default()), NOW);
     assert_eq!(lane.wake_at(NOW), Some(due));
     assert_eq!(lane.wants_load(&LIMITS, NOW), None);
     assert_eq!(lane.wants_load(&LIMITS, due), Some(Wanted { again: true, ..Wanted::default() }));
     assert!(!lane.is_over());
+}
+
+#[test]
+fn a_first_attempt_that_was_never_made_or_recorded_is_looked_for_among_first_attempts() {
+    let mut lane = ready(true);
+    lane.offer(open(1, 0), &LIMITS, NOW);
+    assert_eq!(sent(&mut lane, 9), [1]);
+    let again = Timestamp(NOW.0 + 1000);
+    lane.sent();
+    lane.finished(DeliveryId(Uuid::from_u128(1)), Some(again), None, NOW);
+    assert_eq!(lane.wants_load(&LIMITS, again), Some(BOTH));
 }
 
 #[test]
