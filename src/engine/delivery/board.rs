@@ -11,7 +11,11 @@ use crate::{
         id::{DeliveryId, HookId},
         time::Timestamp,
     },
-    engine::store::{Error, error::chain, queue::Open},
+    engine::store::{
+        Error,
+        error::chain,
+        queue::{Open, Room},
+    },
 };
 
 /// After a load or a step failed: how long until it is tried again.
@@ -56,7 +60,8 @@ pub enum Order {
     Load {
         hook: HookId,
         wanted: Wanted,
-        known: usize,
+        /// What of it is in memory: to be skipped.
+        known: Room,
     },
     Step {
         hook: HookId,

@@ -10,16 +10,18 @@
 //! when that is over; a paused hook is probed with one delivery at a time.
 
 mod bucket;
+mod known;
 mod page;
 mod shelf;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use bucket::Bucket;
+use known::Known;
 pub use page::{Given, Limits, Page, Wanted};
 pub use shelf::Found;
 use shelf::Shelf;
@@ -31,7 +33,7 @@ use crate::{
         id::DeliveryId,
         time::Timestamp,
     },
-    engine::store::queue::{Open, STEP},
+    engine::store::queue::{Open, Room, STEP},
 };
 
 /// See the module.
@@ -45,12 +47,13 @@ pub struct Lane {
     tests: VecDeque<Open>,
     probe: Option<Open>,
     /// Everything queued or in flight, so that a load brings nothing twice.
-    known: HashSet<DeliveryId>,
+    known: Known,
     /// Being sent; and those together with what is sent and not yet on record.
     sending: usize,
     in_flight: usize,
-    /// Recorded since the running load began: its page may be older than their records and must not bring them back.
-    settled: HashSet<DeliveryId>,
+    /// Recorded since the running load began, and with how many attempts before: its page may be older than their records
+    /// and must not bring them back.
+    settled: HashMap<DeliveryId, u32>,
     loading: bool,
     /// What is known of the hook may be wrong: nothing is sent until a load has succeeded that began after the change.
     is_stale: bool,
@@ -152,6 +155,7 @@ impl Lane {
         self.loading = false;
         self.not_before = None;
         let settled = std::mem::take(&mut self.settled);
+        let is_news = |open: &Open| settled.get(&open.id).is_none_or(|attempts| open.attempts > *attempts);
         if self.changed_again {
             return;
         }
@@ -167,18 +171,16 @@ impl Lane {
             self.step_at.get_or_insert(now);
         }
         let (fresh, again) = (page.fresh.unwrap_or_default(), page.again.unwrap_or_default());
-        for open in fresh.due.into_iter().chain(again.due) {
-            if !settled.contains(&open.id) {
-                self.push(open);
-            }
+        for open in fresh.due.into_iter().chain(again.due).filter(is_news) {
+            self.push(open);
         }
         for (shelf, more_at) in [(&mut self.fresh, fresh.more_at), (&mut self.again, again.more_at)] {
             if let Some(at) = more_at {
                 shelf.note_more(at);
             }
         }
-        let probe = page.probe.filter(|probe| !settled.contains(&probe.id));
-        if let Some(probe) = probe.filter(|probe| self.is_paused() && self.known.insert(probe.id)) {
+        let probe = page.probe.filter(is_news);
+        if let Some(probe) = probe.filter(|probe| self.is_paused() && self.known.insert(probe)) {
             self.probe = Some(probe);
             self.may_probe = true;
         }
@@ -270,12 +272,15 @@ impl Lane {
     /// stands after it, where that is known.
     pub fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>, health: Option<Health>, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.known.remove(&id);
+        let known = self.known.remove(id);
         if self.in_flight == 0 {
             self.is_probing = false;
         }
         if self.loading {
-            self.settled.insert(id);
+            self.settled.insert(id, known.as_ref().map_or(0, |known| known.attempts));
+        }
+        if known.is_some_and(|known| known.is_outdated) {
+            self.more(now);
         }
         if let Some(at) = due_at {
             self.again.note_more(at);
@@ -356,9 +361,9 @@ impl Lane {
         self.in_flight
     }
 
-    /// How many rows a load must skip because they are here already.
-    pub fn known(&self) -> usize {
-        self.known.len()
+    /// How much a load must skip because it is here already.
+    pub fn known(&self) -> Room {
+        self.known.room()
     }
 
     fn is_paused(&self) -> bool {
@@ -371,7 +376,7 @@ impl Lane {
 
     fn push(&mut self, open: Open) {
         let is_unwanted = (!self.is_open() && !open.is_test) || self.is_deleted;
-        if is_unwanted || !self.known.insert(open.id) {
+        if is_unwanted || !self.known.insert(&open) {
             return;
         }
         match (open.is_test, open.attempts) {
@@ -385,12 +390,12 @@ impl Lane {
     fn drop_queued(&mut self) {
         let (fresh, again) = (&mut self.fresh, &mut self.again);
         for open in std::iter::from_fn(|| fresh.pop().or_else(|| again.pop())) {
-            self.known.remove(&open.id);
+            self.known.remove(open.id);
         }
         let keeps_tests = self.target.is_some();
         let dropped = if keeps_tests { VecDeque::new() } else { std::mem::take(&mut self.tests) };
         for open in dropped.into_iter().chain(self.probe.take()) {
-            self.known.remove(&open.id);
+            self.known.remove(open.id);
         }
     }
 }

@@ -74,7 +74,7 @@ impl Drop for OnDrop {
 
 impl Worker {
     /// Reads a hook and what of it is due, for the shelves that want it.
-    pub fn load(self: Arc<Self>, hook: HookId, now: Timestamp, wanted: Wanted, known: usize, handle: Handle) {
+    pub fn load(self: Arc<Self>, hook: HookId, now: Timestamp, wanted: Wanted, known: Room, handle: Handle) {
         tokio::spawn(async move {
             let mut report = OnDrop::new(handle, News::Loaded(hook, Err(Error::Closed)));
             let page = self.page(hook, now, wanted, known).await;
@@ -82,7 +82,7 @@ impl Worker {
         });
     }
 
-    async fn page(&self, id: HookId, now: Timestamp, wanted: Wanted, known: usize) -> Result<Page, Error> {
+    async fn page(&self, id: HookId, now: Timestamp, wanted: Wanted, known: Room) -> Result<Page, Error> {
         let conn = &mut self.store.read().await?;
         let Some(hook) = hooks::load(conn, id).await? else {
             return Ok(Page { needs_step: queue::needs_step(conn, id, Stance::Off).await?, ..Page::default() });
@@ -92,7 +92,7 @@ impl Worker {
         let is_open = hook.enabled && !is_paused;
         let stance = if is_open { Stance::Open } else { Stance::Off };
         let needs_step = queue::needs_step(conn, id, stance).await?;
-        let window = Room { rows: self.window.rows + known, ..self.window };
+        let window = Room { rows: self.window.rows + known.rows, bytes: self.window.bytes + known.bytes };
         let mut search = Search { conn, hook: &hook, now, is_open, window };
         let fresh = if wanted.fresh { Some(search.find(Kind::First).await?) } else { None };
         // A hook that is not open sends tests only, and a test is never tried again.

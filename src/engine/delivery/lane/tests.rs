@@ -10,7 +10,7 @@ use crate::{
         hook::{Hook, Tuning},
         id::{EventId, HookId},
     },
-    engine::store::{hooks::Secrets, queue::Room},
+    engine::store::hooks::Secrets,
 };
 
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -87,7 +87,7 @@ fn a_full_window_leaves_the_rest_in_the_database_and_fetches_it_later() {
     for number in 1..=6 {
         lane.offer(open(number, 0), &LIMITS, NOW);
     }
-    assert_eq!((lane.known(), lane.fresh.more_at), (4, Some(NOW)));
+    assert_eq!((lane.known().rows, lane.fresh.more_at), (4, Some(NOW)));
     assert_eq!(lane.wants_load(&LIMITS, NOW), None, "the window is still full");
     assert_eq!(sent(&mut lane, 2), [1, 2]);
     assert_eq!(lane.wants_load(&LIMITS, NOW), Some(Wanted { fresh: true, ..Wanted::default() }), "half empty");
@@ -243,10 +243,45 @@ fn a_window_is_bounded_in_bytes_too() {
     for number in 1..=3 {
         lane.offer(large(number), &LIMITS, NOW);
     }
-    assert_eq!((lane.known(), lane.fresh.more_at), (2, Some(NOW)));
+    assert_eq!((lane.known().rows, lane.fresh.more_at), (2, Some(NOW)));
     assert_eq!(lane.wants_load(&LIMITS, NOW), None);
     assert_eq!(sent(&mut lane, 2), [1, 2]);
     assert!(lane.wants_load(&LIMITS, NOW).is_some());
+}
+
+/// Otherwise the page would hold nothing but what is in flight, be full, and be asked for again at once.
+#[test]
+fn a_load_makes_room_for_what_is_in_flight_in_bytes_too() {
+    let mut lane = ready(true);
+    lane.offer(Open { body: vec![b'x'; 1000].into(), ..open(1, 0) }, &LIMITS, NOW);
+    assert_eq!(sent(&mut lane, 9), [1]);
+    assert_eq!((lane.known().rows, lane.known().bytes), (1, 1000));
+    lane.sent();
+    lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(Health::default()), NOW);
+    assert_eq!((lane.known().rows, lane.known().bytes), (0, 0));
+}
+
+/// It was delivered and sent again before the lane heard that the first attempt is on record.
+#[test]
+fn what_is_sent_again_before_its_record_was_heard_is_not_forgotten() {
+    for finishes_during_the_load in [false, true] {
+        let mut lane = ready(true);
+        lane.offer(open(1, 0), &LIMITS, NOW);
+        assert_eq!(sent(&mut lane, 9), [1]);
+        lane.sent();
+        lane.changed(NOW);
+        lane.begin_load(BOTH);
+        let load = |lane: &mut Lane| lane.loaded(page(Some(target(true)), vec![open(1, 1)]), NOW);
+        if !finishes_during_the_load {
+            load(&mut lane);
+        }
+        lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(Health::default()), NOW);
+        if finishes_during_the_load {
+            load(&mut lane);
+        }
+        settle(&mut lane, NOW, |_| page(Some(target(true)), vec![open(1, 1)]));
+        assert_eq!(sent(&mut lane, 9), [1], "during the load: {finishes_during_the_load}");
+    }
 }
 
 fn paused(probe_at: Timestamp) -> Health {
