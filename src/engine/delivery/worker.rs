@@ -85,13 +85,13 @@ impl Worker {
     async fn page(&self, id: HookId, now: Timestamp, wanted: Wanted, known: Room) -> Result<Page, Error> {
         let conn = &mut self.store.read().await?;
         let Some(hook) = hooks::load(conn, id).await? else {
-            return Ok(Page { needs_step: queue::needs_step(conn, id, Stance::Off).await?, ..Page::default() });
+            return Ok(Page { needs_step: queue::needs_step(conn, id, None).await?, ..Page::default() });
         };
         let health = health::of(conn, id).await?;
         let is_paused = health.paused.is_some();
         let is_open = hook.enabled && !is_paused;
         let stance = if is_open { Stance::Open } else { Stance::Off };
-        let needs_step = queue::needs_step(conn, id, stance).await?;
+        let needs_step = queue::needs_step(conn, id, Some(stance)).await?;
         let window = Room { rows: self.window.rows + known.rows, bytes: self.window.bytes + known.bytes };
         let mut search = Search { conn, hook: &hook, now, is_open, window };
         let fresh = if wanted.fresh { Some(search.find(Kind::First).await?) } else { None };

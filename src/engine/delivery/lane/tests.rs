@@ -335,6 +335,26 @@ fn a_paused_hook_puts_everything_away_and_is_probed_one_at_a_time() {
     assert_eq!(lane.wake_at(probe_at), Some(later));
 }
 
+/// News of two results can arrive in the other order: the older one names a probe that was made already.
+#[test]
+fn a_probe_that_an_older_news_asked_for_waits_for_its_time() {
+    let mut lane = ready(true);
+    let later = Timestamp(NOW.0 + 60_000);
+    let make_page = |wanted: Wanted| Page {
+        health: paused(later),
+        probe: wanted.probe.then(|| open(7, 0)),
+        ..page(Some(target(true)), Vec::new())
+    };
+    lane.changed(NOW);
+    settle(&mut lane, NOW, make_page);
+    lane.stand(paused(NOW), NOW);
+    settle(&mut lane, NOW, make_page);
+    assert_eq!(sent(&mut lane, 9), []);
+    assert_eq!(lane.wake_at(NOW), Some(later));
+    settle(&mut lane, later, make_page);
+    assert_eq!(sent(&mut lane, 9), [7]);
+}
+
 #[test]
 fn what_is_sent_again_while_the_hook_is_paused_becomes_a_probe() {
     let mut lane = ready(true);
