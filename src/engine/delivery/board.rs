@@ -94,6 +94,8 @@ pub struct Board {
     parted: HashSet<HookId>,
     is_stopping: bool,
     orders: Vec<Order>,
+    /// What time it was last.
+    seen: Timestamp,
 }
 
 impl Board {
@@ -112,6 +114,7 @@ impl Board {
             parted: HashSet::new(),
             is_stopping: false,
             orders: Vec::new(),
+            seen: Timestamp(i64::MIN),
         }
     }
 
@@ -166,6 +169,13 @@ impl Board {
 
     /// Runs the timers that are due and hands out what may be sent.
     pub fn advance(&mut self, now: Timestamp) {
+        // Short waits of a lane (a failed load's, a rate limit's) would last as long as the clock was set back.
+        if now.0.saturating_add(AGAIN_MS) < self.seen.0 {
+            for hook in self.lanes.keys().copied().collect::<Vec<_>>() {
+                self.with_known_lane(hook, now, |lane| lane.clock_set_back(now));
+            }
+        }
+        self.seen = now;
         while let Some((at, hook)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, hook));
             self.timer_of.remove(&hook);

@@ -121,6 +121,14 @@ impl Lane {
         self.again.note_more(now);
     }
 
+    /// Forgets every wait that the lane chose by itself; those that the database knows stay as they are there.
+    pub fn clock_set_back(&mut self, now: Timestamp) {
+        self.not_before = None;
+        self.bucket.free_at = None;
+        self.step_at = self.step_at.map(|at| at.min(now));
+        self.more(now);
+    }
+
     /// The next delivery to send, if the lane may send one.
     pub fn next(&mut self, limits: &Limits, now: Timestamp) -> Option<Given> {
         if !self.is_ready(limits, now) {

@@ -110,6 +110,23 @@ fn what_is_due_already_does_not_hide_what_time_will_bring() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_prolongs_no_short_wait() {
+    let mut lane = ready(true);
+    lane.begin_load(BOTH);
+    lane.loaded(page(Some(tuned(Tuning { rate_per_second: Some(1), ..Tuning::default() })), Vec::new()), NOW);
+    for number in 1..=2 {
+        lane.offer(open(number, 0), &LIMITS, NOW);
+    }
+    assert_eq!(sent(&mut lane, 9), [1], "one a second");
+    lane.begin_load(BOTH);
+    lane.load_failed(Timestamp(NOW.0 + 1000));
+    let earlier = Timestamp(NOW.0 - 86_400_000);
+    lane.clock_set_back(earlier);
+    assert!(lane.is_ready(&LIMITS, earlier));
+    assert_eq!(lane.wants_load(&LIMITS, earlier), Some(BOTH));
+}
+
+#[test]
 fn a_backlog_of_retries_leaves_first_attempts_their_place() {
     let mut lane = ready(true);
     for number in 1..=4 {
