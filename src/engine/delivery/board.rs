@@ -171,7 +171,8 @@ impl Board {
     pub fn advance(&mut self, now: Timestamp) {
         // Short waits of a lane (a failed load's, a rate limit's) would last as long as the clock was set back.
         if now.0.saturating_add(AGAIN_MS) < self.seen.0 {
-            for hook in self.lanes.keys().copied().collect::<Vec<_>>() {
+            // In their order, so that what follows can be repeated.
+            for hook in self.lanes.keys().copied().collect::<BTreeSet<_>>() {
                 self.with_known_lane(hook, now, |lane| lane.clock_set_back(now));
             }
         }

@@ -85,8 +85,7 @@ impl Lane {
     /// Takes a delivery that was just committed; a full shelf leaves it in the database.
     pub fn offer(&mut self, open: Open, limits: &Limits, now: Timestamp) {
         // Only the database knows whether something of the same key is before it.
-        let is_ordered = self.target.as_ref().is_some_and(|target| target.hook.tuning.order_by.is_some());
-        if !open.is_test && (is_ordered || self.is_stale || self.fresh.is_full(limits.window)) {
+        if !open.is_test && (self.is_ordered() || self.is_stale || self.fresh.is_full(limits.window)) {
             self.fresh.note_more(now);
         } else if !open.is_test && !self.is_open() {
             // It was accepted before the hook was paused or switched off, and this came later.
@@ -190,7 +189,7 @@ impl Lane {
             }
         }
         // Whatever waits behind it in order may be due now.
-        if self.target.as_ref().is_some_and(|target| target.hook.tuning.order_by.is_some()) {
+        if self.is_ordered() {
             self.look_again(now);
         }
         if let Some(health) = health {
@@ -271,6 +270,10 @@ impl Lane {
 
     fn is_open(&self) -> bool {
         self.target.as_ref().is_some_and(|target| target.hook.enabled) && !self.is_paused()
+    }
+
+    fn is_ordered(&self) -> bool {
+        self.target.as_ref().is_some_and(|target| target.hook.tuning.order_by.is_some())
     }
 
     fn push(&mut self, open: Open) {

@@ -47,11 +47,13 @@ impl Lane {
         if self.changed_again {
             return;
         }
-        self.is_stale = false;
+        let was_stale = std::mem::take(&mut self.is_stale);
         self.is_deleted = page.target.is_none();
         self.target = page.target;
         self.health = page.health;
-        if !self.is_open() {
+        // The hook may keep an order only now, or something older was sent again: who may go is on the page.
+        if !self.is_open() || (was_stale && self.is_ordered()) {
+            self.may_probe |= self.probe.is_some();
             self.drop_queued();
         }
         if page.needs_step {

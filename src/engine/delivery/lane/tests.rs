@@ -416,6 +416,19 @@ fn ordered_deliveries_come_from_the_database_only() {
 }
 
 #[test]
+fn a_hook_that_keeps_an_order_from_now_on_sends_only_what_the_page_lets_go() {
+    let mut lane = ready(true);
+    for number in 1..=3 {
+        lane.offer(open(number, 0), &LIMITS, NOW);
+    }
+    lane.changed(NOW);
+    lane.begin_load(BOTH);
+    let tuning = Tuning { order_by: Some("id".into()), ..Tuning::default() };
+    lane.loaded(page(Some(tuned(tuning)), vec![open(1, 0)]), NOW);
+    assert_eq!(sent(&mut lane, 9), [1], "the others wait behind it");
+}
+
+#[test]
 fn a_deleted_hook_leaves_an_idle_lane() {
     let mut lane = ready(true);
     lane.offer(open(1, 0), &LIMITS, NOW);
