@@ -162,7 +162,12 @@ impl Board {
                 });
             }
             News::Lanes(owned) => self.own(owned, now),
-            News::Part(hooks) => self.parted = hooks,
+            News::Part(hooks) => {
+                // What is not to be parted with after all (the other node is gone) may send again.
+                for hook in std::mem::replace(&mut self.parted, hooks) {
+                    self.with_known_lane(hook, now, |_| {});
+                }
+            }
             News::Stop => self.is_stopping = true,
         }
     }
@@ -315,5 +320,32 @@ impl Board {
             }
             self.touch(hook, now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::engine::delivery::lane::tests::{open, page, target};
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    #[test]
+    fn a_lane_that_was_to_be_parted_with_and_stays_sends_again() {
+        let limits = Limits { in_flight: 9, window: Room { rows: 4, bytes: 1000 }, drain_per_second: 250 };
+        let hook = HookId(Uuid::nil());
+        let mut board = Board::new(9, limits, true);
+        board.hear(News::Lanes(HashMap::from([(hook, 1)])), NOW);
+        board.hear(News::Part(HashSet::from([hook])), NOW);
+        board.hear(News::Loaded(hook, Ok(page(Some(target(true)), vec![open(1, 0)]))), NOW);
+        let sends = |board: &mut Board| {
+            board.advance(NOW);
+            board.orders().iter().filter(|order| matches!(order, Order::Attempt { .. })).count()
+        };
+        assert_eq!(sends(&mut board), 0, "another node is to have it");
+        board.hear(News::Part(HashSet::new()), NOW);
+        assert_eq!(sends(&mut board), 1);
     }
 }

@@ -88,7 +88,8 @@ impl Heart {
         let mut strangers = HashSet::new();
         for count in 0u32.. {
             let asked = self.clock.stopwatch();
-            let idle = if strangers.is_empty() { HashSet::new() } else { self.handle.part(strangers.clone()).await };
+            // Said even when there are none: a lane whose other node went away is to send again.
+            let idle = self.handle.part(strangers.clone()).await;
             match claim::beat(self.store.db(), self.id, LEASE, &idle).await {
                 Ok(Some(beat)) => {
                     self.lease.renewed(asked);

@@ -1,12 +1,13 @@
 //! What a lane does, told what happens to it.
 
+mod paused;
+
 use uuid::Uuid;
 
 use super::*;
 use crate::{
     domain::{
         event::EventType,
-        health::Pause,
         hook::{Hook, Tuning},
         id::{EventId, HookId},
     },
@@ -17,11 +18,11 @@ const NOW: Timestamp = Timestamp(1_000_000);
 const LIMITS: Limits = Limits { in_flight: 9, window: Room { rows: 4, bytes: 1000 }, drain_per_second: 250 };
 const BOTH: Wanted = Wanted { fresh: true, again: true, probe: false };
 
-fn page(target: Option<Arc<Target>>, due: Vec<Open>) -> Page {
+pub fn page(target: Option<Arc<Target>>, due: Vec<Open>) -> Page {
     Page { target, fresh: Some(Found { due, more_at: None }), again: Some(Found::default()), ..Page::default() }
 }
 
-fn target(enabled: bool) -> Arc<Target> {
+pub fn target(enabled: bool) -> Arc<Target> {
     let hook = Hook {
         id: HookId(Uuid::nil()),
         name: "a".into(),
@@ -45,7 +46,7 @@ fn tuned(tuning: Tuning) -> Arc<Target> {
     Arc::new(Target::new(hook, &secrets).unwrap())
 }
 
-fn open(number: u128, attempts: u32) -> Open {
+pub fn open(number: u128, attempts: u32) -> Open {
     Open {
         id: DeliveryId(Uuid::from_u128(number)),
         event: EventId(Uuid::from_u128(number)),
@@ -301,11 +302,6 @@ fn what_is_sent_again_before_its_record_was_heard_is_not_forgotten() {
     }
 }
 
-fn paused(probe_at: Timestamp) -> Health {
-    let pause = Pause { since: NOW, probe_at, probes: 0 };
-    Health { failures: 20, failing_since: Some(NOW), paused: Some(pause) }
-}
-
 /// Does what the board does until the lane wants nothing more: every load brings `make_page`, every step says `false`.
 fn settle(lane: &mut Lane, now: Timestamp, make_page: impl Fn(Wanted) -> Page) -> usize {
     let mut steps = 0;
@@ -321,86 +317,6 @@ fn settle(lane: &mut Lane, now: Timestamp, make_page: impl Fn(Wanted) -> Page) -
             return steps;
         }
     }
-}
-
-#[test]
-fn a_paused_hook_puts_everything_away_and_is_probed_one_at_a_time() {
-    let mut lane = ready(true);
-    for number in 1..=3 {
-        lane.offer(open(number, 0), &LIMITS, NOW);
-    }
-    assert_eq!(sent(&mut lane, 1), [1]);
-    let probe_at = Timestamp(NOW.0 + 60_000);
-    lane.sent();
-    lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(paused(probe_at)), NOW);
-    let make_page = |wanted: Wanted| Page {
-        health: paused(probe_at),
-        needs_step: !wanted.probe,
-        probe: wanted.probe.then(|| open(7, 0)),
-        ..page(Some(target(true)), Vec::new())
-    };
-    assert_eq!(settle(&mut lane, NOW, make_page), 1);
-    assert_eq!(sent(&mut lane, 9), [], "nothing before the probe is due");
-    assert_eq!(lane.wake_at(NOW), Some(probe_at));
-    settle(&mut lane, probe_at, make_page);
-    assert_eq!(sent(&mut lane, 9), [7], "one probe");
-    settle(&mut lane, probe_at, make_page);
-    assert_eq!(sent(&mut lane, 9), [], "and no other while it is under way");
-    let later = Timestamp(probe_at.0 + 120_000);
-    lane.sent();
-    lane.finished(DeliveryId(Uuid::from_u128(7)), None, Some(paused(later)), probe_at);
-    assert_eq!(lane.wake_at(probe_at), Some(later));
-}
-
-/// News of two results can arrive in the other order: the older one names a probe that was made already.
-#[test]
-fn a_probe_that_an_older_news_asked_for_waits_for_its_time() {
-    let mut lane = ready(true);
-    let later = Timestamp(NOW.0 + 60_000);
-    let make_page = |wanted: Wanted| Page {
-        health: paused(later),
-        probe: wanted.probe.then(|| open(7, 0)),
-        ..page(Some(target(true)), Vec::new())
-    };
-    lane.changed(NOW);
-    settle(&mut lane, NOW, make_page);
-    lane.stand(paused(NOW), NOW);
-    settle(&mut lane, NOW, make_page);
-    assert_eq!(sent(&mut lane, 9), []);
-    assert_eq!(lane.wake_at(NOW), Some(later));
-    settle(&mut lane, later, make_page);
-    assert_eq!(sent(&mut lane, 9), [7]);
-}
-
-#[test]
-fn what_is_sent_again_while_the_hook_is_paused_becomes_a_probe() {
-    let mut lane = ready(true);
-    let probe_at = Timestamp(NOW.0 + 60_000);
-    let empty = |_| Page { health: paused(probe_at), ..page(Some(target(true)), Vec::new()) };
-    lane.changed(NOW);
-    settle(&mut lane, probe_at, empty);
-    assert_eq!(sent(&mut lane, 9), [], "nothing is held");
-    lane.changed(probe_at);
-    let held = |wanted: Wanted| Page { probe: wanted.probe.then(|| open(7, 0)), ..empty(wanted) };
-    settle(&mut lane, probe_at, held);
-    assert_eq!(sent(&mut lane, 9), [7]);
-}
-
-#[test]
-fn a_recovered_hook_begins_gently() {
-    let mut lane = ready(true);
-    let well = |due| page(Some(target(true)), due);
-    lane.begin_load(BOTH);
-    lane.loaded(Page { health: paused(NOW), probe: Some(open(1, 0)), ..page(Some(target(true)), Vec::new()) }, NOW);
-    assert_eq!(sent(&mut lane, 9), [1]);
-    lane.sent();
-    lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(Health::default()), NOW);
-    let due = Timestamp(NOW.0 + 10_000);
-    settle(&mut lane, NOW, |_| well((2..=9).map(|number| open(number, 0)).collect()));
-    assert_eq!(sent(&mut lane, 9), [2], "one at first");
-    lane.sent();
-    lane.finished(DeliveryId(Uuid::from_u128(2)), None, Some(Health::default()), due);
-    assert_eq!(sent(&mut lane, 9), [3, 4], "then two");
 }
 
 #[test]
