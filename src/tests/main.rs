@@ -10,6 +10,7 @@ mod nodes;
 mod pages;
 mod permissions;
 mod power;
+mod simulation;
 mod store;
 mod support;
 mod tidy;

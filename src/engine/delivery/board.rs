@@ -11,7 +11,11 @@ use crate::{
         id::{DeliveryId, HookId},
         time::Timestamp,
     },
-    engine::store::{Error, error::chain, queue::Open},
+    engine::store::{
+        Error,
+        error::chain,
+        queue::{Open, Room},
+    },
 };
 
 /// After a load or a step failed: how long until it is tried again.
@@ -65,7 +69,8 @@ pub enum Order {
     Load {
         held: Held,
         wanted: Wanted,
-        known: usize,
+        /// What of it is in memory: to be skipped.
+        known: Room,
     },
     Step(Held),
     Attempt {
@@ -96,6 +101,8 @@ pub struct Board {
     parted: HashSet<HookId>,
     is_stopping: bool,
     orders: Vec<Order>,
+    /// What time it was last.
+    seen: Timestamp,
 }
 
 impl Board {
@@ -114,6 +121,7 @@ impl Board {
             parted: HashSet::new(),
             is_stopping: false,
             orders: Vec::new(),
+            seen: Timestamp(i64::MIN),
         }
     }
 
@@ -168,6 +176,14 @@ impl Board {
 
     /// Runs the timers that are due and hands out what may be sent.
     pub fn advance(&mut self, now: Timestamp) {
+        // Short waits of a lane (a failed load's, a rate limit's) would last as long as the clock was set back.
+        if now.0.saturating_add(AGAIN_MS) < self.seen.0 {
+            // In their order, so that what follows can be repeated.
+            for hook in self.lanes.keys().copied().collect::<BTreeSet<_>>() {
+                self.with_known_lane(self.held(hook), now, |lane| lane.clock_set_back(now));
+            }
+        }
+        self.seen = now;
         while let Some((at, hook)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, hook));
             self.timer_of.remove(&hook);
@@ -283,8 +299,7 @@ impl Board {
         if lane.is_ready(&self.limits, now) && self.has_turn.insert(hook) {
             self.turns.push_back(hook);
         }
-        // A timer that has passed waits for room in the window, not for time.
-        let wake_at = lane.wake_at().filter(|at| *at > now);
+        let wake_at = lane.wake_at(now);
         if lane.is_over() {
             self.lanes.remove(&hook);
         }

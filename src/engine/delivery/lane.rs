@@ -10,16 +10,18 @@
 //! when that is over; a paused hook is probed with one delivery at a time.
 
 mod bucket;
+mod known;
+mod loads;
 mod page;
 mod shelf;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
-    time::Duration,
 };
 
 use bucket::Bucket;
+use known::Known;
 pub use page::{Given, Limits, Page, Wanted};
 pub use shelf::Found;
 use shelf::Shelf;
@@ -31,7 +33,7 @@ use crate::{
         id::DeliveryId,
         time::Timestamp,
     },
-    engine::store::queue::{Open, STEP},
+    engine::store::queue::{Open, Room},
 };
 
 /// Successes after a pause until nothing holds a hook back that has no limit of its own.
@@ -48,14 +50,15 @@ pub struct Lane {
     tests: VecDeque<Open>,
     probe: Option<Open>,
     /// Everything queued or in flight, so that a load brings nothing twice.
-    known: HashSet<DeliveryId>,
+    known: Known,
     /// Being sent; and those together with what is sent and not yet on record.
     sending: usize,
     in_flight: usize,
     /// Attempts that came to an end, however: what a receiver may be given grows with it.
     pub(super) came_back: usize,
-    /// Recorded since the running load began: its page may be older than their records and must not bring them back.
-    settled: HashSet<DeliveryId>,
+    /// Recorded since the running load began, and with how many attempts before: its page may be older than their records
+    /// and must not bring them back.
+    settled: HashMap<DeliveryId, u32>,
     loading: bool,
     /// What is known of the hook may be wrong: nothing is sent until a load has succeeded that began after the change.
     is_stale: bool,
@@ -87,8 +90,7 @@ impl Lane {
     /// Takes a delivery that was just committed; a full shelf leaves it in the database.
     pub fn offer(&mut self, open: Open, limits: &Limits, now: Timestamp) {
         // Only the database knows whether something of the same key is before it.
-        let is_ordered = self.target.as_ref().is_some_and(|target| target.hook.tuning.order_by.is_some());
-        if !open.is_test && (is_ordered || self.is_stale || self.fresh.is_full(limits.window)) {
+        if !open.is_test && (self.is_ordered() || self.is_stale || self.fresh.is_full(limits.window)) {
             self.fresh.note_more(now);
         } else if !open.is_test && !self.is_open() {
             // It was accepted before the hook was paused or switched off, and this came later.
@@ -116,117 +118,18 @@ impl Lane {
     pub fn changed(&mut self, now: Timestamp) {
         self.is_stale = true;
         self.changed_again = true;
+        // What was sent again by hand while the hook is paused is the next probe.
         self.may_probe = true;
-        self.look_again(now);
-    }
-
-    /// Is it time to read from the database, and for what?
-    pub fn wants_load(&self, limits: &Limits, now: Timestamp) -> Option<Wanted> {
-        if self.loading || self.not_before.is_some_and(|at| at > now) {
-            return None;
-        }
-        let wants = |shelf: &Shelf| self.is_stale || shelf.wants_load(limits.window, now);
-        let wanted = Wanted {
-            fresh: wants(&self.fresh),
-            again: wants(&self.again),
-            probe: self.probe_at().is_some_and(|at| at <= now),
-        };
-        (wanted != Wanted::default()).then_some(wanted)
-    }
-
-    /// A load begins; what is noted from here on is not covered by it.
-    pub fn begin_load(&mut self, wanted: Wanted) {
-        self.loading = true;
-        self.changed_again = false;
-        if wanted.fresh {
-            self.fresh.begin_load();
-        }
-        if wanted.again {
-            self.again.begin_load();
-        }
-        if wanted.probe {
-            self.may_probe = false;
-        }
-    }
-
-    /// A load brought a page. If the hook changed meanwhile, the page is of no use and another load follows.
-    pub fn loaded(&mut self, page: Page, now: Timestamp) {
-        self.loading = false;
-        self.not_before = None;
-        let settled = std::mem::take(&mut self.settled);
-        if self.changed_again {
-            return;
-        }
-        self.is_stale = false;
-        self.is_deleted = page.target.is_none();
-        self.target = page.target;
-        self.health = page.health;
-        if !self.is_open() {
-            self.drop_queued();
-        }
-        if page.needs_step {
-            self.may_probe = true;
-            self.step_at.get_or_insert(now);
-        }
-        let (fresh, again) = (page.fresh.unwrap_or_default(), page.again.unwrap_or_default());
-        for open in fresh.due.into_iter().chain(again.due) {
-            if !settled.contains(&open.id) {
-                self.push(open);
-            }
-        }
-        for (shelf, more_at) in [(&mut self.fresh, fresh.more_at), (&mut self.again, again.more_at)] {
-            if let Some(at) = more_at {
-                shelf.note_more(at);
-            }
-        }
-        let probe = page.probe.filter(|probe| !settled.contains(&probe.id));
-        if let Some(probe) = probe.filter(|probe| self.is_paused() && self.known.insert(probe.id)) {
-            self.probe = Some(probe);
-            self.may_probe = true;
-        }
-    }
-
-    /// A load failed; it is tried again at `at`.
-    pub fn load_failed(&mut self, at: Timestamp) {
-        self.loading = false;
-        self.settled.clear();
-        self.not_before = Some(at);
-        self.may_probe = true;
-        self.look_again(at);
-    }
-
-    /// Should rows be moved to where they belong now?
-    pub fn wants_step(&self, now: Timestamp) -> bool {
-        !self.stepping && !self.is_stale && self.step_at.is_some_and(|at| at <= now)
-    }
-
-    pub fn begin_step(&mut self) {
-        self.stepping = true;
-        self.step_at = None;
-    }
-
-    /// A step was made; `is_more`: it was not enough.
-    pub fn stepped(&mut self, is_more: bool, limits: &Limits, now: Timestamp) {
-        self.stepping = false;
-        if self.is_open() {
-            self.look_again(now);
-        }
-        if is_more {
-            // What is let go goes at a pace; what is put away goes as fast as it can.
-            let pause = Duration::from_secs_f64(STEP as f64 / f64::from(limits.drain_per_second.max(1)));
-            self.step_at = Some(if self.is_open() { now.after(pause) } else { now });
-        }
-        self.may_probe = true;
-    }
-
-    fn look_again(&mut self, now: Timestamp) {
         self.fresh.note_more(now);
         self.again.note_more(now);
     }
 
-    pub fn step_failed(&mut self, at: Timestamp) {
-        self.stepping = false;
-        self.step_at = Some(at);
+    /// Forgets every wait that the lane chose by itself; those that the database knows stay as they are there.
+    pub fn clock_set_back(&mut self, now: Timestamp) {
+        self.not_before = None;
+        self.bucket.free_at = None;
+        self.step_at = self.step_at.map(|at| at.min(now));
+        self.more(now);
     }
 
     /// The next delivery to send, if the lane may send one.
@@ -278,19 +181,27 @@ impl Lane {
     /// stands after it, where that is known.
     pub fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>, health: Option<Health>, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.known.remove(&id);
+        let known = self.known.remove(id);
         self.may_probe |= self.is_paused();
         if self.in_flight == 0 {
             self.is_probing = false;
         }
         if self.loading {
-            self.settled.insert(id);
+            self.settled.insert(id, known.as_ref().map_or(0, |known| known.attempts));
+        }
+        if known.is_some_and(|known| known.is_outdated) {
+            self.more(now);
         }
         if let Some(at) = due_at {
             self.again.note_more(at);
+            // Perhaps it is not on record, and is what it was: a first attempt or a probe.
+            if health.is_none() {
+                self.fresh.note_more(at);
+                self.may_probe = true;
+            }
         }
         // Whatever waits behind it in order may be due now.
-        if self.target.as_ref().is_some_and(|target| target.hook.tuning.order_by.is_some()) {
+        if self.is_ordered() {
             self.look_again(now);
         }
         if let Some(health) = health {
@@ -336,13 +247,14 @@ impl Lane {
         self.ramp.map_or(limit, |ramp| ramp.min(limit))
     }
 
-    /// When the next thing is due; `None` while there is nothing to wait for.
-    pub fn wake_at(&self) -> Option<Timestamp> {
-        let load = [self.fresh.more_at, self.again.more_at, self.probe_at()].into_iter().flatten().min();
-        let load = load.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)));
-        let load = load.filter(|_| !self.loading);
+    /// The next moment at which time alone makes something possible. What is due already waits for something else (room in
+    /// the window, a load, a place in flight) and must not hide what comes later.
+    pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let loads = [self.fresh.more_at, self.again.more_at, self.probe_at()].into_iter().flatten();
+        let loads = loads.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)));
+        let loads = loads.filter(|_| !self.loading);
         let step = self.step_at.filter(|_| !self.stepping);
-        [load, step, self.bucket.free_at].into_iter().flatten().min()
+        loads.chain(step).chain(self.bucket.free_at).filter(|at| *at > now).min()
     }
 
     /// When the next probe may be looked for.
@@ -354,17 +266,18 @@ impl Lane {
 
     /// The hook is gone and so is everything of it: the lane can be forgotten.
     pub fn is_over(&self) -> bool {
-        let is_awaited = self.loading || self.is_stale || self.stepping || self.wake_at().is_some();
-        self.is_deleted && self.known.is_empty() && self.in_flight == 0 && !is_awaited
+        let is_busy = self.loading || self.is_stale || self.stepping || self.in_flight > 0;
+        let is_awaited = self.step_at.or(self.fresh.more_at).or(self.again.more_at).is_some();
+        self.is_deleted && self.known.is_empty() && !is_busy && !is_awaited
     }
 
     pub fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// How many rows a load must skip because they are here already.
-    pub fn known(&self) -> usize {
-        self.known.len()
+    /// How much a load must skip because it is here already.
+    pub fn known(&self) -> Room {
+        self.known.room()
     }
 
     fn is_paused(&self) -> bool {
@@ -375,9 +288,13 @@ impl Lane {
         self.target.as_ref().is_some_and(|target| target.hook.enabled) && !self.is_paused()
     }
 
+    fn is_ordered(&self) -> bool {
+        self.target.as_ref().is_some_and(|target| target.hook.tuning.order_by.is_some())
+    }
+
     fn push(&mut self, open: Open) {
         let is_unwanted = (!self.is_open() && !open.is_test) || self.is_deleted;
-        if is_unwanted || !self.known.insert(open.id) {
+        if is_unwanted || !self.known.insert(&open) {
             return;
         }
         match (open.is_test, open.attempts) {
@@ -391,12 +308,12 @@ impl Lane {
     fn drop_queued(&mut self) {
         let (fresh, again) = (&mut self.fresh, &mut self.again);
         for open in std::iter::from_fn(|| fresh.pop().or_else(|| again.pop())) {
-            self.known.remove(&open.id);
+            self.known.remove(open.id);
         }
         let keeps_tests = self.target.is_some();
         let dropped = if keeps_tests { VecDeque::new() } else { std::mem::take(&mut self.tests) };
         for open in dropped.into_iter().chain(self.probe.take()) {
-            self.known.remove(&open.id);
+            self.known.remove(open.id);
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::{
         delivery::State,
-        health::{BreakerPolicy, Health},
+        health::BreakerPolicy,
         hook::Hook,
         id::HookId,
         retry::{RetryPolicy, Verdict, judge},
@@ -77,7 +77,7 @@ impl Drop for OnDrop {
 
 impl Worker {
     /// Reads a hook and what of it is due, for the shelves that want it.
-    pub fn load(self: Arc<Self>, held: Held, now: Timestamp, wanted: Wanted, known: usize, handle: Handle) {
+    pub fn load(self: Arc<Self>, held: Held, now: Timestamp, wanted: Wanted, known: Room, handle: Handle) {
         tokio::spawn(async move {
             let mut report = OnDrop::new(handle, News::Loaded(held, Err(Error::Closed)));
             let watch = self.clock.stopwatch();
@@ -88,17 +88,17 @@ impl Worker {
         });
     }
 
-    async fn page(&self, id: HookId, now: Timestamp, wanted: Wanted, known: usize) -> Result<Page, Error> {
+    async fn page(&self, id: HookId, now: Timestamp, wanted: Wanted, known: Room) -> Result<Page, Error> {
         let conn = &mut self.store.read().await?;
         let Some(hook) = hooks::load(conn, id).await? else {
-            return Ok(Page { needs_step: queue::needs_step(conn, id, Stance::Off).await?, ..Page::default() });
+            return Ok(Page { needs_step: queue::needs_step(conn, id, None).await?, ..Page::default() });
         };
         let health = health::of(conn, id).await?;
         let is_paused = health.paused.is_some();
         let is_open = hook.enabled && !is_paused;
         let stance = if is_open { Stance::Open } else { Stance::Off };
-        let needs_step = queue::needs_step(conn, id, stance).await?;
-        let window = Room { rows: self.window.rows + known, ..self.window };
+        let needs_step = queue::needs_step(conn, id, Some(stance)).await?;
+        let window = Room { rows: self.window.rows + known.rows, bytes: self.window.bytes + known.bytes };
         let mut search = Search { conn, hook: &hook, now, is_open, window };
         let fresh = if wanted.fresh { Some(search.find(Kind::First).await?) } else { None };
         // A hook that is not open sends tests only, and a test is never tried again.
@@ -151,13 +151,14 @@ impl Worker {
                 duration_ms = report.attempt.duration_ms, "attempt"
             );
             let recorded = self.record(&given, report, verdict, due_at, fence).await;
-            let health = match recorded {
-                Some(Recorded::Kept { is_off: true, .. }) => {
+            let (due_at, health) = match recorded {
+                Some(Recorded::Kept { health, is_off: false }) => (due_at, health),
+                Some(Recorded::Refused) => (due_at, None),
+                // The hook is off by now; or only the database knows what became of the attempt and of the hook.
+                Some(Recorded::Kept { is_off: true, .. }) | None => {
                     handle.tell(News::Changed(vec![hook]));
-                    None
+                    (due_at.or(again.filter(|_| recorded.is_none())), None)
                 }
-                Some(Recorded::Kept { health, .. }) => health,
-                Some(Recorded::Refused) | None => None::<Health>,
             };
             done.will_say(News::Finished { held, delivery, was_sent: true, due_at, health });
         });

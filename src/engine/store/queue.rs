@@ -196,11 +196,20 @@ pub(in crate::engine) async fn hooks_with_open(conn: &mut Conn) -> Result<Vec<Ho
     Ok(rows.into_iter().map(|(hook,)| hook).collect())
 }
 
-/// Does a hook have rows that the next [`step`] would move?
-pub(in crate::engine) async fn needs_step(conn: &mut Conn, hook: HookId, stance: Stance) -> Result<bool, Error> {
+/// Does a hook that stands so (`None`: it is deleted) have rows that the next [`step`] would move?
+pub(in crate::engine) async fn needs_step(
+    conn: &mut Conn,
+    hook: HookId,
+    stance: Option<Stance>,
+) -> Result<bool, Error> {
     let statement = match stance {
-        Stance::Open => "SELECT EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held')",
-        Stance::Paused | Stance::Off => {
+        Some(Stance::Open) => "SELECT EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held')",
+        None => {
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'pending')
+                 OR EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'waiting')
+                 OR EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held')"
+        }
+        Some(Stance::Paused | Stance::Off) => {
             "SELECT EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'pending' AND NOT is_test)
                  OR EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'waiting' AND NOT is_test)"
         }

@@ -1,16 +1,17 @@
 //! What a lane does, told what happens to it.
 
+mod paused;
+
 use uuid::Uuid;
 
 use super::*;
 use crate::{
     domain::{
         event::EventType,
-        health::Pause,
         hook::{Hook, Tuning},
         id::{EventId, HookId},
     },
-    engine::store::{hooks::Secrets, queue::Room},
+    engine::store::hooks::Secrets,
 };
 
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -35,6 +36,12 @@ pub(in crate::engine::delivery) fn target(enabled: bool) -> Arc<Target> {
         updated_at: NOW,
         version: 1,
     };
+    let secrets = Secrets { api_key: "k".into(), signing_secret: crate::engine::delivery::signing::new_secret() };
+    Arc::new(Target::new(hook, &secrets).unwrap())
+}
+
+fn tuned(tuning: Tuning) -> Arc<Target> {
+    let hook = Hook { tuning, ..target(true).hook.clone() };
     let secrets = Secrets { api_key: "k".into(), signing_secret: crate::engine::delivery::signing::new_secret() };
     Arc::new(Target::new(hook, &secrets).unwrap())
 }
@@ -81,10 +88,43 @@ fn a_full_window_leaves_the_rest_in_the_database_and_fetches_it_later() {
     for number in 1..=6 {
         lane.offer(open(number, 0), &LIMITS, NOW);
     }
-    assert_eq!((lane.known(), lane.wake_at()), (4, Some(NOW)));
+    assert_eq!((lane.known().rows, lane.fresh.more_at), (4, Some(NOW)));
     assert_eq!(lane.wants_load(&LIMITS, NOW), None, "the window is still full");
     assert_eq!(sent(&mut lane, 2), [1, 2]);
     assert_eq!(lane.wants_load(&LIMITS, NOW), Some(Wanted { fresh: true, ..Wanted::default() }), "half empty");
+}
+
+/// A full window whose rest is due now must not hide when the rate allows the next one: with nothing in flight nobody else
+/// would wake the lane.
+#[test]
+fn what_is_due_already_does_not_hide_what_time_will_bring() {
+    let mut lane = ready(true);
+    lane.begin_load(BOTH);
+    let tuning = Tuning { rate_per_second: Some(1), ..Tuning::default() };
+    lane.loaded(page(Some(tuned(tuning)), Vec::new()), NOW);
+    for number in 1..=6 {
+        lane.offer(open(number, 0), &LIMITS, NOW);
+    }
+    assert_eq!(sent(&mut lane, 9), [1], "one a second");
+    assert_eq!((lane.fresh.more_at, lane.wants_load(&LIMITS, NOW)), (Some(NOW), None), "the window is still full");
+    assert_eq!(lane.wake_at(NOW), Some(Timestamp(NOW.0 + 1000)));
+}
+
+#[test]
+fn a_clock_that_was_set_back_prolongs_no_short_wait() {
+    let mut lane = ready(true);
+    lane.begin_load(BOTH);
+    lane.loaded(page(Some(tuned(Tuning { rate_per_second: Some(1), ..Tuning::default() })), Vec::new()), NOW);
+    for number in 1..=2 {
+        lane.offer(open(number, 0), &LIMITS, NOW);
+    }
+    assert_eq!(sent(&mut lane, 9), [1], "one a second");
+    lane.begin_load(BOTH);
+    lane.load_failed(Timestamp(NOW.0 + 1000));
+    let earlier = Timestamp(NOW.0 - 86_400_000);
+    lane.clock_set_back(earlier);
+    assert!(lane.is_ready(&LIMITS, earlier));
+    assert_eq!(lane.wants_load(&LIMITS, earlier), Some(BOTH));
 }
 
 #[test]
@@ -96,7 +136,7 @@ fn a_backlog_of_retries_leaves_first_attempts_their_place() {
     for number in 11..=14 {
         lane.offer(open(number, 0), &LIMITS, NOW);
     }
-    assert_eq!(lane.wake_at(), None, "nothing was left in the database");
+    assert_eq!(lane.fresh.more_at, None, "nothing was left in the database");
     assert_eq!(sent(&mut lane, 4), [11, 1, 12, 2]);
 }
 
@@ -128,11 +168,22 @@ fn a_retry_waits_in_the_database_until_it_is_due() {
     assert_eq!(sent(&mut lane, 9), [1]);
     let due = Timestamp(NOW.0 + 5000);
     lane.sent();
-    lane.finished(DeliveryId(Uuid::from_u128(1)), Some(due), None, NOW);
-    assert_eq!(lane.wake_at(), Some(due));
+    lane.finished(DeliveryId(Uuid::from_u128(1)), Some(due), Some(Health::default()), NOW);
+    assert_eq!(lane.wake_at(NOW), Some(due));
     assert_eq!(lane.wants_load(&LIMITS, NOW), None);
     assert_eq!(lane.wants_load(&LIMITS, due), Some(Wanted { again: true, ..Wanted::default() }));
     assert!(!lane.is_over());
+}
+
+#[test]
+fn a_first_attempt_that_was_never_made_or_recorded_is_looked_for_among_first_attempts() {
+    let mut lane = ready(true);
+    lane.offer(open(1, 0), &LIMITS, NOW);
+    assert_eq!(sent(&mut lane, 9), [1]);
+    let again = Timestamp(NOW.0 + 1000);
+    lane.sent();
+    lane.finished(DeliveryId(Uuid::from_u128(1)), Some(again), None, NOW);
+    assert_eq!(lane.wants_load(&LIMITS, again), Some(BOTH));
 }
 
 #[test]
@@ -182,7 +233,7 @@ fn nothing_is_sent_with_the_old_target_while_the_new_one_is_read() {
     lane.load_failed(Timestamp(NOW.0 + 1000));
     assert_eq!(sent(&mut lane, 9), [], "nor after it failed");
     assert_eq!(lane.wants_load(&LIMITS, NOW), None, "a failed load is not repeated at once");
-    assert_eq!(lane.wake_at(), Some(Timestamp(NOW.0 + 1000)));
+    assert_eq!(lane.wake_at(NOW), Some(Timestamp(NOW.0 + 1000)));
     assert_eq!(lane.wants_load(&LIMITS, Timestamp(NOW.0 + 1000)), Some(BOTH));
     lane.begin_load(BOTH);
     lane.loaded(page(Some(target(true)), Vec::new()), NOW);
@@ -210,15 +261,45 @@ fn a_window_is_bounded_in_bytes_too() {
     for number in 1..=3 {
         lane.offer(large(number), &LIMITS, NOW);
     }
-    assert_eq!((lane.known(), lane.wake_at()), (2, Some(NOW)));
+    assert_eq!((lane.known().rows, lane.fresh.more_at), (2, Some(NOW)));
     assert_eq!(lane.wants_load(&LIMITS, NOW), None);
     assert_eq!(sent(&mut lane, 2), [1, 2]);
     assert!(lane.wants_load(&LIMITS, NOW).is_some());
 }
 
-fn paused(probe_at: Timestamp) -> Health {
-    let pause = Pause { since: NOW, probe_at, probes: 0 };
-    Health { failures: 20, failing_since: Some(NOW), paused: Some(pause) }
+/// Otherwise the page would hold nothing but what is in flight, be full, and be asked for again at once.
+#[test]
+fn a_load_makes_room_for_what_is_in_flight_in_bytes_too() {
+    let mut lane = ready(true);
+    lane.offer(Open { body: vec![b'x'; 1000].into(), ..open(1, 0) }, &LIMITS, NOW);
+    assert_eq!(sent(&mut lane, 9), [1]);
+    assert_eq!((lane.known().rows, lane.known().bytes), (1, 1000));
+    lane.sent();
+    lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(Health::default()), NOW);
+    assert_eq!((lane.known().rows, lane.known().bytes), (0, 0));
+}
+
+/// It was delivered and sent again before the lane heard that the first attempt is on record.
+#[test]
+fn what_is_sent_again_before_its_record_was_heard_is_not_forgotten() {
+    for finishes_during_the_load in [false, true] {
+        let mut lane = ready(true);
+        lane.offer(open(1, 0), &LIMITS, NOW);
+        assert_eq!(sent(&mut lane, 9), [1]);
+        lane.sent();
+        lane.changed(NOW);
+        lane.begin_load(BOTH);
+        let load = |lane: &mut Lane| lane.loaded(page(Some(target(true)), vec![open(1, 1)]), NOW);
+        if !finishes_during_the_load {
+            load(&mut lane);
+        }
+        lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(Health::default()), NOW);
+        if finishes_during_the_load {
+            load(&mut lane);
+        }
+        settle(&mut lane, NOW, |_| page(Some(target(true)), vec![open(1, 1)]));
+        assert_eq!(sent(&mut lane, 9), [1], "during the load: {finishes_during_the_load}");
+    }
 }
 
 /// Does what the board does until the lane wants nothing more: every load brings `make_page`, every step says `false`.
@@ -239,63 +320,28 @@ fn settle(lane: &mut Lane, now: Timestamp, make_page: impl Fn(Wanted) -> Page) -
 }
 
 #[test]
-fn a_paused_hook_puts_everything_away_and_is_probed_one_at_a_time() {
-    let mut lane = ready(true);
-    for number in 1..=3 {
-        lane.offer(open(number, 0), &LIMITS, NOW);
-    }
-    assert_eq!(sent(&mut lane, 1), [1]);
-    let probe_at = Timestamp(NOW.0 + 60_000);
-    lane.sent();
-    lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(paused(probe_at)), NOW);
-    let make_page = |wanted: Wanted| Page {
-        health: paused(probe_at),
-        needs_step: !wanted.probe,
-        probe: wanted.probe.then(|| open(7, 0)),
-        ..page(Some(target(true)), Vec::new())
-    };
-    assert_eq!(settle(&mut lane, NOW, make_page), 1);
-    assert_eq!(sent(&mut lane, 9), [], "nothing before the probe is due");
-    assert_eq!(lane.wake_at(), Some(probe_at));
-    settle(&mut lane, probe_at, make_page);
-    assert_eq!(sent(&mut lane, 9), [7], "one probe");
-    settle(&mut lane, probe_at, make_page);
-    assert_eq!(sent(&mut lane, 9), [], "and no other while it is under way");
-    let later = Timestamp(probe_at.0 + 120_000);
-    lane.sent();
-    lane.finished(DeliveryId(Uuid::from_u128(7)), None, Some(paused(later)), probe_at);
-    assert_eq!(lane.wake_at(), Some(later));
-}
-
-#[test]
-fn a_recovered_hook_begins_gently() {
-    let mut lane = ready(true);
-    let well = |due| page(Some(target(true)), due);
-    lane.begin_load(BOTH);
-    lane.loaded(Page { health: paused(NOW), probe: Some(open(1, 0)), ..page(Some(target(true)), Vec::new()) }, NOW);
-    assert_eq!(sent(&mut lane, 9), [1]);
-    lane.sent();
-    lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(Health::default()), NOW);
-    let due = Timestamp(NOW.0 + 10_000);
-    settle(&mut lane, NOW, |_| well((2..=9).map(|number| open(number, 0)).collect()));
-    assert_eq!(sent(&mut lane, 9), [2], "one at first");
-    lane.sent();
-    lane.finished(DeliveryId(Uuid::from_u128(2)), None, Some(Health::default()), due);
-    assert_eq!(sent(&mut lane, 9), [3, 4], "then two");
-}
-
-#[test]
 fn ordered_deliveries_come_from_the_database_only() {
     let tuning = Tuning { order_by: Some("id".into()), ..Tuning::default() };
-    let hook = Hook { tuning, ..target(true).hook.clone() };
-    let secrets = Secrets { api_key: "k".into(), signing_secret: crate::engine::delivery::signing::new_secret() };
     let mut lane = Lane::new(NOW);
     lane.begin_load(BOTH);
-    lane.loaded(page(Some(Arc::new(Target::new(hook, &secrets).unwrap())), vec![open(1, 0)]), NOW);
+    lane.loaded(page(Some(tuned(tuning)), vec![open(1, 0)]), NOW);
     assert_eq!(sent(&mut lane, 9), [1]);
     lane.offer(open(2, 0), &LIMITS, NOW);
     assert_eq!(sent(&mut lane, 9), [], "something of its key may be before it");
     assert!(lane.wants_load(&LIMITS, NOW).is_some());
+}
+
+#[test]
+fn a_hook_that_keeps_an_order_from_now_on_sends_only_what_the_page_lets_go() {
+    let mut lane = ready(true);
+    for number in 1..=3 {
+        lane.offer(open(number, 0), &LIMITS, NOW);
+    }
+    lane.changed(NOW);
+    lane.begin_load(BOTH);
+    let tuning = Tuning { order_by: Some("id".into()), ..Tuning::default() };
+    lane.loaded(page(Some(tuned(tuning)), vec![open(1, 0)]), NOW);
+    assert_eq!(sent(&mut lane, 9), [1], "the others wait behind it");
 }
 
 #[test]
@@ -308,26 +354,4 @@ fn a_deleted_hook_leaves_an_idle_lane() {
     assert!(lane.is_over());
     lane.offer(Open { is_test: true, ..open(2, 0) }, &LIMITS, NOW);
     assert!(lane.is_over(), "nothing waits for a hook that is gone");
-}
-
-#[test]
-fn what_is_let_go_keeps_its_pace_whatever_is_heard_meanwhile() {
-    let mut lane = ready(true);
-    lane.more(NOW);
-    assert!(lane.wants_step(NOW));
-    lane.begin_step();
-    // A load finds that more is held, and somebody tells of it, while the step is under way.
-    lane.more(NOW);
-    lane.stepped(true, &LIMITS, NOW);
-    let pause = STEP as f64 / f64::from(LIMITS.drain_per_second) * 1000.0;
-    assert!(!lane.wants_step(Timestamp(NOW.0 + pause as i64 - 1)) && lane.wants_step(Timestamp(NOW.0 + pause as i64)));
-}
-
-#[test]
-fn a_change_or_a_result_is_a_reason_to_probe_again() {
-    let mut lane = Lane::new(NOW);
-    settle(&mut lane, NOW, |_| Page { health: paused(NOW), ..page(Some(target(true)), Vec::new()) });
-    assert_eq!(lane.wants_load(&LIMITS, NOW), None, "there is nothing to probe it with");
-    lane.changed(NOW);
-    assert!(lane.wants_load(&LIMITS, NOW).is_some_and(|wanted| wanted.probe));
 }

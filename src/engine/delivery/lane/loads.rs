@@ -1,0 +1,128 @@
+//! What a lane has done in the database: loads that bring a page of it, and steps that move rows to where they belong.
+
+use std::time::Duration;
+
+use super::{Lane, Limits, Page, Shelf, Wanted};
+use crate::{
+    domain::time::Timestamp,
+    engine::store::queue::{Open, STEP},
+};
+
+impl Lane {
+    /// Is it time to read from the database, and for what?
+    pub fn wants_load(&self, limits: &Limits, now: Timestamp) -> Option<Wanted> {
+        if self.loading || self.not_before.is_some_and(|at| at > now) {
+            return None;
+        }
+        let wants = |shelf: &Shelf| self.is_stale || shelf.wants_load(limits.window, now);
+        let wanted = Wanted {
+            fresh: wants(&self.fresh),
+            again: wants(&self.again),
+            probe: self.probe_at().is_some_and(|at| at <= now),
+        };
+        (wanted != Wanted::default()).then_some(wanted)
+    }
+
+    /// A load begins; what is noted from here on is not covered by it.
+    pub fn begin_load(&mut self, wanted: Wanted) {
+        self.loading = true;
+        self.changed_again = false;
+        if wanted.fresh {
+            self.fresh.begin_load();
+        }
+        if wanted.again {
+            self.again.begin_load();
+        }
+        if wanted.probe {
+            self.may_probe = false;
+        }
+    }
+
+    /// A load brought a page. If the hook changed meanwhile, the page is of no use and another load follows.
+    pub fn loaded(&mut self, page: Page, now: Timestamp) {
+        self.loading = false;
+        self.not_before = None;
+        let settled = std::mem::take(&mut self.settled);
+        let is_news = |open: &Open| settled.get(&open.id).is_none_or(|attempts| open.attempts > *attempts);
+        if self.changed_again {
+            return;
+        }
+        let was_stale = std::mem::take(&mut self.is_stale);
+        self.is_deleted = page.target.is_none();
+        self.target = page.target;
+        self.health = page.health;
+        // The hook may keep an order only now, or something older was sent again: who may go is on the page.
+        if !self.is_open() || (was_stale && self.is_ordered()) {
+            self.may_probe |= self.probe.is_some();
+            self.drop_queued();
+        }
+        if page.needs_step {
+            self.may_probe = true;
+            self.step_at.get_or_insert(now);
+        }
+        let (fresh, again) = (page.fresh.unwrap_or_default(), page.again.unwrap_or_default());
+        for open in fresh.due.into_iter().chain(again.due).filter(is_news) {
+            self.push(open);
+        }
+        for (shelf, more_at) in [(&mut self.fresh, fresh.more_at), (&mut self.again, again.more_at)] {
+            if let Some(at) = more_at {
+                shelf.note_more(at);
+            }
+        }
+        // What was known of the pause when the load began may have been older than the page.
+        let is_time = self.health.paused.is_some_and(|pause| pause.probe_at <= now);
+        match page.probe.filter(is_news) {
+            Some(_) if !is_time => self.may_probe = true,
+            Some(probe) if self.known.insert(&probe) => {
+                self.probe = Some(probe);
+                self.may_probe = true;
+            }
+            // What is under way already says how it went.
+            Some(_) | None => {}
+        }
+    }
+
+    /// A load failed; it is tried again at `at`.
+    pub fn load_failed(&mut self, at: Timestamp) {
+        self.loading = false;
+        self.settled.clear();
+        self.not_before = Some(at);
+        self.may_probe = true;
+        self.fresh.note_more(at);
+        self.again.note_more(at);
+    }
+
+    /// Should rows be moved to where they belong now?
+    pub fn wants_step(&self, now: Timestamp) -> bool {
+        !self.stepping && !self.is_stale && self.step_at.is_some_and(|at| at <= now)
+    }
+
+    pub fn begin_step(&mut self) {
+        self.stepping = true;
+        self.step_at = None;
+    }
+
+    /// A step was made; `is_more`: it was not enough.
+    pub fn stepped(&mut self, is_more: bool, limits: &Limits, now: Timestamp) {
+        self.stepping = false;
+        if self.is_open() {
+            self.look_again(now);
+        }
+        if is_more {
+            // What is let go goes at a pace; what is put away goes as fast as it can.
+            let pause = Duration::from_secs_f64(STEP as f64 / f64::from(limits.drain_per_second.max(1)));
+            self.step_at = Some(if self.is_open() { now.after(pause) } else { now });
+        }
+        self.may_probe = true;
+    }
+
+    pub(super) fn look_again(&mut self, now: Timestamp) {
+        self.fresh.note_more(now);
+        self.again.note_more(now);
+    }
+
+    pub fn step_failed(&mut self, at: Timestamp) {
+        self.stepping = false;
+        self.step_at = Some(at);
+    }
+}

@@ -1,0 +1,314 @@
+//! What must be true of every moment of that week, and of its end.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use service_hooks::{
+    domain::{delivery::State, health::Purpose, time::Timestamp},
+    engine::delivery::{board::News, lane::Given},
+};
+
+use super::{
+    receivers::Receiver,
+    store::{Store, hook_of},
+    world::{Flight, HOOKS, LIMITS, PERMITS, SECOND},
+};
+
+/// A row that is due may lie this long while its hook is idle: a failed load is tried again after a second, and what is
+/// let go goes 250 a second.
+const PATIENCE: i64 = 10 * SECOND;
+/// A first attempt to a receiver that is well begins within this, whatever the others do.
+const PROMPT: i64 = 20 * SECOND;
+/// A hook that somebody has just changed, or that was just loaded again, is not measured.
+const DISTURBED: i64 = 120 * SECOND;
+
+/// What is known of a hook apart from the store.
+#[derive(Default)]
+struct Seen {
+    /// The change up to which the board has heard, and the pause it was told of.
+    version: u64,
+    paused_since: Option<Timestamp>,
+    /// Being sent; not yet heard to be recorded; ordered and not yet answered.
+    sending: usize,
+    in_flight: usize,
+    awaited: usize,
+    probing: usize,
+    /// Loads that brought nothing since anything else happened to the hook, and what was in memory before the last.
+    loads_in_a_row: usize,
+    known: usize,
+    loaded_at: i64,
+    /// When attempts began, of the last ten seconds, under the same rate.
+    began: VecDeque<i64>,
+    rate: Option<u32>,
+    began_at: i64,
+    disturbed_at: i64,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Checks {
+    pub happened: u64,
+    pub attempts: u64,
+    pub loads: u64,
+    pub steps: u64,
+    seen: Vec<Seen>,
+    sending: HashSet<usize>,
+    accepted_at: HashMap<usize, i64>,
+    in_flight: usize,
+    latest: Option<Timestamp>,
+    advanced_at: Option<Timestamp>,
+    pub slowest: i64,
+}
+
+impl Checks {
+    pub fn settle_in(&mut self, hooks: usize) {
+        self.seen.resize_with(hooks, Seen::default);
+    }
+
+    /// Notes when it was accepted, if nothing about it or its hook is a reason to begin later than at once.
+    pub fn accepted(&mut self, row: usize, store: &Store, receiver: Receiver, real: i64) {
+        let delivery = &store.rows[row];
+        let hook = &store.hooks[delivery.hook];
+        let tuning = hook.tuning();
+        let is_plain = tuning.order_by.is_none() && tuning.rate_per_second.is_none() && tuning.in_flight.is_none();
+        let is_well = hook.is_open() && hook.health.is_well() && receiver == Receiver::Healthy;
+        let is_calm = self.seen[delivery.hook].disturbed_at < real - DISTURBED;
+        if is_plain && is_well && is_calm && hook.open.len() <= LIMITS.in_flight {
+            self.accepted_at.insert(row, real);
+        }
+    }
+
+    pub fn disturb(&mut self, hook: usize, real: i64) {
+        self.seen[hook].disturbed_at = real;
+    }
+
+    pub fn clock_set(&mut self, real: i64) {
+        for seen in &mut self.seen {
+            seen.disturbed_at = real;
+            seen.began.clear();
+        }
+    }
+
+    /// The process is gone with all it knew; the next one reads everything.
+    pub fn crashed(&mut self, store: &Store) {
+        self.sending.clear();
+        self.in_flight = 0;
+        for (seen, hook) in self.seen.iter_mut().zip(&store.hooks) {
+            *seen = Seen { version: hook.version, disturbed_at: seen.disturbed_at, ..Seen::default() };
+            seen.paused_since = hook.health.paused.map(|pause| pause.since);
+        }
+        self.accepted_at.clear();
+    }
+
+    pub fn told(&mut self, news: &News) {
+        each_hook(news, |hook| self.seen[hook].awaited += 1);
+    }
+
+    /// The scheduler hears of something.
+    pub fn hear(&mut self, news: &News, store: &Store) {
+        each_hook(news, |hook| self.seen[hook].awaited -= 1);
+        match news {
+            News::Loaded(held, page) => {
+                let seen = &mut self.seen[hook_of(held.hook)];
+                seen.awaited -= 1;
+                if page.is_err() {
+                    seen.loads_in_a_row = 0;
+                }
+                return;
+            }
+            News::Stepped(held, _) => self.seen[hook_of(held.hook)].awaited -= 1,
+            News::Changed(hooks) => {
+                for hook in hooks {
+                    self.seen[hook_of(*hook)].version = store.hooks[hook_of(*hook)].version;
+                }
+            }
+            News::Finished { held, health, .. } => {
+                let seen = &mut self.seen[hook_of(held.hook)];
+                seen.in_flight -= 1;
+                self.in_flight -= 1;
+                if let Some(pause) = health.and_then(|health| health.paused) {
+                    seen.paused_since = Some(pause.since);
+                }
+            }
+            _ => {}
+        }
+        each_hook(news, |hook| self.seen[hook].loads_in_a_row = 0);
+    }
+
+    pub fn advanced(&mut self, now: Timestamp) {
+        self.advanced_at = Some(now);
+        self.latest = self.latest.max(Some(now));
+    }
+
+    /// A load is ordered; `known` is in memory already.
+    pub fn load(&mut self, hook: usize, known: usize, real: i64) {
+        self.loads += 1;
+        let seen = &mut self.seen[hook];
+        seen.awaited += 1;
+        let goes_on = seen.known == known && real - seen.loaded_at < SECOND;
+        seen.loads_in_a_row = if goes_on { seen.loads_in_a_row + 1 } else { 1 };
+        (seen.known, seen.loaded_at) = (known, real);
+        assert!(seen.loads_in_a_row <= 8, "hook {hook} is read again and again although nothing happens");
+    }
+
+    pub fn step(&mut self, hook: usize) {
+        self.steps += 1;
+        self.seen[hook].awaited += 1;
+        self.seen[hook].loads_in_a_row = 0;
+    }
+
+    /// An attempt begins.
+    pub fn attempt(&mut self, flight: &Flight, given: &Given, store: &Store, real: i64, now: Timestamp) {
+        self.attempts += 1;
+        let Flight { row, hook, purpose, .. } = *flight;
+        assert!(self.sending.insert(row), "delivery {row} is sent twice at the same time");
+        let latest = self.latest.unwrap_or(now);
+        self.check_standing(flight, given, store, latest);
+        self.check_order(row, given, store);
+        let seen = &mut self.seen[hook];
+        (seen.loads_in_a_row, seen.began_at) = (0, real);
+        (seen.sending, seen.in_flight, self.in_flight) = (seen.sending + 1, seen.in_flight + 1, self.in_flight + 1);
+        if purpose == Purpose::Probe {
+            seen.probing += 1;
+            assert!(seen.probing == 1, "hook {hook} is probed twice at the same time");
+        }
+        let limit = given.target.hook.tuning.in_flight.map_or(LIMITS.in_flight, |limit| limit as usize);
+        assert!(seen.sending <= limit, "{} are under way to hook {hook}, which allows {limit}", seen.sending);
+        assert!(self.in_flight <= PERMITS, "{} are under way", self.in_flight);
+        self.check_rate(hook, given.target.hook.tuning.rate_per_second, real);
+        self.check_prompt(row, hook, real);
+    }
+
+    fn check_standing(&self, flight: &Flight, given: &Given, store: &Store, latest: Timestamp) {
+        let Flight { row, hook, purpose, .. } = *flight;
+        let (delivery, standing, seen) = (&store.rows[row], &store.hooks[hook], &self.seen[hook]);
+        let knows = seen.version == standing.version;
+        assert!(!(knows && standing.is_deleted), "hook {hook} is gone, and is sent {row}");
+        let is_off = !standing.is_enabled() && purpose != Purpose::Test;
+        assert!(!(knows && is_off), "hook {hook} is off, and is sent {row}");
+        let is_settled = matches!(delivery.state, State::Delivered | State::Failed | State::Skipped);
+        assert!(!is_settled, "delivery {row} is {:?} and is sent again", delivery.state);
+        assert!(delivery.attempts == given.open.attempts, "delivery {row} is sent as it was before its last attempt");
+        assert!(delivery.due_at.is_none_or(|due| due <= latest), "delivery {row} is sent before it is due");
+        if let Some(pause) = standing.health.paused {
+            let is_known = seen.paused_since == Some(pause.since);
+            assert!(!is_known || purpose != Purpose::Delivery, "hook {hook} is paused, and is sent {row}");
+            let is_early = purpose == Purpose::Probe && pause.probe_at > latest;
+            assert!(!is_early, "hook {hook} is probed {} ms early", pause.probe_at.0 - latest.0);
+        }
+    }
+
+    /// Nothing overtakes an older one of its key that is open. One that was sent again by hand has lost its place.
+    fn check_order(&self, row: usize, given: &Given, store: &Store) {
+        let is_ordered = given.target.hook.tuning.order_by.is_some() && !given.open.is_test;
+        let overtakes = |older: &usize| store.rows[*older].tries_before == 0;
+        if let Some(older) = store.older_of_key(row).find(overtakes).filter(|_| is_ordered) {
+            panic!("delivery {row} overtakes {older}, which is {:?}", store.rows[older].state);
+        }
+    }
+
+    fn check_rate(&mut self, hook: usize, rate: Option<u32>, real: i64) {
+        let seen = &mut self.seen[hook];
+        if seen.rate != rate {
+            (seen.rate, seen.began) = (rate, VecDeque::new());
+        }
+        let Some(rate) = rate else { return };
+        seen.began.push_back(real);
+        while seen.began.front().is_some_and(|began| *began <= real - 10 * SECOND) {
+            seen.began.pop_front();
+        }
+        let most = rate * 10 + rate.div_ceil(10) + 1;
+        assert!(seen.began.len() <= most as usize, "{} in ten seconds to hook {hook}: {rate}", seen.began.len());
+    }
+
+    fn check_prompt(&mut self, row: usize, hook: usize, real: i64) {
+        let Some(accepted_at) = self.accepted_at.remove(&row) else { return };
+        if self.seen[hook].disturbed_at < accepted_at {
+            self.slowest = self.slowest.max(real - accepted_at);
+            assert!(
+                real - accepted_at <= PROMPT,
+                "the first attempt of {row} to {hook} is {} ms late",
+                real - accepted_at
+            );
+        }
+    }
+
+    /// The receiver has answered, or never will.
+    pub fn landed(&mut self, flight: &Flight) {
+        self.sending.remove(&flight.row);
+        let seen = &mut self.seen[flight.hook];
+        seen.sending -= 1;
+        if flight.purpose == Purpose::Probe {
+            seen.probing -= 1;
+        }
+    }
+
+    /// Does an idle hook sleep although something of it is due?
+    pub fn look(&self, store: &Store, real: i64, now: Timestamp) {
+        let Some(advanced_at) = self.advanced_at.filter(|_| self.in_flight < PERMITS) else { return };
+        for hook in 0..HOOKS {
+            let seen = &self.seen[hook];
+            // A hook with a rate limit is idle between two attempts.
+            if seen.awaited > 0 || seen.in_flight > 0 || seen.began_at + PATIENCE > real {
+                continue;
+            }
+            let Some((row, at)) = earliest(store, hook) else { continue };
+            let late = advanced_at.0.min(now.0) - at.0;
+            let state = store.rows[row].state;
+            assert!(late < PATIENCE, "hook {hook} sleeps: {row} is {state:?} and was due {late} ms ago");
+        }
+    }
+
+    /// When everything has come to rest: is everything where it belongs?
+    pub fn end(&self, store: &Store) {
+        for (row, delivery) in store.rows.iter().enumerate() {
+            let hook = &store.hooks[delivery.hook];
+            let tries = delivery.attempts - delivery.tries_before;
+            let is_right = match delivery.state {
+                State::Delivered => tries > 0,
+                State::Failed => tries > 0 && (delivery.is_test || delivery.is_gone || delivery.is_exhausted),
+                State::Skipped => delivery.attempts == 0,
+                State::Cancelled => hook.is_deleted,
+                State::Pending | State::Waiting | State::Held => false,
+            };
+            let state = delivery.state;
+            let about = (delivery.hook, hook.is_deleted, delivery.is_test, delivery.due_at);
+            assert!(is_right, "delivery {row} was forgotten: {state:?} after {tries} attempts {about:?}");
+        }
+    }
+}
+
+/// The hooks for which something is on its way to the scheduler.
+fn each_hook(news: &News, mut tell: impl FnMut(usize)) {
+    match news {
+        News::Offer(offers) => offers.iter().map(|open| hook_of(open.hook)).for_each(tell),
+        News::Held(hooks) | News::More(hooks) | News::Changed(hooks) => {
+            hooks.iter().copied().map(hook_of).for_each(tell);
+        }
+        News::Loaded(held, _) | News::Stepped(held, _) | News::Sent(held) | News::Finished { held, .. } => {
+            tell(hook_of(held.hook));
+        }
+        News::Heard { .. } | News::Lanes(_) | News::Part(_) | News::Stop => {}
+    }
+}
+
+/// What of a hook has to be done first, and when.
+fn earliest(store: &Store, hook: usize) -> Option<(usize, Timestamp)> {
+    let standing = &store.hooks[hook];
+    let is_ordered = standing.tuning().order_by.is_some();
+    let due = |row: &usize| {
+        let delivery = &store.rows[*row];
+        let since = delivery.since.max(standing.since);
+        let at = match (delivery.state, standing.is_deleted, standing.health.paused) {
+            (_, true, _) => since,
+            (State::Held, _, _) if standing.is_open() => since,
+            (State::Held, _, Some(pause)) if standing.is_enabled() => pause.probe_at.max(since),
+            (State::Held, _, _) => return None,
+            _ if delivery.is_test => delivery.due_at?,
+            _ if !standing.is_open() => since,
+            _ if is_ordered && store.is_behind(*row) => return None,
+            _ => delivery.due_at?,
+        };
+        Some((*row, at))
+    };
+    standing.open.iter().filter_map(due).min_by_key(|(_, at)| *at)
+}

@@ -1,0 +1,59 @@
+//! The scheduler's board in a world of its own: 50 hooks, seven days, receivers and people as they are, in virtual time.
+//! What is asked: is anything ever forgotten, sent when it must not be, or asked for again and again?
+//!
+//! Every week follows from its seed, which a failure names. `SERVICE_HOOKS_TEST_SEED` runs that one,
+//! `SERVICE_HOOKS_TEST_SEEDS` so many (20 unless set).
+
+mod checks;
+mod life;
+mod receivers;
+mod rng;
+mod store;
+mod world;
+
+use world::World;
+
+fn number(name: &str) -> Option<u64> {
+    #[expect(clippy::disallowed_methods, reason = "the long mode is asked for by hand")]
+    std::env::var(name).ok().and_then(|number| number.parse().ok())
+}
+
+/// Says which week it was when it did not end well.
+struct Week(u64);
+
+impl Drop for Week {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("repeat it with SERVICE_HOOKS_TEST_SEED={}", self.0);
+        }
+    }
+}
+
+fn live_through(seed: u64) {
+    let _week = Week(seed);
+    let mut world = World::new(seed);
+    world.run();
+    world.checks.end(&world.store);
+    let checks = &world.checks;
+    eprintln!(
+        "seed {seed}: {} deliveries, {} attempts, {} loads, {} steps, {} happenings, {} days; slowest start {} ms",
+        world.store.rows.len(),
+        checks.attempts,
+        checks.loads,
+        checks.steps,
+        checks.happened,
+        world.real / world::DAY,
+        checks.slowest,
+    );
+}
+
+#[test]
+fn in_a_week_of_everything_nothing_is_forgotten_and_nothing_is_sent_that_must_not_be() {
+    if let Some(seed) = number("SERVICE_HOOKS_TEST_SEED") {
+        return live_through(seed);
+    }
+    let seeds = number("SERVICE_HOOKS_TEST_SEEDS").unwrap_or(20);
+    let failed: Vec<u64> =
+        (1..=seeds).filter(|seed| std::panic::catch_unwind(|| live_through(*seed)).is_err()).collect();
+    assert!(failed.is_empty(), "these weeks did not end well: {failed:?}");
+}

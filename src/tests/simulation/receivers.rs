@@ -1,0 +1,73 @@
+//! Receivers as they are in the world: well, slow, down for days, rude.
+
+use std::time::Duration;
+
+use service_hooks::domain::delivery::Answer;
+
+use super::rng::Rng;
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+/// After this long the engine gives up on an answer.
+const TIMEOUT: i64 = 15_000;
+
+/// See the module.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Receiver {
+    Healthy,
+    /// Well and unwell by turns of this length.
+    Flapping(i64),
+    Slow,
+    Hanging,
+    Failing,
+    /// Wants to be called less often, and says when.
+    Busy,
+    /// Nothing listens until then.
+    DownUntil(i64),
+    /// Says 410 now and then.
+    Leaving,
+}
+
+/// What comes back, and after how long.
+pub struct Reply {
+    pub after: i64,
+    pub answer: Answer,
+    pub retry_after: Option<Duration>,
+}
+
+impl Receiver {
+    pub fn random(rng: &mut Rng, now: i64) -> Self {
+        match rng.below(12) {
+            0..4 => Self::Healthy,
+            4 => Self::Flapping(rng.between(MINUTE, 5 * HOUR)),
+            5 => Self::Slow,
+            6 | 7 => Self::Hanging,
+            8 => Self::Failing,
+            9 => Self::Busy,
+            10 => Self::DownUntil(now + rng.between(HOUR, 72 * HOUR)),
+            _ => Self::Leaving,
+        }
+    }
+
+    pub fn reply(self, rng: &mut Rng, now: i64) -> Reply {
+        let soon = rng.between(5, 120);
+        let say = |status| Reply { after: soon, answer: Answer::Status(status), retry_after: None };
+        match self {
+            Self::Healthy => say(200),
+            Self::Flapping(turn) if (now / turn) % 2 == 0 => say(200),
+            Self::Flapping(_) | Self::Failing => say(500),
+            Self::Slow => Reply { after: rng.between(2000, TIMEOUT - 1), ..say(200) },
+            Self::Hanging => Reply { after: TIMEOUT, answer: Answer::Timeout, retry_after: None },
+            Self::Busy if rng.once_in(3) => say(200),
+            Self::Busy => {
+                let longest = if rng.once_in(20) { 48 * HOUR } else { 5 * MINUTE };
+                let wait = Duration::from_millis(rng.between(0, longest).unsigned_abs());
+                Reply { retry_after: Some(wait), ..say(if rng.once_in(2) { 429 } else { 503 }) }
+            }
+            Self::DownUntil(end) if now >= end => say(204),
+            Self::DownUntil(_) => Reply { after: rng.between(0, 5), answer: Answer::ConnectFailed, retry_after: None },
+            Self::Leaving if rng.once_in(100) => say(410),
+            Self::Leaving => say(200),
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! The reference store: what `engine::store` promises of deliveries, hooks and their health, in memory. Each function is
+//! one transaction, and is named as the one it stands for.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use service_hooks::{
+    domain::{
+        delivery::{Answer, State},
+        event::EventType,
+        health::{BreakerPolicy, Health, Purpose, Turn},
+        hook::{Hook, Tuning},
+        id::{DeliveryId, EventId, HookId},
+        time::Timestamp,
+    },
+    engine::{
+        delivery::{
+            attempt::Target,
+            lane::{Found, Page, Wanted},
+            signing,
+        },
+        store::{
+            hooks::Secrets,
+            queue::{Kind, Open, Room, STEP},
+        },
+    },
+};
+use uuid::Uuid;
+
+/// A delivery.
+pub struct Row {
+    pub hook: usize,
+    pub state: State,
+    pub due_at: Option<Timestamp>,
+    pub attempts: u32,
+    pub tries_before: u32,
+    pub is_test: bool,
+    pub order_key: Option<u64>,
+    pub size: usize,
+    /// When it came to its state.
+    pub since: Timestamp,
+    /// It ended with 410, or because its schedule was used up.
+    pub is_gone: bool,
+    pub is_exhausted: bool,
+}
+
+/// A hook, its health, and what it has open.
+pub struct HookRow {
+    pub is_deleted: bool,
+    pub health: Health,
+    pub target: Arc<Target>,
+    pub open: BTreeSet<usize>,
+    by_key: HashMap<u64, BTreeSet<usize>>,
+    /// Moves with every change that the engine is told of.
+    pub version: u64,
+    /// Since when it stands as it does: open, paused, off or gone.
+    pub since: Timestamp,
+}
+
+/// What came of an attempt.
+pub struct Outcome {
+    pub row: usize,
+    pub number: u32,
+    pub purpose: Purpose,
+    pub answer: Answer,
+    pub state: State,
+    pub due_at: Option<Timestamp>,
+    pub is_gone: bool,
+    pub is_exhausted: bool,
+}
+
+/// See the module. Rows and hooks are known by their position; ids are made of it.
+#[derive(Default)]
+pub struct Store {
+    pub rows: Vec<Row>,
+    pub hooks: Vec<HookRow>,
+    pub breaker: BreakerPolicy,
+}
+
+pub fn hook_id(hook: usize) -> HookId {
+    HookId(Uuid::from_u128(hook as u128))
+}
+
+pub fn hook_of(id: HookId) -> usize {
+    id.0.as_u128() as usize
+}
+
+pub fn row_of(id: DeliveryId) -> usize {
+    id.0.as_u128() as usize
+}
+
+fn target(hook: usize, enabled: bool, tuning: Tuning) -> Arc<Target> {
+    let hook = Hook {
+        id: hook_id(hook),
+        name: "hook".into(),
+        event_type: EventType::WorkItemClosed,
+        callback_url: "https://example.com/".into(),
+        enabled,
+        off_reason: None,
+        api_key_hint: String::new(),
+        tuning,
+        created_at: Timestamp(0),
+        updated_at: Timestamp(0),
+        version: 1,
+    };
+    let secrets = Secrets { api_key: "key".into(), signing_secret: signing::new_secret() };
+    Arc::new(Target::new(hook, &secrets).unwrap())
+}
+
+fn is_open(state: State) -> bool {
+    !state.is_final()
+}
+
+impl HookRow {
+    pub fn is_enabled(&self) -> bool {
+        self.target.hook.enabled && !self.is_deleted
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.is_enabled() && self.health.paused.is_none()
+    }
+
+    pub fn tuning(&self) -> &Tuning {
+        &self.target.hook.tuning
+    }
+}
+
+impl Store {
+    pub fn insert_hook(&mut self, tuning: Tuning) {
+        let target = target(self.hooks.len(), true, tuning);
+        let (open, by_key) = (BTreeSet::new(), HashMap::new());
+        let (health, since) = (Health::default(), Timestamp(0));
+        self.hooks.push(HookRow { is_deleted: false, health, target, open, by_key, version: 0, since });
+    }
+
+    /// A person changes a hook; it gets its next chance at once.
+    pub fn update_hook(&mut self, hook: usize, enabled: bool, tuning: Tuning, now: Timestamp) {
+        let row = &mut self.hooks[hook];
+        row.target = target(hook, enabled, tuning);
+        row.health = Health::default();
+        row.version += 1;
+        row.since = now;
+        self.step(hook, now);
+    }
+
+    pub fn delete_hook(&mut self, hook: usize, now: Timestamp) {
+        let row = &mut self.hooks[hook];
+        row.is_deleted = true;
+        row.health = Health::default();
+        row.version += 1;
+        row.since = now;
+        self.step(hook, now);
+    }
+
+    /// One delivery, in the state that the hook's standing demands.
+    pub fn accept(&mut self, hook: usize, order_key: Option<u64>, size: usize, is_test: bool, now: Timestamp) -> usize {
+        let standing = &self.hooks[hook];
+        let state = match (standing.is_enabled(), standing.is_open()) {
+            _ if is_test => State::Pending,
+            (false, _) => State::Skipped,
+            (true, false) => State::Held,
+            (true, true) => State::Pending,
+        };
+        let order_key = order_key.filter(|_| standing.tuning().order_by.is_some() && !is_test);
+        let (attempts, tries_before) = (0, 0);
+        let (due_at, since) = (None, now);
+        let settled = State::Skipped;
+        self.rows.push(Row {
+            hook,
+            state: settled,
+            due_at,
+            attempts,
+            tries_before,
+            is_test,
+            order_key,
+            size,
+            since,
+            is_gone: false,
+            is_exhausted: false,
+        });
+        let row = self.rows.len() - 1;
+        self.put(row, state, (state == State::Pending).then_some(now), now);
+        row
+    }
+
+    pub fn redeliver(&mut self, row: usize, now: Timestamp) {
+        let is_open = self.hooks[self.rows[row].hook].is_open();
+        let attempts = self.rows[row].attempts;
+        self.rows[row].tries_before = attempts;
+        (self.rows[row].is_gone, self.rows[row].is_exhausted) = (false, false);
+        let state = match (is_open, attempts) {
+            (false, _) => State::Held,
+            (true, 0) => State::Pending,
+            (true, _) => State::Waiting,
+        };
+        self.put(row, state, is_open.then_some(now), now);
+    }
+
+    /// Every change of a row goes through here, which keeps the indexes.
+    fn put(&mut self, at: usize, state: State, due_at: Option<Timestamp>, now: Timestamp) {
+        let row = &mut self.rows[at];
+        (row.state, row.due_at, row.since) = (state, due_at, now);
+        let hook = &mut self.hooks[row.hook];
+        if is_open(state) {
+            hook.open.insert(at)
+        } else {
+            hook.open.remove(&at)
+        };
+        if let Some(key) = row.order_key {
+            let of_key = hook.by_key.entry(key).or_default();
+            if is_open(state) {
+                of_key.insert(at)
+            } else {
+                of_key.remove(&at)
+            };
+        }
+    }
+
+    /// Is an older one of its key open?
+    pub fn is_behind(&self, row: usize) -> bool {
+        self.older_of_key(row).next().is_some()
+    }
+
+    pub fn older_of_key(&self, row: usize) -> impl Iterator<Item = usize> {
+        let Row { hook, order_key, .. } = &self.rows[row];
+        let of_key = order_key.and_then(|key| self.hooks[*hook].by_key.get(&key));
+        of_key.into_iter().flat_map(move |of_key| of_key.range(..row).copied())
+    }
+
+    pub fn open(&self, row: usize) -> Open {
+        static BODY: [u8; 4096] = [b'x'; 4096];
+        let Row { hook, attempts, tries_before, is_test, size, .. } = self.rows[row];
+        Open {
+            id: DeliveryId(Uuid::from_u128(row as u128)),
+            event: EventId(Uuid::from_u128(row as u128)),
+            hook: hook_id(hook),
+            event_type: EventType::WorkItemClosed,
+            body: bytes::Bytes::from_static(&BODY[..size]),
+            attempts,
+            tries_before,
+            is_test,
+        }
+    }
+
+    /// As `Worker::page`.
+    pub fn page(&self, hook: usize, now: Timestamp, wanted: Wanted, room: Room) -> Page {
+        let row = &self.hooks[hook];
+        if row.is_deleted {
+            return Page { needs_step: self.needs_step(hook), ..Page::default() };
+        }
+        let again = wanted.again && row.is_open();
+        let probes = wanted.probe && row.health.paused.is_some() && row.is_enabled();
+        let held = || row.open.iter().find(|row| self.rows[**row].state == State::Held);
+        Page {
+            target: Some(row.target.clone()),
+            health: row.health,
+            needs_step: self.needs_step(hook),
+            fresh: wanted.fresh.then(|| self.find(hook, Kind::First, now, room)),
+            again: again.then(|| self.find(hook, Kind::Again, now, room)),
+            probe: if probes { held().map(|row| self.open(*row)) } else { None },
+        }
+    }
+
+    fn find(&self, hook: usize, kind: Kind, now: Timestamp, room: Room) -> Found {
+        let HookRow { open, target, .. } = &self.hooks[hook];
+        let (is_ordered, hook_is_open) = (target.hook.tuning.order_by.is_some(), self.hooks[hook].is_open());
+        let state = if kind == Kind::First { State::Pending } else { State::Waiting };
+        let of_kind = || open.iter().copied().filter(|row| self.rows[*row].state == state);
+        let is_due = |row: &usize| {
+            let delivery = &self.rows[*row];
+            let may_go = hook_is_open || delivery.is_test;
+            delivery.due_at.is_some_and(|at| at <= now) && may_go && !(is_ordered && self.is_behind(*row))
+        };
+        let mut due: Vec<usize> = of_kind().filter(is_due).collect();
+        due.sort_by_key(|row| (self.rows[*row].due_at, *row));
+        due.truncate(room.rows);
+        let mut bytes = 0;
+        let fitting = due.iter().position(|row| {
+            bytes += self.rows[*row].size;
+            bytes >= room.bytes
+        });
+        let is_full = fitting.is_some() || due.len() >= room.rows;
+        due.truncate(fitting.map_or(due.len(), |last| last + 1));
+        let next = of_kind().filter_map(|row| self.rows[row].due_at).filter(|at| *at > now).min();
+        let more_at = if is_full { Some(now) } else { next };
+        Found { due: due.into_iter().map(|row| self.open(row)).collect(), more_at: more_at.filter(|_| hook_is_open) }
+    }
+
+    fn needs_step(&self, hook: usize) -> bool {
+        let row = &self.hooks[hook];
+        let (is_open, is_deleted) = (row.is_open(), row.is_deleted);
+        row.open.iter().map(|row| &self.rows[*row]).any(|row| match row.state {
+            _ if is_deleted => true,
+            State::Held => is_open,
+            _ => !is_open && !row.is_test,
+        })
+    }
+
+    /// As many as one step moves.
+    fn some(&self, hook: usize, state: State, tests: bool) -> Vec<usize> {
+        let is_meant = |row: &usize| self.rows[*row].state == state && (tests || !self.rows[*row].is_test);
+        self.hooks[hook].open.iter().copied().filter(is_meant).take(STEP).collect()
+    }
+
+    /// As `store::queue::step`.
+    pub fn step(&mut self, hook: usize, now: Timestamp) -> bool {
+        let (is_deleted, is_open) = (self.hooks[hook].is_deleted, self.hooks[hook].is_open());
+        let batches: Vec<Vec<usize>> = match (is_deleted, is_open) {
+            (true, _) => [State::Pending, State::Waiting, State::Held].map(|state| self.some(hook, state, true)).into(),
+            (false, true) => vec![self.some(hook, State::Held, true)],
+            (false, false) => [State::Pending, State::Waiting].map(|state| self.some(hook, state, false)).into(),
+        };
+        let is_more = batches.iter().any(|batch| batch.len() >= STEP);
+        for row in batches.into_iter().flatten() {
+            match (is_deleted, is_open) {
+                (true, _) => self.put(row, State::Cancelled, None, now),
+                (false, false) => self.put(row, State::Held, None, now),
+                (false, true) if self.rows[row].attempts == 0 => self.put(row, State::Pending, Some(now), now),
+                (false, true) => self.put(row, State::Waiting, Some(now), now),
+            }
+        }
+        is_more
+    }
+
+    /// As `store::outcomes::record_all` of one: how the hook stands now, and whether the portal switched it off. `None`
+    /// when this attempt is on record already.
+    pub fn record(&mut self, outcome: &Outcome, now: Timestamp) -> Option<(Health, bool)> {
+        let row = &mut self.rows[outcome.row];
+        if row.attempts >= outcome.number {
+            return None;
+        }
+        row.attempts = outcome.number;
+        (row.is_gone, row.is_exhausted) = (outcome.is_gone, outcome.is_exhausted);
+        let hook = row.hook;
+        let was_put_away = matches!(row.state, State::Held | State::Cancelled);
+        let state = if was_put_away && outcome.state == State::Waiting { row.state } else { outcome.state };
+        self.put(outcome.row, state, outcome.due_at.filter(|_| !was_put_away), now);
+        let standing = &mut self.hooks[hook];
+        let is_success = outcome.answer.is_success();
+        let (health, turn) = standing.health.after(is_success, outcome.purpose, now, &self.breaker);
+        if matches!(turn, Turn::Paused | Turn::Recovered) {
+            standing.since = now;
+        }
+        standing.health = health;
+        let is_off = standing.is_enabled() && (outcome.is_gone || turn == Turn::GaveUp);
+        if is_off {
+            standing.target = target(hook, false, standing.tuning().clone());
+            standing.version += 1;
+            standing.since = now;
+        }
+        Some((health, is_off))
+    }
+
+    /// The hooks that have something to do: where a start resumes.
+    pub fn hooks_with_open(&self) -> Vec<HookId> {
+        (0..self.hooks.len()).filter(|hook| !self.hooks[*hook].open.is_empty()).map(hook_id).collect()
+    }
+}

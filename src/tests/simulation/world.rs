@@ -1,0 +1,345 @@
+//! The world around the board: virtual time, an event heap, and what the scheduler's tasks do (loads, steps, attempts,
+//! records), each as slow and as unreliable as it may be in life.
+
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
+
+use service_hooks::{
+    domain::{
+        delivery::{Answer, State},
+        health::Purpose,
+        retry::{RetryPolicy, Verdict, judge},
+        time::Timestamp,
+    },
+    engine::{
+        delivery::{
+            board::{Board, Held, News, Order},
+            lane::{Given, Limits, Wanted},
+        },
+        store::{
+            Error,
+            queue::{Open, Room},
+        },
+    },
+};
+
+use super::{
+    checks::Checks,
+    receivers::Receiver,
+    rng::Rng,
+    store::{Outcome, Store, hook_id, hook_of, row_of},
+};
+
+pub const SECOND: i64 = 1000;
+pub const DAY: i64 = 24 * 3600 * SECOND;
+pub const HOOKS: usize = 50;
+pub const PERMITS: usize = 64;
+pub const LIMITS: Limits = Limits { in_flight: 8, window: Room { rows: 100, bytes: 40_000 }, drain_per_second: 250 };
+/// As `worker::RECORD_AGAIN`.
+const RECORD_AGAIN: i64 = SECOND;
+
+/// What waits in the heap.
+pub enum Happening {
+    /// The scheduler's timer, unless a later one was set since.
+    Wake(u64),
+    Emit,
+    Admin,
+    Act(usize),
+    Weather,
+    Look,
+    /// Somebody tells the scheduler something.
+    Hear(News),
+    Read {
+        hook: usize,
+        wanted: Wanted,
+        known: Room,
+        now: Timestamp,
+    },
+    Write {
+        hook: usize,
+    },
+    Answered(Flight, Answer, Option<Duration>),
+    Commit(Outcome),
+    /// Everything is well from now on.
+    Calm,
+}
+
+/// An attempt under way.
+pub struct Flight {
+    pub row: usize,
+    pub hook: usize,
+    pub purpose: Purpose,
+    pub number: u32,
+    given: Given,
+}
+
+/// An entry of the heap: when, which of those at the same time, and in which life of the process it has a meaning.
+pub struct Entry {
+    at: i64,
+    sequence: u64,
+    life: Option<u32>,
+    what: Happening,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.sequence == other.sequence
+    }
+}
+impl Eq for Entry {}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.sequence).cmp(&(other.at, other.sequence))
+    }
+}
+
+/// See the module.
+pub struct World {
+    pub rng: Rng,
+    /// Milliseconds that passed, and how far the wall clock is ahead of them.
+    pub real: i64,
+    pub offset: i64,
+    heap: BinaryHeap<Reverse<Entry>>,
+    sequence: u64,
+    /// Which process is running; what an earlier one left behind reaches nobody.
+    pub life: u32,
+    wake: u64,
+    pub board: Board,
+    pub store: Store,
+    pub receivers: Vec<Receiver>,
+    pub is_calm: bool,
+    pub checks: Checks,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let mut world = Self {
+            rng: Rng::new(seed),
+            real: 0,
+            offset: 1_700_000_000_000,
+            heap: BinaryHeap::new(),
+            sequence: 0,
+            life: 0,
+            wake: 0,
+            board: Board::new(PERMITS, LIMITS, false),
+            store: Store::default(),
+            receivers: Vec::new(),
+            is_calm: false,
+            checks: Checks::default(),
+        };
+        world.settle_in();
+        world
+    }
+
+    /// What the machine's clock says.
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.real + self.offset)
+    }
+
+    /// Runs until nothing is left to happen.
+    pub fn run(&mut self) {
+        while let Some(Reverse(entry)) = self.heap.pop() {
+            if entry.life.is_some_and(|life| life != self.life) {
+                continue;
+            }
+            assert!(entry.at >= self.real, "time runs forwards");
+            self.real = entry.at;
+            self.checks.happened += 1;
+            self.happen(entry.what);
+        }
+    }
+
+    /// Something of the world, whatever becomes of the process.
+    pub fn later(&mut self, wait: i64, what: Happening) {
+        self.push(wait, None, what);
+    }
+
+    /// Something of this process, which dies with it.
+    fn soon(&mut self, wait: i64, what: Happening) {
+        self.push(wait, Some(self.life), what);
+    }
+
+    fn push(&mut self, wait: i64, life: Option<u32>, what: Happening) {
+        self.sequence += 1;
+        self.heap.push(Reverse(Entry { at: self.real + wait, sequence: self.sequence, life, what }));
+    }
+
+    /// The scheduler hears of it after a moment.
+    pub fn tell(&mut self, news: News) {
+        let wait = self.rng.moment();
+        self.checks.told(&news);
+        self.soon(wait, Happening::Hear(news));
+    }
+
+    /// As [`World::tell`] after an accept's commit, when the task that waited for it has only to wake. An offer that took
+    /// longer than a load, an attempt and its record together would be sent twice; its second result is refused.
+    pub fn offer(&mut self, offers: Vec<Open>) {
+        let wait = self.rng.between(0, 5);
+        let news = News::Offer(offers);
+        self.checks.told(&news);
+        self.soon(wait, Happening::Hear(news));
+    }
+
+    fn happen(&mut self, what: Happening) {
+        match what {
+            Happening::Wake(wake) if wake != self.wake => {}
+            Happening::Wake(_) => self.advance(),
+            Happening::Hear(news) => {
+                self.checks.hear(&news, &self.store);
+                let now = self.now();
+                self.board.hear(news, now);
+                self.advance();
+            }
+            Happening::Read { hook, wanted, known, now } => self.read(hook, wanted, known, now),
+            Happening::Write { hook } => self.write(hook),
+            Happening::Answered(flight, answer, retry_after) => self.answered(&flight, answer, retry_after),
+            Happening::Commit(outcome) => self.commit(outcome),
+            Happening::Look => {
+                self.checks.look(&self.store, self.real, self.now());
+                if !self.is_calm {
+                    self.later(7 * 60 * SECOND, Happening::Look);
+                }
+            }
+            Happening::Emit => self.emit(),
+            Happening::Admin => self.administer(),
+            Happening::Act(hook) => self.act(hook),
+            Happening::Weather => self.change_weather(),
+            Happening::Calm => self.calm(),
+        }
+    }
+
+    /// One round of the scheduler's loop.
+    fn advance(&mut self) {
+        let now = self.now();
+        self.board.advance(now);
+        self.checks.advanced(now);
+        for order in self.board.orders() {
+            match order {
+                Order::Load { held, wanted, known } => {
+                    let hook = hook_of(held.hook);
+                    self.checks.load(hook, known.rows, self.real);
+                    let wait = self.rng.moment();
+                    self.soon(wait, Happening::Read { hook, wanted, known, now });
+                }
+                Order::Step(held) => {
+                    let hook = hook_of(held.hook);
+                    self.checks.step(hook);
+                    let wait = self.rng.moment();
+                    self.soon(wait, Happening::Write { hook });
+                }
+                Order::Attempt { given, .. } => self.attempt(given),
+                Order::Tell { .. } => panic!("there are no other nodes"),
+            }
+        }
+        self.wake += 1;
+        if let Some(at) = self.board.next_at() {
+            let wait = i64::try_from(now.until(at).as_millis()).unwrap_or(i64::MAX);
+            self.soon(wait, Happening::Wake(self.wake));
+        }
+    }
+
+    /// Does it fail? Never while everything is well.
+    fn fails(&mut self, once_in: usize) -> bool {
+        !self.is_calm && self.rng.once_in(once_in)
+    }
+
+    fn read(&mut self, hook: usize, wanted: Wanted, known: Room, now: Timestamp) {
+        let room = Room { rows: LIMITS.window.rows + known.rows, bytes: LIMITS.window.bytes + known.bytes };
+        let page = if self.fails(50) { Err(Error::Closed) } else { Ok(self.store.page(hook, now, wanted, room)) };
+        self.tell(News::Loaded(held(hook_id(hook)), page));
+    }
+
+    fn write(&mut self, hook: usize) {
+        let now = self.now();
+        // The answer of a commit can be lost, and the commit be there all the same.
+        let is_more = if self.fails(100) { None } else { Some(self.store.step(hook, now)) };
+        let stepped = if self.fails(50) { None } else { is_more };
+        self.tell(News::Stepped(held(hook_id(hook)), stepped.ok_or(Error::Closed)));
+    }
+
+    fn attempt(&mut self, given: Given) {
+        let (row, hook) = (row_of(given.open.id), hook_of(given.open.hook));
+        let flight = Flight { row, hook, purpose: given.purpose, number: given.open.attempts + 1, given };
+        self.checks.attempt(&flight, &flight.given, &self.store, self.real, self.now());
+        let id = flight.given.open.id;
+        if self.fails(2000) {
+            // Its task panicked.
+            self.checks.landed(&flight);
+            let due_at = Some(Timestamp(self.now().0 + RECORD_AGAIN));
+            let hook = hook_id(hook);
+            self.tell(News::Finished { held: held(hook), delivery: id, was_sent: false, due_at, health: None });
+            return;
+        }
+        let reply = self.receivers[hook].reply(&mut self.rng, self.real);
+        self.soon(reply.after, Happening::Answered(flight, reply.answer, reply.retry_after));
+    }
+
+    fn answered(&mut self, flight: &Flight, answer: Answer, asked: Option<Duration>) {
+        self.checks.landed(flight);
+        self.tell(News::Sent(held(hook_id(flight.hook))));
+        let verdict = self.verdict(flight, answer, asked);
+        let (state, due_at) = match verdict {
+            Verdict::Delivered => (State::Delivered, None),
+            Verdict::RetryIn(wait) => (State::Waiting, Some(self.now().after(wait))),
+            Verdict::Failed | Verdict::Gone => (State::Failed, None),
+        };
+        let Flight { row, number, purpose, .. } = *flight;
+        let is_gone = verdict == Verdict::Gone;
+        let is_exhausted = flight.number - flight.given.open.tries_before > Self::schedule(flight).len() as u32;
+        // The disk may be full for a while.
+        let wait = if self.fails(1000) { self.rng.between(SECOND, 60 * SECOND) } else { self.rng.moment() };
+        self.soon(
+            wait,
+            Happening::Commit(Outcome { row, number, purpose, answer, state, due_at, is_gone, is_exhausted }),
+        );
+    }
+
+    /// As `Worker::verdict`.
+    fn verdict(&mut self, flight: &Flight, answer: Answer, asked: Option<Duration>) -> Verdict {
+        if flight.given.open.is_test {
+            return if answer.is_success() { Verdict::Delivered } else { Verdict::Failed };
+        }
+        let tries = flight.number.saturating_sub(flight.given.open.tries_before);
+        let longest_wait = RetryPolicy::default().longest_wait;
+        judge(&Self::schedule(flight), longest_wait, tries, answer, asked, self.rng.share())
+    }
+
+    fn schedule(flight: &Flight) -> Vec<Duration> {
+        let own = &flight.given.target.hook.tuning.retry_schedule;
+        own.clone().unwrap_or_else(|| RetryPolicy::default().schedule)
+    }
+
+    fn commit(&mut self, outcome: Outcome) {
+        let (now, hook) = (self.now(), self.store.rows[outcome.row].hook);
+        let recorded = self.store.record(&outcome, now);
+        let delivery = self.store.open(outcome.row).id;
+        let hook = hook_id(hook);
+        let again = Some(Timestamp(now.0 + RECORD_AGAIN));
+        let (due_at, health) = match recorded {
+            Some((health, false)) => (outcome.due_at, Some(health)),
+            Some((_, true)) | None => {
+                self.tell(News::Changed(vec![hook]));
+                (outcome.due_at.or(again.filter(|_| recorded.is_none())), None)
+            }
+        };
+        self.tell(News::Finished { held: held(hook), delivery, was_sent: true, due_at, health });
+    }
+
+    /// `kill -9`, and a new process some seconds later. Of what was in flight some was recorded and some was not.
+    pub fn crash(&mut self) {
+        self.life += 1;
+        self.board = Board::new(PERMITS, LIMITS, false);
+        self.checks.crashed(&self.store);
+        let resume = self.store.hooks_with_open();
+        self.tell(News::More(resume));
+    }
+}
+
+/// There is one node: nobody shares.
+fn held(hook: service_hooks::domain::id::HookId) -> Held {
+    Held { hook, fence: None }
+}
