@@ -11,6 +11,7 @@
 
 mod bucket;
 mod known;
+mod lately;
 mod loads;
 mod page;
 mod shelf;
@@ -22,6 +23,7 @@ use std::{
 
 use bucket::Bucket;
 use known::Known;
+use lately::Lately;
 pub use page::{Given, Limits, Page, Wanted};
 pub use shelf::Found;
 use shelf::Shelf;
@@ -51,6 +53,7 @@ pub struct Lane {
     probe: Option<Open>,
     /// Everything queued or in flight, so that a load brings nothing twice.
     known: Known,
+    loaded_lately: Lately,
     /// Being sent; and those together with what is sent and not yet on record.
     sending: usize,
     in_flight: usize,
@@ -89,6 +92,9 @@ impl Lane {
 
     /// Takes a delivery that was just committed; a full shelf leaves it in the database.
     pub fn offer(&mut self, open: Open, limits: &Limits, now: Timestamp) {
+        if self.loaded_lately.contains(open.id) {
+            return;
+        }
         // Only the database knows whether something of the same key is before it.
         if !open.is_test && (self.is_ordered() || self.is_stale || self.fresh.is_full(limits.window)) {
             self.fresh.note_more(now);

@@ -62,6 +62,7 @@ impl Lane {
         }
         let (fresh, again) = (page.fresh.unwrap_or_default(), page.again.unwrap_or_default());
         for open in fresh.due.into_iter().chain(again.due).filter(is_news) {
+            self.loaded_lately.note(open.id);
             self.push(open);
         }
         for (shelf, more_at) in [(&mut self.fresh, fresh.more_at), (&mut self.again, again.more_at)] {

@@ -345,6 +345,19 @@ fn a_hook_that_keeps_an_order_from_now_on_sends_only_what_the_page_lets_go() {
 }
 
 #[test]
+fn an_offer_that_comes_after_its_delivery_was_loaded_and_recorded_is_no_second_one() {
+    let mut lane = ready(true);
+    lane.more(NOW);
+    lane.begin_load(BOTH);
+    lane.loaded(page(Some(target(true)), vec![open(1, 0)]), NOW);
+    assert_eq!(sent(&mut lane, 9), [1]);
+    lane.sent();
+    lane.finished(DeliveryId(Uuid::from_u128(1)), None, None, NOW);
+    lane.offer(open(1, 0), &LIMITS, NOW);
+    assert_eq!(sent(&mut lane, 9), []);
+}
+
+#[test]
 fn a_deleted_hook_leaves_an_idle_lane() {
     let mut lane = ready(true);
     lane.offer(open(1, 0), &LIMITS, NOW);
