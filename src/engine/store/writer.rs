@@ -27,7 +27,6 @@ const BATCH: usize = 512;
 const QUEUE: usize = 4096;
 
 /// What the task finds in its queue.
-#[expect(clippy::large_enum_variant, reason = "nearly all items are results")]
 enum Item {
     Run(Box<dyn Command>),
     /// In a transaction of its own.
