@@ -10,6 +10,9 @@
 //! | delivery | one event on its way to one hook; its state is stored, never inferred |
 //! | attempt | one try at one delivery, and the answer it ended in |
 //! | lane | a hook's window in memory on its open deliveries |
+//! | health | how a hook's receiver does: well, degraded, or paused until a probe succeeds |
+//! | job | many deliveries sent again, at a pace, kept in the database |
+//! | node | one server among those that share a PostgreSQL; a hook's lane is one node's at a time, under a fence |
 //! | grant | the proof that a permission was checked, and for whom |
 //!
 //! # Rooms
@@ -24,7 +27,7 @@
 //! `POST /api/v1/events` → `server::api::v1::events` (bytes to an envelope) → `server::ops::events` (permission) →
 //! [`Dispatcher::emit_all`](engine::dispatcher::Dispatcher::emit_all) (schema) → `engine::store::events` (event and
 //! deliveries in one commit; then 202) → `engine::delivery::scheduler` (a permit for the hook's lane) →
-//! `engine::delivery::attempt` (vet, sign, send, classify) → `domain::retry` (what next) → `engine::store::deliveries`
+//! `engine::delivery::attempt` (vet, sign, send, classify) → `domain::retry` (what next) → `engine::store::outcomes`
 //! (attempt and consequence in one commit) → the hook's page.
 //!
 //! # What must stay true

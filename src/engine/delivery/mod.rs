@@ -1,6 +1,7 @@
-//! From a committed delivery to a recorded answer. `board` shares permits over `lane`s and `scheduler` is its task; `worker` runs one attempt:
-//! `attempt` sends through the one `client`, which dials only what `resolver` and `guard` let through, with the headers
-//! of `signing`; `domain::retry` judges; the store records. Nothing here holds anything that the database does not know.
+//! From a committed delivery to a recorded answer. `board` shares permits over `lane`s, and `scheduler` is its task;
+//! `worker` runs one attempt: `attempt` sends through the one `client`, which dials only what `resolver` and `guard` let
+//! through, with the headers of `signing`; `domain::retry` judges; the store records. `nodes` and `lease` say which hooks
+//! are this server's. Nothing here holds anything that the database does not know.
 
 pub mod attempt;
 pub mod board;
