@@ -1,6 +1,9 @@
 //! After an operation: waits until nothing is on its way any more, and compares everything with the reference.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use service_hooks::{
     domain::{
@@ -12,6 +15,7 @@ use service_hooks::{
         hooks,
     },
 };
+use tokio::time::timeout;
 
 use super::world::World;
 use crate::support::within;
@@ -23,6 +27,10 @@ impl World {
     /// Nothing is on its way any more, and everything is as the reference says. What the hook `cut` had open was cut short.
     pub async fn settle(&mut self, cut: Option<usize>) {
         self.reference.play(cut);
+        // Most of the time is over when the receiver got what it had to. When it does not get it, the comparison says so.
+        let least = self.reference.least_attempts();
+        let mut arrived = self.arrived.clone();
+        drop(timeout(Duration::from_secs(10), arrived.wait_for(|arrived| *arrived >= least)).await);
         let found = within(20, "everything comes to rest", async || {
             // Counting is cheaper than reading everything.
             let balance = self.scene().app.balance().await;

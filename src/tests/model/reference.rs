@@ -178,6 +178,12 @@ impl Reference {
         self.gone.iter().find(|gone| is_unasked(gone)).map(|(hook, _)| *hook)
     }
 
+    /// Attempts that there must have been when everything is at its end.
+    pub fn least_attempts(&self) -> u32 {
+        let least = |row: &Row| row.or.iter().map(|(_, made)| *made).chain([row.attempts]).min().unwrap();
+        self.rows.iter().map(least).sum()
+    }
+
     fn attempts(&self, hook: usize) -> u32 {
         self.rows.iter().filter(|row| row.hook == hook).map(|row| row.attempts).sum()
     }

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use serde_json::{Value, json};
 use service_hooks::{domain::event::EventType, engine::catalogue::sample};
+use tokio::sync::watch;
 
 use super::reference::{Hook, Manner, Reference};
 use crate::{
@@ -31,6 +32,8 @@ pub struct World {
     pub rng: Rng,
     scene: Option<Scene>,
     pub receiver: Receiver,
+    /// How many requests came.
+    pub arrived: watch::Receiver<u32>,
     pub reference: Reference,
     /// The deliveries' ids, by their place in the reference.
     pub ids: HashMap<usize, String>,
@@ -61,12 +64,14 @@ impl World {
             delivery.longest_probe = Duration::from_millis(50);
         })
         .await;
-        let receiver = Receiver::ruled(rule()).await;
+        let (count, arrived) = watch::channel(0);
+        let receiver = Receiver::ruled(rule(count)).await;
         let mut world = Self {
             seed,
             rng,
             scene: Some(scene),
             receiver,
+            arrived,
             reference: Reference::default(),
             ids: HashMap::new(),
             keyed: Vec::new(),
@@ -163,12 +168,13 @@ pub fn ids(answer: &Value) -> Vec<String> {
 }
 
 /// Answers by the path and by how often the event came there.
-fn rule() -> impl Fn(&Came) -> Reply + Send + Sync + 'static {
+fn rule(arrived: watch::Sender<u32>) -> impl Fn(&Came) -> Reply + Send + Sync + 'static {
     let counts = Mutex::new(HashMap::<(String, String), u32>::new());
     move |came| {
         let mut counts = counts.lock().unwrap();
         let count = counts.entry((came.path.clone(), came.header("webhook-id").to_owned())).or_default();
         *count += 1;
+        arrived.send_modify(|arrived| *arrived += 1);
         Reply::status(Manner::of_path(&came.path).status(*count))
     }
 }
