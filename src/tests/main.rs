@@ -6,6 +6,7 @@
 mod api;
 mod delivery;
 mod engine;
+mod model;
 mod nodes;
 mod pages;
 mod permissions;

@@ -7,6 +7,6 @@ mod jobs;
 mod order;
 mod pressure;
 mod retention;
-mod scene;
+pub mod scene;
 mod start;
 mod tuning;

@@ -7,13 +7,13 @@
 mod checks;
 mod life;
 mod receivers;
-mod rng;
+pub mod rng;
 mod store;
 mod world;
 
 use world::World;
 
-fn number(name: &str) -> Option<u64> {
+pub fn number(name: &str) -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "the long mode is asked for by hand")]
     std::env::var(name).ok().and_then(|number| number.parse().ok())
 }
