@@ -178,6 +178,12 @@ impl Reference {
         self.gone.iter().find(|gone| is_unasked(gone)).map(|(hook, _)| *hook)
     }
 
+    /// Has chance decided who was told that a receiver is gone?
+    pub fn is_gone_undecided(&self) -> bool {
+        let is_gone = |row: &Row| self.gone.iter().any(|(hook, _)| *hook == row.hook);
+        self.rows.iter().any(|row| !row.or.is_empty() && is_gone(row))
+    }
+
     /// Attempts that there must have been when everything is at its end.
     pub fn least_attempts(&self) -> u32 {
         let least = |row: &Row| row.or.iter().map(|(_, made)| *made).chain([row.attempts]).min().unwrap();

@@ -103,10 +103,6 @@ impl World {
         let path = format!("/{}/{place}", manner.word());
         let mut own = json!({"name": path, "event_type": event.key(), "enabled": is_on,
                              "callback_url": self.receiver.url(&path)});
-        if manner == Manner::Gone {
-            // One at a time: else how many are told that it is gone is chance, and some of them after it was heard.
-            own["in_flight"] = 1.into();
-        }
         if event == EVENT && self.rng.once_in(3) {
             own["order_by"] = "customerIdentifier".into();
         }
