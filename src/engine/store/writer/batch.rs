@@ -1,7 +1,5 @@
 //! One commit after the other: what gathered goes to disk together, and then everybody is told.
 
-use std::sync::Arc;
-
 use tracing::{Instrument, debug_span};
 
 use super::{Bulk, Command, Context, Waiting};
@@ -75,26 +73,26 @@ impl Hands {
     }
 
     async fn write_all(&mut self, mut batch: Batch) {
-        if !self.db.is_postgres() {
+        if !self.is_shared() {
             batch = self.visit(batch).await;
         }
         if batch.len() == 0 {
             return;
         }
-        let commands = batch.len();
         let patience = self.db.patience();
         let commit = self.commit_together(&mut batch);
         let outcome = tokio::time::timeout(patience, commit).await.unwrap_or_else(|_| Err(Error::silent()));
-        if let Err(error) = &outcome {
-            metrics::commit_failed();
-            tracing::error!(error = chain(error), commands, "a commit failed");
-            self.context.listeners.distrust();
-            // A connection that failed may be inside a half-open transaction: take a fresh one.
-            if let Some(broken) = self.conn.take() {
-                broken.discard().await;
+        match outcome {
+            Ok(answers) => settle(batch, Ok(answers)),
+            Err(error) => {
+                self.context.listeners.distrust();
+                // A connection that failed may be inside a half-open transaction: take a fresh one.
+                if let Some(broken) = self.conn.take() {
+                    broken.discard().await;
+                }
+                settle_failed(batch, error);
             }
         }
-        settle(batch, outcome);
     }
 
     /// Writes in one visit what can be, and returns the rest.
@@ -105,43 +103,33 @@ impl Hands {
         if plain.accepts.is_empty() && plain.finished.is_empty() {
             return batch;
         }
-        match self.visited(plain).await {
-            Ok((plain, answers)) => settle(plain.into(), Ok(answers)),
-            Err((mut plain, Unwritten::Fault)) => {
+        if let Err(error) = self.know_listeners().await {
+            settle_failed(plain.into(), error);
+            return batch;
+        }
+        let accepts: Vec<&Accept> = plain.accepts.iter().map(|waiting| &waiting.item).collect();
+        let plans = events::plan(&self.context.listeners, &accepts);
+        let (visitor, db, shard) = (self.visitor.take(), self.db.clone(), self.context.shard);
+        let visited = tokio::task::spawn_blocking(move || {
+            let (visitor, written) = visit_now(visitor, &db, shard, &plain, &plans);
+            (visitor, plain, written.map(|()| plans))
+        });
+        // Of a visit that panicked everybody hears that the writer is gone: nobody is left to answer.
+        let Ok((visitor, mut plain, written)) = visited.await else { return batch };
+        self.visitor = visitor;
+        match written {
+            Ok(plans) => {
+                let recorded = |_: &Waiting<Finished>| Ok(Recorded::Kept { health: None, is_off: false });
+                let finished = plain.finished.iter().map(recorded).collect();
+                settle(plain.into(), Ok((plans.into_iter().map(Ok).collect(), finished)));
+            }
+            Err(Unwritten::Fault) => {
                 batch.accepts = plain.accepts;
                 batch.finished.append(&mut plain.finished);
             }
-            Err((plain, Unwritten::Failed(error))) => {
-                metrics::commit_failed();
-                tracing::error!(error = chain(&error), "a commit failed");
-                settle(plain.into(), Err(error));
-            }
+            Err(Unwritten::Failed(error)) => settle_failed(plain.into(), error),
         }
         batch
-    }
-
-    async fn visited(&mut self, plain: Plain) -> Result<(Plain, Answers), (Plain, Unwritten)> {
-        if let Err(error) = self.know_listeners().await {
-            return Err((plain, Unwritten::Failed(error)));
-        }
-        let items: Vec<&Accept> = plain.accepts.iter().map(|waiting| &waiting.item).collect();
-        let plans = events::plan(&self.context.listeners, &items);
-        let (visitor, db, shard) = (self.visitor.take(), self.db.clone(), self.context.shard);
-        let plain = Arc::new(plain);
-        let work = (plain.clone(), plans);
-        let visited = tokio::task::spawn_blocking(move || visit_now(visitor, &db, shard, work)).await;
-        // The thread has dropped its share, also when it panicked.
-        let Ok(plain) = Arc::try_unwrap(plain) else { unreachable!("nobody else holds a batch") };
-        match visited {
-            Ok((visitor, Ok(plans))) => {
-                self.visitor = visitor;
-                let recorded = || Ok(Recorded::Kept { health: None, is_off: false });
-                let finished = plain.finished.iter().map(|_| recorded()).collect();
-                Ok((plain, (plans.into_iter().map(Ok).collect(), finished)))
-            }
-            Ok((_, Err(unwritten))) => Err((plain, unwritten)),
-            Err(_) => Err((plain, Unwritten::Failed(Error::Closed))),
-        }
     }
 
     /// On SQLite no other process writes hooks: what was read is true until this one writes.
@@ -209,15 +197,14 @@ async fn begin<'s>(db: &Db, slot: &'s mut Option<Conn>) -> Result<&'s mut Conn, 
     Ok(conn)
 }
 
-/// Plans of accepts, returned once they are on disk.
-type Plans = Vec<Vec<Vec<Planned>>>;
-
+/// The connection is given back where it can be used again.
 fn visit_now(
     visitor: Option<rusqlite::Connection>,
     db: &Db,
     shard: i64,
-    (plain, plans): (Arc<Plain>, Plans),
-) -> (Option<rusqlite::Connection>, Result<Plans, Unwritten>) {
+    plain: &Plain,
+    plans: &[Vec<Vec<Planned>>],
+) -> (Option<rusqlite::Connection>, Result<(), Unwritten>) {
     let opened = match visitor {
         Some(visitor) => Some(Ok(visitor)),
         None => visit::open(db),
@@ -229,12 +216,16 @@ fn visit_now(
     };
     let accepts: Vec<&Accept> = plain.accepts.iter().map(|waiting| &waiting.item).collect();
     let finished: Vec<&Finished> = plain.finished.iter().map(|waiting| &waiting.item).collect();
-    match visit::commit(&mut visitor, shard, &accepts, &plans, &finished) {
-        Ok(()) => (Some(visitor), Ok(plans)),
-        Err(Unwritten::Fault) => (Some(visitor), Err(Unwritten::Fault)),
-        // A connection that failed is not used again.
-        Err(failed) => (None, Err(failed)),
-    }
+    let written = visit::commit(&mut visitor, shard, &accepts, plans, &finished);
+    let is_broken = matches!(written, Err(Unwritten::Failed(_)));
+    ((!is_broken).then_some(visitor), written)
+}
+
+/// Tells everybody of a batch that nothing of it was written.
+fn settle_failed(batch: Batch, error: Error) {
+    metrics::commit_failed();
+    tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
+    settle(batch, Err(error));
 }
 
 /// The answers of the bulk commands, in their order.
