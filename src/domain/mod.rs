@@ -19,3 +19,4 @@ pub mod retry;
 pub mod standing;
 pub mod time;
 pub mod user;
+pub mod words;
