@@ -12,6 +12,7 @@ pub mod invalid;
 pub mod job;
 pub mod page;
 pub mod permission;
+pub mod preferences;
 pub mod retry;
 pub mod time;
 pub mod user;

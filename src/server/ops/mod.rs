@@ -9,6 +9,7 @@ pub mod error;
 pub mod events;
 pub mod hooks;
 pub mod jobs;
+pub mod preferences;
 pub mod session;
 pub mod setup;
 pub mod tokens;
