@@ -5,6 +5,7 @@ pub mod deliveries;
 pub mod editor;
 pub mod events;
 pub mod hooks;
+pub mod preferences;
 pub mod session;
 pub mod setup;
 

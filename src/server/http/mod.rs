@@ -9,6 +9,7 @@ mod health;
 pub mod identify;
 mod measured;
 pub mod metrics;
+mod reader;
 mod rpc;
 mod schema;
 
@@ -16,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Extension},
     http::{HeaderName, HeaderValue, StatusCode},
     middleware,
     response::Redirect,
@@ -26,8 +27,15 @@ use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::{ResponseOptions, generate_route_list};
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::RequestBodyDeadlineLayer};
 
-use super::{api, auth, ctx::Portal};
-use crate::app::{App, AssetVersion, shell};
+use self::reader::Reader;
+use super::{
+    api, auth,
+    ctx::{OpCtx, Portal},
+};
+use crate::{
+    app::{App, AssetVersion, shell},
+    domain::permission::Permission,
+};
 
 /// How long a request's body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
@@ -37,7 +45,7 @@ pub fn router(portal: Arc<Portal>) -> Router {
     let public_url = portal.settings.public_url();
     let sessions = auth::session::layer(portal.store().clone(), portal.clock().clone(), &public_url);
     let pages = pages()
-        .route("/", get(|| async { Redirect::to("/integration/hooks") }))
+        .route("/", get(home))
         .route("/integration/events/{key}/schema.json", get(schema::download))
         .route("/integration/hooks/{id}/measured.csv", get(measured::download))
         .route("/rpc/{*function}", any(rpc::answer))
@@ -59,6 +67,11 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .with_state(portal)
 }
 
+/// Leads to the first page that a person may see.
+async fn home(Extension(ctx): Extension<OpCtx>) -> Redirect {
+    Redirect::to(if ctx.may(Permission::HooksRead) { "/integration/hooks" } else { "/account" })
+}
+
 /// The portal's pages, as the route table of `app` lists them.
 fn pages() -> Router<Arc<Portal>> {
     page_paths().iter().fold(Router::new(), |router, path| router.route(path, get(render_page)))
@@ -71,7 +84,12 @@ pub fn page_paths() -> Vec<String> {
 
 async fn render_page(request: axum::extract::Request) -> axum::response::Response {
     let options = LeptosOptions::builder().output_name("service-hooks").build();
-    let render = leptos_axum::render_app_async_with_context(page_context, move || shell(options.clone()));
+    let reader = Reader::of(&request);
+    let context = move || {
+        page_context();
+        reader.provide();
+    };
+    let render = leptos_axum::render_app_async_with_context(context, move || shell(options.clone()));
     let mut response = render(request).await;
     // A page that leads elsewhere says so with a redirect, whatever else it contains.
     if response.status() == StatusCode::OK && response.headers().contains_key("location") {

@@ -11,6 +11,7 @@ pub mod hooks;
 pub mod jobs;
 pub mod measured;
 pub mod overview;
+pub mod preferences;
 pub mod session;
 pub mod setup;
 pub mod tokens;

@@ -1,5 +1,6 @@
 //! One folder a noun, one file a page. A page reads through `rpc` and assembles widgets.
 
+pub mod account;
 pub mod deliveries;
 pub mod events;
 pub mod hooks;
