@@ -2,6 +2,7 @@
 //! attempt are, what may be typed, who may do what, when to try again. Compiled for the server and for the browser;
 //! imports no other room, asks no clock, reads no environment, opens no connection.
 
+pub mod contract;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
@@ -15,3 +16,4 @@ pub mod permission;
 pub mod retry;
 pub mod time;
 pub mod user;
+pub mod wire;

@@ -34,6 +34,8 @@ const PAGES: &[(&str, Option<Permission>)] = &[
     ("/integration/events", Some(Permission::HooksRead)),
     ("/integration/events/{key}", Some(Permission::HooksRead)),
     ("/integration/events/{key}/schema.json", Some(Permission::HooksRead)),
+    ("/integration/events/{key}/sample.json", Some(Permission::HooksRead)),
+    ("/integration/events/schemas.zip", Some(Permission::HooksRead)),
 ];
 
 /// Server functions, by module and name. `None`: open to strangers or to whoever is signed in.
@@ -115,7 +117,9 @@ fn roles_without(permission: Permission) -> impl Iterator<Item = Role> {
 fn the_tables_name_everything_there_is() {
     let listed: BTreeSet<String> = PAGES.iter().map(|(path, _)| (*path).to_owned()).collect();
     let mut real: BTreeSet<String> = page_paths().into_iter().collect();
-    real.insert("/integration/events/{key}/schema.json".to_owned());
+    for file in ["{key}/schema.json", "{key}/sample.json", "schemas.zip"] {
+        real.insert(format!("/integration/events/{file}"));
+    }
     assert_eq!(real, listed, "pages");
 
     let listed: BTreeSet<String> = FUNCTIONS.iter().map(|(name, _)| format!("/rpc/service_hooks/rpc/{name}")).collect();

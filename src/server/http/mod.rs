@@ -37,7 +37,9 @@ pub fn router(portal: Arc<Portal>) -> Router {
     let sessions = auth::session::layer(portal.store().clone(), portal.clock().clone(), &public_url);
     let pages = pages()
         .route("/", get(|| async { Redirect::to("/integration/hooks") }))
+        .route("/integration/events/schemas.zip", get(schema::all))
         .route("/integration/events/{key}/schema.json", get(schema::download))
+        .route("/integration/events/{key}/sample.json", get(schema::sample))
         .route("/rpc/{*function}", any(rpc::answer))
         .fallback(render_page)
         .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))

@@ -59,6 +59,12 @@ pub async fn list(ctx: &OpCtx) -> Result<Vec<(Hook, Option<Delivery>)>, Error> {
         .collect())
 }
 
+/// Every hook by itself.
+pub async fn all(ctx: &OpCtx) -> Result<Vec<Hook>, Error> {
+    let grant = ctx.require(Permission::HooksRead)?;
+    Ok(hooks::all(&mut ctx.portal.store().read().await?, &grant).await?)
+}
+
 /// A page of hooks, oldest first.
 pub async fn page(ctx: &OpCtx, cursor: Option<HookId>, limit: u32) -> Result<Page<Hook>, Error> {
     let grant = ctx.require(Permission::HooksRead)?;
