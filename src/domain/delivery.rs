@@ -184,6 +184,36 @@ pub struct Delivery {
     pub updated_at: Timestamp,
 }
 
+/// What an attempt spent its time on, in microseconds. `None`: it did not come to that, or (of the first three) a
+/// connection was used again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    pub dns: Option<i64>,
+    pub connect: Option<i64>,
+    pub tls: Option<i64>,
+    /// From the connection to the answer's status and headers.
+    pub first_byte: Option<i64>,
+    pub body: Option<i64>,
+}
+
+impl Timing {
+    /// Each part with its name, in the order in which they happen.
+    pub fn parts(&self) -> [(&'static str, Option<i64>); 5] {
+        [
+            ("DNS", self.dns),
+            ("Connect", self.connect),
+            ("TLS", self.tls),
+            ("First byte", self.first_byte),
+            ("Body", self.body),
+        ]
+    }
+
+    /// The request went out on a connection that was open already.
+    pub fn is_reused(&self) -> bool {
+        self.connect.is_none() && self.dns.is_none() && self.first_byte.is_some()
+    }
+}
+
 /// One try, as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -198,6 +228,9 @@ pub struct Attempt {
     /// At most 16 KiB of what came back, as text.
     pub response_body: String,
     pub response_cut: bool,
+    pub timing: Timing,
+    /// The address that was reached, where one was.
+    pub address: Option<String>,
 }
 
 #[cfg(test)]

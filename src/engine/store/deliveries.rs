@@ -141,6 +141,17 @@ pub async fn count_open(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i6
     Ok(count)
 }
 
+/// What is counted no further than this: "more than 10,000" is all a person needs to know, and counting is work.
+pub const MANY: i64 = 10_000;
+
+/// How many deliveries a hook that is off or paused holds back, up to [`MANY`] and one.
+pub async fn count_held(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i64, Error> {
+    let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $2) AS some",
+    ).bind(hook).bind(MANY + 1).fetch_one(c).await)?;
+    Ok(count)
+}
+
 pub(super) fn known_event_type(key: &str) -> Result<EventType, Error> {
     EventType::from_key(key).ok_or(Error::Inconsistent { table: "deliveries", column: "event_type" })
 }

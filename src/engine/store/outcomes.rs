@@ -10,7 +10,7 @@ use super::{
     attempts, audit, claim,
     db::{Conn, chunks, on_db},
     error::Error,
-    health, hooks, listeners,
+    health, hooks, listeners, measured,
 };
 use crate::{
     domain::{
@@ -77,6 +77,7 @@ pub(super) async fn record_all(conn: &mut Conn, finished: &[&Finished]) -> Resul
         kept.iter().map(|finished| (finished.delivery, &*finished.attempt)).collect();
     attempts::insert(conn, &rows).await?;
     update(conn, &kept).await?;
+    measured::add(conn, &kept).await?;
     let (standing, off) = follow(conn, &kept).await?;
     let recorded = finished.iter().map(|finished| match is_ours(finished) {
         true => Recorded::Kept { health: standing.get(&finished.hook).copied(), is_off: off.contains(&finished.hook) },
