@@ -49,6 +49,57 @@ impl Outcomes {
     }
 }
 
+/// How far back a chart goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Range {
+    #[default]
+    Day,
+    Week,
+    Month,
+}
+
+impl Range {
+    pub const ALL: &[Self] = &[Self::Day, Self::Week, Self::Month];
+
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Day => "24h",
+            Self::Week => "7d",
+            Self::Month => "30d",
+        }
+    }
+
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|range| range.key() == key)
+    }
+
+    /// As a clause after "in the last".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Day => "24 hours",
+            Self::Week => "7 days",
+            Self::Month => "30 days",
+        }
+    }
+
+    pub fn hours(self) -> i64 {
+        match self {
+            Self::Day => 24,
+            Self::Week => 7 * 24,
+            Self::Month => 30 * 24,
+        }
+    }
+
+    /// Hours of one column.
+    pub fn step(self) -> i64 {
+        match self {
+            Self::Day => 1,
+            Self::Week => 6,
+            Self::Month => 24,
+        }
+    }
+}
+
 /// Which bucket a duration falls into. Two buckets for each doubling: a quantile read from them is off by a fifth at
 /// most, and fifteen seconds are thirty buckets.
 pub fn bucket_of(millis: i64) -> i64 {

@@ -21,3 +21,4 @@ pub mod standing;
 pub mod time;
 pub mod user;
 pub mod wire;
+pub mod words;

@@ -7,6 +7,7 @@ mod error_page;
 mod headers;
 mod health;
 pub mod identify;
+mod measured;
 pub mod metrics;
 mod rpc;
 mod schema;
@@ -40,6 +41,7 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .route("/integration/events/schemas.zip", get(schema::all))
         .route("/integration/events/{key}/schema.json", get(schema::download))
         .route("/integration/events/{key}/sample.json", get(schema::sample))
+        .route("/integration/hooks/{id}/measured.csv", get(measured::download))
         .route("/rpc/{*function}", any(rpc::answer))
         .fallback(render_page)
         .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))

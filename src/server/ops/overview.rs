@@ -69,19 +69,36 @@ pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
     Ok(Overview { rows, not_set_up, total, found, pages, page })
 }
 
+/// One hook as the list shows it.
+pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Row, Error> {
+    let grant = ctx.require(Permission::HooksRead)?;
+    let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
+    let mut rows = rows(ctx, vec![hook]).await?;
+    count_held(ctx, &mut rows).await?;
+    rows.pop().ok_or(Error::NotFound("hook"))
+}
+
 /// Every hook, with the oldest of each event first.
 async fn all(ctx: &OpCtx) -> Result<Vec<Row>, Error> {
     let grant = ctx.require(Permission::HooksRead)?;
+    let hooks = hooks::all(&mut ctx.portal.store().read().await?, &grant).await?;
+    rows(ctx, hooks).await
+}
+
+async fn rows(ctx: &OpCtx, hooks: Vec<Hook>) -> Result<Vec<Row>, Error> {
+    let grant = ctx.require(Permission::HooksRead)?;
     let mut conn = ctx.portal.store().read().await?;
-    let hooks = hooks::all(&mut conn, &grant).await?;
     let health = store::health::all(&mut conn, &grant).await?;
+    let only = if let [hook] = hooks.as_slice() { Some(hook.id) } else { None };
     let sees_log = ctx.may(Permission::DeliveriesRead);
     let mut newest: HashMap<HookId, Delivery> = HashMap::new();
     let mut days: HashMap<HookId, Vec<Outcomes>> = HashMap::new();
     if sees_log {
-        newest.extend(deliveries::newest_per_hook(&mut conn, &grant).await?.into_iter().map(|row| (row.hook_id, row)));
+        newest.extend(
+            deliveries::newest_per_hook(&mut conn, &grant, only).await?.into_iter().map(|row| (row.hook_id, row)),
+        );
         let first = Hour::of(ctx.portal.clock().now()).back(DAY as i64 - 1);
-        for counted in measured::since(&mut conn, &grant, None, first).await? {
+        for counted in measured::since(&mut conn, &grant, only, first).await? {
             let day = days.entry(counted.hook_id).or_insert_with(|| vec![Outcomes::default(); DAY]);
             // A clock that was set back may have left hours that are still to come.
             if let Some(hour) = usize::try_from(counted.hour.0 - first.0).ok().and_then(|at| day.get_mut(at)) {
