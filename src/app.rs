@@ -10,7 +10,7 @@ use leptos_router::{
 
 use crate::domain::preferences::Theme;
 use crate::ui::pages::{
-    account::AccountPage, deliveries, events, hooks, not_found::NotFound, setup::SetupPage, sign_in::SignInPage,
+    account::AccountPage, deliveries, events, hooks, not_found::NotFound, setup::SetupPage, sign_in::SignInPage, status,
 };
 
 /// Names the state of the browser's files, so that a browser asks for each only once. Provided by the server.
@@ -56,6 +56,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
                 <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async/>
+                <Route path=path!("/status") view=status::StatusPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks") view=hooks::list::HooksPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/new") view=hooks::edit::NewHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id") view=hooks::detail::HookPage ssr=SsrMode::Async/>

@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod preferences;
 pub mod session;
 pub mod setup;
+pub mod status;
 
 use leptos::{
     prelude::{FromServerFnError, ServerFnErrorErr},

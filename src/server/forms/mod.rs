@@ -8,6 +8,7 @@ pub mod hooks;
 pub mod preferences;
 pub mod session;
 pub mod setup;
+pub mod status;
 
 use super::{auth::session::FLASH, seam::Request};
 use crate::rpc::session::{Flash, FlashKind};

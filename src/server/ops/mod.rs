@@ -16,6 +16,7 @@ pub mod preferences;
 pub mod session;
 pub mod setup;
 pub mod snippets;
+pub mod status;
 pub mod tokens;
 pub mod tuning;
 pub mod users;

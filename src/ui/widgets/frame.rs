@@ -18,6 +18,7 @@ pub enum Place {
     Hooks,
     Events,
     Account,
+    Status,
     Nowhere,
 }
 
@@ -40,7 +41,11 @@ const GROUPS: &[Group] = &[
         ],
     },
     Group { id: "nav-administration", name: "Administration", entries: &[] },
-    Group { id: "nav-system", name: "System", entries: &[] },
+    Group {
+        id: "nav-system",
+        name: "System",
+        entries: &[Entry(Place::Status, "/status", "Status", Permission::SystemRead)],
+    },
 ];
 
 /// A page for signed-in people.
