@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{
     balance,
     db::{Conn, on_db, padded, push_list},
+    deliveries::first_id_of,
     error::Error,
 };
 use crate::domain::{
@@ -44,12 +45,6 @@ pub struct Swept {
     /// Where to go on; `None` when everything old enough was looked at.
     pub next: Option<Sweep>,
     pub rows: u64,
-}
-
-/// The smallest id that can have been made at `at`.
-fn first_id_of(at: Timestamp) -> Uuid {
-    let millis = u64::try_from(at.0.max(0)).unwrap_or(0) & 0xffff_ffff_ffff;
-    Uuid::from_u128(u128::from(millis) << 80)
 }
 
 /// One step of a sweep over what is older than `before`.

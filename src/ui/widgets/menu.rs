@@ -12,3 +12,12 @@ pub fn Menu(id: &'static str, #[prop(into)] label: String, children: Children) -
         </div>
     }
 }
+
+/// The same behind three dots, for a row of a table; the children are links. `label` says of what it is the menu.
+#[component]
+pub fn RowMenu(id: String, label: String, children: Children) -> impl IntoView {
+    view! {
+        <button class="quiet dots" type="button" popovertarget=id.clone() aria-label=label><span aria-hidden="true">"⋯"</span></button>
+        <div id=id class="menu-items" popover>{children()}</div>
+    }
+}

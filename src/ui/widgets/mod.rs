@@ -1,6 +1,7 @@
 //! The small parts that pages are made of. They know how things look and behave, and nothing of hooks or events.
 
 pub mod badge;
+pub mod chart;
 pub mod choice;
 pub mod definition;
 pub mod field;
