@@ -64,7 +64,7 @@ export function crowded(page) {
     const targets = seen.map(area);
     for (const { element, width, height, own } of targets) {
       if (own.width === 0) continue;
-      const isControl = element.matches("button:not(.switch), .button, input:not([type=radio], [type=checkbox]), select, textarea");
+      const isControl = element.matches("button:not(.switch, .quiet), .button, input:not([type=radio], [type=checkbox]), select, textarea");
       if (isControl && height < 36 - 0.5) faults.push(`${named(element)} is ${height} px high`);
       if ((width >= LEAST - 0.5 && height >= LEAST - 0.5) || isInline(element)) continue;
       // Spaced: a circle of 24 px around its middle touches no other target.

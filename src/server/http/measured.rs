@@ -10,11 +10,7 @@ use serde::Deserialize;
 use super::error_page;
 use crate::{
     domain::measured::Range,
-    server::{
-        ctx::OpCtx,
-        ops,
-        seam::{status_of, told},
-    },
+    server::{ctx::OpCtx, ops, seam::told},
 };
 
 #[derive(Deserialize)]
@@ -35,10 +31,7 @@ pub async fn download(
     };
     match found.await {
         Ok(measured) => file(&format!("attempts-{}.csv", range.key()), ops::measured::csv(&measured)),
-        Err(error) => {
-            let error = told(error);
-            error_page::of(status_of(&error), &error.to_string())
-        }
+        Err(error) => error_page::told(&told(error)),
     }
 }
 

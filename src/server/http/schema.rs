@@ -10,11 +10,7 @@ use serde::Deserialize;
 use super::error_page;
 use crate::{
     engine::catalogue::Draft,
-    server::{
-        ctx::OpCtx,
-        ops,
-        seam::{status_of, told},
-    },
+    server::{ctx::OpCtx, ops, seam::told},
 };
 
 #[derive(Deserialize)]
@@ -36,10 +32,7 @@ pub async fn download(
     };
     match ops::catalogue::schema_file(&ctx, &key, draft) {
         Ok((name, text)) => file(&name, text),
-        Err(error) => {
-            let error = told(error);
-            error_page::of(status_of(&error), &error.to_string())
-        }
+        Err(error) => error_page::told(&told(error)),
     }
 }
 
