@@ -8,9 +8,18 @@ use leptos_router::{
     path,
 };
 
-use crate::domain::preferences::Theme;
-use crate::ui::pages::{
-    account::AccountPage, deliveries, events, hooks, not_found::NotFound, setup::SetupPage, sign_in::SignInPage, status,
+use crate::{
+    domain::preferences::Theme,
+    ui::pages::{
+        account::AccountPage,
+        deliveries, events,
+        fault::{FaultPage, fault},
+        hooks,
+        not_found::NotFound,
+        setup::SetupPage,
+        sign_in::SignInPage,
+        status,
+    },
 };
 
 /// Names the state of the browser's files, so that a browser asks for each only once. Provided by the server.
@@ -49,8 +58,15 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    match fault() {
+        Some(error) => view! { <Title formatter=full_title/> <FaultPage error/> }.into_any(),
+        None => view! { <Title formatter=full_title/> <Pages/> }.into_any(),
+    }
+}
+
+#[component]
+fn Pages() -> impl IntoView {
     view! {
-        <Title formatter=full_title/>
         <Router>
             <Routes fallback=NotFound>
                 <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>

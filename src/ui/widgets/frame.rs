@@ -87,7 +87,7 @@ fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
     view! {
         {banner.map(|text| view! { <SystemBanner text/> })}
         <header class="top">
-            <a class="brand" href="/"><span class="mark" aria-hidden="true">"S"</span>"Service Hooks"</a>
+            <a class="brand" href="/"><span class="mark" aria-hidden="true">"S"</span><span class="brand-name">"Service Hooks"</span></a>
             {has_navigation.then(|| view! { <button class="quiet to-nav" type="button" popovertarget="nav">"Menu"</button> })}
             <div class="menus">
                 <ThemeMenu theme/>
