@@ -10,6 +10,7 @@ pub mod hook;
 pub mod id;
 pub mod invalid;
 pub mod job;
+pub mod log;
 pub mod page;
 pub mod permission;
 pub mod retry;

@@ -27,7 +27,7 @@ pub struct Filter {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: DeliveryId,
     event_id: EventId,
     hook_id: HookId,
@@ -44,7 +44,7 @@ struct Row {
     updated_at: Timestamp,
 }
 
-const SELECT: &str =
+pub(super) const SELECT: &str =
     "SELECT id, event_id, hook_id, event_type, state, reason, is_test, attempts, last_class, last_status,
     last_duration_ms, due_at, created_at, updated_at FROM deliveries ";
 
@@ -150,7 +150,11 @@ pub(super) fn small(count: i64) -> u32 {
 }
 
 impl Row {
-    fn delivery(self) -> Result<Delivery, Error> {
+    pub(super) fn ids(&self) -> (DeliveryId, HookId) {
+        (self.id, self.hook_id)
+    }
+
+    pub(super) fn delivery(self) -> Result<Delivery, Error> {
         let state = State::from_key(&self.state).ok_or(Error::Inconsistent { table: "deliveries", column: "state" })?;
         let status = self.last_status.and_then(|status| u16::try_from(status).ok());
         Ok(Delivery {

@@ -18,6 +18,7 @@ pub mod hooks;
 pub mod idempotency;
 pub mod jobs;
 pub mod listeners;
+pub mod log;
 mod migrate;
 pub mod outcomes;
 pub mod queue;
