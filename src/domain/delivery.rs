@@ -184,6 +184,56 @@ pub struct Delivery {
     pub updated_at: Timestamp,
 }
 
+/// A class of failure as people read it; what is not known stays as it is stored.
+pub fn class_words(class: &str) -> String {
+    let words = match class {
+        "redirect" => "Redirects (3xx)",
+        "gone" => "Gone (410)",
+        "throttled" => "Too many requests (429)",
+        "client_error" => "Refused by the receiver (4xx)",
+        "server_error" => "Receiver failed (5xx)",
+        "unexpected_status" => "Unknown status",
+        "timeout" => "Timed out",
+        "connect" => "No connection",
+        "tls" => "TLS failed",
+        "dns" => "Name not found",
+        "address_refused" => "Address refused",
+        "broken_answer" => "Broken answer",
+        other => other,
+    };
+    words.to_owned()
+}
+
+/// What an attempt spent its time on, in microseconds. `None`: it did not come to that, or (of the first three) a
+/// connection was used again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    pub dns: Option<i64>,
+    pub connect: Option<i64>,
+    pub tls: Option<i64>,
+    /// From the connection to the answer's status and headers.
+    pub first_byte: Option<i64>,
+    pub body: Option<i64>,
+}
+
+impl Timing {
+    /// Each part with its name, in the order in which they happen.
+    pub fn parts(&self) -> [(&'static str, Option<i64>); 5] {
+        [
+            ("DNS", self.dns),
+            ("Connect", self.connect),
+            ("TLS", self.tls),
+            ("First byte", self.first_byte),
+            ("Body", self.body),
+        ]
+    }
+
+    /// The request went out on a connection that was open already.
+    pub fn is_reused(&self) -> bool {
+        self.connect.is_none() && self.dns.is_none() && self.first_byte.is_some()
+    }
+}
+
 /// One try, as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -198,6 +248,9 @@ pub struct Attempt {
     /// At most 16 KiB of what came back, as text.
     pub response_body: String,
     pub response_cut: bool,
+    pub timing: Timing,
+    /// The address that was reached, where one was.
+    pub address: Option<String>,
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 //! all. Pure: what an address means at a moment is worked out by the server.
 
 use serde::{Deserialize, Serialize};
-use url::form_urlencoded::Serializer;
 
-use super::delivery::State;
+use super::{address::address, delivery::State};
 
 /// Where deliveries stand, as people ask for it: a state, or several that mean the same to whoever asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +82,9 @@ answers! {
 }
 
 impl AnswerGroup {
+    /// By its own key or by that of a class in it, so that a link may name either.
     pub fn from_key(key: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|group| group.key() == key)
+        Self::ALL.iter().copied().find(|group| group.key() == key || group.classes().contains(&key))
     }
 
     /// The group of a stored class; without one nothing was ever tried.
@@ -110,7 +110,7 @@ impl AnswerGroup {
 #[serde(default)]
 pub struct LogQuery {
     pub hook: String,
-    pub outcome: String,
+    pub state: String,
     pub answer: String,
     pub event: String,
     pub event_type: String,
@@ -137,7 +137,7 @@ impl LogQuery {
     fn slots(&mut self) -> [(&'static str, &mut String); 11] {
         [
             ("hook", &mut self.hook),
-            ("outcome", &mut self.outcome),
+            ("state", &mut self.state),
             ("answer", &mut self.answer),
             ("event", &mut self.event),
             ("event_type", &mut self.event_type),
@@ -153,14 +153,7 @@ impl LogQuery {
     /// The address that says this: `path`, and after it whatever is not empty.
     pub fn address(&self, path: &str) -> String {
         let mut all = self.clone();
-        let mut pairs = Serializer::new(String::new());
-        for (name, value) in all.slots() {
-            if !value.is_empty() {
-                pairs.append_pair(name, value);
-            }
-        }
-        let pairs = pairs.finish();
-        if pairs.is_empty() { path.to_owned() } else { format!("{path}?{pairs}") }
+        address(path, &all.slots().map(|(name, value)| (name, value.as_str())))
     }
 
     /// The same filter, but for one part of it, from its newest page on.
@@ -224,11 +217,11 @@ mod tests {
     #[test]
     fn an_address_says_all_of_a_query_and_nothing_else() {
         let query =
-            LogQuery { outcome: "failed".into(), text: "a&b é".into(), before: "x".into(), ..Default::default() };
-        assert_eq!(query.address("/d"), "/d?outcome=failed&text=a%26b+%C3%A9&before=x");
-        assert_eq!(query.with("text", "").address("/d"), "/d?outcome=failed");
+            LogQuery { state: "failed".into(), text: "a&b é".into(), before: "x".into(), ..Default::default() };
+        assert_eq!(query.address("/d"), "/d?state=failed&text=a%26b+%C3%A9&before=x");
+        assert_eq!(query.with("text", "").address("/d"), "/d?state=failed");
         assert_eq!(LogQuery::default().address("/d"), "/d");
-        assert!(query.at("", "y").with("outcome", "").with("text", "").is_plain(false));
+        assert!(query.at("", "y").with("state", "").with("text", "").is_plain(false));
         assert!(!query.is_plain(false));
     }
 }

@@ -2,17 +2,22 @@
 //! attempt are, what may be typed, who may do what, when to try again. Compiled for the server and for the browser;
 //! imports no other room, asks no clock, reads no environment, opens no connection.
 
+pub mod address;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
 pub mod health;
 pub mod hook;
+pub mod hook_query;
 pub mod id;
 pub mod invalid;
 pub mod job;
 pub mod log;
+pub mod measured;
 pub mod page;
 pub mod permission;
 pub mod retry;
+pub mod standing;
 pub mod time;
 pub mod user;
+pub mod words;

@@ -10,12 +10,12 @@ use super::{
     store::{
         Error, Store,
         error::chain,
-        queue,
+        measured, queue,
         retention::{self, Sweep, Swept},
         sessions,
     },
 };
-use crate::domain::time::Timestamp;
+use crate::domain::{measured::Hour, time::Timestamp};
 
 /// After a step of a clean-up nothing is cleaned for this many times as long as it took: others come first.
 const YIELD: u32 = 4;
@@ -27,6 +27,9 @@ const WEIGH: Duration = Duration::from_secs(2);
 
 /// Weighing a long backlog takes a while: it may take one part in so many of the time.
 const WEIGHING_SHARE: u32 = 100;
+
+/// For how long hours stay counted: the longest chart is of thirty days.
+const MEASURED_HOURS: i64 = 31 * 24;
 
 /// See the module.
 #[derive(Clone)]
@@ -42,8 +45,12 @@ impl Keeper {
     pub(super) async fn prune(self) {
         let mut swept_until = None;
         for round in 0u32.. {
-            let from = swept_until.filter(|_| !round.is_multiple_of(START_OVER));
-            match self.prune_once(from).await {
+            let starts_over = round.is_multiple_of(START_OVER);
+            let pruned = match self.prune_once(swept_until.filter(|_| !starts_over)).await {
+                Ok(until) if starts_over => self.forget_hours().await.map(|()| until),
+                pruned => pruned,
+            };
+            match pruned {
                 Ok(until) => swept_until = Some(until),
                 Err(Error::Closed) => return,
                 Err(error) => tracing::warn!(error = chain(&error), "old rows stay for now"),
@@ -63,6 +70,12 @@ impl Keeper {
         self.sweep(Sweep::DELIVERIES, rows).await?;
         self.sweep(Sweep::EVENTS, rows).await?;
         Ok(bodies)
+    }
+
+    /// Hours beyond the longest chart.
+    async fn forget_hours(&self) -> Result<(), Error> {
+        let oldest = Hour::of(self.clock.now()).back(MEASURED_HOURS);
+        self.store.write(move |conn| Box::pin(measured::forget(conn, oldest))).await
     }
 
     async fn sweep(&self, sweep: Sweep, before: Timestamp) -> Result<(), Error> {

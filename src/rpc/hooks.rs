@@ -6,32 +6,60 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use crate::domain::{
     delivery::Delivery,
+    event::EventType,
     health::Health,
     hook::{Hook, HookForm, TypedTuning},
+    hook_query::HookQuery,
     invalid::Invalid,
+    measured::{Outcomes, Range},
+    standing::Standing,
     time::Timestamp,
 };
 
-/// The list of hooks, with the moment it was read.
+/// A page of the list of hooks, with the moment it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookList {
+    pub query: HookQuery,
     pub rows: Vec<HookRow>,
+    /// Events that no hook listens to, where they are asked for.
+    pub not_set_up: Vec<EventType>,
+    /// Hooks in all, and hooks that fit.
+    pub total: usize,
+    pub found: usize,
+    pub pages: usize,
     pub now: Timestamp,
 }
 
-/// A hook, how it stands, and the last it did.
+/// A hook, how it stands, and what it did lately.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookRow {
     pub hook: Hook,
-    pub health: Health,
+    pub condition: Condition,
     pub last: Option<Delivery>,
+    /// Of each of the last 24 hours; empty for whoever may not see deliveries.
+    pub day: Vec<Outcomes>,
+}
+
+/// What the sentence about a hook's condition is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    pub standing: Standing,
+    pub health: Health,
+    /// What its attempts of the last 24 hours came to.
+    pub day: Outcomes,
+    /// What is held while it is off or paused; counted up to 10,000 and one.
+    pub held: i64,
 }
 
 /// One hook and what it did lately.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookPage {
     pub hook: Hook,
-    pub health: Health,
+    pub condition: Condition,
+    /// Failures in a row after which it is paused.
+    pub pauses_after: u32,
+    /// `None` for whoever may not see deliveries.
+    pub charts: Option<Charts>,
     pub recent: Vec<Delivery>,
     /// What it sends with, just after a person who may see it asked for it.
     pub secrets: Option<HookSecrets>,
@@ -91,9 +119,47 @@ pub struct HookFarewell {
     pub open: i64,
 }
 
+/// What a hook did over a range of time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charts {
+    pub range: Range,
+    pub points: Vec<Point>,
+    /// How many attempts came to each class of failure, the most first.
+    pub failures: Vec<(String, i64)>,
+    /// Events that came while it was off; counted up to 10,000 and one.
+    pub skipped: i64,
+    pub outcomes: Outcomes,
+    pub p50: Option<i64>,
+    pub p95: Option<i64>,
+}
+
+/// A hook's numbers between two moments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Point {
+    pub from: Timestamp,
+    pub outcomes: Outcomes,
+    /// Milliseconds that half, and all but a twentieth, of the attempts stayed below.
+    pub p50: Option<i64>,
+    pub p95: Option<i64>,
+}
+
 #[server]
-pub async fn list() -> Result<HookList, Error> {
-    crate::server::forms::hooks::list().await
+pub async fn list(
+    #[server(default)] q: String,
+    #[server(default)] status: String,
+    #[server(default)] sort: String,
+    #[server(default)] page: String,
+) -> Result<HookList, Error> {
+    crate::server::forms::hooks::list(&q, &status, &sort, &page).await
+}
+
+/// Slides several hooks on or off.
+#[server]
+pub async fn set_enabled_many(
+    #[server(default)] ids: Vec<String>,
+    #[server(default)] enabled: String,
+) -> Result<(), Error> {
+    crate::server::forms::hooks::set_enabled_many(&ids, crate::server::forms::is_on(&enabled)).await
 }
 
 #[server]
@@ -101,8 +167,9 @@ pub async fn detail(
     #[server(default)] id: String,
     #[server(default)] test: String,
     #[server(default)] secrets: String,
+    #[server(default)] range: String,
 ) -> Result<HookPage, Error> {
-    crate::server::forms::hooks::detail(&id, &test, &secrets).await
+    crate::server::forms::hooks::detail(&id, &test, &secrets, &range).await
 }
 
 /// Shows a hook's key and signing secret on its page, to those who may see them.

@@ -29,6 +29,7 @@ const PAGES: &[(&str, Option<Permission>)] = &[
     ("/integration/hooks/new", Some(Permission::HooksWrite)),
     ("/integration/hooks/{id}", Some(Permission::HooksRead)),
     ("/integration/hooks/{id}/settings", Some(Permission::HooksWrite)),
+    ("/integration/hooks/{id}/measured.csv", Some(Permission::DeliveriesRead)),
     ("/integration/hooks/{id}/delete", Some(Permission::HooksWrite)),
     ("/integration/hooks/{id}/deliveries/{delivery}", Some(Permission::DeliveriesRead)),
     ("/integration/events", Some(Permission::HooksRead)),
@@ -55,6 +56,7 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("hooks/update", Some(Permission::HooksWrite)),
     ("hooks/generate_key", Some(Permission::HooksWrite)),
     ("hooks/set_enabled", Some(Permission::HooksWrite)),
+    ("hooks/set_enabled_many", Some(Permission::HooksWrite)),
     ("hooks/delete", Some(Permission::HooksWrite)),
     ("hooks/reveal", Some(Permission::SecretsReveal)),
     ("hooks/send_test", Some(Permission::HooksTest)),
@@ -65,7 +67,14 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
 ];
 
 /// Functions that would change the scene for the roles after. (`pages` tries them with the right role.)
-const CHANGES: &[&str] = &["hooks/create", "hooks/update", "hooks/set_enabled", "hooks/delete", "deliveries/redeliver"];
+const CHANGES: &[&str] = &[
+    "hooks/create",
+    "hooks/update",
+    "hooks/set_enabled",
+    "hooks/set_enabled_many",
+    "hooks/delete",
+    "deliveries/redeliver",
+];
 
 struct Scene {
     app: TestApp,
@@ -115,7 +124,9 @@ fn roles_without(permission: Permission) -> impl Iterator<Item = Role> {
 fn the_tables_name_everything_there_is() {
     let listed: BTreeSet<String> = PAGES.iter().map(|(path, _)| (*path).to_owned()).collect();
     let mut real: BTreeSet<String> = page_paths().into_iter().collect();
-    real.insert("/integration/events/{key}/schema.json".to_owned());
+    for file in ["/integration/events/{key}/schema.json", "/integration/hooks/{id}/measured.csv"] {
+        real.insert(file.to_owned());
+    }
     assert_eq!(real, listed, "pages");
 
     let listed: BTreeSet<String> = FUNCTIONS.iter().map(|(name, _)| format!("/rpc/service_hooks/rpc/{name}")).collect();

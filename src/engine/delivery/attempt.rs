@@ -8,7 +8,12 @@ use reqwest::{
     header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
 };
 
-use super::{guard::Guard, resolver::LookupError, signing};
+use super::{
+    guard::Guard,
+    phases::{self, Mark, mark},
+    resolver::LookupError,
+    signing,
+};
 use crate::{
     domain::{
         delivery::{Answer, Attempt},
@@ -67,6 +72,7 @@ struct Kept {
     body: Vec<u8>,
     cut: bool,
     retry_after: Option<Duration>,
+    address: Option<String>,
 }
 
 /// A failure without an answer, and what more can be said of it.
@@ -84,12 +90,13 @@ impl Sender {
         // The status decides as soon as it is there: a body that drips on past the deadline does not undo it.
         let mut status = None;
         let exchange = self.exchange(target, open, started_at, &mut status, &mut kept);
-        let outcome = tokio::time::timeout(target.hook.tuning.timeout.unwrap_or(self.deadline), exchange).await;
+        let limited = tokio::time::timeout(target.hook.tuning.timeout.unwrap_or(self.deadline), exchange);
+        let (outcome, marked) = phases::timed(watch, limited).await;
         let (answer, detail) = match (outcome, status) {
             (Ok(Err(failure)), None) => (failure.answer, failure.detail),
             (Ok(Err(failure)), Some(status)) => (Answer::Status(status), failure.detail),
             (_, Some(status)) => (Answer::Status(status), None),
-            (_, None) => (Answer::Timeout, None),
+            (_, None) => (Answer::Timeout, Some(marked.under_way().to_owned())),
         };
         let (response_body, was_cut) = text_of(&kept.body);
         let attempt = Attempt {
@@ -102,6 +109,8 @@ impl Sender {
             response_headers: kept.headers,
             response_body,
             response_cut: kept.cut || was_cut,
+            timing: marked.timing(),
+            address: kept.address,
         };
         Report { attempt, retry_after: kept.retry_after }
     }
@@ -122,7 +131,9 @@ impl Sender {
         })?;
         let request = self.client.post(endpoint.url).headers(headers(target, open, started_at)).body(open.body.clone());
         let mut response = request.send().await.map_err(|error| classify(&error))?;
+        mark(Mark::Answered);
         *status = Some(response.status().as_u16());
+        kept.address = response.remote_addr().map(|address| address.to_string());
         kept.retry_after = retry_after(response.headers(), started_at);
         kept.headers = readable_headers(response.headers());
         read_body(&mut response, kept).await

@@ -10,6 +10,7 @@ pub mod guard;
 pub mod lane;
 pub mod lease;
 pub mod nodes;
+mod phases;
 pub mod resolver;
 pub mod scheduler;
 pub mod signing;

@@ -11,7 +11,10 @@ use futures::future::BoxFuture;
 use hickory_resolver::TokioResolver;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::guard::Guard;
+use super::{
+    guard::Guard,
+    phases::{Mark, mark},
+};
 use crate::domain::endpoint::private_name;
 
 /// How long a name may take. Part of an attempt's deadline, and short: DNS answers fast or not at all.
@@ -101,7 +104,9 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
+            mark(Mark::LookingUp);
             let addresses = resolver.vetted(name.as_str()).await?;
+            mark(Mark::LookedUp);
             // Port 0: the client puts the URL's own port there.
             Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
         })

@@ -5,7 +5,7 @@ use super::{
     error::Error,
 };
 use crate::domain::{
-    delivery::{Answer, Attempt},
+    delivery::{Answer, Attempt, Timing},
     id::DeliveryId,
     permission::Grant,
     time::Timestamp,
@@ -23,6 +23,12 @@ struct Row {
     response_headers: String,
     response_body: Vec<u8>,
     response_cut: bool,
+    dns_us: Option<i64>,
+    connect_us: Option<i64>,
+    tls_us: Option<i64>,
+    first_byte_us: Option<i64>,
+    body_us: Option<i64>,
+    address: Option<String>,
 }
 
 /// Writes the attempts of many deliveries. [`Error::Exists`] when one of them is on record already.
@@ -31,7 +37,8 @@ pub(super) async fn insert(conn: &mut Conn, rows: &[(DeliveryId, &Attempt)]) -> 
         on_db!(conn, c: Engine => {
             let mut insert = sqlx::QueryBuilder::<Engine>::new(
                 "INSERT INTO attempts (delivery_id, number, started_at, duration_ms, class, status, detail, url,
-                                       response_headers, response_body, response_cut) ",
+                                       response_headers, response_body, response_cut, dns_us, connect_us, tls_us,
+                                       first_byte_us, body_us, address) ",
             );
             insert.push_values(chunk, |mut row, (delivery, attempt)| {
                 // Serialising pairs of strings cannot fail.
@@ -40,7 +47,10 @@ pub(super) async fn insert(conn: &mut Conn, rows: &[(DeliveryId, &Attempt)]) -> 
                     .push_bind(attempt.duration_ms).push_bind(attempt.answer.class())
                     .push_bind(attempt.answer.status().map(i64::from)).push_bind(attempt.detail.as_deref())
                     .push_bind(attempt.url.as_str()).push_bind(headers)
-                    .push_bind(attempt.response_body.as_bytes()).push_bind(attempt.response_cut);
+                    .push_bind(attempt.response_body.as_bytes()).push_bind(attempt.response_cut)
+                    .push_bind(attempt.timing.dns).push_bind(attempt.timing.connect).push_bind(attempt.timing.tls)
+                    .push_bind(attempt.timing.first_byte).push_bind(attempt.timing.body)
+                    .push_bind(attempt.address.as_deref());
             });
             insert.build().execute(c).await.map(drop)
         })?;
@@ -51,7 +61,8 @@ pub(super) async fn insert(conn: &mut Conn, rows: &[(DeliveryId, &Attempt)]) -> 
 /// The attempts of one delivery, first to last.
 pub async fn of(conn: &mut Conn, _by: &Grant, delivery: DeliveryId) -> Result<Vec<Attempt>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT number, started_at, duration_ms, class, status, detail, url, response_headers, response_body, response_cut
+        "SELECT number, started_at, duration_ms, class, status, detail, url, response_headers, response_body, response_cut,
+                dns_us, connect_us, tls_us, first_byte_us, body_us, address
          FROM attempts WHERE delivery_id = $1 ORDER BY number",
     ).bind(delivery).fetch_all(c).await)?;
     rows.into_iter().map(Row::attempt).collect()
@@ -71,6 +82,14 @@ impl Row {
             response_headers: serde_json::from_str(&self.response_headers).map_err(|_| wrong("response_headers"))?,
             response_body: String::from_utf8_lossy(&self.response_body).into_owned(),
             response_cut: self.response_cut,
+            timing: Timing {
+                dns: self.dns_us,
+                connect: self.connect_us,
+                tls: self.tls_us,
+                first_byte: self.first_byte_us,
+                body: self.body_us,
+            },
+            address: self.address,
         })
     }
 }

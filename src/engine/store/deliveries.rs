@@ -10,7 +10,7 @@ use super::{
 use crate::domain::{
     delivery::{Answer, Delivery, State},
     event::EventType,
-    id::{DeliveryId, EventId, HookId},
+    id::{DeliveryId, EventId, HookId, first_at},
     permission::Grant,
     time::Timestamp,
 };
@@ -94,14 +94,18 @@ pub async fn find(conn: &mut Conn, _by: &Grant, id: DeliveryId) -> Result<Option
     row.map(Row::delivery).transpose()
 }
 
-/// The newest delivery of each hook that has any.
-pub async fn newest_per_hook(conn: &mut Conn, _by: &Grant) -> Result<Vec<Delivery>, Error> {
+/// The newest delivery of each hook that has any, or of one hook only.
+pub async fn newest_per_hook(conn: &mut Conn, _by: &Grant, only: Option<HookId>) -> Result<Vec<Delivery>, Error> {
     let rows: Vec<Row> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
         query.push(
             "WHERE id IN (SELECT (SELECT d.id FROM deliveries d WHERE d.hook_id = h.id ORDER BY d.id DESC LIMIT 1)
-                          FROM hooks h WHERE h.deleted_at IS NULL)",
+                          FROM hooks h WHERE h.deleted_at IS NULL",
         );
+        if let Some(hook) = only {
+            query.push(" AND h.id = ").push_bind(hook);
+        }
+        query.push(")");
         query.build_query_as().fetch_all(c).await
     })?;
     rows.into_iter().map(Row::delivery).collect()
@@ -138,6 +142,28 @@ pub async fn count_open(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i6
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
         "SELECT COUNT(*) FROM deliveries WHERE hook_id = $1 AND state IN ('pending', 'waiting', 'held')",
     ).bind(hook).fetch_one(c).await)?;
+    Ok(count)
+}
+
+/// What is counted no further than this: "more than 10,000" is all a person needs to know, and counting is work.
+pub const MANY: i64 = 10_000;
+
+/// How many deliveries a hook that is off or paused holds back, up to [`MANY`] and one.
+pub async fn count_held(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i64, Error> {
+    let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $2) AS some",
+    ).bind(hook).bind(MANY + 1).fetch_one(c).await)?;
+    Ok(count)
+}
+
+/// How many events a hook missed since a moment because it was off, up to [`MANY`] and one. (The second condition on the
+/// state follows from the first; SQLite uses a partial index only where its own words stand.)
+pub async fn count_skipped(conn: &mut Conn, _by: &Grant, hook: HookId, from: Timestamp) -> Result<i64, Error> {
+    let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'skipped' AND id >= $2
+                                 AND state NOT IN ('delivered', 'pending') LIMIT $3)
+         AS some",
+    ).bind(hook).bind(DeliveryId(first_at(from))).bind(MANY + 1).fetch_one(c).await)?;
     Ok(count)
 }
 

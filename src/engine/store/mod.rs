@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod listeners;
 pub mod log;
+pub mod measured;
 mod migrate;
 pub mod outcomes;
 pub mod queue;

@@ -10,7 +10,7 @@ use super::{
     attempts, audit, claim,
     db::{Conn, chunks, on_db},
     error::Error,
-    health, hooks, listeners,
+    health, hooks, listeners, measured,
 };
 use crate::{
     domain::{
@@ -77,6 +77,7 @@ pub(super) async fn record_all(conn: &mut Conn, finished: &[&Finished]) -> Resul
         kept.iter().map(|finished| (finished.delivery, &*finished.attempt)).collect();
     attempts::insert(conn, &rows).await?;
     update(conn, &kept).await?;
+    measured::add(conn, &kept).await?;
     let (standing, off) = follow(conn, &kept).await?;
     let recorded = finished.iter().map(|finished| match is_ours(finished) {
         true => Recorded::Kept { health: standing.get(&finished.hook).copied(), is_off: off.contains(&finished.hook) },
@@ -124,6 +125,9 @@ async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<Hook
         let health = standing.entry(finished.hook).or_default();
         let (after, turn) = health.after(is_success, finished.purpose, finished.clock.now(), &finished.policy);
         *health = after;
+        if !is_success && finished.purpose != Purpose::Test {
+            health.last_answer = Some(finished.attempt.answer);
+        }
         if finished.is_gone || turn != Turn::None {
             turns.push((finished, turn));
         }

@@ -14,6 +14,7 @@ use super::{
     db::Db,
     error::Error,
     events::{Accept, Planned},
+    measured::Sums,
     outcomes::Finished,
 };
 use crate::domain::delivery::State;
@@ -74,6 +75,7 @@ pub(super) fn commit(
     for finished in finished {
         write_success(&tx, finished)?;
     }
+    write_sums(&tx, &Sums::of(finished))?;
     tx.commit()?;
     Ok(())
 }
@@ -113,6 +115,24 @@ fn write_accept(conn: &Connection, accept: &Accept, planned: &[Vec<Planned>]) ->
     Ok(count)
 }
 
+fn write_sums(conn: &Connection, sums: &Sums) -> Result<(), Unwritten> {
+    for ((hook, hour, class), count) in &sums.hours {
+        conn.prepare_cached(
+            "INSERT INTO hours (hook_id, hour, class, count) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (hook_id, hour, class) DO UPDATE SET count = hours.count + excluded.count",
+        )?
+        .execute(params![hook.0.as_bytes().as_slice(), hour.0, class, count])?;
+    }
+    for ((hook, hour, bucket), count) in &sums.latencies {
+        conn.prepare_cached(
+            "INSERT INTO latencies (hook_id, hour, bucket, count) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (hook_id, hour, bucket) DO UPDATE SET count = latencies.count + excluded.count",
+        )?
+        .execute(params![hook.0.as_bytes().as_slice(), hour.0, bucket, count])?;
+    }
+    Ok(())
+}
+
 /// A success settles a delivery whatever state it was in.
 fn write_success(conn: &Connection, finished: &Finished) -> Result<(), Unwritten> {
     let attempt = &finished.attempt;
@@ -122,8 +142,9 @@ fn write_success(conn: &Connection, finished: &Finished) -> Result<(), Unwritten
     let headers = serde_json::to_string(&attempt.response_headers).unwrap_or_default();
     conn.prepare_cached(
         "INSERT INTO attempts (delivery_id, number, started_at, duration_ms, class, status, detail, url,
-                               response_headers, response_body, response_cut)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                               response_headers, response_body, response_cut, dns_us, connect_us, tls_us, first_byte_us,
+                               body_us, address)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?
     .execute(params![
         delivery,
@@ -137,6 +158,12 @@ fn write_success(conn: &Connection, finished: &Finished) -> Result<(), Unwritten
         headers,
         attempt.response_body.as_bytes(),
         attempt.response_cut,
+        attempt.timing.dns,
+        attempt.timing.connect,
+        attempt.timing.tls,
+        attempt.timing.first_byte,
+        attempt.timing.body,
+        attempt.address,
     ])?;
     conn.prepare_cached(
         "UPDATE deliveries SET state = 'delivered', due_at = NULL, reason = NULL, attempts = ?2, last_class = ?3,

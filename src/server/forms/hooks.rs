@@ -4,16 +4,20 @@ use serde::{Deserialize, Serialize};
 
 use super::{deliveries, flash};
 use crate::{
-    domain::{delivery::Delivery, hook::Hook, id::HookId},
+    domain::{hook_query::HookQuery, id::HookId, measured::Range},
     engine::store::{deliveries::Filter, hooks::Secrets},
     rpc::{
         Error,
-        hooks::{HookFarewell, HookList, HookPage, HookRow, HookSecrets},
+        hooks::{Charts, Condition, HookFarewell, HookList, HookPage, HookRow, HookSecrets, Point},
         session::FlashKind,
     },
     server::{
-        ops::{self, drafts},
-        seam::{go, request},
+        ops::{
+            self, drafts,
+            measured::Column,
+            overview::{self, Row},
+        },
+        seam::{Request, go, request},
     },
 };
 
@@ -25,22 +29,33 @@ pub(super) fn parse_id(id: &str) -> Result<HookId, ops::Error> {
     id.parse().map_err(|_| ops::Error::NotFound("hook"))
 }
 
-pub async fn list() -> Result<HookList, Error> {
+pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<HookList, Error> {
     let request = request()?;
-    let rows = request.tell(ops::hooks::list(&request.ctx).await)?;
-    let health = request.tell(ops::hooks::health(&request.ctx).await)?;
-    let row = |(hook, last): (Hook, Option<Delivery>)| {
-        let health = health.get(&hook.id).copied().unwrap_or_default();
-        HookRow { hook, health, last }
-    };
-    Ok(HookList { rows: rows.into_iter().map(row).collect(), now: request.ctx.portal.clock().now() })
+    let query = HookQuery::parse(text, status, sort, page);
+    let found = request.tell(overview::read(&request.ctx, &query).await)?;
+    let row = |row: Row| HookRow { condition: condition(&row), hook: row.hook, last: row.last, day: row.day };
+    Ok(HookList {
+        query: HookQuery { page: found.page, ..query },
+        rows: found.rows.into_iter().map(row).collect(),
+        not_set_up: found.not_set_up,
+        total: found.total,
+        found: found.found,
+        pages: found.pages,
+        now: request.ctx.portal.clock().now(),
+    })
 }
 
-pub async fn detail(id: &str, test: &str, secrets: &str) -> Result<HookPage, Error> {
+fn condition(row: &Row) -> Condition {
+    Condition { standing: row.standing, health: row.health, day: overview::sum(&row.day), held: row.held }
+}
+
+pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<HookPage, Error> {
     let request = request()?;
     let ctx = &request.ctx;
     let id = request.tell(parse_id(id))?;
-    let hook = request.tell(ops::hooks::find(ctx, id).await)?;
+    let row = request.tell(overview::find(ctx, id).await)?;
+    let condition = condition(&row);
+    let hook = row.hook;
     let filter = Filter { hook: Some(id), ..Filter::default() };
     let recent = match ops::deliveries::list(ctx, &filter, None, RECENT).await {
         Err(ops::Error::Forbidden(_)) => Vec::new(),
@@ -51,8 +66,32 @@ pub async fn detail(id: &str, test: &str, secrets: &str) -> Result<HookPage, Err
     // Bound to the session that asked, and gone after ten minutes.
     let revealed: Option<Revealed> = request.tell(drafts::find(ctx, &request.session, secrets).await)?;
     let secrets = revealed.filter(|revealed| revealed.hook == hook.id).map(|revealed| revealed.secrets);
-    let health = request.tell(ops::hooks::health(ctx).await)?.remove(&id).unwrap_or_default();
-    Ok(HookPage { hook, health, recent, secrets, test, now: ctx.portal.clock().now() })
+    let charts = charts(&request, id, Range::from_key(range).unwrap_or_default()).await?;
+    let pauses_after = ctx.portal.settings.delivery.breaker().failures;
+    Ok(HookPage { hook, condition, pauses_after, charts, recent, secrets, test, now: ctx.portal.clock().now() })
+}
+
+async fn charts(request: &Request, id: HookId, range: Range) -> Result<Option<Charts>, Error> {
+    let measured = match ops::measured::of_hook(&request.ctx, id, range).await {
+        Err(ops::Error::Forbidden(_)) => return Ok(None),
+        outcome => request.tell(outcome)?,
+    };
+    let point = |column: &Column| Point {
+        from: column.from,
+        outcomes: column.outcomes,
+        p50: column.durations.quantile(0.5),
+        p95: column.durations.quantile(0.95),
+    };
+    let all = point(&measured.all);
+    Ok(Some(Charts {
+        range,
+        points: measured.columns.iter().map(point).collect(),
+        failures: measured.failures,
+        skipped: measured.skipped,
+        outcomes: all.outcomes,
+        p50: all.p50,
+        p95: all.p95,
+    }))
 }
 
 /// Secrets on their way from the button to the page that shows them.
@@ -90,6 +129,21 @@ pub async fn set_enabled(id: &str, enabled: bool) -> Result<bool, Error> {
         go(&format!("{}#h-{id}", request.came_from("/integration/hooks")));
     }
     Ok(hook.enabled)
+}
+
+pub async fn set_enabled_many(ids: &[String], enabled: bool) -> Result<(), Error> {
+    let request = request()?;
+    let ids: Vec<HookId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+    let switched = request.tell(ops::hooks::set_enabled_many(&request.ctx, &ids, enabled).await)?;
+    let state = if enabled { "on" } else { "off" };
+    let (kind, words) = match switched.as_slice() {
+        [] => (FlashKind::Warning, "Nothing was switched: select hooks first.".to_owned()),
+        [hook] => (FlashKind::Done, format!("{} is {state}.", hook.name)),
+        many => (FlashKind::Done, format!("{} hooks are {state}.", many.len())),
+    };
+    flash(&request, kind, words).await;
+    go(&request.came_from("/integration/hooks"));
+    Ok(())
 }
 
 pub async fn delete(id: &str) -> Result<(), Error> {

@@ -7,6 +7,7 @@ mod error_page;
 mod headers;
 mod health;
 pub mod identify;
+mod measured;
 pub mod metrics;
 mod rpc;
 mod schema;
@@ -38,6 +39,7 @@ pub fn router(portal: Arc<Portal>) -> Router {
     let pages = pages()
         .route("/", get(|| async { Redirect::to("/integration/hooks") }))
         .route("/integration/events/{key}/schema.json", get(schema::download))
+        .route("/integration/hooks/{id}/measured.csv", get(measured::download))
         .route("/rpc/{*function}", any(rpc::answer))
         .fallback(render_page)
         .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))

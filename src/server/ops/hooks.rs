@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::{Error, tuning};
 use crate::{
     domain::{
-        delivery::Delivery,
         endpoint::{Endpoint, UrlProblem},
         event::EventType,
         health::Health,
@@ -37,26 +36,6 @@ pub struct Created {
     pub signing_secret: String,
     /// What was accepted although it may not work.
     pub warning: Option<String>,
-}
-
-/// Every hook with its newest delivery.
-pub async fn list(ctx: &OpCtx) -> Result<Vec<(Hook, Option<Delivery>)>, Error> {
-    let grant = ctx.require(Permission::HooksRead)?;
-    let mut conn = ctx.portal.store().read().await?;
-    let hooks = hooks::all(&mut conn, &grant).await?;
-    let newest = if ctx.may(Permission::DeliveriesRead) {
-        deliveries::newest_per_hook(&mut conn, &grant).await?
-    } else {
-        Vec::new()
-    };
-    let newest_of = |hook: &Hook| newest.iter().find(|delivery| delivery.hook_id == hook.id).cloned();
-    Ok(hooks
-        .into_iter()
-        .map(|hook| {
-            let last = newest_of(&hook);
-            (hook, last)
-        })
-        .collect())
 }
 
 /// A page of hooks, oldest first.
@@ -181,6 +160,20 @@ pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<(Hook, 
 pub async fn set_enabled(ctx: &OpCtx, id: HookId, enabled: bool) -> Result<Hook, Error> {
     let patch = HookPatch { enabled: Some(enabled), ..HookPatch::default() };
     update(ctx, id, patch).await.map(|(hook, _)| hook)
+}
+
+/// Slides several hooks. Those that are gone meanwhile are left out; the others are returned.
+pub async fn set_enabled_many(ctx: &OpCtx, ids: &[HookId], enabled: bool) -> Result<Vec<Hook>, Error> {
+    ctx.require(Permission::HooksWrite)?;
+    let mut switched = Vec::new();
+    for id in ids {
+        match set_enabled(ctx, *id, enabled).await {
+            Ok(hook) => switched.push(hook),
+            Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(switched)
 }
 
 async fn judge_patch(portal: &Portal, patch: HookPatch) -> Result<Judged, Invalid> {

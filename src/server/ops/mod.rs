@@ -9,6 +9,8 @@ pub mod error;
 pub mod events;
 pub mod hooks;
 pub mod jobs;
+pub mod measured;
+pub mod overview;
 pub mod session;
 pub mod setup;
 pub mod tokens;

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod kill;
+mod measured;
 mod outcomes;
 mod ssrf;
 mod wire;

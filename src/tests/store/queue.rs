@@ -139,7 +139,7 @@ async fn filters_and_pages_show_each_delivery_once(db: TestDb) {
     let past =
         Filter { to: Some(Timestamp(i64::MAX)), event_type: Some(EventType::WorkItemClosed), ..Filter::default() };
     assert_eq!(count(&mut conn, past).await, 7);
-    let newest = deliveries::newest_per_hook(&mut conn, &grant()).await.unwrap();
+    let newest = deliveries::newest_per_hook(&mut conn, &grant(), None).await.unwrap();
     assert_eq!(newest.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [seen[0]]);
     let one = deliveries::find(&mut conn, &grant(), seen[0]).await.unwrap().unwrap();
     assert_eq!((one.state, one.reason.as_deref(), one.due_at), (State::Skipped, Some("the hook was off"), None));

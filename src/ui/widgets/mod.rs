@@ -1,10 +1,12 @@
 //! The small parts that pages are made of. They know how things look and behave, and nothing of hooks or events.
 
 pub mod badge;
+pub mod chart;
 pub mod definition;
 pub mod field;
 pub mod frame;
 pub mod loaded;
+pub mod menu;
 pub mod moment;
 pub mod switch;
 pub mod table;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        delivery::{Attempt, Delivery},
+        delivery::{Attempt, Delivery, Timing},
         health::Health,
         hook::Hook,
     },
@@ -174,6 +174,26 @@ pub struct AttemptShape {
     response_body: String,
     /// More came back than is kept.
     response_cut: bool,
+    timing: TimingShape,
+    /// The address that was reached, where one was.
+    address: Option<String>,
+}
+
+/// What an attempt spent its time on, in microseconds; null where it did not come to that or a connection was used again.
+#[derive(Serialize, ToSchema)]
+pub struct TimingShape {
+    dns_us: Option<i64>,
+    connect_us: Option<i64>,
+    tls_us: Option<i64>,
+    first_byte_us: Option<i64>,
+    body_us: Option<i64>,
+}
+
+impl From<Timing> for TimingShape {
+    fn from(timing: Timing) -> Self {
+        let Timing { dns, connect, tls, first_byte, body } = timing;
+        Self { dns_us: dns, connect_us: connect, tls_us: tls, first_byte_us: first_byte, body_us: body }
+    }
 }
 
 impl From<Attempt> for AttemptShape {
@@ -190,6 +210,8 @@ impl From<Attempt> for AttemptShape {
             response_headers: attempt.response_headers,
             response_body: attempt.response_body,
             response_cut: attempt.response_cut,
+            timing: attempt.timing.into(),
+            address: attempt.address,
         }
     }
 }

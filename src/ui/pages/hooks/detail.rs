@@ -3,10 +3,14 @@
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
-use super::{CallbackUrl, Condition};
+use super::{
+    CallbackUrl,
+    charts::Charts,
+    condition::ConditionPanel,
+    nav::{HookNav, HookPlace},
+};
 use crate::{
     domain::{
-        health::Health,
         hook::{Hook, Tuning},
         permission::{Permission, Permissions},
         time::{Timestamp, readable_duration},
@@ -32,8 +36,8 @@ use crate::{
 
 #[component]
 pub fn HookPage() -> impl IntoView {
-    let (id, test, secrets) = (param("id"), query("test"), query("secrets"));
-    let read = async { Ok((detail(id, test, secrets).await?, read_frame().await?.permissions)) };
+    let page = detail(param("id"), query("test"), query("secrets"), query("range"));
+    let read = async { Ok((page.await?, read_frame().await?.permissions)) };
     view! {
         <Frame place=Place::Hooks>{loaded(read, |(page, permissions)| view! { <Content page permissions/> })}</Frame>
     }
@@ -41,11 +45,12 @@ pub fn HookPage() -> impl IntoView {
 
 #[component]
 fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
-    let HookData { hook, health, recent, secrets, test, now } = page;
+    let HookData { hook, condition, pauses_after, charts, recent, secrets, test, now } = page;
     let may_reveal = permissions.has(Permission::SecretsReveal);
     let may_write = permissions.has(Permission::HooksWrite);
     let url = hook.callback_url.clone();
     let sees_log = permissions.has(Permission::DeliveriesRead);
+    let (id, subject) = (hook.id.to_string(), hook.clone());
     view! {
         <Title text=hook.name.clone()/>
         <div class="hook stack">
@@ -57,6 +62,8 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
             </div>
             <Actions hook=hook.clone() permissions/>
         </div>
+        <HookNav id=id.clone() place=HookPlace::Overview permissions/>
+        <ConditionPanel hook=subject data=condition pauses_after now/>
         {test.map(|test| view! {
             <section class="card" id="test" tabindex="-1" aria-labelledby="test-title">
                 <h2 id="test-title">"Test"</h2>
@@ -65,6 +72,8 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
         })}
         {secrets.map(|secrets| view! { <Secrets secrets/> })}
         <div class="columns">
+            <div class="stack">
+            {charts.map(|charts| view! { <Charts id=id.clone() charts/> })}
             <section aria-labelledby="last-title">
                 <h2 id="last-title">"Last deliveries"</h2>
                 {if !sees_log {
@@ -75,7 +84,8 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
                     view! { <DeliveryTable deliveries=recent now/> }.into_any()
                 }}
             </section>
-            <Facts hook health now may_write may_reveal/>
+            </div>
+            <Facts hook now may_write may_reveal/>
         </div>
         </div>
     }
@@ -106,15 +116,14 @@ fn Actions(hook: Hook, permissions: Permissions) -> impl IntoView {
 }
 
 #[component]
-fn Facts(hook: Hook, health: Health, now: Timestamp, may_write: bool, may_reveal: bool) -> impl IntoView {
+fn Facts(hook: Hook, now: Timestamp, may_write: bool, may_reveal: bool) -> impl IntoView {
     let page = format!("/integration/hooks/{}", hook.id);
     let event = format!("/integration/events/{}", hook.event_type.key());
-    let (id, condition) = (hook.id, hook.clone());
+    let id = hook.id;
     view! {
         <section class="card facts" aria-labelledby="facts-title">
             <h2 id="facts-title">"Facts"</h2>
             <dl>
-                <Fact term="Condition"><Condition hook=condition health now/></Fact>
                 <Fact term="Event"><a href=event><code>{hook.event_type.key()}</code></a></Fact>
                 <Fact term="API key"><code>{hook.api_key_hint}</code></Fact>
                 <Fact term="Signature">"Standard Webhooks"</Fact>

@@ -1,33 +1,36 @@
 //! The landing page: every event of the catalogue with the hooks that listen to it.
 
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
-use super::{CallbackUrl, Condition};
+use super::{
+    filter::{Filter, Head, Pages},
+    row::Row,
+};
 use crate::{
     domain::{
         event::EventType,
+        hook_query::Sort,
         permission::{Permission, Permissions},
-        time::Timestamp,
+        words::count,
     },
     rpc::{
-        hooks::{HookList, HookRow, list},
+        hooks::{HookList, HookRow, SetEnabledMany, list},
         session::read_frame,
     },
     ui::{
-        pages::deliveries::Outcome,
+        pages::query,
         widgets::{
             frame::{Frame, Place},
             loaded::loaded,
-            moment::Moment,
-            switch::HookSwitch,
         },
     },
 };
 
 #[component]
 pub fn HooksPage() -> impl IntoView {
-    let read = async { Ok((list().await?, read_frame().await?.permissions)) };
+    let list = list(query("q"), query("status"), query("sort"), query("page"));
+    let read = async { Ok((list.await?, read_frame().await?.permissions)) };
     view! {
         <Frame place=Place::Hooks>{loaded(read, |(list, permissions)| view! { <Content list permissions/> })}</Frame>
     }
@@ -36,16 +39,17 @@ pub fn HooksPage() -> impl IntoView {
 #[component]
 fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
     let may_write = permissions.has(Permission::HooksWrite);
-    let HookList { rows, now } = list;
-    let count = match rows.len() {
-        1 => "1 hook".to_owned(),
-        count => format!("{count} hooks"),
+    let is_new = list.rows.iter().all(|row| row.last.is_none()) && !list.query.is_filtered();
+    let (total, found, is_filtered) = (list.total, list.found, list.query.is_filtered());
+    let counted = count(total as i64, "hook");
+    let counted = if is_filtered {
+        format!("{found} of {counted}")
+    } else {
+        format!("{counted}, {} events", EventType::ALL.len())
     };
-    let is_empty = rows.is_empty();
-    let groups = EventType::ALL.iter().map(|event| {
-        let rows = rows.iter().filter(|row| row.hook.event_type == *event).cloned().collect();
-        view! { <Group event=*event rows now may_write/> }
-    });
+    let is_empty = list.rows.is_empty() && list.not_set_up.is_empty();
+    let has_hook = total > 0;
+    let (asked, pages) = (list.query.clone(), list.pages);
     view! {
         <Title text="Service hooks"/>
         <div class="heading">
@@ -55,63 +59,108 @@ fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
             </div>
             {may_write.then(|| view! { <a class="button primary" href="/integration/hooks/new">"New hook"</a> })}
         </div>
-        {(is_empty && may_write).then(|| view! { <FirstSteps/> })}
-        <p class="count">{count} ", " {EventType::ALL.len()} " events"</p>
+        {(is_new && may_write).then(|| view! { <FirstSteps has_hook/> })}
+        <Filter query=asked.clone() counted/>
+        {if is_empty {
+            view! { <p class="empty">"No hook and no event matches. " <a href="/integration/hooks">"Show all"</a></p> }.into_any()
+        } else {
+            view! { <Table list permissions/> }.into_any()
+        }}
+        {may_write.then(|| view! { <Bulk/> })}
+        <Pages query=asked pages/>
+    }
+}
+
+#[component]
+fn Table(list: HookList, permissions: Permissions) -> impl IntoView {
+    let HookList { query, rows, not_set_up, now, .. } = list;
+    let may_write = permissions.has(Permission::HooksWrite);
+    let body = if query.sort == Sort::Event {
+        let has_rows = |event: &EventType| rows.iter().any(|row| row.hook.event_type == *event);
+        let shown = EventType::ALL.iter().filter(|event| not_set_up.contains(event) || has_rows(event));
+        let groups = shown.map(|event| {
+            let rows: Vec<HookRow> = rows.iter().filter(|row| row.hook.event_type == *event).cloned().collect();
+            view! { <Group event=*event is_set_up=!rows.is_empty() may_write>
+                {rows.into_iter().map(|row| view! { <Row row now permissions with_event=false/> }).collect_view()}
+            </Group> }
+        });
+        groups.collect_view().into_any()
+    } else {
+        let rows = rows.into_iter().map(|row| view! { <Row row now permissions with_event=true/> });
+        view! { <tbody>{rows.collect_view()}</tbody> }.into_any()
+    };
+    view! {
         <div class="scroll" role="region" aria-label="Service hooks" tabindex="0">
             <table class="hooks">
                 <caption class="visually-hidden">"Service hooks by event"</caption>
                 <thead>
                     <tr>
-                        <th scope="col">"Hook"</th>
+                        {may_write.then(|| view! { <td></td> })}
+                        <Head query=query.clone() sort=Sort::Name text="Hook"/>
                         <th scope="col">"Callback URL"</th>
                         <th scope="col">"Enabled"</th>
-                        <th scope="col">"Condition"</th>
-                        <th scope="col">"Last delivery"</th>
+                        <Head query=query.clone() sort=Sort::Condition text="Health"/>
+                        <th scope="col">"Last 24 hours"</th>
+                        <Head query sort=Sort::Last text="Last delivery"/>
                         <th scope="col"><span class="visually-hidden">"Actions"</span></th>
                     </tr>
                 </thead>
-                {groups.collect_view()}
+                {body}
             </table>
         </div>
     }
 }
 
-/// For whoever has no hook yet: the way to the first delivery.
 #[component]
-fn FirstSteps() -> impl IntoView {
+fn Group(event: EventType, is_set_up: bool, may_write: bool, children: Children) -> impl IntoView {
+    let key = event.key();
+    view! {
+        <tbody>
+            <tr class="group">
+                <th scope="rowgroup" colspan=if may_write { "6" } else { "5" }>
+                    <a href=format!("/integration/events/{key}")>{event.name()}</a> <code>{key}</code>
+                    {(!is_set_up).then(|| view! { <span class="faint">"Not set up"</span> })}
+                </th>
+                <td colspan="2" class="end">
+                    {(!is_set_up && may_write).then(|| view! {
+                        <a href=format!("/integration/hooks/new?event={key}") aria-label=format!("Set up a hook for {}", event.name())>"Set up"</a>
+                    })}
+                    <SchemaLink event/>
+                </td>
+            </tr>
+            {children()}
+        </tbody>
+    }
+}
+
+/// For whoever has had no delivery yet: the way to the first one.
+#[component]
+fn FirstSteps(has_hook: bool) -> impl IntoView {
+    let made = if has_hook { "done" } else { "" };
     view! {
         <section class="card steps">
             <h2>"Three steps to the first delivery"</h2>
             <ol>
                 <li>"Start a receiver: " <code>"service-hooks listen"</code> " is one for trying things out."</li>
-                <li><a href="/integration/hooks/new">"Make a hook"</a> " for an event, with the receiver's URL and a key it expects."</li>
+                <li class=made>
+                    <a href="/integration/hooks/new">"Make a hook"</a> " for an event, with the receiver's URL and a key it expects."
+                    {has_hook.then_some(" Done.")}
+                </li>
                 <li>"Press " <b>"Send test"</b> " on the hook's page and look at what came back."</li>
             </ol>
         </section>
     }
 }
 
+/// What is done with every selected row. The boxes stand in the table and belong to this form.
 #[component]
-fn Group(event: EventType, rows: Vec<HookRow>, now: Timestamp, may_write: bool) -> impl IntoView {
-    let key = event.key();
-    let is_empty = rows.is_empty();
-    let rows = rows.into_iter().map(|row| view! { <Row row now may_write/> });
+fn Bulk() -> impl IntoView {
     view! {
-        <tbody>
-            <tr class="group">
-                <th scope="rowgroup" colspan="4">
-                    <a href=format!("/integration/events/{key}")>{event.name()}</a> <code>{key}</code>
-                    {is_empty.then(|| view! { <span class="faint">"Not set up"</span> })}
-                </th>
-                <td colspan="2" class="end">
-                    {(is_empty && may_write).then(|| view! {
-                        <a href=format!("/integration/hooks/new?event={key}") aria-label=format!("Set up a hook for {}", event.name())>"Set up"</a>
-                    })}
-                    <SchemaLink event/>
-                </td>
-            </tr>
-            {rows.collect_view()}
-        </tbody>
+        <form id="bulk" class="bulk" method="post" action=SetEnabledMany::url()>
+            <span>"With the selected hooks:"</span>
+            <button type="submit" name="enabled" value="true">"Enable"</button>
+            <button type="submit" name="enabled" value="false">"Disable"</button>
+        </form>
     }
 }
 
@@ -121,35 +170,5 @@ pub fn SchemaLink(event: EventType) -> impl IntoView {
     let href = format!("/integration/events/{}/schema.json", event.key());
     view! {
         <a href=href download aria-label=format!("Download JSON schema of {}", event.name()) title="Download JSON schema">"↓ JSON schema"</a>
-    }
-}
-
-#[component]
-fn Row(row: HookRow, now: Timestamp, may_write: bool) -> impl IntoView {
-    let HookRow { hook, health, last } = row;
-    let id = hook.id.to_string();
-    let page = format!("/integration/hooks/{id}");
-    let anchor = format!("h-{id}");
-    let state = if hook.enabled { "On" } else { "Off" };
-    let last =
-        last.map(|delivery| view! { <Outcome delivery=delivery.clone()/> <br/> <Moment at=delivery.created_at now/> });
-    view! {
-        <tr id=anchor class="hook">
-            <th scope="row"><a href=page.clone()>{hook.name.clone()}</a></th>
-            <td data-label="Callback URL"><CallbackUrl url=hook.callback_url.clone()/></td>
-            <td data-label="Enabled">
-                {if may_write {
-                    view! { <HookSwitch id label=format!("{} enabled", hook.name) on=hook.enabled/> }.into_any()
-                } else {
-                    state.into_any()
-                }}
-            </td>
-            <td data-label="Condition"><Condition hook=hook.clone() health now/></td>
-            <td data-label="Last delivery">{last}</td>
-            <td class="end actions">
-                <SchemaLink event=hook.event_type/>
-                {may_write.then(|| view! { <a href=format!("{page}/settings") aria-label=format!("Edit {}", hook.name)>"Edit"</a> })}
-            </td>
-        </tr>
     }
 }

@@ -1,0 +1,138 @@
+//! What the list of hooks is asked for, as its address says it: a text, a standing, an order, a page.
+
+use serde::{Deserialize, Serialize};
+
+use super::{address::address, standing::Standing};
+
+/// The list's own address.
+pub const HOOKS: &str = "/integration/hooks";
+
+/// Which hooks are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    #[default]
+    All,
+    /// Whatever a person should look at.
+    Failing,
+    /// Events that no hook listens to.
+    NotSetUp,
+    Only(Standing),
+}
+
+impl Status {
+    /// What can be chosen, in the order of the list.
+    pub fn all() -> Vec<Self> {
+        let standings = Standing::ALL.iter().map(|standing| Self::Only(*standing));
+        [Self::All, Self::Failing].into_iter().chain(standings).chain([Self::NotSetUp]).collect()
+    }
+
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::All => "",
+            Self::Failing => "failing",
+            Self::NotSetUp => "not-set-up",
+            Self::Only(standing) => standing.key(),
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::All => "All",
+            Self::Failing => "Failing",
+            Self::NotSetUp => "Not set up",
+            Self::Only(standing) => standing.word(),
+        }
+    }
+
+    pub fn admits(self, standing: Standing) -> bool {
+        match self {
+            Self::All => true,
+            Self::Failing => standing.is_failing(),
+            Self::NotSetUp => false,
+            Self::Only(only) => only == standing,
+        }
+    }
+}
+
+/// In which order hooks are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sort {
+    /// Grouped by event, oldest first.
+    #[default]
+    Event,
+    Name,
+    /// The worst first.
+    Condition,
+    /// The last delivery first.
+    Last,
+}
+
+impl Sort {
+    pub const ALL: &[Self] = &[Self::Event, Self::Name, Self::Condition, Self::Last];
+
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Event => "",
+            Self::Name => "name",
+            Self::Condition => "condition",
+            Self::Last => "last",
+        }
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookQuery {
+    pub text: String,
+    pub status: Status,
+    pub sort: Sort,
+    /// Counted from 1; 0 is 1 as well.
+    pub page: usize,
+}
+
+impl HookQuery {
+    /// Reads what an address says; what it says wrongly is as if it said nothing.
+    pub fn parse(text: &str, status: &str, sort: &str, page: &str) -> Self {
+        Self {
+            text: text.trim().chars().take(200).collect(),
+            status: Status::all().into_iter().find(|known| known.key() == status).unwrap_or_default(),
+            sort: Sort::ALL.iter().copied().find(|known| known.key() == sort).unwrap_or_default(),
+            page: page.parse().unwrap_or(1),
+        }
+    }
+
+    /// Is anything left out?
+    pub fn is_filtered(&self) -> bool {
+        !self.text.is_empty() || self.status != Status::All
+    }
+
+    pub fn address(&self) -> String {
+        let page = if self.page > 1 { self.page.to_string() } else { String::new() };
+        let query =
+            [("q", self.text.as_str()), ("status", self.status.key()), ("sort", self.sort.key()), ("page", &page)];
+        address(HOOKS, &query)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_says_what_was_asked_and_nothing_more() {
+        assert_eq!(HookQuery::default().address(), HOOKS);
+        let asked = HookQuery::parse(" crm & co ", "failing", "last", "3");
+        assert_eq!(asked.address(), "/integration/hooks?q=crm+%26+co&status=failing&sort=last&page=3");
+        for wrong in ["x", "-1", ""] {
+            assert_eq!(HookQuery::parse("", wrong, wrong, wrong).address(), HOOKS);
+        }
+    }
+
+    #[test]
+    fn every_status_has_a_key_of_its_own() {
+        let mut keys: Vec<_> = Status::all().into_iter().map(Status::key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), Status::all().len());
+    }
+}

@@ -1,0 +1,73 @@
+//! Numbers as people read them.
+
+/// `1,204`
+pub fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if number < 0 {
+        text.push('-');
+    }
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 hook`, `1,204 hooks`: for words whose plural takes an s.
+pub fn count(number: i64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", grouped(number))
+}
+
+/// The same of what was counted only so far: `more than 10,000 events`.
+pub fn count_to(number: i64, most: i64, thing: &str) -> String {
+    if number > most { format!("more than {}", count(most, thing)) } else { count(number, thing) }
+}
+
+/// How long something took: `0.42 ms`, `12 ms`, `1.5 s`.
+pub fn took(micros: i64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "durations are far below 2^52 microseconds")]
+    let millis = micros as f64 / 1000.0;
+    match millis {
+        ..1.0 => format!("{millis:.2} ms"),
+        ..10.0 => format!("{millis:.1} ms"),
+        ..1000.0 => format!("{millis:.0} ms"),
+        _ => format!("{:.1} s", millis / 1000.0),
+    }
+}
+
+/// `12 KB`, `3.4 MB`: a thousand each, as disks are sold.
+pub fn bytes(size: i64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52 bytes")]
+    let size = size.max(0) as f64;
+    match size {
+        ..1e3 => format!("{size:.0} B"),
+        ..1e6 => format!("{:.1} KB", size / 1e3),
+        ..1e9 => format!("{:.1} MB", size / 1e6),
+        _ => format!("{:.1} GB", size / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_readable() {
+        for (number, text) in [(0, "0"), (999, "999"), (1204, "1,204"), (1_000_000, "1,000,000"), (-1204, "-1,204")] {
+            assert_eq!(grouped(number), text);
+        }
+        assert_eq!((count(1, "hook").as_str(), count(0, "hook").as_str()), ("1 hook", "0 hooks"));
+        assert_eq!(count_to(10_001, 10_000, "event"), "more than 10,000 events");
+        for (micros, text) in [(420, "0.42 ms"), (9_900, "9.9 ms"), (12_400, "12 ms"), (1_500_000, "1.5 s")] {
+            assert_eq!(took(micros), text);
+        }
+        for (size, text) in [(12, "12 B"), (12_345, "12.3 KB"), (3_400_000, "3.4 MB"), (5_000_000_000, "5.0 GB")] {
+            assert_eq!(bytes(size), text);
+        }
+        assert!(!grouped(i64::MIN).is_empty());
+    }
+}

@@ -1,0 +1,99 @@
+//! Counts of attempts by hook and hour: written with the attempts, read by the pages that show how hooks do. Tests are
+//! not counted: they say nothing of events.
+
+use std::collections::BTreeMap;
+
+use super::{
+    db::{Conn, chunks, on_db},
+    error::Error,
+    outcomes::Finished,
+};
+use crate::domain::{
+    health::Purpose,
+    id::HookId,
+    measured::{Hour, bucket_of},
+    permission::Grant,
+};
+
+/// What a batch of attempts adds. In order, so that two commits never wait for each other crosswise.
+#[derive(Default)]
+pub(super) struct Sums {
+    pub(super) hours: Vec<((HookId, Hour, &'static str), i64)>,
+    pub(super) latencies: Vec<((HookId, Hour, i64), i64)>,
+}
+
+impl Sums {
+    pub(super) fn of(finished: &[&Finished]) -> Self {
+        let (mut hours, mut latencies) = (BTreeMap::new(), BTreeMap::new());
+        for finished in finished.iter().filter(|finished| finished.purpose != Purpose::Test) {
+            let attempt = &finished.attempt;
+            let hour = Hour::of(attempt.started_at);
+            *hours.entry((finished.hook, hour, attempt.answer.class())).or_default() += 1;
+            *latencies.entry((finished.hook, hour, bucket_of(attempt.duration_ms))).or_default() += 1;
+        }
+        Self { hours: hours.into_iter().collect(), latencies: latencies.into_iter().collect() }
+    }
+}
+
+/// Adds attempts to the hours they were made in.
+pub(super) async fn add(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
+    let sums = Sums::of(finished);
+    for chunk in chunks(&sums.hours) {
+        on_db!(conn, c: Engine => {
+            let mut insert = sqlx::QueryBuilder::<Engine>::new("INSERT INTO hours (hook_id, hour, class, count) ");
+            insert.push_values(chunk, |mut row, ((hook, hour, class), count)| {
+                row.push_bind(*hook).push_bind(*hour).push_bind(*class).push_bind(*count);
+            });
+            insert.push(" ON CONFLICT (hook_id, hour, class) DO UPDATE SET count = hours.count + excluded.count");
+            insert.build().execute(c).await.map(drop)
+        })?;
+    }
+    for chunk in chunks(&sums.latencies) {
+        on_db!(conn, c: Engine => {
+            let mut insert = sqlx::QueryBuilder::<Engine>::new("INSERT INTO latencies (hook_id, hour, bucket, count) ");
+            insert.push_values(chunk, |mut row, ((hook, hour, bucket), count)| {
+                row.push_bind(*hook).push_bind(*hour).push_bind(*bucket).push_bind(*count);
+            });
+            insert.push(" ON CONFLICT (hook_id, hour, bucket) DO UPDATE SET count = latencies.count + excluded.count");
+            insert.build().execute(c).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
+/// Attempts of an hour that came to the same.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Counted {
+    pub hook_id: HookId,
+    pub hour: Hour,
+    pub class: String,
+    pub count: i64,
+}
+
+/// Attempts since an hour, of one hook or of all that are there.
+pub async fn since(conn: &mut Conn, _by: &Grant, hook: Option<HookId>, from: Hour) -> Result<Vec<Counted>, Error> {
+    let found = match hook {
+        Some(hook) => on_db!(conn, c => sqlx::query_as(
+            "SELECT hook_id, hour, class, count FROM hours WHERE hook_id = $1 AND hour >= $2 ORDER BY hour, class",
+        ).bind(hook).bind(from).fetch_all(c).await)?,
+        None => on_db!(conn, c => sqlx::query_as(
+            "SELECT m.hook_id, m.hour, m.class, m.count FROM hooks h JOIN hours m ON m.hook_id = h.id AND m.hour >= $1
+             WHERE h.deleted_at IS NULL ORDER BY m.hook_id, m.hour, m.class",
+        ).bind(from).fetch_all(c).await)?,
+    };
+    Ok(found)
+}
+
+/// How long a hook's attempts took since an hour: hour, bucket, count.
+pub async fn latencies(conn: &mut Conn, _by: &Grant, hook: HookId, from: Hour) -> Result<Vec<(Hour, i64, i64)>, Error> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "SELECT hour, bucket, count FROM latencies WHERE hook_id = $1 AND hour >= $2 ORDER BY hour, bucket",
+    ).bind(hook).bind(from).fetch_all(c).await)?)
+}
+
+/// Forgets the hours before one.
+pub(in crate::engine) async fn forget(conn: &mut Conn, before: Hour) -> Result<(), Error> {
+    on_db!(conn, c => sqlx::query("DELETE FROM hours WHERE hour < $1").bind(before).execute(c).await.map(drop))?;
+    on_db!(conn, c => sqlx::query("DELETE FROM latencies WHERE hour < $1").bind(before).execute(c).await.map(drop))?;
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! One hook in the list.
+
+use leptos::prelude::*;
+
+use super::{CallbackUrl, condition::Condition};
+use crate::{
+    domain::{
+        event::EventType,
+        measured::Outcomes,
+        permission::{Permission, Permissions},
+        time::Timestamp,
+        words::grouped,
+    },
+    rpc::hooks::HookRow,
+    ui::widgets::{
+        chart::{Bars, Column},
+        menu::Menu,
+        moment::Moment,
+        switch::HookSwitch,
+    },
+};
+
+/// `with_event`: the row stands in no group, so it says itself which event it is for.
+#[component]
+pub fn Row(row: HookRow, now: Timestamp, permissions: Permissions, with_event: bool) -> impl IntoView {
+    let HookRow { hook, condition, last, day } = row;
+    let id = hook.id.to_string();
+    let page = format!("/integration/hooks/{id}");
+    let may_write = permissions.has(Permission::HooksWrite);
+    let state = if hook.enabled { "On" } else { "Off" };
+    let last = last.map(|delivery| view! { <Moment at=delivery.created_at now/> });
+    let (name, anchor) = (hook.name.clone(), format!("h-{id}"));
+    view! {
+        <tr id=anchor class="hook">
+            {may_write.then(|| view! {
+                <td class="pick"><input type="checkbox" name="ids[]" value=id.clone() form="bulk" aria-label=format!("Select {name}")/></td>
+            })}
+            <th scope="row">
+                <a href=page>{hook.name.clone()}</a>
+                {with_event.then(|| view! { <span class="faint">{hook.event_type.name()}</span> })}
+            </th>
+            <td data-label="Callback URL"><CallbackUrl url=hook.callback_url.clone()/></td>
+            <td data-label="Enabled">
+                {if may_write {
+                    view! { <HookSwitch id=id.clone() label=format!("{} enabled", hook.name) on=hook.enabled/> }.into_any()
+                } else {
+                    state.into_any()
+                }}
+            </td>
+            <td data-label="Health"><Condition hook=hook.clone() data=condition now/></td>
+            <td data-label="Last 24 hours"><DayBars day/></td>
+            <td data-label="Last delivery" class="nowrap">{last}</td>
+            <td class="end"><RowMenu id event=hook.event_type name=hook.name permissions/></td>
+        </tr>
+    }
+}
+
+#[component]
+fn DayBars(day: Vec<Outcomes>) -> impl IntoView {
+    let all = day.iter().fold((0, 0), |(good, bad), hour| (good + hour.succeeded, bad + hour.failed));
+    let label = format!("{} succeeded, {} failed", grouped(all.0), grouped(all.1));
+    let columns: Vec<_> = day.iter().map(|hour| Column { good: hour.succeeded, bad: hour.failed }).collect();
+    (!columns.is_empty()).then(|| view! { <Bars columns label/> })
+}
+
+#[component]
+fn RowMenu(id: String, event: EventType, name: String, permissions: Permissions) -> impl IntoView {
+    let page = format!("/integration/hooks/{id}");
+    let schema = format!("/integration/events/{}/schema.json", event.key());
+    let link = move |permission: Permission, href: String, text: &'static str| {
+        permissions.has(permission).then(|| view! { <a href=href>{text}</a> })
+    };
+    view! {
+        <Menu id=format!("m-{id}") label=format!("Actions for {name}")>
+            {link(Permission::DeliveriesRead, format!("{page}/deliveries"), "Deliveries")}
+            {link(Permission::HooksTest, format!("{page}/test"), "Send test")}
+            {link(Permission::DeliveriesReplay, format!("{page}/recover"), "Recover")}
+            <a href=schema download>"Download JSON schema"</a>
+            {link(Permission::HooksWrite, format!("{page}/settings"), "Edit")}
+            {link(Permission::HooksWrite, format!("/integration/hooks/new?clone={id}"), "Clone")}
+            {link(Permission::HooksWrite, format!("{page}/delete"), "Delete")}
+        </Menu>
+    }
+}

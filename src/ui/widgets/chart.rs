@@ -1,0 +1,159 @@
+//! Charts, drawn by the server as SVG with attributes only (an inline style would break the content policy). They are
+//! decoration beside numbers in text: each has a table twin or a sentence, and none is needed to read a page.
+
+use leptos::prelude::*;
+
+/// What a column shows: what went well, and what did not on top of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Column {
+    pub good: i64,
+    pub bad: i64,
+}
+
+const STEP: f64 = 10.0;
+const GAP: f64 = 2.0;
+
+/// One path for all columns of a kind: a page with fifty charts must not have a thousand elements for them.
+fn columns_path(columns: &[Column], height: f64, highest: i64, bad: bool) -> String {
+    let scale = |count: i64| height * to_float(count) / to_float(highest.max(1));
+    let mut path = String::new();
+    for (at, column) in columns.iter().enumerate() {
+        let (count, below) = if bad { (column.bad, column.good) } else { (column.good, 0) };
+        if count == 0 {
+            continue;
+        }
+        // What happened at all is seen, however little it was.
+        let size = scale(count).max(1.0);
+        let x = to_float(at as i64) * STEP;
+        let bottom = height - scale(below);
+        path.push_str(&format!("M{x:.0} {bottom:.1}h{:.0}v-{size:.1}h-{:.0}z", STEP - GAP, STEP - GAP));
+    }
+    path
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a picture is not exact")]
+fn to_float(number: i64) -> f64 {
+    number as f64
+}
+
+fn highest(columns: &[Column]) -> i64 {
+    columns.iter().map(|column| column.good + column.bad).max().unwrap_or(0)
+}
+
+/// Small columns for a row of a table. `label` says in words what they show.
+#[component]
+pub fn Bars(columns: Vec<Column>, label: String) -> impl IntoView {
+    const HEIGHT: f64 = 24.0;
+    let highest = highest(&columns);
+    let width = to_float(columns.len() as i64) * STEP - GAP;
+    if highest == 0 {
+        let line = format!("M0 {}h{width:.0}", HEIGHT - 1.0);
+        return view! {
+            <svg class="bars" viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none" role="img" aria-label=label>
+                <path class="none" d=line/>
+            </svg>
+        }
+        .into_any();
+    }
+    view! {
+        <svg class="bars" viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none" role="img" aria-label=label>
+            <path class="good" d=columns_path(&columns, HEIGHT, highest, false)/>
+            <path class="bad" d=columns_path(&columns, HEIGHT, highest, true)/>
+        </svg>
+    }
+    .into_any()
+}
+
+/// Large columns with a scale. `marks` are words below, spread evenly.
+#[component]
+pub fn ColumnChart(columns: Vec<Column>, marks: Vec<String>, label: String) -> impl IntoView {
+    const HEIGHT: f64 = 140.0;
+    let (highest, width) = (highest(&columns), to_float(columns.len() as i64) * STEP - GAP);
+    let grid = format!("M0 .5h{width:.0}M0 {}h{width:.0}M0 {}h{width:.0}", HEIGHT / 2.0, HEIGHT - 0.5);
+    let good = columns_path(&columns, HEIGHT, highest, false);
+    let bad = columns_path(&columns, HEIGHT, highest, true);
+    view! {
+        <div class="chart">
+            <p class="scale" aria-hidden="true"><span>{crate::domain::words::grouped(highest)}</span><span>"0"</span></p>
+            <svg viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none" role="img" aria-label=label>
+                <defs>
+                    <pattern id="hatch" width="4" height="4" patternUnits="userSpaceOnUse">
+                        <rect class="bad" width="4" height="4"/><path class="stripe" d="M0 4L4 0"/>
+                    </pattern>
+                </defs>
+                <path class="grid" d=grid vector-effect="non-scaling-stroke"/>
+                <path class="good" d=good/>
+                <path fill="url(#hatch)" d=bad/>
+            </svg>
+            <Marks marks/>
+        </div>
+    }
+}
+
+/// A line of a chart: a value for each column that has one.
+pub type Values = Vec<Option<i64>>;
+
+/// Two lines over the same columns: the common case below, what few see above.
+#[component]
+pub fn LineChart(lower: Values, upper: Values, unit: &'static str, marks: Vec<String>, label: String) -> impl IntoView {
+    const HEIGHT: f64 = 80.0;
+    let columns = upper.len();
+    let width = to_float(columns as i64) * STEP - GAP;
+    let highest = lower.iter().chain(&upper).flatten().copied().max().unwrap_or(0);
+    let grid = format!("M0 .5h{width:.0}M0 {}h{width:.0}", HEIGHT - 0.5);
+    let (low, high) = (line_path(&lower, HEIGHT, highest), line_path(&upper, HEIGHT, highest));
+    view! {
+        <div class="chart lines">
+            <p class="scale" aria-hidden="true"><span>{crate::domain::words::grouped(highest)} " " {unit}</span><span>"0"</span></p>
+            <svg viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none" role="img" aria-label=label>
+                <path class="grid" d=grid vector-effect="non-scaling-stroke"/>
+                <path class="upper" d=high vector-effect="non-scaling-stroke"/>
+                <path class="lower" d=low vector-effect="non-scaling-stroke"/>
+            </svg>
+            <Marks marks/>
+        </div>
+    }
+}
+
+/// A step for each value; where there is none the line is broken.
+fn line_path(values: &Values, height: f64, highest: i64) -> String {
+    let y = |value: i64| (height - 2.0) * (1.0 - to_float(value) / to_float(highest.max(1))) + 1.0;
+    let mut path = String::new();
+    let mut is_drawing = false;
+    for (at, value) in values.iter().enumerate() {
+        let x = to_float(at as i64) * STEP;
+        if let Some(value) = value {
+            let command = if is_drawing { 'L' } else { 'M' };
+            path.push_str(&format!("{command}{x:.0} {:.1}h{:.0}", y(*value), STEP - GAP));
+        }
+        is_drawing = value.is_some();
+    }
+    path
+}
+
+/// Words under a chart, spread evenly.
+#[component]
+fn Marks(marks: Vec<String>) -> impl IntoView {
+    let marks = marks.into_iter().map(|text| view! { <span>{text}</span> });
+    view! { <p class="marks" aria-hidden="true">{marks.collect_view()}</p> }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_stand_on_successes_and_little_is_seen() {
+        let columns = [Column { good: 999, bad: 1 }, Column::default(), Column { good: 0, bad: 500 }];
+        let (good, bad) = (columns_path(&columns, 100.0, 1000, false), columns_path(&columns, 100.0, 1000, true));
+        assert_eq!(good, "M0 100.0h8v-99.9h-8z");
+        assert_eq!(bad, "M0 0.1h8v-1.0h-8zM20 100.0h8v-50.0h-8z");
+    }
+
+    #[test]
+    fn a_line_is_broken_where_there_is_no_value() {
+        let path = line_path(&vec![Some(0), Some(10), None, Some(5)], 22.0, 10);
+        assert_eq!(path, "M0 21.0h8L10 1.0h8M30 11.0h8");
+        assert_eq!(line_path(&vec![], 22.0, 0), "");
+    }
+}
