@@ -12,6 +12,8 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Hooks,
+    Deliveries,
+    Undelivered,
     Events,
     Nowhere,
 }
@@ -38,6 +40,7 @@ pub fn Lone(children: Children) -> impl IntoView {
 #[component]
 fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
     let may_see = data.permissions.has(Permission::HooksRead);
+    let sees_log = data.permissions.has(Permission::DeliveriesRead);
     let link = move |target: Place, href: &'static str, text: &'static str| {
         let current = (place == target).then_some("page");
         view! { <li><a href=href aria-current=current>{text}</a></li> }
@@ -50,11 +53,13 @@ fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
                 <button class="quiet" type="submit">"Sign out"</button>
             </form>
         </header>
-        {may_see.then(|| view! {
+        {(may_see || sees_log).then(|| view! {
             <nav class="side" aria-label="Main">
                 <p id="nav-integration">"Integration"</p>
                 <ul aria-labelledby="nav-integration">
                     {link(Place::Hooks, "/integration/hooks", "Service hooks")}
+                    {sees_log.then(|| link(Place::Deliveries, "/integration/deliveries", "Deliveries"))}
+                    {sees_log.then(|| link(Place::Undelivered, "/integration/undelivered", "Undelivered"))}
                     {link(Place::Events, "/integration/events", "Event catalogue")}
                 </ul>
             </nav>

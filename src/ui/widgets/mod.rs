@@ -1,6 +1,7 @@
 //! The small parts that pages are made of. They know how things look and behave, and nothing of hooks or events.
 
 pub mod badge;
+pub mod chips;
 pub mod chart;
 pub mod definition;
 pub mod field;
@@ -8,5 +9,6 @@ pub mod frame;
 pub mod loaded;
 pub mod menu;
 pub mod moment;
+pub mod pages;
 pub mod switch;
 pub mod table;
