@@ -16,6 +16,8 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Hooks,
+    Deliveries,
+    Undelivered,
     Events,
     Account,
     Status,
@@ -37,6 +39,8 @@ const GROUPS: &[Group] = &[
         name: "Integration",
         entries: &[
             Entry(Place::Hooks, "/integration/hooks", "Service hooks", Permission::HooksRead),
+            Entry(Place::Deliveries, "/integration/deliveries", "Deliveries", Permission::DeliveriesRead),
+            Entry(Place::Undelivered, "/integration/undelivered", "Undelivered", Permission::DeliveriesRead),
             Entry(Place::Events, "/integration/events", "Event catalogue", Permission::HooksRead),
         ],
     },
