@@ -54,6 +54,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/integration/hooks/new") view=hooks::edit::NewHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id") view=hooks::detail::HookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/settings") view=hooks::edit::EditHookPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/test") view=hooks::test::TestPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/delete") view=hooks::delete::DeleteHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/deliveries/:delivery") view=deliveries::detail::DeliveryPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/events") view=events::list::EventsPage ssr=SsrMode::Async/>

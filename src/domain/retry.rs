@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn a_plan_is_told_in_words() {
-        let told = |seconds: &[u64]| plan_in_words(&seconds.iter().copied().map(Duration::from_secs).collect::<Vec<_>>());
+        let told =
+            |seconds: &[u64]| plan_in_words(&seconds.iter().copied().map(Duration::from_secs).collect::<Vec<_>>());
         assert_eq!(told(&[]), "It is tried once; when that fails, the delivery has failed.");
         assert!(told(&[5]).contains("tried once more: after 5 s."), "{}", told(&[5]));
         let plan = told(&[5, 30, 120]);

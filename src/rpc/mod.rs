@@ -9,6 +9,7 @@ pub mod events;
 pub mod hooks;
 pub mod session;
 pub mod setup;
+pub mod test_send;
 
 use leptos::{
     prelude::{FromServerFnError, ServerFnErrorErr},

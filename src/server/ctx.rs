@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::auth::{known::KnownTokens, password::Passwords, throttle::Throttle};
+use super::auth::{known::KnownTokens, pace::Pace, password::Passwords, throttle::Throttle};
 use crate::{
     domain::{
         permission::{Actor, Grant, Permission},
@@ -26,6 +26,8 @@ pub struct Portal {
     pub passwords: Passwords,
     pub throttle: Throttle,
     pub tokens: KnownTokens,
+    /// Tests of hooks that are not saved.
+    pub trials: Pace,
     /// When the balance was last read for the figures.
     pub balance_read: Mutex<Option<Stopwatch>>,
 }
@@ -39,6 +41,7 @@ impl Portal {
             passwords,
             throttle,
             tokens: KnownTokens::default(),
+            trials: Pace::default(),
             balance_read: Mutex::default(),
         })
     }

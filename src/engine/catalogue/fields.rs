@@ -13,7 +13,16 @@ use crate::domain::{
 
 /// What says something about a schema but demands nothing of a value by itself.
 const NOT_RULES: &[&str] = &[
-    "$schema", "$id", "$comment", "title", "description", "examples", "default", "type", "properties", "required",
+    "$schema",
+    "$id",
+    "$comment",
+    "title",
+    "description",
+    "examples",
+    "default",
+    "type",
+    "properties",
+    "required",
     "items",
 ];
 
@@ -68,7 +77,8 @@ fn kinds(kind: &Value) -> BTreeSet<String> {
 }
 
 fn rules(schema: &Value) -> Vec<Rule> {
-    let keywords = schema.as_object().into_iter().flatten().filter(|(keyword, _)| !NOT_RULES.contains(&keyword.as_str()));
+    let keywords =
+        schema.as_object().into_iter().flatten().filter(|(keyword, _)| !NOT_RULES.contains(&keyword.as_str()));
     keywords.map(|(keyword, value)| Rule { keyword: keyword.clone(), value: value.to_string() }).collect()
 }
 
@@ -121,9 +131,11 @@ mod tests {
 
     #[test]
     fn a_version_that_says_the_same_differs_in_nothing() {
-        let fields = object(json!({"a": {"type": "string"}, "b": {"type": "array", "items": {"type": "number"}}}), &["a"]);
+        let fields =
+            object(json!({"a": {"type": "string"}, "b": {"type": "array", "items": {"type": "number"}}}), &["a"]);
         assert_eq!(told(&fields, &fields), Vec::<String>::new());
-        let moved = object(json!({"b": {"type": "array", "items": {"type": "number"}}, "a": {"type": "string"}}), &["a"]);
+        let moved =
+            object(json!({"b": {"type": "array", "items": {"type": "number"}}, "a": {"type": "string"}}), &["a"]);
         assert_eq!(told(&fields, &moved), Vec::<String>::new(), "order means nothing");
     }
 

@@ -7,6 +7,7 @@ pub mod events;
 pub mod hooks;
 pub mod session;
 pub mod setup;
+pub mod test_send;
 
 use super::{auth::session::FLASH, seam::Request};
 use crate::rpc::session::{Flash, FlashKind};

@@ -57,7 +57,8 @@ mod tests {
     fn every_file_names_what_is_replaced() {
         for language in LANGUAGES {
             assert!(language.text.contains(EVENT) && language.text.contains(PATH), "{}", language.key);
-            let own = language.snippet(EventType::OutboundCallInitiated, "agentID", "{}", Some("https://e.org/in/x?y#"));
+            let own =
+                language.snippet(EventType::OutboundCallInitiated, "agentID", "{}", Some("https://e.org/in/x?y#"));
             assert!(own.contains("outbound_call.initiated") && own.contains("/in/x") && !own.contains(EVENT), "{own}");
             assert!(!own.contains(PATH) && !own.contains(SAMPLE) && !own.contains(MEMBER), "{own}");
             assert_eq!(language.key == "curl", !own.contains("\"agentID\""), "{}", language.key);

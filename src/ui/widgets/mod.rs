@@ -10,3 +10,4 @@ pub mod menu;
 pub mod moment;
 pub mod switch;
 pub mod table;
+pub mod text_area;
