@@ -7,6 +7,10 @@ ALTER TABLE attempts ADD COLUMN first_byte_us INTEGER;
 ALTER TABLE attempts ADD COLUMN body_us INTEGER;
 ALTER TABLE attempts ADD COLUMN address TEXT;
 
+-- What the last failure of a hook that is not well was.
+ALTER TABLE health ADD COLUMN last_class TEXT;
+ALTER TABLE health ADD COLUMN last_status INTEGER;
+
 -- Attempts by hook, hour (since 1970) and what came of them, and how long they took: what the charts are drawn from.
 -- Written in the transactions that record the attempts. Tests are not in them.
 CREATE TABLE hours (

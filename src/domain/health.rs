@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::time::Timestamp;
+use super::{delivery::Answer, time::Timestamp};
 
 /// When a hook is left alone, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Health {
     /// The first of them.
     pub failing_since: Option<Timestamp>,
     pub paused: Option<Pause>,
+    /// What the last of the failures was. Says nothing that is decided on.
+    pub last_answer: Option<Answer>,
 }
 
 /// A hook is paused: its events are held, and one of them at a time is sent as a probe.
@@ -88,7 +90,7 @@ impl Health {
         }
         let since = self.failing_since.unwrap_or(now);
         let failures = self.failures.saturating_add(1);
-        let failed = Self { failures, failing_since: Some(since), paused: self.paused };
+        let failed = Self { failures, failing_since: Some(since), ..self };
         if since.until(now) >= policy.give_up_after {
             return (failed, Turn::GaveUp);
         }

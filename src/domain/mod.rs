@@ -16,6 +16,7 @@ pub mod job;
 pub mod measured;
 pub mod page;
 pub mod permission;
+pub mod preferences;
 pub mod retry;
 pub mod standing;
 pub mod time;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::domain::{
-    delivery::{Answer, Attempt, Delivery},
+    delivery::{Attempt, Delivery},
     event::EventType,
     health::Health,
     hook::{Hook, HookForm, TypedTuning},
@@ -47,7 +47,6 @@ pub struct Condition {
     pub health: Health,
     /// What its attempts of the last 24 hours came to.
     pub day: Outcomes,
-    pub last_answer: Option<Answer>,
     /// What is held while it is off or paused; counted up to 10,000 and one.
     pub held: i64,
 }

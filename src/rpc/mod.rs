@@ -7,8 +7,10 @@
 pub mod deliveries;
 pub mod events;
 pub mod hooks;
+pub mod preferences;
 pub mod session;
 pub mod setup;
+pub mod status;
 pub mod test_send;
 
 use leptos::{

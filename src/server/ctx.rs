@@ -9,13 +9,14 @@ use super::auth::{known::KnownTokens, pace::Pace, password::Passwords, throttle:
 use crate::{
     domain::{
         permission::{Actor, Grant, Permission},
+        time::Timestamp,
         user::User,
     },
     engine::{
         Dispatcher,
         clock::{Clock, Stopwatch},
         config::Settings,
-        store::Store,
+        store::{Store, balance::Balance},
     },
 };
 
@@ -28,12 +29,14 @@ pub struct Portal {
     pub tokens: KnownTokens,
     /// Tests of hooks that are not saved.
     pub trials: Pace,
-    /// When the balance was last read for the figures.
-    pub balance_read: Mutex<Option<Stopwatch>>,
+    /// The balance, and when it was read: it counts every row.
+    pub balance: Mutex<Option<(Stopwatch, Balance)>>,
+    pub started_at: Timestamp,
 }
 
 impl Portal {
     pub fn new(dispatcher: Dispatcher, settings: Settings) -> Arc<Self> {
+        let started_at = dispatcher.clock().now();
         let (passwords, throttle) = (Passwords::default(), Throttle::default());
         Arc::new(Self {
             dispatcher,
@@ -42,7 +45,8 @@ impl Portal {
             throttle,
             tokens: KnownTokens::default(),
             trials: Pace::default(),
-            balance_read: Mutex::default(),
+            balance: Mutex::default(),
+            started_at,
         })
     }
 

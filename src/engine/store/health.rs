@@ -7,6 +7,7 @@ use super::{
     error::Error,
 };
 use crate::domain::{
+    delivery::Answer,
     health::{Health, Pause},
     id::HookId,
     permission::Grant,
@@ -21,16 +22,20 @@ struct Row {
     paused_at: Option<Timestamp>,
     probe_at: Option<Timestamp>,
     probes: i64,
+    last_class: Option<String>,
+    last_status: Option<i64>,
 }
 
 impl Row {
     fn health(&self) -> Health {
         let small = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        let status = self.last_status.and_then(|status| u16::try_from(status).ok());
         let pause = |(since, probe_at)| Pause { since, probe_at, probes: small(self.probes) };
         Health {
             failures: small(self.failures),
             failing_since: Some(self.failing_since),
             paused: self.paused_at.zip(self.probe_at).map(pause),
+            last_answer: self.last_class.as_ref().and_then(|class| Answer::from_stored(class, status)),
         }
     }
 }
@@ -41,7 +46,8 @@ pub(super) async fn of_hooks(conn: &mut Conn, hooks: &[HookId]) -> Result<HashMa
     for ids in padded(hooks) {
         let rows: Vec<Row> = on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new(
-                "SELECT hook_id, failures, failing_since, paused_at, probe_at, probes FROM health WHERE hook_id IN ",
+                "SELECT hook_id, failures, failing_since, paused_at, probe_at, probes, last_class, last_status
+                 FROM health WHERE hook_id IN ",
             );
             push_list!(query, &ids);
             query.build_query_as().fetch_all(c).await
@@ -58,7 +64,7 @@ pub(in crate::engine) async fn of(conn: &mut Conn, hook: HookId) -> Result<Healt
 /// The health of every hook that is not well.
 pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<HashMap<HookId, Health>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT hook_id, failures, failing_since, paused_at, probe_at, probes FROM health",
+        "SELECT hook_id, failures, failing_since, paused_at, probe_at, probes, last_class, last_status FROM health",
     ).fetch_all(c).await)?;
     Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
 }
@@ -70,12 +76,14 @@ pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health) -> Resu
     };
     let pause = health.paused;
     on_db!(conn, c => sqlx::query(
-        "INSERT INTO health (hook_id, failures, failing_since, paused_at, probe_at, probes)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO health (hook_id, failures, failing_since, paused_at, probe_at, probes, last_class, last_status)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (hook_id) DO UPDATE SET failures = excluded.failures, failing_since = excluded.failing_since,
-           paused_at = excluded.paused_at, probe_at = excluded.probe_at, probes = excluded.probes",
+           paused_at = excluded.paused_at, probe_at = excluded.probe_at, probes = excluded.probes,
+           last_class = excluded.last_class, last_status = excluded.last_status",
     ).bind(hook).bind(i64::from(health.failures)).bind(since).bind(pause.map(|pause| pause.since))
      .bind(pause.map(|pause| pause.probe_at)).bind(i64::from(pause.map_or(0, |pause| pause.probes)))
+     .bind(health.last_answer.map(Answer::class)).bind(health.last_answer.and_then(Answer::status).map(i64::from))
      .execute(c).await.map(drop))?;
     Ok(())
 }

@@ -125,6 +125,9 @@ async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<Hook
         let health = standing.entry(finished.hook).or_default();
         let (after, turn) = health.after(is_success, finished.purpose, finished.clock.now(), &finished.policy);
         *health = after;
+        if !is_success && finished.purpose != Purpose::Test {
+            health.last_answer = Some(finished.attempt.answer);
+        }
         if finished.is_gone || turn != Turn::None {
             turns.push((finished, turn));
         }

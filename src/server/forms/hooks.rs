@@ -49,13 +49,7 @@ pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<Ho
 }
 
 fn condition(row: &Row) -> Condition {
-    Condition {
-        standing: row.standing,
-        health: row.health,
-        day: overview::sum(&row.day),
-        last_answer: row.last.as_ref().and_then(|last| last.last_answer),
-        held: row.held,
-    }
+    Condition { standing: row.standing, health: row.health, day: overview::sum(&row.day), held: row.held }
 }
 
 pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<HookPage, Error> {

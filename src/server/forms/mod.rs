@@ -5,8 +5,10 @@ pub mod deliveries;
 pub mod editor;
 pub mod events;
 pub mod hooks;
+pub mod preferences;
 pub mod session;
 pub mod setup;
+pub mod status;
 pub mod test_send;
 
 use super::{auth::session::FLASH, seam::Request};

@@ -3,12 +3,14 @@
 
 pub mod accept;
 mod assets;
+mod compress;
 mod error_page;
 mod headers;
 mod health;
 pub mod identify;
 mod measured;
 pub mod metrics;
+mod reader;
 mod rpc;
 mod schema;
 
@@ -16,18 +18,35 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Extension},
     http::{HeaderName, HeaderValue, StatusCode},
     middleware,
     response::Redirect,
     routing::{any, get},
 };
+
 use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::{ResponseOptions, generate_route_list};
-use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::RequestBodyDeadlineLayer};
+use tower_http::{
+    CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer,
+    timeout::RequestBodyDeadlineLayer,
+};
 
-use super::{api, auth, ctx::Portal};
-use crate::app::{App, AssetVersion, shell};
+use self::{
+    compress::{ShowsSecret, compressible},
+    reader::Reader,
+};
+use super::{
+    api, auth,
+    ctx::{OpCtx, Portal},
+};
+use crate::{
+    app::{App, AssetVersion, shell},
+    domain::permission::Permission,
+};
+
+/// Of brotli's eleven: beyond it pages get hardly smaller, and much slower.
+const QUALITY: i32 = 4;
 
 /// How long a request's body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
@@ -36,8 +55,11 @@ const BODY_DEADLINE: Duration = Duration::from_secs(30);
 pub fn router(portal: Arc<Portal>) -> Router {
     let public_url = portal.settings.public_url();
     let sessions = auth::session::layer(portal.store().clone(), portal.clock().clone(), &public_url);
+    // The pages only: answers to forms and scripts are short.
+    let small = CompressionLayer::new().quality(CompressionLevel::Precise(QUALITY)).compress_when(compressible());
     let pages = pages()
-        .route("/", get(|| async { Redirect::to("/integration/hooks") }))
+        .layer(small)
+        .route("/", get(home))
         .route("/integration/events/schemas.zip", get(schema::all))
         .route("/integration/events/{key}/schema.json", get(schema::download))
         .route("/integration/events/{key}/sample.json", get(schema::sample))
@@ -61,6 +83,11 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .with_state(portal)
 }
 
+/// Leads to the first page that a person may see.
+async fn home(Extension(ctx): Extension<OpCtx>) -> Redirect {
+    Redirect::to(if ctx.may(Permission::HooksRead) { "/integration/hooks" } else { "/account" })
+}
+
 /// The portal's pages, as the route table of `app` lists them.
 fn pages() -> Router<Arc<Portal>> {
     page_paths().iter().fold(Router::new(), |router, path| router.route(path, get(render_page)))
@@ -71,10 +98,22 @@ pub fn page_paths() -> Vec<String> {
     generate_route_list(App).iter().map(|listing| listing.path().to_owned()).collect()
 }
 
+/// Parameters of pages that may show a key: one that was just made, or one that was asked for.
+const SECRETIVE: &[&str] = &["secrets=", "draft="];
+
 async fn render_page(request: axum::extract::Request) -> axum::response::Response {
     let options = LeptosOptions::builder().output_name("service-hooks").build();
-    let render = leptos_axum::render_app_async_with_context(page_context, move || shell(options.clone()));
+    let reader = Reader::of(&request);
+    let context = move || {
+        page_context();
+        reader.provide();
+    };
+    let render = leptos_axum::render_app_async_with_context(context, move || shell(options.clone()));
+    let shows_secret = request.uri().query().is_some_and(|query| SECRETIVE.iter().any(|name| query.contains(name)));
     let mut response = render(request).await;
+    if shows_secret {
+        response.extensions_mut().insert(ShowsSecret);
+    }
     // A page that leads elsewhere says so with a redirect, whatever else it contains.
     if response.status() == StatusCode::OK && response.headers().contains_key("location") {
         *response.status_mut() = StatusCode::SEE_OTHER;

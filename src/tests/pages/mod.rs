@@ -2,6 +2,8 @@
 
 mod catalogue;
 mod forms;
+mod overview;
+mod preferences;
 mod safety;
 mod snippet;
 mod test_send;

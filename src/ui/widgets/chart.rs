@@ -76,9 +76,14 @@ pub fn ColumnChart(columns: Vec<Column>, marks: Vec<String>, label: String) -> i
         <div class="chart">
             <p class="scale" aria-hidden="true"><span>{crate::domain::words::grouped(highest)}</span><span>"0"</span></p>
             <svg viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none" role="img" aria-label=label>
+                <defs>
+                    <pattern id="hatch" width="4" height="4" patternUnits="userSpaceOnUse">
+                        <rect class="bad" width="4" height="4"/><path class="stripe" d="M0 4L4 0"/>
+                    </pattern>
+                </defs>
                 <path class="grid" d=grid vector-effect="non-scaling-stroke"/>
                 <path class="good" d=good/>
-                <path class="bad" d=bad/>
+                <path fill="url(#hatch)" d=bad/>
             </svg>
             <Marks marks/>
         </div>

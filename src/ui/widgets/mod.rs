@@ -2,6 +2,7 @@
 
 pub mod badge;
 pub mod chart;
+pub mod choice;
 pub mod definition;
 pub mod field;
 pub mod frame;

@@ -53,11 +53,11 @@ fn off_reason(hook: &Hook, data: &Data) -> String {
 }
 
 fn on_reason(standing: Standing, data: Data, now: Timestamp) -> AnyView {
-    let Data { health, day, last_answer, held, .. } = data;
+    let Data { health, day, held, .. } = data;
     match (standing, health.paused) {
         (Standing::Paused, Some(pause)) => {
             let held = (held > 0).then(|| format!("; {} held", count_to(held, MANY, "event")));
-            view! { {failing(last_answer)} ", next probe " <Moment at=pause.probe_at now/> {held} }.into_any()
+            view! { {failing(health.last_answer)} ", next probe " <Moment at=pause.probe_at now/> {held} }.into_any()
         }
         (Standing::Degraded, _) if health.failures > 0 => {
             let times = if health.failures == 1 {
@@ -65,7 +65,7 @@ fn on_reason(standing: Standing, data: Data, now: Timestamp) -> AnyView {
             } else {
                 format!("the last {} attempts failed", health.failures)
             };
-            view! { {failing(last_answer)} "; " {times} }.into_any()
+            view! { {failing(health.last_answer)} "; " {times} }.into_any()
         }
         (Standing::Quiet, _) => "Nothing sent in 24 hours".into_any(),
         _ => share(&day).into_any(),
@@ -74,7 +74,7 @@ fn on_reason(standing: Standing, data: Data, now: Timestamp) -> AnyView {
 
 /// `503`, `Timed out`: what the receiver does instead of taking events.
 fn failing(answer: Option<Answer>) -> String {
-    let words = answer.filter(|answer| !answer.is_success()).map(Answer::short).unwrap_or_else(|| "Failing".to_owned());
+    let words = answer.map(Answer::short).unwrap_or_else(|| "Failing".to_owned());
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
@@ -90,7 +90,7 @@ pub fn ConditionPanel(hook: Hook, data: Data, pauses_after: u32, now: Timestamp)
     let on = Standing::when_on(&data.health, &data.day);
     let off = if hook.off_reason.is_some() { Standing::SwitchedOff } else { Standing::Off };
     let class = if hook.enabled { "condition panel-slot on" } else { "condition panel-slot off" };
-    let advice = data.last_answer.filter(|answer| !answer.is_success()).map(|answer| answer.advice());
+    let advice = data.health.last_answer.map(Answer::advice);
     let held = (data.held > 0).then(|| format!(" {} held meanwhile.", count_to(data.held, MANY, "event")));
     let words_off = match &hook.off_reason {
         None => view! { "Events are recorded as skipped and can be sent later with " <b>"Recover"</b> "." {held} }
@@ -120,8 +120,8 @@ fn Panel(standing: Standing, children: Children) -> impl IntoView {
 }
 
 fn on_words(standing: Standing, data: Data, pauses_after: u32, now: Timestamp) -> AnyView {
-    let Data { health, day, last_answer, held, .. } = data;
-    let answer = failing(last_answer);
+    let Data { health, day, held, .. } = data;
+    let answer = failing(health.last_answer);
     let since = health.failing_since;
     match (standing, health.paused) {
         (Standing::Paused, Some(pause)) => view! {
