@@ -79,10 +79,10 @@ for (const javaScriptEnabled of [true, false]) {
       const hook = await makeHook("Checked");
       const { context, page, problems } = await newVisitor(browser, server, { storageState, javaScriptEnabled });
       await page.goto(`${HOOKS}/${hook.id}/test`);
-      await typeInto(page, page.getByLabel("Body"), `{"id": }`);
+      await typeInto(page, page.getByRole("textbox", { name: "Body" }), `{"id": }`);
       await press(page, page.getByRole("button", { name: "Check" }));
       await page.getByRole("alert").getByText("Line 1, column 8: expected value.").waitFor();
-      await typeInto(page, page.getByLabel("Body"), `{"id": "x"}`);
+      await typeInto(page, page.getByRole("textbox", { name: "Body" }), `{"id": "x"}`);
       await press(page, page.getByRole("button", { name: "Send test" }));
       await page.getByRole("alert").getByText("Nothing was sent.").waitFor();
       assert.equal(receiver.requests.filter(({ url }) => url === "/Checked").length, 0);
@@ -91,7 +91,7 @@ for (const javaScriptEnabled of [true, false]) {
       await result.getByText(/^127\.0\.0\.1 answered 200 after \d+ ms\.$/).waitFor();
       assert.ok(await result.evaluate((it) => it === document.activeElement), "the result has the focus");
       assert.equal((await receiver.next()).body.toString(), `{"id": "x"}`);
-      assert.equal(await page.getByLabel("Body").inputValue(), `{"id": "x"}`);
+      assert.equal(await page.getByRole("textbox", { name: "Body" }).inputValue(), `{"id": "x"}`);
       await page.getByRole("table", { name: "Last tests" }).getByRole("row").nth(1).getByText("200").waitFor();
       // Loading the page again sends nothing again.
       await page.reload();
@@ -106,7 +106,7 @@ for (const javaScriptEnabled of [true, false]) {
       const hook = await makeHook("Payload");
       const { context, page, problems } = await newVisitor(browser, server, { storageState, javaScriptEnabled });
       await page.goto(`${HOOKS}/${hook.id}/test`);
-      await page.getByLabel("Body").fill(PAYLOAD);
+      await page.getByRole("textbox", { name: "Body" }).fill(PAYLOAD);
       await page.getByRole("button", { name: "Send test" }).click();
       await page.getByRole("alert").waitFor();
       await assertInert(page);
@@ -126,7 +126,7 @@ function makeHook(name) {
 }
 
 async function assertInert(page) {
-  assert.equal(await page.getByLabel("Body").inputValue(), PAYLOAD);
+  assert.equal(await page.getByRole("textbox", { name: "Body" }).inputValue(), PAYLOAD);
   assert.equal(await page.locator("main img, main script").count(), 0);
   assert.equal(await page.evaluate(() => window.pwned), undefined);
 }
