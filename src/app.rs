@@ -77,6 +77,7 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/integration/hooks/new") view=hooks::edit::NewHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id") view=hooks::detail::HookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/settings") view=hooks::edit::EditHookPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/test") view=hooks::test::TestPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/delete") view=hooks::delete::DeleteHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/deliveries") view=deliveries::list::HookDeliveriesPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/deliveries") view=deliveries::list::DeliveriesPage ssr=SsrMode::Async/>

@@ -11,6 +11,7 @@ pub mod preferences;
 pub mod session;
 pub mod setup;
 pub mod status;
+pub mod test_send;
 
 use super::{auth::session::FLASH, seam::Request};
 use crate::rpc::session::{Flash, FlashKind};
