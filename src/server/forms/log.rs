@@ -19,10 +19,7 @@ use crate::{
     },
     server::{
         ctx::OpCtx,
-        ops::{
-            self,
-            log::LogFound,
-        },
+        ops::{self, log::LogFound},
         seam::request,
     },
 };
@@ -73,12 +70,7 @@ async fn find(ctx: &OpCtx, asked: &Asked, text: &str) -> Result<LogFound, ops::E
 }
 
 /// Everything on a page that does not depend on what is found.
-fn frame_of(
-    ctx: &OpCtx,
-    query: &LogQuery,
-    own: Option<(HookId, String)>,
-    names: &HashMap<HookId, String>,
-) -> LogPage {
+fn frame_of(ctx: &OpCtx, query: &LogQuery, own: Option<(HookId, String)>, names: &HashMap<HookId, String>) -> LogPage {
     let days = |kept: std::time::Duration| kept.as_secs() / 86_400;
     let retention = &ctx.portal.settings.retention;
     let path = match &own {
@@ -119,6 +111,7 @@ async fn fill(
     names: &HashMap<HookId, String>,
 ) -> Result<(), ops::Error> {
     page.links = links(page, asked.place, &found);
+    page.suffix = suffix(&page.query, page.hook.is_none());
     page.is_empty = found.rows.is_empty() && ops::log::is_empty(ctx).await?;
     let is_recoverable = page.may_replay && page.query.text.is_empty() && !asked.search.states.is_empty();
     let is_settled = asked.search.states.iter().all(|state| state.is_final()) && asked.search.tests != Some(true);
@@ -128,8 +121,7 @@ async fn fill(
         page.links.recover = Some(recover_address(page));
     }
     let name = |hook: &HookId| names.get(hook).cloned().unwrap_or_else(|| "a deleted hook".to_owned());
-    page.rows =
-        found.rows.into_iter().map(|delivery| LogRow { hook: name(&delivery.hook_id), delivery }).collect();
+    page.rows = found.rows.into_iter().map(|delivery| LogRow { hook: name(&delivery.hook_id), delivery }).collect();
     Ok(())
 }
 
@@ -169,7 +161,9 @@ fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
         Place::Newest => (None, last.filter(|_| found.is_more).map(before)),
         Place::Before(_) => (Some(first.map_or(newest.clone(), after)), last.filter(|_| found.is_more).map(before)),
         // The page that was come from is older.
-        Place::After(_) if found.is_more || found.looked.is_some() => (first.filter(|_| found.is_more).map(after), last.map(before)),
+        Place::After(_) if found.is_more || found.looked.is_some() => {
+            (first.filter(|_| found.is_more).map(after), last.map(before))
+        }
         Place::After(_) => (None, last.map(before)),
     };
     let stream = format!("{}/stream", page.path);
@@ -181,6 +175,16 @@ fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
         further,
         recover: None,
         stream: is_live.then(|| page.query.at("", "").address(&stream)),
+    }
+}
+
+/// What the address of a delivery's page ends in, so that the page knows the list it was come from.
+pub fn suffix(query: &LogQuery, is_of_all: bool) -> String {
+    let query = query.at("", "").address("");
+    match (is_of_all, query.is_empty()) {
+        (false, _) => query,
+        (true, true) => "?log=all".to_owned(),
+        (true, false) => format!("{query}&log=all"),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod events;
 pub mod hooks;
 pub mod log;
 pub mod moment;
+pub mod redeliver;
 pub mod session;
 pub mod setup;
 

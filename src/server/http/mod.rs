@@ -3,6 +3,7 @@
 
 pub mod accept;
 mod assets;
+mod bodies;
 mod error_page;
 mod headers;
 mod health;
@@ -40,6 +41,7 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .route("/", get(|| async { Redirect::to("/integration/hooks") }))
         .route("/integration/events/{key}/schema.json", get(schema::download))
         .route("/integration/hooks/{id}/measured.csv", get(measured::download))
+        .route("/integration/hooks/{id}/deliveries/{delivery}/body", get(bodies::download))
         .route("/rpc/{*function}", any(rpc::answer))
         .fallback(render_page)
         .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))

@@ -1,8 +1,9 @@
 //! The small parts that pages are made of. They know how things look and behave, and nothing of hooks or events.
 
 pub mod badge;
-pub mod chips;
 pub mod chart;
+pub mod chips;
+pub mod copy;
 pub mod definition;
 pub mod field;
 pub mod frame;

@@ -14,8 +14,12 @@ use crate::{
 
 const HOUR: u64 = 3600;
 /// Ranges to choose from, in seconds back from now.
-const RANGES: &[(&str, u64)] =
-    &[("Last hour", HOUR), ("Last 24 hours", 24 * HOUR), ("Last 7 days", 7 * 24 * HOUR), ("Last 30 days", 30 * 24 * HOUR)];
+const RANGES: &[(&str, u64)] = &[
+    ("Last hour", HOUR),
+    ("Last 24 hours", 24 * HOUR),
+    ("Last 7 days", 7 * 24 * HOUR),
+    ("Last 30 days", 30 * 24 * HOUR),
+];
 
 #[component]
 pub fn LogFilter(page: LogPage) -> impl IntoView {
@@ -51,8 +55,7 @@ pub fn LogFilter(page: LogPage) -> impl IntoView {
 fn More(page: LogPage) -> impl IntoView {
     let query = page.query.clone();
     let error = |name: &str| page.errors.message(name).map(str::to_owned);
-    let types: Vec<_> =
-        EventType::ALL.iter().map(|event| (event.key().to_owned(), event.name().to_owned())).collect();
+    let types: Vec<_> = EventType::ALL.iter().map(|event| (event.key().to_owned(), event.name().to_owned())).collect();
     let is_global = page.hook.is_none();
     let zone = page.zone.clone();
     view! {
@@ -124,11 +127,19 @@ fn Active(page: LogPage) -> impl IntoView {
     let values = [
         ("hook", "Hook", hook),
         ("state", "Outcome", Outcome::from_key(&query.state).map_or(query.state.clone(), |it| it.word.to_owned())),
-        ("answer", "Last answer", AnswerGroup::from_key(&query.answer).map_or(query.answer.clone(), |it| it.word().to_owned())),
+        (
+            "answer",
+            "Last answer",
+            AnswerGroup::from_key(&query.answer).map_or(query.answer.clone(), |it| it.word().to_owned()),
+        ),
         ("from", "From", readable(&query.from)),
         ("to", "To", readable(&query.to)),
         ("event", "Event", query.event.clone()),
-        ("event_type", "Type", EventType::from_key(&query.event_type).map_or(query.event_type.clone(), |it| it.name().to_owned())),
+        (
+            "event_type",
+            "Type",
+            EventType::from_key(&query.event_type).map_or(query.event_type.clone(), |it| it.name().to_owned()),
+        ),
         ("text", "Text", query.text.clone()),
     ];
     let chips: Vec<Chip> = values
