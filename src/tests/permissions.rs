@@ -33,7 +33,12 @@ const PAGES: &[(&str, Option<Permission>)] = &[
     ("/integration/hooks/{id}/measured.csv", Some(Permission::DeliveriesRead)),
     ("/integration/hooks/{id}/test", Some(Permission::HooksTest)),
     ("/integration/hooks/{id}/delete", Some(Permission::HooksWrite)),
+    ("/integration/hooks/{id}/deliveries", Some(Permission::DeliveriesRead)),
     ("/integration/hooks/{id}/deliveries/{delivery}", Some(Permission::DeliveriesRead)),
+    ("/integration/hooks/{id}/deliveries/{delivery}/redeliver", Some(Permission::DeliveriesReplay)),
+    ("/integration/hooks/{id}/deliveries/{delivery}/body", Some(Permission::PayloadsRead)),
+    ("/integration/deliveries", Some(Permission::DeliveriesRead)),
+    ("/integration/deliveries/redeliver", Some(Permission::DeliveriesReplay)),
     ("/integration/events", Some(Permission::HooksRead)),
     ("/integration/events/{key}", Some(Permission::HooksRead)),
     ("/integration/events/{key}/schema.json", Some(Permission::HooksRead)),
@@ -76,7 +81,11 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("hooks/reveal", Some(Permission::SecretsReveal)),
     ("hooks/send_test", Some(Permission::HooksTest)),
     ("deliveries/detail", Some(Permission::DeliveriesRead)),
+    ("deliveries/ask_redeliver", Some(Permission::DeliveriesReplay)),
     ("deliveries/redeliver", Some(Permission::DeliveriesReplay)),
+    ("deliveries/redeliver_many", Some(Permission::DeliveriesReplay)),
+    ("log/read_log", Some(Permission::DeliveriesRead)),
+    ("log/read_inbox", Some(Permission::DeliveriesRead)),
     ("events/list", Some(Permission::HooksRead)),
     ("events/detail", Some(Permission::HooksRead)),
 ];
@@ -145,6 +154,7 @@ fn the_tables_name_everything_there_is() {
         "/integration/events/{key}/sample.json",
         "/integration/events/schemas.zip",
         "/integration/hooks/{id}/measured.csv",
+        "/integration/hooks/{id}/deliveries/{delivery}/body",
     ] {
         real.insert(file.to_owned());
     }

@@ -111,6 +111,7 @@ async fn fill(
     names: &HashMap<HookId, String>,
 ) -> Result<(), ops::Error> {
     page.links = links(page, asked.place, &found);
+    page.suffix = suffix(&page.query, page.hook.is_none());
     page.is_empty = found.rows.is_empty() && ops::log::is_empty(ctx).await?;
     let is_recoverable = page.may_replay && page.query.text.is_empty() && !asked.search.states.is_empty();
     let is_settled = asked.search.states.iter().all(|state| state.is_final()) && asked.search.tests != Some(true);
@@ -174,6 +175,16 @@ fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
         further,
         recover: None,
         stream: is_live.then(|| page.query.at("", "").address(&stream)),
+    }
+}
+
+/// What the address of a delivery's page ends in, so that the page knows the list it was come from.
+pub fn suffix(query: &LogQuery, is_of_all: bool) -> String {
+    let query = query.at("", "").address("");
+    match (is_of_all, query.is_empty()) {
+        (false, _) => query,
+        (true, true) => "?log=all".to_owned(),
+        (true, false) => format!("{query}&log=all"),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod hooks;
 pub mod log;
 pub mod moment;
 pub mod preferences;
+pub mod redeliver;
 pub mod session;
 pub mod setup;
 pub mod status;

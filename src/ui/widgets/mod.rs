@@ -4,6 +4,7 @@ pub mod badge;
 pub mod chart;
 pub mod chips;
 pub mod choice;
+pub mod copy;
 pub mod definition;
 pub mod field;
 pub mod frame;
