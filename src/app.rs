@@ -18,6 +18,7 @@ use crate::{
         not_found::NotFound,
         setup::SetupPage,
         sign_in::SignInPage,
+        styleguide::StyleguidePage,
     },
 };
 
@@ -70,6 +71,7 @@ fn Pages() -> impl IntoView {
             <Routes fallback=NotFound>
                 <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
+                <Route path=path!("/styleguide") view=StyleguidePage ssr=SsrMode::Async/>
                 <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks") view=hooks::list::HooksPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/new") view=hooks::edit::NewHookPage ssr=SsrMode::Async/>

@@ -35,10 +35,12 @@ const PAGES: &[(&str, Option<Permission>)] = &[
     ("/integration/events", Some(Permission::HooksRead)),
     ("/integration/events/{key}", Some(Permission::HooksRead)),
     ("/integration/events/{key}/schema.json", Some(Permission::HooksRead)),
+    ("/integration/events/{key}/sample.json", Some(Permission::HooksRead)),
+    ("/integration/events/schemas.zip", Some(Permission::HooksRead)),
 ];
 
 /// Pages for whoever is signed in, whatever their role.
-const SIGNED_IN: &[&str] = &["/account"];
+const SIGNED_IN: &[&str] = &["/account", "/styleguide"];
 
 /// Server functions, by module and name. `None`: open to strangers or to whoever is signed in.
 const FUNCTIONS: &[(&str, Option<Permission>)] = &[
@@ -131,7 +133,12 @@ fn the_tables_name_everything_there_is() {
     let paths = PAGES.iter().map(|(path, _)| *path).chain(SIGNED_IN.iter().copied());
     let listed: BTreeSet<String> = paths.map(str::to_owned).collect();
     let mut real: BTreeSet<String> = page_paths().into_iter().collect();
-    for file in ["/integration/events/{key}/schema.json", "/integration/hooks/{id}/measured.csv"] {
+    for file in [
+        "/integration/events/{key}/schema.json",
+        "/integration/events/{key}/sample.json",
+        "/integration/events/schemas.zip",
+        "/integration/hooks/{id}/measured.csv",
+    ] {
         real.insert(file.to_owned());
     }
     assert_eq!(real, listed, "pages");

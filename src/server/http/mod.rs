@@ -47,7 +47,9 @@ pub fn router(portal: Arc<Portal>) -> Router {
     let sessions = auth::session::layer(portal.store().clone(), portal.clock().clone(), &public_url);
     let pages = pages()
         .route("/", get(home))
+        .route("/integration/events/schemas.zip", get(schema::all))
         .route("/integration/events/{key}/schema.json", get(schema::download))
+        .route("/integration/events/{key}/sample.json", get(schema::sample))
         .route("/integration/hooks/{id}/measured.csv", get(measured::download))
         .route("/rpc/{*function}", any(rpc::answer))
         .fallback(render_page)

@@ -1,6 +1,7 @@
 //! One function for each thing a person or a program can do. Each begins with `require`, decides, writes in one
 //! transaction with its line in the audit log, and tells the engine. Forms, API and command line all come through here.
 
+mod archive;
 pub mod catalogue;
 pub mod deliveries;
 pub mod doctor;
@@ -14,6 +15,7 @@ pub mod overview;
 pub mod preferences;
 pub mod session;
 pub mod setup;
+pub mod snippets;
 pub mod tokens;
 pub mod tuning;
 pub mod users;
