@@ -19,6 +19,7 @@ use crate::{
         setup::SetupPage,
         sign_in::SignInPage,
         status,
+        styleguide::StyleguidePage,
     },
 };
 
@@ -71,6 +72,7 @@ fn Pages() -> impl IntoView {
             <Routes fallback=NotFound>
                 <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
+                <Route path=path!("/styleguide") view=StyleguidePage ssr=SsrMode::Async/>
                 <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async/>
                 <Route path=path!("/status") view=status::StatusPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks") view=hooks::list::HooksPage ssr=SsrMode::Async/>

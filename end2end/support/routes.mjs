@@ -31,6 +31,7 @@ export const ROUTES = [
   { name: "event", route: "/integration/events/{key}", empty: true },
   { name: "account", route: "/account", empty: true },
   { name: "account-agent", route: "/account", as: "agent" },
+  { name: "styleguide", route: "/styleguide", empty: true },
   { name: "not-found", route: "/integration/nothing", status: 404 },
 ];
 

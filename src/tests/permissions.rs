@@ -47,7 +47,7 @@ const PAGES: &[(&str, Option<Permission>)] = &[
 ];
 
 /// Pages for whoever is signed in, whatever their role.
-const SIGNED_IN: &[&str] = &["/account"];
+const SIGNED_IN: &[&str] = &["/account", "/styleguide"];
 
 /// Server functions, by module and name. `None`: open to strangers or to whoever is signed in.
 const FUNCTIONS: &[(&str, Option<Permission>)] = &[
