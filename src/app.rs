@@ -8,9 +8,18 @@ use leptos_router::{
     path,
 };
 
-use crate::domain::preferences::Theme;
-use crate::ui::pages::{
-    account::AccountPage, deliveries, events, hooks, not_found::NotFound, setup::SetupPage, sign_in::SignInPage, status,
+use crate::{
+    domain::preferences::Theme,
+    ui::pages::{
+        account::AccountPage,
+        deliveries, events,
+        fault::{FaultPage, fault},
+        hooks,
+        not_found::NotFound,
+        setup::SetupPage,
+        sign_in::SignInPage,
+        status,
+    },
 };
 
 /// Names the state of the browser's files, so that a browser asks for each only once. Provided by the server.
@@ -49,8 +58,15 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    match fault() {
+        Some(error) => view! { <Title formatter=full_title/> <FaultPage error/> }.into_any(),
+        None => view! { <Title formatter=full_title/> <Pages/> }.into_any(),
+    }
+}
+
+#[component]
+fn Pages() -> impl IntoView {
     view! {
-        <Title formatter=full_title/>
         <Router>
             <Routes fallback=NotFound>
                 <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
@@ -63,6 +79,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/integration/hooks/:id/settings") view=hooks::edit::EditHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/test") view=hooks::test::TestPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/delete") view=hooks::delete::DeleteHookPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/deliveries") view=deliveries::list::HookDeliveriesPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/deliveries") view=deliveries::list::DeliveriesPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/deliveries/:delivery") view=deliveries::detail::DeliveryPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/events") view=events::list::EventsPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/events/:key") view=events::detail::EventPage ssr=SsrMode::Async/>

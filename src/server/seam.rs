@@ -97,7 +97,8 @@ pub fn told(error: ops::Error) -> Error {
     }
 }
 
-fn internal(cause: &str) -> Error {
+/// A fault of ours, noted in the log under a reference.
+pub fn internal(cause: &str) -> Error {
     let reference = random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     tracing::error!(reference, cause, "a request failed");
     Error::Internal { reference }
@@ -112,7 +113,7 @@ pub fn status_of(error: &Error) -> StatusCode {
         Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Stale { .. } => StatusCode::CONFLICT,
         Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        Error::BadRequest { .. } => StatusCode::BAD_REQUEST,
+        Error::BadRequest { .. } | Error::Refused { .. } => StatusCode::BAD_REQUEST,
         Error::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

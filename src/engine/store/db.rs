@@ -202,6 +202,14 @@ impl Conn {
         }
     }
 
+    /// What makes a question one about its own plan, and the column of the answer that tells it.
+    pub(super) fn explain(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Sqlite(_) => ("EXPLAIN QUERY PLAN ", "detail"),
+            Self::Postgres(_) => ("EXPLAIN ", "QUERY PLAN"),
+        }
+    }
+
     pub(super) async fn control(&mut self, statement: &'static str) -> Result<(), Error> {
         on_db!(self, c => sqlx::query(statement).execute(c).await.map(drop)).map_err(Error::from)
     }

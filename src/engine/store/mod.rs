@@ -18,6 +18,7 @@ pub mod hooks;
 pub mod idempotency;
 pub mod jobs;
 pub mod listeners;
+pub mod log;
 pub mod measured;
 mod migrate;
 pub mod outcomes;

@@ -5,6 +5,8 @@ pub mod deliveries;
 pub mod editor;
 pub mod events;
 pub mod hooks;
+pub mod log;
+pub mod moment;
 pub mod preferences;
 pub mod session;
 pub mod setup;

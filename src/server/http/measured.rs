@@ -10,12 +10,7 @@ use serde::Deserialize;
 use super::error_page;
 use crate::{
     domain::measured::Range,
-    server::{
-        api::file,
-        ctx::OpCtx,
-        ops,
-        seam::{status_of, told},
-    },
+    server::{api::file, ctx::OpCtx, ops, seam::told},
 };
 
 #[derive(Deserialize)]
@@ -37,9 +32,6 @@ pub async fn download(
     };
     match found.await {
         Ok(measured) => file::answer(&headers, ops::measured::csv(&measured, range)),
-        Err(error) => {
-            let error = told(error);
-            error_page::of(status_of(&error), &error.to_string())
-        }
+        Err(error) => error_page::told(&told(error)),
     }
 }

@@ -43,6 +43,7 @@ use super::{
 use crate::{
     app::{App, AssetVersion, shell},
     domain::permission::Permission,
+    rpc::Error,
 };
 
 /// Of brotli's eleven: beyond it pages get hardly smaller, and much slower.
@@ -66,9 +67,10 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .route("/integration/hooks/{id}/measured.csv", get(measured::download))
         .route("/rpc/{*function}", any(rpc::answer))
         .fallback(render_page)
+        .layer(middleware::from_fn(error_page::in_frame))
         .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))
         .layer(sessions)
-        .layer(CsrfLayer::new());
+        .layer(CsrfLayer::new().with_rejection_response(|_| error_page::plain(StatusCode::FORBIDDEN)));
     Router::new()
         .merge(pages)
         .nest("/api/v1", api::router(portal.clone()))
@@ -77,6 +79,7 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .route("/metrics", get(metrics::show))
         .route_layer(middleware::from_fn_with_state(portal.clone(), metrics::count))
         .layer(CatchPanicLayer::custom(error_page::panicked))
+        .layer(middleware::from_fn(error_page::in_theme))
         .layer(RequestBodyDeadlineLayer::new(BODY_DEADLINE))
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(portal.clone(), headers::add))
@@ -102,11 +105,19 @@ pub fn page_paths() -> Vec<String> {
 const SECRETIVE: &[&str] = &["secrets=", "draft="];
 
 async fn render_page(request: axum::extract::Request) -> axum::response::Response {
+    render(request, None).await
+}
+
+/// Renders the app for a request; with an error, the page that explains it and nothing else.
+async fn render(request: axum::extract::Request, fault: Option<Error>) -> axum::response::Response {
     let options = LeptosOptions::builder().output_name("service-hooks").build();
     let reader = Reader::of(&request);
     let context = move || {
         page_context();
         reader.provide();
+        if let Some(fault) = fault.clone() {
+            provide_context(fault);
+        }
     };
     let render = leptos_axum::render_app_async_with_context(context, move || shell(options.clone()));
     let shows_secret = request.uri().query().is_some_and(|query| SECRETIVE.iter().any(|name| query.contains(name)));

@@ -14,7 +14,7 @@ use crate::{
         api::file,
         ctx::OpCtx,
         ops::{self, catalogue::File},
-        seam::{status_of, told},
+        seam::told,
     },
 };
 
@@ -53,9 +53,6 @@ pub async fn all(Extension(ctx): Extension<OpCtx>, request: HeaderMap) -> Respon
 fn answer(request: &HeaderMap, found: Result<File, ops::Error>) -> Response<Body> {
     match found {
         Ok(found) => file::answer(request, found),
-        Err(error) => {
-            let error = told(error);
-            error_page::of(status_of(&error), &error.to_string())
-        }
+        Err(error) => error_page::told(&told(error)),
     }
 }

@@ -1,6 +1,7 @@
 //! The portal's pages as a browser without scripts uses them. (With scripts, and in pictures: `end2end/`.)
 
 mod catalogue;
+mod errors;
 mod forms;
 mod overview;
 mod preferences;

@@ -167,7 +167,7 @@ async fn a_hook_says_how_it_stands_and_what_it_did(db: TestDb) {
     app.delivery_in(&token, &event, "delivered").await;
     let page = text(&browser, &path).await;
     assert!(page.contains("1 of 3 attempts succeeded in 24 hours."), "{page}");
-    assert!(page.contains("1 succeeded, 2 failed") && page.contains("Receiver failed (5xx)"));
+    assert!(page.contains("1 succeeded, 2 failed") && page.contains("5xx receiver failed"));
     assert!(page.contains("class=\"chart\"") && page.contains("Show as table"));
     for range in ["7d", "30d", "nonsense"] {
         assert!(text(&browser, &format!("{path}?range={range}")).await.contains("1 succeeded, 2 failed"), "{range}");

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod deliveries;
 pub mod events;
+pub mod fault;
 pub mod hooks;
 pub mod not_found;
 pub mod setup;

@@ -16,6 +16,8 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Hooks,
+    Deliveries,
+    Undelivered,
     Events,
     Account,
     Status,
@@ -37,6 +39,8 @@ const GROUPS: &[Group] = &[
         name: "Integration",
         entries: &[
             Entry(Place::Hooks, "/integration/hooks", "Service hooks", Permission::HooksRead),
+            Entry(Place::Deliveries, "/integration/deliveries", "Deliveries", Permission::DeliveriesRead),
+            Entry(Place::Undelivered, "/integration/undelivered", "Undelivered", Permission::DeliveriesRead),
             Entry(Place::Events, "/integration/events", "Event catalogue", Permission::HooksRead),
         ],
     },
@@ -87,7 +91,7 @@ fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
     view! {
         {banner.map(|text| view! { <SystemBanner text/> })}
         <header class="top">
-            <a class="brand" href="/"><span class="mark" aria-hidden="true">"S"</span>"Service Hooks"</a>
+            <a class="brand" href="/"><span class="mark" aria-hidden="true">"S"</span><span class="brand-name">"Service Hooks"</span></a>
             {has_navigation.then(|| view! { <button class="quiet to-nav" type="button" popovertarget="nav">"Menu"</button> })}
             <div class="menus">
                 <ThemeMenu theme/>

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 pub fn Menu(id: &'static str, #[prop(into)] label: String, children: Children) -> impl IntoView {
     view! {
         <div class="menu">
-            <button class="quiet" type="button" popovertarget=id><span class="menu-label">{label}</span><span aria-hidden="true">" ▾"</span></button>
+            <button class="quiet" type="button" popovertarget=id><span class="menu-label">{label}</span><span aria-hidden="true">"▾"</span></button>
             <div id=id class="menu-items" popover>{children()}</div>
         </div>
     }
