@@ -41,6 +41,8 @@ pub async fn send(ctx: &OpCtx, id: HookId, body: Option<Bytes>, judging: Judging
     let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
     let sample = super::events::sample(hook.event_type);
     let emit = Emit { body: body.unwrap_or(sample.body), ..sample };
+    let (target, detail) = (id.to_string(), format!("{} to {}", hook.event_type.key(), hook.callback_url));
+    note(ctx, grant.clone(), "hook.tested", target, detail).await?;
     match ctx.portal.dispatcher.send_test(id, emit, judging, grant.by()).await {
         Err(EmitError::Store(store::Error::Missing)) => Err(Error::NotFound("hook")),
         sent => Ok(sent?),
@@ -101,7 +103,9 @@ pub async fn try_out(ctx: &OpCtx, id: Option<HookId>, form: &HookForm, tested: O
     // A full second at least: nobody can wait for less.
     let _place = place.map_err(|wait| Error::Busy { seconds: wait.as_secs() + 1 })?;
     // Before and not after: what was sent is on record whether or not somebody waits for the answer.
-    note(ctx, grant, id, &hook).await?;
+    let target = id.map_or_else(|| "a hook not saved yet".to_owned(), |id| id.to_string());
+    let detail = format!("{} to {}", hook.event_type.key(), hook.callback_url);
+    note(ctx, grant, "hook.tried", target, detail).await?;
     let emit = super::events::sample(hook.event_type);
     let attempt = ctx.portal.dispatcher.try_out(hook.clone(), &secrets, emit).await;
     let attempt = attempt.ok_or(store::Error::Inconsistent { table: "hooks", column: "api_key" })?;
@@ -168,16 +172,12 @@ async fn judge(
     Ok(Draft { hook, secrets: Secrets { api_key, signing_secret }, fresh_secret })
 }
 
-async fn note(ctx: &OpCtx, grant: Grant, id: Option<HookId>, hook: &Hook) -> Result<(), Error> {
+async fn note(ctx: &OpCtx, grant: Grant, action: &'static str, target: String, detail: String) -> Result<(), Error> {
     let clock = ctx.portal.clock().clone();
-    let target = id.map_or_else(|| "a hook not saved yet".to_owned(), |id| id.to_string());
-    let detail = format!("{} to {}", hook.event_type.key(), hook.callback_url);
     let noted: Result<(), store::Error> = ctx
         .portal
         .store()
-        .write(move |conn| {
-            Box::pin(async move { audit::note(conn, &clock, &grant, "hook.tried", &target, &detail).await })
-        })
+        .write(move |conn| Box::pin(async move { audit::note(conn, &clock, &grant, action, &target, &detail).await }))
         .await;
     Ok(noted?)
 }
