@@ -18,6 +18,7 @@ use crate::{
         not_found::NotFound,
         setup::SetupPage,
         sign_in::SignInPage,
+        status,
         styleguide::StyleguidePage,
     },
 };
@@ -73,11 +74,14 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
                 <Route path=path!("/styleguide") view=StyleguidePage ssr=SsrMode::Async/>
                 <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async/>
+                <Route path=path!("/status") view=status::StatusPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks") view=hooks::list::HooksPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/new") view=hooks::edit::NewHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id") view=hooks::detail::HookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/settings") view=hooks::edit::EditHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/delete") view=hooks::delete::DeleteHookPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/deliveries") view=deliveries::list::HookDeliveriesPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/deliveries") view=deliveries::list::DeliveriesPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/deliveries/:delivery") view=deliveries::detail::DeliveryPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/events") view=events::list::EventsPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/events/:key") view=events::detail::EventPage ssr=SsrMode::Async/>

@@ -6,6 +6,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::time::Timestamp;
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => { $(
         $(#[$doc])*
@@ -53,4 +55,28 @@ ids! {
     NodeId,
     /// A form's typed values, kept while its errors are shown.
     DraftId,
+}
+
+/// The smallest id that can have been made at `at`: a span of time is a range of ids.
+pub fn first_at(at: Timestamp) -> Uuid {
+    let millis = u64::try_from(at.0.max(0)).unwrap_or(0) & 0xffff_ffff_ffff;
+    Uuid::from_u128(u128::from(millis) << 80)
+}
+
+/// When an id was made.
+pub fn born(id: Uuid) -> Timestamp {
+    Timestamp(i64::try_from(id.as_u128() >> 80).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_survives_its_first_id() {
+        for millis in [0, 1, 1_700_000_000_123] {
+            assert_eq!(born(first_at(Timestamp(millis))), Timestamp(millis));
+        }
+        assert_eq!(first_at(Timestamp(-5)), Uuid::nil());
+    }
 }

@@ -28,6 +28,13 @@ impl Invalid {
         self.0.push(FieldError { field: field.to_owned(), code: code.to_owned(), message: message.into() });
     }
 
+    /// Notes a choice that is none of those there are, unless it is fine.
+    pub fn add_unless(&mut self, is_fine: bool, field: &str, message: &str) {
+        if !is_fine {
+            self.add(field, "unknown", message);
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

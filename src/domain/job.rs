@@ -6,6 +6,7 @@ use super::{
     delivery::State,
     event::EventType,
     id::{EventId, HookId, JobId},
+    log::AnswerGroup,
     time::Timestamp,
 };
 
@@ -76,12 +77,28 @@ pub struct Scope {
     pub event_type: Option<EventType>,
     /// Settled states only.
     pub states: Vec<State>,
+    /// What was answered last; whatever it was without it.
+    #[serde(default)]
+    pub answer: Option<AnswerGroup>,
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
 }
 
-/// How many deliveries a scope covers, by the state they are in.
-pub type Count = Vec<(State, i64)>;
+/// How many deliveries a scope covers, by the state they are in and what was answered last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    pub parts: Vec<(State, AnswerGroup, i64)>,
+}
+
+impl Count {
+    pub fn total(&self) -> i64 {
+        self.parts.iter().map(|(_, _, count)| count).sum()
+    }
+
+    pub fn of_state(&self, state: State) -> i64 {
+        self.parts.iter().filter(|(of, _, _)| *of == state).map(|(_, _, count)| count).sum()
+    }
+}
 
 /// A job and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

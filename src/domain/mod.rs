@@ -13,6 +13,7 @@ pub mod hook_query;
 pub mod id;
 pub mod invalid;
 pub mod job;
+pub mod log;
 pub mod measured;
 pub mod page;
 pub mod permission;

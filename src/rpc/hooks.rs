@@ -11,6 +11,7 @@ use crate::domain::{
     hook::{Hook, HookForm, TypedTuning},
     hook_query::HookQuery,
     invalid::Invalid,
+    log::AnswerGroup,
     measured::{Outcomes, Range},
     standing::Standing,
     time::Timestamp,
@@ -124,8 +125,8 @@ pub struct HookFarewell {
 pub struct Charts {
     pub range: Range,
     pub points: Vec<Point>,
-    /// How many attempts came to each class of failure, the most first.
-    pub failures: Vec<(String, i64)>,
+    /// How many attempts failed how, the most first.
+    pub failures: Vec<(AnswerGroup, i64)>,
     /// Events that came while it was off; counted up to 10,000 and one.
     pub skipped: i64,
     pub outcomes: Outcomes,

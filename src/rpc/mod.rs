@@ -7,9 +7,11 @@
 pub mod deliveries;
 pub mod events;
 pub mod hooks;
+pub mod log;
 pub mod preferences;
 pub mod session;
 pub mod setup;
+pub mod status;
 
 use leptos::{
     prelude::{FromServerFnError, ServerFnErrorErr},

@@ -25,6 +25,7 @@ use crate::support::{
 const PAGES: &[(&str, Option<Permission>)] = &[
     ("/sign-in", None),
     ("/setup", None),
+    ("/status", Some(Permission::SystemRead)),
     ("/integration/hooks", Some(Permission::HooksRead)),
     ("/integration/hooks/new", Some(Permission::HooksWrite)),
     ("/integration/hooks/{id}", Some(Permission::HooksRead)),
@@ -55,6 +56,7 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("preferences/set_theme", None),
     ("setup/read_setup", None),
     ("setup/set_up", None),
+    ("status/read", Some(Permission::SystemRead)),
     ("hooks/list", Some(Permission::HooksRead)),
     ("hooks/detail", Some(Permission::HooksRead)),
     ("hooks/new_editor", Some(Permission::HooksWrite)),
@@ -167,7 +169,7 @@ async fn strangers_are_led_to_sign_in_and_shown_nothing() {
         assert_eq!(permission.is_none(), is_open(pattern), "{pattern}");
         if permission.is_some() {
             assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{path}");
-            assert!(location(&answer).starts_with("/sign-in?next=%2Fintegration%2F"), "{path}");
+            assert!(location(&answer).starts_with("/sign-in?next=%2F"), "{path}");
             assert!(answer.text().await.unwrap().is_empty());
         }
     }

@@ -1,8 +1,6 @@
 //! Deliveries as people ask for them: lists, one by one, and sending one again. What the engine does with them is in
 //! `queue` (what is open) and `outcomes` (what came of attempts).
 
-use uuid::Uuid;
-
 use super::{
     db::{Conn, on_db},
     error::{Error, expect_one},
@@ -12,7 +10,7 @@ use super::{
 use crate::domain::{
     delivery::{Answer, Delivery, State},
     event::EventType,
-    id::{DeliveryId, EventId, HookId},
+    id::{DeliveryId, EventId, HookId, first_at},
     permission::Grant,
     time::Timestamp,
 };
@@ -29,7 +27,7 @@ pub struct Filter {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: DeliveryId,
     event_id: EventId,
     hook_id: HookId,
@@ -46,7 +44,7 @@ struct Row {
     updated_at: Timestamp,
 }
 
-const SELECT: &str =
+pub(super) const SELECT: &str =
     "SELECT id, event_id, hook_id, event_type, state, reason, is_test, attempts, last_class, last_status,
     last_duration_ms, due_at, created_at, updated_at FROM deliveries ";
 
@@ -153,7 +151,7 @@ pub const MANY: i64 = 10_000;
 /// How many deliveries a hook that is off or paused holds back, up to [`MANY`] and one.
 pub async fn count_held(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $2) AS some",
+        "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $2) AS counted",
     ).bind(hook).bind(MANY + 1).fetch_one(c).await)?;
     Ok(count)
 }
@@ -163,16 +161,10 @@ pub async fn count_held(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i6
 pub async fn count_skipped(conn: &mut Conn, _by: &Grant, hook: HookId, from: Timestamp) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
         "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'skipped' AND id >= $2
-                                 AND state NOT IN ('pending', 'delivered') LIMIT $3)
-         AS some",
-    ).bind(hook).bind(DeliveryId(first_id_of(from))).bind(MANY + 1).fetch_one(c).await)?;
+                                 AND state NOT IN ('delivered', 'pending') LIMIT $3)
+         AS counted",
+    ).bind(hook).bind(DeliveryId(first_at(from))).bind(MANY + 1).fetch_one(c).await)?;
     Ok(count)
-}
-
-/// The smallest id that can have been made at `at`: ids sort by birth, so a time is a bound of the primary key.
-pub(super) fn first_id_of(at: Timestamp) -> Uuid {
-    let millis = u64::try_from(at.0.max(0)).unwrap_or(0) & 0xffff_ffff_ffff;
-    Uuid::from_u128(u128::from(millis) << 80)
 }
 
 pub(super) fn known_event_type(key: &str) -> Result<EventType, Error> {
@@ -184,7 +176,11 @@ pub(super) fn small(count: i64) -> u32 {
 }
 
 impl Row {
-    fn delivery(self) -> Result<Delivery, Error> {
+    pub(super) fn ids(&self) -> (DeliveryId, HookId) {
+        (self.id, self.hook_id)
+    }
+
+    pub(super) fn delivery(self) -> Result<Delivery, Error> {
         let state = State::from_key(&self.state).ok_or(Error::Inconsistent { table: "deliveries", column: "state" })?;
         let status = self.last_status.and_then(|status| u16::try_from(status).ok());
         Ok(Delivery {

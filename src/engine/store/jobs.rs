@@ -8,11 +8,10 @@ use super::{
     db::{Conn, on_db},
     deliveries,
     error::{Error, expect_one},
-    queue,
+    log, queue,
 };
 use crate::{
     domain::{
-        delivery::State,
         id::{DeliveryId, HookId, JobId, NodeId},
         job::{Count, Job, JobState, Kind, Scope},
         permission::{Actor, Grant, Permission},
@@ -59,45 +58,9 @@ impl Row {
     }
 }
 
-/// Adds a scope's conditions to a query that has its WHERE. Only settled deliveries, and never tests.
-macro_rules! push_scope {
-    ($query:expr, $scope:expr) => {{
-        let scope: &Scope = $scope;
-        $query.push(" NOT is_test AND state IN (");
-        let mut states = $query.separated(", ");
-        for state in scope.states.iter().filter(|state| state.is_final()) {
-            states.push_bind(state.key());
-        }
-        // An empty list is no SQL; and nothing is in no state.
-        states.push_bind("");
-        $query.push(")");
-        if let Some(hook) = scope.hook {
-            $query.push(" AND hook_id = ").push_bind(hook);
-        }
-        if let Some(event) = scope.event {
-            $query.push(" AND event_id = ").push_bind(event);
-        }
-        if let Some(event_type) = scope.event_type {
-            $query.push(" AND event_type = ").push_bind(event_type.key());
-        }
-        if let Some(from) = scope.from {
-            $query.push(" AND created_at >= ").push_bind(from);
-        }
-        if let Some(to) = scope.to {
-            $query.push(" AND created_at < ").push_bind(to);
-        }
-    }};
-}
-
 /// How many deliveries a scope covers: the dry run.
 pub async fn count(conn: &mut Conn, _by: &Grant, scope: &Scope) -> Result<Count, Error> {
-    let rows: Vec<(String, i64)> = on_db!(conn, c: Engine => {
-        let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT state, COUNT(*) FROM deliveries WHERE");
-        push_scope!(query, scope);
-        query.push(" GROUP BY state ORDER BY state").build_query_as().fetch_all(c).await
-    })?;
-    let known = |(key, count): (String, i64)| State::from_key(&key).map(|state| (state, count));
-    Ok(rows.into_iter().filter_map(known).collect())
+    log::tally(conn, scope).await
 }
 
 pub async fn insert(conn: &mut Conn, _by: &Grant, job: &Job) -> Result<(), Error> {
@@ -206,8 +169,9 @@ pub(in crate::engine) async fn step(
     }
     let scope: Scope =
         serde_json::from_str(&filter).map_err(|_| Error::Inconsistent { table: "jobs", column: "filter" })?;
-    let found = next(conn, &scope, cursor, limit).await?;
-    let Some(&(last, _)) = found.last() else {
+    let (found, looked) = log::next(conn, &scope, cursor, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+    // Where nothing was found but there is more to look at, the next step looks there.
+    let Some(last) = looked.or(found.last().map(|(last, _)| *last)) else {
         // What was counted and is not here any more was settled otherwise in the meantime.
         on_db!(conn, c => sqlx::query(
             "UPDATE jobs SET state = $2, updated_at = $3,
@@ -239,21 +203,4 @@ pub(in crate::engine) async fn step(
         "UPDATE jobs SET cursor = $2, done = done + $3, skipped = skipped + $4, updated_at = $5 WHERE id = $1",
     ).bind(id).bind(last).bind(done).bind(skipped).bind(now).execute(c).await.map(drop))?;
     Ok(Stepped { hooks })
-}
-
-/// The next deliveries of a scope after the cursor, oldest first.
-async fn next(
-    conn: &mut Conn,
-    scope: &Scope,
-    cursor: Option<DeliveryId>,
-    limit: i64,
-) -> Result<Vec<(DeliveryId, HookId)>, Error> {
-    Ok(on_db!(conn, c: Engine => {
-        let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id, hook_id FROM deliveries WHERE");
-        push_scope!(query, scope);
-        if let Some(cursor) = cursor {
-            query.push(" AND id > ").push_bind(cursor);
-        }
-        query.push(" ORDER BY id LIMIT ").push_bind(limit).build_query_as().fetch_all(c).await
-    })?)
 }

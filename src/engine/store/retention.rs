@@ -6,11 +6,10 @@ use uuid::Uuid;
 use super::{
     balance,
     db::{Conn, on_db, padded, push_list},
-    deliveries::first_id_of,
     error::Error,
 };
 use crate::domain::{
-    id::{DeliveryId, EventId},
+    id::{DeliveryId, EventId, first_at},
     time::Timestamp,
 };
 
@@ -35,7 +34,7 @@ impl Sweep {
 
     /// Of the bodies of what is not older than `from`; from the beginning without it.
     pub fn payloads(from: Option<Timestamp>) -> Self {
-        Self::Payloads { after: from.map_or(Uuid::nil(), first_id_of) }
+        Self::Payloads { after: from.map_or(Uuid::nil(), first_at) }
     }
 }
 
@@ -55,7 +54,7 @@ pub(in crate::engine) async fn step(
     shard: i64,
     now: Timestamp,
 ) -> Result<Swept, Error> {
-    let until = first_id_of(before);
+    let until = first_at(before);
     match sweep {
         Sweep::Payloads { after } => payloads(conn, after, until, now).await,
         Sweep::Deliveries { after } => settled(conn, after, until, shard).await,
@@ -152,7 +151,7 @@ mod tests {
     fn an_id_lies_between_the_bounds_of_its_moment() {
         let now = Timestamp(1_700_000_000_123);
         let id = Clock::test(now).id();
-        assert!(first_id_of(now) <= id && id < first_id_of(Timestamp(now.0 + 1)));
-        assert_eq!(first_id_of(Timestamp(-5)), Uuid::nil());
+        assert!(first_at(now) <= id && id < first_at(Timestamp(now.0 + 1)));
+        assert_eq!(first_at(Timestamp(-5)), Uuid::nil());
     }
 }

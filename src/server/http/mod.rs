@@ -3,6 +3,7 @@
 
 pub mod accept;
 mod assets;
+mod compress;
 mod error_page;
 mod headers;
 mod health;
@@ -23,11 +24,18 @@ use axum::{
     response::Redirect,
     routing::{any, get},
 };
+
 use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::{ResponseOptions, generate_route_list};
-use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::RequestBodyDeadlineLayer};
+use tower_http::{
+    CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer,
+    timeout::RequestBodyDeadlineLayer,
+};
 
-use self::reader::Reader;
+use self::{
+    compress::{ShowsSecret, compressible},
+    reader::Reader,
+};
 use super::{
     api, auth,
     ctx::{OpCtx, Portal},
@@ -38,6 +46,9 @@ use crate::{
     rpc::Error,
 };
 
+/// Of brotli's eleven: beyond it pages get hardly smaller, and much slower.
+const QUALITY: i32 = 4;
+
 /// How long a request's body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -45,7 +56,10 @@ const BODY_DEADLINE: Duration = Duration::from_secs(30);
 pub fn router(portal: Arc<Portal>) -> Router {
     let public_url = portal.settings.public_url();
     let sessions = auth::session::layer(portal.store().clone(), portal.clock().clone(), &public_url);
+    // The pages only: answers to forms and scripts are short.
+    let small = CompressionLayer::new().quality(CompressionLevel::Precise(QUALITY)).compress_when(compressible());
     let pages = pages()
+        .layer(small)
         .route("/", get(home))
         .route("/integration/events/schemas.zip", get(schema::all))
         .route("/integration/events/{key}/schema.json", get(schema::download))
@@ -87,6 +101,9 @@ pub fn page_paths() -> Vec<String> {
     generate_route_list(App).iter().map(|listing| listing.path().to_owned()).collect()
 }
 
+/// Parameters of pages that may show a key: one that was just made, or one that was asked for.
+const SECRETIVE: &[&str] = &["secrets=", "draft="];
+
 async fn render_page(request: axum::extract::Request) -> axum::response::Response {
     render(request, None).await
 }
@@ -103,7 +120,11 @@ async fn render(request: axum::extract::Request, fault: Option<Error>) -> axum::
         }
     };
     let render = leptos_axum::render_app_async_with_context(context, move || shell(options.clone()));
+    let shows_secret = request.uri().query().is_some_and(|query| SECRETIVE.iter().any(|name| query.contains(name)));
     let mut response = render(request).await;
+    if shows_secret {
+        response.extensions_mut().insert(ShowsSecret);
+    }
     // A page that leads elsewhere says so with a redirect, whatever else it contains.
     if response.status() == StatusCode::OK && response.headers().contains_key("location") {
         *response.status_mut() = StatusCode::SEE_OTHER;

@@ -43,7 +43,7 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
                 check_hook(conn, &grant, &begin.scope).await?;
                 let now = clock.now();
                 let scope = bounded(&begin.scope, now);
-                let total = jobs::count(conn, &grant, &scope).await?.iter().map(|(_, count)| count).sum();
+                let total = jobs::count(conn, &grant, &scope).await?.total();
                 let job = Job {
                     id: JobId(clock.id()),
                     kind: begin.kind,

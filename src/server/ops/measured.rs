@@ -1,11 +1,12 @@
 //! What a hook did over a range of time: by column of a chart, by class of failure, in all.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
-use super::Error;
+use super::{Error, catalogue::File};
 use crate::{
     domain::{
         id::HookId,
+        log::AnswerGroup,
         measured::{Durations, Hour, Outcomes, Range},
         permission::Permission,
         time::Timestamp,
@@ -18,7 +19,7 @@ use crate::{
 pub struct Measured {
     pub columns: Vec<Column>,
     /// The most first.
-    pub failures: Vec<(String, i64)>,
+    pub failures: Vec<(AnswerGroup, i64)>,
     /// Counted up to [`deliveries::MANY`] and one.
     pub skipped: i64,
     pub all: Column,
@@ -52,14 +53,14 @@ pub async fn of_hook(ctx: &OpCtx, id: HookId, range: Range) -> Result<Measured, 
     // A clock that was set back may have left hours that are still to come: they count in all, and in no column.
     let place = |hour: Hour| usize::try_from((hour.0 - first.0) / range.step()).unwrap_or(usize::MAX);
     let mut all = Column::at(first);
-    let mut failures: HashMap<String, i64> = HashMap::new();
+    let mut failures: HashMap<AnswerGroup, i64> = HashMap::new();
     for counted in counted {
         all.outcomes.add(&counted.class, counted.count);
         if let Some(column) = columns.get_mut(place(counted.hour)) {
             column.outcomes.add(&counted.class, counted.count);
         }
         if counted.class != "success" {
-            *failures.entry(counted.class).or_default() += counted.count;
+            *failures.entry(AnswerGroup::of(Some(&counted.class))).or_default() += counted.count;
         }
     }
     for (hour, bucket, count) in latencies {
@@ -69,17 +70,18 @@ pub async fn of_hook(ctx: &OpCtx, id: HookId, range: Range) -> Result<Measured, 
         }
     }
     let mut failures: Vec<_> = failures.into_iter().collect();
-    failures.sort_by(|(class, count), (other, more)| more.cmp(count).then_with(|| class.cmp(other)));
+    failures.sort_by_key(|(answer, count)| (Reverse(*count), *answer));
     Ok(Measured { columns, failures, skipped, all })
 }
 
 /// The columns as a table for spreadsheets (RFC 4180).
-pub fn csv(measured: &Measured) -> String {
+pub fn csv(measured: &Measured, range: Range) -> File {
     let mut text = String::from("from,succeeded,failed,p50_ms,p95_ms\r\n");
     let number = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
     for Column { from, outcomes, durations } in &measured.columns {
         let (p50, p95) = (number(durations.quantile(0.5)), number(durations.quantile(0.95)));
         text.push_str(&format!("{},{},{},{p50},{p95}\r\n", from.rfc3339(), outcomes.succeeded, outcomes.failed));
     }
-    text
+    let name = format!("attempts-{}.csv", range.key());
+    File { name, content_type: "text/csv; charset=utf-8", bytes: text.into_bytes() }
 }

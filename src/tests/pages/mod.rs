@@ -2,5 +2,6 @@
 
 mod errors;
 mod forms;
+mod overview;
 mod preferences;
 mod safety;

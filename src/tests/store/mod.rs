@@ -2,6 +2,7 @@
 
 mod accounts;
 mod hooks;
+mod log;
 mod queue;
 mod writer;
 

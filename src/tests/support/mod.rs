@@ -4,6 +4,7 @@ pub mod app;
 pub mod binary;
 pub mod db;
 pub mod receiver;
+pub mod rows;
 
 /// Runs each test once on SQLite and once on PostgreSQL. A test takes a [`db::TestDb`].
 macro_rules! on_both {

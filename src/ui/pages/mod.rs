@@ -8,6 +8,7 @@ pub mod hooks;
 pub mod not_found;
 pub mod setup;
 pub mod sign_in;
+pub mod status;
 pub mod styleguide;
 
 use leptos::prelude::*;

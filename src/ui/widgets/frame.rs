@@ -16,8 +16,11 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Hooks,
+    Deliveries,
+    Undelivered,
     Events,
     Account,
+    Status,
     Nowhere,
 }
 
@@ -36,11 +39,17 @@ const GROUPS: &[Group] = &[
         name: "Integration",
         entries: &[
             Entry(Place::Hooks, "/integration/hooks", "Service hooks", Permission::HooksRead),
+            Entry(Place::Deliveries, "/integration/deliveries", "Deliveries", Permission::DeliveriesRead),
+            Entry(Place::Undelivered, "/integration/undelivered", "Undelivered", Permission::DeliveriesRead),
             Entry(Place::Events, "/integration/events", "Event catalogue", Permission::HooksRead),
         ],
     },
     Group { id: "nav-administration", name: "Administration", entries: &[] },
-    Group { id: "nav-system", name: "System", entries: &[] },
+    Group {
+        id: "nav-system",
+        name: "System",
+        entries: &[Entry(Place::Status, "/status", "Status", Permission::SystemRead)],
+    },
 ];
 
 /// A page for signed-in people.

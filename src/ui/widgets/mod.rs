@@ -2,6 +2,7 @@
 
 pub mod badge;
 pub mod chart;
+pub mod chips;
 pub mod choice;
 pub mod definition;
 pub mod field;
@@ -9,5 +10,6 @@ pub mod frame;
 pub mod loaded;
 pub mod menu;
 pub mod moment;
+pub mod pages;
 pub mod switch;
 pub mod table;

@@ -108,7 +108,7 @@ pub async fn redeliver(Ctx(ctx): Ctx, raw: Raw) -> Result<Response, Problem> {
     };
     let (from, to) = (moment(&mut members, "from"), moment(&mut members, "to"));
     let states = states(&mut members, &[State::Failed]);
-    begin(&ctx, Kind::Redeliver, Scope { hook, event, event_type, states, from, to }, members).await
+    begin(&ctx, Kind::Redeliver, Scope { hook, event, event_type, states, from, to, ..Scope::default() }, members).await
 }
 
 async fn begin(
@@ -123,10 +123,10 @@ async fn begin(
     let begin = Begin { kind, scope, per_second };
     if is_dry {
         let count = ops::jobs::count(ctx, &begin).await?;
+        let states: Vec<State> = State::ALL.iter().copied().filter(|state| count.of_state(*state) > 0).collect();
         let by_state: serde_json::Map<String, Value> =
-            count.iter().map(|(state, count)| (state.key().to_owned(), (*count).into())).collect();
-        let total: i64 = count.iter().map(|(_, count)| count).sum();
-        return Ok(Json(json!({"total": total, "by_state": by_state})).into_response());
+            states.into_iter().map(|state| (state.key().to_owned(), count.of_state(state).into())).collect();
+        return Ok(Json(json!({"total": count.total(), "by_state": by_state})).into_response());
     }
     let job = ops::jobs::begin(ctx, begin).await?;
     Ok((StatusCode::ACCEPTED, Json(JobShape::from(job))).into_response())

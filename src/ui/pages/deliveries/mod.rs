@@ -1,6 +1,8 @@
 //! The pages about deliveries, and the parts of them that other pages show too.
 
 pub mod detail;
+mod filter;
+pub mod list;
 
 use leptos::prelude::*;
 
@@ -16,6 +18,11 @@ use crate::{
         table::DataTable,
     },
 };
+
+/// The end of an id: it differs between events of the same moment, the beginning hardly does.
+fn short_id(id: &str) -> String {
+    format!("…{}", &id[id.len().saturating_sub(8)..])
+}
 
 /// Where a delivery stands.
 #[component]
@@ -43,8 +50,7 @@ pub fn DeliveryTable(deliveries: Vec<Delivery>, now: Timestamp) -> impl IntoView
 fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
     let href = format!("/integration/hooks/{}/deliveries/{}", delivery.hook_id, delivery.id);
     let event = delivery.event_id.to_string();
-    // The end differs between events of the same moment, the beginning hardly does.
-    let short = format!("…{}", &event[event.len() - 8..]);
+    let short = short_id(&event);
     let answer = delivery.last_answer.map(|answer| answer.short());
     let answer = match (answer, delivery.last_duration_ms) {
         (Some(answer), Some(duration)) => format!("{answer}, {duration} ms"),

@@ -37,7 +37,7 @@ pub fn Row(row: HookRow, now: Timestamp, permissions: Permissions, with_event: b
             })}
             <th scope="row">
                 <a href=page>{hook.name.clone()}</a>
-                {with_event.then(|| view! { <span class="faint">{hook.event_type.name()}</span> })}
+                {with_event.then(|| view! { <br/> <span class="faint small">{hook.event_type.name()}</span> })}
             </th>
             <td data-label="Callback URL"><CallbackUrl url=hook.callback_url.clone()/></td>
             <td data-label="Enabled">

@@ -1,0 +1,258 @@
+//! The log: every filter, from both ends, never one twice and none left out; and how the databases go about it.
+
+use service_hooks::{
+    domain::{
+        delivery::State,
+        event::EventType,
+        id::{DeliveryId, EventId},
+        job::Scope,
+        log::{AnswerGroup, OUTCOMES, Outcome},
+        time::Timestamp,
+    },
+    engine::store::{
+        Conn, Store, jobs,
+        log::{self, Place, Search},
+    },
+};
+use uuid::Uuid;
+
+use super::{grant, insert_hook};
+use crate::support::{
+    db::TestDb,
+    on_both,
+    rows::{self, Delivered, id_at},
+};
+
+on_both!(
+    every_filter_shows_the_same_from_both_ends_as_a_look_at_every_row,
+    a_page_that_finds_little_says_how_far_it_looked,
+    sparse_filters_walk_along_their_indexes,
+    a_count_stops_where_it_is_told,
+    a_dry_run_counts_by_state_and_answer,
+);
+
+/// A second a delivery, from here on.
+const BEGAN: u64 = 1_700_000_000_000;
+
+const KINDS: &[(&str, Option<&str>, Option<i64>)] = &[
+    ("delivered", Some("success"), Some(200)),
+    ("failed", Some("server_error"), Some(503)),
+    ("failed", Some("timeout"), None),
+    ("waiting", Some("gone"), Some(410)),
+    ("waiting", Some("success"), Some(200)),
+    ("held", None, None),
+    ("held", Some("tls"), None),
+    ("skipped", None, None),
+    ("pending", None, None),
+    ("cancelled", Some("client_error"), Some(400)),
+];
+
+/// `count` deliveries of two hooks, of every kind by turns.
+async fn seed(db: &TestDb, store: &Store, count: u64) -> Vec<Delivered> {
+    let hooks = [
+        insert_hook(store, EventType::WorkItemClosed, true).await.id,
+        insert_hook(store, EventType::OutboundCallInitiated, true).await.id,
+    ];
+    let row = |number: u64| {
+        let position = usize::try_from(number).unwrap();
+        let (state, class, status) = KINDS[position % KINDS.len()];
+        let at = BEGAN + number * 1000;
+        Delivered {
+            id: id_at(at, 1),
+            event: id_at(at, 0),
+            hook: hooks[(position / 3) % 2].0,
+            event_type: if position % 2 == 0 { "work_item.closed" } else { "outbound_call.initiated" },
+            state,
+            class,
+            status,
+            is_test: position % 7 == 0,
+            body: "{}".to_owned(),
+        }
+    };
+    let made: Vec<Delivered> = (0..count).map(row).collect();
+    rows::insert(&db.settings().database_url(), &made).await.unwrap();
+    made
+}
+
+/// What a search means, said in another way.
+fn fits(search: &Search, row: &Delivered) -> bool {
+    let at = Timestamp(i64::try_from(row.id.as_u128() >> 80).unwrap());
+    search.hook.is_none_or(|hook| hook.0 == row.hook)
+        && search.event.is_none_or(|event| event.0 == row.event)
+        && search.event_type.is_none_or(|event_type| event_type.key() == row.event_type)
+        && (search.states.is_empty() || search.states.iter().any(|state| state.key() == row.state))
+        && search.answer.is_none_or(|answer| answer == AnswerGroup::of(row.class))
+        && search.tests.is_none_or(|tests| tests == row.is_test)
+        && search.from.is_none_or(|from| at >= from)
+        && search.to.is_none_or(|to| at < to)
+}
+
+/// Everything a search finds, page by page, in the order in which it is shown.
+async fn walk_down(conn: &mut Conn, search: &Search) -> Vec<Uuid> {
+    let (mut seen, mut place) = (Vec::new(), Place::Newest);
+    loop {
+        let found = log::page(conn, &grant(), search, place, 7).await.unwrap();
+        seen.extend(found.rows.iter().take(7).map(|row| row.id.0));
+        place = match (found.rows.len() > 7, found.looked) {
+            (true, _) => Place::Before(DeliveryId(*seen.last().unwrap())),
+            (false, Some(looked)) => Place::Before(looked),
+            (false, None) => return seen,
+        };
+    }
+}
+
+async fn walk_up(conn: &mut Conn, search: &Search) -> Vec<Uuid> {
+    let (mut seen, mut place) = (Vec::new(), Place::After(DeliveryId(Uuid::nil())));
+    loop {
+        let found = log::page(conn, &grant(), search, place, 7).await.unwrap();
+        let page = found.rows.len();
+        seen.extend(found.rows.iter().rev().take(7).map(|row| row.id.0));
+        place = match (page > 7, found.looked) {
+            (true, _) => Place::After(DeliveryId(*seen.last().unwrap())),
+            (false, Some(looked)) => Place::After(looked),
+            (false, None) => return seen,
+        };
+    }
+}
+
+fn searches(rows: &[Delivered]) -> Vec<Search> {
+    let outcome =
+        |outcome: &Outcome| Search { states: outcome.states.to_vec(), tests: outcome.tests, ..Search::default() };
+    let mut searches: Vec<Search> = OUTCOMES.iter().map(outcome).collect();
+    searches.push(Search::default());
+    let answered: Vec<Search> =
+        AnswerGroup::ALL.iter().map(|group| Search { answer: Some(*group), ..Search::default() }).collect();
+    let both = |search: &Search| Search { answer: Some(AnswerGroup::Timeout), ..search.clone() };
+    searches.extend(searches.clone().iter().map(both).collect::<Vec<_>>());
+    searches.extend(answered);
+    let hook = Some(service_hooks::domain::id::HookId(rows[0].hook));
+    searches.extend(searches.clone().into_iter().map(|search| Search { hook, ..search }));
+    let span = (Some(Timestamp(BEGAN as i64 + 20_000)), Some(Timestamp(BEGAN as i64 + 70_500)));
+    let mut more = vec![Search { event: Some(EventId(rows[5].event)), ..Search::default() }];
+    for search in &searches {
+        more.push(Search { from: span.0, to: span.1, ..search.clone() });
+        more.push(Search { event_type: Some(EventType::OutboundCallInitiated), ..search.clone() });
+    }
+    searches.extend(more);
+    searches
+}
+
+async fn every_filter_shows_the_same_from_both_ends_as_a_look_at_every_row(db: TestDb) {
+    let store = db.store().await;
+    let rows = seed(&db, &store, 120).await;
+    let mut conn = store.read().await.unwrap();
+    for search in searches(&rows) {
+        let wanted: Vec<Uuid> = rows.iter().filter(|row| fits(&search, row)).map(|row| row.id).collect();
+        assert_eq!(walk_up(&mut conn, &search).await, wanted, "{search:?}");
+        let newest_first: Vec<Uuid> = wanted.into_iter().rev().collect();
+        assert_eq!(walk_down(&mut conn, &search).await, newest_first, "{search:?}");
+    }
+}
+
+async fn a_page_that_finds_little_says_how_far_it_looked(db: TestDb) {
+    let store = db.store().await;
+    let hook = insert_hook(&store, EventType::WorkItemClosed, true).await.id.0;
+    // One of another type, and above it more than a page looks at.
+    let row = |number: u64| Delivered {
+        id: id_at(BEGAN + number, 1),
+        event: id_at(BEGAN + number, 0),
+        hook,
+        event_type: if number == 0 { "outbound_call.initiated" } else { "work_item.closed" },
+        state: "delivered",
+        class: Some("success"),
+        status: Some(200),
+        is_test: false,
+        body: "{}".to_owned(),
+    };
+    let rows: Vec<Delivered> = (0..12_000).map(row).collect();
+    rows::insert(&db.settings().database_url(), &rows).await.unwrap();
+    let mut conn = store.read().await.unwrap();
+    let search = Search { event_type: Some(EventType::OutboundCallInitiated), ..Search::default() };
+    let first = log::page(&mut conn, &grant(), &search, Place::Newest, 50).await.unwrap();
+    assert_eq!((first.rows.len(), first.looked), (0, Some(DeliveryId(rows[2000].id))));
+    let next = log::page(&mut conn, &grant(), &search, Place::Before(first.looked.unwrap()), 50).await.unwrap();
+    assert_eq!((next.rows[0].id.0, next.looked), (rows[0].id, None));
+}
+
+async fn sparse_filters_walk_along_their_indexes(db: TestDb) {
+    let store = db.store().await;
+    let rows = seed(&db, &store, 4000).await;
+    let mut conn = store.read().await.unwrap();
+    let hook = Some(service_hooks::domain::id::HookId(rows[0].hook));
+    let searches = [
+        (Search::default(), ""),
+        (Search { hook, ..Search::default() }, "deliveries_by_hook"),
+        (Search { states: vec![State::Failed], ..Search::default() }, "deliveries_by_state"),
+        (
+            Search { states: vec![State::Failed, State::Skipped], hook, ..Search::default() },
+            "deliveries_of_hook_by_state",
+        ),
+        (Search { answer: Some(AnswerGroup::Tls), ..Search::default() }, "deliveries_by_answer"),
+        (Search { answer: Some(AnswerGroup::Refused), hook, ..Search::default() }, "deliveries_of_hook_by_answer"),
+        (Search { tests: Some(true), ..Search::default() }, "deliveries_tests"),
+        (Search { event: Some(EventId(rows[9].event)), ..Search::default() }, "deliveries_by_event"),
+    ];
+    for (search, index) in searches {
+        for place in [Place::Newest, Place::Before(DeliveryId(rows[2000].id)), Place::After(DeliveryId(rows[2000].id))]
+        {
+            let plan = log::explain(&mut conn, &grant(), &search, place).await.unwrap().join("\n");
+            assert!(plan.contains(index), "{search:?} at {place:?}:\n{plan}");
+            // Whatever reads all of the table; SQLite says SCAN, PostgreSQL Seq Scan.
+            let is_sorted = search.states.len() < 2 && search.answer != Some(AnswerGroup::Refused);
+            assert!(!is_sorted || !plan.contains("TEMP B-TREE"), "{search:?} at {place:?}:\n{plan}");
+            assert!(
+                !plan.contains("SCAN deliveries\n") && !plan.contains("Seq Scan"),
+                "{search:?} at {place:?}:\n{plan}"
+            );
+        }
+    }
+}
+
+async fn a_count_stops_where_it_is_told(db: TestDb) {
+    let store = db.store().await;
+    let rows = seed(&db, &store, 200).await;
+    let mut conn = store.read().await.unwrap();
+    let failed = Search { states: vec![State::Failed], tests: Some(false), ..Search::default() };
+    let wanted = rows.iter().filter(|row| fits(&failed, row)).count() as i64;
+    for (most, counted) in [(1000, wanted), (10, 10)] {
+        assert_eq!(log::count_up_to(&mut conn, &grant(), &failed, most).await.unwrap(), Some(counted));
+    }
+    let delivered = Search { states: vec![State::Delivered], ..Search::default() };
+    assert_eq!(
+        log::count_up_to(&mut conn, &grant(), &delivered, 1000).await.unwrap(),
+        None,
+        "it would be all of the log"
+    );
+    let newest = log::newest(&mut conn, &grant()).await.unwrap();
+    assert_eq!(newest, Some(DeliveryId(rows[199].id)));
+    let ids: Vec<DeliveryId> = [3, 9, 4].iter().map(|at: &usize| DeliveryId(rows[*at].id)).collect();
+    let these = log::these(&mut conn, &grant(), &ids).await.unwrap();
+    assert_eq!(these.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[2], ids[0]]);
+}
+
+async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
+    let store = db.store().await;
+    let rows = seed(&db, &store, 200).await;
+    let mut conn = store.read().await.unwrap();
+    for states in [vec![State::Failed, State::Skipped], vec![State::Delivered, State::Cancelled], vec![]] {
+        for answer in [None, Some(AnswerGroup::Timeout)] {
+            let scope = Scope { states: states.clone(), answer, ..Scope::default() };
+            let count = jobs::count(&mut conn, &grant(), &scope).await.unwrap();
+            let search = Search { states: states.clone(), answer, tests: Some(false), ..Search::default() };
+            let wanted = rows.iter().filter(|row| !states.is_empty() && fits(&search, row)).count() as i64;
+            assert_eq!(count.total(), wanted, "{scope:?}");
+        }
+    }
+    let scope = Scope { states: vec![State::Failed], ..Scope::default() };
+    let count = jobs::count(&mut conn, &grant(), &scope).await.unwrap();
+    assert_eq!(count.of_state(State::Failed), count.total());
+    assert_eq!(
+        count.parts.iter().map(|(_, answer, _)| *answer).collect::<Vec<_>>(),
+        [AnswerGroup::Broken, AnswerGroup::Timeout]
+    );
+    let inbox = log::undelivered(&mut conn, &grant()).await.unwrap();
+    let lost = Search { states: vec![State::Failed, State::Skipped], tests: Some(false), ..Search::default() };
+    let wanted = rows.iter().filter(|row| fits(&lost, row)).count() as i64;
+    assert_eq!(inbox.iter().map(|part| part.count).sum::<i64>(), wanted);
+    assert_eq!(inbox.len(), 6, "two hooks with two answers, and what was skipped: {inbox:?}");
+}

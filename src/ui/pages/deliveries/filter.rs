@@ -1,0 +1,152 @@
+//! What the log is narrowed by: a form that leads to another address, ranges to choose from, and a chip for each filter.
+
+use leptos::prelude::*;
+
+use crate::{
+    domain::{
+        event::EventType,
+        log::{AnswerGroup, LogQuery, OUTCOMES, Outcome},
+        time::Timestamp,
+    },
+    rpc::log::LogPage,
+    ui::widgets::chips::{Chip, Chips},
+};
+
+const HOUR: u64 = 3600;
+/// Ranges to choose from, in seconds back from now.
+const RANGES: &[(&str, u64)] = &[
+    ("Last hour", HOUR),
+    ("Last 24 hours", 24 * HOUR),
+    ("Last 7 days", 7 * 24 * HOUR),
+    ("Last 30 days", 30 * 24 * HOUR),
+];
+
+#[component]
+pub fn LogFilter(page: LogPage) -> impl IntoView {
+    let query = page.query.clone();
+    let is_global = page.hook.is_none();
+    let more_in_use = [&query.event, &query.event_type, &query.from, &query.to, &query.text];
+    let is_open = more_in_use.iter().any(|value| !value.is_empty()) || !page.errors.is_empty();
+    let hooks: Vec<(String, String)> = page.hooks.iter().map(|hook| (hook.id.clone(), hook.name.clone())).collect();
+    let words = |outcome: &Outcome| (outcome.key.to_owned(), outcome.word.to_owned());
+    let outcomes: Vec<_> = OUTCOMES.iter().map(words).collect();
+    let answers: Vec<_> =
+        AnswerGroup::ALL.iter().map(|group| (group.key().to_owned(), group.word().to_owned())).collect();
+    let answer = AnswerGroup::from_key(&query.answer).map_or(query.answer.clone(), |group| group.key().to_owned());
+    view! {
+        <form class="filter stacked" method="get" action=page.path.clone() role="search" aria-label="Deliveries">
+            <div class="slots">
+                <Choice name="state" label="Outcome" value=query.state.clone() options=outcomes/>
+                <Choice name="answer" label="Last answer" value=answer options=answers/>
+                {is_global.then(|| view! { <Choice name="hook" label="Hook" value=query.hook.clone() options=hooks/> })}
+                <button type="submit">"Apply"</button>
+            </div>
+            <details open=is_open>
+                <summary>"Time, event, text"</summary>
+                <More page=page.clone()/>
+            </details>
+        </form>
+        <Ranges page=page.clone()/>
+        <Active page/>
+    }
+}
+
+#[component]
+fn More(page: LogPage) -> impl IntoView {
+    let query = page.query.clone();
+    let error = |name: &str| page.errors.message(name).map(str::to_owned);
+    let types: Vec<_> = EventType::ALL.iter().map(|event| (event.key().to_owned(), event.name().to_owned())).collect();
+    let is_global = page.hook.is_none();
+    let zone = page.zone.clone();
+    view! {
+        <div class="slots">
+            <Slot name="from" label=format!("From ({zone})") kind="datetime-local" value=page.from.clone() error=error("from")/>
+            <Slot name="to" label=format!("To ({zone})") kind="datetime-local" value=page.to.clone() error=error("to")/>
+            <input type="hidden" name="zone" value=zone/>
+            <Slot name="event" label="Event id" kind="text" value=query.event.clone() error=error("event") code=true/>
+            {is_global.then(|| view! { <Choice name="event_type" label="Event type" value=query.event_type.clone() options=types/> })}
+            {page.may_see_bodies.then(|| view! {
+                <Slot name="text" label="Text in the body" kind="search" value=query.text.clone() error=error("text")/>
+            })}
+        </div>
+    }
+}
+
+#[component]
+fn Choice(name: &'static str, label: &'static str, value: String, options: Vec<(String, String)>) -> impl IntoView {
+    let options = options.into_iter().map(move |(key, word)| {
+        let selected = key == value;
+        view! { <option value=key selected=selected>{word}</option> }
+    });
+    view! {
+        <label class="slot"><span>{label}</span>
+            <select name=name><option value="">"Any"</option>{options.collect_view()}</select>
+        </label>
+    }
+}
+
+#[component]
+fn Slot(
+    name: &'static str,
+    #[prop(into)] label: String,
+    kind: &'static str,
+    value: String,
+    error: Option<String>,
+    #[prop(default = false)] code: bool,
+) -> impl IntoView {
+    let wrong = error.is_some().then_some("true");
+    let described = error.is_some().then(|| format!("{name}-error"));
+    // Seconds too: what is a range to the minute for a person is not for a machine.
+    let step = (kind == "datetime-local").then_some("1");
+    let class = if code { "mono" } else { "" };
+    view! {
+        <div class="slot">
+            <label for=name>{label}</label>
+            <input id=name name=name type=kind value=value step=step class=class autocomplete="off" aria-invalid=wrong aria-describedby=described/>
+            {error.map(|error| view! { <span class="error" id=format!("{name}-error")>{error}</span> })}
+        </div>
+    }
+}
+
+/// Each is a link that says its times: sent to somebody else or opened tomorrow, it shows the same.
+#[component]
+fn Ranges(page: LogPage) -> impl IntoView {
+    let links = RANGES.iter().map(|(words, seconds)| {
+        let from = page.now.before(std::time::Duration::from_secs(*seconds));
+        let href = page.query.with("from", &from.rfc3339()).with("to", "").address(&page.path);
+        view! { <a href=href>{*words}</a> }
+    });
+    view! { <p class="presets"><span class="faint">"Show: "</span>{links.collect_view()}</p> }
+}
+
+#[component]
+fn Active(page: LogPage) -> impl IntoView {
+    let LogPage { query, path, hooks, .. } = page;
+    let readable = |text: &str| Timestamp::parse(text).map_or(text.to_owned(), Timestamp::readable);
+    let hook = hooks.iter().find(|hook| hook.id == query.hook).map_or(query.hook.clone(), |hook| hook.name.clone());
+    let values = [
+        ("hook", "Hook", hook),
+        ("state", "Outcome", Outcome::from_key(&query.state).map_or(query.state.clone(), |it| it.word.to_owned())),
+        (
+            "answer",
+            "Last answer",
+            AnswerGroup::from_key(&query.answer).map_or(query.answer.clone(), |it| it.word().to_owned()),
+        ),
+        ("from", "From", readable(&query.from)),
+        ("to", "To", readable(&query.to)),
+        ("event", "Event", query.event.clone()),
+        (
+            "event_type",
+            "Type",
+            EventType::from_key(&query.event_type).map_or(query.event_type.clone(), |it| it.name().to_owned()),
+        ),
+        ("text", "Text", query.text.clone()),
+    ];
+    let chips: Vec<Chip> = values
+        .into_iter()
+        .filter(|(.., value)| !value.is_empty())
+        .map(|(name, words, value)| Chip { name: words, value, without: query.with(name, "").address(&path) })
+        .collect();
+    let all = LogQuery::default().address(&path);
+    view! { <Chips chips all/> }
+}
