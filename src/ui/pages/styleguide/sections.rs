@@ -90,10 +90,11 @@ pub fn wrong_fields() -> AnyView {
 
 pub fn choices() -> AnyView {
     let sizes = || vec![("small", "Small"), ("large", "Large")];
+    let moods = || vec![("calm", "Calm"), ("brisk", "Brisk")];
     let fruit = || ["Apple", "Pear", "Quince"].map(str::to_owned).to_vec();
     view! {
         <Choice name="size" legend="Size" options=sizes() chosen="large".to_owned() error=None/>
-        <Choice name="wrong_size" legend="Size that was wrong" options=sizes() chosen=String::new() error=Some("Choose one.".to_owned())/>
+        <Choice name="mood" legend="Mood that was wrong" options=moods() chosen=String::new() error=Some("Choose one.".to_owned())/>
         <Select name="fruit" label="Fruit" options=fruit() chosen="Pear".to_owned() hint="One of many." error=None/>
         <Select name="wrong_fruit" label="Fruit that was wrong" options=fruit() chosen="Stone".to_owned() error=Some("Choose one from the list.".to_owned())/>
     }
