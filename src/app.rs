@@ -8,7 +8,19 @@ use leptos_router::{
     path,
 };
 
-use crate::ui::pages::{deliveries, events, hooks, not_found::NotFound, setup::SetupPage, sign_in::SignInPage};
+use crate::{
+    domain::preferences::Theme,
+    ui::pages::{
+        account::AccountPage,
+        deliveries, events,
+        fault::{FaultPage, fault},
+        hooks,
+        not_found::NotFound,
+        setup::SetupPage,
+        sign_in::SignInPage,
+        status,
+    },
+};
 
 /// Names the state of the browser's files, so that a browser asks for each only once. Provided by the server.
 #[derive(Clone, Debug, Default)]
@@ -22,13 +34,15 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
     }
     let version = use_context::<AssetVersion>().unwrap_or_default().0;
     let asset = |name: &str| format!("/pkg/{name}?v={version}");
+    // The reader's own theme, there before anything is painted. `None` leaves it to the machine.
+    let theme = use_context::<Theme>().filter(|theme| *theme != Theme::System).map(Theme::key);
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html lang="en" data-theme=theme>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
-                <meta name="color-scheme" content="light dark"/>
+                <meta name="color-scheme" content=theme.unwrap_or("light dark")/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href=asset("service-hooks.css")/>
                 <script type="module" src=asset("boot.js")></script>
@@ -44,12 +58,21 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    match fault() {
+        Some(error) => view! { <Title formatter=full_title/> <FaultPage error/> }.into_any(),
+        None => view! { <Title formatter=full_title/> <Pages/> }.into_any(),
+    }
+}
+
+#[component]
+fn Pages() -> impl IntoView {
     view! {
-        <Title formatter=full_title/>
         <Router>
             <Routes fallback=NotFound>
                 <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
+                <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async/>
+                <Route path=path!("/status") view=status::StatusPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks") view=hooks::list::HooksPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/new") view=hooks::edit::NewHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id") view=hooks::detail::HookPage ssr=SsrMode::Async/>

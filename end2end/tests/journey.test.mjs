@@ -241,6 +241,7 @@ function journey(javaScriptEnabled) {
 
   it("signs out, and pages lead to sign-in again", async () => {
     await page.goto(HOOKS);
+    await page.getByRole("button", { name: user.name }).click();
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
     for (const address of [HOOKS, hookPage, `${hookPage}/settings`, "/integration/events"]) {

@@ -46,6 +46,19 @@ impl EventType {
         }
     }
 
+    /// When it is not sent although one might think so, as a sentence.
+    pub fn when_not(self) -> &'static str {
+        match self {
+            Self::ConversationAbandoned => {
+                "Not sent once an agent has taken the conversation, whoever ends it then, nor when it was never in a queue."
+            }
+            Self::OutboundCallInitiated => {
+                "Not sent when the agent leaves before clicking dial, nor for calls that come in. It does not say that anybody answered."
+            }
+            Self::WorkItemClosed => "Not sent while the work item is open, whatever else happens to it.",
+        }
+    }
+
     pub fn from_key(key: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|event| event.key() == key)
     }

@@ -3,6 +3,7 @@
 //! imports no other room, asks no clock, reads no environment, opens no connection.
 
 pub mod address;
+pub mod contract;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
@@ -18,8 +19,10 @@ pub mod log;
 pub mod measured;
 pub mod page;
 pub mod permission;
+pub mod preferences;
 pub mod retry;
 pub mod standing;
 pub mod time;
 pub mod user;
+pub mod wire;
 pub mod words;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::delivery::Answer;
+use super::{delivery::Answer, time::readable_duration};
 
 /// How long, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,9 +65,39 @@ pub fn judge(
     Verdict::RetryIn(wait + wait.mul_f64(JITTER * share))
 }
 
+/// A schedule for people: when it is tried again, and when it is over.
+pub fn plan_in_words(waits: &[Duration]) -> String {
+    if waits.is_empty() {
+        return "It is tried once; when that fails, the delivery has failed.".to_owned();
+    }
+    let total = waits.iter().sum::<Duration>();
+    let times = waits.len();
+    let waits = waits.iter().copied().map(readable_duration).collect::<Vec<_>>();
+    let waits = match waits.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => waits.concat(),
+    };
+    let plural = if times == 1 { "once more" } else { "again" };
+    let count = if times == 1 { String::new() } else { format!(" {times} times") };
+    format!(
+        "After a failed attempt it is tried {plural}{count}: after {waits}. When the last one fails too, about {} after the first, the delivery has failed.",
+        readable_duration(total)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_is_told_in_words() {
+        let told =
+            |seconds: &[u64]| plan_in_words(&seconds.iter().copied().map(Duration::from_secs).collect::<Vec<_>>());
+        assert_eq!(told(&[]), "It is tried once; when that fails, the delivery has failed.");
+        assert!(told(&[5]).contains("tried once more: after 5 s."), "{}", told(&[5]));
+        let plan = told(&[5, 30, 120]);
+        assert!(plan.contains("again 3 times: after 5 s, 30 s and 2 min.") && plan.contains("about 2 min"), "{plan}");
+    }
 
     const S: fn(u64) -> Duration = Duration::from_secs;
 

@@ -53,20 +53,21 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
     }
 
-    /// `3 minutes ago`, `in 30 seconds`, `just now`; beyond a month the date says more.
-    pub fn relative_to(self, now: Self) -> String {
+    /// `3 minutes ago`, `in 30 seconds`, `just now`; `None` beyond a month, where the date says more.
+    pub fn relative_to(self, now: Self) -> Option<String> {
         let distance = now.0.saturating_sub(self.0);
         let seconds = distance.unsigned_abs() / 1000;
         let (amount, unit) = match seconds {
-            0 => return "just now".to_owned(),
+            0 => return Some("just now".to_owned()),
             1..60 => (seconds, "second"),
             60..3600 => (seconds / 60, "minute"),
             3600..86_400 => (seconds / 3600, "hour"),
             86_400..2_678_400 => (seconds / 86_400, "day"),
-            _ => return self.readable(),
+            _ => return None,
         };
         let plural = if amount == 1 { "" } else { "s" };
-        if distance > 0 { format!("{amount} {unit}{plural} ago") } else { format!("in {amount} {unit}{plural}") }
+        let (before, after) = if distance > 0 { ("", " ago") } else { ("in ", "") };
+        Some(format!("{before}{amount} {unit}{plural}{after}"))
     }
 }
 
@@ -107,8 +108,10 @@ mod tests {
     #[test]
     fn relative_words() {
         let now = Timestamp(10_000_000);
-        assert_eq!(Timestamp(10_000_000 - 61_000).relative_to(now), "1 minute ago");
-        assert_eq!(Timestamp(10_000_000 + 30_000).relative_to(now), "in 30 seconds");
-        assert_eq!(now.relative_to(now), "just now");
+        let relative = |millis: i64| Timestamp(10_000_000 + millis).relative_to(now);
+        assert_eq!(relative(-61_000).as_deref(), Some("1 minute ago"));
+        assert_eq!(relative(30_000).as_deref(), Some("in 30 seconds"));
+        assert_eq!(relative(0).as_deref(), Some("just now"));
+        assert_eq!(relative(-32 * 86_400_000), None);
     }
 }

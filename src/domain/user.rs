@@ -6,6 +6,7 @@ use super::{
     id::UserId,
     invalid::Invalid,
     permission::{Permissions, Role},
+    preferences::Preferences,
     time::Timestamp,
 };
 
@@ -23,6 +24,7 @@ pub struct User {
     pub roles: Vec<Role>,
     pub disabled: bool,
     pub created_at: Timestamp,
+    pub preferences: Preferences,
 }
 
 impl User {

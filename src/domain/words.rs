@@ -16,10 +16,14 @@ pub fn grouped(number: i64) -> String {
     text
 }
 
-/// `1 hook`, `1,204 hooks`: for words whose plural takes an s.
+/// `1 hook`, `1,204 hooks`, `2 deliveries`.
 pub fn count(number: i64, thing: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {thing}{plural}", grouped(number))
+    let number_text = grouped(number);
+    match thing.strip_suffix('y') {
+        _ if number == 1 => format!("{number_text} {thing}"),
+        Some(stem) => format!("{number_text} {stem}ies"),
+        None => format!("{number_text} {thing}s"),
+    }
 }
 
 /// The same of what was counted only so far: `more than 10,000 events`.
@@ -61,6 +65,7 @@ mod tests {
             assert_eq!(grouped(number), text);
         }
         assert_eq!((count(1, "hook").as_str(), count(0, "hook").as_str()), ("1 hook", "0 hooks"));
+        assert_eq!((count(1, "delivery").as_str(), count(2, "delivery").as_str()), ("1 delivery", "2 deliveries"));
         assert_eq!(count_to(10_001, 10_000, "event"), "more than 10,000 events");
         for (micros, text) in [(420, "0.42 ms"), (9_900, "9.9 ms"), (12_400, "12 ms"), (1_500_000, "1.5 s")] {
             assert_eq!(took(micros), text);

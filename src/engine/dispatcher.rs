@@ -211,6 +211,11 @@ impl Dispatcher {
         &self.clock
     }
 
+    /// Why nothing more is accepted just now, if nothing is.
+    pub fn too_much(&self) -> Option<TooMuch> {
+        self.pressure.check().err()
+    }
+
     /// To be called after a hook was made, changed, switched or deleted: it is read again before anything more is sent.
     pub fn hook_changed(&self, hook: HookId) {
         self.scheduler.tell(News::Changed(vec![hook]));

@@ -8,8 +8,10 @@ pub mod deliveries;
 pub mod events;
 pub mod hooks;
 pub mod log;
+pub mod preferences;
 pub mod session;
 pub mod setup;
+pub mod status;
 
 use leptos::{
     prelude::{FromServerFnError, ServerFnErrorErr},
@@ -42,6 +44,11 @@ pub enum Error {
     BadRequest {
         message: String,
     },
+    /// Refused before anybody looked at what it asks: too large, from another site, no such method.
+    Refused {
+        title: String,
+        words: String,
+    },
     /// A fault of ours; the reference is in the log.
     Internal {
         reference: String,
@@ -56,6 +63,49 @@ impl FromServerFnError for Error {
     }
 }
 
+impl Error {
+    /// What a page that says nothing else is called.
+    pub fn title(&self) -> &str {
+        match self {
+            Self::SignIn => "Sign in first",
+            Self::Forbidden { .. } => "You may not see this",
+            Self::NotFound { .. } => "Not found",
+            Self::Invalid(_) | Self::BadRequest { .. } => "That could not be understood",
+            Self::Stale { .. } => "Somebody was faster",
+            Self::Busy { .. } => "Too busy just now",
+            Self::Refused { title, .. } => title,
+            Self::Internal { .. } => "Something went wrong here",
+        }
+    }
+
+    /// What happened, and what to do next.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::SignIn => "Your session has ended. Sign in again; you come back to where you were.".to_owned(),
+            Self::Forbidden { permission, words } => format!(
+                "Your role does not let you {words}. An administrator can give you a role with the permission \
+                 {permission}."
+            ),
+            Self::NotFound { what } => {
+                format!("There is no such {what}. It may have been deleted, or the address is incomplete.")
+            }
+            Self::Stale { .. } => "Somebody else changed it in the meantime, and nothing of yours was saved. Go back, \
+                                   load the page again and look at what is there now."
+                .to_owned(),
+            Self::Busy { seconds } => {
+                format!("Nothing was done. Wait {seconds} seconds, then load the page or send the form again.")
+            }
+            Self::Internal { reference } => format!(
+                "It is not your fault, and it was noted in the log under the reference {reference}. Try again; if it \
+                 happens again, tell whoever runs this portal that reference."
+            ),
+            Self::Invalid(invalid) => invalid.to_string(),
+            Self::BadRequest { message } => format!("The request was incomplete or malformed: {message}."),
+            Self::Refused { words, .. } => words.clone(),
+        }
+    }
+}
+
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -66,6 +116,7 @@ impl std::fmt::Display for Error {
             Self::Stale { .. } => f.write_str("Somebody else changed it in the meantime. Load the page again."),
             Self::Busy { seconds } => write!(f, "Too much at once. Try again in {seconds} seconds."),
             Self::BadRequest { message } => write!(f, "The request could not be understood: {message}"),
+            Self::Refused { words, .. } => f.write_str(words),
             Self::Internal { reference } => write!(f, "Something went wrong here. The log has it under {reference}."),
         }
     }

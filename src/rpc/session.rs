@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::domain::{invalid::Invalid, permission::Permissions};
+use crate::domain::{invalid::Invalid, permission::Permissions, preferences::Theme};
 
 /// A sentence for the next page: what was just done, or what to look out for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Frame {
     pub name: String,
     pub email: String,
     pub permissions: Permissions,
+    pub theme: Theme,
+    /// What is wrong with the whole portal, if anything is.
+    pub banner: Option<String>,
 }
 
 /// The sign-in form, perhaps shown again.

@@ -9,13 +9,14 @@ use super::auth::{known::KnownTokens, password::Passwords, throttle::Throttle};
 use crate::{
     domain::{
         permission::{Actor, Grant, Permission},
+        time::Timestamp,
         user::User,
     },
     engine::{
         Dispatcher,
         clock::{Clock, Stopwatch},
         config::Settings,
-        store::Store,
+        store::{Store, balance::Balance},
     },
 };
 
@@ -26,12 +27,14 @@ pub struct Portal {
     pub passwords: Passwords,
     pub throttle: Throttle,
     pub tokens: KnownTokens,
-    /// When the balance was last read for the figures.
-    pub balance_read: Mutex<Option<Stopwatch>>,
+    /// The balance, and when it was read: it counts every row.
+    pub balance: Mutex<Option<(Stopwatch, Balance)>>,
+    pub started_at: Timestamp,
 }
 
 impl Portal {
     pub fn new(dispatcher: Dispatcher, settings: Settings) -> Arc<Self> {
+        let started_at = dispatcher.clock().now();
         let (passwords, throttle) = (Passwords::default(), Throttle::default());
         Arc::new(Self {
             dispatcher,
@@ -39,7 +42,8 @@ impl Portal {
             passwords,
             throttle,
             tokens: KnownTokens::default(),
-            balance_read: Mutex::default(),
+            balance: Mutex::default(),
+            started_at,
         })
     }
 

@@ -2,10 +2,11 @@
 //!
 //! | room | may use |
 //! |---|---|
+//! | `zones` | domain |
 //! | `auth` | domain, engine::store, engine::clock |
 //! | `ctx` | domain, engine, `auth` |
-//! | `ops` | domain, engine, `ctx`, `auth` |
-//! | `seam`, `forms` | domain, engine, rpc's types, `ops`, `ctx`, `auth` |
+//! | `ops` | domain, engine, `ctx`, `auth`, `zones` |
+//! | `seam`, `forms` | domain, engine, rpc's types, `ops`, `ctx`, `auth`, `zones` |
 //! | `api` | domain, engine, `ops`, `ctx`, `auth` |
 //! | `http` | everything above, `app` |
 //! | `runtime`, `cli` | everything; nothing imports them |
@@ -20,3 +21,4 @@ pub mod ops;
 pub mod runtime;
 pub mod seam;
 pub mod telemetry;
+pub mod zones;

@@ -1,13 +1,14 @@
 //! Between a server function's body and the rest of the server: finds the request's context, turns an operation's error
 //! into what the page is told, and sets status and redirect. The only place that speaks to Leptos' response.
 
-use axum::http::{StatusCode, request::Parts};
+use axum::http::{HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use tower_sessions::Session;
 
 use super::{auth, ctx::OpCtx, ops};
 use crate::{
+    domain::preferences::Theme,
     engine::{clock::random_bytes, store::error::chain},
     rpc::Error,
 };
@@ -89,7 +90,8 @@ pub fn told(error: ops::Error) -> Error {
     }
 }
 
-fn internal(cause: &str) -> Error {
+/// A fault of ours, noted in the log under a reference.
+pub fn internal(cause: &str) -> Error {
     let reference = random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     tracing::error!(reference, cause, "a request failed");
     Error::Internal { reference }
@@ -104,7 +106,7 @@ pub fn status_of(error: &Error) -> StatusCode {
         Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Stale { .. } => StatusCode::CONFLICT,
         Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        Error::BadRequest { .. } => StatusCode::BAD_REQUEST,
+        Error::BadRequest { .. } | Error::Refused { .. } => StatusCode::BAD_REQUEST,
         Error::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -112,6 +114,21 @@ pub fn status_of(error: &Error) -> StatusCode {
 fn set_status(status: StatusCode) {
     if let Some(response) = use_context::<ResponseOptions>() {
         response.set_status(status);
+    }
+}
+
+/// The cookie that tells sign-in which theme to come in. Nothing reads it but the server.
+pub const THEME_COOKIE: &str = "theme";
+const A_YEAR: u32 = 31_536_000;
+
+/// Lets this browser keep a theme for pages on which nobody is signed in.
+pub fn remember_theme(theme: Theme, request: &Request) {
+    let is_https = request.ctx.portal.settings.public_url().starts_with("https://");
+    let secure = if is_https { "; Secure" } else { "" };
+    let key = theme.key();
+    let cookie = format!("{THEME_COOKIE}={key}; Path=/; Max-Age={A_YEAR}; HttpOnly; SameSite=Lax{secure}");
+    if let (Some(response), Ok(cookie)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(&cookie)) {
+        response.append_header(SET_COOKIE, cookie);
     }
 }
 

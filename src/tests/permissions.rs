@@ -25,6 +25,7 @@ use crate::support::{
 const PAGES: &[(&str, Option<Permission>)] = &[
     ("/sign-in", None),
     ("/setup", None),
+    ("/status", Some(Permission::SystemRead)),
     ("/integration/hooks", Some(Permission::HooksRead)),
     ("/integration/hooks/new", Some(Permission::HooksWrite)),
     ("/integration/hooks/{id}", Some(Permission::HooksRead)),
@@ -34,13 +35,18 @@ const PAGES: &[(&str, Option<Permission>)] = &[
     ("/integration/hooks/{id}/deliveries", Some(Permission::DeliveriesRead)),
     ("/integration/hooks/{id}/deliveries/{delivery}", Some(Permission::DeliveriesRead)),
     ("/integration/hooks/{id}/deliveries/{delivery}/redeliver", Some(Permission::DeliveriesReplay)),
-    ("/integration/hooks/{id}/deliveries/{delivery}/body", Some(Permission::PayloadsRead)),
+    ("/integration/hooks/{id}/deliveries/{delivery}/body.json", Some(Permission::PayloadsRead)),
     ("/integration/deliveries", Some(Permission::DeliveriesRead)),
     ("/integration/deliveries/redeliver", Some(Permission::DeliveriesReplay)),
     ("/integration/events", Some(Permission::HooksRead)),
     ("/integration/events/{key}", Some(Permission::HooksRead)),
     ("/integration/events/{key}/schema.json", Some(Permission::HooksRead)),
+    ("/integration/events/{key}/sample.json", Some(Permission::HooksRead)),
+    ("/integration/events/schemas.zip", Some(Permission::HooksRead)),
 ];
+
+/// Pages for whoever is signed in, whatever their role.
+const SIGNED_IN: &[&str] = &["/account"];
 
 /// Server functions, by module and name. `None`: open to strangers or to whoever is signed in.
 const FUNCTIONS: &[(&str, Option<Permission>)] = &[
@@ -50,8 +56,12 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("session/sign_in", None),
     ("session/sign_out", None),
     ("session/not_found", None),
+    ("preferences/read", None),
+    ("preferences/save", None),
+    ("preferences/set_theme", None),
     ("setup/read_setup", None),
     ("setup/set_up", None),
+    ("status/read", Some(Permission::SystemRead)),
     ("hooks/list", Some(Permission::HooksRead)),
     ("hooks/detail", Some(Permission::HooksRead)),
     ("hooks/new_editor", Some(Permission::HooksWrite)),
@@ -131,12 +141,15 @@ fn roles_without(permission: Permission) -> impl Iterator<Item = Role> {
 
 #[test]
 fn the_tables_name_everything_there_is() {
-    let listed: BTreeSet<String> = PAGES.iter().map(|(path, _)| (*path).to_owned()).collect();
+    let paths = PAGES.iter().map(|(path, _)| *path).chain(SIGNED_IN.iter().copied());
+    let listed: BTreeSet<String> = paths.map(str::to_owned).collect();
     let mut real: BTreeSet<String> = page_paths().into_iter().collect();
     for file in [
         "/integration/events/{key}/schema.json",
+        "/integration/hooks/{id}/deliveries/{delivery}/body.json",
+        "/integration/events/{key}/sample.json",
+        "/integration/events/schemas.zip",
         "/integration/hooks/{id}/measured.csv",
-        "/integration/hooks/{id}/deliveries/{delivery}/body",
     ] {
         real.insert(file.to_owned());
     }
@@ -166,9 +179,14 @@ async fn strangers_are_led_to_sign_in_and_shown_nothing() {
         assert_eq!(permission.is_none(), is_open(pattern), "{pattern}");
         if permission.is_some() {
             assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{path}");
-            assert!(location(&answer).starts_with("/sign-in?next=%2Fintegration%2F"), "{path}");
+            assert!(location(&answer).starts_with("/sign-in?next=%2F"), "{path}");
             assert!(answer.text().await.unwrap().is_empty());
         }
+    }
+    for path in SIGNED_IN {
+        let answer = stranger.get(path).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{path}");
+        assert_eq!(location(&answer), format!("/sign-in?next={}", path.replace('/', "%2F")));
     }
     for (name, permission) in FUNCTIONS {
         let path = format!("/rpc/service_hooks/rpc/{name}");
@@ -207,6 +225,9 @@ async fn roles_without_the_permission_are_refused_and_shown_nothing() {
             if wanted == StatusCode::FORBIDDEN {
                 assert!(!text.contains("127.0.0.1:") && !text.contains("customerIdentifier"), "{path} shows something");
             }
+        }
+        for path in SIGNED_IN {
+            assert_eq!(browser.get(path).await.status(), StatusCode::OK, "{path} as {}", role.key());
         }
         for (name, permission) in FUNCTIONS {
             let Some(permission) = permission else { continue };

@@ -1,16 +1,18 @@
 //! The contract of each event: its JSON Schema in two drafts, generated from the types in [`payloads`], its sample, and
 //! the judge that every emitted body passes. Knows no store and no network.
 
+pub mod fields;
 mod payloads;
 mod samples;
+mod versions;
 
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
-use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-pub use samples::sample;
+pub use versions::{Version, current, sample, versions};
 
 use crate::domain::{event::EventType, invalid::Invalid};
 
@@ -40,27 +42,33 @@ impl Draft {
     }
 }
 
-/// The schema of an event as a document.
+/// The schema of an event as a document: the version in force.
 pub fn schema(event: EventType, draft: Draft) -> Value {
+    schema_at(event, current(event), draft)
+}
+
+/// One version of an event's schema.
+pub fn schema_at(event: EventType, version: &Version, draft: Draft) -> Value {
     let settings = match draft {
         Draft::Draft2020 => SchemaSettings::draft2020_12(),
         Draft::Draft07 => SchemaSettings::draft07(),
     };
-    let generated = match event {
-        EventType::ConversationAbandoned => root::<payloads::ConversationAbandoned>(settings),
-        EventType::OutboundCallInitiated => root::<payloads::OutboundCallInitiated>(settings),
-        EventType::WorkItemClosed => root::<payloads::WorkItemClosed>(settings),
-    };
-    let mut document = generated.to_value();
-    let example: Value = serde_json::from_str(sample(event)).expect("the samples are JSON; a test reads them all");
-    document["$id"] = format!("urn:service-hooks:{}:v1:draft-{}", event.key(), draft.key()).into();
+    let mut document = (version.generate)(settings).to_value();
+    let example: Value = serde_json::from_str(version.sample).expect("the samples are JSON; a test reads them all");
+    document["$id"] = format!("urn:service-hooks:{}:v{}:draft-{}", event.key(), version.number, draft.key()).into();
     document["examples"] = Value::Array(vec![example]);
     document
 }
 
 /// The schema as the bytes that are downloaded.
 pub fn schema_text(event: EventType, draft: Draft) -> String {
-    let mut text = serde_json::to_string_pretty(&schema(event, draft)).expect("a JSON value can be written");
+    schema_text_at(event, current(event), draft)
+}
+
+/// One version's bytes.
+pub fn schema_text_at(event: EventType, version: &Version, draft: Draft) -> String {
+    let mut text =
+        serde_json::to_string_pretty(&schema_at(event, version, draft)).expect("a JSON value can be written");
     text.push('\n');
     text
 }
@@ -80,10 +88,6 @@ pub fn members(event: EventType) -> Vec<String> {
 /// The file name a schema is saved under.
 pub fn schema_file_name(event: EventType) -> String {
     format!("{}.schema.json", event.key())
-}
-
-fn root<T: JsonSchema>(settings: SchemaSettings) -> Schema {
-    settings.into_generator().into_root_schema_for::<T>()
 }
 
 struct Judges([Validator; EventType::ALL.len()]);
@@ -151,8 +155,11 @@ mod tests {
     #[test]
     fn every_schema_is_valid_in_its_draft_and_takes_its_own_examples() {
         for event in EventType::ALL {
-            for draft in [Draft::Draft2020, Draft::Draft07] {
-                let document = schema(*event, draft);
+            let numbers: Vec<_> = versions(*event).iter().map(|version| version.number).collect();
+            assert_eq!(numbers, (1..=current(*event).number).collect::<Vec<_>>(), "{event}: versions without a gap");
+            let both = |version| [(version, Draft::Draft2020), (version, Draft::Draft07)];
+            for (version, draft) in versions(*event).iter().flat_map(both) {
+                let document = schema_at(*event, version, draft);
                 let meta = document["$schema"].as_str().unwrap();
                 assert!(meta.contains(if draft == Draft::Draft07 { "draft-07" } else { "2020-12" }), "{meta}");
                 assert!(jsonschema::meta::is_valid(&document), "{event} {draft:?}");

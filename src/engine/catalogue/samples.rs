@@ -1,30 +1,19 @@
 //! A real body for each event: shown in the portal, sent by tests, and the `examples` of the schemas.
 
-use crate::domain::event::EventType;
-
-/// The sample body of an event, as its producer would write it.
-pub fn sample(event: EventType) -> &'static str {
-    match event {
-        EventType::ConversationAbandoned => ABANDONED,
-        EventType::OutboundCallInitiated => OUTBOUND,
-        EventType::WorkItemClosed => CLOSED,
-    }
-}
-
-const ABANDONED: &str = r#"{
+pub const ABANDONED: &str = r#"{
   "customerPhoneNumber": "+123456789",
   "timeInQueue": 42.5,
   "timestamp": "2022-03-08T07:41:47.6052457Z",
   "queue": "Support"
 }"#;
 
-const OUTBOUND: &str = r#"{
+pub const OUTBOUND: &str = r#"{
   "agentID": "638858857ff57ad8637a7528",
   "targetPhoneNumber": "+123456789",
   "Timestamp": "2022-03-08T07:39:47.6052457Z"
 }"#;
 
-const CLOSED: &str = r#"{
+pub const CLOSED: &str = r#"{
   "id": "ff34b1fb68cd4f7f9921e70c08fab7a7",
   "mediaType": "Webchat",
   "isOutbound": true,

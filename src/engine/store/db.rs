@@ -104,6 +104,14 @@ pub(super) fn padded<T: Copy>(ids: &[T]) -> impl Iterator<Item = Vec<T>> {
     })
 }
 
+/// See [`Db::about`].
+#[derive(Clone, Debug)]
+pub struct About {
+    pub kind: &'static str,
+    pub version: String,
+    pub bytes: i64,
+}
+
 impl Db {
     /// Opens the database and refuses one that cannot keep what it acknowledged.
     pub async fn open(url: &str) -> Result<Self, Error> {
@@ -128,6 +136,22 @@ impl Db {
             Self::Sqlite { writer, .. } => Conn::Sqlite(writer.acquire().await?),
             Self::Postgres { pool } => Conn::Postgres(pool.acquire().await?),
         })
+    }
+
+    /// What the database is, for whoever looks after it.
+    pub async fn about(&self) -> Result<About, Error> {
+        let (version, bytes): (String, i64) = match self {
+            Self::Sqlite { readers, .. } => {
+                let text = "SELECT sqlite_version(), c.page_count * s.page_size FROM pragma_page_count() c, pragma_page_size() s";
+                sqlx::query_as(text).fetch_one(readers).await?
+            }
+            Self::Postgres { pool } => {
+                let text = "SELECT current_setting('server_version'), pg_database_size(current_database())";
+                sqlx::query_as(text).fetch_one(pool).await?
+            }
+        };
+        let kind = if self.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        Ok(About { kind, version, bytes })
     }
 
     /// How long the writer waits for a transaction before it gives its connection up: the other end may have vanished

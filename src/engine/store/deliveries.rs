@@ -151,7 +151,7 @@ pub const MANY: i64 = 10_000;
 /// How many deliveries a hook that is off or paused holds back, up to [`MANY`] and one.
 pub async fn count_held(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $2) AS some",
+        "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $2) AS counted",
     ).bind(hook).bind(MANY + 1).fetch_one(c).await)?;
     Ok(count)
 }
@@ -162,7 +162,7 @@ pub async fn count_skipped(conn: &mut Conn, _by: &Grant, hook: HookId, from: Tim
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
         "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'skipped' AND id >= $2
                                  AND state NOT IN ('delivered', 'pending') LIMIT $3)
-         AS some",
+         AS counted",
     ).bind(hook).bind(DeliveryId(first_at(from))).bind(MANY + 1).fetch_one(c).await)?;
     Ok(count)
 }

@@ -56,6 +56,12 @@ pub(super) fn check_folder(folder: &Path) -> Result<(), Error> {
     }
 }
 
+/// Bytes that are free, and bytes in all, on the disk that a folder is on. `None` where that cannot be asked.
+pub fn space(folder: &Path) -> Option<(u64, u64)> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some((disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize)))
+}
+
 /// The type of the file system that a path is on: the longest mount point above it, and of those at one place the last.
 fn file_system(mountinfo: &str, path: &Path) -> Option<String> {
     let mounts = mountinfo.lines().filter_map(mount);

@@ -12,7 +12,7 @@ pub mod deliveries;
 pub mod drafts;
 pub mod error;
 pub mod events;
-mod fit;
+pub mod fit;
 pub mod health;
 pub mod hooks;
 pub mod idempotency;
@@ -78,6 +78,11 @@ impl Store {
     pub(super) async fn claim(&self) -> Result<(), Error> {
         *self.claim.lock().await = claim::claim_file(&self.db)?;
         Ok(())
+    }
+
+    /// See [`Db::about`].
+    pub async fn about(&self) -> Result<db::About, Error> {
+        self.db.about().await
     }
 
     pub(super) fn db(&self) -> &Db {

@@ -175,7 +175,7 @@ pub(in crate::engine) async fn is_settled(conn: &mut Conn, delivery: DeliveryId)
 
 /// What waits altogether: deliveries, their bytes, and since when the oldest that is due waits for its first attempt.
 /// Each part is answered by an index that has nothing else in it.
-pub(in crate::engine) async fn weight(conn: &mut Conn) -> Result<(i64, i64, Option<Timestamp>), Error> {
+pub async fn weight(conn: &mut Conn) -> Result<(i64, i64, Option<Timestamp>), Error> {
     let parts: Vec<(i64, i64, Option<Timestamp>)> = on_db!(conn, c => sqlx::query_as(
         "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT), MIN(due_at) FROM deliveries WHERE state = 'pending'
          UNION ALL SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT), NULL FROM deliveries WHERE state = 'waiting'

@@ -9,6 +9,7 @@ use super::{
 use crate::domain::{
     id::UserId,
     permission::{Grant, Role},
+    preferences::{Hours, Preferences, Theme},
     time::Timestamp,
     user::{User, folded_email},
 };
@@ -27,6 +28,9 @@ struct Row {
     password_hash: String,
     disabled: bool,
     created_at: Timestamp,
+    theme: String,
+    time_zone: String,
+    hours: i64,
 }
 
 /// Adds a user; [`Error::Exists`] when the address is taken (in any letter case).
@@ -46,7 +50,7 @@ pub async fn insert(conn: &mut Conn, _by: &Grant, user: &User, password_hash: &s
 /// Who signs in with this address. Needs no grant: it is how one is earned.
 pub async fn by_email(conn: &mut Conn, email: &str) -> Result<Option<Credentials>, Error> {
     let row: Option<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT id, email, name, password_hash, disabled, created_at FROM users WHERE email_folded = $1",
+        "SELECT id, email, name, password_hash, disabled, created_at, theme, time_zone, hours FROM users WHERE email_folded = $1",
     ).bind(folded_email(email)).fetch_optional(c).await)?;
     with_roles(conn, row).await
 }
@@ -54,9 +58,17 @@ pub async fn by_email(conn: &mut Conn, email: &str) -> Result<Option<Credentials
 /// The user a session belongs to.
 pub async fn by_id(conn: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
     let row: Option<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT id, email, name, password_hash, disabled, created_at FROM users WHERE id = $1",
+        "SELECT id, email, name, password_hash, disabled, created_at, theme, time_zone, hours FROM users WHERE id = $1",
     ).bind(id).fetch_optional(c).await)?;
     Ok(with_roles(conn, row).await?.map(|credentials| credentials.user))
+}
+
+/// How a user wants to see the portal. Needs no grant: it is their own, and tells nobody anything.
+pub async fn prefer(conn: &mut Conn, id: UserId, preferences: &Preferences) -> Result<(), Error> {
+    let Preferences { theme, time_zone, hours } = preferences;
+    on_db!(conn, c => sqlx::query("UPDATE users SET theme = $2, time_zone = $3, hours = $4 WHERE id = $1")
+        .bind(id).bind(theme.key()).bind(time_zone).bind(i64::from(hours.count())).execute(c).await.map(drop))?;
+    Ok(())
 }
 
 /// Is there anybody at all? Decides whether first-run set-up is open.
@@ -68,7 +80,7 @@ pub async fn any(conn: &mut Conn) -> Result<bool, Error> {
 /// Everybody, by address.
 pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<User>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT id, email, name, password_hash, disabled, created_at FROM users ORDER BY email_folded",
+        "SELECT id, email, name, password_hash, disabled, created_at, theme, time_zone, hours FROM users ORDER BY email_folded",
     ).fetch_all(c).await)?;
     let pairs: Vec<(UserId, String)> =
         on_db!(conn, c => sqlx::query_as("SELECT user_id, role FROM user_roles ORDER BY role").fetch_all(c).await)?;
@@ -101,7 +113,11 @@ fn known_role(key: &str) -> Result<Role, Error> {
 
 impl Row {
     fn user(self, roles: Vec<Role>) -> User {
-        let Self { id, email, name, disabled, created_at, .. } = self;
-        User { id, email, name, roles, disabled, created_at }
+        let Self { id, email, name, disabled, created_at, theme, time_zone, hours, .. } = self;
+        // What a newer program wrote there is no reason to keep anybody out.
+        let theme = Theme::from_key(&theme).unwrap_or_default();
+        let hours = if hours == 12 { Hours::Twelve } else { Hours::TwentyFour };
+        let preferences = Preferences { theme, time_zone, hours };
+        User { id, email, name, roles, disabled, created_at, preferences }
     }
 }

@@ -2,6 +2,7 @@
 //! stands here is parsing and shaping only.
 
 pub mod body;
+pub mod file;
 pub mod problem;
 pub mod v1;
 

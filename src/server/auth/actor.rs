@@ -1,7 +1,7 @@
 //! From a request to who is acting: the session's user or the token's program.
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
-use tower_sessions::Session;
+use tower_sessions::{Session, session, session_store};
 
 use super::{known::KnownTokens, session::USER, token};
 use crate::{
@@ -14,8 +14,13 @@ use crate::{
 
 /// The signed-in person, if there is one who may still sign in.
 pub async fn user_of(store: &Store, session: &Session) -> Result<Option<User>, Error> {
-    // A session that cannot be read is no session.
-    let Ok(Some(id)) = session.get::<UserId>(USER).await else { return Ok(None) };
+    let id = match session.get::<UserId>(USER).await {
+        Ok(Some(id)) => id,
+        // Nobody is signed out because the database is away.
+        Err(session::Error::Store(session_store::Error::Backend(cause))) => return Err(Error::Unfit(cause)),
+        // What cannot be understood is no session.
+        Ok(None) | Err(_) => return Ok(None),
+    };
     let user = users::by_id(&mut store.read().await?, id).await?;
     Ok(user.filter(|user| !user.disabled))
 }

@@ -7,9 +7,11 @@ pub mod events;
 pub mod hooks;
 pub mod log;
 pub mod moment;
+pub mod preferences;
 pub mod redeliver;
 pub mod session;
 pub mod setup;
+pub mod status;
 
 use super::{auth::session::FLASH, seam::Request};
 use crate::rpc::session::{Flash, FlashKind};

@@ -10,14 +10,25 @@ use crate::{
     server::{
         auth::session::FLASH,
         ops::{self, drafts},
-        seam::{go, local, request},
+        seam::{go, local, remember_theme, request},
     },
 };
+
+/// Said above every page while it is so.
+const FULL: &str = "New events are refused: too many wait to be delivered. What was accepted is safe. Look for a receiver \
+                    that fails or is slow.";
 
 pub async fn frame() -> Result<Frame, Error> {
     let request = request()?;
     let Some(user) = &request.ctx.user else { return Ok(Frame::default()) };
-    Ok(Frame { name: user.name.clone(), email: user.email.clone(), permissions: user.permissions() })
+    let full = request.ctx.portal.dispatcher.too_much();
+    Ok(Frame {
+        name: user.name.clone(),
+        email: user.email.clone(),
+        permissions: user.permissions(),
+        theme: user.preferences.theme,
+        banner: full.map(|_| FULL.to_owned()),
+    })
 }
 
 pub async fn take_flash() -> Result<Option<Flash>, Error> {
@@ -35,7 +46,10 @@ pub async fn sign_in_form(draft: &str) -> Result<SignInForm, Error> {
 pub async fn sign_in(email: String, password: String, next: String) -> Result<(), Error> {
     let request = request()?;
     match ops::session::sign_in(&request.ctx, &request.session, &email, &password).await {
-        Ok(_) => go(local(&next)),
+        Ok(user) => {
+            remember_theme(user.preferences.theme, &request);
+            go(local(&next));
+        }
         Err(ops::Error::Invalid(errors)) => {
             // Strangers get no room for more than an address.
             let email = if errors.message("email").is_some() { clipped(&email) } else { email };

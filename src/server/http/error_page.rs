@@ -1,52 +1,137 @@
-//! The page for errors that happen outside of a page: plain HTML, no script, no detail that is not for the reader.
+//! The page for errors that happen outside of a page. Whoever is signed in gets it in the portal's frame; for anybody
+//! else, and where the frame itself cannot be had, it is plain HTML. No detail that is not for the reader.
 
 use std::any::Any;
 
+use super::{assets, reader::remembered_theme, render};
+use crate::{
+    domain::preferences::Theme,
+    rpc::Error,
+    server::{
+        ctx::OpCtx,
+        seam::{internal, status_of},
+    },
+};
 use axum::{
     body::Body,
-    http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE},
+    extract::Request,
+    http::{
+        HeaderMap, HeaderValue, Method, Response, StatusCode, Uri,
+        header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    },
+    middleware::Next,
 };
-
-use super::assets;
 
 /// An error page in the status' own words.
 pub fn plain(status: StatusCode) -> Response<Body> {
-    let words = match status {
-        StatusCode::FORBIDDEN => {
-            "This request came from another site and was refused. Open the portal and try again there."
+    let (title, words) = match status {
+        StatusCode::FORBIDDEN => (
+            "From another site",
+            "This request came from another site and was refused; nothing was done. Open the portal and do it there. If \
+             you were in the portal, your browser does not say so: allow it to, or use another.",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ("Too large", "What was sent is larger than any form of the portal. Nothing was done.")
         }
-        StatusCode::PAYLOAD_TOO_LARGE => "What was sent is too large.",
-        StatusCode::SERVICE_UNAVAILABLE => "The portal cannot reach its database just now. Try again in a moment.",
-        StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_FOUND => "There is nothing here. Check the address.",
-        status if status.is_client_error() => "The request could not be understood.",
-        _ => "Something went wrong here. It was noted in the log.",
+        StatusCode::TOO_MANY_REQUESTS => ("Too many requests", "Nothing was done. Wait a minute, then try again."),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            ("Not available just now", "The portal cannot reach its database. Nothing was done. Try again in a moment.")
+        }
+        StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_FOUND => {
+            ("Not found", "There is nothing here. Check the address.")
+        }
+        _ => ("That could not be understood", "The request was incomplete or malformed. Go back and try again."),
     };
-    of(status, words)
+    let mut response = refused(status, title, words);
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+    }
+    response
 }
 
 /// An error page that says `words`.
 pub fn of(status: StatusCode, words: &str) -> Response<Body> {
-    let title = status.canonical_reason().unwrap_or("Error");
-    let html = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\"><title>{title} – Service Hooks</title><link rel=\"stylesheet\" \
-         href=\"/pkg/service-hooks.css?v={version}\"></head><body><main class=\"lone\"><h1>{title}</h1><p>{words}</p>\
-         <p><a href=\"/integration/hooks\">Back to the service hooks</a></p></main></body></html>",
-        title = escaped(title),
-        version = assets::version(),
-        words = escaped(words),
-    );
-    let mut response = Response::new(Body::from(html));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    response
+    refused(status, status.canonical_reason().unwrap_or("Error"), words)
+}
+
+fn refused(status: StatusCode, title: &str, words: &str) -> Response<Body> {
+    explained(status, &Error::Refused { title: title.to_owned(), words: words.to_owned() })
+}
+
+/// An error page for what an operation said.
+pub fn told(error: &Error) -> Response<Body> {
+    explained(status_of(error), error)
 }
 
 /// What a panic leaves for the reader; the panic itself is in the log.
 pub fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
     let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
-    tracing::error!(cause = text.unwrap_or("unknown"), "a request panicked");
-    plain(StatusCode::INTERNAL_SERVER_ERROR)
+    told(&internal(&format!("a request panicked: {}", text.unwrap_or("no words"))))
+}
+
+/// The plain page. What it says goes with it, for whoever can show it better.
+fn explained(status: StatusCode, error: &Error) -> Response<Body> {
+    let mut response = Response::new(Body::from(page(error, Theme::System)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    if let Error::Busy { seconds } = error {
+        headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
+    }
+    response.extensions_mut().insert(error.clone());
+    response
+}
+
+fn page(error: &Error, theme: Theme) -> String {
+    let theme = if theme == Theme::System { String::new() } else { format!(" data-theme=\"{}\"", theme.key()) };
+    format!(
+        "<!DOCTYPE html><html lang=\"en\"{theme}><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\"><title>{title} – Service Hooks</title><link rel=\"icon\" \
+         href=\"/favicon.svg\" type=\"image/svg+xml\"><link rel=\"stylesheet\" \
+         href=\"/pkg/service-hooks.css?v={version}\"></head><body><main class=\"lone\"><h1>{title}</h1><p>{words}</p>\
+         <p><a href=\"/\">Open the portal</a></p></main></body></html>",
+        title = escaped(error.title()),
+        version = assets::version(),
+        words = escaped(&error.advice()),
+    )
+}
+
+/// Inside of the sessions: shows an error in the portal's frame to whoever is signed in and reads pages.
+pub async fn in_frame(request: Request, next: Next) -> Response<Body> {
+    let may =
+        request.extensions().get::<OpCtx>().is_some_and(|ctx| ctx.user.is_some()) && reads_pages(request.headers());
+    let (parts, body) = request.into_parts();
+    let again = may.then(|| parts.clone());
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let (Some(mut again), Some(error)) = (again, response.extensions().get::<Error>().cloned()) else {
+        return response;
+    };
+    (again.method, again.uri) = (Method::GET, Uri::from_static("/"));
+    let framed = render(Request::from_parts(again, Body::empty()), Some(error)).await;
+    let (mut parts, body) = framed.into_parts();
+    parts.status = response.status();
+    if let Some(wait) = response.headers().get(RETRY_AFTER) {
+        parts.headers.insert(RETRY_AFTER, wait.clone());
+    }
+    Response::from_parts(parts, body)
+}
+
+/// Outside of everything: an error that stayed plain comes at least in the theme that the browser remembers.
+pub async fn in_theme(request: Request, next: Next) -> Response<Body> {
+    let theme = remembered_theme(request.headers());
+    let mut response = next.run(request).await;
+    if theme != Theme::System
+        && let Some(error) = response.extensions().get::<Error>()
+    {
+        let body = page(error, theme);
+        response.headers_mut().remove(CONTENT_LENGTH);
+        *response.body_mut() = Body::from(body);
+    }
+    response
+}
+
+fn reads_pages(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
 }
 
 fn escaped(text: &str) -> String {

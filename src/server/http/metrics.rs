@@ -11,34 +11,19 @@ use axum::{
 };
 
 use crate::{
-    domain::permission::{Actor, Permission},
-    engine::store::{Error, balance, error::chain},
-    server::{ctx::Portal, telemetry},
+    engine::store::error::chain,
+    server::{ctx::Portal, ops, telemetry},
 };
 
-/// The balance counts every row: it is not counted anew more often than this.
-const FRESH: std::time::Duration = std::time::Duration::from_secs(15);
-
 pub async fn show(State(portal): State<Arc<Portal>>) -> Response {
-    if let Err(error) = read_balance(&portal).await {
-        tracing::warn!(error = chain(&error), "the balance could not be read");
+    match ops::status::balance(&portal).await {
+        Ok(balance) => telemetry::balance(&balance),
+        Err(error) => tracing::warn!(error = chain(&error), "the balance could not be read"),
     }
     match telemetry::figures() {
         Some(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, "nothing is counted in this process\n").into_response(),
     }
-}
-
-async fn read_balance(portal: &Portal) -> Result<(), Error> {
-    let mut last = portal.balance_read.lock().await;
-    if last.is_some_and(|read| read.elapsed() < FRESH) {
-        return Ok(());
-    }
-    let Ok(grant) = Actor::portal().require(Permission::SystemRead) else { return Ok(()) };
-    let balance = balance::read(&mut portal.store().read().await?, &grant).await?;
-    *last = Some(portal.clock().stopwatch());
-    telemetry::balance(&balance);
-    Ok(())
 }
 
 /// Counts and times requests by the route they matched, so that no address with an id in it becomes a series of its own.

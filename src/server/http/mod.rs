@@ -4,12 +4,14 @@
 pub mod accept;
 mod assets;
 mod bodies;
+mod compress;
 mod error_page;
 mod headers;
 mod health;
 pub mod identify;
 mod measured;
 pub mod metrics;
+mod reader;
 mod rpc;
 mod schema;
 
@@ -17,18 +19,36 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Extension},
     http::{HeaderName, HeaderValue, StatusCode},
     middleware,
     response::Redirect,
     routing::{any, get},
 };
+
 use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::{ResponseOptions, generate_route_list};
-use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::RequestBodyDeadlineLayer};
+use tower_http::{
+    CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer,
+    timeout::RequestBodyDeadlineLayer,
+};
 
-use super::{api, auth, ctx::Portal};
-use crate::app::{App, AssetVersion, shell};
+use self::{
+    compress::{ShowsSecret, compressible},
+    reader::Reader,
+};
+use super::{
+    api, auth,
+    ctx::{OpCtx, Portal},
+};
+use crate::{
+    app::{App, AssetVersion, shell},
+    domain::permission::Permission,
+    rpc::Error,
+};
+
+/// Of brotli's eleven: beyond it pages get hardly smaller, and much slower.
+const QUALITY: i32 = 4;
 
 /// How long a request's body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
@@ -37,16 +57,22 @@ const BODY_DEADLINE: Duration = Duration::from_secs(30);
 pub fn router(portal: Arc<Portal>) -> Router {
     let public_url = portal.settings.public_url();
     let sessions = auth::session::layer(portal.store().clone(), portal.clock().clone(), &public_url);
+    // The pages only: answers to forms and scripts are short.
+    let small = CompressionLayer::new().quality(CompressionLevel::Precise(QUALITY)).compress_when(compressible());
     let pages = pages()
-        .route("/", get(|| async { Redirect::to("/integration/hooks") }))
+        .layer(small)
+        .route("/", get(home))
+        .route("/integration/events/schemas.zip", get(schema::all))
         .route("/integration/events/{key}/schema.json", get(schema::download))
+        .route("/integration/events/{key}/sample.json", get(schema::sample))
         .route("/integration/hooks/{id}/measured.csv", get(measured::download))
-        .route("/integration/hooks/{id}/deliveries/{delivery}/body", get(bodies::download))
+        .route("/integration/hooks/{id}/deliveries/{delivery}/body.json", get(bodies::download))
         .route("/rpc/{*function}", any(rpc::answer))
         .fallback(render_page)
+        .layer(middleware::from_fn(error_page::in_frame))
         .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))
         .layer(sessions)
-        .layer(CsrfLayer::new());
+        .layer(CsrfLayer::new().with_rejection_response(|_| error_page::plain(StatusCode::FORBIDDEN)));
     Router::new()
         .merge(pages)
         .nest("/api/v1", api::router(portal.clone()))
@@ -55,10 +81,16 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .route("/metrics", get(metrics::show))
         .route_layer(middleware::from_fn_with_state(portal.clone(), metrics::count))
         .layer(CatchPanicLayer::custom(error_page::panicked))
+        .layer(middleware::from_fn(error_page::in_theme))
         .layer(RequestBodyDeadlineLayer::new(BODY_DEADLINE))
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(portal.clone(), headers::add))
         .with_state(portal)
+}
+
+/// Leads to the first page that a person may see.
+async fn home(Extension(ctx): Extension<OpCtx>) -> Redirect {
+    Redirect::to(if ctx.may(Permission::HooksRead) { "/integration/hooks" } else { "/account" })
 }
 
 /// The portal's pages, as the route table of `app` lists them.
@@ -71,10 +103,30 @@ pub fn page_paths() -> Vec<String> {
     generate_route_list(App).iter().map(|listing| listing.path().to_owned()).collect()
 }
 
+/// Parameters of pages that may show a key: one that was just made, or one that was asked for.
+const SECRETIVE: &[&str] = &["secrets=", "draft="];
+
 async fn render_page(request: axum::extract::Request) -> axum::response::Response {
+    render(request, None).await
+}
+
+/// Renders the app for a request; with an error, the page that explains it and nothing else.
+async fn render(request: axum::extract::Request, fault: Option<Error>) -> axum::response::Response {
     let options = LeptosOptions::builder().output_name("service-hooks").build();
-    let render = leptos_axum::render_app_async_with_context(page_context, move || shell(options.clone()));
+    let reader = Reader::of(&request);
+    let context = move || {
+        page_context();
+        reader.provide();
+        if let Some(fault) = fault.clone() {
+            provide_context(fault);
+        }
+    };
+    let render = leptos_axum::render_app_async_with_context(context, move || shell(options.clone()));
+    let shows_secret = request.uri().query().is_some_and(|query| SECRETIVE.iter().any(|name| query.contains(name)));
     let mut response = render(request).await;
+    if shows_secret {
+        response.extensions_mut().insert(ShowsSecret);
+    }
     // A page that leads elsewhere says so with a redirect, whatever else it contains.
     if response.status() == StatusCode::OK && response.headers().contains_key("location") {
         *response.status_mut() = StatusCode::SEE_OTHER;

@@ -108,6 +108,6 @@ fn refuse(form: Option<&PlainForm>, error: &Error) -> Response {
     match form {
         None => (status_of(error), axum::Json(error)).into_response(),
         Some(_) if *error == Error::SignIn => Redirect::to("/sign-in").into_response(),
-        Some(_) => error_page::of(status_of(error), &error.to_string()),
+        Some(_) => error_page::told(error),
     }
 }

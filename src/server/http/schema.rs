@@ -1,9 +1,9 @@
-//! *Download JSON schema* for a signed-in person.
+//! The catalogue's files for a signed-in person: a schema, a sample, everything at once.
 
 use axum::{
     body::Body,
     extract::{Extension, Path, Query},
-    http::{HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, Response, StatusCode},
 };
 use serde::Deserialize;
 
@@ -11,21 +11,24 @@ use super::error_page;
 use crate::{
     engine::catalogue::Draft,
     server::{
+        api::file,
         ctx::OpCtx,
-        ops,
-        seam::{status_of, told},
+        ops::{self, catalogue::File},
+        seam::told,
     },
 };
 
 #[derive(Deserialize)]
 pub struct Asked {
     draft: Option<String>,
+    v: Option<String>,
 }
 
 pub async fn download(
     Extension(ctx): Extension<OpCtx>,
     Path(key): Path<String>,
     Query(asked): Query<Asked>,
+    request: HeaderMap,
 ) -> Response<Body> {
     let draft = match asked.draft.as_deref() {
         None => Some(Draft::default()),
@@ -34,21 +37,22 @@ pub async fn download(
     let Some(draft) = draft else {
         return error_page::of(StatusCode::UNPROCESSABLE_ENTITY, "Ask for draft 2020-12 or 07.");
     };
-    match ops::catalogue::schema_file(&ctx, &key, draft) {
-        Ok((name, text)) => file(&name, text),
-        Err(error) => {
-            let error = told(error);
-            error_page::of(status_of(&error), &error.to_string())
-        }
-    }
+    // What is not a number is no version; nought is none either.
+    let version = asked.v.map(|version| version.parse().unwrap_or(0));
+    answer(&request, ops::catalogue::schema_file(&ctx, &key, draft, version))
 }
 
-fn file(name: &str, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/schema+json"));
-    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, disposition);
+pub async fn sample(Extension(ctx): Extension<OpCtx>, Path(key): Path<String>, request: HeaderMap) -> Response<Body> {
+    answer(&request, ops::catalogue::sample_file(&ctx, &key))
+}
+
+pub async fn all(Extension(ctx): Extension<OpCtx>, request: HeaderMap) -> Response<Body> {
+    answer(&request, ops::catalogue::all_files(&ctx))
+}
+
+fn answer(request: &HeaderMap, found: Result<File, ops::Error>) -> Response<Body> {
+    match found {
+        Ok(found) => file::answer(request, found),
+        Err(error) => error_page::told(&told(error)),
     }
-    response
 }

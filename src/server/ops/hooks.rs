@@ -38,6 +38,12 @@ pub struct Created {
     pub warning: Option<String>,
 }
 
+/// Every hook.
+pub async fn all(ctx: &OpCtx) -> Result<Vec<Hook>, Error> {
+    let grant = ctx.require(Permission::HooksRead)?;
+    Ok(hooks::all(&mut ctx.portal.store().read().await?, &grant).await?)
+}
+
 /// A page of hooks, oldest first.
 pub async fn page(ctx: &OpCtx, cursor: Option<HookId>, limit: u32) -> Result<Page<Hook>, Error> {
     let grant = ctx.require(Permission::HooksRead)?;

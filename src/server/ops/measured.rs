@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Error;
+use super::{Error, catalogue::File};
 use crate::{
     domain::{
         id::HookId,
@@ -74,12 +74,13 @@ pub async fn of_hook(ctx: &OpCtx, id: HookId, range: Range) -> Result<Measured, 
 }
 
 /// The columns as a table for spreadsheets (RFC 4180).
-pub fn csv(measured: &Measured) -> String {
+pub fn csv(measured: &Measured, range: Range) -> File {
     let mut text = String::from("from,succeeded,failed,p50_ms,p95_ms\r\n");
     let number = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
     for Column { from, outcomes, durations } in &measured.columns {
         let (p50, p95) = (number(durations.quantile(0.5)), number(durations.quantile(0.95)));
         text.push_str(&format!("{},{},{},{p50},{p95}\r\n", from.rfc3339(), outcomes.succeeded, outcomes.failed));
     }
-    text
+    let name = format!("attempts-{}.csv", range.key());
+    File { name, content_type: "text/csv; charset=utf-8", bytes: text.into_bytes() }
 }

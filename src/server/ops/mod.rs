@@ -1,6 +1,7 @@
 //! One function for each thing a person or a program can do. Each begins with `require`, decides, writes in one
 //! transaction with its line in the audit log, and tells the engine. Forms, API and command line all come through here.
 
+mod archive;
 pub mod catalogue;
 pub mod deliveries;
 pub mod doctor;
@@ -12,8 +13,11 @@ pub mod jobs;
 pub mod log;
 pub mod measured;
 pub mod overview;
+pub mod preferences;
 pub mod session;
 pub mod setup;
+pub mod snippets;
+pub mod status;
 pub mod tokens;
 pub mod tuning;
 pub mod users;

@@ -49,11 +49,14 @@ pub struct Overview {
     pub pages: usize,
     /// The page it is, from 1.
     pub page: usize,
+    /// How all of them stand.
+    pub standings: Vec<Standing>,
 }
 
 pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
     let rows = all(ctx).await?;
     let total = rows.len();
+    let standings = rows.iter().map(|row| row.standing).collect();
     let has_hook = |event: &EventType| rows.iter().any(|row| row.hook.event_type == *event);
     let silent: Vec<EventType> = EventType::ALL.iter().copied().filter(|event| !has_hook(event)).collect();
     let shows_events = matches!(query.status, Status::All | Status::NotSetUp);
@@ -66,7 +69,7 @@ pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
     let page = query.page.clamp(1, pages);
     let mut rows: Vec<Row> = rows.into_iter().skip((page - 1) * PER_PAGE).take(PER_PAGE).collect();
     count_held(ctx, &mut rows).await?;
-    Ok(Overview { rows, not_set_up, total, found, pages, page })
+    Ok(Overview { rows, not_set_up, total, found, pages, page, standings })
 }
 
 /// One hook as the list shows it.

@@ -6,6 +6,7 @@ use crate::{
         id::UserId,
         invalid::Invalid,
         permission::{Grant, Permission, Role},
+        preferences::Preferences,
         user::{User, parse_email, parse_password},
     },
     engine::{
@@ -62,7 +63,15 @@ pub(super) async fn prepare(portal: &Portal, new: NewUser) -> Result<(User, Stri
     let hash = portal.passwords.hash(new.password).await?;
     let clock = portal.clock();
     let roles = role.into_iter().collect();
-    let user = User { id: UserId(clock.id()), email, name, roles, disabled: false, created_at: clock.now() };
+    let user = User {
+        id: UserId(clock.id()),
+        email,
+        name,
+        roles,
+        disabled: false,
+        created_at: clock.now(),
+        preferences: Preferences::default(),
+    };
     Ok((user, hash))
 }
 

@@ -1,4 +1,7 @@
 //! The portal's pages as a browser without scripts uses them. (With scripts, and in pictures: `end2end/`.)
 
+mod errors;
 mod forms;
+mod overview;
+mod preferences;
 mod safety;

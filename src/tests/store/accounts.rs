@@ -4,6 +4,7 @@ use service_hooks::{
     domain::{
         id::{DraftId, TokenId, UserId},
         permission::{Permission, Permissions, Role},
+        preferences::{Hours, Preferences, Theme},
         time::Timestamp,
         user::User,
     },
@@ -15,6 +16,7 @@ use crate::support::{db::TestDb, on_both};
 
 on_both!(
     users_are_found_in_any_letter_case_and_unique_in_it,
+    preferences_are_kept_with_their_user,
     sessions_live_until_they_expire_or_are_deleted,
     drafts_belong_to_one_session_and_expire,
     a_set_up_link_works_once,
@@ -31,6 +33,7 @@ fn user(db: &TestDb, email: &str) -> User {
         roles: vec![Role::Auditor, Role::Developer],
         disabled: false,
         created_at: Timestamp(5),
+        preferences: Preferences::default(),
     }
 }
 
@@ -49,6 +52,25 @@ async fn users_are_found_in_any_letter_case_and_unique_in_it(db: TestDb) {
     assert_eq!(users::all(&mut conn, &grant()).await.unwrap(), [ann]);
     assert!(users::any(&mut conn).await.unwrap());
     assert!(users::by_email(&mut conn, "bob@example.org").await.unwrap().is_none());
+}
+
+async fn preferences_are_kept_with_their_user(db: TestDb) {
+    let store = db.store().await;
+    let (ann, bob) = (user(&db, "ann@example.org"), user(&db, "bob@example.org"));
+    let (one, other) = (ann.clone(), bob.clone());
+    write!(store, |conn| {
+        users::insert(conn, &grant(), &one, "$hash").await?;
+        users::insert(conn, &grant(), &other, "$hash").await
+    })
+    .unwrap();
+    let wanted =
+        Preferences { theme: Theme::Dark, time_zone: "America/Argentina/Buenos_Aires".into(), hours: Hours::Twelve };
+    let written = wanted.clone();
+    write!(store, |conn| users::prefer(conn, ann.id, &written).await).unwrap();
+    let mut conn = store.read().await.unwrap();
+    assert_eq!(users::by_id(&mut conn, ann.id).await.unwrap().unwrap().preferences, wanted);
+    assert_eq!(users::by_email(&mut conn, &ann.email).await.unwrap().unwrap().user.preferences, wanted);
+    assert_eq!(users::by_id(&mut conn, bob.id).await.unwrap().unwrap().preferences, Preferences::default());
 }
 
 async fn sessions_live_until_they_expire_or_are_deleted(db: TestDb) {

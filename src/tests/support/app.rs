@@ -183,8 +183,9 @@ impl TestApp {
 
 impl Browser {
     pub fn keep_cookie(&mut self, answer: &Response) {
-        if let Some(cookie) = answer.headers().get(SET_COOKIE) {
-            self.cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        let cookies = answer.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
+        if let Some(cookie) = cookies.into_iter().find(|cookie| cookie.starts_with("sid=")) {
+            self.cookie = cookie.split(';').next().unwrap().to_owned();
         }
     }
 

@@ -1,11 +1,14 @@
 //! One folder a noun, one file a page. A page reads through `rpc` and assembles widgets.
 
+pub mod account;
 pub mod deliveries;
 pub mod events;
+pub mod fault;
 pub mod hooks;
 pub mod not_found;
 pub mod setup;
 pub mod sign_in;
+pub mod status;
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};

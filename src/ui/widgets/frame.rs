@@ -1,11 +1,15 @@
-//! What surrounds a page: skip link, header, navigation by permission, the flash of what was just done.
+//! What surrounds a page: skip link, header with its menus, navigation by permission, the banner of what is wrong with the
+//! whole portal, the flash of what was just done.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::loaded::loaded;
+use super::{loaded::loaded, menu::Menu};
 use crate::{
-    domain::permission::Permission,
-    rpc::session::{FlashKind, Frame as FrameData, SignOut, read_frame, take_flash},
+    domain::{permission::Permission, preferences::Theme},
+    rpc::{
+        preferences::SetTheme,
+        session::{FlashKind, Frame as FrameData, SignOut, read_frame, take_flash},
+    },
 };
 
 /// Where in the navigation a page belongs.
@@ -15,8 +19,38 @@ pub enum Place {
     Deliveries,
     Undelivered,
     Events,
+    Account,
+    Status,
     Nowhere,
 }
+
+struct Group {
+    id: &'static str,
+    name: &'static str,
+    entries: &'static [Entry],
+}
+
+struct Entry(Place, &'static str, &'static str, Permission);
+
+/// The navigation. Whoever lacks an entry's permission does not see it, and no group without entries.
+const GROUPS: &[Group] = &[
+    Group {
+        id: "nav-integration",
+        name: "Integration",
+        entries: &[
+            Entry(Place::Hooks, "/integration/hooks", "Service hooks", Permission::HooksRead),
+            Entry(Place::Deliveries, "/integration/deliveries", "Deliveries", Permission::DeliveriesRead),
+            Entry(Place::Undelivered, "/integration/undelivered", "Undelivered", Permission::DeliveriesRead),
+            Entry(Place::Events, "/integration/events", "Event catalogue", Permission::HooksRead),
+        ],
+    },
+    Group { id: "nav-administration", name: "Administration", entries: &[] },
+    Group {
+        id: "nav-system",
+        name: "System",
+        entries: &[Entry(Place::Status, "/status", "Status", Permission::SystemRead)],
+    },
+];
 
 /// A page for signed-in people.
 #[component]
@@ -39,35 +73,74 @@ pub fn Lone(children: Children) -> impl IntoView {
 
 #[component]
 fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
-    let may_see = data.permissions.has(Permission::HooksRead);
-    let sees_log = data.permissions.has(Permission::DeliveriesRead);
-    let link = move |target: Place, href: &'static str, text: &'static str| {
-        let current = (place == target).then_some("page");
-        view! { <li><a href=href aria-current=current>{text}</a></li> }
-    };
+    let FrameData { name, email, permissions, theme, banner } = data;
+    let groups: Vec<_> = GROUPS
+        .iter()
+        .filter_map(|group| {
+            let may = |entry: &&Entry| permissions.has(entry.3);
+            let links: Vec<_> = group.entries.iter().filter(may).map(|entry| link(entry, place)).collect();
+            (!links.is_empty()).then(|| {
+                view! {
+                    <p id=group.id>{group.name}</p>
+                    <ul aria-labelledby=group.id>{links}</ul>
+                }
+            })
+        })
+        .collect();
+    let has_navigation = !groups.is_empty();
     view! {
+        {banner.map(|text| view! { <SystemBanner text/> })}
         <header class="top">
-            <a class="brand" href="/integration/hooks"><span class="mark" aria-hidden="true">"S"</span>"Service Hooks"</a>
-            <form class="who" method="post" action=SignOut::url()>
-                <span title=data.email>{data.name}</span>
-                <button class="quiet" type="submit">"Sign out"</button>
-            </form>
+            <a class="brand" href="/"><span class="mark" aria-hidden="true">"S"</span><span class="brand-name">"Service Hooks"</span></a>
+            {has_navigation.then(|| view! { <button class="quiet to-nav" type="button" popovertarget="nav">"Menu"</button> })}
+            <div class="menus">
+                <ThemeMenu theme/>
+                <AccountMenu name email/>
+            </div>
         </header>
-        {(may_see || sees_log).then(|| view! {
-            <nav class="side" aria-label="Main">
-                <p id="nav-integration">"Integration"</p>
-                <ul aria-labelledby="nav-integration">
-                    {link(Place::Hooks, "/integration/hooks", "Service hooks")}
-                    {sees_log.then(|| link(Place::Deliveries, "/integration/deliveries", "Deliveries"))}
-                    {sees_log.then(|| link(Place::Undelivered, "/integration/undelivered", "Undelivered"))}
-                    {link(Place::Events, "/integration/events", "Event catalogue")}
-                </ul>
-            </nav>
-        })}
+        // A popover where it is narrow; where it is wide the style shows it beside the page.
+        {has_navigation.then(|| view! { <nav id="nav" class="side" aria-label="Main" popover>{groups}</nav> })}
     }
 }
 
-/// A sentence about what was just done. Stays until the next page.
+fn link(Entry(target, href, text, _): &'static Entry, place: Place) -> impl IntoView {
+    let current = (place == *target).then_some("page");
+    view! { <li><a href=*href aria-current=current>{*text}</a></li> }
+}
+
+#[component]
+fn ThemeMenu(theme: Theme) -> impl IntoView {
+    let choices = Theme::ALL.iter().map(move |choice| {
+        let current = (*choice == theme).then_some("true");
+        view! { <li><button type="submit" name="theme" value=choice.key() aria-current=current>{choice.word()}</button></li> }
+    });
+    view! {
+        <Menu id="theme-menu" label="Theme">
+            <form method="post" action=SetTheme::url()><ul>{choices.collect_view()}</ul></form>
+        </Menu>
+    }
+}
+
+#[component]
+fn AccountMenu(name: String, email: String) -> impl IntoView {
+    view! {
+        <Menu id="account-menu" label=name>
+            <p class="small">{email}</p>
+            <ul>
+                <li><a href="/account">"Account and preferences"</a></li>
+                <li><form method="post" action=SignOut::url()><button type="submit">"Sign out"</button></form></li>
+            </ul>
+        </Menu>
+    }
+}
+
+/// Something is wrong with the whole portal. Stays for as long as it is.
+#[component]
+pub fn SystemBanner(#[prop(into)] text: String) -> impl IntoView {
+    view! { <p class="system-banner" role="status"><span aria-hidden="true">"!"</span>{text}</p> }
+}
+
+/// A sentence about what was just done. Stays until the next page; one that is bad news takes the focus.
 #[component]
 pub fn Notice(kind: FlashKind, #[prop(into)] text: String) -> impl IntoView {
     let (class, role, sign) = match kind {
@@ -75,5 +148,8 @@ pub fn Notice(kind: FlashKind, #[prop(into)] text: String) -> impl IntoView {
         FlashKind::Warning => ("notice warn", "status", "!"),
         FlashKind::Failed => ("notice bad", "alert", "✕"),
     };
-    view! { <p class=class role=role><span aria-hidden="true" class="sign">{sign}</span>{text}</p> }
+    let autofocus = kind == FlashKind::Failed;
+    view! {
+        <p class=class role=role tabindex="-1" autofocus=autofocus><span aria-hidden="true" class="sign">{sign}</span>{text}</p>
+    }
 }

@@ -26,29 +26,21 @@ where
     view! { <Suspense fallback=|| ()>{content}</Suspense> }
 }
 
-/// Why there is nothing to see here, and what to do.
+/// Why there is nothing to see here, and what to do. The frame around it offers the way on.
 #[component]
-fn Failure(error: Error) -> impl IntoView {
-    let (title, words) = match &error {
-        Error::SignIn => ("Sign in first", "Your session has ended.".to_owned()),
-        Error::Forbidden { permission, words } => (
-            "You may not see this",
-            format!(
-                "Your role does not let you {words}. An administrator can give you a role with the permission {permission}."
-            ),
-        ),
-        Error::NotFound { what } => {
-            ("Not found", format!("There is no such {what}. It may have been deleted, or the address is incomplete."))
-        }
-        error => ("That did not work", error.to_string()),
+pub fn Failure(error: Error) -> impl IntoView {
+    let title = error.title().to_owned();
+    let link = match error {
+        Error::SignIn => Some(("/sign-in", "Sign in")),
+        Error::NotFound { .. } => Some(("/", "Go to the first page")),
+        _ => None,
     };
-    let is_forbidden = matches!(error, Error::Forbidden { .. });
     view! {
-        <Title text=title/>
+        <Title text=title.clone()/>
         <section class="failure">
             <h1>{title}</h1>
-            <p>{words}</p>
-            {(!is_forbidden).then(|| view! { <p><a href="/integration/hooks">"Go to the service hooks"</a></p> })}
+            <p>{error.advice()}</p>
+            {link.map(|(href, words)| view! { <p><a href=href>{words}</a></p> })}
         </section>
     }
 }

@@ -1,12 +1,23 @@
-//! A menu of links behind a button. It is a popover, which browsers open and close by themselves: no script.
+//! A button that shows a few links and buttons. A popover: it opens, closes and gives the focus back without any script.
 
 use leptos::prelude::*;
 
-/// `id` is of the popover, `label` names the button for whoever cannot see it; the children are links.
+/// `id` has to be the page's only one.
 #[component]
-pub fn Menu(id: String, label: String, children: Children) -> impl IntoView {
+pub fn Menu(id: &'static str, #[prop(into)] label: String, children: Children) -> impl IntoView {
+    view! {
+        <div class="menu">
+            <button class="quiet" type="button" popovertarget=id><span class="menu-label">{label}</span><span aria-hidden="true">"▾"</span></button>
+            <div id=id class="menu-items" popover>{children()}</div>
+        </div>
+    }
+}
+
+/// The same behind three dots, for a row of a table; the children are links. `label` says of what it is the menu.
+#[component]
+pub fn RowMenu(id: String, label: String, children: Children) -> impl IntoView {
     view! {
         <button class="quiet dots" type="button" popovertarget=id.clone() aria-label=label><span aria-hidden="true">"⋯"</span></button>
-        <div class="menu" id=id popover="auto">{children()}</div>
+        <div id=id class="menu-items" popover>{children()}</div>
     }
 }

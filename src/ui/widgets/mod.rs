@@ -3,6 +3,7 @@
 pub mod badge;
 pub mod chart;
 pub mod chips;
+pub mod choice;
 pub mod copy;
 pub mod definition;
 pub mod field;

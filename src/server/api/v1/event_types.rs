@@ -2,8 +2,9 @@
 
 use axum::{
     Json,
+    body::Body,
     extract::Path,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, Response},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,7 +13,10 @@ use super::{Asked, Ctx, parsed, shape::Listed};
 use crate::{
     domain::invalid::Invalid,
     engine::catalogue::Draft,
-    server::{api::problem::Problem, ops},
+    server::{
+        api::{file, problem::Problem},
+        ops,
+    },
 };
 
 #[derive(Serialize, ToSchema)]
@@ -21,6 +25,8 @@ pub struct EventTypeShape {
     name: &'static str,
     /// A clause after "sent when".
     when: &'static str,
+    /// The version of the schema in force.
+    version: u32,
     schema_url: String,
 }
 
@@ -30,6 +36,7 @@ pub async fn list(Ctx(ctx): Ctx) -> Result<Json<Listed<EventTypeShape>>, Problem
         key: event.key(),
         name: event.name(),
         when: event.when(),
+        version: ops::catalogue::version_of(*event),
         schema_url: format!("/api/v1/event-types/{}/schema", event.key()),
     };
     let items = ops::catalogue::list(&ctx)?.iter().map(shape).collect();
@@ -40,22 +47,24 @@ pub async fn list(Ctx(ctx): Ctx) -> Result<Json<Listed<EventTypeShape>>, Problem
 #[serde(deny_unknown_fields)]
 pub struct Query {
     draft: Option<String>,
+    v: Option<String>,
 }
 
 #[utoipa::path(get, path = "/api/v1/event-types/{key}/schema",
-    params(("key" = String, Path), ("draft" = Option<String>, Query, description = "2020-12 (the default) or 07")),
-    responses((status = 200, content_type = "application/schema+json", body = Object), (status = 404, body = Problem),
+    params(("key" = String, Path), ("draft" = Option<String>, Query, description = "2020-12 (the default) or 07"),
+           ("v" = Option<u32>, Query, description = "a version; the one in force unless given")),
+    responses((status = 200, content_type = "application/schema+json", body = Object),
+              (status = 304, description = "what If-None-Match names is still good"), (status = 404, body = Problem),
               (status = 422, body = Problem)))]
 pub async fn schema(
     Ctx(ctx): Ctx,
     Path(key): Path<String>,
     Asked(query): Asked<Query>,
-) -> Result<(HeaderMap, String), Problem> {
+    request: HeaderMap,
+) -> Result<Response<Body>, Problem> {
     let mut invalid = Invalid::default();
     let draft = parsed(&mut invalid, "draft", query.draft.as_deref(), "2020-12 or 07", Draft::from_key);
+    let version = parsed(&mut invalid, "v", query.v.as_deref(), "a version's number", |text| text.parse().ok());
     invalid.or(())?;
-    let (_, text) = ops::catalogue::schema_file(&ctx, &key, draft.unwrap_or_default())?;
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/schema+json"));
-    Ok((headers, text))
+    Ok(file::answer(&request, ops::catalogue::schema_file(&ctx, &key, draft.unwrap_or_default(), version)?))
 }

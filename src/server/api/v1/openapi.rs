@@ -1,13 +1,20 @@
-//! The API's description of itself.
+//! The API's description of itself, and of what it calls.
+
+use std::sync::LazyLock;
 
 use axum::Json;
+use serde_json::{Value, json};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
 use super::{deliveries, event_types, events, hooks, jobs, shape};
-use crate::server::api::problem::{Problem, ProblemField};
+use crate::{
+    domain::{event::EventType, wire::HEADERS},
+    engine::catalogue::{self, Draft},
+    server::api::problem::{Problem, ProblemField},
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -34,6 +41,39 @@ impl Modify for Bearer {
     }
 }
 
-pub async fn document() -> Json<utoipa::openapi::OpenApi> {
-    Json(Description::openapi())
+pub async fn document() -> Json<&'static Value> {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+        let mut document = serde_json::to_value(Description::openapi()).unwrap_or_default();
+        document["webhooks"] = webhooks();
+        document
+    });
+    Json(&DOCUMENT)
+}
+
+/// What this program calls, where the rest is what can be called: one webhook for each event.
+fn webhooks() -> Value {
+    let parameters: Vec<Value> = HEADERS
+        .iter()
+        .filter(|header| header.name != "content-type")
+        .map(|header| {
+            json!({"name": header.name, "in": "header", "required": !header.only_tests, "description": header.meaning,
+                   "schema": {"type": "string"}, "example": header.example})
+        })
+        .collect();
+    let webhook = |event: &EventType| {
+        let body = json!({"application/json": {"schema": catalogue::schema(*event, Draft::Draft2020)}});
+        let operation = json!({
+            "summary": event.name(), "description": format!("Sent when {}.", event.when()), "parameters": parameters,
+            "requestBody": {"required": true, "content": body},
+            // What a receiver asks of us is a key and a signature, not our token.
+            "security": [],
+            "responses": {
+                "2XX": {"description": "Accepted; nothing more is sent for this event."},
+                "410": {"description": "Gone for good: the hook is switched off."},
+                "default": {"description": "Tried again by the hook's retry plan; 429 and 503 may say when in Retry-After."},
+            },
+        });
+        (event.key().to_owned(), json!({"post": operation}))
+    };
+    EventType::ALL.iter().map(webhook).collect::<serde_json::Map<_, _>>().into()
 }

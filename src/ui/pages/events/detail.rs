@@ -1,63 +1,126 @@
-//! One event: when it is sent, its fields, a sample, its schema.
+//! One event: when it is sent, what is in it, in which versions, and how to receive it.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use super::{
+    contract::{Fields, Versions},
+    receive::{Headers, Receiver},
+};
 use crate::{
-    rpc::events::{EventField, EventPage as EventData, detail},
+    domain::{
+        event::EventType,
+        hook::Hook,
+        permission::{Permission, Permissions},
+        retry::plan_in_words,
+        time::readable_duration,
+    },
+    rpc::{
+        events::{EventPage as EventData, detail},
+        session::read_frame,
+    },
     ui::{
-        pages::param,
+        pages::{param, query},
         widgets::{
             frame::{Frame, Place},
             loaded::loaded,
-            table::DataTable,
         },
     },
 };
 
 #[component]
 pub fn EventPage() -> impl IntoView {
-    view! { <Frame place=Place::Events>{loaded(detail(param("key")), |page| view! { <Content page/> })}</Frame> }
+    let (key, lang, hook) = (param("key"), query("lang"), query("hook"));
+    let read = async { Ok((detail(key, lang, hook).await?, read_frame().await?.permissions)) };
+    view! { <Frame place=Place::Events>{loaded(read, |(page, permissions)| view! { <Content page permissions/> })}</Frame> }
+}
+
+/// The page's parts, for the way down and for whoever wants to name one in a link.
+const PARTS: &[(&str, &str)] = &[
+    ("fields", "Fields"),
+    ("sample", "Sample"),
+    ("schema", "JSON Schema"),
+    ("versions", "Versions"),
+    ("receive", "Receive it"),
+    ("headers", "Headers"),
+    ("retries", "Retries"),
+    ("hooks", "Hooks"),
+];
+
+#[component]
+fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
+    let EventData { event, fields, sample, schema, versions, snippet, hook, hooks, retries, timeout } = page;
+    let parts = PARTS.iter().map(|(id, name)| view! { <li><a href=format!("#{id}")>{*name}</a></li> });
+    let base = format!("/integration/events/{}", event.key());
+    view! {
+        <Title text=event.name()/>
+        <div class="event stack">
+            <p class="crumbs"><a href="/integration/events">"Event catalogue"</a></p>
+            <Heading event may_write=permissions.has(Permission::HooksWrite)/>
+            <nav aria-label="On this page"><ul class="parts">{parts.collect_view()}</ul></nav>
+            <section aria-labelledby="when">
+                <h2 id="when">"When it is sent"</h2>
+                <p>"Sent when " {event.when()} ". " {event.when_not()}</p>
+                <p>"Each hook that listens to it and is on gets it once, and again while its receiver fails: a receiver has to bear repeats, and events that overtake each other. What happens while a hook is off is kept as skipped."</p>
+            </section>
+            <section aria-labelledby="fields"><h2 id="fields">"Fields"</h2><Fields fields/></section>
+            <section aria-labelledby="sample">
+                <h2 id="sample">"Sample"</h2>
+                <pre tabindex="0" role="region" aria-label="Sample body">{sample}</pre>
+                <p><a href=format!("{base}/sample.json") download>"Download the sample"</a></p>
+            </section>
+            <section aria-labelledby="schema">
+                <h2 id="schema">"JSON Schema"</h2>
+                <p>
+                    "Download it in draft " <a href=format!("{base}/schema.json") download>"2020-12"</a> " or "
+                    <a href=format!("{base}/schema.json?draft=07") download>"draft-07"</a>
+                    ". Fields that it does not name are allowed and may come at any time."
+                </p>
+                <details>
+                    <summary>"Show the schema"</summary>
+                    <pre tabindex="0" role="region" aria-label="JSON Schema">{schema}</pre>
+                </details>
+            </section>
+            <section aria-labelledby="versions"><h2 id="versions">"Versions"</h2><Versions event versions/></section>
+            <Receiver event snippet hook/>
+            <section aria-labelledby="headers"><h2 id="headers">"Headers sent with every delivery"</h2><Headers event/></section>
+            <section aria-labelledby="retries">
+                <h2 id="retries">"Retries"</h2>
+                <p>"A delivery has succeeded when the receiver answers with 2xx within " {readable_duration(timeout)} ". " {plan_in_words(&retries)}</p>
+                <p>"With 429 or 503 and Retry-After it waits as long as it is asked to; 410 switches the hook off. A hook can have a plan of its own in its delivery settings."</p>
+            </section>
+            <section aria-labelledby="hooks"><h2 id="hooks">"Hooks using it"</h2><Hooks hooks/></section>
+        </div>
+    }
 }
 
 #[component]
-fn Content(page: EventData) -> impl IntoView {
-    let EventData { event, fields, sample } = page;
+fn Heading(event: EventType, may_write: bool) -> impl IntoView {
     let schema = format!("/integration/events/{}/schema.json", event.key());
     view! {
-        <Title text=event.name()/>
-        <p class="crumbs"><a href="/integration/events">"Event catalogue"</a></p>
         <div class="heading">
             <div>
                 <h1>{event.name()}</h1>
                 <p class="lead"><code>{event.key()}</code></p>
             </div>
             <div class="buttons">
-                <a class="button" href=format!("{schema}?draft=07") download>"Schema, draft-07"</a>
-                <a class="button primary" href=schema download>"Download JSON schema"</a>
+                <a class="button" href=schema download>"Download JSON schema"</a>
+                {may_write.then(|| view! {
+                    <a class="button primary" href=format!("/integration/hooks/new?event={}", event.key())>"Set up a hook for this event"</a>
+                })}
             </div>
         </div>
-        <p>"Sent when " {event.when()} "."</p>
-        <h2>"Fields"</h2>
-        <Fields fields/>
-        <h2>"Sample"</h2>
-        <pre tabindex="0" role="region" aria-label="Sample">{sample}</pre>
     }
 }
 
 #[component]
-fn Fields(fields: Vec<EventField>) -> impl IntoView {
-    let rows = fields.into_iter().map(|field| {
-        view! {
-            <tr>
-                <th scope="row"><code>{field.name}</code></th>
-                <td data-label="Type">{field.kind}</td>
-                <td data-label="Required">{if field.required { "required" } else { "optional" }}</td>
-                <td data-label="Meaning">{field.description}</td>
-            </tr>
-        }
-    });
-    view! {
-        <DataTable label="Fields" columns=&["Field", "Type", "Required", "Meaning"]>{rows.collect_view()}</DataTable>
+fn Hooks(hooks: Vec<Hook>) -> impl IntoView {
+    if hooks.is_empty() {
+        return view! { <p class="empty">"No hook listens to it yet."</p> }.into_any();
     }
+    let items = hooks.into_iter().map(|hook| {
+        let state = if hook.enabled { "on" } else { "off" };
+        view! { <li><a href=format!("/integration/hooks/{}", hook.id)>{hook.name}</a> ", " {state}</li> }
+    });
+    view! { <ul class="plain">{items.collect_view()}</ul> }.into_any()
 }

@@ -1,4 +1,6 @@
 //! The event catalogue.
 
+mod contract;
 pub mod detail;
 pub mod list;
+mod receive;

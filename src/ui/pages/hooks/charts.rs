@@ -13,6 +13,7 @@ use crate::{
     rpc::hooks::{Charts as Data, Point},
     ui::widgets::{
         chart::{Column, ColumnChart, LineChart},
+        moment::readers_clock,
         table::DataTable,
     },
 };
@@ -83,7 +84,7 @@ fn Drawn(points: Vec<Point>, range: Range, sum: String) -> impl IntoView {
 
 /// A column's beginning: the hour, and the day where the range is longer than one.
 fn short(at: Timestamp, range: Range) -> String {
-    let text = at.rfc3339();
+    let text = readers_clock().local(at);
     let (day, hour) = (text.get(5..10).unwrap_or_default(), text.get(11..16).unwrap_or_default());
     if range == Range::Day { hour.to_owned() } else { format!("{day} {hour}") }
 }

@@ -14,7 +14,7 @@ use crate::{
     rpc::hooks::HookRow,
     ui::widgets::{
         chart::{Bars, Column},
-        menu::Menu,
+        menu::RowMenu,
         moment::Moment,
         switch::HookSwitch,
     },
@@ -37,7 +37,7 @@ pub fn Row(row: HookRow, now: Timestamp, permissions: Permissions, with_event: b
             })}
             <th scope="row">
                 <a href=page>{hook.name.clone()}</a>
-                {with_event.then(|| view! { <span class="faint">{hook.event_type.name()}</span> })}
+                {with_event.then(|| view! { <br/> <span class="faint small">{hook.event_type.name()}</span> })}
             </th>
             <td data-label="Callback URL"><CallbackUrl url=hook.callback_url.clone()/></td>
             <td data-label="Enabled">
@@ -50,7 +50,7 @@ pub fn Row(row: HookRow, now: Timestamp, permissions: Permissions, with_event: b
             <td data-label="Health"><Condition hook=hook.clone() data=condition now/></td>
             <td data-label="Last 24 hours"><DayBars day/></td>
             <td data-label="Last delivery" class="nowrap">{last}</td>
-            <td class="end"><RowMenu id event=hook.event_type name=hook.name permissions/></td>
+            <td class="end"><Actions id event=hook.event_type name=hook.name permissions/></td>
         </tr>
     }
 }
@@ -64,14 +64,14 @@ fn DayBars(day: Vec<Outcomes>) -> impl IntoView {
 }
 
 #[component]
-fn RowMenu(id: String, event: EventType, name: String, permissions: Permissions) -> impl IntoView {
+fn Actions(id: String, event: EventType, name: String, permissions: Permissions) -> impl IntoView {
     let page = format!("/integration/hooks/{id}");
     let schema = format!("/integration/events/{}/schema.json", event.key());
     let link = move |permission: Permission, href: String, text: &'static str| {
         permissions.has(permission).then(|| view! { <a href=href>{text}</a> })
     };
     view! {
-        <Menu id=format!("m-{id}") label=format!("Actions for {name}")>
+        <RowMenu id=format!("m-{id}") label=format!("Actions for {name}")>
             {link(Permission::DeliveriesRead, format!("{page}/deliveries"), "Deliveries")}
             {link(Permission::HooksTest, format!("{page}/test"), "Send test")}
             {link(Permission::DeliveriesReplay, format!("{page}/recover"), "Recover")}
@@ -79,6 +79,6 @@ fn RowMenu(id: String, event: EventType, name: String, permissions: Permissions)
             {link(Permission::HooksWrite, format!("{page}/settings"), "Edit")}
             {link(Permission::HooksWrite, format!("/integration/hooks/new?clone={id}"), "Clone")}
             {link(Permission::HooksWrite, format!("{page}/delete"), "Delete")}
-        </Menu>
+        </RowMenu>
     }
 }

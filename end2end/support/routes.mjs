@@ -1,0 +1,68 @@
+// Every page there is, in every state worth looking at: one line each. The matrix, the pictures and the baselines go
+// through this table; a page of src/tests/permissions.rs that is not in it fails a test.
+
+import { readFile } from "node:fs/promises";
+
+const HOOKS = "/integration/hooks";
+
+/**
+ * `name` is the picture's. `route` is the pattern as the server lists it; its `{id}`, `{delivery}` and `{key}` come from
+ * the scene unless `address` says otherwise. `as`: a role (an administrator unless said), or nobody. `empty`: worth
+ * looking at in a portal without hooks too. `act`: what to do there to reach the state. `status`: of the page, if not 200.
+ */
+export const ROUTES = [
+  { name: "sign-in", route: "/sign-in", as: "nobody", empty: true },
+  { name: "sign-in-errors", route: "/sign-in", as: "nobody", act: submitted("Sign in") },
+  { name: "setup-gone", route: "/setup", as: "nobody", status: 404 },
+  { name: "hooks", route: HOOKS, empty: true },
+  { name: "hooks-auditor", route: HOOKS, as: "auditor", empty: true },
+  { name: "forbidden", route: HOOKS, as: "agent", status: 403 },
+  { name: "new", route: `${HOOKS}/new`, empty: true },
+  { name: "new-errors", route: `${HOOKS}/new`, act: submitted("Create hook") },
+  { name: "hook", route: `${HOOKS}/{id}` },
+  { name: "hook-failing", route: `${HOOKS}/{id}`, address: (scene) => `${HOOKS}/${scene.failing}` },
+  { name: "hook-auditor", route: `${HOOKS}/{id}`, as: "auditor" },
+  { name: "settings", route: `${HOOKS}/{id}/settings` },
+  { name: "delete", route: `${HOOKS}/{id}/delete` },
+  { name: "delivery", route: `${HOOKS}/{id}/deliveries/{delivery}` },
+  { name: "delivery-failing", route: `${HOOKS}/{id}/deliveries/{delivery}`, address: (scene) => `${HOOKS}/${scene.failing}/deliveries/${scene.failed}` },
+  { name: "delivery-auditor", route: `${HOOKS}/{id}/deliveries/{delivery}`, as: "auditor" },
+  { name: "events", route: "/integration/events", empty: true },
+  { name: "event", route: "/integration/events/{key}", empty: true },
+  { name: "account", route: "/account", empty: true },
+  { name: "account-agent", route: "/account", as: "agent" },
+  { name: "not-found", route: "/integration/nothing", status: 404 },
+];
+
+/** The roles that look at pages. */
+export const ROLES = [...new Set(ROUTES.map(({ as }) => as ?? "administrator"))].filter((role) => role !== "nobody");
+
+export function addressOf({ route, address }, scene) {
+  if (address) return address(scene);
+  return route.replace("{id}", scene.hook).replace("{delivery}", scene.delivery).replace("{key}", scene.key ?? "work_item.closed");
+}
+
+/** Goes to a page in a state. Returns the address and the answer, and what it did was seen to happen. */
+export async function visit(page, entry, scene) {
+  const address = addressOf(entry, scene);
+  const answer = await page.goto(address);
+  if (entry.act) await entry.act(page);
+  return { address, answer };
+}
+
+/** The pages that the server's own table lists, but for files. */
+export async function listedPages() {
+  const source = await readFile(new URL("../../src/tests/permissions.rs", import.meta.url), "utf8");
+  const tables = [...source.matchAll(/const (?:PAGES|SIGNED_IN): [^=]+= &\[(.*?)\n?\];/gs)];
+  if (tables.length !== 2) throw new Error("src/tests/permissions.rs no longer lists PAGES and SIGNED_IN as this reads them");
+  const paths = tables.flatMap(([, table]) => [...table.matchAll(/"(\/[^"]*)"/g)]).map(([, path]) => path);
+  return paths.filter((path) => !/\.[a-z]+$/.test(path));
+}
+
+/** Presses the button of a form that lacks everything, and waits for its page of errors. */
+function submitted(button) {
+  return async (page) => {
+    await page.getByRole("button", { name: button, exact: true }).click();
+    await page.getByRole("alert").waitFor();
+  };
+}

@@ -1,0 +1,154 @@
+//! The status page: what was found, in words, with the mark above which it is no longer well.
+
+use crate::{
+    domain::{
+        delivery::State,
+        standing::Standing,
+        time::readable_duration,
+        words::{bytes, count, grouped},
+    },
+    rpc::{
+        Error,
+        status::{Check, Grade, StatusPage},
+    },
+    server::{
+        ops::{self, status::Status},
+        seam::request,
+    },
+};
+
+/// Of a hundred bytes of the disk so many should be free.
+const FREE_PERCENT: u64 = 10;
+/// A database that takes longer for a word about itself is in trouble.
+const SLOW_MS: u128 = 500;
+
+pub async fn read() -> Result<StatusPage, Error> {
+    let request = request()?;
+    let status = request.tell(ops::status::read(&request.ctx).await)?;
+    let checks = [engine(&status), queue(&status), hooks(&status), balance(&status), database(&status)];
+    Ok(StatusPage {
+        checks: checks.into_iter().chain(disk(&status)).collect(),
+        facts: facts(&status),
+        started_at: status.started_at,
+        now: status.now,
+    })
+}
+
+fn check(name: &str, grade: Grade, words: String, limit: String) -> Check {
+    Check { name: name.to_owned(), grade, words, limit }
+}
+
+fn engine(status: &Status) -> Check {
+    if status.is_full {
+        let words = "New events are refused: too many wait to be delivered. What was accepted is safe.";
+        return check("Engine", Grade::Bad, words.to_owned(), "Look for receivers that fail or are slow.".to_owned());
+    }
+    check("Engine", Grade::Good, "Accepts events and delivers them.".to_owned(), String::new())
+}
+
+fn queue(status: &Status) -> Check {
+    let limits = &status.settings.limits;
+    let age = status.oldest.map(|oldest| oldest.until(status.now)).unwrap_or_default();
+    let share = u64::try_from(status.waiting_bytes).unwrap_or(0).saturating_mul(2);
+    let is_high = share > limits.queued_bytes || age.saturating_mul(2) > limits.queued_age;
+    let grade = if status.is_full {
+        Grade::Bad
+    } else if is_high {
+        Grade::Watch
+    } else {
+        Grade::Good
+    };
+    let words = match status.waiting {
+        0 => "Nothing waits.".to_owned(),
+        waiting => {
+            let oldest = if age.is_zero() {
+                String::new()
+            } else {
+                format!(" The oldest has waited {}.", readable_duration(age))
+            };
+            format!("{} waiting, {}.{oldest}", count(waiting, "delivery"), bytes(status.waiting_bytes))
+        }
+    };
+    let most = bytes(i64::try_from(limits.queued_bytes).unwrap_or(i64::MAX));
+    check(
+        "Queue",
+        grade,
+        words,
+        format!("Above {most} or {} nothing more is accepted.", readable_duration(limits.queued_age)),
+    )
+}
+
+fn hooks(status: &Status) -> Check {
+    let of =
+        |wanted: Standing| status.hooks.iter().find(|(standing, _)| *standing == wanted).map_or(0, |(_, count)| *count);
+    let failing: usize =
+        Standing::ALL.iter().filter(|standing| standing.is_failing()).map(|standing| of(*standing)).sum();
+    let all: usize = status.hooks.iter().map(|(_, count)| count).sum();
+    let parts: Vec<_> = status.hooks.iter().filter(|(_, count)| *count > 0).collect();
+    let parts =
+        parts.iter().map(|(standing, count)| format!("{count} {}", standing.word().to_lowercase())).collect::<Vec<_>>();
+    let words = if all == 0 { "There is no hook yet.".to_owned() } else { format!("{}.", parts.join(", ")) };
+    let grade = if failing > 0 { Grade::Watch } else { Grade::Good };
+    check("Hooks", grade, words, "A hook that fails is paused, and its events are held.".to_owned())
+}
+
+fn balance(status: &Status) -> Check {
+    let books = &status.balance;
+    let states = State::ALL.iter().filter(|state| books.of(**state) > 0);
+    let states =
+        states.map(|state| format!("{} {}", grouped(books.of(*state)), state.key())).collect::<Vec<_>>().join(" + ");
+    let states = if states.is_empty() { "0".to_owned() } else { states };
+    let sum = format!("{} accepted = {states} + {} pruned", grouped(books.accepted), grouped(books.pruned));
+    if books.holds() {
+        return check(
+            "Balance",
+            Grade::Good,
+            format!("{sum}."),
+            "Every accepted delivery is accounted for.".to_owned(),
+        );
+    }
+    check(
+        "Balance",
+        Grade::Bad,
+        format!("{sum} does NOT hold."),
+        "Keep the database as it is and report this.".to_owned(),
+    )
+}
+
+fn database(status: &Status) -> Check {
+    let (about, millis) = (&status.database, status.answered_in.as_millis());
+    let grade = if millis > SLOW_MS { Grade::Watch } else { Grade::Good };
+    let words = format!("{} {}, {}, answers in {millis} ms.", about.kind, about.version, bytes(about.bytes));
+    check("Database", grade, words, format!("Above {SLOW_MS} ms deliveries slow down."))
+}
+
+fn disk(status: &Status) -> Option<Check> {
+    let (free, all) = status.disk?;
+    let size = |size: u64| bytes(i64::try_from(size).unwrap_or(i64::MAX));
+    let percent = free.saturating_mul(100) / all.max(1);
+    let grade = match percent {
+        0..2 => Grade::Bad,
+        2..FREE_PERCENT => Grade::Watch,
+        _ => Grade::Good,
+    };
+    let words = format!("{} of {} free ({percent} %).", size(free), size(all));
+    Some(check(
+        "Disk",
+        grade,
+        words,
+        "When it is full, events are refused until there is room again; nothing is lost.".to_owned(),
+    ))
+}
+
+fn facts(status: &Status) -> Vec<(String, String)> {
+    let settings = &status.settings;
+    let facts = [
+        ("Version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("Public address", settings.public_url()),
+        ("Bodies are kept", readable_duration(settings.retention.payloads)),
+        ("Deliveries are kept", readable_duration(settings.retention.deliveries)),
+        ("Time-out of an attempt", readable_duration(settings.delivery.timeout)),
+        ("Plain http", if settings.egress.allow_http { "allowed" } else { "refused" }.to_owned()),
+    ];
+    facts.into_iter().map(|(term, words)| (term.to_owned(), words)).collect()
+}

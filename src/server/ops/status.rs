@@ -1,0 +1,82 @@
+//! How the portal itself does: the engine, what waits, the balance, the database, the disk.
+
+use std::time::Duration;
+
+use super::{Error, overview};
+use crate::{
+    domain::{
+        hook_query::HookQuery,
+        permission::{Actor, Permission},
+        standing::Standing,
+        time::Timestamp,
+    },
+    engine::{
+        config::Settings,
+        store::{self, balance, balance::Balance, db::About, fit, queue},
+    },
+    server::ctx::{OpCtx, Portal},
+};
+
+/// The balance counts every row: it is not counted anew more often than this.
+const FRESH: Duration = Duration::from_secs(15);
+
+/// What was found.
+pub struct Status {
+    pub waiting: i64,
+    pub waiting_bytes: i64,
+    /// Since when the oldest that is due waits for its first attempt.
+    pub oldest: Option<Timestamp>,
+    /// Nothing more is accepted.
+    pub is_full: bool,
+    pub balance: Balance,
+    pub database: About,
+    /// How long the database took to answer.
+    pub answered_in: Duration,
+    /// Free and all bytes of the disk that the data is on, where that can be asked.
+    pub disk: Option<(u64, u64)>,
+    pub hooks: Vec<(Standing, usize)>,
+    pub settings: Settings,
+    pub started_at: Timestamp,
+    pub now: Timestamp,
+}
+
+pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
+    ctx.require(Permission::SystemRead)?;
+    let portal = &ctx.portal;
+    let watch = portal.clock().stopwatch();
+    let database = portal.store().about().await?;
+    let answered_in = watch.elapsed();
+    let (waiting, waiting_bytes, oldest) = queue::weight(&mut portal.store().read().await?).await?;
+    // The engine's own numbers: whoever sees the system's status need not see each hook.
+    let itself = OpCtx::portal_itself(portal.clone());
+    let rows = overview::read(&itself, &HookQuery::default()).await?;
+    let counted = |standing: &Standing| (*standing, rows.standings.iter().filter(|known| *known == standing).count());
+    Ok(Status {
+        waiting,
+        waiting_bytes,
+        oldest,
+        is_full: portal.dispatcher.too_much().is_some(),
+        balance: balance(portal).await?,
+        database,
+        answered_in,
+        disk: fit::space(&portal.settings.data_dir),
+        hooks: Standing::ALL.iter().map(counted).collect(),
+        settings: portal.settings.clone(),
+        started_at: portal.started_at,
+        now: portal.clock().now(),
+    })
+}
+
+/// Both sides of the equation, at most a quarter of a minute old.
+pub async fn balance(portal: &Portal) -> Result<Balance, store::Error> {
+    let mut last = portal.balance.lock().await;
+    if let Some((read, balance)) = last.as_ref()
+        && read.elapsed() < FRESH
+    {
+        return Ok(balance.clone());
+    }
+    let grant = Actor::portal().require(Permission::SystemRead).map_err(|_| store::Error::Closed)?;
+    let read = balance::read(&mut portal.store().read().await?, &grant).await?;
+    *last = Some((portal.clock().stopwatch(), read.clone()));
+    Ok(read)
+}

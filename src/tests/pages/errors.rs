@@ -1,0 +1,112 @@
+//! Error pages: the right status, what happened and what to do, in the portal's frame for whoever is signed in.
+
+use reqwest::{Response, StatusCode};
+use service_hooks::domain::permission::Role;
+
+use crate::support::{
+    app::{Browser, TestApp, location},
+    db::TestDb,
+    on_both,
+};
+
+on_both!(errors_keep_their_status_and_the_frame, a_flash_is_told_once_and_can_have_the_focus);
+
+const RPC: &str = "/rpc/service_hooks/rpc";
+const MISSING: &str = "00000000-0000-7000-8000-000000000000";
+
+/// What every error page has, and nobody signed in is shown without the frame.
+async fn explained(answer: Response, status: u16, title: &str, words: &str) -> String {
+    assert_eq!(answer.status().as_u16(), status, "{title}");
+    assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8", "{title}");
+    let page = answer.text().await.unwrap().replace("<!>", "");
+    assert!(page.contains(&format!("<h1>{title}</h1>")) && page.contains(words), "{title}: {page}");
+    assert!(page.contains(&format!("<title>{title} – Service Hooks</title>")), "{title}: {page}");
+    page
+}
+
+fn has_frame(page: &str) -> bool {
+    page.contains("popovertarget=\"account-menu\"")
+}
+
+async fn errors_keep_their_status_and_the_frame(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let manager = app.browser(Role::IntegrationManager).await;
+    let agent = app.browser(Role::Agent).await;
+    let post = async |browser: &Browser, function: &str, form: &[(&str, &str)]| {
+        browser.post(&format!("{RPC}/{function}"), form).await
+    };
+    let forbidden = "permission hooks:read";
+    let page = explained(agent.get("/integration/hooks").await, 403, "You may not see this", forbidden).await;
+    assert!(has_frame(&page) && page.contains("An administrator can give you a role"));
+    let schema = "/integration/events/work_item.closed/schema.json";
+    assert!(has_frame(&explained(agent.get(schema).await, 403, "You may not see this", forbidden).await));
+    let page =
+        explained(post(&agent, "hooks/delete", &[("id", MISSING)]).await, 403, "You may not see this", "hooks:write")
+            .await;
+    assert!(has_frame(&page));
+    for path in ["/integration/nothing", &format!("/integration/hooks/{MISSING}"), "/integration/events/x/schema.json"]
+    {
+        assert!(has_frame(&explained(manager.get(path).await, 404, "Not found", "There is no such").await), "{path}");
+    }
+    let gone = post(&manager, "hooks/delete", &[("id", MISSING)]).await;
+    assert!(has_frame(&explained(gone, 404, "Not found", "There is no such hook").await));
+    let large = post(&manager, "hooks/create", &[("name", &"x".repeat(300_000))]).await;
+    assert!(has_frame(&explained(large, 413, "Too large", "Nothing was done").await));
+    let twice = post(&manager, "hooks/create", &[("name", "a"), ("name", "b")]).await;
+    let page = explained(twice, 400, "That could not be understood", "malformed").await;
+    assert!(has_frame(&page));
+    let draft = manager.get(&format!("{schema}?draft=99")).await;
+    assert!(has_frame(&explained(draft, 422, "Unprocessable Entity", "Ask for draft").await));
+    // A script is told in its own words.
+    let json = [("accept", "application/json"), ("sec-fetch-site", "same-origin")];
+    let answer = agent.post_with(&format!("{RPC}/hooks/set_enabled"), &[("id", MISSING)], &json).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    assert!(answer.text().await.unwrap().starts_with("{\"Forbidden\""));
+}
+
+async fn a_flash_is_told_once_and_can_have_the_focus(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let browser = app.browser(Role::Agent).await;
+    let form = [("theme", "dark"), ("time_zone", "UTC"), ("hours", "24")];
+    let answer = browser.post(&format!("{RPC}/preferences/save"), &form).await;
+    let page = browser.get(location(&answer)).await.text().await.unwrap();
+    let flash = page.split("<p role=\"status\"").nth(1).expect("a flash").split("</p>").next().unwrap();
+    assert!(flash.contains("notice ok") && flash.contains("tabindex=\"-1\""), "{flash}");
+    assert!(flash.contains("Your preferences were saved.") && !flash.contains("autofocus"), "{flash}");
+    assert!(!browser.get(location(&answer)).await.text().await.unwrap().contains("notice ok"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_from_elsewhere_is_told_so_in_the_browsers_theme() {
+    let app = TestApp::start(TestDb::sqlite()).await;
+    let mut browser = app.browser(Role::Administrator).await;
+    browser.cookie = format!("{}; theme=dark", browser.cookie);
+    let foreign = [("sec-fetch-site", "cross-site"), ("accept", "text/html")];
+    let answer = browser.post_with(&format!("{RPC}/session/sign_out"), &[], &foreign).await;
+    let page = explained(answer, 403, "From another site", "nothing was done").await;
+    assert!(!has_frame(&page) && page.contains("<html lang=\"en\" data-theme=\"dark\">"), "{page}");
+    assert!(page.contains("<a href=\"/\">Open the portal</a>"));
+    // Where nobody is signed in there is nothing to put into a frame.
+    let stranger = app.stranger();
+    let missing = stranger.get("/setup?token=wrong").await;
+    assert!(!has_frame(&explained(missing, 404, "Not found", "set-up link").await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_database_is_gone_pages_say_so_and_when_to_come_back() {
+    let app = TestApp::start(TestDb::sqlite()).await;
+    let browser = app.browser(Role::Administrator).await;
+    app.running.portal.store().clone().close().await;
+    let answer = browser.get("/integration/hooks").await;
+    assert_eq!(answer.headers()["retry-after"], "10");
+    explained(answer, 503, "Not available just now", "cannot reach its database").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_page_is_one_that_may_be_seen() {
+    let app = TestApp::start(TestDb::sqlite()).await;
+    for (role, first) in [(Role::Auditor, "/integration/hooks"), (Role::Agent, "/account")] {
+        let answer = app.browser(role).await.get("/").await;
+        assert_eq!((answer.status().as_u16(), location(&answer)), (303, first));
+    }
+}

@@ -1,0 +1,75 @@
+//! One's own account: who one is here, and how one wants to see the portal.
+
+use leptos::{prelude::*, server_fn::ServerFn};
+use leptos_meta::Title;
+
+use super::query;
+use crate::{
+    domain::{invalid::Invalid, preferences::Theme},
+    rpc::preferences::{Account, PreferencesForm, Save, read},
+    ui::widgets::{
+        choice::{Choice, Select},
+        definition::Fact,
+        field::ErrorSummary,
+        frame::{Frame, Place},
+        loaded::loaded,
+        moment::ExactMoment,
+    },
+};
+
+#[component]
+pub fn AccountPage() -> impl IntoView {
+    view! { <Frame place=Place::Account>{loaded(read(query("draft")), |data| view! { <Content data/> })}</Frame> }
+}
+
+#[component]
+fn Content(data: Account) -> impl IntoView {
+    let Account { user, form, zones, now } = data;
+    let title = if form.errors.is_empty() { "Your account" } else { "Error: Your account" };
+    let roles = user.roles.iter().map(|role| role.key()).collect::<Vec<_>>().join(", ");
+    let rights: Vec<_> = user.permissions().iter().map(|right| view! { <li>{right.words()}</li> }).collect();
+    view! {
+        <Title text=title/>
+        <h1>"Your account"</h1>
+        <ErrorSummary errors=form.errors.clone()/>
+        <div class="columns">
+            <section class="card" aria-labelledby="preferences-title">
+                <h2 id="preferences-title">"Preferences"</h2>
+                <Preferences form zones/>
+            </section>
+            <section class="card facts" aria-labelledby="profile-title">
+                <h2 id="profile-title">"Profile"</h2>
+                <dl>
+                    <Fact term="Name">{user.name.clone()}</Fact>
+                    <Fact term="E-mail">{user.email.clone()}</Fact>
+                    <Fact term="Role">{roles}</Fact>
+                    <Fact term="Since"><ExactMoment at=user.created_at/></Fact>
+                    <Fact term="Your time now"><ExactMoment at=now/></Fact>
+                </dl>
+                <h3>"What you may do"</h3>
+                {if rights.is_empty() {
+                    view! { <p>"Nothing yet. An administrator can give you a role."</p> }.into_any()
+                } else {
+                    view! { <ul class="rights">{rights}</ul> }.into_any()
+                }}
+            </section>
+        </div>
+    }
+}
+
+#[component]
+fn Preferences(form: PreferencesForm, zones: Vec<String>) -> impl IntoView {
+    let PreferencesForm { theme, time_zone, hours, errors } = form;
+    let themes = Theme::ALL.iter().map(|theme| (theme.key(), theme.word())).collect();
+    let error = |name: &str, errors: &Invalid| errors.message(name).map(str::to_owned);
+    view! {
+        <form class="stack" method="post" action=Save::url()>
+            <Choice name="theme" legend="Theme" options=themes chosen=theme error=error("theme", &errors)/>
+            <Select name="time_zone" label="Time zone" options=zones chosen=time_zone error=error("time_zone", &errors)
+                hint="Every time in the portal is shown in it, and times you type are read in it."/>
+            <Choice name="hours" legend="Clock" options=vec![("24", "24 hours, 14:03"), ("12", "12 hours, 2:03 pm")] chosen=hours
+                error=error("hours", &errors)/>
+            <div><button class="primary" type="submit">"Save preferences"</button></div>
+        </form>
+    }
+}

@@ -1,0 +1,81 @@
+//! What an event's body is made of, and what changed from version to version.
+
+use leptos::prelude::*;
+
+use crate::{
+    domain::{
+        contract::{Difference, Field, What},
+        event::EventType,
+    },
+    rpc::events::SchemaVersion,
+    ui::widgets::{
+        badge::{Badge, Tone},
+        table::DataTable,
+    },
+};
+
+/// A row for each field, named in dots: what is nested says so in words, not by its distance from the edge.
+#[component]
+pub fn Fields(fields: Vec<Field>) -> impl IntoView {
+    let rows = fields.into_iter().map(|field| {
+        let (kind, rules) = (field.kind(), field.rule_words());
+        let anchor = format!("field-{}", field.path);
+        let link = format!("#{anchor}");
+        view! {
+            <tr id=anchor>
+                <th scope="row"><a href=link><code>{field.path}</code></a></th>
+                <td data-label="Type">{kind}</td>
+                <td data-label="Required">{if field.required { "required" } else { "optional" }}</td>
+                <td data-label="Has to be">{rules}</td>
+                <td data-label="Meaning">{field.meaning}</td>
+                <td data-label="Example">{field.example.map(|example| view! { <code class="wrap">{example}</code> })}</td>
+            </tr>
+        }
+    });
+    view! {
+        <DataTable label="Fields" columns=&["Field", "Type", "Required", "Has to be", "Meaning", "Example"]>{rows.collect_view()}</DataTable>
+    }
+}
+
+/// Every version, newest first, each with what it changed.
+#[component]
+pub fn Versions(event: EventType, versions: Vec<SchemaVersion>) -> impl IntoView {
+    let is_only = versions.len() == 1;
+    let rows = versions.into_iter().enumerate().map(move |(position, version)| {
+        let href = format!("/integration/events/{}/schema.json?v={}", event.key(), version.number);
+        let old = format!("{href}&draft=07");
+        view! {
+            <tr>
+                <th scope="row">"Version " {version.number} {(position == 0).then_some(" (in force)")}</th>
+                <td data-label="Since">"Service Hooks " {version.since}</td>
+                <td data-label="What changed">{version.note} <Changes changes=version.changes/></td>
+                <td data-label="Download"><a href=href download>"2020-12"</a> ", " <a href=old download>"draft-07"</a></td>
+            </tr>
+        }
+    });
+    view! {
+        <DataTable label="Versions" columns=&["Version", "Since", "What changed", "Download"]>{rows.collect_view()}</DataTable>
+        {is_only.then(|| view! { <p class="hint">"There is one version so far. A later one will stand above it, with every field it added, removed or changed."</p> })}
+    }
+}
+
+#[component]
+fn Changes(changes: Vec<Difference>) -> impl IntoView {
+    (!changes.is_empty()).then(|| {
+        let items = changes.into_iter().map(|change| {
+            let words = match change.what {
+                What::Added => "added".to_owned(),
+                What::Removed => "removed".to_owned(),
+                What::Changed(words) => words.join("; "),
+            };
+            view! {
+                <li>
+                    <code>{change.path}</code> ": " {words} " "
+                    {change.breaks_receivers.then(|| view! { <Badge tone=Tone::Bad text="breaks receivers"/> })} " "
+                    {change.breaks_senders.then(|| view! { <Badge tone=Tone::Warning text="breaks senders"/> })}
+                </li>
+            }
+        });
+        view! { <ul class="plain">{items.collect_view()}</ul> }
+    })
+}

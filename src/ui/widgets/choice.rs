@@ -1,0 +1,55 @@
+//! One of several: radio buttons where all can be seen, a list where there are many.
+
+use leptos::prelude::*;
+
+use super::field::{Description, Field};
+
+/// Radio buttons under a legend. The first has the field's name for its id, so that the error summary leads to it.
+#[component]
+pub fn Choice(
+    name: &'static str,
+    legend: &'static str,
+    options: Vec<(&'static str, &'static str)>,
+    chosen: String,
+    error: Option<String>,
+) -> impl IntoView {
+    let described = Description::of(name, false, error.is_some());
+    let class = if error.is_some() { "field choice wrong" } else { "field choice" };
+    let radios = options.into_iter().enumerate().map(|(place, (value, words))| {
+        let id = if place == 0 { name.to_owned() } else { format!("{name}-{value}") };
+        let checked = value == chosen;
+        view! { <label><input type="radio" id=id name=name value=value checked=checked/>{words}</label> }
+    });
+    view! {
+        <fieldset class=class aria-describedby=described.described_by>
+            <legend>{legend}</legend>
+            {error.map(|error| view! { <p class="error" id=format!("{name}-error")>{error}</p> })}
+            <div class="radios">{radios.collect_view()}</div>
+        </fieldset>
+    }
+}
+
+/// A list to choose one from. What was chosen before and is not in it stays visible, so that nothing is changed unseen.
+#[component]
+pub fn Select(
+    name: &'static str,
+    label: &'static str,
+    options: Vec<String>,
+    chosen: String,
+    #[prop(into, optional)] hint: String,
+    error: Option<String>,
+) -> impl IntoView {
+    let described = Description::of(name, !hint.is_empty(), error.is_some());
+    let stray = (!options.contains(&chosen)).then(|| chosen.clone());
+    let options = stray.into_iter().chain(options).map(move |option| {
+        let selected = option == chosen;
+        view! { <option selected=selected>{option}</option> }
+    });
+    view! {
+        <Field name label hint error=error>
+            <select id=name name=name aria-describedby=described.described_by aria-invalid=described.invalid>
+                {options.collect_view()}
+            </select>
+        </Field>
+    }
+}
