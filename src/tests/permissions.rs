@@ -36,7 +36,7 @@ const PAGES: &[(&str, Option<Permission>)] = &[
     ("/integration/hooks/{id}/deliveries", Some(Permission::DeliveriesRead)),
     ("/integration/hooks/{id}/deliveries/{delivery}", Some(Permission::DeliveriesRead)),
     ("/integration/hooks/{id}/deliveries/{delivery}/redeliver", Some(Permission::DeliveriesReplay)),
-    ("/integration/hooks/{id}/deliveries/{delivery}/body", Some(Permission::PayloadsRead)),
+    ("/integration/hooks/{id}/deliveries/{delivery}/body.json", Some(Permission::PayloadsRead)),
     ("/integration/deliveries", Some(Permission::DeliveriesRead)),
     ("/integration/deliveries/redeliver", Some(Permission::DeliveriesReplay)),
     ("/integration/events", Some(Permission::HooksRead)),
@@ -154,7 +154,7 @@ fn the_tables_name_everything_there_is() {
         "/integration/events/{key}/sample.json",
         "/integration/events/schemas.zip",
         "/integration/hooks/{id}/measured.csv",
-        "/integration/hooks/{id}/deliveries/{delivery}/body",
+        "/integration/hooks/{id}/deliveries/{delivery}/body.json",
     ] {
         real.insert(file.to_owned());
     }

@@ -89,7 +89,7 @@ async fn neighbours(
     is_of_all: bool,
 ) -> Result<(Option<Delivery>, Option<Delivery>), ops::Error> {
     let own = (!is_of_all).then_some(delivery.hook_id);
-    let search = match log_page::read(query.clone(), own) {
+    let search = match log_page::read(ctx, query.clone(), own) {
         Ok((_, asked)) if query.text.is_empty() => asked.search,
         _ => Search { hook: own, ..Search::default() },
     };
@@ -110,7 +110,7 @@ fn sent_request(
     let url = last.map(|attempt| attempt.url.clone()).or(hook.map(|hook| hook.callback_url.clone()));
     let url = url.unwrap_or_default();
     let headers = headers(delivery, last, hook);
-    let file = format!("/integration/hooks/{}/deliveries/{}/body", delivery.hook_id, delivery.id);
+    let file = format!("/integration/hooks/{}/deliveries/{}/body.json", delivery.hook_id, delivery.id);
     let is_removed = story.size == 0;
     let (body, faults) = match &page.body {
         _ if !ctx.may(Permission::PayloadsRead) => (Body::Hidden, None),

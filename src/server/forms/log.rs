@@ -10,7 +10,6 @@ use crate::{
         invalid::Invalid,
         log::{AnswerGroup, LogQuery, Outcome},
         permission::Permission,
-        time::Timestamp,
     },
     engine::store::log::{Place, Search},
     rpc::{
@@ -41,7 +40,7 @@ pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
     request.tell(ctx.require(Permission::DeliveriesRead).map_err(ops::Error::from))?;
     let names = request.tell(ops::log::hook_names(ctx).await)?;
     let own = if hook.is_empty() { None } else { Some(request.tell(own_hook(hook, &names))?) };
-    let read = read(query, own.as_ref().map(|(id, _)| *id));
+    let read = read(ctx, query, own.as_ref().map(|(id, _)| *id));
     let (query, asked) = match read {
         Ok((query, asked)) => (query, Ok(asked)),
         Err((query, errors)) => (query, Err(errors)),
@@ -82,14 +81,10 @@ fn frame_of(ctx: &OpCtx, query: &LogQuery, own: Option<(HookId, String)>, names:
         hooks.extend(names.iter().map(|(id, name)| HookName { id: id.to_string(), name: name.clone() }));
         hooks.sort_by(|a, b| a.name.to_lowercase().cmp(&b.name.to_lowercase()).then_with(|| a.id.cmp(&b.id)));
     }
-    let local = |text: &str| match Timestamp::parse(text) {
-        Some(at) => super::moment::local(ctx, at),
-        None => text.to_owned(),
-    };
     LogPage {
         path,
-        from: local(&query.from),
-        to: local(&query.to),
+        from: super::moment::local(ctx, &query.from),
+        to: super::moment::local(ctx, &query.to),
         zone: super::moment::zone(ctx),
         hook: own.map(|(id, name)| HookName { id: id.to_string(), name }),
         hooks,
@@ -189,7 +184,7 @@ pub fn suffix(query: &LogQuery, is_of_all: bool) -> String {
 }
 
 /// What an address asks for, and the same address with times that say their zone.
-pub fn read(mut query: LogQuery, own: Option<HookId>) -> Result<(LogQuery, Asked), (LogQuery, Invalid)> {
+pub fn read(ctx: &OpCtx, mut query: LogQuery, own: Option<HookId>) -> Result<(LogQuery, Asked), (LogQuery, Invalid)> {
     let mut invalid = Invalid::default();
     let mut search = Search { hook: own, ..Search::default() };
     for text in [&mut query.event, &mut query.text, &mut query.hook] {
@@ -220,7 +215,7 @@ pub fn read(mut query: LogQuery, own: Option<HookId>) -> Result<(LogQuery, Asked
         invalid.add_unless(search.answer.is_some(), "answer", "Choose an answer of the list.");
     }
     invalid.add_unless(query.text.len() <= LONGEST_TEXT, "text", "Look for fewer than 200 characters.");
-    (search.from, search.to) = super::moment::range(&mut query.from, &mut query.to, &query.zone, &mut invalid);
+    (search.from, search.to) = super::moment::range(ctx, (&mut query.from, &mut query.to), &query.zone, &mut invalid);
     query.zone.clear();
     let id = |text: &str| text.parse::<DeliveryId>().ok();
     let place = match (id(&query.before), id(&query.after)) {

@@ -10,7 +10,7 @@ use crate::{
         time::{Timestamp, readable_duration},
         words::{bytes, took},
     },
-    ui::widgets::moment::Moment,
+    ui::widgets::moment::{Moment, readers_clock},
 };
 
 /// What is kept of an answer's body at most.
@@ -46,7 +46,7 @@ fn follows(delivery: &Delivery, attempt: &Attempt, next: Option<Timestamp>) -> O
     }
     match (delivery.state, delivery.due_at) {
         (State::Waiting, Some(due)) => {
-            let at = due.readable();
+            let at = readers_clock().exact(due);
             Some(format!("Whatever is no 2xx is tried again: {} later, at {at}.", readable_duration(ended.until(due))))
         }
         (State::Failed, _) if attempt.answer.status() == Some(410) => {
