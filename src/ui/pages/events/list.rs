@@ -36,7 +36,7 @@ fn Content(events: Vec<EventRow>) -> impl IntoView {
                 <td data-label="Key"><code>{event.key()}</code></td>
                 <td data-label="Sent when">{event.when()}</td>
                 <td data-label="Version">{row.version}</td>
-                <td data-label="Hooks"><a href=format!("/integration/events/{}#hooks", event.key())>{hooks}</a></td>
+                <td data-label="Hooks"><a href=format!("/integration/events/{}#hooks", event.key()) aria-label=format!("Hooks for {}: {hooks}", event.name())>{hooks.clone()}</a></td>
                 <td class="end"><SchemaLink event/></td>
             </tr>
         }
