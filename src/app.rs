@@ -79,10 +79,13 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/integration/hooks/new") view=hooks::edit::NewHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id") view=hooks::detail::HookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/settings") view=hooks::edit::EditHookPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/test") view=hooks::test::TestPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/delete") view=hooks::delete::DeleteHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/deliveries") view=deliveries::list::HookDeliveriesPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/deliveries") view=deliveries::list::DeliveriesPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/deliveries/:delivery") view=deliveries::detail::DeliveryPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/deliveries/:delivery/redeliver") view=deliveries::redeliver::RedeliverPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/deliveries/redeliver") view=deliveries::redeliver::RedeliverSelectedPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/events") view=events::list::EventsPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/events/:key") view=events::detail::EventPage ssr=SsrMode::Async/>
             </Routes>

@@ -99,3 +99,23 @@ function look() {
     return (high + 0.05) / (low + 0.05);
   }
 }
+
+/** Goes to a field and types over what is in it. */
+export async function typeInto(page, locator, text) {
+  await tabTo(page, locator);
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.press("Delete");
+  await page.keyboard.type(text);
+}
+
+/** Goes to a link or button and presses it. */
+export async function press(page, locator, key = "Enter") {
+  await tabTo(page, locator);
+  await page.keyboard.press(key);
+}
+
+/** Goes to a list of choices and types the beginning of one. */
+export async function choose(page, locator, beginning) {
+  await tabTo(page, locator);
+  await page.keyboard.type(beginning);
+}

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     event::EventType,
+    failure::diagnose,
     id::{DeliveryId, EventId, HookId},
     time::Timestamp,
 };
@@ -127,40 +128,9 @@ impl Answer {
         }
     }
 
-    /// What it means and what to do about it.
-    pub fn advice(self) -> &'static str {
-        match self {
-            Self::Status(200..300) => "The receiver accepted the event.",
-            Self::Status(300..400) => {
-                "The receiver answered with a redirect, which is not followed because the key would travel with it. Change the callback URL to where it points."
-            }
-            Self::Status(401 | 403) => {
-                "The receiver refused the key. Compare the API key of this hook with the one the receiver expects."
-            }
-            Self::Status(404 | 405) => {
-                "The receiver is there but does not take POST at this path. Check the path of the callback URL."
-            }
-            Self::Status(410) => "The receiver says it is gone for good. The hook was switched off.",
-            Self::Status(413) => "The receiver finds the body too large. Raise its limit.",
-            Self::Status(429) => "The receiver asks to be called less often. The portal waits as long as it asks.",
-            Self::Status(400..500) => {
-                "The receiver does not accept this request. Its answer below may say why; compare the body with the schema."
-            }
-            Self::Status(500..600) => "The receiver failed. Look at its log for this time and event id.",
-            Self::Status(_) => "The receiver answered with a status that HTTP does not define.",
-            Self::Timeout => {
-                "The receiver took too long. Let it store the event and answer 2xx at once, and do the work afterwards."
-            }
-            Self::ConnectFailed => {
-                "Nothing accepts connections there. Check that the receiver runs and that host, port and firewall are right."
-            }
-            Self::TlsFailed => "The TLS handshake failed. Check the receiver's certificate: its name, dates and chain.",
-            Self::DnsFailed => "The host name does not resolve. Check its spelling and its DNS record.",
-            Self::AddressRefused => {
-                "The host is at an address that is not dialled: private, loopback, link-local or metadata. An operator can allow its range with SERVICE_HOOKS_EGRESS__ALLOW_CIDRS."
-            }
-            Self::BrokenAnswer => "The receiver closed the connection or answered with something that is not HTTP.",
-        }
+    /// What it means and what to do about it, as far as the answer alone says it.
+    pub fn advice(self) -> String {
+        diagnose(self, None).both()
     }
 }
 

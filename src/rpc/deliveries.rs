@@ -1,4 +1,4 @@
-//! Deliveries: what their pages read.
+//! Deliveries: what the pages of one of them read, and sending them again.
 
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use crate::domain::{
     delivery::{Attempt, Delivery},
+    log::LogQuery,
     time::Timestamp,
 };
 
@@ -22,13 +23,105 @@ pub struct DeliveryPage {
     pub now: Timestamp,
 }
 
-/// Sends a settled delivery again.
-#[server]
-pub async fn redeliver(#[server(default)] id: String) -> Result<(), Error> {
-    crate::server::forms::deliveries::redeliver(&id).await
+/// Everything about one delivery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryDetail {
+    pub page: DeliveryPage,
+    pub request: SentRequest,
+    /// Why it cannot be sent again, for those who may send others.
+    pub refused: Option<String>,
+    /// Its neighbours in the list that it was come from, and that list.
+    pub newer: Option<String>,
+    pub older: Option<String>,
+    pub list: String,
+    /// This page's address with the list it was come from.
+    pub address: String,
+}
+
+/// What was sent, or will be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentRequest {
+    pub url: String,
+    /// With the key's last letters only, and without the signature.
+    pub headers: Vec<(String, String)>,
+    pub size: i64,
+    pub body: Body,
+    /// What is wrong with the body by its event's schema; `None` where nobody can tell.
+    pub faults: Option<Vec<String>>,
+    /// The same as a command, with `$API_KEY` for the key.
+    pub curl: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// Not for this reader's eyes.
+    Hidden,
+    /// Retention removed it.
+    Removed,
+    Shown {
+        text: String,
+        /// It is indented, and not as it was sent.
+        is_pretty: bool,
+        /// It is too long to be shown in full.
+        is_cut: bool,
+        /// The address of the whole of it.
+        file: String,
+    },
+}
+
+/// What would be sent again: asked before it is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redelivery {
+    /// Those that can be.
+    pub ids: Vec<String>,
+    pub groups: Vec<RedeliveryGroup>,
+    /// Why the others cannot, and how many of them.
+    pub refused: Vec<(String, i64)>,
+    /// Of a single one: its event, and where it was sent before.
+    pub event: Option<String>,
+    pub old_url: Option<String>,
+    /// Where to go when it is not done.
+    pub back: String,
+}
+
+/// What goes to one hook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedeliveryGroup {
+    pub id: String,
+    pub name: String,
+    pub url: String,
+    pub key_hint: String,
+    pub enabled: bool,
+    pub count: i64,
 }
 
 #[server]
-pub async fn detail(#[server(default)] id: String) -> Result<DeliveryPage, Error> {
-    crate::server::forms::deliveries::detail(&id).await
+pub async fn detail(
+    #[server(default)] id: String,
+    #[server(default)] query: LogQuery,
+    #[server(default)] view: String,
+    #[server(default)] log: String,
+) -> Result<DeliveryDetail, Error> {
+    crate::server::forms::deliveries::detail(&id, query, &view, &log).await
+}
+
+/// What sending these again would do.
+#[server]
+pub async fn ask_redeliver(
+    #[server(default)] ids: Vec<String>,
+    #[server(default)] back: String,
+) -> Result<Redelivery, Error> {
+    crate::server::forms::redeliver::ask(&ids, &back).await
+}
+
+/// Sends a settled delivery again.
+#[server]
+pub async fn redeliver(#[server(default)] id: String) -> Result<(), Error> {
+    crate::server::forms::redeliver::one(&id).await
+}
+
+/// Sends several again, and goes back to where they were picked.
+#[server]
+pub async fn redeliver_many(#[server(default)] ids: Vec<String>, #[server(default)] back: String) -> Result<(), Error> {
+    crate::server::forms::redeliver::many(&ids, &back).await
 }

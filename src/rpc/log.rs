@@ -23,6 +23,8 @@ pub struct LogPage {
     pub to: String,
     pub zone: String,
     pub rows: Vec<LogRow>,
+    /// What the addresses of the rows' own pages end in.
+    pub suffix: String,
     /// The hook of the page, where it is of one.
     pub hook: Option<HookName>,
     /// To choose from, where it is of all.

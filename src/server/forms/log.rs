@@ -10,7 +10,6 @@ use crate::{
         invalid::Invalid,
         log::{AnswerGroup, LogQuery, Outcome},
         permission::Permission,
-        time::Timestamp,
     },
     engine::store::log::{Place, Search},
     rpc::{
@@ -41,7 +40,7 @@ pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
     request.tell(ctx.require(Permission::DeliveriesRead).map_err(ops::Error::from))?;
     let names = request.tell(ops::log::hook_names(ctx).await)?;
     let own = if hook.is_empty() { None } else { Some(request.tell(own_hook(hook, &names))?) };
-    let read = read(query, own.as_ref().map(|(id, _)| *id));
+    let read = read(ctx, query, own.as_ref().map(|(id, _)| *id));
     let (query, asked) = match read {
         Ok((query, asked)) => (query, Ok(asked)),
         Err((query, errors)) => (query, Err(errors)),
@@ -82,14 +81,10 @@ fn frame_of(ctx: &OpCtx, query: &LogQuery, own: Option<(HookId, String)>, names:
         hooks.extend(names.iter().map(|(id, name)| HookName { id: id.to_string(), name: name.clone() }));
         hooks.sort_by(|a, b| a.name.to_lowercase().cmp(&b.name.to_lowercase()).then_with(|| a.id.cmp(&b.id)));
     }
-    let local = |text: &str| match Timestamp::parse(text) {
-        Some(at) => super::moment::local(ctx, at),
-        None => text.to_owned(),
-    };
     LogPage {
         path,
-        from: local(&query.from),
-        to: local(&query.to),
+        from: super::moment::local(ctx, &query.from),
+        to: super::moment::local(ctx, &query.to),
         zone: super::moment::zone(ctx),
         hook: own.map(|(id, name)| HookName { id: id.to_string(), name }),
         hooks,
@@ -111,6 +106,7 @@ async fn fill(
     names: &HashMap<HookId, String>,
 ) -> Result<(), ops::Error> {
     page.links = links(page, asked.place, &found);
+    page.suffix = suffix(&page.query, page.hook.is_none());
     page.is_empty = found.rows.is_empty() && ops::log::is_empty(ctx).await?;
     let is_recoverable = page.may_replay && page.query.text.is_empty() && !asked.search.states.is_empty();
     let is_settled = asked.search.states.iter().all(|state| state.is_final()) && asked.search.tests != Some(true);
@@ -177,8 +173,18 @@ fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
     }
 }
 
+/// What the address of a delivery's page ends in, so that the page knows the list it was come from.
+pub fn suffix(query: &LogQuery, is_of_all: bool) -> String {
+    let query = query.at("", "").address("");
+    match (is_of_all, query.is_empty()) {
+        (false, _) => query,
+        (true, true) => "?log=all".to_owned(),
+        (true, false) => format!("{query}&log=all"),
+    }
+}
+
 /// What an address asks for, and the same address with times that say their zone.
-pub fn read(mut query: LogQuery, own: Option<HookId>) -> Result<(LogQuery, Asked), (LogQuery, Invalid)> {
+pub fn read(ctx: &OpCtx, mut query: LogQuery, own: Option<HookId>) -> Result<(LogQuery, Asked), (LogQuery, Invalid)> {
     let mut invalid = Invalid::default();
     let mut search = Search { hook: own, ..Search::default() };
     for text in [&mut query.event, &mut query.text, &mut query.hook] {
@@ -209,7 +215,7 @@ pub fn read(mut query: LogQuery, own: Option<HookId>) -> Result<(LogQuery, Asked
         invalid.add_unless(search.answer.is_some(), "answer", "Choose an answer of the list.");
     }
     invalid.add_unless(query.text.len() <= LONGEST_TEXT, "text", "Look for fewer than 200 characters.");
-    (search.from, search.to) = super::moment::range(&mut query.from, &mut query.to, &query.zone, &mut invalid);
+    (search.from, search.to) = super::moment::range(ctx, (&mut query.from, &mut query.to), &query.zone, &mut invalid);
     query.zone.clear();
     let id = |text: &str| text.parse::<DeliveryId>().ok();
     let place = match (id(&query.before), id(&query.after)) {

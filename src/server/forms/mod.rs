@@ -8,9 +8,11 @@ pub mod hooks;
 pub mod log;
 pub mod moment;
 pub mod preferences;
+pub mod redeliver;
 pub mod session;
 pub mod setup;
 pub mod status;
+pub mod test_send;
 
 use super::{auth::session::FLASH, seam::Request};
 use crate::rpc::session::{Flash, FlashKind};

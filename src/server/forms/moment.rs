@@ -2,47 +2,57 @@
 //! has its zone in it, so that it means the same to whoever it is sent to.
 
 use crate::{
-    domain::{invalid::Invalid, time::Timestamp},
-    server::ctx::OpCtx,
+    domain::{
+        invalid::Invalid,
+        preferences::{Clockface, Preferences},
+        time::Timestamp,
+    },
+    server::{
+        ctx::OpCtx,
+        zones::{Edge, Zone},
+    },
 };
 
+/// The reader's zone.
+fn zone_of(ctx: &OpCtx) -> Zone {
+    Zone::of(&ctx.user.as_ref().map(|user| user.preferences.clone()).unwrap_or_default())
+}
+
 /// The name of the reader's zone.
-pub fn zone(_ctx: &OpCtx) -> String {
-    "UTC".to_owned()
+pub fn zone(ctx: &OpCtx) -> String {
+    zone_of(ctx).zone().to_owned()
 }
 
-/// As a control of type `datetime-local` takes it.
-pub fn local(_ctx: &OpCtx, at: Timestamp) -> String {
-    at.rfc3339().chars().take(19).collect()
+/// A time of an address as a control of type `datetime-local` takes it; what is none stays as it was typed.
+pub fn local(ctx: &OpCtx, text: &str) -> String {
+    Timestamp::parse(text).map_or_else(|| text.to_owned(), |at| zone_of(ctx).local(at))
 }
 
-/// What was typed, if it is a time: with a zone of its own, or meant in this one.
-fn read(typed: &str, _zone: &str) -> Option<Timestamp> {
-    let typed = typed.trim();
-    let seconds = if typed.matches(':').count() == 1 { ":00" } else { "" };
-    Timestamp::parse(typed).or_else(|| Timestamp::parse(&format!("{typed}{seconds}Z")))
-}
-
-/// Reads both ends of a range and leaves them as an address says them. What is wrong with them goes to `invalid`.
+/// Reads both ends of a range and leaves them as an address says them. `zone` is the one they were typed in, where that
+/// is known. What is wrong with them goes to `invalid`.
 pub fn range(
-    from: &mut String,
-    to: &mut String,
+    ctx: &OpCtx,
+    (from, to): (&mut String, &mut String),
     zone: &str,
     invalid: &mut Invalid,
 ) -> (Option<Timestamp>, Option<Timestamp>) {
-    let mut end = |typed: &mut String, name: &str| {
+    let zone = match zone {
+        "" => zone_of(ctx),
+        name => Zone::of(&Preferences { time_zone: name.to_owned(), ..Preferences::default() }),
+    };
+    let mut end = |typed: &mut String, name: &str, edge: Edge| {
         if typed.trim().is_empty() {
             typed.clear();
             return None;
         }
-        let at = read(typed, zone);
+        let at = zone.moment(typed, edge);
         match at {
             Some(at) => *typed = at.rfc3339(),
             None => invalid.add(name, "format", "Give a date and a time, such as 2026-11-22T14:00."),
         }
         at
     };
-    let (from, to) = (end(from, "from"), end(to, "to"));
+    let (from, to) = (end(from, "from", Edge::From), end(to, "to", Edge::To));
     if let (Some(from), Some(to)) = (from, to)
         && from >= to
     {

@@ -3,6 +3,7 @@
 
 pub mod accept;
 mod assets;
+mod bodies;
 mod compress;
 mod error_page;
 mod headers;
@@ -65,6 +66,7 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .route("/integration/events/{key}/schema.json", get(schema::download))
         .route("/integration/events/{key}/sample.json", get(schema::sample))
         .route("/integration/hooks/{id}/measured.csv", get(measured::download))
+        .route("/integration/hooks/{id}/deliveries/{delivery}/body.json", get(bodies::download))
         .route("/rpc/{*function}", any(rpc::answer))
         .fallback(render_page)
         .layer(middleware::from_fn(error_page::in_frame))

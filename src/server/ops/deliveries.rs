@@ -3,7 +3,8 @@
 use super::Error;
 use crate::{
     domain::{
-        delivery::{Attempt, Delivery},
+        delivery::{Attempt, Delivery, State},
+        hook::Hook,
         id::DeliveryId,
         invalid::Invalid,
         page::Page,
@@ -14,7 +15,7 @@ use crate::{
         store::{
             self, attempts, audit,
             deliveries::{self, Filter},
-            hooks,
+            hooks, log,
         },
     },
     server::ctx::OpCtx,
@@ -50,6 +51,42 @@ pub(super) fn without_bodies(ctx: &OpCtx, mut attempts: Vec<Attempt>) -> Vec<Att
         }
     }
     attempts
+}
+
+/// The deliveries of these ids, newest first.
+pub async fn these(ctx: &OpCtx, ids: &[DeliveryId]) -> Result<Vec<Delivery>, Error> {
+    let grant = ctx.require(Permission::DeliveriesRead)?;
+    Ok(log::these(&mut ctx.portal.store().read().await?, &grant, ids).await?)
+}
+
+/// The hook of a delivery; `None` once it is deleted.
+pub async fn hook_of(ctx: &OpCtx, delivery: &Delivery) -> Result<Option<Hook>, Error> {
+    let grant = ctx.require(Permission::DeliveriesRead)?;
+    Ok(hooks::find(&mut ctx.portal.store().read().await?, &grant, delivery.hook_id).await?)
+}
+
+/// Where a delivery was sent last.
+pub async fn last_url(ctx: &OpCtx, id: DeliveryId) -> Result<Option<String>, Error> {
+    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let tries = attempts::of(&mut ctx.portal.store().read().await?, &grant, id).await?;
+    Ok(tries.into_iter().next_back().map(|attempt| attempt.url))
+}
+
+/// Why a delivery cannot be sent again, as things stand. (Doing it asks again.)
+pub fn why_not(delivery: &Delivery, has_hook: bool, size: usize) -> Option<&'static str> {
+    if delivery.is_test {
+        Some("It is a test: send another test instead.")
+    } else if !has_hook {
+        Some("Its hook was deleted.")
+    } else if size == 0 {
+        Some("Its body was removed: it is older than bodies are kept.")
+    } else {
+        match delivery.state {
+            State::Held => Some("It is held and will be sent by itself when its hook sends again."),
+            state if !state.is_final() => Some("It is still being delivered: an attempt is due by itself."),
+            _ => None,
+        }
+    }
 }
 
 /// Sends a settled delivery again, to where its hook leads now.

@@ -41,6 +41,8 @@ pub enum EmitFailed {
 pub struct EventStory {
     pub event: StoredEvent,
     pub body: Option<Bytes>,
+    /// Of the body, in bytes; none of a body that retention removed.
+    pub size: usize,
     pub deliveries: Vec<(Delivery, Vec<Attempt>)>,
 }
 
@@ -54,8 +56,23 @@ pub async fn story(ctx: &OpCtx, id: EventId) -> Result<EventStory, Error> {
         let tries = attempts::of(&mut conn, &grant, delivery.id).await?;
         found.push((delivery, super::deliveries::without_bodies(ctx, tries)));
     }
+    let size = event.body.len();
     let body = ctx.may(Permission::PayloadsRead).then(|| Bytes::from(std::mem::take(&mut event.body)));
-    Ok(EventStory { event, body, deliveries: found })
+    Ok(EventStory { event, body, size, deliveries: found })
+}
+
+/// How large an event's body is; nothing of one that retention removed.
+pub async fn size(ctx: &OpCtx, id: EventId) -> Result<usize, Error> {
+    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let event = events::find(&mut ctx.portal.store().read().await?, &grant, id).await?;
+    Ok(event.map_or(0, |event| event.body.len()))
+}
+
+/// An event's body as a file, for whoever may see payloads.
+pub async fn body(ctx: &OpCtx, id: EventId) -> Result<Vec<u8>, Error> {
+    let grant = ctx.require(Permission::PayloadsRead)?;
+    let event = events::find(&mut ctx.portal.store().read().await?, &grant, id).await?;
+    Ok(event.ok_or(Error::NotFound("event"))?.body)
 }
 
 /// The sample body of an event, ready to be emitted.

@@ -1,7 +1,10 @@
 //! The portal's pages as a browser without scripts uses them. (With scripts, and in pictures: `end2end/`.)
 
+mod catalogue;
 mod errors;
 mod forms;
 mod overview;
 mod preferences;
 mod safety;
+mod snippet;
+mod test_send;

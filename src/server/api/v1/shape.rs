@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         delivery::{Attempt, Delivery, Timing},
+        failure::diagnose,
         health::Health,
         hook::Hook,
     },
@@ -168,7 +169,7 @@ pub struct AttemptShape {
     status: Option<u16>,
     detail: Option<String>,
     /// What it means and what to do.
-    advice: &'static str,
+    advice: String,
     url: String,
     response_headers: Vec<(String, String)>,
     response_body: String,
@@ -204,8 +205,8 @@ impl From<Attempt> for AttemptShape {
             duration_ms: attempt.duration_ms,
             class: attempt.answer.class(),
             status: attempt.answer.status(),
+            advice: diagnose(attempt.answer, attempt.detail.as_deref()).both(),
             detail: attempt.detail,
-            advice: attempt.answer.advice(),
             url: attempt.url,
             response_headers: attempt.response_headers,
             response_body: attempt.response_body,
@@ -234,7 +235,7 @@ pub struct EventShape {
 
 impl From<EventStory> for EventShape {
     fn from(story: EventStory) -> Self {
-        let EventStory { event, body, deliveries } = story;
+        let EventStory { event, body, deliveries, .. } = story;
         let data = body.and_then(|body| RawValue::from_string(String::from_utf8(body.to_vec()).ok()?).ok());
         Self {
             id: event.id.0,

@@ -1,13 +1,14 @@
-//! One delivery and its attempts.
+//! One delivery: what became of it, every attempt, what was sent and what came back.
 
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::AttemptPanel;
+use super::{Outcome, request::RequestPanel, sentence, timeline::Timeline};
 use crate::{
-    rpc::deliveries::{DeliveryPage as DeliveryData, Redeliver, detail},
+    domain::{delivery::Delivery, failure::diagnose, log::LogQuery},
+    rpc::deliveries::{DeliveryDetail, detail},
     ui::{
-        pages::param,
+        pages::{param, query},
         widgets::{
             definition::Fact,
             frame::{Frame, Place},
@@ -19,40 +20,79 @@ use crate::{
 
 #[component]
 pub fn DeliveryPage() -> impl IntoView {
-    view! { <Frame place=Place::Hooks>{loaded(detail(param("delivery")), |page| view! { <Content page/> })}</Frame> }
+    let read = detail(param("delivery"), LogQuery::read(query), query("view"), query("log"));
+    view! { <Frame place=Place::Deliveries>{loaded(read, |detail| view! { <Content detail/> })}</Frame> }
 }
 
 #[component]
-fn Content(page: DeliveryData) -> impl IntoView {
+fn Content(detail: DeliveryDetail) -> impl IntoView {
+    let DeliveryDetail { page, request, refused, newer, older, list, address } = detail;
     let delivery = page.delivery.clone();
+    let (name, now, attempts) = (page.hook_name.clone(), page.now, page.attempts);
     let hook = format!("/integration/hooks/{}", delivery.hook_id);
-    let name = page.hook_name.clone();
-    let now = page.now;
-    let (id, may_redeliver) = (delivery.id.to_string(), page.may_redeliver);
+    let redeliver = format!("{hook}/deliveries/{}/redeliver", delivery.id);
+    let may_see = !matches!(request.body, crate::rpc::deliveries::Body::Hidden);
     view! {
         <Title text=format!("Delivery to {name}")/>
-        <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " <a href=hook>{name.clone()}</a></p>
+        <p class="crumbs"><a href=list.clone()>"Deliveries"</a> " › " <a href=hook.clone()>{name.clone()}</a></p>
         <div class="heading">
-        <h1>{delivery.event_type.name()} " to " {name}</h1>
-        {may_redeliver.then(|| view! {
-            <form method="post" action=Redeliver::url()>
-                <input type="hidden" name="id" value=id/>
-                <button type="submit">"Send again"</button>
-            </form>
-        })}
+            <h1>{delivery.event_type.name()} " to " {name}</h1>
+            <div class="buttons">
+                <a class="button" href=address.clone()>"Refresh"</a>
+                {page.may_redeliver.then(|| view! { <a class="button primary" href=redeliver>"Redeliver"</a> })}
+            </div>
         </div>
+        <Verdict delivery=delivery.clone() detail=attempts.last().and_then(|attempt| attempt.detail.clone())/>
+        {refused.map(|reason| view! { <p class="lead">"It cannot be sent again. " {reason}</p> })}
         <div class="columns">
-            <section class="card"><AttemptPanel page/></section>
+            <div class="stack">
+                <section class="card" aria-labelledby="attempts-title">
+                    <h2 id="attempts-title">"Attempts"</h2>
+                    <Timeline delivery=delivery.clone() attempts now may_see/>
+                </section>
+                <section class="card" aria-labelledby="request-title">
+                    <h2 id="request-title">"Request"</h2>
+                    <RequestPanel request address was_sent={delivery.attempts > 0}/>
+                </section>
+            </div>
             <section class="card facts" aria-labelledby="facts-title">
                 <h2 id="facts-title">"Facts"</h2>
                 <dl>
+                    <Fact term="Event"><a href=format!("/integration/events/{}", delivery.event_type.key())><code>{delivery.event_type.key()}</code></a></Fact>
                     <Fact term="Event id"><code>{delivery.event_id.to_string()}</code></Fact>
                     <Fact term="Delivery id"><code>{delivery.id.to_string()}</code></Fact>
                     <Fact term="Accepted"><Moment at=delivery.created_at now/></Fact>
+                    <Fact term="Last change"><Moment at=delivery.updated_at now/></Fact>
                     <Fact term="Attempts">{delivery.attempts}</Fact>
                     {delivery.due_at.map(|at| view! { <Fact term="Next attempt"><Moment at now/></Fact> })}
                 </dl>
+                <p class="links"><a href=format!("/integration/deliveries?event={}", delivery.event_id)>"Everywhere this event went"</a></p>
             </section>
+        </div>
+        <nav class="pages" aria-label="Neighbours in the list">
+            {newer.map(|href| view! { <a class="button" rel="prev" href=href>"Newer delivery"</a> })}
+            {older.map(|href| view! { <a class="button" rel="next" href=href>"Older delivery"</a> })}
+            <a href=list>"Back to the list"</a>
+        </nav>
+    }
+}
+
+/// What became of it in a sentence; and where something went wrong, what that means and what to do.
+#[component]
+fn Verdict(delivery: Delivery, detail: Option<String>) -> impl IntoView {
+    use crate::domain::delivery::State;
+    let class = match delivery.state {
+        State::Delivered => "panel ok",
+        State::Failed => "panel bad",
+        State::Pending | State::Waiting | State::Held => "panel warn",
+        State::Skipped | State::Cancelled => "panel",
+    };
+    let diagnosis = delivery.last_answer.filter(|answer| !answer.is_success());
+    let diagnosis = diagnosis.map(|answer| diagnose(answer, detail.as_deref()));
+    view! {
+        <div class=class>
+            <p><Outcome delivery=delivery.clone()/> " " {sentence(&delivery)}</p>
+            {diagnosis.map(|diagnosis| view! { <p class="advice">{diagnosis.what} " " {diagnosis.next}</p> })}
         </div>
     }
 }

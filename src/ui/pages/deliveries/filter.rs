@@ -9,7 +9,10 @@ use crate::{
         time::Timestamp,
     },
     rpc::log::LogPage,
-    ui::widgets::chips::{Chip, Chips},
+    ui::widgets::{
+        chips::{Chip, Chips},
+        moment::readers_clock,
+    },
 };
 
 const HOUR: u64 = 3600;
@@ -122,7 +125,8 @@ fn Ranges(page: LogPage) -> impl IntoView {
 #[component]
 fn Active(page: LogPage) -> impl IntoView {
     let LogPage { query, path, hooks, .. } = page;
-    let readable = |text: &str| Timestamp::parse(text).map_or(text.to_owned(), Timestamp::readable);
+    let clock = readers_clock();
+    let readable = |text: &str| Timestamp::parse(text).map_or(text.to_owned(), |at| clock.exact(at));
     let hook = hooks.iter().find(|hook| hook.id == query.hook).map_or(query.hook.clone(), |hook| hook.name.clone());
     let values = [
         ("hook", "Hook", hook),

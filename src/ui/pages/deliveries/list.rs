@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{Outcome, filter::LogFilter, short_id};
+use super::{Outcome, answer_words, filter::LogFilter, short_id};
 use crate::{
     domain::{
         delivery::{Delivery, State},
@@ -118,11 +118,11 @@ fn Further(page: LogPage) -> impl IntoView {
 
 #[component]
 fn Table(page: LogPage) -> impl IntoView {
-    let LogPage { rows, may_replay, hook, now, .. } = page;
+    let LogPage { rows, may_replay, hook, now, suffix, .. } = page;
     let is_global = hook.is_none();
     let heads = ["Hook", "Outcome", "Accepted", "Attempts", "Last answer", "Duration", "Next attempt"];
     let heads = heads.into_iter().skip(usize::from(!is_global)).map(|head| view! { <th scope="col">{head}</th> });
-    let rows = rows.into_iter().map(|row| view! { <Row row now may_replay is_global/> });
+    let rows = rows.into_iter().map(|row| view! { <Row row now may_replay is_global suffix=suffix.clone()/> });
     view! {
         <div class="scroll" role="region" aria-label="Deliveries" tabindex="0">
             <table class="log">
@@ -135,13 +135,13 @@ fn Table(page: LogPage) -> impl IntoView {
 }
 
 #[component]
-fn Row(row: LogRow, now: Timestamp, may_replay: bool, is_global: bool) -> impl IntoView {
+fn Row(row: LogRow, now: Timestamp, may_replay: bool, is_global: bool, suffix: String) -> impl IntoView {
     let LogRow { delivery, hook } = row;
     let hook_page = format!("/integration/hooks/{}", delivery.hook_id);
-    let href = format!("{hook_page}/deliveries/{}", delivery.id);
+    let href = format!("{hook_page}/deliveries/{}{suffix}", delivery.id);
     let event = delivery.event_id.to_string();
     let answer = match (&delivery.last_answer, &delivery.reason) {
-        (Some(answer), _) => answer.short(),
+        (Some(answer), _) => answer_words(*answer),
         (None, Some(reason)) => reason.clone(),
         (None, None) => "–".to_owned(),
     };

@@ -3,13 +3,18 @@
 pub mod detail;
 mod filter;
 pub mod list;
+pub mod redeliver;
+mod request;
+mod timeline;
 
 use leptos::prelude::*;
 
 use crate::{
     domain::{
-        delivery::{Attempt, Delivery, State},
+        delivery::{Answer, Attempt, Delivery, State},
+        failure::status_words,
         time::Timestamp,
+        words::count,
     },
     rpc::deliveries::DeliveryPage,
     ui::widgets::{
@@ -22,6 +27,34 @@ use crate::{
 /// The end of an id: it differs between events of the same moment, the beginning hardly does.
 fn short_id(id: &str) -> String {
     format!("…{}", &id[id.len().saturating_sub(8)..])
+}
+
+/// An answer in words: `503 Service Unavailable`, `timed out`.
+pub fn answer_words(answer: Answer) -> String {
+    match answer.status().and_then(status_words) {
+        Some(words) => format!("{} {words}", answer.short()),
+        None => answer.short(),
+    }
+}
+
+/// What became of a delivery, in a sentence.
+fn sentence(delivery: &Delivery) -> String {
+    let answer = delivery.last_answer.map(answer_words);
+    let took = delivery.last_duration_ms.map_or(String::new(), |millis| format!(" in {millis} ms"));
+    let tries = count(i64::from(delivery.attempts), "attempt");
+    let reason = delivery.reason.clone().unwrap_or_else(|| "its hook does not send at present".to_owned());
+    match (delivery.state, answer) {
+        (State::Delivered, Some(answer)) if delivery.attempts == 1 => format!("At the first attempt: {answer}{took}."),
+        (State::Delivered, answer) => format!("After {tries}: {}{took}.", answer.unwrap_or_default()),
+        (State::Failed, answer) => format!("Given up after {tries}; the last ended in {}.", answer.unwrap_or_default()),
+        (State::Waiting, Some(answer)) => {
+            format!("Not delivered yet: {answer} at attempt {}. It is tried again.", delivery.attempts)
+        }
+        (State::Waiting | State::Pending, _) => "On its way: not answered yet.".to_owned(),
+        (State::Held, _) => format!("Not sent, because {reason}. It is sent by itself when that is over."),
+        (State::Skipped, _) => format!("Never sent, because {reason}. It can be sent again."),
+        (State::Cancelled, _) => format!("Not sent, because {reason}."),
+    }
 }
 
 /// Where a delivery stands.
@@ -78,7 +111,7 @@ fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
 pub fn AttemptPanel(page: DeliveryPage) -> impl IntoView {
     let DeliveryPage { delivery, attempts, body, now, .. } = page;
     let advice = match (delivery.last_answer, &delivery.reason) {
-        (Some(answer), _) => answer.advice().to_owned(),
+        (Some(answer), _) => answer.advice(),
         (None, Some(reason)) => format!("Not sent: {reason}."),
         (None, None) => "Not tried yet. Load the page again in a moment.".to_owned(),
     };

@@ -1,0 +1,297 @@
+//! What an answer means and what to do about it: one catalogue for whoever looks at a delivery, on a page or through the
+//! API. Every failure there can be has an entry, and the last of them fits whatever is new.
+
+use super::delivery::Answer;
+
+/// Two sentences for people: what happened, and what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    pub what: &'static str,
+    pub next: &'static str,
+}
+
+impl Diagnosis {
+    /// Both in a row; of what went well the first is enough.
+    pub fn both(self) -> String {
+        if self.next == NOTHING { self.what.to_owned() } else { format!("{} {}", self.what, self.next) }
+    }
+}
+
+const NOTHING: &str = "Nothing to do.";
+
+const fn says(what: &'static str, next: &'static str) -> Diagnosis {
+    Diagnosis { what, next }
+}
+
+/// What an attempt's answer and its detail mean.
+pub fn diagnose(answer: Answer, detail: Option<&str>) -> Diagnosis {
+    let detail = detail.unwrap_or_default().to_ascii_lowercase();
+    match answer {
+        Answer::Status(status) => of_status(status),
+        Answer::Timeout => of_timeout(&detail),
+        Answer::ConnectFailed => of_connect(&detail),
+        Answer::TlsFailed => of_tls(&detail),
+        Answer::DnsFailed if detail.contains("in time") => says(
+            "The name server did not answer in time.",
+            "Usually this passes. If it does not, an operator should look at the name servers of this machine.",
+        ),
+        Answer::DnsFailed => says(
+            "The host name does not resolve.",
+            "Check its spelling in the callback URL, and that its DNS record exists for the public.",
+        ),
+        Answer::AddressRefused => says(
+            "The host is at an address that is not dialled: private, loopback, link-local or metadata.",
+            "Use a public address, or let an operator allow the range with SERVICE_HOOKS_EGRESS__ALLOW_CIDRS.",
+        ),
+        Answer::BrokenAnswer => says(
+            "The receiver closed the connection, or answered with something that is not HTTP.",
+            "See whether it crashed at this time, and whether the port is the one that speaks HTTP.",
+        ),
+    }
+}
+
+fn of_status(status: u16) -> Diagnosis {
+    match status {
+        200..300 => says("The receiver accepted the event.", NOTHING),
+        304 => says(
+            "The receiver answered Not Modified, which makes no sense for a POST.",
+            "A cache may stand in between: let it pass POST requests through.",
+        ),
+        300..400 => says(
+            "The receiver answered with a redirect. It is not followed, because the key would travel with it.",
+            "Change the callback URL to the place it points to: the answer's location header names it.",
+        ),
+        400..500 => of_refusal(status),
+        500 => says("The receiver failed while handling the event.", "Look at its log for this time and event id."),
+        501 => says(
+            "The receiver does not know how to handle this.",
+            "Check that the callback URL leads to the right program.",
+        ),
+        502 => says(
+            "A proxy before the receiver got no proper answer from it.",
+            "See whether the program behind the proxy runs and listens where the proxy looks for it.",
+        ),
+        503 => says(
+            "The receiver is not available at present: overloaded, or being maintained.",
+            "It is tried again by itself. If it lasts, look at the receiver.",
+        ),
+        504 => says(
+            "A proxy before the receiver waited for it in vain.",
+            "Let the receiver store the event and answer 2xx at once, and do the work afterwards.",
+        ),
+        520..531 => says(
+            "A proxy of a network provider could not reach the receiver.",
+            "Look at the provider's console, and whether the receiver lets the provider in.",
+        ),
+        500..600 => says("The receiver failed.", "Look at its log for this time and event id."),
+        _ => says("The receiver answered with a status that HTTP does not define.", "Check that the port speaks HTTP."),
+    }
+}
+
+fn of_refusal(status: u16) -> Diagnosis {
+    match status {
+        400 | 422 => says(
+            "The receiver does not accept this body.",
+            "Its answer may say why. Compare the body with the schema, and what the receiver expects with both.",
+        ),
+        401 => says(
+            "The receiver does not know the key.",
+            "Compare the API key of this hook with the one the receiver expects, and where it expects it: x-api-key.",
+        ),
+        403 => says(
+            "The receiver forbids it: the key lacks a right there, or a firewall refuses this sender.",
+            "Check the key's rights at the receiver and any list of allowed addresses.",
+        ),
+        404 => says("The receiver has nothing at this path.", "Check the path of the callback URL."),
+        405 => {
+            says("The receiver does not take POST at this path.", "Check the path, and that its route accepts POST.")
+        }
+        406 | 415 => says("The receiver does not take JSON here.", "It must accept the content type application/json."),
+        408 => says(
+            "The receiver waited too long for the request.",
+            "A slow network or proxy in between; it is tried again.",
+        ),
+        407 | 511 => says(
+            "A proxy in between wants to know who is there.",
+            "The receiver must be reachable without signing in to a proxy.",
+        ),
+        409 => says(
+            "The receiver says it has this already, or is busy with it.",
+            "Let it answer 2xx to an event it knows: the same webhook-id is the same event.",
+        ),
+        410 => says(
+            "The receiver says it is gone for good. The hook was switched off.",
+            "Enter the new URL and switch the hook on again; what was missed can be recovered.",
+        ),
+        413 => says("The receiver finds the body too large.", "Raise its limit, or that of the proxy before it."),
+        429 => says(
+            "The receiver asks to be called less often. The portal waits as long as it asks.",
+            "Set a rate for this hook in its settings, or raise the limit at the receiver.",
+        ),
+        431 => says("The receiver finds the headers too large.", "Raise its limit, or use a shorter API key."),
+        _ => says("The receiver does not accept this request.", "Its answer may say why."),
+    }
+}
+
+fn of_timeout(detail: &str) -> Diagnosis {
+    if detail.contains("looked up") {
+        says(
+            "Its name was still being looked up when the time was over.",
+            "An operator should look at the name servers.",
+        )
+    } else if detail.contains("handshake") {
+        says(
+            "The TLS handshake was not finished in time.",
+            "The receiver, or what stands before it, is overloaded or does not speak TLS on this port.",
+        )
+    } else if detail.contains("connect") {
+        says(
+            "Nobody answered the attempt to connect: packets get lost on the way.",
+            "A firewall most likely drops them. Let the receiver accept connections from this portal.",
+        )
+    } else {
+        says(
+            "The receiver took the request and did not answer in time.",
+            "Let it store the event and answer 2xx at once, and do the work afterwards.",
+        )
+    }
+}
+
+fn of_connect(detail: &str) -> Diagnosis {
+    if detail.contains("refused") {
+        says(
+            "Nothing listens at this host and port.",
+            "Check that the receiver runs, and the port of the callback URL.",
+        )
+    } else if detail.contains("unreachable") {
+        says("There is no way through the network to this host.", "Check its address, and the routes of this machine.")
+    } else if detail.contains("reset") {
+        says(
+            "The connection was cut as soon as it was made.",
+            "A firewall or a proxy does that, or a program that crashes at once.",
+        )
+    } else {
+        says("No connection could be made.", "Check that the receiver runs and that host, port and firewall are right.")
+    }
+}
+
+fn of_tls(detail: &str) -> Diagnosis {
+    let has = |words: &[&str]| words.iter().any(|word| detail.contains(word));
+    if has(&["notvalidyet", "not valid yet"]) {
+        says(
+            "The receiver's certificate is not valid yet.",
+            "Check the receiver's certificate, and the clock of this machine.",
+        )
+    } else if has(&["not valid for", "notvalidforname"]) {
+        says(
+            "The receiver's certificate is for another name.",
+            "Use the name it was issued for, or a certificate for this one.",
+        )
+    } else if has(&["expired"]) {
+        says("The receiver's certificate has expired.", "Renew it at the receiver.")
+    } else if has(&["unknownissuer", "unknown issuer"]) {
+        says(
+            "The receiver's certificate comes from an issuer that is not known here, or its chain is incomplete.",
+            "Let the receiver send the whole chain; of an issuer of your own, install its certificate on this machine.",
+        )
+    } else if has(&["revoked"]) {
+        says("The receiver's certificate was revoked.", "Get a new one.")
+    } else if has(&["corrupt message", "invalidcontenttype"]) {
+        says("The port does not speak TLS.", "Check the port of the callback URL: plain HTTP may be spoken there.")
+    } else if has(&["incompatible", "handshakefailure", "protocolversion"]) {
+        says("The receiver speaks no TLS that is safe.", "It must speak TLS 1.2 or 1.3 with a current cipher.")
+    } else if has(&["certificaterequired", "certificate required"]) {
+        says(
+            "The receiver wants a client certificate.",
+            "The portal has none: let the receiver check the key and the signature.",
+        )
+    } else {
+        says("The TLS handshake failed.", "Check the receiver's certificate: its name, dates and chain.")
+    }
+}
+
+/// The words that belong to a status, where they help: `503 Service Unavailable`.
+pub fn status_words(status: u16) -> Option<&'static str> {
+    Some(match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_answer_is_explained_and_the_catalogue_is_rich() {
+        let mut known = BTreeSet::new();
+        for status in 0..1000 {
+            let diagnosis = diagnose(Answer::Status(status), None);
+            assert!(diagnosis.what.ends_with('.') && diagnosis.next.ends_with('.'), "{status}");
+            known.insert(diagnosis.what);
+        }
+        let details = [
+            (
+                Answer::Timeout,
+                vec![
+                    "while the name was looked up",
+                    "while connecting",
+                    "during the TLS handshake",
+                    "while waiting for the answer",
+                ],
+            ),
+            (Answer::ConnectFailed, vec!["connection refused", "network unreachable", "connection reset", ""]),
+            (
+                Answer::TlsFailed,
+                vec![
+                    "invalid peer certificate: certificate expired: verification time 1",
+                    "invalid peer certificate: certificate not valid for name \"a\"",
+                    "invalid peer certificate: NotValidYet",
+                    "invalid peer certificate: UnknownIssuer",
+                    "invalid peer certificate: Revoked",
+                    "received corrupt message of type InvalidContentType",
+                    "received fatal alert: HandshakeFailure",
+                    "received fatal alert: CertificateRequired",
+                    "",
+                ],
+            ),
+            (Answer::DnsFailed, vec!["the name does not resolve", "the name server did not answer in time"]),
+            (Answer::AddressRefused, vec![""]),
+            (Answer::BrokenAnswer, vec![""]),
+        ];
+        for (answer, details) in details {
+            let said: BTreeSet<_> = details.iter().map(|detail| diagnose(answer, Some(detail)).what).collect();
+            assert_eq!(said.len(), details.len(), "{answer:?}: {said:?}");
+            known.extend(said);
+        }
+        assert!(known.len() >= 40, "{} failures are told apart", known.len());
+    }
+}
