@@ -2,6 +2,8 @@
 
 mod errors;
 mod forms;
+mod log;
 mod overview;
 mod preferences;
+mod recover;
 mod safety;
