@@ -115,7 +115,7 @@ function journey(javaScriptEnabled) {
     if (javaScriptEnabled) await slideInPlace(page, NAME);
     else await slideByForm(page, NAME);
     const row = page.getByRole("row").filter({ hasText: NAME });
-    await row.getByText("Delivering").waitFor();
+    await row.getByText("No traffic").waitFor();
     await page.reload();
     await slider(page, NAME, true).waitFor();
   });

@@ -166,9 +166,9 @@ fn Bulk() -> impl IntoView {
 
 /// *Download JSON schema*, short enough for a row.
 #[component]
-pub fn SchemaLink(event: EventType) -> impl IntoView {
+pub fn SchemaLink(event: EventType, #[prop(default = false)] brief: bool) -> impl IntoView {
     let href = format!("/integration/events/{}/schema.json", event.key());
     view! {
-        <a href=href download aria-label=format!("Download JSON schema of {}", event.name()) title="Download JSON schema">"↓ JSON schema"</a>
+        <a href=href download aria-label=format!("Download JSON schema of {}", event.name()) title="Download JSON schema">{if brief { "↓ JSON" } else { "↓ JSON schema" }}</a>
     }
 }

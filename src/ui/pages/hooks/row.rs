@@ -2,10 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::{CallbackUrl, condition::Condition};
+use super::{CallbackUrl, condition::Condition, list::SchemaLink};
 use crate::{
     domain::{
-        event::EventType,
         measured::Outcomes,
         permission::{Permission, Permissions},
         time::Timestamp,
@@ -50,7 +49,7 @@ pub fn Row(row: HookRow, now: Timestamp, permissions: Permissions, with_event: b
             <td data-label="Health"><Condition hook=hook.clone() data=condition now/></td>
             <td data-label="Last 24 hours"><DayBars day/></td>
             <td data-label="Last delivery" class="nowrap">{last}</td>
-            <td class="end"><Actions id event=hook.event_type name=hook.name permissions/></td>
+            <td class="end actions"><SchemaLink event=hook.event_type brief=true/> <Actions id name=hook.name permissions/></td>
         </tr>
     }
 }
@@ -64,9 +63,8 @@ fn DayBars(day: Vec<Outcomes>) -> impl IntoView {
 }
 
 #[component]
-fn Actions(id: String, event: EventType, name: String, permissions: Permissions) -> impl IntoView {
+fn Actions(id: String, name: String, permissions: Permissions) -> impl IntoView {
     let page = format!("/integration/hooks/{id}");
-    let schema = format!("/integration/events/{}/schema.json", event.key());
     let link = move |permission: Permission, href: String, text: &'static str| {
         permissions.has(permission).then(|| view! { <a href=href>{text}</a> })
     };
@@ -75,7 +73,6 @@ fn Actions(id: String, event: EventType, name: String, permissions: Permissions)
             {link(Permission::DeliveriesRead, format!("{page}/deliveries"), "Deliveries")}
             {link(Permission::HooksTest, format!("{page}/test"), "Send test")}
             {link(Permission::DeliveriesReplay, format!("{page}/recover"), "Recover")}
-            <a href=schema download>"Download JSON schema"</a>
             {link(Permission::HooksWrite, format!("{page}/settings"), "Edit")}
             {link(Permission::HooksWrite, format!("/integration/hooks/new?clone={id}"), "Clone")}
             {link(Permission::HooksWrite, format!("{page}/delete"), "Delete")}
