@@ -42,6 +42,7 @@ for (const [width, colorScheme] of [[1280, "light"], [320, "dark"]]) {
         if ((await page.locator("leptos-island").count()) > 0) await awake(page);
         const walked = await walk(page);
         faults.push(...walked.faults.map((fault) => `${entry.name}: ${fault}`));
+        if (walked.stops === 0) faults.push(`${entry.name}: nothing to stop at`);
       }
       await context.close();
     }

@@ -24,6 +24,7 @@ use crate::{
         widgets::{
             field::ErrorSummary,
             frame::{Frame, Place},
+            live::News,
             loaded::loaded,
             moment::Moment,
             pages::Pages,
@@ -78,6 +79,7 @@ fn Content(page: LogPage, permissions: Permissions) -> impl IntoView {
         {hook.map(|hook| view! { <HookNav id=hook.id place=HookPlace::Deliveries permissions/> })}
         <ErrorSummary errors/>
         <LogFilter page=page.clone()/>
+        {page.links.stream.clone().map(|from| view! { <News from newest=page.links.newest.clone()/> })}
         {if page.rows.is_empty() {
             view! { <Nothing page=page.clone()/> }.into_any()
         } else {
@@ -152,7 +154,7 @@ fn Row(row: LogRow, now: Timestamp, may_replay: bool, is_global: bool, suffix: S
             {may_replay.then(|| view! {
                 <td class="pick"><input type="checkbox" name="id" value=delivery.id.to_string() form="chosen" aria-label=label/></td>
             })}
-            <th scope="row"><a class="mono nowrap" href=href title=event.clone() aria-label=format!("Event {event}")>{short_id(&event)}</a></th>
+            <th scope="row"><a class="mono nowrap" href=href title=event.clone() aria-label=format!("Event {}", short_id(&event))>{short_id(&event)}</a></th>
             {is_global.then(|| view! { <td data-label="Hook"><a href=hook_page>{hook}</a></td> })}
             <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
             <td data-label="Accepted"><Moment at=delivery.created_at now/></td>
