@@ -23,12 +23,16 @@ export const ROUTES = [
   { name: "hook-failing", route: `${HOOKS}/{id}`, address: (scene) => `${HOOKS}/${scene.failing}` },
   { name: "hook-auditor", route: `${HOOKS}/{id}`, as: "auditor" },
   { name: "settings", route: `${HOOKS}/{id}/settings` },
+  { name: "test", route: `${HOOKS}/{id}/test` },
+  { name: "test-differs", route: `${HOOKS}/{id}/test`, act: typed("{}", "Check", "alert") },
+  { name: "test-not-json", route: `${HOOKS}/{id}/test`, act: typed("{", "Send test", "alert") },
   { name: "delete", route: `${HOOKS}/{id}/delete` },
   { name: "delivery", route: `${HOOKS}/{id}/deliveries/{delivery}` },
   { name: "delivery-failing", route: `${HOOKS}/{id}/deliveries/{delivery}`, address: (scene) => `${HOOKS}/${scene.failing}/deliveries/${scene.failed}` },
   { name: "delivery-auditor", route: `${HOOKS}/{id}/deliveries/{delivery}`, as: "auditor" },
   { name: "events", route: "/integration/events", empty: true },
   { name: "event", route: "/integration/events/{key}", empty: true },
+  { name: "event-java", route: "/integration/events/{key}", address: (scene) => `/integration/events/conversation.abandoned?lang=java&hook=${scene.hook}#field-queue` },
   { name: "status", route: "/status", empty: true },
   { name: "account", route: "/account", empty: true },
   { name: "account-agent", route: "/account", as: "agent" },
@@ -66,5 +70,14 @@ function submitted(button) {
   return async (page) => {
     await page.getByRole("button", { name: button, exact: true }).click();
     await page.getByRole("alert").waitFor();
+  };
+}
+
+/** Types a body, presses a button, and waits for what is said about it. */
+function typed(body, button, role) {
+  return async (page) => {
+    await page.getByRole("textbox", { name: "Body" }).fill(body);
+    await page.getByRole("button", { name: button, exact: true }).click();
+    await page.getByRole(role).first().waitFor();
   };
 }

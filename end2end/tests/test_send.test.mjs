@@ -51,7 +51,7 @@ for (const javaScriptEnabled of [true, false]) {
       await press(page, page.getByRole("button", { name: "Send test" }));
 
       const trial = page.getByRole("region", { name: "Test of the values below" });
-      await trial.getByText(/^127\.0\.0\.1 answered 200 after \d+ ms\.$/).waitFor();
+      await trial.getByText(/^127\.0\.0\.1 answered 200 OK after \d+ ms\.$/).waitFor();
       assert.ok(await trial.evaluate((it) => it === document.activeElement), "the result has the focus");
       const secret = await trial.locator("code").filter({ hasText: "whsec_" }).innerText();
       const tried = await receiver.next();
@@ -89,7 +89,7 @@ for (const javaScriptEnabled of [true, false]) {
       assert.equal(calls(), 0);
       await press(page, page.getByRole("button", { name: "Send anyway" }));
       const result = page.getByRole("region", { name: "Result" });
-      await result.getByText(/^127\.0\.0\.1 answered 200 after \d+ ms\.$/).waitFor();
+      await result.getByText(/^127\.0\.0\.1 answered 200 OK after \d+ ms\.$/).waitFor();
       assert.ok(await result.evaluate((it) => it === document.activeElement), "the result has the focus");
       assert.equal((await receiver.next()).body.toString(), `{"id": "x"}`);
       assert.equal(await page.getByRole("textbox", { name: "Body" }).inputValue(), `{"id": "x"}`);

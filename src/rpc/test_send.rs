@@ -28,6 +28,8 @@ pub struct TestPage {
     /// The body was to be sent and was not, because of what was said about it.
     pub was_stopped: bool,
     pub result: Option<DeliveryPage>,
+    /// What the receiver answered is for this reader's eyes: it was their test, or they may see payloads.
+    pub sees_answer: bool,
     pub history: Vec<Delivery>,
     pub now: Timestamp,
 }

@@ -9,6 +9,7 @@ use crate::{
         contract::BodyCheck,
         hook::Hook,
         id::{DeliveryId, HookId},
+        json::pretty,
         permission::Permission,
     },
     engine::{catalogue, dispatcher::Judging},
@@ -40,9 +41,12 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
     let hook = request.tell(test_send::find(ctx, request.tell(parse_id(id))?).await)?;
     let draft: Option<Draft> = request.tell(drafts::find(ctx, &request.session, draft).await)?;
     let draft = draft.filter(|draft| draft.hook == hook.id);
-    let result = match test.parse() {
-        Ok(test) => result(&request, &hook, test, draft.as_ref()).await?,
-        Err(_) => None,
+    let test: Option<DeliveryId> = test.parse().ok();
+    let is_own = test.is_some() && draft.as_ref().is_some_and(|draft| draft.test == test);
+    let sees_answer = is_own || ctx.may(Permission::PayloadsRead);
+    let result = match test {
+        Some(test) => result(&request, &hook, test, draft.as_ref(), sees_answer).await?,
+        None => None,
     };
     let history = request.tell(test_send::history(ctx, hook.id).await)?;
     let may_use_last = ctx.may(Permission::PayloadsRead);
@@ -57,11 +61,26 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
             let origin = if is_sample { Origin::Sample } else { Origin::Typed };
             (draft.body, origin, draft.checked, draft.was_stopped)
         }
-        (None, Some(body)) => (String::from_utf8_lossy(&body).into_owned(), Origin::LastEvent, None, false),
+        (None, Some(body)) => {
+            let body = String::from_utf8_lossy(&body);
+            (pretty(&body).unwrap_or_else(|| body.into_owned()), Origin::LastEvent, None, false)
+        }
         (None, None) => (catalogue::sample(hook.event_type).to_owned(), Origin::Sample, None, false),
     };
     let now = ctx.portal.clock().now();
-    Ok(TestPage { hook, body, origin, may_use_last, has_no_last, checked, was_stopped, result, history, now })
+    Ok(TestPage {
+        hook,
+        body,
+        origin,
+        may_use_last,
+        has_no_last,
+        checked,
+        was_stopped,
+        result,
+        sees_answer,
+        history,
+        now,
+    })
 }
 
 /// What came of a test of this hook. Whoever sent it sees its body again; of others' tests only who may see payloads.
@@ -70,12 +89,17 @@ async fn result(
     hook: &Hook,
     test: DeliveryId,
     draft: Option<&Draft>,
+    sees_answer: bool,
 ) -> Result<Option<DeliveryPage>, Error> {
     let found = match test_send::outcome(&request.ctx, test).await {
         Err(ops::Error::NotFound(_)) => return Ok(None),
         found => request.tell(found)?,
     };
-    let (delivery, attempts) = found;
+    let (delivery, mut attempts) = found;
+    if !sees_answer {
+        // Somebody may have tested with a real event, and a receiver may repeat what it got.
+        attempts.iter_mut().for_each(|attempt| attempt.response_body.clear());
+    }
     if delivery.hook_id != hook.id {
         return Ok(None);
     }

@@ -74,12 +74,15 @@ async fn a_body_is_checked_and_sent_as_it_was_typed(db: TestDb) {
     assert!(receiver.came().is_empty(), "nothing was sent so far");
 
     let (path, _, page) = submit(&browser, SEND, &[("id", &id), ("body", "{\"id\":  \"\"}"), ("anyway", "true")]).await;
-    assert!(path.contains("&test=") && page.contains("127.0.0.1 answered 200 after"), "{page}");
+    assert!(path.contains("&test=") && page.contains("127.0.0.1 answered 200 OK after"), "{page}");
     let own =
         format!("{}\r\n", sample(EventType::WorkItemClosed).replace("Job well done", "tested").replace('\n', "\r\n"));
     receiver.reply([Reply::status(503)]);
     let (_, _, page) = submit(&browser, SEND, &[("id", &id), ("body", &own)]).await;
-    assert!(page.contains("127.0.0.1 answered 503 after") && page.contains("Failed (test)"), "{page}");
+    assert!(
+        page.contains("127.0.0.1 answered 503 Service Unavailable after") && page.contains("Failed (test)"),
+        "{page}"
+    );
     assert_eq!(typed(&page), own.replace("\r\n", "\n"));
     let came = receiver.wait_for(2).await;
     assert_eq!(&came[0].body[..], b"{\"id\":  \"\"}", "byte for byte");
@@ -136,8 +139,14 @@ async fn a_developer_may_send_the_sample(db: TestDb) {
     let (_, id) = hook(&app, &receiver).await;
     let developer = app.browser(Role::Developer).await;
     let (path, _, page) = submit(&developer, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
-    assert!(page.contains("127.0.0.1 answered 200 after") && receiver.wait_for(1).await.len() == 1, "{page}");
+    assert!(page.contains("127.0.0.1 answered 200 OK after") && receiver.wait_for(1).await.len() == 1, "{page}");
     // Another person's look at the same test shows what came, but not the body; nor does another hook's page show it.
+    let manager = app.browser(Role::IntegrationManager).await;
+    let (theirs, _, page) = submit(&manager, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
+    assert!(page.contains(">answer</pre>"), "their own answer: {page}");
+    let theirs = theirs.split("test=").nth(1).unwrap().split('#').next().unwrap();
+    let page = developer.get(&format!("/integration/hooks/{id}/test?test={theirs}")).await.text().await.unwrap();
+    assert!(page.contains("answered 200") && !page.contains(">answer</pre>"), "another's: {page}");
     let (_, other) = hook(&app, &receiver).await;
     let test = path.split("test=").nth(1).unwrap().split('#').next().unwrap();
     let page = developer.get(&format!("/integration/hooks/{other}/test?test={test}")).await.text().await.unwrap();

@@ -5,7 +5,7 @@ mod filter;
 pub mod list;
 pub mod redeliver;
 mod request;
-mod timeline;
+pub mod timeline;
 pub mod undelivered;
 
 use leptos::prelude::*;

@@ -78,7 +78,7 @@ fn Item(attempt: Attempt, follows: Option<String>, now: Timestamp, may_see: bool
 
 /// A row for each part, as long as it took and where it began. The numbers stand beside it.
 #[component]
-fn Phases(timing: Timing) -> impl IntoView {
+pub fn Phases(timing: Timing) -> impl IntoView {
     let total: i64 = timing.parts().iter().filter_map(|(_, micros)| *micros).sum();
     if total == 0 {
         return ().into_any();
@@ -104,7 +104,7 @@ fn Phases(timing: Timing) -> impl IntoView {
 }
 
 #[component]
-fn Response(attempt: Attempt, may_see: bool) -> impl IntoView {
+pub fn Response(attempt: Attempt, may_see: bool) -> impl IntoView {
     let status = attempt.answer.status()?;
     let headers = attempt.response_headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect::<String>();
     let size = i64::try_from(attempt.response_body.len()).unwrap_or(i64::MAX);

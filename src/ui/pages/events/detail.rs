@@ -22,6 +22,7 @@ use crate::{
     ui::{
         pages::{param, query},
         widgets::{
+            copy::CopyButton,
             frame::{Frame, Place},
             loaded::loaded,
         },
@@ -66,8 +67,11 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
             <section aria-labelledby="fields"><h2 id="fields">"Fields"</h2><Fields fields/></section>
             <section aria-labelledby="sample">
                 <h2 id="sample">"Sample"</h2>
-                <pre tabindex="0" role="region" aria-label="Sample body">{sample}</pre>
-                <p><a href=format!("{base}/sample.json") download>"Download the sample"</a></p>
+                <pre id="sample-text" tabindex="0" role="region" aria-label="Sample body">{sample}</pre>
+                <p class="buttons">
+                    <a href=format!("{base}/sample.json") download>"Download the sample"</a>
+                    <CopyButton from="sample-text".to_owned() label="Copy the sample".to_owned()/>
+                </p>
             </section>
             <section aria-labelledby="schema">
                 <h2 id="schema">"JSON Schema"</h2>
@@ -78,7 +82,8 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
                 </p>
                 <details>
                     <summary>"Show the schema"</summary>
-                    <pre tabindex="0" role="region" aria-label="JSON Schema">{schema}</pre>
+                    <pre id="schema-text" tabindex="0" role="region" aria-label="JSON Schema">{schema}</pre>
+                    <CopyButton from="schema-text".to_owned() label="Copy the schema".to_owned()/>
                 </details>
             </section>
             <section aria-labelledby="versions"><h2 id="versions">"Versions"</h2><Versions event versions/></section>

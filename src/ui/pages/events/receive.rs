@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     domain::{event::EventType, hook::Hook, wire::HEADERS},
     rpc::events::Snippet,
-    ui::widgets::table::DataTable,
+    ui::widgets::{copy::CopyButton, table::DataTable},
 };
 
 #[component]
@@ -29,7 +29,10 @@ pub fn Receiver(event: EventType, snippet: Snippet, hook: Option<Hook>) -> impl 
                 </p>
             })}
             <nav aria-label="Language"><ul class="choices">{links.collect_view()}</ul></nav>
-            <p class="hint">"Save it as " <code>{file}</code> "."</p>
+            <p class="buttons">
+                <span class="hint">"Save it as " <code>{file}</code> "."</span>
+                <CopyButton from="snippet".to_owned() label="Copy it".to_owned()/>
+            </p>
             <pre id="snippet" tabindex="0" role="region" aria-label=label>{text}</pre>
         </section>
     }

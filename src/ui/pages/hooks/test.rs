@@ -8,7 +8,10 @@ use super::{
     trial::sentence,
 };
 use crate::{
-    domain::{contract::BodyCheck, delivery::Delivery, hook::Hook, permission::Permissions, time::Timestamp},
+    domain::{
+        contract::BodyCheck, delivery::Delivery, failure::diagnose, hook::Hook, permission::Permissions,
+        time::Timestamp,
+    },
     rpc::{
         deliveries::DeliveryPage,
         session::read_frame,
@@ -16,7 +19,7 @@ use crate::{
     },
     ui::{
         pages::{
-            deliveries::{AttemptPanel, Outcome},
+            deliveries::{Outcome, timeline::Timeline},
             param, query,
         },
         widgets::{
@@ -38,7 +41,19 @@ pub fn TestPage() -> impl IntoView {
 
 #[component]
 fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
-    let TestData { hook, body, origin, may_use_last, has_no_last, checked, was_stopped, result, history, now } = page;
+    let TestData {
+        hook,
+        body,
+        origin,
+        may_use_last,
+        has_no_last,
+        checked,
+        was_stopped,
+        result,
+        sees_answer,
+        history,
+        now,
+    } = page;
     let address = format!("/integration/hooks/{}", hook.id);
     let title = if was_stopped { format!("Error: Test {}", hook.name) } else { format!("Test {}", hook.name) };
     let (id, name) = (hook.id.to_string(), hook.name.clone());
@@ -54,7 +69,7 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
             <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " <a href=address>{name.clone()}</a></p>
             <h1>"Test " {name}</h1>
             <HookNav id=id.clone() place=HookPlace::Test permissions/>
-            {result.map(|result| view! { <Result result/> })}
+            {result.map(|result| view! { <Result result body=body.clone() sees_answer/> })}
             {checked.map(|checked| view! { <Checked checked was_stopped/> })}
             <section class="stack tight" aria-labelledby="body-title">
                 <h2 id="body-title">"What to send"</h2>
@@ -141,14 +156,25 @@ fn Checked(checked: BodyCheck, was_stopped: bool) -> impl IntoView {
 }
 
 #[component]
-fn Result(result: DeliveryPage) -> impl IntoView {
-    let last = result.attempts.last().map(sentence);
-    let sentence = last.unwrap_or_else(|| "It is waiting for its turn. Load the page again in a moment.".to_owned());
+fn Result(result: DeliveryPage, body: String, sees_answer: bool) -> impl IntoView {
+    let DeliveryPage { delivery, attempts, body: sent, now, .. } = result;
+    let last = attempts.last();
+    let advice = last.map(|last| diagnose(last.answer, last.detail.as_deref()).both());
+    let sentence =
+        last.map(sentence).unwrap_or_else(|| "It is waiting for its turn. Load the page again in a moment.".to_owned());
+    // What stands in the form below need not stand here too.
+    let other = sent.filter(|sent| *sent != body);
     view! {
-        <section class="card" id="result" tabindex="-1" autofocus aria-labelledby="result-title">
+        <section class="card trial" id="result" tabindex="-1" autofocus aria-labelledby="result-title">
             <h2 id="result-title">"Result"</h2>
-            <p><b>{sentence}</b></p>
-            <AttemptPanel page=result/>
+            <p><Outcome delivery=delivery.clone()/> " " <b>{sentence}</b> " " {advice}</p>
+            <Timeline delivery attempts now may_see=sees_answer/>
+            {other.map(|sent| view! {
+                <details>
+                    <summary>"Body that was sent"</summary>
+                    <pre tabindex="0" role="region" aria-label="What was sent">{sent}</pre>
+                </details>
+            })}
         </section>
     }
 }

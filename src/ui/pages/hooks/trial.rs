@@ -4,11 +4,18 @@
 use leptos::prelude::*;
 
 use crate::{
-    domain::delivery::Attempt,
+    domain::{delivery::Attempt, failure::diagnose},
     rpc::hooks::Trial,
-    ui::widgets::{
-        badge::{Badge, Tone},
-        definition::Fact,
+    ui::{
+        pages::deliveries::{
+            answer_words,
+            timeline::{Phases, Response},
+        },
+        widgets::{
+            badge::{Badge, Tone},
+            copy::CopyButton,
+            definition::Fact,
+        },
     },
 };
 
@@ -17,30 +24,32 @@ pub fn TrialPanel(trial: Trial, has_stored_secret: bool) -> impl IntoView {
     let Trial { attempt, event, api_key_hint, fresh_secret } = trial;
     let (tone, word) = if attempt.answer.is_success() { (Tone::Good, "Accepted") } else { (Tone::Bad, "Not accepted") };
     let sentence = sentence(&attempt);
-    let (answer, url) = (attempt.answer, attempt.url.clone());
+    let advice = diagnose(attempt.answer, attempt.detail.as_deref()).both();
+    let (url, timing) = (attempt.url.clone(), attempt.timing);
     view! {
         <section class="card trial" id="trial" tabindex="-1" autofocus aria-labelledby="trial-title">
             <h2 id="trial-title">"Test of the values below"</h2>
-            <p><Badge tone text=word/> " " <b>{sentence}</b> " " {answer.advice()}</p>
+            <p><Badge tone text=word/> " " <b>{sentence}</b> " " {advice}</p>
+            <Phases timing/>
+            <Response attempt may_see=true/>
             <dl>
                 <Fact term="Sent">{format!("the sample of {} to ", event.name())} <code>{url}</code></Fact>
                 <Fact term="x-api-key"><code>{api_key_hint}</code></Fact>
                 <Signed fresh_secret has_stored_secret/>
-                <Phases attempt=attempt.clone()/>
             </dl>
-            <Said attempt/>
             <p class="hint">"Nothing is saved, and the test is in no list of deliveries. Your values are in the form below."</p>
         </section>
     }
 }
 
-/// `127.0.0.1 answered 204 after 12 ms.`
+/// `127.0.0.1 answered 204 No Content after 12 ms.`
 pub fn sentence(attempt: &Attempt) -> String {
     let host = attempt.url.split("://").nth(1).and_then(|rest| rest.split(['/', '?', ':']).next()).unwrap_or_default();
     let took = attempt.duration_ms;
+    let words = answer_words(attempt.answer);
     match attempt.answer.status() {
-        Some(status) => format!("{host} answered {status} after {took} ms."),
-        None => format!("{host} did not answer: {}, after {took} ms.", attempt.answer.short()),
+        Some(_) => format!("{host} answered {words} after {took} ms."),
+        None => format!("{host} did not answer: {words}, after {took} ms."),
     }
 }
 
@@ -55,40 +64,9 @@ fn Signed(fresh_secret: Option<String>, has_stored_secret: bool) -> impl IntoVie
         "The hook gets this secret when you create it from this page within ten minutes. Give it to the receiver."
     };
     view! {
-        <Fact term="Signed with"><code>{secret}</code> <p class="hint">{what_next}</p></Fact>
+        <Fact term="Signed with">
+            <code id="trial-secret">{secret}</code> " " <CopyButton from="trial-secret".to_owned() label="Copy the secret".to_owned()/>
+            <p class="hint">{what_next}</p></Fact>
     }
     .into_any()
-}
-
-/// What the attempt spent its time on.
-#[component]
-fn Phases(attempt: Attempt) -> impl IntoView {
-    let part = |(name, micros): (&str, Option<i64>)| micros.map(|micros| format!("{name} {}", millis(micros)));
-    let parts: Vec<_> = attempt.timing.parts().into_iter().filter_map(part).collect();
-    (!parts.is_empty()).then(|| view! { <Fact term="Time">{parts.join(", ")}</Fact> })
-}
-
-fn millis(micros: i64) -> String {
-    if micros < 10_000 {
-        format!("{}.{} ms", micros / 1000, micros % 1000 / 100)
-    } else {
-        format!("{} ms", micros / 1000)
-    }
-}
-
-#[component]
-fn Said(attempt: Attempt) -> impl IntoView {
-    let headers = attempt.response_headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect::<String>();
-    let cut = attempt.response_cut.then_some(" (cut)");
-    let detail = attempt.detail.map(|detail| view! { <p>"More: " {detail} "."</p> });
-    let has_answer = attempt.answer.status().is_some();
-    view! {
-        {detail}
-        {has_answer.then(|| view! {
-            <details>
-                <summary>"What the receiver answered" {cut}</summary>
-                <pre tabindex="0" role="region" aria-label="Answer to the test">{headers} "\n" {attempt.response_body}</pre>
-            </details>
-        })}
-    }
 }

@@ -17,6 +17,7 @@ use crate::{
         moment::{ExactMoment, Moment},
         switch::{HookSwitch, SwitchField},
         table::DataTable,
+        text_area::TextArea,
     },
 };
 
@@ -73,6 +74,9 @@ pub fn fields() -> AnyView {
         <TextField name="filled" label="With a hint and a value" hint="For people; at most 100 characters." value="Ticket archive" errors=Invalid::default()/>
         <TextField name="coded" label="Code" value="https://example.org/in?from=portal" code=true errors=Invalid::default()/>
         <TextField name="secret" label="Password" kind="password" autocomplete="off" errors=Invalid::default()/>
+        <TextField name="doubted" label="Accepted, with a doubt" value="http://example.org/in" code=true errors=Invalid::default()
+            doubts=Invalid::one("doubted", "plain-http", "Plain http: whoever is on the way can read the key and the events.")/>
+        <TextArea name="lines" label="Many lines" hint="JSON." rows=4 value="{\n  \"queue\": \"</textarea> is text here\"\n}".to_owned() error=None/>
     }
     .into_any()
 }
@@ -84,6 +88,7 @@ pub fn wrong_fields() -> AnyView {
         <ErrorSummary errors=errors.clone()/>
         <TextField name="wrong_name" label="Name" errors=errors.clone()/>
         <TextField name="wrong_url" label="Callback URL" hint="Where events are sent." value="ftp://example.org" code=true errors=errors/>
+        <TextArea name="wrong_lines" label="Many lines" rows=4 value="{".to_owned() error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
     }
     .into_any()
 }
