@@ -14,7 +14,7 @@ use crate::{
         account::AccountPage,
         deliveries, events,
         fault::{FaultPage, fault},
-        hooks,
+        hooks, jobs,
         not_found::NotFound,
         setup::SetupPage,
         sign_in::SignInPage,
@@ -85,6 +85,11 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/integration/deliveries") view=deliveries::list::DeliveriesPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/deliveries/:delivery") view=deliveries::detail::DeliveryPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/deliveries/:delivery/redeliver") view=deliveries::redeliver::RedeliverPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/recover") view=jobs::recover::HookRecoverPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/deliveries/recover") view=jobs::recover::RecoverAllPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/undelivered") view=deliveries::undelivered::UndeliveredPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/jobs") view=jobs::list::JobsPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/jobs/:id") view=jobs::detail::JobPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/deliveries/redeliver") view=deliveries::redeliver::RedeliverSelectedPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/events") view=events::list::EventsPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/events/:key") view=events::detail::EventPage ssr=SsrMode::Async/>

@@ -1,5 +1,7 @@
 //! A job: many deliveries sent again, a few at a time. It is kept in the database, so a restart goes on where it was.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -7,7 +9,8 @@ use super::{
     event::EventType,
     id::{EventId, HookId, JobId},
     log::AnswerGroup,
-    time::Timestamp,
+    time::{Timestamp, readable_duration},
+    words::{deliveries, grouped},
 };
 
 /// Deliveries a second, unless somebody asks for another pace.
@@ -117,4 +120,66 @@ pub struct Job {
     pub created_by: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// How long so many take at a pace.
+pub fn time_needed(number: i64, per_second: u32) -> String {
+    let seconds = u64::try_from(number).unwrap_or(0).div_ceil(u64::from(per_second.max(1)));
+    readable_duration(Duration::from_secs(seconds.max(1)))
+}
+
+impl Job {
+    /// What it has got behind it, of what was counted when it began (or found since, if that is more).
+    pub fn progress(&self) -> (i64, i64) {
+        let behind = self.done + self.skipped;
+        (behind, self.total.max(behind))
+    }
+
+    /// How far it is, in a sentence or two.
+    pub fn words(&self) -> String {
+        let (behind, all) = self.progress();
+        let mut words = match self.state {
+            JobState::Done => format!("{} sent again.", deliveries(self.done)),
+            _ => format!("{} of {} sent again.", grouped(self.done), grouped(all)),
+        };
+        if self.skipped > 0 {
+            words = format!(
+                "{words} {} left out: settled otherwise in the meantime, or without a body.",
+                grouped(self.skipped)
+            );
+        }
+        if self.state == JobState::Running && all > behind {
+            words = format!("{words} About {} to go.", time_needed(all - behind, self.per_second));
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_says_how_far_it_is() {
+        let mut job = Job {
+            id: JobId(uuid::Uuid::nil()),
+            kind: Kind::Recover,
+            state: JobState::Running,
+            scope: Scope::default(),
+            per_second: 10,
+            total: 1204,
+            done: 1000,
+            skipped: 4,
+            created_by: "a".into(),
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+        };
+        assert_eq!(
+            job.words(),
+            "1,000 of 1,204 sent again. 4 left out: settled otherwise in the meantime, or without a body. About 20 s to go."
+        );
+        (job.state, job.skipped, job.done) = (JobState::Done, 0, 2000);
+        assert_eq!((job.words().as_str(), job.progress()), ("2,000 deliveries sent again.", (2000, 2000)));
+        assert_eq!(time_needed(0, 0), "1 s");
+    }
 }

@@ -20,6 +20,7 @@ pub mod measured;
 pub mod page;
 pub mod permission;
 pub mod preferences;
+pub mod recovery;
 pub mod retry;
 pub mod standing;
 pub mod time;

@@ -27,6 +27,12 @@ pub fn count(number: i64, thing: &str) -> String {
     }
 }
 
+/// `1 delivery`, `1,204 deliveries`
+pub fn deliveries(number: i64) -> String {
+    let word = if number == 1 { "delivery" } else { "deliveries" };
+    format!("{} {word}", grouped(number))
+}
+
 /// The same of what was counted only so far: `more than 10,000 events`.
 pub fn count_to(number: i64, most: i64, thing: &str) -> String {
     if number > most { format!("more than {}", count(most, thing)) } else { count(number, thing) }

@@ -7,6 +7,7 @@
 pub mod deliveries;
 pub mod events;
 pub mod hooks;
+pub mod jobs;
 pub mod log;
 pub mod preferences;
 pub mod session;

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use super::auth::{known::KnownTokens, pace::Pace, password::Passwords, throttle::Throttle};
 use crate::{
     domain::{
+        id::DeliveryId,
         permission::{Actor, Grant, Permission},
         time::Timestamp,
         user::User,
@@ -32,6 +34,10 @@ pub struct Portal {
     /// The balance, and when it was read: it counts every row.
     pub balance: Mutex<Option<(Stopwatch, Balance)>>,
     pub started_at: Timestamp,
+    /// The newest delivery there is, and when that was read.
+    pub newest: Mutex<Option<(Stopwatch, Option<DeliveryId>)>>,
+    /// The program is being taken down: whoever only listens is to go.
+    pub stopping: CancellationToken,
 }
 
 impl Portal {
@@ -47,6 +53,8 @@ impl Portal {
             trials: Pace::default(),
             balance: Mutex::default(),
             started_at,
+            newest: Mutex::default(),
+            stopping: CancellationToken::new(),
         })
     }
 

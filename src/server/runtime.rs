@@ -33,7 +33,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let dispatcher = Dispatcher::start(config).await.map_err(|error| chain(&error))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let portal = Portal::new(dispatcher, settings);
-    let stop = CancellationToken::new();
+    let stop = portal.stopping.clone();
     let serving = tokio::spawn(accept::serve(listener, http::router(portal.clone()), stop.clone()));
     Ok(Running { address, portal, stop, serving })
 }

@@ -39,6 +39,11 @@ const PAGES: &[(&str, Option<Permission>)] = &[
     ("/integration/hooks/{id}/deliveries/{delivery}/body.json", Some(Permission::PayloadsRead)),
     ("/integration/deliveries", Some(Permission::DeliveriesRead)),
     ("/integration/deliveries/redeliver", Some(Permission::DeliveriesReplay)),
+    ("/integration/hooks/{id}/recover", Some(Permission::DeliveriesReplay)),
+    ("/integration/deliveries/recover", Some(Permission::DeliveriesReplay)),
+    ("/integration/undelivered", Some(Permission::DeliveriesRead)),
+    ("/integration/jobs", Some(Permission::DeliveriesRead)),
+    ("/integration/jobs/{id}", Some(Permission::DeliveriesRead)),
     ("/integration/events", Some(Permission::HooksRead)),
     ("/integration/events/{key}", Some(Permission::HooksRead)),
     ("/integration/events/{key}/schema.json", Some(Permission::HooksRead)),
@@ -48,6 +53,13 @@ const PAGES: &[(&str, Option<Permission>)] = &[
 
 /// Pages for whoever is signed in, whatever their role.
 const SIGNED_IN: &[&str] = &["/account", "/styleguide"];
+
+/// What goes on telling: as long as a page is looked at, not to be read to its end.
+const STREAMS: &[(&str, Permission)] = &[
+    ("/integration/deliveries/stream", Permission::DeliveriesRead),
+    ("/integration/hooks/{id}/deliveries/stream", Permission::DeliveriesRead),
+    ("/integration/jobs/{id}/stream", Permission::DeliveriesRead),
+];
 
 /// Server functions, by module and name. `None`: open to strangers or to whoever is signed in.
 const FUNCTIONS: &[(&str, Option<Permission>)] = &[
@@ -84,6 +96,11 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("deliveries/ask_redeliver", Some(Permission::DeliveriesReplay)),
     ("deliveries/redeliver", Some(Permission::DeliveriesReplay)),
     ("deliveries/redeliver_many", Some(Permission::DeliveriesReplay)),
+    ("jobs/read_recover", Some(Permission::DeliveriesReplay)),
+    ("jobs/begin_recover", Some(Permission::DeliveriesReplay)),
+    ("jobs/read_job", Some(Permission::DeliveriesRead)),
+    ("jobs/read_jobs", Some(Permission::DeliveriesRead)),
+    ("jobs/move_job", Some(Permission::DeliveriesReplay)),
     ("log/read_log", Some(Permission::DeliveriesRead)),
     ("log/read_inbox", Some(Permission::DeliveriesRead)),
     ("events/list", Some(Permission::HooksRead)),
@@ -127,7 +144,7 @@ impl Scene {
         match pattern {
             _ if pattern.starts_with("/events/") => &self.event,
             _ if pattern.starts_with("/deliveries/") => &self.delivery,
-            _ if pattern.starts_with("/jobs/") => &self.job,
+            _ if pattern.starts_with("/jobs/") || pattern.starts_with("/integration/jobs/") => &self.job,
             _ => &self.hook,
         }
     }
@@ -250,7 +267,11 @@ async fn roles_without_the_permission_are_refused_and_shown_nothing() {
 
 /// What a role may not do is refused whether a form or a script asks; what it may do is done.
 async fn assert_function(scene: &Scene, browser: &Browser, name: &str, may: bool) {
-    let id = if name.starts_with("deliveries/") { &scene.delivery } else { &scene.hook };
+    let id = match name.split('/').next() {
+        Some("deliveries") => &scene.delivery,
+        Some("jobs") if !name.ends_with("recover") => &scene.job,
+        _ => &scene.hook,
+    };
     let form = [("id", id.as_str()), ("key", "work_item.closed")];
     for accept in ["text/html", "application/json"] {
         let headers = [("accept", accept), ("sec-fetch-site", "same-origin")];
@@ -261,6 +282,30 @@ async fn assert_function(scene: &Scene, browser: &Browser, name: &str, may: bool
         } else {
             assert_eq!(status, StatusCode::FORBIDDEN, "{name}");
             assert!(!answer.text().await.unwrap().contains("127.0.0.1:"), "{name} shows something");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_are_for_those_who_may_see_what_they_tell() {
+    let scene = scene().await;
+    let browsers = [(None, scene.app.stranger())];
+    let mut browsers = Vec::from(browsers);
+    for role in Role::ALL {
+        browsers.push((Some(*role), scene.app.browser(*role).await));
+    }
+    for (pattern, permission) in STREAMS {
+        for (role, browser) in &browsers {
+            let answer = browser.get(&scene.path(pattern)).await;
+            let wanted = match role {
+                None => StatusCode::SEE_OTHER,
+                Some(role) if role.permissions().has(*permission) => StatusCode::OK,
+                Some(_) => StatusCode::FORBIDDEN,
+            };
+            assert_eq!(answer.status(), wanted, "{pattern} as {role:?}");
+            let is_stream =
+                answer.headers()["content-type"].to_str().unwrap_or_default().starts_with("text/event-stream");
+            assert_eq!(is_stream, wanted == StatusCode::OK, "{pattern} as {role:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use super::hooks::parse_id;
 use crate::{
     domain::{
         event::EventType,
-        id::{DeliveryId, HookId, born},
+        id::{DeliveryId, HookId, born, first_at},
         invalid::Invalid,
         log::{AnswerGroup, LogQuery, Outcome},
         permission::Permission,
@@ -169,7 +169,10 @@ fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
         older,
         further,
         recover: None,
-        stream: is_live.then(|| page.query.at("", "").address(&stream)),
+        stream: is_live.then(|| {
+            let after = first.unwrap_or(DeliveryId(first_at(page.now)));
+            page.query.at("", &after.to_string()).address(&stream)
+        }),
     }
 }
 

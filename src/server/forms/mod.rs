@@ -5,6 +5,7 @@ pub mod deliveries;
 pub mod editor;
 pub mod events;
 pub mod hooks;
+pub mod jobs;
 pub mod log;
 pub mod moment;
 pub mod preferences;

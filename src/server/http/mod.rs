@@ -14,6 +14,7 @@ pub mod metrics;
 mod reader;
 mod rpc;
 mod schema;
+mod streams;
 
 use std::{sync::Arc, time::Duration};
 
@@ -67,6 +68,9 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .route("/integration/events/{key}/sample.json", get(schema::sample))
         .route("/integration/hooks/{id}/measured.csv", get(measured::download))
         .route("/integration/hooks/{id}/deliveries/{delivery}/body.json", get(bodies::download))
+        .route("/integration/deliveries/stream", get(streams::of_all))
+        .route("/integration/hooks/{id}/deliveries/stream", get(streams::of_hook))
+        .route("/integration/jobs/{id}/stream", get(streams::of_job))
         .route("/rpc/{*function}", any(rpc::answer))
         .fallback(render_page)
         .layer(middleware::from_fn(error_page::in_frame))

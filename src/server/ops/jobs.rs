@@ -3,14 +3,16 @@
 use super::Error;
 use crate::{
     domain::{
-        id::JobId,
+        health::Health,
+        hook::Hook,
+        id::{HookId, JobId},
         invalid::Invalid,
         job::{Count, DEFAULT_PACE, Job, JobState, Kind, MAX_PACE, Scope},
         page::Page,
         permission::{Grant, Permission},
         time::Timestamp,
     },
-    engine::store::{self, Conn, audit, hooks, jobs},
+    engine::store::{self, Conn, audit, health, hooks, jobs},
     server::ctx::OpCtx,
 };
 
@@ -80,6 +82,40 @@ pub async fn page(ctx: &OpCtx, cursor: Option<JobId>, limit: u32) -> Result<Page
     Ok(Page::cut(rows, limit, |job| job.id.to_string()))
 }
 
+/// The hook whose deliveries are to be sent again.
+pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
+    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))
+}
+
+/// How its receiver does.
+pub async fn health(ctx: &OpCtx, id: HookId) -> Result<Health, Error> {
+    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let all = health::all(&mut ctx.portal.store().read().await?, &grant).await?;
+    Ok(all.get(&id).copied().unwrap_or_default())
+}
+
+/// When a hook was switched off last, as far as its newest lines in the log say.
+pub async fn off_since(ctx: &OpCtx, id: HookId) -> Result<Option<Timestamp>, Error> {
+    const LINES: i64 = 50;
+    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let mut conn = ctx.portal.store().read().await?;
+    let lines = audit::about(&mut conn, &grant, &id.to_string(), LINES).await?;
+    let is_off = |line: &&audit::Entry| {
+        line.action == "hook.switched_off"
+            || line.action == "hook.changed" && line.detail.contains("enabled: true -> false")
+    };
+    Ok(lines.iter().find(is_off).map(|line| line.at))
+}
+
+/// A job that is under way for a hook, or for all of them.
+pub async fn running(ctx: &OpCtx, hook: Option<HookId>) -> Result<Option<JobId>, Error> {
+    const LOOK: u32 = 50;
+    let newest = page(ctx, None, LOOK).await?;
+    let is_it = |job: &Job| job.state == JobState::Running && (job.scope.hook.is_none() || job.scope.hook == hook);
+    Ok(newest.items.into_iter().find(is_it).map(|job| job.id))
+}
+
 /// Pauses, resumes or cancels a job, or changes its pace.
 pub async fn update(ctx: &OpCtx, id: JobId, state: Option<JobState>, per_second: Option<i64>) -> Result<Job, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
@@ -130,7 +166,7 @@ fn judge_begin(begin: &Begin) -> Result<u32, Invalid> {
     invalid.or(pace.unwrap_or(DEFAULT_PACE))
 }
 
-fn judge_pace(per_second: Option<i64>) -> Result<u32, Invalid> {
+pub fn judge_pace(per_second: Option<i64>) -> Result<u32, Invalid> {
     let Some(pace) = per_second else { return Ok(DEFAULT_PACE) };
     let pace = u32::try_from(pace).ok().filter(|pace| (1..=MAX_PACE).contains(pace));
     pace.ok_or_else(|| Invalid::one("per_second", "range", format!("must be between 1 and {MAX_PACE}")))

@@ -11,6 +11,7 @@ pub mod error;
 pub mod events;
 pub mod hooks;
 pub mod jobs;
+pub mod live;
 pub mod log;
 pub mod measured;
 pub mod overview;

@@ -3,8 +3,10 @@
 mod catalogue;
 mod errors;
 mod forms;
+mod log;
 mod overview;
 mod preferences;
+mod recover;
 mod safety;
 mod snippet;
 mod test_send;

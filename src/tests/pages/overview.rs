@@ -193,7 +193,7 @@ async fn the_status_page_says_what_it_found(db: TestDb) {
     assert_eq!(status, 200);
     let page = text(&browser, "/status").await;
     for wanted in
-        ["Everything is well.", "Nothing waits.", "1 off.", "0 accepted = 0 + 0 pruned.", env!("CARGO_PKG_VERSION")]
+        ["Accepts events and delivers them.", "Nothing waits.", "1 off.", "0 accepted = 0 + 0 pruned.", env!("CARGO_PKG_VERSION")]
     {
         assert!(page.contains(wanted), "{wanted}: {page}");
     }

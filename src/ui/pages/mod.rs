@@ -5,6 +5,7 @@ pub mod deliveries;
 pub mod events;
 pub mod fault;
 pub mod hooks;
+pub mod jobs;
 pub mod not_found;
 pub mod setup;
 pub mod sign_in;

@@ -8,6 +8,7 @@ pub mod copy;
 pub mod definition;
 pub mod field;
 pub mod frame;
+pub mod live;
 pub mod loaded;
 pub mod menu;
 pub mod moment;

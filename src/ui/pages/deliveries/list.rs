@@ -24,6 +24,7 @@ use crate::{
         widgets::{
             field::ErrorSummary,
             frame::{Frame, Place},
+            live::News,
             loaded::loaded,
             moment::Moment,
             pages::Pages,
@@ -78,6 +79,7 @@ fn Content(page: LogPage, permissions: Permissions) -> impl IntoView {
         {hook.map(|hook| view! { <HookNav id=hook.id place=HookPlace::Deliveries permissions/> })}
         <ErrorSummary errors/>
         <LogFilter page=page.clone()/>
+        {page.links.stream.clone().map(|from| view! { <News from newest=page.links.newest.clone()/> })}
         {if page.rows.is_empty() {
             view! { <Nothing page=page.clone()/> }.into_any()
         } else {

@@ -6,6 +6,7 @@ pub mod list;
 pub mod redeliver;
 mod request;
 mod timeline;
+pub mod undelivered;
 
 use leptos::prelude::*;
 

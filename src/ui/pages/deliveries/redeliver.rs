@@ -5,7 +5,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use crate::{
-    domain::words::count,
+    domain::words::deliveries,
     rpc::deliveries::{Redeliver, RedeliverMany, Redelivery, RedeliveryGroup, ask_redeliver},
     ui::{
         pages::{param, query},
@@ -55,7 +55,7 @@ fn Question(asked: Redelivery) -> impl IntoView {
         })}
         {(many > 1).then(|| view! { <p>"Each carries the webhook-id it had: a receiver that got one before sees a repeat and can tell by that."</p> })}
         {moved.map(|old| view! { <p class="panel warn">"It was sent to " <code>{old}</code> " before. The hook leads elsewhere now, and there it goes."</p> })}
-        {refused.into_iter().map(|(reason, number)| view! { <p class="panel">{count(number, "delivery").replace("deliverys", "deliveries")} " will not be sent. " {reason}</p> }).collect_view()}
+        {refused.into_iter().map(|(reason, number)| view! { <p class="panel">{deliveries(number)} " will not be sent. " {reason}</p> }).collect_view()}
         {if many == 0 {
             view! { <p><a class="button" href=back>"Go back"</a></p> }.into_any()
         } else {

@@ -1,0 +1,128 @@
+//! Recovering as a browser without scripts does it: choose, count, start, hold, end.
+
+use serde_json::json;
+use service_hooks::domain::{event::EventType, permission::Role};
+
+use super::log::{page, start, words};
+use crate::support::{app::location, db::TestDb, eventually, on_both};
+
+on_both!(
+    a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended,
+    what_is_chosen_wrongly_is_said,
+    a_recovery_of_all_hooks_takes_a_filter,
+);
+
+const BEGIN: &str = "/rpc/service_hooks/rpc/jobs/begin_recover";
+const MOVE: &str = "/rpc/service_hooks/rpc/jobs/move_job";
+
+async fn a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended(db: TestDb) {
+    let (app, receiver, token) = start(db).await;
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let switch = async |enabled: bool| {
+        let (status, changed) =
+            app.api(&token, "PATCH", &format!("/hooks/{hook}"), Some(json!({"enabled": enabled}))).await;
+        assert_eq!(status, 200, "{changed}");
+    };
+    switch(false).await;
+    for _ in 0..4 {
+        app.emit_sample(&token, EventType::WorkItemClosed).await;
+    }
+    switch(true).await;
+    let browser = app.browser(Role::IntegrationManager).await;
+    let recover = format!("/integration/hooks/{hook}/recover");
+    let first = page(&browser, &recover).await;
+    assert!(words(&first).contains("Since it was switched off") && !first.contains("Start</button>"), "{first}");
+    let counted = page(&browser, &format!("{recover}?since=off&skipped=true&failed=true&pace=1")).await;
+    let read = words(&counted);
+    assert!(
+        read.contains("4 deliveries would be sent again") && read.contains("At 1 a second that takes 4 s"),
+        "{read}"
+    );
+    // Nothing was sent by looking.
+    assert!(receiver.came().is_empty());
+    let hidden = |name: &str| {
+        let after = counted.split(&format!("name=\"form[{name}]\" value=\"")).nth(1);
+        after.map(|rest| rest.split('"').next().unwrap().to_owned()).unwrap_or_default()
+    };
+    assert_eq!(hidden("since"), "exact", "what is begun is what was counted");
+    let (from, to) = (hidden("from"), hidden("to"));
+    let form = [
+        ("id", hook.as_str()),
+        ("form[since]", "exact"),
+        ("form[from]", &from),
+        ("form[to]", &to),
+        ("form[skipped]", "true"),
+        ("form[pace]", "1"),
+    ];
+    let begun = browser.post(BEGIN, &form).await;
+    let job = location(&begun).to_owned();
+    assert!(job.starts_with("/integration/jobs/"), "{job}");
+    let id = job.rsplit('/').next().unwrap();
+    let text = page(&browser, &job).await;
+    assert!(text.contains("role=\"progressbar\"") && text.contains("aria-valuemax=\"4\""), "{text}");
+    let moved = browser.post(MOVE, &[("id", id), ("state", "paused")]).await;
+    assert_eq!(location(&moved), job);
+    let read = words(&page(&browser, &job).await);
+    assert!(read.contains("The job is paused.") && read.contains("Resume"), "{read}");
+    browser.post(MOVE, &[("id", id), ("state", "running")]).await;
+    eventually("one is sent", async || (!receiver.came().is_empty()).then_some(())).await;
+    browser.post(MOVE, &[("id", id), ("state", "cancelled")]).await;
+    let read = words(&page(&browser, &job).await);
+    assert!(read.contains("The job is cancelled.") && !read.contains("Resume"), "{read}");
+    let late = browser.post(MOVE, &[("id", id), ("state", "paused")]).await;
+    assert_eq!(location(&late), job, "a button that comes too late leads back too");
+    assert!(words(&page(&browser, &job).await).contains("cannot become paused"));
+    let jobs = page(&app.browser(Role::Auditor).await, "/integration/jobs").await;
+    assert!(words(&jobs).contains("Cancelled") && !jobs.contains("move_job"), "{jobs}");
+    app.assert_balanced().await;
+}
+
+async fn what_is_chosen_wrongly_is_said(db: TestDb) {
+    let (app, receiver, token) = start(db).await;
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let browser = app.browser(Role::Administrator).await;
+    let recover = format!("/integration/hooks/{hook}/recover");
+    for (query, message) in [
+        ("since=24h", "Choose what is to be sent again."),
+        ("since=ever&failed=true", "Choose since when."),
+        ("since=24h&failed=true&pace=many", "Give a whole number"),
+        ("since=24h&failed=true&pace=100000", "must be between 1 and 1000"),
+        ("since=exact&from=soon&failed=true", "Give a date and a time"),
+    ] {
+        let text = page(&browser, &format!("{recover}?{query}")).await;
+        assert!(text.contains("There is a problem") && words(&text).contains(message), "{query}: {}", words(&text));
+    }
+    let none = words(&page(&browser, &format!("{recover}?since=1h&failed=true")).await);
+    assert!(none.contains("Nothing to send again") && !none.contains("would be sent again."), "{none}");
+    // Posted all the same, it begins nothing and says why.
+    let refused = browser.post(BEGIN, &[("id", &hook), ("form[since]", "24h")]).await;
+    assert_eq!(location(&refused), format!("{recover}?since=24h"));
+    assert!(page(&browser, "/integration/jobs").await.contains("Nothing was recovered yet."));
+}
+
+async fn a_recovery_of_all_hooks_takes_a_filter(db: TestDb) {
+    let (app, receiver, token) = start(db).await;
+    let first = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    app.hook(&token, EventType::OutboundCallInitiated, &receiver).await;
+    receiver.reply([crate::support::receiver::Reply::status(500), crate::support::receiver::Reply::status(404)]);
+    for event_type in [EventType::WorkItemClosed, EventType::OutboundCallInitiated] {
+        let event = app.emit_sample(&token, event_type).await;
+        app.delivery_in(&token, &event, "failed").await;
+    }
+    let browser = app.browser(Role::Administrator).await;
+    let log = page(&browser, "/integration/deliveries?state=failed").await;
+    let all = super::log::link(&log, "Redeliver everything that matches (2)").unwrap();
+    assert_eq!(all, "/integration/deliveries/recover?failed=true&since=exact");
+    assert!(words(&page(&browser, &all).await).contains("2 deliveries would be sent again"));
+    let some = words(&page(&browser, &format!("{all}&answer=5xx")).await);
+    assert!(some.contains("1 delivery would be sent again") && some.contains("5xx receiver failed"), "{some}");
+    let form = [("form[since]", "exact"), ("form[failed]", "true"), ("form[answer]", "5xx"), ("form[pace]", "50")];
+    let job = browser.post(BEGIN, &form).await;
+    let job = location(&job).to_owned();
+    eventually("the job is done", async || {
+        words(&page(&browser, &job).await).contains("1 delivery sent again.").then_some(())
+    })
+    .await;
+    let came = receiver.wait_for(3).await;
+    assert_eq!(came[2].header("x-service-hook-event"), "work_item.closed", "{first}");
+}

@@ -1,0 +1,98 @@
+//! One job: how far it is, and the buttons that hold it, let it go on, and end it.
+
+use leptos::{prelude::*, server_fn::ServerFn};
+use leptos_meta::Title;
+
+use super::{JobBadge, scope_words};
+use crate::{
+    domain::{
+        job::{Job, JobState},
+        words::grouped,
+    },
+    rpc::jobs::{JobPage as JobData, MoveJob, read_job},
+    ui::{
+        pages::param,
+        widgets::{
+            definition::Fact,
+            frame::{Frame, Place},
+            live::JobWatch,
+            loaded::loaded,
+            moment::Moment,
+        },
+    },
+};
+
+#[component]
+pub fn JobPage() -> impl IntoView {
+    view! { <Frame place=Place::Undelivered>{loaded(read_job(param("id")), |page| view! { <Content page/> })}</Frame> }
+}
+
+#[component]
+fn Content(page: JobData) -> impl IntoView {
+    let JobData { job, hook, may_change, now } = page;
+    let of = hook.clone().unwrap_or_else(|| "all hooks".to_owned());
+    let address = format!("/integration/jobs/{}", job.id);
+    let hook_page = job.scope.hook.map(|hook| format!("/integration/hooks/{hook}"));
+    view! {
+        <Title text=format!("Job – {of}")/>
+        <p class="crumbs"><a href="/integration/jobs">"Jobs"</a></p>
+        <div class="heading">
+            <h1>"Sending again to " {match hook_page { Some(href) => view! { <a href=href>{of}</a> }.into_any(), None => of.into_any() }}</h1>
+            <div class="buttons">
+                <a class="button" href=address>"Refresh"</a>
+                {may_change.then(|| view! { <Buttons job=job.clone()/> })}
+            </div>
+        </div>
+        <Progress job=job.clone()/>
+        <section class="card facts narrow" aria-labelledby="facts-title">
+            <h2 id="facts-title">"Facts"</h2>
+            <dl>
+                <Fact term="What">{scope_words(&job.scope)}</Fact>
+                <Fact term="Pace">{job.per_second} " a second, oldest first"</Fact>
+                <Fact term="Counted when it began">{grouped(job.total)}</Fact>
+                <Fact term="Begun"><Moment at=job.created_at now/> " by " {job.created_by}</Fact>
+                <Fact term="Last step"><Moment at=job.updated_at now/></Fact>
+            </dl>
+        </section>
+    }
+}
+
+#[component]
+fn Progress(job: Job) -> impl IntoView {
+    let (behind, all) = job.progress();
+    let state = job.state;
+    let stream = (!matches!(state, JobState::Done | JobState::Cancelled))
+        .then(|| format!("/integration/jobs/{}/stream", job.id));
+    let now = format!("{behind} of {all}");
+    let value = if all == 0 { 1000 } else { behind * 1000 / all };
+    view! {
+        <section class="card" aria-label="Progress">
+            <p><JobBadge state/> " " <span id="job-words">{job.words()}</span></p>
+            <div class="progress" id="job-bar" role="progressbar" aria-label="Sent again" aria-valuemin="0" aria-valuemax=all aria-valuenow=behind aria-valuetext=now>
+                <svg viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true" focusable="false"><rect x="0" y="0" height="8" width=value></rect></svg>
+            </div>
+            {stream.map(|from| view! { <JobWatch from state=state.key().to_owned()/> })}
+        </section>
+    }
+}
+
+#[component]
+fn Buttons(job: Job) -> impl IntoView {
+    let id = job.id.to_string();
+    let button = move |next: JobState, text: &'static str, class: &'static str| {
+        job.state.may_become(next).then(|| {
+            view! {
+                <form method="post" action=MoveJob::url()>
+                    <input type="hidden" name="id" value=id.clone()/>
+                    <input type="hidden" name="state" value=next.key()/>
+                    <button class=class type="submit">{text}</button>
+                </form>
+            }
+        })
+    };
+    view! {
+        {button(JobState::Paused, "Pause", "")}
+        {button(JobState::Running, "Resume", "primary")}
+        {button(JobState::Cancelled, "Cancel the job", "")}
+    }
+}

@@ -1,0 +1,59 @@
+//! Every job, the newest first.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use super::{JobBadge, scope_words};
+use crate::{
+    domain::{time::Timestamp, words::grouped},
+    rpc::jobs::{JobList, JobPage, read_jobs},
+    ui::{
+        pages::query,
+        widgets::{
+            frame::{Frame, Place},
+            loaded::loaded,
+            moment::Moment,
+            pages::Pages,
+            table::DataTable,
+        },
+    },
+};
+
+#[component]
+pub fn JobsPage() -> impl IntoView {
+    view! { <Frame place=Place::Undelivered>{loaded(read_jobs(query("before")), |list| view! { <Content list/> })}</Frame> }
+}
+
+#[component]
+fn Content(list: JobList) -> impl IntoView {
+    let JobList { jobs, older, now } = list;
+    let is_empty = jobs.is_empty();
+    let rows = jobs.into_iter().map(|page| view! { <Row page now/> });
+    let rows = rows.collect_view();
+    view! {
+        <Title text="Jobs"/>
+        <p class="crumbs"><a href="/integration/undelivered">"Undelivered"</a></p>
+        <h1>"Jobs"</h1>
+        {if is_empty {
+            view! { <p class="empty">"Nothing was recovered yet. A job begins on a hook's page “Recover”, or where the log is asked to send everything again that matches."</p> }.into_any()
+        } else {
+            view! { <DataTable label="Jobs" columns=&["Begun", "Hook", "State", "Sent again", "What"]>{rows}</DataTable> }.into_any()
+        }}
+        <Pages newest=None newer=None older/>
+    }
+}
+
+#[component]
+fn Row(page: JobPage, now: Timestamp) -> impl IntoView {
+    let JobPage { job, hook, .. } = page;
+    let (_, all) = job.progress();
+    view! {
+        <tr>
+            <th scope="row"><a href=format!("/integration/jobs/{}", job.id)><Moment at=job.created_at now/></a></th>
+            <td data-label="Hook">{hook.unwrap_or_else(|| "All".to_owned())}</td>
+            <td data-label="State"><JobBadge state=job.state/></td>
+            <td data-label="Sent again">{grouped(job.done)} " of " {grouped(all)}</td>
+            <td data-label="What">{scope_words(&job.scope)}</td>
+        </tr>
+    }
+}
