@@ -192,9 +192,13 @@ async fn the_status_page_says_what_it_found(db: TestDb) {
     let (status, _) = app.api(&token, "GET", "/hooks", None).await;
     assert_eq!(status, 200);
     let page = text(&browser, "/status").await;
-    for wanted in
-        ["Accepts events and delivers them.", "Nothing waits.", "1 off.", "0 accepted = 0 + 0 pruned.", env!("CARGO_PKG_VERSION")]
-    {
+    for wanted in [
+        "Accepts events and delivers them.",
+        "Nothing waits.",
+        "1 off.",
+        "0 accepted = 0 + 0 pruned.",
+        env!("CARGO_PKG_VERSION"),
+    ] {
         assert!(page.contains(wanted), "{wanted}: {page}");
     }
     assert!(page.contains("SQLite 3.") || page.contains("PostgreSQL "), "{page}");
