@@ -15,15 +15,15 @@ const STOP_MS = 10_000;
 /** One password for everybody: the tests are not about passwords. */
 export const PASSWORD = "correct horse battery staple";
 
-/** Starts `service-hooks serve` and waits until it answers. `stop()` ends it and removes what it wrote. */
-export async function startServer() {
+/** Starts `service-hooks serve` and waits until it answers. `stop()` ends it and removes what it wrote. `settings` are variables. */
+export async function startServer(settings = {}) {
   const binary = process.env.SERVICE_HOOKS_BIN;
   if (!binary) {
     throw new Error("Set SERVICE_HOOKS_BIN to the path of the service-hooks binary that is to be tested.");
   }
   const dir = await mkdtemp(join(tmpdir(), "service-hooks-e2e-"));
   const listen = `127.0.0.1:${await freePort()}`;
-  const options = { cwd: dir, env: environment(dir, listen) };
+  const options = { cwd: dir, env: { ...environment(dir, listen), ...settings } };
   const server = new Server(resolve(binary), options, dir, `http://${listen}`);
   try {
     await server.start();

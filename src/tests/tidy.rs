@@ -209,7 +209,8 @@ fn every_widget_is_in_the_style_guide() {
     let guide = fs::read_to_string(root().join("src/ui/pages/styleguide/sections.rs")).unwrap();
     let widgets = fs::read_to_string(root().join("src/ui/widgets/mod.rs")).unwrap();
     let names = widgets.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
-    let missing: Vec<_> = names.filter(|name| !guide.contains(&format!(" {name}::"))).collect();
+    // What is live needs something that happens.
+    let missing: Vec<_> = names.filter(|name| *name != "live" && !guide.contains(&format!(" {name}::"))).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 

@@ -148,13 +148,15 @@ fn Row(row: LogRow, now: Timestamp, may_replay: bool, is_global: bool, suffix: S
         (None, None) => "–".to_owned(),
     };
     let duration = delivery.last_duration_ms.map_or("–".to_owned(), |millis| format!("{millis} ms"));
-    let label = format!("Select {event}");
+    // One event goes to every hook that listens to it: its id alone does not name a row.
+    let name = if is_global { format!("{} to {hook}", short_id(&event)) } else { short_id(&event) };
+    let label = format!("Select {name}");
     view! {
         <tr>
             {may_replay.then(|| view! {
                 <td class="pick"><input type="checkbox" name="id" value=delivery.id.to_string() form="chosen" aria-label=label/></td>
             })}
-            <th scope="row"><a class="mono nowrap" href=href title=event.clone() aria-label=format!("Event {}", short_id(&event))>{short_id(&event)}</a></th>
+            <th scope="row"><a class="mono nowrap" href=href title=event.clone() aria-label=format!("Event {name}")>{short_id(&event)}</a></th>
             {is_global.then(|| view! { <td data-label="Hook"><a href=hook_page>{hook}</a></td> })}
             <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
             <td data-label="Accepted"><Moment at=delivery.created_at now/></td>

@@ -23,6 +23,7 @@ const SECTIONS: &[(&str, fn() -> AnyView)] = &[
     ("Times", sections::times),
     ("Facts", sections::facts),
     ("Tables", sections::tables),
+    ("Lists", sections::lists),
     ("Charts", sections::charts),
     ("Code", sections::code),
     ("Errors", sections::errors),

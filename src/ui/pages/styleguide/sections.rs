@@ -8,13 +8,16 @@ use crate::{
     ui::widgets::{
         badge::{Badge, Tone},
         chart::{Bars, Column, ColumnChart, LineChart},
+        chips::{Chip, Chips},
         choice::{Choice, Select},
+        copy::CopyButton,
         definition::Fact,
         field::{ErrorSummary, TextField},
         frame::{Notice, SystemBanner},
         loaded::Explained,
         menu::{Menu, RowMenu},
         moment::{ExactMoment, Moment},
+        pages::Pages,
         switch::{HookSwitch, SwitchField},
         table::DataTable,
         text_area::TextArea,
@@ -73,6 +76,7 @@ pub fn fields() -> AnyView {
         <TextField name="plain" label="Plain" errors=Invalid::default()/>
         <TextField name="filled" label="With a hint and a value" hint="For people; at most 100 characters." value="Ticket archive" errors=Invalid::default()/>
         <TextField name="coded" label="Code" value="https://example.org/in?from=portal" code=true errors=Invalid::default()/>
+        <TextArea name="lines" label="Many lines" value="{\n  \"a\": \"</textarea>\"\n}".to_owned() hint="JSON." rows=4 error=None/>
         <TextField name="secret" label="Password" kind="password" autocomplete="off" errors=Invalid::default()/>
         <TextField name="doubted" label="Accepted, with a doubt" value="http://example.org/in" code=true errors=Invalid::default()
             doubts=Invalid::one("doubted", "plain-http", "Plain http: whoever is on the way can read the key and the events.")/>
@@ -87,6 +91,7 @@ pub fn wrong_fields() -> AnyView {
     view! {
         <ErrorSummary errors=errors.clone()/>
         <TextField name="wrong_name" label="Name" errors=errors.clone()/>
+        <TextArea name="wrong_lines" label="Body" value="{".to_owned() rows=2 error=Some("Line 1, column 1: this is not JSON.".to_owned())/>
         <TextField name="wrong_url" label="Callback URL" hint="Where events are sent." value="ftp://example.org" code=true errors=errors/>
         <TextArea name="wrong_lines" label="Many lines" rows=4 value="{".to_owned() error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
     }
@@ -167,6 +172,16 @@ pub fn tables() -> AnyView {
     .into_any()
 }
 
+pub fn lists() -> AnyView {
+    let chip = |name, value: &str| Chip { name, value: value.to_owned(), without: "#lists".to_owned() };
+    let address = || Some("#lists".to_owned());
+    view! {
+        <Chips chips=vec![chip("Outcome", "Failed"), chip("Hook", "CRM call-backs")] all="#lists".to_owned()/>
+        <Pages newest=address() newer=address() older=address()/>
+    }
+    .into_any()
+}
+
 pub fn charts() -> AnyView {
     let columns: Vec<Column> = (0..24).map(|hour| Column { good: hour * 7 % 40, bad: hour * hour % 9 }).collect();
     let quiet = vec![Column { good: 0, bad: 0 }; 24];
@@ -185,8 +200,12 @@ pub fn charts() -> AnyView {
 }
 
 pub fn code() -> AnyView {
-    view! { <pre tabindex="0" role="region" aria-label="A sample of code">"{\n  \"id\": \"ff34b1fb68cd4f7f9921e70c08fab7a7\",\n  \"mediaType\": \"Webchat\"\n}"</pre> }
-        .into_any()
+    let sample = "{\n  \"id\": \"ff34b1fb68cd4f7f9921e70c08fab7a7\",\n  \"mediaType\": \"Webchat\"\n}";
+    view! {
+        <pre id="code-sample" tabindex="0" role="region" aria-label="A sample of code">{sample}</pre>
+        <CopyButton from="code-sample".to_owned() label="Copy the sample".to_owned()/>
+    }
+    .into_any()
 }
 
 pub fn errors() -> AnyView {
