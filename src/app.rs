@@ -19,6 +19,7 @@ use crate::{
         setup::SetupPage,
         sign_in::SignInPage,
         status,
+        styleguide::StyleguidePage,
     },
 };
 
@@ -71,12 +72,14 @@ fn Pages() -> impl IntoView {
             <Routes fallback=NotFound>
                 <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
+                <Route path=path!("/styleguide") view=StyleguidePage ssr=SsrMode::Async/>
                 <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async/>
                 <Route path=path!("/status") view=status::StatusPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks") view=hooks::list::HooksPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/new") view=hooks::edit::NewHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id") view=hooks::detail::HookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/settings") view=hooks::edit::EditHookPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/test") view=hooks::test::TestPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/delete") view=hooks::delete::DeleteHookPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/deliveries") view=deliveries::list::HookDeliveriesPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/deliveries") view=deliveries::list::DeliveriesPage ssr=SsrMode::Async/>

@@ -11,6 +11,8 @@
 //! | attempt | one try at one delivery, and the answer it ended in |
 //! | lane | a hook's window in memory on its open deliveries |
 //! | health | how a hook's receiver does: well, degraded, or paused until a probe succeeds |
+//! | standing | what follows for a hook from its slider, its health and its last day, in one word |
+//! | log | all deliveries, as they are searched, looked at and sent again |
 //! | job | many deliveries sent again, at a pace, kept in the database |
 //! | node | one server among those that share a PostgreSQL; a hook's lane is one node's at a time, under a fence |
 //! | grant | the proof that a permission was checked, and for whom |
@@ -28,7 +30,8 @@
 //! [`Dispatcher::emit_all`](engine::dispatcher::Dispatcher::emit_all) (schema) → `engine::store::events` (event and
 //! deliveries in one commit; then 202) → `engine::delivery::scheduler` (a permit for the hook's lane) →
 //! `engine::delivery::attempt` (vet, sign, send, classify) → `domain::retry` (what next) → `engine::store::outcomes`
-//! (attempt and consequence in one commit) → the hook's page.
+//! (attempt and consequence in one commit, and with them the hour's counts in `engine::store::measured`) → `server::ops`
+//! → `server::forms` (what a page needs of it) → `rpc` → the hook's page in `ui::pages`.
 //!
 //! # What must stay true
 //!

@@ -21,22 +21,28 @@ export function structure(page) {
   });
 }
 
-/** Every control has a name, and no two that do different things have the same. (A3) */
+/** Every control has a name, and in one navigation, or outside of all, no two that do different things have the same. (A3) */
 export async function namelessOrAmbiguous(page) {
   const session = await page.context().newCDPSession(page);
   const { nodes } = await session.send("Accessibility.getFullAXTree");
   await session.detach();
   const ROLES = new Set(["link", "button", "switch", "textbox", "checkbox", "radio", "combobox", "searchbox", "menuitem", "tab", "slider"]);
+  const byId = new Map(nodes.map((node) => [node.nodeId, node]));
+  const placeOf = (node) => {
+    for (let at = byId.get(node.parentId); at; at = byId.get(at.parentId)) if (at.role?.value === "navigation") return at.name?.value;
+    return "";
+  };
   const controls = nodes.filter(({ ignored, role }) => !ignored && ROLES.has(role?.value));
   const faults = [];
   const seen = new Map();
-  for (const { role, name, properties } of controls) {
+  for (const control of controls) {
+    const { role, name, properties } = control;
     if (!name?.value) {
       faults.push(`a ${role.value} without a name`);
       continue;
     }
     const url = properties?.find((property) => property.name === "url")?.value.value;
-    const key = `${role.value} "${name.value}"`;
+    const key = `${role.value} "${name.value}" ${placeOf(control)}`;
     // Links that lead to the same place may share their words; buttons of one group of radios may not.
     if (seen.has(key) && (url === undefined || seen.get(key) !== url)) faults.push(`two different: ${key}`);
     seen.set(key, url);
@@ -71,9 +77,12 @@ export function crowded(page) {
       const [x, y] = [own.x + own.width / 2, own.y + own.height / 2];
       const touched = targets.find((other) => {
         if (other.element === element || other.element.contains(element) || element.contains(other.element)) return false;
-        const dx = Math.max(other.own.left - x, 0, x - other.own.right);
-        const dy = Math.max(other.own.top - y, 0, y - other.own.bottom);
-        return Math.hypot(dx, dy) < LEAST / 2;
+        // A link that wraps is as many boxes as it has lines.
+        return [...other.element.getClientRects()].some(({ left, right, top, bottom }) => {
+          const dx = Math.max(left - x, 0, x - right);
+          const dy = Math.max(top - y, 0, y - bottom);
+          return Math.hypot(dx, dy) < LEAST / 2;
+        });
       });
       if (touched) faults.push(`${named(element)} is ${Math.round(width)} by ${Math.round(height)} px beside ${named(touched.element)}`);
     }

@@ -19,6 +19,7 @@ class Receiver {
   /** What is answered from now on. */
   status = 200;
   body = "thank you";
+  headers = {};
 
   async listen() {
     this.#server.listen(0, "127.0.0.1");
@@ -30,7 +31,7 @@ class Receiver {
     const body = await buffer(request);
     const { method, url, rawHeaders, headers } = request;
     this.requests.push({ method, url, rawHeaders, headers, body });
-    response.writeHead(this.status, { "content-type": "text/plain" }).end(this.body);
+    response.writeHead(this.status, { "content-type": "text/plain", ...this.headers }).end(this.body);
   }
 
   /** The next request that no call has returned yet. */

@@ -29,8 +29,10 @@ export const ROUTES = [
   { name: "delivery-auditor", route: `${HOOKS}/{id}/deliveries/{delivery}`, as: "auditor" },
   { name: "events", route: "/integration/events", empty: true },
   { name: "event", route: "/integration/events/{key}", empty: true },
+  { name: "status", route: "/status", empty: true },
   { name: "account", route: "/account", empty: true },
   { name: "account-agent", route: "/account", as: "agent" },
+  { name: "styleguide", route: "/styleguide", empty: true },
   { name: "not-found", route: "/integration/nothing", status: 404 },
 ];
 

@@ -131,6 +131,13 @@ class Api {
     return said === "" ? undefined : JSON.parse(said);
   }
 
+  /** What an address gives, as text. */
+  async text(path) {
+    const answer = await fetch(`${this.#url}/api/v1${path}`, { headers: { authorization: `Bearer ${this.#token}` } });
+    if (answer.status !== 200) throw new Error(`GET ${path}: ${answer.status}`);
+    return answer.text();
+  }
+
   /** Makes a hook; its signing secret is in this answer only. */
   createHook(hook) {
     return this.call("POST", "/hooks", 201, JSON.stringify({ api_key: "a-key-for-tests", ...hook }));
@@ -155,7 +162,7 @@ function environment(dir, listen) {
 }
 
 /** A port that was free a moment ago. */
-async function freePort() {
+export async function freePort() {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
   const { port } = probe.address();

@@ -17,7 +17,8 @@ export function verify(secret, request) {
   if (!fits) throw new Error(`no signature fits: ${signatures}`);
 }
 
-function sign(secret, id, timestamp, body) {
+/** The value of `webhook-signature`. */
+export function sign(secret, id, timestamp, body) {
   if (!secret.startsWith(PREFIX)) throw new Error("a secret starts with whsec_");
   const key = Buffer.from(secret.slice(PREFIX.length), "base64");
   const digest = createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body).digest("base64");

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::invalid::FieldError;
+
 /// One member of a body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
@@ -68,6 +70,17 @@ impl Rule {
             keyword => format!("{keyword} {value}"),
         }
     }
+}
+
+/// What is to be said about a body before it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BodyCheck {
+    /// It is as the schema demands.
+    Fits,
+    /// Lines and columns are counted from 1, columns in characters.
+    NotJson { line: usize, column: usize, words: String },
+    /// It is JSON, but these members are not as the schema demands.
+    Differs(Vec<FieldError>),
 }
 
 /// How one field differs between two versions.

@@ -154,26 +154,6 @@ pub struct Delivery {
     pub updated_at: Timestamp,
 }
 
-/// A class of failure as people read it; what is not known stays as it is stored.
-pub fn class_words(class: &str) -> String {
-    let words = match class {
-        "redirect" => "Redirects (3xx)",
-        "gone" => "Gone (410)",
-        "throttled" => "Too many requests (429)",
-        "client_error" => "Refused by the receiver (4xx)",
-        "server_error" => "Receiver failed (5xx)",
-        "unexpected_status" => "Unknown status",
-        "timeout" => "Timed out",
-        "connect" => "No connection",
-        "tls" => "TLS failed",
-        "dns" => "Name not found",
-        "address_refused" => "Address refused",
-        "broken_answer" => "Broken answer",
-        other => other,
-    };
-    words.to_owned()
-}
-
 /// What an attempt spent its time on, in microseconds. `None`: it did not come to that, or (of the first three) a
 /// connection was used again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,7 +19,8 @@ pub fn grouped(number: i64) -> String {
 /// `1 hook`, `1,204 hooks`, `2 deliveries`.
 pub fn count(number: i64, thing: &str) -> String {
     let number_text = grouped(number);
-    match thing.strip_suffix('y') {
+    // A vowel before the y keeps it: days, but deliveries.
+    match thing.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u'])) {
         _ if number == 1 => format!("{number_text} {thing}"),
         Some(stem) => format!("{number_text} {stem}ies"),
         None => format!("{number_text} {thing}s"),
@@ -72,6 +73,7 @@ mod tests {
         }
         assert_eq!((count(1, "hook").as_str(), count(0, "hook").as_str()), ("1 hook", "0 hooks"));
         assert_eq!((count(1, "delivery").as_str(), count(2, "delivery").as_str()), ("1 delivery", "2 deliveries"));
+        assert_eq!(count(90, "day"), "90 days");
         assert_eq!(count_to(10_001, 10_000, "event"), "more than 10,000 events");
         for (micros, text) in [(420, "0.42 ms"), (9_900, "9.9 ms"), (12_400, "12 ms"), (1_500_000, "1.5 s")] {
             assert_eq!(took(micros), text);

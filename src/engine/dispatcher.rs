@@ -2,13 +2,14 @@
 //! API, the portal's test button and the command line come in through the same functions.
 
 mod accept;
+mod probe;
 
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-pub use accept::MAX_BODY;
+pub use accept::{Judging, MAX_BODY};
 use bytes::Bytes;
 use tokio::{
     sync::{Notify, mpsc},
@@ -39,7 +40,6 @@ use super::{
 };
 use crate::domain::{
     delivery::Delivery,
-    endpoint::{self, Endpoint, Host, UrlProblem},
     event::EventType,
     id::{EventId, HookId, NodeId},
     invalid::Invalid,
@@ -109,6 +109,7 @@ pub struct Dispatcher {
     clock: Clock,
     guard: Guard,
     resolver: GuardedResolver,
+    sender: Sender,
     settings: Arc<Settings>,
     scheduler: Handle,
     pressure: Pressure,
@@ -175,7 +176,7 @@ impl Dispatcher {
         let delivery = &settings.delivery;
         let worker = Worker {
             store: store.clone(),
-            sender,
+            sender: sender.clone(),
             clock: clock.clone(),
             policy: delivery.policy(),
             breaker: delivery.breaker(),
@@ -192,6 +193,7 @@ impl Dispatcher {
             clock,
             guard,
             resolver,
+            sender,
             settings: Arc::new(settings),
             scheduler,
             pressure,
@@ -236,25 +238,6 @@ impl Dispatcher {
     pub async fn redeliver(conn: &mut Conn, by: &Grant, delivery: &Delivery, now: Timestamp) -> Result<(), Error> {
         let stance = queue::stance(conn, delivery.hook_id).await?.ok_or(Error::Missing)?;
         deliveries::redeliver(conn, by, delivery.id, stance, now).await
-    }
-
-    /// Judges a callback URL by the rules that every send repeats.
-    pub async fn judge_url(&self, raw: &str) -> Result<Endpoint, UrlProblem> {
-        let endpoint = endpoint::parse(raw, self.settings.egress.allow_http, |address| self.guard.may_dial(address))?;
-        // A name of the operator's own network needs an allowed range that it resolves into.
-        if let Host::Name { name, private: Some(private) } = &endpoint.host
-            && self.resolver.vetted(name).await.is_err()
-        {
-            return Err(private.problem());
-        }
-        Ok(endpoint)
-    }
-
-    /// A warning for a URL that was accepted: does its name resolve to something that will be dialled?
-    pub async fn doubt_url(&self, endpoint: &Endpoint) -> Option<String> {
-        let Host::Name { name, .. } = &endpoint.host else { return None };
-        let problem = self.resolver.vetted(name).await.err()?;
-        Some(format!("{name}: {problem}. Deliveries will fail until that changes."))
     }
 
     /// Starts nothing more, waits for what is in flight (not for ever), and closes the store.

@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::domain::{
-    delivery::Delivery,
+    delivery::{Attempt, Delivery},
     event::EventType,
     health::Health,
     hook::{Hook, HookForm, TypedTuning},
     hook_query::HookQuery,
     invalid::Invalid,
+    log::AnswerGroup,
     measured::{Outcomes, Range},
     standing::Standing,
     time::Timestamp,
@@ -106,10 +107,40 @@ pub struct HookEditor {
     pub form: HookForm,
     pub key: KeyState,
     pub errors: Invalid,
+    /// What is accepted although it may not work, by field.
+    pub doubts: Invalid,
+    /// What came of a test of these values, which are not saved.
+    pub trial: Option<Trial>,
     /// What somebody else saved meanwhile.
-    pub conflict: Option<Hook>,
+    pub conflict: Option<Conflict>,
+    /// When a failed delivery is tried again, in words; of the operator's settings or of the hook's own.
+    pub plan: String,
     /// Where the typed values wait.
     pub draft: Option<String>,
+}
+
+/// A hook as somebody else saved it, beside what was typed: name, theirs, ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    pub id: String,
+    pub rows: Vec<(String, String, String)>,
+}
+
+/// One request that was sent to where a hook would lead that is not saved.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    pub attempt: Attempt,
+    pub event: EventType,
+    pub api_key_hint: String,
+    /// The secret it was signed with, if it is not the stored one.
+    pub fresh_secret: Option<String>,
+}
+
+/// The secret is one: a debug print must not show it.
+impl std::fmt::Debug for Trial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trial").field("attempt", &self.attempt).field("event", &self.event).finish_non_exhaustive()
+    }
 }
 
 /// What deleting a hook would do.
@@ -124,8 +155,8 @@ pub struct HookFarewell {
 pub struct Charts {
     pub range: Range,
     pub points: Vec<Point>,
-    /// How many attempts came to each class of failure, the most first.
-    pub failures: Vec<(String, i64)>,
+    /// How many attempts failed how, the most first.
+    pub failures: Vec<(AnswerGroup, i64)>,
     /// Events that came while it was off; counted up to 10,000 and one.
     pub skipped: i64,
     pub outcomes: Outcomes,
@@ -240,6 +271,7 @@ pub async fn generate_key(
     #[server(default)] callback_url: String,
     #[server(default)] enabled: String,
     #[server(default)] tuning: TypedTuning,
+    #[server(default)] draft: String,
 ) -> Result<(), Error> {
     let form = HookForm {
         name,
@@ -249,7 +281,25 @@ pub async fn generate_key(
         tuning,
         ..HookForm::default()
     };
-    crate::server::forms::editor::generate_key(id, version, form).await
+    crate::server::forms::editor::generate_key(id, version, form, draft).await
+}
+
+/// Sends the sample to where the values of the form lead, and shows the form again with what came back. Saves nothing.
+#[server]
+pub async fn try_out(
+    #[server(default)] id: String,
+    #[server(default)] version: String,
+    #[server(default)] name: String,
+    #[server(default)] event_type: String,
+    #[server(default)] callback_url: String,
+    #[server(default)] api_key: String,
+    #[server(default)] enabled: String,
+    #[server(default)] tuning: TypedTuning,
+    #[server(default)] draft: String,
+) -> Result<(), Error> {
+    let form =
+        HookForm { name, event_type, callback_url, api_key, enabled: crate::server::forms::is_on(&enabled), tuning };
+    crate::server::forms::editor::try_out(id, version, form, draft).await
 }
 
 /// Slides a hook on or off and says where it stands now.

@@ -13,6 +13,7 @@ pub mod preferences;
 pub mod session;
 pub mod setup;
 pub mod status;
+pub mod test_send;
 
 use leptos::{
     prelude::{FromServerFnError, ServerFnErrorErr},

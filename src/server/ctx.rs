@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::auth::{known::KnownTokens, password::Passwords, throttle::Throttle};
+use super::auth::{known::KnownTokens, pace::Pace, password::Passwords, throttle::Throttle};
 use crate::{
     domain::{
         id::DeliveryId,
@@ -29,6 +29,8 @@ pub struct Portal {
     pub passwords: Passwords,
     pub throttle: Throttle,
     pub tokens: KnownTokens,
+    /// Tests of hooks that are not saved.
+    pub trials: Pace,
     /// The balance, and when it was read: it counts every row.
     pub balance: Mutex<Option<(Stopwatch, Balance)>>,
     pub started_at: Timestamp,
@@ -48,6 +50,7 @@ impl Portal {
             passwords,
             throttle,
             tokens: KnownTokens::default(),
+            trials: Pace::default(),
             balance: Mutex::default(),
             started_at,
             newest: Mutex::default(),

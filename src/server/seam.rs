@@ -58,6 +58,13 @@ impl Request {
         form.unwrap_or_else(|| otherwise.to_owned())
     }
 
+    /// The page that is being rendered says this by its status; whatever else is answered keeps its own.
+    pub fn answer_with(&self, status: StatusCode) {
+        if self.is_page {
+            set_status(status);
+        }
+    }
+
     /// The outcome of an operation, as the page is told; a page that is being rendered takes its status from it.
     pub fn tell<T>(&self, outcome: Result<T, ops::Error>) -> Result<T, Error> {
         outcome.map_err(|error| {

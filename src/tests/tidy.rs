@@ -205,6 +205,15 @@ fn sql_stays_in_the_store_and_secrets_of_escaping_in_their_places() {
 }
 
 #[test]
+fn every_widget_is_in_the_style_guide() {
+    let guide = fs::read_to_string(root().join("src/ui/pages/styleguide/sections.rs")).unwrap();
+    let widgets = fs::read_to_string(root().join("src/ui/widgets/mod.rs")).unwrap();
+    let names = widgets.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let missing: Vec<_> = names.filter(|name| !guide.contains(&format!(" {name}::"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn only_a_few_files_know_which_database_it_is() {
     let may = ["db", "migrate", "claim", "wake", "visit"].map(|name| format!("engine/store/{name}.rs"));
     for (name, text) in sources() {

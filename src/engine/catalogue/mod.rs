@@ -1,6 +1,7 @@
 //! The contract of each event: its JSON Schema in two drafts, generated from the types in [`payloads`], its sample, and
 //! the judge that every emitted body passes. Knows no store and no network.
 
+mod check;
 pub mod fields;
 mod payloads;
 mod samples;
@@ -12,6 +13,7 @@ use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
+pub use check::check;
 pub use versions::{Version, current, sample, versions};
 
 use crate::domain::{event::EventType, invalid::Invalid};

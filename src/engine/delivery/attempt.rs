@@ -51,6 +51,7 @@ impl Target {
 }
 
 /// What the portal dials with, shared by all attempts.
+#[derive(Clone)]
 pub struct Sender {
     pub client: Client,
     pub guard: Guard,

@@ -33,6 +33,7 @@ pub const MAX_BODY: usize = 256 * 1024;
 const REMEMBER_KEY: Duration = Duration::from_secs(48 * 3600);
 /// How often it is looked whether a test is done that nothing was heard of.
 const LOOK_FOR_TEST: Duration = Duration::from_millis(250);
+
 impl Dispatcher {
     /// Accepts one event: returns once it and its deliveries are on disk.
     pub async fn emit(&self, event: Emit, source: &str) -> Result<Accepted, EmitError> {
@@ -130,8 +131,18 @@ impl Dispatcher {
     }
 
     /// Sends a test event to one hook, switched on or not, and waits for its answer.
-    pub async fn send_test(&self, hook: HookId, event: Emit, source: &str) -> Result<DeliveryId, EmitError> {
-        judge_all(std::slice::from_ref(&event))?;
+    pub async fn send_test(
+        &self,
+        hook: HookId,
+        event: Emit,
+        judging: Judging,
+        source: &str,
+    ) -> Result<DeliveryId, EmitError> {
+        let judged = match judging {
+            Judging::Schema => judge(&event),
+            Judging::Json => readable(&event).map(drop),
+        };
+        judged.map_err(|invalid| EmitError::Invalid(vec![(0, invalid)]))?;
         let Emit { event_type, body } = event;
         let event = NewEvent { id: EventId(self.clock.id()), event_type, body, source: source.to_owned() };
         let mut finished = self.scheduler.listen();
@@ -176,13 +187,25 @@ fn judge_all(events: &[Emit]) -> Result<(), EmitError> {
     if invalid.is_empty() { Ok(()) } else { Err(EmitError::Invalid(invalid)) }
 }
 
+/// How strictly a test's body is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judging {
+    /// As every event is.
+    Schema,
+    /// Somebody wants to see what the receiver makes of a body that is not as the schema demands.
+    Json,
+}
+
 fn judge(event: &Emit) -> Result<(), Invalid> {
+    catalogue::judge(event.event_type, &readable(event)?)
+}
+
+fn readable(event: &Emit) -> Result<Value, Invalid> {
     if event.body.len() > MAX_BODY {
         return Err(Invalid::one("data", "too-large", "must be at most 256 KiB"));
     }
-    let body: Value = serde_json::from_slice(&event.body)
-        .map_err(|error| Invalid::one("data", "json", format!("is not valid JSON: {error}")))?;
-    catalogue::judge(event.event_type, &body)
+    serde_json::from_slice(&event.body)
+        .map_err(|error| Invalid::one("data", "json", format!("is not valid JSON: {error}")))
 }
 
 /// What was accepted, and what it became; nothing became of what had been accepted before.

@@ -94,6 +94,27 @@ pub async fn find(conn: &mut Conn, _by: &Grant, id: DeliveryId) -> Result<Option
     row.map(Row::delivery).transpose()
 }
 
+/// The newest tests of a hook, newest first.
+pub async fn tests(conn: &mut Conn, _by: &Grant, hook: HookId, limit: u32) -> Result<Vec<Delivery>, Error> {
+    let rows: Vec<Row> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
+        query.push("WHERE is_test AND hook_id = ").push_bind(hook);
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit));
+        query.build_query_as().fetch_all(c).await
+    })?;
+    rows.into_iter().map(Row::delivery).collect()
+}
+
+/// The newest delivery of a hook that is no test.
+pub async fn newest_real(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<Option<Delivery>, Error> {
+    let row: Option<Row> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
+        query.push("WHERE NOT is_test AND hook_id = ").push_bind(hook).push(" ORDER BY id DESC LIMIT 1");
+        query.build_query_as().fetch_optional(c).await
+    })?;
+    row.map(Row::delivery).transpose()
+}
+
 /// The newest delivery of each hook that has any, or of one hook only.
 pub async fn newest_per_hook(conn: &mut Conn, _by: &Grant, only: Option<HookId>) -> Result<Vec<Delivery>, Error> {
     let rows: Vec<Row> = on_db!(conn, c: Engine => {

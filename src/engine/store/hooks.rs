@@ -198,11 +198,40 @@ pub(in crate::engine) async fn secrets(conn: &mut Conn, vault: &Vault, id: HookI
     let (api_key, signing_secret): (Vec<u8>, Vec<u8>) = on_db!(conn, c => sqlx::query_as(
         "SELECT api_key, signing_secret FROM hooks WHERE id = $1 AND deleted_at IS NULL",
     ).bind(id).fetch_one(c).await)?;
+    opened(vault, id, &api_key, &signing_secret)
+}
+
+fn opened(vault: &Vault, id: HookId, api_key: &[u8], signing_secret: &[u8]) -> Result<Secrets, Error> {
     let open = |column: &'static str, sealed: &[u8]| {
         let bytes = vault.open(place(column, &id), sealed)?;
         String::from_utf8(bytes).map_err(|_| Error::Inconsistent { table: "hooks", column })
     };
-    Ok(Secrets { api_key: open("api_key", &api_key)?, signing_secret: open("signing_secret", &signing_secret)? })
+    Ok(Secrets { api_key: open("api_key", api_key)?, signing_secret: open("signing_secret", signing_secret)? })
+}
+
+/// A hook and what it sends with, as they were at one moment: a key is only sent where it was entered for, so the URL it
+/// belongs to has to be read with it.
+pub async fn with_secrets(
+    conn: &mut Conn,
+    _by: &Grant,
+    vault: &Vault,
+    id: HookId,
+) -> Result<Option<(Hook, Secrets)>, Error> {
+    #[derive(sqlx::FromRow)]
+    struct Both {
+        #[sqlx(flatten)]
+        row: Row,
+        api_key: Vec<u8>,
+        signing_secret: Vec<u8>,
+    }
+    let both: Option<Both> = on_db!(conn, c => sqlx::query_as(
+        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, retry_schedule, timeout_ms,
+                in_flight, rate_per_second, order_by, created_at, updated_at, version, api_key, signing_secret
+         FROM hooks WHERE id = $1 AND deleted_at IS NULL",
+    ).bind(id).fetch_optional(c).await)?;
+    let Some(Both { row, api_key, signing_secret }) = both else { return Ok(None) };
+    let secrets = opened(vault, id, &api_key, &signing_secret)?;
+    Ok(Some((row.hook()?, secrets)))
 }
 
 /// A hook's secrets, for a person who may see them.

@@ -33,11 +33,13 @@ pub fn answer(request: &HeaderMap, file: File) -> Response<Body> {
 
 fn tag(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
-    format!("\"{}\"", digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
+    // Weak: the same file may travel compressed.
+    format!("W/\"{}\"", digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
-/// Is the tag among those of `If-None-Match`? A proxy may have made it a weak one.
+/// Is the tag among those of `If-None-Match`?
 fn knows(request: &HeaderMap, tag: &str) -> bool {
+    let tag = tag.trim_start_matches("W/");
     let known = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     known.flat_map(|list| list.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
 }

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod known;
+pub mod pace;
 pub mod password;
 pub mod session;
 pub mod throttle;

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::{deliveries, flash};
 use crate::{
     domain::{hook_query::HookQuery, id::HookId, measured::Range},
-    engine::store::{deliveries::Filter, hooks::Secrets},
+    engine::{
+        dispatcher::Judging,
+        store::{deliveries::Filter, hooks::Secrets},
+    },
     rpc::{
         Error,
         hooks::{Charts, Condition, HookFarewell, HookList, HookPage, HookRow, HookSecrets, Point},
@@ -158,7 +161,7 @@ pub async fn delete(id: &str) -> Result<(), Error> {
 pub async fn send_test(id: &str) -> Result<(), Error> {
     let request = request()?;
     let id = request.tell(parse_id(id))?;
-    let delivery = request.tell(ops::hooks::send_test(&request.ctx, id, None).await)?;
+    let delivery = request.tell(ops::test_send::send(&request.ctx, id, None, Judging::Schema).await)?;
     go(&format!("/integration/hooks/{id}?test={delivery}#test"));
     Ok(())
 }

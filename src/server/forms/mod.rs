@@ -13,6 +13,7 @@ pub mod redeliver;
 pub mod session;
 pub mod setup;
 pub mod status;
+pub mod test_send;
 
 use super::{auth::session::FLASH, seam::Request};
 use crate::rpc::session::{Flash, FlashKind};

@@ -11,7 +11,7 @@ use crate::{
         hook::{
             Hook, HookForm, HookPatch, Tuning, TuningPatch, api_key_hint, parse_api_key, parse_event_type, parse_name,
         },
-        id::{DeliveryId, HookId},
+        id::HookId,
         invalid::Invalid,
         page::Page,
         permission::{Grant, Permission},
@@ -20,7 +20,6 @@ use crate::{
         Dispatcher, catalogue,
         clock::Clock,
         delivery::signing,
-        dispatcher::{Emit, EmitError},
         store::{
             self, Conn, audit, deliveries,
             hooks::{self, Change, Secrets},
@@ -34,8 +33,6 @@ use crate::{
 pub struct Created {
     pub hook: Hook,
     pub signing_secret: String,
-    /// What was accepted although it may not work.
-    pub warning: Option<String>,
 }
 
 /// Every hook.
@@ -74,13 +71,22 @@ pub async fn open_deliveries(ctx: &OpCtx, id: HookId) -> Result<i64, Error> {
     Ok(deliveries::count_open(&mut ctx.portal.store().read().await?, &grant, id).await?)
 }
 
-/// Makes a hook from what was typed.
-pub async fn create(ctx: &OpCtx, form: &HookForm) -> Result<Created, Error> {
-    create_tuned(ctx, form, tuning::parse(&form.tuning)).await
+/// Makes a hook from what was typed. It signs with the secret that it was tested with, if it was.
+pub async fn create(ctx: &OpCtx, form: &HookForm, tested: Option<String>) -> Result<Created, Error> {
+    insert(ctx, form, tuning::parse(&form.tuning), tested).await
 }
 
 /// Makes a hook from what was typed, with delivery settings that were read elsewhere.
 pub async fn create_tuned(ctx: &OpCtx, form: &HookForm, tuning: Result<Tuning, Invalid>) -> Result<Created, Error> {
+    insert(ctx, form, tuning, None).await
+}
+
+async fn insert(
+    ctx: &OpCtx,
+    form: &HookForm,
+    tuning: Result<Tuning, Invalid>,
+    secret: Option<String>,
+) -> Result<Created, Error> {
     let grant = ctx.require(Permission::HooksWrite)?;
     let mut invalid = Invalid::default();
     let name = invalid.take(parse_name(&form.name));
@@ -111,7 +117,7 @@ pub async fn create_tuned(ctx: &OpCtx, form: &HookForm, tuning: Result<Tuning, I
         updated_at: now,
         version: 1,
     };
-    let secrets = Secrets { api_key, signing_secret: signing::new_secret() };
+    let secrets = Secrets { api_key, signing_secret: secret.unwrap_or_else(signing::new_secret) };
     let signing_secret = secrets.signing_secret.clone();
     let (row, vault) = (hook.clone(), ctx.portal.store().vault.clone());
     let written: Result<(), store::Error> = ctx
@@ -127,8 +133,7 @@ pub async fn create_tuned(ctx: &OpCtx, form: &HookForm, tuning: Result<Tuning, I
     written?;
     // Where several servers share the hooks, one of them is to have it.
     ctx.portal.dispatcher.hook_changed(hook.id);
-    let warning = ctx.portal.dispatcher.doubt_url(&endpoint).await;
-    Ok(Created { hook, signing_secret, warning })
+    Ok(Created { hook, signing_secret })
 }
 
 /// What of a hook is to change, judged.
@@ -143,10 +148,9 @@ struct Judged {
 }
 
 /// Changes what the patch names. With a version, only if the hook is still at it.
-pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<(Hook, Option<String>), Error> {
+pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<Hook, Error> {
     let grant = ctx.require(Permission::HooksWrite)?;
     let judged = judge_patch(&ctx.portal, patch).await?;
-    let doubted = judged.endpoint.clone();
     let (clock, vault) = (ctx.portal.clock().clone(), ctx.portal.store().vault.clone());
     let changed: Result<Hook, Error> = ctx
         .portal
@@ -155,17 +159,13 @@ pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<(Hook, 
         .await;
     let hook = changed?;
     ctx.portal.dispatcher.hook_changed(id);
-    let warning = match doubted {
-        Some(endpoint) => ctx.portal.dispatcher.doubt_url(&endpoint).await,
-        None => None,
-    };
-    Ok((hook, warning))
+    Ok(hook)
 }
 
 /// Slides a hook on or off.
 pub async fn set_enabled(ctx: &OpCtx, id: HookId, enabled: bool) -> Result<Hook, Error> {
     let patch = HookPatch { enabled: Some(enabled), ..HookPatch::default() };
-    update(ctx, id, patch).await.map(|(hook, _)| hook)
+    update(ctx, id, patch).await
 }
 
 /// Slides several hooks. Those that are gone meanwhile are left out; the others are returned.
@@ -211,12 +211,7 @@ async fn change(
         return Err(Error::Stale { now: old.version });
     }
     if judged.api_key.is_none() && judged.endpoint.as_ref().is_some_and(|new| leads_elsewhere(&old.callback_url, new)) {
-        return Err(Invalid::one(
-            "api_key",
-            "required",
-            "Enter the API key again: the URL now leads to another host, and a key is only sent where it was entered for.",
-        )
-        .into());
+        return Err(key_again().into());
     }
     let enabled = judged.enabled.unwrap_or(old.enabled);
     let callback_url = judged.endpoint.map_or_else(|| old.callback_url.clone(), |endpoint| endpoint.url.to_string());
@@ -240,8 +235,17 @@ async fn change(
     Ok(new)
 }
 
+/// What is wrong when a URL leads elsewhere and no key was entered for it.
+pub(super) fn key_again() -> Invalid {
+    Invalid::one(
+        "api_key",
+        "required",
+        "Enter the API key again: the URL now leads to another host, and a key is only sent where it was entered for.",
+    )
+}
+
 /// Another scheme, host or port. The old URL was judged when it was stored.
-fn leads_elsewhere(old: &str, new: &Endpoint) -> bool {
+pub(super) fn leads_elsewhere(old: &str, new: &Endpoint) -> bool {
     match crate::domain::endpoint::parse(old, true, |_| true) {
         Ok(old) => old.origin() != new.origin(),
         Err(_) => true,
@@ -288,18 +292,6 @@ pub async fn delete(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     Ok(hook)
 }
 
-/// Sends the sample (or the given body) to a hook, switched on or not, and returns its delivery once it was tried.
-pub async fn send_test(ctx: &OpCtx, id: HookId, body: Option<bytes::Bytes>) -> Result<DeliveryId, Error> {
-    let grant = ctx.require(Permission::HooksTest)?;
-    let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
-    let sample = super::events::sample(hook.event_type);
-    let emit = Emit { body: body.unwrap_or(sample.body), ..sample };
-    match ctx.portal.dispatcher.send_test(id, emit, grant.by()).await {
-        Err(EmitError::Store(store::Error::Missing)) => Err(Error::NotFound("hook")),
-        sent => Ok(sent?),
-    }
-}
-
 /// A hook's secrets, for those who may see them. Seeing them is noted.
 pub async fn reveal(ctx: &OpCtx, id: HookId) -> Result<Secrets, Error> {
     let grant = ctx.require(Permission::SecretsReveal)?;
@@ -321,7 +313,7 @@ pub async fn reveal(ctx: &OpCtx, id: HookId) -> Result<Secrets, Error> {
     }
 }
 
-async fn judge_url(portal: &Portal, raw: &str) -> Result<Endpoint, Invalid> {
+pub(super) async fn judge_url(portal: &Portal, raw: &str) -> Result<Endpoint, Invalid> {
     portal.dispatcher.judge_url(raw).await.map_err(url_invalid)
 }
 

@@ -1,11 +1,12 @@
 //! What a hook did over a range of time: by column of a chart, by class of failure, in all.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use super::{Error, catalogue::File};
 use crate::{
     domain::{
         id::HookId,
+        log::AnswerGroup,
         measured::{Durations, Hour, Outcomes, Range},
         permission::Permission,
         time::Timestamp,
@@ -18,7 +19,7 @@ use crate::{
 pub struct Measured {
     pub columns: Vec<Column>,
     /// The most first.
-    pub failures: Vec<(String, i64)>,
+    pub failures: Vec<(AnswerGroup, i64)>,
     /// Counted up to [`deliveries::MANY`] and one.
     pub skipped: i64,
     pub all: Column,
@@ -52,14 +53,14 @@ pub async fn of_hook(ctx: &OpCtx, id: HookId, range: Range) -> Result<Measured, 
     // A clock that was set back may have left hours that are still to come: they count in all, and in no column.
     let place = |hour: Hour| usize::try_from((hour.0 - first.0) / range.step()).unwrap_or(usize::MAX);
     let mut all = Column::at(first);
-    let mut failures: HashMap<String, i64> = HashMap::new();
+    let mut failures: HashMap<AnswerGroup, i64> = HashMap::new();
     for counted in counted {
         all.outcomes.add(&counted.class, counted.count);
         if let Some(column) = columns.get_mut(place(counted.hour)) {
             column.outcomes.add(&counted.class, counted.count);
         }
         if counted.class != "success" {
-            *failures.entry(counted.class).or_default() += counted.count;
+            *failures.entry(AnswerGroup::of(Some(&counted.class))).or_default() += counted.count;
         }
     }
     for (hour, bucket, count) in latencies {
@@ -69,7 +70,7 @@ pub async fn of_hook(ctx: &OpCtx, id: HookId, range: Range) -> Result<Measured, 
         }
     }
     let mut failures: Vec<_> = failures.into_iter().collect();
-    failures.sort_by(|(class, count), (other, more)| more.cmp(count).then_with(|| class.cmp(other)));
+    failures.sort_by_key(|(answer, count)| (Reverse(*count), *answer));
     Ok(Measured { columns, failures, skipped, all })
 }
 

@@ -279,7 +279,7 @@ async fn the_form_judges_as_the_api_does() {
             api_key: "k".into(),
             ..HookForm::default()
         };
-        let made = service_hooks::server::ops::hooks::create(&ctx, &form).await;
+        let made = service_hooks::server::ops::hooks::create(&ctx, &form, None).await;
         assert_eq!(made.is_err(), expected.starts_with("REJ:"), "{id}");
     }
 }

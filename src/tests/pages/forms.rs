@@ -111,7 +111,7 @@ async fn two_tabs_the_second_is_told(db: TestDb) {
     assert!(path.contains("/settings?draft="));
     assert!(
         page.contains("Somebody else changed this hook")
-            && page.contains("<b>first")
+            && page.contains(">first<")
             && page.contains("value=\"second\"")
     );
     assert!(page.contains("name=\"version\" value=\"2\""), "saving again is a decision");

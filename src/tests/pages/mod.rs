@@ -1,5 +1,6 @@
 //! The portal's pages as a browser without scripts uses them. (With scripts, and in pictures: `end2end/`.)
 
+mod catalogue;
 mod errors;
 mod forms;
 mod log;
@@ -7,3 +8,5 @@ mod overview;
 mod preferences;
 mod recover;
 mod safety;
+mod snippet;
+mod test_send;

@@ -10,6 +10,7 @@ pub mod not_found;
 pub mod setup;
 pub mod sign_in;
 pub mod status;
+pub mod styleguide;
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};

@@ -33,15 +33,24 @@ impl Description {
         let ids: Vec<_> = parts.iter().filter(|(there, _)| *there).map(|(_, kind)| format!("{name}-{kind}")).collect();
         Self { described_by: (!ids.is_empty()).then(|| ids.join(" ")), invalid: has_error.then_some("true") }
     }
+
+    fn with_doubt(mut self, name: &str, has_doubt: bool) -> Self {
+        if has_doubt {
+            let others = self.described_by.map(|ids| format!("{ids} ")).unwrap_or_default();
+            self.described_by = Some(format!("{others}{name}-doubt"));
+        }
+        self
+    }
 }
 
-/// The frame around a control: label, hint, message.
+/// The frame around a control: label, hint, message; and what was accepted but may not work.
 #[component]
 pub fn Field(
     name: &'static str,
     label: &'static str,
     #[prop(into, optional)] hint: String,
     error: Option<String>,
+    #[prop(into, optional)] doubt: String,
     children: Children,
 ) -> impl IntoView {
     let class = if error.is_some() { "field wrong" } else { "field" };
@@ -50,6 +59,7 @@ pub fn Field(
             <label for=name>{label}</label>
             {(!hint.is_empty()).then(|| view! { <p class="hint" id=format!("{name}-hint")>{hint}</p> })}
             {error.map(|error| view! { <p class="error" id=format!("{name}-error")>{error}</p> })}
+            {(!doubt.is_empty()).then(|| view! { <p class="doubt" id=format!("{name}-doubt")>{doubt}</p> })}
             {children()}
         </div>
     }
@@ -69,14 +79,17 @@ pub fn TextField(
     #[prop(default = "")]
     path: &'static str,
     errors: Invalid,
+    #[prop(optional)] doubts: Invalid,
 ) -> impl IntoView {
     let error = errors.message(name).map(str::to_owned);
-    let described = Description::of(name, !hint.is_empty(), error.is_some());
+    let doubt = doubts.0.iter().filter(|doubt| doubt.field == name).map(|doubt| doubt.message.as_str());
+    let doubt = doubt.collect::<Vec<_>>().join(" ");
+    let described = Description::of(name, !hint.is_empty(), error.is_some()).with_doubt(name, !doubt.is_empty());
     let class = if code { "mono" } else { "" };
     let sent_as = if path.is_empty() { name } else { path };
     let spellcheck = if code { "false" } else { "true" };
     view! {
-        <Field name label hint error=error>
+        <Field name label hint error=error doubt>
             <input id=name name=sent_as type=kind value=value class=class autocomplete=autocomplete spellcheck=spellcheck
                 aria-describedby=described.described_by aria-invalid=described.invalid/>
         </Field>

@@ -26,21 +26,29 @@ where
     view! { <Suspense fallback=|| ()>{content}</Suspense> }
 }
 
-/// Why there is nothing to see here, and what to do. The frame around it offers the way on.
+/// Why there is nothing to see here. The frame around it offers the way on.
 #[component]
 pub fn Failure(error: Error) -> impl IntoView {
     let title = error.title().to_owned();
+    view! {
+        <Title text=title.clone()/>
+        <section class="failure">
+            <h1>{title}</h1>
+            <Explained error/>
+        </section>
+    }
+}
+
+/// What happened and what to do next.
+#[component]
+pub fn Explained(error: Error) -> impl IntoView {
     let link = match error {
         Error::SignIn => Some(("/sign-in", "Sign in")),
         Error::NotFound { .. } => Some(("/", "Go to the first page")),
         _ => None,
     };
     view! {
-        <Title text=title.clone()/>
-        <section class="failure">
-            <h1>{title}</h1>
-            <p>{error.advice()}</p>
-            {link.map(|(href, words)| view! { <p><a href=href>{words}</a></p> })}
-        </section>
+        <p>{error.advice()}</p>
+        {link.map(|(href, words)| view! { <p><a href=href>{words}</a></p> })}
     }
 }

@@ -15,3 +15,4 @@ pub mod moment;
 pub mod pages;
 pub mod switch;
 pub mod table;
+pub mod text_area;

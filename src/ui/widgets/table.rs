@@ -7,7 +7,7 @@ use leptos::prelude::*;
 pub fn DataTable(label: &'static str, columns: &'static [&'static str], children: Children) -> impl IntoView {
     let heads = columns.iter().map(|column| view! { <th scope="col">{*column}</th> });
     view! {
-        <div class="scroll" role="region" aria-label=label tabindex="0">
+        <div class="scroll" role="group" aria-label=label tabindex="0">
             <table>
                 <caption class="visually-hidden">{label}</caption>
                 <thead><tr>{heads.collect_view()}</tr></thead>

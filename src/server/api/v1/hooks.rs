@@ -14,6 +14,7 @@ use crate::{
         hook::{HookForm, HookPatch, Tuning},
         invalid::Invalid,
     },
+    engine::dispatcher::Judging,
     server::{
         api::{
             body::{Members, Raw},
@@ -71,9 +72,10 @@ pub async fn create(Ctx(ctx): Ctx, raw: Raw) -> Result<(StatusCode, Json<HookSha
     let tuning = tuning::read(&mut members).apply(&Tuning::default());
     members.finish()?;
     let created = ops::hooks::create_tuned(&ctx, &form, Ok(tuning)).await?;
+    let doubts = ops::doubts::about(&ctx, &created.hook, false).await?;
     let mut shape = HookShape::from(created.hook);
     shape.signing_secret = Some(created.signing_secret);
-    shape.warning = created.warning;
+    shape.warning = ops::doubts::in_words(&doubts);
     Ok((StatusCode::CREATED, Json(shape)))
 }
 
@@ -103,9 +105,11 @@ pub async fn update(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result
         version: members.integer("version"),
     };
     members.finish()?;
-    let (hook, warning) = ops::hooks::update(&ctx, hook, patch).await?;
+    let leads_anew = patch.callback_url.is_some();
+    let hook = ops::hooks::update(&ctx, hook, patch).await?;
+    let doubts = if leads_anew { ops::doubts::about(&ctx, &hook, false).await? } else { Invalid::default() };
     let mut shape = HookShape::from(hook);
-    shape.warning = warning;
+    shape.warning = ops::doubts::in_words(&doubts);
     Ok(Json(shape))
 }
 
@@ -125,7 +129,7 @@ pub async fn test(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result<J
     members.value("data");
     members.finish()?;
     let body = data_of(&raw);
-    let delivery = ops::hooks::send_test(&ctx, hook, body).await?;
+    let delivery = ops::test_send::send(&ctx, hook, body, Judging::Schema).await?;
     // Whoever may test may hear what came of this one test, and of no other delivery.
     let (delivery, attempts) = ops::deliveries::outcome_of_test(&ctx, delivery).await?;
     Ok(Json(DeliveryShape::with_attempts(delivery, attempts)))

@@ -154,7 +154,7 @@ fn Row(row: LogRow, now: Timestamp, may_replay: bool, is_global: bool, suffix: S
             {may_replay.then(|| view! {
                 <td class="pick"><input type="checkbox" name="id" value=delivery.id.to_string() form="chosen" aria-label=label/></td>
             })}
-            <th scope="row"><a class="mono nowrap" href=href title=event.clone() aria-label=format!("Event {event}")>{short_id(&event)}</a></th>
+            <th scope="row"><a class="mono nowrap" href=href title=event.clone() aria-label=format!("Event {}", short_id(&event))>{short_id(&event)}</a></th>
             {is_global.then(|| view! { <td data-label="Hook"><a href=hook_page>{hook}</a></td> })}
             <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
             <td data-label="Accepted"><Moment at=delivery.created_at now/></td>

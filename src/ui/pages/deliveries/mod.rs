@@ -85,6 +85,7 @@ fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
     let href = format!("/integration/hooks/{}/deliveries/{}", delivery.hook_id, delivery.id);
     let event = delivery.event_id.to_string();
     let short = short_id(&event);
+    let label = format!("Event {short}");
     let answer = delivery.last_answer.map(|answer| answer.short());
     let answer = match (answer, delivery.last_duration_ms) {
         (Some(answer), Some(duration)) => format!("{answer}, {duration} ms"),
@@ -96,7 +97,7 @@ fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
     };
     view! {
         <tr>
-            <th scope="row"><a class="mono nowrap" href=href title=event.clone() aria-label=format!("Event {event}")>{short}</a></th>
+            <th scope="row"><a class="mono nowrap" href=href title=event.clone() aria-label=label>{short}</a></th>
             <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
             <td data-label="Accepted"><Moment at=delivery.created_at now/></td>
             <td data-label="Tries">{delivery.attempts}</td>

@@ -42,14 +42,15 @@ pub fn Fields(fields: Vec<Field>) -> impl IntoView {
 pub fn Versions(event: EventType, versions: Vec<SchemaVersion>) -> impl IntoView {
     let is_only = versions.len() == 1;
     let rows = versions.into_iter().enumerate().map(move |(position, version)| {
-        let href = format!("/integration/events/{}/schema.json?v={}", event.key(), version.number);
+        let number = version.number;
+        let href = format!("/integration/events/{}/schema.json?v={number}", event.key());
         let old = format!("{href}&draft=07");
         view! {
             <tr>
                 <th scope="row">"Version " {version.number} {(position == 0).then_some(" (in force)")}</th>
                 <td data-label="Since">"Service Hooks " {version.since}</td>
                 <td data-label="What changed">{version.note} <Changes changes=version.changes/></td>
-                <td data-label="Download"><a href=href download>"2020-12"</a> ", " <a href=old download>"draft-07"</a></td>
+                <td data-label="Download"><a href=href download aria-label=format!("2020-12, version {number}")>"2020-12"</a> ", " <a href=old download aria-label=format!("draft-07, version {number}")>"draft-07"</a></td>
             </tr>
         }
     });

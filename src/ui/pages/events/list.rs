@@ -30,13 +30,14 @@ fn Content(events: Vec<EventRow>) -> impl IntoView {
             (1, _) => "1, off".to_owned(),
             (all, on) => format!("{all}, {on} on"),
         };
+        let label = format!("Hooks of {}: {hooks}", event.name());
         view! {
             <tr>
                 <th scope="row"><a href=format!("/integration/events/{}", event.key())>{event.name()}</a></th>
                 <td data-label="Key"><code>{event.key()}</code></td>
                 <td data-label="Sent when">{event.when()}</td>
                 <td data-label="Version">{row.version}</td>
-                <td data-label="Hooks"><a href=format!("/integration/events/{}#hooks", event.key())>{hooks}</a></td>
+                <td data-label="Hooks"><a href=format!("/integration/events/{}#hooks", event.key()) aria-label=label>{hooks}</a></td>
                 <td class="end"><SchemaLink event/></td>
             </tr>
         }

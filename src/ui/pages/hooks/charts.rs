@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     domain::{
         address::address,
-        delivery::class_words,
+        log::AnswerGroup,
         measured::Range,
         time::Timestamp,
         words::{count, count_to, grouped},
@@ -90,10 +90,10 @@ fn short(at: Timestamp, range: Range) -> String {
 }
 
 #[component]
-fn Failures(page: String, failures: Vec<(String, i64)>) -> impl IntoView {
-    let items = failures.into_iter().map(move |(class, times)| {
-        let href = address(&format!("{page}/deliveries"), &[("answer", &class)]);
-        view! { <li><a href=href>{class_words(&class)}</a> " " <span class="count">{count(times, "attempt")}</span></li> }
+fn Failures(page: String, failures: Vec<(AnswerGroup, i64)>) -> impl IntoView {
+    let items = failures.into_iter().map(move |(answer, times)| {
+        let href = address(&format!("{page}/deliveries"), &[("answer", answer.key())]);
+        view! { <li><a href=href>{answer.word()}</a> " " <span class="count">{count(times, "attempt")}</span></li> }
     });
     view! { <h3>"What failed"</h3> <ul class="failures">{items.collect_view()}</ul> }
 }

@@ -125,12 +125,12 @@ fn on_words(standing: Standing, data: Data, pauses_after: u32, now: Timestamp) -
     let since = health.failing_since;
     match (standing, health.paused) {
         (Standing::Paused, Some(pause)) => view! {
-            "Since " <Moment at=pause.since now/> ", after " {count(i64::from(health.failures), "failure")} " in a row. Last answer: " <b>{answer}</b>
+            "It was paused " <Moment at=pause.since now/> ", after " {count(i64::from(health.failures), "failure")} " in a row. Last answer: " <b>{answer}</b>
             ". " {count_to(held, MANY, "event")} " held; the next probe is " <Moment at=pause.probe_at now/> " and a success sends them in order. A test that succeeds does so at once."
         }
         .into_any(),
         (Standing::Degraded, _) if health.failures > 0 => view! {
-            "Failing since " {since.map(|since| view! { <Moment at=since now/> })} ": " {count(i64::from(health.failures), "failure")} " in a row. Last answer: "
+            {count(i64::from(health.failures), "failure")} " in a row, the first " {since.map(|since| view! { <Moment at=since now/> })} ". Last answer: "
             <b>{answer}</b> ". After " {pauses_after} " in a row the hook is paused and its events are held."
         }
         .into_any(),

@@ -1,15 +1,25 @@
-//! Making and changing a hook: one page, one form, one button that saves.
+//! Making and changing a hook: one page, one form, one button that saves and one that tests what is not saved yet.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
+use super::{
+    conflict::ConflictPanel,
+    nav::{HookNav, HookPlace},
+    trial::TrialPanel,
+};
 use crate::{
     domain::{
         event::EventType,
-        hook::{Hook, TypedTuning},
+        hook::TypedTuning,
         invalid::Invalid,
+        permission::{Permission, Permissions},
     },
-    rpc::hooks::{Create, GenerateKey, HookEditor, KeyState, Update, editor, new_editor},
+    rpc::{
+        Error,
+        hooks::{Create, GenerateKey, HookEditor, KeyState, TryOut, Update, editor, new_editor},
+        session::read_frame,
+    },
     ui::{
         pages::{param, query},
         widgets::{
@@ -24,29 +34,38 @@ use crate::{
 #[component]
 pub fn NewHookPage() -> impl IntoView {
     let read = new_editor(query("event"), query("clone"), query("draft"));
-    view! { <Frame place=Place::Hooks>{loaded(read, |editor| view! { <Editor editor/> })}</Frame> }
+    view! { <Frame place=Place::Hooks>{loaded(permitted(read), |(editor, permissions)| view! { <Editor editor permissions/> })}</Frame> }
 }
 
 #[component]
 pub fn EditHookPage() -> impl IntoView {
     let read = editor(param("id"), query("draft"));
-    view! { <Frame place=Place::Hooks>{loaded(read, |editor| view! { <Editor editor/> })}</Frame> }
+    view! { <Frame place=Place::Hooks>{loaded(permitted(read), |(editor, permissions)| view! { <Editor editor permissions/> })}</Frame> }
+}
+
+async fn permitted(read: impl Future<Output = Result<HookEditor, Error>>) -> Result<(HookEditor, Permissions), Error> {
+    Ok((read.await?, read_frame().await?.permissions))
 }
 
 #[component]
-fn Editor(editor: HookEditor) -> impl IntoView {
-    let HookEditor { id, version, form, key, errors, conflict, draft } = editor;
-    let is_new = id.is_none();
-    let (heading, action, save) =
-        if is_new { ("New hook", Create::url(), "Create hook") } else { ("Edit hook", Update::url(), "Save changes") };
+fn Editor(editor: HookEditor, permissions: Permissions) -> impl IntoView {
+    let HookEditor { id, version, form, key, errors, doubts, trial, conflict, plan, draft } = editor;
+    let (heading, action, save) = if id.is_none() {
+        ("New hook", Create::url(), "Create hook")
+    } else {
+        ("Edit hook", Update::url(), "Save changes")
+    };
     let title = if errors.is_empty() { heading.to_owned() } else { format!("Error: {heading}") };
     let back = id.as_ref().map_or("/integration/hooks".to_owned(), |id| format!("/integration/hooks/{id}"));
+    let has_stored_secret = id.is_some();
     view! {
         <Title text=title/>
         <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a></p>
         <h1>{heading}</h1>
-        {conflict.map(|theirs| view! { <Conflict theirs/> })}
+        {id.clone().map(|id| view! { <HookNav id place=HookPlace::Settings permissions/> })}
+        {conflict.map(|conflict| view! { <ConflictPanel conflict/> })}
         <ErrorSummary errors=errors.clone()/>
+        {trial.map(|trial| view! { <TrialPanel trial has_stored_secret/> })}
         <form class="stack editor" method="post" action=action novalidate>
             <input type="hidden" name="id" value=id.unwrap_or_default()/>
             <input type="hidden" name="version" value=version.to_string()/>
@@ -55,15 +74,21 @@ fn Editor(editor: HookEditor) -> impl IntoView {
             <button class="visually-hidden" type="submit" tabindex="-1" aria-hidden="true">{save}</button>
             <TextField name="name" label="Name" hint="For people: what receives it, such as CRM call-backs." value=form.name errors=errors.clone()/>
             <EventField chosen=form.event_type errors=errors.clone()/>
-            <TextField name="callback_url" label="Callback URL" kind="url" code=true value=form.callback_url errors=errors.clone()
+            <TextField name="callback_url" label="Callback URL" kind="url" code=true value=form.callback_url errors=errors.clone() doubts
                 hint="Called with POST when the event happens. This server must be able to reach it; https:// unless the operator allows plain http."/>
             <KeyField state=key errors=errors.clone()/>
-            <TuningFields tuning=form.tuning errors/>
+            <TuningFields tuning=form.tuning plan errors/>
             <SwitchField name="enabled" label="Enabled" hint="Slide right to enable. Takes effect when you save." on=form.enabled/>
             <div class="buttons">
                 <button class="primary" type="submit">{save}</button>
+                {permissions.has(Permission::HooksTest).then(|| view! {
+                    <button id="test" type="submit" formaction=TryOut::url() formnovalidate aria-describedby="test-hint">"Send test"</button>
+                })}
                 <a class="button" href=back>"Cancel"</a>
             </div>
+            {permissions.has(Permission::HooksTest).then(|| view! {
+                <p class="hint" id="test-hint">"A test sends the event's sample to the URL above, with the values above. It saves nothing."</p>
+            })}
         </form>
     }
 }
@@ -89,7 +114,7 @@ fn EventField(chosen: String, errors: Invalid) -> impl IntoView {
 
 /// How this hook is delivered to, for those who need it otherwise than the operator set it.
 #[component]
-fn TuningFields(tuning: TypedTuning, errors: Invalid) -> impl IntoView {
+fn TuningFields(tuning: TypedTuning, plan: String, errors: Invalid) -> impl IntoView {
     let names = ["retry_schedule", "timeout", "in_flight", "rate_per_second", "order_by"];
     // Errors are looked for under the fields' names, wherever the browser nests their values.
     let is_open = !tuning.is_empty() || names.iter().any(|name| errors.message(name).is_some());
@@ -97,6 +122,7 @@ fn TuningFields(tuning: TypedTuning, errors: Invalid) -> impl IntoView {
         <details class="tuning" open=is_open>
             <summary>"Delivery settings"</summary>
             <p class="hint">"Leave a field empty to use what the operator set."</p>
+            <p id="plan">{plan}</p>
             <div class="stack">
                 <TextField name="retry_schedule" path="tuning[retry_schedule]" label="Retries after" code=true value=tuning.retry_schedule errors=errors.clone()
                     hint="The waits after failed attempts, such as 5s, 30s, 2m, 1h; none to try only once."/>
@@ -136,25 +162,5 @@ fn KeyField(state: KeyState, errors: Invalid) -> impl IntoView {
                 <button type="submit" formaction=GenerateKey::url() formnovalidate>"Generate"</button>
             </div>
         </Field>
-    }
-}
-
-/// Somebody else saved first: what they saved, beside what was typed here.
-#[component]
-fn Conflict(theirs: Hook) -> impl IntoView {
-    let state = if theirs.enabled { "on" } else { "off" };
-    view! {
-        <section class="summary warn" role="alert">
-            <h2>"Somebody else changed this hook meanwhile"</h2>
-            <p>"Your values are below and not saved yet. What is saved now:"</p>
-            <ul>
-                <li>"Name: " <b>{theirs.name}</b></li>
-                <li>"Event: " <b>{theirs.event_type.name()}</b></li>
-                <li>"Callback URL: " <b>{theirs.callback_url}</b></li>
-                <li>"API key: " <b>{theirs.api_key_hint}</b></li>
-                <li>"Enabled: " <b>{state}</b></li>
-            </ul>
-            <p>"Save to replace it with your values, or " <a href=format!("/integration/hooks/{}/settings", theirs.id)>"start again from theirs"</a> "."</p>
-        </section>
     }
 }

@@ -2,6 +2,7 @@
 
 mod charts;
 pub mod condition;
+mod conflict;
 pub mod delete;
 pub mod detail;
 pub mod edit;
@@ -9,6 +10,8 @@ mod filter;
 pub mod list;
 pub mod nav;
 mod row;
+pub mod test;
+mod trial;
 
 use leptos::prelude::*;
 

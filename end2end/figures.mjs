@@ -1,0 +1,96 @@
+// Not a test: the figures of speed and weight, as a table, against their budgets. Run it on a release build:
+//   SERVICE_HOOKS_BIN=target/release/service-hooks npm --prefix end2end run figures
+
+import { awake, cookiesOf, launchBrowser } from "./support/browser.mjs";
+import { startServer } from "./support/server.mjs";
+import { coldVisitor, makeHooks, MOBILE, seenBy, weightOf } from "./support/weigh.mjs";
+
+const HOOKS = "/integration/hooks";
+const RUNS = 5;
+const ASKED = 300;
+/** For how long after the page is awake shifts and long tasks still count. */
+const LATER_MS = 5_000;
+
+const server = await startServer();
+const browser = await launchBrowser();
+try {
+  const storageState = await cookiesOf(browser, server, await server.user("administrator"));
+  await makeHooks(server, 50);
+  const mobile = await several(() => view(storageState, { slow: true, ...MOBILE }));
+  const desktop = await several(() => view(storageState, {}));
+  const { weight, second } = desktop.at(-1);
+  const answers = await timesToFirstByte(storageState);
+  console.table([
+    row("P1", "LCP, mobile profile", median(mobile.map(({ largest }) => largest)), 1200, "ms"),
+    row("P2", "LCP, desktop", median(desktop.map(({ largest }) => largest)), 300, "ms"),
+    row("P3", "CLS, load and a toggle", Math.max(...mobile.map(({ shift }) => shift), ...desktop.map(({ shift }) => shift)), 0, ""),
+    row("P4", "TBT, mobile profile", median(mobile.map(({ blocking }) => blocking)), 100, "ms"),
+    row("P5", "a toggle until the next paint, mobile", median(mobile.map(({ toggle }) => toggle)), 100, "ms"),
+    row("P6", "time to first byte, p95", at(answers, 0.95), 40, "ms"),
+    row("P7", "HTML", weight.html / 1000, 30, "KB"),
+    row("P8", "CSS", weight.css / 1000, 14, "KB"),
+    row("P9", "JS", weight.js / 1000, 12, "KB"),
+    row("P10", "WASM", weight.wasm / 1000, 110, "KB"),
+    row("P11", "first view", weight.total / 1000, 180, "KB"),
+    row("P11", "requests", weight.requests, 8, ""),
+    row("P12", "elements", desktop[0].nodes, 1400, ""),
+    row("P13", "second view", second.total / 1000, 35, "KB"),
+  ]);
+} finally {
+  await Promise.all([browser.close(), server.stop()]);
+}
+
+/** The page once, as somebody sees it who was never here: what it weighs, when it can be read, what a toggle takes. */
+async function view(storageState, options) {
+  const { context, page, requests } = await coldVisitor(browser, server, storageState, options);
+  await page.goto(HOOKS);
+  await awake(page);
+  await page.waitForTimeout(LATER_MS);
+  const weight = weightOf([...requests.values()]);
+  const seen = await seenBy(page);
+  const toggle = await page.evaluate(async () => {
+    const slider = document.querySelector("[role=switch]");
+    const begun = performance.now();
+    slider.click();
+    await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
+    return performance.now() - begun;
+  });
+  await page.getByRole("status").filter({ hasText: "Saved" }).waitFor();
+  const { shift } = await seenBy(page);
+  requests.clear();
+  await page.goto("/integration/events");
+  await page.waitForLoadState("networkidle");
+  const second = weightOf([...requests.values()]);
+  await context.close();
+  return { ...seen, shift, toggle, weight, second };
+}
+
+async function several(measure) {
+  const results = [];
+  for (let run = 0; run < RUNS; run += 1) results.push(await measure());
+  return results;
+}
+
+async function timesToFirstByte({ cookies }) {
+  const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+  const times = [];
+  for (let asked = 0; asked < ASKED; asked += 1) {
+    const begun = performance.now();
+    const answer = await fetch(`${server.url}${HOOKS}`, { headers: { cookie, accept: "text/html" } });
+    times.push(performance.now() - begun);
+    await answer.text();
+  }
+  return times;
+}
+
+function at(values, part) {
+  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * part) - 1];
+}
+
+function median(values) {
+  return at(values, 0.5);
+}
+
+function row(id, figure, value, budget, unit) {
+  return { id, figure, measured: `${Number(value.toFixed(3))} ${unit}`, budget: `${budget} ${unit}`, kept: value <= budget };
+}

@@ -1,0 +1,78 @@
+//! What is asked about a callback URL before anything is delivered to it: may it be dialled, does its name resolve, does
+//! anything listen there, and what would it answer.
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{Dispatcher, Emit};
+use crate::{
+    domain::{
+        delivery::Attempt,
+        endpoint::{self, Endpoint, Host, UrlProblem},
+        hook::Hook,
+        id::{DeliveryId, EventId},
+    },
+    engine::{
+        delivery::attempt::Target,
+        store::{hooks::Secrets, queue::Open},
+    },
+};
+
+/// How long it is tried to reach a host that only a warning depends on.
+const REACH: Duration = Duration::from_secs(1);
+
+impl Dispatcher {
+    /// Judges a callback URL by the rules that every send repeats.
+    pub async fn judge_url(&self, raw: &str) -> Result<Endpoint, UrlProblem> {
+        let endpoint = endpoint::parse(raw, self.settings.egress.allow_http, |address| self.guard.may_dial(address))?;
+        // A name of the operator's own network needs an allowed range that it resolves into.
+        if let Host::Name { name, private: Some(private) } = &endpoint.host
+            && self.resolver.vetted(name).await.is_err()
+        {
+            return Err(private.problem());
+        }
+        Ok(endpoint)
+    }
+
+    /// A warning for a URL that was accepted: does its name resolve to something that will be dialled?
+    pub async fn doubt_url(&self, endpoint: &Endpoint) -> Option<String> {
+        let Host::Name { name, .. } = &endpoint.host else { return None };
+        let problem = self.resolver.vetted(name).await.err()?;
+        Some(format!("{name}: {problem}. Deliveries will fail until that changes."))
+    }
+
+    /// A warning for a URL that was accepted: does anything accept connections there? Nothing is sent.
+    pub async fn cannot_reach(&self, endpoint: &Endpoint) -> Option<String> {
+        let address = match &endpoint.host {
+            Host::Ip(address) => *address,
+            // That it does not resolve is told by [`Dispatcher::doubt_url`].
+            Host::Name { name, .. } => *self.resolver.vetted(name).await.ok()?.first()?,
+        };
+        let dial = tokio::net::TcpStream::connect(SocketAddr::new(address, endpoint.port));
+        match tokio::time::timeout(REACH, dial).await {
+            Ok(Ok(_)) => None,
+            _ => Some(format!(
+                "Nothing accepts connections at {}, port {}, at the moment. Deliveries will fail until that changes.",
+                endpoint.url.host_str().unwrap_or_default(),
+                endpoint.port
+            )),
+        }
+    }
+
+    /// Sends one request to where a hook that need not be saved leads: with the client, the guard, the headers and the
+    /// signature of every delivery, marked as a test. Nothing is recorded and nothing follows from it. `None` when the
+    /// secrets are none.
+    pub async fn try_out(&self, hook: Hook, secrets: &Secrets, event: Emit) -> Option<Attempt> {
+        let open = Open {
+            id: DeliveryId(self.clock.id()),
+            event: EventId(self.clock.id()),
+            hook: hook.id,
+            event_type: event.event_type,
+            body: event.body,
+            attempts: 0,
+            tries_before: 0,
+            is_test: true,
+        };
+        let target = Target::new(hook, secrets)?;
+        Some(self.sender.send(&target, &open).await.attempt)
+    }
+}

@@ -1,0 +1,138 @@
+//! The page that sends a test with a body of one's own. What was typed waits in a draft, so that it is there again beside
+//! what came of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::hooks::parse_id;
+use crate::{
+    domain::{
+        contract::BodyCheck,
+        hook::Hook,
+        id::{DeliveryId, HookId},
+        permission::Permission,
+    },
+    engine::{catalogue, dispatcher::Judging},
+    rpc::{
+        Error,
+        deliveries::DeliveryPage,
+        test_send::{Origin, TestPage},
+    },
+    server::{
+        ops::{self, drafts, test_send},
+        seam::{Request, go, request},
+    },
+};
+
+/// What was typed, and what was said about it.
+#[derive(Serialize, Deserialize)]
+struct Draft {
+    hook: HookId,
+    body: String,
+    checked: Option<BodyCheck>,
+    was_stopped: bool,
+    /// The test that it was sent with.
+    test: Option<DeliveryId>,
+}
+
+pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<TestPage, Error> {
+    let request = request()?;
+    let ctx = &request.ctx;
+    let hook = request.tell(test_send::find(ctx, request.tell(parse_id(id))?).await)?;
+    let draft: Option<Draft> = request.tell(drafts::find(ctx, &request.session, draft).await)?;
+    let draft = draft.filter(|draft| draft.hook == hook.id);
+    let result = match test.parse() {
+        Ok(test) => result(&request, &hook, test, draft.as_ref()).await?,
+        Err(_) => None,
+    };
+    let history = request.tell(test_send::history(ctx, hook.id).await)?;
+    let may_use_last = ctx.may(Permission::PayloadsRead);
+    let last = match (&draft, sample) {
+        (None, "last") if may_use_last => request.tell(test_send::last_body(ctx, hook.id).await)?,
+        _ => None,
+    };
+    let has_no_last = draft.is_none() && sample == "last" && last.is_none();
+    let (body, origin, checked, was_stopped) = match (draft, last) {
+        (Some(draft), _) => {
+            let is_sample = draft.body == catalogue::sample(hook.event_type);
+            let origin = if is_sample { Origin::Sample } else { Origin::Typed };
+            (draft.body, origin, draft.checked, draft.was_stopped)
+        }
+        (None, Some(body)) => (String::from_utf8_lossy(&body).into_owned(), Origin::LastEvent, None, false),
+        (None, None) => (catalogue::sample(hook.event_type).to_owned(), Origin::Sample, None, false),
+    };
+    let now = ctx.portal.clock().now();
+    Ok(TestPage { hook, body, origin, may_use_last, has_no_last, checked, was_stopped, result, history, now })
+}
+
+/// What came of a test of this hook. Whoever sent it sees its body again; of others' tests only who may see payloads.
+async fn result(
+    request: &Request,
+    hook: &Hook,
+    test: DeliveryId,
+    draft: Option<&Draft>,
+) -> Result<Option<DeliveryPage>, Error> {
+    let found = match test_send::outcome(&request.ctx, test).await {
+        Err(ops::Error::NotFound(_)) => return Ok(None),
+        found => request.tell(found)?,
+    };
+    let (delivery, attempts) = found;
+    if delivery.hook_id != hook.id {
+        return Ok(None);
+    }
+    let own = draft.filter(|draft| draft.test == Some(test)).map(|draft| draft.body.clone());
+    let body = match own {
+        None if request.ctx.may(Permission::PayloadsRead) && request.ctx.may(Permission::DeliveriesRead) => {
+            let story = request.tell(ops::events::story(&request.ctx, delivery.event_id).await)?;
+            story.body.map(|body| String::from_utf8_lossy(&body).into_owned())
+        }
+        own => own,
+    };
+    let now = request.ctx.portal.clock().now();
+    let hook_name = hook.name.clone();
+    Ok(Some(DeliveryPage { delivery, attempts, body, hook_name, may_redeliver: false, now }))
+}
+
+pub async fn check(id: String, body: String) -> Result<(), Error> {
+    let request = request()?;
+    let (hook, body) = (find(&request, &id).await?, as_typed(&body));
+    let checked = Some(request.tell(test_send::check(&request.ctx, hook.event_type, &body))?);
+    keep(&request, Draft { hook: hook.id, body, checked, was_stopped: false, test: None }).await
+}
+
+pub async fn send(id: String, body: String, anyway: bool) -> Result<(), Error> {
+    let request = request()?;
+    let (hook, body) = (find(&request, &id).await?, as_typed(&body));
+    let checked = request.tell(test_send::check(&request.ctx, hook.event_type, &body))?;
+    let judging = match (&checked, anyway) {
+        (BodyCheck::Fits, _) => Judging::Schema,
+        (BodyCheck::Differs(_), true) => Judging::Json,
+        _ => {
+            let draft = Draft { hook: hook.id, body, checked: Some(checked), was_stopped: true, test: None };
+            return keep(&request, draft).await;
+        }
+    };
+    let sent = test_send::send(&request.ctx, hook.id, Some(body.clone().into()), judging).await;
+    let test = request.tell(sent)?;
+    // Said again only where it is still news: that the receiver was sent what the schema does not allow.
+    let checked = Some(checked).filter(|checked| *checked != BodyCheck::Fits);
+    keep(&request, Draft { hook: hook.id, body, checked, was_stopped: false, test: Some(test) }).await
+}
+
+async fn find(request: &Request, id: &str) -> Result<Hook, Error> {
+    request.tell(test_send::find(&request.ctx, request.tell(parse_id(id))?).await)
+}
+
+async fn keep(request: &Request, draft: Draft) -> Result<(), Error> {
+    let id = request.tell(drafts::keep(&request.ctx, &request.session, &draft).await)?;
+    let page = format!("/integration/hooks/{}/test?draft={id}", draft.hook);
+    match draft.test {
+        Some(test) => go(&format!("{page}&test={test}#result")),
+        None => go(&format!("{page}#check")),
+    }
+    Ok(())
+}
+
+/// Browsers send a text area's line breaks as CR LF; what was typed, and the sample it began with, has LF.
+fn as_typed(body: &str) -> String {
+    body.replace("\r\n", "\n")
+}

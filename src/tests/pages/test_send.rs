@@ -1,0 +1,307 @@
+//! Tests as a browser without scripts sends them: of a hook with a body of one's own, and of a hook that is not saved.
+
+use service_hooks::{
+    domain::{event::EventType, permission::Role},
+    engine::{catalogue::sample, delivery::signing},
+};
+
+use crate::support::{
+    app::{Browser, TestApp, location},
+    db::TestDb,
+    on_both,
+    receiver::{Came, Receiver, Reply},
+};
+
+on_both!(
+    a_body_is_checked_and_sent_as_it_was_typed,
+    a_body_that_breaks_out_of_its_field_stays_text,
+    the_last_real_event_is_for_those_who_may_see_it,
+    a_developer_may_send_the_sample,
+    unsaved_values_are_tested_and_nothing_is_saved,
+    a_stored_key_never_goes_to_another_host,
+    too_many_tests_have_to_wait,
+    what_may_not_work_is_said_and_saved,
+    who_saves_second_sees_both,
+);
+
+const SEND: &str = "/rpc/service_hooks/rpc/test_send/send_body";
+const CHECK: &str = "/rpc/service_hooks/rpc/test_send/check_body";
+const TRY: &str = "/rpc/service_hooks/rpc/hooks/try_out";
+const CREATE: &str = "/rpc/service_hooks/rpc/hooks/create";
+const UPDATE: &str = "/rpc/service_hooks/rpc/hooks/update";
+
+/// Posts a form, follows where it leads, and gives address, status and page.
+async fn submit(browser: &Browser, path: &str, form: &[(&str, &str)]) -> (String, u16, String) {
+    let answer = browser.post(path, form).await;
+    assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
+    let to = location(&answer).to_owned();
+    let page = browser.get(to.split('#').next().unwrap()).await;
+    (to, page.status().as_u16(), page.text().await.unwrap().replace("<!>", ""))
+}
+
+fn draft_of(path: &str) -> &str {
+    path.split("draft=").nth(1).unwrap().split(['&', '#']).next().unwrap()
+}
+
+/// What stands in the field, as a browser would read it.
+fn typed(page: &str) -> String {
+    let inside = page.split("<textarea").nth(1).unwrap().split_once('>').unwrap().1;
+    let inside = inside.split("</textarea>").next().unwrap();
+    inside.strip_prefix('\n').unwrap().replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
+async fn hook(app: &TestApp, receiver: &Receiver) -> (String, String) {
+    let token = app.full_token().await;
+    let id = app.hook(&token, EventType::WorkItemClosed, receiver).await["id"].as_str().unwrap().to_owned();
+    (token, id)
+}
+
+async fn a_body_is_checked_and_sent_as_it_was_typed(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let (_, id) = hook(&app, &receiver).await;
+    let browser = app.browser(Role::IntegrationManager).await;
+    let page = browser.get(&format!("/integration/hooks/{id}/test")).await.text().await.unwrap();
+    assert_eq!(typed(&page), sample(EventType::WorkItemClosed));
+
+    let (_, _, page) = submit(&browser, CHECK, &[("id", &id), ("body", "{\r\n  \"é\": x\r\n}")]).await;
+    assert!(page.contains("Line 2, column 8: ") && typed(&page) == "{\n  \"é\": x\n}", "{page}");
+    let (path, _, page) = submit(&browser, SEND, &[("id", &id), ("body", "{"), ("anyway", "true")]).await;
+    assert!(page.contains("It is not valid JSON") && page.contains("Nothing was sent."), "{page}");
+    assert!(!path.contains("test=") && !page.contains("Send anyway"), "what is no JSON is never sent");
+    let (_, _, page) = submit(&browser, SEND, &[("id", &id), ("body", "{\"id\": \"\"}")]).await;
+    assert!(page.contains("<code>result</code> is required") && page.contains("Send anyway"), "{page}");
+    assert!(receiver.came().is_empty(), "nothing was sent so far");
+
+    let (path, _, page) = submit(&browser, SEND, &[("id", &id), ("body", "{\"id\":  \"\"}"), ("anyway", "true")]).await;
+    assert!(path.contains("&test=") && page.contains("127.0.0.1 answered 200 after"), "{page}");
+    let own =
+        format!("{}\r\n", sample(EventType::WorkItemClosed).replace("Job well done", "tested").replace('\n', "\r\n"));
+    receiver.reply([Reply::status(503)]);
+    let (_, _, page) = submit(&browser, SEND, &[("id", &id), ("body", &own)]).await;
+    assert!(page.contains("127.0.0.1 answered 503 after") && page.contains("Failed (test)"), "{page}");
+    assert_eq!(typed(&page), own.replace("\r\n", "\n"));
+    let came = receiver.wait_for(2).await;
+    assert_eq!(&came[0].body[..], b"{\"id\":  \"\"}", "byte for byte");
+    assert_eq!(String::from_utf8_lossy(&came[1].body), own.replace("\r\n", "\n"));
+    assert!(
+        came.iter().all(|came| came.header("x-service-hook-test") == "true" && came.header("x-api-key") == "the-key")
+    );
+    // A test that failed is no failure of the hook, and both are remembered.
+    let page = browser.get(&format!("/integration/hooks/{id}/test")).await.text().await.unwrap();
+    assert_eq!(page.matches("(test)").count(), 2, "{page}");
+    app.assert_balanced().await;
+}
+
+async fn a_body_that_breaks_out_of_its_field_stays_text(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let (_, id) = hook(&app, &receiver).await;
+    let browser = app.browser(Role::Administrator).await;
+    let payload = "\n{\"id\": \"</textarea><script>window.pwned=1</script>&lt;b&gt;\"}";
+    for (path, anyway) in [(CHECK, ""), (SEND, ""), (SEND, "true")] {
+        let (_, _, page) = submit(&browser, path, &[("id", &id), ("body", payload), ("anyway", anyway)]).await;
+        assert!(!page.contains("<script>window.pwned"), "{path}: it broke out");
+        assert_eq!(typed(&page), payload, "{path}");
+    }
+}
+
+async fn the_last_real_event_is_for_those_who_may_see_it(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let (token, id) = hook(&app, &receiver).await;
+    let manager = app.browser(Role::IntegrationManager).await;
+    let path = format!("/integration/hooks/{id}/test?sample=last");
+    let page = manager.get(&path).await.text().await.unwrap();
+    assert!(page.contains("No event came to this hook yet") && typed(&page) == sample(EventType::WorkItemClosed));
+    let data: serde_json::Value = serde_json::from_str(sample(EventType::WorkItemClosed)).unwrap();
+    let mut real = data;
+    real["notes"] = "CANARY".into();
+    let (status, event) =
+        app.api(&token, "POST", "/events", Some(serde_json::json!({"type": "work_item.closed", "data": real}))).await;
+    assert_eq!(status, 202);
+    app.delivery_in(&token, event["id"].as_str().unwrap(), "delivered").await;
+    // A test after it is not what is meant.
+    submit(&manager, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
+    let page = manager.get(&path).await.text().await.unwrap();
+    assert!(typed(&page).contains("CANARY"), "{page}");
+    let developer = app.browser(Role::Developer).await;
+    let page = developer.get(&path).await.text().await.unwrap();
+    assert!(!page.contains("CANARY") && !page.contains("The last real event"), "{page}");
+}
+
+async fn a_developer_may_send_the_sample(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let (_, id) = hook(&app, &receiver).await;
+    let developer = app.browser(Role::Developer).await;
+    let (path, _, page) = submit(&developer, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
+    assert!(page.contains("127.0.0.1 answered 200 after") && receiver.wait_for(1).await.len() == 1, "{page}");
+    // Another person's look at the same test shows what came, but not the body; nor does another hook's page show it.
+    let (_, other) = hook(&app, &receiver).await;
+    let test = path.split("test=").nth(1).unwrap().split('#').next().unwrap();
+    let page = developer.get(&format!("/integration/hooks/{other}/test?test={test}")).await.text().await.unwrap();
+    assert!(!page.contains("answered 200"), "{page}");
+    assert_eq!(app.browser(Role::Auditor).await.get(&format!("/integration/hooks/{id}/test")).await.status(), 403);
+}
+
+fn form<'a>(url: &'a str, key: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![("event_type", "work_item.closed"), ("callback_url", url), ("api_key", key)]
+}
+
+fn is_signed(came: &Came, secret: &str) -> bool {
+    let secret = signing::secret_bytes(secret).unwrap();
+    let timestamp = came.header("webhook-timestamp").parse().unwrap();
+    signing::verify(&secret, came.header("webhook-id"), timestamp, &came.body, came.header("webhook-signature"))
+}
+
+/// The secret that a page shows.
+fn shown_secret(page: &str) -> &str {
+    let secret = page.split("whsec_").nth(1).unwrap().split('<').next().unwrap();
+    &page[page.find("whsec_").unwrap()..][..secret.len() + "whsec_".len()]
+}
+
+async fn unsaved_values_are_tested_and_nothing_is_saved(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let browser = app.browser(Role::IntegrationManager).await;
+    let token = app.full_token().await;
+    // What is wrong is told by the rules of saving, and the name is nobody's business yet.
+    let (_, _, page) = submit(&browser, TRY, &form("http://10.0.0.1/x", "")).await;
+    assert!(page.contains("id=\"callback_url-error\"") && page.contains("id=\"api_key-error\""), "{page}");
+    assert!(!page.contains("id=\"name-error\""), "{page}");
+
+    let url = receiver.url("/in");
+    receiver.reply([Reply::status(418)]);
+    let (path, _, page) = submit(&browser, TRY, &form(&url, "CANARY-key-0123")).await;
+    assert!(path.ends_with("#trial") && page.contains("127.0.0.1 answered 418 after"), "{path} {page}");
+    assert!(!page.contains("CANARY") && page.contains("••••"), "the key stays out of the page");
+    let secret = shown_secret(&page).to_owned();
+    let (_, hooks) = app.api(&token, "GET", "/hooks", None).await;
+    assert_eq!(hooks["items"].as_array().unwrap().len(), 0, "nothing is saved");
+    assert_eq!(app.balance().await.accepted, 0, "and nothing is on record");
+    let audit = app.audit("a hook not saved yet").await;
+    assert_eq!(audit, [("user:integration-manager@example.org".to_owned(), "hook.tried".to_owned())]);
+
+    // A second test, a generated key and an error on the way change nothing about the secret that was shown.
+    let mut again = form(&url, "");
+    again.push(("draft", draft_of(&path)));
+    let (path, _, page) = submit(&browser, TRY, &again).await;
+    assert_eq!(shown_secret(&page), secret);
+    let mut nameless = form(&url, "");
+    nameless.push(("draft", draft_of(&path)));
+    let (path, _, _) = submit(&browser, CREATE, &nameless).await;
+    let mut named = form(&url, "");
+    named.extend([("draft", draft_of(&path)), ("name", "tested"), ("enabled", "true")]);
+    let (path, _, page) = submit(&browser, CREATE, &named).await;
+    assert!(
+        path.starts_with("/integration/hooks/01") && page.contains("signed with the secret of your test"),
+        "{page}"
+    );
+    app.emit_sample(&token, EventType::WorkItemClosed).await;
+    let came = receiver.wait_for(3).await;
+    assert!(came.iter().all(|came| is_signed(came, &secret) && came.header("x-api-key") == "CANARY-key-0123"));
+    assert_eq!(came.iter().filter(|came| came.header("x-service-hook-test") == "true").count(), 2);
+    assert_eq!(&came[0].body[..], sample(EventType::WorkItemClosed).as_bytes());
+    app.assert_balanced().await;
+}
+
+async fn a_stored_key_never_goes_to_another_host(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let (receiver, other) = (Receiver::start().await, Receiver::start().await);
+    let token = app.full_token().await;
+    let made = app.hook(&token, EventType::WorkItemClosed, &receiver).await;
+    let (id, secret) = (made["id"].as_str().unwrap(), made["signing_secret"].as_str().unwrap());
+    let browser = app.browser(Role::Administrator).await;
+    let with = |url: &str, key: &str| {
+        let own =
+            [("id", id), ("version", "1"), ("name", "x")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let rest =
+            form(url, key).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>();
+        own.into_iter().chain(rest).collect::<Vec<_>>()
+    };
+    let trial = async |url: &str, key: &str| {
+        let form = with(url, key);
+        let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        submit(&browser, TRY, &form).await.2
+    };
+    let page = trial(&receiver.url("/elsewhere"), "").await;
+    assert!(
+        page.contains("answered 200") && page.contains("the hook&#x27;s signing secret")
+            || page.contains("the hook's signing secret"),
+        "{page}"
+    );
+    for foreign in [other.url("/in"), receiver.url("/in").replace("127.0.0.1", "localhost")] {
+        let page = trial(&foreign, "").await;
+        assert!(page.contains("Enter the API key again"), "{foreign}: {page}");
+    }
+    let page = trial(&other.url("/in"), "a-new-key").await;
+    assert!(page.contains("For this test only"), "{page}");
+    let fresh = shown_secret(&page).to_owned();
+    let (came, foreign) = (receiver.wait_for(1).await, other.wait_for(1).await);
+    assert_eq!((came.len(), came[0].header("x-api-key"), is_signed(&came[0], secret)), (1, "the-key", true));
+    assert_eq!((foreign.len(), foreign[0].header("x-api-key")), (1, "a-new-key"));
+    assert!(is_signed(&foreign[0], &fresh) && !is_signed(&foreign[0], secret));
+    // It is still the hook that it was.
+    let (_, hook) = app.api(&token, "GET", &format!("/hooks/{id}"), None).await;
+    assert_eq!((&hook["version"], hook["callback_url"].as_str().unwrap()), (&1.into(), receiver.url("/in").as_str()));
+}
+
+async fn too_many_tests_have_to_wait(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let browser = app.browser(Role::Administrator).await;
+    let url = receiver.url("/in");
+    for _ in 0..12 {
+        assert_eq!(browser.post(TRY, &form(&url, "k")).await.status(), 303);
+    }
+    let (_, _, page) = submit(&browser, TRY, &form(&url, "k")).await;
+    assert!(page.contains("Too many tests at once.") && page.contains(&format!("value=\"{url}\"")), "{page}");
+    assert_eq!(receiver.came().len(), 12);
+}
+
+async fn what_may_not_work_is_said_and_saved(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let (_, _) = hook(&app, &receiver).await;
+    let browser = app.browser(Role::Administrator).await;
+    let create = async |url: &str| {
+        let mut form = form(url, "k");
+        form.extend([("name", "n"), ("enabled", "true")]);
+        let (path, _, page) = submit(&browser, CREATE, &form).await;
+        assert!(path.starts_with("/integration/hooks/01"), "it is saved all the same: {page}");
+        page
+    };
+    let page = create(&receiver.url("/in")).await;
+    assert!(page.contains("hook is on and sends this event to this URL already"), "{page}");
+    let page = create("http://crm.example.org/in").await;
+    assert!(page.contains("the name does not resolve") && page.contains("Plain http"), "{page}");
+    // A port where nobody listens: it was ours a moment ago.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let page = create(&format!("http://{gone}/in")).await;
+    assert!(page.contains("Nothing accepts connections at 127.0.0.1") && !page.contains("Plain http"), "{page}");
+    // Before it is saved, beside its field.
+    let (_, _, page) = submit(&browser, TRY, &form(&receiver.url("/in"), "k")).await;
+    assert!(page.contains("id=\"callback_url-doubt\"") && page.contains("hint callback_url-doubt"), "{page}");
+    let page = create(&receiver.url("/other")).await;
+    assert!(!page.contains("But:"), "{page}");
+}
+
+async fn who_saves_second_sees_both(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let (token, id) = hook(&app, &receiver).await;
+    let browser = app.browser(Role::Administrator).await;
+    let patch = serde_json::json!({"name": "theirs", "timeout": "3s"});
+    assert_eq!(app.api(&token, "PATCH", &format!("/hooks/{id}"), Some(patch)).await.0, 200);
+    let url = receiver.url("/in");
+    let mut ours = form(&url, "CANARY-key-0123");
+    ours.extend([("id", id.as_str()), ("version", "1"), ("name", "ours"), ("enabled", "true")]);
+    let (path, status, page) = submit(&browser, UPDATE, &ours).await;
+    assert_eq!(status, 409, "{path}");
+    for said in ["theirs", "ours", "3s", "the operator's setting", "123, entered here"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert!(page.contains("3 values differ.") && !page.contains("CANARY"), "{page}");
+    assert!(page.contains("name=\"version\" value=\"2\""), "saving again is a decision");
+}

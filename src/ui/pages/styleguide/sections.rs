@@ -1,0 +1,199 @@
+//! One function for each section of the style guide. The data is made up, and the same on every day: pictures are kept.
+
+use leptos::prelude::*;
+
+use crate::{
+    domain::{invalid::Invalid, time::Timestamp},
+    rpc::{Error, session::FlashKind},
+    ui::widgets::{
+        badge::{Badge, Tone},
+        chart::{Bars, Column, ColumnChart, LineChart},
+        choice::{Choice, Select},
+        definition::Fact,
+        field::{ErrorSummary, TextField},
+        frame::{Notice, SystemBanner},
+        loaded::Explained,
+        menu::{Menu, RowMenu},
+        moment::{ExactMoment, Moment},
+        switch::{HookSwitch, SwitchField},
+        table::DataTable,
+    },
+};
+
+/// 2026-11-22 14:03:11 UTC.
+const NOW: Timestamp = Timestamp(1_795_356_191_000);
+const MINUTE: i64 = 60_000;
+
+pub fn text() -> AnyView {
+    view! {
+        <p>"A paragraph with a " <a href="#text">"link"</a> ", " <b>"bold words"</b> ", " <code>"code"</code> " and " <span class="faint">"faint words"</span> "."</p>
+        <p class="lead">"A lead says in one sentence what a page is for."</p>
+        <p class="hint">"A hint says what a field wants."</p>
+        <h3>"A heading of the third level"</h3>
+    }
+    .into_any()
+}
+
+pub fn buttons() -> AnyView {
+    view! {
+        <div class="buttons">
+            <button class="primary" type="submit">"Create hook"</button>
+            <button type="submit">"Send test"</button>
+            <button class="danger" type="submit">"Delete hook"</button>
+            <button class="quiet" type="submit">"Keep hook"</button>
+            <a class="button" href="#buttons">"A link as a button"</a>
+        </div>
+    }
+    .into_any()
+}
+
+pub fn badges() -> AnyView {
+    view! {
+        <p class="buttons">
+            <Badge tone=Tone::Good text="Delivered"/> <Badge tone=Tone::Warning text="Paused"/> <Badge tone=Tone::Bad text="Failed"/>
+            <Badge tone=Tone::Neutral text="Skipped"/>
+        </p>
+    }
+    .into_any()
+}
+
+pub fn switches() -> AnyView {
+    view! {
+        <HookSwitch id="none".to_owned() label="A hook that is on".to_owned() on=true/>
+        <HookSwitch id="none".to_owned() label="A hook that is off".to_owned() on=false/>
+        <SwitchField name="on" label="In a form, on" hint="Takes effect when you save." on=true/>
+        <SwitchField name="off" label="In a form, off" hint="Takes effect when you save." on=false/>
+    }
+    .into_any()
+}
+
+pub fn fields() -> AnyView {
+    view! {
+        <TextField name="plain" label="Plain" errors=Invalid::default()/>
+        <TextField name="filled" label="With a hint and a value" hint="For people; at most 100 characters." value="Ticket archive" errors=Invalid::default()/>
+        <TextField name="coded" label="Code" value="https://example.org/in?from=portal" code=true errors=Invalid::default()/>
+        <TextField name="secret" label="Password" kind="password" autocomplete="off" errors=Invalid::default()/>
+    }
+    .into_any()
+}
+
+pub fn wrong_fields() -> AnyView {
+    let mut errors = Invalid::one("wrong_name", "required", "Enter a name.");
+    errors.add("wrong_url", "scheme", "Enter a URL that starts with https://.");
+    view! {
+        <ErrorSummary errors=errors.clone()/>
+        <TextField name="wrong_name" label="Name" errors=errors.clone()/>
+        <TextField name="wrong_url" label="Callback URL" hint="Where events are sent." value="ftp://example.org" code=true errors=errors/>
+    }
+    .into_any()
+}
+
+pub fn choices() -> AnyView {
+    let sizes = || vec![("small", "Small"), ("large", "Large")];
+    let moods = || vec![("calm", "Calm"), ("brisk", "Brisk")];
+    let fruit = || ["Apple", "Pear", "Quince"].map(str::to_owned).to_vec();
+    view! {
+        <Choice name="size" legend="Size" options=sizes() chosen="large".to_owned() error=None/>
+        <Choice name="mood" legend="Mood that was wrong" options=moods() chosen=String::new() error=Some("Choose one.".to_owned())/>
+        <Select name="fruit" label="Fruit" options=fruit() chosen="Pear".to_owned() hint="One of many." error=None/>
+        <Select name="wrong_fruit" label="Fruit that was wrong" options=fruit() chosen="Stone".to_owned() error=Some("Choose one from the list.".to_owned())/>
+    }
+    .into_any()
+}
+
+pub fn messages() -> AnyView {
+    view! {
+        <Notice kind=FlashKind::Done text="Ticket archive was saved."/>
+        <Notice kind=FlashKind::Warning text="Saved, but its host could not be resolved."/>
+        <Notice kind=FlashKind::Failed text="Nothing was sent: the receiver refused the connection."/>
+        <SystemBanner text="New events are refused: too many wait to be delivered."/>
+        <p class="empty">"Nothing was sent yet. Send a test to see how it goes."</p>
+    }
+    .into_any()
+}
+
+pub fn menus() -> AnyView {
+    view! {
+        <div class="buttons">
+            <Menu id="sample-menu" label="A menu"><ul><li><a href="#menus">"A link"</a></li><li><button type="submit">"A button"</button></li></ul></Menu>
+            <RowMenu id="sample-row".to_owned() label="Actions for a row".to_owned()><a href="#menus">"Another link"</a></RowMenu>
+        </div>
+    }
+    .into_any()
+}
+
+pub fn times() -> AnyView {
+    let before = |minutes: i64| Timestamp(NOW.0 - minutes * MINUTE);
+    let moments = [-2, 0, 3, 300, 9_000, 90_000].map(|minutes| view! { <li><Moment at=before(minutes) now=NOW/></li> });
+    view! {
+        <ul>{moments.collect_view()}</ul>
+        <p><ExactMoment at=NOW/></p>
+    }
+    .into_any()
+}
+
+pub fn facts() -> AnyView {
+    view! {
+        <div class="card facts">
+            <dl>
+                <Fact term="Event id"><code>"01a1f2b0-0000-7000-8000-000000000000"</code></Fact>
+                <Fact term="Attempts">"3 of 9"</Fact>
+            </dl>
+        </div>
+    }
+    .into_any()
+}
+
+pub fn tables() -> AnyView {
+    view! {
+        <DataTable label="Sample deliveries" columns=&["Event", "Outcome", "Answer"]>
+            <tr>
+                <th scope="row"><a href="#tables">"A row's name"</a></th>
+                <td data-label="Outcome"><Badge tone=Tone::Good text="Delivered"/></td>
+                <td data-label="Answer">"200"</td>
+            </tr>
+            <tr>
+                <th scope="row"><a href="#charts">"A longer name of another row, which has to be wrapped where it is narrow"</a></th>
+                <td data-label="Outcome"><Badge tone=Tone::Bad text="Failed"/></td>
+                <td data-label="Answer">"503"</td>
+            </tr>
+        </DataTable>
+    }
+    .into_any()
+}
+
+pub fn charts() -> AnyView {
+    let columns: Vec<Column> = (0..24).map(|hour| Column { good: hour * 7 % 40, bad: hour * hour % 9 }).collect();
+    let quiet = vec![Column { good: 0, bad: 0 }; 24];
+    let marks = || vec!["14:00".to_owned(), "20:00".to_owned(), "02:00".to_owned(), "08:00".to_owned()];
+    let (low, high) = (
+        (0..24).map(|hour| Some(20 + hour % 5)).collect(),
+        (0..24).map(|hour| (hour != 9).then_some(90 + hour * 3)).collect(),
+    );
+    view! {
+        <p><Bars columns=columns.clone() label="Sample: delivered and failed by the hour".to_owned()/></p>
+        <p><Bars columns=quiet label="Sample: nothing was sent".to_owned()/></p>
+        <ColumnChart columns=columns marks=marks() label="Sample: delivered and failed by the hour, large".to_owned()/>
+        <LineChart lower=low upper=high unit="ms" marks=marks() label="Sample: half and nearly all answers".to_owned()/>
+    }
+    .into_any()
+}
+
+pub fn code() -> AnyView {
+    view! { <pre tabindex="0" role="region" aria-label="A sample of code">"{\n  \"id\": \"ff34b1fb68cd4f7f9921e70c08fab7a7\",\n  \"mediaType\": \"Webchat\"\n}"</pre> }
+        .into_any()
+}
+
+pub fn errors() -> AnyView {
+    let forbidden = Error::Forbidden { permission: "hooks:read".to_owned(), words: "see hooks".to_owned() };
+    let all = [
+        forbidden,
+        Error::NotFound { what: "hook".to_owned() },
+        Error::Stale { now: 2 },
+        Error::Busy { seconds: 2 },
+        Error::Internal { reference: "00c0ffee".to_owned() },
+    ];
+    all.map(|error| view! { <div class="card"><h3>{error.title().to_owned()}</h3><Explained error/></div> })
+        .collect_view()
+        .into_any()
+}
