@@ -229,6 +229,7 @@ pub async fn move_to(id: &str, state: &str) -> Result<(), Error> {
     let request = request()?;
     let wanted = JobState::from_key(state).filter(|state| *state != JobState::Done);
     let moved = async {
+        request.ctx.require(Permission::DeliveriesReplay)?;
         let id = job_id(id)?;
         let wanted = wanted.ok_or_else(|| Invalid::one("state", "unknown", "must be running, paused or cancelled"));
         ops::jobs::update(&request.ctx, id, Some(wanted?), None).await

@@ -48,8 +48,8 @@ pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
     let mut page = frame_of(ctx, &query, own, &names);
     match asked {
         Err(errors) => page.errors = errors,
-        Ok(asked) => {
-            let found = request.tell(find(ctx, &asked, &query.text).await)?;
+        Ok(mut asked) => {
+            let found = request.tell(find(ctx, &mut asked, &query.text).await)?;
             request.tell(fill(ctx, &mut page, &asked, found, &names).await)?;
         }
     }
@@ -62,10 +62,13 @@ fn own_hook(id: &str, names: &HashMap<HookId, String>) -> Result<(HookId, String
 }
 
 /// Whoever pages back to the newest wants to see the newest page, and a whole one.
-async fn find(ctx: &OpCtx, asked: &Asked, text: &str) -> Result<LogFound, ops::Error> {
+async fn find(ctx: &OpCtx, asked: &mut Asked, text: &str) -> Result<LogFound, ops::Error> {
     let found = ops::log::page(ctx, &asked.search, text, asked.place, ROWS).await?;
-    let is_top = matches!(asked.place, Place::After(_)) && !found.is_more && found.looked.is_none();
-    if is_top { ops::log::page(ctx, &asked.search, text, Place::Newest, ROWS).await } else { Ok(found) }
+    if !matches!(asked.place, Place::After(_)) || found.is_more || found.looked.is_some() {
+        return Ok(found);
+    }
+    asked.place = Place::Newest;
+    ops::log::page(ctx, &asked.search, text, asked.place, ROWS).await
 }
 
 /// Everything on a page that does not depend on what is found.
@@ -156,10 +159,7 @@ fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
         Place::Newest => (None, last.filter(|_| found.is_more).map(before)),
         Place::Before(_) => (Some(first.map_or(newest.clone(), after)), last.filter(|_| found.is_more).map(before)),
         // The page that was come from is older.
-        Place::After(_) if found.is_more || found.looked.is_some() => {
-            (first.filter(|_| found.is_more).map(after), last.map(before))
-        }
-        Place::After(_) => (None, last.map(before)),
+        Place::After(_) => (first.filter(|_| found.is_more).map(after), last.map(before)),
     };
     let stream = format!("{}/stream", page.path);
     let is_live = newer.is_none() && page.query.text.is_empty();
