@@ -149,7 +149,7 @@ async function save(page) {
 /** What the receiver answered is shown as text. */
 async function assertAnswerIsInert(page, answer) {
   await page.getByText("What the receiver answered").click();
-  const shown = await page.getByRole("region", { name: "Answer to attempt 1" }).textContent();
+  const shown = await page.getByRole("region", { name: "Answer to attempt 1", exact: true }).textContent();
   assert.ok(shown.endsWith(answer), shown);
   await assertInert(page, answer);
 }

@@ -156,7 +156,8 @@ function journey(javaScriptEnabled) {
       return (await deliveries.getByText(/Delivered$/).count()) === 1;
     });
     await deliveries.getByRole("link").click();
-    await page.getByRole("region", { name: "Body that was sent" }).waitFor();
+    await page.getByRole("link", { name: "As it was sent" }).click();
+    await page.waitForURL(/view=raw/);
     const body = await page.getByRole("region", { name: "Body that was sent" }).textContent();
     assert.equal(body, WORK_ITEM);
   });
@@ -183,7 +184,7 @@ function journey(javaScriptEnabled) {
     await test.getByText("Delivered (test)").waitFor();
     await test.getByText("Attempt 1: 200").waitFor();
     await test.getByText("What the receiver answered").click();
-    assert.match(await test.getByRole("region", { name: "Answer to attempt 1" }).innerText(), /I heard you\./);
+    assert.match(await test.getByRole("region", { name: "Answer to attempt 1", exact: true }).innerText(), /I heard you\./);
     const request = await receiver.next();
     assert.deepEqual(rawValues(request, "x-service-hook-test"), ["true"]);
     assert.deepEqual(rawValues(request, "x-api-key"), [KEY]);
