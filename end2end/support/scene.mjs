@@ -5,7 +5,7 @@ import { eventually } from "./eventually.mjs";
 export const SAMPLE = `{"customerPhoneNumber":"+123456789","timeInQueue":12.5,"timestamp":"2022-03-08T07:39:47.6052457Z","queue":"Sales"}`;
 const LONG_NAME = "Dialler audit with a rather long name that has to be wrapped somewhere";
 const LONG_URL = "https://audit.northwind.example.com/v2/dial?room=first+floor&display=north-east";
-const PERMISSIONS = ["hooks:read", "hooks:write", "events:emit", "deliveries:read", "payloads:read"];
+const PERMISSIONS = ["hooks:read", "hooks:write", "events:emit", "deliveries:read", "deliveries:replay", "payloads:read"];
 
 /** Fills a fresh portal and returns what addresses need: the ids of a hook, of a delivery that worked, of one that did not. */
 export async function fill(server, receiver) {
@@ -28,5 +28,13 @@ export async function fill(server, receiver) {
   await api.emit("conversation.abandoned", SAMPLE);
   const failed = await first(`hook=${failing.id}`);
   receiver.status = 200;
-  return { api, hook: hook.id, delivery: delivered.id, failing: failing.id, failed: failed.id, event, key: "work_item.closed" };
+  // A recovery that somebody holds: it stands as it is for as long as anybody looks.
+  const off = await make("Old archive", "outbound_call.initiated", `${receiver.origin}/old`, false);
+  for (const agentID of ["a", "b"]) {
+    await api.emit("outbound_call.initiated", JSON.stringify({ agentID, targetPhoneNumber: "+1", Timestamp: "2022-03-08T07:39:47Z" }));
+  }
+  const begun = { since: "2020-01-01T00:00:00Z", per_second: 1 };
+  const job = await api.call("POST", `/hooks/${off.id}/recover`, 202, JSON.stringify(begun));
+  await api.call("PATCH", `/jobs/${job.id}`, 200, JSON.stringify({ state: "paused" }));
+  return { api, job: job.id, hook: hook.id, delivery: delivered.id, failing: failing.id, failed: failed.id, event, key: "work_item.closed" };
 }
