@@ -11,11 +11,14 @@ mod idle;
 mod isolation;
 mod latency;
 mod load;
+mod log;
 mod marker;
 mod process;
 mod receiver;
 mod relay;
 mod rounds;
+#[path = "../src/tests/support/rows.rs"]
+mod rows;
 mod server;
 mod subject;
 mod table;
@@ -36,7 +39,7 @@ pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// As many as an event has hooks at most.
 const PORTS: usize = 10;
-const SCENARIOS: [&str; 5] = ["throughput", "latency", "isolation", "backlog", "idle"];
+const SCENARIOS: [&str; 6] = ["throughput", "latency", "isolation", "backlog", "idle", "log"];
 
 /// Measures Service Hooks beside a bare client and a bare relay.
 #[derive(Parser)]
@@ -64,6 +67,9 @@ struct Arguments {
     /// How many events wait for one hook in backlog
     #[arg(long, default_value_t = 1_000_000)]
     backlog: usize,
+    /// How many deliveries the log holds
+    #[arg(long, default_value_t = 1_000_000)]
+    log: u64,
     /// What cargo says to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -89,6 +95,7 @@ pub struct Bench {
     pub rounds: usize,
     pub isolation_seconds: f64,
     pub backlog: usize,
+    pub log: u64,
 }
 
 impl Bench {
@@ -148,10 +155,10 @@ async fn perform(arguments: Arguments) -> Outcome {
 }
 
 async fn direct(arguments: Arguments) -> Outcome {
-    let Arguments { server, postgres, seconds, rounds, isolation_seconds, backlog, scenarios, .. } = arguments;
+    let Arguments { server, postgres, seconds, rounds, isolation_seconds, backlog, log, scenarios, .. } = arguments;
     let binary =
         server.canonicalize().map_err(|error| format!("{}: {error}; build it with `make build`", server.display()))?;
-    let bench = Bench { recipe: Recipe { binary, postgres }, seconds, rounds, isolation_seconds, backlog };
+    let bench = Bench { recipe: Recipe { binary, postgres }, seconds, rounds, isolation_seconds, backlog, log };
     describe(&bench).await?;
     let mut receiver = Receiver::start(PORTS).await?;
     let mut rows = Vec::new();
@@ -174,7 +181,8 @@ async fn run(name: &str, bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<
         "latency" => latency::run(bench, receiver).await,
         "isolation" => isolation::run(bench, receiver).await,
         "backlog" => backlog::run(bench, receiver).await,
-        _ => idle::run(bench, receiver).await,
+        "idle" => idle::run(bench, receiver).await,
+        _ => log::run(bench).await,
     }
 }
 

@@ -136,6 +136,43 @@ impl Server {
         Ok(page["items"].as_array().is_some_and(|items| !items.is_empty()))
     }
 
+    pub fn database_url(&self) -> &str {
+        &self.database.url
+    }
+
+    /// Makes an administrator and signs in as a browser does. Returns the cookie.
+    pub async fn sign_in(&self) -> Outcome<String> {
+        let (email, password) = ("bench@example.org", "correct horse battery staple");
+        let arguments = ["user", "create", "--email", email, "--role", "administrator", "--password-stdin"];
+        let mut child = self.command(&arguments).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        let mut input = child.stdin.take().ok_or("no standard input")?;
+        tokio::io::AsyncWriteExt::write_all(&mut input, password.as_bytes()).await?;
+        drop(input);
+        if !child.wait().await?.success() {
+            return Err("the user was not made".into());
+        }
+        let body = format!("email={}&password={}", email.replace('@', "%40"), password.replace(' ', "+"));
+        let answer = self
+            .client
+            .post(format!("http://{}/rpc/service_hooks/rpc/session/sign_in", self.address()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin")
+            .header("accept", "text/html")
+            .body(body)
+            .send()
+            .await?;
+        let cookie = answer.headers().get("set-cookie").ok_or("signing in gave no cookie")?.to_str()?;
+        Ok(cookie.split(';').next().unwrap_or_default().to_owned())
+    }
+
+    /// A page as a browser gets it, all of it.
+    pub async fn page(&self, cookie: &str, path: &str) -> Outcome {
+        let request = self.client.get(format!("http://{}{path}", self.address()));
+        let answer = request.header("cookie", cookie).header("accept", "text/html").send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        if status.is_success() { Ok(()) } else { Err(format!("{path}: {status}: {text}").into()) }
+    }
+
     /// Asks `doctor`, who works beside the server.
     pub async fn books(&self) -> Outcome<Books> {
         let report: Value = serde_json::from_str(&self.output_of(&["doctor", "--json"]).await?.1)?;

@@ -28,6 +28,13 @@ export async function fill(server, receiver) {
   await api.emit("conversation.abandoned", SAMPLE);
   const failed = await first(`hook=${failing.id}`);
   receiver.status = 200;
-  const { id: job } = await api.call("POST", "/deliveries/redeliver", 202, "{}");
-  return { job, api, hook: hook.id, delivery: delivered.id, failing: failing.id, failed: failed.id, event, key: "work_item.closed" };
+  // A recovery that somebody holds: it stands as it is for as long as anybody looks.
+  const off = await make("Old archive", "outbound_call.initiated", `${receiver.origin}/old`, false);
+  for (const agentID of ["a", "b"]) {
+    await api.emit("outbound_call.initiated", JSON.stringify({ agentID, targetPhoneNumber: "+1", Timestamp: "2022-03-08T07:39:47Z" }));
+  }
+  const begun = { since: "2020-01-01T00:00:00Z", per_second: 1 };
+  const job = await api.call("POST", `/hooks/${off.id}/recover`, 202, JSON.stringify(begun));
+  await api.call("PATCH", `/jobs/${job.id}`, 200, JSON.stringify({ state: "paused" }));
+  return { api, job: job.id, hook: hook.id, delivery: delivered.id, failing: failing.id, failed: failed.id, event, key: "work_item.closed" };
 }

@@ -73,7 +73,7 @@ fn of_status(status: u16) -> Diagnosis {
         ),
         503 => says(
             "The receiver is not available at present: overloaded, or being maintained.",
-            "It is tried again by itself. If it lasts, look at the receiver.",
+            "If it lasts, look at the receiver. What was given up can be sent again.",
         ),
         504 => says(
             "A proxy before the receiver waited for it in vain.",
@@ -83,7 +83,7 @@ fn of_status(status: u16) -> Diagnosis {
             "A proxy of a network provider could not reach the receiver.",
             "Look at the provider's console, and whether the receiver lets the provider in.",
         ),
-        500..600 => says("The receiver failed.", "Look at its log for this time and event id."),
+        505..520 | 531..600 => says("The receiver failed.", "Look at its log for this time and event id."),
         _ => says("The receiver answered with a status that HTTP does not define.", "Check that the port speaks HTTP."),
     }
 }
@@ -107,10 +107,9 @@ fn of_refusal(status: u16) -> Diagnosis {
             says("The receiver does not take POST at this path.", "Check the path, and that its route accepts POST.")
         }
         406 | 415 => says("The receiver does not take JSON here.", "It must accept the content type application/json."),
-        408 => says(
-            "The receiver waited too long for the request.",
-            "A slow network or proxy in between; it is tried again.",
-        ),
+        408 => {
+            says("The receiver waited too long for the request.", "A slow network or a proxy in between most likely.")
+        }
         407 | 511 => says(
             "A proxy in between wants to know who is there.",
             "The receiver must be reachable without signing in to a proxy.",

@@ -90,7 +90,7 @@ async fn neighbours(
 ) -> Result<(Option<Delivery>, Option<Delivery>), ops::Error> {
     let own = (!is_of_all).then_some(delivery.hook_id);
     let search = match log_page::read(ctx, query.clone(), own) {
-        Ok((_, asked)) if query.text.is_empty() => asked.search,
+        (_, Ok(asked)) if query.text.is_empty() => asked.search,
         _ => Search { hook: own, ..Search::default() },
     };
     let newer = ops::log::page(ctx, &search, "", Place::After(delivery.id), 1).await?;

@@ -40,11 +40,7 @@ pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
     request.tell(ctx.require(Permission::DeliveriesRead).map_err(ops::Error::from))?;
     let names = request.tell(ops::log::hook_names(ctx).await)?;
     let own = if hook.is_empty() { None } else { Some(request.tell(own_hook(hook, &names))?) };
-    let read = read(ctx, query, own.as_ref().map(|(id, _)| *id));
-    let (query, asked) = match read {
-        Ok((query, asked)) => (query, Ok(asked)),
-        Err((query, errors)) => (query, Err(errors)),
-    };
+    let (query, asked) = read(ctx, query, own.as_ref().map(|(id, _)| *id));
     let mut page = frame_of(ctx, &query, own, &names);
     match asked {
         Err(errors) => page.errors = errors,
@@ -187,7 +183,7 @@ pub fn suffix(query: &LogQuery, is_of_all: bool) -> String {
 }
 
 /// What an address asks for, and the same address with times that say their zone.
-pub fn read(ctx: &OpCtx, mut query: LogQuery, own: Option<HookId>) -> Result<(LogQuery, Asked), (LogQuery, Invalid)> {
+pub fn read(ctx: &OpCtx, mut query: LogQuery, own: Option<HookId>) -> (LogQuery, Result<Asked, Invalid>) {
     let mut invalid = Invalid::default();
     let mut search = Search { hook: own, ..Search::default() };
     for text in [&mut query.event, &mut query.text, &mut query.hook] {
@@ -226,7 +222,7 @@ pub fn read(ctx: &OpCtx, mut query: LogQuery, own: Option<HookId>) -> Result<(Lo
         (None, Some(after)) => Place::After(after),
         (None, None) => Place::Newest,
     };
-    if invalid.is_empty() { Ok((query, Asked { search, place })) } else { Err((query, invalid)) }
+    (query, invalid.or(Asked { search, place }))
 }
 
 pub async fn inbox() -> Result<Inbox, Error> {

@@ -60,7 +60,7 @@ fn news(ctx: OpCtx, query: LogQuery, own: Option<HookId>) -> Response {
         return refuse(denied.into());
     }
     let after: DeliveryId = query.after.parse().unwrap_or(DeliveryId(uuid::Uuid::nil()));
-    let Ok((_, asked)) = forms::log::read(&ctx, query.at("", ""), own) else {
+    let (_, Ok(asked)) = forms::log::read(&ctx, query.at("", ""), own) else {
         return refuse(ops::Error::NotFound("list"));
     };
     let state = (asked.search, None::<DeliveryId>, None::<usize>);

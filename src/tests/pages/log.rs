@@ -199,13 +199,13 @@ async fn what_failed_is_found_understood_and_sent_again(db: TestDb) {
     }
     assert!(!text.contains("the-key") && !text.contains("v1,A"), "a secret is in the page");
     // The original spelling, indented or not, and the whole of it as a file.
+    // As the producer sent it: in one line.
     let sample = service_hooks::engine::catalogue::sample(EventType::WorkItemClosed);
-    assert!(words(&page(&browser, &format!("{own}?view=raw")).await).contains(sample));
+    let sample = serde_json::from_str::<serde_json::Value>(sample).unwrap().to_string();
+    let raw = words(&page(&browser, &format!("{own}?view=raw")).await);
+    assert!(raw.contains(&sample), "{raw}");
     let file = browser.get(&format!("{own}/body.json")).await;
-    assert_eq!(
-        file.bytes().await.unwrap(),
-        service_hooks::engine::catalogue::sample(EventType::WorkItemClosed).as_bytes()
-    );
+    assert_eq!(file.text().await.unwrap(), sample);
     // Asked first, and then done.
     let question = page(&browser, &link(&text, "Redeliver").unwrap()).await;
     let asked = words(&question);

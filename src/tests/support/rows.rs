@@ -75,7 +75,6 @@ macro_rules! write_rows {
             .bind(i64::try_from($rows.len()).unwrap_or(0))
             .execute(&mut $connection)
             .await?;
-        sqlx::query("ANALYZE").execute(&mut $connection).await?;
     }};
 }
 
@@ -92,6 +91,8 @@ pub async fn insert(url: &str, rows: &[Delivered]) -> Result<(), sqlx::Error> {
     } else {
         let mut connection = PgConnection::connect(url).await?;
         write_rows!(connection, Postgres, rows);
+        // What its autovacuum would do by and by. (SQLite does nothing of the kind by itself.)
+        sqlx::query("VACUUM ANALYZE deliveries").execute(&mut connection).await?;
         connection.close().await
     }
 }

@@ -40,9 +40,8 @@ fn follows(delivery: &Delivery, attempt: &Attempt, next: Option<Timestamp>) -> O
     let ended = Timestamp(attempt.started_at.0.saturating_add(attempt.duration_ms));
     if let Some(next) = next {
         let wait = readable_duration(ended.until(next));
-        let why =
-            if attempt.answer.is_success() { "It was sent again by hand" } else { "Whatever is no 2xx is tried again" };
-        return Some(format!("{why}: {wait} later."));
+        let how = if attempt.answer.is_success() { "Sent again by hand" } else { "Tried again" };
+        return Some(format!("{how} {wait} later."));
     }
     match (delivery.state, delivery.due_at) {
         (State::Waiting, Some(due)) => {

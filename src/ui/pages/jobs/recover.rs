@@ -200,7 +200,7 @@ fn Since(
         view! {
             <label>
                 <input type="radio" id=id name="since" value=span.key checked=checked/>{span.words}
-                {span.from.map(|at| view! { <span class="faint">", from " <ExactMoment at/></span> })}
+                {span.from.map(|at| view! { <span class="faint">"from " <ExactMoment at/></span> })}
             </label>
         }
     });
