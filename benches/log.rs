@@ -2,8 +2,7 @@
 //! failed lies a long way back, below hundreds of thousands that arrived: the worst there is for whoever looks for it.
 
 use crate::{
-    Bench, Outcome, clock,
-    figures,
+    Bench, Outcome, clock, figures,
     marker::CONVERSATION_ABANDONED,
     rows::{self, Delivered, id_at},
     server::Server,

@@ -12,12 +12,11 @@ use leptos::prelude::*;
 
 use crate::{
     domain::{
-        delivery::{Answer, Attempt, Delivery, State},
+        delivery::{Answer, Delivery, State},
         failure::status_words,
         time::Timestamp,
         words::count,
     },
-    rpc::deliveries::DeliveryPage,
     ui::widgets::{
         badge::{Badge, Tone},
         moment::Moment,
@@ -104,48 +103,5 @@ fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
             <td data-label="Last answer">{answer}</td>
             <td data-label="Next try">{next}</td>
         </tr>
-    }
-}
-
-/// A delivery in full: what it means, every attempt, what was sent.
-#[component]
-pub fn AttemptPanel(page: DeliveryPage) -> impl IntoView {
-    let DeliveryPage { delivery, attempts, body, now, .. } = page;
-    let advice = match (delivery.last_answer, &delivery.reason) {
-        (Some(answer), _) => answer.advice(),
-        (None, Some(reason)) => format!("Not sent: {reason}."),
-        (None, None) => "Not tried yet. Load the page again in a moment.".to_owned(),
-    };
-    let attempts = attempts.into_iter().rev().map(|attempt| view! { <AttemptItem attempt now/> });
-    view! {
-        <p><Outcome delivery=delivery.clone()/> " " {advice}</p>
-        <ol class="attempts">{attempts.collect_view()}</ol>
-        <h3>"Body that was sent"</h3>
-        {match body {
-            Some(body) => view! { <pre tabindex="0" role="region" aria-label="Body that was sent">{body}</pre> }.into_any(),
-            None => view! { <p>"Your role does not let you see the bodies of events."</p> }.into_any(),
-        }}
-    }
-}
-
-#[component]
-fn AttemptItem(attempt: Attempt, now: Timestamp) -> impl IntoView {
-    let headers = attempt.response_headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect::<String>();
-    let cut = attempt.response_cut.then_some(" (cut)");
-    let label = format!("Answer to attempt {}", attempt.number);
-    let has_answer = attempt.answer.status().is_some();
-    view! {
-        <li>
-            <p>
-                <b>"Attempt " {attempt.number} ": " {attempt.answer.short()}</b> " after " {attempt.duration_ms} " ms, "
-                <Moment at=attempt.started_at now/> {attempt.detail.map(|detail| format!(" – {detail}"))}
-            </p>
-            {has_answer.then(|| view! {
-                <details>
-                    <summary>"What the receiver answered" {cut}</summary>
-                    <pre tabindex="0" role="region" aria-label=label>{headers} "\n" {attempt.response_body}</pre>
-                </details>
-            })}
-        </li>
     }
 }

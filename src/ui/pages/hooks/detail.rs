@@ -16,12 +16,13 @@ use crate::{
         time::{Timestamp, readable_duration},
     },
     rpc::{
+        deliveries::DeliveryPage,
         hooks::{HookPage as HookData, HookSecrets, Reveal, SendTest, detail},
         session::read_frame,
     },
     ui::{
         pages::{
-            deliveries::{AttemptPanel, DeliveryTable},
+            deliveries::{DeliveryTable, Outcome, timeline::Timeline},
             param, query,
         },
         widgets::{
@@ -67,7 +68,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
         {test.map(|test| view! {
             <section class="card" id="test" tabindex="-1" aria-labelledby="test-title">
                 <h2 id="test-title">"Test"</h2>
-                <AttemptPanel page=test/>
+                <TestResult test/>
             </section>
         })}
         {secrets.map(|secrets| view! { <Secrets secrets/> })}
@@ -88,6 +89,25 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
             <Facts hook now may_write may_reveal/>
         </div>
         </div>
+    }
+}
+
+/// What came of the test that was just sent.
+#[component]
+fn TestResult(test: DeliveryPage) -> impl IntoView {
+    let DeliveryPage { delivery, attempts, body, now, .. } = test;
+    let advice = delivery.last_answer.map(|answer| answer.advice());
+    let page = format!("/integration/hooks/{}/test", delivery.hook_id);
+    view! {
+        <p><Outcome delivery=delivery.clone()/> " " {advice}</p>
+        <Timeline delivery attempts now may_see=true/>
+        {body.map(|body| view! {
+            <details>
+                <summary>"Body that was sent"</summary>
+                <pre tabindex="0" role="region" aria-label="Body that was sent">{body}</pre>
+            </details>
+        })}
+        <p><a href=page>"Test with a body of your own"</a></p>
     }
 }
 
