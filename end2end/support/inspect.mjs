@@ -32,7 +32,9 @@ export async function namelessOrAmbiguous(page) {
     for (let at = byId.get(node.parentId); at; at = byId.get(at.parentId)) if (at.role?.value === "navigation") return at.name?.value;
     return "";
   };
-  const controls = nodes.filter(({ ignored, role }) => !ignored && ROLES.has(role?.value));
+  // The button in a field for times is the browser's own, and so is its name.
+  const isOurs = ({ ignored, role, name }) => !ignored && ROLES.has(role?.value) && !name?.value?.startsWith("Show local date and time picker");
+  const controls = nodes.filter(isOurs);
   const faults = [];
   const seen = new Map();
   for (const control of controls) {

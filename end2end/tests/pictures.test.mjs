@@ -21,7 +21,7 @@ const SETTINGS = { SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE: '["6h"]' };
 const LOOK = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 0.5, reducedMotion: "reduce" };
 /** Of the pixels, as many may differ: edges of letters, between versions of a browser. */
 const TOLERATED = 0.001;
-const TALLEST = 2400;
+const TALLEST = 6400;
 const SAME = `:root { --font: "DejaVu Sans" !important; --mono: "DejaVu Sans Mono" !important }
   svg { visibility: hidden !important } * { caret-color: transparent !important }`;
 
@@ -77,6 +77,7 @@ function makeSame(css) {
   for (let node = walker.nextNode(); node; node = walker.nextNode()) node.data = same(node.data);
   for (const field of document.querySelectorAll("input[value], textarea")) field.value = same(field.value);
   document.activeElement?.blur();
+  window.scrollTo(0, 0);
 }
 
 /** The page in half its size and fewer colours: enough to see what moved, little to keep. */

@@ -9,24 +9,26 @@ use leptos_meta::Title;
 use super::not_found::NotFound;
 use crate::ui::widgets::frame::{Frame, Place};
 
+struct Section(&'static str, fn() -> AnyView);
+
 /// What is shown: a name and what makes it. A new widget is one line here and one function in `sections`.
-const SECTIONS: &[(&str, fn() -> AnyView)] = &[
-    ("Text", sections::text),
-    ("Buttons", sections::buttons),
-    ("Badges", sections::badges),
-    ("Sliders", sections::switches),
-    ("Fields", sections::fields),
-    ("Fields that were wrong", sections::wrong_fields),
-    ("Choices", sections::choices),
-    ("Messages", sections::messages),
-    ("Menus", sections::menus),
-    ("Times", sections::times),
-    ("Facts", sections::facts),
-    ("Tables", sections::tables),
-    ("Lists", sections::lists),
-    ("Charts", sections::charts),
-    ("Code", sections::code),
-    ("Errors", sections::errors),
+const SECTIONS: &[Section] = &[
+    Section("Text", sections::text),
+    Section("Buttons", sections::buttons),
+    Section("Badges", sections::badges),
+    Section("Sliders", sections::switches),
+    Section("Fields", sections::fields),
+    Section("Fields that were wrong", sections::wrong_fields),
+    Section("Choices", sections::choices),
+    Section("Messages", sections::messages),
+    Section("Menus", sections::menus),
+    Section("Times", sections::times),
+    Section("Facts", sections::facts),
+    Section("Tables", sections::tables),
+    Section("Lists", sections::lists),
+    Section("Charts", sections::charts),
+    Section("Code", sections::code),
+    Section("Errors", sections::errors),
 ];
 
 #[component]
@@ -40,7 +42,7 @@ pub fn StyleguidePage() -> impl IntoView {
 
 #[component]
 fn Sections() -> impl IntoView {
-    let sections = SECTIONS.iter().map(|(name, make)| {
+    let sections = SECTIONS.iter().map(|Section(name, make)| {
         let id = name.to_lowercase().replace(' ', "-");
         let title = id.clone();
         view! {
