@@ -11,7 +11,7 @@ use crate::support::{app::TestApp, db::TestDb};
 
 #[expect(dead_code, clippy::disallowed_methods, reason = "it is a program of its own, and not of this house")]
 #[path = "../../server/ops/snippets/axum.rs"]
-mod snippet;
+mod receiver;
 
 const KEY: &str = "the-key-of-the-snippet";
 
@@ -25,7 +25,7 @@ async fn the_receiver_in_rust_takes_what_we_send_and_nothing_else() {
                                   "api_key": KEY, "enabled": true});
     let (_, hook) = app.api(&token, "POST", "/hooks", Some(hook)).await;
     let secret = hook["signing_secret"].as_str().unwrap().to_owned();
-    let router = snippet::router(KEY, &secret);
+    let router = receiver::router(KEY, &secret);
     tokio::spawn(async move { axum::serve(listener, router).await });
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
     app.delivery_in(&token, &event, "delivered").await;
