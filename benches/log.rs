@@ -2,8 +2,7 @@
 //! failed lies a long way back, below hundreds of thousands that arrived: the worst there is for whoever looks for it.
 
 use crate::{
-    Bench, Outcome, clock,
-    figures,
+    Bench, Outcome, clock, figures,
     marker::CONVERSATION_ABANDONED,
     rows::{self, Delivered, id_at},
     server::Server,
@@ -83,7 +82,7 @@ impl Log {
 async fn fill(server: &Server, count: u64) -> Outcome<Log> {
     let mut hooks = Vec::new();
     for _ in 0..HOOKS {
-        hooks.push(server.hook(CONVERSATION_ABANDONED, "http://127.0.0.1:9/nobody").await?);
+        hooks.push(server.hook(CONVERSATION_ABANDONED, "http://127.0.0.1:1999/nobody").await?);
     }
     let ids = hooks.iter().map(|id| id.parse()).collect::<Result<Vec<uuid::Uuid>, _>>()?;
     let first = clock::now() / 1000 - count * APART;
