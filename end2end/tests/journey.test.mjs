@@ -156,7 +156,8 @@ function journey(javaScriptEnabled) {
       return (await deliveries.getByText(/Delivered$/).count()) === 1;
     });
     await deliveries.getByRole("link").click();
-    await page.getByRole("region", { name: "Body that was sent" }).waitFor();
+    await page.getByRole("link", { name: "As it was sent" }).click();
+    await page.getByRole("link", { name: "As it was sent" }).and(page.locator("[aria-current]")).waitFor();
     const body = await page.getByRole("region", { name: "Body that was sent" }).textContent();
     assert.equal(body, WORK_ITEM);
   });
