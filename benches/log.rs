@@ -82,7 +82,7 @@ impl Log {
 async fn fill(server: &Server, count: u64) -> Outcome<Log> {
     let mut hooks = Vec::new();
     for _ in 0..HOOKS {
-        hooks.push(server.hook(CONVERSATION_ABANDONED, "http://127.0.0.1:9/nobody").await?);
+        hooks.push(server.hook(CONVERSATION_ABANDONED, "http://127.0.0.1:1999/nobody").await?);
     }
     let ids = hooks.iter().map(|id| id.parse()).collect::<Result<Vec<uuid::Uuid>, _>>()?;
     let first = clock::now() / 1000 - count * APART;

@@ -161,8 +161,13 @@ impl Server {
             .body(body)
             .send()
             .await?;
-        let cookie = answer.headers().get("set-cookie").ok_or("signing in gave no cookie")?.to_str()?;
-        Ok(cookie.split(';').next().unwrap_or_default().to_owned())
+        let to = answer.headers().get("location").ok_or("signing in led nowhere")?.to_str()?;
+        if to.starts_with("/sign-in") {
+            return Err(format!("signing in led to {to}").into());
+        }
+        let set = answer.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
+        let pairs: Vec<&str> = set.filter_map(|cookie| cookie.split(';').next()).collect();
+        Ok(pairs.join("; "))
     }
 
     /// A page as a browser gets it, all of it.

@@ -157,7 +157,7 @@ function journey(javaScriptEnabled) {
     });
     await deliveries.getByRole("link").click();
     await page.getByRole("link", { name: "As it was sent" }).click();
-    await page.waitForURL(/view=raw/);
+    await page.getByRole("link", { name: "As it was sent" }).and(page.locator("[aria-current]")).waitFor();
     const body = await page.getByRole("region", { name: "Body that was sent" }).textContent();
     assert.equal(body, WORK_ITEM);
   });
