@@ -90,7 +90,7 @@ impl Worker {
 
     async fn page(&self, id: HookId, now: Timestamp, wanted: Wanted, known: Room) -> Result<Page, Error> {
         let conn = &mut self.store.read().await?;
-        let Some(hook) = hooks::load(conn, id).await? else {
+        let Some((hook, secrets)) = hooks::load_with_secrets(conn, &self.store.vault, id).await? else {
             return Ok(Page { needs_step: queue::needs_step(conn, id, None).await?, ..Page::default() });
         };
         let health = health::of(conn, id).await?;
@@ -106,7 +106,6 @@ impl Worker {
         // Before everything is held the oldest that is held need not be the oldest.
         let probes = wanted.probe && is_paused && hook.enabled && !needs_step;
         let probe = if probes { queue::probe(search.conn, id).await? } else { None };
-        let secrets = hooks::secrets(search.conn, &self.store.vault, id).await?;
         let target = Target::new(hook, &secrets).ok_or(Error::Inconsistent { table: "hooks", column: "api_key" })?;
         Ok(Page { target: Some(Arc::new(target)), health, needs_step, fresh, again, probe })
     }

@@ -194,7 +194,7 @@ pub async fn page(conn: &mut Conn, _by: &Grant, cursor: Option<HookId>, limit: u
 }
 
 /// What a hook sends with.
-pub(in crate::engine) async fn secrets(conn: &mut Conn, vault: &Vault, id: HookId) -> Result<Secrets, Error> {
+async fn secrets(conn: &mut Conn, vault: &Vault, id: HookId) -> Result<Secrets, Error> {
     let (api_key, signing_secret): (Vec<u8>, Vec<u8>) = on_db!(conn, c => sqlx::query_as(
         "SELECT api_key, signing_secret FROM hooks WHERE id = $1 AND deleted_at IS NULL",
     ).bind(id).fetch_one(c).await)?;
@@ -214,6 +214,15 @@ fn opened(vault: &Vault, id: HookId, api_key: &[u8], signing_secret: &[u8]) -> R
 pub async fn with_secrets(
     conn: &mut Conn,
     _by: &Grant,
+    vault: &Vault,
+    id: HookId,
+) -> Result<Option<(Hook, Secrets)>, Error> {
+    load_with_secrets(conn, vault, id).await
+}
+
+/// The same, for the engine.
+pub(in crate::engine) async fn load_with_secrets(
+    conn: &mut Conn,
     vault: &Vault,
     id: HookId,
 ) -> Result<Option<(Hook, Secrets)>, Error> {
