@@ -14,6 +14,8 @@ pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
     let is_on = RwSignal::new(on);
     let is_busy = RwSignal::new(false);
     let said = RwSignal::new(String::new());
+    // That it worked is seen by the knob and only has to be said; that it did not has to be read.
+    let has_failed = RwSignal::new(false);
     let (hook, name) = (id.clone(), label.clone());
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
@@ -27,9 +29,13 @@ pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
             match set_enabled(hook, wanted.to_string()).await {
                 Ok(now) => {
                     is_on.set(now);
+                    has_failed.set(false);
                     said.set("Saved".to_owned());
                 }
-                Err(error) => said.set(format!("{name} was not switched. {error}")),
+                Err(error) => {
+                    has_failed.set(true);
+                    said.set(format!("{name} was not switched. {error}"));
+                }
             }
             is_busy.set(false);
         });
@@ -43,7 +49,7 @@ pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
                 <span class="knob" aria-hidden="true"></span>
             </button>
             <span class="switch-word" aria-hidden="true">{move || if is_on.get() { "On" } else { "Off" }}</span>
-            <span class="switch-said" role="status">{move || said.get()}</span>
+            <span class=move || if has_failed.get() { "switch-said" } else { "visually-hidden" } role="status">{move || said.get()}</span>
         </form>
     }
 }
