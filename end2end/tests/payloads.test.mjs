@@ -77,11 +77,12 @@ it("in names, bodies of events, and what receivers answer; and the key in nothin
     if (text.includes(KEY)) leaks.push(response.url());
   });
   for (const payload of [...PAYLOADS, ...ODD]) {
-    const { hook, delivery } = await stored(payload, payload);
+    // Characters that cannot be seen are refused in a name; everywhere else they may come.
+    const { hook, delivery } = await stored(/\p{C}/u.test(payload) ? "Odd" : payload, payload);
     const pages = [`${HOOKS}/${hook.id}`, `${HOOKS}/${hook.id}/settings`, `${HOOKS}/${hook.id}/delete`, `${HOOKS}/${hook.id}/deliveries/${delivery.id}`];
     for (const address of pages) {
       await page.goto(address);
-      for (const summary of await page.locator("details:not([open]) > summary").all()) await summary.click();
+      await page.locator("details").evaluateAll((folded) => folded.forEach((each) => (each.open = true)));
       assert.deepEqual(await harm(page), [], `${payload} on ${address}`);
     }
     await page.goto(`${HOOKS}/${hook.id}`);
@@ -108,7 +109,7 @@ it("an answer that is no text, and one that goes on and on", async () => {
   for (const answer of [noise, long]) {
     const { hook, delivery } = await stored("Noise", answer);
     await page.goto(`${HOOKS}/${hook.id}/deliveries/${delivery.id}`);
-    for (const summary of await page.locator("details:not([open]) > summary").all()) await summary.click();
+    await page.locator("details").evaluateAll((folded) => folded.forEach((each) => (each.open = true)));
     assert.deepEqual(await harm(page), []);
   }
   assert.deepEqual(problems, []);

@@ -122,6 +122,17 @@ it("prints the page without what is around it", async () => {
   await context.close();
 });
 
+/** Just after a navigation the page may still be on its way from one process to another, and cannot be filmed. */
+async function startScreencast(page, session, tries = 20) {
+  try {
+    await session.send("Page.startScreencast", { format: "png", everyNthFrame: 1 });
+  } catch (error) {
+    if (tries === 0) throw error;
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    await startScreencast(page, session, tries - 1);
+  }
+}
+
 /** The different colours that a corner of the window had in the frames while a page was loaded. */
 async function grounds(page, address) {
   await page.goto("about:blank");
@@ -132,7 +143,7 @@ async function grounds(page, address) {
     session.send("Page.screencastFrameAck", { sessionId }).catch(() => {});
   });
   await page.goto(address, { waitUntil: "commit" });
-  await session.send("Page.startScreencast", { format: "png", everyNthFrame: 1 });
+  await startScreencast(page, session);
   await page.waitForLoadState("load");
   await page.getByRole("heading", { level: 1 }).waitFor();
   // A last frame, so that there is one at all.

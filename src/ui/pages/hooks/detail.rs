@@ -101,12 +101,16 @@ fn TestResult(test: DeliveryPage) -> impl IntoView {
     view! {
         <p><Outcome delivery=delivery.clone()/> " " {advice}</p>
         <Timeline delivery attempts now may_see=true/>
-        {body.map(|body| view! {
-            <details>
-                <summary>"Body that was sent"</summary>
-                <pre tabindex="0" role="region" aria-label="Body that was sent">{body}</pre>
-            </details>
-        })}
+        {match body {
+            Some(body) => view! {
+                <details>
+                    <summary>"Body that was sent"</summary>
+                    <pre tabindex="0" role="region" aria-label="Body that was sent">{body}</pre>
+                </details>
+            }
+            .into_any(),
+            None => view! { <p>"Your role does not let you see the bodies of events."</p> }.into_any(),
+        }}
         <p><a href=page>"Test with a body of your own"</a></p>
     }
 }

@@ -76,7 +76,6 @@ pub fn fields() -> AnyView {
         <TextField name="plain" label="Plain" errors=Invalid::default()/>
         <TextField name="filled" label="With a hint and a value" hint="For people; at most 100 characters." value="Ticket archive" errors=Invalid::default()/>
         <TextField name="coded" label="Code" value="https://example.org/in?from=portal" code=true errors=Invalid::default()/>
-        <TextArea name="lines" label="Many lines" value="{\n  \"a\": \"</textarea>\"\n}".to_owned() hint="JSON." rows=4 error=None/>
         <TextField name="secret" label="Password" kind="password" autocomplete="off" errors=Invalid::default()/>
         <TextField name="doubted" label="Accepted, with a doubt" value="http://example.org/in" code=true errors=Invalid::default()
             doubts=Invalid::one("doubted", "plain-http", "Plain http: whoever is on the way can read the key and the events.")/>
@@ -91,7 +90,6 @@ pub fn wrong_fields() -> AnyView {
     view! {
         <ErrorSummary errors=errors.clone()/>
         <TextField name="wrong_name" label="Name" errors=errors.clone()/>
-        <TextArea name="wrong_lines" label="Body" value="{".to_owned() rows=2 error=Some("Line 1, column 1: this is not JSON.".to_owned())/>
         <TextField name="wrong_url" label="Callback URL" hint="Where events are sent." value="ftp://example.org" code=true errors=errors/>
         <TextArea name="wrong_lines" label="Many lines" rows=4 value="{".to_owned() error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
     }
