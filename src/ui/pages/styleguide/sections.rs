@@ -91,7 +91,7 @@ pub fn wrong_fields() -> AnyView {
         <ErrorSummary errors=errors.clone()/>
         <TextField name="wrong_name" label="Name" errors=errors.clone()/>
         <TextField name="wrong_url" label="Callback URL" hint="Where events are sent." value="ftp://example.org" code=true errors=errors/>
-        <TextArea name="wrong_lines" label="Many lines" rows=4 value="{".to_owned() error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
+        <TextArea name="wrong_lines" label="Many lines that are wrong" rows=4 value="{".to_owned() error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
     }
     .into_any()
 }
