@@ -33,6 +33,9 @@ pub fn deliveries(number: i64) -> String {
     format!("{} {word}", grouped(number))
 }
 
+/// What is counted no further than this: "more than 10,000" is all a person needs to know, and counting is work.
+pub const MANY: i64 = 10_000;
+
 /// The same of what was counted only so far: `more than 10,000 events`.
 pub fn count_to(number: i64, most: i64, thing: &str) -> String {
     if number > most { format!("more than {}", count(most, thing)) } else { count(number, thing) }

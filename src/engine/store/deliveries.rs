@@ -13,6 +13,7 @@ use crate::domain::{
     id::{DeliveryId, EventId, HookId, first_at},
     permission::Grant,
     time::Timestamp,
+    words::MANY,
 };
 
 /// Which deliveries a list shows. Everything is optional.
@@ -165,9 +166,6 @@ pub async fn count_open(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i6
     ).bind(hook).fetch_one(c).await)?;
     Ok(count)
 }
-
-/// What is counted no further than this: "more than 10,000" is all a person needs to know, and counting is work.
-pub const MANY: i64 = 10_000;
 
 /// How many deliveries a hook that is off or paused holds back, up to [`MANY`] and one.
 pub async fn count_held(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i64, Error> {

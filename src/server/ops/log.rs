@@ -8,11 +8,10 @@ use crate::{
         delivery::Delivery,
         id::{DeliveryId, EventId, HookId},
         permission::{Grant, Permission},
+        words::MANY,
     },
     engine::store::{
-        Conn,
-        deliveries::MANY,
-        events, hooks,
+        Conn, events, hooks,
         log::{self, Place, Search},
     },
     server::ctx::OpCtx,

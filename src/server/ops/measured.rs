@@ -20,7 +20,7 @@ pub struct Measured {
     pub columns: Vec<Column>,
     /// The most first.
     pub failures: Vec<(AnswerGroup, i64)>,
-    /// Counted up to [`deliveries::MANY`] and one.
+    /// Counted up to [`MANY`](crate::domain::words::MANY) and one.
     pub skipped: i64,
     pub all: Column,
 }

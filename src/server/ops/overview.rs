@@ -33,7 +33,7 @@ pub struct Row {
     pub last: Option<Delivery>,
     /// Of each of the last 24 hours, the present one last. Empty for whoever may not see deliveries.
     pub day: Vec<Outcomes>,
-    /// What waits for a hook that is paused or off, counted up to [`deliveries::MANY`].
+    /// What waits for a hook that is paused or off, counted up to [`MANY`](crate::domain::words::MANY).
     pub held: i64,
 }
 

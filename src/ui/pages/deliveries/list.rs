@@ -10,7 +10,7 @@ use crate::{
         log::LogQuery,
         permission::Permissions,
         time::Timestamp,
-        words::count,
+        words::{MANY, count},
     },
     rpc::{
         log::{LogPage, LogRow, read_log},
@@ -31,9 +31,6 @@ use crate::{
         },
     },
 };
-
-/// Counted up to here on the log's own page.
-const MANY: i64 = 10_000;
 
 #[component]
 pub fn DeliveriesPage() -> impl IntoView {

@@ -9,7 +9,7 @@ use crate::{
         measured::Outcomes,
         standing::Standing,
         time::Timestamp,
-        words::{count, count_to, grouped},
+        words::{MANY, count, count_to, grouped},
     },
     rpc::hooks::Condition as Data,
     ui::widgets::{
@@ -17,9 +17,6 @@ use crate::{
         moment::Moment,
     },
 };
-
-/// What is held is counted no further.
-const MANY: i64 = 10_000;
 
 pub fn tone(standing: Standing) -> Tone {
     match standing {
