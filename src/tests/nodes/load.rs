@@ -27,6 +27,8 @@ use crate::support::{receiver::Receiver, within};
 const PRODUCERS: usize = 4;
 /// Between two events of a producer: the servers are to be busy, not drowned.
 const PACE: Duration = Duration::from_millis(25);
+/// What a test has to ask for (`more`) before what it says of lost and repeated events means anything.
+const LEAST: usize = 20;
 /// A server that is stopped does not answer; its callers turn to another.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -89,7 +91,7 @@ impl Load {
         self.is_over.store(true, Ordering::SeqCst);
         futures::future::join_all(self.producers).await;
         let acknowledged = self.acknowledged.lock().unwrap().clone();
-        assert!(acknowledged.len() > 20, "only {} events were acknowledged", acknowledged.len());
+        assert!(acknowledged.len() >= LEAST, "only {} events were acknowledged", acknowledged.len());
         acknowledged
     }
 }
