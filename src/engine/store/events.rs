@@ -15,7 +15,7 @@ use crate::{
     domain::{
         delivery::State,
         event::EventType,
-        id::{DeliveryId, EventId, HookId},
+        id::{DeliveryId, EventId, HookId, born},
         permission::Grant,
         time::Timestamp,
     },
@@ -43,6 +43,11 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// When it was made, as its id says: the log is searched by ids. (An id can be ahead of a clock that was set back.)
+    pub(super) fn created_at(&self, now: Timestamp) -> Timestamp {
+        born(self.id.0).min(now)
+    }
+
     /// The state it begins in, and why if it is not sent at once.
     pub(in crate::engine) fn begins(&self) -> (State, Option<&'static str>) {
         match self.stance {
@@ -177,7 +182,8 @@ async fn insert_deliveries(
                 row.push_bind(delivery.id).push_bind(event.id).push_bind(delivery.hook)
                     .push_bind(event.event_type.key()).push_bind(state.key()).push_bind(reason).push_bind(is_test)
                     .push_bind(delivery.order_key.as_deref()).push_bind(event.body.len() as i64)
-                    .push_bind((state == State::Pending).then_some(now)).push_bind(now).push_bind(now);
+                    .push_bind((state == State::Pending).then_some(now)).push_bind(delivery.created_at(now))
+                    .push_bind(now);
             });
             insert.build().execute(c).await.map(drop)
         })?;

@@ -7,7 +7,7 @@ use crate::{
     domain::{hook_query::HookQuery, id::HookId, measured::Range},
     engine::{
         dispatcher::Judging,
-        store::{deliveries::Filter, hooks::Secrets},
+        store::{hooks::Secrets, log::Search},
     },
     rpc::{
         Error,
@@ -59,8 +59,8 @@ pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<
     let row = request.tell(overview::find(ctx, id).await)?;
     let condition = condition(&row);
     let hook = row.hook;
-    let filter = Filter { hook: Some(id), ..Filter::default() };
-    let recent = match ops::deliveries::list(ctx, &filter, None, RECENT).await {
+    let search = Search { hook: Some(id), ..Search::default() };
+    let recent = match ops::deliveries::list(ctx, &search, None, RECENT).await {
         Err(ops::Error::Forbidden(_)) => Vec::new(),
         outcome => request.tell(outcome)?.items,
     };

@@ -13,25 +13,26 @@ use crate::{
     engine::{
         Dispatcher,
         store::{
-            self, attempts, audit,
-            deliveries::{self, Filter},
-            hooks, log,
+            self, attempts, audit, deliveries, hooks,
+            log::{self, Place, Search},
         },
     },
     server::ctx::OpCtx,
 };
 
-/// A page of deliveries, newest first.
+/// A page of deliveries, newest first. One that looked at many and found few is short, or empty, and has a next one.
 pub async fn list(
     ctx: &OpCtx,
-    filter: &Filter,
+    search: &Search,
     cursor: Option<DeliveryId>,
     limit: u32,
 ) -> Result<Page<Delivery>, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     let mut conn = ctx.portal.store().read().await?;
-    let rows = deliveries::page(&mut conn, &grant, filter, cursor, limit).await?;
-    Ok(Page::cut(rows, limit, |delivery| delivery.id.to_string()))
+    let found = log::page(&mut conn, &grant, search, cursor.map_or(Place::Newest, Place::Before), limit).await?;
+    let mut page = Page::cut(found.rows, limit, |delivery| delivery.id.to_string());
+    page.next_cursor = page.next_cursor.or(found.looked.map(|looked| looked.to_string()));
+    Ok(page)
 }
 
 /// One delivery and its attempts.

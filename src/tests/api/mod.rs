@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod commands;
+mod deliveries;
 mod disconnects;
 mod events;
 mod hooks;

@@ -19,12 +19,12 @@ use crate::{
 
 /// Everything, or nothing when a lane is another node's by now or a hook has changed: `fits` says which.
 ///
-/// The lanes are locked in their order, as everybody locks them, and stay so until the commit: see `claim`.
+/// The lanes are locked one by one in the order of the array, which is sorted as everybody locks them, and stay locked
+/// until the commit: see `claim`.
 const TEXT: &str = "
 WITH ours AS MATERIALIZED (
-  SELECT l.hook_id FROM lanes l JOIN unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS f (hook_id, node_id, fence)
-    ON l.hook_id = f.hook_id AND l.node_id = f.node_id AND l.fence = f.fence
-  ORDER BY l.hook_id FOR SHARE OF l
+  SELECT l.hook_id FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS f (hook_id, node_id, fence), LATERAL (
+    SELECT hook_id FROM lanes WHERE hook_id = f.hook_id AND node_id = f.node_id AND fence = f.fence FOR SHARE) AS l
 ), fit AS MATERIALIZED (
   SELECT (SELECT COUNT(*) FROM ours) = cardinality($1)
      AND COALESCE((SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0) = $4, TRUE) AS fits
@@ -35,10 +35,10 @@ WITH ours AS MATERIALIZED (
 ), new_deliveries AS (
   INSERT INTO deliveries (id, event_id, hook_id, event_type, state, reason, is_test, order_key, size, due_at, created_at,
                           updated_at)
-  SELECT d.id, d.event_id, d.hook_id, d.event_type, d.state, d.reason, FALSE, d.order_key, d.size, d.due_at, $5, $5
+  SELECT d.id, d.event_id, d.hook_id, d.event_type, d.state, d.reason, FALSE, d.order_key, d.size, d.due_at, d.created_at, $5
   FROM fit, unnest($10::uuid[], $11::uuid[], $12::uuid[], $13::text[], $14::text[], $15::text[], $16::text[],
-                   $17::bigint[], $18::bigint[])
-    AS d (id, event_id, hook_id, event_type, state, reason, order_key, size, due_at) WHERE fits
+                   $17::bigint[], $18::bigint[], $46::bigint[])
+    AS d (id, event_id, hook_id, event_type, state, reason, order_key, size, due_at, created_at) WHERE fits
 ), counted AS (
   INSERT INTO counters (name, shard, value) SELECT 'accepted', $19, cardinality($10) FROM fit
   WHERE fits AND cardinality($10) > 0
@@ -85,6 +85,9 @@ pub(in crate::engine::store) async fn commit(
     let query = bind_accepts(query, accepts, plans).bind(shard);
     let query = bind_finished(query, finished);
     let query = bind_sums(query, &Sums::of(finished));
+    let now = accepts.first().map_or(Timestamp(0), |accept| accept.clock.now());
+    let created = plans.iter().flatten().flatten().map(|delivery| delivery.created_at(now).0).collect::<Vec<_>>();
+    let query = query.bind(created);
     // All of the answer, not only its first row: that is there before the commit.
     match query.fetch_all(&mut **conn).await {
         Ok(rows) if rows == [(true,)] => Ok(()),

@@ -79,19 +79,19 @@ pub(in crate::engine::store) fn commit(
 
 /// Returns how many deliveries were written.
 fn write_accept(conn: &Connection, accept: &Accept, planned: &[Vec<Planned>]) -> Result<i64, Unwritten> {
-    let now = accept.clock.now().0;
+    let now = accept.clock.now();
     let mut insert_event = conn.prepare_cached(
         "INSERT INTO events (id, event_type, body, is_test, source, created_at) VALUES (?1, ?2, ?3, FALSE, ?4, ?5)",
     )?;
     let mut insert_delivery = conn.prepare_cached(
         "INSERT INTO deliveries (id, event_id, hook_id, event_type, state, reason, is_test, order_key, size, due_at,
                                  created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, FALSE, ?7, ?8, ?9, ?10, ?10)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, FALSE, ?7, ?8, ?9, ?10, ?11)",
     )?;
     let mut count = 0;
     for (event, planned) in accept.events.iter().zip(planned) {
         let (id, key) = (event.id.0.as_bytes().as_slice(), event.event_type.key());
-        insert_event.execute(params![id, key, &event.body[..], event.source, now])?;
+        insert_event.execute(params![id, key, &event.body[..], event.source, now.0])?;
         for delivery in planned {
             let (state, reason) = delivery.begins();
             insert_delivery.execute(params![
@@ -103,8 +103,9 @@ fn write_accept(conn: &Connection, accept: &Accept, planned: &[Vec<Planned>]) ->
                 reason,
                 delivery.order_key,
                 event.body.len() as i64,
-                (state == State::Pending).then_some(now),
-                now,
+                (state == State::Pending).then_some(now.0),
+                delivery.created_at(now).0,
+                now.0,
             ])?;
             count += 1;
         }

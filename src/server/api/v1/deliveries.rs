@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{delivery::State, event::EventType, invalid::Invalid, time::Timestamp},
-    engine::store::deliveries::Filter,
+    engine::store::log::Search,
     server::{api::problem::Problem, ops},
 };
 
@@ -26,6 +26,10 @@ pub struct Query {
     limit: Option<String>,
 }
 
+/// Deliveries, newest first.
+///
+/// A page can be short, or even empty, and still have a `next_cursor`: where what is asked for is rare, each page looks at
+/// so many deliveries and says how far it came.
 #[utoipa::path(get, path = "/api/v1/deliveries",
     params(("hook" = Option<String>, Query), ("state" = Option<String>, Query),
            ("event" = Option<String>, Query, description = "an event's id or an event type's key"),
@@ -39,19 +43,22 @@ pub async fn list(Ctx(ctx): Ctx, Asked(query): Asked<Query>) -> Result<Json<List
     let event_type = event.and_then(EventType::from_key);
     let event = if event_type.is_some() { None } else { event };
     let moment = "a time in RFC 3339, such as 2026-11-22T14:00:00Z";
-    let filter = Filter {
+    let search = Search {
         hook: parsed(&mut wrong, "hook", query.hook.as_deref(), "a hook's id", |text| text.parse().ok()),
         event: parsed(&mut wrong, "event", event, "an event's id or an event type", |text| text.parse().ok()),
         event_type,
-        state: parsed(&mut wrong, "state", query.state.as_deref(), &format!("one of {states}"), State::from_key),
+        states: parsed(&mut wrong, "state", query.state.as_deref(), &format!("one of {states}"), State::from_key)
+            .into_iter()
+            .collect(),
         from: parsed(&mut wrong, "from", query.from.as_deref(), moment, Timestamp::parse),
         to: parsed(&mut wrong, "to", query.to.as_deref(), moment, Timestamp::parse),
+        ..Search::default()
     };
     let page = "a next_cursor of an earlier page";
     let cursor = parsed(&mut wrong, "cursor", query.cursor.as_deref(), page, |text| text.parse().ok());
     let limit = limit(&mut wrong, query.limit.as_deref());
     wrong.or(())?;
-    let page = ops::deliveries::list(&ctx, &filter, cursor, limit).await?.map(DeliveryShape::from);
+    let page = ops::deliveries::list(&ctx, &search, cursor, limit).await?.map(DeliveryShape::from);
     Ok(Json(Listed { items: page.items, next_cursor: page.next_cursor }))
 }
 

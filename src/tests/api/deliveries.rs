@@ -1,0 +1,66 @@
+//! The list of deliveries, as a program pages through it: rare ones too, and to the millisecond.
+
+use serde_json::Value;
+use service_hooks::{
+    domain::{event::EventType, time::Timestamp},
+    engine::clock::Clock,
+};
+
+use crate::support::{
+    app::TestApp,
+    db::TestDb,
+    on_both,
+    receiver::Receiver,
+    rows::{self, Delivered, id_at},
+};
+
+on_both!(what_is_rare_is_found_page_by_page_and_times_are_exact);
+
+/// More than a page looks at.
+const COUNT: u64 = 12_000;
+
+async fn what_is_rare_is_found_page_by_page_and_times_are_exact(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let hook = app.hook(&token, EventType::WorkItemClosed, &Receiver::start().await).await;
+    let hook = hook["id"].as_str().unwrap().parse().unwrap();
+    // A millisecond each, until now: nothing is so old that the clean-up takes it.
+    let began = u64::try_from(Clock::System.now().0).unwrap() - COUNT;
+    let row = |number: u64| Delivered {
+        id: id_at(began + number, 1),
+        event: id_at(began + number, 0),
+        hook,
+        event_type: if number == 0 { "outbound_call.initiated" } else { "work_item.closed" },
+        state: "delivered",
+        class: Some("success"),
+        status: Some(200),
+        is_test: false,
+        body: "{}".to_owned(),
+    };
+    let rows: Vec<Delivered> = (0..COUNT).map(row).collect();
+    rows::insert(&app.db.settings().database_url(), &rows).await.unwrap();
+    let get = async |query: &str| -> Value {
+        let (status, page) = app.api(&token, "GET", &format!("/deliveries?{query}"), None).await;
+        assert_eq!(status, 200, "{page}");
+        page
+    };
+    let ids = |page: &Value| -> Vec<String> {
+        page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    };
+
+    let (mut found, mut pages, mut cursor) = (Vec::new(), 0, String::new());
+    loop {
+        let page = get(&format!("event=outbound_call.initiated&cursor={cursor}")).await;
+        found.extend(ids(&page));
+        pages += 1;
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        next.clone_into(&mut cursor);
+    }
+    assert_eq!(found, [rows[0].id.to_string()]);
+    assert!((2..=4).contains(&pages), "{pages} pages: each looks at so many and no more, and says how far it came");
+
+    let at = |number: u64| Timestamp(i64::try_from(began + number).unwrap()).rfc3339();
+    let page = get(&format!("from={}&to={}&limit=200", at(5000), at(5003))).await;
+    let expected: Vec<String> = (5000..5003).rev().map(|number| rows[number].id.to_string()).collect();
+    assert_eq!(ids(&page)[..], expected[..], "{page}");
+}
