@@ -171,9 +171,12 @@ async fn announce(request: &Request, done: String, hook: &Hook) {
 }
 
 async fn show_again(request: &Request, error: ops::Error, draft: Draft) -> Result<(), Error> {
-    match error {
-        ops::Error::Invalid(errors) => keep(request, Draft { errors, ..draft }, "").await,
-        ops::Error::Stale { .. } => keep(request, Draft { is_stale: true, ..draft }, "").await,
-        error => request.tell(Err(error)),
-    }
+    let draft = match error {
+        ops::Error::Invalid(errors) => Draft { errors, ..draft },
+        ops::Error::Stale { .. } => Draft { is_stale: true, ..draft },
+        error => return request.tell(Err(error)),
+    };
+    // What may not work is said with what does not, so that both are mended at once. It must not stand in the way.
+    let doubts = doubts::about_typed(&request.ctx, parse_id(&draft.id).ok(), &draft.form).await.unwrap_or_default();
+    keep(request, Draft { doubts, ..draft }, "").await
 }

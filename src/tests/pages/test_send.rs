@@ -272,7 +272,7 @@ async fn too_many_tests_have_to_wait(db: TestDb) {
 async fn what_may_not_work_is_said_and_saved(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
-    let (_, _) = hook(&app, &receiver).await;
+    let (_, id) = hook(&app, &receiver).await;
     let browser = app.browser(Role::Administrator).await;
     let create = async |url: &str| {
         let mut form = form(url, "k");
@@ -294,6 +294,27 @@ async fn what_may_not_work_is_said_and_saved(db: TestDb) {
     assert!(page.contains("id=\"callback_url-doubt\"") && page.contains("hint callback_url-doubt"), "{page}");
     let page = create(&receiver.url("/other")).await;
     assert!(!page.contains("But:"), "{page}");
+    // And beside what is wrong, so that both are mended at once: of a new hook, of one that is changed, of a test.
+    let doubted = format!("http://{gone}/in");
+    for (path, id) in [(CREATE, ""), (UPDATE, id.as_str()), (TRY, id.as_str())] {
+        let mut both = form(&doubted, "k y");
+        both.extend([("id", id), ("version", "1"), ("name", "n"), ("enabled", "true")]);
+        let (_, _, page) = submit(&browser, path, &both).await;
+        let page = page.replace("<!>", "");
+        assert!(page.contains("There is a problem") && page.contains("</span>Error: The"), "{path}: {page}");
+        let warning = page.split("id=\"callback_url-doubt\"").nth(1).expect("a warning").split("</p>").next().unwrap();
+        assert!(warning.contains("Warning: ") && warning.contains("Nothing accepts connections"), "{path}: {warning}");
+        assert!(page.contains("aria-describedby=\"callback_url-hint callback_url-doubt\""), "{path}: {page}");
+        assert!(!page.contains("id=\"callback_url-error\""), "{path}: {page}");
+    }
+    // A hook is not its own twin, and what is refused is not looked at.
+    let url = receiver.url("/in");
+    let own = [form(&url, "k"), vec![("id", &id), ("version", "1"), ("name", "")]].concat();
+    let (_, _, page) = submit(&browser, UPDATE, &own).await;
+    assert!(page.contains("Enter a name.") && page.contains("n is on and sends this event"), "{page}");
+    assert!(!page.contains("hook is on and sends"), "{page}");
+    let (_, _, page) = submit(&browser, CREATE, &form("http://10.0.0.1/in", "k")).await;
+    assert!(page.contains("id=\"callback_url-error\"") && !page.contains("-doubt\""), "{page}");
 }
 
 async fn who_saves_second_sees_both(db: TestDb) {

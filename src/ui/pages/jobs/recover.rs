@@ -21,7 +21,7 @@ use crate::{
             param, query,
         },
         widgets::{
-            field::{Description, ErrorSummary, Field},
+            field::{Description, ErrorSummary, Field, FieldError},
             frame::{Frame, Place},
             loaded::loaded,
             moment::{ExactMoment, Moment},
@@ -170,7 +170,7 @@ fn Form(page: RecoverPage) -> impl IntoView {
             <Since form=form.clone() spans from to zone errors=errors.clone()/>
             <fieldset class="field choice">
                 <legend>"What"</legend>
-                {errors.message("failed").map(|error| view! { <p class="error">{error.to_owned()}</p> })}
+                {errors.message("failed").map(|error| view! { <FieldError name="failed" error=error.to_owned()/> })}
                 <div class="radios">{boxes}</div>
             </fieldset>
             <Answers chosen=form.answer.clone()/>
@@ -208,7 +208,7 @@ fn Since(
     view! {
         <fieldset class="field choice">
             <legend>"Since when"</legend>
-            {error("since").map(|error| view! { <p class="error">{error}</p> })}
+            {error("since").map(|error| view! { <FieldError name="since" error/> })}
             <div class="radios down">{radios}</div>
         </fieldset>
         <div class="slots">

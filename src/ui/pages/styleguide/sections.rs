@@ -91,6 +91,8 @@ pub fn wrong_fields() -> AnyView {
         <ErrorSummary errors=errors.clone()/>
         <TextField name="wrong_name" label="Name" errors=errors.clone()/>
         <TextField name="wrong_url" label="Callback URL" hint="Where events are sent." value="ftp://example.org" code=true errors=errors/>
+        <TextField name="both" label="Wrong, with a warning" value="http://example.org/in#x" code=true errors=Invalid::one("both", "fragment", "Leave out what follows the #.")
+            doubts=Invalid::one("both", "plain-http", "Plain http: whoever is on the way can read the key and the events.")/>
         <TextArea name="wrong_lines" label="Many lines that are wrong" rows=4 value="{".to_owned() error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
     }
     .into_any()
