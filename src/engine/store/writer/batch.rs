@@ -83,16 +83,38 @@ impl Hands {
         let commit = self.commit_together(&mut batch);
         let outcome = tokio::time::timeout(patience, commit).await.unwrap_or_else(|_| Err(Error::silent()));
         match outcome {
-            Ok(answers) => settle(batch, Ok(answers)),
+            Ok(answers) => {
+                self.note(&answers);
+                settle(batch, Ok(answers));
+            }
             Err(error) => {
                 self.context.listeners.distrust();
                 // A connection that failed may be inside a half-open transaction: take a fresh one.
                 if let Some(broken) = self.conn.take() {
                     broken.discard().await;
                 }
-                settle_failed(batch, error);
+                self.settle_failed(batch, error);
             }
         }
+    }
+
+    /// Notes whether something was written. Of commands it is not known: they may have found nothing to write.
+    fn note(&self, (accepts, finished): &Answers) {
+        let errors = accepts.iter().filter_map(|answer| answer.as_ref().err());
+        let mut errors = errors.chain(finished.iter().filter_map(|answer| answer.as_ref().err()));
+        if let Some(error) = errors.find(|error| error.is_unwritable()) {
+            self.context.writes.failed(error, self.clock.now());
+        } else if accepts.iter().any(Result::is_ok) || finished.iter().any(Result::is_ok) {
+            self.context.writes.went_well();
+        }
+    }
+
+    /// Tells everybody of a batch that nothing of it was written.
+    fn settle_failed(&self, batch: Batch, error: Error) {
+        metrics::commit_failed();
+        tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
+        self.context.writes.failed(&error, self.clock.now());
+        settle(batch, Err(error));
     }
 
     /// Writes in one visit what can be, and returns the rest.
@@ -104,7 +126,7 @@ impl Hands {
             return batch;
         }
         if let Err(error) = self.know_listeners().await {
-            settle_failed(plain.into(), error);
+            self.settle_failed(plain.into(), error);
             return batch;
         }
         let accepts: Vec<&Accept> = plain.accepts.iter().map(|waiting| &waiting.item).collect();
@@ -119,6 +141,7 @@ impl Hands {
         self.visitor = visitor;
         match written {
             Ok(plans) => {
+                self.context.writes.went_well();
                 let recorded = |_: &Waiting<Finished>| Ok(Recorded::Kept { health: None, is_off: false });
                 let finished = plain.finished.iter().map(recorded).collect();
                 settle(plain.into(), Ok((plans.into_iter().map(Ok).collect(), finished)));
@@ -127,7 +150,7 @@ impl Hands {
                 batch.accepts = plain.accepts;
                 batch.finished.append(&mut plain.finished);
             }
-            Err(Unwritten::Failed(error)) => settle_failed(plain.into(), error),
+            Err(Unwritten::Failed(error)) => self.settle_failed(plain.into(), error),
         }
         batch
     }
@@ -219,13 +242,6 @@ fn visit_now(
     let written = visit::commit(&mut visitor, shard, &accepts, plans, &finished);
     let is_broken = matches!(written, Err(Unwritten::Failed(_)));
     ((!is_broken).then_some(visitor), written)
-}
-
-/// Tells everybody of a batch that nothing of it was written.
-fn settle_failed(batch: Batch, error: Error) {
-    metrics::commit_failed();
-    tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
-    settle(batch, Err(error));
 }
 
 /// The answers of the bulk commands, in their order.
