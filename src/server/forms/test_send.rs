@@ -62,8 +62,7 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
             (draft.body, origin, draft.checked, draft.was_stopped)
         }
         (None, Some(body)) => {
-            let body = String::from_utf8_lossy(&body);
-            (pretty(&body).unwrap_or_else(|| body.into_owned()), Origin::LastEvent, None, false)
+            (pretty(&body).unwrap_or(body), Origin::LastEvent, None, false)
         }
         (None, None) => (catalogue::sample(hook.event_type).to_owned(), Origin::Sample, None, false),
     };

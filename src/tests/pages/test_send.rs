@@ -120,6 +120,9 @@ async fn the_last_real_event_is_for_those_who_may_see_it(db: TestDb) {
     let data: serde_json::Value = serde_json::from_str(sample(EventType::WorkItemClosed)).unwrap();
     let mut real = data;
     real["notes"] = "CANARY".into();
+    real["agent"]["name"] = "CANARY".into();
+    real["customer"] = serde_json::json!({"name": "CANARY"});
+    real["result"] = "Kept".into();
     let (status, event) =
         app.api(&token, "POST", "/events", Some(serde_json::json!({"type": "work_item.closed", "data": real}))).await;
     assert_eq!(status, 202);
@@ -127,7 +130,11 @@ async fn the_last_real_event_is_for_those_who_may_see_it(db: TestDb) {
     // A test after it is not what is meant.
     submit(&manager, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
     let page = manager.get(&path).await.text().await.unwrap();
-    assert!(typed(&page).contains("CANARY"), "{page}");
+    let body = typed(&page);
+    assert!(body.contains("\"result\": \"Kept\"") && body.contains("\"notes\": \"Masked notes\""), "{body}");
+    assert!(!page.contains("CANARY") && page.contains("What is about people is masked"), "{page}");
+    let (_, _, page) = submit(&manager, SEND, &[("id", &id), ("body", &body)]).await;
+    assert!(page.contains("127.0.0.1 answered 200 OK"), "it is as the schema demands: {page}");
     let developer = app.browser(Role::Developer).await;
     let page = developer.get(&path).await.text().await.unwrap();
     assert!(!page.contains("CANARY") && !page.contains("The last real event"), "{page}");
