@@ -6,7 +6,10 @@ mod draft;
 use axum::http::StatusCode;
 use draft::{Draft, conflict, find, keep, plan};
 
-use super::{flash, hooks::parse_id};
+use super::{
+    flash,
+    hooks::{or_farewell, parse_id},
+};
 use crate::{
     domain::{
         hook::{Hook, HookForm, HookPatch, MAX_NAME, TuningPatch},
@@ -46,7 +49,8 @@ pub async fn for_new(event: String, clone: &str, draft: String) -> Result<HookEd
 
 pub async fn for_hook(id: &str, draft: String) -> Result<HookEditor, Error> {
     let request = request()?;
-    let hook = request.tell(ops::hooks::find_to_change(&request.ctx, request.tell(parse_id(id))?).await)?;
+    let hook = async { ops::hooks::find_to_change(&request.ctx, parse_id(id)?).await };
+    let hook = request.tell(or_farewell(&request.ctx, id, hook.await).await)?;
     let found = find(&request, &draft).await?.filter(|found| found.id == id);
     let stored = KeyState::Stored(hook.api_key_hint.clone());
     let Some(found) = found else {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{flash, hooks::parse_id};
+use super::{
+    flash,
+    hooks::{or_farewell, parse_id},
+};
 use crate::{
     domain::{
         event::EventType,
@@ -40,7 +43,7 @@ const ROWS: u32 = 30;
 pub async fn recover(id: &str, form: RecoverForm) -> Result<RecoverPage, Error> {
     let request = request()?;
     let read = put_together(&request.ctx, id, form).await;
-    request.tell(read)
+    request.tell(or_farewell(&request.ctx, id, read).await)
 }
 
 async fn put_together(ctx: &OpCtx, id: &str, mut form: RecoverForm) -> Result<RecoverPage, ops::Error> {
