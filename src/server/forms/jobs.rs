@@ -101,7 +101,7 @@ async fn brief(ctx: &OpCtx, hook: Hook) -> Result<RecoverHook, ops::Error> {
 
 async fn dry_run(ctx: &OpCtx, form: &RecoverForm, begin: Begin) -> Result<DryRun, ops::Error> {
     let now = ctx.portal.clock().now();
-    let count = ops::jobs::count(ctx, &begin).await?;
+    let spread = ops::jobs::spread(ctx, &begin).await?;
     let (from, to) = (begin.scope.from, begin.scope.to.map_or(now, |to| to.min(now)));
     // What is begun is what was counted, however long somebody thinks about it.
     let exact = RecoverForm {
@@ -112,7 +112,7 @@ async fn dry_run(ctx: &OpCtx, form: &RecoverForm, begin: Begin) -> Result<DryRun
         ..form.clone()
     };
     let per_second = begin.per_second.and_then(|pace| u32::try_from(pace).ok()).unwrap_or(DEFAULT_PACE);
-    Ok(DryRun { from, to, count, per_second, exact })
+    Ok(DryRun { from, to, count: spread.count(), spread, per_second, exact })
 }
 
 /// The spans that make sense for a hook: those of its own story first.

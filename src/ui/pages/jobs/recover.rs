@@ -3,6 +3,7 @@
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
+use super::spread::SpreadChart;
 use crate::{
     domain::{
         job::{MAX_PACE, time_needed},
@@ -116,6 +117,7 @@ fn Numbers(run: DryRun, page: RecoverPage) -> impl IntoView {
                             <tbody>{rows}</tbody>
                         </table>
                     </div>
+                    <SpreadChart spread=run.spread.clone()/>
                     <p>"At " {run.per_second} " a second that takes " {took} ". Each carries the webhook-id it had, so a receiver that got one before sees a repeat. Tests are left out."</p>
                     <Start run page/>
                 }.into_any()
