@@ -137,7 +137,7 @@ fn AccountMenu(name: String, email: String) -> impl IntoView {
 /// Something is wrong with the whole portal. Stays for as long as it is.
 #[component]
 pub fn SystemBanner(banner: Banner) -> impl IntoView {
-    let (class, role) = if banner.is_urgent { ("system-banner", "alert") } else { ("system-banner quiet", "status") };
+    let (class, role) = if banner.is_urgent { ("system-banner", "alert") } else { ("system-banner warn", "status") };
     let lines = banner.lines.into_iter().map(|BannerLine { what, since, next }| {
         let since = since.map(|at| view! { "Since " <ExactMoment at/> ". " });
         view! { <p><b>{what}</b> " " {since} {next}</p> }
