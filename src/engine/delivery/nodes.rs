@@ -38,6 +38,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const HEAR_AGAIN: Duration = Duration::from_secs(1);
 /// The least time between two beats, however often the bell rings.
 const BREATH: Duration = Duration::from_millis(200);
+/// A node is new for so long, and looks whether it replaces one that died: PostgreSQL may need a moment to notice that.
+const YOUTH: Duration = Duration::from_secs(3);
 /// How long a node that goes waits until the others are told what it knows.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -114,13 +116,15 @@ impl Heart {
     async fn serve(mut self) {
         let (mut version, mut looked): (Option<i64>, Option<Stopwatch>) = (None, None);
         let (mut lanes, mut strangers, mut parted) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let born = self.clock.stopwatch();
         while !self.going.is_cancelled() {
             let asked = self.clock.stopwatch();
+            let is_new = born.elapsed() < YOUTH;
             // Also to say that nothing is to go any more.
             let is_news = strangers != parted || !strangers.is_empty();
             let idle = if is_news { self.handle.part(strangers.clone()).await } else { None }.unwrap_or_default();
             parted.clone_from(&strangers);
-            match self.pulse.beat(&idle).await {
+            match self.pulse.beat(&idle, is_new).await {
                 Ok(Some(beat)) => {
                     self.lease.renewed(asked, beat.lanes.clone());
                     strangers.clone_from(&beat.strangers);
@@ -135,16 +139,16 @@ impl Heart {
                 Ok(None) => return,
                 Err(error) => tracing::error!(error = chain(&error), "a beat of this node failed"),
             }
-            self.rest(asked).await;
+            self.rest(asked, if is_new { BREATH } else { BEAT }).await;
         }
         self.retire(lanes).await;
     }
 
     /// Until the next beat.
-    async fn rest(&self, asked: Stopwatch) {
+    async fn rest(&self, asked: Stopwatch, beat: Duration) {
         tokio::time::sleep(BREATH.saturating_sub(asked.elapsed())).await;
         tokio::select! {
-            () = tokio::time::sleep(BEAT.saturating_sub(asked.elapsed())) => {}
+            () = tokio::time::sleep(beat.saturating_sub(asked.elapsed())) => {}
             () = self.bell.notified() => {}
             () = self.going.cancelled() => {}
         }

@@ -106,9 +106,25 @@ impl Pulse {
     /// Which node a lane is meant for follows from the names of both and of who is alive, so that nodes agree without
     /// asking. All times are the database's. Each statement stands by itself: after any of them the node may die, or be
     /// late with the rest, because none takes a lane whose lease has not run out, or writes one that another has.
-    pub(in crate::engine) async fn beat(&mut self, idle: &HashSet<HookId>) -> Result<Option<Beat>, Error> {
+    ///
+    /// A node that just started (`is_new`) also ends the leases of nodes that have no connection left. Only then: it is
+    /// most likely what replaces them, while one that runs may see others lose theirs because the database restarted.
+    pub(in crate::engine) async fn beat(
+        &mut self,
+        idle: &HashSet<HookId>,
+        is_new: bool,
+    ) -> Result<Option<Beat>, Error> {
+        let Db::Postgres { pool } = &self.db else { return Ok(None) };
+        let options = pool.connect_options();
+        let session = options.get_application_name().unwrap_or_default();
         let (node, lease) = (self.node, self.lease);
-        self.ask(async |conn| beat(conn, node, lease, idle).await).await
+        self.ask(async |conn| {
+            if is_new {
+                bury(conn, node).await?;
+            }
+            beat(conn, node, session, lease, idle).await
+        })
+        .await
     }
 
     /// A beat of a node that is going: it is to get nothing more, keeps what is still busy and gives back what is `idle`.
@@ -143,16 +159,44 @@ impl Pulse {
     }
 }
 
-async fn beat(conn: &mut PgConnection, node: NodeId, lease: Duration, idle: &HashSet<HookId>) -> Result<Beat, Error> {
+/// Ends the leases of nodes whose connections are all gone: their processes ended without a word, and PostgreSQL noticed.
+async fn bury(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
+    let now = now(conn).await?;
+    let dead: Vec<(NodeId,)> = sqlx::query_as(
+        "UPDATE nodes SET until = $1 - 1 WHERE id <> $2 AND until >= $1 AND session IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM pg_stat_activity a
+                         WHERE a.datname = current_database() AND a.application_name = nodes.session)
+         RETURNING id",
+    )
+    .bind(now)
+    .bind(node)
+    .fetch_all(&mut *conn)
+    .await?;
+    for (dead,) in dead {
+        tracing::info!(node = %dead.0, "a node has no connection to the database any more; what it had is free");
+        renew(conn, dead, now.before(Duration::from_millis(1))).await?;
+        free_jobs(conn, dead).await?;
+    }
+    Ok(())
+}
+
+async fn beat(
+    conn: &mut PgConnection,
+    node: NodeId,
+    session: &str,
+    lease: Duration,
+    idle: &HashSet<HookId>,
+) -> Result<Beat, Error> {
     let now = now(conn).await?;
     let until = now.after(lease);
     sqlx::query(
-        "INSERT INTO nodes (id, started_at, until) VALUES ($1, $2, $3)
-         ON CONFLICT (id) DO UPDATE SET until = excluded.until",
+        "INSERT INTO nodes (id, started_at, until, session) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (id) DO UPDATE SET until = excluded.until, session = excluded.session",
     )
     .bind(node)
     .bind(now)
     .bind(until)
+    .bind(session)
     .execute(&mut *conn)
     .await?;
     sqlx::query("DELETE FROM nodes WHERE until < $1").bind(now.before(FORGET)).execute(&mut *conn).await?;
@@ -288,11 +332,13 @@ pub(in crate::engine) async fn leave(db: &Db, node: NodeId) -> Result<(), Error>
     .bind(node)
     .execute(&mut *conn)
     .await?;
-    sqlx::query("UPDATE jobs SET until = 0 WHERE node_id = $1 AND state = 'running'")
-        .bind(node)
-        .execute(&mut *conn)
-        .await?;
+    free_jobs(&mut conn, node).await?;
     sqlx::query("DELETE FROM nodes WHERE id = $1").bind(node).execute(&mut *conn).await?;
+    Ok(())
+}
+
+async fn free_jobs(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
+    sqlx::query("UPDATE jobs SET until = 0 WHERE node_id = $1 AND state = 'running'").bind(node).execute(conn).await?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use sqlx::{
 };
 
 use super::{error::Error, fit};
+use crate::engine::clock::random_bytes;
 
 /// What every PostgreSQL connection asks for. A server that sleeps inside a transaction keeps its locks, and others wait
 /// for them: PostgreSQL ends such a transaction well before a lane's lease does. And the fences rely on every statement
@@ -269,6 +270,8 @@ async fn open_postgres(url: &str) -> Result<Db, Error> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| Error::Unfit("database_url: not a PostgreSQL URL".to_owned()))?
         .statement_cache_capacity(STATEMENTS)
+        // A name of this process's own: operators see whose a connection is, and other nodes whether it has any left.
+        .application_name(&format!("service-hooks {:016x}", u64::from_le_bytes(random_bytes())))
         .options(SESSION);
     let pool = PoolOptions::<Postgres>::new()
         .max_connections(16)

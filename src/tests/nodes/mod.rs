@@ -9,6 +9,7 @@ mod jobs;
 mod kill;
 mod load;
 mod own_postgres;
+mod replace;
 mod sleep;
 mod stop;
 mod storm;
