@@ -32,8 +32,8 @@ pub fn SpreadChart(spread: Spread) -> impl IntoView {
             view! {
                 <tr>
                     <th scope="row"><time datetime=from.rfc3339()>{short(*from, hours)}</time></th>
-                    <td data-label="Failed" class="end">{grouped(column.bad)}</td>
-                    <td data-label="Others" class="end">{grouped(column.good)}</td>
+                    <td data-label="Failed">{grouped(column.bad)}</td>
+                    <td data-label="Others">{grouped(column.good)}</td>
                 </tr>
             }
         });
