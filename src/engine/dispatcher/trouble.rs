@@ -41,9 +41,12 @@ pub enum Trouble {
     },
 }
 
-/// The last look at the disk: when, free and all bytes.
+/// Free and all bytes of a disk, where that can be asked.
+type Space = Option<(u64, u64)>;
+
+/// The last look at the disk, and when that was.
 #[derive(Default)]
-pub(super) struct Look(Mutex<Option<(Stopwatch, Option<(u64, u64)>)>>);
+pub(super) struct Look(Mutex<Option<(Stopwatch, Space)>>);
 
 impl Dispatcher {
     /// Everything that is wrong at this moment; nearly always nothing.
@@ -61,7 +64,7 @@ impl Dispatcher {
     }
 
     /// Free and all bytes of the disk that the data is on. A PostgreSQL has its own.
-    fn disk(&self) -> Option<(u64, u64)> {
+    fn disk(&self) -> Space {
         if self.store.db().is_postgres() {
             return None;
         }
