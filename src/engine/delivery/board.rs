@@ -45,6 +45,8 @@ pub enum News {
         hooks: Vec<HookId>,
         is_change: bool,
     },
+    /// What other nodes said until now may not have been heard.
+    Deaf,
     Loaded(Held, Result<Page, Error>),
     Stepped(Held, Result<bool, Error>),
     /// An attempt is over and is being recorded.
@@ -144,6 +146,11 @@ impl Board {
             News::Heard { hooks, is_change } => {
                 let own = hooks.into_iter().filter(|hook| self.is_own(*hook)).collect();
                 self.each(own, now, |lane| if is_change { lane.changed(now) } else { lane.more(now) });
+            }
+            News::Deaf => {
+                // In their order, so that what follows can be repeated.
+                let all: BTreeSet<HookId> = self.lanes.keys().copied().collect();
+                self.each(all.into_iter().collect(), now, |lane| lane.more(now));
             }
             News::Loaded(held, Ok(page)) => self.with_known_lane(held, now, |lane| lane.loaded(page, now)),
             News::Loaded(held, Err(error)) => {

@@ -28,7 +28,7 @@ use crate::{
             claim::{self, Beat, Pulse},
             error::chain,
             queue,
-            wake::{self, Hint},
+            wake::{self, Ear, Hint},
         },
     },
 };
@@ -196,20 +196,28 @@ async fn hear(store: Store, handle: Handle, bell: Arc<Notify>) {
     loop {
         let failed = match wake::ear(store.db()).await {
             Ok(None) => return,
-            Ok(Some(mut ear)) => loop {
-                match ear.hear().await {
-                    Ok(Hint::More(hooks)) => handle.tell(News::Heard { hooks, is_change: false }),
-                    Ok(Hint::Changed(hooks)) => {
-                        handle.tell(News::Heard { hooks, is_change: true });
-                        bell.notify_one();
-                    }
-                    Err(error) => break error,
-                }
-            },
+            Ok(Some(ear)) => listen(ear, &handle, &bell).await,
             Err(error) => error,
         };
         tracing::warn!(error = chain(&failed), "hints from other nodes cannot be heard");
         tokio::time::sleep(HEAR_AGAIN).await;
+    }
+}
+
+/// Until that fails.
+async fn listen(mut ear: Ear, handle: &Handle, bell: &Notify) -> Error {
+    // The heart beats already: what was said of its lanes before anybody listened is lost.
+    handle.tell(News::Deaf);
+    loop {
+        match ear.hear().await {
+            Ok(Hint::Missed) => handle.tell(News::Deaf),
+            Ok(Hint::More(hooks)) => handle.tell(News::Heard { hooks, is_change: false }),
+            Ok(Hint::Changed(hooks)) => {
+                handle.tell(News::Heard { hooks, is_change: true });
+                bell.notify_one();
+            }
+            Err(error) => return error,
+        }
     }
 }
 

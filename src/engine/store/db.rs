@@ -18,6 +18,12 @@ use crate::engine::clock::random_bytes;
 const SESSION: [(&str, &str); 2] =
     [("idle_in_transaction_session_timeout", "5s"), ("default_transaction_isolation", "read committed")];
 
+/// What the writer asks for besides: all it does goes by key or by an index. Without statistics that are up to date (just
+/// after a million rows came, say) PostgreSQL believes otherwise, and sorts or reads them all. And so a plan once made is
+/// as good as the next.
+const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;
+                        SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan";
+
 /// Longer than any transaction of ours should take, shorter than callers wait.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -183,6 +189,13 @@ impl Conn {
             Self::Postgres(connection) => sqlx::query("BEGIN").execute(&mut **connection).await.map(drop),
         }
         .map_err(Error::from)
+    }
+
+    /// For a connection that only the writer uses.
+    pub(super) async fn go_by_index(&mut self) -> Result<(), Error> {
+        let Self::Postgres(connection) = self else { return Ok(()) };
+        sqlx::raw_sql(BY_INDEX).execute(&mut **connection).await?;
+        Ok(())
     }
 
     /// Closes the connection for good, so that its pool never hands out a half-open transaction.

@@ -51,8 +51,9 @@ impl Listeners {
         self.by_event.get(&event).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn are_known(&self) -> bool {
-        self.version.is_some()
+    /// Of the hooks' counter when these were read; `None`: they are not known.
+    pub(super) fn version(&self) -> Option<i64> {
+        self.version
     }
 
     /// They may have changed; and what was read in a transaction that failed was never true.

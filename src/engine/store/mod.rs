@@ -1,5 +1,5 @@
 //! All SQL, and nothing but SQL: one room for each noun. Statements are one text for SQLite and PostgreSQL; `db`,
-//! `migrate`, `claim`, `wake` and `visit` alone may know which it is. Reads take a read connection; writes
+//! `migrate`, `claim`, `wake` and the two of `visit` alone may know which it is. Reads take a read connection; writes
 //! happen only inside a command of the [`writer`]. Functions that serve people or programs ask for a
 //! [`Grant`](crate::domain::permission::Grant). No function here holds a transaction across anything but SQL.
 

@@ -185,13 +185,17 @@ pub async fn weight(conn: &mut Conn) -> Result<(i64, i64, Option<Timestamp>), Er
     Ok((parts.iter().map(|part| part.0).sum(), parts.iter().map(|part| part.1).sum(), oldest))
 }
 
-/// The hooks that have something to do: where a start resumes.
+/// The hooks that have something to do: where a start resumes. (Asked whether such rows exist, PostgreSQL would read all
+/// of them, or look for one in the table; asked for the first one it takes the index.)
 pub(in crate::engine) async fn hooks_with_open(conn: &mut Conn) -> Result<Vec<HookId>, Error> {
     let rows: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT h.id FROM hooks h
-         WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'pending')
-            OR EXISTS (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'waiting')
-            OR EXISTS (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'held')",
+        "SELECT h.id FROM hooks h WHERE
+           (SELECT d.id FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'pending' ORDER BY d.due_at, d.id LIMIT 1)
+             IS NOT NULL OR
+           (SELECT d.id FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'waiting' ORDER BY d.due_at, d.id LIMIT 1)
+             IS NOT NULL OR
+           (SELECT d.id FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'held' ORDER BY d.id LIMIT 1)
+             IS NOT NULL",
     ).fetch_all(c).await)?;
     Ok(rows.into_iter().map(|(hook,)| hook).collect())
 }
@@ -245,11 +249,15 @@ pub(in crate::engine) async fn step(conn: &mut Conn, hook: HookId, now: Timestam
     match stance(conn, hook).await? {
         Some(Stance::Open) => release(conn, hook, now).await,
         Some(closed) => {
-            let from = ["state = 'pending' AND NOT is_test", "state = 'waiting' AND NOT is_test"];
+            let from = [
+                ("state = 'pending' AND NOT is_test", "due_at, id"),
+                ("state = 'waiting' AND NOT is_test", "due_at, id"),
+            ];
             move_rows(conn, &from, "'held'", hook, why_held(closed).unwrap_or_default(), now).await
         }
         None => {
-            let from = ["state = 'pending'", "state = 'waiting'", "state = 'held'"];
+            let from =
+                [("state = 'pending'", "due_at, id"), ("state = 'waiting'", "due_at, id"), ("state = 'held'", "id")];
             move_rows(conn, &from, "'cancelled'", hook, "the hook was deleted", now).await
         }
     }
@@ -257,9 +265,11 @@ pub(in crate::engine) async fn step(conn: &mut Conn, hook: HookId, now: Timestam
 
 /// What is being recorded at this moment by the server that delivers for the hook is left to it: to wait for that, with
 /// other rows locked, is how two servers come to wait for each other. Its lane finds what is left.
+///
+/// Each part is moved in the order of its index: in any other, every step would sort all that is left.
 async fn move_rows(
     conn: &mut Conn,
-    from: &[&'static str],
+    from: &[(&'static str, &'static str)],
     to: &'static str,
     hook: HookId,
     reason: &str,
@@ -267,12 +277,13 @@ async fn move_rows(
 ) -> Result<bool, Error> {
     let mut is_more = false;
     let lock = conn.skip_locked();
-    for from in from {
+    for (from, order) in from {
         let moved = on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET due_at = NULL, state = ");
             query.push(to).push(", reason = ").push_bind(reason).push(", updated_at = ").push_bind(now);
             query.push(" WHERE id IN (SELECT id FROM deliveries WHERE hook_id = ").push_bind(hook);
-            query.push(" AND ").push(from).push(" ORDER BY id LIMIT ").push_bind(STEP as i64).push(lock).push(")");
+            query.push(" AND ").push(from).push(" ORDER BY ").push(order).push(" LIMIT ").push_bind(STEP as i64);
+            query.push(lock).push(")");
             query.build().execute(c).await.map(|done| done.rows_affected())
         })?;
         is_more |= moved >= STEP as u64;

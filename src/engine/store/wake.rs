@@ -23,6 +23,8 @@ pub enum Hint {
     /// Something of these hooks is waiting.
     More(Vec<HookId>),
     Changed(Vec<HookId>),
+    /// The connection was cut and is there again: what was said meanwhile is lost.
+    Missed,
 }
 
 /// Hears the hints of other nodes (and its own).
@@ -37,10 +39,10 @@ pub async fn ear(db: &Db) -> Result<Option<Ear>, Error> {
 }
 
 impl Ear {
-    /// The next hint. Reconnects by itself; what was said meanwhile is found without it.
+    /// The next hint. Reconnects by itself.
     pub async fn hear(&mut self) -> Result<Hint, Error> {
         loop {
-            let notification = self.0.recv().await?;
+            let Some(notification) = self.0.try_recv().await? else { return Ok(Hint::Missed) };
             if let Some(hint) = parse(notification.payload()) {
                 return Ok(hint);
             }

@@ -47,6 +47,15 @@ fn sent(board: &mut Board) -> Vec<(u128, i64)> {
 }
 
 #[test]
+fn whoever_may_have_missed_something_looks() {
+    let mut board = board(1);
+    board.hear(News::Loaded(held(1), Ok(page(Some(target(true)), Vec::new()))), NOW);
+    assert!(loads(&board.orders()).is_empty());
+    board.hear(News::Deaf, NOW);
+    assert_eq!(loads(&board.orders()), [1]);
+}
+
+#[test]
 fn a_page_that_was_ordered_under_an_earlier_ownership_is_not_believed() {
     let mut board = board(1);
     // Lost to another node, who delivered it, and won again while the page was on its way.

@@ -1,17 +1,18 @@
 //! One commit after the other: what gathered goes to disk together, and then everybody is told.
 
+mod visits;
+
 use tracing::{Instrument, debug_span};
 
 use super::{Bulk, Command, Context, Waiting};
 use crate::engine::{
-    clock::Clock,
+    clock::{Clock, Stopwatch},
     metrics,
     store::{
         db::{Conn, Db},
         error::{Error, chain},
-        events::{self, Accept, Planned},
+        events::{Accept, Planned},
         outcomes::{Finished, Recorded},
-        visit::{self, Unwritten},
     },
 };
 
@@ -29,18 +30,6 @@ impl Batch {
     }
 }
 
-/// What of a batch goes in one visit.
-struct Plain {
-    accepts: Vec<Waiting<Accept>>,
-    finished: Vec<Waiting<Finished>>,
-}
-
-impl From<Plain> for Batch {
-    fn from(Plain { accepts, finished }: Plain) -> Self {
-        Self { commands: Vec::new(), accepts, finished }
-    }
-}
-
 /// What the writer works with.
 pub(super) struct Hands {
     db: Db,
@@ -48,6 +37,8 @@ pub(super) struct Hands {
     clock: Clock,
     /// For everything.
     conn: Option<Conn>,
+    /// When it last did something.
+    used: Stopwatch,
     /// On SQLite, for what goes in one [`visit`].
     visitor: Option<rusqlite::Connection>,
 }
@@ -55,7 +46,8 @@ pub(super) struct Hands {
 impl Hands {
     pub(super) fn new(db: Db, context: Context) -> Self {
         // The monotonic clock: no test needs another.
-        Self { db, context, clock: Clock::System, conn: None, visitor: None }
+        let clock = Clock::System;
+        Self { db, context, used: clock.stopwatch(), clock, conn: None, visitor: None }
     }
 
     /// Do others write this database too?
@@ -73,9 +65,7 @@ impl Hands {
     }
 
     async fn write_all(&mut self, mut batch: Batch) {
-        if !self.is_shared() {
-            batch = self.visit(batch).await;
-        }
+        batch = self.visit(batch).await;
         if batch.len() == 0 {
             return;
         }
@@ -85,17 +75,24 @@ impl Hands {
         match outcome {
             Ok(answers) => {
                 self.note(&answers);
+                self.used = self.clock.stopwatch();
                 settle(batch, Ok(answers));
             }
-            Err(error) => {
-                self.context.listeners.distrust();
-                // A connection that failed may be inside a half-open transaction: take a fresh one.
-                if let Some(broken) = self.conn.take() {
-                    broken.discard().await;
-                }
-                self.settle_failed(batch, error);
-            }
+            Err(error) => self.lose(error, batch).await,
         }
+    }
+
+    /// The database failed: nobody may rely on anything, nor on the connection.
+    async fn lose(&mut self, error: Error, batch: Batch) {
+        self.context.listeners.distrust();
+        // A connection that failed may be inside a half-open transaction: take a fresh one.
+        if let Some(broken) = self.conn.take() {
+            broken.discard().await;
+        }
+        metrics::commit_failed();
+        tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
+        self.context.writes.failed(&error, self.clock.now());
+        settle(batch, Err(error));
     }
 
     /// Notes whether something was written. Of commands it is not known: they may have found nothing to write.
@@ -107,64 +104,6 @@ impl Hands {
         } else if accepts.iter().any(Result::is_ok) || finished.iter().any(Result::is_ok) {
             self.context.writes.went_well();
         }
-    }
-
-    /// Tells everybody of a batch that nothing of it was written.
-    fn settle_failed(&self, batch: Batch, error: Error) {
-        metrics::commit_failed();
-        tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
-        self.context.writes.failed(&error, self.clock.now());
-        settle(batch, Err(error));
-    }
-
-    /// Writes in one visit what can be, and returns the rest.
-    async fn visit(&mut self, mut batch: Batch) -> Batch {
-        let (plain, turning) = batch.finished.into_iter().partition(|waiting| waiting.item.changes_nothing());
-        let plain = Plain { accepts: std::mem::take(&mut batch.accepts), finished: plain };
-        batch.finished = turning;
-        if plain.accepts.is_empty() && plain.finished.is_empty() {
-            return batch;
-        }
-        if let Err(error) = self.know_listeners().await {
-            self.settle_failed(plain.into(), error);
-            return batch;
-        }
-        let accepts: Vec<&Accept> = plain.accepts.iter().map(|waiting| &waiting.item).collect();
-        let plans = events::plan(&self.context.listeners, &accepts);
-        let (visitor, db, shard) = (self.visitor.take(), self.db.clone(), self.context.shard);
-        let visited = tokio::task::spawn_blocking(move || {
-            let (visitor, written) = visit_now(visitor, &db, shard, &plain, &plans);
-            (visitor, plain, written.map(|()| plans))
-        });
-        // Of a visit that panicked everybody hears that the writer is gone: nobody is left to answer.
-        let Ok((visitor, mut plain, written)) = visited.await else { return batch };
-        self.visitor = visitor;
-        match written {
-            Ok(plans) => {
-                self.context.writes.went_well();
-                let recorded = |_: &Waiting<Finished>| Ok(Recorded::Kept { health: None, is_off: false });
-                let finished = plain.finished.iter().map(recorded).collect();
-                settle(plain.into(), Ok((plans.into_iter().map(Ok).collect(), finished)));
-            }
-            Err(Unwritten::Fault) => {
-                batch.accepts = plain.accepts;
-                batch.finished.append(&mut plain.finished);
-            }
-            Err(Unwritten::Failed(error)) => self.settle_failed(plain.into(), error),
-        }
-        batch
-    }
-
-    /// On SQLite no other process writes hooks: what was read is true until this one writes.
-    async fn know_listeners(&mut self) -> Result<(), Error> {
-        if self.context.listeners.are_known() {
-            return Ok(());
-        }
-        let conn = match &mut self.conn {
-            Some(conn) => conn,
-            None => self.conn.insert(self.db.write().await?),
-        };
-        self.context.listeners.refresh(conn).await
     }
 
     async fn commit_together(&mut self, batch: &mut Batch) -> Result<Answers, Error> {
@@ -215,33 +154,16 @@ async fn begin<'s>(db: &Db, slot: &'s mut Option<Conn>) -> Result<&'s mut Conn, 
             }
         }
     }
-    let conn = slot.insert(db.write().await?);
+    let conn = own(db, slot).await?;
     conn.begin().await?;
     Ok(conn)
 }
 
-/// The connection is given back where it can be used again.
-fn visit_now(
-    visitor: Option<rusqlite::Connection>,
-    db: &Db,
-    shard: i64,
-    plain: &Plain,
-    plans: &[Vec<Vec<Planned>>],
-) -> (Option<rusqlite::Connection>, Result<(), Unwritten>) {
-    let opened = match visitor {
-        Some(visitor) => Some(Ok(visitor)),
-        None => visit::open(db),
-    };
-    let mut visitor = match opened {
-        Some(Ok(visitor)) => visitor,
-        Some(Err(unwritten)) => return (None, Err(unwritten)),
-        None => return (None, Err(Unwritten::Fault)),
-    };
-    let accepts: Vec<&Accept> = plain.accepts.iter().map(|waiting| &waiting.item).collect();
-    let finished: Vec<&Finished> = plain.finished.iter().map(|waiting| &waiting.item).collect();
-    let written = visit::commit(&mut visitor, shard, &accepts, plans, &finished);
-    let is_broken = matches!(written, Err(Unwritten::Failed(_)));
-    ((!is_broken).then_some(visitor), written)
+/// A fresh connection of the writer's own.
+async fn own<'s>(db: &Db, slot: &'s mut Option<Conn>) -> Result<&'s mut Conn, Error> {
+    let conn = slot.insert(db.write().await?);
+    conn.go_by_index().await?;
+    Ok(conn)
 }
 
 /// The answers of the bulk commands, in their order.

@@ -102,6 +102,18 @@ fn what_is_let_go_keeps_its_pace_whatever_is_heard_meanwhile() {
 }
 
 #[test]
+fn what_is_put_away_leaves_room_for_others() {
+    let mut lane = Lane::new(NOW);
+    lane.begin_load(BOTH);
+    lane.loaded(Page { needs_step: true, ..page(Some(target(false)), Vec::new()) }, NOW);
+    assert!(lane.wants_step(NOW));
+    lane.begin_step();
+    lane.stepped(true, &LIMITS, NOW);
+    assert!(!lane.wants_step(NOW), "its next step is not in the very next commit");
+    assert!(lane.wants_step(Timestamp(NOW.0 + 100)), "nor so late that a million rows would take hours");
+}
+
+#[test]
 fn a_change_or_a_result_is_a_reason_to_probe_again() {
     let mut lane = Lane::new(NOW);
     settle(&mut lane, NOW, |_| Page { health: paused(NOW), ..page(Some(target(true)), Vec::new()) });

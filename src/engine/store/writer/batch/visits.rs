@@ -1,0 +1,162 @@
+//! The part of a batch that goes in one [`visit`] to the database, on either.
+
+use std::time::Duration;
+
+use super::{Batch, Hands, Waiting, begin, own, settle};
+use crate::engine::store::{
+    db::Db,
+    error::{Error, chain},
+    events::{self, Accept, Planned},
+    outcomes::{Finished, Recorded},
+    visit::{self, Unwritten},
+};
+
+/// How long a connection that was well is taken to be so.
+const TRUSTED: Duration = Duration::from_secs(1);
+
+/// For each accept, what each of its events becomes.
+type Plans = Vec<Vec<Vec<Planned>>>;
+
+/// What of a batch goes in one visit.
+struct Plain {
+    accepts: Vec<Waiting<Accept>>,
+    finished: Vec<Waiting<Finished>>,
+}
+
+impl Plain {
+    fn accepts(&self) -> Vec<&Accept> {
+        self.accepts.iter().map(|waiting| &waiting.item).collect()
+    }
+
+    fn finished(&self) -> Vec<&Finished> {
+        self.finished.iter().map(|waiting| &waiting.item).collect()
+    }
+}
+
+impl From<Plain> for Batch {
+    fn from(Plain { accepts, finished }: Plain) -> Self {
+        Self { commands: Vec::new(), accepts, finished }
+    }
+}
+
+impl Hands {
+    /// Writes in one visit what can be, and returns the rest.
+    pub(super) async fn visit(&mut self, mut batch: Batch) -> Batch {
+        let (plain, turning) = batch.finished.into_iter().partition(|waiting| waiting.item.changes_nothing());
+        let plain = Plain { accepts: std::mem::take(&mut batch.accepts), finished: plain };
+        batch.finished = turning;
+        if plain.accepts.is_empty() && plain.finished.is_empty() {
+            return batch;
+        }
+        let patience = self.db.patience();
+        let known = tokio::time::timeout(patience, self.know_listeners()).await;
+        if let Err(error) = known.unwrap_or_else(|_| Err(Error::silent())) {
+            self.lose(error, plain.into()).await;
+            return batch;
+        }
+        let plans = events::plan(&self.context.listeners, &plain.accepts());
+        let visited = if self.is_shared() {
+            let written = self.visit_postgres(&plain, &plans).await;
+            Some((plain, written.map(|()| plans)))
+        } else {
+            self.visit_sqlite(plain, plans).await
+        };
+        // Of a visit that panicked everybody hears that the writer is gone: nobody is left to answer.
+        let Some((mut plain, written)) = visited else { return batch };
+        match written {
+            Ok(plans) => {
+                self.used = self.clock.stopwatch();
+                self.context.writes.went_well();
+                let recorded = |_: &Waiting<Finished>| Ok(Recorded::Kept { health: None, is_off: false });
+                let finished = plain.finished.iter().map(recorded).collect();
+                settle(plain.into(), Ok((plans.into_iter().map(Ok).collect(), finished)));
+            }
+            Err(Unwritten::Fault) => {
+                batch.accepts = plain.accepts;
+                batch.finished.append(&mut plain.finished);
+            }
+            Err(Unwritten::Failed(error) | Unwritten::Unknown(error)) => self.lose(error, plain.into()).await,
+        }
+        batch
+    }
+
+    async fn visit_postgres(&mut self, plain: &Plain, plans: &Plans) -> Result<(), Unwritten> {
+        let (patience, shard, version) = (self.db.patience(), self.context.shard, self.context.listeners.version());
+        let (accepts, finished) = (plain.accepts(), plain.finished());
+        let commit = visit::postgres::commit(self.conn.as_mut(), shard, version, &accepts, plans, &finished);
+        let written = tokio::time::timeout(patience, commit).await;
+        let written = written.unwrap_or_else(|_| Err(Unwritten::Failed(Error::silent())));
+        if written.is_err() {
+            // Perhaps they are what did not fit.
+            self.context.listeners.distrust();
+        }
+        match written {
+            Err(Unwritten::Unknown(error)) => {
+                let found = tokio::time::timeout(patience, self.find_out(plain, error)).await;
+                found.unwrap_or_else(|_| Err(Unwritten::Failed(Error::silent())))
+            }
+            known => known,
+        }
+    }
+
+    /// The connection was cut before the answer came. It is all there or nothing is, and another connection knows.
+    async fn find_out(&mut self, plain: &Plain, error: Error) -> Result<(), Unwritten> {
+        tracing::warn!(error = chain(&error), "the writing connection was cut; another looks what it wrote");
+        if let Some(cut) = self.conn.take() {
+            cut.discard().await;
+        }
+        let conn = own(&self.db, &mut self.conn).await.map_err(Unwritten::Failed)?;
+        visit::postgres::was_written(conn, &plain.accepts(), &plain.finished()).await
+    }
+
+    async fn visit_sqlite(&mut self, plain: Plain, plans: Plans) -> Option<(Plain, Result<Plans, Unwritten>)> {
+        let (visitor, db, shard) = (self.visitor.take(), self.db.clone(), self.context.shard);
+        let visited = tokio::task::spawn_blocking(move || {
+            let (visitor, written) = visit_now(visitor, &db, shard, &plain, &plans);
+            (visitor, plain, written.map(|()| plans))
+        });
+        let (visitor, plain, written) = visited.await.ok()?;
+        self.visitor = visitor;
+        Some((plain, written))
+    }
+
+    /// What the next plans are made with. On SQLite no other process writes hooks: what was read is true until this one
+    /// writes. On PostgreSQL the visit asks whether it still is.
+    async fn know_listeners(&mut self) -> Result<(), Error> {
+        if self.is_shared() && self.used.elapsed() > TRUSTED {
+            // A connection that was cut while it had nothing to do is found out, and replaced, before anything is begun.
+            begin(&self.db, &mut self.conn).await?.control("ROLLBACK").await?;
+        }
+        let is_there = self.conn.is_some() || !self.is_shared();
+        if self.context.listeners.version().is_some() && is_there {
+            return Ok(());
+        }
+        let conn = match &mut self.conn {
+            Some(conn) => conn,
+            None => own(&self.db, &mut self.conn).await?,
+        };
+        self.context.listeners.refresh(conn).await
+    }
+}
+
+/// The connection is given back where it can be used again.
+fn visit_now(
+    visitor: Option<rusqlite::Connection>,
+    db: &Db,
+    shard: i64,
+    plain: &Plain,
+    plans: &[Vec<Vec<Planned>>],
+) -> (Option<rusqlite::Connection>, Result<(), Unwritten>) {
+    let opened = match visitor {
+        Some(visitor) => Some(Ok(visitor)),
+        None => visit::sqlite::open(db),
+    };
+    let mut visitor = match opened {
+        Some(Ok(visitor)) => visitor,
+        Some(Err(unwritten)) => return (None, Err(unwritten)),
+        None => return (None, Err(Unwritten::Fault)),
+    };
+    let written = visit::sqlite::commit(&mut visitor, shard, &plain.accepts(), plans, &plain.finished());
+    let is_broken = matches!(written, Err(Unwritten::Failed(_)));
+    ((!is_broken).then_some(visitor), written)
+}
