@@ -132,10 +132,10 @@ impl Keeper {
     /// Weighs what waits, as long as there is a reason to; and tries whether a database that took nothing does again.
     pub(super) async fn weigh(self) {
         loop {
-            let watch = self.clock.stopwatch();
             if self.store.failing().is_some() && self.store.try_writing().await.is_ok() {
                 tracing::info!("the database can be written again");
             }
+            let watch = self.clock.stopwatch();
             if self.pressure.wants_weighing() {
                 match self.weigh_once().await {
                     Ok(()) => {}
