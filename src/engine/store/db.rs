@@ -27,6 +27,10 @@ const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; S
 /// Longer than any transaction of ours should take, shorter than callers wait.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Pages that gather in SQLite's log before they are written back into the database (16 MiB). More of them are the same
+/// pages again, and are written back once.
+pub(super) const CHECKPOINT: u32 = 4000;
+
 /// Builds below this one can lose committed writes in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
@@ -243,6 +247,7 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(10))
+        .pragma("wal_autocheckpoint", CHECKPOINT.to_string())
         .statement_cache_capacity(STATEMENTS);
     let writer = PoolOptions::<Sqlite>::new()
         .max_connections(1)

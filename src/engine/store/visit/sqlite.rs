@@ -10,7 +10,7 @@ use super::Unwritten;
 use crate::{
     domain::delivery::State,
     engine::store::{
-        db::Db,
+        db::{CHECKPOINT, Db},
         error::Error,
         events::{Accept, Planned},
         measured::Sums,
@@ -27,6 +27,9 @@ impl From<rusqlite::Error> for Unwritten {
     }
 }
 
+/// What this connection keeps of the database in memory: the ends of the indexes that grow.
+const CACHE_KIB: u32 = 16 * 1024;
+
 /// Opens a connection of its own to the database, as durable as the writer's. `None` on PostgreSQL.
 pub(in crate::engine::store) fn open(db: &Db) -> Option<Result<Connection, Unwritten>> {
     let Db::Sqlite { writer, vfs, .. } = db else { return None };
@@ -37,7 +40,10 @@ pub(in crate::engine::store) fn open(db: &Db) -> Option<Result<Connection, Unwri
         None => Connection::open_with_flags(path, flags),
     };
     let prepared = opened.and_then(|conn| {
-        conn.execute_batch("PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
+        conn.execute_batch(&format!(
+            "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+             PRAGMA wal_autocheckpoint = {CHECKPOINT}; PRAGMA cache_size = -{CACHE_KIB};"
+        ))?;
         Ok(conn)
     });
     Some(prepared.map_err(Unwritten::from))
