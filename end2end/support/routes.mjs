@@ -19,11 +19,14 @@ export const ROUTES = [
   { name: "forbidden", route: HOOKS, as: "agent", status: 403 },
   { name: "new", route: `${HOOKS}/new`, empty: true },
   { name: "new-errors", route: `${HOOKS}/new`, act: submitted("Create hook") },
+  { name: "new-doubted", route: `${HOOKS}/new`, act: submitted("Create hook", { "Callback URL": "http://127.0.0.1:19999/in" }) },
   { name: "hook", route: `${HOOKS}/{id}` },
+  { name: "hook-deleted", route: `${HOOKS}/{id}`, address: (scene) => `${HOOKS}/${scene.deleted}`, status: 410 },
   { name: "hook-failing", route: `${HOOKS}/{id}`, address: (scene) => `${HOOKS}/${scene.failing}` },
   { name: "hook-auditor", route: `${HOOKS}/{id}`, as: "auditor" },
   { name: "settings", route: `${HOOKS}/{id}/settings` },
   { name: "test", route: `${HOOKS}/{id}/test` },
+  { name: "test-masked", route: `${HOOKS}/{id}/test`, address: (scene) => `${HOOKS}/${scene.hook}/test?sample=last` },
   { name: "test-differs", route: `${HOOKS}/{id}/test`, act: typed("{}", "Check", "alert") },
   { name: "test-not-json", route: `${HOOKS}/{id}/test`, act: typed("{", "Send test", "alert") },
   { name: "delete", route: `${HOOKS}/{id}/delete` },
@@ -81,9 +84,10 @@ export async function listedPages() {
   return paths.filter((path) => !/\.[a-z]+$/.test(path));
 }
 
-/** Presses the button of a form that lacks everything, and waits for its page of errors. */
-function submitted(button) {
+/** Presses the button of a form that lacks everything but what is filled in, and waits for its page of errors. */
+function submitted(button, filled = {}) {
   return async (page) => {
+    for (const [label, value] of Object.entries(filled)) await page.getByLabel(label).fill(value);
     await page.getByRole("button", { name: button, exact: true }).click();
     await page.getByRole("alert").waitFor();
   };

@@ -36,5 +36,7 @@ export async function fill(server, receiver) {
   const begun = { since: "2020-01-01T00:00:00Z", per_second: 1 };
   const job = await api.call("POST", `/hooks/${off.id}/recover`, 202, JSON.stringify(begun));
   await api.call("PATCH", `/jobs/${job.id}`, 200, JSON.stringify({ state: "paused" }));
-  return { api, job: job.id, hook: hook.id, delivery: delivered.id, failing: failing.id, failed: failed.id, event, key: "work_item.closed" };
+  const deleted = await make("Old wallboard", "outbound_call.initiated", `${receiver.origin}/older`, false);
+  await api.call("DELETE", `/hooks/${deleted.id}`, 204);
+  return { api, deleted: deleted.id, job: job.id, hook: hook.id, delivery: delivered.id, failing: failing.id, failed: failed.id, event, key: "work_item.closed" };
 }

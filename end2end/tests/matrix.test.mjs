@@ -101,8 +101,8 @@ describe("the matrix of pages", () => {
       faults.push(...(await crowded(page)).map((fault) => `${width}: ${fault}`));
       if (width === 320) faults.push(...(await clipped(page)).map((fault) => `320: ${fault}`));
     }
-    // A page that says 403 or 404 is reported by the browser as one.
-    const told = problems.splice(0).filter((problem) => !(entry.status && /Failed to load resource.*status of 40[34]/.test(problem)));
+    // A page that says 403, 404 or 410 is reported by the browser as one.
+    const told = problems.splice(0).filter((problem) => !(entry.status && /Failed to load resource.*status of 4(0[34]|10)/.test(problem)));
     return [...faults, ...told];
   }
 });

@@ -18,7 +18,7 @@ const SEEN = fileURLToPath(new URL("../shots/differ/", import.meta.url));
 const RENEW = process.env.BASELINES === "renew";
 /** Nothing is tried again while pictures are taken. */
 const SETTINGS = { SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE: '["6h"]' };
-const LOOK = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 0.5, reducedMotion: "reduce" };
+const LOOK = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 0.5, reducedMotion: "reduce", timezoneId: "UTC" };
 /** Of the pixels, as many may differ: edges of letters, between versions of a browser. */
 const TOLERATED = 0.001;
 const TALLEST = 6400;

@@ -1,4 +1,5 @@
 // Wakes the islands of a page. Everything works without this; it is fetched after the page is readable.
+// And offers the browser's time zone where it is not the chosen one: too little to wake the other half for.
 const islands = [...document.querySelectorAll("leptos-island")];
 const version = new URL(import.meta.url).search;
 
@@ -17,4 +18,14 @@ async function wake() {
 if (islands.length > 0) {
   const later = window.requestIdleCallback ?? ((work) => setTimeout(work, 1));
   later(() => wake().catch((error) => console.warn("The page works without its script.", error)));
+}
+
+const place = document.querySelector("[data-zone]");
+const zone = place && Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && zone !== place.dataset.zone) {
+  const button = document.createElement("button");
+  button.name = "use_zone";
+  button.value = zone;
+  button.append("Use your browser's time zone, ", zone);
+  place.append(button);
 }

@@ -23,6 +23,8 @@ pub struct Field {
     pub meaning: String,
     /// From the sample, as JSON.
     pub example: Option<String>,
+    /// It is about a person.
+    pub is_personal: bool,
 }
 
 /// What a value has to be beyond its kind: a keyword of JSON Schema and its value as JSON.

@@ -103,6 +103,52 @@ impl Count {
     }
 }
 
+/// What a job would be for, in equal slices of time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Hours that a slice lasts.
+    pub hours: i64,
+    /// When each begins, and what is in it.
+    pub slices: Vec<(Timestamp, Count)>,
+    /// When the first and the last were accepted.
+    pub ends: Option<(Timestamp, Timestamp)>,
+}
+
+impl Spread {
+    /// All of it together.
+    pub fn count(&self) -> Count {
+        let mut all = Count::default();
+        for (state, answer, count) in self.slices.iter().flat_map(|(_, count)| &count.parts) {
+            match all.parts.iter_mut().find(|part| (part.0, part.1) == (*state, *answer)) {
+                Some(part) => part.2 += count,
+                None => all.parts.push((*state, *answer, *count)),
+            }
+        }
+        all.parts.sort_by_key(|(state, answer, _)| (state.key(), answer.key()));
+        all
+    }
+
+    /// The bounds of slices that cover a range: of an hour each, or of whole days where that would be too many.
+    pub fn bounds(from: Timestamp, to: Timestamp) -> (i64, Vec<Timestamp>) {
+        const HOUR: i64 = 3_600_000;
+        // An id has room for no later moment.
+        let (from, to) = (from.0.clamp(0, LATEST), to.0.clamp(0, LATEST));
+        let lasts = |to: i64, from: i64, unit: i64| to.saturating_sub(from).max(0) / unit + 1;
+        let hours = match lasts(to, from, HOUR) {
+            ..=MOST_HOURS => 1,
+            hours => 24 * lasts(hours, 0, 24 * MOST_DAYS),
+        };
+        let unit = hours * HOUR;
+        let first = from / unit * unit;
+        (hours, (0..=lasts(to, first, unit)).map(|number| Timestamp(first + number * unit)).collect())
+    }
+}
+
+/// Of as many hours each is shown; of more, days; of more of those, several days at once.
+const MOST_HOURS: i64 = 72;
+const MOST_DAYS: i64 = 92;
+const LATEST: i64 = (1 << 48) - 1;
+
 /// A job and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
@@ -158,6 +204,26 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slices_cover_a_range_by_the_hour_or_by_days_and_are_never_many() {
+        const HOUR: i64 = 3_600_000;
+        let bounds = |from: i64, to: i64| {
+            let (hours, bounds) = Spread::bounds(Timestamp(from), Timestamp(to));
+            assert!(bounds[0].0 <= from && from < bounds[1].0, "{bounds:?}");
+            assert!(bounds[bounds.len() - 1].0 > to && bounds[bounds.len() - 2].0 <= to, "{bounds:?}");
+            (hours, bounds.len() - 1)
+        };
+        assert_eq!(bounds(HOUR / 2, HOUR / 2 + 10), (1, 1));
+        assert_eq!(bounds(HOUR - 1, HOUR), (1, 2));
+        assert_eq!(bounds(5, 24 * HOUR), (1, 25));
+        assert_eq!(bounds(0, 7 * 24 * HOUR - 1), (24, 7));
+        assert_eq!(bounds(0, 400 * 24 * HOUR), (24 * 5, 81));
+        assert!(bounds(0, 100_000 * 24 * HOUR).1 <= 94);
+        // A range that ends before it begins has nothing in it, and that is one slice.
+        assert_eq!(Spread::bounds(Timestamp(10 * HOUR), Timestamp(0)).1.len(), 2);
+        assert!(Spread::bounds(Timestamp(i64::MIN), Timestamp(i64::MAX)).1.len() <= 95);
+    }
 
     #[test]
     fn a_job_says_how_far_it_is() {

@@ -3,6 +3,7 @@
 
 mod accept;
 mod probe;
+pub mod trouble;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -15,6 +16,7 @@ use tokio::{
     sync::{Notify, mpsc},
     task::AbortHandle,
 };
+use trouble::Look;
 
 use super::{
     clock::Clock,
@@ -36,7 +38,7 @@ use super::{
         Conn, Error, Store, deliveries,
         queue::{self, Room},
     },
-    upkeep,
+    upkeep::{self, Tidied},
 };
 use crate::domain::{
     delivery::Delivery,
@@ -115,6 +117,8 @@ pub struct Dispatcher {
     pressure: Pressure,
     node: Node,
     bell: Arc<Notify>,
+    tidied: Tidied,
+    look: Arc<Look>,
     tasks: Arc<OnceLock<Vec<AbortHandle>>>,
 }
 
@@ -142,6 +146,7 @@ impl Dispatcher {
             clock: engine.clock.clone(),
             retention: engine.settings.retention,
             pressure: engine.pressure.clone(),
+            tidied: engine.tidied.clone(),
         };
         let tasks = [tokio::spawn(runner.serve()), tokio::spawn(keeper.clone().prune()), tokio::spawn(keeper.weigh())];
         let _already_set = engine.tasks.set(tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect());
@@ -188,6 +193,7 @@ impl Dispatcher {
         let (speaker, words) = mpsc::unbounded_channel();
         let scheduler = scheduler::start(delivery, clock.clone(), worker, shared, speaker);
         let pressure = Pressure::new(settings.limits);
+        let tidied = Tidied::new(clock.now());
         let engine = Self {
             store,
             clock,
@@ -199,6 +205,8 @@ impl Dispatcher {
             pressure,
             node,
             bell: Arc::default(),
+            tidied,
+            look: Arc::default(),
             tasks: Arc::default(),
         };
         Ok((engine, words))

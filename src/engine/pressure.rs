@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -35,22 +35,31 @@ pub struct Pressure {
 }
 
 struct Shared {
-    is_too_much: AtomicBool,
+    /// Since when too much waits, in milliseconds; [`NEVER`] while it does not.
+    too_much_since: AtomicI64,
     has_news: AtomicBool,
 }
+
+const NEVER: i64 = i64::MIN;
 
 /// How long a producer is asked to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 impl Pressure {
     pub fn new(limits: Limits) -> Self {
-        let shared = Shared { is_too_much: AtomicBool::new(false), has_news: AtomicBool::new(true) };
+        let shared = Shared { too_much_since: AtomicI64::new(NEVER), has_news: AtomicBool::new(true) };
         Self { limits, shared: Arc::new(shared) }
     }
 
     /// May another event be accepted?
     pub fn check(&self) -> Result<(), TooMuch> {
-        if self.shared.is_too_much.load(Ordering::Relaxed) { Err(TooMuch { retry_after: RETRY_AFTER }) } else { Ok(()) }
+        if self.refusing_since().is_some() { Err(TooMuch { retry_after: RETRY_AFTER }) } else { Ok(()) }
+    }
+
+    /// Since when nothing is accepted, if nothing is.
+    pub fn refusing_since(&self) -> Option<Timestamp> {
+        let since = self.shared.too_much_since.load(Ordering::Relaxed);
+        (since != NEVER).then_some(Timestamp(since))
     }
 
     /// Something was accepted: what waits has to be weighed again.
@@ -60,7 +69,7 @@ impl Pressure {
 
     /// Is there a reason to weigh? While too much waits, always: it may have become less.
     pub fn wants_weighing(&self) -> bool {
-        self.shared.has_news.swap(false, Ordering::Relaxed) || self.shared.is_too_much.load(Ordering::Relaxed)
+        self.shared.has_news.swap(false, Ordering::Relaxed) || self.refusing_since().is_some()
     }
 
     /// What waits now. Says whether that changed the answer.
@@ -68,7 +77,11 @@ impl Pressure {
         let bytes = u64::try_from(weight.bytes).unwrap_or(0);
         let age = weight.oldest.map_or(Duration::ZERO, |oldest| oldest.until(now));
         let is_too_much = bytes > self.limits.queued_bytes || age > self.limits.queued_age;
-        self.shared.is_too_much.swap(is_too_much, Ordering::Relaxed) != is_too_much
+        let was_too_much = self.refusing_since().is_some();
+        if is_too_much != was_too_much {
+            self.shared.too_much_since.store(if is_too_much { now.0 } else { NEVER }, Ordering::Relaxed);
+        }
+        is_too_much != was_too_much
     }
 }
 
@@ -92,5 +105,8 @@ mod tests {
         assert!(!weigh(1, Some(39_999)));
         assert!(weigh(0, None));
         assert!(!pressure.wants_weighing());
+        pressure.weighed(Weight { bytes: 101, ..Weight::default() }, Timestamp(1));
+        pressure.weighed(Weight { bytes: 102, ..Weight::default() }, Timestamp(2));
+        assert_eq!(pressure.refusing_since(), Some(Timestamp(1)), "since the first time");
     }
 }

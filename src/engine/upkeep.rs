@@ -1,6 +1,12 @@
 //! What the engine does for itself now and then: removes what is too old, and weighs what waits.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use super::{
     clock::Clock,
@@ -31,6 +37,30 @@ const WEIGHING_SHARE: u32 = 100;
 /// For how long hours stay counted: the longest chart is of thirty days.
 const MEASURED_HOURS: i64 = 31 * 24;
 
+/// A clean-up counts as late after so many rounds, and never before this.
+const LATE_ROUNDS: u32 = 3;
+const LATE: Duration = Duration::from_secs(3600);
+
+/// When a clean-up last came to its end. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub(super) struct Tidied(Arc<AtomicI64>);
+
+impl Tidied {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self(Arc::new(AtomicI64::new(now.0)))
+    }
+
+    fn note(&self, now: Timestamp) {
+        self.0.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Since when nothing was tidied up, if that is longer than it may take.
+    pub(super) fn late_since(&self, now: Timestamp, retention: &Retention) -> Option<Timestamp> {
+        let last = Timestamp(self.0.load(Ordering::Relaxed));
+        (last.until(now) > LATE.max(retention.every.saturating_mul(LATE_ROUNDS))).then_some(last)
+    }
+}
+
 /// See the module.
 #[derive(Clone)]
 pub(super) struct Keeper {
@@ -38,6 +68,7 @@ pub(super) struct Keeper {
     pub clock: Clock,
     pub retention: Retention,
     pub pressure: Pressure,
+    pub tidied: Tidied,
 }
 
 impl Keeper {
@@ -51,7 +82,10 @@ impl Keeper {
                 pruned => pruned,
             };
             match pruned {
-                Ok(until) => swept_until = Some(until),
+                Ok(until) => {
+                    swept_until = Some(until);
+                    self.tidied.note(self.clock.now());
+                }
                 Err(Error::Closed) => return,
                 Err(error) => tracing::warn!(error = chain(&error), "old rows stay for now"),
             }
@@ -95,9 +129,12 @@ impl Keeper {
         Ok(())
     }
 
-    /// Weighs what waits, as long as there is a reason to.
+    /// Weighs what waits, as long as there is a reason to; and tries whether a database that took nothing does again.
     pub(super) async fn weigh(self) {
         loop {
+            if self.store.failing().is_some() && self.store.try_writing().await.is_ok() {
+                tracing::info!("the database can be written again");
+            }
             let watch = self.clock.stopwatch();
             if self.pressure.wants_weighing() {
                 match self.weigh_once().await {
@@ -118,5 +155,24 @@ impl Keeper {
             tracing::warn!(deliveries, bytes, is_full, "the high-water mark was crossed");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clean_up_is_late_after_some_rounds_and_an_hour_at_least() {
+        const HOUR: i64 = 3_600_000;
+        let often = Retention { every: Duration::from_secs(60), ..Retention::default() };
+        let seldom = Retention { every: Duration::from_secs(3600), ..Retention::default() };
+        let tidied = Tidied::new(Timestamp(0));
+        let late = |now: i64, retention| tidied.late_since(Timestamp(now), retention).is_some();
+        assert!(!late(HOUR, &often) && late(HOUR + 1, &often));
+        assert!(!late(3 * HOUR, &seldom) && late(3 * HOUR + 1, &seldom));
+        tidied.note(Timestamp(3 * HOUR));
+        assert!(!late(4 * HOUR, &often));
+        assert_eq!(tidied.late_since(Timestamp(5 * HOUR), &often), Some(Timestamp(3 * HOUR)));
     }
 }

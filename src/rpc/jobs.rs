@@ -7,7 +7,7 @@ use super::Error;
 use crate::domain::{
     delivery::State,
     invalid::Invalid,
-    job::{Count, Job},
+    job::{Count, Job, Spread},
     recovery::RecoverForm,
     time::Timestamp,
 };
@@ -55,6 +55,7 @@ pub struct DryRun {
     pub from: Option<Timestamp>,
     pub to: Timestamp,
     pub count: Count,
+    pub spread: Spread,
     pub per_second: u32,
     /// With the moments it was counted for, so that what is begun is what was counted.
     pub exact: RecoverForm,

@@ -21,7 +21,7 @@ use leptos::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::domain::invalid::Invalid;
+use crate::domain::{invalid::Invalid, time::Timestamp};
 
 /// What a page or an island is told when something did not happen. Holds nothing internal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,13 @@ pub enum Error {
     },
     NotFound {
         what: String,
+    },
+    /// A hook that was deleted: what it was called, when that was and who did it.
+    Deleted {
+        id: String,
+        name: String,
+        at: Timestamp,
+        by: Option<String>,
     },
     Invalid(Invalid),
     Stale {
@@ -50,6 +57,8 @@ pub enum Error {
     Refused {
         title: String,
         words: String,
+        /// The page of ours that it was asked on.
+        back: Option<String>,
     },
     /// A fault of ours; the reference is in the log.
     Internal {
@@ -72,6 +81,7 @@ impl Error {
             Self::SignIn => "Sign in first",
             Self::Forbidden { .. } => "You may not see this",
             Self::NotFound { .. } => "Not found",
+            Self::Deleted { .. } => "This hook was deleted",
             Self::Invalid(_) | Self::BadRequest { .. } => "That could not be understood",
             Self::Stale { .. } => "Somebody was faster",
             Self::Busy { .. } => "Too busy just now",
@@ -91,6 +101,10 @@ impl Error {
             Self::NotFound { what } => {
                 format!("There is no such {what}. It may have been deleted, or the address is incomplete.")
             }
+            Self::Deleted { name, .. } => format!(
+                "It was called {name}. Nothing is sent to it any more, and its key is gone. What was delivered stays in \
+                 the log until its time is over."
+            ),
             Self::Stale { .. } => "Somebody else changed it in the meantime, and nothing of yours was saved. Go back, \
                                    load the page again and look at what is there now."
                 .to_owned(),
@@ -114,6 +128,7 @@ impl std::fmt::Display for Error {
             Self::SignIn => f.write_str("Sign in first."),
             Self::Forbidden { words, .. } => write!(f, "You may not {words}."),
             Self::NotFound { what } => write!(f, "There is no such {what}."),
+            Self::Deleted { name, .. } => write!(f, "The hook {name} was deleted."),
             Self::Invalid(invalid) => invalid.fmt(f),
             Self::Stale { .. } => f.write_str("Somebody else changed it in the meantime. Load the page again."),
             Self::Busy { seconds } => write!(f, "Too much at once. Try again in {seconds} seconds."),

@@ -41,13 +41,15 @@ pub async fn read(#[server(default)] draft: String) -> Result<Account, Error> {
     crate::server::forms::preferences::account(&draft).await
 }
 
+/// Saves all of them. `use_zone` is what another button of the form says instead of its list.
 #[server]
 pub async fn save(
     #[server(default)] theme: String,
     #[server(default)] time_zone: String,
     #[server(default)] hours: String,
+    #[server(default)] use_zone: String,
 ) -> Result<(), Error> {
-    crate::server::forms::preferences::save(theme, time_zone, hours).await
+    crate::server::forms::preferences::save(theme, time_zone, hours, use_zone).await
 }
 
 /// The theme alone, from the header of any page.

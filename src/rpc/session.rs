@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::domain::{invalid::Invalid, permission::Permissions, preferences::Theme};
+use crate::domain::{invalid::Invalid, permission::Permissions, preferences::Theme, time::Timestamp};
 
 /// A sentence for the next page: what was just done, or what to look out for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,25 @@ pub struct Frame {
     pub permissions: Permissions,
     pub theme: Theme,
     /// What is wrong with the whole portal, if anything is.
-    pub banner: Option<String>,
+    pub banner: Option<Banner>,
+}
+
+/// What is wrong with the whole portal. Said above every page for as long as it is so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Banner {
+    pub lines: Vec<BannerLine>,
+    /// Deliveries are held up; what is not urgent is said more quietly.
+    pub is_urgent: bool,
+    /// Where more is told, for whoever may see it.
+    pub more: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BannerLine {
+    pub what: String,
+    pub since: Option<Timestamp>,
+    /// What to do.
+    pub next: String,
 }
 
 /// The sign-in form, perhaps shown again.

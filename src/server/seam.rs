@@ -6,7 +6,11 @@ use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use tower_sessions::Session;
 
-use super::{auth, ctx::OpCtx, ops};
+use super::{
+    auth,
+    ctx::OpCtx,
+    ops::{self, error::Farewell},
+};
 use crate::{
     domain::preferences::Theme,
     engine::{clock::random_bytes, store::error::chain},
@@ -90,6 +94,10 @@ pub fn told(error: ops::Error) -> Error {
             Error::Forbidden { permission: permission.key().to_owned(), words: permission.words().to_owned() }
         }
         ops::Error::NotFound(what) => Error::NotFound { what: what.to_owned() },
+        ops::Error::Deleted(farewell) => {
+            let Farewell { id, name, at, by } = *farewell;
+            Error::Deleted { id: id.to_string(), name, at, by }
+        }
         ops::Error::Invalid(invalid) => Error::Invalid(invalid),
         ops::Error::Stale { now } => Error::Stale { now },
         ops::Error::Busy { seconds } => Error::Busy { seconds },
@@ -110,6 +118,7 @@ pub fn status_of(error: &Error) -> StatusCode {
         Error::SignIn => StatusCode::UNAUTHORIZED,
         Error::Forbidden { .. } => StatusCode::FORBIDDEN,
         Error::NotFound { .. } => StatusCode::NOT_FOUND,
+        Error::Deleted { .. } => StatusCode::GONE,
         Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Stale { .. } => StatusCode::CONFLICT,
         Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,

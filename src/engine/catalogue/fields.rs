@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Draft, Version, schema_at, versions};
+use super::{Draft, Version, personal::is_personal, schema_at, versions};
 use crate::domain::{
     contract::{Difference, Field, Rule, diff},
     event::EventType,
@@ -29,7 +29,9 @@ const NOT_RULES: &[&str] = &[
 /// The fields of one version, with the examples of its sample.
 pub fn of(event: EventType, version: &Version) -> Vec<Field> {
     let sample = serde_json::from_str(version.sample).unwrap_or_default();
-    read(&schema_at(event, version, Draft::default()), &sample)
+    let mut fields = read(&schema_at(event, version, Draft::default()), &sample);
+    fields.iter_mut().for_each(|field| field.is_personal = is_personal(event, &field.path));
+    fields
 }
 
 /// A version beside the one before it; the first has none.
@@ -65,6 +67,7 @@ fn add(schema: &Value, sample: &Value, path: String, required: bool, fields: &mu
         rules: rules(schema),
         meaning: schema["description"].as_str().unwrap_or_default().to_owned(),
         example: is_plain.then(|| sample.to_string()),
+        is_personal: false,
     });
     collect(schema, sample, &path, fields);
 }

@@ -4,6 +4,7 @@
 mod check;
 pub mod fields;
 mod payloads;
+pub mod personal;
 mod samples;
 mod versions;
 

@@ -47,6 +47,11 @@ impl Handle {
         let _stopped = self.messages.send(Message::News(news));
     }
 
+    /// It stopped, or came to grief: nobody listens any more.
+    pub fn has_ended(&self) -> bool {
+        self.messages.is_closed()
+    }
+
     /// Hears of every delivery that an attempt was recorded for.
     pub fn listen(&self) -> broadcast::Receiver<DeliveryId> {
         self.finished.subscribe()

@@ -48,6 +48,15 @@ pub(super) async fn pruned(conn: &mut Conn, deliveries: u64, shard: i64) -> Resu
     count(conn, "pruned", shard, i64::try_from(deliveries).unwrap_or(i64::MAX)).await
 }
 
+/// Writes a counter as it is: something that is written for sure and changes nothing.
+pub(super) async fn touch(conn: &mut Conn, shard: i64) -> Result<(), Error> {
+    on_db!(conn, c => sqlx::query(
+        "INSERT INTO counters (name, shard, value) VALUES ('pruned', $1, 0)
+         ON CONFLICT (name, shard) DO UPDATE SET value = counters.value",
+    ).bind(shard).execute(c).await.map(drop))?;
+    Ok(())
+}
+
 /// Reads both sides in one statement, so that both are of the same moment.
 pub async fn read(conn: &mut Conn, _by: &Grant) -> Result<Balance, Error> {
     let rows: Vec<(String, i64)> = on_db!(conn, c => sqlx::query_as(

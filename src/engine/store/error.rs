@@ -44,6 +44,30 @@ impl Error {
         Self::Driver(Arc::new(sqlx::Error::Io(problem)))
     }
 
+    /// There is no room for what was to be written.
+    pub(super) fn is_disk_full(&self) -> bool {
+        let Self::Driver(cause) = self else { return false };
+        match &**cause {
+            sqlx::Error::Database(error) => {
+                let code = error.code();
+                code.as_deref() == Some("53100") || code.as_deref() == Some("13")
+            }
+            other => other.to_string().contains("disk is full"),
+        }
+    }
+
+    /// The database takes nothing just now, whatever it is: full, read-only, not well, or gone.
+    pub(super) fn is_unwritable(&self) -> bool {
+        let Self::Driver(cause) = self else { return false };
+        let sqlx::Error::Database(error) = &**cause else { return self.is_lost_connection() };
+        let Some(code) = error.code() else { return false };
+        // PostgreSQL's codes have five characters. Of SQLite's (read-only, I/O, full, cannot open) the last byte counts.
+        if code.len() == 5 {
+            return code == "25006" || code.starts_with("53") || code.starts_with("58") || self.is_lost_connection();
+        }
+        code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 8 | 10 | 13 | 14))
+    }
+
     /// The connection is gone (cut, or its server went away). What was asked for has not necessarily failed.
     pub(super) fn is_lost_connection(&self) -> bool {
         let Self::Driver(cause) = self else { return false };

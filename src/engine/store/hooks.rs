@@ -157,6 +157,13 @@ pub async fn delete(conn: &mut Conn, _by: &Grant, id: HookId, now: Timestamp) ->
     health::forget(conn, id).await
 }
 
+/// What is still known of a hook that was deleted: its name and when that was.
+pub async fn find_deleted(conn: &mut Conn, _by: &Grant, id: HookId) -> Result<Option<(String, Timestamp)>, Error> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "SELECT name, deleted_at FROM hooks WHERE id = $1 AND deleted_at IS NOT NULL",
+    ).bind(id).fetch_optional(c).await)?)
+}
+
 /// One hook, for whoever was allowed to see it.
 pub async fn find(conn: &mut Conn, _by: &Grant, id: HookId) -> Result<Option<Hook>, Error> {
     load(conn, id).await

@@ -63,6 +63,16 @@ pub async fn count(conn: &mut Conn, _by: &Grant, scope: &Scope) -> Result<Count,
     log::tally(conn, scope).await
 }
 
+/// The same in slices of time, see [`log::spread`].
+pub async fn spread(conn: &mut Conn, _by: &Grant, scope: &Scope, bounds: &[Timestamp]) -> Result<Vec<Count>, Error> {
+    log::spread(conn, scope, bounds).await
+}
+
+/// When the first and the last of them were accepted.
+pub async fn ends(conn: &mut Conn, _by: &Grant, scope: &Scope) -> Result<Option<(Timestamp, Timestamp)>, Error> {
+    log::ends(conn, scope).await
+}
+
 pub async fn insert(conn: &mut Conn, _by: &Grant, job: &Job) -> Result<(), Error> {
     // Serialising ids, words and numbers cannot fail.
     let filter = serde_json::to_string(&job.scope).unwrap_or_default();

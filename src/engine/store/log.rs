@@ -13,13 +13,13 @@ use super::{
 use crate::domain::{
     delivery::{Delivery, State},
     event::EventType,
-    id::{DeliveryId, EventId, HookId, first_at},
+    id::{DeliveryId, EventId, HookId, born, first_at},
     job::{Count, Scope},
     log::AnswerGroup,
     permission::Grant,
     time::Timestamp,
 };
-use walk::{Walk, push_between, push_page, push_rest, push_walk};
+use walk::{Walk, push_between, push_page, push_rest, push_tallied, push_walk};
 
 /// Rows that a page looks at where no index fits its filter.
 const LOOK: usize = 10_000;
@@ -173,32 +173,59 @@ pub(super) async fn next(
 pub(super) async fn tally(conn: &mut Conn, scope: &Scope) -> Result<Count, Error> {
     let search = Search::from(scope);
     let span = Span::of(&search, Place::Newest);
-    let rows: Vec<(String, Option<String>, i64)> = on_db!(conn, c: Engine => {
-        let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT state, last_class, COUNT(*) FROM deliveries WHERE ");
-        if !search.states.contains(&State::Delivered) {
-            let is_of_hook = search.hook.is_some();
-            query.push("state NOT IN (").push(if is_of_hook { "'delivered', 'pending'" } else { "'pending', 'delivered'" });
-            query.push(") AND ");
+    Ok(tallies(conn, &search, &[span]).await?.pop().unwrap_or_default())
+}
+
+/// The same in slices of time, of which `bounds` are the ends. What is before the first or after the last belongs to the
+/// slice beside it, so that nothing is left out; and however many slices there are, no delivery is looked at twice.
+pub(super) async fn spread(conn: &mut Conn, scope: &Scope, bounds: &[Timestamp]) -> Result<Vec<Count>, Error> {
+    let search = Search::from(scope);
+    let whole = Span::of(&search, Place::Newest);
+    let inner = bounds.get(1..bounds.len().saturating_sub(1)).unwrap_or_default();
+    let cuts = inner.iter().map(|at| first_at(*at).clamp(whole.low, whole.high.max(whole.low)));
+    let ends: Vec<Uuid> = std::iter::once(whole.low).chain(cuts).chain([whole.high]).collect();
+    let spans: Vec<Span> = ends.windows(2).map(|ends| Span { low: ends[0], high: ends[1], ..whole }).collect();
+    tallies(conn, &search, &spans).await
+}
+
+/// When the first and the last of a job's deliveries were accepted.
+pub(super) async fn ends(conn: &mut Conn, scope: &Scope) -> Result<Option<(Timestamp, Timestamp)>, Error> {
+    let search = Search::from(scope);
+    let span = Span::of(&search, Place::Newest);
+    let mut found = Vec::new();
+    for order in [" ORDER BY id LIMIT 1", " ORDER BY id DESC LIMIT 1"] {
+        let row: Option<(DeliveryId,)> = on_db!(conn, c: Engine => {
+            let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id FROM deliveries WHERE ");
+            push_tallied!(query, &search, span);
+            query.push(order).build_query_as().fetch_optional(c).await
+        })?;
+        found.extend(row.map(|(id,)| born(id.0)));
+    }
+    Ok(found.first().copied().zip(found.last().copied()))
+}
+
+async fn tallies(conn: &mut Conn, search: &Search, spans: &[Span]) -> Result<Vec<Count>, Error> {
+    let rows: Vec<(i64, String, Option<String>, i64)> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new("");
+        for (number, span) in spans.iter().enumerate() {
+            query.push(if number == 0 { "SELECT CAST(" } else { " UNION ALL SELECT CAST(" }).push(number);
+            query.push(" AS BIGINT), state, last_class, COUNT(*) FROM deliveries WHERE ");
+            push_tallied!(query, search, *span);
+            query.push(" GROUP BY state, last_class");
         }
-        let everything = Walk::Everything;
-        push_walk!(query, &everything, span);
-        push_rest!(query, &everything, &search);
-        if search.states.is_empty() {
-            query.push(" AND 1 = 0");
-        }
-        query.push(" GROUP BY state, last_class ORDER BY state, last_class").build_query_as().fetch_all(c).await
+        query.push(" ORDER BY 1, 2, 3").build_query_as().fetch_all(c).await
     })?;
-    let known = |(state, class, count): (String, Option<String>, i64)| {
-        Some((State::from_key(&state)?, AnswerGroup::of(class.as_deref()), count))
-    };
-    let mut parts: Vec<(State, AnswerGroup, i64)> = Vec::new();
-    for (state, group, count) in rows.into_iter().filter_map(known) {
-        match parts.iter_mut().find(|part| (part.0, part.1) == (state, group)) {
-            Some(part) => part.2 += count,
-            None => parts.push((state, group, count)),
+    let mut counts = vec![Count::default(); spans.len()];
+    for (number, state, class, found) in rows {
+        let count = usize::try_from(number).ok().and_then(|number| counts.get_mut(number));
+        let (Some(state), Some(count)) = (State::from_key(&state), count) else { continue };
+        let group = AnswerGroup::of(class.as_deref());
+        match count.parts.iter_mut().find(|part| (part.0, part.1) == (state, group)) {
+            Some(part) => part.2 += found,
+            None => count.parts.push((state, group, found)),
         }
     }
-    Ok(Count { parts })
+    Ok(counts)
 }
 
 /// What a hook did not get and nobody sent again.

@@ -12,6 +12,7 @@ pub mod deliveries;
 pub mod drafts;
 pub mod error;
 pub mod events;
+pub mod failing;
 pub mod fit;
 pub mod health;
 pub mod hooks;
@@ -44,6 +45,7 @@ pub use error::Error;
 use super::{clock::random_bytes, config::Settings};
 use claim::FileClaim;
 use events::{Accept, Planned};
+use failing::{Failing, Writes};
 use outcomes::{Finished, Recorded};
 use secrets::Vault;
 use writer::Writer;
@@ -56,6 +58,7 @@ const SHARDS: u16 = 1024;
 pub struct Store {
     db: Db,
     writer: Writer,
+    writes: Writes,
     pub vault: Vault,
     writing: Arc<Mutex<Option<JoinHandle<()>>>>,
     claim: Arc<Mutex<Option<FileClaim>>>,
@@ -70,8 +73,9 @@ impl Store {
         let vault = secrets::load(key_file, &settings.data_dir, !db.is_postgres()).map_err(Error::Unfit)?;
         migrate::migrate(&db).await?;
         let shard = if db.is_postgres() { i64::from(u16::from_le_bytes(random_bytes()) % SHARDS) } else { 0 };
-        let (writer, task) = Writer::start(db.clone(), shard);
-        Ok(Self { db, writer, vault, writing: Arc::new(Mutex::new(Some(task))), claim: Arc::default(), shard })
+        let writes = Writes::default();
+        let (writer, task) = Writer::start(db.clone(), shard, writes.clone());
+        Ok(Self { db, writer, writes, vault, writing: Arc::new(Mutex::new(Some(task))), claim: Arc::default(), shard })
     }
 
     /// Makes sure that no other process delivers from this database.
@@ -92,6 +96,17 @@ impl Store {
     /// Which of the counters this process adds to.
     pub(super) fn shard(&self) -> i64 {
         self.shard
+    }
+
+    /// Since when nothing can be written, if that is so; as the writer last saw it.
+    pub fn failing(&self) -> Option<Failing> {
+        self.writes.failing()
+    }
+
+    /// Writes something small, to see whether that can be done again.
+    pub(super) async fn try_writing(&self) -> Result<(), Error> {
+        let shard = self.shard;
+        self.write(move |conn| Box::pin(balance::touch(conn, shard))).await.inspect(|()| self.writes.went_well())
     }
 
     /// See [`Writer::accept`].

@@ -17,6 +17,7 @@ use super::{
     db::{Conn, Db},
     error::Error,
     events::{self, Accept, Planned},
+    failing::Writes,
     listeners::Listeners,
     outcomes::{self, Finished, Recorded},
 };
@@ -96,6 +97,8 @@ struct Context {
     listeners: Listeners,
     /// Which of the counters this process adds to.
     shard: i64,
+    /// Where it is noted whether the database takes what is written.
+    writes: Writes,
 }
 
 impl Bulk for Accept {
@@ -128,9 +131,9 @@ pub struct Writer(mpsc::Sender<Item>);
 
 impl Writer {
     /// Starts the task that owns the writing connection. It ends on [`Writer::close`].
-    pub fn start(db: Db, shard: i64) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(super) fn start(db: Db, shard: i64, writes: Writes) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let context = Context { listeners: Listeners::default(), shard };
+        let context = Context { listeners: Listeners::default(), shard, writes };
         (Self(sender), tokio::spawn(serve(db, context, receiver)))
     }
 

@@ -90,6 +90,7 @@ impl From<ops::Error> for Problem {
                 plain(StatusCode::FORBIDDEN, format!("The token lacks the permission {}.", permission.key()))
             }
             ops::Error::NotFound(what) => plain(StatusCode::NOT_FOUND, format!("There is no such {what}.")),
+            ops::Error::Deleted(_) => plain(StatusCode::NOT_FOUND, "There is no such hook.".to_owned()),
             ops::Error::Invalid(invalid) => Self::invalid(invalid),
             ops::Error::Stale { now } => Self::new(
                 StatusCode::CONFLICT,

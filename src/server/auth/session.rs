@@ -1,6 +1,6 @@
 //! Sessions in our own store: tower-sessions' contract over our tables. Only the hash of an id is at rest.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use axum::http;
 use serde_json::Value;
@@ -23,6 +23,10 @@ use crate::{
 
 /// A session that nobody uses ends after this many hours.
 const HOURS: i64 = 12;
+
+/// A use that is no further from the last one that was noted need not be noted: a page that only shows something writes
+/// nothing, and is shown when nothing can be written.
+const NOTED_EVERY: Duration = Duration::from_secs(300);
 
 /// Keys of what a session holds.
 pub const USER: &str = "user";
@@ -71,6 +75,15 @@ fn encode(record: &Record) -> session_store::Result<String> {
     serde_json::to_string(&record.data).map_err(|error| session_store::Error::Encode(error.to_string()))
 }
 
+impl Sessions {
+    /// Is there nothing to write: the same content, and hardly later than it says?
+    async fn is_noted(&self, record: &Record) -> session_store::Result<bool> {
+        let stored = self.load(&record.id).await?;
+        let moved = |stored: &Record| expiry(stored).until(expiry(record));
+        Ok(stored.is_some_and(|stored| stored.data == record.data && moved(&stored) < NOTED_EVERY))
+    }
+}
+
 #[async_trait::async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
@@ -90,12 +103,22 @@ impl SessionStore for Sessions {
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
+        if self.is_noted(record).await? {
+            return Ok(());
+        }
         let (id_hash, data, expires_at) = (id_hash(record.id), encode(record)?, expiry(record));
         let saved: Result<(), Error> = self
             .store
             .write(move |conn| Box::pin(async move { sessions::update(conn, &id_hash, &data, expires_at).await }))
             .await;
-        saved.map_err(failed)
+        match saved {
+            // Whoever is signed in stays so, and sees what is wrong. (Signing in makes a session, which has to succeed.)
+            Err(error @ Error::Driver(_)) => {
+                tracing::warn!(error = chain(&error), "a session stays as it was");
+                Ok(())
+            }
+            saved => saved.map_err(failed),
+        }
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {

@@ -6,7 +6,10 @@ mod draft;
 use axum::http::StatusCode;
 use draft::{Draft, conflict, find, keep, plan};
 
-use super::{flash, hooks::parse_id};
+use super::{
+    flash,
+    hooks::{or_farewell, parse_id},
+};
 use crate::{
     domain::{
         hook::{Hook, HookForm, HookPatch, MAX_NAME, TuningPatch},
@@ -46,7 +49,8 @@ pub async fn for_new(event: String, clone: &str, draft: String) -> Result<HookEd
 
 pub async fn for_hook(id: &str, draft: String) -> Result<HookEditor, Error> {
     let request = request()?;
-    let hook = request.tell(ops::hooks::find_to_change(&request.ctx, request.tell(parse_id(id))?).await)?;
+    let hook = async { ops::hooks::find_to_change(&request.ctx, parse_id(id)?).await };
+    let hook = request.tell(or_farewell(&request.ctx, id, hook.await).await)?;
     let found = find(&request, &draft).await?.filter(|found| found.id == id);
     let stored = KeyState::Stored(hook.api_key_hint.clone());
     let Some(found) = found else {
@@ -171,9 +175,12 @@ async fn announce(request: &Request, done: String, hook: &Hook) {
 }
 
 async fn show_again(request: &Request, error: ops::Error, draft: Draft) -> Result<(), Error> {
-    match error {
-        ops::Error::Invalid(errors) => keep(request, Draft { errors, ..draft }, "").await,
-        ops::Error::Stale { .. } => keep(request, Draft { is_stale: true, ..draft }, "").await,
-        error => request.tell(Err(error)),
-    }
+    let draft = match error {
+        ops::Error::Invalid(errors) => Draft { errors, ..draft },
+        ops::Error::Stale { .. } => Draft { is_stale: true, ..draft },
+        error => return request.tell(Err(error)),
+    };
+    // What may not work is said with what does not, so that both are mended at once. It must not stand in the way.
+    let doubts = doubts::about_typed(&request.ctx, parse_id(&draft.id).ok(), &draft.form).await.unwrap_or_default();
+    keep(request, Draft { doubts, ..draft }, "").await
 }

@@ -15,6 +15,7 @@ use crate::{
         session::FlashKind,
     },
     server::{
+        ctx::OpCtx,
         ops::{
             self, drafts,
             measured::Column,
@@ -30,6 +31,14 @@ const RECENT: u32 = 10;
 /// An id from an address. What is not an id names no hook.
 pub(super) fn parse_id(id: &str) -> Result<HookId, ops::Error> {
     id.parse().map_err(|_| ops::Error::NotFound("hook"))
+}
+
+/// As it was found. Of a hook that is not: what is still known of it, for its pages.
+pub(super) async fn or_farewell<T>(ctx: &OpCtx, id: &str, found: Result<T, ops::Error>) -> Result<T, ops::Error> {
+    match found {
+        Err(ops::Error::NotFound("hook")) => Err(ops::hooks::explain_missing(ctx, parse_id(id)?).await?),
+        found => found,
+    }
 }
 
 pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<HookList, Error> {
@@ -55,9 +64,9 @@ fn condition(row: &Row) -> Condition {
 pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<HookPage, Error> {
     let request = request()?;
     let ctx = &request.ctx;
-    let id = request.tell(parse_id(id))?;
-    let row = request.tell(overview::find(ctx, id).await)?;
-    let condition = condition(&row);
+    let found = async { overview::find(ctx, parse_id(id)?).await };
+    let row = request.tell(or_farewell(ctx, id, found.await).await)?;
+    let (condition, id) = (condition(&row), row.hook.id);
     let hook = row.hook;
     let search = Search { hook: Some(id), ..Search::default() };
     let recent = match ops::deliveries::list(ctx, &search, None, RECENT).await {
@@ -116,9 +125,9 @@ pub async fn reveal(id: &str) -> Result<(), Error> {
 
 pub async fn farewell(id: &str) -> Result<HookFarewell, Error> {
     let request = request()?;
-    let id = request.tell(parse_id(id))?;
-    let hook = request.tell(ops::hooks::find_to_change(&request.ctx, id).await)?;
-    let open = request.tell(ops::hooks::open_deliveries(&request.ctx, id).await)?;
+    let found = async { ops::hooks::find_to_change(&request.ctx, parse_id(id)?).await };
+    let hook = request.tell(or_farewell(&request.ctx, id, found.await).await)?;
+    let open = request.tell(ops::hooks::open_deliveries(&request.ctx, hook.id).await)?;
     Ok(HookFarewell { hook, open })
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{flash, hooks::parse_id};
+use super::{
+    flash,
+    hooks::{or_farewell, parse_id},
+};
 use crate::{
     domain::{
         event::EventType,
@@ -40,7 +43,7 @@ const ROWS: u32 = 30;
 pub async fn recover(id: &str, form: RecoverForm) -> Result<RecoverPage, Error> {
     let request = request()?;
     let read = put_together(&request.ctx, id, form).await;
-    request.tell(read)
+    request.tell(or_farewell(&request.ctx, id, read).await)
 }
 
 async fn put_together(ctx: &OpCtx, id: &str, mut form: RecoverForm) -> Result<RecoverPage, ops::Error> {
@@ -98,7 +101,7 @@ async fn brief(ctx: &OpCtx, hook: Hook) -> Result<RecoverHook, ops::Error> {
 
 async fn dry_run(ctx: &OpCtx, form: &RecoverForm, begin: Begin) -> Result<DryRun, ops::Error> {
     let now = ctx.portal.clock().now();
-    let count = ops::jobs::count(ctx, &begin).await?;
+    let spread = ops::jobs::spread(ctx, &begin).await?;
     let (from, to) = (begin.scope.from, begin.scope.to.map_or(now, |to| to.min(now)));
     // What is begun is what was counted, however long somebody thinks about it.
     let exact = RecoverForm {
@@ -109,7 +112,7 @@ async fn dry_run(ctx: &OpCtx, form: &RecoverForm, begin: Begin) -> Result<DryRun
         ..form.clone()
     };
     let per_second = begin.per_second.and_then(|pace| u32::try_from(pace).ok()).unwrap_or(DEFAULT_PACE);
-    Ok(DryRun { from, to, count, per_second, exact })
+    Ok(DryRun { from, to, count: spread.count(), spread, per_second, exact })
 }
 
 /// The spans that make sense for a hook: those of its own story first.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::hooks::parse_id;
+use super::hooks::{or_farewell, parse_id};
 use crate::{
     domain::{
         event::EventType,
@@ -39,7 +39,8 @@ pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
     let ctx = &request.ctx;
     request.tell(ctx.require(Permission::DeliveriesRead).map_err(ops::Error::from))?;
     let names = request.tell(ops::log::hook_names(ctx).await)?;
-    let own = if hook.is_empty() { None } else { Some(request.tell(own_hook(hook, &names))?) };
+    let own =
+        if hook.is_empty() { None } else { Some(request.tell(or_farewell(ctx, hook, own_hook(hook, &names)).await)?) };
     let (query, asked) = read(ctx, query, own.as_ref().map(|(id, _)| *id));
     let mut page = frame_of(ctx, &query, own, &names);
     match asked {

@@ -1,6 +1,7 @@
 //! What plain forms and pages need around an operation: read for a page, redirect after a post, a flash for the next
 //! page, a draft when something was wrong. One file a noun; no decisions that `ops` has not made.
 
+mod banner;
 pub mod deliveries;
 pub mod editor;
 pub mod events;

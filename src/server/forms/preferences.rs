@@ -26,8 +26,9 @@ pub async fn account(draft: &str) -> Result<Account, Error> {
     Ok(Account { user, form, zones: zones::names(), now: request.ctx.portal.clock().now() })
 }
 
-pub async fn save(theme: String, time_zone: String, hours: String) -> Result<(), Error> {
+pub async fn save(theme: String, listed: String, hours: String, offered: String) -> Result<(), Error> {
     let request = request()?;
+    let time_zone = if offered.is_empty() { listed } else { offered };
     match ops::preferences::save(&request.ctx, &theme, &time_zone, &hours).await {
         Ok(Preferences { theme, .. }) => {
             remember_theme(theme, &request);

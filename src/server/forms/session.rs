@@ -1,6 +1,6 @@
 //! The frame of every page, signing in and out.
 
-use super::encoded;
+use super::{banner::banner, encoded};
 use crate::{
     domain::user::MAX_EMAIL,
     rpc::{
@@ -14,20 +14,15 @@ use crate::{
     },
 };
 
-/// Said above every page while it is so.
-const FULL: &str = "New events are refused: too many wait to be delivered. What was accepted is safe. Look for a receiver \
-                    that fails or is slow.";
-
 pub async fn frame() -> Result<Frame, Error> {
     let request = request()?;
     let Some(user) = &request.ctx.user else { return Ok(Frame::default()) };
-    let full = request.ctx.portal.dispatcher.too_much();
     Ok(Frame {
         name: user.name.clone(),
         email: user.email.clone(),
         permissions: user.permissions(),
         theme: user.preferences.theme,
-        banner: full.map(|_| FULL.to_owned()),
+        banner: banner(&request.ctx),
     })
 }
 

@@ -7,6 +7,7 @@ use crate::{
         time::readable_duration,
         words::{bytes, count, grouped},
     },
+    engine::dispatcher::trouble::{NEARLY_FULL_PERCENT, percent},
     rpc::{
         Error,
         status::{Check, Grade, StatusPage},
@@ -125,10 +126,10 @@ fn database(status: &Status) -> Check {
 fn disk(status: &Status) -> Option<Check> {
     let (free, all) = status.disk?;
     let size = |size: u64| bytes(i64::try_from(size).unwrap_or(i64::MAX));
-    let percent = free.saturating_mul(100) / all.max(1);
+    let percent = percent(free, all);
     let grade = match percent {
-        0..2 => Grade::Bad,
-        2..FREE_PERCENT => Grade::Watch,
+        0..NEARLY_FULL_PERCENT => Grade::Bad,
+        NEARLY_FULL_PERCENT..FREE_PERCENT => Grade::Watch,
         _ => Grade::Good,
     };
     let words = format!("{} of {} free ({percent} %).", size(free), size(all));

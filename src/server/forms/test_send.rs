@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::hooks::parse_id;
+use super::hooks::{or_farewell, parse_id};
 use crate::{
     domain::{
         contract::BodyCheck,
@@ -38,7 +38,8 @@ struct Draft {
 pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<TestPage, Error> {
     let request = request()?;
     let ctx = &request.ctx;
-    let hook = request.tell(test_send::find(ctx, request.tell(parse_id(id))?).await)?;
+    let hook = async { test_send::find(ctx, parse_id(id)?).await };
+    let hook = request.tell(or_farewell(ctx, id, hook.await).await)?;
     let draft: Option<Draft> = request.tell(drafts::find(ctx, &request.session, draft).await)?;
     let draft = draft.filter(|draft| draft.hook == hook.id);
     let test: Option<DeliveryId> = test.parse().ok();
@@ -61,10 +62,7 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
             let origin = if is_sample { Origin::Sample } else { Origin::Typed };
             (draft.body, origin, draft.checked, draft.was_stopped)
         }
-        (None, Some(body)) => {
-            let body = String::from_utf8_lossy(&body);
-            (pretty(&body).unwrap_or_else(|| body.into_owned()), Origin::LastEvent, None, false)
-        }
+        (None, Some(body)) => (pretty(&body).unwrap_or(body), Origin::LastEvent, None, false),
         (None, None) => (catalogue::sample(hook.event_type).to_owned(), Origin::Sample, None, false),
     };
     let now = ctx.portal.clock().now();

@@ -3,13 +3,13 @@
 
 use std::any::Any;
 
-use super::{assets, reader::remembered_theme, render};
+use super::{assets, reader::remembered_theme, render, rpc};
 use crate::{
     domain::preferences::Theme,
     rpc::Error,
     server::{
         ctx::OpCtx,
-        seam::{internal, status_of},
+        seam::{internal, local, status_of},
     },
 };
 use axum::{
@@ -22,13 +22,17 @@ use axum::{
     middleware::Next,
 };
 
+/// What is said to a form that does not come from a page of ours, or from a browser that does not say so.
+const ELSEWHERE: &str = "From another site";
+
 /// An error page in the status' own words.
 pub fn plain(status: StatusCode) -> Response<Body> {
     let (title, words) = match status {
         StatusCode::FORBIDDEN => (
-            "From another site",
+            ELSEWHERE,
             "This request came from another site and was refused; nothing was done. Open the portal and do it there. If \
-             you were in the portal, your browser does not say so: allow it to, or use another.",
+             you were in the portal, your browser does not say so: go back (most browsers still have what you typed), \
+             allow it to, or use another.",
         ),
         StatusCode::PAYLOAD_TOO_LARGE => {
             ("Too large", "What was sent is larger than any form of the portal. Nothing was done.")
@@ -55,7 +59,21 @@ pub fn of(status: StatusCode, words: &str) -> Response<Body> {
 }
 
 fn refused(status: StatusCode, title: &str, words: &str) -> Response<Body> {
-    explained(status, &Error::Refused { title: title.to_owned(), words: words.to_owned() })
+    explained(status, &Error::Refused { title: title.to_owned(), words: words.to_owned(), back: None })
+}
+
+/// Around the same-origin rule: whoever was refused and says that they were on a page of ours is offered that page. It is
+/// only read, and nothing of what was sent is kept or done: whoever really came from elsewhere gains nothing by saying so.
+pub async fn with_way_back(request: Request, next: Next) -> Response<Body> {
+    let back = rpc::came_from(request.headers()).filter(|path| local(path) == path);
+    let mut response = next.run(request).await;
+    if let Some(Error::Refused { title, words, .. }) = response.extensions().get::<Error>()
+        && title == ELSEWHERE
+        && back.is_some()
+    {
+        response = explained(response.status(), &Error::Refused { title: title.clone(), words: words.clone(), back });
+    }
+    response
 }
 
 /// An error page for what an operation said.
@@ -83,13 +101,17 @@ fn explained(status: StatusCode, error: &Error) -> Response<Body> {
 }
 
 fn page(error: &Error, theme: Theme) -> String {
+    let back = match error {
+        Error::Refused { back: Some(path), .. } => format!("<p><a href=\"{}\">Back to the form</a></p>", escaped(path)),
+        _ => String::new(),
+    };
     let theme = if theme == Theme::System { String::new() } else { format!(" data-theme=\"{}\"", theme.key()) };
     format!(
         "<!DOCTYPE html><html lang=\"en\"{theme}><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"><title>{title} – Service Hooks</title><link rel=\"icon\" \
          href=\"/favicon.svg\" type=\"image/svg+xml\"><link rel=\"stylesheet\" \
          href=\"/pkg/service-hooks.css?v={version}\"></head><body><main class=\"lone\"><h1>{title}</h1><p>{words}</p>\
-         <p><a href=\"/\">Open the portal</a></p></main></body></html>",
+         {back}<p><a href=\"/\">Open the portal</a></p></main></body></html>",
         title = escaped(error.title()),
         version = assets::version(),
         words = escaped(&error.advice()),

@@ -76,7 +76,8 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .layer(middleware::from_fn(error_page::in_frame))
         .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))
         .layer(sessions)
-        .layer(CsrfLayer::new().with_rejection_response(|_| error_page::plain(StatusCode::FORBIDDEN)));
+        .layer(CsrfLayer::new().with_rejection_response(|_| error_page::plain(StatusCode::FORBIDDEN)))
+        .layer(middleware::from_fn(error_page::with_way_back));
     Router::new()
         .merge(pages)
         .nest("/api/v1", api::router(portal.clone()))

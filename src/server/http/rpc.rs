@@ -5,7 +5,7 @@ use axum::{
     body::{Body, to_bytes},
     extract::Request,
     http::{
-        HeaderValue, StatusCode,
+        HeaderMap, HeaderValue, StatusCode,
         header::{ACCEPT, CONTENT_TYPE, HOST, LOCATION, REFERER},
     },
     response::{IntoResponse, Redirect, Response},
@@ -61,10 +61,15 @@ fn plain_form(request: &Request) -> Option<PlainForm> {
     if text(ACCEPT).is_some_and(|accept| accept.contains("application/json") && !accept.contains("text/html")) {
         return None;
     }
+    Some(PlainForm { came_from: came_from(request.headers()) })
+}
+
+/// The page of ours that a request says it was made on.
+pub fn came_from(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let referer = text(REFERER).and_then(|referer| referer.parse::<axum::http::Uri>().ok());
     let is_ours = |uri: &axum::http::Uri| uri.authority().map(|authority| authority.as_str()) == text(HOST);
-    let came_from = referer.filter(is_ours).and_then(|uri| uri.path_and_query().map(ToString::to_string));
-    Some(PlainForm { came_from })
+    referer.filter(is_ours).and_then(|uri| uri.path_and_query().map(ToString::to_string))
 }
 
 /// Leptos answers every error with 500; the error itself knows better.

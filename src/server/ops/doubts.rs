@@ -1,10 +1,12 @@
 //! What may go wrong with a hook although it is accepted. Said beside the errors, and never in the way.
 
-use super::Error;
+use super::{Error, hooks::judge_url};
 use crate::{
     domain::{
         endpoint::{self, Endpoint, Host},
-        hook::Hook,
+        event::EventType,
+        hook::{Hook, HookForm},
+        id::HookId,
         invalid::Invalid,
         permission::Permission,
     },
@@ -15,30 +17,48 @@ use crate::{
 /// The doubts about a hook that is saved or about to be, by field. With `dials` it is also tried whether anything
 /// accepts connections there, which takes a moment.
 pub async fn about(ctx: &OpCtx, hook: &Hook, dials: bool) -> Result<Invalid, Error> {
+    // It was judged before; the rules of addresses do not matter here.
+    let Ok(endpoint) = endpoint::parse(&hook.callback_url, true, |_| true) else { return Ok(Invalid::default()) };
+    collect(ctx, Some(hook.id), Some(hook.event_type), &endpoint, dials).await
+}
+
+/// The same about what stands in a form, as far as it can be read; `id` is the hook that is changed. A URL that is
+/// refused is not looked at: nothing is dialled that a delivery would not dial.
+pub async fn about_typed(ctx: &OpCtx, id: Option<HookId>, form: &HookForm) -> Result<Invalid, Error> {
+    ctx.require(Permission::HooksWrite)?;
+    let Ok(endpoint) = judge_url(&ctx.portal, &form.callback_url).await else { return Ok(Invalid::default()) };
+    collect(ctx, id, EventType::from_key(&form.event_type), &endpoint, true).await
+}
+
+async fn collect(
+    ctx: &OpCtx,
+    id: Option<HookId>,
+    event: Option<EventType>,
+    endpoint: &Endpoint,
+    dials: bool,
+) -> Result<Invalid, Error> {
     let grant = ctx.require(Permission::HooksWrite)?;
     let mut doubts = Invalid::default();
-    // It was judged before; the rules of addresses do not matter here.
-    let Ok(endpoint) = endpoint::parse(&hook.callback_url, true, |_| true) else { return Ok(doubts) };
     let mut doubt = |code: &str, words: String| doubts.add("callback_url", code, words);
-    match ctx.portal.dispatcher.doubt_url(&endpoint).await {
+    match ctx.portal.dispatcher.doubt_url(endpoint).await {
         Some(words) => doubt("unresolved", words),
         None if dials => {
-            if let Some(words) = ctx.portal.dispatcher.cannot_reach(&endpoint).await {
+            if let Some(words) = ctx.portal.dispatcher.cannot_reach(endpoint).await {
                 doubt("unreachable", words);
             }
         }
         None => {}
     }
-    if travels_in_the_clear(&endpoint) {
+    if travels_in_the_clear(endpoint) {
         let words = "Plain http: whoever is on the way can read the key and the events. Use https:// where you can.";
         doubt("plain-http", words.to_owned());
     }
     let others = hooks::all(&mut ctx.portal.store().read().await?, &grant).await?;
     let is_twin = |other: &&Hook| {
-        other.id != hook.id
+        Some(other.id) != id
             && other.enabled
-            && other.event_type == hook.event_type
-            && other.callback_url == hook.callback_url
+            && Some(other.event_type) == event
+            && other.callback_url == endpoint.url.as_str()
     };
     if let Some(twin) = others.iter().find(is_twin) {
         let words = format!(

@@ -1,7 +1,7 @@
 //! Why an operation did not happen, before any edge turns it into a page, a problem document or an exit code.
 
 use crate::{
-    domain::{invalid::Invalid, permission::Permission},
+    domain::{id::HookId, invalid::Invalid, permission::Permission, time::Timestamp},
     engine::{dispatcher::EmitError, store},
     server::{auth::password::TooBusy, ctx::Denied},
 };
@@ -15,6 +15,9 @@ pub enum Error {
     /// There is no such thing, or the actor may not know that there is.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// There was such a hook.
+    #[error("the hook {} was deleted", .0.name)]
+    Deleted(Box<Farewell>),
     #[error("{0}")]
     Invalid(Invalid),
     /// It changed since it was read; `now` is its present version.
@@ -24,6 +27,16 @@ pub enum Error {
     Busy { seconds: u64 },
     #[error("{0}")]
     Store(store::Error),
+}
+
+/// What is still known of something that was deleted.
+#[derive(Clone, Debug)]
+pub struct Farewell {
+    pub id: HookId,
+    pub name: String,
+    pub at: Timestamp,
+    /// Who did it, where the log still says so.
+    pub by: Option<String>,
 }
 
 impl From<Denied> for Error {

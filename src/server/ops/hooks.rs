@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Error, tuning};
+use super::{Error, error::Farewell, tuning};
 use crate::{
     domain::{
         endpoint::{Endpoint, UrlProblem},
@@ -29,6 +29,9 @@ use crate::{
     server::ctx::{OpCtx, Portal},
 };
 
+/// Lines of the log in which a hook's last change is looked for. Nothing can be done with it afterwards but look.
+const LAST_LINES: i64 = 10;
+
 /// A hook that was just made. Its signing secret is shown with it and can be revealed later.
 pub struct Created {
     pub hook: Hook,
@@ -51,6 +54,27 @@ pub async fn page(ctx: &OpCtx, cursor: Option<HookId>, limit: u32) -> Result<Pag
 pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     let grant = ctx.require(Permission::HooksRead)?;
     hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))
+}
+
+/// Of a hook that is not found: what is still known of it, if it was deleted.
+pub async fn explain_missing(ctx: &OpCtx, id: HookId) -> Result<Error, Error> {
+    let Ok(grant) = ctx.require(Permission::HooksRead) else { return Ok(Error::NotFound("hook")) };
+    let mut conn = ctx.portal.store().read().await?;
+    let Some((name, at)) = hooks::find_deleted(&mut conn, &grant, id).await? else {
+        return Ok(Error::NotFound("hook"));
+    };
+    let lines = audit::about(&mut conn, &grant, &id.to_string(), LAST_LINES).await?;
+    let by = lines.into_iter().find(|line| line.action == "hook.deleted").map(|line| named(&line.actor));
+    Ok(Error::Deleted(Box::new(Farewell { id, name, at, by })))
+}
+
+/// Who an actor of the log is, for people.
+fn named(actor: &str) -> String {
+    match actor.split_once(':') {
+        Some(("user", email)) => email.to_owned(),
+        Some(("token", name)) => format!("the token {name}"),
+        _ => actor.to_owned(),
+    }
 }
 
 /// How the hooks that are not well stand; a hook that is not among them is well.

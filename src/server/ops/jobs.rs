@@ -7,7 +7,7 @@ use crate::{
         hook::Hook,
         id::{HookId, JobId},
         invalid::Invalid,
-        job::{Count, DEFAULT_PACE, Job, JobState, Kind, MAX_PACE, Scope},
+        job::{Count, DEFAULT_PACE, Job, JobState, Kind, MAX_PACE, Scope, Spread},
         page::Page,
         permission::{Grant, Permission},
         time::Timestamp,
@@ -31,6 +31,22 @@ pub async fn count(ctx: &OpCtx, begin: &Begin) -> Result<Count, Error> {
     check_hook(&mut conn, &grant, &begin.scope).await?;
     let scope = bounded(&begin.scope, ctx.portal.clock().now());
     Ok(jobs::count(&mut conn, &grant, &scope).await?)
+}
+
+/// The same, in slices of time. What is older than anything that is kept does not make the slices longer.
+pub async fn spread(ctx: &OpCtx, begin: &Begin) -> Result<Spread, Error> {
+    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    judge_begin(begin)?;
+    let mut conn = ctx.portal.store().read().await?;
+    check_hook(&mut conn, &grant, &begin.scope).await?;
+    let now = ctx.portal.clock().now();
+    let scope = bounded(&begin.scope, now);
+    let oldest = now.before(ctx.portal.settings.retention.deliveries);
+    let from = scope.from.map_or(oldest, |from| from.max(oldest));
+    let (hours, bounds) = Spread::bounds(from, scope.to.unwrap_or(now));
+    let counts = jobs::spread(&mut conn, &grant, &scope, &bounds).await?;
+    let ends = jobs::ends(&mut conn, &grant, &scope).await?;
+    Ok(Spread { hours, slices: bounds.into_iter().zip(counts).collect(), ends })
 }
 
 pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {

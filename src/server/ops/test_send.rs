@@ -19,7 +19,7 @@ use crate::{
         permission::{Grant, Permission},
     },
     engine::{
-        catalogue,
+        catalogue::{self, personal},
         delivery::signing,
         dispatcher::{Emit, EmitError, Judging},
         store::{
@@ -67,12 +67,14 @@ pub async fn history(ctx: &OpCtx, hook: HookId) -> Result<Vec<Delivery>, Error> 
     Ok(deliveries::tests(&mut ctx.portal.store().read().await?, &grant, hook, SHOWN).await?)
 }
 
-/// The body of the last real event that came to a hook, if it is still there. For those who may see payloads.
-pub async fn last_body(ctx: &OpCtx, hook: HookId) -> Result<Option<Bytes>, Error> {
+/// The body of the last real event that came to a hook, if it is still there, with everything about people masked: a test
+/// goes to where no customer's data is expected. For those who may see payloads.
+pub async fn last_body(ctx: &OpCtx, hook: HookId) -> Result<Option<String>, Error> {
     let grant = ctx.require(Permission::PayloadsRead)?;
     let mut conn = ctx.portal.store().read().await?;
     let Some(last) = deliveries::newest_real(&mut conn, &grant, hook).await? else { return Ok(None) };
-    Ok(events::find(&mut conn, &grant, last.event_id).await?.map(|event| event.body.into()))
+    let event = events::find(&mut conn, &grant, last.event_id).await?;
+    Ok(event.and_then(|event| personal::masked(event.event_type, &event.body)))
 }
 
 /// What came of a test of a hook that is not saved.

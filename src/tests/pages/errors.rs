@@ -1,15 +1,20 @@
 //! Error pages: the right status, what happened and what to do, in the portal's frame for whoever is signed in.
 
 use reqwest::{Response, StatusCode};
-use service_hooks::domain::permission::Role;
+use service_hooks::domain::{event::EventType, permission::Role};
 
 use crate::support::{
     app::{Browser, TestApp, location},
     db::TestDb,
     on_both,
+    receiver::Receiver,
 };
 
-on_both!(errors_keep_their_status_and_the_frame, a_flash_is_told_once_and_can_have_the_focus);
+on_both!(
+    errors_keep_their_status_and_the_frame,
+    a_flash_is_told_once_and_can_have_the_focus,
+    what_is_still_known_of_a_deleted_hook_is_said,
+);
 
 const RPC: &str = "/rpc/service_hooks/rpc";
 const MISSING: &str = "00000000-0000-7000-8000-000000000000";
@@ -76,6 +81,39 @@ async fn a_flash_is_told_once_and_can_have_the_focus(db: TestDb) {
     assert!(!browser.get(location(&answer)).await.text().await.unwrap().contains("notice ok"));
 }
 
+async fn what_is_still_known_of_a_deleted_hook_is_said(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let token = app.full_token().await;
+    let id = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
+    let delivery = app.delivery_in(&token, &event, "delivered").await["id"].as_str().unwrap().to_owned();
+    let manager = app.browser(Role::IntegrationManager).await;
+    let named = [("id", id.as_str()), ("version", "1"), ("name", "Wall <board>"), ("event_type", "work_item.closed")];
+    let url = receiver.url("/in");
+    let named = [named.as_slice(), &[("callback_url", url.as_str()), ("enabled", "true")]].concat();
+    assert_eq!(manager.post(&format!("{RPC}/hooks/update"), &named).await.status(), 303);
+    assert_eq!(manager.post(&format!("{RPC}/hooks/delete"), &[("id", &id)]).await.status(), 303);
+    let page = format!("/integration/hooks/{id}");
+    let log = format!("/integration/deliveries?hook={id}");
+    for below in ["", "/settings", "/test", "/recover", "/delete", "/deliveries"] {
+        let gone = manager.get(&format!("{page}{below}")).await;
+        let words = "It was called Wall &lt;board&gt;.";
+        let page = explained(gone, 410, "This hook was deleted", words).await;
+        assert!(has_frame(&page) && page.contains(&format!("<a href=\"{log}\">")), "{below}: {page}");
+        assert!(page.contains("by <b>integration-manager@example.org</b>"), "{below}: {page}");
+    }
+    // Its deliveries are there, in the log and each by itself.
+    let listed = manager.get(&log).await.text().await.unwrap();
+    assert!(listed.contains("a deleted hook") && listed.contains(&delivery), "{listed}");
+    assert_eq!(manager.get(&format!("{page}/deliveries/{delivery}")).await.status(), 200);
+    // Whoever may not see hooks learns nothing, and for programs it is not there.
+    let agent = app.browser(Role::Agent).await;
+    let page = explained(agent.get(&page).await, 403, "You may not see this", "hooks:read").await;
+    assert!(!page.contains("Wall"), "{page}");
+    assert_eq!(app.api(&token, "GET", &format!("/hooks/{id}"), None).await.0, 404);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_from_elsewhere_is_told_so_in_the_browsers_theme() {
     let app = TestApp::start(TestDb::sqlite()).await;
@@ -85,7 +123,23 @@ async fn what_comes_from_elsewhere_is_told_so_in_the_browsers_theme() {
     let answer = browser.post_with(&format!("{RPC}/session/sign_out"), &[], &foreign).await;
     let page = explained(answer, 403, "From another site", "nothing was done").await;
     assert!(!has_frame(&page) && page.contains("<html lang=\"en\" data-theme=\"dark\">"), "{page}");
-    assert!(page.contains("<a href=\"/\">Open the portal</a>"));
+    assert!(page.contains("<a href=\"/\">Open the portal</a>") && !page.contains("Back to the form"));
+    // Who was on a page of ours is led back to it. It is read, and nothing is sent again.
+    let host = app.url("").replace("http://", "");
+    let referred = async |referer: &str| {
+        let headers =
+            [("sec-fetch-site", "cross-site"), ("accept", "text/html"), ("referer", referer), ("host", &host)];
+        let answer = browser.post_with(&format!("{RPC}/hooks/create"), &[("name", "CANARY")], &headers).await;
+        explained(answer, 403, "From another site", "nothing was done").await
+    };
+    let page = referred(&app.url("/integration/hooks/new?event=a&draft=b")).await;
+    let back = "<a href=\"/integration/hooks/new?event=a&amp;draft=b\">Back to the form</a>";
+    assert!(page.contains(back) && !page.contains("CANARY") && page.contains("data-theme=\"dark\""), "{page}");
+    for foreign in ["http://evil.example/integration/hooks/new", &app.url("//evil.example/x"), "nonsense"] {
+        assert!(!referred(foreign).await.contains("Back to the form"), "{foreign}");
+    }
+    let hooks = app.api(&app.full_token().await, "GET", "/hooks", None).await.1;
+    assert_eq!(hooks["items"], serde_json::json!([]));
     // Where nobody is signed in there is nothing to put into a frame.
     let stranger = app.stranger();
     let missing = stranger.get("/setup?token=wrong").await;

@@ -1,5 +1,6 @@
 //! The portal's pages as a browser without scripts uses them. (With scripts, and in pictures: `end2end/`.)
 
+mod banner;
 mod catalogue;
 mod errors;
 mod forms;

@@ -54,6 +54,11 @@ async fn preferences_are_kept_and_rendered(db: TestDb) {
     assert_eq!((light.status().as_u16(), location(&light)), (303, delivery.as_str()), "back to the page it was on");
     let after = page(&browser, &delivery).await;
     assert!(after.contains("data-theme=\"light\"") && after.contains("Asia/Kathmandu"), "the theme and nothing else");
+    // The zone of the browser, offered by a script, is a button of the same form and wins over the list.
+    assert!(account.contains("<div data-zone=\"Asia/Kathmandu\">"), "{account}");
+    let offered = [form.as_slice(), &[("use_zone", "Europe/Budapest")]].concat();
+    assert_eq!(location(&browser.post(SAVE, &offered).await), "/account");
+    assert!(page(&browser, "/account").await.contains("<option selected>Europe/Budapest"));
 }
 
 async fn what_cannot_be_chosen_is_not_kept(db: TestDb) {

@@ -38,6 +38,11 @@ async fn a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended(db: Te
         read.contains("4 deliveries would be sent again") && read.contains("At 1 a second that takes 4 s"),
         "{read}"
     );
+    // When it was accepted: as a picture and as a table, from the oldest to the newest.
+    assert!(read.contains("The oldest is of") && read.contains("By hour") && read.contains("Show as table"), "{read}");
+    assert!(counted.contains("aria-label=\"Deliveries by hour in which they were accepted"), "{counted}");
+    let others = counted.matches("data-label=\"Others\"").count();
+    assert!((1..=2).contains(&others), "four of one moment, perhaps across an hour's end: {counted}");
     // Nothing was sent by looking.
     assert!(receiver.came().is_empty());
     let hidden = |name: &str| {

@@ -120,6 +120,9 @@ async fn the_last_real_event_is_for_those_who_may_see_it(db: TestDb) {
     let data: serde_json::Value = serde_json::from_str(sample(EventType::WorkItemClosed)).unwrap();
     let mut real = data;
     real["notes"] = "CANARY".into();
+    real["agent"]["name"] = "CANARY".into();
+    real["customer"] = serde_json::json!({"name": "CANARY"});
+    real["result"] = "Kept".into();
     let (status, event) =
         app.api(&token, "POST", "/events", Some(serde_json::json!({"type": "work_item.closed", "data": real}))).await;
     assert_eq!(status, 202);
@@ -127,7 +130,11 @@ async fn the_last_real_event_is_for_those_who_may_see_it(db: TestDb) {
     // A test after it is not what is meant.
     submit(&manager, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
     let page = manager.get(&path).await.text().await.unwrap();
-    assert!(typed(&page).contains("CANARY"), "{page}");
+    let body = typed(&page);
+    assert!(body.contains("\"result\": \"Kept\"") && body.contains("\"notes\": \"Masked notes\""), "{body}");
+    assert!(!page.contains("CANARY") && page.contains("What is about people is masked"), "{page}");
+    let (_, _, page) = submit(&manager, SEND, &[("id", &id), ("body", &body)]).await;
+    assert!(page.contains("127.0.0.1 answered 200 OK"), "it is as the schema demands: {page}");
     let developer = app.browser(Role::Developer).await;
     let page = developer.get(&path).await.text().await.unwrap();
     assert!(!page.contains("CANARY") && !page.contains("The last real event"), "{page}");
@@ -272,7 +279,7 @@ async fn too_many_tests_have_to_wait(db: TestDb) {
 async fn what_may_not_work_is_said_and_saved(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
-    let (_, _) = hook(&app, &receiver).await;
+    let (_, id) = hook(&app, &receiver).await;
     let browser = app.browser(Role::Administrator).await;
     let create = async |url: &str| {
         let mut form = form(url, "k");
@@ -294,6 +301,27 @@ async fn what_may_not_work_is_said_and_saved(db: TestDb) {
     assert!(page.contains("id=\"callback_url-doubt\"") && page.contains("hint callback_url-doubt"), "{page}");
     let page = create(&receiver.url("/other")).await;
     assert!(!page.contains("But:"), "{page}");
+    // And beside what is wrong, so that both are mended at once: of a new hook, of one that is changed, of a test.
+    let doubted = format!("http://{gone}/in");
+    for (path, id) in [(CREATE, ""), (UPDATE, id.as_str()), (TRY, id.as_str())] {
+        let mut both = form(&doubted, "k y");
+        both.extend([("id", id), ("version", "1"), ("name", "n"), ("enabled", "true")]);
+        let (_, _, page) = submit(&browser, path, &both).await;
+        let page = page.replace("<!>", "");
+        assert!(page.contains("There is a problem") && page.contains("</span>Error: The"), "{path}: {page}");
+        let warning = page.split("id=\"callback_url-doubt\"").nth(1).expect("a warning").split("</p>").next().unwrap();
+        assert!(warning.contains("Warning: ") && warning.contains("Nothing accepts connections"), "{path}: {warning}");
+        assert!(page.contains("aria-describedby=\"callback_url-hint callback_url-doubt\""), "{path}: {page}");
+        assert!(!page.contains("id=\"callback_url-error\""), "{path}: {page}");
+    }
+    // A hook is not its own twin, and what is refused is not looked at.
+    let url = receiver.url("/in");
+    let own = [form(&url, "k"), vec![("id", &id), ("version", "1"), ("name", "")]].concat();
+    let (_, _, page) = submit(&browser, UPDATE, &own).await;
+    assert!(page.contains("Enter a name.") && page.contains("n is on and sends this event"), "{page}");
+    assert!(!page.contains("hook is on and sends"), "{page}");
+    let (_, _, page) = submit(&browser, CREATE, &form("http://10.0.0.1/in", "k")).await;
+    assert!(page.contains("id=\"callback_url-error\"") && !page.contains("-doubt\""), "{page}");
 }
 
 async fn who_saves_second_sees_both(db: TestDb) {

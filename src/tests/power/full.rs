@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use service_hooks::{
     domain::{
         delivery::State,
-        permission::{Actor, Permission},
+        permission::{Actor, Permission, Role},
     },
     engine::{
         catalogue::sample,
@@ -44,6 +44,7 @@ async fn count(recorded: &Recorded, state: State) -> i64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
     let recorded = Recorded::start(Tape::default()).await;
+    let browser = recorded.app.browser(Role::Developer).await;
     let mut acknowledged = Vec::new();
     for _ in 0..5 {
         acknowledged.push(recorded.emit().await.unwrap().id);
@@ -51,9 +52,13 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
         recorded.emit_in_vain().await;
         let (status, problem) = recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
         assert!(status == 503 || status == 507, "{status}: {problem}");
+        let page = browser.get("/integration/hooks").await.text().await.unwrap();
+        assert!(page.contains("The database cannot be written: its disk is full."), "{page}");
         recorded.tape.set_full(false);
         acknowledged.push(recorded.emit().await.expect("there is room again").id);
     }
+    let page = browser.get("/integration/hooks").await.text().await.unwrap();
+    assert!(!page.contains("The database cannot be written"), "{page}");
     let wanted = i64::try_from(acknowledged.len()).unwrap();
     eventually("everything that was accepted is delivered", async || {
         (count(&recorded, State::Delivered).await == wanted * (HOOKS - 1)).then_some(())

@@ -4,7 +4,7 @@ use service_hooks::{
     domain::{
         delivery::State,
         event::EventType,
-        id::{DeliveryId, EventId},
+        id::{DeliveryId, EventId, born},
         job::Scope,
         log::{AnswerGroup, OUTCOMES, Outcome},
         time::Timestamp,
@@ -243,6 +243,7 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
             assert_eq!(count.total(), wanted, "{scope:?}");
         }
     }
+    in_slices(&mut conn, &rows).await;
     let scope = Scope { states: vec![State::Failed], ..Scope::default() };
     let count = jobs::count(&mut conn, &grant(), &scope).await.unwrap();
     assert_eq!(count.of_state(State::Failed), count.total());
@@ -255,4 +256,30 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
     let wanted = rows.iter().filter(|row| fits(&lost, row)).count() as i64;
     assert_eq!(inbox.iter().map(|part| part.count).sum::<i64>(), wanted);
     assert_eq!(inbox.len(), 6, "two hooks with two answers, and what was skipped: {inbox:?}");
+}
+
+/// Whatever the slices, each delivery is in the one of its time, and in no other.
+async fn in_slices(conn: &mut Conn, rows: &[Delivered]) {
+    let at = |position: usize| born(rows[position].id);
+    for states in [vec![State::Failed, State::Skipped], vec![State::Delivered, State::Cancelled], vec![]] {
+        for (from, to) in [(None, None), (Some(at(20)), Some(at(150)))] {
+            let scope = Scope { states: states.clone(), from, to, ..Scope::default() };
+            let search = Search { states: states.clone(), tests: Some(false), from, to, ..Search::default() };
+            let is_wanted = |row: &&Delivered| !states.is_empty() && fits(&search, row);
+            let wanted: Vec<Timestamp> = rows.iter().filter(is_wanted).map(|row| born(row.id)).collect();
+            // Bounds in the midst of it, beyond it on both sides, and one slice for everything.
+            for bounds in [vec![at(40), at(60), at(61), at(170)], vec![Timestamp(0), Timestamp(1)], vec![]] {
+                let counts = jobs::spread(conn, &grant(), &scope, &bounds).await.unwrap();
+                let cuts = bounds.get(1..bounds.len().saturating_sub(1)).unwrap_or_default();
+                let slice = |at: &Timestamp| cuts.iter().filter(|cut| *cut <= at).count();
+                for (number, count) in counts.iter().enumerate() {
+                    let own = wanted.iter().filter(|at| slice(at) == number).count() as i64;
+                    assert_eq!(count.total(), own, "{scope:?}, slice {number} of {bounds:?}");
+                }
+                assert_eq!(counts.len(), cuts.len() + 1);
+            }
+            let ends = jobs::ends(conn, &grant(), &scope).await.unwrap();
+            assert_eq!(ends, wanted.iter().min().copied().zip(wanted.iter().max().copied()), "{scope:?}");
+        }
+    }
 }

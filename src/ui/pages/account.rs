@@ -60,6 +60,7 @@ fn Content(data: Account) -> impl IntoView {
 #[component]
 fn Preferences(form: PreferencesForm, zones: Vec<String>) -> impl IntoView {
     let PreferencesForm { theme, time_zone, hours, errors } = form;
+    let chosen_zone = time_zone.clone();
     let themes = Theme::ALL.iter().map(|theme| (theme.key(), theme.word())).collect();
     let error = |name: &str, errors: &Invalid| errors.message(name).map(str::to_owned);
     view! {
@@ -70,6 +71,8 @@ fn Preferences(form: PreferencesForm, zones: Vec<String>) -> impl IntoView {
             <Choice name="hours" legend="Clock" options=vec![("24", "24 hours, 14:03"), ("12", "12 hours, 2:03 pm")] chosen=hours
                 error=error("hours", &errors)/>
             <div><button class="primary" type="submit">"Save preferences"</button></div>
+            // Where a browser that is in another zone is offered it. Only a script knows: `boot.js` puts a button here.
+            <div data-zone=chosen_zone></div>
         </form>
     }
 }

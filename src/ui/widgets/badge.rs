@@ -12,18 +12,19 @@ pub enum Tone {
 }
 
 impl Tone {
-    fn look(self) -> (&'static str, &'static str) {
+    fn class(self) -> &'static str {
         match self {
-            Self::Good => ("badge ok", "✓"),
-            Self::Warning => ("badge warn", "◔"),
-            Self::Bad => ("badge bad", "✕"),
-            Self::Neutral => ("badge", "–"),
+            Self::Good => "badge ok",
+            Self::Warning => "badge warn",
+            Self::Bad => "badge bad",
+            Self::Neutral => "badge",
         }
     }
 }
 
+/// The style adds the sign. `class` is for whoever shows a badge only at times.
 #[component]
-pub fn Badge(tone: Tone, #[prop(into)] text: String) -> impl IntoView {
-    let (class, sign) = tone.look();
-    view! { <span class=class><span aria-hidden="true">{sign}</span>{text}</span> }
+pub fn Badge(tone: Tone, #[prop(into)] text: String, #[prop(optional)] class: &'static str) -> impl IntoView {
+    let class = [tone.class(), class].join(" ");
+    view! { <span class=class.trim().to_owned()>{text}</span> }
 }

@@ -57,8 +57,10 @@ pub fn Bars(columns: Vec<Column>, label: String) -> impl IntoView {
     }
     view! {
         <svg class="bars" viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none" role="img" aria-label=label>
-            <path class="good" d=columns_path(&columns, HEIGHT, highest, false)/>
-            <path class="bad" d=columns_path(&columns, HEIGHT, highest, true)/>
+            {[false, true].map(|is_bad| {
+                let path = columns_path(&columns, HEIGHT, highest, is_bad);
+                (!path.is_empty()).then(|| view! { <path class=if is_bad { "bad" } else { "good" } d=path/> })
+            })}
         </svg>
     }
     .into_any()

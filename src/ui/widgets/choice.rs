@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::field::{Description, Field};
+use super::field::{Description, Field, FieldError};
 
 /// Radio buttons under a legend. The first has the field's name for its id, so that the error summary leads to it.
 #[component]
@@ -23,7 +23,7 @@ pub fn Choice(
     view! {
         <fieldset class=class aria-describedby=described.described_by>
             <legend>{legend}</legend>
-            {error.map(|error| view! { <p class="error" id=format!("{name}-error")>{error}</p> })}
+            {error.map(|error| view! { <FieldError name error/> })}
             <div class="radios">{radios.collect_view()}</div>
         </fieldset>
     }

@@ -58,11 +58,19 @@ pub fn Field(
         <div class=class>
             <label for=name>{label}</label>
             {(!hint.is_empty()).then(|| view! { <p class="hint" id=format!("{name}-hint")>{hint}</p> })}
-            {error.map(|error| view! { <p class="error" id=format!("{name}-error")>{error}</p> })}
-            {(!doubt.is_empty()).then(|| view! { <p class="doubt" id=format!("{name}-doubt")>{doubt}</p> })}
+            {error.map(|error| view! { <FieldError name error/> })}
+            {(!doubt.is_empty()).then(|| view! {
+                <p class="doubt" id=format!("{name}-doubt")><b><span aria-hidden="true">"◔ "</span>"Warning: "</b>{doubt}</p>
+            })}
             {children()}
         </div>
     }
+}
+
+/// What is wrong with a field, told from a warning by a sign and a word.
+#[component]
+pub fn FieldError(name: &'static str, error: String) -> impl IntoView {
+    view! { <p class="error" id=format!("{name}-error")><span aria-hidden="true">"✕ "</span>"Error: " {error}</p> }
 }
 
 /// A line of text with everything around it. The control and its id are named after the field.

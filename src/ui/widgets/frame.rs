@@ -3,12 +3,12 @@
 
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{loaded::loaded, menu::Menu};
+use super::{loaded::loaded, menu::Menu, moment::ExactMoment};
 use crate::{
     domain::{permission::Permission, preferences::Theme},
     rpc::{
         preferences::SetTheme,
-        session::{FlashKind, Frame as FrameData, SignOut, read_frame, take_flash},
+        session::{Banner, BannerLine, FlashKind, Frame as FrameData, SignOut, read_frame, take_flash},
     },
 };
 
@@ -89,7 +89,7 @@ fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
         .collect();
     let has_navigation = !groups.is_empty();
     view! {
-        {banner.map(|text| view! { <SystemBanner text/> })}
+        {banner.map(|banner| view! { <SystemBanner banner/> })}
         <header class="top">
             <a class="brand" href="/"><span class="mark" aria-hidden="true">"S"</span><span class="brand-name">"Service Hooks"</span></a>
             {has_navigation.then(|| view! { <button class="quiet to-nav" type="button" popovertarget="nav">"Menu"</button> })}
@@ -136,8 +136,14 @@ fn AccountMenu(name: String, email: String) -> impl IntoView {
 
 /// Something is wrong with the whole portal. Stays for as long as it is.
 #[component]
-pub fn SystemBanner(#[prop(into)] text: String) -> impl IntoView {
-    view! { <p class="system-banner" role="status"><span aria-hidden="true">"!"</span>{text}</p> }
+pub fn SystemBanner(banner: Banner) -> impl IntoView {
+    let (class, role) = if banner.is_urgent { ("system-banner", "alert") } else { ("system-banner warn", "status") };
+    let lines = banner.lines.into_iter().map(|BannerLine { what, since, next }| {
+        let since = since.map(|at| view! { "Since " <ExactMoment at/> ". " });
+        view! { <p><b>{what}</b> " " {since} {next}</p> }
+    });
+    let more = banner.more.map(|href| view! { <p><a href=href>"Status of the portal"</a></p> });
+    view! { <div class=class role=role><span aria-hidden="true">"!"</span><div>{lines.collect_view()} {more}</div></div> }
 }
 
 /// A sentence about what was just done. Stays until the next page; one that is bad news takes the focus.

@@ -5,6 +5,7 @@ use std::future::Future;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use super::moment::ExactMoment;
 use crate::rpc::Error;
 
 /// Shows what `read` brings, or why it did not.
@@ -42,13 +43,27 @@ pub fn Failure(error: Error) -> impl IntoView {
 /// What happened and what to do next.
 #[component]
 pub fn Explained(error: Error) -> impl IntoView {
-    let link = match error {
-        Error::SignIn => Some(("/sign-in", "Sign in")),
-        Error::NotFound { .. } => Some(("/", "Go to the first page")),
+    let link = |href: &str, words| Some((href.to_owned(), words));
+    let links = match &error {
+        Error::SignIn => [link("/sign-in", "Sign in"), None],
+        Error::NotFound { .. } => [link("/", "Go to the first page"), None],
+        Error::Deleted { id, .. } => [
+            link(&format!("/integration/deliveries?hook={id}"), "Its deliveries in the log"),
+            link("/integration/hooks", "The hooks that there are"),
+        ],
+        _ => [None, None],
+    };
+    let deleted = match &error {
+        Error::Deleted { at, by, .. } => {
+            let by = by.clone().map(|by| view! { " by " <b>{by}</b> });
+            Some(view! { <p>"It was deleted at " <ExactMoment at=*at/> {by} "."</p> })
+        }
         _ => None,
     };
+    let links = links.into_iter().flatten().map(|(href, words)| view! { <p><a href=href>{words}</a></p> });
     view! {
+        {deleted}
         <p>{error.advice()}</p>
-        {link.map(|(href, words)| view! { <p><a href=href>{words}</a></p> })}
+        {links.collect_view()}
     }
 }

@@ -17,7 +17,7 @@ pub fn Menu(id: &'static str, #[prop(into)] label: String, children: Children) -
 #[component]
 pub fn RowMenu(id: String, label: String, children: Children) -> impl IntoView {
     view! {
-        <button class="quiet dots" type="button" popovertarget=id.clone() aria-label=label><span aria-hidden="true">"⋯"</span></button>
+        <button class="quiet dots" type="button" popovertarget=id.clone() aria-label=label>"⋯"</button>
         <div id=id class="menu-items" popover>{children()}</div>
     }
 }

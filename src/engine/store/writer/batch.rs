@@ -74,6 +74,7 @@ impl Hands {
         let outcome = tokio::time::timeout(patience, commit).await.unwrap_or_else(|_| Err(Error::silent()));
         match outcome {
             Ok(answers) => {
+                self.note(&answers);
                 self.used = self.clock.stopwatch();
                 settle(batch, Ok(answers));
             }
@@ -88,7 +89,21 @@ impl Hands {
         if let Some(broken) = self.conn.take() {
             broken.discard().await;
         }
-        settle_failed(batch, error);
+        metrics::commit_failed();
+        tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
+        self.context.writes.failed(&error, self.clock.now());
+        settle(batch, Err(error));
+    }
+
+    /// Notes whether something was written. Of commands it is not known: they may have found nothing to write.
+    fn note(&self, (accepts, finished): &Answers) {
+        let errors = accepts.iter().filter_map(|answer| answer.as_ref().err());
+        let mut errors = errors.chain(finished.iter().filter_map(|answer| answer.as_ref().err()));
+        if let Some(error) = errors.find(|error| error.is_unwritable()) {
+            self.context.writes.failed(error, self.clock.now());
+        } else if accepts.iter().any(Result::is_ok) || finished.iter().any(Result::is_ok) {
+            self.context.writes.went_well();
+        }
     }
 
     async fn commit_together(&mut self, batch: &mut Batch) -> Result<Answers, Error> {
@@ -149,13 +164,6 @@ async fn own<'s>(db: &Db, slot: &'s mut Option<Conn>) -> Result<&'s mut Conn, Er
     let conn = slot.insert(db.write().await?);
     conn.go_by_index().await?;
     Ok(conn)
-}
-
-/// Tells everybody of a batch that nothing of it was written.
-fn settle_failed(batch: Batch, error: Error) {
-    metrics::commit_failed();
-    tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
-    settle(batch, Err(error));
 }
 
 /// The answers of the bulk commands, in their order.

@@ -11,6 +11,7 @@ use crate::{
     rpc::log::LogPage,
     ui::widgets::{
         chips::{Chip, Chips},
+        field::FieldError,
         moment::readers_clock,
     },
 };
@@ -106,7 +107,7 @@ fn Slot(
         <div class="slot">
             <label for=name>{label}</label>
             <input id=name name=name type=kind value=value step=step class=class autocomplete="off" aria-invalid=wrong aria-describedby=described/>
-            {error.map(|error| view! { <span class="error" id=format!("{name}-error")>{error}</span> })}
+            {error.map(|error| view! { <FieldError name error/> })}
         </div>
     }
 }

@@ -27,7 +27,7 @@ pub fn Fields(fields: Vec<Field>) -> impl IntoView {
                 <td data-label="Type">{kind}</td>
                 <td data-label="Required">{if field.required { "required" } else { "optional" }}</td>
                 <td data-label="Has to be">{rules}</td>
-                <td data-label="Meaning">{field.meaning}</td>
+                <td data-label="Meaning">{field.meaning} {field.is_personal.then(|| view! { " " <span class="faint">"Personal: masked in tests."</span> })}</td>
                 <td data-label="Example">{field.example.map(|example| view! { <code class="wrap">{example}</code> })}</td>
             </tr>
         }

@@ -27,19 +27,21 @@ pub fn tone(standing: Standing) -> Tone {
     }
 }
 
-/// Badge and reason. Both answers are there, for on and for off, and the style shows the one that fits the slider beside
+/// Badge and reason, each child of the cell itself: a page of fifty hooks has a hundred conditions. Both answers are there, for on and for off, and the style shows the one that fits the slider beside
 /// it, so that it stays true when the slider is moved without a new page.
 #[component]
-pub fn Condition(hook: Hook, data: Data, now: Timestamp) -> impl IntoView {
+pub fn ConditionCell(hook: Hook, data: Data, now: Timestamp) -> impl IntoView {
     let on = Standing::when_on(&data.health, &data.day);
     let off = if hook.off_reason.is_some() { Standing::SwitchedOff } else { Standing::Off };
     let class = if hook.enabled { "condition on" } else { "condition off" };
     let reason_off = off_reason(&hook, &data);
     view! {
-        <div class=class>
-            <div class="when-on"><Badge tone=tone(on) text=on.word()/><p class="small">{on_reason(on, data, now)}</p></div>
-            <div class="when-off"><Badge tone=tone(off) text=off.word()/>{(!reason_off.is_empty()).then(|| view! { <p class="small">{reason_off}</p> })}</div>
-        </div>
+        <td data-label="Health" class=class>
+            <Badge tone=tone(on) text=on.word() class="when-on"/>
+            <p class="small when-on">{on_reason(on, data, now)}</p>
+            <Badge tone=tone(off) text=off.word() class="when-off"/>
+            {(!reason_off.is_empty()).then(|| view! { <p class="small when-off">{reason_off}</p> })}
+        </td>
     }
 }
 

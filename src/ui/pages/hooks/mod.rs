@@ -22,5 +22,5 @@ pub fn CallbackUrl(url: String) -> impl IntoView {
     let path_at = url[after_scheme..].find(['/', '?']).map_or(url.len(), |at| after_scheme + at);
     let scheme = if url.starts_with("https://") { String::new() } else { url[..after_scheme].to_owned() };
     let (host, path) = (url[after_scheme..path_at].to_owned(), url[path_at..].to_owned());
-    view! { <span class="url" title=url><span class="faint">{scheme}</span><b>{host}</b><span class="path">{path}</span></span> }
+    view! { <span class="url" title=url>{scheme}<b>{host}</b>{path}</span> }
 }

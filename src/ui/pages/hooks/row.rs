@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{CallbackUrl, condition::Condition, list::SchemaLink};
+use super::{CallbackUrl, condition::ConditionCell, list::SchemaLink};
 use crate::{
     domain::{
         measured::Outcomes,
@@ -46,7 +46,7 @@ pub fn Row(row: HookRow, now: Timestamp, permissions: Permissions, with_event: b
                     state.into_any()
                 }}
             </td>
-            <td data-label="Health"><Condition hook=hook.clone() data=condition now/></td>
+            <ConditionCell hook=hook.clone() data=condition now/>
             <td data-label="Last 24 hours"><DayBars day/></td>
             <td data-label="Last delivery" class="nowrap">{last}</td>
             <td class="end actions"><SchemaLink event=hook.event_type brief=true/> <Actions id name=hook.name permissions/></td>

@@ -116,10 +116,13 @@ fn Samples(id: String, origin: Origin, may_use_last: bool, has_no_last: bool) ->
         <nav aria-label="Begin with">
             <ul class="choices">
                 {link(Origin::Sample, "example", "The schema's example")}
-                {may_use_last.then(|| link(Origin::LastEvent, "last", "The last real event"))}
+                {may_use_last.then(|| link(Origin::LastEvent, "last", "The last real event, masked"))}
                 {(origin == Origin::Typed).then(|| view! { <li><span>"What you typed"</span></li> })}
             </ul>
         </nav>
+        {(origin == Origin::LastEvent).then(|| view! {
+            <p class="hint" id="masked">"What is about people is masked: names, telephone numbers, e-mail addresses, customer identifiers and notes. Members that the catalogue does not know are left out."</p>
+        })}
         {has_no_last.then(|| view! { <p class="hint">"No event came to this hook yet, or its body is no longer kept. This is the schema's example."</p> })}
     }
 }

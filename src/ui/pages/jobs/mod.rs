@@ -3,6 +3,7 @@
 pub mod detail;
 pub mod list;
 pub mod recover;
+mod spread;
 
 use leptos::prelude::*;
 

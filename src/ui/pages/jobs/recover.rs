@@ -3,6 +3,7 @@
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
+use super::spread::SpreadChart;
 use crate::{
     domain::{
         job::{MAX_PACE, time_needed},
@@ -21,7 +22,7 @@ use crate::{
             param, query,
         },
         widgets::{
-            field::{Description, ErrorSummary, Field},
+            field::{Description, ErrorSummary, Field, FieldError},
             frame::{Frame, Place},
             loaded::loaded,
             moment::{ExactMoment, Moment},
@@ -116,6 +117,7 @@ fn Numbers(run: DryRun, page: RecoverPage) -> impl IntoView {
                             <tbody>{rows}</tbody>
                         </table>
                     </div>
+                    <SpreadChart spread=run.spread.clone()/>
                     <p>"At " {run.per_second} " a second that takes " {took} ". Each carries the webhook-id it had, so a receiver that got one before sees a repeat. Tests are left out."</p>
                     <Start run page/>
                 }.into_any()
@@ -170,7 +172,7 @@ fn Form(page: RecoverPage) -> impl IntoView {
             <Since form=form.clone() spans from to zone errors=errors.clone()/>
             <fieldset class="field choice">
                 <legend>"What"</legend>
-                {errors.message("failed").map(|error| view! { <p class="error">{error.to_owned()}</p> })}
+                {errors.message("failed").map(|error| view! { <FieldError name="failed" error=error.to_owned()/> })}
                 <div class="radios">{boxes}</div>
             </fieldset>
             <Answers chosen=form.answer.clone()/>
@@ -208,7 +210,7 @@ fn Since(
     view! {
         <fieldset class="field choice">
             <legend>"Since when"</legend>
-            {error("since").map(|error| view! { <p class="error">{error}</p> })}
+            {error("since").map(|error| view! { <FieldError name="since" error/> })}
             <div class="radios down">{radios}</div>
         </fieldset>
         <div class="slots">

@@ -4,7 +4,10 @@ use leptos::prelude::*;
 
 use crate::{
     domain::{invalid::Invalid, time::Timestamp},
-    rpc::{Error, session::FlashKind},
+    rpc::{
+        Error,
+        session::{Banner, BannerLine, FlashKind},
+    },
     ui::widgets::{
         badge::{Badge, Tone},
         chart::{Bars, Column, ColumnChart, LineChart},
@@ -91,6 +94,8 @@ pub fn wrong_fields() -> AnyView {
         <ErrorSummary errors=errors.clone()/>
         <TextField name="wrong_name" label="Name" errors=errors.clone()/>
         <TextField name="wrong_url" label="Callback URL" hint="Where events are sent." value="ftp://example.org" code=true errors=errors/>
+        <TextField name="both" label="Wrong, with a warning" value="http://example.org/in#x" code=true errors=Invalid::one("both", "fragment", "Leave out what follows the #.")
+            doubts=Invalid::one("both", "plain-http", "Plain http: whoever is on the way can read the key and the events.")/>
         <TextArea name="wrong_lines" label="Many lines that are wrong" rows=4 value="{".to_owned() error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
     }
     .into_any()
@@ -109,12 +114,23 @@ pub fn choices() -> AnyView {
     .into_any()
 }
 
+fn banner(is_urgent: bool, whats: &[&str], has_more: bool) -> Banner {
+    let line = |what: &&str| BannerLine {
+        what: (*what).to_owned(),
+        since: has_more.then_some(NOW),
+        next: "Make room on the disk; everything goes on by itself.".to_owned(),
+    };
+    Banner { lines: whats.iter().map(line).collect(), is_urgent, more: has_more.then(|| "/status".to_owned()) }
+}
+
 pub fn messages() -> AnyView {
     view! {
         <Notice kind=FlashKind::Done text="Ticket archive was saved."/>
         <Notice kind=FlashKind::Warning text="Saved, but its host could not be resolved."/>
         <Notice kind=FlashKind::Failed text="Nothing was sent: the receiver refused the connection."/>
-        <SystemBanner text="New events are refused: too many wait to be delivered."/>
+        <SystemBanner banner=banner(true, &["The database cannot be written: its disk is full.", "What is past its retention is not removed."], true)/>
+        <SystemBanner banner=banner(false, &["The disk is nearly full: 1.2 GB of 100.0 GB free (1 %)."], true)/>
+        <SystemBanner banner=banner(true, &["Deliveries are held up at the moment."], false)/>
         <p class="empty">"Nothing was sent yet. Send a test to see how it goes."</p>
     }
     .into_any()

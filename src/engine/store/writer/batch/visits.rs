@@ -66,6 +66,7 @@ impl Hands {
         match written {
             Ok(plans) => {
                 self.used = self.clock.stopwatch();
+                self.context.writes.went_well();
                 let recorded = |_: &Waiting<Finished>| Ok(Recorded::Kept { health: None, is_off: false });
                 let finished = plain.finished.iter().map(recorded).collect();
                 settle(plain.into(), Ok((plans.into_iter().map(Ok).collect(), finished)));

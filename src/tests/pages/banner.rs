@@ -1,0 +1,103 @@
+//! The banner above every page: does it come while something is wrong, say what to whom it may, and go by itself?
+
+use std::{sync::Arc, time::Duration};
+
+use service_hooks::{
+    domain::{event::EventType, permission::Role, time::Timestamp},
+    engine::{clock::Clock, dispatcher::Config},
+};
+use sqlx::Connection;
+
+use crate::support::{
+    app::{Browser, TestApp},
+    db::{self, TestDb},
+    eventually, on_both,
+    receiver::{Receiver, Reply},
+    within,
+};
+
+on_both!(what_is_refused_is_said_to_whom_it_concerns, a_clean_up_that_is_late_is_said);
+
+/// What stands above a page, if anything does. Not what the machine's own disk has to say.
+async fn above(browser: &Browser, path: &str) -> Option<String> {
+    let answer = browser.get(path).await;
+    assert_eq!(answer.status(), 200);
+    let page = answer.text().await.unwrap().replace("<!>", "");
+    let header = page.find("<header").expect("a frame");
+    let banner = page.find("class=\"system-banner").and_then(|at| page[..at].rfind('<'));
+    let banner = banner.map(|at| page[at..header].to_owned());
+    banner.filter(|banner| !banner.contains("nearly full") || banner.matches("<p>").count() > 2)
+}
+
+async fn what_is_refused_is_said_to_whom_it_concerns(db: TestDb) {
+    let mut settings = db.settings();
+    settings.limits.queued_bytes = 1;
+    let app = TestApp::start_with(Arc::new(db), db::config(settings)).await;
+    let (developer, agent) = (app.browser(Role::Developer).await, app.browser(Role::Agent).await);
+    assert_eq!(above(&developer, "/integration/hooks").await, None);
+    let receiver = Receiver::start().await;
+    receiver.reply([Reply::held()]);
+    let token = app.full_token().await;
+    app.hook(&token, EventType::WorkItemClosed, &receiver).await;
+    app.emit_sample(&token, EventType::WorkItemClosed).await;
+    let said = eventually("it is said", async || above(&developer, "/integration/hooks").await).await;
+    assert!(said.contains("New events are refused") && said.contains("role=\"alert\""), "{said}");
+    assert!(said.contains("Since <time") && said.contains("Look for a receiver that fails or is slow."), "{said}");
+    assert!(said.contains("<a href=\"/status\">"), "{said}");
+    let said = above(&agent, "/account").await.expect("it is said to everybody");
+    assert!(said.contains("Deliveries are held up") && !said.contains("/status") && !said.contains("<time"), "{said}");
+    receiver.release();
+    eventually("it goes by itself", async || above(&developer, "/status").await.is_none().then_some(())).await;
+    assert_eq!(above(&agent, "/account").await, None);
+}
+
+async fn a_clean_up_that_is_late_is_said(db: TestDb) {
+    let clock = Clock::test(Timestamp(1_795_000_000_000));
+    let config = Config { clock: clock.clone(), ..db::config(db.settings()) };
+    let app = TestApp::start_with(Arc::new(db), config).await;
+    let (developer, agent) = (app.browser(Role::Developer).await, app.browser(Role::Agent).await);
+    clock.advance(Duration::from_secs(3599));
+    assert_eq!(above(&developer, "/integration/hooks").await, None);
+    clock.advance(Duration::from_secs(10));
+    let said = above(&developer, "/integration/hooks").await.expect("it is late");
+    assert!(said.contains("past its retention is not removed") && said.contains("role=\"status\""), "{said}");
+    assert_eq!(above(&agent, "/account").await, None, "nothing is held up");
+}
+
+/// As after a failover to a copy that may only be read. (A full disk is SQLite's: see `power`.)
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_may_only_be_read_is_said_until_it_may_be_written() {
+    let app = TestApp::start(TestDb::postgres().await).await;
+    let developer = app.browser(Role::Developer).await;
+    let token = app.full_token().await;
+    let mut admin = sqlx::PgConnection::connect(&app.db.settings().database_url()).await.unwrap();
+    read_only(&mut admin, "on").await;
+    let body = serde_json::json!({"type": "work_item.closed", "data": serde_json::from_str::<serde_json::Value>(
+        service_hooks::engine::catalogue::sample(EventType::WorkItemClosed)).unwrap()});
+    let said = within(20, "it is said", async || {
+        let (status, problem) = app.api(&token, "POST", "/events", Some(body.clone())).await;
+        assert_ne!(status, 202, "{problem}");
+        // Pages too notice that their connections were cut.
+        if developer.get("/integration/hooks").await.status() != 200 {
+            return None;
+        }
+        above(&developer, "/integration/hooks").await
+    })
+    .await;
+    assert!(said.contains("The database cannot be written. ") && said.contains("role=\"alert\""), "{said}");
+    read_only(&mut admin, "off").await;
+    // Nobody emits: the engine tries by itself.
+    eventually("pages can be read", async || (developer.get("/integration/hooks").await.status() == 200).then_some(()))
+        .await;
+    within(20, "it goes", async || above(&developer, "/integration/hooks").await.is_none().then_some(())).await;
+}
+
+/// For new connections; those there are go.
+async fn read_only(admin: &mut sqlx::PgConnection, state: &str) {
+    let name: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut *admin).await.unwrap();
+    let alter = format!("ALTER DATABASE {name} SET default_transaction_read_only = {state}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(alter)).execute(&mut *admin).await.unwrap();
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    sqlx::query(cut).execute(&mut *admin).await.unwrap();
+}
