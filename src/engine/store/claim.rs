@@ -3,6 +3,8 @@
 //! every new owner. A result is recorded only under the fence it was sent with, so what a node that was thought dead
 //! still has to say changes nothing. One of the four files that may know which engine it is.
 
+mod place;
+
 use std::{
     collections::{HashMap, HashSet},
     fs::File,
@@ -27,6 +29,9 @@ use crate::{
 pub(super) struct FileClaim(File);
 
 const TAKEN: &str = "another server is running on this database; stop it first";
+
+/// A node that has said nothing for so long missed a beat.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// How long a node that fell silent is still listed.
 const FORGET: Duration = Duration::from_secs(60);
@@ -92,12 +97,13 @@ pub(in crate::engine) struct Pulse {
     db: Db,
     node: NodeId,
     lease: Duration,
+    place: Option<String>,
     conn: Option<PoolConnection<Postgres>>,
 }
 
 impl Pulse {
     pub(in crate::engine) fn new(db: &Db, node: NodeId, lease: Duration) -> Self {
-        Self { db: db.clone(), node, lease, conn: None }
+        Self { db: db.clone(), node, lease, place: place::own(), conn: None }
     }
 
     /// One beat: says that the node lives, keeps its lanes for another lease, gives back what of `idle` another node
@@ -107,8 +113,8 @@ impl Pulse {
     /// asking. All times are the database's. Each statement stands by itself: after any of them the node may die, or be
     /// late with the rest, because none takes a lane whose lease has not run out, or writes one that another has.
     ///
-    /// A node that just started (`is_new`) also ends the leases of nodes that have no connection left. Only then: it is
-    /// most likely what replaces them, while one that runs may see others lose theirs because the database restarted.
+    /// A node that just started (`is_new`) also ends the leases of nodes that ended without a word. Only then: it is most
+    /// likely what replaces them.
     pub(in crate::engine) async fn beat(
         &mut self,
         idle: &HashSet<HookId>,
@@ -117,12 +123,12 @@ impl Pulse {
         let Db::Postgres { pool } = &self.db else { return Ok(None) };
         let options = pool.connect_options();
         let session = options.get_application_name().unwrap_or_default();
-        let (node, lease) = (self.node, self.lease);
+        let (node, lease, place) = (self.node, self.lease, self.place.clone());
         self.ask(async |conn| {
             if is_new {
-                bury(conn, node).await?;
+                bury(conn, node, lease).await?;
             }
-            beat(conn, node, session, lease, idle).await
+            beat(conn, node, (session, place.as_deref()), lease, idle).await
         })
         .await
     }
@@ -159,22 +165,29 @@ impl Pulse {
     }
 }
 
-/// Ends the leases of nodes whose connections are all gone: their processes ended without a word, and PostgreSQL noticed.
-async fn bury(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
+/// Ends the leases of nodes that ended without a word. Of those on this machine the kernel knows; of others PostgreSQL
+/// does, when none of their connections is left and they have not been heard of for a while: one whose connections were
+/// cut has others by then.
+async fn bury(conn: &mut PgConnection, node: NodeId, lease: Duration) -> Result<(), Error> {
     let now = now(conn).await?;
-    let dead: Vec<(NodeId,)> = sqlx::query_as(
-        "UPDATE nodes SET until = $1 - 1 WHERE id <> $2 AND until >= $1 AND session IS NOT NULL
-         AND NOT EXISTS (SELECT 1 FROM pg_stat_activity a
-                         WHERE a.datname = current_database() AND a.application_name = nodes.session)
-         RETURNING id",
+    let others: Vec<(NodeId, Option<String>, bool)> = sqlx::query_as(
+        "SELECT id, place, until < $3 AND session IS NOT NULL AND NOT EXISTS (
+           SELECT 1 FROM pg_stat_activity a
+           WHERE a.datname = current_database() AND a.application_name = nodes.session)
+         FROM nodes WHERE id <> $1 AND until >= $2",
     )
-    .bind(now)
     .bind(node)
+    .bind(now)
+    .bind(now.after(lease.saturating_sub(SILENCE)))
     .fetch_all(&mut *conn)
     .await?;
-    for (dead,) in dead {
-        tracing::info!(node = %dead.0, "a node has no connection to the database any more; what it had is free");
-        renew(conn, dead, now.before(Duration::from_millis(1))).await?;
+    let is_dead =
+        |(_, place, is_gone): &(_, Option<String>, bool)| *is_gone || place.as_deref().is_some_and(place::is_deserted);
+    for (dead, ..) in others.into_iter().filter(is_dead) {
+        tracing::info!(node = %dead.0, "a node ended without a word; what it had is free");
+        let ended = now.before(Duration::from_millis(1));
+        sqlx::query("UPDATE nodes SET until = $1 WHERE id = $2").bind(ended).bind(dead).execute(&mut *conn).await?;
+        renew(conn, dead, ended).await?;
         free_jobs(conn, dead).await?;
     }
     Ok(())
@@ -183,20 +196,21 @@ async fn bury(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
 async fn beat(
     conn: &mut PgConnection,
     node: NodeId,
-    session: &str,
+    (session, place): (&str, Option<&str>),
     lease: Duration,
     idle: &HashSet<HookId>,
 ) -> Result<Beat, Error> {
     let now = now(conn).await?;
     let until = now.after(lease);
     sqlx::query(
-        "INSERT INTO nodes (id, started_at, until, session) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (id) DO UPDATE SET until = excluded.until, session = excluded.session",
+        "INSERT INTO nodes (id, started_at, until, session, place) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (id) DO UPDATE SET until = excluded.until",
     )
     .bind(node)
     .bind(now)
     .bind(until)
     .bind(session)
+    .bind(place)
     .execute(&mut *conn)
     .await?;
     sqlx::query("DELETE FROM nodes WHERE until < $1").bind(now.before(FORGET)).execute(&mut *conn).await?;
