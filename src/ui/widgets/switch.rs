@@ -13,8 +13,7 @@ use crate::rpc::hooks::{SetEnabled, set_enabled};
 pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
     let is_on = RwSignal::new(on);
     let is_busy = RwSignal::new(false);
-    // Where it is said is there from the first use on: before, fifty rows need no fifty places for it.
-    let said = RwSignal::new(None::<String>);
+    let said = RwSignal::new(String::new());
     // That it worked is seen by the knob and only has to be said; that it did not has to be read.
     let has_failed = RwSignal::new(false);
     let (hook, name) = (id.clone(), label.clone());
@@ -24,7 +23,6 @@ pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
             return;
         }
         is_busy.set(true);
-        said.update(|said| *said = Some(said.take().unwrap_or_default()));
         let (hook, name) = (hook.clone(), name.clone());
         let wanted = !is_on.get_untracked();
         spawn_local(async move {
@@ -32,24 +30,26 @@ pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
                 Ok(now) => {
                     is_on.set(now);
                     has_failed.set(false);
-                    said.set(Some("Saved".to_owned()));
+                    said.set("Saved".to_owned());
                 }
                 Err(error) => {
                     has_failed.set(true);
-                    said.set(Some(format!("{name} was not switched. {error}")));
+                    said.set(format!("{name} was not switched. {error}"));
                 }
             }
             is_busy.set(false);
         });
     };
     view! {
-        <form class="switch-form" method="post" action=SetEnabled::url() on:submit=submit data-word=move || if is_on.get() { "On" } else { "Off" }>
+        <form class="switch-form" method="post" action=SetEnabled::url() on:submit=submit>
             <input type="hidden" name="id" value=id/>
-            <button class="switch" type="submit" role="switch" name="enabled" value=move || (!is_on.get()).to_string() aria-label=label
-                aria-checked=move || is_on.get().to_string() aria-busy=move || is_busy.get().to_string()></button>
-            {move || said.get().map(|said| view! {
-                <span class=if has_failed.get() { "switch-said" } else { "visually-hidden" } role="status">{said}</span>
-            })}
+            <input type="hidden" name="enabled" value=move || (!is_on.get()).to_string()/>
+            <button class="switch" type="submit" role="switch" aria-label=label
+                aria-checked=move || is_on.get().to_string() aria-busy=move || is_busy.get().to_string()>
+                <span class="knob" aria-hidden="true"></span>
+            </button>
+            <span class="switch-word" aria-hidden="true">{move || if is_on.get() { "On" } else { "Off" }}</span>
+            <span class=move || if has_failed.get() { "switch-said" } else { "visually-hidden" } role="status">{move || said.get()}</span>
         </form>
     }
 }
