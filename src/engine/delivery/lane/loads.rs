@@ -10,7 +10,7 @@ use crate::{
 
 /// Rows that one hook has put away (held, cancelled) in a second at most. Nobody waits for it, and everybody's commits
 /// carry it.
-const PUT_AWAY_PER_SECOND: u32 = 2500;
+const PUT_AWAY_PER_SECOND: u32 = 1000;
 
 impl Lane {
     /// Is it time to read from the database, and for what?
