@@ -100,7 +100,7 @@ fn Table(list: HookList, permissions: Permissions) -> impl IntoView {
                         <th scope="col">"Callback URL"</th>
                         <th scope="col">"Enabled"</th>
                         <Head query=query.clone() sort=Sort::Condition text="Health"/>
-                        <th scope="col">"Last 24 hours"</th>
+                        <th scope="col" class="day">"Last 24 hours"</th>
                         <Head query sort=Sort::Last text="Last delivery"/>
                         <th scope="col"><span class="visually-hidden">"Actions"</span></th>
                     </tr>

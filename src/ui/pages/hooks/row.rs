@@ -47,7 +47,7 @@ pub fn Row(row: HookRow, now: Timestamp, permissions: Permissions, with_event: b
                 }}
             </td>
             <ConditionCell hook=hook.clone() data=condition now/>
-            <td data-label="Last 24 hours"><DayBars day/></td>
+            <td data-label="Last 24 hours" class="day"><DayBars day/></td>
             <td data-label="Last delivery" class="nowrap">{last}</td>
             <td class="end actions"><SchemaLink event=hook.event_type brief=true/> <Actions id name=hook.name permissions/></td>
         </tr>
