@@ -113,14 +113,19 @@ pub(in crate::engine::store) async fn was_written(
     finished: &[&Finished],
 ) -> Result<(), Unwritten> {
     let Conn::Postgres(conn) = conn else { return Err(Unwritten::Fault) };
-    let event = accepts.iter().find_map(|accept| accept.events.first()).map(|event| event.id);
-    let (delivery, number) =
-        finished.first().map(|finished| (finished.delivery, i64::from(finished.attempt.number))).unzip();
+    let events: Vec<&NewEvent> = accepts.iter().flat_map(|accept| &accept.events).collect();
+    // All of them: one of the attempts may be on record from an earlier commit, and then this one cannot have happened.
     let found = sqlx::query_as::<_, (bool,)>(
-        "SELECT EXISTS (SELECT 1 FROM events WHERE id = $1)
-             OR EXISTS (SELECT 1 FROM attempts WHERE delivery_id = $2 AND number = $3)",
+        "SELECT (SELECT COUNT(*) FROM events WHERE id = ANY($1)) = cardinality($1)
+            AND (SELECT COUNT(*) FROM attempts a JOIN unnest($2::uuid[], $3::bigint[]) AS f (delivery_id, number)
+                   ON a.delivery_id = f.delivery_id AND a.number = f.number) = cardinality($2)",
     );
-    let found = found.bind(event).bind(delivery).bind(number).fetch_one(&mut **conn).await;
+    let found = found
+        .bind(array(&events, |event| event.id.0))
+        .bind(array(finished, |finished| finished.delivery.0))
+        .bind(array(finished, |finished| i64::from(finished.attempt.number)))
+        .fetch_one(&mut **conn)
+        .await;
     match found.map_err(|error| Unwritten::Failed(error.into()))? {
         (true,) => Ok(()),
         (false,) => Err(Unwritten::Fault),
