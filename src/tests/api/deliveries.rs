@@ -6,13 +6,7 @@ use service_hooks::{
     engine::clock::Clock,
 };
 
-use crate::support::{
-    app::TestApp,
-    db::TestDb,
-    on_both,
-    receiver::Receiver,
-    rows::{self, Delivered, id_at},
-};
+use crate::support::{app::TestApp, db::TestDb, on_both, rare::below_many, receiver::Receiver, rows};
 
 on_both!(what_is_rare_is_found_page_by_page_and_times_are_exact);
 
@@ -26,18 +20,7 @@ async fn what_is_rare_is_found_page_by_page_and_times_are_exact(db: TestDb) {
     let hook = hook["id"].as_str().unwrap().parse().unwrap();
     // A millisecond each, until now: nothing is so old that the clean-up takes it.
     let began = u64::try_from(Clock::System.now().0).unwrap() - COUNT;
-    let row = |number: u64| Delivered {
-        id: id_at(began + number, 1),
-        event: id_at(began + number, 0),
-        hook,
-        event_type: if number == 0 { "outbound_call.initiated" } else { "work_item.closed" },
-        state: "delivered",
-        class: Some("success"),
-        status: Some(200),
-        is_test: false,
-        body: "{}".to_owned(),
-    };
-    let rows: Vec<Delivered> = (0..COUNT).map(row).collect();
+    let rows = below_many(hook, began, COUNT);
     rows::insert(&app.db.settings().database_url(), &rows).await.unwrap();
     let get = async |query: &str| -> Value {
         let (status, page) = app.api(&token, "GET", &format!("/deliveries?{query}"), None).await;

@@ -1,7 +1,7 @@
 //! Error pages: the right status, what happened and what to do, in the portal's frame for whoever is signed in.
 
 use reqwest::{Response, StatusCode};
-use service_hooks::domain::{event::EventType, permission::Role};
+use service_hooks::domain::permission::Role;
 
 use crate::support::{
     app::{Browser, TestApp, location},
@@ -85,9 +85,7 @@ async fn what_is_still_known_of_a_deleted_hook_is_said(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
-    let id = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
-    let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
-    let delivery = app.delivery_in(&token, &event, "delivered").await["id"].as_str().unwrap().to_owned();
+    let (id, delivery) = app.hook_that_delivered(&token, &receiver).await;
     let manager = app.browser(Role::IntegrationManager).await;
     let named = [("id", id.as_str()), ("version", "1"), ("name", "Wall <board>"), ("event_type", "work_item.closed")];
     let url = receiver.url("/in");

@@ -1,6 +1,6 @@
 //! How a person wants to see the portal: kept with them, and in the page as the server sends it.
 
-use service_hooks::domain::{event::EventType, permission::Role};
+use service_hooks::domain::permission::Role;
 
 use crate::support::{
     app::{Browser, TestApp, location},
@@ -22,9 +22,7 @@ async fn preferences_are_kept_and_rendered(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
-    let id = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
-    let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
-    let delivery = app.delivery_in(&token, &event, "delivered").await["id"].as_str().unwrap().to_owned();
+    let (id, delivery) = app.hook_that_delivered(&token, &receiver).await;
     let delivery = format!("/integration/hooks/{id}/deliveries/{delivery}");
     let browser = app.browser(Role::Developer).await;
     let other = app.browser(Role::Auditor).await;

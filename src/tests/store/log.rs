@@ -20,6 +20,7 @@ use super::{grant, insert_hook};
 use crate::support::{
     db::TestDb,
     on_both,
+    rare::below_many,
     rows::{self, Delivered, id_at},
 };
 
@@ -153,18 +154,7 @@ async fn a_page_that_finds_little_says_how_far_it_looked(db: TestDb) {
     let store = db.store().await;
     let hook = insert_hook(&store, EventType::WorkItemClosed, true).await.id.0;
     // One of another type, and above it more than a page looks at.
-    let row = |number: u64| Delivered {
-        id: id_at(BEGAN + number, 1),
-        event: id_at(BEGAN + number, 0),
-        hook,
-        event_type: if number == 0 { "outbound_call.initiated" } else { "work_item.closed" },
-        state: "delivered",
-        class: Some("success"),
-        status: Some(200),
-        is_test: false,
-        body: "{}".to_owned(),
-    };
-    let rows: Vec<Delivered> = (0..12_000).map(row).collect();
+    let rows = below_many(hook, BEGAN, 12_000);
     rows::insert(&db.settings().database_url(), &rows).await.unwrap();
     let mut conn = store.read().await.unwrap();
     let search = Search { event_type: Some(EventType::OutboundCallInitiated), ..Search::default() };

@@ -141,6 +141,15 @@ impl TestApp {
         hook
     }
 
+    /// Makes a hook that delivered once. Returns its id and the delivery's.
+    pub async fn hook_that_delivered(&self, token: &str, receiver: &Receiver) -> (String, String) {
+        let hook = self.hook(token, EventType::WorkItemClosed, receiver).await;
+        let event = self.emit_sample(token, EventType::WorkItemClosed).await;
+        let delivery = self.delivery_in(token, &event, "delivered").await;
+        let id = |of: &Value| of["id"].as_str().unwrap().to_owned();
+        (id(&hook), id(&delivery))
+    }
+
     /// Emits an event's sample and returns the event's id.
     pub async fn emit_sample(&self, token: &str, event: EventType) -> String {
         let data: Value = serde_json::from_str(sample(event)).unwrap();
