@@ -35,17 +35,16 @@ use super::{
     jobs,
     pressure::{Pressure, TooMuch},
     store::{
-        Conn, Error, Store, deliveries,
+        Conn, Error, Store,
         queue::{self, Room},
+        told::Told,
     },
     upkeep::{self, Tidied},
 };
 use crate::domain::{
-    delivery::Delivery,
     event::EventType,
     id::{EventId, HookId, NodeId},
     invalid::Invalid,
-    permission::Grant,
     time::Timestamp,
 };
 
@@ -138,7 +137,6 @@ impl Dispatcher {
             store: engine.store.clone(),
             clock: engine.clock.clone(),
             node: engine.node.id,
-            scheduler: engine.scheduler.clone(),
             bell: engine.bell.clone(),
         };
         let keeper = upkeep::Keeper {
@@ -192,6 +190,8 @@ impl Dispatcher {
         let shared = (takes_part && store.db().is_postgres()).then_some(node.id);
         let (speaker, words) = mpsc::unbounded_channel();
         let scheduler = scheduler::start(delivery, clock.clone(), worker, shared, speaker);
+        let bell = Arc::<Notify>::default();
+        store.audience.set(hearing(scheduler.clone(), bell.clone()));
         let pressure = Pressure::new(settings.limits);
         let tidied = Tidied::new(clock.now());
         let engine = Self {
@@ -204,7 +204,7 @@ impl Dispatcher {
             scheduler,
             pressure,
             node,
-            bell: Arc::default(),
+            bell,
             tidied,
             look: Arc::default(),
             tasks: Arc::default(),
@@ -226,26 +226,10 @@ impl Dispatcher {
         self.pressure.check().err()
     }
 
-    /// To be called after a hook was made, changed, switched or deleted: it is read again before anything more is sent.
-    pub fn hook_changed(&self, hook: HookId) {
-        self.scheduler.tell(News::Changed(vec![hook]));
-    }
-
-    /// To be called after a job was begun or resumed.
-    pub fn job_changed(&self) {
-        self.bell.notify_one();
-    }
-
     /// In the transaction that switches a hook on or off or deletes it: begins to move what it has open to where that
-    /// belongs. Tell [`Dispatcher::hook_changed`] after the commit: its lane does the rest.
+    /// belongs. Its lane hears of the change after the commit and does the rest.
     pub async fn follow(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<(), Error> {
         queue::step(conn, hook, now).await.map(drop)
-    }
-
-    /// In a transaction: sends a settled delivery again. Tell [`Dispatcher::hook_changed`] after its commit.
-    pub async fn redeliver(conn: &mut Conn, by: &Grant, delivery: &Delivery, now: Timestamp) -> Result<(), Error> {
-        let stance = queue::stance(conn, delivery.hook_id).await?.ok_or(Error::Missing)?;
-        deliveries::redeliver(conn, by, delivery.id, stance, now).await
     }
 
     /// Starts nothing more, waits for what is in flight (not for ever), and closes the store.
@@ -257,5 +241,28 @@ impl Dispatcher {
         let _late = tokio::time::timeout(DRAIN, self.scheduler.stop()).await;
         self.node.leave().await;
         self.store.close().await;
+    }
+}
+
+/// Passes on what was committed: to the lanes, and to who runs the jobs.
+fn hearing(scheduler: Handle, bell: Arc<Notify>) -> impl Fn(Vec<Told>) + Send + Sync {
+    move |told| {
+        let (mut offers, mut held, mut more, mut changed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for told in told {
+            match told {
+                Told::Offer(open) => offers.push(open),
+                Told::Held(hook) => held.push(hook),
+                Told::More(hook) => more.push(hook),
+                Told::Changed(hook) => changed.push(hook),
+                Told::Job => bell.notify_one(),
+            }
+        }
+        let news = [
+            (!changed.is_empty()).then_some(News::Changed(changed)),
+            (!offers.is_empty()).then_some(News::Offer(offers)),
+            (!held.is_empty()).then_some(News::Held(held)),
+            (!more.is_empty()).then_some(News::More(more)),
+        ];
+        news.into_iter().flatten().for_each(|news| scheduler.tell(news));
     }
 }

@@ -7,12 +7,12 @@ use tokio::sync::Notify;
 
 use super::{
     clock::Clock,
-    delivery::{board::News, lease::LEASE, scheduler::Handle},
+    delivery::lease::LEASE,
     store::{Error, Store, error::chain, jobs},
 };
 use crate::domain::id::{JobId, NodeId};
 
-/// How often nodes that share a database look for jobs that were begun elsewhere or left behind.
+/// How often it is looked for jobs that were begun elsewhere, left behind, or that no bell was rung for.
 const LOOK: Duration = Duration::from_secs(1);
 /// The least time between two steps of the same job.
 const TICK: Duration = Duration::from_millis(100);
@@ -23,8 +23,7 @@ pub(super) struct Runner {
     pub store: Store,
     pub clock: Clock,
     pub node: NodeId,
-    pub scheduler: Handle,
-    /// Rung when a job was begun or resumed here.
+    /// Rung when a job was begun here, or changed.
     pub bell: Arc<Notify>,
 }
 
@@ -34,10 +33,7 @@ impl Runner {
         loop {
             match self.round().await {
                 Ok(true) => tokio::time::sleep(TICK).await,
-                Ok(false) if self.store.db().is_postgres() => {
-                    drop(tokio::time::timeout(LOOK, self.bell.notified()).await)
-                }
-                Ok(false) => self.bell.notified().await,
+                Ok(false) => drop(tokio::time::timeout(LOOK, self.bell.notified()).await),
                 Err(Error::Closed) => return,
                 Err(error) => {
                     tracing::error!(error = chain(&error), "a job could not go on");
@@ -62,12 +58,6 @@ impl Runner {
 
     async fn step(&self, job: JobId) -> Result<(), Error> {
         let (node, now) = (self.node, self.clock.now());
-        let stepped: Result<jobs::Stepped, Error> =
-            self.store.write_alone(move |conn| Box::pin(jobs::step(conn, node, job, now))).await;
-        let stepped = stepped?;
-        if !stepped.hooks.is_empty() {
-            self.scheduler.tell(News::More(stepped.hooks));
-        }
-        Ok(())
+        self.store.write_alone(move |conn| Box::pin(jobs::step(conn, node, job, now))).await
     }
 }

@@ -1,5 +1,4 @@
-//! The way in: judge, commit, answer, and tell the lanes. Nothing is answered before it is on disk, and whatever is on
-//! disk is told to its lane or found by it.
+//! The way in: judge, commit, answer. Nothing is answered before it is on disk; the writer tells the lanes of it.
 
 use std::time::Duration;
 
@@ -9,20 +8,19 @@ use tracing::{Instrument, debug_span};
 use super::{Accepted, Dispatcher, Emit, EmitError, IdempotencyKey};
 use crate::{
     domain::{
+        event::EventType,
         id::{DeliveryId, EventId, HookId},
         invalid::Invalid,
     },
     engine::{
         catalogue,
         clock::Clock,
-        delivery::board::News,
         metrics,
         store::{
             Conn, Error,
             events::{self, Accept, NewEvent, Planned},
             idempotency::{self, Earlier},
-            listeners::Stance,
-            queue::{self, Open},
+            queue,
         },
     },
 };
@@ -57,64 +55,26 @@ impl Dispatcher {
             source: source.to_owned(),
         };
         let events: Vec<NewEvent> = events.into_iter().map(fresh).collect();
-        let engine = self.clone();
-        // A task of its own: a caller that goes away must not leave a committed event without its offer.
         let span = debug_span!("event.accept", events = events.len());
-        let task = tokio::spawn(async move { engine.accept(events, key).await }.instrument(span));
-        task.await.unwrap_or(Err(EmitError::Store(Error::Closed)))
+        self.accept(events, key).instrument(span).await
     }
 
     async fn accept(&self, events: Vec<NewEvent>, key: Option<IdempotencyKey>) -> Result<Vec<Accepted>, EmitError> {
-        let outcome = match &key {
-            None => self.commit(events.clone()).await,
+        let types: Vec<EventType> = events.iter().map(|event| event.event_type).collect();
+        let (accepted, planned) = match &key {
+            None => self.commit(events).await?,
             Some(key) => match self.commit_once(events.clone(), key.clone()).await {
                 // Two requests with one key raced, and the other was first: its answer is there now.
-                Err(EmitError::Store(Error::Exists)) => self.commit_once(events.clone(), key.clone()).await,
-                outcome => outcome,
+                Err(EmitError::Store(Error::Exists)) => self.commit_once(events, key.clone()).await?,
+                outcome => outcome?,
             },
         };
-        // Either the first answer is given again, and its process may have died before it told a lane; or the commit's
-        // answer was lost, and the events may be there after all. The lanes look for themselves.
-        if !matches!(&outcome, Ok((_, planned)) if !planned.is_empty()) && !matches!(outcome, Err(EmitError::KeyReused))
-        {
-            self.look_again().await;
-        }
-        let (accepted, planned) = outcome?;
         self.pressure.note_activity();
         if !planned.is_empty() {
-            metrics::accepted(events.iter().map(|event| event.event_type));
+            metrics::accepted(types.into_iter());
         }
-        self.offer(&events, &planned);
+        planned.iter().flatten().for_each(|delivery| metrics::planned(delivery.begins().0));
         Ok(accepted)
-    }
-
-    /// Tells the lanes of what was committed for them.
-    fn offer(&self, events: &[NewEvent], planned: &[Vec<Planned>]) {
-        let (mut offers, mut held) = (Vec::new(), Vec::new());
-        for (event, planned) in events.iter().zip(planned) {
-            for delivery in planned {
-                metrics::planned(delivery.begins().0);
-                match delivery.stance {
-                    Stance::Open => offers.push(open(event, delivery, false)),
-                    Stance::Paused => held.push(delivery.hook),
-                    Stance::Off => {}
-                }
-            }
-        }
-        if !offers.is_empty() {
-            self.scheduler.tell(News::Offer(offers));
-        }
-        if !held.is_empty() {
-            self.scheduler.tell(News::Held(held));
-        }
-    }
-
-    /// Has every lane with something open read from the database.
-    async fn look_again(&self) {
-        let Ok(mut conn) = self.store.read().await else { return };
-        if let Ok(hooks) = queue::hooks_with_open(&mut conn).await {
-            self.scheduler.tell(News::More(hooks));
-        }
     }
 
     async fn commit(&self, events: Vec<NewEvent>) -> Result<Committed, EmitError> {
@@ -146,9 +106,7 @@ impl Dispatcher {
         let Emit { event_type, body } = event;
         let event = NewEvent { id: EventId(self.clock.id()), event_type, body, source: source.to_owned() };
         let mut finished = self.scheduler.listen();
-        let engine = self.clone();
-        let task = tokio::spawn(async move { engine.accept_test(event, hook).await });
-        let delivery = task.await.unwrap_or(Err(Error::Closed))?;
+        let delivery = self.accept_test(event, hook).await?;
         let is_done = async || match self.store.read().await {
             Ok(mut conn) => queue::is_settled(&mut conn, delivery).await.unwrap_or(true),
             Err(_) => true,
@@ -171,13 +129,11 @@ impl Dispatcher {
 
     async fn accept_test(&self, event: NewEvent, hook: HookId) -> Result<DeliveryId, Error> {
         let (clock, shard) = (self.clock.clone(), self.store.shard());
-        let written = event.clone();
-        let planned = self
+        let planned: Result<Planned, Error> = self
             .store
-            .write(move |conn| Box::pin(async move { events::accept_test(conn, &clock, shard, written, hook).await }))
-            .await?;
-        self.scheduler.tell(News::Offer(vec![open(&event, &planned, true)]));
-        Ok(planned.id)
+            .write(move |conn| Box::pin(async move { events::accept_test(conn, &clock, shard, event, hook).await }))
+            .await;
+        Ok(planned?.id)
     }
 }
 
@@ -239,17 +195,4 @@ async fn write_once(
     let answer = serde_json::to_string(&accepted).unwrap_or_default();
     idempotency::remember(conn, &key.key_hash, &key.body_hash, &answer, now, now.after(REMEMBER_KEY)).await?;
     Ok((accepted, planned))
-}
-
-fn open(event: &NewEvent, planned: &Planned, is_test: bool) -> Open {
-    Open {
-        id: planned.id,
-        event: event.id,
-        hook: planned.hook,
-        event_type: event.event_type,
-        body: event.body.clone(),
-        attempts: 0,
-        tries_before: 0,
-        is_test,
-    }
 }

@@ -14,7 +14,7 @@ use std::{
 use sqlx::{PgConnection, Postgres, pool::PoolConnection};
 
 use super::{
-    db::{Conn, Db, padded, push_list},
+    db::{Conn, Db, Link, padded, push_list},
     error::Error,
 };
 use crate::{
@@ -39,7 +39,7 @@ const FORGET: Duration = Duration::from_secs(60);
 /// Claims a SQLite file, or says that another server has it. Servers that share a PostgreSQL claim nothing here.
 pub(super) fn claim_file(db: &Db) -> Result<Option<FileClaim>, Error> {
     let Db::Sqlite { writer, .. } = db else { return Ok(None) };
-    let path = writer.connect_options().get_filename().with_extension("lock");
+    let path = writer.get_filename().with_extension("lock");
     let failed = |problem: String| Error::Unfit(format!("{}: {problem}", path.display()));
     let file = File::create(&path).map_err(|error| failed(error.to_string()))?;
     file.try_lock().map_err(|_| failed(TAKEN.to_owned()))?;
@@ -65,7 +65,7 @@ pub(super) async fn still_ours(
     conn: &mut Conn,
     fences: &HashSet<(HookId, Fence)>,
 ) -> Result<HashSet<(HookId, Fence)>, Error> {
-    let Conn::Postgres(connection) = conn else { return Ok(fences.clone()) };
+    let Link::Postgres(connection) = &mut conn.link else { return Ok(fences.clone()) };
     let mut hooks: Vec<HookId> = fences.iter().map(|(hook, _)| *hook).collect();
     // Rows of this table are locked in this order by everybody: else two could wait for each other.
     hooks.sort_unstable();
@@ -243,7 +243,7 @@ async fn retire(conn: &mut PgConnection, node: NodeId, lease: Duration, idle: &H
 
 /// What time it is for everybody: the database's, where nodes share one.
 pub(super) async fn database_now(conn: &mut Conn, clock: &Clock) -> Result<Timestamp, Error> {
-    let Conn::Postgres(connection) = conn else { return Ok(clock.now()) };
+    let Link::Postgres(connection) = &mut conn.link else { return Ok(clock.now()) };
     now(connection).await
 }
 

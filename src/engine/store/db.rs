@@ -1,15 +1,20 @@
 //! Connections: SQLite or PostgreSQL, one text for both. One of the four files that may know the difference.
 
-use std::{path::Path, str::FromStr, time::Duration};
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    str::FromStr,
+    time::Duration,
+};
 
 use sqlx::{
-    Postgres, Sqlite,
+    ConnectOptions, Connection, Database, PgConnection, Postgres, Sqlite, SqliteConnection,
     pool::{PoolConnection, PoolOptions},
     postgres::PgConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::{error::Error, fit};
+use super::{error::Error, fit, told::Told};
 use crate::engine::clock::random_bytes;
 
 /// What every PostgreSQL connection asks for. A server that sleeps inside a transaction keeps its locks, and others wait
@@ -34,17 +39,63 @@ pub(super) const CHECKPOINT: u32 = 4000;
 /// Builds below this one can lose committed writes in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
-/// The pools. SQLite's readers cannot write at all; its single writer is a pool of one.
+/// How long a connection to PostgreSQL may take to be made.
+const CONNECT: Duration = Duration::from_secs(2);
+
+fn too_slow() -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no connection within 2 seconds"))
+}
+
+/// The pools of the readers, and how writing connections are made. SQLite's readers cannot write at all.
 #[derive(Clone)]
 pub enum Db {
-    Sqlite { readers: sqlx::Pool<Sqlite>, writer: sqlx::Pool<Sqlite>, vfs: Option<String> },
+    Sqlite { readers: sqlx::Pool<Sqlite>, writer: SqliteConnectOptions, vfs: Option<String> },
     Postgres { pool: sqlx::Pool<Postgres> },
 }
 
-/// One connection of either kind; every store function takes one.
-pub enum Conn {
-    Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
+/// One connection of either kind; every store function takes one. What a store function changes that lanes, jobs or other
+/// nodes must hear of is kept here until the writer has committed it.
+pub struct Conn {
+    pub(super) link: Link,
+    told: Vec<Told>,
+}
+
+/// The connection itself.
+pub(super) enum Link {
+    Sqlite(Owned<Sqlite>),
+    Postgres(Owned<Postgres>),
+}
+
+/// Where a connection comes from. One that holds transactions is always `Own`: a pool must never get it back inside of one.
+pub(super) enum Owned<D: Database> {
+    Pooled(PoolConnection<D>),
+    Own(Box<D::Connection>),
+}
+
+impl<D: Database> Deref for Owned<D> {
+    type Target = D::Connection;
+
+    fn deref(&self) -> &D::Connection {
+        match self {
+            Self::Pooled(connection) => connection,
+            Self::Own(connection) => connection,
+        }
+    }
+}
+
+impl<D: Database> DerefMut for Owned<D> {
+    fn deref_mut(&mut self) -> &mut D::Connection {
+        match self {
+            Self::Pooled(connection) => connection,
+            Self::Own(connection) => connection,
+        }
+    }
+}
+
+impl From<Link> for Conn {
+    fn from(link: Link) -> Self {
+        Self { link, told: Vec::new() }
+    }
 }
 
 /// Expands one body for both engines. `$c` is the connection, `$db` (optional) names the engine's type for the places
@@ -54,14 +105,14 @@ macro_rules! on_db {
         $crate::engine::store::db::on_db!($conn, $c: Engine => $body)
     };
     ($conn:expr, $c:ident: $db:ident => $body:expr) => {
-        match $conn {
-            $crate::engine::store::db::Conn::Sqlite(connection) => {
+        match &mut $conn.link {
+            $crate::engine::store::db::Link::Sqlite(connection) => {
                 #[allow(dead_code, clippy::allow_attributes, reason = "most bodies need no name for the engine")]
                 type $db = sqlx::Sqlite;
                 let $c = &mut **connection;
                 $body
             }
-            $crate::engine::store::db::Conn::Postgres(connection) => {
+            $crate::engine::store::db::Link::Postgres(connection) => {
                 #[allow(dead_code, clippy::allow_attributes, reason = "most bodies need no name for the engine")]
                 type $db = sqlx::Postgres;
                 let $c = &mut **connection;
@@ -135,18 +186,25 @@ impl Db {
 
     /// A connection for reading. On SQLite it cannot write.
     pub async fn read(&self) -> Result<Conn, Error> {
-        Ok(match self {
-            Self::Sqlite { readers, .. } => Conn::Sqlite(readers.acquire().await?),
-            Self::Postgres { pool } => Conn::Postgres(pool.acquire().await?),
-        })
+        let link = match self {
+            Self::Sqlite { readers, .. } => Link::Sqlite(Owned::Pooled(readers.acquire().await?)),
+            Self::Postgres { pool } => Link::Postgres(Owned::Pooled(pool.acquire().await?)),
+        };
+        Ok(link.into())
     }
 
-    /// The connection for writing. Only the writer task and the migrations ask for it.
-    pub(super) async fn write(&self) -> Result<Conn, Error> {
-        Ok(match self {
-            Self::Sqlite { writer, .. } => Conn::Sqlite(writer.acquire().await?),
-            Self::Postgres { pool } => Conn::Postgres(pool.acquire().await?),
-        })
+    /// A new connection for writing, outside of the pools: slow readers cannot keep it from anybody, and when whoever uses
+    /// it is cancelled it is closed, never lent to others inside a transaction. Only the writer and the migrations ask for it.
+    pub(super) async fn own(&self) -> Result<Conn, Error> {
+        let link = match self {
+            Self::Sqlite { writer, .. } => Link::Sqlite(Owned::Own(Box::new(writer.connect().await?))),
+            Self::Postgres { pool } => {
+                let options = pool.connect_options();
+                let connected = tokio::time::timeout(CONNECT, PgConnection::connect_with(&options)).await;
+                Link::Postgres(Owned::Own(Box::new(connected.unwrap_or_else(|_| Err(too_slow()))?)))
+            }
+        };
+        Ok(link.into())
     }
 
     /// What the database is, for whoever looks after it.
@@ -176,10 +234,7 @@ impl Db {
 
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { readers, writer, .. } => {
-                readers.close().await;
-                writer.close().await;
-            }
+            Self::Sqlite { readers, .. } => readers.close().await,
             Self::Postgres { pool } => pool.close().await,
         }
     }
@@ -188,47 +243,55 @@ impl Db {
 impl Conn {
     /// Starts a transaction that may write. SQLite takes its write lock at once: a later upgrade could fail for ever.
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
-        match self {
-            Self::Sqlite(connection) => sqlx::query("BEGIN IMMEDIATE").execute(&mut **connection).await.map(drop),
-            Self::Postgres(connection) => sqlx::query("BEGIN").execute(&mut **connection).await.map(drop),
+        self.control(if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" }).await
+    }
+
+    pub(super) fn is_postgres(&self) -> bool {
+        matches!(self.link, Link::Postgres(_))
+    }
+
+    /// Notes what others must hear once this is committed. Said once is enough.
+    pub(super) fn tell(&mut self, told: Told) {
+        if self.told.last().is_none_or(|last| !last.is_same(&told)) {
+            self.told.push(told);
         }
-        .map_err(Error::from)
+    }
+
+    /// How much is noted so far; see [`Conn::untell`].
+    pub(super) fn noted(&self) -> usize {
+        self.told.len()
+    }
+
+    /// Forgets what was noted since then: the savepoint was rolled back.
+    pub(super) fn untell(&mut self, noted: usize) {
+        self.told.truncate(noted);
+    }
+
+    /// What was noted; for the writer, after the commit.
+    pub(super) fn take_told(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.told)
     }
 
     /// For a connection that only the writer uses.
     pub(super) async fn go_by_index(&mut self) -> Result<(), Error> {
-        let Self::Postgres(connection) = self else { return Ok(()) };
+        let Link::Postgres(connection) = &mut self.link else { return Ok(()) };
         sqlx::raw_sql(BY_INDEX).execute(&mut **connection).await?;
         Ok(())
-    }
-
-    /// Closes the connection for good, so that its pool never hands out a half-open transaction.
-    pub(super) async fn discard(self) {
-        // It is being thrown away because it failed; that closing it fails too changes nothing.
-        match self {
-            Self::Sqlite(connection) => drop(connection.close().await),
-            Self::Postgres(connection) => drop(connection.close().await),
-        }
     }
 
     /// To be added to a query for rows that are to be moved: those that another server is just writing are left to it, and
     /// nobody waits. SQLite has one writer, and nothing to leave.
     pub(super) fn skip_locked(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "",
-            Self::Postgres(_) => " FOR UPDATE SKIP LOCKED",
-        }
+        if self.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }
     }
 
     /// What makes a question one about its own plan, and the column of the answer that tells it.
     pub(super) fn explain(&self) -> (&'static str, &'static str) {
-        match self {
-            Self::Sqlite(_) => ("EXPLAIN QUERY PLAN ", "detail"),
-            Self::Postgres(_) => ("EXPLAIN ", "QUERY PLAN"),
-        }
+        if self.is_postgres() { ("EXPLAIN ", "QUERY PLAN") } else { ("EXPLAIN QUERY PLAN ", "detail") }
     }
 
-    pub(super) async fn control(&mut self, statement: &'static str) -> Result<(), Error> {
+    /// Runs a statement that takes and returns nothing.
+    pub async fn control(&mut self, statement: &'static str) -> Result<(), Error> {
         on_db!(self, c => sqlx::query(statement).execute(c).await.map(drop)).map_err(Error::from)
     }
 }
@@ -249,21 +312,17 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
         .busy_timeout(Duration::from_secs(10))
         .pragma("wal_autocheckpoint", CHECKPOINT.to_string())
         .statement_cache_capacity(STATEMENTS);
-    let writer = PoolOptions::<Sqlite>::new()
-        .max_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(base.clone())
+    let mut first = SqliteConnection::connect_with(&base)
         .await
         .map_err(|error| unfit(format!("{}: cannot open the database: {error}", file.display())))?;
     if is_new {
         sync_folder(folder)?;
     }
-    let readers = PoolOptions::<Sqlite>::new().max_connections(4).connect_lazy_with(base.read_only(true));
-    let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&writer).await?;
+    let readers = PoolOptions::<Sqlite>::new().max_connections(4).connect_lazy_with(base.clone().read_only(true));
+    let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut first).await?;
     check_sqlite_version(&version)?;
     let vfs = url.split(['?', '&']).find_map(|part| part.strip_prefix("vfs=")).map(str::to_owned);
-    Ok(Db::Sqlite { readers, writer, vfs })
+    Ok(Db::Sqlite { readers, writer: base, vfs })
 }
 
 /// A new file survives a power cut only once its folder's entry is on disk too.

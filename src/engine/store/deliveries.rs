@@ -4,8 +4,8 @@
 use super::{
     db::{Conn, on_db},
     error::{Error, expect_one},
-    listeners::Stance,
-    queue,
+    hooks, queue,
+    told::Told,
 };
 use crate::domain::{
     delivery::{Answer, Delivery, State},
@@ -135,13 +135,15 @@ pub async fn newest_per_hook(conn: &mut Conn, _by: &Grant, only: Option<HookId>)
 
 /// Sends a settled delivery again: at once, or (while its hook is off or paused) when that is over. The schedule starts
 /// anew. [`Error::Missing`] when it is not settled, its body is gone, or its hook is, or another server is just writing it.
-pub(in crate::engine) async fn redeliver(
+pub async fn redeliver(
     conn: &mut Conn,
     _by: &Grant,
     id: DeliveryId,
-    stance: Stance,
+    hook: HookId,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let hook = hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
+    let stance = queue::stance_of(conn, &hook).await?;
     let (reason, lock) = (queue::why_held(stance), conn.skip_locked());
     let rows = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET state = CASE WHEN ");
@@ -150,13 +152,16 @@ pub(in crate::engine) async fn redeliver(
         query.push(", tries_before = attempts, updated_at = ").push_bind(now);
         query.push(
             " WHERE state IN ('delivered', 'failed', 'skipped', 'cancelled') AND NOT is_test
-                AND EXISTS (SELECT 1 FROM hooks h WHERE h.id = hook_id AND h.deleted_at IS NULL)
                 AND EXISTS (SELECT 1 FROM events e WHERE e.id = event_id AND e.pruned_at IS NULL)
                 AND id = (SELECT id FROM deliveries WHERE id = ",
         );
         query.push_bind(id).push(lock).push(")").build().execute(c).await.map(|done| done.rows_affected())
     })?;
-    expect_one(rows)
+    expect_one(rows)?;
+    // Of an ordered hook the lane must forget what it has in memory: something older comes before it now.
+    let is_ordered = hook.tuning.order_by.is_some();
+    conn.tell(if is_ordered { Told::Changed(hook.id) } else { Told::More(hook.id) });
+    Ok(())
 }
 
 /// How many deliveries a hook still has open or held.

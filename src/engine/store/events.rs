@@ -9,7 +9,8 @@ use super::{
     error::Error,
     hooks,
     listeners::{Listener, Listeners, Stance},
-    queue,
+    queue::{self, Open},
+    told::Told,
 };
 use crate::{
     domain::{
@@ -75,6 +76,31 @@ pub struct Accept {
     pub clock: Clock,
 }
 
+/// What lanes must hear of accepted events: what is due, with its bytes, and what is held.
+pub(super) fn offers<'a>(accept: &'a Accept, planned: &'a [Vec<Planned>]) -> impl Iterator<Item = Told> + 'a {
+    let of_event = |(event, planned): (&'a NewEvent, &'a Vec<Planned>)| {
+        planned.iter().filter_map(move |delivery| match delivery.stance {
+            Stance::Open => Some(Told::Offer(offer(event, delivery, false))),
+            Stance::Paused => Some(Told::Held(delivery.hook)),
+            Stance::Off => None,
+        })
+    };
+    accept.events.iter().zip(planned).flat_map(of_event)
+}
+
+fn offer(event: &NewEvent, planned: &Planned, is_test: bool) -> Open {
+    Open {
+        id: planned.id,
+        event: event.id,
+        hook: planned.hook,
+        event_type: event.event_type,
+        body: event.body.clone(),
+        attempts: 0,
+        tries_before: 0,
+        is_test,
+    }
+}
+
 /// What accepts become: for each of them, each event's deliveries. One for each hook that listens: pending where the hook
 /// is open, held where it is paused, skipped where it is off.
 pub(super) fn plan(listeners: &Listeners, accepts: &[&Accept]) -> Vec<Vec<Vec<Planned>>> {
@@ -115,7 +141,9 @@ pub(in crate::engine) async fn accept(
     let listeners = Listeners::read(conn).await?;
     let accept = Accept { events: events.to_vec(), clock: clock.clone() };
     let mut planned = accept_all(conn, &listeners, shard, &[&accept]).await?;
-    Ok(planned.pop().unwrap_or_default())
+    let planned = planned.pop().unwrap_or_default();
+    offers(&accept, &planned).for_each(|told| conn.tell(told));
+    Ok(planned)
 }
 
 /// The value that orders an event among others, as text.
@@ -141,7 +169,9 @@ pub(in crate::engine) async fn accept_test(
     let planned = vec![Planned { id: DeliveryId(clock.id()), hook, stance: Stance::Open, order_key: None }];
     insert(conn, &[&event], true, now).await?;
     insert_deliveries(conn, &[&event], std::iter::once(&planned), true, shard, now).await?;
-    planned.into_iter().next().ok_or(Error::Missing)
+    let planned = planned.into_iter().next().ok_or(Error::Missing)?;
+    conn.tell(Told::Offer(offer(&event, &planned, true)));
+    Ok(planned)
 }
 
 async fn insert(conn: &mut Conn, events: &[&NewEvent], is_test: bool, now: Timestamp) -> Result<(), Error> {

@@ -62,7 +62,7 @@ fn place<'a>(column: &'static str, id: &'a HookId) -> Place<'a> {
 }
 
 pub async fn insert(conn: &mut Conn, _by: &Grant, vault: &Vault, hook: &Hook, secrets: &Secrets) -> Result<(), Error> {
-    listeners::changed(conn).await?;
+    listeners::changed(conn, hook.id).await?;
     let api_key = vault.seal(place("api_key", &hook.id), secrets.api_key.as_bytes());
     let signing_secret = vault.seal(place("signing_secret", &hook.id), secrets.signing_secret.as_bytes());
     on_db!(conn, c => sqlx::query(
@@ -104,7 +104,7 @@ pub async fn update(
     change: &Change<'_>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    listeners::changed(conn).await?;
+    listeners::changed(conn, id).await?;
     let rows = on_db!(conn, c => sqlx::query(
         "UPDATE hooks SET name = $3, event_type = $4, callback_url = $5, enabled = $6, off_reason = $7, updated_at = $8,
                           retry_schedule = $9, timeout_ms = $10, in_flight = $11, rate_per_second = $12, order_by = $13,
@@ -147,7 +147,7 @@ pub(in crate::engine) async fn switch_off(
 
 /// Marks a hook deleted and wipes its secrets.
 pub async fn delete(conn: &mut Conn, _by: &Grant, id: HookId, now: Timestamp) -> Result<(), Error> {
-    listeners::changed(conn).await?;
+    listeners::changed(conn, id).await?;
     let nothing: &[u8] = &[];
     let rows = on_db!(conn, c => sqlx::query(
         "UPDATE hooks SET deleted_at = $2, enabled = $3, api_key = $4, signing_secret = $4, version = version + 1

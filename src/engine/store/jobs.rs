@@ -8,11 +8,12 @@ use super::{
     db::{Conn, on_db},
     deliveries,
     error::{Error, expect_one},
-    log, queue,
+    log,
+    told::Told,
 };
 use crate::{
     domain::{
-        id::{DeliveryId, HookId, JobId, NodeId},
+        id::{DeliveryId, JobId, NodeId},
         job::{Count, Job, JobState, Kind, Scope},
         permission::{Actor, Grant, Permission},
         time::Timestamp,
@@ -81,6 +82,7 @@ pub async fn insert(conn: &mut Conn, _by: &Grant, job: &Job) -> Result<(), Error
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
     ).bind(job.id).bind(job.kind.key()).bind(job.state.key()).bind(filter).bind(i64::from(job.per_second))
      .bind(job.total).bind(&job.created_by).bind(job.created_at).execute(c).await.map(drop))?;
+    conn.tell(Told::Job);
     Ok(())
 }
 
@@ -116,12 +118,14 @@ pub async fn set_state(
 ) -> Result<(), Error> {
     let rows = on_db!(conn, c => sqlx::query("UPDATE jobs SET state = $3, updated_at = $4 WHERE id = $1 AND state = $2")
         .bind(id).bind(from.key()).bind(to.key()).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    conn.tell(Told::Job);
     expect_one(rows)
 }
 
 pub async fn set_pace(conn: &mut Conn, _by: &Grant, id: JobId, per_second: u32, now: Timestamp) -> Result<(), Error> {
     let rows = on_db!(conn, c => sqlx::query("UPDATE jobs SET per_second = $2, updated_at = $3 WHERE id = $1")
         .bind(id).bind(i64::from(per_second)).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    conn.tell(Told::Job);
     expect_one(rows)
 }
 
@@ -147,35 +151,23 @@ pub(in crate::engine) async fn claim(
     Ok(rows.into_iter().map(|(job,)| job).collect())
 }
 
-/// What a step of a job did.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct Stepped {
-    /// Whose deliveries are open again.
-    pub hooks: Vec<HookId>,
-}
-
 /// Deliveries that one step sends again at most.
 const STEP: i64 = 100;
 /// Time that a step makes up for at most: after a stop or a standstill no burst follows.
 const CATCH_UP: i64 = 1000;
 
 /// Sends as many deliveries of a job again as its pace allows since its last step.
-pub(in crate::engine) async fn step(
-    conn: &mut Conn,
-    node: NodeId,
-    id: JobId,
-    now: Timestamp,
-) -> Result<Stepped, Error> {
+pub(in crate::engine) async fn step(conn: &mut Conn, node: NodeId, id: JobId, now: Timestamp) -> Result<(), Error> {
     // Changes nothing, but keeps the row until the commit: nobody takes the job over, pauses or cancels it meanwhile.
     let row: Option<(String, Option<DeliveryId>, i64, Timestamp)> = on_db!(conn, c => sqlx::query_as(
         "UPDATE jobs SET node_id = node_id WHERE id = $1 AND state = 'running' AND node_id = $2
          RETURNING filter, cursor, per_second, updated_at",
     ).bind(id).bind(node).fetch_optional(c).await)?;
-    let Some((filter, cursor, per_second, stepped_at)) = row else { return Ok(Stepped::default()) };
+    let Some((filter, cursor, per_second, stepped_at)) = row else { return Ok(()) };
     let elapsed = i64::try_from(stepped_at.until(now).as_millis()).unwrap_or(CATCH_UP).min(CATCH_UP);
     let limit = per_second.saturating_mul(elapsed).saturating_div(1000).min(STEP);
     if limit == 0 {
-        return Ok(Stepped::default());
+        return Ok(());
     }
     let scope: Scope =
         serde_json::from_str(&filter).map_err(|_| Error::Inconsistent { table: "jobs", column: "filter" })?;
@@ -188,22 +180,15 @@ pub(in crate::engine) async fn step(
                              skipped = CASE WHEN total > done + skipped THEN total - done ELSE skipped END
              WHERE id = $1",
         ).bind(id).bind(JobState::Done.key()).bind(now).execute(c).await.map(drop))?;
-        return Ok(Stepped::default());
+        return Ok(());
     };
-    let Ok(grant) = Actor::portal().require(Permission::DeliveriesReplay) else { return Ok(Stepped::default()) };
-    let (mut hooks, mut done, mut skipped) = (Vec::new(), 0i64, 0i64);
+    let Ok(grant) = Actor::portal().require(Permission::DeliveriesReplay) else { return Ok(()) };
+    let (mut done, mut skipped) = (0i64, 0i64);
     for (delivery, hook) in found {
-        let Some(stance) = queue::stance(conn, hook).await? else {
-            skipped += 1;
-            continue;
-        };
-        match deliveries::redeliver(conn, &grant, delivery, stance, now).await {
+        match deliveries::redeliver(conn, &grant, delivery, hook, now).await {
             Ok(()) => done += 1,
             Err(Error::Missing) => skipped += 1,
             Err(error) => return Err(error),
-        }
-        if !hooks.contains(&hook) {
-            hooks.push(hook);
         }
     }
     // What a step's time was too short for belongs to the next: else a slow pace would become slower still.
@@ -212,5 +197,5 @@ pub(in crate::engine) async fn step(
     on_db!(conn, c => sqlx::query(
         "UPDATE jobs SET cursor = $2, done = done + $3, skipped = skipped + $4, updated_at = $5 WHERE id = $1",
     ).bind(id).bind(last).bind(done).bind(skipped).bind(now).execute(c).await.map(drop))?;
-    Ok(Stepped { hooks })
+    Ok(())
 }

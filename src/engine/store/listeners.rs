@@ -8,6 +8,7 @@ use super::{
     balance,
     db::{Conn, on_db},
     error::Error,
+    told::Told,
 };
 use crate::domain::{event::EventType, id::HookId};
 
@@ -97,6 +98,7 @@ pub(in crate::engine) async fn version(conn: &mut Conn) -> Result<i64, Error> {
 
 /// To be called by whatever changes a hook or its health, in the same transaction, and before it locks any other row: so
 /// two servers that change hooks go one after the other, instead of each waiting for a row of the other's.
-pub(super) async fn changed(conn: &mut Conn) -> Result<(), Error> {
+pub(super) async fn changed(conn: &mut Conn, hook: HookId) -> Result<(), Error> {
+    conn.tell(Told::Changed(hook));
     balance::count(conn, "hooks_version", 0, 1).await
 }

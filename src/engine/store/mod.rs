@@ -29,6 +29,7 @@ pub mod secrets;
 pub mod sessions;
 pub mod setup;
 pub mod tokens;
+pub mod told;
 pub mod users;
 mod visit;
 pub mod wake;
@@ -48,6 +49,7 @@ use events::{Accept, Planned};
 use failing::{Failing, Writes};
 use outcomes::{Finished, Recorded};
 use secrets::Vault;
+use told::Audience;
 use writer::Writer;
 
 /// Counters that processes on one database spread over: so many that hardly any two wait for each other's commits.
@@ -59,6 +61,8 @@ pub struct Store {
     db: Db,
     writer: Writer,
     writes: Writes,
+    /// Who hears what was committed.
+    pub(super) audience: Audience,
     pub vault: Vault,
     writing: Arc<Mutex<Option<JoinHandle<()>>>>,
     claim: Arc<Mutex<Option<FileClaim>>>,
@@ -74,8 +78,10 @@ impl Store {
         migrate::migrate(&db).await?;
         let shard = if db.is_postgres() { i64::from(u16::from_le_bytes(random_bytes()) % SHARDS) } else { 0 };
         let writes = Writes::default();
-        let (writer, task) = Writer::start(db.clone(), shard, writes.clone());
-        Ok(Self { db, writer, writes, vault, writing: Arc::new(Mutex::new(Some(task))), claim: Arc::default(), shard })
+        let audience = Audience::default();
+        let (writer, task) = Writer::start(db.clone(), shard, writes.clone(), audience.clone());
+        let writing = Arc::new(Mutex::new(Some(task)));
+        Ok(Self { db, writer, writes, audience, vault, writing, claim: Arc::default(), shard })
     }
 
     /// Makes sure that no other process delivers from this database.

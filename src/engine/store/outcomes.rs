@@ -132,8 +132,8 @@ async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<Hook
             turns.push((finished, turn));
         }
     }
-    if !turns.is_empty() {
-        listeners::changed(conn).await?;
+    for (finished, _) in &turns {
+        listeners::changed(conn, finished.hook).await?;
     }
     let mut off = HashSet::new();
     for (finished, turn) in turns {

@@ -223,7 +223,7 @@ pub(in crate::engine) async fn needs_step(
 }
 
 /// Why a hook that stands so keeps its deliveries; `None`: it does not.
-pub(in crate::engine) fn why_held(stance: Stance) -> Option<&'static str> {
+pub(super) fn why_held(stance: Stance) -> Option<&'static str> {
     match stance {
         Stance::Open => None,
         Stance::Paused => Some("the hook is paused: its receiver keeps failing"),
@@ -232,14 +232,21 @@ pub(in crate::engine) fn why_held(stance: Stance) -> Option<&'static str> {
 }
 
 /// How a hook stands in this transaction; `None`: it is deleted.
-pub(in crate::engine) async fn stance(conn: &mut Conn, hook: HookId) -> Result<Option<Stance>, Error> {
-    let Some(row) = hooks::load(conn, hook).await? else { return Ok(None) };
-    let is_paused = health::of(conn, hook).await?.paused.is_some();
-    Ok(Some(match (row.enabled, is_paused) {
+async fn stance(conn: &mut Conn, hook: HookId) -> Result<Option<Stance>, Error> {
+    match hooks::load(conn, hook).await? {
+        None => Ok(None),
+        Some(hook) => stance_of(conn, &hook).await.map(Some),
+    }
+}
+
+/// How a hook stands that was read in this transaction.
+pub(super) async fn stance_of(conn: &mut Conn, hook: &Hook) -> Result<Stance, Error> {
+    let is_paused = health::of(conn, hook.id).await?.paused.is_some();
+    Ok(match (hook.enabled, is_paused) {
         (false, _) => Stance::Off,
         (true, true) => Stance::Paused,
         (true, false) => Stance::Open,
-    }))
+    })
 }
 
 /// Moves some of what a hook has open to where it belongs as the hook now stands: held while it is off or paused (tests

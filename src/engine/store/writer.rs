@@ -20,6 +20,7 @@ use super::{
     failing::Writes,
     listeners::Listeners,
     outcomes::{self, Finished, Recorded},
+    told::Audience,
 };
 
 /// Commands that share one commit at most. Bounds the time a caller waits behind others.
@@ -99,6 +100,8 @@ struct Context {
     shard: i64,
     /// Where it is noted whether the database takes what is written.
     writes: Writes,
+    /// Who hears what was committed.
+    audience: Audience,
 }
 
 impl Bulk for Accept {
@@ -131,9 +134,9 @@ pub struct Writer(mpsc::Sender<Item>);
 
 impl Writer {
     /// Starts the task that owns the writing connection. It ends on [`Writer::close`].
-    pub(super) fn start(db: Db, shard: i64, writes: Writes) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(super) fn start(db: Db, shard: i64, writes: Writes, audience: Audience) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let context = Context { listeners: Listeners::default(), shard, writes };
+        let context = Context { listeners: Listeners::default(), shard, writes, audience };
         (Self(sender), tokio::spawn(serve(db, context, receiver)))
     }
 

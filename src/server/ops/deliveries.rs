@@ -10,12 +10,9 @@ use crate::{
         page::Page,
         permission::Permission,
     },
-    engine::{
-        Dispatcher,
-        store::{
-            self, attempts, audit, deliveries, hooks,
-            log::{self, Place, Search},
-        },
+    engine::store::{
+        self, attempts, audit, deliveries, hooks,
+        log::{self, Place, Search},
     },
     server::ctx::OpCtx,
 };
@@ -94,8 +91,7 @@ pub fn why_not(delivery: &Delivery, has_hook: bool, size: usize) -> Option<&'sta
 pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let clock = ctx.portal.clock().clone();
-    let sent = ctx
-        .portal
+    ctx.portal
         .store()
         .write(move |conn| {
             Box::pin(async move {
@@ -107,7 +103,7 @@ pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
                     return Err(Invalid::one("id", "open", "is still being delivered").into());
                 }
                 let hook = hooks::find(conn, &grant, delivery.hook_id).await?.ok_or(Error::NotFound("hook"))?;
-                match Dispatcher::redeliver(conn, &grant, &delivery, clock.now()).await {
+                match deliveries::redeliver(conn, &grant, id, delivery.hook_id, clock.now()).await {
                     Err(store::Error::Missing) => {
                         return Err(Invalid::one("id", "pruned", "cannot be sent again: its body was removed").into());
                     }
@@ -117,9 +113,7 @@ pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
                 deliveries::find(conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))
             })
         })
-        .await?;
-    ctx.portal.dispatcher.hook_changed(sent.hook_id);
-    Ok(sent)
+        .await
 }
 
 /// What came of a test, for whoever may send tests.

@@ -155,8 +155,6 @@ async fn insert(
         })
         .await;
     written?;
-    // Where several servers share the hooks, one of them is to have it.
-    ctx.portal.dispatcher.hook_changed(hook.id);
     Ok(Created { hook, signing_secret })
 }
 
@@ -176,14 +174,10 @@ pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<Hook, E
     let grant = ctx.require(Permission::HooksWrite)?;
     let judged = judge_patch(&ctx.portal, patch).await?;
     let (clock, vault) = (ctx.portal.clock().clone(), ctx.portal.store().vault.clone());
-    let changed: Result<Hook, Error> = ctx
-        .portal
+    ctx.portal
         .store()
         .write_alone(move |conn| Box::pin(async move { change(conn, &clock, &grant, &vault, id, judged).await }))
-        .await;
-    let hook = changed?;
-    ctx.portal.dispatcher.hook_changed(id);
-    Ok(hook)
+        .await
 }
 
 /// Slides a hook on or off.
@@ -297,8 +291,7 @@ fn difference(old: &Hook, new: &Hook) -> String {
 pub async fn delete(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     let grant = ctx.require(Permission::HooksWrite)?;
     let clock = ctx.portal.clock().clone();
-    let deleted: Result<Hook, Error> = ctx
-        .portal
+    ctx.portal
         .store()
         .write_alone(move |conn| {
             Box::pin(async move {
@@ -310,10 +303,7 @@ pub async fn delete(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
                 Ok(hook)
             })
         })
-        .await;
-    let hook = deleted?;
-    ctx.portal.dispatcher.hook_changed(id);
-    Ok(hook)
+        .await
 }
 
 /// A hook's secrets, for those who may see them. Seeing them is noted.

@@ -53,8 +53,7 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let per_second = judge_begin(&begin)?;
     let clock = ctx.portal.clock().clone();
-    let begun: Result<Job, Error> = ctx
-        .portal
+    ctx.portal
         .store()
         .write_alone(move |conn| {
             Box::pin(async move {
@@ -81,9 +80,7 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
                 Ok(job)
             })
         })
-        .await;
-    ctx.portal.dispatcher.job_changed();
-    begun
+        .await
 }
 
 pub async fn find(ctx: &OpCtx, id: JobId) -> Result<Job, Error> {
@@ -137,8 +134,7 @@ pub async fn update(ctx: &OpCtx, id: JobId, state: Option<JobState>, per_second:
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let pace = per_second.map(|pace| judge_pace(Some(pace))).transpose()?;
     let clock = ctx.portal.clock().clone();
-    let updated: Result<Job, Error> = ctx
-        .portal
+    ctx.portal
         .store()
         .write_alone(move |conn| {
             Box::pin(async move {
@@ -154,9 +150,7 @@ pub async fn update(ctx: &OpCtx, id: JobId, state: Option<JobState>, per_second:
                 jobs::find(conn, &grant, id).await?.ok_or(Error::NotFound("job"))
             })
         })
-        .await;
-    ctx.portal.dispatcher.job_changed();
-    updated
+        .await
 }
 
 async fn move_to(conn: &mut Conn, grant: &Grant, job: &Job, next: JobState, now: Timestamp) -> Result<(), Error> {

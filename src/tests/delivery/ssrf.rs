@@ -153,7 +153,6 @@ async fn plant(app: &TestApp, id: HookId, url: &str) {
         })
         .await;
     planted.unwrap();
-    app.running.portal.dispatcher.hook_changed(id);
 }
 
 async fn send(app: &TestApp, token: &str, url: &str) -> Value {

@@ -10,7 +10,7 @@ use service_hooks::{
         catalogue::sample,
         config::Settings,
         dispatcher::{Accepted, Emit, EmitError},
-        store::{Conn, Error},
+        store::Error,
     },
 };
 
@@ -119,15 +119,7 @@ pub fn event(number: usize) -> Emit {
 }
 
 async fn checkpoint_often(store: &service_hooks::engine::store::Store) {
-    let set: Result<(), Error> = store
-        .write(|conn| {
-            Box::pin(async move {
-                let Conn::Sqlite(connection) = conn else { panic!("the tape records SQLite") };
-                sqlx::query(CHECKPOINT).execute(&mut **connection).await?;
-                Ok(())
-            })
-        })
-        .await;
+    let set: Result<(), Error> = store.write(|conn| Box::pin(async move { conn.control(CHECKPOINT).await })).await;
     set.unwrap();
 }
 

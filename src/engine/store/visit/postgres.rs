@@ -9,7 +9,7 @@ use crate::{
     domain::{delivery::State, id::HookId, time::Timestamp},
     engine::store::{
         claim::Fence,
-        db::Conn,
+        db::{Conn, Link},
         error::Error,
         events::{Accept, NewEvent, Planned},
         measured::Sums,
@@ -80,7 +80,7 @@ pub(in crate::engine::store) async fn commit(
     plans: &[Vec<Vec<Planned>>],
     finished: &[&Finished],
 ) -> Result<(), Unwritten> {
-    let Some(Conn::Postgres(conn)) = conn else { return Err(Unwritten::Fault) };
+    let Some(Link::Postgres(conn)) = conn.map(|conn| &mut conn.link) else { return Err(Unwritten::Fault) };
     let query = bind_guards(sqlx::query_as(TEXT), version.filter(|_| !accepts.is_empty()), finished);
     let query = bind_accepts(query, accepts, plans).bind(shard);
     let query = bind_finished(query, finished);
@@ -112,7 +112,7 @@ pub(in crate::engine::store) async fn was_written(
     accepts: &[&Accept],
     finished: &[&Finished],
 ) -> Result<(), Unwritten> {
-    let Conn::Postgres(conn) = conn else { return Err(Unwritten::Fault) };
+    let Link::Postgres(conn) = &mut conn.link else { return Err(Unwritten::Fault) };
     let events: Vec<&NewEvent> = accepts.iter().flat_map(|accept| &accept.events).collect();
     // All of them: one of the attempts may be on record from an earlier commit, and then this one cannot have happened.
     let found = sqlx::query_as::<_, (bool,)>(

@@ -33,7 +33,7 @@ const CACHE_KIB: u32 = 16 * 1024;
 /// Opens a connection of its own to the database, as durable as the writer's. `None` on PostgreSQL.
 pub(in crate::engine::store) fn open(db: &Db) -> Option<Result<Connection, Unwritten>> {
     let Db::Sqlite { writer, vfs, .. } = db else { return None };
-    let path = writer.connect_options().get_filename().to_owned();
+    let path = writer.get_filename().to_owned();
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = match vfs {
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str()),

@@ -11,7 +11,7 @@ use crate::engine::{
     store::{
         db::{Conn, Db},
         error::{Error, chain},
-        events::{Accept, Planned},
+        events::{self, Accept, Planned},
         outcomes::{Finished, Recorded},
     },
 };
@@ -76,23 +76,36 @@ impl Hands {
             Ok(answers) => {
                 self.note(&answers);
                 self.used = self.clock.stopwatch();
+                self.tell(&batch, &answers);
                 settle(batch, Ok(answers));
             }
-            Err(error) => self.lose(error, batch).await,
+            Err(error) => self.lose(error, batch),
         }
     }
 
     /// The database failed: nobody may rely on anything, nor on the connection.
-    async fn lose(&mut self, error: Error, batch: Batch) {
+    fn lose(&mut self, error: Error, batch: Batch) {
         self.context.listeners.distrust();
-        // A connection that failed may be inside a half-open transaction: take a fresh one.
-        if let Some(broken) = self.conn.take() {
-            broken.discard().await;
+        // A connection that failed may be inside a half-open transaction: it is closed, and a fresh one is taken. What was
+        // noted on it may be committed all the same, and to hear of it in vain does no harm.
+        if let Some(mut broken) = self.conn.take() {
+            self.context.audience.tell(broken.take_told());
         }
         metrics::commit_failed();
         tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
         self.context.writes.failed(&error, self.clock.now());
         settle(batch, Err(error));
+    }
+
+    /// Tells lanes, jobs and nodes what the commit changed, before any caller hears of it.
+    fn tell(&mut self, batch: &Batch, (accepts, _): &Answers) {
+        let mut told = self.conn.as_mut().map(Conn::take_told).unwrap_or_default();
+        for (waiting, answer) in batch.accepts.iter().zip(accepts) {
+            if let Ok(planned) = answer {
+                told.extend(events::offers(&waiting.item, planned));
+            }
+        }
+        self.context.audience.tell(told);
     }
 
     /// Notes whether something was written. Of commands it is not known: they may have found nothing to write.
@@ -115,14 +128,17 @@ impl Hands {
                 // Somebody is at fault, or the connection is: it is done again with care.
                 Err(_) => {
                     conn.control("ROLLBACK").await?;
+                    conn.untell(0);
                     conn.begin().await?;
                 }
             }
         }
         for command in &mut batch.commands {
             conn.control("SAVEPOINT command").await?;
+            let noted = conn.noted();
             if !command.run(conn).await {
                 conn.control("ROLLBACK TO SAVEPOINT command").await?;
+                conn.untell(noted);
             }
             conn.control("RELEASE SAVEPOINT command").await?;
         }
@@ -146,7 +162,7 @@ async fn begin<'s>(db: &Db, slot: &'s mut Option<Conn>) -> Result<&'s mut Conn, 
         match kept.begin().await {
             Ok(()) => return Ok(slot.insert(kept)),
             Err(error) => {
-                kept.discard().await;
+                drop(kept);
                 if !error.is_lost_connection() {
                     return Err(error);
                 }
@@ -161,7 +177,7 @@ async fn begin<'s>(db: &Db, slot: &'s mut Option<Conn>) -> Result<&'s mut Conn, 
 
 /// A fresh connection of the writer's own.
 async fn own<'s>(db: &Db, slot: &'s mut Option<Conn>) -> Result<&'s mut Conn, Error> {
-    let conn = slot.insert(db.write().await?);
+    let conn = slot.insert(db.own().await?);
     conn.go_by_index().await?;
     Ok(conn)
 }
@@ -251,9 +267,11 @@ async fn write_under_savepoint<T: Bulk>(
     items: &[&T],
 ) -> Result<Result<Vec<T::Answer>, Error>, Error> {
     conn.control("SAVEPOINT bulk").await?;
+    let noted = conn.noted();
     let written = T::write(conn, context, items).await;
     if written.is_err() {
         conn.control("ROLLBACK TO SAVEPOINT bulk").await?;
+        conn.untell(noted);
     }
     conn.control("RELEASE SAVEPOINT bulk").await?;
     Ok(written)

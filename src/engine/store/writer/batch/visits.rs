@@ -51,7 +51,7 @@ impl Hands {
         let patience = self.db.patience();
         let known = tokio::time::timeout(patience, self.know_listeners()).await;
         if let Err(error) = known.unwrap_or_else(|_| Err(Error::silent())) {
-            self.lose(error, plain.into()).await;
+            self.lose(error, plain.into());
             return batch;
         }
         let plans = events::plan(&self.context.listeners, &plain.accepts());
@@ -69,13 +69,15 @@ impl Hands {
                 self.context.writes.went_well();
                 let recorded = |_: &Waiting<Finished>| Ok(Recorded::Kept { health: None, is_off: false });
                 let finished = plain.finished.iter().map(recorded).collect();
-                settle(plain.into(), Ok((plans.into_iter().map(Ok).collect(), finished)));
+                let (batch, answers) = (plain.into(), (plans.into_iter().map(Ok).collect(), finished));
+                self.tell(&batch, &answers);
+                settle(batch, Ok(answers));
             }
             Err(Unwritten::Fault) => {
                 batch.accepts = plain.accepts;
                 batch.finished.append(&mut plain.finished);
             }
-            Err(Unwritten::Failed(error) | Unwritten::Unknown(error)) => self.lose(error, plain.into()).await,
+            Err(Unwritten::Failed(error) | Unwritten::Unknown(error)) => self.lose(error, plain.into()),
         }
         batch
     }
@@ -102,9 +104,7 @@ impl Hands {
     /// The connection was cut before the answer came. It is all there or nothing is, and another connection knows.
     async fn find_out(&mut self, plain: &Plain, error: Error) -> Result<(), Unwritten> {
         tracing::warn!(error = chain(&error), "the writing connection was cut; another looks what it wrote");
-        if let Some(cut) = self.conn.take() {
-            cut.discard().await;
-        }
+        self.conn = None;
         let conn = own(&self.db, &mut self.conn).await.map_err(Unwritten::Failed)?;
         visit::postgres::was_written(conn, &plain.accepts(), &plain.finished()).await
     }

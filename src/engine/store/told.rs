@@ -1,0 +1,55 @@
+//! What a commit changed and lanes, jobs and other nodes must hear. Store functions note it on their connection
+//! ([`Conn::tell`](super::db::Conn)); the writer hands it over after the commit. So no caller can forget it, and none that
+//! goes away takes it along.
+
+use std::sync::{Arc, OnceLock};
+
+use super::queue::Open;
+use crate::domain::id::HookId;
+
+/// One thing to hear. Only a hint: all of it is in the database and is found there without it, a little later.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// A delivery is due, with everything an attempt needs.
+    Offer(Open),
+    /// A delivery of this hook was committed as held.
+    Held(HookId),
+    /// Deliveries of this hook became open that are not offered.
+    More(HookId),
+    /// The hook's row changed, was made or deleted; or the portal switched it off.
+    Changed(HookId),
+    /// A job was begun, changed its state or its pace.
+    Job,
+}
+
+impl Told {
+    /// Would hearing both say no more than hearing one?
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Held(one), Self::Held(two))
+            | (Self::More(one), Self::More(two))
+            | (Self::Changed(one), Self::Changed(two)) => one == two,
+            (Self::Job, Self::Job) => true,
+            _ => false,
+        }
+    }
+}
+
+type Hear = dyn Fn(Vec<Told>) + Send + Sync;
+
+/// Who hears it: whoever runs the engine on this store. Cheap to clone; all clones are one.
+#[derive(Clone, Default)]
+pub(in crate::engine) struct Audience(Arc<OnceLock<Box<Hear>>>);
+
+impl Audience {
+    /// Names the one who hears; later ones are not heard.
+    pub(in crate::engine) fn set(&self, hear: impl Fn(Vec<Told>) + Send + Sync + 'static) {
+        let _set_before = self.0.set(Box::new(hear));
+    }
+
+    pub(super) fn tell(&self, told: Vec<Told>) {
+        if let Some(hear) = self.0.get().filter(|_| !told.is_empty()) {
+            hear(told);
+        }
+    }
+}
