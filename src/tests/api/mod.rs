@@ -5,5 +5,6 @@ mod commands;
 mod deliveries;
 mod disconnects;
 mod events;
+mod hang_ups;
 mod hooks;
 mod metrics;
