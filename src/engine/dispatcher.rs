@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+pub use super::store::{events::Accepted, idempotency::IdempotencyKey};
 pub use accept::{Judging, MAX_BODY};
 use bytes::Bytes;
 use tokio::{
@@ -43,7 +44,7 @@ use super::{
 };
 use crate::domain::{
     event::EventType,
-    id::{EventId, HookId, NodeId},
+    id::{HookId, NodeId},
     invalid::Invalid,
     time::Timestamp,
 };
@@ -71,31 +72,12 @@ pub struct Emit {
     pub body: Bytes,
 }
 
-/// An acknowledged event: it and its deliveries are on disk.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Accepted {
-    pub id: EventId,
-    /// How many deliveries it became.
-    pub deliveries: usize,
-}
-
-/// A producer's promise that two requests are the same one.
-#[derive(Clone, Debug)]
-pub struct IdempotencyKey {
-    /// Hash of the key and of who used it.
-    pub key_hash: Vec<u8>,
-    /// Hash of the request's body.
-    pub body_hash: Vec<u8>,
-}
-
 /// Why nothing was accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum EmitError {
     /// By position in what was given: what is wrong with each bad event. None of the others was accepted either.
     #[error("{} of the events are not as their schema demands", .0.len())]
     Invalid(Vec<(usize, Invalid)>),
-    #[error("this idempotency key was used with another body")]
-    KeyReused,
     /// Too much is waiting to be delivered; come back later.
     #[error(transparent)]
     Full(#[from] TooMuch),

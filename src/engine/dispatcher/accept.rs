@@ -8,18 +8,14 @@ use tracing::{Instrument, debug_span};
 use super::{Accepted, Dispatcher, Emit, EmitError, IdempotencyKey};
 use crate::{
     domain::{
-        event::EventType,
         id::{DeliveryId, EventId, HookId},
         invalid::Invalid,
     },
     engine::{
-        catalogue,
-        clock::Clock,
-        metrics,
+        catalogue, metrics,
         store::{
-            Conn, Error,
-            events::{self, Accept, NewEvent, Planned},
-            idempotency::{self, Earlier},
+            Error,
+            events::{self, Accept, Answer, NewEvent, Planned},
             queue,
         },
     },
@@ -27,8 +23,6 @@ use crate::{
 
 /// Largest body of one event, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
-/// How long an idempotency key is remembered.
-const REMEMBER_KEY: Duration = Duration::from_secs(48 * 3600);
 /// How often it is looked whether a test is done that nothing was heard of.
 const LOOK_FOR_TEST: Duration = Duration::from_millis(250);
 
@@ -60,34 +54,20 @@ impl Dispatcher {
     }
 
     async fn accept(&self, events: Vec<NewEvent>, key: Option<IdempotencyKey>) -> Result<Vec<Accepted>, EmitError> {
-        let types: Vec<EventType> = events.iter().map(|event| event.event_type).collect();
-        let (accepted, planned) = match &key {
-            None => self.commit(events).await?,
-            Some(key) => match self.commit_once(events.clone(), key.clone()).await {
-                // Two requests with one key raced, and the other was first: its answer is there now.
-                Err(EmitError::Store(Error::Exists)) => self.commit_once(events, key.clone()).await?,
-                outcome => outcome?,
-            },
+        let accept = Accept { events, key, clock: self.clock.clone() };
+        let answer = match self.store.accept(accept.clone()).await {
+            // Two nodes got one key at once and the other was first: its answer is there now.
+            Err(Error::Exists) if accept.key.is_some() => self.store.accept(accept.clone()).await?,
+            answer => answer?,
+        };
+        let planned = match answer {
+            Answer::Again(accepted) => return Ok(accepted),
+            Answer::New(planned) => planned,
         };
         self.pressure.note_activity();
-        if !planned.is_empty() {
-            metrics::accepted(types.into_iter());
-        }
+        metrics::accepted(accept.events.iter().map(|event| event.event_type));
         planned.iter().flatten().for_each(|delivery| metrics::planned(delivery.begins().0));
-        Ok(accepted)
-    }
-
-    async fn commit(&self, events: Vec<NewEvent>) -> Result<Committed, EmitError> {
-        let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
-        let planned = self.store.accept(Accept { events, clock: self.clock.clone() }).await?;
-        Ok((accepted(&ids, &planned), planned))
-    }
-
-    async fn commit_once(&self, events: Vec<NewEvent>, key: IdempotencyKey) -> Result<Committed, EmitError> {
-        let (clock, shard) = (self.clock.clone(), self.store.shard());
-        self.store
-            .write(move |conn| Box::pin(async move { write_once(conn, &clock, shard, &events, &key).await }))
-            .await
+        Ok(accept.accepted(&planned))
     }
 
     /// Sends a test event to one hook, switched on or not, and waits for its answer.
@@ -162,37 +142,4 @@ fn readable(event: &Emit) -> Result<Value, Invalid> {
     }
     serde_json::from_slice(&event.body)
         .map_err(|error| Invalid::one("data", "json", format!("is not valid JSON: {error}")))
-}
-
-/// What was accepted, and what it became; nothing became of what had been accepted before.
-type Committed = (Vec<Accepted>, Vec<Vec<Planned>>);
-
-fn accepted(ids: &[EventId], planned: &[Vec<Planned>]) -> Vec<Accepted> {
-    ids.iter().zip(planned).map(|(id, planned)| Accepted { id: *id, deliveries: planned.len() }).collect()
-}
-
-async fn write_once(
-    conn: &mut Conn,
-    clock: &Clock,
-    shard: i64,
-    events: &[NewEvent],
-    key: &IdempotencyKey,
-) -> Result<Committed, EmitError> {
-    let now = clock.now();
-    match idempotency::look_up(conn, &key.key_hash, &key.body_hash, now).await? {
-        Earlier::Nothing => {}
-        Earlier::Other => return Err(EmitError::KeyReused),
-        Earlier::Same(answer) => {
-            let accepted = serde_json::from_str(&answer)
-                .map_err(|_| Error::Inconsistent { table: "idempotency", column: "answer" })?;
-            return Ok((accepted, Vec::new()));
-        }
-    }
-    let planned = events::accept(conn, clock, shard, events).await?;
-    let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
-    let accepted = accepted(&ids, &planned);
-    // Serialising ids and numbers cannot fail.
-    let answer = serde_json::to_string(&accepted).unwrap_or_default();
-    idempotency::remember(conn, &key.key_hash, &key.body_hash, &answer, now, now.after(REMEMBER_KEY)).await?;
-    Ok((accepted, planned))
 }

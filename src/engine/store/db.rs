@@ -29,8 +29,8 @@ const SESSION: [(&str, &str); 2] =
 const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;
                         SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan";
 
-/// Longer than any transaction of ours should take, shorter than callers wait.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than any transaction of ours should take. What came of one that took longer is asked on another connection.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Pages that gather in SQLite's log before they are written back into the database (16 MiB). More of them are the same
 /// pages again, and are written back once.
@@ -270,6 +270,27 @@ impl Conn {
     /// What was noted; for the writer, after the commit.
     pub(super) fn take_told(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.told)
+    }
+
+    /// Which process of PostgreSQL is at the other end.
+    pub(super) async fn backend(&mut self) -> Result<Option<i32>, Error> {
+        let Link::Postgres(connection) = &mut self.link else { return Ok(None) };
+        let (pid,): (i32,) = sqlx::query_as("SELECT pg_backend_pid()").fetch_one(&mut **connection).await?;
+        Ok(Some(pid))
+    }
+
+    /// Ends the process at the other end of a connection that was given up, and says whether it is gone: then whatever it
+    /// did is done, and it does nothing more.
+    pub(super) async fn end_backend(&mut self, pid: i32) -> Result<bool, Error> {
+        let Link::Postgres(connection) = &mut self.link else { return Ok(true) };
+        let (is_there,): (bool,) = sqlx::query_as(
+            "SELECT COALESCE(bool_or(pg_terminate_backend(pid)), FALSE) FROM pg_stat_activity
+             WHERE pid = $1 AND pid <> pg_backend_pid() AND application_name = current_setting('application_name')",
+        )
+        .bind(pid)
+        .fetch_one(&mut **connection)
+        .await?;
+        Ok(!is_there)
     }
 
     /// For a connection that only the writer uses.

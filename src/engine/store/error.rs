@@ -8,6 +8,9 @@ pub enum Error {
     /// A uniqueness rule was violated: somebody else already has this name, key or address.
     #[error("it exists already")]
     Exists,
+    /// The idempotency key came before with another body.
+    #[error("this idempotency key was used with another body")]
+    KeyReused,
     /// The row changed since it was read.
     #[error("the row is now at version {now}")]
     Stale { now: i64 },

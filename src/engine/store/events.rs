@@ -1,13 +1,16 @@
 //! Events and the deliveries they became, written together: the moment an event is acknowledged, everything that has to
 //! happen because of it is on disk.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
+
+use sha2::{Digest, Sha256};
 
 use super::{
     balance,
     db::{Conn, chunks, on_db, padded, push_list},
     error::Error,
     hooks,
+    idempotency::{self, IdempotencyKey},
     listeners::{Listener, Listeners, Stance},
     queue::{self, Open},
     told::Told,
@@ -71,9 +74,48 @@ pub struct StoredEvent {
 }
 
 /// Events to be accepted together: all of them or none.
+#[derive(Clone)]
 pub struct Accept {
     pub events: Vec<NewEvent>,
+    /// With a key that was used before, nothing is written and the first answer is given again.
+    pub key: Option<IdempotencyKey>,
     pub clock: Clock,
+}
+
+/// An acknowledged event: it and its deliveries are on disk.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Accepted {
+    pub id: EventId,
+    /// How many deliveries it became.
+    pub deliveries: usize,
+}
+
+/// What is answered to an [`Accept`].
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// It was written now; for each of its events the deliveries.
+    New(Vec<Vec<Planned>>),
+    /// It was written before, under the same key; this was the answer.
+    Again(Vec<Accepted>),
+}
+
+/// How long an idempotency key is remembered.
+const REMEMBER_KEY: Duration = Duration::from_secs(48 * 3600);
+
+impl Accept {
+    /// What is answered once these deliveries are written.
+    pub(in crate::engine) fn accepted(&self, planned: &[Vec<Planned>]) -> Vec<Accepted> {
+        let each = |(event, planned): (&NewEvent, &Vec<Planned>)| Accepted { id: event.id, deliveries: planned.len() };
+        self.events.iter().zip(planned).map(each).collect()
+    }
+
+    /// The row that remembers the answer: the key, the answer, and until when.
+    pub(super) fn to_remember(&self, planned: &[Vec<Planned>]) -> Option<(&IdempotencyKey, String, Timestamp)> {
+        let key = self.key.as_ref()?;
+        // Serialising ids and numbers cannot fail.
+        let answer = serde_json::to_string(&self.accepted(planned)).unwrap_or_default();
+        Some((key, answer, self.clock.now().after(REMEMBER_KEY)))
+    }
 }
 
 /// What lanes must hear of accepted events: what is due, with its bytes, and what is held.
@@ -128,32 +170,30 @@ pub(super) async fn accept_all(
     let events: Vec<&NewEvent> = accepts.iter().flat_map(|accept| &accept.events).collect();
     insert(conn, &events, false, now).await?;
     insert_deliveries(conn, &events, plans.iter().flatten(), false, shard, now).await?;
+    for (accept, planned) in accepts.iter().zip(&plans) {
+        if let Some((key, answer, until)) = accept.to_remember(planned) {
+            idempotency::remember(conn, key, &answer, now, until).await?;
+        }
+    }
     Ok(plans)
 }
 
-/// [`accept_all`] of one, inside a command that has more to do.
-pub(in crate::engine) async fn accept(
-    conn: &mut Conn,
-    clock: &Clock,
-    shard: i64,
-    events: &[NewEvent],
-) -> Result<Vec<Vec<Planned>>, Error> {
-    let listeners = Listeners::read(conn).await?;
-    let accept = Accept { events: events.to_vec(), clock: clock.clone() };
-    let mut planned = accept_all(conn, &listeners, shard, &[&accept]).await?;
-    let planned = planned.pop().unwrap_or_default();
-    offers(&accept, &planned).for_each(|told| conn.tell(told));
-    Ok(planned)
-}
+/// Longest ordering key that is kept as it is, in bytes. An index takes no long ones.
+const LONGEST_ORDER_KEY: usize = 200;
 
-/// The value that orders an event among others, as text.
+/// The value that orders an event among others, as text. What a database cannot keep as text or in an index (NUL
+/// characters, long values) is replaced by its hash: equal values stay equal, on every database.
 fn order_key(body: &[u8], member: &str) -> Option<String> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
-    match body.get(member)? {
-        serde_json::Value::String(text) => Some(text.clone()),
-        serde_json::Value::Null => None,
-        other => Some(other.to_string()),
+    let key = match body.get(member)? {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => return None,
+        other => other.to_string(),
+    };
+    if key.len() <= LONGEST_ORDER_KEY && !key.contains('\0') {
+        return Some(key);
     }
+    Some(Sha256::digest(&key).iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}")))
 }
 
 /// Writes a test event for one hook, however it stands; [`Error::Missing`] when the hook is gone.

@@ -1,44 +1,79 @@
 //! A producer that did not hear our answer asks again with the same key and gets the first answer, not a second event.
 
+use std::collections::HashMap;
+
 use super::{
-    db::{Conn, on_db},
+    db::{Conn, on_db, padded, push_list},
     error::Error,
 };
 use crate::domain::time::Timestamp;
 
-/// What is known of a key.
-pub enum Earlier {
-    /// Never seen, or forgotten.
-    Nothing,
-    /// Seen with the same body: this was the answer.
-    Same(String),
-    /// Seen with another body.
-    Other,
+/// A producer's promise that two requests are the same one.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    /// Hash of the key and of who used it.
+    pub key_hash: Vec<u8>,
+    /// Hash of the request's body.
+    pub body_hash: Vec<u8>,
 }
 
-pub async fn look_up(conn: &mut Conn, key_hash: &[u8], body_hash: &[u8], now: Timestamp) -> Result<Earlier, Error> {
-    let row: Option<(Vec<u8>, String)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT body_hash, answer FROM idempotency WHERE key_hash = $1 AND expires_at > $2",
-    ).bind(key_hash).bind(now).fetch_optional(c).await)?;
-    Ok(match row {
-        None => Earlier::Nothing,
-        Some((known, answer)) if known == body_hash => Earlier::Same(answer),
-        Some(_) => Earlier::Other,
-    })
+/// What is known of a key that was used.
+#[derive(Clone, Debug)]
+pub struct Used {
+    body_hash: Vec<u8>,
+    answer: String,
+}
+
+impl Used {
+    /// The first answer; [`Error::KeyReused`] when the key came with another body.
+    pub fn answer_to(&self, key: &IdempotencyKey) -> Result<&str, Error> {
+        if self.body_hash == key.body_hash { Ok(&self.answer) } else { Err(Error::KeyReused) }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    key_hash: Vec<u8>,
+    body_hash: Vec<u8>,
+    answer: String,
+}
+
+/// Those of the keys that were used and are not forgotten yet, by their hashes.
+pub async fn look_up(
+    conn: &mut Conn,
+    keys: &[&IdempotencyKey],
+    now: Timestamp,
+) -> Result<HashMap<Vec<u8>, Used>, Error> {
+    let hashes: Vec<&[u8]> = keys.iter().map(|key| key.key_hash.as_slice()).collect();
+    let mut found = HashMap::new();
+    for hashes in padded(&hashes) {
+        let rows: Vec<Row> = on_db!(conn, c: Engine => {
+            let mut query = sqlx::QueryBuilder::<Engine>::new(
+                "SELECT key_hash, body_hash, answer FROM idempotency WHERE expires_at > ",
+            );
+            query.push_bind(now).push(" AND key_hash IN ");
+            push_list!(query, &hashes);
+            query.build_query_as().fetch_all(c).await
+        })?;
+        found.extend(rows.into_iter().map(|row| {
+            let used = Used { body_hash: row.body_hash, answer: row.answer };
+            (row.key_hash, used)
+        }));
+    }
+    Ok(found)
 }
 
 /// Remembers an answer, in the transaction that made it true. [`Error::Exists`] when another request was first.
 pub async fn remember(
     conn: &mut Conn,
-    key_hash: &[u8],
-    body_hash: &[u8],
+    key: &IdempotencyKey,
     answer: &str,
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query("DELETE FROM idempotency WHERE key_hash = $1 AND expires_at <= $2")
-        .bind(key_hash).bind(now).execute(c).await.map(drop))?;
+        .bind(&key.key_hash).bind(now).execute(c).await.map(drop))?;
     on_db!(conn, c => sqlx::query("INSERT INTO idempotency (key_hash, body_hash, answer, expires_at) VALUES ($1, $2, $3, $4)")
-        .bind(key_hash).bind(body_hash).bind(answer).bind(expires_at).execute(c).await.map(drop))?;
+        .bind(&key.key_hash).bind(&key.body_hash).bind(answer).bind(expires_at).execute(c).await.map(drop))?;
     Ok(())
 }

@@ -41,13 +41,6 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// As it is in this transaction.
-    pub(super) async fn read(conn: &mut Conn) -> Result<Self, Error> {
-        let mut listeners = Self::default();
-        listeners.refresh(conn).await?;
-        Ok(listeners)
-    }
-
     pub(super) fn of(&self, event: EventType) -> &[Listener] {
         self.by_event.get(&event).map_or(&[], Vec::as_slice)
     }

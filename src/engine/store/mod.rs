@@ -45,7 +45,7 @@ pub use error::Error;
 
 use super::{clock::random_bytes, config::Settings};
 use claim::FileClaim;
-use events::{Accept, Planned};
+use events::{Accept, Answer};
 use failing::{Failing, Writes};
 use outcomes::{Finished, Recorded};
 use secrets::Vault;
@@ -116,7 +116,7 @@ impl Store {
     }
 
     /// See [`Writer::accept`].
-    pub(super) async fn accept(&self, accept: Accept) -> Result<Vec<Vec<Planned>>, Error> {
+    pub(super) async fn accept(&self, accept: Accept) -> Result<Answer, Error> {
         self.writer.accept(accept).await
     }
 

@@ -9,14 +9,14 @@
 
 mod batch;
 
-use batch::{Batch, Hands};
+use batch::Hands;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     db::{Conn, Db},
     error::Error,
-    events::{self, Accept, Planned},
+    events::{self, Accept, Answer},
     failing::Writes,
     listeners::Listeners,
     outcomes::{self, Finished, Recorded},
@@ -105,14 +105,17 @@ struct Context {
 }
 
 impl Bulk for Accept {
-    type Answer = Vec<Vec<Planned>>;
+    type Answer = Answer;
 
     fn write<'c>(
         conn: &'c mut Conn,
         context: &'c Context,
         items: &'c [&'c Self],
     ) -> BoxFuture<'c, Result<Vec<Self::Answer>, Error>> {
-        Box::pin(events::accept_all(conn, &context.listeners, context.shard, items))
+        Box::pin(async move {
+            let plans = events::accept_all(conn, &context.listeners, context.shard, items).await?;
+            Ok(plans.into_iter().map(Answer::New).collect())
+        })
     }
 }
 
@@ -141,7 +144,7 @@ impl Writer {
     }
 
     /// Accepts events: answers after the commit that holds them and their deliveries.
-    pub async fn accept(&self, item: Accept) -> Result<Vec<Vec<Planned>>, Error> {
+    pub async fn accept(&self, item: Accept) -> Result<Answer, Error> {
         let (caller, answer) = oneshot::channel();
         self.queue(Item::Accept(Waiting { item, caller }), answer).await
     }
@@ -197,24 +200,11 @@ impl Writer {
     }
 }
 
-async fn serve(db: Db, context: Context, mut queue: mpsc::Receiver<Item>) {
-    let mut hands = Hands::new(db, context);
+async fn serve(db: Db, context: Context, queue: mpsc::Receiver<Item>) {
+    let mut hands = Hands::new(db, context, queue);
     let mut items = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut items, BATCH).await > 0 {
-        let (mut together, mut batches) = (Batch::default(), Vec::new());
-        for item in items.drain(..) {
-            match item {
-                Item::Run(command) => together.commands.push(command),
-                // Nobody else writes a SQLite, so there everything can share a commit.
-                Item::Alone(command) if !hands.is_shared() => together.commands.push(command),
-                Item::Alone(command) => batches.push(Batch { commands: vec![command], ..Batch::default() }),
-                Item::Accept(accept) => together.accepts.push(accept),
-                Item::Finish(finished) => together.finished.push(finished),
-                Item::Close => queue.close(),
-            }
-        }
-        batches.insert(0, together);
-        for batch in batches {
+    while hands.queue.recv_many(&mut items, BATCH).await > 0 {
+        for batch in hands.sort(&mut items) {
             hands.write(batch).await;
         }
     }

@@ -64,6 +64,11 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Stale { now } => Self::Stale { now },
+            store::Error::KeyReused => Self::Invalid(Invalid::one(
+                "Idempotency-Key",
+                "reused",
+                "This key was used before with another body. Use a new key for a new event.",
+            )),
             error => Self::Store(error),
         }
     }
@@ -74,11 +79,6 @@ impl From<EmitError> for Error {
         match error {
             EmitError::Store(error) => error.into(),
             EmitError::Full(full) => Self::Busy { seconds: full.retry_after.as_secs() },
-            EmitError::KeyReused => Self::Invalid(Invalid::one(
-                "Idempotency-Key",
-                "reused",
-                "This key was used before with another body. Use a new key for a new event.",
-            )),
             EmitError::Invalid(events) => {
                 let mut invalid = Invalid::default();
                 for (_, mut faults) in events {

@@ -5,7 +5,13 @@ use service_hooks::{domain::event::EventType, engine::catalogue::sample};
 
 use crate::support::{app::TestApp, db::TestDb, on_both, receiver::Receiver};
 
-on_both!(one_and_many, an_idempotency_key_over_http, the_story_of_an_event);
+on_both!(
+    one_and_many,
+    an_idempotency_key_over_http,
+    a_key_that_was_used_concerns_no_lane,
+    a_value_to_order_by_may_be_any_text,
+    the_story_of_an_event,
+);
 
 fn event(event_type: EventType) -> String {
     format!(r#"{{"type":"{}","data":{}}}"#, event_type.key(), sample(event_type))
@@ -53,6 +59,60 @@ async fn an_idempotency_key_over_http(db: TestDb) {
     // A request that was refused does not use its key up.
     assert_eq!(post("key-3", "{}".into()).await.0, 422);
     assert_eq!(post("key-3", event(EventType::WorkItemClosed)).await.0, 202);
+    app.assert_balanced().await;
+}
+
+/// How often lanes were read from the database.
+async fn loads(app: &TestApp) -> f64 {
+    let figures = app.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
+    let count = |line: &str| line.strip_prefix("service_hooks_lane_load_duration_seconds_count")?.trim().parse().ok();
+    figures.lines().find_map(count).unwrap_or(0.0)
+}
+
+async fn a_key_that_was_used_concerns_no_lane(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let receiver = Receiver::start().await;
+    for _ in 0..60 {
+        app.hook(&token, EventType::WorkItemClosed, &receiver).await;
+    }
+    let post = async || {
+        let request = app.request("POST", "/api/v1/events").bearer_auth(&token).header("Idempotency-Key", "key");
+        let answer = request.body(event(EventType::WorkItemClosed)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let first = post().await;
+    assert_eq!(first.0, 202, "{}", first.1);
+    receiver.wait_for(60).await;
+    let before = loads(&app).await;
+    for _ in 0..200 {
+        assert_eq!(post().await, first);
+    }
+    let read = loads(&app).await - before;
+    // Looking by themselves, lanes read now and then however long this takes; 200 times 60 would be 12,000.
+    assert!(read < 1000.0, "200 repeats had lanes read {read} times");
+    assert_eq!(receiver.came().len(), 60);
+    app.assert_balanced().await;
+}
+
+/// Also what a database cannot keep as text (NUL) or in an index (thousands of characters).
+async fn a_value_to_order_by_may_be_any_text(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let receiver = Receiver::start().await;
+    let hook = json!({"name": "ordered", "event_type": "work_item.closed", "callback_url": receiver.url("/in"),
+                      "api_key": "the-key", "enabled": true, "order_by": "customerIdentifier"});
+    let (status, hook) = app.api(&token, "POST", "/hooks", Some(hook)).await;
+    assert_eq!(status, 201, "{hook}");
+    let long = "k".repeat(9000);
+    for value in ["a\u{0}b", long.as_str(), "é", "\u{1f600}", "a\u{0}b", long.as_str()] {
+        let mut data: Value = serde_json::from_str(sample(EventType::WorkItemClosed)).unwrap();
+        data["customerIdentifier"] = json!(value);
+        let body = json!({"type": "work_item.closed", "data": data});
+        let (status, accepted) = app.api(&token, "POST", "/events", Some(body)).await;
+        assert_eq!(status, 202, "{accepted}");
+        app.delivery_in(&token, accepted["id"].as_str().unwrap(), "delivered").await;
+    }
     app.assert_balanced().await;
 }
 

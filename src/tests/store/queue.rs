@@ -1,16 +1,18 @@
 //! Events, deliveries, attempts, idempotency and the balance, as far as they can be seen from outside of the engine.
 
+use std::time::Duration;
+
 use service_hooks::{
     domain::{delivery::State, event::EventType, time::Timestamp},
     engine::{
         Dispatcher,
         catalogue::sample,
-        dispatcher::{Emit, EmitError, IdempotencyKey},
+        clock::Clock,
+        dispatcher::{Config, Emit, EmitError, IdempotencyKey},
         store::{
-            attempts, balance,
+            Error, attempts, balance,
             deliveries::{self, Filter},
-            events,
-            idempotency::{self, Earlier},
+            events, idempotency,
         },
     },
 };
@@ -28,6 +30,7 @@ on_both!(
     racing_requests_with_one_key_make_one_event,
     filters_and_pages_show_each_delivery_once,
     idempotency_rows_expire,
+    an_expired_key_makes_a_new_event,
 );
 
 /// An engine that delivers nothing: its hooks lead nowhere and it was not told of them.
@@ -91,7 +94,7 @@ async fn an_idempotency_key_gives_the_first_answer_again(db: TestDb) {
     let one = || vec![emit(EventType::WorkItemClosed)];
     let first = engine.emit_all(one(), "test", key(b"same")).await.unwrap();
     assert_eq!(engine.emit_all(one(), "test", key(b"same")).await.unwrap(), first);
-    assert!(matches!(engine.emit_all(one(), "test", key(b"other")).await, Err(EmitError::KeyReused)));
+    assert!(matches!(engine.emit_all(one(), "test", key(b"other")).await, Err(EmitError::Store(Error::KeyReused))));
     let mut conn = engine.store().read().await.unwrap();
     assert_eq!(balance::read(&mut conn, &grant()).await.unwrap().accepted, 1);
     drop(conn);
@@ -151,13 +154,27 @@ async fn filters_and_pages_show_each_delivery_once(db: TestDb) {
 
 async fn idempotency_rows_expire(db: TestDb) {
     let store = db.store().await;
-    write!(store, |conn| idempotency::remember(conn, b"k", b"b", "[]", Timestamp(1), Timestamp(10)).await).unwrap();
+    let key = |body: &[u8]| IdempotencyKey { key_hash: b"k".to_vec(), body_hash: body.to_vec() };
+    let (first, other) = (key(b"b"), key(b"c"));
+    let kept = first.clone();
+    write!(store, |conn| idempotency::remember(conn, &kept, "[]", Timestamp(1), Timestamp(10)).await).unwrap();
     let mut conn = store.read().await.unwrap();
-    let known = idempotency::look_up(&mut conn, b"k", b"b", Timestamp(9)).await.unwrap();
-    assert!(matches!(known, Earlier::Same(answer) if answer == "[]"));
-    let other = idempotency::look_up(&mut conn, b"k", b"c", Timestamp(9)).await.unwrap();
-    assert!(matches!(other, Earlier::Other));
-    let forgotten = idempotency::look_up(&mut conn, b"k", b"c", Timestamp(10)).await.unwrap();
-    assert!(matches!(forgotten, Earlier::Nothing));
-    write!(store, |conn| idempotency::remember(conn, b"k", b"c", "[]", Timestamp(10), Timestamp(20)).await).unwrap();
+    let known = idempotency::look_up(&mut conn, &[&first], Timestamp(9)).await.unwrap();
+    assert_eq!(known[&first.key_hash].answer_to(&first).unwrap(), "[]");
+    assert!(matches!(known[&first.key_hash].answer_to(&other), Err(Error::KeyReused)));
+    assert!(idempotency::look_up(&mut conn, &[&other], Timestamp(10)).await.unwrap().is_empty(), "it is forgotten");
+    write!(store, |conn| idempotency::remember(conn, &other, "[]", Timestamp(10), Timestamp(20)).await).unwrap();
+}
+
+/// An expired key is as good as a new one, also where many share a commit.
+async fn an_expired_key_makes_a_new_event(db: TestDb) {
+    let clock = Clock::test(Timestamp(1_700_000_000_000));
+    let engine = Dispatcher::start(Config { clock: clock.clone(), ..db::config(db.settings()) }).await.unwrap();
+    let first = engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"same")).await.unwrap();
+    clock.advance(Duration::from_secs(49 * 3600));
+    let second = engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"other")).await.unwrap();
+    assert_ne!(first[0].id, second[0].id);
+    let again = engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"other")).await.unwrap();
+    assert_eq!(again, second);
+    engine.shutdown().await;
 }

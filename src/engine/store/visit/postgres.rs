@@ -39,6 +39,13 @@ WITH ours AS MATERIALIZED (
   FROM fit, unnest($10::uuid[], $11::uuid[], $12::uuid[], $13::text[], $14::text[], $15::text[], $16::text[],
                    $17::bigint[], $18::bigint[], $46::bigint[])
     AS d (id, event_id, hook_id, event_type, state, reason, order_key, size, due_at, created_at) WHERE fits
+), new_keys AS (
+  INSERT INTO idempotency (key_hash, body_hash, answer, expires_at)
+  SELECT k.* FROM fit, unnest($47::bytea[], $48::bytea[], $49::text[], $50::bigint[]) AS k (a, b, c, d) WHERE fits
+  -- One that another node remembered just now is a fault of this statement (no answer may be NULL); an expired one is not.
+  ON CONFLICT (key_hash) DO UPDATE
+  SET body_hash = excluded.body_hash, expires_at = excluded.expires_at,
+      answer = CASE WHEN idempotency.expires_at <= $5 THEN excluded.answer END
 ), counted AS (
   INSERT INTO counters (name, shard, value) SELECT 'accepted', $19, cardinality($10) FROM fit
   WHERE fits AND cardinality($10) > 0
@@ -87,7 +94,7 @@ pub(in crate::engine::store) async fn commit(
     let query = bind_sums(query, &Sums::of(finished));
     let now = accepts.first().map_or(Timestamp(0), |accept| accept.clock.now());
     let created = plans.iter().flatten().flatten().map(|delivery| delivery.created_at(now).0).collect::<Vec<_>>();
-    let query = query.bind(created);
+    let query = bind_keys(query.bind(created), accepts, plans);
     // All of the answer, not only its first row: that is there before the commit.
     match query.fetch_all(&mut **conn).await {
         Ok(rows) if rows == [(true,)] => Ok(()),
@@ -106,13 +113,13 @@ fn judge(error: sqlx::Error) -> Unwritten {
     }
 }
 
-/// After an answer that never came: did it happen? [`Unwritten::Fault`]: it did not, and can be done again.
+/// After an answer that never came: did it happen?
 pub(in crate::engine::store) async fn was_written(
     conn: &mut Conn,
     accepts: &[&Accept],
     finished: &[&Finished],
-) -> Result<(), Unwritten> {
-    let Link::Postgres(conn) = &mut conn.link else { return Err(Unwritten::Fault) };
+) -> Result<bool, Error> {
+    let Link::Postgres(conn) = &mut conn.link else { return Ok(false) };
     let events: Vec<&NewEvent> = accepts.iter().flat_map(|accept| &accept.events).collect();
     // All of them: one of the attempts may be on record from an earlier commit, and then this one cannot have happened.
     let found = sqlx::query_as::<_, (bool,)>(
@@ -126,10 +133,7 @@ pub(in crate::engine::store) async fn was_written(
         .bind(array(finished, |finished| i64::from(finished.attempt.number)))
         .fetch_one(&mut **conn)
         .await;
-    match found.map_err(|error| Unwritten::Failed(error.into()))? {
-        (true,) => Ok(()),
-        (false,) => Err(Unwritten::Fault),
-    }
+    Ok(found?.0)
 }
 
 /// One member of each, as an array.
@@ -171,6 +175,15 @@ fn bind_accepts<'q>(query: Query<'q>, accepts: &[&Accept], plans: &[Vec<Vec<Plan
         .bind(array(&rows, |(_, delivery)| delivery.order_key.clone()))
         .bind(array(&rows, |(event, _)| event.body.len() as i64))
         .bind(array(&rows, |(_, delivery)| is_due(delivery).then_some(now.0)))
+}
+
+fn bind_keys<'q>(query: Query<'q>, accepts: &[&Accept], plans: &[Vec<Vec<Planned>>]) -> Query<'q> {
+    let keys: Vec<_> = accepts.iter().zip(plans).filter_map(|(accept, planned)| accept.to_remember(planned)).collect();
+    query
+        .bind(array(&keys, |(key, ..)| key.key_hash.clone()))
+        .bind(array(&keys, |(key, ..)| key.body_hash.clone()))
+        .bind(array(&keys, |(_, answer, _)| answer.clone()))
+        .bind(array(&keys, |(.., until)| until.0))
 }
 
 fn bind_finished<'q>(query: Query<'q>, finished: &[&Finished]) -> Query<'q> {

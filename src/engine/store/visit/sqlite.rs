@@ -110,6 +110,14 @@ fn write_accept(conn: &Connection, accept: &Accept, planned: &[Vec<Planned>]) ->
             count += 1;
         }
     }
+    if let Some((key, answer, until)) = accept.to_remember(planned) {
+        conn.prepare_cached("DELETE FROM idempotency WHERE key_hash = ?1 AND expires_at <= ?2")?
+            .execute(params![key.key_hash, now.0])?;
+        conn.prepare_cached(
+            "INSERT INTO idempotency (key_hash, body_hash, answer, expires_at) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![key.key_hash, key.body_hash, answer, until.0])?;
+    }
     Ok(count)
 }
 

@@ -1,17 +1,21 @@
 //! One commit after the other: what gathered goes to disk together, and then everybody is told.
 
+mod unknown;
 mod visits;
 
+use std::collections::HashSet;
+
+use tokio::sync::mpsc;
 use tracing::{Instrument, debug_span};
 
-use super::{Bulk, Command, Context, Waiting};
+use super::{Bulk, Command, Context, Item, Waiting};
 use crate::engine::{
     clock::{Clock, Stopwatch},
     metrics,
     store::{
         db::{Conn, Db},
         error::{Error, chain},
-        events::{self, Accept, Planned},
+        events::{self, Accept, Answer},
         outcomes::{Finished, Recorded},
     },
 };
@@ -32,11 +36,15 @@ impl Batch {
 
 /// What the writer works with.
 pub(super) struct Hands {
+    /// What is to be written.
+    pub(super) queue: mpsc::Receiver<Item>,
     db: Db,
     context: Context,
     clock: Clock,
     /// For everything.
     conn: Option<Conn>,
+    /// Which process of PostgreSQL is at its other end.
+    backend: Option<i32>,
     /// When it last did something.
     used: Stopwatch,
     /// On SQLite, for what goes in one [`visit`].
@@ -44,10 +52,35 @@ pub(super) struct Hands {
 }
 
 impl Hands {
-    pub(super) fn new(db: Db, context: Context) -> Self {
+    pub(super) fn new(db: Db, context: Context, queue: mpsc::Receiver<Item>) -> Self {
         // The monotonic clock: no test needs another.
         let clock = Clock::System;
-        Self { db, context, used: clock.stopwatch(), clock, conn: None, visitor: None }
+        Self { queue, db, context, used: clock.stopwatch(), clock, conn: None, backend: None, visitor: None }
+    }
+
+    /// What shares the next commit, and what comes after it in commits of its own.
+    pub(super) fn sort(&mut self, items: &mut Vec<Item>) -> Vec<Batch> {
+        let (mut together, mut batches) = (Batch::default(), Vec::new());
+        let mut keys = HashSet::new();
+        for item in items.drain(..) {
+            match item {
+                Item::Run(command) => together.commands.push(command),
+                // No other process writes a SQLite while a server runs, so there everything can share a commit.
+                Item::Alone(command) if !self.is_shared() => together.commands.push(command),
+                Item::Alone(command) => batches.push(Batch { commands: vec![command], ..Batch::default() }),
+                // Two requests with one key: the second is answered with what the first became.
+                Item::Accept(accept)
+                    if accept.item.key.as_ref().is_some_and(|key| !keys.insert(key.key_hash.clone())) =>
+                {
+                    batches.push(Batch { accepts: vec![accept], ..Batch::default() });
+                }
+                Item::Accept(accept) => together.accepts.push(accept),
+                Item::Finish(finished) => together.finished.push(finished),
+                Item::Close => self.queue.close(),
+            }
+        }
+        batches.insert(0, together);
+        batches
     }
 
     /// Do others write this database too?
@@ -101,7 +134,7 @@ impl Hands {
     fn tell(&mut self, batch: &Batch, (accepts, _): &Answers) {
         let mut told = self.conn.as_mut().map(Conn::take_told).unwrap_or_default();
         for (waiting, answer) in batch.accepts.iter().zip(accepts) {
-            if let Ok(planned) = answer {
+            if let Ok(Answer::New(planned)) = answer {
                 told.extend(events::offers(&waiting.item, planned));
             }
         }
@@ -119,9 +152,35 @@ impl Hands {
         }
     }
 
+    /// Begins a transaction. A connection that was cut while nothing was asked of it is replaced: no caller needs to hear
+    /// of that, because nothing was begun.
+    async fn begin(&mut self) -> Result<(), Error> {
+        if let Some(mut kept) = self.conn.take() {
+            match kept.begin().await {
+                Ok(()) => {
+                    self.conn = Some(kept);
+                    return Ok(());
+                }
+                Err(error) if !error.is_lost_connection() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "the writing connection was cut; another takes its place");
+                }
+            }
+        }
+        self.connect().await?.begin().await
+    }
+
+    /// A fresh connection of the writer's own.
+    async fn connect(&mut self) -> Result<&mut Conn, Error> {
+        let mut conn = self.db.own().await?;
+        conn.go_by_index().await?;
+        self.backend = conn.backend().await?;
+        Ok(self.conn.insert(conn))
+    }
+
     async fn commit_together(&mut self, batch: &mut Batch) -> Result<Answers, Error> {
-        let conn = begin(&self.db, &mut self.conn).await?;
-        let context = &mut self.context;
+        self.begin().await?;
+        let Self { conn: Some(conn), context, .. } = self else { return Err(Error::Closed) };
         if batch.commands.is_empty() {
             match write_plainly(conn, context, &batch.accepts, &batch.finished).await {
                 Ok(answers) => return Ok(answers),
@@ -155,35 +214,8 @@ impl Hands {
     }
 }
 
-/// The connection, inside a new transaction. One that was cut while nothing was asked of it is replaced: no caller needs
-/// to hear of that, because nothing was begun.
-async fn begin<'s>(db: &Db, slot: &'s mut Option<Conn>) -> Result<&'s mut Conn, Error> {
-    if let Some(mut kept) = slot.take() {
-        match kept.begin().await {
-            Ok(()) => return Ok(slot.insert(kept)),
-            Err(error) => {
-                drop(kept);
-                if !error.is_lost_connection() {
-                    return Err(error);
-                }
-                tracing::warn!(error = chain(&error), "the writing connection was cut; another takes its place");
-            }
-        }
-    }
-    let conn = own(db, slot).await?;
-    conn.begin().await?;
-    Ok(conn)
-}
-
-/// A fresh connection of the writer's own.
-async fn own<'s>(db: &Db, slot: &'s mut Option<Conn>) -> Result<&'s mut Conn, Error> {
-    let conn = slot.insert(db.own().await?);
-    conn.go_by_index().await?;
-    Ok(conn)
-}
-
 /// The answers of the bulk commands, in their order.
-type Answers = (Vec<Result<Vec<Vec<Planned>>, Error>>, Vec<Result<Recorded, Error>>);
+type Answers = (Vec<Result<Answer, Error>>, Vec<Result<Recorded, Error>>);
 
 /// Tells every caller, after the commit or its failure.
 fn settle(batch: Batch, outcome: Result<Answers, Error>) {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Batch, Hands, Waiting, begin, own, settle};
+use super::{Batch, Hands, Waiting, settle};
 use crate::engine::store::{
     db::Db,
-    error::{Error, chain},
-    events::{self, Accept, Planned},
+    error::Error,
+    events::{self, Accept, Answer, Planned},
+    idempotency::{self, IdempotencyKey},
     outcomes::{Finished, Recorded},
     visit::{self, Unwritten},
 };
@@ -18,17 +19,17 @@ const TRUSTED: Duration = Duration::from_secs(1);
 type Plans = Vec<Vec<Vec<Planned>>>;
 
 /// What of a batch goes in one visit.
-struct Plain {
+pub(super) struct Plain {
     accepts: Vec<Waiting<Accept>>,
     finished: Vec<Waiting<Finished>>,
 }
 
 impl Plain {
-    fn accepts(&self) -> Vec<&Accept> {
+    pub(super) fn accepts(&self) -> Vec<&Accept> {
         self.accepts.iter().map(|waiting| &waiting.item).collect()
     }
 
-    fn finished(&self) -> Vec<&Finished> {
+    pub(super) fn finished(&self) -> Vec<&Finished> {
         self.finished.iter().map(|waiting| &waiting.item).collect()
     }
 }
@@ -43,15 +44,18 @@ impl Hands {
     /// Writes in one visit what can be, and returns the rest.
     pub(super) async fn visit(&mut self, mut batch: Batch) -> Batch {
         let (plain, turning) = batch.finished.into_iter().partition(|waiting| waiting.item.changes_nothing());
-        let plain = Plain { accepts: std::mem::take(&mut batch.accepts), finished: plain };
+        let mut plain = Plain { accepts: std::mem::take(&mut batch.accepts), finished: plain };
         batch.finished = turning;
         if plain.accepts.is_empty() && plain.finished.is_empty() {
             return batch;
         }
         let patience = self.db.patience();
-        let known = tokio::time::timeout(patience, self.know_listeners()).await;
+        let known = tokio::time::timeout(patience, self.know_before(&mut plain)).await;
         if let Err(error) = known.unwrap_or_else(|_| Err(Error::silent())) {
             self.lose(error, plain.into());
+            return batch;
+        }
+        if plain.accepts.is_empty() && plain.finished.is_empty() {
             return batch;
         }
         let plans = events::plan(&self.context.listeners, &plain.accepts());
@@ -69,7 +73,7 @@ impl Hands {
                 self.context.writes.went_well();
                 let recorded = |_: &Waiting<Finished>| Ok(Recorded::Kept { health: None, is_off: false });
                 let finished = plain.finished.iter().map(recorded).collect();
-                let (batch, answers) = (plain.into(), (plans.into_iter().map(Ok).collect(), finished));
+                let (batch, answers) = (plain.into(), (plans.into_iter().map(Answer::New).map(Ok).collect(), finished));
                 self.tell(&batch, &answers);
                 settle(batch, Ok(answers));
             }
@@ -87,26 +91,15 @@ impl Hands {
         let (accepts, finished) = (plain.accepts(), plain.finished());
         let commit = visit::postgres::commit(self.conn.as_mut(), shard, version, &accepts, plans, &finished);
         let written = tokio::time::timeout(patience, commit).await;
-        let written = written.unwrap_or_else(|_| Err(Unwritten::Failed(Error::silent())));
+        let written = written.unwrap_or_else(|_| Err(Unwritten::Unknown(Error::silent())));
         if written.is_err() {
             // Perhaps they are what did not fit.
             self.context.listeners.distrust();
         }
         match written {
-            Err(Unwritten::Unknown(error)) => {
-                let found = tokio::time::timeout(patience, self.find_out(plain, error)).await;
-                found.unwrap_or_else(|_| Err(Unwritten::Failed(Error::silent())))
-            }
+            Err(Unwritten::Unknown(error)) => self.find_out(plain, error).await,
             known => known,
         }
-    }
-
-    /// The connection was cut before the answer came. It is all there or nothing is, and another connection knows.
-    async fn find_out(&mut self, plain: &Plain, error: Error) -> Result<(), Unwritten> {
-        tracing::warn!(error = chain(&error), "the writing connection was cut; another looks what it wrote");
-        self.conn = None;
-        let conn = own(&self.db, &mut self.conn).await.map_err(Unwritten::Failed)?;
-        visit::postgres::was_written(conn, &plain.accepts(), &plain.finished()).await
     }
 
     async fn visit_sqlite(&mut self, plain: Plain, plans: Plans) -> Option<(Plain, Result<Plans, Unwritten>)> {
@@ -120,22 +113,62 @@ impl Hands {
         Some((plain, written))
     }
 
+    /// What must be known before it can be planned: who listens, and which keys were used before.
+    async fn know_before(&mut self, plain: &mut Plain) -> Result<(), Error> {
+        self.know_listeners().await?;
+        if plain.accepts.iter().any(|waiting| waiting.item.key.is_some()) {
+            self.answer_again(plain).await?;
+        }
+        Ok(())
+    }
+
     /// What the next plans are made with. On SQLite no other process writes hooks: what was read is true until this one
     /// writes. On PostgreSQL the visit asks whether it still is.
     async fn know_listeners(&mut self) -> Result<(), Error> {
         if self.is_shared() && self.used.elapsed() > TRUSTED {
             // A connection that was cut while it had nothing to do is found out, and replaced, before anything is begun.
-            begin(&self.db, &mut self.conn).await?.control("ROLLBACK").await?;
+            self.begin().await?;
+            if let Some(conn) = &mut self.conn {
+                conn.control("ROLLBACK").await?;
+            }
         }
         let is_there = self.conn.is_some() || !self.is_shared();
         if self.context.listeners.version().is_some() && is_there {
             return Ok(());
         }
-        let conn = match &mut self.conn {
-            Some(conn) => conn,
-            None => own(&self.db, &mut self.conn).await?,
-        };
-        self.context.listeners.refresh(conn).await
+        if self.conn.is_none() {
+            self.connect().await?;
+        }
+        let Self { conn: Some(conn), context, .. } = self else { return Ok(()) };
+        context.listeners.refresh(conn).await
+    }
+
+    /// Answers the accepts whose keys were used before; nothing is written for them, and no lane hears of them. (Where two
+    /// nodes get one key at once, the second one's commit finds out.)
+    async fn answer_again(&mut self, plain: &mut Plain) -> Result<(), Error> {
+        if self.conn.is_none() {
+            self.connect().await?;
+        }
+        let Some(conn) = &mut self.conn else { return Ok(()) };
+        let keys: Vec<&IdempotencyKey> = plain.accepts.iter().filter_map(|waiting| waiting.item.key.as_ref()).collect();
+        let Some(now) = plain.accepts.first().map(|waiting| waiting.item.clock.now()) else { return Ok(()) };
+        let used = idempotency::look_up(conn, &keys, now).await?;
+        for waiting in std::mem::take(&mut plain.accepts) {
+            let known = waiting.item.key.as_ref().and_then(|key| Some(used.get(&key.key_hash)?.answer_to(key)));
+            let answer = match known {
+                None => {
+                    plain.accepts.push(waiting);
+                    continue;
+                }
+                Some(Err(error)) => Err(error),
+                Some(Ok(text)) => serde_json::from_str(text)
+                    .map(Answer::Again)
+                    .map_err(|_| Error::Inconsistent { table: "idempotency", column: "answer" }),
+            };
+            // The caller may be gone; it asks again if it must.
+            let _gone = waiting.caller.send(answer);
+        }
+        Ok(())
     }
 }
 
