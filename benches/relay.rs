@@ -1,7 +1,7 @@
-//! The least any sender must do, as a yardstick: parse the event, answer 202, post the body on with the product's own
-//! client, store nothing. Same libraries, same runtime, same client settings as Service Hooks.
+//! The least any sender must do, as a yardstick: parse the event, answer 202, post the body on with the client that most
+//! programs use, store nothing. Same runtime as Service Hooks, and the same rules for connections.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -15,19 +15,14 @@ use axum::{
 use reqwest::Client;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use service_hooks::engine::{
-    config::{Delivery, Egress},
-    delivery::{
-        client,
-        guard::Guard,
-        resolver::{GuardedResolver, SystemLookup},
-    },
-};
+use service_hooks::engine::config::Delivery;
 use tokio::{
     io::AsyncReadExt,
     net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+
+use service_hooks::engine::delivery::client::USER_AGENT;
 
 use crate::{Outcome, server::API_KEY};
 
@@ -53,10 +48,8 @@ struct Relay {
 /// Serves until the standard input closes.
 pub async fn run(targets: Vec<String>) -> Outcome {
     let in_flight = Delivery::default().in_flight;
-    // As many idle connections as posts at once, so that none is closed only to be opened again.
-    let settings = Delivery { in_flight_per_hook: in_flight, ..Delivery::default() };
-    let client = client::build(&settings, resolver()?)?;
-    let relay = Relay { client, targets, headers: headers(), room: Arc::new(Semaphore::new(in_flight)) };
+    let relay =
+        Relay { client: client(in_flight)?, targets, headers: headers(), room: Arc::new(Semaphore::new(in_flight)) };
     let router = Router::new().route("/api/v1/events", post(forward)).with_state(Arc::new(relay));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("{}", listener.local_addr()?.port());
@@ -69,6 +62,17 @@ pub async fn run(targets: Vec<String>) -> Outcome {
         closed = input.read_to_end(&mut rest) => drop(closed?),
     }
     Ok(())
+}
+
+/// As many idle connections as posts at once, so that none is closed only to be opened again.
+fn client(in_flight: usize) -> Outcome<Client> {
+    #[expect(clippy::disallowed_methods, reason = "this is the yardstick's client, and not the product's")]
+    let builder = Client::builder();
+    let builder = builder.redirect(reqwest::redirect::Policy::none()).retry(reqwest::retry::never()).no_proxy();
+    let builder = builder.http1_only().referer(false).tcp_nodelay(true);
+    let builder = builder.pool_max_idle_per_host(in_flight).pool_idle_timeout(Duration::from_secs(30));
+    let tls = service_hooks::engine::delivery::client::tls()?;
+    Ok(builder.user_agent(USER_AGENT).tls_backend_preconfigured(tls).build()?)
 }
 
 async fn forward(State(relay): State<Arc<Relay>>, body: Bytes) -> Response {
@@ -108,10 +112,4 @@ fn headers() -> HeaderMap {
         ("webhook-signature", "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
     ];
     fixed.into_iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
-}
-
-/// Never asked: all targets are addresses.
-fn resolver() -> Outcome<GuardedResolver> {
-    let guard = Guard::new(&Egress::default().allow_cidrs);
-    Ok(GuardedResolver::new(guard, Arc::new(SystemLookup::new()?)))
 }

@@ -39,7 +39,8 @@
 //! - The bytes a producer sent are the bytes every receiver gets, and the bytes that are signed.
 //! - Whatever is in memory can be rebuilt from the database. There is no second queue.
 //! - No transaction is held across anything but SQL; no write can be cancelled by a client that goes away.
-//! - Every connection out goes through the one client, to addresses that the guard let through for this very send.
+//! - Every delivery goes out through `engine::delivery::dial`, to an address that the guard let through, over a connection
+//!   that belongs to one hook.
 //! - Time, randomness, environment, SQL and HTTP clients each have one home; clippy holds it.
 //! - Every operation begins with `require`, and the store's functions for people and programs demand its grant.
 //! - *accepted = sum of states + pruned*, counted independently.

@@ -68,6 +68,8 @@ pub enum Answer {
     AddressRefused,
     /// What came back was not HTTP, or broke off.
     BrokenAnswer,
+    /// Nothing was sent: this machine lacks descriptors, memory, ports or name servers. It says nothing of the receiver.
+    OwnTrouble,
 }
 
 impl Answer {
@@ -87,6 +89,7 @@ impl Answer {
             Self::DnsFailed => "dns",
             Self::AddressRefused => "address_refused",
             Self::BrokenAnswer => "broken_answer",
+            Self::OwnTrouble => "own_trouble",
         }
     }
 
@@ -101,6 +104,11 @@ impl Answer {
         matches!(self, Self::Status(200..300))
     }
 
+    /// This machine's trouble: it counts against no receiver and uses up no schedule.
+    pub fn is_ours(self) -> bool {
+        self == Self::OwnTrouble
+    }
+
     /// Reads back what [`Answer::class`] and [`Answer::status`] stored.
     pub fn from_stored(class: &str, status: Option<u16>) -> Option<Self> {
         match (status, class) {
@@ -111,6 +119,7 @@ impl Answer {
             (None, "dns") => Some(Self::DnsFailed),
             (None, "address_refused") => Some(Self::AddressRefused),
             (None, "broken_answer") => Some(Self::BrokenAnswer),
+            (None, "own_trouble") => Some(Self::OwnTrouble),
             (None, _) => None,
         }
     }
@@ -122,9 +131,10 @@ impl Answer {
             Self::Timeout => "timed out".to_owned(),
             Self::ConnectFailed => "no connection".to_owned(),
             Self::TlsFailed => "TLS failed".to_owned(),
-            Self::DnsFailed => "name not found".to_owned(),
+            Self::DnsFailed => "DNS failed".to_owned(),
             Self::AddressRefused => "address refused".to_owned(),
             Self::BrokenAnswer => "broken answer".to_owned(),
+            Self::OwnTrouble => "not sent".to_owned(),
         }
     }
 
@@ -189,9 +199,10 @@ impl Timing {
 pub struct Attempt {
     pub number: u32,
     pub started_at: Timestamp,
+    /// What the receiver needed to answer; without an answer, how long it was waited for.
     pub duration_ms: i64,
     pub answer: Answer,
-    /// More about a failure, without addresses or secrets.
+    /// More about a failure, without secrets. Of addresses only one that was refused.
     pub detail: Option<String>,
     pub url: String,
     pub response_headers: Vec<(String, String)>,
@@ -221,6 +232,7 @@ mod tests {
             Answer::DnsFailed,
             Answer::AddressRefused,
             Answer::BrokenAnswer,
+            Answer::OwnTrouble,
         ];
         for answer in answers {
             assert_eq!(Answer::from_stored(answer.class(), answer.status()), Some(answer));

@@ -31,22 +31,92 @@ pub fn diagnose(answer: Answer, detail: Option<&str>) -> Diagnosis {
         Answer::Timeout => of_timeout(&detail),
         Answer::ConnectFailed => of_connect(&detail),
         Answer::TlsFailed => of_tls(&detail),
-        Answer::DnsFailed if detail.contains("in time") => says(
-            "The name server did not answer in time.",
-            "Usually this passes. If it does not, an operator should look at the name servers of this machine.",
-        ),
-        Answer::DnsFailed => says(
-            "The host name does not resolve.",
-            "Check its spelling in the callback URL, and that its DNS record exists for the public.",
-        ),
+        Answer::DnsFailed => of_dns(&detail),
         Answer::AddressRefused => says(
             "The host is at an address that is not dialled: private, loopback, link-local or metadata.",
             "Use a public address, or let an operator allow the range with SERVICE_HOOKS_EGRESS__ALLOW_CIDRS.",
         ),
-        Answer::BrokenAnswer => says(
-            "The receiver closed the connection, or answered with something that is not HTTP.",
+        Answer::BrokenAnswer => of_broken(&detail),
+        Answer::OwnTrouble => of_own_trouble(&detail),
+    }
+}
+
+fn of_dns(detail: &str) -> Diagnosis {
+    if detail.contains("servfail") {
+        says(
+            "The name servers of this domain have a fault (SERVFAIL).",
+            "The domain's owner should check its name servers and its DNSSEC signatures.",
+        )
+    } else if detail.contains("in time") {
+        says(
+            "The name servers of this domain did not answer in time.",
+            "The domain's owner should check that its name servers run and can be reached.",
+        )
+    } else if detail.contains("no address record") {
+        says(
+            "The host name exists, but has no address.",
+            "Add an A or AAAA record for it, or use another name in the callback URL.",
+        )
+    } else {
+        says(
+            "The host name does not resolve.",
+            "Check its spelling in the callback URL, and that its DNS record exists for the public.",
+        )
+    }
+}
+
+fn of_broken(detail: &str) -> Diagnosis {
+    if detail.contains("speaks tls") {
+        says("The port expects TLS, and the callback URL begins with http.", "Change the callback URL to https.")
+    } else if detail.contains("too large") {
+        says(
+            "The headers of the receiver's answer are too large.",
+            "Let it answer with fewer or shorter headers: at most 256, and 128 KiB together.",
+        )
+    } else if detail.contains("not a proper http answer") {
+        says(
+            "The receiver answered with something that is not proper HTTP.",
+            "Check that the port speaks HTTP/1.1. The detail of the attempt says what was wrong.",
+        )
+    } else if detail.contains("in the middle") {
+        says(
+            "The receiver closed the connection in the middle of its answer.",
+            "See whether it, or a proxy before it, crashed or was restarted at this time.",
+        )
+    } else {
+        says(
+            "The receiver closed the connection without an answer.",
             "See whether it crashed at this time, and whether the port is the one that speaks HTTP.",
-        ),
+        )
+    }
+}
+
+fn of_own_trouble(detail: &str) -> Diagnosis {
+    if detail.contains("refused the question") {
+        says(
+            "The name server of this machine refuses its questions.",
+            "An operator should check /etc/resolv.conf and whom that name server answers. Sending resumes by itself.",
+        )
+    } else if detail.contains("name server") || detail.contains("looked up") {
+        says(
+            "The name server of this machine does not answer.",
+            "An operator should check /etc/resolv.conf and the network. Sending resumes by itself.",
+        )
+    } else if detail.contains("descriptor") {
+        says(
+            "This machine has no file descriptors left.",
+            "An operator should raise the limit of open files (LimitNOFILE, ulimit -n). Sending resumes by itself.",
+        )
+    } else if detail.contains("local port") {
+        says(
+            "This machine has no local ports left for connections.",
+            "An operator should look for the program that uses them, or widen net.ipv4.ip_local_port_range.",
+        )
+    } else {
+        says(
+            "This machine has no memory left for connections.",
+            "An operator should look at what uses it. Sending resumes by itself.",
+        )
     }
 }
 
@@ -176,10 +246,19 @@ fn of_connect(detail: &str) -> Diagnosis {
 
 fn of_tls(detail: &str) -> Diagnosis {
     let has = |words: &[&str]| words.iter().any(|word| detail.contains(word));
-    if has(&["notvalidyet", "not valid yet"]) {
+    if has(&["self-signed", "authority's certificate, not", "unknown authority", "unknownissuer", "unknown issuer"])
+        || has(&["incomplete chain", "version 1"])
+    {
+        of_issuer(detail)
+    } else if has(&["notvalidyet", "not valid yet"]) {
         says(
             "The receiver's certificate is not valid yet.",
-            "Check the receiver's certificate, and the clock of this machine.",
+            "Check the dates of the receiver's certificate, and the clock of this machine.",
+        )
+    } else if has(&["names no host"]) {
+        says(
+            "The receiver's certificate names its host in the common name only, which is no longer accepted.",
+            "Get a certificate whose subject alternative name (SAN) has the host of the callback URL.",
         )
     } else if has(&["not valid for", "notvalidforname"]) {
         says(
@@ -188,24 +267,75 @@ fn of_tls(detail: &str) -> Diagnosis {
         )
     } else if has(&["expired"]) {
         says("The receiver's certificate has expired.", "Renew it at the receiver.")
-    } else if has(&["unknownissuer", "unknown issuer"]) {
-        says(
-            "The receiver's certificate comes from an issuer that is not known here, or its chain is incomplete.",
-            "Let the receiver send the whole chain; of an issuer of your own, install its certificate on this machine.",
-        )
     } else if has(&["revoked"]) {
         says("The receiver's certificate was revoked.", "Get a new one.")
-    } else if has(&["corrupt message", "invalidcontenttype"]) {
+    } else if has(&["plain http"]) {
+        says(
+            "The port answers in plain HTTP, and the callback URL begins with https.",
+            "Use the receiver's port for https, or put TLS in front of it.",
+        )
+    } else if has(&["corrupt message", "invalidcontenttype", "does not speak tls"]) {
         says("The port does not speak TLS.", "Check the port of the callback URL: plain HTTP may be spoken there.")
-    } else if has(&["incompatible", "handshakefailure", "protocolversion"]) {
-        says("The receiver speaks no TLS that is safe.", "It must speak TLS 1.2 or 1.3 with a current cipher.")
-    } else if has(&["certificaterequired", "certificate required"]) {
+    } else if has(&["certificaterequired", "certificate required", "client certificate"]) {
         says(
             "The receiver wants a client certificate.",
             "The portal has none: let the receiver check the key and the signature.",
         )
+    } else if has(&["host name (tls alert)"]) {
+        says(
+            "The receiver has no certificate for this host name.",
+            "Check the host in the callback URL, and that the receiver is configured for it.",
+        )
+    } else if has(&["incompatible", "handshakefailure", "protocolversion"]) {
+        says("The receiver speaks no TLS that is safe.", "It must speak TLS 1.2 or 1.3 with a current cipher.")
+    } else if has(&["connection ended"]) {
+        says(
+            "The receiver closed the connection during the TLS handshake.",
+            "Check the port: plain HTTP may be spoken there, or a firewall may cut TLS.",
+        )
     } else {
         says("The TLS handshake failed.", "Check the receiver's certificate: its name, dates and chain.")
+    }
+}
+
+/// Certificates that do not lead to an authority that is known here, or that no rule of today lets pass.
+fn of_issuer(detail: &str) -> Diagnosis {
+    let has = |word: &str| detail.contains(word);
+    if has("self-signed") && has("authority's") {
+        says(
+            "The receiver's certificate is self-signed, and made for an authority instead of a server.",
+            "Trusting it on this machine does not help. Get one from an authority, such as a free one from Let's Encrypt.",
+        )
+    } else if has("self-signed") {
+        says(
+            "The receiver's certificate is self-signed.",
+            "Get one from an authority; or install it on this machine as trusted and restart the portal.",
+        )
+    } else if has("not a server's") {
+        says(
+            "The receiver shows an authority's certificate as its own.",
+            "Let it use a certificate that the authority issued for its host name.",
+        )
+    } else if has("version 1") {
+        says(
+            "The receiver's certificate is of an old kind (X.509 version 1), which is no longer accepted.",
+            "Make a new one of version 3 with a subject alternative name (SAN).",
+        )
+    } else if has("incomplete chain") {
+        says(
+            "The receiver does not send its intermediate certificate.",
+            "Let it send the whole chain: the file is often called fullchain.pem.",
+        )
+    } else if has("unknown authority") {
+        says(
+            "The receiver's certificate comes from an authority that is not trusted here.",
+            "If it is your own authority, install its certificate on this machine and restart the portal.",
+        )
+    } else {
+        says(
+            "The receiver's certificate comes from an issuer that is not known here, or its chain is incomplete.",
+            "Let the receiver send the whole chain; of an authority of your own, install the certificate on this machine and restart the portal.",
+        )
     }
 }
 
@@ -279,12 +409,49 @@ mod tests {
                     "received corrupt message of type InvalidContentType",
                     "received fatal alert: HandshakeFailure",
                     "received fatal alert: CertificateRequired",
+                    "self-signed certificate",
+                    "self-signed certificate, and marked as an authority's",
+                    "an authority's certificate, not a server's",
+                    "certificate of an old kind: X.509 version 1 instead of 3",
+                    "incomplete chain: the intermediate certificate \"X\" was not sent",
+                    "unknown authority: the chain ends at \"X\", which is not trusted here",
+                    "certificate names no host: it has no subject alternative name",
+                    "the port speaks plain HTTP",
+                    "the receiver does not know this host name (TLS alert)",
+                    "the connection ended during the TLS handshake: unexpected end of file",
                     "",
                 ],
             ),
-            (Answer::DnsFailed, vec!["the name does not resolve", "the name server did not answer in time"]),
+            (
+                Answer::DnsFailed,
+                vec![
+                    "the name does not resolve: it does not exist (NXDOMAIN)",
+                    "the name does not resolve: it has no address record (A or AAAA)",
+                    "the domain's name servers failed (SERVFAIL)",
+                    "the domain's name servers did not answer in time",
+                ],
+            ),
             (Answer::AddressRefused, vec![""]),
-            (Answer::BrokenAnswer, vec![""]),
+            (
+                Answer::BrokenAnswer,
+                vec![
+                    "the port speaks TLS",
+                    "not a proper HTTP answer: message head is too large",
+                    "not a proper HTTP answer: invalid HTTP version parsed",
+                    "the receiver closed the connection in the middle of its answer",
+                    "the receiver closed the connection without an answer",
+                ],
+            ),
+            (
+                Answer::OwnTrouble,
+                vec![
+                    "this machine's name server refused the question (REFUSED)",
+                    "this machine's name server did not answer in time",
+                    "this process has no file descriptor left (EMFILE)",
+                    "this machine has no local port left (EADDRNOTAVAIL)",
+                    "this machine has no memory left for a connection (ENOMEM)",
+                ],
+            ),
         ];
         for (answer, details) in details {
             let said: BTreeSet<_> = details.iter().map(|detail| diagnose(answer, Some(detail)).what).collect();

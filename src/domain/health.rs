@@ -109,6 +109,17 @@ impl Health {
             None => (failed, Turn::None),
         }
     }
+    /// The health after an attempt that this machine could not make: it says nothing of the receiver. A probe that was not
+    /// sent is due again after the shortest wait.
+    #[must_use]
+    pub fn after_own_trouble(self, purpose: Purpose, now: Timestamp, policy: &BreakerPolicy) -> Self {
+        match self.paused {
+            Some(pause) if purpose == Purpose::Probe => {
+                Self { paused: Some(Pause { probe_at: now.after(policy.probe_after(0)), ..pause }), ..self }
+            }
+            _ => self,
+        }
+    }
 }
 
 impl BreakerPolicy {
@@ -156,6 +167,19 @@ mod tests {
             health = health.after(false, Purpose::Probe, now, &policy).0;
         }
         assert_eq!(waits, [1, 2, 4, 8, 15, 15, 15]);
+    }
+
+    #[test]
+    fn our_own_trouble_changes_nothing_but_when_a_probe_is_made_up_for() {
+        let policy = BreakerPolicy::default();
+        let later = Timestamp(T0.0 + 60 * MINUTE);
+        let failing = failed(19, &policy).0;
+        assert_eq!(failing.after_own_trouble(Purpose::Delivery, later, &policy), failing);
+        let paused = failed(20, &policy).0;
+        assert_eq!(paused.after_own_trouble(Purpose::Delivery, later, &policy), paused);
+        let probed = paused.after_own_trouble(Purpose::Probe, later, &policy);
+        let pause = probed.paused.unwrap();
+        assert_eq!((probed.failures, pause.probes, pause.probe_at), (20, 0, Timestamp(later.0 + MINUTE)));
     }
 
     #[test]

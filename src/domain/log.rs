@@ -75,9 +75,10 @@ answers! {
     Timeout = "timeout", "Timed out", ["timeout"];
     Connect = "connect", "No connection", ["connect"];
     Tls = "tls", "TLS failed", ["tls"];
-    Dns = "dns", "Name not found", ["dns"];
+    Dns = "dns", "DNS failed", ["dns"];
     NotDialled = "refused", "Address refused", ["address_refused"];
     Odd = "odd", "No proper answer", ["broken_answer", "unexpected_status"];
+    Own = "own", "Not sent: our own trouble", ["own_trouble"];
     Never = "none", "Never tried", [];
 }
 
@@ -196,6 +197,7 @@ mod tests {
             Answer::DnsFailed,
             Answer::AddressRefused,
             Answer::BrokenAnswer,
+            Answer::OwnTrouble,
         ];
         for answer in statuses.chain(others) {
             let class = answer.class();

@@ -33,6 +33,16 @@ pub enum Verdict {
     Gone,
 }
 
+/// After our own trouble: soon, then less often, and never so rarely that a receiver waits long once it is over.
+const SOON: Duration = Duration::from_secs(5);
+const SOON_AT_MOST: Duration = Duration::from_secs(60);
+
+/// The wait after an attempt that this machine could not make. `attempt` counts all there were; `jitter` is in `0.0..1.0`.
+pub fn after_own_trouble(attempt: u32, jitter: f64) -> Duration {
+    let doubled = SOON.saturating_mul(2u32.saturating_pow(attempt.saturating_sub(1).min(10)));
+    spread(doubled.min(SOON_AT_MOST), jitter)
+}
+
 /// Jitter adds at most this share of the wait, and never takes any away: a receiver that asked for time gets it.
 const JITTER: f64 = 0.1;
 
@@ -48,6 +58,7 @@ pub fn judge(
     match answer {
         Answer::Status(200..300) => return Verdict::Delivered,
         Answer::Status(410) => return Verdict::Gone,
+        _ if answer.is_ours() => return Verdict::RetryIn(after_own_trouble(attempt, jitter)),
         _ => {}
     }
     let position = attempt.saturating_sub(1) as usize;
@@ -58,11 +69,14 @@ pub fn judge(
         Answer::Status(429 | 503) => retry_after.unwrap_or_default(),
         _ => Duration::ZERO,
     };
-    let wait = scheduled.max(asked.min(longest_wait));
+    Verdict::RetryIn(spread(scheduled.max(asked.min(longest_wait)), jitter))
+}
+
+fn spread(wait: Duration, jitter: f64) -> Duration {
     // `max` before `min`, and not `clamp`: they turn a NaN into a number.
     #[expect(clippy::manual_clamp, reason = "clamp lets a NaN through")]
     let share = jitter.max(0.0).min(1.0);
-    Verdict::RetryIn(wait + wait.mul_f64(JITTER * share))
+    wait + wait.mul_f64(JITTER * share)
 }
 
 /// A schedule for people: when it is tried again, and when it is over.
@@ -144,6 +158,13 @@ mod tests {
             };
             assert!(wait >= S(120) && wait <= S(132), "{jitter}: {wait:?}");
         }
+    }
+
+    #[test]
+    fn our_own_trouble_is_retried_soon_and_for_as_long_as_it_takes() {
+        let waits =
+            [1, 2, 3, 4, 5, 100, u32::MAX].map(|attempt| judge(&[], S(1), attempt, Answer::OwnTrouble, None, 0.0));
+        assert_eq!(waits, [5, 10, 20, 40, 60, 60, 60].map(|seconds| Verdict::RetryIn(S(seconds))));
     }
 
     #[test]

@@ -74,6 +74,11 @@ impl Stopwatch {
         self.0.elapsed()
     }
 
+    /// From its start until a moment that a library named; zero if that was before.
+    pub fn until(self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.0)
+    }
+
     pub fn millis(self) -> i64 {
         i64::try_from(self.elapsed().as_millis()).unwrap_or(i64::MAX)
     }

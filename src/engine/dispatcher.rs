@@ -26,7 +26,6 @@ use super::{
         Worker,
         attempt::Sender,
         board::News,
-        client,
         guard::Guard,
         lease::Lease,
         nodes::{Node, Word},
@@ -151,13 +150,7 @@ impl Dispatcher {
             None => Arc::new(SystemLookup::new().map_err(Error::Unfit)?),
         };
         let resolver = GuardedResolver::new(guard.clone(), lookup);
-        let sender = Sender {
-            client: client::build(&settings.delivery, resolver.clone()).map_err(Error::Unfit)?,
-            guard: guard.clone(),
-            allow_http: settings.egress.allow_http,
-            deadline: settings.delivery.timeout,
-            clock: clock.clone(),
-        };
+        let sender = Sender::new(&settings, guard.clone(), resolver.clone(), clock.clone()).map_err(Error::Unfit)?;
         let delivery = &settings.delivery;
         let worker = Worker {
             store: store.clone(),

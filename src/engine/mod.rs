@@ -5,7 +5,8 @@
 //!    whoever else is waiting ([`store::writer`]). The caller is answered after it.
 //! 3. The committed bytes go to the hook's [lane](delivery::lane); a full lane leaves them in the database.
 //! 4. The [board](delivery::board) gives the lane a permit, the [scheduler](delivery::scheduler) carries out what it
-//!    orders, and an [attempt](delivery::attempt) is made through the one guarded client.
+//!    orders, and an [attempt](delivery::attempt) reaches only what the
+//!    [guard](delivery::guard) lets through.
 //! 5. [`crate::domain::retry`] judges the answer and [`crate::domain::health`] what it says of the receiver; attempt and
 //!    consequence are recorded in one commit ([`store::outcomes`]).
 //! 6. After a crash the lanes are filled from the database: the same lanes, the same path.

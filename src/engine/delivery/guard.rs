@@ -42,6 +42,9 @@ const NOT_PUBLIC_V6: &[([u16; 8], u8)] = &[
     ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
 ];
 
+/// Where name servers of IPv6-only networks put IPv4 addresses.
+const NAT64: ([u16; 8], u8) = ([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
+
 /// Where clouds hand out credentials. An allowed range that merely contains one of these does not open it; only a range
 /// inside the same block does.
 const METADATA: &[&str] = &[
@@ -75,6 +78,31 @@ impl Guard {
         is_public(address) || self.is_allowed(address)
     }
 
+    /// The same for an address that name servers gave. In a network that only speaks IPv6 they answer with the receiver's
+    /// IPv4 address inside [`NAT64`], and a gateway takes it out again: that address is judged. It has to be public: a
+    /// range that the operator opened is dialled directly or not at all.
+    pub fn may_dial_resolved(&self, address: IpAddr) -> bool {
+        self.may_dial(address) || embedded(address).is_some_and(|inner| is_public(inner.into()))
+    }
+
+    /// What keeps this address from being dialled, in a word or two.
+    pub fn why_not(&self, address: IpAddr) -> &'static str {
+        if self.metadata.iter().any(|block| block.contains(&address)) {
+            return "link-local or a cloud's metadata";
+        }
+        match address {
+            IpAddr::V4(address) if address.is_loopback() => "loopback",
+            IpAddr::V4(address) if address.is_private() => "private",
+            IpAddr::V4(address) if in_v4(address, [100, 64, 0, 0], 10) => "a provider's own network",
+            IpAddr::V4(address) if address.is_multicast() => "multicast",
+            IpAddr::V6(address) if address.is_loopback() => "loopback",
+            IpAddr::V6(address) if address.is_unique_local() => "private",
+            IpAddr::V6(address) if address.is_multicast() => "multicast",
+            IpAddr::V6(_) if embedded(address).is_some() => "a forbidden IPv4 address behind NAT64",
+            _ => "reserved",
+        }
+    }
+
     /// Is this address inside a range that the operator opened?
     pub fn is_allowed(&self, address: IpAddr) -> bool {
         self.allowed.iter().any(|range| {
@@ -87,6 +115,13 @@ impl Guard {
     pub fn allows_ranges(&self) -> bool {
         !self.allowed.is_empty()
     }
+}
+
+/// The IPv4 address inside an address of the well-known NAT64 prefix (RFC 6052).
+fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(address) = address else { return None };
+    let [a, b, c, d] = [12, 13, 14, 15].map(|at| address.octets()[at]);
+    in_v6(address, NAT64.0, NAT64.1).then(|| Ipv4Addr::new(a, b, c, d))
 }
 
 fn is_public(address: IpAddr) -> bool {
@@ -183,6 +218,41 @@ mod tests {
         let loopback = guard(&["127.0.0.0/8"]);
         assert!(may(&loopback, "127.0.0.1") && may(&loopback, "127.9.9.9"));
         assert!(!may(&loopback, "::1") && !may(&loopback, "10.0.0.1") && !may(&loopback, "::ffff:127.0.0.1"));
+    }
+
+    #[test]
+    fn behind_nat64_the_ipv4_address_is_judged_and_only_where_a_name_led_there() {
+        for range in [&[][..], &["10.0.0.0/8", "127.0.0.0/8"]] {
+            let guard = guard(range);
+            let resolved = |address: &str| guard.may_dial_resolved(address.parse().unwrap());
+            assert!(resolved("64:ff9b::808:808") && !may(&guard, "64:ff9b::808:808"));
+            for forbidden in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "168.63.129.16", "192.168.1.1", "0.0.0.0"] {
+                assert!(!resolved(&format!("64:ff9b::{forbidden}")), "{forbidden}");
+            }
+            for other in ["64:ff9b:1::808:808", "64:ff9b:0:0:1::808:808", "::ffff:8.8.8.8", "::8.8.8.8"] {
+                assert!(!resolved(other), "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_why() {
+        let strict = guard(&[]);
+        let rows = [
+            ("127.0.0.1", "loopback"),
+            ("::1", "loopback"),
+            ("10.1.2.3", "private"),
+            ("fd00::1", "private"),
+            ("100.64.0.1", "a provider's own network"),
+            ("169.254.169.254", "link-local or a cloud's metadata"),
+            ("fe80::1", "link-local or a cloud's metadata"),
+            ("ff02::1", "multicast"),
+            ("64:ff9b::a00:1", "a forbidden IPv4 address behind NAT64"),
+            ("240.0.0.1", "reserved"),
+        ];
+        for (address, why) in rows {
+            assert_eq!(strict.why_not(address.parse().unwrap()), why, "{address}");
+        }
     }
 
     #[test]

@@ -1,19 +1,29 @@
 //! From a committed delivery to a recorded answer. `board` shares permits over `lane`s, and `scheduler` is its task;
-//! `worker` runs one attempt: `attempt` sends through the one `client`, which dials only what `resolver` and `guard` let
-//! through, with the headers of `signing`; `domain::retry` judges; the store records. `nodes` and `lease` say which hooks
+//! `worker` runs one attempt: `attempt` sends a `target`'s request, signed by `signing`, over one of the `connections` that
+//! wait or a new one, for which `dial` reaches only what `resolver` and `guard` let through; `answer` is what is kept and
+//! `fault` why there is none; `domain::retry` judges; the store records. `nodes` and `lease` say which hooks
 //! are this server's. Nothing here holds anything that the database does not know.
 
+mod answer;
 pub mod attempt;
 pub mod board;
+mod chain;
 pub mod client;
+mod connections;
+pub mod dial;
+mod fault;
 pub mod guard;
 pub mod lane;
 pub mod lease;
+mod lookup;
 pub mod nodes;
 mod phases;
 pub mod resolver;
 pub mod scheduler;
 pub mod signing;
+mod target;
+mod tls;
+mod wire;
 mod worker;
 
 pub use worker::Worker;

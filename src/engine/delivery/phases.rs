@@ -1,20 +1,13 @@
-//! What an attempt spends its time on: look-up, connecting, TLS, waiting, reading. The client's parts that know when one
-//! of these begins leave a mark here; they run inside the attempt's own future, so the marks find it as a task-local.
-//! A connection that is finished in the background, or used again, leaves none, and that is said as such.
+//! What an attempt spends its time on: look-up, connecting, TLS, waiting, reading. Each part leaves a mark when it begins.
+//! A connection that is used again leaves none of the first three, and that is said as such.
 
-use std::{cell::RefCell, future::Future, time::Duration};
-
-use tokio::task_local;
+use std::time::Duration;
 
 use crate::{domain::delivery::Timing, engine::clock::Stopwatch};
 
-task_local! {
-    static MARKS: RefCell<Marks>;
-}
-
 /// When each part began, counted from the attempt's beginning.
 #[derive(Clone, Copy, Debug)]
-struct Marks {
+pub struct Phases {
     watch: Stopwatch,
     looking_up: Option<Duration>,
     looked_up: Option<Duration>,
@@ -27,84 +20,75 @@ struct Marks {
 /// Something that an attempt has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    LookingUp,
-    LookedUp,
     /// A connection is being made: with the look-up of its name, and with TLS.
     Dialling,
+    LookingUp,
+    LookedUp,
     ShakingHands,
     Connected,
     /// Status and headers are there.
     Answered,
 }
 
-/// Runs an attempt and says what it spent its time on.
-pub async fn timed<T>(watch: Stopwatch, attempt: impl Future<Output = T>) -> (T, Marked) {
-    let marks = Marks {
-        watch,
-        looking_up: None,
-        looked_up: None,
-        dialling: None,
-        shaking_hands: None,
-        connected: None,
-        answered: None,
-    };
-    let scope = async {
-        let outcome = attempt.await;
-        (outcome, MARKS.with(|marks| Marked { marks: *marks.borrow(), ended: watch.elapsed() }))
-    };
-    MARKS.scope(RefCell::new(marks), scope).await
-}
-
-/// Leaves a mark, if this runs inside an attempt.
-pub fn mark(mark: Mark) {
-    let _outside = MARKS.try_with(|marks| {
-        let marks = &mut *marks.borrow_mut();
-        let now = Some(marks.watch.elapsed());
-        match mark {
-            // A name with several addresses is still one look-up; a connection that was lost is made anew.
-            Mark::LookingUp => (marks.looking_up, marks.looked_up) = (now, None),
-            Mark::LookedUp => marks.looked_up = now,
-            Mark::Dialling => (marks.dialling, marks.shaking_hands, marks.connected) = (now, None, None),
-            Mark::ShakingHands => marks.shaking_hands = marks.shaking_hands.or(now),
-            Mark::Connected => marks.connected = now,
-            Mark::Answered => marks.answered = now,
-        }
-    });
-}
-
-/// The marks of an attempt that has ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Marked {
-    marks: Marks,
-    ended: Duration,
-}
-
-impl Marked {
-    /// How long each part took. The part that was under way at the end took until then.
-    pub fn timing(&self) -> Timing {
-        let Self { marks, ended } = *self;
-        let micros = |from: Duration, to: Duration| i64::try_from(to.saturating_sub(from).as_micros()).ok();
-        let dialled_from = if marks.looking_up.is_some() { marks.looked_up } else { marks.dialling };
-        let connected_until = marks.shaking_hands.or(marks.connected).unwrap_or(ended);
-        let was_sent = marks.dialling.is_none() || marks.connected.is_some();
-        let sent_at = marks.connected.unwrap_or_default();
-        Timing {
-            dns: marks.looking_up.and_then(|from| micros(from, marks.looked_up.unwrap_or(ended))),
-            connect: dialled_from.and_then(|from| micros(from, connected_until)),
-            tls: marks.shaking_hands.and_then(|from| micros(from, marks.connected.unwrap_or(ended))),
-            first_byte: micros(sent_at, marks.answered.unwrap_or(ended)).filter(|_| was_sent),
-            body: marks.answered.and_then(|from| micros(from, ended)),
+impl Phases {
+    /// An attempt begins now.
+    pub fn new(watch: Stopwatch) -> Self {
+        Self {
+            watch,
+            looking_up: None,
+            looked_up: None,
+            dialling: None,
+            shaking_hands: None,
+            connected: None,
+            answered: None,
         }
     }
 
-    /// What was under way when the time was up.
+    pub fn mark(&mut self, mark: Mark) {
+        let now = Some(self.watch.elapsed());
+        match mark {
+            Mark::Dialling => *self = Self { dialling: now, ..Self::new(self.watch) },
+            Mark::LookingUp => self.looking_up = now,
+            Mark::LookedUp => self.looked_up = now,
+            Mark::ShakingHands => self.shaking_hands = now,
+            Mark::Connected => self.connected = now,
+            Mark::Answered => self.answered = now,
+        }
+    }
+
+    /// What the receiver needed to answer, in milliseconds; without an answer, how long it was waited for.
+    pub fn millis(&self) -> i64 {
+        let took = self.answered.unwrap_or_else(|| self.watch.elapsed());
+        i64::try_from(took.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// How long each part took. The part that is under way took until now.
+    pub fn timing(&self) -> Timing {
+        let now = self.watch.elapsed();
+        let micros = |from: Duration, to: Duration| i64::try_from(to.saturating_sub(from).as_micros()).ok();
+        let dialled_from = if self.looking_up.is_some() { self.looked_up } else { self.dialling };
+        let connected_until = self.shaking_hands.or(self.connected).unwrap_or(now);
+        let was_sent = self.dialling.is_none() || self.connected.is_some();
+        let sent_at = self.connected.unwrap_or_default();
+        Timing {
+            dns: self.looking_up.and_then(|from| micros(from, self.looked_up.unwrap_or(now))),
+            connect: dialled_from.and_then(|from| micros(from, connected_until)),
+            tls: self.shaking_hands.and_then(|from| micros(from, self.connected.unwrap_or(now))),
+            first_byte: micros(sent_at, self.answered.unwrap_or(now)).filter(|_| was_sent),
+            body: self.answered.and_then(|from| micros(from, now)),
+        }
+    }
+
+    /// The name is still being looked up.
+    pub fn is_looking_up(&self) -> bool {
+        self.looking_up.is_some() && self.looked_up.is_none()
+    }
+
+    /// What is under way, for an attempt whose time is up.
     pub fn under_way(&self) -> &'static str {
-        let marks = &self.marks;
-        match (marks.dialling, marks.connected) {
-            (Some(_), None) if marks.looking_up.is_some() && marks.looked_up.is_none() => {
-                "while the name was looked up"
-            }
-            (Some(_), None) if marks.shaking_hands.is_some() => "during the TLS handshake",
+        match (self.dialling, self.connected) {
+            (Some(_), None) if self.is_looking_up() => "while the name was looked up",
+            (Some(_), None) if self.shaking_hands.is_some() => "during the TLS handshake",
             (Some(_), None) => "while connecting",
             _ => "while waiting for the answer",
         }

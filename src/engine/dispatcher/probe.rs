@@ -12,7 +12,7 @@ use crate::{
         id::{DeliveryId, EventId},
     },
     engine::{
-        delivery::attempt::Target,
+        delivery::{attempt::Target, dial::reach},
         store::{hooks::Secrets, queue::Open},
     },
 };
@@ -26,7 +26,7 @@ impl Dispatcher {
         let endpoint = endpoint::parse(raw, self.settings.egress.allow_http, |address| self.guard.may_dial(address))?;
         // A name of the operator's own network needs an allowed range that it resolves into.
         if let Host::Name { name, private: Some(private) } = &endpoint.host
-            && self.resolver.vetted(name).await.is_err()
+            && self.resolver.vetted(name, true).await.is_err()
         {
             return Err(private.problem());
         }
@@ -36,19 +36,19 @@ impl Dispatcher {
     /// A warning for a URL that was accepted: does its name resolve to something that will be dialled?
     pub async fn doubt_url(&self, endpoint: &Endpoint) -> Option<String> {
         let Host::Name { name, .. } = &endpoint.host else { return None };
-        let problem = self.resolver.vetted(name).await.err()?;
+        let problem = self.resolver.vetted(name, true).await.err()?;
         Some(format!("{name}: {problem}. Deliveries will fail until that changes."))
     }
 
     /// A warning for a URL that was accepted: does anything accept connections there? Nothing is sent.
     pub async fn cannot_reach(&self, endpoint: &Endpoint) -> Option<String> {
-        let address = match &endpoint.host {
-            Host::Ip(address) => *address,
+        let addresses = match &endpoint.host {
+            Host::Ip(address) => vec![*address],
             // That it does not resolve is told by [`Dispatcher::doubt_url`].
-            Host::Name { name, .. } => *self.resolver.vetted(name).await.ok()?.first()?,
+            Host::Name { name, .. } => self.resolver.vetted(name, false).await.ok()?.addresses,
         };
-        let dial = tokio::net::TcpStream::connect(SocketAddr::new(address, endpoint.port));
-        match tokio::time::timeout(REACH, dial).await {
+        let addresses: Vec<_> = addresses.into_iter().map(|address| SocketAddr::new(address, endpoint.port)).collect();
+        match tokio::time::timeout(REACH, reach(&addresses)).await {
             Ok(Ok(_)) => None,
             _ => Some(format!(
                 "Nothing accepts connections at {}, port {}, at the moment. Deliveries will fail until that changes.",

@@ -27,6 +27,10 @@ impl Sums {
         let (mut hours, mut latencies) = (BTreeMap::new(), BTreeMap::new());
         for finished in finished.iter().filter(|finished| finished.purpose != Purpose::Test) {
             let attempt = &finished.attempt;
+            // It says nothing of the receiver, whose figures these are.
+            if attempt.answer.is_ours() {
+                continue;
+            }
             let hour = Hour::of(attempt.started_at);
             *hours.entry((finished.hook, hour, attempt.answer.class())).or_default() += 1;
             *latencies.entry((finished.hook, hour, bucket_of(attempt.duration_ms))).or_default() += 1;

@@ -123,7 +123,12 @@ async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<Hook
     for finished in finished {
         let is_success = finished.attempt.answer.is_success();
         let health = standing.entry(finished.hook).or_default();
-        let (after, turn) = health.after(is_success, finished.purpose, finished.clock.now(), &finished.policy);
+        let now = finished.clock.now();
+        if finished.attempt.answer.is_ours() {
+            *health = health.after_own_trouble(finished.purpose, now, &finished.policy);
+            continue;
+        }
+        let (after, turn) = health.after(is_success, finished.purpose, now, &finished.policy);
         *health = after;
         if !is_success && finished.purpose != Purpose::Test {
             health.last_answer = Some(finished.attempt.answer);

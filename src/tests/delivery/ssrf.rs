@@ -1,13 +1,8 @@
 //! The corpus of callback URLs, at save and at send. Names resolve through a look-up of the test's own; sentinels on
 //! loopback notice anything that is dialled and should not have been.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use service_hooks::{
     domain::{
@@ -18,7 +13,6 @@ use service_hooks::{
         time::Timestamp,
     },
     engine::{
-        delivery::resolver::{Lookup, LookupError},
         dispatcher::Config,
         store::hooks::{self, Change},
     },
@@ -27,6 +21,7 @@ use service_hooks::{
 use crate::support::{
     app::TestApp,
     db::TestDb,
+    names::Names,
     receiver::{Receiver, Reply},
 };
 
@@ -52,31 +47,8 @@ fn row(line: &'static str) -> Row {
     Row { id, url, expected }
 }
 
-/// Answers from a table; a name with several entries gives them one after the other.
-#[derive(Default)]
-struct Table(Mutex<HashMap<String, Vec<Vec<IpAddr>>>>);
-
-impl Table {
-    fn set(&self, name: &str, answers: &[&[&str]]) {
-        let answers = answers.iter().map(|answer| answer.iter().map(|ip| ip.parse().unwrap()).collect()).collect();
-        self.0.lock().unwrap().insert(name.to_owned(), answers);
-    }
-}
-
-impl Lookup for Table {
-    fn lookup<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, LookupError>> {
-        let mut table = self.0.lock().unwrap();
-        let answer = match table.get_mut(name) {
-            Some(answers) if answers.len() > 1 => Ok(answers.remove(0)),
-            Some(answers) => Ok(answers[0].clone()),
-            None => Err(LookupError::NotFound),
-        };
-        Box::pin(async move { answer })
-    }
-}
-
 /// A portal that may use plain http and no private range, with names of its own.
-async fn strict_app(table: Arc<Table>, allow: &[&str]) -> (TestApp, String) {
+async fn strict_app(table: Arc<Names>, allow: &[&str]) -> (TestApp, String) {
     let db = TestDb::sqlite();
     let mut settings = db.settings();
     settings.egress.allow_cidrs = allow.iter().map(|range| range.parse().unwrap()).collect();
@@ -116,7 +88,7 @@ async fn every_row_has_its_outcome_at_save() {
 /// What a row would do if it had come into the database before the rules that refuse it now.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_refused_row_is_refused_again_at_send() {
-    let table = Arc::new(Table::default());
+    let table = Arc::new(Names::default());
     let (app, token) = strict_app(table, &[]).await;
     let (_, hook) = save(&app, &token, "https://example.com/").await;
     let id: HookId = hook["id"].as_str().unwrap().parse().unwrap();
@@ -164,14 +136,14 @@ async fn send(app: &TestApp, token: &str, url: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_are_decided_by_what_they_resolve_to() {
-    let table = Arc::new(Table::default());
+    let table = Arc::new(Names::default());
     let (app, token) = strict_app(table.clone(), &[]).await;
     // Only refusals here: a public answer would be dialled, and no test sends anything off this machine.
     let rows: &[(&str, &[&str])] = &[
         ("127.0.0.1.nip.io", &["127.0.0.1"]),
         ("localtest.me", &["127.0.0.1", "::1"]),
-        ("mixed.example.net", &["8.8.8.8", "10.0.0.1"]),
-        ("rebind-c.example.net", &["8.8.8.8", "::1"]),
+        ("mixed.example.net", &["192.168.0.1", "10.0.0.1"]),
+        ("rebind-c.example.net", &["10.0.0.1", "::1"]),
         ("metadata.example.net", &["169.254.169.254"]),
         ("azure.example.net", &["168.63.129.16"]),
         ("mapped.example.net", &["::ffff:127.0.0.1"]),
@@ -181,6 +153,7 @@ async fn names_are_decided_by_what_they_resolve_to() {
         table.set(name, &[answer]);
         let attempt = send(&app, &token, &format!("http://{name}/")).await;
         assert_eq!(attempt["class"], "address_refused", "{name}: {attempt}");
+        assert!(attempt["detail"].as_str().unwrap().contains(answer[0]), "which one is said: {attempt}");
     }
     // NXDOMAIN at save is a warning; a private answer later is refused.
     let (_, hook) = save(&app, &token, "http://nxthenlocal.example.net/").await;
@@ -193,7 +166,7 @@ async fn names_are_decided_by_what_they_resolve_to() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_vetted_is_what_is_dialled() {
-    let table = Arc::new(Table::default());
+    let table = Arc::new(Names::default());
     let receiver = Receiver::start().await;
     let port = receiver.address.port();
     // Loopback's 127.0.0.0/8 stands for "public" here; 127.0.0.1 is where the receiver is.
@@ -224,9 +197,35 @@ async fn what_was_vetted_is_what_is_dialled() {
     assert_eq!(receiver.came().len(), before + 1, "the second answer was never dialled");
 }
 
+/// Loopback's 127.0.0.0/8 stands for "public" here.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_names_addresses_the_forbidden_ones_are_left_out() {
+    let table = Arc::new(Names::default());
+    let receiver = Receiver::start().await;
+    let port = receiver.address.port();
+    let (app, token) = strict_app(table.clone(), &["127.0.0.0/8"]).await;
+    let others: [&[&str]; 4] = [
+        &["64:ff9b::7f00:1", "127.0.0.1"],
+        &["10.0.0.1", "127.0.0.1"],
+        &["127.0.0.1", "169.254.169.254"],
+        &["::1", "64:ff9b::a9fe:a9fe", "127.0.0.1", "fd00::1"],
+    ];
+    for (number, addresses) in others.into_iter().enumerate() {
+        let name = format!("mixed{number}.example.net");
+        table.set(&name, &[addresses]);
+        let attempt = send(&app, &token, &format!("http://{name}:{port}/")).await;
+        assert_eq!(attempt["class"], "success", "{addresses:?}: {attempt}");
+        assert_eq!(attempt["address"], receiver.address.to_string(), "{addresses:?}");
+    }
+    table.set("none.example.net", &[&["10.0.0.1", "64:ff9b::a00:1"]]);
+    let attempt = send(&app, &token, &format!("http://none.example.net:{port}/")).await;
+    assert_eq!(attempt["class"], "address_refused", "{attempt}");
+    assert_eq!(attempt["detail"], "the name resolves to 10.0.0.1, which is not allowed: private");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn redirects_of_a_good_name_are_not_followed() {
-    let table = Arc::new(Table::default());
+    let table = Arc::new(Names::default());
     let (receiver, sentinel) = (Receiver::start().await, Receiver::start().await);
     let (app, token) = strict_app(table.clone(), &["127.0.0.0/8"]).await;
     for status in [302, 307] {
@@ -244,7 +243,7 @@ async fn redirects_of_a_good_name_are_not_followed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_allowed_range_opens_localhost_and_names_that_lead_into_it() {
-    let table = Arc::new(Table::default());
+    let table = Arc::new(Names::default());
     let receiver = Receiver::start().await;
     let port = receiver.address.port();
     let (app, token) = strict_app(table.clone(), &["127.0.0.0/8"]).await;

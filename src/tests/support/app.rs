@@ -30,8 +30,8 @@ use service_hooks::{
 
 use super::{
     db::{self, TestDb},
-    eventually,
     receiver::Receiver,
+    within,
 };
 
 pub const PASSWORD: &str = "correct horse battery";
@@ -161,7 +161,12 @@ impl TestApp {
 
     /// The one delivery of an event, once it is in `state`.
     pub async fn delivery_in(&self, token: &str, event: &str, state: &str) -> Value {
-        eventually(&format!("{event} is {state}"), async || {
+        self.delivery_in_within(10, token, event, state).await
+    }
+
+    /// The same, with the patience it needs.
+    pub async fn delivery_in_within(&self, seconds: u64, token: &str, event: &str, state: &str) -> Value {
+        within(seconds, &format!("{event} is {state}"), async || {
             let (_, story) = self.api(token, "GET", &format!("/events/{event}"), None).await;
             let delivery = story["deliveries"][0].clone();
             (delivery["state"] == state).then_some(delivery)

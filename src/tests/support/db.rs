@@ -1,12 +1,12 @@
 //! A fresh database for each test.
 
-use std::{net::IpAddr, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use futures::future::BoxFuture;
 use service_hooks::engine::{
     clock::{Clock, random_bytes},
     config::Settings,
-    delivery::resolver::{Lookup, LookupError},
+    delivery::resolver::{Found, Lookup, LookupError},
     dispatcher::Config,
     store::Store,
 };
@@ -16,7 +16,7 @@ use sqlx::Connection;
 pub struct NoNames;
 
 impl Lookup for NoNames {
-    fn lookup<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, LookupError>> {
+    fn lookup<'a>(&'a self, _: &'a str, _: bool) -> BoxFuture<'a, Result<Found, LookupError>> {
         Box::pin(async { Err(LookupError::NotFound) })
     }
 }

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod binary;
 pub mod db;
+pub mod names;
 pub mod rare;
 pub mod receiver;
 pub mod rows;

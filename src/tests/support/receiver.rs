@@ -119,6 +119,11 @@ impl Receiver {
 
     /// Answers as `rule` says.
     pub async fn ruled(rule: impl Fn(&Came) -> Reply + Send + Sync + 'static) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), rule)
+    }
+
+    /// The same at an address of the test's choice.
+    pub fn on(listener: TcpListener, rule: impl Fn(&Came) -> Reply + Send + Sync + 'static) -> Self {
         let inner = Arc::new(Inner {
             came: Mutex::default(),
             replies: Mutex::default(),
@@ -128,7 +133,6 @@ impl Receiver {
             began: Clock::System.stopwatch(),
             busy: Mutex::default(),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(any(receive)).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });

@@ -45,11 +45,8 @@ const STRETCH: i64 = 2;
 const TRIES: usize = 3;
 /// By how much memory may grow while 64 of them have their way.
 const GROWTH_KIB: usize = 32 * 1024;
-/// For one header without an end: hyper lets a head grow to 400 KiB, doubling on its way, before it gives up, and its
-/// client offers no smaller limit.
-const HEAD_GROWTH_KIB: usize = 64 * 1024;
-/// Bytes that one connection may take. Of a body 64 KiB are read, of a head what the HTTP library can bear; the rest is
-/// what the kernel takes on both sides without being asked. What comes before a head is bounded by time alone.
+/// Bytes that one connection may take. Of a body 16 KiB are kept, of a head 128 KiB are borne; the rest is what the kernel
+/// takes on both sides without being asked. What comes before a head is bounded by time alone.
 const BODY: usize = 512 * 1024;
 const HEAD: usize = 2 * 1024 * 1024;
 const ANY: usize = usize::MAX;
@@ -211,7 +208,7 @@ async fn sixty_four_at_once_cost_nothing_but_their_deadline() {
         (rows::one_flood(), GROWTH_KIB, ANY),
         (rows::endless_body(), GROWTH_KIB, BODY),
         (rows::other_bodies(), GROWTH_KIB, BODY),
-        (rows::endless_head(), HEAD_GROWTH_KIB, HEAD),
+        (rows::endless_head(), GROWTH_KIB, HEAD),
         (rows::other_heads(), GROWTH_KIB, HEAD),
     ];
     for (rows, kib, bytes) in groups {

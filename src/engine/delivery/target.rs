@@ -1,0 +1,126 @@
+//! A hook, ready to be sent to: everything that is the same for all its attempts is worked out once.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Uri,
+    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT},
+};
+use rustls::pki_types::ServerName;
+use url::Position;
+
+use super::{client, guard::Guard, signing::Signer};
+use crate::{
+    domain::{
+        endpoint::{self, Host, UrlProblem},
+        hook::Hook,
+        time::Timestamp,
+    },
+    engine::store::{hooks::Secrets, queue::Open},
+};
+
+const EVENT: HeaderName = HeaderName::from_static("x-service-hook-event");
+const TEST: HeaderName = HeaderName::from_static("x-service-hook-test");
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// See the module.
+pub struct Target {
+    pub hook: Hook,
+    /// What every request carries.
+    headers: HeaderMap,
+    signer: Signer,
+    /// Judged at the first attempt: what may be dialled is not known here.
+    destination: OnceLock<Result<Destination, UrlProblem>>,
+}
+
+/// Where a hook leads.
+pub struct Destination {
+    pub place: Place,
+    pub port: u16,
+    /// For TLS: whose certificate is expected.
+    pub tls: Option<ServerName<'static>>,
+    /// Scheme, host and port: what a connection can be used again for.
+    pub origin: Arc<str>,
+    host: HeaderValue,
+    path: Uri,
+}
+
+/// A host that is dialled.
+pub enum Place {
+    Address(IpAddr),
+    Name(String),
+}
+
+impl Target {
+    /// Fails only for a stored key or secret that this program never stores.
+    pub fn new(hook: Hook, secrets: &Secrets) -> Option<Self> {
+        let mut api_key = HeaderValue::from_str(&secrets.api_key).ok()?;
+        api_key.set_sensitive(true);
+        let signer = Signer::new(&secrets.signing_secret)?;
+        let headers = HeaderMap::from_iter([
+            (ACCEPT, HeaderValue::from_static("*/*")),
+            (USER_AGENT, HeaderValue::from_static(client::USER_AGENT)),
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (HeaderName::from_static("x-api-key"), api_key),
+        ]);
+        Some(Self { hook, headers, signer, destination: OnceLock::new() })
+    }
+
+    /// Where it leads, judged by the rules of spelling and, for an address, by the guard: it never reaches the resolver.
+    /// Both are fixed while the program runs, so once is as good as before each attempt.
+    pub fn destination(&self, guard: &Guard, allow_http: bool) -> Result<&Destination, UrlProblem> {
+        let judged = self.destination.get_or_init(|| Destination::new(&self.hook.callback_url, guard, allow_http));
+        judged.as_ref().map_err(|problem| *problem)
+    }
+
+    /// One delivery, signed now.
+    pub fn request(&self, to: &Destination, open: &Open, now: Timestamp) -> Request<Full<Bytes>> {
+        let id = open.event.to_string();
+        let seconds = now.seconds().to_string();
+        let signature = self.signer.sign(&id, &seconds, &open.body);
+        let text = |value: String| {
+            HeaderValue::from_maybe_shared(Bytes::from(value)).expect("ids, numbers and base64 are visible ASCII")
+        };
+        let mut headers = self.headers.clone();
+        headers.reserve(6);
+        headers.insert(HOST, to.host.clone());
+        headers.insert(EVENT, HeaderValue::from_static(open.event_type.key()));
+        headers.insert(ID, text(id));
+        headers.insert(TIMESTAMP, text(seconds));
+        headers.insert(SIGNATURE, text(signature));
+        if open.is_test {
+            headers.insert(TEST, HeaderValue::from_static("true"));
+        }
+        let mut request = Request::new(Full::new(open.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = to.path.clone();
+        *request.headers_mut() = headers;
+        request
+    }
+}
+
+impl Destination {
+    fn new(callback_url: &str, guard: &Guard, allow_http: bool) -> Result<Self, UrlProblem> {
+        let endpoint = endpoint::parse(callback_url, allow_http, |address| guard.may_dial(address))?;
+        let (url, port) = (&endpoint.url, endpoint.port);
+        let path = url[Position::BeforePath..Position::AfterQuery].parse().map_err(|_| UrlProblem::Parse)?;
+        let host =
+            HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]).map_err(|_| UrlProblem::Parse)?;
+        let (name, place) = match &endpoint.host {
+            Host::Ip(address) => (ServerName::from(*address), Place::Address(*address)),
+            Host::Name { name, .. } => {
+                let expected = ServerName::try_from(name.clone()).map_err(|_| UrlProblem::Parse)?;
+                (expected, Place::Name(name.clone()))
+            }
+        };
+        let tls = (url.scheme() == "https").then_some(name);
+        Ok(Self { place, port, tls, origin: endpoint.origin().into(), host, path })
+    }
+}

@@ -1,0 +1,132 @@
+//! What name servers say, through the real resolver: each kind of failure is told apart, what is missing is not remembered
+//! for long, and trouble of this machine's own name server is never held against a receiver.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use service_hooks::{
+    domain::{
+        event::EventType,
+        permission::{Actor, Permission},
+    },
+    engine::{delivery::resolver::SystemLookup, dispatcher::Config, store::health},
+};
+
+use crate::support::{
+    app::TestApp,
+    db::TestDb,
+    names::{NO_ERROR, NXDOMAIN, NameServer, REFUSED, SERVFAIL, Says},
+    on_both,
+    receiver::Receiver,
+    within,
+};
+
+on_both!(our_name_servers_trouble_is_not_the_receivers);
+
+const EVENT: EventType = EventType::WorkItemClosed;
+const LOOPBACK: Says = Says::Address([127, 0, 0, 1]);
+
+async fn scene(db: TestDb) -> (TestApp, String, NameServer) {
+    let server = NameServer::start().await;
+    let mut settings = db.settings();
+    settings.delivery.retry_schedule = vec![Duration::from_millis(200); 100];
+    settings.delivery.pause_after = 1000;
+    let lookup = Arc::new(SystemLookup::asking(server.address).unwrap());
+    let app = TestApp::start_with(db.into(), Config { lookup: Some(lookup), ..Config::new(settings) }).await;
+    let token = app.full_token().await;
+    (app, token, server)
+}
+
+async fn hook(app: &TestApp, token: &str, name: &str, receiver: &Receiver) -> String {
+    let url = format!("http://{name}:{}/", receiver.address.port());
+    let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k", "enabled": true});
+    let (status, hook) = app.api(token, "POST", "/hooks", Some(body)).await;
+    assert_eq!(status, 201, "{hook}");
+    hook["id"].as_str().unwrap().to_owned()
+}
+
+async fn test(app: &TestApp, token: &str, hook: &str) -> Value {
+    let (status, delivery) = app.api(token, "POST", &format!("/hooks/{hook}/test"), None).await;
+    assert_eq!(status, 200, "{delivery}");
+    delivery["attempts"][0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_of_failure_is_told_apart() {
+    let (app, token, server) = scene(TestDb::sqlite()).await;
+    let receiver = Receiver::start().await;
+    let rows = [
+        ("good", LOOPBACK, "success", "", "accepted the event"),
+        ("missing", Says::Code(NXDOMAIN), "dns", "NXDOMAIN", "Check its spelling"),
+        ("empty", Says::Code(NO_ERROR), "dns", "no address record", "Add an A or AAAA record"),
+        ("broken", Says::Code(SERVFAIL), "dns", "SERVFAIL", "domain's owner should check its name servers"),
+        ("silent", Says::Nothing, "dns", "the domain's name servers did not answer", "domain's owner should check"),
+        ("refused", Says::Code(REFUSED), "own_trouble", "REFUSED", "An operator should check"),
+    ];
+    for (label, says, class, detail, advice) in rows {
+        let name = format!("{label}.example.net");
+        server.say(&name, says);
+        let id = hook(&app, &token, &name, &receiver).await;
+        let attempt = test(&app, &token, &id).await;
+        assert_eq!(attempt["class"], class, "{label}: {attempt}");
+        assert!(attempt["detail"].as_str().unwrap_or_default().contains(detail), "{label}: {attempt}");
+        assert!(attempt["advice"].as_str().unwrap().contains(advice), "{label}: {attempt}");
+    }
+    // Nothing is answered any more: that is no trouble of the name.
+    let id = hook(&app, &token, "other.example.net", &receiver).await;
+    server.say_of_all(Some(Says::Nothing));
+    let attempt = test(&app, &token, &id).await;
+    assert_eq!(attempt["class"], "own_trouble", "{attempt}");
+    assert_eq!(attempt["detail"], "this machine's name server did not answer in time");
+    assert!(attempt["advice"].as_str().unwrap().contains("/etc/resolv.conf"), "{attempt}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_made_after_the_first_try_is_found_at_once_by_a_test_and_soon_by_events() {
+    let (app, token, server) = scene(TestDb::sqlite()).await;
+    let receiver = Receiver::start().await;
+    let id = hook(&app, &token, "new.example.net", &receiver).await;
+    let event = app.emit_sample(&token, EVENT).await;
+    app.delivery_in(&token, &event, "waiting").await;
+    let asked = server.asked();
+    within(30, "it was tried again without asking again", async || {
+        let (_, story) = app.api(&token, "GET", &format!("/events/{event}"), None).await;
+        (story["deliveries"][0]["attempt_count"].as_u64()? >= 4).then_some(())
+    })
+    .await;
+    // The name server said that its "no" is good for a day.
+    server.say("new.example.net", LOOPBACK);
+    app.delivery_in_within(60, &token, &event, "delivered").await;
+    assert!(server.asked() > asked);
+    // A test never lives on what is remembered.
+    server.say("later.example.net", Says::Code(NXDOMAIN));
+    let later = hook(&app, &token, "later.example.net", &receiver).await;
+    assert_eq!(test(&app, &token, &later).await["class"], "dns");
+    server.say("later.example.net", LOOPBACK);
+    assert_eq!(test(&app, &token, &later).await["class"], "success");
+    server.say("new.example.net", Says::Code(NXDOMAIN));
+    assert_eq!(test(&app, &token, &id).await["class"], "dns");
+    app.assert_balanced().await;
+}
+
+async fn our_name_servers_trouble_is_not_the_receivers(db: TestDb) {
+    let (app, token, server) = scene(db).await;
+    let receiver = Receiver::start().await;
+    server.say("good.example.net", LOOPBACK);
+    let id = hook(&app, &token, "good.example.net", &receiver).await;
+    // No schedule: one failure that counted would end the delivery.
+    let path = format!("/hooks/{id}");
+    let (status, hook) = app.api(&token, "PATCH", &path, Some(json!({"retry_schedule": []}))).await;
+    assert_eq!(status, 200, "{hook}");
+    server.say_of_all(Some(Says::Code(REFUSED)));
+    let event = app.emit_sample(&token, EVENT).await;
+    let waiting = app.delivery_in(&token, &event, "waiting").await;
+    assert_eq!(waiting["attempts"][0]["class"], "own_trouble", "{waiting}");
+    let store = app.running.portal.store();
+    let grant = Actor::portal().require(Permission::HooksRead).unwrap();
+    let healths = health::all(&mut store.read().await.unwrap(), &grant).await.unwrap();
+    assert!(healths.values().all(|health| health.is_well() && health.last_answer.is_none()), "{healths:?}");
+    server.say_of_all(None);
+    app.delivery_in_within(60, &token, &event, "delivered").await;
+    app.assert_balanced().await;
+}
