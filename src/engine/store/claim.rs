@@ -120,7 +120,7 @@ impl Pulse {
         idle: &HashSet<HookId>,
         is_new: bool,
     ) -> Result<Option<Beat>, Error> {
-        let Db::Postgres { pool } = &self.db else { return Ok(None) };
+        let Db::Postgres { pool, .. } = &self.db else { return Ok(None) };
         let options = pool.connect_options();
         let session = options.get_application_name().unwrap_or_default();
         let (node, lease, place) = (self.node, self.lease, self.place.clone());
@@ -143,7 +143,7 @@ impl Pulse {
         &mut self,
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
-        let Db::Postgres { pool } = &self.db else { return Ok(None) };
+        let Db::Postgres { pool, .. } = &self.db else { return Ok(None) };
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => pool.acquire().await?,
@@ -337,7 +337,7 @@ async fn take(
 
 /// A node that goes in order leaves its lanes and jobs to the others at once.
 pub(in crate::engine) async fn leave(db: &Db, node: NodeId) -> Result<(), Error> {
-    let Db::Postgres { pool } = db else { return Ok(()) };
+    let Db::Postgres { pool, .. } = db else { return Ok(()) };
     let mut conn = pool.acquire().await?;
     sqlx::query(
         "WITH mine AS (SELECT hook_id FROM lanes WHERE node_id = $1 ORDER BY hook_id FOR NO KEY UPDATE)

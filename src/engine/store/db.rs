@@ -8,13 +8,18 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, Connection, Database, PgConnection, Postgres, Sqlite, SqliteConnection,
+    ConnectOptions, Connection, Database, Postgres, Sqlite, SqliteConnection,
     pool::{PoolConnection, PoolOptions},
     postgres::PgConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::{error::Error, fit, told::Told};
+use super::{
+    error::Error,
+    fit,
+    reach::{self, Reach},
+    told::Told,
+};
 use crate::engine::clock::random_bytes;
 
 /// What every PostgreSQL connection asks for. A server that sleeps inside a transaction keeps its locks, and others wait
@@ -39,18 +44,11 @@ pub(super) const CHECKPOINT: u32 = 4000;
 /// Builds below this one can lose committed writes in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
-/// How long a connection to PostgreSQL may take to be made.
-const CONNECT: Duration = Duration::from_secs(2);
-
-fn too_slow() -> sqlx::Error {
-    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no connection within 2 seconds"))
-}
-
 /// The pools of the readers, and how writing connections are made. SQLite's readers cannot write at all.
 #[derive(Clone)]
 pub enum Db {
     Sqlite { readers: sqlx::Pool<Sqlite>, writer: SqliteConnectOptions, vfs: Option<String> },
-    Postgres { pool: sqlx::Pool<Postgres> },
+    Postgres { pool: sqlx::Pool<Postgres>, reach: Reach },
 }
 
 /// One connection of either kind; every store function takes one. What a store function changes that lanes, jobs or other
@@ -188,7 +186,7 @@ impl Db {
     pub async fn read(&self) -> Result<Conn, Error> {
         let link = match self {
             Self::Sqlite { readers, .. } => Link::Sqlite(Owned::Pooled(readers.acquire().await?)),
-            Self::Postgres { pool } => Link::Postgres(Owned::Pooled(pool.acquire().await?)),
+            Self::Postgres { pool, reach } => Link::Postgres(Owned::Pooled(reach.acquire(pool).await?)),
         };
         Ok(link.into())
     }
@@ -198,10 +196,8 @@ impl Db {
     pub(super) async fn own(&self) -> Result<Conn, Error> {
         let link = match self {
             Self::Sqlite { writer, .. } => Link::Sqlite(Owned::Own(Box::new(writer.connect().await?))),
-            Self::Postgres { pool } => {
-                let options = pool.connect_options();
-                let connected = tokio::time::timeout(CONNECT, PgConnection::connect_with(&options)).await;
-                Link::Postgres(Owned::Own(Box::new(connected.unwrap_or_else(|_| Err(too_slow()))?)))
+            Self::Postgres { pool, .. } => {
+                Link::Postgres(Owned::Own(Box::new(reach::connect(&pool.connect_options()).await?)))
             }
         };
         Ok(link.into())
@@ -214,9 +210,9 @@ impl Db {
                 let text = "SELECT sqlite_version(), c.page_count * s.page_size FROM pragma_page_count() c, pragma_page_size() s";
                 sqlx::query_as(text).fetch_one(readers).await?
             }
-            Self::Postgres { pool } => {
+            Self::Postgres { pool, reach } => {
                 let text = "SELECT current_setting('server_version'), pg_database_size(current_database())";
-                sqlx::query_as(text).fetch_one(pool).await?
+                sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?
             }
         };
         let kind = if self.is_postgres() { "PostgreSQL" } else { "SQLite" };
@@ -235,7 +231,7 @@ impl Db {
     pub async fn close(&self) {
         match self {
             Self::Sqlite { readers, .. } => readers.close().await,
-            Self::Postgres { pool } => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
 }
@@ -350,20 +346,20 @@ async fn open_postgres(url: &str) -> Result<Db, Error> {
         // A name of this process's own: operators see whose a connection is, and other nodes whether it has any left.
         .application_name(&format!("service-hooks {:016x}", u64::from_le_bytes(random_bytes())))
         .options(SESSION);
-    let pool = PoolOptions::<Postgres>::new()
-        .max_connections(16)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options)
-        .await
-        .map_err(|error| Error::Unfit(format!("cannot reach PostgreSQL: {error}")))?;
+    // Apart from the pool: that would retry a refused connection for ten seconds and then not know why.
+    let mut conn = reach::connect(&options).await?;
     for (setting, statement) in [("synchronous_commit", "SHOW synchronous_commit"), ("fsync", "SHOW fsync")] {
-        let (value,): (String,) = sqlx::query_as(statement).fetch_one(&pool).await?;
+        let (value,): (String,) = sqlx::query_as(statement).fetch_one(&mut conn).await?;
         if value == "off" {
             let problem = format!("PostgreSQL has {setting} = off and would lose acknowledged events; switch it on");
             return Err(Error::Unfit(problem));
         }
     }
-    Ok(Db::Postgres { pool })
+    let pool = PoolOptions::<Postgres>::new()
+        .max_connections(16)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_lazy_with(options);
+    Ok(Db::Postgres { pool, reach: Reach::default() })
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub mod measured;
 mod migrate;
 pub mod outcomes;
 pub mod queue;
+mod reach;
 pub mod retention;
 pub mod secrets;
 pub mod sessions;
