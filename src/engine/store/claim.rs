@@ -16,6 +16,7 @@ use sqlx::{PgConnection, Postgres, pool::PoolConnection};
 use super::{
     db::{Conn, Db, Link, padded, push_list},
     error::Error,
+    files,
 };
 use crate::{
     domain::{
@@ -28,8 +29,6 @@ use crate::{
 /// Held for as long as a server runs; goes with its process, however that ends.
 pub(super) struct FileClaim(File);
 
-const TAKEN: &str = "another server is running on this database; stop it first";
-
 /// A node that has said nothing for so long missed a beat.
 const SILENCE: Duration = Duration::from_secs(2);
 
@@ -39,11 +38,7 @@ const FORGET: Duration = Duration::from_secs(60);
 /// Claims a SQLite file, or says that another server has it. Servers that share a PostgreSQL claim nothing here.
 pub(super) fn claim_file(db: &Db) -> Result<Option<FileClaim>, Error> {
     let Db::Sqlite { writer, .. } = db else { return Ok(None) };
-    let path = writer.get_filename().with_extension("lock");
-    let failed = |problem: String| Error::Unfit(format!("{}: {problem}", path.display()));
-    let file = File::create(&path).map_err(|error| failed(error.to_string()))?;
-    file.try_lock().map_err(|_| failed(TAKEN.to_owned()))?;
-    Ok(Some(FileClaim(file)))
+    Ok(Some(FileClaim(files::claim(writer.get_filename())?)))
 }
 
 impl FileClaim {

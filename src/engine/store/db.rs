@@ -2,7 +2,6 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    path::Path,
     str::FromStr,
     time::Duration,
 };
@@ -16,7 +15,6 @@ use sqlx::{
 
 use super::{
     error::Error,
-    fit,
     reach::{self, Reach},
     told::Told,
 };
@@ -172,6 +170,15 @@ pub struct About {
     pub bytes: i64,
 }
 
+/// See [`Db::replication`].
+#[derive(Clone, Debug)]
+pub struct Replication {
+    /// What a commit waits for: `on`, `remote_apply`, `remote_write` or `local`.
+    pub synchronous_commit: String,
+    /// The standbys it waits for; empty when it waits for none.
+    pub standbys: String,
+}
+
 impl Db {
     /// Opens the database and refuses one that cannot keep what it acknowledged.
     pub async fn open(url: &str) -> Result<Self, Error> {
@@ -217,6 +224,14 @@ impl Db {
         };
         let kind = if self.is_postgres() { "PostgreSQL" } else { "SQLite" };
         Ok(About { kind, version, bytes })
+    }
+
+    /// What a commit waits for on PostgreSQL's standbys. `None` on SQLite.
+    pub async fn replication(&self) -> Result<Option<Replication>, Error> {
+        let Self::Postgres { pool, reach } = self else { return Ok(None) };
+        let text = "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names')";
+        let (synchronous_commit, standbys) = sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?;
+        Ok(Some(Replication { synchronous_commit, standbys }))
     }
 
     /// How long the writer waits for a transaction before it gives its connection up: the other end may have vanished
@@ -296,11 +311,6 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
     let unfit = |problem: String| Error::Unfit(problem);
     let base = SqliteConnectOptions::from_str(url).map_err(|error| unfit(format!("{url}: {error}")))?;
     let file = base.get_filename().to_owned();
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)
-        .map_err(|error| unfit(format!("{}: cannot make the folder: {error}", folder.display())))?;
-    fit::check_folder(folder)?;
-    let is_new = !file.exists();
     let base = base
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
@@ -310,22 +320,12 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
         .statement_cache_capacity(STATEMENTS);
     let mut first = SqliteConnection::connect_with(&base)
         .await
-        .map_err(|error| unfit(format!("{}: cannot open the database: {error}", file.display())))?;
-    if is_new {
-        sync_folder(folder)?;
-    }
+        .map_err(|error| unfit(format!("{}: can't open the database: {error}", file.display())))?;
     let readers = PoolOptions::<Sqlite>::new().max_connections(4).connect_lazy_with(base.clone().read_only(true));
     let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut first).await?;
     check_sqlite_version(&version)?;
     let vfs = url.split(['?', '&']).find_map(|part| part.strip_prefix("vfs=")).map(str::to_owned);
     Ok(Db::Sqlite { readers, writer: base, vfs })
-}
-
-/// A new file survives a power cut only once its folder's entry is on disk too.
-fn sync_folder(folder: &Path) -> Result<(), Error> {
-    std::fs::File::open(folder)
-        .and_then(|handle| handle.sync_all())
-        .map_err(|error| Error::Unfit(format!("{}: cannot sync the folder: {error}", folder.display())))
 }
 
 fn check_sqlite_version(version: &str) -> Result<(), Error> {

@@ -17,8 +17,8 @@ pub enum Error {
     /// A row that this program cannot have written.
     #[error("{table}.{column} holds what this program never writes")]
     Inconsistent { table: &'static str, column: &'static str },
-    /// A secret that the vault's key does not open: it was sealed with another one.
-    #[error("{table}.{column} was sealed with another master key")]
+    /// A secret that the master key does not open.
+    #[error("{table}.{column} does not open: it was sealed with another master key, or is damaged")]
     Sealed { table: &'static str, column: &'static str },
     /// The database refused to start: too old, not durable.
     #[error("{0}")]
@@ -55,6 +55,11 @@ impl Error {
     /// The database is the trouble, not what was asked of it: the same may succeed later.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Driver(_) | Self::Away(_))
+    }
+
+    /// It stays so until a person changes something.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Sealed { .. } | Self::Inconsistent { .. })
     }
 
     /// There is no room for what was to be written.
