@@ -11,7 +11,7 @@ use crate::domain::{health::BreakerPolicy, retry::RetryPolicy};
 #[serde(deny_unknown_fields, default)]
 pub struct Delivery {
     /// The wait after each failed attempt; one attempt more than it has entries.
-    #[serde(with = "durations")]
+    #[serde(with = "super::spelling::durations")]
     pub retry_schedule: Vec<Duration>,
     /// One deadline for the whole attempt: resolve, connect, send, read.
     #[serde(with = "humantime_serde")]
@@ -91,24 +91,5 @@ impl Delivery {
             Some((name, _)) => Err(format!("{name}: must be more than zero")),
             None => Ok(()),
         }
-    }
-}
-
-/// A list of durations in the same spelling as a single one.
-mod durations {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    struct Spelled(#[serde(with = "humantime_serde")] Duration);
-
-    pub fn serialize<S: Serializer>(list: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(list.iter().copied().map(Spelled))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Duration>, D::Error> {
-        let spelled = Vec::<Spelled>::deserialize(deserializer)?;
-        Ok(spelled.into_iter().map(|Spelled(wait)| wait).collect())
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct Egress {
     /// Ranges that may be dialled although they are private. Names that resolve into them become acceptable.
+    #[serde(with = "super::spelling::ranges")]
     pub allow_cidrs: Vec<IpNet>,
     /// Accept `http://` callback URLs.
     pub allow_http: bool,

@@ -3,8 +3,10 @@
 
 mod delivery;
 mod egress;
+mod environment;
 mod limits;
 mod retention;
+mod spelling;
 
 use std::{
     net::SocketAddr,
@@ -13,21 +15,17 @@ use std::{
 
 use figment::{
     Figment, Profile,
-    providers::{Env, Format, Serialized, Toml},
+    providers::{Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
 
 pub use delivery::Delivery;
 pub use egress::Egress;
+pub use environment::PREFIX;
 pub use limits::Limits;
 pub use retention::Retention;
+pub use spelling::listen_address;
 
-/// Variables with our prefix that speak to the command line, not to the server.
-const CLIENT_VARIABLES: &[&str] = &["server", "token"];
-/// Variables with our prefix that only the tests read.
-const TEST_PREFIX: &str = "test_";
-
-pub const PREFIX: &str = "SERVICE_HOOKS_";
 pub const FILE: &str = "service-hooks.toml";
 
 /// Everything an operator can set.
@@ -37,6 +35,7 @@ pub struct Settings {
     /// `sqlite:data/service-hooks.db` or `postgres://...`; empty means SQLite in the data directory.
     pub database_url: String,
     /// Where the portal listens.
+    #[serde(with = "spelling::address")]
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
     /// How browsers reach the portal; decides the cookie's name and `Secure`. Empty means `http://LISTEN`.
@@ -77,22 +76,16 @@ impl Settings {
     }
 
     fn load_from(file: &Path) -> Result<Self, SettingsError> {
-        let environment = Env::prefixed(PREFIX)
-            .filter(|key| {
-                let key = key.as_str().to_ascii_lowercase();
-                !CLIENT_VARIABLES.contains(&key.as_str()) && !key.starts_with(TEST_PREFIX)
-            })
-            .split("__");
-        Figment::from(Serialized::defaults(Self::default()))
-            .merge(Toml::file(file))
-            .merge(environment)
+        environment::merge(Figment::from(Serialized::defaults(Self::default())).merge(Toml::file(file)))
             .select(Profile::Default)
             .extract::<Self>()
             .map_err(|error| SettingsError(explain(&error)))?
             .validated()
     }
 
-    fn validated(self) -> Result<Self, SettingsError> {
+    fn validated(mut self) -> Result<Self, SettingsError> {
+        self.public_url = spelling::public_url(&self.public_url).map_err(SettingsError)?;
+        self.master_key_file = self.master_key_file.filter(|path| !path.as_os_str().is_empty());
         self.delivery.validate().map_err(SettingsError)?;
         self.retention.validate().map_err(SettingsError)?;
         let url = self.database_url();
@@ -101,6 +94,11 @@ impl Settings {
             return Err(SettingsError(problem));
         }
         Ok(self)
+    }
+
+    /// Did the operator say where the data is? If not, it is in `data` below the folder that the program was started in.
+    pub fn says_where(&self) -> bool {
+        !self.database_url.is_empty() || self.data_dir != Self::default().data_dir
     }
 
     /// The database in force: the one set, or SQLite in the data directory.
@@ -114,11 +112,7 @@ impl Settings {
 
     /// How browsers reach the portal.
     pub fn public_url(&self) -> String {
-        if self.public_url.is_empty() {
-            format!("http://{}", self.listen)
-        } else {
-            self.public_url.trim_end_matches('/').to_owned()
-        }
+        if self.public_url.is_empty() { format!("http://{}", self.listen) } else { self.public_url.clone() }
     }
 }
 
@@ -142,6 +136,9 @@ fn explain(error: &figment::Error) -> String {
         let name =
             if from_environment { format!("{PREFIX}{}", path.join("__").to_ascii_uppercase()) } else { path.join(".") };
         lines.push(match &error.kind {
+            figment::error::Kind::UnknownField(field, _) if field == "port" => {
+                format!("{name} is not a setting; say where to listen with {PREFIX}LISTEN=127.0.0.1:3000")
+            }
             figment::error::Kind::UnknownField(_, known) => {
                 format!("{name} is not a setting; known here: {}", known.join(", "))
             }
@@ -208,6 +205,84 @@ mod tests {
         assert!(error(&[("SERVICE_HOOKS_DATABASE_URL", "mysql://x")], "").contains("database_url"));
         assert!(error(&[("SERVICE_HOOKS_DELIVERY__TIMEOUT", "0s")], "").contains("delivery.timeout"));
         assert!(error(&[("SERVICE_HOOKS_RETENTION__EVERY", "0s")], "").contains("retention.every"));
+    }
+
+    #[test]
+    fn a_kubernetes_service_of_our_name_and_empty_variables_change_nothing() {
+        let variables = [
+            ("SERVICE_HOOKS_PORT", "tcp://10.96.0.12:3000"),
+            ("SERVICE_HOOKS_PORT_3000_TCP", "tcp://10.96.0.12:3000"),
+            ("SERVICE_HOOKS_PORT_3000_TCP_PROTO", "tcp"),
+            ("SERVICE_HOOKS_PORT_3000_TCP_PORT", "3000"),
+            ("SERVICE_HOOKS_PORT_3000_TCP_ADDR", "10.96.0.12"),
+            ("SERVICE_HOOKS_SERVICE_HOST", "10.96.0.12"),
+            ("SERVICE_HOOKS_SERVICE_PORT", "3000"),
+            ("SERVICE_HOOKS_SERVICE_PORT_HTTP", "3000"),
+            ("SERVICE_HOOKS_LISTEN", ""),
+            ("SERVICE_HOOKS_PUBLIC_URL", " "),
+            ("SERVICE_HOOKS_MASTER_KEY_FILE", ""),
+            ("SERVICE_HOOKS_EGRESS__ALLOW_HTTP", ""),
+            ("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS", ""),
+            ("SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE", ""),
+        ];
+        let (settings, default) = (load(&variables, "").unwrap(), Settings::default());
+        assert_eq!(format!("{settings:?}"), format!("{default:?}"));
+        let error = load(&[("SERVICE_HOOKS_PORT", "8080")], "").unwrap_err();
+        assert!(
+            error.contains("SERVICE_HOOKS_PORT is not a setting") && error.contains("SERVICE_HOOKS_LISTEN="),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn values_are_understood_as_operators_write_them() {
+        for cidrs in [
+            "10.0.0.0/8, fd00::/8",
+            r#"["10.0.0.0/8", "fd00::/8"]"#,
+            "[10.0.0.0/8,fd00::/8]",
+            "['10.0.0.0/8','fd00::/8']",
+        ] {
+            let settings = load(&[("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS", cidrs)], "").unwrap();
+            let ranges: Vec<_> = settings.egress.allow_cidrs.iter().map(ToString::to_string).collect();
+            assert_eq!(ranges, ["10.0.0.0/8", "fd00::/8"], "{cidrs}");
+        }
+        let settings = load(
+            &[
+                ("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS", "10.1.2.3"),
+                ("SERVICE_HOOKS_DATA_DIR", "2024"),
+                ("SERVICE_HOOKS_MASTER_KEY_FILE", "007"),
+                ("SERVICE_HOOKS_LISTEN", "localhost:3999"),
+                ("SERVICE_HOOKS_PUBLIC_URL", "HTTPS://Hooks.Example.com/"),
+                ("SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE", "5s,30s"),
+            ],
+            "",
+        )
+        .unwrap();
+        assert_eq!(settings.egress.allow_cidrs[0].to_string(), "10.1.2.3/32");
+        assert_eq!(settings.data_dir, PathBuf::from("2024"));
+        assert_eq!(settings.master_key_file, Some(PathBuf::from("007")));
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:3999");
+        assert_eq!(settings.public_url(), "https://hooks.example.com");
+        assert_eq!(settings.delivery.retry_schedule.len(), 2);
+        let settings = load(&[], "listen = \"localhost:1\"\n[egress]\nallow_cidrs = [\"10.0.0.0/8\"]\n").unwrap();
+        assert_eq!((settings.listen.port(), settings.egress.allow_cidrs.len()), (1, 1));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_an_example() {
+        let rows = [
+            ("SERVICE_HOOKS_LISTEN", "3000", "127.0.0.1:3000"),
+            ("SERVICE_HOOKS_PUBLIC_URL", "hooks.example.com", "https://hooks.example.com"),
+            ("SERVICE_HOOKS_PUBLIC_URL", "https://example.com/hooks", "https://hooks.example.com"),
+            ("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS", "10.0.0.0/33", "10.0.0.0/8"),
+            ("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS", "10", "such as"),
+            ("SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE", "5 apples", "5s,30s"),
+        ];
+        for (name, value, example) in rows {
+            let error = load(&[(name, value)], "").unwrap_err();
+            let is_named = error.contains(name) || error.contains("public_url");
+            assert!(is_named && error.contains(example), "{name}={value}: {error}");
+        }
     }
 
     #[test]

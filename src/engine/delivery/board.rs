@@ -154,8 +154,12 @@ impl Board {
             }
             News::Loaded(held, Ok(page)) => self.with_known_lane(held, now, |lane| lane.loaded(page, now)),
             News::Loaded(held, Err(error)) => {
-                tracing::error!(hook.id = %held.hook, error = chain(&error), "open deliveries could not be read");
-                self.with_known_lane(held, now, |lane| lane.load_failed(Timestamp(now.0 + AGAIN_MS)));
+                self.with_known_lane(held, now, |lane| {
+                    let at = lane.load_again_at(error.is_lasting(), now);
+                    let (wait, error) = (now.until(at), chain(&error));
+                    tracing::error!(hook.id = %held.hook, error, ?wait, "deliveries wait: the hook can't be read");
+                    lane.load_failed(at);
+                });
             }
             News::Stepped(held, Ok(is_more)) => {
                 let limits = self.limits;

@@ -69,6 +69,8 @@ pub struct Lane {
     changed_again: bool,
     /// A load failed: no other before this.
     not_before: Option<Timestamp>,
+    /// Loads in a row that failed for a lasting reason.
+    lasting_failures: u32,
     /// A load found that the hook is gone.
     is_deleted: bool,
     again_is_next: bool,
@@ -124,6 +126,10 @@ impl Lane {
     pub fn changed(&mut self, now: Timestamp) {
         self.is_stale = true;
         self.changed_again = true;
+        // The change may be the remedy.
+        if std::mem::take(&mut self.lasting_failures) > 0 {
+            self.not_before = None;
+        }
         // What was sent again by hand while the hook is paused is the next probe.
         self.may_probe = true;
         self.fresh.note_more(now);

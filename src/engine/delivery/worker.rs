@@ -220,7 +220,7 @@ impl Worker {
                 return None;
             }
             tracing::error!(delivery.id = %given.open.id, error = chain(&error), "an attempt could not be recorded");
-            if !matches!(error, Error::Driver(_)) {
+            if !error.may_pass() {
                 return None;
             }
             tokio::time::sleep(RECORD_AGAIN).await;

@@ -16,6 +16,7 @@ use sqlx::{PgConnection, Postgres, pool::PoolConnection};
 use super::{
     db::{Conn, Db, Link, padded, push_list},
     error::Error,
+    files,
 };
 use crate::{
     domain::{
@@ -28,8 +29,6 @@ use crate::{
 /// Held for as long as a server runs; goes with its process, however that ends.
 pub(super) struct FileClaim(File);
 
-const TAKEN: &str = "another server is running on this database; stop it first";
-
 /// A node that has said nothing for so long missed a beat.
 const SILENCE: Duration = Duration::from_secs(2);
 
@@ -39,11 +38,7 @@ const FORGET: Duration = Duration::from_secs(60);
 /// Claims a SQLite file, or says that another server has it. Servers that share a PostgreSQL claim nothing here.
 pub(super) fn claim_file(db: &Db) -> Result<Option<FileClaim>, Error> {
     let Db::Sqlite { writer, .. } = db else { return Ok(None) };
-    let path = writer.get_filename().with_extension("lock");
-    let failed = |problem: String| Error::Unfit(format!("{}: {problem}", path.display()));
-    let file = File::create(&path).map_err(|error| failed(error.to_string()))?;
-    file.try_lock().map_err(|_| failed(TAKEN.to_owned()))?;
-    Ok(Some(FileClaim(file)))
+    Ok(Some(FileClaim(files::claim(writer.get_filename())?)))
 }
 
 impl FileClaim {
@@ -120,7 +115,7 @@ impl Pulse {
         idle: &HashSet<HookId>,
         is_new: bool,
     ) -> Result<Option<Beat>, Error> {
-        let Db::Postgres { pool } = &self.db else { return Ok(None) };
+        let Db::Postgres { pool, .. } = &self.db else { return Ok(None) };
         let options = pool.connect_options();
         let session = options.get_application_name().unwrap_or_default();
         let (node, lease, place) = (self.node, self.lease, self.place.clone());
@@ -143,7 +138,7 @@ impl Pulse {
         &mut self,
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
-        let Db::Postgres { pool } = &self.db else { return Ok(None) };
+        let Db::Postgres { pool, .. } = &self.db else { return Ok(None) };
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => pool.acquire().await?,
@@ -337,7 +332,7 @@ async fn take(
 
 /// A node that goes in order leaves its lanes and jobs to the others at once.
 pub(in crate::engine) async fn leave(db: &Db, node: NodeId) -> Result<(), Error> {
-    let Db::Postgres { pool } = db else { return Ok(()) };
+    let Db::Postgres { pool, .. } = db else { return Ok(()) };
     let mut conn = pool.acquire().await?;
     sqlx::query(
         "WITH mine AS (SELECT hook_id FROM lanes WHERE node_id = $1 ORDER BY hook_id FOR NO KEY UPDATE)

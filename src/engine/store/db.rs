@@ -2,19 +2,22 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    path::Path,
     str::FromStr,
     time::Duration,
 };
 
 use sqlx::{
-    ConnectOptions, Connection, Database, PgConnection, Postgres, Sqlite, SqliteConnection,
+    ConnectOptions, Connection, Database, Postgres, Sqlite, SqliteConnection,
     pool::{PoolConnection, PoolOptions},
     postgres::PgConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::{error::Error, fit, told::Told};
+use super::{
+    error::Error,
+    reach::{self, Reach},
+    told::Told,
+};
 use crate::engine::clock::random_bytes;
 
 /// What every PostgreSQL connection asks for. A server that sleeps inside a transaction keeps its locks, and others wait
@@ -39,18 +42,11 @@ pub(super) const CHECKPOINT: u32 = 4000;
 /// Builds below this one can lose committed writes in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
-/// How long a connection to PostgreSQL may take to be made.
-const CONNECT: Duration = Duration::from_secs(2);
-
-fn too_slow() -> sqlx::Error {
-    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no connection within 2 seconds"))
-}
-
 /// The pools of the readers, and how writing connections are made. SQLite's readers cannot write at all.
 #[derive(Clone)]
 pub enum Db {
     Sqlite { readers: sqlx::Pool<Sqlite>, writer: SqliteConnectOptions, vfs: Option<String> },
-    Postgres { pool: sqlx::Pool<Postgres> },
+    Postgres { pool: sqlx::Pool<Postgres>, reach: Reach },
 }
 
 /// One connection of either kind; every store function takes one. What a store function changes that lanes, jobs or other
@@ -174,6 +170,15 @@ pub struct About {
     pub bytes: i64,
 }
 
+/// See [`Db::replication`].
+#[derive(Clone, Debug)]
+pub struct Replication {
+    /// What a commit waits for: `on`, `remote_apply`, `remote_write` or `local`.
+    pub synchronous_commit: String,
+    /// The standbys it waits for; empty when it waits for none.
+    pub standbys: String,
+}
+
 impl Db {
     /// Opens the database and refuses one that cannot keep what it acknowledged.
     pub async fn open(url: &str) -> Result<Self, Error> {
@@ -188,7 +193,7 @@ impl Db {
     pub async fn read(&self) -> Result<Conn, Error> {
         let link = match self {
             Self::Sqlite { readers, .. } => Link::Sqlite(Owned::Pooled(readers.acquire().await?)),
-            Self::Postgres { pool } => Link::Postgres(Owned::Pooled(pool.acquire().await?)),
+            Self::Postgres { pool, reach } => Link::Postgres(Owned::Pooled(reach.acquire(pool).await?)),
         };
         Ok(link.into())
     }
@@ -198,10 +203,8 @@ impl Db {
     pub(super) async fn own(&self) -> Result<Conn, Error> {
         let link = match self {
             Self::Sqlite { writer, .. } => Link::Sqlite(Owned::Own(Box::new(writer.connect().await?))),
-            Self::Postgres { pool } => {
-                let options = pool.connect_options();
-                let connected = tokio::time::timeout(CONNECT, PgConnection::connect_with(&options)).await;
-                Link::Postgres(Owned::Own(Box::new(connected.unwrap_or_else(|_| Err(too_slow()))?)))
+            Self::Postgres { pool, .. } => {
+                Link::Postgres(Owned::Own(Box::new(reach::connect(&pool.connect_options()).await?)))
             }
         };
         Ok(link.into())
@@ -214,13 +217,21 @@ impl Db {
                 let text = "SELECT sqlite_version(), c.page_count * s.page_size FROM pragma_page_count() c, pragma_page_size() s";
                 sqlx::query_as(text).fetch_one(readers).await?
             }
-            Self::Postgres { pool } => {
+            Self::Postgres { pool, reach } => {
                 let text = "SELECT current_setting('server_version'), pg_database_size(current_database())";
-                sqlx::query_as(text).fetch_one(pool).await?
+                sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?
             }
         };
         let kind = if self.is_postgres() { "PostgreSQL" } else { "SQLite" };
         Ok(About { kind, version, bytes })
+    }
+
+    /// What a commit waits for on PostgreSQL's standbys. `None` on SQLite.
+    pub async fn replication(&self) -> Result<Option<Replication>, Error> {
+        let Self::Postgres { pool, reach } = self else { return Ok(None) };
+        let text = "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names')";
+        let (synchronous_commit, standbys) = sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?;
+        Ok(Some(Replication { synchronous_commit, standbys }))
     }
 
     /// How long the writer waits for a transaction before it gives its connection up: the other end may have vanished
@@ -235,7 +246,7 @@ impl Db {
     pub async fn close(&self) {
         match self {
             Self::Sqlite { readers, .. } => readers.close().await,
-            Self::Postgres { pool } => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
 }
@@ -321,11 +332,6 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
     let unfit = |problem: String| Error::Unfit(problem);
     let base = SqliteConnectOptions::from_str(url).map_err(|error| unfit(format!("{url}: {error}")))?;
     let file = base.get_filename().to_owned();
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)
-        .map_err(|error| unfit(format!("{}: cannot make the folder: {error}", folder.display())))?;
-    fit::check_folder(folder)?;
-    let is_new = !file.exists();
     let base = base
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
@@ -335,22 +341,12 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
         .statement_cache_capacity(STATEMENTS);
     let mut first = SqliteConnection::connect_with(&base)
         .await
-        .map_err(|error| unfit(format!("{}: cannot open the database: {error}", file.display())))?;
-    if is_new {
-        sync_folder(folder)?;
-    }
+        .map_err(|error| unfit(format!("{}: can't open the database: {error}", file.display())))?;
     let readers = PoolOptions::<Sqlite>::new().max_connections(4).connect_lazy_with(base.clone().read_only(true));
     let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut first).await?;
     check_sqlite_version(&version)?;
     let vfs = url.split(['?', '&']).find_map(|part| part.strip_prefix("vfs=")).map(str::to_owned);
     Ok(Db::Sqlite { readers, writer: base, vfs })
-}
-
-/// A new file survives a power cut only once its folder's entry is on disk too.
-fn sync_folder(folder: &Path) -> Result<(), Error> {
-    std::fs::File::open(folder)
-        .and_then(|handle| handle.sync_all())
-        .map_err(|error| Error::Unfit(format!("{}: cannot sync the folder: {error}", folder.display())))
 }
 
 fn check_sqlite_version(version: &str) -> Result<(), Error> {
@@ -371,20 +367,20 @@ async fn open_postgres(url: &str) -> Result<Db, Error> {
         // A name of this process's own: operators see whose a connection is, and other nodes whether it has any left.
         .application_name(&format!("service-hooks {:016x}", u64::from_le_bytes(random_bytes())))
         .options(SESSION);
-    let pool = PoolOptions::<Postgres>::new()
-        .max_connections(16)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options)
-        .await
-        .map_err(|error| Error::Unfit(format!("cannot reach PostgreSQL: {error}")))?;
+    // Apart from the pool: that would retry a refused connection for ten seconds and then not know why.
+    let mut conn = reach::connect(&options).await?;
     for (setting, statement) in [("synchronous_commit", "SHOW synchronous_commit"), ("fsync", "SHOW fsync")] {
-        let (value,): (String,) = sqlx::query_as(statement).fetch_one(&pool).await?;
+        let (value,): (String,) = sqlx::query_as(statement).fetch_one(&mut conn).await?;
         if value == "off" {
             let problem = format!("PostgreSQL has {setting} = off and would lose acknowledged events; switch it on");
             return Err(Error::Unfit(problem));
         }
     }
-    Ok(Db::Postgres { pool })
+    let pool = PoolOptions::<Postgres>::new()
+        .max_connections(16)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_lazy_with(options);
+    Ok(Db::Postgres { pool, reach: Reach::default() })
 }
 
 #[cfg(test)]

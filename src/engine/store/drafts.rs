@@ -25,3 +25,10 @@ pub async fn find(conn: &mut Conn, id: DraftId, session_hash: &[u8], now: Timest
     ).bind(id).bind(session_hash).bind(now).fetch_optional(c).await)?;
     Ok(row.map(|(sealed,)| sealed))
 }
+
+/// Is there any that still lives?
+pub(super) async fn any(conn: &mut Conn, now: Timestamp) -> Result<bool, Error> {
+    let (any,): (bool,) = on_db!(conn, c => sqlx::query_as("SELECT EXISTS (SELECT 1 FROM drafts WHERE expires_at > $1)")
+            .bind(now).fetch_one(c).await)?;
+    Ok(any)
+}

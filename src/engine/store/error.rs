@@ -17,12 +17,18 @@ pub enum Error {
     /// The row is not there (any more).
     #[error("no such row")]
     Missing,
-    /// A row that this program cannot have written, or a secret sealed with another key.
+    /// A row that this program cannot have written.
     #[error("{table}.{column} holds what this program never writes")]
     Inconsistent { table: &'static str, column: &'static str },
-    /// The database refused to start: too old, not durable, not reachable.
+    /// A secret that the master key does not open.
+    #[error("{table}.{column} does not open: it was sealed with another master key, or is damaged")]
+    Sealed { table: &'static str, column: &'static str },
+    /// The database refused to start: too old, not durable.
     #[error("{0}")]
     Unfit(String),
+    /// The database cannot be reached, and why. Nothing was asked of it.
+    #[error("{0}")]
+    Away(Arc<str>),
     #[error("the database failed")]
     Driver(#[source] Arc<sqlx::Error>),
     /// The writer has stopped; the program is shutting down.
@@ -35,6 +41,8 @@ impl From<sqlx::Error> for Error {
         match &error {
             sqlx::Error::Database(cause) if cause.is_unique_violation() => Self::Exists,
             sqlx::Error::RowNotFound => Self::Missing,
+            sqlx::Error::PoolTimedOut => Self::Away("No connection to the database became free within 10 s".into()),
+            sqlx::Error::PoolClosed => Self::Closed,
             _ => Self::Driver(Arc::new(error)),
         }
     }
@@ -45,6 +53,16 @@ impl Error {
     pub(super) fn silent() -> Self {
         let problem = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer");
         Self::Driver(Arc::new(sqlx::Error::Io(problem)))
+    }
+
+    /// The database is the trouble, not what was asked of it: the same may succeed later.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Driver(_) | Self::Away(_))
+    }
+
+    /// It stays so until a person changes something.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Sealed { .. } | Self::Inconsistent { .. })
     }
 
     /// There is no room for what was to be written.
@@ -61,6 +79,9 @@ impl Error {
 
     /// The database takes nothing just now, whatever it is: full, read-only, not well, or gone.
     pub(super) fn is_unwritable(&self) -> bool {
+        if matches!(self, Self::Away(_)) {
+            return true;
+        }
         let Self::Driver(cause) = self else { return false };
         let sqlx::Error::Database(error) = &**cause else { return self.is_lost_connection() };
         let Some(code) = error.code() else { return false };

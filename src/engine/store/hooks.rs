@@ -57,7 +57,7 @@ pub struct Change<'a> {
     pub off_reason: Option<&'a str>,
 }
 
-fn place<'a>(column: &'static str, id: &'a HookId) -> Place<'a> {
+pub(super) fn place<'a>(column: &'static str, id: &'a HookId) -> Place<'a> {
     Place { table: "hooks", column, row: id.0.as_bytes() }
 }
 
@@ -214,6 +214,13 @@ fn opened(vault: &Vault, id: HookId, api_key: &[u8], signing_secret: &[u8]) -> R
         String::from_utf8(bytes).map_err(|_| Error::Inconsistent { table: "hooks", column })
     };
     Ok(Secrets { api_key: open("api_key", api_key)?, signing_secret: open("signing_secret", signing_secret)? })
+}
+
+/// The sealed API keys of some hooks: to try whether a master key fits.
+pub(super) async fn sealed_keys(conn: &mut Conn) -> Result<Vec<(HookId, Vec<u8>)>, Error> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "SELECT id, api_key FROM hooks WHERE deleted_at IS NULL ORDER BY id LIMIT 20",
+    ).fetch_all(c).await)?)
 }
 
 /// A hook and what it sends with, as they were at one moment: a key is only sent where it was entered for, so the URL it

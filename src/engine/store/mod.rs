@@ -13,17 +13,20 @@ pub mod drafts;
 pub mod error;
 pub mod events;
 pub mod failing;
+pub mod files;
 pub mod fit;
 pub mod health;
 pub mod hooks;
 pub mod idempotency;
 pub mod jobs;
+mod key;
 pub mod listeners;
 pub mod log;
 pub mod measured;
 mod migrate;
 pub mod outcomes;
 pub mod queue;
+mod reach;
 pub mod retention;
 pub mod secrets;
 pub mod sessions;
@@ -47,6 +50,7 @@ use super::{clock::random_bytes, config::Settings};
 use claim::FileClaim;
 use events::{Accept, Answer};
 use failing::{Failing, Writes};
+use files::Turn;
 use outcomes::{Finished, Recorded};
 use secrets::Vault;
 use told::Audience;
@@ -70,12 +74,19 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens and migrates the database of the settings and loads the master key.
+    /// Opens and migrates the database of the settings and loads the master key. Refuses a key that does not fit.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
-        let db = Db::open(&settings.database_url()).await?;
-        let key_file = settings.master_key_file.as_deref();
-        let vault = secrets::load(key_file, &settings.data_dir, !db.is_postgres()).map_err(Error::Unfit)?;
+        let url = settings.database_url();
+        let turn = match files::sqlite_file(&url) {
+            Some(file) => Some(Turn::take(&file, &settings.data_dir, url.contains("vfs=")).await?),
+            None => None,
+        };
+        let db = Db::open(&url).await?;
         migrate::migrate(&db).await?;
+        let vault = key::settle(&db, settings).await?;
+        if let Some(turn) = turn {
+            turn.done()?;
+        }
         let shard = if db.is_postgres() { i64::from(u16::from_le_bytes(random_bytes()) % SHARDS) } else { 0 };
         let writes = Writes::default();
         let audience = Audience::default();
@@ -88,6 +99,16 @@ impl Store {
     pub(super) async fn claim(&self) -> Result<(), Error> {
         *self.claim.lock().await = claim::claim_file(&self.db)?;
         Ok(())
+    }
+
+    /// Does this process's master key still open what is sealed in the database? One small read.
+    pub async fn key_fits(&self) -> Result<bool, Error> {
+        key::fits(&mut self.read().await?, &self.vault).await
+    }
+
+    /// See [`Db::replication`].
+    pub async fn replication(&self) -> Result<Option<db::Replication>, Error> {
+        self.db.replication().await
     }
 
     /// See [`Db::about`].

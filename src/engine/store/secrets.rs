@@ -14,7 +14,7 @@ use chacha20poly1305::{
 };
 use sha2::{Digest, Sha256};
 
-use super::error::Error;
+use super::{error::Error, files};
 use crate::engine::clock::random_bytes;
 
 /// First byte of every sealed value: how it was sealed.
@@ -62,6 +62,7 @@ impl Vault {
         [&[FORMAT], nonce.as_slice(), sealed.as_slice()].concat()
     }
 
+    /// Damage and another key look the same: [`Error::Sealed`].
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, Error> {
         let broken = || Error::Inconsistent { table: place.table, column: place.column };
         let (&format, rest) = sealed.split_first().ok_or_else(broken)?;
@@ -70,40 +71,37 @@ impl Vault {
         }
         let (nonce, message) = rest.split_first_chunk::<NONCE>().ok_or_else(broken)?;
         let payload = Payload { msg: message, aad: &place.bytes() };
-        self.0.decrypt(&XNonce::from(*nonce), payload).map_err(|_| broken())
+        let sealed = |_| Error::Sealed { table: place.table, column: place.column };
+        self.0.decrypt(&XNonce::from(*nonce), payload).map_err(sealed)
     }
 }
 
-/// Reads the master key. Without a configured file one is made in the data directory when `may_make`.
-pub fn load(configured: Option<&Path>, data_dir: &Path, may_make: bool) -> Result<Vault, String> {
-    let path = configured.map_or_else(|| data_dir.join("master.key"), PathBuf::from);
-    let bytes = match fs::read(&path) {
+/// Where the master key is, and whether a setting says so.
+pub(super) fn path(configured: Option<&Path>, data_dir: &Path) -> (PathBuf, bool) {
+    (configured.map_or_else(|| data_dir.join("master.key"), PathBuf::from), configured.is_some())
+}
+
+/// Reads a master key; `None` when there is no such file.
+pub(super) fn read(path: &Path) -> Result<Option<Vault>, String> {
+    let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && configured.is_none() && may_make => make(&path)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && configured.is_none() => {
-            return Err("master_key_file must be given with PostgreSQL, the same for every node: \
-                        openssl rand -base64 48 > master.key, then SERVICE_HOOKS_MASTER_KEY_FILE=master.key"
-                .into());
-        }
-        Err(error) => return Err(format!("{}: cannot read the master key: {error}", path.display())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("{}: can't read the master key: {error}", path.display())),
     };
-    Vault::from_key_file(&bytes).map_err(|problem| format!("{}: {problem}", path.display()))
+    files::tighten_key(path);
+    Vault::from_key_file(&bytes).map(Some).map_err(|problem| format!("{}: {problem}", path.display()))
 }
 
 /// Makes a key for the owner alone. Written beside and linked into place, so that of two programs that start at once
 /// one wins and both read the same bytes.
-fn make(path: &Path) -> Result<Vec<u8>, String> {
-    let failed = |error: io::Error| format!("{}: cannot make the master key: {error}", path.display());
+pub(super) fn make(path: &Path) -> Result<Vault, String> {
+    let failed = |error: io::Error| format!("{}: can't make the master key: {error}", path.display());
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(failed)?;
+    files::make_folder(folder).map_err(|error| error.to_string())?;
     let unique = random_bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let scratch = path.with_extension(unique);
     let text = random_bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&scratch).map_err(failed)?;
+    let mut file = files::private(&scratch).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     let linked = fs::hard_link(&scratch, path);
     fs::remove_file(&scratch).map_err(failed)?;
@@ -111,7 +109,7 @@ fn make(path: &Path) -> Result<Vec<u8>, String> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
         _ => fs::File::open(folder).and_then(|handle| handle.sync_all()).map_err(failed)?,
     }
-    fs::read(path).map_err(failed)
+    read(path)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub struct Ear(PgListener);
 
 /// `None` where there are no other nodes.
 pub async fn ear(db: &Db) -> Result<Option<Ear>, Error> {
-    let Db::Postgres { pool } = db else { return Ok(None) };
+    let Db::Postgres { pool, .. } = db else { return Ok(None) };
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(CHANNEL).await?;
     Ok(Some(Ear(listener)))
@@ -52,7 +52,7 @@ impl Ear {
 
 /// Tells all nodes.
 pub async fn tell(db: &Db, more: &HashSet<HookId>, changed: &HashSet<HookId>) -> Result<(), Error> {
-    let Db::Postgres { pool } = db else { return Ok(()) };
+    let Db::Postgres { pool, .. } = db else { return Ok(()) };
     for (word, hooks) in [("more", more), ("changed", changed)] {
         let hooks: Vec<String> = hooks.iter().map(ToString::to_string).collect();
         for named in hooks.chunks(NAMED) {

@@ -113,7 +113,7 @@ impl SessionStore for Sessions {
             .await;
         match saved {
             // Whoever is signed in stays so, and sees what is wrong. (Signing in makes a session, which has to succeed.)
-            Err(error @ Error::Driver(_)) => {
+            Err(error) if error.may_pass() => {
                 tracing::warn!(error = chain(&error), "a session stays as it was");
                 Ok(())
             }

@@ -1,4 +1,10 @@
 //! Commands that work on the database directly, to begin with: they migrate it first and work beside a running server.
+//!
+//! Only `serve` and `migrate` make a data folder. The others would otherwise begin an empty database, with a key of its
+//! own, wherever they are started. `user` and `token` prepare the first start too: where a setting names the place and
+//! its folder is there, they make the database in it.
+
+use std::path::Path;
 
 use clap::Subcommand;
 use serde_json::json;
@@ -9,7 +15,7 @@ use crate::{
         Dispatcher,
         config::Settings,
         dispatcher::Config,
-        store::{Store, error::chain},
+        store::{Store, error::chain, files},
     },
     server::{
         ctx::{OpCtx, Portal},
@@ -49,7 +55,7 @@ pub enum Token {
 pub async fn user(command: User, json: bool) -> Outcome {
     let User::Create { email, role, name, password_stdin: _ } = command;
     let password = secret_from_stdin("password")?;
-    let ctx = open().await?;
+    let ctx = open(Begins::InAFolderThatIsThere).await?;
     let new = NewUser { email, name, role, password };
     let outcome = ops::users::create(&ctx, new).await;
     close(ctx).await;
@@ -61,7 +67,7 @@ pub async fn user(command: User, json: bool) -> Outcome {
 
 pub async fn token(command: Token, json: bool) -> Outcome {
     let Token::Create { name, permissions } = command;
-    let ctx = open().await?;
+    let ctx = open(Begins::InAFolderThatIsThere).await?;
     let outcome = ops::tokens::create(&ctx, &name, &permissions).await;
     close(ctx).await;
     let (token, secret) = outcome.map_err(|error| usage_or_failure(&error))?;
@@ -79,7 +85,7 @@ pub async fn migrate(json: bool) -> Outcome {
 }
 
 pub async fn doctor(json: bool) -> Outcome {
-    let ctx = open().await?;
+    let ctx = open(Begins::Never).await?;
     let outcome = ops::doctor::examine(&ctx).await;
     close(ctx).await;
     let checks = outcome.map_err(|error| usage_or_failure(&error))?;
@@ -94,12 +100,37 @@ pub async fn doctor(json: bool) -> Outcome {
     }
 }
 
+/// Whether a command may begin a database where there is none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    InAFolderThatIsThere,
+    Never,
+}
+
 /// The portal without its listener and without deliveries: a store, and operations on it.
-async fn open() -> Result<OpCtx, Failure> {
+async fn open(begins: Begins) -> Result<OpCtx, Failure> {
     let settings: Settings = load_settings()?;
+    check_place(&settings, begins)?;
     let dispatcher = Dispatcher::beside(Config::new(settings.clone())).await;
     let dispatcher = dispatcher.map_err(|error| Failure::Failed(chain(&error)))?;
     Ok(OpCtx::portal_itself(Portal::new(dispatcher, settings)))
+}
+
+/// Is there a SQLite database, or may the command begin it? See the module.
+fn check_place(settings: &Settings, begins: Begins) -> Result<(), Failure> {
+    const REMEDY: &str = "Start `service-hooks serve` there first, or say where the data is with \
+                          SERVICE_HOOKS_DATA_DIR or SERVICE_HOOKS_DATABASE_URL";
+    let Some(file) = files::sqlite_file(&settings.database_url()) else { return Ok(()) };
+    let shown = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    if settings.master_key_file.is_none() && !settings.data_dir.is_dir() {
+        return Err(Failure::Failed(format!("There is no data folder at {}. {REMEDY}.", shown(&settings.data_dir))));
+    }
+    let is_folder_there = file.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
+    let may_begin = begins == Begins::InAFolderThatIsThere && settings.says_where() && is_folder_there;
+    if file.exists() || may_begin {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!("There is no database at {}. {REMEDY}.", shown(&file))))
 }
 
 async fn close(ctx: OpCtx) {

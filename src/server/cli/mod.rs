@@ -15,7 +15,7 @@ use crate::{
     domain::event::EventType,
     engine::{
         catalogue::{Draft, schema_text},
-        config::Settings,
+        config::{Settings, listen_address},
     },
 };
 
@@ -77,7 +77,7 @@ enum Command {
 #[derive(Args)]
 struct Serve {
     /// Where to listen, such as 127.0.0.1:3000
-    #[arg(long)]
+    #[arg(long, value_parser = listen_address)]
     listen: Option<SocketAddr>,
     /// sqlite:PATH or postgres://USER@HOST/NAME
     #[arg(long)]

@@ -3,7 +3,7 @@
 use super::Error;
 use crate::{
     domain::{delivery::State, permission::Permission},
-    engine::store::{balance, hooks, users},
+    engine::store::{balance, db::Replication, hooks, users},
     server::ctx::OpCtx,
 };
 
@@ -25,6 +25,7 @@ pub async fn examine(ctx: &OpCtx) -> Result<Vec<Check>, Error> {
         is_well: true,
         words: "it is new enough, keeps what it commits, and its schema is up to date".to_owned(),
     }];
+    checks.extend(store.replication().await?.as_ref().map(replication));
     let has_users = users::any(&mut conn).await?;
     let words = if has_users {
         "somebody can sign in"
@@ -52,4 +53,50 @@ pub async fn examine(ctx: &OpCtx) -> Result<Vec<Check>, Error> {
     let words = if books.holds() { sum } else { format!("{sum} does NOT hold; keep the database and report it") };
     checks.push(Check { name: "balance", is_well: books.holds(), words });
     Ok(checks)
+}
+
+/// What an acknowledged event survives besides a crash of the one PostgreSQL.
+fn replication(found: &Replication) -> Check {
+    let Replication { synchronous_commit, standbys } = found;
+    let kept = match (standbys.is_empty(), synchronous_commit.as_str()) {
+        (true, _) => {
+            "a commit waits for this PostgreSQL's disk alone; a standby that takes over may lack the newest events"
+        }
+        (false, "remote_apply") => {
+            "a commit waits until a standby shows it; one that takes over has every acknowledged event"
+        }
+        (false, "on") => {
+            "a commit waits until a standby has it on disk; one that takes over has every acknowledged event"
+        }
+        (false, "remote_write") => {
+            "a commit waits until a standby has received it, not until it is on the standby's disk"
+        }
+        (false, _) => {
+            "a commit does not wait for the standbys that are named; one that takes over may lack the newest events"
+        }
+    };
+    let named = if standbys.is_empty() { "empty" } else { standbys };
+    let words = format!("{kept} (synchronous_commit = {synchronous_commit}, synchronous_standby_names = {named})");
+    Check { name: "replication", is_well: true, words }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_commit_waits_for_is_told() {
+        let rows = [
+            ("on", "", "alone", "synchronous_standby_names = empty"),
+            ("on", "one", "on disk", "synchronous_standby_names = one"),
+            ("remote_apply", "ANY 1 (one, two)", "shows it", "ANY 1 (one, two)"),
+            ("remote_write", "one", "received", "remote_write"),
+            ("local", "one", "does not wait", "synchronous_commit = local"),
+        ];
+        for (synchronous_commit, standbys, kept, setting) in rows {
+            let found = Replication { synchronous_commit: synchronous_commit.into(), standbys: standbys.into() };
+            let words = replication(&found).words;
+            assert!(words.contains(kept) && words.contains(setting), "{words}");
+        }
+    }
 }

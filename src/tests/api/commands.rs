@@ -114,19 +114,69 @@ async fn wrong_usage_is_told_and_exits_with_2(db: TestDb) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_notices_another_master_key() {
+async fn every_command_on_the_database_refuses_another_master_key() {
     let db = TestDb::sqlite();
     let settings = settings(&db).await;
+    succeed(&settings, &["migrate"], "");
     let output = run(&settings, &["doctor"], "");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.code() == Some(1) && said.contains("ILL  users"), "{said}");
-    let store = db.store().await;
-    crate::store::insert_hook(&store, service_hooks::domain::event::EventType::WorkItemClosed, false).await;
-    store.close().await;
     std::fs::write(settings.data_dir.join("master.key"), "another key that is also long enough").unwrap();
-    let output = run(&settings, &["doctor", "--json"], "");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("does not open the keys of 1 of 1 hooks"), "{said}");
+    let user = ["user", "create", "--email", "ann@example.org", "--role", "agent", "--password-stdin"];
+    let token = ["token", "create", "--name", "backend", "--permission", "events:emit"];
+    for command in [&["serve"][..], &["migrate"], &["doctor"], &user, &token] {
+        let output = run(&settings, command, "correct horse battery");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains("not the master key of this database"), "{said}");
+        assert!(said.contains("SERVICE_HOOKS_MASTER_KEY_FILE"), "{said}");
+    }
+}
+
+/// `serve` and `migrate` make the data folder; the others would begin an empty database wherever they are started.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_in_another_folder_begins_no_database_there() {
+    let db = TestDb::sqlite();
+    let elsewhere = db.folder.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let user = ["user", "create", "--email", "ann@example.org", "--role", "agent", "--password-stdin"];
+    let token = ["token", "create", "--name", "backend", "--permission", "events:emit"];
+    let run_there = |arguments: &[&str], data: &[(&str, &std::path::Path)]| {
+        let mut command = crate::support::binary::command(&db.settings(), arguments);
+        command.env_clear().envs(data.iter().copied()).current_dir(&elsewhere).stdin(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that refuses may be gone before it reads.
+        let _gone = std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"correct horse battery");
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let is_empty = |folder: &std::path::Path| std::fs::read_dir(folder).unwrap().next().is_none();
+    for command in [&user[..], &token, &["doctor"]] {
+        let (code, said) = run_there(command, &[]);
+        let place = elsewhere.join("data").display().to_string();
+        assert!(code == Some(1) && said.contains(&place) && said.contains("SERVICE_HOOKS_DATA_DIR"), "{said}");
+        assert!(is_empty(&elsewhere), "{command:?} made something");
+    }
+    // Somebody else's `data`.
+    std::fs::create_dir(elsewhere.join("data")).unwrap();
+    for command in [&user[..], &token, &["doctor"]] {
+        let (code, said) = run_there(command, &[]);
+        assert!(code == Some(1) && said.contains("There is no database at") && said.contains("serve"), "{said}");
+        assert!(is_empty(&elsewhere.join("data")), "{command:?} made something");
+    }
+    // A folder that is there and that a setting names is prepared for the first start.
+    let named = db.folder.path().join("named");
+    std::fs::create_dir(&named).unwrap();
+    let variables = [("SERVICE_HOOKS_DATA_DIR", named.as_path())];
+    assert_eq!(run_there(&["doctor"], &variables).0, Some(1));
+    assert!(is_empty(&named));
+    assert_eq!(run_there(&user, &variables).0, Some(0));
+    assert!(named.join("service-hooks.db").exists() && named.join("master.key").exists());
+    let missing = db.folder.path().join("missing");
+    let variables = [("SERVICE_HOOKS_DATA_DIR", missing.as_path())];
+    assert_eq!(run_there(&token, &variables).0, Some(1));
+    assert!(!missing.exists());
+    assert_eq!(run_there(&["migrate"], &variables).0, Some(0));
+    assert!(missing.join("service-hooks.db").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 mod breaker;
 mod fairness;
 mod jobs;
+mod keys;
 mod order;
 mod pressure;
 mod retention;

@@ -3,6 +3,7 @@
 mod accounts;
 mod hooks;
 mod log;
+mod opening;
 mod queue;
 mod writer;
 

@@ -121,3 +121,41 @@ fn whoever_loses_a_lane_tells_its_new_owner() {
     own(&mut board, &[]);
     assert!(matches!(board.orders()[..], [Order::Tell { hook: HOOK, is_change: false }]));
 }
+
+#[test]
+fn a_hook_whose_secrets_do_not_open_is_read_less_and_less_often_until_it_changes() {
+    let mut board = board(1);
+    let sealed = || Error::Sealed { table: "hooks", column: "api_key" };
+    let mut now = NOW;
+    let mut waits = Vec::new();
+    for _ in 0..11 {
+        board.hear(News::Loaded(held(1), Err(sealed())), now);
+        let at = board.next_at().unwrap();
+        waits.push((at.0 - now.0) / 1000);
+        now = at;
+        board.advance(now);
+        assert_eq!(loads(&board.orders()), [1]);
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    // Nothing is lost: it is still waiting, and a change of the hook is looked at now.
+    board.hear(News::Loaded(held(1), Err(sealed())), now);
+    board.hear(News::Changed(vec![HOOK]), now);
+    assert_eq!(loads(&board.orders()), [1]);
+    board.hear(News::Loaded(held(1), Ok(page(Some(target(true)), vec![open(7, 0)]))), now);
+    board.advance(now);
+    assert!(board.orders().iter().any(|order| matches!(order, Order::Attempt { .. })));
+}
+
+#[test]
+fn a_database_that_is_away_is_asked_again_every_second() {
+    let mut board = board(1);
+    let mut now = NOW;
+    for _ in 0..5 {
+        board.hear(News::Loaded(held(1), Err(Error::Away("away".into()))), now);
+        let at = board.next_at().unwrap();
+        assert_eq!(at.0 - now.0, 1000);
+        now = at;
+        board.advance(now);
+        assert_eq!(loads(&board.orders()), [1]);
+    }
+}

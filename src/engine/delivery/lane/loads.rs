@@ -12,6 +12,12 @@ use crate::{
 /// carry it.
 const PUT_AWAY_PER_SECOND: u32 = 1000;
 
+/// The wait after a failed load; it doubles up to the longest while the reason lasts.
+const LOAD_AGAIN: Duration = Duration::from_secs(1);
+const LONGEST_LOAD_AGAIN: Duration = Duration::from_secs(300);
+/// Doubled as often as this it is longer than the longest.
+const LONGEST_SHIFT: u32 = 9;
+
 impl Lane {
     /// Is it time to read from the database, and for what?
     pub fn wants_load(&self, limits: &Limits, now: Timestamp) -> Option<Wanted> {
@@ -46,6 +52,7 @@ impl Lane {
     pub fn loaded(&mut self, page: Page, now: Timestamp) {
         self.loading = false;
         self.not_before = None;
+        self.lasting_failures = 0;
         let settled = std::mem::take(&mut self.settled);
         let is_news = |open: &Open| settled.get(&open.id).is_none_or(|attempts| open.attempts > *attempts);
         if self.changed_again {
@@ -85,6 +92,14 @@ impl Lane {
             // What is under way already says how it went.
             Some(_) | None => {}
         }
+    }
+
+    /// When to load again after a failed load. A database that is away answers soon again; what a person has to change (a
+    /// secret that the master key does not open, say) is looked at less and less often, until the hook changes.
+    pub fn load_again_at(&mut self, is_lasting: bool, now: Timestamp) -> Timestamp {
+        self.lasting_failures = if is_lasting { self.lasting_failures.saturating_add(1) } else { 0 };
+        let doubled = 1 << self.lasting_failures.saturating_sub(1).min(LONGEST_SHIFT);
+        now.after(LOAD_AGAIN.saturating_mul(doubled).min(LONGEST_LOAD_AGAIN))
     }
 
     /// A load failed; it is tried again at `at`.

@@ -1,0 +1,170 @@
+//! Values that operators write in more than one way. What is understood is brought into one spelling; what is not is
+//! refused with an example.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::Deserialize;
+use url::Url;
+
+/// One text with commas, as an environment variable holds it, or a list.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a list, such as [\"a\", \"b\"], or a text with commas between")]
+enum Several {
+    List(Vec<String>),
+    Text(String),
+}
+
+impl Several {
+    fn items(self) -> Vec<String> {
+        match self {
+            Self::List(items) => items,
+            // Quotes and brackets may be left from a list in another spelling.
+            Self::Text(text) => {
+                let items = text.split(',').map(|item| item.trim_matches([' ', '\t', '[', ']', '"', '\'']));
+                items.filter(|item| !item.is_empty()).map(str::to_owned).collect()
+            }
+        }
+    }
+}
+
+/// An address and a port.
+pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    let local = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
+    match (text.parse(), local) {
+        (Ok(address), _) => Ok(address),
+        (Err(_), Some(port)) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        (Err(_), None) => Err(format!(
+            "{text:?} is not ADDRESS:PORT, such as 127.0.0.1:3000 for this machine alone or 0.0.0.0:3000 for every network"
+        )),
+    }
+}
+
+/// Scheme, host and port as browsers write them; empty stays empty.
+pub(super) fn public_url(text: &str) -> Result<String, String> {
+    const EXAMPLE: &str = "https://hooks.example.com";
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let Some(url) = url else {
+        return Err(format!("public_url: {text:?} must begin with https:// or http:// and a host, such as {EXAMPLE}"));
+    };
+    let is_bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    if !is_bare || !url.username().is_empty() || url.password().is_some() {
+        // Not shown: it may hold a password.
+        return Err(format!(
+            "public_url: give scheme and host alone, without a path, such as {EXAMPLE}: the portal is served at the root of a host"
+        ));
+    }
+    Ok(url.origin().ascii_serialization())
+}
+
+pub(super) mod address {
+    use std::net::SocketAddr;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(address: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(address)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+        super::listen_address(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// Ranges of addresses; a single address is the range of itself.
+pub(super) mod ranges {
+    use std::net::IpAddr;
+
+    use ipnet::IpNet;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(ranges: &[IpNet], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(ranges)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+        let items = super::Several::deserialize(deserializer)?.items();
+        items.iter().map(|item| range(item).map_err(D::Error::custom)).collect()
+    }
+
+    fn range(text: &str) -> Result<IpNet, String> {
+        let alone = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse::<IpNet>().or_else(|_| alone()).map_err(|_| {
+            format!("{text:?} is not a range of addresses, such as 10.0.0.0/8 or fd00::/8 (several: 10.0.0.0/8,192.168.0.0/16)")
+        })
+    }
+}
+
+/// Durations in the same spelling as a single one.
+pub(super) mod durations {
+    use std::time::Duration;
+
+    use humantime_serde::re::humantime;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    #[derive(Serialize)]
+    struct Spelled(#[serde(with = "humantime_serde")] Duration);
+
+    pub fn serialize<S: Serializer>(list: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(list.iter().copied().map(Spelled))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Duration>, D::Error> {
+        let items = super::Several::deserialize(deserializer)?.items();
+        let duration = |item: &String| {
+            let problem = |_| format!("{item:?} is not a duration, such as 5s, 2m or 1h (several: 5s,30s,2m)");
+            humantime::parse_duration(item).map_err(problem).map_err(D::Error::custom)
+        };
+        items.iter().map(duration).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listen_takes_an_address_or_localhost_with_a_port() {
+        for (text, address) in
+            [("127.0.0.1:3000", "127.0.0.1:3000"), ("localhost:3999", "127.0.0.1:3999"), ("[::]:80", "[::]:80")]
+        {
+            assert_eq!(listen_address(text).unwrap().to_string(), address);
+        }
+        for text in ["3000", ":3000", "localhost", "localhost:x", "http://localhost:3000", "hooks.example.com:80"] {
+            let problem = listen_address(text).unwrap_err();
+            assert!(problem.contains(text) && problem.contains("0.0.0.0:3000"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn the_public_url_is_understood_or_refused_with_an_example() {
+        for (text, url) in [
+            ("", ""),
+            ("HTTPS://Hooks.Example.com", "https://hooks.example.com"),
+            ("https://hooks.example.com/", "https://hooks.example.com"),
+            ("https://hooks.example.com:443", "https://hooks.example.com"),
+            (" http://localhost:3000 ", "http://localhost:3000"),
+            ("http://[::1]:3000", "http://[::1]:3000"),
+        ] {
+            assert_eq!(public_url(text).unwrap(), url, "{text}");
+        }
+        for text in [
+            "hooks.example.com",
+            "localhost:3000",
+            "//hooks.example.com",
+            "ftp://hooks.example.com",
+            "https://",
+            "https://hooks.example.com/portal",
+            "https://hooks.example.com/?x",
+            "https://hooks.example.com/#x",
+            "https://ann:CANARY@hooks.example.com",
+        ] {
+            let problem = public_url(text).unwrap_err();
+            assert!(problem.contains("https://hooks.example.com") && !problem.contains("CANARY"), "{problem}");
+        }
+    }
+}
