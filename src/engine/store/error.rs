@@ -22,6 +22,9 @@ pub enum Error {
     Unfit(String),
     #[error("the database failed")]
     Driver(#[source] Arc<sqlx::Error>),
+    /// The code that was to write it panicked. Nothing of it was written; the log has the place.
+    #[error("an internal error; the log has the cause")]
+    Panicked,
     /// The writer has stopped; the program is shutting down.
     #[error("the store is closed")]
     Closed,

@@ -109,6 +109,12 @@ impl Store {
         self.writes.failing()
     }
 
+    /// The writing task is gone although the store was not closed: nothing can be written until the process is started
+    /// again.
+    pub(super) fn writer_has_ended(&self) -> bool {
+        self.writer.has_ended()
+    }
+
     /// Writes something small, to see whether that can be done again.
     pub(super) async fn try_writing(&self) -> Result<(), Error> {
         let shard = self.shard;

@@ -6,11 +6,17 @@
 //! are written again one by one, each under a savepoint of its own, to find the one at fault.
 //!
 //! A command runs to its commit even when its caller is gone: dropping the future only drops the answer.
+//!
+//! A command that panics fails alone: it is undone like one that returned an error, and the connection it used is
+//! replaced after the commit. A panic outside of any command fails the batch that was under way; the task goes on with
+//! fresh connections and the same queue.
 
 mod batch;
 
+use std::panic::AssertUnwindSafe;
+
 use batch::{Batch, Hands};
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -69,7 +75,8 @@ impl<T: Send, E: Send + From<Error>> Command for Job<T, E> {
         let answer = match (commit, self.outcome) {
             (Ok(()), Some(outcome)) | (Err(_), Some(outcome @ Err(_))) => outcome,
             (Err(error), _) => Err(error.into()),
-            (Ok(()), None) => Err(Error::Closed.into()),
+            // It was begun and did not end: it panicked.
+            (Ok(()), None) => Err(Error::Panicked.into()),
         };
         // The caller may be gone; what it asked for has happened all the same.
         let _gone = self.caller.send(answer);
@@ -190,6 +197,11 @@ impl Writer {
         answer.await.map_err(|_| E::from(Error::Closed))?
     }
 
+    /// The task is gone: nothing more is written by this process.
+    pub fn has_ended(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// Ends the task once everything that is queued is written.
     pub async fn close(&self) {
         // Closed already: nothing to do.
@@ -199,6 +211,15 @@ impl Writer {
 
 async fn serve(db: Db, context: Context, mut queue: mpsc::Receiver<Item>) {
     let mut hands = Hands::new(db, context);
+    // The state that a panic may leave half-changed is dropped by `start_over`.
+    while AssertUnwindSafe(write_batches(&mut hands, &mut queue)).catch_unwind().await.is_err() {
+        tracing::error!("the writer panicked; the commands of that batch failed, and it goes on with new connections");
+        hands.start_over();
+    }
+}
+
+/// Writes what is queued until the queue is closed.
+async fn write_batches(hands: &mut Hands, queue: &mut mpsc::Receiver<Item>) {
     let mut items = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut items, BATCH).await > 0 {
         let (mut together, mut batches) = (Batch::default(), Vec::new());

@@ -2,6 +2,9 @@
 
 mod visits;
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
 use tracing::{Instrument, debug_span};
 
 use super::{Bulk, Command, Context, Waiting};
@@ -37,6 +40,8 @@ pub(super) struct Hands {
     clock: Clock,
     /// For everything.
     conn: Option<Conn>,
+    /// A command panicked on this connection, perhaps in the middle of a statement: it is replaced after the commit.
+    is_spent: bool,
     /// When it last did something.
     used: Stopwatch,
     /// On SQLite, for what goes in one [`visit`].
@@ -47,7 +52,7 @@ impl Hands {
     pub(super) fn new(db: Db, context: Context) -> Self {
         // The monotonic clock: no test needs another.
         let clock = Clock::System;
-        Self { db, context, used: clock.stopwatch(), clock, conn: None, visitor: None }
+        Self { db, context, used: clock.stopwatch(), clock, conn: None, is_spent: false, visitor: None }
     }
 
     /// Do others write this database too?
@@ -77,6 +82,9 @@ impl Hands {
                 self.note(&answers);
                 self.used = self.clock.stopwatch();
                 self.tell(&batch, &answers);
+                if std::mem::take(&mut self.is_spent) {
+                    self.conn = None;
+                }
                 settle(batch, Ok(answers));
             }
             Err(error) => self.lose(error, batch),
@@ -95,6 +103,15 @@ impl Hands {
         tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
         self.context.writes.failed(&error, self.clock.now());
         settle(batch, Err(error));
+    }
+
+    /// After a panic nothing that was kept in memory can be relied on. What was noted may have been committed.
+    pub(super) fn start_over(&mut self) {
+        self.context.listeners.distrust();
+        self.visitor = None;
+        if let Some(mut broken) = self.conn.take() {
+            self.context.audience.tell(broken.take_told());
+        }
     }
 
     /// Tells lanes, jobs and nodes what the commit changed, before any caller hears of it.
@@ -123,7 +140,7 @@ impl Hands {
         let conn = begin(&self.db, &mut self.conn).await?;
         let context = &mut self.context;
         if batch.commands.is_empty() {
-            match write_plainly(conn, context, &batch.accepts, &batch.finished).await {
+            match unless_it_panics(write_plainly(conn, context, &batch.accepts, &batch.finished)).await {
                 Ok(answers) => return Ok(answers),
                 // Somebody is at fault, or the connection is: it is done again with care.
                 Err(_) => {
@@ -136,7 +153,9 @@ impl Hands {
         for command in &mut batch.commands {
             conn.control("SAVEPOINT command").await?;
             let noted = conn.noted();
-            if !command.run(conn).await {
+            let ran = unless_it_panics(async { Ok(command.run(conn).await) }).await;
+            self.is_spent |= ran.is_err();
+            if !ran.unwrap_or(false) {
                 conn.control("ROLLBACK TO SAVEPOINT command").await?;
                 conn.untell(noted);
             }
@@ -153,6 +172,11 @@ impl Hands {
         context.listeners.distrust();
         Ok((accepts, finished))
     }
+}
+
+/// A panic inside of `work` becomes an error, so that it ends nothing else. The panic itself is in the log already.
+async fn unless_it_panics<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Error::Panicked))
 }
 
 /// The connection, inside a new transaction. One that was cut while nothing was asked of it is replaced: no caller needs
@@ -268,7 +292,7 @@ async fn write_under_savepoint<T: Bulk>(
 ) -> Result<Result<Vec<T::Answer>, Error>, Error> {
     conn.control("SAVEPOINT bulk").await?;
     let noted = conn.noted();
-    let written = T::write(conn, context, items).await;
+    let written = unless_it_panics(T::write(conn, context, items)).await;
     if written.is_err() {
         conn.control("ROLLBACK TO SAVEPOINT bulk").await?;
         conn.untell(noted);
