@@ -4,11 +4,13 @@
 mod delivery;
 mod egress;
 mod limits;
+pub mod log;
 mod retention;
 
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use figment::{
@@ -20,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use delivery::Delivery;
 pub use egress::Egress;
 pub use limits::Limits;
+pub use log::Log;
 pub use retention::Retention;
 
 /// Variables with our prefix that speak to the command line, not to the server.
@@ -47,6 +50,11 @@ pub struct Settings {
     pub delivery: Delivery,
     pub limits: Limits,
     pub retention: Retention,
+    pub log: Log,
+    /// How long a stop may take: requests and attempts under way longer than that are cut, and attempts are repeated after
+    /// the next start.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -61,6 +69,9 @@ impl Default for Settings {
             delivery: Delivery::default(),
             limits: Limits::default(),
             retention: Retention::default(),
+            log: Log::default(),
+            // What a supervisor usually waits before it kills.
+            shutdown_timeout: Duration::from_secs(10),
         }
     }
 }

@@ -47,6 +47,15 @@ impl Error {
         Self::Driver(Arc::new(sqlx::Error::Io(problem)))
     }
 
+    /// It is about one row that cannot be read or fits no rule: others are not concerned.
+    pub(in crate::engine) fn is_about_a_row(&self) -> bool {
+        match self {
+            Self::Exists | Self::Missing | Self::Stale { .. } | Self::Inconsistent { .. } | Self::Panicked => true,
+            Self::Driver(cause) => matches!(**cause, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
+            Self::Unfit(_) | Self::Closed => false,
+        }
+    }
+
     /// There is no room for what was to be written.
     pub(super) fn is_disk_full(&self) -> bool {
         let Self::Driver(cause) = self else { return false };

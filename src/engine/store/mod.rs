@@ -1,5 +1,5 @@
 //! All SQL, and nothing but SQL: one room for each noun. Statements are one text for SQLite and PostgreSQL; `db`,
-//! `migrate`, `claim`, `wake` and the two of `visit` alone may know which it is. Reads take a read connection; writes
+//! `migrate`, `claim`, `wake`, `files` and the two of `visit` alone may know which it is. Reads take a read connection; writes
 //! happen only inside a command of the [`writer`]. Functions that serve people or programs ask for a
 //! [`Grant`](crate::domain::permission::Grant). No function here holds a transaction across anything but SQL.
 
@@ -13,6 +13,7 @@ pub mod drafts;
 pub mod error;
 pub mod events;
 pub mod failing;
+pub mod files;
 pub mod fit;
 pub mod health;
 pub mod hooks;
@@ -87,12 +88,21 @@ impl Store {
     /// Makes sure that no other process delivers from this database.
     pub(super) async fn claim(&self) -> Result<(), Error> {
         *self.claim.lock().await = claim::claim_file(&self.db)?;
+        self.db.bound_reads();
         Ok(())
     }
 
     /// See [`Db::about`].
     pub async fn about(&self) -> Result<db::About, Error> {
         self.db.about().await
+    }
+
+    /// Makes a SQLite file as small as what it holds; see [`files::compact`]. Only without a server.
+    pub async fn compact(&self) -> Result<(), Error> {
+        let claim = claim::claim_file(&self.db)?;
+        let compacted = files::compact(&self.db).await;
+        claim.into_iter().for_each(FileClaim::release);
+        compacted
     }
 
     pub(super) fn db(&self) -> &Db {
@@ -113,6 +123,11 @@ impl Store {
     /// again.
     pub(super) fn writer_has_ended(&self) -> bool {
         self.writer.has_ended()
+    }
+
+    /// Resolves when it is.
+    pub(super) async fn writer_ended(&self) {
+        self.writer.ended().await;
     }
 
     /// Writes something small, to see whether that can be done again.

@@ -161,7 +161,8 @@ impl Writer {
 
     async fn queue<T>(&self, item: Item, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
         self.0.send(item).await.map_err(|_| Error::Closed)?;
-        answer.await.map_err(|_| Error::Closed)?
+        // Its batch was lost to a panic of the writer itself: nothing of it is known.
+        answer.await.map_err(|_| Error::Panicked)?
     }
 
     /// Runs `work` in a transaction and answers after its commit. An error undoes what `work` did, and nothing else.
@@ -194,12 +195,17 @@ impl Writer {
         let (caller, answer) = oneshot::channel();
         let job = Job { work: Some(Box::new(work)), outcome: None, caller };
         self.0.send(item(Box::new(job))).await.map_err(|_| E::from(Error::Closed))?;
-        answer.await.map_err(|_| E::from(Error::Closed))?
+        answer.await.map_err(|_| E::from(Error::Panicked))?
     }
 
     /// The task is gone: nothing more is written by this process.
     pub fn has_ended(&self) -> bool {
         self.0.is_closed()
+    }
+
+    /// Resolves when it is.
+    pub async fn ended(&self) {
+        self.0.closed().await;
     }
 
     /// Ends the task once everything that is queued is written.

@@ -5,5 +5,7 @@ mod commands;
 mod deliveries;
 mod disconnects;
 mod events;
+mod health;
 mod hooks;
+mod logs;
 mod metrics;
