@@ -93,6 +93,20 @@ impl Answer {
         }
     }
 
+    /// Every class there is.
+    pub fn classes() -> impl Iterator<Item = &'static str> {
+        let answered = [200, 300, 400, 410, 429, 500, 600].map(Self::Status);
+        let failed = [
+            Self::Timeout,
+            Self::ConnectFailed,
+            Self::TlsFailed,
+            Self::DnsFailed,
+            Self::AddressRefused,
+            Self::BrokenAnswer,
+        ];
+        answered.into_iter().chain(failed).map(Self::class)
+    }
+
     pub fn status(self) -> Option<u16> {
         match self {
             Self::Status(status) => Some(status),

@@ -166,6 +166,8 @@ pub struct Job {
     pub created_by: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// Why the portal paused it: it could not go on.
+    pub problem: Option<String>,
 }
 
 /// How long so many take at a pace.
@@ -239,6 +241,7 @@ mod tests {
             created_by: "a".into(),
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
+            problem: None,
         };
         assert_eq!(
             job.words(),

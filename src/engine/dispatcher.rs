@@ -3,6 +3,7 @@
 
 mod accept;
 mod probe;
+pub mod ready;
 pub mod trouble;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 pub use super::store::{events::Accepted, idempotency::IdempotencyKey};
 pub use accept::{Judging, MAX_BODY};
 use bytes::Bytes;
+use ready::Asked;
 use tokio::{
     sync::{Notify, mpsc},
     task::AbortHandle,
@@ -32,13 +34,14 @@ use super::{
         resolver::{GuardedResolver, Lookup, SystemLookup},
         scheduler::{self, Handle},
     },
-    jobs,
+    jobs, metrics,
     pressure::{Pressure, TooMuch},
     store::{
         Conn, Error, Store,
         queue::{self, Room},
-        told::Told,
+        told::{Told, Turned},
     },
+    supervise,
     upkeep::{self, Tidied},
 };
 use crate::domain::{
@@ -48,8 +51,8 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// How long a shutdown waits for attempts under way; what is not done by then is repeated after the next start.
-const DRAIN: Duration = Duration::from_secs(16);
+/// The part of a shutdown's time that is left for closing the store, after attempts under way were waited for.
+const CLOSING: u32 = 4;
 
 /// What the engine runs on. The clock and the name look-up are the machine's unless a test brings its own.
 pub struct Config {
@@ -99,6 +102,7 @@ pub struct Dispatcher {
     bell: Arc<Notify>,
     tidied: Tidied,
     look: Arc<Look>,
+    asked: Arc<Asked>,
     tasks: Arc<OnceLock<Vec<AbortHandle>>>,
 }
 
@@ -127,8 +131,14 @@ impl Dispatcher {
             pressure: engine.pressure.clone(),
             tidied: engine.tidied.clone(),
         };
-        let tasks = [tokio::spawn(runner.serve()), tokio::spawn(keeper.clone().prune()), tokio::spawn(keeper.weigh())];
-        let _already_set = engine.tasks.set(tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect());
+        let (pruner, weigher) = (keeper.clone(), keeper.clone());
+        let tasks = vec![
+            supervise::keep("jobs", move || runner.clone().serve()),
+            supervise::keep("retention", move || pruner.clone().prune()),
+            supervise::keep("weighing", move || weigher.clone().weigh()),
+            supervise::keep("upkeep", move || keeper.clone().tend()),
+        ];
+        let _already_set = engine.tasks.set(tasks);
         Ok(engine)
     }
 
@@ -182,6 +192,7 @@ impl Dispatcher {
             bell,
             tidied,
             look: Arc::default(),
+            asked: Arc::default(),
             tasks: Arc::default(),
         };
         Ok((engine, words))
@@ -207,15 +218,43 @@ impl Dispatcher {
         queue::step(conn, hook, now).await.map(drop)
     }
 
-    /// Starts nothing more, waits for what is in flight (not for ever), and closes the store.
+    /// Starts nothing more, waits for what is in flight, and closes the store; all of it within the time that the settings
+    /// give a shutdown.
     pub async fn shutdown(self) {
+        let limit = self.settings.shutdown_timeout;
+        self.shutdown_within(limit).await;
+    }
+
+    /// The same within `limit`. Attempts that take longer are cut: they are on record as not made, and are repeated after
+    /// the next start.
+    pub async fn shutdown_within(self, limit: Duration) {
+        let watch = self.clock.stopwatch();
         for task in self.tasks.get().into_iter().flatten() {
             task.abort();
         }
         self.node.retire();
-        let _late = tokio::time::timeout(DRAIN, self.scheduler.stop()).await;
-        self.node.leave().await;
-        self.store.close().await;
+        if tokio::time::timeout(limit - limit / CLOSING, self.scheduler.stop()).await.is_err() {
+            tracing::warn!("attempts under way are cut; they are repeated after the next start");
+        }
+        let close = async {
+            self.node.leave().await;
+            self.store.close().await;
+        };
+        if tokio::time::timeout(limit.saturating_sub(watch.elapsed()), close).await.is_err() {
+            tracing::warn!(
+                "the database does not answer; what was being written is found or repeated after the next start"
+            );
+        }
+    }
+}
+
+/// What the portal decided about a hook by itself: in the log, because somebody should look, and among the figures.
+fn announce(hook: HookId, turned: Turned, reason: &str) {
+    metrics::turned(turned.key());
+    match turned {
+        Turned::Paused => tracing::warn!(hook.id = %hook, reason, "a hook is paused: its receiver fails"),
+        Turned::Recovered => tracing::info!(hook.id = %hook, reason, "a hook has recovered"),
+        Turned::SwitchedOff => tracing::warn!(hook.id = %hook, reason, "a hook was switched off"),
     }
 }
 
@@ -229,6 +268,7 @@ fn hearing(scheduler: Handle, bell: Arc<Notify>) -> impl Fn(Vec<Told>) + Send + 
                 Told::Held(hook) => held.push(hook),
                 Told::More(hook) => more.push(hook),
                 Told::Changed(hook) => changed.push(hook),
+                Told::Turned(hook, turned, reason) => announce(hook, turned, &reason),
                 Told::Job => bell.notify_one(),
             }
         }

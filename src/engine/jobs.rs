@@ -50,10 +50,26 @@ impl Runner {
             .store
             .write_alone(move |conn| Box::pin(async move { jobs::claim(conn, &clock, node, LEASE, is_alone).await }))
             .await?;
+        let mut failed = None;
         for job in &mine {
-            self.step(*job).await?;
+            match self.step(*job).await {
+                Ok(()) => {}
+                Err(Error::Closed) => return Err(Error::Closed),
+                Err(error) if error.is_about_a_row() => self.give_up(*job, &error).await?,
+                // The database is not well, or this job's part of it: the others are tried all the same.
+                Err(error) => failed = Some(error),
+            }
         }
-        Ok(!mine.is_empty())
+        failed.map_or(Ok(!mine.is_empty()), Err)
+    }
+
+    /// One job that cannot go on must not keep the others from it.
+    async fn give_up(&self, job: JobId, error: &Error) -> Result<(), Error> {
+        let (clock, node, problem) = (self.clock.clone(), self.node, chain(error));
+        tracing::error!(job.id = %job, error = problem, "a job cannot go on and is paused");
+        self.store
+            .write_alone(move |conn| Box::pin(async move { jobs::give_up(conn, &clock, node, job, &problem).await }))
+            .await
     }
 
     async fn step(&self, job: JobId) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! What the engine counts and times, under the names that Prometheus' conventions give such things: base units, `_total`
 //! for what only grows. No label names a hook or an event: there can be any number of those, and who may read the
-//! figures need not be allowed to know them.
+//! figures need not be allowed to know them. Every counter is there from the first scrape, with 0: an alert on its growth
+//! would miss a first failure otherwise.
 
 use std::time::Duration;
 
@@ -29,14 +30,25 @@ const QUEUED: &str = "service_hooks_queued_deliveries";
 const QUEUED_BYTES: &str = "service_hooks_queued_bytes";
 const QUEUED_AGE: &str = "service_hooks_queued_oldest_age_seconds";
 const PRUNED: &str = "service_hooks_pruned_rows_total";
+const HOOKS: &str = "service_hooks_hooks";
+const TURNS: &str = "service_hooks_hook_changes_total";
+const UP: &str = "service_hooks_component_up";
+const BUILD: &str = "service_hooks_build_info";
+const DATABASE_BYTES: &str = "service_hooks_database_bytes";
+const DATABASE_FREE: &str = "service_hooks_database_free_bytes";
+const DATABASE_LOG: &str = "service_hooks_database_log_bytes";
 
 /// Bounds of the buckets of everything that is timed, in seconds: from a commit on a fast disk to the longest time-out.
-pub const SECONDS: &[f64] =
-    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0];
+pub const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
 /// Bounds of the buckets of everything that is counted.
-pub const COUNTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+pub const COUNTS: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 512.0];
 
-/// Says what each figure means. To be called once a recorder is in place.
+/// The states of [`HOOKS`].
+const HOOK_STATES: &[&str] = &["healthy", "degraded", "paused", "off", "switched_off"];
+/// What the portal decides about a hook by itself.
+const TURN_KEYS: &[&str] = &["paused", "recovered", "switched_off"];
+
+/// Says what each figure means, and begins every counter at 0. To be called once a recorder is in place.
 pub fn describe() {
     describe_counter!(EVENTS, "Events that were acknowledged");
     describe_counter!(REFUSED, "Requests that were turned away because too much was waiting");
@@ -54,6 +66,33 @@ pub fn describe() {
     describe_gauge!(QUEUED_BYTES, Unit::Bytes, "Bytes of their bodies");
     describe_gauge!(QUEUED_AGE, Unit::Seconds, "How long the oldest has been due for its first attempt");
     describe_counter!(PRUNED, "Rows that retention removed or emptied");
+    describe_gauge!(HOOKS, "Hooks, by how they stand");
+    describe_counter!(TURNS, "Hooks that the portal paused, let go on, or switched off by itself");
+    describe_gauge!(UP, "1 while this part of the server works, 0 while it does not");
+    describe_gauge!(BUILD, "Always 1; the label says which version runs");
+    describe_gauge!(DATABASE_BYTES, Unit::Bytes, "Size of the database");
+    describe_gauge!(DATABASE_FREE, Unit::Bytes, "Bytes of a SQLite file that hold nothing and are used again first");
+    describe_gauge!(DATABASE_LOG, Unit::Bytes, "Size of SQLite's write-ahead log");
+    begin();
+}
+
+fn begin() {
+    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    EventType::ALL.iter().for_each(|event| counter!(EVENTS, "event_type" => event.key()).increment(0));
+    for state in [State::Pending, State::Held, State::Skipped] {
+        counter!(DELIVERIES, "state" => state.key()).increment(0);
+    }
+    Answer::classes().for_each(|class| counter!(ATTEMPTS, "class" => class).increment(0));
+    for state in [State::Delivered, State::Waiting, State::Failed] {
+        counter!(OUTCOMES, "state" => state.key()).increment(0);
+    }
+    TURN_KEYS.iter().for_each(|change| counter!(TURNS, "change" => *change).increment(0));
+    for name in [REFUSED, LATE, COMMIT_FAILURES, PRUNED] {
+        counter!(name).increment(0);
+    }
+    for name in [IN_FLIGHT, QUEUED, QUEUED_BYTES, QUEUED_AGE] {
+        gauge!(name).increment(0.0);
+    }
 }
 
 pub(super) fn accepted(events: impl Iterator<Item = EventType>) {
@@ -102,6 +141,33 @@ pub(super) fn in_flight(attempts: usize) {
 
 pub(super) fn pruned(rows: u64) {
     counter!(PRUNED).increment(rows);
+}
+
+/// The portal changed how a hook stands; `change` is one of [`TURN_KEYS`].
+pub(super) fn turned(change: &'static str) {
+    counter!(TURNS, "change" => change).increment(1);
+}
+
+/// How many hooks there are in each state. Of the states that are not named there is none.
+pub(super) fn hooks(counts: &[(String, i64)]) {
+    for state in HOOK_STATES {
+        let count = counts.iter().find(|(known, _)| known == state).map_or(0, |(_, count)| *count);
+        gauge!(HOOKS, "state" => *state).set(count as f64);
+    }
+}
+
+/// Bytes of the database; of a SQLite file also how many are free, and how long its log is.
+pub(super) fn database(bytes: i64, files: Option<(i64, u64)>) {
+    gauge!(DATABASE_BYTES).set(bytes as f64);
+    if let Some((free, log)) = files {
+        gauge!(DATABASE_FREE).set(free as f64);
+        gauge!(DATABASE_LOG).set(log as f64);
+    }
+}
+
+/// Does this part of the server work?
+pub fn component(name: &'static str, is_up: bool) {
+    gauge!(UP, "component" => name).set(f64::from(u8::from(is_up)));
 }
 
 pub(super) fn weighed(weight: &Weight, now: Timestamp) {

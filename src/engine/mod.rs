@@ -12,7 +12,7 @@
 //! 6. After a crash the lanes are filled from the database: the same lanes, the same path.
 //!
 //! Beside that: [`jobs`] send many deliveries again at a pace, [`pressure`] turns producers away above a high-water mark,
-//! [`upkeep`] removes what is too old, [`metrics`] count. Servers that share a PostgreSQL share the hooks: each
+//! [`upkeep`] removes what is too old, [`supervise`] begins again what panicked, [`metrics`] count. Servers that share a PostgreSQL share the hooks: each
 //! hook's lane has one of them as its [node](delivery::nodes), under a lease and a fence ([`store::claim`]).
 //!
 //! The [`Dispatcher`] is the only face; `store` holds all SQL, `clock` all time and randomness, `config` all settings.
@@ -26,6 +26,7 @@ mod jobs;
 pub mod metrics;
 pub mod pressure;
 pub mod store;
+mod supervise;
 mod upkeep;
 
 pub use dispatcher::Dispatcher;

@@ -1,4 +1,6 @@
-//! What the engine does for itself now and then: removes what is too old, and weighs what waits.
+//! What the engine does for itself now and then: removes what is too old, weighs what waits, and looks after its files.
+
+mod tend;
 
 use std::{
     sync::{
@@ -113,7 +115,7 @@ impl Keeper {
     }
 
     async fn sweep(&self, sweep: Sweep, before: Timestamp) -> Result<(), Error> {
-        let mut next = Some(sweep);
+        let (mut next, mut all) = (Some(sweep), 0);
         while let Some(sweep) = next {
             let (shard, now, watch) = (self.store.shard(), self.clock.now(), self.clock.stopwatch());
             let swept: Result<Swept, Error> =
@@ -121,10 +123,13 @@ impl Keeper {
             let swept = swept?;
             if swept.rows > 0 {
                 metrics::pruned(swept.rows);
-                tracing::info!(rows = swept.rows, ?sweep, "removed what is past its retention");
+                all += swept.rows;
             }
             next = swept.next;
             tokio::time::sleep(watch.elapsed() * YIELD).await;
+        }
+        if all > 0 {
+            tracing::info!(rows = all, ?sweep, "removed what is past its retention");
         }
         Ok(())
     }

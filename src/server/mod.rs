@@ -7,7 +7,8 @@
 //! | `ctx` | domain, engine, `auth` |
 //! | `ops` | domain, engine, `ctx`, `auth`, `zones` |
 //! | `seam`, `forms` | domain, engine, rpc's types, `ops`, `ctx`, `auth`, `zones` |
-//! | `api` | domain, engine, `ops`, `ctx`, `auth` |
+//! | `request_id` | engine::clock |
+//! | `api` | domain, engine, `ops`, `ctx`, `auth`, `request_id` |
 //! | `http` | everything above, `app` |
 //! | `runtime`, `cli` | everything; nothing imports them |
 
@@ -18,6 +19,7 @@ pub mod ctx;
 pub mod forms;
 pub mod http;
 pub mod ops;
+pub mod request_id;
 pub mod runtime;
 pub mod seam;
 pub mod telemetry;

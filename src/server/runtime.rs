@@ -1,8 +1,9 @@
 //! Builds the running program and takes it down again. Shutdown, in order: the listener closes and requests under way
-//! finish; the engine starts nothing more and waits for what is in flight; the store closes. A second signal ends it at
-//! once, and nothing acknowledged is lost by that.
+//! finish; the engine starts nothing more and waits for what is in flight; the store closes. All of it takes no longer than
+//! the settings allow: what is cut is found or repeated after the next start. A second signal ends it at once. Nothing
+//! acknowledged is lost by either.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,11 @@ use super::{
     ops, telemetry,
 };
 use crate::engine::{Dispatcher, config::Settings, dispatcher::Config, store::error::chain};
+
+/// The part of a shutdown's time that requests under way may take; the rest is for deliveries and the database.
+fn for_requests(limit: Duration) -> Duration {
+    limit * 2 / 5
+}
 
 /// A portal that listens.
 pub struct Running {
@@ -34,20 +40,22 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let portal = Portal::new(dispatcher, settings);
     let stop = portal.stopping.clone();
-    let serving = tokio::spawn(accept::serve(listener, http::router(portal.clone()), stop.clone()));
+    let drain = for_requests(portal.settings.shutdown_timeout);
+    let serving = tokio::spawn(accept::serve(listener, http::router(portal.clone()), stop.clone(), drain));
     Ok(Running { address, portal, stop, serving })
 }
 
 impl Running {
     /// See the module.
     pub async fn shutdown(self) {
+        let (limit, watch) = (self.portal.settings.shutdown_timeout, self.portal.clock().stopwatch());
         self.stop.cancel();
         let _panicked = self.serving.await;
-        self.portal.dispatcher.clone().shutdown().await;
+        self.portal.dispatcher.clone().shutdown_within(limit.saturating_sub(watch.elapsed())).await;
     }
 }
 
-/// Serves until a signal. Says where, and how to make the first administrator when there is none.
+/// Serves until a signal, or until a part of the engine has ended that only a new process brings back. Says where, and how to make the first administrator when there is none.
 pub async fn serve(settings: Settings) -> Result<(), String> {
     let public_url = settings.public_url();
     let running = start(Config::new(settings)).await?;
@@ -59,13 +67,23 @@ pub async fn serve(settings: Settings) -> Result<(), String> {
         Ok(None) => {}
         Err(error) => tracing::error!(%error, "the set-up link could not be made"),
     }
-    signal().await;
-    tracing::info!("stopping; press again to stop at once");
+    let ended = tokio::select! {
+        () = signal() => None,
+        part = running.portal.dispatcher.ended() => Some(part),
+    };
+    match ended {
+        None => tracing::info!("stopping; press again to stop at once"),
+        Some(part) => tracing::error!("{part} has ended unexpectedly; stopping, so that the server is started again"),
+    }
     tokio::select! {
-        () = running.shutdown() => {}
+        () = running.shutdown() => tracing::info!("stopped"),
         () = signal() => {}
     }
-    Ok(())
+    ended.map_or(Ok(()), |part| {
+        Err(format!(
+            "{part} ended unexpectedly. Nothing acknowledged is lost. Start the server again; its log says why."
+        ))
+    })
 }
 
 /// Waits for an interrupt or a request to terminate.

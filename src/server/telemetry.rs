@@ -4,22 +4,72 @@
 use std::{io::IsTerminal, sync::OnceLock, time::Duration};
 
 use axum::http::Method;
-use metrics::{gauge, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::engine::{
-    metrics::{COUNTS, SECONDS, describe},
+    config::log::{Format, USUAL, filter},
+    metrics::{COUNTS, SECONDS, component, describe},
     store::balance::Balance,
 };
 
 /// Starts logging. `RUST_LOG` narrows or widens it; the spans of each stage are at `debug`.
-pub fn start() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,hyper=warn,sqlx=warn"));
-    let is_terminal = std::io::stderr().is_terminal();
-    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal).with_target(false);
+pub fn start(format: Format) {
+    let (filter, problem) = match filter().map(|text| judged(&text)) {
+        None => (EnvFilter::new(USUAL), None),
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(problem)) => (EnvFilter::new(USUAL), Some(problem)),
+    };
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed(),
+        Format::Json => {
+            // Whoever reads lines of JSON cannot read a panic's words between them.
+            std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a panic")));
+            lines.json().flatten_event(true).with_current_span(false).boxed()
+        }
+    };
     // A test may have started it already.
     let _already_started = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    if let Some(problem) = problem {
+        tracing::warn!("RUST_LOG is not understood: {problem}. The log is as if it were \"{USUAL}\".");
+    }
+}
+
+const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
+/// Where what is logged comes from: our own crate, and those of its parts that log.
+const TARGETS: &[&str] = &[
+    "service_hooks",
+    "axum",
+    "h2",
+    "hickory",
+    "hyper",
+    "leptos",
+    "metrics",
+    "reqwest",
+    "rustls",
+    "server_fn",
+    "sqlx",
+    "tokio",
+    "tower",
+];
+
+/// A filter, unless it cannot be meant as it is written. A misspelled level alone would count as the name of a module, and
+/// silence everything else.
+fn judged(text: &str) -> Result<EnvFilter, String> {
+    let is_known = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        LEVELS.contains(&word.as_str())
+            || word.parse::<u8>().is_ok_and(|level| level <= 5)
+            || TARGETS.iter().any(|target| word.starts_with(target))
+    };
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty() && !word.contains(['=', '[']));
+    let mut unknown = words.filter(|word| !is_known(word));
+    match unknown.next() {
+        Some(word) => Err(format!("{word:?} is no level ({}) and no module that logs", LEVELS.join(", "))),
+        None => EnvFilter::try_new(text).map_err(|error| error.to_string()),
+    }
 }
 
 static FIGURES: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -27,14 +77,21 @@ static FIGURES: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 /// Samples of histograms are folded into their buckets this often.
 const FOLD: Duration = Duration::from_secs(10);
 
+const REQUESTS: &str = "http_server_requests_total";
+const REQUEST_SECONDS: &str = "http_server_request_duration_seconds";
+/// Few: there are as many of them as routes.
+const REQUEST_BUCKETS: &[f64] = &[0.005, 0.025, 0.1, 0.5, 2.5, 10.0];
+
 /// Begins to collect figures: once in a process, however many servers it runs.
 pub fn collect() {
     let handle = FIGURES.get_or_init(|| {
         let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
+            .set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.to_owned()), REQUEST_BUCKETS)
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS))
             .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_commands".to_owned()), COUNTS));
         let handle = builder.ok()?.install_recorder().ok()?;
         describe();
+        describe_own();
         Some(handle)
     });
     if let Some(handle) = handle.clone() {
@@ -47,9 +104,22 @@ pub fn collect() {
     }
 }
 
-/// Everything that was collected, as Prometheus reads it.
-pub fn figures() -> Option<String> {
-    FIGURES.get()?.as_ref().map(PrometheusHandle::render)
+fn describe_own() {
+    metrics_process::Collector::default().describe();
+    describe_counter!(REQUESTS, "Requests, by method, route and the first digit of their status");
+    describe_histogram!(REQUEST_SECONDS, "How long requests took, by method and route; pages and files are one each");
+    describe_gauge!("service_hooks_balance_accepted", "Deliveries that were ever accepted, counted as they came");
+    describe_gauge!("service_hooks_balance_pruned", "Of these, deliveries that retention has removed");
+    describe_gauge!("service_hooks_balance_deliveries", "Deliveries in each state, counted in the database");
+    describe_gauge!("service_hooks_balance_holds", "1 while accepted = the sum of all states + pruned");
+}
+
+/// Everything that was collected, as Prometheus reads it; the process's own figures are read now.
+pub fn figures(components: impl Iterator<Item = (&'static str, bool)>) -> Option<String> {
+    let handle = FIGURES.get()?.as_ref()?;
+    metrics_process::Collector::default().collect();
+    components.for_each(|(name, is_up)| component(name, is_up));
+    Some(handle.render())
 }
 
 /// Both sides of the equation, and whether it holds.
@@ -77,12 +147,66 @@ pub fn known_method(method: &Method) -> &'static str {
 }
 
 /// A request was answered. Named as OpenTelemetry names it.
-pub fn answered(method: &'static str, route: String, status: u16, took: Duration) {
-    let labels = [
-        ("http_request_method", method.to_owned()),
-        ("http_route", route),
-        ("http_response_status_code", status.to_string()),
-    ];
-    // Its count is the number of requests: a counter beside it would say the same.
-    histogram!("http_server_request_duration_seconds", &labels).record(took.as_secs_f64());
+pub fn answered(method: &'static str, route: &str, status: u16, took: Duration) {
+    let status = match status {
+        100..200 => "1xx",
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    };
+    let route = group(route).to_owned();
+    counter!(REQUESTS, "http_request_method" => method, "http_route" => route.clone(), "http_response_status_class" => status)
+        .increment(1);
+    histogram!(REQUEST_SECONDS, "http_request_method" => method, "http_route" => route).record(took.as_secs_f64());
+}
+
+/// Each operation of the API is a route of its own; of the portal there are too many for as many histograms.
+fn group(route: &str) -> &str {
+    match route {
+        route if route.starts_with("/api/") => route,
+        "/healthz" | "/readyz" | "/metrics" => "health",
+        "none" => "none",
+        route if route.starts_with("/rpc/") => "rpc",
+        route if route.ends_with("/stream") => "streams",
+        route if route.starts_with("/pkg/") || route.contains('.') => "files",
+        _ => "pages",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_cannot_be_meant_is_refused() {
+        let good =
+            ["info", "DEBUG", "warn,sqlx=error", "service_hooks::engine", "hyper", "off", "info,[request]=debug", "3"];
+        for text in good {
+            assert!(judged(text).is_ok(), "{text}");
+        }
+        for (text, said) in [("debgu", "debgu"), ("info,sqlx=debgu", "invalid"), ("warn, inof", "inof"), ("9", "9")] {
+            let problem = judged(text).err().unwrap_or_default();
+            assert!(problem.contains(said), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn routes_are_few() {
+        let rows = [
+            ("/api/v1/hooks/{id}", "/api/v1/hooks/{id}"),
+            ("/integration/hooks/{id}", "pages"),
+            ("/", "pages"),
+            ("/rpc/{*function}", "rpc"),
+            ("/pkg/{*path}", "files"),
+            ("/favicon.svg", "files"),
+            ("/integration/events/{key}/schema.json", "files"),
+            ("/integration/jobs/{id}/stream", "streams"),
+            ("/readyz", "health"),
+            ("none", "none"),
+        ];
+        for (route, wanted) in rows {
+            assert_eq!(group(route), wanted);
+        }
+    }
 }

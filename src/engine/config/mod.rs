@@ -5,12 +5,14 @@ mod delivery;
 mod egress;
 mod environment;
 mod limits;
+pub mod log;
 mod retention;
 mod spelling;
 
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use figment::{
@@ -23,6 +25,7 @@ pub use delivery::Delivery;
 pub use egress::Egress;
 pub use environment::PREFIX;
 pub use limits::Limits;
+pub use log::Log;
 pub use retention::Retention;
 pub use spelling::listen_address;
 
@@ -46,6 +49,11 @@ pub struct Settings {
     pub delivery: Delivery,
     pub limits: Limits,
     pub retention: Retention,
+    pub log: Log,
+    /// How long a stop may take: requests and attempts under way longer than that are cut, and attempts are repeated after
+    /// the next start.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -60,6 +68,9 @@ impl Default for Settings {
             delivery: Delivery::default(),
             limits: Limits::default(),
             retention: Retention::default(),
+            log: Log::default(),
+            // What a supervisor usually waits before it kills.
+            shutdown_timeout: Duration::from_secs(10),
         }
     }
 }

@@ -30,6 +30,8 @@ pub enum Message {
     News(News),
     /// Send nothing more for these; which of them have nothing in flight?
     Part(HashSet<HookId>, oneshot::Sender<HashSet<HookId>>),
+    /// Only answer.
+    Ping(oneshot::Sender<()>),
     /// Start nothing more; answer when nothing is in flight.
     Stop(oneshot::Sender<()>),
 }
@@ -50,6 +52,18 @@ impl Handle {
     /// It stopped, or came to grief: nobody listens any more.
     pub fn has_ended(&self) -> bool {
         self.messages.is_closed()
+    }
+
+    /// Resolves when it has.
+    pub async fn ended(&self) {
+        self.messages.closed().await;
+    }
+
+    /// Answers once it has heard everything that it was told before. `None`: it has ended.
+    pub async fn ping(&self) -> Option<()> {
+        let (sender, answer) = oneshot::channel();
+        let _stopped = self.messages.send(Message::Ping(sender));
+        answer.await.ok()
     }
 
     /// Hears of every delivery that an attempt was recorded for.
@@ -155,6 +169,9 @@ impl Scheduler {
             Message::Part(hooks, idle) => {
                 let _gone = idle.send(self.board.idle_of(&hooks));
                 self.board.hear(News::Part(hooks), now);
+            }
+            Message::Ping(answer) => {
+                let _gone = answer.send(());
             }
             Message::Stop(stopped) => {
                 self.stopping = Some(stopped);

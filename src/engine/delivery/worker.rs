@@ -144,6 +144,7 @@ impl Worker {
                 Verdict::RetryIn(wait) => Some(self.clock.now().after(wait)),
                 _ => None,
             };
+            // One line a delivery is more than a log of every day can bear; pauses and the like are logged above this.
             tracing::debug!(
                 event.id = %given.open.event, delivery.id = %delivery, hook.id = %hook,
                 attempt = report.attempt.number, outcome = report.attempt.answer.class(),

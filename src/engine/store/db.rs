@@ -3,6 +3,10 @@
 use std::{
     ops::{Deref, DerefMut},
     str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,15 +14,16 @@ use sqlx::{
     ConnectOptions, Connection, Database, Postgres, Sqlite, SqliteConnection,
     pool::{PoolConnection, PoolOptions},
     postgres::PgConnectOptions,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
 use super::{
     error::Error,
     reach::{self, Reach},
+    space::{self, Files, LOG_MARK, READERS},
     told::Told,
 };
-use crate::engine::clock::random_bytes;
+use crate::engine::clock::{Clock, random_bytes};
 
 /// What every PostgreSQL connection asks for. A server that sleeps inside a transaction keeps its locks, and others wait
 /// for them: PostgreSQL ends such a transaction well before a lane's lease does. And the fences rely on every statement
@@ -39,14 +44,29 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// pages again, and are written back once.
 pub(super) const CHECKPOINT: u32 = 4000;
 
+/// A server's read of SQLite is ended after this long. As long as a read lasts the log cannot start over, so one without an
+/// end would fill the disk. (Commands that look at everything, such as `doctor`, take the time they need.)
+pub(super) const LONGEST_READ: Duration = Duration::from_secs(10);
+/// SQLite asks every so many of its own steps whether a read may go on: about once in a millisecond.
+const STEPS: i32 = 20_000;
+
 /// Builds below this one can lose committed writes in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
 /// The pools of the readers, and how writing connections are made. SQLite's readers cannot write at all.
 #[derive(Clone)]
 pub enum Db {
-    Sqlite { readers: sqlx::Pool<Sqlite>, writer: SqliteConnectOptions, vfs: Option<String> },
-    Postgres { pool: sqlx::Pool<Postgres>, reach: Reach },
+    Sqlite {
+        readers: sqlx::Pool<Sqlite>,
+        writer: SqliteConnectOptions,
+        vfs: Option<String>,
+        /// A server uses it, which ends reads that last too long.
+        is_serving: Arc<AtomicBool>,
+    },
+    Postgres {
+        pool: sqlx::Pool<Postgres>,
+        reach: Reach,
+    },
 }
 
 /// One connection of either kind; every store function takes one. What a store function changes that lanes, jobs or other
@@ -168,6 +188,8 @@ pub struct About {
     pub kind: &'static str,
     pub version: String,
     pub bytes: i64,
+    /// Of SQLite.
+    pub files: Option<Files>,
 }
 
 /// See [`Db::replication`].
@@ -192,10 +214,24 @@ impl Db {
     /// A connection for reading. On SQLite it cannot write.
     pub async fn read(&self) -> Result<Conn, Error> {
         let link = match self {
-            Self::Sqlite { readers, .. } => Link::Sqlite(Owned::Pooled(readers.acquire().await?)),
+            Self::Sqlite { readers, is_serving, .. } => {
+                let mut reader = readers.acquire().await?;
+                if is_serving.load(Ordering::Relaxed) {
+                    let watch = Clock::System.stopwatch();
+                    reader.lock_handle().await?.set_progress_handler(STEPS, move || watch.elapsed() < LONGEST_READ);
+                }
+                Link::Sqlite(Owned::Pooled(reader))
+            }
             Self::Postgres { pool, reach } => Link::Postgres(Owned::Pooled(reach.acquire(pool).await?)),
         };
         Ok(link.into())
+    }
+
+    /// From now on reads that last too long are ended.
+    pub(super) fn bound_reads(&self) {
+        if let Self::Sqlite { is_serving, .. } = self {
+            is_serving.store(true, Ordering::Relaxed);
+        }
     }
 
     /// A new connection for writing, outside of the pools: slow readers cannot keep it from anybody, and when whoever uses
@@ -223,7 +259,7 @@ impl Db {
             }
         };
         let kind = if self.is_postgres() { "PostgreSQL" } else { "SQLite" };
-        Ok(About { kind, version, bytes })
+        Ok(About { kind, version, bytes, files: space::look(self).await? })
     }
 
     /// What a commit waits for on PostgreSQL's standbys. `None` on SQLite.
@@ -338,15 +374,20 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(10))
         .pragma("wal_autocheckpoint", CHECKPOINT.to_string())
+        // A log that grew beyond this is cut when it starts over.
+        .pragma("journal_size_limit", LOG_MARK.to_string())
         .statement_cache_capacity(STATEMENTS);
-    let mut first = SqliteConnection::connect_with(&base)
+    // How a file gives space back is decided before its first table is made; `space::compact` changes it later.
+    let is_new = std::fs::metadata(&file).map_or(true, |found| found.len() == 0);
+    let making = if is_new { base.clone().auto_vacuum(SqliteAutoVacuum::Incremental) } else { base.clone() };
+    let mut first = SqliteConnection::connect_with(&making)
         .await
         .map_err(|error| unfit(format!("{}: can't open the database: {error}", file.display())))?;
-    let readers = PoolOptions::<Sqlite>::new().max_connections(4).connect_lazy_with(base.clone().read_only(true));
+    let readers = PoolOptions::<Sqlite>::new().max_connections(READERS).connect_lazy_with(base.clone().read_only(true));
     let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut first).await?;
     check_sqlite_version(&version)?;
     let vfs = url.split(['?', '&']).find_map(|part| part.strip_prefix("vfs=")).map(str::to_owned);
-    Ok(Db::Sqlite { readers, writer: base, vfs })
+    Ok(Db::Sqlite { readers, writer: base, vfs, is_serving: Arc::default() })
 }
 
 fn check_sqlite_version(version: &str) -> Result<(), Error> {

@@ -31,6 +31,9 @@ pub enum Error {
     Away(Arc<str>),
     #[error("the database failed")]
     Driver(#[source] Arc<sqlx::Error>),
+    /// The code that was to write it panicked. Nothing of it was written; the log has the place.
+    #[error("an internal error; the log has the cause")]
+    Panicked,
     /// The writer has stopped; the program is shutting down.
     #[error("the store is closed")]
     Closed,
@@ -63,6 +66,21 @@ impl Error {
     /// It stays so until a person changes something.
     pub fn is_lasting(&self) -> bool {
         matches!(self, Self::Sealed { .. } | Self::Inconsistent { .. })
+    }
+
+    /// It is about one row that cannot be read or fits no rule: others are not concerned.
+    pub(in crate::engine) fn is_about_a_row(&self) -> bool {
+        match self {
+            Self::Exists
+            | Self::KeyReused
+            | Self::Missing
+            | Self::Stale { .. }
+            | Self::Inconsistent { .. }
+            | Self::Sealed { .. }
+            | Self::Panicked => true,
+            Self::Driver(cause) => matches!(**cause, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
+            Self::Unfit(_) | Self::Away(_) | Self::Closed => false,
+        }
     }
 
     /// There is no room for what was to be written.

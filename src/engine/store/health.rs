@@ -69,6 +69,19 @@ pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<HashMap<HookId, Health>
     Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
 }
 
+/// How many hooks there are in each state: `healthy`, `degraded` (its last attempt failed), `paused`, `off` and
+/// `switched_off`. There are never so many hooks that counting them takes long.
+pub(in crate::engine) async fn counts(conn: &mut Conn) -> Result<Vec<(String, i64)>, Error> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "SELECT CASE WHEN h.enabled AND s.paused_at IS NOT NULL THEN 'paused'
+                     WHEN h.enabled AND s.failures > 0 THEN 'degraded'
+                     WHEN h.enabled THEN 'healthy'
+                     WHEN h.off_reason IS NOT NULL THEN 'switched_off'
+                     ELSE 'off' END AS state, COUNT(*)
+         FROM hooks h LEFT JOIN health s ON s.hook_id = h.id WHERE h.deleted_at IS NULL GROUP BY 1",
+    ).fetch_all(c).await)?)
+}
+
 /// Keeps a hook's health. If it was paused or has recovered, [`listeners::changed`](super::listeners::changed) comes first.
 pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health) -> Result<(), Error> {
     let Some(since) = health.failing_since.filter(|_| !health.is_well()) else {

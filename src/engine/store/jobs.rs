@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    claim,
+    audit, claim,
     db::{Conn, on_db},
     deliveries,
     error::{Error, expect_one},
@@ -34,10 +34,12 @@ struct Row {
     created_by: String,
     created_at: Timestamp,
     updated_at: Timestamp,
+    problem: Option<String>,
 }
 
 const SELECT: &str =
-    "SELECT id, kind, state, filter, per_second, total, done, skipped, created_by, created_at, updated_at
+    "SELECT id, kind, state, filter, per_second, total, done, skipped, created_by, created_at, updated_at,
+            problem
     FROM jobs ";
 
 impl Row {
@@ -47,14 +49,16 @@ impl Row {
             id: self.id,
             kind: Kind::from_key(&self.kind).ok_or_else(|| wrong("kind"))?,
             state: JobState::from_key(&self.state).ok_or_else(|| wrong("state"))?,
-            scope: serde_json::from_str(&self.filter).map_err(|_| wrong("filter"))?,
-            per_second: u32::try_from(self.per_second).map_err(|_| wrong("per_second"))?,
+            // One that cannot be read must not hide the others: it is shown, with its problem, and can be cancelled.
+            scope: serde_json::from_str(&self.filter).unwrap_or_default(),
+            per_second: u32::try_from(self.per_second).unwrap_or_default(),
             total: self.total,
             done: self.done,
             skipped: self.skipped,
             created_by: self.created_by,
             created_at: self.created_at,
             updated_at: self.updated_at,
+            problem: self.problem,
         })
     }
 }
@@ -116,10 +120,31 @@ pub async fn set_state(
     to: JobState,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let rows = on_db!(conn, c => sqlx::query("UPDATE jobs SET state = $3, updated_at = $4 WHERE id = $1 AND state = $2")
-        .bind(id).bind(from.key()).bind(to.key()).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    let rows = on_db!(conn, c => sqlx::query(
+        "UPDATE jobs SET state = $3, updated_at = $4, problem = NULL WHERE id = $1 AND state = $2",
+    ).bind(id).bind(from.key()).bind(to.key()).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
     conn.tell(Told::Job);
     expect_one(rows)
+}
+
+/// Pauses a job that cannot go on, with the reason. Once it is resumed it is tried again.
+pub(in crate::engine) async fn give_up(
+    conn: &mut Conn,
+    clock: &Clock,
+    node: NodeId,
+    id: JobId,
+    problem: &str,
+) -> Result<(), Error> {
+    let rows = on_db!(conn, c => sqlx::query(
+        "UPDATE jobs SET state = $3, problem = $4, updated_at = $5 WHERE id = $1 AND state = 'running' AND node_id = $2",
+    ).bind(id).bind(node).bind(JobState::Paused.key()).bind(problem).bind(clock.now())
+     .execute(c).await.map(|done| done.rows_affected()))?;
+    if rows == 0 {
+        return Ok(());
+    }
+    conn.tell(Told::Job);
+    let Ok(grant) = Actor::portal().require(Permission::DeliveriesReplay) else { return Ok(()) };
+    audit::note(conn, clock, &grant, "job.paused", &id.to_string(), problem).await
 }
 
 pub async fn set_pace(conn: &mut Conn, _by: &Grant, id: JobId, per_second: u32, now: Timestamp) -> Result<(), Error> {

@@ -1,5 +1,5 @@
 //! All SQL, and nothing but SQL: one room for each noun. Statements are one text for SQLite and PostgreSQL; `db`,
-//! `migrate`, `claim`, `wake` and the two of `visit` alone may know which it is. Reads take a read connection; writes
+//! `migrate`, `claim`, `wake`, `space` and the two of `visit` alone may know which it is. Reads take a read connection; writes
 //! happen only inside a command of the [`writer`]. Functions that serve people or programs ask for a
 //! [`Grant`](crate::domain::permission::Grant). No function here holds a transaction across anything but SQL.
 
@@ -31,6 +31,7 @@ pub mod retention;
 pub mod secrets;
 pub mod sessions;
 pub mod setup;
+pub mod space;
 pub mod tokens;
 pub mod told;
 pub mod users;
@@ -98,6 +99,7 @@ impl Store {
     /// Makes sure that no other process delivers from this database.
     pub(super) async fn claim(&self) -> Result<(), Error> {
         *self.claim.lock().await = claim::claim_file(&self.db)?;
+        self.db.bound_reads();
         Ok(())
     }
 
@@ -116,6 +118,14 @@ impl Store {
         self.db.about().await
     }
 
+    /// Makes a SQLite file as small as what it holds; see [`space::compact`]. Only without a server.
+    pub async fn compact(&self) -> Result<(), Error> {
+        let claim = claim::claim_file(&self.db)?;
+        let compacted = space::compact(&self.db).await;
+        claim.into_iter().for_each(FileClaim::release);
+        compacted
+    }
+
     pub(super) fn db(&self) -> &Db {
         &self.db
     }
@@ -128,6 +138,17 @@ impl Store {
     /// Since when nothing can be written, if that is so; as the writer last saw it.
     pub fn failing(&self) -> Option<Failing> {
         self.writes.failing()
+    }
+
+    /// The writing task is gone although the store was not closed: nothing can be written until the process is started
+    /// again.
+    pub(super) fn writer_has_ended(&self) -> bool {
+        self.writer.has_ended()
+    }
+
+    /// Resolves when it is.
+    pub(super) async fn writer_ended(&self) {
+        self.writer.ended().await;
     }
 
     /// Writes something small, to see whether that can be done again.

@@ -11,6 +11,7 @@ use super::{
     db::{Conn, chunks, on_db},
     error::Error,
     health, hooks, listeners, measured,
+    told::{Told, Turned},
 };
 use crate::{
     domain::{
@@ -167,13 +168,14 @@ async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<Hook
 
 /// Pauses and recoveries are decisions of the portal, and stand in the log like those of people.
 async fn note_turn(conn: &mut Conn, finished: &Finished, turn: Turn) -> Result<(), Error> {
-    let action = match turn {
-        Turn::Paused => "hook.paused",
-        Turn::Recovered => "hook.recovered",
+    let (action, turned) = match turn {
+        Turn::Paused => ("hook.paused", Turned::Paused),
+        Turn::Recovered => ("hook.recovered", Turned::Recovered),
         Turn::None | Turn::GaveUp => return Ok(()),
     };
     let Ok(grant) = Actor::portal().require(Permission::HooksWrite) else { return Ok(()) };
     let detail = format!("after {}", finished.attempt.answer.class());
+    conn.tell(Told::Turned(finished.hook, turned, detail.clone()));
     audit::note(conn, &finished.clock, &grant, action, &finished.hook.to_string(), &detail).await
 }
 
@@ -183,6 +185,7 @@ async fn switch_off(conn: &mut Conn, finished: &Finished, reason: &str) -> Resul
     let now = finished.clock.now();
     let is_off = hooks::switch_off(conn, &grant, finished.hook, &finished.attempt.url, reason, now).await?;
     if is_off {
+        conn.tell(Told::Turned(finished.hook, Turned::SwitchedOff, reason.to_owned()));
         audit::note(conn, &finished.clock, &grant, "hook.switched_off", &finished.hook.to_string(), reason).await?;
     }
     Ok(is_off)

@@ -18,8 +18,30 @@ pub enum Told {
     More(HookId),
     /// The hook's row changed, was made or deleted; or the portal switched it off.
     Changed(HookId),
+    /// What the portal decided about a hook by itself, and why: for the log of the server.
+    Turned(HookId, Turned, String),
     /// A job was begun, changed its state or its pace.
     Job,
+}
+
+/// A decision of the portal about a hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turned {
+    Paused,
+    Recovered,
+    SwitchedOff,
+}
+
+impl Turned {
+    pub const ALL: &[Self] = &[Self::Paused, Self::Recovered, Self::SwitchedOff];
+
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Recovered => "recovered",
+            Self::SwitchedOff => "switched_off",
+        }
+    }
 }
 
 impl Told {

@@ -6,11 +6,17 @@
 //! are written again one by one, each under a savepoint of its own, to find the one at fault.
 //!
 //! A command runs to its commit even when its caller is gone: dropping the future only drops the answer.
+//!
+//! A command that panics fails alone: it is undone like one that returned an error, and the connection it used is
+//! replaced after the commit. A panic outside of any command fails the batch that was under way; the task goes on with
+//! fresh connections and the same queue.
 
 mod batch;
 
+use std::panic::AssertUnwindSafe;
+
 use batch::Hands;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -69,7 +75,8 @@ impl<T: Send, E: Send + From<Error>> Command for Job<T, E> {
         let answer = match (commit, self.outcome) {
             (Ok(()), Some(outcome)) | (Err(_), Some(outcome @ Err(_))) => outcome,
             (Err(error), _) => Err(error.into()),
-            (Ok(()), None) => Err(Error::Closed.into()),
+            // It was begun and did not end: it panicked.
+            (Ok(()), None) => Err(Error::Panicked.into()),
         };
         // The caller may be gone; what it asked for has happened all the same.
         let _gone = self.caller.send(answer);
@@ -157,7 +164,8 @@ impl Writer {
 
     async fn queue<T>(&self, item: Item, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
         self.0.send(item).await.map_err(|_| Error::Closed)?;
-        answer.await.map_err(|_| Error::Closed)?
+        // Its batch was lost to a panic of the writer itself: nothing of it is known.
+        answer.await.map_err(|_| Error::Panicked)?
     }
 
     /// Runs `work` in a transaction and answers after its commit. An error undoes what `work` did, and nothing else.
@@ -190,7 +198,17 @@ impl Writer {
         let (caller, answer) = oneshot::channel();
         let job = Job { work: Some(Box::new(work)), outcome: None, caller };
         self.0.send(item(Box::new(job))).await.map_err(|_| E::from(Error::Closed))?;
-        answer.await.map_err(|_| E::from(Error::Closed))?
+        answer.await.map_err(|_| E::from(Error::Panicked))?
+    }
+
+    /// The task is gone: nothing more is written by this process.
+    pub fn has_ended(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Resolves when it is.
+    pub async fn ended(&self) {
+        self.0.closed().await;
     }
 
     /// Ends the task once everything that is queued is written.
@@ -202,6 +220,15 @@ impl Writer {
 
 async fn serve(db: Db, context: Context, queue: mpsc::Receiver<Item>) {
     let mut hands = Hands::new(db, context, queue);
+    // The state that a panic may leave half-changed is dropped by `start_over`.
+    while AssertUnwindSafe(write_batches(&mut hands)).catch_unwind().await.is_err() {
+        tracing::error!("the writer panicked; the commands of that batch failed, and it goes on with new connections");
+        hands.start_over();
+    }
+}
+
+/// Writes what is queued until the queue is closed.
+async fn write_batches(hands: &mut Hands) {
     let mut items = Vec::with_capacity(BATCH);
     while hands.queue.recv_many(&mut items, BATCH).await > 0 {
         for batch in hands.sort(&mut items) {

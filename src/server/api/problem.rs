@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::{
     domain::invalid::{FieldError, Invalid},
     engine::{clock::random_bytes, store::error::chain},
-    server::ops,
+    server::{ops, request_id},
 };
 
 /// A problem document.
@@ -24,6 +24,9 @@ pub struct Problem {
     /// What was wrong and what to do.
     detail: String,
     errors: Vec<ProblemField>,
+    /// Of the request; the server's log has it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
     #[serde(skip)]
     retry_after: Option<u64>,
 }
@@ -46,6 +49,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             errors: invalid.0.into_iter().map(field).collect(),
+            request_id: request_id::current(),
             retry_after: None,
         }
     }

@@ -84,8 +84,12 @@ pub async fn migrate(json: bool) -> Outcome {
     Ok(())
 }
 
-pub async fn doctor(json: bool) -> Outcome {
+pub async fn doctor(json: bool, compact: bool) -> Outcome {
     let ctx = open(Begins::Never).await?;
+    if compact && let Err(error) = ctx.portal.store().compact().await {
+        close(ctx).await;
+        return Err(Failure::Failed(chain(&error)));
+    }
     let outcome = ops::doctor::examine(&ctx).await;
     close(ctx).await;
     let checks = outcome.map_err(|error| usage_or_failure(&error))?;

@@ -6,7 +6,7 @@ mod database;
 mod listen;
 mod print;
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -71,7 +71,11 @@ enum Command {
     /// Bring the database's schema up to date
     Migrate,
     /// Look whether everything is well: database, master key, balance
-    Doctor,
+    Doctor {
+        /// First make the file of a SQLite database as small as what it holds; stop the server for that
+        #[arg(long)]
+        compact: bool,
+    },
 }
 
 #[derive(Args)]
@@ -85,6 +89,9 @@ struct Serve {
     #[arg(long)]
     data_dir: Option<PathBuf>,
 }
+
+/// How long threads are waited for once everything is done.
+const LAST_THREADS: Duration = Duration::from_millis(500);
 
 /// Why a command ended badly.
 enum Failure {
@@ -105,12 +112,16 @@ impl From<String> for Failure {
 pub fn main() -> ExitCode {
     // Prints help and usage errors itself, and leaves with 0 or 2.
     let cli = Cli::parse();
-    telemetry::start();
+    // A setting that is wrong is told by the command that needs it.
+    telemetry::start(Settings::load().map(|settings| settings.log.format).unwrap_or_default());
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return report(cli.json, &Failure::Failed(format!("cannot start: {error}"))),
     };
-    match runtime.block_on(run(cli.command, cli.json)) {
+    let outcome = runtime.block_on(run(cli.command, cli.json));
+    // A thread that hangs (in a look-up, in a read of a disk) must not keep the process.
+    runtime.shutdown_timeout(LAST_THREADS);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(cli.json, &failure),
     }
@@ -135,7 +146,7 @@ async fn run(command: Command, json: bool) -> Outcome {
         Command::Listen(listen) => listen.run(json).await,
         Command::Schema { key, draft } => schema(&key, &draft),
         Command::Migrate => database::migrate(json).await,
-        Command::Doctor => database::doctor(json).await,
+        Command::Doctor { compact } => database::doctor(json, compact).await,
     }
 }
 

@@ -40,6 +40,16 @@ fn check(name: &str, grade: Grade, words: String, limit: String) -> Check {
 }
 
 fn engine(status: &Status) -> Check {
+    let down: Vec<String> = status
+        .components
+        .iter()
+        .filter(|part| !part.is_up)
+        .map(|part| format!("{}: {}", part.name, part.words))
+        .collect();
+    if !down.is_empty() {
+        let words = format!("Not working: {}. What was accepted is safe.", down.join("; "));
+        return check("Engine", Grade::Bad, words, "The server's log says why.".to_owned());
+    }
     if status.is_full {
         let words = "New events are refused: too many wait to be delivered. What was accepted is safe.";
         return check("Engine", Grade::Bad, words.to_owned(), "Look for receivers that fail or are slow.".to_owned());
@@ -119,8 +129,16 @@ fn balance(status: &Status) -> Check {
 fn database(status: &Status) -> Check {
     let (about, millis) = (&status.database, status.answered_in.as_millis());
     let grade = if millis > SLOW_MS { Grade::Watch } else { Grade::Good };
-    let words = format!("{} {}, {}, answers in {millis} ms.", about.kind, about.version, bytes(about.bytes));
-    check("Database", grade, words, format!("Above {SLOW_MS} ms deliveries slow down."))
+    let mut words = format!("{} {}, {}, answers in {millis} ms.", about.kind, about.version, bytes(about.bytes));
+    let mut limit = format!("Above {SLOW_MS} ms deliveries slow down.");
+    if let Some(files) = &about.files {
+        let log = i64::try_from(files.log).unwrap_or(i64::MAX);
+        words.push_str(&format!(" {} of it are free. Write-ahead log: {}.", bytes(files.free), bytes(log)));
+        if !files.shrinks {
+            limit.push_str(" The file doesn't shrink by itself: run service-hooks doctor --compact once.");
+        }
+    }
+    check("Database", grade, words, limit)
 }
 
 fn disk(status: &Status) -> Option<Check> {

@@ -20,11 +20,9 @@ const MAX_HEADERS: usize = 100;
 const HEAD_SIZE: usize = 32 * 1024;
 /// Connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 4096;
-/// How long requests under way may take after the stop was asked for.
-const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves until `stop`, then lets requests under way finish.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+/// Serves until `stop`, then lets requests under way finish, for as long as `drain`.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, drain: Duration) {
     let graceful = GracefulShutdown::new();
     let places = std::sync::Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
     loop {
@@ -52,7 +50,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         });
     }
     drop(listener);
-    let _late = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+    let _late = tokio::time::timeout(drain, graceful.shutdown()).await;
 }
 
 async fn converse(

@@ -1,14 +1,12 @@
-//! For load balancers and supervisors: does the process answer, and can it reach its database?
+//! For load balancers and supervisors. `/healthz`: does the process answer? `/readyz`: does it do its work, and which part
+//! of it does not? Asked for no token, so no word of it names a machine, a file or a hook.
 
 use std::sync::Arc;
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use serde_json::{Value, json};
 
-use crate::{
-    engine::store::{error::chain, users},
-    server::ctx::Portal,
-};
+use crate::{engine::dispatcher::ready::Component, server::ctx::Portal};
 
 pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
     Router::new()
@@ -17,13 +15,20 @@ pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
         .with_state(portal)
 }
 
+/// Answered within a second, whatever happens.
 async fn ready(State(portal): State<Arc<Portal>>) -> (StatusCode, Json<Value>) {
-    let reached = async { users::any(&mut portal.store().read().await?).await };
-    match reached.await {
-        Ok(_) => (StatusCode::OK, Json(json!({"status": "ready"}))),
-        Err(error) => {
-            tracing::warn!(error = chain(&error), "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "the database cannot be reached"})))
-        }
+    let components = portal.dispatcher.components().await;
+    let is_stopping = portal.stopping.is_cancelled();
+    let down: Vec<&str> = components.iter().filter(|part| !part.is_up).map(|part| part.name).collect();
+    let (status, word) = match down.is_empty() && !is_stopping {
+        true => (StatusCode::OK, "ready"),
+        false if is_stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+    };
+    if !down.is_empty() {
+        tracing::warn!(down = down.join(", "), "not ready");
     }
+    let shape = |part: &Component| json!({"name": part.name, "up": part.is_up, "detail": part.words});
+    let components: Vec<Value> = components.iter().map(shape).collect();
+    (status, Json(json!({"status": word, "components": components})))
 }

@@ -41,6 +41,7 @@ use self::{
 use super::{
     api, auth,
     ctx::{OpCtx, Portal},
+    request_id,
 };
 use crate::{
     app::{App, AssetVersion, shell},
@@ -90,6 +91,7 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .layer(RequestBodyDeadlineLayer::new(BODY_DEADLINE))
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(portal.clone(), headers::add))
+        .layer(middleware::from_fn(request_id::carry))
         .with_state(portal)
 }
 

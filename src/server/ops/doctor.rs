@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::{
-    domain::{delivery::State, permission::Permission},
+    domain::{delivery::State, permission::Permission, words::bytes},
     engine::store::{balance, db::Replication, hooks, users},
     server::ctx::OpCtx,
 };
@@ -20,11 +20,14 @@ pub async fn examine(ctx: &OpCtx) -> Result<Vec<Check>, Error> {
     let grant = ctx.require(Permission::SystemRead)?;
     let store = ctx.portal.store();
     let mut conn = store.read().await?;
-    let mut checks = vec![Check {
-        name: "database",
-        is_well: true,
-        words: "it is new enough, keeps what it commits, and its schema is up to date".to_owned(),
-    }];
+    let mut words = "it is new enough, keeps what it commits, and its schema is up to date".to_owned();
+    if let Some(files) = store.about().await?.files {
+        words.push_str(&format!("; {} of {} are free", bytes(files.free), bytes(files.bytes)));
+        if !files.shrinks {
+            words.push_str(". The file does not shrink by itself: stop the server and run doctor --compact once");
+        }
+    }
+    let mut checks = vec![Check { name: "database", is_well: true, words }];
     checks.extend(store.replication().await?.as_ref().map(replication));
     let has_users = users::any(&mut conn).await?;
     let words = if has_users {

@@ -73,6 +73,7 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
                     created_by: grant.by().to_owned(),
                     created_at: now,
                     updated_at: now,
+                    problem: None,
                 };
                 jobs::insert(conn, &grant, &job).await?;
                 let detail = format!("{}: {total} deliveries at {per_second} a second", begin.kind.key());

@@ -12,6 +12,7 @@ use crate::{
     },
     engine::{
         config::Settings,
+        dispatcher::ready::Component,
         store::{self, balance, balance::Balance, db::About, fit, queue},
     },
     server::ctx::{OpCtx, Portal},
@@ -28,6 +29,8 @@ pub struct Status {
     pub oldest: Option<Timestamp>,
     /// Nothing more is accepted.
     pub is_full: bool,
+    /// The parts of the engine, and which of them do not work.
+    pub components: Vec<Component>,
     pub balance: Balance,
     pub database: About,
     /// How long the database took to answer.
@@ -56,6 +59,7 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
         waiting_bytes,
         oldest,
         is_full: portal.dispatcher.too_much().is_some(),
+        components: portal.dispatcher.components().await,
         balance: balance(portal).await?,
         database,
         answered_in,

@@ -12,14 +12,14 @@ use crate::support::{
 on_both!(the_five_minutes_of_the_readme, wrong_usage_is_told_and_exits_with_2,);
 
 /// Settings with a port that is free now.
-async fn settings(db: &TestDb) -> service_hooks::engine::config::Settings {
+pub async fn settings(db: &TestDb) -> service_hooks::engine::config::Settings {
     let mut settings = db.settings();
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     settings.listen = port;
     settings
 }
 
-async fn wait_until_ready(address: std::net::SocketAddr) {
+pub async fn wait_until_ready(address: std::net::SocketAddr) {
     let client = service_hooks::engine::delivery::client::plain_client().unwrap();
     eventually("the server is ready", async || {
         let answer = client.get(format!("http://{address}/readyz")).send().await.ok()?;

@@ -1,10 +1,16 @@
 //! `/metrics`: what an operator's Prometheus reads, and what it must not learn.
 
 use serde_json::json;
+use service_hooks::domain::{event::EventType, permission::Role};
 
-use crate::support::{app::TestApp, db::TestDb, eventually, on_both, receiver::Receiver};
+use crate::support::{app::TestApp, db::TestDb, eventually, on_both, receiver::Receiver, within};
 
-on_both!(the_figures_say_what_happened_and_whom_it_concerns_stays_unsaid);
+on_both!(
+    the_figures_say_what_happened_and_whom_it_concerns_stays_unsaid,
+    every_failure_is_there_from_the_first_scrape_and_everything_is_explained,
+    hooks_are_counted_by_how_they_stand,
+    there_are_few_lines_after_real_use,
+);
 
 /// The value of a series, by its name and labels as they are written.
 fn value(figures: &str, series: &str) -> Option<f64> {
@@ -47,4 +53,80 @@ async fn the_figures_say_what_happened_and_whom_it_concerns_stays_unsaid(db: Tes
     for secret in ["CANARY", hook["id"].as_str().unwrap(), event["id"].as_str().unwrap()] {
         assert!(!figures.contains(secret), "{secret} is in the figures");
     }
+}
+
+async fn scrape(app: &TestApp) -> String {
+    app.request("GET", "/metrics").send().await.unwrap().text().await.unwrap()
+}
+
+async fn every_failure_is_there_from_the_first_scrape_and_everything_is_explained(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let figures = scrape(&app).await;
+    for class in service_hooks::domain::delivery::Answer::classes() {
+        let series = format!("service_hooks_attempts_total{{class=\"{class}\"}}");
+        assert!(value(&figures, &series).is_some(), "{series}\n{figures}");
+    }
+    for series in [
+        "service_hooks_commit_failures_total",
+        "service_hooks_events_refused_total",
+        "service_hooks_outcomes_total{state=\"failed\"}",
+        "service_hooks_hook_changes_total{change=\"paused\"}",
+        "service_hooks_component_up{component=\"scheduler\"}",
+        "process_resident_memory_bytes",
+        "process_open_fds",
+        "process_cpu_seconds_total",
+    ] {
+        assert!(value(&figures, series).is_some(), "{series}\n{figures}");
+    }
+    let build = format!("service_hooks_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(value(&figures, &build), Some(1.0));
+    for line in figures.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let name = line.split(' ').next().unwrap();
+        assert!(figures.contains(&format!("# HELP {name} ")), "{name} is not explained");
+    }
+    app.running.shutdown().await;
+}
+
+async fn hooks_are_counted_by_how_they_stand(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let receiver = Receiver::start().await;
+    let healthy = app.hook(&token, EventType::WorkItemClosed, &receiver).await;
+    app.hook(&token, EventType::OutboundCallInitiated, &receiver).await;
+    let path = format!("/hooks/{}", healthy["id"].as_str().unwrap());
+    assert_eq!(app.api(&token, "PATCH", &path, Some(json!({"enabled": false}))).await.0, 200);
+    within(60, "the hooks are counted", async || {
+        let figures = scrape(&app).await;
+        let of = |state: &str| value(&figures, &format!("service_hooks_hooks{{state=\"{state}\"}}"));
+        // Tests that run beside this one in the same process count theirs too.
+        (of("healthy")? + of("off")? >= 2.0 && of("paused").is_some() && of("switched_off").is_some()).then_some(())
+    })
+    .await;
+    app.running.shutdown().await;
+}
+
+async fn there_are_few_lines_after_real_use(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let receiver = Receiver::start().await;
+    let browser = app.browser(Role::Administrator).await;
+    let (hook, delivery) = app.hook_that_delivered(&token, &receiver).await;
+    for (method, path, _) in service_hooks::server::api::v1::ROUTES {
+        let path = path.replace("{id}", &hook).replace("{key}", "work_item.closed");
+        for token in [token.as_str(), ""] {
+            app.api(token, method, &path, Some(json!({}))).await;
+        }
+    }
+    for path in service_hooks::server::http::page_paths() {
+        browser.get(&path.replace(":id", &hook).replace(":did", &delivery).replace(":key", "work_item.closed")).await;
+    }
+    for path in
+        ["/nothing/here", "/healthz", "/readyz", "/favicon.svg", "/robots.txt", "/integration/events/schemas.zip"]
+    {
+        browser.get(path).await;
+    }
+    let figures = scrape(&app).await;
+    let lines = figures.lines().filter(|line| !line.trim().is_empty()).count();
+    assert!(lines < 500, "{lines} lines\n{figures}");
+    app.running.shutdown().await;
 }

@@ -6,5 +6,7 @@ mod deliveries;
 mod disconnects;
 mod events;
 mod hang_ups;
+mod health;
 mod hooks;
+mod logs;
 mod metrics;

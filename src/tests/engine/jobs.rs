@@ -18,6 +18,7 @@ on_both!(
     a_restart_in_the_middle_sends_nothing_twice_and_leaves_nothing_out,
     a_job_for_one_who_fails_again_is_nobody_elses_trouble,
     what_was_settled_otherwise_counts_as_skipped,
+    a_job_that_cannot_be_read_is_paused_and_the_others_go_on,
     bad_input_and_strangers_are_refused,
     jobs_are_listed_newest_first,
 );
@@ -306,4 +307,31 @@ async fn jobs_are_listed_newest_first(db: TestDb) {
     }
     assert_eq!(listed, begun);
     assert_eq!(scene.app.api(&scene.token, "GET", "/jobs?cursor=x", None).await.0, 422);
+}
+
+async fn a_job_that_cannot_be_read_is_paused_and_the_others_go_on(db: TestDb) {
+    let scene = Scene::start(db, |_| {}).await;
+    let receiver = Receiver::start().await;
+    let (hook, _) = missed(&scene, &receiver, 40).await;
+    let recover = format!("{}/recover", hook.path);
+    let since = "2020-01-01T00:00:00Z";
+    let bad = begin(&scene, &recover, json!({"since": since, "per_second": 1})).await;
+    scene.break_rows("UPDATE jobs SET filter = 'no scope at all'").await;
+    let good =
+        begin(&scene, "/deliveries/redeliver", json!({"hook": hook.id, "states": ["skipped"], "per_second": 1000}))
+            .await;
+    done(&scene, &good).await;
+    let paused = eventually("it is paused", async || {
+        let job = scene.get(&path(&bad)).await;
+        (job["state"] == "paused").then_some(job)
+    })
+    .await;
+    assert!(paused["problem"].as_str().unwrap().contains("jobs.filter"), "{paused}");
+    let audit = scene.app.audit(bad["id"].as_str().unwrap()).await;
+    assert!(audit.iter().any(|(_, action)| action == "job.paused"), "{audit:?}");
+    // The list shows both, and a person can end it.
+    assert_eq!(scene.get("/jobs").await["items"].as_array().unwrap().len(), 2);
+    let (status, job) = scene.ask("PATCH", &path(&bad), json!({"state": "cancelled"})).await;
+    assert_eq!((status, &job["state"]), (200, &json!("cancelled")), "{job}");
+    scene.app.assert_balanced().await;
 }

@@ -3,6 +3,7 @@
 
 mod breaker;
 mod fairness;
+mod files;
 mod jobs;
 mod keys;
 mod order;

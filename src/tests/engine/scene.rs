@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use service_hooks::{
     domain::{delivery::State, event::EventType},
-    engine::{catalogue::sample, config::Settings},
+    engine::{catalogue::sample, config::Settings, store::Error},
 };
 
 use crate::support::{
@@ -43,6 +43,14 @@ impl Scene {
         let Self { app, token, settings } = self;
         let app = app.restart_with(settings.clone()).await;
         Self { app, token, settings }
+    }
+
+    /// Writes into the tables what this program never writes.
+    pub async fn break_rows(&self, statement: &'static str) {
+        let store = self.app.running.portal.store();
+        let written: Result<(), Error> =
+            store.write(move |conn| Box::pin(async move { conn.control(statement).await })).await;
+        written.unwrap();
     }
 
     pub async fn get(&self, path: &str) -> Value {

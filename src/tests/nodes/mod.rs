@@ -9,7 +9,7 @@ mod database;
 mod jobs;
 mod kill;
 mod load;
-mod own_postgres;
+pub mod own_postgres;
 mod replace;
 mod sleep;
 mod stop;

@@ -58,12 +58,31 @@ impl OwnPostgres {
         self.run("pg_ctl", &["-w", "-m", "immediate", "stop"]);
     }
 
-    /// `kill -9` of the postmaster and of everything it started.
-    pub fn kill(&self) {
+    /// It answers nothing more, and closes nothing either.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let _some_gone = Command::new("kill").arg(signal).args(self.pids()).stderr(Stdio::null()).status().unwrap();
+    }
+
+    /// The postmaster and everything it started.
+    fn pids(&self) -> Vec<String> {
         let pid = fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap();
         let postmaster = pid.lines().next().unwrap().to_owned();
         let mut pids = children_of(&postmaster);
         pids.insert(0, postmaster);
+        pids
+    }
+
+    /// `kill -9` of the postmaster and of everything it started.
+    pub fn kill(&self) {
+        let pids = self.pids();
         // Some may have ended by themselves meanwhile.
         let _some_gone = Command::new("kill").arg("-9").args(&pids).stderr(Stdio::null()).status().unwrap();
         // The shared memory is free once all of them are gone.

@@ -40,6 +40,15 @@ async fn count(recorded: &Recorded, state: State) -> i64 {
     balance::read(&mut conn, &grant).await.unwrap().of(state)
 }
 
+/// What `/readyz` says, and which parts do not work.
+async fn ready(recorded: &Recorded) -> (u16, Vec<String>) {
+    let answer = recorded.app.request("GET", "/readyz").send().await.unwrap();
+    let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+    let said: Value = serde_json::from_str(&text).unwrap();
+    let down = said["components"].as_array().unwrap().iter().filter(|part| part["up"] == json!(false));
+    (status, down.map(|part| part["name"].as_str().unwrap().to_owned()).collect())
+}
+
 /// Several times over, because a disk that is nearly full is full again and again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
@@ -54,9 +63,11 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
         assert!(status == 503 || status == 507, "{status}: {problem}");
         let page = browser.get("/integration/hooks").await.text().await.unwrap();
         assert!(page.contains("The database cannot be written: its disk is full."), "{page}");
+        assert_eq!(ready(&recorded).await, (503, vec!["writer".to_owned(), "disk".to_owned()]));
         recorded.tape.set_full(false);
         acknowledged.push(recorded.emit().await.expect("there is room again").id);
     }
+    assert_eq!(ready(&recorded).await, (200, vec![]));
     let page = browser.get("/integration/hooks").await.text().await.unwrap();
     assert!(!page.contains("The database cannot be written"), "{page}");
     let wanted = i64::try_from(acknowledged.len()).unwrap();

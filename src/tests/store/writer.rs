@@ -10,6 +10,7 @@ use crate::support::{db::TestDb, eventually, on_both};
 
 on_both!(
     a_command_that_fails_undoes_itself_and_nobody_else,
+    a_command_that_panics_fails_alone_and_the_writer_goes_on,
     a_caller_that_goes_away_does_not_undo_its_command,
     what_is_committed_is_there_after_opening_again,
 );
@@ -37,6 +38,36 @@ async fn a_command_that_fails_undoes_itself_and_nobody_else(db: TestDb) {
         assert_eq!(matches!(outcome, Err(Error::Exists)), number % 3 == 0, "{number}: {outcome:?}");
         assert_eq!(exists(&store, &[number]).await, number % 3 != 0, "{number}");
     }
+    store.close().await;
+}
+
+async fn a_command_that_panics_fails_alone_and_the_writer_goes_on(db: TestDb) {
+    let store = db.store().await;
+    let until = Timestamp(i64::MAX);
+    for round in 0..3u8 {
+        // Many at once, so that they share commits with the ones that panic.
+        let writes = (0..50u8).map(|number| {
+            let store = store.clone();
+            async move {
+                write!(store, |conn| {
+                    sessions::insert(conn, &[round, number], "{}", until).await?;
+                    assert!(number % 10 != 0, "on purpose, in the middle of a transaction");
+                    Ok(())
+                })
+            }
+        });
+        let outcomes = futures::future::join_all(writes).await;
+        for (number, outcome) in (0..50u8).zip(outcomes) {
+            assert_eq!(matches!(outcome, Err(Error::Panicked)), number % 10 == 0, "{number}: {outcome:?}");
+            assert_eq!(outcome.is_ok(), number % 10 != 0, "{number}: {outcome:?}");
+            assert_eq!(exists(&store, &[round, number]).await, number % 10 != 0, "{number}");
+        }
+    }
+    // Alone in its transaction, as changes of hooks are.
+    let panicked = store.write_alone::<(), Error, _>(|_| Box::pin(async { panic!("on purpose") })).await;
+    assert!(matches!(panicked, Err(Error::Panicked)), "{panicked:?}");
+    write!(store, |conn| sessions::insert(conn, b"after", "{}", until).await).unwrap();
+    assert!(exists(&store, b"after").await);
     store.close().await;
 }
 

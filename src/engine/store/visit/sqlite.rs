@@ -15,6 +15,7 @@ use crate::{
         events::{Accept, Planned},
         measured::Sums,
         outcomes::Finished,
+        space::LOG_MARK,
     },
 };
 
@@ -42,7 +43,7 @@ pub(in crate::engine::store) fn open(db: &Db) -> Option<Result<Connection, Unwri
     let prepared = opened.and_then(|conn| {
         conn.execute_batch(&format!(
             "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA wal_autocheckpoint = {CHECKPOINT}; PRAGMA cache_size = -{CACHE_KIB};"
+             PRAGMA wal_autocheckpoint = {CHECKPOINT}; PRAGMA journal_size_limit = {LOG_MARK}; PRAGMA cache_size = -{CACHE_KIB};"
         ))?;
         Ok(conn)
     });

@@ -3,8 +3,9 @@
 mod unknown;
 mod visits;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, panic::AssertUnwindSafe};
 
+use futures::FutureExt;
 use tokio::sync::mpsc;
 use tracing::{Instrument, debug_span};
 
@@ -45,6 +46,8 @@ pub(super) struct Hands {
     conn: Option<Conn>,
     /// Which process of PostgreSQL is at its other end.
     backend: Option<i32>,
+    /// A command panicked on this connection, perhaps in the middle of a statement: it is replaced after the commit.
+    is_spent: bool,
     /// When it last did something.
     used: Stopwatch,
     /// On SQLite, for what goes in one [`visit`].
@@ -55,7 +58,8 @@ impl Hands {
     pub(super) fn new(db: Db, context: Context, queue: mpsc::Receiver<Item>) -> Self {
         // The monotonic clock: no test needs another.
         let clock = Clock::System;
-        Self { queue, db, context, used: clock.stopwatch(), clock, conn: None, backend: None, visitor: None }
+        let used = clock.stopwatch();
+        Self { queue, db, context, used, clock, conn: None, backend: None, is_spent: false, visitor: None }
     }
 
     /// What shares the next commit, and what comes after it in commits of its own.
@@ -110,6 +114,9 @@ impl Hands {
                 self.note(&answers);
                 self.used = self.clock.stopwatch();
                 self.tell(&batch, &answers);
+                if std::mem::take(&mut self.is_spent) {
+                    self.conn = None;
+                }
                 settle(batch, Ok(answers));
             }
             Err(error) => self.lose(error, batch),
@@ -128,6 +135,15 @@ impl Hands {
         tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
         self.context.writes.failed(&error, self.clock.now());
         settle(batch, Err(error));
+    }
+
+    /// After a panic nothing that was kept in memory can be relied on. What was noted may have been committed.
+    pub(super) fn start_over(&mut self) {
+        self.context.listeners.distrust();
+        self.visitor = None;
+        if let Some(mut broken) = self.conn.take() {
+            self.context.audience.tell(broken.take_told());
+        }
     }
 
     /// Tells lanes, jobs and nodes what the commit changed, before any caller hears of it.
@@ -182,7 +198,7 @@ impl Hands {
         self.begin().await?;
         let Self { conn: Some(conn), context, .. } = self else { return Err(Error::Closed) };
         if batch.commands.is_empty() {
-            match write_plainly(conn, context, &batch.accepts, &batch.finished).await {
+            match unless_it_panics(write_plainly(conn, context, &batch.accepts, &batch.finished)).await {
                 Ok(answers) => return Ok(answers),
                 // Somebody is at fault, or the connection is: it is done again with care.
                 Err(_) => {
@@ -195,7 +211,9 @@ impl Hands {
         for command in &mut batch.commands {
             conn.control("SAVEPOINT command").await?;
             let noted = conn.noted();
-            if !command.run(conn).await {
+            let ran = unless_it_panics(async { Ok(command.run(conn).await) }).await;
+            self.is_spent |= ran.is_err();
+            if !ran.unwrap_or(false) {
                 conn.control("ROLLBACK TO SAVEPOINT command").await?;
                 conn.untell(noted);
             }
@@ -212,6 +230,11 @@ impl Hands {
         context.listeners.distrust();
         Ok((accepts, finished))
     }
+}
+
+/// A panic inside of `work` becomes an error, so that it ends nothing else. The panic itself is in the log already.
+async fn unless_it_panics<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Error::Panicked))
 }
 
 /// The answers of the bulk commands, in their order.
@@ -300,7 +323,7 @@ async fn write_under_savepoint<T: Bulk>(
 ) -> Result<Result<Vec<T::Answer>, Error>, Error> {
     conn.control("SAVEPOINT bulk").await?;
     let noted = conn.noted();
-    let written = T::write(conn, context, items).await;
+    let written = unless_it_panics(T::write(conn, context, items)).await;
     if written.is_err() {
         conn.control("ROLLBACK TO SAVEPOINT bulk").await?;
         conn.untell(noted);

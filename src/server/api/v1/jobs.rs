@@ -49,6 +49,8 @@ pub struct JobShape {
     created_by: String,
     created_at: String,
     updated_at: String,
+    /// Why the portal paused it by itself.
+    problem: Option<String>,
 }
 
 impl From<Job> for JobShape {
@@ -68,6 +70,7 @@ impl From<Job> for JobShape {
             created_by: job.created_by,
             created_at: job.created_at.rfc3339(),
             updated_at: job.updated_at.rfc3339(),
+            problem: job.problem,
         }
     }
 }

@@ -68,6 +68,7 @@ fn Progress(job: Job) -> impl IntoView {
     view! {
         <section class="card" aria-label="Progress">
             <p><JobBadge state/> " " <span id="job-words">{job.words()}</span></p>
+            {job.problem.clone().map(|problem| view! { <p class="error">"This job can't go on: " {problem} ". Other jobs are not affected. Resume it to try again."</p> })}
             <div class="progress" id="job-bar" role="progressbar" aria-label="Sent again" aria-valuemin="0" aria-valuemax=all aria-valuenow=behind aria-valuetext=now>
                 <svg viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true" focusable="false"><rect x="0" y="0" height="8" width=value></rect></svg>
             </div>

@@ -1,6 +1,6 @@
 //! The part of a batch that goes in one [`visit`] to the database, on either.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use super::{Batch, Hands, Waiting, settle};
 use crate::engine::store::{
@@ -65,7 +65,7 @@ impl Hands {
         } else {
             self.visit_sqlite(plain, plans).await
         };
-        // Of a visit that panicked everybody hears that the writer is gone: nobody is left to answer.
+        // `None` only while the runtime itself is taken down: nobody is left to answer.
         let Some((mut plain, written)) = visited else { return batch };
         match written {
             Ok(plans) => {
@@ -105,7 +105,9 @@ impl Hands {
     async fn visit_sqlite(&mut self, plain: Plain, plans: Plans) -> Option<(Plain, Result<Plans, Unwritten>)> {
         let (visitor, db, shard) = (self.visitor.take(), self.db.clone(), self.context.shard);
         let visited = tokio::task::spawn_blocking(move || {
-            let (visitor, written) = visit_now(visitor, &db, shard, &plain, &plans);
+            // A panic drops the connection and with it the open transaction; the batch is then written row by row.
+            let visit = AssertUnwindSafe(|| visit_now(visitor, &db, shard, &plain, &plans));
+            let (visitor, written) = std::panic::catch_unwind(visit).unwrap_or((None, Err(Unwritten::Fault)));
             (visitor, plain, written.map(|()| plans))
         });
         let (visitor, plain, written) = visited.await.ok()?;

@@ -1,0 +1,60 @@
+//! An id for each request: the one its client or proxy gave it, or a new one. It is in the answer (`x-request-id`), in
+//! every log line of the request, and in problem documents, so that what a caller was told can be found in the log.
+
+use axum::{
+    extract::Request,
+    http::{HeaderName, HeaderValue},
+    middleware::Next,
+    response::Response,
+};
+use tracing::{Instrument, error_span};
+
+use crate::engine::clock::Clock;
+
+pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest id that is taken over.
+const LONGEST: usize = 128;
+
+tokio::task_local! {
+    static CURRENT: String;
+}
+
+/// That of the request under way, if there is one.
+pub fn current() -> Option<String> {
+    CURRENT.try_with(Clone::clone).ok()
+}
+
+/// Around everything.
+pub async fn carry(request: Request, next: Next) -> Response {
+    let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok()).filter(|id| is_sane(id));
+    let id = given.map_or_else(|| Clock::System.id().simple().to_string(), str::to_owned);
+    // The highest level, so that the id is there however little is logged.
+    let span = error_span!("request", request_id = id);
+    let mut response = CURRENT.scope(id.clone(), next.run(request)).instrument(span).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(HEADER, id);
+    }
+    response
+}
+
+/// Short, and nothing that means something to a log, a shell or a page.
+fn is_sane(id: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
+    (1..=LONGEST).contains(&id.len()) && id.bytes().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_and_short_ids_are_taken_over() {
+        for sane in ["a", "0190a3c2-7b3e-7000-8000-000000000001", "Root=1-67891233-abcdef012345678912345678"] {
+            assert!(is_sane(sane), "{sane}");
+        }
+        for strange in ["", "a b", "a\nb", "<b>", "\"", &"a".repeat(LONGEST + 1), "é"] {
+            assert!(!is_sane(strange), "{strange:?}");
+        }
+    }
+}

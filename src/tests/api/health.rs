@@ -1,0 +1,64 @@
+//! `/readyz`, `/healthz` and `/metrics`: the truth, in time, whatever the database does.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use service_hooks::engine::clock::Clock;
+
+use crate::{
+    nodes::own_postgres::OwnPostgres,
+    support::{app::TestApp, db::TestDb, on_both, within},
+};
+
+on_both!(ready_lists_its_parts);
+
+/// Far above the second that is promised, far below the time-outs of pools and of the writer.
+const IN_TIME: Duration = Duration::from_secs(5);
+
+async fn ask(app: &TestApp, path: &str) -> (u16, String) {
+    let watch = Clock::System.stopwatch();
+    let answer = app.request("GET", path).send().await.unwrap();
+    let answer = (answer.status().as_u16(), answer.text().await.unwrap());
+    assert!(watch.elapsed() < IN_TIME, "{path} took {:?}", watch.elapsed());
+    answer
+}
+
+async fn ready(app: &TestApp) -> (u16, Value) {
+    let (status, text) = ask(app, "/readyz").await;
+    (status, serde_json::from_str(&text).unwrap())
+}
+
+fn part<'a>(ready: &'a Value, name: &str) -> &'a Value {
+    ready["components"].as_array().unwrap().iter().find(|part| part["name"] == name).unwrap()
+}
+
+async fn ready_lists_its_parts(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let (status, answer) = ready(&app).await;
+    assert_eq!((status, &answer["status"]), (200, &json!("ready")), "{answer}");
+    for name in ["database", "writer", "scheduler", "disk"] {
+        assert_eq!(part(&answer, name), &json!({"name": name, "up": true, "detail": ""}));
+    }
+    assert_eq!(ask(&app, "/healthz").await.0, 200);
+    app.running.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_hangs_is_told_in_time_and_keeps_no_figures_back() {
+    let postgres = OwnPostgres::start();
+    let app = TestApp::start(TestDb::on(&postgres.url()).await).await;
+    assert_eq!(ready(&app).await.0, 200);
+    postgres.freeze();
+    for _ in 0..3 {
+        let (status, answer) = ready(&app).await;
+        assert_eq!((status, &answer["status"]), (503, &json!("not ready")), "{answer}");
+        assert_eq!(part(&answer, "database")["up"], json!(false), "{answer}");
+        assert!(!answer.to_string().contains("127.0.0.1"), "{answer}");
+        assert_eq!(ask(&app, "/healthz").await.0, 200);
+        let (status, figures) = ask(&app, "/metrics").await;
+        assert!(status == 200 && figures.contains("service_hooks_component_up{component=\"writer\"}"), "{figures}");
+    }
+    postgres.thaw();
+    within(60, "it is ready again", async || (ready(&app).await.0 == 200).then_some(())).await;
+    app.running.shutdown().await;
+}
