@@ -44,7 +44,7 @@ impl From<sqlx::Error> for Error {
         match &error {
             sqlx::Error::Database(cause) if cause.is_unique_violation() => Self::Exists,
             sqlx::Error::RowNotFound => Self::Missing,
-            sqlx::Error::PoolTimedOut => Self::Away("No connection to the database became free within 10 s".into()),
+            sqlx::Error::PoolTimedOut => Self::Away("No connection to the database became free in time".into()),
             sqlx::Error::PoolClosed => Self::Closed,
             _ => Self::Driver(Arc::new(error)),
         }

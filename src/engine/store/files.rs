@@ -62,11 +62,11 @@ pub(super) struct Turn {
 impl Turn {
     /// Waits until no other process is opening or migrating the database, and prepares its place. The folder `own` holds
     /// nothing but our data. `vfs`: SQLite does not keep its files where the operating system does.
-    pub(super) async fn take(file: &Path, own: &Path, vfs: bool) -> Result<Self, Error> {
+    pub(super) async fn take(file: &Path, own: Option<&Path>, vfs: bool) -> Result<Self, Error> {
         let folder = folder_of(file);
         make_folder(folder)?;
         fit::check_folder(folder)?;
-        if own.is_dir() {
+        if let Some(own) = own.filter(|own| own.is_dir()) {
             tighten(own, FOLDER);
         }
         let lock = wait_for(&beside(file, ".opening")).await?;

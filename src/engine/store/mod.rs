@@ -39,7 +39,7 @@ mod visit;
 pub mod wake;
 pub mod writer;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use futures::future::BoxFuture;
 use tokio::{sync::Mutex, task::JoinHandle};
@@ -60,6 +60,12 @@ use writer::Writer;
 /// Counters that processes on one database spread over: so many that hardly any two wait for each other's commits.
 const SHARDS: u16 = 1024;
 
+/// The data folder, if this database or its key is kept there.
+fn folder_of_ours<'s>(settings: &'s Settings, database: &Path) -> Option<&'s Path> {
+    let folder = settings.data_dir.as_path();
+    (settings.master_key_file.is_none() || database.starts_with(folder)).then_some(folder)
+}
+
 /// An open, migrated database with its writer and its key. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -79,7 +85,7 @@ impl Store {
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let url = settings.database_url();
         let turn = match files::sqlite_file(&url) {
-            Some(file) => Some(Turn::take(&file, &settings.data_dir, url.contains("vfs=")).await?),
+            Some(file) => Some(Turn::take(&file, folder_of_ours(settings, &file), url.contains("vfs=")).await?),
             None => None,
         };
         let db = Db::open(&url).await?;

@@ -8,7 +8,6 @@ use std::{
 };
 
 use service_hooks::engine::{Dispatcher, config::Settings, store::Store};
-use tokio::task::JoinSet;
 
 use super::write;
 use crate::support::{
@@ -43,12 +42,10 @@ async fn processes_that_start_together_all_start(db: TestDb) {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
         // And within one process, whose opens have nothing but the lock between them either.
-        let mut stores = JoinSet::new();
-        for _ in 0..8 {
-            let settings = settings.clone();
-            stores.spawn(async move { Store::open(&settings).await.unwrap().close().await });
+        let stores = futures::future::join_all((0..8).map(|_| Store::open(&settings))).await;
+        for store in stores {
+            store.unwrap().close().await;
         }
-        stores.join_all().await;
     }
 }
 
