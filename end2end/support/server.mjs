@@ -95,9 +95,9 @@ class Server {
     return out.trim();
   }
 
-  /** Makes a user who can sign in with `PASSWORD`. */
-  async user(role) {
-    const user = { email: `${role}@example.org`, name: `Ann ${role}`, password: PASSWORD };
+  /** Makes a user who can sign in with `PASSWORD`; `own` are an email or a name of their own. */
+  async user(role, own = {}) {
+    const user = { email: `${role}@example.org`, name: `Ann ${role}`, password: PASSWORD, ...own };
     const args = ["user", "create", "--email", user.email, "--role", role, "--name", user.name, "--password-stdin"];
     await this.cli(args, user.password);
     return user;
