@@ -7,4 +7,6 @@ mod disconnects;
 mod events;
 mod hang_ups;
 mod hooks;
+mod keys;
 mod metrics;
+mod overlaps;
