@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(900);
 struct Helper {
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
-    _killed_on_drop: Child,
+    /// Killed when dropped.
+    child: Child,
 }
 
 impl Helper {
@@ -34,7 +35,7 @@ impl Helper {
             .spawn()?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let (input, output) = input.zip(output).ok_or("a child without pipes")?;
-        Ok(Self { input, output: BufReader::new(output).lines(), _killed_on_drop: child })
+        Ok(Self { input, output: BufReader::new(output).lines(), child })
     }
 
     async fn hear<T: DeserializeOwned>(&mut self) -> Outcome<T> {
@@ -102,16 +103,20 @@ fn spelled(ports: impl IntoIterator<Item = usize>) -> String {
     ports.into_iter().map(|port| port.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-/// The bare relay.
+/// The bare relay, or the durable one.
 pub struct Relay {
     port: u16,
-    _helper: Helper,
+    helper: Helper,
 }
 
 impl Relay {
-    pub async fn start(targets: &[String]) -> Outcome<Self> {
-        let mut helper = Helper::start("relay", &targets)?;
-        Ok(Self { port: helper.hear().await?, _helper: helper })
+    pub async fn start(targets: &[String], is_durable: bool) -> Outcome<Self> {
+        let mut helper = Helper::start(if is_durable { "durable-relay" } else { "relay" }, &targets)?;
+        Ok(Self { port: helper.hear().await?, helper })
+    }
+
+    pub fn pid(&self) -> Outcome<u32> {
+        Ok(self.helper.child.id().ok_or("the relay is not running")?)
     }
 
     pub fn address(&self) -> String {

@@ -1,6 +1,6 @@
 //! `make bench`: Service Hooks measured as a program among programs. The release binary, the callers, the receiver and the
-//! yardsticks are processes of their own; this one directs them and prints a table, each measure beside what a bare client
-//! and a bare relay reach on the same machine in the same minutes. See [`subject`] for what is exchanged for what.
+//! yardsticks are processes of their own; this one directs them and prints a table, each measure beside what a bare client,
+//! a bare relay and a relay that keeps a journal reach on the same machine in the same minutes. See [`subject`] for what is exchanged for what.
 
 mod backlog;
 mod clock;
@@ -9,6 +9,7 @@ mod figures;
 mod helper;
 mod idle;
 mod isolation;
+mod journal;
 mod latency;
 mod load;
 mod log;
@@ -41,7 +42,7 @@ pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 const PORTS: usize = 10;
 const SCENARIOS: [&str; 6] = ["throughput", "latency", "isolation", "backlog", "idle", "log"];
 
-/// Measures Service Hooks beside a bare client and a bare relay.
+/// Measures Service Hooks beside a bare client, a bare relay and a durable relay.
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Arguments {
@@ -85,6 +86,8 @@ enum Role {
     #[command(hide = true)]
     Relay { targets: String },
     #[command(hide = true)]
+    DurableRelay { targets: String },
+    #[command(hide = true)]
     Load { order: String },
 }
 
@@ -106,7 +109,10 @@ impl Bench {
     }
 
     pub fn subjects(&self) -> Vec<Which> {
-        [Which::Bare, Which::Relay].into_iter().chain(self.kinds().into_iter().map(Which::Ours)).collect()
+        [Which::Bare, Which::Relay, Which::Durable]
+            .into_iter()
+            .chain(self.kinds().into_iter().map(Which::Ours))
+            .collect()
     }
 
     /// For whoever waits; the table comes at the end.
@@ -119,7 +125,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // A relay may use all the cores, as the product does; the callers and the receiver are to leave them alone.
     let mut builder = match arguments.role {
-        Some(Role::Relay { .. }) => tokio::runtime::Builder::new_multi_thread(),
+        Some(Role::Relay { .. } | Role::DurableRelay { .. }) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let outcome = builder.enable_all().build().map_err(Into::into).and_then(|runtime| {
@@ -140,7 +146,8 @@ fn main() -> ExitCode {
 async fn perform(arguments: Arguments) -> Outcome {
     match &arguments.role {
         Some(Role::Receiver { ports }) => receiver::run(serde_json::from_str(ports)?).await,
-        Some(Role::Relay { targets }) => relay::run(serde_json::from_str(targets)?).await,
+        Some(Role::Relay { targets }) => relay::run(serde_json::from_str(targets)?, false).await,
+        Some(Role::DurableRelay { targets }) => relay::run(serde_json::from_str(targets)?, true).await,
         Some(Role::Load { order }) => load::run(&serde_json::from_str(order)?).await,
         None => {
             // Leaving this way drops what is running, and that ends it.

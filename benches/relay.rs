@@ -1,5 +1,8 @@
 //! The least any sender must do, as a yardstick: parse the event, answer 202, post the body on with the client that most
 //! programs use, store nothing. Same runtime as Service Hooks, and the same rules for connections.
+//!
+//! The durable relay does the same and keeps a [journal](crate::journal): an event is on disk before it is answered, and what
+//! came of each of its posts afterwards. That is the least of whoever promises to lose nothing.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -24,7 +27,7 @@ use tokio::{
 
 use service_hooks::engine::delivery::client::USER_AGENT;
 
-use crate::{Outcome, server::API_KEY};
+use crate::{Outcome, journal::Journal, server::API_KEY};
 
 /// An event id as long as ours.
 const ID: &str = "01990000-0000-7000-8000-000000000000";
@@ -43,13 +46,16 @@ struct Relay {
     headers: HeaderMap,
     /// Posts under way at once. Callers wait for room: it has no other place to keep what it took.
     room: Arc<Semaphore>,
+    /// The durable relay's.
+    journal: Option<Journal>,
 }
 
 /// Serves until the standard input closes.
-pub async fn run(targets: Vec<String>) -> Outcome {
+pub async fn run(targets: Vec<String>, is_durable: bool) -> Outcome {
+    let journal = if is_durable { Some(journal()?) } else { None };
     let in_flight = Delivery::default().in_flight;
-    let relay =
-        Relay { client: client(in_flight)?, targets, headers: headers(), room: Arc::new(Semaphore::new(in_flight)) };
+    let room = Arc::new(Semaphore::new(in_flight));
+    let relay = Relay { client: client(in_flight)?, targets, headers: headers(), room, journal };
     let router = Router::new().route("/api/v1/events", post(forward)).with_state(Arc::new(relay));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("{}", listener.local_addr()?.port());
@@ -75,12 +81,23 @@ fn client(in_flight: usize) -> Outcome<Client> {
     Ok(builder.user_agent(USER_AGENT).tls_backend_preconfigured(tls).build()?)
 }
 
+/// On the disk that has the databases, too. Its name goes at once: nothing stays behind when this process is killed.
+fn journal() -> Outcome<Journal> {
+    let folder = tempfile::tempdir()?;
+    Journal::create(&folder.path().join("journal"))
+}
+
 async fn forward(State(relay): State<Arc<Relay>>, body: Bytes) -> Response {
     let Ok(event) = serde_json::from_slice::<Event>(&body) else { return StatusCode::BAD_REQUEST.into_response() };
     let Ok(event_type) = HeaderValue::from_str(event.event_type) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     let data = body.slice_ref(event.data.get().as_bytes());
+    if let Some(journal) = &relay.journal
+        && !journal.append(body.clone()).await
+    {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     for target in 0..relay.targets.len() {
         let Ok(room) = relay.room.clone().acquire_owned().await else { break };
         tokio::spawn(relay.clone().post(target, event_type.clone(), data.clone(), room));
@@ -95,8 +112,15 @@ impl Relay {
         headers.insert("x-service-hook-event", event_type);
         let sent = self.client.post(&self.targets[target]).headers(headers).body(data).send().await;
         // A lost one is missing at the receiver, where they are counted.
+        let mut outcome = [0; 2];
         if let Ok(mut answer) = sent {
+            outcome = answer.status().as_u16().to_le_bytes();
             while let Ok(Some(_)) = answer.chunk().await {}
+        }
+        if let Some(journal) = &self.journal {
+            let record = [ID.as_bytes(), &target.to_le_bytes(), &outcome].concat();
+            // One that is not on disk would be sent again after a crash: that is no matter here.
+            let _synced = journal.append(record.into()).await;
         }
         drop(room);
     }

@@ -1,4 +1,4 @@
-//! What is measured: nothing in between (the bare client), the bare relay, or Service Hooks. Only this is exchanged; the
+//! What is measured: nothing in between (the bare client), the bare relay, the durable relay, or Service Hooks. Only this is exchanged; the
 //! calling process, the receiving process and the bytes stay the same.
 
 use std::time::Duration;
@@ -10,6 +10,7 @@ use crate::{
     helper::{self, Receiver, Relay},
     load::{Order, Pace, Sent, Shape},
     marker::WORK_ITEM_CLOSED,
+    process,
     receiver::Arrivals,
     server::{Books, Recipe, Server},
 };
@@ -26,6 +27,8 @@ const PATIENCE: f64 = 120.0;
 pub enum Which {
     Bare,
     Relay,
+    /// The relay that syncs a journal before it answers.
+    Durable,
     Ours(Kind),
 }
 
@@ -48,6 +51,9 @@ enum Running {
 pub struct Measured {
     pub events_per_second: f64,
     pub deliveries_per_second: f64,
+    /// Processor time of the subject's own process for each event, in microseconds. (The bare client has no process in
+    /// between; what PostgreSQL uses is not in it.)
+    pub cpu_us_per_event: Option<f64>,
     pub sent: Sent,
     pub arrivals: Arrivals,
 }
@@ -58,7 +64,10 @@ impl Subject {
         let running = match which {
             // A client that posts straight to the receiver has one of them.
             Which::Bare => return Ok(Self { running: Running::Bare(receiver.address(0)), fan: 1, hooks: Vec::new() }),
-            Which::Relay => Running::Relay(Box::new(Relay::start(&receiver.urls(fan)).await?)),
+            Which::Relay | Which::Durable => {
+                let is_durable = which == Which::Durable;
+                Running::Relay(Box::new(Relay::start(&receiver.urls(fan), is_durable).await?))
+            }
             Which::Ours(kind) => {
                 let server = Server::start(recipe, kind).await?;
                 for url in receiver.urls(fan) {
@@ -89,9 +98,11 @@ impl Subject {
     /// Sends at this pace, waits until every delivery is recorded, and says how fast that was.
     pub async fn measure(&self, receiver: &mut Receiver, pace: Pace) -> Outcome<Measured> {
         receiver.reset().await?;
+        let before = self.cpu_seconds()?;
         let sent = self.send(pace).await?;
         let expected = sent.accepted * self.fan;
         let end = self.recorded(receiver, expected).await?;
+        let used = self.cpu_seconds()?.zip(before).map(|(after, before)| after - before);
         let arrivals = receiver.all_arrivals().await?;
         if arrivals.spoilt > 0 {
             return Err(format!("{} bodies did not arrive as they were sent", arrivals.spoilt).into());
@@ -100,9 +111,20 @@ impl Subject {
         Ok(Measured {
             events_per_second: figures::count(sent.accepted) / clock::seconds(sent.first, sent.last),
             deliveries_per_second: figures::count(expected) / clock::seconds(sent.first, end),
+            cpu_us_per_event: used.map(|seconds| seconds * 1e6 / figures::count(sent.accepted)),
             sent,
             arrivals,
         })
+    }
+
+    /// Processor time that the subject's process has used so far.
+    fn cpu_seconds(&self) -> Outcome<Option<f64>> {
+        let pid = match &self.running {
+            Running::Bare(_) => return Ok(None),
+            Running::Relay(relay) => relay.pid()?,
+            Running::Ours(server) => server.pid()?,
+        };
+        process::cpu_seconds(pid).map(Some)
     }
 
     /// Waits until all arrived and, where it is recorded, is recorded; says when that was seen.

@@ -9,10 +9,13 @@ pub struct Row {
     pub measure: String,
     pub bare: Option<f64>,
     pub relay: Option<f64>,
+    pub durable: Option<f64>,
     pub sqlite: Ours,
     pub postgres: Ours,
     /// On the ratio where there is one, else on the value.
     pub bar: Bar,
+    /// PostgreSQL's, where it is another one.
+    pub postgres_bar: Option<Bar>,
 }
 
 /// What was measured of Service Hooks, and what that is of its yardstick.
@@ -36,6 +39,10 @@ impl Row {
         Self { measure: measure.into(), bar, ..Self::default() }
     }
 
+    pub fn on_postgres(self, bar: Bar) -> Self {
+        Self { postgres_bar: Some(bar), ..self }
+    }
+
     pub fn set(&mut self, kind: Kind, value: f64, ratio: Option<f64>) {
         let ours = Ours { value: Some(value), ratio };
         match kind {
@@ -44,16 +51,16 @@ impl Row {
         }
     }
 
-    fn cells(&self) -> [String; 9] {
-        let bar = match self.bar {
-            Bar::None => String::new(),
-            Bar::AtLeast(bar) => format!(">= {bar}"),
-            Bar::AtMost(bar) => format!("<= {bar}"),
+    fn cells(&self) -> [String; 10] {
+        let bar = match self.postgres_bar {
+            Some(postgres) => format!("{}, {}", self.bar.spelled(), postgres.spelled()),
+            None => self.bar.spelled(),
         };
         [
             self.measure.clone(),
             spelled(self.bare),
             spelled(self.relay),
+            spelled(self.durable),
             spelled(self.sqlite.value),
             spelled(self.postgres.value),
             ratio(self.sqlite.ratio),
@@ -64,9 +71,10 @@ impl Row {
     }
 
     fn verdict(&self) -> String {
-        let judged = [("SQLite", self.sqlite), ("PostgreSQL", self.postgres)];
-        let judged = judged.into_iter().filter_map(|(name, ours)| Some((name, ours.ratio.or(ours.value)?)));
-        let failed: Vec<&str> = judged.filter(|(_, found)| !self.bar.holds(*found)).map(|(name, _)| name).collect();
+        let judged =
+            [("SQLite", self.sqlite, self.bar), ("PostgreSQL", self.postgres, self.postgres_bar.unwrap_or(self.bar))];
+        let judged = judged.into_iter().filter_map(|(name, ours, bar)| Some((name, ours.ratio.or(ours.value)?, bar)));
+        let failed: Vec<&str> = judged.filter(|(_, found, bar)| !bar.holds(*found)).map(|(name, ..)| name).collect();
         match (self.bar, failed.is_empty()) {
             (Bar::None, _) => String::new(),
             (_, true) => "reached".to_owned(),
@@ -76,6 +84,14 @@ impl Row {
 }
 
 impl Bar {
+    fn spelled(self) -> String {
+        match self {
+            Self::None => String::new(),
+            Self::AtLeast(bar) => format!(">= {bar}"),
+            Self::AtMost(bar) => format!("<= {bar}"),
+        }
+    }
+
     fn holds(self, found: f64) -> bool {
         match self {
             Self::None => true,
@@ -87,7 +103,8 @@ impl Bar {
 
 /// Prints the rows in columns.
 pub fn print(rows: &[Row]) {
-    let heads = ["measure", "bare client", "relay", "SQLite", "PostgreSQL", "ratio", "ratio", "bar", ""];
+    let heads =
+        ["measure", "bare client", "relay", "durable relay", "SQLite", "PostgreSQL", "ratio", "ratio", "bar", ""];
     let mut lines = vec![heads.map(str::to_owned)];
     lines.extend(rows.iter().map(Row::cells));
     let widths: Vec<usize> = (0..heads.len())

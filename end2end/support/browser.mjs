@@ -1,9 +1,7 @@
 // Chromium as a person uses it, and a record of everything that goes wrong in it.
 
 import { chromium } from "playwright-core";
-
-/** Nothing here takes longer; what does is broken and should fail soon. */
-const PATIENCE_MS = 7_000;
+import { PATIENCE_MS } from "./eventually.mjs";
 
 const ARGS = [
   "--headless",

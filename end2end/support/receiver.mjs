@@ -20,6 +20,8 @@ class Receiver {
   status = 200;
   body = "thank you";
   headers = {};
+  /** The status for an address, where it differs from the rest. */
+  statusOf = () => undefined;
 
   async listen() {
     this.#server.listen(0, "127.0.0.1");
@@ -31,7 +33,7 @@ class Receiver {
     const body = await buffer(request);
     const { method, url, rawHeaders, headers } = request;
     this.requests.push({ method, url, rawHeaders, headers, body });
-    response.writeHead(this.status, { "content-type": "text/plain", ...this.headers }).end(this.body);
+    response.writeHead(this.statusOf(url) ?? this.status, { "content-type": "text/plain", ...this.headers }).end(this.body);
   }
 
   /** The next request that no call has returned yet. */

@@ -7,10 +7,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
-import { eventually } from "./eventually.mjs";
-
-const START_MS = 15_000;
-const STOP_MS = 10_000;
+import { eventually, PATIENCE_MS } from "./eventually.mjs";
 
 /** One password for everybody: the tests are not about passwords. */
 export const PASSWORD = "correct horse battery staple";
@@ -57,7 +54,7 @@ class Server {
     }
     // A test run that dies must not leave a server behind.
     process.once("exit", this.#kill);
-    await Promise.race([failed, eventually("the server answers", () => this.#isUp(), START_MS)]);
+    await Promise.race([failed, eventually("the server answers", () => this.#isUp())]);
   }
 
   async #isUp() {
@@ -74,7 +71,7 @@ class Server {
     if (this.#process.exitCode === null && this.#process.signalCode === null && this.#process.pid) {
       const ended = once(this.#process, "exit");
       this.#process.kill("SIGTERM");
-      const timer = setTimeout(this.#kill, STOP_MS);
+      const timer = setTimeout(this.#kill, PATIENCE_MS);
       await ended;
       clearTimeout(timer);
     }
@@ -95,9 +92,9 @@ class Server {
     return out.trim();
   }
 
-  /** Makes a user who can sign in with `PASSWORD`. */
-  async user(role) {
-    const user = { email: `${role}@example.org`, name: `Ann ${role}`, password: PASSWORD };
+  /** Makes a user who can sign in with `PASSWORD`; `own` are an email or a name of their own. */
+  async user(role, own = {}) {
+    const user = { email: `${role}@example.org`, name: `Ann ${role}`, password: PASSWORD, ...own };
     const args = ["user", "create", "--email", user.email, "--role", role, "--name", user.name, "--password-stdin"];
     await this.cli(args, user.password);
     return user;

@@ -19,8 +19,6 @@ import { sign, verify } from "../support/standard-webhooks.mjs";
 const KEY = "the-key-of-the-snippet-0123";
 const EVENT = "conversation.abandoned";
 const PATH = "/from/the/portal";
-/** A program that compiles itself first needs a while. */
-const START_MS = 30_000;
 
 const LANGUAGES = [
   { lang: "node", file: "receiver.mjs", command: "node" },
@@ -165,7 +163,7 @@ async function start(command, args, env, url) {
   const listens = eventually(`${command} listens`, () => {
     if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}: ${said}`);
     return fetch(url).then(() => true, () => false);
-  }, START_MS);
+  });
   const stop = async () => {
     process.off("exit", kill);
     if (child.exitCode !== null || child.signalCode !== null) return;

@@ -87,6 +87,26 @@ pub struct Scope {
     pub to: Option<Timestamp>,
 }
 
+impl Scope {
+    /// May there be a delivery that is in both? Without `from` a scope begins with the first one, without `to` it has no end.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        fn meets<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+            one.is_none() || other.is_none() || one == other
+        }
+        let begins_before_the_end_of = |one: &Self, other: &Self| match (one.from, other.to) {
+            (Some(from), Some(to)) => from < to,
+            _ => true,
+        };
+        meets(self.hook, other.hook)
+            && meets(self.event, other.event)
+            && meets(self.event_type, other.event_type)
+            && meets(self.answer, other.answer)
+            && self.states.iter().any(|state| other.states.contains(state))
+            && begins_before_the_end_of(self, other)
+            && begins_before_the_end_of(other, self)
+    }
+}
+
 /// How many deliveries a scope covers, by the state they are in and what was answered last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
@@ -225,6 +245,43 @@ mod tests {
         // A range that ends before it begins has nothing in it, and that is one slice.
         assert_eq!(Spread::bounds(Timestamp(10 * HOUR), Timestamp(0)).1.len(), 2);
         assert!(Spread::bounds(Timestamp(i64::MIN), Timestamp(i64::MAX)).1.len() <= 95);
+    }
+
+    #[test]
+    fn scopes_overlap_unless_something_keeps_them_apart() {
+        let hook = |number| Some(HookId(uuid::Uuid::from_u128(number)));
+        let one = Scope {
+            hook: hook(1),
+            states: vec![State::Failed, State::Skipped],
+            from: Some(Timestamp(100)),
+            to: Some(Timestamp(200)),
+            ..Scope::default()
+        };
+        let (failed, delivered) = (vec![State::Failed], vec![State::Delivered]);
+        let at = |from: Option<i64>, to: Option<i64>| Scope {
+            from: from.map(Timestamp),
+            to: to.map(Timestamp),
+            ..one.clone()
+        };
+        let rows = [
+            (one.clone(), true),
+            (Scope { hook: None, ..one.clone() }, true),
+            (Scope { hook: hook(2), ..one.clone() }, false),
+            (Scope { states: failed, ..one.clone() }, true),
+            (Scope { states: delivered, ..one.clone() }, false),
+            (Scope { event_type: Some(EventType::WorkItemClosed), ..one.clone() }, true),
+            (at(None, None), true),
+            (at(Some(199), None), true),
+            (at(Some(200), None), false),
+            (at(None, Some(101)), true),
+            (at(None, Some(100)), false),
+        ];
+        for (other, wanted) in rows {
+            assert_eq!((one.overlaps(&other), other.overlaps(&one)), (wanted, wanted), "{other:?}");
+        }
+        let (closed, abandoned) = (EventType::WorkItemClosed, EventType::ConversationAbandoned);
+        let of = |event_type| Scope { event_type: Some(event_type), ..one.clone() };
+        assert!(of(closed).overlaps(&of(closed)) && !of(closed).overlaps(&of(abandoned)));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::{
         Dispatcher,
         clock::{Clock, Stopwatch},
         config::Settings,
-        store::{Store, balance::Balance},
+        store::{Store, balance::Balance, once::Once},
     },
 };
 
@@ -83,16 +83,19 @@ pub struct OpCtx {
     pub actor: Option<Actor>,
     /// The person, where it is one.
     pub user: Option<User>,
+    /// The request has an `Idempotency-Key`: what it makes is noted with `store::once::note` in the
+    /// transaction that makes it.
+    pub once: Option<Once>,
 }
 
 impl OpCtx {
     pub fn anonymous(portal: Arc<Portal>) -> Self {
-        Self { portal, actor: None, user: None }
+        Self { portal, actor: None, user: None, once: None }
     }
 
     /// The portal's own commands, run beside the database.
     pub fn portal_itself(portal: Arc<Portal>) -> Self {
-        Self { portal, actor: Some(Actor::portal()), user: None }
+        Self { portal, actor: Some(Actor::portal()), user: None, once: None }
     }
 
     /// Proof that the actor has this permission.

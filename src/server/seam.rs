@@ -12,7 +12,7 @@ use super::{
     ops::{self, error::Farewell},
 };
 use crate::{
-    domain::preferences::Theme,
+    domain::{invalid::Invalid, preferences::Theme},
     engine::{clock::random_bytes, store::error::chain},
     rpc::Error,
 };
@@ -100,6 +100,10 @@ pub fn told(error: ops::Error) -> Error {
         }
         ops::Error::Invalid(invalid) => Error::Invalid(invalid),
         ops::Error::Stale { now } => Error::Stale { now },
+        ops::Error::Overlaps { job } => {
+            let message = format!("The job {job} is running and covers some of the same deliveries.");
+            Error::Invalid(Invalid::one("job", "overlaps", message))
+        }
         ops::Error::Busy { seconds } => Error::Busy { seconds },
         ops::Error::Store(error) => internal(&chain(&error)),
     }

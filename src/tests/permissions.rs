@@ -135,7 +135,8 @@ async fn scene() -> Scene {
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
     let delivery = app.delivery_in(&token, &event, "delivered").await["id"].as_str().unwrap().to_owned();
     // It covers nothing: nothing failed.
-    let (status, job) = app.api(&token, "POST", "/deliveries/redeliver", Some(serde_json::json!({}))).await;
+    let (status, job) =
+        app.api(&token, "POST", "/deliveries/redeliver", Some(serde_json::json!({"states": ["failed"]}))).await;
     assert_eq!(status, 202, "{job}");
     let job = job["id"].as_str().unwrap().to_owned();
     Scene { app, hook, delivery, event, job }

@@ -111,6 +111,29 @@ pub async fn page(conn: &mut Conn, _by: &Grant, cursor: Option<JobId>, limit: u3
     rows.into_iter().map(Row::job).collect()
 }
 
+/// A running job that covers a delivery of this scope too, other than `but`. Until this transaction's commit no other one
+/// comes past here: two nodes cannot begin overlapping jobs at the same moment.
+pub async fn overlapping(
+    conn: &mut Conn,
+    _by: &Grant,
+    scope: &Scope,
+    but: Option<JobId>,
+) -> Result<Option<JobId>, Error> {
+    on_db!(conn, c => sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'jobs_begun' AND shard = 0")
+        .execute(c).await.map(drop))?;
+    let rows: Vec<Row> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
+        query.push("WHERE state = 'running' ORDER BY id").build_query_as().fetch_all(c).await
+    })?;
+    for row in rows {
+        let job = row.job()?;
+        if Some(job.id) != but && job.scope.overlaps(scope) {
+            return Ok(Some(job.id));
+        }
+    }
+    Ok(None)
+}
+
 /// Moves a job that is still in `from`; [`Error::Missing`] when it is not.
 pub async fn set_state(
     conn: &mut Conn,

@@ -24,6 +24,7 @@ pub mod listeners;
 pub mod log;
 pub mod measured;
 mod migrate;
+pub mod once;
 pub mod outcomes;
 pub mod queue;
 mod reach;

@@ -111,6 +111,11 @@ impl Members {
         }
     }
 
+    /// Is it there, whatever it is?
+    pub fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
     pub fn value(&mut self, name: &str) -> Option<Value> {
         self.members.remove(name)
     }

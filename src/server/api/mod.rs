@@ -41,6 +41,6 @@ async fn identify(State(portal): State<Arc<Portal>>, mut request: Request, next:
     if actor.is_none() && !is_open {
         return Problem::from(ops::Error::SignIn).into_response();
     }
-    request.extensions_mut().insert(OpCtx { portal, actor, user: None });
+    request.extensions_mut().insert(OpCtx { portal, actor, user: None, once: None });
     next.run(request).await
 }

@@ -71,6 +71,14 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, detail, Invalid::default())
     }
 
+    /// The first request with the same `Idempotency-Key` is not answered yet.
+    pub fn still_running() -> Self {
+        let detail =
+            "A request with this Idempotency-Key is still being carried out. Repeat it in a second to get its answer.";
+        let invalid = Invalid::one("Idempotency-Key", "running", "belongs to a request that is not answered yet");
+        Self { retry_after: Some(1), ..Self::new(StatusCode::CONFLICT, detail, invalid) }
+    }
+
     pub fn invalid(invalid: Invalid) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, invalid.to_string(), invalid)
     }
@@ -100,6 +108,14 @@ impl From<ops::Error> for Problem {
                 StatusCode::CONFLICT,
                 format!("The hook was changed meanwhile and is at version {now}. Read it again and repeat the change."),
                 Invalid::one("version", "stale", format!("is now {now}")),
+            ),
+            ops::Error::Overlaps { job } => Self::new(
+                StatusCode::CONFLICT,
+                format!(
+                    "The job {job} is running and covers some of the same deliveries. Wait until it is done, pause or \
+                     cancel it (PATCH /api/v1/jobs/{job}), or choose other deliveries."
+                ),
+                Invalid::one("job", "overlaps", format!("{job} is running")),
             ),
             ops::Error::Busy { seconds } => {
                 let problem = plain(StatusCode::SERVICE_UNAVAILABLE, format!("Try again in {seconds} seconds."));

@@ -27,7 +27,7 @@ use crate::{
     server::{
         ctx::OpCtx,
         ops::{self, jobs::Begin},
-        seam::{go, request},
+        seam::{Request, go, request},
     },
 };
 
@@ -187,10 +187,21 @@ pub async fn begin(id: &str, mut form: RecoverForm) -> Result<(), Error> {
             return Ok(());
         }
     };
-    let job = request.tell(ops::jobs::begin(ctx, begin).await)?;
+    let job = match ops::jobs::begin(ctx, begin).await {
+        Err(ops::Error::Overlaps { job }) => return overlaps(&request, job).await,
+        begun => request.tell(begun)?,
+    };
     let words = format!("Sending {} again.", deliveries(job.total));
     flash(&request, FlashKind::Done, words).await;
     go(&format!("/integration/jobs/{}", job.id));
+    Ok(())
+}
+
+/// Nothing was begun: leads to the job that is in the way.
+async fn overlaps(request: &Request, job: JobId) -> Result<(), Error> {
+    let words = "Nothing was started: this job is running and covers some of the same deliveries.";
+    flash(request, FlashKind::Warning, words.to_owned()).await;
+    go(&format!("/integration/jobs/{job}"));
     Ok(())
 }
 
@@ -243,6 +254,7 @@ pub async fn move_to(id: &str, state: &str) -> Result<(), Error> {
             let words = format!("The job {}.", invalid.0.first().map(|it| it.message.as_str()).unwrap_or_default());
             flash(&request, FlashKind::Warning, words).await;
         }
+        Err(ops::Error::Overlaps { job }) => return overlaps(&request, job).await,
         Err(error) => return request.tell(Err(error)),
         Ok(job) => {
             let words = match job.state {

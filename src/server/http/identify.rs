@@ -53,7 +53,7 @@ pub async fn by_session(State(portal): State<Arc<Portal>>, mut request: Request,
         return lead_to_sign_in(&request);
     }
     let actor = user.as_ref().map(actor_of_user);
-    request.extensions_mut().insert(OpCtx { portal, actor, user });
+    request.extensions_mut().insert(OpCtx { portal, actor, user, once: None });
     next.run(request).await
 }
 

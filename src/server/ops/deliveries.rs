@@ -13,6 +13,7 @@ use crate::{
     engine::store::{
         self, attempts, audit, deliveries, hooks,
         log::{self, Place, Search},
+        once,
     },
     server::ctx::OpCtx,
 };
@@ -90,7 +91,7 @@ pub fn why_not(delivery: &Delivery, has_hook: bool, size: usize) -> Option<&'sta
 /// Sends a settled delivery again, to where its hook leads now.
 pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
-    let clock = ctx.portal.clock().clone();
+    let (clock, made) = (ctx.portal.clock().clone(), ctx.once.clone());
     ctx.portal
         .store()
         .write(move |conn| {
@@ -110,6 +111,7 @@ pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
                     sent => sent?,
                 }
                 audit::note(conn, &clock, &grant, "delivery.redelivered", &id.to_string(), &hook.name).await?;
+                once::note(conn, made.as_ref(), || format!("/api/v1/deliveries/{id}")).await?;
                 deliveries::find(conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))
             })
         })

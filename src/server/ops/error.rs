@@ -1,7 +1,12 @@
 //! Why an operation did not happen, before any edge turns it into a page, a problem document or an exit code.
 
 use crate::{
-    domain::{id::HookId, invalid::Invalid, permission::Permission, time::Timestamp},
+    domain::{
+        id::{HookId, JobId},
+        invalid::Invalid,
+        permission::Permission,
+        time::Timestamp,
+    },
     engine::{dispatcher::EmitError, store},
     server::{auth::password::TooBusy, ctx::Denied},
 };
@@ -23,6 +28,9 @@ pub enum Error {
     /// It changed since it was read; `now` is its present version.
     #[error("it was changed by somebody else; its version is now {now}")]
     Stale { now: i64 },
+    /// A running job covers some of the same deliveries: they would be sent twice.
+    #[error("the job {job} is running and covers some of the same deliveries")]
+    Overlaps { job: JobId },
     #[error("too much at once; try again in {seconds} seconds")]
     Busy { seconds: u64 },
     #[error("{0}")]

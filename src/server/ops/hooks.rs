@@ -23,6 +23,7 @@ use crate::{
         store::{
             self, Conn, audit, deliveries,
             hooks::{self, Change, Secrets},
+            once,
             secrets::Vault,
         },
     },
@@ -143,14 +144,15 @@ async fn insert(
     };
     let secrets = Secrets { api_key, signing_secret: secret.unwrap_or_else(signing::new_secret) };
     let signing_secret = secrets.signing_secret.clone();
-    let (row, vault) = (hook.clone(), ctx.portal.store().vault.clone());
+    let (row, vault, made) = (hook.clone(), ctx.portal.store().vault.clone(), ctx.once.clone());
     let written: Result<(), store::Error> = ctx
         .portal
         .store()
         .write_alone(move |conn| {
             Box::pin(async move {
                 hooks::insert(conn, &grant, &vault, &row, &secrets).await?;
-                audit::note(conn, &clock, &grant, "hook.created", &row.id.to_string(), &row.name).await
+                audit::note(conn, &clock, &grant, "hook.created", &row.id.to_string(), &row.name).await?;
+                once::note(conn, made.as_ref(), || format!("/api/v1/hooks/{}", row.id)).await
             })
         })
         .await;

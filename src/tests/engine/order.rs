@@ -77,7 +77,7 @@ async fn a_key_that_fails_waits_in_order_and_no_other_waits_for_it(db: TestDb) {
     let down = is_down.clone();
     let refuses = move |came: &Came| came.member("customerIdentifier") == "key 3" && down.load(Ordering::SeqCst);
     let (receiver, ledger) = keeping(refuses).await;
-    let own = json!({"order_by": "customerIdentifier", "retry_schedule": vec!["20ms"; 30]});
+    let own = json!({"order_by": "customerIdentifier", "retry_schedule": vec!["2s"; 30]});
     scene.hook(&receiver, own).await;
     let events = mixed(60, 6);
     scene.emit(&events).await;
@@ -114,7 +114,7 @@ async fn the_order_holds_over_a_restart_and_beyond_the_window(db: TestDb) {
         down.load(Ordering::SeqCst) && ["key 0", "key 3"].contains(&came.member("customerIdentifier").as_str())
     };
     let (receiver, ledger) = keeping(refuses).await;
-    let own = json!({"order_by": "customerIdentifier", "retry_schedule": vec!["100ms"; 30]});
+    let own = json!({"order_by": "customerIdentifier", "retry_schedule": vec!["2s"; 30]});
     scene.hook(&receiver, own).await;
     let events = mixed(150, 6);
     scene.emit(&events[..100]).await;

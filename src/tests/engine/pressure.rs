@@ -35,7 +35,7 @@ async fn what_waits_too_long_closes_the_door_until_it_is_delivered(db: TestDb) {
 async fn fill_and_drain(db: TestDb, tune: impl FnOnce(&mut Settings)) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.timeout = Duration::from_millis(400);
-        settings.delivery.retry_schedule = vec![Duration::from_millis(100); 60];
+        settings.delivery.retry_schedule = vec![Duration::from_millis(100); 6000];
         settings.delivery.pause_after = 10_000;
         settings.delivery.in_flight_per_hook = 4;
         tune(settings);

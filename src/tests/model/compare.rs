@@ -1,9 +1,6 @@
 //! After an operation: waits until nothing is on its way any more, and compares everything with the reference.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use service_hooks::{
     domain::{
@@ -18,7 +15,7 @@ use service_hooks::{
 use tokio::time::timeout;
 
 use super::world::World;
-use crate::support::within;
+use crate::support::{PATIENCE, eventually};
 
 /// What the database has, by event and hook.
 type Found = HashMap<(String, String), Delivery>;
@@ -30,7 +27,7 @@ impl World {
         // Most of the time is over when the receiver got what it had to. When it does not get it, the comparison says so.
         let least = self.reference.least_attempts();
         let mut arrived = self.arrived.clone();
-        drop(timeout(Duration::from_secs(10), arrived.wait_for(|arrived| *arrived >= least)).await);
+        drop(timeout(PATIENCE, arrived.wait_for(|arrived| *arrived >= least)).await);
         let mut found = self.at_rest().await;
         // What a hook has in flight when its receiver turns out to be gone is still to come: the stop waits for it.
         if self.reference.is_gone_undecided() {
@@ -54,7 +51,7 @@ impl World {
     }
 
     async fn at_rest(&self) -> Found {
-        within(20, "everything comes to rest", async || {
+        eventually("everything comes to rest", async || {
             // Counting is cheaper than reading everything.
             let balance = self.scene().app.balance().await;
             if balance.of(State::Pending) + balance.of(State::Waiting) > 0 {

@@ -68,8 +68,6 @@ async fn what_a_killed_server_had_is_taken_over_and_nothing_is_lost() {
     );
     let in_flight = cluster.nodes[0].settings.delivery.in_flight;
     assert!(tally.repeats <= killed * in_flight, "{} repeats", tally.repeats);
-    let limit = Duration::from_secs(TAKEOVER_SECONDS);
-    assert!(takeovers.iter().all(|takeover| *takeover <= limit), "{takeovers:?}");
 }
 
 /// Nothing of the dead is on its way any more after that long, and nothing can have been taken over yet.
@@ -77,7 +75,7 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// How long after `at` the last of these paths was sent to again; `None` when there are none.
 async fn takeover(receiver: &Receiver, paths: &[&String], at: Timestamp) -> Option<Duration> {
-    within(2 * TAKEOVER_SECONDS, "what the dead had is delivered again", async || {
+    within(TAKEOVER_SECONDS, "what the dead had is delivered again", async || {
         let came = receiver.came();
         let first = |path: &String| {
             came.iter().filter(|came| came.path == *path && came.at > at.after(QUIET)).map(|came| came.at).min()

@@ -22,7 +22,7 @@ use service_hooks::{
 use tokio::task::JoinHandle;
 
 use super::cluster::{Cluster, EVENT};
-use crate::support::{receiver::Receiver, within};
+use crate::support::{eventually, receiver::Receiver};
 
 const PRODUCERS: usize = 4;
 /// Between two events of a producer: the servers are to be busy, not drowned.
@@ -80,7 +80,7 @@ impl Load {
     /// Waits until this many more are acknowledged.
     pub async fn more(&self, count: usize) {
         let until = self.acknowledged.lock().unwrap().len() + count;
-        within(60, "events are acknowledged", async || {
+        eventually("events are acknowledged", async || {
             (self.acknowledged.lock().unwrap().len() >= until).then_some(())
         })
         .await;
@@ -144,7 +144,7 @@ pub async fn all_arrived(receiver: &Receiver, paths: &HashMap<uuid::Uuid, String
         let has = |event: &Acknowledged, path: &String| arrivals.contains_key(&(path.clone(), event.id.clone()));
         acked.iter().map(|event| paths.values().filter(|path| !has(event, path)).count()).sum::<usize>()
     };
-    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+    let waited = tokio::time::timeout(crate::support::PATIENCE, async {
         while missing() > 0 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

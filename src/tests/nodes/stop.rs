@@ -1,7 +1,5 @@
 //! A server that is asked to stop: what is in flight is finished, and the others have its lanes at once.
 
-use std::time::Duration;
-
 use serde_json::json;
 use service_hooks::engine::clock::Clock;
 
@@ -33,7 +31,7 @@ async fn a_server_that_stops_hands_over_and_finishes_what_it_began() {
 
     let watch = Clock::System.stopwatch();
     stopping.server.signal("TERM");
-    within(10, "the others have its idle lanes", async || {
+    within(2, "the others have its idle lanes", async || {
         let owners = cluster.owners().await;
         let has = |hook| owners.get(hook).is_some_and(|node| *node != stopping.id);
         hooks.keys().all(has).then_some(())
@@ -56,6 +54,4 @@ async fn a_server_that_stops_hands_over_and_finishes_what_it_began() {
     assert_eq!(tally.repeats, 0, "nobody died");
     let repeats = slow.arrivals().values().filter(|came| came.len() > 1).count();
     assert_eq!(repeats, 0, "what was in flight was finished");
-    // Said for 2 s on a quiet machine; this one may have other things to do.
-    assert!(handed_over < Duration::from_secs(3), "{handed_over:?}");
 }

@@ -45,6 +45,7 @@ async fn changes_through_every_server_under_load_fail_nobody() {
     let people = (0..6).map(|_| change_at_random(&cluster, &moving, &is_over, &changes));
     futures::join!(storm, futures::future::join_all(people));
     assert_eq!(postgres.deadlocks(), "");
+    load.more(20).await;
     let acknowledged = load.stop().await;
     moody.be_well();
     for hook in &moving {
@@ -82,6 +83,10 @@ async fn change(cluster: &Cluster, hook: Uuid, patch: Value) {
 async fn job(cluster: &Cluster, hook: Uuid) {
     let order = json!({"since": "2020-01-01T00:00:00Z", "per_second": 100});
     let (status, job) = cluster.api(cluster.any(), "POST", &format!("/hooks/{hook}/recover"), order).await;
+    // Two people may ask for the same at the same moment: then one of them hears so.
+    if status == 409 {
+        return;
+    }
     assert_eq!(status, 202, "{job}: {}", cluster.errors());
     tokio::time::sleep(Duration::from_millis(500)).await;
     let path = format!("/jobs/{}", job["id"].as_str().unwrap());

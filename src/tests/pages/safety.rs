@@ -1,7 +1,5 @@
 //! Sessions, cross-site requests, headers: what protects the person in front of the browser.
 
-use std::time::Duration;
-
 use reqwest::StatusCode;
 use service_hooks::{
     domain::{event::EventType, permission::Role},
@@ -13,6 +11,7 @@ use tokio::{
 };
 
 use crate::support::{
+    PATIENCE,
     app::{PASSWORD, TestApp, location},
     db::TestDb,
     on_both,
@@ -176,7 +175,7 @@ async fn a_head_that_drips_is_cut_off() {
     let mut silent = TcpStream::connect(app.running.address).await.unwrap();
     let closed = async |stream: &mut TcpStream| {
         let mut rest = Vec::new();
-        tokio::time::timeout(Duration::from_secs(15), stream.read_to_end(&mut rest)).await.is_ok()
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await.is_ok()
     };
     let (slow, silent) = tokio::join!(closed(&mut slow), closed(&mut silent));
     assert!(slow && silent, "a connection without a request is held for ever");

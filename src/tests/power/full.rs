@@ -1,6 +1,6 @@
 //! A full disk. Nothing is acknowledged while it lasts; once there is room everything goes on by itself.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use service_hooks::{
@@ -27,7 +27,7 @@ use super::{
     tape::Tape,
     workload::{EVENT, HOOKS, Recorded},
 };
-use crate::support::eventually;
+use crate::support::{PATIENCE, eventually};
 
 fn sample_request() -> Value {
     json!({"type": EVENT.key(), "data": serde_json::from_str::<Value>(sample(EVENT)).unwrap()})
@@ -95,8 +95,7 @@ async fn what_came_of_an_attempt_is_recorded_once_there_is_room() {
     let hook = json!({"name": "slow", "event_type": EVENT.key(), "callback_url": url, "api_key": "k", "enabled": true});
     assert_eq!(recorded.app.api(&recorded.token, "POST", "/hooks", Some(hook)).await.0, 201);
     let events = [recorded.emit().await.unwrap().id, recorded.emit().await.unwrap().id];
-    let patience = Duration::from_secs(10);
-    drop(tokio::time::timeout(patience, asked.acquire_many(2)).await.unwrap().unwrap());
+    drop(tokio::time::timeout(PATIENCE, asked.acquire_many(2)).await.unwrap().unwrap());
     eventually("the others are done", async || (count(&recorded, State::Delivered).await == 4).then_some(())).await;
     recorded.tape.set_full(true);
     may_answer.add_permits(2);

@@ -193,8 +193,7 @@ impl Receiver {
                 arrived.await;
             }
         };
-        let patience = std::time::Duration::from_secs(15);
-        let waited = tokio::time::timeout(patience, wait).await;
+        let waited = tokio::time::timeout(super::PATIENCE, wait).await;
         waited.unwrap_or_else(|_| panic!("only {} of {count} requests came", self.came().len()))
     }
 }

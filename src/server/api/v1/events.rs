@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::{Ctx, id, shape::EventShape};
+use super::{Ctx, id, once, shape::EventShape};
 use crate::{
     domain::{event::EventType, invalid::Invalid},
     engine::dispatcher::{Emit, IdempotencyKey},
@@ -25,7 +25,6 @@ use crate::{
 
 /// Events of one request at most.
 const BATCH: usize = 1000;
-const LONGEST_KEY: usize = 255;
 
 #[utoipa::path(post, path = "/api/v1/events", params(("Idempotency-Key" = Option<String>, Header)),
     request_body(content = Object, description = "{\"type\": KEY, \"data\": {...}} or an array of up to 1,000 of them"),
@@ -123,12 +122,7 @@ fn prefixed(prefix: &str, mut invalid: Invalid) -> Invalid {
 
 /// A key belongs to the token that used it: two producers may use the same words.
 fn idempotency_key(ctx: &OpCtx, headers: &HeaderMap, body: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.as_bytes();
-    if key.is_empty() || key.len() > LONGEST_KEY || !value.to_str().is_ok_and(|text| text.is_ascii()) {
-        let message = "must be 1 to 255 visible ASCII characters";
-        return Err(Invalid::one("Idempotency-Key", "format", message).into());
-    }
+    let Some(key) = once::read(headers)? else { return Ok(None) };
     let actor = ctx.actor.as_ref().map(|actor| actor.identity.as_str()).unwrap_or_default();
     let key_hash = Sha256::new().chain_update(actor).chain_update([0]).chain_update(key).finalize().to_vec();
     Ok(Some(IdempotencyKey { key_hash, body_hash: Sha256::digest(body).to_vec() }))

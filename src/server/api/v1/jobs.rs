@@ -17,6 +17,7 @@ use crate::{
         delivery::State,
         event::EventType,
         id::HookId,
+        invalid::Invalid,
         job::{Job, JobState, Kind, Scope},
         time::Timestamp,
     },
@@ -78,7 +79,7 @@ impl From<Job> for JobShape {
 #[utoipa::path(post, path = "/api/v1/hooks/{id}/recover", params(("id" = String, Path)), request_body(content = Object,
     description = "since (RFC 3339), and any of until, states (failed, skipped, cancelled unless given), per_second, dry_run"),
     responses((status = 200, description = "what a dry run counted"), (status = 202, body = JobShape),
-              (status = 404, body = Problem), (status = 422, body = Problem)))]
+              (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn recover(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result<Response, Problem> {
     let hook: HookId = id(&hook, "hook")?;
     let mut members = Members::read(&raw)?;
@@ -86,14 +87,14 @@ pub async fn recover(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Resul
     let to = moment(&mut members, "until");
     let states = states(&mut members, &[State::Failed, State::Skipped, State::Cancelled]);
     let scope = Scope { hook: Some(hook), from, to, states, ..Scope::default() };
-    begin(&ctx, Kind::Recover, scope, members).await
+    begin(&ctx, Kind::Recover, Selection { scope, is_named: true }, members).await
 }
 
 #[utoipa::path(post, path = "/api/v1/deliveries/redeliver", request_body(content = Object,
-    description = "which settled deliveries: any of hook, event (an event's id or type), states (failed unless given), \
-    from, to; and per_second, dry_run"),
+    description = "which settled deliveries: at least one of hook, event (an event's id or type), states (failed unless \
+    given), from, to; and per_second, dry_run"),
     responses((status = 200, description = "what a dry run counted"), (status = 202, body = JobShape),
-              (status = 422, body = Problem)))]
+              (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn redeliver(Ctx(ctx): Ctx, raw: Raw) -> Result<Response, Problem> {
     let mut members = Members::read(&raw)?;
     let hook = readable(&mut members, "hook", "a hook's id", |text| text.parse().ok());
@@ -110,19 +111,33 @@ pub async fn redeliver(Ctx(ctx): Ctx, raw: Raw) -> Result<Response, Problem> {
         },
     };
     let (from, to) = (moment(&mut members, "from"), moment(&mut members, "to"));
+    let names_states = members.has("states");
     let states = states(&mut members, &[State::Failed]);
-    begin(&ctx, Kind::Redeliver, Scope { hook, event, event_type, states, from, to, ..Scope::default() }, members).await
+    let scope = Scope { hook, event, event_type, states, from, to, ..Scope::default() };
+    let is_named = names_states || Scope { states: scope.states.clone(), ..Scope::default() } != scope;
+    begin(&ctx, Kind::Redeliver, Selection { scope, is_named }, members).await
+}
+
+/// Which deliveries a request is for, and whether it says so itself.
+struct Selection {
+    scope: Scope,
+    is_named: bool,
 }
 
 async fn begin(
     ctx: &crate::server::ctx::OpCtx,
     kind: Kind,
-    scope: Scope,
+    Selection { scope, is_named }: Selection,
     mut members: Members,
 ) -> Result<Response, Problem> {
     let per_second = members.integer("per_second");
     let is_dry = members.flag("dry_run").unwrap_or(false);
     members.finish()?;
+    // A preview sends nothing. A job over every hook's failures has to be asked for in so many words.
+    if !is_named && !is_dry {
+        let message = "is required, or one of event, states, from, to: name what to send again";
+        return Err(Invalid::one("hook", "required", message).into());
+    }
     let begin = Begin { kind, scope, per_second };
     if is_dry {
         let count = ops::jobs::count(ctx, &begin).await?;

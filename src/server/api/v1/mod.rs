@@ -5,6 +5,7 @@ mod event_types;
 mod events;
 mod hooks;
 mod jobs;
+mod once;
 mod openapi;
 mod shape;
 mod tuning;
@@ -15,6 +16,7 @@ use axum::{
     Router,
     extract::{FromRequestParts, Query},
     http::request::Parts,
+    middleware,
     routing::{get, post},
 };
 use serde::de::DeserializeOwned;
@@ -56,7 +58,6 @@ pub const ROUTES: &[(&str, &str, Option<&str>)] = &[
 
 pub fn router() -> Router<Arc<Portal>> {
     Router::new()
-        .route("/events", post(events::emit))
         .route("/events/{id}", get(events::find))
         .route("/event-types", get(event_types::list))
         .route("/event-types/{key}/schema", get(event_types::schema))
@@ -71,6 +72,9 @@ pub fn router() -> Router<Arc<Portal>> {
         .route("/jobs", get(jobs::list))
         .route("/jobs/{id}", get(jobs::find).patch(jobs::update))
         .route("/openapi.json", get(openapi::document))
+        .route_layer(middleware::from_fn(once::act_once))
+        // Takes its key in the commit that accepts the event.
+        .route("/events", post(events::emit))
 }
 
 /// The context that `identify` put into the request.

@@ -9,7 +9,7 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{deliveries, event_types, events, hooks, jobs, shape};
+use super::{deliveries, event_types, events, hooks, jobs, once, shape};
 use crate::{
     domain::{event::EventType, wire::HEADERS},
     engine::catalogue::{self, Draft},
@@ -45,9 +45,25 @@ pub async fn document() -> Json<&'static Value> {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
         let mut document = serde_json::to_value(Description::openapi()).unwrap_or_default();
         document["webhooks"] = webhooks();
+        keyed(&mut document);
         document
     });
     Json(&DOCUMENT)
+}
+
+/// Every POST takes an `Idempotency-Key`.
+fn keyed(document: &mut Value) {
+    let parameter = json!({"name": "Idempotency-Key", "in": "header", "required": false,
+        "schema": {"type": "string", "maxLength": once::LONGEST_KEY},
+        "description": "A request that is repeated with the same key and body within 48 hours is carried out once and gets \
+                        the first answer again. With another body: 422. While the first one is being carried out: 409."});
+    let Some(paths) = document["paths"].as_object_mut() else { return };
+    for operation in paths.values_mut().filter_map(|path| path.get_mut("post")) {
+        let parameters = operation.as_object_mut().map(|members| members.entry("parameters").or_insert(json!([])));
+        let Some(parameters) = parameters.and_then(Value::as_array_mut) else { continue };
+        parameters.retain(|known| known["name"] != parameter["name"]);
+        parameters.push(parameter.clone());
+    }
 }
 
 /// What this program calls, where the rest is what can be called: one webhook for each event.

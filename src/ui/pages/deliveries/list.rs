@@ -120,7 +120,9 @@ fn Table(page: LogPage) -> impl IntoView {
     let LogPage { rows, may_replay, hook, now, suffix, .. } = page;
     let is_global = hook.is_none();
     let heads = ["Hook", "Outcome", "Accepted", "Attempts", "Last answer", "Duration", "Next attempt"];
-    let heads = heads.into_iter().skip(usize::from(!is_global)).map(|head| view! { <th scope="col">{head}</th> });
+    let class = |head: &str| matches!(head, "Attempts" | "Duration").then_some("spare");
+    let heads = heads.into_iter().skip(usize::from(!is_global));
+    let heads = heads.map(|head| view! { <th scope="col" class=class(head)>{head}</th> });
     let rows = rows.into_iter().map(|row| view! { <Row row now may_replay is_global suffix=suffix.clone()/> });
     view! {
         <div class="scroll" role="region" aria-label="Deliveries" tabindex="0">
@@ -154,12 +156,12 @@ fn Row(row: LogRow, now: Timestamp, may_replay: bool, is_global: bool, suffix: S
                 <td class="pick"><input type="checkbox" name="id" value=delivery.id.to_string() form="chosen" aria-label=label/></td>
             })}
             <th scope="row"><a class="mono nowrap" href=href title=event.clone() aria-label=format!("Event {name}")>{short_id(&event)}</a></th>
-            {is_global.then(|| view! { <td data-label="Hook"><a href=hook_page>{hook}</a></td> })}
+            {is_global.then(|| view! { <td data-label="Hook" class="named"><a href=hook_page>{hook}</a></td> })}
             <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
             <td data-label="Accepted"><Moment at=delivery.created_at now/></td>
-            <td data-label="Attempts">{delivery.attempts}</td>
+            <td data-label="Attempts" class="spare">{delivery.attempts}</td>
             <td data-label="Last answer">{answer}</td>
-            <td data-label="Duration" class="nowrap">{duration}</td>
+            <td data-label="Duration" class="nowrap spare">{duration}</td>
             <td data-label="Next attempt"><Next delivery now/></td>
         </tr>
     }

@@ -72,7 +72,7 @@ fn Group(hook: InboxHook, may_replay: bool) -> impl IntoView {
     view! {
         <tbody>
             <tr class="group">
-                <th scope="rowgroup" colspan="3"><a href=page.clone()>{hook.name.clone()}</a></th>
+                <th scope="rowgroup" colspan="3" class="named"><a href=page.clone()>{hook.name.clone()}</a></th>
                 <td class="end">{grouped(hook.total)}</td>
                 <td class="end">{may_replay.then(|| view! { <a href=all aria-label=format!("Redeliver all of {}", hook.name)>"Redeliver all"</a> })}</td>
             </tr>

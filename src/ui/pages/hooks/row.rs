@@ -34,7 +34,7 @@ pub fn Row(row: HookRow, now: Timestamp, permissions: Permissions, with_event: b
             {may_write.then(|| view! {
                 <td class="pick"><input type="checkbox" name="ids[]" value=id.clone() form="bulk" aria-label=format!("Select {name}")/></td>
             })}
-            <th scope="row">
+            <th scope="row" class="named">
                 <a href=page>{hook.name.clone()}</a>
                 {with_event.then(|| view! { <br/> <span class="faint small">{hook.event_type.name()}</span> })}
             </th>
@@ -48,7 +48,7 @@ pub fn Row(row: HookRow, now: Timestamp, permissions: Permissions, with_event: b
             </td>
             <ConditionCell hook=hook.clone() data=condition now/>
             <td data-label="Last 24 hours" class="day"><DayBars day/></td>
-            <td data-label="Last delivery" class="nowrap">{last}</td>
+            <td data-label="Last delivery">{last}</td>
             <td class="end actions"><SchemaLink event=hook.event_type brief=true/> <Actions id name=hook.name permissions/></td>
         </tr>
     }

@@ -50,7 +50,7 @@ fn Row(page: JobPage, now: Timestamp) -> impl IntoView {
     view! {
         <tr>
             <th scope="row"><a href=format!("/integration/jobs/{}", job.id)><Moment at=job.created_at now/></a></th>
-            <td data-label="Hook">{hook.unwrap_or_else(|| "All".to_owned())}</td>
+            <td data-label="Hook" class="named">{hook.unwrap_or_else(|| "All".to_owned())}</td>
             <td data-label="State"><JobBadge state=job.state/></td>
             <td data-label="Sent again">{grouped(job.done)} " of " {grouped(all)}</td>
             <td data-label="What">{scope_words(&job.scope)}</td>

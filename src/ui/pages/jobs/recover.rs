@@ -64,7 +64,7 @@ fn Content(page: RecoverPage, permissions: Permissions) -> impl IntoView {
         {hook.clone().map(|hook| view! { <HookNav id=hook.id place=HookPlace::Recover permissions/> })}
         <p class="lead">"Sends again what failed or was skipped: the original bodies, to where the hook leads now, the oldest first. Nothing is sent before you have seen the numbers."</p>
         {page.running.clone().map(|job| view! {
-            <p class="panel warn">"Another job is under way for this: " <a href=format!("/integration/jobs/{job}")>"see how far it is"</a> ". What both cover is sent by the first to come to it."</p>
+            <p class="panel warn">"Another job is running for this: " <a href=format!("/integration/jobs/{job}")>"see its progress"</a> ". You can start a new one for the same deliveries when it is done."</p>
         })}
         {hook.map(|hook| view! { <Standing hook page=page.clone()/> })}
         <ErrorSummary errors=page.errors.clone()/>

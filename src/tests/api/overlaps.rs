@@ -1,0 +1,103 @@
+//! A job names what it sends again, and no two running ones send the same.
+
+use serde_json::{Value, json};
+
+use crate::{
+    engine::scene::{Scene, fields},
+    support::{
+        db::TestDb,
+        eventually, on_both,
+        receiver::{Receiver, Reply},
+    },
+};
+
+on_both!(a_job_names_what_it_selects, overlapping_jobs_are_refused);
+
+const REDELIVER: &str = "/deliveries/redeliver";
+
+async fn a_job_names_what_it_selects(db: TestDb) {
+    let scene = Scene::start(db, |settings| settings.delivery.retry_schedule.clear()).await;
+    let receiver = Receiver::ruled(|_| Reply::status(500)).await;
+    let hook = scene.hook(&receiver, json!({})).await;
+    scene.emit_some(3).await;
+    scene.all_in("failed", 3).await;
+    for body in [json!({}), json!({"per_second": 5}), json!({"dry_run": false})] {
+        let (status, problem) = scene.ask("POST", REDELIVER, body.clone()).await;
+        assert_eq!((status, fields(&problem)), (422, vec!["hook"]), "{body}: {problem}");
+    }
+    let (status, problem) = scene.app.api_raw(&scene.token, REDELIVER, "").await;
+    assert_eq!((status, fields(&problem)), (422, vec!["hook"]), "{problem}");
+    let recover = format!("{}/recover", hook.path);
+    let (status, problem) = scene.app.api_raw(&scene.token, &recover, "").await;
+    assert_eq!((status, fields(&problem)), (422, vec!["since"]), "{problem}");
+    assert_eq!((receiver.came().len(), scene.get("/jobs").await["items"].as_array().unwrap().len()), (3, 0));
+    // A preview sends nothing, and so it may be of everything.
+    let (status, counted) = scene.ask("POST", REDELIVER, json!({"dry_run": true})).await;
+    assert_eq!((status, &counted["total"]), (200, &json!(3)));
+    for selection in [
+        json!({"states": ["failed"]}),
+        json!({"event": "work_item.closed"}),
+        json!({"from": "2020-01-01T00:00:00Z"}),
+        json!({"to": "2020-01-01T00:00:00Z"}),
+        json!({"hook": hook.id}),
+    ] {
+        let (status, job) = scene.ask("POST", REDELIVER, selection.clone()).await;
+        assert_eq!(status, 202, "{selection}: {job}");
+        done(&scene, &job).await;
+    }
+}
+
+async fn done(scene: &Scene, job: &Value) {
+    let path = format!("/jobs/{}", job["id"].as_str().unwrap());
+    eventually("the job is done", async || (scene.get(&path).await["state"] == "done").then_some(())).await;
+}
+
+async fn overlapping_jobs_are_refused(db: TestDb) {
+    let scene = Scene::start(db, |_| ()).await;
+    let receiver = Receiver::start().await;
+    let (one, two) = (
+        scene.hook(&receiver, json!({"enabled": false})).await,
+        scene.hook(&receiver, json!({"enabled": false})).await,
+    );
+    scene.emit_some(50).await;
+    // So slow that it is running for as long as the test takes.
+    let slow = |mut selection: Value| {
+        selection["per_second"] = 1.into();
+        selection
+    };
+    let recover = |hook: &crate::engine::scene::Hook| format!("{}/recover", hook.path);
+    let since = json!({"since": "2020-01-01T00:00:00Z"});
+    let (status, running) = scene.ask("POST", &recover(&one), slow(since.clone())).await;
+    assert_eq!(status, 202, "{running}");
+    let id = running["id"].as_str().unwrap();
+    for (path, body) in [
+        (recover(&one), since.clone()),
+        (REDELIVER.to_owned(), json!({"hook": one.id, "states": ["skipped"]})),
+        (REDELIVER.to_owned(), json!({"event": "work_item.closed", "states": ["failed", "delivered"]})),
+    ] {
+        let (status, problem) = scene.ask("POST", &path, slow(body.clone())).await;
+        assert_eq!((status, fields(&problem)), (409, vec!["job"]), "{body}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(id), "it names the job: {problem}");
+    }
+    // What has nothing in common with it begins beside it.
+    for (path, body) in [
+        (recover(&two), since.clone()),
+        (REDELIVER.to_owned(), json!({"hook": one.id, "states": ["delivered"]})),
+        (REDELIVER.to_owned(), json!({"hook": one.id, "states": ["failed"], "to": "2020-01-01T00:00:00Z"})),
+    ] {
+        let (status, job) = scene.ask("POST", &path, slow(body.clone())).await;
+        assert_eq!(status, 202, "{body}: {job}");
+    }
+    // One that is paused is in nobody's way, and does not come back beside another.
+    let set = async |job: &str, state: &str| scene.ask("PATCH", &format!("/jobs/{job}"), json!({"state": state})).await;
+    assert_eq!(set(id, "paused").await.0, 200);
+    let (status, second) = scene.ask("POST", &recover(&one), slow(since)).await;
+    assert_eq!(status, 202, "{second}");
+    let second = second["id"].as_str().unwrap();
+    let (status, problem) = set(id, "running").await;
+    assert_eq!(status, 409, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains(second), "{problem}");
+    assert_eq!(set(second, "cancelled").await.0, 200);
+    assert_eq!(set(id, "running").await.0, 200);
+    scene.app.assert_balanced().await;
+}
