@@ -3,7 +3,7 @@
 
 use axum::{
     extract::Request,
-    http::{HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     response::Response,
 };
@@ -25,17 +25,32 @@ pub fn current() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
-/// Around everything.
+/// Around everything but the way in for events, which does the same by itself.
 pub async fn carry(request: Request, next: Next) -> Response {
-    let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok()).filter(|id| is_sane(id));
-    let id = given.map_or_else(|| Clock::System.id().simple().to_string(), str::to_owned);
+    let id = of(request.headers());
+    let mut response = within(&id, next.run(request)).await;
+    put(&id, response.headers_mut());
+    response
+}
+
+/// The id of a request: the one it came with, or a new one.
+pub fn of(headers: &HeaderMap) -> String {
+    let given = headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(|id| is_sane(id));
+    given.map_or_else(|| Clock::System.id().simple().to_string(), str::to_owned)
+}
+
+/// Runs the work of a request.
+pub async fn within<F: Future>(id: &str, work: F) -> F::Output {
     // The highest level, so that the id is there however little is logged.
     let span = error_span!("request", request_id = id);
-    let mut response = CURRENT.scope(id.clone(), next.run(request)).instrument(span).await;
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(HEADER, id);
+    CURRENT.scope(id.to_owned(), work).instrument(span).await
+}
+
+/// Names it in the answer.
+pub fn put(id: &str, headers: &mut HeaderMap) {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HEADER, id);
     }
-    response
 }
 
 /// Short, and nothing that means something to a log, a shell or a page.

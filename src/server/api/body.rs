@@ -24,10 +24,16 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        bounded(request.into_body(), LIMIT).await.map(Self).map_err(|unread| match unread {
-            Unread::TooLarge => Problem::too_large(LIMIT),
-            Unread::Broken => Problem::malformed("it did not arrive completely"),
-        })
+        Ok(Self(bounded(request.into_body(), LIMIT).await?))
+    }
+}
+
+impl From<Unread> for Problem {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge => Self::too_large(LIMIT),
+            Unread::Broken => Self::malformed("it did not arrive completely"),
+        }
     }
 }
 

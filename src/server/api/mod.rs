@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{Request, State},
-    http::Method,
+    http::{HeaderMap, Method},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -34,13 +34,18 @@ pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
 /// Only the description of the API is open.
 async fn identify(State(portal): State<Arc<Portal>>, mut request: Request, next: Next) -> Response {
     let is_open = request.uri().path() == "/openapi.json";
-    let actor = match bearer(portal.store(), portal.clock(), &portal.tokens, request.headers()).await {
-        Ok(actor) => actor,
-        Err(error) => return Problem::from(ops::Error::from(error)).into_response(),
+    let ctx = match identified(&portal, request.headers()).await {
+        Ok(Some(ctx)) => ctx,
+        Ok(None) if is_open => OpCtx::anonymous(portal),
+        Ok(None) => return Problem::from(ops::Error::SignIn).into_response(),
+        Err(problem) => return problem.into_response(),
     };
-    if actor.is_none() && !is_open {
-        return Problem::from(ops::Error::SignIn).into_response();
-    }
-    request.extensions_mut().insert(OpCtx { portal, actor, user: None, once: None });
+    request.extensions_mut().insert(ctx);
     next.run(request).await
+}
+
+/// The context of a request with a token; `None` without one.
+pub async fn identified(portal: &Arc<Portal>, headers: &HeaderMap) -> Result<Option<OpCtx>, Problem> {
+    let found = bearer(portal.store(), portal.clock(), &portal.tokens, headers).await.map_err(ops::Error::from)?;
+    Ok(found.map(|actor| OpCtx { actor: Some(actor), ..OpCtx::anonymous(portal.clone()) }))
 }

@@ -35,7 +35,12 @@ const ALWAYS: &[(&str, &str)] = &[
 
 pub async fn add(State(portal): State<Arc<Portal>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+    complete(&portal, response.headers_mut());
+    response
+}
+
+/// Adds what is missing.
+pub fn complete(portal: &Portal, headers: &mut HeaderMap) {
     for (name, value) in ALWAYS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
@@ -44,7 +49,6 @@ pub async fn add(State(portal): State<Arc<Portal>>, request: Request, next: Next
     if portal.settings.public_url().starts_with("https://") {
         default(headers, "strict-transport-security", "max-age=31536000; includeSubDomains");
     }
-    response
 }
 
 fn default(headers: &mut HeaderMap, name: &'static str, value: &'static str) {

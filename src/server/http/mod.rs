@@ -5,6 +5,7 @@ pub mod accept;
 mod assets;
 mod bodies;
 mod compress;
+mod emit;
 mod error_page;
 mod headers;
 mod health;
@@ -79,7 +80,7 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .layer(sessions)
         .layer(CsrfLayer::new().with_rejection_response(|_| error_page::plain(StatusCode::FORBIDDEN)))
         .layer(middleware::from_fn(error_page::with_way_back));
-    Router::new()
+    let layered = Router::new()
         .merge(pages)
         .nest("/api/v1", api::router(portal.clone()))
         .merge(assets::router())
@@ -91,8 +92,8 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .layer(RequestBodyDeadlineLayer::new(BODY_DEADLINE))
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(portal.clone(), headers::add))
-        .layer(middleware::from_fn(request_id::carry))
-        .with_state(portal)
+        .layer(middleware::from_fn(request_id::carry));
+    Router::new().route(emit::ROUTE, any(emit::answer)).merge(layered).with_state(portal)
 }
 
 /// Leads to the first page that a person may see.

@@ -2,7 +2,7 @@
 
 mod deliveries;
 mod event_types;
-mod events;
+pub mod events;
 mod hooks;
 mod jobs;
 mod once;
@@ -56,6 +56,7 @@ pub const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("GET", "/openapi.json", None),
 ];
 
+/// All but the way in for events, which `server::http::emit` serves.
 pub fn router() -> Router<Arc<Portal>> {
     Router::new()
         .route("/events/{id}", get(events::find))
@@ -73,8 +74,7 @@ pub fn router() -> Router<Arc<Portal>> {
         .route("/jobs/{id}", get(jobs::find).patch(jobs::update))
         .route("/openapi.json", get(openapi::document))
         .route_layer(middleware::from_fn(once::act_once))
-        // Takes its key in the commit that accepts the event.
-        .route("/events", post(events::emit))
+    // Takes its key in the commit that accepts the event.
 }
 
 /// The context that `identify` put into the request.

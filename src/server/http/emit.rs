@@ -1,0 +1,62 @@
+//! The way in for events. A backend calls it thousands of times a second, so it passes none of the router's layers; what
+//! they do for other requests happens here in one function: request id, token, deadline of the body, headers, figures, and
+//! an answer even to a panic.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use axum::{
+    extract::{Request, State},
+    http::Method,
+    response::{IntoResponse, Response},
+};
+use futures::FutureExt;
+
+use super::{BODY_DEADLINE, headers};
+use crate::{
+    engine::store,
+    server::{
+        api::{
+            self,
+            body::{LIMIT, Raw, Unread, bounded},
+            problem::Problem,
+            v1::{Ctx, events},
+        },
+        ctx::Portal,
+        ops, request_id, telemetry,
+    },
+};
+
+pub const ROUTE: &str = "/api/v1/events";
+
+/// Every method of [`ROUTE`].
+pub async fn answer(State(portal): State<Arc<Portal>>, request: Request) -> Response {
+    let watch = portal.clock().stopwatch();
+    let method = telemetry::known_method(request.method());
+    let id = request_id::of(request.headers());
+    let emitted = AssertUnwindSafe(emit(&portal, request)).catch_unwind();
+    let emitted = request_id::within(&id, emitted).await;
+    // The panic itself is in the log already.
+    let mut response =
+        emitted.unwrap_or_else(|_| Problem::from(ops::Error::Store(store::Error::Panicked)).into_response());
+    request_id::put(&id, response.headers_mut());
+    headers::complete(&portal, response.headers_mut());
+    telemetry::answered(method, ROUTE, response.status().as_u16(), watch.elapsed());
+    response
+}
+
+async fn emit(portal: &Arc<Portal>, request: Request) -> Response {
+    let ctx = match api::identified(portal, request.headers()).await {
+        Ok(Some(ctx)) => ctx,
+        Ok(None) => return Problem::from(ops::Error::SignIn).into_response(),
+        Err(problem) => return problem.into_response(),
+    };
+    if request.method() != Method::POST {
+        return Problem::method_not_allowed(request.method()).into_response();
+    }
+    let (parts, body) = request.into_parts();
+    let read = tokio::time::timeout(BODY_DEADLINE, bounded(body, LIMIT)).await;
+    match read.unwrap_or(Err(Unread::Broken)) {
+        Ok(bytes) => events::emit(Ctx(ctx), parts.headers, Raw(bytes)).await.into_response(),
+        Err(unread) => Problem::from(unread).into_response(),
+    }
+}
