@@ -14,6 +14,7 @@ pub mod error;
 pub mod events;
 pub mod failing;
 pub mod fit;
+pub mod forward;
 pub mod health;
 pub mod hooks;
 pub mod idempotency;

@@ -1,11 +1,14 @@
 //! What a lane has done in the database: loads that bring a page of it, and steps that move rows to where they belong.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{Lane, Limits, Page, Shelf, Wanted};
 use crate::{
     domain::time::Timestamp,
-    engine::store::queue::{Open, STEP},
+    engine::{
+        delivery::attempt::Target,
+        store::queue::{Open, STEP},
+    },
 };
 
 /// Rows that one hook has put away (held, cancelled) in a second at most. Nobody waits for it, and everybody's commits
@@ -53,6 +56,9 @@ impl Lane {
         }
         let was_stale = std::mem::take(&mut self.is_stale);
         self.is_deleted = page.target.is_none();
+        let url = |target: &Option<Arc<Target>>| target.as_ref().map(|target| target.hook.callback_url.clone());
+        let leads_elsewhere = was_stale && self.target.is_some() && url(&self.target) != url(&page.target);
+        self.follow_pace(&page.health, was_stale, leads_elsewhere);
         self.target = page.target;
         self.health = page.health;
         // The hook may keep an order only now, or something older was sent again: who may go is on the page.
