@@ -151,7 +151,6 @@ impl Worker {
                 Bearing::TooMuch { asks } => asks.map(|wait| now.after(wait)),
                 Bearing::Bears | Bearing::Silent => None,
             };
-            let is_well_again = given.purpose != Purpose::Delivery && report.attempt.answer.is_success();
             tracing::info!(
                 event.id = %given.open.event, delivery.id = %delivery, hook.id = %hook,
                 attempt = report.attempt.number, outcome = report.attempt.answer.class(),
@@ -167,10 +166,6 @@ impl Worker {
                     (due_at.or(again.filter(|_| recorded.is_none())), None)
                 }
             };
-            // A test or a probe that succeeded brings forward what waits, and ends a wait that was asked for.
-            if is_well_again {
-                handle.tell(News::Changed(vec![hook]));
-            }
             done.will_say(News::Finished { held, delivery, was_sent: true, due_at, health });
         });
     }

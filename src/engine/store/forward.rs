@@ -10,9 +10,10 @@
 use super::{
     db::{Conn, on_db},
     error::Error,
-    health,
+    health, hooks,
     listeners::Stance,
     queue::{self, STEP},
+    told::Told,
 };
 use crate::domain::{
     id::{DeliveryId, HookId},
@@ -32,13 +33,8 @@ pub struct Forward {
 
 /// All of a hook is to be tried now: what waits is brought forward at a pace, and a paused hook is probed at once. Not of a
 /// hook that is off, which sends nothing.
-pub(in crate::engine) async fn all(
-    conn: &mut Conn,
-    _by: &Grant,
-    hook: HookId,
-    now: Timestamp,
-) -> Result<Forward, Error> {
-    if matches!(queue::stance(conn, hook).await?.ok_or(Error::Missing)?, Stance::Off) {
+pub async fn all(conn: &mut Conn, _by: &Grant, hook: HookId, now: Timestamp) -> Result<Forward, Error> {
+    if stance(conn, hook).await? == Stance::Off {
         return Ok(Forward { deliveries: 0, or_more: false });
     }
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
@@ -49,10 +45,11 @@ pub(in crate::engine) async fn all(
     ).bind(hook).bind(now).bind(MANY + 1).fetch_one(c).await)?;
     ask(conn, hook, now).await?;
     health::probe_now(conn, hook, None, now).await?;
+    conn.tell(Told::Changed(hook));
     Ok(Forward { deliveries: count.min(MANY), or_more: count > MANY })
 }
 
-/// Marks that what a hook has waiting is to be brought forward, if it has anything.
+/// Marks that what a hook has waiting is to be brought forward, if it has anything. Tell [`Told::Changed`] with it.
 pub(super) async fn ask(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query(
         "INSERT INTO forwards (hook_id, asked_at, due_at, delivery_id)
@@ -108,14 +105,8 @@ pub(super) const EXTRA_TRY: &str = "CASE WHEN tries_before < attempts THEN tries
 
 /// One delivery that waits or is held is to be sent now; while its hook is paused it becomes the next probe. Where others
 /// of its ordering key are before it, the first of them goes first. Nothing happens to one that is due already.
-pub(in crate::engine) async fn one(
-    conn: &mut Conn,
-    _by: &Grant,
-    (id, hook): (DeliveryId, HookId),
-    stance: Stance,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let lock = conn.skip_locked();
+pub async fn one(conn: &mut Conn, _by: &Grant, id: DeliveryId, hook: HookId, now: Timestamp) -> Result<(), Error> {
+    let (stance, lock) = (stance(conn, hook).await?, conn.skip_locked());
     match stance {
         Stance::Off => return Err(Error::Missing),
         Stance::Open => on_db!(conn, c: Engine => {
@@ -130,7 +121,14 @@ pub(in crate::engine) async fn one(
         Stance::Paused => {}
     }
     let with = if stance == Stance::Paused { Some(first_of_key(conn, id, hook).await?) } else { None };
-    health::probe_now(conn, hook, with, now).await
+    health::probe_now(conn, hook, with, now).await?;
+    conn.tell(Told::Changed(hook));
+    Ok(())
+}
+
+async fn stance(conn: &mut Conn, hook: HookId) -> Result<Stance, Error> {
+    let hook = hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
+    queue::stance_of(conn, &hook).await
 }
 
 /// The oldest open delivery of the same ordering key; the delivery itself where there is no order.

@@ -11,6 +11,7 @@ use super::{
     db::{Conn, chunks, on_db},
     error::Error,
     forward, health, hooks, listeners, measured,
+    told::Told,
 };
 use crate::{
     domain::{
@@ -98,6 +99,8 @@ pub(super) async fn record_all(conn: &mut Conn, finished: &[&Finished]) -> Resul
     let (standing, off) = follow(conn, &kept).await?;
     for finished in kept.iter().filter(|finished| finished.finds_it_well()) {
         forward::ask(conn, finished.hook, finished.clock.now()).await?;
+        // What the receiver asked for is over too, and that is in the hook's health.
+        conn.tell(Told::Changed(finished.hook));
     }
     let recorded = finished.iter().map(|finished| match is_ours(finished) {
         true => Recorded::Kept { health: standing.get(&finished.hook).copied(), is_off: off.contains(&finished.hook) },

@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn no_more_than_the_rate_passes_over_ten_seconds_and_not_much_less() {
-        for rate in [1, 3, 50, 700] {
+        for rate in [1u32, 3, 50, 700] {
             let mut bucket = Bucket::default();
             let mut now = Timestamp(5);
             let mut passed = 0;
