@@ -13,13 +13,13 @@ pub struct RetryPolicy {
     pub longest_wait: Duration,
 }
 
+/// See [`RetryPolicy::longest_wait`].
+pub const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
 impl Default for RetryPolicy {
     fn default() -> Self {
         let seconds = [5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600];
-        Self {
-            schedule: seconds.into_iter().map(Duration::from_secs).collect(),
-            longest_wait: Duration::from_secs(24 * 3600),
-        }
+        Self { schedule: seconds.into_iter().map(Duration::from_secs).collect(), longest_wait: LONGEST_WAIT }
     }
 }
 

@@ -219,12 +219,13 @@ impl Lane {
         if let Some(health) = health {
             self.stand(health, now);
         }
+        self.make_sure_of_wish(now);
     }
 
     /// How the hook stands now. Pausing puts everything away; recovering begins gently.
     fn stand(&mut self, health: Health, now: Timestamp) {
         let was_paused = self.is_paused();
-        self.follow_pace(&health, false, false);
+        self.hear_wish(&health);
         self.health = health;
         match (was_paused, self.is_paused()) {
             // News can arrive in another order than they were written: a turn is looked up before it is believed.

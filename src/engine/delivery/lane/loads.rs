@@ -34,6 +34,7 @@ impl Lane {
     pub fn begin_load(&mut self, wanted: Wanted) {
         self.loading = true;
         self.changed_again = false;
+        self.pace_is_read();
         if wanted.fresh {
             self.fresh.begin_load();
         }
@@ -57,8 +58,10 @@ impl Lane {
         let was_stale = std::mem::take(&mut self.is_stale);
         self.is_deleted = page.target.is_none();
         let url = |target: &Option<Arc<Target>>| target.as_ref().map(|target| target.hook.callback_url.clone());
-        let leads_elsewhere = was_stale && self.target.is_some() && url(&self.target) != url(&page.target);
-        self.follow_pace(&page.health, was_stale, leads_elsewhere);
+        if self.target.is_some() && url(&self.target) != url(&page.target) {
+            self.forget_pace();
+        }
+        self.follow_pace(&page.health, was_stale);
         self.target = page.target;
         self.health = page.health;
         // The hook may keep an order only now, or something older was sent again: who may go is on the page.
@@ -91,6 +94,7 @@ impl Lane {
             // What is under way already says how it went.
             Some(_) | None => {}
         }
+        self.make_sure_of_wish(now);
     }
 
     /// A load failed; it is tried again at `at`.

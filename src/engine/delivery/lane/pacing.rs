@@ -13,7 +13,11 @@
 use std::time::Duration;
 
 use super::Lane;
-use crate::domain::{health::Health, retry::Bearing, time::Timestamp};
+use crate::domain::{
+    health::Health,
+    retry::{Bearing, LONGEST_WAIT},
+    time::Timestamp,
+};
 
 /// Without an answer one more may be under way after each of these.
 const STEP: Duration = Duration::from_millis(250);
@@ -39,6 +43,10 @@ const SPAN_ATTEMPTS: f64 = 5.0;
 pub(super) struct Pacing {
     /// The receiver asked for it: nothing before this.
     until: Option<Timestamp>,
+    /// The same of answers that may not be on record yet: a load can be older than they are.
+    unstored: Option<Timestamp>,
+    /// The hook was read while not every answer was on record: perhaps the wish is over, and it is read once more.
+    is_unsure: bool,
     /// Attempts a second; `None`: it has refused nothing so far.
     rate: Option<f64>,
     /// The rate at which it refused last while it took others.
@@ -53,9 +61,17 @@ pub(super) struct Pacing {
 
 impl Default for Pacing {
     fn default() -> Self {
-        let taken = Taken::default();
-        let opened_at = Timestamp(0);
-        Self { until: None, rate: None, ceiling: None, is_tried: false, taken, window: 1, opened_at }
+        Self {
+            until: None,
+            unstored: None,
+            is_unsure: false,
+            rate: None,
+            ceiling: None,
+            is_tried: false,
+            taken: Taken::default(),
+            window: 1,
+            opened_at: Timestamp(0),
+        }
     }
 }
 
@@ -66,12 +82,17 @@ impl Pacing {
 
     /// May one more be sent beside those that are under way?
     pub(super) fn lets_go(&self, under_way: usize, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| until <= now) && under_way < self.at_once(now)
+        self.waits_until(now).is_none() && under_way < self.at_once(now)
+    }
+
+    /// Nobody may ask for more than the longest wait: a later time was noted while the clock was wrong.
+    fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.until.filter(|until| *until > now && *until <= now.after(LONGEST_WAIT))
     }
 
     /// When time alone lets something go that may not go now.
     pub(super) fn wake_at(&self, under_way: usize, now: Timestamp) -> Option<Timestamp> {
-        if let Some(until) = self.until.filter(|until| *until > now) {
+        if let Some(until) = self.waits_until(now) {
             return Some(until);
         }
         let is_full = under_way >= self.at_once(now) && self.window < WIDEST;
@@ -111,19 +132,14 @@ impl Pacing {
             }
             Bearing::TooMuch { asks } => {
                 self.window = 1;
-                self.until = self.until.max(asks.map(|wait| now.after(wait)));
+                let until = asks.map(|wait| now.after(wait));
+                (self.until, self.unstored) = (self.until.max(until), self.unstored.max(until));
                 self.lower(now);
             }
         }
     }
 
-    /// What the database knows of the receiver's wish. `is_all`: nothing newer can be known here.
-    fn follow(&mut self, health: &Health, is_all: bool) {
-        self.until = if is_all { health.waits_until } else { self.until.max(health.waits_until) };
-    }
-
     fn clock_set_back(&mut self, now: Timestamp) {
-        self.until = None;
         self.opened_at = now;
         self.taken = Taken::default();
     }
@@ -206,14 +222,38 @@ impl Lane {
         self.pacing.hear(bearing, now);
     }
 
-    /// The hook was read, or an attempt's record says how it stands. Where another URL is in force, what was learned of the
-    /// old one is forgotten.
-    pub(super) fn follow_pace(&mut self, health: &Health, is_all: bool, leads_elsewhere: bool) {
-        if leads_elsewhere {
-            self.pacing = Pacing::default();
-            self.bucket.free_at = None;
+    /// A load begins. What it reads is all there is to know of the receiver's wishes, if every answer is on record.
+    pub(super) fn pace_is_read(&mut self) {
+        if self.in_flight == self.sending {
+            self.pacing.unstored = None;
         }
-        self.pacing.follow(health, is_all);
+    }
+
+    /// The hook was read: a wish that the database does not know any more is over, unless it is not on record yet.
+    /// `was_stale`: it was read because it changed.
+    pub(super) fn follow_pace(&mut self, health: &Health, was_stale: bool) {
+        let pacing = &mut self.pacing;
+        pacing.until = pacing.unstored.max(health.waits_until);
+        pacing.is_unsure |= was_stale && pacing.unstored.is_some();
+    }
+
+    /// An attempt's record says how the hook stands. Older records can be heard later, so it ends no wish.
+    pub(super) fn hear_wish(&mut self, health: &Health) {
+        self.pacing.until = self.pacing.until.max(health.waits_until);
+    }
+
+    /// Every answer is on record by now, perhaps: then the hook is read once more, if that is needed to be sure of a wish.
+    pub(super) fn make_sure_of_wish(&mut self, now: Timestamp) {
+        if self.pacing.is_unsure && !self.loading && self.in_flight == self.sending {
+            self.pacing.is_unsure = false;
+            self.changed(now);
+        }
+    }
+
+    /// Another URL is in force: what was learned of the old one is of no use.
+    pub(super) fn forget_pace(&mut self) {
+        self.pacing = Pacing::default();
+        self.bucket.free_at = None;
     }
 
     pub(super) fn forget_waits(&mut self, now: Timestamp) {

@@ -14,8 +14,8 @@ fn asks(millis: u64) -> Bearing {
 
 impl Pacing {
     /// As after a long time of good answers.
-    pub(in crate::engine::delivery::lane) fn warm(&mut self) {
-        self.window = WIDEST;
+    pub(in crate::engine::delivery::lane) fn warm(&mut self, now: Timestamp) {
+        (self.window, self.opened_at) = (WIDEST, now);
     }
 }
 
@@ -147,4 +147,32 @@ fn a_clock_set_back_prolongs_no_wait() {
     let earlier = Timestamp(NOW.0 - 86_400_000);
     pacing.clock_set_back(earlier);
     assert!(pacing.lets_go(0, earlier) && pacing.lets_go(1, earlier.after(STEP)));
+    pacing.until = Some(NOW.after(Duration::from_secs(30)));
+    assert!(pacing.lets_go(0, earlier.after(STEP * 4)), "a time that nobody can have asked for");
+}
+
+/// A load that is older than an answer must not end what the answer asked for; a person can.
+#[test]
+fn a_wait_ends_with_what_the_database_says_once_every_answer_is_on_record() {
+    let (mut lane, wish) = (Lane::new(NOW), NOW.after(Duration::from_secs(30)));
+    let known = Health { waits_until: Some(wish), ..Health::default() };
+    (lane.in_flight, lane.sending) = (1, 1);
+    lane.heard(asks(30_000), NOW);
+    lane.sent();
+    // It is being recorded while the hook is read, because it changed.
+    lane.pace_is_read();
+    lane.follow_pace(&Health::default(), true);
+    assert!(!lane.pacing.lets_go(0, NOW));
+    // Then it is on record, and the hook is read once more.
+    (lane.in_flight, lane.is_stale) = (0, false);
+    lane.make_sure_of_wish(NOW);
+    assert!(lane.is_stale);
+    lane.pace_is_read();
+    lane.follow_pace(&known, true);
+    assert!(!lane.pacing.lets_go(0, NOW));
+    lane.hear_wish(&Health::default());
+    assert!(!lane.pacing.lets_go(0, NOW), "an older record ends nothing");
+    lane.pace_is_read();
+    lane.follow_pace(&Health::default(), false);
+    assert!(lane.pacing.lets_go(0, NOW));
 }
