@@ -27,6 +27,9 @@ impl Hour {
     }
 }
 
+/// The class of attempts to which the receiver answered that it wants them later, and when.
+pub const PUT_OFF: &str = "put_off";
+
 /// Attempts of some time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcomes {
@@ -45,7 +48,11 @@ impl Outcomes {
     }
 
     pub fn add(&mut self, class: &str, count: i64) {
-        if class == "success" { self.succeeded += count } else { self.failed += count }
+        match class {
+            "success" => self.succeeded += count,
+            PUT_OFF => {}
+            _ => self.failed += count,
+        }
     }
 }
 
@@ -199,6 +206,15 @@ mod tests {
         let hour = Hour::of(moment);
         assert!(hour.start() <= moment && moment < Hour(hour.0 + 1).start());
         assert_eq!(Hour::of(Timestamp(-1)), Hour(-1));
+    }
+
+    #[test]
+    fn what_was_put_off_is_neither_a_success_nor_a_failure() {
+        let mut outcomes = Outcomes::default();
+        for (class, count) in [("success", 3), (PUT_OFF, 40), ("throttled", 1), ("server_error", 2)] {
+            outcomes.add(class, count);
+        }
+        assert_eq!(outcomes, Outcomes { succeeded: 3, failed: 3 });
     }
 
     #[test]

@@ -13,13 +13,13 @@ pub struct RetryPolicy {
     pub longest_wait: Duration,
 }
 
+/// See [`RetryPolicy::longest_wait`].
+pub const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
 impl Default for RetryPolicy {
     fn default() -> Self {
         let seconds = [5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600];
-        Self {
-            schedule: seconds.into_iter().map(Duration::from_secs).collect(),
-            longest_wait: Duration::from_secs(24 * 3600),
-        }
+        Self { schedule: seconds.into_iter().map(Duration::from_secs).collect(), longest_wait: LONGEST_WAIT }
     }
 }
 
@@ -28,48 +28,97 @@ impl Default for RetryPolicy {
 pub enum Verdict {
     Delivered,
     RetryIn(Duration),
+    /// It is sent again after this wait, and the attempt does not count as a try of the schedule: the receiver asked for
+    /// the wait, or the attempt was the probe of a paused hook.
+    PutOff(Duration),
     Failed,
     /// 410 Gone: failed, and the hook is to be switched off.
     Gone,
+}
+
+/// What an answer says of how much its receiver bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearing {
+    /// It took the event.
+    Bears,
+    /// It was called too often, or is overloaded; and perhaps it says how long it wants to be left alone.
+    TooMuch { asks: Option<Duration> },
+    /// Nothing that a pace could be learned from.
+    Silent,
+}
+
+/// An attempt, as far as it is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried {
+    /// Attempts of this delivery before this one: those that count as tries of its schedule, and those that do not.
+    pub counted: u32,
+    pub uncounted: u32,
+    /// The attempt was the probe of a paused hook.
+    pub is_probe: bool,
+    pub answer: Answer,
+    /// What the receiver asked for with `Retry-After`.
+    pub retry_after: Option<Duration>,
+}
+
+/// Jitter adds at most this share of the wait, and never takes any away: a receiver that asked for time gets it.
+const JITTER: f64 = 0.1;
+/// The shortest wait that a receiver can ask for: `Retry-After: 0` is no invitation to ask again in a loop.
+const SHORTEST_ASKED: Duration = Duration::from_secs(1);
+/// A probe says nothing about this delivery. Where its schedule names no wait, this one is used.
+const UNSCHEDULED: Duration = Duration::from_secs(5);
+/// A delivery is put off this often without a count. After that each attempt counts: otherwise an event that its receiver
+/// answers with "later" for ever would never end.
+pub const MOST_PUT_OFF: u32 = 100;
+
+/// How long the receiver asks to be left alone, within limits.
+fn asked(answer: Answer, retry_after: Option<Duration>, longest_wait: Duration) -> Option<Duration> {
+    match answer {
+        Answer::Status(429 | 503) => retry_after.map(|wait| wait.max(SHORTEST_ASKED).min(longest_wait)),
+        _ => None,
+    }
+}
+
+/// What an answer says of how much its receiver bears. It holds for all that is sent there, not for one delivery.
+pub fn bearing(answer: Answer, retry_after: Option<Duration>, longest_wait: Duration) -> Bearing {
+    match answer {
+        Answer::Status(200..300) => Bearing::Bears,
+        Answer::Status(429 | 503) => Bearing::TooMuch { asks: asked(answer, retry_after, longest_wait) },
+        _ => Bearing::Silent,
+    }
+}
+
+/// `schedule` and `longest_wait` are of a [`RetryPolicy`] or the hook's own; `jitter` is in `0.0..1.0`.
+pub fn judge(schedule: &[Duration], longest_wait: Duration, tried: &Tried, jitter: f64) -> Verdict {
+    match tried.answer {
+        Answer::Status(200..300) => return Verdict::Delivered,
+        Answer::Status(410) => return Verdict::Gone,
+        answer if answer.is_ours() => return Verdict::PutOff(spread(after_own_trouble(tried), jitter)),
+        _ => {}
+    }
+    let with_jitter = |wait: Duration| spread(wait, jitter);
+    let asked = asked(tried.answer, tried.retry_after, longest_wait);
+    let position = tried.counted as usize;
+    match asked {
+        Some(wait) if tried.is_probe || tried.uncounted < MOST_PUT_OFF => return Verdict::PutOff(with_jitter(wait)),
+        None if tried.is_probe => {
+            let wait = schedule.get(position).or(schedule.last()).copied().unwrap_or(UNSCHEDULED);
+            return Verdict::PutOff(with_jitter(wait));
+        }
+        _ => {}
+    }
+    match schedule.get(position) {
+        Some(&scheduled) => Verdict::RetryIn(with_jitter(scheduled.max(asked.unwrap_or_default()))),
+        None => Verdict::Failed,
+    }
 }
 
 /// After our own trouble: soon, then less often, and never so rarely that a receiver waits long once it is over.
 const SOON: Duration = Duration::from_secs(5);
 const SOON_AT_MOST: Duration = Duration::from_secs(60);
 
-/// The wait after an attempt that this machine could not make. `attempt` counts all there were; `jitter` is in `0.0..1.0`.
-pub fn after_own_trouble(attempt: u32, jitter: f64) -> Duration {
-    let doubled = SOON.saturating_mul(2u32.saturating_pow(attempt.saturating_sub(1).min(10)));
-    spread(doubled.min(SOON_AT_MOST), jitter)
-}
-
-/// Jitter adds at most this share of the wait, and never takes any away: a receiver that asked for time gets it.
-const JITTER: f64 = 0.1;
-
-/// `schedule` and `longest_wait` are of a [`RetryPolicy`] or the hook's own. `attempt` counts from 1; `retry_after` is what the receiver asked for; `jitter` is in `0.0..1.0`.
-pub fn judge(
-    schedule: &[Duration],
-    longest_wait: Duration,
-    attempt: u32,
-    answer: Answer,
-    retry_after: Option<Duration>,
-    jitter: f64,
-) -> Verdict {
-    match answer {
-        Answer::Status(200..300) => return Verdict::Delivered,
-        Answer::Status(410) => return Verdict::Gone,
-        _ if answer.is_ours() => return Verdict::RetryIn(after_own_trouble(attempt, jitter)),
-        _ => {}
-    }
-    let position = attempt.saturating_sub(1) as usize;
-    let Some(&scheduled) = schedule.get(position) else {
-        return Verdict::Failed;
-    };
-    let asked = match answer {
-        Answer::Status(429 | 503) => retry_after.unwrap_or_default(),
-        _ => Duration::ZERO,
-    };
-    Verdict::RetryIn(spread(scheduled.max(asked.min(longest_wait)), jitter))
+fn after_own_trouble(tried: &Tried) -> Duration {
+    let before = tried.counted.saturating_add(tried.uncounted);
+    SOON.saturating_mul(2u32.saturating_pow(before.min(10))).min(SOON_AT_MOST)
 }
 
 fn spread(wait: Duration, jitter: f64) -> Duration {
@@ -115,36 +164,87 @@ mod tests {
 
     const S: fn(u64) -> Duration = Duration::from_secs;
 
+    fn tried(counted: u32, answer: Answer, retry_after: Option<Duration>) -> Tried {
+        Tried { counted, uncounted: 0, is_probe: false, answer, retry_after }
+    }
+
+    fn judged(tried: Tried) -> Verdict {
+        let policy = RetryPolicy::default();
+        judge(&policy.schedule, policy.longest_wait, &tried, 0.0)
+    }
+
     #[test]
     fn the_table() {
-        let policy = RetryPolicy::default();
         let rows = [
-            (1, Answer::Status(200), None, Verdict::Delivered),
-            (10, Answer::Status(204), None, Verdict::Delivered),
-            (1, Answer::Status(410), None, Verdict::Gone),
-            (1, Answer::Status(302), None, Verdict::RetryIn(S(5))),
-            (1, Answer::Status(400), None, Verdict::RetryIn(S(5))),
-            (2, Answer::Status(500), None, Verdict::RetryIn(S(30))),
-            (3, Answer::Timeout, None, Verdict::RetryIn(S(120))),
-            (4, Answer::ConnectFailed, None, Verdict::RetryIn(S(600))),
-            (5, Answer::TlsFailed, None, Verdict::RetryIn(S(1800))),
-            (6, Answer::DnsFailed, None, Verdict::RetryIn(S(3600))),
-            (7, Answer::AddressRefused, None, Verdict::RetryIn(S(10_800))),
-            (8, Answer::BrokenAnswer, None, Verdict::RetryIn(S(21_600))),
-            (9, Answer::Status(503), None, Verdict::RetryIn(S(43_200))),
-            (10, Answer::Status(503), None, Verdict::Failed),
-            (10, Answer::Status(503), Some(S(60)), Verdict::Failed),
-            (1, Answer::Status(429), Some(S(60)), Verdict::RetryIn(S(60))),
-            (1, Answer::Status(503), Some(S(1)), Verdict::RetryIn(S(5))),
-            (1, Answer::Status(429), Some(Duration::MAX), Verdict::RetryIn(S(86_400))),
-            (1, Answer::Status(500), Some(S(60)), Verdict::RetryIn(S(5))),
+            (0, Answer::Status(200), None, Verdict::Delivered),
+            (9, Answer::Status(204), None, Verdict::Delivered),
+            (0, Answer::Status(410), None, Verdict::Gone),
+            (0, Answer::Status(302), None, Verdict::RetryIn(S(5))),
+            (0, Answer::Status(400), None, Verdict::RetryIn(S(5))),
+            (1, Answer::Status(500), None, Verdict::RetryIn(S(30))),
+            (2, Answer::Timeout, None, Verdict::RetryIn(S(120))),
+            (3, Answer::ConnectFailed, None, Verdict::RetryIn(S(600))),
+            (4, Answer::TlsFailed, None, Verdict::RetryIn(S(1800))),
+            (5, Answer::DnsFailed, None, Verdict::RetryIn(S(3600))),
+            (6, Answer::AddressRefused, None, Verdict::RetryIn(S(10_800))),
+            (7, Answer::BrokenAnswer, None, Verdict::RetryIn(S(21_600))),
+            (8, Answer::Status(503), None, Verdict::RetryIn(S(43_200))),
+            (9, Answer::Status(503), None, Verdict::Failed),
+            (9, Answer::Status(429), None, Verdict::Failed),
+            // A receiver that says when gets that wait, and the schedule stays where it is.
+            (9, Answer::Status(503), Some(S(60)), Verdict::PutOff(S(60))),
+            (0, Answer::Status(429), Some(S(60)), Verdict::PutOff(S(60))),
+            (8, Answer::Status(503), Some(S(1)), Verdict::PutOff(S(1))),
+            (0, Answer::Status(429), Some(Duration::ZERO), Verdict::PutOff(S(1))),
+            (0, Answer::Status(429), Some(Duration::MAX), Verdict::PutOff(S(86_400))),
+            // Of other answers the header is not believed.
+            (0, Answer::Status(500), Some(S(60)), Verdict::RetryIn(S(5))),
         ];
-        for (attempt, answer, asked, verdict) in rows {
-            assert_eq!(
-                judge(&policy.schedule, policy.longest_wait, attempt, answer, asked, 0.0),
-                verdict,
-                "attempt {attempt}, {answer:?}, {asked:?}"
-            );
+        for (counted, answer, asked, verdict) in rows {
+            assert_eq!(judged(tried(counted, answer, asked)), verdict, "after {counted}: {answer:?}, {asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_probe_never_uses_up_a_schedule() {
+        let probe = |counted, answer, asked| judged(Tried { is_probe: true, ..tried(counted, answer, asked) });
+        assert_eq!(probe(0, Answer::Status(500), None), Verdict::PutOff(S(5)));
+        assert_eq!(probe(8, Answer::Timeout, None), Verdict::PutOff(S(43_200)));
+        assert_eq!(probe(9, Answer::Timeout, None), Verdict::PutOff(S(43_200)), "all tries are made, and it is held");
+        assert_eq!(probe(9, Answer::Status(503), Some(S(7))), Verdict::PutOff(S(7)));
+        let often = Tried { is_probe: true, uncounted: 10_000, ..tried(9, Answer::Status(503), Some(S(7))) };
+        assert_eq!(judged(often), Verdict::PutOff(S(7)));
+        let nothing_scheduled = Tried { is_probe: true, ..tried(0, Answer::Status(500), None) };
+        assert_eq!(judge(&[], S(60), &nothing_scheduled, 0.0), Verdict::PutOff(S(5)));
+        // What a probe can decide, it decides.
+        assert_eq!(probe(0, Answer::Status(200), None), Verdict::Delivered);
+        assert_eq!(probe(0, Answer::Status(410), None), Verdict::Gone);
+    }
+
+    /// An event that its receiver puts off for ever ends all the same.
+    #[test]
+    fn what_was_put_off_a_hundred_times_counts_from_then_on() {
+        let later = |counted, uncounted| Tried { uncounted, ..tried(counted, Answer::Status(429), Some(S(60))) };
+        assert_eq!(judged(later(0, MOST_PUT_OFF - 1)), Verdict::PutOff(S(60)));
+        assert_eq!(judged(later(0, MOST_PUT_OFF)), Verdict::RetryIn(S(60)), "at least as long as asked");
+        assert_eq!(judged(later(2, MOST_PUT_OFF)), Verdict::RetryIn(S(120)));
+        assert_eq!(judged(later(9, MOST_PUT_OFF)), Verdict::Failed);
+    }
+
+    #[test]
+    fn an_answer_speaks_for_its_receiver() {
+        let rows = [
+            (Answer::Status(204), Some(S(9)), Bearing::Bears),
+            (Answer::Status(429), None, Bearing::TooMuch { asks: None }),
+            (Answer::Status(503), None, Bearing::TooMuch { asks: None }),
+            (Answer::Status(429), Some(S(9)), Bearing::TooMuch { asks: Some(S(9)) }),
+            (Answer::Status(503), Some(Duration::ZERO), Bearing::TooMuch { asks: Some(S(1)) }),
+            (Answer::Status(503), Some(Duration::MAX), Bearing::TooMuch { asks: Some(S(3600)) }),
+            (Answer::Status(500), Some(S(9)), Bearing::Silent),
+            (Answer::Timeout, None, Bearing::Silent),
+        ];
+        for (answer, asked, says) in rows {
+            assert_eq!(bearing(answer, asked, S(3600)), says, "{answer:?}, {asked:?}");
         }
     }
 
@@ -152,24 +252,28 @@ mod tests {
     fn jitter_only_adds_and_at_most_a_tenth() {
         let policy = RetryPolicy::default();
         for jitter in [-1.0, 0.0, 0.5, 1.0, 7.0, f64::NAN] {
-            let Verdict::RetryIn(wait) = judge(&policy.schedule, policy.longest_wait, 3, Answer::Timeout, None, jitter)
-            else {
+            let timed_out = tried(2, Answer::Timeout, None);
+            let Verdict::RetryIn(wait) = judge(&policy.schedule, policy.longest_wait, &timed_out, jitter) else {
                 panic!("retried")
             };
             assert!(wait >= S(120) && wait <= S(132), "{jitter}: {wait:?}");
+            let put_off = tried(2, Answer::Status(429), Some(S(10)));
+            let Verdict::PutOff(wait) = judge(&policy.schedule, policy.longest_wait, &put_off, jitter) else {
+                panic!("put off")
+            };
+            assert!(wait >= S(10) && wait <= S(11), "{jitter}: {wait:?}");
         }
     }
 
     #[test]
     fn our_own_trouble_is_retried_soon_and_for_as_long_as_it_takes() {
-        let waits =
-            [1, 2, 3, 4, 5, 100, u32::MAX].map(|attempt| judge(&[], S(1), attempt, Answer::OwnTrouble, None, 0.0));
-        assert_eq!(waits, [5, 10, 20, 40, 60, 60, 60].map(|seconds| Verdict::RetryIn(S(seconds))));
+        let waits = [0, 1, 2, 3, 4, 100, u32::MAX]
+            .map(|before| judge(&[], S(1), &tried(before, Answer::OwnTrouble, None), 0.0));
+        assert_eq!(waits, [5, 10, 20, 40, 60, 60, 60].map(|seconds| Verdict::PutOff(S(seconds))));
     }
 
     #[test]
     fn an_empty_schedule_fails_at_once() {
-        let policy = RetryPolicy { schedule: Vec::new(), ..RetryPolicy::default() };
-        assert_eq!(judge(&policy.schedule, policy.longest_wait, 1, Answer::Timeout, None, 0.0), Verdict::Failed);
+        assert_eq!(judge(&[], S(60), &tried(0, Answer::Timeout, None), 0.0), Verdict::Failed);
     }
 }

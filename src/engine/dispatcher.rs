@@ -38,6 +38,7 @@ use super::{
     pressure::{Pressure, TooMuch},
     store::{
         Conn, Error, Store,
+        forward::{self, Forward},
         queue::{self, Room},
         told::{Told, Turned},
     },
@@ -48,6 +49,7 @@ use crate::domain::{
     event::EventType,
     id::{HookId, NodeId},
     invalid::Invalid,
+    permission::Grant,
     time::Timestamp,
 };
 
@@ -216,6 +218,13 @@ impl Dispatcher {
     /// belongs. Its lane hears of the change after the commit and does the rest.
     pub async fn follow(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<(), Error> {
         queue::step(conn, hook, now).await.map(drop)
+    }
+
+    /// Sends what a hook has waiting before its time, at a pace, and probes a paused hook at once. What its receiver asked for
+    /// with `Retry-After` is over. Nothing happens to a hook that is off. One delivery: [`forward::one`].
+    pub async fn try_now(&self, by: Grant, hook: HookId) -> Result<Forward, Error> {
+        let clock = self.clock.clone();
+        self.store.write(move |conn| Box::pin(async move { forward::all(conn, &by, hook, clock.now()).await })).await
     }
 
     /// Starts nothing more, waits for what is in flight, and closes the store; all of it within the time that the settings

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         health::Health,
         id::{DeliveryId, HookId},
+        retry::Bearing,
         time::Timestamp,
     },
     engine::store::{
@@ -49,8 +50,8 @@ pub enum News {
     Deaf,
     Loaded(Held, Result<Page, Error>),
     Stepped(Held, Result<bool, Error>),
-    /// An attempt is over and is being recorded.
-    Sent(Held),
+    /// An attempt is over and is being recorded; what its answer says of the receiver.
+    Sent(Held, Bearing),
     Finished {
         held: Held,
         delivery: DeliveryId,
@@ -169,7 +170,10 @@ impl Board {
                 tracing::error!(hook.id = %held.hook, error = chain(&error), "open deliveries could not be moved");
                 self.with_known_lane(held, now, |lane| lane.step_failed(Timestamp(now.0 + AGAIN_MS)));
             }
-            News::Sent(held) => self.with_known_lane(held, now, Lane::sent),
+            News::Sent(held, bearing) => self.with_known_lane(held, now, |lane| {
+                lane.heard(bearing, now);
+                lane.sent();
+            }),
             News::Finished { held, delivery, was_sent, due_at, health } => {
                 self.in_flight -= 1;
                 self.with_known_lane(held, now, |lane| {

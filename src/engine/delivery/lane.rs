@@ -13,6 +13,7 @@ mod bucket;
 mod known;
 mod lately;
 mod loads;
+mod pacing;
 mod page;
 mod shelf;
 
@@ -24,6 +25,7 @@ use std::{
 use bucket::Bucket;
 use known::Known;
 use lately::Lately;
+use pacing::Pacing;
 pub use page::{Given, Limits, Page, Wanted};
 pub use shelf::Found;
 use shelf::Shelf;
@@ -80,6 +82,8 @@ pub struct Lane {
     may_probe: bool,
     is_probing: bool,
     bucket: Bucket,
+    /// What the receiver bears, as its answers tell.
+    pacing: Pacing,
     /// After a pause: how much at once, growing with every success until the usual limit is reached.
     ramp: Option<usize>,
 }
@@ -140,6 +144,7 @@ impl Lane {
     pub fn clock_set_back(&mut self, now: Timestamp) {
         self.not_before = None;
         self.bucket.free_at = None;
+        self.forget_waits(now);
         self.step_at = self.step_at.map(|at| at.min(now));
         self.more(now);
     }
@@ -150,7 +155,7 @@ impl Lane {
             return None;
         }
         let target = self.target.clone()?;
-        if let Some(rate) = target.hook.tuning.rate_per_second
+        if let Some(rate) = self.rate(!self.tests.is_empty())
             && !self.bucket.take(rate, now)
         {
             return None;
@@ -163,6 +168,7 @@ impl Lane {
         } else {
             (self.next_of_two()?, Purpose::Delivery)
         };
+        self.pacing.sends(self.sending, now);
         self.sending += 1;
         self.in_flight += 1;
         Some(Given { target, open, purpose, was_well: self.health.is_well() && self.ramp.is_none() })
@@ -219,11 +225,13 @@ impl Lane {
         if let Some(health) = health {
             self.stand(health, now);
         }
+        self.make_sure_of_wish(now);
     }
 
     /// How the hook stands now. Pausing puts everything away; recovering begins gently.
     fn stand(&mut self, health: Health, now: Timestamp) {
         let was_paused = self.is_paused();
+        self.hear_wish(&health);
         self.health = health;
         match (was_paused, self.is_paused()) {
             // News can arrive in another order than they were written: a turn is looked up before it is believed.
@@ -247,10 +255,15 @@ impl Lane {
 
     /// Could [`Lane::next`] give something now, were it not for the rate?
     pub fn is_ready(&self, limits: &Limits, now: Timestamp) -> bool {
-        let is_queued = self.is_open() && (!self.fresh.is_empty() || !self.again.is_empty());
-        let has_work = !self.tests.is_empty() || self.probe.is_some() || is_queued;
         let may_send = self.target.is_some() && !self.is_stale && self.sending < self.limit(limits);
-        has_work && may_send && self.bucket.free_at.is_none_or(|at| at <= now)
+        let is_free = self.bucket.free_at.is_none_or(|at| at <= now);
+        // A person waits for a test: what was learned of the receiver does not hold it back.
+        let has_test = !self.tests.is_empty() && (is_free || self.own_rate().is_none());
+        may_send && (has_test || (self.has_queued() && is_free && self.pacing.lets_go(self.sending, now)))
+    }
+
+    fn has_queued(&self) -> bool {
+        self.probe.is_some() || (self.is_open() && (!self.fresh.is_empty() || !self.again.is_empty()))
     }
 
     fn limit(&self, limits: &Limits) -> usize {
@@ -266,7 +279,8 @@ impl Lane {
         let loads = loads.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)));
         let loads = loads.filter(|_| !self.loading);
         let step = self.step_at.filter(|_| !self.stepping);
-        loads.chain(step).chain(self.bucket.free_at).filter(|at| *at > now).min()
+        let pace = if self.has_queued() { self.pacing.wake_at(self.sending, now) } else { None };
+        loads.chain(step).chain(self.bucket.free_at).chain(pace).filter(|at| *at > now).min()
     }
 
     /// When the next probe may be looked for.

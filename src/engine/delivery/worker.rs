@@ -15,10 +15,10 @@ use super::{
 use crate::{
     domain::{
         delivery::State,
-        health::BreakerPolicy,
+        health::{BreakerPolicy, Purpose},
         hook::Hook,
         id::HookId,
-        retry::{RetryPolicy, Verdict, judge},
+        retry::{Bearing, RetryPolicy, Tried, Verdict, bearing, judge},
         time::Timestamp,
     },
     engine::{
@@ -135,14 +135,21 @@ impl Worker {
             let span =
                 debug_span!("delivery.attempt", event.id = %given.open.event, delivery.id = %delivery, hook.id = %hook);
             let report = self.sender.send(&given.target, &given.open).instrument(span).await;
-            handle.tell(News::Sent(held));
+            let longest = self.policy.longest_wait;
+            let bearing = bearing(report.attempt.answer, report.retry_after, longest);
+            handle.tell(News::Sent(held, bearing));
             done.will_say(News::Finished { held, delivery, was_sent: true, due_at: again, health: None });
             let took = Duration::from_millis(u64::try_from(report.attempt.duration_ms).unwrap_or(0));
             metrics::attempted(report.attempt.answer, took);
             let verdict = self.verdict(&given, &report);
+            let now = self.clock.now();
             let due_at = match verdict {
-                Verdict::RetryIn(wait) => Some(self.clock.now().after(wait)),
-                _ => None,
+                Verdict::RetryIn(wait) | Verdict::PutOff(wait) => Some(now.after(wait)),
+                Verdict::Delivered | Verdict::Failed | Verdict::Gone => None,
+            };
+            let waits_until = match bearing {
+                Bearing::TooMuch { asks } => asks.map(|wait| now.after(wait)),
+                Bearing::Bears | Bearing::Silent => None,
             };
             // One line a delivery is more than a log of every day can bear; pauses and the like are logged above this.
             tracing::debug!(
@@ -150,7 +157,7 @@ impl Worker {
                 attempt = report.attempt.number, outcome = report.attempt.answer.class(),
                 duration_ms = report.attempt.duration_ms, "attempt"
             );
-            let recorded = self.record(&given, report, verdict, due_at, fence).await;
+            let recorded = self.record(&given, report, verdict, (due_at, waits_until), fence).await;
             let (due_at, health) = match recorded {
                 Some(Recorded::Kept { health, is_off: false }) => (due_at, health),
                 Some(Recorded::Refused) => (due_at, None),
@@ -169,10 +176,15 @@ impl Worker {
         if given.open.is_test {
             return if report.attempt.answer.is_success() { Verdict::Delivered } else { Verdict::Failed };
         }
-        let tries = report.attempt.number.saturating_sub(given.open.tries_before);
+        let tried = Tried {
+            counted: given.open.attempts.saturating_sub(given.open.tries_before),
+            uncounted: given.open.tries_before,
+            is_probe: given.purpose == Purpose::Probe,
+            answer: report.attempt.answer,
+            retry_after: report.retry_after,
+        };
         let schedule = given.target.hook.tuning.retry_schedule.as_deref().unwrap_or(&self.policy.schedule);
-        let longest = self.policy.longest_wait;
-        judge(schedule, longest, tries, report.attempt.answer, report.retry_after, random_share())
+        judge(schedule, self.policy.longest_wait, &tried, random_share())
     }
 
     async fn record(
@@ -180,12 +192,12 @@ impl Worker {
         given: &Given,
         report: Report,
         verdict: Verdict,
-        due_at: Option<Timestamp>,
+        (due_at, waits_until): (Option<Timestamp>, Option<Timestamp>),
         fence: Option<Fence>,
     ) -> Option<Recorded> {
         let state = match verdict {
             Verdict::Delivered => State::Delivered,
-            Verdict::RetryIn(_) => State::Waiting,
+            Verdict::RetryIn(_) | Verdict::PutOff(_) => State::Waiting,
             Verdict::Failed | Verdict::Gone => State::Failed,
         };
         let attempt = Arc::new(report.attempt);
@@ -196,6 +208,8 @@ impl Worker {
             purpose: given.purpose,
             state,
             due_at,
+            is_extra: matches!(verdict, Verdict::PutOff(_)),
+            waits_until,
             was_well: given.was_well,
             is_gone: verdict == Verdict::Gone,
             fence,

@@ -1,6 +1,6 @@
 //! How hooks that are not well stand. A hook without a row is well.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use super::{
     db::{Conn, on_db, padded, push_list},
@@ -9,7 +9,7 @@ use super::{
 use crate::domain::{
     delivery::Answer,
     health::{Health, Pause},
-    id::HookId,
+    id::{DeliveryId, HookId},
     permission::Grant,
     time::Timestamp,
 };
@@ -19,6 +19,9 @@ struct Row {
     hook_id: HookId,
     failures: i64,
     failing_since: Timestamp,
+    failed_at: Option<Timestamp>,
+    failed_for: i64,
+    waits_until: Option<Timestamp>,
     paused_at: Option<Timestamp>,
     probe_at: Option<Timestamp>,
     probes: i64,
@@ -33,7 +36,11 @@ impl Row {
         let pause = |(since, probe_at)| Pause { since, probe_at, probes: small(self.probes) };
         Health {
             failures: small(self.failures),
-            failing_since: Some(self.failing_since),
+            // A row that is only there because the receiver asked for time has none.
+            failing_since: (self.failures > 0).then_some(self.failing_since),
+            failed_at: self.failed_at,
+            failed_for: Duration::from_millis(u64::try_from(self.failed_for).unwrap_or(0)),
+            waits_until: self.waits_until,
             paused: self.paused_at.zip(self.probe_at).map(pause),
             last_answer: self.last_class.as_ref().and_then(|class| Answer::from_stored(class, status)),
         }
@@ -46,7 +53,8 @@ pub(super) async fn of_hooks(conn: &mut Conn, hooks: &[HookId]) -> Result<HashMa
     for ids in padded(hooks) {
         let rows: Vec<Row> = on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new(
-                "SELECT hook_id, failures, failing_since, paused_at, probe_at, probes, last_class, last_status
+                "SELECT hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, probe_at, probes,
+                        last_class, last_status
                  FROM health WHERE hook_id IN ",
             );
             push_list!(query, &ids);
@@ -64,7 +72,9 @@ pub(in crate::engine) async fn of(conn: &mut Conn, hook: HookId) -> Result<Healt
 /// The health of every hook that is not well.
 pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<HashMap<HookId, Health>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT hook_id, failures, failing_since, paused_at, probe_at, probes, last_class, last_status FROM health",
+        "SELECT hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, probe_at, probes,
+                last_class, last_status
+         FROM health",
     ).fetch_all(c).await)?;
     Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
 }
@@ -83,21 +93,46 @@ pub(in crate::engine) async fn counts(conn: &mut Conn) -> Result<Vec<(String, i6
 }
 
 /// Keeps a hook's health. If it was paused or has recovered, [`listeners::changed`](super::listeners::changed) comes first.
+/// The delivery that a person wants the next probe to be made with stays named.
 pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health) -> Result<(), Error> {
-    let Some(since) = health.failing_since.filter(|_| !health.is_well()) else {
+    if health.is_well() {
         return forget(conn, hook).await;
-    };
+    }
     let pause = health.paused;
+    let since = health.failing_since.or(health.waits_until).unwrap_or_default();
+    let failed_for = i64::try_from(health.failed_for.as_millis()).unwrap_or(i64::MAX);
     on_db!(conn, c => sqlx::query(
-        "INSERT INTO health (hook_id, failures, failing_since, paused_at, probe_at, probes, last_class, last_status)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO health (hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, probe_at,
+                             probes, last_class, last_status)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (hook_id) DO UPDATE SET failures = excluded.failures, failing_since = excluded.failing_since,
+           failed_at = excluded.failed_at, failed_for = excluded.failed_for, waits_until = excluded.waits_until,
            paused_at = excluded.paused_at, probe_at = excluded.probe_at, probes = excluded.probes,
            last_class = excluded.last_class, last_status = excluded.last_status",
-    ).bind(hook).bind(i64::from(health.failures)).bind(since).bind(pause.map(|pause| pause.since))
+    ).bind(hook).bind(i64::from(health.failures)).bind(since).bind(health.failed_at).bind(failed_for)
+     .bind(health.waits_until).bind(pause.map(|pause| pause.since))
      .bind(pause.map(|pause| pause.probe_at)).bind(i64::from(pause.map_or(0, |pause| pause.probes)))
      .bind(health.last_answer.map(Answer::class)).bind(health.last_answer.and_then(Answer::status).map(i64::from))
      .execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// A person wants the hook to be tried now: what its receiver asked for is over, and a paused hook's next probe is due, made
+/// with this delivery if one is named.
+pub(super) async fn probe_now(
+    conn: &mut Conn,
+    hook: HookId,
+    with: Option<DeliveryId>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    on_db!(conn, c => sqlx::query(
+        "UPDATE health SET waits_until = NULL, probe_at = CASE WHEN paused_at IS NULL THEN NULL ELSE $3 END,
+                           probe_id = CASE WHEN $4 THEN $2 ELSE probe_id END
+         WHERE hook_id = $1",
+    ).bind(hook).bind(with).bind(now).bind(with.is_some()).execute(c).await.map(drop))?;
+    // It was only there for the wait.
+    on_db!(conn, c => sqlx::query("DELETE FROM health WHERE hook_id = $1 AND failures = 0 AND paused_at IS NULL")
+        .bind(hook).execute(c).await.map(drop))?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::domain::{
     health::Purpose,
     id::HookId,
-    measured::{Hour, bucket_of},
+    measured::{Hour, PUT_OFF, bucket_of},
     permission::Grant,
 };
 
@@ -32,7 +32,9 @@ impl Sums {
                 continue;
             }
             let hour = Hour::of(attempt.started_at);
-            *hours.entry((finished.hook, hour, attempt.answer.class())).or_default() += 1;
+            // What the receiver put off with a time is neither a success nor a failure.
+            let class = if finished.waits_until.is_some() { PUT_OFF } else { attempt.answer.class() };
+            *hours.entry((finished.hook, hour, class)).or_default() += 1;
             *latencies.entry((finished.hook, hour, bucket_of(attempt.duration_ms))).or_default() += 1;
         }
         Self { hours: hours.into_iter().collect(), latencies: latencies.into_iter().collect() }

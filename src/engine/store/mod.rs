@@ -15,6 +15,7 @@ pub mod events;
 pub mod failing;
 pub mod files;
 pub mod fit;
+pub mod forward;
 pub mod health;
 pub mod hooks;
 pub mod idempotency;

@@ -10,13 +10,13 @@ use super::{
     attempts, audit, claim,
     db::{Conn, chunks, on_db},
     error::Error,
-    health, hooks, listeners, measured,
+    forward, health, hooks, listeners, measured,
     told::{Told, Turned},
 };
 use crate::{
     domain::{
         delivery::{Attempt, State},
-        health::{BreakerPolicy, Health, Purpose, Turn},
+        health::{BreakerPolicy, Health, Heard, Purpose, Turn},
         id::{DeliveryId, HookId},
         permission::{Actor, Permission},
         time::{Timestamp, readable_duration},
@@ -33,6 +33,10 @@ pub struct Finished {
     /// `Delivered`, `Failed`, or `Waiting` until `due_at`.
     pub state: State,
     pub due_at: Option<Timestamp>,
+    /// The attempt counts as none of the schedule's tries.
+    pub is_extra: bool,
+    /// The receiver asked to be left alone until then.
+    pub waits_until: Option<Timestamp>,
     /// The hook was well when this was sent.
     pub was_well: bool,
     /// The receiver answered 410 Gone.
@@ -45,9 +49,23 @@ pub struct Finished {
 
 impl Finished {
     /// A success of a hook that was well leaves it as it is. (Of one that failed just now, while this was under way, the
-    /// next success will say so.)
+    /// next success will say so.) That of a test or a probe brings forward what waits.
     pub(super) fn changes_nothing(&self) -> bool {
-        self.was_well && self.attempt.answer.is_success() && !self.is_gone
+        self.was_well && self.attempt.answer.is_success() && !self.is_gone && !self.finds_it_well()
+    }
+
+    /// It was sent to see whether the receiver is back, and the receiver is.
+    pub fn finds_it_well(&self) -> bool {
+        self.attempt.answer.is_success() && self.purpose != Purpose::Delivery
+    }
+
+    fn heard(&self) -> Heard {
+        match self.waits_until {
+            _ if self.attempt.answer.is_success() => Heard::Success,
+            _ if self.attempt.answer.is_ours() => Heard::OwnTrouble,
+            Some(until) => Heard::Wait(until),
+            None => Heard::Failure,
+        }
     }
 }
 
@@ -80,6 +98,11 @@ pub(super) async fn record_all(conn: &mut Conn, finished: &[&Finished]) -> Resul
     update(conn, &kept).await?;
     measured::add(conn, &kept).await?;
     let (standing, off) = follow(conn, &kept).await?;
+    for finished in kept.iter().filter(|finished| finished.finds_it_well()) {
+        forward::ask(conn, finished.hook, finished.clock.now()).await?;
+        // What the receiver asked for is over too, and that is in the hook's health.
+        conn.tell(Told::Changed(finished.hook));
+    }
     let recorded = finished.iter().map(|finished| match is_ours(finished) {
         true => Recorded::Kept { health: standing.get(&finished.hook).copied(), is_off: off.contains(&finished.hook) },
         false => Recorded::Refused,
@@ -98,7 +121,8 @@ async fn update(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
                    reason = CASE WHEN deliveries.state IN ('held', 'cancelled') AND v.column2 = 'waiting'
                               THEN deliveries.reason END,
                    attempts = v.column4, last_class = v.column5, last_status = v.column6,
-                   last_duration_ms = v.column7, updated_at = v.column8
+                   last_duration_ms = v.column7, updated_at = v.column8,
+                   tries_before = deliveries.tries_before + v.column9
                  FROM (",
             );
             update.push_values(chunk, |mut row, finished| {
@@ -106,7 +130,7 @@ async fn update(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
                 row.push_bind(finished.delivery).push_bind(finished.state.key()).push_bind(finished.due_at)
                     .push_bind(i64::from(attempt.number)).push_bind(attempt.answer.class())
                     .push_bind(attempt.answer.status().map(i64::from)).push_bind(attempt.duration_ms)
-                    .push_bind(finished.clock.now());
+                    .push_bind(finished.clock.now()).push_bind(i64::from(finished.is_extra));
             });
             update.push(") AS v WHERE deliveries.id = v.column1").build().execute(c).await.map(drop)
         })?;
@@ -122,16 +146,11 @@ async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<Hook
     let mut standing = before.clone();
     let mut turns = Vec::new();
     for finished in finished {
-        let is_success = finished.attempt.answer.is_success();
+        let heard = finished.heard();
         let health = standing.entry(finished.hook).or_default();
-        let now = finished.clock.now();
-        if finished.attempt.answer.is_ours() {
-            *health = health.after_own_trouble(finished.purpose, now, &finished.policy);
-            continue;
-        }
-        let (after, turn) = health.after(is_success, finished.purpose, now, &finished.policy);
+        let (after, turn) = health.after(heard, finished.purpose, finished.clock.now(), &finished.policy);
         *health = after;
-        if !is_success && finished.purpose != Purpose::Test {
+        if !matches!(heard, Heard::Success | Heard::OwnTrouble) && finished.purpose != Purpose::Test {
             health.last_answer = Some(finished.attempt.answer);
         }
         if finished.is_gone || turn != Turn::None {

@@ -8,6 +8,7 @@ use super::{
     db::{Conn, on_db},
     deliveries::{known_event_type, small},
     error::Error,
+    forward::{self, EXTRA_TRY},
     health, hooks,
     listeners::Stance,
 };
@@ -26,7 +27,8 @@ pub struct Open {
     pub hook: HookId,
     pub event_type: EventType,
     pub body: Bytes,
-    /// Attempts made so far, and how many of them before it was last sent again by hand.
+    /// Attempts made so far, and how many of them do not count as tries of the schedule: those before it was last sent again
+    /// by hand, probes, those that the receiver put off, and those that were made before their time.
     pub attempts: u32,
     pub tries_before: u32,
     pub is_test: bool,
@@ -155,14 +157,22 @@ pub(in crate::engine) async fn next_due(
     Ok(next)
 }
 
-/// The oldest held delivery of a paused hook: what it is probed with.
+/// What a paused hook is probed with: the held delivery that a person asked for, or else the oldest.
 pub(in crate::engine) async fn probe(conn: &mut Conn, hook: HookId) -> Result<Option<Open>, Error> {
-    let row: Option<OpenRow> = on_db!(conn, c => sqlx::query_as(
+    let asked: Option<OpenRow> = on_db!(conn, c => sqlx::query_as(
+        "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test
+         FROM deliveries d JOIN events e ON e.id = d.event_id
+         WHERE d.id = (SELECT probe_id FROM health WHERE hook_id = $1) AND d.hook_id = $1 AND d.state = 'held'",
+    ).bind(hook).fetch_optional(c).await)?;
+    if let Some(asked) = asked {
+        return asked.open(hook).map(Some);
+    }
+    let oldest: Option<OpenRow> = on_db!(conn, c => sqlx::query_as(
         "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test
          FROM deliveries d JOIN events e ON e.id = d.event_id
          WHERE d.hook_id = $1 AND d.state = 'held' ORDER BY d.id LIMIT 1",
     ).bind(hook).fetch_optional(c).await)?;
-    row.map(|row| row.open(hook)).transpose()
+    oldest.map(|row| row.open(hook)).transpose()
 }
 
 /// Is a delivery in one of the states in which nothing more is tried?
@@ -207,7 +217,10 @@ pub(in crate::engine) async fn needs_step(
     stance: Option<Stance>,
 ) -> Result<bool, Error> {
     let statement = match stance {
-        Some(Stance::Open) => "SELECT EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held')",
+        Some(Stance::Open) => {
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held')
+                 OR EXISTS (SELECT 1 FROM forwards WHERE hook_id = $1)"
+        }
         None => {
             "SELECT EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'pending')
                  OR EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'waiting')
@@ -222,11 +235,13 @@ pub(in crate::engine) async fn needs_step(
     Ok(needs)
 }
 
+const PAUSED: &str = "the hook is paused: its receiver keeps failing";
+
 /// Why a hook that stands so keeps its deliveries; `None`: it does not.
 pub(super) fn why_held(stance: Stance) -> Option<&'static str> {
     match stance {
         Stance::Open => None,
-        Stance::Paused => Some("the hook is paused: its receiver keeps failing"),
+        Stance::Paused => Some(PAUSED),
         Stance::Off => Some("the hook is off"),
     }
 }
@@ -250,12 +265,16 @@ pub(super) async fn stance_of(conn: &mut Conn, hook: &Hook) -> Result<Stance, Er
 }
 
 /// Moves some of what a hook has open to where it belongs as the hook now stands: held while it is off or paused (tests
-/// are not kept: their sender waits for them), due again when it is open, cancelled when it is gone. Returns whether there
-/// may be more.
+/// are not kept: their sender waits for them), due again when it is open, cancelled when it is gone; and what was asked to be
+/// tried now is brought forward. Returns whether there may be more.
 pub(in crate::engine) async fn step(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<bool, Error> {
     match stance(conn, hook).await? {
-        Some(Stance::Open) => release(conn, hook, now).await,
+        Some(Stance::Open) => {
+            let is_held = release(conn, hook, now).await?;
+            Ok(forward::step(conn, hook, now).await? || is_held)
+        }
         Some(closed) => {
+            forward::forget(conn, hook).await?;
             let from = [
                 ("state = 'pending' AND NOT is_test", "due_at, id"),
                 ("state = 'waiting' AND NOT is_test", "due_at, id"),
@@ -263,6 +282,7 @@ pub(in crate::engine) async fn step(conn: &mut Conn, hook: HookId, now: Timestam
             move_rows(conn, &from, "'held'", hook, why_held(closed).unwrap_or_default(), now).await
         }
         None => {
+            forward::forget(conn, hook).await?;
             let from =
                 [("state = 'pending'", "due_at, id"), ("state = 'waiting'", "due_at, id"), ("state = 'held'", "id")];
             move_rows(conn, &from, "'cancelled'", hook, "the hook was deleted", now).await
@@ -298,13 +318,17 @@ async fn move_rows(
     Ok(is_more)
 }
 
+/// What a pause held back was taken out of its schedule, and is due before its time: its next attempt is an extra one.
+/// Otherwise a receiver that answers now and then, and is paused again and again, would use up the schedule of the oldest
+/// deliveries within minutes.
 async fn release(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<bool, Error> {
     let lock = conn.skip_locked();
     let moved = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(
             "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'waiting' END, reason = NULL,
-                                   due_at = ",
+                                   tries_before = CASE WHEN reason = ",
         );
+        query.push_bind(PAUSED).push(" THEN ").push(EXTRA_TRY).push(" ELSE tries_before END, due_at = ");
         query.push_bind(now).push(", updated_at = ").push_bind(now);
         query.push(" WHERE id IN (SELECT id FROM deliveries WHERE state = 'held' AND hook_id = ").push_bind(hook);
         query.push(" ORDER BY id LIMIT ").push_bind(STEP as i64).push(lock).push(")");

@@ -7,7 +7,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{Failure, Outcome, known_event, print, secret_from_stdin};
-use crate::engine::{catalogue::sample, config::client_variable, delivery::client::plain_client};
+use crate::{
+    domain::words::deliveries,
+    engine::{catalogue::sample, config::client_variable, delivery::client::plain_client},
+};
 
 const DEFAULT_SERVER: &str = "http://127.0.0.1:3000";
 
@@ -48,6 +51,14 @@ pub enum Hook {
     Disable { id: String },
     /// Delete a hook
     Delete { id: String },
+    /// Send now what a hook has waiting, once its receiver is repaired
+    TryNow { id: String },
+}
+
+#[derive(Subcommand)]
+pub enum Delivery {
+    /// Send a delivery now that waits for its retry, is held by a paused hook, or is settled
+    TryNow { id: String },
 }
 
 #[derive(Args)]
@@ -83,7 +94,20 @@ pub async fn hook(server: &Server, command: Hook, json: bool) -> Outcome {
             server.call(Method::DELETE, &hook_path(&id), None).await?;
             print::result(json, &format!("{id} was deleted."), &json!({"deleted": id}));
         }
+        Hook::TryNow { id } => {
+            let asked = server.call(Method::POST, &format!("{}/try-now", hook_path(&id)), None).await?;
+            let more = if asked["or_more"] == true { "more than " } else { "" };
+            let count = asked["brought_forward"].as_i64().unwrap_or(0);
+            print::result(json, &format!("{more}{} are sent now.", deliveries(count)), &asked);
+        }
     }
+    Ok(())
+}
+
+pub async fn delivery(server: &Server, Delivery::TryNow { id }: Delivery, json: bool) -> Outcome {
+    let path = format!("/api/v1/deliveries/{}/redeliver", in_path(&id));
+    let sent = server.call(Method::POST, &path, None).await?;
+    print::result(json, &format!("{id} is sent now."), &sent);
     Ok(())
 }
 
@@ -153,8 +177,11 @@ fn read(source: &str) -> Result<String, Failure> {
 }
 
 fn hook_path(id: &str) -> String {
-    let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
-    format!("/api/v1/hooks/{id}")
+    format!("/api/v1/hooks/{}", in_path(id))
+}
+
+fn in_path(id: &str) -> String {
+    url::form_urlencoded::byte_serialize(id.as_bytes()).collect()
 }
 
 fn text(value: &Value) -> &str {

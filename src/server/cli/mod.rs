@@ -51,6 +51,13 @@ enum Command {
         #[command(subcommand)]
         command: client::Hook,
     },
+    /// Send deliveries of a running server
+    Delivery {
+        #[command(flatten)]
+        server: client::Server,
+        #[command(subcommand)]
+        command: client::Delivery,
+    },
     /// Send one event to a running server
     Emit {
         #[command(flatten)]
@@ -142,6 +149,7 @@ async fn run(command: Command, json: bool) -> Outcome {
         Command::User { command } => database::user(command, json).await,
         Command::Token { command } => database::token(command, json).await,
         Command::Hook { server, command } => client::hook(&server, command, json).await,
+        Command::Delivery { server, command } => client::delivery(&server, command, json).await,
         Command::Emit { server, emit } => client::emit(&server, emit, json).await,
         Command::Listen(listen) => listen.run(json).await,
         Command::Schema { key, draft } => schema(&key, &draft),

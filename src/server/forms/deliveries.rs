@@ -46,7 +46,7 @@ async fn story(ctx: &OpCtx, id: &str) -> Result<(DeliveryPage, EventStory, Optio
     let (delivery, attempts) = ops::deliveries::find(ctx, id).await?;
     let story = ops::events::story(ctx, delivery.event_id).await?;
     let hook = ops::deliveries::hook_of(ctx, &delivery).await?;
-    let refused = ops::deliveries::why_not(&delivery, hook.is_some(), story.size);
+    let refused = ops::deliveries::why_not(&delivery, hook.as_ref(), story.size);
     let may_redeliver = refused.is_none() && ctx.may(Permission::DeliveriesReplay);
     let hook_name = hook.as_ref().map_or("a deleted hook".to_owned(), |hook| hook.name.clone());
     let body = story.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned());
@@ -69,7 +69,7 @@ async fn whole(
     let suffix = log_page::suffix(&query, is_of_all);
     let (newer, older) = neighbours(ctx, delivery, &query, is_of_all).await?;
     let address_of = |other: Delivery| format!("/integration/hooks/{}/deliveries/{}{suffix}", other.hook_id, other.id);
-    let refused = ops::deliveries::why_not(delivery, hook.is_some(), story.size);
+    let refused = ops::deliveries::why_not(delivery, hook.as_ref(), story.size);
     Ok(DeliveryDetail {
         request: sent_request(ctx, &page, &story, hook.as_ref(), is_raw),
         refused: refused.map(str::to_owned).filter(|_| ctx.may(Permission::DeliveriesReplay)),

@@ -72,7 +72,7 @@ async fn question(ctx: &OpCtx, ids: &[String], back: &str) -> Result<Redelivery,
 async fn sort_in(ctx: &OpCtx, redelivery: &mut Redelivery, delivery: Delivery) -> Result<(), ops::Error> {
     let hook = ops::deliveries::hook_of(ctx, &delivery).await?;
     let size = ops::events::size(ctx, delivery.event_id).await?;
-    let why_not = ops::deliveries::why_not(&delivery, hook.is_some(), size);
+    let why_not = ops::deliveries::why_not(&delivery, hook.as_ref(), size);
     let (Some(hook), None) = (hook, why_not) else {
         let reason = why_not.unwrap_or_default();
         match redelivery.refused.iter_mut().find(|(known, _)| known == reason) {

@@ -11,7 +11,7 @@ use crate::{
         permission::Permission,
     },
     engine::store::{
-        self, attempts, audit, deliveries, hooks,
+        self, attempts, audit, deliveries, forward, hooks,
         log::{self, Place, Search},
         once,
     },
@@ -71,24 +71,34 @@ pub async fn last_url(ctx: &OpCtx, id: DeliveryId) -> Result<Option<String>, Err
     Ok(tries.into_iter().next_back().map(|attempt| attempt.url))
 }
 
-/// Why a delivery cannot be sent again, as things stand. (Doing it asks again.)
-pub fn why_not(delivery: &Delivery, has_hook: bool, size: usize) -> Option<&'static str> {
-    if delivery.is_test {
-        Some("It is a test: send another test instead.")
-    } else if !has_hook {
-        Some("Its hook was deleted.")
-    } else if size == 0 {
-        Some("Its body was removed: it is older than bodies are kept.")
-    } else {
-        match delivery.state {
-            State::Held => Some("It is held and will be sent by itself when its hook sends again."),
-            state if !state.is_final() => Some("It is still being delivered: an attempt is due by itself."),
-            _ => None,
-        }
+/// Why a delivery cannot be sent now, as things stand. (Doing it asks again.)
+pub fn why_not(delivery: &Delivery, hook: Option<&Hook>, size: usize) -> Option<&'static str> {
+    let Some(hook) = hook else { return Some("Its hook was deleted.") };
+    match delivery.state {
+        _ if delivery.is_test => Some("It is a test: send another test instead."),
+        _ if size == 0 => Some("Its body was removed: it is older than bodies are kept."),
+        State::Pending => Some("Its first attempt is due now: it is sent automatically."),
+        State::Held | State::Waiting if !hook.enabled => Some(HELD_BY_OFF),
+        _ => None,
     }
 }
 
-/// Sends a settled delivery again, to where its hook leads now.
+const HELD_BY_OFF: &str = "Its hook is switched off. Switch the hook on: then it is sent automatically.";
+
+/// The same as [`why_not`], for programs. That a body is gone is found out in the attempt.
+fn refuse(delivery: &Delivery, hook: &Hook) -> Result<(), Invalid> {
+    match delivery.state {
+        _ if delivery.is_test => Err(Invalid::one("id", "test", "is a test; send another test instead")),
+        State::Pending => Err(Invalid::one("id", "open", "is still being delivered: its first attempt is due now")),
+        State::Held | State::Waiting if !hook.enabled => {
+            let message = "is held because its hook is switched off; switch the hook on, and it is sent automatically";
+            Err(Invalid::one("id", "off", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sends a settled delivery again, to where its hook leads now; and one that waits or is held before its time.
 pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let (clock, made) = (ctx.portal.clock().clone(), ctx.once.clone());
@@ -97,20 +107,21 @@ pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
         .write(move |conn| {
             Box::pin(async move {
                 let delivery = deliveries::find(conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))?;
-                if delivery.is_test {
-                    return Err(Invalid::one("id", "test", "is a test; send another test instead").into());
-                }
-                if !delivery.state.is_final() {
-                    return Err(Invalid::one("id", "open", "is still being delivered").into());
-                }
                 let hook = hooks::find(conn, &grant, delivery.hook_id).await?.ok_or(Error::NotFound("hook"))?;
-                match deliveries::redeliver(conn, &grant, id, delivery.hook_id, clock.now()).await {
+                refuse(&delivery, &hook)?;
+                let sent = if delivery.state.is_final() {
+                    deliveries::redeliver(conn, &grant, id, delivery.hook_id, clock.now()).await
+                } else {
+                    forward::one(conn, &grant, id, delivery.hook_id, clock.now()).await
+                };
+                match sent {
                     Err(store::Error::Missing) => {
                         return Err(Invalid::one("id", "pruned", "cannot be sent again: its body was removed").into());
                     }
                     sent => sent?,
                 }
-                audit::note(conn, &clock, &grant, "delivery.redelivered", &id.to_string(), &hook.name).await?;
+                let action = if delivery.state.is_final() { "delivery.redelivered" } else { "delivery.tried_now" };
+                audit::note(conn, &clock, &grant, action, &id.to_string(), &hook.name).await?;
                 once::note(conn, made.as_ref(), || format!("/api/v1/deliveries/{id}")).await?;
                 deliveries::find(conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))
             })

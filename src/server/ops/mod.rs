@@ -22,6 +22,7 @@ pub mod snippets;
 pub mod status;
 pub mod test_send;
 pub mod tokens;
+pub mod try_now;
 pub mod tuning;
 pub mod users;
 

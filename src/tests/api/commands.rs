@@ -35,7 +35,7 @@ async fn the_five_minutes_of_the_readme(db: TestDb) {
     succeed(&settings, &["migrate"], "");
     let create = ["user", "create", "--email", "ann@example.org", "--role", "administrator", "--password-stdin"];
     succeed(&settings, &create, "correct horse battery\n");
-    let permissions = ["events:emit", "hooks:read", "hooks:write", "deliveries:read"];
+    let permissions = ["events:emit", "hooks:read", "hooks:write", "deliveries:read", "deliveries:replay"];
     let mut arguments = vec!["token", "create", "--name", "backend"];
     for permission in permissions {
         arguments.extend(["--permission", permission]);
@@ -76,11 +76,23 @@ async fn the_five_minutes_of_the_readme(db: TestDb) {
     do_it(&["emit", "work_item.closed", "--data", "-"], example);
     assert_eq!(receiver.wait_for(2).await[1].body, example.as_bytes());
     assert!(do_it(&["hook", "list"], "").contains(id));
+    assert_eq!(do_it(&["hook", "try-now", id], ""), "0 deliveries are sent now.");
+    let event: Value = serde_json::from_str(&do_it(&["emit", "work_item.closed", "--example", "--json"], "")).unwrap();
+    let deliveries = format!("http://{}/api/v1/events/{}", settings.listen, event["id"].as_str().unwrap());
+    let api = service_hooks::engine::delivery::client::plain_client().unwrap();
+    let delivery = eventually("it is delivered", async || {
+        let answer = api.get(&deliveries).bearer_auth(&token).send().await.unwrap().text().await.unwrap();
+        let delivery = serde_json::from_str::<Value>(&answer).unwrap()["deliveries"][0].clone();
+        (delivery["state"] == "delivered").then(|| delivery["id"].as_str().unwrap().to_owned())
+    })
+    .await;
+    assert_eq!(do_it(&["delivery", "try-now", &delivery], ""), format!("{delivery} is sent now."));
+    receiver.wait_for(4).await;
     do_it(&["hook", "disable", id], "");
     do_it(&["hook", "delete", id], "");
     assert!(!do_it(&["hook", "list"], "").contains(id));
     let said = succeed(&settings, &["doctor"], "");
-    assert!(said.contains("2 accepted = ") && !said.contains("ILL"), "{said}");
+    assert!(said.contains("3 accepted = ") && !said.contains("ILL"), "{said}");
     // `user` and `token` work beside the running server.
     succeed(&settings, &["token", "create", "--name", "second", "--permission", "hooks:read"], "");
 }

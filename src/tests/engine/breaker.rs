@@ -172,6 +172,7 @@ async fn nothing_but_failures_for_too_long_switch_the_hook_off(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 2;
         settings.delivery.first_probe = MS(60);
+        settings.delivery.longest_probe = MS(120);
         settings.delivery.give_up_after = MS(900);
         settings.delivery.retry_schedule = vec![MS(20); 30];
     })

@@ -3,14 +3,19 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use service_hooks::{
-    domain::{delivery::State, health::Purpose, time::Timestamp},
+    domain::{
+        delivery::State,
+        health::{Heard, Purpose},
+        retry::{Bearing, LONGEST_WAIT},
+        time::Timestamp,
+    },
     engine::delivery::{board::News, lane::Given},
 };
 
 use super::{
     receivers::Receiver,
-    store::{Store, hook_of},
-    world::{Flight, HOOKS, LIMITS, PERMITS, SECOND},
+    store::{Outcome, Store, hook_of},
+    world::{DAY, Flight, HOOKS, LIMITS, PERMITS, SECOND},
 };
 
 /// A row that is due may lie this long while its hook is idle: a failed load is tried again after a second, and what is
@@ -41,6 +46,10 @@ struct Seen {
     rate: Option<u32>,
     began_at: i64,
     disturbed_at: i64,
+    /// The board has heard that the receiver wants to be left alone until then.
+    waits_until: Option<Timestamp>,
+    /// Since when nothing but failures was recorded, and how often the clock was set until then.
+    failing: Option<(i64, i64)>,
 }
 
 /// See the module.
@@ -56,6 +65,10 @@ pub struct Checks {
     in_flight: usize,
     latest: Option<Timestamp>,
     advanced_at: Option<Timestamp>,
+    /// How often the clock was set.
+    jumps: i64,
+    /// How often hooks were given up.
+    pub given_up: u64,
     pub slowest: i64,
 }
 
@@ -82,6 +95,7 @@ impl Checks {
     }
 
     pub fn clock_set(&mut self, real: i64) {
+        self.jumps += 1;
         for seen in &mut self.seen {
             seen.disturbed_at = real;
             seen.began.clear();
@@ -93,8 +107,10 @@ impl Checks {
         self.sending.clear();
         self.in_flight = 0;
         for (seen, hook) in self.seen.iter_mut().zip(&store.hooks) {
+            let failing = seen.failing;
             *seen = Seen { version: hook.version, disturbed_at: seen.disturbed_at, ..Seen::default() };
             seen.paused_since = hook.health.paused.map(|pause| pause.since);
+            seen.failing = failing;
         }
         self.accepted_at.clear();
     }
@@ -104,7 +120,7 @@ impl Checks {
     }
 
     /// The scheduler hears of something.
-    pub fn hear(&mut self, news: &News, store: &Store) {
+    pub fn hear(&mut self, news: &News, store: &Store, now: Timestamp) {
         each_hook(news, |hook| self.seen[hook].awaited -= 1);
         match news {
             News::Loaded(held, page) => {
@@ -118,8 +134,14 @@ impl Checks {
             News::Stepped(held, _) => self.seen[hook_of(held.hook)].awaited -= 1,
             News::Changed(hooks) => {
                 for hook in hooks {
+                    // The load that follows says whether it still holds.
+                    self.seen[hook_of(*hook)].waits_until = None;
                     self.seen[hook_of(*hook)].version = store.hooks[hook_of(*hook)].version;
                 }
+            }
+            News::Sent(held, Bearing::TooMuch { asks: Some(wait) }) => {
+                let seen = &mut self.seen[hook_of(held.hook)];
+                seen.waits_until = seen.waits_until.max(Some(now.after(*wait)));
             }
             News::Finished { held, health, .. } => {
                 let seen = &mut self.seen[hook_of(held.hook)];
@@ -164,6 +186,7 @@ impl Checks {
         let latest = self.latest.unwrap_or(now);
         self.check_standing(flight, given, store, latest);
         self.check_order(row, given, store);
+        self.check_wait(flight, store, (latest, now));
         let seen = &mut self.seen[hook];
         (seen.loads_in_a_row, seen.began_at) = (0, real);
         (seen.sending, seen.in_flight, self.in_flight) = (seen.sending + 1, seen.in_flight + 1, self.in_flight + 1);
@@ -197,10 +220,38 @@ impl Checks {
         }
     }
 
+    /// Until then nothing goes to a receiver that wants to be left alone.
+    fn check_wait(&self, flight: &Flight, store: &Store, (latest, now): (Timestamp, Timestamp)) {
+        let (heard, stored) = (self.seen[flight.hook].waits_until, store.hooks[flight.hook].health.waits_until);
+        // Nobody may ask for more than a day: what is later was noted while the clock was wrong.
+        let waits = heard.min(stored).is_some_and(|until| until > latest && until <= now.after(LONGEST_WAIT));
+        assert!(!waits || flight.purpose == Purpose::Test, "hook {} wants to be left alone", flight.hook);
+    }
+
+    /// An attempt is on record. A hook is given up only after nothing but failures in time that really passed; of a clock
+    /// that was set half a day may count.
+    pub fn recorded(&mut self, hook: usize, outcome: &Outcome, store: &Store, real: i64) {
+        let (seen, jumps) = (&mut self.seen[hook], self.jumps);
+        match outcome.heard() {
+            Heard::Success => seen.failing = None,
+            Heard::Failure if outcome.purpose != Purpose::Test => {
+                seen.failing.get_or_insert((real, jumps));
+            }
+            Heard::Failure | Heard::Wait(_) | Heard::OwnTrouble => {}
+        }
+        let standing = &store.hooks[hook];
+        if standing.health.failed_for >= store.breaker.give_up_after {
+            self.given_up += 1;
+            let (since, jumps_then) = seen.failing.unwrap_or((real, jumps));
+            let counted = real - since + (jumps - jumps_then) * DAY / 2;
+            assert!(counted >= 5 * DAY, "hook {hook} was given up after {} s", (real - since) / SECOND);
+        }
+    }
+
     /// Nothing overtakes an older one of its key that is open. One that was sent again by hand has lost its place.
     fn check_order(&self, row: usize, given: &Given, store: &Store) {
         let is_ordered = given.target.hook.tuning.order_by.is_some() && !given.open.is_test;
-        let overtakes = |older: &usize| store.rows[*older].tries_before == 0;
+        let overtakes = |older: &usize| !store.rows[*older].was_redelivered;
         if let Some(older) = store.older_of_key(row).find(overtakes).filter(|_| is_ordered) {
             panic!("delivery {row} overtakes {older}, which is {:?}", store.rows[older].state);
         }
@@ -242,8 +293,18 @@ impl Checks {
         }
     }
 
-    /// Does an idle hook sleep although something of it is due?
+    /// Has everything that is open a next time? Does an idle hook sleep although something of it is due?
     pub fn look(&self, store: &Store, real: i64, now: Timestamp) {
+        for row in store.hooks.iter().flat_map(|hook| &hook.open) {
+            let delivery = &store.rows[*row];
+            let has_time = delivery.due_at.is_some();
+            assert!(
+                has_time != (delivery.state == State::Held),
+                "{row} is {:?}: {:?}",
+                delivery.state,
+                delivery.due_at
+            );
+        }
         let Some(advanced_at) = self.advanced_at.filter(|_| self.in_flight < PERMITS) else { return };
         for hook in 0..HOOKS {
             let seen = &self.seen[hook];
@@ -252,6 +313,8 @@ impl Checks {
                 continue;
             }
             let Some((row, at)) = earliest(store, hook) else { continue };
+            let waits_until = store.hooks[hook].health.waits_until.max(seen.waits_until);
+            let at = waits_until.filter(|_| !store.rows[row].is_test).map_or(at, |until| at.max(until));
             let late = advanced_at.0.min(now.0) - at.0;
             let state = store.rows[row].state;
             assert!(late < PATIENCE, "hook {hook} sleeps: {row} is {state:?} and was due {late} ms ago");
@@ -284,7 +347,7 @@ fn each_hook(news: &News, mut tell: impl FnMut(usize)) {
         News::Held(hooks) | News::More(hooks) | News::Changed(hooks) => {
             hooks.iter().copied().map(hook_of).for_each(tell);
         }
-        News::Loaded(held, _) | News::Stepped(held, _) | News::Sent(held) | News::Finished { held, .. } => {
+        News::Loaded(held, _) | News::Stepped(held, _) | News::Sent(held, _) | News::Finished { held, .. } => {
             tell(hook_of(held.hook));
         }
         News::Heard { .. } | News::Deaf | News::Lanes(_) | News::Part(_) | News::Stop => {}

@@ -117,7 +117,7 @@ impl World {
         }
         self.checks.disturb(hook, self.real);
         let (is_living, tuning) = (!self.store.hooks[hook].is_deleted, self.store.hooks[hook].tuning().clone());
-        match self.rng.below(20) {
+        match self.rng.below(24) {
             0..5 if is_living => self.change(hook, false, tuning),
             5..10 if is_living => self.change(hook, true, tuning),
             10 if is_living && self.rng.once_in(5) => {
@@ -140,12 +140,33 @@ impl World {
             16 => self.redeliver(120),
             17 | 18 => self.crash(),
             19 if self.rng.once_in(3) => {
-                let by = if self.rng.once_in(2) { DAY } else { 3600 * SECOND };
+                let by = [DAY, 3600 * SECOND, 10 * DAY][self.rng.below(3)];
                 self.offset += if self.rng.once_in(2) { by } else { -by };
                 self.checks.clock_set(self.real);
             }
+            20 | 21 if is_living && self.store.hooks[hook].is_enabled() => {
+                let now = self.now();
+                self.store.try_now(hook, now);
+                self.tell(News::Changed(vec![hook_id(hook)]));
+            }
+            22 | 23 if is_living && self.store.hooks[hook].is_enabled() => self.try_one(hook),
             _ => {}
         }
+    }
+
+    /// A person cannot wait for one that waits or is held.
+    fn try_one(&mut self, hook: usize) {
+        let open = &self.store.hooks[hook].open;
+        let may_go = |row: &usize| {
+            matches!(self.store.rows[*row].state, State::Waiting | State::Held) && !self.store.rows[*row].is_test
+        };
+        let rows: Vec<usize> = open.iter().copied().filter(may_go).collect();
+        if rows.is_empty() {
+            return;
+        }
+        let (row, now) = (rows[self.rng.below(rows.len())], self.now());
+        self.store.try_one(row, now);
+        self.tell(News::Changed(vec![hook_id(hook)]));
     }
 
     fn change(&mut self, hook: usize, is_on: bool, tuning: Tuning) {

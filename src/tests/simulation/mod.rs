@@ -36,13 +36,14 @@ fn live_through(seed: u64) {
     world.checks.end(&world.store);
     let checks = &world.checks;
     eprintln!(
-        "seed {seed}: {} deliveries, {} attempts, {} loads, {} steps, {} happenings, {} days; slowest start {} ms",
+        "seed {seed}: {} deliveries, {} attempts, {} loads, {} steps, {} happenings, {} days; {} given up; slowest start {} ms",
         world.store.rows.len(),
         checks.attempts,
         checks.loads,
         checks.steps,
         checks.happened,
         world.real / world::DAY,
+        checks.given_up,
         checks.slowest,
     );
 }

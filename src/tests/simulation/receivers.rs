@@ -22,6 +22,15 @@ pub enum Receiver {
     Failing,
     /// Wants to be called less often, and says when.
     Busy,
+    /// Takes so many in a second; of the present one: which it is, and how many it took. To the others it says when, or not.
+    Quota {
+        per_second: u32,
+        second: i64,
+        taken: u32,
+        says_when: bool,
+    },
+    /// Says 429 or 503 to everything, and never when.
+    Overloaded,
     /// Nothing listens until then.
     DownUntil(i64),
     /// Says 410 now and then.
@@ -37,7 +46,7 @@ pub struct Reply {
 
 impl Receiver {
     pub fn random(rng: &mut Rng, now: i64) -> Self {
-        match rng.below(12) {
+        match rng.below(15) {
             0..4 => Self::Healthy,
             4 => Self::Flapping(rng.between(MINUTE, 5 * HOUR)),
             5 => Self::Slow,
@@ -45,15 +54,29 @@ impl Receiver {
             8 => Self::Failing,
             9 => Self::Busy,
             10 => Self::DownUntil(now + rng.between(HOUR, 72 * HOUR)),
+            11 | 12 => {
+                let per_second = if rng.once_in(2) { 5 } else { rng.between(1, 100) as u32 };
+                Self::Quota { per_second, second: 0, taken: 0, says_when: !rng.once_in(3) }
+            }
+            13 => Self::Overloaded,
             _ => Self::Leaving,
         }
     }
 
-    pub fn reply(self, rng: &mut Rng, now: i64) -> Reply {
+    pub fn reply(&mut self, rng: &mut Rng, now: i64) -> Reply {
         let soon = rng.between(5, 120);
         let say = |status| Reply { after: soon, answer: Answer::Status(status), retry_after: None };
-        match self {
-            Self::Healthy => say(200),
+        if let Self::Quota { per_second, second, taken, says_when } = self {
+            if *second != now / 1000 {
+                (*second, *taken) = (now / 1000, 0);
+            }
+            *taken += 1;
+            let retry_after = says_when.then_some(Duration::from_secs(1));
+            return if *taken <= *per_second { say(200) } else { Reply { retry_after, ..say(429) } };
+        }
+        match *self {
+            Self::Healthy | Self::Quota { .. } => say(200),
+            Self::Overloaded => say(if rng.once_in(2) { 429 } else { 503 }),
             Self::Flapping(turn) if (now / turn) % 2 == 0 => say(200),
             Self::Flapping(_) | Self::Failing => say(500),
             Self::Slow => Reply { after: rng.between(2000, TIMEOUT - 1), ..say(200) },

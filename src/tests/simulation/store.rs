@@ -10,7 +10,7 @@ use service_hooks::{
     domain::{
         delivery::{Answer, State},
         event::EventType,
-        health::{BreakerPolicy, Health, Purpose, Turn},
+        health::{BreakerPolicy, Health, Heard, Purpose, Turn},
         hook::{Hook, Tuning},
         id::{DeliveryId, EventId, HookId},
         time::Timestamp,
@@ -36,6 +36,9 @@ pub struct Row {
     pub due_at: Option<Timestamp>,
     pub attempts: u32,
     pub tries_before: u32,
+    pub was_redelivered: bool,
+    /// It is held because of a pause.
+    is_paused: bool,
     pub is_test: bool,
     pub order_key: Option<u64>,
     pub size: usize,
@@ -53,6 +56,10 @@ pub struct HookRow {
     pub target: Arc<Target>,
     pub open: BTreeSet<usize>,
     by_key: HashMap<u64, BTreeSet<usize>>,
+    /// The row that the next probe is to be made with.
+    probe_with: Option<usize>,
+    /// Since when what waits is to be brought forward, and how far that has come.
+    forward: Option<(Timestamp, (Timestamp, usize))>,
     /// Moves with every change that the engine is told of.
     pub version: u64,
     /// Since when it stands as it does: open, paused, off or gone.
@@ -67,8 +74,24 @@ pub struct Outcome {
     pub answer: Answer,
     pub state: State,
     pub due_at: Option<Timestamp>,
+    pub is_extra: bool,
+    pub waits_until: Option<Timestamp>,
     pub is_gone: bool,
     pub is_exhausted: bool,
+}
+
+impl Outcome {
+    pub fn heard(&self) -> Heard {
+        match self.waits_until {
+            _ if self.answer.is_success() => Heard::Success,
+            Some(until) => Heard::Wait(until),
+            None => Heard::Failure,
+        }
+    }
+
+    pub fn finds_it_well(&self) -> bool {
+        self.answer.is_success() && self.purpose != Purpose::Delivery
+    }
 }
 
 /// See the module. Rows and hooks are known by their position; ids are made of it.
@@ -132,14 +155,16 @@ impl Store {
         let target = target(self.hooks.len(), true, tuning);
         let (open, by_key) = (BTreeSet::new(), HashMap::new());
         let (health, since) = (Health::default(), Timestamp(0));
-        self.hooks.push(HookRow { is_deleted: false, health, target, open, by_key, version: 0, since });
+        let (probe_with, forward) = (None, None);
+        let is_deleted = false;
+        self.hooks.push(HookRow { is_deleted, health, target, open, by_key, probe_with, forward, version: 0, since });
     }
 
     /// A person changes a hook; it gets its next chance at once.
     pub fn update_hook(&mut self, hook: usize, enabled: bool, tuning: Tuning, now: Timestamp) {
         let row = &mut self.hooks[hook];
         row.target = target(hook, enabled, tuning);
-        row.health = Health::default();
+        (row.health, row.probe_with) = (Health::default(), None);
         row.version += 1;
         row.since = now;
         self.step(hook, now);
@@ -173,6 +198,8 @@ impl Store {
             due_at,
             attempts,
             tries_before,
+            was_redelivered: false,
+            is_paused: false,
             is_test,
             order_key,
             size,
@@ -189,6 +216,7 @@ impl Store {
         let is_open = self.hooks[self.rows[row].hook].is_open();
         let attempts = self.rows[row].attempts;
         self.rows[row].tries_before = attempts;
+        self.rows[row].was_redelivered = true;
         (self.rows[row].is_gone, self.rows[row].is_exhausted) = (false, false);
         let state = match (is_open, attempts) {
             (false, _) => State::Held,
@@ -196,6 +224,72 @@ impl Store {
             (true, _) => State::Waiting,
         };
         self.put(row, state, is_open.then_some(now), now);
+    }
+
+    /// As `store::forward::all`. Returns how many there are.
+    pub fn try_now(&mut self, hook: usize, now: Timestamp) {
+        self.ask_forward(hook, now);
+        self.probe_now(hook, None, now);
+    }
+
+    /// As `store::forward::one`, of a delivery that waits or is held by a hook that is on.
+    pub fn try_one(&mut self, row: usize, now: Timestamp) {
+        let hook = self.rows[row].hook;
+        if self.hooks[hook].is_open() {
+            let Row { state, due_at, attempts, .. } = self.rows[row];
+            if state == State::Held || due_at.is_some_and(|due| due > now) {
+                self.gain_a_try(row);
+                let state = if attempts == 0 { State::Pending } else { State::Waiting };
+                self.put(row, state, Some(now), now);
+            }
+            self.probe_now(hook, None, now);
+        } else {
+            let first = self.older_of_key(row).next().unwrap_or(row);
+            self.probe_now(hook, Some(first), now);
+        }
+    }
+
+    fn probe_now(&mut self, hook: usize, with: Option<usize>, now: Timestamp) {
+        let hook = &mut self.hooks[hook];
+        hook.health.waits_until = None;
+        if let Some(pause) = &mut hook.health.paused {
+            pause.probe_at = now;
+        }
+        hook.probe_with = with.or(hook.probe_with);
+    }
+
+    fn ask_forward(&mut self, hook: usize, now: Timestamp) {
+        let waits = |row: &usize| self.rows[*row].state == State::Waiting && self.rows[*row].due_at > Some(now);
+        if self.hooks[hook].open.iter().any(waits) {
+            self.hooks[hook].forward = Some((now, (now, 0)));
+        }
+    }
+
+    fn gain_a_try(&mut self, row: usize) {
+        let row = &mut self.rows[row];
+        row.tries_before += u32::from(row.tries_before < row.attempts);
+    }
+
+    /// As `store::forward::step`.
+    fn bring_forward(&mut self, hook: usize, now: Timestamp) -> bool {
+        let Some((asked_at, cursor)) = self.hooks[hook].forward else { return false };
+        let of_row = |row: &usize| {
+            let delivery = &self.rows[*row];
+            (delivery.state == State::Waiting).then_some((delivery.due_at?, *row))
+        };
+        let mut found: Vec<(Timestamp, usize)> =
+            self.hooks[hook].open.iter().filter_map(of_row).filter(|place| *place > cursor).collect();
+        found.sort_unstable();
+        found.truncate(STEP);
+        let is_more = found.len() == STEP;
+        self.hooks[hook].forward = found.last().filter(|_| is_more).map(|last| (asked_at, *last));
+        for (_, row) in found {
+            if self.rows[row].since <= asked_at {
+                self.gain_a_try(row);
+                self.put(row, State::Waiting, Some(now), now);
+            }
+        }
+        is_more
     }
 
     /// Every change of a row goes through here, which keeps the indexes.
@@ -252,7 +346,8 @@ impl Store {
         }
         let again = wanted.again && row.is_open();
         let probes = wanted.probe && row.health.paused.is_some() && row.is_enabled();
-        let held = || row.open.iter().find(|row| self.rows[**row].state == State::Held);
+        let is_held = |row: &&usize| self.rows[**row].state == State::Held;
+        let held = || row.probe_with.as_ref().filter(is_held).or_else(|| row.open.iter().find(is_held));
         Page {
             target: Some(row.target.clone()),
             health: row.health,
@@ -291,11 +386,13 @@ impl Store {
     fn needs_step(&self, hook: usize) -> bool {
         let row = &self.hooks[hook];
         let (is_open, is_deleted) = (row.is_open(), row.is_deleted);
-        row.open.iter().map(|row| &self.rows[*row]).any(|row| match row.state {
-            _ if is_deleted => true,
-            State::Held => is_open,
-            _ => !is_open && !row.is_test,
-        })
+        let is_forwarded = is_open && row.forward.is_some();
+        is_forwarded
+            || row.open.iter().map(|row| &self.rows[*row]).any(|row| match row.state {
+                _ if is_deleted => true,
+                State::Held => is_open,
+                _ => !is_open && !row.is_test,
+            })
     }
 
     /// As many as one step moves.
@@ -313,15 +410,28 @@ impl Store {
             (false, false) => [State::Pending, State::Waiting].map(|state| self.some(hook, state, false)).into(),
         };
         let is_more = batches.iter().any(|batch| batch.len() >= STEP);
+        let is_paused = self.hooks[hook].is_enabled() && !is_open;
         for row in batches.into_iter().flatten() {
             match (is_deleted, is_open) {
                 (true, _) => self.put(row, State::Cancelled, None, now),
-                (false, false) => self.put(row, State::Held, None, now),
-                (false, true) if self.rows[row].attempts == 0 => self.put(row, State::Pending, Some(now), now),
-                (false, true) => self.put(row, State::Waiting, Some(now), now),
+                (false, false) => {
+                    self.rows[row].is_paused = is_paused;
+                    self.put(row, State::Held, None, now);
+                }
+                (false, true) => {
+                    if self.rows[row].is_paused {
+                        self.gain_a_try(row);
+                    }
+                    let state = if self.rows[row].attempts == 0 { State::Pending } else { State::Waiting };
+                    self.put(row, state, Some(now), now);
+                }
             }
         }
-        is_more
+        if !is_open || is_deleted {
+            self.hooks[hook].forward = None;
+            return is_more;
+        }
+        self.bring_forward(hook, now) || is_more
     }
 
     /// As `store::outcomes::record_all` of one: how the hook stands now, and whether the portal switched it off. `None`
@@ -332,14 +442,14 @@ impl Store {
             return None;
         }
         row.attempts = outcome.number;
+        row.tries_before += u32::from(outcome.is_extra);
         (row.is_gone, row.is_exhausted) = (outcome.is_gone, outcome.is_exhausted);
         let hook = row.hook;
         let was_put_away = matches!(row.state, State::Held | State::Cancelled);
         let state = if was_put_away && outcome.state == State::Waiting { row.state } else { outcome.state };
         self.put(outcome.row, state, outcome.due_at.filter(|_| !was_put_away), now);
         let standing = &mut self.hooks[hook];
-        let is_success = outcome.answer.is_success();
-        let (health, turn) = standing.health.after(is_success, outcome.purpose, now, &self.breaker);
+        let (health, turn) = standing.health.after(outcome.heard(), outcome.purpose, now, &self.breaker);
         if matches!(turn, Turn::Paused | Turn::Recovered) {
             standing.since = now;
         }
@@ -349,6 +459,12 @@ impl Store {
             standing.target = target(hook, false, standing.tuning().clone());
             standing.version += 1;
             standing.since = now;
+        }
+        if health.is_well() {
+            standing.probe_with = None;
+        }
+        if outcome.finds_it_well() {
+            self.ask_forward(hook, now);
         }
         Some((health, is_off))
     }

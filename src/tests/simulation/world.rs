@@ -7,7 +7,7 @@ use service_hooks::{
     domain::{
         delivery::{Answer, State},
         health::Purpose,
-        retry::{RetryPolicy, Verdict, judge},
+        retry::{Bearing, RetryPolicy, Tried, Verdict, bearing, judge},
         time::Timestamp,
     },
     engine::{
@@ -189,8 +189,8 @@ impl World {
             Happening::Wake(wake) if wake != self.wake => {}
             Happening::Wake(_) => self.advance(),
             Happening::Hear(news) => {
-                self.checks.hear(&news, &self.store);
                 let now = self.now();
+                self.checks.hear(&news, &self.store, now);
                 self.board.hear(news, now);
                 self.advance();
             }
@@ -280,12 +280,18 @@ impl World {
 
     fn answered(&mut self, flight: &Flight, answer: Answer, asked: Option<Duration>) {
         self.checks.landed(flight);
-        self.tell(News::Sent(held(hook_id(flight.hook))));
+        let bearing = bearing(answer, asked, RetryPolicy::default().longest_wait);
+        self.tell(News::Sent(held(hook_id(flight.hook)), bearing));
         let verdict = self.verdict(flight, answer, asked);
         let (state, due_at) = match verdict {
             Verdict::Delivered => (State::Delivered, None),
-            Verdict::RetryIn(wait) => (State::Waiting, Some(self.now().after(wait))),
+            Verdict::RetryIn(wait) | Verdict::PutOff(wait) => (State::Waiting, Some(self.now().after(wait))),
             Verdict::Failed | Verdict::Gone => (State::Failed, None),
+        };
+        let is_extra = matches!(verdict, Verdict::PutOff(_));
+        let waits_until = match bearing {
+            Bearing::TooMuch { asks } => asks.map(|wait| self.now().after(wait)),
+            Bearing::Bears | Bearing::Silent => None,
         };
         let Flight { row, number, purpose, .. } = *flight;
         let is_gone = verdict == Verdict::Gone;
@@ -294,7 +300,18 @@ impl World {
         let wait = if self.fails(1000) { self.rng.between(SECOND, 60 * SECOND) } else { self.rng.moment() };
         self.soon(
             wait,
-            Happening::Commit(Outcome { row, number, purpose, answer, state, due_at, is_gone, is_exhausted }),
+            Happening::Commit(Outcome {
+                row,
+                number,
+                purpose,
+                answer,
+                state,
+                due_at,
+                is_extra,
+                waits_until,
+                is_gone,
+                is_exhausted,
+            }),
         );
     }
 
@@ -303,9 +320,11 @@ impl World {
         if flight.given.open.is_test {
             return if answer.is_success() { Verdict::Delivered } else { Verdict::Failed };
         }
-        let tries = flight.number.saturating_sub(flight.given.open.tries_before);
-        let longest_wait = RetryPolicy::default().longest_wait;
-        judge(&Self::schedule(flight), longest_wait, tries, answer, asked, self.rng.share())
+        let Open { attempts, tries_before, .. } = flight.given.open;
+        let counted = attempts.saturating_sub(tries_before);
+        let is_probe = flight.purpose == Purpose::Probe;
+        let tried = Tried { counted, uncounted: tries_before, is_probe, answer, retry_after: asked };
+        judge(&Self::schedule(flight), RetryPolicy::default().longest_wait, &tried, self.rng.share())
     }
 
     fn schedule(flight: &Flight) -> Vec<Duration> {
@@ -316,6 +335,10 @@ impl World {
     fn commit(&mut self, outcome: Outcome) {
         let (now, hook) = (self.now(), self.store.rows[outcome.row].hook);
         let recorded = self.store.record(&outcome, now);
+        self.checks.recorded(hook, &outcome, &self.store, self.real);
+        if recorded.is_some() && outcome.finds_it_well() {
+            self.tell(News::Changed(vec![hook_id(hook)]));
+        }
         let delivery = self.store.open(outcome.row).id;
         let hook = hook_id(hook);
         let again = Some(Timestamp(now.0 + RECORD_AGAIN));

@@ -1,4 +1,5 @@
-//! A hook's rate limit: a bucket that fills with time and from which each attempt takes one.
+//! A rate limit: a bucket that fills with time and from which each attempt takes one. The rate may change from one attempt
+//! to the next.
 
 use crate::domain::time::Timestamp;
 
@@ -16,8 +17,7 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// Takes one, or notes when there will be one.
-    pub(super) fn take(&mut self, per_second: u32, now: Timestamp) -> bool {
-        let rate = f64::from(per_second);
+    pub(super) fn take(&mut self, rate: f64, now: Timestamp) -> bool {
         let most = (rate * BURST).max(1.0);
         // A clock that was set back fills nothing, and takes nothing away.
         let filled = self.filled_at.map_or(most, |at| at.until(now).as_secs_f64() * rate);
@@ -40,12 +40,12 @@ mod tests {
 
     #[test]
     fn no_more_than_the_rate_passes_over_ten_seconds_and_not_much_less() {
-        for rate in [1, 3, 50, 700] {
+        for rate in [1u32, 3, 50, 700] {
             let mut bucket = Bucket::default();
             let mut now = Timestamp(5);
             let mut passed = 0;
             while now.0 < 10_005 {
-                match bucket.take(rate, now) {
+                match bucket.take(f64::from(rate), now) {
                     true => passed += 1,
                     false => now = bucket.free_at.unwrap(),
                 }
@@ -58,8 +58,8 @@ mod tests {
     #[test]
     fn a_clock_set_back_neither_opens_nor_blocks_it() {
         let mut bucket = Bucket::default();
-        assert!(bucket.take(1, Timestamp(1_000_000)));
-        assert!(!bucket.take(1, Timestamp(10)));
+        assert!(bucket.take(1.0, Timestamp(1_000_000)));
+        assert!(!bucket.take(1.0, Timestamp(10)));
         assert_eq!(bucket.free_at, Some(Timestamp(1010)));
     }
 }

@@ -1,11 +1,14 @@
 //! What a lane has done in the database: loads that bring a page of it, and steps that move rows to where they belong.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{Lane, Limits, Page, Shelf, Wanted};
 use crate::{
     domain::time::Timestamp,
-    engine::store::queue::{Open, STEP},
+    engine::{
+        delivery::attempt::Target,
+        store::queue::{Open, STEP},
+    },
 };
 
 /// Rows that one hook has put away (held, cancelled) in a second at most. Nobody waits for it, and everybody's commits
@@ -37,6 +40,7 @@ impl Lane {
     pub fn begin_load(&mut self, wanted: Wanted) {
         self.loading = true;
         self.changed_again = false;
+        self.pace_is_read();
         if wanted.fresh {
             self.fresh.begin_load();
         }
@@ -60,6 +64,11 @@ impl Lane {
         }
         let was_stale = std::mem::take(&mut self.is_stale);
         self.is_deleted = page.target.is_none();
+        let url = |target: &Option<Arc<Target>>| target.as_ref().map(|target| target.hook.callback_url.clone());
+        if self.target.is_some() && url(&self.target) != url(&page.target) {
+            self.forget_pace();
+        }
+        self.follow_pace(&page.health, was_stale);
         self.target = page.target;
         self.health = page.health;
         // The hook may keep an order only now, or something older was sent again: who may go is on the page.
@@ -92,6 +101,7 @@ impl Lane {
             // What is under way already says how it went.
             Some(_) | None => {}
         }
+        self.make_sure_of_wish(now);
     }
 
     /// When to load again after a failed load. A database that is away answers soon again; what a person has to change (a

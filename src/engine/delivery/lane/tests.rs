@@ -69,6 +69,8 @@ fn ready(enabled: bool) -> Lane {
 
 fn sent(lane: &mut Lane, limit: usize) -> Vec<u128> {
     let limits = Limits { in_flight: limit, ..LIMITS };
+    // How a lane warms up is tested with its pacing.
+    lane.pacing.warm(NOW);
     std::iter::from_fn(|| lane.next(&limits, NOW)).map(|given| given.open.id.0.as_u128()).collect()
 }
 

@@ -69,6 +69,11 @@ pub async fn find(Ctx(ctx): Ctx, Path(delivery): Path<String>) -> Result<Json<De
     Ok(Json(DeliveryShape::with_attempts(delivery, attempts)))
 }
 
+/// Sends a delivery now.
+///
+/// One that is settled is sent again, with a new retry schedule. One that waits for its retry is sent before its time: an
+/// extra attempt, the schedule stays where it was. One that a paused hook holds becomes the next probe, which is due now. What
+/// is held by a hook that is switched off is refused.
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/redeliver", params(("id" = String, Path)),
     responses((status = 202, body = DeliveryShape), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn redeliver(

@@ -8,6 +8,7 @@ mod jobs;
 mod once;
 mod openapi;
 mod shape;
+mod try_now;
 mod tuning;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("DELETE", "/hooks/{id}", Some("hooks:write")),
     ("POST", "/hooks/{id}/test", Some("hooks:test")),
     ("POST", "/hooks/{id}/recover", Some("deliveries:replay")),
+    ("POST", "/hooks/{id}/try-now", Some("deliveries:replay")),
     ("GET", "/deliveries", Some("deliveries:read")),
     ("POST", "/deliveries/redeliver", Some("deliveries:replay")),
     ("GET", "/deliveries/{id}", Some("deliveries:read")),
@@ -66,6 +68,7 @@ pub fn router() -> Router<Arc<Portal>> {
         .route("/hooks/{id}", get(hooks::find).patch(hooks::update).delete(hooks::delete))
         .route("/hooks/{id}/test", post(hooks::test))
         .route("/hooks/{id}/recover", post(jobs::recover))
+        .route("/hooks/{id}/try-now", post(try_now::hook))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/redeliver", post(jobs::redeliver))
         .route("/deliveries/{id}", get(deliveries::find))

@@ -9,7 +9,7 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{deliveries, event_types, events, hooks, jobs, once, shape};
+use super::{deliveries, event_types, events, hooks, jobs, once, shape, try_now};
 use crate::{
     domain::{event::EventType, wire::HEADERS},
     engine::catalogue::{self, Draft},
@@ -22,10 +22,11 @@ use crate::{
     paths(
         events::emit, events::find, event_types::list, event_types::schema, hooks::list, hooks::create, hooks::find,
         hooks::update, hooks::delete, hooks::test, deliveries::list, deliveries::find, deliveries::redeliver,
-        jobs::recover, jobs::redeliver, jobs::list, jobs::find, jobs::update,
+        try_now::hook, jobs::recover, jobs::redeliver, jobs::list, jobs::find, jobs::update,
     ),
     components(schemas(
         Problem, ProblemField, shape::HookShape, shape::DeliveryShape, shape::AttemptShape, shape::EventShape, jobs::JobShape,
+        try_now::TryNowShape,
     )),
     modifiers(&Bearer),
     security(("token" = [])),
@@ -86,7 +87,7 @@ fn webhooks() -> Value {
             "responses": {
                 "2XX": {"description": "Accepted; nothing more is sent for this event."},
                 "410": {"description": "Gone for good: the hook is switched off."},
-                "default": {"description": "Tried again by the hook's retry plan; 429 and 503 may say when in Retry-After."},
+                "default": {"description": "Tried again by the hook's retry plan. 429 and 503 may say when in Retry-After: until then nothing is sent, and it counts as no failure."},
             },
         });
         (event.key().to_owned(), json!({"post": operation}))

@@ -55,6 +55,8 @@ pub struct HealthShape {
     failing_since: Option<String>,
     paused_since: Option<String>,
     next_probe_at: Option<String>,
+    /// The receiver asked to be left alone until then (429 or 503 with Retry-After).
+    waits_until: Option<String>,
 }
 
 impl HealthShape {
@@ -71,6 +73,7 @@ impl HealthShape {
             failing_since: health.failing_since.map(|at| at.rfc3339()),
             paused_since: health.paused.map(|pause| pause.since.rfc3339()),
             next_probe_at: health.paused.map(|pause| pause.probe_at.rfc3339()),
+            waits_until: health.waits_until.map(|at| at.rfc3339()),
         }
     }
 }

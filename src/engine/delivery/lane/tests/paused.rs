@@ -5,7 +5,7 @@ use crate::{domain::health::Pause, engine::store::queue::STEP};
 
 fn paused(probe_at: Timestamp) -> Health {
     let pause = Pause { since: NOW, probe_at, probes: 0 };
-    Health { failures: 20, failing_since: Some(NOW), paused: Some(pause), last_answer: None }
+    Health { failures: 20, failing_since: Some(NOW), paused: Some(pause), ..Health::default() }
 }
 
 #[test]
