@@ -19,6 +19,7 @@ use crate::{
         id::HookId,
         invalid::Invalid,
         job::{Job, JobState, Kind, Scope},
+        permission::Permission,
         time::Timestamp,
     },
     server::{
@@ -133,6 +134,8 @@ async fn begin(
     let per_second = members.integer("per_second");
     let is_dry = members.flag("dry_run").unwrap_or(false);
     members.finish()?;
+    // Who may not send again is told so before anything is said about the selection.
+    ctx.require(Permission::DeliveriesReplay).map_err(ops::Error::from)?;
     // A preview sends nothing. A job over every hook's failures has to be asked for in so many words.
     if !is_named && !is_dry {
         let message = "is required, or one of event, states, from, to: name what to send again";
