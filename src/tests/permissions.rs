@@ -191,7 +191,8 @@ fn the_tables_name_everything_there_is() {
         + source.matches(").post(").count()
         + source.matches(").patch(").count()
         + source.matches(").delete(").count();
-    assert_eq!(routed, ROUTES.len(), "operations of the API");
+    // One is not in that file: `http::emit` serves the way in for events.
+    assert_eq!(routed + 1, ROUTES.len(), "operations of the API");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,7 +40,7 @@ async fn make(app: &TestApp, token: &str, name: &str, event: EventType, url: &st
 /// The hooks of a page, in its order.
 fn names(page: &str) -> Vec<String> {
     let rows = page.split("class=\"hook\"").skip(1);
-    rows.map(|row| row.split("<th scope=\"row\">").nth(1).unwrap().split('>').nth(1).unwrap())
+    rows.map(|row| row.split("<th scope=\"row\" class=\"named\">").nth(1).unwrap().split('>').nth(1).unwrap())
         .map(|name| name.split('<').next().unwrap().to_owned())
         .collect()
 }
