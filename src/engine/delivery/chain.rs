@@ -26,7 +26,8 @@ pub fn flaw(error: &CertificateError, leaf: &CertificateDer<'_>, others: &[Certi
             format!("certificate not valid yet: it is valid from {}", day(not_before.as_secs()))
         }
         CertificateError::NotValidForNameContext { presented, .. } => wrong_name(presented),
-        CertificateError::UnknownIssuer => unknown_issuer(leaf, others),
+        // An authority of the same name is trusted, and did not sign this: to its receiver that is the same.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => unknown_issuer(leaf, others),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "certificate not meant for servers".to_owned()
         }

@@ -3,7 +3,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,6 +20,7 @@ use tokio::{
 use crate::support::{
     app::TestApp,
     db::TestDb,
+    eventually,
     names::Names,
     receiver::{Receiver, Reply},
     within,
@@ -48,18 +52,20 @@ type Came = (usize, usize, String);
 struct Keeper {
     address: SocketAddr,
     came: Arc<Mutex<Vec<Came>>>,
+    /// Requests that everything was said to.
+    said: Arc<AtomicUsize>,
 }
 
 impl Keeper {
     async fn start(conduct: impl Fn(&Came) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let keeper = Self { address: listener.local_addr().unwrap(), came: Arc::default() };
-        let (came, conduct) = (keeper.came.clone(), Arc::new(conduct));
+        let keeper = Self { address: listener.local_addr().unwrap(), came: Arc::default(), said: Arc::default() };
+        let (came, said, conduct) = (keeper.came.clone(), keeper.said.clone(), Arc::new(conduct));
         tokio::spawn(async move {
             for number in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
-                let (came, conduct) = (came.clone(), conduct.clone());
-                tokio::spawn(async move { converse(stream, number, &came, &*conduct).await });
+                let (came, said, conduct) = (came.clone(), said.clone(), conduct.clone());
+                tokio::spawn(async move { converse(stream, number, (&came, &said), &*conduct).await });
             }
         });
         keeper
@@ -68,12 +74,20 @@ impl Keeper {
     fn came(&self) -> Vec<Came> {
         self.came.lock().unwrap().clone()
     }
+
+    /// Waits until it has said everything that it has to say to what came so far.
+    async fn falls_silent(&self) {
+        eventually("everything is said", async || {
+            (self.said.load(Ordering::SeqCst) == self.came().len()).then_some(())
+        })
+        .await;
+    }
 }
 
 async fn converse(
     mut stream: TcpStream,
     number: usize,
-    came: &Mutex<Vec<Came>>,
+    (came, all_said): (&Mutex<Vec<Came>>, &AtomicUsize),
     conduct: &(dyn Fn(&Came) -> Act + Send + Sync),
 ) -> Option<()> {
     for nth in 0.. {
@@ -95,11 +109,13 @@ async fn converse(
             }
             Act::Close => return None,
         };
-        stream.write_all(said.as_bytes()).await.ok()?;
-        if !more.is_empty() {
+        let mut written = stream.write_all(said.as_bytes()).await;
+        if !more.is_empty() && written.is_ok() {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            stream.write_all(more.as_bytes()).await.ok()?;
+            written = stream.write_all(more.as_bytes()).await;
         }
+        all_said.fetch_add(1, Ordering::SeqCst);
+        written.ok()?;
     }
     None
 }
@@ -189,6 +205,7 @@ async fn what_comes_unasked_is_never_taken_for_an_answer() {
         for _ in 0..6 {
             let attempts = deliver(&app, &token).await;
             assert_eq!(attempts.len(), 1, "{row:?}: {attempts:?}");
+            keeper.falls_silent().await;
         }
         app.assert_balanced().await;
     }
