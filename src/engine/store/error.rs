@@ -93,6 +93,7 @@ impl Error {
             | Self::Stale { .. }
             | Self::Inconsistent { .. }
             | Self::Sealed { .. }
+            | Self::Violated(_)
             | Self::Panicked => true,
             Self::Driver(cause) => matches!(**cause, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
             Self::Unfit(_) | Self::Away(_) | Self::Closed => false,

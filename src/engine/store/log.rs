@@ -183,22 +183,22 @@ pub struct Undelivered {
     pub count: i64,
 }
 
-/// Everything that failed or was skipped, by hook and last answer. Tests are nobody's loss.
+/// Everything that failed or was skipped, by hook and last answer, as far as a [`Survey`] counts. Tests are nobody's loss.
 pub async fn undelivered(conn: &mut Conn, _by: &Grant) -> Result<Vec<Undelivered>, Error> {
-    let rows: Vec<(HookId, String, Option<String>, i64)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT hook_id, state, last_class, COUNT(*) FROM deliveries
-         WHERE state NOT IN ('delivered', 'pending') AND state IN ('failed', 'skipped') AND NOT is_test
-           AND hook_id IN (SELECT id FROM hooks WHERE deleted_at IS NULL)
-         GROUP BY hook_id, state, last_class ORDER BY hook_id, state, last_class",
+    let hooks: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT h.id FROM hooks h WHERE h.deleted_at IS NULL AND (
+           (SELECT d.id FROM deliveries d WHERE d.state NOT IN ('delivered', 'pending') AND d.hook_id = h.id
+              AND d.state = 'failed' ORDER BY d.hook_id, d.state, d.id LIMIT 1) IS NOT NULL OR
+           (SELECT d.id FROM deliveries d WHERE d.state NOT IN ('delivered', 'pending') AND d.hook_id = h.id
+              AND d.state = 'skipped' ORDER BY d.hook_id, d.state, d.id LIMIT 1) IS NOT NULL)
+         ORDER BY h.id",
     ).fetch_all(c).await)?;
     let mut found: Vec<Undelivered> = Vec::new();
-    for (hook, state, class, count) in rows {
-        let state = State::from_key(&state).ok_or(Error::Inconsistent { table: "deliveries", column: "state" })?;
-        let answer = AnswerGroup::of(class.as_deref());
-        match found.iter_mut().find(|part| (part.hook, part.state, part.answer) == (hook, state, answer)) {
-            Some(part) => part.count += count,
-            None => found.push(Undelivered { hook, state, answer, count }),
-        }
+    for (hook,) in hooks {
+        let scope = Scope { hook: Some(hook), states: vec![State::Failed, State::Skipped], ..Scope::default() };
+        let counts = survey(conn, &scope, &[]).await?.counts;
+        let parts = counts.into_iter().flat_map(|count| count.parts);
+        found.extend(parts.map(|(state, answer, count)| Undelivered { hook, state, answer, count }));
     }
     Ok(found)
 }

@@ -68,7 +68,7 @@ impl Keeper {
             let (some, more) = weight::some(&mut self.store.read().await?, after).await?;
             for weighed in some {
                 if weighed.is_more {
-                    self.count(weighed.hook, counted, SHARE).await?;
+                    self.count_all(weighed.hook, counted, SHARE).await?;
                 } else {
                     counted.remove(&weighed.hook);
                     self.pressure.weighed(weighed.hook, weighed.weight);
@@ -80,7 +80,7 @@ impl Keeper {
     }
 
     /// Counts all of a hook's queue, unless that was done so lately that it would take too much of the time.
-    async fn count(&self, hook: HookId, counted: &mut Counted, share: u32) -> Result<(), Error> {
+    async fn count_all(&self, hook: HookId, counted: &mut Counted, share: u32) -> Result<(), Error> {
         if counted.get(&hook).is_some_and(|(at, took)| at.elapsed() < *took * share) {
             return Ok(());
         }
@@ -95,7 +95,7 @@ impl Keeper {
     async fn weigh_suspects(&self, counted: &mut Counted) {
         self.pressure.begin();
         for hook in self.pressure.suspects() {
-            let weighed = self.count(hook, counted, SHARE_OF_SUSPECTS).await;
+            let weighed = self.count_all(hook, counted, SHARE_OF_SUSPECTS).await;
             self.note(weighed);
         }
     }

@@ -41,7 +41,7 @@ const IMPORTANT: &[&str] = &[
     "UNION ALL SELECT state, COUNT(*) FROM deliveries",
     "CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM deliveries WHERE hook_id",
     "AS BIGINT), state, last_class, COUNT(*) FROM deliveries",
-    "SELECT hook_id, state, last_class, COUNT(*) FROM deliveries",
+    "SELECT h.id FROM hooks h WHERE h.deleted_at IS NULL AND (",
     "SELECT id FROM events WHERE pruned_at IS NULL AND id",
     "FROM audit WHERE target",
     "FROM jobs WHERE id <",
