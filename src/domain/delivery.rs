@@ -228,6 +228,21 @@ pub struct Attempt {
     pub address: Option<String>,
 }
 
+impl Attempt {
+    /// Without anything that the receiver or the network said: what is left is the outcome itself. `None` when there is
+    /// nothing to leave out.
+    pub fn bare(&self) -> Option<Self> {
+        let bare = Self {
+            detail: None,
+            response_headers: Vec::new(),
+            response_body: String::new(),
+            address: None,
+            ..self.clone()
+        };
+        (bare != *self).then_some(bare)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -111,9 +111,25 @@ impl Scope {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     pub parts: Vec<(State, AnswerGroup, i64)>,
+    /// There are more: counting stopped there.
+    #[serde(default)]
+    pub is_more: bool,
 }
 
 impl Count {
+    pub fn add(&mut self, state: State, answer: AnswerGroup, count: i64) {
+        match self.parts.iter_mut().find(|part| (part.0, part.1) == (state, answer)) {
+            Some(part) => part.2 += count,
+            None => self.parts.push((state, answer, count)),
+        }
+    }
+
+    /// `12 deliveries`, `more than 1,000,000 deliveries`
+    pub fn words(&self) -> String {
+        let known = deliveries(self.total());
+        if self.is_more { format!("more than {known}") } else { known }
+    }
+
     pub fn total(&self) -> i64 {
         self.parts.iter().map(|(_, _, count)| count).sum()
     }
@@ -139,11 +155,9 @@ impl Spread {
     pub fn count(&self) -> Count {
         let mut all = Count::default();
         for (state, answer, count) in self.slices.iter().flat_map(|(_, count)| &count.parts) {
-            match all.parts.iter_mut().find(|part| (part.0, part.1) == (*state, *answer)) {
-                Some(part) => part.2 += count,
-                None => all.parts.push((*state, *answer, *count)),
-            }
+            all.add(*state, *answer, *count);
         }
+        all.is_more = self.slices.iter().any(|(_, count)| count.is_more);
         all.parts.sort_by_key(|(state, answer, _)| (state.key(), answer.key()));
         all
     }

@@ -28,7 +28,7 @@ pub const OUTCOMES: &[Outcome] = &[
         ..outcome("undelivered", "Undelivered (failed or skipped)", &[State::Failed, State::Skipped])
     },
     outcome("failed", "Failed", &[State::Failed]),
-    outcome("skipped", "Skipped because the hook was off", &[State::Skipped]),
+    outcome("skipped", "Skipped (hook off or its queue full)", &[State::Skipped]),
     outcome("waiting", "Waiting for another attempt", &[State::Waiting]),
     outcome("held", "Held", &[State::Held]),
     outcome("pending", "Pending", &[State::Pending]),

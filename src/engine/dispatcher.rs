@@ -35,7 +35,7 @@ use super::{
         scheduler::{self, Handle},
     },
     jobs, metrics,
-    pressure::{Pressure, TooMuch},
+    pressure::{Full, Pressure, TooMuch, Weight},
     store::{
         Conn, Error, Store,
         forward::{self, Forward},
@@ -179,7 +179,7 @@ impl Dispatcher {
         let scheduler = scheduler::start(delivery, clock.clone(), worker, shared, speaker);
         let bell = Arc::<Notify>::default();
         store.audience.set(hearing(scheduler.clone(), bell.clone()));
-        let pressure = Pressure::new(settings.limits);
+        let pressure = Pressure::new(settings.limits, Full::default());
         let tidied = Tidied::new(clock.now());
         let engine = Self {
             store,
@@ -212,6 +212,16 @@ impl Dispatcher {
     /// Why nothing more is accepted just now, if nothing is.
     pub fn too_much(&self) -> Option<TooMuch> {
         self.pressure.check().err()
+    }
+
+    /// What waited when it was last weighed.
+    pub fn waiting(&self) -> Weight {
+        self.pressure.waiting()
+    }
+
+    /// The hooks for which too much waits: what comes for them is skipped.
+    pub fn full(&self) -> &Full {
+        self.pressure.full()
     }
 
     /// In the transaction that switches a hook on or off or deletes it: begins to move what it has open to where that

@@ -29,6 +29,7 @@ const IN_FLIGHT: &str = "service_hooks_in_flight_attempts";
 const QUEUED: &str = "service_hooks_queued_deliveries";
 const QUEUED_BYTES: &str = "service_hooks_queued_bytes";
 const QUEUED_AGE: &str = "service_hooks_queued_oldest_age_seconds";
+const FULL: &str = "service_hooks_full_hooks";
 const PRUNED: &str = "service_hooks_pruned_rows_total";
 const HOOKS: &str = "service_hooks_hooks";
 const TURNS: &str = "service_hooks_hook_changes_total";
@@ -65,6 +66,7 @@ pub fn describe() {
     describe_gauge!(QUEUED, "Deliveries that wait: pending, waiting or held");
     describe_gauge!(QUEUED_BYTES, Unit::Bytes, "Bytes of their bodies");
     describe_gauge!(QUEUED_AGE, Unit::Seconds, "How long the oldest has been due for its first attempt");
+    describe_gauge!(FULL, "Hooks with as much waiting as they may have: what comes for them is skipped");
     describe_counter!(PRUNED, "Rows that retention removed or emptied");
     describe_gauge!(HOOKS, "Hooks, by how they stand");
     describe_counter!(TURNS, "Hooks that the portal paused, let go on, or switched off by itself");
@@ -168,6 +170,10 @@ pub(super) fn database(bytes: i64, files: Option<(i64, u64)>) {
 /// Does this part of the server work?
 pub fn component(name: &'static str, is_up: bool) {
     gauge!(UP, "component" => name).set(f64::from(u8::from(is_up)));
+}
+
+pub(super) fn full(hooks: usize) {
+    gauge!(FULL).set(hooks as f64);
 }
 
 pub(super) fn weighed(weight: &Weight, now: Timestamp) {

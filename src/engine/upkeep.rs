@@ -2,6 +2,8 @@
 
 mod tend;
 
+mod weigh;
+
 use std::{
     sync::{
         Arc,
@@ -10,31 +12,32 @@ use std::{
     time::Duration,
 };
 
+use uuid::Uuid;
+
 use super::{
     clock::Clock,
     config::Retention,
     metrics,
-    pressure::{Pressure, Weight},
+    pressure::Pressure,
     store::{
         Error, Store,
         error::chain,
-        measured, queue,
-        retention::{self, Sweep, Swept},
-        sessions,
+        expired::{self, Expiring},
+        measured::{self, Old},
+        retention::{self, Part, Sweep},
     },
 };
-use crate::domain::{measured::Hour, time::Timestamp};
+use crate::domain::{
+    id::{HookId, first_at},
+    measured::Hour,
+    time::Timestamp,
+};
 
 /// After a step of a clean-up nothing is cleaned for this many times as long as it took: others come first.
 const YIELD: u32 = 4;
-/// Every so many rounds all events are looked at again: something of them may have been open when it was their turn. In
-/// between only those are that have come of age since.
+/// Every so many rounds the events are looked at again that had to stay when it was their turn, because something of them
+/// was open. In between only those are that have come of age since.
 const START_OVER: u32 = 12;
-/// How often what waits is weighed while events come in.
-const WEIGH: Duration = Duration::from_secs(2);
-
-/// Weighing a long backlog takes a while: it may take one part in so many of the time.
-const WEIGHING_SHARE: u32 = 100;
 
 /// For how long hours stay counted: the longest chart is of thirty days.
 const MEASURED_HOURS: i64 = 31 * 24;
@@ -76,18 +79,10 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Removes what is too old, until the store is closed.
     pub(super) async fn prune(self) {
-        let mut swept_until = None;
+        let mut swept = Swept::default();
         for round in 0u32.. {
-            let starts_over = round.is_multiple_of(START_OVER);
-            let pruned = match self.prune_once(swept_until.filter(|_| !starts_over)).await {
-                Ok(until) if starts_over => self.forget_hours().await.map(|()| until),
-                pruned => pruned,
-            };
-            match pruned {
-                Ok(until) => {
-                    swept_until = Some(until);
-                    self.tidied.note(self.clock.now());
-                }
+            match self.prune_once(&mut swept, round.is_multiple_of(START_OVER)).await {
+                Ok(()) => self.tidied.note(self.clock.now()),
                 Err(Error::Closed) => return,
                 Err(error) => tracing::warn!(error = chain(&error), "old rows stay for now"),
             }
@@ -95,72 +90,116 @@ impl Keeper {
         }
     }
 
-    /// Removes what is too old now; of the bodies those that have become so since `from`. Says until when they are gone.
-    async fn prune_once(&self, from: Option<Timestamp>) -> Result<Timestamp, Error> {
+    /// Removes what is too old now.
+    async fn prune_once(&self, swept: &mut Swept, starts_over: bool) -> Result<(), Error> {
         let now = self.clock.now();
-        let expired: Result<(), Error> = self.store.write(move |conn| Box::pin(sessions::sweep(conn, now))).await;
-        expired?;
+        for table in Expiring::ALL {
+            self.expire(table, now).await?;
+        }
         let (bodies, rows) = (now.before(self.retention.payloads), now.before(self.retention.deliveries));
-        self.sweep(Sweep::payloads(from), bodies).await?;
+        let from = if starts_over { swept.stays } else { swept.until };
+        let stays = self.sweep(Sweep::payloads(from), bodies).await?;
+        if starts_over {
+            swept.stays = Some(stays.unwrap_or(first_at(bodies)));
+        } else {
+            swept.stays = swept.stays.into_iter().chain(stays).min();
+        }
+        swept.until = Some(first_at(bodies));
         // An event goes after its deliveries.
         self.sweep(Sweep::DELIVERIES, rows).await?;
         self.sweep(Sweep::EVENTS, rows).await?;
-        Ok(bodies)
+        if starts_over {
+            self.sweep(Sweep::AUDIT, now.before(self.retention.audit)).await?;
+            self.forget_hours(now).await?;
+        }
+        Ok(())
+    }
+
+    async fn expire(&self, table: Expiring, now: Timestamp) -> Result<(), Error> {
+        loop {
+            let watch = self.clock.stopwatch();
+            let rows: Result<u64, Error> =
+                self.store.write_alone(move |conn| Box::pin(expired::sweep(conn, table, now))).await;
+            if rows? < expired::STEP as u64 {
+                return Ok(());
+            }
+            tokio::time::sleep(watch.elapsed() * YIELD).await;
+        }
     }
 
     /// Hours beyond the longest chart.
-    async fn forget_hours(&self) -> Result<(), Error> {
-        let oldest = Hour::of(self.clock.now()).back(MEASURED_HOURS);
-        self.store.write(move |conn| Box::pin(measured::forget(conn, oldest))).await
+    async fn forget_hours(&self, now: Timestamp) -> Result<(), Error> {
+        let kept = Hour::of(now).back(MEASURED_HOURS);
+        let mut next = Some(HookId(Uuid::nil()));
+        while let Some(after) = next {
+            let (old, more) = measured::old(&mut self.store.read().await?, after, kept).await?;
+            for mut old in old {
+                loop {
+                    let watch = self.clock.stopwatch();
+                    let forgotten: Result<Option<Old>, Error> =
+                        self.store.write(move |conn| Box::pin(measured::forget(conn, old, kept))).await;
+                    match forgotten? {
+                        Some(more) => old = more,
+                        None => break,
+                    }
+                    tokio::time::sleep(watch.elapsed() * YIELD).await;
+                }
+            }
+            next = more;
+        }
+        Ok(())
     }
 
-    async fn sweep(&self, sweep: Sweep, before: Timestamp) -> Result<(), Error> {
-        let (mut next, mut all) = (Some(sweep), 0);
+    /// Looks through what is older than `before` and removes what may go. Says what was the first that may not, although it
+    /// is old enough.
+    async fn sweep(&self, sweep: Sweep, before: Timestamp) -> Result<Option<Uuid>, Error> {
+        let (mut next, mut stays, mut all) = (Some(sweep), None, 0);
         while let Some(sweep) = next {
-            let (shard, now, watch) = (self.store.shard(), self.clock.now(), self.clock.stopwatch());
-            let swept: Result<Swept, Error> =
-                self.store.write(move |conn| Box::pin(retention::step(conn, sweep, before, shard, now))).await;
-            let swept = swept?;
-            if swept.rows > 0 {
-                metrics::pruned(swept.rows);
-                all += swept.rows;
-            }
-            next = swept.next;
+            let watch = self.clock.stopwatch();
+            // The connection goes back at once: what is removed is written by another.
+            let look = retention::look(&mut self.store.read().await?, sweep, before).await?;
             tokio::time::sleep(watch.elapsed() * YIELD).await;
+            stays = stays.or(look.stays);
+            for part in look.parts {
+                let (rows, left) = self.remove(part).await?;
+                stays = stays.into_iter().chain(left).min();
+                all += rows;
+            }
+            next = look.next;
         }
         if all > 0 {
             tracing::info!(rows = all, ?sweep, "removed what is past its retention");
         }
-        Ok(())
+        Ok(stays)
     }
 
-    /// Weighs what waits, as long as there is a reason to; and tries whether a database that took nothing does again.
-    pub(super) async fn weigh(self) {
-        loop {
-            if self.store.failing().is_some() && self.store.try_writing().await.is_ok() {
-                tracing::info!("the database can be written again");
-            }
-            let watch = self.clock.stopwatch();
-            if self.pressure.wants_weighing() {
-                match self.weigh_once().await {
-                    Ok(()) => {}
-                    Err(error) => tracing::warn!(error = chain(&error), "what waits could not be weighed"),
-                }
-            }
-            tokio::time::sleep(WEIGH.max(watch.elapsed() * WEIGHING_SHARE)).await;
-        }
+    /// Says how much went, and where to look again when not all of it did.
+    async fn remove(&self, part: Part) -> Result<(u64, Option<Uuid>), Error> {
+        let (shard, now, watch) = (self.store.shard(), self.clock.now(), self.clock.stopwatch());
+        // Alone, because it locks rows that other servers lock too.
+        let removed: Result<(u64, Option<Uuid>), Error> = self
+            .store
+            .write_alone(move |conn| {
+                Box::pin(async move {
+                    let rows = retention::remove(conn, &part, shard, now).await?;
+                    Ok((rows, part.left(rows)))
+                })
+            })
+            .await;
+        let (rows, left) = removed?;
+        metrics::pruned(rows);
+        tokio::time::sleep(watch.elapsed() * YIELD).await;
+        Ok((rows, left))
     }
+}
 
-    async fn weigh_once(&self) -> Result<(), Error> {
-        let (deliveries, bytes, oldest) = queue::weight(&mut self.store.read().await?).await?;
-        let weight = Weight { deliveries, bytes, oldest };
-        metrics::weighed(&weight, self.clock.now());
-        if self.pressure.weighed(weight, self.clock.now()) {
-            let is_full = self.pressure.check().is_err();
-            tracing::warn!(deliveries, bytes, is_full, "the high-water mark was crossed");
-        }
-        Ok(())
-    }
+/// How far the bodies were looked through: ids, which sort by birth.
+#[derive(Default)]
+struct Swept {
+    /// What is older was looked at.
+    until: Option<Uuid>,
+    /// The first of those that had to stay, because something of it was open.
+    stays: Option<Uuid>,
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What an operation is given: the portal, and who is acting. `require` is the only way to a grant, and the store's
 //! functions demand one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -31,8 +31,8 @@ pub struct Portal {
     pub tokens: KnownTokens,
     /// Tests of hooks that are not saved.
     pub trials: Pace,
-    /// The balance, and when it was read: it counts every row.
-    pub balance: Mutex<Option<(Stopwatch, Balance)>>,
+    /// The balance, when it was read, and for how long it is good: it counts every row.
+    pub balance: Mutex<Option<(Stopwatch, Duration, Balance)>>,
     pub started_at: Timestamp,
     /// The newest delivery there is, and when that was read.
     pub newest: Mutex<Option<(Stopwatch, Option<DeliveryId>)>>,

@@ -20,7 +20,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine/clock", &["domain"]),
     ("engine/config", &["domain"]),
     ("engine/catalogue", &["domain"]),
-    ("engine/store", &["domain", "engine::clock", "engine::config", "engine::metrics", "engine::store"]),
+    (
+        "engine/store",
+        &["domain", "engine::clock", "engine::config", "engine::metrics", "engine::pressure", "engine::store"],
+    ),
     (
         "engine/delivery",
         &["domain", "engine::clock", "engine::config", "engine::metrics", "engine::store", "engine::delivery"],

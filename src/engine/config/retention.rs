@@ -14,6 +14,9 @@ pub struct Retention {
     /// Deliveries with their attempts, and then their events.
     #[serde(with = "humantime_serde")]
     pub deliveries: Duration,
+    /// Lines of the audit log.
+    #[serde(with = "humantime_serde")]
+    pub audit: Duration,
     /// How often it is looked for what is too old.
     #[serde(with = "humantime_serde")]
     pub every: Duration,
@@ -22,7 +25,7 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         let days = |days: u64| Duration::from_secs(days * 24 * 3600);
-        Self { payloads: days(30), deliveries: days(90), every: Duration::from_secs(300) }
+        Self { payloads: days(30), deliveries: days(90), audit: days(400), every: Duration::from_secs(300) }
     }
 }
 

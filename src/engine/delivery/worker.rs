@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     domain::{
-        delivery::State,
+        delivery::{Attempt, State},
         health::{BreakerPolicy, Purpose},
         hook::Hook,
-        id::HookId,
+        id::{DeliveryId, HookId},
         retry::{Bearing, RetryPolicy, Tried, Verdict, bearing, judge},
         time::Timestamp,
     },
@@ -99,13 +99,13 @@ impl Worker {
         let stance = if is_open { Stance::Open } else { Stance::Off };
         let needs_step = queue::needs_step(conn, id, Some(stance)).await?;
         let window = Room { rows: self.window.rows + known.rows, bytes: self.window.bytes + known.bytes };
-        let mut search = Search { conn, hook: &hook, now, is_open, window };
+        let mut search = Search { conn, store: &self.store, hook: &hook, now, is_open, window };
         let fresh = if wanted.fresh { Some(search.find(Kind::First).await?) } else { None };
         // A hook that is not open sends tests only, and a test is never tried again.
         let again = if wanted.again && is_open { Some(search.find(Kind::Again).await?) } else { None };
         // Before everything is held the oldest that is held need not be the oldest.
         let probes = wanted.probe && is_paused && hook.enabled && !needs_step;
-        let probe = if probes { queue::probe(search.conn, id).await? } else { None };
+        let probe = if probes { search.probe().await? } else { None };
         let target = Target::new(hook, &secrets).ok_or(Error::Inconsistent { table: "hooks", column: "api_key" })?;
         Ok(Page { target: Some(Arc::new(target)), health, needs_step, fresh, again, probe })
     }
@@ -200,8 +200,8 @@ impl Worker {
             Verdict::RetryIn(_) | Verdict::PutOff(_) => State::Waiting,
             Verdict::Failed | Verdict::Gone => State::Failed,
         };
-        let attempt = Arc::new(report.attempt);
-        let finished = || Finished {
+        let mut attempt = Arc::new(report.attempt);
+        let finished = |attempt: &Arc<Attempt>| Finished {
             delivery: given.open.id,
             hook: given.open.hook,
             attempt: attempt.clone(),
@@ -217,7 +217,7 @@ impl Worker {
             clock: self.clock.clone(),
         };
         loop {
-            let error = match self.store.finish(finished()).await {
+            let error = match self.store.finish(finished(&attempt)).await {
                 Ok(Recorded::Refused) => {
                     metrics::came_late();
                     tracing::warn!(delivery.id = %given.open.id, "a late result was refused: the hook has another node");
@@ -235,10 +235,14 @@ impl Worker {
                 return None;
             }
             tracing::error!(delivery.id = %given.open.id, error = chain(&error), "an attempt could not be recorded");
-            if !error.may_pass() {
-                return None;
+            match attempt.bare() {
+                // The database was not well; the outcome is kept until it is.
+                _ if error.may_pass() => tokio::time::sleep(RECORD_AGAIN).await,
+                // The outcome counts more than the receiver's words: it is recorded without them.
+                Some(bare) if matches!(error, Error::Violated(_)) => attempt = Arc::new(bare),
+                // The delivery is not there any more, or the program is shutting down: there is nothing to wait for.
+                _ => return None,
             }
-            tokio::time::sleep(RECORD_AGAIN).await;
         }
     }
 }
@@ -246,6 +250,7 @@ impl Worker {
 /// Looks for what of a hook is due.
 struct Search<'a> {
     conn: &'a mut Conn,
+    store: &'a Store,
     hook: &'a Hook,
     now: Timestamp,
     is_open: bool,
@@ -255,9 +260,31 @@ struct Search<'a> {
 impl Search<'_> {
     /// What of one kind is due, and when the rest is.
     async fn find(&mut self, kind: Kind) -> Result<Found, Error> {
-        let Self { conn, hook, now, is_open, window } = self;
+        let Self { conn, hook, now, is_open, window, .. } = self;
         let (due, is_full): (Vec<Open>, bool) = queue::due(conn, hook, kind, *now, !*is_open, *window).await?;
+        let (due, hollow): (Vec<Open>, Vec<Open>) = due.into_iter().partition(Open::has_body);
+        give_up(self.store, &hollow, *now).await?;
         let more_at = if is_full { Some(*now) } else { queue::next_due(conn, hook.id, kind, *now).await? };
         Ok(Found { due, more_at: more_at.filter(|_| *is_open) })
     }
+
+    /// What a paused hook is probed with.
+    async fn probe(&mut self) -> Result<Option<Open>, Error> {
+        loop {
+            match queue::probe(self.conn, self.hook.id).await? {
+                Some(open) if !open.has_body() => give_up(self.store, &[open], self.now).await?,
+                probe => return Ok(probe),
+            }
+        }
+    }
+}
+
+/// Settles open deliveries whose event lost its body: an empty body must never be sent, and they must not wait for ever.
+async fn give_up(store: &Store, hollow: &[Open], now: Timestamp) -> Result<(), Error> {
+    if hollow.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<DeliveryId> = hollow.iter().map(|open| open.id).collect();
+    tracing::warn!(deliveries = ids.len(), "open deliveries without a body are given up: retention removed it");
+    store.write_alone(move |conn| Box::pin(async move { queue::give_up(conn, &ids, now).await })).await
 }

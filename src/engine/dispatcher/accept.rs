@@ -54,7 +54,7 @@ impl Dispatcher {
     }
 
     async fn accept(&self, events: Vec<NewEvent>, key: Option<IdempotencyKey>) -> Result<Vec<Accepted>, EmitError> {
-        let accept = Accept { events, key, clock: self.clock.clone() };
+        let accept = Accept { events, key, clock: self.clock.clone(), full: self.pressure.full().clone() };
         let answer = match self.store.accept(accept.clone()).await {
             // Two nodes got one key at once and the other was first: its answer is there now.
             Err(Error::Exists) if accept.key.is_some() => self.store.accept(accept.clone()).await?,
@@ -64,7 +64,7 @@ impl Dispatcher {
             Answer::Again(accepted) => return Ok(accepted),
             Answer::New(planned) => planned,
         };
-        self.pressure.note_activity();
+        self.pressure.accepted(queued(&accept, &planned));
         metrics::accepted(accept.events.iter().map(|event| event.event_type));
         planned.iter().flatten().for_each(|delivery| metrics::planned(delivery.begins().0));
         Ok(accept.accepted(&planned))
@@ -115,6 +115,15 @@ impl Dispatcher {
             .await;
         Ok(planned?.id)
     }
+}
+
+/// What accepted events put into the hooks' queues, in bytes.
+fn queued<'a>(accept: &'a Accept, planned: &'a [Vec<Planned>]) -> impl Iterator<Item = (HookId, usize)> + 'a {
+    let of_event = |(event, planned): (&'a NewEvent, &'a Vec<Planned>)| {
+        let waiting = planned.iter().filter(|delivery| !delivery.begins().0.is_final());
+        waiting.map(|delivery| (delivery.hook, event.body.len()))
+    };
+    accept.events.iter().zip(planned).flat_map(of_event)
 }
 
 fn judge_all(events: &[Emit]) -> Result<(), EmitError> {

@@ -353,6 +353,12 @@ impl Conn {
         if self.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }
     }
 
+    /// To be added to a query for rows that must stay as they are until this transaction ends: waits for a server that is
+    /// just writing one of them, and then asks again whether the row fits. SQLite has one writer, and nothing to wait for.
+    pub(super) fn share_lock(&self) -> &'static str {
+        if self.is_postgres() { " FOR SHARE" } else { "" }
+    }
+
     /// What makes a question one about its own plan, and the column of the answer that tells it.
     pub(super) fn explain(&self) -> (&'static str, &'static str) {
         if self.is_postgres() { ("EXPLAIN ", "QUERY PLAN") } else { ("EXPLAIN QUERY PLAN ", "detail") }

@@ -144,6 +144,7 @@ pub async fn redeliver(
 ) -> Result<(), Error> {
     let hook = hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
     let stance = queue::stance_of(conn, &hook).await?;
+    keep_body(conn, id).await?;
     let (reason, lock) = (queue::why_held(stance), conn.skip_locked());
     let rows = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET state = CASE WHEN ");
@@ -152,7 +153,6 @@ pub async fn redeliver(
         query.push(", tries_before = attempts, updated_at = ").push_bind(now);
         query.push(
             " WHERE state IN ('delivered', 'failed', 'skipped', 'cancelled') AND NOT is_test
-                AND EXISTS (SELECT 1 FROM events e WHERE e.id = event_id AND e.pruned_at IS NULL)
                 AND id = (SELECT id FROM deliveries WHERE id = ",
         );
         query.push_bind(id).push(lock).push(")").build().execute(c).await.map(|done| done.rows_affected())
@@ -164,12 +164,30 @@ pub async fn redeliver(
     Ok(())
 }
 
-/// How many deliveries a hook still has open or held.
+/// Makes sure that a delivery's body is there, and stays until this transaction ends: retention asks for the same row
+/// before it looks whether anything of the event is open, so one of the two always sees what the other did. The event is
+/// locked before the delivery, so that nobody who waits for one of them holds the other.
+async fn keep_body(conn: &mut Conn, id: DeliveryId) -> Result<(), Error> {
+    let lock = conn.share_lock();
+    let row: Option<(EventId,)> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(
+            "SELECT id FROM events WHERE pruned_at IS NULL AND id = (SELECT event_id FROM deliveries WHERE id = ",
+        );
+        query.push_bind(id).push(")").push(lock).build_query_as().fetch_optional(c).await
+    })?;
+    row.map(drop).ok_or(Error::Missing)
+}
+
+/// How many deliveries a hook still has open or held, up to [`MANY`] and one. Each state by itself: each has an index that
+/// holds nothing else.
 pub async fn count_open(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
-        "SELECT COUNT(*) FROM deliveries WHERE hook_id = $1 AND state IN ('pending', 'waiting', 'held')",
-    ).bind(hook).fetch_one(c).await)?;
-    Ok(count)
+        "SELECT COUNT(*) FROM (
+           SELECT 1 FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'pending' LIMIT $2) AS p UNION ALL
+           SELECT 1 FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'waiting' LIMIT $2) AS w UNION ALL
+           SELECT 1 FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $2) AS h) AS counted",
+    ).bind(hook).bind(MANY + 1).fetch_one(c).await)?;
+    Ok(count.min(MANY + 1))
 }
 
 /// How many deliveries a hook that is off or paused holds back, up to [`MANY`] and one.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sqlx::error::ErrorKind;
+
 /// Why a statement or a commit did not happen.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -14,9 +16,12 @@ pub enum Error {
     /// The row changed since it was read.
     #[error("the row is now at version {now}")]
     Stale { now: i64 },
-    /// The row is not there (any more).
+    /// The row is not there (any more), or a row that it refers to is not.
     #[error("no such row")]
     Missing,
+    /// The database cannot take one of the values. The same statement would be refused again, whenever it is tried.
+    #[error("the database refused a value")]
+    Violated(#[source] Arc<sqlx::Error>),
     /// A row that this program cannot have written.
     #[error("{table}.{column} holds what this program never writes")]
     Inconsistent { table: &'static str, column: &'static str },
@@ -42,7 +47,18 @@ pub enum Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::Database(cause) if cause.is_unique_violation() => Self::Exists,
+            sqlx::Error::Database(cause) => match cause.kind() {
+                ErrorKind::UniqueViolation => Self::Exists,
+                ErrorKind::ForeignKeyViolation => Self::Missing,
+                ErrorKind::NotNullViolation | ErrorKind::CheckViolation | ErrorKind::ExclusionViolation => {
+                    Self::Violated(Arc::new(error))
+                }
+                // PostgreSQL's class 22: a value that it cannot take, such as a text with a NUL in it.
+                _ if cause.code().is_some_and(|code| code.len() == 5 && code.starts_with("22")) => {
+                    Self::Violated(Arc::new(error))
+                }
+                _ => Self::Driver(Arc::new(error)),
+            },
             sqlx::Error::RowNotFound => Self::Missing,
             sqlx::Error::PoolTimedOut => Self::Away("No connection to the database became free in time".into()),
             sqlx::Error::PoolClosed => Self::Closed,
@@ -77,6 +93,7 @@ impl Error {
             | Self::Stale { .. }
             | Self::Inconsistent { .. }
             | Self::Sealed { .. }
+            | Self::Violated(_)
             | Self::Panicked => true,
             Self::Driver(cause) => matches!(**cause, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
             Self::Unfit(_) | Self::Away(_) | Self::Closed => false,

@@ -23,7 +23,10 @@ use crate::{
         permission::Grant,
         time::Timestamp,
     },
-    engine::clock::Clock,
+    engine::{
+        clock::Clock,
+        pressure::{Full, Overflow},
+    },
 };
 
 /// An event about to be accepted: judged against the catalogue, its body untouched.
@@ -43,6 +46,8 @@ pub struct Planned {
     pub id: DeliveryId,
     pub hook: HookId,
     pub stance: Stance,
+    /// Too much waits for the hook.
+    pub(super) overflow: Option<Overflow>,
     pub(super) order_key: Option<String>,
 }
 
@@ -54,10 +59,11 @@ impl Planned {
 
     /// The state it begins in, and why if it is not sent at once.
     pub(in crate::engine) fn begins(&self) -> (State, Option<&'static str>) {
-        match self.stance {
-            Stance::Open => (State::Pending, None),
-            Stance::Paused => (State::Held, queue::why_held(self.stance)),
-            Stance::Off => (State::Skipped, Some("the hook was off")),
+        match (self.stance, self.overflow) {
+            (Stance::Off, _) => (State::Skipped, Some("the hook was off")),
+            (_, Some(overflow)) => (State::Skipped, Some(overflow.reason())),
+            (Stance::Open, None) => (State::Pending, None),
+            (Stance::Paused, None) => (State::Held, queue::why_held(self.stance)),
         }
     }
 }
@@ -80,6 +86,8 @@ pub struct Accept {
     /// With a key that was used before, nothing is written and the first answer is given again.
     pub key: Option<IdempotencyKey>,
     pub clock: Clock,
+    /// The hooks that have as much waiting as they may.
+    pub full: Full,
 }
 
 /// An acknowledged event: it and its deliveries are on disk.
@@ -121,10 +129,10 @@ impl Accept {
 /// What lanes must hear of accepted events: what is due, with its bytes, and what is held.
 pub(super) fn offers<'a>(accept: &'a Accept, planned: &'a [Vec<Planned>]) -> impl Iterator<Item = Told> + 'a {
     let of_event = |(event, planned): (&'a NewEvent, &'a Vec<Planned>)| {
-        planned.iter().filter_map(move |delivery| match delivery.stance {
-            Stance::Open => Some(Told::Offer(offer(event, delivery, false))),
-            Stance::Paused => Some(Told::Held(delivery.hook)),
-            Stance::Off => None,
+        planned.iter().filter_map(move |delivery| match delivery.begins().0 {
+            State::Pending => Some(Told::Offer(offer(event, delivery, false))),
+            State::Held => Some(Told::Held(delivery.hook)),
+            _ => None,
         })
     };
     accept.events.iter().zip(planned).flat_map(of_event)
@@ -144,13 +152,14 @@ fn offer(event: &NewEvent, planned: &Planned, is_test: bool) -> Open {
 }
 
 /// What accepts become: for each of them, each event's deliveries. One for each hook that listens: pending where the hook
-/// is open, held where it is paused, skipped where it is off.
+/// is open, held where it is paused, skipped where it is off or has too much waiting.
 pub(super) fn plan(listeners: &Listeners, accepts: &[&Accept]) -> Vec<Vec<Vec<Planned>>> {
     let plan = |accept: &Accept, event: &NewEvent| {
         let each = |listener: &Listener| Planned {
             id: DeliveryId(accept.clock.id()),
             hook: listener.hook,
             stance: listener.stance,
+            overflow: accept.full.get(listener.hook),
             order_key: listener.order_by.as_deref().and_then(|member| order_key(&event.body, member)),
         };
         listeners.of(event.event_type).iter().map(each).collect::<Vec<_>>()
@@ -206,7 +215,8 @@ pub(in crate::engine) async fn accept_test(
 ) -> Result<Planned, Error> {
     let now = clock.now();
     hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
-    let planned = vec![Planned { id: DeliveryId(clock.id()), hook, stance: Stance::Open, order_key: None }];
+    let planned =
+        vec![Planned { id: DeliveryId(clock.id()), hook, stance: Stance::Open, overflow: None, order_key: None }];
     insert(conn, &[&event], true, now).await?;
     insert_deliveries(conn, &[&event], std::iter::once(&planned), true, shard, now).await?;
     let planned = planned.into_iter().next().ok_or(Error::Missing)?;

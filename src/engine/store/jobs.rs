@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::{
     audit, claim,
     db::{Conn, on_db},
@@ -63,19 +65,14 @@ impl Row {
     }
 }
 
-/// How many deliveries a scope covers: the dry run.
-pub async fn count(conn: &mut Conn, _by: &Grant, scope: &Scope) -> Result<Count, Error> {
-    log::tally(conn, scope).await
+/// How many deliveries a scope covers: the dry run. To be asked of a connection that only reads: see [`log::Survey`].
+pub async fn count(conn: &mut Conn, by: &Grant, scope: &Scope) -> Result<Count, Error> {
+    Ok(survey(conn, by, scope, &[]).await?.counts.pop().unwrap_or_default())
 }
 
-/// The same in slices of time, see [`log::spread`].
-pub async fn spread(conn: &mut Conn, _by: &Grant, scope: &Scope, bounds: &[Timestamp]) -> Result<Vec<Count>, Error> {
-    log::spread(conn, scope, bounds).await
-}
-
-/// When the first and the last of them were accepted.
-pub async fn ends(conn: &mut Conn, _by: &Grant, scope: &Scope) -> Result<Option<(Timestamp, Timestamp)>, Error> {
-    log::ends(conn, scope).await
+/// The same in slices of time, and when the first and the last of them were accepted.
+pub async fn survey(conn: &mut Conn, _by: &Grant, scope: &Scope, bounds: &[Timestamp]) -> Result<log::Survey, Error> {
+    log::survey(conn, scope, bounds).await
 }
 
 pub async fn insert(conn: &mut Conn, _by: &Grant, job: &Job) -> Result<(), Error> {
@@ -102,10 +99,7 @@ pub async fn find(conn: &mut Conn, _by: &Grant, id: JobId) -> Result<Option<Job>
 pub async fn page(conn: &mut Conn, _by: &Grant, cursor: Option<JobId>, limit: u32) -> Result<Vec<Job>, Error> {
     let rows: Vec<Row> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
-        query.push("WHERE 1 = 1");
-        if let Some(cursor) = cursor {
-            query.push(" AND id < ").push_bind(cursor);
-        }
+        query.push("WHERE id < ").push_bind(cursor.unwrap_or(JobId(Uuid::max())));
         query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit) + 1).build_query_as().fetch_all(c).await
     })?;
     rows.into_iter().map(Row::job).collect()

@@ -1,8 +1,11 @@
 //! The log of deliveries: any filter, newest first, a page at a time. A page costs the same wherever it is: it walks along
 //! indexes that are in the log's order already, and where no index fits it looks at so many rows and says how far it came.
 
+mod survey;
 mod walk;
 
+pub use survey::Survey;
+pub(super) use survey::survey;
 use uuid::Uuid;
 
 use super::{
@@ -13,16 +16,18 @@ use super::{
 use crate::domain::{
     delivery::{Delivery, State},
     event::EventType,
-    id::{DeliveryId, EventId, HookId, born, first_at},
-    job::{Count, Scope},
+    id::{DeliveryId, EventId, HookId, first_at},
+    job::Scope,
     log::AnswerGroup,
     permission::Grant,
     time::Timestamp,
 };
-use walk::{Walk, push_between, push_page, push_rest, push_tallied, push_walk};
+use walk::{Walk, push_between, push_page, push_rest, push_walk};
 
 /// Rows that a page looks at where no index fits its filter.
-const LOOK: usize = 10_000;
+const LOOK: i64 = 10_000;
+/// The same for a step of a job, which is a command of the writer.
+const LOOK_OF_JOBS: i64 = 2_000;
 /// First attempts on their way that are listed one by one; where there are more, they are not hard to find.
 const FEW: i64 = 256;
 
@@ -106,7 +111,7 @@ impl Span {
 /// A page of the log.
 pub async fn page(conn: &mut Conn, _by: &Grant, search: &Search, place: Place, limit: u32) -> Result<Found, Error> {
     let walks = walks(conn, search).await?;
-    let (span, looked) = bounded(conn, search, &walks, Span::of(search, place)).await?;
+    let (span, looked) = bounded(conn, search, &walks, Span::of(search, place), LOOK).await?;
     let rows: Vec<Row> = select(conn, search, &walks, span, limit.saturating_add(1)).await?;
     let is_short = rows.len() <= limit as usize;
     let mut rows = rows.into_iter().map(Row::delivery).collect::<Result<Vec<_>, _>>()?;
@@ -119,7 +124,7 @@ pub async fn page(conn: &mut Conn, _by: &Grant, search: &Search, place: Place, l
 /// How the database goes about a page, a line a step: for whoever doubts that it is fast.
 pub async fn explain(conn: &mut Conn, _by: &Grant, search: &Search, place: Place) -> Result<Vec<String>, Error> {
     let walks = walks(conn, search).await?;
-    let (span, _) = bounded(conn, search, &walks, Span::of(search, place)).await?;
+    let (span, _) = bounded(conn, search, &walks, Span::of(search, place), LOOK).await?;
     let (explain, column) = conn.explain();
     let steps: Result<Vec<String>, sqlx::Error> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(explain);
@@ -163,69 +168,10 @@ pub(super) async fn next(
     }
     let place = Place::After(after.unwrap_or(DeliveryId(Uuid::nil())));
     let walks = walks(conn, &search).await?;
-    let (span, looked) = bounded(conn, &search, &walks, Span::of(&search, place)).await?;
+    let (span, looked) = bounded(conn, &search, &walks, Span::of(&search, place), LOOK_OF_JOBS).await?;
     let rows: Vec<Row> = select(conn, &search, &walks, span, limit).await?;
     let is_short = rows.len() < limit as usize;
     Ok((rows.iter().map(Row::ids).collect(), looked.filter(|_| is_short)))
-}
-
-/// How many deliveries a job would be for, by state and last answer.
-pub(super) async fn tally(conn: &mut Conn, scope: &Scope) -> Result<Count, Error> {
-    let search = Search::from(scope);
-    let span = Span::of(&search, Place::Newest);
-    Ok(tallies(conn, &search, &[span]).await?.pop().unwrap_or_default())
-}
-
-/// The same in slices of time, of which `bounds` are the ends. What is before the first or after the last belongs to the
-/// slice beside it, so that nothing is left out; and however many slices there are, no delivery is looked at twice.
-pub(super) async fn spread(conn: &mut Conn, scope: &Scope, bounds: &[Timestamp]) -> Result<Vec<Count>, Error> {
-    let search = Search::from(scope);
-    let whole = Span::of(&search, Place::Newest);
-    let inner = bounds.get(1..bounds.len().saturating_sub(1)).unwrap_or_default();
-    let cuts = inner.iter().map(|at| first_at(*at).clamp(whole.low, whole.high.max(whole.low)));
-    let ends: Vec<Uuid> = std::iter::once(whole.low).chain(cuts).chain([whole.high]).collect();
-    let spans: Vec<Span> = ends.windows(2).map(|ends| Span { low: ends[0], high: ends[1], ..whole }).collect();
-    tallies(conn, &search, &spans).await
-}
-
-/// When the first and the last of a job's deliveries were accepted.
-pub(super) async fn ends(conn: &mut Conn, scope: &Scope) -> Result<Option<(Timestamp, Timestamp)>, Error> {
-    let search = Search::from(scope);
-    let span = Span::of(&search, Place::Newest);
-    let mut found = Vec::new();
-    for order in [" ORDER BY id LIMIT 1", " ORDER BY id DESC LIMIT 1"] {
-        let row: Option<(DeliveryId,)> = on_db!(conn, c: Engine => {
-            let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id FROM deliveries WHERE ");
-            push_tallied!(query, &search, span);
-            query.push(order).build_query_as().fetch_optional(c).await
-        })?;
-        found.extend(row.map(|(id,)| born(id.0)));
-    }
-    Ok(found.first().copied().zip(found.last().copied()))
-}
-
-async fn tallies(conn: &mut Conn, search: &Search, spans: &[Span]) -> Result<Vec<Count>, Error> {
-    let rows: Vec<(i64, String, Option<String>, i64)> = on_db!(conn, c: Engine => {
-        let mut query = sqlx::QueryBuilder::<Engine>::new("");
-        for (number, span) in spans.iter().enumerate() {
-            query.push(if number == 0 { "SELECT CAST(" } else { " UNION ALL SELECT CAST(" }).push(number);
-            query.push(" AS BIGINT), state, last_class, COUNT(*) FROM deliveries WHERE ");
-            push_tallied!(query, search, *span);
-            query.push(" GROUP BY state, last_class");
-        }
-        query.push(" ORDER BY 1, 2, 3").build_query_as().fetch_all(c).await
-    })?;
-    let mut counts = vec![Count::default(); spans.len()];
-    for (number, state, class, found) in rows {
-        let count = usize::try_from(number).ok().and_then(|number| counts.get_mut(number));
-        let (Some(state), Some(count)) = (State::from_key(&state), count) else { continue };
-        let group = AnswerGroup::of(class.as_deref());
-        match count.parts.iter_mut().find(|part| (part.0, part.1) == (state, group)) {
-            Some(part) => part.2 += found,
-            None => count.parts.push((state, group, found)),
-        }
-    }
-    Ok(counts)
 }
 
 /// What a hook did not get and nobody sent again.
@@ -237,29 +183,31 @@ pub struct Undelivered {
     pub count: i64,
 }
 
-/// Everything that failed or was skipped, by hook and last answer. Tests are nobody's loss.
+/// Everything that failed or was skipped, by hook and last answer, as far as a [`Survey`] counts. Tests are nobody's loss.
 pub async fn undelivered(conn: &mut Conn, _by: &Grant) -> Result<Vec<Undelivered>, Error> {
-    let rows: Vec<(HookId, String, Option<String>, i64)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT hook_id, state, last_class, COUNT(*) FROM deliveries
-         WHERE state NOT IN ('delivered', 'pending') AND state IN ('failed', 'skipped') AND NOT is_test
-           AND hook_id IN (SELECT id FROM hooks WHERE deleted_at IS NULL)
-         GROUP BY hook_id, state, last_class ORDER BY hook_id, state, last_class",
+    let hooks: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT h.id FROM hooks h WHERE h.deleted_at IS NULL AND (
+           (SELECT d.id FROM deliveries d WHERE d.state NOT IN ('delivered', 'pending') AND d.hook_id = h.id
+              AND d.state = 'failed' ORDER BY d.hook_id, d.state, d.id LIMIT 1) IS NOT NULL OR
+           (SELECT d.id FROM deliveries d WHERE d.state NOT IN ('delivered', 'pending') AND d.hook_id = h.id
+              AND d.state = 'skipped' ORDER BY d.hook_id, d.state, d.id LIMIT 1) IS NOT NULL)
+         ORDER BY h.id",
     ).fetch_all(c).await)?;
     let mut found: Vec<Undelivered> = Vec::new();
-    for (hook, state, class, count) in rows {
-        let state = State::from_key(&state).ok_or(Error::Inconsistent { table: "deliveries", column: "state" })?;
-        let answer = AnswerGroup::of(class.as_deref());
-        match found.iter_mut().find(|part| (part.hook, part.state, part.answer) == (hook, state, answer)) {
-            Some(part) => part.count += count,
-            None => found.push(Undelivered { hook, state, answer, count }),
-        }
+    for (hook,) in hooks {
+        let scope = Scope { hook: Some(hook), states: vec![State::Failed, State::Skipped], ..Scope::default() };
+        let counts = survey(conn, &scope, &[]).await?.counts;
+        let parts = counts.into_iter().flat_map(|count| count.parts);
+        found.extend(parts.map(|(state, answer, count)| Undelivered { hook, state, answer, count }));
     }
     Ok(found)
 }
 
 /// The newest delivery there is.
 pub async fn newest(conn: &mut Conn, _by: &Grant) -> Result<Option<DeliveryId>, Error> {
-    let row: Option<(DeliveryId,)> = on_db!(conn, c => sqlx::query_as("SELECT id FROM deliveries ORDER BY id DESC LIMIT 1").fetch_optional(c).await)?;
+    let row: Option<(DeliveryId,)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT id FROM deliveries WHERE id < $1 ORDER BY id DESC LIMIT 1",
+    ).bind(DeliveryId(Uuid::max())).fetch_optional(c).await)?;
     Ok(row.map(|(id,)| id))
 }
 
@@ -290,27 +238,36 @@ async fn walks(conn: &mut Conn, search: &Search) -> Result<Vec<Walk>, Error> {
 async fn pending(conn: &mut Conn, hook: Option<HookId>) -> Result<Option<Vec<DeliveryId>>, Error> {
     let rows: Vec<(DeliveryId,)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id FROM deliveries WHERE state = 'pending'");
-        if let Some(hook) = hook {
-            query.push(" AND hook_id = ").push_bind(hook);
-        }
+        match hook {
+            Some(hook) => query.push(" AND hook_id = ").push_bind(hook),
+            // Any: so it is asked in the order of the index, and not of the table.
+            None => query.push(" AND hook_id > ").push_bind(HookId(Uuid::nil())),
+        };
         query.push(" LIMIT ").push_bind(FEW + 1).build_query_as().fetch_all(c).await
     })?;
     let is_few = rows.len() as i64 <= FEW;
     Ok(is_few.then(|| rows.into_iter().map(|(id,)| id).collect()))
 }
 
-/// The part of a span in which [`LOOK`] rows lie, where more than the walks has to be judged, and its end. Of several
-/// walks the one that comes least far decides: what is beyond its end is not complete.
+/// The part of a span in which `look` rows lie, where more than the walks has to be judged, and its end.
 async fn bounded(
     conn: &mut Conn,
     search: &Search,
     walks: &[Walk],
     span: Span,
+    look: i64,
 ) -> Result<(Span, Option<DeliveryId>), Error> {
     if walks.iter().all(|walk| walk.is_all_of(search)) {
         return Ok((span, None));
     }
-    let each = i64::try_from(LOOK / walks.len().max(1)).unwrap_or(1).max(1);
+    let end = end_of(conn, walks, span, look).await?;
+    Ok((end.map_or(span, |end| span.until(end)), end))
+}
+
+/// Where the part of a span ends in which `look` rows lie; `None` when there are fewer. Of several walks the one that comes
+/// least far decides: what is beyond its end is not complete.
+async fn end_of(conn: &mut Conn, walks: &[Walk], span: Span, look: i64) -> Result<Option<DeliveryId>, Error> {
+    let each = (look / i64::try_from(walks.len()).unwrap_or(i64::MAX).max(1)).max(1);
     let ends: Vec<(DeliveryId,)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("");
         for (number, walk) in walks.iter().enumerate() {
@@ -322,8 +279,7 @@ async fn bounded(
         query.build_query_as().fetch_all(c).await
     })?;
     let ends = ends.into_iter().map(|(end,)| end);
-    let end = if span.is_rising { ends.min() } else { ends.max() };
-    Ok((end.map_or(span, |end| span.until(end)), end))
+    Ok(if span.is_rising { ends.min() } else { ends.max() })
 }
 
 async fn select(conn: &mut Conn, search: &Search, walks: &[Walk], span: Span, limit: u32) -> Result<Vec<Row>, Error> {

@@ -97,9 +97,61 @@ pub async fn latencies(conn: &mut Conn, _by: &Grant, hook: HookId, from: Hour) -
     ).bind(hook).bind(from).fetch_all(c).await)?)
 }
 
-/// Forgets the hours before one.
-pub(in crate::engine) async fn forget(conn: &mut Conn, before: Hour) -> Result<(), Error> {
-    on_db!(conn, c => sqlx::query("DELETE FROM hours WHERE hour < $1").bind(before).execute(c).await.map(drop))?;
-    on_db!(conn, c => sqlx::query("DELETE FROM latencies WHERE hour < $1").bind(before).execute(c).await.map(drop))?;
-    Ok(())
+/// Hooks that a look asks about.
+const HOOKS: i64 = 200;
+/// Hours of one hook that a step forgets: with every class and bucket a thousand rows or so.
+const HOURS: i64 = 24;
+
+/// Hours of one hook that are to be forgotten: those before `before`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Old {
+    pub hook: HookId,
+    pub before: Hour,
+}
+
+impl Old {
+    /// From the first hour that a hook has, if that is not kept.
+    fn from(hook: HookId, first: Option<Hour>, kept: Hour) -> Option<Self> {
+        let first = first.filter(|first| *first < kept)?;
+        Some(Self { hook, before: kept.min(Hour(first.0 + HOURS)) })
+    }
+}
+
+/// Which of the next hooks after `after` have hours before those that are kept, and where to go on. One hook after the
+/// other, because the tables are in that order.
+pub(in crate::engine) async fn old(
+    conn: &mut Conn,
+    after: HookId,
+    kept: Hour,
+) -> Result<(Vec<Old>, Option<HookId>), Error> {
+    let rows: Vec<(HookId, Option<Hour>, Option<Hour>)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT h.id, (SELECT m.hour FROM hours m WHERE m.hook_id = h.id ORDER BY m.hook_id, m.hour LIMIT 1),
+                (SELECT l.hour FROM latencies l WHERE l.hook_id = h.id ORDER BY l.hook_id, l.hour LIMIT 1)
+         FROM hooks h WHERE h.id > $1 ORDER BY h.id LIMIT $2",
+    ).bind(after).bind(HOOKS).fetch_all(c).await)?;
+    let next = rows.last().filter(|_| rows.len() as i64 == HOOKS).map(|(hook, ..)| *hook);
+    let old = |(hook, hour, latency): (HookId, Option<Hour>, Option<Hour>)| {
+        Old::from(hook, hour.into_iter().chain(latency).min(), kept)
+    };
+    Ok((rows.into_iter().filter_map(old).collect(), next))
+}
+
+/// Forgets some old hours of a hook. Returns what is to be forgotten next.
+pub(in crate::engine) async fn forget(conn: &mut Conn, old: Old, kept: Hour) -> Result<Option<Old>, Error> {
+    let mut first = None;
+    for (delete, next) in [
+        (
+            "DELETE FROM hours WHERE hook_id = $1 AND hour < $2",
+            "SELECT hour FROM hours WHERE hook_id = $1 ORDER BY hook_id, hour LIMIT 1",
+        ),
+        (
+            "DELETE FROM latencies WHERE hook_id = $1 AND hour < $2",
+            "SELECT hour FROM latencies WHERE hook_id = $1 ORDER BY hook_id, hour LIMIT 1",
+        ),
+    ] {
+        on_db!(conn, c => sqlx::query(delete).bind(old.hook).bind(old.before).execute(c).await.map(drop))?;
+        let row: Option<(Hour,)> = on_db!(conn, c => sqlx::query_as(next).bind(old.hook).fetch_optional(c).await)?;
+        first = first.into_iter().chain(row.map(|(hour,)| hour)).min();
+    }
+    Ok(Old::from(old.hook, first, kept))
 }

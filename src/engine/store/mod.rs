@@ -12,6 +12,7 @@ pub mod deliveries;
 pub mod drafts;
 pub mod error;
 pub mod events;
+pub mod expired;
 pub mod failing;
 pub mod files;
 pub mod fit;
@@ -39,6 +40,7 @@ pub mod told;
 pub mod users;
 mod visit;
 pub mod wake;
+pub mod weight;
 pub mod writer;
 
 use std::{path::Path, sync::Arc};

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 
 use super::{
-    db::{Conn, on_db},
+    db::{Conn, on_db, padded, push_list},
     deliveries::{known_event_type, small},
     error::Error,
     forward::{self, EXTRA_TRY},
@@ -34,6 +34,13 @@ pub struct Open {
     pub is_test: bool,
 }
 
+impl Open {
+    /// No event has an empty body unless retention removed it.
+    pub fn has_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+}
+
 /// First attempts and retries are read apart, so that neither's backlog hides the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -50,6 +57,9 @@ pub struct Room {
 
 /// Rows that one step moves, of each kind. A step shares its commit with accepts, which must not wait for a backlog.
 pub const STEP: usize = 250;
+
+/// Why a delivery without a body is settled.
+const NO_BODY: &str = "the event's body was removed by retention";
 
 #[derive(sqlx::FromRow)]
 struct OpenRow {
@@ -175,24 +185,32 @@ pub(in crate::engine) async fn probe(conn: &mut Conn, hook: HookId) -> Result<Op
     oldest.map(|row| row.open(hook)).transpose()
 }
 
+/// Settles open deliveries of which nothing is left that could be sent. Both is asked again here: that they are open, and
+/// that the body is gone.
+pub(in crate::engine) async fn give_up(conn: &mut Conn, ids: &[DeliveryId], now: Timestamp) -> Result<(), Error> {
+    for ids in padded(ids) {
+        on_db!(conn, c: Engine => {
+            let mut query = sqlx::QueryBuilder::<Engine>::new(
+                "UPDATE deliveries SET state = 'failed', due_at = NULL, reason = ",
+            );
+            query.push_bind(NO_BODY).push(", updated_at = ").push_bind(now).push(" WHERE id IN ");
+            push_list!(query, &ids);
+            query.push(
+                " AND state IN ('pending', 'waiting', 'held')
+                  AND EXISTS (SELECT 1 FROM events e WHERE e.id = event_id AND e.pruned_at IS NOT NULL)",
+            );
+            query.build().execute(c).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
 /// Is a delivery in one of the states in which nothing more is tried?
 pub(in crate::engine) async fn is_settled(conn: &mut Conn, delivery: DeliveryId) -> Result<bool, Error> {
     let (settled,): (bool,) = on_db!(conn, c => sqlx::query_as(
         "SELECT NOT EXISTS (SELECT 1 FROM deliveries WHERE id = $1 AND state IN ('pending', 'waiting', 'held'))",
     ).bind(delivery).fetch_one(c).await)?;
     Ok(settled)
-}
-
-/// What waits altogether: deliveries, their bytes, and since when the oldest that is due waits for its first attempt.
-/// Each part is answered by an index that has nothing else in it.
-pub async fn weight(conn: &mut Conn) -> Result<(i64, i64, Option<Timestamp>), Error> {
-    let parts: Vec<(i64, i64, Option<Timestamp>)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT), MIN(due_at) FROM deliveries WHERE state = 'pending'
-         UNION ALL SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT), NULL FROM deliveries WHERE state = 'waiting'
-         UNION ALL SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT), NULL FROM deliveries WHERE state = 'held'",
-    ).fetch_all(c).await)?;
-    let oldest = parts.iter().find_map(|(_, _, oldest)| *oldest);
-    Ok((parts.iter().map(|part| part.0).sum(), parts.iter().map(|part| part.1).sum(), oldest))
 }
 
 /// The hooks that have something to do: where a start resumes. (Asked whether such rows exist, PostgreSQL would read all

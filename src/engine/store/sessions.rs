@@ -30,16 +30,3 @@ pub async fn delete(conn: &mut Conn, id_hash: &[u8]) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query("DELETE FROM sessions WHERE id_hash = $1").bind(id_hash).execute(c).await.map(drop))?;
     Ok(())
 }
-
-/// Removes what has expired: sessions, drafts, set-up links, idempotency keys.
-pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<(), Error> {
-    for statement in [
-        "DELETE FROM sessions WHERE expires_at <= $1",
-        "DELETE FROM drafts WHERE expires_at <= $1",
-        "DELETE FROM setup_links WHERE expires_at <= $1",
-        "DELETE FROM idempotency WHERE expires_at <= $1",
-    ] {
-        on_db!(conn, c => sqlx::query(statement).bind(now).execute(c).await.map(drop))?;
-    }
-    Ok(())
-}

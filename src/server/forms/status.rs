@@ -64,7 +64,7 @@ fn queue(status: &Status) -> Check {
     let is_high = share > limits.queued_bytes || age.saturating_mul(2) > limits.queued_age;
     let grade = if status.is_full {
         Grade::Bad
-    } else if is_high {
+    } else if is_high || status.full_hooks > 0 {
         Grade::Watch
     } else {
         Grade::Good
@@ -80,13 +80,21 @@ fn queue(status: &Status) -> Check {
             format!("{} waiting, {}.{oldest}", count(waiting, "delivery"), bytes(status.waiting_bytes))
         }
     };
-    let most = bytes(i64::try_from(limits.queued_bytes).unwrap_or(i64::MAX));
-    check(
-        "Queue",
-        grade,
-        words,
-        format!("Above {most} or {} nothing more is accepted.", readable_duration(limits.queued_age)),
-    )
+    let words = match status.full_hooks {
+        0 => words,
+        1 => format!("{words} The queue of 1 hook is full: its new events are skipped."),
+        full => format!("{words} The queues of {full} hooks are full: their new events are skipped."),
+    };
+    let size = |size: u64| bytes(i64::try_from(size).unwrap_or(i64::MAX));
+    let limit = format!(
+        "Limit for each hook: {} or {}. Beyond that, its new events are skipped. Limit for all: {} or {}. Beyond that, new \
+         events are rejected.",
+        size(limits.hook_bytes()),
+        readable_duration(limits.hook_age()),
+        size(limits.queued_bytes),
+        readable_duration(limits.queued_age)
+    );
+    check("Queue", grade, words, limit)
 }
 
 fn hooks(status: &Status) -> Check {

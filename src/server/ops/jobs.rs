@@ -12,7 +12,7 @@ use crate::{
         permission::{Grant, Permission},
         time::Timestamp,
     },
-    engine::store::{self, Conn, audit, health, hooks, jobs, once},
+    engine::store::{self, Conn, audit, health, hooks, jobs, log::Survey, once},
     server::ctx::OpCtx,
 };
 
@@ -44,8 +44,7 @@ pub async fn spread(ctx: &OpCtx, begin: &Begin) -> Result<Spread, Error> {
     let oldest = now.before(ctx.portal.settings.retention.deliveries);
     let from = scope.from.map_or(oldest, |from| from.max(oldest));
     let (hours, bounds) = Spread::bounds(from, scope.to.unwrap_or(now));
-    let counts = jobs::spread(&mut conn, &grant, &scope, &bounds).await?;
-    let ends = jobs::ends(&mut conn, &grant, &scope).await?;
+    let Survey { counts, ends } = jobs::survey(&mut conn, &grant, &scope, &bounds).await?;
     Ok(Spread { hours, slices: bounds.into_iter().zip(counts).collect(), ends })
 }
 
@@ -53,22 +52,23 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let per_second = judge_begin(&begin)?;
     let (clock, made) = (ctx.portal.clock().clone(), ctx.once.clone());
+    let now = clock.now();
+    let scope = bounded(&begin.scope, now);
+    // Counted by a connection that only reads: it takes as long as there is to count, and accepts wait for the writer.
+    let count = jobs::count(&mut ctx.portal.store().read().await?, &grant, &scope).await?;
     ctx.portal
         .store()
         .write_alone(move |conn| {
             Box::pin(async move {
-                check_hook(conn, &grant, &begin.scope).await?;
-                let now = clock.now();
-                let scope = bounded(&begin.scope, now);
+                check_hook(conn, &grant, &scope).await?;
                 alone(conn, &grant, &scope, None).await?;
-                let total = jobs::count(conn, &grant, &scope).await?.total();
                 let job = Job {
                     id: JobId(clock.id()),
                     kind: begin.kind,
                     state: JobState::Running,
                     scope,
                     per_second,
-                    total,
+                    total: count.total(),
                     done: 0,
                     skipped: 0,
                     created_by: grant.by().to_owned(),
@@ -77,7 +77,7 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
                     problem: None,
                 };
                 jobs::insert(conn, &grant, &job).await?;
-                let detail = format!("{}: {total} deliveries at {per_second} a second", begin.kind.key());
+                let detail = format!("{}: {} at {per_second} a second", begin.kind.key(), count.words());
                 audit::note(conn, &clock, &grant, "job.begun", &job.id.to_string(), &detail).await?;
                 once::note(conn, made.as_ref(), || format!("/api/v1/jobs/{}", job.id)).await?;
                 Ok(job)

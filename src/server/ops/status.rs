@@ -13,13 +13,15 @@ use crate::{
     engine::{
         config::Settings,
         dispatcher::ready::Component,
-        store::{self, balance, balance::Balance, db::About, fit, queue},
+        pressure::Weight,
+        store::{self, balance, balance::Balance, db::About, fit},
     },
     server::ctx::{OpCtx, Portal},
 };
 
-/// The balance counts every row: it is not counted anew more often than this.
+/// The balance counts every row: it is not counted anew more often than this, and takes one part in so many of the time.
 const FRESH: Duration = Duration::from_secs(15);
+const SHARE: u32 = 50;
 
 /// What was found.
 pub struct Status {
@@ -31,6 +33,8 @@ pub struct Status {
     pub is_full: bool,
     /// The parts of the engine, and which of them do not work.
     pub components: Vec<Component>,
+    /// Hooks for which too much waits: what comes for them is skipped.
+    pub full_hooks: usize,
     pub balance: Balance,
     pub database: About,
     /// How long the database took to answer.
@@ -49,7 +53,7 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
     let watch = portal.clock().stopwatch();
     let database = portal.store().about().await?;
     let answered_in = watch.elapsed();
-    let (waiting, waiting_bytes, oldest) = queue::weight(&mut portal.store().read().await?).await?;
+    let Weight { deliveries: waiting, bytes: waiting_bytes, oldest } = portal.dispatcher.waiting();
     // The engine's own numbers: whoever sees the system's status need not see each hook.
     let itself = OpCtx::portal_itself(portal.clone());
     let rows = overview::read(&itself, &HookQuery::default()).await?;
@@ -60,6 +64,7 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
         oldest,
         is_full: portal.dispatcher.too_much().is_some(),
         components: portal.dispatcher.components().await,
+        full_hooks: portal.dispatcher.full().len(),
         balance: balance(portal).await?,
         database,
         answered_in,
@@ -71,16 +76,17 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
     })
 }
 
-/// Both sides of the equation, at most a quarter of a minute old.
+/// Both sides of the equation, at most a quarter of a minute old; older where counting takes long.
 pub async fn balance(portal: &Portal) -> Result<Balance, store::Error> {
     let mut last = portal.balance.lock().await;
-    if let Some((read, balance)) = last.as_ref()
-        && read.elapsed() < FRESH
+    if let Some((read, fresh, balance)) = last.as_ref()
+        && read.elapsed() < *fresh
     {
         return Ok(balance.clone());
     }
     let grant = Actor::portal().require(Permission::SystemRead).map_err(|_| store::Error::Closed)?;
+    let watch = portal.clock().stopwatch();
     let read = balance::read(&mut portal.store().read().await?, &grant).await?;
-    *last = Some((portal.clock().stopwatch(), read.clone()));
+    *last = Some((portal.clock().stopwatch(), FRESH.max(watch.elapsed() * SHARE), read.clone()));
     Ok(read)
 }

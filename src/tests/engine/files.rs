@@ -102,6 +102,7 @@ async fn the_file_shrinks_once_what_it_held_is_gone() {
         payloads: for_how_long,
         deliveries: for_how_long,
         every: Duration::from_millis(100),
+        ..Retention::default()
     };
     let scene =
         Scene::start(TestDb::sqlite(), move |settings| settings.retention = keep(Duration::from_secs(3600))).await;

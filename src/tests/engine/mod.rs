@@ -9,6 +9,7 @@ mod jobs;
 mod keys;
 mod order;
 mod pressure;
+mod races;
 mod retention;
 pub mod scene;
 mod start;

@@ -9,26 +9,38 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use service_hooks::engine::config::Settings;
+use service_hooks::{domain::event::EventType, engine::config::Settings};
 
-use super::scene::{Scene, batch, names};
+use super::scene::{Hook, Scene, batch, names};
 use crate::support::{
     db::TestDb,
     eventually, on_both,
     receiver::{Receiver, Reply},
+    within,
 };
 
 on_both!(
     too_many_bytes_are_refused_until_they_are_delivered,
-    what_waits_too_long_closes_the_door_until_it_is_delivered
+    what_waits_too_long_closes_the_door_until_it_is_delivered,
+    one_hook_that_is_down_is_nobody_elses_trouble,
+    what_a_slow_hook_cannot_take_in_time_is_skipped_and_can_be_recovered,
 );
 
 async fn too_many_bytes_are_refused_until_they_are_delivered(db: TestDb) {
-    fill_and_drain(db, |settings| settings.limits.queued_bytes = 40_000).await;
+    // The mark for all is what is asked about: a hook by itself may have more.
+    fill_and_drain(db, |settings| {
+        settings.limits.queued_bytes = 40_000;
+        settings.limits.hook_bytes = Some(1_000_000);
+    })
+    .await;
 }
 
 async fn what_waits_too_long_closes_the_door_until_it_is_delivered(db: TestDb) {
-    fill_and_drain(db, |settings| settings.limits.queued_age = Duration::from_millis(500)).await;
+    fill_and_drain(db, |settings| {
+        settings.limits.queued_age = Duration::from_millis(500);
+        settings.limits.hook_age = Some(Duration::from_secs(3600));
+    })
+    .await;
 }
 
 /// The receiver hangs until the door is closed, and then takes everything.
@@ -71,6 +83,88 @@ async fn fill_and_drain(db: TestDb, tune: impl FnOnce(&mut Settings)) {
     eventually("the door is open", async || (emit(&scene).await.status() == 202).then_some(())).await;
     eventually("and that is delivered too", async || {
         (scene.count("delivered").await == scene.app.balance().await.accepted).then_some(())
+    })
+    .await;
+    scene.app.assert_balanced().await;
+}
+
+/// Deliveries of a hook in a state, and why.
+async fn of_hook(scene: &Scene, hook: &Hook, state: &str) -> Vec<String> {
+    let page = scene.get(&format!("/deliveries?hook={}&state={state}&limit=200", hook.id)).await;
+    let reason = |delivery: &Value| delivery["reason"].as_str().unwrap_or_default().to_owned();
+    page["items"].as_array().unwrap().iter().map(reason).collect()
+}
+
+/// Emits until something of it is skipped.
+async fn overflow(scene: &Scene, hook: &Hook) -> String {
+    eventually("what comes for the hook is skipped", async || {
+        assert_eq!(emit(scene).await.status(), 202, "a producer was turned away for one hook's sake");
+        of_hook(scene, hook, "skipped").await.pop()
+    })
+    .await
+}
+
+async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
+    const OTHER: EventType = EventType::OutboundCallInitiated;
+    let scene = Scene::start(db, |settings| {
+        settings.limits.hook_bytes = Some(5_000);
+        settings.delivery.retry_schedule = vec![Duration::from_secs(3600)];
+        settings.delivery.pause_after = 3;
+    })
+    .await;
+    let is_well = Arc::new(AtomicBool::new(false));
+    let well = is_well.clone();
+    let rule = move |_: &_| Reply::status(if well.load(Ordering::SeqCst) { 200 } else { 500 });
+    let (down, other) = (Receiver::ruled(rule).await, Receiver::start().await);
+    let hook = scene.hook(&down, json!({})).await;
+    scene.hook(&other, json!({"event_type": OTHER.key()})).await;
+    scene.emit_some(20).await;
+    let reason = overflow(&scene, &hook).await;
+    assert!(reason.starts_with("the hook's queue is full: too many bytes"), "{reason}");
+    // Keyed or not, one or many; and others are delivered as ever.
+    let request = scene.app.request("POST", "/api/v1/events").bearer_auth(&scene.token);
+    let keyed = request.header("idempotency-key", "a key").header("content-type", "application/json");
+    let before = of_hook(&scene, &hook, "skipped").await.len();
+    assert_eq!(keyed.body(batch(&names(1))[0].to_string()).send().await.unwrap().status(), 202);
+    scene.emit_some(3).await;
+    assert_eq!(of_hook(&scene, &hook, "skipped").await.len(), before + 4);
+    let event = scene.app.emit_sample(&scene.token, OTHER).await;
+    scene.delivery_in(&event, "delivered").await;
+    // Mended: what waits goes out, then new events do, and what was skipped is recovered.
+    is_well.store(true, Ordering::SeqCst);
+    scene.change(&hook, json!({"enabled": true, "retry_schedule": ["1ms"]})).await;
+    eventually("the queue has room again", async || {
+        let event = scene.emit_one().await;
+        let story = scene.get(&format!("/events/{event}")).await;
+        (story["deliveries"][0]["state"] != "skipped").then_some(())
+    })
+    .await;
+    let recover = json!({"since": "2020-01-01T00:00:00Z", "per_second": 1000});
+    assert_eq!(scene.ask("POST", &format!("{}/recover", hook.path), recover).await.0, 202);
+    within(60, "everything is delivered", async || {
+        (scene.count("delivered").await == scene.app.balance().await.accepted).then_some(())
+    })
+    .await;
+    scene.app.assert_balanced().await;
+}
+
+async fn what_a_slow_hook_cannot_take_in_time_is_skipped_and_can_be_recovered(db: TestDb) {
+    let scene = Scene::start(db, |settings| {
+        settings.limits.hook_age = Some(Duration::from_millis(300));
+        // Far exceeded too, and yet nobody is turned away for a hook that is over its own limit.
+        settings.limits.queued_age = Duration::from_millis(301);
+    })
+    .await;
+    let receiver = Receiver::start().await;
+    let hook = scene.hook(&receiver, json!({"rate_per_second": 1})).await;
+    scene.emit_some(30).await;
+    let reason = overflow(&scene, &hook).await;
+    assert!(reason.starts_with("the hook's queue is full: its oldest"), "{reason}");
+    scene.change(&hook, json!({"rate_per_second": null})).await;
+    eventually("the queue has room again", async || {
+        let event = scene.emit_one().await;
+        let story = scene.get(&format!("/events/{event}")).await;
+        (story["deliveries"][0]["state"] != "skipped").then_some(())
     })
     .await;
     scene.app.assert_balanced().await;

@@ -15,12 +15,15 @@ use crate::support::{
     db::{self, TestDb},
     eventually, on_both,
     receiver::{Receiver, Reply},
+    rows,
 };
 
 on_both!(
     bodies_go_first_and_say_so,
     what_is_settled_goes_later_and_what_is_open_never,
     thousands_of_rows_go_in_steps_while_deliveries_go_on,
+    what_orders_deliveries_goes_with_their_bodies,
+    old_lines_of_the_audit_log_go_and_new_ones_stay,
 );
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -28,7 +31,7 @@ const NEVER: Duration = Duration::from_secs(3600);
 
 fn keeps(payloads: Duration, deliveries: Duration) -> impl FnOnce(&mut Settings) {
     move |settings| {
-        settings.retention = Retention { payloads, deliveries, every: MS(100) };
+        settings.retention = Retention { payloads, deliveries, every: MS(100), ..Retention::default() };
         settings.delivery.retry_schedule = vec![NEVER];
         settings.delivery.pause_after = 10_000;
     }
@@ -117,14 +120,48 @@ async fn what_is_settled_goes_later_and_what_is_open_never(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn thousands_of_rows_go_in_steps_while_deliveries_go_on(db: TestDb) {
+/// A portal whose clock a test moves.
+async fn timed(db: TestDb, tune: impl FnOnce(&mut Settings)) -> (Scene, Clock) {
     let mut settings = db.settings();
-    keeps(Duration::from_secs(3600), Duration::from_secs(7200))(&mut settings);
+    tune(&mut settings);
     let clock = Clock::test(Clock::System.now());
     let config = Config { clock: clock.clone(), ..db::config(settings.clone()) };
     let app = TestApp::start_with(db.into(), config).await;
     let token = app.full_token().await;
-    let scene = Scene { app, token, settings };
+    (Scene { app, token, settings }, clock)
+}
+
+async fn what_orders_deliveries_goes_with_their_bodies(db: TestDb) {
+    let (scene, clock) = timed(db, keeps(NEVER, 100 * NEVER)).await;
+    let receiver = Receiver::start().await;
+    scene.hook(&receiver, json!({"order_by": "customerIdentifier"})).await;
+    let event = scene.emit(&[("one", "+49 151 1234567")]).await.remove(0);
+    scene.delivery_in(&event, "delivered").await;
+    let url = scene.settings.database_url();
+    let ordered = "SELECT COUNT(*) FROM deliveries WHERE order_key IS NOT NULL";
+    assert_eq!(rows::number(&url, ordered).await.unwrap(), 1);
+    clock.advance(2 * NEVER);
+    body_is_gone(&scene, &event).await;
+    assert_eq!(rows::number(&url, ordered).await.unwrap(), 0, "a customer's number is still there");
+    scene.app.assert_balanced().await;
+}
+
+async fn old_lines_of_the_audit_log_go_and_new_ones_stay(db: TestDb) {
+    let (scene, clock) = timed(db, |settings| {
+        settings.retention.every = MS(20);
+        settings.retention.audit = NEVER;
+    })
+    .await;
+    let receiver = Receiver::start().await;
+    let old = scene.hook(&receiver, json!({})).await;
+    clock.advance(2 * NEVER);
+    let new = scene.hook(&receiver, json!({})).await;
+    eventually("the old line is removed", async || scene.app.audit(&old.id).await.is_empty().then_some(())).await;
+    assert_eq!(scene.app.audit(&new.id).await.len(), 1);
+}
+
+async fn thousands_of_rows_go_in_steps_while_deliveries_go_on(db: TestDb) {
+    let (scene, clock) = timed(db, keeps(Duration::from_secs(3600), Duration::from_secs(7200))).await;
     let receiver = Receiver::start().await;
     // Skipped is settled too, and quicker.
     let off = scene.hook(&receiver, json!({"enabled": false})).await;

@@ -8,7 +8,14 @@ use service_hooks::{
         time::Timestamp,
         user::User,
     },
-    engine::store::{Error, audit, drafts, sessions, setup, tokens, tokens::Token, users},
+    engine::store::{
+        Error, audit, drafts,
+        expired::{self, Expiring},
+        idempotency::{self, IdempotencyKey},
+        sessions, setup, tokens,
+        tokens::Token,
+        users,
+    },
 };
 
 use super::{grant, write};
@@ -18,6 +25,7 @@ on_both!(
     users_are_found_in_any_letter_case_and_unique_in_it,
     preferences_are_kept_with_their_user,
     sessions_live_until_they_expire_or_are_deleted,
+    what_expired_goes_some_at_a_time,
     drafts_belong_to_one_session_and_expire,
     a_set_up_link_works_once,
     tokens_are_found_by_their_secret_until_revoked,
@@ -140,13 +148,35 @@ async fn the_audit_log_keeps_its_order(db: TestDb) {
     assert_eq!(entries[0].actor, "portal");
 }
 
+async fn what_expired_goes_some_at_a_time(db: TestDb) {
+    let store = db.store().await;
+    let key = |number: i64| IdempotencyKey { key_hash: number.to_string().into_bytes(), body_hash: b"body".to_vec() };
+    write!(store, |conn| {
+        for number in 0..251 {
+            let expires_at = Timestamp(if number == 250 { 12 } else { 10 });
+            idempotency::remember(conn, &key(number), "[]", Timestamp(1), expires_at).await?;
+        }
+        Ok::<_, Error>(())
+    })
+    .unwrap();
+    let mut steps = Vec::new();
+    while steps.last().is_none_or(|rows| *rows > 0) {
+        let swept = write!(store, |conn| expired::sweep(conn, Expiring::Idempotency, Timestamp(11)).await);
+        steps.push(swept.unwrap());
+    }
+    assert_eq!(steps, [100, 100, 50, 0]);
+    let mut conn = store.read().await.unwrap();
+    let alive = idempotency::look_up(&mut conn, &[&key(249), &key(250)], Timestamp(9)).await.unwrap();
+    assert_eq!(alive.into_keys().collect::<Vec<_>>(), [b"250".to_vec()]);
+}
+
 async fn sweeping_removes_what_expired_and_nothing_else(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
     write!(store, |conn| {
         sessions::insert(conn, b"dead", "{}", Timestamp(10)).await?;
         sessions::insert(conn, b"live", "{}", Timestamp(11)).await?;
-        sessions::sweep(conn, Timestamp(10)).await
+        expired::sweep(conn, Expiring::Sessions, Timestamp(10)).await
     })
     .unwrap();
     assert!(sessions::find(&mut conn, b"dead", Timestamp(0)).await.unwrap().is_none());

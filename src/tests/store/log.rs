@@ -259,7 +259,7 @@ async fn in_slices(conn: &mut Conn, rows: &[Delivered]) {
             let wanted: Vec<Timestamp> = rows.iter().filter(is_wanted).map(|row| born(row.id)).collect();
             // Bounds in the midst of it, beyond it on both sides, and one slice for everything.
             for bounds in [vec![at(40), at(60), at(61), at(170)], vec![Timestamp(0), Timestamp(1)], vec![]] {
-                let counts = jobs::spread(conn, &grant(), &scope, &bounds).await.unwrap();
+                let counts = jobs::survey(conn, &grant(), &scope, &bounds).await.unwrap().counts;
                 let cuts = bounds.get(1..bounds.len().saturating_sub(1)).unwrap_or_default();
                 let slice = |at: &Timestamp| cuts.iter().filter(|cut| *cut <= at).count();
                 for (number, count) in counts.iter().enumerate() {
@@ -268,7 +268,7 @@ async fn in_slices(conn: &mut Conn, rows: &[Delivered]) {
                 }
                 assert_eq!(counts.len(), cuts.len() + 1);
             }
-            let ends = jobs::ends(conn, &grant(), &scope).await.unwrap();
+            let ends = jobs::survey(conn, &grant(), &scope, &[]).await.unwrap().ends;
             assert_eq!(ends, wanted.iter().min().copied().zip(wanted.iter().max().copied()), "{scope:?}");
         }
     }

@@ -1,9 +1,11 @@
 //! The store's contract: every function, on both databases, under the same questions.
 
 mod accounts;
+mod balance;
 mod hooks;
 mod log;
 mod opening;
+mod plans;
 mod queue;
 mod writer;
 

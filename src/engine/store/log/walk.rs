@@ -205,24 +205,6 @@ macro_rules! push_rest {
     }};
 }
 
-/// Adds the conditions under which a delivery of a span is counted, spelled for the indexes that need no row for it.
-macro_rules! push_tallied {
-    ($query:expr, $search:expr, $span:expr) => {{
-        let search: &Search = $search;
-        if !search.states.contains(&State::Delivered) {
-            let is_of_hook = search.hook.is_some();
-            let open = if is_of_hook { "'delivered', 'pending'" } else { "'pending', 'delivered'" };
-            $query.push("state NOT IN (").push(open).push(") AND ");
-        }
-        let everything = Walk::Everything;
-        push_walk!($query, &everything, $span);
-        push_rest!($query, &everything, search);
-        if search.states.is_empty() {
-            $query.push(" AND 1 = 0");
-        }
-    }};
-}
-
 /// Adds the whole question: along each walk the rows nearest to where the page begins, and of those together the nearest.
 macro_rules! push_page {
     ($query:expr, $search:expr, $walks:expr, $span:expr, $limit:expr) => {{
@@ -247,4 +229,4 @@ macro_rules! push_page {
         }
     }};
 }
-pub(super) use {push_between, push_page, push_rest, push_tallied, push_walk};
+pub(super) use {push_between, push_page, push_rest, push_walk};

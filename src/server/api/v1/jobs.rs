@@ -79,7 +79,7 @@ impl From<Job> for JobShape {
 
 #[utoipa::path(post, path = "/api/v1/hooks/{id}/recover", params(("id" = String, Path)), request_body(content = Object,
     description = "since (RFC 3339), and any of until, states (failed, skipped, cancelled unless given), per_second, dry_run"),
-    responses((status = 200, description = "what a dry run counted"), (status = 202, body = JobShape),
+    responses((status = 200, description = "what a dry run counted; `more`: there are more than that"), (status = 202, body = JobShape),
               (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn recover(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result<Response, Problem> {
     let hook: HookId = id(&hook, "hook")?;
@@ -94,7 +94,7 @@ pub async fn recover(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Resul
 #[utoipa::path(post, path = "/api/v1/deliveries/redeliver", request_body(content = Object,
     description = "which settled deliveries: at least one of hook, event (an event's id or type), states (failed unless \
     given), from, to; and per_second, dry_run"),
-    responses((status = 200, description = "what a dry run counted"), (status = 202, body = JobShape),
+    responses((status = 200, description = "what a dry run counted; `more`: there are more than that"), (status = 202, body = JobShape),
               (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn redeliver(Ctx(ctx): Ctx, raw: Raw) -> Result<Response, Problem> {
     let mut members = Members::read(&raw)?;
@@ -147,7 +147,11 @@ async fn begin(
         let states: Vec<State> = State::ALL.iter().copied().filter(|state| count.of_state(*state) > 0).collect();
         let by_state: serde_json::Map<String, Value> =
             states.into_iter().map(|state| (state.key().to_owned(), count.of_state(state).into())).collect();
-        return Ok(Json(json!({"total": count.total(), "by_state": by_state})).into_response());
+        let mut answer = json!({"total": count.total(), "by_state": by_state});
+        if count.is_more {
+            answer["more"] = true.into();
+        }
+        return Ok(Json(answer).into_response());
     }
     let job = ops::jobs::begin(ctx, begin).await?;
     Ok((StatusCode::ACCEPTED, Json(JobShape::from(job))).into_response())

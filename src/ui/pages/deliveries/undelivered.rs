@@ -88,7 +88,7 @@ fn Row(page: String, name: String, part: InboxPart, may_replay: bool) -> impl In
     let recover =
         address(&format!("{page}/recover"), &[("since", "exact"), (state.key(), "true"), ("answer", answer.key())]);
     let words = match state {
-        State::Skipped => "Skipped because the hook was off",
+        State::Skipped => "Skipped (hook off or its queue full)",
         state => state.word(),
     };
     let label = format!("{name}: {words}, {}", answer.word());

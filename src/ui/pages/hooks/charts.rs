@@ -25,7 +25,7 @@ pub fn Charts(id: String, charts: Data) -> impl IntoView {
     let sum = format!("{} succeeded, {} failed", grouped(outcomes.succeeded), grouped(outcomes.failed));
     let skipped = (skipped > 0).then(|| {
         let href = address(&format!("{page}/deliveries"), &[("state", "skipped")]);
-        view! { ", " <a href=href>{count_to(skipped, MANY, "event")} " skipped"</a> " while it was off" }
+        view! { ", " <a href=href>{count_to(skipped, MANY, "event")} " skipped"</a> }
     });
     let has_any = outcomes.total() > 0;
     let csv = format!("{page}/measured.csv?range={}", range.key());

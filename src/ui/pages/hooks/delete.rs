@@ -4,6 +4,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
 use crate::{
+    domain::words::{MANY, grouped},
     rpc::hooks::{Delete, HookFarewell, farewell},
     ui::{
         pages::param,
@@ -26,6 +27,7 @@ fn Question(farewell: HookFarewell) -> impl IntoView {
     let lost = match open {
         0 => "Nothing is waiting to be delivered to it.".to_owned(),
         1 => "1 delivery that waits will be cancelled.".to_owned(),
+        open if open > MANY => format!("More than {} deliveries that wait will be cancelled.", grouped(MANY)),
         open => format!("{open} deliveries that wait will be cancelled."),
     };
     view! {

@@ -10,7 +10,7 @@ use crate::{
         log::AnswerGroup,
         permission::Permissions,
         recovery::RecoverForm,
-        words::{deliveries, grouped},
+        words::grouped,
     },
     rpc::{
         jobs::{BeginRecover, DryRun, RecoverHook, RecoverPage, STATES, Span, read_recover},
@@ -101,7 +101,7 @@ fn Numbers(run: DryRun, page: RecoverPage) -> impl IntoView {
     let took = time_needed(total, run.per_second);
     view! {
         <section class="card" id="count" tabindex="-1" aria-labelledby="count-title">
-            <h2 id="count-title">{if total == 0 { "Nothing to send again".to_owned() } else { format!("{} would be sent again", deliveries(total)) }}</h2>
+            <h2 id="count-title">{if total == 0 { "Nothing to send again".to_owned() } else { format!("{} would be sent again", run.count.words()) }}</h2>
             <p>
                 {from.map(|from| view! { "Accepted from " <ExactMoment at=from/> " to " })}
                 {from.is_none().then_some("Accepted until ")} <ExactMoment at=to/> "."
@@ -156,7 +156,7 @@ fn Form(page: RecoverPage) -> impl IntoView {
     let boxes = STATES.iter().map(|state| {
         let checked = states.contains(state);
         let words = match state {
-            crate::domain::delivery::State::Skipped => "Skipped because the hook was off",
+            crate::domain::delivery::State::Skipped => "Skipped (hook off or its queue full)",
             crate::domain::delivery::State::Delivered => "Delivered (sends it a second time)",
             state => state.word(),
         };

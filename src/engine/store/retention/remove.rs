@@ -1,0 +1,145 @@
+//! The writes of retention. Each begins by locking the rows it is about, without waiting for anybody, and asks in its next
+//! statement whether they still may go: what another server did until then is seen, and what it does from then on waits.
+
+use uuid::Uuid;
+
+use super::Part;
+use crate::{
+    domain::{
+        id::{DeliveryId, EventId},
+        time::Timestamp,
+    },
+    engine::store::{
+        balance,
+        db::{Conn, on_db, padded, push_list},
+        error::Error,
+    },
+};
+
+/// Removes what of a part may still go, and says how many rows that were.
+pub(in crate::engine) async fn remove(conn: &mut Conn, part: &Part, shard: i64, now: Timestamp) -> Result<u64, Error> {
+    let mut rows = 0;
+    match part {
+        Part::Bodies(ids) => {
+            for ids in padded(ids) {
+                rows += empty(conn, &ids, now).await?;
+            }
+        }
+        Part::Answers(ids) => {
+            for ids in padded(ids) {
+                forget_answers(conn, &ids).await?;
+            }
+        }
+        Part::Deliveries(ids) => {
+            for ids in padded(ids) {
+                rows += delete_settled(conn, &ids).await?;
+            }
+            balance::pruned(conn, rows, shard).await?;
+        }
+        // A delivery is only ever written together with its event: one without any gets none later.
+        Part::Events(ids) => rows = delete(conn, "DELETE FROM events WHERE id IN ", ids.iter().map(|id| id.0)).await?,
+        Part::Audit(ids) => rows = delete(conn, "DELETE FROM audit WHERE id IN ", ids.iter().copied()).await?,
+    }
+    Ok(rows)
+}
+
+/// Empties the bodies of events of which nothing is open. A delivery is only opened again by a transaction that has locked
+/// its event (see `deliveries::redeliver`): it is either seen here, or waits for this and finds no body.
+async fn empty(conn: &mut Conn, ids: &[EventId], now: Timestamp) -> Result<u64, Error> {
+    let (lock, nothing) = (conn.skip_locked(), &[] as &[u8]);
+    let locked: Vec<(EventId,)> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id FROM events WHERE pruned_at IS NULL AND id IN ");
+        push_list!(query, ids);
+        query.push(" ORDER BY id").push(lock).build_query_as().fetch_all(c).await
+    })?;
+    let locked: Vec<EventId> = locked.into_iter().map(|(id,)| id).collect();
+    let mut emptied: Vec<(EventId,)> = Vec::new();
+    for locked in padded(&locked) {
+        emptied.extend(on_db!(conn, c: Engine => {
+            let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE events SET body = ");
+            query.push_bind(nothing).push(", pruned_at = ").push_bind(now).push(" WHERE id IN ");
+            push_list!(query, &locked);
+            query.push(
+                " AND pruned_at IS NULL AND NOT EXISTS (SELECT 1 FROM deliveries d
+                    WHERE d.event_id = events.id AND d.state IN ('pending', 'waiting', 'held')) RETURNING id",
+            );
+            query.build_query_as::<(EventId,)>().fetch_all(c).await
+        })?);
+    }
+    let emptied: Vec<EventId> = emptied.into_iter().map(|(id,)| id).collect();
+    for emptied in padded(&emptied) {
+        forget_deliveries_of(conn, &emptied).await?;
+    }
+    Ok(emptied.len() as u64)
+}
+
+/// What else of these events is the customers' own: what was answered to them, and what ordered them.
+async fn forget_deliveries_of(conn: &mut Conn, events: &[EventId]) -> Result<(), Error> {
+    let deliveries: Vec<(DeliveryId, bool, bool)> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(
+            "SELECT id, attempts > 0, order_key IS NOT NULL FROM deliveries WHERE event_id IN ",
+        );
+        push_list!(query, events);
+        query.build_query_as().fetch_all(c).await
+    })?;
+    let of = |wanted: fn(&(DeliveryId, bool, bool)) -> bool| {
+        deliveries.iter().filter(|row| wanted(row)).map(|(id, ..)| *id).collect::<Vec<_>>()
+    };
+    for tried in padded(&of(|(_, is_tried, _)| *is_tried)) {
+        forget_answers(conn, &tried).await?;
+    }
+    let lock = conn.skip_locked();
+    for ordered in padded(&of(|(.., is_ordered)| *is_ordered)) {
+        on_db!(conn, c: Engine => {
+            let mut query = sqlx::QueryBuilder::<Engine>::new(
+                "UPDATE deliveries SET order_key = NULL WHERE id IN (SELECT id FROM deliveries WHERE id IN ",
+            );
+            push_list!(query, &ordered);
+            query.push(" ORDER BY id").push(lock).push(")").build().execute(c).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
+async fn forget_answers(conn: &mut Conn, ids: &[DeliveryId]) -> Result<(), Error> {
+    let nothing: &[u8] = &[];
+    on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE attempts SET response_headers = '[]', response_body = ");
+        query.push_bind(nothing).push(" WHERE delivery_id IN ");
+        push_list!(query, ids);
+        query.build().execute(c).await.map(drop)
+    })?;
+    Ok(())
+}
+
+/// Deletes deliveries that are settled, with their attempts. One that is being sent again, or whose attempt is being
+/// recorded, is left alone.
+async fn delete_settled(conn: &mut Conn, ids: &[DeliveryId]) -> Result<u64, Error> {
+    let lock = conn.skip_locked();
+    let settled: Vec<(DeliveryId,)> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(
+            "SELECT id FROM deliveries WHERE state IN ('delivered', 'failed', 'skipped', 'cancelled') AND id IN ",
+        );
+        push_list!(query, ids);
+        query.push(" ORDER BY id").push(lock).build_query_as().fetch_all(c).await
+    })?;
+    let settled: Vec<DeliveryId> = settled.into_iter().map(|(id,)| id).collect();
+    let mut rows = 0;
+    for settled in padded(&settled) {
+        delete(conn, "DELETE FROM attempts WHERE delivery_id IN ", settled.iter().map(|id| id.0)).await?;
+        rows += delete(conn, "DELETE FROM deliveries WHERE id IN ", settled.iter().map(|id| id.0)).await?;
+    }
+    Ok(rows)
+}
+
+async fn delete(conn: &mut Conn, statement: &'static str, ids: impl Iterator<Item = Uuid>) -> Result<u64, Error> {
+    let mut rows = 0;
+    for ids in padded(&ids.collect::<Vec<_>>()) {
+        rows += on_db!(conn, c: Engine => {
+            let mut query = sqlx::QueryBuilder::<Engine>::new(statement);
+            push_list!(query, &ids);
+            query.build().execute(c).await.map(|done| done.rows_affected())
+        })?;
+    }
+    Ok(rows)
+}

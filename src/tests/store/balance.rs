@@ -1,0 +1,73 @@
+//! *accepted = sum of states + pruned*: counted a part at a time, and still able to fail.
+
+use service_hooks::{
+    domain::{delivery::State, event::EventType, id::HookId},
+    engine::{
+        pressure::Weight,
+        store::{balance, weight},
+    },
+};
+
+use super::{grant, insert_hook};
+use crate::support::{
+    db::TestDb,
+    on_both,
+    rare::below_many,
+    rows::{self, Delivered},
+};
+
+on_both!(a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is, what_waits_is_weighed_by_hook_however_much_it_is,);
+
+const BEGAN: u64 = 1_700_000_000_000;
+
+async fn a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is(db: TestDb) {
+    let store = db.store().await;
+    let hook = insert_hook(&store, EventType::WorkItemClosed, true).await.id.0;
+    // Three parts: the newest, and two below it.
+    let made = below_many(hook, BEGAN, 25_001);
+    let url = db.settings().database_url();
+    rows::insert(&url, &made).await.unwrap();
+    let mut conn = store.read().await.unwrap();
+    let books = balance::read(&mut conn, &grant()).await.unwrap();
+    assert_eq!((books.accepted, books.of(State::Delivered), books.holds()), (25_001, 25_001, true));
+    assert_eq!((books.at_most_over, books.at_most_under), (0, 0), "nothing moved meanwhile");
+    for (lost, place) in [(0, "the oldest"), (12_345, "in the middle"), (25_000, "the newest")] {
+        let id = rows::literal(&url, made[lost].id);
+        let delete = format!("DELETE FROM deliveries WHERE id = {id}");
+        rows::execute(&url, &delete).await.unwrap();
+        assert!(!balance::read(&mut conn, &grant()).await.unwrap().holds(), "{place} was lost");
+        rows::execute(&url, "UPDATE counters SET value = value - 1 WHERE name = 'accepted'").await.unwrap();
+        assert!(balance::read(&mut conn, &grant()).await.unwrap().holds());
+    }
+    rows::execute(&url, "UPDATE counters SET value = value - 1 WHERE name = 'accepted'").await.unwrap();
+    assert!(!balance::read(&mut conn, &grant()).await.unwrap().holds(), "one too many");
+}
+
+async fn what_waits_is_weighed_by_hook_however_much_it_is(db: TestDb) {
+    let store = db.store().await;
+    let few = insert_hook(&store, EventType::WorkItemClosed, true).await.id;
+    let many = insert_hook(&store, EventType::WorkItemClosed, true).await.id;
+    let idle = insert_hook(&store, EventType::WorkItemClosed, true).await.id;
+    let states = ["pending", "waiting", "held", "delivered"];
+    let row = |(at, mut row): (usize, Delivered)| {
+        row.state = states[at % 4];
+        row.hook = if at < 40 { few.0 } else { many.0 };
+        row
+    };
+    // More in one state than one part counts.
+    let mut made: Vec<Delivered> = below_many(few.0, BEGAN, 4_000).into_iter().enumerate().map(row).collect();
+    let held = below_many(many.0, BEGAN + 100_000, 20_500).into_iter().map(|row| Delivered { state: "held", ..row });
+    made.extend(held);
+    rows::insert(&db.settings().database_url(), &made).await.unwrap();
+    let mut conn = store.read().await.unwrap();
+    let (weighed, next) = weight::some(&mut conn, HookId(uuid::Uuid::nil())).await.unwrap();
+    let of = |hook| weighed.iter().find(|weighed| weighed.hook == hook).unwrap();
+    let due = Some(service_hooks::domain::time::Timestamp(i64::MAX / 2));
+    let weight = |deliveries| Weight { deliveries, bytes: deliveries * 2, oldest: due };
+    assert_eq!((of(few).weight, of(few).is_more), (weight(30), false));
+    assert_eq!((of(idle).weight, of(idle).is_more), (Weight::default(), false));
+    assert!(of(many).is_more && next.is_none());
+    assert_eq!(weight::of(&mut conn, few).await.unwrap(), weight(30));
+    assert_eq!(weight::of(&mut conn, many).await.unwrap(), weight(3 * 990 + 20_500));
+    assert_eq!(weight::of(&mut conn, idle).await.unwrap(), Weight::default());
+}

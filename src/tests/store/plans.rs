@@ -1,0 +1,118 @@
+//! How the databases go about every statement there is: while a portal lives through everything it can, whatever it asks is
+//! collected, and each is looked at. No statement may go through all of a table that grows.
+//!
+//! On SQLite the plan is asked for afterwards. PostgreSQL is made to tell it with every statement it carries out, as it was
+//! carried out, and not to read a table from end to end where there is any other way.
+
+mod heard;
+mod life;
+mod postgres;
+mod sqlite;
+
+use crate::support::{db::TestDb, rows};
+
+/// Tables with a row for each event, request, attempt, hour or deed.
+const GROWING: &[&str] =
+    &["events", "deliveries", "attempts", "idempotency", "audit", "sessions", "drafts", "hours", "latencies", "jobs"];
+
+/// An index of a growing table that is never long, and may be gone through.
+const SHORT: &[&str] = &["jobs_running"];
+
+/// Without these the test has not seen what it is for. Where a text depends on the database, its beginning is enough.
+const IMPORTANT: &[&str] = &[
+    "INSERT INTO events",
+    "DELETE FROM sessions",
+    "DELETE FROM idempotency",
+    "DELETE FROM hours WHERE hook_id",
+    "DELETE FROM latencies WHERE hook_id",
+    "DELETE FROM attempts WHERE delivery_id IN",
+    "DELETE FROM deliveries WHERE id IN",
+    "DELETE FROM events WHERE id IN",
+    "DELETE FROM audit WHERE id IN",
+    "UPDATE events SET body",
+    "UPDATE attempts SET response_headers",
+    "UPDATE deliveries SET order_key = NULL",
+    "UPDATE deliveries SET due_at = NULL, state = 'held'",
+    "UPDATE deliveries SET due_at = NULL, state = 'cancelled'",
+    "UPDATE deliveries SET state = CASE WHEN attempts = 0",
+    "UPDATE jobs SET node_id",
+    "FROM deliveries d JOIN events e ON e.id = d.event_id",
+    "SELECT state, COUNT(*) FROM deliveries WHERE id >=",
+    "UNION ALL SELECT state, COUNT(*) FROM deliveries",
+    "CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM deliveries WHERE hook_id",
+    "AS BIGINT), state, last_class, COUNT(*) FROM deliveries",
+    "SELECT h.id FROM hooks h WHERE h.deleted_at IS NULL AND (",
+    "SELECT id FROM events WHERE pruned_at IS NULL AND id",
+    "FROM audit WHERE target",
+    "FROM jobs WHERE id <",
+    "FROM hours WHERE hook_id",
+    "FROM sessions WHERE id_hash",
+    "FROM drafts WHERE id",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_statement_goes_through_a_growing_table_on_sqlite() {
+    let heard = heard::listen();
+    let db = TestDb::sqlite();
+    let url = db.settings().database_url();
+    let scene = life::live(db).await;
+    let statements = heard.statements();
+    assert_important(&statements);
+    let mut bad = Vec::new();
+    for statement in &statements {
+        for step in sqlite::plan(&url, statement).await {
+            if sqlite::is_scan(statement, &step) {
+                bad.push(format!("{step}: {statement}"));
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{} statements go through a growing table:\n{}", bad.len(), bad.join("\n"));
+    drop(scene);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_statement_goes_through_a_growing_table_on_postgres() {
+    let heard = heard::listen();
+    let db = TestDb::postgres().await;
+    let url = db.settings().database_url();
+    rows::execute(&url, &postgres::tell_plans(&url)).await.unwrap();
+    let scene = life::live(db).await;
+    let plans: Vec<postgres::Plan> = heard.notices().iter().filter_map(|notice| postgres::plan(notice)).collect();
+    let statements: Vec<String> = plans.iter().map(|plan| heard::one_line(&plan.statement)).collect();
+    assert_important(&statements);
+    let mut bad: Vec<String> = Vec::new();
+    for plan in &plans {
+        bad.extend(plan.scans().into_iter().map(|scan| format!("{scan}: {}", heard::one_line(&plan.statement))));
+    }
+    bad.sort();
+    bad.dedup();
+    assert!(bad.is_empty(), "{} statements go through a growing table:\n{}", bad.len(), bad.join("\n"));
+    drop(scene);
+}
+
+fn assert_important(statements: &[String]) {
+    let is_missing = |important: &&&str| !statements.iter().any(|statement| statement.contains(**important));
+    let missing: Vec<_> = IMPORTANT.iter().filter(is_missing).collect();
+    assert!(missing.is_empty(), "never asked: {missing:#?}\nof {} statements", statements.len());
+}
+
+#[test]
+fn a_scan_is_known_when_it_is_seen() {
+    let is_scan = |statement: &str, step: &str| sqlite::is_scan(statement, step);
+    assert!(is_scan("SELECT * FROM deliveries", "SCAN deliveries"));
+    assert!(is_scan("SELECT COUNT(*) FROM deliveries", "SCAN deliveries USING COVERING INDEX deliveries_held"));
+    assert!(is_scan("DELETE FROM hours WHERE hour < $1", "SCAN hours"));
+    assert!(is_scan("SELECT 1 FROM events AS e JOIN hooks h ON TRUE", "SCAN e USING INDEX x"));
+    assert!(!is_scan("SELECT 1 FROM events e JOIN hooks h ON TRUE", "SCAN h"));
+    assert!(!is_scan("SELECT 1 FROM deliveries d", "SEARCH d USING INDEX x (hook_id=?)"));
+    assert!(!is_scan("SELECT id FROM jobs", "SCAN jobs USING COVERING INDEX jobs_running"));
+    let told = r#"duration: 1.2 ms  plan:
+{"Query Text": "SELECT 1", "Plan": {"Node Type": "Limit", "Plans": [
+  {"Node Type": "Seq Scan", "Relation Name": "deliveries"},
+  {"Node Type": "Index Scan", "Relation Name": "events", "Index Name": "events_pkey"},
+  {"Node Type": "Index Scan", "Relation Name": "events", "Index Name": "events_pkey", "Index Cond": "(id = $1)"},
+  {"Node Type": "Seq Scan", "Relation Name": "hooks"}]}}"#;
+    let plan = postgres::plan(told).unwrap();
+    assert_eq!(plan.scans(), ["Seq Scan of deliveries", "Index Scan of events"]);
+    assert!(postgres::plan("relation \"x\" already exists, skipping").is_none());
+}

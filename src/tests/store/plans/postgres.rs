@@ -1,0 +1,53 @@
+//! What PostgreSQL's plans say.
+
+use serde_json::Value;
+
+use super::{GROWING, SHORT};
+
+/// Has the database tell the plan of every statement, and avoid what is to be found.
+pub fn tell_plans(url: &str) -> String {
+    let (_, name) = url.rsplit_once('/').unwrap();
+    let settings = [
+        "session_preload_libraries = 'auto_explain'",
+        "auto_explain.log_min_duration = 0",
+        "auto_explain.log_level = 'notice'",
+        "auto_explain.log_format = 'json'",
+        "enable_seqscan = off",
+    ];
+    settings.map(|setting| format!("ALTER DATABASE {name} SET {setting};")).concat()
+}
+
+/// A statement and how it was carried out.
+pub struct Plan {
+    pub statement: String,
+    root: Value,
+}
+
+/// The plan that a notice tells, if it does.
+pub fn plan(notice: &str) -> Option<Plan> {
+    let (_, told) = notice.split_once("plan:")?;
+    let mut told: Value = serde_json::from_str(told).ok()?;
+    let statement = told["Query Text"].as_str()?.to_owned();
+    Some(Plan { statement, root: told["Plan"].take() })
+}
+
+impl Plan {
+    /// Its steps that go through a growing table, or through an index of one that is not short.
+    pub fn scans(&self) -> Vec<String> {
+        let (mut found, mut steps) = (Vec::new(), vec![&self.root]);
+        while let Some(step) = steps.pop() {
+            let word = |name: &str| step[name].as_str().unwrap_or_default();
+            let (kind, table) = (word("Node Type"), word("Relation Name"));
+            let goes_through = match kind {
+                "Seq Scan" => true,
+                "Index Scan" | "Index Only Scan" | "Bitmap Index Scan" => step["Index Cond"].is_null(),
+                _ => false,
+            };
+            if goes_through && GROWING.contains(&table) && !SHORT.contains(&word("Index Name")) {
+                found.push(format!("{kind} of {table}"));
+            }
+            steps.extend(step["Plans"].as_array().into_iter().flatten().rev());
+        }
+        found
+    }
+}

@@ -1,0 +1,31 @@
+//! What SQLite's plans say.
+
+use sqlx::{Connection, Row, SqliteConnection};
+
+use super::{GROWING, SHORT};
+
+/// The steps of a statement's plan; none for what has no plan, or is not meant for SQLite.
+pub async fn plan(url: &str, statement: &str) -> Vec<String> {
+    let mut connection = SqliteConnection::connect(url).await.unwrap();
+    let text = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+    let steps = sqlx::query(text).fetch_all(&mut connection).await;
+    steps.unwrap_or_default().iter().map(|step| step.get("detail")).collect()
+}
+
+/// Does a step go through a growing table, or through an index of one that is not short?
+pub fn is_scan(statement: &str, step: &str) -> bool {
+    let mut words = step.split_whitespace();
+    if words.next() != Some("SCAN") {
+        return false;
+    }
+    let name = words.next().unwrap_or_default();
+    // A step names a table as the statement does.
+    let words: Vec<&str> =
+        statement.split(|c: char| c.is_whitespace() || "(),".contains(c)).filter(|word| !word.is_empty()).collect();
+    let is_alias = |at: usize| {
+        let alias = words.get(at + 1).filter(|word| **word != "AS").or_else(|| words.get(at + 2));
+        GROWING.contains(&words[at]) && alias == Some(&name)
+    };
+    let is_growing = GROWING.contains(&name) || (0..words.len()).any(is_alias);
+    is_growing && !SHORT.iter().any(|index| step.contains(index))
+}
