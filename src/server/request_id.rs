@@ -46,6 +46,18 @@ pub async fn within<F: Future>(id: &str, work: F) -> F::Output {
     CURRENT.scope(id.to_owned(), work).instrument(span).await
 }
 
+/// For work of this request in a task of its own: it keeps the id and the span that are there when this is called.
+pub fn keep<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let id = current();
+    let kept = async move {
+        match id {
+            Some(id) => CURRENT.scope(id, work).await,
+            None => work.await,
+        }
+    };
+    kept.in_current_span()
+}
+
 /// Names it in the answer.
 pub fn put(id: &str, headers: &mut HeaderMap) {
     if let Ok(id) = HeaderValue::from_str(id) {

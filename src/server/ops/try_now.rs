@@ -6,7 +6,7 @@ use crate::{
     engine::store::{
         audit,
         forward::{self, Forward},
-        hooks,
+        hooks, once,
     },
     server::ctx::OpCtx,
 };
@@ -14,7 +14,7 @@ use crate::{
 /// Sends what a hook has waiting now, at a pace, and probes a paused hook at once.
 pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<Forward, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
-    let clock = ctx.portal.clock().clone();
+    let (clock, made) = (ctx.portal.clock().clone(), ctx.once.clone());
     ctx.portal
         .store()
         .write(move |conn| {
@@ -26,6 +26,7 @@ pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<Forward, Error> {
                 }
                 let forward = forward::all(conn, &grant, id, clock.now()).await?;
                 audit::note(conn, &clock, &grant, "hook.tried_now", &id.to_string(), &in_words(&forward)).await?;
+                once::note(conn, made.as_ref(), || format!("/api/v1/hooks/{id}")).await?;
                 Ok(forward)
             })
         })

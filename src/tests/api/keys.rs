@@ -101,6 +101,7 @@ async fn one_key_is_one_act_and_one_answer(db: TestDb) {
         ("/hooks".to_owned(), off.clone(), scene.hook("other"), 201),
         (format!("/hooks/{hook}/test"), json!({}), json!({"data": {}}), 200),
         (format!("/hooks/{hook}/recover"), since("2020-01-02T00:00:00Z"), since("2020-01-03T00:00:00Z"), 202),
+        (format!("/hooks/{hook}/try-now"), json!({}), json!({"a": 1}), 202),
         (format!("/deliveries/{delivery}/redeliver"), json!({}), json!({"a": 1}), 202),
         ("/deliveries/redeliver".to_owned(), json!({"to": "2019-01-01T00:00:00Z"}), json!({"hook": hook}), 202),
     ];

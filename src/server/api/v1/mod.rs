@@ -59,6 +59,7 @@ pub const ROUTES: &[(&str, &str, Option<&str>)] = &[
 ];
 
 /// All but the way in for events, which `server::http::emit` serves.
+/// All but the way in for events, which takes its key in the commit that accepts them.
 pub fn router() -> Router<Arc<Portal>> {
     Router::new()
         .route("/events/{id}", get(events::find))
@@ -77,7 +78,6 @@ pub fn router() -> Router<Arc<Portal>> {
         .route("/jobs/{id}", get(jobs::find).patch(jobs::update))
         .route("/openapi.json", get(openapi::document))
         .route_layer(middleware::from_fn(once::act_once))
-    // Takes its key in the commit that accepts the event.
 }
 
 /// The context that `identify` put into the request.

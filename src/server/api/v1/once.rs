@@ -14,7 +14,6 @@ use axum::{
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tracing::Instrument;
 
 use super::ROUTES;
 use crate::{
@@ -30,7 +29,7 @@ use crate::{
             problem::Problem,
         },
         ctx::OpCtx,
-        ops,
+        ops, request_id,
     },
 };
 
@@ -67,8 +66,7 @@ async fn keyed(matched: &MatchedPath, request: Request, next: Next) -> Result<Re
     })?;
     let asked = asked(&ctx, &parts, &key, &body);
     // A task of its own: a client that goes away must not leave a key that is held and an act without an answer.
-    let work = async move { carry_out(ctx, asked, parts, body, next).await };
-    let task = tokio::spawn(work.in_current_span());
+    let task = tokio::spawn(request_id::keep(async move { carry_out(ctx, asked, parts, body, next).await }));
     task.await.unwrap_or_else(|_| Err(ops::Error::Store(store::Error::Closed).into()))
 }
 
