@@ -122,6 +122,20 @@ impl Health {
     }
 }
 
+impl Health {
+    /// The same after the clock that wrote it was set back to `now`: nothing began later than now, and no probe is further
+    /// away than its wait.
+    #[must_use]
+    pub fn set_back(self, now: Timestamp, policy: &BreakerPolicy) -> Self {
+        let pause = |pause: Pause| Pause {
+            since: pause.since.min(now),
+            probe_at: pause.probe_at.min(now.after(policy.probe_after(pause.probes))),
+            ..pause
+        };
+        Self { failing_since: self.failing_since.map(|since| since.min(now)), paused: self.paused.map(pause), ..self }
+    }
+}
+
 impl BreakerPolicy {
     /// How long to wait after this many failed probes.
     fn probe_after(&self, probes: u32) -> Duration {

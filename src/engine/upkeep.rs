@@ -37,6 +37,9 @@ const WEIGHING_SHARE: u32 = 100;
 /// For how long hours stay counted: the longest chart is of thirty days.
 const MEASURED_HOURS: i64 = 31 * 24;
 
+/// How often a server that leaves the cleaning up to another looks whether it still is to.
+const OFF_DUTY: Duration = Duration::from_secs(1);
+
 /// A clean-up counts as late after so many rounds, and never before this.
 const LATE_ROUNDS: u32 = 3;
 const LATE: Duration = Duration::from_secs(3600);
@@ -61,6 +64,10 @@ impl Tidied {
     }
 }
 
+/// Whether it is this server that cleans up. Of several that share a database only one does; another takes over when that
+/// falls silent.
+pub(super) type Duty = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// See the module.
 #[derive(Clone)]
 pub(super) struct Keeper {
@@ -69,6 +76,7 @@ pub(super) struct Keeper {
     pub retention: Retention,
     pub pressure: Pressure,
     pub tidied: Tidied,
+    pub is_on_duty: Duty,
 }
 
 impl Keeper {
@@ -76,6 +84,12 @@ impl Keeper {
     pub(super) async fn prune(self) {
         let mut swept_until = None;
         for round in 0u32.. {
+            while !(self.is_on_duty)() {
+                // Another does it, and has perhaps not come as far as this one did.
+                swept_until = None;
+                self.tidied.note(self.clock.now());
+                tokio::time::sleep(OFF_DUTY).await;
+            }
             let starts_over = round.is_multiple_of(START_OVER);
             let pruned = match self.prune_once(swept_until.filter(|_| !starts_over)).await {
                 Ok(until) if starts_over => self.forget_hours().await.map(|()| until),

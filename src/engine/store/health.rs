@@ -69,6 +69,16 @@ pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<HashMap<HookId, Health>
     Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
 }
 
+/// The health of hooks of which something lies after `now`: a probe that is still to come, or what a clock that was ahead
+/// wrote.
+pub(super) async fn beyond(conn: &mut Conn, now: Timestamp) -> Result<Vec<(HookId, Health)>, Error> {
+    let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
+        "SELECT hook_id, failures, failing_since, paused_at, probe_at, probes, last_class, last_status FROM health
+         WHERE failing_since > $1 OR paused_at > $1 OR probe_at > $1 ORDER BY hook_id",
+    ).bind(now).fetch_all(c).await)?;
+    Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
+}
+
 /// Keeps a hook's health. If it was paused or has recovered, [`listeners::changed`](super::listeners::changed) comes first.
 pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health) -> Result<(), Error> {
     let Some(since) = health.failing_since.filter(|_| !health.is_well()) else {
