@@ -10,7 +10,7 @@ use crate::{
         store::{
             Error, Store,
             error::chain,
-            queue,
+            queue::{self, Kind},
             rewind::{self, Place},
         },
     },
@@ -25,11 +25,16 @@ pub(super) async fn run(store: &Store, clock: &Clock, policy: BreakerPolicy) -> 
         match run_once(store, clock.now(), policy).await {
             Ok(hooks) if hooks.is_empty() => return Vec::new(),
             Ok(hooks) => {
-                tracing::warn!(hooks = hooks.len(), "retries were put off by a clock that was ahead; they are due earlier now");
+                tracing::warn!(
+                    hooks = hooks.len(),
+                    "retries were put off by a clock that was ahead; they are due earlier now"
+                );
                 return hooks.into_iter().collect();
             }
             Err(Error::Closed) => return Vec::new(),
-            Err(error) => tracing::error!(error = chain(&error), "what a clock that was ahead put off could not be found"),
+            Err(error) => {
+                tracing::error!(error = chain(&error), "what a clock that was ahead put off could not be found")
+            }
         }
         tokio::time::sleep(AGAIN).await;
     }
@@ -41,19 +46,29 @@ async fn run_once(store: &Store, now: Timestamp, policy: BreakerPolicy) -> Resul
     let mut corrected: BTreeSet<HookId> = paused?.into_iter().collect();
     let hooks = queue::hooks_with_open(&mut store.read().await?).await?;
     for hook in hooks {
-        let mut place = Some(Place::FIRST);
-        while let Some(from) = place {
-            // A connection for each page: others want to read too.
-            let (found, next) = rewind::look(&mut store.read().await?, hook, now, from).await?;
-            place = next;
-            if found.is_empty() {
-                continue;
+        for kind in [Kind::First, Kind::Again] {
+            if of_hook(store, hook, kind, now).await? {
+                corrected.insert(hook);
             }
-            corrected.insert(hook);
-            let moved: Result<(), Error> =
-                store.write(move |conn| Box::pin(async move { rewind::retries(conn, &found, now).await })).await;
-            moved?;
         }
     }
     Ok(corrected)
+}
+
+/// Of one hook and kind. Says whether there was any.
+async fn of_hook(store: &Store, hook: HookId, kind: Kind, now: Timestamp) -> Result<bool, Error> {
+    let (mut place, mut is_any) = (Some(Place::FIRST), false);
+    while let Some(from) = place {
+        // A connection for each page: others want to read too.
+        let (found, next) = rewind::look(&mut store.read().await?, hook, kind, now, from).await?;
+        place = next;
+        if found.is_empty() {
+            continue;
+        }
+        is_any = true;
+        let moved: Result<(), Error> =
+            store.write(move |conn| Box::pin(async move { rewind::deliveries(conn, &found, now).await })).await;
+        moved?;
+    }
+    Ok(is_any)
 }

@@ -122,13 +122,11 @@ pub(in crate::engine) async fn due(
     room: Room,
 ) -> Result<(Vec<Open>, bool), Error> {
     let limit = i64::try_from(room.rows).unwrap_or(i64::MAX);
-    // Pending means due. The time beside it only gives the order: the clock that wrote it may have been ahead.
-    let until = if kind == Kind::First { Timestamp(i64::MAX) } else { now };
     let mut found = Vec::new();
     let mut bytes = 0;
     on_db!(conn, c => {
         let mut rows = sqlx::query_as::<_, OpenRow>(due_text(kind, hook.tuning.order_by.is_some()))
-            .bind(hook.id).bind(until).bind(tests_only).bind(limit).fetch(c);
+            .bind(hook.id).bind(now).bind(tests_only).bind(limit).fetch(c);
         while let Some(row) = rows.try_next().await? {
             bytes += row.body.len();
             found.push(row.open(hook.id)?);
@@ -141,19 +139,19 @@ pub(in crate::engine) async fn due(
     Ok((found, is_full))
 }
 
-/// When a hook's next open delivery after `now` is due. A first attempt is due whatever the time is.
+/// When a hook's next open delivery after `now` is due.
 pub(in crate::engine) async fn next_due(
     conn: &mut Conn,
     hook: HookId,
     kind: Kind,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
-    if kind == Kind::First {
-        return Ok(None);
-    }
-    let (next,): (Option<Timestamp>,) = on_db!(conn, c => sqlx::query_as(
-        "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'waiting' AND due_at > $2",
-    ).bind(hook).bind(now).fetch_one(c).await)?;
+    let statement = match kind {
+        Kind::First => "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'pending' AND due_at > $2",
+        Kind::Again => "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'waiting' AND due_at > $2",
+    };
+    let (next,): (Option<Timestamp>,) =
+        on_db!(conn, c => sqlx::query_as(statement).bind(hook).bind(now).fetch_one(c).await)?;
     Ok(next)
 }
 
@@ -192,11 +190,19 @@ pub async fn weight(conn: &mut Conn) -> Result<(i64, i64, Option<Timestamp>), Er
 macro_rules! hooks_in {
     ($state:literal, $order:literal) => {
         concat!(
-            "SELECT hook_id FROM (SELECT hook_id FROM deliveries WHERE state = '", $state,
-            "' ORDER BY ", $order, " LIMIT 1) AS first
+            "SELECT hook_id FROM (SELECT hook_id FROM deliveries WHERE state = '",
+            $state,
+            "' ORDER BY ",
+            $order,
+            " LIMIT 1) AS first
              UNION ALL
-             SELECT (SELECT hook_id FROM deliveries WHERE state = '", $state,
-            "' AND hook_id > before.id ORDER BY ", $order, " LIMIT 1) FROM ", $state, "_hooks AS before
+             SELECT (SELECT hook_id FROM deliveries WHERE state = '",
+            $state,
+            "' AND hook_id > before.id ORDER BY ",
+            $order,
+            " LIMIT 1) FROM ",
+            $state,
+            "_hooks AS before
              WHERE before.id IS NOT NULL"
         )
     };
@@ -204,7 +210,8 @@ macro_rules! hooks_in {
 
 /// The hooks that have something to do: where a start resumes.
 pub(in crate::engine) async fn hooks_with_open(conn: &mut Conn) -> Result<Vec<HookId>, Error> {
-    const TEXT: &str = concat!(
+    const TEXT: &str =
+        concat!(
         "WITH RECURSIVE pending_hooks (id) AS (", hooks_in!("pending", "hook_id, due_at, id"),
         "), waiting_hooks (id) AS (", hooks_in!("waiting", "hook_id, due_at, id"),
         "), held_hooks (id) AS (", hooks_in!("held", "hook_id, id"),

@@ -53,6 +53,25 @@ impl OwnPostgres {
         self.run("pg_ctl", &["-w", "-t", "60", "-l", log.to_str().unwrap(), "-o", &options, "start"]);
     }
 
+    /// All of its processes stop where they are; its connections stay open. Until [`OwnPostgres::thaw`].
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// The postmaster first: so none of its children is a new one.
+    fn signal(&self, name: &str) {
+        let pid = fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap();
+        let postmaster = pid.lines().next().unwrap().to_owned();
+        assert!(Command::new("kill").args([name, &postmaster]).status().unwrap().success());
+        // Some may have ended by themselves meanwhile.
+        let children = children_of(&postmaster);
+        let _some_gone = Command::new("kill").arg(name).args(&children).stderr(Stdio::null()).status().unwrap();
+    }
+
     /// It forgets what it was doing, but still closes its connections.
     pub fn stop_at_once(&self) {
         self.run("pg_ctl", &["-w", "-m", "immediate", "stop"]);

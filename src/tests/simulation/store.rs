@@ -271,8 +271,7 @@ impl Store {
         let is_due = |row: &usize| {
             let delivery = &self.rows[*row];
             let may_go = hook_is_open || delivery.is_test;
-            let is_time = kind == Kind::First || delivery.due_at.is_some_and(|at| at <= now);
-            is_time && may_go && !(is_ordered && self.is_behind(*row))
+            delivery.due_at.is_some_and(|at| at <= now) && may_go && !(is_ordered && self.is_behind(*row))
         };
         let mut due: Vec<usize> = of_kind().filter(is_due).collect();
         due.sort_by_key(|row| (self.rows[*row].due_at, *row));
@@ -284,8 +283,7 @@ impl Store {
         });
         let is_full = fitting.is_some() || due.len() >= room.rows;
         due.truncate(fitting.map_or(due.len(), |last| last + 1));
-        let of_again = of_kind().filter(|_| kind == Kind::Again);
-        let next = of_again.filter_map(|row| self.rows[row].due_at).filter(|at| *at > now).min();
+        let next = of_kind().filter_map(|row| self.rows[row].due_at).filter(|at| *at > now).min();
         let more_at = if is_full { Some(now) } else { next };
         Found { due: due.into_iter().map(|row| self.open(row)).collect(), more_at: more_at.filter(|_| hook_is_open) }
     }
@@ -365,7 +363,7 @@ impl Store {
             }
             for row in &hook.open {
                 let row = &mut self.rows[*row];
-                if row.state == State::Waiting && row.since > now {
+                if row.due_at.is_some() && row.since > now {
                     row.due_at = row.due_at.map(|at| Timestamp(at.0 - (row.since.0 - now.0)));
                     row.since = now;
                     hooks.insert(hook_id(at));

@@ -23,10 +23,8 @@ pub(super) async fn changed_since(
     seen: i64,
     version: i64,
 ) -> Result<Option<Vec<HookId>>, Error> {
-    let rows: Vec<(HookId, i64)> = sqlx::query_as("SELECT id, changed FROM hooks WHERE changed > $1")
-        .bind(seen)
-        .fetch_all(conn)
-        .await?;
+    let rows: Vec<(HookId, i64)> =
+        sqlx::query_as("SELECT id, changed FROM hooks WHERE changed > $1").bind(seen).fetch_all(conn).await?;
     let is_complete = rows.iter().any(|(_, number)| *number >= version);
     Ok(is_complete.then(|| rows.into_iter().map(|(hook, _)| hook).collect()))
 }
@@ -46,20 +44,29 @@ pub(super) async fn add(conn: &mut PgConnection, seen: Option<i64>) -> Result<()
     Ok(())
 }
 
-/// Lanes whose node is not listed, or that have none; of all hooks, or of these. Lanes of deleted hooks only while something
-/// of them is open.
+/// What makes a lane free: its node is not listed, or it has none. Lanes of deleted hooks only while something of them is open.
+macro_rules! free {
+    ($among:literal) => {
+        concat!(
+            "SELECT l.hook_id, l.fence FROM lanes l JOIN hooks h ON h.id = l.hook_id
+             WHERE ",
+            $among,
+            "NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = l.node_id)
+               AND (h.deleted_at IS NULL OR EXISTS (
+                 SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state IN ('pending', 'waiting', 'held')))"
+        )
+    };
+}
+
+/// Lanes that are free; of all hooks, or of these.
 pub(super) async fn free(conn: &mut PgConnection, among: Option<&[HookId]>) -> Result<Lanes, Error> {
-    let among: Option<Vec<Uuid>> = among.map(|hooks| hooks.iter().map(|hook| hook.0).collect());
-    let free: Vec<(HookId, i64)> = sqlx::query_as(
-        "SELECT l.hook_id, l.fence FROM lanes l JOIN hooks h ON h.id = l.hook_id
-         WHERE ($1::uuid[] IS NULL OR l.hook_id = ANY($1))
-           AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = l.node_id)
-           AND (h.deleted_at IS NULL OR EXISTS (
-             SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state IN ('pending', 'waiting', 'held')))",
-    )
-    .bind(among)
-    .fetch_all(conn)
-    .await?;
+    let free: Vec<(HookId, i64)> = match among {
+        None => sqlx::query_as(free!("")).fetch_all(conn).await?,
+        Some(hooks) => {
+            let hooks: Vec<Uuid> = hooks.iter().map(|hook| hook.0).collect();
+            sqlx::query_as(free!("l.hook_id = ANY($1) AND ")).bind(hooks).fetch_all(conn).await?
+        }
+    };
     Ok(free.into_iter().collect())
 }
 

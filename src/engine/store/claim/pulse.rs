@@ -26,7 +26,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 
 /// When this node was cut off for a whole lease, others may have been too (the database was away, say): for so long it
 /// gives them time to come back before it declares them dead.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What a node knows after a beat.
 #[derive(Debug, Default)]
@@ -111,8 +111,9 @@ impl Pulse {
             return Ok(None);
         }
         let mut conn = self.connection().await?;
+        let lease = self.lease;
         let talk = self.talk(postgres(&mut conn)?, idle, is_new);
-        let beat = tokio::time::timeout(self.lease, talk).await.unwrap_or_else(|_| Err(Error::silent()))?;
+        let beat = tokio::time::timeout(lease, talk).await.unwrap_or_else(|_| Err(Error::silent()))?;
         self.conn = Some(conn);
         Ok(Some(beat))
     }
@@ -136,22 +137,20 @@ impl Pulse {
 
     /// The connection, taken out: one that failed, or whose answer nobody waits for any more, is never put back.
     async fn connection(&mut self) -> Result<Conn, Error> {
-        match self.conn.take() {
-            Some(conn) => Ok(conn),
-            None => self.db.own().await,
+        if let Some(conn) = self.conn.take() {
+            return Ok(conn);
         }
+        let mut conn = self.db.own().await?;
+        let settings = tokio::time::timeout(ANSWER, conn.go_by_index()).await;
+        settings.unwrap_or_else(|_| Err(Error::silent()))?;
+        Ok(conn)
     }
 
     fn word(&self, is_retiring: bool) -> Word {
         Word { lease: self.lease, skew: self.clock.skew().unwrap_or(0), is_retiring }
     }
 
-    async fn talk(
-        &mut self,
-        conn: &mut PgConnection,
-        idle: &HashSet<HookId>,
-        is_new: bool,
-    ) -> Result<Beat, Error> {
+    async fn talk(&mut self, conn: &mut PgConnection, idle: &HashSet<HookId>, is_new: bool) -> Result<Beat, Error> {
         let (node, word) = (self.node, self.word(false));
         let unsure = std::mem::replace(&mut self.is_unsure, true) || !self.is_listed;
         if is_new {
@@ -168,7 +167,12 @@ impl Pulse {
         self.is_listed = heard.is_listed;
         if !heard.is_listed {
             self.lanes.clear();
-            return Ok(Beat { lanes: Some(HashMap::new()), changed: Some(Vec::new()), is_lost: true, ..Beat::default() });
+            return Ok(Beat {
+                lanes: Some(HashMap::new()),
+                changed: Some(Vec::new()),
+                is_lost: true,
+                ..Beat::default()
+            });
         }
         if heard.was_late {
             self.was_late = Some(asked);
