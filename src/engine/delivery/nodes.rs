@@ -173,7 +173,8 @@ impl Heart {
             let Some(idle) = self.handle.part(lanes.clone()).await else { return };
             let asked = self.clock.stopwatch();
             match self.pulse.retire(&idle).await {
-                Ok(()) => {
+                Ok(false) => return self.lease.lost(),
+                Ok(true) => {
                     self.lease.renewed(asked, None, false);
                     lanes.retain(|hook| !idle.contains(hook));
                 }

@@ -194,16 +194,16 @@ macro_rules! hooks_in {
             $state,
             "' ORDER BY ",
             $order,
-            " LIMIT 1) AS first
+            " LIMIT 1) AS lowest
              UNION ALL
              SELECT (SELECT hook_id FROM deliveries WHERE state = '",
             $state,
-            "' AND hook_id > before.id ORDER BY ",
+            "' AND hook_id > known.id ORDER BY ",
             $order,
             " LIMIT 1) FROM ",
             $state,
-            "_hooks AS before
-             WHERE before.id IS NOT NULL"
+            "_hooks AS known
+             WHERE known.id IS NOT NULL"
         )
     };
 }

@@ -119,20 +119,22 @@ impl Pulse {
     }
 
     /// A beat of a node that is going: it is to get nothing more, keeps what is still busy and gives back what is `idle`.
-    pub(in crate::engine) async fn retire(&mut self, idle: &HashSet<HookId>) -> Result<(), Error> {
+    /// Says whether it still had a lease.
+    pub(in crate::engine) async fn retire(&mut self, idle: &HashSet<HookId>) -> Result<bool, Error> {
         if !self.db.is_postgres() {
-            return Ok(());
+            return Ok(true);
         }
         let mut conn = self.connection().await?;
         let (node, word) = (self.node, self.word(true));
         let talk = async {
             let conn = postgres(&mut conn)?;
-            nodes::beat(conn, node, word).await?;
-            lanes::give_back(conn, node, &idle.iter().copied().collect::<Vec<_>>()).await
+            let heard = nodes::beat(conn, node, word).await?;
+            lanes::give_back(conn, node, &idle.iter().copied().collect::<Vec<_>>()).await?;
+            Ok(heard.is_listed)
         };
-        tokio::time::timeout(self.lease, talk).await.unwrap_or_else(|_| Err(Error::silent()))?;
+        let is_listed = tokio::time::timeout(self.lease, talk).await.unwrap_or_else(|_| Err(Error::silent()))?;
         self.conn = Some(conn);
-        Ok(())
+        Ok(is_listed)
     }
 
     /// The connection, taken out: one that failed, or whose answer nobody waits for any more, is never put back.
