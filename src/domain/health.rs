@@ -161,6 +161,26 @@ impl Health {
     }
 }
 
+impl Health {
+    /// The same after the clock that wrote it was set back to `now`: nothing began later than now, and no probe is further
+    /// away than its wait. How long the receiver wants to be left alone is not known any more; it will say so again.
+    #[must_use]
+    pub fn set_back(self, now: Timestamp, policy: &BreakerPolicy) -> Self {
+        let pause = |pause: Pause| Pause {
+            since: pause.since.min(now),
+            probe_at: pause.probe_at.min(now.after(policy.probe_after(pause.probes))),
+            ..pause
+        };
+        Self {
+            failing_since: self.failing_since.map(|since| since.min(now)),
+            failed_at: self.failed_at.map(|last| last.min(now)),
+            paused: self.paused.map(pause),
+            waits_until: None,
+            ..self
+        }
+    }
+}
+
 impl BreakerPolicy {
     /// How long to wait after this many failed probes.
     fn probe_after(&self, probes: u32) -> Duration {
@@ -200,6 +220,17 @@ mod tests {
         assert_eq!(success(paused, Purpose::Test).1, Turn::Recovered);
         let (well, turn) = success(failed(19, &policy).0, Purpose::Delivery);
         assert!(well.is_well() && turn == Turn::None);
+    }
+
+    #[test]
+    fn what_a_clock_that_was_an_hour_ahead_set_is_moved_back() {
+        let policy = BreakerPolicy::default();
+        let paused = failed(20, &policy).0;
+        assert_eq!(paused.set_back(T0, &policy), paused);
+        let now = Timestamp(T0.0 - 60 * MINUTE);
+        let right = paused.set_back(now, &policy);
+        assert_eq!((right.failing_since, right.failed_at), (Some(now), Some(now)));
+        assert_eq!(right.paused, Some(Pause { since: now, probe_at: Timestamp(now.0 + MINUTE), probes: 0 }));
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! The one place that asks what time it is, measures, draws random bytes and makes ids. Everything else is handed a
 //! [`Clock`], so a test can hold time still and move it.
 
+mod agreed;
+
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+
+use agreed::Agreed;
 
 use uuid::{ContextV7, Uuid};
 
@@ -16,11 +20,13 @@ use crate::domain::time::Timestamp;
 /// Keeps ids of one millisecond in the order in which they were made.
 static IDS: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
-/// What time it is: the machine's, or a test's.
+/// What time it is: the machine's, the one that servers of one database agree on, or a test's.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
     #[default]
     System,
+    /// The database's, as soon as it was asked; the machine's until then. See [`Clock::shared`].
+    Agreed(Arc<Agreed>),
     /// Milliseconds since 1970, moved by the test that holds it.
     Test(Arc<AtomicI64>),
 }
@@ -31,10 +37,49 @@ impl Clock {
         Self::Test(Arc::new(AtomicI64::new(start.0)))
     }
 
+    /// The clock of a machine that is wrong by so many milliseconds, for tests. [`Clock::set_wrong`] corrects it.
+    pub fn wrong(by: i64) -> Self {
+        let clock = Self::System.shared();
+        clock.set_wrong(by);
+        clock
+    }
+
+    /// Sets the clock of a machine that [`Clock::wrong`] made.
+    pub fn set_wrong(&self, by: i64) {
+        if let Self::Agreed(agreed) = self {
+            agreed.set_wrong(by);
+        }
+    }
+
+    /// A clock that can follow a database's. All clones of the answer are one clock; a test's clock stays what it is.
+    pub fn shared(&self) -> Self {
+        match self {
+            Self::System => Self::Agreed(Arc::default()),
+            other => other.clone(),
+        }
+    }
+
+    /// The database was asked at `asked`, has just answered, and gave this time. From now on its time is this clock's.
+    pub fn agree(&self, asked: Stopwatch, time: Timestamp) {
+        if let Self::Agreed(agreed) = self {
+            agreed.agree(monotonic_millis(asked.0), monotonic_millis(self.stopwatch().0), time.0);
+        }
+    }
+
+    /// By how many milliseconds the machine's clock is ahead of the database's; `None` where there is only one clock.
+    pub fn skew(&self) -> Option<i64> {
+        let Self::Agreed(agreed) = self else { return None };
+        Some(agreed.machine(system_millis()) - agreed.now(monotonic_millis(self.stopwatch().0))?)
+    }
+
     pub fn now(&self) -> Timestamp {
         match self {
             Self::Test(millis) => Timestamp(millis.load(Ordering::SeqCst)),
             Self::System => Timestamp(system_millis()),
+            Self::Agreed(agreed) => {
+                let agreed_on = agreed.now(monotonic_millis(self.stopwatch().0));
+                Timestamp(agreed_on.unwrap_or_else(|| agreed.machine(system_millis())))
+            }
         }
     }
 
@@ -62,6 +107,13 @@ impl Clock {
 fn system_millis() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "this file is the home of time")]
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds of the clock that never goes back, since this program first asked it.
+fn monotonic_millis(at: Instant) -> i64 {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    let since = at.saturating_duration_since(*FIRST.get_or_init(|| at));
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -105,6 +157,22 @@ mod tests {
         let clock = Clock::System;
         let ids: Vec<_> = (0..2000).map(|_| clock.id()).collect();
         assert!(ids.is_sorted());
+    }
+
+    #[test]
+    fn a_shared_clock_is_the_machines_until_the_database_was_asked_and_then_the_databases() {
+        let clock = Clock::wrong(3_600_000);
+        assert!(clock.now().0 - Clock::System.now().0 > 3_599_000 && clock.skew().is_none());
+        let time = Timestamp(1_700_000_000_000);
+        clock.agree(clock.stopwatch(), time);
+        assert!((0..1000).contains(&(clock.now().0 - time.0)), "{:?}", clock.now());
+        let before = clock.now();
+        clock.set_wrong(-3_600_000);
+        assert!((0..1000).contains(&(clock.now().0 - before.0)), "the machine's clock moves nothing any more");
+        assert!(clock.skew().unwrap() < Clock::System.now().0 - time.0 - 3_599_000);
+        let test = Clock::test(time).shared();
+        test.agree(test.stopwatch(), Timestamp(5));
+        assert_eq!((test.now(), test.skew()), (time, None));
     }
 
     #[test]

@@ -37,7 +37,7 @@ use super::{
     jobs, metrics,
     pressure::{Full, Pressure, TooMuch, Weight},
     store::{
-        Conn, Error, Store,
+        Conn, Error, Store, claim,
         forward::{self, Forward},
         queue::{self, Room},
         told::{Told, Turned},
@@ -115,7 +115,8 @@ impl Dispatcher {
         let (engine, words) = Self::open(config, true, lease.clone()).await?;
         engine.store.claim().await?;
         if engine.store.db().is_postgres() {
-            engine.node.start(engine.clock.clone(), lease, engine.scheduler.clone(), words);
+            let (clock, bell) = (engine.clock.clone(), engine.bell.clone());
+            engine.node.start(clock, lease.clone(), engine.scheduler.clone(), bell, words);
         } else {
             let resume = queue::hooks_with_open(&mut engine.store.read().await?).await?;
             engine.scheduler.tell(News::More(resume));
@@ -132,6 +133,7 @@ impl Dispatcher {
             retention: engine.settings.retention,
             pressure: engine.pressure.clone(),
             tidied: engine.tidied.clone(),
+            is_on_duty: engine.duty(lease),
         };
         let (pruner, weigher) = (keeper.clone(), keeper.clone());
         let tasks = vec![
@@ -142,6 +144,11 @@ impl Dispatcher {
         ];
         let _already_set = engine.tasks.set(tasks);
         Ok(engine)
+    }
+
+    /// Is it this server that does what one does for all?
+    fn duty(&self, lease: Lease) -> upkeep::Duty {
+        if self.store.db().is_postgres() { Arc::new(move || lease.is_first()) } else { Arc::new(|| true) }
     }
 
     /// Opens the store beside a running server: everything works, but what was open before is left to that server.
@@ -156,6 +163,8 @@ impl Dispatcher {
     ) -> Result<(Self, mpsc::UnboundedReceiver<Word>), Error> {
         let Config { settings, clock, lookup } = config;
         let store = Store::open(&settings).await?;
+        let clock = clock.shared();
+        claim::agree(store.db(), &clock).await?;
         let guard = Guard::new(&settings.egress.allow_cidrs);
         let lookup = match lookup {
             Some(lookup) => lookup,

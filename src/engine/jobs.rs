@@ -12,8 +12,11 @@ use super::{
 };
 use crate::domain::id::{JobId, NodeId};
 
-/// How often it is looked for jobs that were begun elsewhere, left behind, or that no bell was rung for.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often it is looked for jobs that no bell was rung for. (It is rung for those that were begun here, and by the node's
+/// heart for those that were begun or left behind elsewhere.)
+const LOOK: Duration = Duration::from_secs(5);
+/// After a failure.
+const AGAIN: Duration = Duration::from_secs(1);
 /// The least time between two steps of the same job.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -23,7 +26,7 @@ pub(super) struct Runner {
     pub store: Store,
     pub clock: Clock,
     pub node: NodeId,
-    /// Rung when a job was begun here, or changed.
+    /// Rung when a job was begun here, or changed, or has no living node.
     pub bell: Arc<Notify>,
 }
 
@@ -37,7 +40,7 @@ impl Runner {
                 Err(Error::Closed) => return,
                 Err(error) => {
                     tracing::error!(error = chain(&error), "a job could not go on");
-                    tokio::time::sleep(LOOK).await;
+                    tokio::time::sleep(AGAIN).await;
                 }
             }
         }

@@ -42,6 +42,9 @@ const START_OVER: u32 = 12;
 /// For how long hours stay counted: the longest chart is of thirty days.
 const MEASURED_HOURS: i64 = 31 * 24;
 
+/// How often a server that leaves the cleaning up to another looks whether it still is to.
+const OFF_DUTY: Duration = Duration::from_secs(1);
+
 /// A clean-up counts as late after so many rounds, and never before this.
 const LATE_ROUNDS: u32 = 3;
 const LATE: Duration = Duration::from_secs(3600);
@@ -66,6 +69,10 @@ impl Tidied {
     }
 }
 
+/// Whether it is this server that cleans up. Of several that share a database only one does; another takes over when that
+/// falls silent.
+pub(super) type Duty = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// See the module.
 #[derive(Clone)]
 pub(super) struct Keeper {
@@ -74,6 +81,7 @@ pub(super) struct Keeper {
     pub retention: Retention,
     pub pressure: Pressure,
     pub tidied: Tidied,
+    pub is_on_duty: Duty,
 }
 
 impl Keeper {
@@ -81,6 +89,12 @@ impl Keeper {
     pub(super) async fn prune(self) {
         let mut swept = Swept::default();
         for round in 0u32.. {
+            while !(self.is_on_duty)() {
+                // Another does it, and has perhaps not come as far as this one did.
+                swept = Swept::default();
+                self.tidied.note(self.clock.now());
+                tokio::time::sleep(OFF_DUTY).await;
+            }
             match self.prune_once(&mut swept, round.is_multiple_of(START_OVER)).await {
                 Ok(()) => self.tidied.note(self.clock.now()),
                 Err(Error::Closed) => return,

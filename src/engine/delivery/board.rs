@@ -76,6 +76,8 @@ pub enum Order {
         known: Room,
     },
     Step(Held),
+    /// The clock was set back, or may have been before the start: what it wrote while it was ahead is to be corrected.
+    Rewind,
     Attempt {
         given: Given,
         fence: Option<i64>,
@@ -191,8 +193,13 @@ impl Board {
 
     /// Runs the timers that are due and hands out what may be sent.
     pub fn advance(&mut self, now: Timestamp) {
+        // Who shares a database goes by its clock, and need not look at each start.
+        let is_set_back = now.0.saturating_add(AGAIN_MS) < self.seen.0;
+        if is_set_back || (self.seen.0 == i64::MIN && self.owned.is_none()) {
+            self.orders.push(Order::Rewind);
+        }
         // Short waits of a lane (a failed load's, a rate limit's) would last as long as the clock was set back.
-        if now.0.saturating_add(AGAIN_MS) < self.seen.0 {
+        if is_set_back {
             // In their order, so that what follows can be repeated.
             for hook in self.lanes.keys().copied().collect::<BTreeSet<_>>() {
                 self.with_known_lane(self.held(hook), now, |lane| lane.clock_set_back(now));

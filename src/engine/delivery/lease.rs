@@ -9,7 +9,7 @@ use std::{
 
 use crate::{domain::id::HookId, engine::clock::Stopwatch};
 
-/// How long the database keeps a lane for a node that says nothing.
+/// How long the database keeps what a node has when that says nothing.
 pub const LEASE: Duration = Duration::from_secs(8);
 /// How often a node says that it lives.
 pub const BEAT: Duration = Duration::from_secs(1);
@@ -24,21 +24,40 @@ pub struct Lease(Arc<Mutex<Option<Renewed>>>);
 struct Renewed {
     asked: Stopwatch,
     lanes: HashMap<HookId, i64>,
+    is_first: bool,
+}
+
+impl Renewed {
+    fn is_good(&self) -> bool {
+        self.asked.elapsed() < LEASE - MARGIN
+    }
 }
 
 impl Lease {
-    /// The database renewed it for these lanes, because of a request that was made when `asked` was started.
-    pub fn renewed(&self, asked: Stopwatch, lanes: HashMap<HookId, i64>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Renewed { asked, lanes });
+    /// The database renewed it, because of a request that was made when `asked` was started. `lanes`: for these from now
+    /// on; `None`: for the same as before. `is_first`: of all nodes this is the one that does what one does for all.
+    pub fn renewed(&self, asked: Stopwatch, lanes: Option<HashMap<HookId, i64>>, is_first: bool) {
+        let mut renewed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lanes = lanes.unwrap_or_else(|| renewed.take().map(|before| before.lanes).unwrap_or_default());
+        *renewed = Some(Renewed { asked, lanes, is_first });
+    }
+
+    /// It had ended before it was renewed: the lanes are, or may be, another node's.
+    pub fn lost(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Is this lane this node's own under this fence? Asked for each lane: a node that slept gets new leases when it
     /// wakes, while what it was about to send is still of the old ones.
     pub fn is_held(&self, hook: HookId, fence: i64) -> bool {
         let renewed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        renewed
-            .as_ref()
-            .is_some_and(|renewed| renewed.asked.elapsed() < LEASE - MARGIN && renewed.lanes.get(&hook) == Some(&fence))
+        renewed.as_ref().is_some_and(|renewed| renewed.is_good() && renewed.lanes.get(&hook) == Some(&fence))
+    }
+
+    /// Does this node do what only one is to do?
+    pub fn is_first(&self) -> bool {
+        let renewed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        renewed.as_ref().is_some_and(|renewed| renewed.is_good() && renewed.is_first)
     }
 }
 
@@ -53,12 +72,18 @@ mod tests {
     fn a_new_lease_says_nothing_of_lanes_that_were_lost_meanwhile() {
         let [kept, lost] = [1, 2].map(|number| HookId(Uuid::from_u128(number)));
         let lease = Lease::default();
-        assert!(!lease.is_held(kept, 1));
-        lease.renewed(Clock::System.stopwatch(), [(kept, 1), (lost, 4)].into());
-        assert!(lease.is_held(kept, 1) && lease.is_held(lost, 4));
-        lease.renewed(Clock::System.stopwatch(), [(kept, 2)].into());
+        let renewed = |lanes: Option<HashMap<HookId, i64>>| lease.renewed(Clock::System.stopwatch(), lanes, true);
+        assert!(!lease.is_held(kept, 1) && !lease.is_first());
+        renewed(Some([(kept, 1), (lost, 4)].into()));
+        assert!(lease.is_held(kept, 1) && lease.is_held(lost, 4) && lease.is_first());
+        renewed(None);
+        assert!(lease.is_held(kept, 1) && lease.is_held(lost, 4), "nothing changed hands");
+        renewed(Some([(kept, 2)].into()));
         assert!(lease.is_held(kept, 2));
         assert!(!lease.is_held(kept, 1), "it was another's in between");
         assert!(!lease.is_held(lost, 4));
+        lease.lost();
+        renewed(None);
+        assert!(!lease.is_held(kept, 2), "what was lost does not come back by itself");
     }
 }

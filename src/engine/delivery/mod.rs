@@ -19,6 +19,7 @@ mod lookup;
 pub mod nodes;
 mod phases;
 pub mod resolver;
+mod rewind;
 pub mod scheduler;
 pub mod signing;
 mod target;

@@ -1,5 +1,8 @@
-//! This server among others on one PostgreSQL: its heart beats every second, which keeps its lanes, takes those of nodes
-//! that fell silent and gives others away; and it tells the others, and hears from them, that something waits or changed.
+//! This server among others on one PostgreSQL: its heart beats every second, which renews its lease, takes the lanes of
+//! nodes that fell silent and gives others away; and it tells the others, and hears from them, that something waits or
+//! changed.
+//!
+//! The heart, the ear and the voice have connections of their own, and nothing that reads stands in their way.
 
 use std::{
     collections::HashSet,
@@ -28,7 +31,7 @@ use crate::{
             claim::{self, Beat, Pulse},
             error::chain,
             queue,
-            wake::{self, Ear, Hint},
+            wake::{self, Ear, Hint, Voice},
         },
     },
 };
@@ -65,21 +68,35 @@ impl Node {
         Self { id, store, tasks: TaskTracker::new(), aborts: Arc::default(), going: CancellationToken::new() }
     }
 
-    /// Takes part from now on.
-    pub fn start(&self, clock: Clock, lease: Lease, handle: Handle, words: mpsc::UnboundedReceiver<Word>) {
+    /// Takes part from now on. `jobs` is rung when there is a job that no living node works on.
+    pub fn start(
+        &self,
+        clock: Clock,
+        lease: Lease,
+        handle: Handle,
+        jobs: Arc<Notify>,
+        words: mpsc::UnboundedReceiver<Word>,
+    ) {
         let bell = Arc::new(Notify::new());
         let heart = Heart {
-            pulse: Pulse::new(self.store.db(), self.id, LEASE),
-            store: self.store.clone(),
+            pulse: Pulse::new(self.store.db(), self.id, LEASE, clock.clone()),
             clock,
             lease,
             handle: handle.clone(),
+            jobs,
             bell: bell.clone(),
             going: self.going.clone(),
         };
-        let (hear, speak) = (hear(self.store.clone(), handle, bell), speak(self.store.clone(), words));
+        let hear = hear(self.store.clone(), handle.clone(), bell);
         let hear = self.going.clone().run_until_cancelled_owned(hear);
-        let tasks = [self.tasks.spawn(heart.serve()), self.tasks.spawn(hear.map(drop)), self.tasks.spawn(speak)];
+        let look = self.going.clone().run_until_cancelled_owned(look(self.store.clone(), handle));
+        let speak = speak(self.store.clone(), words);
+        let tasks = [
+            self.tasks.spawn(heart.serve()),
+            self.tasks.spawn(hear.map(drop)),
+            self.tasks.spawn(look.map(drop)),
+            self.tasks.spawn(speak),
+        ];
         let _already_started = self.aborts.set(tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect());
     }
 
@@ -96,17 +113,17 @@ impl Node {
             task.abort();
         }
         if let Err(error) = claim::leave(self.store.db(), self.id).await {
-            tracing::warn!(error = chain(&error), "the lanes stay until their leases end");
+            tracing::warn!(error = chain(&error), "the lanes stay until the lease ends");
         }
     }
 }
 
 struct Heart {
     pulse: Pulse,
-    store: Store,
     clock: Clock,
     lease: Lease,
     handle: Handle,
+    jobs: Arc<Notify>,
     /// Rung when hooks changed somewhere: a new one waits for its node.
     bell: Arc<Notify>,
     going: CancellationToken,
@@ -114,8 +131,7 @@ struct Heart {
 
 impl Heart {
     async fn serve(mut self) {
-        let (mut version, mut looked): (Option<i64>, Option<Stopwatch>) = (None, None);
-        let (mut lanes, mut strangers, mut parted) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let (mut strangers, mut parted) = (HashSet::new(), HashSet::new());
         let born = self.clock.stopwatch();
         while !self.going.is_cancelled() {
             let asked = self.clock.stopwatch();
@@ -124,24 +140,19 @@ impl Heart {
             let is_news = strangers != parted || !strangers.is_empty();
             let idle = if is_news { self.handle.part(strangers.clone()).await } else { None }.unwrap_or_default();
             parted.clone_from(&strangers);
+            let mut is_lost = false;
             match self.pulse.beat(&idle, is_new).await {
                 Ok(Some(beat)) => {
-                    self.lease.renewed(asked, beat.lanes.clone());
+                    is_lost = beat.is_lost;
                     strangers.clone_from(&beat.strangers);
-                    lanes = beat.lanes.keys().copied().collect();
-                    let is_changed = version.replace(beat.version).is_some_and(|before| before != beat.version);
-                    self.pass_on(beat, is_changed);
-                    if looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
-                        looked = Some(self.clock.stopwatch());
-                        self.look(&lanes).await;
-                    }
+                    self.pass_on(asked, beat);
                 }
                 Ok(None) => return,
                 Err(error) => tracing::error!(error = chain(&error), "a beat of this node failed"),
             }
-            self.rest(asked, if is_new { BREATH } else { BEAT }).await;
+            self.rest(asked, if is_new || is_lost { BREATH } else { BEAT }).await;
         }
-        self.retire(lanes).await;
+        self.retire().await;
     }
 
     /// Until the next beat.
@@ -155,40 +166,58 @@ impl Heart {
     }
 
     /// Hands over what it has, lane by lane, while what is in flight comes to its end.
-    async fn retire(&mut self, mut lanes: HashSet<HookId>) {
+    async fn retire(&mut self) {
+        let mut lanes = self.pulse.hooks();
         while !lanes.is_empty() {
-            // Nobody answers once the scheduler has ended: then nothing is in flight.
+            // There is no answer once the scheduler has ended: then nothing is in flight.
             let Some(idle) = self.handle.part(lanes.clone()).await else { return };
+            let asked = self.clock.stopwatch();
             match self.pulse.retire(&idle).await {
-                Ok(()) => lanes.retain(|hook| !idle.contains(hook)),
+                Ok(false) => return self.lease.lost(),
+                Ok(true) => {
+                    self.lease.renewed(asked, None, false);
+                    lanes.retain(|hook| !idle.contains(hook));
+                }
                 Err(error) => tracing::error!(error = chain(&error), "lanes could not be handed over"),
             }
             tokio::time::sleep(BREATH).await;
         }
     }
 
-    fn pass_on(&self, beat: Beat, is_changed: bool) {
-        let hooks: Vec<HookId> = beat.lanes.keys().copied().collect();
-        self.handle.tell(News::Lanes(beat.lanes));
-        if is_changed {
-            self.handle.tell(News::Changed(hooks));
+    fn pass_on(&self, asked: Stopwatch, beat: Beat) {
+        if beat.is_lost {
+            tracing::warn!("this node was silent for a whole lease; its lanes are free, and it begins anew");
+            self.lease.lost();
+        } else {
+            self.lease.renewed(asked, beat.lanes.clone(), beat.is_first);
+        }
+        if let Some(lanes) = beat.lanes {
+            self.handle.tell(News::Lanes(lanes));
+        }
+        let hooks = beat.changed.unwrap_or_else(|| self.pulse.hooks().into_iter().collect());
+        if !hooks.is_empty() {
+            self.handle.tell(News::Heard { hooks, is_change: true });
+        }
+        if beat.has_job {
+            self.jobs.notify_one();
         }
     }
+}
 
-    /// Hints can get lost; what is in the database cannot.
-    async fn look(&self, lanes: &HashSet<HookId>) {
+/// Hints can get lost; what is in the database cannot.
+async fn look(store: Store, handle: Handle) {
+    loop {
         let found: Result<Vec<HookId>, Error> = async {
-            let mut conn = self.store.read().await?;
+            let mut conn = store.read().await?;
             queue::hooks_with_open(&mut conn).await
         }
         .await;
         match found {
-            Ok(hooks) => {
-                let ours = hooks.into_iter().filter(|hook| lanes.contains(hook)).collect();
-                self.handle.tell(News::More(ours));
-            }
+            Ok(hooks) => handle.tell(News::Heard { hooks, is_change: false }),
+            Err(Error::Closed) => return,
             Err(error) => tracing::error!(error = chain(&error), "open deliveries could not be looked for"),
         }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
@@ -222,7 +251,7 @@ async fn listen(mut ear: Ear, handle: &Handle, bell: &Notify) -> Error {
 }
 
 async fn speak(store: Store, mut words: mpsc::UnboundedReceiver<Word>) {
-    let mut said = Vec::new();
+    let (mut voice, mut said) = (Voice::new(store.db()), Vec::new());
     while words.recv_many(&mut said, usize::MAX).await > 0 {
         let (mut more, mut changed) = (HashSet::new(), HashSet::new());
         for word in said.drain(..) {
@@ -231,7 +260,7 @@ async fn speak(store: Store, mut words: mpsc::UnboundedReceiver<Word>) {
                 Word::Changed(hook) => changed.insert(hook),
             };
         }
-        if let Err(error) = wake::tell(store.db(), &more, &changed).await {
+        if let Err(error) = voice.tell(&more, &changed).await {
             tracing::warn!(error = chain(&error), "other nodes were not told");
         }
         tokio::time::sleep(wake::QUIET).await;

@@ -188,6 +188,7 @@ impl Scheduler {
                     self.worker.clone().load(held, self.clock.now(), wanted, known, self.handle.clone());
                 }
                 Order::Step(held) => self.worker.clone().step(held, self.handle.clone()),
+                Order::Rewind => self.worker.clone().rewind(self.handle.clone()),
                 Order::Attempt { given, fence } => {
                     let fence = self.node.zip(fence).map(|(node, number)| Fence { node, number });
                     self.worker.clone().attempt(given, fence, self.handle.clone());

@@ -10,6 +10,7 @@ use super::{
     board::{Held, News},
     lane::{Found, Given, Page, Wanted},
     lease::Lease,
+    rewind,
     scheduler::Handle,
 };
 use crate::{
@@ -117,6 +118,16 @@ impl Worker {
             let (hook, now) = (held.hook, self.clock.now());
             let stepped = self.store.write(move |conn| Box::pin(queue::step(conn, hook, now))).await;
             report.will_say(News::Stepped(held, stepped));
+        });
+    }
+
+    /// Moves back what was put off by a clock that was ahead.
+    pub fn rewind(self: Arc<Self>, handle: Handle) {
+        tokio::spawn(async move {
+            let hooks = rewind::run(&self.store, &self.clock, self.breaker).await;
+            if !hooks.is_empty() {
+                handle.tell(News::More(hooks));
+            }
         });
     }
 

@@ -92,6 +92,19 @@ pub(in crate::engine) async fn counts(conn: &mut Conn) -> Result<Vec<(String, i6
     ).fetch_all(c).await)?)
 }
 
+/// The health of hooks of which something lies after `now`: a probe that is still to come, or what a clock that was ahead
+/// wrote.
+pub(super) async fn beyond(conn: &mut Conn, now: Timestamp) -> Result<Vec<(HookId, Health)>, Error> {
+    let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
+        "SELECT hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, probe_at, probes,
+                last_class, last_status
+         FROM health
+         WHERE failing_since > $1 OR failed_at > $1 OR waits_until > $1 OR paused_at > $1 OR probe_at > $1
+         ORDER BY hook_id",
+    ).bind(now).fetch_all(c).await)?;
+    Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
+}
+
 /// Keeps a hook's health. If it was paused or has recovered, [`listeners::changed`](super::listeners::changed) comes first.
 /// The delivery that a person wants the next probe to be made with stays named.
 pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health) -> Result<(), Error> {

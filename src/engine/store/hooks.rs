@@ -62,7 +62,6 @@ pub(super) fn place<'a>(column: &'static str, id: &'a HookId) -> Place<'a> {
 }
 
 pub async fn insert(conn: &mut Conn, _by: &Grant, vault: &Vault, hook: &Hook, secrets: &Secrets) -> Result<(), Error> {
-    listeners::changed(conn, hook.id).await?;
     let api_key = vault.seal(place("api_key", &hook.id), secrets.api_key.as_bytes());
     let signing_secret = vault.seal(place("signing_secret", &hook.id), secrets.signing_secret.as_bytes());
     on_db!(conn, c => sqlx::query(
@@ -75,7 +74,7 @@ pub async fn insert(conn: &mut Conn, _by: &Grant, vault: &Vault, hook: &Hook, se
      .bind(hook.version).bind(schedule_text(&hook.tuning)).bind(millis(hook.tuning.timeout))
      .bind(hook.tuning.in_flight.map(i64::from)).bind(hook.tuning.rate_per_second.map(i64::from))
      .bind(&hook.tuning.order_by).execute(c).await.map(drop))?;
-    Ok(())
+    listeners::changed(conn, hook.id).await
 }
 
 /// The waits in milliseconds, as a JSON list.

@@ -31,6 +31,7 @@ pub mod outcomes;
 pub mod queue;
 mod reach;
 pub mod retention;
+pub mod rewind;
 pub mod secrets;
 pub mod sessions;
 pub mod setup;

@@ -213,18 +213,40 @@ pub(in crate::engine) async fn is_settled(conn: &mut Conn, delivery: DeliveryId)
     Ok(settled)
 }
 
-/// The hooks that have something to do: where a start resumes. (Asked whether such rows exist, PostgreSQL would read all
-/// of them, or look for one in the table; asked for the first one it takes the index.)
+/// From one hook that has rows in a state to the next, along the index of that state: it costs as much as there are such
+/// hooks, however many others there are.
+macro_rules! hooks_in {
+    ($state:literal, $order:literal) => {
+        concat!(
+            "SELECT hook_id FROM (SELECT hook_id FROM deliveries WHERE state = '",
+            $state,
+            "' ORDER BY ",
+            $order,
+            " LIMIT 1) AS lowest
+             UNION ALL
+             SELECT (SELECT hook_id FROM deliveries WHERE state = '",
+            $state,
+            "' AND hook_id > known.id ORDER BY ",
+            $order,
+            " LIMIT 1) FROM ",
+            $state,
+            "_hooks AS known
+             WHERE known.id IS NOT NULL"
+        )
+    };
+}
+
+/// The hooks that have something to do: where a start resumes.
 pub(in crate::engine) async fn hooks_with_open(conn: &mut Conn) -> Result<Vec<HookId>, Error> {
-    let rows: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT h.id FROM hooks h WHERE
-           (SELECT d.id FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'pending' ORDER BY d.due_at, d.id LIMIT 1)
-             IS NOT NULL OR
-           (SELECT d.id FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'waiting' ORDER BY d.due_at, d.id LIMIT 1)
-             IS NOT NULL OR
-           (SELECT d.id FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'held' ORDER BY d.id LIMIT 1)
-             IS NOT NULL",
-    ).fetch_all(c).await)?;
+    const TEXT: &str =
+        concat!(
+        "WITH RECURSIVE pending_hooks (id) AS (", hooks_in!("pending", "hook_id, due_at, id"),
+        "), waiting_hooks (id) AS (", hooks_in!("waiting", "hook_id, due_at, id"),
+        "), held_hooks (id) AS (", hooks_in!("held", "hook_id, id"),
+        ") SELECT id FROM pending_hooks WHERE id IS NOT NULL UNION SELECT id FROM waiting_hooks WHERE id IS NOT NULL
+           UNION SELECT id FROM held_hooks WHERE id IS NOT NULL"
+    );
+    let rows: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as(TEXT).fetch_all(c).await)?;
     Ok(rows.into_iter().map(|(hook,)| hook).collect())
 }
 

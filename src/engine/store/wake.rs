@@ -5,9 +5,16 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use sqlx::postgres::PgListener;
+use sqlx::{
+    Executor,
+    pool::PoolOptions,
+    postgres::{PgListener, Postgres},
+};
 
-use super::{db::Db, error::Error};
+use super::{
+    db::{Conn, Db, Link},
+    error::Error,
+};
 use crate::domain::id::HookId;
 
 /// The shortest time between two hints of a node.
@@ -27,37 +34,84 @@ pub enum Hint {
     Missed,
 }
 
+/// How long the other end may take to answer.
+const ANSWER: Duration = Duration::from_secs(3);
+/// After so long without a hint it is looked whether the connection is still there.
+const STILLNESS: Duration = Duration::from_secs(30);
+
 /// Hears the hints of other nodes (and its own).
 pub struct Ear(PgListener);
 
-/// `None` where there are no other nodes.
+/// `None` where there are no other nodes. The connection is in a pool of its own, for one: slow readers do not keep it from
+/// being made again.
 pub async fn ear(db: &Db) -> Result<Option<Ear>, Error> {
     let Db::Postgres { pool, .. } = db else { return Ok(None) };
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(CHANNEL).await?;
-    Ok(Some(Ear(listener)))
+    let options = (*pool.connect_options()).clone();
+    let own = PoolOptions::<Postgres>::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+    let own = own.acquire_timeout(ANSWER).connect_lazy_with(options);
+    let listen = async {
+        let mut listener = PgListener::connect_with(&own).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(Some(Ear(listener)))
+    };
+    tokio::time::timeout(ANSWER, listen).await.unwrap_or_else(|_| Err(Error::silent()))
 }
 
 impl Ear {
     /// The next hint. Reconnects by itself.
     pub async fn hear(&mut self) -> Result<Hint, Error> {
         loop {
-            let Some(notification) = self.0.try_recv().await? else { return Ok(Hint::Missed) };
+            let Ok(heard) = tokio::time::timeout(STILLNESS, self.0.try_recv()).await else {
+                self.check().await?;
+                continue;
+            };
+            let Some(notification) = heard? else { return Ok(Hint::Missed) };
             if let Some(hint) = parse(notification.payload()) {
                 return Ok(hint);
             }
         }
     }
+
+    /// The other end can vanish without a word, and then there is nothing to hear for ever.
+    async fn check(&mut self) -> Result<(), Error> {
+        let asked = tokio::time::timeout(ANSWER, self.0.execute("SELECT 1")).await;
+        asked.map_err(|_| Error::silent())?.map(drop).map_err(Error::from)
+    }
 }
 
-/// Tells all nodes.
-pub async fn tell(db: &Db, more: &HashSet<HookId>, changed: &HashSet<HookId>) -> Result<(), Error> {
-    let Db::Postgres { pool, .. } = db else { return Ok(()) };
+/// Tells all nodes, on a connection of its own that is made when there is something to say.
+pub struct Voice {
+    db: Db,
+    conn: Option<Conn>,
+}
+
+impl Voice {
+    pub fn new(db: &Db) -> Self {
+        Self { db: db.clone(), conn: None }
+    }
+
+    pub async fn tell(&mut self, more: &HashSet<HookId>, changed: &HashSet<HookId>) -> Result<(), Error> {
+        if !self.db.is_postgres() {
+            return Ok(());
+        }
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.db.own().await?,
+        };
+        let said = tokio::time::timeout(ANSWER, say(&mut conn, more, changed)).await;
+        said.unwrap_or_else(|_| Err(Error::silent()))?;
+        self.conn = Some(conn);
+        Ok(())
+    }
+}
+
+async fn say(conn: &mut Conn, more: &HashSet<HookId>, changed: &HashSet<HookId>) -> Result<(), Error> {
+    let Link::Postgres(connection) = &mut conn.link else { return Ok(()) };
     for (word, hooks) in [("more", more), ("changed", changed)] {
         let hooks: Vec<String> = hooks.iter().map(ToString::to_string).collect();
         for named in hooks.chunks(NAMED) {
             let payload = format!("{word} {}", named.join(","));
-            sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(pool).await?;
+            sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&mut **connection).await?;
         }
     }
     Ok(())

@@ -13,13 +13,18 @@ use crate::{
         status::{Check, Grade, StatusPage},
     },
     server::{
-        ops::{self, status::Status},
+        ops::{
+            self,
+            status::{Status, skew_in_words},
+        },
         seam::request,
     },
 };
 
 /// Of a hundred bytes of the disk so many should be free.
 const FREE_PERCENT: u64 = 10;
+/// A clock that is further away from the database's should be set.
+const SKEWED_MS: i64 = 1000;
 /// A database that takes longer for a word about itself is in trouble.
 const SLOW_MS: u128 = 500;
 
@@ -28,7 +33,7 @@ pub async fn read() -> Result<StatusPage, Error> {
     let status = request.tell(ops::status::read(&request.ctx).await)?;
     let checks = [engine(&status), queue(&status), hooks(&status), balance(&status), database(&status)];
     Ok(StatusPage {
-        checks: checks.into_iter().chain(disk(&status)).collect(),
+        checks: checks.into_iter().chain(clock(&status)).chain(disk(&status)).collect(),
         facts: facts(&status),
         started_at: status.started_at,
         now: status.now,
@@ -147,6 +152,17 @@ fn database(status: &Status) -> Check {
         }
     }
     check("Database", grade, words, limit)
+}
+
+/// Of a server that shares a database: how far its clock is from the database's, and the other servers'.
+fn clock(status: &Status) -> Option<Check> {
+    let skew = status.skew?;
+    let worst = status.nodes.iter().map(|node| node.skew_ms.abs()).chain([skew.abs()]).max().unwrap_or(0);
+    let others = status.nodes.iter().filter(|node| node.skew_ms.abs() > SKEWED_MS);
+    let others = others.map(|node| format!(" Server {}: {}.", node.id, skew_in_words(node.skew_ms)));
+    let words = format!("This server's clock is {}.{}", skew_in_words(skew), others.collect::<String>());
+    let grade = if worst > SKEWED_MS { Grade::Watch } else { Grade::Good };
+    Some(check("Clock", grade, words, "Deliveries follow the database's clock. Set a clock that differs.".to_owned()))
 }
 
 fn disk(status: &Status) -> Option<Check> {

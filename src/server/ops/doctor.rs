@@ -3,9 +3,12 @@
 use super::Error;
 use crate::{
     domain::{delivery::State, permission::Permission, words::bytes},
-    engine::store::{balance, db::Replication, hooks, users},
-    server::ctx::OpCtx,
+    engine::store::{balance, claim, db::Replication, hooks, users},
+    server::{ctx::OpCtx, ops::status::skew_in_words},
 };
+
+/// Clocks are well within a minute of each other.
+const SKEWED_MS: i64 = 60_000;
 
 /// One thing that was looked at.
 pub struct Check {
@@ -49,6 +52,15 @@ pub async fn examine(ctx: &OpCtx) -> Result<Vec<Check>, Error> {
         }
     };
     checks.push(Check { name: "master key", is_well: sealed == 0, words });
+
+    if let Some(skew) = ctx.portal.clock().skew() {
+        let nodes = claim::listed(&mut conn, &grant).await?;
+        let skews = nodes.iter().map(|node| format!("; server {} is {}", node.id, skew_in_words(node.skew_ms)));
+        let words = format!("this machine is {}{}", skew_in_words(skew), skews.collect::<String>());
+        let is_well = nodes.iter().map(|node| node.skew_ms).chain([skew]).all(|skew| skew.abs() <= SKEWED_MS);
+        let advice = if is_well { "" } else { "; deliveries are not affected, but set the clock that differs" };
+        checks.push(Check { name: "clock", is_well, words: format!("{words}{advice}") });
+    }
 
     let books = balance::read(&mut conn, &grant).await?;
     let states = State::ALL.iter().map(|state| format!("{} {}", books.of(*state), state.key())).collect::<Vec<_>>();

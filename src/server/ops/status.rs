@@ -9,12 +9,13 @@ use crate::{
         permission::{Actor, Permission},
         standing::Standing,
         time::Timestamp,
+        words::grouped,
     },
     engine::{
         config::Settings,
         dispatcher::ready::Component,
         pressure::Weight,
-        store::{self, balance, balance::Balance, db::About, fit},
+        store::{self, balance, balance::Balance, claim, claim::Listed, db::About, fit},
     },
     server::ctx::{OpCtx, Portal},
 };
@@ -42,13 +43,18 @@ pub struct Status {
     /// Free and all bytes of the disk that the data is on, where that can be asked.
     pub disk: Option<(u64, u64)>,
     pub hooks: Vec<(Standing, usize)>,
+    /// By how many milliseconds this server's clock is ahead of the database's, by which all times go; `None` where there
+    /// is only one clock.
+    pub skew: Option<i64>,
+    /// The servers that share the database.
+    pub nodes: Vec<Listed>,
     pub settings: Settings,
     pub started_at: Timestamp,
     pub now: Timestamp,
 }
 
 pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
-    ctx.require(Permission::SystemRead)?;
+    let grant = ctx.require(Permission::SystemRead)?;
     let portal = &ctx.portal;
     let watch = portal.clock().stopwatch();
     let database = portal.store().about().await?;
@@ -69,11 +75,19 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
         database,
         answered_in,
         disk: fit::space(&portal.settings.data_dir),
+        skew: portal.clock().skew(),
+        nodes: claim::listed(&mut portal.store().read().await?, &grant).await?,
         hooks: Standing::ALL.iter().map(counted).collect(),
         settings: portal.settings.clone(),
         started_at: portal.started_at,
         now: portal.clock().now(),
     })
+}
+
+/// How far a clock is from the database's.
+pub fn skew_in_words(skew: i64) -> String {
+    let side = if skew < 0 { "behind" } else { "ahead of" };
+    format!("{} ms {side} the database's", grouped(skew.abs()))
 }
 
 /// Both sides of the equation, at most a quarter of a minute old; older where counting takes long.

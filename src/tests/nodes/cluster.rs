@@ -54,6 +54,7 @@ pub struct Cluster {
     pub token: String,
     pub client: Client,
     started: usize,
+    tune: fn(&mut Settings),
 }
 
 impl Node {
@@ -72,11 +73,16 @@ impl Node {
 
 impl Cluster {
     pub async fn start(db: TestDb, count: usize) -> Self {
+        Self::start_with(db, count, |_| {}).await
+    }
+
+    /// Servers whose settings are not the usual ones.
+    pub async fn start_with(db: TestDb, count: usize, tune: fn(&mut Settings)) -> Self {
         let permissions =
             ["events:emit", "hooks:read", "hooks:write", "hooks:test", "deliveries:read", "deliveries:replay"];
         let arguments = [&["token", "create", "--name", "t", "--permission"], &permissions[..]].concat();
         let token = succeed(&db.settings(), &arguments, "");
-        let mut cluster = Self { db, nodes: Vec::new(), token, client: plain_client().unwrap(), started: 0 };
+        let mut cluster = Self { db, nodes: Vec::new(), token, client: plain_client().unwrap(), started: 0, tune };
         for _ in 0..count {
             cluster.join().await;
         }
@@ -86,6 +92,7 @@ impl Cluster {
     /// One more server: returns once it takes part.
     pub async fn join(&mut self) {
         let mut settings = self.db.settings();
+        (self.tune)(&mut settings);
         settings.listen = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         self.started += 1;
         let log = self.db.folder.path().join(format!("node-{}.log", self.started));
@@ -132,8 +139,8 @@ impl Cluster {
     pub async fn owners(&self) -> HashMap<Uuid, Uuid> {
         let rows: Vec<(Uuid, Uuid)> = self
             .ask(
-                "SELECT hook_id, node_id FROM lanes WHERE node_id IS NOT NULL
-                 AND until >= EXTRACT(EPOCH FROM clock_timestamp()) * 1000",
+                "SELECT l.hook_id, l.node_id FROM lanes l JOIN nodes n ON n.id = l.node_id
+                 WHERE n.until >= EXTRACT(EPOCH FROM clock_timestamp()) * 1000",
             )
             .await;
         rows.into_iter().collect()
@@ -149,6 +156,18 @@ impl Cluster {
         let answer = request.bearer_auth(&self.token).body(body.to_string()).send().await.unwrap();
         let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// A figure of a node's `/metrics`, the sum over its labels.
+    pub async fn figure(&self, node: usize, name: &str) -> f64 {
+        let address = self.nodes[node].settings.listen;
+        let text = self.client.get(format!("http://{address}/metrics")).send().await.unwrap().text().await.unwrap();
+        let values = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let is_it = rest.starts_with([' ', '{']);
+            is_it.then(|| rest.rsplit(' ').next()?.parse::<f64>().ok()).flatten()
+        });
+        values.sum()
     }
 
     /// Makes a hook that leads to a path of its own, through any node; `more` is added to what it is made of.

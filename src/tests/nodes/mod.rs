@@ -3,15 +3,20 @@
 
 mod away;
 mod changes;
+mod clock;
 mod cluster;
 mod connections;
 mod database;
+mod frozen;
+mod idle;
 mod jobs;
 mod kill;
 mod load;
 pub mod own_postgres;
+mod readers;
 mod replace;
 mod sleep;
 mod stop;
 mod storm;
+mod sweep;
 mod together;

@@ -67,7 +67,9 @@ impl OwnPostgres {
         self.signal("-CONT");
     }
 
+    /// The postmaster first: so none of its children is a new one.
     fn signal(&self, signal: &str) {
+        // Some may have ended by themselves meanwhile.
         let _some_gone = Command::new("kill").arg(signal).args(self.pids()).stderr(Stdio::null()).status().unwrap();
     }
 

@@ -17,7 +17,10 @@ use crate::support::{
 /// When the lease of a hook's lane ends, in milliseconds from now by the database's clock.
 async fn lease_left(cluster: &Cluster) -> i64 {
     let rows: Vec<(i64,)> = cluster
-        .ask("SELECT MIN(until) - CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) FROM lanes")
+        .ask(
+            "SELECT MIN(n.until) - CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)
+             FROM nodes n JOIN lanes l ON l.node_id = n.id",
+        )
         .await;
     rows[0].0
 }

@@ -469,6 +469,26 @@ impl Store {
         Some((health, is_off))
     }
 
+    /// As `delivery::rewind`: what was written after `now` is moved back. Says which hooks have something earlier now.
+    pub fn rewind(&mut self, now: Timestamp) -> Vec<HookId> {
+        let mut hooks = BTreeSet::new();
+        for (at, hook) in self.hooks.iter_mut().enumerate() {
+            let right = hook.health.set_back(now, &self.breaker);
+            if std::mem::replace(&mut hook.health, right) != right {
+                hooks.insert(hook_id(at));
+            }
+            for row in &hook.open {
+                let row = &mut self.rows[*row];
+                if row.due_at.is_some() && row.since > now {
+                    row.due_at = row.due_at.map(|at| Timestamp(at.0 - (row.since.0 - now.0)));
+                    row.since = now;
+                    hooks.insert(hook_id(at));
+                }
+            }
+        }
+        hooks.into_iter().collect()
+    }
+
     /// The hooks that have something to do: where a start resumes.
     pub fn hooks_with_open(&self) -> Vec<HookId> {
         (0..self.hooks.len()).filter(|hook| !self.hooks[*hook].open.is_empty()).map(hook_id).collect()

@@ -57,6 +57,7 @@ pub enum Happening {
     Write {
         hook: usize,
     },
+    Rewind,
     Answered(Flight, Answer, Option<Duration>),
     Commit(Outcome),
     /// Everything is well from now on.
@@ -196,6 +197,11 @@ impl World {
             }
             Happening::Read { hook, wanted, known, now } => self.read(hook, wanted, known, now),
             Happening::Write { hook } => self.write(hook),
+            Happening::Rewind => {
+                let now = self.now();
+                let hooks = self.store.rewind(now);
+                self.tell(News::More(hooks));
+            }
             Happening::Answered(flight, answer, retry_after) => self.answered(&flight, answer, retry_after),
             Happening::Commit(outcome) => self.commit(outcome),
             Happening::Look => {
@@ -230,6 +236,10 @@ impl World {
                     self.checks.step(hook);
                     let wait = self.rng.moment();
                     self.soon(wait, Happening::Write { hook });
+                }
+                Order::Rewind => {
+                    let wait = self.rng.moment();
+                    self.soon(wait, Happening::Rewind);
                 }
                 Order::Attempt { given, .. } => self.attempt(given),
                 Order::Tell { .. } => panic!("there are no other nodes"),

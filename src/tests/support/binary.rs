@@ -24,6 +24,8 @@ pub fn command(settings: &Settings, arguments: &[&str]) -> Command {
         .env("SERVICE_HOOKS_EGRESS__ALLOW_HTTP", "true")
         .env("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS", r#"["127.0.0.0/8"]"#)
         .env("SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE", r#"["50ms","50ms","50ms","1s","1s","1s","1s"]"#)
+        .env("SERVICE_HOOKS_RETENTION__EVERY", millis(settings.retention.every))
+        .env("SERVICE_HOOKS_RETENTION__PAYLOADS", millis(settings.retention.payloads))
         .env("RUST_LOG", "warn")
         .stderr(Stdio::piped())
         .stdout(Stdio::piped());
@@ -31,6 +33,10 @@ pub fn command(settings: &Settings, arguments: &[&str]) -> Command {
         command.env("SERVICE_HOOKS_MASTER_KEY_FILE", key);
     }
     command
+}
+
+fn millis(duration: std::time::Duration) -> String {
+    format!("{}ms", duration.as_millis())
 }
 
 /// Runs a command to its end, with something on its standard input.

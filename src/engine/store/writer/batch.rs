@@ -125,7 +125,7 @@ impl Hands {
 
     /// The database failed: nobody may rely on anything, nor on the connection.
     fn lose(&mut self, error: Error, batch: Batch) {
-        self.context.listeners.distrust();
+        self.context.listeners.forget();
         // A connection that failed may be inside a half-open transaction: it is closed, and a fresh one is taken. What was
         // noted on it may be committed all the same, and to hear of it in vain does no harm.
         if let Some(mut broken) = self.conn.take() {

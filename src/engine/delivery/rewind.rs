@@ -1,0 +1,74 @@
+//! After the clock was set back, and when a server with a database of its own starts (the clock may have been set while
+//! nothing ran): finds what was written while the clock was ahead, and moves it back.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{
+    domain::{health::BreakerPolicy, id::HookId, time::Timestamp},
+    engine::{
+        clock::Clock,
+        store::{
+            Error, Store,
+            error::chain,
+            queue::{self, Kind},
+            rewind::{self, Place},
+        },
+    },
+};
+
+/// After a failure it is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Does all of it, however often that fails. Says which hooks have something earlier now.
+pub(super) async fn run(store: &Store, clock: &Clock, policy: BreakerPolicy) -> Vec<HookId> {
+    loop {
+        match run_once(store, clock.now(), policy).await {
+            Ok(hooks) if hooks.is_empty() => return Vec::new(),
+            Ok(hooks) => {
+                tracing::warn!(
+                    hooks = hooks.len(),
+                    "retries were put off by a clock that was ahead; they are due earlier now"
+                );
+                return hooks.into_iter().collect();
+            }
+            Err(Error::Closed) => return Vec::new(),
+            Err(error) => {
+                tracing::error!(error = chain(&error), "what a clock that was ahead put off could not be found")
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn run_once(store: &Store, now: Timestamp, policy: BreakerPolicy) -> Result<BTreeSet<HookId>, Error> {
+    let paused: Result<Vec<HookId>, Error> =
+        store.write(move |conn| Box::pin(async move { rewind::pauses(conn, &policy, now).await })).await;
+    let mut corrected: BTreeSet<HookId> = paused?.into_iter().collect();
+    let hooks = queue::hooks_with_open(&mut store.read().await?).await?;
+    for hook in hooks {
+        for kind in [Kind::First, Kind::Again] {
+            if of_hook(store, hook, kind, now).await? {
+                corrected.insert(hook);
+            }
+        }
+    }
+    Ok(corrected)
+}
+
+/// Of one hook and kind. Says whether there was any.
+async fn of_hook(store: &Store, hook: HookId, kind: Kind, now: Timestamp) -> Result<bool, Error> {
+    let (mut place, mut is_any) = (Some(Place::FIRST), false);
+    while let Some(from) = place {
+        // A connection for each page: others want to read too.
+        let (found, next) = rewind::look(&mut store.read().await?, hook, kind, now, from).await?;
+        place = next;
+        if found.is_empty() {
+            continue;
+        }
+        is_any = true;
+        let moved: Result<(), Error> =
+            store.write(move |conn| Box::pin(async move { rewind::deliveries(conn, &found, now).await })).await;
+        moved?;
+    }
+    Ok(is_any)
+}

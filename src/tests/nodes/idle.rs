@@ -1,0 +1,91 @@
+//! What servers cost their database while nothing happens, and what a change of one hook costs: the same with many hooks
+//! as with few.
+
+use serde_json::{Value, json};
+
+use super::cluster::{Cluster, TAKEOVER_SECONDS};
+use crate::support::{db::TestDb, receiver::Receiver, within};
+
+const HOOKS: usize = 300;
+/// Beats of both servers together that are watched.
+const BEATS: i64 = 24;
+/// What a server may ask in a second (a beat is a second), by the issue's measure.
+const STATEMENTS: i64 = 5;
+
+/// What the database counted: transactions, beats, and rows of `lanes` that were written and read.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+struct Counted {
+    transactions: i64,
+    beats: i64,
+    lanes_written: i64,
+    lanes_read: i64,
+}
+
+async fn count(cluster: &Cluster) -> Counted {
+    let rows: Vec<Counted> = cluster
+        .ask(
+            "SELECT d.xact_commit AS transactions, n.n_tup_upd AS beats, l.n_tup_upd + l.n_tup_ins AS lanes_written,
+                    COALESCE(l.seq_tup_read, 0) + COALESCE(l.idx_tup_fetch, 0) AS lanes_read
+             FROM pg_stat_database d, pg_stat_user_tables n, pg_stat_user_tables l
+             WHERE d.datname = current_database() AND n.relname = 'nodes' AND l.relname = 'lanes'",
+        )
+        .await;
+    rows[0]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_hooks_cost_nothing_and_a_change_costs_its_hook() {
+    let cluster = Cluster::start(TestDb::postgres().await, 2).await;
+    let receiver = Receiver::start().await;
+    let mut hook = None;
+    for number in 0..HOOKS {
+        hook = Some(cluster.hook(&receiver, &format!("/in/{number}"), json!({})).await);
+    }
+    within(TAKEOVER_SECONDS, "every hook has a node", async || (cluster.owners().await.len() == HOOKS).then_some(()))
+        .await;
+    // What was read to begin with is read when all have been still for some beats. Each question is a transaction itself.
+    let mut asked = 0;
+    let mut still = count(&cluster).await;
+    within(60, "nothing reads lanes any more", async || {
+        asked += 1;
+        let now = count(&cluster).await;
+        if now.lanes_read != still.lanes_read || now.lanes_written != still.lanes_written {
+            (still, asked) = (now, 0);
+        }
+        (now.beats >= still.beats + 8).then_some(())
+    })
+    .await;
+    let (before, mut questions) = (count(&cluster).await, 0);
+    let after = within(120, "servers beat", async || {
+        questions += 1;
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        let now = count(&cluster).await;
+        (now.beats >= before.beats + BEATS).then_some(now)
+    })
+    .await;
+    let (beats, transactions) = (after.beats - before.beats, after.transactions - before.transactions);
+    // A connection that is made for a question is a transaction, and the question another.
+    let idle = transactions - 3 * questions;
+    eprintln!("{HOOKS} hooks, {beats} beats: {transactions} transactions, {questions} of ours; {before:?}, {after:?}");
+    assert!(idle < STATEMENTS * beats, "{idle} transactions in {beats} beats");
+    assert_eq!(after.lanes_written, before.lanes_written, "an idle lane was written");
+    assert_eq!(after.lanes_read, before.lanes_read, "idle lanes were read");
+
+    let loads = async || {
+        let name = "service_hooks_lane_load_duration_seconds_count";
+        cluster.figure(0, name).await + cluster.figure(1, name).await
+    };
+    let loaded = loads().await;
+    let path = format!("/hooks/{}", hook.unwrap());
+    let (status, answer) = cluster.api(0, "PATCH", &path, json!({"name": "renamed"})).await;
+    assert_eq!(status, 200, "{answer}");
+    within(20, "its lane is read again", async || (loads().await > loaded).then_some(())).await;
+    let seen = count(&cluster).await;
+    within(60, "both have heard of it", async || (count(&cluster).await.beats >= seen.beats + 6).then_some(())).await;
+    let more = loads().await - loaded;
+    assert!(more <= 4.0, "{more} lanes were read again for one that was renamed");
+    let lanes = count(&cluster).await.lanes_read - seen.lanes_read.min(after.lanes_read);
+    assert!(lanes < HOOKS as i64, "{lanes} lanes were looked at for one that was renamed");
+    let (_, renamed) = cluster.api(1, "GET", &path, Value::Null).await;
+    assert_eq!(renamed["name"], "renamed");
+}
