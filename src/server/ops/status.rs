@@ -14,7 +14,7 @@ use crate::{
         config::Settings,
         dispatcher::ready::Component,
         pressure::Weight,
-        store::{self, balance, balance::Balance, db::About, fit},
+        store::{self, balance, balance::Balance, fit, space::About},
     },
     server::ctx::{OpCtx, Portal},
 };
