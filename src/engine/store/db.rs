@@ -49,7 +49,7 @@ const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 pub enum Db {
     Sqlite {
         readers: sqlx::Pool<Sqlite>,
-        writer: SqliteConnectOptions,
+        writer: Box<SqliteConnectOptions>,
         vfs: Option<String>,
         /// A server uses it, which ends reads that last too long.
         is_serving: Arc<AtomicBool>,
@@ -346,7 +346,7 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
     let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut first).await?;
     check_sqlite_version(&version)?;
     let vfs = url.split(['?', '&']).find_map(|part| part.strip_prefix("vfs=")).map(str::to_owned);
-    Ok(Db::Sqlite { readers, writer: base, vfs, is_serving: Arc::default() })
+    Ok(Db::Sqlite { readers, writer: Box::new(base), vfs, is_serving: Arc::default() })
 }
 
 fn check_sqlite_version(version: &str) -> Result<(), Error> {
