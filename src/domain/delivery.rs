@@ -93,18 +93,21 @@ impl Answer {
         }
     }
 
+    /// What an attempt can end in without an answer. All of them: what is stored is read back by this list.
+    const UNANSWERED: &[Self] = &[
+        Self::Timeout,
+        Self::ConnectFailed,
+        Self::TlsFailed,
+        Self::DnsFailed,
+        Self::AddressRefused,
+        Self::BrokenAnswer,
+        Self::OwnTrouble,
+    ];
+
     /// Every class there is.
     pub fn classes() -> impl Iterator<Item = &'static str> {
         let answered = [200, 300, 400, 410, 429, 500, 600].map(Self::Status);
-        let failed = [
-            Self::Timeout,
-            Self::ConnectFailed,
-            Self::TlsFailed,
-            Self::DnsFailed,
-            Self::AddressRefused,
-            Self::BrokenAnswer,
-        ];
-        answered.into_iter().chain(failed).map(Self::class)
+        answered.into_iter().chain(Self::UNANSWERED.iter().copied()).map(Self::class)
     }
 
     pub fn status(self) -> Option<u16> {
@@ -127,14 +130,7 @@ impl Answer {
     pub fn from_stored(class: &str, status: Option<u16>) -> Option<Self> {
         match (status, class) {
             (Some(status), _) => Some(Self::Status(status)),
-            (None, "timeout") => Some(Self::Timeout),
-            (None, "connect") => Some(Self::ConnectFailed),
-            (None, "tls") => Some(Self::TlsFailed),
-            (None, "dns") => Some(Self::DnsFailed),
-            (None, "address_refused") => Some(Self::AddressRefused),
-            (None, "broken_answer") => Some(Self::BrokenAnswer),
-            (None, "own_trouble") => Some(Self::OwnTrouble),
-            (None, _) => None,
+            (None, class) => Self::UNANSWERED.iter().copied().find(|answer| answer.class() == class),
         }
     }
 

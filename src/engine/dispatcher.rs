@@ -7,7 +7,7 @@ pub mod ready;
 pub mod trouble;
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -105,6 +105,8 @@ pub struct Dispatcher {
     tidied: Tidied,
     look: Arc<Look>,
     asked: Arc<Asked>,
+    /// When that was last looked at, the master key did not fit the database.
+    has_wrong_key: Arc<AtomicBool>,
     tasks: Arc<OnceLock<Vec<AbortHandle>>>,
 }
 
@@ -134,6 +136,7 @@ impl Dispatcher {
             pressure: engine.pressure.clone(),
             tidied: engine.tidied.clone(),
             is_on_duty: engine.duty(lease),
+            has_wrong_key: engine.has_wrong_key.clone(),
         };
         let (pruner, weigher) = (keeper.clone(), keeper.clone());
         let tasks = vec![
@@ -204,6 +207,7 @@ impl Dispatcher {
             tidied,
             look: Arc::default(),
             asked: Arc::default(),
+            has_wrong_key: Arc::default(),
             tasks: Arc::default(),
         };
         Ok((engine, words))

@@ -7,7 +7,7 @@ mod weigh;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -82,6 +82,8 @@ pub(super) struct Keeper {
     pub pressure: Pressure,
     pub tidied: Tidied,
     pub is_on_duty: Duty,
+    /// Where it is noted whether the master key fits the database.
+    pub has_wrong_key: Arc<AtomicBool>,
 }
 
 impl Keeper {

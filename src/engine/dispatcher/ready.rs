@@ -2,7 +2,7 @@
 //! happens: nothing here waits longer than [`PATIENCE`], and what does not answer by then does not work.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -42,7 +42,8 @@ pub(super) struct Asked(Mutex<Option<Answer>>);
 impl Dispatcher {
     /// Each part, asked just now.
     pub async fn components(&self) -> Vec<Component> {
-        let (database, scheduler) = tokio::join!(in_time(self.ask_database()), in_time(self.ask_scheduler()));
+        let (database, scheduler, ()) =
+            tokio::join!(in_time(self.ask_database()), in_time(self.ask_scheduler()), self.look_at_key());
         let mut components = vec![Component::new("database", database.err())];
         components.extend(self.known_components());
         if let (Some(known), Err(problem)) = (components.iter_mut().find(|known| known.name == "scheduler"), scheduler)
@@ -61,8 +62,11 @@ impl Dispatcher {
             None => None,
         };
         let scheduler = self.scheduler.has_ended().then(|| "the task has ended".to_owned());
+        let is_wrong = self.has_wrong_key.load(Ordering::Relaxed);
+        let key = is_wrong.then(|| "the master key does not open what is sealed in the database".to_owned());
         let disk = failing.is_some_and(|failing| failing.is_full).then(|| "it is full".to_owned());
-        vec![Component::new("writer", writer), Component::new("scheduler", scheduler), Component::new("disk", disk)]
+        let parts = [("writer", writer), ("scheduler", scheduler), ("disk", disk), ("key", key)];
+        parts.into_iter().map(|(name, trouble)| Component::new(name, trouble)).collect()
     }
 
     /// Resolves when a part that everything needs has ended although it was not asked to. Only a new process mends that:
@@ -94,6 +98,13 @@ impl Dispatcher {
             tracing::warn!(error = chain(&error), "the database does not take a command");
             "it takes no commands; the server's log says why".to_owned()
         })
+    }
+
+    /// A database that does not answer says nothing of the key.
+    async fn look_at_key(&self) {
+        if let Ok(Ok(fits)) = tokio::time::timeout(PATIENCE, self.store.key_fits()).await {
+            self.has_wrong_key.store(!fits, Ordering::Relaxed);
+        }
     }
 
     async fn ask_scheduler(&self) -> Result<(), String> {

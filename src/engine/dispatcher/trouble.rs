@@ -2,7 +2,7 @@
 //! disk is looked at, and that every few seconds at most.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -27,6 +27,8 @@ pub enum Trouble {
     Unwritable(Failing),
     /// Nothing is delivered any more until the program is started again.
     Stopped,
+    /// The master key does not open the keys and secrets of hooks: nothing can be sent.
+    WrongKey,
     /// Nothing more is accepted: too much waits.
     Refusing {
         since: Timestamp,
@@ -55,7 +57,8 @@ impl Dispatcher {
         let late = self.tidied.late_since(now, &self.settings.retention);
         let found = [
             self.store.failing().map(Trouble::Unwritable),
-            self.scheduler.has_ended().then_some(Trouble::Stopped),
+            (self.scheduler.has_ended() || self.store.writer_has_ended()).then_some(Trouble::Stopped),
+            self.has_wrong_key.load(Ordering::Relaxed).then_some(Trouble::WrongKey),
             self.pressure.refusing_since().map(|since| Trouble::Refusing { since }),
             self.disk().and_then(nearly_full),
             late.map(|since| Trouble::Untidy { since }),

@@ -3,10 +3,7 @@
 use std::{
     ops::{Deref, DerefMut},
     str::FromStr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -20,10 +17,10 @@ use sqlx::{
 use super::{
     error::Error,
     reach::{self, Reach},
-    space::{self, Files, LOG_MARK, READERS},
+    space::{LOG_MARK, READERS, bounded},
     told::Told,
 };
-use crate::engine::clock::{Clock, random_bytes};
+use crate::engine::clock::random_bytes;
 
 /// What every PostgreSQL connection asks for. A server that sleeps inside a transaction keeps its locks, and others wait
 /// for them: PostgreSQL ends such a transaction well before a lane's lease does. And the fences rely on every statement
@@ -44,12 +41,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// pages again, and are written back once.
 pub(super) const CHECKPOINT: u32 = 4000;
 
-/// A server's read of SQLite is ended after this long. As long as a read lasts the log cannot start over, so one without an
-/// end would fill the disk. (Commands that look at everything, such as `doctor`, take the time they need.)
-pub(super) const LONGEST_READ: Duration = Duration::from_secs(10);
-/// SQLite asks every so many of its own steps whether a read may go on: about once in a millisecond.
-const STEPS: i32 = 20_000;
-
 /// Builds below this one can lose committed writes in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
@@ -58,7 +49,7 @@ const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 pub enum Db {
     Sqlite {
         readers: sqlx::Pool<Sqlite>,
-        writer: SqliteConnectOptions,
+        writer: Box<SqliteConnectOptions>,
         vfs: Option<String>,
         /// A server uses it, which ends reads that last too long.
         is_serving: Arc<AtomicBool>,
@@ -182,16 +173,6 @@ pub(super) fn padded<T: Copy>(ids: &[T]) -> impl Iterator<Item = Vec<T>> {
     })
 }
 
-/// See [`Db::about`].
-#[derive(Clone, Debug)]
-pub struct About {
-    pub kind: &'static str,
-    pub version: String,
-    pub bytes: i64,
-    /// Of SQLite.
-    pub files: Option<Files>,
-}
-
 /// See [`Db::replication`].
 #[derive(Clone, Debug)]
 pub struct Replication {
@@ -215,23 +196,11 @@ impl Db {
     pub async fn read(&self) -> Result<Conn, Error> {
         let link = match self {
             Self::Sqlite { readers, is_serving, .. } => {
-                let mut reader = readers.acquire().await?;
-                if is_serving.load(Ordering::Relaxed) {
-                    let watch = Clock::System.stopwatch();
-                    reader.lock_handle().await?.set_progress_handler(STEPS, move || watch.elapsed() < LONGEST_READ);
-                }
-                Link::Sqlite(Owned::Pooled(reader))
+                Link::Sqlite(Owned::Pooled(bounded(readers.acquire().await?, is_serving).await?))
             }
             Self::Postgres { pool, reach } => Link::Postgres(Owned::Pooled(reach.acquire(pool).await?)),
         };
         Ok(link.into())
-    }
-
-    /// From now on reads that last too long are ended.
-    pub(super) fn bound_reads(&self) {
-        if let Self::Sqlite { is_serving, .. } = self {
-            is_serving.store(true, Ordering::Relaxed);
-        }
     }
 
     /// A new connection for writing, outside of the pools: slow readers cannot keep it from anybody, and when whoever uses
@@ -244,22 +213,6 @@ impl Db {
             }
         };
         Ok(link.into())
-    }
-
-    /// What the database is, for whoever looks after it.
-    pub async fn about(&self) -> Result<About, Error> {
-        let (version, bytes): (String, i64) = match self {
-            Self::Sqlite { readers, .. } => {
-                let text = "SELECT sqlite_version(), c.page_count * s.page_size FROM pragma_page_count() c, pragma_page_size() s";
-                sqlx::query_as(text).fetch_one(readers).await?
-            }
-            Self::Postgres { pool, reach } => {
-                let text = "SELECT current_setting('server_version'), pg_database_size(current_database())";
-                sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?
-            }
-        };
-        let kind = if self.is_postgres() { "PostgreSQL" } else { "SQLite" };
-        Ok(About { kind, version, bytes, files: space::look(self).await? })
     }
 
     /// What a commit waits for on PostgreSQL's standbys. `None` on SQLite.
@@ -384,8 +337,8 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
         .pragma("journal_size_limit", LOG_MARK.to_string())
         .statement_cache_capacity(STATEMENTS);
     // How a file gives space back is decided before its first table is made; `space::compact` changes it later.
-    let is_new = std::fs::metadata(&file).map_or(true, |found| found.len() == 0);
-    let making = if is_new { base.clone().auto_vacuum(SqliteAutoVacuum::Incremental) } else { base.clone() };
+    let is_empty = std::fs::metadata(&file).map_or(true, |file| file.len() == 0);
+    let making = if is_empty { base.clone().auto_vacuum(SqliteAutoVacuum::Incremental) } else { base.clone() };
     let mut first = SqliteConnection::connect_with(&making)
         .await
         .map_err(|error| unfit(format!("{}: can't open the database: {error}", file.display())))?;
@@ -393,7 +346,7 @@ async fn open_sqlite(url: &str) -> Result<Db, Error> {
     let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut first).await?;
     check_sqlite_version(&version)?;
     let vfs = url.split(['?', '&']).find_map(|part| part.strip_prefix("vfs=")).map(str::to_owned);
-    Ok(Db::Sqlite { readers, writer: base, vfs, is_serving: Arc::default() })
+    Ok(Db::Sqlite { readers, writer: Box::new(base), vfs, is_serving: Arc::default() })
 }
 
 fn check_sqlite_version(version: &str) -> Result<(), Error> {

@@ -125,7 +125,7 @@ impl Store {
     }
 
     /// See [`Db::about`].
-    pub async fn about(&self) -> Result<db::About, Error> {
+    pub async fn about(&self) -> Result<space::About, Error> {
         self.db.about().await
     }
 

@@ -1,17 +1,29 @@
-//! Looks after the files of a SQLite database while it is in use: its write-ahead log starts over although reads overlap,
+//! Looks after the space that a SQLite database takes while it is in use: its write-ahead log starts over although reads overlap,
 //! and pages that retention freed go back to the disk, a few at a time. PostgreSQL does both by itself. One of the files
 //! that know which engine it is.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use futures::future::try_join_all;
 use rusqlite::Connection;
+use sqlx::{Sqlite, pool::PoolConnection};
 
 use super::{
-    db::{Conn, Db, LONGEST_READ},
+    db::{Conn, Db},
     error::Error,
     visit::{self, Unwritten},
 };
+use crate::engine::clock::Clock;
+
+/// A server's read of SQLite is ended after this long. As long as a read lasts the log cannot start over, so one without an
+/// end would fill the disk. (Commands that look at everything, such as `doctor`, take the time they need.)
+const LONGEST_READ: Duration = Duration::from_secs(10);
+/// SQLite asks every so many of its own steps whether a read may go on: about once in a millisecond.
+const STEPS: i32 = 20_000;
 
 /// Reading connections.
 pub(super) const READERS: u32 = 4;
@@ -48,8 +60,56 @@ impl Files {
     }
 }
 
+/// See [`Db::about`].
+#[derive(Clone, Debug)]
+pub struct About {
+    pub kind: &'static str,
+    pub version: String,
+    pub bytes: i64,
+    /// Of SQLite.
+    pub files: Option<Files>,
+}
+
+impl Db {
+    /// What the database is, for whoever looks after it.
+    pub async fn about(&self) -> Result<About, Error> {
+        let (kind, version, bytes): (_, String, i64) = match self {
+            Self::Sqlite { readers, .. } => {
+                let text = "SELECT sqlite_version(), c.page_count * s.page_size FROM pragma_page_count() c, pragma_page_size() s";
+                let (version, bytes) = sqlx::query_as(text).fetch_one(readers).await?;
+                ("SQLite", version, bytes)
+            }
+            Self::Postgres { pool, reach } => {
+                let text = "SELECT current_setting('server_version'), pg_database_size(current_database())";
+                let (version, bytes) = sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?;
+                ("PostgreSQL", version, bytes)
+            }
+        };
+        Ok(About { kind, version, bytes, files: look(self).await? })
+    }
+
+    /// From now on reads that last too long are ended.
+    pub(super) fn bound_reads(&self) {
+        if let Self::Sqlite { is_serving, .. } = self {
+            is_serving.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A reader whose reads, from now on together, last no longer than [`LONGEST_READ`] while a server uses the database.
+pub(super) async fn bounded(
+    mut reader: PoolConnection<Sqlite>,
+    is_serving: &AtomicBool,
+) -> Result<PoolConnection<Sqlite>, Error> {
+    if is_serving.load(Ordering::Relaxed) {
+        let watch = Clock::System.stopwatch();
+        reader.lock_handle().await?.set_progress_handler(STEPS, move || watch.elapsed() < LONGEST_READ);
+    }
+    Ok(reader)
+}
+
 /// `None` on PostgreSQL.
-pub(super) async fn look(db: &Db) -> Result<Option<Files>, Error> {
+async fn look(db: &Db) -> Result<Option<Files>, Error> {
     let Db::Sqlite { readers, .. } = db else { return Ok(None) };
     let (bytes, free, mode): (i64, i64, i64) = sqlx::query_as(
         "SELECT c.page_count * s.page_size, f.freelist_count * s.page_size, v.auto_vacuum

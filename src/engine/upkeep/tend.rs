@@ -1,7 +1,7 @@
 //! What is looked at every few seconds: SQLite's files, how many hooks stand how, and how large the database is. Cheap,
 //! and never held against whoever else wants the database.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{Keeper, YIELD};
 use crate::engine::{
@@ -47,6 +47,13 @@ impl Keeper {
     }
 
     async fn count(&self) -> Result<(), Error> {
+        let fits = self.store.key_fits().await?;
+        if self.has_wrong_key.swap(!fits, Ordering::Relaxed) == fits {
+            match fits {
+                true => tracing::info!("the master key fits the database again"),
+                false => tracing::error!("the master key no longer opens what is sealed in the database"),
+            }
+        }
         let counts = health::counts(&mut self.store.read().await?).await?;
         metrics::hooks(&counts);
         let about = self.store.about().await?;

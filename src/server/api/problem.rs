@@ -19,14 +19,15 @@ use crate::{
 pub struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
-    title: String,
+    title: &'static str,
     status: u16,
     /// What was wrong and what to do.
     detail: String,
     errors: Vec<ProblemField>,
     /// Of the request; the server's log has it too.
     #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<String>,
+    #[schema(value_type = Option<String>)]
+    request_id: Option<Box<str>>,
     #[serde(skip)]
     retry_after: Option<u64>,
 }
@@ -45,11 +46,11 @@ impl Problem {
         let field = |error: FieldError| ProblemField { field: error.field, code: error.code, message: error.message };
         Self {
             kind: "about:blank",
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
             errors: invalid.0.into_iter().map(field).collect(),
-            request_id: request_id::current(),
+            request_id: request_id::current().map(String::into_boxed_str),
             retry_after: None,
         }
     }

@@ -24,7 +24,7 @@ pub fn banner(ctx: &OpCtx) -> Option<Banner> {
 }
 
 fn holds_up(trouble: &Trouble) -> bool {
-    matches!(trouble, Trouble::Unwritable(_) | Trouble::Stopped | Trouble::Refusing { .. })
+    matches!(trouble, Trouble::Unwritable(_) | Trouble::Stopped | Trouble::WrongKey | Trouble::Refusing { .. })
 }
 
 fn line(trouble: &Trouble) -> BannerLine {
@@ -44,6 +44,11 @@ fn line(trouble: &Trouble) -> BannerLine {
             "Nothing is delivered any more: the engine has stopped. What was accepted is safe.".to_owned(),
             None,
             "Start the server again; its log says why it stopped.",
+        ),
+        Trouble::WrongKey => (
+            "The master key doesn't open the keys of hooks: nothing can be sent. What was accepted is safe.".to_owned(),
+            None,
+            "Start the server with the master key that the database was sealed with.",
         ),
         Trouble::Refusing { since } => (
             "New events are refused: too many wait to be delivered. What was accepted is safe.".to_owned(),

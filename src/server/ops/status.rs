@@ -15,7 +15,7 @@ use crate::{
         config::Settings,
         dispatcher::ready::Component,
         pressure::Weight,
-        store::{self, balance, balance::Balance, claim, claim::Listed, db::About, fit},
+        store::{self, balance, balance::Balance, claim, claim::Listed, fit, space::About},
     },
     server::ctx::{OpCtx, Portal},
 };

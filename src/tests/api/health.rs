@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use service_hooks::engine::clock::Clock;
+use service_hooks::{
+    domain::permission::Role,
+    engine::{clock::Clock, store::Error},
+};
 
 use crate::{
     nodes::own_postgres::OwnPostgres,
     support::{app::TestApp, db::TestDb, on_both, within},
 };
 
-on_both!(ready_lists_its_parts);
+on_both!(ready_lists_its_parts, a_key_that_was_changed_meanwhile_is_told);
 
 /// Far above the second that is promised, far below the time-outs of pools and of the writer.
 const IN_TIME: Duration = Duration::from_secs(5);
@@ -36,7 +39,7 @@ async fn ready_lists_its_parts(db: TestDb) {
     let app = TestApp::start(db).await;
     let (status, answer) = ready(&app).await;
     assert_eq!((status, &answer["status"]), (200, &json!("ready")), "{answer}");
-    for name in ["database", "writer", "scheduler", "disk"] {
+    for name in ["database", "writer", "scheduler", "disk", "key"] {
         assert_eq!(part(&answer, name), &json!({"name": name, "up": true, "detail": ""}));
     }
     assert_eq!(ask(&app, "/healthz").await.0, 200);
@@ -60,5 +63,23 @@ async fn a_database_that_hangs_is_told_in_time_and_keeps_no_figures_back() {
     }
     postgres.thaw();
     within(60, "it is ready again", async || (ready(&app).await.0 == 200).then_some(())).await;
+    app.running.shutdown().await;
+}
+
+/// Another node has sealed the database anew, say.
+async fn a_key_that_was_changed_meanwhile_is_told(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let store = app.running.portal.store().clone();
+    assert_eq!(ready(&app).await.0, 200);
+    let broken: Result<(), Error> =
+        store.write(|conn| Box::pin(async { conn.control("DELETE FROM known_value").await })).await;
+    broken.unwrap();
+    let (status, answer) = ready(&app).await;
+    assert_eq!((status, &part(&answer, "key")["up"]), (503, &json!(false)), "{answer}");
+    let (_, figures) = ask(&app, "/metrics").await;
+    assert!(figures.contains("service_hooks_component_up{component=\"key\"} 0"), "{figures}");
+    let browser = app.browser(Role::Developer).await;
+    let page = browser.get("/integration/hooks").await.text().await.unwrap();
+    assert!(page.contains("open the keys of hooks: nothing can be sent"), "{page}");
     app.running.shutdown().await;
 }

@@ -84,12 +84,12 @@ async fn the_log_says_what_the_portal_did_to_a_hook_and_not_each_delivery() {
     let environment = [
         ("RUST_LOG", "info"),
         ("SERVICE_HOOKS_LOG__FORMAT", "json"),
-        ("SERVICE_HOOKS_DELIVERY__PAUSE_AFTER", "1"),
+        ("SERVICE_HOOKS_DELIVERY__PAUSE_AFTER", "2"),
         ("SERVICE_HOOKS_DELIVERY__FIRST_PROBE", "50ms"),
     ];
     let logged = Logged::start(&db, &environment).await;
     let receiver = Receiver::start().await;
-    receiver.reply([Reply::status(500)]);
+    receiver.reply([500, 500].map(Reply::status));
     let hook = logged.hook(&receiver).await;
     logged.emit().await;
     logged.line("a hook is paused").await;

@@ -315,14 +315,14 @@ async fn jobs_are_listed_newest_first(db: TestDb) {
 async fn a_job_that_cannot_be_read_is_paused_and_the_others_go_on(db: TestDb) {
     let scene = Scene::start(db, |_| {}).await;
     let receiver = Receiver::start().await;
-    let (hook, _) = missed(&scene, &receiver, 40).await;
-    let recover = format!("{}/recover", hook.path);
-    let since = "2020-01-01T00:00:00Z";
-    let bad = begin(&scene, &recover, json!({"since": since, "per_second": 1})).await;
-    scene.break_rows("UPDATE jobs SET filter = 'no scope at all'").await;
-    let good =
-        begin(&scene, "/deliveries/redeliver", json!({"hook": hook.id, "states": ["skipped"], "per_second": 1000}))
-            .await;
+    let (one, _) = missed(&scene, &receiver, 5).await;
+    let (two, _) = missed(&scene, &receiver, 40).await;
+    let since = json!({"since": "2020-01-01T00:00:00Z", "per_second": 1});
+    let bad = begin(&scene, &format!("{}/recover", one.path), since).await;
+    let skipped = json!({"hook": two.id, "states": ["skipped"], "per_second": 20});
+    let good = begin(&scene, "/deliveries/redeliver", skipped).await;
+    // The older one, whose turn is always first.
+    scene.break_rows("UPDATE jobs SET filter = 'no scope at all' WHERE kind = 'recover'").await;
     done(&scene, &good).await;
     let paused = eventually("it is paused", async || {
         let job = scene.get(&path(&bad)).await;
