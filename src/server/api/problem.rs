@@ -19,7 +19,7 @@ use crate::{
 pub struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
-    title: String,
+    title: &'static str,
     status: u16,
     /// What was wrong and what to do.
     detail: String,
@@ -28,7 +28,7 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
     #[serde(skip)]
-    retry_after: Option<u64>,
+    retry_after: Option<u32>,
 }
 
 /// One field that cannot be accepted.
@@ -45,7 +45,7 @@ impl Problem {
         let field = |error: FieldError| ProblemField { field: error.field, code: error.code, message: error.message };
         Self {
             kind: "about:blank",
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
             errors: invalid.0.into_iter().map(field).collect(),
@@ -119,7 +119,7 @@ impl From<ops::Error> for Problem {
             ),
             ops::Error::Busy { seconds } => {
                 let problem = plain(StatusCode::SERVICE_UNAVAILABLE, format!("Try again in {seconds} seconds."));
-                Self { retry_after: Some(seconds), ..problem }
+                Self { retry_after: u32::try_from(seconds).ok(), ..problem }
             }
             ops::Error::Store(error) => {
                 let reference = random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
