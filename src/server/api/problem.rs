@@ -29,7 +29,7 @@ pub struct Problem {
     #[schema(value_type = Option<String>)]
     request_id: Option<Box<str>>,
     #[serde(skip)]
-    retry_after: Option<u64>,
+    retry_after: Option<u32>,
 }
 
 /// One field that cannot be accepted.
@@ -120,7 +120,7 @@ impl From<ops::Error> for Problem {
             ),
             ops::Error::Busy { seconds } => {
                 let problem = plain(StatusCode::SERVICE_UNAVAILABLE, format!("Try again in {seconds} seconds."));
-                Self { retry_after: Some(seconds), ..problem }
+                Self { retry_after: u32::try_from(seconds).ok(), ..problem }
             }
             ops::Error::Store(error) => {
                 let reference = random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
