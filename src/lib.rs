@@ -26,9 +26,11 @@
 //!
 //! # One event's walk
 //!
-//! `POST /api/v1/events` → `server::api::v1::events` (bytes to an envelope) → `server::ops::events` (permission) →
+//! `POST /api/v1/events` → `server::http::emit` and `server::api::v1::events` (bytes to an envelope) →
+//! `server::ops::events` (permission) →
 //! [`Dispatcher::emit_all`](engine::dispatcher::Dispatcher::emit_all) (schema) → `engine::store::events` (event and
-//! deliveries in one commit; then 202) → `engine::delivery::scheduler` (a permit for the hook's lane) →
+//! deliveries in one commit; the writer tells the lanes, then 202) → `engine::delivery::scheduler` (a permit for the
+//! hook's lane) →
 //! `engine::delivery::attempt` (vet, sign, send, classify) → `domain::retry` (what next) → `engine::store::outcomes`
 //! (attempt and consequence in one commit, and with them the hour's counts in `engine::store::measured`) → `server::ops`
 //! → `server::forms` (what a page needs of it) → `rpc` → the hook's page in `ui::pages`.
@@ -39,6 +41,8 @@
 //! - The bytes a producer sent are the bytes every receiver gets, and the bytes that are signed.
 //! - Whatever is in memory can be rebuilt from the database. There is no second queue.
 //! - No transaction is held across anything but SQL; no write can be cancelled by a client that goes away.
+//! - The writer tells lanes, jobs and other nodes what a commit changed ([`engine::store::told`]), after the commit. They also
+//!   look for themselves every few seconds, so that a lost hint costs seconds.
 //! - Every delivery goes out through `engine::delivery::dial`, to an address that the guard let through, over a connection
 //!   that belongs to one hook.
 //! - Time, randomness, environment, SQL and HTTP clients each have one home; clippy holds it.

@@ -3,7 +3,7 @@
 //! 1. [`Dispatcher::emit`] judges it against the [`catalogue`].
 //! 2. [`store::events`] writes the event and one delivery for each hook that listens, in a commit that is shared with
 //!    whoever else is waiting ([`store::writer`]). The caller is answered after it.
-//! 3. The committed bytes go to the hook's [lane](delivery::lane); a full lane leaves them in the database.
+//! 3. The writer tells the hook's [lane](delivery::lane) ([`store::told`]); a full lane leaves the rest in the database.
 //! 4. The [board](delivery::board) gives the lane a permit, the [scheduler](delivery::scheduler) carries out what it
 //!    orders, and an [attempt](delivery::attempt) reaches only what the
 //!    [guard](delivery::guard) lets through.
@@ -12,8 +12,9 @@
 //! 6. After a crash the lanes are filled from the database: the same lanes, the same path.
 //!
 //! Beside that: [`jobs`] send many deliveries again at a pace, [`pressure`] turns producers away above a high-water mark,
-//! [`upkeep`] removes what is too old, [`supervise`] begins again what panicked, [`metrics`] count. Servers that share a PostgreSQL share the hooks: each
-//! hook's lane has one of them as its [node](delivery::nodes), under a lease and a fence ([`store::claim`]).
+//! [`upkeep`] removes what is too old, [`supervise`] begins again what panicked, [`metrics`] count. Servers that share a
+//! PostgreSQL share the hooks: each hook's lane is assigned to one [node](delivery::nodes), whose lease it depends on,
+//! under a fence ([`store::claim`]).
 //!
 //! The [`Dispatcher`] is the only face; `store` holds all SQL, `clock` all time and randomness, `config` all settings.
 
