@@ -22,9 +22,12 @@ const FRESH: Duration = Duration::from_millis(500);
 /// PostgreSQL's code for "too many clients".
 const TOO_MANY: &str = "53300";
 
-/// What the last connection attempt beside the pool found, and when. Cheap to clone; all clones are one.
+/// When a connection attempt beside the pool ended, and why it failed, if it did.
+type Attempt = (Stopwatch, Option<Error>);
+
+/// What the last attempt found. Cheap to clone; all clones are one.
 #[derive(Clone, Default)]
-pub struct Reach(Arc<Mutex<Option<(Stopwatch, Option<Error>)>>>);
+pub struct Reach(Arc<Mutex<Option<Attempt>>>);
 
 impl Reach {
     /// A connection of the pool, or the reason why there is none.
