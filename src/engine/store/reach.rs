@@ -19,6 +19,9 @@ const PROMPT: Duration = Duration::from_millis(200);
 /// For how long the answer of one connection attempt also holds for other callers.
 const FRESH: Duration = Duration::from_millis(500);
 
+/// PostgreSQL's code for "too many clients".
+const TOO_MANY: &str = "53300";
+
 /// What the last connection attempt beside the pool found, and when. Cheap to clone; all clones are one.
 #[derive(Clone, Default)]
 pub struct Reach(Arc<Mutex<Option<(Stopwatch, Option<Error>)>>>);
@@ -47,13 +50,15 @@ impl Reach {
         {
             return answer.clone();
         }
-        let answer = match connect(options).await {
+        let answer = match attempt(options).await {
             Ok(conn) => {
                 // It has served its purpose; a server that does not take the farewell notices by itself.
                 let _farewell = tokio::time::timeout(DEADLINE, conn.close()).await;
                 None
             }
-            Err(error) => Some(error),
+            // It has no place for another connection, and those of the pool will be free again.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(TOO_MANY) => None,
+            Err(error) => Some(away(options, &error)),
         };
         *last = Some((Clock::System.stopwatch(), answer.clone()));
         answer
@@ -62,10 +67,12 @@ impl Reach {
 
 /// A connection outside of the pool, or the reason why there is none.
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Error> {
-    match tokio::time::timeout(DEADLINE, options.connect()).await {
-        Ok(connected) => connected.map_err(|error| away(options, &error)),
-        Err(_) => Err(no_connection(options, &format!("no answer within {DEADLINE:?}"))),
-    }
+    attempt(options).await.map_err(|error| away(options, &error))
+}
+
+async fn attempt(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let silent = |_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()));
+    tokio::time::timeout(DEADLINE, options.connect()).await.unwrap_or_else(silent)
 }
 
 fn away(options: &PgConnectOptions, error: &sqlx::Error) -> Error {
@@ -107,6 +114,8 @@ mod tests {
         let refused = sqlx::Error::Io(io::ErrorKind::ConnectionRefused.into());
         let said = away(&options, &refused).to_string();
         assert_eq!(said, "Can't connect to PostgreSQL at db:5432: connection refused");
+        let silent = away(&options, &sqlx::Error::Io(io::ErrorKind::TimedOut.into())).to_string();
+        assert_eq!(silent, "Can't connect to PostgreSQL at db:5432: no answer");
         let busy = away(&options, &sqlx::Error::PoolTimedOut).to_string();
         assert_eq!(busy, "Can't connect to PostgreSQL at db:5432: every connection of this server is in use");
     }
