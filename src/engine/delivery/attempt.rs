@@ -90,8 +90,10 @@ impl Sender {
         };
         let Seen { phases, address, mut kept, .. } = seen;
         let (duration_ms, timing, retry_after) = (phases.millis(), phases.timing(), kept.retry_after);
-        let response_headers = std::mem::take(&mut kept.headers);
-        let (response_body, response_cut) = kept.into_text();
+        let mut response_headers = std::mem::take(&mut kept.headers);
+        let (mut response_body, response_cut) = kept.into_text();
+        target.mask(&mut response_body);
+        response_headers.iter_mut().for_each(|(_, value)| target.mask(value));
         let attempt = Attempt {
             number: open.attempts + 1,
             started_at,

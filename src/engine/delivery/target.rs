@@ -24,11 +24,16 @@ use crate::{
     engine::store::{hooks::Secrets, queue::Open},
 };
 
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const EVENT: HeaderName = HeaderName::from_static("x-service-hook-event");
 const TEST: HeaderName = HeaderName::from_static("x-service-hook-test");
 const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// An API key this short is a placeholder: an answer is full of the same letters, and masking them would hide it all.
+const SHORTEST_MASKED: usize = 8;
+const MASK: &str = "****";
 
 /// See the module.
 pub struct Target {
@@ -68,7 +73,7 @@ impl Target {
             (ACCEPT, HeaderValue::from_static("*/*")),
             (USER_AGENT, HeaderValue::from_static(client::USER_AGENT)),
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-            (HeaderName::from_static("x-api-key"), api_key),
+            (API_KEY, api_key),
         ]);
         Some(Self { hook, headers, signer, destination: OnceLock::new() })
     }
@@ -78,6 +83,14 @@ impl Target {
     pub fn destination(&self, guard: &Guard, allow_http: bool) -> Result<&Destination, UrlProblem> {
         let judged = self.destination.get_or_init(|| Destination::new(&self.hook.callback_url, guard, allow_http));
         judged.as_ref().map_err(|problem| *problem)
+    }
+
+    /// Some receivers answer with the request they got: the key must not be kept with the answer.
+    pub fn mask(&self, text: &mut String) {
+        let key = self.headers.get(&API_KEY).and_then(|key| key.to_str().ok()).unwrap_or_default();
+        if key.len() >= SHORTEST_MASKED && text.contains(key) {
+            *text = text.replace(key, MASK);
+        }
     }
 
     /// One delivery, signed now.

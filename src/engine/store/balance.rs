@@ -79,6 +79,7 @@ pub async fn read(conn: &mut Conn, _by: &Grant) -> Result<Balance, Error> {
     let mut older = Counts::default();
     let mut low = Uuid::nil();
     while low < edge {
+        conn.renew().await?;
         let end: Option<(Uuid,)> = on_db!(conn, c => sqlx::query_as(
             "SELECT id FROM deliveries WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3",
         ).bind(low).bind(edge).bind(LOOK).fetch_optional(c).await)?;

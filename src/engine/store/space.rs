@@ -10,10 +10,10 @@ use std::{
 
 use futures::future::try_join_all;
 use rusqlite::Connection;
-use sqlx::{Sqlite, pool::PoolConnection};
+use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
 
 use super::{
-    db::{Conn, Db},
+    db::{Conn, Db, Link},
     error::Error,
     visit::{self, Unwritten},
 };
@@ -102,10 +102,26 @@ pub(super) async fn bounded(
     is_serving: &AtomicBool,
 ) -> Result<PoolConnection<Sqlite>, Error> {
     if is_serving.load(Ordering::Relaxed) {
-        let watch = Clock::System.stopwatch();
-        reader.lock_handle().await?.set_progress_handler(STEPS, move || watch.elapsed() < LONGEST_READ);
+        bound(&mut reader).await?;
     }
     Ok(reader)
+}
+
+async fn bound(reader: &mut SqliteConnection) -> Result<(), Error> {
+    let watch = Clock::System.stopwatch();
+    reader.lock_handle().await?.set_progress_handler(STEPS, move || watch.elapsed() < LONGEST_READ);
+    Ok(())
+}
+
+impl Conn {
+    /// For a read that is made of many short ones: the next part has the whole of [`LONGEST_READ`] again. Between two
+    /// parts the log can start over.
+    pub(super) async fn renew(&mut self) -> Result<(), Error> {
+        if let Link::Sqlite(reader) = &mut self.link {
+            bound(reader).await?;
+        }
+        Ok(())
+    }
 }
 
 /// `None` on PostgreSQL.

@@ -331,3 +331,24 @@ async fn an_answer_is_read_in_its_charset() {
     let (_, test) = app.api(&token, "POST", &format!("/hooks/{id}/test"), None).await;
     assert_eq!(test["attempts"][0]["response_body"], "ré€u", "{test}");
 }
+
+/// A receiver that answers with what it was sent, as those do that people try webhooks with.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_echoed_is_not_kept() {
+    let (app, token) = scene().await;
+    let key = "an-api-key-of-some-length";
+    let receiver = Receiver::ruled(|came| {
+        let key = came.header("x-api-key").to_owned();
+        let body = format!("{{\"x-api-key\": \"{key}\"}}").into_bytes();
+        Reply { headers: vec![("x-echo", key)], body, ..Reply::status(200) }
+    })
+    .await;
+    let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": receiver.url("/"), "api_key": key});
+    let (_, hook) = app.api(&token, "POST", "/hooks", Some(body)).await;
+    let test = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
+    let (_, delivery) = app.api(&token, "POST", &test, None).await;
+    assert_eq!(receiver.came()[0].header("x-api-key"), key);
+    let attempt = &delivery["attempts"][0];
+    assert_eq!(attempt["response_body"], "{\"x-api-key\": \"****\"}", "{attempt}");
+    assert!(!attempt.to_string().contains(key), "{attempt}");
+}
