@@ -82,7 +82,11 @@ fn asked(answer: Answer, retry_after: Option<Duration>, longest_wait: Duration) 
 pub fn bearing(answer: Answer, retry_after: Option<Duration>, longest_wait: Duration) -> Bearing {
     match answer {
         Answer::Status(200..300) => Bearing::Bears,
-        Answer::Status(429 | 503) => Bearing::TooMuch { asks: asked(answer, retry_after, longest_wait) },
+        Answer::Status(429) => Bearing::TooMuch { asks: asked(answer, retry_after, longest_wait) },
+        // Without the header it is what a receiver behind a proxy answers while it is down: a failure, and no pace to learn.
+        Answer::Status(503) if retry_after.is_some() => {
+            Bearing::TooMuch { asks: asked(answer, retry_after, longest_wait) }
+        }
         _ => Bearing::Silent,
     }
 }
@@ -236,7 +240,8 @@ mod tests {
         let rows = [
             (Answer::Status(204), Some(S(9)), Bearing::Bears),
             (Answer::Status(429), None, Bearing::TooMuch { asks: None }),
-            (Answer::Status(503), None, Bearing::TooMuch { asks: None }),
+            (Answer::Status(503), None, Bearing::Silent),
+            (Answer::Status(429), None, Bearing::TooMuch { asks: None }),
             (Answer::Status(429), Some(S(9)), Bearing::TooMuch { asks: Some(S(9)) }),
             (Answer::Status(503), Some(Duration::ZERO), Bearing::TooMuch { asks: Some(S(1)) }),
             (Answer::Status(503), Some(Duration::MAX), Bearing::TooMuch { asks: Some(S(3600)) }),

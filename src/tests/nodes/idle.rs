@@ -2,6 +2,7 @@
 //! as with few.
 
 use serde_json::{Value, json};
+use service_hooks::engine::clock::Clock;
 
 use super::cluster::{Cluster, TAKEOVER_SECONDS};
 use crate::support::{db::TestDb, receiver::Receiver, within};
@@ -55,6 +56,7 @@ async fn idle_hooks_cost_nothing_and_a_change_costs_its_hook() {
         (now.beats >= still.beats + 8).then_some(())
     })
     .await;
+    let watch = Clock::System.stopwatch();
     let (before, mut questions) = (count(&cluster).await, 0);
     let after = within(120, "servers beat", async || {
         questions += 1;
@@ -67,7 +69,9 @@ async fn idle_hooks_cost_nothing_and_a_change_costs_its_hook() {
     // A connection that is made for a question is a transaction, and the question another.
     let idle = transactions - 3 * questions;
     eprintln!("{HOOKS} hooks, {beats} beats: {transactions} transactions, {questions} of ours; {before:?}, {after:?}");
-    assert!(idle < STATEMENTS * beats, "{idle} transactions in {beats} beats");
+    // On a busy machine beats come late, and what else is done in a second does not wait for them.
+    let seconds = i64::try_from(watch.elapsed().as_secs()).unwrap() * 2;
+    assert!(idle < STATEMENTS * beats.max(seconds), "{idle} transactions in {beats} beats and {seconds} seconds");
     assert_eq!(after.lanes_written, before.lanes_written, "an idle lane was written");
     assert_eq!(after.lanes_read, before.lanes_read, "idle lanes were read");
 

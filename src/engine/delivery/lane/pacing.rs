@@ -3,7 +3,7 @@
 //!
 //! - `429` or `503` with `Retry-After`: nothing is sent before that time. (The time is in the database too, as part of the
 //!   hook's health, and comes back with a load: after a restart, and on another node.)
-//! - Any `429` or `503`: the rate becomes a little less than what the receiver took in the last second, or half of what it
+//! - Any `429`, and `503` with `Retry-After`: the rate becomes a little less than what the receiver took in the last second, or half of what it
 //!   was, and then grows slowly again. Far from the rate at which it was last refused it grows fast.
 //! - How many are under way at once begins at one and grows with each answer; without an answer, every quarter of a second.
 //!   So a burst does not hit a receiver that would refuse all of it, and one that answers slowly still gets its share.
