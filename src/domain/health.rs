@@ -163,7 +163,7 @@ impl Health {
 
 impl Health {
     /// The same after the clock that wrote it was set back to `now`: nothing began later than now, and no probe is further
-    /// away than its wait. How long the receiver wants to be left alone is not known any more; it will say so again.
+    /// away than its wait. How long a receiver wants to be left alone stays: nobody can ask for more than a day.
     #[must_use]
     pub fn set_back(self, now: Timestamp, policy: &BreakerPolicy) -> Self {
         let pause = |pause: Pause| Pause {
@@ -175,7 +175,6 @@ impl Health {
             failing_since: self.failing_since.map(|since| since.min(now)),
             failed_at: self.failed_at.map(|last| last.min(now)),
             paused: self.paused.map(pause),
-            waits_until: None,
             ..self
         }
     }

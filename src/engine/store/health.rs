@@ -99,7 +99,7 @@ pub(super) async fn beyond(conn: &mut Conn, now: Timestamp) -> Result<Vec<(HookI
         "SELECT hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, probe_at, probes,
                 last_class, last_status
          FROM health
-         WHERE failing_since > $1 OR failed_at > $1 OR waits_until > $1 OR paused_at > $1 OR probe_at > $1
+         WHERE failing_since > $1 OR failed_at > $1 OR paused_at > $1 OR probe_at > $1
          ORDER BY hook_id",
     ).bind(now).fetch_all(c).await)?;
     Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
