@@ -9,7 +9,10 @@ mod life;
 mod postgres;
 mod sqlite;
 
-use crate::support::{db::TestDb, rows};
+use crate::support::{
+    db::TestDb,
+    rows::{self, ASKED_BY_A_TEST},
+};
 
 /// Tables with a row for each event, request, attempt, hour or deed.
 const GROWING: &[&str] =
@@ -59,7 +62,7 @@ async fn no_statement_goes_through_a_growing_table_on_sqlite() {
     let statements = heard.statements();
     assert_important(&statements);
     let mut bad = Vec::new();
-    for statement in &statements {
+    for statement in statements.iter().filter(|statement| !statement.contains(ASKED_BY_A_TEST)) {
         for step in sqlite::plan(&url, statement).await {
             if sqlite::is_scan(statement, &step) {
                 bad.push(format!("{step}: {statement}"));
@@ -81,7 +84,7 @@ async fn no_statement_goes_through_a_growing_table_on_postgres() {
     let statements: Vec<String> = plans.iter().map(|plan| heard::one_line(&plan.statement)).collect();
     assert_important(&statements);
     let mut bad: Vec<String> = Vec::new();
-    for plan in &plans {
+    for plan in plans.iter().filter(|plan| !plan.statement.contains(ASKED_BY_A_TEST)) {
         bad.extend(plan.scans().into_iter().map(|scan| format!("{scan}: {}", heard::one_line(&plan.statement))));
     }
     bad.sort();

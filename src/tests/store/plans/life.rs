@@ -71,7 +71,7 @@ async fn deliver(scene: &Scene, ordered: &Hook, failing: &Hook, clock: &Clock) {
     scene.app.emit_sample(&scene.token, EventType::OutboundCallInitiated).await;
     scene.change(failing, json!({"enabled": false})).await;
     scene.emit_some(3).await;
-    scene.change(failing, json!({"enabled": true, "retry_schedule": ["1ms"]})).await;
+    scene.change(failing, json!({"enabled": true, "retry_schedule": []})).await;
     passes(clock, "some failed", async || (scene.count("failed").await > 0).then_some(())).await;
     scene.change(&gone, json!({"enabled": true})).await;
     assert_eq!(scene.app.api(&scene.token, "DELETE", &gone.path, None).await.0, 204);
