@@ -108,7 +108,8 @@ async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
     const OTHER: EventType = EventType::OutboundCallInitiated;
     let scene = Scene::start(db, |settings| {
         settings.limits.hook_bytes = Some(5_000);
-        settings.delivery.retry_schedule = vec![Duration::from_secs(3600)];
+        // What fails while the hook is being paused waits no longer than this once it is mended.
+        settings.delivery.retry_schedule = vec![Duration::from_millis(100); 60];
         settings.delivery.pause_after = 3;
     })
     .await;
@@ -132,7 +133,7 @@ async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
     scene.delivery_in(&event, "delivered").await;
     // Mended: what waits goes out, then new events do, and what was skipped is recovered.
     is_well.store(true, Ordering::SeqCst);
-    scene.change(&hook, json!({"enabled": true, "retry_schedule": ["1ms"]})).await;
+    scene.change(&hook, json!({"enabled": true})).await;
     eventually("the queue has room again", async || {
         let event = scene.emit_one().await;
         let story = scene.get(&format!("/events/{event}")).await;
