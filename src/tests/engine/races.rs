@@ -25,7 +25,7 @@ use crate::{
         db::{self, TestDb},
         eventually, on_both,
         receiver::{Receiver, Reply},
-        rows,
+        sql,
     },
 };
 
@@ -150,12 +150,12 @@ async fn an_attempt_whose_delivery_is_gone_gives_its_place_back(db: TestDb) {
     scene.emit_one().await;
     receiver.wait_for(1).await;
     let url = scene.settings.database_url();
-    rows::execute(&url, "DELETE FROM deliveries").await.unwrap();
+    sql::execute(&url, "DELETE FROM deliveries").await.unwrap();
     receiver.release();
     scene.hook(&other, json!({"event_type": "outbound_call.initiated"})).await;
     scene.app.emit_sample(&scene.token, service_hooks::domain::event::EventType::OutboundCallInitiated).await;
     other.wait_for(1).await;
-    assert_eq!(rows::number(&url, "SELECT COUNT(*) FROM attempts WHERE class <> 'success'").await.unwrap(), 0);
+    assert_eq!(sql::number(&url, "SELECT COUNT(*) FROM attempts WHERE class <> 'success'").await.unwrap(), 0);
 }
 
 async fn an_open_delivery_without_a_body_is_settled_and_never_sent(db: TestDb) {
@@ -168,14 +168,14 @@ async fn an_open_delivery_without_a_body_is_settled_and_never_sent(db: TestDb) {
     }
     // As an older version could leave them: open, and nothing to send.
     let url = scene.settings.database_url();
-    let mut damage = format!("UPDATE events SET pruned_at = 1, body = {};", rows::no_body(&url));
+    let mut damage = format!("UPDATE events SET pruned_at = 1, body = {};", sql::no_body(&url));
     for (event, state) in
         events.iter().zip(["state = 'pending', due_at = 0", "state = 'waiting', due_at = 0", "state = 'held'"])
     {
-        let id = rows::literal(&url, event.parse().unwrap());
+        let id = sql::literal(&url, event.parse().unwrap());
         damage.push_str(&format!("UPDATE deliveries SET {state} WHERE event_id = {id};"));
     }
-    rows::execute(&url, &damage).await.unwrap();
+    sql::execute(&url, &damage).await.unwrap();
     // Whatever brings the lane to look at what it has.
     scene.change(&hook, json!({"name": "looked at"})).await;
     for event in &events {

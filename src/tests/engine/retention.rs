@@ -15,7 +15,7 @@ use crate::support::{
     db::{self, TestDb},
     eventually, on_both,
     receiver::{Receiver, Reply},
-    rows,
+    sql,
 };
 
 on_both!(
@@ -139,10 +139,10 @@ async fn what_orders_deliveries_goes_with_their_bodies(db: TestDb) {
     scene.delivery_in(&event, "delivered").await;
     let url = scene.settings.database_url();
     let ordered = "SELECT COUNT(*) FROM deliveries WHERE order_key IS NOT NULL";
-    assert_eq!(rows::number(&url, ordered).await.unwrap(), 1);
+    assert_eq!(sql::number(&url, ordered).await.unwrap(), 1);
     clock.advance(2 * NEVER);
     body_is_gone(&scene, &event).await;
-    assert_eq!(rows::number(&url, ordered).await.unwrap(), 0, "a customer's number is still there");
+    assert_eq!(sql::number(&url, ordered).await.unwrap(), 0, "a customer's number is still there");
     scene.app.assert_balanced().await;
 }
 

@@ -14,6 +14,7 @@ use crate::support::{
     on_both,
     rare::below_many,
     rows::{self, Delivered},
+    sql,
 };
 
 on_both!(a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is, what_waits_is_weighed_by_hook_however_much_it_is,);
@@ -32,14 +33,14 @@ async fn a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is(db: TestDb)
     assert_eq!((books.accepted, books.of(State::Delivered), books.holds()), (25_001, 25_001, true));
     assert_eq!((books.at_most_over, books.at_most_under), (0, 0), "nothing moved meanwhile");
     for (lost, place) in [(0, "the oldest"), (12_345, "in the middle"), (25_000, "the newest")] {
-        let id = rows::literal(&url, made[lost].id);
+        let id = sql::literal(&url, made[lost].id);
         let delete = format!("DELETE FROM deliveries WHERE id = {id}");
-        rows::execute(&url, &delete).await.unwrap();
+        sql::execute(&url, &delete).await.unwrap();
         assert!(!balance::read(&mut conn, &grant()).await.unwrap().holds(), "{place} was lost");
-        rows::execute(&url, "UPDATE counters SET value = value - 1 WHERE name = 'accepted'").await.unwrap();
+        sql::execute(&url, "UPDATE counters SET value = value - 1 WHERE name = 'accepted'").await.unwrap();
         assert!(balance::read(&mut conn, &grant()).await.unwrap().holds());
     }
-    rows::execute(&url, "UPDATE counters SET value = value - 1 WHERE name = 'accepted'").await.unwrap();
+    sql::execute(&url, "UPDATE counters SET value = value - 1 WHERE name = 'accepted'").await.unwrap();
     assert!(!balance::read(&mut conn, &grant()).await.unwrap().holds(), "one too many");
 }
 

@@ -11,7 +11,7 @@ mod sqlite;
 
 use crate::support::{
     db::TestDb,
-    rows::{self, ASKED_BY_A_TEST},
+    sql::{self, ASKED_BY_A_TEST},
 };
 
 /// Tables with a row for each event, request, attempt, hour or deed.
@@ -78,7 +78,7 @@ async fn no_statement_goes_through_a_growing_table_on_postgres() {
     let heard = heard::listen();
     let db = TestDb::postgres().await;
     let url = db.settings().database_url();
-    rows::execute(&url, &postgres::tell_plans(&url)).await.unwrap();
+    sql::execute(&url, &postgres::tell_plans(&url)).await.unwrap();
     let scene = life::live(db).await;
     let plans: Vec<postgres::Plan> = heard.notices().iter().filter_map(|notice| postgres::plan(notice)).collect();
     let statements: Vec<String> = plans.iter().map(|plan| heard::one_line(&plan.statement)).collect();

@@ -7,6 +7,7 @@ pub mod names;
 pub mod rare;
 pub mod receiver;
 pub mod rows;
+pub mod sql;
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use crate::{
         db::{self, TestDb},
         rare::below_many,
         receiver::{Receiver, Reply},
-        rows, within,
+        rows, sql, within,
     },
 };
 
@@ -164,7 +164,7 @@ async fn grow_old(scene: &Scene, failing: &Hook, clock: &Clock) {
     clock.advance(DAY * 40);
     let url = scene.settings.database_url();
     let gone = async |what: &str, question: &str| {
-        passes(clock, what, async || (rows::number(&url, question).await.unwrap() == 0).then_some(())).await;
+        passes(clock, what, async || (sql::number(&url, question).await.unwrap() == 0).then_some(())).await;
     };
     gone("the bodies are removed", "SELECT COUNT(*) FROM events WHERE pruned_at IS NULL").await;
     clock.advance(DAY * 500);
