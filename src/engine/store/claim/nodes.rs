@@ -88,13 +88,27 @@ pub(super) async fn enter(
     Ok(())
 }
 
+/// Strikes nodes out, and tells all others in the same statement that lanes are free: what such a node had may be meant for
+/// one that sees no other reason to look.
+macro_rules! strike_out {
+    ($which:literal) => {
+        concat!(
+            "WITH gone AS (DELETE FROM nodes WHERE ",
+            $which,
+            " RETURNING id),
+                  told AS (UPDATE counters SET value = value + 1
+                           WHERE name = 'lanes_version' AND shard = 0 AND EXISTS (SELECT 1 FROM gone))
+             SELECT id FROM gone"
+        )
+    };
+}
+
 /// Strikes out the nodes whose leases have ended; what they had is free from now on. A node that renews its lease at this
 /// moment is struck out before that or not at all.
 pub(super) async fn bury(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
-    let dead: Vec<(NodeId,)> = sqlx::query_as(
-        "DELETE FROM nodes WHERE id <> $1 AND until < CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)
-         RETURNING id",
-    )
+    let dead: Vec<(NodeId,)> = sqlx::query_as(strike_out!(
+        "id <> $1 AND until < CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+    ))
     .bind(node)
     .fetch_all(&mut *conn)
     .await?;
@@ -126,8 +140,8 @@ pub(super) async fn bury_deserted(conn: &mut PgConnection, node: NodeId, lease: 
     };
     for (dead, until, ..) in others.into_iter().filter(is_dead) {
         // Unless it has just said something.
-        let struck = sqlx::query("DELETE FROM nodes WHERE id = $1 AND until = $2").bind(dead).bind(until);
-        if struck.execute(&mut *conn).await?.rows_affected() == 1 {
+        let struck = sqlx::query(strike_out!("id = $1 AND until = $2")).bind(dead).bind(until);
+        if struck.fetch_optional(&mut *conn).await?.is_some() {
             tracing::info!(node = %dead, "a node ended without a word; what it had is free");
             lanes::free_jobs(conn, dead).await?;
         }
@@ -135,8 +149,9 @@ pub(super) async fn bury_deserted(conn: &mut PgConnection, node: NodeId, lease: 
     Ok(())
 }
 
+/// Strikes out a node that goes in order.
 pub(super) async fn strike_out(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
-    sqlx::query("DELETE FROM nodes WHERE id = $1").bind(node).execute(conn).await?;
+    sqlx::query(strike_out!("id = $1")).bind(node).fetch_optional(conn).await?;
     Ok(())
 }
 
