@@ -43,6 +43,14 @@ pub async fn live(db: TestDb) -> Scene {
     let began = u64::try_from(clock.now().0).unwrap() - 3_600_000;
     let many = below_many(ordered.id.parse().unwrap(), began, 10_500);
     rows::insert(&scene.settings.database_url(), &many).await.unwrap();
+    // What waits is weighed soon after something came in.
+    scene.emit_one().await;
+    within(PATIENCE, "the long queue is weighed", async || {
+        let figures = scene.app.request("GET", "/metrics").send().await.ok()?.text().await.ok()?;
+        let queued = |line: &str| line.strip_prefix("service_hooks_queued_deliveries ")?.trim().parse::<f64>().ok();
+        figures.lines().find_map(queued).filter(|queued| *queued > 1000.0).map(drop)
+    })
+    .await;
     look_at_everything(&scene, &[&ordered, &failing]).await;
     send_again(&scene, &failing, &clock).await;
     grow_old(&scene, &failing, &clock).await;

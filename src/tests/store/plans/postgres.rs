@@ -34,19 +34,22 @@ pub fn plan(notice: &str) -> Option<Plan> {
 impl Plan {
     /// Its steps that go through a growing table, or through an index of one that is not short.
     pub fn scans(&self) -> Vec<String> {
-        let (mut found, mut steps) = (Vec::new(), vec![&self.root]);
-        while let Some(step) = steps.pop() {
+        let (mut found, mut steps) = (Vec::new(), vec![(&self.root, false)]);
+        while let Some((step, is_limited)) = steps.pop() {
             let word = |name: &str| step[name].as_str().unwrap_or_default();
             let (kind, table) = (word("Node Type"), word("Relation Name"));
             let goes_through = match kind {
                 "Seq Scan" => true,
+                // The first few rows in the order of an index are found without going through it.
+                "Index Scan" | "Index Only Scan" if is_limited && step["Filter"].is_null() => false,
                 "Index Scan" | "Index Only Scan" | "Bitmap Index Scan" => step["Index Cond"].is_null(),
                 _ => false,
             };
             if goes_through && GROWING.contains(&table) && !SHORT.contains(&word("Index Name")) {
                 found.push(format!("{kind} of {table}"));
             }
-            steps.extend(step["Plans"].as_array().into_iter().flatten().rev());
+            let below = step["Plans"].as_array().into_iter().flatten().rev();
+            steps.extend(below.map(|below| (below, kind == "Limit")));
         }
         found
     }

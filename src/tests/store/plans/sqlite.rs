@@ -9,7 +9,7 @@ pub async fn plan(url: &str, statement: &str) -> Vec<String> {
     let mut connection = SqliteConnection::connect(url).await.unwrap();
     let text = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
     let steps = sqlx::query(text).fetch_all(&mut connection).await;
-    steps.unwrap_or_default().iter().map(|step| step.get("detail")).collect()
+    steps.unwrap_or_default().iter().filter_map(|step| step.try_get("detail").ok()).collect()
 }
 
 /// Does a step go through a growing table, or through an index of one that is not short?
