@@ -57,7 +57,7 @@ fn wrong_name(presented: &[String]) -> String {
     };
     match presented {
         [] => "certificate names no host: it has no subject alternative name".to_owned(),
-        [names @ ..] => {
+        names => {
             let shown = names.iter().take(NAMES).map(inner).collect::<Vec<_>>().join(", ");
             let more = if names.len() > NAMES { " and others" } else { "" };
             format!("certificate not valid for this name: it is for {shown}{more}")
