@@ -77,7 +77,9 @@ impl Connection {
     pub async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, hyper::Error> {
         self.line.begin();
         let answer = self.request.send_request(request);
-        drive(&mut self.driver, answer).await
+        let answer = drive(&mut self.driver, answer).await;
+        self.line.answered();
+        answer
     }
 
     /// The next piece of an answer's body.

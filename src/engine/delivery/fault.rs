@@ -60,6 +60,10 @@ impl Fault {
                     return Self::new(Answer::TlsFailed, tls::explain(io, learned, line.first_byte()));
                 }
                 return match exhausted(io) {
+                    // What `wire` says of too much before the answer.
+                    None if io.kind() == io::ErrorKind::FileTooLarge => {
+                        Self::new(Answer::BrokenAnswer, "not a proper HTTP answer: too large before its status")
+                    }
                     Some(what) => Self::new(Answer::OwnTrouble, what),
                     None => Self::new(Answer::BrokenAnswer, format!("{} before the answer", io.kind())),
                 };

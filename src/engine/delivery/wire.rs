@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU16, Ordering},
+        atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -22,6 +22,10 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
+/// Bytes that may come before the head of an answer is there. One head is limited by the HTTP library; this bounds what
+/// comes before it, such as `100 Continue` without end, each of which costs the library as much as an answer.
+const BEFORE_ANSWER: usize = 256 * 1024;
+
 /// Marks that a byte is there: its value may be zero.
 const IS_THERE: u16 = 0x100;
 
@@ -32,6 +36,8 @@ pub struct Line {
     first: AtomicU16,
     /// Something came (after TLS) since the last request was sent.
     has_answered: AtomicBool,
+    /// Bytes that may still come before the answer. No limit once it is there.
+    room: AtomicUsize,
 }
 
 impl Line {
@@ -45,6 +51,22 @@ impl Line {
     /// A request is about to be sent.
     pub fn begin(&self) {
         self.has_answered.store(false, Ordering::Relaxed);
+        self.room.store(BEFORE_ANSWER, Ordering::Relaxed);
+    }
+
+    /// The head of the answer is there. Its body is limited by who reads it.
+    pub fn answered(&self) {
+        self.room.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    /// So much more came. Is it still within the limit?
+    fn count(&self, bytes: usize) -> bool {
+        self.has_answered.store(true, Ordering::Relaxed);
+        let room = self.room.load(Ordering::Relaxed);
+        if room != usize::MAX {
+            self.room.store(room.saturating_sub(bytes), Ordering::Relaxed);
+        }
+        room > bytes
     }
 
     /// Did anything come since then?
@@ -70,7 +92,12 @@ pub struct Stream {
 
 impl Tcp {
     pub fn new(stream: TcpStream) -> Self {
-        Self(Arc::new(Line { stream, first: AtomicU16::new(0), has_answered: AtomicBool::new(false) }))
+        Self(Arc::new(Line {
+            stream,
+            first: AtomicU16::new(0),
+            has_answered: AtomicBool::new(false),
+            room: AtomicUsize::new(usize::MAX),
+        }))
     }
 
     pub fn line(&self) -> Arc<Line> {
@@ -164,8 +191,9 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
-        if buffer.filled().len() > before {
-            self.line.has_answered.store(true, Ordering::Relaxed);
+        let came = buffer.filled().len() - before;
+        if came > 0 && !self.line.count(came) {
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::FileTooLarge)));
         }
         Poll::Ready(Ok(()))
     }

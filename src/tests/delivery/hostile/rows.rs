@@ -67,11 +67,11 @@ pub fn other_heads() -> Vec<Row> {
     ]
 }
 
-/// One of 64 sends interim answers as fast as they are taken; the others, who say nothing, have their deadline all the
-/// same.
+/// One of 64 sends interim answers as fast as they are taken, and is cut off; the others, who say nothing, have their
+/// deadline all the same.
 pub fn one_flood() -> Vec<Row> {
     let interim = bytes(&INTERIM.repeat(99));
     let mut rows: Vec<Row> = vec![("silence beside a flood", Conduct::Silence, "timeout"); super::PARALLEL];
-    rows[0] = ("100 Continue as fast as it is taken", Conduct::Flood(Vec::new(), interim), "timeout");
+    rows[0] = ("100 Continue as fast as it is taken", Conduct::Flood(Vec::new(), interim), "broken_answer");
     rows
 }
