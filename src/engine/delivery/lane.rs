@@ -231,7 +231,7 @@ impl Lane {
     /// How the hook stands now. Pausing puts everything away; recovering begins gently.
     fn stand(&mut self, health: Health, now: Timestamp) {
         let was_paused = self.is_paused();
-        self.hear_wish(&health);
+        self.hear_wish(&health, now);
         self.health = health;
         match (was_paused, self.is_paused()) {
             // News can arrive in another order than they were written: a turn is looked up before it is believed.

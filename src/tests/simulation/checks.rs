@@ -225,7 +225,11 @@ impl Checks {
         let (heard, stored) = (self.seen[flight.hook].waits_until, store.hooks[flight.hook].health.waits_until);
         // Nobody may ask for more than a day: what is later was noted while the clock was wrong.
         let waits = heard.min(stored).is_some_and(|until| until > latest && until <= now.after(LONGEST_WAIT));
-        assert!(!waits || flight.purpose == Purpose::Test, "hook {} wants to be left alone", flight.hook);
+        assert!(
+            !waits || flight.purpose == Purpose::Test,
+            "hook {} wants to be left alone until {heard:?}, stored {stored:?}; it is {now:?}, {latest:?} at the latest",
+            flight.hook
+        );
     }
 
     /// An attempt is on record. A hook is given up only after nothing but failures in time that really passed; of a clock

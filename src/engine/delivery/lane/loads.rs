@@ -68,7 +68,7 @@ impl Lane {
         if self.target.is_some() && url(&self.target) != url(&page.target) {
             self.forget_pace();
         }
-        self.follow_pace(&page.health, was_stale);
+        self.follow_pace(&page.health, was_stale, now);
         self.target = page.target;
         self.health = page.health;
         // The hook may keep an order only now, or something older was sent again: who may go is on the page.

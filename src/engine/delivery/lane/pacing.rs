@@ -142,6 +142,7 @@ impl Pacing {
     fn clock_set_back(&mut self, now: Timestamp) {
         self.opened_at = now;
         self.taken = Taken::default();
+        (self.until, self.unstored) = (bounded(self.until, now), bounded(self.unstored, now));
     }
 
     fn span(&self) -> Duration {
@@ -185,6 +186,11 @@ impl Pacing {
         self.rate = Some((KEEPS * at).max(SLOWEST));
         self.is_tried = false;
     }
+}
+
+/// No wish is longer than the longest wait. One that was noted while the clock was ahead would hide a shorter one.
+fn bounded(until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    until.map(|until| until.min(now.after(LONGEST_WAIT)))
 }
 
 /// How many were taken within a span that slides: those of the present one, and as much of the one before as it still covers.
@@ -231,15 +237,15 @@ impl Lane {
 
     /// The hook was read: a wish that the database does not know any more is over, unless it is not on record yet.
     /// `was_stale`: it was read because it changed.
-    pub(super) fn follow_pace(&mut self, health: &Health, was_stale: bool) {
+    pub(super) fn follow_pace(&mut self, health: &Health, was_stale: bool, now: Timestamp) {
         let pacing = &mut self.pacing;
-        pacing.until = pacing.unstored.max(health.waits_until);
+        pacing.until = pacing.unstored.max(bounded(health.waits_until, now));
         pacing.is_unsure |= was_stale && pacing.unstored.is_some();
     }
 
     /// An attempt's record says how the hook stands. Older records can be heard later, so it ends no wish.
-    pub(super) fn hear_wish(&mut self, health: &Health) {
-        self.pacing.until = self.pacing.until.max(health.waits_until);
+    pub(super) fn hear_wish(&mut self, health: &Health, now: Timestamp) {
+        self.pacing.until = self.pacing.until.max(bounded(health.waits_until, now));
     }
 
     /// Every answer is on record by now, perhaps: then the hook is read once more, if that is needed to be sure of a wish.

@@ -140,13 +140,15 @@ fn the_window_opens_with_each_answer_and_with_time() {
 }
 
 #[test]
-fn a_clock_set_back_prolongs_no_wait() {
+fn a_clock_set_back_prolongs_no_wait_beyond_the_longest() {
     let mut pacing = Pacing::default();
     pacing.sends(0, NOW);
     pacing.hear(asks(30_000), NOW);
     let earlier = Timestamp(NOW.0 - 86_400_000);
     pacing.clock_set_back(earlier);
-    assert!(pacing.lets_go(0, earlier) && pacing.lets_go(1, earlier.after(STEP)));
+    // What was asked for by the wrong clock may be as long as any wish, and is no longer.
+    let longest = earlier.after(LONGEST_WAIT);
+    assert!(!pacing.lets_go(0, earlier) && pacing.lets_go(0, longest));
     pacing.until = Some(NOW.after(Duration::from_secs(30)));
     assert!(pacing.lets_go(0, earlier.after(STEP * 4)), "a time that nobody can have asked for");
 }
@@ -161,18 +163,18 @@ fn a_wait_ends_with_what_the_database_says_once_every_answer_is_on_record() {
     lane.sent();
     // It is being recorded while the hook is read, because it changed.
     lane.pace_is_read();
-    lane.follow_pace(&Health::default(), true);
+    lane.follow_pace(&Health::default(), true, NOW);
     assert!(!lane.pacing.lets_go(0, NOW));
     // Then it is on record, and the hook is read once more.
     (lane.in_flight, lane.is_stale) = (0, false);
     lane.make_sure_of_wish(NOW);
     assert!(lane.is_stale);
     lane.pace_is_read();
-    lane.follow_pace(&known, true);
+    lane.follow_pace(&known, true, NOW);
     assert!(!lane.pacing.lets_go(0, NOW));
-    lane.hear_wish(&Health::default());
+    lane.hear_wish(&Health::default(), NOW);
     assert!(!lane.pacing.lets_go(0, NOW), "an older record ends nothing");
     lane.pace_is_read();
-    lane.follow_pace(&Health::default(), false);
+    lane.follow_pace(&Health::default(), false, NOW);
     assert!(lane.pacing.lets_go(0, NOW));
 }
