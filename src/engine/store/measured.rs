@@ -83,8 +83,8 @@ pub async fn since(conn: &mut Conn, _by: &Grant, hook: Option<HookId>, from: Hou
             "SELECT hook_id, hour, class, count FROM hours WHERE hook_id = $1 AND hour >= $2 ORDER BY hour, class",
         ).bind(hook).bind(from).fetch_all(c).await)?,
         None => on_db!(conn, c => sqlx::query_as(
-            "SELECT m.hook_id, m.hour, m.class, m.count FROM hooks h JOIN hours m ON m.hook_id = h.id AND m.hour >= $1
-             WHERE h.deleted_at IS NULL ORDER BY m.hook_id, m.hour, m.class",
+            "SELECT m.hook_id, m.hour, m.class, m.count FROM hooks h CROSS JOIN hours m
+             WHERE m.hook_id = h.id AND m.hour >= $1 AND h.deleted_at IS NULL ORDER BY m.hook_id, m.hour, m.class",
         ).bind(from).fetch_all(c).await)?,
     };
     Ok(found)
