@@ -14,6 +14,7 @@ mod latency;
 mod load;
 mod log;
 mod marker;
+mod ordered;
 mod process;
 mod receiver;
 mod relay;
@@ -40,7 +41,7 @@ pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// As many as an event has hooks at most.
 const PORTS: usize = 10;
-const SCENARIOS: [&str; 6] = ["throughput", "latency", "isolation", "backlog", "idle", "log"];
+const SCENARIOS: [&str; 7] = ["throughput", "latency", "isolation", "backlog", "ordered", "idle", "log"];
 
 /// Measures Service Hooks beside a bare client, a bare relay and a durable relay.
 #[derive(Parser)]
@@ -68,6 +69,9 @@ struct Arguments {
     /// How many events wait for one hook in backlog
     #[arg(long, default_value_t = 1_000_000)]
     backlog: usize,
+    /// How many events are sent to a hook that keeps an order
+    #[arg(long, default_value_t = 20_000)]
+    ordered: usize,
     /// How many deliveries the log holds
     #[arg(long, default_value_t = 1_000_000)]
     log: u64,
@@ -98,6 +102,7 @@ pub struct Bench {
     pub rounds: usize,
     pub isolation_seconds: f64,
     pub backlog: usize,
+    pub ordered: usize,
     pub log: u64,
 }
 
@@ -162,10 +167,12 @@ async fn perform(arguments: Arguments) -> Outcome {
 }
 
 async fn direct(arguments: Arguments) -> Outcome {
-    let Arguments { server, postgres, seconds, rounds, isolation_seconds, backlog, log, scenarios, .. } = arguments;
+    let Arguments { server, postgres, seconds, rounds, isolation_seconds, backlog, ordered, log, scenarios, .. } =
+        arguments;
     let binary =
         server.canonicalize().map_err(|error| format!("{}: {error}; build it with `make build`", server.display()))?;
-    let bench = Bench { recipe: Recipe { binary, postgres }, seconds, rounds, isolation_seconds, backlog, log };
+    let bench =
+        Bench { recipe: Recipe { binary, postgres }, seconds, rounds, isolation_seconds, backlog, ordered, log };
     describe(&bench).await?;
     let mut receiver = Receiver::start(PORTS).await?;
     let mut rows = Vec::new();
@@ -188,6 +195,7 @@ async fn run(name: &str, bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<
         "latency" => latency::run(bench, receiver).await,
         "isolation" => isolation::run(bench, receiver).await,
         "backlog" => backlog::run(bench, receiver).await,
+        "ordered" => ordered::run(bench, receiver).await,
         "idle" => idle::run(bench, receiver).await,
         _ => log::run(bench).await,
     }

@@ -128,6 +128,11 @@ impl Server {
         Ok(hook["id"].as_str().ok_or("a hook without an id")?.to_owned())
     }
 
+    pub async fn keep_order(&self, hook: &str, member: &str) -> Outcome {
+        let url = format!("http://{}/api/v1/hooks/{hook}", self.address());
+        self.answer(self.client.patch(url).body(json!({"order_by": member}).to_string())).await.map(drop)
+    }
+
     /// Is a delivery (of this hook) in this state? The query sees what is committed when it begins.
     pub async fn any_in(&self, state: &str, hook: Option<&str>) -> Outcome<bool> {
         let of_hook = hook.map(|hook| format!("&hook={hook}")).unwrap_or_default();

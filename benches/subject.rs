@@ -127,6 +127,30 @@ impl Subject {
         process::cpu_seconds(pid).map(Some)
     }
 
+    /// From now on its one hook delivers strictly in the order of this member of the body.
+    pub async fn keep_order(&self, member: &str) -> Outcome {
+        let hook = self.hooks.first().ok_or("a hook is needed")?;
+        self.server()?.keep_order(hook, member).await
+    }
+
+    /// Sends so many events, a batch after the other, and says how many deliveries of them a second were recorded.
+    pub async fn drain(&self, receiver: &mut Receiver, batches: usize, size: usize) -> Outcome<f64> {
+        receiver.reset().await?;
+        let order = Order { shape: Shape::Batch(size), ..self.order(Pace::Count { callers: 4, requests: batches }) };
+        let sent = helper::load(&order).await?;
+        let expected = sent.accepted * size;
+        let began = clock::now();
+        // All events of a batch have one mark: it is the requests that are counted.
+        while receiver.all_arrivals().await?.requests < expected {
+            if clock::seconds_since(began) > PATIENCE {
+                return Err(format!("not all of {expected} deliveries arrived").into());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let end = self.recorded(receiver, 0).await?.unwrap_or_else(clock::now);
+        Ok(figures::count(expected) / clock::seconds(sent.first, end))
+    }
+
     /// Waits until all arrived and, where it is recorded, is recorded; says when that was seen.
     async fn recorded(&self, receiver: &mut Receiver, expected: usize) -> Outcome<Option<u64>> {
         let began = clock::now();

@@ -15,6 +15,7 @@ pub mod id;
 pub mod invalid;
 pub mod job;
 pub mod json;
+pub mod liveness;
 pub mod log;
 pub mod measured;
 pub mod page;

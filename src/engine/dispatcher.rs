@@ -16,7 +16,7 @@ pub use accept::{Judging, MAX_BODY};
 use bytes::Bytes;
 use ready::Asked;
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Notify, Semaphore, mpsc},
     task::AbortHandle,
 };
 use trouble::Look;
@@ -30,6 +30,7 @@ use super::{
         board::News,
         guard::Guard,
         lease::Lease,
+        lookout::{Found, Lookout},
         nodes::{Node, Word},
         resolver::{GuardedResolver, Lookup, SystemLookup},
         scheduler::{self, Handle},
@@ -37,9 +38,11 @@ use super::{
     jobs, metrics,
     pressure::{Full, Pressure, TooMuch, Weight},
     store::{
-        Conn, Error, Store, claim,
+        Conn, Error, Store,
+        bodies::Bodies,
+        claim,
         forward::{self, Forward},
-        queue::{self, Room},
+        queue,
         told::{Told, Turned},
     },
     supervise,
@@ -49,12 +52,17 @@ use crate::domain::{
     event::EventType,
     id::{HookId, NodeId},
     invalid::Invalid,
+    liveness::Overdue,
     permission::Grant,
     time::Timestamp,
 };
 
 /// The part of a shutdown's time that is left for closing the store, after attempts under way were waited for.
 const CLOSING: u32 = 4;
+
+/// Lanes that read from the database at once. There are at least four connections for reading, and pages and programs
+/// read too.
+const LOADS: usize = 2;
 
 /// What the engine runs on. The clock and the name look-up are the machine's unless a test brings its own.
 pub struct Config {
@@ -107,6 +115,7 @@ pub struct Dispatcher {
     asked: Arc<Asked>,
     /// When that was last looked at, the master key did not fit the database.
     has_wrong_key: Arc<AtomicBool>,
+    overdue: Found,
     tasks: Arc<OnceLock<Vec<AbortHandle>>>,
 }
 
@@ -139,10 +148,12 @@ impl Dispatcher {
             has_wrong_key: engine.has_wrong_key.clone(),
         };
         let (pruner, weigher) = (keeper.clone(), keeper.clone());
+        let (lookout, scheduler) = (engine.lookout(), engine.scheduler.clone());
         let tasks = vec![
             supervise::keep("jobs", move || runner.clone().serve()),
             supervise::keep("retention", move || pruner.clone().prune()),
             supervise::keep("weighing", move || weigher.clone().weigh()),
+            supervise::keep("lookout", move || lookout.clone().serve(scheduler.clone())),
             supervise::keep("upkeep", move || keeper.clone().tend()),
         ];
         let _already_set = engine.tasks.set(tasks);
@@ -182,8 +193,9 @@ impl Dispatcher {
             clock: clock.clone(),
             policy: delivery.policy(),
             breaker: delivery.breaker(),
-            window: Room { rows: delivery.lane_window, bytes: delivery.lane_window_bytes },
             lease,
+            bodies: Bodies::default(),
+            loads: Semaphore::new(LOADS),
         };
         let node = Node::new(NodeId(clock.id()), store.clone());
         let shared = (takes_part && store.db().is_postgres()).then_some(node.id);
@@ -208,6 +220,7 @@ impl Dispatcher {
             look: Arc::default(),
             asked: Arc::default(),
             has_wrong_key: Arc::default(),
+            overdue: Found::default(),
             tasks: Arc::default(),
         };
         Ok((engine, words))
@@ -235,6 +248,30 @@ impl Dispatcher {
     /// The hooks for which too much waits: what comes for them is skipped.
     pub fn full(&self) -> &Full {
         self.pressure.full()
+    }
+
+    fn lookout(&self) -> Lookout {
+        Lookout {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            settings: self.settings.delivery.clone(),
+            found: self.overdue.clone(),
+        }
+    }
+
+    /// The hooks that make no attempt although something of them is due, as they were last found: none, if all is well.
+    pub fn overdue(&self) -> Vec<Overdue> {
+        self.overdue.overdue()
+    }
+
+    /// What has been due the longest of each hook that is ready for it, with the time in which it is to be attempted.
+    pub async fn due(&self) -> Result<Vec<Overdue>, Error> {
+        self.lookout().due().await
+    }
+
+    /// The hooks that make no attempt, found by watching for as long as an attempt may take if there is any suspicion.
+    pub async fn find_overdue(&self) -> Result<Vec<Overdue>, Error> {
+        self.lookout().examine().await
     }
 
     /// In the transaction that switches a hook on or off or deletes it: begins to move what it has open to where that

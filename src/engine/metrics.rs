@@ -26,6 +26,9 @@ const COMMIT_COMMANDS: &str = "service_hooks_commit_commands";
 const COMMIT_FAILURES: &str = "service_hooks_commit_failures_total";
 const LOAD_SECONDS: &str = "service_hooks_lane_load_duration_seconds";
 const IN_FLIGHT: &str = "service_hooks_in_flight_attempts";
+const LANE_BYTES: &str = "service_hooks_lane_memory_bytes";
+const OVERDUE: &str = "service_hooks_overdue_hooks";
+const OVERDUE_SECONDS: &str = "service_hooks_overdue_oldest_age_seconds";
 const QUEUED: &str = "service_hooks_queued_deliveries";
 const QUEUED_BYTES: &str = "service_hooks_queued_bytes";
 const QUEUED_AGE: &str = "service_hooks_queued_oldest_age_seconds";
@@ -63,6 +66,9 @@ pub fn describe() {
     describe_counter!(COMMIT_FAILURES, "Commits that failed");
     describe_histogram!(LOAD_SECONDS, Unit::Seconds, "How long reading a lane's open deliveries took");
     describe_gauge!(IN_FLIGHT, "Attempts that are sent and not yet on record");
+    describe_gauge!(LANE_BYTES, Unit::Bytes, "Memory that deliveries queued or in flight take, over all hooks");
+    describe_gauge!(OVERDUE, "Hooks that are ready and have something due, and make no attempt: never, if all is well");
+    describe_gauge!(OVERDUE_SECONDS, Unit::Seconds, "How long the oldest of their deliveries has been due");
     describe_gauge!(QUEUED, "Deliveries that wait: pending, waiting or held");
     describe_gauge!(QUEUED_BYTES, Unit::Bytes, "Bytes of their bodies");
     describe_gauge!(QUEUED_AGE, Unit::Seconds, "How long the oldest has been due for its first attempt");
@@ -139,6 +145,15 @@ pub(super) fn loaded(took: Duration) {
 
 pub(super) fn in_flight(attempts: usize) {
     gauge!(IN_FLIGHT).set(attempts as f64);
+}
+
+pub(super) fn overdue(hooks: usize, oldest: Duration) {
+    gauge!(OVERDUE).set(hooks as f64);
+    gauge!(OVERDUE_SECONDS).set(oldest.as_secs_f64());
+}
+
+pub(super) fn lane_memory(bytes: usize) {
+    gauge!(LANE_BYTES).set(bytes as f64);
 }
 
 pub(super) fn pruned(rows: u64) {

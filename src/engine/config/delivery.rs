@@ -26,6 +26,9 @@ pub struct Delivery {
     pub lane_window: usize,
     /// And bytes of bodies among them.
     pub lane_window_bytes: usize,
+    /// Bytes that the deliveries in memory take at most, over all hooks: queued and in flight. The rest waits in the
+    /// database. A hook may always have one delivery in memory.
+    pub memory_bytes: usize,
     /// Held deliveries of a hook that are let go in a second, once it is open again.
     pub drain_per_second: u32,
     /// Failures in a row that pause a hook.
@@ -51,6 +54,7 @@ impl Default for Delivery {
             in_flight_per_hook: 16,
             lane_window: 1000,
             lane_window_bytes: 4 * 1024 * 1024,
+            memory_bytes: 64 * 1024 * 1024,
             drain_per_second: 250,
             pause_after: breaker.failures,
             first_probe: breaker.first_probe,
@@ -82,6 +86,7 @@ impl Delivery {
             ("delivery.in_flight_per_hook", self.in_flight_per_hook == 0),
             ("delivery.lane_window", self.lane_window == 0),
             ("delivery.lane_window_bytes", self.lane_window_bytes == 0),
+            ("delivery.memory_bytes", self.memory_bytes == 0),
             ("delivery.drain_per_second", self.drain_per_second == 0),
             ("delivery.pause_after", self.pause_after == 0),
             ("delivery.first_probe", self.first_probe.is_zero()),

@@ -2,7 +2,12 @@
 //! global permits to the lanes in turn, a delivery each, and knows exactly when the next thing is due. The
 //! [`scheduler`](super::scheduler) is the task around it; the simulation in the tests is another.
 
+mod budget;
+mod owned;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use budget::Budget;
 
 use super::lane::{Given, Lane, Limits, Page, Wanted};
 use crate::{
@@ -15,6 +20,7 @@ use crate::{
     engine::store::{
         Error,
         error::chain,
+        lines::Ask,
         queue::{Open, Room},
     },
 };
@@ -74,6 +80,10 @@ pub enum Order {
         wanted: Wanted,
         /// What of it is in memory: to be skipped.
         known: Room,
+        /// How much more it may bring.
+        room: Room,
+        /// Of a hook that keeps an order.
+        ask: Ask,
     },
     Step(Held),
     /// The clock was set back, or may have been before the start: what it wrote while it was ahead is to be corrected.
@@ -104,6 +114,7 @@ pub struct Board {
     /// The fences of this node's lanes; `None`: all hooks are its own.
     owned: Option<HashMap<HookId, i64>>,
     parted: HashSet<HookId>,
+    budget: Budget,
     is_stopping: bool,
     orders: Vec<Order>,
     /// What time it was last.
@@ -112,7 +123,8 @@ pub struct Board {
 
 impl Board {
     /// `is_shared`: other nodes may deliver too, so nothing is this one's before it is told so.
-    pub fn new(permits: usize, limits: Limits, is_shared: bool) -> Self {
+    /// `memory` is what all lanes may take together, in bytes.
+    pub fn new(permits: usize, limits: Limits, memory: usize, is_shared: bool) -> Self {
         Self {
             lanes: HashMap::new(),
             turns: VecDeque::new(),
@@ -121,9 +133,10 @@ impl Board {
             timer_of: HashMap::new(),
             in_flight: 0,
             permits,
-            limits,
+            limits: Limits { is_shared, ..limits },
             owned: is_shared.then(HashMap::new),
             parted: HashSet::new(),
+            budget: Budget::new(memory),
             is_stopping: false,
             orders: Vec::new(),
             seen: Timestamp(i64::MIN),
@@ -133,12 +146,7 @@ impl Board {
     /// Notes what happened. Nothing is sent before [`Board::advance`].
     pub fn hear(&mut self, news: News, now: Timestamp) {
         match news {
-            News::Offer(deliveries) => {
-                for open in deliveries {
-                    let (hook, limits) = (open.hook, self.limits);
-                    self.with_lane(hook, now, |lane| lane.offer(open, &limits, now));
-                }
-            }
+            News::Offer(deliveries) => self.offer(deliveries, now),
             News::Held(hooks) => self.each(hooks, now, |lane| lane.held(now)),
             News::More(hooks) => self.each(hooks, now, |lane| lane.more(now)),
             News::Changed(hooks) => {
@@ -155,15 +163,11 @@ impl Board {
                 let all: BTreeSet<HookId> = self.lanes.keys().copied().collect();
                 self.each(all.into_iter().collect(), now, |lane| lane.more(now));
             }
-            News::Loaded(held, Ok(page)) => self.with_known_lane(held, now, |lane| lane.loaded(page, now)),
-            News::Loaded(held, Err(error)) => {
-                self.with_known_lane(held, now, |lane| {
-                    let at = lane.load_again_at(error.is_lasting(), now);
-                    let (wait, error) = (now.until(at), chain(&error));
-                    tracing::error!(hook.id = %held.hook, error, ?wait, "deliveries wait: the hook can't be read");
-                    lane.load_failed(at);
-                });
+            News::Loaded(held, Ok(page)) => {
+                self.load_over(held);
+                self.with_known_lane(held, now, |lane| lane.loaded(page, now));
             }
+            News::Loaded(held, Err(error)) => self.load_failed(held, &error, now),
             News::Stepped(held, Ok(is_more)) => {
                 let limits = self.limits;
                 self.with_known_lane(held, now, |lane| lane.stepped(is_more, &limits, now));
@@ -191,6 +195,25 @@ impl Board {
         }
     }
 
+    fn offer(&mut self, deliveries: Vec<Open>, now: Timestamp) {
+        for open in deliveries {
+            let hook = open.hook;
+            let has_memory = self.budget.has_room(hook, open.event, open.body.len());
+            let limits = Limits { has_memory, ..self.limits };
+            self.with_lane(hook, now, |lane| lane.offer(open, &limits, now));
+        }
+    }
+
+    fn load_failed(&mut self, held: Held, error: &Error, now: Timestamp) {
+        self.load_over(held);
+        self.with_known_lane(held, now, |lane| {
+            let at = lane.load_again_at(error.is_lasting(), now);
+            let (wait, error) = (now.until(at), chain(error));
+            tracing::error!(hook.id = %held.hook, error, ?wait, "deliveries wait: the hook can't be read");
+            lane.load_failed(at);
+        });
+    }
+
     /// Runs the timers that are due and hands out what may be sent.
     pub fn advance(&mut self, now: Timestamp) {
         // Who shares a database goes by its clock, and need not look at each start.
@@ -211,6 +234,9 @@ impl Board {
             self.timer_of.remove(&hook);
             self.touch(hook, now);
         }
+        for hook in self.budget.fed() {
+            self.touch(hook, now);
+        }
         self.hand_out(now);
     }
 
@@ -228,6 +254,11 @@ impl Board {
         self.in_flight
     }
 
+    /// Bytes that all lanes take together.
+    pub fn memory(&self) -> usize {
+        self.budget.used()
+    }
+
     /// Told to stop, and nothing is in flight.
     pub fn is_stopped(&self) -> bool {
         self.is_stopping && self.in_flight == 0
@@ -237,15 +268,6 @@ impl Board {
     pub fn idle_of(&self, hooks: &HashSet<HookId>) -> HashSet<HookId> {
         let is_idle = |hook: &&HookId| self.lanes.get(hook).is_none_or(|lane| lane.in_flight() == 0);
         hooks.iter().filter(is_idle).copied().collect()
-    }
-
-    /// A lane as it is held now.
-    fn held(&self, hook: HookId) -> Held {
-        Held { hook, fence: self.owned.as_ref().and_then(|owned| owned.get(&hook).copied()) }
-    }
-
-    fn is_own(&self, hook: HookId) -> bool {
-        self.owned.as_ref().is_none_or(|owned| owned.contains_key(&hook))
     }
 
     fn each(&mut self, hooks: Vec<HookId>, now: Timestamp, tell: impl Fn(&mut Lane)) {
@@ -275,43 +297,22 @@ impl Board {
         }
     }
 
-    /// Those that were to go and are to stay after all (the node that should have had them is gone) are sent to again.
-    fn part(&mut self, hooks: HashSet<HookId>, now: Timestamp) {
-        let before = std::mem::replace(&mut self.parted, hooks);
-        for hook in before {
-            if !self.parted.contains(&hook) {
-                self.touch(hook, now);
-            }
-        }
-    }
-
-    fn own(&mut self, owned: HashMap<HookId, i64>, now: Timestamp) {
-        let before = self.owned.replace(owned).unwrap_or_default();
-        let owned = self.owned.clone().unwrap_or_default();
-        for (hook, fence) in &before {
-            // Under another fence it is another ownership: what the lane knew may have been settled by others since.
-            if owned.get(hook) != Some(fence) {
-                self.lanes.remove(hook);
-                self.set_timer(*hook, None);
-            }
-            // What was offered here since the other took it is known to nobody but the database.
-            if !owned.contains_key(hook) {
-                self.orders.push(Order::Tell { hook: *hook, is_change: false });
-            }
-        }
-        let gained = owned.iter().filter(|(hook, fence)| before.get(hook) != Some(fence));
-        self.each(gained.map(|(hook, _)| *hook).collect(), now, |lane| lane.more(now));
-        self.parted.retain(|hook| owned.contains_key(hook));
-    }
-
     /// Brings the orders, turns and timers up to date with a lane that something happened to.
     fn touch(&mut self, hook: HookId, now: Timestamp) {
         let held = self.held(hook);
+        self.budget.lanes = self.lanes.len();
         let Some(lane) = self.lanes.get_mut(&hook) else { return };
+        self.budget.note(hook, lane.changes());
         if !self.is_stopping {
-            if let Some(wanted) = lane.wants_load(&self.limits, now) {
+            let wanted = lane.wants_load(&self.limits, now);
+            // Nothing is sent before a changed hook is read, and a probe is one delivery: neither waits for room.
+            let is_urgent = wanted.is_some_and(|wanted| lane.is_stale() || wanted.probe);
+            if let Some(wanted) = wanted
+                && let Some(room) = self.budget.reserve(hook, self.limits.window, is_urgent)
+            {
                 lane.begin_load(wanted);
-                self.orders.push(Order::Load { held, wanted, known: lane.known() });
+                let ask = if wanted.lines { lane.ask(&self.limits, room, now) } else { Ask::default() };
+                self.orders.push(Order::Load { held, wanted, known: lane.known(), room, ask });
             }
             if lane.wants_step(now) {
                 lane.begin_step();
@@ -323,7 +324,7 @@ impl Board {
         }
         let wake_at = lane.wake_at(now);
         if lane.is_over() {
-            self.lanes.remove(&hook);
+            self.drop_lane(hook);
         }
         self.set_timer(hook, wake_at);
     }

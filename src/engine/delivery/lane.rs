@@ -12,7 +12,9 @@
 mod bucket;
 mod known;
 mod lately;
+mod lines;
 mod loads;
+mod ordered;
 mod pacing;
 mod page;
 mod shelf;
@@ -25,8 +27,9 @@ use std::{
 use bucket::Bucket;
 use known::Known;
 use lately::Lately;
+use lines::Lines;
 use pacing::Pacing;
-pub use page::{Given, Limits, Page, Wanted};
+pub use page::{Change, Given, Limits, Page, Wanted};
 pub use shelf::Found;
 use shelf::Shelf;
 
@@ -53,6 +56,11 @@ pub struct Lane {
     again: Shelf,
     tests: VecDeque<Open>,
     probe: Option<Open>,
+    /// Of a hook that keeps an order: all that has a key.
+    lines: Lines,
+    lines_had_turn: bool,
+    /// What the running load was begun for.
+    asked: Wanted,
     /// Everything queued or in flight, so that a load brings nothing twice.
     known: Known,
     loaded_lately: Lately,
@@ -101,9 +109,10 @@ impl Lane {
         if self.loaded_lately.contains(open.id) {
             return;
         }
-        // Only the database knows whether something of the same key is before it.
-        if !open.is_test && (self.is_ordered() || self.is_stale || self.fresh.is_full(limits.window)) {
-            self.fresh.note_more(now);
+        if !open.is_test && !self.is_stale && self.keeps_order(&open) {
+            self.offer_in_order(open, limits, now);
+        } else if !open.is_test && (self.is_stale || !limits.has_memory || self.fresh.is_full(limits.window)) {
+            self.leave(now);
         } else if !open.is_test && !self.is_open() {
             // It was accepted before the hook was paused or switched off, and this came later.
             self.step_at.get_or_insert(now);
@@ -136,8 +145,8 @@ impl Lane {
         }
         // What was sent again by hand while the hook is paused is the next probe.
         self.may_probe = true;
-        self.fresh.note_more(now);
-        self.again.note_more(now);
+        self.look_at_shelves(now);
+        self.forget_lines(now);
     }
 
     /// Forgets every wait that the lane chose by itself; those that the database knows stay as they are there.
@@ -166,12 +175,21 @@ impl Lane {
             self.is_probing = true;
             (probe, Purpose::Probe)
         } else {
-            (self.next_of_two()?, Purpose::Delivery)
+            (self.next_in_turn()?, Purpose::Delivery)
         };
         self.pacing.sends(self.sending, now);
         self.sending += 1;
         self.in_flight += 1;
         Some(Given { target, open, purpose, was_well: self.health.is_well() && self.ramp.is_none() })
+    }
+
+    /// What keeps an order and what does not take turns.
+    fn next_in_turn(&mut self) -> Option<Open> {
+        self.lines_had_turn = !self.lines_had_turn;
+        if self.lines_had_turn {
+            return self.lines.pop().or_else(|| self.next_of_two());
+        }
+        self.next_of_two().or_else(|| self.lines.pop())
     }
 
     /// First attempts and retries take turns, so that neither starves the other.
@@ -210,17 +228,14 @@ impl Lane {
         if known.is_some_and(|known| known.is_outdated) {
             self.more(now);
         }
-        if let Some(at) = due_at {
+        let is_in_line = self.finish_in_line(id, due_at);
+        if let Some(at) = due_at.filter(|_| !is_in_line || !self.is_ordered()) {
             self.again.note_more(at);
             // Perhaps it is not on record, and is what it was: a first attempt or a probe.
             if health.is_none() {
                 self.fresh.note_more(at);
                 self.may_probe = true;
             }
-        }
-        // Whatever waits behind it in order may be due now.
-        if self.is_ordered() {
-            self.look_again(now);
         }
         if let Some(health) = health {
             self.stand(health, now);
@@ -263,7 +278,8 @@ impl Lane {
     }
 
     fn has_queued(&self) -> bool {
-        self.probe.is_some() || (self.is_open() && (!self.fresh.is_empty() || !self.again.is_empty()))
+        self.probe.is_some()
+            || (self.is_open() && (!self.fresh.is_empty() || !self.again.is_empty() || self.lines.is_ready()))
     }
 
     fn limit(&self, limits: &Limits) -> usize {
@@ -275,8 +291,11 @@ impl Lane {
     /// The next moment at which time alone makes something possible. What is due already waits for something else (room in
     /// the window, a load, a place in flight) and must not hide what comes later.
     pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let loads = [self.fresh.more_at, self.again.more_at, self.probe_at()].into_iter().flatten();
+        let lines = self.lines.wake_at().filter(|_| self.is_ordered() && self.is_open());
+        let loads = [self.fresh.more_at, self.again.more_at, self.probe_at(), lines].into_iter().flatten();
         let loads = loads.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)));
+        // Lines that the failed load was for wait for nothing else.
+        let loads = loads.chain(self.not_before);
         let loads = loads.filter(|_| !self.loading);
         let step = self.step_at.filter(|_| !self.stepping);
         let pace = if self.has_queued() { self.pacing.wake_at(self.sending, now) } else { None };
@@ -304,6 +323,21 @@ impl Lane {
     /// How much a load must skip because it is here already.
     pub fn known(&self) -> Room {
         self.known.room()
+    }
+
+    /// What came into memory and left it since this was asked last.
+    pub fn changes(&mut self) -> impl Iterator<Item = Change> + '_ {
+        self.known.changes()
+    }
+
+    /// Nothing of it is in memory any more: it is another node's, or its hook is gone.
+    pub fn clear(&mut self) {
+        self.known.clear();
+    }
+
+    /// Before it is read again nothing is sent.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
     }
 
     fn is_paused(&self) -> bool {

@@ -2,7 +2,7 @@
 //! `worker` runs one attempt: `attempt` sends a `target`'s request, signed by `signing`, over one of the `connections` that
 //! wait or a new one, for which `dial` reaches only what `resolver` and `guard` let through; `answer` is what is kept and
 //! `fault` why there is none; `domain::retry` judges; the store records. `nodes` and `lease` say which hooks
-//! are this server's. Nothing here holds anything that the database does not know.
+//! are this server's; `lookout` looks whether anything was forgotten. Nothing here holds anything that the database does not know.
 
 mod answer;
 pub mod attempt;
@@ -15,6 +15,7 @@ mod fault;
 pub mod guard;
 pub mod lane;
 pub mod lease;
+pub mod lookout;
 mod lookup;
 pub mod nodes;
 mod phases;

@@ -29,8 +29,8 @@ use crate::{
         store::{
             Error, Store,
             claim::{self, Beat, Pulse},
+            due,
             error::chain,
-            queue,
             wake::{self, Ear, Hint, Voice},
         },
     },
@@ -80,7 +80,7 @@ impl Node {
         let bell = Arc::new(Notify::new());
         let heart = Heart {
             pulse: Pulse::new(self.store.db(), self.id, LEASE, clock.clone()),
-            clock,
+            clock: clock.clone(),
             lease,
             handle: handle.clone(),
             jobs,
@@ -89,7 +89,7 @@ impl Node {
         };
         let hear = hear(self.store.clone(), handle.clone(), bell);
         let hear = self.going.clone().run_until_cancelled_owned(hear);
-        let look = self.going.clone().run_until_cancelled_owned(look(self.store.clone(), handle));
+        let look = self.going.clone().run_until_cancelled_owned(look(self.store.clone(), clock, handle));
         let speak = speak(self.store.clone(), words);
         let tasks = [
             self.tasks.spawn(heart.serve()),
@@ -205,11 +205,11 @@ impl Heart {
 }
 
 /// Hints can get lost; what is in the database cannot.
-async fn look(store: Store, handle: Handle) {
+async fn look(store: Store, clock: Clock, handle: Handle) {
     loop {
         let found: Result<Vec<HookId>, Error> = async {
             let mut conn = store.read().await?;
-            queue::hooks_with_open(&mut conn).await
+            due::hooks(&mut conn, clock.now()).await
         }
         .await;
         match found {

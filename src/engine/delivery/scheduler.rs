@@ -12,7 +12,7 @@ use super::{
     board::{Board, News, Order},
     lane::Limits,
     nodes::Word,
-    worker::Worker,
+    worker::{Sought, Worker},
 };
 use crate::{
     domain::id::{DeliveryId, HookId, NodeId},
@@ -114,8 +114,10 @@ pub fn start(
         in_flight: settings.in_flight_per_hook,
         window: Room { rows: settings.lane_window, bytes: settings.lane_window_bytes },
         drain_per_second: settings.drain_per_second,
+        has_memory: true,
+        is_shared: false,
     };
-    let board = Board::new(settings.in_flight, limits, node.is_some());
+    let board = Board::new(settings.in_flight, limits, settings.memory_bytes, node.is_some());
     let worker = Arc::new(worker);
     let scheduler = Scheduler { board, node, others, stopping: None, clock, worker, handle: handle.clone() };
     tokio::spawn(scheduler.serve(messages));
@@ -140,6 +142,7 @@ impl Scheduler {
             self.board.advance(self.clock.now());
             self.carry_out();
             metrics::in_flight(self.board.in_flight());
+            metrics::lane_memory(self.board.memory());
             if self.board.is_stopped()
                 && let Some(stopped) = self.stopping.take()
             {
@@ -184,8 +187,10 @@ impl Scheduler {
         let mut told = HashMap::new();
         for order in self.board.orders() {
             match order {
-                Order::Load { held, wanted, known } => {
-                    self.worker.clone().load(held, self.clock.now(), wanted, known, self.handle.clone());
+                Order::Load { held, wanted, known, room, ask } => {
+                    let window = Room { rows: room.rows + known.rows, bytes: room.bytes + known.bytes };
+                    let sought = Sought { wanted, window, ask, now: self.clock.now() };
+                    self.worker.clone().load(held, sought, self.handle.clone());
                 }
                 Order::Step(held) => self.worker.clone().step(held, self.handle.clone()),
                 Order::Rewind => self.worker.clone().rewind(self.handle.clone()),

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::Semaphore;
 use tracing::{Instrument, debug_span};
 
 use super::{
@@ -27,9 +28,11 @@ use crate::{
         metrics,
         store::{
             Conn, Error, Store,
+            bodies::Bodies,
             claim::Fence,
             error::chain,
             health, hooks,
+            lines::{self, Ask, Lines},
             listeners::Stance,
             outcomes::{Finished, Recorded},
             queue::{self, Kind, Open, Room},
@@ -48,8 +51,19 @@ pub struct Worker {
     pub clock: Clock,
     pub policy: RetryPolicy,
     pub breaker: BreakerPolicy,
-    pub window: Room,
     pub lease: Lease,
+    pub bodies: Bodies,
+    /// Loads that run at once: the pages and the API read from the same connections.
+    pub loads: Semaphore,
+}
+
+/// What a load looks for.
+pub struct Sought {
+    pub wanted: Wanted,
+    /// What it may meet: what is in memory already, and what it may bring.
+    pub window: Room,
+    pub ask: Ask,
+    pub now: Timestamp,
 }
 
 /// Tells the scheduler something when dropped, so that a task that panics still gives its place back.
@@ -78,18 +92,21 @@ impl Drop for OnDrop {
 
 impl Worker {
     /// Reads a hook and what of it is due, for the shelves that want it.
-    pub fn load(self: Arc<Self>, held: Held, now: Timestamp, wanted: Wanted, known: Room, handle: Handle) {
+    pub fn load(self: Arc<Self>, held: Held, sought: Sought, handle: Handle) {
         tokio::spawn(async move {
             let mut report = OnDrop::new(handle, News::Loaded(held, Err(Error::Closed)));
+            let Ok(_turn) = self.loads.acquire().await else { return };
             let watch = self.clock.stopwatch();
             let span = debug_span!("lane.load", hook.id = %held.hook);
-            let page = self.page(held.hook, now, wanted, known).instrument(span).await;
+            let page = self.page(held.hook, sought).instrument(span).await;
             metrics::loaded(watch.elapsed());
             report.will_say(News::Loaded(held, page));
         });
     }
 
-    async fn page(&self, id: HookId, now: Timestamp, wanted: Wanted, known: Room) -> Result<Page, Error> {
+    async fn page(&self, id: HookId, sought: Sought) -> Result<Page, Error> {
+        let Sought { wanted, window, ask, now } = sought;
+        let bodies = &self.bodies;
         let conn = &mut self.store.read().await?;
         let Some((hook, secrets)) = hooks::load_with_secrets(conn, &self.store.vault, id).await? else {
             return Ok(Page { needs_step: queue::needs_step(conn, id, None).await?, ..Page::default() });
@@ -99,16 +116,30 @@ impl Worker {
         let is_open = hook.enabled && !is_paused;
         let stance = if is_open { Stance::Open } else { Stance::Off };
         let needs_step = queue::needs_step(conn, id, Some(stance)).await?;
-        let window = Room { rows: self.window.rows + known.rows, bytes: self.window.bytes + known.bytes };
-        let mut search = Search { conn, store: &self.store, hook: &hook, now, is_open, window };
-        let fresh = if wanted.fresh { Some(search.find(Kind::First).await?) } else { None };
+        // The lines of a hook that keeps an order come first; what has no key is asked for again.
+        let reads_lines = wanted.lines && is_open && hook.tuning.order_by.is_some();
+        let lines = if reads_lines { Some(self.lines(conn, id, &ask, now).await?) } else { None };
+        let mut search = Search { conn, store: &self.store, hook: &hook, now, is_open, window, bodies };
+        let fresh = if wanted.fresh && !reads_lines { Some(search.find(Kind::First).await?) } else { None };
         // A hook that is not open sends tests only, and a test is never tried again.
-        let again = if wanted.again && is_open { Some(search.find(Kind::Again).await?) } else { None };
+        let seeks_again = wanted.again && is_open && !reads_lines;
+        let again = if seeks_again { Some(search.find(Kind::Again).await?) } else { None };
         // Before everything is held the oldest that is held need not be the oldest.
         let probes = wanted.probe && is_paused && hook.enabled && !needs_step;
         let probe = if probes { search.probe().await? } else { None };
         let target = Target::new(hook, &secrets).ok_or(Error::Inconsistent { table: "hooks", column: "api_key" })?;
-        Ok(Page { target: Some(Arc::new(target)), health, needs_step, fresh, again, probe })
+        Ok(Page { target: Some(Arc::new(target)), health, needs_step, fresh, again, lines, probe })
+    }
+
+    /// What a hook that keeps an order has open. Deliveries without a body are given up: what is behind them comes next.
+    async fn lines(&self, conn: &mut Conn, hook: HookId, ask: &Ask, now: Timestamp) -> Result<Lines, Error> {
+        let mut found = lines::read(conn, hook, ask, now, &self.bodies).await?;
+        let mut hollow = Vec::new();
+        for line in &mut found.lines {
+            hollow.extend(line.due.extract_if(.., |open| !open.has_body()));
+        }
+        give_up(&self.store, &hollow, now).await?;
+        Ok(found)
     }
 
     /// Moves some of what a hook has open to where it belongs.
@@ -266,23 +297,24 @@ struct Search<'a> {
     now: Timestamp,
     is_open: bool,
     window: Room,
+    bodies: &'a Bodies,
 }
 
 impl Search<'_> {
     /// What of one kind is due, and when the rest is.
     async fn find(&mut self, kind: Kind) -> Result<Found, Error> {
-        let Self { conn, hook, now, is_open, window, .. } = self;
-        let (due, is_full): (Vec<Open>, bool) = queue::due(conn, hook, kind, *now, !*is_open, *window).await?;
+        let Self { conn, hook, now, is_open, window, bodies, .. } = self;
+        let (due, is_full): (Vec<Open>, bool) = queue::due(conn, hook, kind, *now, !*is_open, *window, bodies).await?;
         let (due, hollow): (Vec<Open>, Vec<Open>) = due.into_iter().partition(Open::has_body);
         give_up(self.store, &hollow, *now).await?;
-        let more_at = if is_full { Some(*now) } else { queue::next_due(conn, hook.id, kind, *now).await? };
+        let more_at = if is_full { Some(*now) } else { queue::next_due(conn, hook, kind, *now).await? };
         Ok(Found { due, more_at: more_at.filter(|_| *is_open) })
     }
 
     /// What a paused hook is probed with.
     async fn probe(&mut self) -> Result<Option<Open>, Error> {
         loop {
-            match queue::probe(self.conn, self.hook.id).await? {
+            match queue::probe(self.conn, self.hook.id, self.bodies).await? {
                 Some(open) if !open.has_body() => give_up(self.store, &[open], self.now).await?,
                 probe => return Ok(probe),
             }

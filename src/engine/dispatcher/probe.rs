@@ -71,6 +71,7 @@ impl Dispatcher {
             attempts: 0,
             tries_before: 0,
             is_test: true,
+            order_key: None,
         };
         let target = Target::new(hook, secrets)?;
         Some(self.sender.send(&target, &open).await.attempt)

@@ -150,7 +150,7 @@ pub async fn redeliver(
         let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET state = CASE WHEN ");
         query.push_bind(reason.is_some()).push(" THEN 'held' WHEN attempts = 0 THEN 'pending' ELSE 'waiting' END, due_at = ");
         query.push_bind(reason.is_none().then_some(now)).push(", reason = ").push_bind(reason);
-        query.push(", tries_before = attempts, updated_at = ").push_bind(now);
+        query.push(", tries_before = attempts, updated_at = ").push_bind(now).push(queue::KEYED);
         query.push(
             " WHERE state IN ('delivered', 'failed', 'skipped', 'cancelled') AND NOT is_test
                 AND id = (SELECT id FROM deliveries WHERE id = ",

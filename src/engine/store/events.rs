@@ -148,6 +148,7 @@ fn offer(event: &NewEvent, planned: &Planned, is_test: bool) -> Open {
         attempts: 0,
         tries_before: 0,
         is_test,
+        order_key: planned.order_key.as_deref().map(queue::Key::from),
     }
 }
 
@@ -155,12 +156,13 @@ fn offer(event: &NewEvent, planned: &Planned, is_test: bool) -> Open {
 /// is open, held where it is paused, skipped where it is off or has too much waiting.
 pub(super) fn plan(listeners: &Listeners, accepts: &[&Accept]) -> Vec<Vec<Vec<Planned>>> {
     let plan = |accept: &Accept, event: &NewEvent| {
-        let each = |listener: &Listener| Planned {
-            id: DeliveryId(accept.clock.id()),
-            hook: listener.hook,
-            stance: listener.stance,
-            overflow: accept.full.get(listener.hook),
-            order_key: listener.order_by.as_deref().and_then(|member| order_key(&event.body, member)),
+        let each = |listener: &Listener| {
+            let id = DeliveryId(accept.clock.id());
+            // Without the member it has a key of its own: it waits for none, none waits for it, and all are in one index.
+            let key = |member: &str| order_key(&event.body, member).unwrap_or_else(|| id.to_string());
+            let order_key = listener.order_by.as_deref().map(key);
+            let overflow = accept.full.get(listener.hook);
+            Planned { id, hook: listener.hook, stance: listener.stance, overflow, order_key }
         };
         listeners.of(event.event_type).iter().map(each).collect::<Vec<_>>()
     };

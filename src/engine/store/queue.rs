@@ -1,10 +1,13 @@
 //! What is open, as the lanes need it: due deliveries, the next probe, and the bounded steps that hold, release or cancel
 //! what a hook has open. A step looks at the hook in its own transaction, so it never acts on what was true before.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::TryStreamExt;
 
 use super::{
+    bodies::Bodies,
     db::{Conn, on_db, padded, push_list},
     deliveries::{known_event_type, small},
     error::Error,
@@ -32,6 +35,8 @@ pub struct Open {
     pub attempts: u32,
     pub tries_before: u32,
     pub is_test: bool,
+    /// What it keeps its place by, where its hook keeps an order.
+    pub order_key: Option<Key>,
 }
 
 impl Open {
@@ -40,6 +45,9 @@ impl Open {
         !self.body.is_empty()
     }
 }
+
+/// The value by which deliveries of a hook are kept in order.
+pub type Key = Arc<str>;
 
 /// First attempts and retries are read apart, so that neither's backlog hides the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,27 +70,29 @@ pub const STEP: usize = 250;
 const NO_BODY: &str = "the event's body was removed by retention";
 
 #[derive(sqlx::FromRow)]
-struct OpenRow {
+pub(super) struct OpenRow {
     id: DeliveryId,
     event_id: EventId,
     event_type: String,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
     attempts: i64,
     tries_before: i64,
     is_test: bool,
+    order_key: Option<String>,
 }
 
 impl OpenRow {
-    fn open(self, hook: HookId) -> Result<Open, Error> {
+    pub(super) fn open(self, hook: HookId, bodies: &Bodies) -> Result<Open, Error> {
         Ok(Open {
             id: self.id,
             event: self.event_id,
             hook,
             event_type: known_event_type(&self.event_type)?,
-            body: self.body.into(),
+            body: bodies.share(self.event_id, self.body),
             attempts: small(self.attempts),
             tries_before: small(self.tries_before),
             is_test: self.is_test,
+            order_key: self.order_key.map(Key::from),
         })
     }
 }
@@ -91,7 +101,7 @@ impl OpenRow {
 macro_rules! due {
     ($state:literal, $more:expr) => {
         concat!(
-            "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test
+            "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, d.order_key
              FROM deliveries d JOIN events e ON e.id = d.event_id
              WHERE d.hook_id = $1 AND d.state = '",
             $state,
@@ -102,24 +112,13 @@ macro_rules! due {
     };
 }
 
-/// Of each key only the oldest: whatever waits behind it is not due before that is settled.
-macro_rules! due_in_order {
-    ($state:literal) => {
-        due!(
-            $state,
-            " AND (d.order_key IS NULL OR NOT EXISTS (
-                SELECT 1 FROM deliveries o WHERE o.hook_id = d.hook_id AND o.order_key = d.order_key AND o.id < d.id
-                  AND o.state IN ('pending', 'waiting', 'held')))"
-        )
-    };
-}
-
+/// Of a hook that keeps an order, what has a key is read by [`lines`](super::lines).
 fn due_text(kind: Kind, is_ordered: bool) -> &'static str {
     match (kind, is_ordered) {
         (Kind::First, false) => due!("pending", ""),
         (Kind::Again, false) => due!("waiting", ""),
-        (Kind::First, true) => due_in_order!("pending"),
-        (Kind::Again, true) => due_in_order!("waiting"),
+        (Kind::First, true) => due!("pending", " AND d.order_key IS NULL"),
+        (Kind::Again, true) => due!("waiting", " AND d.order_key IS NULL"),
     }
 }
 
@@ -132,6 +131,7 @@ pub(in crate::engine) async fn due(
     now: Timestamp,
     tests_only: bool,
     room: Room,
+    bodies: &Bodies,
 ) -> Result<(Vec<Open>, bool), Error> {
     let limit = i64::try_from(room.rows).unwrap_or(i64::MAX);
     let mut found = Vec::new();
@@ -141,7 +141,7 @@ pub(in crate::engine) async fn due(
             .bind(hook.id).bind(now).bind(tests_only).bind(limit).fetch(c);
         while let Some(row) = rows.try_next().await? {
             bytes += row.body.len();
-            found.push(row.open(hook.id)?);
+            found.push(row.open(hook.id, bodies)?);
             if bytes >= room.bytes {
                 return Ok((found, true));
             }
@@ -151,38 +151,50 @@ pub(in crate::engine) async fn due(
     Ok((found, is_full))
 }
 
-/// When a hook's next open delivery after `now` is due.
+/// When a hook's next open delivery after `now` is due; of a hook that keeps an order, the next that has no key.
 pub(in crate::engine) async fn next_due(
     conn: &mut Conn,
-    hook: HookId,
+    hook: &Hook,
     kind: Kind,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
-    let statement = match kind {
-        Kind::First => "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'pending' AND due_at > $2",
-        Kind::Again => "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'waiting' AND due_at > $2",
+    let statement = match (kind, hook.tuning.order_by.is_some()) {
+        (Kind::First, false) => {
+            "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'pending' AND due_at > $2"
+        }
+        (Kind::Again, false) => {
+            "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'waiting' AND due_at > $2"
+        }
+        (Kind::First, true) => {
+            "SELECT MIN(due_at) FROM deliveries
+             WHERE hook_id = $1 AND state = 'pending' AND due_at > $2 AND order_key IS NULL"
+        }
+        (Kind::Again, true) => {
+            "SELECT MIN(due_at) FROM deliveries
+             WHERE hook_id = $1 AND state = 'waiting' AND due_at > $2 AND order_key IS NULL"
+        }
     };
     let (next,): (Option<Timestamp>,) =
-        on_db!(conn, c => sqlx::query_as(statement).bind(hook).bind(now).fetch_one(c).await)?;
+        on_db!(conn, c => sqlx::query_as(statement).bind(hook.id).bind(now).fetch_one(c).await)?;
     Ok(next)
 }
 
 /// What a paused hook is probed with: the held delivery that a person asked for, or else the oldest.
-pub(in crate::engine) async fn probe(conn: &mut Conn, hook: HookId) -> Result<Option<Open>, Error> {
+pub(in crate::engine) async fn probe(conn: &mut Conn, hook: HookId, bodies: &Bodies) -> Result<Option<Open>, Error> {
     let asked: Option<OpenRow> = on_db!(conn, c => sqlx::query_as(
-        "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test
+        "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, d.order_key
          FROM deliveries d JOIN events e ON e.id = d.event_id
          WHERE d.id = (SELECT probe_id FROM health WHERE hook_id = $1) AND d.hook_id = $1 AND d.state = 'held'",
     ).bind(hook).fetch_optional(c).await)?;
     if let Some(asked) = asked {
-        return asked.open(hook).map(Some);
+        return asked.open(hook, bodies).map(Some);
     }
     let oldest: Option<OpenRow> = on_db!(conn, c => sqlx::query_as(
-        "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test
+        "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, d.order_key
          FROM deliveries d JOIN events e ON e.id = d.event_id
          WHERE d.hook_id = $1 AND d.state = 'held' ORDER BY d.id LIMIT 1",
     ).bind(hook).fetch_optional(c).await)?;
-    oldest.map(|row| row.open(hook)).transpose()
+    oldest.map(|row| row.open(hook, bodies)).transpose()
 }
 
 /// Settles open deliveries of which nothing is left that could be sent. Both is asked again here: that they are open, and
@@ -358,6 +370,11 @@ async fn move_rows(
     Ok(is_more)
 }
 
+/// What a hook that keeps an order lets go has a key, even if it was accepted before the hook did.
+pub(super) const KEYED: &str = ", order_key = CASE
+    WHEN order_key IS NULL AND NOT is_test AND (SELECT h.order_by FROM hooks h WHERE h.id = hook_id) IS NOT NULL
+    THEN CAST(created_at AS TEXT) ELSE order_key END";
+
 /// What a pause held back was taken out of its schedule, and is due before its time: its next attempt is an extra one.
 /// Otherwise a receiver that answers now and then, and is paused again and again, would use up the schedule of the oldest
 /// deliveries within minutes.
@@ -369,7 +386,7 @@ async fn release(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<bool, 
                                    tries_before = CASE WHEN reason = ",
         );
         query.push_bind(PAUSED).push(" THEN ").push(EXTRA_TRY).push(" ELSE tries_before END, due_at = ");
-        query.push_bind(now).push(", updated_at = ").push_bind(now);
+        query.push_bind(now).push(", updated_at = ").push_bind(now).push(KEYED);
         query.push(" WHERE id IN (SELECT id FROM deliveries WHERE state = 'held' AND hook_id = ").push_bind(hook);
         query.push(" ORDER BY id LIMIT ").push_bind(STEP as i64).push(lock).push(")");
         query.build().execute(c).await.map(|done| done.rows_affected())

@@ -31,7 +31,8 @@ const SLOW_MS: u128 = 500;
 pub async fn read() -> Result<StatusPage, Error> {
     let request = request()?;
     let status = request.tell(ops::status::read(&request.ctx).await)?;
-    let checks = [engine(&status), queue(&status), hooks(&status), balance(&status), database(&status)];
+    let checks =
+        [engine(&status), queue(&status), hooks(&status), balance(&status), liveness(&status), database(&status)];
     Ok(StatusPage {
         checks: checks.into_iter().chain(clock(&status)).chain(disk(&status)).collect(),
         facts: facts(&status),
@@ -137,6 +138,21 @@ fn balance(status: &Status) -> Check {
         format!("{sum} does NOT hold."),
         "Keep the database as it is and report this.".to_owned(),
     )
+}
+
+fn liveness(status: &Status) -> Check {
+    let limit = "A hook that is ready and has something due must make an attempt within its bound.";
+    let Some(first) = status.overdue.first() else {
+        let words = "Every hook that is ready and has something due is being sent to.";
+        return check("Liveness", Grade::Good, words.to_owned(), limit.to_owned());
+    };
+    let age = readable_duration(first.since.until(status.now));
+    let others = match status.overdue.len() {
+        1 => String::new(),
+        all => format!(" {} are affected.", count(i64::try_from(all).unwrap_or(i64::MAX), "hook")),
+    };
+    let words = format!("A delivery to {} has been due for {age} without an attempt.{others}", first.name);
+    check("Liveness", Grade::Bad, words, "Restart the server and report this.".to_owned())
 }
 
 fn database(status: &Status) -> Check {

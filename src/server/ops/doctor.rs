@@ -2,7 +2,13 @@
 
 use super::Error;
 use crate::{
-    domain::{delivery::State, permission::Permission, words::bytes},
+    domain::{
+        delivery::State,
+        liveness::Overdue,
+        permission::Permission,
+        time::{Timestamp, readable_duration},
+        words::bytes,
+    },
     engine::store::{balance, claim, db::Replication, hooks, users},
     server::{ctx::OpCtx, ops::status::skew_in_words},
 };
@@ -67,7 +73,28 @@ pub async fn examine(ctx: &OpCtx) -> Result<Vec<Check>, Error> {
     let sum = format!("{} accepted = {} + {} pruned", books.accepted, states.join(" + "), books.pruned);
     let words = if books.holds() { sum } else { format!("{sum} does NOT hold; keep the database and report it") };
     checks.push(Check { name: "balance", is_well: books.holds(), words });
+    drop(conn);
+    checks.push(liveness(&ctx.portal.dispatcher.find_overdue().await?, ctx.portal.clock().now()));
     Ok(checks)
+}
+
+/// A hook that is ready and has something due makes an attempt within its bound.
+fn liveness(overdue: &[Overdue], now: Timestamp) -> Check {
+    let about = |one: &Overdue| {
+        let (age, bound) = (readable_duration(one.since.until(now)), readable_duration(one.bound));
+        format!(
+            "hook {} ({}): a delivery has been due for {age} without an attempt; the bound is {bound}",
+            one.hook, one.name
+        )
+    };
+    let words = match overdue {
+        [] => "every hook that is ready and has something due is being sent to".to_owned(),
+        some => format!(
+            "{}; start the server if it is not running, else restart it and report this",
+            some.iter().map(about).collect::<Vec<_>>().join("; ")
+        ),
+    };
+    Check { name: "liveness", is_well: overdue.is_empty(), words }
 }
 
 /// What an acknowledged event survives besides a crash of the one PostgreSQL.

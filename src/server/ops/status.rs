@@ -6,6 +6,7 @@ use super::{Error, overview};
 use crate::{
     domain::{
         hook_query::HookQuery,
+        liveness::Overdue,
         permission::{Actor, Permission},
         standing::Standing,
         time::Timestamp,
@@ -37,6 +38,8 @@ pub struct Status {
     /// Hooks for which too much waits: what comes for them is skipped.
     pub full_hooks: usize,
     pub balance: Balance,
+    /// Hooks that make no attempt although something of them is due.
+    pub overdue: Vec<Overdue>,
     pub database: About,
     /// How long the database took to answer.
     pub answered_in: Duration,
@@ -72,6 +75,7 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
         components: portal.dispatcher.components().await,
         full_hooks: portal.dispatcher.full().len(),
         balance: balance(portal).await?,
+        overdue: portal.dispatcher.overdue(),
         database,
         answered_in,
         disk: fit::space(&portal.settings.data_dir),

@@ -12,6 +12,7 @@ mod idle;
 mod jobs;
 mod kill;
 mod load;
+mod order;
 pub mod own_postgres;
 mod readers;
 mod replace;

@@ -1,21 +1,28 @@
 //! What must be true of every moment of that week, and of its end.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    time::Duration,
+};
 
 use service_hooks::{
     domain::{
         delivery::State,
         health::{Heard, Purpose},
+        id::DeliveryId,
         retry::{Bearing, LONGEST_WAIT},
         time::Timestamp,
     },
-    engine::delivery::{board::News, lane::Given},
+    engine::{
+        delivery::{board::News, lane::Given},
+        store::{lines::Ask, queue::Key},
+    },
 };
 
 use super::{
     receivers::Receiver,
     store::{Outcome, Store, hook_of},
-    world::{DAY, Flight, HOOKS, LIMITS, PERMITS, SECOND},
+    world::{DAY, Flight, HOOKS, LIMITS, MEMORY, PERMITS, SECOND},
 };
 
 /// A row that is due may lie this long while its hook is idle: a failed load is tried again after a second, and what is
@@ -41,6 +48,8 @@ struct Seen {
     loads_in_a_row: usize,
     known: usize,
     loaded_at: i64,
+    /// The lines, and the places among all keys, that were asked for since then.
+    asked: HashSet<(bool, Option<Key>, Option<DeliveryId>)>,
     /// When attempts began, of the last ten seconds, under the same rate.
     began: VecDeque<i64>,
     rate: Option<u32>,
@@ -48,6 +57,8 @@ struct Seen {
     disturbed_at: i64,
     /// The board has heard that the receiver wants to be left alone until then.
     waits_until: Option<Timestamp>,
+    /// What its answers asked for, the board having heard of them or being about to.
+    wishes: Vec<Wish>,
     /// Since when nothing but failures was recorded, and how often the clock was set until then.
     failing: Option<(i64, i64)>,
 }
@@ -60,7 +71,8 @@ pub struct Checks {
     pub loads: u64,
     pub steps: u64,
     seen: Vec<Seen>,
-    sending: HashSet<usize>,
+    /// What is being sent, and whether in its order.
+    sending: HashMap<usize, bool>,
     accepted_at: HashMap<usize, i64>,
     in_flight: usize,
     latest: Option<Timestamp>,
@@ -70,6 +82,31 @@ pub struct Checks {
     /// How often hooks were given up.
     pub given_up: u64,
     pub slowest: i64,
+}
+
+/// A receiver asked to be left alone.
+pub struct Wish {
+    /// By the clock, and in truth.
+    until: Timestamp,
+    truly_until: i64,
+    heard_at: i64,
+}
+
+impl Wish {
+    pub fn new(wait: Duration, heard_at: i64, real: i64, now: Timestamp) -> Self {
+        let truly_until = real.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        Self { until: now.after(wait), truly_until, heard_at }
+    }
+}
+
+impl Seen {
+    /// Is there anything that was not asked for in the loads in a row so far?
+    fn asks_anew(&mut self, ask: &Ask) -> bool {
+        let before = self.asked.len();
+        self.asked.extend(ask.heads.iter().map(|after| (true, after.clone(), None)));
+        self.asked.extend(ask.lines.iter().map(|part| (false, Some(part.key.clone()), part.after)));
+        self.asked.len() > before
+    }
 }
 
 impl Checks {
@@ -115,6 +152,12 @@ impl Checks {
         self.accepted_at.clear();
     }
 
+    pub fn asked(&mut self, hook: usize, wish: Wish) {
+        let wishes = &mut self.seen[hook].wishes;
+        wishes.retain(|known| known.truly_until > wish.heard_at);
+        wishes.push(wish);
+    }
+
     pub fn told(&mut self, news: &News) {
         each_hook(news, |hook| self.seen[hook].awaited += 1);
     }
@@ -135,8 +178,10 @@ impl Checks {
             News::Changed(hooks) => {
                 for hook in hooks {
                     // The load that follows says whether it still holds.
-                    self.seen[hook_of(*hook)].waits_until = None;
-                    self.seen[hook_of(*hook)].version = store.hooks[hook_of(*hook)].version;
+                    let seen = &mut self.seen[hook_of(*hook)];
+                    seen.waits_until = None;
+                    seen.wishes.clear();
+                    seen.version = store.hooks[hook_of(*hook)].version;
                 }
             }
             News::Sent(held, Bearing::TooMuch { asks: Some(wait) }) => {
@@ -156,18 +201,29 @@ impl Checks {
         each_hook(news, |hook| self.seen[hook].loads_in_a_row = 0);
     }
 
-    pub fn advanced(&mut self, now: Timestamp) {
+    pub fn advanced(&mut self, now: Timestamp, memory: usize) {
+        // Beyond the budget each lane may have one delivery, and each load one more than it has room for.
+        let most = MEMORY + HOOKS * 2 * 5000;
+        assert!(memory <= most, "the lanes take {memory} bytes together");
         self.advanced_at = Some(now);
         self.latest = self.latest.max(Some(now));
     }
 
     /// A load is ordered; `known` is in memory already.
-    pub fn load(&mut self, hook: usize, known: usize, real: i64) {
+    pub fn load(&mut self, hook: usize, known: usize, ask: &Ask, real: i64) {
         self.loads += 1;
         let seen = &mut self.seen[hook];
         seen.awaited += 1;
         let goes_on = seen.known == known && real - seen.loaded_at < SECOND;
-        seen.loads_in_a_row = if goes_on { seen.loads_in_a_row + 1 } else { 1 };
+        if !goes_on {
+            seen.loads_in_a_row = 0;
+        }
+        if seen.loads_in_a_row == 0 {
+            seen.asked.clear();
+        }
+        // Line after line is read, each once, as far as there is room.
+        let is_new = seen.asks_anew(ask);
+        seen.loads_in_a_row += usize::from(!is_new || seen.loads_in_a_row == 0);
         (seen.known, seen.loaded_at) = (known, real);
         assert!(seen.loads_in_a_row <= 8, "hook {hook} is read again and again although nothing happens");
     }
@@ -182,11 +238,13 @@ impl Checks {
     pub fn attempt(&mut self, flight: &Flight, given: &Given, store: &Store, real: i64, now: Timestamp) {
         self.attempts += 1;
         let Flight { row, hook, purpose, .. } = *flight;
-        assert!(self.sending.insert(row), "delivery {row} is sent twice at the same time");
+        self.check_order(row, given, store);
+        let is_ordered = given.target.hook.tuning.order_by.is_some() && !given.open.is_test;
+        let before = self.sending.insert(row, is_ordered);
+        assert!(before.is_none(), "delivery {row} is sent twice at the same time");
         let latest = self.latest.unwrap_or(now);
         self.check_standing(flight, given, store, latest);
-        self.check_order(row, given, store);
-        self.check_wait(flight, store, (latest, now));
+        self.check_wait(flight, store, real, (latest, now));
         let seen = &mut self.seen[hook];
         (seen.loads_in_a_row, seen.began_at) = (0, real);
         (seen.sending, seen.in_flight, self.in_flight) = (seen.sending + 1, seen.in_flight + 1, self.in_flight + 1);
@@ -221,10 +279,14 @@ impl Checks {
     }
 
     /// Until then nothing goes to a receiver that wants to be left alone.
-    fn check_wait(&self, flight: &Flight, store: &Store, (latest, now): (Timestamp, Timestamp)) {
-        let (heard, stored) = (self.seen[flight.hook].waits_until, store.hooks[flight.hook].health.waits_until);
+    fn check_wait(&self, flight: &Flight, store: &Store, real: i64, (latest, now): (Timestamp, Timestamp)) {
+        let stored = store.hooks[flight.hook].health.waits_until;
         // Nobody may ask for more than a day: what is later was noted while the clock was wrong.
-        let waits = heard.min(stored).is_some_and(|until| until > latest && until <= now.after(LONGEST_WAIT));
+        let is_binding = |until: Timestamp| until > latest && until <= now.after(LONGEST_WAIT);
+        let heard =
+            self.seen[flight.hook].wishes.iter().filter(|wish| wish.heard_at <= real && wish.truly_until > real);
+        let heard = heard.map(|wish| wish.until).max();
+        let waits = heard.is_some_and(is_binding) && stored.is_some_and(is_binding);
         assert!(
             !waits || flight.purpose == Purpose::Test,
             "hook {} wants to be left alone until {heard:?}, stored {stored:?}; it is {now:?}, {latest:?} at the latest",
@@ -252,13 +314,21 @@ impl Checks {
         }
     }
 
-    /// Nothing overtakes an older one of its key that is open. One that was sent again by hand has lost its place.
+    /// Nothing overtakes an older one of its key that is open, and none is sent beside another of its key. One that was
+    /// sent again by hand is in its place again as soon as that was heard.
     fn check_order(&self, row: usize, given: &Given, store: &Store) {
-        let is_ordered = given.target.hook.tuning.order_by.is_some() && !given.open.is_test;
-        let overtakes = |older: &usize| !store.rows[*older].was_redelivered;
-        if let Some(older) = store.older_of_key(row).find(overtakes).filter(|_| is_ordered) {
+        if given.target.hook.tuning.order_by.is_none() || given.open.is_test {
+            return;
+        }
+        let (hook, key) = (store.rows[row].hook, store.rows[row].order_key);
+        let knows = self.seen[hook].version == store.hooks[hook].version;
+        let overtakes = |older: &usize| knows || !store.rows[*older].was_redelivered;
+        if let Some(older) = store.older_of_key(row).find(overtakes) {
             panic!("delivery {row} overtakes {older}, which is {:?}", store.rows[older].state);
         }
+        let is_of_key = |other: &usize| store.rows[*other].hook == hook && store.rows[*other].order_key == key;
+        let beside = self.sending.iter().find(|(other, is_ordered)| **is_ordered && is_of_key(other));
+        assert!(key.is_none() || beside.is_none(), "delivery {row} is sent beside {beside:?} of its key");
     }
 
     fn check_rate(&mut self, hook: usize, rate: Option<u32>, real: i64) {

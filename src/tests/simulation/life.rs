@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use service_hooks::{
-    domain::{delivery::State, hook::Tuning},
+    domain::{delivery::State, hook::Tuning, id::HookId},
     engine::delivery::board::News,
 };
 
 use super::{
     receivers::Receiver,
     rng::Rng,
-    store::hook_id,
+    store::{hook_id, hook_of},
     world::{DAY, HOOKS, Happening, SECOND, World},
 };
 
@@ -175,7 +175,7 @@ impl World {
         self.tell(News::Changed(vec![hook_id(hook)]));
     }
 
-    /// One by hand tells of a change; many by a job tell that there is more.
+    /// By hand or by a job. A hook that keeps an order is read anew.
     fn redeliver(&mut self, count: usize) {
         if self.store.rows.is_empty() {
             return;
@@ -194,13 +194,15 @@ impl World {
             self.store.redeliver(*row, now);
             hooks.push(hook_id(self.store.rows[*row].hook));
         }
+        hooks.sort_unstable();
         hooks.dedup();
-        if count == 1 && !hooks.is_empty() {
-            self.store.hooks[self.store.rows[rows[0]].hook].version += 1;
-            self.tell(News::Changed(hooks));
-        } else {
-            self.tell(News::More(hooks));
+        let is_ordered = |hook: &HookId| self.store.hooks[hook_of(*hook)].tuning().order_by.is_some();
+        let (ordered, others): (Vec<_>, Vec<_>) = hooks.into_iter().partition(is_ordered);
+        for hook in &ordered {
+            self.store.hooks[hook_of(*hook)].version += 1;
         }
+        self.tell(News::Changed(ordered));
+        self.tell(News::More(others));
     }
 
     /// A receiver becomes another.

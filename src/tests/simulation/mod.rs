@@ -6,6 +6,7 @@
 
 mod checks;
 mod life;
+mod lines;
 mod receivers;
 pub mod rng;
 mod store;

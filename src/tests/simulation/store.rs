@@ -2,7 +2,7 @@
 //! one transaction, and is named as the one it stands for.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -23,7 +23,8 @@ use service_hooks::{
         },
         store::{
             hooks::Secrets,
-            queue::{Kind, Open, Room, STEP},
+            lines::Ask,
+            queue::{Key, Kind, Open, Room, STEP},
         },
     },
 };
@@ -55,7 +56,7 @@ pub struct HookRow {
     pub health: Health,
     pub target: Arc<Target>,
     pub open: BTreeSet<usize>,
-    by_key: HashMap<u64, BTreeSet<usize>>,
+    pub by_key: BTreeMap<u64, BTreeSet<usize>>,
     /// The row that the next probe is to be made with.
     probe_with: Option<usize>,
     /// Since when what waits is to be brought forward, and how far that has come.
@@ -78,6 +79,8 @@ pub struct Outcome {
     pub waits_until: Option<Timestamp>,
     pub is_gone: bool,
     pub is_exhausted: bool,
+    /// When the scheduler hears that the attempt is over: its task tells that before it tells of the record.
+    pub heard_at: i64,
 }
 
 impl Outcome {
@@ -100,6 +103,14 @@ pub struct Store {
     pub rows: Vec<Row>,
     pub hooks: Vec<HookRow>,
     pub breaker: BreakerPolicy,
+}
+
+/// Keys of deliveries that came without one.
+const OWN_KEYS: u64 = 1_000_000;
+
+/// Sorts as the number does.
+pub fn key_text(key: u64) -> Key {
+    format!("{key:08}").into()
 }
 
 pub fn hook_id(hook: usize) -> HookId {
@@ -153,7 +164,7 @@ impl HookRow {
 impl Store {
     pub fn insert_hook(&mut self, tuning: Tuning) {
         let target = target(self.hooks.len(), true, tuning);
-        let (open, by_key) = (BTreeSet::new(), HashMap::new());
+        let (open, by_key) = (BTreeSet::new(), BTreeMap::new());
         let (health, since) = (Health::default(), Timestamp(0));
         let (probe_with, forward) = (None, None);
         let is_deleted = false;
@@ -188,7 +199,9 @@ impl Store {
             (true, false) => State::Held,
             (true, true) => State::Pending,
         };
-        let order_key = order_key.filter(|_| standing.tuning().order_by.is_some() && !is_test);
+        let is_ordered = standing.tuning().order_by.is_some() && !is_test;
+        // Without a key it has one of its own.
+        let order_key = is_ordered.then(|| order_key.unwrap_or(OWN_KEYS + self.rows.len() as u64));
         let (attempts, tries_before) = (0, 0);
         let (due_at, since) = (None, now);
         let settled = State::Skipped;
@@ -217,6 +230,7 @@ impl Store {
         let attempts = self.rows[row].attempts;
         self.rows[row].tries_before = attempts;
         self.rows[row].was_redelivered = true;
+        self.give_key(row);
         (self.rows[row].is_gone, self.rows[row].is_exhausted) = (false, false);
         let state = match (is_open, attempts) {
             (false, _) => State::Held,
@@ -312,6 +326,14 @@ impl Store {
         }
     }
 
+    /// What a hook that keeps an order lets go has a key.
+    fn give_key(&mut self, at: usize) {
+        let row = &mut self.rows[at];
+        if self.hooks[row.hook].tuning().order_by.is_some() && !row.is_test {
+            row.order_key.get_or_insert(OWN_KEYS + at as u64);
+        }
+    }
+
     /// Is an older one of its key open?
     pub fn is_behind(&self, row: usize) -> bool {
         self.older_of_key(row).next().is_some()
@@ -325,7 +347,7 @@ impl Store {
 
     pub fn open(&self, row: usize) -> Open {
         static BODY: [u8; 4096] = [b'x'; 4096];
-        let Row { hook, attempts, tries_before, is_test, size, .. } = self.rows[row];
+        let Row { hook, attempts, tries_before, is_test, size, order_key, .. } = self.rows[row];
         Open {
             id: DeliveryId(Uuid::from_u128(row as u128)),
             event: EventId(Uuid::from_u128(row as u128)),
@@ -335,16 +357,19 @@ impl Store {
             attempts,
             tries_before,
             is_test,
+            order_key: order_key.map(key_text),
         }
     }
 
     /// As `Worker::page`.
-    pub fn page(&self, hook: usize, now: Timestamp, wanted: Wanted, room: Room) -> Page {
+    pub fn page(&self, hook: usize, now: Timestamp, wanted: Wanted, room: Room, ask: &Ask) -> Page {
         let row = &self.hooks[hook];
         if row.is_deleted {
             return Page { needs_step: self.needs_step(hook), ..Page::default() };
         }
-        let again = wanted.again && row.is_open();
+        let reads_lines = wanted.lines && row.is_open() && row.tuning().order_by.is_some();
+        let fresh = wanted.fresh && !reads_lines;
+        let again = wanted.again && row.is_open() && !reads_lines;
         let probes = wanted.probe && row.health.paused.is_some() && row.is_enabled();
         let is_held = |row: &&usize| self.rows[**row].state == State::Held;
         let held = || row.probe_with.as_ref().filter(is_held).or_else(|| row.open.iter().find(is_held));
@@ -352,7 +377,8 @@ impl Store {
             target: Some(row.target.clone()),
             health: row.health,
             needs_step: self.needs_step(hook),
-            fresh: wanted.fresh.then(|| self.find(hook, Kind::First, now, room)),
+            lines: reads_lines.then(|| self.lines(hook, ask, now)),
+            fresh: fresh.then(|| self.find(hook, Kind::First, now, room)),
             again: again.then(|| self.find(hook, Kind::Again, now, room)),
             probe: if probes { held().map(|row| self.open(*row)) } else { None },
         }
@@ -366,7 +392,7 @@ impl Store {
         let is_due = |row: &usize| {
             let delivery = &self.rows[*row];
             let may_go = hook_is_open || delivery.is_test;
-            delivery.due_at.is_some_and(|at| at <= now) && may_go && !(is_ordered && self.is_behind(*row))
+            delivery.due_at.is_some_and(|at| at <= now) && may_go && !(is_ordered && delivery.order_key.is_some())
         };
         let mut due: Vec<usize> = of_kind().filter(is_due).collect();
         due.sort_by_key(|row| (self.rows[*row].due_at, *row));
@@ -378,7 +404,12 @@ impl Store {
         });
         let is_full = fitting.is_some() || due.len() >= room.rows;
         due.truncate(fitting.map_or(due.len(), |last| last + 1));
-        let next = of_kind().filter_map(|row| self.rows[row].due_at).filter(|at| *at > now).min();
+        let has_place = |row: &usize| is_ordered && self.rows[*row].order_key.is_some();
+        let next = of_kind()
+            .filter(|row| !has_place(row))
+            .filter_map(|row| self.rows[row].due_at)
+            .filter(|at| *at > now)
+            .min();
         let more_at = if is_full { Some(now) } else { next };
         Found { due: due.into_iter().map(|row| self.open(row)).collect(), more_at: more_at.filter(|_| hook_is_open) }
     }
@@ -412,6 +443,9 @@ impl Store {
         let is_more = batches.iter().any(|batch| batch.len() >= STEP);
         let is_paused = self.hooks[hook].is_enabled() && !is_open;
         for row in batches.into_iter().flatten() {
+            if !is_deleted && is_open {
+                self.give_key(row);
+            }
             match (is_deleted, is_open) {
                 (true, _) => self.put(row, State::Cancelled, None, now),
                 (false, false) => {

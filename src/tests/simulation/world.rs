@@ -17,13 +17,14 @@ use service_hooks::{
         },
         store::{
             Error,
+            lines::Ask,
             queue::{Open, Room},
         },
     },
 };
 
 use super::{
-    checks::Checks,
+    checks::{Checks, Wish},
     receivers::Receiver,
     rng::Rng,
     store::{Outcome, Store, hook_id, hook_of, row_of},
@@ -33,7 +34,15 @@ pub const SECOND: i64 = 1000;
 pub const DAY: i64 = 24 * 3600 * SECOND;
 pub const HOOKS: usize = 50;
 pub const PERMITS: usize = 64;
-pub const LIMITS: Limits = Limits { in_flight: 8, window: Room { rows: 100, bytes: 40_000 }, drain_per_second: 250 };
+pub const LIMITS: Limits = Limits {
+    in_flight: 8,
+    window: Room { rows: 100, bytes: 40_000 },
+    drain_per_second: 250,
+    has_memory: true,
+    is_shared: false,
+};
+/// What all lanes may take together: less than what they would like to, at times.
+pub const MEMORY: usize = 150_000;
 /// As `worker::RECORD_AGAIN`.
 const RECORD_AGAIN: i64 = SECOND;
 
@@ -51,7 +60,8 @@ pub enum Happening {
     Read {
         hook: usize,
         wanted: Wanted,
-        known: Room,
+        room: Room,
+        ask: Ask,
         now: Timestamp,
     },
     Write {
@@ -126,7 +136,7 @@ impl World {
             sequence: 0,
             life: 0,
             wake: 0,
-            board: Board::new(PERMITS, LIMITS, false),
+            board: Board::new(PERMITS, LIMITS, MEMORY, false),
             store: Store::default(),
             receivers: Vec::new(),
             is_calm: false,
@@ -171,9 +181,15 @@ impl World {
 
     /// The scheduler hears of it after a moment.
     pub fn tell(&mut self, news: News) {
-        let wait = self.rng.moment();
+        self.tell_after(news, self.real);
+    }
+
+    /// The same, but not before `earliest`: one task's news come in their order. Returns when it is heard.
+    fn tell_after(&mut self, news: News, earliest: i64) -> i64 {
+        let wait = self.rng.moment().max(earliest - self.real);
         self.checks.told(&news);
         self.soon(wait, Happening::Hear(news));
+        self.real + wait
     }
 
     /// As [`World::tell`] after an accept's commit, when the task that waited for it has only to wake. An offer that took
@@ -195,7 +211,7 @@ impl World {
                 self.board.hear(news, now);
                 self.advance();
             }
-            Happening::Read { hook, wanted, known, now } => self.read(hook, wanted, known, now),
+            Happening::Read { hook, wanted, room, ask, now } => self.read(hook, wanted, room, &ask, now),
             Happening::Write { hook } => self.write(hook),
             Happening::Rewind => {
                 let now = self.now();
@@ -222,14 +238,15 @@ impl World {
     fn advance(&mut self) {
         let now = self.now();
         self.board.advance(now);
-        self.checks.advanced(now);
+        self.checks.advanced(now, self.board.memory());
         for order in self.board.orders() {
             match order {
-                Order::Load { held, wanted, known } => {
+                Order::Load { held, wanted, known, room, ask } => {
                     let hook = hook_of(held.hook);
-                    self.checks.load(hook, known.rows, self.real);
+                    self.checks.load(hook, known.rows, &ask, self.real);
                     let wait = self.rng.moment();
-                    self.soon(wait, Happening::Read { hook, wanted, known, now });
+                    let room = Room { rows: room.rows + known.rows, bytes: room.bytes + known.bytes };
+                    self.soon(wait, Happening::Read { hook, wanted, room, ask, now });
                 }
                 Order::Step(held) => {
                     let hook = hook_of(held.hook);
@@ -257,9 +274,8 @@ impl World {
         !self.is_calm && self.rng.once_in(once_in)
     }
 
-    fn read(&mut self, hook: usize, wanted: Wanted, known: Room, now: Timestamp) {
-        let room = Room { rows: LIMITS.window.rows + known.rows, bytes: LIMITS.window.bytes + known.bytes };
-        let page = if self.fails(50) { Err(Error::Closed) } else { Ok(self.store.page(hook, now, wanted, room)) };
+    fn read(&mut self, hook: usize, wanted: Wanted, room: Room, ask: &Ask, now: Timestamp) {
+        let page = if self.fails(50) { Err(Error::Closed) } else { Ok(self.store.page(hook, now, wanted, room, ask)) };
         self.tell(News::Loaded(held(hook_id(hook)), page));
     }
 
@@ -291,7 +307,10 @@ impl World {
     fn answered(&mut self, flight: &Flight, answer: Answer, asked: Option<Duration>) {
         self.checks.landed(flight);
         let bearing = bearing(answer, asked, RetryPolicy::default().longest_wait);
-        self.tell(News::Sent(held(hook_id(flight.hook)), bearing));
+        let heard_at = self.tell_after(News::Sent(held(hook_id(flight.hook)), bearing), self.real);
+        if let Bearing::TooMuch { asks: Some(wait) } = bearing {
+            self.checks.asked(flight.hook, Wish::new(wait, heard_at, self.real, self.now()));
+        }
         let verdict = self.verdict(flight, answer, asked);
         let (state, due_at) = match verdict {
             Verdict::Delivered => (State::Delivered, None),
@@ -321,6 +340,7 @@ impl World {
                 waits_until,
                 is_gone,
                 is_exhausted,
+                heard_at,
             }),
         );
     }
@@ -359,13 +379,14 @@ impl World {
                 (outcome.due_at.or(again.filter(|_| recorded.is_none())), None)
             }
         };
-        self.tell(News::Finished { held: held(hook), delivery, was_sent: true, due_at, health });
+        let finished = News::Finished { held: held(hook), delivery, was_sent: true, due_at, health };
+        self.tell_after(finished, outcome.heard_at);
     }
 
     /// `kill -9`, and a new process some seconds later. Of what was in flight some was recorded and some was not.
     pub fn crash(&mut self) {
         self.life += 1;
-        self.board = Board::new(PERMITS, LIMITS, false);
+        self.board = Board::new(PERMITS, LIMITS, MEMORY, false);
         self.checks.crashed(&self.store);
         let resume = self.store.hooks_with_open();
         self.tell(News::More(resume));

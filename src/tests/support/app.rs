@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use service_hooks::{
     domain::{
         event::EventType,
+        liveness::Overdue,
         permission::{Actor, Permission, Role},
     },
     engine::{
@@ -174,10 +175,25 @@ impl TestApp {
         .await
     }
 
-    /// accepted = sum of states + pruned; to be asked at the end of every test that emits.
+    /// accepted = sum of states + pruned, and nothing sleeps; to be asked at the end of every test that emits.
     pub async fn assert_balanced(&self) {
+        self.assert_live().await;
         let balance = self.balance().await;
         assert!(balance.holds(), "{balance:?}");
+    }
+
+    /// What is due of a hook that is ready for it is attempted, and not forgotten.
+    pub async fn assert_live(&self) {
+        let due = async || self.running.portal.dispatcher.due().await.unwrap();
+        let before = due().await;
+        within(60, "what is due is attempted", async || {
+            let after = due().await;
+            let is_there = |one: &Overdue| {
+                after.iter().any(|it| (it.hook, it.delivery, it.since) == (one.hook, one.delivery, one.since))
+            };
+            (!before.iter().any(is_there)).then_some(())
+        })
+        .await;
     }
 
     /// How many deliveries stand in each state.

@@ -9,7 +9,14 @@ use crate::engine::{
 };
 
 const NOW: Timestamp = Timestamp(1_000_000);
-const LIMITS: Limits = Limits { in_flight: 9, window: Room { rows: 4, bytes: 1000 }, drain_per_second: 250 };
+const LIMITS: Limits = Limits {
+    in_flight: 9,
+    window: Room { rows: 4, bytes: 1000 },
+    drain_per_second: 250,
+    has_memory: true,
+    is_shared: false,
+};
+const MEMORY: usize = 1 << 20;
 const HOOK: HookId = HookId(Uuid::nil());
 
 fn held(fence: i64) -> Held {
@@ -18,7 +25,7 @@ fn held(fence: i64) -> Held {
 
 /// A board that has the lane under this fence; its first load is under way.
 fn board(fence: i64) -> Board {
-    let mut board = Board::new(10, LIMITS, true);
+    let mut board = Board::new(10, LIMITS, MEMORY, true);
     own(&mut board, &[fence]);
     assert_eq!(loads(&board.orders()), [fence]);
     board

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::Change;
 use crate::{
-    domain::id::DeliveryId,
+    domain::id::{DeliveryId, EventId},
     engine::store::queue::{Open, Room},
 };
 
@@ -13,6 +14,7 @@ pub(super) struct Entry {
     pub(super) attempts: u32,
     /// A load found it with an attempt more: it was settled and sent again before this side heard of the record.
     pub(super) is_outdated: bool,
+    event: EventId,
     bytes: usize,
 }
 
@@ -21,6 +23,8 @@ pub(super) struct Entry {
 pub(super) struct Known {
     entries: HashMap<DeliveryId, Entry>,
     bytes: usize,
+    /// What came and went since this was asked last.
+    changes: Vec<Change>,
 }
 
 impl Known {
@@ -32,19 +36,38 @@ impl Known {
         }
         let bytes = open.body.len();
         self.bytes += bytes;
-        self.entries.insert(open.id, Entry { attempts: open.attempts, is_outdated: false, bytes });
+        self.changes.push(Change { event: open.event, bytes, is_gain: true });
+        let event = open.event;
+        self.entries.insert(open.id, Entry { attempts: open.attempts, is_outdated: false, event, bytes });
         true
+    }
+
+    pub(super) fn contains(&self, id: DeliveryId) -> bool {
+        self.entries.contains_key(&id)
     }
 
     pub(super) fn remove(&mut self, id: DeliveryId) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
         self.bytes -= entry.bytes;
+        self.changes.push(Change { event: entry.event, bytes: entry.bytes, is_gain: false });
         Some(entry)
     }
 
     /// What of it a load may meet again.
     pub(super) fn room(&self) -> Room {
         Room { rows: self.entries.len(), bytes: self.bytes }
+    }
+
+    pub(super) fn changes(&mut self) -> std::vec::Drain<'_, Change> {
+        self.changes.drain(..)
+    }
+
+    /// Everything leaves memory.
+    pub(super) fn clear(&mut self) {
+        for (_, entry) in self.entries.drain() {
+            self.changes.push(Change { event: entry.event, bytes: entry.bytes, is_gain: false });
+        }
+        self.bytes = 0;
     }
 
     pub(super) fn is_empty(&self) -> bool {

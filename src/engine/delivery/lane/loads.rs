@@ -27,12 +27,19 @@ impl Lane {
         if self.loading || self.not_before.is_some_and(|at| at > now) {
             return None;
         }
-        let wants = |shelf: &Shelf| self.is_stale || shelf.wants_load(limits.window, now);
-        let wanted = Wanted {
+        let is_unread = self.is_stale && !self.is_ordered();
+        let wants = |shelf: &Shelf| is_unread || shelf.wants_load(limits.window, now);
+        let mut wanted = Wanted {
             fresh: wants(&self.fresh),
             again: wants(&self.again),
+            lines: self.is_stale || self.is_ordered() && self.is_open() && self.lines.wants_load(limits.window, now),
             probe: self.probe_at().is_some_and(|at| at <= now),
         };
+        // The lines and the shelves of a hook that keeps an order are read in turn.
+        if !self.is_stale && wanted.lines && (wanted.fresh || wanted.again) {
+            (wanted.fresh, wanted.again) = (wanted.fresh && self.asked.lines, wanted.again && self.asked.lines);
+            wanted.lines = !self.asked.lines;
+        }
         (wanted != Wanted::default()).then_some(wanted)
     }
 
@@ -41,6 +48,8 @@ impl Lane {
         self.loading = true;
         self.changed_again = false;
         self.pace_is_read();
+        // After a load that read all of it anew, the lines come first.
+        self.asked = Wanted { lines: wanted.lines && !self.is_stale, ..wanted };
         if wanted.fresh {
             self.fresh.begin_load();
         }
@@ -53,15 +62,17 @@ impl Lane {
     }
 
     /// A load brought a page. If the hook changed meanwhile, the page is of no use and another load follows.
-    pub fn loaded(&mut self, page: Page, now: Timestamp) {
+    pub fn loaded(&mut self, mut page: Page, now: Timestamp) {
         self.loading = false;
         self.not_before = None;
         self.lasting_failures = 0;
         let settled = std::mem::take(&mut self.settled);
         let is_news = |open: &Open| settled.get(&open.id).is_none_or(|attempts| open.attempts > *attempts);
         if self.changed_again {
+            self.ask_again(now);
             return;
         }
+        let was_ordered = self.is_ordered();
         let was_stale = std::mem::take(&mut self.is_stale);
         self.is_deleted = page.target.is_none();
         let url = |target: &Option<Arc<Target>>| target.as_ref().map(|target| target.hook.callback_url.clone());
@@ -69,13 +80,18 @@ impl Lane {
             self.forget_pace();
         }
         self.follow_pace(&page.health, was_stale, now);
-        self.target = page.target;
+        self.target = page.target.take();
         self.health = page.health;
-        // The hook may keep an order only now, or something older was sent again: who may go is on the page.
-        if !self.is_open() || (was_stale && self.is_ordered()) {
+        // A hook that keeps an order from now on has its shelves read anew, and so has one that does no more.
+        if !self.is_open() || was_ordered != self.is_ordered() {
             self.may_probe |= self.probe.is_some();
             self.drop_queued();
         }
+        if self.is_open() && was_ordered != self.is_ordered() {
+            self.fresh.note_more(now);
+            self.again.note_more(now);
+        }
+        self.lines_of_page(&mut page, &is_news, now);
         if page.needs_step {
             self.may_probe = true;
             self.step_at.get_or_insert(now);
@@ -115,11 +131,22 @@ impl Lane {
     /// A load failed; it is tried again at `at`.
     pub fn load_failed(&mut self, at: Timestamp) {
         self.loading = false;
+        self.lines.load_failed(at);
         self.settled.clear();
         self.not_before = Some(at);
         self.may_probe = true;
-        self.fresh.note_more(at);
-        self.again.note_more(at);
+        self.ask_again(at);
+    }
+
+    /// What was asked for did not come.
+    fn ask_again(&mut self, at: Timestamp) {
+        let is_ordered = self.is_ordered();
+        if self.asked.fresh || !is_ordered {
+            self.fresh.note_more(at);
+        }
+        if self.asked.again || !is_ordered {
+            self.again.note_more(at);
+        }
     }
 
     /// Should rows be moved to where they belong now?
@@ -147,8 +174,21 @@ impl Lane {
     }
 
     pub(super) fn look_again(&mut self, now: Timestamp) {
-        self.fresh.note_more(now);
-        self.again.note_more(now);
+        self.lines.note_more(now);
+        self.look_at_shelves(now);
+    }
+
+    /// Of a hook that keeps an order everything has a key, but for what was accepted before it did. That was looked for
+    /// when it began to, and to look for it again would be to read past all that has a key. (While it is paused hardly
+    /// anything is read, and how it stands comes with that.)
+    pub(super) fn look_at_shelves(&mut self, now: Timestamp) {
+        let has_lines = self.is_ordered() && self.is_open();
+        if !has_lines {
+            self.fresh.note_more(now);
+        }
+        if !has_lines || self.again.more_at.is_some() {
+            self.again.note_more(now);
+        }
     }
 
     pub fn step_failed(&mut self, at: Timestamp) {

@@ -4,10 +4,16 @@ use std::sync::Arc;
 
 use super::shelf::Found;
 use crate::{
-    domain::health::{Health, Purpose},
+    domain::{
+        health::{Health, Purpose},
+        id::EventId,
+    },
     engine::{
         delivery::attempt::Target,
-        store::queue::{Open, Room},
+        store::{
+            lines::Lines,
+            queue::{Open, Room},
+        },
     },
 };
 
@@ -22,6 +28,8 @@ pub struct Page {
     /// For each shelf that was asked for: what is due, and when what was not brought becomes due.
     pub fresh: Option<Found>,
     pub again: Option<Found>,
+    /// Of a hook that keeps an order; then the shelves' parts come with another load.
+    pub lines: Option<Lines>,
     pub probe: Option<Open>,
 }
 
@@ -30,7 +38,16 @@ pub struct Page {
 pub struct Wanted {
     pub fresh: bool,
     pub again: bool,
+    pub lines: bool,
     pub probe: bool,
+}
+
+/// A body came into memory with a delivery, or left it.
+#[derive(Clone, Copy, Debug)]
+pub struct Change {
+    pub event: EventId,
+    pub bytes: usize,
+    pub is_gain: bool,
 }
 
 /// What all lanes go by.
@@ -42,6 +59,11 @@ pub struct Limits {
     pub window: Room,
     /// Held deliveries that are let go in a second, once a hook is open again.
     pub drain_per_second: u32,
+    /// There is memory for more, as far as all lanes together may have it.
+    pub has_memory: bool,
+    /// Other nodes accept events too. What they accepted before may not be known here yet, so whatever keeps an order is
+    /// read from the database, where it stands behind that.
+    pub is_shared: bool,
 }
 
 /// A delivery to be sent now.

@@ -1,5 +1,6 @@
 //! What a lane does, told what happens to it.
 
+mod ordered;
 mod paused;
 
 use uuid::Uuid;
@@ -15,8 +16,16 @@ use crate::{
 };
 
 const NOW: Timestamp = Timestamp(1_000_000);
-const LIMITS: Limits = Limits { in_flight: 9, window: Room { rows: 4, bytes: 1000 }, drain_per_second: 250 };
-const BOTH: Wanted = Wanted { fresh: true, again: true, probe: false };
+const LIMITS: Limits = Limits {
+    in_flight: 9,
+    window: Room { rows: 4, bytes: 1000 },
+    drain_per_second: 250,
+    has_memory: true,
+    is_shared: false,
+};
+/// All that is read of a hook that changed.
+const ALL: Wanted = Wanted { fresh: true, again: true, lines: true, probe: false };
+const BOTH: Wanted = Wanted { lines: false, ..ALL };
 
 pub(in crate::engine::delivery) fn page(target: Option<Arc<Target>>, due: Vec<Open>) -> Page {
     Page { target, fresh: Some(Found { due, more_at: None }), again: Some(Found::default()), ..Page::default() }
@@ -56,12 +65,13 @@ pub(in crate::engine::delivery) fn open(number: u128, attempts: u32) -> Open {
         attempts,
         tries_before: 0,
         is_test: false,
+        order_key: None,
     }
 }
 
 fn ready(enabled: bool) -> Lane {
     let mut lane = Lane::new(NOW);
-    assert_eq!(lane.wants_load(&LIMITS, NOW), Some(BOTH));
+    assert_eq!(lane.wants_load(&LIMITS, NOW), Some(ALL));
     lane.begin_load(BOTH);
     lane.loaded(page(Some(target(enabled)), Vec::new()), NOW);
     lane
@@ -208,7 +218,7 @@ fn a_change_during_a_load_makes_the_load_worthless() {
     lane.changed(NOW);
     lane.loaded(page(Some(target(true)), vec![open(1, 0)]), NOW);
     assert_eq!(sent(&mut lane, 9), []);
-    assert_eq!(lane.wants_load(&LIMITS, NOW), Some(BOTH));
+    assert_eq!(lane.wants_load(&LIMITS, NOW), Some(ALL));
 }
 
 #[test]
@@ -236,8 +246,8 @@ fn nothing_is_sent_with_the_old_target_while_the_new_one_is_read() {
     assert_eq!(sent(&mut lane, 9), [], "nor after it failed");
     assert_eq!(lane.wants_load(&LIMITS, NOW), None, "a failed load is not repeated at once");
     assert_eq!(lane.wake_at(NOW), Some(Timestamp(NOW.0 + 1000)));
-    assert_eq!(lane.wants_load(&LIMITS, Timestamp(NOW.0 + 1000)), Some(BOTH));
-    lane.begin_load(BOTH);
+    assert_eq!(lane.wants_load(&LIMITS, Timestamp(NOW.0 + 1000)), Some(ALL));
+    lane.begin_load(ALL);
     lane.loaded(page(Some(target(true)), Vec::new()), NOW);
     assert_eq!(sent(&mut lane, 9), [1]);
 }
@@ -319,31 +329,6 @@ fn settle(lane: &mut Lane, now: Timestamp, make_page: impl Fn(Wanted) -> Page) -
             return steps;
         }
     }
-}
-
-#[test]
-fn ordered_deliveries_come_from_the_database_only() {
-    let tuning = Tuning { order_by: Some("id".into()), ..Tuning::default() };
-    let mut lane = Lane::new(NOW);
-    lane.begin_load(BOTH);
-    lane.loaded(page(Some(tuned(tuning)), vec![open(1, 0)]), NOW);
-    assert_eq!(sent(&mut lane, 9), [1]);
-    lane.offer(open(2, 0), &LIMITS, NOW);
-    assert_eq!(sent(&mut lane, 9), [], "something of its key may be before it");
-    assert!(lane.wants_load(&LIMITS, NOW).is_some());
-}
-
-#[test]
-fn a_hook_that_keeps_an_order_from_now_on_sends_only_what_the_page_lets_go() {
-    let mut lane = ready(true);
-    for number in 1..=3 {
-        lane.offer(open(number, 0), &LIMITS, NOW);
-    }
-    lane.changed(NOW);
-    lane.begin_load(BOTH);
-    let tuning = Tuning { order_by: Some("id".into()), ..Tuning::default() };
-    lane.loaded(page(Some(tuned(tuning)), vec![open(1, 0)]), NOW);
-    assert_eq!(sent(&mut lane, 9), [1], "the others wait behind it");
 }
 
 #[test]

@@ -1,0 +1,265 @@
+//! A hook that keeps an order, in memory: a line for each key that has something open. What stands first of a line is sent;
+//! the next follows when that is settled, so of one key never two are under way. A line whose first waits for its retry
+//! holds nothing else in memory, and no other line notices it.
+//!
+//! A line is the oldest part of what its key has open, read from the database and continued from where it ends. What is
+//! committed meanwhile joins a line that is complete; of any other it is found by reading on. Keys without a line are
+//! found by passes over all keys.
+
+mod reads;
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use crate::{
+    domain::{id::DeliveryId, time::Timestamp},
+    engine::store::{
+        lines::{Next, Part},
+        queue::{Key, Open, Room},
+    },
+};
+
+/// One part of the window that one line may hold: so it always has room for more keys than are sent to at once.
+const SHARE: usize = 32;
+/// Lines in memory, for each row of the window. A line without deliveries is its key and a time.
+const LINES_A_ROW: usize = 4;
+
+/// One key.
+struct Line {
+    queue: VecDeque<Open>,
+    /// The newest that was read; `None`: it has to be read from its beginning.
+    last: Option<DeliveryId>,
+    next: Next,
+    busy: Option<DeliveryId>,
+    /// It stands among `ready`, or among `wanted`, or is being read.
+    is_ready: bool,
+    is_wanted: bool,
+    is_read: bool,
+    /// Something of it was committed while it was being read, which the page may not show.
+    is_longer: bool,
+    /// Of `Lines::news` when it was last read from its beginning.
+    news: u64,
+}
+
+impl Line {
+    fn new(next: Next, news: u64) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            last: None,
+            next,
+            busy: None,
+            is_ready: false,
+            is_wanted: false,
+            is_read: false,
+            is_longer: false,
+            news,
+        }
+    }
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Lines {
+    lines: HashMap<Key, Line>,
+    busy: HashMap<DeliveryId, Key>,
+    /// Lines that could send, in the order of their turns.
+    ready: VecDeque<Key>,
+    wanted: VecDeque<Key>,
+    waits: BTreeSet<(Timestamp, Key)>,
+    queued: usize,
+    /// When all keys are to be looked through (again); `None`: every open key has its line.
+    pass_at: Option<Timestamp>,
+    /// The last key that the pass under way saw.
+    cursor: Option<Key>,
+    /// Something came up behind the pass that is under way.
+    pass_again: bool,
+    /// The earliest retry of a key that has no line because there were too many.
+    left_out: Option<Timestamp>,
+    /// Moves whenever something may be there that was not offered.
+    news: u64,
+    /// The load under way: its lines, whether it continues the pass, and the keys something happened to since it began.
+    reading: Vec<Part>,
+    is_passing: bool,
+    touched: HashSet<Key>,
+    /// Keys that may have a line.
+    most: usize,
+    /// What was queued and is not any more: to be taken by [`Lines::dropped`].
+    dropped: Vec<DeliveryId>,
+}
+
+impl Lines {
+    /// Takes what was just committed, if it can be told that nothing of its key is missing here. False: it is only in the
+    /// database, and will be found there.
+    pub(super) fn offer(&mut self, open: &Open, has_room: bool, window: Room, now: Timestamp) -> bool {
+        let Some(key) = open.order_key.clone() else { return false };
+        let knows_all = self.pass_at.is_none() && !self.is_passing;
+        if !self.lines.contains_key(&key) {
+            if self.lines.len() >= window.rows.saturating_mul(LINES_A_ROW) {
+                self.note_more(now);
+                return false;
+            }
+            let next = if knows_all && has_room { Next::End } else { Next::More };
+            self.lines.insert(key.clone(), Line::new(next, self.news));
+        }
+        let Some(line) = self.lines.get_mut(&key) else { return false };
+        line.is_longer |= line.is_read;
+        if line.next != Next::End {
+            if line.next == Next::More && line.queue.is_empty() {
+                self.want(&key);
+            }
+            return false;
+        }
+        // A clock that was set back makes ids that sort before those that are here.
+        if line.last.is_some_and(|last| last > open.id) {
+            self.restart(&key);
+            return false;
+        }
+        if !has_room {
+            line.next = Next::More;
+            if line.queue.is_empty() {
+                self.want(&key);
+            }
+            return false;
+        }
+        line.last = Some(open.id);
+        line.queue.push_back(open.clone());
+        self.queued += 1;
+        self.turn(&key);
+        true
+    }
+
+    /// From `at` on something may be there that was not offered: of any key.
+    pub(super) fn note_more(&mut self, at: Timestamp) {
+        self.news += 1;
+        if self.is_passing || self.cursor.is_some() {
+            self.pass_again = true;
+        } else {
+            self.pass_at = Some(self.pass_at.map_or(at, |known| known.min(at)));
+        }
+    }
+
+    /// Forgets everything but what is under way.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        let queued = self.lines.values().flat_map(|line| line.queue.iter().map(|open| open.id));
+        self.dropped.extend(queued);
+        self.lines.retain(|_, line| line.busy.is_some());
+        for line in self.lines.values_mut() {
+            *line = Line { busy: line.busy, ..Line::new(Next::More, self.news) };
+        }
+        self.ready.clear();
+        self.wanted.clear();
+        self.waits.clear();
+        self.queued = 0;
+        (self.cursor, self.left_out, self.pass_again) = (None, None, false);
+        self.reading.clear();
+        self.is_passing = false;
+        self.note_more(now);
+    }
+
+    /// What left the queues without being sent since this was asked last.
+    pub(super) fn dropped(&mut self) -> Vec<DeliveryId> {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// The next to be sent.
+    pub(super) fn pop(&mut self) -> Option<Open> {
+        while let Some(key) = self.ready.pop_front() {
+            let Some(line) = self.lines.get_mut(&key) else { continue };
+            line.is_ready = false;
+            let Some(open) = line.queue.pop_front() else { continue };
+            self.queued -= 1;
+            line.busy = Some(open.id);
+            self.busy.insert(open.id, key.clone());
+            self.read_on(&key);
+            return Some(open);
+        }
+        None
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// What was under way came to its end; `due_at`: it is to be looked for again then. False: it is in none of these lines.
+    pub(super) fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>) -> bool {
+        let Some(key) = self.busy.remove(&id) else { return false };
+        if self.is_passing || !self.reading.is_empty() {
+            self.touched.insert(key.clone());
+        }
+        let Some(line) = self.lines.get_mut(&key) else { return true };
+        line.busy = None;
+        if let Some(at) = due_at {
+            self.drop_queue(&key, Next::Waits(at));
+            self.waits.insert((at, key));
+        } else {
+            self.turn(&key);
+            self.read_on(&key);
+        }
+        true
+    }
+
+    /// Whatever of a line is in memory stays in the database.
+    fn drop_queue(&mut self, key: &Key, next: Next) {
+        let Some(line) = self.lines.get_mut(key) else { return };
+        self.queued -= line.queue.len();
+        self.dropped.extend(line.queue.drain(..).map(|open| open.id));
+        (line.last, line.next) = (None, next);
+        if std::mem::take(&mut line.is_ready) {
+            self.ready.retain(|ready| ready != key);
+        }
+    }
+
+    /// A line with something to send, of which nothing is under way, gets its turn.
+    fn turn(&mut self, key: &Key) {
+        let Some(line) = self.lines.get_mut(key) else { return };
+        if line.busy.is_none() && !line.queue.is_empty() && !line.is_ready {
+            line.is_ready = true;
+            self.ready.push_back(key.clone());
+        }
+    }
+
+    /// What a line needs next: more of it, a time, or nothing at all.
+    fn read_on(&mut self, key: &Key) {
+        let (news, is_low) = (self.news, |line: &Line| line.queue.len() <= SHARE / 4);
+        let Some(line) = self.lines.get_mut(key).filter(|line| is_low(line)) else { return };
+        let is_idle = line.queue.is_empty() && line.busy.is_none();
+        match line.next {
+            Next::More if line.last.is_some() || is_idle => self.want(key),
+            Next::Waits(at) if is_idle => {
+                line.last = None;
+                self.waits.insert((at, key.clone()));
+            }
+            // Something may have come from elsewhere that sorts before what was read last.
+            Next::End if is_idle && line.news != news => {
+                (line.last, line.next) = (None, Next::More);
+                self.want(key);
+            }
+            Next::End if is_idle && !line.is_read => drop(self.lines.remove(key)),
+            _ => {}
+        }
+    }
+
+    /// Its time has come: what stands first is read.
+    fn look_up(&mut self, key: &Key) {
+        let Some(line) = self.lines.get_mut(key).filter(|line| line.busy.is_none()) else { return };
+        (line.last, line.next) = (None, Next::More);
+        self.want(key);
+    }
+
+    /// The line is read from its beginning, once nothing of it is under way.
+    fn restart(&mut self, key: &Key) {
+        self.drop_queue(key, Next::More);
+        if let Some(line) = self.lines.get_mut(key) {
+            // A read that is under way may have begun too early.
+            line.news = self.news.wrapping_sub(1);
+        }
+        self.read_on(key);
+    }
+
+    fn want(&mut self, key: &Key) {
+        let Some(line) = self.lines.get_mut(key) else { return };
+        if !line.is_wanted && !line.is_read {
+            line.is_wanted = true;
+            self.wanted.push_back(key.clone());
+        }
+    }
+}

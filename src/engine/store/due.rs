@@ -1,0 +1,180 @@
+//! What is due, hook by hook: who has something to do, and since when. Each answer costs a few look-ups for every hook
+//! that has something open, and nothing for all the others: the hooks are found by jumping from one to the next in the
+//! indexes of what is open.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::{
+    db::{Conn, on_db, padded, push_list},
+    error::Error,
+    lines,
+};
+use crate::domain::{
+    id::{DeliveryId, HookId},
+    measured::Hour,
+    retry::LONGEST_WAIT,
+    time::Timestamp,
+};
+
+/// The oldest delivery of a hook that is ready for it: due, its hook on and not paused, nothing of its key before it.
+#[derive(Clone, Debug)]
+pub struct Oldest {
+    pub hook: HookId,
+    pub name: String,
+    pub delivery: DeliveryId,
+    pub since: Timestamp,
+    pub timeout: Option<Duration>,
+    pub is_ordered: bool,
+}
+
+/// Keys of a hook that keeps an order that are looked at for the oldest.
+const KEYS: usize = 1000;
+
+/// The first open delivery of every hook that has one, in the order of an index.
+macro_rules! firsts {
+    ($state:literal, $order:literal) => {
+        concat!(
+            "WITH RECURSIVE firsts (id) AS (
+               SELECT (SELECT d.id FROM deliveries d WHERE d.state = '",
+            $state,
+            "' AND d.hook_id > $1 ORDER BY d.hook_id, ",
+            $order,
+            " LIMIT 1)
+               UNION ALL
+               SELECT (SELECT d.id FROM deliveries d WHERE d.state = '",
+            $state,
+            "' AND d.hook_id > k.hook_id ORDER BY d.hook_id, ",
+            $order,
+            " LIMIT 1)
+               FROM firsts f JOIN deliveries k ON k.id = f.id)
+             SELECT d.hook_id, d.id, d.due_at FROM firsts f JOIN deliveries d ON d.id = f.id"
+        )
+    };
+}
+
+type First = (HookId, DeliveryId, Option<Timestamp>);
+
+async fn firsts(conn: &mut Conn, statement: &'static str) -> Result<Vec<First>, Error> {
+    let none = HookId(uuid::Uuid::nil());
+    Ok(on_db!(conn, c => sqlx::query_as(statement).bind(none).fetch_all(c).await)?)
+}
+
+/// The earliest of every hook that is due for its first attempt or for its next.
+async fn due(conn: &mut Conn, now: Timestamp) -> Result<Vec<(HookId, DeliveryId, Timestamp)>, Error> {
+    let pending = firsts(conn, firsts!("pending", "d.due_at, d.id")).await?;
+    let waiting = firsts(conn, firsts!("waiting", "d.due_at, d.id")).await?;
+    // What is pending is due, whatever the clock says.
+    let pending = pending.into_iter().map(|(hook, id, at)| (hook, id, at.unwrap_or(now).min(now)));
+    let waiting = waiting.into_iter().filter_map(|(hook, id, at)| Some((hook, id, at.filter(|at| *at <= now)?)));
+    Ok(pending.chain(waiting).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct Standing {
+    id: HookId,
+    name: String,
+    enabled: bool,
+    is_gone: bool,
+    paused_at: Option<Timestamp>,
+    probe_at: Option<Timestamp>,
+    waits_until: Option<Timestamp>,
+    timeout_ms: Option<i64>,
+    order_by: Option<String>,
+}
+
+impl Standing {
+    fn is_open(&self) -> bool {
+        self.enabled && !self.is_gone && self.paused_at.is_none()
+    }
+
+    /// Its receiver may have asked to be left alone for a while. (Nobody may ask for more than the longest wait: a later
+    /// time was noted while the clock was wrong.)
+    fn is_ready(&self, now: Timestamp) -> bool {
+        self.is_open() && self.waits_until.is_none_or(|until| until <= now || until > now.after(LONGEST_WAIT))
+    }
+}
+
+async fn standings(conn: &mut Conn, hooks: &[HookId]) -> Result<HashMap<HookId, Standing>, Error> {
+    let mut found = HashMap::new();
+    for ids in padded(hooks) {
+        let rows: Vec<Standing> = on_db!(conn, c: Engine => {
+            let mut query = sqlx::QueryBuilder::<Engine>::new(
+                "SELECT h.id, h.name, h.enabled, CASE WHEN h.deleted_at IS NULL THEN FALSE ELSE TRUE END AS is_gone,
+                        s.paused_at, s.probe_at, s.waits_until, h.timeout_ms, h.order_by
+                 FROM hooks h LEFT JOIN health s ON s.hook_id = h.id WHERE h.id IN ",
+            );
+            push_list!(query, &ids);
+            query.build_query_as().fetch_all(c).await
+        })?;
+        found.extend(rows.into_iter().map(|row| (row.id, row)));
+    }
+    Ok(found)
+}
+
+/// The hooks of which what waits is to be sent before its time.
+async fn wished_for(conn: &mut Conn) -> Result<Vec<HookId>, Error> {
+    let rows: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as("SELECT hook_id FROM forwards").fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(hook,)| hook).collect())
+}
+
+/// The hooks whose lanes have something to do now: to send, to put away, to let go, or to probe.
+pub(in crate::engine) async fn hooks(conn: &mut Conn, now: Timestamp) -> Result<Vec<HookId>, Error> {
+    let mut found: Vec<HookId> = due(conn, now).await?.into_iter().map(|(hook, ..)| hook).collect();
+    let held = firsts(conn, firsts!("held", "d.id")).await?;
+    let held: Vec<HookId> = held.into_iter().map(|(hook, ..)| hook).collect();
+    let standings = standings(conn, &held).await?;
+    found.extend(wished_for(conn).await?);
+    let is_time = |hook: &HookId| {
+        standings.get(hook).is_some_and(|standing| {
+            let is_probed = standing.enabled && standing.probe_at.is_some_and(|at| at <= now);
+            standing.is_gone || standing.is_open() || is_probed
+        })
+    };
+    found.extend(held.into_iter().filter(is_time));
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// What has been due the longest of each hook that is ready for it.
+pub(in crate::engine) async fn oldest(conn: &mut Conn, now: Timestamp) -> Result<Vec<Oldest>, Error> {
+    let mut earliest: HashMap<HookId, (DeliveryId, Timestamp)> = HashMap::new();
+    for (hook, id, at) in due(conn, now).await? {
+        let known = earliest.entry(hook).or_insert((id, at));
+        if at < known.1 {
+            *known = (id, at);
+        }
+    }
+    let hooks: Vec<HookId> = earliest.keys().copied().collect();
+    let mut found = Vec::new();
+    for (hook, standing) in standings(conn, &hooks).await? {
+        let Some((delivery, since)) = earliest.get(&hook).copied().filter(|_| standing.is_ready(now)) else { continue };
+        let is_ordered = standing.order_by.is_some();
+        let first = if is_ordered { first_in_order(conn, hook, now).await? } else { Some((delivery, since)) };
+        let Some((delivery, since)) = first else { continue };
+        let since = since.max(standing.waits_until.filter(|until| *until <= now).unwrap_or(since));
+        let timeout = standing.timeout_ms.and_then(|timeout| u64::try_from(timeout).ok()).map(Duration::from_millis);
+        found.push(Oldest { hook, name: standing.name, delivery, since, timeout, is_ordered });
+    }
+    found.sort_unstable_by_key(|oldest| (oldest.since, oldest.hook));
+    Ok(found)
+}
+
+/// Of a hook that keeps an order: the first of its keys that has been due the longest.
+async fn first_in_order(
+    conn: &mut Conn,
+    hook: HookId,
+    now: Timestamp,
+) -> Result<Option<(DeliveryId, Timestamp)>, Error> {
+    let heads = lines::heads(conn, hook, None, KEYS, now).await?;
+    let due = heads.into_iter().filter(|head| head.standing == lines::Standing::Due);
+    Ok(due.map(|head| (head.id, head.due_at.unwrap_or(now))).min_by_key(|(_, at)| *at))
+}
+
+/// Attempts of a hook that were recorded since the beginning of an hour. Tests are not among them.
+pub(in crate::engine) async fn attempts_since(conn: &mut Conn, hook: HookId, hour: Hour) -> Result<i64, Error> {
+    let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
+        "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM hours WHERE hook_id = $1 AND hour >= $2",
+    ).bind(hook).bind(hour).fetch_one(c).await)?;
+    Ok(count)
+}

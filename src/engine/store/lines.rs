@@ -1,0 +1,225 @@
+//! What is open of a hook that keeps an order, key by key. Only what stands first of its key may be sent, and whatever a
+//! key waits for, no other key does. So nothing here reads past what one key has waiting: the keys are found by jumping
+//! from each to the next in the index, and of a key the oldest deliveries are read, up to the first that must wait.
+
+use futures::TryStreamExt;
+
+use super::{
+    bodies::Bodies,
+    db::{Conn, on_db},
+    error::Error,
+    queue::{Key, Open, OpenRow},
+};
+use crate::domain::{
+    id::{DeliveryId, HookId},
+    time::Timestamp,
+};
+
+/// How an open delivery of a key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Due,
+    /// Its next attempt is at this time.
+    Waits(Timestamp),
+    /// Until its hook is open and it is released.
+    Held,
+}
+
+/// The oldest open delivery of a key.
+#[derive(Clone, Debug)]
+pub struct Head {
+    pub key: Key,
+    pub id: DeliveryId,
+    pub standing: Standing,
+    pub due_at: Option<Timestamp>,
+}
+
+/// What follows after the deliveries of a key that were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: these are all.
+    End,
+    /// More of them, perhaps.
+    More,
+    /// One that waits.
+    Waits(Timestamp),
+    Held,
+}
+
+/// The oldest open deliveries of a key that are newer than `after`.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub key: Key,
+    pub after: Option<DeliveryId>,
+    pub due: Vec<Open>,
+    pub next: Next,
+}
+
+/// Which part of a key's line is read.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub key: Key,
+    pub after: Option<DeliveryId>,
+}
+
+/// What a lane asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// The heads of keys that come after this one in the order of keys; the inner `None`: from the first key.
+    pub heads: Option<Option<Key>>,
+    pub heads_limit: usize,
+    pub lines: Vec<Part>,
+    /// What is read of each line at most.
+    pub rows: usize,
+    pub bytes: usize,
+}
+
+/// What it gets.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    pub heads: Vec<Head>,
+    pub lines: Vec<Line>,
+    pub tests: Vec<Open>,
+}
+
+#[derive(sqlx::FromRow)]
+struct HeadRow {
+    id: DeliveryId,
+    order_key: String,
+    state: String,
+    due_at: Option<Timestamp>,
+}
+
+#[derive(sqlx::FromRow)]
+struct LineRow {
+    #[sqlx(flatten)]
+    open: OpenRow,
+    state: String,
+    due_at: Option<Timestamp>,
+}
+
+/// What is pending is due, whatever the clock says: only a retry has a time of its own.
+fn standing(state: &str, due_at: Option<Timestamp>, now: Timestamp) -> Standing {
+    match (state, due_at) {
+        ("held", _) => Standing::Held,
+        ("waiting", Some(at)) if at > now => Standing::Waits(at),
+        _ => Standing::Due,
+    }
+}
+
+/// Each step finds the next key in the index, by the key of the step before.
+macro_rules! heads {
+    ($from:literal) => {
+        concat!(
+            "WITH RECURSIVE heads (number, id) AS (
+               SELECT 1, (SELECT o.id FROM deliveries o
+                          WHERE o.hook_id = $1 AND o.order_key IS NOT NULL AND o.order_key ",
+            $from,
+            " $2 AND o.state IN ('pending', 'waiting', 'held') ORDER BY o.order_key, o.id LIMIT 1)
+               UNION ALL
+               SELECT h.number + 1, (SELECT o.id FROM deliveries o
+                                     WHERE o.hook_id = $1 AND o.order_key IS NOT NULL AND o.order_key > k.order_key
+                                       AND o.state IN ('pending', 'waiting', 'held')
+                                     ORDER BY o.order_key, o.id LIMIT 1)
+               FROM heads h JOIN deliveries k ON k.id = h.id WHERE h.number < $3)
+             SELECT d.id, d.order_key, d.state, d.due_at FROM heads h JOIN deliveries d ON d.id = h.id
+             WHERE d.order_key IS NOT NULL ORDER BY h.number"
+        )
+    };
+}
+
+/// The heads of a hook's keys, in the order of the keys.
+pub(in crate::engine) async fn heads(
+    conn: &mut Conn,
+    hook: HookId,
+    after: Option<&str>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Vec<Head>, Error> {
+    let statement = if after.is_some() { heads!(">") } else { heads!(">=") };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows: Vec<HeadRow> = on_db!(conn, c => sqlx::query_as(statement)
+        .bind(hook).bind(after.unwrap_or_default()).bind(limit).fetch_all(c).await)?;
+    let head = |row: HeadRow| Head {
+        standing: standing(&row.state, row.due_at, now),
+        key: Key::from(row.order_key),
+        due_at: row.due_at,
+        id: row.id,
+    };
+    Ok(rows.into_iter().map(head).collect())
+}
+
+/// The oldest deliveries of a key that may be sent one after the other, and what follows. A retry comes alone: what is
+/// behind it is read once it has succeeded.
+pub(in crate::engine) async fn line(
+    conn: &mut Conn,
+    hook: HookId,
+    part: &Part,
+    (rows, bytes): (usize, usize),
+    now: Timestamp,
+    bodies: &Bodies,
+) -> Result<Line, Error> {
+    let mut line = Line { key: part.key.clone(), after: part.after, due: Vec::new(), next: Next::End };
+    let after = part.after.unwrap_or(DeliveryId(uuid::Uuid::nil()));
+    let mut size = 0;
+    on_db!(conn, c => {
+        let mut found = sqlx::query_as::<_, LineRow>(
+            "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, d.order_key,
+                    d.state, d.due_at
+             FROM deliveries d JOIN events e ON e.id = d.event_id
+             WHERE d.hook_id = $1 AND d.order_key = $2 AND d.id > $3 AND d.order_key IS NOT NULL
+               AND d.state IN ('pending', 'waiting', 'held')
+             ORDER BY d.id LIMIT $4",
+        ).bind(hook).bind(&*part.key).bind(after).bind(i64::try_from(rows).unwrap_or(i64::MAX)).fetch(c);
+        while let Some(row) = found.try_next().await? {
+            line.next = match standing(&row.state, row.due_at, now) {
+                Standing::Due => Next::More,
+                Standing::Waits(at) => Next::Waits(at),
+                Standing::Held => Next::Held,
+            };
+            if line.next != Next::More {
+                return Ok(line);
+            }
+            let open = row.open.open(hook, bodies)?;
+            size += open.body.len();
+            let is_retry = open.attempts > open.tries_before;
+            line.due.push(open);
+            if is_retry || size >= bytes {
+                return Ok(line);
+            }
+        }
+    });
+    line.next = if line.due.len() < rows { Next::End } else { Next::More };
+    Ok(line)
+}
+
+/// Tests that wait for their answer. They are few, and the newest of their hook.
+pub(in crate::engine) async fn tests(conn: &mut Conn, hook: HookId, bodies: &Bodies) -> Result<Vec<Open>, Error> {
+    let rows: Vec<OpenRow> = on_db!(conn, c => sqlx::query_as(
+        "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, d.order_key
+         FROM deliveries d JOIN events e ON e.id = d.event_id
+         WHERE d.hook_id = $1 AND d.is_test AND d.state = 'pending' ORDER BY d.id DESC LIMIT 20",
+    ).bind(hook).fetch_all(c).await)?;
+    rows.into_iter().rev().map(|row| row.open(hook, bodies)).collect()
+}
+
+/// All of what a lane asks for.
+pub(in crate::engine) async fn read(
+    conn: &mut Conn,
+    hook: HookId,
+    ask: &Ask,
+    now: Timestamp,
+    bodies: &Bodies,
+) -> Result<Lines, Error> {
+    let mut found = Lines::default();
+    if let Some(after) = &ask.heads {
+        if after.is_none() {
+            found.tests = tests(conn, hook, bodies).await?;
+        }
+        found.heads = heads(conn, hook, after.as_deref(), ask.heads_limit, now).await?;
+    }
+    for part in &ask.lines {
+        found.lines.push(line(conn, hook, part, (ask.rows, ask.bytes), now, bodies).await?);
+    }
+    Ok(found)
+}
