@@ -129,7 +129,7 @@ impl Dispatcher {
             let (clock, bell) = (engine.clock.clone(), engine.bell.clone());
             engine.node.start(clock, lease.clone(), engine.scheduler.clone(), bell, words);
         } else {
-            let resume = queue::hooks_with_open(&mut engine.store.read().await?).await?;
+            let resume = queue::hooks_with_open(&mut engine.store.read_for_lanes().await?).await?;
             engine.scheduler.tell(News::More(resume));
         }
         let runner = jobs::Runner {

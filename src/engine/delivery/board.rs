@@ -54,7 +54,7 @@ pub enum News {
     },
     /// What other nodes said until now may not have been heard.
     Deaf,
-    Loaded(Held, Result<Page, Error>),
+    Loaded(Held, Result<Box<Page>, Error>),
     Stepped(Held, Result<bool, Error>),
     /// An attempt is over and is being recorded; what its answer says of the receiver.
     Sent(Held, Bearing),
@@ -165,7 +165,7 @@ impl Board {
             }
             News::Loaded(held, Ok(page)) => {
                 self.load_over(held);
-                self.with_known_lane(held, now, |lane| lane.loaded(page, now));
+                self.with_known_lane(held, now, |lane| lane.loaded(*page, now));
             }
             News::Loaded(held, Err(error)) => self.load_failed(held, &error, now),
             News::Stepped(held, Ok(is_more)) => {

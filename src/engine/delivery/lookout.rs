@@ -87,7 +87,7 @@ impl Lookout {
 
     async fn look(&self, handle: &Handle) {
         let found: Result<Vec<HookId>, Error> = async {
-            let mut conn = self.store.read().await?;
+            let mut conn = self.store.read_for_lanes().await?;
             due::hooks(&mut conn, self.clock.now()).await
         }
         .await;
@@ -122,7 +122,7 @@ impl Lookout {
 
     /// The hooks whose oldest is older than their bound, with what is known of their attempts brought up to date.
     async fn suspect(&self, suspects: &mut HashMap<HookId, Suspect>) -> Result<Vec<Late>, Error> {
-        let (mut conn, now) = (self.store.read().await?, self.clock.now());
+        let (mut conn, now) = (self.store.read_for_lanes().await?, self.clock.now());
         let late = late(due::oldest(&mut conn, now).await?, &self.settings, now);
         suspects.retain(|hook, suspect| {
             late.iter().any(|late| late.oldest.hook == *hook && late.oldest.delivery == suspect.delivery)
@@ -146,7 +146,7 @@ impl Lookout {
 
     /// What has been due the longest of each hook that is ready for it.
     pub async fn due(&self) -> Result<Vec<Overdue>, Error> {
-        let oldest = due::oldest(&mut self.store.read().await?, self.clock.now()).await?;
+        let oldest = due::oldest(&mut self.store.read_for_lanes().await?, self.clock.now()).await?;
         Ok(with_bounds(oldest, &self.settings).map(Late::overdue).collect())
     }
 

@@ -208,7 +208,7 @@ impl Heart {
 async fn look(store: Store, clock: Clock, handle: Handle) {
     loop {
         let found: Result<Vec<HookId>, Error> = async {
-            let mut conn = store.read().await?;
+            let mut conn = store.read_for_lanes().await?;
             due::hooks(&mut conn, clock.now()).await
         }
         .await;

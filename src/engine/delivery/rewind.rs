@@ -44,7 +44,7 @@ async fn run_once(store: &Store, now: Timestamp, policy: BreakerPolicy) -> Resul
     let paused: Result<Vec<HookId>, Error> =
         store.write(move |conn| Box::pin(async move { rewind::pauses(conn, &policy, now).await })).await;
     let mut corrected: BTreeSet<HookId> = paused?.into_iter().collect();
-    let hooks = queue::hooks_with_open(&mut store.read().await?).await?;
+    let hooks = queue::hooks_with_open(&mut store.read_for_lanes().await?).await?;
     for hook in hooks {
         for kind in [Kind::First, Kind::Again] {
             if of_hook(store, hook, kind, now).await? {
@@ -60,7 +60,7 @@ async fn of_hook(store: &Store, hook: HookId, kind: Kind, now: Timestamp) -> Res
     let (mut place, mut is_any) = (Some(Place::FIRST), false);
     while let Some(from) = place {
         // A connection for each page: others want to read too.
-        let (found, next) = rewind::look(&mut store.read().await?, hook, kind, now, from).await?;
+        let (found, next) = rewind::look(&mut store.read_for_lanes().await?, hook, kind, now, from).await?;
         place = next;
         if found.is_empty() {
             continue;

@@ -25,7 +25,6 @@ use crate::{
 };
 
 /// What the scheduler is told.
-#[expect(clippy::large_enum_variant, reason = "nearly all messages are news")]
 pub enum Message {
     News(News),
     /// Send nothing more for these; which of them have nothing in flight?

@@ -100,14 +100,14 @@ impl Worker {
             let span = debug_span!("lane.load", hook.id = %held.hook);
             let page = self.page(held.hook, sought).instrument(span).await;
             metrics::loaded(watch.elapsed());
-            report.will_say(News::Loaded(held, page));
+            report.will_say(News::Loaded(held, page.map(Box::new)));
         });
     }
 
     async fn page(&self, id: HookId, sought: Sought) -> Result<Page, Error> {
         let Sought { wanted, window, ask, now } = sought;
         let bodies = &self.bodies;
-        let conn = &mut self.store.read().await?;
+        let conn = &mut self.store.read_for_lanes().await?;
         let Some((hook, secrets)) = hooks::load_with_secrets(conn, &self.store.vault, id).await? else {
             return Ok(Page { needs_step: queue::needs_step(conn, id, None).await?, ..Page::default() });
         };

@@ -1,32 +1,21 @@
-//! Connections: SQLite or PostgreSQL, one text for both. One of the four files that may know the difference.
+//! Connections: SQLite or PostgreSQL, one text for both. One of the files that may know the difference.
+
+mod open;
 
 use std::{
     ops::{Deref, DerefMut},
-    str::FromStr,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
-use sqlx::{
-    ConnectOptions, Connection, Database, Postgres, Sqlite, SqliteConnection,
-    pool::{PoolConnection, PoolOptions},
-    postgres::PgConnectOptions,
-    sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
-};
+use sqlx::{ConnectOptions, Database, Postgres, Sqlite, pool::PoolConnection, sqlite::SqliteConnectOptions};
 
 use super::{
     error::Error,
     reach::{self, Reach},
-    space::{LOG_MARK, READERS, bounded},
+    space::bounded,
     told::Told,
 };
-use crate::engine::clock::random_bytes;
-
-/// What every PostgreSQL connection asks for. A server that sleeps inside a transaction keeps its locks, and others wait
-/// for them: PostgreSQL ends such a transaction well before a lane's lease does. And the fences rely on every statement
-/// seeing what was committed before it.
-const SESSION: [(&str, &str); 2] =
-    [("idle_in_transaction_session_timeout", "5s"), ("default_transaction_isolation", "read committed")];
 
 /// What the writer asks for besides: all it does goes by key or by an index. Without statistics that are up to date (just
 /// after a million rows came, say) PostgreSQL believes otherwise, and sorts or reads them all. And so a plan once made is
@@ -41,9 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// pages again, and are written back once.
 pub(super) const CHECKPOINT: u32 = 4000;
 
-/// Builds below this one can lose committed writes in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
-const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
-
 /// The pools of the readers, and how writing connections are made. SQLite's readers cannot write at all.
 #[derive(Clone)]
 pub enum Db {
@@ -56,6 +42,8 @@ pub enum Db {
     },
     Postgres {
         pool: sqlx::Pool<Postgres>,
+        /// For the lanes alone; see [`Db::read_for_lanes`].
+        lanes: sqlx::Pool<Postgres>,
         reach: Reach,
     },
 }
@@ -148,9 +136,6 @@ const MOST_ROWS: usize = 128;
 /// Below this every number of rows has a statement of its own; above it only its multiples. So two statements do for
 /// most commits, and there are few enough texts for each to be prepared once and found again.
 const FEW_ROWS: usize = 16;
-/// Prepared statements that a connection keeps: room for every size of each bulk statement.
-const STATEMENTS: usize = 256;
-
 /// Cuts rows for statements of few different sizes, the largest first.
 pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
@@ -185,7 +170,7 @@ pub struct Replication {
 impl Db {
     /// Opens the database and refuses one that cannot keep what it acknowledged.
     pub async fn open(url: &str) -> Result<Self, Error> {
-        if url.starts_with("sqlite:") { open_sqlite(url).await } else { open_postgres(url).await }
+        if url.starts_with("sqlite:") { open::sqlite(url).await } else { open::postgres(url).await }
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -198,9 +183,21 @@ impl Db {
             Self::Sqlite { readers, is_serving, .. } => {
                 Link::Sqlite(Owned::Pooled(bounded(readers.acquire().await?, is_serving).await?))
             }
-            Self::Postgres { pool, reach } => Link::Postgres(Owned::Pooled(reach.acquire(pool).await?)),
+            Self::Postgres { pool, reach, .. } => Link::Postgres(Owned::Pooled(reach.acquire(pool).await?)),
         };
         Ok(link.into())
+    }
+
+    /// A connection for what the lanes read: however many slow reads pages and partners have under way, no delivery waits
+    /// for them. On PostgreSQL it goes by index, as the writer's. On SQLite it is one of the readers', whose reads are short
+    /// or ended: the log could not start over if there were others.
+    pub(super) async fn read_for_lanes(&self) -> Result<Conn, Error> {
+        match self {
+            Self::Sqlite { .. } => self.read().await,
+            Self::Postgres { lanes, reach, .. } => {
+                Ok(Link::Postgres(Owned::Pooled(reach.acquire(lanes).await?)).into())
+            }
+        }
     }
 
     /// A new connection for writing, outside of the pools: slow readers cannot keep it from anybody, and when whoever uses
@@ -217,7 +214,7 @@ impl Db {
 
     /// What a commit waits for on PostgreSQL's standbys. `None` on SQLite.
     pub async fn replication(&self) -> Result<Option<Replication>, Error> {
-        let Self::Postgres { pool, reach } = self else { return Ok(None) };
+        let Self::Postgres { pool, reach, .. } = self else { return Ok(None) };
         let text = "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names')";
         let (synchronous_commit, standbys) = sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?;
         Ok(Some(Replication { synchronous_commit, standbys }))
@@ -235,7 +232,10 @@ impl Db {
     pub async fn close(&self) {
         match self {
             Self::Sqlite { readers, .. } => readers.close().await,
-            Self::Postgres { pool, .. } => pool.close().await,
+            Self::Postgres { pool, lanes, .. } => {
+                pool.close().await;
+                lanes.close().await;
+            }
         }
     }
 }
@@ -320,81 +320,5 @@ impl Conn {
     /// Runs a statement that takes and returns nothing.
     pub async fn control(&mut self, statement: &'static str) -> Result<(), Error> {
         on_db!(self, c => sqlx::query(statement).execute(c).await.map(drop)).map_err(Error::from)
-    }
-}
-
-async fn open_sqlite(url: &str) -> Result<Db, Error> {
-    let unfit = |problem: String| Error::Unfit(problem);
-    let base = SqliteConnectOptions::from_str(url).map_err(|error| unfit(format!("{url}: {error}")))?;
-    let file = base.get_filename().to_owned();
-    let base = base
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(10))
-        .pragma("wal_autocheckpoint", CHECKPOINT.to_string())
-        // A log that grew beyond this is cut when it starts over.
-        .pragma("journal_size_limit", LOG_MARK.to_string())
-        .statement_cache_capacity(STATEMENTS);
-    // How a file gives space back is decided before its first table is made; `space::compact` changes it later.
-    let is_empty = std::fs::metadata(&file).map_or(true, |file| file.len() == 0);
-    let making = if is_empty { base.clone().auto_vacuum(SqliteAutoVacuum::Incremental) } else { base.clone() };
-    let mut first = SqliteConnection::connect_with(&making)
-        .await
-        .map_err(|error| unfit(format!("{}: can't open the database: {error}", file.display())))?;
-    let readers = PoolOptions::<Sqlite>::new().max_connections(READERS).connect_lazy_with(base.clone().read_only(true));
-    let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut first).await?;
-    check_sqlite_version(&version)?;
-    let vfs = url.split(['?', '&']).find_map(|part| part.strip_prefix("vfs=")).map(str::to_owned);
-    Ok(Db::Sqlite { readers, writer: Box::new(base), vfs, is_serving: Arc::default() })
-}
-
-fn check_sqlite_version(version: &str) -> Result<(), Error> {
-    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    let mut next = || parts.next().unwrap_or(0);
-    if (next(), next(), next()) >= SQLITE_AT_LEAST {
-        return Ok(());
-    }
-    Err(Error::Unfit(format!(
-        "SQLite {version} can lose committed writes; this program needs 3.51.3 or newer. Build it with its own lock file."
-    )))
-}
-
-async fn open_postgres(url: &str) -> Result<Db, Error> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|_| Error::Unfit("database_url: not a PostgreSQL URL".to_owned()))?
-        .statement_cache_capacity(STATEMENTS)
-        // A name of this process's own: operators see whose a connection is, and other nodes whether it has any left.
-        .application_name(&format!("service-hooks {:016x}", u64::from_le_bytes(random_bytes())))
-        .options(SESSION);
-    // Apart from the pool: that would retry a refused connection for ten seconds and then not know why.
-    let mut conn = reach::connect(&options).await?;
-    for (setting, statement) in [("synchronous_commit", "SHOW synchronous_commit"), ("fsync", "SHOW fsync")] {
-        let (value,): (String,) = sqlx::query_as(statement).fetch_one(&mut conn).await?;
-        if value == "off" {
-            let problem = format!("PostgreSQL has {setting} = off and would lose acknowledged events; switch it on");
-            return Err(Error::Unfit(problem));
-        }
-    }
-    let pool = PoolOptions::<Postgres>::new()
-        .max_connections(16)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_lazy_with(options);
-    Ok(Db::Postgres { pool, reach: Reach::default() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sqlite_that_can_lose_commits_is_refused() {
-        for old in ["3.46.0", "3.51.2", "3.7.0", "2", ""] {
-            let refusal = check_sqlite_version(old).unwrap_err().to_string();
-            assert!(refusal.contains("3.51.3"), "{old}: {refusal}");
-        }
-        for good in ["3.51.3", "3.52.0", "4.0.0"] {
-            assert!(check_sqlite_version(good).is_ok(), "{good}");
-        }
     }
 }

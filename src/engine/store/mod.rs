@@ -186,6 +186,11 @@ impl Store {
         self.db.read().await
     }
 
+    /// See [`Db::read_for_lanes`].
+    pub(super) async fn read_for_lanes(&self) -> Result<Conn, Error> {
+        self.db.read_for_lanes().await
+    }
+
     /// Runs `work` in a transaction of the one writer; see [`Writer::run`].
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where

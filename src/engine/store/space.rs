@@ -79,7 +79,7 @@ impl Db {
                 let (version, bytes) = sqlx::query_as(text).fetch_one(readers).await?;
                 ("SQLite", version, bytes)
             }
-            Self::Postgres { pool, reach } => {
+            Self::Postgres { pool, reach, .. } => {
                 let text = "SELECT current_setting('server_version'), pg_database_size(current_database())";
                 let (version, bytes) = sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?;
                 ("PostgreSQL", version, bytes)

@@ -99,7 +99,7 @@ async fn a_hook_that_sleeps_is_named_and_one_that_may_wait_is_not(db: TestDb) {
     let engine = Dispatcher::beside(db::config(settings.clone())).await.unwrap();
     let overdue = engine.find_overdue().await.unwrap();
     let named: Vec<String> = overdue.iter().map(|one| one.hook.to_string()).collect();
-    assert_eq!(named, [sleeping.id.clone()]);
+    assert_eq!(named, std::slice::from_ref(&sleeping.id));
     assert!(found.contains(&overdue[0].delivery.0) && overdue[0].since == long_ago, "{overdue:?}");
     let ctx = OpCtx::portal_itself(Portal::new(engine.clone(), settings.clone()));
     let checks = ops::doctor::examine(&ctx).await.unwrap();

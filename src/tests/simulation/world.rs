@@ -275,7 +275,11 @@ impl World {
     }
 
     fn read(&mut self, hook: usize, wanted: Wanted, room: Room, ask: &Ask, now: Timestamp) {
-        let page = if self.fails(50) { Err(Error::Closed) } else { Ok(self.store.page(hook, now, wanted, room, ask)) };
+        let page = if self.fails(50) {
+            Err(Error::Closed)
+        } else {
+            Ok(Box::new(self.store.page(hook, now, wanted, room, ask)))
+        };
         self.tell(News::Loaded(held(hook_id(hook)), page));
     }
 

@@ -1,10 +1,15 @@
 //! What the board does when lanes come and go between nodes.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::*;
 use crate::engine::{
-    delivery::lane::tests::{open, page, target},
+    delivery::{
+        attempt::Target,
+        lane::tests::{open, page, target},
+    },
     store::queue::Room,
 };
 
@@ -18,6 +23,11 @@ const LIMITS: Limits = Limits {
 };
 const MEMORY: usize = 1 << 20;
 const HOOK: HookId = HookId(Uuid::nil());
+
+/// What a load brings.
+fn read(target: Option<Arc<Target>>, due: Vec<Open>) -> Box<Page> {
+    Box::new(page(target, due))
+}
 
 fn held(fence: i64) -> Held {
     Held { hook: HOOK, fence: Some(fence) }
@@ -56,7 +66,7 @@ fn sent(board: &mut Board) -> Vec<(u128, i64)> {
 #[test]
 fn whoever_may_have_missed_something_looks() {
     let mut board = board(1);
-    board.hear(News::Loaded(held(1), Ok(page(Some(target(true)), Vec::new()))), NOW);
+    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), Vec::new()))), NOW);
     assert!(loads(&board.orders()).is_empty());
     board.hear(News::Deaf, NOW);
     assert_eq!(loads(&board.orders()), [1]);
@@ -69,19 +79,19 @@ fn a_page_that_was_ordered_under_an_earlier_ownership_is_not_believed() {
     own(&mut board, &[]);
     own(&mut board, &[3]);
     assert_eq!(loads(&board.orders()), [3]);
-    board.hear(News::Loaded(held(1), Ok(page(Some(target(true)), vec![open(7, 0)]))), NOW);
+    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), vec![open(7, 0)]))), NOW);
     assert_eq!(sent(&mut board), []);
-    board.hear(News::Loaded(held(3), Ok(page(Some(target(true)), vec![open(8, 0)]))), NOW);
+    board.hear(News::Loaded(held(3), Ok(read(Some(target(true)), vec![open(8, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(8, 3)]);
 }
 
 #[test]
 fn an_attempt_of_an_earlier_ownership_frees_no_place_of_this_one() {
     let mut board = board(1);
-    board.hear(News::Loaded(held(1), Ok(page(Some(target(true)), vec![open(1, 0)]))), NOW);
+    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(1, 1)]);
     own(&mut board, &[2]);
-    board.hear(News::Loaded(held(2), Ok(page(Some(target(true)), vec![open(1, 0)]))), NOW);
+    board.hear(News::Loaded(held(2), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(1, 2)]);
     let finished = |fence| News::Finished {
         held: held(fence),
@@ -102,7 +112,7 @@ fn an_attempt_of_an_earlier_ownership_frees_no_place_of_this_one() {
 #[test]
 fn a_lane_that_was_to_go_and_stays_is_sent_to_again() {
     let mut board = board(1);
-    board.hear(News::Loaded(held(1), Ok(page(Some(target(true)), vec![open(1, 0)]))), NOW);
+    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
     board.hear(News::Part([HOOK].into()), NOW);
     assert_eq!(sent(&mut board), []);
     own(&mut board, &[1]);
@@ -114,7 +124,7 @@ fn a_lane_that_was_to_go_and_stays_is_sent_to_again() {
 #[test]
 fn a_first_attempt_that_was_not_sent_is_read_again() {
     let mut board = board(1);
-    board.hear(News::Loaded(held(1), Ok(page(Some(target(true)), vec![open(1, 0)]))), NOW);
+    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(1, 1)]);
     let (delivery, due_at) = (DeliveryId(Uuid::from_u128(1)), Some(NOW));
     board.hear(News::Finished { held: held(1), delivery, was_sent: false, due_at, health: None }, NOW);
@@ -148,7 +158,7 @@ fn a_hook_whose_secrets_do_not_open_is_read_less_and_less_often_until_it_changes
     board.hear(News::Loaded(held(1), Err(sealed())), now);
     board.hear(News::Changed(vec![HOOK]), now);
     assert_eq!(loads(&board.orders()), [1]);
-    board.hear(News::Loaded(held(1), Ok(page(Some(target(true)), vec![open(7, 0)]))), now);
+    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), vec![open(7, 0)]))), now);
     board.advance(now);
     assert!(board.orders().iter().any(|order| matches!(order, Order::Attempt { .. })));
 }

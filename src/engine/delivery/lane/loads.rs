@@ -91,7 +91,7 @@ impl Lane {
             self.fresh.note_more(now);
             self.again.note_more(now);
         }
-        self.lines_of_page(&mut page, &is_news, now);
+        self.lines_of_page(&mut page, is_news, now);
         if page.needs_step {
             self.may_probe = true;
             self.step_at.get_or_insert(now);
