@@ -9,10 +9,17 @@ mod life;
 mod postgres;
 mod sqlite;
 
-use crate::support::{
-    db::TestDb,
-    eventually,
-    sql::{self, ASKED_BY_A_TEST},
+use serde_json::json;
+
+use crate::{
+    engine::scene::Scene,
+    support::{
+        app::TestApp,
+        db::{self, TestDb},
+        eventually,
+        receiver::Receiver,
+        sql::{self, ASKED_BY_A_TEST},
+    },
 };
 
 /// Tables with a row for each event, request, attempt, hour or deed.
@@ -108,6 +115,38 @@ async fn no_statement_goes_through_a_growing_table_on_postgres() {
 fn missing(statements: &[String]) -> Vec<&'static str> {
     let is_missing = |important: &&str| !statements.iter().any(|statement| statement.contains(*important));
     IMPORTANT.iter().copied().filter(is_missing).collect()
+}
+
+/// Beats of a node that are watched.
+const BEATS: usize = 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_node_asks_few_statements_however_many_hooks_there_are() {
+    let heard = heard::listen();
+    let db = TestDb::postgres().await;
+    let settings = db.settings();
+    let app = TestApp::start_with(db.into(), db::config(settings.clone())).await;
+    let scene = Scene { token: app.full_token().await, app, settings };
+    let receiver = Receiver::start().await;
+    for _ in 0..300 {
+        scene.hook(&receiver, json!({})).await;
+    }
+    // What is read because they came is read when a beat goes by without a load.
+    let beats = || heard.times("UPDATE nodes");
+    let all = || heard.times("");
+    let quiet = async |many: usize| {
+        let (beats_before, before) = (beats(), all());
+        eventually("a node beats", async || (beats() >= beats_before + many).then_some(())).await;
+        (all() - before, beats() - beats_before)
+    };
+    eventually("the node has come to rest", async || {
+        let (asked, beats) = quiet(4).await;
+        (asked <= 5 * beats).then_some(())
+    })
+    .await;
+    let (asked, beats) = quiet(BEATS).await;
+    // A node beats once in a second.
+    assert!(asked <= 5 * beats, "{asked} statements in {beats} beats");
 }
 
 #[test]

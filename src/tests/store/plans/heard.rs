@@ -1,7 +1,7 @@
 //! What is said on the way to the database, and back: sqlx tells every statement, and what PostgreSQL notes.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::Debug,
     sync::{Arc, Mutex, OnceLock},
 };
@@ -18,7 +18,8 @@ pub struct Heard(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
-    statements: BTreeSet<String>,
+    /// Each with how often it was asked.
+    statements: BTreeMap<String, usize>,
     notices: BTreeSet<String>,
 }
 
@@ -41,7 +42,13 @@ const NOTICES: &str = "sqlx::postgres::notice";
 impl Heard {
     /// Every statement once, on one line.
     pub fn statements(&self) -> Vec<String> {
-        self.0.lock().unwrap().statements.iter().cloned().collect()
+        self.0.lock().unwrap().statements.keys().cloned().collect()
+    }
+
+    /// How many statements were asked that contain this.
+    pub fn times(&self, part: &str) -> usize {
+        let heard = self.0.lock().unwrap();
+        heard.statements.iter().filter(|(text, _)| text.contains(part)).map(|(_, times)| times).sum()
     }
 
     pub fn notices(&self) -> Vec<String> {
@@ -86,7 +93,7 @@ impl<S: Subscriber> Layer<S> for Heard {
             QUERIES => {
                 // Of a statement of few words the summary is all of it.
                 let text = if fields.statement.is_empty() { &fields.summary } else { &fields.statement };
-                heard.statements.insert(one_line(text));
+                *heard.statements.entry(one_line(text)).or_default() += 1;
             }
             NOTICES => drop(heard.notices.insert(fields.message)),
             _ => {}
