@@ -56,8 +56,15 @@ pub enum News {
     Deaf,
     Loaded(Held, Result<Box<Page>, Error>),
     Stepped(Held, Result<bool, Error>),
-    /// An attempt is over and is being recorded; what its answer says of the receiver.
-    Sent(Held, Bearing),
+    /// An attempt is over and is being recorded.
+    Sent {
+        held: Held,
+        delivery: DeliveryId,
+        /// What its answer says of the receiver.
+        bearing: Bearing,
+        /// The receiver has it.
+        is_delivered: bool,
+    },
     Finished {
         held: Held,
         delivery: DeliveryId,
@@ -176,9 +183,12 @@ impl Board {
                 tracing::error!(hook.id = %held.hook, error = chain(&error), "open deliveries could not be moved");
                 self.with_known_lane(held, now, |lane| lane.step_failed(Timestamp(now.0 + AGAIN_MS)));
             }
-            News::Sent(held, bearing) => self.with_known_lane(held, now, |lane| {
+            News::Sent { held, delivery, bearing, is_delivered } => self.with_known_lane(held, now, |lane| {
                 lane.heard(bearing, now);
                 lane.sent();
+                if is_delivered {
+                    lane.delivered(delivery);
+                }
             }),
             News::Finished { held, delivery, was_sent, due_at, health } => {
                 self.in_flight -= 1;

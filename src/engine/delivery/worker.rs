@@ -179,7 +179,8 @@ impl Worker {
             let report = self.sender.send(&given.target, &given.open).instrument(span).await;
             let longest = self.policy.longest_wait;
             let bearing = bearing(report.attempt.answer, report.retry_after, longest);
-            handle.tell(News::Sent(held, bearing));
+            let is_delivered = report.attempt.answer.is_success();
+            handle.tell(News::Sent { held, delivery, bearing, is_delivered });
             done.will_say(News::Finished { held, delivery, was_sent: true, due_at: again, health: None });
             let took = Duration::from_millis(u64::try_from(report.attempt.duration_ms).unwrap_or(0));
             metrics::attempted(report.attempt.answer, took);

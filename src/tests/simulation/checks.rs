@@ -73,6 +73,8 @@ pub struct Checks {
     seen: Vec<Seen>,
     /// What is being sent, and whether in its order.
     sending: HashMap<usize, bool>,
+    /// Delivered, and not yet on record.
+    unrecorded: HashSet<usize>,
     accepted_at: HashMap<usize, i64>,
     in_flight: usize,
     latest: Option<Timestamp>,
@@ -142,6 +144,7 @@ impl Checks {
     /// The process is gone with all it knew; the next one reads everything.
     pub fn crashed(&mut self, store: &Store) {
         self.sending.clear();
+        self.unrecorded.clear();
         self.in_flight = 0;
         for (seen, hook) in self.seen.iter_mut().zip(&store.hooks) {
             let failing = seen.failing;
@@ -184,7 +187,7 @@ impl Checks {
                     seen.version = store.hooks[hook_of(*hook)].version;
                 }
             }
-            News::Sent(held, Bearing::TooMuch { asks: Some(wait) }) => {
+            News::Sent { held, bearing: Bearing::TooMuch { asks: Some(wait) }, .. } => {
                 let seen = &mut self.seen[hook_of(held.hook)];
                 seen.waits_until = seen.waits_until.max(Some(now.after(*wait)));
             }
@@ -296,7 +299,14 @@ impl Checks {
 
     /// An attempt is on record. A hook is given up only after nothing but failures in time that really passed; of a clock
     /// that was set half a day may count.
+    pub fn answered(&mut self, row: usize, is_delivered: bool) {
+        if is_delivered {
+            self.unrecorded.insert(row);
+        }
+    }
+
     pub fn recorded(&mut self, hook: usize, outcome: &Outcome, store: &Store, real: i64) {
+        self.unrecorded.remove(&outcome.row);
         let (seen, jumps) = (&mut self.seen[hook], self.jumps);
         match outcome.heard() {
             Heard::Success => seen.failing = None,
@@ -322,7 +332,9 @@ impl Checks {
         }
         let (hook, key) = (store.rows[row].hook, store.rows[row].order_key);
         let knows = self.seen[hook].version == store.hooks[hook].version;
-        let overtakes = |older: &usize| knows || !store.rows[*older].was_redelivered;
+        // What the receiver has is not overtaken, although that is not on record yet.
+        let overtakes =
+            |older: &usize| !self.unrecorded.contains(older) && (knows || !store.rows[*older].was_redelivered);
         if let Some(older) = store.older_of_key(row).find(overtakes) {
             panic!("delivery {row} overtakes {older}, which is {:?}", store.rows[older].state);
         }
@@ -421,7 +433,7 @@ fn each_hook(news: &News, mut tell: impl FnMut(usize)) {
         News::Held(hooks) | News::More(hooks) | News::Changed(hooks) => {
             hooks.iter().copied().map(hook_of).for_each(tell);
         }
-        News::Loaded(held, _) | News::Stepped(held, _) | News::Sent(held, _) | News::Finished { held, .. } => {
+        News::Loaded(held, _) | News::Stepped(held, _) | News::Sent { held, .. } | News::Finished { held, .. } => {
             tell(hook_of(held.hook));
         }
         News::Heard { .. } | News::Deaf | News::Lanes(_) | News::Part(_) | News::Stop => {}

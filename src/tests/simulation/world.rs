@@ -311,7 +311,10 @@ impl World {
     fn answered(&mut self, flight: &Flight, answer: Answer, asked: Option<Duration>) {
         self.checks.landed(flight);
         let bearing = bearing(answer, asked, RetryPolicy::default().longest_wait);
-        let heard_at = self.tell_after(News::Sent(held(hook_id(flight.hook)), bearing), self.real);
+        let is_delivered = answer.is_success();
+        let (held, delivery) = (held(hook_id(flight.hook)), flight.given.open.id);
+        let heard_at = self.tell_after(News::Sent { held, delivery, bearing, is_delivered }, self.real);
+        self.checks.answered(flight.row, is_delivered);
         if let Bearing::TooMuch { asks: Some(wait) } = bearing {
             self.checks.asked(flight.hook, Wish::new(wait, heard_at, self.real, self.now()));
         }

@@ -4,6 +4,7 @@ pub mod app;
 pub mod binary;
 pub mod db;
 pub mod names;
+pub mod order;
 pub mod rare;
 pub mod receiver;
 pub mod rows;

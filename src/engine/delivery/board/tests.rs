@@ -100,11 +100,17 @@ fn an_attempt_of_an_earlier_ownership_frees_no_place_of_this_one() {
         due_at: None,
         health: None,
     };
-    board.hear(News::Sent(held(1), Bearing::Bears), NOW);
+    let answered = |fence| News::Sent {
+        held: held(fence),
+        delivery: DeliveryId(Uuid::from_u128(1)),
+        bearing: Bearing::Bears,
+        is_delivered: true,
+    };
+    board.hear(answered(1), NOW);
     board.hear(finished(1), NOW);
     assert_eq!(board.in_flight(), 1);
     assert!(board.idle_of(&[HOOK].into()).is_empty(), "given away with an attempt under way");
-    board.hear(News::Sent(held(2), Bearing::Bears), NOW);
+    board.hear(answered(2), NOW);
     board.hear(finished(2), NOW);
     assert_eq!(board.idle_of(&[HOOK].into()), [HOOK].into());
 }

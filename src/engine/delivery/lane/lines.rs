@@ -1,6 +1,7 @@
 //! A hook that keeps an order, in memory: a line for each key that has something open. What stands first of a line is sent;
-//! the next follows when that is settled, so of one key never two are under way. A line whose first waits for its retry
-//! holds nothing else in memory, and no other line notices it.
+//! the next follows when the receiver has it, so of one key never two are under way. (Some may be delivered and not yet on
+//! record. When the process ends just then, they are sent once more, in their order.) A line whose first waits for its
+//! retry holds nothing else in memory, and no other line notices it.
 //!
 //! A line is the oldest part of what its key has open, read from the database and continued from where it ends. What is
 //! committed meanwhile joins a line that is complete; of any other it is found by reading on. Keys without a line are
@@ -20,6 +21,8 @@ use crate::{
 
 /// One part of the window that one line may hold: so it always has room for more keys than are sent to at once.
 const SHARE: usize = 32;
+/// Deliveries of one key that may be delivered and not yet on record: as many may come again after a crash.
+const UNRECORDED: usize = 32;
 /// Lines in memory, for each row of the window. A line without deliveries is its key and a time.
 const LINES_A_ROW: usize = 4;
 
@@ -30,6 +33,8 @@ struct Line {
     last: Option<DeliveryId>,
     next: Next,
     busy: Option<DeliveryId>,
+    /// Delivered before that, and being recorded.
+    unrecorded: usize,
     /// It stands among `ready`, or among `wanted`, or is being read.
     is_ready: bool,
     is_wanted: bool,
@@ -47,6 +52,7 @@ impl Line {
             last: None,
             next,
             busy: None,
+            unrecorded: 0,
             is_ready: false,
             is_wanted: false,
             is_read: false,
@@ -54,13 +60,23 @@ impl Line {
             news,
         }
     }
+
+    /// Nothing of it is under way, nor waits in memory for its turn.
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty() && !self.is_under_way()
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.busy.is_some() || self.unrecorded > 0
+    }
 }
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Lines {
     lines: HashMap<Key, Line>,
-    busy: HashMap<DeliveryId, Key>,
+    /// What is under way, and whether it is delivered and only being recorded.
+    under_way: HashMap<DeliveryId, (Key, bool)>,
     /// Lines that could send, in the order of their turns.
     ready: VecDeque<Key>,
     wanted: VecDeque<Key>,
@@ -141,9 +157,10 @@ impl Lines {
     pub(super) fn forget(&mut self, now: Timestamp) {
         let queued = self.lines.values().flat_map(|line| line.queue.iter().map(|open| open.id));
         self.dropped.extend(queued);
-        self.lines.retain(|_, line| line.busy.is_some());
+        self.lines.retain(|_, line| line.is_under_way());
         for line in self.lines.values_mut() {
-            *line = Line { busy: line.busy, ..Line::new(Next::More, self.news) };
+            let (busy, unrecorded) = (line.busy, line.unrecorded);
+            *line = Line { busy, unrecorded, ..Line::new(Next::More, self.news) };
         }
         self.ready.clear();
         self.wanted.clear();
@@ -168,7 +185,7 @@ impl Lines {
             let Some(open) = line.queue.pop_front() else { continue };
             self.queued -= 1;
             line.busy = Some(open.id);
-            self.busy.insert(open.id, key.clone());
+            self.under_way.insert(open.id, (key.clone(), false));
             self.read_on(&key);
             return Some(open);
         }
@@ -179,14 +196,32 @@ impl Lines {
         !self.ready.is_empty()
     }
 
+    /// The receiver has what is under way, and that is being recorded: the next may go.
+    pub(super) fn delivered(&mut self, id: DeliveryId) {
+        let Some((key, is_delivered)) = self.under_way.get_mut(&id) else { return };
+        let Some(line) = self.lines.get_mut(key).filter(|line| line.unrecorded < UNRECORDED) else { return };
+        if line.busy != Some(id) {
+            return;
+        }
+        *is_delivered = true;
+        (line.busy, line.unrecorded) = (None, line.unrecorded + 1);
+        let key = key.clone();
+        self.turn(&key);
+        self.read_on(&key);
+    }
+
     /// What was under way came to its end; `due_at`: it is to be looked for again then. False: it is in none of these lines.
     pub(super) fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>) -> bool {
-        let Some(key) = self.busy.remove(&id) else { return false };
+        let Some((key, was_delivered)) = self.under_way.remove(&id) else { return false };
         if self.is_passing || !self.reading.is_empty() {
             self.touched.insert(key.clone());
         }
         let Some(line) = self.lines.get_mut(&key) else { return true };
-        line.busy = None;
+        if was_delivered {
+            line.unrecorded = line.unrecorded.saturating_sub(1);
+        } else {
+            line.busy = None;
+        }
         if let Some(at) = due_at {
             self.drop_queue(&key, Next::Waits(at));
             self.waits.insert((at, key));
@@ -221,7 +256,7 @@ impl Lines {
     fn read_on(&mut self, key: &Key) {
         let (news, is_low) = (self.news, |line: &Line| line.queue.len() <= SHARE / 4);
         let Some(line) = self.lines.get_mut(key).filter(|line| is_low(line)) else { return };
-        let is_idle = line.queue.is_empty() && line.busy.is_none();
+        let is_idle = line.is_idle();
         match line.next {
             Next::More if line.last.is_some() || is_idle => self.want(key),
             Next::Waits(at) if is_idle => {

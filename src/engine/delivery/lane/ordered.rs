@@ -55,6 +55,11 @@ impl Lane {
         }
     }
 
+    /// The receiver has it, which is being recorded: what follows may be sent.
+    pub fn delivered(&mut self, id: DeliveryId) {
+        self.lines.delivered(id);
+    }
+
     /// Says whether it was one of a line.
     pub(super) fn finish_in_line(&mut self, id: DeliveryId, due_at: Option<Timestamp>) -> bool {
         let is_in_line = self.lines.finished(id, due_at);

@@ -105,7 +105,7 @@ impl Lines {
     }
 
     fn look_at(&mut self, head: &Head) {
-        if self.touched.contains(&head.key) {
+        if self.touched.contains(&head.key) || self.under_way.contains_key(&head.id) {
             return;
         }
         let is_full = self.lines.len() >= self.most;
@@ -123,7 +123,7 @@ impl Lines {
             // An older one was sent again: it goes in its place.
             Some(first) if head.id < first => self.restart(&head.key),
             Some(_) => {}
-            None if line.is_wanted || line.is_read => {}
+            None if line.is_wanted || line.is_read || line.is_under_way() => {}
             None => self.stand(head),
         }
     }

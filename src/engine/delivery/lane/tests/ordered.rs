@@ -203,6 +203,42 @@ fn a_failure_holds_its_key_back_until_it_succeeds() {
 }
 
 #[test]
+fn the_next_of_a_key_goes_when_the_receiver_has_the_one_before_and_comes_back_when_that_is_not_recorded() {
+    let mut table = Table::of((1..=60).map(|number| (number, "a".into())));
+    let mut lane = lane(&mut table);
+    // None of it is recorded yet: so many may come again after a crash, and no more.
+    for number in 1..=33 {
+        assert_eq!((next(&mut lane, NOW), next(&mut lane, NOW)), (Some(number), None));
+        lane.sent();
+        lane.delivered(id(number));
+        load(&mut lane, &mut table, NOW);
+    }
+    assert_eq!(next(&mut lane, NOW), None);
+    for number in 1..=31 {
+        table.settle(number);
+        lane.finished(id(number), None, Some(Health::default()), NOW);
+        load(&mut lane, &mut table, NOW);
+    }
+    // The record of these failed: they are sent again, in their order, when that is to be tried.
+    let again = Timestamp(NOW.0 + 1000);
+    for number in 32..=33 {
+        lane.finished(id(number), Some(again), None, NOW);
+        load(&mut lane, &mut table, NOW);
+    }
+    assert_eq!(next(&mut lane, NOW), None);
+    load(&mut lane, &mut table, again);
+    let sent: Vec<u128> = std::iter::from_fn(|| {
+        let number = next(&mut lane, again)?;
+        table.settle(number);
+        finish(&mut lane, number, None);
+        load(&mut lane, &mut table, again);
+        Some(number)
+    })
+    .collect();
+    assert_eq!(sent, (32..=60).collect::<Vec<_>>());
+}
+
+#[test]
 fn an_older_one_that_is_sent_again_goes_in_its_place() {
     for is_change in [true, false] {
         let mut table = Table::of((5..40).map(|number| (number, "a".into())));

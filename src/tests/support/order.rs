@@ -1,0 +1,18 @@
+//! Whether what came keeps an order in which some of it came again.
+
+/// Numbers of one key, as they came, each as many more than the one before as `step`. After a crash some may come again;
+/// but whatever comes, what is just before it came just before it, or it came already.
+pub fn assert_kept(what: &str, came: &[usize], step: usize) {
+    let skips = |pair: &[usize]| pair[1] > pair[0] + step;
+    if let Some(at) = came.windows(2).position(skips) {
+        let around = &came[at.saturating_sub(40)..came.len().min(at + 5)];
+        panic!("{what}: something was overtaken at number {at}: {around:?}");
+    }
+}
+
+#[test]
+fn what_is_overtaken_is_seen() {
+    assert_kept("again from 4", &[1, 2, 3, 4, 5, 6, 4, 5, 6, 7], 1);
+    let overtaken = std::panic::catch_unwind(|| assert_kept("3", &[1, 2, 4, 3, 5], 1));
+    assert!(overtaken.is_err());
+}
