@@ -1,5 +1,6 @@
 //! Tasks that must not end while the engine runs. One whose state is all in the database is begun again when it panics.
-//! (Of the scheduler and of the writer that cannot be said: see [`Dispatcher::ended`](super::Dispatcher::ended).)
+//! (Of the scheduler, of the writer and of a node's heart that cannot be said: see
+//! [`Dispatcher::ended`](super::Dispatcher::ended).)
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -14,13 +15,18 @@ pub(super) fn keep<F>(name: &'static str, begin: impl Fn() -> F + Send + 'static
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let kept = async move {
-        while AssertUnwindSafe(begin()).catch_unwind().await.is_err() {
-            tracing::error!(task = name, "a task of the engine panicked and is begun again");
-            tokio::time::sleep(REST).await;
-        }
-    };
-    tokio::spawn(kept).abort_handle()
+    tokio::spawn(again(name, begin)).abort_handle()
+}
+
+/// The same, for whoever has a task for it.
+pub(super) async fn again<F>(name: &'static str, begin: impl Fn() -> F)
+where
+    F: Future<Output = ()>,
+{
+    while AssertUnwindSafe(begin()).catch_unwind().await.is_err() {
+        tracing::error!(task = name, "a task of the engine panicked and is begun again");
+        tokio::time::sleep(REST).await;
+    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "engine/delivery",
-        &["domain", "engine::clock", "engine::config", "engine::metrics", "engine::store", "engine::delivery"],
+        &[
+            "domain",
+            "engine::clock",
+            "engine::config",
+            "engine::metrics",
+            "engine::store",
+            "engine::supervise",
+            "engine::delivery",
+        ],
     ),
     ("engine/dispatcher", &["domain", "engine"]),
     ("engine/jobs", &["domain", "engine::clock", "engine::delivery", "engine::store"]),

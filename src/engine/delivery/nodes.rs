@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashSet,
+    panic::AssertUnwindSafe,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -33,6 +34,7 @@ use crate::{
             error::chain,
             wake::{self, Ear, Hint, Voice},
         },
+        supervise,
     },
 };
 
@@ -61,11 +63,14 @@ pub struct Node {
     tasks: TaskTracker,
     aborts: Arc<OnceLock<Vec<AbortHandle>>>,
     going: CancellationToken,
+    /// A task that cannot be begun again has panicked.
+    ended: CancellationToken,
 }
 
 impl Node {
     pub fn new(id: NodeId, store: Store) -> Self {
-        Self { id, store, tasks: TaskTracker::new(), aborts: Arc::default(), going: CancellationToken::new() }
+        let (going, ended) = (CancellationToken::new(), CancellationToken::new());
+        Self { id, store, tasks: TaskTracker::new(), aborts: Arc::default(), going, ended }
     }
 
     /// Takes part from now on. `jobs` is rung when there is a job that no living node works on.
@@ -87,17 +92,38 @@ impl Node {
             bell: bell.clone(),
             going: self.going.clone(),
         };
-        let hear = hear(self.store.clone(), handle.clone(), bell);
-        let hear = self.going.clone().run_until_cancelled_owned(hear);
-        let look = self.going.clone().run_until_cancelled_owned(look(self.store.clone(), clock, handle));
-        let speak = speak(self.store.clone(), words);
+        let (store, teller) = (self.store.clone(), handle.clone());
+        let hear = supervise::again("hints", move || hear(store.clone(), teller.clone(), bell.clone()));
+        let store = self.store.clone();
+        let look = supervise::again("looks", move || look(store.clone(), clock.clone(), handle.clone()));
         let tasks = [
-            self.tasks.spawn(heart.serve()),
-            self.tasks.spawn(hear.map(drop)),
-            self.tasks.spawn(look.map(drop)),
-            self.tasks.spawn(speak),
+            self.tasks.spawn(self.vital(heart.serve())),
+            self.tasks.spawn(self.going.clone().run_until_cancelled_owned(hear).map(drop)),
+            self.tasks.spawn(self.going.clone().run_until_cancelled_owned(look).map(drop)),
+            self.tasks.spawn(self.vital(speak(self.store.clone(), words))),
         ];
         let _already_started = self.aborts.set(tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect());
+    }
+
+    /// What such a task knows is lost with it: only a new process mends that.
+    fn vital(&self, task: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send + 'static {
+        let ended = self.ended.clone();
+        AssertUnwindSafe(task).catch_unwind().map(move |done| {
+            if done.is_err() {
+                tracing::error!("a task of this node panicked; it takes no part any more");
+                ended.cancel();
+            }
+        })
+    }
+
+    /// It takes no part any more although it was not asked to leave.
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
+    /// Resolves when that is so.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// Begins to leave its lanes to the others: those with nothing in flight at once, each of the rest when it is done.
@@ -264,5 +290,27 @@ async fn speak(store: Store, mut words: mpsc::UnboundedReceiver<Word>) {
             tracing::warn!(error = chain(&error), "other nodes were not told");
         }
         tokio::time::sleep(wake::QUIET).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::engine::config::Settings;
+
+    #[tokio::test]
+    async fn a_heart_that_panics_is_told_and_one_that_stops_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { data_dir: PathBuf::from(folder.path()), ..Settings::default() };
+        let store = Store::open(&settings).await.unwrap();
+        let node = Node::new(NodeId(Clock::System.id()), store.clone());
+        node.vital(async {}).await;
+        assert!(!node.has_ended());
+        node.vital(async { panic!("on purpose") }).await;
+        assert!(node.has_ended());
+        node.ended().await;
+        store.close().await;
     }
 }

@@ -16,6 +16,7 @@ use crate::{
         store::{
             Error,
             events::{self, Accept, Answer, NewEvent, Planned},
+            once::{self, Once},
             queue,
         },
     },
@@ -70,13 +71,14 @@ impl Dispatcher {
         Ok(accept.accepted(&planned))
     }
 
-    /// Sends a test event to one hook, switched on or not, and waits for its answer.
+    /// Sends a test event to one hook, switched on or not, and waits for its answer. `once`: of the request that asks for it.
     pub async fn send_test(
         &self,
         hook: HookId,
         event: Emit,
         judging: Judging,
         source: &str,
+        once: Option<Once>,
     ) -> Result<DeliveryId, EmitError> {
         let judged = match judging {
             Judging::Schema => judge(&event),
@@ -86,7 +88,7 @@ impl Dispatcher {
         let Emit { event_type, body } = event;
         let event = NewEvent { id: EventId(self.clock.id()), event_type, body, source: source.to_owned() };
         let mut finished = self.scheduler.listen();
-        let delivery = self.accept_test(event, hook).await?;
+        let delivery = self.accept_test(event, hook, once).await?;
         let is_done = async || match self.store.read().await {
             Ok(mut conn) => queue::is_settled(&mut conn, delivery).await.unwrap_or(true),
             Err(_) => true,
@@ -107,13 +109,17 @@ impl Dispatcher {
         Ok(delivery)
     }
 
-    async fn accept_test(&self, event: NewEvent, hook: HookId) -> Result<DeliveryId, Error> {
+    async fn accept_test(&self, event: NewEvent, hook: HookId, once: Option<Once>) -> Result<DeliveryId, Error> {
         let (clock, shard) = (self.clock.clone(), self.store.shard());
-        let planned: Result<Planned, Error> = self
-            .store
-            .write(move |conn| Box::pin(async move { events::accept_test(conn, &clock, shard, event, hook).await }))
-            .await;
-        Ok(planned?.id)
+        self.store
+            .write(move |conn| {
+                Box::pin(async move {
+                    let id = events::accept_test(conn, &clock, shard, event, hook).await?.id;
+                    once::note(conn, once.as_ref(), || format!("/api/v1/deliveries/{id}")).await?;
+                    Ok(id)
+                })
+            })
+            .await
     }
 }
 

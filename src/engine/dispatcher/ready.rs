@@ -61,7 +61,8 @@ impl Dispatcher {
             Some(failing) => Some(format!("nothing can be written since {}", failing.since.rfc3339())),
             None => None,
         };
-        let scheduler = self.scheduler.has_ended().then(|| "the task has ended".to_owned());
+        let has_ended = self.scheduler.has_ended() || self.node.has_ended();
+        let scheduler = has_ended.then(|| "the task has ended".to_owned());
         let is_wrong = self.has_wrong_key.load(Ordering::Relaxed);
         let key = is_wrong.then(|| "the master key does not open what is sealed in the database".to_owned());
         let disk = failing.is_some_and(|failing| failing.is_full).then(|| "it is full".to_owned());
@@ -74,6 +75,7 @@ impl Dispatcher {
     pub async fn ended(&self) -> &'static str {
         tokio::select! {
             () = self.scheduler.ended() => "the scheduler",
+            () = self.node.ended() => "this node's heart",
             () = self.store.writer_ended() => "the writer",
         }
     }

@@ -43,7 +43,7 @@ pub async fn send(ctx: &OpCtx, id: HookId, body: Option<Bytes>, judging: Judging
     let emit = Emit { body: body.unwrap_or(sample.body), ..sample };
     let (target, detail) = (id.to_string(), format!("{} to {}", hook.event_type.key(), hook.callback_url));
     note(ctx, grant.clone(), "hook.tested", target, detail).await?;
-    match ctx.portal.dispatcher.send_test(id, emit, judging, grant.by()).await {
+    match ctx.portal.dispatcher.send_test(id, emit, judging, grant.by(), ctx.once.clone()).await {
         Err(EmitError::Store(store::Error::Missing)) => Err(Error::NotFound("hook")),
         sent => Ok(sent?),
     }

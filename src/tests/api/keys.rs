@@ -30,6 +30,7 @@ use crate::support::{
 on_both!(
     one_key_is_one_act_and_one_answer,
     racing_requests_act_once,
+    a_test_whose_answer_was_lost_is_not_sent_again,
     while_the_first_is_carried_out_the_second_is_told_so,
     a_client_that_hangs_up_at_any_await_asks_again,
     a_process_that_died_does_not_keep_its_key,
@@ -245,6 +246,20 @@ async fn a_process_that_died_does_not_keep_its_key(db: TestDb) {
     // After its time a key is a new one.
     scene.tamper("UPDATE idempotency SET expires_at = 0").await;
     assert_eq!(scene.post("/hooks", "key", &scene.hook("three")).await.0, 201);
+}
+
+async fn a_test_whose_answer_was_lost_is_not_sent_again(db: TestDb) {
+    let scene = Scene::start(db).await;
+    let (_, _, hook) = scene.post("/hooks", "hook", &scene.hook("one")).await;
+    let path = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
+    let (status, _, sent) = scene.post(&path, "test", &json!({})).await;
+    assert_eq!(status, 200, "{sent}");
+    // The process died between the commit and its answer.
+    scene.tamper("UPDATE idempotency SET sealed = NULL, held_until = 0").await;
+    let (status, _, led) = scene.post(&path, "test", &json!({})).await;
+    let address = format!("/api/v1/deliveries/{}", sent["id"].as_str().unwrap());
+    assert_eq!((status, led["location"].as_str()), (303, Some(address.as_str())), "{led}");
+    assert_eq!(scene.receiver.came().len(), 1);
 }
 
 async fn who_lost_a_key_cannot_commit(db: TestDb) {
