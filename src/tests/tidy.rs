@@ -232,7 +232,7 @@ fn every_widget_is_in_the_style_guide() {
 
 #[test]
 fn only_a_few_files_know_which_database_it_is() {
-    let may = ["db", "migrate", "claim", "claim/pulse", "wake", "space", "visit/sqlite", "visit/postgres"]
+    let may = ["db", "migrate", "claim", "claim/pulse", "wake", "space", "commit/sqlite", "commit/postgres"]
         .map(|name| format!("engine/store/{name}.rs"));
     for (name, text) in sources() {
         let knows = ["Link::Sqlite", "Link::Postgres", "Self::Sqlite"].iter().any(|word| text.contains(word));

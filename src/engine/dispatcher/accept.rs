@@ -56,12 +56,7 @@ impl Dispatcher {
 
     async fn accept(&self, events: Vec<NewEvent>, key: Option<IdempotencyKey>) -> Result<Vec<Accepted>, EmitError> {
         let accept = Accept { events, key, clock: self.clock.clone(), full: self.pressure.full().clone() };
-        let answer = match self.store.accept(accept.clone()).await {
-            // Two nodes got one key at once and the other was first: its answer is there now.
-            Err(Error::Exists) if accept.key.is_some() => self.store.accept(accept.clone()).await?,
-            answer => answer?,
-        };
-        let planned = match answer {
+        let planned = match self.store.accept(accept.clone()).await? {
             Answer::Again(accepted) => return Ok(accepted),
             Answer::New(planned) => planned,
         };

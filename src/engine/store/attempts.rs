@@ -1,6 +1,7 @@
 //! Attempts, as they were. Written once, never changed.
 
 use super::{
+    commit::rows::{AttemptRow, columns},
     db::{Conn, chunks, on_db},
     error::Error,
 };
@@ -32,25 +33,18 @@ struct Row {
 }
 
 /// Writes the attempts of many deliveries. [`Error::Exists`] when one of them is on record already.
-pub(super) async fn insert(conn: &mut Conn, rows: &[(DeliveryId, &Attempt)]) -> Result<(), Error> {
+pub(super) async fn insert(conn: &mut Conn, rows: &[AttemptRow<'_>]) -> Result<(), Error> {
     for chunk in chunks(rows) {
         on_db!(conn, c: Engine => {
-            let mut insert = sqlx::QueryBuilder::<Engine>::new(
-                "INSERT INTO attempts (delivery_id, number, started_at, duration_ms, class, status, detail, url,
-                                       response_headers, response_body, response_cut, dns_us, connect_us, tls_us,
-                                       first_byte_us, body_us, address) ",
-            );
-            insert.push_values(chunk, |mut row, (delivery, attempt)| {
-                // Serialising pairs of strings cannot fail.
-                let headers = serde_json::to_string(&attempt.response_headers).unwrap_or_default();
-                row.push_bind(*delivery).push_bind(i64::from(attempt.number)).push_bind(attempt.started_at)
-                    .push_bind(attempt.duration_ms).push_bind(attempt.answer.class())
-                    .push_bind(attempt.answer.status().map(i64::from)).push_bind(attempt.detail.as_deref())
-                    .push_bind(attempt.url.as_str()).push_bind(headers)
-                    .push_bind(attempt.response_body.as_bytes()).push_bind(attempt.response_cut)
-                    .push_bind(attempt.timing.dns).push_bind(attempt.timing.connect).push_bind(attempt.timing.tls)
-                    .push_bind(attempt.timing.first_byte).push_bind(attempt.timing.body)
-                    .push_bind(attempt.address.as_deref());
+            let mut insert =
+                sqlx::QueryBuilder::<Engine>::new(concat!("INSERT INTO attempts (", columns!(attempts), ") "));
+            insert.push_values(chunk, |mut values, row| {
+                values.push_bind(row.delivery).push_bind(row.number).push_bind(row.started_at)
+                    .push_bind(row.duration_ms).push_bind(row.class).push_bind(row.status).push_bind(row.detail)
+                    .push_bind(row.url).push_bind(row.response_headers.as_str()).push_bind(row.response_body)
+                    .push_bind(row.response_cut).push_bind(row.dns_us).push_bind(row.connect_us)
+                    .push_bind(row.tls_us).push_bind(row.first_byte_us).push_bind(row.body_us)
+                    .push_bind(row.address);
             });
             insert.build().execute(c).await.map(drop)
         })?;

@@ -7,10 +7,11 @@ use sha2::{Digest, Sha256};
 
 use super::{
     balance,
-    db::{Conn, chunks, on_db, padded, push_list},
+    commit::rows::{DeliveryRow, EventRow, columns},
+    db::{Conn, on_db, padded, push_list},
     error::Error,
     hooks,
-    idempotency::{self, IdempotencyKey},
+    idempotency::IdempotencyKey,
     listeners::{Listener, Listeners, Stance},
     queue::{self, Open},
     told::Told,
@@ -169,26 +170,6 @@ pub(super) fn plan(listeners: &Listeners, accepts: &[&Accept]) -> Vec<Vec<Vec<Pl
     accepts.iter().map(|accept| accept.events.iter().map(|event| plan(accept, event)).collect()).collect()
 }
 
-/// Writes events and what they become. However many there are, a handful of statements write them.
-pub(super) async fn accept_all(
-    conn: &mut Conn,
-    listeners: &Listeners,
-    shard: i64,
-    accepts: &[&Accept],
-) -> Result<Vec<Vec<Vec<Planned>>>, Error> {
-    let plans = plan(listeners, accepts);
-    let now = accepts.first().map_or(Timestamp(0), |accept| accept.clock.now());
-    let events: Vec<&NewEvent> = accepts.iter().flat_map(|accept| &accept.events).collect();
-    insert(conn, &events, false, now).await?;
-    insert_deliveries(conn, &events, plans.iter().flatten(), false, shard, now).await?;
-    for (accept, planned) in accepts.iter().zip(&plans) {
-        if let Some((key, answer, until)) = accept.to_remember(planned) {
-            idempotency::remember(conn, key, &answer, now, until).await?;
-        }
-    }
-    Ok(plans)
-}
-
 /// Longest ordering key that is kept as it is, in bytes. An index takes no long ones.
 const LONGEST_ORDER_KEY: usize = 200;
 
@@ -217,60 +198,33 @@ pub(in crate::engine) async fn accept_test(
 ) -> Result<Planned, Error> {
     let now = clock.now();
     hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
-    let planned =
-        vec![Planned { id: DeliveryId(clock.id()), hook, stance: Stance::Open, overflow: None, order_key: None }];
-    insert(conn, &[&event], true, now).await?;
-    insert_deliveries(conn, &[&event], std::iter::once(&planned), true, shard, now).await?;
-    let planned = planned.into_iter().next().ok_or(Error::Missing)?;
+    let planned = Planned { id: DeliveryId(clock.id()), hook, stance: Stance::Open, overflow: None, order_key: None };
+    insert(conn, &EventRow::of(&event, true, now)).await?;
+    insert_delivery(conn, &DeliveryRow::of(&event, &planned, true, now)).await?;
+    balance::accepted(conn, 1, shard).await?;
     conn.tell(Told::Offer(offer(&event, &planned, true)));
     Ok(planned)
 }
 
-async fn insert(conn: &mut Conn, events: &[&NewEvent], is_test: bool, now: Timestamp) -> Result<(), Error> {
-    for chunk in chunks(events) {
-        on_db!(conn, c: Engine => {
-            let mut insert = sqlx::QueryBuilder::<Engine>::new(
-                "INSERT INTO events (id, event_type, body, is_test, source, created_at) ",
-            );
-            insert.push_values(chunk, |mut row, event| {
-                row.push_bind(event.id).push_bind(event.event_type.key()).push_bind(&event.body[..])
-                    .push_bind(is_test).push_bind(event.source.as_str()).push_bind(now);
-            });
-            insert.build().execute(c).await.map(drop)
-        })?;
-    }
+async fn insert(conn: &mut Conn, row: &EventRow<'_>) -> Result<(), Error> {
+    const TEXT: &str = concat!("INSERT INTO events (", columns!(events), ") VALUES ($1, $2, $3, $4, $5, $6)");
+    on_db!(conn, c => sqlx::query(TEXT)
+        .bind(row.id).bind(row.event_type).bind(row.body).bind(row.is_test).bind(row.source).bind(row.created_at)
+        .execute(c).await.map(drop))?;
     Ok(())
 }
 
-async fn insert_deliveries(
-    conn: &mut Conn,
-    events: &[&NewEvent],
-    planned: impl Iterator<Item = &Vec<Planned>>,
-    is_test: bool,
-    shard: i64,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let pairs = events.iter().zip(planned);
-    let rows: Vec<(&NewEvent, &Planned)> =
-        pairs.flat_map(|(event, planned)| planned.iter().map(move |delivery| (*event, delivery))).collect();
-    for chunk in chunks(&rows) {
-        on_db!(conn, c: Engine => {
-            let mut insert = sqlx::QueryBuilder::<Engine>::new(
-                "INSERT INTO deliveries (id, event_id, hook_id, event_type, state, reason, is_test, order_key, size,
-                                         due_at, created_at, updated_at) ",
-            );
-            insert.push_values(chunk, |mut row, (event, delivery)| {
-                let (state, reason) = delivery.begins();
-                row.push_bind(delivery.id).push_bind(event.id).push_bind(delivery.hook)
-                    .push_bind(event.event_type.key()).push_bind(state.key()).push_bind(reason).push_bind(is_test)
-                    .push_bind(delivery.order_key.as_deref()).push_bind(event.body.len() as i64)
-                    .push_bind((state == State::Pending).then_some(now)).push_bind(delivery.created_at(now))
-                    .push_bind(now);
-            });
-            insert.build().execute(c).await.map(drop)
-        })?;
-    }
-    balance::accepted(conn, rows.len(), shard).await
+async fn insert_delivery(conn: &mut Conn, row: &DeliveryRow<'_>) -> Result<(), Error> {
+    const TEXT: &str = concat!(
+        "INSERT INTO deliveries (",
+        columns!(deliveries),
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    );
+    on_db!(conn, c => sqlx::query(TEXT)
+        .bind(row.id).bind(row.event).bind(row.hook).bind(row.event_type).bind(row.state).bind(row.reason)
+        .bind(row.is_test).bind(row.order_key).bind(row.size).bind(row.due_at).bind(row.created_at)
+        .bind(row.updated_at).execute(c).await.map(drop))?;
+    Ok(())
 }
 
 /// One event, for whoever may see deliveries; its body is for those who may see payloads.

@@ -62,18 +62,3 @@ pub async fn look_up(
     }
     Ok(found)
 }
-
-/// Remembers an answer, in the transaction that made it true. [`Error::Exists`] when another request was first.
-pub async fn remember(
-    conn: &mut Conn,
-    key: &IdempotencyKey,
-    answer: &str,
-    now: Timestamp,
-    expires_at: Timestamp,
-) -> Result<(), Error> {
-    on_db!(conn, c => sqlx::query("DELETE FROM idempotency WHERE key_hash = $1 AND expires_at <= $2")
-        .bind(&key.key_hash).bind(now).execute(c).await.map(drop))?;
-    on_db!(conn, c => sqlx::query("INSERT INTO idempotency (key_hash, body_hash, answer, expires_at) VALUES ($1, $2, $3, $4)")
-        .bind(&key.key_hash).bind(&key.body_hash).bind(answer).bind(expires_at).execute(c).await.map(drop))?;
-    Ok(())
-}

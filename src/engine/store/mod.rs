@@ -1,5 +1,5 @@
 //! All SQL, and nothing but SQL: one room for each noun. Statements are one text for SQLite and PostgreSQL; `db`,
-//! `migrate`, `claim`, `wake`, `space` and the two of `visit` alone may know which it is. Reads take a read connection; writes
+//! `migrate`, `claim`, `wake`, `space` and the two of `commit` alone may know which it is. Reads take a read connection; writes
 //! happen only inside a command of the [`writer`]. Functions that serve people or programs ask for a
 //! [`Grant`](crate::domain::permission::Grant). No function here holds a transaction across anything but SQL.
 
@@ -8,6 +8,7 @@ pub mod audit;
 pub mod balance;
 pub mod bodies;
 pub mod claim;
+mod commit;
 pub mod db;
 pub mod deliveries;
 pub mod drafts;
@@ -42,7 +43,6 @@ pub mod space;
 pub mod tokens;
 pub mod told;
 pub mod users;
-mod visit;
 pub mod wake;
 pub mod weight;
 pub mod writer;

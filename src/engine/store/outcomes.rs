@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     attempts, audit, claim,
+    commit::rows::AttemptRow,
     db::{Conn, chunks, on_db},
     error::Error,
     forward, health, hooks, listeners, measured,
@@ -92,8 +93,7 @@ pub(super) async fn record_all(conn: &mut Conn, finished: &[&Finished]) -> Resul
     let ours = claim::still_ours(conn, &fences).await?;
     let is_ours = |finished: &Finished| finished.fence.is_none_or(|fence| ours.contains(&(finished.hook, fence)));
     let kept: Vec<&Finished> = finished.iter().copied().filter(|finished| is_ours(finished)).collect();
-    let rows: Vec<(DeliveryId, &Attempt)> =
-        kept.iter().map(|finished| (finished.delivery, &*finished.attempt)).collect();
+    let rows: Vec<AttemptRow<'_>> = kept.iter().map(|finished| AttemptRow::of(finished)).collect();
     attempts::insert(conn, &rows).await?;
     update(conn, &kept).await?;
     measured::add(conn, &kept).await?;

@@ -13,9 +13,9 @@ use rusqlite::Connection;
 use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
 
 use super::{
+    commit::{self, Unwritten},
     db::{Conn, Db, Link},
     error::Error,
-    visit::{self, Unwritten},
 };
 use crate::engine::clock::Clock;
 
@@ -187,14 +187,14 @@ pub(super) async fn compact(db: &Db) -> Result<(), Error> {
 }
 
 fn with_connection<T>(db: &Db, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-    let done = match visit::sqlite::open(db) {
+    let done = match commit::sqlite::open(db) {
         None => return Err(Error::Unfit("this is for SQLite; PostgreSQL gives space back by itself".to_owned())),
         Some(Ok(conn)) => work(&conn).map_err(Unwritten::from),
         Some(Err(unwritten)) => Err(unwritten),
     };
     done.map_err(|unwritten| match unwritten {
-        Unwritten::Failed(error) | Unwritten::Unknown(error) => error,
-        Unwritten::Fault => Error::Exists,
+        Unwritten::Fault(error) | Unwritten::Failed(error) | Unwritten::Unknown(error) => error,
+        Unwritten::Unfit => Error::Closed,
     })
 }
 

@@ -2,8 +2,8 @@
 //! more each `fsync` carries, without a timer. What one command violates fails that one alone; nobody hears "done" before
 //! the commit that holds it has returned.
 //!
-//! Accepts and results are many and alike, so all of a commit's become a few multi-row statements. When that fails they
-//! are written again one by one, each under a savepoint of its own, to find the one at fault.
+//! Accepts and results are many and alike, so all of a commit's are written together (see [`commit`](super::commit)). When
+//! that fails they are written again one by one, to find the one at fault.
 //!
 //! A command runs to its commit even when its caller is gone: dropping the future only drops the answer.
 //!
@@ -22,10 +22,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     db::{Conn, Db},
     error::Error,
-    events::{self, Accept, Answer},
+    events::{Accept, Answer},
     failing::Writes,
     listeners::Listeners,
-    outcomes::{self, Finished, Recorded},
+    outcomes::{Finished, Recorded},
     told::Audience,
 };
 
@@ -39,8 +39,8 @@ enum Item {
     Run(Box<dyn Command>),
     /// In a transaction of its own.
     Alone(Box<dyn Command>),
-    Accept(Waiting<Accept>),
-    Finish(Waiting<Finished>),
+    Accept(Accepting),
+    Finish(Finishing),
     /// Take nothing more; what is queued is still written.
     Close,
 }
@@ -83,22 +83,14 @@ impl<T: Send, E: Send + From<Error>> Command for Job<T, E> {
     }
 }
 
-/// A command that can be written together with others of its kind.
-trait Bulk: Send + Sync + Sized {
-    type Answer: Send;
-    /// Writes all of them or none; an answer for each.
-    fn write<'c>(
-        conn: &'c mut Conn,
-        context: &'c Context,
-        items: &'c [&'c Self],
-    ) -> BoxFuture<'c, Result<Vec<Self::Answer>, Error>>;
+/// One of many that are alike and are written together, and who waits for it.
+struct Waiting<T, A> {
+    item: T,
+    caller: oneshot::Sender<Result<A, Error>>,
 }
 
-/// A bulk command and who waits for it.
-struct Waiting<T: Bulk> {
-    item: T,
-    caller: oneshot::Sender<Result<T::Answer, Error>>,
-}
+type Accepting = Waiting<Accept, Answer>;
+type Finishing = Waiting<Finished, Recorded>;
 
 /// What the writer knows beside the database.
 struct Context {
@@ -109,33 +101,6 @@ struct Context {
     writes: Writes,
     /// Who hears what was committed.
     audience: Audience,
-}
-
-impl Bulk for Accept {
-    type Answer = Answer;
-
-    fn write<'c>(
-        conn: &'c mut Conn,
-        context: &'c Context,
-        items: &'c [&'c Self],
-    ) -> BoxFuture<'c, Result<Vec<Self::Answer>, Error>> {
-        Box::pin(async move {
-            let plans = events::accept_all(conn, &context.listeners, context.shard, items).await?;
-            Ok(plans.into_iter().map(Answer::New).collect())
-        })
-    }
-}
-
-impl Bulk for Finished {
-    type Answer = Recorded;
-
-    fn write<'c>(
-        conn: &'c mut Conn,
-        _context: &'c Context,
-        items: &'c [&'c Self],
-    ) -> BoxFuture<'c, Result<Vec<Self::Answer>, Error>> {
-        Box::pin(outcomes::record_all(conn, items))
-    }
 }
 
 /// The way to the writing task; cheap to clone.

@@ -123,6 +123,10 @@ async fn a_hook_that_cannot_be_opened_loses_nothing_and_holds_nobody_up(db: Test
     let delivered = app.emit_sample(&token, EventType::WorkItemClosed).await;
     app.delivery_in(&token, &delivered, "delivered").await;
     app.delivery_in(&token, &waiting, "pending").await;
-    app.assert_balanced().await;
+    // Nothing of it can be attempted, and that is told.
+    let overdue = app.running.portal.dispatcher.due().await.unwrap();
+    assert_eq!(overdue.len(), 1, "{overdue:?}");
+    let balance = app.balance().await;
+    assert!(balance.holds(), "{balance:?}");
     app.running.shutdown().await;
 }

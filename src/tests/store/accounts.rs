@@ -1,25 +1,36 @@
 //! Users, sessions, drafts, set-up links, tokens, the audit log.
 
+use std::time::Duration;
+
 use service_hooks::{
     domain::{
+        event::EventType,
         id::{DraftId, TokenId, UserId},
         permission::{Permission, Permissions, Role},
         preferences::{Hours, Preferences, Theme},
         time::Timestamp,
         user::User,
     },
-    engine::store::{
-        Error, audit, drafts,
-        expired::{self, Expiring},
-        idempotency::{self, IdempotencyKey},
-        sessions, setup, tokens,
-        tokens::Token,
-        users,
+    engine::{
+        catalogue::sample,
+        clock::Clock,
+        dispatcher::{Config, Dispatcher, Emit},
+        store::{
+            Error, audit, drafts,
+            expired::{self, Expiring},
+            idempotency::{self, IdempotencyKey},
+            sessions, setup, tokens,
+            tokens::Token,
+            users,
+        },
     },
 };
 
 use super::{grant, write};
-use crate::support::{db::TestDb, on_both};
+use crate::support::{
+    db::{self, TestDb},
+    on_both,
+};
 
 on_both!(
     users_are_found_in_any_letter_case_and_unique_in_it,
@@ -149,25 +160,30 @@ async fn the_audit_log_keeps_its_order(db: TestDb) {
 }
 
 async fn what_expired_goes_some_at_a_time(db: TestDb) {
-    let store = db.store().await;
+    const FORGOTTEN: Duration = Duration::from_secs(48 * 3600);
+    let clock = Clock::test(Timestamp(1_700_000_000_000));
+    let engine = Dispatcher::start(Config { clock: clock.clone(), ..db::config(db.settings()) }).await.unwrap();
+    let store = engine.store();
     let key = |number: i64| IdempotencyKey { key_hash: number.to_string().into_bytes(), body_hash: b"body".to_vec() };
-    write!(store, |conn| {
-        for number in 0..251 {
-            let expires_at = Timestamp(if number == 250 { 12 } else { 10 });
-            idempotency::remember(conn, &key(number), "[]", Timestamp(1), expires_at).await?;
-        }
-        Ok::<_, Error>(())
-    })
-    .unwrap();
+    let emit = async |number: i64| {
+        let event = Emit { event_type: EventType::WorkItemClosed, body: sample(EventType::WorkItemClosed).into() };
+        engine.emit_all(vec![event], "test", Some(key(number))).await.unwrap();
+    };
+    futures::future::join_all((0..250).map(&emit)).await;
+    let first = clock.now().after(FORGOTTEN);
+    clock.advance(Duration::from_millis(2));
+    emit(250).await;
     let mut steps = Vec::new();
     while steps.last().is_none_or(|rows| *rows > 0) {
-        let swept = write!(store, |conn| expired::sweep(conn, Expiring::Idempotency, Timestamp(11)).await);
+        let swept = write!(store, |conn| expired::sweep(conn, Expiring::Idempotency, Timestamp(first.0 + 1)).await);
         steps.push(swept.unwrap());
     }
     assert_eq!(steps, [100, 100, 50, 0]);
     let mut conn = store.read().await.unwrap();
-    let alive = idempotency::look_up(&mut conn, &[&key(249), &key(250)], Timestamp(9)).await.unwrap();
+    let alive = idempotency::look_up(&mut conn, &[&key(249), &key(250)], Timestamp(first.0 - 1)).await.unwrap();
     assert_eq!(alive.into_keys().collect::<Vec<_>>(), [b"250".to_vec()]);
+    drop(conn);
+    engine.shutdown().await;
 }
 
 async fn sweeping_removes_what_expired_and_nothing_else(db: TestDb) {

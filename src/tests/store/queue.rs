@@ -12,12 +12,12 @@ use service_hooks::{
         store::{
             Error, attempts, balance,
             deliveries::{self, Filter},
-            events, idempotency,
+            events,
         },
     },
 };
 
-use super::{grant, insert_hook, write};
+use super::{grant, insert_hook};
 use crate::support::{
     db::{self, TestDb},
     on_both,
@@ -29,7 +29,6 @@ on_both!(
     an_idempotency_key_gives_the_first_answer_again,
     racing_requests_with_one_key_make_one_event,
     filters_and_pages_show_each_delivery_once,
-    idempotency_rows_expire,
     an_expired_key_makes_a_new_event,
 );
 
@@ -152,20 +151,6 @@ async fn filters_and_pages_show_each_delivery_once(db: TestDb) {
     engine.shutdown().await;
 }
 
-async fn idempotency_rows_expire(db: TestDb) {
-    let store = db.store().await;
-    let key = |body: &[u8]| IdempotencyKey { key_hash: b"k".to_vec(), body_hash: body.to_vec() };
-    let (first, other) = (key(b"b"), key(b"c"));
-    let kept = first.clone();
-    write!(store, |conn| idempotency::remember(conn, &kept, "[]", Timestamp(1), Timestamp(10)).await).unwrap();
-    let mut conn = store.read().await.unwrap();
-    let known = idempotency::look_up(&mut conn, &[&first], Timestamp(9)).await.unwrap();
-    assert_eq!(known[&first.key_hash].answer_to(&first).unwrap(), "[]");
-    assert!(matches!(known[&first.key_hash].answer_to(&other), Err(Error::KeyReused)));
-    assert!(idempotency::look_up(&mut conn, &[&other], Timestamp(10)).await.unwrap().is_empty(), "it is forgotten");
-    write!(store, |conn| idempotency::remember(conn, &other, "[]", Timestamp(10), Timestamp(20)).await).unwrap();
-}
-
 /// An expired key is as good as a new one, also where many share a commit.
 async fn an_expired_key_makes_a_new_event(db: TestDb) {
     let clock = Clock::test(Timestamp(1_700_000_000_000));
@@ -174,6 +159,8 @@ async fn an_expired_key_makes_a_new_event(db: TestDb) {
     clock.advance(Duration::from_secs(49 * 3600));
     let second = engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"other")).await.unwrap();
     assert_ne!(first[0].id, second[0].id);
+    let reused = engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"same")).await;
+    assert!(matches!(reused, Err(EmitError::Store(Error::KeyReused))), "{reused:?}");
     let again = engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"other")).await.unwrap();
     assert_eq!(again, second);
     engine.shutdown().await;

@@ -9,15 +9,14 @@ use futures::FutureExt;
 use tokio::sync::mpsc;
 use tracing::{Instrument, debug_span};
 
-use super::{Bulk, Command, Context, Item, Waiting};
+use super::{Accepting, Command, Context, Finishing, Item};
 use crate::engine::{
     clock::{Clock, Stopwatch},
     metrics,
     store::{
         db::{Conn, Db},
         error::{Error, chain},
-        events::{self, Accept, Answer},
-        outcomes::{Finished, Recorded},
+        outcomes::{self, Finished, Recorded},
     },
 };
 
@@ -25,8 +24,8 @@ use crate::engine::{
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) commands: Vec<Box<dyn Command>>,
-    pub(super) accepts: Vec<Waiting<Accept>>,
-    pub(super) finished: Vec<Waiting<Finished>>,
+    pub(super) accepts: Vec<Accepting>,
+    pub(super) finished: Vec<Finishing>,
 }
 
 impl Batch {
@@ -50,7 +49,7 @@ pub(super) struct Hands {
     is_spent: bool,
     /// When it last did something.
     used: Stopwatch,
-    /// On SQLite, for what goes in one [`visit`].
+    /// On SQLite, for what goes in one [`commit`](crate::engine::store::commit).
     visitor: Option<rusqlite::Connection>,
 }
 
@@ -110,14 +109,15 @@ impl Hands {
         let commit = self.commit_together(&mut batch);
         let outcome = tokio::time::timeout(patience, commit).await.unwrap_or_else(|_| Err(Error::silent()));
         match outcome {
-            Ok(answers) => {
-                self.note(&answers);
+            Ok(recorded) => {
+                self.note(&recorded);
                 self.used = self.clock.stopwatch();
-                self.tell(&batch, &answers);
+                // Lanes, jobs and nodes hear what the commit changed before any caller does.
+                self.context.audience.tell(self.conn.as_mut().map(Conn::take_told).unwrap_or_default());
                 if std::mem::take(&mut self.is_spent) {
                     self.conn = None;
                 }
-                settle(batch, Ok(answers));
+                settle(batch, Ok(recorded));
             }
             Err(error) => self.lose(error, batch),
         }
@@ -146,24 +146,12 @@ impl Hands {
         }
     }
 
-    /// Tells lanes, jobs and nodes what the commit changed, before any caller hears of it.
-    fn tell(&mut self, batch: &Batch, (accepts, _): &Answers) {
-        let mut told = self.conn.as_mut().map(Conn::take_told).unwrap_or_default();
-        for (waiting, answer) in batch.accepts.iter().zip(accepts) {
-            if let Ok(Answer::New(planned)) = answer {
-                told.extend(events::offers(&waiting.item, planned));
-            }
-        }
-        self.context.audience.tell(told);
-    }
-
     /// Notes whether something was written. Of commands it is not known: they may have found nothing to write.
-    fn note(&self, (accepts, finished): &Answers) {
-        let errors = accepts.iter().filter_map(|answer| answer.as_ref().err());
-        let mut errors = errors.chain(finished.iter().filter_map(|answer| answer.as_ref().err()));
+    fn note(&self, recorded: &[Result<Recorded, Error>]) {
+        let mut errors = recorded.iter().filter_map(|answer| answer.as_ref().err());
         if let Some(error) = errors.find(|error| error.is_unwritable()) {
             self.context.writes.failed(error, self.clock.now());
-        } else if accepts.iter().any(Result::is_ok) || finished.iter().any(Result::is_ok) {
+        } else if recorded.iter().any(Result::is_ok) {
             self.context.writes.went_well();
         }
     }
@@ -194,12 +182,16 @@ impl Hands {
         Ok(self.conn.insert(conn))
     }
 
-    async fn commit_together(&mut self, batch: &mut Batch) -> Result<Answers, Error> {
+    async fn commit_together(&mut self, batch: &mut Batch) -> Result<Vec<Result<Recorded, Error>>, Error> {
         self.begin().await?;
         let Self { conn: Some(conn), context, .. } = self else { return Err(Error::Closed) };
         if batch.commands.is_empty() {
-            match unless_it_panics(write_plainly(conn, context, &batch.accepts, &batch.finished)).await {
-                Ok(answers) => return Ok(answers),
+            match unless_it_panics(record_plainly(conn, &batch.finished)).await {
+                Ok(recorded) => {
+                    // Hooks whose health may have changed are read again.
+                    context.listeners.distrust();
+                    return Ok(recorded);
+                }
                 // Somebody is at fault, or the connection is: it is done again with care.
                 Err(_) => {
                     conn.control("ROLLBACK").await?;
@@ -219,16 +211,10 @@ impl Hands {
             }
             conn.control("RELEASE SAVEPOINT command").await?;
         }
-        // A command may have changed a hook; and what was read in a transaction that was undone was never true.
-        context.listeners.distrust();
-        if !batch.accepts.is_empty() {
-            context.listeners.refresh(conn).await?;
-        }
-        let accepts = write_bulk(conn, context, &batch.accepts).await?;
-        let finished = write_bulk(conn, context, &batch.finished).await?;
+        let recorded = record(conn, &batch.finished).await?;
         conn.control("COMMIT").await?;
         context.listeners.distrust();
-        Ok((accepts, finished))
+        Ok(recorded)
     }
 }
 
@@ -237,22 +223,16 @@ async fn unless_it_panics<T>(work: impl Future<Output = Result<T, Error>>) -> Re
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Error::Panicked))
 }
 
-/// The answers of the bulk commands, in their order.
-type Answers = (Vec<Result<Answer, Error>>, Vec<Result<Recorded, Error>>);
-
-/// Tells every caller, after the commit or its failure.
-fn settle(batch: Batch, outcome: Result<Answers, Error>) {
+/// Tells every caller, after the commit or its failure. Accepts are among them only where nothing was written.
+fn settle(batch: Batch, outcome: Result<Vec<Result<Recorded, Error>>, Error>) {
     let commit = outcome.as_ref().map(drop).map_err(Error::clone);
     for command in batch.commands {
         command.settle(commit.clone());
     }
+    // A caller may be gone; what it asked for has happened all the same.
     match outcome {
-        Ok((accepts, finished)) => {
-            // A caller may be gone; what it asked for has happened all the same.
-            for (waiting, answer) in batch.accepts.into_iter().zip(accepts) {
-                let _gone = waiting.caller.send(answer);
-            }
-            for (waiting, answer) in batch.finished.into_iter().zip(finished) {
+        Ok(recorded) => {
+            for (waiting, answer) in batch.finished.into_iter().zip(recorded) {
                 let _gone = waiting.caller.send(answer);
             }
         }
@@ -268,66 +248,41 @@ fn settle(batch: Batch, outcome: Result<Answers, Error>) {
 }
 
 /// As it nearly always goes: nobody is at fault, and nothing needs a savepoint.
-async fn write_plainly(
-    conn: &mut Conn,
-    context: &mut Context,
-    accepts: &[Waiting<Accept>],
-    finished: &[Waiting<Finished>],
-) -> Result<Answers, Error> {
-    let mut answers = (Vec::new(), Vec::new());
-    if !accepts.is_empty() {
-        context.listeners.refresh(conn).await?;
-        let items: Vec<&Accept> = accepts.iter().map(|waiting| &waiting.item).collect();
-        answers.0 = Accept::write(conn, context, &items).await?.into_iter().map(Ok).collect();
-    }
-    if !finished.is_empty() {
-        let items: Vec<&Finished> = finished.iter().map(|waiting| &waiting.item).collect();
-        answers.1 = Finished::write(conn, context, &items).await?.into_iter().map(Ok).collect();
-    }
+async fn record_plainly(conn: &mut Conn, finished: &[Finishing]) -> Result<Vec<Result<Recorded, Error>>, Error> {
+    let items: Vec<&Finished> = finished.iter().map(|waiting| &waiting.item).collect();
+    let recorded = outcomes::record_all(conn, &items).await?;
     conn.control("COMMIT").await?;
-    // Hooks whose health may have changed are read again.
-    if !finished.iter().all(|waiting| waiting.item.changes_nothing()) {
-        context.listeners.distrust();
-    }
-    Ok(answers)
+    Ok(recorded.into_iter().map(Ok).collect())
 }
 
 /// All at once; one by one when that fails.
-async fn write_bulk<T: Bulk>(
-    conn: &mut Conn,
-    context: &Context,
-    waiting: &[Waiting<T>],
-) -> Result<Vec<Result<T::Answer, Error>>, Error> {
-    if waiting.is_empty() {
+async fn record(conn: &mut Conn, finished: &[Finishing]) -> Result<Vec<Result<Recorded, Error>>, Error> {
+    if finished.is_empty() {
         return Ok(Vec::new());
     }
-    let all: Vec<&T> = waiting.iter().map(|waiting| &waiting.item).collect();
-    match write_under_savepoint(conn, context, &all).await? {
-        Ok(answers) => return Ok(answers.into_iter().map(Ok).collect()),
+    let all: Vec<&Finished> = finished.iter().map(|waiting| &waiting.item).collect();
+    match record_under_savepoint(conn, &all).await? {
+        Ok(recorded) => return Ok(recorded.into_iter().map(Ok).collect()),
         Err(error) if all.len() == 1 => return Ok(vec![Err(error)]),
         Err(_) => {}
     }
     let mut answers = Vec::with_capacity(all.len());
     for item in all {
-        let written = write_under_savepoint(conn, context, &[item]).await?;
-        answers.push(written.and_then(|mut answers| answers.pop().ok_or(Error::Closed)));
+        let recorded = record_under_savepoint(conn, &[item]).await?;
+        answers.push(recorded.and_then(|mut recorded| recorded.pop().ok_or(Error::Closed)));
     }
     Ok(answers)
 }
 
 /// The outer error is the commit's, the inner one the items'.
-async fn write_under_savepoint<T: Bulk>(
-    conn: &mut Conn,
-    context: &Context,
-    items: &[&T],
-) -> Result<Result<Vec<T::Answer>, Error>, Error> {
+async fn record_under_savepoint(conn: &mut Conn, items: &[&Finished]) -> Result<Result<Vec<Recorded>, Error>, Error> {
     conn.control("SAVEPOINT bulk").await?;
     let noted = conn.noted();
-    let written = unless_it_panics(T::write(conn, context, items)).await;
-    if written.is_err() {
+    let recorded = unless_it_panics(outcomes::record_all(conn, items)).await;
+    if recorded.is_err() {
         conn.control("ROLLBACK TO SAVEPOINT bulk").await?;
         conn.untell(noted);
     }
     conn.control("RELEASE SAVEPOINT bulk").await?;
-    Ok(written)
+    Ok(recorded)
 }

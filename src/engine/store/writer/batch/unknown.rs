@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{Hands, Item, settle, visits::Plain};
 use crate::engine::store::{
+    commit::{self, Unwritten},
     error::{Error, chain},
-    visit::{self, Unwritten},
 };
 
 /// The least time between two questions.
@@ -16,7 +16,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 const WAITS: usize = 30;
 
 impl Hands {
-    /// [`Unwritten::Fault`]: it did not happen, and can be done again.
+    /// [`Unwritten::Unfit`]: it did not happen, and can be done again.
     pub(super) async fn find_out(&mut self, plain: &Plain, error: Error) -> Result<(), Unwritten> {
         tracing::warn!(error = chain(&error), "a commit was not answered; another connection asks what came of it");
         self.context.writes.failed(&error, self.clock.now());
@@ -47,9 +47,9 @@ impl Hands {
             is_over = conn.end_backend(pid).await?;
             tokio::time::sleep(AGAIN).await;
         }
-        Ok(match visit::postgres::was_written(conn, &plain.accepts(), &plain.finished()).await? {
+        Ok(match commit::postgres::was_written(conn, &plain.accepts(), &plain.finished()).await? {
             true => Ok(()),
-            false if is_over => Err(Unwritten::Fault),
+            false if is_over => Err(Unwritten::Unfit),
             // It may be written yet: doing it again could fail on what is there by then.
             false => Err(Unwritten::Failed(Error::silent())),
         })

@@ -1,30 +1,37 @@
-//! The part of a batch that goes in one [`visit`] to the database, on either.
+//! The part of a batch that goes in one visit to the database, on either: see [`commit`].
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use super::{Batch, Hands, Waiting, settle};
+use super::{Accepting, Batch, Finishing, Hands, settle};
 use crate::engine::store::{
+    commit::{self, Unwritten, postgres::Guards, rows::Rows},
     db::Db,
     error::Error,
     events::{self, Accept, Answer, Planned},
     idempotency::{self, IdempotencyKey},
     outcomes::{Finished, Recorded},
-    visit::{self, Unwritten},
 };
 
-/// How long a connection that was well is taken to be so.
-const TRUSTED: Duration = Duration::from_secs(1);
+/// How long a connection that was well is taken to be so. Under load it is never asked.
+const TRUSTED: Duration = Duration::from_millis(100);
+
+/// How often an accept is tried by itself.
+const TRIES: usize = 3;
 
 /// For each accept, what each of its events becomes.
 type Plans = Vec<Vec<Vec<Planned>>>;
 
 /// What of a batch goes in one visit.
 pub(super) struct Plain {
-    accepts: Vec<Waiting<Accept>>,
-    finished: Vec<Waiting<Finished>>,
+    accepts: Vec<Accepting>,
+    finished: Vec<Finishing>,
 }
 
 impl Plain {
+    fn is_empty(&self) -> bool {
+        self.accepts.is_empty() && self.finished.is_empty()
+    }
+
     pub(super) fn accepts(&self) -> Vec<&Accept> {
         self.accepts.iter().map(|waiting| &waiting.item).collect()
     }
@@ -44,52 +51,90 @@ impl Hands {
     /// Writes in one visit what can be, and returns the rest.
     pub(super) async fn visit(&mut self, mut batch: Batch) -> Batch {
         let (plain, turning) = batch.finished.into_iter().partition(|waiting| waiting.item.changes_nothing());
-        let mut plain = Plain { accepts: std::mem::take(&mut batch.accepts), finished: plain };
         batch.finished = turning;
-        if plain.accepts.is_empty() && plain.finished.is_empty() {
-            return batch;
-        }
-        let patience = self.db.patience();
-        let known = tokio::time::timeout(patience, self.know_before(&mut plain)).await;
-        if let Err(error) = known.unwrap_or_else(|_| Err(Error::silent())) {
-            self.lose(error, plain.into());
-            return batch;
-        }
-        if plain.accepts.is_empty() && plain.finished.is_empty() {
-            return batch;
-        }
-        let plans = events::plan(&self.context.listeners, &plain.accepts());
-        let visited = if self.is_shared() {
-            let written = self.visit_postgres(&plain, &plans).await;
-            Some((plain, written.map(|()| plans)))
-        } else {
-            self.visit_sqlite(plain, plans).await
-        };
-        // `None` only while the runtime itself is taken down: nobody is left to answer.
-        let Some((mut plain, written)) = visited else { return batch };
-        match written {
-            Ok(plans) => {
-                self.used = self.clock.stopwatch();
-                self.context.writes.went_well();
-                let recorded = |_: &Waiting<Finished>| Ok(Recorded::Kept { health: None, is_off: false });
-                let finished = plain.finished.iter().map(recorded).collect();
-                let (batch, answers) = (plain.into(), (plans.into_iter().map(Answer::New).map(Ok).collect(), finished));
-                self.tell(&batch, &answers);
-                settle(batch, Ok(answers));
-            }
-            Err(Unwritten::Fault) => {
-                batch.accepts = plain.accepts;
-                batch.finished.append(&mut plain.finished);
-            }
-            Err(Unwritten::Failed(error) | Unwritten::Unknown(error)) => self.lose(error, plain.into()),
+        let plain = Plain { accepts: std::mem::take(&mut batch.accepts), finished: plain };
+        let Some((mut refused, _)) = self.write_plain(plain).await else { return batch };
+        batch.finished.append(&mut refused.finished);
+        // Mostly a hook has changed, or one of the attempts was at fault: then all accepts go together now.
+        let Some((refused, _)) = self.write_plain(refused).await else { return batch };
+        for waiting in refused.accepts {
+            self.accept_alone(waiting).await;
         }
         batch
+    }
+
+    /// Somebody is at fault or has to be planned anew. Between two looks another node can be first with the same key, or a
+    /// hook can change again.
+    async fn accept_alone(&mut self, waiting: Accepting) {
+        let is_keyed = waiting.item.key.is_some();
+        let mut plain = Plain { accepts: vec![waiting], finished: Vec::new() };
+        for tries_left in (0..TRIES).rev() {
+            let Some((again, fault)) = self.write_plain(plain).await else { return };
+            match fault {
+                Some(error) if !is_keyed || tries_left == 0 => return settle(again.into(), Err(error)),
+                None if tries_left == 0 => return settle(again.into(), Err(Error::silent())),
+                Some(_) | None => plain = again,
+            }
+        }
+    }
+
+    /// Writes all of it, or nothing: then returns it, and with it whose fault it is unless it only has to be planned anew.
+    async fn write_plain(&mut self, mut plain: Plain) -> Option<(Plain, Option<Error>)> {
+        if plain.is_empty() {
+            return None;
+        }
+        let known = tokio::time::timeout(self.db.patience(), self.know_before(&mut plain)).await;
+        if let Err(error) = known.unwrap_or_else(|_| Err(Error::silent())) {
+            self.lose(error, plain.into());
+            return None;
+        }
+        if plain.is_empty() {
+            return None;
+        }
+        let plans = events::plan(&self.context.listeners, &plain.accepts());
+        let (plain, written) = if self.is_shared() {
+            let written = self.visit_postgres(&plain, &plans).await;
+            (plain, written.map(|()| plans))
+        } else {
+            // `None` only while the runtime itself is taken down: nobody is left to answer.
+            self.visit_sqlite(plain, plans).await?
+        };
+        match written {
+            Ok(plans) => {
+                self.written(plain, plans);
+                None
+            }
+            Err(Unwritten::Fault(error)) if !error.is_unwritable() => Some((plain, Some(error))),
+            Err(Unwritten::Unfit) => Some((plain, None)),
+            Err(Unwritten::Fault(error) | Unwritten::Failed(error) | Unwritten::Unknown(error)) => {
+                self.lose(error, plain.into());
+                None
+            }
+        }
+    }
+
+    /// Tells lanes what came, before any caller hears of it.
+    fn written(&mut self, plain: Plain, plans: Plans) {
+        self.used = self.clock.stopwatch();
+        self.context.writes.went_well();
+        let offers = plain.accepts.iter().zip(&plans);
+        let offers = offers.flat_map(|(waiting, planned)| events::offers(&waiting.item, planned));
+        self.context.audience.tell(offers.collect());
+        // A caller may be gone; what it asked for has happened all the same.
+        for (waiting, planned) in plain.accepts.into_iter().zip(plans) {
+            let _gone = waiting.caller.send(Ok(Answer::New(planned)));
+        }
+        for waiting in plain.finished {
+            let _gone = waiting.caller.send(Ok(Recorded::Kept { health: None, is_off: false }));
+        }
     }
 
     async fn visit_postgres(&mut self, plain: &Plain, plans: &Plans) -> Result<(), Unwritten> {
         let (patience, shard, version) = (self.db.patience(), self.context.shard, self.context.listeners.version());
         let (accepts, finished) = (plain.accepts(), plain.finished());
-        let commit = visit::postgres::commit(self.conn.as_mut(), shard, version, &accepts, plans, &finished);
+        let guards = Guards::new(version, &accepts, &finished);
+        let rows = Rows::of(&accepts, plans, &finished);
+        let commit = commit::postgres::commit(self.conn.as_mut(), shard, &guards, &rows);
         let written = tokio::time::timeout(patience, commit).await;
         let written = written.unwrap_or_else(|_| Err(Unwritten::Unknown(Error::silent())));
         if written.is_err() {
@@ -105,9 +150,10 @@ impl Hands {
     async fn visit_sqlite(&mut self, plain: Plain, plans: Plans) -> Option<(Plain, Result<Plans, Unwritten>)> {
         let (visitor, db, shard) = (self.visitor.take(), self.db.clone(), self.context.shard);
         let visited = tokio::task::spawn_blocking(move || {
-            // A panic drops the connection and with it the open transaction; the batch is then written row by row.
+            // A panic drops the connection and with it the open transaction; then it is written one by one.
             let visit = AssertUnwindSafe(|| visit_now(visitor, &db, shard, &plain, &plans));
-            let (visitor, written) = std::panic::catch_unwind(visit).unwrap_or((None, Err(Unwritten::Fault)));
+            let panicked = |_| (None, Err(Unwritten::Fault(Error::Panicked)));
+            let (visitor, written) = std::panic::catch_unwind(visit).unwrap_or_else(panicked);
             (visitor, plain, written.map(|()| plans))
         });
         let (visitor, plain, written) = visited.await.ok()?;
@@ -184,14 +230,15 @@ fn visit_now(
 ) -> (Option<rusqlite::Connection>, Result<(), Unwritten>) {
     let opened = match visitor {
         Some(visitor) => Some(Ok(visitor)),
-        None => visit::sqlite::open(db),
+        None => commit::sqlite::open(db),
     };
     let mut visitor = match opened {
         Some(Ok(visitor)) => visitor,
         Some(Err(unwritten)) => return (None, Err(unwritten)),
-        None => return (None, Err(Unwritten::Fault)),
+        None => return (None, Err(Unwritten::Failed(Error::Closed))),
     };
-    let written = visit::sqlite::commit(&mut visitor, shard, &plain.accepts(), plans, &plain.finished());
+    let rows = Rows::of(&plain.accepts(), plans, &plain.finished());
+    let written = commit::sqlite::commit(&mut visitor, shard, &rows);
     let is_broken = matches!(written, Err(Unwritten::Failed(_)));
     ((!is_broken).then_some(visitor), written)
 }

@@ -1,0 +1,226 @@
+//! PostgreSQL's executor is one statement, sent and answered once: a commit of a dozen statements spends most of its time
+//! on the way. It asks for itself whether what it was planned with still holds, and commits by itself. One of the files
+//! that know which engine it is.
+
+use sqlx::{postgres::PgArguments, query::QueryAs};
+
+use super::{
+    Unwritten,
+    rows::{Rows, columns},
+};
+use crate::{
+    domain::id::HookId,
+    engine::store::{
+        claim::Fence,
+        db::{Conn, Link},
+        error::Error,
+        events::{Accept, NewEvent},
+        outcomes::Finished,
+    },
+};
+
+/// Everything, or nothing when a lane is another node's by now or a hook has changed: `fits` says which. Of each table the
+/// columns come as arrays, in the order in which `columns!` names them.
+///
+/// The lanes are locked one by one in the order of the array, which is sorted as everybody locks them, and stay locked
+/// until the commit: see `claim`.
+const TEXT: &str = concat!(
+    "
+WITH ours AS MATERIALIZED (
+  SELECT l.hook_id FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS f (hook_id, node_id, fence), LATERAL (
+    SELECT hook_id FROM lanes WHERE hook_id = f.hook_id AND node_id = f.node_id AND fence = f.fence FOR SHARE) AS l
+), fit AS MATERIALIZED (
+  SELECT (SELECT COUNT(*) FROM ours) = cardinality($1)
+     AND COALESCE((SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0) = $4, TRUE) AS fits
+), new_events AS (
+  INSERT INTO events (",
+    columns!(events),
+    ")
+  SELECT e.* FROM fit, unnest($6::uuid[], $7::text[], $8::bytea[], $9::bool[], $10::text[], $11::bigint[]) AS e WHERE fits
+), new_deliveries AS (
+  INSERT INTO deliveries (",
+    columns!(deliveries),
+    ")
+  SELECT d.* FROM fit, unnest($12::uuid[], $13::uuid[], $14::uuid[], $15::text[], $16::text[], $17::text[], $18::bool[],
+                              $19::text[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[]) AS d WHERE fits
+), new_keys AS (
+  INSERT INTO idempotency (",
+    columns!(idempotency),
+    ")
+  SELECT k.* FROM fit, unnest($24::bytea[], $25::bytea[], $26::text[], $27::bigint[]) AS k WHERE fits
+  -- One that another node remembered just now is a fault of this statement (no answer may be NULL); an expired one is not.
+  ON CONFLICT (key_hash) DO UPDATE
+  SET body_hash = excluded.body_hash, expires_at = excluded.expires_at,
+      answer = CASE WHEN idempotency.expires_at <= $5 THEN excluded.answer END
+), counted AS (
+  INSERT INTO counters (name, shard, value) SELECT 'accepted', $28, cardinality($12) FROM fit
+  WHERE fits AND cardinality($12) > 0
+  ON CONFLICT (name, shard) DO UPDATE SET value = counters.value + excluded.value
+), made (",
+    columns!(attempts),
+    ") AS MATERIALIZED (
+  SELECT a.* FROM fit, unnest($29::uuid[], $30::bigint[], $31::bigint[], $32::bigint[], $33::text[], $34::bigint[],
+                              $35::text[], $36::text[], $37::text[], $38::bytea[], $39::bool[], $40::bigint[],
+                              $41::bigint[], $42::bigint[], $43::bigint[], $44::bigint[], $45::text[]) AS a WHERE fits
+), new_attempts AS (
+  INSERT INTO attempts (",
+    columns!(attempts),
+    ") SELECT * FROM made
+), settled AS (
+  UPDATE deliveries SET state = 'delivered', due_at = NULL, reason = NULL, attempts = made.number,
+                        last_class = made.class, last_status = made.status, last_duration_ms = made.duration_ms,
+                        updated_at = $5
+  FROM made WHERE deliveries.id = made.delivery_id
+), new_hours AS (
+  INSERT INTO hours (hook_id, hour, class, count)
+  SELECT h.* FROM fit, unnest($46::uuid[], $47::bigint[], $48::text[], $49::bigint[]) AS h (a, b, c, d) WHERE fits
+  ON CONFLICT (hook_id, hour, class) DO UPDATE SET count = hours.count + excluded.count
+), new_latencies AS (
+  INSERT INTO latencies (hook_id, hour, bucket, count)
+  SELECT l.* FROM fit, unnest($50::uuid[], $51::bigint[], $52::bigint[], $53::bigint[]) AS l (a, b, c, d) WHERE fits
+  ON CONFLICT (hook_id, hour, bucket) DO UPDATE SET count = latencies.count + excluded.count
+)
+SELECT fits FROM fit"
+);
+
+type Query<'q> = QueryAs<'q, sqlx::Postgres, (bool,), PgArguments>;
+
+/// What must still hold when it is written.
+pub(in crate::engine::store) struct Guards {
+    /// Of the hooks with which the accepts were planned.
+    version: Option<i64>,
+    /// Of the lanes under which attempts were made.
+    fences: Vec<(HookId, Fence)>,
+}
+
+impl Guards {
+    pub(in crate::engine::store) fn new(version: Option<i64>, accepts: &[&Accept], finished: &[&Finished]) -> Self {
+        let fence = |finished: &&Finished| Some((finished.hook, finished.fence?));
+        let mut fences: Vec<(HookId, Fence)> = finished.iter().filter_map(fence).collect();
+        fences.sort_unstable_by_key(|(hook, fence)| (*hook, fence.number, fence.node));
+        fences.dedup();
+        Self { version: version.filter(|_| !accepts.is_empty()), fences }
+    }
+}
+
+/// Writes all of it and commits, or writes nothing. `shard`: of the counters.
+pub(in crate::engine::store) async fn commit(
+    conn: Option<&mut Conn>,
+    shard: i64,
+    guards: &Guards,
+    rows: &Rows<'_>,
+) -> Result<(), Unwritten> {
+    let Some(Link::Postgres(conn)) = conn.map(|conn| &mut conn.link) else { return Err(Unwritten::Unfit) };
+    let query = sqlx::query_as(TEXT)
+        .bind(array(&guards.fences, |(hook, _)| hook.0))
+        .bind(array(&guards.fences, |(_, fence)| fence.node.0))
+        .bind(array(&guards.fences, |(_, fence)| fence.number))
+        .bind(guards.version)
+        .bind(rows.now.0);
+    let query = bind_attempts(bind_accepts(query, rows).bind(shard), rows);
+    // All of the answer, not only its first row: that is there before the commit.
+    match bind_sums(query, rows).fetch_all(&mut **conn).await {
+        Ok(answer) if answer == [(true,)] => Ok(()),
+        Ok(_) => Err(Unwritten::Unfit),
+        Err(error) => Err(judge(error)),
+    }
+}
+
+fn judge(error: sqlx::Error) -> Unwritten {
+    let is_refusal = matches!(error, sqlx::Error::Database(_));
+    let error = Error::from(error);
+    match error.is_lost_connection() {
+        true => Unwritten::Unknown(error),
+        false if is_refusal => Unwritten::Fault(error),
+        false => Unwritten::Failed(error),
+    }
+}
+
+/// After an answer that never came: did it happen?
+pub(in crate::engine::store) async fn was_written(
+    conn: &mut Conn,
+    accepts: &[&Accept],
+    finished: &[&Finished],
+) -> Result<bool, Error> {
+    let Link::Postgres(conn) = &mut conn.link else { return Ok(false) };
+    let events: Vec<&NewEvent> = accepts.iter().flat_map(|accept| &accept.events).collect();
+    // All of them: one of the attempts may be on record from an earlier commit, and then this one cannot have happened.
+    let found = sqlx::query_as::<_, (bool,)>(
+        "SELECT (SELECT COUNT(*) FROM events WHERE id = ANY($1)) = cardinality($1)
+            AND (SELECT COUNT(*) FROM attempts a JOIN unnest($2::uuid[], $3::bigint[]) AS f (delivery_id, number)
+                   ON a.delivery_id = f.delivery_id AND a.number = f.number) = cardinality($2)",
+    );
+    let found = found
+        .bind(array(&events, |event| event.id.0))
+        .bind(array(finished, |finished| finished.delivery.0))
+        .bind(array(finished, |finished| i64::from(finished.attempt.number)))
+        .fetch_one(&mut **conn)
+        .await;
+    Ok(found?.0)
+}
+
+/// One member of each, as an array.
+fn array<'a, I, T>(items: &'a [I], member: impl FnMut(&'a I) -> T) -> Vec<T> {
+    items.iter().map(member).collect()
+}
+
+fn bind_accepts<'q>(query: Query<'q>, rows: &Rows<'q>) -> Query<'q> {
+    let Rows { events, deliveries, keys, .. } = rows;
+    query
+        .bind(array(events, |row| row.id.0))
+        .bind(array(events, |row| row.event_type))
+        .bind(array(events, |row| row.body))
+        .bind(array(events, |row| row.is_test))
+        .bind(array(events, |row| row.source))
+        .bind(array(events, |row| row.created_at.0))
+        .bind(array(deliveries, |row| row.id.0))
+        .bind(array(deliveries, |row| row.event.0))
+        .bind(array(deliveries, |row| row.hook.0))
+        .bind(array(deliveries, |row| row.event_type))
+        .bind(array(deliveries, |row| row.state))
+        .bind(array(deliveries, |row| row.reason))
+        .bind(array(deliveries, |row| row.is_test))
+        .bind(array(deliveries, |row| row.order_key))
+        .bind(array(deliveries, |row| row.size))
+        .bind(array(deliveries, |row| row.due_at.map(|at| at.0)))
+        .bind(array(deliveries, |row| row.created_at.0))
+        .bind(array(deliveries, |row| row.updated_at.0))
+        .bind(array(keys, |row| row.key_hash))
+        .bind(array(keys, |row| row.body_hash))
+        .bind(array(keys, |row| row.answer.clone()))
+        .bind(array(keys, |row| row.expires_at.0))
+}
+
+fn bind_attempts<'q>(query: Query<'q>, rows: &Rows<'q>) -> Query<'q> {
+    let attempts = &rows.attempts;
+    query
+        .bind(array(attempts, |row| row.delivery.0))
+        .bind(array(attempts, |row| row.number))
+        .bind(array(attempts, |row| row.started_at.0))
+        .bind(array(attempts, |row| row.duration_ms))
+        .bind(array(attempts, |row| row.class))
+        .bind(array(attempts, |row| row.status))
+        .bind(array(attempts, |row| row.detail))
+        .bind(array(attempts, |row| row.url))
+        .bind(array(attempts, |row| row.response_headers.clone()))
+        .bind(array(attempts, |row| row.response_body))
+        .bind(array(attempts, |row| row.response_cut))
+        .bind(array(attempts, |row| row.dns_us))
+        .bind(array(attempts, |row| row.connect_us))
+        .bind(array(attempts, |row| row.tls_us))
+        .bind(array(attempts, |row| row.first_byte_us))
+        .bind(array(attempts, |row| row.body_us))
+        .bind(array(attempts, |row| row.address))
+}
+
+fn bind_sums<'q>(query: Query<'q>, Rows { sums, .. }: &Rows<'q>) -> Query<'q> {
+    query
+        .bind(array(&sums.hours, |((hook, ..), _)| hook.0))
+        .bind(array(&sums.hours, |((_, hour, _), _)| hour.0))
+        .bind(array(&sums.hours, |((.., class), _)| *class))
+        .bind(array(&sums.hours, |(_, count)| *count))
+        .bind(array(&sums.latencies, |((hook, ..), _)| hook.0))
+        .bind(array(&sums.latencies, |((_, hour, _), _)| hour.0))
+        .bind(array(&sums.latencies, |((.., bucket), _)| *bucket))
+        .bind(array(&sums.latencies, |(_, count)| *count))
+}
