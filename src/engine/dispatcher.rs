@@ -196,6 +196,7 @@ impl Dispatcher {
             lease,
             bodies: Bodies::default(),
             loads: Semaphore::new(LOADS),
+            cannot_record: AtomicBool::new(false),
         };
         let node = Node::new(NodeId(clock.id()), store.clone());
         let shared = (takes_part && store.db().is_postgres()).then_some(node.id);

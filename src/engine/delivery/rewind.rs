@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
-    domain::{health::BreakerPolicy, id::HookId, time::Timestamp},
+    domain::{health::BreakerPolicy, id::HookId},
     engine::{
         clock::Clock,
         store::{
@@ -22,7 +22,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Does all of it, however often that fails. Says which hooks have something earlier now.
 pub(super) async fn run(store: &Store, clock: &Clock, policy: BreakerPolicy) -> Vec<HookId> {
     loop {
-        match run_once(store, clock.now(), policy).await {
+        match run_once(store, clock, policy).await {
             Ok(hooks) if hooks.is_empty() => return Vec::new(),
             Ok(hooks) => {
                 tracing::warn!(
@@ -40,14 +40,16 @@ pub(super) async fn run(store: &Store, clock: &Clock, policy: BreakerPolicy) -> 
     }
 }
 
-async fn run_once(store: &Store, now: Timestamp, policy: BreakerPolicy) -> Result<BTreeSet<HookId>, Error> {
+async fn run_once(store: &Store, clock: &Clock, policy: BreakerPolicy) -> Result<BTreeSet<HookId>, Error> {
+    // Only the writer writes: what is there when it looks at its clock was written before.
+    let writers = clock.clone();
     let paused: Result<Vec<HookId>, Error> =
-        store.write(move |conn| Box::pin(async move { rewind::pauses(conn, &policy, now).await })).await;
+        store.write(move |conn| Box::pin(async move { rewind::pauses(conn, &policy, writers.now()).await })).await;
     let mut corrected: BTreeSet<HookId> = paused?.into_iter().collect();
     let hooks = queue::hooks_with_open(&mut store.read_for_lanes().await?).await?;
     for hook in hooks {
         for kind in [Kind::First, Kind::Again] {
-            if of_hook(store, hook, kind, now).await? {
+            if of_hook(store, hook, kind, clock).await? {
                 corrected.insert(hook);
             }
         }
@@ -56,18 +58,20 @@ async fn run_once(store: &Store, now: Timestamp, policy: BreakerPolicy) -> Resul
 }
 
 /// Of one hook and kind. Says whether there was any.
-async fn of_hook(store: &Store, hook: HookId, kind: Kind, now: Timestamp) -> Result<bool, Error> {
+async fn of_hook(store: &Store, hook: HookId, kind: Kind, clock: &Clock) -> Result<bool, Error> {
     let (mut place, mut is_any) = (Some(Place::FIRST), false);
     while let Some(from) = place {
         // A connection for each page: others want to read too.
-        let (found, next) = rewind::look(&mut store.read_for_lanes().await?, hook, kind, now, from).await?;
+        let (found, next) = rewind::look(&mut store.read_for_lanes().await?, hook, kind, clock, from).await?;
         place = next;
         if found.is_empty() {
             continue;
         }
         is_any = true;
-        let moved: Result<(), Error> =
-            store.write(move |conn| Box::pin(async move { rewind::deliveries(conn, &found, now).await })).await;
+        let writers = clock.clone();
+        let moved: Result<(), Error> = store
+            .write(move |conn| Box::pin(async move { rewind::deliveries(conn, &found, writers.now()).await }))
+            .await;
         moved?;
     }
     Ok(is_any)

@@ -1,7 +1,13 @@
 //! The three things a lane needs done elsewhere: reading its open deliveries, moving what is not where it belongs, and
 //! making and recording an attempt. Each runs in a task of its own and reports back to the scheduler.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::sync::Semaphore;
 use tracing::{Instrument, debug_span};
@@ -55,6 +61,8 @@ pub struct Worker {
     pub bodies: Bodies,
     /// Loads that run at once: the pages and the API read from the same connections.
     pub loads: Semaphore,
+    /// The last result could not be recorded, and that is in the log.
+    pub cannot_record: AtomicBool,
 }
 
 /// What a load looks for.
@@ -180,8 +188,13 @@ impl Worker {
             let longest = self.policy.longest_wait;
             let bearing = bearing(report.attempt.answer, report.retry_after, longest);
             let is_delivered = report.attempt.answer.is_success();
-            handle.tell(News::Sent { held, delivery, bearing, is_delivered });
-            done.will_say(News::Finished { held, delivery, was_sent: true, due_at: again, health: None });
+            let tell_sent = || handle.tell(News::Sent { held, delivery, bearing, is_delivered });
+            // A failure keeps its place until it is counted: else many more would be made before the hook is paused.
+            let is_counted_first = bearing == Bearing::Silent;
+            if !is_counted_first {
+                tell_sent();
+                done.will_say(News::Finished { held, delivery, was_sent: true, due_at: again, health: None });
+            }
             let took = Duration::from_millis(u64::try_from(report.attempt.duration_ms).unwrap_or(0));
             metrics::attempted(report.attempt.answer, took);
             let verdict = self.verdict(&given, &report);
@@ -210,6 +223,9 @@ impl Worker {
                     (due_at.or(again.filter(|_| recorded.is_none())), None)
                 }
             };
+            if is_counted_first {
+                tell_sent();
+            }
             done.will_say(News::Finished { held, delivery, was_sent: true, due_at, health });
         });
     }
@@ -267,6 +283,7 @@ impl Worker {
                     return Some(Recorded::Refused);
                 }
                 Ok(recorded) => {
+                    self.cannot_record.store(false, Ordering::Relaxed);
                     metrics::recorded(state);
                     return Some(recorded);
                 }
@@ -277,7 +294,10 @@ impl Worker {
             if matches!(error, Error::Exists) {
                 return None;
             }
-            tracing::error!(delivery.id = %given.open.id, error = chain(&error), "an attempt could not be recorded");
+            // While nothing can be written, that is said once.
+            if !error.may_pass() || !self.cannot_record.swap(true, Ordering::Relaxed) {
+                tracing::error!(delivery.id = %given.open.id, error = chain(&error), "an attempt could not be recorded");
+            }
             match attempt.bare() {
                 // The database was not well; the outcome is kept until it is.
                 _ if error.may_pass() => tokio::time::sleep(RECORD_AGAIN).await,

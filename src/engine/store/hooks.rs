@@ -55,6 +55,18 @@ pub struct Change<'a> {
     pub api_key: Option<&'a str>,
     /// Why the portal switched it off; `None` when a person decided.
     pub off_reason: Option<&'a str>,
+    /// It may be what lets deliveries succeed again: the hook counts as well until it fails anew.
+    pub mends: bool,
+}
+
+impl Change<'_> {
+    /// Does it leave everything as it is?
+    pub fn is_nothing(&self, old: &Hook) -> bool {
+        self.api_key.is_none()
+            && (self.name, self.callback_url) == (old.name.as_str(), old.callback_url.as_str())
+            && (self.event_type, self.enabled, self.tuning) == (old.event_type, old.enabled, &old.tuning)
+            && self.off_reason == old.off_reason.as_deref()
+    }
 }
 
 pub(super) fn place<'a>(column: &'static str, id: &'a HookId) -> Place<'a> {
@@ -123,8 +135,8 @@ pub async fn update(
         on_db!(conn, c => sqlx::query("UPDATE hooks SET api_key = $2, api_key_hint = $3 WHERE id = $1")
             .bind(id).bind(sealed).bind(api_key_hint(key)).execute(c).await.map(drop))?;
     }
-    // Whoever changes a hook has looked at it: it gets its next chance at once.
-    health::forget(conn, id).await
+    // Whoever mends a hook has looked at it: it gets its next chance at once.
+    if change.mends { health::forget(conn, id).await } else { Ok(()) }
 }
 
 /// The portal switches a hook off that still leads to `url`, whatever its version; false when it does not, or was off or

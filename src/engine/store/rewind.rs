@@ -7,10 +7,13 @@ use super::{
     health,
     queue::Kind,
 };
-use crate::domain::{
-    health::BreakerPolicy,
-    id::{DeliveryId, HookId},
-    time::Timestamp,
+use crate::{
+    domain::{
+        health::BreakerPolicy,
+        id::{DeliveryId, HookId},
+        time::Timestamp,
+    },
+    engine::clock::Clock,
 };
 
 /// Rows that are looked at in one read, and moved in one commit at most.
@@ -24,12 +27,12 @@ impl Place {
     pub(in crate::engine) const FIRST: Self = Self(Timestamp(i64::MIN), DeliveryId(uuid::Uuid::nil()));
 }
 
-/// Some of a hook's deliveries of this kind that were written after `now`, and where to go on; `None`: that was all.
+/// Some of a hook's deliveries of this kind that were written "in the future", and where to go on; `None`: that was all.
 pub(in crate::engine) async fn look(
     conn: &mut Conn,
     hook: HookId,
     kind: Kind,
-    now: Timestamp,
+    clock: &Clock,
     place: Place,
 ) -> Result<(Vec<DeliveryId>, Option<Place>), Error> {
     let statement = match kind {
@@ -45,6 +48,8 @@ pub(in crate::engine) async fn look(
     let rows: Vec<(DeliveryId, Timestamp, Timestamp)> = on_db!(conn, c => sqlx::query_as(statement)
         .bind(hook).bind(place.0).bind(place.1).bind(PAGE as i64).fetch_all(c).await)?;
     let last = rows.last().filter(|_| rows.len() >= PAGE).map(|(id, due_at, _)| Place(*due_at, *id));
+    // After the read: what was written until then is not ahead.
+    let now = clock.now();
     Ok((rows.into_iter().filter(|(.., updated_at)| *updated_at > now).map(|(id, ..)| id).collect(), last))
 }
 

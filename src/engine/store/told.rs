@@ -45,6 +45,14 @@ impl Turned {
 }
 
 impl Told {
+    /// What may still be heard when the commit failed: where to look. A delivery that may not be stored must not be sent.
+    pub(super) fn into_hint(self) -> Self {
+        match self {
+            Self::Offer(open) => Self::More(open.hook),
+            told => told,
+        }
+    }
+
     /// Would hearing both say no more than hearing one?
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {

@@ -247,7 +247,14 @@ async fn change(
         api_key: judged.api_key.as_deref(),
         // A reason stays only while nobody has decided anything since.
         off_reason: old.off_reason.as_deref().filter(|_| !enabled && judged.enabled.is_none()),
+        mends: callback_url != old.callback_url
+            || judged.api_key.is_some()
+            || enabled != old.enabled
+            || tuning.timeout != old.tuning.timeout,
     };
+    if change.is_nothing(&old) {
+        return Ok(old);
+    }
     hooks::update(conn, grant, vault, id, old.version, &change, now).await?;
     Dispatcher::follow(conn, id, now).await?;
     let new = hooks::find(conn, grant, id).await?.ok_or(Error::NotFound("hook"))?;

@@ -21,6 +21,7 @@ on_both!(
     a_receiver_that_is_down_is_probed_and_gets_everything_at_a_pace_when_it_is_back,
     a_pause_survives_a_restart,
     a_test_that_succeeds_or_an_edit_ends_a_pause,
+    only_a_change_that_may_mend_a_hook_ends_its_pause,
     a_paused_hook_that_held_nothing_is_probed_with_what_is_sent_again,
     nothing_but_failures_for_too_long_switch_the_hook_off,
     a_probe_that_is_answered_with_gone_switches_the_hook_off,
@@ -136,10 +137,40 @@ async fn a_test_that_succeeds_or_an_edit_ends_a_pause(db: TestDb) {
     scene.emit_some(2).await;
     scene.health(&hook, "paused").await;
     mood.store(200, Ordering::SeqCst);
-    scene.change(&hook, json!({"name": "mended"})).await;
+    scene.change(&hook, json!({"api_key": "another"})).await;
     scene.all_in("delivered", 6).await;
     assert_eq!(scene.health(&hook, "healthy").await["failures_in_a_row"], 0);
     scene.app.assert_balanced().await;
+}
+
+/// With the failures that were under way, and no more: each keeps its place until it is counted.
+async fn only_a_change_that_may_mend_a_hook_ends_its_pause(db: TestDb) {
+    let scene = Scene::start(db, |settings| {
+        settings.delivery.pause_after = 3;
+        settings.delivery.in_flight_per_hook = 4;
+        settings.delivery.retry_schedule = vec![MS(1000 * 3600); 3];
+    })
+    .await;
+    let (down, _) = moody(500).await;
+    let hook = scene.hook(&down, json!({})).await;
+    scene.emit_some(200).await;
+    let paused = scene.health(&hook, "paused").await;
+    let before = scene.get(&hook.path).await;
+    for patch in [json!({}), json!({"enabled": true}), json!({"name": before["name"]})] {
+        let (status, after) = scene.ask("PATCH", &hook.path, patch.clone()).await;
+        assert_eq!((status, &after["version"]), (200, &before["version"]), "{patch} changes nothing");
+        assert_eq!(after["health"], paused, "{patch}");
+    }
+    for patch in [json!({"name": "another"}), json!({"in_flight": 3}), json!({"rate_per_second": 100})] {
+        let (status, after) = scene.ask("PATCH", &hook.path, patch.clone()).await;
+        assert_eq!((status, &after["health"]), (200, &paused), "{patch}");
+    }
+    let url = down.url("/elsewhere");
+    let (status, after) = scene.ask("PATCH", &hook.path, json!({"callback_url": url, "api_key": "k"})).await;
+    assert_eq!((status, after["health"]["state"].as_str()), (200, Some("healthy")), "{after}");
+    let again = scene.health(&hook, "paused").await;
+    let failures = again["failures_in_a_row"].as_i64().unwrap();
+    assert!(failures < 3 + 4, "{failures} failures before it was paused again");
 }
 
 async fn a_paused_hook_that_held_nothing_is_probed_with_what_is_sent_again(db: TestDb) {

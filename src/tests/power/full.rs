@@ -27,7 +27,7 @@ use super::{
     tape::Tape,
     workload::{EVENT, HOOKS, Recorded},
 };
-use crate::support::{PATIENCE, eventually};
+use crate::support::{PATIENCE, eventually, receiver::Receiver};
 
 fn sample_request() -> Value {
     json!({"type": EVENT.key(), "data": serde_json::from_str::<Value>(sample(EVENT)).unwrap()})
@@ -117,6 +117,37 @@ async fn what_came_of_an_attempt_is_recorded_once_there_is_room() {
     }
     drop(conn);
     assert_eq!(asked.available_permits(), 2, "no attempt was repeated");
+    recorded.app.assert_balanced().await;
+    recorded.stop().await;
+}
+
+/// What was to be committed and was not, is not sent either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_test_that_could_not_be_stored_is_not_sent() {
+    let recorded = Recorded::start(Tape::default()).await;
+    let receiver = Receiver::start().await;
+    let hook = json!({"name": "n", "event_type": EVENT.key(), "callback_url": receiver.url("/in"), "api_key": "k", "enabled": true});
+    let (status, hook) = recorded.app.api(&recorded.token, "POST", "/hooks", Some(hook)).await;
+    assert_eq!(status, 201, "{hook}");
+    let path = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
+    recorded.tape.set_full(true);
+    // Between two commits that fail a small one may still find room.
+    let mut sent = 0;
+    for refused in 0..3 {
+        loop {
+            match recorded.app.api(&recorded.token, "POST", &path, Some(json!({}))).await.0 {
+                200 => sent += 1,
+                status => break assert!(status == 503 || status == 507, "{refused}: {status}"),
+            }
+        }
+    }
+    recorded.tape.set_full(false);
+    let event = recorded.emit().await.unwrap().id.to_string();
+    eventually("the event came", async || {
+        receiver.came().iter().any(|came| came.header("webhook-id") == event).then_some(())
+    })
+    .await;
+    assert_eq!(receiver.came().len(), sent + 1);
     recorded.app.assert_balanced().await;
     recorded.stop().await;
 }

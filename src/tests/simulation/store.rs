@@ -79,8 +79,8 @@ pub struct Outcome {
     pub waits_until: Option<Timestamp>,
     pub is_gone: bool,
     pub is_exhausted: bool,
-    /// When the scheduler hears that the attempt is over: its task tells that before it tells of the record.
-    pub heard_at: i64,
+    /// When the scheduler hears that the attempt is over, if its task tells that before the record: not of a failure.
+    pub heard_at: Option<i64>,
 }
 
 impl Outcome {

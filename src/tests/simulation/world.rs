@@ -313,9 +313,13 @@ impl World {
         let bearing = bearing(answer, asked, RetryPolicy::default().longest_wait);
         let is_delivered = answer.is_success();
         let (held, delivery) = (held(hook_id(flight.hook)), flight.given.open.id);
-        let heard_at = self.tell_after(News::Sent { held, delivery, bearing, is_delivered }, self.real);
+        // A failure keeps its place until it is counted.
+        let heard_at = match bearing {
+            Bearing::Silent => None,
+            _ => Some(self.tell_after(News::Sent { held, delivery, bearing, is_delivered }, self.real)),
+        };
         self.checks.answered(flight.row, is_delivered);
-        if let Bearing::TooMuch { asks: Some(wait) } = bearing {
+        if let (Bearing::TooMuch { asks: Some(wait) }, Some(heard_at)) = (bearing, heard_at) {
             self.checks.asked(flight.hook, Wish::new(wait, heard_at, self.real, self.now()));
         }
         let verdict = self.verdict(flight, answer, asked);
@@ -387,7 +391,11 @@ impl World {
             }
         };
         let finished = News::Finished { held: held(hook), delivery, was_sent: true, due_at, health };
-        self.tell_after(finished, outcome.heard_at);
+        let heard_at = outcome.heard_at.unwrap_or_else(|| {
+            let (bearing, is_delivered) = (Bearing::Silent, false);
+            self.tell_after(News::Sent { held: held(hook), delivery, bearing, is_delivered }, self.real)
+        });
+        self.tell_after(finished, heard_at);
     }
 
     /// `kill -9`, and a new process some seconds later. Of what was in flight some was recorded and some was not.

@@ -17,6 +17,7 @@ use crate::engine::{
         db::{Conn, Db},
         error::{Error, chain},
         outcomes::{self, Finished, Recorded},
+        told::Told,
     },
 };
 
@@ -129,7 +130,7 @@ impl Hands {
         // A connection that failed may be inside a half-open transaction: it is closed, and a fresh one is taken. What was
         // noted on it may be committed all the same, and to hear of it in vain does no harm.
         if let Some(mut broken) = self.conn.take() {
-            self.context.audience.tell(broken.take_told());
+            self.context.audience.tell(broken.take_told().into_iter().map(Told::into_hint).collect());
         }
         metrics::commit_failed();
         tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
@@ -142,7 +143,7 @@ impl Hands {
         self.context.listeners.distrust();
         self.visitor = None;
         if let Some(mut broken) = self.conn.take() {
-            self.context.audience.tell(broken.take_told());
+            self.context.audience.tell(broken.take_told().into_iter().map(Told::into_hint).collect());
         }
     }
 
