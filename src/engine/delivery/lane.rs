@@ -304,7 +304,9 @@ impl Lane {
 
     /// When the next probe may be looked for.
     fn probe_at(&self) -> Option<Timestamp> {
-        let is_wanted = self.may_probe && self.probe.is_none() && !self.is_probing && !self.stepping;
+        // What is still to be put away may be older than what is held.
+        let is_stepping = self.stepping || self.step_at.is_some();
+        let is_wanted = self.may_probe && self.probe.is_none() && !self.is_probing && !is_stepping;
         let is_on = self.target.as_ref().is_some_and(|target| target.hook.enabled);
         self.health.paused.filter(|_| is_wanted && is_on).map(|pause| pause.probe_at)
     }

@@ -335,7 +335,7 @@ impl Search<'_> {
     /// What a paused hook is probed with.
     async fn probe(&mut self) -> Result<Option<Open>, Error> {
         loop {
-            match queue::probe(self.conn, self.hook.id, self.bodies).await? {
+            match queue::probe(self.conn, self.hook, self.bodies).await? {
                 Some(open) if !open.has_body() => give_up(self.store, &[open], self.now).await?,
                 probe => return Ok(probe),
             }

@@ -1,53 +1,25 @@
 //! What is open, as the lanes need it: due deliveries, the next probe, and the bounded steps that hold, release or cancel
 //! what a hook has open. A step looks at the hook in its own transaction, so it never acts on what was true before.
 
-use std::sync::Arc;
+mod open;
 
-use bytes::Bytes;
 use futures::TryStreamExt;
+pub(super) use open::OpenRow;
+pub use open::{Key, Open};
 
 use super::{
     bodies::Bodies,
     db::{Conn, on_db, padded, push_list},
-    deliveries::{known_event_type, small},
     error::Error,
     forward::{self, EXTRA_TRY},
     health, hooks,
     listeners::Stance,
 };
 use crate::domain::{
-    event::EventType,
     hook::Hook,
-    id::{DeliveryId, EventId, HookId},
+    id::{DeliveryId, HookId},
     time::Timestamp,
 };
-
-/// An open delivery with everything an attempt needs of it.
-#[derive(Clone, Debug)]
-pub struct Open {
-    pub id: DeliveryId,
-    pub event: EventId,
-    pub hook: HookId,
-    pub event_type: EventType,
-    pub body: Bytes,
-    /// Attempts made so far, and how many of them do not count as tries of the schedule: those before it was last sent again
-    /// by hand, probes, those that the receiver put off, and those that were made before their time.
-    pub attempts: u32,
-    pub tries_before: u32,
-    pub is_test: bool,
-    /// What it keeps its place by, where its hook keeps an order.
-    pub order_key: Option<Key>,
-}
-
-impl Open {
-    /// No event has an empty body unless retention removed it.
-    pub fn has_body(&self) -> bool {
-        !self.body.is_empty()
-    }
-}
-
-/// The value by which deliveries of a hook are kept in order.
-pub type Key = Arc<str>;
 
 /// First attempts and retries are read apart, so that neither's backlog hides the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,41 +41,22 @@ pub const STEP: usize = 250;
 /// Why a delivery without a body is settled.
 const NO_BODY: &str = "the event's body was removed by retention";
 
-#[derive(sqlx::FromRow)]
-pub(super) struct OpenRow {
-    id: DeliveryId,
-    event_id: EventId,
-    event_type: String,
-    pub(super) body: Vec<u8>,
-    attempts: i64,
-    tries_before: i64,
-    is_test: bool,
-    order_key: Option<String>,
-}
-
-impl OpenRow {
-    pub(super) fn open(self, hook: HookId, bodies: &Bodies) -> Result<Open, Error> {
-        Ok(Open {
-            id: self.id,
-            event: self.event_id,
-            hook,
-            event_type: known_event_type(&self.event_type)?,
-            body: bodies.share(self.event_id, self.body),
-            attempts: small(self.attempts),
-            tries_before: small(self.tries_before),
-            is_test: self.is_test,
-            order_key: self.order_key.map(Key::from),
-        })
-    }
-}
-
-/// Each text is spelled out, because a partial index serves only a query that spells its condition.
-macro_rules! due {
-    ($state:literal, $more:expr) => {
+/// Open deliveries with everything an attempt needs. Each text is spelled out, because a partial index serves only a query
+/// that spells its condition.
+macro_rules! open {
+    ($($which:expr),+) => {
         concat!(
             "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, d.order_key
-             FROM deliveries d JOIN events e ON e.id = d.event_id
-             WHERE d.hook_id = $1 AND d.state = '",
+             FROM deliveries d JOIN events e ON e.id = d.event_id WHERE ",
+            $($which),+
+        )
+    };
+}
+
+macro_rules! due {
+    ($state:literal, $more:expr) => {
+        open!(
+            "d.hook_id = $1 AND d.state = '",
             $state,
             "' AND d.due_at <= $2 AND (d.is_test OR NOT $3)",
             $more,
@@ -158,43 +111,44 @@ pub(in crate::engine) async fn next_due(
     kind: Kind,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
+    macro_rules! next {
+        ($state:literal, $more:literal) => {
+            concat!(
+                "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND due_at > $2 AND state = '",
+                $state,
+                "'",
+                $more
+            )
+        };
+    }
     let statement = match (kind, hook.tuning.order_by.is_some()) {
-        (Kind::First, false) => {
-            "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'pending' AND due_at > $2"
-        }
-        (Kind::Again, false) => {
-            "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND state = 'waiting' AND due_at > $2"
-        }
-        (Kind::First, true) => {
-            "SELECT MIN(due_at) FROM deliveries
-             WHERE hook_id = $1 AND state = 'pending' AND due_at > $2 AND order_key IS NULL"
-        }
-        (Kind::Again, true) => {
-            "SELECT MIN(due_at) FROM deliveries
-             WHERE hook_id = $1 AND state = 'waiting' AND due_at > $2 AND order_key IS NULL"
-        }
+        (Kind::First, false) => next!("pending", ""),
+        (Kind::Again, false) => next!("waiting", ""),
+        (Kind::First, true) => next!("pending", " AND order_key IS NULL"),
+        (Kind::Again, true) => next!("waiting", " AND order_key IS NULL"),
     };
     let (next,): (Option<Timestamp>,) =
         on_db!(conn, c => sqlx::query_as(statement).bind(hook.id).bind(now).fetch_one(c).await)?;
     Ok(next)
 }
 
-/// What a paused hook is probed with: the held delivery that a person asked for, or else the oldest.
-pub(in crate::engine) async fn probe(conn: &mut Conn, hook: HookId, bodies: &Bodies) -> Result<Option<Open>, Error> {
-    let asked: Option<OpenRow> = on_db!(conn, c => sqlx::query_as(
-        "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, d.order_key
-         FROM deliveries d JOIN events e ON e.id = d.event_id
-         WHERE d.id = (SELECT probe_id FROM health WHERE hook_id = $1) AND d.hook_id = $1 AND d.state = 'held'",
-    ).bind(hook).fetch_optional(c).await)?;
-    if let Some(asked) = asked {
-        return asked.open(hook, bodies).map(Some);
-    }
-    let oldest: Option<OpenRow> = on_db!(conn, c => sqlx::query_as(
-        "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, d.order_key
-         FROM deliveries d JOIN events e ON e.id = d.event_id
-         WHERE d.hook_id = $1 AND d.state = 'held' ORDER BY d.id LIMIT 1",
-    ).bind(hook).fetch_optional(c).await)?;
-    oldest.map(|row| row.open(hook, bodies)).transpose()
+/// What a paused hook is probed with: the held delivery that a person asked for, or else the oldest. Of a hook that keeps
+/// an order the one that stands before what was asked for.
+pub(in crate::engine) async fn probe(conn: &mut Conn, hook: &Hook, bodies: &Bodies) -> Result<Option<Open>, Error> {
+    const ASKED: &str =
+        open!("d.id = (SELECT probe_id FROM health WHERE hook_id = $1) AND d.hook_id = $1 AND d.state = 'held'");
+    const FIRST: &str = open!("d.hook_id = $1 AND d.order_key = $2 AND d.state = 'held' ORDER BY d.id LIMIT 1");
+    const OLDEST: &str = open!("d.hook_id = $1 AND d.state = 'held' ORDER BY d.id LIMIT 1");
+    let asked: Option<OpenRow> = on_db!(conn, c => sqlx::query_as(ASKED).bind(hook.id).fetch_optional(c).await)?;
+    let key = asked.as_ref().and_then(|asked| asked.order_key.clone()).filter(|_| hook.tuning.order_by.is_some());
+    let found: Option<OpenRow> = match (asked, key) {
+        (Some(_), Some(key)) => {
+            on_db!(conn, c => sqlx::query_as(FIRST).bind(hook.id).bind(key).fetch_optional(c).await)?
+        }
+        (Some(asked), None) => Some(asked),
+        (None, _) => on_db!(conn, c => sqlx::query_as(OLDEST).bind(hook.id).fetch_optional(c).await)?,
+    };
+    found.map(|row| row.open(hook.id, bodies)).transpose()
 }
 
 /// Settles open deliveries of which nothing is left that could be sent. Both is asked again here: that they are open, and

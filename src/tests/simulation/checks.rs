@@ -135,6 +135,8 @@ impl Checks {
 
     pub fn clock_set(&mut self, real: i64) {
         self.jumps += 1;
+        // What was asked for by a clock that was wrong holds for a day at most from here on.
+        self.seen.iter_mut().for_each(|seen| seen.wishes.clear());
         for seen in &mut self.seen {
             seen.disturbed_at = real;
             seen.began.clear();
@@ -286,8 +288,7 @@ impl Checks {
         let stored = store.hooks[flight.hook].health.waits_until;
         // Nobody may ask for more than a day: what is later was noted while the clock was wrong.
         let is_binding = |until: Timestamp| until > latest && until <= now.after(LONGEST_WAIT);
-        let heard =
-            self.seen[flight.hook].wishes.iter().filter(|wish| wish.heard_at <= real && wish.truly_until > real);
+        let heard = self.seen[flight.hook].wishes.iter().filter(|wish| wish.heard_at < real && wish.truly_until > real);
         let heard = heard.map(|wish| wish.until).max();
         let waits = heard.is_some_and(is_binding) && stored.is_some_and(is_binding);
         assert!(
@@ -336,7 +337,7 @@ impl Checks {
         let overtakes =
             |older: &usize| !self.unrecorded.contains(older) && (knows || !store.rows[*older].was_redelivered);
         if let Some(older) = store.older_of_key(row).find(overtakes) {
-            panic!("delivery {row} overtakes {older}, which is {:?}", store.rows[older].state);
+            panic!("delivery {row} of hook {hook} overtakes {older}, which is {:?}", store.rows[older].state);
         }
         let is_of_key = |other: &usize| store.rows[*other].hook == hook && store.rows[*other].order_key == key;
         let beside = self.sending.iter().find(|(other, is_ordered)| **is_ordered && is_of_key(other));
@@ -394,8 +395,10 @@ impl Checks {
         let Some(advanced_at) = self.advanced_at.filter(|_| self.in_flight < PERMITS) else { return };
         for hook in 0..HOOKS {
             let seen = &self.seen[hook];
-            // A hook with a rate limit is idle between two attempts.
-            if seen.awaited > 0 || seen.in_flight > 0 || seen.began_at + PATIENCE > real {
+            // A hook with a rate limit is idle between two attempts; and what the clock or a change made due long ago can
+            // be sent from then on only.
+            let stirred_at = seen.began_at.max(seen.disturbed_at);
+            if seen.awaited > 0 || seen.in_flight > 0 || stirred_at + PATIENCE > real {
                 continue;
             }
             let Some((row, at)) = earliest(store, hook) else { continue };

@@ -372,7 +372,10 @@ impl Store {
         let again = wanted.again && row.is_open() && !reads_lines;
         let probes = wanted.probe && row.health.paused.is_some() && row.is_enabled();
         let is_held = |row: &&usize| self.rows[**row].state == State::Held;
-        let held = || row.probe_with.as_ref().filter(is_held).or_else(|| row.open.iter().find(is_held));
+        let first_of_key = |row: usize| self.older_of_key(row).find(|older| is_held(&older)).unwrap_or(row);
+        let asked = || row.probe_with.as_ref().filter(is_held).copied();
+        let asked = || asked().map(|asked| if row.tuning().order_by.is_some() { first_of_key(asked) } else { asked });
+        let held = || asked().or_else(|| row.open.iter().find(is_held).copied());
         Page {
             target: Some(row.target.clone()),
             health: row.health,
@@ -380,7 +383,7 @@ impl Store {
             lines: reads_lines.then(|| self.lines(hook, ask, now)),
             fresh: fresh.then(|| self.find(hook, Kind::First, now, room)),
             again: again.then(|| self.find(hook, Kind::Again, now, room)),
-            probe: if probes { held().map(|row| self.open(*row)) } else { None },
+            probe: if probes { held().map(|row| self.open(row)) } else { None },
         }
     }
 

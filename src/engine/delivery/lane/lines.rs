@@ -259,14 +259,15 @@ impl Lines {
         let is_idle = line.is_idle();
         match line.next {
             Next::More if line.last.is_some() || is_idle => self.want(key),
+            // Something may have come from elsewhere that sorts before what was read last; what was held may have been
+            // released, and what waited brought forward.
+            Next::End | Next::Held | Next::Waits(_) if is_idle && line.news != news => {
+                (line.last, line.next) = (None, Next::More);
+                self.want(key);
+            }
             Next::Waits(at) if is_idle => {
                 line.last = None;
                 self.waits.insert((at, key.clone()));
-            }
-            // Something may have come from elsewhere that sorts before what was read last.
-            Next::End if is_idle && line.news != news => {
-                (line.last, line.next) = (None, Next::More);
-                self.want(key);
             }
             Next::End if is_idle && !line.is_read => drop(self.lines.remove(key)),
             _ => {}

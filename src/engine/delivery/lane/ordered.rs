@@ -11,7 +11,7 @@ use crate::{
 
 /// Something of a key is under way that does not belong to its line (the hook keeps an order only now): the line is looked
 /// at again after so long.
-const AGAIN_MS: i64 = 200;
+const AGAIN_MS: i64 = 1000;
 
 impl Lane {
     /// Does it have a place among others of its key?

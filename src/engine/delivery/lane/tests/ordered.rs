@@ -326,3 +326,21 @@ fn what_another_node_accepted_before_goes_before() {
     load(&mut lane, &mut table, NOW);
     assert_eq!(drain(&mut lane, &mut table), [2, 3]);
 }
+
+#[test]
+fn what_is_let_go_behind_one_that_is_under_way_is_found() {
+    let mut table = Table::of([(1, "a".into()), (2, "a".into())]);
+    let retry = Timestamp(NOW.0 + 600_000);
+    (table.rows[1].2, table.rows[1].3) = (1, retry);
+    let mut lane = lane(&mut table);
+    assert_eq!(next(&mut lane, NOW), Some(1));
+    // It is brought forward while the first of its key is under way.
+    table.rows[1].3 = NOW;
+    lane.more(NOW);
+    load(&mut lane, &mut table, NOW);
+    assert_eq!(next(&mut lane, NOW), None);
+    table.settle(1);
+    finish(&mut lane, 1, None);
+    load(&mut lane, &mut table, NOW);
+    assert_eq!(next(&mut lane, NOW), Some(2));
+}
