@@ -182,6 +182,13 @@ pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<Hook, E
         .await
 }
 
+/// How a hook stands, for whoever changed it.
+pub async fn health_after(ctx: &OpCtx, id: HookId) -> Result<Health, Error> {
+    let grant = ctx.require(Permission::HooksWrite)?;
+    let mut all = store::health::all(&mut ctx.portal.store().read().await?, &grant).await?;
+    Ok(all.remove(&id).unwrap_or_default())
+}
+
 /// Slides a hook on or off.
 pub async fn set_enabled(ctx: &OpCtx, id: HookId, enabled: bool) -> Result<Hook, Error> {
     let patch = HookPatch { enabled: Some(enabled), ..HookPatch::default() };

@@ -36,7 +36,7 @@ pub const EVENT: EventType = EventType::WorkItemClosed;
 pub const TAKEOVER_SECONDS: u64 = 15;
 
 /// How long what is open may take until it is settled, once nothing comes in any more.
-const SETTLE: Duration = Duration::from_secs(60);
+const SETTLE: Duration = crate::support::PATIENCE;
 
 /// One server.
 pub struct Node {

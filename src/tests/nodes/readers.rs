@@ -31,11 +31,22 @@ async fn a_pool_that_is_taken_by_readers_costs_no_lane() {
     let scene = Scene { app, token, settings: db.settings() };
     // Who would take what it lost.
     let other = TestApp::start_with(db.clone(), db::config(db.settings())).await;
+    let mut conn = sqlx::PgConnection::connect(&db.settings().database_url).await.unwrap();
+    // Hooks come once both know of each other, so that no lane moves later for another reason.
+    let mut beats: Vec<i64> = Vec::new();
+    within(20, "both nodes beat twice", async || {
+        let until = "SELECT until FROM nodes ORDER BY id";
+        let now: Vec<(i64,)> = sqlx::query_as(until).fetch_all(&mut conn).await.unwrap();
+        if now.len() == 2 && beats.is_empty() {
+            beats = now.iter().map(|(until,)| until + 2500).collect();
+        }
+        (now.len() == 2 && now.iter().zip(&beats).all(|((until,), enough)| until >= enough)).then_some(())
+    })
+    .await;
     let receiver = Receiver::start().await;
     for _ in 0..8 {
         scene.hook(&receiver, json!({})).await;
     }
-    let mut conn = sqlx::PgConnection::connect(&db.settings().database_url).await.unwrap();
     within(20, "every lane has a node", async || {
         let free: (i64,) = sqlx::query_as(
             "SELECT COUNT(*) FILTER (WHERE node_id IS NULL) + 8 - COUNT(*) FROM lanes l

@@ -108,7 +108,7 @@ pub async fn update(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result
     let leads_anew = patch.callback_url.is_some();
     let hook = ops::hooks::update(&ctx, hook, patch).await?;
     let doubts = if leads_anew { ops::doubts::about(&ctx, &hook, false).await? } else { Invalid::default() };
-    let health = ops::hooks::health(&ctx).await?.remove(&hook.id).unwrap_or_default();
+    let health = ops::hooks::health_after(&ctx, hook.id).await?;
     let mut shape = HookShape::with_health(hook, health);
     shape.warning = ops::doubts::in_words(&doubts);
     Ok(Json(shape))
