@@ -18,7 +18,7 @@ where
     tokio::spawn(again(name, begin)).abort_handle()
 }
 
-/// The same, for whoever has a task for it.
+/// The same without a task of its own: the caller spawns it.
 pub(super) async fn again<F>(name: &'static str, begin: impl Fn() -> F)
 where
     F: Future<Output = ()>,

@@ -15,9 +15,9 @@ use super::error::Error;
 pub(super) enum Unwritten {
     /// A hook has changed, or a lane is another node's, since it was planned: it is planned anew.
     Unfit,
-    /// Somebody's row violates a rule: written one by one it will show whose.
+    /// A row violates a constraint. Written one by one, only the command at fault fails.
     Fault(Error),
-    /// The database failed; nobody may be told otherwise.
+    /// The database failed, and nothing was written.
     Failed(Error),
     /// The connection was cut: it may have been written all the same.
     Unknown(Error),

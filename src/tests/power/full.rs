@@ -121,7 +121,7 @@ async fn what_came_of_an_attempt_is_recorded_once_there_is_room() {
     recorded.stop().await;
 }
 
-/// What was to be committed and was not, is not sent either.
+/// A test whose commit failed must not reach the receiver.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_test_that_could_not_be_stored_is_not_sent() {
     let recorded = Recorded::start(Tape::default()).await;

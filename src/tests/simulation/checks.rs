@@ -135,7 +135,7 @@ impl Checks {
 
     pub fn clock_set(&mut self, real: i64) {
         self.jumps += 1;
-        // What was asked for by a clock that was wrong holds for a day at most from here on.
+        // A wait noted under a wrong clock is cut to one day, so the old promises cannot be checked any more.
         self.seen.iter_mut().for_each(|seen| seen.wishes.clear());
         for seen in &mut self.seen {
             seen.disturbed_at = real;

@@ -5,22 +5,12 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::*;
-use crate::engine::{
-    delivery::{
-        attempt::Target,
-        lane::tests::{open, page, target},
-    },
-    store::queue::Room,
+use crate::engine::delivery::{
+    attempt::Target,
+    lane::tests::{LIMITS, open, page, target},
 };
 
 const NOW: Timestamp = Timestamp(1_000_000);
-const LIMITS: Limits = Limits {
-    in_flight: 9,
-    window: Room { rows: 4, bytes: 1000 },
-    drain_per_second: 250,
-    has_memory: true,
-    is_shared: false,
-};
 const MEMORY: usize = 1 << 20;
 const HOOK: HookId = HookId(Uuid::nil());
 

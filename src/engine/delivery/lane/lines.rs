@@ -98,7 +98,7 @@ pub(super) struct Lines {
     touched: HashSet<Key>,
     /// Keys that may have a line.
     most: usize,
-    /// What was queued and is not any more: to be taken by [`Lines::dropped`].
+    /// Deliveries that left the queues unsent; [`Lines::dropped`] takes them.
     dropped: Vec<DeliveryId>,
 }
 
@@ -172,7 +172,7 @@ impl Lines {
         self.note_more(now);
     }
 
-    /// What left the queues without being sent since this was asked last.
+    /// The deliveries that left the queues unsent since the last call.
     pub(super) fn dropped(&mut self) -> Vec<DeliveryId> {
         std::mem::take(&mut self.dropped)
     }
@@ -210,7 +210,7 @@ impl Lines {
         self.read_on(&key);
     }
 
-    /// What was under way came to its end; `due_at`: it is to be looked for again then. False: it is in none of these lines.
+    /// An attempt was recorded, or failed to be. `due_at`: when the delivery is tried again. False: it belongs to no line.
     pub(super) fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>) -> bool {
         let Some((key, was_delivered)) = self.under_way.remove(&id) else { return false };
         if self.is_passing || !self.reading.is_empty() {

@@ -16,7 +16,7 @@ use crate::{
 };
 
 const NOW: Timestamp = Timestamp(1_000_000);
-const LIMITS: Limits = Limits {
+pub(in crate::engine::delivery) const LIMITS: Limits = Limits {
     in_flight: 9,
     window: Room { rows: 4, bytes: 1000 },
     drain_per_second: 250,

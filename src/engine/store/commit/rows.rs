@@ -1,5 +1,5 @@
 //! The rows of a commit: what accepts and attempts become in each table. Each table has one list of columns here, and each
-//! row its members in that order; whoever writes goes by both.
+//! row its members in that order; both executors rely on it.
 
 use crate::{
     domain::{

@@ -63,8 +63,8 @@ impl Hands {
         batch
     }
 
-    /// Somebody is at fault or has to be planned anew. Between two looks another node can be first with the same key, or a
-    /// hook can change again.
+    /// Writes one accept by itself, after the batch that held it was refused. It is tried a few times: meanwhile another node
+    /// may use the same idempotency key, or a hook may change again.
     async fn accept_alone(&mut self, waiting: Accepting) {
         let is_keyed = waiting.item.key.is_some();
         let mut plain = Plain { accepts: vec![waiting], finished: Vec::new() };
