@@ -36,6 +36,16 @@ pub enum Verdict {
     Gone,
 }
 
+impl Verdict {
+    /// How long it waits for its next attempt; `None`: there is none.
+    pub const fn wait(self) -> Option<Duration> {
+        match self {
+            Self::RetryIn(wait) | Self::PutOff(wait) => Some(wait),
+            Self::Delivered | Self::Failed | Self::Gone => None,
+        }
+    }
+}
+
 /// What an answer says of how much its receiver bears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bearing {
@@ -45,6 +55,16 @@ pub enum Bearing {
     TooMuch { asks: Option<Duration> },
     /// Nothing that a pace could be learned from.
     Silent,
+}
+
+impl Bearing {
+    /// How long the receiver wants to be left alone.
+    pub const fn asks(self) -> Option<Duration> {
+        match self {
+            Self::TooMuch { asks } => asks,
+            Self::Bears | Self::Silent => None,
+        }
+    }
 }
 
 /// An attempt, as far as it is judged.

@@ -76,7 +76,9 @@ impl Runner {
     }
 
     async fn step(&self, job: JobId) -> Result<(), Error> {
-        let (node, now) = (self.node, self.clock.now());
-        self.store.write_alone(move |conn| Box::pin(jobs::step(conn, node, job, now))).await
+        let (node, clock) = (self.node, self.clock.clone());
+        self.store
+            .write_alone(move |conn| Box::pin(async move { jobs::step(conn, node, job, clock.now()).await }))
+            .await
     }
 }

@@ -154,8 +154,10 @@ impl Worker {
     pub fn step(self: Arc<Self>, held: Held, handle: Handle) {
         tokio::spawn(async move {
             let mut report = OnDrop::new(handle, News::Stepped(held, Err(Error::Closed)));
-            let (hook, now) = (held.hook, self.clock.now());
-            let stepped = self.store.write(move |conn| Box::pin(queue::step(conn, hook, now))).await;
+            let (hook, clock) = (held.hook, self.clock.clone());
+            let step =
+                self.store.write(move |conn| Box::pin(async move { queue::step(conn, hook, clock.now()).await }));
+            let stepped = step.await;
             report.will_say(News::Stepped(held, stepped));
         });
     }
@@ -198,22 +200,15 @@ impl Worker {
             let took = Duration::from_millis(u64::try_from(report.attempt.duration_ms).unwrap_or(0));
             metrics::attempted(report.attempt.answer, took);
             let verdict = self.verdict(&given, &report);
-            let now = self.clock.now();
-            let due_at = match verdict {
-                Verdict::RetryIn(wait) | Verdict::PutOff(wait) => Some(now.after(wait)),
-                Verdict::Delivered | Verdict::Failed | Verdict::Gone => None,
-            };
-            let waits_until = match bearing {
-                Bearing::TooMuch { asks } => asks.map(|wait| now.after(wait)),
-                Bearing::Bears | Bearing::Silent => None,
-            };
             // One line a delivery is more than a log of every day can bear; pauses and the like are logged above this.
             tracing::debug!(
                 event.id = %given.open.event, delivery.id = %delivery, hook.id = %hook,
                 attempt = report.attempt.number, outcome = report.attempt.answer.class(),
                 duration_ms = report.attempt.duration_ms, "attempt"
             );
-            let recorded = self.record(&given, report, verdict, (due_at, waits_until), fence).await;
+            let recorded = self.record(&given, report, verdict, bearing, fence).await;
+            // Reckoned after the record: the clock may have been set meanwhile.
+            let due_at = verdict.wait().map(|wait| self.clock.now().after(wait));
             let (due_at, health) = match recorded {
                 Some(Recorded::Kept { health, is_off: false }) => (due_at, health),
                 Some(Recorded::Refused) => (due_at, None),
@@ -251,7 +246,7 @@ impl Worker {
         given: &Given,
         report: Report,
         verdict: Verdict,
-        (due_at, waits_until): (Option<Timestamp>, Option<Timestamp>),
+        bearing: Bearing,
         fence: Option<Fence>,
     ) -> Option<Recorded> {
         let state = match verdict {
@@ -266,9 +261,9 @@ impl Worker {
             attempt: attempt.clone(),
             purpose: given.purpose,
             state,
-            due_at,
+            retry_in: verdict.wait(),
             is_extra: matches!(verdict, Verdict::PutOff(_)),
-            waits_until,
+            asks: bearing.asks(),
             was_well: given.was_well,
             is_gone: verdict == Verdict::Gone,
             fence,

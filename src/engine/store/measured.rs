@@ -33,7 +33,7 @@ impl Sums {
             }
             let hour = Hour::of(attempt.started_at);
             // What the receiver put off with a time is neither a success nor a failure.
-            let class = if finished.waits_until.is_some() { PUT_OFF } else { attempt.answer.class() };
+            let class = if finished.asks.is_some() { PUT_OFF } else { attempt.answer.class() };
             *hours.entry((finished.hook, hour, class)).or_default() += 1;
             *latencies.entry((finished.hook, hour, bucket_of(attempt.duration_ms))).or_default() += 1;
         }

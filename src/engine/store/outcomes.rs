@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use super::{
@@ -31,13 +32,14 @@ pub struct Finished {
     pub hook: HookId,
     pub attempt: Arc<Attempt>,
     pub purpose: Purpose,
-    /// `Delivered`, `Failed`, or `Waiting` until `due_at`.
+    /// `Delivered`, `Failed`, or `Waiting` for `retry_in`, from the moment of the record on: until then the clock may be
+    /// set.
     pub state: State,
-    pub due_at: Option<Timestamp>,
+    pub retry_in: Option<Duration>,
     /// The attempt counts as none of the schedule's tries.
     pub is_extra: bool,
-    /// The receiver asked to be left alone until then.
-    pub waits_until: Option<Timestamp>,
+    /// The receiver asked to be left alone for so long.
+    pub asks: Option<Duration>,
     /// The hook was well when this was sent.
     pub was_well: bool,
     /// The receiver answered 410 Gone.
@@ -60,11 +62,11 @@ impl Finished {
         self.attempt.answer.is_success() && self.purpose != Purpose::Delivery
     }
 
-    fn heard(&self) -> Heard {
-        match self.waits_until {
+    fn heard(&self, now: Timestamp) -> Heard {
+        match self.asks {
             _ if self.attempt.answer.is_success() => Heard::Success,
             _ if self.attempt.answer.is_ours() => Heard::OwnTrouble,
-            Some(until) => Heard::Wait(until),
+            Some(wait) => Heard::Wait(now.after(wait)),
             None => Heard::Failure,
         }
     }
@@ -126,11 +128,12 @@ async fn update(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
                  FROM (",
             );
             update.push_values(chunk, |mut row, finished| {
-                let attempt = &finished.attempt;
-                row.push_bind(finished.delivery).push_bind(finished.state.key()).push_bind(finished.due_at)
+                let (attempt, now) = (&finished.attempt, finished.clock.now());
+                let due_at = finished.retry_in.map(|wait| now.after(wait));
+                row.push_bind(finished.delivery).push_bind(finished.state.key()).push_bind(due_at)
                     .push_bind(i64::from(attempt.number)).push_bind(attempt.answer.class())
                     .push_bind(attempt.answer.status().map(i64::from)).push_bind(attempt.duration_ms)
-                    .push_bind(finished.clock.now()).push_bind(i64::from(finished.is_extra));
+                    .push_bind(now).push_bind(i64::from(finished.is_extra));
             });
             update.push(") AS v WHERE deliveries.id = v.column1").build().execute(c).await.map(drop)
         })?;
@@ -146,9 +149,10 @@ async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<Hook
     let mut standing = before.clone();
     let mut turns = Vec::new();
     for finished in finished {
-        let heard = finished.heard();
+        let now = finished.clock.now();
+        let heard = finished.heard(now);
         let health = standing.entry(finished.hook).or_default();
-        let (after, turn) = health.after(heard, finished.purpose, finished.clock.now(), &finished.policy);
+        let (after, turn) = health.after(heard, finished.purpose, now, &finished.policy);
         *health = after;
         if !matches!(heard, Heard::Success | Heard::OwnTrouble) && finished.purpose != Purpose::Test {
             health.last_answer = Some(finished.attempt.answer);

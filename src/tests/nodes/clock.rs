@@ -10,10 +10,11 @@ use std::{
 
 use serde_json::json;
 use service_hooks::{
-    engine::{clock::Clock, config::Settings, dispatcher::Config},
+    engine::{clock::Clock, config::Settings, dispatcher::Config, store::Error},
     server::{ctx::OpCtx, ops::doctor},
 };
 use sqlx::Connection;
+use tokio::sync::oneshot;
 
 use crate::{
     engine::scene::Scene,
@@ -30,6 +31,7 @@ on_both!(
     retries_written_by_a_clock_that_was_an_hour_ahead_come_on_time_once_it_is_right,
     a_probe_set_by_a_clock_that_was_an_hour_ahead_comes_on_time_once_it_is_right,
     a_clock_that_was_set_back_while_nothing_ran_delays_nothing,
+    a_retry_whose_record_waits_while_the_clock_is_set_comes_on_time,
 );
 
 const HOUR: i64 = 3_600_000;
@@ -150,4 +152,43 @@ async fn a_clock_that_was_set_back_while_nothing_ran_delays_nothing(db: TestDb) 
     mood.store(200, Ordering::SeqCst);
     let after = scene(db, &Clock::System, settings).await;
     all_delivered(&after, 20).await;
+}
+
+async fn a_retry_whose_record_waits_while_the_clock_is_set_comes_on_time(db: TestDb) {
+    let clock = Clock::wrong(HOUR);
+    let settings = settings(&db, 10_000);
+    let scene = scene(Arc::new(db), &clock, settings).await;
+    let (receiver, mood) = moody().await;
+    scene.hook(&receiver, json!({})).await;
+    receiver.reply([Reply { status: 500, ..Reply::held() }]);
+    scene.emit_one().await;
+    receiver.wait_for(1).await;
+    // A command that takes its time: what comes meanwhile is written after it.
+    let (begun, has_begun) = oneshot::channel();
+    let (end, is_over) = oneshot::channel::<()>();
+    let store = scene.app.running.portal.store().clone();
+    let command = tokio::spawn(async move {
+        let written: Result<(), Error> = store
+            .write(move |_| {
+                Box::pin(async move {
+                    begun.send(()).unwrap();
+                    is_over.await.unwrap();
+                    Ok(())
+                })
+            })
+            .await;
+        written
+    });
+    has_begun.await.unwrap();
+    receiver.release();
+    within(SOON, "the attempt is over", async || {
+        let figures = scene.app.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
+        figures.contains("attempts_total{class=\"server_error\"} 1\n").then_some(())
+    })
+    .await;
+    clock.set_wrong(0);
+    mood.store(200, Ordering::SeqCst);
+    end.send(()).unwrap();
+    command.await.unwrap().unwrap();
+    all_delivered(&scene, 1).await;
 }

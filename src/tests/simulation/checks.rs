@@ -306,10 +306,10 @@ impl Checks {
         }
     }
 
-    pub fn recorded(&mut self, hook: usize, outcome: &Outcome, store: &Store, real: i64) {
+    pub fn recorded(&mut self, hook: usize, outcome: &Outcome, store: &Store, (real, now): (i64, Timestamp)) {
         self.unrecorded.remove(&outcome.row);
         let (seen, jumps) = (&mut self.seen[hook], self.jumps);
-        match outcome.heard() {
+        match outcome.heard(now) {
             Heard::Success => seen.failing = None,
             Heard::Failure if outcome.purpose != Purpose::Test => {
                 seen.failing.get_or_insert((real, jumps));

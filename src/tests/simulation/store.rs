@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use service_hooks::{
@@ -74,9 +75,9 @@ pub struct Outcome {
     pub purpose: Purpose,
     pub answer: Answer,
     pub state: State,
-    pub due_at: Option<Timestamp>,
+    pub retry_in: Option<Duration>,
     pub is_extra: bool,
-    pub waits_until: Option<Timestamp>,
+    pub asks: Option<Duration>,
     pub is_gone: bool,
     pub is_exhausted: bool,
     /// When the scheduler hears that the attempt is over, if its task tells that before the record: not of a failure.
@@ -84,10 +85,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub fn heard(&self) -> Heard {
-        match self.waits_until {
+    pub fn heard(&self, now: Timestamp) -> Heard {
+        match self.asks {
             _ if self.answer.is_success() => Heard::Success,
-            Some(until) => Heard::Wait(until),
+            Some(wait) => Heard::Wait(now.after(wait)),
             None => Heard::Failure,
         }
     }
@@ -484,9 +485,10 @@ impl Store {
         let hook = row.hook;
         let was_put_away = matches!(row.state, State::Held | State::Cancelled);
         let state = if was_put_away && outcome.state == State::Waiting { row.state } else { outcome.state };
-        self.put(outcome.row, state, outcome.due_at.filter(|_| !was_put_away), now);
+        let due_at = outcome.retry_in.filter(|_| !was_put_away).map(|wait| now.after(wait));
+        self.put(outcome.row, state, due_at, now);
         let standing = &mut self.hooks[hook];
-        let (health, turn) = standing.health.after(outcome.heard(), outcome.purpose, now, &self.breaker);
+        let (health, turn) = standing.health.after(outcome.heard(now), outcome.purpose, now, &self.breaker);
         if matches!(turn, Turn::Paused | Turn::Recovered) {
             standing.since = now;
         }

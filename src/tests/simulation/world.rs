@@ -323,16 +323,12 @@ impl World {
             self.checks.asked(flight.hook, Wish::new(wait, heard_at, self.real, self.now()));
         }
         let verdict = self.verdict(flight, answer, asked);
-        let (state, due_at) = match verdict {
-            Verdict::Delivered => (State::Delivered, None),
-            Verdict::RetryIn(wait) | Verdict::PutOff(wait) => (State::Waiting, Some(self.now().after(wait))),
-            Verdict::Failed | Verdict::Gone => (State::Failed, None),
+        let state = match verdict {
+            Verdict::Delivered => State::Delivered,
+            Verdict::RetryIn(_) | Verdict::PutOff(_) => State::Waiting,
+            Verdict::Failed | Verdict::Gone => State::Failed,
         };
         let is_extra = matches!(verdict, Verdict::PutOff(_));
-        let waits_until = match bearing {
-            Bearing::TooMuch { asks } => asks.map(|wait| self.now().after(wait)),
-            Bearing::Bears | Bearing::Silent => None,
-        };
         let Flight { row, number, purpose, .. } = *flight;
         let is_gone = verdict == Verdict::Gone;
         let is_exhausted = flight.number - flight.given.open.tries_before > Self::schedule(flight).len() as u32;
@@ -346,9 +342,9 @@ impl World {
                 purpose,
                 answer,
                 state,
-                due_at,
+                retry_in: verdict.wait(),
                 is_extra,
-                waits_until,
+                asks: bearing.asks(),
                 is_gone,
                 is_exhausted,
                 heard_at,
@@ -376,18 +372,19 @@ impl World {
     fn commit(&mut self, outcome: Outcome) {
         let (now, hook) = (self.now(), self.store.rows[outcome.row].hook);
         let recorded = self.store.record(&outcome, now);
-        self.checks.recorded(hook, &outcome, &self.store, self.real);
+        self.checks.recorded(hook, &outcome, &self.store, (self.real, now));
         if recorded.is_some() && outcome.finds_it_well() {
             self.tell(News::Changed(vec![hook_id(hook)]));
         }
         let delivery = self.store.open(outcome.row).id;
         let hook = hook_id(hook);
         let again = Some(Timestamp(now.0 + RECORD_AGAIN));
+        let due_at = outcome.retry_in.map(|wait| now.after(wait));
         let (due_at, health) = match recorded {
-            Some((health, false)) => (outcome.due_at, Some(health)),
+            Some((health, false)) => (due_at, Some(health)),
             Some((_, true)) | None => {
                 self.tell(News::Changed(vec![hook]));
-                (outcome.due_at.or(again.filter(|_| recorded.is_none())), None)
+                (due_at.or(again.filter(|_| recorded.is_none())), None)
             }
         };
         let finished = News::Finished { held: held(hook), delivery, was_sent: true, due_at, health };
