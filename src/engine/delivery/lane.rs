@@ -15,6 +15,7 @@ mod lately;
 mod lines;
 mod loads;
 mod ordered;
+mod outcomes;
 mod pacing;
 mod page;
 mod shelf;
@@ -42,9 +43,6 @@ use crate::{
     },
     engine::store::queue::{Open, Room},
 };
-
-/// Successes after a pause until nothing holds a hook back that has no limit of its own.
-const RAMPED: u32 = 64;
 
 /// See the module.
 #[derive(Default)]
@@ -137,6 +135,12 @@ impl Lane {
 
     /// The hook's row changed.
     pub fn changed(&mut self, now: Timestamp) {
+        self.known.hook_changed();
+        self.look_up(now);
+    }
+
+    /// How the hook stands is read before anything more is sent.
+    fn look_up(&mut self, now: Timestamp) {
         self.is_stale = true;
         self.changed_again = true;
         // The change may be the remedy.
@@ -178,6 +182,7 @@ impl Lane {
             (self.next_in_turn()?, Purpose::Delivery)
         };
         self.pacing.sends(self.sending, now);
+        self.known.note_sent(open.id);
         self.sending += 1;
         self.in_flight += 1;
         Some(Given { target, open, purpose, was_well: self.health.is_well() && self.ramp.is_none() })
@@ -199,73 +204,6 @@ impl Lane {
         let open = first.pop().or_else(|| second.pop());
         self.again_is_next = !self.again_is_next;
         open
-    }
-
-    /// An attempt is over; what came of it is being recorded, and the receiver is free for the next.
-    pub fn sent(&mut self) {
-        self.sending = self.sending.saturating_sub(1);
-        self.came_back = self.came_back.saturating_add(1);
-    }
-
-    /// It was not sent at all, and is still where it was: looked for again at `at`, whether it is a first attempt or not.
-    pub fn unsent(&mut self, at: Timestamp) {
-        self.sent();
-        self.look_again(at);
-    }
-
-    /// An attempt that is over was recorded (or refused); `due_at` is its retry, which waits in the database. `health` is how the hook
-    /// stands after it, where that is known.
-    pub fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>, health: Option<Health>, now: Timestamp) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        let known = self.known.remove(id);
-        self.may_probe |= self.is_paused();
-        if self.in_flight == 0 {
-            self.is_probing = false;
-        }
-        if self.loading {
-            self.settled.insert(id, known.as_ref().map_or(0, |known| known.attempts));
-        }
-        if known.is_some_and(|known| known.is_outdated) {
-            self.more(now);
-        }
-        let is_in_line = self.finish_in_line(id, due_at);
-        if let Some(at) = due_at.filter(|_| !is_in_line || !self.is_ordered()) {
-            self.again.note_more(at);
-            // Perhaps it is not on record, and is what it was: a first attempt or a probe.
-            if health.is_none() {
-                self.fresh.note_more(at);
-                self.may_probe = true;
-            }
-        }
-        if let Some(health) = health {
-            self.stand(health, now);
-        }
-        self.make_sure_of_wish(now);
-    }
-
-    /// How the hook stands now. Pausing puts everything away; recovering begins gently.
-    fn stand(&mut self, health: Health, now: Timestamp) {
-        let was_paused = self.is_paused();
-        self.hear_wish(&health, now);
-        self.health = health;
-        match (was_paused, self.is_paused()) {
-            // News can arrive in another order than they were written: a turn is looked up before it is believed.
-            (false, true) => {
-                self.drop_queued();
-                self.changed(now);
-            }
-            (true, false) => {
-                self.drop_queued();
-                self.ramp = Some(1);
-                self.changed(now);
-            }
-            (false, false) => {
-                let limit = self.target.as_ref().and_then(|target| target.hook.tuning.in_flight).unwrap_or(RAMPED);
-                let ramp = self.ramp.map(|ramp| if health.is_well() { ramp + 1 } else { 1 });
-                self.ramp = ramp.filter(|ramp| *ramp < limit as usize);
-            }
-            (true, true) => self.may_probe = true,
-        }
     }
 
     /// Could [`Lane::next`] give something now, were it not for the rate?

@@ -14,6 +14,8 @@ pub(super) struct Entry {
     pub(super) attempts: u32,
     /// A load found it with an attempt more: it was settled and sent again before this side heard of the record.
     pub(super) is_outdated: bool,
+    /// How often the hook had changed when it was sent.
+    sent_after: u64,
     event: EventId,
     bytes: usize,
 }
@@ -23,6 +25,8 @@ pub(super) struct Entry {
 pub(super) struct Known {
     entries: HashMap<DeliveryId, Entry>,
     bytes: usize,
+    /// How often the hook has changed.
+    changed: u64,
     /// What came and went since this was asked last.
     changes: Vec<Change>,
 }
@@ -38,8 +42,25 @@ impl Known {
         self.bytes += bytes;
         self.changes.push(Change { event: open.event, bytes, is_gain: true });
         let event = open.event;
-        self.entries.insert(open.id, Entry { attempts: open.attempts, is_outdated: false, event, bytes });
+        self.entries
+            .insert(open.id, Entry { attempts: open.attempts, is_outdated: false, sent_after: 0, event, bytes });
         true
+    }
+
+    /// The hook changed.
+    pub(super) fn hook_changed(&mut self) {
+        self.changed += 1;
+    }
+
+    pub(super) fn note_sent(&mut self, id: DeliveryId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.sent_after = self.changed;
+        }
+    }
+
+    /// The hook has changed since this one was sent: how the hook stood after it may be out of date.
+    pub(super) fn is_of_before(&self, entry: &Entry) -> bool {
+        entry.sent_after < self.changed
     }
 
     pub(super) fn contains(&self, id: DeliveryId) -> bool {

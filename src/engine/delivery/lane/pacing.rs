@@ -252,7 +252,7 @@ impl Lane {
     pub(super) fn make_sure_of_wish(&mut self, now: Timestamp) {
         if self.pacing.is_unsure && !self.loading && self.in_flight == self.sending {
             self.pacing.is_unsure = false;
-            self.changed(now);
+            self.look_up(now);
         }
     }
 

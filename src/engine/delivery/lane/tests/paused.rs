@@ -57,6 +57,29 @@ fn a_probe_that_an_older_news_asked_for_waits_for_its_time() {
     assert_eq!(sent(&mut lane, 9), [7]);
 }
 
+/// A probe fails, the hook is mended, and the failure's record is heard of last: it still knows the pause of before.
+#[test]
+fn what_was_sent_before_a_change_does_not_undo_what_was_read_after_it() {
+    let mut lane = ready(true);
+    let later = Timestamp(NOW.0 + 900_000);
+    let make_page = |wanted: Wanted| Page {
+        health: paused(NOW),
+        probe: wanted.probe.then(|| open(7, 0)),
+        ..page(Some(target(true)), Vec::new())
+    };
+    lane.changed(NOW);
+    settle(&mut lane, NOW, make_page);
+    settle(&mut lane, NOW, make_page);
+    assert_eq!(sent(&mut lane, 9), [7]);
+    lane.changed(NOW);
+    settle(&mut lane, NOW, make_page);
+    lane.sent();
+    lane.finished(DeliveryId(Uuid::from_u128(7)), None, Some(paused(later)), NOW);
+    settle(&mut lane, NOW, make_page);
+    settle(&mut lane, NOW, make_page);
+    assert_eq!(sent(&mut lane, 9), [7], "the mended hook is probed at once");
+}
+
 #[test]
 fn what_is_sent_again_while_the_hook_is_paused_becomes_a_probe() {
     let mut lane = ready(true);
