@@ -276,6 +276,7 @@ impl World {
 
     fn read(&mut self, hook: usize, wanted: Wanted, room: Room, ask: &Ask, now: Timestamp) {
         let page = if self.fails(50) {
+            self.checks.disturb(hook, self.real);
             Err(Error::Closed)
         } else {
             Ok(Box::new(self.store.page(hook, now, wanted, room, ask)))
@@ -333,7 +334,12 @@ impl World {
         let is_gone = verdict == Verdict::Gone;
         let is_exhausted = flight.number - flight.given.open.tries_before > Self::schedule(flight).len() as u32;
         // The disk may be full for a while.
-        let wait = if self.fails(1000) { self.rng.between(SECOND, 60 * SECOND) } else { self.rng.moment() };
+        let is_stopped = self.fails(1000);
+        let wait = if is_stopped { self.rng.between(SECOND, 60 * SECOND) } else { self.rng.moment() };
+        if is_stopped {
+            // Until it is on record it takes room that what came with it may need.
+            self.checks.disturb(flight.hook, self.real);
+        }
         self.soon(
             wait,
             Happening::Commit(Outcome {

@@ -41,8 +41,9 @@ struct Line {
     is_read: bool,
     /// Something of it was committed while it was being read, which the page may not show.
     is_longer: bool,
-    /// Of `Lines::news` when it was last read from its beginning.
+    /// Of `Lines::news` when it was last read from its beginning, and when it was last read at all.
     news: u64,
+    read_at_news: u64,
 }
 
 impl Line {
@@ -58,6 +59,7 @@ impl Line {
             is_read: false,
             is_longer: false,
             news,
+            read_at_news: news,
         }
     }
 
@@ -118,6 +120,12 @@ impl Lines {
         }
         let Some(line) = self.lines.get_mut(&key) else { return false };
         line.is_longer |= line.is_read;
+        // Since its end was read something may have come that was not offered, and goes before this.
+        if line.next == Next::End && line.read_at_news != self.news {
+            line.next = Next::More;
+            self.read_on(&key);
+            return false;
+        }
         if line.next != Next::End {
             if line.next == Next::More && line.queue.is_empty() {
                 self.want(&key);

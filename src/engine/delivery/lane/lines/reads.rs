@@ -49,6 +49,7 @@ impl Lines {
         {
             let Some(line) = self.lines.get_mut(&key) else { continue };
             (line.is_wanted, line.is_read, line.is_longer) = (false, true, false);
+            line.read_at_news = self.news;
             if line.last.is_none() {
                 line.news = self.news;
             }

@@ -184,6 +184,19 @@ fn many_keys_are_read_once_each_and_go_side_by_side() {
 }
 
 #[test]
+fn what_was_not_offered_goes_before_what_was_offered_after_it() {
+    let mut table = Table::of([(1, "a".into())]);
+    let mut lane = lane(&mut table);
+    table.rows.push((2, "a".into(), 0, NOW));
+    lane.more(NOW);
+    load(&mut lane, &mut table, NOW);
+    table.rows.push((3, "a".into(), 0, NOW));
+    lane.offer(keyed(3, "a", 0), &WINDOW, NOW);
+    load(&mut lane, &mut table, NOW);
+    assert_eq!(drain(&mut lane, &mut table), [1, 2, 3]);
+}
+
+#[test]
 fn a_failure_holds_its_key_back_until_it_succeeds() {
     let mut table = Table::of([(1, "a".into()), (2, "a".into()), (3, "b".into())]);
     let mut lane = lane(&mut table);
