@@ -1,6 +1,6 @@
-//! Fair shares over the lanes, as pure bookkeeping: it is told what happened and when, and gives out orders. It hands the
-//! global permits to the lanes in turn, a delivery each, and knows exactly when the next thing is due. The
-//! [`scheduler`](super::scheduler) is the task around it; the simulation in the tests is another.
+//! Fair scheduling over the lanes, as a pure state machine: [`News`] in, [`Order`]s out, with the time of each as a
+//! parameter. The board gives the global permits to the lanes round-robin, one delivery each, and knows when the next
+//! timer is due. The [`scheduler`](super::scheduler) is the task that drives it; the tests drive it with a simulation.
 
 mod budget;
 mod owned;
@@ -25,11 +25,11 @@ use crate::{
     },
 };
 
-/// After a load or a step failed: how long until it is tried again.
+/// The wait after a failed step. A clock that goes back by no more than this counts as correct.
 const AGAIN_MS: i64 = 1000;
 
-/// A lane under one ownership. What was ordered under an earlier one comes back to nobody: the lane may have been another
-/// node's since, and a page that was read before that would have delivered again what the other delivered.
+/// A lane under one ownership. Results of orders from an earlier ownership are ignored: another node may have had the
+/// lane since, and a page that was read before that would repeat what that node delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
     pub hook: HookId,
@@ -52,7 +52,7 @@ pub enum News {
         hooks: Vec<HookId>,
         is_change: bool,
     },
-    /// What other nodes said until now may not have been heard.
+    /// Hints from other nodes may have been lost: every lane looks into the database.
     Deaf,
     Loaded(Held, Result<Box<Page>, Error>),
     Stepped(Held, Result<bool, Error>),
@@ -85,11 +85,11 @@ pub enum Order {
     Load {
         held: Held,
         wanted: Wanted,
-        /// What of it is in memory: to be skipped.
+        /// How much of what it reads is in memory already.
         known: Room,
         /// How much more it may bring.
         room: Room,
-        /// Of a hook that keeps an order.
+        /// What to read of the lines of a hook that keeps an order.
         ask: Ask,
     },
     Step(Held),
@@ -124,8 +124,8 @@ pub struct Board {
     budget: Budget,
     is_stopping: bool,
     orders: Vec<Order>,
-    /// What time it was last.
-    seen: Timestamp,
+    /// The time of the last [`Board::advance`]: a later call with an earlier time shows that the clock was set back.
+    last_now: Timestamp,
 }
 
 impl Board {
@@ -146,7 +146,7 @@ impl Board {
             budget: Budget::new(memory),
             is_stopping: false,
             orders: Vec::new(),
-            seen: Timestamp(i64::MIN),
+            last_now: Timestamp(i64::MIN),
         }
     }
 
@@ -226,9 +226,9 @@ impl Board {
 
     /// Runs the timers that are due and hands out what may be sent.
     pub fn advance(&mut self, now: Timestamp) {
-        // Who shares a database goes by its clock, and need not look at each start.
-        let is_set_back = now.0.saturating_add(AGAIN_MS) < self.seen.0;
-        if is_set_back || (self.seen.0 == i64::MIN && self.owned.is_none()) {
+        // Nodes that share a database use its clock, so a start needs no rewind there.
+        let is_set_back = now.0.saturating_add(AGAIN_MS) < self.last_now.0;
+        if is_set_back || (self.last_now.0 == i64::MIN && self.owned.is_none()) {
             self.orders.push(Order::Rewind);
         }
         // Short waits of a lane (a failed load's, a rate limit's) would last as long as the clock was set back.
@@ -238,13 +238,13 @@ impl Board {
                 self.with_known_lane(self.held(hook), now, |lane| lane.clock_set_back(now));
             }
         }
-        self.seen = now;
+        self.last_now = now;
         while let Some((at, hook)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, hook));
             self.timer_of.remove(&hook);
             self.touch(hook, now);
         }
-        for hook in self.budget.fed() {
+        for hook in self.budget.admissible() {
             self.touch(hook, now);
         }
         self.hand_out(now);
@@ -296,7 +296,7 @@ impl Board {
         self.touch(hook, now);
     }
 
-    /// What was ordered comes back: of no interest when the lane has another owner by now, or this one anew.
+    /// Calls `tell` with the result of an order, unless the lane's ownership has changed since.
     fn with_known_lane(&mut self, held: Held, now: Timestamp, tell: impl FnOnce(&mut Lane)) {
         if self.held(held.hook) != held {
             return;
@@ -352,15 +352,15 @@ impl Board {
         }
     }
 
-    /// One delivery a lane and turn, while there are permits. A lane may have as many in flight as permits are free: so
-    /// lanes whose receivers hang come to rest at equal shares, and always leave as much again for a lane that is not
-    /// among them. Beyond its part of one half of all permits it may have only one more than ever came back: else the
-    /// first few of many lanes whose receivers hang from the beginning would have taken everything before the others are
-    /// there.
+    /// Gives each lane in turn one delivery, while there are permits. A lane may have at most as many attempts in
+    /// flight as permits are free: so lanes whose receivers hang settle at equal shares, and leave at least such a
+    /// share free for any other lane. Above its fair share of one half of all permits, a lane may have one more attempt
+    /// in flight than ever ended: otherwise, when many receivers hang from the start, the first few lanes would take
+    /// all permits before the others appear.
     fn hand_out(&mut self, now: Timestamp) {
-        let mut passed_over = 0;
-        let part = (self.permits / 2 / self.lanes.len().max(1)).saturating_sub(1);
-        while !self.is_stopping && self.in_flight < self.permits && passed_over < self.turns.len() {
+        let mut skipped = 0;
+        let fair_share = (self.permits / 2 / self.lanes.len().max(1)).saturating_sub(1);
+        while !self.is_stopping && self.in_flight < self.permits && skipped < self.turns.len() {
             let Some(hook) = self.turns.pop_front() else { return };
             let free = self.permits - self.in_flight;
             let fence = self.held(hook).fence;
@@ -370,17 +370,17 @@ impl Board {
             };
             if lane.in_flight() >= free && lane.in_flight() > 0 {
                 self.turns.push_back(hook);
-                passed_over += 1;
+                skipped += 1;
                 continue;
             }
             self.has_turn.remove(&hook);
-            // The next that comes back brings it its next turn.
-            if lane.in_flight() > lane.came_back.max(part) {
+            // `News::Sent` gives the lane its next turn.
+            if lane.in_flight() > lane.attempts_ended.max(fair_share) {
                 continue;
             }
             if let Some(given) = lane.next(&self.limits, now) {
                 self.in_flight += 1;
-                passed_over = 0;
+                skipped = 0;
                 self.orders.push(Order::Attempt { given, fence });
             }
             self.touch(hook, now);

@@ -1,13 +1,13 @@
-//! One hook's window on its open deliveries. Pure bookkeeping: no clock, no task, no database, so that what it does can
-//! be tested by telling it what happens.
+//! One hook's in-memory window on its open deliveries. A pure state machine: no clock, no task, no database, so a test
+//! drives it with calls alone.
 //!
-//! What is in memory is a window; the database holds everything. First attempts and retries have a [`Shelf`] each, so that
-//! a backlog of one kind never fills the other's place. A shelf's `more_at` is the earliest time at which something that
-//! is only in the database becomes due: a retry, the overflow of a full window, the backlog of a restart. All three are
-//! brought in the same way, by a load.
+//! The database holds every delivery, the window only some. First attempts and retries have a [`Shelf`] each, so that a
+//! backlog of one kind never takes the other's room. A shelf's `more_at` is the earliest time at which a delivery that
+//! is only in the database becomes due: a retry, the overflow of a full window, the backlog after a restart. A load
+//! reads all three in the same way.
 //!
-//! While the hook is off, paused or gone, what it has open moves to where it belongs in bounded steps, and back again
-//! when that is over; a paused hook is probed with one delivery at a time.
+//! When the hook is switched off, paused or deleted, steps of bounded size hold or cancel its open deliveries in the
+//! database; when it is open again, steps release what they held. A paused hook is probed with one delivery at a time.
 
 mod bucket;
 mod known;
@@ -57,40 +57,43 @@ pub struct Lane {
     /// Of a hook that keeps an order: all that has a key.
     lines: Lines,
     lines_had_turn: bool,
-    /// What the running load was begun for.
-    asked: Wanted,
+    /// What the load under way was begun for; between loads, the last one.
+    last_wanted: Wanted,
     /// Everything queued or in flight, so that a load brings nothing twice.
     known: Known,
     loaded_lately: Lately,
-    /// Being sent; and those together with what is sent and not yet on record.
+    /// Attempts whose request is not answered yet.
     sending: usize,
+    /// Those, and the answered ones that are not recorded yet: each keeps its permit until then.
     in_flight: usize,
-    /// Attempts that came to an end, however: what a receiver may be given grows with it.
-    pub(super) came_back: usize,
-    /// Recorded since the running load began, and with how many attempts before: its page may be older than their records
-    /// and must not bring them back.
-    settled: HashMap<DeliveryId, u32>,
+    /// Attempts that ended, with any outcome. [`Board`](super::board::Board) gives a receiver that answers more
+    /// permits.
+    pub(super) attempts_ended: usize,
+    /// Deliveries whose attempt was recorded while a load was under way, with their attempts before it: the load may
+    /// have read them earlier and must not bring them back.
+    recorded_during_load: HashMap<DeliveryId, u32>,
     loading: bool,
-    /// What is known of the hook may be wrong: nothing is sent until a load has succeeded that began after the change.
+    /// The hook may have changed since it was read: the lane sends nothing until a load that began after the change
+    /// has succeeded.
     is_stale: bool,
-    /// The hook changed while a load was under way, which may have read it as it was before.
-    changed_again: bool,
-    /// A load failed: no other before this.
+    /// The hook changed while a load was under way: the load may have read the old row, so its page is discarded.
+    changed_during_load: bool,
+    /// After a failed load: no other load before this.
     not_before: Option<Timestamp>,
-    /// Loads in a row that failed for a lasting reason.
+    /// Consecutive loads that failed for a reason that only a person can remove.
     lasting_failures: u32,
-    /// A load found that the hook is gone.
+    /// A load found the hook deleted.
     is_deleted: bool,
-    again_is_next: bool,
+    retry_is_next: bool,
     stepping: bool,
     step_at: Option<Timestamp>,
-    /// A paused hook may have something to be probed with.
+    /// A paused hook may have a held delivery that can serve as the next probe.
     may_probe: bool,
     is_probing: bool,
     bucket: Bucket,
-    /// What the receiver bears, as its answers tell.
+    /// Learns from the answers how fast the receiver may be called.
     pacing: Pacing,
-    /// After a pause: how much at once, growing with every success until the usual limit is reached.
+    /// Slow start after a pause: the limit of concurrent attempts, one more with every success until the usual limit.
     ramp: Option<usize>,
 }
 
@@ -110,9 +113,9 @@ impl Lane {
         if !open.is_test && !self.is_stale && self.keeps_order(&open) {
             self.offer_in_order(open, limits, now);
         } else if !open.is_test && (self.is_stale || !limits.has_memory || self.fresh.is_full(limits.window)) {
-            self.leave(now);
+            self.leave_in_database(now);
         } else if !open.is_test && !self.is_open() {
-            // It was accepted before the hook was paused or switched off, and this came later.
+            // The event was accepted while the hook was open, and the offer arrived after the pause: a step holds it.
             self.step_at.get_or_insert(now);
         } else {
             self.push(open);
@@ -121,7 +124,7 @@ impl Lane {
 
     /// Something is in the database that was not offered.
     pub fn more(&mut self, now: Timestamp) {
-        self.look_again(now);
+        self.note_more(now);
         self.held(now);
     }
 
@@ -136,24 +139,25 @@ impl Lane {
     /// The hook's row changed.
     pub fn changed(&mut self, now: Timestamp) {
         self.known.hook_changed();
-        self.look_up(now);
+        self.mark_stale(now);
     }
 
-    /// How the hook stands is read before anything more is sent.
-    fn look_up(&mut self, now: Timestamp) {
+    /// The lane sends nothing more until a load has read the hook and its health again.
+    fn mark_stale(&mut self, now: Timestamp) {
         self.is_stale = true;
-        self.changed_again = true;
-        // The change may be the remedy.
+        self.changed_during_load = true;
+        // The change may have removed the reason: the next load need not wait.
         if std::mem::take(&mut self.lasting_failures) > 0 {
             self.not_before = None;
         }
         // What was sent again by hand while the hook is paused is the next probe.
         self.may_probe = true;
-        self.look_at_shelves(now);
+        self.note_more_in_shelves(now);
         self.forget_lines(now);
     }
 
-    /// Forgets every wait that the lane chose by itself; those that the database knows stay as they are there.
+    /// Ends the waits that exist only in memory: set in the old time, they would last as long as the clock was set
+    /// back. Waits in the database are the task of `rewind`.
     pub fn clock_set_back(&mut self, now: Timestamp) {
         self.not_before = None;
         self.bucket.free_at = None;
@@ -192,21 +196,21 @@ impl Lane {
     fn next_in_turn(&mut self) -> Option<Open> {
         self.lines_had_turn = !self.lines_had_turn;
         if self.lines_had_turn {
-            return self.lines.pop().or_else(|| self.next_of_two());
+            return self.lines.pop().or_else(|| self.next_from_shelves());
         }
-        self.next_of_two().or_else(|| self.lines.pop())
+        self.next_from_shelves().or_else(|| self.lines.pop())
     }
 
     /// First attempts and retries take turns, so that neither starves the other.
-    fn next_of_two(&mut self) -> Option<Open> {
+    fn next_from_shelves(&mut self) -> Option<Open> {
         let (first, second) =
-            if self.again_is_next { (&mut self.again, &mut self.fresh) } else { (&mut self.fresh, &mut self.again) };
+            if self.retry_is_next { (&mut self.again, &mut self.fresh) } else { (&mut self.fresh, &mut self.again) };
         let open = first.pop().or_else(|| second.pop());
-        self.again_is_next = !self.again_is_next;
+        self.retry_is_next = !self.retry_is_next;
         open
     }
 
-    /// Could [`Lane::next`] give something now, were it not for the rate?
+    /// Whether [`Lane::next`] may have a delivery. It may still return none: only it can take from the rate limit.
     pub fn is_ready(&self, limits: &Limits, now: Timestamp) -> bool {
         let may_send = self.target.is_some() && !self.is_stale && self.sending < self.limit(limits);
         let is_free = self.bucket.free_at.is_none_or(|at| at <= now);
@@ -226,8 +230,8 @@ impl Lane {
         self.ramp.map_or(limit, |ramp| ramp.min(limit))
     }
 
-    /// The next moment at which time alone makes something possible. What is due already waits for something else (room in
-    /// the window, a load, a place in flight) and must not hide what comes later.
+    /// When to look at this lane again although nothing happens to it. Times that have passed do not count: what was
+    /// due then waits for something else (room in the window, a load, a permit) and must not hide what comes later.
     pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
         let lines = self.lines.wake_at().filter(|_| self.is_ordered() && self.is_open());
         let loads = [self.fresh.more_at, self.again.more_at, self.probe_at(), lines].into_iter().flatten();
@@ -242,7 +246,7 @@ impl Lane {
 
     /// When the next probe may be looked for.
     fn probe_at(&self) -> Option<Timestamp> {
-        // What is still to be put away may be older than what is held.
+        // The probe is the oldest held delivery: that is known only once the steps have held all of them.
         let is_stepping = self.stepping || self.step_at.is_some();
         let is_wanted = self.may_probe && self.probe.is_none() && !self.is_probing && !is_stepping;
         let is_on = self.target.as_ref().is_some_and(|target| target.hook.enabled);
@@ -304,7 +308,8 @@ impl Lane {
         }
     }
 
-    /// The hook is off, paused or gone: what waited in memory stays in the database, where it is held or cancelled.
+    /// Forgets what is queued but not sent. The deliveries stay open in the database, where a step holds or cancels
+    /// them or the next load finds them. Tests stay queued unless the hook is deleted.
     fn drop_queued(&mut self) {
         let (fresh, again) = (&mut self.fresh, &mut self.again);
         for open in std::iter::from_fn(|| fresh.pop().or_else(|| again.pop())) {

@@ -1,5 +1,5 @@
-//! For which lanes this node may be sure that they are its own, and how long, by the clock of the machine that never goes
-//! back. It is always a little shorter than what the database says.
+//! This node's local view of its lane leases, on the monotonic clock. It ends a little earlier than the lease in the
+//! database, so that the node stops sending before another one may begin.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::{domain::id::HookId, engine::clock::Stopwatch};
 
-/// How long the database keeps what a node has when that says nothing.
+/// How long a node keeps its lanes without a heartbeat.
 pub const LEASE: Duration = Duration::from_secs(8);
 /// How often a node says that it lives.
 pub const BEAT: Duration = Duration::from_secs(1);
@@ -34,8 +34,8 @@ impl Renewed {
 }
 
 impl Lease {
-    /// The database renewed it, because of a request that was made when `asked` was started. `lanes`: for these from now
-    /// on; `None`: for the same as before. `is_first`: of all nodes this is the one that does what one does for all.
+    /// The database renewed the lease; `asked` was started when the request was sent. `lanes`: the lanes from now on;
+    /// `None`: the same as before. `is_first`: this node does the work that one node does for all.
     pub fn renewed(&self, asked: Stopwatch, lanes: Option<HashMap<HookId, i64>>, is_first: bool) {
         let mut renewed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lanes = lanes.unwrap_or_else(|| renewed.take().map(|before| before.lanes).unwrap_or_default());
@@ -47,8 +47,8 @@ impl Lease {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Is this lane this node's own under this fence? Asked for each lane: a node that slept gets new leases when it
-    /// wakes, while what it was about to send is still of the old ones.
+    /// Whether this node owns the lane under this fence. The fence matters: a node that was suspended gets new fences
+    /// when it wakes, while attempts that it was about to make still have the old ones.
     pub fn is_held(&self, hook: HookId, fence: i64) -> bool {
         let renewed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         renewed.as_ref().is_some_and(|renewed| renewed.is_good() && renewed.lanes.get(&hook) == Some(&fence))

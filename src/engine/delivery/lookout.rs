@@ -1,6 +1,5 @@
-//! Looks by itself, slowly, so that a hint that was lost costs seconds; and watches that no hook sleeps although something
-//! of it is due. That is an invariant, as the balance is: a hook that is ready and has something due makes an attempt
-//! within its [bound](Pace::bound).
+//! Polls the database every few seconds for due deliveries, so that a lost hint costs seconds; and checks the liveness
+//! invariant: a hook that is ready and has a due delivery makes an attempt within its [bound](Pace::bound).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -29,13 +28,13 @@ use crate::{
 };
 
 /// How often lanes are told of what is due that nobody told them of.
-const LOOK: Duration = Duration::from_secs(5);
+const POLL_EVERY: Duration = Duration::from_secs(5);
 /// Every so many looks the invariant is checked.
-const CHECK: u32 = 3;
-/// One that is not overtaken by so many windows of later ones is not forgotten.
+const POLLS_PER_CHECK: u32 = 3;
+/// A delivery that later ones have overtaken by more than so many windows is overdue, although its hook makes attempts.
 const WINDOWS: i64 = 3;
 /// How often a command that watches for a moment looks.
-const GLANCE: Duration = Duration::from_millis(250);
+const EXAMINE_EVERY: Duration = Duration::from_millis(250);
 /// What such a command grants beyond an attempt's deadline: a look of the server's, and a little more.
 const PATIENCE: Duration = Duration::from_secs(6);
 
@@ -61,23 +60,25 @@ pub struct Lookout {
 /// A hook whose oldest is older than it should be.
 struct Suspect {
     delivery: DeliveryId,
-    /// Attempts since this hour when it was first seen, and when they were last seen to become more.
+    /// The hour in which the suspicion began: attempts are counted from it.
     hour: Hour,
-    attempts_then: i64,
+    attempts_at_first: i64,
+    /// At the last check.
     attempts: i64,
+    /// Since `attempts` last grew.
     progress: Stopwatch,
 }
 
 impl Lookout {
-    /// Looks until the store is closed. Nodes that share a database tell their own lanes: that is the heart's.
+    /// Polls until the task is aborted. On PostgreSQL each [node](super::nodes) polls for itself, so this only checks.
     pub async fn serve(self, handle: Handle) {
         let mut suspects = HashMap::new();
         for round in 0u32.. {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_EVERY).await;
             if !self.store.db().is_postgres() {
                 self.look(&handle).await;
             }
-            if round.is_multiple_of(CHECK)
+            if round.is_multiple_of(POLLS_PER_CHECK)
                 && let Err(error) = self.check(&mut suspects).await
             {
                 tracing::warn!(error = chain(&error), "what is overdue could not be looked for");
@@ -102,7 +103,7 @@ impl Lookout {
         let late = self.suspect(suspects).await?;
         let is_overdue = |late: &Late| {
             let suspect = &suspects[&late.oldest.hook];
-            let overtaken = suspect.attempts - suspect.attempts_then;
+            let overtaken = suspect.attempts - suspect.attempts_at_first;
             let windows = i64::try_from(self.settings.lane_window).unwrap_or(i64::MAX).saturating_mul(WINDOWS);
             suspect.progress.elapsed() > late.bound || (!late.oldest.is_ordered && overtaken > windows)
         };
@@ -133,7 +134,7 @@ impl Lookout {
             let suspect = suspects.entry(oldest.hook).or_insert_with(|| Suspect {
                 delivery: oldest.delivery,
                 hour,
-                attempts_then: attempts,
+                attempts_at_first: attempts,
                 attempts,
                 progress: self.clock.stopwatch(),
             });
@@ -150,8 +151,8 @@ impl Lookout {
         Ok(with_bounds(oldest, &self.settings).map(Late::overdue).collect())
     }
 
-    /// For a command beside a server: what is older than its bound and sees no attempt while this watches for as long as one
-    /// may take.
+    /// For a command beside a running server: watches for as long as an attempt may take, and returns the overdue
+    /// deliveries whose hooks made no attempt meanwhile.
     pub async fn examine(&self) -> Result<Vec<Overdue>, Error> {
         let (mut suspects, watch) = (HashMap::new(), self.clock.stopwatch());
         let (mut first, mut moved) = (HashMap::new(), HashSet::new());
@@ -160,7 +161,7 @@ impl Lookout {
             // Another is the oldest now, or something else of the hook was attempted: it does not sleep.
             for (hook, suspect) in &suspects {
                 let known = *first.entry(*hook).or_insert(suspect.delivery);
-                if known != suspect.delivery || suspect.attempts != suspect.attempts_then {
+                if known != suspect.delivery || suspect.attempts != suspect.attempts_at_first {
                     moved.insert(*hook);
                 }
             }
@@ -169,7 +170,7 @@ impl Lookout {
             if late.is_empty() || watch.elapsed() > longest.max(self.settings.timeout) + PATIENCE {
                 return Ok(late.into_iter().map(Late::overdue).collect());
             }
-            tokio::time::sleep(GLANCE).await;
+            tokio::time::sleep(EXAMINE_EVERY).await;
         }
     }
 }

@@ -1,8 +1,10 @@
 //! From a committed delivery to a recorded answer. `board` shares permits over `lane`s, and `scheduler` is its task;
-//! `worker` runs one attempt: `attempt` sends a `target`'s request, signed by `signing`, over one of the `connections` that
-//! wait or a new one, for which `dial` reaches only what `resolver` and `guard` let through; `answer` is what is kept and
-//! `fault` why there is none; `domain::retry` judges; the store records. `nodes` and `lease` say which hooks
-//! are this server's; `lookout` looks whether anything was forgotten. Nothing here holds anything that the database does not know.
+//! `worker` runs one attempt: `attempt` sends a `target`'s request, signed by `signing`, over one of the idle
+//! `connections` or a new one, for which `dial` reaches only what `resolver` and `guard` let through; `answer` is the
+//! part of the response that is kept and `fault` says why there is none; `domain::retry` judges; the store records.
+//! `nodes` and `lease` say which hooks are this server's; `lookout` finds deliveries that no hint announced.
+//!
+//! All state here can be rebuilt from the database.
 
 mod answer;
 pub mod attempt;

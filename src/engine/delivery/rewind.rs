@@ -19,7 +19,8 @@ use crate::{
 /// After a failure it is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Does all of it, however often that fails. Says which hooks have something earlier now.
+/// Corrects all hooks; tries again until that succeeds or the store is closed. Returns the hooks that have a delivery
+/// or probe due earlier now.
 pub(super) async fn run(store: &Store, clock: &Clock, policy: BreakerPolicy) -> Vec<HookId> {
     loop {
         match run_once(store, clock, policy).await {

@@ -1,5 +1,5 @@
-//! The three things a lane needs done elsewhere: reading its open deliveries, moving what is not where it belongs, and
-//! making and recording an attempt. Each runs in a task of its own and reports back to the scheduler.
+//! Carries out a lane's orders: loads read its open deliveries, steps hold, release or cancel them, attempts are made
+//! and recorded. Each runs in a task of its own and reports back to the scheduler.
 
 use std::{
     sync::{
@@ -46,8 +46,8 @@ use crate::{
     },
 };
 
-/// While a result cannot be recorded it is tried again this often: its slot stays taken, so that nothing is sent whose
-/// outcome would be forgotten.
+/// The wait before another try to record an outcome. The attempt keeps its permit meanwhile: so while the database is
+/// away, permits run out and nothing more is sent.
 const RECORD_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the tasks need.
@@ -75,22 +75,22 @@ pub struct Sought {
 }
 
 /// Tells the scheduler something when dropped, so that a task that panics still gives its place back.
-struct OnDrop {
+struct ReportOnDrop {
     handle: Handle,
     news: Option<News>,
 }
 
-impl OnDrop {
+impl ReportOnDrop {
     fn new(handle: Handle, news: News) -> Self {
         Self { handle, news: Some(news) }
     }
 
-    fn will_say(&mut self, news: News) {
+    fn set(&mut self, news: News) {
         self.news = Some(news);
     }
 }
 
-impl Drop for OnDrop {
+impl Drop for ReportOnDrop {
     fn drop(&mut self) {
         if let Some(news) = self.news.take() {
             self.handle.tell(news);
@@ -102,13 +102,13 @@ impl Worker {
     /// Reads a hook and what of it is due, for the shelves that want it.
     pub fn load(self: Arc<Self>, held: Held, sought: Sought, handle: Handle) {
         tokio::spawn(async move {
-            let mut report = OnDrop::new(handle, News::Loaded(held, Err(Error::Closed)));
+            let mut report = ReportOnDrop::new(handle, News::Loaded(held, Err(Error::Closed)));
             let Ok(_turn) = self.loads.acquire().await else { return };
             let watch = self.clock.stopwatch();
             let span = debug_span!("lane.load", hook.id = %held.hook);
             let page = self.page(held.hook, sought).instrument(span).await;
             metrics::loaded(watch.elapsed());
-            report.will_say(News::Loaded(held, page.map(Box::new)));
+            report.set(News::Loaded(held, page.map(Box::new)));
         });
     }
 
@@ -132,7 +132,7 @@ impl Worker {
         // A hook that is not open sends tests only, and a test is never tried again.
         let seeks_again = wanted.again && is_open && !reads_lines;
         let again = if seeks_again { Some(search.find(Kind::Again).await?) } else { None };
-        // Before everything is held the oldest that is held need not be the oldest.
+        // The probe is the oldest held delivery: that is known only once the steps have held all of them.
         let probes = wanted.probe && is_paused && hook.enabled && !needs_step;
         let probe = if probes { search.probe().await? } else { None };
         let target = Target::new(hook, &secrets).ok_or(Error::Inconsistent { table: "hooks", column: "api_key" })?;
@@ -142,23 +142,23 @@ impl Worker {
     /// What a hook that keeps an order has open. Deliveries without a body are given up: what is behind them comes next.
     async fn lines(&self, conn: &mut Conn, hook: HookId, ask: &Ask, now: Timestamp) -> Result<Lines, Error> {
         let mut found = lines::read(conn, hook, ask, now, &self.bodies).await?;
-        let mut hollow = Vec::new();
+        let mut bodiless = Vec::new();
         for line in &mut found.lines {
-            hollow.extend(line.due.extract_if(.., |open| !open.has_body()));
+            bodiless.extend(line.due.extract_if(.., |open| !open.has_body()));
         }
-        give_up(&self.store, &hollow, now).await?;
+        fail_bodiless(&self.store, &bodiless, now).await?;
         Ok(found)
     }
 
     /// Moves some of what a hook has open to where it belongs.
     pub fn step(self: Arc<Self>, held: Held, handle: Handle) {
         tokio::spawn(async move {
-            let mut report = OnDrop::new(handle, News::Stepped(held, Err(Error::Closed)));
+            let mut report = ReportOnDrop::new(handle, News::Stepped(held, Err(Error::Closed)));
             let (hook, clock) = (held.hook, self.clock.clone());
             let step =
                 self.store.write(move |conn| Box::pin(async move { queue::step(conn, hook, clock.now()).await }));
             let stepped = step.await;
-            report.will_say(News::Stepped(held, stepped));
+            report.set(News::Stepped(held, stepped));
         });
     }
 
@@ -179,7 +179,7 @@ impl Worker {
             let held = Held { hook, fence: fence.map(|fence| fence.number) };
             let again = Some(self.clock.now().after(RECORD_AGAIN));
             let unsent = News::Finished { held, delivery, was_sent: false, due_at: again, health: None };
-            let mut done = OnDrop::new(handle.clone(), unsent);
+            let mut done = ReportOnDrop::new(handle.clone(), unsent);
             // A node that slept through its lease must not send what another may be sending.
             if fence.is_some_and(|fence| !self.lease.is_held(hook, fence.number)) {
                 return;
@@ -191,16 +191,17 @@ impl Worker {
             let bearing = bearing(report.attempt.answer, report.retry_after, longest);
             let is_delivered = report.attempt.answer.is_success();
             let tell_sent = || handle.tell(News::Sent { held, delivery, bearing, is_delivered });
-            // A failure keeps its place until it is counted: else many more would be made before the hook is paused.
+            // A failure keeps its place in the window until it is recorded: otherwise the lane would send many more
+            // before the recorded failures pause the hook.
             let is_counted_first = bearing == Bearing::Silent;
             if !is_counted_first {
                 tell_sent();
-                done.will_say(News::Finished { held, delivery, was_sent: true, due_at: again, health: None });
+                done.set(News::Finished { held, delivery, was_sent: true, due_at: again, health: None });
             }
             let took = Duration::from_millis(u64::try_from(report.attempt.duration_ms).unwrap_or(0));
             metrics::attempted(report.attempt.answer, took);
             let verdict = self.verdict(&given, &report);
-            // One line a delivery is more than a log of every day can bear; pauses and the like are logged above this.
+            // One line per delivery is too much for the default log level; pauses and the like are logged above it.
             tracing::debug!(
                 event.id = %given.open.event, delivery.id = %delivery, hook.id = %hook,
                 attempt = report.attempt.number, outcome = report.attempt.answer.class(),
@@ -212,7 +213,7 @@ impl Worker {
             let (due_at, health) = match recorded {
                 Some(Recorded::Kept { health, is_off: false }) => (due_at, health),
                 Some(Recorded::Refused) => (due_at, None),
-                // The hook is off by now; or only the database knows what became of the attempt and of the hook.
+                // The hook was switched off; or (`None`) the outcome is unknown here: have the lane read both again.
                 Some(Recorded::Kept { is_off: true, .. }) | None => {
                     handle.tell(News::Changed(vec![hook]));
                     (due_at.or(again.filter(|_| recorded.is_none())), None)
@@ -221,7 +222,7 @@ impl Worker {
             if is_counted_first {
                 tell_sent();
             }
-            done.will_say(News::Finished { held, delivery, was_sent: true, due_at, health });
+            done.set(News::Finished { held, delivery, was_sent: true, due_at, health });
         });
     }
 
@@ -241,6 +242,7 @@ impl Worker {
         judge(schedule, self.policy.longest_wait, &tried, random_share())
     }
 
+    /// Records an attempt; while the database is away, tries again. `None`: what the database has is not known here.
     async fn record(
         &self,
         given: &Given,
@@ -296,7 +298,7 @@ impl Worker {
             match attempt.bare() {
                 // The database was not well; the outcome is kept until it is.
                 _ if error.may_pass() => tokio::time::sleep(RECORD_AGAIN).await,
-                // The outcome counts more than the receiver's words: it is recorded without them.
+                // The database refuses the response text: record the outcome without it.
                 Some(bare) if matches!(error, Error::Violated(_)) => attempt = Arc::new(bare),
                 // The delivery is not there any more, or the program is shutting down: there is nothing to wait for.
                 _ => return None,
@@ -321,8 +323,8 @@ impl Search<'_> {
     async fn find(&mut self, kind: Kind) -> Result<Found, Error> {
         let Self { conn, hook, now, is_open, window, bodies, .. } = self;
         let (due, is_full): (Vec<Open>, bool) = queue::due(conn, hook, kind, *now, !*is_open, *window, bodies).await?;
-        let (due, hollow): (Vec<Open>, Vec<Open>) = due.into_iter().partition(Open::has_body);
-        give_up(self.store, &hollow, *now).await?;
+        let (due, bodiless): (Vec<Open>, Vec<Open>) = due.into_iter().partition(Open::has_body);
+        fail_bodiless(self.store, &bodiless, *now).await?;
         let more_at = if is_full { Some(*now) } else { queue::next_due(conn, hook, kind, *now).await? };
         Ok(Found { due, more_at: more_at.filter(|_| *is_open) })
     }
@@ -331,7 +333,7 @@ impl Search<'_> {
     async fn probe(&mut self) -> Result<Option<Open>, Error> {
         loop {
             match queue::probe(self.conn, self.hook, self.bodies).await? {
-                Some(open) if !open.has_body() => give_up(self.store, &[open], self.now).await?,
+                Some(open) if !open.has_body() => fail_bodiless(self.store, &[open], self.now).await?,
                 probe => return Ok(probe),
             }
         }
@@ -339,11 +341,11 @@ impl Search<'_> {
 }
 
 /// Settles open deliveries whose event lost its body: an empty body must never be sent, and they must not wait for ever.
-async fn give_up(store: &Store, hollow: &[Open], now: Timestamp) -> Result<(), Error> {
-    if hollow.is_empty() {
+async fn fail_bodiless(store: &Store, bodiless: &[Open], now: Timestamp) -> Result<(), Error> {
+    if bodiless.is_empty() {
         return Ok(());
     }
-    let ids: Vec<DeliveryId> = hollow.iter().map(|open| open.id).collect();
+    let ids: Vec<DeliveryId> = bodiless.iter().map(|open| open.id).collect();
     tracing::warn!(deliveries = ids.len(), "open deliveries without a body are given up: retention removed it");
     store.write_alone(move |conn| Box::pin(async move { queue::give_up(conn, &ids, now).await })).await
 }

@@ -1,5 +1,5 @@
-//! Bodies that are in memory, one copy of each: an event goes to many hooks, and each hook's lane reads it by itself. A
-//! body stays for as long as an open delivery uses it.
+//! Shares event bodies in memory: an event goes to many hooks and each hook's lane reads it separately, but all of them
+//! hold one copy. It is dropped with its last use.
 
 use std::{
     collections::HashMap,

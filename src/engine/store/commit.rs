@@ -1,9 +1,9 @@
-//! One way to write accepts, and attempts that succeeded at hooks that were well: nearly all of the work. A plan says what
-//! they become, [`rows`] are what that is in each table, and one of two executors writes them: each commit is one visit to
-//! the database instead of a conversation with it. What does not fit, or violates a rule, writes nothing: then it is done
-//! again one by one, in the same way, and what is at fault fails alone.
+//! The bulk write of accepts, and of attempts that succeeded at hooks that were well: nearly all of the load. A plan
+//! says which deliveries the accepts become, [`rows`] turns it into each table's rows, and one of two executors writes
+//! them in a single round trip to the database. If the plan is stale or a row violates a constraint, it writes nothing;
+//! the writer then tries again one by one in the same way, so that only the command at fault fails.
 //!
-//! Attempts that change how their hook stands are a conversation: see [`outcomes`](super::outcomes).
+//! Attempts that change their hook's health need several statements: see [`outcomes`](super::outcomes).
 
 pub(super) mod postgres;
 pub(super) mod rows;
@@ -13,12 +13,12 @@ use super::error::Error;
 
 /// Why nothing was written.
 pub(super) enum Unwritten {
-    /// A hook has changed, or a lane is another node's, since it was planned: it is planned anew.
-    Unfit,
-    /// A row violates a constraint. Written one by one, only the command at fault fails.
+    /// The plan is stale: a hook changed, or another node took a lane. Plan again.
+    Stale,
+    /// Constraint violation: retry one by one to find the offending command.
     Fault(Error),
     /// The database failed, and nothing was written.
     Failed(Error),
-    /// The connection was cut: it may have been written all the same.
+    /// The connection was cut: whether the rows are written is unknown.
     Unknown(Error),
 }

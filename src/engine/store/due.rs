@@ -1,6 +1,5 @@
-//! What is due, hook by hook: who has something to do, and since when. Each answer costs a few look-ups for every hook
-//! that has something open, and nothing for all the others: the hooks are found by jumping from one to the next in the
-//! indexes of what is open.
+//! Which hooks have a due delivery, and since when. A query costs a few index look-ups for every hook with open
+//! deliveries, and nothing for the others: it finds the hooks by a skip scan of the partial indexes of open deliveries.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -70,7 +69,7 @@ async fn due(conn: &mut Conn, now: Timestamp) -> Result<Vec<(HookId, DeliveryId,
 }
 
 #[derive(sqlx::FromRow)]
-struct Standing {
+struct HookState {
     id: HookId,
     name: String,
     enabled: bool,
@@ -82,7 +81,7 @@ struct Standing {
     order_by: Option<String>,
 }
 
-impl Standing {
+impl HookState {
     fn is_open(&self) -> bool {
         self.enabled && !self.is_gone && self.paused_at.is_none()
     }
@@ -94,10 +93,10 @@ impl Standing {
     }
 }
 
-async fn standings(conn: &mut Conn, hooks: &[HookId]) -> Result<HashMap<HookId, Standing>, Error> {
+async fn states(conn: &mut Conn, hooks: &[HookId]) -> Result<HashMap<HookId, HookState>, Error> {
     let mut found = HashMap::new();
     for ids in padded(hooks) {
-        let rows: Vec<Standing> = on_db!(conn, c: Engine => {
+        let rows: Vec<HookState> = on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new(
                 "SELECT h.id, h.name, h.enabled, CASE WHEN h.deleted_at IS NULL THEN FALSE ELSE TRUE END AS is_gone,
                         s.paused_at, s.probe_at, s.waits_until, h.timeout_ms, h.order_by
@@ -111,21 +110,21 @@ async fn standings(conn: &mut Conn, hooks: &[HookId]) -> Result<HashMap<HookId, 
     Ok(found)
 }
 
-/// The hooks of which what waits is to be sent before its time.
-async fn wished_for(conn: &mut Conn) -> Result<Vec<HookId>, Error> {
+/// The hooks whose retries a person, a test or a probe brought forward: see [`forward`](super::forward).
+async fn brought_forward(conn: &mut Conn) -> Result<Vec<HookId>, Error> {
     let rows: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as("SELECT hook_id FROM forwards").fetch_all(c).await)?;
     Ok(rows.into_iter().map(|(hook,)| hook).collect())
 }
 
-/// The hooks whose lanes have something to do now: to send, to put away, to let go, or to probe.
+/// The hooks whose lanes have work now: to send, hold, release, cancel or probe.
 pub(in crate::engine) async fn hooks(conn: &mut Conn, now: Timestamp) -> Result<Vec<HookId>, Error> {
     let mut found: Vec<HookId> = due(conn, now).await?.into_iter().map(|(hook, ..)| hook).collect();
     let held = firsts(conn, firsts!("held", "d.id")).await?;
     let held: Vec<HookId> = held.into_iter().map(|(hook, ..)| hook).collect();
-    let standings = standings(conn, &held).await?;
-    found.extend(wished_for(conn).await?);
+    let states = states(conn, &held).await?;
+    found.extend(brought_forward(conn).await?);
     let is_time = |hook: &HookId| {
-        standings.get(hook).is_some_and(|standing| {
+        states.get(hook).is_some_and(|standing| {
             let is_probed = standing.enabled && standing.probe_at.is_some_and(|at| at <= now);
             standing.is_gone || standing.is_open() || is_probed
         })
@@ -147,7 +146,7 @@ pub(in crate::engine) async fn oldest(conn: &mut Conn, now: Timestamp) -> Result
     }
     let hooks: Vec<HookId> = earliest.keys().copied().collect();
     let mut found = Vec::new();
-    for (hook, standing) in standings(conn, &hooks).await? {
+    for (hook, standing) in states(conn, &hooks).await? {
         let Some((delivery, since)) = earliest.get(&hook).copied().filter(|_| standing.is_ready(now)) else { continue };
         let is_ordered = standing.order_by.is_some();
         let first = if is_ordered { first_in_order(conn, hook, now).await? } else { Some((delivery, since)) };

@@ -1,11 +1,11 @@
-//! Trying now: what waits for its retry is sent before its time, because a person says so or because a test or a probe
-//! found the receiver well again.
+//! Brings retries forward, because a person asks for it or because a test or a probe found the receiver well again.
 //!
-//! All of a hook is a mark in the database. The steps of the hook's lane (see [`queue::step`](super::queue::step)) carry it
-//! out, a few rows at a time and at the pace at which held deliveries are let go. A step goes along the due times from the
-//! moment of the wish on, so it never meets a row twice; what fails again after the wish keeps its new time.
+//! A request for a whole hook is a row in `forwards`. The steps of the hook's lane (see
+//! [`queue::step`](super::queue::step)) carry it out, a few deliveries at a time and at the rate at which held
+//! deliveries are released. A step goes through the due times in order, from the time of the request on, so it never
+//! meets a row twice; a delivery that fails again after the request keeps its new time.
 //!
-//! An attempt that was brought forward is an extra one: the schedule stays where it was.
+//! An attempt that was brought forward is an extra one: it uses up no try of the schedule.
 
 use super::{
     db::{Conn, on_db},
@@ -27,7 +27,7 @@ use crate::domain::{
 pub struct Forward {
     /// How many deliveries: those that waited for their retry, and those that a paused hook holds.
     pub deliveries: i64,
-    /// They were counted no further; there are more.
+    /// There are more: the count stopped at [`MANY`].
     pub or_more: bool,
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn ask(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result
     Ok(())
 }
 
-/// The hook sends nothing now: what it has waiting is held, and is let go all together later.
+/// Drops the request: it is carried out, or the hook is off, paused or deleted and a step holds or cancels its retries.
 pub(super) async fn forget(conn: &mut Conn, hook: HookId) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query("DELETE FROM forwards WHERE hook_id = $1").bind(hook).execute(c).await.map(drop))?;
     Ok(())
@@ -99,8 +99,8 @@ pub(super) async fn step(conn: &mut Conn, hook: HookId, now: Timestamp) -> Resul
     Ok(true)
 }
 
-/// The next attempt counts as none of the schedule's. (Never more of them than were made: a second wish before the first
-/// is carried out changes nothing.)
+/// The next attempt counts as no try of the schedule. (A second request before that attempt changes nothing: there are
+/// never more uncounted attempts than attempts.)
 pub(super) const EXTRA_TRY: &str = "CASE WHEN tries_before < attempts THEN tries_before + 1 ELSE tries_before END";
 
 /// One delivery that waits or is held is to be sent now; while its hook is paused it becomes the next probe. Where others

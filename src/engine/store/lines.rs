@@ -1,6 +1,6 @@
-//! What is open of a hook that keeps an order, key by key. Only what stands first of its key may be sent, and whatever a
-//! key waits for, no other key does. So nothing here reads past what one key has waiting: the keys are found by jumping
-//! from each to the next in the index, and of a key the oldest deliveries are read, up to the first that must wait.
+//! The open deliveries of a hook that keeps an order, key by key. Only the head of a key (its oldest open delivery) may
+//! be sent, and a key that waits delays no other. So no query here reads past a key's backlog: the keys are found by a
+//! skip scan of the index, and of each key the oldest deliveries are read, up to the first that has to wait.
 
 use futures::TryStreamExt;
 
@@ -149,8 +149,8 @@ pub(in crate::engine) async fn heads(
     Ok(rows.into_iter().map(head).collect())
 }
 
-/// The oldest deliveries of a key that may be sent one after the other, and what follows. A retry comes alone: what is
-/// behind it is read once it has succeeded.
+/// The oldest deliveries of a key that may be sent one after the other, and what follows. A retry ends the read: if it
+/// fails again, what is behind it has to wait.
 pub(in crate::engine) async fn line(
     conn: &mut Conn,
     hook: HookId,

@@ -194,7 +194,7 @@ fn with_connection<T>(db: &Db, work: impl FnOnce(&Connection) -> rusqlite::Resul
     };
     done.map_err(|unwritten| match unwritten {
         Unwritten::Fault(error) | Unwritten::Failed(error) | Unwritten::Unknown(error) => error,
-        Unwritten::Unfit => Error::Closed,
+        Unwritten::Stale => Error::Closed,
     })
 }
 

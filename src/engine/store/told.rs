@@ -1,6 +1,6 @@
-//! What a commit changed and lanes, jobs and other nodes must hear. Store functions note it on their connection
-//! ([`Conn::tell`](super::db::Conn)); the writer hands it over after the commit. So no caller can forget it, and none that
-//! goes away takes it along.
+//! Hints for lanes, jobs and other nodes about what a commit changed. Store functions note them on their connection
+//! ([`Conn::tell`](super::db::Conn)), and the writer passes them on after the commit. So no caller can forget a hint,
+//! and a caller that goes away does not lose it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -45,7 +45,8 @@ impl Turned {
 }
 
 impl Told {
-    /// What may still be heard when the commit failed: where to look. A delivery that may not be stored must not be sent.
+    /// The hint that is safe when the commit may have failed: where to look. A delivery that may not be stored must not
+    /// be sent.
     pub(super) fn into_hint(self) -> Self {
         match self {
             Self::Offer(open) => Self::More(open.hook),
@@ -67,12 +68,12 @@ impl Told {
 
 type Hear = dyn Fn(Vec<Told>) + Send + Sync;
 
-/// Who hears it: whoever runs the engine on this store. Cheap to clone; all clones are one.
+/// The engine's callback for hints; a store without an engine has none. Cheap to clone; clones share it.
 #[derive(Clone, Default)]
 pub(in crate::engine) struct Audience(Arc<OnceLock<Box<Hear>>>);
 
 impl Audience {
-    /// Names the one who hears; later ones are not heard.
+    /// Sets the callback. Only the first call counts.
     pub(in crate::engine) fn set(&self, hear: impl Fn(Vec<Told>) + Send + Sync + 'static) {
         let _set_before = self.0.set(Box::new(hear));
     }

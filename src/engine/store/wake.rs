@@ -1,7 +1,7 @@
 //! Hints between the nodes that share a PostgreSQL: "these hooks have something to do", "these hooks changed". Only
 //! hints: what they say is in the database too, and is found without them a little later. They travel outside of any
-//! transaction and never more often than [`QUIET`], because every NOTIFY takes a lock that all commits share. One of the
-//! four files that may know which engine it is.
+//! transaction and never more often than every [`QUIET`], because every NOTIFY takes a lock that all commits share. One
+//! of the files that may know which engine it is.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -22,7 +22,7 @@ pub const QUIET: Duration = Duration::from_millis(50);
 
 const CHANNEL: &str = "service_hooks";
 /// Hooks a hint can name; NOTIFY takes 8,000 bytes at most.
-const NAMED: usize = 200;
+const HOOKS_PER_HINT: usize = 200;
 
 /// What a hint says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,14 +36,14 @@ pub enum Hint {
 
 /// How long the other end may take to answer.
 const ANSWER: Duration = Duration::from_secs(3);
-/// After so long without a hint it is looked whether the connection is still there.
-const STILLNESS: Duration = Duration::from_secs(30);
+/// After so long without a hint, check whether the connection is still alive.
+const CHECK_AFTER: Duration = Duration::from_secs(30);
 
 /// Hears the hints of other nodes (and its own).
 pub struct Ear(PgListener);
 
-/// `None` where there are no other nodes. The connection is in a pool of its own, for one: slow readers do not keep it from
-/// being made again.
+/// Listens for hints; `None` where there are no other nodes. The connection has a pool of its own, so that slow readers
+/// cannot delay a reconnect.
 pub async fn ear(db: &Db) -> Result<Option<Ear>, Error> {
     let Db::Postgres { pool, .. } = db else { return Ok(None) };
     let options = (*pool.connect_options()).clone();
@@ -61,7 +61,7 @@ impl Ear {
     /// The next hint. Reconnects by itself.
     pub async fn hear(&mut self) -> Result<Hint, Error> {
         loop {
-            let Ok(heard) = tokio::time::timeout(STILLNESS, self.0.try_recv()).await else {
+            let Ok(heard) = tokio::time::timeout(CHECK_AFTER, self.0.try_recv()).await else {
                 self.check().await?;
                 continue;
             };
@@ -72,7 +72,7 @@ impl Ear {
         }
     }
 
-    /// The other end can vanish without a word, and then there is nothing to hear for ever.
+    /// A peer can vanish without closing the connection: without this check, no hint would ever come again.
     async fn check(&mut self) -> Result<(), Error> {
         let asked = tokio::time::timeout(ANSWER, self.0.execute("SELECT 1")).await;
         asked.map_err(|_| Error::silent())?.map(drop).map_err(Error::from)
@@ -109,7 +109,7 @@ async fn say(conn: &mut Conn, more: &HashSet<HookId>, changed: &HashSet<HookId>)
     let Link::Postgres(connection) = &mut conn.link else { return Ok(()) };
     for (word, hooks) in [("more", more), ("changed", changed)] {
         let hooks: Vec<String> = hooks.iter().map(ToString::to_string).collect();
-        for named in hooks.chunks(NAMED) {
+        for named in hooks.chunks(HOOKS_PER_HINT) {
             let payload = format!("{word} {}", named.join(","));
             sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&mut **connection).await?;
         }

@@ -1,21 +1,21 @@
-//! The one who writes. Commands gather while a commit is under way and share the next one: the more there is to do, the
-//! more each `fsync` carries, without a timer. What one command violates fails that one alone; nobody hears "done" before
-//! the commit that holds it has returned.
+//! The single writer, with group commit: commands that arrive while a commit is under way share the next one. The more
+//! commands there are, the more each `fsync` carries, without a timer. A command that violates a constraint fails
+//! alone; no caller hears "done" before the commit of its command has returned.
 //!
-//! Accepts and results are many and alike, so all of a commit's are written together (see [`commit`](super::commit)). When
-//! that fails they are written again one by one, to find the one at fault.
+//! Accepts and attempts are many and alike, so one bulk write takes all of a batch's (see [`commit`](super::commit)).
+//! If that fails, the writer writes them again one by one, to find the one at fault.
 //!
-//! A command runs to its commit even when its caller is gone: dropping the future only drops the answer.
+//! A command runs to its commit even if its caller has gone: dropping the future only drops the answer.
 //!
-//! A command that panics fails alone: it is undone like one that returned an error, and the connection it used is
-//! replaced after the commit. A panic outside of any command fails the batch that was under way; the task goes on with
-//! fresh connections and the same queue.
+//! A command that panics fails alone: the writer rolls back to its savepoint, as after an error, and replaces the
+//! connection after the commit. A panic outside of any command fails the items that were taken from the queue with it;
+//! the task goes on with fresh connections and the same queue.
 
 mod batch;
 
 use std::panic::AssertUnwindSafe;
 
-use batch::Hands;
+use batch::WriterTask;
 use futures::{FutureExt, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
@@ -47,7 +47,7 @@ enum Item {
 
 type Work<T, E> = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send>;
 
-/// A command in the queue, its types forgotten.
+/// A type-erased [`Job`] in the queue.
 trait Command: Send {
     /// Runs inside a savepoint; false means: undo it.
     fn run<'c>(&'c mut self, conn: &'c mut Conn) -> BoxFuture<'c, bool>;
@@ -83,7 +83,7 @@ impl<T: Send, E: Send + From<Error>> Command for Job<T, E> {
     }
 }
 
-/// One of many that are alike and are written together, and who waits for it.
+/// An item of a bulk write, and the caller that waits for it.
 struct Waiting<T, A> {
     item: T,
     caller: oneshot::Sender<Result<A, Error>>,
@@ -129,7 +129,7 @@ impl Writer {
 
     async fn queue<T>(&self, item: Item, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
         self.0.send(item).await.map_err(|_| Error::Closed)?;
-        // Its batch was lost to a panic of the writer itself: nothing of it is known.
+        // The writer itself panicked with this batch: whether it was committed is unknown.
         answer.await.map_err(|_| Error::Panicked)?
     }
 
@@ -143,8 +143,8 @@ impl Writer {
         self.order(work, Item::Run).await
     }
 
-    /// The same, with nothing else in the transaction: for what locks rows that other servers lock too. Together with
-    /// others it would keep them locked while those wait for something that another server has, and so on in a circle.
+    /// The same in a transaction of its own: for work that locks rows which other servers lock too. If it shared a
+    /// transaction, it would keep its rows locked while another command waits for that server: a deadlock.
     pub async fn run_alone<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -184,20 +184,20 @@ impl Writer {
 }
 
 async fn serve(db: Db, context: Context, queue: mpsc::Receiver<Item>) {
-    let mut hands = Hands::new(db, context, queue);
-    // The state that a panic may leave half-changed is dropped by `start_over`.
-    while AssertUnwindSafe(write_batches(&mut hands)).catch_unwind().await.is_err() {
+    let mut task = WriterTask::new(db, context, queue);
+    // The state that a panic may leave half-changed is dropped by `reset`.
+    while AssertUnwindSafe(write_batches(&mut task)).catch_unwind().await.is_err() {
         tracing::error!("the writer panicked; the commands of that batch failed, and it goes on with new connections");
-        hands.start_over();
+        task.reset();
     }
 }
 
 /// Writes what is queued until the queue is closed.
-async fn write_batches(hands: &mut Hands) {
+async fn write_batches(task: &mut WriterTask) {
     let mut items = Vec::with_capacity(BATCH);
-    while hands.queue.recv_many(&mut items, BATCH).await > 0 {
-        for batch in hands.sort(&mut items) {
-            hands.write(batch).await;
+    while task.queue.recv_many(&mut items, BATCH).await > 0 {
+        for batch in task.sort(&mut items) {
+            task.write(batch).await;
         }
     }
 }

@@ -1,6 +1,6 @@
-//! How much memory the lanes take together. A body that several lanes have is one body: it is counted once. Half of it
-//! goes to whoever comes first; of the other half each lane has its part, so that lanes whose receivers are silent never
-//! take what the others need. Beyond all that a lane with nothing in memory may have one delivery: it never stands still.
+//! The memory budget of all lanes. A body that several lanes share is counted once. One half is first come, first
+//! served; of the other half each lane is guaranteed an equal share, so that lanes whose receivers hang never take what
+//! the others need. Even beyond the budget, a lane with nothing in memory may have one delivery: so no lane ever stops.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,8 +11,9 @@ use crate::{
 
 /// What a delivery takes besides its body: itself, and its entries in what its lane remembers.
 const ENTRY: usize = 512;
-/// The least that a load is ordered for, and the part of all memory that one load may bring at most.
+/// A load with less room than this is not worth while.
 const LEAST: usize = 16 * 1024;
+/// One load may bring `1 / LOAD` of the budget at most.
 const LOAD: usize = 32;
 
 /// What one lane takes.
@@ -30,18 +31,19 @@ pub(super) struct Budget {
     most: usize,
     used: usize,
     reserved: usize,
+    /// For each body in memory: how many deliveries use it, and its bytes.
     bodies: HashMap<EventId, (usize, usize)>,
     shares: HashMap<HookId, Share>,
     /// How many lanes there are, whether they have anything or not.
     pub(super) lanes: usize,
-    /// Lanes that want more than there is room for, in the order in which they came.
-    hungry: VecDeque<HookId>,
+    /// Lanes whose load was refused for lack of room, in the order in which they asked.
+    refused: VecDeque<HookId>,
 }
 
 impl Budget {
     pub(super) fn new(most: usize) -> Self {
-        let (bodies, shares, hungry) = (HashMap::new(), HashMap::new(), VecDeque::new());
-        Self { most, used: 0, reserved: 0, bodies, shares, lanes: 0, hungry }
+        let (bodies, shares, refused) = (HashMap::new(), HashMap::new(), VecDeque::new());
+        Self { most, used: 0, reserved: 0, bodies, shares, lanes: 0, refused }
     }
 
     /// Bytes that are taken now.
@@ -54,12 +56,12 @@ impl Budget {
         let taken = self.used.saturating_add(self.reserved);
         let common = (self.most / 2).saturating_sub(taken);
         let own = self.shares.get(&hook).map_or(0, |share| share.bytes + share.reserved + share.rows * ENTRY);
-        let part = self.part().saturating_sub(own);
+        let part = self.guaranteed().saturating_sub(own);
         common.max(part).min(self.most.saturating_sub(taken))
     }
 
     /// What of the second half is each lane's.
-    fn part(&self) -> usize {
+    fn guaranteed(&self) -> usize {
         self.most / 2 / self.lanes.max(1)
     }
 
@@ -73,15 +75,15 @@ impl Budget {
         self.shares.get(&hook).is_none_or(|share| share.rows == 0 && share.reserved == 0)
     }
 
-    /// Sets room aside for a load. `None`: there is none. The lane has something in memory then, and asks again when that
-    /// is done; it is remembered, so that it can have more before, when others leave room.
+    /// Reserves room for a load. `None`: there is none. Then the lane has deliveries in memory and asks again when one
+    /// of them ends; [`Budget::admissible`] names it sooner if other lanes leave room.
     pub(super) fn reserve(&mut self, hook: HookId, window: Room, is_urgent: bool) -> Option<Room> {
         let most = window.bytes.min((self.most / LOAD).max(LEAST));
         let free = self.free(hook).min(most);
-        let least = LEAST.min(most).min(self.part() / 2);
+        let least = LEAST.min(most).min(self.guaranteed() / 2);
         if free < least && !is_urgent && !self.is_empty(hook) {
-            if !self.hungry.contains(&hook) {
-                self.hungry.push_back(hook);
+            if !self.refused.contains(&hook) {
+                self.refused.push_back(hook);
             }
             return None;
         }
@@ -128,16 +130,16 @@ impl Budget {
     }
 
     /// The lanes that may get what they want now, of what is there for whoever comes.
-    pub(super) fn fed(&mut self) -> Vec<HookId> {
-        let mut fed = Vec::new();
+    pub(super) fn admissible(&mut self) -> Vec<HookId> {
+        let mut admissible = Vec::new();
         let mut room = (self.most / 2).saturating_sub(self.used.saturating_add(self.reserved));
         while room >= LEAST
-            && let Some(hook) = self.hungry.pop_front()
+            && let Some(hook) = self.refused.pop_front()
         {
-            fed.push(hook);
+            admissible.push(hook);
             room -= LEAST;
         }
-        fed
+        admissible
     }
 }
 
@@ -199,10 +201,10 @@ mod tests {
         assert_eq!(rows(budget.reserve(hook(3), window, false)), Some(1));
         assert!(!budget.has_room(hook(3), EventId(Uuid::from_u128(3)), 9_000), "its load is under way");
         budget.release(hook(3));
-        assert!(budget.fed().is_empty());
+        assert!(budget.admissible().is_empty());
         budget.note(hook(1), change(1, 120_000, false));
         budget.note(hook(2), change(2, 120_000, false));
-        assert_eq!(budget.fed(), [hook(1)]);
-        assert!(budget.fed().is_empty());
+        assert_eq!(budget.admissible(), [hook(1)]);
+        assert!(budget.admissible().is_empty());
     }
 }

@@ -15,7 +15,8 @@ impl Board {
         self.owned.as_ref().is_none_or(|owned| owned.contains_key(&hook))
     }
 
-    /// What was set aside for a load of a lane that has another owner by now was given back when that came.
+    /// Releases the memory that was reserved for a load. After a change of ownership [`Board::drop_lane`] has done
+    /// that.
     pub(super) fn load_over(&mut self, held: Held) {
         if self.held(held.hook) == held {
             self.budget.release(held.hook);
@@ -30,7 +31,8 @@ impl Board {
         self.budget.release(hook);
     }
 
-    /// Those that were to go and are to stay after all (the node that should have had them is gone) are sent to again.
+    /// Stops sending for `hooks`. Lanes that were to be handed over and are not any more (because the node that was to
+    /// get them is gone) send again.
     pub(super) fn part(&mut self, hooks: HashSet<HookId>, now: Timestamp) {
         let before = std::mem::replace(&mut self.parted, hooks);
         for hook in before {
@@ -49,7 +51,7 @@ impl Board {
                 self.drop_lane(*hook);
                 self.set_timer(*hook, None);
             }
-            // What was offered here since the other took it is known to nobody but the database.
+            // Deliveries offered here after the other node had loaded the lane are unknown to it: tell it to look.
             if !owned.contains_key(hook) {
                 self.orders.push(Order::Tell { hook: *hook, is_change: false });
             }

@@ -1,12 +1,12 @@
-//! A rate limit: a bucket that fills with time and from which each attempt takes one. The rate may change from one attempt
-//! to the next.
+//! A rate limit as a token bucket: it fills with time and each attempt takes one token. The rate may change from one
+//! attempt to the next.
 
 use crate::domain::time::Timestamp;
 
 /// How much of a second's worth may be taken at once after a quiet time.
 const BURST: f64 = 0.1;
 
-/// See the module. Empty until the first attempt fills it.
+/// See the module. The first attempt finds it full.
 #[derive(Default)]
 pub(super) struct Bucket {
     level: f64,

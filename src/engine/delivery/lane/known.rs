@@ -8,14 +8,14 @@ use crate::{
     engine::store::queue::{Open, Room},
 };
 
-/// How a delivery is known.
+/// One delivery in memory.
 pub(super) struct Entry {
-    /// Attempts that were on record when it was read.
+    /// Recorded attempts when it was read.
     pub(super) attempts: u32,
-    /// A load found it with an attempt more: it was settled and sent again before this side heard of the record.
+    /// A load found it with more attempts: it was recorded and became due again before the lane was told of the record.
     pub(super) is_outdated: bool,
-    /// How often the hook had changed when it was sent.
-    sent_after: u64,
+    /// [`Known::changed`] when it was sent.
+    changed_when_sent: u64,
     event: EventId,
     bytes: usize,
 }
@@ -43,7 +43,7 @@ impl Known {
         self.changes.push(Change { event: open.event, bytes, is_gain: true });
         let event = open.event;
         self.entries
-            .insert(open.id, Entry { attempts: open.attempts, is_outdated: false, sent_after: 0, event, bytes });
+            .insert(open.id, Entry { attempts: open.attempts, is_outdated: false, changed_when_sent: 0, event, bytes });
         true
     }
 
@@ -54,13 +54,13 @@ impl Known {
 
     pub(super) fn note_sent(&mut self, id: DeliveryId) {
         if let Some(entry) = self.entries.get_mut(&id) {
-            entry.sent_after = self.changed;
+            entry.changed_when_sent = self.changed;
         }
     }
 
-    /// The hook has changed since this one was sent: how the hook stood after it may be out of date.
-    pub(super) fn is_of_before(&self, entry: &Entry) -> bool {
-        entry.sent_after < self.changed
+    /// The hook has changed since this one was sent: the health that its record returned may be out of date.
+    pub(super) fn was_sent_before_change(&self, entry: &Entry) -> bool {
+        entry.changed_when_sent < self.changed
     }
 
     pub(super) fn contains(&self, id: DeliveryId) -> bool {

@@ -1,5 +1,5 @@
-//! What loads brought lately. A load can meet a delivery that was just committed before its offer comes; by the time the
-//! offer is here the delivery may be sent and on record, and must not be sent again.
+//! The last deliveries that loads brought. A load can read a delivery that was just committed before its offer arrives;
+//! by the time the offer arrives the delivery may be sent and recorded, and must not be sent again.
 
 use std::collections::{HashSet, VecDeque};
 

@@ -1,11 +1,11 @@
-//! A hook that keeps an order, in memory: a line for each key that has something open. What stands first of a line is sent;
-//! the next follows when the receiver has it, so of one key never two are under way. (Some may be delivered and not yet on
-//! record. When the process ends just then, they are sent once more, in their order.) A line whose first waits for its
-//! retry holds nothing else in memory, and no other line notices it.
+//! A hook that keeps an order, in memory: a line (a FIFO queue) for each ordering key that has open deliveries. The
+//! head of a line is sent; the next follows once the receiver has it, so one key never has two requests under way.
+//! (Some may be delivered and not yet recorded. If the process ends just then, they are sent once more, in their
+//! order.) A line whose head waits for its retry holds nothing else in memory, and does not delay any other line.
 //!
-//! A line is the oldest part of what its key has open, read from the database and continued from where it ends. What is
-//! committed meanwhile joins a line that is complete; of any other it is found by reading on. Keys without a line are
-//! found by passes over all keys.
+//! A line is the oldest part of its key's open deliveries, read from the database and continued from where it ends. A
+//! delivery that is offered joins its line only if the line has everything before it; otherwise reading on finds it.
+//! Keys without a line are found by passes: paged scans over the heads of all keys.
 
 mod reads;
 
@@ -19,7 +19,8 @@ use crate::{
     },
 };
 
-/// One part of the window that one line may hold: so it always has room for more keys than are sent to at once.
+/// One line reads at most `1 / SHARE` of the window at once, so that the window has room for many keys. A line with no
+/// more than a quarter of `SHARE` deliveries left is read on.
 const SHARE: usize = 32;
 /// Deliveries of one key that may be delivered and not yet on record: as many may come again after a crash.
 const UNRECORDED: usize = 32;
@@ -32,22 +33,26 @@ struct Line {
     /// The newest that was read; `None`: it has to be read from its beginning.
     last: Option<DeliveryId>,
     next: Next,
+    /// The delivery whose request is under way.
     busy: Option<DeliveryId>,
-    /// Delivered before that, and being recorded.
+    /// How many before that one are delivered and being recorded.
     unrecorded: usize,
-    /// It stands among `ready`, or among `wanted`, or is being read.
+    /// The key is in [`Lines::ready`].
     is_ready: bool,
+    /// The key is in [`Lines::wanted`].
     is_wanted: bool,
+    /// The load under way reads it.
     is_read: bool,
-    /// Something of it was committed while it was being read, which the page may not show.
-    is_longer: bool,
-    /// Of `Lines::news` when it was last read from its beginning, and when it was last read at all.
-    news: u64,
-    read_at_news: u64,
+    /// A delivery of this key was committed during the read, which may not have seen it.
+    grew_during_read: bool,
+    /// [`Lines::generation`] when it was last read from its beginning.
+    generation: u64,
+    /// [`Lines::generation`] when it was last read at all.
+    read_generation: u64,
 }
 
 impl Line {
-    fn new(next: Next, news: u64) -> Self {
+    fn new(next: Next, generation: u64) -> Self {
         Self {
             queue: VecDeque::new(),
             last: None,
@@ -57,9 +62,9 @@ impl Line {
             is_ready: false,
             is_wanted: false,
             is_read: false,
-            is_longer: false,
-            news,
-            read_at_news: news,
+            grew_during_read: false,
+            generation,
+            read_generation: generation,
         }
     }
 
@@ -77,36 +82,41 @@ impl Line {
 #[derive(Default)]
 pub(super) struct Lines {
     lines: HashMap<Key, Line>,
-    /// What is under way, and whether it is delivered and only being recorded.
+    /// What is in flight, and whether it is delivered and only being recorded.
     under_way: HashMap<DeliveryId, (Key, bool)>,
-    /// Lines that could send, in the order of their turns.
+    /// Lines whose head could be sent, in the order of their turns.
     ready: VecDeque<Key>,
+    /// Lines that a load has to read.
     wanted: VecDeque<Key>,
+    /// Lines whose head waits for its retry, by its due time.
     waits: BTreeSet<(Timestamp, Key)>,
+    /// Deliveries queued in all lines.
     queued: usize,
-    /// When all keys are to be looked through (again); `None`: every open key has its line.
+    /// When the next pass over all keys, or the next page of one, is due; `None`: every open key has its line.
     pass_at: Option<Timestamp>,
-    /// The last key that the pass under way saw.
+    /// The last key that the pass under way has seen.
     cursor: Option<Key>,
-    /// Something came up behind the pass that is under way.
+    /// Deliveries may have appeared at keys that the pass under way has seen already: another pass follows.
     pass_again: bool,
     /// The earliest retry of a key that has no line because there were too many.
     left_out: Option<Timestamp>,
-    /// Moves whenever something may be there that was not offered.
-    news: u64,
-    /// The load under way: its lines, whether it continues the pass, and the keys something happened to since it began.
+    /// Counts how often deliveries may have appeared that were not offered: a line read before is possibly incomplete.
+    generation: u64,
+    /// The lines that the load under way reads.
     reading: Vec<Part>,
+    /// The load under way reads a page of the pass.
     is_passing: bool,
+    /// Keys with an attempt that ended since the load began: its heads may be out of date for them.
     touched: HashSet<Key>,
-    /// Keys that may have a line.
-    most: usize,
+    /// How many keys may have a line.
+    max_lines: usize,
     /// Deliveries that left the queues unsent; [`Lines::dropped`] takes them.
     dropped: Vec<DeliveryId>,
 }
 
 impl Lines {
-    /// Takes what was just committed, if it can be told that nothing of its key is missing here. False: it is only in the
-    /// database, and will be found there.
+    /// Queues a delivery that was just committed, if its line is certain to have everything before it. False: it stays
+    /// in the database, and a load will find it.
     pub(super) fn offer(&mut self, open: &Open, has_room: bool, window: Room, now: Timestamp) -> bool {
         let Some(key) = open.order_key.clone() else { return false };
         let knows_all = self.pass_at.is_none() && !self.is_passing;
@@ -116,12 +126,12 @@ impl Lines {
                 return false;
             }
             let next = if knows_all && has_room { Next::End } else { Next::More };
-            self.lines.insert(key.clone(), Line::new(next, self.news));
+            self.lines.insert(key.clone(), Line::new(next, self.generation));
         }
         let Some(line) = self.lines.get_mut(&key) else { return false };
-        line.is_longer |= line.is_read;
+        line.grew_during_read |= line.is_read;
         // Since its end was read something may have come that was not offered, and goes before this.
-        if line.next == Next::End && line.read_at_news != self.news {
+        if line.next == Next::End && line.read_generation != self.generation {
             line.next = Next::More;
             self.read_on(&key);
             return false;
@@ -153,7 +163,7 @@ impl Lines {
 
     /// From `at` on something may be there that was not offered: of any key.
     pub(super) fn note_more(&mut self, at: Timestamp) {
-        self.news += 1;
+        self.generation += 1;
         if self.is_passing || self.cursor.is_some() {
             self.pass_again = true;
         } else {
@@ -168,7 +178,7 @@ impl Lines {
         self.lines.retain(|_, line| line.is_under_way());
         for line in self.lines.values_mut() {
             let (busy, unrecorded) = (line.busy, line.unrecorded);
-            *line = Line { busy, unrecorded, ..Line::new(Next::More, self.news) };
+            *line = Line { busy, unrecorded, ..Line::new(Next::More, self.generation) };
         }
         self.ready.clear();
         self.wanted.clear();
@@ -260,16 +270,17 @@ impl Lines {
         }
     }
 
-    /// What a line needs next: more of it, a time, or nothing at all.
+    /// Decides what a line that runs low needs: another read, a timer, or to be removed because its key has nothing
+    /// open.
     fn read_on(&mut self, key: &Key) {
-        let (news, is_low) = (self.news, |line: &Line| line.queue.len() <= SHARE / 4);
+        let (generation, is_low) = (self.generation, |line: &Line| line.queue.len() <= SHARE / 4);
         let Some(line) = self.lines.get_mut(key).filter(|line| is_low(line)) else { return };
         let is_idle = line.is_idle();
         match line.next {
             Next::More if line.last.is_some() || is_idle => self.want(key),
             // Something may have come from elsewhere that sorts before what was read last; what was held may have been
             // released, and what waited brought forward.
-            Next::End | Next::Held | Next::Waits(_) if is_idle && line.news != news => {
+            Next::End | Next::Held | Next::Waits(_) if is_idle && line.generation != generation => {
                 (line.last, line.next) = (None, Next::More);
                 self.want(key);
             }
@@ -282,8 +293,8 @@ impl Lines {
         }
     }
 
-    /// Its time has come: what stands first is read.
-    fn look_up(&mut self, key: &Key) {
+    /// The retry at the head of a line is due: the line is read from its beginning.
+    fn head_is_due(&mut self, key: &Key) {
         let Some(line) = self.lines.get_mut(key).filter(|line| line.busy.is_none()) else { return };
         (line.last, line.next) = (None, Next::More);
         self.want(key);
@@ -293,8 +304,8 @@ impl Lines {
     fn restart(&mut self, key: &Key) {
         self.drop_queue(key, Next::More);
         if let Some(line) = self.lines.get_mut(key) {
-            // A read that is under way may have begun too early.
-            line.news = self.news.wrapping_sub(1);
+            // The read under way may have begun before the older delivery was committed: `read_on` reads once more.
+            line.generation = self.generation.wrapping_sub(1);
         }
         self.read_on(key);
     }

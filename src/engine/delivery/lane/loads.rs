@@ -1,4 +1,4 @@
-//! What a lane has done in the database: loads that bring a page of it, and steps that move rows to where they belong.
+//! A lane's work in the database: loads read a page of its open deliveries, steps hold, release or cancel them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,14 +11,13 @@ use crate::{
     },
 };
 
-/// Rows that one hook has put away (held, cancelled) in a second at most. Nobody waits for it, and everybody's commits
-/// carry it.
+/// Limit hold and cancel steps to 1,000 rows/s per hook: nobody waits for them, and they share the commits of accepts.
 const PUT_AWAY_PER_SECOND: u32 = 1000;
 
 /// The wait after a failed load; it doubles up to the longest while the reason lasts.
 const LOAD_AGAIN: Duration = Duration::from_secs(1);
 const LONGEST_LOAD_AGAIN: Duration = Duration::from_secs(300);
-/// Doubled as often as this it is longer than the longest.
+/// After so many doublings the wait exceeds the longest: bounds the shift.
 const LONGEST_SHIFT: u32 = 9;
 
 impl Lane {
@@ -37,8 +36,9 @@ impl Lane {
         };
         // The lines and the shelves of a hook that keeps an order are read in turn.
         if !self.is_stale && wanted.lines && (wanted.fresh || wanted.again) {
-            (wanted.fresh, wanted.again) = (wanted.fresh && self.asked.lines, wanted.again && self.asked.lines);
-            wanted.lines = !self.asked.lines;
+            (wanted.fresh, wanted.again) =
+                (wanted.fresh && self.last_wanted.lines, wanted.again && self.last_wanted.lines);
+            wanted.lines = !self.last_wanted.lines;
         }
         (wanted != Wanted::default()).then_some(wanted)
     }
@@ -46,10 +46,10 @@ impl Lane {
     /// A load begins; what is noted from here on is not covered by it.
     pub fn begin_load(&mut self, wanted: Wanted) {
         self.loading = true;
-        self.changed_again = false;
-        self.pace_is_read();
-        // After a load that read all of it anew, the lines come first.
-        self.asked = Wanted { lines: wanted.lines && !self.is_stale, ..wanted };
+        self.changed_during_load = false;
+        self.begin_wait_read();
+        // A load of a stale lane does not count as the lines' turn.
+        self.last_wanted = Wanted { lines: wanted.lines && !self.is_stale, ..wanted };
         if wanted.fresh {
             self.fresh.begin_load();
         }
@@ -66,9 +66,9 @@ impl Lane {
         self.loading = false;
         self.not_before = None;
         self.lasting_failures = 0;
-        let settled = std::mem::take(&mut self.settled);
-        let is_news = |open: &Open| settled.get(&open.id).is_none_or(|attempts| open.attempts > *attempts);
-        if self.changed_again {
+        let recorded = std::mem::take(&mut self.recorded_during_load);
+        let is_news = |open: &Open| recorded.get(&open.id).is_none_or(|attempts| open.attempts > *attempts);
+        if self.changed_during_load {
             self.ask_again(now);
             return;
         }
@@ -79,7 +79,7 @@ impl Lane {
         if self.target.is_some() && url(&self.target) != url(&page.target) {
             self.forget_pace();
         }
-        self.follow_pace(&page.health, was_stale, now);
+        self.take_wait(&page.health, was_stale, now);
         self.target = page.target.take();
         self.health = page.health;
         // A hook that keeps an order from now on has its shelves read anew, and so has one that does no more.
@@ -106,7 +106,7 @@ impl Lane {
                 shelf.note_more(at);
             }
         }
-        // What was known of the pause when the load began may have been older than the page.
+        // The page's pause may be newer than the one for which the load was begun: then it is too early for this probe.
         let is_time = self.health.paused.is_some_and(|pause| pause.probe_at <= now);
         match page.probe.filter(is_news) {
             Some(_) if !is_time => self.may_probe = true,
@@ -117,11 +117,12 @@ impl Lane {
             // What is under way already says how it went.
             Some(_) | None => {}
         }
-        self.make_sure_of_wish(now);
+        self.reread_if_unsure(now);
     }
 
-    /// When to load again after a failed load. A database that is away answers soon again; what a person has to change (a
-    /// secret that the master key does not open, say) is looked at less and less often, until the hook changes.
+    /// When to load again after a failed load. An unreachable database may be back within a second. What a person has
+    /// to repair (say, a secret that the master key does not decrypt) is tried less and less often, until the hook
+    /// changes.
     pub fn load_again_at(&mut self, is_lasting: bool, now: Timestamp) -> Timestamp {
         self.lasting_failures = if is_lasting { self.lasting_failures.saturating_add(1) } else { 0 };
         let doubled = 1 << self.lasting_failures.saturating_sub(1).min(LONGEST_SHIFT);
@@ -132,7 +133,7 @@ impl Lane {
     pub fn load_failed(&mut self, at: Timestamp) {
         self.loading = false;
         self.lines.load_failed(at);
-        self.settled.clear();
+        self.recorded_during_load.clear();
         self.not_before = Some(at);
         self.may_probe = true;
         self.ask_again(at);
@@ -141,10 +142,10 @@ impl Lane {
     /// What was asked for did not come.
     fn ask_again(&mut self, at: Timestamp) {
         let is_ordered = self.is_ordered();
-        if self.asked.fresh || !is_ordered {
+        if self.last_wanted.fresh || !is_ordered {
             self.fresh.note_more(at);
         }
-        if self.asked.again || !is_ordered {
+        if self.last_wanted.again || !is_ordered {
             self.again.note_more(at);
         }
     }
@@ -163,25 +164,26 @@ impl Lane {
     pub fn stepped(&mut self, is_more: bool, limits: &Limits, now: Timestamp) {
         self.stepping = false;
         if self.is_open() {
-            self.look_again(now);
+            self.note_more(now);
         }
         if is_more {
-            // What is let go goes at the receiver's pace; what is put away at one that others do not notice.
+            // Released deliveries reach the receiver, so they follow its drain rate; holding and cancelling does not.
             let pace = if self.is_open() { limits.drain_per_second.max(1) } else { PUT_AWAY_PER_SECOND };
             self.step_at = Some(now.after(Duration::from_secs_f64(STEP as f64 / f64::from(pace))));
         }
         self.may_probe = true;
     }
 
-    pub(super) fn look_again(&mut self, now: Timestamp) {
+    pub(super) fn note_more(&mut self, now: Timestamp) {
         self.lines.note_more(now);
-        self.look_at_shelves(now);
+        self.note_more_in_shelves(now);
     }
 
-    /// Of a hook that keeps an order everything has a key, but for what was accepted before it did. That was looked for
-    /// when it began to, and to look for it again would be to read past all that has a key. (While it is paused hardly
-    /// anything is read, and how it stands comes with that.)
-    pub(super) fn look_at_shelves(&mut self, now: Timestamp) {
+    /// Notes that the shelves' kinds may have more in the database. For an open hook that keeps an order this leaves
+    /// out what has nothing to find: there every delivery has a key and belongs to a line, except those that were
+    /// accepted before the hook kept an order. [`Lane::loaded`] noted these when the order began, and a query for more
+    /// of them would read past every row that has a key.
+    pub(super) fn note_more_in_shelves(&mut self, now: Timestamp) {
         let has_lines = self.is_ordered() && self.is_open();
         if !has_lines {
             self.fresh.note_more(now);

@@ -9,8 +9,8 @@ use crate::{
     },
 };
 
-/// Something of a key is under way that does not belong to its line (the hook keeps an order only now): the line is looked
-/// at again after so long.
+/// A delivery of a key may be in flight outside its line, because it was sent before the hook kept an order. The line
+/// is read again after so long.
 const AGAIN_MS: i64 = 1000;
 
 impl Lane {
@@ -33,7 +33,7 @@ impl Lane {
     }
 
     /// Something was committed that stays in the database for now.
-    pub(super) fn leave(&mut self, now: Timestamp) {
+    pub(super) fn leave_in_database(&mut self, now: Timestamp) {
         self.fresh.note_more(now);
         self.lines.note_more(now);
     }
@@ -77,9 +77,10 @@ impl Lane {
             self.lines.load_failed(now);
             return;
         };
-        for (is_asked, shelf, found) in
-            [(self.asked.fresh, &mut self.fresh, &page.fresh), (self.asked.again, &mut self.again, &page.again)]
-        {
+        for (is_asked, shelf, found) in [
+            (self.last_wanted.fresh, &mut self.fresh, &page.fresh),
+            (self.last_wanted.again, &mut self.again, &page.again),
+        ] {
             if is_asked && found.is_none() {
                 shelf.note_more(now);
             }
@@ -87,7 +88,7 @@ impl Lane {
         self.lines_loaded(lines, is_news, now);
     }
 
-    /// The part of a page that keeps an order. What the page may show as it was before its record is not let in.
+    /// Admits the deliveries of the lines that were read, except those whose attempt was recorded after the read.
     fn lines_loaded(&mut self, page: lines::Lines, is_news: impl Fn(&Open) -> bool, now: Timestamp) {
         let again = Timestamp(now.0 + AGAIN_MS);
         for line in page.lines {

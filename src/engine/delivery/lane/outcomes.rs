@@ -3,24 +3,24 @@
 use super::Lane;
 use crate::domain::{health::Health, id::DeliveryId, time::Timestamp};
 
-/// Successes after a pause until nothing holds a hook back that has no limit of its own.
+/// The slow start after a pause ends at this many concurrent attempts, unless the hook has a limit of its own.
 const RAMPED: u32 = 64;
 
 impl Lane {
     /// An attempt is over; what came of it is being recorded, and the receiver is free for the next.
     pub fn sent(&mut self) {
         self.sending = self.sending.saturating_sub(1);
-        self.came_back = self.came_back.saturating_add(1);
+        self.attempts_ended = self.attempts_ended.saturating_add(1);
     }
 
-    /// It was not sent at all, and is still where it was: looked for again at `at`, whether it is a first attempt or not.
+    /// An attempt ended before it was sent, so its delivery is unchanged in the database: a load looks for it at `at`.
     pub fn unsent(&mut self, at: Timestamp) {
         self.sent();
-        self.look_again(at);
+        self.note_more(at);
     }
 
-    /// An attempt that is over was recorded (or refused); `due_at` is its retry, which waits in the database. `health` is how the hook
-    /// stands after it, where that is known.
+    /// An attempt was recorded, or the store refused it. `due_at` is its retry, which waits in the database. `health`
+    /// is the hook's health after it; `None` where it did not change or is not known.
     pub fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>, health: Option<Health>, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let known = self.known.remove(id);
@@ -29,7 +29,7 @@ impl Lane {
             self.is_probing = false;
         }
         if self.loading {
-            self.settled.insert(id, known.as_ref().map_or(0, |known| known.attempts));
+            self.recorded_during_load.insert(id, known.as_ref().map_or(0, |known| known.attempts));
         }
         if known.as_ref().is_some_and(|known| known.is_outdated) {
             self.more(now);
@@ -37,37 +37,38 @@ impl Lane {
         let is_in_line = self.finish_in_line(id, due_at);
         if let Some(at) = due_at.filter(|_| !is_in_line || !self.is_ordered()) {
             self.again.note_more(at);
-            // Perhaps it is not on record, and is what it was: a first attempt or a probe.
+            // Perhaps it was not recorded: then it is still due as a first attempt, or held as a probe.
             if health.is_none() {
                 self.fresh.note_more(at);
                 self.may_probe = true;
             }
         }
-        // The change may have been read already, and be newer than this: both are in the database.
-        let is_of_before = known.is_some_and(|known| self.known.is_of_before(&known));
+        // The hook changed after this attempt was sent. A load may have read newer health than this: read it again.
+        let was_sent_before_change = known.is_some_and(|known| self.known.was_sent_before_change(&known));
         match health {
-            Some(_) if is_of_before => self.look_up(now),
+            Some(_) if was_sent_before_change => self.mark_stale(now),
             Some(health) => self.stand(health, now),
             None => {}
         }
-        self.make_sure_of_wish(now);
+        self.reread_if_unsure(now);
     }
 
-    /// How the hook stands now. Pausing puts everything away; recovering begins gently.
+    /// Takes the hook's new health. A pause empties the shelves; after a recovery the lane begins with one attempt at
+    /// once.
     pub(super) fn stand(&mut self, health: Health, now: Timestamp) {
         let was_paused = self.is_paused();
-        self.hear_wish(&health, now);
+        self.extend_wait(&health, now);
         self.health = health;
         match (was_paused, self.is_paused()) {
-            // News can arrive in another order than they were written: a turn is looked up before it is believed.
+            // Outcomes can arrive in another order than they were recorded: the next load confirms a pause or recovery.
             (false, true) => {
                 self.drop_queued();
-                self.look_up(now);
+                self.mark_stale(now);
             }
             (true, false) => {
                 self.drop_queued();
                 self.ramp = Some(1);
-                self.look_up(now);
+                self.mark_stale(now);
             }
             (false, false) => {
                 let limit = self.target.as_ref().and_then(|target| target.hook.tuning.in_flight).unwrap_or(RAMPED);

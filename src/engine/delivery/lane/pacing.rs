@@ -1,14 +1,15 @@
-//! How fast a receiver may be called, as its answers tell: additive increase, multiplicative decrease. What one answer says
-//! holds for all that is sent to that receiver.
+//! Adaptive pacing (AIMD): learns from a receiver's answers how fast it may be called. One answer counts for all
+//! deliveries to that receiver.
 //!
-//! - `429` or `503` with `Retry-After`: nothing is sent before that time. (The time is in the database too, as part of the
-//!   hook's health, and comes back with a load: after a restart, and on another node.)
-//! - Any `429`, and `503` with `Retry-After`: the rate becomes a little less than what the receiver took in the last second, or half of what it
-//!   was, and then grows slowly again. Far from the rate at which it was last refused it grows fast.
-//! - How many are under way at once begins at one and grows with each answer; without an answer, every quarter of a second.
-//!   So a burst does not hit a receiver that would refuse all of it, and one that answers slowly still gets its share.
+//! - `429` or `503` with `Retry-After`: the lane sends nothing before that time. (The time is also part of the hook's
+//!   health in the database, so after a restart or on another node a load brings it back.)
+//! - Any `429`, and `503` with `Retry-After`: the rate drops a little below what the receiver took in the last second,
+//!   or to half of what it was, and then grows slowly. Far from the rate at which the receiver last refused, it grows
+//!   fast.
+//! - The window of concurrent attempts begins at one and grows with each answer; without an answer, every quarter of a
+//!   second. So a burst does not hit a receiver that would refuse all of it, and a slow one still gets its share.
 //!
-//! The rate is kept in memory only: it is learned again within seconds, at the cost of a few refusals.
+//! The rate is in memory only: after a restart it is learned again within seconds, at the cost of a few refusals.
 
 use std::time::Duration;
 
@@ -23,38 +24,40 @@ use crate::domain::{
 const STEP: Duration = Duration::from_millis(250);
 /// After so long without anything under way the window begins at one again.
 const IDLE: Duration = Duration::from_secs(10);
-/// The most that is worth counting; a hook's own limit is lower.
-const WIDEST: usize = 256;
-/// Of the rate at which a receiver refused, this much is kept.
+/// The widest window: above this only the limit of concurrent attempts holds.
+const MAX_WINDOW: usize = 256;
+/// Multiplicative decrease: the share of the refused rate that is kept.
 const KEEPS: f64 = 0.9;
 /// How the rate grows near the one at which it was refused: by this share of it in a second.
 const GROWS: f64 = 0.02;
 /// Above this share of it the receiver has changed, and the rate grows by one with each answer, as it does below `KEEPS`.
 const CHANGED: f64 = 1.2;
 /// Attempts a second, at least: one in five seconds.
-const SLOWEST: f64 = 0.2;
-/// At this rate there is nothing left to hold back.
-const FREE: f64 = 5000.0;
+const MIN_RATE: f64 = 0.2;
+/// From this rate on, there is no rate limit any more.
+const UNLIMITED: f64 = 5000.0;
 /// What a receiver took is counted over this long, or over so many attempts where they are rare.
 const SPAN: Duration = Duration::from_secs(1);
 const SPAN_ATTEMPTS: f64 = 5.0;
 
 /// See the module.
 pub(super) struct Pacing {
-    /// The receiver asked for it: nothing before this.
+    /// From `Retry-After`: send nothing before this.
     until: Option<Timestamp>,
-    /// The same of answers that may not be on record yet: a load can be older than they are.
-    unstored: Option<Timestamp>,
-    /// The hook was read while not every answer was on record: perhaps the wish is over, and it is read once more.
+    /// The part of `until` from answers that may not be recorded yet: a load can be older than they are.
+    unrecorded_until: Option<Timestamp>,
+    /// A changed hook was read while an answer was not recorded yet. Perhaps a person has ended the wait: read it once
+    /// more.
     is_unsure: bool,
-    /// Attempts a second; `None`: it has refused nothing so far.
+    /// Attempts per second; `None`: the receiver has refused nothing so far.
     rate: Option<f64>,
-    /// The rate at which it refused last while it took others.
+    /// The rate at which the receiver last refused some attempts and took others.
     ceiling: Option<f64>,
-    /// Something was sent since the rate was lowered. Refusals before that are of the same burst, and lower it no more.
-    is_tried: bool,
-    taken: Taken,
-    /// How many may be under way; one more after each [`STEP`] since `opened_at`.
+    /// An attempt was sent since the rate was lowered. Refusals before that are of the same burst, and do not lower it
+    /// again.
+    sent_since_lowered: bool,
+    taken: SlidingCount,
+    /// How many attempts may be under way; one more after each [`STEP`] since `opened_at`.
     window: usize,
     opened_at: Timestamp,
 }
@@ -63,12 +66,12 @@ impl Default for Pacing {
     fn default() -> Self {
         Self {
             until: None,
-            unstored: None,
+            unrecorded_until: None,
             is_unsure: false,
             rate: None,
             ceiling: None,
-            is_tried: false,
-            taken: Taken::default(),
+            sent_since_lowered: false,
+            taken: SlidingCount::default(),
             window: 1,
             opened_at: Timestamp(0),
         }
@@ -82,7 +85,7 @@ impl Pacing {
 
     /// May one more be sent beside those that are under way?
     pub(super) fn lets_go(&self, under_way: usize, now: Timestamp) -> bool {
-        self.waits_until(now).is_none() && under_way < self.at_once(now)
+        self.waits_until(now).is_none() && under_way < self.window_now(now)
     }
 
     /// Nobody may ask for more than the longest wait: a later time was noted while the clock was wrong.
@@ -95,17 +98,17 @@ impl Pacing {
         if let Some(until) = self.waits_until(now) {
             return Some(until);
         }
-        let is_full = under_way >= self.at_once(now) && self.window < WIDEST;
+        let is_full = under_way >= self.window_now(now) && self.window < MAX_WINDOW;
         let steps = u32::try_from(self.steps(now)).unwrap_or(u32::MAX).saturating_add(1);
         is_full.then(|| self.opened_at.after(STEP.saturating_mul(steps)))
     }
 
     fn steps(&self, now: Timestamp) -> usize {
-        usize::try_from(self.opened_at.until(now).as_millis() / STEP.as_millis()).unwrap_or(WIDEST).min(WIDEST)
+        usize::try_from(self.opened_at.until(now).as_millis() / STEP.as_millis()).unwrap_or(MAX_WINDOW).min(MAX_WINDOW)
     }
 
-    fn at_once(&self, now: Timestamp) -> usize {
-        (self.window + self.steps(now)).min(WIDEST)
+    fn window_now(&self, now: Timestamp) -> usize {
+        (self.window + self.steps(now)).min(MAX_WINDOW)
     }
 
     /// One is sent, beside those that are under way.
@@ -116,16 +119,16 @@ impl Pacing {
             }
             self.opened_at = now;
         }
-        self.is_tried = true;
+        self.sent_since_lowered = true;
     }
 
     pub(super) fn hear(&mut self, bearing: Bearing, now: Timestamp) {
-        let at_once = self.at_once(now);
+        let window_now = self.window_now(now);
         self.opened_at = now;
         match bearing {
-            Bearing::Silent => self.window = at_once,
+            Bearing::Silent => self.window = window_now,
             Bearing::Bears => {
-                self.window = (at_once + 1).min(WIDEST);
+                self.window = (window_now + 1).min(MAX_WINDOW);
                 let span = self.span();
                 self.taken.note(span, now);
                 self.grow(now);
@@ -133,7 +136,7 @@ impl Pacing {
             Bearing::TooMuch { asks } => {
                 self.window = 1;
                 let until = asks.map(|wait| now.after(wait));
-                (self.until, self.unstored) = (self.until.max(until), self.unstored.max(until));
+                (self.until, self.unrecorded_until) = (self.until.max(until), self.unrecorded_until.max(until));
                 self.lower(now);
             }
         }
@@ -141,20 +144,20 @@ impl Pacing {
 
     fn clock_set_back(&mut self, now: Timestamp) {
         self.opened_at = now;
-        self.taken = Taken::default();
-        (self.until, self.unstored) = (bounded(self.until, now), bounded(self.unstored, now));
+        self.taken = SlidingCount::default();
+        (self.until, self.unrecorded_until) = (bounded(self.until, now), bounded(self.unrecorded_until, now));
     }
 
     fn span(&self) -> Duration {
-        let few = self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(SPAN_ATTEMPTS / rate.max(SLOWEST)));
+        let few = self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(SPAN_ATTEMPTS / rate.max(MIN_RATE)));
         SPAN.max(few)
     }
 
     fn grow(&mut self, now: Timestamp) {
         let Some(rate) = self.rate else { return };
         let grown = match self.ceiling {
-            // It was under way when another was refused: the receiver takes more than was counted then.
-            ceiling if !self.is_tried => {
+            // Sent before the refusal, answered after it: the receiver takes more than was counted then.
+            ceiling if !self.sent_since_lowered => {
                 let taken = self.taken.per_second(self.span(), now);
                 if ceiling.is_none_or(|ceiling| ceiling >= taken) {
                     return;
@@ -165,13 +168,13 @@ impl Pacing {
             Some(ceiling) if rate >= KEEPS * ceiling && rate <= CHANGED * ceiling => rate + GROWS * ceiling / rate,
             _ => rate + 1.0,
         };
-        self.rate = Some(grown).filter(|rate| *rate < FREE);
+        self.rate = Some(grown).filter(|rate| *rate < UNLIMITED);
     }
 
     fn lower(&mut self, now: Timestamp) {
         let taken = self.taken.per_second(self.span(), now);
         let at = match self.rate {
-            Some(_) if !self.is_tried => return,
+            Some(_) if !self.sent_since_lowered => return,
             Some(rate) if taken < rate / 2.0 => {
                 self.ceiling = None;
                 rate / 2.0 / KEEPS
@@ -183,39 +186,39 @@ impl Pacing {
                 at
             }
         };
-        self.rate = Some((KEEPS * at).max(SLOWEST));
-        self.is_tried = false;
+        self.rate = Some((KEEPS * at).max(MIN_RATE));
+        self.sent_since_lowered = false;
     }
 }
 
-/// No wish is longer than the longest wait. One that was noted while the clock was ahead would hide a shorter one.
+/// Cuts a wait to the longest allowed. One that was noted while the clock was ahead would hide a shorter one.
 fn bounded(until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     until.map(|until| until.min(now.after(LONGEST_WAIT)))
 }
 
-/// How many were taken within a span that slides: those of the present one, and as much of the one before as it still covers.
+/// A sliding-window counter: the events of the current span, and the share of the previous span that the window covers.
 #[derive(Default)]
-struct Taken {
+struct SlidingCount {
     began_at: Timestamp,
-    present: f64,
-    before: f64,
+    current: f64,
+    previous: f64,
 }
 
-impl Taken {
+impl SlidingCount {
     fn note(&mut self, span: Duration, now: Timestamp) {
         let passed = self.began_at.until(now).as_secs_f64() / span.as_secs_f64();
         if passed >= 1.0 {
-            self.before = if passed < 2.0 { self.present } else { 0.0 };
-            (self.present, self.began_at) = (0.0, now);
+            self.previous = if passed < 2.0 { self.current } else { 0.0 };
+            (self.current, self.began_at) = (0.0, now);
         }
-        self.present += 1.0;
+        self.current += 1.0;
     }
 
     fn per_second(&self, span: Duration, now: Timestamp) -> f64 {
         let passed = self.began_at.until(now).as_secs_f64() / span.as_secs_f64();
         let count = match passed {
-            ..1.0 => self.present + self.before * (1.0 - passed),
-            1.0..2.0 => self.present * (2.0 - passed),
+            ..1.0 => self.current + self.previous * (1.0 - passed),
+            1.0..2.0 => self.current * (2.0 - passed),
             _ => 0.0,
         };
         count / span.as_secs_f64()
@@ -228,31 +231,32 @@ impl Lane {
         self.pacing.hear(bearing, now);
     }
 
-    /// A load begins. What it reads is all there is to know of the receiver's wishes, if every answer is on record.
-    pub(super) fn pace_is_read(&mut self) {
+    /// A load begins. If every answer is recorded, the wait that it reads from the hook's health is complete.
+    pub(super) fn begin_wait_read(&mut self) {
         if self.in_flight == self.sending {
-            self.pacing.unstored = None;
+            self.pacing.unrecorded_until = None;
         }
     }
 
-    /// The hook was read: a wish that the database does not know any more is over, unless it is not on record yet.
-    /// `was_stale`: it was read because it changed.
-    pub(super) fn follow_pace(&mut self, health: &Health, was_stale: bool, now: Timestamp) {
+    /// A load read the hook's health: a wait that is no longer in it has ended, unless its answer is not recorded yet.
+    /// `was_stale`: the load was begun because the hook changed.
+    pub(super) fn take_wait(&mut self, health: &Health, was_stale: bool, now: Timestamp) {
         let pacing = &mut self.pacing;
-        pacing.until = pacing.unstored.max(bounded(health.waits_until, now));
-        pacing.is_unsure |= was_stale && pacing.unstored.is_some();
+        pacing.until = pacing.unrecorded_until.max(bounded(health.waits_until, now));
+        pacing.is_unsure |= was_stale && pacing.unrecorded_until.is_some();
     }
 
-    /// An attempt's record says how the hook stands. Older records can be heard later, so it ends no wish.
-    pub(super) fn hear_wish(&mut self, health: &Health, now: Timestamp) {
+    /// An attempt was recorded with this health. It can extend a wait but not end one: outcomes may arrive out of
+    /// order.
+    pub(super) fn extend_wait(&mut self, health: &Health, now: Timestamp) {
         self.pacing.until = self.pacing.until.max(bounded(health.waits_until, now));
     }
 
-    /// Every answer is on record by now, perhaps: then the hook is read once more, if that is needed to be sure of a wish.
-    pub(super) fn make_sure_of_wish(&mut self, now: Timestamp) {
+    /// Has the hook read once more, where that was put off until every answer is recorded, and they are now.
+    pub(super) fn reread_if_unsure(&mut self, now: Timestamp) {
         if self.pacing.is_unsure && !self.loading && self.in_flight == self.sending {
             self.pacing.is_unsure = false;
-            self.look_up(now);
+            self.mark_stale(now);
         }
     }
 

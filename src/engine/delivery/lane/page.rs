@@ -23,7 +23,7 @@ pub struct Page {
     /// `None`: the hook was deleted.
     pub target: Option<Arc<Target>>,
     pub health: Health,
-    /// Rows are not where they belong as the hook now stands.
+    /// A step has deliveries to hold, release or cancel.
     pub needs_step: bool,
     /// For each shelf that was asked for: what is due, and when what was not brought becomes due.
     pub fresh: Option<Found>,
@@ -61,8 +61,8 @@ pub struct Limits {
     pub drain_per_second: u32,
     /// There is memory for more, as far as all lanes together may have it.
     pub has_memory: bool,
-    /// Other nodes accept events too. What they accepted before may not be known here yet, so whatever keeps an order is
-    /// read from the database, where it stands behind that.
+    /// Other nodes accept events too, and this node may not know yet what they accepted. So ordered deliveries are
+    /// never taken from an offer: a load reads them from the database, in their order.
     pub is_shared: bool,
 }
 

@@ -1,6 +1,6 @@
-//! PostgreSQL's executor is one statement, sent and answered once: a commit of a dozen statements spends most of its time
-//! on the way. It asks for itself whether what it was planned with still holds, and commits by itself. One of the files
-//! that know which engine it is.
+//! PostgreSQL's executor is one statement: a commit of a dozen statements would spend most of its time in round trips.
+//! The statement itself checks that the plan is not stale, and commits on its own (autocommit). One of the files that
+//! know which engine it is.
 
 use sqlx::{postgres::PgArguments, query::QueryAs};
 
@@ -110,7 +110,7 @@ pub(in crate::engine::store) async fn commit(
     guards: &Guards,
     rows: &Rows<'_>,
 ) -> Result<(), Unwritten> {
-    let Some(Link::Postgres(conn)) = conn.map(|conn| &mut conn.link) else { return Err(Unwritten::Unfit) };
+    let Some(Link::Postgres(conn)) = conn.map(|conn| &mut conn.link) else { return Err(Unwritten::Stale) };
     let query = sqlx::query_as(TEXT)
         .bind(array(&guards.fences, |(hook, _)| hook.0))
         .bind(array(&guards.fences, |(_, fence)| fence.node.0))
@@ -118,15 +118,15 @@ pub(in crate::engine::store) async fn commit(
         .bind(guards.version)
         .bind(rows.now.0);
     let query = bind_attempts(bind_accepts(query, rows).bind(shard), rows);
-    // All of the answer, not only its first row: that is there before the commit.
+    // Read the whole answer: the first row arrives before the commit.
     match bind_sums(query, rows).fetch_all(&mut **conn).await {
         Ok(answer) if answer == [(true,)] => Ok(()),
-        Ok(_) => Err(Unwritten::Unfit),
-        Err(error) => Err(judge(error)),
+        Ok(_) => Err(Unwritten::Stale),
+        Err(error) => Err(classify(error)),
     }
 }
 
-fn judge(error: sqlx::Error) -> Unwritten {
+fn classify(error: sqlx::Error) -> Unwritten {
     let is_refusal = matches!(error, sqlx::Error::Database(_));
     let error = Error::from(error);
     match error.is_lost_connection() {

@@ -1,5 +1,5 @@
-//! SQLite's executor is a stay in its thread: sqlx goes there and back for every statement, and on a busy machine the two
-//! ways take longer than the statement. Here a whole commit is written row by row with prepared statements. One of the
+//! SQLite's executor writes a whole commit in one blocking call, row by row with prepared statements. sqlx would hand
+//! each statement to its worker thread and back, and on a busy machine that takes longer than the statement. One of the
 //! files that know which engine it is.
 
 use std::sync::Arc;

@@ -36,33 +36,33 @@ impl Batch {
 }
 
 /// What the writer works with.
-pub(super) struct Hands {
+pub(super) struct WriterTask {
     /// What is to be written.
     pub(super) queue: mpsc::Receiver<Item>,
     db: Db,
     context: Context,
     clock: Clock,
-    /// For everything.
+    /// The connection of all writes, except bulk writes on SQLite.
     conn: Option<Conn>,
-    /// Which process of PostgreSQL is at its other end.
+    /// On PostgreSQL: the backend's process id, to end it when a commit gets no answer.
     backend: Option<i32>,
-    /// A command panicked on this connection, perhaps in the middle of a statement: it is replaced after the commit.
-    is_spent: bool,
-    /// When it last did something.
+    /// A command panicked on `conn`, perhaps in the middle of a statement: the writer replaces it after the commit.
+    must_reconnect: bool,
+    /// Since the last commit: a connection that was idle is checked before its next use.
     used: Stopwatch,
-    /// On SQLite, for what goes in one [`commit`](crate::engine::store::commit).
-    visitor: Option<rusqlite::Connection>,
+    /// On SQLite: a second connection, for bulk writes (see [`commit`](crate::engine::store::commit)).
+    bulk_conn: Option<rusqlite::Connection>,
 }
 
-impl Hands {
+impl WriterTask {
     pub(super) fn new(db: Db, context: Context, queue: mpsc::Receiver<Item>) -> Self {
         // The monotonic clock: no test needs another.
         let clock = Clock::System;
         let used = clock.stopwatch();
-        Self { queue, db, context, used, clock, conn: None, backend: None, is_spent: false, visitor: None }
+        Self { queue, db, context, used, clock, conn: None, backend: None, must_reconnect: false, bulk_conn: None }
     }
 
-    /// What shares the next commit, and what comes after it in commits of its own.
+    /// Sorts items into the batch that shares the next commit and, after it, batches that need a commit of their own.
     pub(super) fn sort(&mut self, items: &mut Vec<Item>) -> Vec<Batch> {
         let (mut together, mut batches) = (Batch::default(), Vec::new());
         let mut keys = HashSet::new();
@@ -72,7 +72,7 @@ impl Hands {
                 // No other process writes a SQLite while a server runs, so there everything can share a commit.
                 Item::Alone(command) if !self.is_shared() => together.commands.push(command),
                 Item::Alone(command) => batches.push(Batch { commands: vec![command], ..Batch::default() }),
-                // Two requests with one key: the second is answered with what the first became.
+                // A second request with the same idempotency key: once the first is committed, it gets the same answer.
                 Item::Accept(accept)
                     if accept.item.key.as_ref().is_some_and(|key| !keys.insert(key.key_hash.clone())) =>
                 {
@@ -115,20 +115,20 @@ impl Hands {
                 self.used = self.clock.stopwatch();
                 // Lanes, jobs and nodes hear what the commit changed before any caller does.
                 self.context.audience.tell(self.conn.as_mut().map(Conn::take_told).unwrap_or_default());
-                if std::mem::take(&mut self.is_spent) {
+                if std::mem::take(&mut self.must_reconnect) {
                     self.conn = None;
                 }
                 settle(batch, Ok(recorded));
             }
-            Err(error) => self.lose(error, batch),
+            Err(error) => self.fail(error, batch),
         }
     }
 
-    /// The database failed: nobody may rely on anything, nor on the connection.
-    fn lose(&mut self, error: Error, batch: Batch) {
+    /// The database failed: fails every caller of the batch and drops the connection and what was read on it.
+    fn fail(&mut self, error: Error, batch: Batch) {
         self.context.listeners.forget();
-        // A connection that failed may be inside a half-open transaction: it is closed, and a fresh one is taken. What was
-        // noted on it may be committed all the same, and to hear of it in vain does no harm.
+        // The connection may be inside a half-open transaction, so it is closed. Its transaction may have been
+        // committed all the same: pass what was noted on as hints, which do no harm where there is nothing to find.
         if let Some(mut broken) = self.conn.take() {
             self.context.audience.tell(broken.take_told().into_iter().map(Told::into_hint).collect());
         }
@@ -138,16 +138,17 @@ impl Hands {
         settle(batch, Err(error));
     }
 
-    /// After a panic nothing that was kept in memory can be relied on. What was noted may have been committed.
-    pub(super) fn start_over(&mut self) {
+    /// After a panic: drops the connections, and has the listeners checked before their next use. What was noted may
+    /// have been committed, so it is passed on as hints.
+    pub(super) fn reset(&mut self) {
         self.context.listeners.distrust();
-        self.visitor = None;
+        self.bulk_conn = None;
         if let Some(mut broken) = self.conn.take() {
             self.context.audience.tell(broken.take_told().into_iter().map(Told::into_hint).collect());
         }
     }
 
-    /// Notes whether something was written. Of commands it is not known: they may have found nothing to write.
+    /// Reports whether the database takes writes. Commands prove nothing: they may have found nothing to write.
     fn note(&self, recorded: &[Result<Recorded, Error>]) {
         let mut errors = recorded.iter().filter_map(|answer| answer.as_ref().err());
         if let Some(error) = errors.find(|error| error.is_unwritable()) {
@@ -187,13 +188,13 @@ impl Hands {
         self.begin().await?;
         let Self { conn: Some(conn), context, .. } = self else { return Err(Error::Closed) };
         if batch.commands.is_empty() {
-            match unless_it_panics(record_plainly(conn, &batch.finished)).await {
+            match catch_panic(record_and_commit(conn, &batch.finished)).await {
                 Ok(recorded) => {
                     // Hooks whose health may have changed are read again.
                     context.listeners.distrust();
                     return Ok(recorded);
                 }
-                // Somebody is at fault, or the connection is: it is done again with care.
+                // One of the attempts is at fault, or the connection: try again with savepoints.
                 Err(_) => {
                     conn.control("ROLLBACK").await?;
                     conn.untell(0);
@@ -204,8 +205,8 @@ impl Hands {
         for command in &mut batch.commands {
             conn.control("SAVEPOINT command").await?;
             let noted = conn.noted();
-            let ran = unless_it_panics(async { Ok(command.run(conn).await) }).await;
-            self.is_spent |= ran.is_err();
+            let ran = catch_panic(async { Ok(command.run(conn).await) }).await;
+            self.must_reconnect |= ran.is_err();
             if !ran.unwrap_or(false) {
                 conn.control("ROLLBACK TO SAVEPOINT command").await?;
                 conn.untell(noted);
@@ -220,7 +221,7 @@ impl Hands {
 }
 
 /// A panic inside of `work` becomes an error, so that it ends nothing else. The panic itself is in the log already.
-async fn unless_it_panics<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+async fn catch_panic<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Error::Panicked))
 }
 
@@ -248,8 +249,8 @@ fn settle(batch: Batch, outcome: Result<Vec<Result<Recorded, Error>>, Error>) {
     }
 }
 
-/// As it nearly always goes: nobody is at fault, and nothing needs a savepoint.
-async fn record_plainly(conn: &mut Conn, finished: &[Finishing]) -> Result<Vec<Result<Recorded, Error>>, Error> {
+/// The fast path: records and commits all at once, without a savepoint.
+async fn record_and_commit(conn: &mut Conn, finished: &[Finishing]) -> Result<Vec<Result<Recorded, Error>>, Error> {
     let items: Vec<&Finished> = finished.iter().map(|waiting| &waiting.item).collect();
     let recorded = outcomes::record_all(conn, &items).await?;
     conn.control("COMMIT").await?;
@@ -275,11 +276,11 @@ async fn record(conn: &mut Conn, finished: &[Finishing]) -> Result<Vec<Result<Re
     Ok(answers)
 }
 
-/// The outer error is the commit's, the inner one the items'.
+/// The outer error fails the whole commit; the inner one only these items.
 async fn record_under_savepoint(conn: &mut Conn, items: &[&Finished]) -> Result<Result<Vec<Recorded>, Error>, Error> {
     conn.control("SAVEPOINT bulk").await?;
     let noted = conn.noted();
-    let recorded = unless_it_panics(outcomes::record_all(conn, items)).await;
+    let recorded = catch_panic(outcomes::record_all(conn, items)).await;
     if recorded.is_err() {
         conn.control("ROLLBACK TO SAVEPOINT bulk").await?;
         conn.untell(noted);

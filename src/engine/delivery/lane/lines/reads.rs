@@ -13,7 +13,7 @@ use crate::{
 const HEADS: usize = 500;
 /// Lines that are read in one load.
 const PARTS: usize = 64;
-/// What each of them may bring at least: so many of them are read as there is room for.
+/// Room for each line that is read: a load with less room reads fewer lines.
 const PART_BYTES: usize = 32 * 1024;
 
 impl Lines {
@@ -35,10 +35,10 @@ impl Lines {
 
     /// A load begins that may bring so much. Says what it is to bring.
     pub(in crate::engine::delivery::lane) fn begin_load(&mut self, window: Room, room: Room, now: Timestamp) -> Ask {
-        self.most = window.rows.saturating_mul(LINES_A_ROW);
+        self.max_lines = window.rows.saturating_mul(LINES_A_ROW);
         while let Some((_, key)) = self.waits.first().cloned().filter(|(at, _)| *at <= now) {
             self.waits.pop_first();
-            self.look_up(&key);
+            self.head_is_due(&key);
         }
         let free = window.rows.saturating_sub(self.queued).min(room.rows).max(1);
         let fitting = (room.bytes / PART_BYTES).clamp(1, PARTS);
@@ -48,10 +48,10 @@ impl Lines {
             && let Some(key) = self.wanted.pop_front()
         {
             let Some(line) = self.lines.get_mut(&key) else { continue };
-            (line.is_wanted, line.is_read, line.is_longer) = (false, true, false);
-            line.read_at_news = self.news;
+            (line.is_wanted, line.is_read, line.grew_during_read) = (false, true, false);
+            line.read_generation = self.generation;
             if line.last.is_none() {
-                line.news = self.news;
+                line.generation = self.generation;
             }
             parts.push(Part { key, after: line.last });
         }
@@ -90,7 +90,7 @@ impl Lines {
             return;
         }
         for head in heads {
-            self.look_at(head);
+            self.compare_head(head);
         }
         match heads.last() {
             Some(last) if heads.len() >= HEADS => {
@@ -105,18 +105,18 @@ impl Lines {
         }
     }
 
-    fn look_at(&mut self, head: &Head) {
+    fn compare_head(&mut self, head: &Head) {
         if self.touched.contains(&head.key) || self.under_way.contains_key(&head.id) {
             return;
         }
-        let is_full = self.lines.len() >= self.most;
+        let is_full = self.lines.len() >= self.max_lines;
         let Some(line) = self.lines.get(&head.key) else {
             if let (true, Standing::Waits(at)) = (is_full, head.standing) {
                 self.left_out = Some(self.left_out.map_or(at, |known| known.min(at)));
                 return;
             }
-            self.lines.insert(head.key.clone(), Line::new(Next::More, self.news));
-            self.stand(head);
+            self.lines.insert(head.key.clone(), Line::new(Next::More, self.generation));
+            self.follow_head(head);
             return;
         };
         let first = line.busy.or(line.queue.front().map(|open| open.id));
@@ -125,12 +125,12 @@ impl Lines {
             Some(first) if head.id < first => self.restart(&head.key),
             Some(_) => {}
             None if line.is_wanted || line.is_read || line.is_under_way() => {}
-            None => self.stand(head),
+            None => self.follow_head(head),
         }
     }
 
-    /// A line of which nothing is in memory stands as its head does.
-    fn stand(&mut self, head: &Head) {
+    /// Sets an idle line from its key's head: to be read, waiting or held.
+    fn follow_head(&mut self, head: &Head) {
         let Some(line) = self.lines.get_mut(&head.key) else { return };
         if let Next::Waits(at) = line.next {
             self.waits.remove(&(at, head.key.clone()));
@@ -149,8 +149,8 @@ impl Lines {
         }
     }
 
-    /// What is to be done with a line that was read: takes what `admit` lets in, in order, up to the first that it does
-    /// not. `again`: when a line is looked at again of which something is under way that is none of these.
+    /// Queues the deliveries of a line that was read, up to the first that `admit` refuses: that one is in flight
+    /// outside the line, or was recorded after the read. Then the line is read again at `again`.
     pub(in crate::engine::delivery::lane) fn read(
         &mut self,
         read: Read,
@@ -159,13 +159,13 @@ impl Lines {
     ) {
         let Some(line) = self.lines.get_mut(&read.key) else { return };
         line.is_read = false;
-        // It was begun anew meanwhile.
+        // The line was restarted during the read: the page no longer continues it.
         if line.last != read.after || line.next != Next::More {
             self.read_on(&read.key);
             return;
         }
         line.next = match read.next {
-            Next::End if line.is_longer => Next::More,
+            Next::End if line.grew_during_read => Next::More,
             next => next,
         };
         for open in read.due {
@@ -181,7 +181,7 @@ impl Lines {
         self.read_on(&read.key);
     }
 
-    /// No page came for some of what was asked for.
+    /// The load is over: lines that it was to read and its page left out are read again.
     pub(in crate::engine::delivery::lane) fn loaded(&mut self) {
         for part in std::mem::take(&mut self.reading) {
             if let Some(line) = self.lines.get_mut(&part.key).filter(|line| line.is_read) {

@@ -15,7 +15,7 @@ fn asks(millis: u64) -> Bearing {
 impl Pacing {
     /// As after a long time of good answers.
     pub(in crate::engine::delivery::lane) fn warm(&mut self, now: Timestamp) {
-        (self.window, self.opened_at) = (WIDEST, now);
+        (self.window, self.opened_at) = (MAX_WINDOW, now);
     }
 }
 
@@ -101,7 +101,7 @@ fn one_that_refused_for_a_while_is_soon_given_everything_again() {
         pacing.sends(0, Timestamp(NOW.0 + at * 5000));
         pacing.hear(TOO_MUCH, Timestamp(NOW.0 + at * 5000 + 1));
     }
-    assert_eq!(pacing.rate(), Some(SLOWEST));
+    assert_eq!(pacing.rate(), Some(MIN_RATE));
     let (took, refused) = play(&mut pacing, &mut Quota::new(1_000_000, 1, TOO_MUCH), 10_000, 16);
     assert!(took < 60_000 && refused == 0, "{took} ms");
 }
@@ -162,19 +162,19 @@ fn a_wait_ends_with_what_the_database_says_once_every_answer_is_on_record() {
     lane.heard(asks(30_000), NOW);
     lane.sent();
     // It is being recorded while the hook is read, because it changed.
-    lane.pace_is_read();
-    lane.follow_pace(&Health::default(), true, NOW);
+    lane.begin_wait_read();
+    lane.take_wait(&Health::default(), true, NOW);
     assert!(!lane.pacing.lets_go(0, NOW));
     // Then it is on record, and the hook is read once more.
     (lane.in_flight, lane.is_stale) = (0, false);
-    lane.make_sure_of_wish(NOW);
+    lane.reread_if_unsure(NOW);
     assert!(lane.is_stale);
-    lane.pace_is_read();
-    lane.follow_pace(&known, true, NOW);
+    lane.begin_wait_read();
+    lane.take_wait(&known, true, NOW);
     assert!(!lane.pacing.lets_go(0, NOW));
-    lane.hear_wish(&Health::default(), NOW);
+    lane.extend_wait(&Health::default(), NOW);
     assert!(!lane.pacing.lets_go(0, NOW), "an older record ends nothing");
-    lane.pace_is_read();
-    lane.follow_pace(&Health::default(), false, NOW);
+    lane.begin_wait_read();
+    lane.take_wait(&Health::default(), false, NOW);
     assert!(lane.pacing.lets_go(0, NOW));
 }

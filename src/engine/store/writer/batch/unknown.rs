@@ -1,10 +1,10 @@
-//! A commit whose answer never came: the connection was cut, or PostgreSQL said nothing for too long. It is all there or
-//! nothing is. The question is asked until it is answered, so that no caller hears "failed" of an event that is stored.
-//! Meanwhile everybody else is refused at once instead of being kept waiting.
+//! A commit whose outcome is unknown: the connection was cut, or PostgreSQL did not answer in time. The commit is
+//! atomic, so the writer asks until it learns whether it happened: no caller may hear "failed" about an event that is
+//! stored. Until then the writer refuses all other commands at once instead of letting them wait.
 
 use std::time::Duration;
 
-use super::{Hands, Item, settle, visits::Plain};
+use super::{Item, WriterTask, settle, visits::Bulk};
 use crate::engine::store::{
     commit::{self, Unwritten},
     error::{Error, chain},
@@ -12,19 +12,19 @@ use crate::engine::store::{
 
 /// The least time between two questions.
 const AGAIN: Duration = Duration::from_millis(100);
-/// How often it is waited for the old connection's process to end. One that does not end by then is stuck itself.
+/// How often to check whether the old connection's backend has ended. One that has not by then is stuck.
 const WAITS: usize = 30;
 
-impl Hands {
-    /// [`Unwritten::Unfit`]: it did not happen, and can be done again.
-    pub(super) async fn find_out(&mut self, plain: &Plain, error: Error) -> Result<(), Unwritten> {
+impl WriterTask {
+    /// [`Unwritten::Stale`]: it did not happen, and can be done again.
+    pub(super) async fn resolve_unknown(&mut self, bulk: &Bulk, error: Error) -> Result<(), Unwritten> {
         tracing::warn!(error = chain(&error), "a commit was not answered; another connection asks what came of it");
         self.context.writes.failed(&error, self.clock.now());
         let old = self.backend.take();
         self.conn = None;
         loop {
-            // Both ends of the wait may hang as well.
-            let asked = tokio::time::timeout(self.db.patience(), self.ask(plain, old)).await;
+            // This connection may hang as well.
+            let asked = tokio::time::timeout(self.db.patience(), self.ask(bulk, old)).await;
             match asked {
                 Ok(Ok(found)) => return found,
                 Ok(Err(error)) => tracing::warn!(error = chain(&error), "the database cannot be asked yet"),
@@ -38,19 +38,19 @@ impl Hands {
     }
 
     /// Asks once. The outer error: there was no answer.
-    async fn ask(&mut self, plain: &Plain, old: Option<i32>) -> Result<Result<(), Unwritten>, Error> {
+    async fn ask(&mut self, bulk: &Bulk, old: Option<i32>) -> Result<Result<(), Unwritten>, Error> {
         let conn = self.connect().await?;
-        // As long as the other process lives it may still commit.
+        // Until the old backend has ended, it may still commit.
         let mut is_over = old.is_none();
         for _ in 0..WAITS {
             let Some(pid) = old.filter(|_| !is_over) else { break };
             is_over = conn.end_backend(pid).await?;
             tokio::time::sleep(AGAIN).await;
         }
-        Ok(match commit::postgres::was_written(conn, &plain.accepts(), &plain.finished()).await? {
+        Ok(match commit::postgres::was_written(conn, &bulk.accepts(), &bulk.finished()).await? {
             true => Ok(()),
-            false if is_over => Err(Unwritten::Unfit),
-            // It may be written yet: doing it again could fail on what is there by then.
+            false if is_over => Err(Unwritten::Stale),
+            // The old backend may still commit: a second try could then violate a unique key.
             false => Err(Unwritten::Failed(Error::silent())),
         })
     }
