@@ -52,6 +52,8 @@ pub enum News {
         hooks: Vec<HookId>,
         is_change: bool,
     },
+    /// These hooks have an overdue delivery: what their lanes know is wrong, or nothing is sent at all.
+    Overdue(Vec<HookId>),
     /// Hints from other nodes may have been lost: every lane looks into the database.
     Deaf,
     Loaded(Held, Result<Box<Page>, Error>),
@@ -164,6 +166,10 @@ impl Board {
             News::Heard { hooks, is_change } => {
                 let own = hooks.into_iter().filter(|hook| self.is_own(*hook)).collect();
                 self.each(own, now, |lane| if is_change { lane.changed(now) } else { lane.more(now) });
+            }
+            News::Overdue(hooks) => {
+                let own = hooks.into_iter().filter(|hook| self.is_own(*hook)).collect();
+                self.each(own, now, |lane| lane.start_over(now));
             }
             News::Deaf => {
                 // In their order, so that what follows can be repeated.

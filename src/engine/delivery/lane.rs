@@ -142,6 +142,14 @@ impl Lane {
         self.mark_stale(now);
     }
 
+    /// A delivery is overdue, which must never happen: the lane reads everything anew.
+    pub fn start_over(&mut self, now: Timestamp) {
+        self.changed(now);
+        self.not_before = None;
+        self.fresh.note_more(now);
+        self.again.note_more(now);
+    }
+
     /// The lane sends nothing more until a load has read the hook and its health again.
     fn mark_stale(&mut self, now: Timestamp) {
         self.is_stale = true;
@@ -290,6 +298,11 @@ impl Lane {
 
     fn is_open(&self) -> bool {
         self.target.as_ref().is_some_and(|target| target.hook.enabled) && !self.is_paused()
+    }
+
+    /// Of the hook's row, when it was read last.
+    fn version(&self) -> Option<i64> {
+        self.target.as_ref().map(|target| target.hook.version)
     }
 
     fn is_ordered(&self) -> bool {

@@ -79,7 +79,7 @@ impl Lookout {
                 self.look(&handle).await;
             }
             if round.is_multiple_of(POLLS_PER_CHECK)
-                && let Err(error) = self.check(&mut suspects).await
+                && let Err(error) = self.check(&mut suspects, &handle).await
             {
                 tracing::warn!(error = chain(&error), "what is overdue could not be looked for");
             }
@@ -99,7 +99,7 @@ impl Lookout {
         }
     }
 
-    async fn check(&self, suspects: &mut HashMap<HookId, Suspect>) -> Result<(), Error> {
+    async fn check(&self, suspects: &mut HashMap<HookId, Suspect>, handle: &Handle) -> Result<(), Error> {
         let late = self.suspect(suspects).await?;
         let is_overdue = |late: &Late| {
             let suspect = &suspects[&late.oldest.hook];
@@ -117,6 +117,9 @@ impl Lookout {
                 hook.id = %new.hook, delivery.id = %new.delivery, bound = ?new.bound,
                 "a delivery is due and no attempt is made: please report this"
             );
+        }
+        if !overdue.is_empty() {
+            handle.tell(News::Overdue(overdue.iter().map(|overdue| overdue.hook).collect()));
         }
         Ok(())
     }

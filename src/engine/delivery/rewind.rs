@@ -22,10 +22,12 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Corrects all hooks; tries again until that succeeds or the store is closed. Returns the hooks that have a delivery
 /// or probe due earlier now.
 pub(super) async fn run(store: &Store, clock: &Clock, policy: BreakerPolicy) -> Vec<HookId> {
+    // What was moved before a failure is not found again after it.
+    let mut hooks = BTreeSet::new();
     loop {
-        match run_once(store, clock, policy).await {
-            Ok(hooks) if hooks.is_empty() => return Vec::new(),
-            Ok(hooks) => {
+        match run_once(store, clock, policy, &mut hooks).await {
+            Ok(()) if hooks.is_empty() => return Vec::new(),
+            Ok(()) => {
                 tracing::warn!(
                     hooks = hooks.len(),
                     "retries were put off by a clock that was ahead; they are due earlier now"
@@ -41,12 +43,17 @@ pub(super) async fn run(store: &Store, clock: &Clock, policy: BreakerPolicy) -> 
     }
 }
 
-async fn run_once(store: &Store, clock: &Clock, policy: BreakerPolicy) -> Result<BTreeSet<HookId>, Error> {
+async fn run_once(
+    store: &Store,
+    clock: &Clock,
+    policy: BreakerPolicy,
+    corrected: &mut BTreeSet<HookId>,
+) -> Result<(), Error> {
     // Only the writer writes: what is there when it looks at its clock was written before.
     let writers = clock.clone();
     let paused: Result<Vec<HookId>, Error> =
         store.write(move |conn| Box::pin(async move { rewind::pauses(conn, &policy, writers.now()).await })).await;
-    let mut corrected: BTreeSet<HookId> = paused?.into_iter().collect();
+    corrected.extend(paused?);
     let hooks = queue::hooks_with_open(&mut store.read_for_lanes().await?).await?;
     for hook in hooks {
         for kind in [Kind::First, Kind::Again] {
@@ -55,7 +62,7 @@ async fn run_once(store: &Store, clock: &Clock, policy: BreakerPolicy) -> Result
             }
         }
     }
-    Ok(corrected)
+    Ok(())
 }
 
 /// Of one hook and kind. Says whether there was any.

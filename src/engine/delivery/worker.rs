@@ -49,6 +49,8 @@ use crate::{
 /// The wait before another try to record an outcome. The attempt keeps its permit meanwhile: so while the database is
 /// away, permits run out and nothing more is sent.
 const RECORD_AGAIN: Duration = Duration::from_secs(1);
+/// The longest wait where the reason is not the database's state, and may last.
+const RECORD_SELDOM: Duration = Duration::from_secs(60);
 
 /// What the tasks need.
 pub struct Worker {
@@ -272,6 +274,7 @@ impl Worker {
             policy: self.breaker,
             clock: self.clock.clone(),
         };
+        let mut wait = RECORD_AGAIN;
         loop {
             let error = match self.store.finish(finished(&attempt)).await {
                 Ok(Recorded::Refused) => {
@@ -301,7 +304,12 @@ impl Worker {
                 // The database refuses the response text: record the outcome without it.
                 Some(bare) if matches!(error, Error::Violated(_)) => attempt = Arc::new(bare),
                 // The delivery is not there any more, or the program is shutting down: there is nothing to wait for.
-                _ => return None,
+                _ if matches!(error, Error::Missing | Error::Closed) => return None,
+                // It would be sent again and again: rather it keeps its place, so that this is seen.
+                _ => {
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(RECORD_SELDOM);
+                }
             }
         }
     }

@@ -149,7 +149,8 @@ pub(in crate::engine) async fn oldest(conn: &mut Conn, now: Timestamp) -> Result
     for (hook, standing) in states(conn, &hooks).await? {
         let Some((delivery, since)) = earliest.get(&hook).copied().filter(|_| standing.is_ready(now)) else { continue };
         let is_ordered = standing.order_by.is_some();
-        let first = if is_ordered { first_in_order(conn, hook, now).await? } else { Some((delivery, since)) };
+        let is_keyed = is_ordered && has_key(conn, delivery).await?;
+        let first = if is_keyed { first_in_order(conn, hook, now).await? } else { Some((delivery, since)) };
         let Some((delivery, since)) = first else { continue };
         let since = since.max(standing.waits_until.filter(|until| *until <= now).unwrap_or(since));
         let timeout = standing.timeout_ms.and_then(|timeout| u64::try_from(timeout).ok()).map(Duration::from_millis);
@@ -157,6 +158,14 @@ pub(in crate::engine) async fn oldest(conn: &mut Conn, now: Timestamp) -> Result
     }
     found.sort_unstable_by_key(|oldest| (oldest.since, oldest.hook));
     Ok(found)
+}
+
+/// One without a key waits for no other, although its hook keeps an order by now.
+async fn has_key(conn: &mut Conn, delivery: DeliveryId) -> Result<bool, Error> {
+    let found: Option<(bool,)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT order_key IS NOT NULL FROM deliveries WHERE id = $1",
+    ).bind(delivery).fetch_optional(c).await)?;
+    Ok(found.is_some_and(|(has_key,)| has_key))
 }
 
 /// Of a hook that keeps an order: the first of its keys that has been due the longest.

@@ -43,8 +43,9 @@ pub async fn all(conn: &mut Conn, _by: &Grant, hook: HookId, now: Timestamp) -> 
            UNION ALL
            SELECT * FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $3) AS h) AS counted",
     ).bind(hook).bind(now).bind(MANY + 1).fetch_one(c).await)?;
-    ask(conn, hook, now).await?;
+    // In the order in which outcomes lock them: two servers that do both would else wait for each other.
     health::probe_now(conn, hook, None, now).await?;
+    ask(conn, hook, now).await?;
     conn.tell(Told::Changed(hook));
     Ok(Forward { deliveries: count.min(MANY), or_more: count > MANY })
 }
@@ -114,7 +115,7 @@ pub async fn one(conn: &mut Conn, _by: &Grant, id: DeliveryId, hook: HookId, now
                 "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'waiting' END, reason = NULL, tries_before = ",
             );
             query.push(EXTRA_TRY).push(", due_at = ").push_bind(now).push(", updated_at = ").push_bind(now);
-            query.push(" WHERE id = (SELECT id FROM deliveries WHERE id = ").push_bind(id);
+            query.push(queue::KEYED).push(" WHERE id = (SELECT id FROM deliveries WHERE id = ").push_bind(id);
             query.push(" AND (state = 'held' OR (state = 'waiting' AND due_at > ").push_bind(now).push("))");
             query.push(lock).push(")").build().execute(c).await.map(drop)
         })?,

@@ -73,15 +73,17 @@ impl Listeners {
             let changed = rows(conn, seen).await?;
             // A server of the version before changes hooks without a number; then everything is read.
             if changed.iter().any(|row| row.changed >= version) {
-                return self.apply(changed, version);
+                self.apply(changed, version);
+                return Ok(());
             }
         }
-        self.by_event.clear();
         let all = rows(conn, -1).await?;
-        self.apply(all, version)
+        self.by_event.clear();
+        self.apply(all, version);
+        Ok(())
     }
 
-    fn apply(&mut self, rows: Vec<Row>, version: i64) -> Result<(), Error> {
+    fn apply(&mut self, rows: Vec<Row>, version: i64) {
         for row in rows {
             for listeners in self.by_event.values_mut() {
                 listeners.retain(|listener| listener.hook != row.id);
@@ -89,8 +91,14 @@ impl Listeners {
             if row.is_deleted {
                 continue;
             }
-            let event_type = EventType::from_key(&row.event_type)
-                .ok_or(Error::Inconsistent { table: "hooks", column: "event_type" })?;
+            // A newer version, on another server or before a downgrade, may know more events. This one emits none of them.
+            let Some(event_type) = EventType::from_key(&row.event_type) else {
+                tracing::error!(
+                    hook.id = %row.id, event_type = row.event_type,
+                    "a hook is for an event that this version does not know: this server sends it nothing"
+                );
+                continue;
+            };
             let stance = match (row.enabled, row.is_paused) {
                 (false, _) => Stance::Off,
                 (true, true) => Stance::Paused,
@@ -101,7 +109,6 @@ impl Listeners {
             listeners.insert(place, Listener { hook: row.id, stance, order_by: row.order_by });
         }
         (self.version, self.is_fresh) = (Some(version), true);
-        Ok(())
     }
 }
 

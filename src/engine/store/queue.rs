@@ -163,7 +163,7 @@ pub(in crate::engine) async fn give_up(conn: &mut Conn, ids: &[DeliveryId], now:
             push_list!(query, &ids);
             query.push(
                 " AND state IN ('pending', 'waiting', 'held')
-                  AND EXISTS (SELECT 1 FROM events e WHERE e.id = event_id AND e.pruned_at IS NOT NULL)",
+                  AND EXISTS (SELECT 1 FROM events e WHERE e.id = event_id AND (e.pruned_at IS NOT NULL OR LENGTH(e.body) = 0))",
             );
             query.build().execute(c).await.map(drop)
         })?;

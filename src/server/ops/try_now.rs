@@ -17,7 +17,7 @@ pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<Forward, Error> {
     let (clock, made) = (ctx.portal.clock().clone(), ctx.once.clone());
     ctx.portal
         .store()
-        .write(move |conn| {
+        .write_alone(move |conn| {
             Box::pin(async move {
                 let hook = hooks::find(conn, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
                 if !hook.enabled {

@@ -17,7 +17,7 @@ use crate::support::{
     db::TestDb,
     on_both,
     receiver::{Came, Receiver, Reply},
-    within,
+    sql, within,
 };
 
 on_both!(
@@ -26,6 +26,7 @@ on_both!(
     one_that_is_sent_again_goes_before_the_newer_ones_that_wait,
     events_without_the_member_wait_for_none,
     what_was_accepted_before_a_hook_kept_an_order_is_sent_too,
+    one_that_was_held_before_a_hook_kept_an_order_can_be_tried_now,
 );
 
 /// Deliveries of one value.
@@ -190,4 +191,23 @@ async fn what_was_accepted_before_a_hook_kept_an_order_is_sent_too(db: TestDb) {
     assert_eq!(status, 202, "{answer}");
     scene.all_in("delivered", 91).await;
     scene.app.assert_balanced().await;
+}
+
+async fn one_that_was_held_before_a_hook_kept_an_order_can_be_tried_now(db: TestDb) {
+    let scene = Scene::start(db, |settings| settings.delivery.drain_per_second = 1).await;
+    let receiver = Receiver::start().await;
+    let hook = scene.hook(&receiver, json!({})).await;
+    let event = scene.emit_one().await;
+    scene.all_in("delivered", 1).await;
+    scene.change(&hook, json!({"order_by": KEY})).await;
+    // Held without a key, as what a step has not come to yet.
+    let delivery = scene.delivery_in(&event, "delivered").await["id"].as_str().unwrap().to_owned();
+    let url = scene.settings.database_url();
+    let id = sql::literal(&url, delivery.parse().unwrap());
+    let held = format!("UPDATE deliveries SET state = 'held', order_key = NULL WHERE id = {id}");
+    sql::execute(&url, &held).await.unwrap();
+    let (status, answer) = scene.ask("POST", &format!("/deliveries/{delivery}/redeliver"), json!({})).await;
+    assert_eq!(status, 202, "{answer}");
+    receiver.wait_for(2).await;
+    scene.all_in("delivered", 1).await;
 }

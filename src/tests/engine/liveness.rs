@@ -136,3 +136,17 @@ async fn an_attempt_under_way_is_an_attempt() {
     assert_eq!(scene.app.running.portal.dispatcher.find_overdue().await.unwrap(), []);
     scene.app.assert_live().await;
 }
+
+/// Nothing tells the lane of a hook that keeps an order of what has no key: such a thing must not be, and heals.
+#[tokio::test]
+async fn a_lane_with_something_overdue_starts_over() {
+    let scene = Scene::start(TestDb::sqlite(), |settings| settings.delivery.timeout = Duration::from_millis(300)).await;
+    let receiver = Receiver::start().await;
+    let ordered = scene.hook(&receiver, json!({"order_by": "customerIdentifier"})).await;
+    scene.emit_one().await;
+    scene.all_in("delivered", 1).await;
+    let long_ago = Timestamp(Clock::System.now().0 - HOUR);
+    write(&scene.settings.database_url, &ordered, 1, None, long_ago).await;
+    scene.all_in("delivered", 2).await;
+    scene.app.assert_balanced().await;
+}

@@ -32,6 +32,7 @@ use crate::{
 on_both!(
     an_attempt_whose_delivery_is_gone_gives_its_place_back,
     an_open_delivery_without_a_body_is_settled_and_never_sent,
+    a_hook_for_an_event_of_a_newer_version_stops_no_other,
 );
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -188,4 +189,27 @@ async fn an_open_delivery_without_a_body_is_settled_and_never_sent(db: TestDb) {
     // A paused hook is not probed with it either.
     let story: Value = scene.get(&format!("/events/{}", delivered(&scene).await.0)).await;
     assert_eq!((story["deliveries"][0]["state"].as_str(), EVENT.key()), (Some("delivered"), "work_item.closed"));
+}
+
+/// As after a downgrade, or while one server after the other gets a version that knows more events.
+async fn a_hook_for_an_event_of_a_newer_version_stops_no_other(db: TestDb) {
+    let scene = Scene::start(db, |_| {}).await;
+    let (receiver, other) = (Receiver::start().await, Receiver::start().await);
+    scene.hook(&receiver, json!({})).await;
+    let newer = scene.hook(&other, json!({})).await;
+    let url = scene.settings.database_url();
+    let id = sql::literal(&url, newer.id.parse().unwrap());
+    let change = format!(
+        "UPDATE counters SET value = value + 1 WHERE name = 'hooks_version' AND shard = 0;
+         UPDATE hooks SET event_type = 'made.later',
+           changed = (SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0) WHERE id = {id};"
+    );
+    sql::execute(&url, &change).await.unwrap();
+    // A change of any hook has the server read what changed.
+    let third = scene.hook(&other, json!({"event_type": "outbound_call.initiated"})).await;
+    scene.change(&third, json!({"name": "looked at"})).await;
+    scene.emit_some(20).await;
+    scene.all_in("delivered", 20).await;
+    assert_eq!((receiver.came().len(), other.came().len()), (20, 0));
+    scene.app.assert_balanced().await;
 }

@@ -439,7 +439,7 @@ fn each_hook(news: &News, mut tell: impl FnMut(usize)) {
         News::Loaded(held, _) | News::Stepped(held, _) | News::Sent { held, .. } | News::Finished { held, .. } => {
             tell(hook_of(held.hook));
         }
-        News::Heard { .. } | News::Deaf | News::Lanes(_) | News::Part(_) | News::Stop => {}
+        News::Heard { .. } | News::Overdue(_) | News::Deaf | News::Lanes(_) | News::Part(_) | News::Stop => {}
     }
 }
 

@@ -126,7 +126,7 @@ pub fn row_of(id: DeliveryId) -> usize {
     id.0.as_u128() as usize
 }
 
-fn target(hook: usize, enabled: bool, tuning: Tuning) -> Arc<Target> {
+fn target(hook: usize, enabled: bool, tuning: Tuning, version: u64) -> Arc<Target> {
     let hook = Hook {
         id: hook_id(hook),
         name: "hook".into(),
@@ -138,7 +138,7 @@ fn target(hook: usize, enabled: bool, tuning: Tuning) -> Arc<Target> {
         tuning,
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
-        version: 1,
+        version: i64::try_from(version).unwrap(),
     };
     let secrets = Secrets { api_key: "key".into(), signing_secret: signing::new_secret() };
     Arc::new(Target::new(hook, &secrets).unwrap())
@@ -164,7 +164,7 @@ impl HookRow {
 
 impl Store {
     pub fn insert_hook(&mut self, tuning: Tuning) {
-        let target = target(self.hooks.len(), true, tuning);
+        let target = target(self.hooks.len(), true, tuning, 0);
         let (open, by_key) = (BTreeSet::new(), BTreeMap::new());
         let (health, since) = (Health::default(), Timestamp(0));
         let (probe_with, forward) = (None, None);
@@ -175,9 +175,9 @@ impl Store {
     /// A person changes a hook; it gets its next chance at once.
     pub fn update_hook(&mut self, hook: usize, enabled: bool, tuning: Tuning, now: Timestamp) {
         let row = &mut self.hooks[hook];
-        row.target = target(hook, enabled, tuning);
-        (row.health, row.probe_with) = (Health::default(), None);
         row.version += 1;
+        row.target = target(hook, enabled, tuning, row.version);
+        (row.health, row.probe_with) = (Health::default(), None);
         row.since = now;
         self.step(hook, now);
     }
@@ -495,8 +495,8 @@ impl Store {
         standing.health = health;
         let is_off = standing.is_enabled() && (outcome.is_gone || turn == Turn::GaveUp);
         if is_off {
-            standing.target = target(hook, false, standing.tuning().clone());
             standing.version += 1;
+            standing.target = target(hook, false, standing.tuning().clone(), standing.version);
             standing.since = now;
         }
         if health.is_well() {

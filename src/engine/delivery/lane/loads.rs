@@ -27,7 +27,9 @@ impl Lane {
             return None;
         }
         let is_unread = self.is_stale && !self.is_ordered();
-        let wants = |shelf: &Shelf| is_unread || shelf.wants_load(limits.window, now);
+        // Each change has the hook read again; a shelf that is full must not grow with each.
+        let wants =
+            |shelf: &Shelf| (is_unread && !shelf.is_full(limits.window)) || shelf.wants_load(limits.window, now);
         let mut wanted = Wanted {
             fresh: wants(&self.fresh),
             again: wants(&self.again),
@@ -72,7 +74,7 @@ impl Lane {
             self.ask_again(now);
             return;
         }
-        let was_ordered = self.is_ordered();
+        let (was_ordered, version) = (self.is_ordered(), self.version());
         let was_stale = std::mem::take(&mut self.is_stale);
         self.is_deleted = page.target.is_none();
         let url = |target: &Option<Arc<Target>>| target.as_ref().map(|target| target.hook.callback_url.clone());
@@ -82,12 +84,15 @@ impl Lane {
         self.take_wait(&page.health, was_stale, now);
         self.target = page.target.take();
         self.health = page.health;
-        // A hook that keeps an order from now on has its shelves read anew, and so has one that does no more.
-        if !self.is_open() || was_ordered != self.is_ordered() {
+        // A hook that keeps an order from now on has its shelves read anew, and so has one that does no more. Of two changes
+        // at once one was not seen: meanwhile the hook may have done either, and let go what has no key.
+        let missed_one = version.is_some_and(|version| self.version() > Some(version + 1));
+        let is_another = was_ordered != self.is_ordered() || missed_one;
+        if !self.is_open() || is_another {
             self.may_probe |= self.probe.is_some();
             self.drop_queued();
         }
-        if self.is_open() && was_ordered != self.is_ordered() {
+        if self.is_open() && is_another {
             self.fresh.note_more(now);
             self.again.note_more(now);
         }

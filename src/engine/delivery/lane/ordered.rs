@@ -9,9 +9,9 @@ use crate::{
     },
 };
 
-/// A delivery of a key may be in flight outside its line, because it was sent before the hook kept an order. The line
-/// is read again after so long.
-const AGAIN_MS: i64 = 1000;
+/// Something of a key is under way that does not belong to its line (the hook keeps an order only now): the line is looked
+/// at again when that has ended, and after so long in any case.
+const AGAIN_MS: i64 = 30_000;
 
 impl Lane {
     /// Does it have a place among others of its key?

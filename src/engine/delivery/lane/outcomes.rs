@@ -35,6 +35,10 @@ impl Lane {
             self.more(now);
         }
         let is_in_line = self.finish_in_line(id, due_at);
+        if !is_in_line && self.is_ordered() {
+            // It was sent before the hook kept an order, and the line of its key waits for it.
+            self.lines.note_more(now);
+        }
         if let Some(at) = due_at.filter(|_| !is_in_line || !self.is_ordered()) {
             self.again.note_more(at);
             // Perhaps it was not recorded: then it is still due as a first attempt, or held as a probe.

@@ -212,6 +212,22 @@ fn switched_off_it_sends_tests_only_and_keeps_nothing_else() {
 }
 
 #[test]
+fn a_hook_that_changes_again_and_again_takes_no_more_memory_for_it() {
+    let mut lane = ready(true);
+    let mut number = 0;
+    for _ in 0..100 {
+        lane.changed(NOW);
+        settle(&mut lane, NOW, |wanted| {
+            let rows = if wanted.fresh { number..number + 4 } else { 0..0 };
+            page(Some(target(true)), rows.map(|number| open(number, 0)).collect())
+        });
+        number += 4;
+    }
+    assert!(lane.known().rows <= 2 * LIMITS.window.rows, "{}", lane.known().rows);
+    assert_eq!(sent(&mut lane, 1), [0], "and it goes on");
+}
+
+#[test]
 fn a_change_during_a_load_makes_the_load_worthless() {
     let mut lane = Lane::new(NOW);
     lane.begin_load(BOTH);

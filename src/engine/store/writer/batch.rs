@@ -138,10 +138,10 @@ impl WriterTask {
         settle(batch, Err(error));
     }
 
-    /// After a panic: drops the connections, and has the listeners checked before their next use. What was noted may
-    /// have been committed, so it is passed on as hints.
+    /// After a panic: drops the connections and the listeners, which may be half read. What was noted may have been
+    /// committed, so it is passed on as hints.
     pub(super) fn reset(&mut self) {
-        self.context.listeners.distrust();
+        self.context.listeners.forget();
         self.bulk_conn = None;
         if let Some(mut broken) = self.conn.take() {
             self.context.audience.tell(broken.take_told().into_iter().map(Told::into_hint).collect());
@@ -186,7 +186,7 @@ impl WriterTask {
 
     async fn commit_together(&mut self, batch: &mut Batch) -> Result<Vec<Result<Recorded, Error>>, Error> {
         self.begin().await?;
-        let Self { conn: Some(conn), context, .. } = self else { return Err(Error::Closed) };
+        let Self { conn: Some(conn), context, must_reconnect, .. } = self else { return Err(Error::Closed) };
         if batch.commands.is_empty() {
             match catch_panic(record_and_commit(conn, &batch.finished)).await {
                 Ok(recorded) => {
@@ -195,7 +195,8 @@ impl WriterTask {
                     return Ok(recorded);
                 }
                 // One of the attempts is at fault, or the connection: try again with savepoints.
-                Err(_) => {
+                Err(error) => {
+                    *must_reconnect |= matches!(error, Error::Panicked);
                     conn.control("ROLLBACK").await?;
                     conn.untell(0);
                     conn.begin().await?;
@@ -206,7 +207,7 @@ impl WriterTask {
             conn.control("SAVEPOINT command").await?;
             let noted = conn.noted();
             let ran = catch_panic(async { Ok(command.run(conn).await) }).await;
-            self.must_reconnect |= ran.is_err();
+            *must_reconnect |= ran.is_err();
             if !ran.unwrap_or(false) {
                 conn.control("ROLLBACK TO SAVEPOINT command").await?;
                 conn.untell(noted);
@@ -214,6 +215,7 @@ impl WriterTask {
             conn.control("RELEASE SAVEPOINT command").await?;
         }
         let recorded = record(conn, &batch.finished).await?;
+        *must_reconnect |= recorded.iter().any(|answer| matches!(answer, Err(Error::Panicked)));
         conn.control("COMMIT").await?;
         context.listeners.distrust();
         Ok(recorded)

@@ -166,9 +166,30 @@ impl WriterTask {
 
     /// Reads what planning needs: the listeners, and the answers to idempotency keys that were used before.
     async fn prepare(&mut self, bulk: &mut Bulk) -> Result<(), Error> {
-        self.refresh_listeners().await?;
+        self.check_connection().await?;
+        // Outcomes need no listeners: what is wrong with a hook must not keep them from being recorded.
+        if !bulk.accepts.is_empty() {
+            self.refresh_listeners().await?;
+        }
         if bulk.accepts.iter().any(|waiting| waiting.item.key.is_some()) {
             self.answer_used_keys(bulk).await?;
+        }
+        Ok(())
+    }
+
+    /// A connection that was cut while it had nothing to do is found out, and replaced, before anything is begun.
+    async fn check_connection(&mut self) -> Result<(), Error> {
+        if !self.is_shared() {
+            return Ok(());
+        }
+        if self.used.elapsed() > CHECK_AFTER_IDLE {
+            self.begin().await?;
+            if let Some(conn) = &mut self.conn {
+                conn.control("ROLLBACK").await?;
+            }
+        }
+        if self.conn.is_none() {
+            self.connect().await?;
         }
         Ok(())
     }
@@ -176,15 +197,7 @@ impl WriterTask {
     /// Brings the listeners up to date. On SQLite no other process writes hooks, so they are valid until this one
     /// writes. On PostgreSQL the visit itself checks their version.
     async fn refresh_listeners(&mut self) -> Result<(), Error> {
-        if self.is_shared() && self.used.elapsed() > CHECK_AFTER_IDLE {
-            // A connection that was cut while it had nothing to do is found out, and replaced, before anything is begun.
-            self.begin().await?;
-            if let Some(conn) = &mut self.conn {
-                conn.control("ROLLBACK").await?;
-            }
-        }
-        let is_there = self.conn.is_some() || !self.is_shared();
-        if self.context.listeners.version().is_some() && is_there {
+        if self.context.listeners.version().is_some() {
             return Ok(());
         }
         if self.conn.is_none() {
