@@ -171,6 +171,9 @@ impl Lane {
         self.bucket.free_at = None;
         self.forget_waits(now);
         self.step_at = self.step_at.map(|at| at.min(now));
+        for shelf in [&mut self.fresh, &mut self.again] {
+            shelf.more_at = shelf.more_at.map(|at| at.min(now));
+        }
         self.more(now);
     }
 

@@ -100,6 +100,8 @@ pub(super) struct Lines {
     pass_again: bool,
     /// The earliest retry of a key that has no line because there were too many.
     left_out: Option<Timestamp>,
+    /// Keys of which something is under way that was sent before the hook kept an order.
+    held_up: HashSet<Key>,
     /// Counts how often deliveries may have appeared that were not offered: a line read before is possibly incomplete.
     generation: u64,
     /// The lines that the load under way reads.
@@ -171,6 +173,16 @@ impl Lines {
         }
     }
 
+    /// Something ended that belongs to no line: those that wait for such a delivery are read again.
+    pub(super) fn other_finished(&mut self) {
+        for key in std::mem::take(&mut self.held_up) {
+            if let Some(line) = self.lines.get_mut(&key).filter(|line| matches!(line.next, Next::Waits(_))) {
+                line.next = Next::More;
+            }
+            self.read_on(&key);
+        }
+    }
+
     /// Forgets everything but what is under way.
     pub(super) fn forget(&mut self, now: Timestamp) {
         let queued = self.lines.values().flat_map(|line| line.queue.iter().map(|open| open.id));
@@ -183,6 +195,7 @@ impl Lines {
         self.ready.clear();
         self.wanted.clear();
         self.waits.clear();
+        self.held_up.clear();
         self.queued = 0;
         (self.cursor, self.left_out, self.pass_again) = (None, None, false);
         self.reading.clear();

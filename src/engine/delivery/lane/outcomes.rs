@@ -36,8 +36,7 @@ impl Lane {
         }
         let is_in_line = self.finish_in_line(id, due_at);
         if !is_in_line && self.is_ordered() {
-            // It was sent before the hook kept an order, and the line of its key waits for it.
-            self.lines.note_more(now);
+            self.lines.other_finished();
         }
         if let Some(at) = due_at.filter(|_| !is_in_line || !self.is_ordered()) {
             self.again.note_more(at);

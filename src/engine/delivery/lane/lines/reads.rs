@@ -171,6 +171,7 @@ impl Lines {
         for open in read.due {
             if !admit(&open) {
                 line.next = Next::Waits(again);
+                self.held_up.insert(read.key.clone());
                 break;
             }
             line.last = Some(open.id);

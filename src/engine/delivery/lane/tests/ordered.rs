@@ -357,3 +357,13 @@ fn what_is_let_go_behind_one_that_is_under_way_is_found() {
     load(&mut lane, &mut table, NOW);
     assert_eq!(next(&mut lane, NOW), Some(2));
 }
+
+/// What was accepted before a hook kept an order is read from its shelf, and the rest of it is there in an hour else.
+#[test]
+fn a_clock_that_is_set_back_leaves_nothing_on_the_shelf_of_an_ordered_hook() {
+    let mut table = Table::of([]);
+    let mut lane = lane(&mut table);
+    lane.fresh.note_more(Timestamp(NOW.0 + 3_600_000));
+    lane.clock_set_back(NOW);
+    assert_eq!(lane.fresh.more_at, Some(NOW));
+}
