@@ -3,6 +3,7 @@
 //! | room | may use |
 //! |---|---|
 //! | `zones` | domain |
+//! | `descriptors` | nothing |
 //! | `auth` | domain, engine::store, engine::clock |
 //! | `ctx` | domain, engine, `auth` |
 //! | `ops` | domain, engine, `ctx`, `auth`, `zones` |
@@ -16,6 +17,7 @@ pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod ctx;
+pub mod descriptors;
 pub mod forms;
 pub mod http;
 pub mod ops;

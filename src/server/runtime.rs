@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ctx::Portal,
+    descriptors::Descriptors,
     http::{self, accept},
     ops, telemetry,
 };
@@ -29,9 +30,20 @@ pub struct Running {
 }
 
 /// Starts the engine and listens.
-pub async fn start(config: Config) -> Result<Running, String> {
-    let settings = config.settings.clone();
+pub async fn start(mut config: Config) -> Result<Running, String> {
     telemetry::collect();
+    let descriptors = Descriptors::raise();
+    let in_flight = &mut config.settings.delivery.in_flight;
+    if *in_flight > descriptors.deliveries() {
+        let (asked, given) = (*in_flight, descriptors.deliveries());
+        tracing::warn!(
+            asked,
+            given,
+            "fewer attempts run at once than the settings allow: raise the limit of open files"
+        );
+        *in_flight = given;
+    }
+    let settings = config.settings.clone();
     // Before the engine: a server that cannot listen must not begin to deliver.
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         format!("cannot listen on {}: {error}. Choose another with SERVICE_HOOKS_LISTEN or --listen.", settings.listen)
@@ -41,7 +53,13 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let portal = Portal::new(dispatcher, settings);
     let stop = portal.stopping.clone();
     let drain = for_requests(portal.settings.shutdown_timeout);
-    let serving = tokio::spawn(accept::serve(listener, http::router(portal.clone()), stop.clone(), drain));
+    let serving = tokio::spawn(accept::serve(
+        listener,
+        http::router(portal.clone()),
+        stop.clone(),
+        drain,
+        descriptors.connections(),
+    ));
     Ok(Running { address, portal, stop, serving })
 }
 

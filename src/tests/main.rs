@@ -6,6 +6,7 @@
 mod api;
 mod delivery;
 mod engine;
+mod hostile;
 mod model;
 mod nodes;
 mod pages;

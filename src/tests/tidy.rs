@@ -49,6 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("server/auth", &["domain", "engine::store", "engine::clock", "server::auth"]),
     ("server/ctx", &["domain", "engine", "server::auth"]),
     ("server/zones", &["domain"]),
+    ("server/descriptors", &[]),
     ("server/ops", &["domain", "engine", "server::ctx", "server::auth", "server::ops", "server::zones"]),
     ("server/seam", &["domain", "engine", "rpc", "server::ctx", "server::auth", "server::ops"]),
     (

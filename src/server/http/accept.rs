@@ -1,51 +1,73 @@
-//! Our own accept loop: `axum::serve` sets no deadline for a request's head, so a client that sends a byte a minute
-//! would hold its connection for ever.
+//! The front door: our own accept loop. `axum::serve` sets no deadline for a request's head and knows no limits, so a few
+//! clients that never get on would keep everybody else out.
+//!
+//! HTTP/1.1 only: this port has no TLS, so browsers never speak HTTP/2 here, and its frames would be a second protocol to
+//! guard. A head has ten seconds, a body thirty (see the router), and a client that takes nothing of its answer fifteen.
+//! When all [`places`] are taken, the connection leaves that has waited for its client for the longest.
 
-use std::{convert::Infallible, pin::pin, time::Duration};
+mod places;
+mod stream;
 
-use axum::{Router, body::Body, extract::Request};
-use hyper::body::Incoming;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
 };
+
+use axum::{
+    Router,
+    body::{Body, HttpBody},
+    extract::Request,
+    response::Response,
+};
+use hyper::{
+    body::{Frame, Incoming, SizeHint},
+    server::conn::http1,
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use places::{Place, Places, Progress};
+use stream::Stream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+use crate::engine::clock::Clock;
 
 /// How long a request's head may take, and an idle connection may stay.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// Limits of a request's head.
 const MAX_HEADERS: usize = 100;
 const HEAD_SIZE: usize = 32 * 1024;
-/// Connections at once; more wait to be accepted.
-const CONNECTIONS: usize = 4096;
+/// How long a connection waits for a place, and all that come after it with it.
+const PLACE_DEADLINE: Duration = Duration::from_secs(1);
+/// After the system refused a descriptor although nobody could leave.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// Serves until `stop`, then lets requests under way finish, for as long as `drain`.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, drain: Duration) {
+/// Serves until `stop`, then lets requests under way finish, for as long as `drain`. `connections` at most are open at once.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+    drain: Duration,
+    connections: usize,
+) {
     let graceful = GracefulShutdown::new();
-    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
-    loop {
-        let place = tokio::select! {
-            Ok(place) = places.clone().acquire_owned() => place,
-            () = stop.cancelled() => break,
-        };
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    // Out of file descriptors, most likely: the next one may work.
-                    tracing::warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            },
-            () = stop.cancelled() => break,
-        };
-        let connection = graceful.watcher();
-        let (router, stop) = (router.clone(), stop.clone());
+    let places = Places::new(connections, Clock::System.stopwatch());
+    while let Some((stream, place)) = next(&listener, &places, &stop).await {
+        let (router, stop, watcher) = (router.clone(), stop.clone(), graceful.watcher());
         tokio::spawn(async move {
-            converse(stream, router, connection, stop).await;
+            let leave = place.leave.clone();
+            tokio::select! {
+                () = leave.cancelled() => {}
+                () = converse(stream, &place, router, watcher, stop) => {}
+            }
+            // The connection is closed by now: only then the place is free.
             drop(place);
         });
     }
@@ -53,15 +75,47 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let _late = tokio::time::timeout(drain, graceful.shutdown()).await;
 }
 
-async fn converse(
-    stream: TcpStream,
-    router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
-    stop: CancellationToken,
-) {
+/// The next connection, with a place; `None`: no more are taken.
+async fn next(listener: &TcpListener, places: &Places, stop: &CancellationToken) -> Option<(TcpStream, Place)> {
+    loop {
+        let (stream, from) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of descriptors, most likely: whoever waits for nothing gives one back.
+                    tracing::warn!(%error, "a connection was not accepted");
+                    if !places.dismiss_one() {
+                        tokio::time::sleep(ACCEPT_AGAIN).await;
+                    }
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            },
+            () = stop.cancelled() => return None,
+        };
+        let place = tokio::select! {
+            place = tokio::time::timeout(PLACE_DEADLINE, place_for(from, places)) => place,
+            () = stop.cancelled() => return None,
+        };
+        match place {
+            Ok(place) => return Some((stream, place)),
+            Err(_) => tracing::warn!("a connection was refused: all places are taken by requests under way"),
+        }
+    }
+}
+
+async fn place_for(from: SocketAddr, places: &Places) -> Place {
+    loop {
+        if let Some(place) = places.take(from.ip()) {
+            return place;
+        }
+        places.freed().await;
+    }
+}
+
+async fn converse(stream: TcpStream, place: &Place, router: Router, watcher: Watcher, stop: CancellationToken) {
     // Without it small answers wait for the peer's acknowledgement.
     let _best_effort = stream.set_nodelay(true);
-    // Until the first byte the protocol is unknown and hyper's own deadline does not run yet.
     let mut byte = [0];
     let first = tokio::select! {
         biased;
@@ -72,29 +126,71 @@ async fn converse(
     if !matches!(first, Ok(Ok(1))) {
         return;
     }
+    let progress = place.progress.clone();
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let router = router.clone();
-        async move {
-            Ok::<_, Infallible>(router.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {}))
-        }
+        let (router, progress) = (router.clone(), progress.clone());
+        async move { Ok::<_, Infallible>(answer(request, router, progress).await) }
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
         .max_headers(MAX_HEADERS)
         .max_buf_size(HEAD_SIZE);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(64)
-        .max_header_list_size(16 * 1024)
-        .max_pending_accept_reset_streams(20)
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(HEAD_DEADLINE);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let stream = Stream::new(stream, place.progress.clone());
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut watched = pin!(watcher.watch(connection));
     // Peers break connections all the time; nothing of ours is lost by it.
     let _broken = watched.as_mut().await;
+}
+
+/// Does something when dropped.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// A body, and what is to happen when it is read to its end or given up.
+struct Followed<B, F: Fn()> {
+    body: B,
+    _end: OnDrop<F>,
+}
+
+impl<B: HttpBody + Unpin, F: Fn() + Unpin> HttpBody for Followed<B, F> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Answers a request, and notes meanwhile who waits for whom.
+async fn answer(request: Request<Incoming>, router: Router, progress: Arc<Progress>) -> Response {
+    progress.set_idle(false);
+    let idle = progress.clone();
+    let answered = OnDrop(move || idle.set_idle(true));
+    let request = if request.body().is_end_stream() {
+        request.map(Body::new)
+    } else {
+        progress.set_body(true);
+        let received = OnDrop(move || progress.set_body(false));
+        request.map(|body| Body::new(Followed { body, _end: received }))
+    };
+    let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+    response.map(|body| Body::new(Followed { body, _end: answered }))
 }

@@ -133,7 +133,7 @@ async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
     scene.delivery_in(&event, "delivered").await;
     // Mended: what waits goes out, then new events do, and what was skipped is recovered.
     is_well.store(true, Ordering::SeqCst);
-    scene.change(&hook, json!({"enabled": true})).await;
+    assert_eq!(scene.ask("POST", &format!("{}/try-now", hook.path), json!({})).await.0, 202);
     eventually("the queue has room again", async || {
         let event = scene.emit_one().await;
         let story = scene.get(&format!("/events/{event}")).await;

@@ -23,8 +23,14 @@ use crate::engine::{
 /// What every PostgreSQL connection asks for. A server that sleeps inside a transaction keeps its locks, and others wait
 /// for them: PostgreSQL ends such a transaction well before a lane's lease does. And the fences rely on every statement
 /// seeing what was committed before it.
-const SESSION: [(&str, &str); 2] =
-    [("idle_in_transaction_session_timeout", "5s"), ("default_transaction_isolation", "read committed")];
+///
+/// No statement here is worth compiling. PostgreSQL compiles what it believes to be expensive, anew at each execution, and
+/// what [`BY_INDEX`] forbids counts as expensive: a heartbeat of a millisecond took most of a second of processor time.
+const SESSION: [(&str, &str); 3] = [
+    ("idle_in_transaction_session_timeout", "5s"),
+    ("default_transaction_isolation", "read committed"),
+    ("jit", "off"),
+];
 
 /// Prepared statements that a connection keeps: room for every size of each bulk statement.
 const STATEMENTS: usize = 256;

@@ -1,0 +1,125 @@
+//! Clients that never get on, against a server with few descriptors: pages and events of others go on, and what was
+//! accepted is delivered.
+
+mod clients;
+
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use clients::Kind;
+use serde_json::{Value, json};
+use service_hooks::{
+    domain::event::EventType,
+    engine::{catalogue::sample, clock::Clock, config::Settings},
+};
+
+use crate::support::{
+    binary::{self, Server, succeed},
+    db::TestDb,
+    eventually, on_both,
+    receiver::Receiver,
+};
+
+on_both!(hostile_clients_keep_nobody_out, a_client_that_never_reads_is_let_go);
+
+const EVENT: EventType = EventType::WorkItemClosed;
+/// What the server may have; and four times as many clients of each kind as it has places for.
+const DESCRIPTORS: usize = 256;
+const CLIENTS: usize = DESCRIPTORS * 2;
+const EVENTS: usize = 20;
+
+/// A running server with this few descriptors.
+struct Scene {
+    settings: Settings,
+    token: String,
+    client: reqwest::Client,
+    _server: Server,
+    _db: TestDb,
+}
+
+impl Scene {
+    async fn start(db: TestDb) -> Self {
+        let mut settings = db.settings();
+        settings.listen = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let arguments =
+            ["token", "create", "--name", "t", "--permission", "events:emit", "hooks:write", "deliveries:read"];
+        let token = succeed(&settings, &arguments, "");
+        let serve = binary::command(&settings, &["serve"]);
+        let mut limited = Command::new("sh");
+        limited
+            .args(["-c", &format!("ulimit -n {DESCRIPTORS}; exec \"$0\" serve"), binary::PATH])
+            .current_dir(&settings.data_dir)
+            .env_clear()
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        for (name, value) in serve.get_envs() {
+            limited.env(name, value.unwrap_or_default());
+        }
+        let server = Server(limited.spawn().unwrap());
+        let client = service_hooks::engine::delivery::client::plain_client().unwrap();
+        let scene = Self { settings, token, client, _server: server, _db: db };
+        eventually("the server is ready", async || (scene.page("/readyz").await == Some(200)).then_some(())).await;
+        scene
+    }
+
+    /// The status of a page, if there was an answer.
+    async fn page(&self, path: &str) -> Option<u16> {
+        let request = self.client.get(format!("http://{}{path}", self.settings.listen));
+        // A connection that is kept may be closed for its age just when it is used again.
+        Some(
+            request.header("connection", "close").timeout(Duration::from_secs(60)).send().await.ok()?.status().as_u16(),
+        )
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        let request = self.client.post(format!("http://{}/api/v1{path}", self.settings.listen));
+        let request = request.bearer_auth(&self.token).header("content-type", "application/json");
+        let request = request.header("connection", "close");
+        let answer = request.body(body.to_string()).timeout(Duration::from_secs(60)).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+    }
+
+    async fn hook(&self, receiver: &Receiver) {
+        let hook = json!({"name": "hook", "event_type": EVENT.key(), "callback_url": receiver.url("/in"),
+                          "api_key": "the-key", "enabled": true});
+        let (status, hook) = self.post("/hooks", hook).await;
+        assert_eq!(status, 201, "{hook}");
+    }
+
+    async fn emit(&self) {
+        let data: Value = serde_json::from_str(sample(EVENT)).unwrap();
+        let (status, accepted) = self.post("/events", json!({"type": EVENT.key(), "data": data})).await;
+        assert_eq!(status, 202, "{accepted}");
+    }
+}
+
+async fn hostile_clients_keep_nobody_out(db: TestDb) {
+    let scene = Scene::start(db).await;
+    let receiver = Receiver::start().await;
+    scene.hook(&receiver).await;
+    let mut emitted = 0;
+    for kind in Kind::ALL {
+        let watch = Clock::System.stopwatch();
+        let _crowd = clients::crowd(kind, scene.settings.listen, CLIENTS).await;
+        let (crowded, mut slowest) = (watch.elapsed(), Duration::ZERO);
+        for _ in 0..EVENTS {
+            let watch = Clock::System.stopwatch();
+            scene.emit().await;
+            assert_eq!(scene.page("/sign-in").await, Some(200), "beside clients that {kind:?}");
+            slowest = slowest.max(watch.elapsed());
+        }
+        eprintln!("{kind:?}: there after {crowded:?}; the slowest event and page took {slowest:?}");
+        emitted += EVENTS;
+        receiver.wait_for(emitted).await;
+    }
+}
+
+/// It is closed although nobody needs its place.
+async fn a_client_that_never_reads_is_let_go(db: TestDb) {
+    let scene = Scene::start(db).await;
+    let mut client = clients::never_reads(scene.settings.listen).await;
+    eventually("it is closed", async || clients::is_closed(&mut client).await.then_some(())).await;
+}
