@@ -57,6 +57,13 @@ ids! {
     DraftId,
 }
 
+impl EventId {
+    /// What receivers know the event by. A test is told by what is signed: a header that is not could be added or taken away.
+    pub fn webhook_id(self, is_test: bool) -> String {
+        if is_test { format!("test_{self}") } else { self.to_string() }
+    }
+}
+
 /// The smallest id that can have been made at `at`: a span of time is a range of ids.
 pub fn first_at(at: Timestamp) -> Uuid {
     let millis = u64::try_from(at.0.max(0)).unwrap_or(0) & 0xffff_ffff_ffff;

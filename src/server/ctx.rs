@@ -31,6 +31,8 @@ pub struct Portal {
     pub tokens: KnownTokens,
     /// Tests of hooks that are not saved.
     pub trials: Pace,
+    /// Tests of saved ones.
+    pub tests: Pace,
     /// The balance, when it was read, and for how long it is good: it counts every row.
     pub balance: Mutex<Option<(Stopwatch, Duration, Balance)>>,
     pub started_at: Timestamp,
@@ -50,7 +52,8 @@ impl Portal {
             passwords,
             throttle,
             tokens: KnownTokens::default(),
-            trials: Pace::default(),
+            trials: Pace::new(12, 4),
+            tests: Pace::new(30, 64),
             balance: Mutex::default(),
             started_at,
             newest: Mutex::default(),

@@ -1,14 +1,12 @@
 //! A body that somebody typed: is it JSON, and is it as its event's schema demands?
 
-use serde_json::Value;
-
-use super::judge;
+use super::{judge, strict::Strict};
 use crate::domain::{contract::BodyCheck, event::EventType, invalid::FieldError};
 
 pub fn check(event: EventType, text: &str) -> BodyCheck {
-    match serde_json::from_str::<Value>(text) {
+    match serde_json::from_str::<Strict>(text) {
         Err(error) => not_json(text, &error),
-        Ok(body) => match judge(event, &body) {
+        Ok(Strict(body)) => match judge(event, &body) {
             Ok(()) => BodyCheck::Fits,
             Err(invalid) => BodyCheck::Differs(invalid.0.into_iter().map(within_body).collect()),
         },

@@ -6,6 +6,7 @@ pub mod fields;
 mod payloads;
 pub mod personal;
 mod samples;
+pub mod strict;
 mod versions;
 
 use std::sync::LazyLock;

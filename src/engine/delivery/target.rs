@@ -95,7 +95,7 @@ impl Target {
 
     /// One delivery, signed now.
     pub fn request(&self, to: &Destination, open: &Open, now: Timestamp) -> Request<Full<Bytes>> {
-        let id = open.event.to_string();
+        let id = open.event.webhook_id(open.is_test);
         let seconds = now.seconds().to_string();
         let signature = self.signer.sign(&id, &seconds, &open.body);
         let text = |value: String| {

@@ -12,7 +12,8 @@ use crate::{
         invalid::Invalid,
     },
     engine::{
-        catalogue, metrics,
+        catalogue::{self, strict::Strict},
+        metrics,
         store::{
             Error,
             events::{self, Accept, Answer, NewEvent, Planned},
@@ -151,5 +152,6 @@ fn readable(event: &Emit) -> Result<Value, Invalid> {
         return Err(Invalid::one("data", "too-large", "must be at most 256 KiB"));
     }
     serde_json::from_slice(&event.body)
+        .map(|Strict(body)| body)
         .map_err(|error| Invalid::one("data", "json", format!("is not valid JSON: {error}")))
 }

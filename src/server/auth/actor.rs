@@ -1,11 +1,16 @@
 //! From a request to who is acting: the session's user or the token's program.
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
+use serde::de::DeserializeOwned;
 use tower_sessions::{Session, session, session_store};
 
-use super::{known::KnownTokens, session::USER, token};
+use super::{
+    known::KnownTokens,
+    session::{SIGNED_IN, USER, is_too_old},
+    token,
+};
 use crate::{
-    domain::{id::UserId, permission::Actor, user::User},
+    domain::{id::UserId, permission::Actor, time::Timestamp, user::User},
     engine::{
         clock::Clock,
         store::{Error, Store, tokens, users},
@@ -13,16 +18,25 @@ use crate::{
 };
 
 /// The signed-in person, if there is one who may still sign in.
-pub async fn user_of(store: &Store, session: &Session) -> Result<Option<User>, Error> {
-    let id = match session.get::<UserId>(USER).await {
-        Ok(Some(id)) => id,
-        // Nobody is signed out because the database is away.
-        Err(session::Error::Store(session_store::Error::Backend(cause))) => return Err(Error::Unfit(cause)),
-        // What cannot be understood is no session.
-        Ok(None) | Err(_) => return Ok(None),
-    };
+pub async fn user_of(store: &Store, clock: &Clock, session: &Session) -> Result<Option<User>, Error> {
+    let Some(id) = held::<UserId>(session, USER).await? else { return Ok(None) };
+    // One without a time is of a version that set none.
+    let signed_in = held::<Timestamp>(session, SIGNED_IN).await?;
+    if signed_in.is_none_or(|at| is_too_old(at, clock.now())) {
+        return Ok(None);
+    }
     let user = users::by_id(&mut store.read().await?, id).await?;
     Ok(user.filter(|user| !user.disabled))
+}
+
+/// What a session holds under this key.
+async fn held<T: DeserializeOwned>(session: &Session, key: &str) -> Result<Option<T>, Error> {
+    match session.get::<T>(key).await {
+        // Nobody is signed out because the database is away.
+        Err(session::Error::Store(session_store::Error::Backend(cause))) => Err(Error::Unfit(cause)),
+        // What cannot be understood is no session.
+        found => Ok(found.unwrap_or_default()),
+    }
 }
 
 pub fn actor_of_user(user: &User) -> Actor {

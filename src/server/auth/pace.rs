@@ -11,25 +11,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::time::Timestamp;
 
-const TIMES: usize = 12;
 const WITHIN: Duration = Duration::from_secs(60);
-const AT_ONCE: usize = 4;
 /// People that are remembered at most; beyond it those that have rested are forgotten.
 const PEOPLE: usize = 1000;
 
 #[derive(Clone)]
 pub struct Pace {
+    times: usize,
     recent: Arc<Mutex<HashMap<String, Vec<Timestamp>>>>,
     permits: Arc<Semaphore>,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        Self { recent: Arc::default(), permits: Arc::new(Semaphore::new(AT_ONCE)) }
-    }
-}
-
 impl Pace {
+    /// So many times a minute each, and so many at once in all.
+    pub fn new(times: usize, at_once: usize) -> Self {
+        Self { times, recent: Arc::default(), permits: Arc::new(Semaphore::new(at_once)) }
+    }
+
     /// A place among those under way, to be held until it is done; or how long to wait before asking again.
     pub fn take(&self, who: &str, now: Timestamp) -> Result<OwnedSemaphorePermit, Duration> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,7 +37,7 @@ impl Pace {
         }
         let moments = recent.entry(who.to_owned()).or_default();
         moments.retain(is_recent);
-        if let (true, Some(oldest)) = (moments.len() >= TIMES, moments.first()) {
+        if let (true, Some(oldest)) = (moments.len() >= self.times, moments.first()) {
             return Err(now.until(oldest.after(WITHIN)));
         }
         let permit = self.permits.clone().try_acquire_owned().map_err(|_| Duration::from_secs(2))?;
@@ -52,9 +50,12 @@ impl Pace {
 mod tests {
     use super::*;
 
+    const TIMES: usize = 12;
+    const AT_ONCE: usize = 4;
+
     #[test]
     fn a_person_rests_after_a_dozen_and_others_go_on() {
-        let (pace, now) = (Pace::default(), Timestamp(1_000_000));
+        let (pace, now) = (Pace::new(TIMES, AT_ONCE), Timestamp(1_000_000));
         for second in 0..TIMES {
             assert!(pace.take("ann", now.after(Duration::from_secs(second as u64))).is_ok());
         }
@@ -66,7 +67,7 @@ mod tests {
 
     #[test]
     fn only_a_few_are_under_way_at_once() {
-        let (pace, now) = (Pace::default(), Timestamp(1_000_000));
+        let (pace, now) = (Pace::new(TIMES, AT_ONCE), Timestamp(1_000_000));
         let held: Vec<_> = (0..AT_ONCE).map(|person| pace.take(&person.to_string(), now).unwrap()).collect();
         assert!(pace.take("one more", now).is_err());
         drop(held);

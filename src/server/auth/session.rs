@@ -2,7 +2,12 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use axum::http;
+use axum::{
+    extract::Request,
+    http::{self, HeaderValue, header::SET_COOKIE},
+    middleware::Next,
+    response::Response,
+};
 use serde_json::Value;
 use time::OffsetDateTime;
 use tower_sessions::{
@@ -14,10 +19,10 @@ use tower_sessions::{
 
 use super::token::hash;
 use crate::{
-    domain::time::Timestamp,
+    domain::{id::UserId, time::Timestamp},
     engine::{
         clock::Clock,
-        store::{Error, Store, error::chain, sessions},
+        store::{Error, Store, error::chain, sessions, users},
     },
 };
 
@@ -28,8 +33,13 @@ const HOURS: i64 = 12;
 /// nothing, and is shown when nothing can be written.
 const NOTED_EVERY: Duration = Duration::from_secs(300);
 
+/// However much it is used, a session ends so long after its sign-in.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// Keys of what a session holds.
 pub const USER: &str = "user";
+/// When the user signed in, in milliseconds since 1970.
+pub const SIGNED_IN: &str = "signed_in";
 pub const FLASH: &str = "flash";
 
 /// Sessions in the portal's database.
@@ -55,7 +65,42 @@ pub fn layer(store: Store, clock: Clock, public_url: &str) -> SessionManagerLaye
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
         .with_path("/")
-        .with_expiry(Expiry::OnInactivity(time::Duration::hours(HOURS)))
+        .with_expiry(expiry_of_use())
+}
+
+/// When a signed-in session ends that nobody uses. (None set is no end but the library's own, two weeks.)
+pub fn expiry_of_use() -> Expiry {
+    Expiry::OnInactivity(time::Duration::hours(HOURS))
+}
+
+/// Is a session that was signed in at `signed_in` too old by now?
+pub fn is_too_old(signed_in: Timestamp, now: Timestamp) -> bool {
+    signed_in.after(LONGEST) <= now
+}
+
+/// Is this still a session of a person who may sign in? Signing out deletes it.
+pub async fn is_of(store: &Store, clock: &Clock, id: Id, user: UserId) -> Result<bool, Error> {
+    let conn = &mut store.read().await?;
+    if sessions::find(conn, &id_hash(id), clock.now()).await?.is_none() {
+        return Ok(false);
+    }
+    Ok(users::by_id(conn, user).await?.is_some_and(|user| !user.disabled))
+}
+
+/// A cookie whose name begins with `__Host-` is deleted only by one that is `Secure`, too; the session layer's is not.
+pub async fn complete_removals(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let cookies = response.headers_mut().iter_mut().filter(|(name, _)| *name == SET_COOKIE);
+    for (_, cookie) in cookies {
+        let text = cookie.to_str().unwrap_or_default();
+        if text.starts_with("__Host-")
+            && !text.contains("; Secure")
+            && let Ok(complete) = HeaderValue::from_str(&format!("{text}; Secure"))
+        {
+            *cookie = complete;
+        }
+    }
+    response
 }
 
 /// The hash under which a session (and what belongs to it) is stored.

@@ -130,7 +130,7 @@ fn headers(delivery: &Delivery, last: Option<&Attempt>, hook: Option<&Hook>) -> 
         ("user-agent", concat!("service-hooks/", env!("CARGO_PKG_VERSION")).to_owned()),
         ("x-api-key", key),
         ("x-service-hook-event", delivery.event_type.key().to_owned()),
-        ("webhook-id", delivery.event_id.to_string()),
+        ("webhook-id", delivery.event_id.webhook_id(delivery.is_test)),
     ];
     if let Some(last) = last {
         headers.push(("webhook-timestamp", last.started_at.seconds().to_string()));

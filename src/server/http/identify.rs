@@ -39,7 +39,7 @@ pub fn is_open(path: &str) -> bool {
 
 pub async fn by_session(State(portal): State<Arc<Portal>>, mut request: Request, next: Next) -> Response {
     let user = match session::of(request.extensions()) {
-        Some(session) => user_of(portal.store(), &session).await,
+        Some(session) => user_of(portal.store(), portal.clock(), &session).await,
         None => Ok(None),
     };
     let user = match user {

@@ -78,6 +78,7 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .layer(middleware::from_fn(error_page::in_frame))
         .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))
         .layer(sessions)
+        .layer(middleware::from_fn(auth::session::complete_removals))
         .layer(CsrfLayer::new().with_rejection_response(|_| error_page::plain(StatusCode::FORBIDDEN)))
         .layer(middleware::from_fn(error_page::with_way_back));
     let layered = Router::new()

@@ -1,16 +1,18 @@
 //! Server-sent events: what is new in the log, and how far a job is. A stream ends when the program stops, and by itself
 //! after some minutes: the browser asks again by itself, and is judged again.
 
-use std::{convert::Infallible, future::Future, pin::Pin, time::Duration};
+use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Extension, Path, Query},
+    extract::{FromRequestParts, Path, Query},
+    http::{StatusCode, request::Parts},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
     },
 };
 use futures::stream;
+use tower_sessions::session::Id;
 
 use super::error_page;
 use crate::{
@@ -21,6 +23,7 @@ use crate::{
     },
     engine::store::log::Search,
     server::{
+        auth::session,
         ctx::OpCtx,
         forms, ops,
         seam::{status_of, told},
@@ -33,19 +36,37 @@ const TICK: Duration = Duration::from_secs(1);
 const LIFE: Duration = Duration::from_secs(300);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// Who watches. A stream ends within a second of their signing out, or of their losing their account.
+pub struct Viewer {
+    ctx: OpCtx,
+    session: Option<Id>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Viewer {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+        let ctx = parts.extensions.get::<OpCtx>().cloned().ok_or(StatusCode::UNAUTHORIZED)?;
+        Ok(Self { ctx, session: session::of(&parts.extensions).and_then(|session| session.id()) })
+    }
+}
+
+impl Viewer {
+    async fn is_signed_in(&self) -> bool {
+        let (Some(id), Some(user)) = (self.session, &self.ctx.user) else { return false };
+        session::is_of(self.ctx.portal.store(), self.ctx.portal.clock(), id, user.id).await.unwrap_or(false)
+    }
+}
+
 /// News of all hooks.
-pub async fn of_all(Extension(ctx): Extension<OpCtx>, Query(query): Query<LogQuery>) -> Response {
-    news(ctx, query, None)
+pub async fn of_all(viewer: Viewer, Query(query): Query<LogQuery>) -> Response {
+    news(viewer, query, None)
 }
 
 /// News of one hook.
-pub async fn of_hook(
-    Extension(ctx): Extension<OpCtx>,
-    Path(id): Path<String>,
-    Query(query): Query<LogQuery>,
-) -> Response {
+pub async fn of_hook(viewer: Viewer, Path(id): Path<String>, Query(query): Query<LogQuery>) -> Response {
     match id.parse() {
-        Ok(id) => news(ctx, query, Some(id)),
+        Ok(id) => news(viewer, query, Some(id)),
         Err(_) => refuse(ops::Error::NotFound("hook")),
     }
 }
@@ -55,16 +76,17 @@ fn refuse(error: ops::Error) -> Response {
     error_page::of(status_of(&error), &error.to_string())
 }
 
-fn news(ctx: OpCtx, query: LogQuery, own: Option<HookId>) -> Response {
+fn news(viewer: Viewer, query: LogQuery, own: Option<HookId>) -> Response {
+    let ctx = &viewer.ctx;
     if let Err(denied) = ctx.require(Permission::DeliveriesRead) {
         return refuse(denied.into());
     }
     let after: DeliveryId = query.after.parse().unwrap_or(DeliveryId(uuid::Uuid::nil()));
-    let (_, Ok(asked)) = forms::log::read(&ctx, query.at("", ""), own) else {
+    let (_, Ok(asked)) = forms::log::read(ctx, query.at("", ""), own) else {
         return refuse(ops::Error::NotFound("list"));
     };
     let state = (asked.search, None::<DeliveryId>, None::<usize>);
-    answer(ctx, state, move |ctx, state| Box::pin(look(ctx, after, state)))
+    answer(viewer, state, move |ctx, state| Box::pin(look(ctx, after, state)))
 }
 
 type Looking = (Search, Option<DeliveryId>, Option<usize>);
@@ -84,12 +106,12 @@ async fn look(
 }
 
 /// How far a job is: `state|behind|all|words`.
-pub async fn of_job(Extension(ctx): Extension<OpCtx>, Path(id): Path<String>) -> Response {
+pub async fn of_job(viewer: Viewer, Path(id): Path<String>) -> Response {
     let Ok(id) = id.parse::<JobId>() else { return refuse(ops::Error::NotFound("job")) };
-    if let Err(error) = ops::live::job(&ctx, id).await {
+    if let Err(error) = ops::live::job(&viewer.ctx, id).await {
         return refuse(error);
     }
-    answer(ctx, String::new(), move |ctx, said| {
+    answer(viewer, String::new(), move |ctx, said| {
         Box::pin(async move {
             let job = ops::live::job(&ctx, id).await?;
             let (behind, all) = job.progress();
@@ -103,15 +125,17 @@ type Look<S> = Pin<Box<dyn Future<Output = Result<(Option<String>, S), ops::Erro
 
 /// Looks once a second and tells what there is to tell.
 fn answer<S: Send + 'static>(
-    ctx: OpCtx,
+    viewer: Viewer,
     state: S,
     look: impl Fn(OpCtx, S) -> Look<S> + Clone + Send + 'static,
 ) -> Response {
-    let age = ctx.portal.clock().stopwatch();
+    let age = viewer.ctx.portal.clock().stopwatch();
+    let viewer = Arc::new(viewer);
     let begin = (state, true);
     let events = stream::unfold(begin, move |(mut state, mut is_first)| {
-        let (ctx, look) = (ctx.clone(), look.clone());
+        let (viewer, look) = (viewer.clone(), look.clone());
         async move {
+            let ctx = &viewer.ctx;
             loop {
                 if !is_first {
                     tokio::select! {
@@ -120,7 +144,8 @@ fn answer<S: Send + 'static>(
                     }
                 }
                 is_first = false;
-                if age.elapsed() > LIFE || ctx.portal.stopping.is_cancelled() {
+                let is_over = age.elapsed() > LIFE || ctx.portal.stopping.is_cancelled();
+                if is_over || !viewer.is_signed_in().await {
                     return None;
                 }
                 let (told, next) = look(ctx.clone(), state).await.ok()?;

@@ -10,7 +10,7 @@ use crate::{
     },
     engine::store::users,
     server::{
-        auth::session::USER,
+        auth::session::{SIGNED_IN, USER, expiry_of_use},
         ctx::{OpCtx, Portal},
     },
 };
@@ -52,14 +52,15 @@ pub async fn check(portal: &Portal, email: &str, password: &str) -> Result<User,
 /// Signs in: the session gets a new id, so that one planted before is worth nothing.
 pub async fn sign_in(ctx: &OpCtx, session: &Session, email: &str, password: &str) -> Result<User, Error> {
     let user = check(&ctx.portal, email, password).await?;
-    begin(session, &user).await?;
+    begin(&ctx.portal, session, &user).await?;
     Ok(user)
 }
 
 /// Binds a session to a user who has just proved who they are.
-pub async fn begin(session: &Session, user: &User) -> Result<(), Error> {
+pub async fn begin(portal: &Portal, session: &Session, user: &User) -> Result<(), Error> {
     session.cycle_id().await.map_err(session_failed)?;
-    session.set_expiry(None);
+    session.set_expiry(Some(expiry_of_use()));
+    session.insert(SIGNED_IN, portal.clock().now()).await.map_err(session_failed)?;
     session.insert(USER, user.id).await.map_err(session_failed)
 }
 

@@ -63,6 +63,6 @@ pub async fn finish(ctx: &OpCtx, session: &Session, word: &str, new: NewUser) ->
         Err(store::Error::Missing) => return Err(Error::NotFound("set-up link")),
         outcome => outcome?,
     }
-    session::begin(session, &user).await?;
+    session::begin(&ctx.portal, session, &user).await?;
     Ok(user)
 }

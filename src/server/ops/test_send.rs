@@ -2,6 +2,7 @@
 //! is an attempt like any other but leaves nothing behind but a line in the audit log.
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     Error,
@@ -27,7 +28,7 @@ use crate::{
             hooks::{self, Secrets},
         },
     },
-    server::ctx::OpCtx,
+    server::{auth::pace::Pace, ctx::OpCtx},
 };
 
 pub use super::deliveries::outcome_of_test as outcome;
@@ -41,12 +42,21 @@ pub async fn send(ctx: &OpCtx, id: HookId, body: Option<Bytes>, judging: Judging
     let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
     let sample = super::events::sample(hook.event_type);
     let emit = Emit { body: body.unwrap_or(sample.body), ..sample };
+    let _place = place(ctx, &ctx.portal.tests, &id.to_string())?;
     let (target, detail) = (id.to_string(), format!("{} to {}", hook.event_type.key(), hook.callback_url));
     note(ctx, grant.clone(), "hook.tested", target, detail).await?;
     match ctx.portal.dispatcher.send_test(id, emit, judging, grant.by(), ctx.once.clone()).await {
         Err(EmitError::Store(store::Error::Missing)) => Err(Error::NotFound("hook")),
         sent => Ok(sent?),
     }
+}
+
+/// A place among the tests that are under way, of `what` where each has a pace of its own.
+fn place(ctx: &OpCtx, pace: &Pace, what: &str) -> Result<OwnedSemaphorePermit, Error> {
+    let who = ctx.actor.as_ref().map(|actor| actor.identity.as_str()).unwrap_or_default();
+    let place = pace.take(&format!("{who} {what}"), ctx.portal.clock().now());
+    // A full second at least: nobody can wait for less.
+    place.map_err(|wait| Error::Busy { seconds: wait.as_secs() + 1 })
 }
 
 /// What is to be said about a body before it is sent.
@@ -100,10 +110,7 @@ pub async fn try_out(ctx: &OpCtx, id: Option<HookId>, form: &HookForm, tested: O
         }
     };
     let Draft { hook, secrets, fresh_secret } = judge(ctx, form, stored, tested).await?;
-    let who = ctx.actor.as_ref().map(|actor| actor.identity.clone()).unwrap_or_default();
-    let place = ctx.portal.trials.take(&who, ctx.portal.clock().now());
-    // A full second at least: nobody can wait for less.
-    let _place = place.map_err(|wait| Error::Busy { seconds: wait.as_secs() + 1 })?;
+    let _place = place(ctx, &ctx.portal.trials, "")?;
     // Before and not after: what was sent is on record whether or not somebody waits for the answer.
     let target = id.map_or_else(|| "a hook not saved yet".to_owned(), |id| id.to_string());
     let detail = format!("{} to {}", hook.event_type.key(), hook.callback_url);

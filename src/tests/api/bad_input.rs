@@ -50,6 +50,13 @@ async fn events_that_cannot_be_accepted(db: TestDb) {
         (b"{\"type\":\"work_item.closed\",\"data\":[]}".into(), 422, "data"),
         (b"{\"type\":\"work_item.closed\",\"data\":{}}".into(), 422, "data.id"),
         (format!(r#"{{"type":"work_item.closed","data":{good},"extra":1}}"#).into(), 422, "extra"),
+        // Readers disagree about which of two is meant, and the body is signed as it is.
+        (format!(r#"{{"type":"work_item.closed","data":{{}},"data":{good}}}"#).into(), 422, "body"),
+        (
+            format!(r#"{{"type":"work_item.closed","data":{}}}"#, good.replacen('{', "{\"id\":\"other\",", 1)).into(),
+            422,
+            "data",
+        ),
         (
             format!(r#"{{"type":"work_item.closed","data":{}}}"#, good.replace("true", "\"yes\"")).into(),
             422,

@@ -15,6 +15,7 @@ on_both!(
     a_stale_version_is_a_conflict,
     another_host_asks_for_the_key_again,
     a_test_is_sent_whether_the_hook_is_on_or_off,
+    tests_of_a_hook_have_a_pace,
     schemas_and_the_description_of_the_api,
 );
 
@@ -108,8 +109,30 @@ async fn a_test_is_sent_whether_the_hook_is_on_or_off(db: TestDb) {
     let came = receiver.wait_for(4).await;
     assert_eq!(came.len(), 4, "a test is tried once");
     assert!(came.iter().all(|came| came.header("x-service-hook-test") == "true"));
+    // What is signed says it too: nobody can make a real event of it, or a test of a real one.
+    assert!(came.iter().all(|came| came.header("webhook-id").starts_with("test_")), "{came:?}");
+    let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
+    assert!(!event.starts_with("test_"));
     assert!(String::from_utf8_lossy(&came[3].body).contains("2022-03-08T07:39:47.6052457Z"));
     app.assert_balanced().await;
+}
+
+async fn tests_of_a_hook_have_a_pace(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start().await;
+    let token = app.full_token().await;
+    let mut paths = Vec::new();
+    for _ in 0..2 {
+        let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await;
+        paths.push(format!("/hooks/{}/test", hook["id"].as_str().unwrap()));
+    }
+    let test = async |path: &str| app.api(&token, "POST", path, None).await.0;
+    for _ in 0..30 {
+        assert_eq!(test(&paths[0]).await, 200);
+    }
+    assert_eq!(test(&paths[0]).await, 503, "one more within a minute");
+    assert_eq!(test(&paths[1]).await, 200, "another hook has its own");
+    assert_eq!(receiver.came().len(), 31);
 }
 
 async fn schemas_and_the_description_of_the_api(db: TestDb) {

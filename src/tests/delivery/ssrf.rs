@@ -95,6 +95,8 @@ async fn every_refused_row_is_refused_again_at_send() {
     for Row { id: row, url, expected } in corpus().into_iter().filter(|row| row.expected.starts_with("REJ:")) {
         // NUL is what PostgreSQL refuses to store at all; SQLite keeps it, and the sender must still refuse it.
         plant(&app, id, &url).await;
+        // Each its own: one may send thirty tests a minute.
+        let token = app.full_token().await;
         let (status, delivery) = app.api(&token, "POST", &format!("/hooks/{id}/test"), None).await;
         assert_eq!(status, 200, "{row} {url:?}: {delivery}");
         assert_eq!(delivery["attempts"][0]["class"], "address_refused", "{row} {url:?} ({expected}): {delivery}");

@@ -9,5 +9,6 @@ mod overview;
 mod preferences;
 mod recover;
 mod safety;
+mod sessions;
 mod snippet;
 mod test_send;

@@ -216,7 +216,8 @@ impl TestApp {
 impl Browser {
     pub fn keep_cookie(&mut self, answer: &Response) {
         let cookies = answer.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
-        if let Some(cookie) = cookies.into_iter().find(|cookie| cookie.starts_with("sid=")) {
+        let is_session = |cookie: &&str| cookie.starts_with("sid=") || cookie.starts_with("__Host-sid=");
+        if let Some(cookie) = cookies.into_iter().find(is_session) {
             self.cookie = cookie.split(';').next().unwrap().to_owned();
         }
     }

@@ -1,7 +1,5 @@
 //! `/api/v1/events`: where events come in. Bodies are taken as the bytes they are and never written anew.
 
-use std::collections::HashMap;
-
 use axum::{
     Json,
     extract::Path,
@@ -15,7 +13,10 @@ use sha2::{Digest, Sha256};
 use super::{Ctx, id, once, shape::EventShape};
 use crate::{
     domain::{event::EventType, invalid::Invalid},
-    engine::dispatcher::{Emit, IdempotencyKey},
+    engine::{
+        catalogue::strict::Members,
+        dispatcher::{Emit, IdempotencyKey},
+    },
     server::{
         api::{body::Raw, problem::Problem},
         ctx::OpCtx,
@@ -78,8 +79,10 @@ fn read_batch(body: &Bytes) -> Result<Vec<Emit>, Problem> {
 
 /// `{"type": KEY, "data": ...}`, with the bytes of `data` as they stand there.
 fn envelope(raw: &RawValue) -> Result<Emit, Invalid> {
-    let members: HashMap<String, &RawValue> = serde_json::from_str(raw.get())
-        .map_err(|_| Invalid::one("body", "type", "must be an object with \"type\" and \"data\""))?;
+    let Members(members): Members<&RawValue> = serde_json::from_str(raw.get()).map_err(|error| {
+        let message = format!("must be an object with \"type\" and \"data\": {error}");
+        Invalid::one("body", "type", message)
+    })?;
     let mut invalid = Invalid::default();
     for name in members.keys().filter(|name| !matches!(name.as_str(), "type" | "data")) {
         invalid.add(name, "unknown", "is not a known field; put the event's own fields into \"data\"");
