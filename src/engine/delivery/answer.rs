@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 const KEEP: usize = 16 * 1024;
 /// Header lines that are kept, and bytes of each.
 const KEEP_HEADERS: usize = 64;
-const KEEP_HEADER: usize = 1024;
+pub const KEEP_HEADER: usize = 1024;
 
 /// See the module.
 #[derive(Default)]

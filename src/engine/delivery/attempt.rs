@@ -10,7 +10,7 @@ use hyper::{Response, body::Incoming};
 
 pub use super::target::Target;
 use super::{
-    answer::Kept,
+    answer::{KEEP_HEADER, Kept},
     connections::{Connection, Pool},
     dial::Dialler,
     fault::Fault,
@@ -92,8 +92,11 @@ impl Sender {
         let (duration_ms, timing, retry_after) = (phases.millis(), phases.timing(), kept.retry_after);
         let mut response_headers = std::mem::take(&mut kept.headers);
         let (mut response_body, response_cut) = kept.into_text();
-        target.mask(&mut response_body);
-        response_headers.iter_mut().for_each(|(_, value)| target.mask(value));
+        target.mask(&mut response_body, response_cut, open, started_at);
+        for (_, value) in &mut response_headers {
+            let is_cut = value.len() >= KEEP_HEADER;
+            target.mask(value, is_cut, open, started_at);
+        }
         let attempt = Attempt {
             number: open.attempts + 1,
             started_at,

@@ -19,6 +19,7 @@ pub mod lane;
 pub mod lease;
 pub mod lookout;
 mod lookup;
+mod masking;
 pub mod nodes;
 mod phases;
 pub mod resolver;

@@ -14,7 +14,12 @@ use hyper::{
 use rustls::pki_types::ServerName;
 use url::Position;
 
-use super::{client, guard::Guard, signing::Signer};
+use super::{
+    client,
+    guard::Guard,
+    masking::Masks,
+    signing::{self, Signer},
+};
 use crate::{
     domain::{
         endpoint::{self, Host, UrlProblem},
@@ -31,16 +36,13 @@ const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-/// An API key this short is a placeholder: an answer is full of the same letters, and masking them would hide it all.
-const SHORTEST_MASKED: usize = 8;
-const MASK: &str = "****";
-
 /// See the module.
 pub struct Target {
     pub hook: Hook,
     /// What every request carries.
     headers: HeaderMap,
     signer: Signer,
+    masks: Masks,
     /// Judged at the first attempt: what may be dialled is not known here.
     destination: OnceLock<Result<Destination, UrlProblem>>,
 }
@@ -75,7 +77,9 @@ impl Target {
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
             (API_KEY, api_key),
         ]);
-        Some(Self { hook, headers, signer, destination: OnceLock::new() })
+        let bare = secrets.signing_secret.strip_prefix(signing::PREFIX).unwrap_or_default();
+        let masks = Masks::new(&[&secrets.api_key, &secrets.signing_secret, bare]);
+        Some(Self { hook, headers, signer, masks, destination: OnceLock::new() })
     }
 
     /// Where it leads, judged by the rules of spelling and, for an address, by the guard: it never reaches the resolver.
@@ -85,19 +89,26 @@ impl Target {
         judged.as_ref().map_err(|problem| *problem)
     }
 
-    /// Some receivers answer with the request they got: the key must not be kept with the answer.
-    pub fn mask(&self, text: &mut String) {
-        let key = self.headers.get(&API_KEY).and_then(|key| key.to_str().ok()).unwrap_or_default();
-        if key.len() >= SHORTEST_MASKED && text.contains(key) {
-            *text = text.replace(key, MASK);
+    /// Some receivers answer with the request they got: nothing of it that is secret must be kept with the answer.
+    /// `sent_at` is when it was signed.
+    pub fn mask(&self, text: &mut String, is_cut: bool, open: &Open, sent_at: Timestamp) {
+        self.masks.mask(text, is_cut);
+        // To sign is the dearest part, and nearly no answer has anything like a signature.
+        if text.contains("v1") {
+            let signature = self.signature(open, sent_at);
+            Masks::new(&[signature.trim_start_matches("v1,")]).mask(text, is_cut);
         }
+    }
+
+    fn signature(&self, open: &Open, now: Timestamp) -> String {
+        self.signer.sign(&open.event.webhook_id(open.is_test), &now.seconds().to_string(), &open.body)
     }
 
     /// One delivery, signed now.
     pub fn request(&self, to: &Destination, open: &Open, now: Timestamp) -> Request<Full<Bytes>> {
         let id = open.event.webhook_id(open.is_test);
         let seconds = now.seconds().to_string();
-        let signature = self.signer.sign(&id, &seconds, &open.body);
+        let signature = self.signature(open, now);
         let text = |value: String| {
             HeaderValue::from_maybe_shared(Bytes::from(value)).expect("ids, numbers and base64 are visible ASCII")
         };

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 use service_hooks::{domain::event::EventType, engine::dispatcher::Config};
 use tokio::{
@@ -334,21 +335,28 @@ async fn an_answer_is_read_in_its_charset() {
 
 /// A receiver that answers with what it was sent, as those do that people try webhooks with.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_echoed_is_not_kept() {
+async fn what_is_secret_and_echoed_is_not_kept() {
     let (app, token) = scene().await;
-    let key = "an-api-key-of-some-length";
+    let key = "an-api-key/of+some&length";
     let receiver = Receiver::ruled(|came| {
-        let key = came.header("x-api-key").to_owned();
-        let body = format!("{{\"x-api-key\": \"{key}\"}}").into_bytes();
-        Reply { headers: vec![("x-echo", key)], body, ..Reply::status(200) }
+        let (key, signature) = (came.header("x-api-key"), came.header("webhook-signature"));
+        let form: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
+        let basic = BASE64_STANDARD.encode(format!("user:{key}"));
+        let body = format!("{{\"x-api-key\": \"{key}\"}} {form} {basic} {signature}").into_bytes();
+        Reply { headers: vec![("x-echo", key.to_owned()), ("x-basic", basic)], body, ..Reply::status(200) }
     })
     .await;
     let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": receiver.url("/"), "api_key": key});
     let (_, hook) = app.api(&token, "POST", "/hooks", Some(body)).await;
     let test = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
     let (_, delivery) = app.api(&token, "POST", &test, None).await;
-    assert_eq!(receiver.came()[0].header("x-api-key"), key);
+    let came = &receiver.came()[0];
+    assert_eq!(came.header("x-api-key"), key);
     let attempt = &delivery["attempts"][0];
-    assert_eq!(attempt["response_body"], "{\"x-api-key\": \"****\"}", "{attempt}");
-    assert!(!attempt.to_string().contains(key), "{attempt}");
+    let shown = attempt["response_body"].as_str().unwrap();
+    assert!(shown.starts_with("{\"x-api-key\": \"****\"} **** "), "{attempt}");
+    let kept = attempt.to_string();
+    for secret in [key, "of%2Bsome", "YW4tYXBpLWtle", came.header("webhook-signature").trim_start_matches("v1,")] {
+        assert!(!kept.contains(secret), "{secret}: {attempt}");
+    }
 }
