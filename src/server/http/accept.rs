@@ -46,7 +46,9 @@ const MAX_HEADERS: usize = 100;
 const HEAD_SIZE: usize = 32 * 1024;
 /// How long a connection waits for a place, and all that come after it with it.
 const PLACE_DEADLINE: Duration = Duration::from_secs(1);
-/// After the system refused a descriptor although nobody could leave.
+/// How often such a connection looks whether another may leave.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// After the system refused a descriptor.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`, then lets requests under way finish, for as long as `drain`. `connections` at most are open at once.
@@ -82,12 +84,11 @@ async fn next(listener: &TcpListener, places: &Places, stop: &CancellationToken)
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of descriptors, most likely: whoever waits for nothing gives one back.
+                    // Out of descriptors, most likely: a connection that waits for its client gives one back.
                     tracing::warn!(%error, "a connection was not accepted");
-                    if !places.dismiss_one() {
-                        tokio::time::sleep(ACCEPT_AGAIN).await;
-                    }
-                    tokio::task::yield_now().await;
+                    places.dismiss_one();
+                    // One at a time: it takes a moment to close, and meanwhile no other need leave.
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
                     continue;
                 }
             },
@@ -109,7 +110,8 @@ async fn place_for(from: SocketAddr, places: &Places) -> Place {
         if let Some(place) = places.take(from.ip()) {
             return place;
         }
-        places.freed().await;
+        // A connection that has been answered may leave too, and nothing tells of that.
+        let _either = tokio::time::timeout(LOOK_AGAIN, places.freed()).await;
     }
 }
 
@@ -193,4 +195,23 @@ async fn answer(request: Request<Incoming>, router: Router, progress: Arc<Progre
     };
     let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
     response.map(|body| Body::new(Followed { body, _end: answered }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_has_been_answered_makes_room_for_one_that_waits() {
+        let places = Places::new(2, Clock::System.stopwatch());
+        let held = ["10.0.0.1:1", "10.0.0.2:1"].map(|from| from.parse::<SocketAddr>().unwrap());
+        let held = [place_for(held[0], &places).await, place_for(held[1], &places).await];
+        held.iter().for_each(|place| place.progress.set_idle(false));
+        let newcomer = "10.0.0.3:1".parse().unwrap();
+        let (place, ()) = tokio::join!(place_for(newcomer, &places), async {
+            tokio::task::yield_now().await;
+            held[0].progress.set_idle(true);
+        });
+        assert!(held[0].leave.is_cancelled() && !held[1].leave.is_cancelled() && !place.leave.is_cancelled());
+    }
 }

@@ -9,8 +9,8 @@ use crate::{
     },
 };
 
-/// Something of a key is under way that does not belong to its line (the hook keeps an order only now): the line is looked
-/// at again when that has ended, and after so long in any case.
+/// A delivery of a key may be in flight outside its line, because it was sent before the hook kept an order. The line
+/// is read again when that attempt ends, and after this time in any case.
 const AGAIN_MS: i64 = 30_000;
 
 impl Lane {

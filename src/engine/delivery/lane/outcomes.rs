@@ -36,6 +36,7 @@ impl Lane {
         }
         let is_in_line = self.finish_in_line(id, due_at);
         if !is_in_line && self.is_ordered() {
+            // It may be what the line of its key waits for: see `ordered::AGAIN_MS`.
             self.lines.other_finished();
         }
         if let Some(at) = due_at.filter(|_| !is_in_line || !self.is_ordered()) {
