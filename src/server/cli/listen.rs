@@ -1,24 +1,34 @@
 //! `service-hooks listen`: a receiver for trying things out. It checks the key and the signature of what comes, prints
-//! it, and answers as a receiver should.
+//! it, and answers as a receiver should. Everything that runs on this machine can send to it, and so can web pages:
+//! what they send is refused, and nothing that comes can steer the terminal.
+
+mod refused;
 
 use std::sync::Arc;
 
 use axum::{
     Router,
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, StatusCode},
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header::ALLOW},
+    response::{IntoResponse, Response},
     routing::any,
 };
 use clap::Args;
+use refused::Refused;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::{Failure, Outcome, print};
-use crate::engine::{clock::Clock, delivery::signing};
+use crate::{
+    domain::json::pretty,
+    engine::{clock::Clock, delivery::signing, dispatcher::MAX_BODY},
+    server::api::body::{Unread, bounded},
+};
 
 /// How old or new a timestamp may be, in seconds: the tolerance of Standard Webhooks' own libraries.
 const TOLERANCE: i64 = 300;
+/// Letters of a header that are shown: enough for every event and id.
+const SHOWN: usize = 100;
 
 #[derive(Args)]
 pub struct Listen {
@@ -76,15 +86,22 @@ impl Listen {
     }
 }
 
-async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body: Bytes) -> (StatusCode, &'static str) {
-    let key = receiver.check_key(&headers);
-    let signature = receiver.check_signature(&headers, &body);
-    receiver.show(&headers, &body, key, signature);
-    match (key, signature) {
-        (Check::Bad(_), _) => (StatusCode::UNAUTHORIZED, "wrong x-api-key\n"),
-        (_, Check::Bad(_)) => (StatusCode::UNAUTHORIZED, "wrong signature\n"),
-        _ => (StatusCode::OK, "ok\n"),
+async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if let Err(refused) = refused::judge(&parts.method, &parts.headers) {
+        return refuse(refused);
     }
+    match bounded(body, MAX_BODY).await {
+        Ok(body) => receiver.take(&parts.headers, &body).into_response(),
+        Err(Unread::TooLarge) => refuse(refused::TOO_LARGE),
+        Err(Unread::Broken) => refuse(refused::BROKEN),
+    }
+}
+
+fn refuse(Refused { status, why }: Refused) -> Response {
+    eprintln!("refused with {}: {why}", status.as_u16());
+    let allow = (status == StatusCode::METHOD_NOT_ALLOWED).then_some([(ALLOW, "POST")]);
+    (status, allow, format!("{why}\n")).into_response()
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
@@ -115,18 +132,51 @@ impl Receiver {
         }
     }
 
-    fn show(&self, headers: &HeaderMap, body: &[u8], key: Check, signature: Check) {
-        let event = header(headers, "x-service-hook-event");
-        let id = header(headers, "webhook-id");
+    /// Shows a delivery. Who does not have the key may send anything: nothing of such a body is shown.
+    fn take(&self, headers: &HeaderMap, body: &[u8]) -> (StatusCode, &'static str) {
+        let (key, signature) = (self.check_key(headers), self.check_signature(headers, body));
+        let (status, answer) = match (key, signature) {
+            (Check::Bad(_), _) => (StatusCode::UNAUTHORIZED, "wrong x-api-key\n"),
+            (_, Check::Bad(_)) => (StatusCode::UNAUTHORIZED, "wrong signature\n"),
+            _ => (StatusCode::OK, "ok\n"),
+        };
+        let event = print::printable(header(headers, "x-service-hook-event"), SHOWN);
+        let id = print::printable(header(headers, "webhook-id"), SHOWN);
         let is_test = header(headers, "x-service-hook-test") == "true";
-        let text = String::from_utf8_lossy(body);
         let test = if is_test { " (test)" } else { "" };
-        let words = format!("{event}{test}  id {id}  key {}  signature {}\n{text}\n", key.words(), signature.words());
-        let parsed = serde_json::from_slice::<Value>(body).unwrap_or(Value::Null);
-        let value = json!({
+        let line = format!("{event}{test}  id {id}  key {}  signature {}", key.words(), signature.words());
+        let mut value = json!({
             "event": event, "id": id, "test": is_test, "api_key": key.words(), "signature": signature.words(),
-            "body": parsed, "raw": text,
         });
-        print::result(self.json, &words, &value);
+        if status == StatusCode::OK {
+            let text = String::from_utf8_lossy(body);
+            value["body"] = serde_json::from_slice::<Value>(body).unwrap_or(Value::Null);
+            value["raw"] = text.as_ref().into();
+            print::result(self.json, &format!("{line}\n{}\n", shown(&text)), &value);
+        } else {
+            print::result(self.json, &format!("{line}\nIts body is not shown.\n"), &value);
+        }
+        (status, answer)
+    }
+}
+
+/// A body for the terminal. The line breaks are ours, so that no body can look like a line that says what came.
+fn shown(body: &str) -> String {
+    let indented = pretty(body);
+    let lines = indented.as_deref().map_or(vec![body], |indented| indented.split('\n').collect());
+    lines.into_iter().map(|line| print::printable(line, usize::MAX)).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn no_body_steers_the_terminal_or_adds_lines() {
+        assert_eq!(
+            shown("{\"a\":\"\u{9b}31m\u{202e}é\",\r\"b\":1}"),
+            "{\n  \"a\": \"\\u{9b}31m\\u{202e}é\",\n  \"b\": 1\n}"
+        );
+        assert_eq!(shown("not json\n\u{1b}[2Jwork_item.closed  id x"), "not json\\n\\u{1b}[2Jwork_item.closed  id x");
     }
 }

@@ -9,6 +9,7 @@ mod hang_ups;
 mod health;
 mod hooks;
 mod keys;
+mod listen;
 mod logs;
 mod metrics;
 mod overlaps;
