@@ -10,7 +10,7 @@ use super::{
     time::Timestamp,
 };
 
-/// NIST SP 800-63B and OWASP ASVS 6.2: length over composition rules. The maximum bounds the hashing work.
+/// In characters. NIST SP 800-63B and OWASP ASVS 6.2: length over composition rules. The maximum bounds the hashing work.
 pub const MIN_PASSWORD: usize = 12;
 pub const MAX_PASSWORD: usize = 1024;
 pub const MAX_EMAIL: usize = 254;
@@ -49,19 +49,21 @@ pub fn parse_email(raw: &str) -> Result<String, Invalid> {
     Ok(email.to_owned())
 }
 
-/// Judges a new password by its length only.
-pub fn parse_password(raw: &str) -> Result<&str, Invalid> {
+/// Judges the length of a new password, in characters. It must be normalised, so that an accent counts the same however
+/// it was typed. Whether it is easy to guess is the server's to judge.
+pub fn parse_password(normalised: &str) -> Result<(), Invalid> {
     let wrong = |code, message: &str| Err(Invalid::one("password", code, message));
-    if raw.chars().count() < MIN_PASSWORD {
-        return wrong(
-            "too-short",
-            "Choose a password of at least 12 characters. A few unrelated words are a good one.",
-        );
+    let length = normalised.chars().count();
+    if length > 0 && normalised.chars().all(char::is_whitespace) {
+        return wrong("blank", "This password consists of blanks only. Choose several unrelated words.");
     }
-    if raw.len() > MAX_PASSWORD {
-        return wrong("too-long", "Choose a password of at most 1,024 bytes.");
+    if length < MIN_PASSWORD {
+        return wrong("too-short", "Choose a password of at least 12 characters. Tip: use several unrelated words.");
     }
-    Ok(raw)
+    if length > MAX_PASSWORD {
+        return wrong("too-long", "Choose a password of at most 1,024 characters.");
+    }
+    Ok(())
 }
 
 /// The form in which addresses are compared.
@@ -82,9 +84,18 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_judged_by_length() {
-        assert!(parse_password("ééééééééééééé").is_ok());
-        assert!(parse_password("short").is_err());
-        assert!(parse_password(&"x".repeat(1025)).is_err());
+    fn passwords_are_judged_by_their_characters() {
+        let code = |password: &str| parse_password(password).err().map(|invalid| invalid.0[0].code.clone());
+        assert_eq!(code("twelve chars"), None);
+        assert_eq!(code(&"é".repeat(1024)), None);
+        for (password, expected) in [
+            ("", "too-short"),
+            ("ééééééééééé", "too-short"),
+            ("            ", "blank"),
+            ("\u{a0}\t\u{2003}", "blank"),
+            (&"x".repeat(1025), "too-long"),
+        ] {
+            assert_eq!(code(password).as_deref(), Some(expected), "{password:?}");
+        }
     }
 }

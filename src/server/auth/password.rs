@@ -9,6 +9,10 @@ use argon2::{
 };
 use tokio::sync::Semaphore;
 
+use crate::domain::{invalid::Invalid, user::parse_password};
+
+mod strength;
+
 /// Hashes under way at once, and callers that may wait for one.
 const AT_ONCE: usize = 2;
 const QUEUE: usize = 32;
@@ -35,8 +39,19 @@ impl Default for Passwords {
 }
 
 impl Passwords {
+    /// May somebody choose this password? `about` is what others know of them.
+    pub async fn judge(&self, password: String, about: Vec<String>) -> Result<Result<(), Invalid>, TooBusy> {
+        self.bounded(move || {
+            let password = strength::normalised(&password);
+            parse_password(&password)?;
+            strength::judge(&password, &about)
+        })
+        .await
+    }
+
     pub async fn hash(&self, password: String) -> Result<String, TooBusy> {
         self.bounded(move || {
+            let password = strength::normalised(&password);
             let hash = Argon2::default().hash_password(password.as_bytes());
             hash.expect("the default parameters are valid and a salt can be drawn").to_string()
         })
@@ -44,13 +59,20 @@ impl Passwords {
     }
 
     /// Does the password fit? Without a stored hash (nobody by that name) the same work is done, for nothing.
+    ///
+    /// Hashes used to be made of the text as typed: where that differs from the normalised text, it is tried as well. What
+    /// this costs depends on what was typed only, so that the time does not tell who exists.
     pub async fn verify(&self, password: String, stored: Option<String>) -> Result<bool, TooBusy> {
         self.bounded(move || {
             let is_somebody = stored.is_some();
             let stored = stored.unwrap_or_else(|| NOBODY.to_owned());
-            let fits = PasswordHash::new(&stored)
-                .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
-            fits && is_somebody
+            let fits = |text: &str| {
+                let hash = PasswordHash::new(&stored);
+                hash.is_ok_and(|hash| Argon2::default().verify_password(text.as_bytes(), &hash).is_ok())
+            };
+            let normalised = strength::normalised(&password);
+            let as_typed = normalised != password && fits(&password);
+            (fits(&normalised) || as_typed) && is_somebody
         })
         .await
     }
@@ -74,6 +96,37 @@ mod tests {
         assert_eq!(passwords.verify("correct horse battery".into(), Some(hash.clone())).await, Ok(true));
         assert_eq!(passwords.verify("wrong".into(), Some(hash)).await, Ok(false));
         assert_eq!(passwords.verify("wrong".into(), Some("not a hash".into())).await, Ok(false));
+    }
+
+    /// An accent comes as one character from one keyboard and as two from another.
+    #[tokio::test]
+    async fn an_accent_fits_however_it_is_typed() {
+        let (composed, decomposed) = ("Z\u{fc}rich f\u{e4}hrt elf", "Zu\u{308}rich fa\u{308}hrt elf");
+        let mixed = "Zu\u{308}rich f\u{e4}hrt elf";
+        let passwords = Passwords::default();
+        let hash = passwords.hash(decomposed.into()).await.unwrap();
+        for typed in [composed, mixed] {
+            assert_eq!(passwords.verify(typed.into(), Some(hash.clone())).await, Ok(true), "{typed}");
+        }
+        assert_eq!(passwords.verify("Zurich fahrt elf".into(), Some(hash)).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_what_was_typed_before_still_fits() {
+        let typed = "Zu\u{308}rich fa\u{308}hrt elf";
+        let passwords = Passwords::default();
+        let older = Argon2::default().hash_password(typed.as_bytes()).unwrap().to_string();
+        assert_eq!(passwords.verify(typed.into(), Some(older.clone())).await, Ok(true));
+        assert_eq!(passwords.verify("Z\u{fc}rich f\u{e4}hrt elf".into(), Some(older)).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn a_weak_password_is_not_for_choosing() {
+        let passwords = Passwords::default();
+        for (password, code) in [("            ", "blank"), ("short", "too-short"), ("aaaaaaaaaaaa", "weak")] {
+            let judged = passwords.judge(password.into(), Vec::new()).await.unwrap();
+            assert_eq!(judged.unwrap_err().0[0].code, code);
+        }
     }
 
     #[test]

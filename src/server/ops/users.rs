@@ -7,7 +7,7 @@ use crate::{
         invalid::Invalid,
         permission::{Grant, Permission, Role},
         preferences::Preferences,
-        user::{User, parse_email, parse_password},
+        user::{User, parse_email},
     },
     engine::{
         clock::Clock,
@@ -15,6 +15,9 @@ use crate::{
     },
     server::ctx::{OpCtx, Portal},
 };
+
+/// Passwords that contain it are guessed first.
+const PRODUCT: &str = "Service Hooks";
 
 /// A user to be made, as typed.
 #[derive(Default)]
@@ -54,7 +57,8 @@ pub(super) async fn prepare(portal: &Portal, new: NewUser) -> Result<(User, Stri
         let known = Role::ALL.iter().map(|role| role.key()).collect::<Vec<_>>().join(", ");
         invalid.add("role", "unknown", format!("Choose one of the roles: {known}."));
     }
-    invalid.take(parse_password(&new.password).map(drop));
+    let about = vec![new.email.clone(), new.name.clone(), PRODUCT.to_owned()];
+    invalid.take(portal.passwords.judge(new.password.clone(), about).await?);
     invalid.or(())?;
     let name = match new.name.trim() {
         "" => email.split('@').next().unwrap_or_default().to_owned(),

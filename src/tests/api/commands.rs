@@ -110,6 +110,14 @@ async fn wrong_usage_is_told_and_exits_with_2(db: TestDb) {
         (&["schema", "no.such"], "", 2, "work_item.closed"),
         (&["schema", "work_item.closed", "--draft", "4"], "", 2, "2020-12"),
         (&["user", "create", "--email", "x", "--role", "king", "--password-stdin"], "short", 2, "administrator"),
+        (&["user", "create", "--email", "a@b.c", "--role", "agent", "--password-stdin"], "password1234", 2, "common"),
+        (
+            &["user", "create", "--email", "a@b.c", "--role", "agent", "--password-stdin"],
+            "ghkghkghkghkghk",
+            2,
+            "repeats",
+        ),
+        (&["user", "create", "--email", "a@b.c", "--role", "agent", "--password-stdin"], "            ", 2, "blanks"),
         (&["token", "create", "--name", "x", "--permission", "everything"], "", 2, "events:emit"),
         (&["listen", "--secret", "nonsense"], "", 2, "whsec_"),
     ];

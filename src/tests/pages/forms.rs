@@ -151,6 +151,17 @@ async fn set_up_makes_the_first_administrator_once(db: TestDb) {
     stranger.keep_cookie(&short);
     let page = stranger.get(location(&short)).await.text().await.unwrap();
     assert!(page.contains("at least 12 characters") && page.contains("value=\"ann@example.org\""));
+    for (weak, words) in [
+        ("password1234", "one of the most common passwords"),
+        ("ghkghkghkghkghk", "repeats the same characters"),
+        ("            ", "consists of blanks only"),
+        ("ann@example.org", "contains your name"),
+    ] {
+        let refused = post(&stranger, weak).await;
+        stranger.keep_cookie(&refused);
+        let page = stranger.get(location(&refused)).await.text().await.unwrap();
+        assert!(page.contains(words) && page.contains("Choose several unrelated words."), "{weak}: {page}");
+    }
     let done = post(&stranger, "correct horse battery").await;
     assert_eq!(location(&done), "/integration/hooks");
     stranger.keep_cookie(&done);

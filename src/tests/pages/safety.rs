@@ -3,7 +3,10 @@
 use reqwest::StatusCode;
 use service_hooks::{
     domain::{event::EventType, permission::Role},
-    server::http::page_paths,
+    server::{
+        http::page_paths,
+        ops::{self, users::NewUser},
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -20,6 +23,7 @@ use crate::support::{
 
 on_both!(
     a_session_begins_with_a_new_id_and_ends_for_good,
+    an_accent_signs_in_from_every_keyboard,
     sign_in_tells_nothing_and_slows_down,
     requests_from_other_sites_are_refused,
 );
@@ -54,6 +58,20 @@ async fn a_session_begins_with_a_new_id_and_ends_for_good(db: TestDb) {
     for part in ["HttpOnly", "SameSite=Lax", "Path=/"] {
         assert!(cookie.contains(part), "{cookie}");
     }
+}
+
+/// One keyboard sends an accent as one character, another as two.
+async fn an_accent_signs_in_from_every_keyboard(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let (email, password) = ("zoe@example.org", "Z\u{fc}rich f\u{e4}hrt elf");
+    let new = NewUser { email: email.into(), role: "agent".into(), password: password.into(), ..NewUser::default() };
+    ops::users::create(&app.ctx(), new).await.unwrap();
+    for typed in [password, "Zu\u{308}rich fa\u{308}hrt elf", "Zu\u{308}rich f\u{e4}hrt elf"] {
+        let answer = app.stranger().post(SIGN_IN, &[("email", email), ("password", typed)]).await;
+        assert!(!location(&answer).starts_with("/sign-in"), "{typed}");
+    }
+    let answer = app.stranger().post(SIGN_IN, &[("email", email), ("password", "Zurich fahrt elf")]).await;
+    assert!(location(&answer).starts_with("/sign-in"));
 }
 
 async fn sign_in_tells_nothing_and_slows_down(db: TestDb) {

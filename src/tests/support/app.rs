@@ -81,7 +81,7 @@ impl TestApp {
         format!("http://{}{path}", self.running.address)
     }
 
-    fn ctx(&self) -> OpCtx {
+    pub fn ctx(&self) -> OpCtx {
         OpCtx::portal_itself(self.running.portal.clone())
     }
 

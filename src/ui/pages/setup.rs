@@ -33,7 +33,7 @@ fn Form(form: SetupForm) -> impl IntoView {
             <TextField name="name" label="Name" autocomplete="name" value=form.name errors=errors.clone()/>
             <TextField name="email" label="E-mail" kind="email" autocomplete="username" value=form.email errors=errors.clone()/>
             <TextField name="password" label="Password" kind="password" autocomplete="new-password"
-                hint="At least 12 characters. A few unrelated words are a good one." errors=errors/>
+                hint="At least 12 characters. Tip: use several unrelated words." errors=errors/>
             <div><button class="primary" type="submit">"Make administrator"</button></div>
         </form>
     }
