@@ -1,5 +1,5 @@
 # Everything one types. Each target does all of its own set-up and asks nothing.
-.PHONY: run build front test lint bench soak
+.PHONY: run build front test lint sbom bench soak
 .DEFAULT_GOAL := build
 
 build: ## one file with its assets embedded: target/release/service-hooks
@@ -11,8 +11,11 @@ run: build ## the portal on http://127.0.0.1:3000 with SQLite in ./data
 test: ## every test: rules, SQLite, PostgreSQL, browser
 	@scripts/test
 
-lint: ## format, clippy on both halves, licences and bans
+lint: ## format, clippy on both halves, licences, bans and advisories
 	@scripts/lint
+
+sbom: ## what the release is made of, as CycloneDX: target/sbom.cdx.json
+	@node scripts/sbom.mjs
 
 bench: ## how fast, beside what the machine can do; ARGS="throughput --seconds 3"
 	@scripts/bench $(ARGS)

@@ -1,6 +1,6 @@
-// node scripts/common-passwords.mjs LIST   Writes src/server/auth/password/common.bin from a text file with one password in each line,
-// the most common ones first. Ours is made from Mark Burnett's list of the million most common passwords, which is in
-// the public domain. The file holds hashes because many passwords are insults that nobody wants to find in a repository.
+// Writes src/server/auth/password/common.bin from a text file with one password in each line, the most common ones first:
+// node scripts/common-passwords.mjs LIST. Ours is made from Mark Burnett's list of the million most common passwords, which
+// is in the public domain. The file holds hashes because many passwords are insults that nobody wants in a repository.
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 
