@@ -6,7 +6,12 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::auth::{known::KnownTokens, pace::Pace, password::Passwords, throttle::Throttle};
+use super::auth::{
+    known::KnownTokens,
+    pace::{InTurn, Pace},
+    password::Passwords,
+    throttle::Throttle,
+};
 use crate::{
     domain::{
         id::DeliveryId,
@@ -33,6 +38,8 @@ pub struct Portal {
     pub trials: Pace,
     /// Tests of saved ones.
     pub tests: Pace,
+    /// Searches through bodies.
+    pub searches: InTurn,
     /// The balance, when it was read, and for how long it is good: it counts every row.
     pub balance: Mutex<Option<(Stopwatch, Duration, Balance)>>,
     pub started_at: Timestamp,
@@ -54,6 +61,7 @@ impl Portal {
             tokens: KnownTokens::default(),
             trials: Pace::new(12, 4),
             tests: Pace::new(30, 64),
+            searches: InTurn::new(2, 32),
             balance: Mutex::default(),
             started_at,
             newest: Mutex::default(),

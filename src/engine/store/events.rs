@@ -237,10 +237,32 @@ pub async fn find(conn: &mut Conn, _by: &Grant, id: EventId) -> Result<Option<St
     Ok(Some(StoredEvent { id, event_type, body, is_test, source, created_at }))
 }
 
-/// The bodies of events, for whoever may see payloads. Those that retention removed are empty.
-pub async fn bodies(conn: &mut Conn, _by: &Grant, ids: &[EventId]) -> Result<HashMap<EventId, Vec<u8>>, Error> {
-    let mut found = HashMap::new();
+/// The bodies of the first of these events, for whoever may see payloads: of how many, and which they are. Of one at
+/// least, and of no more than have so many bytes together. Those that retention removed are empty.
+pub async fn bodies_within(
+    conn: &mut Conn,
+    _by: &Grant,
+    ids: &[EventId],
+    bytes: usize,
+) -> Result<(usize, HashMap<EventId, Vec<u8>>), Error> {
+    let mut sizes: HashMap<EventId, i64> = HashMap::new();
     for ids in padded(ids) {
+        let rows: Vec<(EventId, i64)> = on_db!(conn, c: Engine => {
+            let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id, CAST(LENGTH(body) AS BIGINT) FROM events WHERE id IN ");
+            push_list!(query, &ids);
+            query.build_query_as().fetch_all(c).await
+        })?;
+        sizes.extend(rows);
+    }
+    let mut sum = 0;
+    let fits = |id: &&EventId| {
+        // An event that several deliveries have is read once.
+        sum += sizes.remove(*id).and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
+        sum <= bytes
+    };
+    let count = ids.iter().take_while(fits).count().max(1).min(ids.len());
+    let mut found = HashMap::new();
+    for ids in padded(&ids[..count]) {
         let rows: Vec<(EventId, Vec<u8>)> = on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id, body FROM events WHERE id IN ");
             push_list!(query, &ids);
@@ -248,5 +270,5 @@ pub async fn bodies(conn: &mut Conn, _by: &Grant, ids: &[EventId]) -> Result<Has
         })?;
         found.extend(rows);
     }
-    Ok(found)
+    Ok((count, found))
 }

@@ -1,5 +1,5 @@
-//! How often one person may have the portal send something that no event asked for, and how many such things are under
-//! way at once. Counted in memory: a restart forgives.
+//! How often one person may have the portal send something that no event asked for, and how much of what is dear is under
+//! way at once, of one person and in all. Counted in memory: a restart forgives.
 
 use std::{
     collections::HashMap,
@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::time::Timestamp;
 
@@ -46,8 +46,52 @@ impl Pace {
     }
 }
 
+/// Work of which each person has one under way and everybody together a few; whoever comes then waits. Clones are one.
+#[derive(Clone)]
+pub struct InTurn {
+    people: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
+    permits: Arc<Semaphore>,
+    most: usize,
+}
+
+/// Somebody's turn, until it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _own: OwnedMutexGuard<()>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl InTurn {
+    /// So many at once in all, and so many of one person that wait or are under way.
+    pub fn new(at_once: usize, most: usize) -> Self {
+        Self { people: Arc::default(), permits: Arc::new(Semaphore::new(at_once)), most }
+    }
+
+    /// Waits for a turn. A person has one place among all those that wait, so a hundred requests of one delay another by
+    /// one turn. `None`: too many of this person's wait already.
+    pub async fn take(&self, who: &str) -> Option<Turn> {
+        let own = self.own(who)?.lock_owned().await;
+        // The semaphore is never closed.
+        let permit = self.permits.clone().acquire_owned().await.ok()?;
+        Some(Turn { _own: own, _permit: permit })
+    }
+
+    fn own(&self, who: &str) -> Option<Arc<tokio::sync::Mutex<()>>> {
+        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever waits, and whoever's turn it is, holds one of them.
+        people.retain(|_, own| Arc::strong_count(own) > 1);
+        let own = people.entry(who.to_owned()).or_default();
+        (Arc::strong_count(own) <= self.most).then(|| own.clone())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll, Waker},
+    };
+
     use super::*;
 
     const TIMES: usize = 12;
@@ -72,5 +116,39 @@ mod tests {
         assert!(pace.take("one more", now).is_err());
         drop(held);
         assert!(pace.take("one more", now).is_ok());
+    }
+
+    type Waiting = Pin<Box<dyn Future<Output = Option<Turn>>>>;
+
+    fn waiting(turns: &InTurn, who: &'static str) -> Waiting {
+        let turns = turns.clone();
+        Box::pin(async move { turns.take(who).await })
+    }
+
+    fn poll(waiting: &mut Waiting) -> Poll<Option<Turn>> {
+        waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_person_has_one_turn_at_a_time_and_does_not_stand_in_the_way_of_others() {
+        let turns = InTurn::new(2, 4);
+        let mut anns: Vec<Waiting> = (0..5).map(|_| waiting(&turns, "ann")).collect();
+        let mut states: Vec<_> = anns.iter_mut().map(poll).collect();
+        assert!(matches!(states[4], Poll::Ready(None)), "a fifth is told to come again");
+        assert!(states[1..4].iter().all(Poll::is_pending));
+        let Poll::Ready(Some(first)) = states.remove(0) else { panic!("the first has its turn") };
+        let Poll::Ready(Some(bob)) = poll(&mut waiting(&turns, "bob")) else { panic!("bob has his") };
+        let mut carol = waiting(&turns, "carol");
+        assert!(poll(&mut carol).is_pending(), "there are two at once");
+        // Ann's next comes after carol, who waited before it could begin.
+        drop(first);
+        assert!(poll(&mut anns[1]).is_pending());
+        let Poll::Ready(Some(carol)) = poll(&mut carol) else { panic!("carol is next") };
+        drop((bob, carol));
+        let Poll::Ready(Some(second)) = poll(&mut anns[1]) else { panic!("ann has her second") };
+        // Whoever hangs up keeps no place, and nobody who is done is remembered.
+        drop((second, anns));
+        assert!(turns.own("dan").is_some());
+        assert_eq!(turns.people.lock().unwrap().len(), 1);
     }
 }

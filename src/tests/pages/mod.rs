@@ -5,6 +5,7 @@ mod catalogue;
 mod errors;
 mod forms;
 mod log;
+mod log_text;
 mod overview;
 mod preferences;
 mod recover;
