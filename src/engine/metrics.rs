@@ -14,7 +14,8 @@ use crate::domain::{
     time::Timestamp,
 };
 
-const EVENTS: &str = "service_hooks_events_accepted_total";
+/// By their types; who may not know those is shown the sum.
+pub const ACCEPTED: &str = "service_hooks_events_accepted_total";
 const REFUSED: &str = "service_hooks_events_refused_total";
 const DELIVERIES: &str = "service_hooks_deliveries_accepted_total";
 const ATTEMPTS: &str = "service_hooks_attempts_total";
@@ -54,7 +55,7 @@ const TURN_KEYS: &[&str] = &["paused", "recovered", "switched_off"];
 
 /// Says what each figure means, and begins every counter at 0. To be called once a recorder is in place.
 pub fn describe() {
-    describe_counter!(EVENTS, "Events that were acknowledged");
+    describe_counter!(ACCEPTED, "Events that were acknowledged");
     describe_counter!(REFUSED, "Requests that were turned away because too much was waiting");
     describe_counter!(DELIVERIES, "Deliveries that acknowledged events became, by the state they began in");
     describe_counter!(ATTEMPTS, "Attempts, by what came of them");
@@ -86,7 +87,7 @@ pub fn describe() {
 
 fn begin() {
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    EventType::ALL.iter().for_each(|event| counter!(EVENTS, "event_type" => event.key()).increment(0));
+    EventType::ALL.iter().for_each(|event| counter!(ACCEPTED, "event_type" => event.key()).increment(0));
     for state in [State::Pending, State::Held, State::Skipped] {
         counter!(DELIVERIES, "state" => state.key()).increment(0);
     }
@@ -105,7 +106,7 @@ fn begin() {
 
 pub(super) fn accepted(events: impl Iterator<Item = EventType>) {
     for event in events {
-        counter!(EVENTS, "event_type" => event.key()).increment(1);
+        counter!(ACCEPTED, "event_type" => event.key()).increment(1);
     }
 }
 

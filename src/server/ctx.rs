@@ -1,7 +1,7 @@
 //! What an operation is given: the portal, and who is acting. `require` is the only way to a grant, and the store's
 //! functions demand one.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +10,7 @@ use super::auth::{
     known::KnownTokens,
     pace::{InTurn, Pace},
     password::Passwords,
+    refusals::Refusals,
     throttle::Throttle,
 };
 use crate::{
@@ -34,6 +35,7 @@ pub struct Portal {
     pub passwords: Passwords,
     pub throttle: Throttle,
     pub tokens: KnownTokens,
+    pub refusals: Refusals,
     /// Tests of hooks that are not saved.
     pub trials: Pace,
     /// Tests of saved ones.
@@ -59,6 +61,7 @@ impl Portal {
             passwords,
             throttle,
             tokens: KnownTokens::default(),
+            refusals: Refusals::default(),
             trials: Pace::new(12, 4),
             tests: Pace::new(30, 64),
             searches: InTurn::new(2, 32),
@@ -94,6 +97,8 @@ pub struct OpCtx {
     pub actor: Option<Actor>,
     /// The person, where it is one.
     pub user: Option<User>,
+    /// Where the request comes from, unless it is a command's.
+    pub client: Option<IpAddr>,
     /// The request has an `Idempotency-Key`: what it makes is noted with `store::once::note` in the
     /// transaction that makes it.
     pub once: Option<Once>,
@@ -101,12 +106,12 @@ pub struct OpCtx {
 
 impl OpCtx {
     pub fn anonymous(portal: Arc<Portal>) -> Self {
-        Self { portal, actor: None, user: None, once: None }
+        Self { portal, actor: None, user: None, client: None, once: None }
     }
 
     /// The portal's own commands, run beside the database.
     pub fn portal_itself(portal: Arc<Portal>) -> Self {
-        Self { portal, actor: Some(Actor::portal()), user: None, once: None }
+        Self { portal, actor: Some(Actor::portal()), user: None, client: None, once: None }
     }
 
     /// Proof that the actor has this permission.

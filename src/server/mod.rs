@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `zones` | domain |
 //! | `descriptors` | nothing |
+//! | `noise` | domain, engine::clock |
 //! | `auth` | domain, engine::store, engine::clock |
 //! | `ctx` | domain, engine, `auth` |
 //! | `ops` | domain, engine, `ctx`, `auth`, `zones` |
@@ -20,6 +21,7 @@ pub mod ctx;
 pub mod descriptors;
 pub mod forms;
 pub mod http;
+pub mod noise;
 pub mod ops;
 pub mod request_id;
 pub mod runtime;

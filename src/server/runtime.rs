@@ -24,6 +24,8 @@ fn for_requests(limit: Duration) -> Duration {
 /// A portal that listens.
 pub struct Running {
     pub address: SocketAddr,
+    /// Where the figures are read, if not there.
+    pub figures_address: Option<SocketAddr>,
     pub portal: Arc<Portal>,
     stop: CancellationToken,
     serving: JoinHandle<()>,
@@ -45,22 +47,32 @@ pub async fn start(mut config: Config) -> Result<Running, String> {
     }
     let settings = config.settings.clone();
     // Before the engine: a server that cannot listen must not begin to deliver.
-    let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
-        format!("cannot listen on {}: {error}. Choose another with SERVICE_HOOKS_LISTEN or --listen.", settings.listen)
-    })?;
+    let listener = listen(settings.listen, "SERVICE_HOOKS_LISTEN or --listen").await?;
+    let figures = match settings.metrics.listen {
+        Some(address) => Some(listen(address, "SERVICE_HOOKS_METRICS__LISTEN").await?),
+        None => None,
+    };
     let dispatcher = Dispatcher::start(config).await.map_err(|error| chain(&error))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let portal = Portal::new(dispatcher, settings);
     let stop = portal.stopping.clone();
     let drain = for_requests(portal.settings.shutdown_timeout);
-    let serving = tokio::spawn(accept::serve(
-        listener,
-        http::router(portal.clone()),
-        stop.clone(),
-        drain,
-        descriptors.connections(),
-    ));
-    Ok(Running { address, portal, stop, serving })
+    let figures_address = figures.as_ref().and_then(|listener| listener.local_addr().ok());
+    if let Some(listener) = figures {
+        let router = http::figures_router(portal.clone());
+        tokio::spawn(accept::serve(listener, router, stop.clone(), drain, FIGURES_CONNECTIONS));
+    }
+    let (router, connections) = (http::router(portal.clone()), descriptors.connections());
+    let serving = tokio::spawn(accept::serve(listener, router, stop.clone(), drain, connections));
+    Ok(Running { address, figures_address, portal, stop, serving })
+}
+
+/// Connections that may read the figures at once, where they have a port of their own.
+const FIGURES_CONNECTIONS: usize = 16;
+
+async fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, String> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| format!("cannot listen on {address}: {error}. Choose another with {setting}."))
 }
 
 impl Running {

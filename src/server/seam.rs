@@ -1,13 +1,14 @@
 //! Between a server function's body and the rest of the server: finds the request's context, turns an operation's error
 //! into what the page is told, and sets status and redirect. The only place that speaks to Leptos' response.
 
-use axum::http::{HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
+use serde::{Serialize, de::DeserializeOwned};
 use tower_sessions::Session;
 
 use super::{
-    auth,
+    auth::{self, cookie::Cookie},
     ctx::OpCtx,
     ops::{self, error::Farewell},
 };
@@ -24,6 +25,7 @@ pub const RPC_PREFIX: &str = "/rpc/";
 pub struct Request {
     pub ctx: OpCtx,
     pub session: Session,
+    headers: HeaderMap,
     /// A page is being rendered (and not a form or an island answered).
     is_page: bool,
     plain_form: Option<PlainForm>,
@@ -43,7 +45,7 @@ pub fn request() -> Result<Request, Error> {
     let session = auth::session::of(&parts.extensions).ok_or_else(|| broken("no session"))?;
     let is_page = !parts.uri.path().starts_with(RPC_PREFIX);
     let plain_form = parts.extensions.get::<PlainForm>().cloned();
-    Ok(Request { ctx, session, is_page, plain_form })
+    Ok(Request { ctx, session, headers: parts.headers, is_page, plain_form })
 }
 
 fn broken(what: &str) -> Error {
@@ -60,6 +62,25 @@ impl Request {
     pub fn came_from(&self, otherwise: &str) -> String {
         let form = self.plain_form.as_ref().and_then(|form| form.came_from.clone());
         form.unwrap_or_else(|| otherwise.to_owned())
+    }
+
+    /// What this browser kept for us.
+    pub fn cookie<T: DeserializeOwned>(&self, cookie: Cookie) -> Option<T> {
+        let portal = &self.ctx.portal;
+        cookie.read(&portal.store().vault, portal.clock(), self.is_https(), &self.headers)
+    }
+
+    /// Has this browser keep something for us.
+    pub fn keep_cookie<T: Serialize>(&self, cookie: Cookie, it: &T) {
+        let portal = &self.ctx.portal;
+        let line = cookie.keep(&portal.store().vault, portal.clock(), self.is_https(), it);
+        if let (Some(response), Some(line)) = (use_context::<ResponseOptions>(), line) {
+            response.append_header(SET_COOKIE, line);
+        }
+    }
+
+    fn is_https(&self) -> bool {
+        self.ctx.portal.settings.public_url().starts_with("https://")
     }
 
     /// The page that is being rendered says this by its status; whatever else is answered keeps its own.
@@ -143,8 +164,7 @@ const A_YEAR: u32 = 31_536_000;
 
 /// Lets this browser keep a theme for pages on which nobody is signed in.
 pub fn remember_theme(theme: Theme, request: &Request) {
-    let is_https = request.ctx.portal.settings.public_url().starts_with("https://");
-    let secure = if is_https { "; Secure" } else { "" };
+    let secure = if request.is_https() { "; Secure" } else { "" };
     let key = theme.key();
     let cookie = format!("{THEME_COOKIE}={key}; Path=/; Max-Age={A_YEAR}; HttpOnly; SameSite=Lax{secure}");
     if let (Some(response), Ok(cookie)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(&cookie)) {

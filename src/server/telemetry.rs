@@ -10,7 +10,7 @@ use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::Subs
 
 use crate::engine::{
     config::log::{Format, USUAL, filter},
-    metrics::{COUNTS, SECONDS, component, describe},
+    metrics::{ACCEPTED, COUNTS, SECONDS, component, describe},
     store::balance::Balance,
 };
 
@@ -115,11 +115,25 @@ fn describe_own() {
 }
 
 /// Everything that was collected, as Prometheus reads it; the process's own figures are read now.
-pub fn figures(components: impl Iterator<Item = (&'static str, bool)>) -> Option<String> {
+/// Events are told apart by their types only where `shows_types`.
+pub fn figures(components: impl Iterator<Item = (&'static str, bool)>, shows_types: bool) -> Option<String> {
     let handle = FIGURES.get()?.as_ref()?;
     metrics_process::Collector::default().collect();
     components.for_each(|(name, is_up)| component(name, is_up));
-    Some(handle.render())
+    let text = handle.render();
+    Some(if shows_types { text } else { summed(&text, ACCEPTED) })
+}
+
+/// All series of one counter as one, without labels.
+fn summed(text: &str, name: &str) -> String {
+    let is_one = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{'));
+    let value = |line: &str| line.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
+    let total: u64 = text.lines().filter(is_one).map(value).sum();
+    let mut lines: Vec<String> = text.lines().filter(|line| !is_one(line)).map(str::to_owned).collect();
+    if let Some(at) = lines.iter().position(|line| *line == format!("# TYPE {name} counter")) {
+        lines.insert(at + 1, format!("{name} {total}"));
+    }
+    lines.join("\n") + "\n"
 }
 
 /// Both sides of the equation, and whether it holds.
@@ -189,6 +203,15 @@ mod tests {
             let problem = judged(text).err().unwrap_or_default();
             assert!(problem.contains(said), "{text}: {problem}");
         }
+    }
+
+    #[test]
+    fn events_are_one_figure_unless_their_types_may_be_told() {
+        let text = "# HELP x_total X\n# TYPE x_total counter\nx_total{event_type=\"a\"} 2\nx_total{event_type=\"b\"} 3\n\n# TYPE y counter\ny 1\n";
+        assert_eq!(
+            summed(text, "x_total"),
+            "# HELP x_total X\n# TYPE x_total counter\nx_total 5\n\n# TYPE y counter\ny 1\n"
+        );
     }
 
     #[test]

@@ -50,6 +50,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("server/ctx", &["domain", "engine", "server::auth"]),
     ("server/zones", &["domain"]),
     ("server/descriptors", &[]),
+    ("server/noise", &["domain", "engine::clock"]),
     ("server/ops", &["domain", "engine", "server::ctx", "server::auth", "server::ops", "server::zones"]),
     ("server/seam", &["domain", "engine", "rpc", "server::ctx", "server::auth", "server::ops"]),
     (

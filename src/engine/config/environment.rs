@@ -16,7 +16,7 @@ const CLIENT: &[&str] = &["server", "token"];
 /// Variables with our prefix that only the tests read.
 const TESTS: &str = "test_";
 /// Settings that are text however it looks: `2024` is a folder, not a number.
-const TEXTS: &[&str] = &["database_url", "listen", "data_dir", "public_url", "master_key_file"];
+const TEXTS: &[&str] = &["database_url", "listen", "data_dir", "public_url", "hosts", "master_key_file"];
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
 /// Lays the environment over what was read before.

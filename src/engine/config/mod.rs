@@ -4,8 +4,10 @@
 mod delivery;
 mod egress;
 mod environment;
+mod hosts;
 mod limits;
 pub mod log;
+mod metrics;
 mod retention;
 mod spelling;
 
@@ -19,6 +21,7 @@ use figment::{
     Figment, Profile,
     providers::{Format, Serialized, Toml},
 };
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use delivery::Delivery;
@@ -26,6 +29,7 @@ pub use egress::Egress;
 pub use environment::PREFIX;
 pub use limits::Limits;
 pub use log::Log;
+pub use metrics::Metrics;
 pub use retention::Retention;
 pub use spelling::listen_address;
 
@@ -43,6 +47,12 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// How browsers reach the portal; decides the cookie's name and `Secure`. Empty means `http://LISTEN`.
     pub public_url: String,
+    /// Names besides that of the public URL under which the portal answers.
+    #[serde(with = "spelling::texts")]
+    pub hosts: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` says where a request comes from. From anybody else it means nothing.
+    #[serde(with = "spelling::ranges")]
+    pub trusted_proxies: Vec<IpNet>,
     /// 32 bytes or more that encrypt the stored secrets. With SQLite one is made in the data directory.
     pub master_key_file: Option<PathBuf>,
     pub egress: Egress,
@@ -50,6 +60,7 @@ pub struct Settings {
     pub limits: Limits,
     pub retention: Retention,
     pub log: Log,
+    pub metrics: Metrics,
     /// How long a stop may take: requests and attempts under way longer than that are cut, and attempts are repeated after
     /// the next start.
     #[serde(with = "humantime_serde")]
@@ -63,12 +74,15 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
             data_dir: PathBuf::from("data"),
             public_url: String::new(),
+            hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             master_key_file: None,
             egress: Egress::default(),
             delivery: Delivery::default(),
             limits: Limits::default(),
             retention: Retention::default(),
             log: Log::default(),
+            metrics: Metrics::default(),
             // What a supervisor usually waits before it kills.
             shutdown_timeout: Duration::from_secs(10),
         }
@@ -96,6 +110,7 @@ impl Settings {
 
     fn validated(mut self) -> Result<Self, SettingsError> {
         self.public_url = spelling::public_url(&self.public_url).map_err(SettingsError)?;
+        self.hosts = hosts::validated(self.hosts).map_err(SettingsError)?;
         self.master_key_file = self.master_key_file.filter(|path| !path.as_os_str().is_empty());
         self.delivery.validate().map_err(SettingsError)?;
         self.retention.validate().map_err(SettingsError)?;

@@ -75,6 +75,35 @@ pub(super) mod address {
     }
 }
 
+/// An address that need not be given.
+pub(super) mod optional_address {
+    use std::net::SocketAddr;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(address: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
+        address.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.trim().is_empty());
+        text.map(|text| super::listen_address(&text).map_err(D::Error::custom)).transpose()
+    }
+}
+
+/// Texts, as a list or with commas between.
+pub(super) mod texts {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+        texts.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+        super::Several::deserialize(deserializer).map(super::Several::items)
+    }
+}
+
 /// Ranges of addresses; a single address is the range of itself.
 pub(super) mod ranges {
     use std::net::IpAddr;

@@ -1,47 +1,30 @@
-//! Argon2id, a few at a time: each hash takes 19 MiB and tens of milliseconds, so a flood of sign-ins must queue here and
-//! not in memory.
-
-use std::sync::Arc;
+//! Argon2id, a few at a time: each hash takes 19 MiB and tens of milliseconds, so a flood of sign-ins waits for its
+//! [`turns`](super::turns) and not in memory.
 
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
-use tokio::sync::Semaphore;
 
+use super::turns::{TooBusy, Turns, Who};
 use crate::domain::{invalid::Invalid, user::parse_password};
 
 mod strength;
-
-/// Hashes under way at once, and callers that may wait for one.
-const AT_ONCE: usize = 2;
-const QUEUE: usize = 32;
 
 /// Checked against when the address is unknown, so that the answer takes as long as for a known one.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c2VydmljZS1ob29rcy1ub2JvZHk$Zmm0iTxmFjHVPZBNXGrXbRrOpgRRYRR0zPgbXgqFtBM";
 
-/// Why a password was not looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooBusy;
-
 /// Hashes and checks passwords with the parameters of OWASP's minimum (19 MiB, two passes).
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Passwords {
-    running: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
-}
-
-impl Default for Passwords {
-    fn default() -> Self {
-        Self { running: Arc::new(Semaphore::new(AT_ONCE)), waiting: Arc::new(Semaphore::new(QUEUE)) }
-    }
+    turns: Turns,
 }
 
 impl Passwords {
     /// May somebody choose this password? `about` is what others know of them.
-    pub async fn judge(&self, password: String, about: Vec<String>) -> Result<Result<(), Invalid>, TooBusy> {
-        self.bounded(move || {
+    pub async fn judge(&self, who: Who, password: String, about: Vec<String>) -> Result<Result<(), Invalid>, TooBusy> {
+        self.bounded(who, move || {
             let password = strength::normalised(&password);
             parse_password(&password)?;
             strength::judge(&password, &about)
@@ -49,8 +32,8 @@ impl Passwords {
         .await
     }
 
-    pub async fn hash(&self, password: String) -> Result<String, TooBusy> {
-        self.bounded(move || {
+    pub async fn hash(&self, who: Who, password: String) -> Result<String, TooBusy> {
+        self.bounded(who, move || {
             let password = strength::normalised(&password);
             let hash = Argon2::default().hash_password(password.as_bytes());
             hash.expect("the default parameters are valid and a salt can be drawn").to_string()
@@ -62,8 +45,8 @@ impl Passwords {
     ///
     /// Hashes used to be made of the text as typed: where that differs from the normalised text, it is tried as well. What
     /// this costs depends on what was typed only, so that the time does not tell who exists.
-    pub async fn verify(&self, password: String, stored: Option<String>) -> Result<bool, TooBusy> {
-        self.bounded(move || {
+    pub async fn verify(&self, who: Who, password: String, stored: Option<String>) -> Result<bool, TooBusy> {
+        self.bounded(who, move || {
             let is_somebody = stored.is_some();
             let stored = stored.unwrap_or_else(|| NOBODY.to_owned());
             let fits = |text: &str| {
@@ -77,9 +60,14 @@ impl Passwords {
         .await
     }
 
-    async fn bounded<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, TooBusy> {
-        let _place = self.waiting.try_acquire().map_err(|_| TooBusy)?;
-        let _turn = self.running.acquire().await.map_err(|_| TooBusy)?;
+    async fn bounded<T: Send + 'static>(
+        &self,
+        who: Who,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, TooBusy> {
+        let turn = self.turns.take(who).await?;
+        // The turn lasts as long as the work, even if whoever asked for it hangs up.
+        let work = move || (work(), drop(turn)).0;
         tokio::task::spawn_blocking(work).await.map_err(|_| TooBusy)
     }
 }
@@ -91,11 +79,11 @@ mod tests {
     #[tokio::test]
     async fn a_password_fits_its_hash_and_nothing_else() {
         let passwords = Passwords::default();
-        let hash = passwords.hash("correct horse battery".into()).await.unwrap();
+        let hash = passwords.hash(Who::Portal, "correct horse battery".into()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert_eq!(passwords.verify("correct horse battery".into(), Some(hash.clone())).await, Ok(true));
-        assert_eq!(passwords.verify("wrong".into(), Some(hash)).await, Ok(false));
-        assert_eq!(passwords.verify("wrong".into(), Some("not a hash".into())).await, Ok(false));
+        assert_eq!(passwords.verify(Who::Portal, "correct horse battery".into(), Some(hash.clone())).await, Ok(true));
+        assert_eq!(passwords.verify(Who::Portal, "wrong".into(), Some(hash)).await, Ok(false));
+        assert_eq!(passwords.verify(Who::Portal, "wrong".into(), Some("not a hash".into())).await, Ok(false));
     }
 
     /// An accent comes as one character from one keyboard and as two from another.
@@ -104,11 +92,11 @@ mod tests {
         let (composed, decomposed) = ("Z\u{fc}rich f\u{e4}hrt elf", "Zu\u{308}rich fa\u{308}hrt elf");
         let mixed = "Zu\u{308}rich f\u{e4}hrt elf";
         let passwords = Passwords::default();
-        let hash = passwords.hash(decomposed.into()).await.unwrap();
+        let hash = passwords.hash(Who::Portal, decomposed.into()).await.unwrap();
         for typed in [composed, mixed] {
-            assert_eq!(passwords.verify(typed.into(), Some(hash.clone())).await, Ok(true), "{typed}");
+            assert_eq!(passwords.verify(Who::Portal, typed.into(), Some(hash.clone())).await, Ok(true), "{typed}");
         }
-        assert_eq!(passwords.verify("Zurich fahrt elf".into(), Some(hash)).await, Ok(false));
+        assert_eq!(passwords.verify(Who::Portal, "Zurich fahrt elf".into(), Some(hash)).await, Ok(false));
     }
 
     #[tokio::test]
@@ -116,15 +104,15 @@ mod tests {
         let typed = "Zu\u{308}rich fa\u{308}hrt elf";
         let passwords = Passwords::default();
         let older = Argon2::default().hash_password(typed.as_bytes()).unwrap().to_string();
-        assert_eq!(passwords.verify(typed.into(), Some(older.clone())).await, Ok(true));
-        assert_eq!(passwords.verify("Z\u{fc}rich f\u{e4}hrt elf".into(), Some(older)).await, Ok(false));
+        assert_eq!(passwords.verify(Who::Portal, typed.into(), Some(older.clone())).await, Ok(true));
+        assert_eq!(passwords.verify(Who::Portal, "Z\u{fc}rich f\u{e4}hrt elf".into(), Some(older)).await, Ok(false));
     }
 
     #[tokio::test]
     async fn a_weak_password_is_not_for_choosing() {
         let passwords = Passwords::default();
         for (password, code) in [("            ", "blank"), ("short", "too-short"), ("aaaaaaaaaaaa", "weak")] {
-            let judged = passwords.judge(password.into(), Vec::new()).await.unwrap();
+            let judged = passwords.judge(Who::Portal, password.into(), Vec::new()).await.unwrap();
             assert_eq!(judged.unwrap_err().0[0].code, code);
         }
     }
@@ -134,14 +122,5 @@ mod tests {
         let nobody = PasswordHash::new(NOBODY).unwrap();
         assert_eq!(nobody.params.get_decimal("m"), Some(19_456));
         assert_eq!(nobody.params.get_decimal("t"), Some(2));
-    }
-
-    #[tokio::test]
-    async fn a_flood_is_refused_beyond_the_queue() {
-        let passwords = Passwords::default();
-        let flood = (0..QUEUE + 8).map(|_| passwords.verify("x".into(), Some("not a hash".into())));
-        let refused =
-            futures::future::join_all(flood).await.into_iter().filter(|answer| *answer == Err(TooBusy)).count();
-        assert_eq!(refused, 8);
     }
 }

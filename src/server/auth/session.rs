@@ -4,7 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use axum::{
     extract::Request,
-    http::{self, HeaderValue, header::SET_COOKIE},
+    http::{
+        self, HeaderMap, HeaderValue,
+        header::{COOKIE, SET_COOKIE},
+    },
     middleware::Next,
     response::Response,
 };
@@ -58,14 +61,54 @@ impl std::fmt::Debug for Sessions {
 
 /// The layer that gives every request its session. `public_url` decides the cookie's name and whether it is `Secure`.
 pub fn layer(store: Store, clock: Clock, public_url: &str) -> SessionManagerLayer<Sessions> {
-    let is_https = public_url.starts_with("https://");
     SessionManagerLayer::new(Sessions { store, clock })
-        .with_name(if is_https { "__Host-sid" } else { "sid" })
-        .with_secure(is_https)
+        .with_name(cookie_name(public_url))
+        .with_secure(public_url.starts_with("https://"))
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
         .with_path("/")
         .with_expiry(expiry_of_use())
+}
+
+/// The name of the session's cookie.
+pub fn cookie_name(public_url: &str) -> &'static str {
+    if public_url.starts_with("https://") { "__Host-sid" } else { "sid" }
+}
+
+/// What a request has of sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionCookies {
+    pub session: bool,
+    /// There was a cookie of that name which cannot be a session's id; it is gone now.
+    pub malformed: bool,
+}
+
+/// Takes cookies named `name` out of a request that no session can have.
+pub fn without_malformed(headers: &mut HeaderMap, name: &str) -> SessionCookies {
+    let mut found = SessionCookies::default();
+    let lines: Vec<String> =
+        headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok().map(str::to_owned)).collect();
+    let mut kept = Vec::new();
+    for pair in lines.iter().flat_map(|line| line.split(';')).map(str::trim) {
+        match pair.split_once('=') {
+            Some((key, value)) if key.trim() == name => match value.trim().trim_matches('"').parse::<Id>() {
+                Ok(_) => found.session = true,
+                Err(_) => {
+                    found.malformed = true;
+                    continue;
+                }
+            },
+            _ => {}
+        }
+        kept.push(pair);
+    }
+    if found.malformed {
+        headers.remove(COOKIE);
+        if let Ok(line) = HeaderValue::from_str(&kept.join("; ")) {
+            headers.insert(COOKIE, line);
+        }
+    }
+    found
 }
 
 /// When a signed-in session ends that nobody uses. (None set is no end but the library's own, two weeks.)

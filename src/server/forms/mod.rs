@@ -11,6 +11,7 @@ pub mod log;
 pub mod moment;
 pub mod preferences;
 pub mod redeliver;
+mod returned;
 pub mod session;
 pub mod setup;
 pub mod status;

@@ -1,6 +1,6 @@
 //! The frame of every page, signing in and out.
 
-use super::{banner::banner, encoded};
+use super::{banner::banner, encoded, returned};
 use crate::{
     domain::user::MAX_EMAIL,
     rpc::{
@@ -8,8 +8,8 @@ use crate::{
         session::{Flash, Frame, SignInForm},
     },
     server::{
-        auth::session::FLASH,
-        ops::{self, drafts},
+        auth::{browser::KNOWN, session::FLASH},
+        ops::{self, session::Visitor},
         seam::{go, local, remember_theme, request},
     },
 };
@@ -34,22 +34,20 @@ pub async fn take_flash() -> Result<Option<Flash>, Error> {
 
 pub async fn sign_in_form(draft: &str) -> Result<SignInForm, Error> {
     let request = request()?;
-    let form = drafts::find(&request.ctx, &request.session, draft).await;
-    Ok(request.tell(form)?.unwrap_or_default())
+    Ok(returned::find(&request, draft).unwrap_or_default())
 }
 
 pub async fn sign_in(email: String, password: String, next: String) -> Result<(), Error> {
     let request = request()?;
-    match ops::session::sign_in(&request.ctx, &request.session, &email, &password).await {
-        Ok(user) => {
+    let visitor = Visitor { client: request.ctx.client, browser: request.cookie(KNOWN).unwrap_or_default() };
+    match ops::session::sign_in(&request.ctx, &request.session, visitor, &email, &password).await {
+        Ok((user, browser)) => {
+            request.keep_cookie(KNOWN, &browser);
             remember_theme(user.preferences.theme, &request);
             go(local(&next));
         }
         Err(ops::Error::Invalid(errors)) => {
-            // Strangers get no room for more than an address.
-            let email = if errors.message("email").is_some() { clipped(&email) } else { email };
-            let form = SignInForm { email, errors };
-            let draft = request.tell(drafts::keep(&request.ctx, &request.session, &form).await)?;
+            let draft = returned::keep(&request, SignInForm { email: clipped(&email), errors });
             go(&format!("/sign-in?draft={draft}&next={}", encoded(local(&next))));
         }
         Err(error) => return request.tell(Err(error)),
@@ -64,7 +62,7 @@ fn clipped(email: &str) -> String {
 
 pub async fn sign_out() -> Result<(), Error> {
     let request = request()?;
-    request.tell(ops::session::sign_out(&request.session).await)?;
+    request.tell(ops::session::sign_out(&request.ctx, &request.session).await)?;
     go("/sign-in");
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! The form behind the one-time link.
 
-use super::{encoded, flash};
+use super::{encoded, flash, returned};
 use crate::{
     domain::user::MAX_EMAIL,
     rpc::{Error, session::FlashKind, setup::SetupForm},
     server::{
-        ops::{self, drafts, users::NewUser},
+        ops::{self, users::NewUser},
         seam::{go, request},
     },
 };
@@ -15,7 +15,7 @@ pub async fn form(token: String, draft: &str) -> Result<SetupForm, Error> {
     if !request.tell(ops::setup::is_open(&request.ctx, &token).await)? {
         return request.tell(Err(ops::Error::NotFound("set-up link")));
     }
-    let form: Option<SetupForm> = request.tell(drafts::find(&request.ctx, &request.session, draft).await)?;
+    let form: Option<SetupForm> = returned::find(&request, draft);
     Ok(SetupForm { token, ..form.unwrap_or_default() })
 }
 
@@ -34,7 +34,7 @@ pub async fn finish(token: String, name: String, email: String, password: String
         }
         Err(ops::Error::Invalid(errors)) => {
             let form = SetupForm { token: String::new(), name: clipped(name), email: clipped(email), errors };
-            let draft = request.tell(drafts::keep(&request.ctx, &request.session, &form).await)?;
+            let draft = returned::keep(&request, form);
             go(&format!("/setup?token={}&draft={draft}", encoded(&token)));
         }
         Err(error) => return request.tell(Err(error)),

@@ -37,7 +37,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::engine::clock::Clock;
+use crate::{engine::clock::Clock, server::auth::client::Peer};
 
 /// How long a request's head may take, and an idle connection may stay.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
@@ -128,10 +128,10 @@ async fn converse(stream: TcpStream, place: &Place, router: Router, watcher: Wat
     if !matches!(first, Ok(Ok(1))) {
         return;
     }
-    let progress = place.progress.clone();
+    let (progress, peer) = (place.progress.clone(), Peer(place.address));
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let (router, progress) = (router.clone(), progress.clone());
-        async move { Ok::<_, Infallible>(answer(request, router, progress).await) }
+        async move { Ok::<_, Infallible>(answer(request, router, progress, peer).await) }
     });
     let mut builder = http1::Builder::new();
     builder
@@ -182,7 +182,8 @@ impl<B: HttpBody + Unpin, F: Fn() + Unpin> HttpBody for Followed<B, F> {
 }
 
 /// Answers a request, and notes meanwhile who waits for whom.
-async fn answer(request: Request<Incoming>, router: Router, progress: Arc<Progress>) -> Response {
+async fn answer(mut request: Request<Incoming>, router: Router, progress: Arc<Progress>, peer: Peer) -> Response {
+    request.extensions_mut().insert(peer);
     progress.set_idle(false);
     let idle = progress.clone();
     let answered = OnDrop(move || idle.set_idle(true));

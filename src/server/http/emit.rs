@@ -6,12 +6,12 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     extract::{Request, State},
-    http::Method,
+    http::{Method, StatusCode, header::AUTHORIZATION},
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
 
-use super::{BODY_DEADLINE, headers};
+use super::{BODY_DEADLINE, headers, origin};
 use crate::{
     engine::store,
     server::{
@@ -21,6 +21,7 @@ use crate::{
             problem::Problem,
             v1::{Ctx, events},
         },
+        auth::{client, refusals::Refusal},
         ctx::Portal,
         ops, request_id, telemetry,
     },
@@ -33,11 +34,17 @@ pub async fn answer(State(portal): State<Arc<Portal>>, request: Request) -> Resp
     let watch = portal.clock().stopwatch();
     let method = telemetry::known_method(request.method());
     let id = request_id::of(request.headers());
+    let client = client::address(request.extensions(), request.headers(), &portal.settings.trusted_proxies);
+    let has_token = request.headers().contains_key(AUTHORIZATION);
     let emitted = AssertUnwindSafe(emit(&portal, request)).catch_unwind();
     let emitted = request_id::within(&id, emitted).await;
     // The panic itself is in the log already.
     let mut response =
         emitted.unwrap_or_else(|_| Problem::from(ops::Error::Store(store::Error::Panicked)).into_response());
+    if let (true, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) = (has_token, response.status()) {
+        let kind = if response.status() == StatusCode::FORBIDDEN { Refusal::Forbidden } else { Refusal::UnknownToken };
+        ops::refusals::note(&portal, kind, Some(client));
+    }
     request_id::put(&id, response.headers_mut());
     headers::complete(&portal, response.headers_mut());
     telemetry::answered(method, ROUTE, response.status().as_u16(), watch.elapsed());
@@ -45,6 +52,9 @@ pub async fn answer(State(portal): State<Arc<Portal>>, request: Request) -> Resp
 }
 
 async fn emit(portal: &Arc<Portal>, request: Request) -> Response {
+    if let Err(wrong) = origin::host(&portal.settings, request.uri(), request.headers()) {
+        return wrong.problem().into_response();
+    }
     let ctx = match api::identified(portal, request.headers()).await {
         Ok(Some(ctx)) => ctx,
         Ok(None) => return Problem::from(ops::Error::SignIn).into_response(),

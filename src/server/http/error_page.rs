@@ -67,13 +67,18 @@ fn refused(status: StatusCode, title: &str, words: &str) -> Response<Body> {
 pub async fn with_way_back(request: Request, next: Next) -> Response<Body> {
     let back = rpc::came_from(request.headers()).filter(|path| local(path) == path);
     let mut response = next.run(request).await;
-    if let Some(Error::Refused { title, words, .. }) = response.extensions().get::<Error>()
-        && title == ELSEWHERE
+    if is_other_site(&response)
         && back.is_some()
+        && let Some(Error::Refused { title, words, .. }) = response.extensions().get::<Error>()
     {
         response = explained(response.status(), &Error::Refused { title: title.clone(), words: words.clone(), back });
     }
     response
+}
+
+/// Was this refused because it came from another site?
+pub fn is_other_site(response: &Response<Body>) -> bool {
+    matches!(response.extensions().get::<Error>(), Some(Error::Refused { title, .. }) if title == ELSEWHERE)
 }
 
 /// An error page for what an operation said.

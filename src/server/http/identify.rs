@@ -17,7 +17,7 @@ use crate::{
     server::{
         auth::{
             actor::{actor_of_user, user_of},
-            session,
+            client, session,
         },
         ctx::{OpCtx, Portal},
         seam::RPC_PREFIX,
@@ -53,7 +53,9 @@ pub async fn by_session(State(portal): State<Arc<Portal>>, mut request: Request,
         return lead_to_sign_in(&request);
     }
     let actor = user.as_ref().map(actor_of_user);
-    request.extensions_mut().insert(OpCtx { portal, actor, user, once: None });
+    let trusted = &portal.settings.trusted_proxies;
+    let client = Some(client::address(request.extensions(), request.headers(), trusted));
+    request.extensions_mut().insert(OpCtx { portal, actor, user, client, once: None });
     next.run(request).await
 }
 

@@ -1,14 +1,16 @@
 //! `/metrics` for Prometheus: what the engine counts, and the balance, as it was last read from the database; a database
-//! that does not answer keeps nobody from the rest. It names no hook and no
-//! event, and like `/healthz` it asks for no token: keep it inside by the proxy if the figures are nobody's business.
+//! that does not answer keeps nobody from the rest. It names no hook, and no event unless a setting allows it; like `/healthz`
+//! it asks for no token. By setting it has a port of its own, which only the monitoring needs to reach.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
+    Router,
     extract::{MatchedPath, Request, State},
     http::{StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
+    routing::get,
 };
 
 use crate::{
@@ -19,10 +21,15 @@ use crate::{
 /// How long the balance is waited for: usually it is there by then.
 const SOON: Duration = Duration::from_millis(300);
 
-pub async fn show(State(portal): State<Arc<Portal>>) -> Response {
+pub fn router() -> Router<Arc<Portal>> {
+    Router::new().route("/metrics", get(show))
+}
+
+async fn show(State(portal): State<Arc<Portal>>) -> Response {
     refresh_balance(&portal).await;
     let components = portal.dispatcher.known_components();
-    match telemetry::figures(components.iter().map(|part| (part.name, part.is_up))) {
+    let shows_types = portal.settings.metrics.event_types;
+    match telemetry::figures(components.iter().map(|part| (part.name, part.is_up)), shows_types) {
         Some(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, "nothing is counted in this process\n").into_response(),
     }

@@ -12,6 +12,7 @@ mod health;
 pub mod identify;
 mod measured;
 pub mod metrics;
+mod origin;
 mod reader;
 mod rpc;
 mod schema;
@@ -78,6 +79,7 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .layer(middleware::from_fn(error_page::in_frame))
         .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))
         .layer(sessions)
+        .layer(middleware::from_fn_with_state(portal.clone(), origin::vouched))
         .layer(middleware::from_fn(auth::session::complete_removals))
         .layer(CsrfLayer::new().with_rejection_response(|_| error_page::plain(StatusCode::FORBIDDEN)))
         .layer(middleware::from_fn(error_page::with_way_back));
@@ -86,15 +88,22 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .nest("/api/v1", api::router(portal.clone()))
         .merge(assets::router())
         .merge(health::router(portal.clone()))
-        .route("/metrics", get(metrics::show))
+        .merge(if portal.settings.metrics.listen.is_none() { metrics::router() } else { Router::new() })
         .route_layer(middleware::from_fn_with_state(portal.clone(), metrics::count))
+        .layer(middleware::from_fn_with_state(portal.clone(), origin::noted))
         .layer(CatchPanicLayer::custom(error_page::panicked))
         .layer(middleware::from_fn(error_page::in_theme))
         .layer(RequestBodyDeadlineLayer::new(BODY_DEADLINE))
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(portal.clone(), origin::known_host))
         .layer(middleware::from_fn_with_state(portal.clone(), headers::add))
         .layer(middleware::from_fn(request_id::carry));
     Router::new().route(emit::ROUTE, any(emit::answer)).merge(layered).with_state(portal)
+}
+
+/// What the figures' own port answers.
+pub fn figures_router(portal: Arc<Portal>) -> Router {
+    metrics::router().layer(middleware::from_fn_with_state(portal.clone(), headers::add)).with_state(portal)
 }
 
 /// Leads to the first page that a person may see.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
-use tower_sessions::{Expiry, Session};
+use tower_sessions::Session;
 
-use super::{Error, session::session_failed};
+use super::Error;
 use crate::{
     domain::id::DraftId,
     engine::store::{self, drafts, secrets::Place},
@@ -20,7 +20,8 @@ fn place(id: &DraftId) -> Place<'_> {
 
 /// Keeps a form; its id goes into the address of the page that shows it again.
 pub async fn keep<T: Serialize>(ctx: &OpCtx, session: &Session, form: &T) -> Result<DraftId, Error> {
-    let owner = owner(session).await?;
+    // Nothing is written for strangers: see `forms::returned`.
+    let owner = session.id().filter(|_| ctx.user.is_some()).map(id_hash).ok_or(Error::SignIn)?;
     let clock = ctx.portal.clock();
     let id = DraftId(clock.id());
     let expires_at = clock.now().after(KEPT);
@@ -44,15 +45,4 @@ pub async fn find<T: DeserializeOwned>(ctx: &OpCtx, session: &Session, id: &str)
     let Some(sealed) = found else { return Ok(None) };
     let text = ctx.portal.store().vault.open(place(&id), &sealed)?;
     Ok(serde_json::from_slice(&text).ok())
-}
-
-/// The session's hash; a visitor without a session gets one first.
-async fn owner(session: &Session) -> Result<Vec<u8>, Error> {
-    if session.id().is_none() {
-        // A visitor who never signs in is forgotten as soon as their draft.
-        session.set_expiry(Some(Expiry::OnInactivity(time::Duration::minutes(10))));
-        session.insert("visited", true).await.map_err(session_failed)?;
-        session.save().await.map_err(session_failed)?;
-    }
-    session.id().map(id_hash).ok_or(Error::Busy { seconds: 1 })
 }

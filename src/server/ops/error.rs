@@ -8,7 +8,7 @@ use crate::{
         time::Timestamp,
     },
     engine::{dispatcher::EmitError, store},
-    server::{auth::password::TooBusy, ctx::Denied},
+    server::{auth::turns::TooBusy, ctx::Denied},
 };
 
 #[derive(Clone, Debug, thiserror::Error)]

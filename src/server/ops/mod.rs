@@ -16,6 +16,7 @@ pub mod log;
 pub mod measured;
 pub mod overview;
 pub mod preferences;
+pub mod refusals;
 pub mod session;
 pub mod setup;
 pub mod snippets;

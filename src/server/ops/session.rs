@@ -1,16 +1,31 @@
 //! Signing in and out.
 
+use std::{net::IpAddr, sync::Arc};
+
 use tower_sessions::Session;
 
-use super::Error;
+use super::{Error, refusals};
 use crate::{
     domain::{
         invalid::Invalid,
+        permission::{Actor, Permission},
         user::{User, parse_email},
     },
-    engine::store::users,
+    engine::store::{
+        self, audit,
+        error::chain,
+        users::{self, Credentials},
+    },
     server::{
-        auth::session::{SIGNED_IN, USER, expiry_of_use},
+        auth::{
+            actor::actor_of_user,
+            browser::Browser,
+            client::network,
+            refusals::Refusal,
+            session::{SIGNED_IN, USER, expiry_of_use},
+            throttle::{From, Try},
+            turns::Who,
+        },
         ctx::{OpCtx, Portal},
     },
 };
@@ -18,42 +33,88 @@ use crate::{
 /// One message for every reason, so that nobody learns which addresses exist.
 const WRONG: &str = "The e-mail address or the password is wrong.";
 
+/// Who knocks: where from, and what their browser is known for.
+pub struct Visitor {
+    pub client: Option<IpAddr>,
+    pub browser: Browser,
+}
+
+/// Signs in: the session gets a new id, so that one planted before is worth nothing. The browser is known from then on.
+pub async fn sign_in(
+    ctx: &OpCtx,
+    session: &Session,
+    visitor: Visitor,
+    email: &str,
+    password: &str,
+) -> Result<(User, Browser), Error> {
+    let found = check(&ctx.portal, &visitor, email, password).await?;
+    begin(&ctx.portal, session, &found.user).await?;
+    note(ctx, &found.user, "session.began").await;
+    let browser = visitor.browser.after_sign_in(found.user.id, &found.password_hash);
+    Ok((found.user, browser))
+}
+
 /// Checks an address and a password. Takes equally long whether the address is known or not.
-pub async fn check(portal: &Portal, email: &str, password: &str) -> Result<User, Error> {
+async fn check(portal: &Arc<Portal>, visitor: &Visitor, email: &str, password: &str) -> Result<Credentials, Error> {
     let mut invalid = Invalid::default();
     let email = invalid.take(parse_email(email)).unwrap_or_default();
     if password.is_empty() {
         invalid.add("password", "required", "Enter your password.");
     }
     invalid.or(())?;
-    let now = portal.clock().now();
     let email = email.as_str();
-    if let Some(wait) = portal.throttle.wait(email, now) {
-        let minutes = wait.as_secs().div_ceil(60);
-        let message = format!("Too many wrong passwords for this address. Try again in {minutes} minutes.");
-        return Err(Invalid::one("password", "throttled", message).into());
-    }
-    let found = users::by_email(&mut portal.store().read().await?, email).await?;
-    let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
-    let fits = portal.passwords.verify(password.to_owned(), hash).await?;
+    let (tried, who) = admit(portal, visitor, email).await?;
+    let found = fitting(portal, who, email, password).await;
     match found {
-        Some(credentials) if fits && !credentials.user.disabled => {
-            portal.throttle.succeeded(email);
-            Ok(credentials.user)
+        Ok(Some(credentials)) => {
+            portal.throttle.succeeded(&tried);
+            Ok(credentials)
         }
-        _ => {
-            portal.throttle.failed(email, now);
-            tracing::warn!(email, "a sign-in was refused");
+        Ok(None) => {
+            refusals::note(portal, Refusal::WrongPassword, visitor.client);
             Err(Invalid::one("email", "wrong", WRONG).into())
+        }
+        Err(error) => {
+            portal.throttle.forgive(&tried);
+            Err(error)
         }
     }
 }
 
-/// Signs in: the session gets a new id, so that one planted before is worth nothing.
-pub async fn sign_in(ctx: &OpCtx, session: &Session, email: &str, password: &str) -> Result<User, Error> {
-    let user = check(&ctx.portal, email, password).await?;
-    begin(&ctx.portal, session, &user).await?;
-    Ok(user)
+/// Counts a try, before anything is asked that costs much.
+async fn admit(portal: &Arc<Portal>, visitor: &Visitor, email: &str) -> Result<(Try, Who), Error> {
+    // Only a browser that we have sealed a cookie for costs a look at the database before it is counted.
+    let known = match visitor.browser.is_known() {
+        true => users::by_email(&mut portal.store().read().await?, email).await?,
+        false => None,
+    };
+    let word =
+        known.and_then(|known| visitor.browser.known_for(known.user.id, &known.password_hash).map(str::to_owned));
+    let (from, who) = match (word, visitor.client) {
+        (Some(word), _) => (From::Browser(word.clone()), Who::Known(word)),
+        (None, client) => {
+            let network = network(client.unwrap_or(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED)));
+            (From::Network(network), Who::Network(network))
+        }
+    };
+    let now = portal.clock().now();
+    match portal.throttle.begin(&from, email, now) {
+        Ok(tried) => Ok((tried, who)),
+        Err(wait) => {
+            refusals::note(portal, Refusal::TooManyPasswords, visitor.client);
+            let minutes = wait.as_secs().div_ceil(60);
+            let message = format!("Too many wrong passwords came from your network. Try again in {minutes} minutes.");
+            Err(Invalid::one("password", "throttled", message).into())
+        }
+    }
+}
+
+/// Whoever has this address and this password, and may sign in.
+async fn fitting(portal: &Portal, who: Who, email: &str, password: &str) -> Result<Option<Credentials>, Error> {
+    let found = users::by_email(&mut portal.store().read().await?, email).await?;
+    let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
+    let fits = portal.passwords.verify(who, password.to_owned(), hash).await?;
+    Ok(found.filter(|credentials| fits && !credentials.user.disabled))
 }
 
 /// Binds a session to a user who has just proved who they are.
@@ -65,11 +126,32 @@ pub async fn begin(portal: &Portal, session: &Session, user: &User) -> Result<()
 }
 
 /// Signs out: the session is deleted, not only forgotten by the browser.
-pub async fn sign_out(session: &Session) -> Result<(), Error> {
-    session.flush().await.map_err(session_failed)
+pub async fn sign_out(ctx: &OpCtx, session: &Session) -> Result<(), Error> {
+    session.flush().await.map_err(session_failed)?;
+    if let Some(user) = &ctx.user {
+        note(ctx, user, "session.ended").await;
+    }
+    Ok(())
 }
 
-pub(super) fn session_failed(error: tower_sessions::session::Error) -> Error {
+/// A line in the audit log. Whoever wants to see what is wrong is let in where it cannot be written, too.
+pub async fn note(ctx: &OpCtx, user: &User, action: &'static str) {
+    // It is about themselves, whatever they may do.
+    let actor = Actor { label: actor_of_user(user).label, ..Actor::portal() };
+    let Ok(grant) = actor.require(Permission::SystemRead) else { return };
+    let (clock, target) = (ctx.portal.clock().clone(), user.id.to_string());
+    let detail = ctx.client.map(|client| format!("from {client}")).unwrap_or_default();
+    let noted: Result<(), store::Error> = ctx
+        .portal
+        .store()
+        .write(move |conn| Box::pin(async move { audit::note(conn, &clock, &grant, action, &target, &detail).await }))
+        .await;
+    if let Err(error) = noted {
+        tracing::warn!(error = chain(&error), action, "not in the audit log");
+    }
+}
+
+fn session_failed(error: tower_sessions::session::Error) -> Error {
     tracing::error!(error = %error, "the session store failed");
     Error::Busy { seconds: 1 }
 }

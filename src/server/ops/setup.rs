@@ -64,5 +64,6 @@ pub async fn finish(ctx: &OpCtx, session: &Session, word: &str, new: NewUser) ->
         outcome => outcome?,
     }
     session::begin(&ctx.portal, session, &user).await?;
+    session::note(ctx, &user, "session.began").await;
     Ok(user)
 }

@@ -13,7 +13,10 @@ use crate::{
         clock::Clock,
         store::{self, Conn, audit, users},
     },
-    server::ctx::{OpCtx, Portal},
+    server::{
+        auth::turns::Who,
+        ctx::{OpCtx, Portal},
+    },
 };
 
 /// Passwords that contain it are guessed first.
@@ -58,13 +61,13 @@ pub(super) async fn prepare(portal: &Portal, new: NewUser) -> Result<(User, Stri
         invalid.add("role", "unknown", format!("Choose one of the roles: {known}."));
     }
     let about = vec![new.email.clone(), new.name.clone(), PRODUCT.to_owned()];
-    invalid.take(portal.passwords.judge(new.password.clone(), about).await?);
+    invalid.take(portal.passwords.judge(Who::Portal, new.password.clone(), about).await?);
     invalid.or(())?;
     let name = match new.name.trim() {
         "" => email.split('@').next().unwrap_or_default().to_owned(),
         name => crate::domain::hook::parse_name(name)?,
     };
-    let hash = portal.passwords.hash(new.password).await?;
+    let hash = portal.passwords.hash(Who::Portal, new.password).await?;
     let clock = portal.clock();
     let roles = role.into_iter().collect();
     let user = User {

@@ -116,7 +116,7 @@ async fn what_is_still_known_of_a_deleted_hook_is_said(db: TestDb) {
 async fn what_comes_from_elsewhere_is_told_so_in_the_browsers_theme() {
     let app = TestApp::start(TestDb::sqlite()).await;
     let mut browser = app.browser(Role::Administrator).await;
-    browser.cookie = format!("{}; theme=dark", browser.cookie);
+    browser.cookie = browser.cookie.replace("theme=system", "theme=dark");
     let foreign = [("sec-fetch-site", "cross-site"), ("accept", "text/html")];
     let answer = browser.post_with(&format!("{RPC}/session/sign_out"), &[], &foreign).await;
     let page = explained(answer, 403, "From another site", "nothing was done").await;

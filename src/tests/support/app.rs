@@ -45,7 +45,7 @@ pub struct TestApp {
     pub db: Arc<TestDb>,
 }
 
-/// A signed-in browser without scripts: one cookie.
+/// A browser without scripts: its cookies, as it sends them.
 #[derive(Clone)]
 pub struct Browser {
     client: Client,
@@ -114,6 +114,16 @@ impl TestApp {
     /// A browser that nobody signed in with.
     pub fn stranger(&self) -> Browser {
         Browser { client: self.client.clone(), base: self.url(""), cookie: String::new() }
+    }
+
+    /// The same, at another address of this machine: `127.0.0.LAST`.
+    pub fn stranger_at(&self, last: u8) -> Browser {
+        #[expect(clippy::disallowed_methods, reason = "no client of ours has an address of its own")]
+        let builder = Client::builder().local_address(std::net::IpAddr::from([127, 0, 0, last]));
+        let tls = service_hooks::engine::delivery::client::tls().unwrap();
+        let builder = builder.redirect(reqwest::redirect::Policy::none()).no_proxy();
+        let client = builder.tls_backend_preconfigured(tls).build().unwrap();
+        Browser { client, ..self.stranger() }
     }
 
     pub async fn api(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
@@ -216,9 +226,12 @@ impl TestApp {
 impl Browser {
     pub fn keep_cookie(&mut self, answer: &Response) {
         let cookies = answer.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
-        let is_session = |cookie: &&str| cookie.starts_with("sid=") || cookie.starts_with("__Host-sid=");
-        if let Some(cookie) = cookies.into_iter().find(is_session) {
-            self.cookie = cookie.split(';').next().unwrap().to_owned();
+        for cookie in cookies {
+            let pair = cookie.split(';').next().unwrap();
+            let name = pair.split('=').next().unwrap();
+            let others =
+                self.cookie.split("; ").filter(|kept| !kept.is_empty() && !kept.starts_with(&format!("{name}=")));
+            self.cookie = others.chain([pair]).collect::<Vec<_>>().join("; ");
         }
     }
 

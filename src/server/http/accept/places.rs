@@ -98,6 +98,7 @@ pub struct Places {
 pub struct Place {
     places: Places,
     id: u64,
+    pub address: IpAddr,
     pub progress: Arc<Progress>,
     /// Somebody else needs the place.
     pub leave: CancellationToken,
@@ -133,7 +134,7 @@ impl Places {
         taken.connections.insert(id, connection);
         *taken.of_address.entry(address).or_default() += 1;
         drop(taken);
-        Some(Place { places: self.clone(), id, progress, leave })
+        Some(Place { places: self.clone(), id, address, progress, leave })
     }
 
     /// Makes one leave, to have its descriptor back.

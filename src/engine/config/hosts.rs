@@ -1,0 +1,101 @@
+//! Names under which the portal answers. A page that a foreign name leads to could be read by whoever owns the name
+//! (DNS rebinding), so a name that anybody can register has to be known.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::Settings;
+
+impl Settings {
+    /// Does the portal answer under this `Host`? Under the host of its public URL, under those that are set, and under what
+    /// nobody else can have a name server lead here: an address, `localhost`, and names without a dot.
+    pub fn answers_to(&self, host: &str) -> bool {
+        let Some(name) = name_of(host) else { return false };
+        let is_address = name.parse::<IpAddr>().is_ok();
+        let is_local = !name.contains('.') || name.ends_with(".localhost");
+        let public = self.public_url.split_once("://").and_then(|(_, rest)| name_of(rest));
+        let mut known = self.hosts.iter().map(String::as_str).chain(public);
+        is_address || is_local || known.any(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A host without its port, its brackets and its last dot; `None`: there is none.
+fn name_of(host: &str) -> Option<&str> {
+    if let Some(rest) = host.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        return (is_port(port) && address.parse::<Ipv6Addr>().is_ok()).then_some(address);
+    }
+    let (name, port) = host.find(':').map_or((host, ""), |colon| host.split_at(colon));
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    (!name.is_empty() && name.bytes().all(is_plain) && is_port(port)).then_some(name)
+}
+
+/// Nothing, or a colon and a port.
+fn is_port(text: &str) -> bool {
+    text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok())
+}
+
+/// A name as it is set: without scheme and port.
+pub(super) fn validated(hosts: Vec<String>) -> Result<Vec<String>, String> {
+    let mut known = Vec::new();
+    for host in hosts {
+        match name_of(&host) {
+            Some(name) if name.len() == host.trim_end_matches('.').len() => known.push(name.to_ascii_lowercase()),
+            _ => return Err(format!("hosts: {host:?} is not a name, such as hooks.internal.example.com")),
+        }
+    }
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_names_are_told_from_our_own() {
+        let settings = Settings {
+            public_url: "https://hooks.example.com".into(),
+            hosts: validated(vec!["Hooks.Internal".into()]).unwrap(),
+            ..Settings::default()
+        };
+        for host in [
+            "hooks.example.com",
+            "HOOKS.example.com:443",
+            "hooks.example.com.",
+            "hooks.internal:3000",
+            "localhost",
+            "a.localhost:3000",
+            "127.0.0.1:3000",
+            "10.1.2.3",
+            "[::1]:3000",
+            "service-hooks:3000",
+        ] {
+            assert!(settings.answers_to(host), "{host}");
+        }
+        for host in [
+            "",
+            ":80",
+            "evil.example",
+            "hooks.example.com.evil.example",
+            "evil.example:3000",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "user@hooks.example.com",
+            "hooks.example.com:99999",
+            "hooks.example.com/x",
+            "[::1",
+            "[::1]x",
+            "[evil.example]",
+            "a b",
+        ] {
+            assert!(!settings.answers_to(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_set_without_scheme_and_port() {
+        for bad in ["https://a.example", "a.example:80", "", "a b"] {
+            assert!(validated(vec![bad.into()]).unwrap_err().contains("such as"), "{bad}");
+        }
+    }
+}

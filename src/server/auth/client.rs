@@ -1,0 +1,83 @@
+//! Where a request comes from: the address of its connection or, behind a proxy that the operator trusts, the one that the
+//! proxy names. Limits and the audit log go by it.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use axum::http::{Extensions, HeaderMap};
+use ipnet::IpNet;
+
+/// The other end of a connection, as the front door notes it on each request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+const FORWARDED: &str = "x-forwarded-for";
+
+/// The client's address. Each proxy adds the address that it was called from at the end of `X-Forwarded-For`, so it is read
+/// from there, for as long as who is named is a trusted proxy, too. What stands before may be made up.
+pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|range| range.contains(address));
+    let mut client = extensions.get::<Peer>().map_or(Ipv6Addr::UNSPECIFIED.into(), |peer| peer.0.to_canonical());
+    let lines = headers.get_all(FORWARDED).iter().map(|line| line.to_str().unwrap_or_default());
+    let named: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
+    for name in named.into_iter().rev() {
+        if !is_trusted(&client) {
+            break;
+        }
+        let Some(address) = parse(name.trim()) else { break };
+        client = address;
+    }
+    client
+}
+
+/// Some proxies add the port.
+fn parse(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(text, |(address, _)| address);
+    let with_port = || text.parse::<std::net::SocketAddr>().map(|address| address.ip());
+    bare.parse::<IpAddr>().or_else(|_| with_port()).ok().map(|address| address.to_canonical())
+}
+
+/// What one client is counted by: an IPv4 address, or the 64 bits of IPv6 that a network hands out at will below.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn of(peer: &str, lines: &[&str]) -> String {
+        let (mut extensions, mut headers) = (Extensions::new(), HeaderMap::new());
+        extensions.insert(Peer(peer.parse().unwrap()));
+        for line in lines {
+            headers.append(FORWARDED, HeaderValue::from_str(line).unwrap());
+        }
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        address(&extensions, &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn only_trusted_proxies_say_where_a_request_comes_from() {
+        assert_eq!(of("203.0.113.9", &[]), "203.0.113.9");
+        assert_eq!(of("203.0.113.9", &["198.51.100.1"]), "203.0.113.9", "made up by a stranger");
+        assert_eq!(of("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
+        assert_eq!(of("::ffff:10.0.0.1", &["198.51.100.1:4711"]), "198.51.100.1");
+        assert_eq!(of("fd00::1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(of("10.0.0.1", &["1.2.3.4, 198.51.100.1, 10.0.0.2"]), "198.51.100.1", "two proxies");
+        assert_eq!(of("10.0.0.1", &["1.2.3.4", "198.51.100.1"]), "198.51.100.1", "two lines");
+        assert_eq!(of("10.0.0.1", &["1.2.3.4, unknown"]), "10.0.0.1", "what is no address ends it");
+        assert_eq!(of("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_client_with_a_network_of_ipv6_is_one() {
+        let network = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(network("192.0.2.1"), "192.0.2.1");
+    }
+}

@@ -1,0 +1,89 @@
+//! Which requests are refused for what they say of where they come from and whom they are for.
+
+use reqwest::StatusCode;
+use service_hooks::{domain::permission::Role, engine::config::Metrics};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{
+    PATIENCE,
+    app::TestApp,
+    db::{self, TestDb},
+};
+
+/// Sends a request as it is written, and returns the answer.
+async fn say(app: &TestApp, head: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(app.running.address).await.unwrap();
+    stream.write_all(format!("{head}\r\nconnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    (text[9..12].parse().unwrap(), text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_requests_for_a_host_of_ours_are_answered() {
+    let db = TestDb::sqlite();
+    let mut settings = db.settings();
+    settings.public_url = "https://hooks.example.org".into();
+    settings.hosts = vec!["hooks.internal.example".into()];
+    let app = TestApp::start_with(db.into(), db::config(settings)).await;
+    let ours = ["hooks.example.org", "hooks.internal.example:3000", "localhost:3000", "127.0.0.1", "service-hooks"];
+    for host in ours {
+        assert_eq!(say(&app, &format!("GET /sign-in HTTP/1.1\r\nhost: {host}")).await.0, 200, "{host}");
+    }
+    let refused = [
+        ("host: evil.example", 421, "SERVICE_HOOKS_HOSTS"),
+        ("host: hooks.example.org\r\nhost: hooks.example.org", 400, "more than one host"),
+        ("host: hooks.example.org\r\nhost: evil.example", 400, "more than one host"),
+        ("accept: text/html", 400, "names no host"),
+    ];
+    for path in ["/sign-in", "/", "/nothing", "/metrics", "/pkg/nothing", "/api/v1/hooks", "/api/v1/events"] {
+        for (header, status, words) in refused {
+            let (answered, text) = say(&app, &format!("GET {path} HTTP/1.1\r\n{header}")).await;
+            assert!(answered == status && text.contains(words), "{path} {header}: {text}");
+            assert_eq!(text.contains("application/problem+json"), path.starts_with("/api/"), "{text}");
+        }
+    }
+    assert_eq!(say(&app, "GET http://evil.example/sign-in HTTP/1.1\r\nhost: localhost").await.0, 421);
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(say(&app, &format!("GET {path} HTTP/1.0\r\naccept: */*")).await.0, 200, "a load balancer");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_serves_only_requests_that_say_where_they_come_from() {
+    let app = TestApp::start(TestDb::sqlite()).await;
+    let browser = app.browser(Role::Administrator).await;
+    let sign_out = "/rpc/service_hooks/rpc/session/sign_out";
+    for headers in [&[][..], &[("accept", "application/json")]] {
+        assert_eq!(browser.post_with(sign_out, &[], headers).await.status(), StatusCode::FORBIDDEN);
+    }
+    assert_eq!(browser.get("/account").await.status(), StatusCode::OK, "still signed in");
+    // What is no session's id is no session; other cookies stay.
+    let mut confused = browser.clone();
+    confused.cookie = format!("sid=x; {}; theme=dark; sid=\"\"", browser.cookie);
+    let page = confused.get("/account").await;
+    assert_eq!(page.status(), StatusCode::OK);
+    confused.cookie = "sid=x; theme=dark".into();
+    let page = confused.get("/sign-in").await.text().await.unwrap();
+    assert!(page.contains("data-theme=\"dark\""), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_figures_have_a_port_of_their_own_by_setting() {
+    let db = TestDb::sqlite();
+    let mut settings = db.settings();
+    settings.metrics = Metrics { listen: Some("127.0.0.1:0".parse().unwrap()), event_types: false };
+    let app = TestApp::start_with(db.into(), db::config(settings)).await;
+    let browser = app.browser(Role::Administrator).await;
+    assert_eq!(browser.get("/metrics").await.status(), StatusCode::NOT_FOUND);
+    let own = app.running.figures_address.unwrap();
+    let get = async |path: &str| app.client.get(format!("http://{own}{path}")).send().await.unwrap();
+    assert_eq!(get("/sign-in").await.status(), StatusCode::NOT_FOUND);
+    let figures = get("/metrics").await.text().await.unwrap();
+    assert!(figures.contains("\nservice_hooks_events_accepted_total ") && !figures.contains("work_item"), "{figures}");
+    app.running.shutdown().await;
+}
