@@ -1,16 +1,24 @@
 //! JSON as people read it: indented, with every number and every string spelled exactly as it was. (A parser would read
 //! 1.50 and write 1.5.)
 
-/// The text with a line for each member, if it is JSON at all.
+/// Levels that are indented: nobody sees more.
+const LEVELS: usize = 40;
+/// Blanks that every text may be indented with; a long one with as many as it has letters.
+const BLANKS: usize = 64 * 1024;
+
+/// The text with a line for each member, if it is JSON at all. However it is nested, at most about four times as long.
 pub fn pretty(text: &str) -> Option<String> {
     serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
     let mut out = String::with_capacity(text.len() * 2);
     let mut depth = 0usize;
+    let mut blanks = BLANKS.max(text.len());
     let mut characters = text.chars().peekable();
-    let newline = |out: &mut String, depth: usize| {
+    let mut newline = |out: &mut String, depth: usize| {
         out.push('\n');
-        // What is nested deeper than anybody reads is not indented deeper than anybody sees.
-        out.extend(std::iter::repeat_n("  ", depth.min(40)));
+        // A list of small numbers at the deepest level would become forty times as long.
+        let indent = (2 * depth.min(LEVELS)).min(blanks);
+        blanks -= indent;
+        out.push_str(&" ".repeat(indent));
     };
     while let Some(character) = characters.next() {
         match character {
@@ -73,5 +81,17 @@ mod tests {
         assert_eq!(pretty(&indented).unwrap(), indented);
         assert_eq!(pretty("not json"), None);
         assert_eq!(pretty("\"x\"").unwrap(), "\"x\"");
+    }
+
+    #[test]
+    fn however_it_is_nested_it_does_not_grow_out_of_proportion() {
+        let size = 256 * 1024;
+        let lists = format!("{}{}1{}", "[".repeat(100), "1,".repeat(size / 2), "]".repeat(100));
+        let deep = "[".repeat(size / 2) + &"]".repeat(size / 2);
+        for text in [lists, deep] {
+            let indented = pretty(&text).unwrap();
+            assert!(indented.len() < 4 * text.len(), "{} bytes became {}", text.len(), indented.len());
+            assert_eq!(indented.replace(['\n', ' '], ""), text);
+        }
     }
 }

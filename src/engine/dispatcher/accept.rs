@@ -25,6 +25,8 @@ use crate::{
 
 /// Largest body of one event, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
+/// Bytes of bodies that are judged before others have their turn.
+const JUDGED_AT_ONCE: usize = 128 * 1024;
 /// How often it is looked whether a test is done that nothing was heard of.
 const LOOK_FOR_TEST: Duration = Duration::from_millis(250);
 
@@ -42,7 +44,7 @@ impl Dispatcher {
         source: &str,
         key: Option<IdempotencyKey>,
     ) -> Result<Vec<Accepted>, EmitError> {
-        judge_all(&events)?;
+        judge_all(&events).await?;
         self.pressure.check().inspect_err(|_| metrics::refused())?;
         let fresh = |event: Emit| NewEvent {
             id: EventId(self.clock.id()),
@@ -128,9 +130,18 @@ fn queued<'a>(accept: &'a Accept, planned: &'a [Vec<Planned>]) -> impl Iterator<
     accept.events.iter().zip(planned).flat_map(of_event)
 }
 
-fn judge_all(events: &[Emit]) -> Result<(), EmitError> {
-    let wrong = |(position, event): (usize, &Emit)| judge(event).err().map(|invalid| (position, invalid));
-    let invalid: Vec<_> = events.iter().enumerate().filter_map(wrong).collect();
+/// Judges all of them. A request may hold a megabyte, which takes tens of milliseconds when it is made for that: others
+/// are served in between.
+async fn judge_all(events: &[Emit]) -> Result<(), EmitError> {
+    let (mut invalid, mut judged) = (Vec::new(), 0);
+    for (position, event) in events.iter().enumerate() {
+        if judged >= JUDGED_AT_ONCE {
+            tokio::task::yield_now().await;
+            judged = 0;
+        }
+        judged += event.body.len();
+        invalid.extend(judge(event).err().map(|wrong| (position, wrong)));
+    }
     if invalid.is_empty() { Ok(()) } else { Err(EmitError::Invalid(invalid)) }
 }
 
@@ -154,4 +165,28 @@ fn readable(event: &Emit) -> Result<Value, Invalid> {
     serde_json::from_slice(&event.body)
         .map(|Strict(body)| body)
         .map_err(|error| Invalid::one("data", "json", format!("is not valid JSON: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+
+    #[test]
+    fn others_are_served_while_a_large_request_is_judged() {
+        let body = format!("[{}1]", "1,".repeat(MAX_BODY / 2 - 2));
+        let event = Emit { event_type: crate::domain::event::EventType::WorkItemClosed, body: body.into() };
+        let events = vec![event; 4];
+        let mut judging = pin!(judge_all(&events));
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 1..events.len() {
+            assert!(judging.as_mut().poll(&mut context).is_pending());
+        }
+        let Poll::Ready(Err(EmitError::Invalid(wrong))) = judging.poll(&mut context) else { panic!("they are wrong") };
+        assert_eq!(wrong.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    }
 }
