@@ -1,7 +1,9 @@
-//! Clients that never get on, against a server with few descriptors: pages and events of others go on, and what was
-//! accepted is delivered.
+//! Clients and receivers that never get on, against a server with few descriptors: pages and events of others go on, and
+//! what was accepted is delivered.
 
 mod clients;
+mod neighbours;
+mod receivers;
 
 use std::{
     process::{Command, Stdio},
@@ -11,7 +13,7 @@ use std::{
 use clients::Kind;
 use serde_json::{Value, json};
 use service_hooks::{
-    domain::event::EventType,
+    domain::{event::EventType, id::HookId},
     engine::{catalogue::sample, clock::Clock, config::Settings},
 };
 
@@ -41,6 +43,11 @@ struct Scene {
 
 impl Scene {
     async fn start(db: TestDb) -> Self {
+        Self::start_with(db, &[]).await
+    }
+
+    /// With more settings, as variables.
+    async fn start_with(db: TestDb, variables: &[(&str, &str)]) -> Self {
         let mut settings = db.settings();
         settings.listen = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let arguments =
@@ -57,6 +64,7 @@ impl Scene {
         for (name, value) in serve.get_envs() {
             limited.env(name, value.unwrap_or_default());
         }
+        limited.envs(variables.iter().copied());
         let server = Server(limited.spawn().unwrap());
         let client = service_hooks::engine::delivery::client::plain_client().unwrap();
         let scene = Self { settings, token, client, _server: server, _db: db };
@@ -82,24 +90,34 @@ impl Scene {
         (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
     }
 
-    async fn hook(&self, receiver: &Receiver) {
-        let hook = json!({"name": "hook", "event_type": EVENT.key(), "callback_url": receiver.url("/in"),
-                          "api_key": "the-key", "enabled": true});
+    /// Makes a hook that leads there, switched on.
+    async fn hook(&self, url: &str) -> HookId {
+        let hook = json!({"name": "hook", "event_type": EVENT.key(), "callback_url": url, "api_key": "the-key",
+                          "enabled": true});
         let (status, hook) = self.post("/hooks", hook).await;
         assert_eq!(status, 201, "{hook}");
+        hook["id"].as_str().unwrap().parse().unwrap()
     }
 
-    async fn emit(&self) {
+    async fn delete(&self, hook: HookId) {
+        let request = self.client.delete(format!("http://{}/api/v1/hooks/{hook}", self.settings.listen));
+        let request = request.bearer_auth(&self.token).header("connection", "close");
+        assert_eq!(request.send().await.unwrap().status().as_u16(), 204);
+    }
+
+    /// Emits an event and returns its id.
+    async fn emit(&self) -> String {
         let data: Value = serde_json::from_str(sample(EVENT)).unwrap();
         let (status, accepted) = self.post("/events", json!({"type": EVENT.key(), "data": data})).await;
         assert_eq!(status, 202, "{accepted}");
+        accepted["id"].as_str().unwrap().to_owned()
     }
 }
 
 async fn hostile_clients_keep_nobody_out(db: TestDb) {
     let scene = Scene::start(db).await;
     let receiver = Receiver::start().await;
-    scene.hook(&receiver).await;
+    scene.hook(&receiver.url("/in")).await;
     let mut emitted = 0;
     for kind in Kind::ALL {
         let watch = Clock::System.stopwatch();

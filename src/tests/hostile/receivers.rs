@@ -1,0 +1,166 @@
+//! Receivers that mean no good, beside some that do, at a server with few descriptors: the others get everything, once,
+//! while those have their way, and nothing passes for delivered that was not answered.
+
+use std::{collections::HashMap, time::Duration};
+
+use service_hooks::{
+    domain::{
+        delivery::{Delivery, State},
+        id::HookId,
+        permission::{Actor, Grant, Permission},
+        time::Timestamp,
+    },
+    engine::{
+        clock::Clock,
+        store::{
+            Store, balance,
+            deliveries::{self, Filter},
+            health,
+        },
+    },
+};
+
+use super::{
+    Scene,
+    neighbours::{Kind, Neighbour},
+};
+use crate::support::{db::TestDb, eventually, on_both, receiver::Receiver};
+
+on_both!(hostile_receivers_cost_their_neighbours_nothing);
+
+/// Hooks of one kind: together they may have more attempts under way than the server has places for.
+const HOSTILE: usize = 8;
+const HEALTHY: usize = 2;
+/// So many of their requests came before the second half of the events begins.
+const REACHED: usize = 3 * HOSTILE;
+/// Events before and after that.
+const EVENTS: usize = 10;
+/// What the worst delivery of a hundred beside them should take on a quiet machine. Printed for a person to read.
+const BAR: Duration = Duration::from_millis(50);
+
+/// What the database says, read beside the server.
+struct Records {
+    store: Store,
+    grant: Grant,
+}
+
+impl Records {
+    async fn open(scene: &Scene) -> Self {
+        let grant = Actor::portal().require(Permission::SystemRead).unwrap();
+        Self { store: Store::open(&scene.settings).await.unwrap(), grant }
+    }
+
+    async fn of(&self, hook: HookId) -> Vec<Delivery> {
+        let mut conn = self.store.read().await.unwrap();
+        let filter = Filter { hook: Some(hook), ..Filter::default() };
+        deliveries::page(&mut conn, &self.grant, &filter, None, 10_000).await.unwrap()
+    }
+
+    /// Is the hook well? Nothing that others do may make it wait.
+    async fn is_well(&self, hook: HookId) -> bool {
+        let all = health::all(&mut self.store.read().await.unwrap(), &self.grant).await.unwrap();
+        all.get(&hook).is_none_or(|health| health.failures == 0 && health.paused.is_none())
+    }
+
+    async fn assert_balanced(&self) {
+        let balance = balance::read(&mut self.store.read().await.unwrap(), &self.grant).await.unwrap();
+        assert!(balance.holds(), "{balance:?}");
+    }
+}
+
+async fn hostile_receivers_cost_their_neighbours_nothing(db: TestDb) {
+    let scene = Scene::start_with(db, &[("SERVICE_HOOKS_DELIVERY__TIMEOUT", "1s")]).await;
+    let records = Records::open(&scene).await;
+    let receiver = Receiver::start().await;
+    let mut healthy = Vec::new();
+    for number in 0..HEALTHY {
+        healthy.push(scene.hook(&receiver.url(&format!("/{number}"))).await);
+    }
+    let mut emitted = HashMap::new();
+    for _ in 0..EVENTS {
+        emit(&scene, &mut emitted).await;
+    }
+    receiver.wait_for(HEALTHY * emitted.len()).await;
+    eprintln!("alone: {:?} of 100", worst(&receiver, &emitted));
+    for kind in Kind::ALL {
+        let neighbour = Neighbour::start(kind).await;
+        let mut hostile = Vec::new();
+        for number in 0..HOSTILE {
+            hostile.push(scene.hook(&format!("http://{}/{number}", neighbour.address)).await);
+        }
+        let before = emitted.len();
+        for _ in 0..EVENTS {
+            emit(&scene, &mut emitted).await;
+        }
+        let is_busy = async || (neighbour.requests() >= REACHED).then_some(());
+        eventually("the hostile are reached", is_busy).await;
+        for _ in 0..EVENTS {
+            emit(&scene, &mut emitted).await;
+        }
+        // However many of the others are still under way.
+        receiver.wait_for(HEALTHY * emitted.len()).await;
+        let these = emitted.iter().filter(|(_, (number, _))| *number >= before);
+        let these = these.map(|(id, when)| (id.clone(), *when)).collect();
+        eprintln!("beside those that {kind:?}: {:?} of 100; at most {BAR:?} when quiet", worst(&receiver, &these));
+        if kind == Kind::Reset {
+            let all = async || (neighbour.requests() >= Kind::ALL_RESETS).then_some(());
+            eventually("it was reset after each byte", all).await;
+        }
+        for hook in &hostile {
+            scene.delete(*hook).await;
+        }
+        assert_answered(&records, kind, &neighbour, &hostile).await;
+    }
+    assert_all_delivered_once(&records, &receiver, &healthy, emitted.len()).await;
+    records.assert_balanced().await;
+    records.store.close().await;
+}
+
+/// Emits an event and notes which it is, and when it was begun.
+async fn emit(scene: &Scene, emitted: &mut HashMap<String, (usize, Timestamp)>) {
+    let (number, at) = (emitted.len(), Clock::System.now());
+    emitted.insert(scene.emit().await, (number, at));
+}
+
+/// What the worst of a hundred deliveries of these events took, from before it was emitted to its receiver.
+fn worst(receiver: &Receiver, emitted: &HashMap<String, (usize, Timestamp)>) -> Duration {
+    let came = receiver.came();
+    let took = |came: &crate::support::receiver::Came| {
+        emitted.get(came.header("webhook-id")).map(|(_, begun)| begun.until(came.at))
+    };
+    let mut all: Vec<Duration> = came.iter().filter_map(took).collect();
+    all.sort_unstable();
+    all[(all.len() * 99).div_ceil(100) - 1]
+}
+
+/// Once nothing is under way any more: no more is delivered than was answered, and every event is accounted for.
+async fn assert_answered(records: &Records, kind: Kind, neighbour: &Neighbour, hooks: &[HookId]) {
+    let settled = eventually("what was under way has ended", async || {
+        let mut all = Vec::new();
+        for hook in hooks {
+            all.extend(records.of(*hook).await);
+        }
+        all.iter().all(|delivery| delivery.state.is_final()).then_some(all)
+    })
+    .await;
+    assert_eq!(settled.len(), HOSTILE * 2 * EVENTS, "{kind:?}: every event is there");
+    let delivered = settled.iter().filter(|delivery| delivery.state == State::Delivered).count();
+    let (answered, requests) = (neighbour.answered(), neighbour.requests());
+    eprintln!("    {requests} requests, {answered} answers, {delivered} delivered");
+    assert!(delivered <= answered, "{kind:?}: {delivered} are delivered and {answered} were answered");
+}
+
+/// Each event came to each healthy hook once, and is on record as such.
+async fn assert_all_delivered_once(records: &Records, receiver: &Receiver, hooks: &[HookId], events: usize) {
+    for hook in hooks {
+        let all = eventually("they are on record", async || {
+            let all = records.of(*hook).await;
+            all.iter().all(|delivery| delivery.state == State::Delivered).then_some(all)
+        })
+        .await;
+        assert!(all.len() == events && all.iter().all(|delivery| delivery.attempts == 1), "{} of {events}", all.len());
+        assert!(records.is_well(*hook).await);
+    }
+    let arrivals = receiver.arrivals();
+    assert!(arrivals.len() == hooks.len() * events && arrivals.values().all(|times| times.len() == 1));
+}
