@@ -124,7 +124,7 @@ impl Dispatcher {
     pub async fn start(config: Config) -> Result<Self, Error> {
         let lease = Lease::default();
         let (engine, words) = Self::open(config, true, lease.clone()).await?;
-        engine.store.claim().await?;
+        engine.store.claim(engine.settings.limits.reserve_bytes).await?;
         if engine.store.db().is_postgres() {
             let (clock, bell) = (engine.clock.clone(), engine.bell.clone());
             engine.node.start(clock, lease.clone(), engine.scheduler.clone(), bell, words);

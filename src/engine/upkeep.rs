@@ -1,7 +1,7 @@
 //! What the engine does for itself now and then: removes what is too old, weighs what waits, and looks after its files.
 
+mod room;
 mod tend;
-
 mod weigh;
 
 use std::{
@@ -102,7 +102,8 @@ impl Keeper {
                 Err(Error::Closed) => return,
                 Err(error) => tracing::warn!(error = chain(&error), "old rows stay for now"),
             }
-            tokio::time::sleep(self.retention.every).await;
+            self.give_back().await;
+            self.rest().await;
         }
     }
 

@@ -49,6 +49,8 @@ pub enum Error {
     Busy {
         seconds: u64,
     },
+    /// Nothing was stored for want of room.
+    DiskFull,
     /// The request itself could not be read.
     BadRequest {
         message: String,
@@ -85,6 +87,7 @@ impl Error {
             Self::Invalid(_) | Self::BadRequest { .. } => "That could not be understood",
             Self::Stale { .. } => "Somebody was faster",
             Self::Busy { .. } => "Too busy just now",
+            Self::DiskFull => "The disk is full",
             Self::Refused { title, .. } => title,
             Self::Internal { .. } => "Something went wrong here",
         }
@@ -111,6 +114,7 @@ impl Error {
             Self::Busy { seconds } => {
                 format!("Nothing was done. Wait {seconds} seconds, then load the page or send the form again.")
             }
+            Self::DiskFull => "Nothing was stored: the server's disk is full. Try again once there is room.".to_owned(),
             Self::Internal { reference } => format!(
                 "It is not your fault, and it was noted in the log under the reference {reference}. Try again; if it \
                  happens again, tell whoever runs this portal that reference."
@@ -134,6 +138,7 @@ impl std::fmt::Display for Error {
             Self::Busy { seconds } => write!(f, "Too much at once. Try again in {seconds} seconds."),
             Self::BadRequest { message } => write!(f, "The request could not be understood: {message}"),
             Self::Refused { words, .. } => f.write_str(words),
+            Self::DiskFull => f.write_str("Nothing was stored: the server's disk is full."),
             Self::Internal { reference } => write!(f, "Something went wrong here. The log has it under {reference}."),
         }
     }

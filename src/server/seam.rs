@@ -126,6 +126,7 @@ pub fn told(error: ops::Error) -> Error {
             Error::Invalid(Invalid::one("job", "overlaps", message))
         }
         ops::Error::Busy { seconds } => Error::Busy { seconds },
+        ops::Error::DiskFull => Error::DiskFull,
         ops::Error::Store(error) => internal(&chain(&error)),
     }
 }
@@ -146,7 +147,7 @@ pub fn status_of(error: &Error) -> StatusCode {
         Error::Deleted { .. } => StatusCode::GONE,
         Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Stale { .. } => StatusCode::CONFLICT,
-        Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Busy { .. } | Error::DiskFull => StatusCode::SERVICE_UNAVAILABLE,
         Error::BadRequest { .. } | Error::Refused { .. } => StatusCode::BAD_REQUEST,
         Error::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -19,6 +19,8 @@ pub struct Limits {
     pub hook_bytes: Option<u64>,
     #[serde(with = "humantime_serde")]
     pub hook_age: Option<Duration>,
+    /// Bytes that a SQLite keeps in reserve for a full disk; see [`reserve`](crate::engine::store). 0: none.
+    pub reserve_bytes: u64,
 }
 
 /// A hook may have one part in so many of what all may have.
@@ -31,6 +33,7 @@ impl Default for Limits {
             queued_age: Duration::from_secs(3 * 24 * 3600),
             hook_bytes: None,
             hook_age: None,
+            reserve_bytes: 64 * 1024 * 1024,
         }
     }
 }

@@ -58,6 +58,7 @@ impl Dispatcher {
         let failing = self.store.failing();
         let writer = match failing {
             _ if self.store.writer_has_ended() => Some("the task has ended".to_owned()),
+            Some(failing) if failing.has_reserve => None,
             Some(failing) => Some(format!("nothing can be written since {}", failing.since.rfc3339())),
             None => None,
         };

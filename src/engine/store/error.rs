@@ -34,6 +34,9 @@ pub enum Error {
     /// The database cannot be reached, and why. Nothing was asked of it.
     #[error("{0}")]
     Away(Arc<str>),
+    /// There is no room for new events.
+    #[error("the disk is full")]
+    DiskFull,
     #[error("the database failed")]
     Driver(#[source] Arc<sqlx::Error>),
     /// The code that was to write it panicked. Nothing of it was written; the log has the place.
@@ -76,7 +79,7 @@ impl Error {
 
     /// The database is the trouble, not what was asked of it: the same may succeed later.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Driver(_) | Self::Away(_))
+        matches!(self, Self::Driver(_) | Self::Away(_) | Self::DiskFull)
     }
 
     /// It stays so until a person changes something.
@@ -96,13 +99,13 @@ impl Error {
             | Self::Violated(_)
             | Self::Panicked => true,
             Self::Driver(cause) => matches!(**cause, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
-            Self::Unfit(_) | Self::Away(_) | Self::Closed => false,
+            Self::Unfit(_) | Self::Away(_) | Self::DiskFull | Self::Closed => false,
         }
     }
 
     /// There is no room for what was to be written.
-    pub(super) fn is_disk_full(&self) -> bool {
-        let Self::Driver(cause) = self else { return false };
+    pub fn is_disk_full(&self) -> bool {
+        let Self::Driver(cause) = self else { return matches!(self, Self::DiskFull) };
         match &**cause {
             sqlx::Error::Database(error) => {
                 let code = error.code();
@@ -114,7 +117,7 @@ impl Error {
 
     /// The database takes nothing just now, whatever it is: full, read-only, not well, or gone.
     pub(super) fn is_unwritable(&self) -> bool {
-        if matches!(self, Self::Away(_)) {
+        if matches!(self, Self::Away(_) | Self::DiskFull) {
             return true;
         }
         let Self::Driver(cause) = self else { return false };

@@ -34,6 +34,7 @@ pub mod once;
 pub mod outcomes;
 pub mod queue;
 mod reach;
+mod reserve;
 pub mod retention;
 pub mod rewind;
 pub mod secrets;
@@ -54,6 +55,7 @@ use tokio::{sync::Mutex, task::JoinHandle};
 
 pub use db::{Conn, Db};
 pub use error::Error;
+use error::chain;
 
 use super::{clock::random_bytes, config::Settings};
 use claim::FileClaim;
@@ -61,6 +63,7 @@ use events::{Accept, Answer};
 use failing::{Failing, Writes};
 use files::Turn;
 use outcomes::{Finished, Recorded};
+use reserve::Reserve;
 use secrets::Vault;
 use told::Audience;
 use writer::Writer;
@@ -111,10 +114,38 @@ impl Store {
     }
 
     /// Makes sure that no other process delivers from this database.
-    pub(super) async fn claim(&self) -> Result<(), Error> {
+    pub(super) async fn claim(&self, reserve: u64) -> Result<(), Error> {
         *self.claim.lock().await = claim::claim_file(&self.db)?;
         self.db.bound_reads();
+        if let Some(reserve) = self.db.file().and_then(|file| Reserve::beside(file, reserve)) {
+            self.writes.keep(reserve);
+            if let Err(error) = self.restore_reserve().await {
+                tracing::warn!(error = chain(&error), "there is no room for a reserve on the disk");
+            }
+        }
         Ok(())
+    }
+
+    /// Makes the reserve's file where it is not there and has room. `true`: it had been given back, and the disk is full no
+    /// more.
+    pub(super) async fn restore_reserve(&self) -> Result<bool, Error> {
+        let Some(reserve) = self.writes.reserve() else { return Ok(false) };
+        let was_full = self.writes.refuses_events();
+        let making = reserve.clone();
+        let made = tokio::task::spawn_blocking(move || making.has_room().then(|| making.make()).transpose());
+        let made = made.await.map_err(|_| Error::Panicked)?.map_err(|error| Error::Unfit(error.to_string()))?;
+        if made.is_none() || !was_full {
+            return Ok(false);
+        }
+        // There may be other limits than the disk's.
+        self.try_writing().await.inspect_err(|_| reserve.release())?;
+        self.writes.is_restored();
+        Ok(true)
+    }
+
+    /// Resolves when the disk is full.
+    pub(super) async fn wants_room(&self) {
+        self.writes.wants_room().await;
     }
 
     /// Does this process's master key still open what is sealed in the database? One small read.
@@ -173,6 +204,9 @@ impl Store {
 
     /// See [`Writer::accept`].
     pub(super) async fn accept(&self, accept: Accept) -> Result<Answer, Error> {
+        if self.writes.refuses_events() {
+            return Err(Error::DiskFull);
+        }
         self.writer.accept(accept).await
     }
 

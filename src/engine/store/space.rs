@@ -3,7 +3,7 @@
 //! that know which engine it is.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -88,6 +88,14 @@ impl Db {
         Ok(About { kind, version, bytes, files: look(self).await? })
     }
 
+    /// The file of a SQLite.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite { writer, .. } => Some(writer.get_filename()),
+            Self::Postgres { .. } => None,
+        }
+    }
+
     /// From now on reads that last too long are ended.
     pub(super) fn bound_reads(&self) {
         if let Self::Sqlite { is_serving, .. } = self {
@@ -139,8 +147,8 @@ async fn look(db: &Db) -> Result<Option<Files>, Error> {
 
 /// Bytes of SQLite's log; a look at the folder, not at the database.
 pub(in crate::engine) fn log_bytes(db: &Db) -> u64 {
-    let Db::Sqlite { writer, .. } = db else { return 0 };
-    let mut path = writer.get_filename().as_os_str().to_owned();
+    let Some(file) = db.file() else { return 0 };
+    let mut path = file.as_os_str().to_owned();
     path.push("-wal");
     std::fs::metadata(PathBuf::from(path)).map_or(0, |file| file.len())
 }

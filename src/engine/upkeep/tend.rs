@@ -24,6 +24,7 @@ impl Keeper {
     pub(in crate::engine) async fn tend(self) {
         for tick in 0u32.. {
             self.mind_log().await;
+            self.mind_reserve().await;
             if tick.is_multiple_of(COUNT_EVERY)
                 && let Err(error) = self.count().await
             {

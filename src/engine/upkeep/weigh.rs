@@ -35,7 +35,8 @@ impl Keeper {
         let mut counted = Counted::new();
         let mut looked = None::<Stopwatch>;
         loop {
-            if self.store.failing().is_some() && self.store.try_writing().await.is_ok() {
+            let fails = self.store.failing().is_some_and(|failing| !failing.has_reserve);
+            if fails && self.store.try_writing().await.is_ok() {
                 tracing::info!("the database can be written again");
             }
             let watch = self.clock.stopwatch();

@@ -122,6 +122,10 @@ impl From<ops::Error> for Problem {
                 let problem = plain(StatusCode::SERVICE_UNAVAILABLE, format!("Try again in {seconds} seconds."));
                 Self { retry_after: u32::try_from(seconds).ok(), ..problem }
             }
+            ops::Error::DiskFull => {
+                let detail = "The server's disk is full: nothing was stored. Send it again once there is room.";
+                Self { retry_after: Some(30), ..plain(StatusCode::SERVICE_UNAVAILABLE, detail.to_owned()) }
+            }
             ops::Error::Store(error) => {
                 let reference = random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
                 tracing::error!(reference, cause = chain(&error), "an API request failed");

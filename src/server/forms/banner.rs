@@ -30,6 +30,11 @@ fn holds_up(trouble: &Trouble) -> bool {
 fn line(trouble: &Trouble) -> BannerLine {
     let size = |size: u64| bytes(i64::try_from(size).unwrap_or(i64::MAX));
     let (what, since, next) = match *trouble {
+        Trouble::Unwritable(failing) if failing.has_reserve => (
+            "The disk is full. New events are refused; what was accepted is safe, and is delivered.".to_owned(),
+            Some(failing.since),
+            "Make room on the disk; everything goes on by itself.",
+        ),
         Trouble::Unwritable(failing) if failing.is_full => (
             format!("The database cannot be written: its disk is full. {SAFE}"),
             Some(failing.since),

@@ -33,6 +33,9 @@ pub enum Error {
     Overlaps { job: JobId },
     #[error("too much at once; try again in {seconds} seconds")]
     Busy { seconds: u64 },
+    /// Nothing was stored for want of room.
+    #[error("the disk is full")]
+    DiskFull,
     #[error("{0}")]
     Store(store::Error),
 }
@@ -77,6 +80,7 @@ impl From<store::Error> for Error {
                 "reused",
                 "This key was used before with another body. Use a new key for a new event.",
             )),
+            error if error.is_disk_full() => Self::DiskFull,
             error => Self::Store(error),
         }
     }

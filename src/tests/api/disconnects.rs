@@ -252,7 +252,9 @@ async fn an_accept_may_be_dropped_at_every_await(db: TestDb) {
         round += 1;
         for polls in 0.. {
             let name = format!("router-{round}-{polls}");
-            let request = Request::post("/api/v1/events").header("authorization", format!("Bearer {}", scene.token));
+            let request = Request::post("/api/v1/events")
+                .header("host", "localhost")
+                .header("authorization", format!("Bearer {}", scene.token));
             let request = request.body(Body::from(one(&name))).unwrap();
             match poll_at_most(polls, router.clone().oneshot(request)).await {
                 None => drops += 1,

@@ -31,7 +31,7 @@ impl Scene {
     /// Asks and hangs up after so many polls; says whether the answer came first. Whatever was committed by then, or is in
     /// the writer's queue, is committed when this returns.
     async fn ask(&self, polls: usize, method: &str, path: &str, body: &Value) -> bool {
-        let request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        let request = Request::builder().method(method).uri(format!("/api/v1{path}")).header("host", "localhost");
         let request = request.header("authorization", format!("Bearer {}", self.token));
         let request = request.header("content-type", "application/json");
         let asked = self.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap());

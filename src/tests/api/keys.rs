@@ -195,7 +195,9 @@ async fn a_client_that_hangs_up_at_any_await_asks_again(db: TestDb) {
     let mut keys = 0;
     for polls in 0.. {
         let key = format!("hangs-up-{polls}");
-        let request = Request::post("/api/v1/hooks").header("authorization", format!("Bearer {}", scene.token));
+        let request = Request::post("/api/v1/hooks")
+            .header("host", "localhost")
+            .header("authorization", format!("Bearer {}", scene.token));
         let body = scene.hook(&key);
         let request = request.header("idempotency-key", &key).body(Body::from(body.to_string())).unwrap();
         let heard = poll_at_most(polls, router.clone().oneshot(request)).await;

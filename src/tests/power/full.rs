@@ -1,6 +1,6 @@
 //! A full disk. Nothing is acknowledged while it lasts; once there is room everything goes on by itself.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use service_hooks::{
@@ -121,6 +121,53 @@ async fn what_came_of_an_attempt_is_recorded_once_there_is_room() {
     }
     drop(conn);
     assert_eq!(asked.available_permits(), 2, "no attempt was repeated");
+    recorded.app.assert_balanced().await;
+    recorded.stop().await;
+}
+
+/// With space in reserve a full disk refuses events only: people sign in and see what is wrong, what was accepted is
+/// delivered, what is past its retention goes at once. With room again, events come in and the reserve is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_reserve_only_events_are_refused() {
+    let recorded = Recorded::start_with(Tape::default(), |settings| {
+        settings.retention.every = Duration::from_secs(3600);
+        (settings.retention.payloads, settings.retention.deliveries) = (Duration::ZERO, Duration::ZERO);
+    })
+    .await;
+    let reserve = recorded.settings.data_dir.join("test.db.reserve");
+    assert!(reserve.exists());
+    let pruned = async || recorded.app.balance().await.pruned;
+    recorded.emit().await.unwrap();
+    let all_sent = async || (count(&recorded, State::Pending).await == 0).then_some(());
+    eventually("all is sent", all_sent).await;
+    assert_eq!(pruned().await, 0, "the next clean-up is in an hour");
+    recorded.tape.set_full_while(Some(reserve.clone()));
+    let refused = eventually("events are refused", async || {
+        let (status, problem) = recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
+        (status != 202).then_some((status, problem))
+    })
+    .await;
+    assert_eq!(refused.0, 503, "{}", refused.1);
+    assert!(refused.1["detail"].as_str().unwrap().contains("The server's disk is full: nothing was stored"));
+    let browser = recorded.app.browser(Role::Developer).await;
+    let page = browser.get("/integration/hooks").await.text().await.unwrap();
+    assert!(page.contains("The disk is full. New events are refused; what was accepted is safe"), "{page}");
+    eventually("it says what it lacks", async || {
+        (ready(&recorded).await == (503, vec!["disk".to_owned()])).then_some(())
+    })
+    .await;
+    eventually("all is sent", all_sent).await;
+    eventually("what is past its retention goes", async || (pruned().await > 0).then_some(())).await;
+    let (status, _) = recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
+    assert_eq!((status, reserve.exists()), (503, false), "still");
+    recorded.tape.set_full_while(None);
+    eventually("events are taken again", async || {
+        let (status, _) = recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
+        (status == 202).then_some(())
+    })
+    .await;
+    assert!(reserve.exists());
+    assert_eq!(ready(&recorded).await, (200, vec![]));
     recorded.app.assert_balanced().await;
     recorded.stop().await;
 }

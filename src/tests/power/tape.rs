@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -57,6 +58,7 @@ struct Inner {
 pub struct Tape {
     inner: Mutex<Inner>,
     is_full: AtomicBool,
+    full_while: Mutex<Option<PathBuf>>,
     refused: AtomicUsize,
     syncs_fail: AtomicBool,
     /// `synchronous` is weakened to `NORMAL` on its way into SQLite.
@@ -106,6 +108,11 @@ impl Tape {
         self.is_full.store(is_full, Ordering::SeqCst);
     }
 
+    /// There is no room for as long as this file takes it; `None`: there is.
+    pub fn set_full_while(&self, file: Option<PathBuf>) {
+        *self.full_while.lock().unwrap() = file;
+    }
+
     /// From now on (or no longer) syncs fail.
     pub fn set_syncs_fail(&self, fail: bool) {
         self.syncs_fail.store(fail, Ordering::SeqCst);
@@ -117,7 +124,8 @@ impl Tape {
 
     /// Asked for each write: is there no room for it?
     pub fn refuses(&self) -> bool {
-        let is_full = self.is_full.load(Ordering::SeqCst);
+        let is_taken = self.full_while.lock().unwrap().as_ref().is_some_and(|file| file.exists());
+        let is_full = self.is_full.load(Ordering::SeqCst) || is_taken;
         self.refused.fetch_add(usize::from(is_full), Ordering::SeqCst);
         is_full
     }

@@ -44,9 +44,15 @@ pub struct Recorded {
 impl Recorded {
     /// With its three hooks made.
     pub async fn start(tape: Tape) -> Self {
+        Self::start_with(tape, |settings| settings.limits.reserve_bytes = 0).await
+    }
+
+    /// The same, with settings that are not the usual ones.
+    pub async fn start_with(tape: Tape, change: impl FnOnce(&mut Settings)) -> Self {
         let (vfs, tape) = vfs::register(tape);
         let db = TestDb::sqlite();
         let mut settings = db.settings();
+        change(&mut settings);
         settings.database_url = format!("{}?vfs={vfs}", settings.database_url);
         let app = TestApp::start_with(Arc::new(db), db::config(settings.clone())).await;
         checkpoint_often(app.running.portal.store()).await;

@@ -69,6 +69,7 @@ impl TestDb {
             settings.master_key_file = Some(self.folder.path().join("master.key"));
         }
         settings.egress.allow_http = true;
+        settings.limits.reserve_bytes = 64 * 1024;
         settings.egress.allow_cidrs = vec!["127.0.0.0/8".parse().unwrap()];
         settings.delivery.retry_schedule = [30, 30, 30].map(std::time::Duration::from_millis).to_vec();
         settings
