@@ -19,7 +19,7 @@ struct State {
 pub struct Noise(Mutex<State>);
 
 impl Noise {
-    pub const fn new() -> Self {
+    pub const fn none_yet() -> Self {
         Self(Mutex::new(State { logged: None, since: 0 }))
     }
 
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_minute_has_one_line_that_counts_the_rest() {
-        let (noise, now) = (Noise::new(), Timestamp(1_000_000));
+        let (noise, now) = (Noise::none_yet(), Timestamp(1_000_000));
         assert_eq!(noise.note_at(now), Some(1));
         for _ in 0..500 {
             assert_eq!(noise.note_at(now.after(EVERY / 2)), None);

@@ -60,10 +60,14 @@ pub async fn start(mut config: Config) -> Result<Running, String> {
     let figures_address = figures.as_ref().and_then(|listener| listener.local_addr().ok());
     if let Some(listener) = figures {
         let router = http::figures_router(portal.clone());
-        tokio::spawn(accept::serve(listener, router, stop.clone(), drain, FIGURES_CONNECTIONS));
+        let stop = stop.clone();
+        tokio::spawn(async move { accept::serve(listener, router, stop, drain, FIGURES_CONNECTIONS, &[]).await });
     }
     let (router, connections) = (http::router(portal.clone()), descriptors.connections());
-    let serving = tokio::spawn(accept::serve(listener, router, stop.clone(), drain, connections));
+    let (stopped, proxies) = (stop.clone(), portal.settings.trusted_proxies.clone());
+    let serving = tokio::spawn(async move {
+        accept::serve(listener, router, stopped, drain, connections, &proxies).await;
+    });
     Ok(Running { address, figures_address, portal, stop, serving })
 }
 

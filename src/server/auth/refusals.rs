@@ -2,6 +2,7 @@
 //! once and then one a minute at most, with how many there were and where they came from. `ops::refusals` writes the lines.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -69,7 +70,7 @@ impl Refusals {
         let untold = kinds.remove(&kind).filter(|untold| untold.total > 0)?;
         kinds.insert(kind, Untold::default());
         let mut by: Vec<(String, u64)> = untold.by.into_iter().collect();
-        by.sort_by(|one, other| other.1.cmp(&one.1));
+        by.sort_by_key(|(_, times)| Reverse(*times));
         let named: Vec<String> = by.iter().take(NAMED).map(|(whence, times)| format!("{times} {whence}")).collect();
         let rest = untold.total - by.iter().take(NAMED).map(|(_, times)| times).sum::<u64>();
         let more = if rest > 0 { format!(", {rest} from elsewhere") } else { String::new() };

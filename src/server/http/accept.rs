@@ -31,13 +31,17 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
+use ipnet::IpNet;
 use places::{Place, Places, Progress};
 use stream::Stream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{engine::clock::Clock, server::auth::client::Peer};
+use crate::{
+    engine::clock::Clock,
+    server::{auth::client::Peer, noise::Noise},
+};
 
 /// How long a request's head may take, and an idle connection may stay.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
@@ -51,6 +55,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// After the system refused a descriptor.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+static NOT_ACCEPTED: Noise = Noise::none_yet();
+static NO_PLACE: Noise = Noise::none_yet();
+
 /// Serves until `stop`, then lets requests under way finish, for as long as `drain`. `connections` at most are open at once.
 pub async fn serve(
     listener: TcpListener,
@@ -58,9 +65,10 @@ pub async fn serve(
     stop: CancellationToken,
     drain: Duration,
     connections: usize,
+    proxies: &[IpNet],
 ) {
     let graceful = GracefulShutdown::new();
-    let places = Places::new(connections, Clock::System.stopwatch());
+    let places = Places::new(connections, proxies, Clock::System.stopwatch());
     while let Some((stream, place)) = next(&listener, &places, &stop).await {
         let (router, stop, watcher) = (router.clone(), stop.clone(), graceful.watcher());
         tokio::spawn(async move {
@@ -85,7 +93,9 @@ async fn next(listener: &TcpListener, places: &Places, stop: &CancellationToken)
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of descriptors, most likely: a connection that waits for its client gives one back.
-                    tracing::warn!(%error, "a connection was not accepted");
+                    if let Some(times) = NOT_ACCEPTED.note() {
+                        tracing::warn!(times, %error, "connections were not accepted");
+                    }
                     places.dismiss_one();
                     // One at a time: it takes a moment to close, and meanwhile no other need leave.
                     tokio::time::sleep(ACCEPT_AGAIN).await;
@@ -100,7 +110,11 @@ async fn next(listener: &TcpListener, places: &Places, stop: &CancellationToken)
         };
         match place {
             Ok(place) => return Some((stream, place)),
-            Err(_) => tracing::warn!("a connection was refused: all places are taken by requests under way"),
+            Err(_) => {
+                if let Some(times) = NO_PLACE.note() {
+                    tracing::warn!(times, "connections were refused: all places are taken by requests under way");
+                }
+            }
         }
     }
 }
@@ -204,7 +218,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_has_been_answered_makes_room_for_one_that_waits() {
-        let places = Places::new(2, Clock::System.stopwatch());
+        let places = Places::new(2, &[], Clock::System.stopwatch());
         let held = ["10.0.0.1:1", "10.0.0.2:1"].map(|from| from.parse::<SocketAddr>().unwrap());
         let held = [place_for(held[0], &places).await, place_for(held[1], &places).await];
         held.iter().for_each(|place| place.progress.set_idle(false));

@@ -6,7 +6,13 @@ use std::sync::Arc;
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use serde_json::{Value, json};
 
-use crate::{engine::dispatcher::ready::Component, server::ctx::Portal};
+use crate::{
+    engine::dispatcher::ready::Component,
+    server::{ctx::Portal, noise::Noise},
+};
+
+/// Asked every few seconds, by several.
+static NOT_READY: Noise = Noise::none_yet();
 
 pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
     Router::new()
@@ -25,8 +31,10 @@ async fn ready(State(portal): State<Arc<Portal>>) -> (StatusCode, Json<Value>) {
         false if is_stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
     };
-    if !down.is_empty() {
-        tracing::warn!(down = down.join(", "), "not ready");
+    if !down.is_empty()
+        && let Some(times) = NOT_READY.note()
+    {
+        tracing::warn!(times, down = down.join(", "), "not ready");
     }
     let shape = |part: &Component| json!({"name": part.name, "up": part.is_up, "detail": part.words});
     let components: Vec<Value> = components.iter().map(shape).collect();

@@ -28,6 +28,8 @@ use crate::{
 
 /// Asked by address, by machines, and telling nothing: whatever host they name.
 const ANY_HOST: &[&str] = &["/healthz", "/readyz"];
+/// Every delivery says so.
+const DELIVERED: HeaderName = HeaderName::from_static("x-service-hook-event");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What is wrong with the host that a request names.
@@ -36,6 +38,8 @@ pub enum WrongHost {
     Missing,
     Several,
     Foreign,
+    /// A delivery of ours has come back to us.
+    Looped,
 }
 
 impl WrongHost {
@@ -43,6 +47,7 @@ impl WrongHost {
         match self {
             Self::Missing | Self::Several => StatusCode::BAD_REQUEST,
             Self::Foreign => StatusCode::MISDIRECTED_REQUEST,
+            Self::Looped => StatusCode::LOOP_DETECTED,
         }
     }
 
@@ -50,6 +55,7 @@ impl WrongHost {
         match self {
             Self::Missing => "The request names no host. Send one Host header.",
             Self::Several => "The request names more than one host. Send one Host header.",
+            Self::Looped => "This is a delivery of a hook, and the portal is no receiver. Change the hook's URL.",
             Self::Foreign => {
                 "The portal doesn't answer under this host. Use its public URL, or have the operator add the name to \
                  SERVICE_HOOKS_HOSTS."
@@ -70,13 +76,16 @@ pub fn host(settings: &Settings, uri: &Uri, headers: &HeaderMap) -> Result<(), W
     if named.next().is_some() {
         return Err(WrongHost::Several);
     }
+    if headers.contains_key(DELIVERED) {
+        return Err(WrongHost::Looped);
+    }
     let is_ours = host.to_str().is_ok_and(|host| settings.answers_to(host));
     // A request line with a whole address names a host, too.
     let also = uri.authority().is_none_or(|authority| settings.answers_to(authority.as_str()));
     if is_ours && also { Ok(()) } else { Err(WrongHost::Foreign) }
 }
 
-static FOREIGN: Noise = Noise::new();
+static FOREIGN: Noise = Noise::none_yet();
 
 /// Around everything but the way in for events, which asks [`host`] by itself.
 pub async fn known_host(State(portal): State<Arc<Portal>>, request: Request, next: Next) -> Response {
@@ -85,7 +94,7 @@ pub async fn known_host(State(portal): State<Arc<Portal>>, request: Request, nex
     match outcome {
         Err(wrong) if !ANY_HOST.contains(&path) => {
             if let Some(times) = FOREIGN.note() {
-                tracing::warn!(times, ?wrong, "requests for another host were refused");
+                tracing::warn!(times, ?wrong, "requests were refused for the host they name");
             }
             match path.starts_with("/api/") {
                 true => wrong.problem().into_response(),
@@ -111,7 +120,7 @@ pub async fn noted(State(portal): State<Arc<Portal>>, request: Request, next: Ne
     response
 }
 
-static MALFORMED: Noise = Noise::new();
+static MALFORMED: Noise = Noise::none_yet();
 
 /// Around the sessions. A request that changes something and uses a person's cookie says where it comes from: every browser
 /// of today does. And what is no session's id is no cookie: the session layer would log each.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Error, error::Farewell, tuning};
+use super::{Error, error::Farewell, own_address, tuning};
 use crate::{
     domain::{
         endpoint::{Endpoint, UrlProblem},
@@ -344,7 +344,8 @@ pub async fn reveal(ctx: &OpCtx, id: HookId) -> Result<Secrets, Error> {
 }
 
 pub(super) async fn judge_url(portal: &Portal, raw: &str) -> Result<Endpoint, Invalid> {
-    portal.dispatcher.judge_url(raw).await.map_err(url_invalid)
+    let endpoint = portal.dispatcher.judge_url(raw).await.map_err(url_invalid)?;
+    own_address::refuse(&portal.settings, endpoint)
 }
 
 fn url_invalid(problem: UrlProblem) -> Invalid {

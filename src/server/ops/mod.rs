@@ -15,6 +15,7 @@ pub mod live;
 pub mod log;
 pub mod measured;
 pub mod overview;
+mod own_address;
 pub mod preferences;
 pub mod refusals;
 pub mod session;

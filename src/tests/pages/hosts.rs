@@ -1,7 +1,11 @@
 //! Which requests are refused for what they say of where they come from and whom they are for.
 
 use reqwest::StatusCode;
-use service_hooks::{domain::permission::Role, engine::config::Metrics};
+use serde_json::json;
+use service_hooks::{
+    domain::{event::EventType, permission::Role},
+    engine::config::Metrics,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -51,6 +55,30 @@ async fn only_requests_for_a_host_of_ours_are_answered() {
     for path in ["/healthz", "/readyz"] {
         assert_eq!(say(&app, &format!("GET {path} HTTP/1.0\r\naccept: */*")).await.0, 200, "a load balancer");
     }
+}
+
+/// A hook that leads here although its URL does not say so (a name, a proxy): what it sends is refused, and nothing comes of
+/// that but a failed delivery.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_comes_back_ends_here() {
+    let db = TestDb::sqlite();
+    let mut settings = db.settings();
+    settings.public_url = "https://hooks.example.org".into();
+    let app = TestApp::start_with(db.into(), db::config(settings)).await;
+    let token = app.full_token().await;
+    let own = app.url("/api/v1/events");
+    let hook = json!({"name": "loop", "event_type": "work_item.closed", "callback_url": own, "api_key": token,
+                      "enabled": true});
+    let (status, hook) = app.api(&token, "POST", "/hooks", Some(hook)).await;
+    assert_eq!(status, 201, "the test's port is not the one of the settings: {hook}");
+    let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
+    let delivery = app.delivery_in(&token, &event, "failed").await;
+    assert_eq!(delivery["last_status"], 508, "{delivery}");
+    let patch = json!({"callback_url": "https://hooks.example.org/x", "api_key": "k"});
+    let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
+    let (status, problem) = app.api(&token, "PATCH", &path, Some(patch)).await;
+    assert!(status == 422 && problem.to_string().contains("the portal's own address"), "{problem}");
+    assert_eq!(app.balance().await.accepted, 1, "no event came of it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use ipnet::IpNet;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -91,6 +92,8 @@ pub struct Places {
     freed: Arc<Notify>,
     most: usize,
     most_of_address: usize,
+    /// Proxies: whoever is behind them shares their address.
+    proxies: Arc<[IpNet]>,
     watch: Stopwatch,
 }
 
@@ -105,11 +108,11 @@ pub struct Place {
 }
 
 impl Places {
-    /// One address may have half of the places: no single machine shuts everybody else out, and a proxy in front of the
-    /// portal still has enough.
-    pub fn new(most: usize, watch: Stopwatch) -> Self {
+    /// One address may have half of the places, so that no single machine shuts everybody else out; trusted proxies may have
+    /// them all.
+    pub fn new(most: usize, proxies: &[IpNet], watch: Stopwatch) -> Self {
         let (taken, freed) = (Arc::default(), Arc::default());
-        Self { taken, freed, most, most_of_address: most.div_ceil(2), watch }
+        Self { taken, freed, most, most_of_address: most.div_ceil(2), proxies: proxies.into(), watch }
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -121,7 +124,8 @@ impl Places {
     pub fn take(&self, address: IpAddr) -> Option<Place> {
         let mut taken = self.lock();
         let own = taken.of_address.get(&address).copied().unwrap_or(0);
-        let has_share = own >= self.most_of_address;
+        let is_proxy = self.proxies.iter().any(|range| range.contains(&address.to_canonical()));
+        let has_share = own >= self.most_of_address && !is_proxy;
         let is_full = taken.connections.len() >= self.most;
         if (has_share || is_full) && !taken.dismiss(|other, share| other == address || (!has_share && share > own)) {
             return None;
@@ -194,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_one_that_waits_the_longest_leaves_and_whoever_is_answered_stays() {
-        let places = Places::new(4, Clock::System.stopwatch());
+        let places = Places::new(4, &[], Clock::System.stopwatch());
         let held: Vec<Place> = (1..=4).map(|number| place(&places, number)).collect();
         held[0].progress.set_idle(false);
         held[2].progress.since.store(0, Ordering::Relaxed);
@@ -212,7 +216,7 @@ mod tests {
 
     #[test]
     fn whoever_has_many_leaves_before_whoever_has_few() {
-        let places = Places::new(4, Clock::System.stopwatch());
+        let places = Places::new(4, &[], Clock::System.stopwatch());
         let few = place(&places, 1);
         let many = [place(&places, 2), place(&places, 2), place(&places, 3)];
         few.progress.since.store(0, Ordering::Relaxed);
@@ -229,12 +233,15 @@ mod tests {
 
     #[test]
     fn an_address_with_its_share_makes_room_among_its_own() {
-        let places = Places::new(10, Clock::System.stopwatch());
+        let places = Places::new(10, &[], Clock::System.stopwatch());
         let other = place(&places, 1);
         other.progress.since.store(0, Ordering::Relaxed);
         let greedy: Vec<Place> = (0..6).map(|_| place(&places, 2)).collect();
         let dismissed = greedy.iter().filter(|one| one.leave.is_cancelled()).count();
         assert_eq!((dismissed, other.leave.is_cancelled()), (1, false));
+        let proxied = Places::new(10, &[IpNet::from(address(2))], Clock::System.stopwatch());
+        let all: Vec<Place> = (0..10).map(|_| place(&proxied, 2)).collect();
+        assert!(all.iter().all(|one| !one.leave.is_cancelled()), "a trusted proxy");
         drop((greedy, other));
         assert!(places.lock().connections.is_empty() && places.lock().of_address.is_empty());
     }

@@ -1,0 +1,72 @@
+//! A hook that leads to the portal itself would have it talk to itself. It is refused where its URL says so; where a name or a
+//! proxy hides it, the portal refuses what arrives (see `http::origin`): a failed delivery makes no event, so there is no loop.
+
+use std::net::IpAddr;
+
+use url::Url;
+
+use crate::{
+    domain::{
+        endpoint::{Endpoint, Host},
+        invalid::Invalid,
+    },
+    engine::config::Settings,
+};
+
+const WORDS: &str = "This is the portal's own address. Give the URL of the system that is to be told.";
+
+/// Refuses the portal's own address.
+pub fn refuse(settings: &Settings, endpoint: Endpoint) -> Result<Endpoint, Invalid> {
+    let is_public = Url::parse(&settings.public_url()).is_ok_and(|own| own.origin() == endpoint.url.origin());
+    if is_public || listens_at(settings, &endpoint) {
+        return Err(Invalid::one("callback_url", "own-address", WORDS));
+    }
+    Ok(endpoint)
+}
+
+fn listens_at(settings: &Settings, endpoint: &Endpoint) -> bool {
+    let ours = |listen: IpAddr, address: Option<IpAddr>| match address {
+        Some(address) => address == listen || (address.is_loopback() && listen.is_unspecified()),
+        // localhost
+        None => listen.is_loopback() || listen.is_unspecified(),
+    };
+    let address = match &endpoint.host {
+        Host::Ip(address) => Some(*address),
+        Host::Name { name, .. } if name == "localhost" || name.ends_with(".localhost") => None,
+        Host::Name { .. } => return false,
+    };
+    let listens = [Some(settings.listen), settings.metrics.listen];
+    let mut listens = listens.into_iter().flatten();
+    listens.any(|listen| endpoint.url.port_or_known_default() == Some(listen.port()) && ours(listen.ip(), address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::endpoint;
+
+    fn is_refused(settings: &Settings, url: &str) -> bool {
+        refuse(settings, endpoint::parse(url, true, |_| true).unwrap()).is_err()
+    }
+
+    #[test]
+    fn the_portals_own_addresses_are_refused_and_its_neighbours_are_not() {
+        let public = Settings { public_url: "https://hooks.example.com".into(), ..Settings::default() };
+        let everywhere = Settings { listen: "0.0.0.0:3000".parse().unwrap(), ..Settings::default() };
+        for (settings, url) in [
+            (&public, "https://hooks.example.com/api/v1/events"),
+            (&public, "https://hooks.example.com:443/"),
+            (&public, "http://127.0.0.1:3000/x"),
+            (&public, "http://localhost:3000/"),
+            (&everywhere, "http://127.0.0.1:3000/"),
+            (&everywhere, "http://[::1]:3000/"),
+        ] {
+            assert!(is_refused(settings, url), "{url}");
+        }
+        for url in
+            ["https://other.example.com/", "http://127.0.0.1:4000/", "http://10.0.0.1:3000/", "https://127.0.0.1/"]
+        {
+            assert!(!is_refused(&public, url), "{url}");
+        }
+    }
+}
