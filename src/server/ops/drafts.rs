@@ -28,13 +28,12 @@ pub async fn keep<T: Serialize>(ctx: &OpCtx, session: &Session, form: &T) -> Res
     // Forms are plain structs of strings: writing them as JSON cannot fail.
     let text = serde_json::to_vec(form).unwrap_or_default();
     let sealed = ctx.portal.store().vault.seal(place(&id), &text);
-    let kept: Result<(), store::Error> = ctx
+    let kept: Result<bool, store::Error> = ctx
         .portal
         .store()
         .write(move |conn| Box::pin(async move { drafts::insert(conn, id, &owner, &sealed, expires_at).await }))
         .await;
-    kept?;
-    Ok(id)
+    if kept? { Ok(id) } else { Err(Error::Busy { seconds: KEPT.as_secs() }) }
 }
 
 /// The form again, if it is this session's and still there. A draft of another form reads as none.

@@ -38,6 +38,7 @@ on_both!(
     sessions_live_until_they_expire_or_are_deleted,
     what_expired_goes_some_at_a_time,
     drafts_belong_to_one_session_and_expire,
+    drafts_are_few,
     a_set_up_link_works_once,
     tokens_are_found_by_their_secret_until_revoked,
     the_audit_log_keeps_its_order,
@@ -197,4 +198,36 @@ async fn sweeping_removes_what_expired_and_nothing_else(db: TestDb) {
     .unwrap();
     assert!(sessions::find(&mut conn, b"dead", Timestamp(0)).await.unwrap().is_none());
     assert!(sessions::find(&mut conn, b"live", Timestamp(0)).await.unwrap().is_some());
+}
+
+async fn drafts_are_few(db: TestDb) {
+    let store = db.store().await;
+    let clock = Clock::System;
+    let expires_at = clock.now().after(Duration::from_secs(600));
+    let keep = async |session: u8| {
+        let id = DraftId(clock.id());
+        let kept: Result<bool, Error> = store
+            .write(move |conn| Box::pin(async move { drafts::insert(conn, id, &[session], b"x", expires_at).await }))
+            .await;
+        (id, kept.unwrap())
+    };
+    let find = async |id: DraftId, session: u8| {
+        drafts::find(&mut store.read().await.unwrap(), id, &[session], clock.now()).await.unwrap().is_some()
+    };
+    let mut of_one = Vec::new();
+    for _ in 0..30 {
+        of_one.push(keep(1).await.0);
+    }
+    let mut kept = Vec::new();
+    for id in of_one {
+        kept.push(find(id, 1).await);
+    }
+    assert_eq!(kept, [[false; 10].as_slice(), &[true; 20]].concat(), "the oldest of a session go");
+    let mut others = 0;
+    while keep(2 + u8::try_from(others / 20).unwrap()).await.1 {
+        others += 1;
+        assert!(others < 3000, "there is no end");
+    }
+    assert_eq!(others, 2000 - 20);
+    assert!(keep(1).await.1, "whoever has as many as they may keeps going: the oldest of theirs goes");
 }

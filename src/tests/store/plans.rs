@@ -24,7 +24,7 @@ use crate::{
 
 /// Tables with a row for each event, request, attempt, hour or deed.
 const GROWING: &[&str] =
-    &["events", "deliveries", "attempts", "idempotency", "audit", "sessions", "drafts", "hours", "latencies", "jobs"];
+    &["events", "deliveries", "attempts", "idempotency", "audit", "sessions", "hours", "latencies", "jobs"];
 
 /// An index of a growing table that is never long, and may be gone through.
 const SHORT: &[&str] = &["jobs_running"];
