@@ -55,7 +55,6 @@ use tokio::{sync::Mutex, task::JoinHandle};
 
 pub use db::{Conn, Db};
 pub use error::Error;
-use error::chain;
 
 use super::{clock::random_bytes, config::Settings};
 use claim::FileClaim;
@@ -119,9 +118,6 @@ impl Store {
         self.db.bound_reads();
         if let Some(reserve) = self.db.file().and_then(|file| Reserve::beside(file, reserve)) {
             self.writes.keep(reserve);
-            if let Err(error) = self.restore_reserve().await {
-                tracing::warn!(error = chain(&error), "there is no room for a reserve on the disk");
-            }
         }
         Ok(())
     }

@@ -36,7 +36,8 @@ impl Reserve {
         fit::space(folder).is_none_or(|(free, _)| free >= self.bytes.saturating_mul(2))
     }
 
-    /// Takes the space. Random bytes, because there are disks that keep nothing of zeros.
+    /// Takes the space. Of random bytes, because there are disks that keep nothing of zeros. Not synced: the file is worth
+    /// nothing, its space is taken as it is written, and a sync of so much would keep commits waiting.
     pub(super) fn make(&self) -> io::Result<()> {
         if fs::metadata(&self.path).is_ok_and(|file| file.len() == self.bytes) {
             return Ok(());
@@ -61,15 +62,16 @@ impl Reserve {
 
 fn fill(mut file: &File, bytes: u64) -> io::Result<()> {
     file.set_len(0)?;
+    let mut piece: [u8; PIECE] = random_bytes();
     let mut left = bytes;
     while left > 0 {
-        let piece: [u8; PIECE] = random_bytes();
+        // No two alike: there are disks that keep such once.
+        piece[..8].copy_from_slice(&left.to_le_bytes());
         let some = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
         file.write_all(&piece[..some])?;
         left -= some as u64;
     }
-    // What is not on the disk yet has no room there for sure.
-    file.sync_data()
+    Ok(())
 }
 
 #[cfg(test)]

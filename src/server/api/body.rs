@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
-use crate::domain::invalid::Invalid;
+use crate::{domain::invalid::Invalid, engine::catalogue::strict::Strict};
 
 /// Largest body of a request, in bytes.
 pub const LIMIT: usize = 1024 * 1024;
@@ -36,6 +36,9 @@ impl From<Unread> for Problem {
         }
     }
 }
+
+/// Unknown members that are named.
+const UNKNOWN: usize = 10;
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +76,10 @@ impl Members {
         if bytes.is_empty() {
             return Ok(Self { members: Map::new(), invalid: Invalid::default() });
         }
-        let value: Value = serde_json::from_slice(bytes).map_err(|error| Problem::malformed(&error.to_string()))?;
+        let Strict(value) = serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
+            true => Problem::invalid(Invalid::one("body", "twice", error.to_string())),
+            false => Problem::malformed(&error.to_string()),
+        })?;
         match value {
             Value::Object(members) => Ok(Self { members, invalid: Invalid::default() }),
             _ => Err(Invalid::one("body", "type", "must be an object").into()),
@@ -133,7 +139,7 @@ impl Members {
 
     /// Fails when a member had the wrong type or is not one of those that were taken.
     pub fn finish(mut self) -> Result<(), Invalid> {
-        for name in self.members.keys() {
+        for name in self.members.keys().take(UNKNOWN) {
             self.invalid.add(name, "unknown", "is not a known field");
         }
         self.invalid.or(())

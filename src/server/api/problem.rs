@@ -14,6 +14,20 @@ use crate::{
     server::{ops, request_id},
 };
 
+/// What an answer repeats of a request is bounded, whatever the request was made of: so many errors (a batch has a thousand
+/// events), and so many characters of each part.
+const ERRORS: usize = 2000;
+const NAME: usize = 200;
+const MESSAGE: usize = 1000;
+const DETAIL: usize = 4000;
+
+fn clipped(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 /// A problem document.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
@@ -43,13 +57,23 @@ pub struct ProblemField {
 
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>, invalid: Invalid) -> Self {
-        let field = |error: FieldError| ProblemField { field: error.field, code: error.code, message: error.message };
+        let field = |error: FieldError| ProblemField {
+            field: clipped(error.field, NAME),
+            code: error.code,
+            message: clipped(error.message, MESSAGE),
+        };
+        let more = invalid.0.len().saturating_sub(ERRORS);
+        let mut errors: Vec<ProblemField> = invalid.0.into_iter().take(ERRORS).map(field).collect();
+        if more > 0 {
+            let message = format!("{more} more are wrong");
+            errors.push(ProblemField { field: String::new(), code: "more".to_owned(), message });
+        }
         Self {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
-            detail: detail.into(),
-            errors: invalid.0.into_iter().map(field).collect(),
+            detail: clipped(detail.into(), DETAIL),
+            errors,
             request_id: request_id::current().map(String::into_boxed_str),
             retry_after: None,
         }

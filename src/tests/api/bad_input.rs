@@ -13,6 +13,28 @@ use crate::support::{app::TestApp, db::TestDb, on_both};
 
 on_both!(events_that_cannot_be_accepted, hooks_that_cannot_be_accepted, queries_that_cannot_be_understood);
 
+/// Whatever a request is made of, what the answer repeats of it is short.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_to_a_large_mistake_is_small() {
+    let app = TestApp::start(TestDb::sqlite()).await;
+    let token = app.full_token().await;
+    let members: Vec<String> = (0..90_000).map(|number| format!("\"m{number}\":1")).collect();
+    let many = format!("{{{}}}", members.join(","));
+    let long = format!("{{\"{}\":1}}", "x".repeat(900_000));
+    let each = format!("[{}]", vec![r#"{"type":"no.such","data":{}}"#; 1000].join(","));
+    for (path, body, most) in [
+        ("/events", many.clone(), 20_000),
+        ("/events", long.clone(), 20_000),
+        ("/events", each, 1_000_000),
+        ("/hooks", many, 20_000),
+        ("/hooks", long, 20_000),
+    ] {
+        let (status, problem) = app.api_raw(&token, path, body).await;
+        let size = problem.to_string().len();
+        assert!((status == 422 || status == 400) && size < most, "{path}: {status}, {size} bytes");
+    }
+}
+
 fn fields(problem: &Value) -> Vec<&str> {
     let errors = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     errors.iter().map(|error| error["field"].as_str().unwrap()).collect()
@@ -129,6 +151,9 @@ async fn hooks_that_cannot_be_accepted(db: TestDb) {
         assert_eq!(status, 422, "{body}: {problem}");
         assert_eq!(fields(&problem), wanted, "{body}");
     }
+    let twice = good.to_string().replacen('{', "{\"callback_url\":\"https://elsewhere.example.com/\",", 1);
+    let (status, problem) = app.api_raw(&token, "/hooks", twice).await;
+    assert!(status == 422 && problem.to_string().contains("appears twice"), "{problem}");
     let (_, hooks) = app.api(&token, "GET", "/hooks", None).await;
     assert_eq!(hooks["items"], json!([]));
 }

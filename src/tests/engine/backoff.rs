@@ -153,6 +153,9 @@ async fn a_receiver_that_wants_to_be_left_alone_is(db: TestDb) {
     let next = Timestamp::parse(waiting[0]["next_attempt_at"].as_str().unwrap()).unwrap();
     assert!(came[0].at.until(next) >= Duration::from_secs(30) && came[0].at.until(next) < HOUR, "{waiting:?}");
     // A person knows better: what waits and what is pending goes now.
+    for body in [json!({"hook": "x"}), json!([])] {
+        assert_eq!(scene.ask("POST", &format!("{}/try-now", hook.path), body).await.0, 422);
+    }
     mood.store(200, Ordering::SeqCst);
     let (status, asked) = scene.ask("POST", &format!("{}/try-now", hook.path), json!({})).await;
     assert_eq!((status, &asked["brought_forward"]), (202, &json!(came.len())), "{asked}");

@@ -135,7 +135,7 @@ async fn with_a_reserve_only_events_are_refused() {
     })
     .await;
     let reserve = recorded.settings.data_dir.join("test.db.reserve");
-    assert!(reserve.exists());
+    eventually("there is a reserve", async || reserve.exists().then_some(())).await;
     let pruned = async || recorded.app.balance().await.pruned;
     recorded.emit().await.unwrap();
     let all_sent = async || (count(&recorded, State::Pending).await == 0).then_some(());

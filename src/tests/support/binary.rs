@@ -26,6 +26,7 @@ pub fn command(settings: &Settings, arguments: &[&str]) -> Command {
         .env("SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE", r#"["50ms","50ms","50ms","1s","1s","1s","1s"]"#)
         .env("SERVICE_HOOKS_RETENTION__EVERY", millis(settings.retention.every))
         .env("SERVICE_HOOKS_RETENTION__PAYLOADS", millis(settings.retention.payloads))
+        .env("SERVICE_HOOKS_LIMITS__RESERVE_BYTES", settings.limits.reserve_bytes.to_string())
         .env("RUST_LOG", "warn")
         .stderr(Stdio::piped())
         .stdout(Stdio::piped());

@@ -10,7 +10,13 @@ use super::{
 use crate::{
     domain::{delivery::State, event::EventType, invalid::Invalid, time::Timestamp},
     engine::store::log::Search,
-    server::{api::problem::Problem, ops},
+    server::{
+        api::{
+            body::{Members, Raw},
+            problem::Problem,
+        },
+        ops,
+    },
 };
 
 #[derive(Deserialize)]
@@ -79,7 +85,9 @@ pub async fn find(Ctx(ctx): Ctx, Path(delivery): Path<String>) -> Result<Json<De
 pub async fn redeliver(
     Ctx(ctx): Ctx,
     Path(delivery): Path<String>,
+    raw: Raw,
 ) -> Result<(StatusCode, Json<DeliveryShape>), Problem> {
+    Members::read(&raw)?.finish()?;
     let delivery = ops::deliveries::redeliver(&ctx, id(&delivery, "delivery")?).await?;
     Ok((StatusCode::ACCEPTED, Json(delivery.into())))
 }

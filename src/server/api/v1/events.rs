@@ -26,6 +26,8 @@ use crate::{
 
 /// Events of one request at most.
 const BATCH: usize = 1000;
+/// Unknown members of one event that are named.
+const UNKNOWN: usize = 10;
 
 #[utoipa::path(post, path = "/api/v1/events", params(("Idempotency-Key" = Option<String>, Header)),
     request_body(content = Object, description = "{\"type\": KEY, \"data\": {...}} or an array of up to 1,000 of them"),
@@ -84,7 +86,8 @@ fn envelope(raw: &RawValue) -> Result<Emit, Invalid> {
         Invalid::one("body", "type", message)
     })?;
     let mut invalid = Invalid::default();
-    for name in members.keys().filter(|name| !matches!(name.as_str(), "type" | "data")) {
+    let unknown = members.keys().filter(|name| !matches!(name.as_str(), "type" | "data"));
+    for name in unknown.take(UNKNOWN) {
         invalid.add(name, "unknown", "is not a known field; put the event's own fields into \"data\"");
     }
     let event_type = match members.get("type").map(|raw| serde_json::from_str::<String>(raw.get())) {

@@ -7,7 +7,13 @@ use utoipa::ToSchema;
 use super::{Ctx, id};
 use crate::{
     engine::store::forward::Forward,
-    server::{api::problem::Problem, ops},
+    server::{
+        api::{
+            body::{Members, Raw},
+            problem::Problem,
+        },
+        ops,
+    },
 };
 
 /// What is tried now.
@@ -31,7 +37,12 @@ impl From<Forward> for TryNowShape {
 /// is probed at once, and a success lets go what it holds. A hook that is switched off is refused.
 #[utoipa::path(post, path = "/api/v1/hooks/{id}/try-now", params(("id" = String, Path)),
     responses((status = 202, body = TryNowShape), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn hook(Ctx(ctx): Ctx, Path(hook): Path<String>) -> Result<(StatusCode, Json<TryNowShape>), Problem> {
+pub async fn hook(
+    Ctx(ctx): Ctx,
+    Path(hook): Path<String>,
+    raw: Raw,
+) -> Result<(StatusCode, Json<TryNowShape>), Problem> {
+    Members::read(&raw)?.finish()?;
     let forward = ops::try_now::hook(&ctx, id(&hook, "hook")?).await?;
     Ok((StatusCode::ACCEPTED, Json(forward.into())))
 }
