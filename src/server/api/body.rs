@@ -71,7 +71,7 @@ pub struct Members {
 }
 
 impl Members {
-    /// Reads an object; an empty body is an empty object.
+    /// Reads an object; nothing, or null, is an empty one.
     pub fn read(Raw(bytes): &Raw) -> Result<Self, Problem> {
         if bytes.is_empty() {
             return Ok(Self { members: Map::new(), invalid: Invalid::default() });
@@ -82,6 +82,7 @@ impl Members {
         })?;
         match value {
             Value::Object(members) => Ok(Self { members, invalid: Invalid::default() }),
+            Value::Null => Ok(Self { members: Map::new(), invalid: Invalid::default() }),
             _ => Err(Invalid::one("body", "type", "must be an object").into()),
         }
     }

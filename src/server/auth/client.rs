@@ -10,7 +10,7 @@ use ipnet::IpNet;
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
-const FORWARDED: &str = "x-forwarded-for";
+pub const FORWARDED: &str = "x-forwarded-for";
 
 /// The client's address. Each proxy adds the address that it was called from at the end of `X-Forwarded-For`, so it is read
 /// from there, for as long as who is named is a trusted proxy, too. What stands before may be made up.

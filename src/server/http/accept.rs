@@ -3,7 +3,8 @@
 //!
 //! HTTP/1.1 only: this port has no TLS, so browsers never speak HTTP/2 here, and its frames would be a second protocol to
 //! guard. A head has ten seconds, a body thirty (see the router), and a client that takes nothing of its answer fifteen.
-//! When all [`places`] are taken, the connection leaves that has waited for its client for the longest.
+//! When all [`places`] are taken, the connection leaves that has waited for its client for the longest; and each that is
+//! answered is closed after its answer.
 
 mod places;
 mod stream;
@@ -12,7 +13,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     time::Duration,
 };
@@ -21,6 +22,7 @@ use axum::{
     Router,
     body::{Body, HttpBody},
     extract::Request,
+    http::{HeaderValue, header::CONNECTION},
     response::Response,
 };
 use hyper::{
@@ -124,8 +126,25 @@ async fn place_for(from: SocketAddr, places: &Places) -> Place {
         if let Some(place) = places.take(from.ip()) {
             return place;
         }
+        let _wanted = Wanted::new(places);
         // A connection that has been answered may leave too, and nothing tells of that.
         let _either = tokio::time::timeout(LOOK_AGAIN, places.freed()).await;
+    }
+}
+
+/// Somebody waits for a place, for as long as this lives.
+struct Wanted<'p>(&'p Places);
+
+impl<'p> Wanted<'p> {
+    fn new(places: &'p Places) -> Self {
+        places.set_wanted(true);
+        Self(places)
+    }
+}
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        self.0.set_wanted(false);
     }
 }
 
@@ -142,10 +161,17 @@ async fn converse(stream: TcpStream, place: &Place, router: Router, watcher: Wat
     if !matches!(first, Ok(Ok(1))) {
         return;
     }
-    let (progress, peer) = (place.progress.clone(), Peer(place.address));
+    let (progress, peer, is_wanted) = (place.progress.clone(), Peer(place.address), place.wanted());
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let (router, progress) = (router.clone(), progress.clone());
-        async move { Ok::<_, Infallible>(answer(request, router, progress, peer).await) }
+        let (router, progress, is_wanted) = (router.clone(), progress.clone(), is_wanted.clone());
+        async move {
+            let mut response = answer(request, router, progress, peer).await;
+            // While others wait nobody has a second turn: a client with a hundred requests in a row keeps no place for them.
+            if is_wanted.load(Ordering::Relaxed) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut builder = http1::Builder::new();
     builder

@@ -1,7 +1,7 @@
 //! Deny by default: whoever is not signed in gets to the sign-in page and back, and to nothing else. Puts the request's
 //! [`OpCtx`] where pages and server functions find it; what the person may do is decided in `ops`.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -20,6 +20,7 @@ use crate::{
             client, session,
         },
         ctx::{OpCtx, Portal},
+        noise::Noise,
         seam::RPC_PREFIX,
     },
 };
@@ -53,10 +54,24 @@ pub async fn by_session(State(portal): State<Arc<Portal>>, mut request: Request,
         return lead_to_sign_in(&request);
     }
     let actor = user.as_ref().map(actor_of_user);
-    let trusted = &portal.settings.trusted_proxies;
-    let client = Some(client::address(request.extensions(), request.headers(), trusted));
+    let client = Some(whence(&portal, &request));
     request.extensions_mut().insert(OpCtx { portal, actor, user, client, once: None });
     next.run(request).await
+}
+
+static UNTRUSTED: Noise = Noise::none_yet();
+
+/// Where a request comes from. Whoever forgot to name their proxy learns from the log why all their people share one
+/// client's limits.
+fn whence(portal: &Portal, request: &Request) -> IpAddr {
+    let address = client::address(request.extensions(), request.headers(), &portal.settings.trusted_proxies);
+    if request.headers().contains_key(client::FORWARDED)
+        && portal.settings.trusted_proxies.is_empty()
+        && let Some(times) = UNTRUSTED.note()
+    {
+        tracing::info!(times, proxy = %address, "X-Forwarded-For is ignored: SERVICE_HOOKS_TRUSTED_PROXIES names no proxy");
+    }
+    address
 }
 
 /// A browser is led to sign-in and back; a script is told in its own words.

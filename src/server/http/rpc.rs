@@ -17,19 +17,24 @@ use crate::{
     rpc::Error,
     server::{
         api::body::{Unread, bounded},
+        ctx::OpCtx,
         seam::{PlainForm, local, status_of},
     },
 };
 
 /// Largest body of a form or an island's call, in bytes. The API has its own limit.
 const FORM_LIMIT: usize = 256 * 1024;
+/// The same of whoever is not signed in: an address and a password.
+const STRANGERS_LIMIT: usize = 16 * 1024;
 /// Answers are small: a page's data at most.
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 pub async fn answer(request: Request) -> Response {
     let form = plain_form(&request);
+    let is_known = request.extensions().get::<OpCtx>().is_some_and(|ctx| ctx.user.is_some());
+    let limit = if is_known { FORM_LIMIT } else { STRANGERS_LIMIT };
     let (parts, body) = request.into_parts();
-    let body = match bounded(body, FORM_LIMIT).await {
+    let body = match bounded(body, limit).await {
         Ok(bytes) => Body::from(bytes),
         Err(Unread::TooLarge) => return error_page::plain(StatusCode::PAYLOAD_TOO_LARGE),
         Err(Unread::Broken) => return error_page::plain(StatusCode::BAD_REQUEST),

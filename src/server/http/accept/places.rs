@@ -8,7 +8,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
 };
 
@@ -90,6 +90,8 @@ struct Taken {
 pub struct Places {
     taken: Arc<Mutex<Taken>>,
     freed: Arc<Notify>,
+    /// Somebody waits for a place.
+    is_wanted: Arc<AtomicBool>,
     most: usize,
     most_of_address: usize,
     /// Proxies: whoever is behind them shares their address.
@@ -111,8 +113,8 @@ impl Places {
     /// One address may have half of the places, so that no single machine shuts everybody else out; trusted proxies may have
     /// them all.
     pub fn new(most: usize, proxies: &[IpNet], watch: Stopwatch) -> Self {
-        let (taken, freed) = (Arc::default(), Arc::default());
-        Self { taken, freed, most, most_of_address: most.div_ceil(2), proxies: proxies.into(), watch }
+        let (taken, freed, is_wanted) = (Arc::default(), Arc::default(), Arc::default());
+        Self { taken, freed, is_wanted, most, most_of_address: most.div_ceil(2), proxies: proxies.into(), watch }
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -139,6 +141,11 @@ impl Places {
         *taken.of_address.entry(address).or_default() += 1;
         drop(taken);
         Some(Place { places: self.clone(), id, address, progress, leave })
+    }
+
+    /// Notes whether somebody waits for a place.
+    pub fn set_wanted(&self, is_so: bool) {
+        self.is_wanted.store(is_so, Ordering::Relaxed);
     }
 
     /// Makes one leave, to have its descriptor back.
@@ -173,6 +180,13 @@ impl Taken {
             }
         }
         Some(connection)
+    }
+}
+
+impl Place {
+    /// Whether somebody waits for a place, now and later.
+    pub fn wanted(&self) -> Arc<AtomicBool> {
+        self.places.is_wanted.clone()
     }
 }
 
