@@ -55,6 +55,9 @@ pub mod app;
 pub mod domain;
 #[cfg(feature = "engine")]
 pub mod engine;
+#[doc(hidden)]
+#[cfg(feature = "ssr")]
+pub mod fuzzing;
 #[cfg(feature = "web")]
 pub mod rpc;
 #[cfg(feature = "ssr")]

@@ -77,6 +77,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("server/runtime", &["domain", "engine", "server"]),
     ("server/cli", &["domain", "engine", "server"]),
     ("server/mod", &[]),
+    ("fuzzing", &["domain", "engine", "rpc", "server"]),
     ("main", &[]),
     ("lib", &["engine"]),
 ];

@@ -6,7 +6,7 @@
 //!
 //! All state here can be rebuilt from the database.
 
-mod answer;
+pub mod answer;
 pub mod attempt;
 pub mod board;
 mod chain;
@@ -19,7 +19,7 @@ pub mod lane;
 pub mod lease;
 pub mod lookout;
 mod lookup;
-mod masking;
+pub mod masking;
 pub mod nodes;
 mod phases;
 pub mod resolver;

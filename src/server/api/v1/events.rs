@@ -37,8 +37,8 @@ pub async fn emit(Ctx(ctx): Ctx, headers: HeaderMap, raw: Raw) -> Result<Respons
     // Who may not emit is told so before anything they sent is judged.
     ctx.require(crate::domain::permission::Permission::EventsEmit).map_err(ops::Error::from)?;
     let key = idempotency_key(&ctx, &headers, &raw.0)?;
-    let is_batch = raw.0.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    let events = if is_batch { read_batch(&raw.0)? } else { vec![read_one(&raw.0)?] };
+    let is_batch = is_batch(&raw.0);
+    let events = read(&raw.0)?;
     let prefix = |position: usize| if is_batch { format!("[{position}].") } else { String::new() };
     let mut accepted = ops::events::emit(&ctx, events, key).await.map_err(|failed| match failed {
         EmitFailed::Op(error) => Problem::from(error),
@@ -58,6 +58,15 @@ pub async fn emit(Ctx(ctx): Ctx, headers: HeaderMap, raw: Raw) -> Result<Respons
     responses((status = 200, body = EventShape), (status = 404, body = Problem)))]
 pub async fn find(Ctx(ctx): Ctx, Path(event): Path<String>) -> Result<Json<EventShape>, Problem> {
     Ok(Json(ops::events::story(&ctx, id(&event, "event")?).await?.into()))
+}
+
+/// One event, or a batch of them.
+pub fn read(body: &Bytes) -> Result<Vec<Emit>, Problem> {
+    if is_batch(body) { read_batch(body) } else { Ok(vec![read_one(body)?]) }
+}
+
+fn is_batch(body: &[u8]) -> bool {
+    body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
 fn read_one(body: &Bytes) -> Result<Emit, Problem> {
