@@ -1,5 +1,5 @@
 # Everything one types. Each target does all of its own set-up and asks nothing.
-.PHONY: run build front test lint sbom bench soak
+.PHONY: run build front test lint sbom bench soak fuzz scan
 .DEFAULT_GOAL := build
 
 build: ## one file with its assets embedded: target/release/service-hooks
@@ -22,6 +22,12 @@ bench: ## how fast, beside what the machine can do; ARGS="throughput --seconds 3
 
 soak: ## the long modes of the tests: hours; FILTER=power runs some of them
 	@scripts/soak $(FILTER)
+
+fuzz: ## half an hour of bytes that nobody thought of; SECONDS=60 for each target, TARGET=form for one
+	@scripts/fuzz $(or $(SECONDS),300) $(TARGET)
+
+scan: ## scanners against a running server: its API's description, its pages, slow clients
+	@scripts/scan
 
 front: ## the browser half only
 	@scripts/build-front

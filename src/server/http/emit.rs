@@ -6,7 +6,10 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     extract::{Request, State},
-    http::{Method, StatusCode, header::AUTHORIZATION},
+    http::{
+        HeaderValue, Method, StatusCode,
+        header::{ALLOW, AUTHORIZATION},
+    },
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
@@ -61,7 +64,8 @@ async fn emit(portal: &Arc<Portal>, request: Request) -> Response {
         Err(problem) => return problem.into_response(),
     };
     if request.method() != Method::POST {
-        return Problem::method_not_allowed(request.method()).into_response();
+        let allow = [(ALLOW, HeaderValue::from_static("POST"))];
+        return (allow, Problem::method_not_allowed(request.method())).into_response();
     }
     let (parts, body) = request.into_parts();
     let read = tokio::time::timeout(BODY_DEADLINE, bounded(body, LIMIT)).await;

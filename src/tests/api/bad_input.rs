@@ -169,6 +169,7 @@ async fn queries_that_cannot_be_understood(db: TestDb) {
         ("/deliveries?from=yesterday", 422, "from"),
         ("/deliveries?cursor=%ff", 422, "cursor"),
         ("/deliveries?limit=0", 422, "limit"),
+        ("/hooks?limit=", 422, "limit"),
         ("/deliveries?limit=201", 422, "limit"),
         ("/deliveries?stat=failed", 422, "query"),
         ("/hooks?limit=x", 422, "limit"),

@@ -154,5 +154,12 @@ async fn schemas_and_the_description_of_the_api(db: TestDb) {
     {
         let operation = &description["paths"][format!("/api/v1{path}")][method.to_lowercase()];
         assert!(operation.is_object(), "{method} {path} is not described");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let is_problem = response["content"]["application/problem+json"]["schema"].is_object();
+            assert_eq!(is_problem, status.starts_with(['4', '5']), "{method} {path}: {status}: {response}");
+        }
+        for status in ["401", "403", "503"] {
+            assert!(operation["responses"][status].is_object(), "{method} {path} does not tell of {status}");
+        }
     }
 }

@@ -128,6 +128,11 @@ fn parsed<T>(
 
 /// How many rows a page holds: 1 to 200, and 50 unless asked otherwise.
 fn limit(invalid: &mut Invalid, text: Option<&str>) -> u32 {
+    const WANTED: &str = "a number from 1 to 200";
     let read = |text: &str| text.parse::<u32>().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit));
-    parsed(invalid, "limit", text, "a number from 1 to 200", read).unwrap_or(PAGE_SIZE)
+    // An empty text is no number, whatever it means elsewhere.
+    if text == Some("") {
+        invalid.add("limit", "format", format!("must be {WANTED}"));
+    }
+    parsed(invalid, "limit", text, WANTED, read).unwrap_or(PAGE_SIZE)
 }

@@ -47,6 +47,8 @@ pub async fn document() -> Json<&'static Value> {
         let mut document = serde_json::to_value(Description::openapi()).unwrap_or_default();
         document["webhooks"] = webhooks();
         keyed(&mut document);
+        bounded(&mut document);
+        completed(&mut document);
         document
     });
     Json(&DOCUMENT)
@@ -55,7 +57,7 @@ pub async fn document() -> Json<&'static Value> {
 /// Every POST takes an `Idempotency-Key`.
 fn keyed(document: &mut Value) {
     let parameter = json!({"name": "Idempotency-Key", "in": "header", "required": false,
-        "schema": {"type": "string", "maxLength": once::LONGEST_KEY},
+        "schema": {"type": "string", "minLength": 1, "maxLength": once::LONGEST_KEY, "pattern": "^[!-~]+$"},
         "description": "A request that is repeated with the same key and body within 48 hours is carried out once and gets \
                         the first answer again. With another body: 422. While the first one is being carried out: 409."});
     let Some(paths) = document["paths"].as_object_mut() else { return };
@@ -64,6 +66,49 @@ fn keyed(document: &mut Value) {
         let Some(parameters) = parameters.and_then(Value::as_array_mut) else { continue };
         parameters.retain(|known| known["name"] != parameter["name"]);
         parameters.push(parameter.clone());
+    }
+}
+
+/// How many rows a page may have.
+fn bounded(document: &mut Value) {
+    let Some(paths) = document["paths"].as_object_mut() else { return };
+    for operation in paths.values_mut().filter_map(|path| path.get_mut("get")) {
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        for limit in parameters.into_iter().flatten().filter(|parameter| parameter["name"] == "limit") {
+            limit["schema"] = json!({"type": "integer", "minimum": 1, "maximum": 200});
+        }
+    }
+}
+
+/// Errors are problem documents, and some of them can come from any operation.
+fn completed(document: &mut Value) {
+    let problem = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
+    let answer = |words: &str| json!({"description": words, "content": problem});
+    let Some(paths) = document["paths"].as_object_mut() else { return };
+    let operations = paths.values_mut().filter_map(Value::as_object_mut).flat_map(|path| path.iter_mut());
+    for (method, operation) in operations.filter(|(_, operation)| operation.get("responses").is_some()) {
+        let mut common = vec![
+            ("401", "no token, or one that is not valid"),
+            ("403", "the token lacks the permission"),
+            ("503", "not now; Retry-After says when"),
+        ];
+        if method == "post" || method == "patch" {
+            common.push(("400", "the body is not valid JSON"));
+            common.push(("413", "the body is too large"));
+        }
+        if method == "post" {
+            common.push(("409", "the first request with this Idempotency-Key is still being carried out"));
+        }
+        if operation.get("parameters").is_some() || operation.get("requestBody").is_some() {
+            common.push(("422", "errors names what is wrong, and why"));
+        }
+        let Some(responses) = operation["responses"].as_object_mut() else { continue };
+        for (status, words) in common {
+            responses.entry(status).or_insert_with(|| answer(words));
+        }
+        for (_, response) in responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5'])) {
+            response["content"] = problem.clone();
+        }
     }
 }
 
