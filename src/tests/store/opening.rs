@@ -120,10 +120,13 @@ async fn files_and_folder_are_for_their_owner_alone() {
         ("hooks.db-wal", 0o600),
         ("hooks.db.lock", 0o600),
         ("hooks.db.opening", 0o600),
+        ("hooks.db.reserve", 0o600),
         ("master.key", 0o600),
     ]
     .map(|(name, mode)| (name.to_owned(), mode))
     .into();
+    let reserve = data.join("hooks.db.reserve");
+    eventually("the reserve is made", async || reserve.exists().then_some(())).await;
     assert_eq!(modes(&data), expected);
     server.kill();
     // As an earlier version left them.
@@ -133,7 +136,7 @@ async fn files_and_folder_are_for_their_owner_alone() {
     }
     let _server = serve_carelessly(&settings, &log);
     wait_until_ready(&settings).await;
-    assert_eq!(modes(&data), expected);
+    eventually("all are for their owner alone", async || (modes(&data) == expected).then_some(())).await;
     let said = fs::read_to_string(&log).unwrap();
     assert!(said.contains("other users could open this") && said.contains("master.key"), "{said}");
 }
