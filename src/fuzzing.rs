@@ -38,8 +38,10 @@ use crate::{
     },
 };
 
+type Check = fn(&[u8]);
+
 /// Each reader by its name.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Check)] = &[
     ("address", address),
     ("answer", answer),
     ("cookie", cookie),
