@@ -75,36 +75,43 @@ pub fn cookie_name(public_url: &str) -> &'static str {
     if public_url.starts_with("https://") { "__Host-sid" } else { "sid" }
 }
 
-/// What a request has of sessions.
+/// Session cookies that a request came with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SessionCookies {
+    /// One holds what can be a session's id.
     pub session: bool,
-    /// There was a cookie of that name which cannot be a session's id; it is gone now.
+    /// One held something else and was removed.
     pub malformed: bool,
 }
 
-/// Takes cookies named `name` out of a request that no session can have.
+/// Removes from a request what the session layer must not see, and says which session cookies there were. Nothing that the
+/// layer takes for a session may get past this, so lines are read as it reads them: as UTF-8, not only ASCII.
+///
+/// Cookies with a `%` in their name are removed: the layer would decode `__%48ost-sid` into the session cookie's name, and a
+/// browser lets other hosts of the same domain set that cookie, because it does not begin with `__Host-`.
 pub fn without_malformed(headers: &mut HeaderMap, name: &str) -> SessionCookies {
     let mut found = SessionCookies::default();
-    let lines: Vec<String> =
-        headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok().map(str::to_owned)).collect();
-    let mut kept = Vec::new();
+    let lines: Vec<String> = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok().map(str::to_owned))
+        .collect();
+    let (mut kept, mut removed) = (Vec::new(), false);
     for pair in lines.iter().flat_map(|line| line.split(';')).map(str::trim) {
-        match pair.split_once('=') {
-            Some((key, value)) if key.trim() == name => match value.trim().trim_matches('"').parse::<Id>() {
-                Ok(_) => found.session = true,
-                Err(_) => {
-                    found.malformed = true;
-                    continue;
-                }
-            },
-            _ => {}
+        let (key, value) = pair.split_once('=').map_or((pair, ""), |(key, value)| (key.trim(), value.trim()));
+        let is_session = key == name;
+        let is_malformed = is_session && value.trim_matches('"').parse::<Id>().is_err();
+        found.session |= is_session && !is_malformed;
+        found.malformed |= is_malformed;
+        if is_malformed || key.contains('%') {
+            removed = true;
+        } else {
+            kept.push(pair);
         }
-        kept.push(pair);
     }
-    if found.malformed {
+    if removed {
         headers.remove(COOKIE);
-        if let Ok(line) = HeaderValue::from_str(&kept.join("; ")) {
+        if let Ok(line) = HeaderValue::from_bytes(kept.join("; ").as_bytes()) {
             headers.insert(COOKIE, line);
         }
     }

@@ -89,6 +89,14 @@ async fn a_session_serves_only_requests_that_say_where_they_come_from() {
     for headers in [&[][..], &[("accept", "application/json")]] {
         assert_eq!(browser.post_with(sign_out, &[], headers).await.status(), StatusCode::FORBIDDEN);
     }
+    // Other spellings of the session's cookie, which the session layer would understand.
+    let id = browser.cookie.split("; ").find_map(|pair| pair.strip_prefix("sid=")).unwrap();
+    let mut spelled = browser.clone();
+    for cookie in [format!("%73id={id}"), format!("sid={id}; name=\u{e9}")] {
+        spelled.cookie = cookie.clone();
+        let answer = spelled.post_with(sign_out, &[], &[("accept", "application/json")]).await;
+        assert!(!answer.status().is_success(), "{cookie}: {}", answer.status());
+    }
     assert_eq!(browser.get("/account").await.status(), StatusCode::OK, "still signed in");
     // What is no session's id is no session; other cookies stay.
     let mut confused = browser.clone();
