@@ -19,7 +19,7 @@ pub struct Limits {
     pub hook_bytes: Option<u64>,
     #[serde(with = "humantime_serde")]
     pub hook_age: Option<Duration>,
-    /// Bytes that a SQLite keeps in reserve for a full disk; see [`reserve`](crate::engine::store). 0: none.
+    /// Disk space that SQLite keeps in reserve for when the disk is full; `engine::store::reserve` says why. 0: none.
     pub reserve_bytes: u64,
 }
 

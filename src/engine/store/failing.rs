@@ -1,4 +1,4 @@
-//! Does the database take what is written? As the writer last saw it, and in memory: whoever shows it asks no database.
+//! Can the database be written? The writer's latest answer, kept in memory: showing it must not need the database.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,12 +7,13 @@ use tokio::sync::Notify;
 use super::{error::Error, reserve::Reserve};
 use crate::domain::time::Timestamp;
 
-/// Since when nothing could be written, and whether the disk is why.
+/// Writes fail, or only those of new events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failing {
     pub since: Timestamp,
+    /// The disk is the reason.
     pub is_full: bool,
-    /// Only new events find no room: everything else is written to what was held in reserve.
+    /// New events are refused; everything else is written, into the space that the [`Reserve`] gave back.
     pub has_reserve: bool,
 }
 
@@ -20,11 +21,11 @@ pub struct Failing {
 struct State {
     failing: Option<Failing>,
     reserve: Option<Arc<Reserve>>,
-    /// The reserve was given back for want of room.
+    /// The disk became full and the reserve was released. Until it is restored, `failing` is set and says so.
     is_released: bool,
 }
 
-/// What the writer notes. Cheap to clone; all clones are one.
+/// What the writer reports about its writes. Clones share one state.
 #[derive(Clone, Default)]
 pub(super) struct Writes {
     state: Arc<Mutex<State>>,
@@ -45,29 +46,28 @@ impl Writes {
         self.lock().is_released
     }
 
-    /// From now on this is given back when the disk is full.
+    /// From now on this reserve is released when the disk is full.
     pub(super) fn keep(&self, reserve: Reserve) {
         self.lock().reserve = Some(Arc::new(reserve));
     }
 
-    /// Something was written for sure. As long as that takes from the reserve, the disk is as full as before.
+    /// Something was certainly written. While the reserve is released that proves no more than that some of its space is
+    /// left: the disk is still full, whatever failed last.
     pub(super) fn went_well(&self) {
         let mut state = self.lock();
         let is_released = state.is_released;
-        state.failing = state.failing.filter(|failing| failing.is_full && is_released);
-        if let Some(failing) = &mut state.failing {
-            failing.has_reserve = true;
-        }
+        let failing = state.failing.take().filter(|_| is_released);
+        state.failing = failing.map(|failing| Failing { is_full: true, has_reserve: true, ..failing });
     }
 
-    /// Nothing was, and it was nobody's row that was at fault.
+    /// A write failed, and not because of the row that was written.
     pub(super) fn failed(&self, error: &Error, now: Timestamp) {
         let mut state = self.lock();
         let since = state.failing.map_or(now, |failing| failing.since);
         let is_full = error.is_disk_full();
         let mut has_reserve = false;
         if let (true, false, Some(reserve)) = (is_full, state.is_released, &state.reserve) {
-            tracing::error!("the disk is full: its reserve is given back, and new events are refused");
+            tracing::error!("the disk is full: the reserve is released, and new events are refused");
             reserve.release();
             (state.is_released, has_reserve) = (true, true);
         }
@@ -78,18 +78,18 @@ impl Writes {
         }
     }
 
-    /// Resolves when the disk is full.
-    pub(super) async fn wants_room(&self) {
-        self.wants_room.notified().await;
+    /// Resolves when the disk is found full after this was called, even if it is awaited only later.
+    pub(super) fn wants_room(&self) -> impl Future<Output = ()> {
+        self.wants_room.notified()
     }
 
-    /// The reserve, if its file is to be made: it was given back, or there was never room for it.
+    /// The reserve, where this database has one. Its file may be missing: released, or never made for want of space.
     pub(super) fn reserve(&self) -> Option<Arc<Reserve>> {
         self.lock().reserve.clone()
     }
 
-    /// There is room again, with the reserve in its place.
-    pub(super) fn is_restored(&self) {
+    /// The reserve's file is there again: new events are accepted.
+    pub(super) fn restored(&self) {
         let mut state = self.lock();
         if std::mem::take(&mut state.is_released) {
             state.failing = None;
@@ -125,7 +125,7 @@ mod tests {
     fn with_a_reserve_it_stays_full_until_that_is_back() {
         let folder = tempfile::tempdir().unwrap();
         let writes = Writes::default();
-        writes.keep(Reserve::beside(&folder.path().join("x.db"), 1000).unwrap());
+        writes.keep(Reserve::beside(&folder.path().join("x.db"), 1000));
         let reserve = writes.reserve().unwrap();
         reserve.make().unwrap();
         writes.failed(&driver("disk I/O error"), Timestamp(1));
@@ -136,7 +136,11 @@ mod tests {
         assert_eq!(writes.failing(), Some(Failing { since: Timestamp(1), is_full: true, has_reserve: false }));
         writes.went_well();
         assert_eq!(writes.failing(), Some(Failing { since: Timestamp(1), is_full: true, has_reserve: true }));
-        writes.is_restored();
+        writes.failed(&driver("disk I/O error"), Timestamp(4));
+        writes.went_well();
+        let failing = Failing { since: Timestamp(1), is_full: true, has_reserve: true };
+        assert_eq!(writes.failing(), Some(failing), "refusing events, it must not seem well");
+        writes.restored();
         assert_eq!((writes.failing(), writes.refuses_events()), (None, false));
     }
 }

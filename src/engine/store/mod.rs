@@ -112,18 +112,21 @@ impl Store {
         Ok(Self { db, writer, writes, audience, vault, writing, claim: Arc::default(), shard })
     }
 
-    /// Makes sure that no other process delivers from this database.
-    pub(super) async fn claim(&self, reserve: u64) -> Result<(), Error> {
+    /// Makes sure that no other process delivers from this database, which keeps this much space in reserve from now on.
+    pub(super) async fn claim(&self, reserve_bytes: u64) -> Result<(), Error> {
         *self.claim.lock().await = claim::claim_file(&self.db)?;
         self.db.bound_reads();
-        if let Some(reserve) = self.db.file().and_then(|file| Reserve::beside(file, reserve)) {
-            self.writes.keep(reserve);
+        match self.db.file().map(|file| Reserve::beside(file, reserve_bytes)) {
+            // There may be a file from before the setting was 0.
+            Some(unwanted) if reserve_bytes == 0 => unwanted.release(),
+            Some(reserve) => self.writes.keep(reserve),
+            None => {}
         }
         Ok(())
     }
 
-    /// Makes the reserve's file where it is not there and has room. `true`: it had been given back, and the disk is full no
-    /// more.
+    /// Makes the reserve's file if it is missing and the disk has room. `true`: it had been released, and new events are
+    /// accepted again.
     pub(super) async fn restore_reserve(&self) -> Result<bool, Error> {
         let Some(reserve) = self.writes.reserve() else { return Ok(false) };
         let was_full = self.writes.refuses_events();
@@ -131,17 +134,21 @@ impl Store {
         let made = tokio::task::spawn_blocking(move || making.has_room().then(|| making.make()).transpose());
         let made = made.await.map_err(|_| Error::Panicked)?.map_err(|error| Error::Unfit(error.to_string()))?;
         if made.is_none() || !was_full {
+            if !was_full && self.writes.refuses_events() {
+                // The disk became full while the file was being made, and it was released before it was there.
+                reserve.release();
+            }
             return Ok(false);
         }
-        // There may be other limits than the disk's.
+        // Free space does not prove that a write succeeds: there may be a quota.
         self.try_writing().await.inspect_err(|_| reserve.release())?;
-        self.writes.is_restored();
+        self.writes.restored();
         Ok(true)
     }
 
-    /// Resolves when the disk is full.
-    pub(super) async fn wants_room(&self) {
-        self.writes.wants_room().await;
+    /// See [`Writes::wants_room`].
+    pub(super) fn wants_room(&self) -> impl Future<Output = ()> {
+        self.writes.wants_room()
     }
 
     /// Does this process's master key still open what is sealed in the database? One small read.

@@ -1,32 +1,44 @@
-//! When the disk is full: gives back to it whatever can be had, and sees to it that everything goes on once there is room.
+//! A full disk: frees what can be freed, and lets new events in again once there is room.
 
 use std::time::Duration;
 
 use super::Keeper;
 use crate::engine::store::{Error, error::chain, space};
 
-/// How often room is made while the disk is full, beside the first time, which is at once.
+/// Pause between two clean-ups while the disk is full. The first begins at once.
 const AGAIN: Duration = Duration::from_secs(10);
 
 impl Keeper {
-    /// Waits for the next clean-up: the usual time, or until the disk is full. What is past its retention goes at once then.
+    /// Waits for the next clean-up: for the usual time, or until the disk is full.
     pub(super) async fn rest(&self) {
+        // Before the look at the disk, so that a disk that becomes full in between is noticed.
+        let wants_room = self.store.wants_room();
         let pause = self.retention.every;
-        let is_full = self.store.failing().is_some_and(|failing| failing.is_full);
-        let pause = if is_full { pause.min(AGAIN) } else { pause };
+        if self.is_disk_full() {
+            // Every write that fails says so: they must not make clean-ups follow one another without a pause.
+            tokio::time::sleep(pause.min(AGAIN)).await;
+            return;
+        }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = self.store.wants_room() => {}
+            () = wants_room => {}
         }
     }
 
-    /// After a clean-up on a full disk: free pages and the log's file go back to the disk.
+    fn is_disk_full(&self) -> bool {
+        self.store.failing().is_some_and(|failing| failing.is_full)
+    }
+
+    /// After a clean-up on a full disk: returns free pages, and the space of the log, to the disk.
     pub(super) async fn give_back(&self) {
-        if !self.store.failing().is_some_and(|failing| failing.is_full) {
+        if !self.is_disk_full() {
             return;
         }
         if let Err(error) = self.give_all_back().await {
-            tracing::warn!(error = chain(&error), "no room could be made on the full disk");
+            tracing::warn!(
+                error = chain(&error),
+                "the disk is full, and no space of the database could be returned to it"
+            );
         }
     }
 
@@ -45,12 +57,12 @@ impl Keeper {
         space::restart_log(self.store.db()).await.map(drop)
     }
 
-    /// Puts the reserve back into its place once there is room, and lets events in again.
+    /// Restores the reserve once there is room, and lets new events in again.
     pub(super) async fn mind_reserve(&self) {
         match self.store.restore_reserve().await {
             Ok(false) => {}
-            Ok(true) => tracing::info!("there is room on the disk again; events are taken"),
-            Err(error) => tracing::debug!(error = chain(&error), "there is no room for the reserve yet"),
+            Ok(true) => tracing::info!("the disk has room again; new events are accepted"),
+            Err(error) => tracing::debug!(error = chain(&error), "the reserve cannot be restored yet"),
         }
     }
 }
