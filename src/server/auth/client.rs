@@ -1,29 +1,30 @@
-//! Where a request comes from: the address of its connection or, behind a proxy that the operator trusts, the one that the
-//! proxy names. Limits and the audit log go by it.
+//! The address of a request's client: that of its connection or, behind a trusted proxy, the one that the proxy reports.
+//! Limits and the audit log use it.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
-/// The other end of a connection, as the front door notes it on each request.
+/// The address at the other end of the connection; `http::accept` adds it to each request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
 pub const FORWARDED: &str = "x-forwarded-for";
 
-/// The client's address. Each proxy adds the address that it was called from at the end of `X-Forwarded-For`, so it is read
-/// from there, for as long as who is named is a trusted proxy, too. What stands before may be made up.
+/// The client's address. Each proxy appends the address of its own client to `X-Forwarded-For`. So the header is read from
+/// its end, up to the first address that is not a trusted proxy. Everything before that may be made up, and must not keep
+/// the rest from being read, whatever bytes it is.
 pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|range| range.contains(address));
     let mut client = extensions.get::<Peer>().map_or(Ipv6Addr::UNSPECIFIED.into(), |peer| peer.0.to_canonical());
-    let lines = headers.get_all(FORWARDED).iter().map(|line| line.to_str().unwrap_or_default());
-    let named: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
+    let named: Vec<&[u8]> =
+        headers.get_all(FORWARDED).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).collect();
     for name in named.into_iter().rev() {
         if !is_trusted(&client) {
             break;
         }
-        let Some(address) = parse(name.trim()) else { break };
+        let Some(address) = std::str::from_utf8(name).ok().and_then(|name| parse(name.trim())) else { break };
         client = address;
     }
     client
@@ -36,7 +37,8 @@ fn parse(text: &str) -> Option<IpAddr> {
     bare.parse::<IpAddr>().or_else(|_| with_port()).ok().map(|address| address.to_canonical())
 }
 
-/// What one client is counted by: an IPv4 address, or the 64 bits of IPv6 that a network hands out at will below.
+/// The network that limits count a client by: its IPv4 address, or the first 64 bits of its IPv6 address, because it can
+/// choose the rest freely.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
@@ -54,7 +56,7 @@ mod tests {
         let (mut extensions, mut headers) = (Extensions::new(), HeaderMap::new());
         extensions.insert(Peer(peer.parse().unwrap()));
         for line in lines {
-            headers.append(FORWARDED, HeaderValue::from_str(line).unwrap());
+            headers.append(FORWARDED, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
         address(&extensions, &headers, &trusted).to_string()
@@ -69,6 +71,11 @@ mod tests {
         assert_eq!(of("fd00::1", &["[2001:db8::1]:4711"]), "2001:db8::1");
         assert_eq!(of("10.0.0.1", &["1.2.3.4, 198.51.100.1, 10.0.0.2"]), "198.51.100.1", "two proxies");
         assert_eq!(of("10.0.0.1", &["1.2.3.4", "198.51.100.1"]), "198.51.100.1", "two lines");
+        assert_eq!(
+            of("10.0.0.1", &["\u{e9}, 198.51.100.1"]),
+            "198.51.100.1",
+            "a stranger's bytes before the proxy's own"
+        );
         assert_eq!(of("10.0.0.1", &["1.2.3.4, unknown"]), "10.0.0.1", "what is no address ends it");
         assert_eq!(of("10.0.0.1", &[]), "10.0.0.1");
     }
