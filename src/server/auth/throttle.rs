@@ -1,7 +1,7 @@
-//! Guessing passwords gets slow. Every try counts when it begins, before anything is hashed, so that many at once are no way
-//! around; a right password takes its count back. Counted by the network that the tries come from, so that nobody keeps the
-//! owner of an address from signing in elsewhere, and not at all together with those of a browser that has signed in to the
-//! account before. In memory: a restart forgives.
+//! Limits how often passwords can be guessed. An attempt is counted when it begins, before anything is hashed, so that
+//! sending many at once is no way round the limit; if the password was right, the count is taken back. Attempts are counted
+//! by the network that they come from, so that an attacker cannot lock the owner of an account out of it elsewhere. A
+//! browser that has signed in to the account before has a count of its own. In memory: a restart forgets all counts.
 
 use std::{
     collections::HashMap,
@@ -12,127 +12,137 @@ use std::{
 
 use crate::domain::{time::Timestamp, user::folded_email};
 
-const WITHIN: Duration = Duration::from_secs(600);
-/// Tries for one account: from one network, and from one browser that is known for it.
-const OF_ACCOUNT: usize = 10;
-/// Tries from one network for all accounts together: people of one office share an address.
-const OF_NETWORK: usize = 50;
-/// Tries for one account from everywhere. Beyond it each network has no more than [`FEW`].
+/// Attempts are counted for this long.
+const WINDOW: Duration = Duration::from_secs(600);
+/// Attempts at one account from one network, or from one browser that has signed in to it before.
+const PER_ACCOUNT: usize = 10;
+/// Attempts from one network at all accounts. It is more than [`PER_ACCOUNT`], because people of one office share an address.
+const PER_NETWORK: usize = 50;
+/// Attempts at one account from all networks together. Beyond it each network has only [`UNDER_ATTACK`].
 const FROM_EVERYWHERE: usize = 100;
-const FEW: usize = 2;
-/// Counts that are kept at most; beyond it those that have cooled down are forgotten, and then the oldest.
-const COUNTS: usize = 20_000;
+const UNDER_ATTACK: usize = 2;
+/// Counters kept at most. Beyond it those without an attempt in the window are dropped, and if that is not enough, the half
+/// that was used least recently.
+const COUNTERS: usize = 20_000;
 
-/// What tries are counted under.
+/// What an attempt is counted under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Count {
+enum Counter {
     Network(IpAddr),
     Account(String),
-    Both(IpAddr, String),
-    Browser(String, String),
+    NetworkAndAccount(IpAddr, String),
+    BrowserAndAccount(String, String),
 }
 
-/// Where a try comes from.
+/// Where an attempt comes from.
 #[derive(Clone, Debug)]
-pub enum From {
+pub enum Origin {
     Network(IpAddr),
-    /// A browser that has signed in to the account before, by its own word.
-    Browser(String),
+    /// The id of a browser that has signed in to the account before.
+    KnownBrowser(String),
 }
 
-/// Tries, by what they are counted under.
+/// When attempts were made, by what they are counted under. Clones share one state.
 #[derive(Clone, Default)]
-pub struct Throttle(Arc<Mutex<HashMap<Count, Vec<Timestamp>>>>);
+pub struct Throttle(Arc<Mutex<HashMap<Counter, Vec<Timestamp>>>>);
 
-/// A try that was counted.
+/// An attempt that was counted.
 #[derive(Debug)]
-pub struct Try {
-    counts: Vec<Count>,
+pub struct Attempt {
+    counters: Vec<Counter>,
     at: Timestamp,
 }
 
 impl Throttle {
-    /// Counts a try; or says how long to wait before the next.
-    pub fn begin(&self, from: &From, email: &str, now: Timestamp) -> Result<Try, Duration> {
+    /// Counts an attempt; or says how long to wait before the next.
+    pub fn begin(&self, origin: &Origin, email: &str, now: Timestamp) -> Result<Attempt, Duration> {
         let email = folded_email(email);
-        let mut tries = self.lock();
-        let from_everywhere = recent(&mut tries, &Count::Account(email.clone()), now).len();
-        let limits = match from {
-            From::Browser(word) => vec![(Count::Browser(word.clone(), email), OF_ACCOUNT)],
-            From::Network(network) => {
-                let own = if from_everywhere >= FROM_EVERYWHERE { FEW } else { OF_ACCOUNT };
+        let mut attempts = self.lock();
+        let limits = match origin {
+            Origin::KnownBrowser(id) => vec![(Counter::BrowserAndAccount(id.clone(), email), PER_ACCOUNT)],
+            Origin::Network(network) => {
+                let from_everywhere = recent(&mut attempts, &Counter::Account(email.clone()), now).len();
+                let own = if from_everywhere >= FROM_EVERYWHERE { UNDER_ATTACK } else { PER_ACCOUNT };
                 vec![
-                    (Count::Network(*network), OF_NETWORK),
-                    (Count::Both(*network, email.clone()), own),
-                    (Count::Account(email), usize::MAX),
+                    (Counter::Network(*network), PER_NETWORK),
+                    (Counter::NetworkAndAccount(*network, email.clone()), own),
+                    (Counter::Account(email), usize::MAX),
                 ]
             }
         };
-        for (count, limit) in &limits {
-            let moments = recent(&mut tries, count, now);
-            if let (true, Some(oldest)) = (moments.len() >= *limit, moments.iter().rev().nth(limit - 1)) {
-                return Err(now.until(oldest.after(WITHIN)));
+        for (counter, limit) in &limits {
+            let times = recent(&mut attempts, counter, now);
+            if let (true, Some(oldest)) = (times.len() >= *limit, times.iter().rev().nth(limit - 1)) {
+                return Err(now.until(oldest.after(WINDOW)));
             }
         }
-        make_room(&mut tries, now);
-        let counts: Vec<Count> = limits.into_iter().map(|(count, _)| count).collect();
-        for count in &counts {
-            let moments = tries.entry(count.clone()).or_default();
-            moments.push(now);
-            // No limit asks for more of them.
-            let superfluous = moments.len().saturating_sub(FROM_EVERYWHERE);
-            moments.drain(..superfluous);
+        make_room(&mut attempts, now);
+        let counters: Vec<Counter> = limits.into_iter().map(|(counter, _)| counter).collect();
+        for counter in &counters {
+            let times = attempts.entry(counter.clone()).or_default();
+            times.push(now);
+            // The highest limit needs no more of them.
+            let superfluous = times.len().saturating_sub(FROM_EVERYWHERE);
+            times.drain(..superfluous);
         }
-        Ok(Try { counts, at: now })
+        Ok(Attempt { counters, at: now })
     }
 
-    /// The password was right, or was not looked at: the try counts no more.
-    pub fn forgive(&self, tried: &Try) {
-        let mut tries = self.lock();
-        for count in &tried.counts {
-            if let Some(moments) = tries.get_mut(count)
-                && let Some(at) = moments.iter().position(|at| *at == tried.at)
+    /// Takes the count of an attempt back: its password was right, or was not checked.
+    pub fn forgive(&self, attempt: &Attempt) {
+        let mut attempts = self.lock();
+        for counter in &attempt.counters {
+            if let Some(times) = attempts.get_mut(counter)
+                && let Some(at) = times.iter().position(|at| *at == attempt.at)
             {
-                moments.remove(at);
+                times.remove(at);
             }
         }
     }
 
-    /// The password was right: whoever knows it need not wait for the wrong ones before.
-    pub fn succeeded(&self, tried: &Try) {
-        self.forgive(tried);
-        let mut tries = self.lock();
-        for count in tried.counts.iter().filter(|count| matches!(count, Count::Both(..) | Count::Browser(..))) {
-            tries.remove(count);
+    /// The password was right: whoever knows it need not wait because of earlier wrong ones.
+    pub fn succeeded(&self, attempt: &Attempt) {
+        self.forgive(attempt);
+        let mut attempts = self.lock();
+        let is_own =
+            |counter: &&Counter| matches!(counter, Counter::NetworkAndAccount(..) | Counter::BrowserAndAccount(..));
+        for counter in attempt.counters.iter().filter(is_own) {
+            attempts.remove(counter);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Count, Vec<Timestamp>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Counter, Vec<Timestamp>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Is this within the window? A time from before the clock was set back lies in the future and must not count until it has
+/// passed. A little in the future it can lie anyway: requests at once ask the time in one order and count in another.
 fn is_recent(at: Timestamp, now: Timestamp) -> bool {
-    at.after(WITHIN) > now
+    at.after(WINDOW) > now && now.after(WINDOW) > at
 }
 
-/// The tries of the last ten minutes, oldest first.
-fn recent<'a>(tries: &'a mut HashMap<Count, Vec<Timestamp>>, count: &Count, now: Timestamp) -> &'a [Timestamp] {
-    let Some(moments) = tries.get_mut(count) else { return &[] };
-    moments.retain(|at| is_recent(*at, now));
-    moments
+/// The attempts in the window, oldest first.
+fn recent<'a>(
+    attempts: &'a mut HashMap<Counter, Vec<Timestamp>>,
+    counter: &Counter,
+    now: Timestamp,
+) -> &'a [Timestamp] {
+    let Some(times) = attempts.get_mut(counter) else { return &[] };
+    times.retain(|at| is_recent(*at, now));
+    times
 }
 
-fn make_room(tries: &mut HashMap<Count, Vec<Timestamp>>, now: Timestamp) {
-    if tries.len() < COUNTS {
+fn make_room(attempts: &mut HashMap<Counter, Vec<Timestamp>>, now: Timestamp) {
+    if attempts.len() < COUNTERS {
         return;
     }
-    tries.retain(|_, moments| moments.last().is_some_and(|at| is_recent(*at, now)));
-    if tries.len() >= COUNTS {
-        let mut newest: Vec<Timestamp> = tries.values().filter_map(|moments| moments.last().copied()).collect();
+    attempts.retain(|_, times| times.last().is_some_and(|at| is_recent(*at, now)));
+    if attempts.len() >= COUNTERS {
+        let mut newest: Vec<Timestamp> = attempts.values().filter_map(|times| times.last().copied()).collect();
         newest.sort_unstable();
         let median = newest[newest.len() / 2];
-        tries.retain(|_, moments| moments.last().is_some_and(|at| *at > median));
+        attempts.retain(|_, times| times.last().is_some_and(|at| *at > median));
     }
 }
 
@@ -140,8 +150,8 @@ fn make_room(tries: &mut HashMap<Count, Vec<Timestamp>>, now: Timestamp) {
 mod tests {
     use super::*;
 
-    fn network(number: u32) -> From {
-        From::Network(IpAddr::from((0x0a00_0000 + number).to_be_bytes()))
+    fn network(number: u32) -> Origin {
+        Origin::Network(IpAddr::from((0x0a00_0000 + number).to_be_bytes()))
     }
 
     const ANN: &str = "ann@example.org";
@@ -149,36 +159,36 @@ mod tests {
     #[test]
     fn the_eleventh_guess_of_a_network_waits_and_others_do_not() {
         let (throttle, now) = (Throttle::default(), Timestamp(1_000_000));
-        for number in 0..OF_ACCOUNT {
+        for number in 0..PER_ACCOUNT {
             let at = now.after(Duration::from_secs(number as u64));
             assert!(throttle.begin(&network(1), "Ann@EXAMPLE.org", at).is_ok());
         }
         let later = now.after(Duration::from_secs(60));
-        assert_eq!(throttle.begin(&network(1), ANN, later).unwrap_err(), WITHIN - Duration::from_secs(60));
+        assert_eq!(throttle.begin(&network(1), ANN, later).unwrap_err(), WINDOW - Duration::from_secs(60));
         assert!(throttle.begin(&network(2), ANN, later).is_ok(), "the owner, elsewhere");
-        assert!(throttle.begin(&From::Browser("b".into()), ANN, later).is_ok(), "the owner's own browser");
+        assert!(throttle.begin(&Origin::KnownBrowser("b".into()), ANN, later).is_ok(), "the owner's own browser");
         assert!(throttle.begin(&network(1), "bob@example.org", later).is_ok());
-        assert!(throttle.begin(&network(1), ANN, now.after(WITHIN)).is_ok());
+        assert!(throttle.begin(&network(1), ANN, now.after(WINDOW)).is_ok());
     }
 
     #[test]
     fn tries_at_once_count_before_any_has_an_answer() {
         let (throttle, now) = (Throttle::default(), Timestamp(1_000_000));
         let begun = (0..150).filter(|_| throttle.begin(&network(1), ANN, now).is_ok()).count();
-        assert_eq!(begun, OF_ACCOUNT);
+        assert_eq!(begun, PER_ACCOUNT);
         let (throttle, accounts) = (Throttle::default(), 0..150);
         let one_each = accounts.filter(|n| throttle.begin(&network(1), &format!("{n}@example.org"), now).is_ok());
-        assert_eq!(one_each.count(), OF_NETWORK);
+        assert_eq!(one_each.count(), PER_NETWORK);
     }
 
     #[test]
     fn right_passwords_are_not_counted() {
         let (throttle, now) = (Throttle::default(), Timestamp(1_000_000));
         for _ in 0..500 {
-            let tried = throttle.begin(&network(1), ANN, now).unwrap();
-            throttle.succeeded(&tried);
+            let attempt = throttle.begin(&network(1), ANN, now).unwrap();
+            throttle.succeeded(&attempt);
         }
-        for _ in 0..OF_ACCOUNT - 1 {
+        for _ in 0..PER_ACCOUNT - 1 {
             throttle.begin(&network(1), ANN, now).unwrap();
         }
         throttle.succeeded(&throttle.begin(&network(1), ANN, now).unwrap());
@@ -192,11 +202,24 @@ mod tests {
             throttle.begin(&network(number), ANN, now).unwrap();
         }
         let owner = network(5_000);
-        for _ in 0..FEW {
+        for _ in 0..UNDER_ATTACK {
             throttle.begin(&owner, ANN, now).unwrap();
         }
         assert!(throttle.begin(&owner, ANN, now).is_err());
-        assert!(throttle.begin(&From::Browser("known".into()), ANN, now).is_ok());
+        assert!(throttle.begin(&Origin::KnownBrowser("known".into()), ANN, now).is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out_for_longer() {
+        let (throttle, now) = (Throttle::default(), Timestamp(100_000_000));
+        for _ in 0..PER_ACCOUNT {
+            throttle.begin(&network(1), ANN, now).unwrap();
+        }
+        assert!(
+            throttle.begin(&network(1), ANN, now.before(Duration::from_millis(5))).is_err(),
+            "asked the time earlier"
+        );
+        assert!(throttle.begin(&network(1), ANN, now.before(WINDOW * 6)).is_ok(), "set back by an hour");
     }
 
     #[test]
@@ -206,6 +229,6 @@ mod tests {
             let at = Timestamp(now.0 + i64::from(number));
             throttle.begin(&network(number), &format!("{number}@example.org"), at).unwrap();
         }
-        assert!(throttle.lock().len() <= COUNTS + 3);
+        assert!(throttle.lock().len() <= COUNTERS + 3);
     }
 }

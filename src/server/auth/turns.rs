@@ -1,6 +1,6 @@
-//! Who may have a password checked next: each check costs 19 MiB and tens of milliseconds, so there are a few at once and
-//! the rest waits. Whoever waits is served in turn by the network they come from, so that a flood from one delays itself
-//! and hardly anybody else; browsers that the account knows come first.
+//! A fair queue for password checks. Each check takes 19 MiB and tens of milliseconds, so only a few run at once and the
+//! rest wait. Each network has a line of its own and the lines are served in turn, so that a flood from one network delays
+//! that network and hardly anybody else. Known browsers (see [`browser`](super::browser)) come first.
 
 use std::{
     collections::VecDeque,
@@ -10,19 +10,19 @@ use std::{
 
 use tokio::sync::oneshot;
 
-/// Checks under way at once.
+/// Checks that run at once.
 const AT_ONCE: usize = 2;
-/// Who may wait: of one network or known browser, and in all.
-const OF_ONE: usize = 16;
+/// Places in one line, and in all lines together.
+const IN_LINE: usize = 16;
 const IN_ALL: usize = 512;
 
-/// Who waits. The order is the order of service: known browsers before strangers.
+/// Whose line it is. Networks are strangers and are served after the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// A browser that has signed in to the account before.
-    Known(String),
+    /// The id of a browser that has signed in to the account before.
+    KnownBrowser(String),
     Network(IpAddr),
-    /// The portal's own commands.
+    /// Somebody who was let in already: making users, the set-up link, commands.
     Portal,
 }
 
@@ -32,7 +32,7 @@ impl Who {
     }
 }
 
-/// Too many wait already.
+/// No place is free in the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooBusy;
 
@@ -44,15 +44,15 @@ struct Line {
 #[derive(Default)]
 struct State {
     running: usize,
-    /// Each has somebody waiting; whoever was served goes to the end.
+    /// None is empty. A line that was served goes to the end.
     lines: VecDeque<Line>,
 }
 
-/// Clones are one.
+/// The queue. Clones share one state.
 #[derive(Clone, Default)]
 pub struct Turns(Arc<Mutex<State>>);
 
-/// Somebody's turn, until it is dropped.
+/// The right to run a check, until it is dropped.
 pub struct Turn(Turns);
 
 impl Turns {
@@ -76,12 +76,12 @@ impl Turns {
 
 impl State {
     fn wait(&mut self, who: Who) -> Result<oneshot::Receiver<Turn>, TooBusy> {
-        // Whoever hung up waits no more.
+        // Requests whose client hung up give up their places.
         self.lines.iter_mut().for_each(|line| line.waiting.retain(|one| !one.is_closed()));
         self.lines.retain(|line| !line.waiting.is_empty());
         let own = self.lines.iter().find(|line| line.who == who).map_or(0, |line| line.waiting.len());
         let all: usize = self.lines.iter().map(|line| line.waiting.len()).sum();
-        if own >= OF_ONE || (all >= IN_ALL && !self.dismiss_one(own)) {
+        if own >= IN_LINE || (all >= IN_ALL && !self.dismiss_one(own)) {
             return Err(TooBusy);
         }
         let (sender, receiver) = oneshot::channel();
@@ -92,14 +92,14 @@ impl State {
         Ok(receiver)
     }
 
-    /// Sends away the last of the strangers that have the most waiting, if that is more than `own`.
+    /// Frees a place: the last one of the longest line of strangers, if that is longer than `own`.
     fn dismiss_one(&mut self, own: usize) -> bool {
         let strangers = self.lines.iter_mut().filter(|line| line.who.is_stranger());
         let longest = strangers.max_by_key(|line| line.waiting.len()).filter(|line| line.waiting.len() > own);
         longest.is_some_and(|line| line.waiting.pop_back().is_some())
     }
 
-    /// Whose turn it is: one of the first line of known browsers, or else of the first line.
+    /// Takes the next one out of the first line that is not of strangers; if there is none, out of the first line.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
         let at = self.lines.iter().position(|line| !line.who.is_stranger()).unwrap_or(0);
         let mut line = self.lines.remove(at)?;
@@ -119,7 +119,7 @@ impl Drop for Turn {
             return;
         };
         drop(state);
-        // Whoever hung up has no use for it: the turn comes back and passes itself on as it is dropped.
+        // If the receiver has hung up, the turn comes back, is dropped here, and so goes to the next in line.
         let _unused = next.send(Turn(self.0.clone()));
     }
 }
@@ -168,10 +168,10 @@ mod tests {
     fn a_flood_of_one_network_delays_another_by_one_turn() {
         let turns = Turns::default();
         let mut held = taken(&turns);
-        let mut flood: Vec<Waiting> = (0..OF_ONE).map(|_| waiting(&turns, network(1))).collect();
+        let mut flood: Vec<Waiting> = (0..IN_LINE).map(|_| waiting(&turns, network(1))).collect();
         assert_eq!(now(&turns, network(1)).unwrap().err(), Some(TooBusy));
         let mut other = waiting(&turns, network(2));
-        let mut known = waiting(&turns, Who::Known("ann".into()));
+        let mut known = waiting(&turns, Who::KnownBrowser("ann".into()));
         held.pop();
         let first = poll(&mut known).unwrap().unwrap();
         drop(first);
@@ -184,9 +184,9 @@ mod tests {
     fn when_all_places_are_taken_the_network_with_the_most_makes_room() {
         let turns = Turns::default();
         let _held = taken(&turns);
-        let full = u8::try_from(IN_ALL / OF_ONE).unwrap();
+        let full = u8::try_from(IN_ALL / IN_LINE).unwrap();
         let mut floods: Vec<Waiting> = (0..full)
-            .flat_map(|number| (0..OF_ONE).map(move |_| number))
+            .flat_map(|number| (0..IN_LINE).map(move |_| number))
             .map(|n| waiting(&turns, network(n)))
             .collect();
         let _newcomer = waiting(&turns, network(200));
@@ -198,7 +198,7 @@ mod tests {
     fn whoever_hangs_up_keeps_no_turn_and_no_place() {
         let turns = Turns::default();
         let held = taken(&turns);
-        for _ in 0..OF_ONE * 3 {
+        for _ in 0..IN_LINE * 3 {
             drop(waiting(&turns, network(1)));
         }
         let mut last = waiting(&turns, network(2));

@@ -1,6 +1,6 @@
 //! Signing in and out.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tower_sessions::Session;
 
@@ -23,7 +23,7 @@ use crate::{
             client::network,
             refusals::Refusal,
             session::{SIGNED_IN, USER, expiry_of_use},
-            throttle::{From, Try},
+            throttle::{Attempt, Origin},
             turns::Who,
         },
         ctx::{OpCtx, Portal},
@@ -33,7 +33,7 @@ use crate::{
 /// One message for every reason, so that nobody learns which addresses exist.
 const WRONG: &str = "The e-mail address or the password is wrong.";
 
-/// Who knocks: where from, and what their browser is known for.
+/// Somebody who wants to sign in: the address they come from, and the accounts that their browser is known for.
 pub struct Visitor {
     pub client: Option<IpAddr>,
     pub browser: Browser,
@@ -63,11 +63,10 @@ async fn check(portal: &Arc<Portal>, visitor: &Visitor, email: &str, password: &
     }
     invalid.or(())?;
     let email = email.as_str();
-    let (tried, who) = admit(portal, visitor, email).await?;
-    let found = fitting(portal, who, email, password).await;
-    match found {
+    let (attempt, who) = admit(portal, visitor, email).await?;
+    match matching(portal, who, email, password).await {
         Ok(Some(credentials)) => {
-            portal.throttle.succeeded(&tried);
+            portal.throttle.succeeded(&attempt);
             Ok(credentials)
         }
         Ok(None) => {
@@ -75,42 +74,49 @@ async fn check(portal: &Arc<Portal>, visitor: &Visitor, email: &str, password: &
             Err(Invalid::one("email", "wrong", WRONG).into())
         }
         Err(error) => {
-            portal.throttle.forgive(&tried);
+            portal.throttle.forgive(&attempt);
             Err(error)
         }
     }
 }
 
-/// Counts a try, before anything is asked that costs much.
-async fn admit(portal: &Arc<Portal>, visitor: &Visitor, email: &str) -> Result<(Try, Who), Error> {
-    // Only a browser that we have sealed a cookie for costs a look at the database before it is counted.
+/// Counts an attempt before anything costly is done for it.
+async fn admit(portal: &Arc<Portal>, visitor: &Visitor, email: &str) -> Result<(Attempt, Who), Error> {
+    // The database is read before the attempt is counted only for known browsers. Their cookie cannot be made up.
     let known = match visitor.browser.is_known() {
         true => users::by_email(&mut portal.store().read().await?, email).await?,
         false => None,
     };
-    let word =
+    let browser_id =
         known.and_then(|known| visitor.browser.known_for(known.user.id, &known.password_hash).map(str::to_owned));
-    let (from, who) = match (word, visitor.client) {
-        (Some(word), _) => (From::Browser(word.clone()), Who::Known(word)),
+    let (origin, who) = match (browser_id, visitor.client) {
+        (Some(id), _) => (Origin::KnownBrowser(id.clone()), Who::KnownBrowser(id)),
         (None, client) => {
             let network = network(client.unwrap_or(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED)));
-            (From::Network(network), Who::Network(network))
+            (Origin::Network(network), Who::Network(network))
         }
     };
     let now = portal.clock().now();
-    match portal.throttle.begin(&from, email, now) {
-        Ok(tried) => Ok((tried, who)),
+    match portal.throttle.begin(&origin, email, now) {
+        Ok(attempt) => Ok((attempt, who)),
         Err(wait) => {
             refusals::note(portal, Refusal::TooManyPasswords, visitor.client);
-            let minutes = wait.as_secs().div_ceil(60);
-            let message = format!("Too many wrong passwords came from your network. Try again in {minutes} minutes.");
-            Err(Invalid::one("password", "throttled", message).into())
+            Err(Invalid::one("password", "throttled", too_many(wait)).into())
         }
     }
 }
 
-/// Whoever has this address and this password, and may sign in.
-async fn fitting(portal: &Portal, who: Who, email: &str, password: &str) -> Result<Option<Credentials>, Error> {
+/// Does not say what was counted: it may be this network, this browser, or everybody who tried this account.
+fn too_many(wait: Duration) -> String {
+    let minutes = match wait.as_secs().div_ceil(60) {
+        0 | 1 => "a minute".to_owned(),
+        more => format!("{more} minutes"),
+    };
+    format!("Too many wrong passwords. Try again in {minutes}.")
+}
+
+/// The user with this address and this password, if they may sign in.
+async fn matching(portal: &Portal, who: Who, email: &str, password: &str) -> Result<Option<Credentials>, Error> {
     let found = users::by_email(&mut portal.store().read().await?, email).await?;
     let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
     let fits = portal.passwords.verify(who, password.to_owned(), hash).await?;
@@ -134,9 +140,10 @@ pub async fn sign_out(ctx: &OpCtx, session: &Session) -> Result<(), Error> {
     Ok(())
 }
 
-/// A line in the audit log. Whoever wants to see what is wrong is let in where it cannot be written, too.
+/// Writes a sign-in or sign-out to the audit log. If it cannot be written, the person is let in all the same: they may be
+/// the one who has to find out why.
 pub async fn note(ctx: &OpCtx, user: &User, action: &'static str) {
-    // It is about themselves, whatever they may do.
+    // Everybody's own sign-ins are noted, so the grant is the portal's and does not depend on what they may do.
     let actor = Actor { label: actor_of_user(user).label, ..Actor::portal() };
     let Ok(grant) = actor.require(Permission::SystemRead) else { return };
     let (clock, target) = (ctx.portal.clock().clone(), user.id.to_string());
@@ -154,4 +161,19 @@ pub async fn note(ctx: &OpCtx, user: &User, action: &'static str) {
 fn session_failed(error: tower_sessions::session::Error) -> Error {
     tracing::error!(error = %error, "the session store failed");
     Error::Busy { seconds: 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_said_in_whole_minutes() {
+        for (seconds, words) in
+            [(1, "in a minute."), (60, "in a minute."), (61, "in 2 minutes."), (600, "in 10 minutes.")]
+        {
+            let message = too_many(Duration::from_secs(seconds));
+            assert!(message.ends_with(words), "{message}");
+        }
+    }
 }
