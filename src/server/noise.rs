@@ -1,4 +1,4 @@
-//! What strangers can cause at any rate is logged once a minute at most, with how often it happened.
+//! Rate limit for log lines that strangers can cause: one a minute at most, with how often it happened.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -11,32 +11,33 @@ const EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 struct State {
-    logged: Option<Timestamp>,
-    since: u64,
+    logged_at: Option<Timestamp>,
+    /// How often it happened since then.
+    unlogged: u64,
 }
 
-/// One kind of thing that happens.
+/// One kind of log line.
 pub struct Noise(Mutex<State>);
 
 impl Noise {
     pub const fn none_yet() -> Self {
-        Self(Mutex::new(State { logged: None, since: 0 }))
+        Self(Mutex::new(State { logged_at: None, unlogged: 0 }))
     }
 
-    /// It happened. How often since it was last logged, if a line is due.
+    /// Counts one. If a line is due: how many it stands for.
     pub fn note(&self) -> Option<u64> {
         self.note_at(Clock::System.now())
     }
 
     fn note_at(&self, now: Timestamp) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.since += 1;
+        state.unlogged += 1;
         // A clock that is set back must not keep the log quiet for longer.
-        if state.logged.is_some_and(|logged| logged <= now && now < logged.after(EVERY)) {
+        if state.logged_at.is_some_and(|logged| logged <= now && now < logged.after(EVERY)) {
             return None;
         }
-        state.logged = Some(now);
-        Some(std::mem::take(&mut state.since))
+        state.logged_at = Some(now);
+        Some(std::mem::take(&mut state.unlogged))
     }
 }
 

@@ -1,5 +1,5 @@
-//! What a browser keeps for us: sealed, so that it can be neither read nor made up there, and for a time. Nothing is written
-//! to the database for whoever has not signed in.
+//! Sealed cookies: state that a browser keeps for the portal, encrypted and authenticated so that it can be neither read nor
+//! made up there. With them nothing is written to the database for people who are not signed in.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Browsers keep no longer ones.
+/// Bytes of the whole `Set-Cookie` line: browsers drop cookies of more than about 4,096.
 const LONGEST: usize = 3800;
 
 #[derive(Serialize, Deserialize)]
@@ -24,10 +24,10 @@ struct Content<T> {
     it: T,
 }
 
-/// A cookie of ours.
+/// A kind of sealed cookie.
 #[derive(Clone, Copy)]
 pub struct Cookie {
-    /// Without the prefix that a browser demands of secure ones.
+    /// Without the prefix `__Host-`, which it has over HTTPS.
     pub name: &'static str,
     pub lives: Duration,
 }
@@ -41,7 +41,7 @@ impl Cookie {
         if is_https { format!("__Host-{}", self.name) } else { self.name.to_owned() }
     }
 
-    /// The header that has a browser keep `it`. `None`: it is too much for a cookie.
+    /// The `Set-Cookie` line for this content; `None` if that is longer than [`LONGEST`].
     pub fn keep<T: Serialize>(self, vault: &Vault, clock: &Clock, is_https: bool, it: &T) -> Option<HeaderValue> {
         let text = serde_json::to_vec(&Content { until: clock.now().after(self.lives), it }).ok()?;
         let value = BASE64_URL_SAFE_NO_PAD.encode(vault.seal(self.place(), &text));
@@ -51,7 +51,7 @@ impl Cookie {
         (line.len() <= LONGEST).then(|| HeaderValue::from_str(&line).ok()).flatten()
     }
 
-    /// What a request's browser kept, if it was ours and still lives.
+    /// The content of a request's cookie, if the portal sealed it and it has not expired.
     pub fn read<T: DeserializeOwned>(
         self,
         vault: &Vault,

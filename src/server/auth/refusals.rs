@@ -1,5 +1,5 @@
-//! Requests that were refused, counted for the audit log: strangers can cause any number of them, so each kind has a line at
-//! once and then one a minute at most, with how many there were and where they came from. `ops::refusals` writes the lines.
+//! Counts refused requests for the audit log. Strangers can cause any number of them, so the first of a kind gets a line at
+//! once, and the others one line a minute with how many there were and from where. `ops::refusals` writes the lines.
 
 use std::{
     cmp::Reverse,
@@ -7,9 +7,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Of so many networks a line tells how often; the rest is one number.
+/// A line names this many networks, those with the most refusals; the others are one number.
 const NAMED: usize = 5;
-/// Networks that are told apart within a minute.
+/// Networks that are counted separately within a minute.
 const NETWORKS: usize = 1000;
 
 /// Why a request was refused.
@@ -38,43 +38,45 @@ impl Refusal {
     }
 }
 
-/// Of one kind, those that no line tells of yet.
+/// Refusals of one kind that are in no line yet.
 #[derive(Default)]
-struct Untold {
-    by: BTreeMap<String, u64>,
+struct Pending {
+    by_origin: BTreeMap<String, u64>,
     total: u64,
 }
 
-/// Those of the present minute, by kind: a kind that is there had its line.
+/// The refusals of the current minute. A kind is in the map from its first line on, until a minute without any.
 #[derive(Clone, Default)]
-pub struct Refusals(Arc<Mutex<BTreeMap<Refusal, Untold>>>);
+pub struct Refusals(Arc<Mutex<BTreeMap<Refusal, Pending>>>);
 
 impl Refusals {
-    /// Is it the first in this minute? The others are counted.
-    pub fn count(&self, kind: Refusal, whence: String) -> bool {
+    /// `true`: the first of its kind, which gets a line now, and [`Refusals::take_line`] has to be called every minute. Others
+    /// are only counted.
+    pub fn count(&self, kind: Refusal, origin: String) -> bool {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_first = !kinds.contains_key(&kind);
-        let untold = kinds.entry(kind).or_default();
+        let pending = kinds.entry(kind).or_default();
         if !is_first {
-            untold.total += 1;
-            if untold.by.contains_key(&whence) || untold.by.len() < NETWORKS {
-                *untold.by.entry(whence).or_default() += 1;
+            pending.total += 1;
+            if pending.by_origin.contains_key(&origin) || pending.by_origin.len() < NETWORKS {
+                *pending.by_origin.entry(origin).or_default() += 1;
             }
         }
         is_first
     }
 
-    /// What a minute's line says; `None`: nothing more was refused, and the next one is the first again.
-    pub fn told(&self, kind: Refusal) -> Option<String> {
+    /// The line for the last minute; `None`: nothing was refused, and the next refusal is a first one again.
+    pub fn take_line(&self, kind: Refusal) -> Option<String> {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let untold = kinds.remove(&kind).filter(|untold| untold.total > 0)?;
-        kinds.insert(kind, Untold::default());
-        let mut by: Vec<(String, u64)> = untold.by.into_iter().collect();
-        by.sort_by_key(|(_, times)| Reverse(*times));
-        let named: Vec<String> = by.iter().take(NAMED).map(|(whence, times)| format!("{times} {whence}")).collect();
-        let rest = untold.total - by.iter().take(NAMED).map(|(_, times)| times).sum::<u64>();
+        let pending = kinds.remove(&kind).filter(|pending| pending.total > 0)?;
+        kinds.insert(kind, Pending::default());
+        let mut most: Vec<(String, u64)> = pending.by_origin.into_iter().collect();
+        most.sort_by_key(|(_, times)| Reverse(*times));
+        most.truncate(NAMED);
+        let named: Vec<String> = most.iter().map(|(origin, times)| format!("{times} {origin}")).collect();
+        let rest = pending.total - most.iter().map(|(_, times)| times).sum::<u64>();
         let more = if rest > 0 { format!(", {rest} from elsewhere") } else { String::new() };
-        Some(format!("{} more in a minute: {}{more}", untold.total, named.join(", ")))
+        Some(format!("{} more in a minute: {}{more}", pending.total, named.join(", ")))
     }
 }
 
@@ -91,12 +93,12 @@ mod tests {
             assert!(!refusals.count(Refusal::WrongPassword, from(number % 7)));
         }
         assert!(refusals.count(Refusal::OtherSite, from(1)), "another kind");
-        let told = refusals.told(Refusal::WrongPassword).unwrap();
+        let line = refusals.take_line(Refusal::WrongPassword).unwrap();
         assert!(
-            told.starts_with("30 more in a minute: 5 from 10.0.0.0") && told.ends_with("8 from elsewhere"),
-            "{told}"
+            line.starts_with("30 more in a minute: 5 from 10.0.0.0") && line.ends_with("8 from elsewhere"),
+            "{line}"
         );
-        assert_eq!(refusals.told(Refusal::WrongPassword), None);
+        assert_eq!(refusals.take_line(Refusal::WrongPassword), None);
         assert!(refusals.count(Refusal::WrongPassword, from(1)), "after a quiet minute");
     }
 }

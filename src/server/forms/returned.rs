@@ -1,5 +1,5 @@
-//! A stranger's form that could not be accepted and is shown again: what was typed waits in a cookie, sealed, for ten
-//! minutes. Nothing is written for somebody who is not known.
+//! Keeps a rejected form of somebody who is not signed in, so that it can be shown again with its errors. It is kept for ten
+//! minutes in a sealed cookie, because nothing is written to the database for strangers.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ const DRAFT: Cookie = Cookie { name: "draft", lives: Duration::from_secs(600) };
 
 #[derive(Serialize, Deserialize)]
 struct Returned<T> {
-    /// In the address of the page that shows it, so that no other page does.
+    /// Also in the address of the page that shows the form, so that no other page shows it.
     word: String,
     form: T,
 }
 
-/// Has the browser keep a form. The word that this returns goes into the address of the page that shows it again.
+/// Keeps a form in a cookie. Put the returned word into the address of the page that shows the form again.
 pub fn keep<T: Serialize>(request: &Request, form: T) -> String {
     let word: String = new_word().chars().take(8).collect();
     request.keep_cookie(DRAFT, &Returned { word: word.clone(), form });
     word
 }
 
-/// The form again, if this browser kept it.
+/// The kept form with this word, if the browser sent it.
 pub fn find<T: DeserializeOwned>(request: &Request, word: &str) -> Option<T> {
     let returned: Returned<T> = request.cookie(DRAFT)?;
     (returned.word == word).then_some(returned.form)

@@ -1,5 +1,5 @@
-//! A hook that leads to the portal itself would have it talk to itself. It is refused where its URL says so; where a name or a
-//! proxy hides it, the portal refuses what arrives (see `http::origin`): a failed delivery makes no event, so there is no loop.
+//! Refuses hooks whose callback URL is the portal's own address. Where a name or a proxy hides that, the portal refuses the
+//! delivery when it arrives (see `http::origin`). A failed delivery makes no event, so nothing goes round in a loop.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use crate::{
     engine::config::Settings,
 };
 
-const WORDS: &str = "This is the portal's own address. Give the URL of the system that is to be told.";
+const WORDS: &str = "This is the portal's own address. Enter the URL of the system that receives the events.";
 
 /// Refuses the portal's own address.
 pub fn refuse(settings: &Settings, endpoint: Endpoint) -> Result<Endpoint, Invalid> {

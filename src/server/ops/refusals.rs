@@ -1,4 +1,4 @@
-//! Lines in the audit log for requests that were refused, as [`auth::refusals`](crate::server::auth::refusals) counts them.
+//! Writes the audit log's lines for refused requests, which [`auth::refusals`](crate::server::auth::refusals) counts.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -15,22 +15,22 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// Notes that a request was refused. Returns at once.
 pub fn note(portal: &Arc<Portal>, kind: Refusal, client: Option<IpAddr>) {
-    let whence =
+    let origin =
         client.map_or_else(|| "from an unknown address".to_owned(), |client| format!("from {}", network(client)));
-    if !portal.refusals.count(kind, whence.clone()) {
+    if !portal.refusals.count(kind, origin.clone()) {
         return;
     }
     let portal = portal.clone();
     tokio::spawn(async move {
-        let mut line = Some(whence);
+        let mut line = Some(origin);
         while let Some(detail) = line {
             write(&portal, kind, detail).await;
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
-                // What was counted meanwhile is told before the store closes.
+                // At a stop the pending line is written at once. Whether it arrives before the store closes is not certain.
                 () = portal.stopping.cancelled() => {}
             }
-            line = portal.refusals.told(kind);
+            line = portal.refusals.take_line(kind);
         }
     });
 }
