@@ -1,5 +1,5 @@
-//! Requests that are refused before anybody asks who is acting: those for a host that is not ours, and those that use a
-//! person's cookie without saying which site they come from.
+//! Refuses requests before anything asks who is acting: requests for a foreign host, our own deliveries that came back, and
+//! changes with a session cookie that do not say which site they come from.
 
 use std::sync::Arc;
 
@@ -26,23 +26,23 @@ use crate::{
     },
 };
 
-/// Asked by address, by machines, and telling nothing: whatever host they name.
+/// Load balancers ask these by address, and the answers are no secret, so any `Host` is accepted.
 const ANY_HOST: &[&str] = &["/healthz", "/readyz"];
-/// Every delivery says so.
+/// Every delivery has this header.
 const DELIVERED: HeaderName = HeaderName::from_static("x-service-hook-event");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What is wrong with the host that a request names.
+/// Why a request is refused by its head alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WrongHost {
+pub enum Misdirected {
     Missing,
     Several,
     Foreign,
-    /// A delivery of ours has come back to us.
+    /// It is a delivery, and the portal receives none.
     Looped,
 }
 
-impl WrongHost {
+impl Misdirected {
     fn status(self) -> StatusCode {
         match self {
             Self::Missing | Self::Several => StatusCode::BAD_REQUEST,
@@ -63,38 +63,39 @@ impl WrongHost {
         }
     }
 
-    /// As a program is told.
+    /// The answer for programs.
     pub fn problem(self) -> Problem {
-        Problem::new(self.status(), self.words(), Invalid::one("Host", "wrong", self.words()))
+        let header = if self == Self::Looped { "X-Service-Hook-Event" } else { "Host" };
+        Problem::new(self.status(), self.words(), Invalid::one(header, "wrong", self.words()))
     }
 }
 
-/// Judges the host that a request is for.
-pub fn host(settings: &Settings, uri: &Uri, headers: &HeaderMap) -> Result<(), WrongHost> {
+/// Is the request for this portal, by its `Host`, and not a delivery?
+pub fn host(settings: &Settings, uri: &Uri, headers: &HeaderMap) -> Result<(), Misdirected> {
     let mut named = headers.get_all(HOST).iter();
-    let host = named.next().ok_or(WrongHost::Missing)?;
+    let host = named.next().ok_or(Misdirected::Missing)?;
     if named.next().is_some() {
-        return Err(WrongHost::Several);
+        return Err(Misdirected::Several);
     }
     if headers.contains_key(DELIVERED) {
-        return Err(WrongHost::Looped);
+        return Err(Misdirected::Looped);
     }
     let is_ours = host.to_str().is_ok_and(|host| settings.answers_to(host));
-    // A request line with a whole address names a host, too.
+    // A request line in absolute form names a host, too.
     let also = uri.authority().is_none_or(|authority| settings.answers_to(authority.as_str()));
-    if is_ours && also { Ok(()) } else { Err(WrongHost::Foreign) }
+    if is_ours && also { Ok(()) } else { Err(Misdirected::Foreign) }
 }
 
-static FOREIGN: Noise = Noise::none_yet();
+static MISDIRECTED: Noise = Noise::none_yet();
 
-/// Around everything but the way in for events, which asks [`host`] by itself.
+/// The layer around everything except `POST /api/v1/events`, which calls [`host`] itself.
 pub async fn known_host(State(portal): State<Arc<Portal>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let outcome = host(&portal.settings, request.uri(), request.headers());
     match outcome {
         Err(wrong) if !ANY_HOST.contains(&path) => {
-            if let Some(times) = FOREIGN.note() {
-                tracing::warn!(times, ?wrong, "requests were refused for the host they name");
+            if let Some(times) = MISDIRECTED.note() {
+                tracing::warn!(times, last = wrong.words(), "requests that are not for the portal were refused");
             }
             match path.starts_with("/api/") {
                 true => wrong.problem().into_response(),
@@ -105,7 +106,7 @@ pub async fn known_host(State(portal): State<Arc<Portal>>, request: Request, nex
     }
 }
 
-/// Has the audit log tell of requests that were refused.
+/// The layer that notes refused requests in the audit log.
 pub async fn noted(State(portal): State<Arc<Portal>>, request: Request, next: Next) -> Response {
     let client = client::address(request.extensions(), request.headers(), &portal.settings.trusted_proxies);
     let has_token = request.headers().contains_key(AUTHORIZATION);
@@ -122,8 +123,9 @@ pub async fn noted(State(portal): State<Arc<Portal>>, request: Request, next: Ne
 
 static MALFORMED: Noise = Noise::none_yet();
 
-/// Around the sessions. A request that changes something and uses a person's cookie says where it comes from: every browser
-/// of today does. And what is no session's id is no cookie: the session layer would log each.
+/// The layer around the sessions. A request with a session cookie that changes something must say where it comes from, with
+/// `Origin` or `Sec-Fetch-Site`: every current browser does. Malformed session cookies are removed, because the session
+/// layer would log each of them.
 pub async fn vouched(State(portal): State<Arc<Portal>>, mut request: Request, next: Next) -> Response {
     let name = session::cookie_name(&portal.settings.public_url());
     let headers = request.headers_mut();

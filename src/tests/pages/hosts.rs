@@ -74,6 +74,12 @@ async fn a_delivery_that_comes_back_ends_here() {
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
     let delivery = app.delivery_in(&token, &event, "failed").await;
     assert_eq!(delivery["last_status"], 508, "{delivery}");
+    let head = "POST /api/v1/events HTTP/1.1\r\nhost: localhost\r\nx-service-hook-event: work_item.closed";
+    let (_, problem) = say(&app, head).await;
+    assert!(
+        problem.contains("\"field\":\"X-Service-Hook-Event\""),
+        "it names the header that is the reason: {problem}"
+    );
     let patch = json!({"callback_url": "https://hooks.example.org/x", "api_key": "k"});
     let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
     let (status, problem) = app.api(&token, "PATCH", &path, Some(patch)).await;
