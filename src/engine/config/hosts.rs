@@ -1,13 +1,13 @@
-//! Names under which the portal answers. A page that a foreign name leads to could be read by whoever owns the name
-//! (DNS rebinding), so a name that anybody can register has to be known.
+//! Host names that the portal answers to. Names that anybody can register must be configured: whoever owns such a name could
+//! point it here and read the portal's pages as their own site's (DNS rebinding).
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::Settings;
 
 impl Settings {
-    /// Does the portal answer under this `Host`? Under the host of its public URL, under those that are set, and under what
-    /// nobody else can have a name server lead here: an address, `localhost`, and names without a dot.
+    /// Does the portal answer to this `Host`? Yes for the host of its public URL, for configured names, and for what no stranger
+    /// can register: IP addresses, `localhost`, and names without a dot.
     pub fn answers_to(&self, host: &str) -> bool {
         let Some(name) = name_of(host) else { return false };
         let is_address = name.parse::<IpAddr>().is_ok();
@@ -18,7 +18,7 @@ impl Settings {
     }
 }
 
-/// A host without its port, its brackets and its last dot; `None`: there is none.
+/// A host without its port, brackets and final dot; `None` if it is malformed.
 fn name_of(host: &str) -> Option<&str> {
     if let Some(rest) = host.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
@@ -35,7 +35,7 @@ fn is_port(text: &str) -> bool {
     text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok())
 }
 
-/// A name as it is set: without scheme and port.
+/// Checks configured names: without scheme and port.
 pub(super) fn validated(hosts: Vec<String>) -> Result<Vec<String>, String> {
     let mut known = Vec::new();
     for host in hosts {

@@ -1,4 +1,4 @@
-//! Who may read the figures, and what they tell.
+//! Where `/metrics` is served, and what it tells.
 
 use std::net::SocketAddr;
 
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Metrics {
-    /// An address of their own for `/metrics`, such as one that only the monitoring reaches; the portal's own then has none.
+    /// A separate address for `/metrics`, such as one that only the monitoring reaches. The portal's own address then has none.
     #[serde(with = "super::spelling::optional_address")]
     pub listen: Option<SocketAddr>,
-    /// Count events by their types: whoever reads the figures learns what happens in the contact centre, and how often.
+    /// Counts events by type. Off by default, because readers learn what happens in the contact centre, and how often.
     pub event_types: bool,
 }

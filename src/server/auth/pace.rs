@@ -1,5 +1,5 @@
-//! How often one person may have the portal send something that no event asked for, and how much of what is dear is under
-//! way at once, of one person and in all. Counted in memory: a restart forgives.
+//! Limits for signed-in people on costly work: [`Pace`] limits how often (tests of hooks), [`InTurn`] how much runs at once
+//! (searches in bodies). In memory: a restart forgets all counts.
 
 use std::{
     collections::HashMap,
@@ -46,7 +46,7 @@ impl Pace {
     }
 }
 
-/// Work of which each person has one under way and everybody together a few; whoever comes then waits. Clones are one.
+/// A queue for work of which each person runs one at a time, and all people together a few. Clones share one state.
 #[derive(Clone)]
 pub struct InTurn {
     people: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,

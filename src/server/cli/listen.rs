@@ -132,7 +132,7 @@ impl Receiver {
         }
     }
 
-    /// Shows a delivery. Who does not have the key may send anything: nothing of such a body is shown.
+    /// Shows a delivery. Without the right key or signature its body may be anybody's and is not shown.
     fn take(&self, headers: &HeaderMap, body: &[u8]) -> (StatusCode, &'static str) {
         let (key, signature) = (self.check_key(headers), self.check_signature(headers, body));
         let (status, answer) = match (key, signature) {

@@ -1,5 +1,5 @@
-//! Deliveries whose bodies hold a text. To read bodies is dear, so a search reads so many and says how far it came; it
-//! holds few of them in memory at once, and looks through them beside the threads that everything else runs on.
+//! Search for a text in the bodies of deliveries. Reading bodies is costly, so a page reads a limited number of them and says
+//! how far it looked. Few are in memory at once, and they are searched on the threads for blocking work.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,10 +18,10 @@ use crate::{
     },
 };
 
-/// Bodies that a page reads through at most: so many, and about so many bytes of them.
+/// Bodies, and about how many bytes of them, that one page searches at most.
 const ROWS: usize = 2000;
 const BYTES: usize = 8 * 1024 * 1024;
-/// How many of them at once.
+/// The same for one step of the search.
 const CHUNK: u32 = 250;
 const CHUNK_BYTES: usize = 1024 * 1024;
 
@@ -37,18 +37,19 @@ impl Budget {
     }
 }
 
-/// One search, as far as it came.
+/// The state of one search.
 struct Looking {
     finder: Finder<'static>,
     budget: Budget,
-    /// What was found, and how many of them are enough.
+    /// What was found. The search ends at `enough` of them.
     found: Vec<Delivery>,
     enough: usize,
     /// The last delivery that was looked at.
     last: Option<DeliveryId>,
 }
 
-/// Those whose bodies hold a text, letters of ASCII in either case. Says how far it looked when that was all it may.
+/// A page of deliveries whose bodies contain `text`, ignoring the case of ASCII letters. `looked` says how far the search came if
+/// its budget ended it.
 pub(super) async fn holding(
     conn: &mut Conn,
     grant: &Grant,
@@ -84,7 +85,7 @@ pub(super) async fn holding(
 }
 
 impl Looking {
-    /// Looks through the bodies of these. Did it come to the end of them?
+    /// Searches the bodies of this chunk. `false` if it ended early: out of budget, or enough was found.
     async fn look(&mut self, conn: &mut Conn, grant: &Grant, chunk: Vec<Delivery>) -> Result<bool, Error> {
         let mut rest = chunk.as_slice();
         while !rest.is_empty() {
@@ -114,7 +115,7 @@ impl Looking {
     }
 }
 
-/// Which of them hold it. A megabyte takes milliseconds, which nothing else that is served should wait for.
+/// The events whose bodies contain it. A megabyte takes milliseconds, for which other requests should not wait.
 async fn holders(finder: Finder<'static>, bodies: HashMap<EventId, Vec<u8>>) -> Result<HashSet<EventId>, Error> {
     let look = move || {
         let holding = bodies.into_iter().filter_map(|(id, body)| holds(&finder, body).then_some(id));
