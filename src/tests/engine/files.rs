@@ -14,6 +14,7 @@ use serde_json::json;
 use service_hooks::{
     domain::time::Timestamp,
     engine::{
+        Dispatcher,
         config::Retention,
         store::{Error, Store, sessions, space::LOG_MARK},
     },
@@ -22,7 +23,8 @@ use service_hooks::{
 use super::scene::{EVENT, Scene, body};
 use crate::support::{
     binary::{run, succeed},
-    db::TestDb,
+    db::{self, TestDb},
+    eventually,
     receiver::Receiver,
     within,
 };
@@ -159,4 +161,19 @@ async fn a_file_of_an_older_version_is_made_to_shrink_by_the_doctor() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && said.contains("another server is running"), "{said}");
     scene.app.running.shutdown().await;
+}
+
+/// A reserve of an earlier start goes when the setting says that there shall be none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reserve_that_is_no_longer_wanted_goes() {
+    let db = TestDb::sqlite();
+    let reserve = db.folder.path().join("test.db.reserve");
+    let engine = Dispatcher::start(db::config(db.settings())).await.unwrap();
+    eventually("there is a reserve", async || reserve.exists().then_some(())).await;
+    engine.shutdown().await;
+    let mut settings = db.settings();
+    settings.limits.reserve_bytes = 0;
+    let engine = Dispatcher::start(db::config(settings)).await.unwrap();
+    assert!(!reserve.exists());
+    engine.shutdown().await;
 }
