@@ -177,7 +177,7 @@ async fn forms_that_are_too_large_or_malformed_are_told_so() {
     assert_eq!(twice.status(), StatusCode::BAD_REQUEST);
     assert_eq!(browser.post("/rpc/service_hooks/rpc/hooks/nothing", &[]).await.status(), StatusCode::NOT_FOUND);
     // A stranger's address is not kept beyond what an address can be, and nothing in it is a fault of ours.
-    for email in ["a\0b@example.org", &"x".repeat(200_000)] {
+    for email in ["a\0b@example.org", &"x".repeat(10_000)] {
         let answer = app.stranger().post(SIGN_IN, &[("email", email), ("password", "x")]).await;
         assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     }
