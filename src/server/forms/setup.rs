@@ -19,6 +19,9 @@ pub async fn form(token: String, draft: &str) -> Result<SetupForm, Error> {
     Ok(SetupForm { token, ..form.unwrap_or_default() })
 }
 
+/// Longest name that comes back; with the address it still fits a cookie.
+const MAX_NAME: usize = 100;
+
 /// A form that anybody may post keeps no more than fits its fields.
 fn clipped(text: String) -> String {
     text.chars().take(MAX_EMAIL).collect()
@@ -33,7 +36,12 @@ pub async fn finish(token: String, name: String, email: String, password: String
             go("/integration/hooks");
         }
         Err(ops::Error::Invalid(errors)) => {
-            let form = SetupForm { token: String::new(), name: clipped(name), email: clipped(email), errors };
+            let form = SetupForm {
+                token: String::new(),
+                name: name.chars().take(MAX_NAME).collect(),
+                email: clipped(email),
+                errors,
+            };
             let draft = returned::keep(&request, form);
             go(&format!("/setup?token={}&draft={draft}", encoded(&token)));
         }

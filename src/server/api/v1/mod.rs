@@ -58,8 +58,8 @@ pub const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("GET", "/openapi.json", None),
 ];
 
-/// All but the way in for events, which `server::http::emit` serves.
-/// All but the way in for events, which takes its key in the commit that accepts them.
+/// All but the way in for events: `server::http::emit` serves it, and its idempotency key is stored in the commit that
+/// accepts the events.
 pub fn router() -> Router<Arc<Portal>> {
     Router::new()
         .route("/events/{id}", get(events::find))
