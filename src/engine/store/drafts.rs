@@ -1,35 +1,44 @@
-//! What somebody typed into a form that could not be accepted, sealed, for ten minutes, for their session only.
+//! What a person typed into a form that could not be accepted: sealed, kept for ten minutes, shown in that session only.
 
 use super::{
     db::{Conn, on_db},
     error::Error,
 };
-use crate::domain::{id::DraftId, time::Timestamp};
+use crate::domain::{
+    id::{DraftId, UserId},
+    time::Timestamp,
+};
 
-/// Drafts of one session: with a new one the oldest goes.
-const OF_SESSION: i64 = 20;
+/// Drafts of one person, in all their sessions: a new one replaces the oldest.
+const OF_PERSON: i64 = 20;
 /// Drafts in all.
 const IN_ALL: i64 = 2000;
 
+/// A new draft.
+#[derive(Debug)]
+pub struct Draft {
+    pub id: DraftId,
+    pub user: UserId,
+    pub session_hash: Vec<u8>,
+    pub sealed: Vec<u8>,
+    pub expires_at: Timestamp,
+}
+
 /// Keeps a draft; `false`: there are too many already.
-pub async fn insert(
-    conn: &mut Conn,
-    id: DraftId,
-    session_hash: &[u8],
-    sealed: &[u8],
-    expires_at: Timestamp,
-) -> Result<bool, Error> {
-    // Ids sort by birth.
+pub async fn insert(conn: &mut Conn, draft: &Draft, now: Timestamp) -> Result<bool, Error> {
+    // Expired drafts that no sweep has deleted yet must not count. Ids sort by creation.
     on_db!(conn, c => sqlx::query(
-        "DELETE FROM drafts WHERE session_hash = $1 AND id <=
-             (SELECT id FROM drafts WHERE session_hash = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
-    ).bind(session_hash).bind(OF_SESSION - 1).execute(c).await.map(drop))?;
+        "DELETE FROM drafts WHERE expires_at <= $3 OR user_id = $1 AND id <=
+             (SELECT id FROM drafts WHERE user_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
+    ).bind(draft.user).bind(OF_PERSON - 1).bind(now).execute(c).await.map(drop))?;
     let (all,): (i64,) = on_db!(conn, c => sqlx::query_as("SELECT COUNT(*) FROM drafts").fetch_one(c).await)?;
     if all >= IN_ALL {
         return Ok(false);
     }
-    on_db!(conn, c => sqlx::query("INSERT INTO drafts (id, session_hash, sealed, expires_at) VALUES ($1, $2, $3, $4)")
-        .bind(id).bind(session_hash).bind(sealed).bind(expires_at).execute(c).await.map(drop))?;
+    on_db!(conn, c => sqlx::query(
+        "INSERT INTO drafts (id, user_id, session_hash, sealed, expires_at) VALUES ($1, $2, $3, $4, $5)",
+    ).bind(draft.id).bind(draft.user).bind(&draft.session_hash).bind(&draft.sealed).bind(draft.expires_at)
+        .execute(c).await.map(drop))?;
     Ok(true)
 }
 

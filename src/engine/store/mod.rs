@@ -63,6 +63,7 @@ use failing::{Failing, Writes};
 use files::Turn;
 use outcomes::{Finished, Recorded};
 use reserve::Reserve;
+pub(super) use reserve::Restored;
 use secrets::Vault;
 use told::Audience;
 use writer::Writer;
@@ -125,25 +126,27 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the reserve's file if it is missing and the disk has room. `true`: it had been released, and new events are
-    /// accepted again.
-    pub(super) async fn restore_reserve(&self) -> Result<bool, Error> {
-        let Some(reserve) = self.writes.reserve() else { return Ok(false) };
+    /// Makes the reserve's file if it is missing and the disk has room. New events are accepted again if it had been released.
+    pub(super) async fn restore_reserve(&self) -> Result<Restored, Error> {
+        let Some(reserve) = self.writes.reserve() else { return Ok(Restored::WasThere) };
         let was_full = self.writes.refuses_events();
         let making = reserve.clone();
-        let made = tokio::task::spawn_blocking(move || making.has_room().then(|| making.make()).transpose());
+        let made = tokio::task::spawn_blocking(move || making.make());
         let made = made.await.map_err(|_| Error::Panicked)?.map_err(|error| Error::Unfit(error.to_string()))?;
-        if made.is_none() || !was_full {
-            if !was_full && self.writes.refuses_events() {
+        if made.is_none() {
+            return Ok(Restored::NoRoom);
+        }
+        if !was_full {
+            if self.writes.refuses_events() {
                 // The disk became full while the file was being made, and it was released before it was there.
                 reserve.release();
             }
-            return Ok(false);
+            return Ok(Restored::WasThere);
         }
         // Free space does not prove that a write succeeds: there may be a quota.
         self.try_writing().await.inspect_err(|_| reserve.release())?;
         self.writes.restored();
-        Ok(true)
+        Ok(Restored::Again)
     }
 
     /// See [`Writes::wants_room`].

@@ -15,6 +15,16 @@ use crate::engine::clock::random_bytes;
 /// Bytes of each write to the file.
 const PIECE: usize = 64 * 1024;
 
+/// What became of an attempt to restore the reserve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Restored {
+    /// It was there or was made for the first time, or none is wanted.
+    WasThere,
+    /// It had been released, and is there again.
+    Again,
+    NoRoom,
+}
+
 /// See the module. Whether the file exists is asked of the disk each time.
 #[derive(Debug)]
 pub(super) struct Reserve {
@@ -31,18 +41,21 @@ impl Reserve {
     }
 
     /// Is twice its size free? With less, the disk would soon be full again and the file deleted.
-    pub(super) fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fit::space(folder).is_none_or(|(free, _)| free >= self.bytes.saturating_mul(2))
     }
 
-    /// Makes the file. Its bytes are random, because some file systems store no zeros. It is not synced: its content does not
+    /// Makes the file if it is missing. `None`: the disk has no room for it.
+    pub(super) fn make(&self) -> io::Result<Option<()>> {
+        let is_there = fs::metadata(&self.path).is_ok_and(|file| file.len() == self.bytes);
+        if is_there { Ok(Some(())) } else { self.has_room().then(|| self.write()).transpose() }
+    }
+
+    /// Writes the file. Its bytes are random, because some file systems store no zeros. It is not synced: its content does not
     /// matter, writing it takes the space already, and syncing so much would delay commits.
-    pub(super) fn make(&self) -> io::Result<()> {
+    fn write(&self) -> io::Result<()> {
         let file = files::private(&self.path)?;
-        if file.metadata().is_ok_and(|file| file.len() == self.bytes) {
-            return Ok(());
-        }
         let written = fill(&file, self.bytes);
         if written.is_err() {
             self.release();
@@ -99,6 +112,6 @@ mod tests {
         let nowhere = Reserve::beside(&folder.path().join("no/x.db"), 1);
         assert!(nowhere.make().is_err());
         let too_large = Reserve::beside(&database, u64::MAX);
-        assert!(reserve.has_room() && !too_large.has_room());
+        assert_eq!(too_large.make().unwrap(), None, "no room");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Keeper;
-use crate::engine::store::{Error, error::chain, space};
+use crate::engine::store::{Error, Restored, error::chain, space};
 
 /// Pause between two clean-ups while the disk is full. The first begins at once.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -57,12 +57,22 @@ impl Keeper {
         space::restart_log(self.store.db()).await.map(drop)
     }
 
-    /// Restores the reserve once there is room, and lets new events in again.
-    pub(super) async fn mind_reserve(&self) {
-        match self.store.restore_reserve().await {
-            Ok(false) => {}
-            Ok(true) => tracing::info!("the disk has room again; new events are accepted"),
-            Err(error) => tracing::debug!(error = chain(&error), "the reserve cannot be restored yet"),
+    /// Restores the reserve once there is room, and lets new events in again. Returns whether it exists; `had_one` says whether
+    /// it did at the last look.
+    pub(super) async fn mind_reserve(&self, had_one: bool) -> bool {
+        let problem = match self.store.restore_reserve().await {
+            Ok(Restored::WasThere) => return true,
+            Ok(Restored::Again) => {
+                tracing::info!("the disk has room again; new events are accepted");
+                return true;
+            }
+            Ok(Restored::NoRoom) => "less than twice its size is free".into(),
+            Err(error) => chain(&error),
+        };
+        // A full disk has been logged already.
+        if had_one && !self.is_disk_full() {
+            tracing::warn!(problem, "no disk space is held in reserve: if the disk fills up, nobody can sign in");
         }
+        false
     }
 }

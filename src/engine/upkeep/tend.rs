@@ -22,11 +22,12 @@ const COUNT_EVERY: u32 = 5;
 impl Keeper {
     /// See the module. Until it is aborted.
     pub(in crate::engine) async fn tend(self) {
+        let mut has_reserve = true;
         for tick in 0u32.. {
             self.mind_log().await;
             if tick.is_multiple_of(COUNT_EVERY) {
                 // Seldom: where a quota leaves no room although the disk has some, writes fail while it is tried.
-                self.mind_reserve().await;
+                has_reserve = self.mind_reserve(has_reserve).await;
                 if let Err(error) = self.count().await {
                     tracing::debug!(error = chain(&error), "the hooks could not be counted");
                 }

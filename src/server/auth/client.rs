@@ -46,6 +46,15 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The IPv6 site that an address belongs to: its first 48 bits. Providers give a customer up to so much, which is 65,536
+/// networks.
+pub fn site(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => Some(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 80)).into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;

@@ -1,7 +1,7 @@
 //! Limits how often passwords can be guessed. An attempt is counted when it begins, before anything is hashed, so that
 //! sending many at once is no way round the limit; if the password was right, the count is taken back. Attempts are counted
-//! by the network that they come from, so that an attacker cannot lock the owner of an account out of it elsewhere. A
-//! browser that has signed in to the account before has a count of its own. In memory: a restart forgets all counts.
+//! by the network that they come from, so that an attacker cannot lock the owner of an account out of it elsewhere. Of IPv6
+//! the site counts as well, because one site has 65,536 networks. A browser that has signed in to the account before has a count of its own. In memory: a restart forgets all counts.
 
 use std::{
     collections::HashMap,
@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use super::client::{network, site};
 use crate::domain::{time::Timestamp, user::folded_email};
 
 /// Attempts are counted for this long.
@@ -18,6 +19,8 @@ const WINDOW: Duration = Duration::from_secs(600);
 const PER_ACCOUNT: usize = 10;
 /// Attempts from one network at all accounts. It is more than [`PER_ACCOUNT`], because people of one office share an address.
 const PER_NETWORK: usize = 50;
+/// How many times as much an IPv6 site has: it may be a company with many networks, or a provider with many customers.
+const SITE: usize = 4;
 /// Attempts at one account from all networks together. Beyond it each network has only [`UNDER_ATTACK`].
 const FROM_EVERYWHERE: usize = 100;
 const UNDER_ATTACK: usize = 2;
@@ -29,15 +32,17 @@ const COUNTERS: usize = 20_000;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Counter {
     Network(IpAddr),
+    Site(IpAddr),
     Account(String),
     NetworkAndAccount(IpAddr, String),
+    SiteAndAccount(IpAddr, String),
     BrowserAndAccount(String, String),
 }
 
 /// Where an attempt comes from.
 #[derive(Clone, Debug)]
 pub enum Origin {
-    Network(IpAddr),
+    Client(IpAddr),
     /// The id of a browser that has signed in to the account before.
     KnownBrowser(String),
 }
@@ -60,14 +65,12 @@ impl Throttle {
         let mut attempts = self.lock();
         let limits = match origin {
             Origin::KnownBrowser(id) => vec![(Counter::BrowserAndAccount(id.clone(), email), PER_ACCOUNT)],
-            Origin::Network(network) => {
+            Origin::Client(address) => {
                 let from_everywhere = recent(&mut attempts, &Counter::Account(email.clone()), now).len();
                 let own = if from_everywhere >= FROM_EVERYWHERE { UNDER_ATTACK } else { PER_ACCOUNT };
-                vec![
-                    (Counter::Network(*network), PER_NETWORK),
-                    (Counter::NetworkAndAccount(*network, email.clone()), own),
-                    (Counter::Account(email), usize::MAX),
-                ]
+                let mut limits = of_client(*address, &email, own);
+                limits.push((Counter::Account(email), usize::MAX));
+                limits
             }
         };
         for (counter, limit) in &limits {
@@ -82,7 +85,7 @@ impl Throttle {
             let times = attempts.entry(counter.clone()).or_default();
             times.push(now);
             // The highest limit needs no more of them.
-            let superfluous = times.len().saturating_sub(FROM_EVERYWHERE);
+            let superfluous = times.len().saturating_sub(PER_NETWORK * SITE);
             times.drain(..superfluous);
         }
         Ok(Attempt { counters, at: now })
@@ -104,8 +107,10 @@ impl Throttle {
     pub fn succeeded(&self, attempt: &Attempt) {
         self.forgive(attempt);
         let mut attempts = self.lock();
-        let is_own =
-            |counter: &&Counter| matches!(counter, Counter::NetworkAndAccount(..) | Counter::BrowserAndAccount(..));
+        let is_own = |counter: &&Counter| {
+            use Counter::{BrowserAndAccount, NetworkAndAccount, SiteAndAccount};
+            matches!(counter, NetworkAndAccount(..) | SiteAndAccount(..) | BrowserAndAccount(..))
+        };
         for counter in attempt.counters.iter().filter(is_own) {
             attempts.remove(counter);
         }
@@ -114,6 +119,18 @@ impl Throttle {
     fn lock(&self) -> MutexGuard<'_, HashMap<Counter, Vec<Timestamp>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an attempt of a stranger is counted under by its address, with the limits; `own` is that of its network at the account.
+fn of_client(address: IpAddr, email: &str, own: usize) -> Vec<(Counter, usize)> {
+    let network = network(address);
+    let mut limits =
+        vec![(Counter::Network(network), PER_NETWORK), (Counter::NetworkAndAccount(network, email.to_owned()), own)];
+    if let Some(site) = site(address) {
+        limits.push((Counter::Site(site), PER_NETWORK * SITE));
+        limits.push((Counter::SiteAndAccount(site, email.to_owned()), own * SITE));
+    }
+    limits
 }
 
 /// Is this within the window? A time from before the clock was set back lies in the future and must not count until it has
@@ -151,7 +168,7 @@ mod tests {
     use super::*;
 
     fn network(number: u32) -> Origin {
-        Origin::Network(IpAddr::from((0x0a00_0000 + number).to_be_bytes()))
+        Origin::Client(IpAddr::from((0x0a00_0000 + number).to_be_bytes()))
     }
 
     const ANN: &str = "ann@example.org";
@@ -207,6 +224,17 @@ mod tests {
         }
         assert!(throttle.begin(&owner, ANN, now).is_err());
         assert!(throttle.begin(&Origin::KnownBrowser("known".into()), ANN, now).is_ok());
+    }
+
+    #[test]
+    fn the_networks_of_one_ipv6_site_count_together() {
+        let (throttle, now) = (Throttle::default(), Timestamp(1_000_000));
+        let of_site = |number: u16| Origin::Client(format!("2001:db8:1:{number:x}::1").parse().unwrap());
+        let begun = (0..1000).filter(|number| throttle.begin(&of_site(*number), ANN, now).is_ok()).count();
+        assert_eq!(begun, PER_ACCOUNT * SITE);
+        let all = (0..1000).filter(|n| throttle.begin(&of_site(*n), &format!("{n}@example.org"), now).is_ok()).count();
+        assert_eq!(begun + all, PER_NETWORK * SITE);
+        assert!(throttle.begin(&Origin::Client("2001:db8:2::1".parse().unwrap()), ANN, now).is_ok(), "elsewhere");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A fair queue for password checks. Each check takes 19 MiB and tens of milliseconds, so only a few run at once and the
 //! rest wait. Each network has a line of its own and the lines are served in turn, so that a flood from one network delays
-//! that network and hardly anybody else. Known browsers (see [`browser`](super::browser)) come first.
+//! that network and hardly anybody else. Known browsers (see [`browser`](super::browser)) come before strangers, who have every
+//! fourth turn at least.
 
 use std::{
     collections::VecDeque,
@@ -15,12 +16,15 @@ const AT_ONCE: usize = 2;
 /// Places in one line, and in all lines together.
 const IN_LINE: usize = 16;
 const IN_ALL: usize = 512;
+/// Turns of known browsers after which a stranger has one.
+const IN_A_ROW: usize = 3;
 
 /// Whose line it is. Networks are strangers and are served after the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
     /// The id of a browser that has signed in to the account before.
     KnownBrowser(String),
+    /// An IPv4 address or an IPv6 site.
     Network(IpAddr),
     /// Somebody who was let in already: making users, the set-up link, commands.
     Portal,
@@ -44,6 +48,8 @@ struct Line {
 #[derive(Default)]
 struct State {
     running: usize,
+    /// Turns that were not a stranger's, since the last that was.
+    in_a_row: usize,
     /// None is empty. A line that was served goes to the end.
     lines: VecDeque<Line>,
 }
@@ -99,10 +105,12 @@ impl State {
         longest.is_some_and(|line| line.waiting.pop_back().is_some())
     }
 
-    /// Takes the next one out of the first line that is not of strangers; if there is none, out of the first line.
+    /// Takes the next one out of the first line that is not of strangers, or of strangers if it is their turn.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
-        let at = self.lines.iter().position(|line| !line.who.is_stranger()).unwrap_or(0);
+        let is_strangers = self.in_a_row >= IN_A_ROW;
+        let at = self.lines.iter().position(|line| line.who.is_stranger() == is_strangers).unwrap_or(0);
         let mut line = self.lines.remove(at)?;
+        self.in_a_row = if line.who.is_stranger() { 0 } else { self.in_a_row + 1 };
         let next = line.waiting.pop_front();
         if !line.waiting.is_empty() {
             self.lines.push_back(line);
@@ -178,6 +186,20 @@ mod tests {
         let second = poll(&mut flood[0]).unwrap().unwrap();
         drop(second);
         assert!(poll(&mut other).is_some());
+    }
+
+    #[test]
+    fn known_browsers_do_not_keep_strangers_out() {
+        let turns = Turns::default();
+        let mut held = taken(&turns);
+        let mut known: Vec<Waiting> =
+            (0..20).map(|number| waiting(&turns, Who::KnownBrowser(number.to_string()))).collect();
+        let mut stranger = waiting(&turns, network(1));
+        held.pop();
+        for known in &mut known[..IN_A_ROW] {
+            drop(poll(known).unwrap().unwrap());
+        }
+        assert!(poll(&mut stranger).is_some());
     }
 
     #[test]

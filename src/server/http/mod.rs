@@ -103,7 +103,10 @@ pub fn router(portal: Arc<Portal>) -> Router {
 
 /// What the figures' own port answers.
 pub fn figures_router(portal: Arc<Portal>) -> Router {
-    metrics::router().layer(middleware::from_fn_with_state(portal.clone(), headers::add)).with_state(portal)
+    metrics::router()
+        .layer(middleware::from_fn_with_state(portal.clone(), origin::known_host))
+        .layer(middleware::from_fn_with_state(portal.clone(), headers::add))
+        .with_state(portal)
 }
 
 /// Leads to the first page that a person may see.

@@ -8,7 +8,11 @@ use tower_sessions::Session;
 use super::Error;
 use crate::{
     domain::id::DraftId,
-    engine::store::{self, drafts, secrets::Place},
+    engine::store::{
+        self,
+        drafts::{self, Draft},
+        secrets::Place,
+    },
     server::{auth::session::id_hash, ctx::OpCtx},
 };
 
@@ -21,18 +25,16 @@ fn place(id: &DraftId) -> Place<'_> {
 /// Keeps a form; its id goes into the address of the page that shows it again.
 pub async fn keep<T: Serialize>(ctx: &OpCtx, session: &Session, form: &T) -> Result<DraftId, Error> {
     // Nothing is written for strangers: see `forms::returned`.
-    let owner = session.id().filter(|_| ctx.user.is_some()).map(id_hash).ok_or(Error::SignIn)?;
+    let (Some(user), Some(session_hash)) = (&ctx.user, session.id().map(id_hash)) else { return Err(Error::SignIn) };
     let clock = ctx.portal.clock();
     let id = DraftId(clock.id());
-    let expires_at = clock.now().after(KEPT);
+    let now = clock.now();
     // Forms are plain structs of strings: writing them as JSON cannot fail.
     let text = serde_json::to_vec(form).unwrap_or_default();
     let sealed = ctx.portal.store().vault.seal(place(&id), &text);
-    let kept: Result<bool, store::Error> = ctx
-        .portal
-        .store()
-        .write(move |conn| Box::pin(async move { drafts::insert(conn, id, &owner, &sealed, expires_at).await }))
-        .await;
+    let draft = Draft { id, user: user.id, session_hash, sealed, expires_at: now.after(KEPT) };
+    let kept: Result<bool, store::Error> =
+        ctx.portal.store().write(move |conn| Box::pin(async move { drafts::insert(conn, &draft, now).await })).await;
     if kept? { Ok(id) } else { Err(Error::Busy { seconds: KEPT.as_secs() }) }
 }
 

@@ -17,16 +17,26 @@ const WORDS: &str = "This is the portal's own address. Enter the URL of the syst
 
 /// Refuses the portal's own address.
 pub fn refuse(settings: &Settings, endpoint: Endpoint) -> Result<Endpoint, Invalid> {
-    let is_public = Url::parse(&settings.public_url()).is_ok_and(|own| own.origin() == endpoint.url.origin());
-    if is_public || listens_at(settings, &endpoint) {
+    if is_reached_by_name(settings, &endpoint.url) || listens_at(settings, &endpoint) {
         return Err(Invalid::one("callback_url", "own-address", WORDS));
     }
     Ok(endpoint)
 }
 
+/// By its public URL, or by another of its names at the port of that URL or at its own.
+fn is_reached_by_name(settings: &Settings, url: &Url) -> bool {
+    let Ok(public) = Url::parse(&settings.public_url()) else { return false };
+    let ports = [public.port_or_known_default(), Some(settings.listen.port())];
+    let is_our_name = url.host_str().is_some_and(|host| settings.hosts.iter().any(|own| own == host));
+    url.origin() == public.origin() || (is_our_name && ports.contains(&url.port_or_known_default()))
+}
+
 fn listens_at(settings: &Settings, endpoint: &Endpoint) -> bool {
     let ours = |listen: IpAddr, address: Option<IpAddr>| match address {
-        Some(address) => address == listen || (address.is_loopback() && listen.is_unspecified()),
+        Some(address) => {
+            let (address, listen) = (address.to_canonical(), listen.to_canonical());
+            address == listen || (address.is_loopback() && listen.is_unspecified())
+        }
         // localhost
         None => listen.is_loopback() || listen.is_unspecified(),
     };
@@ -52,12 +62,16 @@ mod tests {
     #[test]
     fn the_portals_own_addresses_are_refused_and_its_neighbours_are_not() {
         let public = Settings { public_url: "https://hooks.example.com".into(), ..Settings::default() };
+        let internal = Settings { hosts: vec!["hooks.internal.example".into()], ..public.clone() };
         let everywhere = Settings { listen: "0.0.0.0:3000".parse().unwrap(), ..Settings::default() };
         for (settings, url) in [
             (&public, "https://hooks.example.com/api/v1/events"),
             (&public, "https://hooks.example.com:443/"),
             (&public, "http://127.0.0.1:3000/x"),
             (&public, "http://localhost:3000/"),
+            (&public, "http://[::ffff:127.0.0.1]:3000/"),
+            (&internal, "https://hooks.internal.example/"),
+            (&internal, "http://HOOKS.internal.example:3000/"),
             (&everywhere, "http://127.0.0.1:3000/"),
             (&everywhere, "http://[::1]:3000/"),
         ] {
@@ -68,5 +82,6 @@ mod tests {
         {
             assert!(!is_refused(&public, url), "{url}");
         }
+        assert!(!is_refused(&internal, "https://hooks.internal.example:8443/"), "another service of that machine");
     }
 }

@@ -20,7 +20,7 @@ use crate::{
         auth::{
             actor::actor_of_user,
             browser::Browser,
-            client::network,
+            client::{network, site},
             refusals::Refusal,
             session::{SIGNED_IN, USER, expiry_of_use},
             throttle::{Attempt, Origin},
@@ -92,8 +92,8 @@ async fn admit(portal: &Arc<Portal>, visitor: &Visitor, email: &str) -> Result<(
     let (origin, who) = match (browser_id, visitor.client) {
         (Some(id), _) => (Origin::KnownBrowser(id.clone()), Who::KnownBrowser(id)),
         (None, client) => {
-            let network = network(client.unwrap_or(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED)));
-            (Origin::Network(network), Who::Network(network))
+            let client = client.unwrap_or(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED));
+            (Origin::Client(client), Who::Network(site(client).unwrap_or_else(|| network(client))))
         }
     };
     let now = portal.clock().now();

@@ -127,5 +127,7 @@ async fn the_figures_have_a_port_of_their_own_by_setting() {
     assert_eq!(get("/sign-in").await.status(), StatusCode::NOT_FOUND);
     let figures = get("/metrics").await.text().await.unwrap();
     assert!(figures.contains("\nservice_hooks_events_accepted_total ") && !figures.contains("work_item"), "{figures}");
+    let foreign = app.client.get(format!("http://{own}/metrics")).header("host", "evil.example").send().await.unwrap();
+    assert_eq!(foreign.status(), StatusCode::MISDIRECTED_REQUEST, "a page of another site must not read them");
     app.running.shutdown().await;
 }

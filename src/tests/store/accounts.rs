@@ -16,7 +16,8 @@ use service_hooks::{
         clock::Clock,
         dispatcher::{Config, Dispatcher, Emit},
         store::{
-            Error, audit, drafts,
+            Error, audit,
+            drafts::{self, Draft},
             expired::{self, Expiring},
             idempotency::{self, IdempotencyKey},
             sessions, setup, tokens,
@@ -112,7 +113,14 @@ async fn drafts_belong_to_one_session_and_expire(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
     let id = DraftId(db.clock().id());
-    write!(store, |conn| drafts::insert(conn, id, b"mine", b"\0sealed\xff", Timestamp(10)).await).unwrap();
+    let draft = Draft {
+        id,
+        user: UserId(Clock::System.id()),
+        session_hash: b"mine".into(),
+        sealed: b"\0sealed\xff".into(),
+        expires_at: Timestamp(10),
+    };
+    write!(store, |conn| drafts::insert(conn, &draft, Timestamp(0)).await).unwrap();
     assert_eq!(drafts::find(&mut conn, id, b"mine", Timestamp(9)).await.unwrap().unwrap(), b"\0sealed\xff");
     assert_eq!(drafts::find(&mut conn, id, b"other", Timestamp(9)).await.unwrap(), None);
     assert_eq!(drafts::find(&mut conn, id, b"mine", Timestamp(10)).await.unwrap(), None);
@@ -203,31 +211,35 @@ async fn sweeping_removes_what_expired_and_nothing_else(db: TestDb) {
 async fn drafts_are_few(db: TestDb) {
     let store = db.store().await;
     let clock = Clock::System;
-    let expires_at = clock.now().after(Duration::from_secs(600));
-    let keep = async |session: u8| {
+    let people: Vec<UserId> = (0..150).map(|_| UserId(clock.id())).collect();
+    let keep = async |person: usize, session: u8, now: Timestamp| {
         let id = DraftId(clock.id());
-        let kept: Result<bool, Error> = store
-            .write(move |conn| Box::pin(async move { drafts::insert(conn, id, &[session], b"x", expires_at).await }))
-            .await;
+        let expires_at = now.after(Duration::from_secs(600));
+        let (user, session_hash, sealed) = (people[person], vec![session], b"x".to_vec());
+        let draft = Draft { id, user, session_hash, sealed, expires_at };
+        let kept: Result<bool, Error> =
+            store.write(move |conn| Box::pin(async move { drafts::insert(conn, &draft, now).await })).await;
         (id, kept.unwrap())
     };
     let find = async |id: DraftId, session: u8| {
         drafts::find(&mut store.read().await.unwrap(), id, &[session], clock.now()).await.unwrap().is_some()
     };
+    let now = clock.now();
     let mut of_one = Vec::new();
-    for _ in 0..30 {
-        of_one.push(keep(1).await.0);
+    for session in 0..30 {
+        of_one.push((keep(0, session, now).await.0, session));
     }
     let mut kept = Vec::new();
-    for id in of_one {
-        kept.push(find(id, 1).await);
+    for (id, session) in of_one {
+        kept.push(find(id, session).await);
     }
-    assert_eq!(kept, [[false; 10].as_slice(), &[true; 20]].concat(), "the oldest of a session go");
+    assert_eq!(kept, [[false; 10].as_slice(), &[true; 20]].concat(), "the oldest of a person go, whatever the session");
     let mut others = 0;
-    while keep(2 + u8::try_from(others / 20).unwrap()).await.1 {
+    while keep(1 + others / 20, 0, now).await.1 {
         others += 1;
         assert!(others < 3000, "there is no end");
     }
     assert_eq!(others, 2000 - 20);
-    assert!(keep(1).await.1, "whoever has as many as they may keeps going: the oldest of theirs goes");
+    assert!(keep(0, 1, now).await.1, "a new draft of a person with 20 replaces their oldest");
+    assert!(keep(140, 1, now.after(Duration::from_secs(601))).await.1, "expired drafts do not count");
 }

@@ -1,0 +1,3 @@
+-- Whose draft it is: drafts are counted by person, whatever the number of their sessions.
+ALTER TABLE drafts ADD COLUMN user_id BLOB;
+CREATE INDEX drafts_by_user ON drafts (user_id, id);
