@@ -3,110 +3,27 @@
 //! timer is due. The [`scheduler`](super::scheduler) is the task that drives it; the tests drive it with a simulation.
 
 mod budget;
+mod messages;
 mod owned;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    time::Duration,
+};
 
 use budget::Budget;
+pub use messages::{Held, News, Order};
 
-use super::lane::{Given, Lane, Limits, Page, Wanted};
+use super::lane::{Lane, Limits};
 use crate::{
-    domain::{
-        health::Health,
-        id::{DeliveryId, HookId},
-        retry::Bearing,
-        time::Timestamp,
-    },
-    engine::store::{
-        Error,
-        error::chain,
-        lines::Ask,
-        queue::{Open, Room},
-    },
+    domain::{id::HookId, time::Timestamp},
+    engine::store::{Error, error::chain, lines::Ask, queue::Open},
 };
 
 /// The wait after a failed step. A clock that goes back by no more than this counts as correct.
 const AGAIN_MS: i64 = 1000;
-
-/// A lane under one ownership. Results of orders from an earlier ownership are ignored: another node may have had the
-/// lane since, and a page that was read before that would repeat what that node delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    pub hook: HookId,
-    /// `None` where nobody shares.
-    pub fence: Option<i64>,
-}
-
-/// What the board is told.
-pub enum News {
-    /// Committed just now.
-    Offer(Vec<Open>),
-    /// Committed just now as held.
-    Held(Vec<HookId>),
-    /// These hooks have something open in the database.
-    More(Vec<HookId>),
-    /// These hooks changed.
-    Changed(Vec<HookId>),
-    /// Another node says so of hooks that may be this one's.
-    Heard {
-        hooks: Vec<HookId>,
-        is_change: bool,
-    },
-    /// These hooks have an overdue delivery: what their lanes know is wrong, or nothing is sent at all.
-    Overdue(Vec<HookId>),
-    /// Hints from other nodes may have been lost: every lane looks into the database.
-    Deaf,
-    Loaded(Held, Result<Box<Page>, Error>),
-    Stepped(Held, Result<bool, Error>),
-    /// An attempt is over and is being recorded.
-    Sent {
-        held: Held,
-        delivery: DeliveryId,
-        /// What its answer says of the receiver.
-        bearing: Bearing,
-        /// The receiver has it.
-        is_delivered: bool,
-    },
-    Finished {
-        held: Held,
-        delivery: DeliveryId,
-        /// It was [`News::Sent`] before.
-        was_sent: bool,
-        due_at: Option<Timestamp>,
-        health: Option<Health>,
-    },
-    /// From now on this node delivers for these hooks only, under these fences.
-    Lanes(HashMap<HookId, i64>),
-    /// Nothing more is to be sent for these: another node is to have them.
-    Part(HashSet<HookId>),
-    Stop,
-}
-
-/// What is to be done.
-pub enum Order {
-    Load {
-        held: Held,
-        wanted: Wanted,
-        /// How much of what it reads is in memory already.
-        known: Room,
-        /// How much more it may bring.
-        room: Room,
-        /// What to read of the lines of a hook that keeps an order.
-        ask: Ask,
-    },
-    Step(Held),
-    /// The clock was set back, or may have been before the start: what it wrote while it was ahead is to be corrected.
-    Rewind,
-    Attempt {
-        given: Given,
-        fence: Option<i64>,
-    },
-    /// Something was committed here for a hook that another node delivers for; or it changed.
-    Tell {
-        hook: HookId,
-        is_change: bool,
-    },
-}
+/// Deliveries queued in a lane from which on its lag is worth a look.
+const CROWDED: usize = 32;
 
 /// See the module.
 pub struct Board {
@@ -124,6 +41,8 @@ pub struct Board {
     owned: Option<HashMap<HookId, i64>>,
     parted: HashSet<HookId>,
     budget: Budget,
+    /// Lanes with so much queued that producers may have to be slowed down: see [`Board::lags`].
+    crowded: HashSet<HookId>,
     is_stopping: bool,
     orders: Vec<Order>,
     /// The time of the last [`Board::advance`]: a later call with an earlier time shows that the clock was set back.
@@ -146,6 +65,7 @@ impl Board {
             owned: is_shared.then(HashMap::new),
             parted: HashSet::new(),
             budget: Budget::new(memory),
+            crowded: HashSet::new(),
             is_stopping: false,
             orders: Vec::new(),
             last_now: Timestamp(i64::MIN),
@@ -270,6 +190,12 @@ impl Board {
         self.in_flight
     }
 
+    /// For each crowded lane whose receiver keeps answering: how long a delivery that is accepted now will wait for its attempt.
+    pub fn lags(&self, now: Timestamp) -> HashMap<HookId, Duration> {
+        let lag = |hook: &HookId| Some((*hook, self.lanes.get(hook)?.lag(now)?));
+        self.crowded.iter().filter_map(lag).collect()
+    }
+
     /// Bytes that all lanes take together.
     pub fn memory(&self) -> usize {
         self.budget.used()
@@ -319,6 +245,11 @@ impl Board {
         self.budget.lanes = self.lanes.len();
         let Some(lane) = self.lanes.get_mut(&hook) else { return };
         self.budget.note(hook, lane.changes());
+        if lane.queued() >= CROWDED {
+            self.crowded.insert(hook)
+        } else {
+            self.crowded.remove(&hook)
+        };
         if !self.is_stopping {
             let wanted = lane.wants_load(&self.limits, now);
             // Nothing is sent before a changed hook is read, and a probe is one delivery: neither waits for room.

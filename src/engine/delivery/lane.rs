@@ -280,6 +280,11 @@ impl Lane {
         self.known.room()
     }
 
+    /// Deliveries in memory that wait for their attempts.
+    pub fn queued(&self) -> usize {
+        self.known.room().rows.saturating_sub(self.in_flight)
+    }
+
     /// What came into memory and left it since this was asked last.
     pub fn changes(&mut self) -> impl Iterator<Item = Change> + '_ {
         self.known.changes()

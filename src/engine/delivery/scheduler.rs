@@ -10,6 +10,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::{
     board::{Board, News, Order},
+    congestion::Congestion,
     lane::Limits,
     nodes::Word,
     worker::{Sought, Worker},
@@ -40,9 +41,15 @@ pub enum Message {
 pub struct Handle {
     messages: mpsc::UnboundedSender<Message>,
     finished: broadcast::Sender<DeliveryId>,
+    congestion: Congestion,
 }
 
 impl Handle {
+    /// How long new deliveries wait for their attempts.
+    pub fn congestion(&self) -> &Congestion {
+        &self.congestion
+    }
+
     /// Tells the scheduler something. After it stopped nobody listens, and the database still knows.
     pub fn tell(&self, news: News) {
         let _stopped = self.messages.send(Message::News(news));
@@ -108,7 +115,7 @@ pub fn start(
 ) -> Handle {
     let (sender, messages) = mpsc::unbounded_channel();
     let (finished, _) = broadcast::channel(1024);
-    let handle = Handle { messages: sender, finished };
+    let handle = Handle { messages: sender, finished, congestion: Congestion::default() };
     let limits = Limits {
         in_flight: settings.in_flight_per_hook,
         window: Room { rows: settings.lane_window, bytes: settings.lane_window_bytes },
@@ -140,6 +147,7 @@ impl Scheduler {
             }
             self.board.advance(self.clock.now());
             self.carry_out();
+            self.note_lags();
             metrics::in_flight(self.board.in_flight());
             metrics::lane_memory(self.board.memory());
             if self.board.is_stopped()
@@ -148,6 +156,14 @@ impl Scheduler {
                 let _gone = stopped.send(());
                 return;
             }
+        }
+    }
+
+    /// Tells the accepts how long their deliveries will wait.
+    fn note_lags(&self) {
+        let (lags, congestion) = (self.board.lags(self.clock.now()), &self.handle.congestion);
+        if !lags.is_empty() || congestion.any() {
+            congestion.set(lags);
         }
     }
 

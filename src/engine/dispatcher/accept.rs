@@ -8,6 +8,7 @@ use tracing::{Instrument, debug_span};
 use super::{Accepted, Dispatcher, Emit, EmitError, IdempotencyKey};
 use crate::{
     domain::{
+        delivery::State,
         id::{DeliveryId, EventId, HookId},
         invalid::Invalid,
     },
@@ -66,6 +67,11 @@ impl Dispatcher {
         self.pressure.accepted(queued(&accept, &planned));
         metrics::accepted(accept.events.iter().map(|event| event.event_type));
         planned.iter().flatten().for_each(|delivery| metrics::planned(delivery.begins().0));
+        // Everything is on disk by now: a caller that does not wait for the answer loses nothing.
+        let pending = planned.iter().flatten().filter(|delivery| delivery.begins().0 == State::Pending);
+        if let Some(delay) = self.scheduler.congestion().delay(pending.map(|delivery| delivery.hook)) {
+            tokio::time::sleep(delay).await;
+        }
         Ok(accept.accepted(&planned))
     }
 

@@ -5,9 +5,18 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::*;
-use crate::engine::delivery::{
-    attempt::Target,
-    lane::tests::{LIMITS, open, page, target},
+use crate::{
+    domain::{id::DeliveryId, retry::Bearing},
+    engine::{
+        delivery::{
+            attempt::Target,
+            lane::{
+                Page, Wanted,
+                tests::{LIMITS, open, page, target},
+            },
+        },
+        store::queue::Room,
+    },
 };
 
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -171,4 +180,24 @@ fn a_database_that_is_away_is_asked_again_every_second() {
         board.advance(now);
         assert_eq!(loads(&board.orders()), [1]);
     }
+}
+
+#[test]
+fn a_crowded_lane_lags_if_its_receiver_keeps_answering() {
+    let limits = Limits { window: Room { rows: 1000, bytes: MEMORY }, ..LIMITS };
+    let mut board = Board::new(10, limits, MEMORY, true);
+    own(&mut board, &[1]);
+    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), Vec::new()))), NOW);
+    let answered = |number| News::Sent {
+        held: held(1),
+        delivery: DeliveryId(Uuid::from_u128(number)),
+        bearing: Bearing::Bears,
+        is_delivered: true,
+    };
+    let crowd: Vec<Open> = (1000..1000 + 2 * CROWDED as u128).map(|id| open(id, 0)).collect();
+    board.hear(News::Offer(crowd), NOW);
+    assert_eq!(board.lags(NOW), HashMap::new(), "nothing was answered: perhaps the receiver hangs");
+    (0..640).for_each(|number| board.hear(answered(number), NOW));
+    assert_eq!(board.lags(NOW), [(HOOK, Duration::from_millis(100))].into(), "64 wait, 640 were answered in a second");
+    assert_eq!(board.lags(NOW.after(Duration::from_secs(3))), HashMap::new(), "no more answers");
 }

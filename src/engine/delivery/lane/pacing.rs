@@ -39,6 +39,8 @@ const UNLIMITED: f64 = 5000.0;
 /// What a receiver took is counted over this long, or over so many attempts where they are rare.
 const SPAN: Duration = Duration::from_secs(1);
 const SPAN_ATTEMPTS: f64 = 5.0;
+/// A receiver that takes fewer a second is slow itself, or hardly asked.
+const KEEPS_UP: f64 = 100.0;
 
 /// See the module.
 pub(super) struct Pacing {
@@ -229,6 +231,14 @@ impl Lane {
     /// What an answer says of the receiver: to be told before [`Lane::sent`].
     pub fn heard(&mut self, bearing: Bearing, now: Timestamp) {
         self.pacing.hear(bearing, now);
+    }
+
+    /// How long a delivery that is accepted now will wait for its attempt. `None` where slower producers would not help: the
+    /// hook sends nothing, or its receiver or a limit is what it waits for.
+    pub fn lag(&self, now: Timestamp) -> Option<Duration> {
+        let per_second = self.pacing.taken.per_second(SPAN, now);
+        let keeps_up = self.is_open() && self.rate(false).is_none() && per_second >= KEEPS_UP;
+        keeps_up.then(|| Duration::from_secs_f64(self.queued() as f64 / per_second))
     }
 
     /// A load begins. If every answer is recorded, the wait that it reads from the hook's health is complete.
