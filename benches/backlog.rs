@@ -1,5 +1,6 @@
-//! A hook with a million waiting events: its receiver accepts and never answers. Measured beside a server without it: the
-//! other hooks' throughput, the memory; and after `kill -9` how soon another hook gets its first delivery.
+//! A hook with a million waiting events: its receiver accepts and never answers. Measured beside a
+//! server without it: the other hooks' throughput, the memory; and after `kill -9` how soon another
+//! hook gets its first delivery.
 
 use std::time::Duration;
 
@@ -47,7 +48,9 @@ pub async fn run(bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<Row>> {
         let found = on(bench, receiver, kind).await;
         receiver.hang([]).await?;
         let found = found?;
-        let ratio = figures::median(found.with.iter().zip(&found.without).map(|(with, without)| with / without));
+        let ratio = figures::median(
+            found.with.iter().zip(&found.without).map(|(with, without)| with / without),
+        );
         rows[0].set(kind, figures::median(found.without), None);
         rows[1].set(kind, figures::median(found.with), Some(ratio));
         rows[2].set(kind, found.filled_per_second, None);
@@ -57,18 +60,23 @@ pub async fn run(bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<Row>> {
     Ok(rows.into())
 }
 
-/// Two servers, asked in turn: one is full, one is not. The one that is not asked has nothing to do.
+/// Two servers, asked in turn: one is full, one is not. The one that is not asked has nothing to
+/// do.
 async fn on(bench: &Bench, receiver: &mut Receiver, kind: Kind) -> Outcome<Found> {
     receiver.hang([HANGS]).await?;
     let plain = Subject::start(Which::Ours(kind), &bench.recipe, receiver, 1).await?;
     let mut full = Subject::start(Which::Ours(kind), &bench.recipe, receiver, 1).await?;
     let filled_per_second = fill(bench, receiver, &full).await?;
-    bench.progress(&format!("backlog, {kind:?}: {filled_per_second:.0} events/s accepted in batches"));
+    bench.progress(&format!(
+        "backlog, {kind:?}: {filled_per_second:.0} events/s accepted in batches"
+    ));
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for round in 1..=bench.rounds {
         for (subject, found) in [(&plain, &mut without), (&full, &mut with)] {
             subject.measure(receiver, Pace::Closed { callers: CALLERS, seconds: 0.5 }).await?;
-            let measured = subject.measure(receiver, Pace::Closed { callers: CALLERS, seconds: bench.seconds }).await?;
+            let measured = subject
+                .measure(receiver, Pace::Closed { callers: CALLERS, seconds: bench.seconds })
+                .await?;
             found.push(measured.deliveries_per_second);
         }
         bench.progress(&format!(
@@ -79,7 +87,8 @@ async fn on(bench: &Bench, receiver: &mut Receiver, kind: Kind) -> Outcome<Found
     let peak_mib = process::peak_mib(full.server()?.pid()?)?;
     let restart_seconds = restart(receiver, &mut full).await?;
     bench.progress(&format!(
-        "backlog, {kind:?}: peak {peak_mib:.0} MiB, first delivery {restart_seconds:.2} s after start"
+        "backlog, {kind:?}: peak {peak_mib:.0} MiB, first delivery {restart_seconds:.2} s after \
+         start"
     ));
     let books = full.remove().await?.ok_or("Service Hooks keeps books")?;
     if books.open < bench.backlog {
@@ -106,7 +115,8 @@ async fn fill(bench: &Bench, receiver: &Receiver, full: &Subject) -> Outcome<f64
     Ok(figures::count(sent.accepted * BATCH) / clock::seconds(sent.first, sent.last))
 }
 
-/// Kills the server while another hook has events under way, and says how long after its new start the first arrives.
+/// Kills the server while another hook has events under way, and says how long after its new start
+/// the first arrives.
 async fn restart(receiver: &mut Receiver, full: &mut Subject) -> Outcome<f64> {
     receiver.hang([ANSWERS, HANGS]).await?;
     let sent = full.send(Pace::Count { callers: 8, requests: INTERRUPTED }).await?;
@@ -117,7 +127,9 @@ async fn restart(receiver: &mut Receiver, full: &mut Subject) -> Outcome<f64> {
     while receiver.count().await? < sent.accepted {
         if clock::seconds_since(started) > PATIENCE {
             let came = receiver.count().await?;
-            return Err(format!("only {came} of {} events came after the restart", sent.accepted).into());
+            return Err(
+                format!("only {came} of {} events came after the restart", sent.accepted).into()
+            );
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

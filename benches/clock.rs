@@ -1,10 +1,13 @@
-//! The one clock of the harness. Load generator, relay and receiver are processes of one machine, so its wall clock is
-//! what they share; a latency is a difference of two of its readings.
+//! The one clock of the harness. Load generator, relay and receiver are processes of one machine,
+//! so its wall clock is what they share; a latency is a difference of two of its readings.
 
 use std::time::{Duration, SystemTime};
 
 /// Microseconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "the home of the harness's clock; it times processes, not the engine")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the home of the harness's clock; it times processes, not the engine"
+)]
 pub fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)

@@ -28,7 +28,10 @@ impl Database {
     /// `server` is where `scripts/with-postgres` says its server is.
     pub async fn make(kind: Kind, folder: &Path, server: &str) -> Outcome<Self> {
         if kind == Kind::Sqlite {
-            return Ok(Self { url: format!("sqlite:{}", folder.join("bench.db").display()), on_server: None });
+            return Ok(Self {
+                url: format!("sqlite:{}", folder.join("bench.db").display()),
+                on_server: None,
+            });
         }
         let name = format!("bench_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         execute(server, format!("CREATE DATABASE {name}")).await?;
@@ -40,7 +43,9 @@ impl Database {
     pub async fn remove(self) -> Outcome {
         match self.on_server {
             None => Ok(()),
-            Some((server, name)) => execute(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await,
+            Some((server, name)) => {
+                execute(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The harness's own processes, seen from the one that directs them: this executable again, in another role. Each leaves
-//! when its standard input closes, so none outlives us however we end.
+//! The harness's own processes, seen from the one that directs them: this executable again, in
+//! another role. Each leaves when its standard input closes, so none outlives us however we end.
 
 use std::{process::Stdio, time::Duration};
 
@@ -39,7 +39,11 @@ impl Helper {
     }
 
     async fn hear<T: DeserializeOwned>(&mut self) -> Outcome<T> {
-        let line = self.output.next_line().await?.ok_or("a helper of the harness died; its words are above")?;
+        let line = self
+            .output
+            .next_line()
+            .await?
+            .ok_or("a helper of the harness died; its words are above")?;
         Ok(serde_json::from_str(&line)?)
     }
 
@@ -111,7 +115,8 @@ pub struct Relay {
 
 impl Relay {
     pub async fn start(targets: &[String], is_durable: bool) -> Outcome<Self> {
-        let mut helper = Helper::start(if is_durable { "durable-relay" } else { "relay" }, &targets)?;
+        let mut helper =
+            Helper::start(if is_durable { "durable-relay" } else { "relay" }, &targets)?;
         Ok(Self { port: helper.hear().await?, helper })
     }
 
@@ -124,13 +129,19 @@ impl Relay {
     }
 }
 
-/// Runs the load generator to its end, which must come: a server that stops answering must not stop us.
+/// Runs the load generator to its end, which must come: a server that stops answering must not stop
+/// us.
 pub async fn load(order: &Order) -> Outcome<Sent> {
     let mut helper = Helper::start("load", order)?;
     let sent = tokio::time::timeout(PATIENCE, helper.hear::<Sent>()).await;
     let sent = sent.map_err(|_| format!("the callers are not done after {PATIENCE:?}"))??;
     if sent.failed > 0 {
-        return Err(format!("{} of {} requests were refused", sent.failed, sent.accepted + sent.failed).into());
+        return Err(format!(
+            "{} of {} requests were refused",
+            sent.failed,
+            sent.accepted + sent.failed
+        )
+        .into());
     }
     Ok(sent)
 }

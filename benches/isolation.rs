@@ -1,5 +1,5 @@
-//! Ten hooks with ten receivers at 50 events a second; one of them, then five, accept connections and never answer. The
-//! others must hardly notice, and nothing may be lost.
+//! Ten hooks with ten receivers at 50 events a second; one of them, then five, accept connections
+//! and never answer. The others must hardly notice, and nothing may be lost.
 
 use std::time::Duration;
 
@@ -42,17 +42,23 @@ pub async fn run(bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<Row>> {
                 receiver.hang([]).await?;
                 let found = found?;
                 bench.progress(&format!(
-                    "isolation, round {round}, {kind:?}, {hanging} of {HOOKS} hang: p95 {:.2} ms at the others, {} lost",
+                    "isolation, round {round}, {kind:?}, {hanging} of {HOOKS} hang: p95 {:.2} ms \
+                     at the others, {} lost",
                     found.p95, found.lost
                 ));
                 runs.push(found);
             }
         }
         for (row, found) in rows.iter_mut().zip(&runs) {
-            let ratios = found.iter().zip(&runs[0]).map(|(found, baseline)| found.p95 / baseline.p95);
+            let ratios =
+                found.iter().zip(&runs[0]).map(|(found, baseline)| found.p95 / baseline.p95);
             let ratio = figures::median(ratios);
             let is_baseline = std::ptr::eq(found, &runs[0]);
-            row.set(kind, figures::median(found.iter().map(|found| found.p95)), (!is_baseline).then_some(ratio));
+            row.set(
+                kind,
+                figures::median(found.iter().map(|found| found.p95)),
+                (!is_baseline).then_some(ratio),
+            );
         }
         let lost = runs.iter().flatten().map(|found| found.lost).sum();
         rows[HANGING.len()].set(kind, figures::count(lost), None);
@@ -60,7 +66,12 @@ pub async fn run(bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-async fn once(bench: &Bench, receiver: &mut Receiver, kind: Kind, hanging: usize) -> Outcome<Found> {
+async fn once(
+    bench: &Bench,
+    receiver: &mut Receiver,
+    kind: Kind,
+    hanging: usize,
+) -> Outcome<Found> {
     let subject = Subject::start(Which::Ours(kind), &bench.recipe, receiver, HOOKS).await?;
     let warm = subject.measure(receiver, Pace::Open { rate: RATE, seconds: 1.0 }).await?;
     receiver.hang(0..hanging).await?;

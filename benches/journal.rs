@@ -1,5 +1,6 @@
-//! What a relay must do at least to keep what it took: append it to a file and sync that before it answers. Records that come
-//! while a sync is under way share the next one (group commit), as with any write-ahead log.
+//! What a relay must do at least to keep what it took: append it to a file and sync that before it
+//! answers. Records that come while a sync is under way share the next one (group commit), as with
+//! any write-ahead log.
 
 use std::{
     fs::File,

@@ -1,5 +1,6 @@
-//! The calling process: 64 callers that each wait for their answer (closed loop), or events at fixed times whether or not
-//! the earlier ones were answered (open loop). One thread: it must leave the cores to what is measured.
+//! The calling process: 64 callers that each wait for their answer (closed loop), or events at
+//! fixed times whether or not the earlier ones were answered (open loop). One thread: it must leave
+//! the cores to what is measured.
 
 use std::{
     io,
@@ -36,7 +37,8 @@ pub enum Shape {
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Pace {
-    /// So many callers for so many seconds, each sending its next when it has the answer to its last.
+    /// So many callers for so many seconds, each sending its next when it has the answer to its
+    /// last.
     Closed { callers: usize, seconds: f64 },
     /// So many callers until so many requests were made.
     Count { callers: usize, requests: usize },
@@ -89,11 +91,15 @@ pub async fn run(order: &Order) -> Outcome {
             closed(order, &template, &tally, callers, go_on).await?;
         }
         Pace::Count { callers, requests } => {
-            closed(order, &template, &tally, callers, move |number| (number as usize) < requests).await?;
+            closed(order, &template, &tally, callers, move |number| (number as usize) < requests)
+                .await?;
         }
         Pace::Open { rate, seconds } => open(order, &template, &tally, rate, seconds).await?,
     }
-    println!("{}", serde_json::to_string(&tally.lock().unwrap_or_else(PoisonError::into_inner).sum_up())?);
+    println!(
+        "{}",
+        serde_json::to_string(&tally.lock().unwrap_or_else(PoisonError::into_inner).sum_up())?
+    );
     Ok(())
 }
 
@@ -128,8 +134,15 @@ async fn closed(
     Ok(())
 }
 
-/// Every request has its time; one that finds no idle connection opens another, so that nothing waits for an answer.
-async fn open(order: &Order, template: &Template, tally: &Shared, rate: f64, seconds: f64) -> Outcome {
+/// Every request has its time; one that finds no idle connection opens another, so that nothing
+/// waits for an answer.
+async fn open(
+    order: &Order,
+    template: &Template,
+    tally: &Shared,
+    rate: f64,
+    seconds: f64,
+) -> Outcome {
     let idle: Arc<Mutex<Vec<Wire>>> = Arc::default();
     let (times, mut due) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || keep_time(rate, seconds, &times));
@@ -199,13 +212,18 @@ impl Template {
         };
         let Order { to, path, token, .. } = order;
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {to}\r\ncontent-type: application/json\r\nauthorization: Bearer {token}\r\n\
+            "POST {path} HTTP/1.1\r\nhost: {to}\r\ncontent-type: \
+             application/json\r\nauthorization: Bearer {token}\r\n\
              content-length: {}\r\n\r\n",
             body.len()
         );
         let bytes = [head.as_bytes(), body.as_bytes()].concat();
         let places = marker::places(&bytes);
-        if places.is_empty() { Err("the body holds no mark".into()) } else { Ok(Self { bytes, places }) }
+        if places.is_empty() {
+            Err("the body holds no mark".into())
+        } else {
+            Ok(Self { bytes, places })
+        }
     }
 
     fn mark(&mut self, time: u64, number: u32) {
@@ -234,7 +252,14 @@ impl Tally {
         self.latencies.sort_unstable();
         let at = |share| figures::millis(figures::percentile(&self.latencies, share));
         let (p50, p99) = (at(0.50), at(0.99));
-        Sent { accepted: self.accepted, failed: self.failed, first: self.first, last: self.last, p50, p99 }
+        Sent {
+            accepted: self.accepted,
+            failed: self.failed,
+            first: self.first,
+            last: self.last,
+            p50,
+            p99,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! The portal's log over a million deliveries: how long its pages take, the first and the 200th, plain and filtered. What
-//! failed lies a long way back, below hundreds of thousands that arrived: the worst there is for whoever looks for it.
+//! The portal's log over a million deliveries: how long its pages take, the first and the 200th,
+//! plain and filtered. What failed lies a long way back, below hundreds of thousands that arrived:
+//! the worst there is for whoever looks for it.
 
 use crate::{
     Bench, Outcome, clock, figures,
@@ -27,11 +28,18 @@ pub async fn run(bench: &Bench) -> Outcome<Vec<Row>> {
         let server = Server::start(&bench.recipe, kind).await?;
         let began = clock::now();
         let log = fill(&server, bench.log).await?;
-        bench.progress(&format!("log, {kind:?}: {} rows in {:.0} s", bench.log, clock::seconds_since(began)));
+        bench.progress(&format!(
+            "log, {kind:?}: {} rows in {:.0} s",
+            bench.log,
+            clock::seconds_since(began)
+        ));
         let cookie = server.sign_in().await?;
         for (at, (words, path)) in log.pages().into_iter().enumerate() {
             if rows.len() <= at {
-                rows.push(Row::new(format!("log of {}, {words}: ms, p95", bench.log), Bar::AtMost(BAR)));
+                rows.push(Row::new(
+                    format!("log of {}, {words}: ms, p95", bench.log),
+                    Bar::AtMost(BAR),
+                ));
             }
             let p95 = measure(&server, &cookie, &path).await?;
             bench.progress(&format!("log, {kind:?}, {words}: {p95:.1} ms"));
@@ -69,7 +77,10 @@ impl Log {
             ),
             ("delivered", format!("{log}?state=delivered")),
             ("failed, all of it long ago", format!("{log}?state=failed")),
-            ("failed, a page in the middle", format!("{log}?state=failed&before={}", self.id(self.count / 10))),
+            (
+                "failed, a page in the middle",
+                format!("{log}?state=failed&before={}", self.id(self.count / 10)),
+            ),
             ("failed by time-out", format!("{log}?answer=timeout")),
             ("undelivered of one hook", format!("{rare}?state=undelivered")),
             ("of a type that hardly occurs", format!("{log}?event_type=work_item.closed")),
@@ -104,7 +115,8 @@ async fn fill(server: &Server, count: u64) -> Outcome<Log> {
             status,
             is_test: false,
             body: format!(
-                "{{\"customerPhoneNumber\":\"+{number}\",\"timeInQueue\":1.5,\"timestamp\":\"2022-03-08T07:39:47Z\",\"queue\":\"Sales\"}}"
+                "{{\"customerPhoneNumber\":\"+{number}\",\"timeInQueue\":1.5,\
+                 \"timestamp\":\"2022-03-08T07:39:47Z\",\"queue\":\"Sales\"}}"
             ),
         }
     };

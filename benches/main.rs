@@ -1,6 +1,8 @@
-//! `make bench`: Service Hooks measured as a program among programs. The release binary, the callers, the receiver and the
-//! yardsticks are processes of their own; this one directs them and prints a table, each measure beside what a bare client,
-//! a bare relay and a relay that keeps a journal reach on the same machine in the same minutes. See [`subject`] for what is exchanged for what.
+//! `make bench`: Service Hooks measured as a program among programs. The release binary, the
+//! callers, the receiver and the yardsticks are processes of their own; this one directs them and
+//! prints a table, each measure beside what a bare client, a bare relay and a relay that keeps a
+//! journal reach on the same machine in the same minutes. See [`subject`] for what is exchanged for
+//! what.
 
 mod backlog;
 mod clock;
@@ -41,7 +43,8 @@ pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// As many as an event has hooks at most.
 const PORTS: usize = 10;
-const SCENARIOS: [&str; 7] = ["throughput", "latency", "isolation", "backlog", "ordered", "idle", "log"];
+const SCENARIOS: [&str; 7] =
+    ["throughput", "latency", "isolation", "backlog", "ordered", "idle", "log"];
 
 /// Measures Service Hooks beside a bare client, a bare relay and a durable relay.
 #[derive(Parser)]
@@ -128,9 +131,12 @@ impl Bench {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // A relay may use all the cores, as the product does; the callers and the receiver are to leave them alone.
+    // A relay may use all the cores, as the product does; the callers and the receiver are to leave
+    // them alone.
     let mut builder = match arguments.role {
-        Some(Role::Relay { .. } | Role::DurableRelay { .. }) => tokio::runtime::Builder::new_multi_thread(),
+        Some(Role::Relay { .. } | Role::DurableRelay { .. }) => {
+            tokio::runtime::Builder::new_multi_thread()
+        }
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let outcome = builder.enable_all().build().map_err(Into::into).and_then(|runtime| {
@@ -152,11 +158,14 @@ async fn perform(arguments: Arguments) -> Outcome {
     match &arguments.role {
         Some(Role::Receiver { ports }) => receiver::run(serde_json::from_str(ports)?).await,
         Some(Role::Relay { targets }) => relay::run(serde_json::from_str(targets)?, false).await,
-        Some(Role::DurableRelay { targets }) => relay::run(serde_json::from_str(targets)?, true).await,
+        Some(Role::DurableRelay { targets }) => {
+            relay::run(serde_json::from_str(targets)?, true).await
+        }
         Some(Role::Load { order }) => load::run(&serde_json::from_str(order)?).await,
         None => {
             // Leaving this way drops what is running, and that ends it.
-            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            let mut terminate =
+                tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
             tokio::select! {
                 outcome = direct(arguments) => outcome,
                 _ = terminate.recv() => Err("terminated".into()),
@@ -167,17 +176,38 @@ async fn perform(arguments: Arguments) -> Outcome {
 }
 
 async fn direct(arguments: Arguments) -> Outcome {
-    let Arguments { server, postgres, seconds, rounds, isolation_seconds, backlog, ordered, log, scenarios, .. } =
-        arguments;
-    let binary =
-        server.canonicalize().map_err(|error| format!("{}: {error}; build it with `make build`", server.display()))?;
-    let bench =
-        Bench { recipe: Recipe { binary, postgres }, seconds, rounds, isolation_seconds, backlog, ordered, log };
+    let Arguments {
+        server,
+        postgres,
+        seconds,
+        rounds,
+        isolation_seconds,
+        backlog,
+        ordered,
+        log,
+        scenarios,
+        ..
+    } = arguments;
+    let binary = server
+        .canonicalize()
+        .map_err(|error| format!("{}: {error}; build it with `make build`", server.display()))?;
+    let bench = Bench {
+        recipe: Recipe { binary, postgres },
+        seconds,
+        rounds,
+        isolation_seconds,
+        backlog,
+        ordered,
+        log,
+    };
     describe(&bench).await?;
     let mut receiver = Receiver::start(PORTS).await?;
     let mut rows = Vec::new();
     let mut failed = Vec::new();
-    for name in SCENARIOS.iter().filter(|name| scenarios.is_empty() || scenarios.iter().any(|wanted| wanted == *name)) {
+    for name in SCENARIOS
+        .iter()
+        .filter(|name| scenarios.is_empty() || scenarios.iter().any(|wanted| wanted == *name))
+    {
         // One that fails does not take the others' results with it.
         match run(name, &bench, &mut receiver).await {
             Ok(more) => rows.extend(more),

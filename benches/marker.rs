@@ -1,5 +1,6 @@
-//! The event that is measured, and the mark it carries: when it was to be sent and its number, at a fixed place of the
-//! body. The body is forwarded byte for byte, so the receiver finds the mark where it was put.
+//! The event that is measured, and the mark it carries: when it was to be sent and its number, at a
+//! fixed place of the body. The body is forwarded byte for byte, so the receiver finds the mark
+//! where it was put.
 
 /// `{"notes":"@` microseconds `#` number
 const OPENING: &str = r#"{"notes":"@"#;
@@ -13,12 +14,15 @@ pub const CONVERSATION_ABANDONED: &str = "conversation.abandoned";
 const WORK_ITEM: &str = concat!(
     r#"","id":"ff34b1fb68cd4f7f9921e70c08fab7a7","mediaType":"Webchat","isOutbound":true,"#,
     r#""createdAt":"2022-03-08T07:39:47.6052457Z","closedAt":"2022-03-08T07:41:47.6052457Z","#,
-    r#""agent":{"id":"638858857ff57ad8637a7528","name":"Agent John","email":"john@agent.com","phone":"+123456789"},"#,
+    r#""agent":{"id":"638858857ff57ad8637a7528","name":"Agent John","email":"john@agent.com","#,
+    r#""phone":"+123456789"},"#,
     r#""customerIdentifier":"+123456789","customerId":"6d820576a3864160a715312b4e9ac376","#,
-    r#""primaryConversationId":"48fad19d15104c8fbd7344853f35019e","completionCode":"Success","result":"Handled"}"#,
+    r#""primaryConversationId":"48fad19d15104c8fbd7344853f35019e","#,
+    r#""completionCode":"Success","result":"Handled"}"#,
 );
 const CONVERSATION: &str = concat!(
-    r#"","customerPhoneNumber":"+123456789","timeInQueue":42,"timestamp":"2022-03-08T07:39:47.6052457Z","#,
+    r#"","customerPhoneNumber":"+123456789","timeInQueue":42,"#,
+    r#""timestamp":"2022-03-08T07:39:47.6052457Z","#,
     r#""queue":"Support"}"#,
 );
 
@@ -33,7 +37,10 @@ pub fn body(event: &str, size: usize) -> String {
 /// Where the marks of a request's bodies lie.
 pub fn places(request: &[u8]) -> Vec<usize> {
     let windows = request.windows(OPENING.len()).enumerate();
-    windows.filter(|(_, window)| *window == OPENING.as_bytes()).map(|(at, _)| at + OPENING.len()).collect()
+    windows
+        .filter(|(_, window)| *window == OPENING.as_bytes())
+        .map(|(at, _)| at + OPENING.len())
+        .collect()
 }
 
 /// Writes a mark.

@@ -1,5 +1,5 @@
-//! One hook that keeps an order, and all events have the same value: each delivery waits until the one before is on
-//! record. Beside it the same events to a hook without an order, in turn.
+//! One hook that keeps an order, and all events have the same value: each delivery waits until the
+//! one before is on record. Beside it the same events to a hook without an order, in turn.
 
 use crate::{
     Bench, Outcome, figures,
@@ -31,10 +31,12 @@ pub async fn run(bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<Row>> {
                 subject.remove().await?;
             }
             bench.progress(&format!(
-                "ordered, round {round}, {kind:?}: deliveries/s without an order {free:.0?}, in order {ordered:.0?}"
+                "ordered, round {round}, {kind:?}: deliveries/s without an order {free:.0?}, in \
+                 order {ordered:.0?}"
             ));
         }
-        let ratio = figures::median(ordered.iter().zip(&free).map(|(ordered, free)| ordered / free));
+        let ratio =
+            figures::median(ordered.iter().zip(&free).map(|(ordered, free)| ordered / free));
         rows[0].set(kind, figures::median(free), None);
         rows[1].set(kind, figures::median(ordered), Some(ratio));
     }

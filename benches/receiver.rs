@@ -1,5 +1,6 @@
-//! The receiving process: several ports, each of which answers 200 at once, or accepts and never answers. It counts what
-//! came and how long it took. Told what to do over its standard input; leaves when that closes, so it never outlives us.
+//! The receiving process: several ports, each of which answers 200 at once, or accepts and never
+//! answers. It counts what came and how long it took. Told what to do over its standard input;
+//! leaves when that closes, so it never outlives us.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -80,7 +81,13 @@ fn obey(command: &str, ports: &[Shared]) -> Outcome<String> {
                 lock(port).hangs = named.contains(&number);
             }
         }
-        "count" => return Ok(named.iter().map(|number| lock(&ports[*number]).events).sum::<usize>().to_string()),
+        "count" => {
+            return Ok(named
+                .iter()
+                .map(|number| lock(&ports[*number]).events)
+                .sum::<usize>()
+                .to_string());
+        }
         "report" => {
             let chosen: Vec<_> = named.iter().map(|number| lock(&ports[*number])).collect();
             return Ok(serde_json::to_string(&report(&chosen))?);
@@ -91,7 +98,8 @@ fn obey(command: &str, ports: &[Shared]) -> Outcome<String> {
 }
 
 fn report(ports: &[MutexGuard<'_, Port>]) -> Arrivals {
-    let mut latencies: Vec<u64> = ports.iter().flat_map(|port| port.latencies.iter().copied()).collect();
+    let mut latencies: Vec<u64> =
+        ports.iter().flat_map(|port| port.latencies.iter().copied()).collect();
     latencies.sort_unstable();
     let at = |share| figures::millis(figures::percentile(&latencies, share));
     Arrivals {

@@ -1,8 +1,10 @@
-//! The least any sender must do, as a yardstick: parse the event, answer 202, post the body on with the client that most
-//! programs use, store nothing. Same runtime as Service Hooks, and the same rules for connections.
+//! The least any sender must do, as a yardstick: parse the event, answer 202, post the body on with
+//! the client that most programs use, store nothing. Same runtime as Service Hooks, and the same
+//! rules for connections.
 //!
-//! The durable relay does the same and keeps a [journal](crate::journal): an event is on disk before it is answered, and what
-//! came of each of its posts afterwards. That is the least of whoever promises to lose nothing.
+//! The durable relay does the same and keeps a [journal](crate::journal): an event is on disk
+//! before it is answered, and what came of each of its posts afterwards. That is the least of
+//! whoever promises to lose nothing.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -72,23 +74,33 @@ pub async fn run(targets: Vec<String>, is_durable: bool) -> Outcome {
 
 /// As many idle connections as posts at once, so that none is closed only to be opened again.
 fn client(in_flight: usize) -> Outcome<Client> {
-    #[expect(clippy::disallowed_methods, reason = "this is the yardstick's client, and not the product's")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the yardstick's client, and not the product's"
+    )]
     let builder = Client::builder();
-    let builder = builder.redirect(reqwest::redirect::Policy::none()).retry(reqwest::retry::never()).no_proxy();
+    let builder = builder
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy();
     let builder = builder.http1_only().referer(false).tcp_nodelay(true);
-    let builder = builder.pool_max_idle_per_host(in_flight).pool_idle_timeout(Duration::from_secs(30));
+    let builder =
+        builder.pool_max_idle_per_host(in_flight).pool_idle_timeout(Duration::from_secs(30));
     let tls = service_hooks::engine::delivery::client::tls()?;
     Ok(builder.user_agent(USER_AGENT).tls_backend_preconfigured(tls).build()?)
 }
 
-/// On the disk that has the databases, too. Its name goes at once: nothing stays behind when this process is killed.
+/// On the disk that has the databases, too. Its name goes at once: nothing stays behind when this
+/// process is killed.
 fn journal() -> Outcome<Journal> {
     let folder = tempfile::tempdir()?;
     Journal::create(&folder.path().join("journal"))
 }
 
 async fn forward(State(relay): State<Arc<Relay>>, body: Bytes) -> Response {
-    let Ok(event) = serde_json::from_slice::<Event>(&body) else { return StatusCode::BAD_REQUEST.into_response() };
+    let Ok(event) = serde_json::from_slice::<Event>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     let Ok(event_type) = HeaderValue::from_str(event.event_type) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -107,7 +119,13 @@ async fn forward(State(relay): State<Arc<Relay>>, body: Bytes) -> Response {
 }
 
 impl Relay {
-    async fn post(self: Arc<Self>, target: usize, event_type: HeaderValue, data: Bytes, room: OwnedSemaphorePermit) {
+    async fn post(
+        self: Arc<Self>,
+        target: usize,
+        event_type: HeaderValue,
+        data: Bytes,
+        room: OwnedSemaphorePermit,
+    ) {
         let mut headers = self.headers.clone();
         headers.insert("x-service-hook-event", event_type);
         let sent = self.client.post(&self.targets[target]).headers(headers).body(data).send().await;
@@ -135,5 +153,8 @@ fn headers() -> HeaderMap {
         ("webhook-timestamp", "1795000000"),
         ("webhook-signature", "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
     ];
-    fixed.into_iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    fixed
+        .into_iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect()
 }

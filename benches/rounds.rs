@@ -1,5 +1,5 @@
-//! The same measurement of every subject in turn, several times over: what disturbs the machine disturbs neighbours alike,
-//! and the median forgets the worst of it.
+//! The same measurement of every subject in turn, several times over: what disturbs the machine
+//! disturbs neighbours alike, and the median forgets the worst of it.
 
 use crate::{
     Bench, Outcome, figures,
@@ -22,7 +22,11 @@ pub struct Plan<'a> {
     pub pace: Pace,
 }
 
-pub async fn gather(bench: &Bench, receiver: &mut Receiver, plan: &Plan<'_>) -> Outcome<Vec<Round>> {
+pub async fn gather(
+    bench: &Bench,
+    receiver: &mut Receiver,
+    plan: &Plan<'_>,
+) -> Outcome<Vec<Round>> {
     let mut rounds = Vec::new();
     for number in 1..=bench.rounds {
         let mut round = Vec::new();
@@ -31,11 +35,19 @@ pub async fn gather(bench: &Bench, receiver: &mut Receiver, plan: &Plan<'_>) -> 
             subject.measure(receiver, plan.warm_up).await?;
             let measured = subject.measure(receiver, plan.pace).await?;
             subject.remove().await?;
-            let Measured { events_per_second, deliveries_per_second, cpu_us_per_event, sent, arrivals } = &measured;
-            let cpu =
-                cpu_us_per_event.map(|cpu| format!(", {cpu:.0} us of processor time an event")).unwrap_or_default();
+            let Measured {
+                events_per_second,
+                deliveries_per_second,
+                cpu_us_per_event,
+                sent,
+                arrivals,
+            } = &measured;
+            let cpu = cpu_us_per_event
+                .map(|cpu| format!(", {cpu:.0} us of processor time an event"))
+                .unwrap_or_default();
             bench.progress(&format!(
-                "{}, round {number}, {which:?}: {deliveries_per_second:.0} deliveries/s, {events_per_second:.0} events/s \
+                "{}, round {number}, {which:?}: {deliveries_per_second:.0} deliveries/s, \
+                 {events_per_second:.0} events/s \
                  (answer p50 {:.2} p99 {:.2} ms), arrival p50 {:.2} p95 {:.2} p99 {:.2} ms{cpu}",
                 plan.name, sent.p50, sent.p99, arrivals.p50, arrivals.p95, arrivals.p99
             ));
@@ -47,7 +59,13 @@ pub async fn gather(bench: &Bench, receiver: &mut Receiver, plan: &Plan<'_>) -> 
 }
 
 /// The medians of the rounds, and the median of each round's own ratio to the relay.
-pub fn row(bench: &Bench, rounds: &[Round], measure: String, bar: Bar, of: impl Fn(&Measured) -> f64) -> Row {
+pub fn row(
+    bench: &Bench,
+    rounds: &[Round],
+    measure: String,
+    bar: Bar,
+    of: impl Fn(&Measured) -> f64,
+) -> Row {
     row_beside(bench, rounds, Which::Relay, measure, bar, |measured| Some(of(measured)))
 }
 
@@ -64,10 +82,12 @@ pub fn row_beside(
         let found = rounds.iter().flatten().filter(move |(measured, _)| *measured == which);
         found.filter_map(|(_, measured)| of(measured)).collect::<Vec<f64>>()
     };
-    let middle = |which: Which| Some(values(which)).filter(|values| !values.is_empty()).map(figures::median);
+    let middle =
+        |which: Which| Some(values(which)).filter(|values| !values.is_empty()).map(figures::median);
     let limits = values(yardstick);
     let mut row = Row::new(measure, bar);
-    (row.bare, row.relay, row.durable) = (middle(Which::Bare), middle(Which::Relay), middle(Which::Durable));
+    (row.bare, row.relay, row.durable) =
+        (middle(Which::Bare), middle(Which::Relay), middle(Which::Durable));
     for kind in bench.kinds() {
         let ours = values(Which::Ours(kind));
         let ratios = ours.iter().zip(&limits).map(|(ours, limit)| ours / limit);

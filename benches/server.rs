@@ -1,5 +1,6 @@
-//! Service Hooks itself, as an operator runs it: the release binary in a process of its own with its default settings,
-//! configured over its command line and its HTTP API only. Killed when dropped.
+//! Service Hooks itself, as an operator runs it: the release binary in a process of its own with
+//! its default settings, configured over its command line and its HTTP API only. Killed when
+//! dropped.
 
 use std::{
     path::{Path, PathBuf},
@@ -57,8 +58,13 @@ impl Server {
     /// A running server on a fresh database, with a hook for each URL.
     pub async fn start(recipe: &Recipe, kind: Kind) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
-        std::fs::write(folder.path().join("master.key"), "a key that is long enough for measuring")?;
-        let database = Database::make(kind, folder.path(), recipe.postgres.as_deref().unwrap_or_default()).await?;
+        std::fs::write(
+            folder.path().join("master.key"),
+            "a key that is long enough for measuring",
+        )?;
+        let database =
+            Database::make(kind, folder.path(), recipe.postgres.as_deref().unwrap_or_default())
+                .await?;
         let mut server = Self {
             recipe: recipe.clone(),
             kind,
@@ -69,13 +75,15 @@ impl Server {
             client: plain_client()?,
             process: None,
         };
-        let arguments = [&["token", "create", "--name", "bench", "--permission"], &PERMISSIONS[..]].concat();
+        let arguments =
+            [&["token", "create", "--name", "bench", "--permission"], &PERMISSIONS[..]].concat();
         server.token = server.output(&arguments).await?;
         server.resume().await?;
         Ok(server)
     }
 
-    /// Starts the process, on what is in the database, and waits until it listens. Returns when it was started.
+    /// Starts the process, on what is in the database, and waits until it listens. Returns when it
+    /// was started.
     pub async fn resume(&mut self) -> Outcome<u64> {
         let started = clock::now();
         let log = std::fs::File::create(self.log())?;
@@ -86,7 +94,9 @@ impl Server {
                 return Ok(started);
             }
             if clock::seconds_since(started) > PATIENCE {
-                return Err(format!("the server does not listen; its log:\n{}", self.words()).into());
+                return Err(
+                    format!("the server does not listen; its log:\n{}", self.words()).into()
+                );
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -104,7 +114,9 @@ impl Server {
     pub async fn remove(mut self) -> Outcome {
         self.kill().await?;
         let words = self.words();
-        for line in words.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).take(5) {
+        for line in
+            words.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).take(5)
+        {
             eprintln!("   the server ({:?}) said: {line}", self.kind);
         }
         self.database.remove().await
@@ -121,22 +133,28 @@ impl Server {
 
     /// Makes a hook that is switched on.
     pub async fn hook(&self, event: &str, url: &str) -> Outcome<String> {
-        let body =
-            json!({"name": "bench", "event_type": event, "callback_url": url, "api_key": API_KEY, "enabled": true});
-        let request = self.client.post(format!("http://{}/api/v1/hooks", self.address())).body(body.to_string());
+        let body = json!({"name": "bench", "event_type": event, "callback_url": url,
+            "api_key": API_KEY, "enabled": true});
+        let request = self
+            .client
+            .post(format!("http://{}/api/v1/hooks", self.address()))
+            .body(body.to_string());
         let hook = self.answer(request).await?;
         Ok(hook["id"].as_str().ok_or("a hook without an id")?.to_owned())
     }
 
     pub async fn keep_order(&self, hook: &str, member: &str) -> Outcome {
         let url = format!("http://{}/api/v1/hooks/{hook}", self.address());
-        self.answer(self.client.patch(url).body(json!({"order_by": member}).to_string())).await.map(drop)
+        self.answer(self.client.patch(url).body(json!({"order_by": member}).to_string()))
+            .await
+            .map(drop)
     }
 
     /// Is a delivery (of this hook) in this state? The query sees what is committed when it begins.
     pub async fn any_in(&self, state: &str, hook: Option<&str>) -> Outcome<bool> {
         let of_hook = hook.map(|hook| format!("&hook={hook}")).unwrap_or_default();
-        let url = format!("http://{}/api/v1/deliveries?limit=1&state={state}{of_hook}", self.address());
+        let url =
+            format!("http://{}/api/v1/deliveries?limit=1&state={state}{of_hook}", self.address());
         let page = self.answer(self.client.get(url)).await?;
         Ok(page["items"].as_array().is_some_and(|items| !items.is_empty()))
     }
@@ -148,15 +166,18 @@ impl Server {
     /// Makes an administrator and signs in as a browser does. Returns the cookie.
     pub async fn sign_in(&self) -> Outcome<String> {
         let (email, password) = ("bench@example.org", "correct horse battery staple");
-        let arguments = ["user", "create", "--email", email, "--role", "administrator", "--password-stdin"];
-        let mut child = self.command(&arguments).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        let arguments =
+            ["user", "create", "--email", email, "--role", "administrator", "--password-stdin"];
+        let mut child =
+            self.command(&arguments).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         let mut input = child.stdin.take().ok_or("no standard input")?;
         tokio::io::AsyncWriteExt::write_all(&mut input, password.as_bytes()).await?;
         drop(input);
         if !child.wait().await?.success() {
             return Err("the user was not made".into());
         }
-        let body = format!("email={}&password={}", email.replace('@', "%40"), password.replace(' ', "+"));
+        let body =
+            format!("email={}&password={}", email.replace('@', "%40"), password.replace(' ', "+"));
         let answer = self
             .client
             .post(format!("http://{}/rpc/service_hooks/rpc/session/sign_in", self.address()))
@@ -170,7 +191,8 @@ impl Server {
         if to.starts_with("/sign-in") {
             return Err(format!("signing in led to {to}").into());
         }
-        let set = answer.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
+        let set =
+            answer.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
         let pairs: Vec<&str> = set.filter_map(|cookie| cookie.split(';').next()).collect();
         Ok(pairs.join("; "))
     }
@@ -187,7 +209,10 @@ impl Server {
     pub async fn books(&self) -> Outcome<Books> {
         let report: Value = serde_json::from_str(&self.output_of(&["doctor", "--json"]).await?.1)?;
         let checks = report["checks"].as_array().ok_or("doctor without checks")?;
-        let balance = checks.iter().find(|check| check["name"] == "balance").ok_or("doctor without a balance")?;
+        let balance = checks
+            .iter()
+            .find(|check| check["name"] == "balance")
+            .ok_or("doctor without a balance")?;
         let words = balance["words"].as_str().unwrap_or_default().to_owned();
         // `7 accepted = 0 pending + ... + 7 delivered + ...`
         let listed: Vec<&str> = words.split_whitespace().collect();
@@ -202,9 +227,17 @@ impl Server {
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Outcome<Value> {
-        let answer = request.bearer_auth(&self.token).header("content-type", "application/json").send().await?;
+        let answer = request
+            .bearer_auth(&self.token)
+            .header("content-type", "application/json")
+            .send()
+            .await?;
         let (status, text) = (answer.status(), answer.text().await?);
-        if status.is_success() { Ok(serde_json::from_str(&text)?) } else { Err(format!("{status}: {text}").into()) }
+        if status.is_success() {
+            Ok(serde_json::from_str(&text)?)
+        } else {
+            Err(format!("{status}: {text}").into())
+        }
     }
 
     async fn output(&self, arguments: &[&str]) -> Outcome<String> {
@@ -212,7 +245,8 @@ impl Server {
         if success { Ok(output) } else { Err(format!("{arguments:?} failed: {output}").into()) }
     }
 
-    /// Whether a command of the binary succeeded, and what it printed. `doctor` fails when it finds something.
+    /// Whether a command of the binary succeeded, and what it printed. `doctor` fails when it finds
+    /// something.
     async fn output_of(&self, arguments: &[&str]) -> Outcome<(bool, String)> {
         let output = self.command(arguments).stderr(Stdio::inherit()).output().await?;
         Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).trim_end().to_owned()))

@@ -1,5 +1,6 @@
-//! What is measured: nothing in between (the bare client), the bare relay, the durable relay, or Service Hooks. Only this is exchanged; the
-//! calling process, the receiving process and the bytes stay the same.
+//! What is measured: nothing in between (the bare client), the bare relay, the durable relay, or
+//! Service Hooks. Only this is exchanged; the calling process, the receiving process and the bytes
+//! stay the same.
 
 use std::time::Duration;
 
@@ -51,19 +52,30 @@ enum Running {
 pub struct Measured {
     pub events_per_second: f64,
     pub deliveries_per_second: f64,
-    /// Processor time of the subject's own process for each event, in microseconds. (The bare client has no process in
-    /// between; what PostgreSQL uses is not in it.)
+    /// Processor time of the subject's own process for each event, in microseconds. (The bare
+    /// client has no process in between; what PostgreSQL uses is not in it.)
     pub cpu_us_per_event: Option<f64>,
     pub sent: Sent,
     pub arrivals: Arrivals,
 }
 
 impl Subject {
-    pub async fn start(which: Which, recipe: &Recipe, receiver: &Receiver, fan: usize) -> Outcome<Self> {
+    pub async fn start(
+        which: Which,
+        recipe: &Recipe,
+        receiver: &Receiver,
+        fan: usize,
+    ) -> Outcome<Self> {
         let mut hooks = Vec::new();
         let running = match which {
             // A client that posts straight to the receiver has one of them.
-            Which::Bare => return Ok(Self { running: Running::Bare(receiver.address(0)), fan: 1, hooks: Vec::new() }),
+            Which::Bare => {
+                return Ok(Self {
+                    running: Running::Bare(receiver.address(0)),
+                    fan: 1,
+                    hooks: Vec::new(),
+                });
+            }
             Which::Relay | Which::Durable => {
                 let is_durable = which == Which::Durable;
                 Running::Relay(Box::new(Relay::start(&receiver.urls(fan), is_durable).await?))
@@ -82,12 +94,22 @@ impl Subject {
     fn order(&self, pace: Pace) -> Order {
         let (to, token, shape) = match &self.running {
             Running::Bare(address) => (address.clone(), String::new(), Shape::Body),
-            Running::Relay(relay) => {
-                (relay.address(), "shk_a_token_as_long_as_ours_which_nobody_checks".to_owned(), Shape::Event)
-            }
+            Running::Relay(relay) => (
+                relay.address(),
+                "shk_a_token_as_long_as_ours_which_nobody_checks".to_owned(),
+                Shape::Event,
+            ),
             Running::Ours(server) => (server.address(), server.token.clone(), Shape::Event),
         };
-        Order { to, path: PATH.to_owned(), token, event: WORK_ITEM_CLOSED.to_owned(), body_bytes: BODY, shape, pace }
+        Order {
+            to,
+            path: PATH.to_owned(),
+            token,
+            event: WORK_ITEM_CLOSED.to_owned(),
+            body_bytes: BODY,
+            shape,
+            pace,
+        }
     }
 
     /// Sends at this pace.
@@ -105,11 +127,14 @@ impl Subject {
         let used = self.cpu_seconds()?.zip(before).map(|(after, before)| after - before);
         let arrivals = receiver.all_arrivals().await?;
         if arrivals.spoilt > 0 {
-            return Err(format!("{} bodies did not arrive as they were sent", arrivals.spoilt).into());
+            return Err(
+                format!("{} bodies did not arrive as they were sent", arrivals.spoilt).into()
+            );
         }
         let end = end.unwrap_or(arrivals.last);
         Ok(Measured {
-            events_per_second: figures::count(sent.accepted) / clock::seconds(sent.first, sent.last),
+            events_per_second: figures::count(sent.accepted)
+                / clock::seconds(sent.first, sent.last),
             deliveries_per_second: figures::count(expected) / clock::seconds(sent.first, end),
             cpu_us_per_event: used.map(|seconds| seconds * 1e6 / figures::count(sent.accepted)),
             sent,
@@ -133,10 +158,19 @@ impl Subject {
         self.server()?.keep_order(hook, member).await
     }
 
-    /// Sends so many events, a batch after the other, and says how many deliveries of them a second were recorded.
-    pub async fn drain(&self, receiver: &mut Receiver, batches: usize, size: usize) -> Outcome<f64> {
+    /// Sends so many events, a batch after the other, and says how many deliveries of them a second
+    /// were recorded.
+    pub async fn drain(
+        &self,
+        receiver: &mut Receiver,
+        batches: usize,
+        size: usize,
+    ) -> Outcome<f64> {
         receiver.reset().await?;
-        let order = Order { shape: Shape::Batch(size), ..self.order(Pace::Count { callers: 4, requests: batches }) };
+        let order = Order {
+            shape: Shape::Batch(size),
+            ..self.order(Pace::Count { callers: 4, requests: batches })
+        };
         let sent = helper::load(&order).await?;
         let expected = sent.accepted * size;
         let began = clock::now();
@@ -154,7 +188,8 @@ impl Subject {
     /// Waits until all arrived and, where it is recorded, is recorded; says when that was seen.
     async fn recorded(&self, receiver: &mut Receiver, expected: usize) -> Outcome<Option<u64>> {
         let began = clock::now();
-        let late = |what: String| if clock::seconds_since(began) > PATIENCE { Err(what) } else { Ok(()) };
+        let late =
+            |what: String| if clock::seconds_since(began) > PATIENCE { Err(what) } else { Ok(()) };
         loop {
             let came = receiver.count().await?;
             if came >= expected {
@@ -167,7 +202,8 @@ impl Subject {
         // Where another hook's deliveries are meant to stay, there is only one that is measured.
         let hook = self.hooks.first().filter(|_| self.hooks.len() == 1).map(String::as_str);
         loop {
-            // The answer is of the moment the query began: looking over many rows takes time that is not the server's.
+            // The answer is of the moment the query began: looking over many rows takes time that
+            // is not the server's.
             let asked = clock::now();
             if !server.any_in("pending", hook).await? {
                 return if server.any_in("waiting", hook).await? {
@@ -186,14 +222,26 @@ impl Subject {
         let Running::Ours(server) = self.running else { return Ok(None) };
         let books = server.books().await?;
         server.remove().await?;
-        if books.balanced { Ok(Some(books)) } else { Err(format!("the balance does not hold: {}", books.words).into()) }
+        if books.balanced {
+            Ok(Some(books))
+        } else {
+            Err(format!("the balance does not hold: {}", books.words).into())
+        }
     }
 
     pub fn server(&self) -> Outcome<&Server> {
-        if let Running::Ours(server) = &self.running { Ok(server) } else { Err("this is not Service Hooks".into()) }
+        if let Running::Ours(server) = &self.running {
+            Ok(server)
+        } else {
+            Err("this is not Service Hooks".into())
+        }
     }
 
     pub fn server_mut(&mut self) -> Outcome<&mut Server> {
-        if let Running::Ours(server) = &mut self.running { Ok(server) } else { Err("this is not Service Hooks".into()) }
+        if let Running::Ours(server) = &mut self.running {
+            Ok(server)
+        } else {
+            Err("this is not Service Hooks".into())
+        }
     }
 }

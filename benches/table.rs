@@ -1,5 +1,5 @@
-//! What is printed: one row for each thing that was measured, each beside the limits of the same run, and whether its bar
-//! is reached.
+//! What is printed: one row for each thing that was measured, each beside the limits of the same
+//! run, and whether its bar is reached.
 
 use crate::database::Kind;
 
@@ -71,10 +71,15 @@ impl Row {
     }
 
     fn verdict(&self) -> String {
-        let judged =
-            [("SQLite", self.sqlite, self.bar), ("PostgreSQL", self.postgres, self.postgres_bar.unwrap_or(self.bar))];
-        let judged = judged.into_iter().filter_map(|(name, ours, bar)| Some((name, ours.ratio.or(ours.value)?, bar)));
-        let failed: Vec<&str> = judged.filter(|(_, found, bar)| !bar.holds(*found)).map(|(name, ..)| name).collect();
+        let judged = [
+            ("SQLite", self.sqlite, self.bar),
+            ("PostgreSQL", self.postgres, self.postgres_bar.unwrap_or(self.bar)),
+        ];
+        let judged = judged
+            .into_iter()
+            .filter_map(|(name, ours, bar)| Some((name, ours.ratio.or(ours.value)?, bar)));
+        let failed: Vec<&str> =
+            judged.filter(|(_, found, bar)| !bar.holds(*found)).map(|(name, ..)| name).collect();
         match (self.bar, failed.is_empty()) {
             (Bar::None, _) => String::new(),
             (_, true) => "reached".to_owned(),
@@ -103,8 +108,18 @@ impl Bar {
 
 /// Prints the rows in columns.
 pub fn print(rows: &[Row]) {
-    let heads =
-        ["measure", "bare client", "relay", "durable relay", "SQLite", "PostgreSQL", "ratio", "ratio", "bar", ""];
+    let heads = [
+        "measure",
+        "bare client",
+        "relay",
+        "durable relay",
+        "SQLite",
+        "PostgreSQL",
+        "ratio",
+        "ratio",
+        "bar",
+        "",
+    ];
     let mut lines = vec![heads.map(str::to_owned)];
     lines.extend(rows.iter().map(Row::cells));
     let widths: Vec<usize> = (0..heads.len())
@@ -113,11 +128,18 @@ pub fn print(rows: &[Row]) {
     for (number, line) in lines.iter().enumerate() {
         let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
             // Words to the left, numbers to the right.
-            if column == 0 || column == heads.len() - 1 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+            if column == 0 || column == heads.len() - 1 {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            }
         });
         println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
         if number == 0 {
-            println!("{}", widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().join("  "));
+            println!(
+                "{}",
+                widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().join("  ")
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! As much HTTP/1.1 as the load generator and the receiver need: keep-alive, `content-length`, nothing else. A library
-//! would cost the two cores more than what is being measured.
+//! As much HTTP/1.1 as the load generator and the receiver need: keep-alive, `content-length`,
+//! nothing else. A library would cost the two cores more than what is being measured.
 
 use std::{io, ops::Range};
 

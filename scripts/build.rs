@@ -1,7 +1,10 @@
-//! Makes the folder of browser assets exist, so that a clean checkout compiles before they are built, and asks for a
-//! rebuild when an embedded file changes.
+//! Makes the folder of browser assets exist, so that a clean checkout compiles before they are
+//! built, and asks for a rebuild when an embedded file changes.
 
-#[expect(clippy::disallowed_methods, reason = "cargo speaks to a build script through its environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to a build script through its environment"
+)]
 fn main() {
     let site = std::path::Path::new("target/site");
     std::fs::create_dir_all(site).expect("the target folder can be written");

@@ -1,4 +1,5 @@
-//! The HTML shell and the route table. Every page is complete HTML; the browser's half wakes the islands in it.
+//! The HTML shell and the route table. Every page is complete HTML; the browser's half wakes the
+//! islands in it.
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
@@ -23,7 +24,8 @@ use crate::{
     },
 };
 
-/// Names the state of the browser's files, so that a browser asks for each only once. Provided by the server.
+/// Names the state of the browser's files, so that a browser asks for each only once. Provided by
+/// the server.
 #[derive(Clone, Debug, Default)]
 pub struct AssetVersion(pub String);
 
@@ -75,30 +77,49 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/styleguide") view=StyleguidePage ssr=SsrMode::Async/>
                 <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async/>
                 <Route path=path!("/status") view=status::StatusPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/hooks") view=hooks::list::HooksPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/hooks/new") view=hooks::edit::NewHookPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/hooks/:id") view=hooks::detail::HookPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/hooks/:id/settings") view=hooks::edit::EditHookPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/hooks/:id/test") view=hooks::test::TestPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/hooks/:id/delete") view=hooks::delete::DeleteHookPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/hooks/:id/deliveries") view=deliveries::list::HookDeliveriesPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/deliveries") view=deliveries::list::DeliveriesPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/hooks/:id/deliveries/:delivery") view=deliveries::detail::DeliveryPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/hooks/:id/deliveries/:delivery/redeliver") view=deliveries::redeliver::RedeliverPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/hooks/:id/recover") view=jobs::recover::HookRecoverPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/deliveries/recover") view=jobs::recover::RecoverAllPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/undelivered") view=deliveries::undelivered::UndeliveredPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/jobs") view=jobs::list::JobsPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/jobs/:id") view=jobs::detail::JobPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/deliveries/redeliver") view=deliveries::redeliver::RedeliverSelectedPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/events") view=events::list::EventsPage ssr=SsrMode::Async/>
-                <Route path=path!("/integration/events/:key") view=events::detail::EventPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks") view=hooks::list::HooksPage
+                    ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/new") view=hooks::edit::NewHookPage
+                    ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id") view=hooks::detail::HookPage
+                    ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/settings") view=hooks::edit::EditHookPage
+                    ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/test") view=hooks::test::TestPage
+                    ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/delete")
+                    view=hooks::delete::DeleteHookPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/deliveries")
+                    view=deliveries::list::HookDeliveriesPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/deliveries") view=deliveries::list::DeliveriesPage
+                    ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/deliveries/:delivery")
+                    view=deliveries::detail::DeliveryPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/deliveries/:delivery/redeliver")
+                    view=deliveries::redeliver::RedeliverPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/recover")
+                    view=jobs::recover::HookRecoverPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/deliveries/recover")
+                    view=jobs::recover::RecoverAllPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/undelivered")
+                    view=deliveries::undelivered::UndeliveredPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/jobs") view=jobs::list::JobsPage
+                    ssr=SsrMode::Async/>
+                <Route path=path!("/integration/jobs/:id") view=jobs::detail::JobPage
+                    ssr=SsrMode::Async/>
+                <Route path=path!("/integration/deliveries/redeliver")
+                    view=deliveries::redeliver::RedeliverSelectedPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/events") view=events::list::EventsPage
+                    ssr=SsrMode::Async/>
+                <Route path=path!("/integration/events/:key") view=events::detail::EventPage
+                    ssr=SsrMode::Async/>
             </Routes>
         </Router>
     }
 }
 
-/// The tab's title. Escaped here because leptos_meta 0.8 writes it into the page as it is, and names of hooks are in it.
+/// The tab's title. Escaped here because leptos_meta 0.8 writes it into the page as it is, and
+/// names of hooks are in it.
 fn full_title(title: String) -> String {
     let title = title.replace('&', "&amp;").replace('<', "&lt;");
     if title.is_empty() { "Service Hooks".to_owned() } else { format!("{title} – Service Hooks") }

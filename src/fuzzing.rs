@@ -1,5 +1,6 @@
-//! What strangers send, put to the code that reads it: one function for each reader, which panics when something does not
-//! hold. `fuzz/` calls them with bytes that nobody thought of, and `src/tests/corpus.rs` with those that are kept.
+//! What strangers send, put to the code that reads it: one function for each reader, which panics
+//! when something does not hold. `fuzz/` calls them with bytes that nobody thought of, and
+//! `src/tests/corpus.rs` with those that are kept.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -61,12 +62,17 @@ pub fn event(data: &[u8]) {
             assert!(body.is_some_and(|body| body.is_object()), "{text}");
         }
         let again = format!(r#"{{"data":{text},"type":"{}"}}"#, one.event_type.key());
-        let again = events::read(&Bytes::from(again)).unwrap_or_else(|_| panic!("{text} reads once only"));
-        assert!(again.len() == 1 && again[0].body == one.body && again[0].event_type == one.event_type, "{text}");
+        let again =
+            events::read(&Bytes::from(again)).unwrap_or_else(|_| panic!("{text} reads once only"));
+        assert!(
+            again.len() == 1 && again[0].body == one.body && again[0].event_type == one.event_type,
+            "{text}"
+        );
     }
 }
 
-/// A form of the portal: what is read reads the same again, and what its fields accept stays accepted.
+/// A form of the portal: what is read reads the same again, and what its fields accept stays
+/// accepted.
 pub fn form(data: &[u8]) {
     let Some(read) = read_form(data.to_vec()) else { return };
     let fields = [
@@ -84,8 +90,10 @@ pub fn form(data: &[u8]) {
         ("tuning[rate_per_second]", &read.tuning.rate_per_second),
         ("tuning[order_by]", &read.tuning.order_by),
     ];
-    let written = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    let again = read_form(written.clone().into_bytes()).unwrap_or_else(|| panic!("{written} cannot be read"));
+    let written =
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let again = read_form(written.clone().into_bytes())
+        .unwrap_or_else(|| panic!("{written} cannot be read"));
     assert!(fields_of(&again) == fields_of(&read) && again.tuning == read.tuning, "{written}");
     if let Ok(name) = parse_name(&read.name) {
         assert_eq!(parse_name(&name), Ok(name.clone()));
@@ -100,7 +108,9 @@ pub fn form(data: &[u8]) {
 }
 
 fn read_form(body: Vec<u8>) -> Option<Update> {
-    let request = Request::post("/").header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from(body));
+    let request = Request::post("/")
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from(body));
     let request = request.expect("the request is well formed");
     let read = <Update as FromReq<PostUrl, Request, rpc::Error>>::from_req(request);
     read.now_or_never().expect("the body is there already").ok()
@@ -111,11 +121,12 @@ fn fields_of(form: &Update) -> [&String; 8] {
     [id, version, name, event_type, callback_url, api_key, enabled, draft]
 }
 
-/// A callback URL, or the bytes of an address: nothing that is let through is an address that is surely forbidden, and the
-/// stored form is judged as the typed one was.
+/// A callback URL, or the bytes of an address: nothing that is let through is an address that is
+/// surely forbidden, and the stored form is judged as the typed one was.
 pub fn address(data: &[u8]) {
     let strict = Guard::new(&[]);
-    let wide = Guard::new(&["0.0.0.0/0", "::/0"].map(|range| range.parse().expect("a constant range")));
+    let wide =
+        Guard::new(&["0.0.0.0/0", "::/0"].map(|range| range.parse().expect("a constant range")));
     if let Ok(bytes) = <[u8; 16]>::try_from(data) {
         vet(&strict, &wide, Ipv6Addr::from(bytes).into());
     }
@@ -123,13 +134,22 @@ pub fn address(data: &[u8]) {
         vet(&strict, &wide, Ipv4Addr::from(bytes).into());
     }
     let Ok(raw) = std::str::from_utf8(data) else { return };
-    let Ok(endpoint) = endpoint::parse(raw, true, |address| strict.may_dial(address)) else { return };
+    let Ok(endpoint) = endpoint::parse(raw, true, |address| strict.may_dial(address)) else {
+        return;
+    };
     match &endpoint.host {
-        Host::Ip(address) => assert!(strict.may_dial(*address) && !is_surely_forbidden(*address), "{raw}"),
-        Host::Name { name, .. } => assert!(name.parse::<IpAddr>().is_err() && name.is_ascii(), "{raw}"),
+        Host::Ip(address) => {
+            assert!(strict.may_dial(*address) && !is_surely_forbidden(*address), "{raw}")
+        }
+        Host::Name { name, .. } => {
+            assert!(name.parse::<IpAddr>().is_err() && name.is_ascii(), "{raw}")
+        }
     }
     let url = &endpoint.url;
-    assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none(), "{raw}");
+    assert!(
+        url.username().is_empty() && url.password().is_none() && url.fragment().is_none(),
+        "{raw}"
+    );
     assert!(url.as_str().bytes().all(|byte| byte.is_ascii_graphic()), "{raw}");
     let again = endpoint::parse(url.as_str(), true, |address| strict.may_dial(address));
     assert_eq!(again.as_ref(), Ok(&endpoint), "{raw}");
@@ -139,7 +159,10 @@ fn vet(strict: &Guard, wide: &Guard, address: IpAddr) {
     assert!(!strict.may_dial(address) || !is_surely_forbidden(address), "{address}");
     assert!(!strict.may_dial_resolved(address) || !is_surely_forbidden(address), "{address}");
     let is_metadata = matches!(address, IpAddr::V4(address) if address.is_link_local());
-    assert!(!is_metadata || !wide.may_dial(address) && !wide.may_dial_resolved(address), "{address}");
+    assert!(
+        !is_metadata || !wide.may_dial(address) && !wide.may_dial_resolved(address),
+        "{address}"
+    );
     assert!(!strict.why_not(address).is_empty());
 }
 
@@ -156,7 +179,8 @@ fn is_surely_forbidden(address: IpAddr) -> bool {
                 || address.is_unspecified()
         }
         IpAddr::V6(address) => {
-            let embedded = address.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0] || address.to_ipv4_mapped().is_some();
+            let embedded = address.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0]
+                || address.to_ipv4_mapped().is_some();
             let [.., a, b, c, d] = address.octets();
             address.is_loopback()
                 || address.is_unspecified()
@@ -176,7 +200,8 @@ pub fn retry_after(data: &[u8]) {
     let policy = RetryPolicy::default();
     for (status, uncounted) in [(429, 0), (503, 0), (429, u32::MAX), (500, 0)] {
         let answer = Answer::Status(status);
-        let tried = Tried { counted: 0, uncounted, is_probe: false, answer, retry_after: kept.retry_after };
+        let tried =
+            Tried { counted: 0, uncounted, is_probe: false, answer, retry_after: kept.retry_after };
         match judge(&policy.schedule, policy.longest_wait, &tried, 0.999) {
             Verdict::RetryIn(wait) | Verdict::PutOff(wait) => {
                 assert!(wait.as_secs() >= 1 && wait <= LONGEST_WAIT.mul_f64(1.1), "{wait:?}");
@@ -186,18 +211,21 @@ pub fn retry_after(data: &[u8]) {
     }
 }
 
-/// Cookies, and the request's id. Only a whole session id is looked up, nobody can make up what we seal, and an id that is
-/// taken over cannot break a line of the log.
+/// Cookies, and the request's id. Only a whole session id is looked up, nobody can make up what we
+/// seal, and an id that is taken over cannot break a line of the log.
 pub fn cookie(data: &[u8]) {
-    static VAULT: LazyLock<Vault> = LazyLock::new(|| Vault::from_key_file(&[7; 32]).expect("the key is long enough"));
+    static VAULT: LazyLock<Vault> =
+        LazyLock::new(|| Vault::from_key_file(&[7; 32]).expect("the key is long enough"));
     let Ok(value) = HeaderValue::from_bytes(data) else { return };
     for url in ["http://127.0.0.1:3000", "https://hooks.example.org"] {
         let name = session::cookie_name(url);
         let mut headers = HeaderMap::from_iter([(COOKIE, value.clone())]);
         let found = session::without_malformed(&mut headers, name);
-        let left = headers.get(COOKIE).and_then(|line| line.to_str().ok()).unwrap_or_default().to_owned();
+        let left =
+            headers.get(COOKIE).and_then(|line| line.to_str().ok()).unwrap_or_default().to_owned();
         let pairs = left.split(';').filter_map(|pair| pair.split_once('='));
-        let ids: Vec<&str> = pairs.filter(|(key, _)| key.trim() == name).map(|(_, id)| id.trim()).collect();
+        let ids: Vec<&str> =
+            pairs.filter(|(key, _)| key.trim() == name).map(|(_, id)| id.trim()).collect();
         assert!(ids.iter().all(|id| id.trim_matches('"').parse::<Id>().is_ok()), "{left}");
         assert!(!found.session || !ids.is_empty(), "{left}");
         let again = session::without_malformed(&mut headers, name);
@@ -211,8 +239,8 @@ pub fn cookie(data: &[u8]) {
     assert!(id.bytes().all(|byte| byte.is_ascii_graphic()) && id.len() <= 128, "{id}");
 }
 
-/// What a receiver answers, lines first: secret, status, content type, then the body. What is kept is bounded text without
-/// the secret, and there are words for it.
+/// What a receiver answers, lines first: secret, status, content type, then the body. What is kept
+/// is bounded text without the secret, and there are words for it.
 pub fn answer(data: &[u8]) {
     const KEPT: usize = 16 * 1024;
     let mut lines = data.splitn(4, |byte| *byte == b'\n');

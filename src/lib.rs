@@ -1,12 +1,12 @@
-//! **Service Hooks**: a contact centre tells third parties what just happened. One binary with a portal, an API and a
-//! durable delivery engine. This page is the map.
+//! **Service Hooks**: a contact centre tells third parties what just happened. One binary with a
+//! portal, an API and a durable delivery engine. This page is the map.
 //!
 //! # Words
 //!
 //! | word | means |
 //! |---|---|
-//! | event | one thing that happened, of a type of the catalogue, with a body that is never changed |
-//! | hook | one event type pushed to one callback URL with one API key, switched on or off by a person |
+//! | event | one thing that happened, of a type in the catalogue; its body never changes |
+//! | hook | one event type sent to one callback URL with one API key; a person switches it |
 //! | delivery | one event on its way to one hook; its state is stored, never inferred |
 //! | attempt | one try at one delivery, and the answer it ended in |
 //! | lane | a hook's window in memory on its open deliveries |
@@ -14,39 +14,44 @@
 //! | standing | what follows for a hook from its slider, its health and its last day, in one word |
 //! | log | all deliveries, as they are searched, looked at and sent again |
 //! | job | many deliveries sent again, at a pace, kept in the database |
-//! | node | one server among those that share a PostgreSQL; a hook's lane is one node's at a time, under a fence |
+//! | node | one of the servers that share a PostgreSQL; it owns lanes, each under a fence |
 //! | grant | the proof that a permission was checked, and for whom |
 //!
 //! # Rooms
 //!
-//! [`domain`] holds rules that need nothing but themselves. [`engine`] is what a backend embeds: store, deliveries,
-//! [`Dispatcher`]. [`server`] is the portal around it. [`rpc`] is the seam between server and browser, [`ui`] the views,
-//! [`app`] the shell and the routes. A noun has the same name in every room: `git ls-files | grep hook`. Who may import
-//! whom stands in `src/tests/tidy.rs`, which also holds it.
+//! [`domain`] holds rules that need nothing but themselves. [`engine`] is what a backend embeds:
+//! store, deliveries, [`Dispatcher`]. [`server`] is the portal around it. [`rpc`] is the seam
+//! between server and browser, [`ui`] the views, [`app`] the shell and the routes. A noun has the
+//! same name in every room: `git ls-files | grep hook`. Who may import whom stands in
+//! `src/tests/tidy.rs`, which also holds it.
 //!
 //! # One event's walk
 //!
-//! `POST /api/v1/events` → `server::http::emit` and `server::api::v1::events` (bytes to an envelope) →
-//! `server::ops::events` (permission) →
-//! [`Dispatcher::emit_all`](engine::dispatcher::Dispatcher::emit_all) (schema) → `engine::store::events` (event and
-//! deliveries in one commit; the writer tells the lanes, then 202) → `engine::delivery::scheduler` (a permit for the
-//! hook's lane) →
-//! `engine::delivery::attempt` (vet, sign, send, classify) → `domain::retry` (what next) → `engine::store::outcomes`
-//! (attempt and consequence in one commit, and with them the hour's counts in `engine::store::measured`) → `server::ops`
-//! → `server::forms` (what a page needs of it) → `rpc` → the hook's page in `ui::pages`.
+//! `POST /api/v1/events` → `server::http::emit` and `server::api::v1::events` (bytes to an
+//! envelope) → `server::ops::events` (permission) →
+//! [`Dispatcher::emit_all`](engine::dispatcher::Dispatcher::emit_all) (schema) →
+//! `engine::store::events` (event and deliveries in one commit; the writer tells the lanes, then
+//! 202) → `engine::delivery::scheduler` (a permit for the hook's lane) →
+//! `engine::delivery::attempt` (vet, sign, send, classify) → `domain::retry` (what next) →
+//! `engine::store::outcomes` (attempt and consequence in one commit, and with them the hour's
+//! counts in `engine::store::measured`) → `server::ops` → `server::forms` (what a page needs)
+//! → `rpc` → the hook's page in `ui::pages`.
 //!
 //! # What must stay true
 //!
 //! - An event is acknowledged only after the commit that holds it and its deliveries has returned.
 //! - The bytes a producer sent are the bytes every receiver gets, and the bytes that are signed.
 //! - Whatever is in memory can be rebuilt from the database. There is no second queue.
-//! - No transaction is held across anything but SQL; no write can be cancelled by a client that goes away.
-//! - The writer tells lanes, jobs and other nodes what a commit changed ([`engine::store::told`]), after the commit. They also
-//!   look for themselves every few seconds, so that a lost hint costs seconds.
-//! - Every delivery goes out through `engine::delivery::dial`, to an address that the guard let through, over a connection
-//!   that belongs to one hook.
+//! - No transaction is held across anything but SQL; no write can be cancelled by a client that
+//!   goes away.
+//! - The writer tells lanes, jobs and other nodes what a commit changed ([`engine::store::told`]),
+//!   after the commit. They also look for themselves every few seconds, so that a lost hint costs
+//!   seconds.
+//! - Every delivery goes out through `engine::delivery::dial`, to an address that the guard let
+//!   through, over a connection that belongs to one hook.
 //! - Time, randomness, environment, SQL and HTTP clients each have one home; clippy holds it.
-//! - Every operation begins with `require`, and the store's functions for people and programs demand its grant.
+//! - Every operation begins with `require`, and the store's functions for people and programs
+//!   demand its grant.
 //! - *accepted = sum of states + pruned*, counted independently.
 //! - A secret never prints: not in logs, pages, addresses, errors or `Debug`.
 

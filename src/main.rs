@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-/// A server that handles thousands of small requests a second on many threads asks for memory all the time: the system's
-/// own allocator was a fifth of the work when that was measured, and deliveries a third faster without it.
+/// A server that handles thousands of small requests a second on many threads asks for memory all
+/// the time: the system's own allocator was a fifth of the work when that was measured, and
+/// deliveries a third faster without it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,5 +1,5 @@
-//! Addresses of the portal's own pages: a path and what is asked of it. What is empty is left out, so that a page has one
-//! address and not many.
+//! Addresses of the portal's own pages: a path and what is asked of it. What is empty is left out,
+//! so that a page has one address and not many.
 
 use url::form_urlencoded::Serializer;
 

@@ -1,8 +1,8 @@
-//! What an event's body is made of, field by field, and how two versions of it differ. Pure: where the fields come from
-//! is the engine's catalogue.
+//! What an event's body is made of, field by field, and how two versions of it differ. Pure: where
+//! the fields come from is the engine's catalogue.
 //!
-//! A change can hurt on either side. *Receivers* are hurt when something they were promised may be missing or be of
-//! another kind; *senders* when something they send is no longer accepted.
+//! A change can hurt on either side. *Receivers* are hurt when something they were promised may be
+//! missing or be of another kind; *senders* when something they send is no longer accepted.
 
 use std::collections::BTreeSet;
 
@@ -113,7 +113,8 @@ pub fn diff(old: &[Field], new: &[Field]) -> Vec<Difference> {
             Some(position) => differences.extend(changed(&old[position], field)),
             None => {
                 // Inside something that is new itself, only that something can be missed.
-                let parent_was = parent(&field.path).is_none_or(|parent| find(old, parent).is_some());
+                let parent_was =
+                    parent(&field.path).is_none_or(|parent| find(old, parent).is_some());
                 let breaks_senders = field.required && parent_was;
                 differences.push(Difference {
                     path: field.path.clone(),
@@ -142,7 +143,8 @@ fn parent(path: &str) -> Option<&str> {
     }
 }
 
-/// Which way something moved: what was promised to receivers grew weaker, what is demanded of senders grew stricter.
+/// Which way something moved: what was promised to receivers grew weaker, what is demanded of
+/// senders grew stricter.
 #[derive(Clone, Copy, Default)]
 struct Moved {
     looser: bool,
@@ -158,7 +160,8 @@ fn changed(old: &Field, new: &Field) -> Option<Difference> {
             wide.kinds.contains(kind) || (kind == "integer" && wide.kinds.contains("number"))
         };
         let takes_all_of = |wide: &Field, narrow: &Field| {
-            wide.kinds.is_empty() || (!narrow.kinds.is_empty() && narrow.kinds.iter().all(|kind| takes(wide, kind)))
+            wide.kinds.is_empty()
+                || (!narrow.kinds.is_empty() && narrow.kinds.iter().all(|kind| takes(wide, kind)))
         };
         moved.looser |= !takes_all_of(old, new);
         moved.stricter |= !takes_all_of(new, old);
@@ -169,7 +172,8 @@ fn changed(old: &Field, new: &Field) -> Option<Difference> {
         moved.looser |= old.required;
         moved.stricter |= new.required;
     }
-    let keywords: BTreeSet<&str> = old.rules.iter().chain(&new.rules).map(|rule| rule.keyword.as_str()).collect();
+    let keywords: BTreeSet<&str> =
+        old.rules.iter().chain(&new.rules).map(|rule| rule.keyword.as_str()).collect();
     for keyword in keywords {
         let (before, after) = (old.rule(keyword), new.rule(keyword));
         if before != after {
@@ -195,7 +199,8 @@ fn rule_moved(keyword: &str, before: Option<&str>, after: Option<&str>) -> Moved
     let (Some(before), Some(after)) = (before, after) else {
         return Moved { looser: after.is_none(), stricter: before.is_none() };
     };
-    // Of bounds it is known which way is stricter; of everything else (a pattern, another list) nothing is.
+    // Of bounds it is known which way is stricter; of everything else (a pattern, another list)
+    // nothing is.
     let numbers = before.parse::<f64>().ok().zip(after.parse::<f64>().ok());
     match numbers {
         Some((before, after)) if keyword.starts_with("min") => {

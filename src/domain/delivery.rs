@@ -1,5 +1,5 @@
-//! A delivery: one event on its way to one hook. Its states are stored, never inferred; every attempt ends in an
-//! [`Answer`], and every answer means something a person can act on.
+//! A delivery: one event on its way to one hook. Its states are stored, never inferred; every
+//! attempt ends in an [`Answer`], and every answer means something a person can act on.
 
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +68,8 @@ pub enum Answer {
     AddressRefused,
     /// What came back was not HTTP, or broke off.
     BrokenAnswer,
-    /// Nothing was sent: this machine lacks descriptors, memory, ports or name servers. It says nothing of the receiver.
+    /// Nothing was sent: this machine lacks descriptors, memory, ports or name servers. It says
+    /// nothing of the receiver.
     OwnTrouble,
 }
 
@@ -93,7 +94,8 @@ impl Answer {
         }
     }
 
-    /// What an attempt can end in without an answer. All of them: what is stored is read back by this list.
+    /// What an attempt can end in without an answer. All of them: what is stored is read back by
+    /// this list.
     const UNANSWERED: &[Self] = &[
         Self::Timeout,
         Self::ConnectFailed,
@@ -130,7 +132,9 @@ impl Answer {
     pub fn from_stored(class: &str, status: Option<u16>) -> Option<Self> {
         match (status, class) {
             (Some(status), _) => Some(Self::Status(status)),
-            (None, class) => Self::UNANSWERED.iter().copied().find(|answer| answer.class() == class),
+            (None, class) => {
+                Self::UNANSWERED.iter().copied().find(|answer| answer.class() == class)
+            }
         }
     }
 
@@ -174,8 +178,8 @@ pub struct Delivery {
     pub updated_at: Timestamp,
 }
 
-/// What an attempt spent its time on, in microseconds. `None`: it did not come to that, or (of the first three) a
-/// connection was used again.
+/// What an attempt spent its time on, in microseconds. `None`: it did not come to that, or (of the
+/// first three) a connection was used again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
     pub dns: Option<i64>,
@@ -225,8 +229,8 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Without anything that the receiver or the network said: what is left is the outcome itself. `None` when there is
-    /// nothing to leave out.
+    /// Without anything that the receiver or the network said: what is left is the outcome itself.
+    /// `None` when there is nothing to leave out.
     pub fn bare(&self) -> Option<Self> {
         let bare = Self {
             detail: None,

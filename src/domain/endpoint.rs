@@ -1,8 +1,10 @@
-//! What may be typed as a callback URL. Checked when it is saved and again before every send, because rules and stored
-//! rows outlive each other. Which *addresses* may be dialled is `engine::delivery::guard`'s question, not this file's.
+//! What may be typed as a callback URL. Checked when it is saved and again before every send,
+//! because rules and stored rows outlive each other. Which *addresses* may be dialled is
+//! `engine::delivery::guard`'s question, not this file's.
 //!
-//! The order of the checks matters: URL parsers quietly repair what people and attackers type (tabs vanish, backslashes
-//! turn, `0x7f.1` becomes 127.0.0.1), so the raw text is judged first and the parsed form is compared with it.
+//! The order of the checks matters: URL parsers quietly repair what people and attackers type (tabs
+//! vanish, backslashes turn, `0x7f.1` becomes 127.0.0.1), so the raw text is judged first and the
+//! parsed form is compared with it.
 
 use std::net::IpAddr;
 
@@ -13,7 +15,8 @@ pub const MAX_URL: usize = 2048;
 
 /// Ports above 1023 that browsers refuse to talk to (WHATWG Fetch, "bad port").
 const BAD_PORTS: &[u16] = &[
-    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669,
+    6679, 6697, 10080,
 ];
 
 /// Last labels that never name a public host.
@@ -42,8 +45,9 @@ const SPECIAL_LABELS: &[&str] = &[
 pub enum Host {
     /// Spelled as an address, in its canonical spelling.
     Ip(IpAddr),
-    /// A name, lower case, punycode, without a trailing dot. `private` when it can only mean something inside the
-    /// operator's own network; such a name is acceptable only where it resolves into an allowed range.
+    /// A name, lower case, punycode, without a trailing dot. `private` when it can only mean
+    /// something inside the operator's own network; such a name is acceptable only where it
+    /// resolves into an allowed range.
     Name { name: String, private: Option<PrivateName> },
 }
 
@@ -118,26 +122,40 @@ impl UrlProblem {
         match self {
             Self::Required => "Enter the URL that is called when the event happens.",
             Self::TooLong => "Enter a URL of at most 2,048 bytes.",
-            Self::ControlOrSpace => "Remove spaces, tabs, line breaks and control characters from the URL.",
+            Self::ControlOrSpace => {
+                "Remove spaces, tabs, line breaks and control characters from the URL."
+            }
             Self::Backslash => "Use forward slashes: a URL cannot contain a backslash.",
-            Self::SchemeOrForm => "Enter a complete URL that starts with https://, such as https://example.com/hook.",
-            Self::HttpsOnly => "Enter a URL that starts with https://. The operator has not allowed plain http.",
-            Self::UserInfo => "Remove the user name and password: the URL may not contain @ before the path.",
+            Self::SchemeOrForm => {
+                "Enter a complete URL that starts with https://, such as https://example.com/hook."
+            }
+            Self::HttpsOnly => {
+                "Enter a URL that starts with https://. The operator has not allowed plain http."
+            }
+            Self::UserInfo => {
+                "Remove the user name and password: the URL may not contain @ before the path."
+            }
             Self::PercentInHost => "Write the host without percent signs.",
             Self::Parse => "Enter a valid URL: its host or port cannot be understood.",
             Self::Fragment => "Remove the part from # on: a fragment is never sent.",
-            Self::Port => "Use port 80, 443 or one from 1024 that is not reserved for another protocol.",
+            Self::Port => {
+                "Use port 80, 443 or one from 1024 that is not reserved for another protocol."
+            }
             Self::BadName => {
-                "Enter a valid host name: parts of 1 to 63 letters, digits and inner hyphens, joined by dots."
+                "Enter a valid host name: parts of 1 to 63 letters, digits and inner hyphens, \
+                 joined by dots."
             }
             Self::SpecialName => {
-                "Enter a public host name: this one only works inside a private network, which the operator has not allowed."
+                "Enter a public host name: this one only works inside a private network, which the \
+                 operator has not allowed."
             }
             Self::SingleLabel => {
-                "Enter a full host name with a dot: short names only work inside a private network, which the operator has not allowed."
+                "Enter a full host name with a dot: short names only work inside a private \
+                 network, which the operator has not allowed."
             }
             Self::IpRange => {
-                "Enter a public address: private, loopback, link-local and metadata addresses are not allowed unless the operator allows their range."
+                "Enter a public address: private, loopback, link-local and metadata addresses are \
+                 not allowed unless the operator allows their range."
             }
             Self::IpNonCanonical => "Write the address in its usual form, such as 8.8.8.8.",
         }
@@ -146,9 +164,13 @@ impl UrlProblem {
 
 /// Judges the spelling of a callback URL. `allow_http` is the operator's choice.
 ///
-/// An address that is spelled unusually is returned as refused only when `vet` accepts it: a forbidden address is
-/// reported as such however it is spelled.
-pub fn parse(raw: &str, allow_http: bool, vet: impl Fn(IpAddr) -> bool) -> Result<Endpoint, UrlProblem> {
+/// An address that is spelled unusually is returned as refused only when `vet` accepts it: a
+/// forbidden address is reported as such however it is spelled.
+pub fn parse(
+    raw: &str,
+    allow_http: bool,
+    vet: impl Fn(IpAddr) -> bool,
+) -> Result<Endpoint, UrlProblem> {
     let authority = judge_raw(raw)?;
     let parsed = Url::parse(raw);
     let host_text = host_of(authority);
@@ -165,8 +187,12 @@ pub fn parse(raw: &str, allow_http: bool, vet: impl Fn(IpAddr) -> bool) -> Resul
     }
     let port = url.port_or_known_default().ok_or(UrlProblem::Parse)?;
     let host = match url.host() {
-        Some(url::Host::Ipv4(address)) => judge_ip(IpAddr::V4(address), host_text, &address.to_string(), &vet)?,
-        Some(url::Host::Ipv6(address)) => judge_ip(IpAddr::V6(address), host_text, &format!("[{address}]"), &vet)?,
+        Some(url::Host::Ipv4(address)) => {
+            judge_ip(IpAddr::V4(address), host_text, &address.to_string(), &vet)?
+        }
+        Some(url::Host::Ipv6(address)) => {
+            judge_ip(IpAddr::V6(address), host_text, &format!("[{address}]"), &vet)?
+        }
         Some(url::Host::Domain(name)) => judge_name(name)?,
         None => return Err(UrlProblem::Parse),
     };
@@ -222,7 +248,12 @@ fn host_of(authority: &str) -> &str {
     }
 }
 
-fn judge_ip(address: IpAddr, typed: &str, canonical: &str, vet: impl Fn(IpAddr) -> bool) -> Result<Host, UrlProblem> {
+fn judge_ip(
+    address: IpAddr,
+    typed: &str,
+    canonical: &str,
+    vet: impl Fn(IpAddr) -> bool,
+) -> Result<Host, UrlProblem> {
     if !vet(address) {
         return Err(UrlProblem::IpRange);
     }
@@ -259,7 +290,8 @@ fn is_label(label: &str) -> bool {
         && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
-/// For a text the parser refused: is it a plain host name with a malformed label (and not broken punycode)?
+/// For a text the parser refused: is it a plain host name with a malformed label (and not broken
+/// punycode)?
 fn is_bad_ascii_name(host: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     let labels = || host.split('.');
@@ -288,14 +320,20 @@ mod tests {
 
     #[test]
     fn the_stored_form_is_canonical() {
-        assert_eq!(judge("https://Example.COM./Hook?a=B"), Ok("https://example.com/Hook?a=B".into()));
+        assert_eq!(
+            judge("https://Example.COM./Hook?a=B"),
+            Ok("https://example.com/Hook?a=B".into())
+        );
         assert_eq!(judge("https://fa\u{df}.de/"), Ok("https://xn--fa-hia.de/".into()));
         assert_eq!(judge("https://example.com:443"), Ok("https://example.com/".into()));
     }
 
     #[test]
     fn plain_http_is_the_operators_choice() {
-        assert_eq!(parse("http://example.com/", false, |_| true).unwrap_err(), UrlProblem::HttpsOnly);
+        assert_eq!(
+            parse("http://example.com/", false, |_| true).unwrap_err(),
+            UrlProblem::HttpsOnly
+        );
         assert!(parse("https://example.com/", false, |_| true).is_ok());
     }
 

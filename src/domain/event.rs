@@ -1,5 +1,5 @@
-//! The three events a hook can listen to: their keys, names and words. What their bodies must look like is the
-//! engine's catalogue.
+//! The three events a hook can listen to: their keys, names and words. What their bodies must look
+//! like is the engine's catalogue.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,8 @@ pub enum EventType {
 }
 
 impl EventType {
-    pub const ALL: &[Self] = &[Self::ConversationAbandoned, Self::OutboundCallInitiated, Self::WorkItemClosed];
+    pub const ALL: &[Self] =
+        &[Self::ConversationAbandoned, Self::OutboundCallInitiated, Self::WorkItemClosed];
 
     /// The key on the wire and in the store.
     pub fn key(self) -> &'static str {
@@ -38,9 +39,12 @@ impl EventType {
     /// When it is sent, as a clause after "Sent when".
     pub fn when(self) -> &'static str {
         match self {
-            Self::ConversationAbandoned => "a customer ends their conversation while they are still in the queue",
+            Self::ConversationAbandoned => {
+                "a customer ends their conversation while they are still in the queue"
+            }
             Self::OutboundCallInitiated => {
-                "an agent clicks new outbound call, selects a channel, gives the number to dial, then clicks dial"
+                "an agent clicks new outbound call, selects a channel, gives the number to dial, \
+                 then clicks dial"
             }
             Self::WorkItemClosed => "an agent closes a work item (task)",
         }
@@ -50,12 +54,16 @@ impl EventType {
     pub fn when_not(self) -> &'static str {
         match self {
             Self::ConversationAbandoned => {
-                "Not sent once an agent has taken the conversation, whoever ends it then, nor when it was never in a queue."
+                "Not sent once an agent has taken the conversation, whoever ends it then, nor when \
+                 it was never in a queue."
             }
             Self::OutboundCallInitiated => {
-                "Not sent when the agent leaves before clicking dial, nor for calls that come in. It does not say that anybody answered."
+                "Not sent when the agent leaves before clicking dial, nor for calls that come in. \
+                 It does not say that anybody answered."
             }
-            Self::WorkItemClosed => "Not sent while the work item is open, whatever else happens to it.",
+            Self::WorkItemClosed => {
+                "Not sent while the work item is open, whatever else happens to it."
+            }
         }
     }
 

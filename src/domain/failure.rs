@@ -1,5 +1,6 @@
-//! What an answer means and what to do about it: one catalogue for whoever looks at a delivery, on a page or through the
-//! API. Every failure there can be has an entry, and the last of them fits whatever is new.
+//! What an answer means and what to do about it: one catalogue for whoever looks at a delivery, on
+//! a page or through the API. Every failure there can be has an entry, and the last of them fits
+//! whatever is new.
 
 mod tls;
 
@@ -15,7 +16,11 @@ pub struct Diagnosis {
 impl Diagnosis {
     /// Both in a row; of what went well the first is enough.
     pub fn both(self) -> String {
-        if self.next == NOTHING { self.what.to_owned() } else { format!("{} {}", self.what, self.next) }
+        if self.next == NOTHING {
+            self.what.to_owned()
+        } else {
+            format!("{} {}", self.what, self.next)
+        }
     }
 }
 
@@ -35,8 +40,10 @@ pub fn diagnose(answer: Answer, detail: Option<&str>) -> Diagnosis {
         Answer::TlsFailed => tls::diagnose(&detail),
         Answer::DnsFailed => of_dns(&detail),
         Answer::AddressRefused => says(
-            "The host is at an address that is not dialled: private, loopback, link-local or metadata.",
-            "Use a public address, or let an operator allow the range with SERVICE_HOOKS_EGRESS__ALLOW_CIDRS.",
+            "The host is at an address that is not dialled: private, loopback, link-local or \
+             metadata.",
+            "Use a public address, or let an operator allow the range with \
+             SERVICE_HOOKS_EGRESS__ALLOW_CIDRS.",
         ),
         Answer::BrokenAnswer => of_broken(&detail),
         Answer::OwnTrouble => of_own_trouble(&detail),
@@ -62,14 +69,18 @@ fn of_dns(detail: &str) -> Diagnosis {
     } else {
         says(
             "The host name does not resolve.",
-            "Check its spelling in the callback URL, and that its DNS record exists for the public.",
+            "Check its spelling in the callback URL, and that its DNS record exists for the \
+             public.",
         )
     }
 }
 
 fn of_broken(detail: &str) -> Diagnosis {
     if detail.contains("speaks tls") {
-        says("The port expects TLS, and the callback URL begins with http.", "Change the callback URL to https.")
+        says(
+            "The port expects TLS, and the callback URL begins with http.",
+            "Change the callback URL to https.",
+        )
     } else if detail.contains("too large") {
         says(
             "The headers of the receiver's answer are too large.",
@@ -88,7 +99,8 @@ fn of_broken(detail: &str) -> Diagnosis {
     } else {
         says(
             "The receiver closed the connection without an answer.",
-            "See whether it crashed at this time, and whether the port is the one that speaks HTTP.",
+            "See whether it crashed at this time, and whether the port is the one that speaks \
+             HTTP.",
         )
     }
 }
@@ -97,7 +109,8 @@ fn of_own_trouble(detail: &str) -> Diagnosis {
     if detail.contains("refused the question") {
         says(
             "The name server of this machine refuses its questions.",
-            "An operator should check /etc/resolv.conf and whom that name server answers. Sending resumes by itself.",
+            "An operator should check /etc/resolv.conf and whom that name server answers. Sending \
+             resumes by itself.",
         )
     } else if detail.contains("name server") || detail.contains("looked up") {
         says(
@@ -107,12 +120,14 @@ fn of_own_trouble(detail: &str) -> Diagnosis {
     } else if detail.contains("descriptor") {
         says(
             "This machine has no file descriptors left.",
-            "An operator should raise the limit of open files (LimitNOFILE, ulimit -n). Sending resumes by itself.",
+            "An operator should raise the limit of open files (LimitNOFILE, ulimit -n). Sending \
+             resumes by itself.",
         )
     } else if detail.contains("local port") {
         says(
             "This machine has no local ports left for connections.",
-            "An operator should look for the program that uses them, or widen net.ipv4.ip_local_port_range.",
+            "An operator should look for the program that uses them, or widen \
+             net.ipv4.ip_local_port_range.",
         )
     } else {
         says(
@@ -130,18 +145,24 @@ fn of_status(status: u16) -> Diagnosis {
             "A cache may stand in between: let it pass POST requests through.",
         ),
         300..400 => says(
-            "The receiver answered with a redirect. It is not followed, because the key would travel with it.",
-            "Change the callback URL to the place it points to: the answer's location header names it.",
+            "The receiver answered with a redirect. It is not followed, because the key would \
+             travel with it.",
+            "Change the callback URL to the place it points to: the answer's location header names \
+             it.",
         ),
         400..500 => of_refusal(status),
-        500 => says("The receiver failed while handling the event.", "Look at its log for this time and event id."),
+        500 => says(
+            "The receiver failed while handling the event.",
+            "Look at its log for this time and event id.",
+        ),
         501 => says(
             "The receiver does not know how to handle this.",
             "Check that the callback URL leads to the right program.",
         ),
         502 => says(
             "A proxy before the receiver got no proper answer from it.",
-            "See whether the program behind the proxy runs and listens where the proxy looks for it.",
+            "See whether the program behind the proxy runs and listens where the proxy looks for \
+             it.",
         ),
         503 => says(
             "The receiver is not available at present: overloaded, or being maintained.",
@@ -155,8 +176,13 @@ fn of_status(status: u16) -> Diagnosis {
             "A proxy of a network provider could not reach the receiver.",
             "Look at the provider's console, and whether the receiver lets the provider in.",
         ),
-        505..520 | 531..600 => says("The receiver failed.", "Look at its log for this time and event id."),
-        _ => says("The receiver answered with a status that HTTP does not define.", "Check that the port speaks HTTP."),
+        505..520 | 531..600 => {
+            says("The receiver failed.", "Look at its log for this time and event id.")
+        }
+        _ => says(
+            "The receiver answered with a status that HTTP does not define.",
+            "Check that the port speaks HTTP.",
+        ),
     }
 }
 
@@ -164,24 +190,34 @@ fn of_refusal(status: u16) -> Diagnosis {
     match status {
         400 | 422 => says(
             "The receiver does not accept this body.",
-            "Its answer may say why. Compare the body with the schema, and what the receiver expects with both.",
+            "Its answer may say why. Compare the body with the schema, and what the receiver \
+             expects with both.",
         ),
         401 => says(
             "The receiver does not know the key.",
-            "Compare the API key of this hook with the one the receiver expects, and where it expects it: x-api-key.",
+            "Compare the API key of this hook with the one the receiver expects, and where it \
+             expects it: x-api-key.",
         ),
         403 => says(
-            "The receiver forbids it: the key lacks a right there, or a firewall refuses this sender.",
+            "The receiver forbids it: the key lacks a right there, or a firewall refuses this \
+             sender.",
             "Check the key's rights at the receiver and any list of allowed addresses.",
         ),
-        404 => says("The receiver has nothing at this path.", "Check the path of the callback URL."),
-        405 => {
-            says("The receiver does not take POST at this path.", "Check the path, and that its route accepts POST.")
+        404 => {
+            says("The receiver has nothing at this path.", "Check the path of the callback URL.")
         }
-        406 | 415 => says("The receiver does not take JSON here.", "It must accept the content type application/json."),
-        408 => {
-            says("The receiver waited too long for the request.", "A slow network or a proxy in between most likely.")
-        }
+        405 => says(
+            "The receiver does not take POST at this path.",
+            "Check the path, and that its route accepts POST.",
+        ),
+        406 | 415 => says(
+            "The receiver does not take JSON here.",
+            "It must accept the content type application/json.",
+        ),
+        408 => says(
+            "The receiver waited too long for the request.",
+            "A slow network or a proxy in between most likely.",
+        ),
         407 | 511 => says(
             "A proxy in between wants to know who is there.",
             "The receiver must be reachable without signing in to a proxy.",
@@ -194,12 +230,18 @@ fn of_refusal(status: u16) -> Diagnosis {
             "The receiver says it is gone for good. The hook was switched off.",
             "Enter the new URL and switch the hook on again; what was missed can be recovered.",
         ),
-        413 => says("The receiver finds the body too large.", "Raise its limit, or that of the proxy before it."),
+        413 => says(
+            "The receiver finds the body too large.",
+            "Raise its limit, or that of the proxy before it.",
+        ),
         429 => says(
             "The receiver asks to be called less often. The portal waits as long as it asks.",
             "Set a rate for this hook in its settings, or raise the limit at the receiver.",
         ),
-        431 => says("The receiver finds the headers too large.", "Raise its limit, or use a shorter API key."),
+        431 => says(
+            "The receiver finds the headers too large.",
+            "Raise its limit, or use a shorter API key.",
+        ),
         _ => says("The receiver does not accept this request.", "Its answer may say why."),
     }
 }
@@ -213,12 +255,14 @@ fn of_timeout(detail: &str) -> Diagnosis {
     } else if detail.contains("handshake") {
         says(
             "The TLS handshake was not finished in time.",
-            "The receiver, or what stands before it, is overloaded or does not speak TLS on this port.",
+            "The receiver, or what stands before it, is overloaded or does not speak TLS on this \
+             port.",
         )
     } else if detail.contains("connect") {
         says(
             "Nobody answered the attempt to connect: packets get lost on the way.",
-            "A firewall most likely drops them. Let the receiver accept connections from this portal.",
+            "A firewall most likely drops them. Let the receiver accept connections from this \
+             portal.",
         )
     } else {
         says(
@@ -235,14 +279,20 @@ fn of_connect(detail: &str) -> Diagnosis {
             "Check that the receiver runs, and the port of the callback URL.",
         )
     } else if detail.contains("unreachable") {
-        says("There is no way through the network to this host.", "Check its address, and the routes of this machine.")
+        says(
+            "There is no way through the network to this host.",
+            "Check its address, and the routes of this machine.",
+        )
     } else if detail.contains("reset") {
         says(
             "The connection was cut as soon as it was made.",
             "A firewall or a proxy does that, or a program that crashes at once.",
         )
     } else {
-        says("No connection could be made.", "Check that the receiver runs and that host, port and firewall are right.")
+        says(
+            "No connection could be made.",
+            "Check that the receiver runs and that host, port and firewall are right.",
+        )
     }
 }
 
@@ -304,7 +354,10 @@ mod tests {
                     "while waiting for the answer",
                 ],
             ),
-            (Answer::ConnectFailed, vec!["connection refused", "network unreachable", "connection reset", ""]),
+            (
+                Answer::ConnectFailed,
+                vec!["connection refused", "network unreachable", "connection reset", ""],
+            ),
             (
                 Answer::TlsFailed,
                 vec![
@@ -361,7 +414,8 @@ mod tests {
             ),
         ];
         for (answer, details) in details {
-            let said: BTreeSet<_> = details.iter().map(|detail| diagnose(answer, Some(detail)).what).collect();
+            let said: BTreeSet<_> =
+                details.iter().map(|detail| diagnose(answer, Some(detail)).what).collect();
             assert_eq!(said.len(), details.len(), "{answer:?}: {said:?}");
             known.extend(said);
         }

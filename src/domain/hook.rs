@@ -1,4 +1,5 @@
-//! A hook: one event type pushed to one URL. What may be typed into its form, and what it is once accepted.
+//! A hook: one event type pushed to one URL. What may be typed into its form, and what it is once
+//! accepted.
 
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ pub struct Hook {
     pub version: i64,
 }
 
-/// How this hook is delivered to, where that differs from the operator's settings. The default differs in nothing.
+/// How this hook is delivered to, where that differs from the operator's settings. The default
+/// differs in nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tuning {
     /// The waits after failed attempts.
@@ -62,7 +64,8 @@ impl TypedTuning {
     }
 }
 
-/// What is to change about a hook's tuning: `None` stays as it is, `Some(None)` goes back to the operator's setting.
+/// What is to change about a hook's tuning: `None` stays as it is, `Some(None)` goes back to the
+/// operator's setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TuningPatch {
     pub retry_schedule: Option<Option<Vec<Duration>>>,
@@ -109,7 +112,11 @@ impl Tuning {
         let mut invalid = Invalid::default();
         if let Some(schedule) = &self.retry_schedule {
             if schedule.len() > MAX_RETRIES {
-                invalid.add("retry_schedule", "too-long", format!("Enter at most {MAX_RETRIES} waits."));
+                invalid.add(
+                    "retry_schedule",
+                    "too-long",
+                    format!("Enter at most {MAX_RETRIES} waits."),
+                );
             }
             if schedule.iter().any(|wait| *wait > LONGEST_RETRY) {
                 invalid.add("retry_schedule", "range", "Enter waits of at most 7 days.");
@@ -119,14 +126,26 @@ impl Tuning {
             invalid.add("timeout", "range", "Enter a time-out between 100 ms and 60 s.");
         }
         if self.in_flight.is_some_and(|limit| limit == 0 || limit > MAX_IN_FLIGHT) {
-            invalid.add("in_flight", "range", format!("Enter a number between 1 and {MAX_IN_FLIGHT}."));
+            invalid.add(
+                "in_flight",
+                "range",
+                format!("Enter a number between 1 and {MAX_IN_FLIGHT}."),
+            );
         }
         if self.rate_per_second.is_some_and(|rate| rate == 0 || rate > MAX_RATE) {
-            invalid.add("rate_per_second", "range", format!("Enter a number between 1 and {MAX_RATE}."));
+            invalid.add(
+                "rate_per_second",
+                "range",
+                format!("Enter a number between 1 and {MAX_RATE}."),
+            );
         }
         if self.order_by.as_ref().is_some_and(|member| !members.contains(member)) {
             let known = members.join(", ");
-            invalid.add("order_by", "unknown", format!("Choose one of the body's own members: {known}."));
+            invalid.add(
+                "order_by",
+                "unknown",
+                format!("Choose one of the body's own members: {known}."),
+            );
         }
         invalid.or(())
     }
@@ -182,16 +201,21 @@ pub fn parse_name(raw: &str) -> Result<String, Invalid> {
         return wrong("too-long", "Enter a name of at most 100 characters.");
     }
     if name.chars().any(is_unreadable) {
-        return wrong("characters", "Remove control, invisible and text-direction characters from the name.");
+        return wrong(
+            "characters",
+            "Remove control, invisible and text-direction characters from the name.",
+        );
     }
     Ok(name.to_owned())
 }
 
-/// Control characters, bidirectional overrides and zero-width characters can make one name look like another.
-/// U+200C and U+200D stay allowed: Persian and several Indian scripts are spelled with them.
+/// Control characters, bidirectional overrides and zero-width characters can make one name look
+/// like another. U+200C and U+200D stay allowed: Persian and several Indian scripts are spelled
+/// with them.
 fn is_unreadable(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2028}' | '\u{2029}'
+        || matches!(c,
+            '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2028}' | '\u{2029}'
             | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
@@ -223,7 +247,8 @@ pub fn parse_event_type(raw: &str) -> Result<EventType, Invalid> {
     }
 }
 
-/// What people see of a key: its last four characters, of a short key fewer, so that most of it stays unknown.
+/// What people see of a key: its last four characters, of a short key fewer, so that most of it
+/// stays unknown.
 pub fn api_key_hint(key: &str) -> String {
     let shown = 4.min(key.len() / 4);
     format!("••••{}", &key[key.len() - shown..])

@@ -1,4 +1,5 @@
-//! What the list of hooks is asked for, as its address says it: a text, a standing, an order, a page.
+//! What the list of hooks is asked for, as its address says it: a text, a standing, an order, a
+//! page.
 
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +96,10 @@ impl HookQuery {
     pub fn parse(text: &str, status: &str, sort: &str, page: &str) -> Self {
         Self {
             text: text.trim().chars().take(200).collect(),
-            status: Status::all().into_iter().find(|known| known.key() == status).unwrap_or_default(),
+            status: Status::all()
+                .into_iter()
+                .find(|known| known.key() == status)
+                .unwrap_or_default(),
             sort: Sort::ALL.iter().copied().find(|known| known.key() == sort).unwrap_or_default(),
             page: page.parse().unwrap_or(1),
         }
@@ -108,8 +112,12 @@ impl HookQuery {
 
     pub fn address(&self) -> String {
         let page = if self.page > 1 { self.page.to_string() } else { String::new() };
-        let query =
-            [("q", self.text.as_str()), ("status", self.status.key()), ("sort", self.sort.key()), ("page", &page)];
+        let query = [
+            ("q", self.text.as_str()),
+            ("status", self.status.key()),
+            ("sort", self.sort.key()),
+            ("page", &page),
+        ];
         address(HOOKS, &query)
     }
 }
@@ -122,7 +130,10 @@ mod tests {
     fn an_address_says_what_was_asked_and_nothing_more() {
         assert_eq!(HookQuery::default().address(), HOOKS);
         let asked = HookQuery::parse(" crm & co ", "failing", "last", "3");
-        assert_eq!(asked.address(), "/integration/hooks?q=crm+%26+co&status=failing&sort=last&page=3");
+        assert_eq!(
+            asked.address(),
+            "/integration/hooks?q=crm+%26+co&status=failing&sort=last&page=3"
+        );
         for wrong in ["x", "-1", ""] {
             assert_eq!(HookQuery::parse("", wrong, wrong, wrong).address(), HOOKS);
         }

@@ -1,5 +1,6 @@
-//! Typed ids: a hook's id can never be passed where an event's is wanted. UUIDs of version 7, so they sort by birth.
-//! The only place outside the store that names the database driver, and only to say "stored as its UUID".
+//! Typed ids: a hook's id can never be passed where an event's is wanted. UUIDs of version 7, so
+//! they sort by birth. The only place outside the store that names the database driver, and only to
+//! say "stored as its UUID".
 
 use std::{fmt, str::FromStr};
 
@@ -58,7 +59,8 @@ ids! {
 }
 
 impl EventId {
-    /// What receivers know the event by. A test is told by what is signed: a header that is not could be added or taken away.
+    /// What receivers know the event by. A test is told by what is signed: a header that is not
+    /// could be added or taken away.
     pub fn webhook_id(self, is_test: bool) -> String {
         if is_test { format!("test_{self}") } else { self.to_string() }
     }

@@ -1,4 +1,5 @@
-//! What was wrong with an input, field by field. The API, the forms and the command line show the same words.
+//! What was wrong with an input, field by field. The API, the forms and the command line show the
+//! same words.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +26,11 @@ impl Invalid {
     }
 
     pub fn add(&mut self, field: &str, code: &str, message: impl Into<String>) {
-        self.0.push(FieldError { field: field.to_owned(), code: code.to_owned(), message: message.into() });
+        self.0.push(FieldError {
+            field: field.to_owned(),
+            code: code.to_owned(),
+            message: message.into(),
+        });
     }
 
     /// Notes a choice that is none of those there are, unless it is fine.

@@ -1,4 +1,5 @@
-//! A job: many deliveries sent again, a few at a time. It is kept in the database, so a restart goes on where it was.
+//! A job: many deliveries sent again, a few at a time. It is kept in the database, so a restart
+//! goes on where it was.
 
 use std::time::Duration;
 
@@ -60,19 +61,23 @@ impl JobState {
     }
 
     pub fn from_key(key: &str) -> Option<Self> {
-        [Self::Running, Self::Paused, Self::Done, Self::Cancelled].into_iter().find(|state| state.key() == key)
+        [Self::Running, Self::Paused, Self::Done, Self::Cancelled]
+            .into_iter()
+            .find(|state| state.key() == key)
     }
 
     /// May a person move a job from this state to that one?
     pub fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
-            (Self::Running, Self::Paused | Self::Cancelled) | (Self::Paused, Self::Running | Self::Cancelled)
+            (Self::Running, Self::Paused | Self::Cancelled)
+                | (Self::Paused, Self::Running | Self::Cancelled)
         )
     }
 }
 
-/// Which settled deliveries a job is for. Only what was accepted before the job began, so that it ends.
+/// Which settled deliveries a job is for. Only what was accepted before the job began, so that it
+/// ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     pub hook: Option<HookId>,
@@ -88,7 +93,8 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// May there be a delivery that is in both? Without `from` a scope begins with the first one, without `to` it has no end.
+    /// May there be a delivery that is in both? Without `from` a scope begins with the first one,
+    /// without `to` it has no end.
     pub fn overlaps(&self, other: &Self) -> bool {
         fn meets<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
             one.is_none() || other.is_none() || one == other
@@ -162,7 +168,8 @@ impl Spread {
         all
     }
 
-    /// The bounds of slices that cover a range: of an hour each, or of whole days where that would be too many.
+    /// The bounds of slices that cover a range: of an hour each, or of whole days where that would
+    /// be too many.
     pub fn bounds(from: Timestamp, to: Timestamp) -> (i64, Vec<Timestamp>) {
         const HOUR: i64 = 3_600_000;
         // An id has room for no later moment.
@@ -174,7 +181,10 @@ impl Spread {
         };
         let unit = hours * HOUR;
         let first = from / unit * unit;
-        (hours, (0..=lasts(to, first, unit)).map(|number| Timestamp(first + number * unit)).collect())
+        (
+            hours,
+            (0..=lasts(to, first, unit)).map(|number| Timestamp(first + number * unit)).collect(),
+        )
     }
 }
 
@@ -211,7 +221,8 @@ pub fn time_needed(number: i64, per_second: u32) -> String {
 }
 
 impl Job {
-    /// What it has got behind it, of what was counted when it began (or found since, if that is more).
+    /// What it has got behind it, of what was counted when it began (or found since, if that is
+    /// more).
     pub fn progress(&self) -> (i64, i64) {
         let behind = self.done + self.skipped;
         (behind, self.total.max(behind))
@@ -247,7 +258,10 @@ mod tests {
         let bounds = |from: i64, to: i64| {
             let (hours, bounds) = Spread::bounds(Timestamp(from), Timestamp(to));
             assert!(bounds[0].0 <= from && from < bounds[1].0, "{bounds:?}");
-            assert!(bounds[bounds.len() - 1].0 > to && bounds[bounds.len() - 2].0 <= to, "{bounds:?}");
+            assert!(
+                bounds[bounds.len() - 1].0 > to && bounds[bounds.len() - 2].0 <= to,
+                "{bounds:?}"
+            );
             (hours, bounds.len() - 1)
         };
         assert_eq!(bounds(HOUR / 2, HOUR / 2 + 10), (1, 1));
@@ -316,10 +330,14 @@ mod tests {
         };
         assert_eq!(
             job.words(),
-            "1,000 of 1,204 sent again. 4 left out: settled otherwise in the meantime, or without a body. About 20 s to go."
+            "1,000 of 1,204 sent again. 4 left out: settled otherwise in the meantime, or without \
+             a body. About 20 s to go."
         );
         (job.state, job.skipped, job.done) = (JobState::Done, 0, 2000);
-        assert_eq!((job.words().as_str(), job.progress()), ("2,000 deliveries sent again.", (2000, 2000)));
+        assert_eq!(
+            (job.words().as_str(), job.progress()),
+            ("2,000 deliveries sent again.", (2000, 2000))
+        );
         assert_eq!(time_needed(0, 0), "1 s");
     }
 }

@@ -1,12 +1,13 @@
-//! JSON as people read it: indented, with every number and every string spelled exactly as it was. (A parser would read
-//! 1.50 and write 1.5.)
+//! JSON as people read it: indented, with every number and every string spelled exactly as it was.
+//! (A parser would read 1.50 and write 1.5.)
 
 /// Levels that are indented: nobody sees more.
 const LEVELS: usize = 40;
 /// Blanks that every text may be indented with; a long one with as many as it has letters.
 const BLANKS: usize = 64 * 1024;
 
-/// The text with a line for each member, if it is JSON at all. However it is nested, at most about four times as long.
+/// The text with a line for each member, if it is JSON at all. However it is nested, at most about
+/// four times as long.
 pub fn pretty(text: &str) -> Option<String> {
     serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
     let mut out = String::with_capacity(text.len() * 2);
@@ -72,11 +73,15 @@ mod tests {
 
     #[test]
     fn nothing_but_blanks_is_changed() {
-        let text = r#"{ "a":1.50,"b" : [1e2, {} ,[ ]], "c":"x, {y}: \" \\","d":12345678901234567890,"é":null}"#;
+        let text = concat!(
+            r#"{ "a":1.50,"b" : [1e2, {} ,[ ]], "c":"x, {y}: \" \\","#,
+            r#""d":12345678901234567890,"é":null}"#
+        );
         let indented = pretty(text).unwrap();
         assert_eq!(
             indented,
-            "{\n  \"a\": 1.50,\n  \"b\": [\n    1e2,\n    {},\n    []\n  ],\n  \"c\": \"x, {y}: \\\" \\\\\",\n  \"d\": 12345678901234567890,\n  \"é\": null\n}"
+            "{\n  \"a\": 1.50,\n  \"b\": [\n    1e2,\n    {},\n    []\n  ],\n  \"c\": \"x, {y}: \
+             \\\" \\\\\",\n  \"d\": 12345678901234567890,\n  \"é\": null\n}"
         );
         assert_eq!(pretty(&indented).unwrap(), indented);
         assert_eq!(pretty("not json"), None);
@@ -90,7 +95,12 @@ mod tests {
         let deep = "[".repeat(size / 2) + &"]".repeat(size / 2);
         for text in [lists, deep] {
             let indented = pretty(&text).unwrap();
-            assert!(indented.len() < 4 * text.len(), "{} bytes became {}", text.len(), indented.len());
+            assert!(
+                indented.len() < 4 * text.len(),
+                "{} bytes became {}",
+                text.len(),
+                indented.len()
+            );
             assert_eq!(indented.replace(['\n', ' '], ""), text);
         }
     }

@@ -1,11 +1,12 @@
-//! The log of deliveries as people ask for it: what may be filtered by, the words for it, and the address that says it
-//! all. Pure: what an address means at a moment is worked out by the server.
+//! The log of deliveries as people ask for it: what may be filtered by, the words for it, and the
+//! address that says it all. Pure: what an address means at a moment is worked out by the server.
 
 use serde::{Deserialize, Serialize};
 
 use super::{address::address, delivery::State};
 
-/// Where deliveries stand, as people ask for it: a state, or several that mean the same to whoever asks.
+/// Where deliveries stand, as people ask for it: a state, or several that mean the same to whoever
+/// asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     pub key: &'static str,
@@ -22,10 +23,18 @@ const fn outcome(key: &'static str, word: &'static str, states: &'static [State]
 /// Every outcome there is to choose from.
 pub const OUTCOMES: &[Outcome] = &[
     outcome("delivered", "Delivered", &[State::Delivered]),
-    outcome("open", "On its way (pending, waiting or held)", &[State::Pending, State::Waiting, State::Held]),
+    outcome(
+        "open",
+        "On its way (pending, waiting or held)",
+        &[State::Pending, State::Waiting, State::Held],
+    ),
     Outcome {
         tests: Some(false),
-        ..outcome("undelivered", "Undelivered (failed or skipped)", &[State::Failed, State::Skipped])
+        ..outcome(
+            "undelivered",
+            "Undelivered (failed or skipped)",
+            &[State::Failed, State::Skipped],
+        )
     },
     outcome("failed", "Failed", &[State::Failed]),
     outcome("skipped", "Skipped (hook off or its queue full)", &[State::Skipped]),
@@ -44,7 +53,8 @@ impl Outcome {
 
 macro_rules! answers {
     ($($variant:ident = $key:literal, $word:literal, [$($class:literal),*];)+) => {
-        /// What was answered last, as people ask for it: one or several classes of [`Answer`](super::delivery::Answer).
+        /// What was answered last, as people ask for it: one or several classes of
+        /// [`Answer`](super::delivery::Answer).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum AnswerGroup { $(#[serde(rename = $key)] $variant),+ }
 
@@ -91,7 +101,11 @@ impl AnswerGroup {
     /// The group of a stored class; without one nothing was ever tried.
     pub fn of(class: Option<&str>) -> Self {
         let Some(class) = class else { return Self::Never };
-        Self::ALL.iter().copied().find(|group| group.classes().contains(&class)).unwrap_or(Self::Odd)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|group| group.classes().contains(&class))
+            .unwrap_or(Self::Odd)
     }
 
     /// Every class there is, and `None` for what was never tried.
@@ -106,7 +120,8 @@ impl AnswerGroup {
     }
 }
 
-/// A page of the log as its address says it. Everything is as typed; empty means that it does not matter.
+/// A page of the log as its address says it. Everything is as typed; empty means that it does not
+/// matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LogQuery {
@@ -201,7 +216,8 @@ mod tests {
         ];
         for answer in statuses.chain(others) {
             let class = answer.class();
-            let groups = AnswerGroup::ALL.iter().filter(|group| group.classes().contains(&class)).count();
+            let groups =
+                AnswerGroup::ALL.iter().filter(|group| group.classes().contains(&class)).count();
             assert_eq!(groups, 1, "{answer:?}");
             assert!(AnswerGroup::all_classes().any(|known| known == Some(class)));
         }
@@ -212,14 +228,21 @@ mod tests {
     #[test]
     fn every_state_can_be_asked_for() {
         for state in State::ALL {
-            assert_eq!(Outcome::from_key(state.key()).map(|outcome| outcome.states), Some(&[*state][..]));
+            assert_eq!(
+                Outcome::from_key(state.key()).map(|outcome| outcome.states),
+                Some(&[*state][..])
+            );
         }
     }
 
     #[test]
     fn an_address_says_all_of_a_query_and_nothing_else() {
-        let query =
-            LogQuery { state: "failed".into(), text: "a&b é".into(), before: "x".into(), ..Default::default() };
+        let query = LogQuery {
+            state: "failed".into(),
+            text: "a&b é".into(),
+            before: "x".into(),
+            ..Default::default()
+        };
         assert_eq!(query.address("/d"), "/d?state=failed&text=a%26b+%C3%A9&before=x");
         assert_eq!(query.with("text", "").address("/d"), "/d?state=failed");
         assert_eq!(LogQuery::default().address("/d"), "/d");

@@ -1,4 +1,5 @@
-//! What attempts of an hour came to, and how long they took, in numbers small enough to keep: what charts are drawn from.
+//! What attempts of an hour came to, and how long they took, in numbers small enough to keep: what
+//! charts are drawn from.
 
 use serde::{Deserialize, Serialize};
 
@@ -107,8 +108,8 @@ impl Range {
     }
 }
 
-/// Which bucket a duration falls into. Two buckets for each doubling: a quantile read from them is off by a fifth at
-/// most, and fifteen seconds are thirty buckets.
+/// Which bucket a duration falls into. Two buckets for each doubling: a quantile read from them is
+/// off by a fifth at most, and fifteen seconds are thirty buckets.
 pub fn bucket_of(millis: i64) -> i64 {
     let millis = millis.max(0);
     match millis.checked_ilog2() {
@@ -143,7 +144,8 @@ impl Durations {
         }
     }
 
-    /// The duration in milliseconds that `share` of all stay below, read between the bounds of its bucket.
+    /// The duration in milliseconds that `share` of all stay below, read between the bounds of its
+    /// bucket.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -180,7 +182,11 @@ mod tests {
             assert!(bucket >= last, "{millis}");
             #[expect(clippy::cast_precision_loss, reason = "small")]
             let exact = millis as f64;
-            assert!(begin_of(bucket) <= exact && exact < begin_of(bucket + 1).max(begin_of(bucket) + 0.6), "{millis}");
+            assert!(
+                begin_of(bucket) <= exact
+                    && exact < begin_of(bucket + 1).max(begin_of(bucket) + 0.6),
+                "{millis}"
+            );
             last = bucket;
         }
         assert_eq!(bucket_of(-5), 0);
@@ -211,7 +217,8 @@ mod tests {
     #[test]
     fn what_was_put_off_is_neither_a_success_nor_a_failure() {
         let mut outcomes = Outcomes::default();
-        for (class, count) in [("success", 3), (PUT_OFF, 40), ("throttled", 1), ("server_error", 2)] {
+        for (class, count) in [("success", 3), (PUT_OFF, 40), ("throttled", 1), ("server_error", 2)]
+        {
             outcomes.add(class, count);
         }
         assert_eq!(outcomes, Outcomes { succeeded: 3, failed: 3 });

@@ -1,6 +1,7 @@
-//! The words of the house and the rules that need nothing but themselves: what a hook, an event, a delivery and an
-//! attempt are, what may be typed, who may do what, when to try again. Compiled for the server and for the browser;
-//! imports no other room, asks no clock, reads no environment, opens no connection.
+//! The words of the house and the rules that need nothing but themselves: what a hook, an event, a
+//! delivery and an attempt are, what may be typed, who may do what, when to try again. Compiled for
+//! the server and for the browser; imports no other room, asks no clock, reads no environment,
+//! opens no connection.
 
 pub mod address;
 pub mod contract;

@@ -1,4 +1,5 @@
-//! Long lists, a page at a time: a cursor names the last row seen, so page 200 costs what page 1 costs.
+//! Long lists, a page at a time: a cursor names the last row seen, so page 200 costs what page 1
+//! costs.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,6 @@
-//! Who may do what: permissions, the built-in roles, and the [`Grant`] that proves a permission was checked. Store
-//! functions that serve people or programs ask for a grant, so a forgotten check does not compile.
+//! Who may do what: permissions, the built-in roles, and the [`Grant`] that proves a permission was
+//! checked. Store functions that serve people or programs ask for a grant, so a forgotten check
+//! does not compile.
 
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +68,8 @@ impl Permissions {
         Permission::ALL[..6].iter().any(|permission| self.has(*permission))
     }
 
-    /// Space-separated keys, as the store keeps them. Unknown ones (of a newer program) are dropped, never widened.
+    /// Space-separated keys, as the store keeps them. Unknown ones (of a newer program) are
+    /// dropped, never widened.
     pub fn parse(text: &str) -> Self {
         text.split_whitespace().filter_map(Permission::from_key).collect()
     }
@@ -95,8 +97,13 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: &[Self] =
-        &[Self::Administrator, Self::IntegrationManager, Self::Developer, Self::Auditor, Self::Agent];
+    pub const ALL: &[Self] = &[
+        Self::Administrator,
+        Self::IntegrationManager,
+        Self::Developer,
+        Self::Auditor,
+        Self::Agent,
+    ];
 
     pub fn key(self) -> &'static str {
         match self {
@@ -148,7 +155,8 @@ pub struct Actor {
 pub struct Forbidden(pub Permission);
 
 impl Actor {
-    /// The portal acting by itself: start-up, the engine's own decisions, commands run beside the database.
+    /// The portal acting by itself: start-up, the engine's own decisions, commands run beside the
+    /// database.
     pub fn portal() -> Self {
         Self {
             label: "portal".to_owned(),
@@ -209,8 +217,15 @@ mod tests {
 
     #[test]
     fn a_grant_names_who_and_what() {
-        let actor = Actor { label: "user:a".into(), identity: "a".into(), permissions: Role::Developer.permissions() };
-        assert_eq!(actor.require(Permission::HooksWrite).unwrap_err(), Forbidden(Permission::HooksWrite));
+        let actor = Actor {
+            label: "user:a".into(),
+            identity: "a".into(),
+            permissions: Role::Developer.permissions(),
+        };
+        assert_eq!(
+            actor.require(Permission::HooksWrite).unwrap_err(),
+            Forbidden(Permission::HooksWrite)
+        );
         let grant = actor.require(Permission::HooksTest).unwrap();
         assert_eq!((grant.by(), grant.permission()), ("user:a", Permission::HooksTest));
     }

@@ -76,8 +76,8 @@ impl Default for Preferences {
     }
 }
 
-/// Writes times as one reader wants them. A page finds its reader's in its context (`ui::widgets::moment`); only the
-/// server knows zones, so that the browser's half need not.
+/// Writes times as one reader wants them. A page finds its reader's in its context
+/// (`ui::widgets::moment`); only the server knows zones, so that the browser's half need not.
 pub trait Clockface: Send + Sync {
     /// To the second, with offset and zone: `2026-11-22 14:03:11 +05:45 Asia/Kathmandu`.
     fn exact(&self, at: Timestamp) -> String;

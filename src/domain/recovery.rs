@@ -79,7 +79,12 @@ mod tests {
 
     #[test]
     fn an_address_says_what_is_to_be_sent_and_reads_back() {
-        let form = RecoverForm { since: "24h".into(), failed: "true".into(), pace: "5".into(), ..Default::default() };
+        let form = RecoverForm {
+            since: "24h".into(),
+            failed: "true".into(),
+            pace: "5".into(),
+            ..Default::default()
+        };
         assert_eq!(form.address("/r"), "/r?since=24h&failed=true&pace=5");
         assert_eq!(form.states(), [State::Failed]);
         assert!(!form.is_new() && RecoverForm::default().is_new());

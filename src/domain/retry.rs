@@ -1,4 +1,5 @@
-//! When to try again: one pure decision from what came back. It knows no clock and no randomness; both come in.
+//! When to try again: one pure decision from what came back. It knows no clock and no randomness;
+//! both come in.
 
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use super::{delivery::Answer, time::readable_duration};
 /// How long, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// The wait after the first, second, ... failed attempt. When it is used up the delivery has failed.
+    /// The wait after the first, second, ... failed attempt. When it is used up the delivery has
+    /// failed.
     pub schedule: Vec<Duration>,
     /// The longest a receiver may make us wait with `Retry-After`.
     pub longest_wait: Duration,
@@ -19,7 +21,10 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 impl Default for RetryPolicy {
     fn default() -> Self {
         let seconds = [5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600];
-        Self { schedule: seconds.into_iter().map(Duration::from_secs).collect(), longest_wait: LONGEST_WAIT }
+        Self {
+            schedule: seconds.into_iter().map(Duration::from_secs).collect(),
+            longest_wait: LONGEST_WAIT,
+        }
     }
 }
 
@@ -28,8 +33,8 @@ impl Default for RetryPolicy {
 pub enum Verdict {
     Delivered,
     RetryIn(Duration),
-    /// It is sent again after this wait, and the attempt does not count as a try of the schedule: the receiver asked for
-    /// the wait, or the attempt was the probe of a paused hook.
+    /// It is sent again after this wait, and the attempt does not count as a try of the schedule:
+    /// the receiver asked for the wait, or the attempt was the probe of a paused hook.
     PutOff(Duration),
     Failed,
     /// 410 Gone: failed, and the hook is to be switched off.
@@ -51,7 +56,8 @@ impl Verdict {
 pub enum Bearing {
     /// It took the event.
     Bears,
-    /// It was called too often, or is overloaded; and perhaps it says how long it wants to be left alone.
+    /// It was called too often, or is overloaded; and perhaps it says how long it wants to be left
+    /// alone.
     TooMuch { asks: Option<Duration> },
     /// Nothing that a pace could be learned from.
     Silent,
@@ -70,7 +76,8 @@ impl Bearing {
 /// An attempt, as far as it is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Tried {
-    /// Attempts of this delivery before this one: those that count as tries of its schedule, and those that do not.
+    /// Attempts of this delivery before this one: those that count as tries of its schedule, and
+    /// those that do not.
     pub counted: u32,
     pub uncounted: u32,
     /// The attempt was the probe of a paused hook.
@@ -80,30 +87,40 @@ pub struct Tried {
     pub retry_after: Option<Duration>,
 }
 
-/// Jitter adds at most this share of the wait, and never takes any away: a receiver that asked for time gets it.
+/// Jitter adds at most this share of the wait, and never takes any away: a receiver that asked for
+/// time gets it.
 const JITTER: f64 = 0.1;
-/// The shortest wait that a receiver can ask for: `Retry-After: 0` is no invitation to ask again in a loop.
+/// The shortest wait that a receiver can ask for: `Retry-After: 0` is no invitation to ask again in
+/// a loop.
 const SHORTEST_ASKED: Duration = Duration::from_secs(1);
 /// A probe says nothing about this delivery. Where its schedule names no wait, this one is used.
 const UNSCHEDULED: Duration = Duration::from_secs(5);
-/// A delivery is put off this often without a count. After that each attempt counts: otherwise an event that its receiver
-/// answers with "later" for ever would never end.
+/// A delivery is put off this often without a count. After that each attempt counts: otherwise an
+/// event that its receiver answers with "later" for ever would never end.
 pub const MOST_PUT_OFF: u32 = 100;
 
 /// How long the receiver asks to be left alone, within limits.
-fn asked(answer: Answer, retry_after: Option<Duration>, longest_wait: Duration) -> Option<Duration> {
+fn asked(
+    answer: Answer,
+    retry_after: Option<Duration>,
+    longest_wait: Duration,
+) -> Option<Duration> {
     match answer {
-        Answer::Status(429 | 503) => retry_after.map(|wait| wait.max(SHORTEST_ASKED).min(longest_wait)),
+        Answer::Status(429 | 503) => {
+            retry_after.map(|wait| wait.max(SHORTEST_ASKED).min(longest_wait))
+        }
         _ => None,
     }
 }
 
-/// What an answer says of how much its receiver bears. It holds for all that is sent there, not for one delivery.
+/// What an answer says of how much its receiver bears. It holds for all that is sent there, not for
+/// one delivery.
 pub fn bearing(answer: Answer, retry_after: Option<Duration>, longest_wait: Duration) -> Bearing {
     match answer {
         Answer::Status(200..300) => Bearing::Bears,
         Answer::Status(429) => Bearing::TooMuch { asks: asked(answer, retry_after, longest_wait) },
-        // Without the header it is what a receiver behind a proxy answers while it is down: a failure, and no pace to learn.
+        // Without the header it is what a receiver behind a proxy answers while it is down: a
+        // failure, and no pace to learn.
         Answer::Status(503) if retry_after.is_some() => {
             Bearing::TooMuch { asks: asked(answer, retry_after, longest_wait) }
         }
@@ -111,19 +128,24 @@ pub fn bearing(answer: Answer, retry_after: Option<Duration>, longest_wait: Dura
     }
 }
 
-/// `schedule` and `longest_wait` are of a [`RetryPolicy`] or the hook's own; `jitter` is in `0.0..1.0`.
+/// `schedule` and `longest_wait` are of a [`RetryPolicy`] or the hook's own; `jitter` is in
+/// `0.0..1.0`.
 pub fn judge(schedule: &[Duration], longest_wait: Duration, tried: &Tried, jitter: f64) -> Verdict {
     match tried.answer {
         Answer::Status(200..300) => return Verdict::Delivered,
         Answer::Status(410) => return Verdict::Gone,
-        answer if answer.is_ours() => return Verdict::PutOff(spread(after_own_trouble(tried), jitter)),
+        answer if answer.is_ours() => {
+            return Verdict::PutOff(spread(after_own_trouble(tried), jitter));
+        }
         _ => {}
     }
     let with_jitter = |wait: Duration| spread(wait, jitter);
     let asked = asked(tried.answer, tried.retry_after, longest_wait);
     let position = tried.counted as usize;
     match asked {
-        Some(wait) if tried.is_probe || tried.uncounted < MOST_PUT_OFF => return Verdict::PutOff(with_jitter(wait)),
+        Some(wait) if tried.is_probe || tried.uncounted < MOST_PUT_OFF => {
+            return Verdict::PutOff(with_jitter(wait));
+        }
         None if tried.is_probe => {
             let wait = schedule.get(position).or(schedule.last()).copied().unwrap_or(UNSCHEDULED);
             return Verdict::PutOff(with_jitter(wait));
@@ -136,7 +158,8 @@ pub fn judge(schedule: &[Duration], longest_wait: Duration, tried: &Tried, jitte
     }
 }
 
-/// After our own trouble: soon, then less often, and never so rarely that a receiver waits long once it is over.
+/// After our own trouble: soon, then less often, and never so rarely that a receiver waits long
+/// once it is over.
 const SOON: Duration = Duration::from_secs(5);
 const SOON_AT_MOST: Duration = Duration::from_secs(60);
 
@@ -167,7 +190,8 @@ pub fn plan_in_words(waits: &[Duration]) -> String {
     let plural = if times == 1 { "once more" } else { "again" };
     let count = if times == 1 { String::new() } else { format!(" {times} times") };
     format!(
-        "After a failed attempt it is tried {plural}{count}: after {waits}. When the last one fails too, about {} after the first, the delivery has failed.",
+        "After a failed attempt it is tried {plural}{count}: after {waits}. When the last one \
+         fails too, about {} after the first, the delivery has failed.",
         readable_duration(total)
     )
 }
@@ -178,12 +202,17 @@ mod tests {
 
     #[test]
     fn a_plan_is_told_in_words() {
-        let told =
-            |seconds: &[u64]| plan_in_words(&seconds.iter().copied().map(Duration::from_secs).collect::<Vec<_>>());
+        let told = |seconds: &[u64]| {
+            plan_in_words(&seconds.iter().copied().map(Duration::from_secs).collect::<Vec<_>>())
+        };
         assert_eq!(told(&[]), "It is tried once; when that fails, the delivery has failed.");
         assert!(told(&[5]).contains("tried once more: after 5 s."), "{}", told(&[5]));
         let plan = told(&[5, 30, 120]);
-        assert!(plan.contains("again 3 times: after 5 s, 30 s and 2 min.") && plan.contains("about 2 min"), "{plan}");
+        assert!(
+            plan.contains("again 3 times: after 5 s, 30 s and 2 min.")
+                && plan.contains("about 2 min"),
+            "{plan}"
+        );
     }
 
     const S: fn(u64) -> Duration = Duration::from_secs;
@@ -225,18 +254,32 @@ mod tests {
             (0, Answer::Status(500), Some(S(60)), Verdict::RetryIn(S(5))),
         ];
         for (counted, answer, asked, verdict) in rows {
-            assert_eq!(judged(tried(counted, answer, asked)), verdict, "after {counted}: {answer:?}, {asked:?}");
+            assert_eq!(
+                judged(tried(counted, answer, asked)),
+                verdict,
+                "after {counted}: {answer:?}, {asked:?}"
+            );
         }
     }
 
     #[test]
     fn a_probe_never_uses_up_a_schedule() {
-        let probe = |counted, answer, asked| judged(Tried { is_probe: true, ..tried(counted, answer, asked) });
+        let probe = |counted, answer, asked| {
+            judged(Tried { is_probe: true, ..tried(counted, answer, asked) })
+        };
         assert_eq!(probe(0, Answer::Status(500), None), Verdict::PutOff(S(5)));
         assert_eq!(probe(8, Answer::Timeout, None), Verdict::PutOff(S(43_200)));
-        assert_eq!(probe(9, Answer::Timeout, None), Verdict::PutOff(S(43_200)), "all tries are made, and it is held");
+        assert_eq!(
+            probe(9, Answer::Timeout, None),
+            Verdict::PutOff(S(43_200)),
+            "all tries are made, and it is held"
+        );
         assert_eq!(probe(9, Answer::Status(503), Some(S(7))), Verdict::PutOff(S(7)));
-        let often = Tried { is_probe: true, uncounted: 10_000, ..tried(9, Answer::Status(503), Some(S(7))) };
+        let often = Tried {
+            is_probe: true,
+            uncounted: 10_000,
+            ..tried(9, Answer::Status(503), Some(S(7)))
+        };
         assert_eq!(judged(often), Verdict::PutOff(S(7)));
         let nothing_scheduled = Tried { is_probe: true, ..tried(0, Answer::Status(500), None) };
         assert_eq!(judge(&[], S(60), &nothing_scheduled, 0.0), Verdict::PutOff(S(5)));
@@ -248,9 +291,16 @@ mod tests {
     /// An event that its receiver puts off for ever ends all the same.
     #[test]
     fn what_was_put_off_a_hundred_times_counts_from_then_on() {
-        let later = |counted, uncounted| Tried { uncounted, ..tried(counted, Answer::Status(429), Some(S(60))) };
+        let later = |counted, uncounted| Tried {
+            uncounted,
+            ..tried(counted, Answer::Status(429), Some(S(60)))
+        };
         assert_eq!(judged(later(0, MOST_PUT_OFF - 1)), Verdict::PutOff(S(60)));
-        assert_eq!(judged(later(0, MOST_PUT_OFF)), Verdict::RetryIn(S(60)), "at least as long as asked");
+        assert_eq!(
+            judged(later(0, MOST_PUT_OFF)),
+            Verdict::RetryIn(S(60)),
+            "at least as long as asked"
+        );
         assert_eq!(judged(later(2, MOST_PUT_OFF)), Verdict::RetryIn(S(120)));
         assert_eq!(judged(later(9, MOST_PUT_OFF)), Verdict::Failed);
     }
@@ -278,12 +328,16 @@ mod tests {
         let policy = RetryPolicy::default();
         for jitter in [-1.0, 0.0, 0.5, 1.0, 7.0, f64::NAN] {
             let timed_out = tried(2, Answer::Timeout, None);
-            let Verdict::RetryIn(wait) = judge(&policy.schedule, policy.longest_wait, &timed_out, jitter) else {
+            let Verdict::RetryIn(wait) =
+                judge(&policy.schedule, policy.longest_wait, &timed_out, jitter)
+            else {
                 panic!("retried")
             };
             assert!(wait >= S(120) && wait <= S(132), "{jitter}: {wait:?}");
             let put_off = tried(2, Answer::Status(429), Some(S(10)));
-            let Verdict::PutOff(wait) = judge(&policy.schedule, policy.longest_wait, &put_off, jitter) else {
+            let Verdict::PutOff(wait) =
+                judge(&policy.schedule, policy.longest_wait, &put_off, jitter)
+            else {
                 panic!("put off")
             };
             assert!(wait >= S(10) && wait <= S(11), "{jitter}: {wait:?}");

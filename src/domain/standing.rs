@@ -1,5 +1,5 @@
-//! How a hook stands, in one word: what follows from its slider, its health and what its attempts came to lately. The
-//! slider is what a person wants; this is what is.
+//! How a hook stands, in one word: what follows from its slider, its health and what its attempts
+//! came to lately. The slider is what a person wants; this is what is.
 
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,8 @@ impl Standing {
         if health.paused.is_some() {
             return Self::Paused;
         }
-        let fails_often = day.total() >= FEW && day.percent().is_some_and(|percent| percent < HEALTHY_PERCENT);
+        let fails_often =
+            day.total() >= FEW && day.percent().is_some_and(|percent| percent < HEALTHY_PERCENT);
         match (health.failures, day.total()) {
             (1.., _) => Self::Degraded,
             _ if fails_often => Self::Degraded,
@@ -77,7 +78,10 @@ mod tests {
     use super::*;
 
     fn on(failures: u32, succeeded: i64, failed: i64) -> Standing {
-        Standing::when_on(&Health { failures, ..Health::default() }, &Outcomes { succeeded, failed })
+        Standing::when_on(
+            &Health { failures, ..Health::default() },
+            &Outcomes { succeeded, failed },
+        )
     }
 
     #[test]
@@ -85,7 +89,11 @@ mod tests {
         assert_eq!(on(0, 0, 0), Standing::Quiet);
         assert_eq!(on(0, 100, 0), Standing::Healthy);
         assert_eq!(on(1, 100, 1), Standing::Degraded);
-        assert_eq!(on(0, 5, 5), Standing::Healthy, "ten attempts say little, and the last one succeeded");
+        assert_eq!(
+            on(0, 5, 5),
+            Standing::Healthy,
+            "ten attempts say little, and the last one succeeded"
+        );
         assert_eq!(on(0, 90, 10), Standing::Degraded);
         assert_eq!(on(0, 95, 5), Standing::Healthy);
     }

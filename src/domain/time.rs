@@ -1,12 +1,14 @@
-//! A moment, in whole milliseconds since 1970 (UTC): what the store keeps and the pages print. Asking what time it is
-//! belongs to `engine::clock` alone.
+//! A moment, in whole milliseconds since 1970 (UTC): what the store keeps and the pages print.
+//! Asking what time it is belongs to `engine::clock` alone.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since the Unix epoch, UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[cfg_attr(feature = "engine", derive(sqlx::Type), sqlx(transparent))]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
@@ -53,7 +55,8 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
     }
 
-    /// `3 minutes ago`, `in 30 seconds`, `just now`; `None` beyond a month, where the date says more.
+    /// `3 minutes ago`, `in 30 seconds`, `just now`; `None` beyond a month, where the date says
+    /// more.
     pub fn relative_to(self, now: Self) -> Option<String> {
         let distance = now.0.saturating_sub(self.0);
         let seconds = distance.unsigned_abs() / 1000;
@@ -101,7 +104,11 @@ mod tests {
         for extreme in [i64::MIN, i64::MAX, -1, 0] {
             let moment = Timestamp(extreme);
             let _ = (moment.rfc3339(), moment.readable(), moment.relative_to(Timestamp(0)));
-            let _ = (moment.after(Duration::MAX), moment.before(Duration::MAX), Timestamp(0).until(moment));
+            let _ = (
+                moment.after(Duration::MAX),
+                moment.before(Duration::MAX),
+                Timestamp(0).until(moment),
+            );
         }
     }
 

@@ -10,7 +10,8 @@ use super::{
     time::Timestamp,
 };
 
-/// In characters. NIST SP 800-63B and OWASP ASVS 6.2: length over composition rules. The maximum bounds the hashing work.
+/// In characters. NIST SP 800-63B and OWASP ASVS 6.2: length over composition rules. The maximum
+/// bounds the hashing work.
 pub const MIN_PASSWORD: usize = 12;
 pub const MAX_PASSWORD: usize = 1024;
 pub const MAX_EMAIL: usize = 254;
@@ -41,24 +42,31 @@ pub fn parse_email(raw: &str) -> Result<String, Invalid> {
         return wrong("required", "Enter an e-mail address.");
     }
     let (local, host) = email.rsplit_once('@').unwrap_or_default();
-    let well_formed =
-        !local.is_empty() && !host.is_empty() && !email.chars().any(|c| c.is_whitespace() || c.is_control());
+    let well_formed = !local.is_empty()
+        && !host.is_empty()
+        && !email.chars().any(|c| c.is_whitespace() || c.is_control());
     if !well_formed || email.len() > MAX_EMAIL {
         return wrong("format", "Enter an e-mail address in the form name@example.com.");
     }
     Ok(email.to_owned())
 }
 
-/// Judges the length of a new password, in characters. It must be normalised, so that an accent counts the same however
-/// it was typed. Whether it is easy to guess is the server's to judge.
+/// Judges the length of a new password, in characters. It must be normalised, so that an accent
+/// counts the same however it was typed. Whether it is easy to guess is the server's to judge.
 pub fn parse_password(normalised: &str) -> Result<(), Invalid> {
     let wrong = |code, message: &str| Err(Invalid::one("password", code, message));
     let length = normalised.chars().count();
     if length > 0 && normalised.chars().all(char::is_whitespace) {
-        return wrong("blank", "This password consists of blanks only. Choose several unrelated words.");
+        return wrong(
+            "blank",
+            "This password consists of blanks only. Choose several unrelated words.",
+        );
     }
     if length < MIN_PASSWORD {
-        return wrong("too-short", "Choose a password of at least 12 characters. Tip: use several unrelated words.");
+        return wrong(
+            "too-short",
+            "Choose a password of at least 12 characters. Tip: use several unrelated words.",
+        );
     }
     if length > MAX_PASSWORD {
         return wrong("too-long", "Choose a password of at most 1,024 characters.");
@@ -85,7 +93,9 @@ mod tests {
 
     #[test]
     fn passwords_are_judged_by_their_characters() {
-        let code = |password: &str| parse_password(password).err().map(|invalid| invalid.0[0].code.clone());
+        let code = |password: &str| {
+            parse_password(password).err().map(|invalid| invalid.0[0].code.clone())
+        };
         assert_eq!(code("twelve chars"), None);
         assert_eq!(code(&"é".repeat(1024)), None);
         for (password, expected) in [

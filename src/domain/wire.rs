@@ -1,5 +1,6 @@
-//! The headers of a delivery, in words: the event pages and the description of the API show the same list. What is
-//! really sent is `engine::delivery::attempt`'s business; a test compares the two.
+//! The headers of a delivery, in words: the event pages and the description of the API show the
+//! same list. What is really sent is `engine::delivery::attempt`'s business; a test compares the
+//! two.
 
 /// A header that travels with every delivery, or only with tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +17,26 @@ const fn header(name: &'static str, example: &'static str, meaning: &'static str
 }
 
 pub const HEADERS: &[Header] = &[
-    header("content-type", "application/json", "The body is JSON, exactly as the contact centre wrote it."),
-    header("x-api-key", "the hook's API key", "Tells the receiver that it is us. Compare it in constant time."),
-    header("x-service-hook-event", "the event's key", "Which event it is, for a receiver that takes several."),
-    header("webhook-id", "0192f0c1-…", "The event's id, the same on every retry: what was seen before can be dropped."),
+    header(
+        "content-type",
+        "application/json",
+        "The body is JSON, exactly as the contact centre wrote it.",
+    ),
+    header(
+        "x-api-key",
+        "the hook's API key",
+        "Tells the receiver that it is us. Compare it in constant time.",
+    ),
+    header(
+        "x-service-hook-event",
+        "the event's key",
+        "Which event it is, for a receiver that takes several.",
+    ),
+    header(
+        "webhook-id",
+        "0192f0c1-…",
+        "The event's id, the same on every retry: what was seen before can be dropped.",
+    ),
     header("webhook-timestamp", "1732287600", "When this attempt was made, in seconds since 1970."),
     header(
         "webhook-signature",

@@ -33,7 +33,8 @@ pub fn deliveries(number: i64) -> String {
     format!("{} {word}", grouped(number))
 }
 
-/// What is counted no further than this: "more than 10,000" is all a person needs to know, and counting is work.
+/// What is counted no further than this: "more than 10,000" is all a person needs to know, and
+/// counting is work.
 pub const MANY: i64 = 10_000;
 
 /// The same of what was counted only so far: `more than 10,000 events`.
@@ -71,17 +72,26 @@ mod tests {
 
     #[test]
     fn numbers_are_readable() {
-        for (number, text) in [(0, "0"), (999, "999"), (1204, "1,204"), (1_000_000, "1,000,000"), (-1204, "-1,204")] {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1204, "1,204"), (1_000_000, "1,000,000"), (-1204, "-1,204")]
+        {
             assert_eq!(grouped(number), text);
         }
         assert_eq!((count(1, "hook").as_str(), count(0, "hook").as_str()), ("1 hook", "0 hooks"));
-        assert_eq!((count(1, "delivery").as_str(), count(2, "delivery").as_str()), ("1 delivery", "2 deliveries"));
+        assert_eq!(
+            (count(1, "delivery").as_str(), count(2, "delivery").as_str()),
+            ("1 delivery", "2 deliveries")
+        );
         assert_eq!(count(90, "day"), "90 days");
         assert_eq!(count_to(10_001, 10_000, "event"), "more than 10,000 events");
-        for (micros, text) in [(420, "0.42 ms"), (9_900, "9.9 ms"), (12_400, "12 ms"), (1_500_000, "1.5 s")] {
+        for (micros, text) in
+            [(420, "0.42 ms"), (9_900, "9.9 ms"), (12_400, "12 ms"), (1_500_000, "1.5 s")]
+        {
             assert_eq!(took(micros), text);
         }
-        for (size, text) in [(12, "12 B"), (12_345, "12.3 KB"), (3_400_000, "3.4 MB"), (5_000_000_000, "5.0 GB")] {
+        for (size, text) in
+            [(12, "12 B"), (12_345, "12.3 KB"), (3_400_000, "3.4 MB"), (5_000_000_000, "5.0 GB")]
+        {
             assert_eq!(bytes(size), text);
         }
         assert!(!grouped(i64::MIN).is_empty());

@@ -1,5 +1,5 @@
-//! The one place that asks what time it is, measures, draws random bytes and makes ids. Everything else is handed a
-//! [`Clock`], so a test can hold time still and move it.
+//! The one place that asks what time it is, measures, draws random bytes and makes ids. Everything
+//! else is handed a [`Clock`], so a test can hold time still and move it.
 
 mod agreed;
 
@@ -37,7 +37,8 @@ impl Clock {
         Self::Test(Arc::new(AtomicI64::new(start.0)))
     }
 
-    /// The clock of a machine that is wrong by so many milliseconds, for tests. [`Clock::set_wrong`] corrects it.
+    /// The clock of a machine that is wrong by so many milliseconds, for tests.
+    /// [`Clock::set_wrong`] corrects it.
     pub fn wrong(by: i64) -> Self {
         let clock = Self::System.shared();
         clock.set_wrong(by);
@@ -51,7 +52,8 @@ impl Clock {
         }
     }
 
-    /// A clock that can follow a database's. All clones of the answer are one clock; a test's clock stays what it is.
+    /// A clock that can follow a database's. All clones of the answer are one clock; a test's clock
+    /// stays what it is.
     pub fn shared(&self) -> Self {
         match self {
             Self::System => Self::Agreed(Arc::default()),
@@ -59,14 +61,16 @@ impl Clock {
         }
     }
 
-    /// The database was asked at `asked`, has just answered, and gave this time. From now on its time is this clock's.
+    /// The database was asked at `asked`, has just answered, and gave this time. From now on its
+    /// time is this clock's.
     pub fn agree(&self, asked: Stopwatch, time: Timestamp) {
         if let Self::Agreed(agreed) = self {
             agreed.agree(monotonic_millis(asked.0), monotonic_millis(self.stopwatch().0), time.0);
         }
     }
 
-    /// By how many milliseconds the machine's clock is ahead of the database's; `None` where there is only one clock.
+    /// By how many milliseconds the machine's clock is ahead of the database's; `None` where there
+    /// is only one clock.
     pub fn skew(&self) -> Option<i64> {
         let Self::Agreed(agreed) = self else { return None };
         Some(agreed.machine(system_millis()) - agreed.now(monotonic_millis(self.stopwatch().0))?)
@@ -168,7 +172,10 @@ mod tests {
         assert!((0..1000).contains(&(clock.now().0 - time.0)), "{:?}", clock.now());
         let before = clock.now();
         clock.set_wrong(-3_600_000);
-        assert!((0..1000).contains(&(clock.now().0 - before.0)), "the machine's clock moves nothing any more");
+        assert!(
+            (0..1000).contains(&(clock.now().0 - before.0)),
+            "the machine's clock moves nothing any more"
+        );
         assert!(clock.skew().unwrap() < Clock::System.now().0 - time.0 - 3_599_000);
         let test = Clock::test(time).shared();
         test.agree(test.stopwatch(), Timestamp(5));

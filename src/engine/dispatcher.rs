@@ -1,7 +1,9 @@
-//! The public face of the engine: start it, emit events, shut it down. A backend that embeds it needs nothing else; the
-//! API, the portal's test button and the command line come in through the same functions.
+//! The public face of the engine: start it, emit events, shut it down. A backend that embeds it
+//! needs nothing else; the API, the portal's test button and the command line come in through the
+//! same functions.
 
 mod accept;
+mod hearing;
 mod probe;
 pub mod ready;
 pub mod trouble;
@@ -35,7 +37,7 @@ use super::{
         resolver::{GuardedResolver, Lookup, SystemLookup},
         scheduler::{self, Handle},
     },
-    jobs, metrics,
+    jobs,
     pressure::{Full, Pressure, TooMuch, Weight},
     store::{
         Conn, Error, Store,
@@ -43,7 +45,6 @@ use super::{
         claim,
         forward::{self, Forward},
         queue,
-        told::{Told, Turned},
     },
     supervise,
     upkeep::{self, Tidied},
@@ -57,14 +58,16 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The part of a shutdown's time that is left for closing the store, after attempts under way were waited for.
+/// The part of a shutdown's time that is left for closing the store, after attempts under way were
+/// waited for.
 const CLOSING: u32 = 4;
 
-/// Lanes that read from the database at once. There are at least four connections for reading, and pages and programs
-/// read too.
+/// Lanes that read from the database at once. There are at least four connections for reading, and
+/// pages and programs read too.
 const LOADS: usize = 2;
 
-/// What the engine runs on. The clock and the name look-up are the machine's unless a test brings its own.
+/// What the engine runs on. The clock and the name look-up are the machine's unless a test brings
+/// its own.
 pub struct Config {
     pub settings: Settings,
     pub clock: Clock,
@@ -87,7 +90,8 @@ pub struct Emit {
 /// Why nothing was accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum EmitError {
-    /// By position in what was given: what is wrong with each bad event. None of the others was accepted either.
+    /// By position in what was given: what is wrong with each bad event. None of the others was
+    /// accepted either.
     #[error("{} of the events are not as their schema demands", .0.len())]
     Invalid(Vec<(usize, Invalid)>),
     /// Too much is waiting to be delivered; come back later.
@@ -162,10 +166,15 @@ impl Dispatcher {
 
     /// Is it this server that does what one does for all?
     fn duty(&self, lease: Lease) -> upkeep::Duty {
-        if self.store.db().is_postgres() { Arc::new(move || lease.is_first()) } else { Arc::new(|| true) }
+        if self.store.db().is_postgres() {
+            Arc::new(move || lease.is_first())
+        } else {
+            Arc::new(|| true)
+        }
     }
 
-    /// Opens the store beside a running server: everything works, but what was open before is left to that server.
+    /// Opens the store beside a running server: everything works, but what was open before is left
+    /// to that server.
     pub async fn beside(config: Config) -> Result<Self, Error> {
         Ok(Self::open(config, false, Lease::default()).await?.0)
     }
@@ -185,7 +194,8 @@ impl Dispatcher {
             None => Arc::new(SystemLookup::new().map_err(Error::Unfit)?),
         };
         let resolver = GuardedResolver::new(guard.clone(), lookup);
-        let sender = Sender::new(&settings, guard.clone(), resolver.clone(), clock.clone()).map_err(Error::Unfit)?;
+        let sender = Sender::new(&settings, guard.clone(), resolver.clone(), clock.clone())
+            .map_err(Error::Unfit)?;
         let delivery = &settings.delivery;
         let worker = Worker {
             store: store.clone(),
@@ -203,7 +213,7 @@ impl Dispatcher {
         let (speaker, words) = mpsc::unbounded_channel();
         let scheduler = scheduler::start(delivery, clock.clone(), worker, shared, speaker);
         let bell = Arc::<Notify>::default();
-        store.audience.set(hearing(scheduler.clone(), bell.clone()));
+        store.audience.set(hearing::audience(scheduler.clone(), bell.clone()));
         let pressure = Pressure::new(settings.limits, Full::default());
         let tidied = Tidied::new(clock.now());
         let engine = Self {
@@ -260,43 +270,51 @@ impl Dispatcher {
         }
     }
 
-    /// The hooks that make no attempt although something of them is due, as they were last found: none, if all is well.
+    /// The hooks that make no attempt although something of them is due, as they were last found:
+    /// none, if all is well.
     pub fn overdue(&self) -> Vec<Overdue> {
         self.overdue.overdue()
     }
 
-    /// What has been due the longest of each hook that is ready for it, with the time in which it is to be attempted.
+    /// What has been due the longest of each hook that is ready for it, with the time in which it
+    /// is to be attempted.
     pub async fn due(&self) -> Result<Vec<Overdue>, Error> {
         self.lookout().due().await
     }
 
-    /// The hooks that make no attempt, found by watching for as long as an attempt may take if there is any suspicion.
+    /// The hooks that make no attempt, found by watching for as long as an attempt may take if
+    /// there is any suspicion.
     pub async fn find_overdue(&self) -> Result<Vec<Overdue>, Error> {
         self.lookout().examine().await
     }
 
-    /// In the transaction that switches a hook on or off or deletes it: begins to move what it has open to where that
-    /// belongs. Its lane hears of the change after the commit and does the rest.
+    /// In the transaction that switches a hook on or off or deletes it: begins to move what it has
+    /// open to where that belongs. Its lane hears of the change after the commit and does the rest.
     pub async fn follow(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<(), Error> {
         queue::step(conn, hook, now).await.map(drop)
     }
 
-    /// Sends what a hook has waiting before its time, at a pace, and probes a paused hook at once. What its receiver asked for
-    /// with `Retry-After` is over. Nothing happens to a hook that is off. One delivery: [`forward::one`].
+    /// Sends what a hook has waiting before its time, at a pace, and probes a paused hook at once.
+    /// What its receiver asked for with `Retry-After` is over. Nothing happens to a hook that is
+    /// off. One delivery: [`forward::one`].
     pub async fn try_now(&self, by: Grant, hook: HookId) -> Result<Forward, Error> {
         let clock = self.clock.clone();
-        self.store.write(move |conn| Box::pin(async move { forward::all(conn, &by, hook, clock.now()).await })).await
+        self.store
+            .write(move |conn| {
+                Box::pin(async move { forward::all(conn, &by, hook, clock.now()).await })
+            })
+            .await
     }
 
-    /// Starts nothing more, waits for what is in flight, and closes the store; all of it within the time that the settings
-    /// give a shutdown.
+    /// Starts nothing more, waits for what is in flight, and closes the store; all of it within the
+    /// time that the settings give a shutdown.
     pub async fn shutdown(self) {
         let limit = self.settings.shutdown_timeout;
         self.shutdown_within(limit).await;
     }
 
-    /// The same within `limit`. Attempts that take longer are cut: they are on record as not made, and are repeated after
-    /// the next start.
+    /// The same within `limit`. Attempts that take longer are cut: they are on record as not made,
+    /// and are repeated after the next start.
     pub async fn shutdown_within(self, limit: Duration) {
         let watch = self.clock.stopwatch();
         for task in self.tasks.get().into_iter().flatten() {
@@ -312,42 +330,9 @@ impl Dispatcher {
         };
         if tokio::time::timeout(limit.saturating_sub(watch.elapsed()), close).await.is_err() {
             tracing::warn!(
-                "the database does not answer; what was being written is found or repeated after the next start"
+                "the database does not answer; what was being written is found or repeated after \
+                 the next start"
             );
         }
-    }
-}
-
-/// What the portal decided about a hook by itself: in the log, because somebody should look, and among the figures.
-fn announce(hook: HookId, turned: Turned, reason: &str) {
-    metrics::turned(turned.key());
-    match turned {
-        Turned::Paused => tracing::warn!(hook.id = %hook, reason, "a hook is paused: its receiver fails"),
-        Turned::Recovered => tracing::info!(hook.id = %hook, reason, "a hook has recovered"),
-        Turned::SwitchedOff => tracing::warn!(hook.id = %hook, reason, "a hook was switched off"),
-    }
-}
-
-/// Passes on what was committed: to the lanes, and to who runs the jobs.
-fn hearing(scheduler: Handle, bell: Arc<Notify>) -> impl Fn(Vec<Told>) + Send + Sync {
-    move |told| {
-        let (mut offers, mut held, mut more, mut changed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for told in told {
-            match told {
-                Told::Offer(open) => offers.push(open),
-                Told::Held(hook) => held.push(hook),
-                Told::More(hook) => more.push(hook),
-                Told::Changed(hook) => changed.push(hook),
-                Told::Turned(hook, turned, reason) => announce(hook, turned, &reason),
-                Told::Job => bell.notify_one(),
-            }
-        }
-        let news = [
-            (!changed.is_empty()).then_some(News::Changed(changed)),
-            (!offers.is_empty()).then_some(News::Offer(offers)),
-            (!held.is_empty()).then_some(News::Held(held)),
-            (!more.is_empty()).then_some(News::More(more)),
-        ];
-        news.into_iter().flatten().for_each(|news| scheduler.tell(news));
     }
 }

@@ -1,5 +1,6 @@
-//! Runs the jobs that the store keeps: a few deliveries at a time, at each job's own pace, until it is done or somebody
-//! pauses or cancels it. Several nodes share them: each job is worked on by one, and taken over when that falls silent.
+//! Runs the jobs that the store keeps: a few deliveries at a time, at each job's own pace, until it
+//! is done or somebody pauses or cancels it. Several nodes share them: each job is worked on by
+//! one, and taken over when that falls silent.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,8 +13,8 @@ use super::{
 };
 use crate::domain::id::{JobId, NodeId};
 
-/// How often it is looked for jobs that no bell was rung for. (It is rung for those that were begun here, and by the node's
-/// heart for those that were begun or left behind elsewhere.)
+/// How often it is looked for jobs that no bell was rung for. (It is rung for those that were begun
+/// here, and by the node's heart for those that were begun or left behind elsewhere.)
 const LOOK: Duration = Duration::from_secs(5);
 /// After a failure.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -46,12 +47,16 @@ impl Runner {
         }
     }
 
-    /// One step of each job that is this node's and whose turn it is. Says whether there is any job at all.
+    /// One step of each job that is this node's and whose turn it is. Says whether there is any job
+    /// at all.
     async fn round(&self) -> Result<bool, Error> {
-        let (clock, node, is_alone) = (self.clock.clone(), self.node, !self.store.db().is_postgres());
+        let (clock, node, is_alone) =
+            (self.clock.clone(), self.node, !self.store.db().is_postgres());
         let mine: Vec<JobId> = self
             .store
-            .write_alone(move |conn| Box::pin(async move { jobs::claim(conn, &clock, node, LEASE, is_alone).await }))
+            .write_alone(move |conn| {
+                Box::pin(async move { jobs::claim(conn, &clock, node, LEASE, is_alone).await })
+            })
             .await?;
         let mut failed = None;
         for job in &mine {
@@ -59,7 +64,8 @@ impl Runner {
                 Ok(()) => {}
                 Err(Error::Closed) => return Err(Error::Closed),
                 Err(error) if error.is_about_a_row() => self.give_up(*job, &error).await?,
-                // The database is not well, or this job's part of it: the others are tried all the same.
+                // The database is not well, or this job's part of it: the others are tried all the
+                // same.
                 Err(error) => failed = Some(error),
             }
         }
@@ -71,14 +77,18 @@ impl Runner {
         let (clock, node, problem) = (self.clock.clone(), self.node, chain(error));
         tracing::error!(job.id = %job, error = problem, "a job cannot go on and is paused");
         self.store
-            .write_alone(move |conn| Box::pin(async move { jobs::give_up(conn, &clock, node, job, &problem).await }))
+            .write_alone(move |conn| {
+                Box::pin(async move { jobs::give_up(conn, &clock, node, job, &problem).await })
+            })
             .await
     }
 
     async fn step(&self, job: JobId) -> Result<(), Error> {
         let (node, clock) = (self.node, self.clock.clone());
         self.store
-            .write_alone(move |conn| Box::pin(async move { jobs::step(conn, node, job, clock.now()).await }))
+            .write_alone(move |conn| {
+                Box::pin(async move { jobs::step(conn, node, job, clock.now()).await })
+            })
             .await
     }
 }

@@ -1,11 +1,14 @@
-//! What the engine counts and times, under the names that Prometheus' conventions give such things: base units, `_total`
-//! for what only grows. No label names a hook or an event: there can be any number of those, and who may read the
-//! figures need not be allowed to know them. Every counter is there from the first scrape, with 0: an alert on its growth
-//! would miss a first failure otherwise.
+//! What the engine counts and times, under the names that Prometheus' conventions give such things:
+//! base units, `_total` for what only grows. No label names a hook or an event: there can be any
+//! number of those, and who may read the figures need not be allowed to know them. Every counter is
+//! there from the first scrape, with 0: an alert on its growth would miss a first failure
+//! otherwise.
 
 use std::time::Duration;
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 use super::pressure::Weight;
 use crate::domain::{
@@ -43,8 +46,10 @@ const DATABASE_BYTES: &str = "service_hooks_database_bytes";
 const DATABASE_FREE: &str = "service_hooks_database_free_bytes";
 const DATABASE_LOG: &str = "service_hooks_database_log_bytes";
 
-/// Bounds of the buckets of everything that is timed, in seconds: from a commit on a fast disk to the longest time-out.
-pub const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+/// Bounds of the buckets of everything that is timed, in seconds: from a commit on a fast disk to
+/// the longest time-out.
+pub const SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
 /// Bounds of the buckets of everything that is counted.
 pub const COUNTS: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 512.0];
 
@@ -53,41 +58,80 @@ const HOOK_STATES: &[&str] = &["healthy", "degraded", "paused", "off", "switched
 /// What the portal decides about a hook by itself.
 const TURN_KEYS: &[&str] = &["paused", "recovered", "switched_off"];
 
-/// Says what each figure means, and begins every counter at 0. To be called once a recorder is in place.
+/// Says what each figure means, and begins every counter at 0. To be called once a recorder is in
+/// place.
 pub fn describe() {
     describe_counter!(ACCEPTED, "Events that were acknowledged");
     describe_counter!(REFUSED, "Requests that were turned away because too much was waiting");
-    describe_counter!(DELIVERIES, "Deliveries that acknowledged events became, by the state they began in");
+    describe_counter!(
+        DELIVERIES,
+        "Deliveries that acknowledged events became, by the state they began in"
+    );
     describe_counter!(ATTEMPTS, "Attempts, by what came of them");
     describe_histogram!(ATTEMPT_SECONDS, Unit::Seconds, "How long attempts took");
     describe_counter!(OUTCOMES, "Recorded results, by the state they left the delivery in");
-    describe_counter!(LATE, "Results that were refused because another node delivers for the hook by now");
+    describe_counter!(
+        LATE,
+        "Results that were refused because another node delivers for the hook by now"
+    );
     describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "How long commits took");
     describe_histogram!(COMMIT_COMMANDS, "How many commands shared a commit");
     describe_counter!(COMMIT_FAILURES, "Commits that failed");
-    describe_histogram!(LOAD_SECONDS, Unit::Seconds, "How long reading a lane's open deliveries took");
+    describe_histogram!(
+        LOAD_SECONDS,
+        Unit::Seconds,
+        "How long reading a lane's open deliveries took"
+    );
+    describe_counter!(PRUNED, "Rows that retention removed or emptied");
+    describe_counter!(TURNS, "Hooks that the portal paused, let go on, or switched off by itself");
+    describe_gauges();
+    begin();
+}
+
+fn describe_gauges() {
     describe_gauge!(IN_FLIGHT, "Attempts that are sent and not yet on record");
-    describe_gauge!(LANE_BYTES, Unit::Bytes, "Memory that deliveries queued or in flight take, over all hooks");
-    describe_gauge!(OVERDUE, "Hooks that are ready and have something due, and make no attempt: never, if all is well");
-    describe_gauge!(OVERDUE_SECONDS, Unit::Seconds, "How long the oldest of their deliveries has been due");
+    describe_gauge!(
+        LANE_BYTES,
+        Unit::Bytes,
+        "Memory that deliveries queued or in flight take, over all hooks"
+    );
+    describe_gauge!(
+        OVERDUE,
+        "Hooks that are ready and have something due, and make no attempt: never, if all is well"
+    );
+    describe_gauge!(
+        OVERDUE_SECONDS,
+        Unit::Seconds,
+        "How long the oldest of their deliveries has been due"
+    );
     describe_gauge!(QUEUED, "Deliveries that wait: pending, waiting or held");
     describe_gauge!(QUEUED_BYTES, Unit::Bytes, "Bytes of their bodies");
-    describe_gauge!(QUEUED_AGE, Unit::Seconds, "How long the oldest has been due for its first attempt");
-    describe_gauge!(FULL, "Hooks with as much waiting as they may have: what comes for them is skipped");
-    describe_counter!(PRUNED, "Rows that retention removed or emptied");
+    describe_gauge!(
+        QUEUED_AGE,
+        Unit::Seconds,
+        "How long the oldest has been due for its first attempt"
+    );
+    describe_gauge!(
+        FULL,
+        "Hooks with as much waiting as they may have: what comes for them is skipped"
+    );
     describe_gauge!(HOOKS, "Hooks, by how they stand");
-    describe_counter!(TURNS, "Hooks that the portal paused, let go on, or switched off by itself");
     describe_gauge!(UP, "1 while this part of the server works, 0 while it does not");
     describe_gauge!(BUILD, "Always 1; the label says which version runs");
     describe_gauge!(DATABASE_BYTES, Unit::Bytes, "Size of the database");
-    describe_gauge!(DATABASE_FREE, Unit::Bytes, "Bytes of a SQLite file that hold nothing and are used again first");
+    describe_gauge!(
+        DATABASE_FREE,
+        Unit::Bytes,
+        "Bytes of a SQLite file that hold nothing and are used again first"
+    );
     describe_gauge!(DATABASE_LOG, Unit::Bytes, "Size of SQLite's write-ahead log");
-    begin();
 }
 
 fn begin() {
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    EventType::ALL.iter().for_each(|event| counter!(ACCEPTED, "event_type" => event.key()).increment(0));
+    EventType::ALL
+        .iter()
+        .for_each(|event| counter!(ACCEPTED, "event_type" => event.key()).increment(0));
     for state in [State::Pending, State::Held, State::Skipped] {
         counter!(DELIVERIES, "state" => state.key()).increment(0);
     }

@@ -1,6 +1,7 @@
-//! Back-pressure. Every hook has a limit of its own: beyond it what comes for the hook is recorded as skipped, so that one
-//! receiver that is down is nobody else's trouble. The mark for all of them together is the last resort: above it nothing
-//! is accepted, and producers are told when to come back.
+//! Back-pressure. Every hook has a limit of its own: beyond it what comes for the hook is recorded
+//! as skipped, so that one receiver that is down is nobody else's trouble. The mark for all of them
+//! together is the last resort: above it nothing is accepted, and producers are told when to come
+//! back.
 
 mod full;
 
@@ -31,7 +32,8 @@ pub struct TooMuch {
 pub struct Weight {
     pub deliveries: i64,
     pub bytes: i64,
-    /// Since when the oldest is due that may be sent. Those of hooks that are off or paused may not.
+    /// Since when the oldest is due that may be sent. Those of hooks that are off or paused may
+    /// not.
     pub oldest: Option<Timestamp>,
 }
 
@@ -79,7 +81,8 @@ struct Known {
 #[derive(Clone, Copy, Default)]
 struct Queue {
     weight: Weight,
-    /// Bytes that were accepted here since it was weighed; and how many of them the weighing that is under way may see.
+    /// Bytes that were accepted here since it was weighed; and how many of them the weighing that
+    /// is under way may see.
     came: u64,
     seen: u64,
     full: Option<Overflow>,
@@ -111,7 +114,8 @@ const AT_LEAST: u64 = 8;
 
 impl Pressure {
     pub fn new(limits: Limits, full: Full) -> Self {
-        let known = Known { hooks: HashMap::new(), all: Weight::default(), limit: limits.hook_bytes() };
+        let known =
+            Known { hooks: HashMap::new(), all: Weight::default(), limit: limits.hook_bytes() };
         let shared = Shared {
             too_much_since: AtomicI64::new(NEVER),
             has_news: AtomicBool::new(true),
@@ -128,7 +132,11 @@ impl Pressure {
 
     /// May another event be accepted?
     pub fn check(&self) -> Result<(), TooMuch> {
-        if self.refusing_since().is_some() { Err(TooMuch { retry_after: RETRY_AFTER }) } else { Ok(()) }
+        if self.refusing_since().is_some() {
+            Err(TooMuch { retry_after: RETRY_AFTER })
+        } else {
+            Ok(())
+        }
     }
 
     /// Since when nothing is accepted, if nothing is.
@@ -147,7 +155,8 @@ impl Pressure {
         self.known().all
     }
 
-    /// Something was accepted for these hooks, with so many bytes: what waits has to be weighed again.
+    /// Something was accepted for these hooks, with so many bytes: what waits has to be weighed
+    /// again.
     pub fn accepted(&self, came: impl Iterator<Item = (HookId, usize)>) {
         let mut known = self.known();
         let limit = known.limit;
@@ -164,8 +173,8 @@ impl Pressure {
         }
     }
 
-    /// Waits until a hook may have more than its limit. Only weighing it tells: what was delivered meanwhile, perhaps by
-    /// another node, is not known here.
+    /// Waits until a hook may have more than its limit. Only weighing it tells: what was delivered
+    /// meanwhile, perhaps by another node, is not known here.
     pub async fn suspicion(&self) {
         self.shared.suspicion.notified().await;
     }
@@ -173,7 +182,12 @@ impl Pressure {
     /// The hooks that may have more than their limit.
     pub fn suspects(&self) -> Vec<HookId> {
         let known = self.known();
-        known.hooks.iter().filter(|(_, queue)| queue.is_suspect(known.limit)).map(|(hook, _)| *hook).collect()
+        known
+            .hooks
+            .iter()
+            .filter(|(_, queue)| queue.is_suspect(known.limit))
+            .map(|(hook, _)| *hook)
+            .collect()
     }
 
     /// Is there a reason to weigh? While something waits, always: it may have become less.
@@ -198,15 +212,17 @@ impl Pressure {
 
     /// Judges what is known now.
     ///
-    /// A hook may have its own limit, and no more than is left for all the others together: so hooks that are down, however
-    /// many they are, never fill the mark for all by themselves (the "dynamic threshold" of shared queues).
+    /// A hook may have its own limit, and no more than is left for all the others together: so
+    /// hooks that are down, however many they are, never fill the mark for all by themselves (the
+    /// "dynamic threshold" of shared queues).
     pub fn judge(&self, now: Timestamp) -> Judged {
         let mut known = self.known();
         known.hooks.retain(|_, queue| queue.weight.deliveries > 0 || queue.came > 0);
         let mut all = Weight::default();
         known.hooks.values().for_each(|queue| all.add(&queue.weight));
         let own = self.limits.hook_bytes();
-        let limit = own.min(self.limits.queued_bytes.saturating_sub(all.size())).max(own / AT_LEAST);
+        let limit =
+            own.min(self.limits.queued_bytes.saturating_sub(all.size())).max(own / AT_LEAST);
         (known.all, known.limit) = (all, limit);
         let mut turns = Vec::new();
         let mut full = HashMap::new();
@@ -227,18 +243,23 @@ impl Pressure {
         let gone = |hook: &HookId| !known.hooks.contains_key(hook);
         turns.extend(self.shared.full.hooks().into_iter().filter(gone).map(|hook| (hook, None)));
         self.shared.full.set(full);
-        let is_too_much = all.size() > self.limits.queued_bytes || oldest.age(now) > self.limits.queued_age;
+        let is_too_much =
+            all.size() > self.limits.queued_bytes || oldest.age(now) > self.limits.queued_age;
         let is_crossed = is_too_much != self.refusing_since().is_some();
         if is_crossed {
-            self.shared.too_much_since.store(if is_too_much { now.0 } else { NEVER }, Ordering::Relaxed);
+            self.shared
+                .too_much_since
+                .store(if is_too_much { now.0 } else { NEVER }, Ordering::Relaxed);
         }
         Judged { all, is_crossed, turns }
     }
 
-    /// A queue that was full stays so until a quarter of it is free: else every other event would be skipped.
+    /// A queue that was full stays so until a quarter of it is free: else every other event would
+    /// be skipped.
     fn overflow(&self, queue: &Queue, limit: u64, now: Timestamp) -> Option<Overflow> {
         let (bytes, age) = (limit, self.limits.hook_age());
-        let (bytes, age) = if queue.full.is_some() { (bytes / 4 * 3, age / 4 * 3) } else { (bytes, age) };
+        let (bytes, age) =
+            if queue.full.is_some() { (bytes / 4 * 3, age / 4 * 3) } else { (bytes, age) };
         if queue.weight.size() > bytes {
             Some(Overflow::Bytes)
         } else if queue.weight.age(now) > age {

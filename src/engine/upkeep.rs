@@ -1,4 +1,5 @@
-//! What the engine does for itself now and then: removes what is too old, weighs what waits, and looks after its files.
+//! What the engine does for itself now and then: removes what is too old, weighs what waits, and
+//! looks after its files.
 
 mod room;
 mod tend;
@@ -33,10 +34,11 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// After a step of a clean-up nothing is cleaned for this many times as long as it took: others come first.
+/// After a step of a clean-up nothing is cleaned for this many times as long as it took: others
+/// come first.
 const YIELD: u32 = 4;
-/// Every so many rounds the events are looked at again that had to stay when it was their turn, because something of them
-/// was open. In between only those are that have come of age since.
+/// Every so many rounds the events are looked at again that had to stay when it was their turn,
+/// because something of them was open. In between only those are that have come of age since.
 const START_OVER: u32 = 12;
 
 /// For how long hours stay counted: the longest chart is of thirty days.
@@ -69,8 +71,8 @@ impl Tidied {
     }
 }
 
-/// Whether it is this server that cleans up. Of several that share a database only one does; another takes over when that
-/// falls silent.
+/// Whether it is this server that cleans up. Of several that share a database only one does;
+/// another takes over when that falls silent.
 pub(super) type Duty = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// See the module.
@@ -113,7 +115,8 @@ impl Keeper {
         for table in Expiring::ALL {
             self.expire(table, now).await?;
         }
-        let (bodies, rows) = (now.before(self.retention.payloads), now.before(self.retention.deliveries));
+        let (bodies, rows) =
+            (now.before(self.retention.payloads), now.before(self.retention.deliveries));
         let from = if starts_over { swept.stays } else { swept.until };
         let stays = self.sweep(Sweep::payloads(from), bodies).await?;
         if starts_over {
@@ -135,8 +138,10 @@ impl Keeper {
     async fn expire(&self, table: Expiring, now: Timestamp) -> Result<(), Error> {
         loop {
             let watch = self.clock.stopwatch();
-            let rows: Result<u64, Error> =
-                self.store.write_alone(move |conn| Box::pin(expired::sweep(conn, table, now))).await;
+            let rows: Result<u64, Error> = self
+                .store
+                .write_alone(move |conn| Box::pin(expired::sweep(conn, table, now)))
+                .await;
             if rows? < expired::STEP as u64 {
                 return Ok(());
             }
@@ -153,8 +158,10 @@ impl Keeper {
             for mut old in old {
                 loop {
                     let watch = self.clock.stopwatch();
-                    let forgotten: Result<Option<Old>, Error> =
-                        self.store.write(move |conn| Box::pin(measured::forget(conn, old, kept))).await;
+                    let forgotten: Result<Option<Old>, Error> = self
+                        .store
+                        .write(move |conn| Box::pin(measured::forget(conn, old, kept)))
+                        .await;
                     match forgotten? {
                         Some(more) => old = more,
                         None => break,
@@ -167,8 +174,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Looks through what is older than `before` and removes what may go. Says what was the first that may not, although it
-    /// is old enough.
+    /// Looks through what is older than `before` and removes what may go. Says what was the first
+    /// that may not, although it is old enough.
     async fn sweep(&self, sweep: Sweep, before: Timestamp) -> Result<Option<Uuid>, Error> {
         let (mut next, mut stays, mut all) = (Some(sweep), None, 0);
         while let Some(sweep) = next {

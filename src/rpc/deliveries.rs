@@ -122,6 +122,9 @@ pub async fn redeliver(#[server(default)] id: String) -> Result<(), Error> {
 
 /// Sends several again, and goes back to where they were picked.
 #[server]
-pub async fn redeliver_many(#[server(default)] ids: Vec<String>, #[server(default)] back: String) -> Result<(), Error> {
+pub async fn redeliver_many(
+    #[server(default)] ids: Vec<String>,
+    #[server(default)] back: String,
+) -> Result<(), Error> {
     crate::server::forms::redeliver::many(&ids, &back).await
 }

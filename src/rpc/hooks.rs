@@ -113,7 +113,8 @@ pub struct HookEditor {
     pub trial: Option<Trial>,
     /// What somebody else saved meanwhile.
     pub conflict: Option<Conflict>,
-    /// When a failed delivery is tried again, in words; of the operator's settings or of the hook's own.
+    /// When a failed delivery is tried again, in words; of the operator's settings or of the hook's
+    /// own.
     pub plan: String,
     /// Where the typed values wait.
     pub draft: Option<String>,
@@ -139,7 +140,10 @@ pub struct Trial {
 /// The secret is one: a debug print must not show it.
 impl std::fmt::Debug for Trial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Trial").field("attempt", &self.attempt).field("event", &self.event).finish_non_exhaustive()
+        f.debug_struct("Trial")
+            .field("attempt", &self.attempt)
+            .field("event", &self.event)
+            .finish_non_exhaustive()
     }
 }
 
@@ -220,7 +224,10 @@ pub async fn new_editor(
 }
 
 #[server]
-pub async fn editor(#[server(default)] id: String, #[server(default)] draft: String) -> Result<HookEditor, Error> {
+pub async fn editor(
+    #[server(default)] id: String,
+    #[server(default)] draft: String,
+) -> Result<HookEditor, Error> {
     crate::server::forms::editor::for_hook(&id, draft).await
 }
 
@@ -239,8 +246,14 @@ pub async fn create(
     #[server(default)] tuning: TypedTuning,
     #[server(default)] draft: String,
 ) -> Result<(), Error> {
-    let form =
-        HookForm { name, event_type, callback_url, api_key, enabled: crate::server::forms::is_on(&enabled), tuning };
+    let form = HookForm {
+        name,
+        event_type,
+        callback_url,
+        api_key,
+        enabled: crate::server::forms::is_on(&enabled),
+        tuning,
+    };
     crate::server::forms::editor::create(form, draft).await
 }
 
@@ -256,8 +269,14 @@ pub async fn update(
     #[server(default)] tuning: TypedTuning,
     #[server(default)] draft: String,
 ) -> Result<(), Error> {
-    let form =
-        HookForm { name, event_type, callback_url, api_key, enabled: crate::server::forms::is_on(&enabled), tuning };
+    let form = HookForm {
+        name,
+        event_type,
+        callback_url,
+        api_key,
+        enabled: crate::server::forms::is_on(&enabled),
+        tuning,
+    };
     crate::server::forms::editor::update(id, version, form, draft).await
 }
 
@@ -284,7 +303,8 @@ pub async fn generate_key(
     crate::server::forms::editor::generate_key(id, version, form, draft).await
 }
 
-/// Sends the sample to where the values of the form lead, and shows the form again with what came back. Saves nothing.
+/// Sends the sample to where the values of the form lead, and shows the form again with what came
+/// back. Saves nothing.
 #[server]
 pub async fn try_out(
     #[server(default)] id: String,
@@ -297,14 +317,23 @@ pub async fn try_out(
     #[server(default)] tuning: TypedTuning,
     #[server(default)] draft: String,
 ) -> Result<(), Error> {
-    let form =
-        HookForm { name, event_type, callback_url, api_key, enabled: crate::server::forms::is_on(&enabled), tuning };
+    let form = HookForm {
+        name,
+        event_type,
+        callback_url,
+        api_key,
+        enabled: crate::server::forms::is_on(&enabled),
+        tuning,
+    };
     crate::server::forms::editor::try_out(id, version, form, draft).await
 }
 
 /// Slides a hook on or off and says where it stands now.
 #[server]
-pub async fn set_enabled(#[server(default)] id: String, #[server(default)] enabled: String) -> Result<bool, Error> {
+pub async fn set_enabled(
+    #[server(default)] id: String,
+    #[server(default)] enabled: String,
+) -> Result<bool, Error> {
     crate::server::forms::hooks::set_enabled(&id, crate::server::forms::is_on(&enabled)).await
 }
 

@@ -90,7 +90,10 @@ pub async fn read_recover(
 
 /// Begins what was counted.
 #[server]
-pub async fn begin_recover(#[server(default)] id: String, #[server(default)] form: RecoverForm) -> Result<(), Error> {
+pub async fn begin_recover(
+    #[server(default)] id: String,
+    #[server(default)] form: RecoverForm,
+) -> Result<(), Error> {
     crate::server::forms::jobs::begin(&id, form).await
 }
 
@@ -106,6 +109,9 @@ pub async fn read_jobs(#[server(default)] before: String) -> Result<JobList, Err
 
 /// Pauses, resumes or cancels a job.
 #[server]
-pub async fn move_job(#[server(default)] id: String, #[server(default)] state: String) -> Result<(), Error> {
+pub async fn move_job(
+    #[server(default)] id: String,
+    #[server(default)] state: String,
+) -> Result<(), Error> {
     crate::server::forms::jobs::move_to(&id, &state).await
 }

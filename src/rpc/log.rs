@@ -94,7 +94,10 @@ pub struct InboxPart {
 
 /// A page of the log: of one hook, or of all where `hook` is empty.
 #[server]
-pub async fn read_log(#[server(default)] hook: String, #[server(default)] query: LogQuery) -> Result<LogPage, Error> {
+pub async fn read_log(
+    #[server(default)] hook: String,
+    #[server(default)] query: LogQuery,
+) -> Result<LogPage, Error> {
     crate::server::forms::log::page(&hook, query).await
 }
 

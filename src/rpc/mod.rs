@@ -1,8 +1,10 @@
-//! The seam between the browser's half and the server's: `#[server]` functions only, one file a noun. A body is one call
-//! into `server` and its imports stand inside it, so the browser's half never sees them. Reads are server functions too:
-//! rendering a page runs them in process, and being endpoints they are guarded and enumerated like the rest.
+//! The seam between the browser's half and the server's: `#[server]` functions only, one file a
+//! noun. A body is one call into `server` and its imports stand inside it, so the browser's half
+//! never sees them. Reads are server functions too: rendering a page runs them in process, and
+//! being endpoints they are guarded and enumerated like the rest.
 //!
-//! Every argument has a default: a plain form leaves out what is empty, and judging it is `server::ops`' business.
+//! Every argument has a default: a plain form leaves out what is empty, and judging it is
+//! `server::ops`' business.
 
 pub mod deliveries;
 pub mod events;
@@ -96,31 +98,50 @@ impl Error {
     /// What happened, and what to do next.
     pub fn advice(&self) -> String {
         match self {
-            Self::SignIn => "Your session has ended. Sign in again; you come back to where you were.".to_owned(),
+            Self::SignIn => "Your session has ended. Sign in again; you come back to where you \
+                             were."
+                .to_owned(),
             Self::Forbidden { permission, words } => format!(
-                "Your role does not let you {words}. An administrator can give you a role with the permission \
+                "Your role does not let you {words}. An administrator can give you a role with the \
+                 permission \
                  {permission}."
             ),
             Self::NotFound { what } => {
-                format!("There is no such {what}. It may have been deleted, or the address is incomplete.")
+                format!(
+                    "There is no such {what}. It may have been deleted, or the address is \
+                         incomplete."
+                )
             }
             Self::Deleted { name, .. } => format!(
-                "It was called {name}. Nothing is sent to it any more, and its key is gone. What was delivered stays in \
+                "It was called {name}. Nothing is sent to it any more, and its key is gone. What \
+                 was delivered stays in \
                  the log until its time is over."
             ),
-            Self::Stale { .. } => "Somebody else changed it in the meantime, and nothing of yours was saved. Go back, \
+            Self::Stale { .. } => "Somebody else changed it in the meantime, and nothing of yours \
+                                   was saved. Go back, \
                                    load the page again and look at what is there now."
                 .to_owned(),
             Self::Busy { seconds } => {
-                format!("Nothing was done. Wait {seconds} seconds, then load the page or send the form again.")
+                format!(
+                    "Nothing was done. Wait {seconds} seconds, then load the page or send the \
+                         form again."
+                )
             }
-            Self::DiskFull => "Nothing was stored: the server's disk is full. Try again once there is room.".to_owned(),
+            Self::DiskFull => {
+                "Nothing was stored: the server's disk is full. Try again once there \
+                               is room."
+                    .to_owned()
+            }
             Self::Internal { reference } => format!(
-                "It is not your fault, and it was noted in the log under the reference {reference}. Try again; if it \
+                "It is not your fault, and it was noted in the log under the reference \
+                 {reference}. Try again; if it \
                  happens again, tell whoever runs this portal that reference."
             ),
             Self::Invalid(invalid) => invalid.to_string(),
-            Self::BadRequest { message } => format!("The request was incomplete or malformed: {message}."),
+            Self::BadRequest { message } => format!(
+                "The request was incomplete or malformed: \
+                {message}."
+            ),
             Self::Refused { words, .. } => words.clone(),
         }
     }
@@ -134,12 +155,20 @@ impl std::fmt::Display for Error {
             Self::NotFound { what } => write!(f, "There is no such {what}."),
             Self::Deleted { name, .. } => write!(f, "The hook {name} was deleted."),
             Self::Invalid(invalid) => invalid.fmt(f),
-            Self::Stale { .. } => f.write_str("Somebody else changed it in the meantime. Load the page again."),
-            Self::Busy { seconds } => write!(f, "Too much at once. Try again in {seconds} seconds."),
-            Self::BadRequest { message } => write!(f, "The request could not be understood: {message}"),
+            Self::Stale { .. } => {
+                f.write_str("Somebody else changed it in the meantime. Load the page again.")
+            }
+            Self::Busy { seconds } => {
+                write!(f, "Too much at once. Try again in {seconds} seconds.")
+            }
+            Self::BadRequest { message } => {
+                write!(f, "The request could not be understood: {message}")
+            }
             Self::Refused { words, .. } => f.write_str(words),
             Self::DiskFull => f.write_str("Nothing was stored: the server's disk is full."),
-            Self::Internal { reference } => write!(f, "Something went wrong here. The log has it under {reference}."),
+            Self::Internal { reference } => {
+                write!(f, "Something went wrong here. The log has it under {reference}.")
+            }
         }
     }
 }

@@ -4,7 +4,9 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::domain::{invalid::Invalid, permission::Permissions, preferences::Theme, time::Timestamp};
+use crate::domain::{
+    invalid::Invalid, permission::Permissions, preferences::Theme, time::Timestamp,
+};
 
 /// A sentence for the next page: what was just done, or what to look out for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

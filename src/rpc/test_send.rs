@@ -28,7 +28,8 @@ pub struct TestPage {
     /// The body was to be sent and was not, because of what was said about it.
     pub was_stopped: bool,
     pub result: Option<DeliveryPage>,
-    /// What the receiver answered is for this reader's eyes: it was their test, or they may see payloads.
+    /// What the receiver answered is for this reader's eyes: it was their test, or they may see
+    /// payloads.
     pub sees_answer: bool,
     pub history: Vec<Delivery>,
     pub now: Timestamp,
@@ -46,7 +47,10 @@ pub async fn read_test(
 
 /// Says whether a body is JSON and as the schema demands; sends nothing.
 #[server]
-pub async fn check_body(#[server(default)] id: String, #[server(default)] body: String) -> Result<(), Error> {
+pub async fn check_body(
+    #[server(default)] id: String,
+    #[server(default)] body: String,
+) -> Result<(), Error> {
     crate::server::forms::test_send::check(id, body).await
 }
 

@@ -1,5 +1,5 @@
-//! What an operation is given: the portal, and who is acting. `require` is the only way to a grant, and the store's
-//! functions demand one.
+//! What an operation is given: the portal, and who is acting. `require` is the only way to a grant,
+//! and the store's functions demand one.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! File descriptors: how many the process may have, and who may have how many of them. A flood of clients must not take
-//! those that the database and the deliveries need.
+//! File descriptors: how many the process may have, and who may have how many of them. A flood of
+//! clients must not take those that the database and the deliveries need.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -15,14 +15,17 @@ const MOST_CONNECTIONS: usize = 4096;
 pub struct Descriptors(usize);
 
 impl Descriptors {
-    /// Raises the soft limit as far as the hard one allows: programs that use `select` need a low one, this one does not.
+    /// Raises the soft limit as far as the hard one allows: programs that use `select` need a low
+    /// one, this one does not.
     pub fn raise() -> Self {
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         let wanted = maximum.unwrap_or(ENOUGH).min(ENOUGH);
         let has = current.unwrap_or(wanted);
         let is_raised = has < wanted
             && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
-                .inspect_err(|error| tracing::warn!(%error, "the limit of open files could not be raised"))
+                .inspect_err(
+                    |error| tracing::warn!(%error, "the limit of open files could not be raised"),
+                )
                 .is_ok();
         let limit = if is_raised { wanted } else { has };
         Self(usize::try_from(limit).unwrap_or(USUAL as usize))
@@ -33,7 +36,8 @@ impl Descriptors {
         (self.0 / 2).clamp(1, MOST_CONNECTIONS)
     }
 
-    /// Deliveries under way may have a quarter; the last one is for the database, for files and for names.
+    /// Deliveries under way may have a quarter; the last one is for the database, for files and for
+    /// names.
     pub fn deliveries(self) -> usize {
         (self.0 / 4).max(1)
     }
@@ -45,9 +49,14 @@ mod tests {
 
     #[test]
     fn clients_never_get_what_the_rest_needs() {
-        for (limit, connections, deliveries) in [(256, 128, 64), (1024, 512, 256), (65_536, 4096, 16_384), (0, 1, 1)] {
+        for (limit, connections, deliveries) in
+            [(256, 128, 64), (1024, 512, 256), (65_536, 4096, 16_384), (0, 1, 1)]
+        {
             let descriptors = Descriptors(limit);
-            assert_eq!((descriptors.connections(), descriptors.deliveries()), (connections, deliveries));
+            assert_eq!(
+                (descriptors.connections(), descriptors.deliveries()),
+                (connections, deliveries)
+            );
         }
     }
 

@@ -1,4 +1,5 @@
-//! Rate limit for log lines that strangers can cause: one a minute at most, with how often it happened.
+//! Rate limit for log lines that strangers can cause: one a minute at most, with how often it
+//! happened.
 
 use std::{
     sync::{Mutex, PoisonError},

@@ -1,5 +1,6 @@
-//! An id for each request: the one its client or proxy gave it, or a new one. It is in the answer (`x-request-id`), in
-//! every log line of the request, and in problem documents, so that what a caller was told can be found in the log.
+//! An id for each request: the one its client or proxy gave it, or a new one. It is in the answer
+//! (`x-request-id`), in every log line of the request, and in problem documents, so that what a
+//! caller was told can be found in the log.
 
 use axum::{
     extract::Request,
@@ -46,7 +47,8 @@ pub async fn within<F: Future>(id: &str, work: F) -> F::Output {
     CURRENT.scope(id.to_owned(), work).instrument(span).await
 }
 
-/// For work of this request in a task of its own: it keeps the id and the span that are there when this is called.
+/// For work of this request in a task of its own: it keeps the id and the span that are there when
+/// this is called.
 pub fn keep<F: Future>(work: F) -> impl Future<Output = F::Output> {
     let id = current();
     let kept = async move {
@@ -77,7 +79,11 @@ mod tests {
 
     #[test]
     fn only_plain_and_short_ids_are_taken_over() {
-        for sane in ["a", "0190a3c2-7b3e-7000-8000-000000000001", "Root=1-67891233-abcdef012345678912345678"] {
+        for sane in [
+            "a",
+            "0190a3c2-7b3e-7000-8000-000000000001",
+            "Root=1-67891233-abcdef012345678912345678",
+        ] {
             assert!(is_sane(sane), "{sane}");
         }
         for strange in ["", "a b", "a\nb", "<b>", "\"", &"a".repeat(LONGEST + 1), "é"] {

@@ -1,7 +1,8 @@
-//! Builds the running program and takes it down again. Shutdown, in order: the listener closes and requests under way
-//! finish; the engine starts nothing more and waits for what is in flight; the store closes. All of it takes no longer than
-//! the settings allow: what is cut is found or repeated after the next start. A second signal ends it at once. Nothing
-//! acknowledged is lost by either.
+//! Builds the running program and takes it down again. Shutdown, in order: the listener closes and
+//! requests under way finish; the engine starts nothing more and waits for what is in flight; the
+//! store closes. All of it takes no longer than the settings allow: what is cut is found or
+//! repeated after the next start. A second signal ends it at once. Nothing acknowledged is lost by
+//! either.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,7 +17,8 @@ use super::{
 };
 use crate::engine::{Dispatcher, config::Settings, dispatcher::Config, store::error::chain};
 
-/// The part of a shutdown's time that requests under way may take; the rest is for deliveries and the database.
+/// The part of a shutdown's time that requests under way may take; the rest is for deliveries and
+/// the database.
 fn for_requests(limit: Duration) -> Duration {
     limit * 2 / 5
 }
@@ -61,7 +63,9 @@ pub async fn start(mut config: Config) -> Result<Running, String> {
     if let Some(listener) = figures {
         let router = http::figures_router(portal.clone());
         let stop = stop.clone();
-        tokio::spawn(async move { accept::serve(listener, router, stop, drain, FIGURES_CONNECTIONS, &[]).await });
+        tokio::spawn(async move {
+            accept::serve(listener, router, stop, drain, FIGURES_CONNECTIONS, &[]).await
+        });
     }
     let (router, connections) = (http::router(portal.clone()), descriptors.connections());
     let (stopped, proxies) = (stop.clone(), portal.settings.trusted_proxies.clone());
@@ -76,27 +80,32 @@ const FIGURES_CONNECTIONS: usize = 16;
 
 async fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, String> {
     let listener = TcpListener::bind(address).await;
-    listener.map_err(|error| format!("cannot listen on {address}: {error}. Choose another with {setting}."))
+    listener.map_err(|error| {
+        format!("cannot listen on {address}: {error}. Choose another with {setting}.")
+    })
 }
 
 impl Running {
     /// See the module.
     pub async fn shutdown(self) {
-        let (limit, watch) = (self.portal.settings.shutdown_timeout, self.portal.clock().stopwatch());
+        let (limit, watch) =
+            (self.portal.settings.shutdown_timeout, self.portal.clock().stopwatch());
         self.stop.cancel();
         let _panicked = self.serving.await;
         self.portal.dispatcher.clone().shutdown_within(limit.saturating_sub(watch.elapsed())).await;
     }
 }
 
-/// Serves until a signal, or until a part of the engine has ended that only a new process brings back. Says where, and how to make the first administrator when there is none.
+/// Serves until a signal, or until a part of the engine has ended that only a new process brings
+/// back. Says where, and how to make the first administrator when there is none.
 pub async fn serve(settings: Settings) -> Result<(), String> {
     let public_url = settings.public_url();
     let running = start(Config::new(settings)).await?;
     tracing::info!(address = %running.address, "listening; open {public_url}");
     match ops::setup::open(&running.portal).await {
         Ok(Some(word)) => eprintln!(
-            "\nNobody can sign in yet. Make the first administrator here (once, within a day):\n\n    {public_url}/setup?token={word}\n"
+            "\nNobody can sign in yet. Make the first administrator here (once, within a \
+             day):\n\n    {public_url}/setup?token={word}\n"
         ),
         Ok(None) => {}
         Err(error) => tracing::error!(%error, "the set-up link could not be made"),
@@ -107,7 +116,9 @@ pub async fn serve(settings: Settings) -> Result<(), String> {
     };
     match ended {
         None => tracing::info!("stopping; press again to stop at once"),
-        Some(part) => tracing::error!("{part} has ended unexpectedly; stopping, so that the server is started again"),
+        Some(part) => tracing::error!(
+            "{part} has ended unexpectedly; stopping, so that the server is started again"
+        ),
     }
     tokio::select! {
         () = running.shutdown() => tracing::info!("stopped"),
@@ -115,7 +126,8 @@ pub async fn serve(settings: Settings) -> Result<(), String> {
     }
     ended.map_or(Ok(()), |part| {
         Err(format!(
-            "{part} ended unexpectedly. Nothing acknowledged is lost. Start the server again; its log says why."
+            "{part} ended unexpectedly. Nothing acknowledged is lost. Start the server again; its \
+             log says why."
         ))
     })
 }
@@ -123,7 +135,8 @@ pub async fn serve(settings: Settings) -> Result<(), String> {
 /// Waits for an interrupt or a request to terminate.
 async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         // Without handlers the system's own take the process down.
         return std::future::pending().await;

@@ -1,5 +1,6 @@
-//! Between a server function's body and the rest of the server: finds the request's context, turns an operation's error
-//! into what the page is told, and sets status and redirect. The only place that speaks to Leptos' response.
+//! Between a server function's body and the rest of the server: finds the request's context, turns
+//! an operation's error into what the page is told, and sets status and redirect. The only place
+//! that speaks to Leptos' response.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
 use leptos::prelude::use_context;
@@ -31,7 +32,8 @@ pub struct Request {
     plain_form: Option<PlainForm>,
 }
 
-/// Marks a request as a form that a browser posts by itself, and that is to be led somewhere. Put there by `http::rpc`.
+/// Marks a request as a form that a browser posts by itself, and that is to be led somewhere. Put
+/// there by `http::rpc`.
 #[derive(Clone, Debug, Default)]
 pub struct PlainForm {
     /// The local path and query of the page it was on.
@@ -83,14 +85,16 @@ impl Request {
         self.ctx.portal.settings.public_url().starts_with("https://")
     }
 
-    /// The page that is being rendered says this by its status; whatever else is answered keeps its own.
+    /// The page that is being rendered says this by its status; whatever else is answered keeps its
+    /// own.
     pub fn answer_with(&self, status: StatusCode) {
         if self.is_page {
             set_status(status);
         }
     }
 
-    /// The outcome of an operation, as the page is told; a page that is being rendered takes its status from it.
+    /// The outcome of an operation, as the page is told; a page that is being rendered takes its
+    /// status from it.
     pub fn tell<T>(&self, outcome: Result<T, ops::Error>) -> Result<T, Error> {
         outcome.map_err(|error| {
             let error = told(error);
@@ -107,13 +111,15 @@ pub async fn not_found(what: &'static str) -> Result<(), Error> {
     request()?.tell(Err(ops::Error::NotFound(what)))
 }
 
-/// An operation's error without anything internal. What is internal goes to the log, under a reference.
+/// An operation's error without anything internal. What is internal goes to the log, under a
+/// reference.
 pub fn told(error: ops::Error) -> Error {
     match error {
         ops::Error::SignIn => Error::SignIn,
-        ops::Error::Forbidden(permission) => {
-            Error::Forbidden { permission: permission.key().to_owned(), words: permission.words().to_owned() }
-        }
+        ops::Error::Forbidden(permission) => Error::Forbidden {
+            permission: permission.key().to_owned(),
+            words: permission.words().to_owned(),
+        },
         ops::Error::NotFound(what) => Error::NotFound { what: what.to_owned() },
         ops::Error::Deleted(farewell) => {
             let Farewell { id, name, at, by } = *farewell;
@@ -122,7 +128,8 @@ pub fn told(error: ops::Error) -> Error {
         ops::Error::Invalid(invalid) => Error::Invalid(invalid),
         ops::Error::Stale { now } => Error::Stale { now },
         ops::Error::Overlaps { job } => {
-            let message = format!("The job {job} is running and covers some of the same deliveries.");
+            let message =
+                format!("The job {job} is running and covers some of the same deliveries.");
             Error::Invalid(Invalid::one("job", "overlaps", message))
         }
         ops::Error::Busy { seconds } => Error::Busy { seconds },
@@ -133,7 +140,8 @@ pub fn told(error: ops::Error) -> Error {
 
 /// A fault of ours, noted in the log under a reference.
 pub fn internal(cause: &str) -> Error {
-    let reference = random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let reference =
+        random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     tracing::error!(reference, cause, "a request failed");
     Error::Internal { reference }
 }
@@ -167,8 +175,11 @@ const A_YEAR: u32 = 31_536_000;
 pub fn remember_theme(theme: Theme, request: &Request) {
     let secure = if request.is_https() { "; Secure" } else { "" };
     let key = theme.key();
-    let cookie = format!("{THEME_COOKIE}={key}; Path=/; Max-Age={A_YEAR}; HttpOnly; SameSite=Lax{secure}");
-    if let (Some(response), Ok(cookie)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(&cookie)) {
+    let cookie =
+        format!("{THEME_COOKIE}={key}; Path=/; Max-Age={A_YEAR}; HttpOnly; SameSite=Lax{secure}");
+    if let (Some(response), Ok(cookie)) =
+        (use_context::<ResponseOptions>(), HeaderValue::from_str(&cookie))
+    {
         response.append_header(SET_COOKIE, cookie);
     }
 }
@@ -181,7 +192,8 @@ pub fn go(path: &str) {
 /// `path`, if it is one of ours and fits a header.
 pub fn local(path: &str) -> &str {
     const HOME: &str = "/integration/hooks";
-    // Visible ASCII only: browsers drop tabs and line breaks, and what is left could lead elsewhere.
+    // Visible ASCII only: browsers drop tabs and line breaks, and what is left could lead
+    // elsewhere.
     let is_plain = path.bytes().all(|byte| (0x21..=0x7e).contains(&byte) && byte != b'\\');
     if is_plain && path.starts_with('/') && !path.starts_with("//") { path } else { HOME }
 }

@@ -1,5 +1,5 @@
-//! The log: one line an occurrence, on standard error, so that standard output stays for what a command prints. And the
-//! figures, which the engine counts without knowing who collects them.
+//! The log: one line an occurrence, on standard error, so that standard output stays for what a
+//! command prints. And the figures, which the engine counts without knowing who collects them.
 
 use std::{io::IsTerminal, sync::OnceLock, time::Duration};
 
@@ -33,7 +33,9 @@ pub fn start(format: Format) {
     // A test may have started it already.
     let _already_started = tracing_subscriber::registry().with(filter).with(lines).try_init();
     if let Some(problem) = problem {
-        tracing::warn!("RUST_LOG is not understood: {problem}. The log is as if it were \"{USUAL}\".");
+        tracing::warn!(
+            "RUST_LOG is not understood: {problem}. The log is as if it were \"{USUAL}\"."
+        );
     }
 }
 
@@ -55,8 +57,8 @@ const TARGETS: &[&str] = &[
     "tower",
 ];
 
-/// A filter, unless it cannot be meant as it is written. A misspelled level alone would count as the name of a module, and
-/// silence everything else.
+/// A filter, unless it cannot be meant as it is written. A misspelled level alone would count as
+/// the name of a module, and silence everything else.
 fn judged(text: &str) -> Result<EnvFilter, String> {
     let is_known = |word: &str| {
         let word = word.to_ascii_lowercase();
@@ -64,10 +66,15 @@ fn judged(text: &str) -> Result<EnvFilter, String> {
             || word.parse::<u8>().is_ok_and(|level| level <= 5)
             || TARGETS.iter().any(|target| word.starts_with(target))
     };
-    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty() && !word.contains(['=', '[']));
+    let words = text
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty() && !word.contains(['=', '[']));
     let mut unknown = words.filter(|word| !is_known(word));
     match unknown.next() {
-        Some(word) => Err(format!("{word:?} is no level ({}) and no module that logs", LEVELS.join(", "))),
+        Some(word) => {
+            Err(format!("{word:?} is no level ({}) and no module that logs", LEVELS.join(", ")))
+        }
         None => EnvFilter::try_new(text).map_err(|error| error.to_string()),
     }
 }
@@ -87,8 +94,12 @@ pub fn collect() {
     let handle = FIGURES.get_or_init(|| {
         let builder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.to_owned()), REQUEST_BUCKETS)
-            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS))
-            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_commands".to_owned()), COUNTS));
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
+            })
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Suffix("_commands".to_owned()), COUNTS)
+            });
         let handle = builder.ok()?.install_recorder().ok()?;
         describe();
         describe_own();
@@ -107,16 +118,34 @@ pub fn collect() {
 fn describe_own() {
     metrics_process::Collector::default().describe();
     describe_counter!(REQUESTS, "Requests, by method, route and the first digit of their status");
-    describe_histogram!(REQUEST_SECONDS, "How long requests took, by method and route; pages and files are one each");
-    describe_gauge!("service_hooks_balance_accepted", "Deliveries that were ever accepted, counted as they came");
-    describe_gauge!("service_hooks_balance_pruned", "Of these, deliveries that retention has removed");
-    describe_gauge!("service_hooks_balance_deliveries", "Deliveries in each state, counted in the database");
-    describe_gauge!("service_hooks_balance_holds", "1 while accepted = the sum of all states + pruned");
+    describe_histogram!(
+        REQUEST_SECONDS,
+        "How long requests took, by method and route; pages and files are one each"
+    );
+    describe_gauge!(
+        "service_hooks_balance_accepted",
+        "Deliveries that were ever accepted, counted as they came"
+    );
+    describe_gauge!(
+        "service_hooks_balance_pruned",
+        "Of these, deliveries that retention has removed"
+    );
+    describe_gauge!(
+        "service_hooks_balance_deliveries",
+        "Deliveries in each state, counted in the database"
+    );
+    describe_gauge!(
+        "service_hooks_balance_holds",
+        "1 while accepted = the sum of all states + pruned"
+    );
 }
 
 /// Everything that was collected, as Prometheus reads it; the process's own figures are read now.
 /// Events are told apart by their types only where `shows_types`.
-pub fn figures(components: impl Iterator<Item = (&'static str, bool)>, shows_types: bool) -> Option<String> {
+pub fn figures(
+    components: impl Iterator<Item = (&'static str, bool)>,
+    shows_types: bool,
+) -> Option<String> {
     let handle = FIGURES.get()?.as_ref()?;
     metrics_process::Collector::default().collect();
     components.for_each(|(name, is_up)| component(name, is_up));
@@ -127,9 +156,12 @@ pub fn figures(components: impl Iterator<Item = (&'static str, bool)>, shows_typ
 /// All series of one counter as one, without labels.
 fn summed(text: &str, name: &str) -> String {
     let is_one = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{'));
-    let value = |line: &str| line.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
+    let value = |line: &str| {
+        line.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0)
+    };
     let total: u64 = text.lines().filter(is_one).map(value).sum();
-    let mut lines: Vec<String> = text.lines().filter(|line| !is_one(line)).map(str::to_owned).collect();
+    let mut lines: Vec<String> =
+        text.lines().filter(|line| !is_one(line)).map(str::to_owned).collect();
     if let Some(at) = lines.iter().position(|line| *line == format!("# TYPE {name} counter")) {
         lines.insert(at + 1, format!("{name} {total}"));
     }
@@ -170,12 +202,15 @@ pub fn answered(method: &'static str, route: &str, status: u16, took: Duration) 
         _ => "5xx",
     };
     let route = group(route).to_owned();
-    counter!(REQUESTS, "http_request_method" => method, "http_route" => route.clone(), "http_response_status_class" => status)
-        .increment(1);
-    histogram!(REQUEST_SECONDS, "http_request_method" => method, "http_route" => route).record(took.as_secs_f64());
+    counter!(REQUESTS, "http_request_method" => method, "http_route" => route.clone(),
+        "http_response_status_class" => status)
+    .increment(1);
+    histogram!(REQUEST_SECONDS, "http_request_method" => method, "http_route" => route)
+        .record(took.as_secs_f64());
 }
 
-/// Each operation of the API is a route of its own; of the portal there are too many for as many histograms.
+/// Each operation of the API is a route of its own; of the portal there are too many for as many
+/// histograms.
 fn group(route: &str) -> &str {
     match route {
         route if route.starts_with("/api/") => route,
@@ -194,12 +229,22 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_meant_is_refused() {
-        let good =
-            ["info", "DEBUG", "warn,sqlx=error", "service_hooks::engine", "hyper", "off", "info,[request]=debug", "3"];
+        let good = [
+            "info",
+            "DEBUG",
+            "warn,sqlx=error",
+            "service_hooks::engine",
+            "hyper",
+            "off",
+            "info,[request]=debug",
+            "3",
+        ];
         for text in good {
             assert!(judged(text).is_ok(), "{text}");
         }
-        for (text, said) in [("debgu", "debgu"), ("info,sqlx=debgu", "level"), ("warn, inof", "inof"), ("9", "9")] {
+        for (text, said) in
+            [("debgu", "debgu"), ("info,sqlx=debgu", "level"), ("warn, inof", "inof"), ("9", "9")]
+        {
             let problem = judged(text).err().unwrap_or_default();
             assert!(problem.contains(said), "{text}: {problem}");
         }
@@ -207,7 +252,8 @@ mod tests {
 
     #[test]
     fn events_are_one_figure_unless_their_types_may_be_told() {
-        let text = "# HELP x_total X\n# TYPE x_total counter\nx_total{event_type=\"a\"} 2\nx_total{event_type=\"b\"} 3\n\n# TYPE y counter\ny 1\n";
+        let text = "# HELP x_total X\n# TYPE x_total counter\nx_total{event_type=\"a\"} \
+                    2\nx_total{event_type=\"b\"} 3\n\n# TYPE y counter\ny 1\n";
         assert_eq!(
             summed(text, "x_total"),
             "# HELP x_total X\n# TYPE x_total counter\nx_total 5\n\n# TYPE y counter\ny 1\n"

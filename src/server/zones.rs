@@ -1,5 +1,6 @@
-//! Time zones: a moment as the clock on somebody's wall shows it, and what somebody typed as a moment. The database of
-//! zones is part of the program, so that every machine knows the same ones. Decides nothing else.
+//! Time zones: a moment as the clock on somebody's wall shows it, and what somebody typed as a
+//! moment. The database of zones is part of the program, so that every machine knows the same ones.
+//! Decides nothing else.
 
 use jiff::{
     civil::DateTime,
@@ -33,7 +34,8 @@ pub struct Zone {
     zone: TimeZone,
 }
 
-/// Which end of a range a typed time is: when the clocks go back an hour comes twice, and a range has to hold both.
+/// Which end of a range a typed time is: when the clocks go back an hour comes twice, and a range
+/// has to hold both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edge {
     From,
@@ -48,7 +50,8 @@ pub fn exists(name: &str) -> bool {
 /// The names to choose from, in order.
 pub fn names() -> Vec<String> {
     let all = tz::db().available().map(|name| name.as_str().to_owned());
-    let mut names: Vec<String> = all.filter(|name| REGIONS.iter().any(|region| name.starts_with(region))).collect();
+    let mut names: Vec<String> =
+        all.filter(|name| REGIONS.iter().any(|region| name.starts_with(region))).collect();
     names.sort();
     names.insert(0, "UTC".to_owned());
     names
@@ -68,9 +71,9 @@ impl Zone {
         Self { name, hours: preferences.hours, zone }
     }
 
-    /// What was typed: `2026-11-22T14:03` (with a blank for the T, with seconds or without) on this zone's clock, or RFC
-    /// 3339 with an offset of its own. A time that the clock skipped is the moment it skipped at; of a time that came
-    /// twice `edge` says which.
+    /// What was typed: `2026-11-22T14:03` (with a blank for the T, with seconds or without) on this
+    /// zone's clock, or RFC 3339 with an offset of its own. A time that the clock skipped is the
+    /// moment it skipped at; of a time that came twice `edge` says which.
     pub fn moment(&self, typed: &str, edge: Edge) -> Option<Timestamp> {
         if let Some(moment) = Timestamp::parse(typed.trim()) {
             return Some(moment);
@@ -150,24 +153,44 @@ mod tests {
             assert_eq!(zone(name, hours).exact(moment), written);
         }
         assert_eq!(zone("Pacific/Kiritimati", Hours::Twelve).local(moment), "2026-11-22T22:18:11");
-        assert_eq!(zone("Pacific/Kiritimati", Hours::Twelve).date(at("2026-11-22T10:00:00Z")), "2026-11-23");
+        assert_eq!(
+            zone("Pacific/Kiritimati", Hours::Twelve).date(at("2026-11-22T10:00:00Z")),
+            "2026-11-23"
+        );
     }
 
     #[test]
     fn the_offset_is_the_days_own() {
         let berlin = zone("Europe/Berlin", Hours::TwentyFour);
-        assert_eq!(berlin.exact(at("2026-10-25T00:59:59Z")), "2026-10-25 02:59:59 +02:00 Europe/Berlin");
-        assert_eq!(berlin.exact(at("2026-10-25T01:00:00Z")), "2026-10-25 02:00:00 +01:00 Europe/Berlin");
-        assert_eq!(berlin.exact(at("2026-03-29T01:00:00Z")), "2026-03-29 03:00:00 +02:00 Europe/Berlin");
+        assert_eq!(
+            berlin.exact(at("2026-10-25T00:59:59Z")),
+            "2026-10-25 02:59:59 +02:00 Europe/Berlin"
+        );
+        assert_eq!(
+            berlin.exact(at("2026-10-25T01:00:00Z")),
+            "2026-10-25 02:00:00 +01:00 Europe/Berlin"
+        );
+        assert_eq!(
+            berlin.exact(at("2026-03-29T01:00:00Z")),
+            "2026-03-29 03:00:00 +02:00 Europe/Berlin"
+        );
     }
 
     #[test]
     fn typed_times_are_the_zones() {
         let kathmandu = zone("Asia/Kathmandu", Hours::Twelve);
-        for typed in ["2026-11-22T14:03", " 2026-11-22 14:03:00 ", "2026-11-22T09:18:00+01:00", "2026-11-22T08:18:00Z"]
-        {
+        for typed in [
+            "2026-11-22T14:03",
+            " 2026-11-22 14:03:00 ",
+            "2026-11-22T09:18:00+01:00",
+            "2026-11-22T08:18:00Z",
+        ] {
             for edge in [Edge::From, Edge::To] {
-                assert_eq!(kathmandu.moment(typed, edge), Some(at("2026-11-22T08:18:00Z")), "{typed}");
+                assert_eq!(
+                    kathmandu.moment(typed, edge),
+                    Some(at("2026-11-22T08:18:00Z")),
+                    "{typed}"
+                );
             }
         }
         for bad in [
@@ -195,11 +218,17 @@ mod tests {
         for edge in [Edge::From, Edge::To] {
             let berlin = zone("Europe/Berlin", Hours::TwentyFour);
             assert_eq!(berlin.moment("2026-03-29T02:00", edge), Some(at("2026-03-29T01:00:00Z")));
-            assert_eq!(berlin.moment("2026-03-29T02:59:59", edge), Some(at("2026-03-29T01:00:00Z")));
+            assert_eq!(
+                berlin.moment("2026-03-29T02:59:59", edge),
+                Some(at("2026-03-29T01:00:00Z"))
+            );
             assert_eq!(berlin.moment("2026-03-29T03:00", edge), Some(at("2026-03-29T01:00:00Z")));
             // Half an hour, and a whole day.
             let lord_howe = zone("Australia/Lord_Howe", Hours::TwentyFour);
-            assert_eq!(lord_howe.moment("2026-10-04T02:10", edge), Some(at("2026-10-03T15:30:00Z")));
+            assert_eq!(
+                lord_howe.moment("2026-10-04T02:10", edge),
+                Some(at("2026-10-03T15:30:00Z"))
+            );
             let apia = zone("Pacific/Apia", Hours::TwentyFour);
             assert_eq!(apia.moment("2011-12-30T12:00", edge), Some(at("2011-12-30T10:00:00Z")));
         }

@@ -1,5 +1,5 @@
-//! What the fuzzers are fed with, put to the same functions in every run of the tests: what they once found stays mended,
-//! and the files stay what their readers read.
+//! What the fuzzers are fed with, put to the same functions in every run of the tests: what they
+//! once found stays mended, and the files stay what their readers read.
 
 use std::{fs, path::Path};
 
@@ -8,8 +8,11 @@ use service_hooks::fuzzing::TARGETS;
 /// Names and bytes of what is kept for a target.
 fn kept(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let read = |file: fs::DirEntry| (file.file_name().to_string_lossy().into_owned(), fs::read(file.path()).unwrap());
+    let files =
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let read = |file: fs::DirEntry| {
+        (file.file_name().to_string_lossy().into_owned(), fs::read(file.path()).unwrap())
+    };
     files.map(|file| read(file.unwrap())).collect()
 }
 
@@ -28,8 +31,12 @@ fn what_fuzzers_are_fed_with_holds() {
 
 #[test]
 fn each_target_is_fuzzed() {
-    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/Cargo.toml")).unwrap();
+    let manifest =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/Cargo.toml")).unwrap();
     for (target, _) in TARGETS {
-        assert!(manifest.contains(&format!("name = \"{target}\"")), "{target} is not in fuzz/Cargo.toml");
+        assert!(
+            manifest.contains(&format!("name = \"{target}\"")),
+            "{target} is not in fuzz/Cargo.toml"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Everything that can be called, called by everybody: no session, a role without the permission, a role with it. What
-//! is new and not in the tables here fails the test.
+//! Everything that can be called, called by everybody: no session, a role without the permission, a
+//! role with it. What is new and not in the tables here fails the test.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,8 @@ use crate::support::{
     receiver::Receiver,
 };
 
-/// Pages, and the permission each shows something for. `None`: open to strangers. Files and redirects are listed too.
+/// Pages, and the permission each shows something for. `None`: open to strangers. Files and
+/// redirects are listed too.
 const PAGES: &[(&str, Option<Permission>)] = &[
     ("/sign-in", None),
     ("/setup", None),
@@ -107,7 +108,8 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("events/detail", Some(Permission::HooksRead)),
 ];
 
-/// Functions that would change the scene for the roles after. (`pages` tries them with the right role.)
+/// Functions that would change the scene for the roles after. (`pages` tries them with the right
+/// role.)
 const CHANGES: &[&str] = &[
     "hooks/create",
     "hooks/update",
@@ -131,12 +133,22 @@ async fn scene() -> Scene {
     let app = TestApp::start(TestDb::sqlite()).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
-    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
-    let delivery = app.delivery_in(&token, &event, "delivered").await["id"].as_str().unwrap().to_owned();
+    let delivery =
+        app.delivery_in(&token, &event, "delivered").await["id"].as_str().unwrap().to_owned();
     // It covers nothing: nothing failed.
-    let (status, job) =
-        app.api(&token, "POST", "/deliveries/redeliver", Some(serde_json::json!({"states": ["failed"]}))).await;
+    let (status, job) = app
+        .api(
+            &token,
+            "POST",
+            "/deliveries/redeliver",
+            Some(serde_json::json!({"states": ["failed"]})),
+        )
+        .await;
     assert_eq!(status, 202, "{job}");
     let job = job["id"].as_str().unwrap().to_owned();
     Scene { app, hook, delivery, event, job }
@@ -147,7 +159,9 @@ impl Scene {
         match pattern {
             _ if pattern.starts_with("/events/") => &self.event,
             _ if pattern.starts_with("/deliveries/") => &self.delivery,
-            _ if pattern.starts_with("/jobs/") || pattern.starts_with("/integration/jobs/") => &self.job,
+            _ if pattern.starts_with("/jobs/") || pattern.starts_with("/integration/jobs/") => {
+                &self.job
+            }
             _ => &self.hook,
         }
     }
@@ -180,9 +194,13 @@ fn the_tables_name_everything_there_is() {
     }
     assert_eq!(real, listed, "pages");
 
-    let listed: BTreeSet<String> = FUNCTIONS.iter().map(|(name, _)| format!("/rpc/service_hooks/rpc/{name}")).collect();
+    let listed: BTreeSet<String> =
+        FUNCTIONS.iter().map(|(name, _)| format!("/rpc/service_hooks/rpc/{name}")).collect();
     let functions: Vec<_> = leptos::server_fn::axum::server_fn_paths().collect();
-    assert!(functions.iter().all(|(_, method)| method == "POST"), "a server function that GET reaches must not exist");
+    assert!(
+        functions.iter().all(|(_, method)| method == "POST"),
+        "a server function that GET reaches must not exist"
+    );
     let real: BTreeSet<String> = functions.into_iter().map(|(path, _)| path.to_owned()).collect();
     assert_eq!(real, listed, "server functions");
 
@@ -222,14 +240,25 @@ async fn strangers_are_led_to_sign_in_and_shown_nothing() {
         if permission.is_some() {
             assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{name}");
             let answer = stranger.post(&path, &form).await;
-            assert_eq!((answer.status(), location(&answer)), (StatusCode::SEE_OTHER, "/sign-in"), "{name}");
+            assert_eq!(
+                (answer.status(), location(&answer)),
+                (StatusCode::SEE_OTHER, "/sign-in"),
+                "{name}"
+            );
         }
     }
     for (method, pattern, permission) in ROUTES {
         let path = format!("/api/v1{}", scene.path(pattern));
         for header in ["", "Bearer shk_wrong", "Bearer wrong", "Basic eDp5"] {
-            let answer = scene.app.request(method, &path).header("authorization", header).send().await.unwrap();
-            let wanted = if permission.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+            let answer = scene
+                .app
+                .request(method, &path)
+                .header("authorization", header)
+                .send()
+                .await
+                .unwrap();
+            let wanted =
+                if permission.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
             assert_eq!(answer.status(), wanted, "{method} {path} with {header:?}");
         }
     }
@@ -245,15 +274,27 @@ async fn roles_without_the_permission_are_refused_and_shown_nothing() {
             let Some(permission) = permission else { continue };
             let path = scene.path(pattern);
             let answer = browser.get(&path).await;
-            let wanted = if role.permissions().has(*permission) { StatusCode::OK } else { StatusCode::FORBIDDEN };
+            let wanted = if role.permissions().has(*permission) {
+                StatusCode::OK
+            } else {
+                StatusCode::FORBIDDEN
+            };
             assert_eq!(answer.status(), wanted, "{path} as {}", role.key());
             let text = answer.text().await.unwrap();
             if wanted == StatusCode::FORBIDDEN {
-                assert!(!text.contains("127.0.0.1:") && !text.contains("customerIdentifier"), "{path} shows something");
+                assert!(
+                    !text.contains("127.0.0.1:") && !text.contains("customerIdentifier"),
+                    "{path} shows something"
+                );
             }
         }
         for path in SIGNED_IN {
-            assert_eq!(browser.get(path).await.status(), StatusCode::OK, "{path} as {}", role.key());
+            assert_eq!(
+                browser.get(path).await.status(),
+                StatusCode::OK,
+                "{path} as {}",
+                role.key()
+            );
         }
         for (name, permission) in FUNCTIONS {
             let Some(permission) = permission else { continue };
@@ -279,7 +320,8 @@ async fn assert_function(scene: &Scene, browser: &Browser, name: &str, may: bool
     let form = [("id", id.as_str()), ("key", "work_item.closed")];
     for accept in ["text/html", "application/json"] {
         let headers = [("accept", accept), ("sec-fetch-site", "same-origin")];
-        let answer = browser.post_with(&format!("/rpc/service_hooks/rpc/{name}"), &form, &headers).await;
+        let answer =
+            browser.post_with(&format!("/rpc/service_hooks/rpc/{name}"), &form, &headers).await;
         let status = answer.status();
         if may {
             assert!(status.is_success() || status == StatusCode::SEE_OTHER, "{name}: {status}");
@@ -320,8 +362,11 @@ async fn tokens_do_what_they_were_made_for_and_nothing_else() {
     for (method, pattern, permission) in ROUTES {
         let Some(needed) = permission else { continue };
         let path = scene.path(pattern);
-        let others: Vec<&str> =
-            Permission::ALL.iter().map(|permission| permission.key()).filter(|key| key != needed).collect();
+        let others: Vec<&str> = Permission::ALL
+            .iter()
+            .map(|permission| permission.key())
+            .filter(|key| key != needed)
+            .collect();
         let without = scene.app.token(&others).await;
         let (status, problem) = scene.app.api(&without, method, &path, None).await;
         assert_eq!(status, 403, "{method} {path} without {needed}: {problem}");
@@ -329,7 +374,10 @@ async fn tokens_do_what_they_were_made_for_and_nothing_else() {
         if *method != "DELETE" {
             let with = scene.app.token(&[needed]).await;
             let (status, answer) = scene.app.api(&with, method, &path, None).await;
-            assert!(!matches!(status, 401 | 403 | 404 | 500..), "{method} {path} with {needed}: {status} {answer}");
+            assert!(
+                !matches!(status, 401 | 403 | 404 | 500..),
+                "{method} {path} with {needed}: {status} {answer}"
+            );
         }
     }
 }
@@ -348,7 +396,10 @@ async fn bodies_are_for_those_who_may_see_payloads() {
     assert_eq!(story["deliveries"][0]["attempts"][0]["response_body"], "answer");
     let token = scene.app.token(&["deliveries:read"]).await;
     let (_, story) = scene.app.api(&token, "GET", &format!("/events/{}", scene.event), None).await;
-    assert_eq!(story["deliveries"][0]["attempts"][0]["response_body"], "", "a receiver may repeat what it got");
+    assert_eq!(
+        story["deliveries"][0]["attempts"][0]["response_body"], "",
+        "a receiver may repeat what it got"
+    );
     let (_, story) = scene.app.api(&token, "GET", &format!("/events/{}", scene.event), None).await;
     assert!(story["data"].is_null() && story["deliveries"][0]["state"] == "delivered", "{story}");
 }

@@ -1,4 +1,5 @@
-//! The house rules, held by a test: how large a room may be, that its door says what it is, and who may import whom.
+//! The house rules, held by a test: how large a room may be, that its door says what it is, and who
+//! may import whom.
 
 use std::{
     fs,
@@ -7,11 +8,13 @@ use std::{
 
 /// Lines a file may have, without its own tests.
 const FILE_LIMIT: usize = 400;
+/// Characters a line may have.
+const LINE_LIMIT: usize = 100;
 /// The longest files may be named here, with a reason. None is.
 const LONG_FILES: &[&str] = &[];
 
-/// Who may import whom: a file whose path begins with the left may use what begins with any on the right (of this
-/// crate). The longest left that fits decides.
+/// Who may import whom: a file whose path begins with the left may use what begins with any on the
+/// right (of this crate). The longest left that fits decides.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &["domain"]),
     ("rpc", &["domain", "server::forms", "server::seam"]),
@@ -22,7 +25,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine/catalogue", &["domain"]),
     (
         "engine/store",
-        &["domain", "engine::clock", "engine::config", "engine::metrics", "engine::pressure", "engine::store"],
+        &[
+            "domain",
+            "engine::clock",
+            "engine::config",
+            "engine::metrics",
+            "engine::pressure",
+            "engine::store",
+        ],
     ),
     (
         "engine/delivery",
@@ -43,7 +53,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine/supervise", &[]),
     (
         "engine/upkeep",
-        &["domain", "engine::clock", "engine::config", "engine::metrics", "engine::pressure", "engine::store"],
+        &[
+            "domain",
+            "engine::clock",
+            "engine::config",
+            "engine::metrics",
+            "engine::pressure",
+            "engine::store",
+        ],
     ),
     ("engine/mod", &["domain", "engine"]),
     ("server/auth", &["domain", "engine::store", "engine::clock", "server::auth"]),
@@ -51,7 +68,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("server/zones", &["domain"]),
     ("server/descriptors", &[]),
     ("server/noise", &["domain", "engine::clock"]),
-    ("server/ops", &["domain", "engine", "server::ctx", "server::auth", "server::ops", "server::zones"]),
+    (
+        "server/ops",
+        &["domain", "engine", "server::ctx", "server::auth", "server::ops", "server::zones"],
+    ),
     ("server/seam", &["domain", "engine", "rpc", "server::ctx", "server::auth", "server::ops"]),
     (
         "server/forms",
@@ -69,7 +89,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "server/api",
-        &["domain", "engine", "server::ctx", "server::auth", "server::ops", "server::api", "server::request_id"],
+        &[
+            "domain",
+            "engine",
+            "server::ctx",
+            "server::auth",
+            "server::ops",
+            "server::api",
+            "server::request_id",
+        ],
     ),
     ("server/request_id", &["engine::clock"]),
     ("server/http", &["domain", "engine", "rpc", "app", "server"]),
@@ -104,9 +132,11 @@ fn files_below(folder: &str, extension: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Our own sources without the integration tests: name below `src`, text without the file's unit tests.
+/// Our own sources without the integration tests: name below `src`, text without the file's unit
+/// tests.
 fn sources() -> Vec<(String, String)> {
-    let files = files_below("src", "rs").into_iter().filter(|(name, _)| !name.starts_with("src/tests/"));
+    let files =
+        files_below("src", "rs").into_iter().filter(|(name, _)| !name.starts_with("src/tests/"));
     files
         .map(|(name, text)| {
             let name = name.trim_start_matches("src/").to_owned();
@@ -118,44 +148,94 @@ fn sources() -> Vec<(String, String)> {
 
 #[test]
 fn every_file_says_what_it_is_for_and_is_not_too_long() {
+    let mut long = Vec::new();
     for (name, text) in sources() {
         assert!(text.starts_with("//!"), "{name} does not open with //!");
         let lines = text.lines().count();
-        assert!(lines <= FILE_LIMIT || LONG_FILES.contains(&name.as_str()), "{name} has {lines} lines");
+        if lines > FILE_LIMIT && !LONG_FILES.contains(&name.as_str()) {
+            long.push((name, lines));
+        }
     }
+    assert!(long.is_empty(), "{long:?}");
+}
+
+#[test]
+fn lines_are_short() {
+    let files = ["src", "benches", "fuzz"].iter().flat_map(|folder| files_below(folder, "rs"));
+    let mut wide = Vec::new();
+    for (name, text) in files {
+        let too_wide = |(_, line): &(usize, &str)| line.chars().count() > LINE_LIMIT;
+        wide.extend(
+            text.lines().enumerate().filter(too_wide).map(|(at, _)| (name.clone(), at + 1)),
+        );
+    }
+    assert!(wide.is_empty(), "wider than {LINE_LIMIT} characters: {wide:?}");
 }
 
 #[test]
 fn functions_are_short() {
+    let mut long = Vec::new();
     for (name, text) in sources() {
         let limit = if name.starts_with("ui/") || name == "app.rs" { 80 } else { 60 };
-        let mut start = None;
-        for (number, line) in text.lines().enumerate() {
-            let indent = line.len() - line.trim_start().len();
-            let begins = line.trim_start().trim_start_matches("pub ").trim_start_matches("async ").starts_with("fn ")
-                || line.trim_start().starts_with("pub(") && line.contains(" fn ");
-            if begins && line.ends_with('{') {
-                start = Some((number, indent, line.trim().to_owned()));
-            }
-            if let Some((begin, depth, signature)) = &start
-                && line == format!("{}}}", " ".repeat(*depth))
-            {
-                let length = number - begin + 1;
-                assert!(length <= limit, "{name}: {length} lines: {signature}");
-                start = None;
+        for (signature, lines) in functions(&text) {
+            if lines > limit {
+                long.push(format!("{name}: {lines} lines: {signature}"));
             }
         }
     }
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+/// The first line of each function, and how many lines it has. A function ends at the brace below
+/// its first letter, however many lines its signature has.
+fn functions(text: &str) -> Vec<(&str, usize)> {
+    let (mut open, mut found) = (Vec::<(usize, usize, &str)>::new(), Vec::new());
+    for (number, line) in text.lines().enumerate() {
+        let code = line.trim_start();
+        let indent = line.len() - code.len();
+        let words = code.split('(').next().unwrap_or_default();
+        let is_function = code.starts_with("pub(") && code.contains(") fn ")
+            || code.starts_with("pub(") && code.contains(") async fn ")
+            || words.split(' ').take_while(|word| *word != "fn").all(is_qualifier)
+                && words.split(' ').any(|word| word == "fn");
+        let ends = |depth: usize| indent == depth && (line.ends_with("}") || line.ends_with(';'));
+        if is_function && !(line.ends_with('}') || line.ends_with(';')) {
+            open.push((number, indent, code));
+        } else if let Some((begin, depth, signature)) = open.last().copied()
+            && ends(depth)
+        {
+            open.pop();
+            found.push((signature, number - begin + 1));
+        }
+    }
+    found
+}
+
+fn is_qualifier(word: &str) -> bool {
+    matches!(word, "pub" | "const" | "async" | "unsafe")
+}
+
+#[test]
+fn functions_are_counted_with_their_signatures() {
+    let text = "impl A {\n    pub(super) async fn long(\n        a: u8,\n    ) -> u8 \
+                {\n        a\n    }\n}\n\
+                fn short() {\n}\nfn one_line() {}\n";
+    let found = functions(text);
+    assert_eq!(found, [("pub(super) async fn long(", 5), ("fn short() {", 2)]);
 }
 
 #[test]
 fn imports_keep_to_the_table() {
     for (name, text) in sources() {
         let path = name.trim_end_matches(".rs");
-        let rule = MAY_IMPORT.iter().filter(|(room, _)| path.starts_with(room)).max_by_key(|(room, _)| room.len());
+        let rule = MAY_IMPORT
+            .iter()
+            .filter(|(room, _)| path.starts_with(room))
+            .max_by_key(|(room, _)| room.len());
         let (_, allowed) = rule.unwrap_or_else(|| panic!("{name} is in no room of the table"));
         for used in crate_paths(&text) {
-            let fits = allowed.iter().any(|room| used == *room || used.starts_with(&format!("{room}::")));
+            let fits =
+                allowed.iter().any(|room| used == *room || used.starts_with(&format!("{room}::")));
             assert!(fits, "{name} imports crate::{used}; it may use {allowed:?}");
         }
     }
@@ -163,7 +243,11 @@ fn imports_keep_to_the_table() {
 
 /// Every `crate::...` path of a file, braces spread out; doc comments do not count.
 fn crate_paths(text: &str) -> Vec<String> {
-    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join(" ");
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join(" ");
     let code = code.replace("$crate::", "crate::").replace("pub(in crate::", "pub(in ");
     let mut paths = Vec::new();
     let mut rest = code.as_str();
@@ -176,7 +260,8 @@ fn crate_paths(text: &str) -> Vec<String> {
 
 /// Reads a use-tree from the start of `text`; returns how much of it was read.
 fn spread(text: &str, prefix: String, paths: &mut Vec<String>) -> usize {
-    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len());
+    let end =
+        text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len());
     let path = format!("{prefix}{}", &text[..end]);
     if !(path.is_empty() || path.ends_with("::")) || !text[end..].starts_with('{') {
         paths.push(path.trim_end_matches("::").to_owned());
@@ -201,13 +286,16 @@ fn spread(text: &str, prefix: String, paths: &mut Vec<String>) -> usize {
 fn features_are_asked_for_at_the_door_only() {
     let mut places = Vec::new();
     for (name, text) in sources() {
-        for line in
-            text.lines().filter(|line| line.contains("feature = \"ssr\"") || line.contains("feature = \"hydrate\""))
-        {
+        for line in text.lines().filter(|line| {
+            line.contains("feature = \"ssr\"") || line.contains("feature = \"hydrate\"")
+        }) {
             places.push(format!("{name}: {}", line.trim()));
         }
     }
-    assert!(places.len() <= 3 && places.iter().all(|place| place.starts_with("lib.rs")), "{places:?}");
+    assert!(
+        places.len() <= 3 && places.iter().all(|place| place.starts_with("lib.rs")),
+        "{places:?}"
+    );
 }
 
 #[test]
@@ -217,7 +305,10 @@ fn sql_stays_in_the_store_and_secrets_of_escaping_in_their_places() {
             assert!(!text.contains("sqlx::query"), "{name} holds SQL");
         }
         // Leptos 0.8 does not escape its children.
-        assert!(!text.contains("<textarea") || name == "ui/widgets/text_area.rs", "{name} has a bare textarea");
+        assert!(
+            !text.contains("<textarea") || name == "ui/widgets/text_area.rs",
+            "{name} has a bare textarea"
+        );
         // The content security policy forbids both.
         assert!(!text.contains(" style=") && !text.contains("inner_html"), "{name}");
     }
@@ -229,16 +320,28 @@ fn every_widget_is_in_the_style_guide() {
     let widgets = fs::read_to_string(root().join("src/ui/widgets/mod.rs")).unwrap();
     let names = widgets.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     // What is live needs something that happens.
-    let missing: Vec<_> = names.filter(|name| *name != "live" && !guide.contains(&format!(" {name}::"))).collect();
+    let missing: Vec<_> =
+        names.filter(|name| *name != "live" && !guide.contains(&format!(" {name}::"))).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]
 fn only_a_few_files_know_which_database_it_is() {
-    let may = ["db", "migrate", "claim", "claim/pulse", "wake", "space", "commit/sqlite", "commit/postgres"]
-        .map(|name| format!("engine/store/{name}.rs"));
+    let may = [
+        "db",
+        "migrate",
+        "claim",
+        "claim/pulse",
+        "wake",
+        "space",
+        "commit/sqlite",
+        "commit/postgres",
+    ]
+    .map(|name| format!("engine/store/{name}.rs"));
     for (name, text) in sources() {
-        let knows = ["Link::Sqlite", "Link::Postgres", "Self::Sqlite"].iter().any(|word| text.contains(word));
+        let knows = ["Link::Sqlite", "Link::Postgres", "Self::Sqlite"]
+            .iter()
+            .any(|word| text.contains(word));
         assert!(!knows || may.contains(&name), "{name} knows the engine");
     }
 }
@@ -266,10 +369,17 @@ fn migrations_come_in_pairs() {
 
 #[test]
 fn colours_are_tokens() {
-    for (name, text) in files_below("style", "css").into_iter().filter(|(name, _)| !name.ends_with("tokens.css")) {
-        let is_hex =
-            |word: &str| word.starts_with('#') && word.len() > 3 && word[1..].chars().all(|c| c.is_ascii_hexdigit());
-        let spelled = text.split([' ', ';', ',', '(', ')', '\n']).find(|word| is_hex(word) || word.starts_with("rgb"));
+    for (name, text) in
+        files_below("style", "css").into_iter().filter(|(name, _)| !name.ends_with("tokens.css"))
+    {
+        let is_hex = |word: &str| {
+            word.starts_with('#')
+                && word.len() > 3
+                && word[1..].chars().all(|c| c.is_ascii_hexdigit())
+        };
+        let spelled = text
+            .split([' ', ';', ',', '(', ')', '\n'])
+            .find(|word| is_hex(word) || word.starts_with("rgb"));
         assert_eq!(spelled, None, "{name} spells a colour");
     }
 }

@@ -60,7 +60,9 @@ mod tests {
     fn what_is_not_as_the_schema_demands_is_told_by_member() {
         let event = EventType::ConversationAbandoned;
         assert_eq!(check(event, super::super::sample(event)), BodyCheck::Fits);
-        let BodyCheck::Differs(faults) = check(event, r#"{"queue": 7}"#) else { panic!("it differs") };
+        let BodyCheck::Differs(faults) = check(event, r#"{"queue": 7}"#) else {
+            panic!("it differs")
+        };
         let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
         assert!(fields.contains(&"queue") && fields.contains(&"timestamp"), "{fields:?}");
     }

@@ -1,5 +1,5 @@
-//! A JSON Schema read as a list of fields, in its own order, objects before what is inside them. It understands what the
-//! catalogue's own schemas are made of: properties, lists, and no references.
+//! A JSON Schema read as a list of fields, in its own order, objects before what is inside them. It
+//! understands what the catalogue's own schemas are made of: properties, lists, and no references.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,9 @@ pub fn read(schema: &Value, sample: &Value) -> Vec<Field> {
 fn collect(schema: &Value, sample: &Value, path: &str, fields: &mut Vec<Field>) {
     let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        let is_required = schema["required"].as_array().is_some_and(|names| names.iter().any(|known| known == name));
+        let is_required = schema["required"]
+            .as_array()
+            .is_some_and(|names| names.iter().any(|known| known == name));
         add(property, &sample[name], format!("{prefix}{name}"), is_required, fields);
     }
     if schema["items"].is_object() {
@@ -80,9 +82,14 @@ fn kinds(kind: &Value) -> BTreeSet<String> {
 }
 
 fn rules(schema: &Value) -> Vec<Rule> {
-    let keywords =
-        schema.as_object().into_iter().flatten().filter(|(keyword, _)| !NOT_RULES.contains(&keyword.as_str()));
-    keywords.map(|(keyword, value)| Rule { keyword: keyword.clone(), value: value.to_string() }).collect()
+    let keywords = schema
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(keyword, _)| !NOT_RULES.contains(&keyword.as_str()));
+    keywords
+        .map(|(keyword, value)| Rule { keyword: keyword.clone(), value: value.to_string() })
+        .collect()
 }
 
 #[cfg(test)]
@@ -93,7 +100,10 @@ mod tests {
     use crate::domain::contract::What;
 
     fn object(properties: Value, required: &[&str]) -> Vec<Field> {
-        read(&json!({"type": "object", "properties": properties, "required": required}), &Value::Null)
+        read(
+            &json!({"type": "object", "properties": properties, "required": required}),
+            &Value::Null,
+        )
     }
 
     /// `path kind [R][S]`: what differs, and whom it breaks.
@@ -128,17 +138,25 @@ mod tests {
         let waited = fields.iter().find(|field| field.path == "timeInQueue").unwrap();
         assert_eq!((waited.kind().as_str(), waited.rule_words().as_str()), ("number", "0 or more"));
         for event in EventType::ALL {
-            assert_eq!(changes(*event, &versions(*event)[0]), [], "the first version differs from nothing");
+            assert_eq!(
+                changes(*event, &versions(*event)[0]),
+                [],
+                "the first version differs from nothing"
+            );
         }
     }
 
     #[test]
     fn a_version_that_says_the_same_differs_in_nothing() {
-        let fields =
-            object(json!({"a": {"type": "string"}, "b": {"type": "array", "items": {"type": "number"}}}), &["a"]);
+        let fields = object(
+            json!({"a": {"type": "string"}, "b": {"type": "array", "items": {"type": "number"}}}),
+            &["a"],
+        );
         assert_eq!(told(&fields, &fields), Vec::<String>::new());
-        let moved =
-            object(json!({"b": {"type": "array", "items": {"type": "number"}}, "a": {"type": "string"}}), &["a"]);
+        let moved = object(
+            json!({"b": {"type": "array", "items": {"type": "number"}}, "a": {"type": "string"}}),
+            &["a"],
+        );
         assert_eq!(told(&fields, &moved), Vec::<String>::new(), "order means nothing");
     }
 
@@ -147,15 +165,20 @@ mod tests {
         let old = object(json!({"a": {"type": "string"}, "gone": {"type": "string"}}), &["a"]);
         let new = object(
             json!({"a": {"type": "string"}, "must": {"type": "string"}, "may": {"type": "string"},
-                   "inner": {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}}),
+                   "inner": {"type": "object", "required": ["id"],
+                       "properties": {"id": {"type": "string"}}}}),
             &["a", "must"],
         );
-        assert_eq!(told(&old, &new), ["must added S", "may added", "inner added", "inner.id added", "gone removed R"]);
+        assert_eq!(
+            told(&old, &new),
+            ["must added S", "may added", "inner added", "inner.id added", "gone removed R"]
+        );
         // In an object that was there, a new required member is missed.
         let inner = |required: &[&str]| {
             object(
                 json!({"inner": {"type": "object", "required": required,
-                       "properties": required.iter().map(|name| ((*name).to_owned(), json!({"type": "string"}))).collect::<serde_json::Map<_, _>>()}}),
+                       "properties": required.iter().map(|name| ((*name).to_owned(),
+                           json!({"type": "string"}))).collect::<serde_json::Map<_, _>>()}}),
                 &[],
             )
         };
@@ -165,7 +188,8 @@ mod tests {
     #[test]
     fn types_break_whoever_they_were_widened_or_narrowed_for() {
         let with = |kind: Value| object(json!({"a": {"type": kind}}), &["a"]);
-        let (text, maybe, number) = (with(json!("string")), with(json!(["string", "null"])), with(json!("number")));
+        let (text, maybe, number) =
+            (with(json!("string")), with(json!(["string", "null"])), with(json!("number")));
         assert_eq!(told(&text, &maybe), ["a type: string → string or null R"]);
         assert_eq!(told(&maybe, &text), ["a type: string or null → string S"]);
         assert_eq!(told(&text, &number), ["a type: string → number R S"]);
@@ -189,8 +213,15 @@ mod tests {
         assert_eq!(told(&with(plain(), &["a"]), &long(1)), ["a minLength: none → 1 S"]);
         assert_eq!(told(&long(1), &with(plain(), &["a"])), ["a minLength: 1 → none R"]);
         let listed = |list: Value| with(json!({"type": "string", "enum": list}), &["a"]);
-        assert_eq!(told(&listed(json!(["x"])), &listed(json!(["y"]))), [r#"a enum: ["x"] → ["y"] R S"#]);
+        assert_eq!(
+            told(&listed(json!(["x"])), &listed(json!(["y"]))),
+            [r#"a enum: ["x"] → ["y"] R S"#]
+        );
         let said = |words: &str| with(json!({"type": "string", "description": words}), &["a"]);
-        assert_eq!(told(&said("one"), &said("two")), ["a another description"], "words break nothing");
+        assert_eq!(
+            told(&said("one"), &said("two")),
+            ["a another description"],
+            "words break nothing"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! The contract of each event: its JSON Schema in two drafts, generated from the types in [`payloads`], its sample, and
-//! the judge that every emitted body passes. Knows no store and no network.
+//! The contract of each event: its JSON Schema in two drafts, generated from the types in
+//! [`payloads`], its sample, and the judge that every emitted body passes. Knows no store and no
+//! network.
 
 mod check;
 pub mod fields;
@@ -58,8 +59,11 @@ pub fn schema_at(event: EventType, version: &Version, draft: Draft) -> Value {
         Draft::Draft07 => SchemaSettings::draft07(),
     };
     let mut document = (version.generate)(settings).to_value();
-    let example: Value = serde_json::from_str(version.sample).expect("the samples are JSON; a test reads them all");
-    document["$id"] = format!("urn:service-hooks:{}:v{}:draft-{}", event.key(), version.number, draft.key()).into();
+    let example: Value =
+        serde_json::from_str(version.sample).expect("the samples are JSON; a test reads them all");
+    document["$id"] =
+        format!("urn:service-hooks:{}:v{}:draft-{}", event.key(), version.number, draft.key())
+            .into();
     document["examples"] = Value::Array(vec![example]);
     document
 }
@@ -71,18 +75,21 @@ pub fn schema_text(event: EventType, draft: Draft) -> String {
 
 /// One version's bytes.
 pub fn schema_text_at(event: EventType, version: &Version, draft: Draft) -> String {
-    let mut text =
-        serde_json::to_string_pretty(&schema_at(event, version, draft)).expect("a JSON value can be written");
+    let mut text = serde_json::to_string_pretty(&schema_at(event, version, draft))
+        .expect("a JSON value can be written");
     text.push('\n');
     text
 }
 
-/// The members of an event's body that deliveries can be kept in order by: those that hold a word or a number.
+/// The members of an event's body that deliveries can be kept in order by: those that hold a word
+/// or a number.
 pub fn members(event: EventType) -> Vec<String> {
     let document = schema(event, Draft::Draft2020);
     let is_plain = |member: &Value| {
         let kinds = &member["type"];
-        let has = |kind: &str| kinds == kind || kinds.as_array().is_some_and(|kinds| kinds.iter().any(|k| k == kind));
+        let has = |kind: &str| {
+            kinds == kind || kinds.as_array().is_some_and(|kinds| kinds.iter().any(|k| k == kind))
+        };
         has("string") && member["format"].is_null()
     };
     let members = document["properties"].as_object().into_iter().flatten();
@@ -133,7 +140,9 @@ fn name_fault(fault: &jsonschema::ValidationError<'_>) -> (String, String) {
             "is required".to_owned()
         }
         Kind::Type { .. } => format!("has the wrong type: {}", clipped(&fault.to_string())),
-        Kind::Format { format } => format!("must be a {format} (RFC 3339, such as 2022-03-08T07:39:47Z)"),
+        Kind::Format { format } => {
+            format!("must be a {format} (RFC 3339, such as 2022-03-08T07:39:47Z)")
+        }
         Kind::MinLength { .. } => "must not be empty".to_owned(),
         Kind::Minimum { limit } => format!("must be {limit} or more"),
         _ => clipped(&fault.to_string()),
@@ -160,14 +169,22 @@ mod tests {
     fn every_schema_is_valid_in_its_draft_and_takes_its_own_examples() {
         for event in EventType::ALL {
             let numbers: Vec<_> = versions(*event).iter().map(|version| version.number).collect();
-            assert_eq!(numbers, (1..=current(*event).number).collect::<Vec<_>>(), "{event}: versions without a gap");
+            assert_eq!(
+                numbers,
+                (1..=current(*event).number).collect::<Vec<_>>(),
+                "{event}: versions without a gap"
+            );
             let both = |version| [(version, Draft::Draft2020), (version, Draft::Draft07)];
             for (version, draft) in versions(*event).iter().flat_map(both) {
                 let document = schema_at(*event, version, draft);
                 let meta = document["$schema"].as_str().unwrap();
-                assert!(meta.contains(if draft == Draft::Draft07 { "draft-07" } else { "2020-12" }), "{meta}");
+                assert!(
+                    meta.contains(if draft == Draft::Draft07 { "draft-07" } else { "2020-12" }),
+                    "{meta}"
+                );
                 assert!(jsonschema::meta::is_valid(&document), "{event} {draft:?}");
-                let judge = jsonschema::options().should_validate_formats(true).build(&document).unwrap();
+                let judge =
+                    jsonschema::options().should_validate_formats(true).build(&document).unwrap();
                 for example in document["examples"].as_array().unwrap() {
                     assert!(judge.is_valid(example), "{event} {draft:?}");
                 }
@@ -183,15 +200,23 @@ mod tests {
     fn what_is_required_is_the_designs_list() {
         let required = |event| {
             let mut names: Vec<String> =
-                serde_json::from_value(schema(event, Draft::Draft2020)["required"].clone()).unwrap();
+                serde_json::from_value(schema(event, Draft::Draft2020)["required"].clone())
+                    .unwrap();
             names.sort();
             names.join(" ")
         };
-        assert_eq!(required(EventType::ConversationAbandoned), "customerPhoneNumber queue timeInQueue timestamp");
-        assert_eq!(required(EventType::OutboundCallInitiated), "Timestamp agentID targetPhoneNumber");
+        assert_eq!(
+            required(EventType::ConversationAbandoned),
+            "customerPhoneNumber queue timeInQueue timestamp"
+        );
+        assert_eq!(
+            required(EventType::OutboundCallInitiated),
+            "Timestamp agentID targetPhoneNumber"
+        );
         assert_eq!(
             required(EventType::WorkItemClosed),
-            "agent closedAt createdAt customerIdentifier id isOutbound mediaType primaryConversationId result"
+            "agent closedAt createdAt customerIdentifier id isOutbound mediaType \
+             primaryConversationId result"
         );
     }
 
@@ -225,10 +250,16 @@ mod tests {
         assert_eq!(fields(abandoned, with("timeInQueue", json!(-1))), "data.timeInQueue");
         assert_eq!(fields(abandoned, with("timeInQueue", json!("5"))), "data.timeInQueue");
         assert_eq!(fields(abandoned, with("timestamp", json!("yesterday"))), "data.timestamp");
-        assert_eq!(fields(abandoned, with("customerPhoneNumber", json!(""))), "data.customerPhoneNumber");
+        assert_eq!(
+            fields(abandoned, with("customerPhoneNumber", json!(""))),
+            "data.customerPhoneNumber"
+        );
         assert_eq!(fields(abandoned, json!([])), "data");
         assert_eq!(
-            fields(EventType::OutboundCallInitiated, json!({"agentID": "a", "targetPhoneNumber": "b"})),
+            fields(
+                EventType::OutboundCallInitiated,
+                json!({"agentID": "a", "targetPhoneNumber": "b"})
+            ),
             "data.Timestamp"
         );
         let mut item: Value = serde_json::from_str(sample(EventType::WorkItemClosed)).unwrap();
@@ -238,7 +269,8 @@ mod tests {
 
     #[test]
     fn times_of_any_precision_and_offset_pass() {
-        let mut body: Value = serde_json::from_str(sample(EventType::OutboundCallInitiated)).unwrap();
+        let mut body: Value =
+            serde_json::from_str(sample(EventType::OutboundCallInitiated)).unwrap();
         for moment in [
             "2022-03-08T07:39:47Z",
             "2022-03-08T07:39:47.6052457Z",

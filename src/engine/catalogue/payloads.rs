@@ -1,5 +1,6 @@
-//! What the body of each event looks like, as types: the JSON Schemas are generated from them. Doc comments here are the
-//! descriptions integrators read. Only what is truly demanded is demanded: ids, numbers and results are opaque strings.
+//! What the body of each event looks like, as types: the JSON Schemas are generated from them. Doc
+//! comments here are the descriptions integrators read. Only what is truly demanded is demanded:
+//! ids, numbers and results are opaque strings.
 
 use schemars::JsonSchema;
 

@@ -1,13 +1,15 @@
-//! Which members of a body are about a person, and what takes their place where a real event must not go as it came: in
-//! a test, for one. Names, numbers and addresses of people, what a customer is known by, and what somebody wrote freely.
+//! Which members of a body are about a person, and what takes their place where a real event must
+//! not go as it came: in a test, for one. Names, numbers and addresses of people, what a customer
+//! is known by, and what somebody wrote freely.
 
 use serde_json::{Map, Value};
 
 use super::{current, fields};
 use crate::domain::event::EventType;
 
-/// Every member that is about a person, by its path as [`fields`] name it, and what stands for it: of the same kind, and
-/// nobody's. A new field of the catalogue is judged here too; a test asks for it.
+/// Every member that is about a person, by its path as [`fields`] name it, and what stands for it:
+/// of the same kind, and nobody's. A new field of the catalogue is judged here too; a test asks for
+/// it.
 const PERSONAL: &[(EventType, &str, &str)] = &[
     (EventType::ConversationAbandoned, "customerPhoneNumber", "+15555550100"),
     (EventType::OutboundCallInitiated, "targetPhoneNumber", "+15555550100"),
@@ -28,11 +30,13 @@ pub fn is_personal(event: EventType, path: &str) -> bool {
     mask(event, path).is_some()
 }
 
-/// A body without anything about a person: what is, is masked, and what the catalogue does not know is left out, because
-/// it could be anything. What is empty or null stays so. `None` when it is no JSON object.
+/// A body without anything about a person: what is, is masked, and what the catalogue does not know
+/// is left out, because it could be anything. What is empty or null stays so. `None` when it is no
+/// JSON object.
 pub fn masked(event: EventType, body: &[u8]) -> Option<String> {
     let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return None };
-    let known: Vec<String> = fields::of(event, current(event)).into_iter().map(|field| field.path).collect();
+    let known: Vec<String> =
+        fields::of(event, current(event)).into_iter().map(|field| field.path).collect();
     let members = Masking { event, known }.object(members, "");
     serde_json::to_string(&Value::Object(members)).ok()
 }
@@ -45,7 +49,8 @@ struct Masking {
 impl Masking {
     fn object(&self, members: Map<String, Value>, path: &str) -> Map<String, Value> {
         let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
-        let named = members.into_iter().map(|(name, value)| (format!("{prefix}{name}"), name, value));
+        let named =
+            members.into_iter().map(|(name, value)| (format!("{prefix}{name}"), name, value));
         let known = named.filter(|(path, ..)| self.known.contains(path));
         known.map(|(path, name, value)| (name, self.value(value, &path))).collect()
     }
@@ -73,22 +78,33 @@ mod tests {
     use crate::engine::catalogue::{judge, sample};
 
     /// What is text and not about a person.
-    const NOT_PERSONAL: &[&str] =
-        &["queue", "agentID", "id", "mediaType", "agent.id", "primaryConversationId", "completionCode", "result"];
+    const NOT_PERSONAL: &[&str] = &[
+        "queue",
+        "agentID",
+        "id",
+        "mediaType",
+        "agent.id",
+        "primaryConversationId",
+        "completionCode",
+        "result",
+    ];
 
     #[test]
     fn of_every_text_it_is_decided_whether_it_is_about_a_person() {
         for event in EventType::ALL {
             let fields = fields::of(*event, current(*event));
             let is_free = |field: &&crate::domain::contract::Field| {
-                field.kinds.contains("string") && !field.rules.iter().any(|rule| rule.keyword == "format")
+                field.kinds.contains("string")
+                    && !field.rules.iter().any(|rule| rule.keyword == "format")
             };
             for field in fields.iter().filter(is_free) {
                 let is_not = NOT_PERSONAL.contains(&field.path.as_str());
                 assert!(is_personal(*event, &field.path) != is_not, "{event}: {}", field.path);
             }
             let own = PERSONAL.iter().filter(|(of, ..)| of == event);
-            own.for_each(|(_, path, _)| assert!(fields.iter().any(|field| field.path == *path), "{event}: {path}"));
+            own.for_each(|(_, path, _)| {
+                assert!(fields.iter().any(|field| field.path == *path), "{event}: {path}")
+            });
         }
     }
 
@@ -97,7 +113,9 @@ mod tests {
         for event in EventType::ALL {
             let mut body: Value = serde_json::from_str(sample(*event)).unwrap();
             body["unknown"] = json!({"phone": ["+36301234567"]});
-            let masked: Value = serde_json::from_str(&masked(*event, body.to_string().as_bytes()).unwrap()).unwrap();
+            let masked: Value =
+                serde_json::from_str(&masked(*event, body.to_string().as_bytes()).unwrap())
+                    .unwrap();
             assert_eq!(judge(*event, &masked), Ok(()), "{event}");
             assert!(masked.get("unknown").is_none());
             for (of, path, mask) in PERSONAL.iter().filter(|(of, ..)| of == event) {

@@ -1,4 +1,5 @@
-//! A real body for each event: shown in the portal, sent by tests, and the `examples` of the schemas.
+//! A real body for each event: shown in the portal, sent by tests, and the `examples` of the
+//! schemas.
 
 pub const ABANDONED: &str = r#"{
   "customerPhoneNumber": "+123456789",

@@ -1,5 +1,6 @@
-//! JSON in which no member appears twice. Readers disagree about which of two is meant, and a signed body must mean the
-//! same to everybody. Reads what `serde_json` reads; only that is an error more.
+//! JSON in which no member appears twice. Readers disagree about which of two is meant, and a
+//! signed body must mean the same to everybody. Reads what `serde_json` reads; only that is an
+//! error more.
 
 use std::{collections::HashMap, fmt, marker::PhantomData};
 
@@ -115,9 +116,15 @@ mod tests {
 
     #[test]
     fn it_reads_what_serde_json_reads() {
-        for text in
-            ["null", "true", "-1", "18446744073709551615", "1.5e3", r#""a\u00e9""#, r#"{"b":[1,{"a":{}}],"a":null}"#]
-        {
+        for text in [
+            "null",
+            "true",
+            "-1",
+            "18446744073709551615",
+            "1.5e3",
+            r#""a\u00e9""#,
+            r#"{"b":[1,{"a":{}}],"a":null}"#,
+        ] {
             let Strict(value) = serde_json::from_str(text).unwrap();
             assert_eq!(value, serde_json::from_str::<Value>(text).unwrap());
         }
@@ -126,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_member_that_appears_twice_is_an_error_at_any_depth() {
-        for text in [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"c":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#] {
+        for text in [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"c":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#]
+        {
             let error = serde_json::from_str::<Strict>(text).err().unwrap().to_string();
             assert!(error.starts_with("the member \"a\" appears twice"), "{error}");
         }

@@ -1,5 +1,6 @@
-//! The time that all servers of one database go by: the database's, carried on from each answer to the next by the
-//! machine's monotonic clock. So the wall clock of a server may be wrong, or be set, and nothing that is written changes.
+//! The time that all servers of one database go by: the database's, carried on from each answer to
+//! the next by the machine's monotonic clock. So the wall clock of a server may be wrong, or be
+//! set, and nothing that is written changes.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -37,8 +38,8 @@ impl Agreed {
         self.wrong.store(by, Ordering::Relaxed);
     }
 
-    /// At some moment between `asked` and `answered` it was `time`. An answer that took long says little, and changes
-    /// little: the clock moves only as far as it must to agree with it.
+    /// At some moment between `asked` and `answered` it was `time`. An answer that took long says
+    /// little, and changes little: the clock moves only as far as it must to agree with it.
     pub(super) fn agree(&self, asked: i64, answered: i64, time: i64) {
         let (least, most) = (time - answered, time - asked);
         let offset = match self.offset.load(Ordering::Relaxed) {

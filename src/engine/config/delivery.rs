@@ -26,14 +26,15 @@ pub struct Delivery {
     pub lane_window: usize,
     /// And bytes of bodies among them.
     pub lane_window_bytes: usize,
-    /// Bytes that the deliveries in memory take at most, over all hooks: queued and in flight. The rest waits in the
-    /// database. A hook may always have one delivery in memory.
+    /// Bytes that the deliveries in memory take at most, over all hooks: queued and in flight. The
+    /// rest waits in the database. A hook may always have one delivery in memory.
     pub memory_bytes: usize,
     /// Held deliveries of a hook that are let go in a second, once it is open again.
     pub drain_per_second: u32,
     /// Failures in a row that pause a hook.
     pub pause_after: u32,
-    /// The wait before a paused hook's first probe; each later one doubles it, up to `longest_probe`.
+    /// The wait before a paused hook's first probe; each later one doubles it, up to
+    /// `longest_probe`.
     #[serde(with = "humantime_serde")]
     pub first_probe: Duration,
     #[serde(with = "humantime_serde")]

@@ -1,5 +1,5 @@
-//! The environment's part of the settings. It is shared with the platform and with the command line: what either of them
-//! sets is passed over, and an empty variable means unset.
+//! The environment's part of the settings. It is shared with the platform and with the command
+//! line: what either of them sets is passed over, and an empty variable means unset.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,8 @@ const CLIENT: &[&str] = &["server", "token"];
 /// Variables with our prefix that only the tests read.
 const TESTS: &str = "test_";
 /// Settings that are text however it looks: `2024` is a folder, not a number.
-const TEXTS: &[&str] = &["database_url", "listen", "data_dir", "public_url", "hosts", "master_key_file"];
+const TEXTS: &[&str] =
+    &["database_url", "listen", "data_dir", "public_url", "hosts", "master_key_file"];
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
 /// Lays the environment over what was read before.
@@ -27,8 +28,11 @@ pub(super) fn merge(before: Figment) -> Figment {
         .filter(|(name, value)| is_ours(name.as_str(), value))
         .map(|(name, _)| name.to_string())
         .collect();
-    let texts = prefixed.iter().filter(|(name, _)| ours.contains(name.as_str()) && TEXTS.contains(&name.as_str()));
-    let texts = Texts(texts.map(|(name, value)| (name.to_string(), value.trim().to_owned())).collect());
+    let texts = prefixed
+        .iter()
+        .filter(|(name, _)| ours.contains(name.as_str()) && TEXTS.contains(&name.as_str()));
+    let texts =
+        Texts(texts.map(|(name, value)| (name.to_string(), value.trim().to_owned())).collect());
     let others = prefixed.clone().filter(move |name| {
         let name = name.as_str().to_ascii_lowercase();
         ours.contains(&name) && !TEXTS.contains(&name.as_str())
@@ -45,17 +49,25 @@ impl Provider for Texts {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
-        let dict: Dict = self.0.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+        let dict: Dict = self
+            .0
+            .iter()
+            .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+            .collect();
         Ok(Profile::Default.collect(dict))
     }
 }
 
 /// Is a variable (without the prefix, in lower case) meant for the settings?
 fn is_ours(name: &str, value: &str) -> bool {
-    !(value.trim().is_empty() || CLIENT.contains(&name) || name.starts_with(TESTS) || is_of_platform(name, value))
+    !(value.trim().is_empty()
+        || CLIENT.contains(&name)
+        || name.starts_with(TESTS)
+        || is_of_platform(name, value))
 }
 
-/// Kubernetes sets these in every container for each Service called `service-hooks` or `service-hooks-...`.
+/// Kubernetes sets these in every container for each Service called `service-hooks` or
+/// `service-hooks-...`.
 fn is_of_platform(name: &str, value: &str) -> bool {
     let ends_in = |word: &str| name == word || name.ends_with(&format!("_{word}"));
     let is_link = PROTOCOLS.iter().any(|protocol| value.starts_with(&format!("{protocol}://")));

@@ -1,13 +1,15 @@
-//! Host names that the portal answers to. Names that anybody can register must be configured: whoever owns such a name could
-//! point it here and read the portal's pages as their own site's (DNS rebinding).
+//! Host names that the portal answers to. Names that anybody can register must be configured:
+//! whoever owns such a name could point it here and read the portal's pages as their own site's
+//! (DNS rebinding).
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::Settings;
 
 impl Settings {
-    /// Does the portal answer to this `Host`? Yes for the host of its public URL, for configured names, and for what no stranger
-    /// can register: IP addresses, `localhost`, and names without a dot.
+    /// Does the portal answer to this `Host`? Yes for the host of its public URL, for configured
+    /// names, and for what no stranger can register: IP addresses, `localhost`, and names without a
+    /// dot.
     pub fn answers_to(&self, host: &str) -> bool {
         let Some(name) = name_of(host) else { return false };
         let is_address = name.parse::<IpAddr>().is_ok();
@@ -32,7 +34,8 @@ fn name_of(host: &str) -> Option<&str> {
 
 /// Nothing, or a colon and a port.
 fn is_port(text: &str) -> bool {
-    text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok())
+    text.is_empty()
+        || text.strip_prefix(':').is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok())
 }
 
 /// Checks configured names: without scheme and port.
@@ -40,8 +43,14 @@ pub(super) fn validated(hosts: Vec<String>) -> Result<Vec<String>, String> {
     let mut known = Vec::new();
     for host in hosts {
         match name_of(&host) {
-            Some(name) if name.len() == host.trim_end_matches('.').len() => known.push(name.to_ascii_lowercase()),
-            _ => return Err(format!("hosts: {host:?} is not a name, such as hooks.internal.example.com")),
+            Some(name) if name.len() == host.trim_end_matches('.').len() => {
+                known.push(name.to_ascii_lowercase())
+            }
+            _ => {
+                return Err(format!(
+                    "hosts: {host:?} is not a name, such as hooks.internal.example.com"
+                ));
+            }
         }
     }
     Ok(known)

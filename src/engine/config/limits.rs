@@ -1,4 +1,5 @@
-//! How much may wait: rather a clear "come back later" than a disk that fills up or a promise that is not kept.
+//! How much may wait: rather a clear "come back later" than a disk that fills up or a promise that
+//! is not kept.
 
 use std::time::Duration;
 
@@ -10,16 +11,17 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Bytes of bodies, counted once for each delivery. Above it nothing more is accepted.
     pub queued_bytes: u64,
-    /// Age of the oldest delivery that is due. Those of hooks that are off or paused do not count, nor those of hooks that
-    /// are over their own limit.
+    /// Age of the oldest delivery that is due. Those of hooks that are off or paused do not count,
+    /// nor those of hooks that are over their own limit.
     #[serde(with = "humantime_serde")]
     pub queued_age: Duration,
-    /// The same for each hook by itself; a quarter of the mark for all unless set. What comes for a hook above it is
-    /// recorded as skipped, and can be recovered.
+    /// The same for each hook by itself; a quarter of the mark for all unless set. What comes for a
+    /// hook above it is recorded as skipped, and can be recovered.
     pub hook_bytes: Option<u64>,
     #[serde(with = "humantime_serde")]
     pub hook_age: Option<Duration>,
-    /// Disk space that SQLite keeps in reserve for when the disk is full; `engine::store::reserve` says why. 0: none.
+    /// Disk space that SQLite keeps in reserve for when the disk is full; `engine::store::reserve`
+    /// says why. 0: none.
     pub reserve_bytes: u64,
 }
 

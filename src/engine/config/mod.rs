@@ -1,5 +1,6 @@
-//! Settings: defaults < `service-hooks.toml` < environment < flags. The one place that reads the environment. An unknown
-//! key or `SERVICE_HOOKS_` variable is an error that names it: a typo must not silently mean the default.
+//! Settings: defaults < `service-hooks.toml` < environment < flags. The one place that reads the
+//! environment. An unknown key or `SERVICE_HOOKS_` variable is an error that names it: a typo must
+//! not silently mean the default.
 
 mod delivery;
 mod egress;
@@ -39,21 +40,25 @@ pub const FILE: &str = "service-hooks.toml";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// `sqlite:data/service-hooks.db` or `postgres://...`; empty means SQLite in the data directory.
+    /// `sqlite:data/service-hooks.db` or `postgres://...`; empty means SQLite in the data
+    /// directory.
     pub database_url: String,
     /// Where the portal listens.
     #[serde(with = "spelling::address")]
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
-    /// How browsers reach the portal; decides the cookie's name and `Secure`. Empty means `http://LISTEN`.
+    /// How browsers reach the portal; decides the cookie's name and `Secure`. Empty means
+    /// `http://LISTEN`.
     pub public_url: String,
     /// Names besides that of the public URL under which the portal answers.
     #[serde(with = "spelling::texts")]
     pub hosts: Vec<String>,
-    /// Proxies whose `X-Forwarded-For` says where a request comes from. From anybody else it means nothing.
+    /// Proxies whose `X-Forwarded-For` says where a request comes from. From anybody else it means
+    /// nothing.
     #[serde(with = "spelling::ranges")]
     pub trusted_proxies: Vec<IpNet>,
-    /// 32 bytes or more that encrypt the stored secrets. With SQLite one is made in the data directory.
+    /// 32 bytes or more that encrypt the stored secrets. With SQLite one is made in the data
+    /// directory.
     pub master_key_file: Option<PathBuf>,
     pub egress: Egress,
     pub delivery: Delivery,
@@ -61,8 +66,8 @@ pub struct Settings {
     pub retention: Retention,
     pub log: Log,
     pub metrics: Metrics,
-    /// How long a stop may take: requests and attempts under way longer than that are cut, and attempts are repeated after
-    /// the next start.
+    /// How long a stop may take: requests and attempts under way longer than that are cut, and
+    /// attempts are repeated after the next start.
     #[serde(with = "humantime_serde")]
     pub shutdown_timeout: Duration,
 }
@@ -101,11 +106,13 @@ impl Settings {
     }
 
     fn load_from(file: &Path) -> Result<Self, SettingsError> {
-        environment::merge(Figment::from(Serialized::defaults(Self::default())).merge(Toml::file(file)))
-            .select(Profile::Default)
-            .extract::<Self>()
-            .map_err(|error| SettingsError(explain(&error)))?
-            .validated()
+        environment::merge(
+            Figment::from(Serialized::defaults(Self::default())).merge(Toml::file(file)),
+        )
+        .select(Profile::Default)
+        .extract::<Self>()
+        .map_err(|error| SettingsError(explain(&error)))?
+        .validated()
     }
 
     fn validated(mut self) -> Result<Self, SettingsError> {
@@ -115,14 +122,19 @@ impl Settings {
         self.delivery.validate().map_err(SettingsError)?;
         self.retention.validate().map_err(SettingsError)?;
         let url = self.database_url();
-        if !url.starts_with("sqlite:") && !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            let problem = "database_url: expected sqlite:PATH or postgres://USER@HOST/NAME".to_owned();
+        if !url.starts_with("sqlite:")
+            && !url.starts_with("postgres://")
+            && !url.starts_with("postgresql://")
+        {
+            let problem =
+                "database_url: expected sqlite:PATH or postgres://USER@HOST/NAME".to_owned();
             return Err(SettingsError(problem));
         }
         Ok(self)
     }
 
-    /// Did the operator say where the data is? If not, it is in `data` below the folder that the program was started in.
+    /// Did the operator say where the data is? If not, it is in `data` below the folder that the
+    /// program was started in.
     pub fn says_where(&self) -> bool {
         !self.database_url.is_empty() || self.data_dir != Self::default().data_dir
     }
@@ -138,7 +150,11 @@ impl Settings {
 
     /// How browsers reach the portal.
     pub fn public_url(&self) -> String {
-        if self.public_url.is_empty() { format!("http://{}", self.listen) } else { self.public_url.clone() }
+        if self.public_url.is_empty() {
+            format!("http://{}", self.listen)
+        } else {
+            self.public_url.clone()
+        }
     }
 }
 
@@ -152,18 +168,25 @@ pub fn client_variable(name: &str) -> Option<String> {
 fn explain(error: &figment::Error) -> String {
     let mut lines = Vec::new();
     for error in error.clone() {
-        let from_environment = error.metadata.as_ref().is_some_and(|source| source.name.contains("environment"));
+        let from_environment =
+            error.metadata.as_ref().is_some_and(|source| source.name.contains("environment"));
         let mut path = error.path.clone();
         if let figment::error::Kind::UnknownField(field, _) = &error.kind
             && path.last() != Some(field)
         {
             path.push(field.clone());
         }
-        let name =
-            if from_environment { format!("{PREFIX}{}", path.join("__").to_ascii_uppercase()) } else { path.join(".") };
+        let name = if from_environment {
+            format!("{PREFIX}{}", path.join("__").to_ascii_uppercase())
+        } else {
+            path.join(".")
+        };
         lines.push(match &error.kind {
             figment::error::Kind::UnknownField(field, _) if field == "port" => {
-                format!("{name} is not a setting; say where to listen with {PREFIX}LISTEN=127.0.0.1:3000")
+                format!(
+                    "{name} is not a setting; say where to listen with \
+                         {PREFIX}LISTEN=127.0.0.1:3000"
+                )
             }
             figment::error::Kind::UnknownField(_, known) => {
                 format!("{name} is not a setting; known here: {}", known.join(", "))
@@ -222,14 +245,19 @@ mod tests {
     #[test]
     fn what_is_unknown_or_malformed_is_named() {
         let error = |variables: &[(&str, &str)], file: &str| load(variables, file).unwrap_err();
-        assert!(error(&[("SERVICE_HOOKS_LISTN", "x")], "").contains("SERVICE_HOOKS_LISTN is not a setting"));
+        assert!(
+            error(&[("SERVICE_HOOKS_LISTN", "x")], "")
+                .contains("SERVICE_HOOKS_LISTN is not a setting")
+        );
         let nested = error(&[("SERVICE_HOOKS_EGRESS__ALLOW_HTPP", "true")], "");
         assert!(nested.contains("SERVICE_HOOKS_EGRESS__ALLOW_HTPP"), "{nested}");
         assert!(error(&[], "[egress]\nalow = 1\n").contains("egress.alow is not a setting"));
         let cidr = error(&[("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS", r#"["10.0.0.0/33"]"#)], "");
         assert!(cidr.contains("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS"), "{cidr}");
         assert!(error(&[("SERVICE_HOOKS_DATABASE_URL", "mysql://x")], "").contains("database_url"));
-        assert!(error(&[("SERVICE_HOOKS_DELIVERY__TIMEOUT", "0s")], "").contains("delivery.timeout"));
+        assert!(
+            error(&[("SERVICE_HOOKS_DELIVERY__TIMEOUT", "0s")], "").contains("delivery.timeout")
+        );
         assert!(error(&[("SERVICE_HOOKS_RETENTION__EVERY", "0s")], "").contains("retention.every"));
     }
 
@@ -255,7 +283,8 @@ mod tests {
         assert_eq!(format!("{settings:?}"), format!("{default:?}"));
         let error = load(&[("SERVICE_HOOKS_PORT", "8080")], "").unwrap_err();
         assert!(
-            error.contains("SERVICE_HOOKS_PORT is not a setting") && error.contains("SERVICE_HOOKS_LISTEN="),
+            error.contains("SERVICE_HOOKS_PORT is not a setting")
+                && error.contains("SERVICE_HOOKS_LISTEN="),
             "{error}"
         );
     }
@@ -269,7 +298,8 @@ mod tests {
             "['10.0.0.0/8','fd00::/8']",
         ] {
             let settings = load(&[("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS", cidrs)], "").unwrap();
-            let ranges: Vec<_> = settings.egress.allow_cidrs.iter().map(ToString::to_string).collect();
+            let ranges: Vec<_> =
+                settings.egress.allow_cidrs.iter().map(ToString::to_string).collect();
             assert_eq!(ranges, ["10.0.0.0/8", "fd00::/8"], "{cidrs}");
         }
         let settings = load(
@@ -290,7 +320,9 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:3999");
         assert_eq!(settings.public_url(), "https://hooks.example.com");
         assert_eq!(settings.delivery.retry_schedule.len(), 2);
-        let settings = load(&[], "listen = \"localhost:1\"\n[egress]\nallow_cidrs = [\"10.0.0.0/8\"]\n").unwrap();
+        let settings =
+            load(&[], "listen = \"localhost:1\"\n[egress]\nallow_cidrs = [\"10.0.0.0/8\"]\n")
+                .unwrap();
         assert_eq!((settings.listen.port(), settings.egress.allow_cidrs.len()), (1, 1));
     }
 

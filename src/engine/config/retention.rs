@@ -25,13 +25,22 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         let days = |days: u64| Duration::from_secs(days * 24 * 3600);
-        Self { payloads: days(30), deliveries: days(90), audit: days(400), every: Duration::from_secs(300) }
+        Self {
+            payloads: days(30),
+            deliveries: days(90),
+            audit: days(400),
+            every: Duration::from_secs(300),
+        }
     }
 }
 
 impl Retention {
     pub(super) fn validate(&self) -> Result<(), String> {
         // It would look without a pause.
-        if self.every.is_zero() { Err("retention.every: must be more than zero".to_owned()) } else { Ok(()) }
+        if self.every.is_zero() {
+            Err("retention.every: must be more than zero".to_owned())
+        } else {
+            Ok(())
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Values that operators write in more than one way. What is understood is brought into one spelling; what is not is
-//! refused with an example.
+//! Values that operators write in more than one way. What is understood is brought into one
+//! spelling; what is not is refused with an example.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -8,7 +8,10 @@ use url::Url;
 
 /// One text with commas, as an environment variable holds it, or a list.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a list, such as [\"a\", \"b\"], or a text with commas between")]
+#[serde(
+    untagged,
+    expecting = "expected a list, such as [\"a\", \"b\"], or a text with commas between"
+)]
 enum Several {
     List(Vec<String>),
     Text(String),
@@ -20,7 +23,8 @@ impl Several {
             Self::List(items) => items,
             // Quotes and brackets may be left from a list in another spelling.
             Self::Text(text) => {
-                let items = text.split(',').map(|item| item.trim_matches([' ', '\t', '[', ']', '"', '\'']));
+                let items =
+                    text.split(',').map(|item| item.trim_matches([' ', '\t', '[', ']', '"', '\'']));
                 items.filter(|item| !item.is_empty()).map(str::to_owned).collect()
             }
         }
@@ -35,7 +39,8 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
         (Ok(address), _) => Ok(address),
         (Err(_), Some(port)) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
         (Err(_), None) => Err(format!(
-            "{text:?} is not ADDRESS:PORT, such as 127.0.0.1:3000 for this machine alone or 0.0.0.0:3000 for every network"
+            "{text:?} is not ADDRESS:PORT, such as 127.0.0.1:3000 for this machine alone or \
+             0.0.0.0:3000 for every network"
         )),
     }
 }
@@ -47,15 +52,21 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Ok(String::new());
     }
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let Some(url) = url else {
-        return Err(format!("public_url: {text:?} must begin with https:// or http:// and a host, such as {EXAMPLE}"));
+        return Err(format!(
+            "public_url: {text:?} must begin with https:// or http:// and a host, such as {EXAMPLE}"
+        ));
     };
-    let is_bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    let is_bare =
+        matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
     if !is_bare || !url.username().is_empty() || url.password().is_some() {
         // Not shown: it may hold a password.
         return Err(format!(
-            "public_url: give scheme and host alone, without a path, such as {EXAMPLE}: the portal is served at the root of a host"
+            "public_url: give scheme and host alone, without a path, such as {EXAMPLE}: the portal \
+             is served at the root of a host"
         ));
     }
     Ok(url.origin().ascii_serialization())
@@ -66,7 +77,10 @@ pub(super) mod address {
 
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub fn serialize<S: Serializer>(address: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        address: &SocketAddr,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(address)
     }
 
@@ -81,12 +95,18 @@ pub(super) mod optional_address {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    pub fn serialize<S: Serializer>(address: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        address: &Option<SocketAddr>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         address.serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.trim().is_empty());
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
+        let text =
+            Option::<String>::deserialize(deserializer)?.filter(|text| !text.trim().is_empty());
         text.map(|text| super::listen_address(&text).map_err(D::Error::custom)).transpose()
     }
 }
@@ -99,7 +119,9 @@ pub(super) mod texts {
         texts.serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<String>, D::Error> {
         super::Several::deserialize(deserializer).map(super::Several::items)
     }
 }
@@ -123,7 +145,10 @@ pub(super) mod ranges {
     fn range(text: &str) -> Result<IpNet, String> {
         let alone = || text.parse::<IpAddr>().map(IpNet::from);
         text.parse::<IpNet>().or_else(|_| alone()).map_err(|_| {
-            format!("{text:?} is not a range of addresses, such as 10.0.0.0/8 or fd00::/8 (several: 10.0.0.0/8,192.168.0.0/16)")
+            format!(
+                "{text:?} is not a range of addresses, such as 10.0.0.0/8 or fd00::/8 \
+                     (several: 10.0.0.0/8,192.168.0.0/16)"
+            )
         })
     }
 }
@@ -142,10 +167,14 @@ pub(super) mod durations {
         serializer.collect_seq(list.iter().copied().map(Spelled))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Duration>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Duration>, D::Error> {
         let items = super::Several::deserialize(deserializer)?.items();
         let duration = |item: &String| {
-            let problem = |_| format!("{item:?} is not a duration, such as 5s, 2m or 1h (several: 5s,30s,2m)");
+            let problem = |_| {
+                format!("{item:?} is not a duration, such as 5s, 2m or 1h (several: 5s,30s,2m)")
+            };
             humantime::parse_duration(item).map_err(problem).map_err(D::Error::custom)
         };
         items.iter().map(duration).collect()
@@ -158,12 +187,21 @@ mod tests {
 
     #[test]
     fn listen_takes_an_address_or_localhost_with_a_port() {
-        for (text, address) in
-            [("127.0.0.1:3000", "127.0.0.1:3000"), ("localhost:3999", "127.0.0.1:3999"), ("[::]:80", "[::]:80")]
-        {
+        for (text, address) in [
+            ("127.0.0.1:3000", "127.0.0.1:3000"),
+            ("localhost:3999", "127.0.0.1:3999"),
+            ("[::]:80", "[::]:80"),
+        ] {
             assert_eq!(listen_address(text).unwrap().to_string(), address);
         }
-        for text in ["3000", ":3000", "localhost", "localhost:x", "http://localhost:3000", "hooks.example.com:80"] {
+        for text in [
+            "3000",
+            ":3000",
+            "localhost",
+            "localhost:x",
+            "http://localhost:3000",
+            "hooks.example.com:80",
+        ] {
             let problem = listen_address(text).unwrap_err();
             assert!(problem.contains(text) && problem.contains("0.0.0.0:3000"), "{problem}");
         }
@@ -193,7 +231,10 @@ mod tests {
             "https://ann:CANARY@hooks.example.com",
         ] {
             let problem = public_url(text).unwrap_err();
-            assert!(problem.contains("https://hooks.example.com") && !problem.contains("CANARY"), "{problem}");
+            assert!(
+                problem.contains("https://hooks.example.com") && !problem.contains("CANARY"),
+                "{problem}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What of an answer is kept: some headers, the beginning of the body as text, and how long the receiver asked to be left
-//! alone. All of it is bounded, whatever the receiver sends.
+//! What of an answer is kept: some headers, the beginning of the body as text, and how long the
+//! receiver asked to be left alone. All of it is bounded, whatever the receiver sends.
 
 use std::time::Duration;
 
@@ -51,10 +51,12 @@ impl Kept {
     }
 }
 
-/// `Retry-After` in seconds or as a date; anything else, and anything absurdly long, is as if it were not there.
+/// `Retry-After` in seconds or as a date; anything else, and anything absurdly long, is as if it
+/// were not there.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     const LONGEST: usize = 128;
-    let value = headers.get(RETRY_AFTER)?.to_str().ok().filter(|value| value.len() <= LONGEST)?.trim();
+    let value =
+        headers.get(RETRY_AFTER)?.to_str().ok().filter(|value| value.len() <= LONGEST)?.trim();
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
@@ -78,7 +80,8 @@ fn charset(content_type: &HeaderValue) -> Option<&'static Encoding> {
     let named = parameters.filter_map(|parameter| {
         let at = parameter.iter().position(|byte| *byte == b'=')?;
         let (name, value) = (parameter[..at].trim_ascii(), parameter[at + 1..].trim_ascii());
-        let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
+        let value =
+            value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
         name.eq_ignore_ascii_case(b"charset").then_some(value)
     });
     named.filter_map(Encoding::for_label).find(|encoding| *encoding != UTF_8)
@@ -104,7 +107,8 @@ fn text_of(body: &[u8]) -> (String, bool) {
     }
 }
 
-/// A replacement character, or one of another charset, can be longer than what it stands for: the text is bounded too.
+/// A replacement character, or one of another charset, can be longer than what it stands for: the
+/// text is bounded too.
 fn bounded(mut text: String) -> (String, bool) {
     let is_cut = text.len() > KEEP;
     text.truncate(text.floor_char_boundary(KEEP));
@@ -127,13 +131,22 @@ mod tests {
         assert_eq!(read(b"Tue, 14 Nov 2023 22:14:20 GMT"), Some(Duration::from_secs(60)));
         assert_eq!(read(b"Tue, 14 Nov 2000 22:14:20 GMT"), Some(Duration::ZERO));
         assert_eq!(read(b"18446744073709551615"), Some(Duration::from_secs(u64::MAX)));
-        for nonsense in [&b"-1"[..], b"1e308", b"soon", b"", b"1000000000000000000000", &[b'9'; 200], b"\xff\xfe"] {
+        for nonsense in [
+            &b"-1"[..],
+            b"1e308",
+            b"soon",
+            b"",
+            b"1000000000000000000000",
+            &[b'9'; 200],
+            b"\xff\xfe",
+        ] {
             assert_eq!(read(nonsense), None, "{nonsense:?}");
         }
     }
 
     fn read(content_type: &'static str, body: &[u8]) -> (String, bool) {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         let mut kept = Kept::default();
         kept.head(&headers, Timestamp(0));
         kept.take(body);
@@ -171,8 +184,15 @@ mod tests {
     fn what_is_decoded_is_bounded_and_never_ends_in_half_a_character() {
         // 8,192 characters of two bytes become three bytes each.
         let (text, is_cut) = read("text/plain; charset=utf-16be", &b"\x65\xe5".repeat(KEEP / 2));
-        assert!(is_cut && text.len() <= KEEP && text.chars().all(|letter| letter == '日'), "{}", text.len());
-        let (text, is_cut) = read("text/plain; charset=shift_jis", &[&[b'a'][..], &b"\x93\xfa".repeat(KEEP)].concat());
+        assert!(
+            is_cut && text.len() <= KEEP && text.chars().all(|letter| letter == '日'),
+            "{}",
+            text.len()
+        );
+        let (text, is_cut) = read(
+            "text/plain; charset=shift_jis",
+            &[&[b'a'][..], &b"\x93\xfa".repeat(KEEP)].concat(),
+        );
         assert!(is_cut && text.starts_with("a日") && text.ends_with('日'), "{is_cut}");
     }
 }

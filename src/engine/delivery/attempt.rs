@@ -1,8 +1,9 @@
-//! One attempt: connect or take a connection that waits, send, and see what comes of it. It always ends before its
-//! deadline and turns whatever happened into an [`Answer`] that a person understands.
+//! One attempt: connect or take a connection that waits, send, and see what comes of it. It always
+//! ends before its deadline and turns whatever happened into an [`Answer`] that a person
+//! understands.
 //!
-//! The status decides. After it the body gets [`BODY_TIME`] and as much as is kept of it; what a receiver needed to answer
-//! is measured up to the status.
+//! The status decides. After it the body gets [`BODY_TIME`] and as much as is kept of it; what a
+//! receiver needed to answer is measured up to the status.
 
 use std::time::Duration;
 
@@ -48,7 +49,8 @@ pub struct Report {
     pub retry_after: Option<Duration>,
 }
 
-/// What has come of an attempt so far. It outlives the exchange, which the deadline may cut off anywhere.
+/// What has come of an attempt so far. It outlives the exchange, which the deadline may cut off
+/// anywhere.
 struct Seen {
     phases: Phases,
     status: Option<u16>,
@@ -57,7 +59,12 @@ struct Seen {
 }
 
 impl Sender {
-    pub fn new(settings: &Settings, guard: Guard, resolver: GuardedResolver, clock: Clock) -> Result<Self, String> {
+    pub fn new(
+        settings: &Settings,
+        guard: Guard,
+        resolver: GuardedResolver,
+        clock: Clock,
+    ) -> Result<Self, String> {
         let delivery = &settings.delivery;
         Ok(Self {
             dialler: Dialler::new(resolver, delivery.connect_timeout, clock.clone())?,
@@ -89,7 +96,8 @@ impl Sender {
             }
         };
         let Seen { phases, address, mut kept, .. } = seen;
-        let (duration_ms, timing, retry_after) = (phases.millis(), phases.timing(), kept.retry_after);
+        let (duration_ms, timing, retry_after) =
+            (phases.millis(), phases.timing(), kept.retry_after);
         let mut response_headers = std::mem::take(&mut kept.headers);
         let (mut response_body, response_cut) = kept.into_text();
         target.mask(&mut response_body, response_cut, open, started_at);
@@ -113,7 +121,13 @@ impl Sender {
         Report { attempt, retry_after }
     }
 
-    async fn exchange(&self, target: &Target, open: &Open, now: Timestamp, seen: &mut Seen) -> Result<(), Fault> {
+    async fn exchange(
+        &self,
+        target: &Target,
+        open: &Open,
+        now: Timestamp,
+        seen: &mut Seen,
+    ) -> Result<(), Fault> {
         let to = target
             .destination(&self.guard, self.allow_http)
             .map_err(|problem| Fault::new(Answer::AddressRefused, problem.message()))?;
@@ -133,8 +147,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Sends the request on a connection that waits, or on a new one. A test always gets a new one, and asks for the name
-    /// afresh: it is to show how things are now.
+    /// Sends the request on a connection that waits, or on a new one. A test always gets a new one,
+    /// and asks for the name afresh: it is to show how things are now.
     async fn ask(
         &self,
         target: &Target,
@@ -147,15 +161,18 @@ impl Sender {
         if let Some(mut connection) = waiting {
             match connection.ask(target.request(to, open, now)).await {
                 Ok(response) => return Ok((connection, response)),
-                // The receiver closed it while the request was on its way, or what came belongs to the answer before:
-                // neither says anything of this delivery, which is sent once more. A receiver that had it already knows
-                // it by its id.
+                // The receiver closed it while the request was on its way, or what came belongs to
+                // the answer before: neither says anything of this delivery, which is sent once
+                // more. A receiver that had it already knows it by its id.
                 Err(error) if error.is_parse() || !connection.line.has_answered() => {}
-                Err(error) => return Err(Fault::exchange(&error, &connection.learned, &connection.line)),
+                Err(error) => {
+                    return Err(Fault::exchange(&error, &connection.learned, &connection.line));
+                }
             }
         }
         // Boxed: most attempts never come here, and need not be as large.
-        let mut connection = Box::pin(self.dialler.dial(to, open.is_test, &mut seen.phases)).await?;
+        let mut connection =
+            Box::pin(self.dialler.dial(to, open.is_test, &mut seen.phases)).await?;
         match connection.ask(target.request(to, open, now)).await {
             Ok(response) => Ok((connection, response)),
             Err(error) => Err(Fault::exchange(&error, &connection.learned, &connection.line)),
@@ -163,7 +180,8 @@ impl Sender {
     }
 }
 
-/// Reads as much of a body as is kept. Was that all of it? The rest is never drained: the connection is closed instead.
+/// Reads as much of a body as is kept. Was that all of it? The rest is never drained: the
+/// connection is closed instead.
 async fn read(connection: &mut Connection, body: &mut Incoming, kept: &mut Kept) -> bool {
     loop {
         match connection.frame(body).await {
@@ -180,7 +198,8 @@ async fn read(connection: &mut Connection, body: &mut Incoming, kept: &mut Kept)
     }
 }
 
-/// The deadline passed without a status. If that was while the name was looked up, it says nothing of the receiver.
+/// The deadline passed without a status. If that was while the name was looked up, it says nothing
+/// of the receiver.
 fn late(phases: &Phases) -> Fault {
     match phases.is_looking_up() {
         true => Fault::lookup(LookupError::TimedOut),

@@ -1,6 +1,7 @@
-//! Fair scheduling over the lanes, as a pure state machine: [`News`] in, [`Order`]s out, with the time of each as a
-//! parameter. The board gives the global permits to the lanes round-robin, one delivery each, and knows when the next
-//! timer is due. The [`scheduler`](super::scheduler) is the task that drives it; the tests drive it with a simulation.
+//! Fair scheduling over the lanes, as a pure state machine: [`News`] in, [`Order`]s out, with the
+//! time of each as a parameter. The board gives the global permits to the lanes round-robin, one
+//! delivery each, and knows when the next timer is due. The [`scheduler`](super::scheduler) is the
+//! task that drives it; the tests drive it with a simulation.
 
 mod budget;
 mod messages;
@@ -45,7 +46,8 @@ pub struct Board {
     crowded: HashSet<HookId>,
     is_stopping: bool,
     orders: Vec<Order>,
-    /// The time of the last [`Board::advance`]: a later call with an earlier time shows that the clock was set back.
+    /// The time of the last [`Board::advance`]: a later call with an earlier time shows that the
+    /// clock was set back.
     last_now: Timestamp,
 }
 
@@ -78,14 +80,14 @@ impl Board {
             News::Offer(deliveries) => self.offer(deliveries, now),
             News::Held(hooks) => self.each(hooks, now, |lane| lane.held(now)),
             News::More(hooks) => self.each(hooks, now, |lane| lane.more(now)),
-            News::Changed(hooks) => {
-                let (own, others): (Vec<_>, Vec<_>) = hooks.into_iter().partition(|hook| self.is_own(*hook));
-                self.each(own, now, |lane| lane.changed(now));
-                self.orders.extend(others.into_iter().map(|hook| Order::Tell { hook, is_change: true }));
-            }
+            News::Changed(hooks) => self.changed(hooks, now),
             News::Heard { hooks, is_change } => {
                 let own = hooks.into_iter().filter(|hook| self.is_own(*hook)).collect();
-                self.each(own, now, |lane| if is_change { lane.changed(now) } else { lane.more(now) });
+                self.each(
+                    own,
+                    now,
+                    |lane| if is_change { lane.changed(now) } else { lane.more(now) },
+                );
             }
             News::Overdue(hooks) => {
                 let own = hooks.into_iter().filter(|hook| self.is_own(*hook)).collect();
@@ -105,17 +107,16 @@ impl Board {
                 let limits = self.limits;
                 self.with_known_lane(held, now, |lane| lane.stepped(is_more, &limits, now));
             }
-            News::Stepped(held, Err(error)) => {
-                tracing::error!(hook.id = %held.hook, error = chain(&error), "open deliveries could not be moved");
-                self.with_known_lane(held, now, |lane| lane.step_failed(Timestamp(now.0 + AGAIN_MS)));
+            News::Stepped(held, Err(error)) => self.step_failed(held, &error, now),
+            News::Sent { held, delivery, bearing, is_delivered } => {
+                self.with_known_lane(held, now, |lane| {
+                    lane.heard(bearing, now);
+                    lane.sent();
+                    if is_delivered {
+                        lane.delivered(delivery);
+                    }
+                })
             }
-            News::Sent { held, delivery, bearing, is_delivered } => self.with_known_lane(held, now, |lane| {
-                lane.heard(bearing, now);
-                lane.sent();
-                if is_delivered {
-                    lane.delivered(delivery);
-                }
-            }),
             News::Finished { held, delivery, was_sent, due_at, health } => {
                 self.in_flight -= 1;
                 self.with_known_lane(held, now, |lane| {
@@ -129,6 +130,20 @@ impl Board {
             News::Part(hooks) => self.part(hooks, now),
             News::Stop => self.is_stopping = true,
         }
+    }
+
+    fn changed(&mut self, hooks: Vec<HookId>, now: Timestamp) {
+        let (own, others): (Vec<_>, Vec<_>) =
+            hooks.into_iter().partition(|hook| self.is_own(*hook));
+        self.each(own, now, |lane| lane.changed(now));
+        let tell = |hook| Order::Tell { hook, is_change: true };
+        self.orders.extend(others.into_iter().map(tell));
+    }
+
+    fn step_failed(&mut self, held: Held, error: &Error, now: Timestamp) {
+        let error = chain(error);
+        tracing::error!(hook.id = %held.hook, error, "open deliveries could not be moved");
+        self.with_known_lane(held, now, |lane| lane.step_failed(Timestamp(now.0 + AGAIN_MS)));
     }
 
     fn offer(&mut self, deliveries: Vec<Open>, now: Timestamp) {
@@ -145,7 +160,8 @@ impl Board {
         self.with_known_lane(held, now, |lane| {
             let at = lane.load_again_at(error.is_lasting(), now);
             let (wait, error) = (now.until(at), chain(error));
-            tracing::error!(hook.id = %held.hook, error, ?wait, "deliveries wait: the hook can't be read");
+            tracing::error!(hook.id = %held.hook, error, ?wait, "deliveries wait: the hook can't \
+                be read");
             lane.load_failed(at);
         });
     }
@@ -157,7 +173,8 @@ impl Board {
         if is_set_back || (self.last_now.0 == i64::MIN && self.owned.is_none()) {
             self.orders.push(Order::Rewind);
         }
-        // Short waits of a lane (a failed load's, a rate limit's) would last as long as the clock was set back.
+        // Short waits of a lane (a failed load's, a rate limit's) would last as long as the clock
+        // was set back.
         if is_set_back {
             // In their order, so that what follows can be repeated.
             for hook in self.lanes.keys().copied().collect::<BTreeSet<_>>() {
@@ -190,7 +207,8 @@ impl Board {
         self.in_flight
     }
 
-    /// For each crowded lane whose receiver keeps answering: how long a delivery that is accepted now will wait for its attempt.
+    /// For each crowded lane whose receiver keeps answering: how long a delivery that is accepted
+    /// now will wait for its attempt.
     pub fn lags(&self, now: Timestamp) -> HashMap<HookId, Duration> {
         let lag = |hook: &HookId| Some((*hook, self.lanes.get(hook)?.lag(now)?));
         self.crowded.iter().filter_map(lag).collect()
@@ -208,7 +226,8 @@ impl Board {
 
     /// Those of `hooks` that have nothing in flight.
     pub fn idle_of(&self, hooks: &HashSet<HookId>) -> HashSet<HookId> {
-        let is_idle = |hook: &&HookId| self.lanes.get(hook).is_none_or(|lane| lane.in_flight() == 0);
+        let is_idle =
+            |hook: &&HookId| self.lanes.get(hook).is_none_or(|lane| lane.in_flight() == 0);
         hooks.iter().filter(is_idle).copied().collect()
     }
 
@@ -252,13 +271,15 @@ impl Board {
         };
         if !self.is_stopping {
             let wanted = lane.wants_load(&self.limits, now);
-            // Nothing is sent before a changed hook is read, and a probe is one delivery: neither waits for room.
+            // Nothing is sent before a changed hook is read, and a probe is one delivery: neither
+            // waits for room.
             let is_urgent = wanted.is_some_and(|wanted| lane.is_stale() || wanted.probe);
             if let Some(wanted) = wanted
                 && let Some(room) = self.budget.reserve(hook, self.limits.window, is_urgent)
             {
                 lane.begin_load(wanted);
-                let ask = if wanted.lines { lane.ask(&self.limits, room, now) } else { Ask::default() };
+                let ask =
+                    if wanted.lines { lane.ask(&self.limits, room, now) } else { Ask::default() };
                 self.orders.push(Order::Load { held, wanted, known: lane.known(), room, ask });
             }
             if lane.wants_step(now) {
@@ -289,11 +310,12 @@ impl Board {
         }
     }
 
-    /// Gives each lane in turn one delivery, while there are permits. A lane may have at most as many attempts in
-    /// flight as permits are free: so lanes whose receivers hang settle at equal shares, and leave at least such a
-    /// share free for any other lane. Above its fair share of one half of all permits, a lane may have one more attempt
-    /// in flight than ever ended: otherwise, when many receivers hang from the start, the first few lanes would take
-    /// all permits before the others appear.
+    /// Gives each lane in turn one delivery, while there are permits. A lane may have at most as
+    /// many attempts in flight as permits are free: so lanes whose receivers hang settle at equal
+    /// shares, and leave at least such a share free for any other lane. Above its fair share of one
+    /// half of all permits, a lane may have one more attempt in flight than ever ended: otherwise,
+    /// when many receivers hang from the start, the first few lanes would take all permits before
+    /// the others appear.
     fn hand_out(&mut self, now: Timestamp) {
         let mut skipped = 0;
         let fair_share = (self.permits / 2 / self.lanes.len().max(1)).saturating_sub(1);
@@ -301,7 +323,8 @@ impl Board {
             let Some(hook) = self.turns.pop_front() else { return };
             let free = self.permits - self.in_flight;
             let fence = self.held(hook).fence;
-            let Some(lane) = self.lanes.get_mut(&hook).filter(|_| !self.parted.contains(&hook)) else {
+            let Some(lane) = self.lanes.get_mut(&hook).filter(|_| !self.parted.contains(&hook))
+            else {
                 self.has_turn.remove(&hook);
                 continue;
             };

@@ -1,5 +1,5 @@
-//! What is wrong with a receiver's certificates, in words that say what to do. The verifier has decided by then; this only
-//! looks at what was sent to tell apart what it calls by one name.
+//! What is wrong with a receiver's certificates, in words that say what to do. The verifier has
+//! decided by then; this only looks at what was sent to tell apart what it calls by one name.
 
 use rustls::{CertificateError, pki_types::CertificateDer};
 use webpki::EndEntityCert;
@@ -13,11 +13,16 @@ const LETTERS: usize = 64;
 /// An attribute of a name in DER: its common name and its organisation.
 const COMMON_NAME: &[u8] = &[0x06, 0x03, 0x55, 0x04, 0x03];
 const ORGANISATION: &[u8] = &[0x06, 0x03, 0x55, 0x04, 0x0a];
-/// `caIssuers`: where the issuer's own certificate can be fetched. Public authorities put it into all they issue.
+/// `caIssuers`: where the issuer's own certificate can be fetched. Public authorities put it into
+/// all they issue.
 const CA_ISSUERS: &[u8] = &[0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
 
 /// Why the certificates were refused. `domain::failure` knows these words.
-pub fn flaw(error: &CertificateError, leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> String {
+pub fn flaw(
+    error: &CertificateError,
+    leaf: &CertificateDer<'_>,
+    others: &[CertificateDer<'_>],
+) -> String {
     match error {
         CertificateError::ExpiredContext { not_after, .. } => {
             format!("certificate expired on {}", day(not_after.as_secs()))
@@ -26,8 +31,11 @@ pub fn flaw(error: &CertificateError, leaf: &CertificateDer<'_>, others: &[Certi
             format!("certificate not valid yet: it is valid from {}", day(not_before.as_secs()))
         }
         CertificateError::NotValidForNameContext { presented, .. } => wrong_name(presented),
-        // An authority of the same name is trusted, and did not sign this: to its receiver that is the same.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => unknown_issuer(leaf, others),
+        // An authority of the same name is trusted, and did not sign this: to its receiver that is
+        // the same.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            unknown_issuer(leaf, others)
+        }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "certificate not meant for servers".to_owned()
         }
@@ -35,7 +43,9 @@ pub fn flaw(error: &CertificateError, leaf: &CertificateDer<'_>, others: &[Certi
             Some(webpki::Error::CaUsedAsEndEntity) if is_self_signed(leaf) => {
                 "self-signed certificate, and marked as an authority's".to_owned()
             }
-            Some(webpki::Error::CaUsedAsEndEntity) => "an authority's certificate, not a server's".to_owned(),
+            Some(webpki::Error::CaUsedAsEndEntity) => {
+                "an authority's certificate, not a server's".to_owned()
+            }
             Some(webpki::Error::UnsupportedCertVersion) => {
                 "certificate of an old kind: X.509 version 1 instead of 3".to_owned()
             }
@@ -52,7 +62,8 @@ fn day(seconds: u64) -> String {
 /// `presented` is of the form `DnsName("example.org")`.
 fn wrong_name(presented: &[String]) -> String {
     let inner = |name: &String| {
-        let name = name.split_once('(').map_or(name.as_str(), |(_, rest)| rest.trim_end_matches(')'));
+        let name =
+            name.split_once('(').map_or(name.as_str(), |(_, rest)| rest.trim_end_matches(')'));
         printable(name.trim_matches('"'))
     };
     match presented {
@@ -71,14 +82,19 @@ fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> S
         return "self-signed certificate".to_owned();
     }
     if let Some(root) = others.iter().find(|certificate| is_self_signed(certificate)) {
-        return format!("unknown authority: the chain ends at {}, which is not trusted here", issuer(root));
+        return format!(
+            "unknown authority: the chain ends at {}, which is not trusted here",
+            issuer(root)
+        );
     }
     match others.last() {
         Some(last) => format!("unknown issuer {}", issuer(last)),
         None if contains(leaf, CA_ISSUERS) => {
             format!("incomplete chain: the intermediate certificate {} was not sent", issuer(leaf))
         }
-        None => format!("unknown issuer {}, and no intermediate certificate was sent", issuer(leaf)),
+        None => {
+            format!("unknown issuer {}, and no intermediate certificate was sent", issuer(leaf))
+        }
     }
 }
 
@@ -94,9 +110,11 @@ fn issuer(certificate: &CertificateDer<'_>) -> String {
     format!("\"{}\"", named.unwrap_or_else(|| "without a name".to_owned()))
 }
 
-/// The value that follows an attribute's identifier: a tag, a length of one byte, and as many bytes of text.
+/// The value that follows an attribute's identifier: a tag, a length of one byte, and as many bytes
+/// of text.
 fn attribute(name: &[u8], identifier: &[u8]) -> Option<String> {
-    let at = name.windows(identifier.len()).position(|window| window == identifier)? + identifier.len();
+    let at =
+        name.windows(identifier.len()).position(|window| window == identifier)? + identifier.len();
     let length = usize::from(*name.get(at + 1)?);
     Some(printable(&String::from_utf8_lossy(name.get(at + 2..at + 2 + length)?)))
 }

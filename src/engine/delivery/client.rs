@@ -1,5 +1,5 @@
-//! The command line's own HTTP client. It speaks to the operator's server, where nothing needs guarding; deliveries go out
-//! through [`dial`](super::dial) and nothing else.
+//! The command line's own HTTP client. It speaks to the operator's server, where nothing needs
+//! guarding; deliveries go out through [`dial`](super::dial) and nothing else.
 
 use std::time::Duration;
 

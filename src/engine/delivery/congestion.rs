@@ -1,6 +1,7 @@
-//! Back-pressure in small doses. When this machine accepts faster than it delivers, an accept is answered a little later: by
-//! a share of the time for which its deliveries will wait. So producers slow down before the queues outgrow the memory, and
-//! an event arrives soon after its answer even at full load. A receiver that is slow itself, or down, slows nobody down.
+//! Back-pressure in small doses. When this machine accepts faster than it delivers, an accept is
+//! answered a little later: by a share of the time for which its deliveries will wait. So producers
+//! slow down before the queues outgrow the memory, and an event arrives soon after its answer even
+//! at full load. A receiver that is slow itself, or down, slows nobody down.
 
 use std::{
     collections::HashMap,
@@ -47,8 +48,9 @@ impl Congestion {
         *self.lags() = lags;
     }
 
-    /// How much later an accept with deliveries for these hooks is answered. The hook with the shortest wait counts, so that
-    /// one busy receiver does not slow down events that others get too.
+    /// How much later an accept with deliveries for these hooks is answered. The hook with the
+    /// shortest wait counts, so that one busy receiver does not slow down events that others get
+    /// too.
     pub fn delay(&self, hooks: impl Iterator<Item = HookId>) -> Option<Duration> {
         if !self.any() {
             return None;
@@ -70,7 +72,8 @@ mod tests {
         let [slow, quick, idle] = [1, 2, 3].map(|id| HookId(Uuid::from_u128(id)));
         let congestion = Congestion::default();
         assert_eq!(congestion.delay([slow].into_iter()), None);
-        congestion.set([(slow, Duration::from_secs(60)), (quick, Duration::from_millis(80))].into());
+        congestion
+            .set([(slow, Duration::from_secs(60)), (quick, Duration::from_millis(80))].into());
         assert_eq!(congestion.delay([slow].into_iter()), Some(LONGEST));
         assert_eq!(congestion.delay([slow, quick].into_iter()), Some(Duration::from_millis(10)));
         assert_eq!(congestion.delay([slow, quick, idle].into_iter()), None);

@@ -1,9 +1,10 @@
-//! Connections to receivers that are open and wait for the next delivery. Each belongs to one hook: what one receiver
-//! leaves behind on a connection can never be taken for another hook's answer.
+//! Connections to receivers that are open and wait for the next delivery. Each belongs to one hook:
+//! what one receiver leaves behind on a connection can never be taken for another hook's answer.
 //!
-//! A connection is used again only while its address is as DNS says, a minute at most; only when the last answer was read
-//! to its end and nothing came after it; and only within half a minute. A hook has as many of them as it had attempts
-//! under way at once, which its own limit bounds; together they are bounded by [`Pool::new`].
+//! A connection is used again only while its address is as DNS says, a minute at most; only when
+//! the last answer was read to its end and nothing came after it; and only within half a minute. A
+//! hook has as many of them as it had attempts under way at once, which its own limit bounds;
+//! together they are bounded by [`Pool::new`].
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -74,7 +75,10 @@ impl Connection {
     }
 
     /// Sends a request; the head of its answer.
-    pub async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, hyper::Error> {
+    pub async fn ask(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, hyper::Error> {
         self.line.begin();
         let answer = self.request.send_request(request);
         let answer = drive(&mut self.driver, answer).await;
@@ -83,11 +87,15 @@ impl Connection {
     }
 
     /// The next piece of an answer's body.
-    pub async fn frame(&mut self, body: &mut Incoming) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+    pub async fn frame(
+        &mut self,
+        body: &mut Incoming,
+    ) -> Option<Result<Frame<Bytes>, hyper::Error>> {
         drive(&mut self.driver, body.frame()).await
     }
 
-    /// After an answer was read to its end: can another request be sent? What came after the answer forbids it.
+    /// After an answer was read to its end: can another request be sent? What came after the answer
+    /// forbids it.
     async fn is_ready(&mut self) -> bool {
         drive(&mut self.driver, async {}).await;
         self.driver.is_some() && self.request.is_ready()
@@ -102,8 +110,8 @@ impl Connection {
     }
 }
 
-/// Moves a connection along while something is waited for that comes through it. What ends the connection reaches whoever
-/// waits through that.
+/// Moves a connection along while something is waited for that comes through it. What ends the
+/// connection reaches whoever waits through that.
 async fn drive<T>(driver: &mut Option<Box<Driver>>, awaited: impl Future<Output = T>) -> T {
     let mut awaited = pin!(awaited);
     poll_fn(|context| {
@@ -160,7 +168,8 @@ impl Pool {
         found
     }
 
-    /// Keeps a connection whose answer was read to its end, if it can be used again and there is room.
+    /// Keeps a connection whose answer was read to its end, if it can be used again and there is
+    /// room.
     pub async fn keep(&self, hook: HookId, mut connection: Connection) {
         if connection.is_old() || !connection.is_ready().await {
             return;

@@ -1,5 +1,6 @@
-//! New connections to receivers: look-up, guard, TCP, TLS, HTTP/1. There is no other way out for a delivery, and so none
-//! that follows a redirect, uses a proxy of the environment, or unpacks what it gets.
+//! New connections to receivers: look-up, guard, TCP, TLS, HTTP/1. There is no other way out for a
+//! delivery, and so none that follows a redirect, uses a proxy of the environment, or unpacks what
+//! it gets.
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -21,13 +22,14 @@ use super::{
 };
 use crate::{domain::delivery::Answer, engine::clock::Clock};
 
-/// The next address of a name is tried when the one before has not answered for this long (RFC 8305).
+/// The next address of a name is tried when the one before has not answered for this long (RFC
+/// 8305).
 const NEXT: Duration = Duration::from_millis(250);
 /// Addresses of a name that are tried.
 const TRIED: usize = 8;
 
-/// Header lines and bytes of an answer's head: as many as any honest receiver sends, and no more than can be borne of many
-/// at once.
+/// Header lines and bytes of an answer's head: as many as any honest receiver sends, and no more
+/// than can be borne of many at once.
 const HEADERS: usize = 256;
 const HEAD: usize = 128 * 1024;
 
@@ -45,28 +47,46 @@ struct Inner {
 }
 
 impl Dialler {
-    pub fn new(resolver: GuardedResolver, patience: Duration, clock: Clock) -> Result<Self, String> {
+    pub fn new(
+        resolver: GuardedResolver,
+        patience: Duration,
+        clock: Clock,
+    ) -> Result<Self, String> {
         let connector = TlsConnector::from(Arc::new(tls::config()?));
         Ok(Self(Arc::new(Inner { resolver, connector, http: tolerant(), patience, clock })))
     }
 
-    /// A new connection to a place. `afresh`: name servers are asked even if an answer is remembered.
-    pub async fn dial(&self, to: &Destination, afresh: bool, phases: &mut Phases) -> Result<Connection, Fault> {
+    /// A new connection to a place. `afresh`: name servers are asked even if an answer is
+    /// remembered.
+    pub async fn dial(
+        &self,
+        to: &Destination,
+        afresh: bool,
+        phases: &mut Phases,
+    ) -> Result<Connection, Fault> {
         phases.mark(Mark::Dialling);
         let age = self.0.clock.stopwatch();
         let found = self.addresses(to, afresh, phases).await?;
-        let addresses: Vec<_> = found.addresses.iter().map(|address| SocketAddr::new(*address, to.port)).collect();
-        let made = tokio::time::timeout(self.0.patience, self.connect(to, &addresses, phases)).await;
+        let addresses: Vec<_> =
+            found.addresses.iter().map(|address| SocketAddr::new(*address, to.port)).collect();
+        let made =
+            tokio::time::timeout(self.0.patience, self.connect(to, &addresses, phases)).await;
         let made = made.unwrap_or_else(|_| Err(Fault::new(Answer::Timeout, phases.under_way())));
         let (stream, line, learned, peer) = made?;
         phases.mark(Mark::Connected);
         let shaken = self.0.http.handshake(TokioIo::new(stream)).await;
-        let (request, driver) = shaken.map_err(|error| Fault::new(Answer::BrokenAnswer, error.to_string()))?;
+        let (request, driver) =
+            shaken.map_err(|error| Fault::new(Answer::BrokenAnswer, error.to_string()))?;
         let made = Made { line, learned, peer, origin: to.origin.clone(), age, lasts: found.lasts };
         Ok(Connection::new(request, driver, made))
     }
 
-    async fn addresses(&self, to: &Destination, afresh: bool, phases: &mut Phases) -> Result<Vetted, Fault> {
+    async fn addresses(
+        &self,
+        to: &Destination,
+        afresh: bool,
+        phases: &mut Phases,
+    ) -> Result<Vetted, Fault> {
         match &to.place {
             Place::Address(address) => Ok(Vetted { addresses: vec![*address], lasts: LONGEST }),
             Place::Name(name) => {
@@ -87,7 +107,9 @@ impl Dialler {
         let (stream, peer) = reach(addresses).await.map_err(|error| Fault::connect(&error))?;
         let tcp = Tcp::new(stream);
         let line = tcp.line();
-        let Some(name) = to.tls.clone() else { return Ok((tcp.into(), line, Learned::default(), peer)) };
+        let Some(name) = to.tls.clone() else {
+            return Ok((tcp.into(), line, Learned::default(), peer));
+        };
         phases.mark(Mark::ShakingHands);
         let (stream, learned) = self.secure(name, tcp).await;
         let stream = stream.map_err(|error| Fault::handshake(&error, &learned, &line))?;
@@ -100,7 +122,8 @@ impl Dialler {
     }
 }
 
-/// HTTP/1 that bears with what other clients bear with: a space before a colon, folded lines, lines that are no headers.
+/// HTTP/1 that bears with what other clients bear with: a space before a colon, folded lines, lines
+/// that are no headers.
 fn tolerant() -> http1::Builder {
     let mut http = http1::Builder::new();
     http.allow_spaces_after_header_name_in_responses(true)
@@ -111,7 +134,8 @@ fn tolerant() -> http1::Builder {
     http
 }
 
-/// The first of these addresses that accepts a connection: each is given a moment before the next is tried as well.
+/// The first of these addresses that accepts a connection: each is given a moment before the next
+/// is tried as well.
 pub async fn reach(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
     let mut rest = in_turns(addresses).into_iter().take(TRIED);
     let mut trying = FuturesUnordered::new();
@@ -131,12 +155,14 @@ pub async fn reach(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAdd
                 tried = trying.next() => match tried {
                     Some(Ok(connected)) => return Ok(connected),
                     Some(Err(error)) => {
-                        worst = Some(worst.filter(|before| weight(before) >= weight(&error)).unwrap_or(error));
+                        worst = Some(worst.filter(|before| weight(before) >= weight(&error))
+                            .unwrap_or(error));
                         if !is_last {
                             break;
                         }
                     }
-                    None if is_last => return Err(worst.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())),
+                    None if is_last => return Err(worst
+                        .unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())),
                     None => break,
                 },
                 () = &mut moment, if !is_last => break,
@@ -149,15 +175,17 @@ async fn connect(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
     let connected = TcpStream::connect(address).await;
     let stream = connected.map_err(|error| match error.kind() {
         // What a machine without IPv6 says of every IPv6 address: that is no lack of ports.
-        io::ErrorKind::AddrNotAvailable if address.is_ipv6() => io::ErrorKind::NetworkUnreachable.into(),
+        io::ErrorKind::AddrNotAvailable if address.is_ipv6() => {
+            io::ErrorKind::NetworkUnreachable.into()
+        }
         _ => error,
     })?;
     stream.set_nodelay(true)?;
     Ok((stream, address))
 }
 
-/// Of several failures the one that says most: a host that refuses is there, one that cannot be reached may be meant for
-/// others.
+/// Of several failures the one that says most: a host that refuses is there, one that cannot be
+/// reached may be meant for others.
 fn weight(error: &io::Error) -> u8 {
     match error.kind() {
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => 0,
@@ -169,9 +197,11 @@ fn weight(error: &io::Error) -> u8 {
 /// The two families by turns, beginning with the one that was named first.
 fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let is_six = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) = addresses.iter().copied().partition(|address| address.is_ipv6() == is_six);
+    let (first, second): (Vec<_>, Vec<_>) =
+        addresses.iter().copied().partition(|address| address.is_ipv6() == is_six);
     let mut second = second.into_iter();
-    let mut turns: Vec<_> = first.into_iter().flat_map(|address| [Some(address), second.next()]).flatten().collect();
+    let mut turns: Vec<_> =
+        first.into_iter().flat_map(|address| [Some(address), second.next()]).flatten().collect();
     turns.extend(second);
     turns
 }
@@ -182,7 +212,9 @@ mod tests {
 
     #[test]
     fn both_families_get_their_turn() {
-        let parse = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
+        let parse = |list: &[&str]| {
+            list.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>()
+        };
         let turns = in_turns(&parse(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]));
         assert_eq!(turns, parse(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]));
         let turns = in_turns(&parse(&["1.1.1.1:1", "[::1]:1", "[::2]:1"]));
@@ -194,9 +226,13 @@ mod tests {
     async fn an_address_that_refuses_does_not_keep_the_next_from_being_reached() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let good = listener.local_addr().unwrap();
-        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let closed =
+            tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         assert_eq!(reach(&[closed, good]).await.unwrap().1, good);
-        assert_eq!(reach(&[closed, closed]).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(
+            reach(&[closed, closed]).await.unwrap_err().kind(),
+            io::ErrorKind::ConnectionRefused
+        );
         assert!(reach(&[]).await.is_err());
     }
 }

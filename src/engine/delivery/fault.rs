@@ -1,5 +1,6 @@
-//! Why there is no answer: what the network, TLS or the receiver did, as an [`Answer`] and in words. What this machine
-//! lacks (descriptors, memory, ports, name servers) is told apart from what the receiver did.
+//! Why there is no answer: what the network, TLS or the receiver did, as an [`Answer`] and in
+//! words. What this machine lacks (descriptors, memory, ports, name servers) is told apart from
+//! what the receiver did.
 
 use std::{error::Error as StdError, io};
 
@@ -39,7 +40,9 @@ impl Fault {
     pub fn connect(error: &io::Error) -> Self {
         match exhausted(error) {
             Some(what) => Self::new(Answer::OwnTrouble, what),
-            None if error.kind() == io::ErrorKind::TimedOut => Self::new(Answer::Timeout, "while connecting"),
+            None if error.kind() == io::ErrorKind::TimedOut => {
+                Self::new(Answer::Timeout, "while connecting")
+            }
             None => Self::new(Answer::ConnectFailed, error.kind().to_string()),
         }
     }
@@ -57,15 +60,21 @@ impl Fault {
         while let Some(inner) = cause {
             if let Some(io) = inner.downcast_ref::<io::Error>() {
                 if tls::cause(io).is_some() || (learned.wants_certificate && !line.has_answered()) {
-                    return Self::new(Answer::TlsFailed, tls::explain(io, learned, line.first_byte()));
+                    return Self::new(
+                        Answer::TlsFailed,
+                        tls::explain(io, learned, line.first_byte()),
+                    );
                 }
                 return match exhausted(io) {
                     // What `wire` says of too much before the answer.
-                    None if io.kind() == io::ErrorKind::FileTooLarge => {
-                        Self::new(Answer::BrokenAnswer, "not a proper HTTP answer: too large before its status")
-                    }
+                    None if io.kind() == io::ErrorKind::FileTooLarge => Self::new(
+                        Answer::BrokenAnswer,
+                        "not a proper HTTP answer: too large before its status",
+                    ),
                     Some(what) => Self::new(Answer::OwnTrouble, what),
-                    None => Self::new(Answer::BrokenAnswer, format!("{} before the answer", io.kind())),
+                    None => {
+                        Self::new(Answer::BrokenAnswer, format!("{} before the answer", io.kind()))
+                    }
                 };
             }
             cause = inner.source();
@@ -74,9 +83,13 @@ impl Fault {
             return Self::new(Answer::TlsFailed, tls::WANTS_CERTIFICATE);
         }
         let detail = match () {
-            () if error.is_parse() && line.first_byte() == Some(TLS_ALERT) => "the port speaks TLS".to_owned(),
+            () if error.is_parse() && line.first_byte() == Some(TLS_ALERT) => {
+                "the port speaks TLS".to_owned()
+            }
             () if error.is_parse() => format!("not a proper HTTP answer: {error}"),
-            () if line.has_answered() => "the receiver closed the connection in the middle of its answer".to_owned(),
+            () if line.has_answered() => {
+                "the receiver closed the connection in the middle of its answer".to_owned()
+            }
             () => "the receiver closed the connection without an answer".to_owned(),
         };
         Self::new(Answer::BrokenAnswer, detail)
@@ -102,9 +115,13 @@ mod tests {
     #[test]
     fn what_this_machine_lacks_is_not_the_receivers_fault() {
         let of = |errno: Errno| Fault::connect(&errno.into());
-        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::ADDRNOTAVAIL] {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::ADDRNOTAVAIL]
+        {
             let fault = of(errno);
-            assert!(fault.answer == Answer::OwnTrouble && fault.detail.starts_with("this "), "{errno}: {fault:?}");
+            assert!(
+                fault.answer == Answer::OwnTrouble && fault.detail.starts_with("this "),
+                "{errno}: {fault:?}"
+            );
         }
         assert_eq!(of(Errno::CONNREFUSED), Fault::new(Answer::ConnectFailed, "connection refused"));
         assert_eq!(of(Errno::NETUNREACH), Fault::new(Answer::ConnectFailed, "network unreachable"));

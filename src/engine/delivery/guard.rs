@@ -1,15 +1,16 @@
-//! Which addresses may be dialled. Pure, and tested against an independent table. The default is "public unicast only";
-//! an operator widens it by ranges, never by names.
+//! Which addresses may be dialled. Pure, and tested against an independent table. The default is
+//! "public unicast only"; an operator widens it by ranges, never by names.
 //!
-//! IPv6 is allowed by what it *is* (2000::/3 is all that was ever assigned for unicast) and not by a list of what it is
-//! not: that covers mapped, compatible, translated and NAT64 spellings of IPv4, and whatever is assigned next.
+//! IPv6 is allowed by what it *is* (2000::/3 is all that was ever assigned for unicast) and not by
+//! a list of what it is not: that covers mapped, compatible, translated and NAT64 spellings of
+//! IPv4, and whatever is assigned next.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// Not public, or public but never a webhook's receiver (IANA special-purpose registry; 168.63.129.16 is Azure's
-/// wire server, a public address in no registry).
+/// Not public, or public but never a webhook's receiver (IANA special-purpose registry;
+/// 168.63.129.16 is Azure's wire server, a public address in no registry).
 const NOT_PUBLIC_V4: &[([u8; 4], u8)] = &[
     ([0, 0, 0, 0], 8),
     ([10, 0, 0, 0], 8),
@@ -45,8 +46,8 @@ const NOT_PUBLIC_V6: &[([u16; 8], u8)] = &[
 /// Where name servers of IPv6-only networks put IPv4 addresses.
 const NAT64: ([u16; 8], u8) = ([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
 
-/// Where clouds hand out credentials. An allowed range that merely contains one of these does not open it; only a range
-/// inside the same block does.
+/// Where clouds hand out credentials. An allowed range that merely contains one of these does not
+/// open it; only a range inside the same block does.
 const METADATA: &[&str] = &[
     "169.254.0.0/16",
     "169.254.169.254/32",
@@ -68,8 +69,10 @@ pub struct Guard {
 
 impl Guard {
     pub fn new(allowed: &[IpNet]) -> Self {
-        let metadata =
-            METADATA.iter().map(|block| block.parse().expect("the constant blocks are well formed")).collect();
+        let metadata = METADATA
+            .iter()
+            .map(|block| block.parse().expect("the constant blocks are well formed"))
+            .collect();
         Self { allowed: allowed.to_vec(), metadata }
     }
 
@@ -78,9 +81,10 @@ impl Guard {
         is_public(address) || self.is_allowed(address)
     }
 
-    /// The same for an address that name servers gave. In a network that only speaks IPv6 they answer with the receiver's
-    /// IPv4 address inside [`NAT64`], and a gateway takes it out again: that address is judged. It has to be public: a
-    /// range that the operator opened is dialled directly or not at all.
+    /// The same for an address that name servers gave. In a network that only speaks IPv6 they
+    /// answer with the receiver's IPv4 address inside [`NAT64`], and a gateway takes it out again:
+    /// that address is judged. It has to be public: a range that the operator opened is dialled
+    /// directly or not at all.
     pub fn may_dial_resolved(&self, address: IpAddr) -> bool {
         self.may_dial(address) || embedded(address).is_some_and(|inner| is_public(inner.into()))
     }
@@ -93,7 +97,9 @@ impl Guard {
         match address {
             IpAddr::V4(address) if address.is_loopback() => "loopback",
             IpAddr::V4(address) if address.is_private() => "private",
-            IpAddr::V4(address) if in_v4(address, [100, 64, 0, 0], 10) => "a provider's own network",
+            IpAddr::V4(address) if in_v4(address, [100, 64, 0, 0], 10) => {
+                "a provider's own network"
+            }
             IpAddr::V4(address) if address.is_multicast() => "multicast",
             IpAddr::V6(address) if address.is_loopback() => "loopback",
             IpAddr::V6(address) if address.is_unique_local() => "private",
@@ -126,7 +132,9 @@ fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
 
 fn is_public(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => !NOT_PUBLIC_V4.iter().any(|(network, length)| in_v4(address, *network, *length)),
+        IpAddr::V4(address) => {
+            !NOT_PUBLIC_V4.iter().any(|(network, length)| in_v4(address, *network, *length))
+        }
         IpAddr::V6(address) => {
             address.segments()[0] & 0xe000 == 0x2000
                 && !NOT_PUBLIC_V6.iter().any(|(network, length)| in_v6(address, *network, *length))
@@ -157,9 +165,15 @@ mod tests {
     #[test]
     fn public_unicast_only() {
         let strict = guard(&[]);
-        for public in
-            ["8.8.8.8", "11.0.0.1", "100.128.0.1", "223.255.255.254", "172.32.0.1", "2001:200::1", "2606:4700::1"]
-        {
+        for public in [
+            "8.8.8.8",
+            "11.0.0.1",
+            "100.128.0.1",
+            "223.255.255.254",
+            "172.32.0.1",
+            "2001:200::1",
+            "2606:4700::1",
+        ] {
             assert!(may(&strict, public), "{public}");
         }
         let refused = [
@@ -217,7 +231,11 @@ mod tests {
     fn an_allowed_range_opens_itself_and_nothing_else() {
         let loopback = guard(&["127.0.0.0/8"]);
         assert!(may(&loopback, "127.0.0.1") && may(&loopback, "127.9.9.9"));
-        assert!(!may(&loopback, "::1") && !may(&loopback, "10.0.0.1") && !may(&loopback, "::ffff:127.0.0.1"));
+        assert!(
+            !may(&loopback, "::1")
+                && !may(&loopback, "10.0.0.1")
+                && !may(&loopback, "::ffff:127.0.0.1")
+        );
     }
 
     #[test]
@@ -226,10 +244,19 @@ mod tests {
             let guard = guard(range);
             let resolved = |address: &str| guard.may_dial_resolved(address.parse().unwrap());
             assert!(resolved("64:ff9b::808:808") && !may(&guard, "64:ff9b::808:808"));
-            for forbidden in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "168.63.129.16", "192.168.1.1", "0.0.0.0"] {
+            for forbidden in [
+                "127.0.0.1",
+                "10.0.0.1",
+                "169.254.169.254",
+                "168.63.129.16",
+                "192.168.1.1",
+                "0.0.0.0",
+            ] {
                 assert!(!resolved(&format!("64:ff9b::{forbidden}")), "{forbidden}");
             }
-            for other in ["64:ff9b:1::808:808", "64:ff9b:0:0:1::808:808", "::ffff:8.8.8.8", "::8.8.8.8"] {
+            for other in
+                ["64:ff9b:1::808:808", "64:ff9b:0:0:1::808:808", "::ffff:8.8.8.8", "::8.8.8.8"]
+            {
                 assert!(!resolved(other), "{other}");
             }
         }
@@ -259,9 +286,14 @@ mod tests {
     fn metadata_is_not_opened_by_a_range_that_merely_contains_it() {
         let wide = guard(&["0.0.0.0/0", "::/0"]);
         assert!(may(&wide, "10.0.0.1") && may(&wide, "fc00::1"));
-        for metadata in
-            ["169.254.169.254", "169.254.1.1", "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fe80::1"]
-        {
+        for metadata in [
+            "169.254.169.254",
+            "169.254.1.1",
+            "100.100.100.200",
+            "168.63.129.16",
+            "fd00:ec2::254",
+            "fe80::1",
+        ] {
             assert!(!may(&wide, metadata), "{metadata}");
         }
         let link_local = guard(&["169.254.0.0/16"]);

@@ -1,13 +1,14 @@
-//! One hook's in-memory window on its open deliveries. A pure state machine: no clock, no task, no database, so a test
-//! drives it with calls alone.
+//! One hook's in-memory window on its open deliveries. A pure state machine: no clock, no task, no
+//! database, so a test drives it with calls alone.
 //!
-//! The database holds every delivery, the window only some. First attempts and retries have a [`Shelf`] each, so that a
-//! backlog of one kind never takes the other's room. A shelf's `more_at` is the earliest time at which a delivery that
-//! is only in the database becomes due: a retry, the overflow of a full window, the backlog after a restart. A load
-//! reads all three in the same way.
+//! The database holds every delivery, the window only some. First attempts and retries have a
+//! [`Shelf`] each, so that a backlog of one kind never takes the other's room. A shelf's `more_at`
+//! is the earliest time at which a delivery that is only in the database becomes due: a retry, the
+//! overflow of a full window, the backlog after a restart. A load reads all three in the same way.
 //!
-//! When the hook is switched off, paused or deleted, steps of bounded size hold or cancel its open deliveries in the
-//! database; when it is open again, steps release what they held. A paused hook is probed with one delivery at a time.
+//! When the hook is switched off, paused or deleted, steps of bounded size hold or cancel its open
+//! deliveries in the database; when it is open again, steps release what they held. A paused hook
+//! is probed with one delivery at a time.
 
 mod bucket;
 mod known;
@@ -66,17 +67,18 @@ pub struct Lane {
     sending: usize,
     /// Those, and the answered ones that are not recorded yet: each keeps its permit until then.
     in_flight: usize,
-    /// Attempts that ended, with any outcome. [`Board`](super::board::Board) gives a receiver that answers more
-    /// permits.
+    /// Attempts that ended, with any outcome. [`Board`](super::board::Board) gives a receiver that
+    /// answers more permits.
     pub(super) attempts_ended: usize,
-    /// Deliveries whose attempt was recorded while a load was under way, with their attempts before it: the load may
-    /// have read them earlier and must not bring them back.
+    /// Deliveries whose attempt was recorded while a load was under way, with their attempts before
+    /// it: the load may have read them earlier and must not bring them back.
     recorded_during_load: HashMap<DeliveryId, u32>,
     loading: bool,
-    /// The hook may have changed since it was read: the lane sends nothing until a load that began after the change
-    /// has succeeded.
+    /// The hook may have changed since it was read: the lane sends nothing until a load that began
+    /// after the change has succeeded.
     is_stale: bool,
-    /// The hook changed while a load was under way: the load may have read the old row, so its page is discarded.
+    /// The hook changed while a load was under way: the load may have read the old row, so its page
+    /// is discarded.
     changed_during_load: bool,
     /// After a failed load: no other load before this.
     not_before: Option<Timestamp>,
@@ -93,7 +95,8 @@ pub struct Lane {
     bucket: Bucket,
     /// Learns from the answers how fast the receiver may be called.
     pacing: Pacing,
-    /// Slow start after a pause: the limit of concurrent attempts, one more with every success until the usual limit.
+    /// Slow start after a pause: the limit of concurrent attempts, one more with every success
+    /// until the usual limit.
     ramp: Option<usize>,
 }
 
@@ -112,10 +115,13 @@ impl Lane {
         }
         if !open.is_test && !self.is_stale && self.keeps_order(&open) {
             self.offer_in_order(open, limits, now);
-        } else if !open.is_test && (self.is_stale || !limits.has_memory || self.fresh.is_full(limits.window)) {
+        } else if !open.is_test
+            && (self.is_stale || !limits.has_memory || self.fresh.is_full(limits.window))
+        {
             self.leave_in_database(now);
         } else if !open.is_test && !self.is_open() {
-            // The event was accepted while the hook was open, and the offer arrived after the pause: a step holds it.
+            // The event was accepted while the hook was open, and the offer arrived after the
+            // pause: a step holds it.
             self.step_at.get_or_insert(now);
         } else {
             self.push(open);
@@ -164,8 +170,8 @@ impl Lane {
         self.forget_lines(now);
     }
 
-    /// Ends the waits that exist only in memory: set in the old time, they would last as long as the clock was set
-    /// back. Waits in the database are the task of `rewind`.
+    /// Ends the waits that exist only in memory: set in the old time, they would last as long as
+    /// the clock was set back. Waits in the database are the task of `rewind`.
     pub fn clock_set_back(&mut self, now: Timestamp) {
         self.not_before = None;
         self.bucket.free_at = None;
@@ -200,7 +206,12 @@ impl Lane {
         self.known.note_sent(open.id);
         self.sending += 1;
         self.in_flight += 1;
-        Some(Given { target, open, purpose, was_well: self.health.is_well() && self.ramp.is_none() })
+        Some(Given {
+            target,
+            open,
+            purpose,
+            was_well: self.health.is_well() && self.ramp.is_none(),
+        })
     }
 
     /// What keeps an order and what does not take turns.
@@ -214,25 +225,32 @@ impl Lane {
 
     /// First attempts and retries take turns, so that neither starves the other.
     fn next_from_shelves(&mut self) -> Option<Open> {
-        let (first, second) =
-            if self.retry_is_next { (&mut self.again, &mut self.fresh) } else { (&mut self.fresh, &mut self.again) };
+        let (first, second) = if self.retry_is_next {
+            (&mut self.again, &mut self.fresh)
+        } else {
+            (&mut self.fresh, &mut self.again)
+        };
         let open = first.pop().or_else(|| second.pop());
         self.retry_is_next = !self.retry_is_next;
         open
     }
 
-    /// Whether [`Lane::next`] may have a delivery. It may still return none: only it can take from the rate limit.
+    /// Whether [`Lane::next`] may have a delivery. It may still return none: only it can take from
+    /// the rate limit.
     pub fn is_ready(&self, limits: &Limits, now: Timestamp) -> bool {
         let may_send = self.target.is_some() && !self.is_stale && self.sending < self.limit(limits);
         let is_free = self.bucket.free_at.is_none_or(|at| at <= now);
         // A person waits for a test: what was learned of the receiver does not hold it back.
         let has_test = !self.tests.is_empty() && (is_free || self.own_rate().is_none());
-        may_send && (has_test || (self.has_queued() && is_free && self.pacing.lets_go(self.sending, now)))
+        may_send
+            && (has_test
+                || (self.has_queued() && is_free && self.pacing.lets_go(self.sending, now)))
     }
 
     fn has_queued(&self) -> bool {
         self.probe.is_some()
-            || (self.is_open() && (!self.fresh.is_empty() || !self.again.is_empty() || self.lines.is_ready()))
+            || (self.is_open()
+                && (!self.fresh.is_empty() || !self.again.is_empty() || self.lines.is_ready()))
     }
 
     fn limit(&self, limits: &Limits) -> usize {
@@ -241,11 +259,13 @@ impl Lane {
         self.ramp.map_or(limit, |ramp| ramp.min(limit))
     }
 
-    /// When to look at this lane again although nothing happens to it. Times that have passed do not count: what was
-    /// due then waits for something else (room in the window, a load, a permit) and must not hide what comes later.
+    /// When to look at this lane again although nothing happens to it. Times that have passed do
+    /// not count: what was due then waits for something else (room in the window, a load, a permit)
+    /// and must not hide what comes later.
     pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
         let lines = self.lines.wake_at().filter(|_| self.is_ordered() && self.is_open());
-        let loads = [self.fresh.more_at, self.again.more_at, self.probe_at(), lines].into_iter().flatten();
+        let loads =
+            [self.fresh.more_at, self.again.more_at, self.probe_at(), lines].into_iter().flatten();
         let loads = loads.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)));
         // Lines that the failed load was for wait for nothing else.
         let loads = loads.chain(self.not_before);
@@ -257,7 +277,8 @@ impl Lane {
 
     /// When the next probe may be looked for.
     fn probe_at(&self) -> Option<Timestamp> {
-        // The probe is the oldest held delivery: that is known only once the steps have held all of them.
+        // The probe is the oldest held delivery: that is known only once the steps have held all of
+        // them.
         let is_stepping = self.stepping || self.step_at.is_some();
         let is_wanted = self.may_probe && self.probe.is_none() && !self.is_probing && !is_stepping;
         let is_on = self.target.as_ref().is_some_and(|target| target.hook.enabled);
@@ -329,8 +350,9 @@ impl Lane {
         }
     }
 
-    /// Forgets what is queued but not sent. The deliveries stay open in the database, where a step holds or cancels
-    /// them or the next load finds them. Tests stay queued unless the hook is deleted.
+    /// Forgets what is queued but not sent. The deliveries stay open in the database, where a step
+    /// holds or cancels them or the next load finds them. Tests stay queued unless the hook is
+    /// deleted.
     fn drop_queued(&mut self) {
         let (fresh, again) = (&mut self.fresh, &mut self.again);
         for open in std::iter::from_fn(|| fresh.pop().or_else(|| again.pop())) {

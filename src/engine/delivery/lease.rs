@@ -1,5 +1,5 @@
-//! This node's local view of its lane leases, on the monotonic clock. It ends a little earlier than the lease in the
-//! database, so that the node stops sending before another one may begin.
+//! This node's local view of its lane leases, on the monotonic clock. It ends a little earlier than
+//! the lease in the database, so that the node stops sending before another one may begin.
 
 use std::{
     collections::HashMap,
@@ -34,11 +34,13 @@ impl Renewed {
 }
 
 impl Lease {
-    /// The database renewed the lease; `asked` was started when the request was sent. `lanes`: the lanes from now on;
-    /// `None`: the same as before. `is_first`: this node does the work that one node does for all.
+    /// The database renewed the lease; `asked` was started when the request was sent. `lanes`: the
+    /// lanes from now on; `None`: the same as before. `is_first`: this node does the work that one
+    /// node does for all.
     pub fn renewed(&self, asked: Stopwatch, lanes: Option<HashMap<HookId, i64>>, is_first: bool) {
         let mut renewed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lanes = lanes.unwrap_or_else(|| renewed.take().map(|before| before.lanes).unwrap_or_default());
+        let lanes =
+            lanes.unwrap_or_else(|| renewed.take().map(|before| before.lanes).unwrap_or_default());
         *renewed = Some(Renewed { asked, lanes, is_first });
     }
 
@@ -47,11 +49,14 @@ impl Lease {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Whether this node owns the lane under this fence. The fence matters: a node that was suspended gets new fences
-    /// when it wakes, while attempts that it was about to make still have the old ones.
+    /// Whether this node owns the lane under this fence. The fence matters: a node that was
+    /// suspended gets new fences when it wakes, while attempts that it was about to make still have
+    /// the old ones.
     pub fn is_held(&self, hook: HookId, fence: i64) -> bool {
         let renewed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        renewed.as_ref().is_some_and(|renewed| renewed.is_good() && renewed.lanes.get(&hook) == Some(&fence))
+        renewed
+            .as_ref()
+            .is_some_and(|renewed| renewed.is_good() && renewed.lanes.get(&hook) == Some(&fence))
     }
 
     /// Does this node do what only one is to do?
@@ -72,7 +77,9 @@ mod tests {
     fn a_new_lease_says_nothing_of_lanes_that_were_lost_meanwhile() {
         let [kept, lost] = [1, 2].map(|number| HookId(Uuid::from_u128(number)));
         let lease = Lease::default();
-        let renewed = |lanes: Option<HashMap<HookId, i64>>| lease.renewed(Clock::System.stopwatch(), lanes, true);
+        let renewed = |lanes: Option<HashMap<HookId, i64>>| {
+            lease.renewed(Clock::System.stopwatch(), lanes, true)
+        };
         assert!(!lease.is_held(kept, 1) && !lease.is_first());
         renewed(Some([(kept, 1), (lost, 4)].into()));
         assert!(lease.is_held(kept, 1) && lease.is_held(lost, 4) && lease.is_first());

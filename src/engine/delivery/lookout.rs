@@ -1,5 +1,6 @@
-//! Polls the database every few seconds for due deliveries, so that a lost hint costs seconds; and checks the liveness
-//! invariant: a hook that is ready and has a due delivery makes an attempt within its [bound](Pace::bound).
+//! Polls the database every few seconds for due deliveries, so that a lost hint costs seconds; and
+//! checks the liveness invariant: a hook that is ready and has a due delivery makes an attempt
+//! within its [bound](Pace::bound).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -31,11 +32,13 @@ use crate::{
 const POLL_EVERY: Duration = Duration::from_secs(5);
 /// Every so many looks the invariant is checked.
 const POLLS_PER_CHECK: u32 = 3;
-/// A delivery that later ones have overtaken by more than so many windows is overdue, although its hook makes attempts.
+/// A delivery that later ones have overtaken by more than so many windows is overdue, although its
+/// hook makes attempts.
 const WINDOWS: i64 = 3;
 /// How often a command that watches for a moment looks.
 const EXAMINE_EVERY: Duration = Duration::from_millis(250);
-/// What such a command grants beyond an attempt's deadline: a look of the server's, and a little more.
+/// What such a command grants beyond an attempt's deadline: a look of the server's, and a little
+/// more.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// What was found last. Cheap to clone; all clones are one.
@@ -70,7 +73,8 @@ struct Suspect {
 }
 
 impl Lookout {
-    /// Polls until the task is aborted. On PostgreSQL each [node](super::nodes) polls for itself, so this only checks.
+    /// Polls until the task is aborted. On PostgreSQL each [node](super::nodes) polls for itself,
+    /// so this only checks.
     pub async fn serve(self, handle: Handle) {
         let mut suspects = HashMap::new();
         for round in 0u32.. {
@@ -95,23 +99,35 @@ impl Lookout {
         match found {
             Ok(hooks) if hooks.is_empty() => {}
             Ok(hooks) => handle.tell(News::More(hooks)),
-            Err(error) => tracing::warn!(error = chain(&error), "what is due could not be looked for"),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "what is due could not be looked for")
+            }
         }
     }
 
-    async fn check(&self, suspects: &mut HashMap<HookId, Suspect>, handle: &Handle) -> Result<(), Error> {
+    async fn check(
+        &self,
+        suspects: &mut HashMap<HookId, Suspect>,
+        handle: &Handle,
+    ) -> Result<(), Error> {
         let late = self.suspect(suspects).await?;
         let is_overdue = |late: &Late| {
             let suspect = &suspects[&late.oldest.hook];
             let overtaken = suspect.attempts - suspect.attempts_at_first;
-            let windows = i64::try_from(self.settings.lane_window).unwrap_or(i64::MAX).saturating_mul(WINDOWS);
-            suspect.progress.elapsed() > late.bound || (!late.oldest.is_ordered && overtaken > windows)
+            let windows = i64::try_from(self.settings.lane_window)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(WINDOWS);
+            suspect.progress.elapsed() > late.bound
+                || (!late.oldest.is_ordered && overtaken > windows)
         };
-        let overdue: Vec<Overdue> = late.into_iter().filter(is_overdue).map(Late::overdue).collect();
+        let overdue: Vec<Overdue> =
+            late.into_iter().filter(is_overdue).map(Late::overdue).collect();
         let oldest = overdue.iter().map(|overdue| overdue.since.until(self.clock.now())).max();
         metrics::overdue(overdue.len(), oldest.unwrap_or_default());
-        let before =
-            std::mem::replace(&mut *self.found.0.lock().unwrap_or_else(PoisonError::into_inner), overdue.clone());
+        let before = std::mem::replace(
+            &mut *self.found.0.lock().unwrap_or_else(PoisonError::into_inner),
+            overdue.clone(),
+        );
         for new in overdue.iter().filter(|new| before.iter().all(|known| known.hook != new.hook)) {
             tracing::error!(
                 hook.id = %new.hook, delivery.id = %new.delivery, bound = ?new.bound,
@@ -124,12 +140,14 @@ impl Lookout {
         Ok(())
     }
 
-    /// The hooks whose oldest is older than their bound, with what is known of their attempts brought up to date.
+    /// The hooks whose oldest is older than their bound, with what is known of their attempts
+    /// brought up to date.
     async fn suspect(&self, suspects: &mut HashMap<HookId, Suspect>) -> Result<Vec<Late>, Error> {
         let (mut conn, now) = (self.store.read_for_lanes().await?, self.clock.now());
         let late = late(due::oldest(&mut conn, now).await?, &self.settings, now);
         suspects.retain(|hook, suspect| {
-            late.iter().any(|late| late.oldest.hook == *hook && late.oldest.delivery == suspect.delivery)
+            late.iter()
+                .any(|late| late.oldest.hook == *hook && late.oldest.delivery == suspect.delivery)
         });
         for Late { oldest, .. } in &late {
             let hour = suspects.get(&oldest.hook).map_or(Hour::of(now), |suspect| suspect.hour);
@@ -154,14 +172,15 @@ impl Lookout {
         Ok(with_bounds(oldest, &self.settings).map(Late::overdue).collect())
     }
 
-    /// For a command beside a running server: watches for as long as an attempt may take, and returns the overdue
-    /// deliveries whose hooks made no attempt meanwhile.
+    /// For a command beside a running server: watches for as long as an attempt may take, and
+    /// returns the overdue deliveries whose hooks made no attempt meanwhile.
     pub async fn examine(&self) -> Result<Vec<Overdue>, Error> {
         let (mut suspects, watch) = (HashMap::new(), self.clock.stopwatch());
         let (mut first, mut moved) = (HashMap::new(), HashSet::new());
         loop {
             let mut late = self.suspect(&mut suspects).await?;
-            // Another is the oldest now, or something else of the hook was attempted: it does not sleep.
+            // Another is the oldest now, or something else of the hook was attempted: it does not
+            // sleep.
             for (hook, suspect) in &suspects {
                 let known = *first.entry(*hook).or_insert(suspect.delivery);
                 if known != suspect.delivery || suspect.attempts != suspect.attempts_at_first {
@@ -169,7 +188,8 @@ impl Lookout {
                 }
             }
             late.retain(|late| !moved.contains(&late.oldest.hook));
-            let longest = late.iter().filter_map(|late| late.oldest.timeout).max().unwrap_or_default();
+            let longest =
+                late.iter().filter_map(|late| late.oldest.timeout).max().unwrap_or_default();
             if late.is_empty() || watch.elapsed() > longest.max(self.settings.timeout) + PATIENCE {
                 return Ok(late.into_iter().map(Late::overdue).collect());
             }
@@ -187,7 +207,13 @@ struct Late {
 impl Late {
     fn overdue(self) -> Overdue {
         let Self { oldest, bound } = self;
-        Overdue { hook: oldest.hook, name: oldest.name, delivery: oldest.delivery, since: oldest.since, bound }
+        Overdue {
+            hook: oldest.hook,
+            name: oldest.name,
+            delivery: oldest.delivery,
+            since: oldest.since,
+            bound,
+        }
     }
 }
 

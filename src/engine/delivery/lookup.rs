@@ -1,6 +1,7 @@
-//! What name servers say, and what their silence means. An answer that a name has no address is remembered for seconds
-//! only, so that a record that was just made works at once. Trouble with this machine's own name servers is told apart
-//! from trouble with the name: only the second is the receiver's.
+//! What name servers say, and what their silence means. An answer that a name has no address is
+//! remembered for seconds only, so that a record that was just made works at once. Trouble with
+//! this machine's own name servers is told apart from trouble with the name: only the second is the
+//! receiver's.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -21,8 +22,8 @@ use hickory_resolver::{
 use super::fault::exhausted;
 use crate::engine::clock::Clock;
 
-/// How long a name may take. Part of an attempt's deadline, and short: DNS answers fast or not at all. One question may
-/// go unanswered in it.
+/// How long a name may take. Part of an attempt's deadline, and short: DNS answers fast or not at
+/// all. One question may go unanswered in it.
 const PATIENCE: Duration = Duration::from_secs(2);
 const QUESTION: Duration = Duration::from_millis(950);
 /// How long a name server may take to show that it answers at all.
@@ -60,7 +61,10 @@ pub enum LookupError {
 impl LookupError {
     /// Is it this machine's trouble, and not the receiver's?
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::ServerRefused | Self::TimedOut | Self::Unreachable | Self::Exhausted(_))
+        matches!(
+            self,
+            Self::ServerRefused | Self::TimedOut | Self::Unreachable | Self::Exhausted(_)
+        )
     }
 }
 
@@ -71,9 +75,14 @@ pub struct Found {
     pub lasts: Duration,
 }
 
-/// Asks for the addresses of a name; the tests bring their own. `afresh`: nothing that is remembered counts.
+/// Asks for the addresses of a name; the tests bring their own. `afresh`: nothing that is
+/// remembered counts.
 pub trait Lookup: Send + Sync + 'static {
-    fn lookup<'a>(&'a self, name: &'a str, afresh: bool) -> BoxFuture<'a, Result<Found, LookupError>>;
+    fn lookup<'a>(
+        &'a self,
+        name: &'a str,
+        afresh: bool,
+    ) -> BoxFuture<'a, Result<Found, LookupError>>;
 }
 
 /// The system's name servers and hosts file.
@@ -86,7 +95,8 @@ impl SystemLookup {
     /// Reads the system's configuration once.
     pub fn new() -> Result<Self, String> {
         let failed = |error: NetError| format!("the system's name servers cannot be read: {error}");
-        let (config, options) = hickory_resolver::system_conf::read_system_conf().map_err(failed)?;
+        let (config, options) =
+            hickory_resolver::system_conf::read_system_conf().map_err(failed)?;
         Self::with(config, options).map_err(failed)
     }
 
@@ -105,7 +115,8 @@ impl SystemLookup {
         options.positive_max_ttl = Some(REMEMBERED);
         options.negative_max_ttl = Some(MISSING);
         let resolver = |options: ResolverOpts| {
-            let builder = TokioResolver::builder_with_config(config.clone(), TokioRuntimeProvider::default());
+            let builder =
+                TokioResolver::builder_with_config(config.clone(), TokioRuntimeProvider::default());
             builder.with_options(options).build()
         };
         let remembering = resolver(options.clone())?;
@@ -119,7 +130,9 @@ impl SystemLookup {
         let asked = tokio::time::timeout(PATIENCE, resolver.lookup_ip(format!("{name}."))).await;
         let found = match asked {
             Ok(Ok(found)) => found,
-            Ok(Err(NetError::Timeout)) | Err(_) if self.is_alive().await => return Err(LookupError::Silent),
+            Ok(Err(NetError::Timeout)) | Err(_) if self.is_alive().await => {
+                return Err(LookupError::Silent);
+            }
             Ok(Err(error)) => return Err(reason(&error)),
             Err(_) => return Err(LookupError::TimedOut),
         };
@@ -133,27 +146,37 @@ impl SystemLookup {
 
     /// Does a name server answer anything at all? Asked only after it was silent about a name.
     async fn is_alive(&self) -> bool {
-        let asked = tokio::time::timeout(SIGN_OF_LIFE, self.forgetful.lookup(Name::root(), RecordType::NS)).await;
+        let asked =
+            tokio::time::timeout(SIGN_OF_LIFE, self.forgetful.lookup(Name::root(), RecordType::NS))
+                .await;
         matches!(asked, Ok(Ok(_) | Err(NetError::Dns(_))))
     }
 }
 
 impl Lookup for SystemLookup {
-    fn lookup<'a>(&'a self, name: &'a str, afresh: bool) -> BoxFuture<'a, Result<Found, LookupError>> {
+    fn lookup<'a>(
+        &'a self,
+        name: &'a str,
+        afresh: bool,
+    ) -> BoxFuture<'a, Result<Found, LookupError>> {
         Box::pin(self.ask(name, afresh))
     }
 }
 
 fn reason(error: &NetError) -> LookupError {
     match error {
-        NetError::Dns(DnsError::NoRecordsFound(none)) if none.response_code == ResponseCode::NXDomain => {
+        NetError::Dns(DnsError::NoRecordsFound(none))
+            if none.response_code == ResponseCode::NXDomain =>
+        {
             LookupError::NotFound
         }
         NetError::Dns(DnsError::NoRecordsFound(_)) => LookupError::NoAddress,
         NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused)) => LookupError::ServerRefused,
         NetError::Dns(_) | NetError::Proto(_) => LookupError::ServerFailed,
         NetError::Timeout => LookupError::TimedOut,
-        NetError::Io(error) => exhausted(error).map_or(LookupError::Unreachable, LookupError::Exhausted),
+        NetError::Io(error) => {
+            exhausted(error).map_or(LookupError::Unreachable, LookupError::Exhausted)
+        }
         _ => LookupError::Unreachable,
     }
 }

@@ -1,5 +1,6 @@
-//! Secrets in what receivers answer. Some answer with the request they got, and what they answer is shown to people who
-//! may not see the secrets: this hook's own are replaced, in the usual encodings, before anything is kept.
+//! Secrets in what receivers answer. Some answer with the request they got, and what they answer is
+//! shown to people who may not see the secrets: this hook's own are replaced, in the usual
+//! encodings, before anything is kept.
 
 use std::fmt::Write;
 
@@ -8,9 +9,11 @@ use base64::{
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 
-/// A secret this short is a placeholder: an answer is full of the same letters, and masking them would hide it all.
+/// A secret this short is a placeholder: an answer is full of the same letters, and masking them
+/// would hide it all.
 const SHORTEST: usize = 8;
-/// Of a secret in the middle of something else that is base64, at least so many letters are its own.
+/// Of a secret in the middle of something else that is base64, at least so many letters are its
+/// own.
 const SHORTEST_CORE: usize = 10;
 /// So much of a secret is masked where an answer was cut in the middle of it.
 const SHORTEST_END: usize = 4;
@@ -43,7 +46,9 @@ impl Masks {
         }
         let begins = |spelling: &String| {
             let most = spelling.len().min(text.len() + 1) - 1;
-            (SHORTEST_END..=most).rev().find(|length| spelling.get(..*length).is_some_and(|part| text.ends_with(part)))
+            (SHORTEST_END..=most)
+                .rev()
+                .find(|length| spelling.get(..*length).is_some_and(|part| text.ends_with(part)))
         };
         if let Some(length) = self.spellings.iter().filter_map(begins).max() {
             text.truncate(text.len() - length);
@@ -52,7 +57,8 @@ impl Masks {
     }
 }
 
-/// A secret as programs print it: plain, in JSON, HTML, a URL, base64 (alone or as a part of more) and hexadecimal.
+/// A secret as programs print it: plain, in JSON, HTML, a URL, base64 (alone or as a part of more)
+/// and hexadecimal.
 fn spellings(secret: &str) -> Vec<String> {
     let json = serde_json::Value::from(secret).to_string();
     let json = json.trim_matches('"').to_owned();
@@ -87,19 +93,26 @@ fn percent(form: &str) -> String {
 fn hexadecimal(secret: &str, is_upper: bool) -> String {
     secret.bytes().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.
-        let _written = if is_upper { write!(text, "{byte:02X}") } else { write!(text, "{byte:02x}") };
+        let _written =
+            if is_upper { write!(text, "{byte:02X}") } else { write!(text, "{byte:02x}") };
         text
     })
 }
 
-/// What the secret becomes in base64, whatever stands before and after it: the letters that only it decides.
+/// What the secret becomes in base64, whatever stands before and after it: the letters that only it
+/// decides.
 fn in_base64(secret: &str) -> Vec<String> {
     let mut all = Vec::new();
     for before in 0..3 {
         let bytes = [vec![0; before], secret.as_bytes().to_vec()].concat();
         for encoded in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
             let (from, until) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
-            all.extend(encoded.get(from..until).filter(|core| core.len() >= SHORTEST_CORE).map(str::to_owned));
+            all.extend(
+                encoded
+                    .get(from..until)
+                    .filter(|core| core.len() >= SHORTEST_CORE)
+                    .map(str::to_owned),
+            );
         }
     }
     all
@@ -135,7 +148,10 @@ mod tests {
                 shown.contains(MASK) && shown.starts_with("before ") && shown.ends_with(" after"),
                 "{text}: {shown}"
             );
-            assert!(!shown.contains("key") || shown.contains("x-api-key") && !shown.contains("of ours"), "{shown}");
+            assert!(
+                !shown.contains("key") || shown.contains("x-api-key") && !shown.contains("of ours"),
+                "{shown}"
+            );
         }
     }
 

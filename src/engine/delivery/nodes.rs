@@ -1,8 +1,9 @@
-//! This server among others on one PostgreSQL: its heart beats every second, which renews its lease, takes the lanes of
-//! nodes that fell silent and gives others away; and it tells the others, and hears from them, that something waits or
-//! changed.
+//! This server among others on one PostgreSQL: its heart beats every second, which renews its
+//! lease, takes the lanes of nodes that fell silent and gives others away; and it tells the others,
+//! and hears from them, that something waits or changed.
 //!
-//! The heart, the ear and the voice have connections of their own, and nothing that reads stands in their way.
+//! The heart, the ear and the voice have connections of their own, and nothing that reads stands in
+//! their way.
 
 use std::{
     collections::HashSet,
@@ -43,7 +44,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const HEAR_AGAIN: Duration = Duration::from_secs(1);
 /// The least time between two beats, however often the bell rings.
 const BREATH: Duration = Duration::from_millis(200);
-/// A node is new for so long, and looks whether it replaces one that died: PostgreSQL may need a moment to notice that.
+/// A node is new for so long, and looks whether it replaces one that died: PostgreSQL may need a
+/// moment to notice that.
 const YOUTH: Duration = Duration::from_secs(3);
 /// How long a node that goes waits until the others are told what it knows.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -93,20 +95,26 @@ impl Node {
             going: self.going.clone(),
         };
         let (store, teller) = (self.store.clone(), handle.clone());
-        let hear = supervise::again("hints", move || hear(store.clone(), teller.clone(), bell.clone()));
+        let hear =
+            supervise::again("hints", move || hear(store.clone(), teller.clone(), bell.clone()));
         let store = self.store.clone();
-        let look = supervise::again("looks", move || look(store.clone(), clock.clone(), handle.clone()));
+        let look =
+            supervise::again("looks", move || look(store.clone(), clock.clone(), handle.clone()));
         let tasks = [
             self.tasks.spawn(self.vital(heart.serve())),
             self.tasks.spawn(self.going.clone().run_until_cancelled_owned(hear).map(drop)),
             self.tasks.spawn(self.going.clone().run_until_cancelled_owned(look).map(drop)),
             self.tasks.spawn(self.vital(speak(self.store.clone(), words))),
         ];
-        let _already_started = self.aborts.set(tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect());
+        let _already_started =
+            self.aborts.set(tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect());
     }
 
     /// What such a task knows is lost with it: only a new process mends that.
-    fn vital(&self, task: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send + 'static {
+    fn vital(
+        &self,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let ended = self.ended.clone();
         AssertUnwindSafe(task).catch_unwind().map(move |done| {
             if done.is_err() {
@@ -126,7 +134,8 @@ impl Node {
         self.ended.cancelled().await;
     }
 
-    /// Begins to leave its lanes to the others: those with nothing in flight at once, each of the rest when it is done.
+    /// Begins to leave its lanes to the others: those with nothing in flight at once, each of the
+    /// rest when it is done.
     pub fn retire(&self) {
         self.going.cancel();
         self.tasks.close();
@@ -164,7 +173,8 @@ impl Heart {
             let is_new = born.elapsed() < YOUTH;
             // Also to say that nothing is to go any more.
             let is_news = strangers != parted || !strangers.is_empty();
-            let idle = if is_news { self.handle.part(strangers.clone()).await } else { None }.unwrap_or_default();
+            let idle = if is_news { self.handle.part(strangers.clone()).await } else { None }
+                .unwrap_or_default();
             parted.clone_from(&strangers);
             let mut is_lost = false;
             match self.pulse.beat(&idle, is_new).await {
@@ -204,7 +214,9 @@ impl Heart {
                     self.lease.renewed(asked, None, false);
                     lanes.retain(|hook| !idle.contains(hook));
                 }
-                Err(error) => tracing::error!(error = chain(&error), "lanes could not be handed over"),
+                Err(error) => {
+                    tracing::error!(error = chain(&error), "lanes could not be handed over")
+                }
             }
             tokio::time::sleep(BREATH).await;
         }
@@ -212,7 +224,9 @@ impl Heart {
 
     fn pass_on(&self, asked: Stopwatch, beat: Beat) {
         if beat.is_lost {
-            tracing::warn!("this node was silent for a whole lease; its lanes are free, and it begins anew");
+            tracing::warn!(
+                "this node was silent for a whole lease; its lanes are free, and it begins anew"
+            );
             self.lease.lost();
         } else {
             self.lease.renewed(asked, beat.lanes.clone(), beat.is_first);
@@ -241,7 +255,9 @@ async fn look(store: Store, clock: Clock, handle: Handle) {
         match found {
             Ok(hooks) => handle.tell(News::Heard { hooks, is_change: false }),
             Err(Error::Closed) => return,
-            Err(error) => tracing::error!(error = chain(&error), "open deliveries could not be looked for"),
+            Err(error) => {
+                tracing::error!(error = chain(&error), "open deliveries could not be looked for")
+            }
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

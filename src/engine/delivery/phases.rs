@@ -1,5 +1,6 @@
-//! What an attempt spends its time on: look-up, connecting, TLS, waiting, reading. Each part leaves a mark when it begins.
-//! A connection that is used again leaves none of the first three, and that is said as such.
+//! What an attempt spends its time on: look-up, connecting, TLS, waiting, reading. Each part leaves
+//! a mark when it begins. A connection that is used again leaves none of the first three, and that
+//! is said as such.
 
 use std::time::Duration;
 
@@ -56,7 +57,8 @@ impl Phases {
         }
     }
 
-    /// What the receiver needed to answer, in milliseconds; without an answer, how long it was waited for.
+    /// What the receiver needed to answer, in milliseconds; without an answer, how long it was
+    /// waited for.
     pub fn millis(&self) -> i64 {
         let took = self.answered.unwrap_or_else(|| self.watch.elapsed());
         i64::try_from(took.as_millis()).unwrap_or(i64::MAX)
@@ -65,7 +67,8 @@ impl Phases {
     /// How long each part took. The part that is under way took until now.
     pub fn timing(&self) -> Timing {
         let now = self.watch.elapsed();
-        let micros = |from: Duration, to: Duration| i64::try_from(to.saturating_sub(from).as_micros()).ok();
+        let micros =
+            |from: Duration, to: Duration| i64::try_from(to.saturating_sub(from).as_micros()).ok();
         let dialled_from = if self.looking_up.is_some() { self.looked_up } else { self.dialling };
         let connected_until = self.shaking_hands.or(self.connected).unwrap_or(now);
         let was_sent = self.dialling.is_none() || self.connected.is_some();

@@ -1,5 +1,6 @@
-//! After the clock was set back, and when a server with a database of its own starts (the clock may have been set while
-//! nothing ran): finds what was written while the clock was ahead, and moves it back.
+//! After the clock was set back, and when a server with a database of its own starts (the clock may
+//! have been set while nothing ran): finds what was written while the clock was ahead, and moves it
+//! back.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -19,8 +20,8 @@ use crate::{
 /// After a failure it is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Corrects all hooks; tries again until that succeeds or the store is closed. Returns the hooks that have a delivery
-/// or probe due earlier now.
+/// Corrects all hooks; tries again until that succeeds or the store is closed. Returns the hooks
+/// that have a delivery or probe due earlier now.
 pub(super) async fn run(store: &Store, clock: &Clock, policy: BreakerPolicy) -> Vec<HookId> {
     // What was moved before a failure is not found again after it.
     let mut hooks = BTreeSet::new();
@@ -36,7 +37,10 @@ pub(super) async fn run(store: &Store, clock: &Clock, policy: BreakerPolicy) -> 
             }
             Err(Error::Closed) => return Vec::new(),
             Err(error) => {
-                tracing::error!(error = chain(&error), "what a clock that was ahead put off could not be found")
+                tracing::error!(
+                    error = chain(&error),
+                    "what a clock that was ahead put off could not be found"
+                )
             }
         }
         tokio::time::sleep(AGAIN).await;
@@ -51,8 +55,11 @@ async fn run_once(
 ) -> Result<(), Error> {
     // Only the writer writes: what is there when it looks at its clock was written before.
     let writers = clock.clone();
-    let paused: Result<Vec<HookId>, Error> =
-        store.write(move |conn| Box::pin(async move { rewind::pauses(conn, &policy, writers.now()).await })).await;
+    let paused: Result<Vec<HookId>, Error> = store
+        .write(move |conn| {
+            Box::pin(async move { rewind::pauses(conn, &policy, writers.now()).await })
+        })
+        .await;
     corrected.extend(paused?);
     let hooks = queue::hooks_with_open(&mut store.read_for_lanes().await?).await?;
     for hook in hooks {
@@ -70,7 +77,8 @@ async fn of_hook(store: &Store, hook: HookId, kind: Kind, clock: &Clock) -> Resu
     let (mut place, mut is_any) = (Some(Place::FIRST), false);
     while let Some(from) = place {
         // A connection for each page: others want to read too.
-        let (found, next) = rewind::look(&mut store.read_for_lanes().await?, hook, kind, clock, from).await?;
+        let (found, next) =
+            rewind::look(&mut store.read_for_lanes().await?, hook, kind, clock, from).await?;
         place = next;
         if found.is_empty() {
             continue;
@@ -78,7 +86,9 @@ async fn of_hook(store: &Store, hook: HookId, kind: Kind, clock: &Clock) -> Resu
         is_any = true;
         let writers = clock.clone();
         let moved: Result<(), Error> = store
-            .write(move |conn| Box::pin(async move { rewind::deliveries(conn, &found, writers.now()).await }))
+            .write(move |conn| {
+                Box::pin(async move { rewind::deliveries(conn, &found, writers.now()).await })
+            })
             .await;
         moved?;
     }

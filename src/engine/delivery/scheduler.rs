@@ -1,5 +1,5 @@
-//! The task around the [`board`](super::board): tells it what happens, carries out its orders, and sleeps exactly until
-//! the next thing is due. Does nothing while there is nothing to do.
+//! The task around the [`board`](super::board): tells it what happens, carries out its orders, and
+//! sleeps exactly until the next thing is due. Does nothing while there is nothing to do.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -50,7 +50,8 @@ impl Handle {
         &self.congestion
     }
 
-    /// Tells the scheduler something. After it stopped nobody listens, and the database still knows.
+    /// Tells the scheduler something. After it stopped nobody listens, and the database still
+    /// knows.
     pub fn tell(&self, news: News) {
         let _stopped = self.messages.send(Message::News(news));
     }
@@ -77,7 +78,8 @@ impl Handle {
         self.finished.subscribe()
     }
 
-    /// Sends nothing more for these hooks, and says which of them have nothing in flight. `None`: it has ended.
+    /// Sends nothing more for these hooks, and says which of them have nothing in flight. `None`:
+    /// it has ended.
     pub async fn part(&self, hooks: HashSet<HookId>) -> Option<HashSet<HookId>> {
         let (sender, idle) = oneshot::channel();
         let _stopped = self.messages.send(Message::Part(hooks, sender));
@@ -104,8 +106,8 @@ struct Scheduler {
     handle: Handle,
 }
 
-/// Starts the task. It knows of nothing until it is told. `node` is given where there can be others; `others` hears of
-/// their hooks.
+/// Starts the task. It knows of nothing until it is told. `node` is given where there can be
+/// others; `others` hears of their hooks.
 pub fn start(
     settings: &Delivery,
     clock: Clock,
@@ -125,7 +127,8 @@ pub fn start(
     };
     let board = Board::new(settings.in_flight, limits, settings.memory_bytes, node.is_some());
     let worker = Arc::new(worker);
-    let scheduler = Scheduler { board, node, others, stopping: None, clock, worker, handle: handle.clone() };
+    let scheduler =
+        Scheduler { board, node, others, stopping: None, clock, worker, handle: handle.clone() };
     tokio::spawn(scheduler.serve(messages));
     handle
 }
@@ -203,7 +206,8 @@ impl Scheduler {
         for order in self.board.orders() {
             match order {
                 Order::Load { held, wanted, known, room, ask } => {
-                    let window = Room { rows: room.rows + known.rows, bytes: room.bytes + known.bytes };
+                    let window =
+                        Room { rows: room.rows + known.rows, bytes: room.bytes + known.bytes };
                     let sought = Sought { wanted, window, ask, now: self.clock.now() };
                     self.worker.clone().load(held, sought, self.handle.clone());
                 }
@@ -217,7 +221,8 @@ impl Scheduler {
             }
         }
         for (hook, is_change) in told {
-            let _alone = self.others.send(if is_change { Word::Changed(hook) } else { Word::More(hook) });
+            let _alone =
+                self.others.send(if is_change { Word::Changed(hook) } else { Word::More(hook) });
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Standard Webhooks 1.0 signatures: HMAC-SHA256 over `id.timestamp.body` with the bytes inside `whsec_...`.
+//! Standard Webhooks 1.0 signatures: HMAC-SHA256 over `id.timestamp.body` with the bytes inside
+//! `whsec_...`.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -56,7 +57,8 @@ pub fn sign(secret: &[u8], id: &str, timestamp: i64, body: &[u8]) -> String {
     Signer::of(secret).sign(id, &timestamp.to_string(), body)
 }
 
-/// Does one of the signatures in a header fit? In constant time for each; unknown versions are passed over.
+/// Does one of the signatures in a header fit? In constant time for each; unknown versions are
+/// passed over.
 pub fn verify(secret: &[u8], id: &str, timestamp: i64, body: &[u8], header: &str) -> bool {
     header.split(' ').filter_map(|part| part.strip_prefix("v1,")).any(|encoded| {
         let Ok(tag) = BASE64_STANDARD.decode(encoded) else { return false };
@@ -108,7 +110,9 @@ mod tests {
 
     #[test]
     fn malformed_secrets_are_refused() {
-        for bad in ["", "whsec_", "whsec_%", "hwsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ="] {
+        for bad in
+            ["", "whsec_", "whsec_%", "hwsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ="]
+        {
             assert_eq!(secret_bytes(bad), None, "{bad}");
         }
         assert_eq!(secret_bytes(&new_secret()).map(|bytes| bytes.len()), Some(32));
@@ -120,7 +124,8 @@ mod tests {
         let webhook = standardwebhooks::Webhook::new(&secret).unwrap();
         for length in [0, 1, 63, 64, 65, 5000] {
             let body = "é".repeat(length);
-            let ours = sign(&secret_bytes(&secret).unwrap(), "id-1", 1_700_000_000, body.as_bytes());
+            let ours =
+                sign(&secret_bytes(&secret).unwrap(), "id-1", 1_700_000_000, body.as_bytes());
             assert_eq!(webhook.sign("id-1", 1_700_000_000, body.as_bytes()).unwrap(), ours);
         }
     }

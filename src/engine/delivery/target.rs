@@ -1,4 +1,5 @@
-//! A hook, ready to be sent to: everything that is the same for all its attempts is worked out once.
+//! A hook, ready to be sent to: everything that is the same for all its attempts is worked out
+//! once.
 
 use std::{
     net::IpAddr,
@@ -82,15 +83,18 @@ impl Target {
         Some(Self { hook, headers, signer, masks, destination: OnceLock::new() })
     }
 
-    /// Where it leads, judged by the rules of spelling and, for an address, by the guard: it never reaches the resolver.
-    /// Both are fixed while the program runs, so once is as good as before each attempt.
+    /// Where it leads, judged by the rules of spelling and, for an address, by the guard: it never
+    /// reaches the resolver. Both are fixed while the program runs, so once is as good as before
+    /// each attempt.
     pub fn destination(&self, guard: &Guard, allow_http: bool) -> Result<&Destination, UrlProblem> {
-        let judged = self.destination.get_or_init(|| Destination::new(&self.hook.callback_url, guard, allow_http));
+        let judged = self
+            .destination
+            .get_or_init(|| Destination::new(&self.hook.callback_url, guard, allow_http));
         judged.as_ref().map_err(|problem| *problem)
     }
 
-    /// Some receivers answer with the request they got: nothing of it that is secret must be kept with the answer.
-    /// `sent_at` is when it was signed.
+    /// Some receivers answer with the request they got: nothing of it that is secret must be kept
+    /// with the answer. `sent_at` is when it was signed.
     pub fn mask(&self, text: &mut String, is_cut: bool, open: &Open, sent_at: Timestamp) {
         self.masks.mask(text, is_cut);
         // To sign is the dearest part, and nearly no answer has anything like a signature.
@@ -101,7 +105,11 @@ impl Target {
     }
 
     fn signature(&self, open: &Open, now: Timestamp) -> String {
-        self.signer.sign(&open.event.webhook_id(open.is_test), &now.seconds().to_string(), &open.body)
+        self.signer.sign(
+            &open.event.webhook_id(open.is_test),
+            &now.seconds().to_string(),
+            &open.body,
+        )
     }
 
     /// One delivery, signed now.
@@ -110,7 +118,8 @@ impl Target {
         let seconds = now.seconds().to_string();
         let signature = self.signature(open, now);
         let text = |value: String| {
-            HeaderValue::from_maybe_shared(Bytes::from(value)).expect("ids, numbers and base64 are visible ASCII")
+            HeaderValue::from_maybe_shared(Bytes::from(value))
+                .expect("ids, numbers and base64 are visible ASCII")
         };
         let mut headers = self.headers.clone();
         headers.reserve(6);
@@ -132,11 +141,14 @@ impl Target {
 
 impl Destination {
     fn new(callback_url: &str, guard: &Guard, allow_http: bool) -> Result<Self, UrlProblem> {
-        let endpoint = endpoint::parse(callback_url, allow_http, |address| guard.may_dial(address))?;
+        let endpoint =
+            endpoint::parse(callback_url, allow_http, |address| guard.may_dial(address))?;
         let (url, port) = (&endpoint.url, endpoint.port);
-        let path = url[Position::BeforePath..Position::AfterQuery].parse().map_err(|_| UrlProblem::Parse)?;
-        let host =
-            HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]).map_err(|_| UrlProblem::Parse)?;
+        let path = url[Position::BeforePath..Position::AfterQuery]
+            .parse()
+            .map_err(|_| UrlProblem::Parse)?;
+        let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])
+            .map_err(|_| UrlProblem::Parse)?;
         let (name, place) = match &endpoint.host {
             Host::Ip(address) => (ServerName::from(*address), Place::Address(*address)),
             Host::Name { name, .. } => {

@@ -1,4 +1,5 @@
-//! TLS towards receivers: whom is trusted, how a handshake is made, and what can be said of one that failed.
+//! TLS towards receivers: whom is trusted, how a handshake is made, and what can be said of one
+//! that failed.
 
 use std::{cell::RefCell, io, sync::Arc};
 
@@ -33,7 +34,8 @@ pub struct Learned {
     pub flaw: Option<String>,
 }
 
-/// The machine's certificates, so that an organisation's own authority works, and Mozilla's where the machine has none.
+/// The machine's certificates, so that an organisation's own authority works, and Mozilla's where
+/// the machine has none.
 pub fn config() -> Result<ClientConfig, String> {
     let failed = |error: &dyn std::fmt::Display| format!("TLS cannot be set up: {error}");
     let mut roots = RootCertStore::empty();
@@ -47,8 +49,8 @@ pub fn config() -> Result<ClientConfig, String> {
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| failed(&error))?;
-    // `dangerous` is what the library calls any verifier that is not its own: this one asks the library's and adds nothing
-    // but words.
+    // `dangerous` is what the library calls any verifier that is not its own: this one asks the
+    // library's and adds nothing but words.
     let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Telling(verifier)));
     let mut config = config.with_client_cert_resolver(Arc::new(NoCertificate));
     config.resumption = Resumption::in_memory_sessions(SESSIONS);
@@ -82,14 +84,17 @@ pub fn cause(error: &io::Error) -> Option<&Error> {
     }
 }
 
-/// What a failed handshake means. `first` is the first byte that the receiver sent. `domain::failure` knows these words.
+/// What a failed handshake means. `first` is the first byte that the receiver sent.
+/// `domain::failure` knows these words.
 pub fn explain(error: &io::Error, learned: &Learned, first: Option<u8>) -> String {
     if let Some(flaw) = &learned.flaw {
         return flaw.clone();
     }
     match cause(error) {
         // No plain HTTP answer begins with another letter, and no TLS record with this one.
-        Some(Error::InvalidMessage(_)) if first == Some(b'H') => "the port speaks plain HTTP".to_owned(),
+        Some(Error::InvalidMessage(_)) if first == Some(b'H') => {
+            "the port speaks plain HTTP".to_owned()
+        }
         Some(Error::InvalidMessage(_)) => "the port does not speak TLS".to_owned(),
         Some(Error::AlertReceived(alert)) => alerted(*alert, learned),
         Some(Error::PeerIncompatible(why)) => format!("incompatible: {why:?}"),
@@ -105,10 +110,16 @@ pub const WANTS_CERTIFICATE: &str = "the receiver demands a client certificate";
 fn alerted(alert: AlertDescription, learned: &Learned) -> String {
     match alert {
         AlertDescription::CertificateRequired => WANTS_CERTIFICATE.to_owned(),
-        AlertDescription::ProtocolVersion => "incompatible: the receiver offers neither TLS 1.2 nor 1.3".to_owned(),
-        AlertDescription::UnrecognisedName => "the receiver does not know this host name (TLS alert)".to_owned(),
+        AlertDescription::ProtocolVersion => {
+            "incompatible: the receiver offers neither TLS 1.2 nor 1.3".to_owned()
+        }
+        AlertDescription::UnrecognisedName => {
+            "the receiver does not know this host name (TLS alert)".to_owned()
+        }
         _ if learned.wants_certificate => WANTS_CERTIFICATE.to_owned(),
-        AlertDescription::HandshakeFailure => "incompatible: no common cipher suite (TLS alert)".to_owned(),
+        AlertDescription::HandshakeFailure => {
+            "incompatible: no common cipher suite (TLS alert)".to_owned()
+        }
         other => format!("TLS alert {other:?}"),
     }
 }
@@ -161,7 +172,11 @@ impl ServerCertVerifier for Telling {
 struct NoCertificate;
 
 impl ResolvesClientCert for NoCertificate {
-    fn resolve(&self, _issuers: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+    fn resolve(
+        &self,
+        _issuers: &[&[u8]],
+        _schemes: &[SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
         learn(|learned| learned.wants_certificate = true);
         None
     }

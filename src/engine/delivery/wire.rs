@@ -1,5 +1,5 @@
-//! The bytes of one connection to a receiver: TCP alone, or TLS over it. The HTTP library owns the connection while it is
-//! open; the [`Line`] is what can still be asked about it from outside.
+//! The bytes of one connection to a receiver: TCP alone, or TLS over it. The HTTP library owns the
+//! connection while it is open; the [`Line`] is what can still be asked about it from outside.
 
 use std::{
     io::{self, IoSlice},
@@ -22,8 +22,9 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-/// Bytes that may come before the head of an answer is there. One head is limited by the HTTP library; this bounds what
-/// comes before it, such as `100 Continue` without end, each of which costs the library as much as an answer.
+/// Bytes that may come before the head of an answer is there. One head is limited by the HTTP
+/// library; this bounds what comes before it, such as `100 Continue` without end, each of which
+/// costs the library as much as an answer.
 const BEFORE_ANSWER: usize = 256 * 1024;
 
 /// Marks that a byte is there: its value may be zero.
@@ -41,11 +42,14 @@ pub struct Line {
 }
 
 impl Line {
-    /// Nothing has come that was not asked for, and the receiver has not closed. Asks the kernel itself: what the runtime
-    /// knows may be older.
+    /// Nothing has come that was not asked for, and the receiver has not closed. Asks the kernel
+    /// itself: what the runtime knows may be older.
     pub fn is_quiet(&self) -> bool {
         let mut byte = [0; 1];
-        matches!(recv(&self.stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT), Err(Errno::AGAIN))
+        matches!(
+            recv(&self.stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT),
+            Err(Errno::AGAIN)
+        )
     }
 
     /// A request is about to be sent.
@@ -118,7 +122,11 @@ impl From<TlsStream<Tcp>> for Stream {
 }
 
 impl AsyncRead for Tcp {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let line = &*self.0;
         loop {
             ready!(line.stream.poll_read_ready(context))?;
@@ -157,7 +165,11 @@ impl Tcp {
 }
 
 impl AsyncWrite for Tcp {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.poll_send(context, |stream| stream.try_write(bytes))
     }
 
@@ -200,7 +212,11 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.inner).poll_write(context, bytes)
     }
 

@@ -1,4 +1,5 @@
-//! The way in: judge, commit, answer. Nothing is answered before it is on disk; the writer tells the lanes of it.
+//! The way in: judge, commit, answer. Nothing is answered before it is on disk; the writer tells
+//! the lanes of it.
 
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ impl Dispatcher {
         accepted.into_iter().next().ok_or(EmitError::Store(Error::Closed))
     }
 
-    /// Accepts all of the events or none. With a key that was used before, the first answer is given again.
+    /// Accepts all of the events or none. With a key that was used before, the first answer is
+    /// given again.
     pub async fn emit_all(
         &self,
         events: Vec<Emit>,
@@ -58,8 +60,13 @@ impl Dispatcher {
         self.accept(events, key).instrument(span).await
     }
 
-    async fn accept(&self, events: Vec<NewEvent>, key: Option<IdempotencyKey>) -> Result<Vec<Accepted>, EmitError> {
-        let accept = Accept { events, key, clock: self.clock.clone(), full: self.pressure.full().clone() };
+    async fn accept(
+        &self,
+        events: Vec<NewEvent>,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Vec<Accepted>, EmitError> {
+        let accept =
+            Accept { events, key, clock: self.clock.clone(), full: self.pressure.full().clone() };
         let planned = match self.store.accept(accept.clone()).await? {
             Answer::Again(accepted) => return Ok(accepted),
             Answer::New(planned) => planned,
@@ -68,14 +75,18 @@ impl Dispatcher {
         metrics::accepted(accept.events.iter().map(|event| event.event_type));
         planned.iter().flatten().for_each(|delivery| metrics::planned(delivery.begins().0));
         // Everything is on disk by now: a caller that does not wait for the answer loses nothing.
-        let pending = planned.iter().flatten().filter(|delivery| delivery.begins().0 == State::Pending);
-        if let Some(delay) = self.scheduler.congestion().delay(pending.map(|delivery| delivery.hook)) {
+        let pending =
+            planned.iter().flatten().filter(|delivery| delivery.begins().0 == State::Pending);
+        if let Some(delay) =
+            self.scheduler.congestion().delay(pending.map(|delivery| delivery.hook))
+        {
             tokio::time::sleep(delay).await;
         }
         Ok(accept.accepted(&planned))
     }
 
-    /// Sends a test event to one hook, switched on or not, and waits for its answer. `once`: of the request that asks for it.
+    /// Sends a test event to one hook, switched on or not, and waits for its answer. `once`: of the
+    /// request that asks for it.
     pub async fn send_test(
         &self,
         hook: HookId,
@@ -90,7 +101,8 @@ impl Dispatcher {
         };
         judged.map_err(|invalid| EmitError::Invalid(vec![(0, invalid)]))?;
         let Emit { event_type, body } = event;
-        let event = NewEvent { id: EventId(self.clock.id()), event_type, body, source: source.to_owned() };
+        let event =
+            NewEvent { id: EventId(self.clock.id()), event_type, body, source: source.to_owned() };
         let mut finished = self.scheduler.listen();
         let delivery = self.accept_test(event, hook, once).await?;
         let is_done = async || match self.store.read().await {
@@ -98,7 +110,8 @@ impl Dispatcher {
             Err(_) => true,
         };
         let heard = async {
-            // Another node may deliver for the hook; and when too many others finish, ours may be missed among them.
+            // Another node may deliver for the hook; and when too many others finish, ours may be
+            // missed among them.
             loop {
                 match tokio::time::timeout(LOOK_FOR_TEST, finished.recv()).await {
                     Ok(Ok(done)) if done == delivery => return,
@@ -108,12 +121,20 @@ impl Dispatcher {
                 }
             }
         };
-        // A test can wait its turn behind the hook's other attempts; its page shows it when it comes.
-        let _late = tokio::time::timeout(self.settings.delivery.timeout + Duration::from_secs(2), heard).await;
+        // A test can wait its turn behind the hook's other attempts; its page shows it when it
+        // comes.
+        let _late =
+            tokio::time::timeout(self.settings.delivery.timeout + Duration::from_secs(2), heard)
+                .await;
         Ok(delivery)
     }
 
-    async fn accept_test(&self, event: NewEvent, hook: HookId, once: Option<Once>) -> Result<DeliveryId, Error> {
+    async fn accept_test(
+        &self,
+        event: NewEvent,
+        hook: HookId,
+        once: Option<Once>,
+    ) -> Result<DeliveryId, Error> {
         let (clock, shard) = (self.clock.clone(), self.store.shard());
         self.store
             .write(move |conn| {
@@ -128,7 +149,10 @@ impl Dispatcher {
 }
 
 /// What accepted events put into the hooks' queues, in bytes.
-fn queued<'a>(accept: &'a Accept, planned: &'a [Vec<Planned>]) -> impl Iterator<Item = (HookId, usize)> + 'a {
+fn queued<'a>(
+    accept: &'a Accept,
+    planned: &'a [Vec<Planned>],
+) -> impl Iterator<Item = (HookId, usize)> + 'a {
     let of_event = |(event, planned): (&'a NewEvent, &'a Vec<Planned>)| {
         let waiting = planned.iter().filter(|delivery| !delivery.begins().0.is_final());
         waiting.map(|delivery| (delivery.hook, event.body.len()))
@@ -136,8 +160,8 @@ fn queued<'a>(accept: &'a Accept, planned: &'a [Vec<Planned>]) -> impl Iterator<
     accept.events.iter().zip(planned).flat_map(of_event)
 }
 
-/// Judges all of them. A request may hold a megabyte, which takes tens of milliseconds when it is made for that: others
-/// are served in between.
+/// Judges all of them. A request may hold a megabyte, which takes tens of milliseconds when it is
+/// made for that: others are served in between.
 async fn judge_all(events: &[Emit]) -> Result<(), EmitError> {
     let (mut invalid, mut judged) = (Vec::new(), 0);
     for (position, event) in events.iter().enumerate() {
@@ -185,14 +209,17 @@ mod tests {
     #[test]
     fn others_are_served_while_a_large_request_is_judged() {
         let body = format!("[{}1]", "1,".repeat(MAX_BODY / 2 - 2));
-        let event = Emit { event_type: crate::domain::event::EventType::WorkItemClosed, body: body.into() };
+        let event =
+            Emit { event_type: crate::domain::event::EventType::WorkItemClosed, body: body.into() };
         let events = vec![event; 4];
         let mut judging = pin!(judge_all(&events));
         let mut context = Context::from_waker(Waker::noop());
         for _ in 1..events.len() {
             assert!(judging.as_mut().poll(&mut context).is_pending());
         }
-        let Poll::Ready(Err(EmitError::Invalid(wrong))) = judging.poll(&mut context) else { panic!("they are wrong") };
+        let Poll::Ready(Err(EmitError::Invalid(wrong))) = judging.poll(&mut context) else {
+            panic!("they are wrong")
+        };
         assert_eq!(wrong.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [0, 1, 2, 3]);
     }
 }

@@ -1,5 +1,5 @@
-//! What is asked about a callback URL before anything is delivered to it: may it be dialled, does its name resolve, does
-//! anything listen there, and what would it answer.
+//! What is asked about a callback URL before anything is delivered to it: may it be dialled, does
+//! its name resolve, does anything listen there, and what would it answer.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -23,7 +23,9 @@ const REACH: Duration = Duration::from_secs(1);
 impl Dispatcher {
     /// Judges a callback URL by the rules that every send repeats.
     pub async fn judge_url(&self, raw: &str) -> Result<Endpoint, UrlProblem> {
-        let endpoint = endpoint::parse(raw, self.settings.egress.allow_http, |address| self.guard.may_dial(address))?;
+        let endpoint = endpoint::parse(raw, self.settings.egress.allow_http, |address| {
+            self.guard.may_dial(address)
+        })?;
         // A name of the operator's own network needs an allowed range that it resolves into.
         if let Host::Name { name, private: Some(private) } = &endpoint.host
             && self.resolver.vetted(name, true).await.is_err()
@@ -33,34 +35,38 @@ impl Dispatcher {
         Ok(endpoint)
     }
 
-    /// A warning for a URL that was accepted: does its name resolve to something that will be dialled?
+    /// A warning for a URL that was accepted: does its name resolve to something that will be
+    /// dialled?
     pub async fn doubt_url(&self, endpoint: &Endpoint) -> Option<String> {
         let Host::Name { name, .. } = &endpoint.host else { return None };
         let problem = self.resolver.vetted(name, true).await.err()?;
         Some(format!("{name}: {problem}. Deliveries will fail until that changes."))
     }
 
-    /// A warning for a URL that was accepted: does anything accept connections there? Nothing is sent.
+    /// A warning for a URL that was accepted: does anything accept connections there? Nothing is
+    /// sent.
     pub async fn cannot_reach(&self, endpoint: &Endpoint) -> Option<String> {
         let addresses = match &endpoint.host {
             Host::Ip(address) => vec![*address],
             // That it does not resolve is told by [`Dispatcher::doubt_url`].
             Host::Name { name, .. } => self.resolver.vetted(name, false).await.ok()?.addresses,
         };
-        let addresses: Vec<_> = addresses.into_iter().map(|address| SocketAddr::new(address, endpoint.port)).collect();
+        let addresses: Vec<_> =
+            addresses.into_iter().map(|address| SocketAddr::new(address, endpoint.port)).collect();
         match tokio::time::timeout(REACH, reach(&addresses)).await {
             Ok(Ok(_)) => None,
             _ => Some(format!(
-                "Nothing accepts connections at {}, port {}, at the moment. Deliveries will fail until that changes.",
+                "Nothing accepts connections at {}, port {}, at the moment. Deliveries will fail \
+                 until that changes.",
                 endpoint.url.host_str().unwrap_or_default(),
                 endpoint.port
             )),
         }
     }
 
-    /// Sends one request to where a hook that need not be saved leads: with the client, the guard, the headers and the
-    /// signature of every delivery, marked as a test. Nothing is recorded and nothing follows from it. `None` when the
-    /// secrets are none.
+    /// Sends one request to where a hook that need not be saved leads: with the client, the guard,
+    /// the headers and the signature of every delivery, marked as a test. Nothing is recorded and
+    /// nothing follows from it. `None` when the secrets are none.
     pub async fn try_out(&self, hook: Hook, secrets: &Secrets, event: Emit) -> Option<Attempt> {
         let open = Open {
             id: DeliveryId(self.clock.id()),

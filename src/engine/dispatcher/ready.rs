@@ -1,5 +1,6 @@
-//! Does the engine do its work at this moment? Asked by load balancers and supervisors, so it is answered in time whatever
-//! happens: nothing here waits longer than [`PATIENCE`], and what does not answer by then does not work.
+//! Does the engine do its work at this moment? Asked by load balancers and supervisors, so it is
+//! answered in time whatever happens: nothing here waits longer than [`PATIENCE`], and what does
+//! not answer by then does not work.
 
 use std::{
     sync::{Mutex, PoisonError, atomic::Ordering},
@@ -34,19 +35,23 @@ impl Component {
 
 type Answer = Shared<BoxFuture<'static, Result<(), Error>>>;
 
-/// The question that the writer was asked last. Everybody who asks while it is unanswered waits for the same answer, so
-/// that questions do not pile up before a database that hangs.
+/// The question that the writer was asked last. Everybody who asks while it is unanswered waits for
+/// the same answer, so that questions do not pile up before a database that hangs.
 #[derive(Default)]
 pub(super) struct Asked(Mutex<Option<Answer>>);
 
 impl Dispatcher {
     /// Each part, asked just now.
     pub async fn components(&self) -> Vec<Component> {
-        let (database, scheduler, ()) =
-            tokio::join!(in_time(self.ask_database()), in_time(self.ask_scheduler()), self.look_at_key());
+        let (database, scheduler, ()) = tokio::join!(
+            in_time(self.ask_database()),
+            in_time(self.ask_scheduler()),
+            self.look_at_key()
+        );
         let mut components = vec![Component::new("database", database.err())];
         components.extend(self.known_components());
-        if let (Some(known), Err(problem)) = (components.iter_mut().find(|known| known.name == "scheduler"), scheduler)
+        if let (Some(known), Err(problem)) =
+            (components.iter_mut().find(|known| known.name == "scheduler"), scheduler)
         {
             *known = Component::new("scheduler", Some(problem));
         }
@@ -59,20 +64,24 @@ impl Dispatcher {
         let writer = match failing {
             _ if self.store.writer_has_ended() => Some("the task has ended".to_owned()),
             Some(failing) if failing.has_reserve => None,
-            Some(failing) => Some(format!("nothing can be written since {}", failing.since.rfc3339())),
+            Some(failing) => {
+                Some(format!("nothing can be written since {}", failing.since.rfc3339()))
+            }
             None => None,
         };
         let has_ended = self.scheduler.has_ended() || self.node.has_ended();
         let scheduler = has_ended.then(|| "the task has ended".to_owned());
         let is_wrong = self.has_wrong_key.load(Ordering::Relaxed);
-        let key = is_wrong.then(|| "the master key does not open what is sealed in the database".to_owned());
+        let key = is_wrong
+            .then(|| "the master key does not open what is sealed in the database".to_owned());
         let disk = failing.is_some_and(|failing| failing.is_full).then(|| "it is full".to_owned());
         let parts = [("writer", writer), ("scheduler", scheduler), ("disk", disk), ("key", key)];
         parts.into_iter().map(|(name, trouble)| Component::new(name, trouble)).collect()
     }
 
-    /// Resolves when a part that everything needs has ended although it was not asked to. Only a new process mends that:
-    /// what was under way is known to it alone, and everything else is in the database.
+    /// Resolves when a part that everything needs has ended although it was not asked to. Only a
+    /// new process mends that: what was under way is known to it alone, and everything else is in
+    /// the database.
     pub async fn ended(&self) -> &'static str {
         tokio::select! {
             () = self.scheduler.ended() => "the scheduler",
@@ -81,7 +90,8 @@ impl Dispatcher {
         }
     }
 
-    /// A command that writes nothing: answered only if the writer takes commands and the database commits them.
+    /// A command that writes nothing: answered only if the writer takes commands and the database
+    /// commits them.
     fn ask_writer(&self) -> Answer {
         let mut asked = self.asked.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(answer) = asked.as_ref().filter(|answer| answer.peek().is_none()) {
@@ -89,7 +99,10 @@ impl Dispatcher {
         }
         let store = self.store.clone();
         // In a task of its own: it must come to its end although nobody waits for it any longer.
-        let asking = tokio::spawn(async move { store.write(|_| Box::pin(async { Ok::<(), Error>(()) })).await });
+        let asking =
+            tokio::spawn(
+                async move { store.write(|_| Box::pin(async { Ok::<(), Error>(()) })).await },
+            );
         let answer = asking.map(|answer| answer.unwrap_or(Err(Error::Panicked))).boxed().shared();
         *asked = Some(answer.clone());
         answer
@@ -134,7 +147,8 @@ mod tests {
         },
     };
 
-    /// A message that the scheduler never gets from itself makes it panic, as a fault of its own would.
+    /// A message that the scheduler never gets from itself makes it panic, as a fault of its own
+    /// would.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_dead_scheduler_is_told_at_once() {
         let folder = tempfile::tempdir().unwrap();
@@ -145,7 +159,13 @@ mod tests {
         assert!(engine.ended().now_or_never().is_none());
         let held = Held { hook: HookId(engine.clock.id()), fence: None };
         let delivery = DeliveryId(engine.clock.id());
-        engine.scheduler.tell(News::Finished { held, delivery, was_sent: true, due_at: None, health: None });
+        engine.scheduler.tell(News::Finished {
+            held,
+            delivery,
+            was_sent: true,
+            due_at: None,
+            health: None,
+        });
         assert_eq!(engine.ended().await, "the scheduler");
         let components = engine.components().await;
         let down: Vec<_> = components.iter().filter(|component| !component.is_up).collect();

@@ -1,5 +1,5 @@
-//! What is wrong with the engine as a whole. Pages ask each time they are shown, so it is answered from memory; only the
-//! disk is looked at, and that every few seconds at most.
+//! What is wrong with the engine as a whole. Pages ask each time they are shown, so it is answered
+//! from memory; only the disk is looked at, and that every few seconds at most.
 
 use std::{
     sync::{Mutex, PoisonError, atomic::Ordering},
@@ -57,7 +57,8 @@ impl Dispatcher {
         let late = self.tidied.late_since(now, &self.settings.retention);
         let found = [
             self.store.failing().map(Trouble::Unwritable),
-            (self.scheduler.has_ended() || self.store.writer_has_ended()).then_some(Trouble::Stopped),
+            (self.scheduler.has_ended() || self.store.writer_has_ended())
+                .then_some(Trouble::Stopped),
             self.has_wrong_key.load(Ordering::Relaxed).then_some(Trouble::WrongKey),
             self.pressure.refusing_since().map(|since| Trouble::Refusing { since }),
             self.disk().and_then(nearly_full),
@@ -99,7 +100,10 @@ mod tests {
     #[test]
     fn a_disk_is_nearly_full_below_two_percent() {
         assert_eq!(nearly_full((2, 100)), None);
-        assert_eq!(nearly_full((199, 10_000)), Some(Trouble::NearlyFull { free: 199, all: 10_000 }));
+        assert_eq!(
+            nearly_full((199, 10_000)),
+            Some(Trouble::NearlyFull { free: 199, all: 10_000 })
+        );
         assert_eq!(nearly_full((0, 0)), Some(Trouble::NearlyFull { free: 0, all: 0 }));
     }
 }

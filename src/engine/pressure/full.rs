@@ -1,5 +1,6 @@
-//! Which hooks have as much waiting as they may: what comes for them is recorded as skipped, and producers do not notice.
-//! [`Pressure`](super::Pressure) decides it; the store's writer asks when it plans what an event becomes.
+//! Which hooks have as much waiting as they may: what comes for them is recorded as skipped, and
+//! producers do not notice. [`Pressure`](super::Pressure) decides it; the store's writer asks when
+//! it plans what an event becomes.
 
 use std::{
     collections::HashMap,

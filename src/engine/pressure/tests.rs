@@ -8,7 +8,13 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn limits(queued_bytes: u64, hook_bytes: u64) -> Limits {
     let age = Some(20 * SECOND);
-    Limits { queued_bytes, queued_age: 60 * SECOND, hook_bytes: Some(hook_bytes), hook_age: age, reserve_bytes: 0 }
+    Limits {
+        queued_bytes,
+        queued_age: 60 * SECOND,
+        hook_bytes: Some(hook_bytes),
+        hook_age: age,
+        reserve_bytes: 0,
+    }
 }
 
 fn hook(number: u128) -> HookId {

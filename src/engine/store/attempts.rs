@@ -37,11 +37,14 @@ pub(super) async fn insert(conn: &mut Conn, rows: &[AttemptRow<'_>]) -> Result<(
     for chunk in chunks(rows) {
         on_db!(conn, c: Engine => {
             let mut insert =
-                sqlx::QueryBuilder::<Engine>::new(concat!("INSERT INTO attempts (", columns!(attempts), ") "));
+                sqlx::QueryBuilder::<Engine>::new(concat!("INSERT INTO attempts (",
+                    columns!(attempts), ") "));
             insert.push_values(chunk, |mut values, row| {
                 values.push_bind(row.delivery).push_bind(row.number).push_bind(row.started_at)
-                    .push_bind(row.duration_ms).push_bind(row.class).push_bind(row.status).push_bind(row.detail)
-                    .push_bind(row.url).push_bind(row.response_headers.as_str()).push_bind(row.response_body)
+                    .push_bind(row.duration_ms).push_bind(row.class).push_bind(row.status)
+                        .push_bind(row.detail)
+                    .push_bind(row.url).push_bind(row.response_headers.as_str())
+                        .push_bind(row.response_body)
                     .push_bind(row.response_cut).push_bind(row.dns_us).push_bind(row.connect_us)
                     .push_bind(row.tls_us).push_bind(row.first_byte_us).push_bind(row.body_us)
                     .push_bind(row.address);
@@ -55,7 +58,8 @@ pub(super) async fn insert(conn: &mut Conn, rows: &[AttemptRow<'_>]) -> Result<(
 /// The attempts of one delivery, first to last.
 pub async fn of(conn: &mut Conn, _by: &Grant, delivery: DeliveryId) -> Result<Vec<Attempt>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT number, started_at, duration_ms, class, status, detail, url, response_headers, response_body, response_cut,
+        "SELECT number, started_at, duration_ms, class, status, detail, url, response_headers, \
+         response_body, response_cut,
                 dns_us, connect_us, tls_us, first_byte_us, body_us, address
          FROM attempts WHERE delivery_id = $1 ORDER BY number",
     ).bind(delivery).fetch_all(c).await)?;
@@ -73,7 +77,8 @@ impl Row {
             answer: Answer::from_stored(&self.class, status).ok_or_else(|| wrong("class"))?,
             detail: self.detail,
             url: self.url,
-            response_headers: serde_json::from_str(&self.response_headers).map_err(|_| wrong("response_headers"))?,
+            response_headers: serde_json::from_str(&self.response_headers)
+                .map_err(|_| wrong("response_headers"))?,
             response_body: String::from_utf8_lossy(&self.response_body).into_owned(),
             response_cut: self.response_cut,
             timing: Timing {

@@ -31,14 +31,22 @@ pub async fn note(
     detail: &str,
 ) -> Result<(), Error> {
     let (id, at): (Uuid, _) = (clock.id(), clock.now());
-    on_db!(conn, c => sqlx::query("INSERT INTO audit (id, at, actor, action, target, detail) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(id).bind(at).bind(by.by()).bind(action).bind(target).bind(detail).execute(c).await.map(drop))?;
+    on_db!(conn, c => sqlx::query("INSERT INTO audit (id, at, actor, action, target, detail) \
+                                   VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(id).bind(at).bind(by.by()).bind(action).bind(target).bind(detail).execute(c).await
+            .map(drop))?;
     Ok(())
 }
 
 /// The newest lines about one target, newest first.
-pub async fn about(conn: &mut Conn, _by: &Grant, target: &str, limit: i64) -> Result<Vec<Entry>, Error> {
+pub async fn about(
+    conn: &mut Conn,
+    _by: &Grant,
+    target: &str,
+    limit: i64,
+) -> Result<Vec<Entry>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as(
-        "SELECT at, actor, action, target, detail FROM audit WHERE target = $1 ORDER BY id DESC LIMIT $2",
+        "SELECT at, actor, action, target, detail FROM audit WHERE target = $1 ORDER BY id DESC \
+         LIMIT $2",
     ).bind(target).bind(limit).fetch_all(c).await)?)
 }

@@ -1,5 +1,6 @@
-//! *accepted = sum of states + pruned*. The counters are written in the transactions that write the rows, but counted
-//! apart from them, so that the equation can fail if a row was ever lost or made twice.
+//! *accepted = sum of states + pruned*. The counters are written in the transactions that write the
+//! rows, but counted apart from them, so that the equation can fail if a row was ever lost or made
+//! twice.
 
 use uuid::Uuid;
 
@@ -16,8 +17,9 @@ pub struct Balance {
     pub pruned: i64,
     /// How many deliveries stand in each state, in the order of [`State::ALL`].
     pub states: Vec<(State, i64)>,
-    /// Of the rows that came and went while the others were counted, some may be counted and some not: by as much may the
-    /// sum be too large or too small. Both are zero where everything was counted at one moment, or nothing moved.
+    /// Of the rows that came and went while the others were counted, some may be counted and some
+    /// not: by as much may the sum be too large or too small. Both are zero where everything was
+    /// counted at one moment, or nothing moved.
     pub at_most_over: i64,
     pub at_most_under: i64,
 }
@@ -34,8 +36,14 @@ impl Balance {
     }
 }
 
-/// Adds to one of the counters. Nodes that share a database have a shard each, so that none waits for another's commit.
-pub(super) async fn count(conn: &mut Conn, name: &'static str, shard: i64, by: i64) -> Result<(), Error> {
+/// Adds to one of the counters. Nodes that share a database have a shard each, so that none waits
+/// for another's commit.
+pub(super) async fn count(
+    conn: &mut Conn,
+    name: &'static str,
+    shard: i64,
+    by: i64,
+) -> Result<(), Error> {
     if by == 0 {
         return Ok(());
     }
@@ -65,11 +73,13 @@ pub(super) async fn touch(conn: &mut Conn, shard: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rows that one statement counts. For as long as a statement reads, a SQLite's log cannot be written back past its moment.
+/// Rows that one statement counts. For as long as a statement reads, a SQLite's log cannot be
+/// written back past its moment.
 const LOOK: i64 = 10_000;
 
-/// Reads both sides. The newest rows are counted in one statement with the counters, so that both are of the same moment;
-/// those below before that, a part at a time: of them none is added any more, and what is removed is counted.
+/// Reads both sides. The newest rows are counted in one statement with the counters, so that both
+/// are of the same moment; those below before that, a part at a time: of them none is added any
+/// more, and what is removed is counted.
 pub async fn read(conn: &mut Conn, _by: &Grant) -> Result<Balance, Error> {
     let edge: Option<(Uuid,)> = on_db!(conn, c => sqlx::query_as(
         "SELECT id FROM deliveries WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2",
@@ -96,7 +106,10 @@ pub async fn read(conn: &mut Conn, _by: &Grant) -> Result<Balance, Error> {
     Ok(Balance {
         accepted: end.of("accepted"),
         pruned: end.of("pruned"),
-        states: State::ALL.iter().map(|state| (*state, end.of(state.key()) + older.of(state.key()))).collect(),
+        states: State::ALL
+            .iter()
+            .map(|state| (*state, end.of(state.key()) + older.of(state.key())))
+            .collect(),
         at_most_over: end.of("pruned") - begin.of("pruned"),
         at_most_under: (came - came_above).max(0),
     })

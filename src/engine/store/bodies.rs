@@ -1,5 +1,5 @@
-//! Shares event bodies in memory: an event goes to many hooks and each hook's lane reads it separately, but all of them
-//! hold one copy. It is dropped with its last use.
+//! Shares event bodies in memory: an event goes to many hooks and each hook's lane reads it
+//! separately, but all of them hold one copy. It is dropped with its last use.
 
 use std::{
     collections::HashMap,
@@ -43,7 +43,8 @@ impl Drop for Body {
 }
 
 impl Bodies {
-    /// The body of an event that was just read: the copy that is in memory already, where there is one.
+    /// The body of an event that was just read: the copy that is in memory already, where there is
+    /// one.
     pub(super) fn share(&self, event: EventId, read: Vec<u8>) -> Bytes {
         let mut bodies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = bodies.get(&event).and_then(Weak::upgrade);

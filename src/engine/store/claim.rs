@@ -1,13 +1,15 @@
-//! Who may deliver. A SQLite file has one server, held by a lock on a file beside it. Servers that share a PostgreSQL
-//! share the hooks: each hook's lane has a node, and a fence that grows with every new owner.
+//! Who may deliver. A SQLite file has one server, held by a lock on a file beside it. Servers that
+//! share a PostgreSQL share the hooks: each hook's lane has a node, and a fence that grows with
+//! every new owner.
 //!
-//! The lease is the node's: a row in `nodes` that ends by the database's clock and that the node renews once a second
-//! ([`pulse`]). While nothing changes hands, that row is all that is written. When a lease has ended, the first node to
-//! notice deletes the row, and from then on the lanes are free. Deleting and renewing meet on that one row, so exactly one
-//! of them happens: a node whose row is gone has lost everything, and is told so by its next beat ([`lanes`]).
+//! The lease is the node's: a row in `nodes` that ends by the database's clock and that the node
+//! renews once a second ([`pulse`]). While nothing changes hands, that row is all that is written.
+//! When a lease has ended, the first node to notice deletes the row, and from then on the lanes are
+//! free. Deleting and renewing meet on that one row, so exactly one of them happens: a node whose
+//! row is gone has lost everything, and is told so by its next beat ([`lanes`]).
 //!
-//! A result is recorded only under the fence it was sent with, so what a node that was thought dead still has to say
-//! changes nothing. One of the files that may know which engine it is.
+//! A result is recorded only under the fence it was sent with, so what a node that was thought dead
+//! still has to say changes nothing. One of the files that may know which engine it is.
 
 mod lanes;
 mod nodes;
@@ -36,7 +38,8 @@ use crate::{
 /// Held for as long as a server runs; goes with its process, however that ends.
 pub(super) struct FileClaim(File);
 
-/// Claims a SQLite file, or says that another server has it. Servers that share a PostgreSQL claim nothing here.
+/// Claims a SQLite file, or says that another server has it. Servers that share a PostgreSQL claim
+/// nothing here.
 pub(super) fn claim_file(db: &Db) -> Result<Option<FileClaim>, Error> {
     let Db::Sqlite { writer, .. } = db else { return Ok(None) };
     Ok(Some(FileClaim(files::claim(writer.get_filename())?)))
@@ -67,11 +70,16 @@ pub(super) async fn still_ours(
     hooks.sort_unstable();
     let mut ours = HashSet::new();
     for ids in padded(&hooks) {
-        let mut query = sqlx::QueryBuilder::new("SELECT hook_id, node_id, fence FROM lanes WHERE hook_id IN ");
+        let mut query =
+            sqlx::QueryBuilder::new("SELECT hook_id, node_id, fence FROM lanes WHERE hook_id IN ");
         push_list!(query, &ids);
         query.push(" ORDER BY hook_id FOR SHARE");
-        let rows: Vec<(HookId, Option<NodeId>, i64)> = query.build_query_as().fetch_all(&mut **connection).await?;
-        ours.extend(rows.into_iter().filter_map(|(hook, node, number)| Some((hook, Fence { node: node?, number }))));
+        let rows: Vec<(HookId, Option<NodeId>, i64)> =
+            query.build_query_as().fetch_all(&mut **connection).await?;
+        ours.extend(
+            rows.into_iter()
+                .filter_map(|(hook, node, number)| Some((hook, Fence { node: node?, number }))),
+        );
     }
     Ok(fences.intersection(&ours).copied().collect())
 }
@@ -95,6 +103,8 @@ pub(in crate::engine) async fn agree(db: &Db, clock: &Clock) -> Result<(), Error
 
 async fn now(conn: &mut PgConnection) -> Result<Timestamp, Error> {
     let (now,): (Timestamp,) =
-        sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)").fetch_one(conn).await?;
+        sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
+            .fetch_one(conn)
+            .await?;
     Ok(now)
 }

@@ -1,9 +1,11 @@
-//! The bulk write of accepts, and of attempts that succeeded at hooks that were well: nearly all of the load. A plan
-//! says which deliveries the accepts become, [`rows`] turns it into each table's rows, and one of two executors writes
-//! them in a single round trip to the database. If the plan is stale or a row violates a constraint, it writes nothing;
-//! the writer then tries again one by one in the same way, so that only the command at fault fails.
+//! The bulk write of accepts, and of attempts that succeeded at hooks that were well: nearly all of
+//! the load. A plan says which deliveries the accepts become, [`rows`] turns it into each table's
+//! rows, and one of two executors writes them in a single round trip to the database. If the plan
+//! is stale or a row violates a constraint, it writes nothing; the writer then tries again one by
+//! one in the same way, so that only the command at fault fails.
 //!
-//! Attempts that change their hook's health need several statements: see [`outcomes`](super::outcomes).
+//! Attempts that change their hook's health need several statements: see
+//! [`outcomes`](super::outcomes).
 
 pub(super) mod postgres;
 pub(super) mod rows;

@@ -1,4 +1,5 @@
-//! Connections: SQLite or PostgreSQL, one text for both. One of the files that may know the difference.
+//! Connections: SQLite or PostgreSQL, one text for both. One of the files that may know the
+//! difference.
 
 mod open;
 
@@ -8,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{ConnectOptions, Database, Postgres, Sqlite, pool::PoolConnection, sqlite::SqliteConnectOptions};
+use sqlx::{
+    ConnectOptions, Database, Postgres, Sqlite, pool::PoolConnection, sqlite::SqliteConnectOptions,
+};
 
 use super::{
     error::Error,
@@ -17,20 +20,24 @@ use super::{
     told::Told,
 };
 
-/// What the writer asks for besides: all it does goes by key or by an index. Without statistics that are up to date (just
-/// after a million rows came, say) PostgreSQL believes otherwise, and sorts or reads them all. And so a plan once made is
-/// as good as the next.
-const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;
-                        SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan";
+/// What the writer asks for besides: all it does goes by key or by an index. Without statistics
+/// that are up to date (just after a million rows came, say) PostgreSQL believes otherwise, and
+/// sorts or reads them all. And so a plan once made is as good as the next.
+const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = \
+                        off;
+                        SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode \
+                        = force_generic_plan";
 
-/// Longer than any transaction of ours should take. What came of one that took longer is asked on another connection.
+/// Longer than any transaction of ours should take. What came of one that took longer is asked on
+/// another connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Pages that gather in SQLite's log before they are written back into the database (16 MiB). More of them are the same
-/// pages again, and are written back once.
+/// Pages that gather in SQLite's log before they are written back into the database (16 MiB). More
+/// of them are the same pages again, and are written back once.
 pub(super) const CHECKPOINT: u32 = 4000;
 
-/// The pools of the readers, and how writing connections are made. SQLite's readers cannot write at all.
+/// The pools of the readers, and how writing connections are made. SQLite's readers cannot write at
+/// all.
 #[derive(Clone)]
 pub enum Db {
     Sqlite {
@@ -48,8 +55,8 @@ pub enum Db {
     },
 }
 
-/// One connection of either kind; every store function takes one. What a store function changes that lanes, jobs or other
-/// nodes must hear of is kept here until the writer has committed it.
+/// One connection of either kind; every store function takes one. What a store function changes
+/// that lanes, jobs or other nodes must hear of is kept here until the writer has committed it.
 pub struct Conn {
     pub(super) link: Link,
     told: Vec<Told>,
@@ -61,7 +68,8 @@ pub(super) enum Link {
     Postgres(Owned<Postgres>),
 }
 
-/// Where a connection comes from. One that holds transactions is always `Own`: a pool must never get it back inside of one.
+/// Where a connection comes from. One that holds transactions is always `Own`: a pool must never
+/// get it back inside of one.
 pub(super) enum Owned<D: Database> {
     Pooled(PoolConnection<D>),
     Own(Box<D::Connection>),
@@ -93,8 +101,8 @@ impl From<Link> for Conn {
     }
 }
 
-/// Expands one body for both engines. `$c` is the connection, `$db` (optional) names the engine's type for the places
-/// that must spell it.
+/// Expands one body for both engines. `$c` is the connection, `$db` (optional) names the engine's
+/// type for the places that must spell it.
 macro_rules! on_db {
     ($conn:expr, $c:ident => $body:expr) => {
         $crate::engine::store::db::on_db!($conn, $c: Engine => $body)
@@ -102,13 +110,15 @@ macro_rules! on_db {
     ($conn:expr, $c:ident: $db:ident => $body:expr) => {
         match &mut $conn.link {
             $crate::engine::store::db::Link::Sqlite(connection) => {
-                #[allow(dead_code, clippy::allow_attributes, reason = "most bodies need no name for the engine")]
+                #[allow(dead_code, clippy::allow_attributes, reason = "most bodies need no name \
+                    for the engine")]
                 type $db = sqlx::Sqlite;
                 let $c = &mut **connection;
                 $body
             }
             $crate::engine::store::db::Link::Postgres(connection) => {
-                #[allow(dead_code, clippy::allow_attributes, reason = "most bodies need no name for the engine")]
+                #[allow(dead_code, clippy::allow_attributes, reason = "most bodies need no name \
+                    for the engine")]
                 type $db = sqlx::Postgres;
                 let $c = &mut **connection;
                 $body
@@ -133,8 +143,9 @@ pub(crate) use push_list;
 
 /// Rows that one statement writes at most.
 const MOST_ROWS: usize = 128;
-/// Below this every number of rows has a statement of its own; above it only its multiples. So two statements do for
-/// most commits, and there are few enough texts for each to be prepared once and found again.
+/// Below this every number of rows has a statement of its own; above it only its multiples. So two
+/// statements do for most commits, and there are few enough texts for each to be prepared once and
+/// found again.
 const FEW_ROWS: usize = 16;
 /// Cuts rows for statements of few different sizes, the largest first.
 pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
@@ -183,14 +194,17 @@ impl Db {
             Self::Sqlite { readers, is_serving, .. } => {
                 Link::Sqlite(Owned::Pooled(bounded(readers.acquire().await?, is_serving).await?))
             }
-            Self::Postgres { pool, reach, .. } => Link::Postgres(Owned::Pooled(reach.acquire(pool).await?)),
+            Self::Postgres { pool, reach, .. } => {
+                Link::Postgres(Owned::Pooled(reach.acquire(pool).await?))
+            }
         };
         Ok(link.into())
     }
 
-    /// A connection for what the lanes read: however many slow reads pages and partners have under way, no delivery waits
-    /// for them. On PostgreSQL it goes by index, as the writer's. On SQLite it is one of the readers', whose reads are short
-    /// or ended: the log could not start over if there were others.
+    /// A connection for what the lanes read: however many slow reads pages and partners have under
+    /// way, no delivery waits for them. On PostgreSQL it goes by index, as the writer's. On SQLite
+    /// it is one of the readers', whose reads are short or ended: the log could not start over if
+    /// there were others.
     pub(super) async fn read_for_lanes(&self) -> Result<Conn, Error> {
         match self {
             Self::Sqlite { .. } => self.read().await,
@@ -200,11 +214,14 @@ impl Db {
         }
     }
 
-    /// A new connection for writing, outside of the pools: slow readers cannot keep it from anybody, and when whoever uses
-    /// it is cancelled it is closed, never lent to others inside a transaction. Only the writer and the migrations ask for it.
+    /// A new connection for writing, outside of the pools: slow readers cannot keep it from
+    /// anybody, and when whoever uses it is cancelled it is closed, never lent to others inside a
+    /// transaction. Only the writer and the migrations ask for it.
     pub(super) async fn own(&self) -> Result<Conn, Error> {
         let link = match self {
-            Self::Sqlite { writer, .. } => Link::Sqlite(Owned::Own(Box::new(writer.connect().await?))),
+            Self::Sqlite { writer, .. } => {
+                Link::Sqlite(Owned::Own(Box::new(writer.connect().await?)))
+            }
             Self::Postgres { pool, .. } => {
                 Link::Postgres(Owned::Own(Box::new(reach::connect(&pool.connect_options()).await?)))
             }
@@ -215,13 +232,15 @@ impl Db {
     /// What a commit waits for on PostgreSQL's standbys. `None` on SQLite.
     pub async fn replication(&self) -> Result<Option<Replication>, Error> {
         let Self::Postgres { pool, reach, .. } = self else { return Ok(None) };
-        let text = "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names')";
-        let (synchronous_commit, standbys) = sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?;
+        let text = "SELECT current_setting('synchronous_commit'), \
+                    current_setting('synchronous_standby_names')";
+        let (synchronous_commit, standbys) =
+            sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?;
         Ok(Some(Replication { synchronous_commit, standbys }))
     }
 
-    /// How long the writer waits for a transaction before it gives its connection up: the other end may have vanished
-    /// without a word. SQLite is in this process and does not vanish.
+    /// How long the writer waits for a transaction before it gives its connection up: the other end
+    /// may have vanished without a word. SQLite is in this process and does not vanish.
     pub(super) fn patience(&self) -> Duration {
         match self {
             Self::Sqlite { .. } => Duration::MAX,
@@ -241,7 +260,8 @@ impl Db {
 }
 
 impl Conn {
-    /// Starts a transaction that may write. SQLite takes its write lock at once: a later upgrade could fail for ever.
+    /// Starts a transaction that may write. SQLite takes its write lock at once: a later upgrade
+    /// could fail for ever.
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
         self.control(if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" }).await
     }
@@ -275,17 +295,19 @@ impl Conn {
     /// Which process of PostgreSQL is at the other end.
     pub(super) async fn backend(&mut self) -> Result<Option<i32>, Error> {
         let Link::Postgres(connection) = &mut self.link else { return Ok(None) };
-        let (pid,): (i32,) = sqlx::query_as("SELECT pg_backend_pid()").fetch_one(&mut **connection).await?;
+        let (pid,): (i32,) =
+            sqlx::query_as("SELECT pg_backend_pid()").fetch_one(&mut **connection).await?;
         Ok(Some(pid))
     }
 
-    /// Ends the process at the other end of a connection that was given up, and says whether it is gone: then whatever it
-    /// did is done, and it does nothing more.
+    /// Ends the process at the other end of a connection that was given up, and says whether it is
+    /// gone: then whatever it did is done, and it does nothing more.
     pub(super) async fn end_backend(&mut self, pid: i32) -> Result<bool, Error> {
         let Link::Postgres(connection) = &mut self.link else { return Ok(true) };
         let (is_there,): (bool,) = sqlx::query_as(
             "SELECT COALESCE(bool_or(pg_terminate_backend(pid)), FALSE) FROM pg_stat_activity
-             WHERE pid = $1 AND pid <> pg_backend_pid() AND application_name = current_setting('application_name')",
+             WHERE pid = $1 AND pid <> pg_backend_pid() AND application_name = \
+             current_setting('application_name')",
         )
         .bind(pid)
         .fetch_one(&mut **connection)
@@ -300,21 +322,26 @@ impl Conn {
         Ok(())
     }
 
-    /// To be added to a query for rows that are to be moved: those that another server is just writing are left to it, and
-    /// nobody waits. SQLite has one writer, and nothing to leave.
+    /// To be added to a query for rows that are to be moved: those that another server is just
+    /// writing are left to it, and nobody waits. SQLite has one writer, and nothing to leave.
     pub(super) fn skip_locked(&self) -> &'static str {
         if self.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }
     }
 
-    /// To be added to a query for rows that must stay as they are until this transaction ends: waits for a server that is
-    /// just writing one of them, and then asks again whether the row fits. SQLite has one writer, and nothing to wait for.
+    /// To be added to a query for rows that must stay as they are until this transaction ends:
+    /// waits for a server that is just writing one of them, and then asks again whether the row
+    /// fits. SQLite has one writer, and nothing to wait for.
     pub(super) fn share_lock(&self) -> &'static str {
         if self.is_postgres() { " FOR SHARE" } else { "" }
     }
 
     /// What makes a question one about its own plan, and the column of the answer that tells it.
     pub(super) fn explain(&self) -> (&'static str, &'static str) {
-        if self.is_postgres() { ("EXPLAIN ", "QUERY PLAN") } else { ("EXPLAIN QUERY PLAN ", "detail") }
+        if self.is_postgres() {
+            ("EXPLAIN ", "QUERY PLAN")
+        } else {
+            ("EXPLAIN QUERY PLAN ", "detail")
+        }
     }
 
     /// Runs a statement that takes and returns nothing.

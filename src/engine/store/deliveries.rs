@@ -1,5 +1,5 @@
-//! Deliveries as people ask for them: lists, one by one, and sending one again. What the engine does with them is in
-//! `queue` (what is open) and `outcomes` (what came of attempts).
+//! Deliveries as people ask for them: lists, one by one, and sending one again. What the engine
+//! does with them is in `queue` (what is open) and `outcomes` (what came of attempts).
 
 use super::{
     db::{Conn, on_db},
@@ -46,10 +46,12 @@ pub(super) struct Row {
 }
 
 pub(super) const SELECT: &str =
-    "SELECT id, event_id, hook_id, event_type, state, reason, is_test, attempts, last_class, last_status,
+    "SELECT id, event_id, hook_id, event_type, state, reason, is_test, attempts, last_class, \
+     last_status,
     last_duration_ms, due_at, created_at, updated_at FROM deliveries ";
 
-/// A page of deliveries, newest first, before `cursor`; one row more than `limit` when there is more.
+/// A page of deliveries, newest first, before `cursor`; one row more than `limit` when there is
+/// more.
 pub async fn page(
     conn: &mut Conn,
     _by: &Grant,
@@ -96,7 +98,12 @@ pub async fn find(conn: &mut Conn, _by: &Grant, id: DeliveryId) -> Result<Option
 }
 
 /// The newest tests of a hook, newest first.
-pub async fn tests(conn: &mut Conn, _by: &Grant, hook: HookId, limit: u32) -> Result<Vec<Delivery>, Error> {
+pub async fn tests(
+    conn: &mut Conn,
+    _by: &Grant,
+    hook: HookId,
+    limit: u32,
+) -> Result<Vec<Delivery>, Error> {
     let rows: Vec<Row> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
         query.push("WHERE is_test AND hook_id = ").push_bind(hook);
@@ -107,21 +114,31 @@ pub async fn tests(conn: &mut Conn, _by: &Grant, hook: HookId, limit: u32) -> Re
 }
 
 /// The newest delivery of a hook that is no test.
-pub async fn newest_real(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<Option<Delivery>, Error> {
+pub async fn newest_real(
+    conn: &mut Conn,
+    _by: &Grant,
+    hook: HookId,
+) -> Result<Option<Delivery>, Error> {
     let row: Option<Row> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
-        query.push("WHERE NOT is_test AND hook_id = ").push_bind(hook).push(" ORDER BY id DESC LIMIT 1");
+        query.push("WHERE NOT is_test AND hook_id = ").push_bind(hook).push(" ORDER BY id DESC \
+            LIMIT 1");
         query.build_query_as().fetch_optional(c).await
     })?;
     row.map(Row::delivery).transpose()
 }
 
 /// The newest delivery of each hook that has any, or of one hook only.
-pub async fn newest_per_hook(conn: &mut Conn, _by: &Grant, only: Option<HookId>) -> Result<Vec<Delivery>, Error> {
+pub async fn newest_per_hook(
+    conn: &mut Conn,
+    _by: &Grant,
+    only: Option<HookId>,
+) -> Result<Vec<Delivery>, Error> {
     let rows: Vec<Row> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
         query.push(
-            "WHERE id IN (SELECT (SELECT d.id FROM deliveries d WHERE d.hook_id = h.id ORDER BY d.id DESC LIMIT 1)
+            "WHERE id IN (SELECT (SELECT d.id FROM deliveries d WHERE d.hook_id = h.id ORDER BY \
+             d.id DESC LIMIT 1)
                           FROM hooks h WHERE h.deleted_at IS NULL",
         );
         if let Some(hook) = only {
@@ -133,8 +150,9 @@ pub async fn newest_per_hook(conn: &mut Conn, _by: &Grant, only: Option<HookId>)
     rows.into_iter().map(Row::delivery).collect()
 }
 
-/// Sends a settled delivery again: at once, or (while its hook is off or paused) when that is over. The schedule starts
-/// anew. [`Error::Missing`] when it is not settled, its body is gone, or its hook is, or another server is just writing it.
+/// Sends a settled delivery again: at once, or (while its hook is off or paused) when that is over.
+/// The schedule starts anew. [`Error::Missing`] when it is not settled, its body is gone, or its
+/// hook is, or another server is just writing it.
 pub async fn redeliver(
     conn: &mut Conn,
     _by: &Grant,
@@ -147,45 +165,54 @@ pub async fn redeliver(
     keep_body(conn, id).await?;
     let (reason, lock) = (queue::why_held(stance), conn.skip_locked());
     let rows = on_db!(conn, c: Engine => {
-        let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET state = CASE WHEN ");
-        query.push_bind(reason.is_some()).push(" THEN 'held' WHEN attempts = 0 THEN 'pending' ELSE 'waiting' END, due_at = ");
+        let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET state = CASE \
+            WHEN ");
+        query.push_bind(reason.is_some()).push(" THEN 'held' WHEN attempts = 0 THEN 'pending' ELSE \
+            'waiting' END, due_at = ");
         query.push_bind(reason.is_none().then_some(now)).push(", reason = ").push_bind(reason);
         query.push(", tries_before = attempts, updated_at = ").push_bind(now).push(queue::KEYED);
         query.push(
             " WHERE state IN ('delivered', 'failed', 'skipped', 'cancelled') AND NOT is_test
                 AND id = (SELECT id FROM deliveries WHERE id = ",
         );
-        query.push_bind(id).push(lock).push(")").build().execute(c).await.map(|done| done.rows_affected())
+        query.push_bind(id).push(lock).push(")").build().execute(c).await.map(|done| done
+            .rows_affected())
     })?;
     expect_one(rows)?;
-    // Of an ordered hook the lane must forget what it has in memory: something older comes before it now.
+    // Of an ordered hook the lane must forget what it has in memory: something older comes before
+    // it now.
     let is_ordered = hook.tuning.order_by.is_some();
     conn.tell(if is_ordered { Told::Changed(hook.id) } else { Told::More(hook.id) });
     Ok(())
 }
 
-/// Makes sure that a delivery's body is there, and stays until this transaction ends: retention asks for the same row
-/// before it looks whether anything of the event is open, so one of the two always sees what the other did. The event is
-/// locked before the delivery, so that nobody who waits for one of them holds the other.
+/// Makes sure that a delivery's body is there, and stays until this transaction ends: retention
+/// asks for the same row before it looks whether anything of the event is open, so one of the two
+/// always sees what the other did. The event is locked before the delivery, so that nobody who
+/// waits for one of them holds the other.
 async fn keep_body(conn: &mut Conn, id: DeliveryId) -> Result<(), Error> {
     let lock = conn.share_lock();
     let row: Option<(EventId,)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(
-            "SELECT id FROM events WHERE pruned_at IS NULL AND id = (SELECT event_id FROM deliveries WHERE id = ",
+            "SELECT id FROM events WHERE pruned_at IS NULL AND id = (SELECT event_id FROM \
+             deliveries WHERE id = ",
         );
         query.push_bind(id).push(")").push(lock).build_query_as().fetch_optional(c).await
     })?;
     row.map(drop).ok_or(Error::Missing)
 }
 
-/// How many deliveries a hook still has open or held, up to [`MANY`] and one. Each state by itself: each has an index that
-/// holds nothing else.
+/// How many deliveries a hook still has open or held, up to [`MANY`] and one. Each state by itself:
+/// each has an index that holds nothing else.
 pub async fn count_open(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
         "SELECT COUNT(*) FROM (
-           SELECT 1 FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'pending' LIMIT $2) AS p UNION ALL
-           SELECT 1 FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'waiting' LIMIT $2) AS w UNION ALL
-           SELECT 1 FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $2) AS h) AS counted",
+           SELECT 1 FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'pending' LIMIT \
+           $2) AS p UNION ALL
+           SELECT 1 FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'waiting' LIMIT \
+           $2) AS w UNION ALL
+           SELECT 1 FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $2) \
+           AS h) AS counted",
     ).bind(hook).bind(MANY + 1).fetch_one(c).await)?;
     Ok(count.min(MANY + 1))
 }
@@ -193,16 +220,24 @@ pub async fn count_open(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i6
 /// How many deliveries a hook that is off or paused holds back, up to [`MANY`] and one.
 pub async fn count_held(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $2) AS counted",
+        "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' \
+         LIMIT $2) AS counted",
     ).bind(hook).bind(MANY + 1).fetch_one(c).await)?;
     Ok(count)
 }
 
-/// How many events a hook missed since a moment because it was off, up to [`MANY`] and one. (The second condition on the
-/// state follows from the first; SQLite uses a partial index only where its own words stand.)
-pub async fn count_skipped(conn: &mut Conn, _by: &Grant, hook: HookId, from: Timestamp) -> Result<i64, Error> {
+/// How many events a hook missed since a moment because it was off, up to [`MANY`] and one. (The
+/// second condition on the state follows from the first; SQLite uses a partial index only where its
+/// own words stand.)
+pub async fn count_skipped(
+    conn: &mut Conn,
+    _by: &Grant,
+    hook: HookId,
+    from: Timestamp,
+) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'skipped' AND id >= $2
+        "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'skipped' \
+         AND id >= $2
                                  AND state NOT IN ('delivered', 'pending') LIMIT $3)
          AS counted",
     ).bind(hook).bind(DeliveryId(first_at(from))).bind(MANY + 1).fetch_one(c).await)?;
@@ -210,7 +245,8 @@ pub async fn count_skipped(conn: &mut Conn, _by: &Grant, hook: HookId, from: Tim
 }
 
 pub(super) fn known_event_type(key: &str) -> Result<EventType, Error> {
-    EventType::from_key(key).ok_or(Error::Inconsistent { table: "deliveries", column: "event_type" })
+    EventType::from_key(key)
+        .ok_or(Error::Inconsistent { table: "deliveries", column: "event_type" })
 }
 
 pub(super) fn small(count: i64) -> u32 {
@@ -223,7 +259,8 @@ impl Row {
     }
 
     pub(super) fn delivery(self) -> Result<Delivery, Error> {
-        let state = State::from_key(&self.state).ok_or(Error::Inconsistent { table: "deliveries", column: "state" })?;
+        let state = State::from_key(&self.state)
+            .ok_or(Error::Inconsistent { table: "deliveries", column: "state" })?;
         let status = self.last_status.and_then(|status| u16::try_from(status).ok());
         Ok(Delivery {
             id: self.id,

@@ -1,4 +1,5 @@
-//! What a person typed into a form that could not be accepted: sealed, kept for ten minutes, shown in that session only.
+//! What a person typed into a form that could not be accepted: sealed, kept for ten minutes, shown
+//! in that session only.
 
 use super::{
     db::{Conn, on_db},
@@ -31,19 +32,27 @@ pub async fn insert(conn: &mut Conn, draft: &Draft, now: Timestamp) -> Result<bo
         "DELETE FROM drafts WHERE expires_at <= $3 OR user_id = $1 AND id <=
              (SELECT id FROM drafts WHERE user_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
     ).bind(draft.user).bind(OF_PERSON - 1).bind(now).execute(c).await.map(drop))?;
-    let (all,): (i64,) = on_db!(conn, c => sqlx::query_as("SELECT COUNT(*) FROM drafts").fetch_one(c).await)?;
+    let (all,): (i64,) =
+        on_db!(conn, c => sqlx::query_as("SELECT COUNT(*) FROM drafts").fetch_one(c).await)?;
     if all >= IN_ALL {
         return Ok(false);
     }
     on_db!(conn, c => sqlx::query(
-        "INSERT INTO drafts (id, user_id, session_hash, sealed, expires_at) VALUES ($1, $2, $3, $4, $5)",
-    ).bind(draft.id).bind(draft.user).bind(&draft.session_hash).bind(&draft.sealed).bind(draft.expires_at)
+        "INSERT INTO drafts (id, user_id, session_hash, sealed, expires_at) VALUES ($1, $2, $3, \
+         $4, $5)",
+    ).bind(draft.id).bind(draft.user).bind(&draft.session_hash).bind(&draft.sealed)
+        .bind(draft.expires_at)
         .execute(c).await.map(drop))?;
     Ok(true)
 }
 
 /// The sealed draft, if it belongs to this session and still lives.
-pub async fn find(conn: &mut Conn, id: DraftId, session_hash: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
+pub async fn find(
+    conn: &mut Conn,
+    id: DraftId,
+    session_hash: &[u8],
+    now: Timestamp,
+) -> Result<Option<Vec<u8>>, Error> {
     let row: Option<(Vec<u8>,)> = on_db!(conn, c => sqlx::query_as(
         "SELECT sealed FROM drafts WHERE id = $1 AND session_hash = $2 AND expires_at > $3",
     ).bind(id).bind(session_hash).bind(now).fetch_optional(c).await)?;
@@ -52,7 +61,8 @@ pub async fn find(conn: &mut Conn, id: DraftId, session_hash: &[u8], now: Timest
 
 /// Is there any that still lives?
 pub(super) async fn any(conn: &mut Conn, now: Timestamp) -> Result<bool, Error> {
-    let (any,): (bool,) = on_db!(conn, c => sqlx::query_as("SELECT EXISTS (SELECT 1 FROM drafts WHERE expires_at > $1)")
+    let (any,): (bool,) = on_db!(conn, c => sqlx::query_as("SELECT EXISTS (SELECT 1 FROM drafts \
+        WHERE expires_at > $1)")
             .bind(now).fetch_one(c).await)?;
     Ok(any)
 }

@@ -1,5 +1,6 @@
-//! Which hooks have a due delivery, and since when. A query costs a few index look-ups for every hook with open
-//! deliveries, and nothing for the others: it finds the hooks by a skip scan of the partial indexes of open deliveries.
+//! Which hooks have a due delivery, and since when. A query costs a few index look-ups for every
+//! hook with open deliveries, and nothing for the others: it finds the hooks by a skip scan of the
+//! partial indexes of open deliveries.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -15,7 +16,8 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The oldest delivery of a hook that is ready for it: due, its hook on and not paused, nothing of its key before it.
+/// The oldest delivery of a hook that is ready for it: due, its hook on and not paused, nothing of
+/// its key before it.
 #[derive(Clone, Debug)]
 pub struct Oldest {
     pub hook: HookId,
@@ -59,12 +61,17 @@ async fn firsts(conn: &mut Conn, statement: &'static str) -> Result<Vec<First>, 
 }
 
 /// The earliest of every hook that is due for its first attempt or for its next.
-async fn due(conn: &mut Conn, now: Timestamp) -> Result<Vec<(HookId, DeliveryId, Timestamp)>, Error> {
+async fn due(
+    conn: &mut Conn,
+    now: Timestamp,
+) -> Result<Vec<(HookId, DeliveryId, Timestamp)>, Error> {
     let pending = firsts(conn, firsts!("pending", "d.due_at, d.id")).await?;
     let waiting = firsts(conn, firsts!("waiting", "d.due_at, d.id")).await?;
     // What is pending is due, whatever the clock says.
     let pending = pending.into_iter().map(|(hook, id, at)| (hook, id, at.unwrap_or(now).min(now)));
-    let waiting = waiting.into_iter().filter_map(|(hook, id, at)| Some((hook, id, at.filter(|at| *at <= now)?)));
+    let waiting = waiting
+        .into_iter()
+        .filter_map(|(hook, id, at)| Some((hook, id, at.filter(|at| *at <= now)?)));
     Ok(pending.chain(waiting).collect())
 }
 
@@ -86,10 +93,11 @@ impl HookState {
         self.enabled && !self.is_gone && self.paused_at.is_none()
     }
 
-    /// Its receiver may have asked to be left alone for a while. (Nobody may ask for more than the longest wait: a later
-    /// time was noted while the clock was wrong.)
+    /// Its receiver may have asked to be left alone for a while. (Nobody may ask for more than the
+    /// longest wait: a later time was noted while the clock was wrong.)
     fn is_ready(&self, now: Timestamp) -> bool {
-        self.is_open() && self.waits_until.is_none_or(|until| until <= now || until > now.after(LONGEST_WAIT))
+        self.is_open()
+            && self.waits_until.is_none_or(|until| until <= now || until > now.after(LONGEST_WAIT))
     }
 }
 
@@ -98,7 +106,8 @@ async fn states(conn: &mut Conn, hooks: &[HookId]) -> Result<HashMap<HookId, Hoo
     for ids in padded(hooks) {
         let rows: Vec<HookState> = on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new(
-                "SELECT h.id, h.name, h.enabled, CASE WHEN h.deleted_at IS NULL THEN FALSE ELSE TRUE END AS is_gone,
+                "SELECT h.id, h.name, h.enabled, CASE WHEN h.deleted_at IS NULL THEN FALSE ELSE \
+                 TRUE END AS is_gone,
                         s.paused_at, s.probe_at, s.waits_until, h.timeout_ms, h.order_by
                  FROM hooks h LEFT JOIN health s ON s.hook_id = h.id WHERE h.id IN ",
             );
@@ -110,14 +119,19 @@ async fn states(conn: &mut Conn, hooks: &[HookId]) -> Result<HashMap<HookId, Hoo
     Ok(found)
 }
 
-/// The hooks whose retries a person, a test or a probe brought forward: see [`forward`](super::forward).
+/// The hooks whose retries a person, a test or a probe brought forward: see
+/// [`forward`](super::forward).
 async fn brought_forward(conn: &mut Conn) -> Result<Vec<HookId>, Error> {
-    let rows: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as("SELECT hook_id FROM forwards").fetch_all(c).await)?;
+    let rows: Vec<(HookId,)> =
+        on_db!(conn, c => sqlx::query_as("SELECT hook_id FROM forwards").fetch_all(c).await)?;
     Ok(rows.into_iter().map(|(hook,)| hook).collect())
 }
 
 /// The hooks whose lanes have work now: to send, hold, release, cancel or probe.
-pub(in crate::engine) async fn hooks(conn: &mut Conn, now: Timestamp) -> Result<Vec<HookId>, Error> {
+pub(in crate::engine) async fn hooks(
+    conn: &mut Conn,
+    now: Timestamp,
+) -> Result<Vec<HookId>, Error> {
     let mut found: Vec<HookId> = due(conn, now).await?.into_iter().map(|(hook, ..)| hook).collect();
     let held = firsts(conn, firsts!("held", "d.id")).await?;
     let held: Vec<HookId> = held.into_iter().map(|(hook, ..)| hook).collect();
@@ -136,7 +150,10 @@ pub(in crate::engine) async fn hooks(conn: &mut Conn, now: Timestamp) -> Result<
 }
 
 /// What has been due the longest of each hook that is ready for it.
-pub(in crate::engine) async fn oldest(conn: &mut Conn, now: Timestamp) -> Result<Vec<Oldest>, Error> {
+pub(in crate::engine) async fn oldest(
+    conn: &mut Conn,
+    now: Timestamp,
+) -> Result<Vec<Oldest>, Error> {
     let mut earliest: HashMap<HookId, (DeliveryId, Timestamp)> = HashMap::new();
     for (hook, id, at) in due(conn, now).await? {
         let known = earliest.entry(hook).or_insert((id, at));
@@ -147,13 +164,21 @@ pub(in crate::engine) async fn oldest(conn: &mut Conn, now: Timestamp) -> Result
     let hooks: Vec<HookId> = earliest.keys().copied().collect();
     let mut found = Vec::new();
     for (hook, standing) in states(conn, &hooks).await? {
-        let Some((delivery, since)) = earliest.get(&hook).copied().filter(|_| standing.is_ready(now)) else { continue };
+        let Some((delivery, since)) =
+            earliest.get(&hook).copied().filter(|_| standing.is_ready(now))
+        else {
+            continue;
+        };
         let is_ordered = standing.order_by.is_some();
         let is_keyed = is_ordered && has_key(conn, delivery).await?;
-        let first = if is_keyed { first_in_order(conn, hook, now).await? } else { Some((delivery, since)) };
+        let first =
+            if is_keyed { first_in_order(conn, hook, now).await? } else { Some((delivery, since)) };
         let Some((delivery, since)) = first else { continue };
         let since = since.max(standing.waits_until.filter(|until| *until <= now).unwrap_or(since));
-        let timeout = standing.timeout_ms.and_then(|timeout| u64::try_from(timeout).ok()).map(Duration::from_millis);
+        let timeout = standing
+            .timeout_ms
+            .and_then(|timeout| u64::try_from(timeout).ok())
+            .map(Duration::from_millis);
         found.push(Oldest { hook, name: standing.name, delivery, since, timeout, is_ordered });
     }
     found.sort_unstable_by_key(|oldest| (oldest.since, oldest.hook));
@@ -180,9 +205,14 @@ async fn first_in_order(
 }
 
 /// Attempts of a hook that were recorded since the beginning of an hour. Tests are not among them.
-pub(in crate::engine) async fn attempts_since(conn: &mut Conn, hook: HookId, hour: Hour) -> Result<i64, Error> {
+pub(in crate::engine) async fn attempts_since(
+    conn: &mut Conn,
+    hook: HookId,
+    hour: Hour,
+) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
-        "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM hours WHERE hook_id = $1 AND hour >= $2",
+        "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM hours WHERE hook_id = $1 AND hour >= \
+         $2",
     ).bind(hook).bind(hour).fetch_one(c).await)?;
     Ok(count)
 }

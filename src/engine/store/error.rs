@@ -1,4 +1,5 @@
-//! What can go wrong in the store. A caller tells "somebody else was first" from "the database is not well".
+//! What can go wrong in the store. A caller tells "somebody else was first" from "the database is
+//! not well".
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ pub enum Error {
     /// The row is not there (any more), or a row that it refers to is not.
     #[error("no such row")]
     Missing,
-    /// The database cannot take one of the values. The same statement would be refused again, whenever it is tried.
+    /// The database cannot take one of the values. The same statement would be refused again,
+    /// whenever it is tried.
     #[error("the database refused a value")]
     Violated(#[source] Arc<sqlx::Error>),
     /// A row that this program cannot have written.
@@ -53,17 +55,20 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Database(cause) => match cause.kind() {
                 ErrorKind::UniqueViolation => Self::Exists,
                 ErrorKind::ForeignKeyViolation => Self::Missing,
-                ErrorKind::NotNullViolation | ErrorKind::CheckViolation | ErrorKind::ExclusionViolation => {
-                    Self::Violated(Arc::new(error))
-                }
-                // PostgreSQL's class 22: a value that it cannot take, such as a text with a NUL in it.
+                ErrorKind::NotNullViolation
+                | ErrorKind::CheckViolation
+                | ErrorKind::ExclusionViolation => Self::Violated(Arc::new(error)),
+                // PostgreSQL's class 22: a value that it cannot take, such as a text with a NUL in
+                // it.
                 _ if cause.code().is_some_and(|code| code.len() == 5 && code.starts_with("22")) => {
                     Self::Violated(Arc::new(error))
                 }
                 _ => Self::Driver(Arc::new(error)),
             },
             sqlx::Error::RowNotFound => Self::Missing,
-            sqlx::Error::PoolTimedOut => Self::Away("No connection to the database became free in time".into()),
+            sqlx::Error::PoolTimedOut => {
+                Self::Away("No connection to the database became free in time".into())
+            }
             sqlx::Error::PoolClosed => Self::Closed,
             _ => Self::Driver(Arc::new(error)),
         }
@@ -71,7 +76,8 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
-    /// No answer came for so long that nobody waits for it any more: as good as a broken connection.
+    /// No answer came for so long that nobody waits for it any more: as good as a broken
+    /// connection.
     pub(super) fn silent() -> Self {
         let problem = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer");
         Self::Driver(Arc::new(sqlx::Error::Io(problem)))
@@ -98,7 +104,9 @@ impl Error {
             | Self::Sealed { .. }
             | Self::Violated(_)
             | Self::Panicked => true,
-            Self::Driver(cause) => matches!(**cause, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
+            Self::Driver(cause) => {
+                matches!(**cause, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+            }
             Self::Unfit(_) | Self::Away(_) | Self::DiskFull | Self::Closed => false,
         }
     }
@@ -123,22 +131,27 @@ impl Error {
         let Self::Driver(cause) = self else { return false };
         let sqlx::Error::Database(error) = &**cause else { return self.is_lost_connection() };
         let Some(code) = error.code() else { return false };
-        // PostgreSQL's codes have five characters. Of SQLite's (read-only, I/O, full, cannot open) the last byte counts.
+        // PostgreSQL's codes have five characters. Of SQLite's (read-only, I/O, full, cannot open)
+        // the last byte counts.
         if code.len() == 5 {
-            return code == "25006" || code.starts_with("53") || code.starts_with("58") || self.is_lost_connection();
+            return code == "25006"
+                || code.starts_with("53")
+                || code.starts_with("58")
+                || self.is_lost_connection();
         }
         code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 8 | 10 | 13 | 14))
     }
 
-    /// The connection is gone (cut, or its server went away). What was asked for has not necessarily failed.
+    /// The connection is gone (cut, or its server went away). What was asked for has not
+    /// necessarily failed.
     pub(super) fn is_lost_connection(&self) -> bool {
         let Self::Driver(cause) = self else { return false };
         match &**cause {
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
             // "Operator intervention", and what PostgreSQL ends by itself.
-            sqlx::Error::Database(error) => {
-                error.code().is_some_and(|code| code.starts_with("57P") || code == "25P03" || code.starts_with("08"))
-            }
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                code.starts_with("57P") || code == "25P03" || code.starts_with("08")
+            }),
             _ => false,
         }
     }

@@ -1,5 +1,5 @@
-//! Events and the deliveries they became, written together: the moment an event is acknowledged, everything that has to
-//! happen because of it is on disk.
+//! Events and the deliveries they became, written together: the moment an event is acknowledged,
+//! everything that has to happen because of it is on disk.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -53,7 +53,8 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// When it was made, as its id says: the log is searched by ids. (An id can be ahead of a clock that was set back.)
+    /// When it was made, as its id says: the log is searched by ids. (An id can be ahead of a clock
+    /// that was set back.)
     pub(super) fn created_at(&self, now: Timestamp) -> Timestamp {
         born(self.id.0).min(now)
     }
@@ -114,12 +115,18 @@ const REMEMBER_KEY: Duration = Duration::from_secs(48 * 3600);
 impl Accept {
     /// What is answered once these deliveries are written.
     pub(in crate::engine) fn accepted(&self, planned: &[Vec<Planned>]) -> Vec<Accepted> {
-        let each = |(event, planned): (&NewEvent, &Vec<Planned>)| Accepted { id: event.id, deliveries: planned.len() };
+        let each = |(event, planned): (&NewEvent, &Vec<Planned>)| Accepted {
+            id: event.id,
+            deliveries: planned.len(),
+        };
         self.events.iter().zip(planned).map(each).collect()
     }
 
     /// The row that remembers the answer: the key, the answer, and until when.
-    pub(super) fn to_remember(&self, planned: &[Vec<Planned>]) -> Option<(&IdempotencyKey, String, Timestamp)> {
+    pub(super) fn to_remember(
+        &self,
+        planned: &[Vec<Planned>],
+    ) -> Option<(&IdempotencyKey, String, Timestamp)> {
         let key = self.key.as_ref()?;
         // Serialising ids and numbers cannot fail.
         let answer = serde_json::to_string(&self.accepted(planned)).unwrap_or_default();
@@ -128,7 +135,10 @@ impl Accept {
 }
 
 /// What lanes must hear of accepted events: what is due, with its bytes, and what is held.
-pub(super) fn offers<'a>(accept: &'a Accept, planned: &'a [Vec<Planned>]) -> impl Iterator<Item = Told> + 'a {
+pub(super) fn offers<'a>(
+    accept: &'a Accept,
+    planned: &'a [Vec<Planned>],
+) -> impl Iterator<Item = Told> + 'a {
     let of_event = |(event, planned): (&'a NewEvent, &'a Vec<Planned>)| {
         planned.iter().filter_map(move |delivery| match delivery.begins().0 {
             State::Pending => Some(Told::Offer(offer(event, delivery, false))),
@@ -153,28 +163,35 @@ fn offer(event: &NewEvent, planned: &Planned, is_test: bool) -> Open {
     }
 }
 
-/// What accepts become: for each of them, each event's deliveries. One for each hook that listens: pending where the hook
-/// is open, held where it is paused, skipped where it is off or has too much waiting.
+/// What accepts become: for each of them, each event's deliveries. One for each hook that listens:
+/// pending where the hook is open, held where it is paused, skipped where it is off or has too much
+/// waiting.
 pub(super) fn plan(listeners: &Listeners, accepts: &[&Accept]) -> Vec<Vec<Vec<Planned>>> {
     let plan = |accept: &Accept, event: &NewEvent| {
         let each = |listener: &Listener| {
             let id = DeliveryId(accept.clock.id());
-            // Without the member it has a key of its own: it waits for none, none waits for it, and all are in one index.
-            let key = |member: &str| order_key(&event.body, member).unwrap_or_else(|| id.to_string());
+            // Without the member it has a key of its own: it waits for none, none waits for it, and
+            // all are in one index.
+            let key =
+                |member: &str| order_key(&event.body, member).unwrap_or_else(|| id.to_string());
             let order_key = listener.order_by.as_deref().map(key);
             let overflow = accept.full.get(listener.hook);
             Planned { id, hook: listener.hook, stance: listener.stance, overflow, order_key }
         };
         listeners.of(event.event_type).iter().map(each).collect::<Vec<_>>()
     };
-    accepts.iter().map(|accept| accept.events.iter().map(|event| plan(accept, event)).collect()).collect()
+    accepts
+        .iter()
+        .map(|accept| accept.events.iter().map(|event| plan(accept, event)).collect())
+        .collect()
 }
 
 /// Longest ordering key that is kept as it is, in bytes. An index takes no long ones.
 const LONGEST_ORDER_KEY: usize = 200;
 
-/// The value that orders an event among others, as text. What a database cannot keep as text or in an index (NUL
-/// characters, long values) is replaced by its hash: equal values stay equal, on every database.
+/// The value that orders an event among others, as text. What a database cannot keep as text or in
+/// an index (NUL characters, long values) is replaced by its hash: equal values stay equal, on
+/// every database.
 fn order_key(body: &[u8], member: &str) -> Option<String> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
     let key = match body.get(member)? {
@@ -185,7 +202,11 @@ fn order_key(body: &[u8], member: &str) -> Option<String> {
     if key.len() <= LONGEST_ORDER_KEY && !key.contains('\0') {
         return Some(key);
     }
-    Some(Sha256::digest(&key).iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}")))
+    Some(
+        Sha256::digest(&key)
+            .iter()
+            .fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}")),
+    )
 }
 
 /// Writes a test event for one hook, however it stands; [`Error::Missing`] when the hook is gone.
@@ -198,7 +219,13 @@ pub(in crate::engine) async fn accept_test(
 ) -> Result<Planned, Error> {
     let now = clock.now();
     hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
-    let planned = Planned { id: DeliveryId(clock.id()), hook, stance: Stance::Open, overflow: None, order_key: None };
+    let planned = Planned {
+        id: DeliveryId(clock.id()),
+        hook,
+        stance: Stance::Open,
+        overflow: None,
+        order_key: None,
+    };
     insert(conn, &EventRow::of(&event, true, now)).await?;
     insert_delivery(conn, &DeliveryRow::of(&event, &planned, true, now)).await?;
     balance::accepted(conn, 1, shard).await?;
@@ -207,9 +234,11 @@ pub(in crate::engine) async fn accept_test(
 }
 
 async fn insert(conn: &mut Conn, row: &EventRow<'_>) -> Result<(), Error> {
-    const TEXT: &str = concat!("INSERT INTO events (", columns!(events), ") VALUES ($1, $2, $3, $4, $5, $6)");
+    const TEXT: &str =
+        concat!("INSERT INTO events (", columns!(events), ") VALUES ($1, $2, $3, $4, $5, $6)");
     on_db!(conn, c => sqlx::query(TEXT)
-        .bind(row.id).bind(row.event_type).bind(row.body).bind(row.is_test).bind(row.source).bind(row.created_at)
+        .bind(row.id).bind(row.event_type).bind(row.body).bind(row.is_test).bind(row.source)
+            .bind(row.created_at)
         .execute(c).await.map(drop))?;
     Ok(())
 }
@@ -221,7 +250,8 @@ async fn insert_delivery(conn: &mut Conn, row: &DeliveryRow<'_>) -> Result<(), E
         ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
     );
     on_db!(conn, c => sqlx::query(TEXT)
-        .bind(row.id).bind(row.event).bind(row.hook).bind(row.event_type).bind(row.state).bind(row.reason)
+        .bind(row.id).bind(row.event).bind(row.hook).bind(row.event_type).bind(row.state)
+            .bind(row.reason)
         .bind(row.is_test).bind(row.order_key).bind(row.size).bind(row.due_at).bind(row.created_at)
         .bind(row.updated_at).execute(c).await.map(drop))?;
     Ok(())
@@ -229,16 +259,19 @@ async fn insert_delivery(conn: &mut Conn, row: &DeliveryRow<'_>) -> Result<(), E
 
 /// One event, for whoever may see deliveries; its body is for those who may see payloads.
 pub async fn find(conn: &mut Conn, _by: &Grant, id: EventId) -> Result<Option<StoredEvent>, Error> {
-    let row: Option<(EventId, String, Vec<u8>, bool, String, Timestamp)> = on_db!(conn, c => sqlx::query_as(
+    let row: Option<(EventId, String, Vec<u8>, bool, String, Timestamp)> = on_db!(conn,
+        c => sqlx::query_as(
         "SELECT id, event_type, body, is_test, source, created_at FROM events WHERE id = $1",
     ).bind(id).fetch_optional(c).await)?;
     let Some((id, key, body, is_test, source, created_at)) = row else { return Ok(None) };
-    let event_type = EventType::from_key(&key).ok_or(Error::Inconsistent { table: "events", column: "event_type" })?;
+    let event_type = EventType::from_key(&key)
+        .ok_or(Error::Inconsistent { table: "events", column: "event_type" })?;
     Ok(Some(StoredEvent { id, event_type, body, is_test, source, created_at }))
 }
 
-/// The bodies of the first of these events, for whoever may see payloads: of how many, and which they are. Of one at
-/// least, and of no more than have so many bytes together. Those that retention removed are empty.
+/// The bodies of the first of these events, for whoever may see payloads: of how many, and which
+/// they are. Of one at least, and of no more than have so many bytes together. Those that retention
+/// removed are empty.
 pub async fn bodies_within(
     conn: &mut Conn,
     _by: &Grant,
@@ -248,7 +281,8 @@ pub async fn bodies_within(
     let mut sizes: HashMap<EventId, i64> = HashMap::new();
     for ids in padded(ids) {
         let rows: Vec<(EventId, i64)> = on_db!(conn, c: Engine => {
-            let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id, CAST(LENGTH(body) AS BIGINT) FROM events WHERE id IN ");
+            let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id, CAST(LENGTH(body) AS \
+                BIGINT) FROM events WHERE id IN ");
             push_list!(query, &ids);
             query.build_query_as().fetch_all(c).await
         })?;
@@ -264,7 +298,8 @@ pub async fn bodies_within(
     let mut found = HashMap::new();
     for ids in padded(&ids[..count]) {
         let rows: Vec<(EventId, Vec<u8>)> = on_db!(conn, c: Engine => {
-            let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id, body FROM events WHERE id IN ");
+            let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id, body FROM events WHERE \
+                id IN ");
             push_list!(query, &ids);
             query.build_query_as().fetch_all(c).await
         })?;

@@ -1,4 +1,5 @@
-//! Can the database be written? The writer's latest answer, kept in memory: showing it must not need the database.
+//! Can the database be written? The writer's latest answer, kept in memory: showing it must not
+//! need the database.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +14,8 @@ pub struct Failing {
     pub since: Timestamp,
     /// The disk is the reason.
     pub is_full: bool,
-    /// New events are refused; everything else is written, into the space that the [`Reserve`] gave back.
+    /// New events are refused; everything else is written, into the space that the [`Reserve`] gave
+    /// back.
     pub has_reserve: bool,
 }
 
@@ -21,7 +23,8 @@ pub struct Failing {
 struct State {
     failing: Option<Failing>,
     reserve: Option<Arc<Reserve>>,
-    /// The disk became full and the reserve was released. Until it is restored, `failing` is set and says so.
+    /// The disk became full and the reserve was released. Until it is restored, `failing` is set
+    /// and says so.
     is_released: bool,
 }
 
@@ -51,13 +54,14 @@ impl Writes {
         self.lock().reserve = Some(Arc::new(reserve));
     }
 
-    /// Something was certainly written. While the reserve is released that proves no more than that some of its space is
-    /// left: the disk is still full, whatever failed last.
+    /// Something was certainly written. While the reserve is released that proves no more than that
+    /// some of its space is left: the disk is still full, whatever failed last.
     pub(super) fn went_well(&self) {
         let mut state = self.lock();
         let is_released = state.is_released;
         let failing = state.failing.take().filter(|_| is_released);
-        state.failing = failing.map(|failing| Failing { is_full: true, has_reserve: true, ..failing });
+        state.failing =
+            failing.map(|failing| Failing { is_full: true, has_reserve: true, ..failing });
     }
 
     /// A write failed, and not because of the row that was written.
@@ -67,7 +71,9 @@ impl Writes {
         let is_full = error.is_disk_full();
         let mut has_reserve = false;
         if let (true, false, Some(reserve)) = (is_full, state.is_released, &state.reserve) {
-            tracing::error!("the disk is full: the reserve is released, and new events are refused");
+            tracing::error!(
+                "the disk is full: the reserve is released, and new events are refused"
+            );
             reserve.release();
             (state.is_released, has_reserve) = (true, true);
         }
@@ -78,12 +84,14 @@ impl Writes {
         }
     }
 
-    /// Resolves when the disk is found full after this was called, even if it is awaited only later.
+    /// Resolves when the disk is found full after this was called, even if it is awaited only
+    /// later.
     pub(super) fn wants_room(&self) -> impl Future<Output = ()> {
         self.wants_room.notified()
     }
 
-    /// The reserve, where this database has one. Its file may be missing: released, or never made for want of space.
+    /// The reserve, where this database has one. Its file may be missing: released, or never made
+    /// for want of space.
     pub(super) fn reserve(&self) -> Option<Arc<Reserve>> {
         self.lock().reserve.clone()
     }
@@ -115,7 +123,10 @@ mod tests {
         assert_eq!(writes.failing(), None);
         writes.failed(&driver("disk I/O error"), Timestamp(1));
         writes.failed(&driver(FULL), Timestamp(2));
-        assert_eq!(writes.failing(), Some(Failing { since: Timestamp(1), is_full: true, has_reserve: false }));
+        assert_eq!(
+            writes.failing(),
+            Some(Failing { since: Timestamp(1), is_full: true, has_reserve: false })
+        );
         writes.went_well();
         assert_eq!(writes.failing(), None);
         assert!(!writes.refuses_events());
@@ -129,13 +140,22 @@ mod tests {
         let reserve = writes.reserve().unwrap();
         reserve.make().unwrap();
         writes.failed(&driver("disk I/O error"), Timestamp(1));
-        assert!(!writes.refuses_events() && folder.path().join("x.db.reserve").exists(), "that has no remedy here");
+        assert!(
+            !writes.refuses_events() && folder.path().join("x.db.reserve").exists(),
+            "that has no remedy here"
+        );
         writes.failed(&driver(FULL), Timestamp(2));
         assert!(writes.refuses_events() && !folder.path().join("x.db.reserve").exists());
         writes.failed(&driver(FULL), Timestamp(3));
-        assert_eq!(writes.failing(), Some(Failing { since: Timestamp(1), is_full: true, has_reserve: false }));
+        assert_eq!(
+            writes.failing(),
+            Some(Failing { since: Timestamp(1), is_full: true, has_reserve: false })
+        );
         writes.went_well();
-        assert_eq!(writes.failing(), Some(Failing { since: Timestamp(1), is_full: true, has_reserve: true }));
+        assert_eq!(
+            writes.failing(),
+            Some(Failing { since: Timestamp(1), is_full: true, has_reserve: true })
+        );
         writes.failed(&driver("disk I/O error"), Timestamp(4));
         writes.went_well();
         let failing = Failing { since: Timestamp(1), is_full: true, has_reserve: true };

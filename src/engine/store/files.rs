@@ -1,6 +1,7 @@
-//! The files of a SQLite database and of the master key. They hold personal data and secrets, so only the program's own
-//! user may open them, whatever the umask. And processes that start together open a database one after the other:
-//! SQLite's switch to its write-ahead log and the migrations need it for themselves.
+//! The files of a SQLite database and of the master key. They hold personal data and secrets, so
+//! only the program's own user may open them, whatever the umask. And processes that start together
+//! open a database one after the other: SQLite's switch to its write-ahead log and the migrations
+//! need it for themselves.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -33,10 +34,14 @@ const TAKEN: &str = "another server is running on this database; stop it first";
 /// The file of a SQLite database; `None` for another database.
 pub fn sqlite_file(url: &str) -> Option<PathBuf> {
     let is_sqlite = url.starts_with("sqlite:");
-    is_sqlite.then(|| SqliteConnectOptions::from_str(url).ok()).flatten().map(|options| options.get_filename().into())
+    is_sqlite
+        .then(|| SqliteConnectOptions::from_str(url).ok())
+        .flatten()
+        .map(|options| options.get_filename().into())
 }
 
-/// `service-hooks.db` becomes `service-hooks.db.lock`: the whole name, so that databases side by side never share one.
+/// `service-hooks.db` becomes `service-hooks.db.lock`: the whole name, so that databases side by
+/// side never share one.
 fn beside(file: &Path, suffix: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(suffix);
@@ -51,8 +56,8 @@ fn unfit(path: &Path, what: &str, error: &io::Error) -> Error {
     Error::Unfit(format!("{}: can't {what}: {error}", path.display()))
 }
 
-/// The turn of this process to open a SQLite database. The next process gets its turn when this is dropped, at the latest
-/// with the process.
+/// The turn of this process to open a SQLite database. The next process gets its turn when this is
+/// dropped, at the latest with the process.
 pub(super) struct Turn {
     _lock: File,
     file: PathBuf,
@@ -60,8 +65,9 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Waits until no other process is opening or migrating the database, and prepares its place. The folder `own` holds
-    /// nothing but our data. `vfs`: SQLite does not keep its files where the operating system does.
+    /// Waits until no other process is opening or migrating the database, and prepares its place.
+    /// The folder `own` holds nothing but our data. `vfs`: SQLite does not keep its files where the
+    /// operating system does.
     pub(super) async fn take(file: &Path, own: Option<&Path>, vfs: bool) -> Result<Self, Error> {
         let folder = folder_of(file);
         make_folder(folder)?;
@@ -82,7 +88,8 @@ impl Turn {
         Ok(Self { _lock: lock, file: file.to_owned(), is_new })
     }
 
-    /// The database is open. A new file survives a power cut only once its folder's entry is on disk too.
+    /// The database is open. A new file survives a power cut only once its folder's entry is on
+    /// disk too.
     pub(super) fn done(self) -> Result<(), Error> {
         if !self.is_new {
             return Ok(());
@@ -104,7 +111,8 @@ async fn wait_for(path: &Path) -> Result<File, Error> {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         if watch.elapsed() > SAY && !std::mem::replace(&mut is_said, true) {
-            tracing::warn!(lock = %path.display(), "waiting for another process that is opening this database");
+            tracing::warn!(lock = %path.display(), "waiting for another process that is opening \
+                this database");
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -142,7 +150,13 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), Error> {
 
 /// Opens a file that only the owner may open; makes it where it is missing.
 pub(super) fn private(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE).open(path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE)
+        .open(path)?;
     if mode_of(&file.metadata()?) != FILE {
         file.set_permissions(fs::Permissions::from_mode(FILE))?;
     }
@@ -158,7 +172,8 @@ pub(super) fn tighten_key(path: &Path) {
     tighten(path, FILE);
 }
 
-/// Takes the permissions of others away. What cannot be changed (a read-only volume, say) is told and used all the same.
+/// Takes the permissions of others away. What cannot be changed (a read-only volume, say) is told
+/// and used all the same.
 fn tighten(path: &Path, keep: u32) {
     let Ok(found) = fs::metadata(path) else { return };
     let mode = mode_of(&found);
@@ -167,15 +182,23 @@ fn tighten(path: &Path, keep: u32) {
     }
     let (shown, before) = (path.display(), format!("{mode:03o}"));
     if found.is_dir() && (found.permissions().mode() & STICKY != 0 || path.parent().is_none()) {
-        tracing::warn!(path = %shown, "other users share this folder; set SERVICE_HOOKS_DATA_DIR to a folder of its own");
+        tracing::warn!(path = %shown, "other users share this folder; set SERVICE_HOOKS_DATA_DIR \
+                                       to a folder of its own");
         return;
     }
     match fs::set_permissions(path, fs::Permissions::from_mode(mode & keep)) {
-        Ok(()) => tracing::warn!(path = %shown, before, "other users could open this; now only its owner can"),
-        // A key that the platform mounts for a group is not ours to change, and not open to everyone.
-        Err(error) if mode & 0o007 == 0 => tracing::debug!(path = %shown, before, %error, "a group may open this"),
+        Ok(()) => {
+            tracing::warn!(path = %shown, before, "other users could open this; now only its owner \
+                can")
+        }
+        // A key that the platform mounts for a group is not ours to change, and not open to
+        // everyone.
+        Err(error) if mode & 0o007 == 0 => {
+            tracing::debug!(path = %shown, before, %error, "a group may open this")
+        }
         Err(error) => {
-            tracing::warn!(path = %shown, before, %error, "other users can open this; change its permissions")
+            tracing::warn!(path = %shown, before, %error, "other users can open this; change its \
+                permissions")
         }
     }
 }
@@ -218,7 +241,11 @@ mod tests {
         for (before, after) in [(0o755, 0o700), (0o1777, 0o1777), (0o700, 0o700)] {
             fs::set_permissions(folder.path(), fs::Permissions::from_mode(before)).unwrap();
             tighten(folder.path(), FOLDER);
-            assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode() & 0o7777, after, "{before:o}");
+            assert_eq!(
+                fs::metadata(folder.path()).unwrap().permissions().mode() & 0o7777,
+                after,
+                "{before:o}"
+            );
         }
     }
 }

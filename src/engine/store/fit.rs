@@ -1,5 +1,6 @@
-//! Is a database's place fit to keep what was acknowledged? SQLite's write-ahead log needs memory that is shared between
-//! its processes and locks that hold, which network file systems do not have.
+//! Is a database's place fit to keep what was acknowledged? SQLite's write-ahead log needs memory
+//! that is shared between its processes and locks that hold, which network file systems do not
+//! have.
 
 use std::path::Path;
 
@@ -42,27 +43,32 @@ const REMOTE: &[&str] = &[
     "fuse.vmhgfs-fuse",
 ];
 
-/// Refuses a folder on a network file system. Where mounts cannot be listed nothing is known and nothing refused.
+/// Refuses a folder on a network file system. Where mounts cannot be listed nothing is known and
+/// nothing refused.
 pub(super) fn check_folder(folder: &Path) -> Result<(), Error> {
     let Ok(folder) = folder.canonicalize() else { return Ok(()) };
     let Ok(mounts) = std::fs::read_to_string("/proc/self/mountinfo") else { return Ok(()) };
     match file_system(&mounts, &folder) {
         Some(kind) if REMOTE.contains(&kind.as_str()) => Err(Error::Unfit(format!(
-            "{} is on a network file system ({kind}), which lacks the shared memory and the locks that SQLite's log needs: \
-             committed events could be lost. Put the data on a local disk, or use PostgreSQL (SERVICE_HOOKS_DATABASE_URL).",
+            "{} is on a network file system ({kind}), which lacks the shared memory and the locks \
+             that SQLite's log needs: \
+             committed events could be lost. Put the data on a local disk, or use PostgreSQL \
+             (SERVICE_HOOKS_DATABASE_URL).",
             folder.display()
         ))),
         _ => Ok(()),
     }
 }
 
-/// Bytes that are free, and bytes in all, on the disk that a folder is on. `None` where that cannot be asked.
+/// Bytes that are free, and bytes in all, on the disk that a folder is on. `None` where that cannot
+/// be asked.
 pub fn space(folder: &Path) -> Option<(u64, u64)> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     Some((disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize)))
 }
 
-/// The type of the file system that a path is on: the longest mount point above it, and of those at one place the last.
+/// The type of the file system that a path is on: the longest mount point above it, and of those at
+/// one place the last.
 fn file_system(mountinfo: &str, path: &Path) -> Option<String> {
     let mounts = mountinfo.lines().filter_map(mount);
     let above = mounts.filter(|(point, _)| path.starts_with(point));
@@ -70,7 +76,8 @@ fn file_system(mountinfo: &str, path: &Path) -> Option<String> {
     deepest.map(|(_, kind)| kind.to_owned())
 }
 
-/// A line's mount point and type (proc(5)): between them are as many optional fields as it likes, and then a dash.
+/// A line's mount point and type (proc(5)): between them are as many optional fields as it likes,
+/// and then a dash.
 fn mount(line: &str) -> Option<(String, &str)> {
     let (place, what) = line.split_once(" - ")?;
     let point = place.split(' ').nth(4)?;

@@ -42,18 +42,25 @@ impl Row {
             failed_for: Duration::from_millis(u64::try_from(self.failed_for).unwrap_or(0)),
             waits_until: self.waits_until,
             paused: self.paused_at.zip(self.probe_at).map(pause),
-            last_answer: self.last_class.as_ref().and_then(|class| Answer::from_stored(class, status)),
+            last_answer: self
+                .last_class
+                .as_ref()
+                .and_then(|class| Answer::from_stored(class, status)),
         }
     }
 }
 
 /// The health of these hooks, as far as they are not well.
-pub(super) async fn of_hooks(conn: &mut Conn, hooks: &[HookId]) -> Result<HashMap<HookId, Health>, Error> {
+pub(super) async fn of_hooks(
+    conn: &mut Conn,
+    hooks: &[HookId],
+) -> Result<HashMap<HookId, Health>, Error> {
     let mut found = HashMap::new();
     for ids in padded(hooks) {
         let rows: Vec<Row> = on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new(
-                "SELECT hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, probe_at, probes,
+                "SELECT hook_id, failures, failing_since, failed_at, failed_for, waits_until, \
+                 paused_at, probe_at, probes,
                         last_class, last_status
                  FROM health WHERE hook_id IN ",
             );
@@ -72,15 +79,16 @@ pub(in crate::engine) async fn of(conn: &mut Conn, hook: HookId) -> Result<Healt
 /// The health of every hook that is not well.
 pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<HashMap<HookId, Health>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, probe_at, probes,
+        "SELECT hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, \
+         probe_at, probes,
                 last_class, last_status
          FROM health",
     ).fetch_all(c).await)?;
     Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
 }
 
-/// How many hooks there are in each state: `healthy`, `degraded` (its last attempt failed), `paused`, `off` and
-/// `switched_off`. There are never so many hooks that counting them takes long.
+/// How many hooks there are in each state: `healthy`, `degraded` (its last attempt failed),
+/// `paused`, `off` and `switched_off`. There are never so many hooks that counting them takes long.
 pub(in crate::engine) async fn counts(conn: &mut Conn) -> Result<Vec<(String, i64)>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as(
         "SELECT CASE WHEN h.enabled AND s.paused_at IS NOT NULL THEN 'paused'
@@ -92,11 +100,15 @@ pub(in crate::engine) async fn counts(conn: &mut Conn) -> Result<Vec<(String, i6
     ).fetch_all(c).await)?)
 }
 
-/// The health of hooks of which something lies after `now`: a probe that is still to come, or what a clock that was ahead
-/// wrote.
-pub(super) async fn beyond(conn: &mut Conn, now: Timestamp) -> Result<Vec<(HookId, Health)>, Error> {
+/// The health of hooks of which something lies after `now`: a probe that is still to come, or what
+/// a clock that was ahead wrote.
+pub(super) async fn beyond(
+    conn: &mut Conn,
+    now: Timestamp,
+) -> Result<Vec<(HookId, Health)>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, probe_at, probes,
+        "SELECT hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, \
+         probe_at, probes,
                 last_class, last_status
          FROM health
          WHERE failing_since > $1 OR failed_at > $1 OR paused_at > $1 OR probe_at > $1
@@ -105,8 +117,9 @@ pub(super) async fn beyond(conn: &mut Conn, now: Timestamp) -> Result<Vec<(HookI
     Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
 }
 
-/// Keeps a hook's health. If it was paused or has recovered, [`listeners::changed`](super::listeners::changed) comes first.
-/// The delivery that a person wants the next probe to be made with stays named.
+/// Keeps a hook's health. If it was paused or has recovered,
+/// [`listeners::changed`](super::listeners::changed) comes first. The delivery that a person wants
+/// the next probe to be made with stays named.
 pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health) -> Result<(), Error> {
     if health.is_well() {
         return forget(conn, hook).await;
@@ -115,23 +128,28 @@ pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health) -> Resu
     let since = health.failing_since.or(health.waits_until).unwrap_or_default();
     let failed_for = i64::try_from(health.failed_for.as_millis()).unwrap_or(i64::MAX);
     on_db!(conn, c => sqlx::query(
-        "INSERT INTO health (hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, probe_at,
+        "INSERT INTO health (hook_id, failures, failing_since, failed_at, failed_for, waits_until, \
+         paused_at, probe_at,
                              probes, last_class, last_status)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-         ON CONFLICT (hook_id) DO UPDATE SET failures = excluded.failures, failing_since = excluded.failing_since,
-           failed_at = excluded.failed_at, failed_for = excluded.failed_for, waits_until = excluded.waits_until,
+         ON CONFLICT (hook_id) DO UPDATE SET failures = excluded.failures, failing_since = \
+         excluded.failing_since,
+           failed_at = excluded.failed_at, failed_for = excluded.failed_for, waits_until = \
+           excluded.waits_until,
            paused_at = excluded.paused_at, probe_at = excluded.probe_at, probes = excluded.probes,
            last_class = excluded.last_class, last_status = excluded.last_status",
-    ).bind(hook).bind(i64::from(health.failures)).bind(since).bind(health.failed_at).bind(failed_for)
+    ).bind(hook).bind(i64::from(health.failures)).bind(since).bind(health.failed_at)
+        .bind(failed_for)
      .bind(health.waits_until).bind(pause.map(|pause| pause.since))
      .bind(pause.map(|pause| pause.probe_at)).bind(i64::from(pause.map_or(0, |pause| pause.probes)))
-     .bind(health.last_answer.map(Answer::class)).bind(health.last_answer.and_then(Answer::status).map(i64::from))
+     .bind(health.last_answer.map(Answer::class)).bind(health.last_answer.and_then(Answer::status)
+         .map(i64::from))
      .execute(c).await.map(drop))?;
     Ok(())
 }
 
-/// A person wants the hook to be tried now: what its receiver asked for is over, and a paused hook's next probe is due, made
-/// with this delivery if one is named.
+/// A person wants the hook to be tried now: what its receiver asked for is over, and a paused
+/// hook's next probe is due, made with this delivery if one is named.
 pub(super) async fn probe_now(
     conn: &mut Conn,
     hook: HookId,
@@ -139,18 +157,21 @@ pub(super) async fn probe_now(
     now: Timestamp,
 ) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query(
-        "UPDATE health SET waits_until = NULL, probe_at = CASE WHEN paused_at IS NULL THEN NULL ELSE $3 END,
+        "UPDATE health SET waits_until = NULL, probe_at = CASE WHEN paused_at IS NULL THEN NULL \
+         ELSE $3 END,
                            probe_id = CASE WHEN $4 THEN $2 ELSE probe_id END
          WHERE hook_id = $1",
     ).bind(hook).bind(with).bind(now).bind(with.is_some()).execute(c).await.map(drop))?;
     // It was only there for the wait.
-    on_db!(conn, c => sqlx::query("DELETE FROM health WHERE hook_id = $1 AND failures = 0 AND paused_at IS NULL")
+    on_db!(conn, c => sqlx::query("DELETE FROM health WHERE hook_id = $1 AND failures = 0 AND \
+                                   paused_at IS NULL")
         .bind(hook).execute(c).await.map(drop))?;
     Ok(())
 }
 
 /// The hook counts as well again: it recovered, or a person switched it on or mended it.
 pub(super) async fn forget(conn: &mut Conn, hook: HookId) -> Result<(), Error> {
-    on_db!(conn, c => sqlx::query("DELETE FROM health WHERE hook_id = $1").bind(hook).execute(c).await.map(drop))?;
+    on_db!(conn, c => sqlx::query("DELETE FROM health WHERE hook_id = \
+                                   $1").bind(hook).execute(c).await.map(drop))?;
     Ok(())
 }

@@ -1,13 +1,19 @@
-//! Hooks and their sealed secrets. A deleted hook keeps its row, so that what was delivered keeps its name; its secrets
-//! are wiped.
+//! Hooks and their sealed secrets. A deleted hook keeps its row, so that what was delivered keeps
+//! its name; its secrets are wiped.
+
+mod secrets;
 
 use std::time::Duration;
+
+pub(in crate::engine) use secrets::load_with_secrets;
+pub use secrets::{Secrets, reveal, with_secrets};
+pub(super) use secrets::{place, sealed_keys};
 
 use super::{
     db::{Conn, on_db},
     error::{Error, expect_one},
     health, listeners,
-    secrets::{Place, Vault},
+    secrets::Vault,
 };
 use crate::domain::{
     event::EventType,
@@ -16,14 +22,6 @@ use crate::domain::{
     permission::Grant,
     time::Timestamp,
 };
-
-/// What a hook sends with. Never printed.
-#[derive(Clone)]
-pub struct Secrets {
-    pub api_key: String,
-    /// `whsec_...`
-    pub signing_secret: String,
-}
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -64,25 +62,33 @@ impl Change<'_> {
     pub fn is_nothing(&self, old: &Hook) -> bool {
         self.api_key.is_none()
             && (self.name, self.callback_url) == (old.name.as_str(), old.callback_url.as_str())
-            && (self.event_type, self.enabled, self.tuning) == (old.event_type, old.enabled, &old.tuning)
+            && (self.event_type, self.enabled, self.tuning)
+                == (old.event_type, old.enabled, &old.tuning)
             && self.off_reason == old.off_reason.as_deref()
     }
 }
 
-pub(super) fn place<'a>(column: &'static str, id: &'a HookId) -> Place<'a> {
-    Place { table: "hooks", column, row: id.0.as_bytes() }
-}
-
-pub async fn insert(conn: &mut Conn, _by: &Grant, vault: &Vault, hook: &Hook, secrets: &Secrets) -> Result<(), Error> {
+pub async fn insert(
+    conn: &mut Conn,
+    _by: &Grant,
+    vault: &Vault,
+    hook: &Hook,
+    secrets: &Secrets,
+) -> Result<(), Error> {
     let api_key = vault.seal(place("api_key", &hook.id), secrets.api_key.as_bytes());
-    let signing_secret = vault.seal(place("signing_secret", &hook.id), secrets.signing_secret.as_bytes());
+    let signing_secret =
+        vault.seal(place("signing_secret", &hook.id), secrets.signing_secret.as_bytes());
     on_db!(conn, c => sqlx::query(
-        "INSERT INTO hooks (id, name, event_type, callback_url, enabled, api_key, api_key_hint, signing_secret,
-                            created_at, updated_at, version, retry_schedule, timeout_ms, in_flight, rate_per_second,
+        "INSERT INTO hooks (id, name, event_type, callback_url, enabled, api_key, api_key_hint, \
+         signing_secret,
+                            created_at, updated_at, version, retry_schedule, timeout_ms, \
+                            in_flight, rate_per_second,
                             order_by)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-    ).bind(hook.id).bind(&hook.name).bind(hook.event_type.key()).bind(&hook.callback_url).bind(hook.enabled)
-     .bind(api_key).bind(&hook.api_key_hint).bind(signing_secret).bind(hook.created_at).bind(hook.updated_at)
+    ).bind(hook.id).bind(&hook.name).bind(hook.event_type.key()).bind(&hook.callback_url)
+        .bind(hook.enabled)
+     .bind(api_key).bind(&hook.api_key_hint).bind(signing_secret).bind(hook.created_at)
+         .bind(hook.updated_at)
      .bind(hook.version).bind(schedule_text(&hook.tuning)).bind(millis(hook.tuning.timeout))
      .bind(hook.tuning.in_flight.map(i64::from)).bind(hook.tuning.rate_per_second.map(i64::from))
      .bind(&hook.tuning.order_by).execute(c).await.map(drop))?;
@@ -105,7 +111,8 @@ fn duration(millis: i64) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
-/// Changes a hook that is still at `version`, else [`Error::Stale`] (or [`Error::Missing`] when it is gone).
+/// Changes a hook that is still at `version`, else [`Error::Stale`] (or [`Error::Missing`] when it
+/// is gone).
 pub async fn update(
     conn: &mut Conn,
     _by: &Grant,
@@ -117,11 +124,14 @@ pub async fn update(
 ) -> Result<(), Error> {
     listeners::changed(conn, id).await?;
     let rows = on_db!(conn, c => sqlx::query(
-        "UPDATE hooks SET name = $3, event_type = $4, callback_url = $5, enabled = $6, off_reason = $7, updated_at = $8,
-                          retry_schedule = $9, timeout_ms = $10, in_flight = $11, rate_per_second = $12, order_by = $13,
+        "UPDATE hooks SET name = $3, event_type = $4, callback_url = $5, enabled = $6, off_reason \
+         = $7, updated_at = $8,
+                          retry_schedule = $9, timeout_ms = $10, in_flight = $11, rate_per_second \
+                          = $12, order_by = $13,
                           version = version + 1
          WHERE id = $1 AND version = $2 AND deleted_at IS NULL",
-    ).bind(id).bind(version).bind(change.name).bind(change.event_type.key()).bind(change.callback_url)
+    ).bind(id).bind(version).bind(change.name).bind(change.event_type.key())
+        .bind(change.callback_url)
      .bind(change.enabled).bind(change.off_reason).bind(now).bind(schedule_text(change.tuning))
      .bind(millis(change.tuning.timeout)).bind(change.tuning.in_flight.map(i64::from))
      .bind(change.tuning.rate_per_second.map(i64::from)).bind(&change.tuning.order_by)
@@ -132,15 +142,17 @@ pub async fn update(
     }
     if let Some(key) = change.api_key {
         let sealed = vault.seal(place("api_key", &id), key.as_bytes());
-        on_db!(conn, c => sqlx::query("UPDATE hooks SET api_key = $2, api_key_hint = $3 WHERE id = $1")
+        on_db!(conn, c => sqlx::query("UPDATE hooks SET api_key = $2, api_key_hint = $3 WHERE id = \
+                                       $1")
             .bind(id).bind(sealed).bind(api_key_hint(key)).execute(c).await.map(drop))?;
     }
     // Whoever mends a hook has looked at it: it gets its next chance at once.
     if change.mends { health::forget(conn, id).await } else { Ok(()) }
 }
 
-/// The portal switches a hook off that still leads to `url`, whatever its version; false when it does not, or was off or
-/// gone already. Its health stays, for whoever asks why. [`listeners::changed`] comes first.
+/// The portal switches a hook off that still leads to `url`, whatever its version; false when it
+/// does not, or was off or gone already. Its health stays, for whoever asks why.
+/// [`listeners::changed`] comes first.
 pub(in crate::engine) async fn switch_off(
     conn: &mut Conn,
     _by: &Grant,
@@ -152,7 +164,8 @@ pub(in crate::engine) async fn switch_off(
     let rows = on_db!(conn, c => sqlx::query(
         "UPDATE hooks SET enabled = $2, off_reason = $3, updated_at = $4, version = version + 1
          WHERE id = $1 AND callback_url = $5 AND enabled AND deleted_at IS NULL",
-    ).bind(id).bind(false).bind(reason).bind(now).bind(url).execute(c).await.map(|done| done.rows_affected()))?;
+    ).bind(id).bind(false).bind(reason).bind(now).bind(url).execute(c).await.map(|done| done
+        .rows_affected()))?;
     Ok(rows == 1)
 }
 
@@ -161,15 +174,21 @@ pub async fn delete(conn: &mut Conn, _by: &Grant, id: HookId, now: Timestamp) ->
     listeners::changed(conn, id).await?;
     let nothing: &[u8] = &[];
     let rows = on_db!(conn, c => sqlx::query(
-        "UPDATE hooks SET deleted_at = $2, enabled = $3, api_key = $4, signing_secret = $4, version = version + 1
+        "UPDATE hooks SET deleted_at = $2, enabled = $3, api_key = $4, signing_secret = $4, \
+         version = version + 1
          WHERE id = $1 AND deleted_at IS NULL",
-    ).bind(id).bind(now).bind(false).bind(nothing).execute(c).await.map(|done| done.rows_affected()))?;
+    ).bind(id).bind(now).bind(false).bind(nothing).execute(c).await.map(|done| done
+        .rows_affected()))?;
     expect_one(rows)?;
     health::forget(conn, id).await
 }
 
 /// What is still known of a hook that was deleted: its name and when that was.
-pub async fn find_deleted(conn: &mut Conn, _by: &Grant, id: HookId) -> Result<Option<(String, Timestamp)>, Error> {
+pub async fn find_deleted(
+    conn: &mut Conn,
+    _by: &Grant,
+    id: HookId,
+) -> Result<Option<(String, Timestamp)>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as(
         "SELECT name, deleted_at FROM hooks WHERE id = $1 AND deleted_at IS NOT NULL",
     ).bind(id).fetch_optional(c).await)?)
@@ -183,7 +202,8 @@ pub async fn find(conn: &mut Conn, _by: &Grant, id: HookId) -> Result<Option<Hoo
 /// One hook, for the engine itself.
 pub(in crate::engine) async fn load(conn: &mut Conn, id: HookId) -> Result<Option<Hook>, Error> {
     let row: Option<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, retry_schedule, timeout_ms,
+        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, \
+         retry_schedule, timeout_ms,
                 in_flight, rate_per_second, order_by, created_at, updated_at, version
          FROM hooks WHERE id = $1 AND deleted_at IS NULL",
     ).bind(id).fetch_optional(c).await)?;
@@ -193,20 +213,28 @@ pub(in crate::engine) async fn load(conn: &mut Conn, id: HookId) -> Result<Optio
 /// Every hook, in the catalogue's order and then by age.
 pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<Hook>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, retry_schedule, timeout_ms,
+        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, \
+         retry_schedule, timeout_ms,
                 in_flight, rate_per_second, order_by, created_at, updated_at, version
          FROM hooks WHERE deleted_at IS NULL ORDER BY event_type, id",
     ).fetch_all(c).await)?;
     Ok(readable(rows).collect())
 }
 
-/// A page of hooks in the order in which they were made, after `cursor`; one row more than `limit` when there is more.
-pub async fn page(conn: &mut Conn, _by: &Grant, cursor: Option<HookId>, limit: u32) -> Result<Vec<Hook>, Error> {
+/// A page of hooks in the order in which they were made, after `cursor`; one row more than `limit`
+/// when there is more.
+pub async fn page(
+    conn: &mut Conn,
+    _by: &Grant,
+    cursor: Option<HookId>,
+    limit: u32,
+) -> Result<Vec<Hook>, Error> {
     let (mut found, most) = (Vec::new(), limit as usize + 1);
     let mut after = cursor.unwrap_or(HookId(uuid::Uuid::nil()));
     loop {
         let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
-            "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, retry_schedule, timeout_ms,
+            "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, \
+             retry_schedule, timeout_ms,
                     in_flight, rate_per_second, order_by, created_at, updated_at, version
              FROM hooks WHERE deleted_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
         ).bind(after).bind(i64::from(limit) + 1).fetch_all(c).await)?;
@@ -221,74 +249,15 @@ pub async fn page(conn: &mut Conn, _by: &Grant, cursor: Option<HookId>, limit: u
     Ok(found)
 }
 
-/// A hook that a newer version made, for an event that this one does not know, must not hide all the others.
+/// A hook that a newer version made, for an event that this one does not know, must not hide all
+/// the others.
 fn readable(rows: Vec<Row>) -> impl Iterator<Item = Hook> {
     rows.into_iter().filter_map(|row| {
         let id = row.id;
-        row.hook().inspect_err(|error| tracing::warn!(hook.id = %id, %error, "a hook is left out")).ok()
+        row.hook()
+            .inspect_err(|error| tracing::warn!(hook.id = %id, %error, "a hook is left out"))
+            .ok()
     })
-}
-
-/// What a hook sends with.
-async fn secrets(conn: &mut Conn, vault: &Vault, id: HookId) -> Result<Secrets, Error> {
-    let (api_key, signing_secret): (Vec<u8>, Vec<u8>) = on_db!(conn, c => sqlx::query_as(
-        "SELECT api_key, signing_secret FROM hooks WHERE id = $1 AND deleted_at IS NULL",
-    ).bind(id).fetch_one(c).await)?;
-    opened(vault, id, &api_key, &signing_secret)
-}
-
-fn opened(vault: &Vault, id: HookId, api_key: &[u8], signing_secret: &[u8]) -> Result<Secrets, Error> {
-    let open = |column: &'static str, sealed: &[u8]| {
-        let bytes = vault.open(place(column, &id), sealed)?;
-        String::from_utf8(bytes).map_err(|_| Error::Inconsistent { table: "hooks", column })
-    };
-    Ok(Secrets { api_key: open("api_key", api_key)?, signing_secret: open("signing_secret", signing_secret)? })
-}
-
-/// The sealed API keys of some hooks: to try whether a master key fits.
-pub(super) async fn sealed_keys(conn: &mut Conn) -> Result<Vec<(HookId, Vec<u8>)>, Error> {
-    Ok(on_db!(conn, c => sqlx::query_as(
-        "SELECT id, api_key FROM hooks WHERE deleted_at IS NULL ORDER BY id LIMIT 20",
-    ).fetch_all(c).await)?)
-}
-
-/// A hook and what it sends with, as they were at one moment: a key is only sent where it was entered for, so the URL it
-/// belongs to has to be read with it.
-pub async fn with_secrets(
-    conn: &mut Conn,
-    _by: &Grant,
-    vault: &Vault,
-    id: HookId,
-) -> Result<Option<(Hook, Secrets)>, Error> {
-    load_with_secrets(conn, vault, id).await
-}
-
-/// The same, for the engine.
-pub(in crate::engine) async fn load_with_secrets(
-    conn: &mut Conn,
-    vault: &Vault,
-    id: HookId,
-) -> Result<Option<(Hook, Secrets)>, Error> {
-    #[derive(sqlx::FromRow)]
-    struct Both {
-        #[sqlx(flatten)]
-        row: Row,
-        api_key: Vec<u8>,
-        signing_secret: Vec<u8>,
-    }
-    let both: Option<Both> = on_db!(conn, c => sqlx::query_as(
-        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, retry_schedule, timeout_ms,
-                in_flight, rate_per_second, order_by, created_at, updated_at, version, api_key, signing_secret
-         FROM hooks WHERE id = $1 AND deleted_at IS NULL",
-    ).bind(id).fetch_optional(c).await)?;
-    let Some(Both { row, api_key, signing_secret }) = both else { return Ok(None) };
-    let secrets = opened(vault, id, &api_key, &signing_secret)?;
-    Ok(Some((row.hook()?, secrets)))
-}
-
-/// A hook's secrets, for a person who may see them.
-pub async fn reveal(conn: &mut Conn, _by: &Grant, vault: &Vault, id: HookId) -> Result<Secrets, Error> {
-    secrets(conn, vault, id).await
 }
 
 impl Row {
@@ -298,8 +267,9 @@ impl Row {
         let retry_schedule = match &self.retry_schedule {
             None => None,
             Some(text) => {
-                let waits: Vec<i64> = serde_json::from_str(text)
-                    .map_err(|_| Error::Inconsistent { table: "hooks", column: "retry_schedule" })?;
+                let waits: Vec<i64> = serde_json::from_str(text).map_err(|_| {
+                    Error::Inconsistent { table: "hooks", column: "retry_schedule" }
+                })?;
                 Some(waits.into_iter().map(duration).collect())
             }
         };

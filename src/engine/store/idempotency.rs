@@ -1,4 +1,5 @@
-//! A producer that did not hear our answer asks again with the same key and gets the first answer, not a second event.
+//! A producer that did not hear our answer asks again with the same key and gets the first answer,
+//! not a second event.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,6 @@
-//! Jobs: what they cover, how far they are, and one step of one. A step sends deliveries again and moves the job's cursor
-//! in the same transaction, so that no delivery is sent twice by a job and none is left out, whatever dies when.
+//! Jobs: what they cover, how far they are, and one step of one. A step sends deliveries again and
+//! moves the job's cursor in the same transaction, so that no delivery is sent twice by a job and
+//! none is left out, whatever dies when.
 
 use std::time::Duration;
 
@@ -40,7 +41,8 @@ struct Row {
 }
 
 const SELECT: &str =
-    "SELECT id, kind, state, filter, per_second, total, done, skipped, created_by, created_at, updated_at,
+    "SELECT id, kind, state, filter, per_second, total, done, skipped, created_by, created_at, \
+     updated_at,
             problem
     FROM jobs ";
 
@@ -51,7 +53,8 @@ impl Row {
             id: self.id,
             kind: Kind::from_key(&self.kind).ok_or_else(|| wrong("kind"))?,
             state: JobState::from_key(&self.state).ok_or_else(|| wrong("state"))?,
-            // One that cannot be read must not hide the others: it is shown, with its problem, and can be cancelled.
+            // One that cannot be read must not hide the others: it is shown, with its problem, and
+            // can be cancelled.
             scope: serde_json::from_str(&self.filter).unwrap_or_default(),
             per_second: u32::try_from(self.per_second).unwrap_or_default(),
             total: self.total,
@@ -65,13 +68,19 @@ impl Row {
     }
 }
 
-/// How many deliveries a scope covers: the dry run. To be asked of a connection that only reads: see [`log::Survey`].
+/// How many deliveries a scope covers: the dry run. To be asked of a connection that only reads:
+/// see [`log::Survey`].
 pub async fn count(conn: &mut Conn, by: &Grant, scope: &Scope) -> Result<Count, Error> {
     Ok(survey(conn, by, scope, &[]).await?.counts.pop().unwrap_or_default())
 }
 
 /// The same in slices of time, and when the first and the last of them were accepted.
-pub async fn survey(conn: &mut Conn, _by: &Grant, scope: &Scope, bounds: &[Timestamp]) -> Result<log::Survey, Error> {
+pub async fn survey(
+    conn: &mut Conn,
+    _by: &Grant,
+    scope: &Scope,
+    bounds: &[Timestamp],
+) -> Result<log::Survey, Error> {
     log::survey(conn, scope, bounds).await
 }
 
@@ -79,9 +88,11 @@ pub async fn insert(conn: &mut Conn, _by: &Grant, job: &Job) -> Result<(), Error
     // Serialising ids, words and numbers cannot fail.
     let filter = serde_json::to_string(&job.scope).unwrap_or_default();
     on_db!(conn, c => sqlx::query(
-        "INSERT INTO jobs (id, kind, state, filter, per_second, total, created_by, created_at, updated_at)
+        "INSERT INTO jobs (id, kind, state, filter, per_second, total, created_by, created_at, \
+         updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
-    ).bind(job.id).bind(job.kind.key()).bind(job.state.key()).bind(filter).bind(i64::from(job.per_second))
+    ).bind(job.id).bind(job.kind.key()).bind(job.state.key()).bind(filter)
+        .bind(i64::from(job.per_second))
      .bind(job.total).bind(&job.created_by).bind(job.created_at).execute(c).await.map(drop))?;
     conn.tell(Told::Job);
     Ok(())
@@ -96,24 +107,32 @@ pub async fn find(conn: &mut Conn, _by: &Grant, id: JobId) -> Result<Option<Job>
 }
 
 /// A page of jobs, newest first; one more than `limit` when there is more.
-pub async fn page(conn: &mut Conn, _by: &Grant, cursor: Option<JobId>, limit: u32) -> Result<Vec<Job>, Error> {
+pub async fn page(
+    conn: &mut Conn,
+    _by: &Grant,
+    cursor: Option<JobId>,
+    limit: u32,
+) -> Result<Vec<Job>, Error> {
     let rows: Vec<Row> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
         query.push("WHERE id < ").push_bind(cursor.unwrap_or(JobId(Uuid::max())));
-        query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit) + 1).build_query_as().fetch_all(c).await
+        query.push(" ORDER BY id DESC \
+                    LIMIT ").push_bind(i64::from(limit) + 1).build_query_as().fetch_all(c).await
     })?;
     rows.into_iter().map(Row::job).collect()
 }
 
-/// A running job that covers a delivery of this scope too, other than `but`. Until this transaction's commit no other one
-/// comes past here: two nodes cannot begin overlapping jobs at the same moment.
+/// A running job that covers a delivery of this scope too, other than `but`. Until this
+/// transaction's commit no other one comes past here: two nodes cannot begin overlapping jobs at
+/// the same moment.
 pub async fn overlapping(
     conn: &mut Conn,
     _by: &Grant,
     scope: &Scope,
     but: Option<JobId>,
 ) -> Result<Option<JobId>, Error> {
-    on_db!(conn, c => sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'jobs_begun' AND shard = 0")
+    on_db!(conn, c => sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'jobs_begun' \
+                                   AND shard = 0")
         .execute(c).await.map(drop))?;
     let rows: Vec<Row> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
@@ -139,7 +158,8 @@ pub async fn set_state(
 ) -> Result<(), Error> {
     let rows = on_db!(conn, c => sqlx::query(
         "UPDATE jobs SET state = $3, updated_at = $4, problem = NULL WHERE id = $1 AND state = $2",
-    ).bind(id).bind(from.key()).bind(to.key()).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    ).bind(id).bind(from.key()).bind(to.key()).bind(now).execute(c).await.map(|done| done
+        .rows_affected()))?;
     conn.tell(Told::Job);
     expect_one(rows)
 }
@@ -153,7 +173,8 @@ pub(in crate::engine) async fn give_up(
     problem: &str,
 ) -> Result<(), Error> {
     let rows = on_db!(conn, c => sqlx::query(
-        "UPDATE jobs SET state = $3, problem = $4, updated_at = $5 WHERE id = $1 AND state = 'running' AND node_id = $2",
+        "UPDATE jobs SET state = $3, problem = $4, updated_at = $5 WHERE id = $1 AND state = \
+         'running' AND node_id = $2",
     ).bind(id).bind(node).bind(JobState::Paused.key()).bind(problem).bind(clock.now())
      .execute(c).await.map(|done| done.rows_affected()))?;
     if rows == 0 {
@@ -164,15 +185,24 @@ pub(in crate::engine) async fn give_up(
     audit::note(conn, clock, &grant, "job.paused", &id.to_string(), problem).await
 }
 
-pub async fn set_pace(conn: &mut Conn, _by: &Grant, id: JobId, per_second: u32, now: Timestamp) -> Result<(), Error> {
-    let rows = on_db!(conn, c => sqlx::query("UPDATE jobs SET per_second = $2, updated_at = $3 WHERE id = $1")
-        .bind(id).bind(i64::from(per_second)).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+pub async fn set_pace(
+    conn: &mut Conn,
+    _by: &Grant,
+    id: JobId,
+    per_second: u32,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let rows = on_db!(conn, c => sqlx::query("UPDATE jobs SET per_second = $2, updated_at = $3 \
+        WHERE id = $1")
+        .bind(id).bind(i64::from(per_second)).bind(now).execute(c).await.map(|done| done
+            .rows_affected()))?;
     conn.tell(Told::Job);
     expect_one(rows)
 }
 
-/// Takes the running jobs that no living node works on, and keeps those of this node for another `lease`. Returns all that
-/// are now this node's. Who is alone takes them all: nobody else can have them, whatever an earlier process wrote.
+/// Takes the running jobs that no living node works on, and keeps those of this node for another
+/// `lease`. Returns all that are now this node's. Who is alone takes them all: nobody else can have
+/// them, whatever an earlier process wrote.
 pub(in crate::engine) async fn claim(
     conn: &mut Conn,
     clock: &Clock,
@@ -185,7 +215,8 @@ pub(in crate::engine) async fn claim(
     let rows: Vec<(JobId,)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE jobs SET node_id = ");
         query.push_bind(node).push(", until = ").push_bind(now.after(lease));
-        query.push(" WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND (node_id = ").push_bind(node);
+        query.push(" WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND (node_id \
+                    = ").push_bind(node);
         query.push(" OR until < ").push_bind(now).push(" OR ").push_bind(is_alone);
         query.push(")").push(lock).push(") RETURNING id");
         query.build_query_as().fetch_all(c).await
@@ -199,27 +230,37 @@ const STEP: i64 = 100;
 const CATCH_UP: i64 = 1000;
 
 /// Sends as many deliveries of a job again as its pace allows since its last step.
-pub(in crate::engine) async fn step(conn: &mut Conn, node: NodeId, id: JobId, now: Timestamp) -> Result<(), Error> {
-    // Changes nothing, but keeps the row until the commit: nobody takes the job over, pauses or cancels it meanwhile.
-    let row: Option<(String, Option<DeliveryId>, i64, Timestamp)> = on_db!(conn, c => sqlx::query_as(
+pub(in crate::engine) async fn step(
+    conn: &mut Conn,
+    node: NodeId,
+    id: JobId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    // Changes nothing, but keeps the row until the commit: nobody takes the job over, pauses or
+    // cancels it meanwhile.
+    let row: Option<(String, Option<DeliveryId>, i64, Timestamp)> = on_db!(conn,
+        c => sqlx::query_as(
         "UPDATE jobs SET node_id = node_id WHERE id = $1 AND state = 'running' AND node_id = $2
          RETURNING filter, cursor, per_second, updated_at",
     ).bind(id).bind(node).fetch_optional(c).await)?;
     let Some((filter, cursor, per_second, stepped_at)) = row else { return Ok(()) };
-    let elapsed = i64::try_from(stepped_at.until(now).as_millis()).unwrap_or(CATCH_UP).min(CATCH_UP);
+    let elapsed =
+        i64::try_from(stepped_at.until(now).as_millis()).unwrap_or(CATCH_UP).min(CATCH_UP);
     let limit = per_second.saturating_mul(elapsed).saturating_div(1000).min(STEP);
     if limit == 0 {
         return Ok(());
     }
-    let scope: Scope =
-        serde_json::from_str(&filter).map_err(|_| Error::Inconsistent { table: "jobs", column: "filter" })?;
-    let (found, looked) = log::next(conn, &scope, cursor, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+    let scope: Scope = serde_json::from_str(&filter)
+        .map_err(|_| Error::Inconsistent { table: "jobs", column: "filter" })?;
+    let (found, looked) =
+        log::next(conn, &scope, cursor, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
     // Where nothing was found but there is more to look at, the next step looks there.
     let Some(last) = looked.or(found.last().map(|(last, _)| *last)) else {
         // What was counted and is not here any more was settled otherwise in the meantime.
         on_db!(conn, c => sqlx::query(
             "UPDATE jobs SET state = $2, updated_at = $3,
-                             skipped = CASE WHEN total > done + skipped THEN total - done ELSE skipped END
+                             skipped = CASE WHEN total > done + skipped THEN total - done ELSE \
+                             skipped END
              WHERE id = $1",
         ).bind(id).bind(JobState::Done.key()).bind(now).execute(c).await.map(drop))?;
         return Ok(());
@@ -233,11 +274,13 @@ pub(in crate::engine) async fn step(conn: &mut Conn, node: NodeId, id: JobId, no
             Err(error) => return Err(error),
         }
     }
-    // What a step's time was too short for belongs to the next: else a slow pace would become slower still.
+    // What a step's time was too short for belongs to the next: else a slow pace would become
+    // slower still.
     let used = limit.saturating_mul(1000).saturating_div(per_second.max(1));
     let now = Timestamp(now.0 - elapsed.saturating_sub(used));
     on_db!(conn, c => sqlx::query(
-        "UPDATE jobs SET cursor = $2, done = done + $3, skipped = skipped + $4, updated_at = $5 WHERE id = $1",
+        "UPDATE jobs SET cursor = $2, done = done + $3, skipped = skipped + $4, updated_at = $5 \
+         WHERE id = $1",
     ).bind(id).bind(last).bind(done).bind(skipped).bind(now).execute(c).await.map(drop))?;
     Ok(())
 }

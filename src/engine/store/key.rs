@@ -1,6 +1,7 @@
-//! Does the master key fit the database? A value that everybody knows is kept there sealed, so a wrong key is found out
-//! before anything is sent or sealed with it. It is written by the first process that opens the database; from then on
-//! every other one, on whichever machine, must bring the same key. A key is made only where nothing is sealed yet.
+//! Does the master key fit the database? A value that everybody knows is kept there sealed, so a
+//! wrong key is found out before anything is sent or sealed with it. It is written by the first
+//! process that opens the database; from then on every other one, on whichever machine, must bring
+//! the same key. A key is made only where nothing is sealed yet.
 
 use std::path::Path;
 
@@ -17,8 +18,8 @@ const KNOWN: &[u8] = b"service-hooks";
 const PLACE: Place<'static> = Place { table: "known_value", column: "sealed", row: b"1" };
 const SETTING: &str = "SERVICE_HOOKS_MASTER_KEY_FILE";
 
-/// Reads the master key, or makes it where nothing is sealed yet and SQLite keeps the data on this machine. Refuses one
-/// that does not open what is sealed.
+/// Reads the master key, or makes it where nothing is sealed yet and SQLite keeps the data on this
+/// machine. Refuses one that does not open what is sealed.
 pub(super) async fn settle(db: &Db, settings: &Settings) -> Result<Vault, Error> {
     let conn = &mut db.own().await?;
     let (path, is_given) = secrets::path(settings.master_key_file.as_deref(), &settings.data_dir);
@@ -37,25 +38,29 @@ pub(super) async fn settle(db: &Db, settings: &Settings) -> Result<Vault, Error>
     if fits { Ok(vault) } else { Err(Error::Unfit(foreign(&path))) }
 }
 
-/// Does the key that this process holds open the known value? Another node may have replaced it meanwhile.
+/// Does the key that this process holds open the known value? Another node may have replaced it
+/// meanwhile.
 pub(super) async fn fits(conn: &mut Conn, vault: &Vault) -> Result<bool, Error> {
     Ok(known(conn).await?.is_some_and(|sealed| vault.open(PLACE, &sealed).is_ok()))
 }
 
 async fn known(conn: &mut Conn) -> Result<Option<Vec<u8>>, Error> {
-    let row: Option<(Vec<u8>,)> =
-        on_db!(conn, c => sqlx::query_as("SELECT sealed FROM known_value WHERE id = 1").fetch_optional(c).await)?;
+    let row: Option<(Vec<u8>,)> = on_db!(conn, c => sqlx::query_as("SELECT sealed FROM known_value \
+        WHERE id = 1").fetch_optional(c).await)?;
     Ok(row.map(|(sealed,)| sealed))
 }
 
 async fn is_anything_sealed(conn: &mut Conn) -> Result<bool, Error> {
-    Ok(!hooks::sealed_keys(conn).await?.is_empty() || drafts::any(conn, Clock::System.now()).await?)
+    Ok(!hooks::sealed_keys(conn).await?.is_empty()
+        || drafts::any(conn, Clock::System.now()).await?)
 }
 
-/// A database of an earlier version has no known value. Its hooks tell: one that opens is enough, as another may be damaged.
+/// A database of an earlier version has no known value. Its hooks tell: one that opens is enough,
+/// as another may be damaged.
 async fn opens_hooks(conn: &mut Conn, vault: &Vault) -> Result<bool, Error> {
     let sealed = hooks::sealed_keys(conn).await?;
-    Ok(sealed.is_empty() || sealed.iter().any(|(id, key)| vault.open(hooks::place("api_key", id), key).is_ok()))
+    Ok(sealed.is_empty()
+        || sealed.iter().any(|(id, key)| vault.open(hooks::place("api_key", id), key).is_ok()))
 }
 
 /// Writes the known value. False when a process with another key was faster.
@@ -77,7 +82,8 @@ fn missing(path: &Path, is_given: bool, is_postgres: bool, is_sealed: bool) -> S
     }
     if is_sealed {
         return format!(
-            "{path}: the master key is missing, and only it opens the keys of this database's hooks. \
+            "{path}: the master key is missing, and only it opens the keys of this database's \
+             hooks. \
              Put the file back, from your backup for example, or say where it is with {SETTING}."
         );
     }

@@ -1,6 +1,7 @@
-//! The open deliveries of a hook that keeps an order, key by key. Only the head of a key (its oldest open delivery) may
-//! be sent, and a key that waits delays no other. So no query here reads past a key's backlog: the keys are found by a
-//! skip scan of the index, and of each key the oldest deliveries are read, up to the first that has to wait.
+//! The open deliveries of a hook that keeps an order, key by key. Only the head of a key (its
+//! oldest open delivery) may be sent, and a key that waits delays no other. So no query here reads
+//! past a key's backlog: the keys are found by a skip scan of the index, and of each key the oldest
+//! deliveries are read, up to the first that has to wait.
 
 use futures::TryStreamExt;
 
@@ -65,7 +66,8 @@ pub struct Part {
 /// What a lane asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
-    /// The heads of keys that come after this one in the order of keys; the inner `None`: from the first key.
+    /// The heads of keys that come after this one in the order of keys; the inner `None`: from the
+    /// first key.
     pub heads: Option<Option<Key>>,
     pub heads_limit: usize,
     pub lines: Vec<Part>,
@@ -118,11 +120,13 @@ macro_rules! heads {
             " $2 AND o.state IN ('pending', 'waiting', 'held') ORDER BY o.order_key, o.id LIMIT 1)
                UNION ALL
                SELECT h.number + 1, (SELECT o.id FROM deliveries o
-                                     WHERE o.hook_id = $1 AND o.order_key IS NOT NULL AND o.order_key > k.order_key
+                                     WHERE o.hook_id = $1 AND o.order_key IS NOT NULL AND \
+                                     o.order_key > k.order_key
                                        AND o.state IN ('pending', 'waiting', 'held')
                                      ORDER BY o.order_key, o.id LIMIT 1)
                FROM heads h JOIN deliveries k ON k.id = h.id WHERE h.number < $3)
-             SELECT d.id, d.order_key, d.state, d.due_at FROM heads h JOIN deliveries d ON d.id = h.id
+             SELECT d.id, d.order_key, d.state, d.due_at FROM heads h JOIN deliveries d ON d.id = \
+             h.id
              WHERE d.order_key IS NOT NULL ORDER BY h.number"
         )
     };
@@ -149,8 +153,8 @@ pub(in crate::engine) async fn heads(
     Ok(rows.into_iter().map(head).collect())
 }
 
-/// The oldest deliveries of a key that may be sent one after the other, and what follows. A retry ends the read: if it
-/// fails again, what is behind it has to wait.
+/// The oldest deliveries of a key that may be sent one after the other, and what follows. A retry
+/// ends the read: if it fails again, what is behind it has to wait.
 pub(in crate::engine) async fn line(
     conn: &mut Conn,
     hook: HookId,
@@ -159,18 +163,21 @@ pub(in crate::engine) async fn line(
     now: Timestamp,
     bodies: &Bodies,
 ) -> Result<Line, Error> {
-    let mut line = Line { key: part.key.clone(), after: part.after, due: Vec::new(), next: Next::End };
+    let mut line =
+        Line { key: part.key.clone(), after: part.after, due: Vec::new(), next: Next::End };
     let after = part.after.unwrap_or(DeliveryId(uuid::Uuid::nil()));
     let mut size = 0;
     on_db!(conn, c => {
         let mut found = sqlx::query_as::<_, LineRow>(
-            "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, d.order_key,
+            "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, \
+             d.order_key,
                     d.state, d.due_at
              FROM deliveries d JOIN events e ON e.id = d.event_id
              WHERE d.hook_id = $1 AND d.order_key = $2 AND d.id > $3 AND d.order_key IS NOT NULL
                AND d.state IN ('pending', 'waiting', 'held')
              ORDER BY d.id LIMIT $4",
-        ).bind(hook).bind(&*part.key).bind(after).bind(i64::try_from(rows).unwrap_or(i64::MAX)).fetch(c);
+        ).bind(hook).bind(&*part.key).bind(after).bind(i64::try_from(rows).unwrap_or(i64::MAX))
+            .fetch(c);
         while let Some(row) = found.try_next().await? {
             line.next = match standing(&row.state, row.due_at, now) {
                 Standing::Due => Next::More,
@@ -194,9 +201,14 @@ pub(in crate::engine) async fn line(
 }
 
 /// Tests that wait for their answer. They are few, and the newest of their hook.
-pub(in crate::engine) async fn tests(conn: &mut Conn, hook: HookId, bodies: &Bodies) -> Result<Vec<Open>, Error> {
+pub(in crate::engine) async fn tests(
+    conn: &mut Conn,
+    hook: HookId,
+    bodies: &Bodies,
+) -> Result<Vec<Open>, Error> {
     let rows: Vec<OpenRow> = on_db!(conn, c => sqlx::query_as(
-        "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, d.order_key
+        "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, \
+         d.order_key
          FROM deliveries d JOIN events e ON e.id = d.event_id
          WHERE d.hook_id = $1 AND d.is_test AND d.state = 'pending' ORDER BY d.id DESC LIMIT 20",
     ).bind(hook).fetch_all(c).await)?;

@@ -1,6 +1,7 @@
-//! Which hooks listen to which event, as an accept needs it. The writer keeps it in memory and asks in every commit
-//! whether it is still true: one small row says so, because every change of a hook or of its health moves a counter in
-//! its own transaction. So no accept ever plans with an old list, whichever node changed it.
+//! Which hooks listen to which event, as an accept needs it. The writer keeps it in memory and asks
+//! in every commit whether it is still true: one small row says so, because every change of a hook
+//! or of its health moves a counter in its own transaction. So no accept ever plans with an old
+//! list, whichever node changed it.
 
 use std::collections::HashMap;
 
@@ -71,7 +72,8 @@ impl Listeners {
         }
         if let Some(seen) = self.version {
             let changed = rows(conn, seen).await?;
-            // A server of the version before changes hooks without a number; then everything is read.
+            // A server of the version before changes hooks without a number; then everything is
+            // read.
             if changed.iter().any(|row| row.changed >= version) {
                 self.apply(changed, version);
                 return Ok(());
@@ -91,11 +93,13 @@ impl Listeners {
             if row.is_deleted {
                 continue;
             }
-            // A newer version, on another server or before a downgrade, may know more events. This one emits none of them.
+            // A newer version, on another server or before a downgrade, may know more events. This
+            // one emits none of them.
             let Some(event_type) = EventType::from_key(&row.event_type) else {
                 tracing::error!(
                     hook.id = %row.id, event_type = row.event_type,
-                    "a hook is for an event that this version does not know: this server sends it nothing"
+                    "a hook is for an event that this version does not know: this server sends it \
+                     nothing"
                 );
                 continue;
             };
@@ -142,14 +146,16 @@ pub(in crate::engine) async fn version(conn: &mut Conn) -> Result<i64, Error> {
     Ok(version)
 }
 
-/// To be called by whatever changes a hook or its health, in the same transaction, and before it locks any other row: so
-/// two servers that change hooks go one after the other, instead of each waiting for a row of the other's. (A new hook's row
-/// comes first: no other server knows it.) The hook gets the number of this change: so it can be asked what changed.
+/// To be called by whatever changes a hook or its health, in the same transaction, and before it
+/// locks any other row: so two servers that change hooks go one after the other, instead of each
+/// waiting for a row of the other's. (A new hook's row comes first: no other server knows it.) The
+/// hook gets the number of this change: so it can be asked what changed.
 pub(super) async fn changed(conn: &mut Conn, hook: HookId) -> Result<(), Error> {
     conn.tell(Told::Changed(hook));
     balance::count(conn, "hooks_version", 0, 1).await?;
     on_db!(conn, c => sqlx::query(
-        "UPDATE hooks SET changed = (SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0) WHERE id = $1",
+        "UPDATE hooks SET changed = (SELECT value FROM counters WHERE name = 'hooks_version' AND \
+         shard = 0) WHERE id = $1",
     ).bind(hook).execute(c).await.map(drop))?;
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! The log of deliveries: any filter, newest first, a page at a time. A page costs the same wherever it is: it walks along
-//! indexes that are in the log's order already, and where no index fits it looks at so many rows and says how far it came.
+//! The log of deliveries: any filter, newest first, a page at a time. A page costs the same
+//! wherever it is: it walks along indexes that are in the log's order already, and where no index
+//! fits it looks at so many rows and says how far it came.
 
 mod survey;
 mod walk;
@@ -28,7 +29,8 @@ use walk::{Walk, push_between, push_page, push_rest, push_walk};
 const LOOK: i64 = 10_000;
 /// The same for a step of a job, which is a command of the writer.
 const LOOK_OF_JOBS: i64 = 2_000;
-/// First attempts on their way that are listed one by one; where there are more, they are not hard to find.
+/// First attempts on their way that are listed one by one; where there are more, they are not hard
+/// to find.
 const FEW: i64 = 256;
 
 /// Which deliveries are looked for. Everything is optional.
@@ -109,7 +111,13 @@ impl Span {
 }
 
 /// A page of the log.
-pub async fn page(conn: &mut Conn, _by: &Grant, search: &Search, place: Place, limit: u32) -> Result<Found, Error> {
+pub async fn page(
+    conn: &mut Conn,
+    _by: &Grant,
+    search: &Search,
+    place: Place,
+    limit: u32,
+) -> Result<Found, Error> {
     let walks = walks(conn, search).await?;
     let (span, looked) = bounded(conn, search, &walks, Span::of(search, place), LOOK).await?;
     let rows: Vec<Row> = select(conn, search, &walks, span, limit.saturating_add(1)).await?;
@@ -122,29 +130,43 @@ pub async fn page(conn: &mut Conn, _by: &Grant, search: &Search, place: Place, l
 }
 
 /// How the database goes about a page, a line a step: for whoever doubts that it is fast.
-pub async fn explain(conn: &mut Conn, _by: &Grant, search: &Search, place: Place) -> Result<Vec<String>, Error> {
+pub async fn explain(
+    conn: &mut Conn,
+    _by: &Grant,
+    search: &Search,
+    place: Place,
+) -> Result<Vec<String>, Error> {
     let walks = walks(conn, search).await?;
     let (span, _) = bounded(conn, search, &walks, Span::of(search, place), LOOK).await?;
     let (explain, column) = conn.explain();
     let steps: Result<Vec<String>, sqlx::Error> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(explain);
         push_page!(query, search, &walks, span, 51);
-        query.build().fetch_all(c).await?.iter().map(|row| sqlx::Row::try_get(row, column)).collect()
+        query.build().fetch_all(c).await?.iter().map(|row| sqlx::Row::try_get(row,
+            column)).collect()
     });
     Ok(steps?)
 }
 
 /// How many there are, counted no further than `most`; `None` where no index can say it.
-pub async fn count_up_to(conn: &mut Conn, _by: &Grant, search: &Search, most: i64) -> Result<Option<i64>, Error> {
+pub async fn count_up_to(
+    conn: &mut Conn,
+    _by: &Grant,
+    search: &Search,
+    most: i64,
+) -> Result<Option<i64>, Error> {
     let walks = walks(conn, search).await?;
-    if search.event_type.is_some() || !walks.iter().all(|walk| matches!(walk, Walk::State(..) | Walk::Answer(..))) {
+    if search.event_type.is_some()
+        || !walks.iter().all(|walk| matches!(walk, Walk::State(..) | Walk::Answer(..)))
+    {
         return Ok(None);
     }
     let span = Span::of(search, Place::Newest);
     let (count,): (i64,) = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT COUNT(*) FROM (");
         for (number, walk) in walks.iter().enumerate() {
-            query.push(if number == 0 { "SELECT id FROM (" } else { " UNION ALL SELECT id FROM (" });
+            query.push(if number == 0 { "SELECT id FROM (" } else { " UNION ALL SELECT id FROM \
+                (" });
             query.push("SELECT id FROM deliveries WHERE ");
             push_walk!(query, walk, span);
             push_rest!(query, walk, search);
@@ -155,7 +177,8 @@ pub async fn count_up_to(conn: &mut Conn, _by: &Grant, search: &Search, most: i6
     Ok(Some(count.min(most)))
 }
 
-/// The next deliveries of a job after `after`, oldest first, and how far was looked when that is not everywhere.
+/// The next deliveries of a job after `after`, oldest first, and how far was looked when that is
+/// not everywhere.
 pub(super) async fn next(
     conn: &mut Conn,
     scope: &Scope,
@@ -168,7 +191,8 @@ pub(super) async fn next(
     }
     let place = Place::After(after.unwrap_or(DeliveryId(Uuid::nil())));
     let walks = walks(conn, &search).await?;
-    let (span, looked) = bounded(conn, &search, &walks, Span::of(&search, place), LOOK_OF_JOBS).await?;
+    let (span, looked) =
+        bounded(conn, &search, &walks, Span::of(&search, place), LOOK_OF_JOBS).await?;
     let rows: Vec<Row> = select(conn, &search, &walks, span, limit).await?;
     let is_short = rows.len() < limit as usize;
     Ok((rows.iter().map(Row::ids).collect(), looked.filter(|_| is_short)))
@@ -183,22 +207,34 @@ pub struct Undelivered {
     pub count: i64,
 }
 
-/// Everything that failed or was skipped, by hook and last answer, as far as a [`Survey`] counts. Tests are nobody's loss.
+/// Everything that failed or was skipped, by hook and last answer, as far as a [`Survey`] counts.
+/// Tests are nobody's loss.
 pub async fn undelivered(conn: &mut Conn, _by: &Grant) -> Result<Vec<Undelivered>, Error> {
     let hooks: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as(
         "SELECT h.id FROM hooks h WHERE h.deleted_at IS NULL AND (
-           (SELECT d.id FROM deliveries d WHERE d.state NOT IN ('delivered', 'pending') AND d.hook_id = h.id
+           (SELECT d.id FROM deliveries d WHERE d.state NOT IN ('delivered', 'pending') AND \
+           d.hook_id = h.id
               AND d.state = 'failed' ORDER BY d.hook_id, d.state, d.id LIMIT 1) IS NOT NULL OR
-           (SELECT d.id FROM deliveries d WHERE d.state NOT IN ('delivered', 'pending') AND d.hook_id = h.id
+           (SELECT d.id FROM deliveries d WHERE d.state NOT IN ('delivered', 'pending') AND \
+           d.hook_id = h.id
               AND d.state = 'skipped' ORDER BY d.hook_id, d.state, d.id LIMIT 1) IS NOT NULL)
          ORDER BY h.id",
     ).fetch_all(c).await)?;
     let mut found: Vec<Undelivered> = Vec::new();
     for (hook,) in hooks {
-        let scope = Scope { hook: Some(hook), states: vec![State::Failed, State::Skipped], ..Scope::default() };
+        let scope = Scope {
+            hook: Some(hook),
+            states: vec![State::Failed, State::Skipped],
+            ..Scope::default()
+        };
         let counts = survey(conn, &scope, &[]).await?.counts;
         let parts = counts.into_iter().flat_map(|count| count.parts);
-        found.extend(parts.map(|(state, answer, count)| Undelivered { hook, state, answer, count }));
+        found.extend(parts.map(|(state, answer, count)| Undelivered {
+            hook,
+            state,
+            answer,
+            count,
+        }));
     }
     Ok(found)
 }
@@ -212,7 +248,11 @@ pub async fn newest(conn: &mut Conn, _by: &Grant) -> Result<Option<DeliveryId>, 
 }
 
 /// The deliveries of these ids that there are, newest first.
-pub async fn these(conn: &mut Conn, _by: &Grant, ids: &[DeliveryId]) -> Result<Vec<Delivery>, Error> {
+pub async fn these(
+    conn: &mut Conn,
+    _by: &Grant,
+    ids: &[DeliveryId],
+) -> Result<Vec<Delivery>, Error> {
     let mut found = Vec::new();
     for ids in super::db::padded(ids) {
         let rows: Vec<Row> = on_db!(conn, c: Engine => {
@@ -227,7 +267,8 @@ pub async fn these(conn: &mut Conn, _by: &Grant, ids: &[DeliveryId]) -> Result<V
     Ok(found)
 }
 
-/// The indexes to walk along: together they hold everything that is looked for, each in the log's order.
+/// The indexes to walk along: together they hold everything that is looked for, each in the log's
+/// order.
 async fn walks(conn: &mut Conn, search: &Search) -> Result<Vec<Walk>, Error> {
     // They come and go too fast for an index of their own.
     let few = if walk::wants_pending(search) { pending(conn, search.hook).await? } else { None };
@@ -237,7 +278,8 @@ async fn walks(conn: &mut Conn, search: &Search) -> Result<Vec<Walk>, Error> {
 /// First attempts on their way, if they are few.
 async fn pending(conn: &mut Conn, hook: Option<HookId>) -> Result<Option<Vec<DeliveryId>>, Error> {
     let rows: Vec<(DeliveryId,)> = on_db!(conn, c: Engine => {
-        let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id FROM deliveries WHERE state = 'pending'");
+        let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id FROM deliveries WHERE state = \
+            'pending'");
         match hook {
             Some(hook) => query.push(" AND hook_id = ").push_bind(hook),
             // Any: so it is asked in the order of the index, and not of the table.
@@ -249,7 +291,8 @@ async fn pending(conn: &mut Conn, hook: Option<HookId>) -> Result<Option<Vec<Del
     Ok(is_few.then(|| rows.into_iter().map(|(id,)| id).collect()))
 }
 
-/// The part of a span in which `look` rows lie, where more than the walks has to be judged, and its end.
+/// The part of a span in which `look` rows lie, where more than the walks has to be judged, and its
+/// end.
 async fn bounded(
     conn: &mut Conn,
     search: &Search,
@@ -264,17 +307,24 @@ async fn bounded(
     Ok((end.map_or(span, |end| span.until(end)), end))
 }
 
-/// Where the part of a span ends in which `look` rows lie; `None` when there are fewer. Of several walks the one that comes
-/// least far decides: what is beyond its end is not complete.
-async fn end_of(conn: &mut Conn, walks: &[Walk], span: Span, look: i64) -> Result<Option<DeliveryId>, Error> {
+/// Where the part of a span ends in which `look` rows lie; `None` when there are fewer. Of several
+/// walks the one that comes least far decides: what is beyond its end is not complete.
+async fn end_of(
+    conn: &mut Conn,
+    walks: &[Walk],
+    span: Span,
+    look: i64,
+) -> Result<Option<DeliveryId>, Error> {
     let each = (look / i64::try_from(walks.len()).unwrap_or(i64::MAX).max(1)).max(1);
     let ends: Vec<(DeliveryId,)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("");
         for (number, walk) in walks.iter().enumerate() {
-            query.push(if number == 0 { "SELECT id FROM (" } else { " UNION ALL SELECT id FROM (" });
+            query.push(if number == 0 { "SELECT id FROM (" } else { " UNION ALL SELECT id FROM \
+                (" });
             query.push("SELECT id FROM deliveries WHERE ");
             push_walk!(query, walk, span);
-            query.push(walk.order(span.is_rising)).push(" LIMIT 1 OFFSET ").push_bind(each - 1).push(") AS w").push(number);
+            query.push(walk.order(span.is_rising)).push(" LIMIT 1 \
+                OFFSET ").push_bind(each - 1).push(") AS w").push(number);
         }
         query.build_query_as().fetch_all(c).await
     })?;
@@ -282,7 +332,13 @@ async fn end_of(conn: &mut Conn, walks: &[Walk], span: Span, look: i64) -> Resul
     Ok(if span.is_rising { ends.min() } else { ends.max() })
 }
 
-async fn select(conn: &mut Conn, search: &Search, walks: &[Walk], span: Span, limit: u32) -> Result<Vec<Row>, Error> {
+async fn select(
+    conn: &mut Conn,
+    search: &Search,
+    walks: &[Walk],
+    span: Span,
+    limit: u32,
+) -> Result<Vec<Row>, Error> {
     Ok(on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("");
         push_page!(query, search, walks, span, i64::from(limit));

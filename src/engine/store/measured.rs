@@ -1,5 +1,5 @@
-//! Counts of attempts by hook and hour: written with the attempts, read by the pages that show how hooks do. Tests are
-//! not counted: they say nothing of events.
+//! Counts of attempts by hook and hour: written with the attempts, read by the pages that show how
+//! hooks do. Tests are not counted: they say nothing of events.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,8 @@ use crate::domain::{
     permission::Grant,
 };
 
-/// What a batch of attempts adds. In order, so that two commits never wait for each other crosswise.
+/// What a batch of attempts adds. In order, so that two commits never wait for each other
+/// crosswise.
 #[derive(Default)]
 pub(super) struct Sums {
     pub(super) hours: Vec<((HookId, Hour, &'static str), i64)>,
@@ -35,7 +36,8 @@ impl Sums {
             // What the receiver put off with a time is neither a success nor a failure.
             let class = if finished.asks.is_some() { PUT_OFF } else { attempt.answer.class() };
             *hours.entry((finished.hook, hour, class)).or_default() += 1;
-            *latencies.entry((finished.hook, hour, bucket_of(attempt.duration_ms))).or_default() += 1;
+            *latencies.entry((finished.hook, hour, bucket_of(attempt.duration_ms))).or_default() +=
+                1;
         }
         Self { hours: hours.into_iter().collect(), latencies: latencies.into_iter().collect() }
     }
@@ -46,21 +48,25 @@ pub(super) async fn add(conn: &mut Conn, finished: &[&Finished]) -> Result<(), E
     let sums = Sums::of(finished);
     for chunk in chunks(&sums.hours) {
         on_db!(conn, c: Engine => {
-            let mut insert = sqlx::QueryBuilder::<Engine>::new("INSERT INTO hours (hook_id, hour, class, count) ");
+            let mut insert = sqlx::QueryBuilder::<Engine>::new("INSERT INTO hours (hook_id, hour, \
+                class, count) ");
             insert.push_values(chunk, |mut row, ((hook, hour, class), count)| {
                 row.push_bind(*hook).push_bind(*hour).push_bind(*class).push_bind(*count);
             });
-            insert.push(" ON CONFLICT (hook_id, hour, class) DO UPDATE SET count = hours.count + excluded.count");
+            insert.push(" ON CONFLICT (hook_id, hour, class) DO UPDATE SET count = hours.count + \
+                         excluded.count");
             insert.build().execute(c).await.map(drop)
         })?;
     }
     for chunk in chunks(&sums.latencies) {
         on_db!(conn, c: Engine => {
-            let mut insert = sqlx::QueryBuilder::<Engine>::new("INSERT INTO latencies (hook_id, hour, bucket, count) ");
+            let mut insert = sqlx::QueryBuilder::<Engine>::new("INSERT INTO latencies (hook_id, \
+                hour, bucket, count) ");
             insert.push_values(chunk, |mut row, ((hook, hour, bucket), count)| {
                 row.push_bind(*hook).push_bind(*hour).push_bind(*bucket).push_bind(*count);
             });
-            insert.push(" ON CONFLICT (hook_id, hour, bucket) DO UPDATE SET count = latencies.count + excluded.count");
+            insert.push(" ON CONFLICT (hook_id, hour, bucket) DO UPDATE SET count = \
+                         latencies.count + excluded.count");
             insert.build().execute(c).await.map(drop)
         })?;
     }
@@ -77,23 +83,36 @@ pub struct Counted {
 }
 
 /// Attempts since an hour, of one hook or of all that are there.
-pub async fn since(conn: &mut Conn, _by: &Grant, hook: Option<HookId>, from: Hour) -> Result<Vec<Counted>, Error> {
+pub async fn since(
+    conn: &mut Conn,
+    _by: &Grant,
+    hook: Option<HookId>,
+    from: Hour,
+) -> Result<Vec<Counted>, Error> {
     let found = match hook {
         Some(hook) => on_db!(conn, c => sqlx::query_as(
-            "SELECT hook_id, hour, class, count FROM hours WHERE hook_id = $1 AND hour >= $2 ORDER BY hour, class",
+            "SELECT hook_id, hour, class, count FROM hours WHERE hook_id = $1 AND hour >= $2 ORDER \
+             BY hour, class",
         ).bind(hook).bind(from).fetch_all(c).await)?,
         None => on_db!(conn, c => sqlx::query_as(
             "SELECT m.hook_id, m.hour, m.class, m.count FROM hooks h CROSS JOIN hours m
-             WHERE m.hook_id = h.id AND m.hour >= $1 AND h.deleted_at IS NULL ORDER BY m.hook_id, m.hour, m.class",
+             WHERE m.hook_id = h.id AND m.hour >= $1 AND h.deleted_at IS NULL ORDER BY m.hook_id, \
+             m.hour, m.class",
         ).bind(from).fetch_all(c).await)?,
     };
     Ok(found)
 }
 
 /// How long a hook's attempts took since an hour: hour, bucket, count.
-pub async fn latencies(conn: &mut Conn, _by: &Grant, hook: HookId, from: Hour) -> Result<Vec<(Hour, i64, i64)>, Error> {
+pub async fn latencies(
+    conn: &mut Conn,
+    _by: &Grant,
+    hook: HookId,
+    from: Hour,
+) -> Result<Vec<(Hour, i64, i64)>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as(
-        "SELECT hour, bucket, count FROM latencies WHERE hook_id = $1 AND hour >= $2 ORDER BY hour, bucket",
+        "SELECT hour, bucket, count FROM latencies WHERE hook_id = $1 AND hour >= $2 ORDER BY \
+         hour, bucket",
     ).bind(hook).bind(from).fetch_all(c).await)?)
 }
 
@@ -117,16 +136,18 @@ impl Old {
     }
 }
 
-/// Which of the next hooks after `after` have hours before those that are kept, and where to go on. One hook after the
-/// other, because the tables are in that order.
+/// Which of the next hooks after `after` have hours before those that are kept, and where to go on.
+/// One hook after the other, because the tables are in that order.
 pub(in crate::engine) async fn old(
     conn: &mut Conn,
     after: HookId,
     kept: Hour,
 ) -> Result<(Vec<Old>, Option<HookId>), Error> {
     let rows: Vec<(HookId, Option<Hour>, Option<Hour>)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT h.id, (SELECT m.hour FROM hours m WHERE m.hook_id = h.id ORDER BY m.hook_id, m.hour LIMIT 1),
-                (SELECT l.hour FROM latencies l WHERE l.hook_id = h.id ORDER BY l.hook_id, l.hour LIMIT 1)
+        "SELECT h.id, (SELECT m.hour FROM hours m WHERE m.hook_id = h.id ORDER BY m.hook_id, \
+         m.hour LIMIT 1),
+                (SELECT l.hour FROM latencies l WHERE l.hook_id = h.id ORDER BY l.hook_id, l.hour \
+                LIMIT 1)
          FROM hooks h WHERE h.id > $1 ORDER BY h.id LIMIT $2",
     ).bind(after).bind(HOOKS).fetch_all(c).await)?;
     let next = rows.last().filter(|_| rows.len() as i64 == HOOKS).map(|(hook, ..)| *hook);
@@ -137,7 +158,11 @@ pub(in crate::engine) async fn old(
 }
 
 /// Forgets some old hours of a hook. Returns what is to be forgotten next.
-pub(in crate::engine) async fn forget(conn: &mut Conn, old: Old, kept: Hour) -> Result<Option<Old>, Error> {
+pub(in crate::engine) async fn forget(
+    conn: &mut Conn,
+    old: Old,
+    kept: Hour,
+) -> Result<Option<Old>, Error> {
     let mut first = None;
     for (delete, next) in [
         (
@@ -149,8 +174,10 @@ pub(in crate::engine) async fn forget(conn: &mut Conn, old: Old, kept: Hour) -> 
             "SELECT hour FROM latencies WHERE hook_id = $1 ORDER BY hook_id, hour LIMIT 1",
         ),
     ] {
-        on_db!(conn, c => sqlx::query(delete).bind(old.hook).bind(old.before).execute(c).await.map(drop))?;
-        let row: Option<(Hour,)> = on_db!(conn, c => sqlx::query_as(next).bind(old.hook).fetch_optional(c).await)?;
+        on_db!(conn,
+            c => sqlx::query(delete).bind(old.hook).bind(old.before).execute(c).await.map(drop))?;
+        let row: Option<(Hour,)> =
+            on_db!(conn, c => sqlx::query_as(next).bind(old.hook).fetch_optional(c).await)?;
         first = first.into_iter().chain(row.map(|(hour,)| hour)).min();
     }
     Ok(Old::from(old.hook, first, kept))

@@ -1,11 +1,11 @@
-//! Brings the schema up to date: two folders of the same numbers. One of the few files that may know which engine it is.
-//! Of processes that start together one migrates and the others wait: on SQLite for their [`Turn`](super::files), on
-//! PostgreSQL for sqlx's lock.
+//! Brings the schema up to date: two folders of the same numbers. One of the few files that may
+//! know which engine it is. Of processes that start together one migrates and the others wait: on
+//! SQLite for their [`Turn`](super::files), on PostgreSQL for sqlx's lock.
 //!
-//! A program may meet a schema that a newer one made, while servers are upgraded one by one or after going back to the
-//! release before. It goes on only where every migration it does not know says that it may: by a name that ends in
-//! `_additive`. Such a migration adds tables, indexes, or columns with a default, and changes nothing that older programs
-//! read or write.
+//! A program may meet a schema that a newer one made, while servers are upgraded one by one or
+//! after going back to the release before. It goes on only where every migration it does not know
+//! says that it may: by a name that ends in `_additive`. Such a migration adds tables, indexes, or
+//! columns with a default, and changes nothing that older programs read or write.
 
 use sqlx::migrate::{Migrate, MigrateError};
 
@@ -21,8 +21,8 @@ const NEWER: &str = "This database was made by a newer version. Upgrade service-
 macro_rules! bring_up_to_date {
     ($conn:expr, $migrator:expr) => {{
         let (conn, mut migrator) = ($conn, $migrator);
-        // Taken twice by the same session, here and by the migrator. When something fails the connection is closed, and
-        // the lock goes with it.
+        // Taken twice by the same session, here and by the migrator. When something fails the
+        // connection is closed, and the lock goes with it.
         conn.lock().await?;
         conn.ensure_migrations_table(&migrator.table_name.clone()).await?;
         let applied: Vec<(i64, String)> =
@@ -44,15 +44,21 @@ pub async fn migrate(db: &Db) -> Result<(), Error> {
     let mut conn = db.own().await?;
     let outcome: Result<bool, MigrateError> = async {
         match &mut conn.link {
-            Link::Sqlite(connection) => bring_up_to_date!(&mut **connection, sqlx::migrate!("migrations/sqlite")),
-            Link::Postgres(connection) => bring_up_to_date!(&mut **connection, sqlx::migrate!("migrations/postgres")),
+            Link::Sqlite(connection) => {
+                bring_up_to_date!(&mut **connection, sqlx::migrate!("migrations/sqlite"))
+            }
+            Link::Postgres(connection) => {
+                bring_up_to_date!(&mut **connection, sqlx::migrate!("migrations/postgres"))
+            }
         }
     }
     .await;
     match outcome {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::Unfit(NEWER.to_owned())),
-        Err(error) => Err(Error::Unfit(format!("The database's schema can't be brought up to date: {error}"))),
+        Err(error) => {
+            Err(Error::Unfit(format!("The database's schema can't be brought up to date: {error}")))
+        }
     }
 }
 

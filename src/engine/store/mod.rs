@@ -1,7 +1,9 @@
-//! All SQL, and nothing but SQL: one room for each noun. Statements are one text for SQLite and PostgreSQL; `db`,
-//! `migrate`, `claim`, `wake`, `space` and the two of `commit` alone may know which it is. Reads take a read connection; writes
-//! happen only inside a command of the [`writer`]. Functions that serve people or programs ask for a
-//! [`Grant`](crate::domain::permission::Grant). No function here holds a transaction across anything but SQL.
+//! All SQL, and nothing but SQL: one room for each noun. Statements are one text for SQLite and
+//! PostgreSQL; `db`, `migrate`, `claim`, `wake`, `space` and the two of `commit` alone may know
+//! which it is. Reads take a read connection; writes happen only inside a command of the
+//! [`writer`]. Functions that serve people or programs ask for a
+//! [`Grant`](crate::domain::permission::Grant). No function here holds a transaction across
+//! anything but SQL.
 
 pub mod attempts;
 pub mod audit;
@@ -68,7 +70,8 @@ use secrets::Vault;
 use told::Audience;
 use writer::Writer;
 
-/// Counters that processes on one database spread over: so many that hardly any two wait for each other's commits.
+/// Counters that processes on one database spread over: so many that hardly any two wait for each
+/// other's commits.
 const SHARDS: u16 = 1024;
 
 /// The data folder, if this database or its key is kept there.
@@ -92,11 +95,14 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens and migrates the database of the settings and loads the master key. Refuses a key that does not fit.
+    /// Opens and migrates the database of the settings and loads the master key. Refuses a key that
+    /// does not fit.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let url = settings.database_url();
         let turn = match files::sqlite_file(&url) {
-            Some(file) => Some(Turn::take(&file, folder_of_ours(settings, &file), url.contains("vfs=")).await?),
+            Some(file) => Some(
+                Turn::take(&file, folder_of_ours(settings, &file), url.contains("vfs=")).await?,
+            ),
             None => None,
         };
         let db = Db::open(&url).await?;
@@ -105,7 +111,11 @@ impl Store {
         if let Some(turn) = turn {
             turn.done()?;
         }
-        let shard = if db.is_postgres() { i64::from(u16::from_le_bytes(random_bytes()) % SHARDS) } else { 0 };
+        let shard = if db.is_postgres() {
+            i64::from(u16::from_le_bytes(random_bytes()) % SHARDS)
+        } else {
+            0
+        };
         let writes = Writes::default();
         let audience = Audience::default();
         let (writer, task) = Writer::start(db.clone(), shard, writes.clone(), audience.clone());
@@ -113,7 +123,8 @@ impl Store {
         Ok(Self { db, writer, writes, audience, vault, writing, claim: Arc::default(), shard })
     }
 
-    /// Makes sure that no other process delivers from this database, which keeps this much space in reserve from now on.
+    /// Makes sure that no other process delivers from this database, which keeps this much space in
+    /// reserve from now on.
     pub(super) async fn claim(&self, reserve_bytes: u64) -> Result<(), Error> {
         *self.claim.lock().await = claim::claim_file(&self.db)?;
         self.db.bound_reads();
@@ -126,19 +137,24 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the reserve's file if it is missing and the disk has room. New events are accepted again if it had been released.
+    /// Makes the reserve's file if it is missing and the disk has room. New events are accepted
+    /// again if it had been released.
     pub(super) async fn restore_reserve(&self) -> Result<Restored, Error> {
         let Some(reserve) = self.writes.reserve() else { return Ok(Restored::WasThere) };
         let was_full = self.writes.refuses_events();
         let making = reserve.clone();
         let made = tokio::task::spawn_blocking(move || making.make());
-        let made = made.await.map_err(|_| Error::Panicked)?.map_err(|error| Error::Unfit(error.to_string()))?;
+        let made = made
+            .await
+            .map_err(|_| Error::Panicked)?
+            .map_err(|error| Error::Unfit(error.to_string()))?;
         if made.is_none() {
             return Ok(Restored::NoRoom);
         }
         if !was_full {
             if self.writes.refuses_events() {
-                // The disk became full while the file was being made, and it was released before it was there.
+                // The disk became full while the file was being made, and it was released before it
+                // was there.
                 reserve.release();
             }
             return Ok(Restored::WasThere);
@@ -169,7 +185,8 @@ impl Store {
         self.db.about().await
     }
 
-    /// Makes a SQLite file as small as what it holds; see [`space::compact`]. Only without a server.
+    /// Makes a SQLite file as small as what it holds; see [`space::compact`]. Only without a
+    /// server.
     pub async fn compact(&self) -> Result<(), Error> {
         let claim = claim::claim_file(&self.db)?;
         let compacted = space::compact(&self.db).await;
@@ -191,8 +208,8 @@ impl Store {
         self.writes.failing()
     }
 
-    /// The writing task is gone although the store was not closed: nothing can be written until the process is started
-    /// again.
+    /// The writing task is gone although the store was not closed: nothing can be written until the
+    /// process is started again.
     pub(super) fn writer_has_ended(&self) -> bool {
         self.writer.has_ended()
     }
@@ -205,7 +222,9 @@ impl Store {
     /// Writes something small, to see whether that can be done again.
     pub(super) async fn try_writing(&self) -> Result<(), Error> {
         let shard = self.shard;
-        self.write(move |conn| Box::pin(balance::touch(conn, shard))).await.inspect(|()| self.writes.went_well())
+        self.write(move |conn| Box::pin(balance::touch(conn, shard)))
+            .await
+            .inspect(|()| self.writes.went_well())
     }
 
     /// See [`Writer::accept`].

@@ -1,5 +1,5 @@
-//! What came of attempts: many at a time, each with its consequence for the delivery and for the health of its hook, in
-//! the transaction that records it.
+//! What came of attempts: many at a time, each with its consequence for the delivery and for the
+//! health of its hook, in the transaction that records it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,13 +27,14 @@ use crate::{
 };
 
 /// What came of an attempt, and what follows.
+#[derive(Clone)]
 pub struct Finished {
     pub delivery: DeliveryId,
     pub hook: HookId,
     pub attempt: Arc<Attempt>,
     pub purpose: Purpose,
-    /// `Delivered`, `Failed`, or `Waiting` for `retry_in`, from the moment of the record on: until then the clock may be
-    /// set.
+    /// `Delivered`, `Failed`, or `Waiting` for `retry_in`, from the moment of the record on: until
+    /// then the clock may be set.
     pub state: State,
     pub retry_in: Option<Duration>,
     /// The attempt counts as none of the schedule's tries.
@@ -51,8 +52,9 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// A success of a hook that was well leaves it as it is. (Of one that failed just now, while this was under way, the
-    /// next success will say so.) That of a test or a probe brings forward what waits.
+    /// A success of a hook that was well leaves it as it is. (Of one that failed just now, while
+    /// this was under way, the next success will say so.) That of a test or a probe brings forward
+    /// what waits.
     pub(super) fn changes_nothing(&self) -> bool {
         self.was_well && self.attempt.answer.is_success() && !self.is_gone && !self.finds_it_well()
     }
@@ -81,20 +83,34 @@ pub enum Recorded {
     Refused,
 }
 
+impl Recorded {
+    /// The portal switched the hook off.
+    pub fn is_off(&self) -> bool {
+        matches!(self, Self::Kept { is_off: true, .. })
+    }
+}
+
 /// Why the portal switches a hook off by itself.
 const GONE: &str = "the receiver answered 410 Gone";
 fn gave_up(policy: &BreakerPolicy) -> String {
     format!("every delivery failed for {}", readable_duration(policy.give_up_after))
 }
 
-/// Records attempts and their consequences together. A delivery that was held or cancelled while the attempt was under
-/// way stays so, unless the attempt settled it. [`Error::Exists`] when one of the attempts is on record already.
-pub(super) async fn record_all(conn: &mut Conn, finished: &[&Finished]) -> Result<Vec<Recorded>, Error> {
+/// Records attempts and their consequences together. A delivery that was held or cancelled while
+/// the attempt was under way stays so, unless the attempt settled it. [`Error::Exists`] when one of
+/// the attempts is on record already.
+pub(super) async fn record_all(
+    conn: &mut Conn,
+    finished: &[&Finished],
+) -> Result<Vec<Recorded>, Error> {
     let fences: HashSet<(HookId, claim::Fence)> =
         finished.iter().filter_map(|finished| Some((finished.hook, finished.fence?))).collect();
     let ours = claim::still_ours(conn, &fences).await?;
-    let is_ours = |finished: &Finished| finished.fence.is_none_or(|fence| ours.contains(&(finished.hook, fence)));
-    let kept: Vec<&Finished> = finished.iter().copied().filter(|finished| is_ours(finished)).collect();
+    let is_ours = |finished: &Finished| {
+        finished.fence.is_none_or(|fence| ours.contains(&(finished.hook, fence)))
+    };
+    let kept: Vec<&Finished> =
+        finished.iter().copied().filter(|finished| is_ours(finished)).collect();
     let rows: Vec<AttemptRow<'_>> = kept.iter().map(|finished| AttemptRow::of(finished)).collect();
     attempts::insert(conn, &rows).await?;
     update(conn, &kept).await?;
@@ -106,7 +122,10 @@ pub(super) async fn record_all(conn: &mut Conn, finished: &[&Finished]) -> Resul
         conn.tell(Told::Changed(finished.hook));
     }
     let recorded = finished.iter().map(|finished| match is_ours(finished) {
-        true => Recorded::Kept { health: standing.get(&finished.hook).copied(), is_off: off.contains(&finished.hook) },
+        true => Recorded::Kept {
+            health: standing.get(&finished.hook).copied(),
+            is_off: off.contains(&finished.hook),
+        },
         false => Recorded::Refused,
     });
     Ok(recorded.collect())
@@ -117,10 +136,13 @@ async fn update(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
         on_db!(conn, c: Engine => {
             let mut update = sqlx::QueryBuilder::<Engine>::new(
                 "UPDATE deliveries SET
-                   state = CASE WHEN deliveries.state IN ('held', 'cancelled') AND v.column2 = 'waiting'
+                   state = CASE WHEN deliveries.state IN ('held', 'cancelled') AND v.column2 = \
+                   'waiting'
                              THEN deliveries.state ELSE v.column2 END,
-                   due_at = CASE WHEN deliveries.state IN ('held', 'cancelled') THEN NULL ELSE v.column3 END,
-                   reason = CASE WHEN deliveries.state IN ('held', 'cancelled') AND v.column2 = 'waiting'
+                   due_at = CASE WHEN deliveries.state IN ('held', 'cancelled') THEN NULL ELSE \
+                   v.column3 END,
+                   reason = CASE WHEN deliveries.state IN ('held', 'cancelled') AND v.column2 = \
+                   'waiting'
                               THEN deliveries.reason END,
                    attempts = v.column4, last_class = v.column5, last_status = v.column6,
                    last_duration_ms = v.column7, updated_at = v.column8,
@@ -132,7 +154,8 @@ async fn update(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
                 let due_at = finished.retry_in.map(|wait| now.after(wait));
                 row.push_bind(finished.delivery).push_bind(finished.state.key()).push_bind(due_at)
                     .push_bind(i64::from(attempt.number)).push_bind(attempt.answer.class())
-                    .push_bind(attempt.answer.status().map(i64::from)).push_bind(attempt.duration_ms)
+                    .push_bind(attempt.answer.status().map(i64::from))
+                        .push_bind(attempt.duration_ms)
                     .push_bind(now).push_bind(i64::from(finished.is_extra));
             });
             update.push(") AS v WHERE deliveries.id = v.column1").build().execute(c).await.map(drop)
@@ -142,8 +165,12 @@ async fn update(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
 }
 
 /// What the attempts mean for their hooks: how each stands now, and which the portal switched off.
-async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<HookId, Health>, HashSet<HookId>), Error> {
-    let finished: Vec<&Finished> = finished.iter().copied().filter(|finished| !finished.changes_nothing()).collect();
+async fn follow(
+    conn: &mut Conn,
+    finished: &[&Finished],
+) -> Result<(HashMap<HookId, Health>, HashSet<HookId>), Error> {
+    let finished: Vec<&Finished> =
+        finished.iter().copied().filter(|finished| !finished.changes_nothing()).collect();
     let hooks: HashSet<HookId> = finished.iter().map(|finished| finished.hook).collect();
     let before = health::of_hooks(conn, &hooks.into_iter().collect::<Vec<_>>()).await?;
     let mut standing = before.clone();
@@ -154,7 +181,8 @@ async fn follow(conn: &mut Conn, finished: &[&Finished]) -> Result<(HashMap<Hook
         let health = standing.entry(finished.hook).or_default();
         let (after, turn) = health.after(heard, finished.purpose, now, &finished.policy);
         *health = after;
-        if !matches!(heard, Heard::Success | Heard::OwnTrouble) && finished.purpose != Purpose::Test {
+        if !matches!(heard, Heard::Success | Heard::OwnTrouble) && finished.purpose != Purpose::Test
+        {
             health.last_answer = Some(finished.attempt.answer);
         }
         if finished.is_gone || turn != Turn::None {
@@ -202,14 +230,24 @@ async fn note_turn(conn: &mut Conn, finished: &Finished, turn: Turn) -> Result<(
     audit::note(conn, &finished.clock, &grant, action, &finished.hook.to_string(), &detail).await
 }
 
-/// Switches a hook off, with the reason. Unless it leads elsewhere by now: then somebody has mended it already.
+/// Switches a hook off, with the reason. Unless it leads elsewhere by now: then somebody has mended
+/// it already.
 async fn switch_off(conn: &mut Conn, finished: &Finished, reason: &str) -> Result<bool, Error> {
     let Ok(grant) = Actor::portal().require(Permission::HooksWrite) else { return Ok(false) };
     let now = finished.clock.now();
-    let is_off = hooks::switch_off(conn, &grant, finished.hook, &finished.attempt.url, reason, now).await?;
+    let is_off =
+        hooks::switch_off(conn, &grant, finished.hook, &finished.attempt.url, reason, now).await?;
     if is_off {
         conn.tell(Told::Turned(finished.hook, Turned::SwitchedOff, reason.to_owned()));
-        audit::note(conn, &finished.clock, &grant, "hook.switched_off", &finished.hook.to_string(), reason).await?;
+        audit::note(
+            conn,
+            &finished.clock,
+            &grant,
+            "hook.switched_off",
+            &finished.hook.to_string(),
+            reason,
+        )
+        .await?;
     }
     Ok(is_off)
 }

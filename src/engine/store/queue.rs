@@ -1,19 +1,21 @@
-//! What is open, as the lanes need it: due deliveries, the next probe, and the bounded steps that hold, release or cancel
-//! what a hook has open. A step looks at the hook in its own transaction, so it never acts on what was true before.
+//! What is open, as the lanes need it: due deliveries, the next probe, and the bounded steps that
+//! hold, release or cancel what a hook has open. A step looks at the hook in its own transaction,
+//! so it never acts on what was true before.
 
 mod open;
+mod steps;
 
 use futures::TryStreamExt;
 pub(super) use open::OpenRow;
 pub use open::{Key, Open};
+pub use steps::STEP;
+pub(super) use steps::{KEYED, stance_of, why_held};
+pub(in crate::engine) use steps::{needs_step, step};
 
 use super::{
     bodies::Bodies,
     db::{Conn, on_db, padded, push_list},
     error::Error,
-    forward::{self, EXTRA_TRY},
-    health, hooks,
-    listeners::Stance,
 };
 use crate::domain::{
     hook::Hook,
@@ -35,18 +37,16 @@ pub struct Room {
     pub bytes: usize,
 }
 
-/// Rows that one step moves, of each kind. A step shares its commit with accepts, which must not wait for a backlog.
-pub const STEP: usize = 250;
-
 /// Why a delivery without a body is settled.
 const NO_BODY: &str = "the event's body was removed by retention";
 
-/// Open deliveries with everything an attempt needs. Each text is spelled out, because a partial index serves only a query
-/// that spells its condition.
+/// Open deliveries with everything an attempt needs. Each text is spelled out, because a partial
+/// index serves only a query that spells its condition.
 macro_rules! open {
     ($($which:expr),+) => {
         concat!(
-            "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, d.order_key
+            "SELECT d.id, d.event_id, d.event_type, e.body, d.attempts, d.tries_before, d.is_test, \
+             d.order_key
              FROM deliveries d JOIN events e ON e.id = d.event_id WHERE ",
             $($which),+
         )
@@ -75,8 +75,8 @@ fn due_text(kind: Kind, is_ordered: bool) -> &'static str {
     }
 }
 
-/// Open deliveries of a hook that are due, oldest first, and whether there was no room for more. With `tests_only`, what
-/// may be sent although the hook is off or paused.
+/// Open deliveries of a hook that are due, oldest first, and whether there was no room for more.
+/// With `tests_only`, what may be sent although the hook is off or paused.
 pub(in crate::engine) async fn due(
     conn: &mut Conn,
     hook: &Hook,
@@ -104,7 +104,8 @@ pub(in crate::engine) async fn due(
     Ok((found, is_full))
 }
 
-/// When a hook's next open delivery after `now` is due; of a hook that keeps an order, the next that has no key.
+/// When a hook's next open delivery after `now` is due; of a hook that keeps an order, the next
+/// that has no key.
 pub(in crate::engine) async fn next_due(
     conn: &mut Conn,
     hook: &Hook,
@@ -114,7 +115,8 @@ pub(in crate::engine) async fn next_due(
     macro_rules! next {
         ($state:literal, $more:literal) => {
             concat!(
-                "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND due_at > $2 AND state = '",
+                "SELECT MIN(due_at) FROM deliveries WHERE hook_id = $1 AND due_at > $2 AND state = \
+                 '",
                 $state,
                 "'",
                 $more
@@ -132,28 +134,44 @@ pub(in crate::engine) async fn next_due(
     Ok(next)
 }
 
-/// What a paused hook is probed with: the held delivery that a person asked for, or else the oldest. Of a hook that keeps
-/// an order the one that stands before what was asked for.
-pub(in crate::engine) async fn probe(conn: &mut Conn, hook: &Hook, bodies: &Bodies) -> Result<Option<Open>, Error> {
-    const ASKED: &str =
-        open!("d.id = (SELECT probe_id FROM health WHERE hook_id = $1) AND d.hook_id = $1 AND d.state = 'held'");
-    const FIRST: &str = open!("d.hook_id = $1 AND d.order_key = $2 AND d.state = 'held' ORDER BY d.id LIMIT 1");
+/// What a paused hook is probed with: the held delivery that a person asked for, or else the
+/// oldest. Of a hook that keeps an order the one that stands before what was asked for.
+pub(in crate::engine) async fn probe(
+    conn: &mut Conn,
+    hook: &Hook,
+    bodies: &Bodies,
+) -> Result<Option<Open>, Error> {
+    const ASKED: &str = open!(
+        "d.id = (SELECT probe_id FROM health WHERE hook_id = $1) AND d.hook_id = $1 AND d.state = \
+         'held'"
+    );
+    const FIRST: &str =
+        open!("d.hook_id = $1 AND d.order_key = $2 AND d.state = 'held' ORDER BY d.id LIMIT 1");
     const OLDEST: &str = open!("d.hook_id = $1 AND d.state = 'held' ORDER BY d.id LIMIT 1");
-    let asked: Option<OpenRow> = on_db!(conn, c => sqlx::query_as(ASKED).bind(hook.id).fetch_optional(c).await)?;
-    let key = asked.as_ref().and_then(|asked| asked.order_key.clone()).filter(|_| hook.tuning.order_by.is_some());
+    let asked: Option<OpenRow> =
+        on_db!(conn, c => sqlx::query_as(ASKED).bind(hook.id).fetch_optional(c).await)?;
+    let key = asked
+        .as_ref()
+        .and_then(|asked| asked.order_key.clone())
+        .filter(|_| hook.tuning.order_by.is_some());
     let found: Option<OpenRow> = match (asked, key) {
-        (Some(_), Some(key)) => {
-            on_db!(conn, c => sqlx::query_as(FIRST).bind(hook.id).bind(key).fetch_optional(c).await)?
-        }
+        (Some(_), Some(key)) => on_db!(conn,
+                c => sqlx::query_as(FIRST).bind(hook.id).bind(key).fetch_optional(c).await)?,
         (Some(asked), None) => Some(asked),
-        (None, _) => on_db!(conn, c => sqlx::query_as(OLDEST).bind(hook.id).fetch_optional(c).await)?,
+        (None, _) => {
+            on_db!(conn, c => sqlx::query_as(OLDEST).bind(hook.id).fetch_optional(c).await)?
+        }
     };
     found.map(|row| row.open(hook.id, bodies)).transpose()
 }
 
-/// Settles open deliveries of which nothing is left that could be sent. Both is asked again here: that they are open, and
-/// that the body is gone.
-pub(in crate::engine) async fn give_up(conn: &mut Conn, ids: &[DeliveryId], now: Timestamp) -> Result<(), Error> {
+/// Settles open deliveries of which nothing is left that could be sent. Both is asked again here:
+/// that they are open, and that the body is gone.
+pub(in crate::engine) async fn give_up(
+    conn: &mut Conn,
+    ids: &[DeliveryId],
+    now: Timestamp,
+) -> Result<(), Error> {
     for ids in padded(ids) {
         on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new(
@@ -163,7 +181,8 @@ pub(in crate::engine) async fn give_up(conn: &mut Conn, ids: &[DeliveryId], now:
             push_list!(query, &ids);
             query.push(
                 " AND state IN ('pending', 'waiting', 'held')
-                  AND EXISTS (SELECT 1 FROM events e WHERE e.id = event_id AND (e.pruned_at IS NOT NULL OR LENGTH(e.body) = 0))",
+                  AND EXISTS (SELECT 1 FROM events e WHERE e.id = event_id AND (e.pruned_at IS NOT \
+                  NULL OR LENGTH(e.body) = 0))",
             );
             query.build().execute(c).await.map(drop)
         })?;
@@ -172,15 +191,19 @@ pub(in crate::engine) async fn give_up(conn: &mut Conn, ids: &[DeliveryId], now:
 }
 
 /// Is a delivery in one of the states in which nothing more is tried?
-pub(in crate::engine) async fn is_settled(conn: &mut Conn, delivery: DeliveryId) -> Result<bool, Error> {
+pub(in crate::engine) async fn is_settled(
+    conn: &mut Conn,
+    delivery: DeliveryId,
+) -> Result<bool, Error> {
     let (settled,): (bool,) = on_db!(conn, c => sqlx::query_as(
-        "SELECT NOT EXISTS (SELECT 1 FROM deliveries WHERE id = $1 AND state IN ('pending', 'waiting', 'held'))",
+        "SELECT NOT EXISTS (SELECT 1 FROM deliveries WHERE id = $1 AND state IN ('pending', \
+         'waiting', 'held'))",
     ).bind(delivery).fetch_one(c).await)?;
     Ok(settled)
 }
 
-/// From one hook that has rows in a state to the next, along the index of that state: it costs as much as there are such
-/// hooks, however many others there are.
+/// From one hook that has rows in a state to the next, along the index of that state: it costs as
+/// much as there are such hooks, however many others there are.
 macro_rules! hooks_in {
     ($state:literal, $order:literal) => {
         concat!(
@@ -209,141 +232,10 @@ pub(in crate::engine) async fn hooks_with_open(conn: &mut Conn) -> Result<Vec<Ho
         "WITH RECURSIVE pending_hooks (id) AS (", hooks_in!("pending", "hook_id, due_at, id"),
         "), waiting_hooks (id) AS (", hooks_in!("waiting", "hook_id, due_at, id"),
         "), held_hooks (id) AS (", hooks_in!("held", "hook_id, id"),
-        ") SELECT id FROM pending_hooks WHERE id IS NOT NULL UNION SELECT id FROM waiting_hooks WHERE id IS NOT NULL
+        ") SELECT id FROM pending_hooks WHERE id IS NOT NULL UNION SELECT id FROM waiting_hooks \
+         WHERE id IS NOT NULL
            UNION SELECT id FROM held_hooks WHERE id IS NOT NULL"
     );
     let rows: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as(TEXT).fetch_all(c).await)?;
     Ok(rows.into_iter().map(|(hook,)| hook).collect())
-}
-
-/// Does a hook that stands so (`None`: it is deleted) have rows that the next [`step`] would move?
-pub(in crate::engine) async fn needs_step(
-    conn: &mut Conn,
-    hook: HookId,
-    stance: Option<Stance>,
-) -> Result<bool, Error> {
-    let statement = match stance {
-        Some(Stance::Open) => {
-            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held')
-                 OR EXISTS (SELECT 1 FROM forwards WHERE hook_id = $1)"
-        }
-        None => {
-            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'pending')
-                 OR EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'waiting')
-                 OR EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held')"
-        }
-        Some(Stance::Paused | Stance::Off) => {
-            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'pending' AND NOT is_test)
-                 OR EXISTS (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'waiting' AND NOT is_test)"
-        }
-    };
-    let (needs,): (bool,) = on_db!(conn, c => sqlx::query_as(statement).bind(hook).fetch_one(c).await)?;
-    Ok(needs)
-}
-
-const PAUSED: &str = "the hook is paused: its receiver keeps failing";
-
-/// Why a hook that stands so keeps its deliveries; `None`: it does not.
-pub(super) fn why_held(stance: Stance) -> Option<&'static str> {
-    match stance {
-        Stance::Open => None,
-        Stance::Paused => Some(PAUSED),
-        Stance::Off => Some("the hook is off"),
-    }
-}
-
-/// How a hook stands in this transaction; `None`: it is deleted.
-async fn stance(conn: &mut Conn, hook: HookId) -> Result<Option<Stance>, Error> {
-    match hooks::load(conn, hook).await? {
-        None => Ok(None),
-        Some(hook) => stance_of(conn, &hook).await.map(Some),
-    }
-}
-
-/// How a hook stands that was read in this transaction.
-pub(super) async fn stance_of(conn: &mut Conn, hook: &Hook) -> Result<Stance, Error> {
-    let is_paused = health::of(conn, hook.id).await?.paused.is_some();
-    Ok(match (hook.enabled, is_paused) {
-        (false, _) => Stance::Off,
-        (true, true) => Stance::Paused,
-        (true, false) => Stance::Open,
-    })
-}
-
-/// Moves some of what a hook has open to where it belongs as the hook now stands: held while it is off or paused (tests
-/// are not kept: their sender waits for them), due again when it is open, cancelled when it is gone; and what was asked to be
-/// tried now is brought forward. Returns whether there may be more.
-pub(in crate::engine) async fn step(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<bool, Error> {
-    match stance(conn, hook).await? {
-        Some(Stance::Open) => {
-            let is_held = release(conn, hook, now).await?;
-            Ok(forward::step(conn, hook, now).await? || is_held)
-        }
-        Some(closed) => {
-            forward::forget(conn, hook).await?;
-            let from = [
-                ("state = 'pending' AND NOT is_test", "due_at, id"),
-                ("state = 'waiting' AND NOT is_test", "due_at, id"),
-            ];
-            move_rows(conn, &from, "'held'", hook, why_held(closed).unwrap_or_default(), now).await
-        }
-        None => {
-            forward::forget(conn, hook).await?;
-            let from =
-                [("state = 'pending'", "due_at, id"), ("state = 'waiting'", "due_at, id"), ("state = 'held'", "id")];
-            move_rows(conn, &from, "'cancelled'", hook, "the hook was deleted", now).await
-        }
-    }
-}
-
-/// What is being recorded at this moment by the server that delivers for the hook is left to it: to wait for that, with
-/// other rows locked, is how two servers come to wait for each other. Its lane finds what is left.
-///
-/// Each part is moved in the order of its index: in any other, every step would sort all that is left.
-async fn move_rows(
-    conn: &mut Conn,
-    from: &[(&'static str, &'static str)],
-    to: &'static str,
-    hook: HookId,
-    reason: &str,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let mut is_more = false;
-    let lock = conn.skip_locked();
-    for (from, order) in from {
-        let moved = on_db!(conn, c: Engine => {
-            let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET due_at = NULL, state = ");
-            query.push(to).push(", reason = ").push_bind(reason).push(", updated_at = ").push_bind(now);
-            query.push(" WHERE id IN (SELECT id FROM deliveries WHERE hook_id = ").push_bind(hook);
-            query.push(" AND ").push(from).push(" ORDER BY ").push(order).push(" LIMIT ").push_bind(STEP as i64);
-            query.push(lock).push(")");
-            query.build().execute(c).await.map(|done| done.rows_affected())
-        })?;
-        is_more |= moved >= STEP as u64;
-    }
-    Ok(is_more)
-}
-
-/// What a hook that keeps an order lets go has a key, even if it was accepted before the hook did.
-pub(super) const KEYED: &str = ", order_key = CASE
-    WHEN order_key IS NULL AND NOT is_test AND (SELECT h.order_by FROM hooks h WHERE h.id = hook_id) IS NOT NULL
-    THEN CAST(created_at AS TEXT) ELSE order_key END";
-
-/// What a pause held back was taken out of its schedule, and is due before its time: its next attempt is an extra one.
-/// Otherwise a receiver that answers now and then, and is paused again and again, would use up the schedule of the oldest
-/// deliveries within minutes.
-async fn release(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<bool, Error> {
-    let lock = conn.skip_locked();
-    let moved = on_db!(conn, c: Engine => {
-        let mut query = sqlx::QueryBuilder::<Engine>::new(
-            "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'waiting' END, reason = NULL,
-                                   tries_before = CASE WHEN reason = ",
-        );
-        query.push_bind(PAUSED).push(" THEN ").push(EXTRA_TRY).push(" ELSE tries_before END, due_at = ");
-        query.push_bind(now).push(", updated_at = ").push_bind(now).push(KEYED);
-        query.push(" WHERE id IN (SELECT id FROM deliveries WHERE state = 'held' AND hook_id = ").push_bind(hook);
-        query.push(" ORDER BY id LIMIT ").push_bind(STEP as i64).push(lock).push(")");
-        query.build().execute(c).await.map(|done| done.rows_affected())
-    })?;
-    Ok(moved >= STEP as u64)
 }

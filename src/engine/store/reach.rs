@@ -1,11 +1,13 @@
-//! Connecting to PostgreSQL. The pool retries a refused connection until its time-out and then says only that it timed
-//! out; a person needs the reason, and a producer needs its 503 soon. So connections have a deadline of their own here,
-//! and a caller that waits for the pool learns within two seconds why none comes.
+//! Connecting to PostgreSQL. The pool retries a refused connection until its time-out and then says
+//! only that it timed out; a person needs the reason, and a producer needs its 503 soon. So
+//! connections have a deadline of their own here, and a caller that waits for the pool learns
+//! within two seconds why none comes.
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, Pool, Postgres, pool::PoolConnection, postgres::PgConnectOptions,
+    ConnectOptions, Connection, PgConnection, Pool, Postgres, pool::PoolConnection,
+    postgres::PgConnectOptions,
 };
 use tokio::sync::Mutex;
 
@@ -31,9 +33,13 @@ pub struct Reach(Arc<Mutex<Option<Attempt>>>);
 
 impl Reach {
     /// A connection of the pool, or the reason why there is none.
-    pub(super) async fn acquire(&self, pool: &Pool<Postgres>) -> Result<PoolConnection<Postgres>, Error> {
+    pub(super) async fn acquire(
+        &self,
+        pool: &Pool<Postgres>,
+    ) -> Result<PoolConnection<Postgres>, Error> {
         let options = pool.connect_options();
-        let explained = |acquired: Result<_, sqlx::Error>| acquired.map_err(|error| away(&options, &error));
+        let explained =
+            |acquired: Result<_, sqlx::Error>| acquired.map_err(|error| away(&options, &error));
         let mut acquiring = pin!(pool.acquire());
         if let Ok(acquired) = tokio::time::timeout(PROMPT, &mut acquiring).await {
             return explained(acquired);
@@ -45,7 +51,8 @@ impl Reach {
         }
     }
 
-    /// Tries one connection, for every caller that waits. `None`: the server answers, so the pool is merely busy.
+    /// Tries one connection, for every caller that waits. `None`: the server answers, so the pool
+    /// is merely busy.
     async fn why_none(&self, options: &PgConnectOptions) -> Option<Error> {
         let mut last = self.0.lock().await;
         if let Some((at, answer)) = &*last
@@ -55,7 +62,8 @@ impl Reach {
         }
         let answer = match attempt(options).await {
             Ok(conn) => {
-                // It has served its purpose; a server that does not take the farewell notices by itself.
+                // It has served its purpose; a server that does not take the farewell notices by
+                // itself.
                 let _farewell = tokio::time::timeout(DEADLINE, conn.close()).await;
                 None
             }
@@ -81,7 +89,9 @@ async fn attempt(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error
 fn away(options: &PgConnectOptions, error: &sqlx::Error) -> Error {
     match error {
         sqlx::Error::PoolClosed => Error::Closed,
-        sqlx::Error::PoolTimedOut => no_connection(options, "every connection of this server is in use"),
+        sqlx::Error::PoolTimedOut => {
+            no_connection(options, "every connection of this server is in use")
+        }
         sqlx::Error::Io(error) => no_connection(options, &in_words(error)),
         sqlx::Error::Database(error) => no_connection(options, error.message()),
         error => no_connection(options, &error.to_string()),
@@ -120,6 +130,9 @@ mod tests {
         let silent = away(&options, &sqlx::Error::Io(io::ErrorKind::TimedOut.into())).to_string();
         assert_eq!(silent, "Can't connect to PostgreSQL at db:5432: no answer");
         let busy = away(&options, &sqlx::Error::PoolTimedOut).to_string();
-        assert_eq!(busy, "Can't connect to PostgreSQL at db:5432: every connection of this server is in use");
+        assert_eq!(
+            busy,
+            "Can't connect to PostgreSQL at db:5432: every connection of this server is in use"
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! Disk space held in reserve: a ballast file beside a SQLite database. On a full disk not even rows can be deleted, because
-//! deletions are written to the log first, and nobody can sign in to see what is wrong. So the file is deleted when the disk
-//! is full. Its space is for deletions, sign-ins and the outcomes of attempts; new events are refused meanwhile. Once the
-//! disk has room again the file is made anew and events are accepted.
+//! Disk space held in reserve: a ballast file beside a SQLite database. On a full disk not even
+//! rows can be deleted, because deletions are written to the log first, and nobody can sign in to
+//! see what is wrong. So the file is deleted when the disk is full. Its space is for deletions,
+//! sign-ins and the outcomes of attempts; new events are refused meanwhile. Once the disk has room
+//! again the file is made anew and events are accepted.
 
 use std::{
     fs::{self, File},
@@ -42,7 +43,11 @@ impl Reserve {
 
     /// Is twice its size free? With less, the disk would soon be full again and the file deleted.
     fn has_room(&self) -> bool {
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = self
+            .path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         fit::space(folder).is_none_or(|(free, _)| free >= self.bytes.saturating_mul(2))
     }
 
@@ -52,8 +57,9 @@ impl Reserve {
         if is_there { Ok(Some(())) } else { self.has_room().then(|| self.write()).transpose() }
     }
 
-    /// Writes the file. Its bytes are random, because some file systems store no zeros. It is not synced: its content does not
-    /// matter, writing it takes the space already, and syncing so much would delay commits.
+    /// Writes the file. Its bytes are random, because some file systems store no zeros. It is not
+    /// synced: its content does not matter, writing it takes the space already, and syncing so much
+    /// would delay commits.
     fn write(&self) -> io::Result<()> {
         let file = files::private(&self.path)?;
         let written = fill(&file, self.bytes);
@@ -67,7 +73,8 @@ impl Reserve {
     pub(super) fn release(&self) {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::error!(%error, file = %self.path.display(), "the reserve cannot be released");
+                tracing::error!(%error, file = %self.path.display(),
+                    "the reserve cannot be released");
             }
             _ => {}
         }

@@ -1,6 +1,7 @@
-//! Removing what is old, a little at a time. What may go is looked for on a reading connection; what is written is a
-//! command of its own, small enough that no commit waits for it. Between the two anything may happen, on this server or
-//! on another: so every write asks its conditions again, of rows that nobody else can change until it ends.
+//! Removing what is old, a little at a time. What may go is looked for on a reading connection;
+//! what is written is a command of its own, small enough that no commit waits for it. Between the
+//! two anything may happen, on this server or on another: so every write asks its conditions again,
+//! of rows that nobody else can change until it ends.
 //!
 //! What is removed of deliveries is counted, and the balance still holds.
 
@@ -20,14 +21,17 @@ use crate::domain::{
 
 /// Rows that a look goes through, whatever it finds.
 const LOOK: usize = 1000;
-/// What one command removes at most: rows (of deliveries and attempts together), and bytes of bodies.
+/// What one command removes at most: rows (of deliveries and attempts together), and bytes of
+/// bodies.
 const ROWS: i64 = 500;
 const BYTES: i64 = 2 * 1024 * 1024;
 
-/// What is being removed, and how far that is. Ids sort by birth, so "older than" is a range of the primary key.
+/// What is being removed, and how far that is. Ids sort by birth, so "older than" is a range of the
+/// primary key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sweep {
-    /// Bodies of events without anything open, what orders their deliveries, and the answers to them.
+    /// Bodies of events without anything open, what orders their deliveries, and the answers to
+    /// them.
     Payloads { after: Uuid },
     /// Settled deliveries with their attempts.
     Deliveries { after: Uuid },
@@ -52,7 +56,8 @@ impl Sweep {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     Bodies(Vec<EventId>),
-    /// The answers to deliveries of an event that became so many that they do not fit into one command with its body.
+    /// The answers to deliveries of an event that became so many that they do not fit into one
+    /// command with its body.
     Answers(Vec<DeliveryId>),
     Deliveries(Vec<DeliveryId>),
     Events(Vec<EventId>),
@@ -84,7 +89,11 @@ impl From<(Uuid, bool)> for Row {
 }
 
 /// The next rows of a sweep over what is older than `before`.
-pub(in crate::engine) async fn look(conn: &mut Conn, sweep: Sweep, before: Timestamp) -> Result<Look, Error> {
+pub(in crate::engine) async fn look(
+    conn: &mut Conn,
+    sweep: Sweep,
+    before: Timestamp,
+) -> Result<Look, Error> {
     let until = first_at(before);
     match sweep {
         Sweep::Payloads { after } => payloads(conn, after, until).await,
@@ -95,7 +104,11 @@ pub(in crate::engine) async fn look(conn: &mut Conn, sweep: Sweep, before: Times
             ).bind(after).bind(until).bind(LOOK as i64).fetch_all(c).await)?;
             let row = |(id, goes, attempts)| Row { id, goes, bytes: 0, rows: 1 + attempts };
             let (found, next) = turn(found, row, |after| Sweep::Deliveries { after });
-            Ok(Look { parts: cut(&found, |ids| Part::Deliveries(ids.map(DeliveryId).collect())), next, stays: None })
+            Ok(Look {
+                parts: cut(&found, |ids| Part::Deliveries(ids.map(DeliveryId).collect())),
+                next,
+                stays: None,
+            })
         }
         Sweep::Events { after } => {
             let found: Vec<(Uuid, bool)> = on_db!(conn, c => sqlx::query_as(
@@ -103,20 +116,29 @@ pub(in crate::engine) async fn look(conn: &mut Conn, sweep: Sweep, before: Times
                  FROM events e WHERE e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT $3",
             ).bind(after).bind(until).bind(LOOK as i64).fetch_all(c).await)?;
             let (found, next) = turn(found, Row::from, |after| Sweep::Events { after });
-            Ok(Look { parts: cut(&found, |ids| Part::Events(ids.map(EventId).collect())), next, stays: None })
+            Ok(Look {
+                parts: cut(&found, |ids| Part::Events(ids.map(EventId).collect())),
+                next,
+                stays: None,
+            })
         }
         Sweep::Audit { after } => {
             let found: Vec<(Uuid,)> = on_db!(conn, c => sqlx::query_as(
                 "SELECT id FROM audit WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
             ).bind(after).bind(until).bind(LOOK as i64).fetch_all(c).await)?;
-            let (found, next) = turn(found, |(id,)| Row::from((id, true)), |after| Sweep::Audit { after });
+            let (found, next) =
+                turn(found, |(id,)| Row::from((id, true)), |after| Sweep::Audit { after });
             Ok(Look { parts: cut(&found, |ids| Part::Audit(ids.collect())), next, stays: None })
         }
     }
 }
 
 /// The rows, and where the next look begins: after the last one, unless these were all.
-fn turn<T>(found: Vec<T>, row: impl Fn(T) -> Row, next: impl Fn(Uuid) -> Sweep) -> (Vec<Row>, Option<Sweep>) {
+fn turn<T>(
+    found: Vec<T>,
+    row: impl Fn(T) -> Row,
+    next: impl Fn(Uuid) -> Sweep,
+) -> (Vec<Row>, Option<Sweep>) {
     let is_all = found.len() < LOOK;
     let found: Vec<Row> = found.into_iter().map(row).collect();
     let next = found.last().filter(|_| !is_all).map(|last| next(last.id));
@@ -143,9 +165,11 @@ fn cut(found: &[Row], part: impl Fn(&mut dyn Iterator<Item = Uuid>) -> Part) -> 
 async fn payloads(conn: &mut Conn, after: Uuid, until: Uuid) -> Result<Look, Error> {
     let found: Vec<(Uuid, bool, bool, i64, i64)> = on_db!(conn, c => sqlx::query_as(
         "SELECT e.id, e.pruned_at IS NULL, EXISTS (
-           SELECT 1 FROM deliveries d WHERE d.event_id = e.id AND d.state IN ('pending', 'waiting', 'held')),
+           SELECT 1 FROM deliveries d WHERE d.event_id = e.id AND d.state IN ('pending', \
+           'waiting', 'held')),
            CAST(OCTET_LENGTH(e.body) AS BIGINT),
-           (SELECT CAST(COALESCE(SUM(d.attempts), 0) + COUNT(*) AS BIGINT) FROM deliveries d WHERE d.event_id = e.id)
+           (SELECT CAST(COALESCE(SUM(d.attempts), 0) + COUNT(*) AS BIGINT) FROM deliveries d WHERE \
+           d.event_id = e.id)
          FROM events e WHERE e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT $3",
     ).bind(after).bind(until).bind(LOOK as i64).fetch_all(c).await)?;
     let stays = found.iter().find(|(_, has_body, is_open, ..)| *has_body && *is_open);
@@ -172,10 +196,13 @@ fn right_before(id: Uuid) -> Uuid {
 }
 
 impl Part {
-    /// Where to look again, when of the part only so many rows went: the others were just being sent again, or written.
+    /// Where to look again, when of the part only so many rows went: the others were just being
+    /// sent again, or written.
     pub fn left(&self, rows: u64) -> Option<Uuid> {
         match self {
-            Self::Bodies(ids) if rows < ids.len() as u64 => ids.first().map(|id| right_before(id.0)),
+            Self::Bodies(ids) if rows < ids.len() as u64 => {
+                ids.first().map(|id| right_before(id.0))
+            }
             _ => None,
         }
     }
@@ -186,9 +213,15 @@ async fn answers(conn: &mut Conn, event: EventId) -> Result<Vec<Part>, Error> {
     let (mut parts, mut after) = (Vec::new(), Uuid::nil());
     loop {
         let found: Vec<(Uuid, i64)> = on_db!(conn, c => sqlx::query_as(
-            "SELECT id, attempts FROM deliveries WHERE event_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+            "SELECT id, attempts FROM deliveries WHERE event_id = $1 AND id > $2 ORDER BY id LIMIT \
+             $3",
         ).bind(event).bind(after).bind(LOOK as i64).fetch_all(c).await)?;
-        let row = |&(id, attempts): &(Uuid, i64)| Row { id, goes: attempts > 0, bytes: 0, rows: attempts };
+        let row = |&(id, attempts): &(Uuid, i64)| Row {
+            id,
+            goes: attempts > 0,
+            bytes: 0,
+            rows: attempts,
+        };
         let rows: Vec<Row> = found.iter().map(row).collect();
         parts.extend(cut(&rows, |ids| Part::Answers(ids.map(DeliveryId).collect())));
         match found.last() {
@@ -213,8 +246,18 @@ mod tests {
 
     #[test]
     fn no_part_is_larger_than_a_command_may_be_unless_it_is_one_row() {
-        let row = |number: u128, goes, bytes, rows| Row { id: Uuid::from_u128(number), goes, bytes, rows };
-        let found = [row(1, true, 1, 1), row(2, false, 0, 9999), row(3, true, BYTES, 1), row(4, true, 0, ROWS + 1)];
+        let row = |number: u128, goes, bytes, rows| Row {
+            id: Uuid::from_u128(number),
+            goes,
+            bytes,
+            rows,
+        };
+        let found = [
+            row(1, true, 1, 1),
+            row(2, false, 0, 9999),
+            row(3, true, BYTES, 1),
+            row(4, true, 0, ROWS + 1),
+        ];
         let parts = cut(&found, |ids| Part::Audit(ids.collect()));
         let audit = |number: u128| Part::Audit(vec![Uuid::from_u128(number)]);
         assert_eq!(parts, [audit(1), audit(3), audit(4)]);

@@ -1,5 +1,5 @@
-//! Secrets at rest: XChaCha20-Poly1305 under the master key. What is sealed is bound to its place (table, row, column),
-//! so a ciphertext copied to another row does not open there.
+//! Secrets at rest: XChaCha20-Poly1305 under the master key. What is sealed is bound to its place
+//! (table, row, column), so a ciphertext copied to another row does not open there.
 
 use std::{
     fs, io,
@@ -42,23 +42,31 @@ impl Place<'_> {
 }
 
 impl Vault {
-    /// The cipher's key is derived from the file's bytes, so any file of 32 or more random bytes will do, in whatever
-    /// spelling (raw, hex, base64) it was made.
+    /// The cipher's key is derived from the file's bytes, so any file of 32 or more random bytes
+    /// will do, in whatever spelling (raw, hex, base64) it was made.
     pub fn from_key_file(bytes: &[u8]) -> Result<Self, String> {
         let trimmed = bytes.trim_ascii_end();
         if trimmed.len() < SHORTEST_KEY {
             return Err(
-                "the master key file must hold at least 32 bytes; make one with: openssl rand -base64 48".into()
+                "the master key file must hold at least 32 bytes; make one with: openssl rand \
+                 -base64 48"
+                    .into(),
             );
         }
-        let key = Sha256::new().chain_update(b"service-hooks master key\0").chain_update(trimmed).finalize();
+        let key = Sha256::new()
+            .chain_update(b"service-hooks master key\0")
+            .chain_update(trimmed)
+            .finalize();
         Ok(Self(Arc::new(XChaCha20Poly1305::new(&key))))
     }
 
     pub fn seal(&self, place: Place<'_>, secret: &[u8]) -> Vec<u8> {
         let nonce: [u8; NONCE] = random_bytes();
         let payload = Payload { msg: secret, aad: &place.bytes() };
-        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).expect("sealing fails only beyond 256 GiB");
+        let sealed = self
+            .0
+            .encrypt(&XNonce::from(nonce), payload)
+            .expect("sealing fails only beyond 256 GiB");
         [&[FORMAT], nonce.as_slice(), sealed.as_slice()].concat()
     }
 
@@ -86,16 +94,21 @@ pub(super) fn read(path: &Path) -> Result<Option<Vault>, String> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("{}: can't read the master key: {error}", path.display())),
+        Err(error) => {
+            return Err(format!("{}: can't read the master key: {error}", path.display()));
+        }
     };
     files::tighten_key(path);
-    Vault::from_key_file(&bytes).map(Some).map_err(|problem| format!("{}: {problem}", path.display()))
+    Vault::from_key_file(&bytes)
+        .map(Some)
+        .map_err(|problem| format!("{}: {problem}", path.display()))
 }
 
-/// Makes a key for the owner alone. Written beside and linked into place, so that of two programs that start at once
-/// one wins and both read the same bytes.
+/// Makes a key for the owner alone. Written beside and linked into place, so that of two programs
+/// that start at once one wins and both read the same bytes.
 pub(super) fn make(path: &Path) -> Result<Vault, String> {
-    let failed = |error: io::Error| format!("{}: can't make the master key: {error}", path.display());
+    let failed =
+        |error: io::Error| format!("{}: can't make the master key: {error}", path.display());
     let folder = path.parent().unwrap_or(Path::new("."));
     files::make_folder(folder).map_err(|error| error.to_string())?;
     let unique = random_bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();

@@ -7,9 +7,14 @@ use super::{
 use crate::domain::time::Timestamp;
 
 /// Makes this link the only valid one.
-pub async fn replace(conn: &mut Conn, token_hash: &[u8], expires_at: Timestamp) -> Result<(), Error> {
+pub async fn replace(
+    conn: &mut Conn,
+    token_hash: &[u8],
+    expires_at: Timestamp,
+) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query("DELETE FROM setup_links").execute(c).await.map(drop))?;
-    on_db!(conn, c => sqlx::query("INSERT INTO setup_links (token_hash, expires_at) VALUES ($1, $2)")
+    on_db!(conn, c => sqlx::query("INSERT INTO setup_links (token_hash, expires_at) VALUES ($1, \
+                                   $2)")
         .bind(token_hash).bind(expires_at).execute(c).await.map(drop))?;
     Ok(())
 }
@@ -23,7 +28,8 @@ pub async fn is_valid(conn: &mut Conn, token_hash: &[u8], now: Timestamp) -> Res
 
 /// Uses the link up; [`Error::Missing`] when somebody else did or it has expired.
 pub async fn consume(conn: &mut Conn, token_hash: &[u8], now: Timestamp) -> Result<(), Error> {
-    let rows = on_db!(conn, c => sqlx::query("DELETE FROM setup_links WHERE token_hash = $1 AND expires_at > $2")
+    let rows = on_db!(conn, c => sqlx::query("DELETE FROM setup_links WHERE token_hash = $1 AND \
+        expires_at > $2")
         .bind(token_hash).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
     super::error::expect_one(rows)
 }

@@ -1,6 +1,6 @@
-//! Looks after the space that a SQLite database takes while it is in use: its write-ahead log starts over although reads overlap,
-//! and pages that retention freed go back to the disk, a few at a time. PostgreSQL does both by itself. One of the files
-//! that know which engine it is.
+//! Looks after the space that a SQLite database takes while it is in use: its write-ahead log
+//! starts over although reads overlap, and pages that retention freed go back to the disk, a few at
+//! a time. PostgreSQL does both by itself. One of the files that know which engine it is.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,16 +19,19 @@ use super::{
 };
 use crate::engine::clock::Clock;
 
-/// A server's read of SQLite is ended after this long. As long as a read lasts the log cannot start over, so one without an
-/// end would fill the disk. (Commands that look at everything, such as `doctor`, take the time they need.)
+/// A server's read of SQLite is ended after this long. As long as a read lasts the log cannot start
+/// over, so one without an end would fill the disk. (Commands that look at everything, such as
+/// `doctor`, take the time they need.)
 const LONGEST_READ: Duration = Duration::from_secs(10);
-/// SQLite asks every so many of its own steps whether a read may go on: about once in a millisecond.
+/// SQLite asks every so many of its own steps whether a read may go on: about once in a
+/// millisecond.
 const STEPS: i32 = 20_000;
 
 /// Reading connections.
 pub(super) const READERS: u32 = 4;
 
-/// The log normally starts over at half of this many bytes. One that is longer is cut; see [`restart_log`].
+/// The log normally starts over at half of this many bytes. One that is longer is cut; see
+/// [`restart_log`].
 pub const LOG_MARK: u64 = 32 * 1024 * 1024;
 /// A log of so many bytes has to start over, even if reads wait longer for that.
 const LOG_ALARM: u64 = 4 * LOG_MARK;
@@ -75,13 +78,16 @@ impl Db {
     pub async fn about(&self) -> Result<About, Error> {
         let (kind, version, bytes): (_, String, i64) = match self {
             Self::Sqlite { readers, .. } => {
-                let text = "SELECT sqlite_version(), c.page_count * s.page_size FROM pragma_page_count() c, pragma_page_size() s";
+                let text = "SELECT sqlite_version(), c.page_count * s.page_size FROM \
+                            pragma_page_count() c, pragma_page_size() s";
                 let (version, bytes) = sqlx::query_as(text).fetch_one(readers).await?;
                 ("SQLite", version, bytes)
             }
             Self::Postgres { pool, reach, .. } => {
-                let text = "SELECT current_setting('server_version'), pg_database_size(current_database())";
-                let (version, bytes) = sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?;
+                let text = "SELECT current_setting('server_version'), \
+                            pg_database_size(current_database())";
+                let (version, bytes) =
+                    sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?;
                 ("PostgreSQL", version, bytes)
             }
         };
@@ -104,7 +110,8 @@ impl Db {
     }
 }
 
-/// A reader whose reads, from now on together, last no longer than [`LONGEST_READ`] while a server uses the database.
+/// A reader whose reads, from now on together, last no longer than [`LONGEST_READ`] while a server
+/// uses the database.
 pub(super) async fn bounded(
     mut reader: PoolConnection<Sqlite>,
     is_serving: &AtomicBool,
@@ -122,8 +129,8 @@ async fn bound(reader: &mut SqliteConnection) -> Result<(), Error> {
 }
 
 impl Conn {
-    /// For a read that is made of many short ones: the next part has the whole of [`LONGEST_READ`] again. Between two
-    /// parts the log can start over.
+    /// For a read that is made of many short ones: the next part has the whole of [`LONGEST_READ`]
+    /// again. Between two parts the log can start over.
     pub(super) async fn renew(&mut self) -> Result<(), Error> {
         if let Link::Sqlite(reader) = &mut self.link {
             bound(reader).await?;
@@ -137,7 +144,8 @@ async fn look(db: &Db) -> Result<Option<Files>, Error> {
     let Db::Sqlite { readers, .. } = db else { return Ok(None) };
     let (bytes, free, mode): (i64, i64, i64) = sqlx::query_as(
         "SELECT c.page_count * s.page_size, f.freelist_count * s.page_size, v.auto_vacuum
-         FROM pragma_page_count() c, pragma_page_size() s, pragma_freelist_count() f, pragma_auto_vacuum() v",
+         FROM pragma_page_count() c, pragma_page_size() s, pragma_freelist_count() f, \
+         pragma_auto_vacuum() v",
     )
     .fetch_one(readers)
     .await?;
@@ -153,10 +161,11 @@ pub(in crate::engine) fn log_bytes(db: &Db) -> u64 {
     std::fs::metadata(PathBuf::from(path)).map_or(0, |file| file.len())
 }
 
-/// Lets the log start over, and cuts its file. A reader keeps the log from that for as long as it reads from it, and where
-/// reads overlap one of them always does. So none is begun for a moment: all of the pool's connections are taken, as soon
-/// as the reads under way have ended. The writer goes on meanwhile; it waits only for the last few pages. `false`: the
-/// reads took longer than others should wait, and it has to be tried again.
+/// Lets the log start over, and cuts its file. A reader keeps the log from that for as long as it
+/// reads from it, and where reads overlap one of them always does. So none is begun for a moment:
+/// all of the pool's connections are taken, as soon as the reads under way have ended. The writer
+/// goes on meanwhile; it waits only for the last few pages. `false`: the reads took longer than
+/// others should wait, and it has to be tried again.
 pub(in crate::engine) async fn restart_log(db: &Db) -> Result<bool, Error> {
     let Db::Sqlite { readers, .. } = db else { return Ok(true) };
     let patience = if log_bytes(db) > LOG_ALARM { LONGEST_READ + PATIENCE } else { PATIENCE };
@@ -166,9 +175,12 @@ pub(in crate::engine) async fn restart_log(db: &Db) -> Result<bool, Error> {
     let restarted = tokio::task::spawn_blocking(move || {
         with_connection(&own, |conn| {
             conn.execute_batch(BUSY)?;
-            // Nearly all of it is written back while others write; then what came meanwhile, while nobody does.
+            // Nearly all of it is written back while others write; then what came meanwhile, while
+            // nobody does.
             conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-            conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
+            conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+                Ok(row.get::<_, i64>(0)? == 0)
+            })
         })
     });
     let restarted = restarted.await.unwrap_or(Err(Error::Panicked));
@@ -176,13 +188,15 @@ pub(in crate::engine) async fn restart_log(db: &Db) -> Result<bool, Error> {
     restarted
 }
 
-/// Gives a few free pages at the end of the file back. To be repeated while [`Files::is_too_large`].
+/// Gives a few free pages at the end of the file back. To be repeated while
+/// [`Files::is_too_large`].
 pub(in crate::engine) async fn release(conn: &mut Conn) -> Result<(), Error> {
     if conn.is_postgres() { Ok(()) } else { conn.control("PRAGMA incremental_vacuum(256)").await }
 }
 
-/// Writes the whole database anew, without free pages, so that from now on it gives them back by itself. Takes as long as
-/// the file is large, and as much space again; nobody else may use the database meanwhile.
+/// Writes the whole database anew, without free pages, so that from now on it gives them back by
+/// itself. Takes as long as the file is large, and as much space again; nobody else may use the
+/// database meanwhile.
 pub(super) async fn compact(db: &Db) -> Result<(), Error> {
     let own = db.clone();
     let compacted = tokio::task::spawn_blocking(move || {
@@ -194,9 +208,16 @@ pub(super) async fn compact(db: &Db) -> Result<(), Error> {
     compacted.await.unwrap_or(Err(Error::Panicked))
 }
 
-fn with_connection<T>(db: &Db, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+fn with_connection<T>(
+    db: &Db,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, Error> {
     let done = match commit::sqlite::open(db) {
-        None => return Err(Error::Unfit("this is for SQLite; PostgreSQL gives space back by itself".to_owned())),
+        None => {
+            return Err(Error::Unfit(
+                "this is for SQLite; PostgreSQL gives space back by itself".to_owned(),
+            ));
+        }
         Some(Ok(conn)) => work(&conn).map_err(Unwritten::from),
         Some(Err(unwritten)) => Err(unwritten),
     };
@@ -213,11 +234,19 @@ mod tests {
     #[test]
     fn some_space_stays_free_for_what_comes_next() {
         const MIB: i64 = 1024 * 1024;
-        let files = |bytes: i64, free: i64| Files { bytes: bytes * MIB, free: free * MIB, log: 0, shrinks: true };
+        let files = |bytes: i64, free: i64| Files {
+            bytes: bytes * MIB,
+            free: free * MIB,
+            log: 0,
+            shrinks: true,
+        };
         assert!(!files(100, 16).is_too_large());
         assert!(files(100, 17).is_too_large());
         assert!(!files(1000, 50).is_too_large());
         assert!(files(1000, 51).is_too_large());
-        assert!(!Files { shrinks: false, ..files(1000, 900) }.is_too_large(), "it has to be compacted first");
+        assert!(
+            !Files { shrinks: false, ..files(1000, 900) }.is_too_large(),
+            "it has to be compacted first"
+        );
     }
 }

@@ -29,10 +29,17 @@ struct Row {
     revoked_at: Option<Timestamp>,
 }
 
-pub async fn insert(conn: &mut Conn, _by: &Grant, token: &Token, secret_hash: &[u8]) -> Result<(), Error> {
+pub async fn insert(
+    conn: &mut Conn,
+    _by: &Grant,
+    token: &Token,
+    secret_hash: &[u8],
+) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query(
-        "INSERT INTO tokens (id, name, secret_hash, permissions, created_at) VALUES ($1, $2, $3, $4, $5)",
-    ).bind(token.id).bind(&token.name).bind(secret_hash).bind(token.permissions.text()).bind(token.created_at)
+        "INSERT INTO tokens (id, name, secret_hash, permissions, created_at) VALUES ($1, $2, $3, \
+         $4, $5)",
+    ).bind(token.id).bind(&token.name).bind(secret_hash).bind(token.permissions.text())
+        .bind(token.created_at)
      .execute(c).await.map(drop))?;
     Ok(())
 }
@@ -40,7 +47,8 @@ pub async fn insert(conn: &mut Conn, _by: &Grant, token: &Token, secret_hash: &[
 /// The token with this secret, unless it was revoked. Needs no grant: it is how one is earned.
 pub async fn by_secret(conn: &mut Conn, secret_hash: &[u8]) -> Result<Option<Token>, Error> {
     let row: Option<Row> = on_db!(conn, c => sqlx::query_as(
-        "SELECT id, name, permissions, created_at, revoked_at FROM tokens WHERE secret_hash = $1 AND revoked_at IS NULL",
+        "SELECT id, name, permissions, created_at, revoked_at FROM tokens WHERE secret_hash = $1 \
+         AND revoked_at IS NULL",
     ).bind(secret_hash).fetch_optional(c).await)?;
     Ok(row.map(Row::token))
 }
@@ -53,8 +61,14 @@ pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<Token>, Error> {
     Ok(rows.into_iter().map(Row::token).collect())
 }
 
-pub async fn revoke(conn: &mut Conn, _by: &Grant, id: TokenId, now: Timestamp) -> Result<(), Error> {
-    let rows = on_db!(conn, c => sqlx::query("UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+pub async fn revoke(
+    conn: &mut Conn,
+    _by: &Grant,
+    id: TokenId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let rows = on_db!(conn, c => sqlx::query("UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND \
+        revoked_at IS NULL")
         .bind(id).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
     expect_one(rows)
 }

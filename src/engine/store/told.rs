@@ -1,13 +1,14 @@
-//! Hints for lanes, jobs and other nodes about what a commit changed. Store functions note them on their connection
-//! ([`Conn::tell`](super::db::Conn)), and the writer passes them on after the commit. So no caller can forget a hint,
-//! and a caller that goes away does not lose it.
+//! Hints for lanes, jobs and other nodes about what a commit changed. Store functions note them on
+//! their connection ([`Conn::tell`](super::db::Conn)), and the writer passes them on after the
+//! commit. So no caller can forget a hint, and a caller that goes away does not lose it.
 
 use std::sync::{Arc, OnceLock};
 
 use super::queue::Open;
 use crate::domain::id::HookId;
 
-/// One thing to hear. Only a hint: all of it is in the database and is found there without it, a little later.
+/// One thing to hear. Only a hint: all of it is in the database and is found there without it, a
+/// little later.
 #[derive(Clone, Debug)]
 pub enum Told {
     /// A delivery is due, with everything an attempt needs.
@@ -45,8 +46,8 @@ impl Turned {
 }
 
 impl Told {
-    /// The hint that is safe when the commit may have failed: where to look. A delivery that may not be stored must not
-    /// be sent.
+    /// The hint that is safe when the commit may have failed: where to look. A delivery that may
+    /// not be stored must not be sent.
     pub(super) fn into_hint(self) -> Self {
         match self {
             Self::Offer(open) => Self::More(open.hook),
@@ -68,7 +69,8 @@ impl Told {
 
 type Hear = dyn Fn(Vec<Told>) + Send + Sync;
 
-/// The engine's callback for hints; a store without an engine has none. Cheap to clone; clones share it.
+/// The engine's callback for hints; a store without an engine has none. Cheap to clone; clones
+/// share it.
 #[derive(Clone, Default)]
 pub(in crate::engine) struct Audience(Arc<OnceLock<Box<Hear>>>);
 

@@ -1,7 +1,8 @@
-//! Hints between the nodes that share a PostgreSQL: "these hooks have something to do", "these hooks changed". Only
-//! hints: what they say is in the database too, and is found without them a little later. They travel outside of any
-//! transaction and never more often than every [`QUIET`], because every NOTIFY takes a lock that all commits share. One
-//! of the files that may know which engine it is.
+//! Hints between the nodes that share a PostgreSQL: "these hooks have something to do", "these
+//! hooks changed". Only hints: what they say is in the database too, and is found without them a
+//! little later. They travel outside of any transaction and never more often than every [`QUIET`],
+//! because every NOTIFY takes a lock that all commits share. One of the files that may know which
+//! engine it is.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -42,12 +43,13 @@ const CHECK_AFTER: Duration = Duration::from_secs(30);
 /// Hears the hints of other nodes (and its own).
 pub struct Ear(PgListener);
 
-/// Listens for hints; `None` where there are no other nodes. The connection has a pool of its own, so that slow readers
-/// cannot delay a reconnect.
+/// Listens for hints; `None` where there are no other nodes. The connection has a pool of its own,
+/// so that slow readers cannot delay a reconnect.
 pub async fn ear(db: &Db) -> Result<Option<Ear>, Error> {
     let Db::Postgres { pool, .. } = db else { return Ok(None) };
     let options = (*pool.connect_options()).clone();
-    let own = PoolOptions::<Postgres>::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+    let own =
+        PoolOptions::<Postgres>::new().max_connections(1).max_lifetime(None).idle_timeout(None);
     let own = own.acquire_timeout(ANSWER).connect_lazy_with(options);
     let listen = async {
         let mut listener = PgListener::connect_with(&own).await?;
@@ -72,7 +74,8 @@ impl Ear {
         }
     }
 
-    /// A peer can vanish without closing the connection: without this check, no hint would ever come again.
+    /// A peer can vanish without closing the connection: without this check, no hint would ever
+    /// come again.
     async fn check(&mut self) -> Result<(), Error> {
         let asked = tokio::time::timeout(ANSWER, self.0.execute("SELECT 1")).await;
         asked.map_err(|_| Error::silent())?.map(drop).map_err(Error::from)
@@ -90,7 +93,11 @@ impl Voice {
         Self { db: db.clone(), conn: None }
     }
 
-    pub async fn tell(&mut self, more: &HashSet<HookId>, changed: &HashSet<HookId>) -> Result<(), Error> {
+    pub async fn tell(
+        &mut self,
+        more: &HashSet<HookId>,
+        changed: &HashSet<HookId>,
+    ) -> Result<(), Error> {
         if !self.db.is_postgres() {
             return Ok(());
         }
@@ -105,13 +112,21 @@ impl Voice {
     }
 }
 
-async fn say(conn: &mut Conn, more: &HashSet<HookId>, changed: &HashSet<HookId>) -> Result<(), Error> {
+async fn say(
+    conn: &mut Conn,
+    more: &HashSet<HookId>,
+    changed: &HashSet<HookId>,
+) -> Result<(), Error> {
     let Link::Postgres(connection) = &mut conn.link else { return Ok(()) };
     for (word, hooks) in [("more", more), ("changed", changed)] {
         let hooks: Vec<String> = hooks.iter().map(ToString::to_string).collect();
         for named in hooks.chunks(HOOKS_PER_HINT) {
             let payload = format!("{word} {}", named.join(","));
-            sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&mut **connection).await?;
+            sqlx::query("SELECT pg_notify($1, $2)")
+                .bind(CHANNEL)
+                .bind(payload)
+                .execute(&mut **connection)
+                .await?;
         }
     }
     Ok(())
@@ -135,7 +150,8 @@ mod tests {
     fn what_is_not_a_hint_is_none() {
         let id = "0190a3c2-7b3e-7000-8000-000000000001";
         assert_eq!(parse(&format!("more {id}")), Some(Hint::More(vec![id.parse().unwrap()])));
-        assert!(matches!(parse(&format!("changed {id},{id}")), Some(Hint::Changed(hooks)) if hooks.len() == 2));
+        assert!(matches!(parse(&format!("changed {id},{id}")),
+                Some(Hint::Changed(hooks)) if hooks.len() == 2));
         for nonsense in ["", "more", "more x", "less 1", id] {
             assert_eq!(parse(nonsense), None, "{nonsense}");
         }

@@ -1,6 +1,7 @@
-//! What waits, hook by hook: how many deliveries, how many bytes, and since when the oldest of them is due. Nothing is
-//! counted in one statement that could be long: a look asks about some hooks and counts each of them only so far; a hook
-//! with more than that is counted by itself, a part at a time.
+//! What waits, hook by hook: how many deliveries, how many bytes, and since when the oldest of them
+//! is due. Nothing is counted in one statement that could be long: a look asks about some hooks and
+//! counts each of them only so far; a hook with more than that is counted by itself, a part at a
+//! time.
 
 use super::{
     db::{Conn, on_db},
@@ -16,7 +17,8 @@ use crate::{
 
 /// Hooks that one look asks about.
 const HOOKS: i64 = 100;
-/// Deliveries of a hook, in each state, that such a look counts; and those that one part counts of one hook.
+/// Deliveries of a hook, in each state, that such a look counts; and those that one part counts of
+/// one hook.
 const FEW: i64 = 1000;
 const PART: i64 = 20_000;
 
@@ -35,11 +37,14 @@ type Row = (HookId, i64, i64, i64, i64, i64, i64, Option<Timestamp>, Option<Time
 pub async fn some(conn: &mut Conn, after: HookId) -> Result<(Vec<Weighed>, Option<HookId>), Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT h.id,
-           (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'pending'
+           (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = \
+           'pending'
                                   ORDER BY d.due_at, d.id LIMIT $3) AS p),
-           (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'waiting'
+           (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = \
+           'waiting'
                                   ORDER BY d.due_at, d.id LIMIT $3) AS w),
-           (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'held'
+           (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = \
+           'held'
                                   ORDER BY d.id LIMIT $3) AS l),
            (SELECT CAST(COALESCE(SUM(s), 0) AS BIGINT) FROM (
               SELECT d.size AS s FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'pending'
@@ -48,21 +53,27 @@ pub async fn some(conn: &mut Conn, after: HookId) -> Result<(Vec<Weighed>, Optio
               SELECT d.size AS s FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'waiting'
               ORDER BY d.due_at, d.id LIMIT $3) AS w),
            (SELECT CAST(COALESCE(SUM(s), 0) AS BIGINT) FROM (
-              SELECT d.size AS s FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'held' ORDER BY d.id LIMIT $3) AS l),
-           (SELECT d.due_at FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'pending' ORDER BY d.due_at, d.id LIMIT 1),
-           (SELECT d.due_at FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'waiting' ORDER BY d.due_at, d.id LIMIT 1)
+              SELECT d.size AS s FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'held' \
+              ORDER BY d.id LIMIT $3) AS l),
+           (SELECT d.due_at FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'pending' ORDER \
+           BY d.due_at, d.id LIMIT 1),
+           (SELECT d.due_at FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'waiting' ORDER \
+           BY d.due_at, d.id LIMIT 1)
          FROM hooks h WHERE h.id > $1 ORDER BY h.id LIMIT $2",
     ).bind(after).bind(HOOKS).bind(FEW).fetch_all(c).await)?;
     let next = rows.last().filter(|_| rows.len() as i64 == HOOKS).map(|row| row.0);
-    let weighed = rows.into_iter().map(|(hook, p, w, h, p_bytes, w_bytes, h_bytes, pending, waiting)| Weighed {
-        hook,
-        weight: Weight {
-            deliveries: p + w + h,
-            bytes: p_bytes + w_bytes + h_bytes,
-            oldest: pending.into_iter().chain(waiting).min(),
-        },
-        is_more: p.max(w).max(h) >= FEW,
-    });
+    let weighed =
+        rows.into_iter().map(|(hook, p, w, h, p_bytes, w_bytes, h_bytes, pending, waiting)| {
+            Weighed {
+                hook,
+                weight: Weight {
+                    deliveries: p + w + h,
+                    bytes: p_bytes + w_bytes + h_bytes,
+                    oldest: pending.into_iter().chain(waiting).min(),
+                },
+                is_more: p.max(w).max(h) >= FEW,
+            }
+        });
     Ok((weighed.collect(), next))
 }
 
@@ -81,7 +92,10 @@ pub async fn of(conn: &mut Conn, hook: HookId) -> Result<Weight, Error> {
             after = end;
         }
         if let Some((oldest, _)) = first(conn, hook, queue).await? {
-            all.add(&Weight { oldest: Some(oldest).filter(|_| queue != Queue::Held), ..Weight::default() });
+            all.add(&Weight {
+                oldest: Some(oldest).filter(|_| queue != Queue::Held),
+                ..Weight::default()
+            });
         }
     }
     Ok(all)
@@ -119,12 +133,14 @@ impl Queue {
 /// Adds which rows of a hook's queue are meant.
 macro_rules! push_queue {
     ($query:expr, $hook:expr, $queue:expr, $($operator:literal $key:expr),+) => {{
-        $query.push(" FROM deliveries WHERE hook_id = ").push_bind($hook).push(" AND ").push($queue.condition());
+        $query.push(" FROM deliveries WHERE hook_id \
+                     = ").push_bind($hook).push(" AND ").push($queue.condition());
         $(if let Some((due_at, id)) = $key {
             match $queue {
                 Queue::Held => drop($query.push(concat!(" AND id ", $operator, " ")).push_bind(id)),
                 _ => {
-                    $query.push(concat!(" AND (due_at, id) ", $operator, " (")).push_bind(due_at).push(", ");
+                    $query.push(concat!(" AND (due_at, id) ", $operator,
+                        " (")).push_bind(due_at).push(", ");
                     $query.push_bind(id).push(")");
                 }
             }
@@ -137,12 +153,18 @@ async fn first(conn: &mut Conn, hook: HookId, queue: Queue) -> Result<Option<Key
         let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT ");
         query.push(queue.key());
         push_queue!(query, hook, queue, ">" None::<Key>);
-        query.push(" ORDER BY ").push(queue.order()).push(" LIMIT 1").build_query_as().fetch_optional(c).await
+        query.push(" ORDER BY ").push(queue.order()).push(" LIMIT \
+            1").build_query_as().fetch_optional(c).await
     })?)
 }
 
 /// The last row of the part that begins after a place; `None` when the rest is one part.
-async fn end_of_part(conn: &mut Conn, hook: HookId, queue: Queue, after: Option<Key>) -> Result<Option<Key>, Error> {
+async fn end_of_part(
+    conn: &mut Conn,
+    hook: HookId,
+    queue: Queue,
+    after: Option<Key>,
+) -> Result<Option<Key>, Error> {
     Ok(on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT ");
         query.push(queue.key());
@@ -161,7 +183,8 @@ async fn weigh_part(
 ) -> Result<(i64, i64), Error> {
     Ok(on_db!(conn, c: Engine => {
         let mut query =
-            sqlx::QueryBuilder::<Engine>::new("SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT)");
+            sqlx::QueryBuilder::<Engine>::new("SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS \
+                BIGINT)");
         push_queue!(query, hook, queue, ">" after, "<=" end);
         query.build_query_as().fetch_one(c).await
     })?)

@@ -1,15 +1,19 @@
-//! The single writer, with group commit: commands that arrive while a commit is under way share the next one. The more
-//! commands there are, the more each `fsync` carries, without a timer. A command that violates a constraint fails
-//! alone; no caller hears "done" before the commit of its command has returned.
+//! The single writer, with group commit: commands that arrive while a commit is under way share the
+//! next one. The more commands there are, the more each `fsync` carries, without a timer. A command
+//! that violates a constraint fails alone; no caller hears "done" before the commit of its command
+//! has returned.
 //!
-//! Accepts and attempts are many and alike, so one bulk write takes all of a batch's (see [`commit`](super::commit)).
-//! If that fails, the writer writes them again one by one, to find the one at fault.
+//! Accepts and attempts are many and alike, so one bulk write takes all of a batch's (see
+//! [`commit`](super::commit)). If that fails, the writer writes them again one by one, to find the
+//! one at fault.
 //!
-//! A command runs to its commit even if its caller has gone: dropping the future only drops the answer.
+//! A command runs to its commit even if its caller has gone: dropping the future only drops the
+//! answer.
 //!
-//! A command that panics fails alone: the writer rolls back to its savepoint, as after an error, and replaces the
-//! connection after the commit. A panic outside of any command fails the items that were taken from the queue with it;
-//! the task goes on with fresh connections and the same queue.
+//! A command that panics fails alone: the writer rolls back to its savepoint, as after an error,
+//! and replaces the connection after the commit. A panic outside of any command fails the items
+//! that were taken from the queue with it; the task goes on with fresh connections and the same
+//! queue.
 
 mod batch;
 
@@ -109,7 +113,12 @@ pub struct Writer(mpsc::Sender<Item>);
 
 impl Writer {
     /// Starts the task that owns the writing connection. It ends on [`Writer::close`].
-    pub(super) fn start(db: Db, shard: i64, writes: Writes, audience: Audience) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(super) fn start(
+        db: Db,
+        shard: i64,
+        writes: Writes,
+        audience: Audience,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let context = Context { listeners: Listeners::default(), shard, writes, audience };
         (Self(sender), tokio::spawn(serve(db, context, receiver)))
@@ -127,13 +136,18 @@ impl Writer {
         self.queue(Item::Finish(Waiting { item, caller }), answer).await
     }
 
-    async fn queue<T>(&self, item: Item, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
+    async fn queue<T>(
+        &self,
+        item: Item,
+        answer: oneshot::Receiver<Result<T, Error>>,
+    ) -> Result<T, Error> {
         self.0.send(item).await.map_err(|_| Error::Closed)?;
         // The writer itself panicked with this batch: whether it was committed is unknown.
         answer.await.map_err(|_| Error::Panicked)?
     }
 
-    /// Runs `work` in a transaction and answers after its commit. An error undoes what `work` did, and nothing else.
+    /// Runs `work` in a transaction and answers after its commit. An error undoes what `work` did,
+    /// and nothing else.
     pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -143,8 +157,9 @@ impl Writer {
         self.order(work, Item::Run).await
     }
 
-    /// The same in a transaction of its own: for work that locks rows which other servers lock too. If it shared a
-    /// transaction, it would keep its rows locked while another command waits for that server: a deadlock.
+    /// The same in a transaction of its own: for work that locks rows which other servers lock too.
+    /// If it shared a transaction, it would keep its rows locked while another command waits for
+    /// that server: a deadlock.
     pub async fn run_alone<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -187,7 +202,10 @@ async fn serve(db: Db, context: Context, queue: mpsc::Receiver<Item>) {
     let mut task = WriterTask::new(db, context, queue);
     // The state that a panic may leave half-changed is dropped by `reset`.
     while AssertUnwindSafe(write_batches(&mut task)).catch_unwind().await.is_err() {
-        tracing::error!("the writer panicked; the commands of that batch failed, and it goes on with new connections");
+        tracing::error!(
+            "the writer panicked; the commands of that batch failed, and it goes on with new \
+             connections"
+        );
         task.reset();
     }
 }

@@ -15,7 +15,8 @@ impl Keeper {
         let wants_room = self.store.wants_room();
         let pause = self.retention.every;
         if self.is_disk_full() {
-            // Every write that fails says so: they must not make clean-ups follow one another without a pause.
+            // Every write that fails says so: they must not make clean-ups follow one another
+            // without a pause.
             tokio::time::sleep(pause.min(AGAIN)).await;
             return;
         }
@@ -43,10 +44,15 @@ impl Keeper {
     }
 
     async fn give_all_back(&self) -> Result<(), Error> {
-        let free = async || Ok::<_, Error>(self.store.about().await?.files.filter(|f| f.shrinks).map_or(0, |f| f.free));
+        let free = async || {
+            Ok::<_, Error>(
+                self.store.about().await?.files.filter(|f| f.shrinks).map_or(0, |f| f.free),
+            )
+        };
         let mut before = free().await?;
         while before > 0 {
-            let released: Result<(), Error> = self.store.write(|conn| Box::pin(space::release(conn))).await;
+            let released: Result<(), Error> =
+                self.store.write(|conn| Box::pin(space::release(conn))).await;
             released?;
             let left = free().await?;
             if left >= before {
@@ -57,8 +63,8 @@ impl Keeper {
         space::restart_log(self.store.db()).await.map(drop)
     }
 
-    /// Restores the reserve once there is room, and lets new events in again. Returns whether it exists; `had_one` says whether
-    /// it did at the last look.
+    /// Restores the reserve once there is room, and lets new events in again. Returns whether it
+    /// exists; `had_one` says whether it did at the last look.
     pub(super) async fn mind_reserve(&self, had_one: bool) -> bool {
         let problem = match self.store.restore_reserve().await {
             Ok(Restored::WasThere) => return true,
@@ -71,7 +77,10 @@ impl Keeper {
         };
         // A full disk has been logged already.
         if had_one && !self.is_disk_full() {
-            tracing::warn!(problem, "no disk space is held in reserve: if the disk fills up, nobody can sign in");
+            tracing::warn!(
+                problem,
+                "no disk space is held in reserve: if the disk fills up, nobody can sign in"
+            );
         }
         false
     }

@@ -1,5 +1,5 @@
-//! What is looked at every few seconds: SQLite's files, how many hooks stand how, and how large the database is. Cheap,
-//! and never held against whoever else wants the database.
+//! What is looked at every few seconds: SQLite's files, how many hooks stand how, and how large the
+//! database is. Cheap, and never held against whoever else wants the database.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -26,7 +26,8 @@ impl Keeper {
         for tick in 0u32.. {
             self.mind_log().await;
             if tick.is_multiple_of(COUNT_EVERY) {
-                // Seldom: where a quota leaves no room although the disk has some, writes fail while it is tried.
+                // Seldom: where a quota leaves no room although the disk has some, writes fail
+                // while it is tried.
                 has_reserve = self.mind_reserve(has_reserve).await;
                 if let Err(error) = self.count().await {
                     tracing::debug!(error = chain(&error), "the hooks could not be counted");
@@ -44,8 +45,15 @@ impl Keeper {
         }
         match space::restart_log(self.store.db()).await {
             Ok(true) => tracing::debug!(bytes = before, "SQLite's log starts over"),
-            Ok(false) => tracing::debug!(bytes = before, "reads under way keep SQLite's log; it is tried again"),
-            Err(error) => tracing::warn!(error = chain(&error), bytes = before, "SQLite's log cannot start over"),
+            Ok(false) => tracing::debug!(
+                bytes = before,
+                "reads under way keep SQLite's log; it is tried again"
+            ),
+            Err(error) => tracing::warn!(
+                error = chain(&error),
+                bytes = before,
+                "SQLite's log cannot start over"
+            ),
         }
     }
 
@@ -54,7 +62,9 @@ impl Keeper {
         if self.has_wrong_key.swap(!fits, Ordering::Relaxed) == fits {
             match fits {
                 true => tracing::info!("the master key fits the database again"),
-                false => tracing::error!("the master key no longer opens what is sealed in the database"),
+                false => {
+                    tracing::error!("the master key no longer opens what is sealed in the database")
+                }
             }
         }
         let counts = health::counts(&mut self.store.read().await?).await?;
@@ -72,7 +82,8 @@ impl Keeper {
         let mut files = before;
         while files.is_too_large() {
             let watch = self.clock.stopwatch();
-            let released: Result<(), Error> = self.store.write(|conn| Box::pin(space::release(conn))).await;
+            let released: Result<(), Error> =
+                self.store.write(|conn| Box::pin(space::release(conn))).await;
             released?;
             let left = self.store.about().await?.files.unwrap_or_default();
             // Whatever the reason: nothing comes of it.
@@ -84,7 +95,11 @@ impl Keeper {
         }
         // The file is cut by the checkpoint that writes its new length.
         space::restart_log(self.store.db()).await?;
-        tracing::info!(from = before.bytes, to = files.bytes, "free space of the database went back to the disk");
+        tracing::info!(
+            from = before.bytes,
+            to = files.bytes,
+            "free space of the database went back to the disk"
+        );
         Ok(())
     }
 }

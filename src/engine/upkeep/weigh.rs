@@ -1,5 +1,6 @@
-//! Weighing what waits, hook by hook: who has more than they may is told to [`Pressure`](super::Pressure), and the figures
-//! are shown. It reads only, and however long the backlog is, it takes a small part of the time.
+//! Weighing what waits, hook by hook: who has more than they may is told to
+//! [`Pressure`](super::Pressure), and the figures are shown. It reads only, and however long the
+//! backlog is, it takes a small part of the time.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -18,9 +19,11 @@ use crate::{
 
 /// How often what waits is weighed while there is anything.
 const WEIGH: Duration = Duration::from_secs(2);
-/// How often it is looked whether something waits although nothing came in here: other nodes accept events too.
+/// How often it is looked whether something waits although nothing came in here: other nodes accept
+/// events too.
 const LOOK: Duration = Duration::from_secs(30);
-/// Weighing may take one part in so many of the time; that of a hook about which there is a suspicion, more.
+/// Weighing may take one part in so many of the time; that of a hook about which there is a
+/// suspicion, more.
 const SHARE: u32 = 100;
 const SHARE_OF_SUSPECTS: u32 = 10;
 /// The least time between two looks at suspects.
@@ -40,13 +43,20 @@ impl Keeper {
                 tracing::info!("the database can be written again");
             }
             let watch = self.clock.stopwatch();
-            if self.pressure.wants_weighing() || looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            if self.pressure.wants_weighing()
+                || looked.is_none_or(|looked| looked.elapsed() >= LOOK)
+            {
                 looked = Some(watch);
                 self.note(self.weigh_all(&mut counted).await);
             }
             let (pause, resting) = (WEIGH.max(watch.elapsed() * SHARE), self.clock.stopwatch());
             // What came in meanwhile may be more than a hook may have: that is not left until then.
-            while tokio::time::timeout(pause.saturating_sub(resting.elapsed()), self.pressure.suspicion()).await.is_ok()
+            while tokio::time::timeout(
+                pause.saturating_sub(resting.elapsed()),
+                self.pressure.suspicion(),
+            )
+            .await
+            .is_ok()
             {
                 self.weigh_suspects(&mut counted).await;
                 tokio::time::sleep(BREATH).await;
@@ -80,8 +90,14 @@ impl Keeper {
         Ok(())
     }
 
-    /// Counts all of a hook's queue, unless that was done so lately that it would take too much of the time.
-    async fn count_all(&self, hook: HookId, counted: &mut Counted, share: u32) -> Result<(), Error> {
+    /// Counts all of a hook's queue, unless that was done so lately that it would take too much of
+    /// the time.
+    async fn count_all(
+        &self,
+        hook: HookId,
+        counted: &mut Counted,
+        share: u32,
+    ) -> Result<(), Error> {
         if counted.get(&hook).is_some_and(|(at, took)| at.elapsed() < *took * share) {
             return Ok(());
         }
@@ -109,7 +125,8 @@ impl Keeper {
         for (hook, overflow) in turns {
             match overflow {
                 Some(overflow) => {
-                    tracing::warn!(hook.id = %hook, reason = overflow.reason(), "new events of a hook are skipped");
+                    tracing::warn!(hook.id = %hook, reason = overflow.reason(),
+                        "new events of a hook are skipped");
                 }
                 None => tracing::info!(hook.id = %hook, "a hook's queue has room again"),
             }
@@ -117,7 +134,12 @@ impl Keeper {
         if is_crossed {
             let is_full = self.pressure.check().is_err();
             let (deliveries, bytes) = (all.deliveries, all.bytes);
-            tracing::warn!(deliveries, bytes, is_full, "the high-water mark for all hooks was crossed");
+            tracing::warn!(
+                deliveries,
+                bytes,
+                is_full,
+                "the high-water mark for all hooks was crossed"
+            );
         }
     }
 }

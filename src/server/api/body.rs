@@ -1,4 +1,5 @@
-//! Reading request bodies: bounded, and member by member, so that every wrong member is named and none is passed over.
+//! Reading request bodies: bounded, and member by member, so that every wrong member is named and
+//! none is passed over.
 
 use axum::{
     body::{Body, Bytes},
@@ -13,8 +14,8 @@ use crate::{domain::invalid::Invalid, engine::catalogue::strict::Strict};
 
 /// Largest body of a request, in bytes.
 pub const LIMIT: usize = 1024 * 1024;
-/// How much of a body that is too large is still taken off the wire: a sender that is cut off in the middle would see a
-/// broken connection and never the answer that says why.
+/// How much of a body that is too large is still taken off the wire: a sender that is cut off in
+/// the middle would see a broken connection and never the answer that says why.
 const SWALLOW: usize = 16 * 1024 * 1024;
 
 /// The bytes of a body within the limit.
@@ -76,10 +77,11 @@ impl Members {
         if bytes.is_empty() {
             return Ok(Self { members: Map::new(), invalid: Invalid::default() });
         }
-        let Strict(value) = serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
-            true => Problem::invalid(Invalid::one("body", "twice", error.to_string())),
-            false => Problem::malformed(&error.to_string()),
-        })?;
+        let Strict(value) =
+            serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
+                true => Problem::invalid(Invalid::one("body", "twice", error.to_string())),
+                false => Problem::malformed(&error.to_string()),
+            })?;
         match value {
             Value::Object(members) => Ok(Self { members, invalid: Invalid::default() }),
             Value::Null => Ok(Self { members: Map::new(), invalid: Invalid::default() }),

@@ -1,5 +1,5 @@
-//! The HTTP API under `/api/v1`: bearer tokens, JSON, problem documents. Every operation is one function of `ops`; what
-//! stands here is parsing and shaping only.
+//! The HTTP API under `/api/v1`: bearer tokens, JSON, problem documents. Every operation is one
+//! function of `ops`; what stands here is parsing and shaping only.
 
 pub mod body;
 pub mod file;
@@ -27,7 +27,9 @@ use problem::Problem;
 pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
     v1::router()
         .fallback(|| async { Problem::from(ops::Error::NotFound("operation")) })
-        .method_not_allowed_fallback(|method: Method| async move { Problem::method_not_allowed(&method) })
+        .method_not_allowed_fallback(|method: Method| async move {
+            Problem::method_not_allowed(&method)
+        })
         .layer(middleware::from_fn_with_state(portal, identify))
 }
 
@@ -45,7 +47,12 @@ async fn identify(State(portal): State<Arc<Portal>>, mut request: Request, next:
 }
 
 /// The context of a request with a token; `None` without one.
-pub async fn identified(portal: &Arc<Portal>, headers: &HeaderMap) -> Result<Option<OpCtx>, Problem> {
-    let found = bearer(portal.store(), portal.clock(), &portal.tokens, headers).await.map_err(ops::Error::from)?;
+pub async fn identified(
+    portal: &Arc<Portal>,
+    headers: &HeaderMap,
+) -> Result<Option<OpCtx>, Problem> {
+    let found = bearer(portal.store(), portal.clock(), &portal.tokens, headers)
+        .await
+        .map_err(ops::Error::from)?;
     Ok(found.map(|actor| OpCtx { actor: Some(actor), ..OpCtx::anonymous(portal.clone()) }))
 }

@@ -10,12 +10,15 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::invalid::{FieldError, Invalid},
-    engine::{clock::random_bytes, store::error::chain},
+    engine::{
+        clock::random_bytes,
+        store::{self, error::chain},
+    },
     server::{ops, request_id},
 };
 
-/// What an answer repeats of a request is bounded, whatever the request was made of: so many errors (a batch has a thousand
-/// events), and so many characters of each part.
+/// What an answer repeats of a request is bounded, whatever the request was made of: so many errors
+/// (a batch has a thousand events), and so many characters of each part.
 const ERRORS: usize = 2000;
 const NAME: usize = 200;
 const MESSAGE: usize = 1000;
@@ -82,7 +85,11 @@ impl Problem {
     /// The body is not JSON.
     pub fn malformed(message: &str) -> Self {
         let invalid = Invalid::one("body", "json", message);
-        Self::new(StatusCode::BAD_REQUEST, format!("The body is not valid JSON: {message}"), invalid)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            format!("The body is not valid JSON: {message}"),
+            invalid,
+        )
     }
 
     pub fn too_large(limit: usize) -> Self {
@@ -98,9 +105,13 @@ impl Problem {
 
     /// The first request with the same `Idempotency-Key` is not answered yet.
     pub fn still_running() -> Self {
-        let detail =
-            "A request with this Idempotency-Key is still being carried out. Repeat it in a second to get its answer.";
-        let invalid = Invalid::one("Idempotency-Key", "running", "belongs to a request that is not answered yet");
+        let detail = "A request with this Idempotency-Key is still being carried out. Repeat it in \
+                      a second to get its answer.";
+        let invalid = Invalid::one(
+            "Idempotency-Key",
+            "running",
+            "belongs to a request that is not answered yet",
+        );
         Self { retry_after: Some(1), ..Self::new(StatusCode::CONFLICT, detail, invalid) }
     }
 
@@ -115,49 +126,75 @@ impl From<Invalid> for Problem {
     }
 }
 
+impl Problem {
+    /// The store failed. Its words are for the log.
+    fn store(error: &store::Error) -> Self {
+        let reference =
+            random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        tracing::error!(reference, cause = chain(error), "an API request failed");
+        let detail = format!(
+            "It may not have been stored; the log has the cause under {reference}. Try again, an \
+             event with its Idempotency-Key."
+        );
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail, Invalid::default());
+        Self { retry_after: Some(1), ..problem }
+    }
+}
+
 impl From<ops::Error> for Problem {
     fn from(error: ops::Error) -> Self {
         let plain = |status, detail: String| Self::new(status, detail, Invalid::default());
         match error {
             ops::Error::SignIn => plain(
                 StatusCode::UNAUTHORIZED,
-                "Send a valid token: Authorization: Bearer shk_... (make one with service-hooks token create).".into(),
+                "Send a valid token: Authorization: Bearer shk_... (make one with service-hooks \
+                 token create)."
+                    .into(),
             ),
-            ops::Error::Forbidden(permission) => {
-                plain(StatusCode::FORBIDDEN, format!("The token lacks the permission {}.", permission.key()))
+            ops::Error::Forbidden(permission) => plain(
+                StatusCode::FORBIDDEN,
+                format!("The token lacks the permission {}.", permission.key()),
+            ),
+            ops::Error::NotFound(what) => {
+                plain(StatusCode::NOT_FOUND, format!("There is no such {what}."))
             }
-            ops::Error::NotFound(what) => plain(StatusCode::NOT_FOUND, format!("There is no such {what}.")),
-            ops::Error::Deleted(_) => plain(StatusCode::NOT_FOUND, "There is no such hook.".to_owned()),
+            ops::Error::Deleted(_) => {
+                plain(StatusCode::NOT_FOUND, "There is no such hook.".to_owned())
+            }
             ops::Error::Invalid(invalid) => Self::invalid(invalid),
             ops::Error::Stale { now } => Self::new(
                 StatusCode::CONFLICT,
-                format!("The hook was changed meanwhile and is at version {now}. Read it again and repeat the change."),
+                format!(
+                    "The hook was changed meanwhile and is at version {now}. Read it again and \
+                         repeat the change."
+                ),
                 Invalid::one("version", "stale", format!("is now {now}")),
             ),
             ops::Error::Overlaps { job } => Self::new(
                 StatusCode::CONFLICT,
                 format!(
-                    "The job {job} is running and covers some of the same deliveries. Wait until it is done, pause or \
+                    "The job {job} is running and covers some of the same deliveries. Wait until \
+                     it is done, pause or \
                      cancel it (PATCH /api/v1/jobs/{job}), or choose other deliveries."
                 ),
                 Invalid::one("job", "overlaps", format!("{job} is running")),
             ),
             ops::Error::Busy { seconds } => {
-                let problem = plain(StatusCode::SERVICE_UNAVAILABLE, format!("Try again in {seconds} seconds."));
+                let problem = plain(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    format!("Try again in {seconds} seconds."),
+                );
                 Self { retry_after: u32::try_from(seconds).ok(), ..problem }
             }
             ops::Error::DiskFull => {
-                let detail = "The server's disk is full: nothing was stored. Send it again once there is room.";
-                Self { retry_after: Some(30), ..plain(StatusCode::SERVICE_UNAVAILABLE, detail.to_owned()) }
+                let detail = "The server's disk is full: nothing was stored. Send it again once \
+                              there is room.";
+                Self {
+                    retry_after: Some(30),
+                    ..plain(StatusCode::SERVICE_UNAVAILABLE, detail.to_owned())
+                }
             }
-            ops::Error::Store(error) => {
-                let reference = random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-                tracing::error!(reference, cause = chain(&error), "an API request failed");
-                let detail = format!(
-                    "It may not have been stored; the log has the cause under {reference}. Try again, an event with its Idempotency-Key."
-                );
-                Self { retry_after: Some(1), ..plain(StatusCode::SERVICE_UNAVAILABLE, detail) }
-            }
+            ops::Error::Store(error) => Self::store(&error),
         }
     }
 }

@@ -18,7 +18,11 @@ use crate::{
 };
 
 /// The signed-in person, if there is one who may still sign in.
-pub async fn user_of(store: &Store, clock: &Clock, session: &Session) -> Result<Option<User>, Error> {
+pub async fn user_of(
+    store: &Store,
+    clock: &Clock,
+    session: &Session,
+) -> Result<Option<User>, Error> {
     let Some(id) = held::<UserId>(session, USER).await? else { return Ok(None) };
     // One without a time is of a version that set none.
     let signed_in = held::<Timestamp>(session, SIGNED_IN).await?;
@@ -33,14 +37,20 @@ pub async fn user_of(store: &Store, clock: &Clock, session: &Session) -> Result<
 async fn held<T: DeserializeOwned>(session: &Session, key: &str) -> Result<Option<T>, Error> {
     match session.get::<T>(key).await {
         // Nobody is signed out because the database is away.
-        Err(session::Error::Store(session_store::Error::Backend(cause))) => Err(Error::Unfit(cause)),
+        Err(session::Error::Store(session_store::Error::Backend(cause))) => {
+            Err(Error::Unfit(cause))
+        }
         // What cannot be understood is no session.
         found => Ok(found.unwrap_or_default()),
     }
 }
 
 pub fn actor_of_user(user: &User) -> Actor {
-    Actor { label: format!("user:{}", user.email), identity: user.id.to_string(), permissions: user.permissions() }
+    Actor {
+        label: format!("user:{}", user.email),
+        identity: user.id.to_string(),
+        permissions: user.permissions(),
+    }
 }
 
 /// The program behind `Authorization: Bearer shk_...`.
@@ -51,7 +61,9 @@ pub async fn bearer(
     headers: &HeaderMap,
 ) -> Result<Option<Actor>, Error> {
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some((scheme, secret)) = header.and_then(|header| header.split_once(' ')) else { return Ok(None) };
+    let Some((scheme, secret)) = header.and_then(|header| header.split_once(' ')) else {
+        return Ok(None);
+    };
     if !scheme.eq_ignore_ascii_case("bearer") || !secret.starts_with(token::PREFIX) {
         return Ok(None);
     }

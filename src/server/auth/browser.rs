@@ -1,5 +1,6 @@
-//! Known browsers: those with a cookie that says which accounts have signed in there before. Their password attempts are
-//! counted apart from everybody else's, so that a flood of guesses does not lock the owner of an account out.
+//! Known browsers: those with a cookie that says which accounts have signed in there before. Their
+//! password attempts are counted apart from everybody else's, so that a flood of guesses does not
+//! lock the owner of an account out.
 
 use std::time::Duration;
 
@@ -69,7 +70,8 @@ mod tests {
         assert!(browser.known_for(ann, "old").is_some());
         assert!(browser.known_for(ann, "new").is_none() && browser.known_for(bob, "old").is_none());
         let id = browser.known_for(ann, "old").unwrap().to_owned();
-        let many = (0..ACCOUNTS).fold(browser, |browser, _| browser.after_sign_in(UserId(Clock::System.id()), "x"));
+        let many = (0..ACCOUNTS)
+            .fold(browser, |browser, _| browser.after_sign_in(UserId(Clock::System.id()), "x"));
         assert!(many.known_for(ann, "old").is_none());
         assert_eq!(many.after_sign_in(bob, "x").known_for(bob, "x"), Some(id.as_str()));
     }

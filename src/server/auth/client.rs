@@ -1,5 +1,5 @@
-//! The address of a request's client: that of its connection or, behind a trusted proxy, the one that the proxy reports.
-//! Limits and the audit log use it.
+//! The address of a request's client: that of its connection or, behind a trusted proxy, the one
+//! that the proxy reports. Limits and the audit log use it.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -12,19 +12,26 @@ pub struct Peer(pub IpAddr);
 
 pub const FORWARDED: &str = "x-forwarded-for";
 
-/// The client's address. Each proxy appends the address of its own client to `X-Forwarded-For`. So the header is read from
-/// its end, up to the first address that is not a trusted proxy. Everything before that may be made up, and must not keep
-/// the rest from being read, whatever bytes it is.
+/// The client's address. Each proxy appends the address of its own client to `X-Forwarded-For`. So
+/// the header is read from its end, up to the first address that is not a trusted proxy. Everything
+/// before that may be made up, and must not keep the rest from being read, whatever bytes it is.
 pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|range| range.contains(address));
-    let mut client = extensions.get::<Peer>().map_or(Ipv6Addr::UNSPECIFIED.into(), |peer| peer.0.to_canonical());
-    let named: Vec<&[u8]> =
-        headers.get_all(FORWARDED).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).collect();
+    let mut client =
+        extensions.get::<Peer>().map_or(Ipv6Addr::UNSPECIFIED.into(), |peer| peer.0.to_canonical());
+    let named: Vec<&[u8]> = headers
+        .get_all(FORWARDED)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .collect();
     for name in named.into_iter().rev() {
         if !is_trusted(&client) {
             break;
         }
-        let Some(address) = std::str::from_utf8(name).ok().and_then(|name| parse(name.trim())) else { break };
+        let Some(address) = std::str::from_utf8(name).ok().and_then(|name| parse(name.trim()))
+        else {
+            break;
+        };
         client = address;
     }
     client
@@ -32,13 +39,16 @@ pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) 
 
 /// Some proxies add the port.
 fn parse(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(text, |(address, _)| address);
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+        .map_or(text, |(address, _)| address);
     let with_port = || text.parse::<std::net::SocketAddr>().map(|address| address.ip());
     bare.parse::<IpAddr>().or_else(|_| with_port()).ok().map(|address| address.to_canonical())
 }
 
-/// The network that limits count a client by: its IPv4 address, or the first 64 bits of its IPv6 address, because it can
-/// choose the rest freely.
+/// The network that limits count a client by: its IPv4 address, or the first 64 bits of its IPv6
+/// address, because it can choose the rest freely.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
@@ -46,12 +56,14 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The IPv6 site that an address belongs to: its first 48 bits. Providers give a customer up to so much, which is 65,536
-/// networks.
+/// The IPv6 site that an address belongs to: its first 48 bits. Providers give a customer up to so
+/// much, which is 65,536 networks.
 pub fn site(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         IpAddr::V4(_) => None,
-        IpAddr::V6(address) => Some(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 80)).into()),
+        IpAddr::V6(address) => {
+            Some(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 80)).into())
+        }
     }
 }
 
@@ -78,7 +90,11 @@ mod tests {
         assert_eq!(of("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(of("::ffff:10.0.0.1", &["198.51.100.1:4711"]), "198.51.100.1");
         assert_eq!(of("fd00::1", &["[2001:db8::1]:4711"]), "2001:db8::1");
-        assert_eq!(of("10.0.0.1", &["1.2.3.4, 198.51.100.1, 10.0.0.2"]), "198.51.100.1", "two proxies");
+        assert_eq!(
+            of("10.0.0.1", &["1.2.3.4, 198.51.100.1, 10.0.0.2"]),
+            "198.51.100.1",
+            "two proxies"
+        );
         assert_eq!(of("10.0.0.1", &["1.2.3.4", "198.51.100.1"]), "198.51.100.1", "two lines");
         assert_eq!(
             of("10.0.0.1", &["\u{e9}, 198.51.100.1"]),

@@ -1,5 +1,6 @@
-//! Sealed cookies: state that a browser keeps for the portal, encrypted and authenticated so that it can be neither read nor
-//! made up there. With them nothing is written to the database for people who are not signed in.
+//! Sealed cookies: state that a browser keeps for the portal, encrypted and authenticated so that
+//! it can be neither read nor made up there. With them nothing is written to the database for
+//! people who are not signed in.
 
 use std::time::Duration;
 
@@ -42,12 +43,20 @@ impl Cookie {
     }
 
     /// The `Set-Cookie` line for this content; `None` if that is longer than [`LONGEST`].
-    pub fn keep<T: Serialize>(self, vault: &Vault, clock: &Clock, is_https: bool, it: &T) -> Option<HeaderValue> {
-        let text = serde_json::to_vec(&Content { until: clock.now().after(self.lives), it }).ok()?;
+    pub fn keep<T: Serialize>(
+        self,
+        vault: &Vault,
+        clock: &Clock,
+        is_https: bool,
+        it: &T,
+    ) -> Option<HeaderValue> {
+        let text =
+            serde_json::to_vec(&Content { until: clock.now().after(self.lives), it }).ok()?;
         let value = BASE64_URL_SAFE_NO_PAD.encode(vault.seal(self.place(), &text));
         let secure = if is_https { "; Secure" } else { "" };
         let (name, seconds) = (self.full_name(is_https), self.lives.as_secs());
-        let line = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+        let line =
+            format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
         (line.len() <= LONGEST).then(|| HeaderValue::from_str(&line).ok()).flatten()
     }
 
@@ -61,7 +70,8 @@ impl Cookie {
     ) -> Option<T> {
         let name = self.full_name(is_https);
         let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let mut pairs =
+            lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let (_, value) = pairs.find(|(key, _)| *key == name)?;
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(value).ok()?;
         let text = vault.open(self.place(), &sealed).ok()?;
@@ -99,10 +109,17 @@ mod tests {
         assert_eq!(DRAFT.read::<String>(&vault(1), &clock, true, &headers), None, "another name");
         let value = cookie.to_str().unwrap().split(['=', ';']).nth(1).unwrap();
         let moved = HeaderValue::from_str(&format!("known={value}")).unwrap();
-        assert_eq!(OTHER.read::<String>(&vault(1), &clock, false, &sent(&moved)), None, "another cookie's");
+        assert_eq!(
+            OTHER.read::<String>(&vault(1), &clock, false, &sent(&moved)),
+            None,
+            "another cookie's"
+        );
         let old = Cookie { lives: Duration::ZERO, ..DRAFT };
         let old = old.keep(&vault(1), &clock, true, &"x").unwrap();
-        assert!(old.to_str().unwrap().starts_with("__Host-draft=") && old.to_str().unwrap().ends_with("; Secure"));
+        assert!(
+            old.to_str().unwrap().starts_with("__Host-draft=")
+                && old.to_str().unwrap().ends_with("; Secure")
+        );
         assert_eq!(DRAFT.read::<String>(&vault(1), &clock, true, &sent(&old)), None, "too old");
     }
 

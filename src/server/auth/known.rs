@@ -1,5 +1,6 @@
-//! Tokens that were looked up a moment ago: a backend that emits thousands of events in a second is not asked for in the
-//! database for each. A token that is revoked, on whichever node, is refused at the latest [`FRESH`] later.
+//! Tokens that were looked up a moment ago: a backend that emits thousands of events in a second is
+//! not asked for in the database for each. A token that is revoked, on whichever node, is refused
+//! at the latest [`FRESH`] later.
 
 use std::{
     collections::HashMap,

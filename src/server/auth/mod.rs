@@ -1,4 +1,5 @@
-//! Who is it? Passwords, sessions, tokens, and the actor they lead to. What an actor may do is `domain::permission`'s.
+//! Who is it? Passwords, sessions, tokens, and the actor they lead to. What an actor may do is
+//! `domain::permission`'s.
 
 pub mod actor;
 pub mod browser;

@@ -1,5 +1,5 @@
-//! Limits for signed-in people on costly work: [`Pace`] limits how often (tests of hooks), [`InTurn`] how much runs at once
-//! (searches in bodies). In memory: a restart forgets all counts.
+//! Limits for signed-in people on costly work: [`Pace`] limits how often (tests of hooks),
+//! [`InTurn`] how much runs at once (searches in bodies). In memory: a restart forgets all counts.
 
 use std::{
     collections::HashMap,
@@ -28,7 +28,8 @@ impl Pace {
         Self { times, recent: Arc::default(), permits: Arc::new(Semaphore::new(at_once)) }
     }
 
-    /// A place among those under way, to be held until it is done; or how long to wait before asking again.
+    /// A place among those under way, to be held until it is done; or how long to wait before
+    /// asking again.
     pub fn take(&self, who: &str, now: Timestamp) -> Result<OwnedSemaphorePermit, Duration> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let is_recent = |at: &Timestamp| at.after(WITHIN) > now;
@@ -40,13 +41,15 @@ impl Pace {
         if let (true, Some(oldest)) = (moments.len() >= self.times, moments.first()) {
             return Err(now.until(oldest.after(WITHIN)));
         }
-        let permit = self.permits.clone().try_acquire_owned().map_err(|_| Duration::from_secs(2))?;
+        let permit =
+            self.permits.clone().try_acquire_owned().map_err(|_| Duration::from_secs(2))?;
         moments.push(now);
         Ok(permit)
     }
 }
 
-/// A queue for work of which each person runs one at a time, and all people together a few. Clones share one state.
+/// A queue for work of which each person runs one at a time, and all people together a few. Clones
+/// share one state.
 #[derive(Clone)]
 pub struct InTurn {
     people: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
@@ -67,8 +70,8 @@ impl InTurn {
         Self { people: Arc::default(), permits: Arc::new(Semaphore::new(at_once)), most }
     }
 
-    /// Waits for a turn. A person has one place among all those that wait, so a hundred requests of one delay another by
-    /// one turn. `None`: too many of this person's wait already.
+    /// Waits for a turn. A person has one place among all those that wait, so a hundred requests of
+    /// one delay another by one turn. `None`: too many of this person's wait already.
     pub async fn take(&self, who: &str) -> Option<Turn> {
         let own = self.own(who)?.lock_owned().await;
         // The semaphore is never closed.
@@ -112,7 +115,8 @@ mod tests {
     #[test]
     fn only_a_few_are_under_way_at_once() {
         let (pace, now) = (Pace::new(TIMES, AT_ONCE), Timestamp(1_000_000));
-        let held: Vec<_> = (0..AT_ONCE).map(|person| pace.take(&person.to_string(), now).unwrap()).collect();
+        let held: Vec<_> =
+            (0..AT_ONCE).map(|person| pace.take(&person.to_string(), now).unwrap()).collect();
         assert!(pace.take("one more", now).is_err());
         drop(held);
         assert!(pace.take("one more", now).is_ok());
@@ -137,7 +141,9 @@ mod tests {
         assert!(matches!(states[4], Poll::Ready(None)), "a fifth is told to come again");
         assert!(states[1..4].iter().all(Poll::is_pending));
         let Poll::Ready(Some(first)) = states.remove(0) else { panic!("the first has its turn") };
-        let Poll::Ready(Some(bob)) = poll(&mut waiting(&turns, "bob")) else { panic!("bob has his") };
+        let Poll::Ready(Some(bob)) = poll(&mut waiting(&turns, "bob")) else {
+            panic!("bob has his")
+        };
         let mut carol = waiting(&turns, "carol");
         assert!(poll(&mut carol).is_pending(), "there are two at once");
         // Ann's next comes after carol, who waited before it could begin.

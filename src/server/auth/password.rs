@@ -1,5 +1,5 @@
-//! Argon2id, a few at a time: each hash takes 19 MiB and tens of milliseconds, so a flood of sign-ins waits for its
-//! [`turns`](super::turns) and not in memory.
+//! Argon2id, a few at a time: each hash takes 19 MiB and tens of milliseconds, so a flood of
+//! sign-ins waits for its [`turns`](super::turns) and not in memory.
 
 use argon2::{
     Argon2,
@@ -11,9 +11,12 @@ use crate::domain::{invalid::Invalid, user::parse_password};
 
 mod strength;
 
-/// Checked against when the address is unknown, so that the answer takes as long as for a known one.
-const NOBODY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$c2VydmljZS1ob29rcy1ub2JvZHk$Zmm0iTxmFjHVPZBNXGrXbRrOpgRRYRR0zPgbXgqFtBM";
+/// Checked against when the address is unknown, so that the answer takes as long as for a known
+/// one.
+const NOBODY: &str = concat!(
+    "$argon2id$v=19$m=19456,t=2,p=1$c2VydmljZS1ob29rcy1ub2JvZHk",
+    "$Zmm0iTxmFjHVPZBNXGrXbRrOpgRRYRR0zPgbXgqFtBM"
+);
 
 /// Hashes and checks passwords with the parameters of OWASP's minimum (19 MiB, two passes).
 #[derive(Clone, Default)]
@@ -23,7 +26,12 @@ pub struct Passwords {
 
 impl Passwords {
     /// May somebody choose this password? `about` is what others know of them.
-    pub async fn judge(&self, who: Who, password: String, about: Vec<String>) -> Result<Result<(), Invalid>, TooBusy> {
+    pub async fn judge(
+        &self,
+        who: Who,
+        password: String,
+        about: Vec<String>,
+    ) -> Result<Result<(), Invalid>, TooBusy> {
         self.bounded(who, move || {
             let password = strength::normalised(&password);
             parse_password(&password)?;
@@ -41,17 +49,26 @@ impl Passwords {
         .await
     }
 
-    /// Does the password fit? Without a stored hash (nobody by that name) the same work is done, for nothing.
+    /// Does the password fit? Without a stored hash (nobody by that name) the same work is done,
+    /// for nothing.
     ///
-    /// Hashes used to be made of the text as typed: where that differs from the normalised text, it is tried as well. What
-    /// this costs depends on what was typed only, so that the time does not tell who exists.
-    pub async fn verify(&self, who: Who, password: String, stored: Option<String>) -> Result<bool, TooBusy> {
+    /// Hashes used to be made of the text as typed: where that differs from the normalised text, it
+    /// is tried as well. What this costs depends on what was typed only, so that the time does not
+    /// tell who exists.
+    pub async fn verify(
+        &self,
+        who: Who,
+        password: String,
+        stored: Option<String>,
+    ) -> Result<bool, TooBusy> {
         self.bounded(who, move || {
             let is_somebody = stored.is_some();
             let stored = stored.unwrap_or_else(|| NOBODY.to_owned());
             let fits = |text: &str| {
                 let hash = PasswordHash::new(&stored);
-                hash.is_ok_and(|hash| Argon2::default().verify_password(text.as_bytes(), &hash).is_ok())
+                hash.is_ok_and(|hash| {
+                    Argon2::default().verify_password(text.as_bytes(), &hash).is_ok()
+                })
             };
             let normalised = strength::normalised(&password);
             let as_typed = normalised != password && fits(&password);
@@ -81,22 +98,36 @@ mod tests {
         let passwords = Passwords::default();
         let hash = passwords.hash(Who::Portal, "correct horse battery".into()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert_eq!(passwords.verify(Who::Portal, "correct horse battery".into(), Some(hash.clone())).await, Ok(true));
+        assert_eq!(
+            passwords.verify(Who::Portal, "correct horse battery".into(), Some(hash.clone())).await,
+            Ok(true)
+        );
         assert_eq!(passwords.verify(Who::Portal, "wrong".into(), Some(hash)).await, Ok(false));
-        assert_eq!(passwords.verify(Who::Portal, "wrong".into(), Some("not a hash".into())).await, Ok(false));
+        assert_eq!(
+            passwords.verify(Who::Portal, "wrong".into(), Some("not a hash".into())).await,
+            Ok(false)
+        );
     }
 
     /// An accent comes as one character from one keyboard and as two from another.
     #[tokio::test]
     async fn an_accent_fits_however_it_is_typed() {
-        let (composed, decomposed) = ("Z\u{fc}rich f\u{e4}hrt elf", "Zu\u{308}rich fa\u{308}hrt elf");
+        let (composed, decomposed) =
+            ("Z\u{fc}rich f\u{e4}hrt elf", "Zu\u{308}rich fa\u{308}hrt elf");
         let mixed = "Zu\u{308}rich f\u{e4}hrt elf";
         let passwords = Passwords::default();
         let hash = passwords.hash(Who::Portal, decomposed.into()).await.unwrap();
         for typed in [composed, mixed] {
-            assert_eq!(passwords.verify(Who::Portal, typed.into(), Some(hash.clone())).await, Ok(true), "{typed}");
+            assert_eq!(
+                passwords.verify(Who::Portal, typed.into(), Some(hash.clone())).await,
+                Ok(true),
+                "{typed}"
+            );
         }
-        assert_eq!(passwords.verify(Who::Portal, "Zurich fahrt elf".into(), Some(hash)).await, Ok(false));
+        assert_eq!(
+            passwords.verify(Who::Portal, "Zurich fahrt elf".into(), Some(hash)).await,
+            Ok(false)
+        );
     }
 
     #[tokio::test]
@@ -104,14 +135,22 @@ mod tests {
         let typed = "Zu\u{308}rich fa\u{308}hrt elf";
         let passwords = Passwords::default();
         let older = Argon2::default().hash_password(typed.as_bytes()).unwrap().to_string();
-        assert_eq!(passwords.verify(Who::Portal, typed.into(), Some(older.clone())).await, Ok(true));
-        assert_eq!(passwords.verify(Who::Portal, "Z\u{fc}rich f\u{e4}hrt elf".into(), Some(older)).await, Ok(false));
+        assert_eq!(
+            passwords.verify(Who::Portal, typed.into(), Some(older.clone())).await,
+            Ok(true)
+        );
+        assert_eq!(
+            passwords.verify(Who::Portal, "Z\u{fc}rich f\u{e4}hrt elf".into(), Some(older)).await,
+            Ok(false)
+        );
     }
 
     #[tokio::test]
     async fn a_weak_password_is_not_for_choosing() {
         let passwords = Passwords::default();
-        for (password, code) in [("            ", "blank"), ("short", "too-short"), ("aaaaaaaaaaaa", "weak")] {
+        for (password, code) in
+            [("            ", "blank"), ("short", "too-short"), ("aaaaaaaaaaaa", "weak")]
+        {
             let judged = passwords.judge(Who::Portal, password.into(), Vec::new()).await.unwrap();
             assert_eq!(judged.unwrap_err().0[0].code, code);
         }

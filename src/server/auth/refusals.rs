@@ -1,5 +1,6 @@
-//! Counts refused requests for the audit log. Strangers can cause any number of them, so the first of a kind gets a line at
-//! once, and the others one line a minute with how many there were and from where. `ops::refusals` writes the lines.
+//! Counts refused requests for the audit log. Strangers can cause any number of them, so the first
+//! of a kind gets a line at once, and the others one line a minute with how many there were and
+//! from where. `ops::refusals` writes the lines.
 
 use std::{
     cmp::Reverse,
@@ -45,13 +46,14 @@ struct Pending {
     total: u64,
 }
 
-/// The refusals of the current minute. A kind is in the map from its first line on, until a minute without any.
+/// The refusals of the current minute. A kind is in the map from its first line on, until a minute
+/// without any.
 #[derive(Clone, Default)]
 pub struct Refusals(Arc<Mutex<BTreeMap<Refusal, Pending>>>);
 
 impl Refusals {
-    /// `true`: the first of its kind, which gets a line now, and [`Refusals::take_line`] has to be called every minute. Others
-    /// are only counted.
+    /// `true`: the first of its kind, which gets a line now, and [`Refusals::take_line`] has to be
+    /// called every minute. Others are only counted.
     pub fn count(&self, kind: Refusal, origin: String) -> bool {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_first = !kinds.contains_key(&kind);
@@ -65,7 +67,8 @@ impl Refusals {
         is_first
     }
 
-    /// The line for the last minute; `None`: nothing was refused, and the next refusal is a first one again.
+    /// The line for the last minute; `None`: nothing was refused, and the next refusal is a first
+    /// one again.
     pub fn take_line(&self, kind: Refusal) -> Option<String> {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let pending = kinds.remove(&kind).filter(|pending| pending.total > 0)?;
@@ -73,7 +76,8 @@ impl Refusals {
         let mut most: Vec<(String, u64)> = pending.by_origin.into_iter().collect();
         most.sort_by_key(|(_, times)| Reverse(*times));
         most.truncate(NAMED);
-        let named: Vec<String> = most.iter().map(|(origin, times)| format!("{times} {origin}")).collect();
+        let named: Vec<String> =
+            most.iter().map(|(origin, times)| format!("{times} {origin}")).collect();
         let rest = pending.total - most.iter().map(|(_, times)| times).sum::<u64>();
         let more = if rest > 0 { format!(", {rest} from elsewhere") } else { String::new() };
         Some(format!("{} more in a minute: {}{more}", pending.total, named.join(", ")))
@@ -95,7 +99,8 @@ mod tests {
         assert!(refusals.count(Refusal::OtherSite, from(1)), "another kind");
         let line = refusals.take_line(Refusal::WrongPassword).unwrap();
         assert!(
-            line.starts_with("30 more in a minute: 5 from 10.0.0.0") && line.ends_with("8 from elsewhere"),
+            line.starts_with("30 more in a minute: 5 from 10.0.0.0")
+                && line.ends_with("8 from elsewhere"),
             "{line}"
         );
         assert_eq!(refusals.take_line(Refusal::WrongPassword), None);

@@ -1,4 +1,5 @@
-//! Sessions in our own store: tower-sessions' contract over our tables. Only the hash of an id is at rest.
+//! Sessions in our own store: tower-sessions' contract over our tables. Only the hash of an id is
+//! at rest.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -32,8 +33,8 @@ use crate::{
 /// A session that nobody uses ends after this many hours.
 const HOURS: i64 = 12;
 
-/// A use that is no further from the last one that was noted need not be noted: a page that only shows something writes
-/// nothing, and is shown when nothing can be written.
+/// A use that is no further from the last one that was noted need not be noted: a page that only
+/// shows something writes nothing, and is shown when nothing can be written.
 const NOTED_EVERY: Duration = Duration::from_secs(300);
 
 /// However much it is used, a session ends so long after its sign-in.
@@ -59,7 +60,8 @@ impl std::fmt::Debug for Sessions {
     }
 }
 
-/// The layer that gives every request its session. `public_url` decides the cookie's name and whether it is `Secure`.
+/// The layer that gives every request its session. `public_url` decides the cookie's name and
+/// whether it is `Secure`.
 pub fn layer(store: Store, clock: Clock, public_url: &str) -> SessionManagerLayer<Sessions> {
     SessionManagerLayer::new(Sessions { store, clock })
         .with_name(cookie_name(public_url))
@@ -84,11 +86,13 @@ pub struct SessionCookies {
     pub malformed: bool,
 }
 
-/// Removes from a request what the session layer must not see, and says which session cookies there were. Nothing that the
-/// layer takes for a session may get past this, so lines are read as it reads them: as UTF-8, not only ASCII.
+/// Removes from a request what the session layer must not see, and says which session cookies there
+/// were. Nothing that the layer takes for a session may get past this, so lines are read as it
+/// reads them: as UTF-8, not only ASCII.
 ///
-/// Cookies with a `%` in their name are removed: the layer would decode `__%48ost-sid` into the session cookie's name, and a
-/// browser lets other hosts of the same domain set that cookie, because it does not begin with `__Host-`.
+/// Cookies with a `%` in their name are removed: the layer would decode `__%48ost-sid` into the
+/// session cookie's name, and a browser lets other hosts of the same domain set that cookie,
+/// because it does not begin with `__Host-`.
 pub fn without_malformed(headers: &mut HeaderMap, name: &str) -> SessionCookies {
     let mut found = SessionCookies::default();
     let lines: Vec<String> = headers
@@ -98,7 +102,8 @@ pub fn without_malformed(headers: &mut HeaderMap, name: &str) -> SessionCookies 
         .collect();
     let (mut kept, mut removed) = (Vec::new(), false);
     for pair in lines.iter().flat_map(|line| line.split(';')).map(str::trim) {
-        let (key, value) = pair.split_once('=').map_or((pair, ""), |(key, value)| (key.trim(), value.trim()));
+        let (key, value) =
+            pair.split_once('=').map_or((pair, ""), |(key, value)| (key.trim(), value.trim()));
         let is_session = key == name;
         let is_malformed = is_session && value.trim_matches('"').parse::<Id>().is_err();
         found.session |= is_session && !is_malformed;
@@ -118,7 +123,8 @@ pub fn without_malformed(headers: &mut HeaderMap, name: &str) -> SessionCookies 
     found
 }
 
-/// When a signed-in session ends that nobody uses. (None set is no end but the library's own, two weeks.)
+/// When a signed-in session ends that nobody uses. (None set is no end but the library's own, two
+/// weeks.)
 pub fn expiry_of_use() -> Expiry {
     Expiry::OnInactivity(time::Duration::hours(HOURS))
 }
@@ -137,7 +143,8 @@ pub async fn is_of(store: &Store, clock: &Clock, id: Id, user: UserId) -> Result
     Ok(users::by_id(conn, user).await?.is_some_and(|user| !user.disabled))
 }
 
-/// A cookie whose name begins with `__Host-` is deleted only by one that is `Secure`, too; the session layer's is not.
+/// A cookie whose name begins with `__Host-` is deleted only by one that is `Secure`, too; the
+/// session layer's is not.
 pub async fn complete_removals(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let cookies = response.headers_mut().iter_mut().filter(|(name, _)| *name == SET_COOKIE);
@@ -163,11 +170,14 @@ fn failed(error: Error) -> session_store::Error {
 }
 
 fn expiry(record: &Record) -> Timestamp {
-    Timestamp(i64::try_from(record.expiry_date.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX))
+    Timestamp(
+        i64::try_from(record.expiry_date.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX),
+    )
 }
 
 fn encode(record: &Record) -> session_store::Result<String> {
-    serde_json::to_string(&record.data).map_err(|error| session_store::Error::Encode(error.to_string()))
+    serde_json::to_string(&record.data)
+        .map_err(|error| session_store::Error::Encode(error.to_string()))
 }
 
 impl Sessions {
@@ -187,7 +197,11 @@ impl SessionStore for Sessions {
             let (id_hash, data) = (id_hash(record.id), data.clone());
             let created: Result<(), Error> = self
                 .store
-                .write(move |conn| Box::pin(async move { sessions::insert(conn, &id_hash, &data, expires_at).await }))
+                .write(move |conn| {
+                    Box::pin(
+                        async move { sessions::insert(conn, &id_hash, &data, expires_at).await },
+                    )
+                })
                 .await;
             match created {
                 Ok(()) => return Ok(()),
@@ -204,10 +218,13 @@ impl SessionStore for Sessions {
         let (id_hash, data, expires_at) = (id_hash(record.id), encode(record)?, expiry(record));
         let saved: Result<(), Error> = self
             .store
-            .write(move |conn| Box::pin(async move { sessions::update(conn, &id_hash, &data, expires_at).await }))
+            .write(move |conn| {
+                Box::pin(async move { sessions::update(conn, &id_hash, &data, expires_at).await })
+            })
             .await;
         match saved {
-            // Whoever is signed in stays so, and sees what is wrong. (Signing in makes a session, which has to succeed.)
+            // Whoever is signed in stays so, and sees what is wrong. (Signing in makes a session,
+            // which has to succeed.)
             Err(error) if error.may_pass() => {
                 tracing::warn!(error = chain(&error), "a session stays as it was");
                 Ok(())
@@ -218,10 +235,11 @@ impl SessionStore for Sessions {
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
         let mut conn = self.store.read().await.map_err(failed)?;
-        let row = sessions::find(&mut conn, &id_hash(*id), self.clock.now()).await.map_err(failed)?;
+        let row =
+            sessions::find(&mut conn, &id_hash(*id), self.clock.now()).await.map_err(failed)?;
         let Some((data, expires_at)) = row else { return Ok(None) };
-        let data: HashMap<String, Value> =
-            serde_json::from_str(&data).map_err(|error| session_store::Error::Decode(error.to_string()))?;
+        let data: HashMap<String, Value> = serde_json::from_str(&data)
+            .map_err(|error| session_store::Error::Decode(error.to_string()))?;
         let expiry_date = OffsetDateTime::from_unix_timestamp(expires_at.seconds())
             .map_err(|error| session_store::Error::Decode(error.to_string()))?;
         Ok(Some(Record { id: *id, data, expiry_date }))
@@ -229,8 +247,10 @@ impl SessionStore for Sessions {
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
         let id_hash = id_hash(*id);
-        let deleted: Result<(), Error> =
-            self.store.write(move |conn| Box::pin(async move { sessions::delete(conn, &id_hash).await })).await;
+        let deleted: Result<(), Error> = self
+            .store
+            .write(move |conn| Box::pin(async move { sessions::delete(conn, &id_hash).await }))
+            .await;
         deleted.map_err(failed)
     }
 }

@@ -1,7 +1,9 @@
-//! Limits how often passwords can be guessed. An attempt is counted when it begins, before anything is hashed, so that
-//! sending many at once is no way round the limit; if the password was right, the count is taken back. Attempts are counted
-//! by the network that they come from, so that an attacker cannot lock the owner of an account out of it elsewhere. Of IPv6
-//! the site counts as well, because one site has 65,536 networks. A browser that has signed in to the account before has a count of its own. In memory: a restart forgets all counts.
+//! Limits how often passwords can be guessed. An attempt is counted when it begins, before anything
+//! is hashed, so that sending many at once is no way round the limit; if the password was right,
+//! the count is taken back. Attempts are counted by the network that they come from, so that an
+//! attacker cannot lock the owner of an account out of it elsewhere. Of IPv6 the site counts as
+//! well, because one site has 65,536 networks. A browser that has signed in to the account before
+//! has a count of its own. In memory: a restart forgets all counts.
 
 use std::{
     collections::HashMap,
@@ -17,15 +19,18 @@ use crate::domain::{time::Timestamp, user::folded_email};
 const WINDOW: Duration = Duration::from_secs(600);
 /// Attempts at one account from one network, or from one browser that has signed in to it before.
 const PER_ACCOUNT: usize = 10;
-/// Attempts from one network at all accounts. It is more than [`PER_ACCOUNT`], because people of one office share an address.
+/// Attempts from one network at all accounts. It is more than [`PER_ACCOUNT`], because people of
+/// one office share an address.
 const PER_NETWORK: usize = 50;
-/// How many times as much an IPv6 site has: it may be a company with many networks, or a provider with many customers.
+/// How many times as much an IPv6 site has: it may be a company with many networks, or a provider
+/// with many customers.
 const SITE: usize = 4;
-/// Attempts at one account from all networks together. Beyond it each network has only [`UNDER_ATTACK`].
+/// Attempts at one account from all networks together. Beyond it each network has only
+/// [`UNDER_ATTACK`].
 const FROM_EVERYWHERE: usize = 100;
 const UNDER_ATTACK: usize = 2;
-/// Counters kept at most. Beyond it those without an attempt in the window are dropped, and if that is not enough, the half
-/// that was used least recently.
+/// Counters kept at most. Beyond it those without an attempt in the window are dropped, and if that
+/// is not enough, the half that was used least recently.
 const COUNTERS: usize = 20_000;
 
 /// What an attempt is counted under.
@@ -64,10 +69,14 @@ impl Throttle {
         let email = folded_email(email);
         let mut attempts = self.lock();
         let limits = match origin {
-            Origin::KnownBrowser(id) => vec![(Counter::BrowserAndAccount(id.clone(), email), PER_ACCOUNT)],
+            Origin::KnownBrowser(id) => {
+                vec![(Counter::BrowserAndAccount(id.clone(), email), PER_ACCOUNT)]
+            }
             Origin::Client(address) => {
-                let from_everywhere = recent(&mut attempts, &Counter::Account(email.clone()), now).len();
-                let own = if from_everywhere >= FROM_EVERYWHERE { UNDER_ATTACK } else { PER_ACCOUNT };
+                let from_everywhere =
+                    recent(&mut attempts, &Counter::Account(email.clone()), now).len();
+                let own =
+                    if from_everywhere >= FROM_EVERYWHERE { UNDER_ATTACK } else { PER_ACCOUNT };
                 let mut limits = of_client(*address, &email, own);
                 limits.push((Counter::Account(email), usize::MAX));
                 limits
@@ -75,7 +84,8 @@ impl Throttle {
         };
         for (counter, limit) in &limits {
             let times = recent(&mut attempts, counter, now);
-            if let (true, Some(oldest)) = (times.len() >= *limit, times.iter().rev().nth(limit - 1)) {
+            if let (true, Some(oldest)) = (times.len() >= *limit, times.iter().rev().nth(limit - 1))
+            {
                 return Err(now.until(oldest.after(WINDOW)));
             }
         }
@@ -121,11 +131,14 @@ impl Throttle {
     }
 }
 
-/// What an attempt of a stranger is counted under by its address, with the limits; `own` is that of its network at the account.
+/// What an attempt of a stranger is counted under by its address, with the limits; `own` is that of
+/// its network at the account.
 fn of_client(address: IpAddr, email: &str, own: usize) -> Vec<(Counter, usize)> {
     let network = network(address);
-    let mut limits =
-        vec![(Counter::Network(network), PER_NETWORK), (Counter::NetworkAndAccount(network, email.to_owned()), own)];
+    let mut limits = vec![
+        (Counter::Network(network), PER_NETWORK),
+        (Counter::NetworkAndAccount(network, email.to_owned()), own),
+    ];
     if let Some(site) = site(address) {
         limits.push((Counter::Site(site), PER_NETWORK * SITE));
         limits.push((Counter::SiteAndAccount(site, email.to_owned()), own * SITE));
@@ -133,8 +146,9 @@ fn of_client(address: IpAddr, email: &str, own: usize) -> Vec<(Counter, usize)> 
     limits
 }
 
-/// Is this within the window? A time from before the clock was set back lies in the future and must not count until it has
-/// passed. A little in the future it can lie anyway: requests at once ask the time in one order and count in another.
+/// Is this within the window? A time from before the clock was set back lies in the future and must
+/// not count until it has passed. A little in the future it can lie anyway: requests at once ask
+/// the time in one order and count in another.
 fn is_recent(at: Timestamp, now: Timestamp) -> bool {
     at.after(WINDOW) > now && now.after(WINDOW) > at
 }
@@ -156,7 +170,8 @@ fn make_room(attempts: &mut HashMap<Counter, Vec<Timestamp>>, now: Timestamp) {
     }
     attempts.retain(|_, times| times.last().is_some_and(|at| is_recent(*at, now)));
     if attempts.len() >= COUNTERS {
-        let mut newest: Vec<Timestamp> = attempts.values().filter_map(|times| times.last().copied()).collect();
+        let mut newest: Vec<Timestamp> =
+            attempts.values().filter_map(|times| times.last().copied()).collect();
         newest.sort_unstable();
         let median = newest[newest.len() / 2];
         attempts.retain(|_, times| times.last().is_some_and(|at| *at > median));
@@ -181,9 +196,15 @@ mod tests {
             assert!(throttle.begin(&network(1), "Ann@EXAMPLE.org", at).is_ok());
         }
         let later = now.after(Duration::from_secs(60));
-        assert_eq!(throttle.begin(&network(1), ANN, later).unwrap_err(), WINDOW - Duration::from_secs(60));
+        assert_eq!(
+            throttle.begin(&network(1), ANN, later).unwrap_err(),
+            WINDOW - Duration::from_secs(60)
+        );
         assert!(throttle.begin(&network(2), ANN, later).is_ok(), "the owner, elsewhere");
-        assert!(throttle.begin(&Origin::KnownBrowser("b".into()), ANN, later).is_ok(), "the owner's own browser");
+        assert!(
+            throttle.begin(&Origin::KnownBrowser("b".into()), ANN, later).is_ok(),
+            "the owner's own browser"
+        );
         assert!(throttle.begin(&network(1), "bob@example.org", later).is_ok());
         assert!(throttle.begin(&network(1), ANN, now.after(WINDOW)).is_ok());
     }
@@ -194,7 +215,8 @@ mod tests {
         let begun = (0..150).filter(|_| throttle.begin(&network(1), ANN, now).is_ok()).count();
         assert_eq!(begun, PER_ACCOUNT);
         let (throttle, accounts) = (Throttle::default(), 0..150);
-        let one_each = accounts.filter(|n| throttle.begin(&network(1), &format!("{n}@example.org"), now).is_ok());
+        let one_each = accounts
+            .filter(|n| throttle.begin(&network(1), &format!("{n}@example.org"), now).is_ok());
         assert_eq!(one_each.count(), PER_NETWORK);
     }
 
@@ -229,12 +251,19 @@ mod tests {
     #[test]
     fn the_networks_of_one_ipv6_site_count_together() {
         let (throttle, now) = (Throttle::default(), Timestamp(1_000_000));
-        let of_site = |number: u16| Origin::Client(format!("2001:db8:1:{number:x}::1").parse().unwrap());
-        let begun = (0..1000).filter(|number| throttle.begin(&of_site(*number), ANN, now).is_ok()).count();
+        let of_site =
+            |number: u16| Origin::Client(format!("2001:db8:1:{number:x}::1").parse().unwrap());
+        let begun =
+            (0..1000).filter(|number| throttle.begin(&of_site(*number), ANN, now).is_ok()).count();
         assert_eq!(begun, PER_ACCOUNT * SITE);
-        let all = (0..1000).filter(|n| throttle.begin(&of_site(*n), &format!("{n}@example.org"), now).is_ok()).count();
+        let all = (0..1000)
+            .filter(|n| throttle.begin(&of_site(*n), &format!("{n}@example.org"), now).is_ok())
+            .count();
         assert_eq!(begun + all, PER_NETWORK * SITE);
-        assert!(throttle.begin(&Origin::Client("2001:db8:2::1".parse().unwrap()), ANN, now).is_ok(), "elsewhere");
+        assert!(
+            throttle.begin(&Origin::Client("2001:db8:2::1".parse().unwrap()), ANN, now).is_ok(),
+            "elsewhere"
+        );
     }
 
     #[test]
@@ -247,7 +276,10 @@ mod tests {
             throttle.begin(&network(1), ANN, now.before(Duration::from_millis(5))).is_err(),
             "asked the time earlier"
         );
-        assert!(throttle.begin(&network(1), ANN, now.before(WINDOW * 6)).is_ok(), "set back by an hour");
+        assert!(
+            throttle.begin(&network(1), ANN, now.before(WINDOW * 6)).is_ok(),
+            "set back by an hour"
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! A fair queue for password checks. Each check takes 19 MiB and tens of milliseconds, so only a few run at once and the
-//! rest wait. Each network has a line of its own and the lines are served in turn, so that a flood from one network delays
-//! that network and hardly anybody else. Known browsers (see [`browser`](super::browser)) come before strangers, who have every
-//! fourth turn at least.
+//! A fair queue for password checks. Each check takes 19 MiB and tens of milliseconds, so only a
+//! few run at once and the rest wait. Each network has a line of its own and the lines are served
+//! in turn, so that a flood from one network delays that network and hardly anybody else. Known
+//! browsers (see [`browser`](super::browser)) come before strangers, who have every fourth turn at
+//! least.
 
 use std::{
     collections::VecDeque,
@@ -85,7 +86,8 @@ impl State {
         // Requests whose client hung up give up their places.
         self.lines.iter_mut().for_each(|line| line.waiting.retain(|one| !one.is_closed()));
         self.lines.retain(|line| !line.waiting.is_empty());
-        let own = self.lines.iter().find(|line| line.who == who).map_or(0, |line| line.waiting.len());
+        let own =
+            self.lines.iter().find(|line| line.who == who).map_or(0, |line| line.waiting.len());
         let all: usize = self.lines.iter().map(|line| line.waiting.len()).sum();
         if own >= IN_LINE || (all >= IN_ALL && !self.dismiss_one(own)) {
             return Err(TooBusy);
@@ -101,14 +103,17 @@ impl State {
     /// Frees a place: the last one of the longest line of strangers, if that is longer than `own`.
     fn dismiss_one(&mut self, own: usize) -> bool {
         let strangers = self.lines.iter_mut().filter(|line| line.who.is_stranger());
-        let longest = strangers.max_by_key(|line| line.waiting.len()).filter(|line| line.waiting.len() > own);
+        let longest =
+            strangers.max_by_key(|line| line.waiting.len()).filter(|line| line.waiting.len() > own);
         longest.is_some_and(|line| line.waiting.pop_back().is_some())
     }
 
-    /// Takes the next one out of the first line that is not of strangers, or of strangers if it is their turn.
+    /// Takes the next one out of the first line that is not of strangers, or of strangers if it is
+    /// their turn.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
         let is_strangers = self.in_a_row >= IN_A_ROW;
-        let at = self.lines.iter().position(|line| line.who.is_stranger() == is_strangers).unwrap_or(0);
+        let at =
+            self.lines.iter().position(|line| line.who.is_stranger() == is_strangers).unwrap_or(0);
         let mut line = self.lines.remove(at)?;
         self.in_a_row = if line.who.is_stranger() { 0 } else { self.in_a_row + 1 };
         let next = line.waiting.pop_front();
@@ -127,7 +132,8 @@ impl Drop for Turn {
             return;
         };
         drop(state);
-        // If the receiver has hung up, the turn comes back, is dropped here, and so goes to the next in line.
+        // If the receiver has hung up, the turn comes back, is dropped here, and so goes to the
+        // next in line.
         let _unused = next.send(Turn(self.0.clone()));
     }
 }

@@ -78,13 +78,14 @@ pub async fn hook(server: &Server, command: Hook, json: bool) -> Outcome {
         Hook::Create { name, event, url, api_key_stdin: _, enabled } => {
             known_event(&event)?;
             let api_key = secret_from_stdin("API key")?;
-            let body =
-                json!({"name": name, "event_type": event, "callback_url": url, "api_key": api_key, "enabled": enabled});
+            let body = json!({"name": name, "event_type": event, "callback_url": url,
+                "api_key": api_key, "enabled": enabled});
             let made = server.call(Method::POST, "/api/v1/hooks", Some(body.to_string())).await?;
             if let Some(warning) = made["warning"].as_str() {
                 eprintln!("warning: {warning}");
             }
-            let text = format!("{}\nsigning secret: {}", text(&made["id"]), text(&made["signing_secret"]));
+            let text =
+                format!("{}\nsigning secret: {}", text(&made["id"]), text(&made["signing_secret"]));
             print::result(json, &text, &made);
         }
         Hook::List => list(server, json).await?,
@@ -95,7 +96,8 @@ pub async fn hook(server: &Server, command: Hook, json: bool) -> Outcome {
             print::result(json, &format!("{id} was deleted."), &json!({"deleted": id}));
         }
         Hook::TryNow { id } => {
-            let asked = server.call(Method::POST, &format!("{}/try-now", hook_path(&id)), None).await?;
+            let asked =
+                server.call(Method::POST, &format!("{}/try-now", hook_path(&id)), None).await?;
             let more = if asked["or_more"] == true { "more than " } else { "" };
             let count = asked["brought_forward"].as_i64().unwrap_or(0);
             print::result(json, &format!("{more}{} are sent now.", deliveries(count)), &asked);
@@ -115,7 +117,9 @@ async fn list(server: &Server, json: bool) -> Outcome {
     let mut items = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page = server.call(Method::GET, &format!("/api/v1/hooks?limit=200&cursor={cursor}"), None).await?;
+        let page = server
+            .call(Method::GET, &format!("/api/v1/hooks?limit=200&cursor={cursor}"), None)
+            .await?;
         items.extend(page["items"].as_array().cloned().unwrap_or_default());
         match page["next_cursor"].as_str() {
             Some(next) => next.clone_into(&mut cursor),
@@ -158,9 +162,13 @@ pub async fn emit(server: &Server, emit: Emission, json: bool) -> Outcome {
     let body = format!("{{\"type\":{},\"data\":{}}}", json!(event.key()), data.get());
     let accepted = server.call(Method::POST, "/api/v1/events", Some(body)).await?;
     let words = match accepted["deliveries"].as_u64() {
-        Some(0) => format!("{} was accepted; no hook listens to {}.", text(&accepted["id"]), event.key()),
+        Some(0) => {
+            format!("{} was accepted; no hook listens to {}.", text(&accepted["id"]), event.key())
+        }
         Some(1) => format!("{} was accepted for 1 hook.", text(&accepted["id"])),
-        _ => format!("{} was accepted for {} hooks.", text(&accepted["id"]), accepted["deliveries"]),
+        _ => {
+            format!("{} was accepted for {} hooks.", text(&accepted["id"]), accepted["deliveries"])
+        }
     };
     print::result(json, &words, &accepted);
     Ok(())
@@ -189,12 +197,19 @@ fn text(value: &Value) -> &str {
 }
 
 impl Server {
-    async fn call(&self, method: Method, path: &str, body: Option<String>) -> Result<Value, Failure> {
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Value, Failure> {
         let server = self.server.clone().or_else(|| client_variable("SERVER"));
         let server = server.unwrap_or_else(|| DEFAULT_SERVER.to_owned());
         let token = self.token.clone().or_else(|| client_variable("TOKEN")).ok_or_else(|| {
             Failure::Usage(
-                "give a token with --token or SERVICE_HOOKS_TOKEN; make one with: service-hooks token create".into(),
+                "give a token with --token or SERVICE_HOOKS_TOKEN; make one with: service-hooks \
+                 token create"
+                    .into(),
             )
         })?;
         let mut request = plain_client()?
@@ -204,20 +219,26 @@ impl Server {
             request = request.header("content-type", "application/json").body(body);
         }
         let response = request.send().await.map_err(|error| {
-            let reason = if error.is_connect() { "nothing answers there" } else { "the request failed" };
+            let reason =
+                if error.is_connect() { "nothing answers there" } else { "the request failed" };
             Failure::Failed(format!(
                 "{server}: {reason}; is the server running (service-hooks serve)? ({})",
                 error.without_url()
             ))
         })?;
         let status = response.status();
-        let bytes = response.bytes().await.map_err(|error| Failure::Failed(error.without_url().to_string()))?;
+        let bytes = response
+            .bytes()
+            .await
+            .map_err(|error| Failure::Failed(error.without_url().to_string()))?;
         let value: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         if status.is_success() { Ok(value) } else { Err(refusal(status, &value)) }
     }
 }
 
 fn refusal(status: StatusCode, problem: &Value) -> Failure {
-    let detail = problem["detail"].as_str().map_or_else(|| format!("the server answered {status}"), str::to_owned);
+    let detail = problem["detail"]
+        .as_str()
+        .map_or_else(|| format!("the server answered {status}"), str::to_owned);
     Failure::Failed(detail)
 }

@@ -1,8 +1,10 @@
-//! Commands that work on the database directly, to begin with: they migrate it first and work beside a running server.
+//! Commands that work on the database directly, to begin with: they migrate it first and work
+//! beside a running server.
 //!
-//! Only `serve` and `migrate` make a data folder. The others would otherwise begin an empty database, with a key of its
-//! own, wherever they are started. `user` and `token` prepare the first start too: where a setting names the place and
-//! its folder is there, they make the database in it.
+//! Only `serve` and `migrate` make a data folder. The others would otherwise begin an empty
+//! database, with a key of its own, wherever they are started. `user` and `token` prepare the first
+//! start too: where a setting names the place and its folder is there, they make the database in
+//! it.
 
 use std::path::Path;
 
@@ -93,10 +95,12 @@ pub async fn doctor(json: bool, compact: bool) -> Outcome {
     let outcome = ops::doctor::examine(&ctx).await;
     close(ctx).await;
     let checks = outcome.map_err(|error| usage_or_failure(&error))?;
-    let line =
-        |check: &Check| format!("{} {}: {}", if check.is_well { "well" } else { "ILL " }, check.name, check.words);
+    let line = |check: &Check| {
+        format!("{} {}: {}", if check.is_well { "well" } else { "ILL " }, check.name, check.words)
+    };
     let text = checks.iter().map(line).collect::<Vec<_>>().join("\n");
-    let shape = |check: &Check| json!({"name": check.name, "well": check.is_well, "words": check.words});
+    let shape =
+        |check: &Check| json!({"name": check.name, "well": check.is_well, "words": check.words});
     print::result(json, &text, &json!({"checks": checks.iter().map(shape).collect::<Vec<_>>()}));
     match checks.iter().filter(|check| !check.is_well).count() {
         0 => Ok(()),
@@ -125,12 +129,19 @@ fn check_place(settings: &Settings, begins: Begins) -> Result<(), Failure> {
     const REMEDY: &str = "Start `service-hooks serve` there first, or say where the data is with \
                           SERVICE_HOOKS_DATA_DIR or SERVICE_HOOKS_DATABASE_URL";
     let Some(file) = files::sqlite_file(&settings.database_url()) else { return Ok(()) };
-    let shown = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    let shown = |path: &Path| {
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+    };
     if settings.master_key_file.is_none() && !settings.data_dir.is_dir() {
-        return Err(Failure::Failed(format!("There is no data folder at {}. {REMEDY}.", shown(&settings.data_dir))));
+        return Err(Failure::Failed(format!(
+            "There is no data folder at {}. {REMEDY}.",
+            shown(&settings.data_dir)
+        )));
     }
-    let is_folder_there = file.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
-    let may_begin = begins == Begins::InAFolderThatIsThere && settings.says_where() && is_folder_there;
+    let is_folder_there =
+        file.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
+    let may_begin =
+        begins == Begins::InAFolderThatIsThere && settings.says_where() && is_folder_there;
     if file.exists() || may_begin {
         return Ok(());
     }

@@ -1,6 +1,7 @@
-//! `service-hooks listen`: a receiver for trying things out. It checks the key and the signature of what comes, prints
-//! it, and answers as a receiver should. Everything that runs on this machine can send to it, and so can web pages:
-//! what they send is refused, and nothing that comes can steer the terminal.
+//! `service-hooks listen`: a receiver for trying things out. It checks the key and the signature of
+//! what comes, prints it, and answers as a receiver should. Everything that runs on this machine
+//! can send to it, and so can web pages: what they send is refused, and nothing that comes can
+//! steer the terminal.
 
 mod refused;
 
@@ -25,7 +26,8 @@ use crate::{
     server::api::body::{Unread, bounded},
 };
 
-/// How old or new a timestamp may be, in seconds: the tolerance of Standard Webhooks' own libraries.
+/// How old or new a timestamp may be, in seconds: the tolerance of Standard Webhooks' own
+/// libraries.
 const TOLERANCE: i64 = 300;
 /// Letters of a header that are shown: enough for every event and id.
 const SHOWN: usize = 100;
@@ -72,12 +74,17 @@ impl Listen {
         let secret = match &self.secret {
             None => None,
             Some(text) => Some(signing::secret_bytes(text).ok_or_else(|| {
-                Failure::Usage("--secret is a signing secret: whsec_ and 24 to 64 bytes in base64".to_owned())
+                Failure::Usage(
+                    "--secret is a signing secret: whsec_ and 24 to 64 bytes in base64".to_owned(),
+                )
             })?),
         };
         let receiver = Receiver { api_key: self.api_key, secret, clock: Clock::System, json };
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await.map_err(|error| {
-            Failure::Failed(format!("cannot listen on port {}: {error}; choose another with --port", self.port))
+            Failure::Failed(format!(
+                "cannot listen on port {}: {error}; choose another with --port",
+                self.port
+            ))
         })?;
         let address = listener.local_addr().map_err(|error| Failure::Failed(error.to_string()))?;
         eprintln!("listening on http://{address}/ for deliveries");
@@ -113,7 +120,11 @@ impl Receiver {
         use subtle::ConstantTimeEq;
         let Some(expected) = &self.api_key else { return Check::NotAsked };
         let sent = header(headers, "x-api-key");
-        if bool::from(sent.as_bytes().ct_eq(expected.as_bytes())) { Check::Good } else { Check::Bad("WRONG") }
+        if bool::from(sent.as_bytes().ct_eq(expected.as_bytes())) {
+            Check::Good
+        } else {
+            Check::Bad("WRONG")
+        }
     }
 
     fn check_signature(&self, headers: &HeaderMap, body: &[u8]) -> Check {
@@ -132,7 +143,8 @@ impl Receiver {
         }
     }
 
-    /// Shows a delivery. Without the right key or signature its body may be anybody's and is not shown.
+    /// Shows a delivery. Without the right key or signature its body may be anybody's and is not
+    /// shown.
     fn take(&self, headers: &HeaderMap, body: &[u8]) -> (StatusCode, &'static str) {
         let (key, signature) = (self.check_key(headers), self.check_signature(headers, body));
         let (status, answer) = match (key, signature) {
@@ -144,9 +156,11 @@ impl Receiver {
         let id = print::printable(header(headers, "webhook-id"), SHOWN);
         let is_test = header(headers, "x-service-hook-test") == "true";
         let test = if is_test { " (test)" } else { "" };
-        let line = format!("{event}{test}  id {id}  key {}  signature {}", key.words(), signature.words());
+        let line =
+            format!("{event}{test}  id {id}  key {}  signature {}", key.words(), signature.words());
         let mut value = json!({
-            "event": event, "id": id, "test": is_test, "api_key": key.words(), "signature": signature.words(),
+            "event": event, "id": id, "test": is_test, "api_key": key.words(),
+                "signature": signature.words(),
         });
         if status == StatusCode::OK {
             let text = String::from_utf8_lossy(body);
@@ -160,7 +174,8 @@ impl Receiver {
     }
 }
 
-/// A body for the terminal. The line breaks are ours, so that no body can look like a line that says what came.
+/// A body for the terminal. The line breaks are ours, so that no body can look like a line that
+/// says what came.
 fn shown(body: &str) -> String {
     let indented = pretty(body);
     let lines = indented.as_deref().map_or(vec![body], |indented| indented.split('\n').collect());
@@ -177,6 +192,9 @@ mod tests {
             shown("{\"a\":\"\u{9b}31m\u{202e}é\",\r\"b\":1}"),
             "{\n  \"a\": \"\\u{9b}31m\\u{202e}é\",\n  \"b\": 1\n}"
         );
-        assert_eq!(shown("not json\n\u{1b}[2Jwork_item.closed  id x"), "not json\\n\\u{1b}[2Jwork_item.closed  id x");
+        assert_eq!(
+            shown("not json\n\u{1b}[2Jwork_item.closed  id x"),
+            "not json\\n\\u{1b}[2Jwork_item.closed  id x"
+        );
     }
 }

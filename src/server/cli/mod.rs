@@ -1,5 +1,6 @@
-//! The commands, thin: each reads its arguments, calls `ops` or the HTTP API, and prints. Exit codes: 0 done, 1 failed,
-//! 2 wrong usage. What is printed for programs goes to standard output, everything else to standard error.
+//! The commands, thin: each reads its arguments, calls `ops` or the HTTP API, and prints. Exit
+//! codes: 0 done, 1 failed, 2 wrong usage. What is printed for programs goes to standard output,
+//! everything else to standard error.
 
 mod client;
 mod database;
@@ -79,7 +80,8 @@ enum Command {
     Migrate,
     /// Look whether everything is well: database, master key, balance
     Doctor {
-        /// First make the file of a SQLite database as small as what it holds; stop the server for that
+        /// First make the file of a SQLite database as small as what it holds; stop the server for
+        /// that
         #[arg(long)]
         compact: bool,
     },
@@ -175,13 +177,15 @@ fn load_settings() -> Result<Settings, Failure> {
 
 fn schema(key: &str, draft: &str) -> Outcome {
     let event = known_event(key)?;
-    let draft = Draft::from_key(draft).ok_or_else(|| Failure::Usage("--draft is 2020-12 or 07".to_owned()))?;
+    let draft = Draft::from_key(draft)
+        .ok_or_else(|| Failure::Usage("--draft is 2020-12 or 07".to_owned()))?;
     print::raw(&schema_text(event, draft));
     Ok(())
 }
 
 fn known_event(key: &str) -> Result<EventType, Failure> {
-    let unknown = || Failure::Usage(format!("{key} is not an event; there are {}", EventType::known_keys()));
+    let unknown =
+        || Failure::Usage(format!("{key} is not an event; there are {}", EventType::known_keys()));
     EventType::from_key(key).ok_or_else(unknown)
 }
 
@@ -193,7 +197,9 @@ fn secret_from_stdin(what: &str) -> Result<String, Failure> {
         .map_err(|error| Failure::Failed(format!("cannot read the {what}: {error}")))?;
     let secret = line.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
-        return Err(Failure::Usage(format!("give the {what} on standard input, such as: printf %s \"$SECRET\" | ...")));
+        return Err(Failure::Usage(format!(
+            "give the {what} on standard input, such as: printf %s \"$SECRET\" | ..."
+        )));
     }
     Ok(secret.to_owned())
 }

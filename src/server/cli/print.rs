@@ -13,8 +13,8 @@ pub fn result(json: bool, text: &str, value: &Value) {
     raw(&format!("{line}\n"));
 }
 
-/// What somebody else wrote, at most so many letters, for a terminal: control characters, line breaks, changes of the
-/// text's direction and everything else that is not seen are spelled out.
+/// What somebody else wrote, at most so many letters, for a terminal: control characters, line
+/// breaks, changes of the text's direction and everything else that is not seen are spelled out.
 pub fn printable(text: &str, most: usize) -> String {
     let end = text.char_indices().nth(most).map_or(text.len(), |(at, _)| at);
     let mut shown = String::with_capacity(end);
@@ -26,7 +26,8 @@ pub fn printable(text: &str, most: usize) -> String {
     shown
 }
 
-/// JSON on one line in which nothing steers a terminal. The library spells out only the control characters of ASCII.
+/// JSON on one line in which nothing steers a terminal. The library spells out only the control
+/// characters of ASCII.
 fn plain_json(value: &Value) -> String {
     let mut line = String::new();
     for letter in value.to_string().chars() {
@@ -60,13 +61,18 @@ pub fn error(json: bool, message: &str) {
 mod tests {
     use super::*;
 
-    /// Colours, the C1 form of the same, a bell, a delete, a right-to-left override, a mark, a joiner, a tag.
-    const UNSEEN: &str = "\u{1b}[31m\u{9b}31m\u{7}\u{7f}\u{202e}\u{200f}\u{2066}\u{feff}\u{e0041}\u{2028}\r\n\t";
+    /// Colours, the C1 form of the same, a bell, a delete, a right-to-left override, a mark, a
+    /// joiner, a tag.
+    const UNSEEN: &str =
+        "\u{1b}[31m\u{9b}31m\u{7}\u{7f}\u{202e}\u{200f}\u{2066}\u{feff}\u{e0041}\u{2028}\r\n\t";
 
     #[test]
     fn what_is_not_seen_is_spelled_out() {
         let shown = printable(UNSEEN, usize::MAX);
-        assert!(shown.starts_with("\\u{1b}[31m\\u{9b}31m\\u{7}\\u{7f}\\u{202e}\\u{200f}"), "{shown}");
+        assert!(
+            shown.starts_with("\\u{1b}[31m\\u{9b}31m\\u{7}\\u{7f}\\u{202e}\\u{200f}"),
+            "{shown}"
+        );
         assert!(shown.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{shown}");
         let seen = "\"Büro\" 'हिन्दी' \\ 日本 🎉";
         assert_eq!(printable(seen, usize::MAX), seen);
@@ -79,7 +85,9 @@ mod tests {
         let line = plain_json(&value);
         assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), value, "{line}");
         assert!(
-            line.contains("Büro") && line.contains("\\u009b31m") && !line.contains(['\u{9b}', '\u{202e}', '\n']),
+            line.contains("Büro")
+                && line.contains("\\u009b31m")
+                && !line.contains(['\u{9b}', '\u{202e}', '\n']),
             "{line}"
         );
     }

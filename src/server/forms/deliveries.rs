@@ -30,7 +30,12 @@ use crate::{
 /// Of a body so much is shown on the page; all of it is a file.
 const SHOWN: usize = 64 * 1024;
 
-pub async fn detail(id: &str, query: LogQuery, view: &str, log: &str) -> Result<DeliveryDetail, Error> {
+pub async fn detail(
+    id: &str,
+    query: LogQuery,
+    view: &str,
+    log: &str,
+) -> Result<DeliveryDetail, Error> {
     let request = request()?;
     let found = whole(&request.ctx, id, query, view == "raw", log == "all").await;
     request.tell(found)
@@ -41,7 +46,10 @@ pub(super) async fn read(request: &Request, id: &str) -> Result<DeliveryPage, op
     Ok(story(&request.ctx, id).await?.0)
 }
 
-async fn story(ctx: &OpCtx, id: &str) -> Result<(DeliveryPage, EventStory, Option<Hook>), ops::Error> {
+async fn story(
+    ctx: &OpCtx,
+    id: &str,
+) -> Result<(DeliveryPage, EventStory, Option<Hook>), ops::Error> {
     let id: DeliveryId = id.parse().map_err(|_| ops::Error::NotFound("delivery"))?;
     let (delivery, attempts) = ops::deliveries::find(ctx, id).await?;
     let story = ops::events::story(ctx, delivery.event_id).await?;
@@ -50,7 +58,14 @@ async fn story(ctx: &OpCtx, id: &str) -> Result<(DeliveryPage, EventStory, Optio
     let may_redeliver = refused.is_none() && ctx.may(Permission::DeliveriesReplay);
     let hook_name = hook.as_ref().map_or("a deleted hook".to_owned(), |hook| hook.name.clone());
     let body = story.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned());
-    let page = DeliveryPage { delivery, attempts, body, hook_name, may_redeliver, now: ctx.portal.clock().now() };
+    let page = DeliveryPage {
+        delivery,
+        attempts,
+        body,
+        hook_name,
+        may_redeliver,
+        now: ctx.portal.clock().now(),
+    };
     Ok((page, story, hook))
 }
 
@@ -68,7 +83,9 @@ async fn whole(
     let query = query.at("", "");
     let suffix = log_page::suffix(&query, is_of_all);
     let (newer, older) = neighbours(ctx, delivery, &query, is_of_all).await?;
-    let address_of = |other: Delivery| format!("/integration/hooks/{}/deliveries/{}{suffix}", other.hook_id, other.id);
+    let address_of = |other: Delivery| {
+        format!("/integration/hooks/{}/deliveries/{}{suffix}", other.hook_id, other.id)
+    };
     let refused = ops::deliveries::why_not(delivery, hook.as_ref(), story.size);
     Ok(DeliveryDetail {
         request: sent_request(ctx, &page, &story, hook.as_ref(), is_raw),
@@ -81,7 +98,8 @@ async fn whole(
     })
 }
 
-/// The next newer and the next older one of the list. (What is looked for in bodies is too much work for two links.)
+/// The next newer and the next older one of the list. (What is looked for in bodies is too much
+/// work for two links.)
 async fn neighbours(
     ctx: &OpCtx,
     delivery: &Delivery,
@@ -107,10 +125,12 @@ fn sent_request(
 ) -> SentRequest {
     let delivery = &page.delivery;
     let last = page.attempts.last();
-    let url = last.map(|attempt| attempt.url.clone()).or(hook.map(|hook| hook.callback_url.clone()));
+    let url =
+        last.map(|attempt| attempt.url.clone()).or(hook.map(|hook| hook.callback_url.clone()));
     let url = url.unwrap_or_default();
     let headers = headers(delivery, last, hook);
-    let file = format!("/integration/hooks/{}/deliveries/{}/body.json", delivery.hook_id, delivery.id);
+    let file =
+        format!("/integration/hooks/{}/deliveries/{}/body.json", delivery.hook_id, delivery.id);
     let is_removed = story.size == 0;
     let (body, faults) = match &page.body {
         _ if !ctx.may(Permission::PayloadsRead) => (Body::Hidden, None),
@@ -118,12 +138,23 @@ fn sent_request(
         _ => (Body::Removed, None),
     };
     let curl = curl(&url, &headers, page.body.as_deref().filter(|_| !is_removed));
-    SentRequest { url, headers, size: i64::try_from(story.size).unwrap_or(i64::MAX), body, faults, curl }
+    SentRequest {
+        url,
+        headers,
+        size: i64::try_from(story.size).unwrap_or(i64::MAX),
+        body,
+        faults,
+        curl,
+    }
 }
 
-/// What went with the body. The signature is made anew for each attempt and says nothing to a person; of the key the last
-/// letters tell which it was.
-fn headers(delivery: &Delivery, last: Option<&Attempt>, hook: Option<&Hook>) -> Vec<(String, String)> {
+/// What went with the body. The signature is made anew for each attempt and says nothing to a
+/// person; of the key the last letters tell which it was.
+fn headers(
+    delivery: &Delivery,
+    last: Option<&Attempt>,
+    hook: Option<&Hook>,
+) -> Vec<(String, String)> {
     let key = hook.map_or("••••".to_owned(), |hook| hook.api_key_hint.clone());
     let mut headers = vec![
         ("content-type", "application/json".to_owned()),
@@ -155,7 +186,8 @@ fn faults(delivery: &Delivery, text: &str) -> Vec<String> {
     match catalogue::judge(delivery.event_type, &body) {
         Ok(()) => Vec::new(),
         Err(invalid) => {
-            let words = |field: &str| field.trim_start_matches("data").trim_start_matches('.').to_owned();
+            let words =
+                |field: &str| field.trim_start_matches("data").trim_start_matches('.').to_owned();
             invalid
                 .0
                 .iter()
@@ -165,7 +197,8 @@ fn faults(delivery: &Delivery, text: &str) -> Vec<String> {
     }
 }
 
-/// The request as a command for a shell. What is in it is quoted, so that whatever a body says stays a body.
+/// The request as a command for a shell. What is in it is quoted, so that whatever a body says
+/// stays a body.
 fn curl(url: &str, headers: &[(String, String)], body: Option<&str>) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let mut command = format!("curl -X POST {}", quoted(url));
@@ -192,11 +225,16 @@ mod tests {
 
     #[test]
     fn a_command_quotes_whatever_is_in_it_and_names_no_key() {
-        let headers = [("x-api-key".to_owned(), "••••a91f".to_owned()), ("webhook-id".to_owned(), "1".to_owned())];
-        let command = curl("https://example.com/a?b='c'", &headers, Some("{\"a\": \"it's $HOME `id`\"}"));
+        let headers = [
+            ("x-api-key".to_owned(), "••••a91f".to_owned()),
+            ("webhook-id".to_owned(), "1".to_owned()),
+        ];
+        let command =
+            curl("https://example.com/a?b='c'", &headers, Some("{\"a\": \"it's $HOME `id`\"}"));
         assert_eq!(
             command,
-            "curl -X POST 'https://example.com/a?b='\\''c'\\''' \\\n  -H \"x-api-key: $API_KEY\" \\\n  -H 'webhook-id: 1' \\\n  --data-binary '{\"a\": \"it'\\''s $HOME `id`\"}'"
+            "curl -X POST 'https://example.com/a?b='\\''c'\\''' \\\n  -H \"x-api-key: $API_KEY\" \
+             \\\n  -H 'webhook-id: 1' \\\n  --data-binary '{\"a\": \"it'\\''s $HOME `id`\"}'"
         );
         assert!(curl("https://example.com", &headers, None).ends_with("@body.json"));
     }

@@ -1,5 +1,6 @@
-//! The form for making and changing a hook. When something is wrong, or when its values were only tested, the same form
-//! comes back with what was typed; the typed key waits in the sealed draft and never goes into the page.
+//! The form for making and changing a hook. When something is wrong, or when its values were only
+//! tested, the same form comes back with what was typed; the typed key waits in the sealed draft
+//! and never goes into the page.
 
 mod draft;
 
@@ -56,7 +57,14 @@ pub async fn for_hook(id: &str, draft: String) -> Result<HookEditor, Error> {
     let Some(found) = found else {
         let (version, form) = (hook.version, form_of(hook));
         let plan = plan(&request, &form);
-        return Ok(HookEditor { id: Some(id.to_owned()), version, form, key: stored, plan, ..HookEditor::default() });
+        return Ok(HookEditor {
+            id: Some(id.to_owned()),
+            version,
+            form,
+            key: stored,
+            plan,
+            ..HookEditor::default()
+        });
     };
     let beside = found.is_stale.then(|| conflict(&hook, &found));
     let mut editor = HookEditor { id: Some(id.to_owned()), ..found.editor(&request, draft) };
@@ -92,7 +100,9 @@ pub async fn create(form: HookForm, draft: String) -> Result<(), Error> {
             let signed = match (tested, draft.is_empty() || form.is_resumed) {
                 (Some(_), _) => "Its deliveries are signed with the secret of your test.",
                 (None, true) => "Its deliveries are signed; send a test to see one.",
-                (None, false) => "The form had been open for so long that it has a new signing secret now.",
+                (None, false) => {
+                    "The form had been open for so long that it has a new signing secret now."
+                }
             };
             announce(&request, format!("{} was created. {signed}", hook.name), &hook).await;
             go(&format!("/integration/hooks/{}", hook.id));
@@ -102,7 +112,12 @@ pub async fn create(form: HookForm, draft: String) -> Result<(), Error> {
     }
 }
 
-pub async fn update(id: String, version: String, form: HookForm, draft: String) -> Result<(), Error> {
+pub async fn update(
+    id: String,
+    version: String,
+    form: HookForm,
+    draft: String,
+) -> Result<(), Error> {
     let request = request()?;
     let hook = request.tell(parse_id(&id))?;
     let draft = Draft::resume(&request, form, &id, version.parse().unwrap_or(0), &draft).await?;
@@ -127,7 +142,12 @@ pub async fn update(id: String, version: String, form: HookForm, draft: String) 
     }
 }
 
-pub async fn generate_key(id: String, version: String, form: HookForm, draft: String) -> Result<(), Error> {
+pub async fn generate_key(
+    id: String,
+    version: String,
+    form: HookForm,
+    draft: String,
+) -> Result<(), Error> {
     let request = request()?;
     request.tell(request.ctx.require(Permission::HooksWrite).map_err(Into::into))?;
     let form = HookForm { api_key: new_api_key(), ..form };
@@ -135,11 +155,18 @@ pub async fn generate_key(id: String, version: String, form: HookForm, draft: St
     keep(&request, Draft { is_generated: true, ..draft }, "#api_key").await
 }
 
-pub async fn try_out(id: String, version: String, form: HookForm, draft: String) -> Result<(), Error> {
+pub async fn try_out(
+    id: String,
+    version: String,
+    form: HookForm,
+    draft: String,
+) -> Result<(), Error> {
     let request = request()?;
     let hook = if id.is_empty() { None } else { Some(request.tell(parse_id(&id))?) };
     let draft = Draft::resume(&request, form, &id, version.parse().unwrap_or(0), &draft).await?;
-    let tried = ops::test_send::try_out(&request.ctx, hook, &draft.form, draft.signing_secret.clone()).await;
+    let tried =
+        ops::test_send::try_out(&request.ctx, hook, &draft.form, draft.signing_secret.clone())
+            .await;
     let tried = match tried {
         Err(ops::Error::Busy { seconds }) => {
             let words = format!("Too many tests at once. Wait {seconds} seconds, then test again.");
@@ -158,7 +185,8 @@ pub async fn try_out(id: String, version: String, form: HookForm, draft: String)
             };
             // A hook that is there keeps its own secret; a new one gets the one it was tested with.
             let signing_secret = trial.fresh_secret.clone().filter(|_| id.is_empty());
-            keep(&request, Draft { signing_secret, doubts, trial: Some(trial), ..draft }, "#trial").await
+            keep(&request, Draft { signing_secret, doubts, trial: Some(trial), ..draft }, "#trial")
+                .await
         }
         Err(error) => show_again(&request, error, draft).await,
     }
@@ -180,7 +208,10 @@ async fn show_again(request: &Request, error: ops::Error, draft: Draft) -> Resul
         ops::Error::Stale { .. } => Draft { is_stale: true, ..draft },
         error => return request.tell(Err(error)),
     };
-    // What may not work is said with what does not, so that both are mended at once. It must not stand in the way.
-    let doubts = doubts::about_typed(&request.ctx, parse_id(&draft.id).ok(), &draft.form).await.unwrap_or_default();
+    // What may not work is said with what does not, so that both are mended at once. It must not
+    // stand in the way.
+    let doubts = doubts::about_typed(&request.ctx, parse_id(&draft.id).ok(), &draft.form)
+        .await
+        .unwrap_or_default();
     keep(request, Draft { doubts, ..draft }, "").await
 }

@@ -35,7 +35,11 @@ pub async fn detail(key: &str, lang: &str, hook: &str) -> Result<EventPage, Erro
     let mut hooks = request.tell(ops::hooks::all(ctx).await)?;
     hooks.retain(|hook| hook.event_type == event);
     let hook = named(&request, hook, &hooks)?;
-    let member = fields.iter().find(|field| field.required).map(|field| field.path.clone()).unwrap_or_default();
+    let member = fields
+        .iter()
+        .find(|field| field.required)
+        .map(|field| field.path.clone())
+        .unwrap_or_default();
     let snippet = snippet(event, &member, lang, hook.as_ref());
     let version = |(version, changes): (&catalogue::Version, _)| SchemaVersion {
         number: version.number,
@@ -70,7 +74,9 @@ fn named(request: &Request, id: &str, hooks: &[Hook]) -> Result<Option<Hook>, Er
 
 fn snippet(event: EventType, member: &str, lang: &str, hook: Option<&Hook>) -> Snippet {
     let language = snippets::language(lang);
-    let languages = snippets::LANGUAGES.iter().map(|language| (language.key.to_owned(), language.name.to_owned()));
+    let languages = snippets::LANGUAGES
+        .iter()
+        .map(|language| (language.key.to_owned(), language.name.to_owned()));
     let url = hook.map(|hook| hook.callback_url.as_str());
     Snippet {
         language: language.key.to_owned(),

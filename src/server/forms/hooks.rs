@@ -34,9 +34,15 @@ pub(super) fn parse_id(id: &str) -> Result<HookId, ops::Error> {
 }
 
 /// As it was found. Of a hook that is not: what is still known of it, for its pages.
-pub(super) async fn or_farewell<T>(ctx: &OpCtx, id: &str, found: Result<T, ops::Error>) -> Result<T, ops::Error> {
+pub(super) async fn or_farewell<T>(
+    ctx: &OpCtx,
+    id: &str,
+    found: Result<T, ops::Error>,
+) -> Result<T, ops::Error> {
     match found {
-        Err(ops::Error::NotFound("hook")) => Err(ops::hooks::explain_missing(ctx, parse_id(id)?).await?),
+        Err(ops::Error::NotFound("hook")) => {
+            Err(ops::hooks::explain_missing(ctx, parse_id(id)?).await?)
+        }
         found => found,
     }
 }
@@ -45,7 +51,12 @@ pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<Ho
     let request = request()?;
     let query = HookQuery::parse(text, status, sort, page);
     let found = request.tell(overview::read(&request.ctx, &query).await)?;
-    let row = |row: Row| HookRow { condition: condition(&row), hook: row.hook, last: row.last, day: row.day };
+    let row = |row: Row| HookRow {
+        condition: condition(&row),
+        hook: row.hook,
+        last: row.last,
+        day: row.day,
+    };
     Ok(HookList {
         query: HookQuery { page: found.page, ..query },
         rows: found.rows.into_iter().map(row).collect(),
@@ -58,7 +69,12 @@ pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<Ho
 }
 
 fn condition(row: &Row) -> Condition {
-    Condition { standing: row.standing, health: row.health, day: overview::sum(&row.day), held: row.held }
+    Condition {
+        standing: row.standing,
+        health: row.health,
+        day: overview::sum(&row.day),
+        held: row.held,
+    }
 }
 
 pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<HookPage, Error> {
@@ -76,11 +92,22 @@ pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<
     let test = if test.is_empty() { None } else { deliveries::read(&request, test).await.ok() };
     let test = test.filter(|page| page.delivery.is_test && page.delivery.hook_id == hook.id);
     // Bound to the session that asked, and gone after ten minutes.
-    let revealed: Option<Revealed> = request.tell(drafts::find(ctx, &request.session, secrets).await)?;
-    let secrets = revealed.filter(|revealed| revealed.hook == hook.id).map(|revealed| revealed.secrets);
+    let revealed: Option<Revealed> =
+        request.tell(drafts::find(ctx, &request.session, secrets).await)?;
+    let secrets =
+        revealed.filter(|revealed| revealed.hook == hook.id).map(|revealed| revealed.secrets);
     let charts = charts(&request, id, Range::from_key(range).unwrap_or_default()).await?;
     let pauses_after = ctx.portal.settings.delivery.breaker().failures;
-    Ok(HookPage { hook, condition, pauses_after, charts, recent, secrets, test, now: ctx.portal.clock().now() })
+    Ok(HookPage {
+        hook,
+        condition,
+        pauses_after,
+        charts,
+        recent,
+        secrets,
+        test,
+        now: ctx.portal.clock().now(),
+    })
 }
 
 async fn charts(request: &Request, id: HookId, range: Range) -> Result<Option<Charts>, Error> {
@@ -116,7 +143,8 @@ struct Revealed {
 pub async fn reveal(id: &str) -> Result<(), Error> {
     let request = request()?;
     let hook = request.tell(parse_id(id))?;
-    let Secrets { api_key, signing_secret } = request.tell(ops::hooks::reveal(&request.ctx, hook).await)?;
+    let Secrets { api_key, signing_secret } =
+        request.tell(ops::hooks::reveal(&request.ctx, hook).await)?;
     let revealed = Revealed { hook, secrets: HookSecrets { api_key, signing_secret } };
     let draft = request.tell(drafts::keep(&request.ctx, &request.session, &revealed).await)?;
     go(&format!("/integration/hooks/{id}?secrets={draft}#secrets"));
@@ -170,7 +198,8 @@ pub async fn delete(id: &str) -> Result<(), Error> {
 pub async fn send_test(id: &str) -> Result<(), Error> {
     let request = request()?;
     let id = request.tell(parse_id(id))?;
-    let delivery = request.tell(ops::test_send::send(&request.ctx, id, None, Judging::Schema).await)?;
+    let delivery =
+        request.tell(ops::test_send::send(&request.ctx, id, None, Judging::Schema).await)?;
     go(&format!("/integration/hooks/{id}?test={delivery}#test"));
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Recovering: from what was typed to what is counted, from what was counted to a job, and how far that is.
+//! Recovering: from what was typed to what is counted, from what was counted to a job, and how far
+//! that is.
 
 use std::time::Duration;
 
@@ -33,8 +34,11 @@ use crate::{
 
 const HOUR: u64 = 3600;
 /// Spans that there always are.
-const SPANS: &[(&str, &str, u64)] =
-    &[("1h", "The last hour", HOUR), ("24h", "The last 24 hours", 24 * HOUR), ("7d", "The last 7 days", 7 * 24 * HOUR)];
+const SPANS: &[(&str, &str, u64)] = &[
+    ("1h", "The last hour", HOUR),
+    ("24h", "The last 24 hours", 24 * HOUR),
+    ("7d", "The last 7 days", 7 * 24 * HOUR),
+];
 /// What is offered unless something else is asked for.
 const USUAL: &str = "24h";
 /// Jobs on a page.
@@ -46,23 +50,29 @@ pub async fn recover(id: &str, form: RecoverForm) -> Result<RecoverPage, Error> 
     request.tell(or_farewell(&request.ctx, id, read).await)
 }
 
-async fn put_together(ctx: &OpCtx, id: &str, mut form: RecoverForm) -> Result<RecoverPage, ops::Error> {
+async fn put_together(
+    ctx: &OpCtx,
+    id: &str,
+    mut form: RecoverForm,
+) -> Result<RecoverPage, ops::Error> {
     ctx.require(Permission::DeliveriesReplay)?;
     let hook = hook_of(ctx, id).await?;
     let is_new = form.is_new();
     if is_new {
-        (form.since, form.failed, form.skipped) = (USUAL.to_owned(), "true".to_owned(), "true".to_owned());
+        (form.since, form.failed, form.skipped) =
+            (USUAL.to_owned(), "true".to_owned(), "true".to_owned());
     }
     if form.pace.is_empty() {
         form.pace = DEFAULT_PACE.to_string();
     }
     let spans = spans(ctx, hook.as_ref()).await?;
     let running = ops::jobs::running(ctx, hook.as_ref().map(|hook| hook.id)).await?;
-    let (dry_run, errors) = match understand(ctx, &mut form, hook.as_ref().map(|hook| hook.id), &spans) {
-        Err(errors) => (None, errors),
-        Ok(_) if is_new => (None, Invalid::default()),
-        Ok(begin) => (Some(dry_run(ctx, &form, begin).await?), Invalid::default()),
-    };
+    let (dry_run, errors) =
+        match understand(ctx, &mut form, hook.as_ref().map(|hook| hook.id), &spans) {
+            Err(errors) => (None, errors),
+            Ok(_) if is_new => (None, Invalid::default()),
+            Ok(begin) => (Some(dry_run(ctx, &form, begin).await?), Invalid::default()),
+        };
     let hook = match hook {
         Some(hook) => Some(brief(ctx, hook).await?),
         None => None,
@@ -111,14 +121,16 @@ async fn dry_run(ctx: &OpCtx, form: &RecoverForm, begin: Begin) -> Result<DryRun
         zone: String::new(),
         ..form.clone()
     };
-    let per_second = begin.per_second.and_then(|pace| u32::try_from(pace).ok()).unwrap_or(DEFAULT_PACE);
+    let per_second =
+        begin.per_second.and_then(|pace| u32::try_from(pace).ok()).unwrap_or(DEFAULT_PACE);
     Ok(DryRun { from, to, count: spread.count(), spread, per_second, exact })
 }
 
 /// The spans that make sense for a hook: those of its own story first.
 async fn spans(ctx: &OpCtx, hook: Option<&Hook>) -> Result<Vec<Span>, ops::Error> {
     let now = ctx.portal.clock().now();
-    let span = |key: &str, words: &str, from| Span { key: key.to_owned(), words: words.to_owned(), from };
+    let span =
+        |key: &str, words: &str, from| Span { key: key.to_owned(), words: words.to_owned(), from };
     let mut spans = Vec::new();
     if let Some(hook) = hook {
         let health = ops::jobs::health(ctx, hook.id).await?;
@@ -129,15 +141,20 @@ async fn spans(ctx: &OpCtx, hook: Option<&Hook>) -> Result<Vec<Span>, ops::Error
             spans.push(span("off", "Since it was switched off", Some(since)));
         }
     }
-    spans.extend(
-        SPANS.iter().map(|(key, words, seconds)| span(key, words, Some(now.before(Duration::from_secs(*seconds))))),
-    );
+    spans.extend(SPANS.iter().map(|(key, words, seconds)| {
+        span(key, words, Some(now.before(Duration::from_secs(*seconds))))
+    }));
     spans.push(span("exact", "Exactly", None));
     Ok(spans)
 }
 
 /// From what was typed to what is to be done.
-fn understand(ctx: &OpCtx, form: &mut RecoverForm, hook: Option<HookId>, spans: &[Span]) -> Result<Begin, Invalid> {
+fn understand(
+    ctx: &OpCtx,
+    form: &mut RecoverForm,
+    hook: Option<HookId>,
+    spans: &[Span],
+) -> Result<Begin, Invalid> {
     let mut invalid = Invalid::default();
     let span = spans.iter().find(|span| span.key == form.since);
     invalid.add_unless(span.is_some(), "since", "Choose since when.");
@@ -159,11 +176,23 @@ fn understand(ctx: &OpCtx, form: &mut RecoverForm, hook: Option<HookId>, spans: 
         invalid.add("pace", "range", format!("The pace {message}."));
     }
     let answer = AnswerGroup::from_key(&form.answer);
-    invalid.add_unless(answer.is_some() || form.answer.is_empty(), "answer", "Choose an answer of the list.");
+    invalid.add_unless(
+        answer.is_some() || form.answer.is_empty(),
+        "answer",
+        "Choose an answer of the list.",
+    );
     let event = form.event.trim().parse().ok();
-    invalid.add_unless(event.is_some() || form.event.is_empty(), "event", "Give the whole id of an event.");
+    invalid.add_unless(
+        event.is_some() || form.event.is_empty(),
+        "event",
+        "Give the whole id of an event.",
+    );
     let event_type = EventType::from_key(&form.event_type);
-    invalid.add_unless(event_type.is_some() || form.event_type.is_empty(), "event_type", "Choose an event type.");
+    invalid.add_unless(
+        event_type.is_some() || form.event_type.is_empty(),
+        "event_type",
+        "Choose an event type.",
+    );
     let kind = if hook.is_some() && from.is_some() { Kind::Recover } else { Kind::Redeliver };
     let scope = Scope { hook, event, event_type, states, answer, from, to };
     invalid.or(Begin { kind, scope, per_second: pace })
@@ -207,10 +236,17 @@ async fn overlaps(request: &Request, job: JobId) -> Result<(), Error> {
 
 async fn page_of(ctx: &OpCtx, job: Job) -> Result<JobPage, ops::Error> {
     let hook = match job.scope.hook {
-        Some(hook) => Some(ops::log::hook_names(ctx).await?.remove(&hook).unwrap_or("a deleted hook".to_owned())),
+        Some(hook) => Some(
+            ops::log::hook_names(ctx).await?.remove(&hook).unwrap_or("a deleted hook".to_owned()),
+        ),
         None => None,
     };
-    Ok(JobPage { job, hook, may_change: ctx.may(Permission::DeliveriesReplay), now: ctx.portal.clock().now() })
+    Ok(JobPage {
+        job,
+        hook,
+        may_change: ctx.may(Permission::DeliveriesReplay),
+        now: ctx.portal.clock().now(),
+    })
 }
 
 fn job_id(id: &str) -> Result<JobId, ops::Error> {
@@ -245,21 +281,30 @@ pub async fn move_to(id: &str, state: &str) -> Result<(), Error> {
     let moved = async {
         request.ctx.require(Permission::DeliveriesReplay)?;
         let id = job_id(id)?;
-        let wanted = wanted.ok_or_else(|| Invalid::one("state", "unknown", "must be running, paused or cancelled"));
+        let wanted = wanted.ok_or_else(|| {
+            Invalid::one("state", "unknown", "must be running, paused or cancelled")
+        });
         ops::jobs::update(&request.ctx, id, Some(wanted?), None).await
     };
     match moved.await {
         // It was done before the button was pressed: the page says so.
         Err(ops::Error::Invalid(invalid)) if wanted.is_some() => {
-            let words = format!("The job {}.", invalid.0.first().map(|it| it.message.as_str()).unwrap_or_default());
+            let words = format!(
+                "The job {}.",
+                invalid.0.first().map(|it| it.message.as_str()).unwrap_or_default()
+            );
             flash(&request, FlashKind::Warning, words).await;
         }
         Err(ops::Error::Overlaps { job }) => return overlaps(&request, job).await,
         Err(error) => return request.tell(Err(error)),
         Ok(job) => {
             let words = match job.state {
-                JobState::Paused => "The job is paused. Nothing more is sent again until it is resumed.",
-                JobState::Cancelled => "The job is cancelled. What it has not come to stays as it is.",
+                JobState::Paused => {
+                    "The job is paused. Nothing more is sent again until it is resumed."
+                }
+                JobState::Cancelled => {
+                    "The job is cancelled. What it has not come to stays as it is."
+                }
                 JobState::Running | JobState::Done => "The job goes on.",
             };
             flash(&request, FlashKind::Done, words).await;

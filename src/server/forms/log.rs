@@ -39,8 +39,11 @@ pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
     let ctx = &request.ctx;
     request.tell(ctx.require(Permission::DeliveriesRead).map_err(ops::Error::from))?;
     let names = request.tell(ops::log::hook_names(ctx).await)?;
-    let own =
-        if hook.is_empty() { None } else { Some(request.tell(or_farewell(ctx, hook, own_hook(hook, &names)).await)?) };
+    let own = if hook.is_empty() {
+        None
+    } else {
+        Some(request.tell(or_farewell(ctx, hook, own_hook(hook, &names)).await)?)
+    };
     let (query, asked) = read(ctx, query, own.as_ref().map(|(id, _)| *id));
     let mut page = frame_of(ctx, &query, own, &names);
     match asked {
@@ -69,7 +72,12 @@ async fn find(ctx: &OpCtx, asked: &mut Asked, text: &str) -> Result<LogFound, op
 }
 
 /// Everything on a page that does not depend on what is found.
-fn frame_of(ctx: &OpCtx, query: &LogQuery, own: Option<(HookId, String)>, names: &HashMap<HookId, String>) -> LogPage {
+fn frame_of(
+    ctx: &OpCtx,
+    query: &LogQuery,
+    own: Option<(HookId, String)>,
+    names: &HashMap<HookId, String>,
+) -> LogPage {
     let days = |kept: std::time::Duration| kept.as_secs() / 86_400;
     let retention = &ctx.portal.settings.retention;
     let path = match &own {
@@ -78,8 +86,12 @@ fn frame_of(ctx: &OpCtx, query: &LogQuery, own: Option<(HookId, String)>, names:
     };
     let mut hooks: Vec<HookName> = Vec::new();
     if own.is_none() {
-        hooks.extend(names.iter().map(|(id, name)| HookName { id: id.to_string(), name: name.clone() }));
-        hooks.sort_by(|a, b| a.name.to_lowercase().cmp(&b.name.to_lowercase()).then_with(|| a.id.cmp(&b.id)));
+        hooks.extend(
+            names.iter().map(|(id, name)| HookName { id: id.to_string(), name: name.clone() }),
+        );
+        hooks.sort_by(|a, b| {
+            a.name.to_lowercase().cmp(&b.name.to_lowercase()).then_with(|| a.id.cmp(&b.id))
+        });
     }
     LogPage {
         path,
@@ -108,15 +120,22 @@ async fn fill(
     page.links = links(page, asked.place, &found);
     page.suffix = suffix(&page.query, page.hook.is_none());
     page.is_empty = found.rows.is_empty() && ops::log::is_empty(ctx).await?;
-    let is_recoverable = page.may_replay && page.query.text.is_empty() && !asked.search.states.is_empty();
-    let is_settled = asked.search.states.iter().all(|state| state.is_final()) && asked.search.tests != Some(true);
+    let is_recoverable =
+        page.may_replay && page.query.text.is_empty() && !asked.search.states.is_empty();
+    let is_settled = asked.search.states.iter().all(|state| state.is_final())
+        && asked.search.tests != Some(true);
     if is_recoverable && is_settled && !found.rows.is_empty() {
         let search = Search { tests: Some(false), ..asked.search.clone() };
         page.matching = ops::log::count(ctx, &search).await?;
         page.links.recover = Some(recover_address(page));
     }
-    let name = |hook: &HookId| names.get(hook).cloned().unwrap_or_else(|| "a deleted hook".to_owned());
-    page.rows = found.rows.into_iter().map(|delivery| LogRow { hook: name(&delivery.hook_id), delivery }).collect();
+    let name =
+        |hook: &HookId| names.get(hook).cloned().unwrap_or_else(|| "a deleted hook".to_owned());
+    page.rows = found
+        .rows
+        .into_iter()
+        .map(|delivery| LogRow { hook: name(&delivery.hook_id), delivery })
+        .collect();
     Ok(())
 }
 
@@ -128,7 +147,8 @@ fn recover_address(page: &LogPage) -> String {
     } else {
         format!("/integration/hooks/{hook}/recover")
     };
-    let states = Outcome::from_key(&page.query.state).map(|outcome| outcome.states).unwrap_or_default();
+    let states =
+        Outcome::from_key(&page.query.state).map(|outcome| outcome.states).unwrap_or_default();
     let mut pairs: Vec<(&str, &str)> = states.iter().map(|state| (state.key(), "true")).collect();
     let query = &page.query;
     pairs.extend([
@@ -154,7 +174,9 @@ fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
     });
     let (newer, older) = match place {
         Place::Newest => (None, last.filter(|_| found.is_more).map(before)),
-        Place::Before(_) => (Some(first.map_or(newest.clone(), after)), last.filter(|_| found.is_more).map(before)),
+        Place::Before(_) => {
+            (Some(first.map_or(newest.clone(), after)), last.filter(|_| found.is_more).map(before))
+        }
         // The page that was come from is older.
         Place::After(_) => (first.filter(|_| found.is_more).map(after), last.map(before)),
     };
@@ -184,7 +206,11 @@ pub fn suffix(query: &LogQuery, is_of_all: bool) -> String {
 }
 
 /// What an address asks for, and the same address with times that say their zone.
-pub fn read(ctx: &OpCtx, mut query: LogQuery, own: Option<HookId>) -> (LogQuery, Result<Asked, Invalid>) {
+pub fn read(
+    ctx: &OpCtx,
+    mut query: LogQuery,
+    own: Option<HookId>,
+) -> (LogQuery, Result<Asked, Invalid>) {
     let mut invalid = Invalid::default();
     let mut search = Search { hook: own, ..Search::default() };
     for text in [&mut query.event, &mut query.text, &mut query.hook] {
@@ -199,11 +225,19 @@ pub fn read(ctx: &OpCtx, mut query: LogQuery, own: Option<HookId>) -> (LogQuery,
     }
     if !query.event.is_empty() {
         search.event = query.event.parse().ok();
-        invalid.add_unless(search.event.is_some(), "event", "Give the whole id of an event: 36 characters.");
+        invalid.add_unless(
+            search.event.is_some(),
+            "event",
+            "Give the whole id of an event: 36 characters.",
+        );
     }
     if !query.event_type.is_empty() {
         search.event_type = EventType::from_key(&query.event_type);
-        invalid.add_unless(search.event_type.is_some(), "event_type", "Choose an event type of the list.");
+        invalid.add_unless(
+            search.event_type.is_some(),
+            "event_type",
+            "Choose an event type of the list.",
+        );
     }
     if let Some(outcome) = Outcome::from_key(&query.state) {
         (search.states, search.tests) = (outcome.states.to_vec(), outcome.tests);
@@ -214,8 +248,13 @@ pub fn read(ctx: &OpCtx, mut query: LogQuery, own: Option<HookId>) -> (LogQuery,
         search.answer = AnswerGroup::from_key(&query.answer);
         invalid.add_unless(search.answer.is_some(), "answer", "Choose an answer of the list.");
     }
-    invalid.add_unless(query.text.len() <= LONGEST_TEXT, "text", "Look for fewer than 200 characters.");
-    (search.from, search.to) = super::moment::range(ctx, (&mut query.from, &mut query.to), &query.zone, &mut invalid);
+    invalid.add_unless(
+        query.text.len() <= LONGEST_TEXT,
+        "text",
+        "Look for fewer than 200 characters.",
+    );
+    (search.from, search.to) =
+        super::moment::range(ctx, (&mut query.from, &mut query.to), &query.zone, &mut invalid);
     query.zone.clear();
     let id = |text: &str| text.parse::<DeliveryId>().ok();
     let place = match (id(&query.before), id(&query.after)) {

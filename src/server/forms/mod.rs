@@ -1,5 +1,6 @@
-//! What plain forms and pages need around an operation: read for a page, redirect after a post, a flash for the next
-//! page, a draft when something was wrong. One file a noun; no decisions that `ops` has not made.
+//! What plain forms and pages need around an operation: read for a page, redirect after a post, a
+//! flash for the next page, a draft when something was wrong. One file a noun; no decisions that
+//! `ops` has not made.
 
 mod banner;
 pub mod deliveries;
@@ -20,7 +21,8 @@ pub mod test_send;
 use super::{auth::session::FLASH, seam::Request};
 use crate::rpc::session::{Flash, FlashKind};
 
-/// Leaves a sentence for the next page. A session that cannot be written loses it; what was done stays done.
+/// Leaves a sentence for the next page. A session that cannot be written loses it; what was done
+/// stays done.
 async fn flash(request: &Request, kind: FlashKind, text: impl Into<String>) {
     let flash = Flash { kind, text: text.into() };
     if let Err(error) = request.session.insert(FLASH, flash).await {
@@ -33,7 +35,8 @@ fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// What a control that is on sends: our own say `true`, a bare checkbox `on`. One that is off sends nothing.
+/// What a control that is on sends: our own say `true`, a bare checkbox `on`. One that is off sends
+/// nothing.
 pub fn is_on(control: &str) -> bool {
     matches!(control, "true" | "on" | "1")
 }

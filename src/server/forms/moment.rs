@@ -1,5 +1,5 @@
-//! Times that people type, and times in controls: in the reader's zone, which stands beside them. What an address says
-//! has its zone in it, so that it means the same to whoever it is sent to.
+//! Times that people type, and times in controls: in the reader's zone, which stands beside them.
+//! What an address says has its zone in it, so that it means the same to whoever it is sent to.
 
 use crate::{
     domain::{
@@ -23,13 +23,14 @@ pub fn zone(ctx: &OpCtx) -> String {
     zone_of(ctx).zone().to_owned()
 }
 
-/// A time of an address as a control of type `datetime-local` takes it; what is none stays as it was typed.
+/// A time of an address as a control of type `datetime-local` takes it; what is none stays as it
+/// was typed.
 pub fn local(ctx: &OpCtx, text: &str) -> String {
     Timestamp::parse(text).map_or_else(|| text.to_owned(), |at| zone_of(ctx).local(at))
 }
 
-/// Reads both ends of a range and leaves them as an address says them. `zone` is the one they were typed in, where that
-/// is known. What is wrong with them goes to `invalid`.
+/// Reads both ends of a range and leaves them as an address says them. `zone` is the one they were
+/// typed in, where that is known. What is wrong with them goes to `invalid`.
 pub fn range(
     ctx: &OpCtx,
     (from, to): (&mut String, &mut String),
@@ -48,7 +49,9 @@ pub fn range(
         let at = zone.moment(typed, edge);
         match at {
             Some(at) => *typed = at.rfc3339(),
-            None => invalid.add(name, "format", "Give a date and a time, such as 2026-11-22T14:00."),
+            None => {
+                invalid.add(name, "format", "Give a date and a time, such as 2026-11-22T14:00.")
+            }
         }
         at
     };

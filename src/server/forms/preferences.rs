@@ -21,12 +21,18 @@ const MOST_KEPT: usize = 64;
 pub async fn account(draft: &str) -> Result<Account, Error> {
     let request = request()?;
     let user = request.tell(ops::preferences::own(&request.ctx).cloned())?;
-    let draft: Option<PreferencesForm> = request.tell(drafts::find(&request.ctx, &request.session, draft).await)?;
+    let draft: Option<PreferencesForm> =
+        request.tell(drafts::find(&request.ctx, &request.session, draft).await)?;
     let form = draft.unwrap_or_else(|| PreferencesForm::from(&user.preferences));
     Ok(Account { user, form, zones: zones::names(), now: request.ctx.portal.clock().now() })
 }
 
-pub async fn save(theme: String, listed: String, hours: String, offered: String) -> Result<(), Error> {
+pub async fn save(
+    theme: String,
+    listed: String,
+    hours: String,
+    offered: String,
+) -> Result<(), Error> {
     let request = request()?;
     let time_zone = if offered.is_empty() { listed } else { offered };
     match ops::preferences::save(&request.ctx, &theme, &time_zone, &hours).await {
@@ -37,8 +43,12 @@ pub async fn save(theme: String, listed: String, hours: String, offered: String)
         }
         Err(ops::Error::Invalid(errors)) => {
             let clipped = |text: String| text.chars().take(MOST_KEPT).collect();
-            let form =
-                PreferencesForm { theme: clipped(theme), time_zone: clipped(time_zone), hours: clipped(hours), errors };
+            let form = PreferencesForm {
+                theme: clipped(theme),
+                time_zone: clipped(time_zone),
+                hours: clipped(hours),
+                errors,
+            };
             let draft = request.tell(drafts::keep(&request.ctx, &request.session, &form).await)?;
             go(&format!("/account?draft={draft}"));
         }

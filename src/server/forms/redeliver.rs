@@ -38,7 +38,8 @@ pub async fn ask(ids: &[String], back: &str) -> Result<Redelivery, Error> {
 async fn question(ctx: &OpCtx, ids: &[String], back: &str) -> Result<Redelivery, ops::Error> {
     ctx.require(Permission::DeliveriesReplay)?;
     let mut seen = HashSet::new();
-    let ids: Vec<DeliveryId> = ids.iter().take(MOST).map(|id| parse(id)).collect::<Result<_, _>>()?;
+    let ids: Vec<DeliveryId> =
+        ids.iter().take(MOST).map(|id| parse(id)).collect::<Result<_, _>>()?;
     let ids: Vec<DeliveryId> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
     let found = ops::deliveries::these(ctx, &ids).await?;
     if let [id] = ids[..]
@@ -69,7 +70,11 @@ async fn question(ctx: &OpCtx, ids: &[String], back: &str) -> Result<Redelivery,
 }
 
 /// To those that can be sent again or to those that cannot.
-async fn sort_in(ctx: &OpCtx, redelivery: &mut Redelivery, delivery: Delivery) -> Result<(), ops::Error> {
+async fn sort_in(
+    ctx: &OpCtx,
+    redelivery: &mut Redelivery,
+    delivery: Delivery,
+) -> Result<(), ops::Error> {
     let hook = ops::deliveries::hook_of(ctx, &delivery).await?;
     let size = ops::events::size(ctx, delivery.event_id).await?;
     let why_not = ops::deliveries::why_not(&delivery, hook.as_ref(), size);

@@ -1,5 +1,6 @@
-//! Keeps a rejected form of somebody who is not signed in, so that it can be shown again with its errors. It is kept for ten
-//! minutes in a sealed cookie, because nothing is written to the database for strangers.
+//! Keeps a rejected form of somebody who is not signed in, so that it can be shown again with its
+//! errors. It is kept for ten minutes in a sealed cookie, because nothing is written to the
+//! database for strangers.
 
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ struct Returned<T> {
     form: T,
 }
 
-/// Keeps a form in a cookie. Put the returned word into the address of the page that shows the form again.
+/// Keeps a form in a cookie. Put the returned word into the address of the page that shows the form
+/// again.
 pub fn keep<T: Serialize>(request: &Request, form: T) -> String {
     let word: String = new_word().chars().take(8).collect();
     request.keep_cookie(DRAFT, &Returned { word: word.clone(), form });

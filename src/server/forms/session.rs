@@ -39,7 +39,8 @@ pub async fn sign_in_form(draft: &str) -> Result<SignInForm, Error> {
 
 pub async fn sign_in(email: String, password: String, next: String) -> Result<(), Error> {
     let request = request()?;
-    let visitor = Visitor { client: request.ctx.client, browser: request.cookie(KNOWN).unwrap_or_default() };
+    let visitor =
+        Visitor { client: request.ctx.client, browser: request.cookie(KNOWN).unwrap_or_default() };
     match ops::session::sign_in(&request.ctx, &request.session, visitor, &email, &password).await {
         Ok((user, browser)) => {
             request.keep_cookie(KNOWN, &browser);

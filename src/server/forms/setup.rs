@@ -27,12 +27,22 @@ fn clipped(text: String) -> String {
     text.chars().take(MAX_EMAIL).collect()
 }
 
-pub async fn finish(token: String, name: String, email: String, password: String) -> Result<(), Error> {
+pub async fn finish(
+    token: String,
+    name: String,
+    email: String,
+    password: String,
+) -> Result<(), Error> {
     let request = request()?;
     let new = NewUser { name: name.clone(), email: email.clone(), password, ..NewUser::default() };
     match ops::setup::finish(&request.ctx, &request.session, &token, new).await {
         Ok(user) => {
-            flash(&request, FlashKind::Done, format!("Welcome, {}. Make your first hook.", user.name)).await;
+            flash(
+                &request,
+                FlashKind::Done,
+                format!("Welcome, {}. Make your first hook.", user.name),
+            )
+            .await;
             go("/integration/hooks");
         }
         Err(ops::Error::Invalid(errors)) => {

@@ -31,8 +31,14 @@ const SLOW_MS: u128 = 500;
 pub async fn read() -> Result<StatusPage, Error> {
     let request = request()?;
     let status = request.tell(ops::status::read(&request.ctx).await)?;
-    let checks =
-        [engine(&status), queue(&status), hooks(&status), balance(&status), liveness(&status), database(&status)];
+    let checks = [
+        engine(&status),
+        queue(&status),
+        hooks(&status),
+        balance(&status),
+        liveness(&status),
+        database(&status),
+    ];
     Ok(StatusPage {
         checks: checks.into_iter().chain(clock(&status)).chain(disk(&status)).collect(),
         facts: facts(&status),
@@ -57,8 +63,14 @@ fn engine(status: &Status) -> Check {
         return check("Engine", Grade::Bad, words, "The server's log says why.".to_owned());
     }
     if status.is_full {
-        let words = "New events are refused: too many wait to be delivered. What was accepted is safe.";
-        return check("Engine", Grade::Bad, words.to_owned(), "Look for receivers that fail or are slow.".to_owned());
+        let words =
+            "New events are refused: too many wait to be delivered. What was accepted is safe.";
+        return check(
+            "Engine",
+            Grade::Bad,
+            words.to_owned(),
+            "Look for receivers that fail or are slow.".to_owned(),
+        );
     }
     check("Engine", Grade::Good, "Accepts events and delivers them.".to_owned(), String::new())
 }
@@ -83,17 +95,24 @@ fn queue(status: &Status) -> Check {
             } else {
                 format!(" The oldest has waited {}.", readable_duration(age))
             };
-            format!("{} waiting, {}.{oldest}", count(waiting, "delivery"), bytes(status.waiting_bytes))
+            format!(
+                "{} waiting, {}.{oldest}",
+                count(waiting, "delivery"),
+                bytes(status.waiting_bytes)
+            )
         }
     };
     let words = match status.full_hooks {
         0 => words,
         1 => format!("{words} The queue of 1 hook is full: its new events are skipped."),
-        full => format!("{words} The queues of {full} hooks are full: their new events are skipped."),
+        full => {
+            format!("{words} The queues of {full} hooks are full: their new events are skipped.")
+        }
     };
     let size = |size: u64| bytes(i64::try_from(size).unwrap_or(i64::MAX));
     let limit = format!(
-        "Limit for each hook: {} or {}. Beyond that, its new events are skipped. Limit for all: {} or {}. Beyond that, new \
+        "Limit for each hook: {} or {}. Beyond that, its new events are skipped. Limit for all: {} \
+         or {}. Beyond that, new \
          events are rejected.",
         size(limits.hook_bytes()),
         readable_duration(limits.hook_age()),
@@ -104,15 +123,25 @@ fn queue(status: &Status) -> Check {
 }
 
 fn hooks(status: &Status) -> Check {
-    let of =
-        |wanted: Standing| status.hooks.iter().find(|(standing, _)| *standing == wanted).map_or(0, |(_, count)| *count);
-    let failing: usize =
-        Standing::ALL.iter().filter(|standing| standing.is_failing()).map(|standing| of(*standing)).sum();
+    let of = |wanted: Standing| {
+        status.hooks.iter().find(|(standing, _)| *standing == wanted).map_or(0, |(_, count)| *count)
+    };
+    let failing: usize = Standing::ALL
+        .iter()
+        .filter(|standing| standing.is_failing())
+        .map(|standing| of(*standing))
+        .sum();
     let all: usize = status.hooks.iter().map(|(_, count)| count).sum();
     let parts: Vec<_> = status.hooks.iter().filter(|(_, count)| *count > 0).collect();
-    let parts =
-        parts.iter().map(|(standing, count)| format!("{count} {}", standing.word().to_lowercase())).collect::<Vec<_>>();
-    let words = if all == 0 { "There is no hook yet.".to_owned() } else { format!("{}.", parts.join(", ")) };
+    let parts = parts
+        .iter()
+        .map(|(standing, count)| format!("{count} {}", standing.word().to_lowercase()))
+        .collect::<Vec<_>>();
+    let words = if all == 0 {
+        "There is no hook yet.".to_owned()
+    } else {
+        format!("{}.", parts.join(", "))
+    };
     let grade = if failing > 0 { Grade::Watch } else { Grade::Good };
     check("Hooks", grade, words, "A hook that fails is paused, and its events are held.".to_owned())
 }
@@ -120,10 +149,16 @@ fn hooks(status: &Status) -> Check {
 fn balance(status: &Status) -> Check {
     let books = &status.balance;
     let states = State::ALL.iter().filter(|state| books.of(**state) > 0);
-    let states =
-        states.map(|state| format!("{} {}", grouped(books.of(*state)), state.key())).collect::<Vec<_>>().join(" + ");
+    let states = states
+        .map(|state| format!("{} {}", grouped(books.of(*state)), state.key()))
+        .collect::<Vec<_>>()
+        .join(" + ");
     let states = if states.is_empty() { "0".to_owned() } else { states };
-    let sum = format!("{} accepted = {states} + {} pruned", grouped(books.accepted), grouped(books.pruned));
+    let sum = format!(
+        "{} accepted = {states} + {} pruned",
+        grouped(books.accepted),
+        grouped(books.pruned)
+    );
     if books.holds() {
         return check(
             "Balance",
@@ -151,34 +186,55 @@ fn liveness(status: &Status) -> Check {
         1 => String::new(),
         all => format!(" {} are affected.", count(i64::try_from(all).unwrap_or(i64::MAX), "hook")),
     };
-    let words = format!("A delivery to {} has been due for {age} without an attempt.{others}", first.name);
+    let words =
+        format!("A delivery to {} has been due for {age} without an attempt.{others}", first.name);
     check("Liveness", Grade::Bad, words, "Restart the server and report this.".to_owned())
 }
 
 fn database(status: &Status) -> Check {
     let (about, millis) = (&status.database, status.answered_in.as_millis());
     let grade = if millis > SLOW_MS { Grade::Watch } else { Grade::Good };
-    let mut words = format!("{} {}, {}, answers in {millis} ms.", about.kind, about.version, bytes(about.bytes));
+    let mut words = format!(
+        "{} {}, {}, answers in {millis} ms.",
+        about.kind,
+        about.version,
+        bytes(about.bytes)
+    );
     let mut limit = format!("Above {SLOW_MS} ms deliveries slow down.");
     if let Some(files) = &about.files {
         let log = i64::try_from(files.log).unwrap_or(i64::MAX);
-        words.push_str(&format!(" {} of it are free. Write-ahead log: {}.", bytes(files.free), bytes(log)));
+        words.push_str(&format!(
+            " {} of it are free. Write-ahead log: {}.",
+            bytes(files.free),
+            bytes(log)
+        ));
         if !files.shrinks {
-            limit.push_str(" The file doesn't shrink by itself: run service-hooks doctor --compact once.");
+            limit.push_str(
+                " The file doesn't shrink by itself: run service-hooks doctor --compact once.",
+            );
         }
     }
     check("Database", grade, words, limit)
 }
 
-/// Of a server that shares a database: how far its clock is from the database's, and the other servers'.
+/// Of a server that shares a database: how far its clock is from the database's, and the other
+/// servers'.
 fn clock(status: &Status) -> Option<Check> {
     let skew = status.skew?;
-    let worst = status.nodes.iter().map(|node| node.skew_ms.abs()).chain([skew.abs()]).max().unwrap_or(0);
+    let worst =
+        status.nodes.iter().map(|node| node.skew_ms.abs()).chain([skew.abs()]).max().unwrap_or(0);
     let others = status.nodes.iter().filter(|node| node.skew_ms.abs() > SKEWED_MS);
-    let others = others.map(|node| format!(" Server {}: {}.", node.id, skew_in_words(node.skew_ms)));
-    let words = format!("This server's clock is {}.{}", skew_in_words(skew), others.collect::<String>());
+    let others =
+        others.map(|node| format!(" Server {}: {}.", node.id, skew_in_words(node.skew_ms)));
+    let words =
+        format!("This server's clock is {}.{}", skew_in_words(skew), others.collect::<String>());
     let grade = if worst > SKEWED_MS { Grade::Watch } else { Grade::Good };
-    Some(check("Clock", grade, words, "Deliveries follow the database's clock. Set a clock that differs.".to_owned()))
+    Some(check(
+        "Clock",
+        grade,
+        words,
+        "Deliveries follow the database's clock. Set a clock that differs.".to_owned(),
+    ))
 }
 
 fn disk(status: &Status) -> Option<Check> {
@@ -195,7 +251,8 @@ fn disk(status: &Status) -> Option<Check> {
         "Disk",
         grade,
         words,
-        "When it is full, events are refused until there is room again; nothing is lost.".to_owned(),
+        "When it is full, events are refused until there is room again; nothing is lost."
+            .to_owned(),
     ))
 }
 

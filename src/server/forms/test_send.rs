@@ -1,5 +1,5 @@
-//! The page that sends a test with a body of one's own. What was typed waits in a draft, so that it is there again beside
-//! what came of it.
+//! The page that sends a test with a body of one's own. What was typed waits in a draft, so that it
+//! is there again beside what came of it.
 
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +63,9 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
             (draft.body, origin, draft.checked, draft.was_stopped)
         }
         (None, Some(body)) => (pretty(&body).unwrap_or(body), Origin::LastEvent, None, false),
-        (None, None) => (catalogue::sample(hook.event_type).to_owned(), Origin::Sample, None, false),
+        (None, None) => {
+            (catalogue::sample(hook.event_type).to_owned(), Origin::Sample, None, false)
+        }
     };
     let now = ctx.portal.clock().now();
     Ok(TestPage {
@@ -81,7 +83,8 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
     })
 }
 
-/// What came of a test of this hook. Whoever sent it sees its body again; of others' tests only who may see payloads.
+/// What came of a test of this hook. Whoever sent it sees its body again; of others' tests only who
+/// may see payloads.
 async fn result(
     request: &Request,
     hook: &Hook,
@@ -103,7 +106,9 @@ async fn result(
     }
     let own = draft.filter(|draft| draft.test == Some(test)).map(|draft| draft.body.clone());
     let body = match own {
-        None if request.ctx.may(Permission::PayloadsRead) && request.ctx.may(Permission::DeliveriesRead) => {
+        None if request.ctx.may(Permission::PayloadsRead)
+            && request.ctx.may(Permission::DeliveriesRead) =>
+        {
             let story = request.tell(ops::events::story(&request.ctx, delivery.event_id).await)?;
             story.body.map(|body| String::from_utf8_lossy(&body).into_owned())
         }
@@ -129,15 +134,23 @@ pub async fn send(id: String, body: String, anyway: bool) -> Result<(), Error> {
         (BodyCheck::Fits, _) => Judging::Schema,
         (BodyCheck::Differs(_), true) => Judging::Json,
         _ => {
-            let draft = Draft { hook: hook.id, body, checked: Some(checked), was_stopped: true, test: None };
+            let draft = Draft {
+                hook: hook.id,
+                body,
+                checked: Some(checked),
+                was_stopped: true,
+                test: None,
+            };
             return keep(&request, draft).await;
         }
     };
     let sent = test_send::send(&request.ctx, hook.id, Some(body.clone().into()), judging).await;
     let test = request.tell(sent)?;
-    // Said again only where it is still news: that the receiver was sent what the schema does not allow.
+    // Said again only where it is still news: that the receiver was sent what the schema does not
+    // allow.
     let checked = Some(checked).filter(|checked| *checked != BodyCheck::Fits);
-    keep(&request, Draft { hook: hook.id, body, checked, was_stopped: false, test: Some(test) }).await
+    keep(&request, Draft { hook: hook.id, body, checked, was_stopped: false, test: Some(test) })
+        .await
 }
 
 async fn find(request: &Request, id: &str) -> Result<Hook, Error> {
@@ -154,7 +167,8 @@ async fn keep(request: &Request, draft: Draft) -> Result<(), Error> {
     Ok(())
 }
 
-/// Browsers send a text area's line breaks as CR LF; what was typed, and the sample it began with, has LF.
+/// Browsers send a text area's line breaks as CR LF; what was typed, and the sample it began with,
+/// has LF.
 fn as_typed(body: &str) -> String {
     body.replace("\r\n", "\n")
 }

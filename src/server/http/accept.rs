@@ -1,10 +1,11 @@
-//! The front door: our own accept loop. `axum::serve` sets no deadline for a request's head and knows no limits, so a few
-//! clients that never get on would keep everybody else out.
+//! The front door: our own accept loop. `axum::serve` sets no deadline for a request's head and
+//! knows no limits, so a few clients that never get on would keep everybody else out.
 //!
-//! HTTP/1.1 only: this port has no TLS, so browsers never speak HTTP/2 here, and its frames would be a second protocol to
-//! guard. A head has ten seconds, a body thirty (see the router), and a client that takes nothing of its answer fifteen.
-//! When all [`places`] are taken, the connection leaves that has waited for its client for the longest; and each that is
-//! answered is closed after its answer.
+//! HTTP/1.1 only: this port has no TLS, so browsers never speak HTTP/2 here, and its frames would
+//! be a second protocol to guard. A head has ten seconds, a body thirty (see the router), and a
+//! client that takes nothing of its answer fifteen. When all [`places`] are taken, the connection
+//! leaves that has waited for its client for the longest; and each that is answered is closed after
+//! its answer.
 
 mod places;
 mod stream;
@@ -60,7 +61,8 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 static NOT_ACCEPTED: Noise = Noise::none_yet();
 static NO_PLACE: Noise = Noise::none_yet();
 
-/// Serves until `stop`, then lets requests under way finish, for as long as `drain`. `connections` at most are open at once.
+/// Serves until `stop`, then lets requests under way finish, for as long as `drain`. `connections`
+/// at most are open at once.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -88,13 +90,18 @@ pub async fn serve(
 }
 
 /// The next connection, with a place; `None`: no more are taken.
-async fn next(listener: &TcpListener, places: &Places, stop: &CancellationToken) -> Option<(TcpStream, Place)> {
+async fn next(
+    listener: &TcpListener,
+    places: &Places,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, Place)> {
     loop {
         let (stream, from) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of descriptors, most likely: a connection that waits for its client gives one back.
+                    // Out of descriptors, most likely: a connection that waits for its client gives
+                    // one back.
                     if let Some(times) = NOT_ACCEPTED.note() {
                         tracing::warn!(times, %error, "connections were not accepted");
                     }
@@ -114,7 +121,10 @@ async fn next(listener: &TcpListener, places: &Places, stop: &CancellationToken)
             Ok(place) => return Some((stream, place)),
             Err(_) => {
                 if let Some(times) = NO_PLACE.note() {
-                    tracing::warn!(times, "connections were refused: all places are taken by requests under way");
+                    tracing::warn!(
+                        times,
+                        "connections were refused: all places are taken by requests under way"
+                    );
                 }
             }
         }
@@ -148,14 +158,21 @@ impl Drop for Wanted<'_> {
     }
 }
 
-async fn converse(stream: TcpStream, place: &Place, router: Router, watcher: Watcher, stop: CancellationToken) {
+async fn converse(
+    stream: TcpStream,
+    place: &Place,
+    router: Router,
+    watcher: Watcher,
+    stop: CancellationToken,
+) {
     // Without it small answers wait for the peer's acknowledgement.
     let _best_effort = stream.set_nodelay(true);
     let mut byte = [0];
     let first = tokio::select! {
         biased;
         first = tokio::time::timeout(HEAD_DEADLINE, stream.peek(&mut byte)) => first,
-        // Browsers open connections in case they need them: a stop does not wait for what was never asked.
+        // Browsers open connections in case they need them: a stop does not wait for what was never
+        // asked.
         () = stop.cancelled() => return,
     };
     if !matches!(first, Ok(Ok(1))) {
@@ -166,7 +183,8 @@ async fn converse(stream: TcpStream, place: &Place, router: Router, watcher: Wat
         let (router, progress, is_wanted) = (router.clone(), progress.clone(), is_wanted.clone());
         async move {
             let mut response = answer(request, router, progress, peer).await;
-            // While others wait nobody has a second turn: a client with a hundred requests in a row keeps no place for them.
+            // While others wait nobody has a second turn: a client with a hundred requests in a row
+            // keeps no place for them.
             if is_wanted.load(Ordering::Relaxed) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
@@ -222,7 +240,12 @@ impl<B: HttpBody + Unpin, F: Fn() + Unpin> HttpBody for Followed<B, F> {
 }
 
 /// Answers a request, and notes meanwhile who waits for whom.
-async fn answer(mut request: Request<Incoming>, router: Router, progress: Arc<Progress>, peer: Peer) -> Response {
+async fn answer(
+    mut request: Request<Incoming>,
+    router: Router,
+    progress: Arc<Progress>,
+    peer: Peer,
+) -> Response {
     request.extensions_mut().insert(peer);
     progress.set_idle(false);
     let idle = progress.clone();
@@ -253,6 +276,10 @@ mod tests {
             tokio::task::yield_now().await;
             held[0].progress.set_idle(true);
         });
-        assert!(held[0].leave.is_cancelled() && !held[1].leave.is_cancelled() && !place.leave.is_cancelled());
+        assert!(
+            held[0].leave.is_cancelled()
+                && !held[1].leave.is_cancelled()
+                && !place.leave.is_cancelled()
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The browser's files, embedded in the binary: compressed at build time, named by the version of their contents so that
-//! a browser asks once. (A debug build reads them from the folder.)
+//! The browser's files, embedded in the binary: compressed at build time, named by the version of
+//! their contents so that a browser asks once. (A debug build reads them from the folder.)
 
 use std::sync::LazyLock;
 
@@ -42,14 +42,21 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route(
             "/pkg/{file}",
-            get(|Path(file): Path<String>, query, headers| answer(format!("pkg/{file}"), query, headers)),
+            get(|Path(file): Path<String>, query, headers| {
+                answer(format!("pkg/{file}"), query, headers)
+            }),
         )
-        .route("/favicon.svg", get(|query, headers| answer("favicon.svg".to_owned(), query, headers)))
+        .route(
+            "/favicon.svg",
+            get(|query, headers| answer("favicon.svg".to_owned(), query, headers)),
+        )
         .route("/robots.txt", get(|query, headers| answer("robots.txt".to_owned(), query, headers)))
 }
 
 async fn answer(name: String, Query(asked): Query<Asked>, headers: HeaderMap) -> Response<Body> {
-    let Some(plain) = Site::get(&name) else { return super::error_page::plain(StatusCode::NOT_FOUND) };
+    let Some(plain) = Site::get(&name) else {
+        return super::error_page::plain(StatusCode::NOT_FOUND);
+    };
     let (file, encoding) = smallest(&name, plain, &headers);
     let etag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..8]));
     let mut response = Response::new(Body::empty());
@@ -62,7 +69,8 @@ async fn answer(name: String, Query(asked): Query<Asked>, headers: HeaderMap) ->
     if let Some(encoding) = encoding {
         set.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
-    let is_same = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+    let is_same =
+        headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
     if let Ok(etag) = HeaderValue::from_str(&etag) {
         set.insert(header::ETAG, etag);
     }
@@ -75,8 +83,15 @@ async fn answer(name: String, Query(asked): Query<Asked>, headers: HeaderMap) ->
 }
 
 /// The compressed twin, if the browser takes it and the build made one.
-fn smallest(name: &str, plain: EmbeddedFile, headers: &HeaderMap) -> (EmbeddedFile, Option<&'static str>) {
-    let accepts = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn smallest(
+    name: &str,
+    plain: EmbeddedFile,
+    headers: &HeaderMap,
+) -> (EmbeddedFile, Option<&'static str>) {
+    let accepts = headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let accepts = |coding: &str| {
         accepts.split(',').any(|part| {
             let mut pieces = part.split(';').map(str::trim);

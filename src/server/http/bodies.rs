@@ -13,7 +13,10 @@ use crate::server::{
     seam::{status_of, told},
 };
 
-pub async fn download(Extension(ctx): Extension<OpCtx>, Path((_, delivery)): Path<(String, String)>) -> Response<Body> {
+pub async fn download(
+    Extension(ctx): Extension<OpCtx>,
+    Path((_, delivery)): Path<(String, String)>,
+) -> Response<Body> {
     let found = async {
         let id = delivery.parse().map_err(|_| ops::Error::NotFound("delivery"))?;
         let found = ops::deliveries::these(&ctx, &[id]).await?.into_iter().next();
@@ -30,7 +33,9 @@ pub async fn download(Extension(ctx): Extension<OpCtx>, Path((_, delivery)): Pat
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{event}.json\"")) {
+    if let Ok(disposition) =
+        HeaderValue::from_str(&format!("attachment; filename=\"{event}.json\""))
+    {
         headers.insert(header::CONTENT_DISPOSITION, disposition);
     }
     response

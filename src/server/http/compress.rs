@@ -1,5 +1,6 @@
-//! Which answers are sent compressed: pages and texts, unless a secret is in them. Whoever can have a page of ours
-//! loaded and sees how long the compressed answer is could else guess at what stands in it (BREACH).
+//! Which answers are sent compressed: pages and texts, unless a secret is in them. Whoever can have
+//! a page of ours loaded and sees how long the compressed answer is could else guess at what stands
+//! in it (BREACH).
 
 use axum::http::{Extensions, HeaderMap, StatusCode, Version};
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};

@@ -1,6 +1,6 @@
-//! The way in for events. A backend calls it thousands of times a second, so it passes none of the router's layers; what
-//! they do for other requests happens here in one function: request id, token, deadline of the body, headers, figures, and
-//! an answer even to a panic.
+//! The way in for events. A backend calls it thousands of times a second, so it passes none of the
+//! router's layers; what they do for other requests happens here in one function: request id,
+//! token, deadline of the body, headers, figures, and an answer even to a panic.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -37,15 +37,22 @@ pub async fn answer(State(portal): State<Arc<Portal>>, request: Request) -> Resp
     let watch = portal.clock().stopwatch();
     let method = telemetry::known_method(request.method());
     let id = request_id::of(request.headers());
-    let client = client::address(request.extensions(), request.headers(), &portal.settings.trusted_proxies);
+    let client =
+        client::address(request.extensions(), request.headers(), &portal.settings.trusted_proxies);
     let has_token = request.headers().contains_key(AUTHORIZATION);
     let emitted = AssertUnwindSafe(emit(&portal, request)).catch_unwind();
     let emitted = request_id::within(&id, emitted).await;
     // The panic itself is in the log already.
-    let mut response =
-        emitted.unwrap_or_else(|_| Problem::from(ops::Error::Store(store::Error::Panicked)).into_response());
-    if let (true, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) = (has_token, response.status()) {
-        let kind = if response.status() == StatusCode::FORBIDDEN { Refusal::Forbidden } else { Refusal::UnknownToken };
+    let mut response = emitted.unwrap_or_else(|_| {
+        Problem::from(ops::Error::Store(store::Error::Panicked)).into_response()
+    });
+    if let (true, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) = (has_token, response.status())
+    {
+        let kind = if response.status() == StatusCode::FORBIDDEN {
+            Refusal::Forbidden
+        } else {
+            Refusal::UnknownToken
+        };
         ops::refusals::note(&portal, kind, Some(client));
     }
     request_id::put(&id, response.headers_mut());

@@ -1,5 +1,6 @@
-//! The page for errors that happen outside of a page. Whoever is signed in gets it in the portal's frame; for anybody
-//! else, and where the frame itself cannot be had, it is plain HTML. No detail that is not for the reader.
+//! The page for errors that happen outside of a page. Whoever is signed in gets it in the portal's
+//! frame; for anybody else, and where the frame itself cannot be had, it is plain HTML. No detail
+//! that is not for the reader.
 
 use std::any::Any;
 
@@ -22,7 +23,8 @@ use axum::{
     middleware::Next,
 };
 
-/// What is said to a form that does not come from a page of ours, or from a browser that does not say so.
+/// What is said to a form that does not come from a page of ours, or from a browser that does not
+/// say so.
 const ELSEWHERE: &str = "From another site";
 
 /// An error page in the status' own words.
@@ -30,21 +32,29 @@ pub fn plain(status: StatusCode) -> Response<Body> {
     let (title, words) = match status {
         StatusCode::FORBIDDEN => (
             ELSEWHERE,
-            "This request came from another site and was refused; nothing was done. Open the portal and do it there. If \
-             you were in the portal, your browser does not say so: go back (most browsers still have what you typed), \
+            "This request came from another site and was refused; nothing was done. Open the \
+             portal and do it there. If \
+             you were in the portal, your browser does not say so: go back (most browsers still \
+             have what you typed), \
              allow it to, or use another.",
         ),
         StatusCode::PAYLOAD_TOO_LARGE => {
             ("Too large", "What was sent is larger than any form of the portal. Nothing was done.")
         }
-        StatusCode::TOO_MANY_REQUESTS => ("Too many requests", "Nothing was done. Wait a minute, then try again."),
-        StatusCode::SERVICE_UNAVAILABLE => {
-            ("Not available just now", "The portal cannot reach its database. Nothing was done. Try again in a moment.")
+        StatusCode::TOO_MANY_REQUESTS => {
+            ("Too many requests", "Nothing was done. Wait a minute, then try again.")
         }
+        StatusCode::SERVICE_UNAVAILABLE => (
+            "Not available just now",
+            "The portal cannot reach its database. Nothing was done. Try again in a moment.",
+        ),
         StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_FOUND => {
             ("Not found", "There is nothing here. Check the address.")
         }
-        _ => ("That could not be understood", "The request was incomplete or malformed. Go back and try again."),
+        _ => (
+            "That could not be understood",
+            "The request was incomplete or malformed. Go back and try again.",
+        ),
     };
     let mut response = refused(status, title, words);
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
@@ -59,11 +69,15 @@ pub fn of(status: StatusCode, words: &str) -> Response<Body> {
 }
 
 fn refused(status: StatusCode, title: &str, words: &str) -> Response<Body> {
-    explained(status, &Error::Refused { title: title.to_owned(), words: words.to_owned(), back: None })
+    explained(
+        status,
+        &Error::Refused { title: title.to_owned(), words: words.to_owned(), back: None },
+    )
 }
 
-/// Around the same-origin rule: whoever was refused and says that they were on a page of ours is offered that page. It is
-/// only read, and nothing of what was sent is kept or done: whoever really came from elsewhere gains nothing by saying so.
+/// Around the same-origin rule: whoever was refused and says that they were on a page of ours is
+/// offered that page. It is only read, and nothing of what was sent is kept or done: whoever really
+/// came from elsewhere gains nothing by saying so.
 pub async fn with_way_back(request: Request, next: Next) -> Response<Body> {
     let back = rpc::came_from(request.headers()).filter(|path| local(path) == path);
     let mut response = next.run(request).await;
@@ -71,14 +85,18 @@ pub async fn with_way_back(request: Request, next: Next) -> Response<Body> {
         && back.is_some()
         && let Some(Error::Refused { title, words, .. }) = response.extensions().get::<Error>()
     {
-        response = explained(response.status(), &Error::Refused { title: title.clone(), words: words.clone(), back });
+        response = explained(
+            response.status(),
+            &Error::Refused { title: title.clone(), words: words.clone(), back },
+        );
     }
     response
 }
 
 /// Was this refused because it came from another site?
 pub fn is_other_site(response: &Response<Body>) -> bool {
-    matches!(response.extensions().get::<Error>(), Some(Error::Refused { title, .. }) if title == ELSEWHERE)
+    matches!(response.extensions().get::<Error>(), Some(Error::Refused { title,
+        .. }) if title == ELSEWHERE)
 }
 
 /// An error page for what an operation said.
@@ -88,7 +106,10 @@ pub fn told(error: &Error) -> Response<Body> {
 
 /// What a panic leaves for the reader; the panic itself is in the log.
 pub fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
-    let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
+    let text = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&str>().copied());
     told(&internal(&format!("a request panicked: {}", text.unwrap_or("no words"))))
 }
 
@@ -107,15 +128,24 @@ fn explained(status: StatusCode, error: &Error) -> Response<Body> {
 
 fn page(error: &Error, theme: Theme) -> String {
     let back = match error {
-        Error::Refused { back: Some(path), .. } => format!("<p><a href=\"{}\">Back to the form</a></p>", escaped(path)),
+        Error::Refused { back: Some(path), .. } => {
+            format!("<p><a href=\"{}\">Back to the form</a></p>", escaped(path))
+        }
         _ => String::new(),
     };
-    let theme = if theme == Theme::System { String::new() } else { format!(" data-theme=\"{}\"", theme.key()) };
+    let theme = if theme == Theme::System {
+        String::new()
+    } else {
+        format!(" data-theme=\"{}\"", theme.key())
+    };
     format!(
-        "<!DOCTYPE html><html lang=\"en\"{theme}><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\"><title>{title} – Service Hooks</title><link rel=\"icon\" \
+        "<!DOCTYPE html><html lang=\"en\"{theme}><head><meta charset=\"utf-8\"><meta \
+         name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\"><title>{title} – Service \
+         Hooks</title><link rel=\"icon\" \
          href=\"/favicon.svg\" type=\"image/svg+xml\"><link rel=\"stylesheet\" \
-         href=\"/pkg/service-hooks.css?v={version}\"></head><body><main class=\"lone\"><h1>{title}</h1><p>{words}</p>\
+         href=\"/pkg/service-hooks.css?v={version}\"></head><body><main \
+         class=\"lone\"><h1>{title}</h1><p>{words}</p>\
          {back}<p><a href=\"/\">Open the portal</a></p></main></body></html>",
         title = escaped(error.title()),
         version = assets::version(),
@@ -123,14 +153,16 @@ fn page(error: &Error, theme: Theme) -> String {
     )
 }
 
-/// Inside of the sessions: shows an error in the portal's frame to whoever is signed in and reads pages.
+/// Inside of the sessions: shows an error in the portal's frame to whoever is signed in and reads
+/// pages.
 pub async fn in_frame(request: Request, next: Next) -> Response<Body> {
-    let may =
-        request.extensions().get::<OpCtx>().is_some_and(|ctx| ctx.user.is_some()) && reads_pages(request.headers());
+    let may = request.extensions().get::<OpCtx>().is_some_and(|ctx| ctx.user.is_some())
+        && reads_pages(request.headers());
     let (parts, body) = request.into_parts();
     let again = may.then(|| parts.clone());
     let response = next.run(Request::from_parts(parts, body)).await;
-    let (Some(mut again), Some(error)) = (again, response.extensions().get::<Error>().cloned()) else {
+    let (Some(mut again), Some(error)) = (again, response.extensions().get::<Error>().cloned())
+    else {
         return response;
     };
     (again.method, again.uri) = (Method::GET, Uri::from_static("/"));
@@ -143,7 +175,8 @@ pub async fn in_frame(request: Request, next: Next) -> Response<Body> {
     Response::from_parts(parts, body)
 }
 
-/// Outside of everything: an error that stayed plain comes at least in the theme that the browser remembers.
+/// Outside of everything: an error that stayed plain comes at least in the theme that the browser
+/// remembers.
 pub async fn in_theme(request: Request, next: Next) -> Response<Body> {
     let theme = remembered_theme(request.headers());
     let mut response = next.run(request).await;
@@ -158,7 +191,10 @@ pub async fn in_theme(request: Request, next: Next) -> Response<Body> {
 }
 
 fn reads_pages(headers: &HeaderMap) -> bool {
-    headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+    headers
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
 }
 
 fn escaped(text: &str) -> String {

@@ -1,5 +1,6 @@
-//! For load balancers and supervisors. `/healthz`: does the process answer? `/readyz`: does it do its work, and which part
-//! of it does not? Asked for no token, so no word of it names a machine, a file or a hook.
+//! For load balancers and supervisors. `/healthz`: does the process answer? `/readyz`: does it do
+//! its work, and which part of it does not? Asked for no token, so no word of it names a machine, a
+//! file or a hook.
 
 use std::sync::Arc;
 
@@ -16,7 +17,10 @@ static NOT_READY: Noise = Noise::none_yet();
 
 pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
     Router::new()
-        .route("/healthz", get(|| async { Json(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})) }))
+        .route(
+            "/healthz",
+            get(|| async { Json(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})) }),
+        )
         .route("/readyz", get(ready))
         .with_state(portal)
 }
@@ -25,7 +29,8 @@ pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
 async fn ready(State(portal): State<Arc<Portal>>) -> (StatusCode, Json<Value>) {
     let components = portal.dispatcher.components().await;
     let is_stopping = portal.stopping.is_cancelled();
-    let down: Vec<&str> = components.iter().filter(|part| !part.is_up).map(|part| part.name).collect();
+    let down: Vec<&str> =
+        components.iter().filter(|part| !part.is_up).map(|part| part.name).collect();
     let (status, word) = match down.is_empty() && !is_stopping {
         true => (StatusCode::OK, "ready"),
         false if is_stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
@@ -36,7 +41,8 @@ async fn ready(State(portal): State<Arc<Portal>>) -> (StatusCode, Json<Value>) {
     {
         tracing::warn!(times, down = down.join(", "), "not ready");
     }
-    let shape = |part: &Component| json!({"name": part.name, "up": part.is_up, "detail": part.words});
+    let shape =
+        |part: &Component| json!({"name": part.name, "up": part.is_up, "detail": part.words});
     let components: Vec<Value> = components.iter().map(shape).collect();
     (status, Json(json!({"status": word, "components": components})))
 }

@@ -1,5 +1,6 @@
-//! Deny by default: whoever is not signed in gets to the sign-in page and back, and to nothing else. Puts the request's
-//! [`OpCtx`] where pages and server functions find it; what the person may do is decided in `ops`.
+//! Deny by default: whoever is not signed in gets to the sign-in page and back, and to nothing
+//! else. Puts the request's [`OpCtx`] where pages and server functions find it; what the person may
+//! do is decided in `ops`.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -27,18 +28,29 @@ use crate::{
 
 /// What may be reached without a session. Server functions are named by module and function.
 const OPEN_PATHS: &[&str] = &["/sign-in", "/setup"];
-const OPEN_FUNCTIONS: &[&str] =
-    &["session/sign_in", "session/read_sign_in", "session/read_frame", "setup/set_up", "setup/read_setup"];
+const OPEN_FUNCTIONS: &[&str] = &[
+    "session/sign_in",
+    "session/read_sign_in",
+    "session/read_frame",
+    "setup/set_up",
+    "setup/read_setup",
+];
 
 /// Is this path open to whoever is not signed in?
 pub fn is_open(path: &str) -> bool {
     match path.strip_prefix(RPC_PREFIX) {
-        Some(function) => OPEN_FUNCTIONS.iter().any(|open| function.ends_with(&format!("/rpc/{open}"))),
+        Some(function) => {
+            OPEN_FUNCTIONS.iter().any(|open| function.ends_with(&format!("/rpc/{open}")))
+        }
         None => OPEN_PATHS.contains(&path),
     }
 }
 
-pub async fn by_session(State(portal): State<Arc<Portal>>, mut request: Request, next: Next) -> Response {
+pub async fn by_session(
+    State(portal): State<Arc<Portal>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let user = match session::of(request.extensions()) {
         Some(session) => user_of(portal.store(), portal.clock(), &session).await,
         None => Ok(None),
@@ -61,15 +73,17 @@ pub async fn by_session(State(portal): State<Arc<Portal>>, mut request: Request,
 
 static UNTRUSTED: Noise = Noise::none_yet();
 
-/// Where a request comes from. Whoever forgot to name their proxy learns from the log why all their people share one
-/// client's limits.
+/// Where a request comes from. Whoever forgot to name their proxy learns from the log why all their
+/// people share one client's limits.
 fn whence(portal: &Portal, request: &Request) -> IpAddr {
-    let address = client::address(request.extensions(), request.headers(), &portal.settings.trusted_proxies);
+    let address =
+        client::address(request.extensions(), request.headers(), &portal.settings.trusted_proxies);
     if request.headers().contains_key(client::FORWARDED)
         && portal.settings.trusted_proxies.is_empty()
         && let Some(times) = UNTRUSTED.note()
     {
-        tracing::info!(times, proxy = %address, "X-Forwarded-For is ignored: SERVICE_HOOKS_TRUSTED_PROXIES names no proxy");
+        tracing::info!(times, proxy = %address,
+            "X-Forwarded-For is ignored: SERVICE_HOOKS_TRUSTED_PROXIES names no proxy");
     }
     address
 }

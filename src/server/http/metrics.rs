@@ -1,6 +1,7 @@
-//! `/metrics` for Prometheus: what the engine counts, and the balance, as it was last read from the database; a database
-//! that does not answer keeps nobody from the rest. It names no hook, and no event unless a setting allows it; like `/healthz`
-//! it asks for no token. By setting it has a port of its own, which only the monitoring needs to reach.
+//! `/metrics` for Prometheus: what the engine counts, and the balance, as it was last read from the
+//! database; a database that does not answer keeps nobody from the rest. It names no hook, and no
+//! event unless a setting allows it; like `/healthz` it asks for no token. By setting it has a port
+//! of its own, which only the monitoring needs to reach.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,8 +31,10 @@ async fn show(State(portal): State<Arc<Portal>>) -> Response {
     let components = portal.dispatcher.known_components();
     let shows_types = portal.settings.metrics.event_types;
     match telemetry::figures(components.iter().map(|part| (part.name, part.is_up)), shows_types) {
-        Some(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "nothing is counted in this process\n").into_response(),
+        Some(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+            .into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "nothing is counted in this process\n")
+            .into_response(),
     }
 }
 
@@ -50,10 +53,12 @@ async fn refresh_balance(portal: &Arc<Portal>) {
     let _later = tokio::time::timeout(SOON, reading).await;
 }
 
-/// Counts and times requests by the route they matched, so that no address with an id in it becomes a series of its own.
+/// Counts and times requests by the route they matched, so that no address with an id in it becomes
+/// a series of its own.
 pub async fn count(State(portal): State<Arc<Portal>>, request: Request, next: Next) -> Response {
     let watch = portal.clock().stopwatch();
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let method = telemetry::known_method(request.method());
     let response = next.run(request).await;
     telemetry::answered(method, &route, response.status().as_u16(), watch.elapsed());

@@ -1,5 +1,5 @@
-//! The final router: who is asking, the portal's pages and server functions, the API, files, health; and around all of
-//! it sessions, the same-origin rule, limits and headers.
+//! The final router: who is asking, the portal's pages and server functions, the API, files,
+//! health; and around all of it sessions, the same-origin rule, limits and headers.
 
 pub mod accept;
 mod assets;
@@ -60,9 +60,12 @@ const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// Everything the server answers.
 pub fn router(portal: Arc<Portal>) -> Router {
     let public_url = portal.settings.public_url();
-    let sessions = auth::session::layer(portal.store().clone(), portal.clock().clone(), &public_url);
+    let sessions =
+        auth::session::layer(portal.store().clone(), portal.clock().clone(), &public_url);
     // The pages only: answers to forms and scripts are short.
-    let small = CompressionLayer::new().quality(CompressionLevel::Precise(QUALITY)).compress_when(compressible());
+    let small = CompressionLayer::new()
+        .quality(CompressionLevel::Precise(QUALITY))
+        .compress_when(compressible());
     let pages = pages()
         .layer(small)
         .route("/", get(home))
@@ -81,14 +84,20 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .layer(sessions)
         .layer(middleware::from_fn_with_state(portal.clone(), origin::vouched))
         .layer(middleware::from_fn(auth::session::complete_removals))
-        .layer(CsrfLayer::new().with_rejection_response(|_| error_page::plain(StatusCode::FORBIDDEN)))
+        .layer(
+            CsrfLayer::new().with_rejection_response(|_| error_page::plain(StatusCode::FORBIDDEN)),
+        )
         .layer(middleware::from_fn(error_page::with_way_back));
     let layered = Router::new()
         .merge(pages)
         .nest("/api/v1", api::router(portal.clone()))
         .merge(assets::router())
         .merge(health::router(portal.clone()))
-        .merge(if portal.settings.metrics.listen.is_none() { metrics::router() } else { Router::new() })
+        .merge(if portal.settings.metrics.listen.is_none() {
+            metrics::router()
+        } else {
+            Router::new()
+        })
         .route_layer(middleware::from_fn_with_state(portal.clone(), metrics::count))
         .layer(middleware::from_fn_with_state(portal.clone(), origin::noted))
         .layer(CatchPanicLayer::custom(error_page::panicked))
@@ -142,8 +151,12 @@ async fn render(request: axum::extract::Request, fault: Option<Error>) -> axum::
             provide_context(fault);
         }
     };
-    let render = leptos_axum::render_app_async_with_context(context, move || shell(options.clone()));
-    let shows_secret = request.uri().query().is_some_and(|query| SECRETIVE.iter().any(|name| query.contains(name)));
+    let render =
+        leptos_axum::render_app_async_with_context(context, move || shell(options.clone()));
+    let shows_secret = request
+        .uri()
+        .query()
+        .is_some_and(|query| SECRETIVE.iter().any(|name| query.contains(name)));
     let mut response = render(request).await;
     if shows_secret {
         response.extensions_mut().insert(ShowsSecret);
@@ -155,7 +168,8 @@ async fn render(request: axum::extract::Request, fault: Option<Error>) -> axum::
     response
 }
 
-/// What a page finds in its context besides the request: the version of the assets, and the policy for its own nonce.
+/// What a page finds in its context besides the request: the version of the assets, and the policy
+/// for its own nonce.
 fn page_context() {
     provide_context(AssetVersion(assets::version().to_owned()));
     let nonce = leptos::nonce::use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();

@@ -1,5 +1,6 @@
-//! Refuses requests before anything asks who is acting: requests for a foreign host, our own deliveries that came back, and
-//! changes with a session cookie that do not say which site they come from.
+//! Refuses requests before anything asks who is acting: requests for a foreign host, our own
+//! deliveries that came back, and changes with a session cookie that do not say which site they
+//! come from.
 
 use std::sync::Arc;
 
@@ -55,9 +56,13 @@ impl Misdirected {
         match self {
             Self::Missing => "The request names no host. Send one Host header.",
             Self::Several => "The request names more than one host. Send one Host header.",
-            Self::Looped => "This is a delivery of a hook, and the portal is no receiver. Change the hook's URL.",
+            Self::Looped => {
+                "This is a delivery of a hook, and the portal is no receiver. Change the hook's \
+                 URL."
+            }
             Self::Foreign => {
-                "The portal doesn't answer under this host. Use its public URL, or have the operator add the name to \
+                "The portal doesn't answer under this host. Use its public URL, or have the \
+                 operator add the name to \
                  SERVICE_HOOKS_HOSTS."
             }
         }
@@ -89,13 +94,21 @@ pub fn host(settings: &Settings, uri: &Uri, headers: &HeaderMap) -> Result<(), M
 static MISDIRECTED: Noise = Noise::none_yet();
 
 /// The layer around everything except `POST /api/v1/events`, which calls [`host`] itself.
-pub async fn known_host(State(portal): State<Arc<Portal>>, request: Request, next: Next) -> Response {
+pub async fn known_host(
+    State(portal): State<Arc<Portal>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let path = request.uri().path();
     let outcome = host(&portal.settings, request.uri(), request.headers());
     match outcome {
         Err(wrong) if !ANY_HOST.contains(&path) => {
             if let Some(times) = MISDIRECTED.note() {
-                tracing::warn!(times, last = wrong.words(), "requests that are not for the portal were refused");
+                tracing::warn!(
+                    times,
+                    last = wrong.words(),
+                    "requests that are not for the portal were refused"
+                );
             }
             match path.starts_with("/api/") {
                 true => wrong.problem().into_response(),
@@ -108,7 +121,8 @@ pub async fn known_host(State(portal): State<Arc<Portal>>, request: Request, nex
 
 /// The layer that notes refused requests in the audit log.
 pub async fn noted(State(portal): State<Arc<Portal>>, request: Request, next: Next) -> Response {
-    let client = client::address(request.extensions(), request.headers(), &portal.settings.trusted_proxies);
+    let client =
+        client::address(request.extensions(), request.headers(), &portal.settings.trusted_proxies);
     let has_token = request.headers().contains_key(AUTHORIZATION);
     let response = next.run(request).await;
     let kind = match response.status() {
@@ -123,10 +137,14 @@ pub async fn noted(State(portal): State<Arc<Portal>>, request: Request, next: Ne
 
 static MALFORMED: Noise = Noise::none_yet();
 
-/// The layer around the sessions. A request with a session cookie that changes something must say where it comes from, with
-/// `Origin` or `Sec-Fetch-Site`: every current browser does. Malformed session cookies are removed, because the session
-/// layer would log each of them.
-pub async fn vouched(State(portal): State<Arc<Portal>>, mut request: Request, next: Next) -> Response {
+/// The layer around the sessions. A request with a session cookie that changes something must say
+/// where it comes from, with `Origin` or `Sec-Fetch-Site`: every current browser does. Malformed
+/// session cookies are removed, because the session layer would log each of them.
+pub async fn vouched(
+    State(portal): State<Arc<Portal>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let name = session::cookie_name(&portal.settings.public_url());
     let headers = request.headers_mut();
     let cookies = session::without_malformed(headers, name);

@@ -1,5 +1,5 @@
-//! Whoever a page is rendered for, as far as its look depends on them: the theme and the clock. A signed-in person's own;
-//! for anybody else the theme their browser remembers, and UTC.
+//! Whoever a page is rendered for, as far as its look depends on them: the theme and the clock. A
+//! signed-in person's own; for anybody else the theme their browser remembers, and UTC.
 
 use std::sync::Arc;
 
@@ -25,7 +25,9 @@ impl Reader {
         let user = request.extensions().get::<OpCtx>().and_then(|ctx| ctx.user.as_ref());
         let preferences = match user {
             Some(user) => user.preferences.clone(),
-            None => Preferences { theme: remembered_theme(request.headers()), ..Preferences::default() },
+            None => {
+                Preferences { theme: remembered_theme(request.headers()), ..Preferences::default() }
+            }
         };
         Self { theme: preferences.theme, clock: Arc::new(Zone::of(&preferences)) }
     }
@@ -40,7 +42,9 @@ impl Reader {
 /// The theme of the browser's cookie.
 pub fn remembered_theme(headers: &HeaderMap) -> Theme {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
-    let mut pairs = cookies.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let found = pairs.find(|(name, _)| *name == THEME_COOKIE).and_then(|(_, key)| Theme::from_key(key));
+    let mut pairs =
+        cookies.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let found =
+        pairs.find(|(name, _)| *name == THEME_COOKIE).and_then(|(_, key)| Theme::from_key(key));
     found.unwrap_or_default()
 }

@@ -1,5 +1,6 @@
-//! Server functions over HTTP. Islands speak JSON. A plain form is answered as a form wants it: led on with 303, or
-//! shown an error page with the right status; never the raw answer, and never an error in the address.
+//! Server functions over HTTP. Islands speak JSON. A plain form is answered as a form wants it: led
+//! on with 303, or shown an error page with the right status; never the raw answer, and never an
+//! error in the address.
 
 use axum::{
     body::{Body, to_bytes},
@@ -47,12 +48,13 @@ pub async fn answer(request: Request) -> Response {
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
     request.headers_mut().remove(REFERER);
     let path = request.uri().path().to_owned();
-    let is_known =
-        leptos::server_fn::axum::server_fn_paths().any(|(known, method)| known == path && method == *request.method());
+    let is_known = leptos::server_fn::axum::server_fn_paths()
+        .any(|(known, method)| known == path && method == *request.method());
     if !is_known {
         return refuse(form.as_ref(), &Error::NotFound { what: "server function".to_owned() });
     }
-    let response = leptos_axum::handle_server_fns_with_context(|| (), request).await.into_response();
+    let response =
+        leptos_axum::handle_server_fns_with_context(|| (), request).await.into_response();
     let response = with_true_status(response).await;
     match form {
         Some(form) => as_form(form, response),
@@ -62,8 +64,11 @@ pub async fn answer(request: Request) -> Response {
 
 /// Whatever does not ask for JSON is a browser posting a form.
 fn plain_form(request: &Request) -> Option<PlainForm> {
-    let text = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    if text(ACCEPT).is_some_and(|accept| accept.contains("application/json") && !accept.contains("text/html")) {
+    let text =
+        |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    if text(ACCEPT)
+        .is_some_and(|accept| accept.contains("application/json") && !accept.contains("text/html"))
+    {
         return None;
     }
     Some(PlainForm { came_from: came_from(request.headers()) })
@@ -73,7 +78,8 @@ fn plain_form(request: &Request) -> Option<PlainForm> {
 pub fn came_from(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let referer = text(REFERER).and_then(|referer| referer.parse::<axum::http::Uri>().ok());
-    let is_ours = |uri: &axum::http::Uri| uri.authority().map(|authority| authority.as_str()) == text(HOST);
+    let is_ours =
+        |uri: &axum::http::Uri| uri.authority().map(|authority| authority.as_str()) == text(HOST);
     referer.filter(is_ours).and_then(|uri| uri.path_and_query().map(ToString::to_string))
 }
 
@@ -105,7 +111,8 @@ fn as_form(form: PlainForm, response: Response) -> Response {
     }
     let (mut parts, _) = response.into_parts();
     let otherwise = HeaderValue::from_str(local(form.came_from.as_deref().unwrap_or("/")));
-    let location = parts.headers.remove(LOCATION).or(otherwise.ok()).unwrap_or(HeaderValue::from_static("/"));
+    let location =
+        parts.headers.remove(LOCATION).or(otherwise.ok()).unwrap_or(HeaderValue::from_static("/"));
     parts.headers.remove(REDIRECT_HEADER);
     parts.headers.remove(CONTENT_TYPE);
     parts.headers.remove("content-length");

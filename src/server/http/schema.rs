@@ -42,7 +42,11 @@ pub async fn download(
     answer(&request, ops::catalogue::schema_file(&ctx, &key, draft, version))
 }
 
-pub async fn sample(Extension(ctx): Extension<OpCtx>, Path(key): Path<String>, request: HeaderMap) -> Response<Body> {
+pub async fn sample(
+    Extension(ctx): Extension<OpCtx>,
+    Path(key): Path<String>,
+    request: HeaderMap,
+) -> Response<Body> {
     answer(&request, ops::catalogue::sample_file(&ctx, &key))
 }
 

@@ -1,5 +1,5 @@
-//! Server-sent events: what is new in the log, and how far a job is. A stream ends when the program stops, and by itself
-//! after some minutes: the browser asks again by itself, and is judged again.
+//! Server-sent events: what is new in the log, and how far a job is. A stream ends when the program
+//! stops, and by itself after some minutes: the browser asks again by itself, and is judged again.
 
 use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -36,7 +36,8 @@ const TICK: Duration = Duration::from_secs(1);
 const LIFE: Duration = Duration::from_secs(300);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Who watches. A stream ends within a second of their signing out, or of their losing their account.
+/// Who watches. A stream ends within a second of their signing out, or of their losing their
+/// account.
 pub struct Viewer {
     ctx: OpCtx,
     session: Option<Id>,
@@ -54,7 +55,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Viewer {
 impl Viewer {
     async fn is_signed_in(&self) -> bool {
         let (Some(id), Some(user)) = (self.session, &self.ctx.user) else { return false };
-        session::is_of(self.ctx.portal.store(), self.ctx.portal.clock(), id, user.id).await.unwrap_or(false)
+        session::is_of(self.ctx.portal.store(), self.ctx.portal.clock(), id, user.id)
+            .await
+            .unwrap_or(false)
     }
 }
 
@@ -64,7 +67,11 @@ pub async fn of_all(viewer: Viewer, Query(query): Query<LogQuery>) -> Response {
 }
 
 /// News of one hook.
-pub async fn of_hook(viewer: Viewer, Path(id): Path<String>, Query(query): Query<LogQuery>) -> Response {
+pub async fn of_hook(
+    viewer: Viewer,
+    Path(id): Path<String>,
+    Query(query): Query<LogQuery>,
+) -> Response {
     match id.parse() {
         Ok(id) => news(viewer, query, Some(id)),
         Err(_) => refuse(ops::Error::NotFound("hook")),
@@ -100,7 +107,11 @@ async fn look(
     let count = ops::live::news(&ctx, &search, after, &mut seen).await?;
     let is_new = count.is_some() && count != said;
     let words = count.filter(|_| is_new).map(|count| {
-        if count > ops::live::MOST as usize { format!("more than {}", ops::live::MOST) } else { count.to_string() }
+        if count > ops::live::MOST as usize {
+            format!("more than {}", ops::live::MOST)
+        } else {
+            count.to_string()
+        }
     });
     Ok((words, (search, seen, count.or(said))))
 }
@@ -151,12 +162,16 @@ fn answer<S: Send + 'static>(
                 let (told, next) = look(ctx.clone(), state).await.ok()?;
                 state = next;
                 if let Some(words) = told {
-                    return Some((Ok::<_, Infallible>(Event::default().data(words)), (state, false)));
+                    return Some((
+                        Ok::<_, Infallible>(Event::default().data(words)),
+                        (state, false),
+                    ));
                 }
             }
         }
     });
-    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let mut response =
+        Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     // A proxy that gathers answers before it hands them on would hand on nothing.
     response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
     response

@@ -1,5 +1,5 @@
-//! Several files as one: a ZIP whose bytes depend on nothing but what is in it. Nothing is compressed: the files are
-//! small, and every program can read it.
+//! Several files as one: a ZIP whose bytes depend on nothing but what is in it. Nothing is
+//! compressed: the files are small, and every program can read it.
 
 use std::io::{Cursor, Write};
 
@@ -27,7 +27,8 @@ mod tests {
 
     #[test]
     fn the_same_files_give_the_same_bytes_and_can_be_read_again() {
-        let files = [("a/é.json".to_owned(), "{}\n".to_owned()), ("b.json".to_owned(), "x".repeat(70_000))];
+        let files =
+            [("a/é.json".to_owned(), "{}\n".to_owned()), ("b.json".to_owned(), "x".repeat(70_000))];
         let packed = pack(&files).unwrap();
         assert_eq!(packed, pack(&files).unwrap());
         let mut archive = zip::ZipArchive::new(Cursor::new(packed)).unwrap();

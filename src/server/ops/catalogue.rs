@@ -43,13 +43,25 @@ pub fn fields(ctx: &OpCtx, event: EventType) -> Result<Vec<Field>, Error> {
 }
 
 /// Every version, newest first, with what differs from the one before it.
-pub fn versions(ctx: &OpCtx, event: EventType) -> Result<Vec<(&'static Version, Vec<Difference>)>, Error> {
+pub fn versions(
+    ctx: &OpCtx,
+    event: EventType,
+) -> Result<Vec<(&'static Version, Vec<Difference>)>, Error> {
     ctx.require(Permission::HooksRead)?;
-    Ok(catalogue::versions(event).iter().rev().map(|version| (version, fields::changes(event, version))).collect())
+    Ok(catalogue::versions(event)
+        .iter()
+        .rev()
+        .map(|version| (version, fields::changes(event, version)))
+        .collect())
 }
 
 /// A schema as it is downloaded: the version in force, or the one that is asked for.
-pub fn schema_file(ctx: &OpCtx, key: &str, draft: Draft, version: Option<u32>) -> Result<File, Error> {
+pub fn schema_file(
+    ctx: &OpCtx,
+    key: &str,
+    draft: Draft,
+    version: Option<u32>,
+) -> Result<File, Error> {
     let event = find(ctx, key)?;
     let Some(number) = version else {
         let bytes = catalogue::schema_text(event, draft).into_bytes();
@@ -58,7 +70,11 @@ pub fn schema_file(ctx: &OpCtx, key: &str, draft: Draft, version: Option<u32>) -
     let known = catalogue::versions(event);
     let version = known.iter().find(|version| version.number == number).ok_or_else(|| {
         let numbers: Vec<_> = known.iter().map(|version| version.number.to_string()).collect();
-        Invalid::one("v", "unknown", format!("There is no such version. Ask for version {}.", numbers.join(" or ")))
+        Invalid::one(
+            "v",
+            "unknown",
+            format!("There is no such version. Ask for version {}.", numbers.join(" or ")),
+        )
     })?;
     let bytes = catalogue::schema_text_at(event, version, draft).into_bytes();
     Ok(File { name: versioned_name(event, version), content_type: SCHEMA, bytes })
@@ -68,7 +84,11 @@ pub fn schema_file(ctx: &OpCtx, key: &str, draft: Draft, version: Option<u32>) -
 pub fn sample_file(ctx: &OpCtx, key: &str) -> Result<File, Error> {
     let event = find(ctx, key)?;
     let name = format!("{}.sample.json", event.key());
-    Ok(File { name, content_type: "application/json", bytes: sample_text(catalogue::current(event)).into_bytes() })
+    Ok(File {
+        name,
+        content_type: "application/json",
+        bytes: sample_text(catalogue::current(event)).into_bytes(),
+    })
 }
 
 /// Every version of every schema in both drafts, with the samples, as one file.
@@ -80,12 +100,19 @@ pub fn all_files(ctx: &OpCtx) -> Result<File, Error> {
                 let name = format!("draft-{}/{}", draft.key(), versioned_name(*event, version));
                 files.push((name, catalogue::schema_text_at(*event, version, draft)));
             }
-            files.push((format!("samples/{}.v{}.json", event.key(), version.number), sample_text(version)));
+            files.push((
+                format!("samples/{}.v{}.json", event.key(), version.number),
+                sample_text(version),
+            ));
         }
     }
     files.sort();
     let bytes = archive::pack(&files).expect("a few small files fit into any archive");
-    Ok(File { name: "service-hooks-schemas.zip".to_owned(), content_type: "application/zip", bytes })
+    Ok(File {
+        name: "service-hooks-schemas.zip".to_owned(),
+        content_type: "application/zip",
+        bytes,
+    })
 }
 
 const SCHEMA: &str = "application/schema+json";

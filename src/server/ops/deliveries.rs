@@ -18,7 +18,8 @@ use crate::{
     server::ctx::OpCtx,
 };
 
-/// A page of deliveries, newest first. One that looked at many and found few is short, or empty, and has a next one.
+/// A page of deliveries, newest first. One that looked at many and found few is short, or empty,
+/// and has a next one.
 pub async fn list(
     ctx: &OpCtx,
     search: &Search,
@@ -27,7 +28,9 @@ pub async fn list(
 ) -> Result<Page<Delivery>, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     let mut conn = ctx.portal.store().read().await?;
-    let found = log::page(&mut conn, &grant, search, cursor.map_or(Place::Newest, Place::Before), limit).await?;
+    let found =
+        log::page(&mut conn, &grant, search, cursor.map_or(Place::Newest, Place::Before), limit)
+            .await?;
     let mut page = Page::cut(found.rows, limit, |delivery| delivery.id.to_string());
     page.next_cursor = page.next_cursor.or(found.looked.map(|looked| looked.to_string()));
     Ok(page)
@@ -37,12 +40,14 @@ pub async fn list(
 pub async fn find(ctx: &OpCtx, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>), Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     let mut conn = ctx.portal.store().read().await?;
-    let delivery = deliveries::find(&mut conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))?;
+    let delivery =
+        deliveries::find(&mut conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))?;
     let tries = attempts::of(&mut conn, &grant, id).await?;
     Ok((delivery, without_bodies(ctx, tries)))
 }
 
-/// What a receiver answered may repeat what was sent: without `payloads:read` the answers' bodies stay unseen.
+/// What a receiver answered may repeat what was sent: without `payloads:read` the answers' bodies
+/// stay unseen.
 pub(super) fn without_bodies(ctx: &OpCtx, mut attempts: Vec<Attempt>) -> Vec<Attempt> {
     if !ctx.may(Permission::PayloadsRead) {
         for attempt in &mut attempts {
@@ -83,22 +88,31 @@ pub fn why_not(delivery: &Delivery, hook: Option<&Hook>, size: usize) -> Option<
     }
 }
 
-const HELD_BY_OFF: &str = "Its hook is switched off. Switch the hook on: then it is sent automatically.";
+const HELD_BY_OFF: &str =
+    "Its hook is switched off. Switch the hook on: then it is sent automatically.";
 
 /// The same as [`why_not`], for programs. That a body is gone is found out in the attempt.
 fn refuse(delivery: &Delivery, hook: &Hook) -> Result<(), Invalid> {
     match delivery.state {
-        _ if delivery.is_test => Err(Invalid::one("id", "test", "is a test; send another test instead")),
-        State::Pending => Err(Invalid::one("id", "open", "is still being delivered: its first attempt is due now")),
+        _ if delivery.is_test => {
+            Err(Invalid::one("id", "test", "is a test; send another test instead"))
+        }
+        State::Pending => Err(Invalid::one(
+            "id",
+            "open",
+            "is still being delivered: its first attempt is due now",
+        )),
         State::Held | State::Waiting if !hook.enabled => {
-            let message = "is held because its hook is switched off; switch the hook on, and it is sent automatically";
+            let message = "is held because its hook is switched off; switch the hook on, and it is \
+                           sent automatically";
             Err(Invalid::one("id", "off", message))
         }
         _ => Ok(()),
     }
 }
 
-/// Sends a settled delivery again, to where its hook leads now; and one that waits or is held before its time.
+/// Sends a settled delivery again, to where its hook leads now; and one that waits or is held
+/// before its time.
 pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let (clock, made) = (ctx.portal.clock().clone(), ctx.once.clone());
@@ -106,8 +120,11 @@ pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
         .store()
         .write(move |conn| {
             Box::pin(async move {
-                let delivery = deliveries::find(conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))?;
-                let hook = hooks::find(conn, &grant, delivery.hook_id).await?.ok_or(Error::NotFound("hook"))?;
+                let delivery =
+                    deliveries::find(conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))?;
+                let hook = hooks::find(conn, &grant, delivery.hook_id)
+                    .await?
+                    .ok_or(Error::NotFound("hook"))?;
                 refuse(&delivery, &hook)?;
                 let sent = if delivery.state.is_final() {
                     deliveries::redeliver(conn, &grant, id, delivery.hook_id, clock.now()).await
@@ -116,11 +133,20 @@ pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
                 };
                 match sent {
                     Err(store::Error::Missing) => {
-                        return Err(Invalid::one("id", "pruned", "cannot be sent again: its body was removed").into());
+                        return Err(Invalid::one(
+                            "id",
+                            "pruned",
+                            "cannot be sent again: its body was removed",
+                        )
+                        .into());
                     }
                     sent => sent?,
                 }
-                let action = if delivery.state.is_final() { "delivery.redelivered" } else { "delivery.tried_now" };
+                let action = if delivery.state.is_final() {
+                    "delivery.redelivered"
+                } else {
+                    "delivery.tried_now"
+                };
                 audit::note(conn, &clock, &grant, action, &id.to_string(), &hook.name).await?;
                 once::note(conn, made.as_ref(), || format!("/api/v1/deliveries/{id}")).await?;
                 deliveries::find(conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))
@@ -130,7 +156,10 @@ pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
 }
 
 /// What came of a test, for whoever may send tests.
-pub async fn outcome_of_test(ctx: &OpCtx, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>), Error> {
+pub async fn outcome_of_test(
+    ctx: &OpCtx,
+    id: DeliveryId,
+) -> Result<(Delivery, Vec<Attempt>), Error> {
     let grant = ctx.require(Permission::HooksTest)?;
     let mut conn = ctx.portal.store().read().await?;
     let found = deliveries::find(&mut conn, &grant, id).await?.filter(|delivery| delivery.is_test);

@@ -1,4 +1,5 @@
-//! What may go wrong with a hook although it is accepted. Said beside the errors, and never in the way.
+//! What may go wrong with a hook although it is accepted. Said beside the errors, and never in the
+//! way.
 
 use super::{Error, hooks::judge_url};
 use crate::{
@@ -14,19 +15,28 @@ use crate::{
     server::ctx::OpCtx,
 };
 
-/// The doubts about a hook that is saved or about to be, by field. With `dials` it is also tried whether anything
-/// accepts connections there, which takes a moment.
+/// The doubts about a hook that is saved or about to be, by field. With `dials` it is also tried
+/// whether anything accepts connections there, which takes a moment.
 pub async fn about(ctx: &OpCtx, hook: &Hook, dials: bool) -> Result<Invalid, Error> {
     // It was judged before; the rules of addresses do not matter here.
-    let Ok(endpoint) = endpoint::parse(&hook.callback_url, true, |_| true) else { return Ok(Invalid::default()) };
+    let Ok(endpoint) = endpoint::parse(&hook.callback_url, true, |_| true) else {
+        return Ok(Invalid::default());
+    };
     collect(ctx, Some(hook.id), Some(hook.event_type), &endpoint, dials).await
 }
 
-/// The same about what stands in a form, as far as it can be read; `id` is the hook that is changed. A URL that is
-/// refused is not looked at: nothing is dialled that a delivery would not dial.
-pub async fn about_typed(ctx: &OpCtx, id: Option<HookId>, form: &HookForm) -> Result<Invalid, Error> {
+/// The same about what stands in a form, as far as it can be read; `id` is the hook that is
+/// changed. A URL that is refused is not looked at: nothing is dialled that a delivery would not
+/// dial.
+pub async fn about_typed(
+    ctx: &OpCtx,
+    id: Option<HookId>,
+    form: &HookForm,
+) -> Result<Invalid, Error> {
     ctx.require(Permission::HooksWrite)?;
-    let Ok(endpoint) = judge_url(&ctx.portal, &form.callback_url).await else { return Ok(Invalid::default()) };
+    let Ok(endpoint) = judge_url(&ctx.portal, &form.callback_url).await else {
+        return Ok(Invalid::default());
+    };
     collect(ctx, id, EventType::from_key(&form.event_type), &endpoint, true).await
 }
 
@@ -50,7 +60,8 @@ async fn collect(
         None => {}
     }
     if travels_in_the_clear(endpoint) {
-        let words = "Plain http: whoever is on the way can read the key and the events. Use https:// where you can.";
+        let words = "Plain http: whoever is on the way can read the key and the events. Use \
+                     https:// where you can.";
         doubt("plain-http", words.to_owned());
     }
     let others = hooks::all(&mut ctx.portal.store().read().await?, &grant).await?;
@@ -62,7 +73,8 @@ async fn collect(
     };
     if let Some(twin) = others.iter().find(is_twin) {
         let words = format!(
-            "{} is on and sends this event to this URL already: the receiver gets every event twice while both are on.",
+            "{} is on and sends this event to this URL already: the receiver gets every event \
+             twice while both are on.",
             twin.name
         );
         doubt("twin", words);

@@ -1,4 +1,5 @@
-//! What was typed into a form that could not be accepted: kept sealed for ten minutes, for the session that typed it.
+//! What was typed into a form that could not be accepted: kept sealed for ten minutes, for the
+//! session that typed it.
 
 use std::time::Duration;
 
@@ -23,9 +24,15 @@ fn place(id: &DraftId) -> Place<'_> {
 }
 
 /// Keeps a form; its id goes into the address of the page that shows it again.
-pub async fn keep<T: Serialize>(ctx: &OpCtx, session: &Session, form: &T) -> Result<DraftId, Error> {
+pub async fn keep<T: Serialize>(
+    ctx: &OpCtx,
+    session: &Session,
+    form: &T,
+) -> Result<DraftId, Error> {
     // Nothing is written for strangers: see `forms::returned`.
-    let (Some(user), Some(session_hash)) = (&ctx.user, session.id().map(id_hash)) else { return Err(Error::SignIn) };
+    let (Some(user), Some(session_hash)) = (&ctx.user, session.id().map(id_hash)) else {
+        return Err(Error::SignIn);
+    };
     let clock = ctx.portal.clock();
     let id = DraftId(clock.id());
     let now = clock.now();
@@ -33,13 +40,20 @@ pub async fn keep<T: Serialize>(ctx: &OpCtx, session: &Session, form: &T) -> Res
     let text = serde_json::to_vec(form).unwrap_or_default();
     let sealed = ctx.portal.store().vault.seal(place(&id), &text);
     let draft = Draft { id, user: user.id, session_hash, sealed, expires_at: now.after(KEPT) };
-    let kept: Result<bool, store::Error> =
-        ctx.portal.store().write(move |conn| Box::pin(async move { drafts::insert(conn, &draft, now).await })).await;
+    let kept: Result<bool, store::Error> = ctx
+        .portal
+        .store()
+        .write(move |conn| Box::pin(async move { drafts::insert(conn, &draft, now).await }))
+        .await;
     if kept? { Ok(id) } else { Err(Error::Busy { seconds: KEPT.as_secs() }) }
 }
 
 /// The form again, if it is this session's and still there. A draft of another form reads as none.
-pub async fn find<T: DeserializeOwned>(ctx: &OpCtx, session: &Session, id: &str) -> Result<Option<T>, Error> {
+pub async fn find<T: DeserializeOwned>(
+    ctx: &OpCtx,
+    session: &Session,
+    id: &str,
+) -> Result<Option<T>, Error> {
     let (Ok(id), Some(session_id)) = (id.parse::<DraftId>(), session.id()) else { return Ok(None) };
     let mut conn = ctx.portal.store().read().await?;
     let found = drafts::find(&mut conn, id, &id_hash(session_id), ctx.portal.clock().now()).await?;

@@ -1,4 +1,5 @@
-//! Why an operation did not happen, before any edge turns it into a page, a problem document or an exit code.
+//! Why an operation did not happen, before any edge turns it into a page, a problem document or an
+//! exit code.
 
 use crate::{
     domain::{

@@ -23,8 +23,13 @@ use crate::{
 };
 
 /// Emits all of the events or none. Faults of a batch come by position.
-pub async fn emit(ctx: &OpCtx, events: Vec<Emit>, key: Option<IdempotencyKey>) -> Result<Vec<Accepted>, EmitFailed> {
-    let grant = ctx.require(Permission::EventsEmit).map_err(|denied| EmitFailed::Op(denied.into()))?;
+pub async fn emit(
+    ctx: &OpCtx,
+    events: Vec<Emit>,
+    key: Option<IdempotencyKey>,
+) -> Result<Vec<Accepted>, EmitFailed> {
+    let grant =
+        ctx.require(Permission::EventsEmit).map_err(|denied| EmitFailed::Op(denied.into()))?;
     ctx.portal.dispatcher.emit_all(events, grant.by(), key).await.map_err(|error| match error {
         EmitError::Invalid(events) => EmitFailed::Invalid(events),
         error => EmitFailed::Op(error.into()),
@@ -57,7 +62,8 @@ pub async fn story(ctx: &OpCtx, id: EventId) -> Result<EventStory, Error> {
         found.push((delivery, super::deliveries::without_bodies(ctx, tries)));
     }
     let size = event.body.len();
-    let body = ctx.may(Permission::PayloadsRead).then(|| Bytes::from(std::mem::take(&mut event.body)));
+    let body =
+        ctx.may(Permission::PayloadsRead).then(|| Bytes::from(std::mem::take(&mut event.body)));
     Ok(EventStory { event, body, size, deliveries: found })
 }
 

@@ -1,15 +1,19 @@
 //! Hooks: listing, making, changing, switching, deleting, testing.
 
+mod validate;
+
 use std::collections::HashMap;
 
-use super::{Error, error::Farewell, own_address, tuning};
+use validate::{Judged, judge_patch};
+pub(super) use validate::{judge_url, key_again, leads_elsewhere};
+
+use super::{Error, error::Farewell, tuning};
 use crate::{
     domain::{
-        endpoint::{Endpoint, UrlProblem},
-        event::EventType,
         health::Health,
         hook::{
-            Hook, HookForm, HookPatch, Tuning, TuningPatch, api_key_hint, parse_api_key, parse_event_type, parse_name,
+            Hook, HookForm, HookPatch, Tuning, api_key_hint, parse_api_key, parse_event_type,
+            parse_name,
         },
         id::HookId,
         invalid::Invalid,
@@ -27,10 +31,11 @@ use crate::{
             secrets::Vault,
         },
     },
-    server::ctx::{OpCtx, Portal},
+    server::ctx::OpCtx,
 };
 
-/// Lines of the log in which a hook's last change is looked for. Nothing can be done with it afterwards but look.
+/// Lines of the log in which a hook's last change is looked for. Nothing can be done with it
+/// afterwards but look.
 const LAST_LINES: i64 = 10;
 
 /// A hook that was just made. Its signing secret is shown with it and can be revealed later.
@@ -54,7 +59,9 @@ pub async fn page(ctx: &OpCtx, cursor: Option<HookId>, limit: u32) -> Result<Pag
 
 pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     let grant = ctx.require(Permission::HooksRead)?;
-    hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))
+    hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
+        .await?
+        .ok_or(Error::NotFound("hook"))
 }
 
 /// Of a hook that is not found: what is still known of it, if it was deleted.
@@ -65,7 +72,8 @@ pub async fn explain_missing(ctx: &OpCtx, id: HookId) -> Result<Error, Error> {
         return Ok(Error::NotFound("hook"));
     };
     let lines = audit::about(&mut conn, &grant, &id.to_string(), LAST_LINES).await?;
-    let by = lines.into_iter().find(|line| line.action == "hook.deleted").map(|line| named(&line.actor));
+    let by =
+        lines.into_iter().find(|line| line.action == "hook.deleted").map(|line| named(&line.actor));
     Ok(Error::Deleted(Box::new(Farewell { id, name, at, by })))
 }
 
@@ -97,12 +105,20 @@ pub async fn open_deliveries(ctx: &OpCtx, id: HookId) -> Result<i64, Error> {
 }
 
 /// Makes a hook from what was typed. It signs with the secret that it was tested with, if it was.
-pub async fn create(ctx: &OpCtx, form: &HookForm, tested: Option<String>) -> Result<Created, Error> {
+pub async fn create(
+    ctx: &OpCtx,
+    form: &HookForm,
+    tested: Option<String>,
+) -> Result<Created, Error> {
     insert(ctx, form, tuning::parse(&form.tuning), tested).await
 }
 
 /// Makes a hook from what was typed, with delivery settings that were read elsewhere.
-pub async fn create_tuned(ctx: &OpCtx, form: &HookForm, tuning: Result<Tuning, Invalid>) -> Result<Created, Error> {
+pub async fn create_tuned(
+    ctx: &OpCtx,
+    form: &HookForm,
+    tuning: Result<Tuning, Invalid>,
+) -> Result<Created, Error> {
     insert(ctx, form, tuning, None).await
 }
 
@@ -151,24 +167,14 @@ async fn insert(
         .write_alone(move |conn| {
             Box::pin(async move {
                 hooks::insert(conn, &grant, &vault, &row, &secrets).await?;
-                audit::note(conn, &clock, &grant, "hook.created", &row.id.to_string(), &row.name).await?;
+                audit::note(conn, &clock, &grant, "hook.created", &row.id.to_string(), &row.name)
+                    .await?;
                 once::note(conn, made.as_ref(), || format!("/api/v1/hooks/{}", row.id)).await
             })
         })
         .await;
     written?;
     Ok(Created { hook, signing_secret })
-}
-
-/// What of a hook is to change, judged.
-struct Judged {
-    name: Option<String>,
-    event_type: Option<EventType>,
-    endpoint: Option<Endpoint>,
-    api_key: Option<String>,
-    enabled: Option<bool>,
-    tuning: TuningPatch,
-    version: Option<i64>,
 }
 
 /// Changes what the patch names. With a version, only if the hook is still at it.
@@ -178,7 +184,9 @@ pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<Hook, E
     let (clock, vault) = (ctx.portal.clock().clone(), ctx.portal.store().vault.clone());
     ctx.portal
         .store()
-        .write_alone(move |conn| Box::pin(async move { change(conn, &clock, &grant, &vault, id, judged).await }))
+        .write_alone(move |conn| {
+            Box::pin(async move { change(conn, &clock, &grant, &vault, id, judged).await })
+        })
         .await
 }
 
@@ -196,7 +204,11 @@ pub async fn set_enabled(ctx: &OpCtx, id: HookId, enabled: bool) -> Result<Hook,
 }
 
 /// Slides several hooks. Those that are gone meanwhile are left out; the others are returned.
-pub async fn set_enabled_many(ctx: &OpCtx, ids: &[HookId], enabled: bool) -> Result<Vec<Hook>, Error> {
+pub async fn set_enabled_many(
+    ctx: &OpCtx,
+    ids: &[HookId],
+    enabled: bool,
+) -> Result<Vec<Hook>, Error> {
     ctx.require(Permission::HooksWrite)?;
     let mut switched = Vec::new();
     for id in ids {
@@ -207,21 +219,6 @@ pub async fn set_enabled_many(ctx: &OpCtx, ids: &[HookId], enabled: bool) -> Res
         }
     }
     Ok(switched)
-}
-
-async fn judge_patch(portal: &Portal, patch: HookPatch) -> Result<Judged, Invalid> {
-    let mut invalid = Invalid::default();
-    let name = patch.name.and_then(|name| invalid.take(parse_name(&name)));
-    let event_type = patch.event_type.and_then(|key| invalid.take(parse_event_type(&key)));
-    let endpoint = match patch.callback_url {
-        Some(url) => invalid.take(judge_url(portal, &url).await),
-        None => None,
-    };
-    let api_key = patch.api_key.and_then(|key| invalid.take(parse_api_key(&key)));
-    let typed = patch.typed_tuning.and_then(|typed| invalid.take(tuning::parse(&typed)));
-    let Some(()) = invalid.is_empty().then_some(()) else { return Err(invalid) };
-    let tuning = typed.map_or(patch.tuning, TuningPatch::from);
-    Ok(Judged { name, event_type, endpoint, api_key, enabled: patch.enabled, tuning, version: patch.version })
 }
 
 async fn change(
@@ -237,11 +234,15 @@ async fn change(
     if judged.version.is_some_and(|version| version != old.version) {
         return Err(Error::Stale { now: old.version });
     }
-    if judged.api_key.is_none() && judged.endpoint.as_ref().is_some_and(|new| leads_elsewhere(&old.callback_url, new)) {
+    if judged.api_key.is_none()
+        && judged.endpoint.as_ref().is_some_and(|new| leads_elsewhere(&old.callback_url, new))
+    {
         return Err(key_again().into());
     }
     let enabled = judged.enabled.unwrap_or(old.enabled);
-    let callback_url = judged.endpoint.map_or_else(|| old.callback_url.clone(), |endpoint| endpoint.url.to_string());
+    let callback_url = judged
+        .endpoint
+        .map_or_else(|| old.callback_url.clone(), |endpoint| endpoint.url.to_string());
     let event_type = judged.event_type.unwrap_or(old.event_type);
     let tuning = judged.tuning.apply(&old.tuning);
     tuning.judge(&catalogue::members(event_type))?;
@@ -265,25 +266,9 @@ async fn change(
     hooks::update(conn, grant, vault, id, old.version, &change, now).await?;
     Dispatcher::follow(conn, id, now).await?;
     let new = hooks::find(conn, grant, id).await?.ok_or(Error::NotFound("hook"))?;
-    audit::note(conn, clock, grant, "hook.changed", &id.to_string(), &difference(&old, &new)).await?;
+    audit::note(conn, clock, grant, "hook.changed", &id.to_string(), &difference(&old, &new))
+        .await?;
     Ok(new)
-}
-
-/// What is wrong when a URL leads elsewhere and no key was entered for it.
-pub(super) fn key_again() -> Invalid {
-    Invalid::one(
-        "api_key",
-        "required",
-        "Enter the API key again: the URL now leads to another host, and a key is only sent where it was entered for.",
-    )
-}
-
-/// Another scheme, host or port. The old URL was judged when it was stored.
-pub(super) fn leads_elsewhere(old: &str, new: &Endpoint) -> bool {
-    match crate::domain::endpoint::parse(old, true, |_| true) {
-        Ok(old) => old.origin() != new.origin(),
-        Err(_) => true,
-    }
 }
 
 /// What changed, for the audit log; never a key.
@@ -315,7 +300,8 @@ pub async fn delete(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
                 let hook = hooks::find(conn, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
                 hooks::delete(conn, &grant, id, now).await?;
                 Dispatcher::follow(conn, id, now).await?;
-                audit::note(conn, &clock, &grant, "hook.deleted", &id.to_string(), &hook.name).await?;
+                audit::note(conn, &clock, &grant, "hook.deleted", &id.to_string(), &hook.name)
+                    .await?;
                 Ok(hook)
             })
         })
@@ -341,13 +327,4 @@ pub async fn reveal(ctx: &OpCtx, id: HookId) -> Result<Secrets, Error> {
         Err(store::Error::Missing) => Err(Error::NotFound("hook")),
         outcome => Ok(outcome?),
     }
-}
-
-pub(super) async fn judge_url(portal: &Portal, raw: &str) -> Result<Endpoint, Invalid> {
-    let endpoint = portal.dispatcher.judge_url(raw).await.map_err(url_invalid)?;
-    own_address::refuse(&portal.settings, endpoint)
-}
-
-fn url_invalid(problem: UrlProblem) -> Invalid {
-    Invalid::one("callback_url", problem.code(), problem.message())
 }

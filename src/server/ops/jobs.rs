@@ -1,4 +1,5 @@
-//! Jobs: sending many deliveries again. Counted before it begins, at a pace, to be paused and cancelled.
+//! Jobs: sending many deliveries again. Counted before it begins, at a pace, to be paused and
+//! cancelled.
 
 use super::Error;
 use crate::{
@@ -33,7 +34,8 @@ pub async fn count(ctx: &OpCtx, begin: &Begin) -> Result<Count, Error> {
     Ok(jobs::count(&mut conn, &grant, &scope).await?)
 }
 
-/// The same, in slices of time. What is older than anything that is kept does not make the slices longer.
+/// The same, in slices of time. What is older than anything that is kept does not make the slices
+/// longer.
 pub async fn spread(ctx: &OpCtx, begin: &Begin) -> Result<Spread, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     judge_begin(begin)?;
@@ -54,7 +56,8 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
     let (clock, made) = (ctx.portal.clock().clone(), ctx.once.clone());
     let now = clock.now();
     let scope = bounded(&begin.scope, now);
-    // Counted by a connection that only reads: it takes as long as there is to count, and accepts wait for the writer.
+    // Counted by a connection that only reads: it takes as long as there is to count, and accepts
+    // wait for the writer.
     let count = jobs::count(&mut ctx.portal.store().read().await?, &grant, &scope).await?;
     ctx.portal
         .store()
@@ -77,8 +80,10 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
                     problem: None,
                 };
                 jobs::insert(conn, &grant, &job).await?;
-                let detail = format!("{}: {} at {per_second} a second", begin.kind.key(), count.words());
-                audit::note(conn, &clock, &grant, "job.begun", &job.id.to_string(), &detail).await?;
+                let detail =
+                    format!("{}: {} at {per_second} a second", begin.kind.key(), count.words());
+                audit::note(conn, &clock, &grant, "job.begun", &job.id.to_string(), &detail)
+                    .await?;
                 once::note(conn, made.as_ref(), || format!("/api/v1/jobs/{}", job.id)).await?;
                 Ok(job)
             })
@@ -88,7 +93,9 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
 
 pub async fn find(ctx: &OpCtx, id: JobId) -> Result<Job, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
-    jobs::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("job"))
+    jobs::find(&mut ctx.portal.store().read().await?, &grant, id)
+        .await?
+        .ok_or(Error::NotFound("job"))
 }
 
 /// A page of jobs, newest first.
@@ -101,7 +108,9 @@ pub async fn page(ctx: &OpCtx, cursor: Option<JobId>, limit: u32) -> Result<Page
 /// The hook whose deliveries are to be sent again.
 pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
-    hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))
+    hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
+        .await?
+        .ok_or(Error::NotFound("hook"))
 }
 
 /// How its receiver does.
@@ -128,12 +137,19 @@ pub async fn off_since(ctx: &OpCtx, id: HookId) -> Result<Option<Timestamp>, Err
 pub async fn running(ctx: &OpCtx, hook: Option<HookId>) -> Result<Option<JobId>, Error> {
     const LOOK: u32 = 50;
     let newest = page(ctx, None, LOOK).await?;
-    let is_it = |job: &Job| job.state == JobState::Running && (job.scope.hook.is_none() || job.scope.hook == hook);
+    let is_it = |job: &Job| {
+        job.state == JobState::Running && (job.scope.hook.is_none() || job.scope.hook == hook)
+    };
     Ok(newest.items.into_iter().find(is_it).map(|job| job.id))
 }
 
 /// Pauses, resumes or cancels a job, or changes its pace.
-pub async fn update(ctx: &OpCtx, id: JobId, state: Option<JobState>, per_second: Option<i64>) -> Result<Job, Error> {
+pub async fn update(
+    ctx: &OpCtx,
+    id: JobId,
+    state: Option<JobState>,
+    per_second: Option<i64>,
+) -> Result<Job, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let pace = per_second.map(|pace| judge_pace(Some(pace))).transpose()?;
     let clock = ctx.portal.clock().clone();
@@ -148,7 +164,8 @@ pub async fn update(ctx: &OpCtx, id: JobId, state: Option<JobState>, per_second:
                 }
                 if let Some(next) = state.filter(|next| *next != job.state) {
                     move_to(conn, &grant, &job, next, now).await?;
-                    audit::note(conn, &clock, &grant, "job.changed", &id.to_string(), next.key()).await?;
+                    audit::note(conn, &clock, &grant, "job.changed", &id.to_string(), next.key())
+                        .await?;
                 }
                 jobs::find(conn, &grant, id).await?.ok_or(Error::NotFound("job"))
             })
@@ -156,7 +173,13 @@ pub async fn update(ctx: &OpCtx, id: JobId, state: Option<JobState>, per_second:
         .await
 }
 
-async fn move_to(conn: &mut Conn, grant: &Grant, job: &Job, next: JobState, now: Timestamp) -> Result<(), Error> {
+async fn move_to(
+    conn: &mut Conn,
+    grant: &Grant,
+    job: &Job,
+    next: JobState,
+    now: Timestamp,
+) -> Result<(), Error> {
     let refused = |state: JobState| {
         let message = format!("cannot become {}: the job is {}", next.key(), state.key());
         Error::from(Invalid::one("state", "state", message))
@@ -177,7 +200,11 @@ fn judge_begin(begin: &Begin) -> Result<u32, Invalid> {
     let mut invalid = Invalid::default();
     let pace = invalid.take(judge_pace(begin.per_second));
     if begin.kind == Kind::Recover && begin.scope.from.is_none() {
-        invalid.add("since", "required", "Give the time since when deliveries are to be recovered.");
+        invalid.add(
+            "since",
+            "required",
+            "Give the time since when deliveries are to be recovered.",
+        );
     }
     invalid.or(pace.unwrap_or(DEFAULT_PACE))
 }
@@ -185,11 +212,18 @@ fn judge_begin(begin: &Begin) -> Result<u32, Invalid> {
 pub fn judge_pace(per_second: Option<i64>) -> Result<u32, Invalid> {
     let Some(pace) = per_second else { return Ok(DEFAULT_PACE) };
     let pace = u32::try_from(pace).ok().filter(|pace| (1..=MAX_PACE).contains(pace));
-    pace.ok_or_else(|| Invalid::one("per_second", "range", format!("must be between 1 and {MAX_PACE}")))
+    pace.ok_or_else(|| {
+        Invalid::one("per_second", "range", format!("must be between 1 and {MAX_PACE}"))
+    })
 }
 
 /// Refuses what a running job is sending already: two would send the same deliveries twice.
-async fn alone(conn: &mut Conn, grant: &Grant, scope: &Scope, but: Option<JobId>) -> Result<(), Error> {
+async fn alone(
+    conn: &mut Conn,
+    grant: &Grant,
+    scope: &Scope,
+    but: Option<JobId>,
+) -> Result<(), Error> {
     match jobs::overlapping(conn, grant, scope, but).await? {
         Some(job) => Err(Error::Overlaps { job }),
         None => Ok(()),
@@ -198,7 +232,9 @@ async fn alone(conn: &mut Conn, grant: &Grant, scope: &Scope, but: Option<JobId>
 
 async fn check_hook(conn: &mut Conn, grant: &Grant, scope: &Scope) -> Result<(), Error> {
     match scope.hook {
-        Some(hook) => hooks::find(conn, grant, hook).await?.map(drop).ok_or(Error::NotFound("hook")),
+        Some(hook) => {
+            hooks::find(conn, grant, hook).await?.map(drop).ok_or(Error::NotFound("hook"))
+        }
         None => Ok(()),
     }
 }

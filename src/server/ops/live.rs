@@ -1,5 +1,6 @@
-//! What changes while somebody looks: news of the log, and how far a job is. Asked no more than once a second for each who
-//! looks, and whether there is anything new at all only once a second for all of them.
+//! What changes while somebody looks: news of the log, and how far a job is. Asked no more than
+//! once a second for each who looks, and whether there is anything new at all only once a second
+//! for all of them.
 
 use std::time::Duration;
 
@@ -32,8 +33,8 @@ async fn newest(ctx: &OpCtx, grant: &Grant) -> Result<Option<DeliveryId>, Error>
     Ok(newest)
 }
 
-/// How many deliveries of a search are newer than `after`, if there may be more of them than there were: `seen` is the
-/// newest of all when it was asked last.
+/// How many deliveries of a search are newer than `after`, if there may be more of them than there
+/// were: `seen` is the newest of all when it was asked last.
 pub async fn news(
     ctx: &OpCtx,
     search: &Search,
@@ -48,7 +49,9 @@ pub async fn news(
         return Ok(None);
     }
     *seen = newest;
-    let found = log::page(&mut ctx.portal.store().read().await?, &grant, search, Place::After(after), MOST).await?;
+    let found =
+        log::page(&mut ctx.portal.store().read().await?, &grant, search, Place::After(after), MOST)
+            .await?;
     Ok(Some(found.rows.len()))
 }
 

@@ -32,11 +32,22 @@ pub struct LogFound {
 }
 
 /// A page of the log. `text` is looked for in the bodies, which are for those who may see them.
-pub async fn page(ctx: &OpCtx, search: &Search, text: &str, place: Place, limit: u32) -> Result<LogFound, Error> {
+pub async fn page(
+    ctx: &OpCtx,
+    search: &Search,
+    text: &str,
+    place: Place,
+    limit: u32,
+) -> Result<LogFound, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     if !text.is_empty() {
         ctx.require(Permission::PayloadsRead)?;
-        let _turn = ctx.portal.searches.take(grant.by()).await.ok_or(Error::Busy { seconds: SEARCHES_TAKE })?;
+        let _turn = ctx
+            .portal
+            .searches
+            .take(grant.by())
+            .await
+            .ok_or(Error::Busy { seconds: SEARCHES_TAKE })?;
         let mut conn = ctx.portal.store().read().await?;
         return text::holding(&mut conn, &grant, search, text, place, limit as usize).await;
     }
@@ -56,7 +67,8 @@ fn nearest_first(mut rows: Vec<Delivery>, place: Place) -> Vec<Delivery> {
     rows
 }
 
-/// How many a search would find, counted no further than [`MANY`] and one; `None` where that is too much work to say.
+/// How many a search would find, counted no further than [`MANY`] and one; `None` where that is too
+/// much work to say.
 pub async fn count(ctx: &OpCtx, search: &Search) -> Result<Option<i64>, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     Ok(log::count_up_to(&mut ctx.portal.store().read().await?, &grant, search, MANY + 1).await?)

@@ -48,10 +48,13 @@ pub async fn of_hook(ctx: &OpCtx, id: HookId, range: Range) -> Result<Measured, 
     let counted = measured::since(&mut conn, &grant, Some(id), first).await?;
     let latencies = measured::latencies(&mut conn, &grant, id, first).await?;
     let skipped = deliveries::count_skipped(&mut conn, &grant, id, first.start()).await?;
-    let mut columns: Vec<Column> =
-        (0..range.hours() / range.step()).map(|at| Column::at(Hour(first.0 + at * range.step()))).collect();
-    // A clock that was set back may have left hours that are still to come: they count in all, and in no column.
-    let place = |hour: Hour| usize::try_from((hour.0 - first.0) / range.step()).unwrap_or(usize::MAX);
+    let mut columns: Vec<Column> = (0..range.hours() / range.step())
+        .map(|at| Column::at(Hour(first.0 + at * range.step())))
+        .collect();
+    // A clock that was set back may have left hours that are still to come: they count in all, and
+    // in no column.
+    let place =
+        |hour: Hour| usize::try_from((hour.0 - first.0) / range.step()).unwrap_or(usize::MAX);
     let mut all = Column::at(first);
     let mut failures: HashMap<AnswerGroup, i64> = HashMap::new();
     for counted in counted {
@@ -80,7 +83,12 @@ pub fn csv(measured: &Measured, range: Range) -> File {
     let number = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
     for Column { from, outcomes, durations } in &measured.columns {
         let (p50, p95) = (number(durations.quantile(0.5)), number(durations.quantile(0.95)));
-        text.push_str(&format!("{},{},{},{p50},{p95}\r\n", from.rfc3339(), outcomes.succeeded, outcomes.failed));
+        text.push_str(&format!(
+            "{},{},{},{p50},{p95}\r\n",
+            from.rfc3339(),
+            outcomes.succeeded,
+            outcomes.failed
+        ));
     }
     let name = format!("attempts-{}.csv", range.key());
     File { name, content_type: "text/csv; charset=utf-8", bytes: text.into_bytes() }

@@ -1,5 +1,6 @@
-//! One function for each thing a person or a program can do. Each begins with `require`, decides, writes in one
-//! transaction with its line in the audit log, and tells the engine. Forms, API and command line all come through here.
+//! One function for each thing a person or a program can do. Each begins with `require`, decides,
+//! writes in one transaction with its line in the audit log, and tells the engine. Forms, API and
+//! command line all come through here.
 
 mod archive;
 pub mod catalogue;

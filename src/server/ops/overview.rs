@@ -1,4 +1,5 @@
-//! The hooks as a whole: each with how it stands and what it did in the last day; found, sorted and cut into pages.
+//! The hooks as a whole: each with how it stands and what it did in the last day; found, sorted and
+//! cut into pages.
 
 use std::collections::HashMap;
 
@@ -31,9 +32,11 @@ pub struct Row {
     pub health: Health,
     pub standing: Standing,
     pub last: Option<Delivery>,
-    /// Of each of the last 24 hours, the present one last. Empty for whoever may not see deliveries.
+    /// Of each of the last 24 hours, the present one last. Empty for whoever may not see
+    /// deliveries.
     pub day: Vec<Outcomes>,
-    /// What waits for a hook that is paused or off, counted up to [`MANY`](crate::domain::words::MANY).
+    /// What waits for a hook that is paused or off, counted up to
+    /// [`MANY`](crate::domain::words::MANY).
     pub held: i64,
 }
 
@@ -58,9 +61,11 @@ pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
     let total = rows.len();
     let standings = rows.iter().map(|row| row.standing).collect();
     let has_hook = |event: &EventType| rows.iter().any(|row| row.hook.event_type == *event);
-    let silent: Vec<EventType> = EventType::ALL.iter().copied().filter(|event| !has_hook(event)).collect();
+    let silent: Vec<EventType> =
+        EventType::ALL.iter().copied().filter(|event| !has_hook(event)).collect();
     let shows_events = matches!(query.status, Status::All | Status::NotSetUp);
-    let fits_event = |event: &EventType| shows_events && contains(&query.text, [event.name(), event.key()]);
+    let fits_event =
+        |event: &EventType| shows_events && contains(&query.text, [event.name(), event.key()]);
     let not_set_up = silent.into_iter().filter(fits_event).collect();
     let mut rows: Vec<Row> = rows.into_iter().filter(|row| fits(row, query)).collect();
     sort(&mut rows, query.sort);
@@ -75,7 +80,9 @@ pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
 /// One hook as the list shows it.
 pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Row, Error> {
     let grant = ctx.require(Permission::HooksRead)?;
-    let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
+    let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
+        .await?
+        .ok_or(Error::NotFound("hook"))?;
     let mut rows = rows(ctx, vec![hook]).await?;
     count_held(ctx, &mut rows).await?;
     rows.pop().ok_or(Error::NotFound("hook"))
@@ -98,21 +105,27 @@ async fn rows(ctx: &OpCtx, hooks: Vec<Hook>) -> Result<Vec<Row>, Error> {
     let mut days: HashMap<HookId, Vec<Outcomes>> = HashMap::new();
     if sees_log {
         newest.extend(
-            deliveries::newest_per_hook(&mut conn, &grant, only).await?.into_iter().map(|row| (row.hook_id, row)),
+            deliveries::newest_per_hook(&mut conn, &grant, only)
+                .await?
+                .into_iter()
+                .map(|row| (row.hook_id, row)),
         );
         let first = Hour::of(ctx.portal.clock().now()).back(DAY as i64 - 1);
         for counted in measured::since(&mut conn, &grant, only, first).await? {
             let day = days.entry(counted.hook_id).or_insert_with(|| vec![Outcomes::default(); DAY]);
             // A clock that was set back may have left hours that are still to come.
-            if let Some(hour) = usize::try_from(counted.hour.0 - first.0).ok().and_then(|at| day.get_mut(at)) {
+            if let Some(hour) =
+                usize::try_from(counted.hour.0 - first.0).ok().and_then(|at| day.get_mut(at))
+            {
                 hour.add(&counted.class, counted.count);
             }
         }
     }
     let row = |hook: Hook| {
         let health = health.get(&hook.id).copied().unwrap_or_default();
-        let day =
-            days.remove(&hook.id).unwrap_or_else(|| if sees_log { vec![Outcomes::default(); DAY] } else { Vec::new() });
+        let day = days
+            .remove(&hook.id)
+            .unwrap_or_else(|| if sees_log { vec![Outcomes::default(); DAY] } else { Vec::new() });
         let standing = Standing::of(&hook, &health, &sum(&day));
         Row { last: newest.remove(&hook.id), hook, health, standing, day, held: 0 }
     };
@@ -142,8 +155,12 @@ fn sort(rows: &mut [Row], by: Sort) {
     match by {
         Sort::Event => rows.sort_by_key(|row| (row.hook.event_type, row.hook.id)),
         Sort::Name => rows.sort_by_cached_key(|row| (row.hook.name.to_lowercase(), row.hook.id)),
-        Sort::Condition => rows.sort_by_cached_key(|row| (row.standing, row.hook.name.to_lowercase())),
-        Sort::Last => rows.sort_by_key(|row| std::cmp::Reverse(row.last.as_ref().map(|last| last.created_at))),
+        Sort::Condition => {
+            rows.sort_by_cached_key(|row| (row.standing, row.hook.name.to_lowercase()))
+        }
+        Sort::Last => {
+            rows.sort_by_key(|row| std::cmp::Reverse(row.last.as_ref().map(|last| last.created_at)))
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! Refuses hooks whose callback URL is the portal's own address. Where a name or a proxy hides that, the portal refuses the
-//! delivery when it arrives (see `http::origin`). A failed delivery makes no event, so nothing goes round in a loop.
+//! Refuses hooks whose callback URL is the portal's own address. Where a name or a proxy hides
+//! that, the portal refuses the delivery when it arrives (see `http::origin`). A failed delivery
+//! makes no event, so nothing goes round in a loop.
 
 use std::net::IpAddr;
 
@@ -13,7 +14,8 @@ use crate::{
     engine::config::Settings,
 };
 
-const WORDS: &str = "This is the portal's own address. Enter the URL of the system that receives the events.";
+const WORDS: &str =
+    "This is the portal's own address. Enter the URL of the system that receives the events.";
 
 /// Refuses the portal's own address.
 pub fn refuse(settings: &Settings, endpoint: Endpoint) -> Result<Endpoint, Invalid> {
@@ -27,7 +29,8 @@ pub fn refuse(settings: &Settings, endpoint: Endpoint) -> Result<Endpoint, Inval
 fn is_reached_by_name(settings: &Settings, url: &Url) -> bool {
     let Ok(public) = Url::parse(&settings.public_url()) else { return false };
     let ports = [public.port_or_known_default(), Some(settings.listen.port())];
-    let is_our_name = url.host_str().is_some_and(|host| settings.hosts.iter().any(|own| own == host));
+    let is_our_name =
+        url.host_str().is_some_and(|host| settings.hosts.iter().any(|own| own == host));
     url.origin() == public.origin() || (is_our_name && ports.contains(&url.port_or_known_default()))
 }
 
@@ -47,7 +50,9 @@ fn listens_at(settings: &Settings, endpoint: &Endpoint) -> bool {
     };
     let listens = [Some(settings.listen), settings.metrics.listen];
     let mut listens = listens.into_iter().flatten();
-    listens.any(|listen| endpoint.url.port_or_known_default() == Some(listen.port()) && ours(listen.ip(), address))
+    listens.any(|listen| {
+        endpoint.url.port_or_known_default() == Some(listen.port()) && ours(listen.ip(), address)
+    })
 }
 
 #[cfg(test)]
@@ -61,9 +66,11 @@ mod tests {
 
     #[test]
     fn the_portals_own_addresses_are_refused_and_its_neighbours_are_not() {
-        let public = Settings { public_url: "https://hooks.example.com".into(), ..Settings::default() };
+        let public =
+            Settings { public_url: "https://hooks.example.com".into(), ..Settings::default() };
         let internal = Settings { hosts: vec!["hooks.internal.example".into()], ..public.clone() };
-        let everywhere = Settings { listen: "0.0.0.0:3000".parse().unwrap(), ..Settings::default() };
+        let everywhere =
+            Settings { listen: "0.0.0.0:3000".parse().unwrap(), ..Settings::default() };
         for (settings, url) in [
             (&public, "https://hooks.example.com/api/v1/events"),
             (&public, "https://hooks.example.com:443/"),
@@ -77,11 +84,17 @@ mod tests {
         ] {
             assert!(is_refused(settings, url), "{url}");
         }
-        for url in
-            ["https://other.example.com/", "http://127.0.0.1:4000/", "http://10.0.0.1:3000/", "https://127.0.0.1/"]
-        {
+        for url in [
+            "https://other.example.com/",
+            "http://127.0.0.1:4000/",
+            "http://10.0.0.1:3000/",
+            "https://127.0.0.1/",
+        ] {
             assert!(!is_refused(&public, url), "{url}");
         }
-        assert!(!is_refused(&internal, "https://hooks.internal.example:8443/"), "another service of that machine");
+        assert!(
+            !is_refused(&internal, "https://hooks.internal.example:8443/"),
+            "another service of that machine"
+        );
     }
 }

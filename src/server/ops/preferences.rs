@@ -17,7 +17,12 @@ pub fn own(ctx: &OpCtx) -> Result<&User, Error> {
 }
 
 /// Judges what was chosen and keeps it.
-pub async fn save(ctx: &OpCtx, theme: &str, time_zone: &str, hours: &str) -> Result<Preferences, Error> {
+pub async fn save(
+    ctx: &OpCtx,
+    theme: &str,
+    time_zone: &str,
+    hours: &str,
+) -> Result<Preferences, Error> {
     own(ctx)?;
     let mut invalid = Invalid::default();
     let theme = invalid.take(parse_theme(theme));
@@ -40,13 +45,17 @@ pub async fn set_theme(ctx: &OpCtx, theme: &str) -> Result<Preferences, Error> {
 }
 
 fn parse_theme(theme: &str) -> Result<Theme, Invalid> {
-    Theme::from_key(theme).ok_or_else(|| Invalid::one("theme", "unknown", "Choose one of the themes."))
+    Theme::from_key(theme)
+        .ok_or_else(|| Invalid::one("theme", "unknown", "Choose one of the themes."))
 }
 
 async fn keep(ctx: &OpCtx, preferences: Preferences) -> Result<Preferences, Error> {
     let (id, wanted) = (own(ctx)?.id, preferences.clone());
-    let kept: Result<(), store::Error> =
-        ctx.portal.store().write(move |conn| Box::pin(async move { users::prefer(conn, id, &wanted).await })).await;
+    let kept: Result<(), store::Error> = ctx
+        .portal
+        .store()
+        .write(move |conn| Box::pin(async move { users::prefer(conn, id, &wanted).await }))
+        .await;
     kept?;
     Ok(preferences)
 }

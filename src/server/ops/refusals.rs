@@ -1,4 +1,5 @@
-//! Writes the audit log's lines for refused requests, which [`auth::refusals`](crate::server::auth::refusals) counts.
+//! Writes the audit log's lines for refused requests, which
+//! [`auth::refusals`](crate::server::auth::refusals) counts.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -15,8 +16,10 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// Notes that a request was refused. Returns at once.
 pub fn note(portal: &Arc<Portal>, kind: Refusal, client: Option<IpAddr>) {
-    let origin =
-        client.map_or_else(|| "from an unknown address".to_owned(), |client| format!("from {}", network(client)));
+    let origin = client.map_or_else(
+        || "from an unknown address".to_owned(),
+        |client| format!("from {}", network(client)),
+    );
     if !portal.refusals.count(kind, origin.clone()) {
         return;
     }
@@ -27,7 +30,8 @@ pub fn note(portal: &Arc<Portal>, kind: Refusal, client: Option<IpAddr>) {
             write(&portal, kind, detail).await;
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
-                // At a stop the pending line is written at once. Whether it arrives before the store closes is not certain.
+                // At a stop the pending line is written at once. Whether it arrives before the
+                // store closes is not certain.
                 () = portal.stopping.cancelled() => {}
             }
             line = portal.refusals.take_line(kind);
@@ -42,7 +46,9 @@ async fn write(portal: &Arc<Portal>, kind: Refusal, detail: String) {
     let noted: Result<(), store::Error> = portal
         .store()
         .write(move |conn| {
-            Box::pin(async move { audit::note(conn, &clock, &grant, kind.action(), kind.action(), &detail).await })
+            Box::pin(async move {
+                audit::note(conn, &clock, &grant, kind.action(), kind.action(), &detail).await
+            })
         })
         .await;
     if let Err(error) = noted {

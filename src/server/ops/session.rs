@@ -33,13 +33,15 @@ use crate::{
 /// One message for every reason, so that nobody learns which addresses exist.
 const WRONG: &str = "The e-mail address or the password is wrong.";
 
-/// Somebody who wants to sign in: the address they come from, and the accounts that their browser is known for.
+/// Somebody who wants to sign in: the address they come from, and the accounts that their browser
+/// is known for.
 pub struct Visitor {
     pub client: Option<IpAddr>,
     pub browser: Browser,
 }
 
-/// Signs in: the session gets a new id, so that one planted before is worth nothing. The browser is known from then on.
+/// Signs in: the session gets a new id, so that one planted before is worth nothing. The browser is
+/// known from then on.
 pub async fn sign_in(
     ctx: &OpCtx,
     session: &Session,
@@ -55,7 +57,12 @@ pub async fn sign_in(
 }
 
 /// Checks an address and a password. Takes equally long whether the address is known or not.
-async fn check(portal: &Arc<Portal>, visitor: &Visitor, email: &str, password: &str) -> Result<Credentials, Error> {
+async fn check(
+    portal: &Arc<Portal>,
+    visitor: &Visitor,
+    email: &str,
+    password: &str,
+) -> Result<Credentials, Error> {
     let mut invalid = Invalid::default();
     let email = invalid.take(parse_email(email)).unwrap_or_default();
     if password.is_empty() {
@@ -81,14 +88,20 @@ async fn check(portal: &Arc<Portal>, visitor: &Visitor, email: &str, password: &
 }
 
 /// Counts an attempt before anything costly is done for it.
-async fn admit(portal: &Arc<Portal>, visitor: &Visitor, email: &str) -> Result<(Attempt, Who), Error> {
-    // The database is read before the attempt is counted only for known browsers. Their cookie cannot be made up.
+async fn admit(
+    portal: &Arc<Portal>,
+    visitor: &Visitor,
+    email: &str,
+) -> Result<(Attempt, Who), Error> {
+    // The database is read before the attempt is counted only for known browsers. Their cookie
+    // cannot be made up.
     let known = match visitor.browser.is_known() {
         true => users::by_email(&mut portal.store().read().await?, email).await?,
         false => None,
     };
-    let browser_id =
-        known.and_then(|known| visitor.browser.known_for(known.user.id, &known.password_hash).map(str::to_owned));
+    let browser_id = known.and_then(|known| {
+        visitor.browser.known_for(known.user.id, &known.password_hash).map(str::to_owned)
+    });
     let (origin, who) = match (browser_id, visitor.client) {
         (Some(id), _) => (Origin::KnownBrowser(id.clone()), Who::KnownBrowser(id)),
         (None, client) => {
@@ -106,7 +119,8 @@ async fn admit(portal: &Arc<Portal>, visitor: &Visitor, email: &str) -> Result<(
     }
 }
 
-/// Does not say what was counted: it may be this network, this browser, or everybody who tried this account.
+/// Does not say what was counted: it may be this network, this browser, or everybody who tried this
+/// account.
 fn too_many(wait: Duration) -> String {
     let minutes = match wait.as_secs().div_ceil(60) {
         0 | 1 => "a minute".to_owned(),
@@ -116,7 +130,12 @@ fn too_many(wait: Duration) -> String {
 }
 
 /// The user with this address and this password, if they may sign in.
-async fn matching(portal: &Portal, who: Who, email: &str, password: &str) -> Result<Option<Credentials>, Error> {
+async fn matching(
+    portal: &Portal,
+    who: Who,
+    email: &str,
+    password: &str,
+) -> Result<Option<Credentials>, Error> {
     let found = users::by_email(&mut portal.store().read().await?, email).await?;
     let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
     let fits = portal.passwords.verify(who, password.to_owned(), hash).await?;
@@ -140,10 +159,11 @@ pub async fn sign_out(ctx: &OpCtx, session: &Session) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes a sign-in or sign-out to the audit log. If it cannot be written, the person is let in all the same: they may be
-/// the one who has to find out why.
+/// Writes a sign-in or sign-out to the audit log. If it cannot be written, the person is let in all
+/// the same: they may be the one who has to find out why.
 pub async fn note(ctx: &OpCtx, user: &User, action: &'static str) {
-    // Everybody's own sign-ins are noted, so the grant is the portal's and does not depend on what they may do.
+    // Everybody's own sign-ins are noted, so the grant is the portal's and does not depend on what
+    // they may do.
     let actor = Actor { label: actor_of_user(user).label, ..Actor::portal() };
     let Ok(grant) = actor.require(Permission::SystemRead) else { return };
     let (clock, target) = (ctx.portal.clock().clone(), user.id.to_string());
@@ -151,7 +171,11 @@ pub async fn note(ctx: &OpCtx, user: &User, action: &'static str) {
     let noted: Result<(), store::Error> = ctx
         .portal
         .store()
-        .write(move |conn| Box::pin(async move { audit::note(conn, &clock, &grant, action, &target, &detail).await }))
+        .write(move |conn| {
+            Box::pin(
+                async move { audit::note(conn, &clock, &grant, action, &target, &detail).await },
+            )
+        })
         .await;
     if let Err(error) = noted {
         tracing::warn!(error = chain(&error), action, "not in the audit log");
@@ -169,9 +193,12 @@ mod tests {
 
     #[test]
     fn the_wait_is_said_in_whole_minutes() {
-        for (seconds, words) in
-            [(1, "in a minute."), (60, "in a minute."), (61, "in 2 minutes."), (600, "in 10 minutes.")]
-        {
+        for (seconds, words) in [
+            (1, "in a minute."),
+            (60, "in a minute."),
+            (61, "in 2 minutes."),
+            (600, "in 10 minutes."),
+        ] {
             let message = too_many(Duration::from_secs(seconds));
             assert!(message.ends_with(words), "{message}");
         }

@@ -27,8 +27,10 @@ pub async fn open(portal: &Portal) -> Result<Option<String>, Error> {
     }
     let word = token::new_word();
     let (hash, expires_at) = (token::hash(&word), portal.clock().now().after(VALID));
-    let replaced: Result<(), store::Error> =
-        portal.store().write(move |conn| Box::pin(async move { setup::replace(conn, &hash, expires_at).await })).await;
+    let replaced: Result<(), store::Error> = portal
+        .store()
+        .write(move |conn| Box::pin(async move { setup::replace(conn, &hash, expires_at).await }))
+        .await;
     replaced?;
     Ok(Some(word))
 }
@@ -41,7 +43,12 @@ pub async fn is_open(ctx: &OpCtx, word: &str) -> Result<bool, Error> {
 }
 
 /// Makes the first administrator and signs them in. The link is used up in the same transaction.
-pub async fn finish(ctx: &OpCtx, session: &Session, word: &str, new: NewUser) -> Result<User, Error> {
+pub async fn finish(
+    ctx: &OpCtx,
+    session: &Session,
+    word: &str,
+    new: NewUser,
+) -> Result<User, Error> {
     if !is_open(ctx, word).await? {
         return Err(Error::NotFound("set-up link"));
     }

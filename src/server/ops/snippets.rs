@@ -1,5 +1,6 @@
-//! Receivers to begin with, one file a language in the folder beside this one. Each runs as it stands there; for an event
-//! and a path the words that stand for them are replaced. What they have to do is said once, in the tests.
+//! Receivers to begin with, one file a language in the folder beside this one. Each runs as it
+//! stands there; for an event and a path the words that stand for them are replaced. What they have
+//! to do is said once, in the tests.
 
 use crate::domain::event::EventType;
 
@@ -14,12 +15,42 @@ pub struct Language {
 }
 
 pub const LANGUAGES: &[Language] = &[
-    Language { key: "node", name: "Node", file: "receiver.mjs", text: include_str!("snippets/receiver.mjs") },
-    Language { key: "python", name: "Python", file: "receiver.py", text: include_str!("snippets/receiver.py") },
-    Language { key: "rust", name: "Rust (axum)", file: "main.rs", text: include_str!("snippets/axum.rs") },
-    Language { key: "csharp", name: "C# (minimal API)", file: "Program.cs", text: include_str!("snippets/Program.cs") },
-    Language { key: "java", name: "Java", file: "Receiver.java", text: include_str!("snippets/Receiver.java") },
-    Language { key: "curl", name: "curl: send yourself one", file: "send.sh", text: include_str!("snippets/send.sh") },
+    Language {
+        key: "node",
+        name: "Node",
+        file: "receiver.mjs",
+        text: include_str!("snippets/receiver.mjs"),
+    },
+    Language {
+        key: "python",
+        name: "Python",
+        file: "receiver.py",
+        text: include_str!("snippets/receiver.py"),
+    },
+    Language {
+        key: "rust",
+        name: "Rust (axum)",
+        file: "main.rs",
+        text: include_str!("snippets/axum.rs"),
+    },
+    Language {
+        key: "csharp",
+        name: "C# (minimal API)",
+        file: "Program.cs",
+        text: include_str!("snippets/Program.cs"),
+    },
+    Language {
+        key: "java",
+        name: "Java",
+        file: "Receiver.java",
+        text: include_str!("snippets/Receiver.java"),
+    },
+    Language {
+        key: "curl",
+        name: "curl: send yourself one",
+        file: "send.sh",
+        text: include_str!("snippets/send.sh"),
+    },
 ];
 
 /// The language that was asked for, or the first.
@@ -33,8 +64,15 @@ const MEMBER: &str = "\"id\"";
 const SAMPLE: &str = "SAMPLE_BODY";
 
 impl Language {
-    /// The file for an event that comes to the path of `url`. `member` is one that its body always has.
-    pub fn snippet(&self, event: EventType, member: &str, sample: &str, url: Option<&str>) -> String {
+    /// The file for an event that comes to the path of `url`. `member` is one that its body always
+    /// has.
+    pub fn snippet(
+        &self,
+        event: EventType,
+        member: &str,
+        sample: &str,
+        url: Option<&str>,
+    ) -> String {
         let path = url.and_then(plain_path).unwrap_or_else(|| PATH.to_owned());
         let text = self.text.replace(EVENT, event.key()).replace(MEMBER, &format!("\"{member}\""));
         // What comes from elsewhere comes last: nothing in it is replaced.
@@ -45,7 +83,8 @@ impl Language {
 /// The path of a URL, if it means the same in every language's quotes.
 fn plain_path(url: &str) -> Option<String> {
     let path = url::Url::parse(url).ok()?.path().to_owned();
-    let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.~-".contains(&byte));
+    let is_plain =
+        path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.~-".contains(&byte));
     is_plain.then_some(path)
 }
 
@@ -56,10 +95,23 @@ mod tests {
     #[test]
     fn every_file_names_what_is_replaced() {
         for language in LANGUAGES {
-            assert!(language.text.contains(EVENT) && language.text.contains(PATH), "{}", language.key);
-            let own =
-                language.snippet(EventType::OutboundCallInitiated, "agentID", "{}", Some("https://e.org/in/x?y#"));
-            assert!(own.contains("outbound_call.initiated") && own.contains("/in/x") && !own.contains(EVENT), "{own}");
+            assert!(
+                language.text.contains(EVENT) && language.text.contains(PATH),
+                "{}",
+                language.key
+            );
+            let own = language.snippet(
+                EventType::OutboundCallInitiated,
+                "agentID",
+                "{}",
+                Some("https://e.org/in/x?y#"),
+            );
+            assert!(
+                own.contains("outbound_call.initiated")
+                    && own.contains("/in/x")
+                    && !own.contains(EVENT),
+                "{own}"
+            );
             assert!(!own.contains(PATH) && !own.contains(SAMPLE) && !own.contains(MEMBER), "{own}");
             assert_eq!(language.key == "curl", !own.contains("\"agentID\""), "{}", language.key);
         }
@@ -68,7 +120,13 @@ mod tests {
     #[test]
     fn a_path_that_could_mean_something_else_is_not_used() {
         assert_eq!(plain_path("https://e.org/in").as_deref(), Some("/in"));
-        for odd in ["https://e.org/$(id)", "https://e.org/'x", "https://e.org/%22", "https://e.org/{a}", "nonsense"] {
+        for odd in [
+            "https://e.org/$(id)",
+            "https://e.org/'x",
+            "https://e.org/%22",
+            "https://e.org/{a}",
+            "nonsense",
+        ] {
             assert_eq!(plain_path(odd), None, "{odd}");
         }
     }

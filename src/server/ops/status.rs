@@ -21,7 +21,8 @@ use crate::{
     server::ctx::{OpCtx, Portal},
 };
 
-/// The balance counts every row: it is not counted anew more often than this, and takes one part in so many of the time.
+/// The balance counts every row: it is not counted anew more often than this, and takes one part in
+/// so many of the time.
 const FRESH: Duration = Duration::from_secs(15);
 const SHARE: u32 = 50;
 
@@ -46,8 +47,8 @@ pub struct Status {
     /// Free and all bytes of the disk that the data is on, where that can be asked.
     pub disk: Option<(u64, u64)>,
     pub hooks: Vec<(Standing, usize)>,
-    /// By how many milliseconds this server's clock is ahead of the database's, by which all times go; `None` where there
-    /// is only one clock.
+    /// By how many milliseconds this server's clock is ahead of the database's, by which all times
+    /// go; `None` where there is only one clock.
     pub skew: Option<i64>,
     /// The servers that share the database.
     pub nodes: Vec<Listed>,
@@ -66,7 +67,9 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
     // The engine's own numbers: whoever sees the system's status need not see each hook.
     let itself = OpCtx::portal_itself(portal.clone());
     let rows = overview::read(&itself, &HookQuery::default()).await?;
-    let counted = |standing: &Standing| (*standing, rows.standings.iter().filter(|known| *known == standing).count());
+    let counted = |standing: &Standing| {
+        (*standing, rows.standings.iter().filter(|known| *known == standing).count())
+    };
     Ok(Status {
         waiting,
         waiting_bytes,
@@ -102,7 +105,8 @@ pub async fn balance(portal: &Portal) -> Result<Balance, store::Error> {
     {
         return Ok(balance.clone());
     }
-    let grant = Actor::portal().require(Permission::SystemRead).map_err(|_| store::Error::Closed)?;
+    let grant =
+        Actor::portal().require(Permission::SystemRead).map_err(|_| store::Error::Closed)?;
     let watch = portal.clock().stopwatch();
     let read = balance::read(&mut portal.store().read().await?, &grant).await?;
     *last = Some((portal.clock().stopwatch(), FRESH.max(watch.elapsed() * SHARE), read.clone()));

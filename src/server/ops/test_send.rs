@@ -1,5 +1,6 @@
-//! Sending tests: to a hook as it is saved, through its own lane and on record; and to one as it stands in a form, which
-//! is an attempt like any other but leaves nothing behind but a line in the audit log.
+//! Sending tests: to a hook as it is saved, through its own lane and on record; and to one as it
+//! stands in a form, which is an attempt like any other but leaves nothing behind but a line in the
+//! audit log.
 
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
@@ -36,14 +37,23 @@ pub use super::deliveries::outcome_of_test as outcome;
 /// Tests that a page shows.
 pub const SHOWN: u32 = 10;
 
-/// Sends the sample (or the given body) to a hook, switched on or not, and returns its delivery once it was tried.
-pub async fn send(ctx: &OpCtx, id: HookId, body: Option<Bytes>, judging: Judging) -> Result<DeliveryId, Error> {
+/// Sends the sample (or the given body) to a hook, switched on or not, and returns its delivery
+/// once it was tried.
+pub async fn send(
+    ctx: &OpCtx,
+    id: HookId,
+    body: Option<Bytes>,
+    judging: Judging,
+) -> Result<DeliveryId, Error> {
     let grant = ctx.require(Permission::HooksTest)?;
-    let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
+    let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
+        .await?
+        .ok_or(Error::NotFound("hook"))?;
     let sample = super::events::sample(hook.event_type);
     let emit = Emit { body: body.unwrap_or(sample.body), ..sample };
     let _place = place(ctx, &ctx.portal.tests, &id.to_string())?;
-    let (target, detail) = (id.to_string(), format!("{} to {}", hook.event_type.key(), hook.callback_url));
+    let (target, detail) =
+        (id.to_string(), format!("{} to {}", hook.event_type.key(), hook.callback_url));
     note(ctx, grant.clone(), "hook.tested", target, detail).await?;
     match ctx.portal.dispatcher.send_test(id, emit, judging, grant.by(), ctx.once.clone()).await {
         Err(EmitError::Store(store::Error::Missing)) => Err(Error::NotFound("hook")),
@@ -68,7 +78,9 @@ pub fn check(ctx: &OpCtx, event: EventType, text: &str) -> Result<BodyCheck, Err
 /// A hook, for whoever is about to test it.
 pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     let grant = ctx.require(Permission::HooksTest)?;
-    hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?.ok_or(Error::NotFound("hook"))
+    hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
+        .await?
+        .ok_or(Error::NotFound("hook"))
 }
 
 /// The last tests of a hook, newest first.
@@ -77,12 +89,15 @@ pub async fn history(ctx: &OpCtx, hook: HookId) -> Result<Vec<Delivery>, Error> 
     Ok(deliveries::tests(&mut ctx.portal.store().read().await?, &grant, hook, SHOWN).await?)
 }
 
-/// The body of the last real event that came to a hook, if it is still there, with everything about people masked: a test
-/// goes to where no customer's data is expected. For those who may see payloads.
+/// The body of the last real event that came to a hook, if it is still there, with everything about
+/// people masked: a test goes to where no customer's data is expected. For those who may see
+/// payloads.
 pub async fn last_body(ctx: &OpCtx, hook: HookId) -> Result<Option<String>, Error> {
     let grant = ctx.require(Permission::PayloadsRead)?;
     let mut conn = ctx.portal.store().read().await?;
-    let Some(last) = deliveries::newest_real(&mut conn, &grant, hook).await? else { return Ok(None) };
+    let Some(last) = deliveries::newest_real(&mut conn, &grant, hook).await? else {
+        return Ok(None);
+    };
     let event = events::find(&mut conn, &grant, last.event_id).await?;
     Ok(event.and_then(|event| personal::masked(event.event_type, &event.body)))
 }
@@ -96,28 +111,37 @@ pub struct Trial {
     pub fresh_secret: Option<String>,
 }
 
-/// Sends the sample to where a form's hook would send, with what it would send. `id` is the hook that is changed; `tested`
-/// is the secret of an earlier test of the same form.
-pub async fn try_out(ctx: &OpCtx, id: Option<HookId>, form: &HookForm, tested: Option<String>) -> Result<Trial, Error> {
+/// Sends the sample to where a form's hook would send, with what it would send. `id` is the hook
+/// that is changed; `tested` is the secret of an earlier test of the same form.
+pub async fn try_out(
+    ctx: &OpCtx,
+    id: Option<HookId>,
+    form: &HookForm,
+    tested: Option<String>,
+) -> Result<Trial, Error> {
     let grant = ctx.require(Permission::HooksWrite)?;
     ctx.require(Permission::HooksTest)?;
     let stored = match id {
         None => None,
         Some(id) => {
             let vault = &ctx.portal.store().vault;
-            let found = hooks::with_secrets(&mut ctx.portal.store().read().await?, &grant, vault, id).await?;
+            let found =
+                hooks::with_secrets(&mut ctx.portal.store().read().await?, &grant, vault, id)
+                    .await?;
             Some(found.ok_or(Error::NotFound("hook"))?)
         }
     };
     let Draft { hook, secrets, fresh_secret } = judge(ctx, form, stored, tested).await?;
     let _place = place(ctx, &ctx.portal.trials, "")?;
-    // Before and not after: what was sent is on record whether or not somebody waits for the answer.
+    // Before and not after: what was sent is on record whether or not somebody waits for the
+    // answer.
     let target = id.map_or_else(|| "a hook not saved yet".to_owned(), |id| id.to_string());
     let detail = format!("{} to {}", hook.event_type.key(), hook.callback_url);
     note(ctx, grant, "hook.tried", target, detail).await?;
     let emit = super::events::sample(hook.event_type);
     let attempt = ctx.portal.dispatcher.try_out(hook.clone(), &secrets, emit).await;
-    let attempt = attempt.ok_or(store::Error::Inconsistent { table: "hooks", column: "api_key" })?;
+    let attempt =
+        attempt.ok_or(store::Error::Inconsistent { table: "hooks", column: "api_key" })?;
     Ok(Trial { hook, attempt, fresh_secret })
 }
 
@@ -128,7 +152,8 @@ struct Draft {
     fresh_secret: Option<String>,
 }
 
-/// Judges what a test needs, by the rules of saving. A stored key goes only where it was entered for.
+/// Judges what a test needs, by the rules of saving. A stored key goes only where it was entered
+/// for.
 async fn judge(
     ctx: &OpCtx,
     form: &HookForm,
@@ -142,8 +167,9 @@ async fn judge(
     if let (Some(tuning), Some(event_type)) = (&tuning, event_type) {
         invalid.take(tuning.judge(&catalogue::members(event_type)));
     }
-    let stays =
-        |(hook, _): &&(Hook, Secrets)| endpoint.as_ref().is_some_and(|new| !leads_elsewhere(&hook.callback_url, new));
+    let stays = |(hook, _): &&(Hook, Secrets)| {
+        endpoint.as_ref().is_some_and(|new| !leads_elsewhere(&hook.callback_url, new))
+    };
     let usable = stored.as_ref().filter(stays);
     let api_key = match (form.api_key.is_empty(), usable, &stored, &endpoint) {
         (true, Some((_, secrets)), ..) => Some(secrets.api_key.clone()),
@@ -181,12 +207,22 @@ async fn judge(
     Ok(Draft { hook, secrets: Secrets { api_key, signing_secret }, fresh_secret })
 }
 
-async fn note(ctx: &OpCtx, grant: Grant, action: &'static str, target: String, detail: String) -> Result<(), Error> {
+async fn note(
+    ctx: &OpCtx,
+    grant: Grant,
+    action: &'static str,
+    target: String,
+    detail: String,
+) -> Result<(), Error> {
     let clock = ctx.portal.clock().clone();
     let noted: Result<(), store::Error> = ctx
         .portal
         .store()
-        .write(move |conn| Box::pin(async move { audit::note(conn, &clock, &grant, action, &target, &detail).await }))
+        .write(move |conn| {
+            Box::pin(
+                async move { audit::note(conn, &clock, &grant, action, &target, &detail).await },
+            )
+        })
         .await;
     Ok(noted?)
 }

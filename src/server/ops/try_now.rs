@@ -21,11 +21,20 @@ pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<Forward, Error> {
             Box::pin(async move {
                 let hook = hooks::find(conn, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
                 if !hook.enabled {
-                    let message = "is switched off; switch it on, and what it holds is sent automatically";
+                    let message =
+                        "is switched off; switch it on, and what it holds is sent automatically";
                     return Err(Invalid::one("id", "off", message).into());
                 }
                 let forward = forward::all(conn, &grant, id, clock.now()).await?;
-                audit::note(conn, &clock, &grant, "hook.tried_now", &id.to_string(), &in_words(&forward)).await?;
+                audit::note(
+                    conn,
+                    &clock,
+                    &grant,
+                    "hook.tried_now",
+                    &id.to_string(),
+                    &in_words(&forward),
+                )
+                .await?;
                 once::note(conn, made.as_ref(), || format!("/api/v1/hooks/{id}")).await?;
                 Ok(forward)
             })

@@ -1,4 +1,5 @@
-//! A hook's own delivery settings as people type them: durations such as `30s` or `2h`, lists with commas.
+//! A hook's own delivery settings as people type them: durations such as `30s` or `2h`, lists with
+//! commas.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use crate::domain::{
 /// What is typed where nothing is to be tried again: an empty field means the operator's schedule.
 const NO_RETRIES: &str = "none";
 
-/// Reads what was typed. What is out of range is judged with the hook's event in sight, by [`Tuning::judge`].
+/// Reads what was typed. What is out of range is judged with the hook's event in sight, by
+/// [`Tuning::judge`].
 pub fn parse(typed: &TypedTuning) -> Result<Tuning, Invalid> {
     let mut invalid = Invalid::default();
     let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -33,7 +35,8 @@ pub fn parse(typed: &TypedTuning) -> Result<Tuning, Invalid> {
         if name == "retry_schedule" && parts == NO_RETRIES {
             return Some(Vec::new());
         }
-        let durations: Option<Vec<Duration>> = parts.split(',').map(|part| parse_duration(part.trim()).ok()).collect();
+        let durations: Option<Vec<Duration>> =
+            parts.split(',').map(|part| parse_duration(part.trim()).ok()).collect();
         if durations.is_none() {
             invalid.add(name, "format", words);
         }
@@ -47,7 +50,13 @@ pub fn parse(typed: &TypedTuning) -> Result<Tuning, Invalid> {
         invalid.add("timeout", "format", words);
     }
     let timeout = timeout.and_then(|timeout| timeout.into_iter().next());
-    invalid.or(Tuning { retry_schedule, timeout, in_flight, rate_per_second, order_by: text(&typed.order_by) })
+    invalid.or(Tuning {
+        retry_schedule,
+        timeout,
+        in_flight,
+        rate_per_second,
+        order_by: text(&typed.order_by),
+    })
 }
 
 /// As it would be typed.

@@ -11,7 +11,11 @@ use service_hooks::{
 
 use crate::support::{app::TestApp, db::TestDb, on_both};
 
-on_both!(events_that_cannot_be_accepted, hooks_that_cannot_be_accepted, queries_that_cannot_be_understood);
+on_both!(
+    events_that_cannot_be_accepted,
+    hooks_that_cannot_be_accepted,
+    queries_that_cannot_be_understood
+);
 
 /// Whatever a request is made of, what the answer repeats of it is short.
 #[tokio::test(flavor = "multi_thread")]
@@ -50,11 +54,12 @@ async fn assert_nothing_stored(app: &TestApp) {
 async fn events_that_cannot_be_accepted(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
-    let off =
-        json!({"name": "n", "event_type": "work_item.closed", "callback_url": "https://example.com/", "api_key": "k"});
+    let off = json!({"name": "n", "event_type": "work_item.closed",
+        "callback_url": "https://example.com/", "api_key": "k"});
     assert_eq!(app.api(&token, "POST", "/hooks", Some(off)).await.0, 201);
     let good = sample(EventType::WorkItemClosed);
-    let deep = format!(r#"{{"type":"work_item.closed","data":{}1{}}}"#, "[".repeat(500), "]".repeat(500));
+    let deep =
+        format!(r#"{{"type":"work_item.closed","data":{}1{}}}"#, "[".repeat(500), "]".repeat(500));
     let rows: Vec<(Vec<u8>, u16, &str)> = vec![
         (b"".into(), 400, "body"),
         (b"{".into(), 400, "body"),
@@ -75,29 +80,54 @@ async fn events_that_cannot_be_accepted(db: TestDb) {
         // Readers disagree about which of two is meant, and the body is signed as it is.
         (format!(r#"{{"type":"work_item.closed","data":{{}},"data":{good}}}"#).into(), 422, "body"),
         (
-            format!(r#"{{"type":"work_item.closed","data":{}}}"#, good.replacen('{', "{\"id\":\"other\",", 1)).into(),
+            format!(
+                r#"{{"type":"work_item.closed","data":{}}}"#,
+                good.replacen('{', "{\"id\":\"other\",", 1)
+            )
+            .into(),
             422,
             "data",
         ),
         (
-            format!(r#"{{"type":"work_item.closed","data":{}}}"#, good.replace("true", "\"yes\"")).into(),
+            format!(r#"{{"type":"work_item.closed","data":{}}}"#, good.replace("true", "\"yes\""))
+                .into(),
             422,
             "data.isOutbound",
         ),
         (
-            format!(r#"{{"type":"work_item.closed","data":{}}}"#, good.replace("2022-03-08T07:39", "yesterday "))
-                .into(),
+            format!(
+                r#"{{"type":"work_item.closed","data":{}}}"#,
+                good.replace("2022-03-08T07:39", "yesterday ")
+            )
+            .into(),
             422,
             "data.createdAt",
         ),
-        (format!(r#"[{{"type":"work_item.closed","data":{good}}},{{"type":"x","data":1}}]"#).into(), 422, "[1].type"),
         (
-            format!(r#"[{{"type":"work_item.closed","data":{good}}},{{"type":"work_item.closed","data":1}}]"#).into(),
+            format!(r#"[{{"type":"work_item.closed","data":{good}}},{{"type":"x","data":1}}]"#)
+                .into(),
+            422,
+            "[1].type",
+        ),
+        (
+            format!(
+                r#"[{{"type":"{closed}","data":{good}}},{{"type":"{closed}","data":1}}]"#,
+                closed = "work_item.closed"
+            )
+            .into(),
             422,
             "[1].data",
         ),
-        (format!(r#"{{"type":"work_item.closed","data":"{}"}}"#, "x".repeat(2 << 20)).into(), 413, "body"),
-        (format!(r#"{{"type":"work_item.closed","data":"{}"}}"#, "x".repeat(300_000)).into(), 422, "data"),
+        (
+            format!(r#"{{"type":"work_item.closed","data":"{}"}}"#, "x".repeat(2 << 20)).into(),
+            413,
+            "body",
+        ),
+        (
+            format!(r#"{{"type":"work_item.closed","data":"{}"}}"#, "x".repeat(300_000)).into(),
+            422,
+            "data",
+        ),
         (deep.into(), 422, "data"),
         (vec![b'['; 100_000], 400, "body"),
     ];
@@ -110,7 +140,8 @@ async fn events_that_cannot_be_accepted(db: TestDb) {
         assert!(!problem["detail"].as_str().unwrap().is_empty());
     }
     // A body without an announced length is bounded too.
-    let endless = futures::stream::iter((0..64).map(|_| Ok::<_, std::io::Error>(vec![b' '; 64 * 1024])));
+    let endless =
+        futures::stream::iter((0..64).map(|_| Ok::<_, std::io::Error>(vec![b' '; 64 * 1024])));
     let (status, _) = app.api_raw(&token, "/events", reqwest::Body::wrap_stream(endless)).await;
     assert_eq!(status, 413);
     assert_nothing_stored(&app).await;
@@ -119,8 +150,8 @@ async fn events_that_cannot_be_accepted(db: TestDb) {
 async fn hooks_that_cannot_be_accepted(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
-    let good =
-        json!({"name": "n", "event_type": "work_item.closed", "callback_url": "https://example.com/", "api_key": "k"});
+    let good = json!({"name": "n", "event_type": "work_item.closed",
+        "callback_url": "https://example.com/", "api_key": "k"});
     let with = |field: &str, value: Value| {
         let mut body = good.clone();
         body[field] = value;
@@ -142,7 +173,10 @@ async fn hooks_that_cannot_be_accepted(db: TestDb) {
         (with("event_type", json!("nothing")), vec!["event_type"]),
         (with("enabled", json!("true")), vec!["enabled"]),
         (with("callback_url", json!("ftp://example.com/")), vec!["callback_url"]),
-        (with("callback_url", json!(format!("https://example.com/{}", "a".repeat(2048)))), vec!["callback_url"]),
+        (
+            with("callback_url", json!(format!("https://example.com/{}", "a".repeat(2048)))),
+            vec!["callback_url"],
+        ),
         (with("id", json!("x")), vec!["id"]),
         (with("signing_secret", json!("whsec_x")), vec!["signing_secret"]),
     ];
@@ -151,7 +185,8 @@ async fn hooks_that_cannot_be_accepted(db: TestDb) {
         assert_eq!(status, 422, "{body}: {problem}");
         assert_eq!(fields(&problem), wanted, "{body}");
     }
-    let twice = good.to_string().replacen('{', "{\"callback_url\":\"https://elsewhere.example.com/\",", 1);
+    let twice =
+        good.to_string().replacen('{', "{\"callback_url\":\"https://elsewhere.example.com/\",", 1);
     let (status, problem) = app.api_raw(&token, "/hooks", twice).await;
     assert!(status == 422 && problem.to_string().contains("appears twice"), "{problem}");
     let (_, hooks) = app.api(&token, "GET", "/hooks", None).await;
@@ -191,7 +226,9 @@ async fn queries_that_cannot_be_understood(db: TestDb) {
         assert_eq!(app.api(&token, "GET", path, None).await.0, 404, "{path}");
     }
     assert_eq!(app.api(&token, "PUT", "/hooks", None).await.0, 405);
-    for (path, found) in [("/deliveries?hook=&state=&event=work_item.closed&from=2026-01-01T00:00:00Z", 0)] {
+    for (path, found) in
+        [("/deliveries?hook=&state=&event=work_item.closed&from=2026-01-01T00:00:00Z", 0)]
+    {
         let (status, page) = app.api(&token, "GET", path, None).await;
         assert_eq!((status, page["items"].as_array().unwrap().len()), (200, found), "{page}");
     }

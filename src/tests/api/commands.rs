@@ -33,9 +33,18 @@ async fn the_five_minutes_of_the_readme(db: TestDb) {
     let mut settings_of_client = settings.clone();
     settings_of_client.database_url = settings.database_url.clone();
     succeed(&settings, &["migrate"], "");
-    let create = ["user", "create", "--email", "ann@example.org", "--role", "administrator", "--password-stdin"];
+    let create = [
+        "user",
+        "create",
+        "--email",
+        "ann@example.org",
+        "--role",
+        "administrator",
+        "--password-stdin",
+    ];
     succeed(&settings, &create, "correct horse battery\n");
-    let permissions = ["events:emit", "hooks:read", "hooks:write", "deliveries:read", "deliveries:replay"];
+    let permissions =
+        ["events:emit", "hooks:read", "hooks:write", "deliveries:read", "deliveries:replay"];
     let mut arguments = vec!["token", "create", "--name", "backend"];
     for permission in permissions {
         arguments.extend(["--permission", permission]);
@@ -60,7 +69,18 @@ async fn the_five_minutes_of_the_readme(db: TestDb) {
     };
     let url = receiver.url("/in");
     let made: Value = serde_json::from_str(&do_it(
-        &["hook", "create", "--name", "A", "--event", "work_item.closed", "--url", &url, "--api-key-stdin", "--json"],
+        &[
+            "hook",
+            "create",
+            "--name",
+            "A",
+            "--event",
+            "work_item.closed",
+            "--url",
+            &url,
+            "--api-key-stdin",
+            "--json",
+        ],
         "the-key",
     ))
     .unwrap();
@@ -68,20 +88,27 @@ async fn the_five_minutes_of_the_readme(db: TestDb) {
     assert!(made["signing_secret"].as_str().unwrap().starts_with("whsec_"));
     do_it(&["hook", "enable", id], "");
     let accepted: Value =
-        serde_json::from_str(&do_it(&["emit", "work_item.closed", "--example", "--json"], "")).unwrap();
+        serde_json::from_str(&do_it(&["emit", "work_item.closed", "--example", "--json"], ""))
+            .unwrap();
     let came = receiver.wait_for(1).await;
     assert_eq!(came[0].header("webhook-id"), accepted["id"].as_str().unwrap());
     assert_eq!(came[0].header("x-api-key"), "the-key");
-    let example = service_hooks::engine::catalogue::sample(service_hooks::domain::event::EventType::WorkItemClosed);
+    let example = service_hooks::engine::catalogue::sample(
+        service_hooks::domain::event::EventType::WorkItemClosed,
+    );
     do_it(&["emit", "work_item.closed", "--data", "-"], example);
     assert_eq!(receiver.wait_for(2).await[1].body, example.as_bytes());
     assert!(do_it(&["hook", "list"], "").contains(id));
     assert_eq!(do_it(&["hook", "try-now", id], ""), "0 deliveries are sent now.");
-    let event: Value = serde_json::from_str(&do_it(&["emit", "work_item.closed", "--example", "--json"], "")).unwrap();
-    let deliveries = format!("http://{}/api/v1/events/{}", settings.listen, event["id"].as_str().unwrap());
+    let event: Value =
+        serde_json::from_str(&do_it(&["emit", "work_item.closed", "--example", "--json"], ""))
+            .unwrap();
+    let deliveries =
+        format!("http://{}/api/v1/events/{}", settings.listen, event["id"].as_str().unwrap());
     let api = service_hooks::engine::delivery::client::plain_client().unwrap();
     let delivery = eventually("it is delivered", async || {
-        let answer = api.get(&deliveries).bearer_auth(&token).send().await.unwrap().text().await.unwrap();
+        let answer =
+            api.get(&deliveries).bearer_auth(&token).send().await.unwrap().text().await.unwrap();
         let delivery = serde_json::from_str::<Value>(&answer).unwrap()["deliveries"][0].clone();
         (delivery["state"] == "delivered").then(|| delivery["id"].as_str().unwrap().to_owned())
     })
@@ -106,18 +133,46 @@ async fn wrong_usage_is_told_and_exits_with_2(db: TestDb) {
         (&["emit", "no.such", "--example", "--token", "x"], "", 2, "work_item.closed"),
         (&["emit", "work_item.closed", "--example"], "", 2, "--token"),
         (&["emit", "work_item.closed", "--data", "-", "--token", "x"], "{", 2, "JSON"),
-        (&["emit", "work_item.closed", "--example", "--token", "x", "--server", "http://127.0.0.1:9"], "", 1, "serve"),
+        (
+            &[
+                "emit",
+                "work_item.closed",
+                "--example",
+                "--token",
+                "x",
+                "--server",
+                "http://127.0.0.1:9",
+            ],
+            "",
+            1,
+            "serve",
+        ),
         (&["schema", "no.such"], "", 2, "work_item.closed"),
         (&["schema", "work_item.closed", "--draft", "4"], "", 2, "2020-12"),
-        (&["user", "create", "--email", "x", "--role", "king", "--password-stdin"], "short", 2, "administrator"),
-        (&["user", "create", "--email", "a@b.c", "--role", "agent", "--password-stdin"], "password1234", 2, "common"),
+        (
+            &["user", "create", "--email", "x", "--role", "king", "--password-stdin"],
+            "short",
+            2,
+            "administrator",
+        ),
+        (
+            &["user", "create", "--email", "a@b.c", "--role", "agent", "--password-stdin"],
+            "password1234",
+            2,
+            "common",
+        ),
         (
             &["user", "create", "--email", "a@b.c", "--role", "agent", "--password-stdin"],
             "ghkghkghkghkghk",
             2,
             "repeats",
         ),
-        (&["user", "create", "--email", "a@b.c", "--role", "agent", "--password-stdin"], "            ", 2, "blanks"),
+        (
+            &["user", "create", "--email", "a@b.c", "--role", "agent", "--password-stdin"],
+            "            ",
+            2,
+            "blanks",
+        ),
         (&["token", "create", "--name", "x", "--permission", "everything"], "", 2, "events:emit"),
         (&["listen", "--secret", "nonsense"], "", 2, "whsec_"),
     ];
@@ -128,8 +183,12 @@ async fn wrong_usage_is_told_and_exits_with_2(db: TestDb) {
         assert!(said.contains(words), "{arguments:?}: {said}");
         assert!(output.stdout.is_empty() && !said.contains("panicked"), "{arguments:?}: {said}");
     }
-    let schema: Value =
-        serde_json::from_str(&succeed(&settings, &["schema", "work_item.closed", "--draft", "07"], "")).unwrap();
+    let schema: Value = serde_json::from_str(&succeed(
+        &settings,
+        &["schema", "work_item.closed", "--draft", "07"],
+        "",
+    ))
+    .unwrap();
     assert!(schema["$schema"].as_str().unwrap().contains("draft-07"));
 }
 
@@ -141,31 +200,43 @@ async fn every_command_on_the_database_refuses_another_master_key() {
     let output = run(&settings, &["doctor"], "");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.code() == Some(1) && said.contains("ILL  users"), "{said}");
-    std::fs::write(settings.data_dir.join("master.key"), "another key that is also long enough").unwrap();
-    let user = ["user", "create", "--email", "ann@example.org", "--role", "agent", "--password-stdin"];
+    std::fs::write(settings.data_dir.join("master.key"), "another key that is also long enough")
+        .unwrap();
+    let user =
+        ["user", "create", "--email", "ann@example.org", "--role", "agent", "--password-stdin"];
     let token = ["token", "create", "--name", "backend", "--permission", "events:emit"];
     for command in [&["serve"][..], &["migrate"], &["doctor"], &user, &token] {
         let output = run(&settings, command, "correct horse battery");
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(1) && said.contains("not the master key of this database"), "{said}");
+        assert!(
+            output.status.code() == Some(1) && said.contains("not the master key of this database"),
+            "{said}"
+        );
         assert!(said.contains("SERVICE_HOOKS_MASTER_KEY_FILE"), "{said}");
     }
 }
 
-/// `serve` and `migrate` make the data folder; the others would begin an empty database wherever they are started.
+/// `serve` and `migrate` make the data folder; the others would begin an empty database wherever
+/// they are started.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_in_another_folder_begins_no_database_there() {
     let db = TestDb::sqlite();
     let elsewhere = db.folder.path().join("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
-    let user = ["user", "create", "--email", "ann@example.org", "--role", "agent", "--password-stdin"];
+    let user =
+        ["user", "create", "--email", "ann@example.org", "--role", "agent", "--password-stdin"];
     let token = ["token", "create", "--name", "backend", "--permission", "events:emit"];
     let run_there = |arguments: &[&str], data: &[(&str, &std::path::Path)]| {
         let mut command = crate::support::binary::command(&db.settings(), arguments);
-        command.env_clear().envs(data.iter().copied()).current_dir(&elsewhere).stdin(std::process::Stdio::piped());
+        command
+            .env_clear()
+            .envs(data.iter().copied())
+            .current_dir(&elsewhere)
+            .stdin(std::process::Stdio::piped());
         let mut child = command.spawn().unwrap();
         // A command that refuses may be gone before it reads.
-        let _gone = std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"correct horse battery");
+        let _gone =
+            std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"correct horse battery");
         let output = child.wait_with_output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
@@ -173,14 +244,20 @@ async fn a_command_in_another_folder_begins_no_database_there() {
     for command in [&user[..], &token, &["doctor"]] {
         let (code, said) = run_there(command, &[]);
         let place = elsewhere.join("data").display().to_string();
-        assert!(code == Some(1) && said.contains(&place) && said.contains("SERVICE_HOOKS_DATA_DIR"), "{said}");
+        assert!(
+            code == Some(1) && said.contains(&place) && said.contains("SERVICE_HOOKS_DATA_DIR"),
+            "{said}"
+        );
         assert!(is_empty(&elsewhere), "{command:?} made something");
     }
     // Somebody else's `data`.
     std::fs::create_dir(elsewhere.join("data")).unwrap();
     for command in [&user[..], &token, &["doctor"]] {
         let (code, said) = run_there(command, &[]);
-        assert!(code == Some(1) && said.contains("There is no database at") && said.contains("serve"), "{said}");
+        assert!(
+            code == Some(1) && said.contains("There is no database at") && said.contains("serve"),
+            "{said}"
+        );
         assert!(is_empty(&elsewhere.join("data")), "{command:?} made something");
     }
     // A folder that is there and that a setting names is prepared for the first start.
@@ -208,7 +285,10 @@ async fn two_servers_do_not_deliver_from_one_sqlite_file() {
     let second = settings(&db).await;
     let output = run(&second, &["serve"], "");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(1) && said.contains("another server is running"), "{said}");
+    assert!(
+        output.status.code() == Some(1) && said.contains("another server is running"),
+        "{said}"
+    );
     // On a port that is taken it says so, and delivers nothing.
     let output = run(&first, &["serve"], "");
     let said = String::from_utf8_lossy(&output.stderr);

@@ -6,7 +6,9 @@ use service_hooks::{
     engine::clock::Clock,
 };
 
-use crate::support::{app::TestApp, db::TestDb, on_both, rare::below_many, receiver::Receiver, rows};
+use crate::support::{
+    app::TestApp, db::TestDb, on_both, rare::below_many, receiver::Receiver, rows,
+};
 
 on_both!(what_is_rare_is_found_page_by_page_and_times_are_exact);
 
@@ -28,7 +30,12 @@ async fn what_is_rare_is_found_page_by_page_and_times_are_exact(db: TestDb) {
         page
     };
     let ids = |page: &Value| -> Vec<String> {
-        page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+        page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["id"].as_str().unwrap().to_owned())
+            .collect()
     };
 
     let (mut found, mut pages, mut cursor) = (Vec::new(), 0, String::new());
@@ -40,10 +47,14 @@ async fn what_is_rare_is_found_page_by_page_and_times_are_exact(db: TestDb) {
         next.clone_into(&mut cursor);
     }
     assert_eq!(found, [rows[0].id.to_string()]);
-    assert!((2..=4).contains(&pages), "{pages} pages: each looks at so many and no more, and says how far it came");
+    assert!(
+        (2..=4).contains(&pages),
+        "{pages} pages: each looks at so many and no more, and says how far it came"
+    );
 
     let at = |number: u64| Timestamp(i64::try_from(began + number).unwrap()).rfc3339();
     let page = get(&format!("from={}&to={}&limit=200", at(5000), at(5003))).await;
-    let expected: Vec<String> = (5000..5003).rev().map(|number| rows[number].id.to_string()).collect();
+    let expected: Vec<String> =
+        (5000..5003).rev().map(|number| rows[number].id.to_string()).collect();
     assert_eq!(ids(&page)[..], expected[..], "{page}");
 }

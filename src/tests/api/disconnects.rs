@@ -1,5 +1,6 @@
-//! Producers that go away while they are being answered: at any byte, politely or not, and at every await of an accept.
-//! What they leave behind is a whole event or none, and nobody after them notices.
+//! Producers that go away while they are being answered: at any byte, politely or not, and at every
+//! await of an accept. What they leave behind is a whole event or none, and nobody after them
+//! notices.
 //!
 //! `SERVICE_HOOKS_TEST_DISCONNECTS` makes it longer (1,000 unless set).
 
@@ -49,7 +50,10 @@ const CLIENTS: usize = 24;
 
 fn disconnects() -> usize {
     #[expect(clippy::disallowed_methods, reason = "the long mode is asked for by hand")]
-    std::env::var("SERVICE_HOOKS_TEST_DISCONNECTS").ok().and_then(|count| count.parse().ok()).unwrap_or(1000)
+    std::env::var("SERVICE_HOOKS_TEST_DISCONNECTS")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1000)
 }
 
 fn dice(sides: usize) -> usize {
@@ -90,7 +94,8 @@ impl Scene {
         balance::read(&mut conn, &grant).await.unwrap()
     }
 
-    /// Waits until everything that was accepted is delivered. Then: how many events came of each request.
+    /// Waits until everything that was accepted is delivered. Then: how many events came of each
+    /// request.
     async fn outcome(&self) -> HashMap<String, usize> {
         let came = || self.receivers.each_ref().map(Receiver::came);
         eventually("everything accepted is delivered, to both", async || {
@@ -104,8 +109,9 @@ impl Scene {
             (balance.holds() && balance.of(State::Delivered) == balance.accepted).then_some(())
         })
         .await;
-        let [first, second] =
-            came().map(|came| came.iter().map(|came| came.header("webhook-id").to_owned()).collect::<HashSet<_>>());
+        let [first, second] = came().map(|came| {
+            came.iter().map(|came| came.header("webhook-id").to_owned()).collect::<HashSet<_>>()
+        });
         assert_eq!(first, second, "an event has the deliveries of all its hooks");
         let mut of_request = HashMap::new();
         for came in self.receivers[0].came() {
@@ -122,7 +128,9 @@ impl Scene {
         let answers = futures::stream::iter(0..requests)
             .map(|_| self.app.api_raw(&self.token, "/events", request.clone()))
             .buffer_unordered(CLIENTS);
-        answers.for_each(|(status, answer)| async move { assert_eq!(status, 202, "{answer}") }).await;
+        answers
+            .for_each(|(status, answer)| async move { assert_eq!(status, 202, "{answer}") })
+            .await;
         let url = self.app.db.settings().database_url;
         if url.starts_with("postgres") {
             let mut conn = sqlx::PgConnection::connect(&url).await.unwrap();
@@ -147,7 +155,8 @@ async fn a_producer_may_go_away_at_any_byte(db: TestDb) {
     clients.buffer_unordered(CLIENTS).for_each(|()| async {}).await;
     scene.assert_unharmed(disconnects()).await;
     // Whoever gave a key asks again, and gets one event however far the first request came.
-    let again = futures::stream::iter((0..disconnects()).filter(|number| Kind::of(*number) == Kind::Keyed));
+    let again =
+        futures::stream::iter((0..disconnects()).filter(|number| Kind::of(*number) == Kind::Keyed));
     again
         .map(|number| {
             let request = scene.app.request("POST", "/api/v1/events").bearer_auth(&scene.token);
@@ -165,12 +174,17 @@ async fn a_producer_may_go_away_at_any_byte(db: TestDb) {
         match Kind::of(number) {
             Kind::Plain => assert!(events <= 1, "{number}: {events}"),
             Kind::Keyed => assert_eq!(events, 1, "{number}"),
-            Kind::Batch => assert!(events == 0 || events == BATCH, "half a batch of {number}: {events}"),
+            Kind::Batch => {
+                assert!(events == 0 || events == BATCH, "half a batch of {number}: {events}")
+            }
         }
     }
     eprintln!("{} clients went away, {accepted} requests were accepted", disconnects());
     let keyed = disconnects() / 3;
-    assert!(accepted > keyed && accepted < disconnects(), "all went away too early, or too late: {accepted}");
+    assert!(
+        accepted > keyed && accepted < disconnects(),
+        "all went away too early, or too late: {accepted}"
+    );
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -199,7 +213,8 @@ async fn go_away(scene: &Scene, number: usize) {
         Kind::Batch => (String::new(), format!("[{}]", vec![one(&name); BATCH].join(","))),
     };
     let head = format!(
-        "POST /api/v1/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n{key}content-length: {}\r\n\r\n",
+        "POST /api/v1/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer \
+         {}\r\n{key}content-length: {}\r\n\r\n",
         scene.token,
         content.len()
     );
@@ -211,7 +226,8 @@ async fn go_away(scene: &Scene, number: usize) {
     if dice(2) == 0 {
         stream.set_zero_linger().unwrap();
     }
-    // Anything from at once to longer than an accept takes. Leaving is the event; nothing could be awaited instead.
+    // Anything from at once to longer than an accept takes. Leaving is the event; nothing could be
+    // awaited instead.
     match dice(3) {
         0 => {}
         1 => tokio::time::sleep(Duration::from_millis(dice(20) as u64)).await,

@@ -24,7 +24,8 @@ async fn one_and_many(db: TestDb) {
     app.hook(&token, EventType::WorkItemClosed, &receiver).await;
     let (status, one) = app.api_raw(&token, "/events", event(EventType::WorkItemClosed)).await;
     assert_eq!((status, &one["deliveries"]), (202, &json!(1)));
-    let (status, none) = app.api_raw(&token, "/events", event(EventType::OutboundCallInitiated)).await;
+    let (status, none) =
+        app.api_raw(&token, "/events", event(EventType::OutboundCallInitiated)).await;
     assert_eq!((status, &none["deliveries"]), (202, &json!(0)));
     let batch = format!(" [{}]", vec![event(EventType::WorkItemClosed); 1000].join(","));
     let (status, many) = app.api_raw(&token, "/events", batch).await;
@@ -33,8 +34,13 @@ async fn one_and_many(db: TestDb) {
         many.as_array().unwrap().iter().map(|accepted| accepted["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 1000);
     let came = receiver.wait_for(1001).await;
-    let arrived: std::collections::HashSet<&str> = came.iter().map(|came| came.header("webhook-id")).collect();
-    assert!(arrived.is_superset(&ids) && arrived.contains(one["id"].as_str().unwrap()) && came.len() == 1001);
+    let arrived: std::collections::HashSet<&str> =
+        came.iter().map(|came| came.header("webhook-id")).collect();
+    assert!(
+        arrived.is_superset(&ids)
+            && arrived.contains(one["id"].as_str().unwrap())
+            && came.len() == 1001
+    );
     let too_many = format!("[{}]", vec!["{}"; 1001].join(","));
     assert_eq!(app.api_raw(&token, "/events", too_many).await.0, 422);
     app.assert_balanced().await;
@@ -44,7 +50,10 @@ async fn an_idempotency_key_over_http(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let post = async |key: &str, body: String| {
-        let request = app.request("POST", "/api/v1/events").bearer_auth(&token).header("Idempotency-Key", key);
+        let request = app
+            .request("POST", "/api/v1/events")
+            .bearer_auth(&token)
+            .header("Idempotency-Key", key);
         let answer = request.body(body).send().await.unwrap();
         let status = answer.status().as_u16();
         (status, serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap())
@@ -65,7 +74,9 @@ async fn an_idempotency_key_over_http(db: TestDb) {
 /// How often lanes were read from the database.
 async fn loads(app: &TestApp) -> f64 {
     let figures = app.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
-    let count = |line: &str| line.strip_prefix("service_hooks_lane_load_duration_seconds_count")?.trim().parse().ok();
+    let count = |line: &str| {
+        line.strip_prefix("service_hooks_lane_load_duration_seconds_count")?.trim().parse().ok()
+    };
     figures.lines().find_map(count).unwrap_or(0.0)
 }
 
@@ -77,7 +88,10 @@ async fn a_key_that_was_used_concerns_no_lane(db: TestDb) {
         app.hook(&token, EventType::WorkItemClosed, &receiver).await;
     }
     let post = async || {
-        let request = app.request("POST", "/api/v1/events").bearer_auth(&token).header("Idempotency-Key", "key");
+        let request = app
+            .request("POST", "/api/v1/events")
+            .bearer_auth(&token)
+            .header("Idempotency-Key", "key");
         let answer = request.body(event(EventType::WorkItemClosed)).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
@@ -89,7 +103,8 @@ async fn a_key_that_was_used_concerns_no_lane(db: TestDb) {
         assert_eq!(post().await, first);
     }
     let read = loads(&app).await - before;
-    // Looking by themselves, lanes read now and then however long this takes; 200 times 60 would be 12,000.
+    // Looking by themselves, lanes read now and then however long this takes; 200 times 60 would be
+    // 12,000.
     assert!(read < 1000.0, "200 repeats had lanes read {read} times");
     assert_eq!(receiver.came().len(), 60);
     app.assert_balanced().await;
@@ -100,7 +115,8 @@ async fn a_value_to_order_by_may_be_any_text(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
-    let hook = json!({"name": "ordered", "event_type": "work_item.closed", "callback_url": receiver.url("/in"),
+    let hook = json!({"name": "ordered", "event_type": "work_item.closed",
+        "callback_url": receiver.url("/in"),
                       "api_key": "the-key", "enabled": true, "order_by": "customerIdentifier"});
     let (status, hook) = app.api(&token, "POST", "/hooks", Some(hook)).await;
     assert_eq!(status, 201, "{hook}");
@@ -129,11 +145,20 @@ async fn the_story_of_an_event(db: TestDb) {
     assert_eq!(delivery["hook_id"], hook["id"]);
     assert_eq!(delivery["attempts"][0]["status"], 200);
     assert_eq!(delivery["attempts"][0]["response_body"], "answer");
-    let (_, page) =
-        app.api(&token, "GET", &format!("/deliveries?hook={}&event={id}", hook["id"].as_str().unwrap()), None).await;
+    let (_, page) = app
+        .api(
+            &token,
+            "GET",
+            &format!("/deliveries?hook={}&event={id}", hook["id"].as_str().unwrap()),
+            None,
+        )
+        .await;
     assert_eq!(page["items"][0]["id"], delivery["id"]);
     assert_eq!(page["next_cursor"], Value::Null);
-    let one = app.api(&token, "GET", &format!("/deliveries/{}", delivery["id"].as_str().unwrap()), None).await.1;
+    let one = app
+        .api(&token, "GET", &format!("/deliveries/{}", delivery["id"].as_str().unwrap()), None)
+        .await
+        .1;
     assert_eq!(one["attempts"], delivery["attempts"]);
     app.assert_balanced().await;
 }

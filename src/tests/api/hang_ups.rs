@@ -1,5 +1,6 @@
-//! Clients that hang up while a command is carried out: at every await of a change of a hook, of a redelivery, of a job.
-//! What was committed is acted upon all the same, at once and without a restart: the commit tells, not the caller.
+//! Clients that hang up while a command is carried out: at every await of a change of a hook, of a
+//! redelivery, of a job. What was committed is acted upon all the same, at once and without a
+//! restart: the commit tells, not the caller.
 
 use std::{future::poll_fn, pin::pin, task::Poll};
 
@@ -10,7 +11,12 @@ use tower::ServiceExt;
 
 use crate::support::{app::TestApp, db::TestDb, eventually, on_both, receiver::Receiver};
 
-on_both!(a_change_of_the_url_is_followed, a_hook_that_was_slid_on_sends, a_redelivery_is_sent, a_job_comes_to_its_end,);
+on_both!(
+    a_change_of_the_url_is_followed,
+    a_hook_that_was_slid_on_sends,
+    a_redelivery_is_sent,
+    a_job_comes_to_its_end,
+);
 
 const EVENT: EventType = EventType::WorkItemClosed;
 
@@ -28,13 +34,17 @@ impl Scene {
         Self { app, token, router }
     }
 
-    /// Asks and hangs up after so many polls; says whether the answer came first. Whatever was committed by then, or is in
-    /// the writer's queue, is committed when this returns.
+    /// Asks and hangs up after so many polls; says whether the answer came first. Whatever was
+    /// committed by then, or is in the writer's queue, is committed when this returns.
     async fn ask(&self, polls: usize, method: &str, path: &str, body: &Value) -> bool {
-        let request = Request::builder().method(method).uri(format!("/api/v1{path}")).header("host", "localhost");
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header("host", "localhost");
         let request = request.header("authorization", format!("Bearer {}", self.token));
         let request = request.header("content-type", "application/json");
-        let asked = self.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap());
+        let asked =
+            self.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap());
         let answered = {
             let mut asked = pin!(asked);
             let mut left = polls;
@@ -97,12 +107,16 @@ async fn a_hook_that_was_slid_on_sends(db: TestDb) {
     let hook = scene.app.hook(&scene.token, EVENT, &receiver).await;
     let path = format!("/hooks/{}", id_of(&hook));
     for polls in 0.. {
-        let (status, _) = scene.app.api(&scene.token, "PATCH", &path, Some(json!({"enabled": false}))).await;
+        let (status, _) =
+            scene.app.api(&scene.token, "PATCH", &path, Some(json!({"enabled": false}))).await;
         assert_eq!(status, 200);
         let is_done = scene.ask(polls, "PATCH", &path, &json!({"enabled": true})).await;
         let is_on = scene.get(&path).await["enabled"] == true;
         let event = scene.app.emit_sample(&scene.token, EVENT).await;
-        scene.app.delivery_in(&scene.token, &event, if is_on { "delivered" } else { "skipped" }).await;
+        scene
+            .app
+            .delivery_in(&scene.token, &event, if is_on { "delivered" } else { "skipped" })
+            .await;
         if is_done {
             break;
         }
@@ -115,11 +129,14 @@ async fn a_redelivery_is_sent(db: TestDb) {
     let (_, delivery) = scene.app.hook_that_delivered(&scene.token, &receiver).await;
     let mut sent = 1;
     for polls in 0.. {
-        let is_done = scene.ask(polls, "POST", &format!("/deliveries/{delivery}/redeliver"), &Value::Null).await;
+        let is_done = scene
+            .ask(polls, "POST", &format!("/deliveries/{delivery}/redeliver"), &Value::Null)
+            .await;
         let event = receiver.came()[0].header("webhook-id").to_owned();
         scene.app.delivery_in(&scene.token, &event, "delivered").await;
         if is_done {
-            eventually("it was sent again", async || (receiver.came().len() > sent).then_some(())).await;
+            eventually("it was sent again", async || (receiver.came().len() > sent).then_some(()))
+                .await;
             break;
         }
         sent = receiver.came().len();

@@ -59,7 +59,10 @@ async fn a_database_that_hangs_is_told_in_time_and_keeps_no_figures_back() {
         assert!(!answer.to_string().contains("127.0.0.1"), "{answer}");
         assert_eq!(ask(&app, "/healthz").await.0, 200);
         let (status, figures) = ask(&app, "/metrics").await;
-        assert!(status == 200 && figures.contains("service_hooks_component_up{component=\"writer\"}"), "{figures}");
+        assert!(
+            status == 200 && figures.contains("service_hooks_component_up{component=\"writer\"}"),
+            "{figures}"
+        );
     }
     postgres.thaw();
     within(60, "it is ready again", async || (ready(&app).await.0 == 200).then_some(())).await;

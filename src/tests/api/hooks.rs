@@ -22,7 +22,8 @@ on_both!(
 async fn a_hook_from_its_creation_to_its_end(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
-    let body = json!({"name": " CRM ", "event_type": "work_item.closed", "callback_url": "https://Example.com./a?b=c",
+    let body = json!({"name": " CRM ", "event_type": "work_item.closed",
+        "callback_url": "https://Example.com./a?b=c",
                       "api_key": "0123456789abcdefa91f"});
     let (status, made) = app.api(&token, "POST", "/hooks", Some(body)).await;
     assert_eq!(status, 201, "{made}");
@@ -38,14 +39,17 @@ async fn a_hook_from_its_creation_to_its_end(db: TestDb) {
     let path = format!("/hooks/{}", made["id"].as_str().unwrap());
     let (_, read) = app.api(&token, "GET", &path, None).await;
     assert!(read.get("signing_secret").is_none() && read.get("api_key").is_none(), "{read}");
-    let (status, changed) = app.api(&token, "PATCH", &path, Some(json!({"enabled": true, "name": "New"}))).await;
+    let (status, changed) =
+        app.api(&token, "PATCH", &path, Some(json!({"enabled": true, "name": "New"}))).await;
     assert_eq!((status, &changed["enabled"], &changed["version"]), (200, &json!(true), &json!(2)));
     assert_eq!(changed["callback_url"], made["callback_url"]);
     assert_eq!(app.api(&token, "PATCH", &path, Some(json!({"nam": "x"}))).await.0, 422);
     let (_, list) = app.api(&token, "GET", "/hooks?limit=1", None).await;
     assert_eq!((list["items"].as_array().unwrap().len(), &list["next_cursor"]), (1, &json!(null)));
     assert_eq!(app.api(&token, "DELETE", &path, None).await.0, 204);
-    for (method, body) in [("GET", None), ("DELETE", None), ("PATCH", Some(json!({"enabled": true})))] {
+    for (method, body) in
+        [("GET", None), ("DELETE", None), ("PATCH", Some(json!({"enabled": true})))]
+    {
         assert_eq!(app.api(&token, method, &path, body).await.0, 404, "{method}");
     }
 }
@@ -62,9 +66,14 @@ async fn a_stale_version_is_a_conflict(db: TestDb) {
     assert_eq!((status, problem["errors"][0]["field"].as_str()), (409, Some("version")));
     assert_eq!(app.api(&token, "GET", &path, None).await.1["name"], "first");
     // Ten at once on one version: one wins.
-    let race =
-        (0..10).map(|number| app.api(&token, "PATCH", &path, Some(json!({"name": number.to_string(), "version": 2}))));
-    let won = futures::future::join_all(race).await.into_iter().filter(|(status, _)| *status == 200).count();
+    let race = (0..10).map(|number| {
+        app.api(&token, "PATCH", &path, Some(json!({"name": number.to_string(), "version": 2})))
+    });
+    let won = futures::future::join_all(race)
+        .await
+        .into_iter()
+        .filter(|(status, _)| *status == 200)
+        .count();
     assert_eq!(won, 1);
 }
 
@@ -75,11 +84,19 @@ async fn another_host_asks_for_the_key_again(db: TestDb) {
     let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await;
     let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
     let move_to = |url: &str| Some(json!({"callback_url": url}));
-    for elsewhere in ["http://127.0.0.2:4000/in", "https://127.0.0.1/in", "https://example.com/in"] {
+    for elsewhere in ["http://127.0.0.2:4000/in", "https://127.0.0.1/in", "https://example.com/in"]
+    {
         let (status, problem) = app.api(&token, "PATCH", &path, move_to(elsewhere)).await;
-        assert_eq!((status, problem["errors"][0]["field"].as_str()), (422, Some("api_key")), "{elsewhere}");
+        assert_eq!(
+            (status, problem["errors"][0]["field"].as_str()),
+            (422, Some("api_key")),
+            "{elsewhere}"
+        );
     }
-    assert_eq!(app.api(&token, "PATCH", &path, move_to(&receiver.url("/elsewhere?on=it"))).await.0, 200);
+    assert_eq!(
+        app.api(&token, "PATCH", &path, move_to(&receiver.url("/elsewhere?on=it"))).await.0,
+        200
+    );
     let with_key = json!({"callback_url": "https://example.com/in", "api_key": "new-key"});
     assert_eq!(app.api(&token, "PATCH", &path, Some(with_key)).await.0, 200);
 }
@@ -101,10 +118,15 @@ async fn a_test_is_sent_whether_the_hook_is_on_or_off(db: TestDb) {
     }
     receiver.reply([Reply::status(410)]);
     let (_, delivery) = app.api(&token, "POST", &format!("{path}/test"), None).await;
-    assert_eq!((delivery["state"].as_str(), delivery["attempts"][0]["status"].as_u64()), (Some("failed"), Some(410)));
-    let body = json!({"data": {"targetPhoneNumber": "z", "agentID": "a", "Timestamp": "2022-03-08T07:39:47.6052457Z"}});
+    assert_eq!(
+        (delivery["state"].as_str(), delivery["attempts"][0]["status"].as_u64()),
+        (Some("failed"), Some(410))
+    );
+    let body = json!({"data": {"targetPhoneNumber": "z", "agentID": "a",
+        "Timestamp": "2022-03-08T07:39:47.6052457Z"}});
     app.api(&token, "POST", &format!("{path}/test"), Some(body)).await;
-    let (status, problem) = app.api(&token, "POST", &format!("{path}/test"), Some(json!({"data": {}}))).await;
+    let (status, problem) =
+        app.api(&token, "POST", &format!("{path}/test"), Some(json!({"data": {}}))).await;
     assert_eq!((status, problem["errors"].as_array().unwrap().len()), (422, 3));
     let came = receiver.wait_for(4).await;
     assert_eq!(came.len(), 4, "a test is tried once");
@@ -140,7 +162,8 @@ async fn schemas_and_the_description_of_the_api(db: TestDb) {
     let token = app.full_token().await;
     for event in EventType::ALL {
         for (query, meta) in [("", "2020-12"), ("?draft=07", "draft-07")] {
-            let (status, schema) = app.api(&token, "GET", &format!("/event-types/{event}/schema{query}"), None).await;
+            let (status, schema) =
+                app.api(&token, "GET", &format!("/event-types/{event}/schema{query}"), None).await;
             assert_eq!(status, 200);
             assert!(schema["$schema"].as_str().unwrap().contains(meta), "{schema}");
         }
@@ -149,17 +172,25 @@ async fn schemas_and_the_description_of_the_api(db: TestDb) {
     assert_eq!(types["items"].as_array().unwrap().len(), 3);
     let (status, description) = app.api("", "GET", "/openapi.json", None).await;
     assert_eq!(status, 200);
-    for (method, path, _) in
-        service_hooks::server::api::v1::ROUTES.iter().filter(|(_, path, _)| *path != "/openapi.json")
+    for (method, path, _) in service_hooks::server::api::v1::ROUTES
+        .iter()
+        .filter(|(_, path, _)| *path != "/openapi.json")
     {
         let operation = &description["paths"][format!("/api/v1{path}")][method.to_lowercase()];
         assert!(operation.is_object(), "{method} {path} is not described");
         for (status, response) in operation["responses"].as_object().unwrap() {
             let is_problem = response["content"]["application/problem+json"]["schema"].is_object();
-            assert_eq!(is_problem, status.starts_with(['4', '5']), "{method} {path}: {status}: {response}");
+            assert_eq!(
+                is_problem,
+                status.starts_with(['4', '5']),
+                "{method} {path}: {status}: {response}"
+            );
         }
         for status in ["401", "403", "503"] {
-            assert!(operation["responses"][status].is_object(), "{method} {path} does not tell of {status}");
+            assert!(
+                operation["responses"][status].is_object(),
+                "{method} {path} does not tell of {status}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `Idempotency-Key` on everything that makes or sends something: one key, one act, one answer; whoever repeats, races,
-//! hangs up or dies in between.
+//! `Idempotency-Key` on everything that makes or sends something: one key, one act, one answer;
+//! whoever repeats, races, hangs up or dies in between.
 
 use std::{collections::HashSet, future::poll_fn, pin::pin, task::Poll, time::Duration};
 
@@ -62,14 +62,17 @@ impl Scene {
 
     async fn post_as(&self, token: &str, path: &str, key: &str, body: &Value) -> Answer {
         let request = self.app.request("POST", &format!("/api/v1{path}")).bearer_auth(token);
-        let answer = request.header("Idempotency-Key", key).body(body.to_string()).send().await.unwrap();
-        let (status, replayed) = (answer.status().as_u16(), answer.headers().contains_key("idempotency-replayed"));
+        let answer =
+            request.header("Idempotency-Key", key).body(body.to_string()).send().await.unwrap();
+        let (status, replayed) =
+            (answer.status().as_u16(), answer.headers().contains_key("idempotency-replayed"));
         let text = answer.text().await.unwrap();
         (status, replayed, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
     fn hook(&self, name: &str) -> Value {
-        json!({"name": name, "event_type": EVENT.key(), "callback_url": self.receiver.url("/in"), "api_key": "k", "enabled": true})
+        json!({"name": name, "event_type": EVENT.key(), "callback_url": self.receiver.url("/in"),
+            "api_key": "k", "enabled": true})
     }
 
     async fn items(&self, path: &str) -> Vec<Value> {
@@ -94,17 +97,27 @@ impl Scene {
 async fn one_key_is_one_act_and_one_answer(db: TestDb) {
     let scene = Scene::start(db).await;
     let (hook, delivery) = scene.app.hook_that_delivered(&scene.token, &scene.receiver).await;
-    let off =
-        json!({"name": "off", "event_type": EVENT.key(), "callback_url": scene.receiver.url("/off"), "api_key": "k"});
+    let off = json!({"name": "off", "event_type": EVENT.key(),
+        "callback_url": scene.receiver.url("/off"), "api_key": "k"});
     let since = |until: &str| json!({"since": "2020-01-01T00:00:00Z", "until": until});
     // Path, a body, another body, the status.
     let rows = [
         ("/hooks".to_owned(), off.clone(), scene.hook("other"), 201),
         (format!("/hooks/{hook}/test"), json!({}), json!({"data": {}}), 200),
-        (format!("/hooks/{hook}/recover"), since("2020-01-02T00:00:00Z"), since("2020-01-03T00:00:00Z"), 202),
+        (
+            format!("/hooks/{hook}/recover"),
+            since("2020-01-02T00:00:00Z"),
+            since("2020-01-03T00:00:00Z"),
+            202,
+        ),
         (format!("/hooks/{hook}/try-now"), json!({}), json!({"a": 1}), 202),
         (format!("/deliveries/{delivery}/redeliver"), json!({}), json!({"a": 1}), 202),
-        ("/deliveries/redeliver".to_owned(), json!({"to": "2019-01-01T00:00:00Z"}), json!({"hook": hook}), 202),
+        (
+            "/deliveries/redeliver".to_owned(),
+            json!({"to": "2019-01-01T00:00:00Z"}),
+            json!({"hook": hook}),
+            202,
+        ),
     ];
     for (path, body, other, status) in &rows {
         // The same words for every operation: a key belongs to one.
@@ -115,7 +128,11 @@ async fn one_key_is_one_act_and_one_answer(db: TestDb) {
             assert_eq!((again.0, again.1, &again.2), (*status, true, &first.2), "{path}");
         }
         let (code, _, problem) = scene.post(path, "key", other).await;
-        assert_eq!((code, problem["errors"][0]["field"].as_str()), (422, Some("Idempotency-Key")), "{path}: {problem}");
+        assert_eq!(
+            (code, problem["errors"][0]["field"].as_str()),
+            (422, Some("Idempotency-Key")),
+            "{path}: {problem}"
+        );
     }
     eventually("the delivery, its repetition and the test came", async || {
         (scene.receiver.came().len() >= 3).then_some(())
@@ -124,7 +141,8 @@ async fn one_key_is_one_act_and_one_answer(db: TestDb) {
     assert_eq!(scene.receiver.came().len(), 3, "nothing was sent twice");
     assert_eq!(scene.items("/hooks").await.len(), 2);
     assert_eq!(scene.items("/jobs").await.len(), 2);
-    // Another program may use the same words, and one that may not do it sees no answer of somebody else's.
+    // Another program may use the same words, and one that may not do it sees no answer of somebody
+    // else's.
     let (other, reader) = (scene.app.full_token().await, scene.app.token(&["hooks:read"]).await);
     let (status, replayed, made) = scene.post_as(&other, "/hooks", "key", &off).await;
     assert_eq!((status, replayed), (201, false), "{made}");
@@ -143,8 +161,10 @@ async fn racing_requests_act_once(db: TestDb) {
     for round in 0..5 {
         let (key, body) = (format!("race-{round}"), scene.hook("raced"));
         let answers = join_all((0..RACERS).map(|_| scene.post("/hooks", &key, &body))).await;
-        let (made, others): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(status, ..)| *status == 201);
-        let ids: HashSet<_> = made.iter().map(|(_, _, hook)| hook["id"].as_str().unwrap().to_owned()).collect();
+        let (made, others): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|(status, ..)| *status == 201);
+        let ids: HashSet<_> =
+            made.iter().map(|(_, _, hook)| hook["id"].as_str().unwrap().to_owned()).collect();
         assert_eq!(ids.len(), 1, "{made:?}");
         assert!(others.iter().all(|(status, ..)| *status == 409), "{others:?}");
         let again = scene.post("/hooks", &key, &body).await;
@@ -165,7 +185,11 @@ async fn while_the_first_is_carried_out_the_second_is_told_so(db: TestDb) {
         answer
     });
     let (first, second) = tokio::join!(scene.post(&path, "test", &body), second);
-    assert_eq!((second.0, second.2["errors"][0]["code"].as_str()), (409, Some("running")), "{second:?}");
+    assert_eq!(
+        (second.0, second.2["errors"][0]["code"].as_str()),
+        (409, Some("running")),
+        "{second:?}"
+    );
     assert_eq!((first.0, first.2["state"].as_str()), (200, Some("delivered")), "{first:?}");
     assert_eq!(scene.post(&path, "test", &body).await, (200, true, first.2));
     assert_eq!(scene.receiver.came().len(), 1);
@@ -199,10 +223,12 @@ async fn a_client_that_hangs_up_at_any_await_asks_again(db: TestDb) {
             .header("host", "localhost")
             .header("authorization", format!("Bearer {}", scene.token));
         let body = scene.hook(&key);
-        let request = request.header("idempotency-key", &key).body(Body::from(body.to_string())).unwrap();
+        let request =
+            request.header("idempotency-key", &key).body(Body::from(body.to_string())).unwrap();
         let heard = poll_at_most(polls, router.clone().oneshot(request)).await;
         let is_heard = heard.is_some();
-        // Still being carried out for a moment, then the answer, the same as the one that was heard if it was.
+        // Still being carried out for a moment, then the answer, the same as the one that was heard
+        // if it was.
         let again = eventually("the answer is there", async || {
             let answer = scene.post("/hooks", &key, &body).await;
             (answer.0 != 409).then_some(answer)
@@ -220,7 +246,11 @@ async fn a_client_that_hangs_up_at_any_await_asks_again(db: TestDb) {
     }
     let names: HashSet<String> =
         scene.items("/hooks?limit=200").await.iter().map(|hook| hook["name"].to_string()).collect();
-    assert_eq!((scene.items("/hooks?limit=200").await.len(), names.len()), (keys, keys), "one for each key");
+    assert_eq!(
+        (scene.items("/hooks?limit=200").await.len(), names.len()),
+        (keys, keys),
+        "one for each key"
+    );
     assert!(keys > 2, "it was heard at once");
 }
 
@@ -228,7 +258,8 @@ async fn a_process_that_died_does_not_keep_its_key(db: TestDb) {
     let scene = Scene::start(db).await;
     let body = scene.hook("one");
     let (_, _, first) = scene.post("/hooks", "key", &body).await;
-    // It died between the commit and its answer: what it made is pointed to, and nothing is made again.
+    // It died between the commit and its answer: what it made is pointed to, and nothing is made
+    // again.
     scene.tamper("UPDATE idempotency SET sealed = NULL").await;
     assert_eq!(scene.post("/hooks", "key", &body).await.0, 409, "its answer may still come");
     scene.tamper("UPDATE idempotency SET held_until = 0").await;
@@ -270,9 +301,9 @@ async fn who_lost_a_key_cannot_commit(db: TestDb) {
     let claim = async |lease: Duration| {
         let (clock, vault) = (portal.clock().clone(), portal.store().vault.clone());
         let asked = Asked { key_hash: b"key".to_vec(), body_hash: b"body".to_vec() };
-        let work = portal
-            .store()
-            .write_alone(move |conn| Box::pin(async move { once::claim(conn, &clock, &vault, &asked, lease).await }));
+        let work = portal.store().write_alone(move |conn| {
+            Box::pin(async move { once::claim(conn, &clock, &vault, &asked, lease).await })
+        });
         match work.await {
             Ok::<_, Error>(Claim::Acts(once)) => Some(once),
             _ => None,
@@ -282,10 +313,15 @@ async fn who_lost_a_key_cannot_commit(db: TestDb) {
     let next = claim(Duration::from_secs(3600)).await.unwrap();
     assert!(claim(Duration::ZERO).await.is_none(), "it has a holder");
     let note = async |once: once::Once| -> Result<(), Error> {
-        let work = portal.store().write_alone(move |conn| Box::pin(async move { once.made(conn, "/made").await }));
+        let work = portal
+            .store()
+            .write_alone(move |conn| Box::pin(async move { once.made(conn, "/made").await }));
         work.await
     };
-    assert!(matches!(note(slow.clone()).await, Err(Error::Missing)), "nothing of its transaction stays");
+    assert!(
+        matches!(note(slow.clone()).await, Err(Error::Missing)),
+        "nothing of its transaction stays"
+    );
     note(next).await.unwrap();
     assert!(matches!(note(slow).await, Err(Error::Missing)));
 }
@@ -298,9 +334,15 @@ async fn secrets_are_kept_sealed(db: TestDb) {
     const SQL: &str = "SELECT answer, sealed FROM idempotency";
     let url = scene.app.db.settings().database_url;
     let (answer, sealed): (String, Vec<u8>) = if url.starts_with("postgres") {
-        sqlx::query_as(SQL).fetch_one(&mut sqlx::PgConnection::connect(&url).await.unwrap()).await.unwrap()
+        sqlx::query_as(SQL)
+            .fetch_one(&mut sqlx::PgConnection::connect(&url).await.unwrap())
+            .await
+            .unwrap()
     } else {
-        sqlx::query_as(SQL).fetch_one(&mut sqlx::SqliteConnection::connect(&url).await.unwrap()).await.unwrap()
+        sqlx::query_as(SQL)
+            .fetch_one(&mut sqlx::SqliteConnection::connect(&url).await.unwrap())
+            .await
+            .unwrap()
     };
     let has = |word: &str| sealed.windows(word.len()).any(|window| window == word.as_bytes());
     assert!(answer.is_empty() && !has(secret) && !has("whsec_") && !has("callback_url"));
@@ -312,12 +354,17 @@ async fn secrets_are_kept_sealed(db: TestDb) {
 async fn the_description_says_so_of_every_post() {
     let app = TestApp::start(TestDb::sqlite()).await;
     let (_, document) = app.api("", "GET", "/openapi.json", None).await;
-    let posts: Vec<_> =
-        document["paths"].as_object().unwrap().iter().filter(|(_, path)| path["post"].is_object()).collect();
+    let posts: Vec<_> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, path)| path["post"].is_object())
+        .collect();
     assert!(posts.len() >= 6, "{}", posts.len());
     for (path, operations) in posts {
         let parameters = operations["post"]["parameters"].as_array().unwrap();
-        let keys = parameters.iter().filter(|parameter| parameter["name"] == "Idempotency-Key").count();
+        let keys =
+            parameters.iter().filter(|parameter| parameter["name"] == "Idempotency-Key").count();
         assert_eq!(keys, 1, "{path}");
     }
 }

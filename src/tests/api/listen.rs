@@ -1,5 +1,5 @@
-//! `service-hooks listen`, run as the real binary: what a web page, a stranger and a receiver's own sender may show in a
-//! developer's terminal.
+//! `service-hooks listen`, run as the real binary: what a web page, a stranger and a receiver's own
+//! sender may show in a developer's terminal.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -14,7 +14,8 @@ use crate::support::{binary, db::TestDb};
 
 const KEY: &str = "the-key-of-listen";
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-/// What would colour, clear and rename a terminal, turn the text around and begin a line of its own.
+/// What would colour, clear and rename a terminal, turn the text around and begin a line of its
+/// own.
 const STEERS: &str = "\u{1b}]0;x\u{7}\u{9b}2J\u{7f}\u{202e}\u{2066}\u{feff}";
 
 /// A running `listen`, with what it says.
@@ -34,7 +35,13 @@ impl Listen {
         let (said, shown) = (child.stderr.take().unwrap(), child.stdout.take().unwrap());
         let (mut said, shown) = (BufReader::new(said), BufReader::new(shown));
         let begin = line(&mut said);
-        let address = begin.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap().parse().unwrap();
+        let address = begin
+            .split("http://")
+            .nth(1)
+            .and_then(|rest| rest.split('/').next())
+            .unwrap()
+            .parse()
+            .unwrap();
         Self { child, address, said, shown, _db: db }
     }
 
@@ -84,7 +91,9 @@ fn send(address: SocketAddr, head: &str, headers: &[(&str, &str)], body: &[u8]) 
 /// A delivery with this key, besides with what is different.
 fn deliver(address: SocketAddr, key: &str, different: &[(&str, &str)], body: &[u8]) -> u16 {
     let usual = [("Host", "localhost"), ("Content-Type", "application/json"), ("x-api-key", key)];
-    let is_usual = |(name, _): &&(&str, &str)| !different.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    let is_usual = |(name, _): &&(&str, &str)| {
+        !different.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+    };
     let headers: Vec<_> = usual.iter().filter(is_usual).chain(different).copied().collect();
     send(address, "POST /in HTTP/1.1", &headers, body)
 }
@@ -98,7 +107,9 @@ fn line(from: &mut impl BufRead) -> String {
 
 /// Nothing but what is seen, and line breaks.
 fn is_plain(text: &str) -> bool {
-    !text.chars().any(|letter| letter.is_control() && letter != '\n' || STEERS[1..].contains(letter) && letter > '~')
+    !text.chars().any(|letter| {
+        letter.is_control() && letter != '\n' || STEERS[1..].contains(letter) && letter > '~'
+    })
 }
 
 #[test]
@@ -108,14 +119,22 @@ fn a_delivery_is_shown_and_steers_nothing() {
     let id = [("webhook-id", "msg_1"), ("x-service-hook-event", "work_item.closed")];
     assert_eq!(listen.deliver(KEY, &id, body.as_bytes()), 200);
     let shown = listen.shown(6);
-    assert!(shown.starts_with("work_item.closed  id msg_1  key good  signature not checked\n{\n"), "{shown:?}");
-    assert!(shown.contains("\\u{9b}2J") && shown.contains("\\u{202e}") && is_plain(&shown), "{shown:?}");
+    assert!(
+        shown.starts_with("work_item.closed  id msg_1  key good  signature not checked\n{\n"),
+        "{shown:?}"
+    );
+    assert!(
+        shown.contains("\\u{9b}2J") && shown.contains("\\u{202e}") && is_plain(&shown),
+        "{shown:?}"
+    );
     // A body that is no JSON cannot add a line that looks like another delivery.
     let body = format!("{STEERS}\nwork_item.closed  id msg_9  key good  signature good\n");
     assert_eq!(listen.deliver(KEY, &[], body.as_bytes()), 200);
     let shown = listen.shown(3);
     assert!(
-        is_plain(&shown) && shown.contains("\\nwork_item.closed  id msg_9") && shown.ends_with("\n\n"),
+        is_plain(&shown)
+            && shown.contains("\\nwork_item.closed  id msg_9")
+            && shown.ends_with("\n\n"),
         "{shown:?}"
     );
     // Headers hold what a sender likes, too.
@@ -137,7 +156,10 @@ fn for_programs_it_is_json_that_steers_nothing() {
     assert_eq!(listen.deliver("wrong", &[], b"{\"secret\":\"of a stranger\"}"), 401);
     let shown = listen.shown(1);
     let value: Value = serde_json::from_str(&shown).unwrap();
-    assert!(value["api_key"] == "WRONG" && value.get("body").is_none() && !shown.contains("stranger"), "{shown}");
+    assert!(
+        value["api_key"] == "WRONG" && value.get("body").is_none() && !shown.contains("stranger"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -145,7 +167,8 @@ fn nothing_of_a_body_is_shown_without_the_key_and_the_signature() {
     let mut listen = Listen::start(&["--secret", SECRET]);
     let (body, now) = (b"{\"text\":\"of a stranger\"}", Clock::System.now().seconds());
     let secret = signing::secret_bytes(SECRET).unwrap();
-    let (good, bad) = (signing::sign(&secret, "msg_1", now, body), signing::sign(&secret, "msg_2", now, body));
+    let (good, bad) =
+        (signing::sign(&secret, "msg_1", now, body), signing::sign(&secret, "msg_2", now, body));
     let timestamp = now.to_string();
     let rows = [
         ("wrong", &good, "key WRONG  signature good", 401),
@@ -153,7 +176,11 @@ fn nothing_of_a_body_is_shown_without_the_key_and_the_signature() {
         (KEY, &good, "key good  signature good", 200),
     ];
     for (key, signature, words, status) in rows {
-        let headers = [("webhook-id", "msg_1"), ("webhook-timestamp", &timestamp), ("webhook-signature", signature)];
+        let headers = [
+            ("webhook-id", "msg_1"),
+            ("webhook-timestamp", &timestamp),
+            ("webhook-signature", signature),
+        ];
         assert_eq!(listen.deliver(key, &headers, body), status, "{words}");
         let shown = listen.shown(if status == 200 { 5 } else { 3 });
         assert!(shown.contains(words) && shown.contains("stranger") == (status == 200), "{shown}");
@@ -166,7 +193,8 @@ fn nothing_of_a_body_is_shown_without_the_key_and_the_signature() {
 fn web_pages_and_what_is_no_delivery_are_refused_with_a_line() {
     let mut listen = Listen::start(&[]);
     let body = b"{\"text\":\"of a stranger\"}";
-    // A form, a `fetch` without asking, a page whose name resolves to this computer, and what is no delivery at all.
+    // A form, a `fetch` without asking, a page whose name resolves to this computer, and what is no
+    // delivery at all.
     let rows: &[(&[(&str, &str)], u16)] = &[
         (&[("Origin", "https://evil.example"), ("Content-Type", "text/plain")], 403),
         (&[("Origin", "null")], 403),
@@ -178,7 +206,10 @@ fn web_pages_and_what_is_no_delivery_are_refused_with_a_line() {
     for (headers, status) in rows {
         assert_eq!(listen.deliver(KEY, headers, body), *status, "{headers:?}");
         let said = line(&mut listen.said);
-        assert!(said.contains(&status.to_string()) && is_plain(&said) && !said.contains("evil"), "{said}");
+        assert!(
+            said.contains(&status.to_string()) && is_plain(&said) && !said.contains("evil"),
+            "{said}"
+        );
     }
     for method in ["GET", "OPTIONS", "PUT"] {
         let head = format!("{method} / HTTP/1.1\r\nHost: localhost\r\nx-api-key: {KEY}");

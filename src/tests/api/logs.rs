@@ -3,7 +3,9 @@
 use std::{fs, fs::File, path::PathBuf, process::Stdio, time::Duration};
 
 use serde_json::{Value, json};
-use service_hooks::engine::{catalogue::sample, clock::Clock, config::Settings, delivery::client::plain_client};
+use service_hooks::engine::{
+    catalogue::sample, clock::Clock, config::Settings, delivery::client::plain_client,
+};
 
 use super::commands::{settings, wait_until_ready};
 use crate::{
@@ -33,11 +35,15 @@ impl Logged {
         let settings = settings(db).await;
         succeed(&settings, &["migrate"], "");
         let make = ["token", "create", "--name", "all", "--permission"];
-        let permissions = ["events:emit", "hooks:read", "hooks:write", "hooks:test", "deliveries:read"];
+        let permissions =
+            ["events:emit", "hooks:read", "hooks:write", "hooks:test", "deliveries:read"];
         let token = succeed(&settings, &[&make[..], &permissions[..]].concat(), "");
         let log = db.folder.path().join("server.log");
         let mut command = command(&settings, &["serve"]);
-        command.envs(environment.iter().copied()).stderr(File::create(&log).unwrap()).stdout(Stdio::null());
+        command
+            .envs(environment.iter().copied())
+            .stderr(File::create(&log).unwrap())
+            .stdout(Stdio::null());
         let server = Server(command.spawn().unwrap());
         wait_until_ready(settings.listen).await;
         Self { settings, server, log, token, client: plain_client().unwrap() }
@@ -57,14 +63,16 @@ impl Logged {
     }
 
     async fn hook(&self, receiver: &Receiver) -> String {
-        let hook = json!({"name": "hook", "event_type": EVENT.key(), "callback_url": receiver.url("/in"),
+        let hook = json!({"name": "hook", "event_type": EVENT.key(),
+            "callback_url": receiver.url("/in"),
                           "api_key": "CANARY-key", "enabled": true});
         self.ask("POST", "/hooks", &hook).await["id"].as_str().unwrap().to_owned()
     }
 
     async fn emit(&self) -> String {
         let data: Value = serde_json::from_str(sample(EVENT)).unwrap();
-        let accepted = self.ask("POST", "/events", &json!({"type": EVENT.key(), "data": data})).await;
+        let accepted =
+            self.ask("POST", "/events", &json!({"type": EVENT.key(), "data": data})).await;
         accepted["id"].as_str().unwrap().to_owned()
     }
 
@@ -98,12 +106,21 @@ async fn the_log_says_what_the_portal_did_to_a_hook_and_not_each_delivery() {
     logged.emit().await;
     logged.line("a hook was switched off").await;
     let lines = logged.lines();
-    let said: Vec<Value> =
-        lines.iter().filter(|line| !line.is_empty()).filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let said: Vec<Value> = lines
+        .iter()
+        .filter(|line| !line.is_empty())
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
     let of = |words: &str| {
-        let found = said.iter().find(|line| line["message"].as_str().is_some_and(|said| said.contains(words)));
+        let found = said
+            .iter()
+            .find(|line| line["message"].as_str().is_some_and(|said| said.contains(words)));
         let found = found.unwrap_or_else(|| panic!("{words}: {lines:#?}"));
-        (found["level"].as_str().unwrap(), found["hook.id"].as_str().unwrap(), found["reason"].as_str().unwrap())
+        (
+            found["level"].as_str().unwrap(),
+            found["hook.id"].as_str().unwrap(),
+            found["reason"].as_str().unwrap(),
+        )
     };
     assert_eq!(of("is paused"), ("WARN", hook.as_str(), "after server_error"));
     assert_eq!(of("has recovered"), ("INFO", hook.as_str(), "after success"));
@@ -111,10 +128,18 @@ async fn the_log_says_what_the_portal_did_to_a_hook_and_not_each_delivery() {
     let attempts = said.iter().filter(|line| line["message"] == "attempt").count();
     assert_eq!(attempts, 0, "{lines:#?}");
     assert!(!lines.iter().any(|line| line.contains("CANARY")), "{lines:#?}");
-    let figures = logged.client.get(format!("http://{}/metrics", logged.settings.listen)).send().await.unwrap();
+    let figures = logged
+        .client
+        .get(format!("http://{}/metrics", logged.settings.listen))
+        .send()
+        .await
+        .unwrap();
     let figures = figures.text().await.unwrap();
     for change in ["paused", "recovered", "switched_off"] {
-        assert!(figures.contains(&format!("service_hooks_hook_changes_total{{change=\"{change}\"}} 1")), "{figures}");
+        assert!(
+            figures.contains(&format!("service_hooks_hook_changes_total{{change=\"{change}\"}} 1")),
+            "{figures}"
+        );
     }
 }
 
@@ -149,7 +174,12 @@ async fn a_request_has_an_id_in_its_answer_its_problem_and_the_log() {
     // A request that fails for our own reasons is found in the log by it.
     let store = rusqlite::Connection::open(db.folder.path().join("test.db")).unwrap();
     store.execute_batch("ALTER TABLE jobs RENAME TO gone").unwrap();
-    let answer = logged.request("GET", "/jobs", &json!({})).header("x-request-id", "look-for-me").send().await.unwrap();
+    let answer = logged
+        .request("GET", "/jobs", &json!({}))
+        .header("x-request-id", "look-for-me")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 503);
     let line = logged.line("an API request failed").await;
     assert!(line.contains("look-for-me"), "{line}");

@@ -21,7 +21,8 @@ async fn the_figures_say_what_happened_and_whom_it_concerns_stays_unsaid(db: Tes
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
-    let hook = json!({"name": "CANARY-name", "event_type": "work_item.closed", "callback_url": receiver.url("/CANARY"),
+    let hook = json!({"name": "CANARY-name", "event_type": "work_item.closed",
+        "callback_url": receiver.url("/CANARY"),
                       "api_key": "CANARY-key", "enabled": true});
     let (status, hook) = app.api(&token, "POST", "/hooks", Some(hook)).await;
     assert_eq!(status, 201, "{hook}");
@@ -29,8 +30,9 @@ async fn the_figures_say_what_happened_and_whom_it_concerns_stays_unsaid(db: Tes
         service_hooks::domain::event::EventType::WorkItemClosed,
     ))
     .unwrap();
-    let (status, event) =
-        app.api(&token, "POST", "/events", Some(json!({"type": "work_item.closed", "data": data}))).await;
+    let (status, event) = app
+        .api(&token, "POST", "/events", Some(json!({"type": "work_item.closed", "data": data})))
+        .await;
     assert_eq!(status, 202, "{event}");
     let figures = eventually("the delivery is counted", async || {
         let figures = app.request("GET", "/metrics").send().await.ok()?.text().await.ok()?;
@@ -48,9 +50,14 @@ async fn the_figures_say_what_happened_and_whom_it_concerns_stays_unsaid(db: Tes
     for (series, wanted) in expected {
         assert_eq!(value(&figures, series), Some(wanted), "{series}\n{figures}");
     }
-    assert!(figures.contains("# TYPE service_hooks_commit_duration_seconds histogram"), "{figures}");
+    assert!(
+        figures.contains("# TYPE service_hooks_commit_duration_seconds histogram"),
+        "{figures}"
+    );
     assert!(figures.contains("http_route=\"/api/v1/events\""), "{figures}");
-    for secret in ["CANARY", "work_item", hook["id"].as_str().unwrap(), event["id"].as_str().unwrap()] {
+    for secret in
+        ["CANARY", "work_item", hook["id"].as_str().unwrap(), event["id"].as_str().unwrap()]
+    {
         assert!(!figures.contains(secret), "{secret} is in the figures");
     }
 }
@@ -97,9 +104,13 @@ async fn hooks_are_counted_by_how_they_stand(db: TestDb) {
     assert_eq!(app.api(&token, "PATCH", &path, Some(json!({"enabled": false}))).await.0, 200);
     within(60, "the hooks are counted", async || {
         let figures = scrape(&app).await;
-        let of = |state: &str| value(&figures, &format!("service_hooks_hooks{{state=\"{state}\"}}"));
+        let of =
+            |state: &str| value(&figures, &format!("service_hooks_hooks{{state=\"{state}\"}}"));
         // Tests that run beside this one in the same process count theirs too.
-        (of("healthy")? + of("off")? >= 2.0 && of("paused").is_some() && of("switched_off").is_some()).then_some(())
+        (of("healthy")? + of("off")? >= 2.0
+            && of("paused").is_some()
+            && of("switched_off").is_some())
+        .then_some(())
     })
     .await;
     app.running.shutdown().await;
@@ -118,11 +129,23 @@ async fn there_are_few_lines_after_real_use(db: TestDb) {
         }
     }
     for path in service_hooks::server::http::page_paths() {
-        browser.get(&path.replace(":id", &hook).replace(":did", &delivery).replace(":key", "work_item.closed")).await;
+        browser
+            .get(
+                &path
+                    .replace(":id", &hook)
+                    .replace(":did", &delivery)
+                    .replace(":key", "work_item.closed"),
+            )
+            .await;
     }
-    for path in
-        ["/nothing/here", "/healthz", "/readyz", "/favicon.svg", "/robots.txt", "/integration/events/schemas.zip"]
-    {
+    for path in [
+        "/nothing/here",
+        "/healthz",
+        "/readyz",
+        "/favicon.svg",
+        "/robots.txt",
+        "/integration/events/schemas.zip",
+    ] {
         browser.get(path).await;
     }
     let figures = scrape(&app).await;

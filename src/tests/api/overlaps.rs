@@ -30,7 +30,10 @@ async fn a_job_names_what_it_selects(db: TestDb) {
     let recover = format!("{}/recover", hook.path);
     let (status, problem) = scene.app.api_raw(&scene.token, &recover, "").await;
     assert_eq!((status, fields(&problem)), (422, vec!["since"]), "{problem}");
-    assert_eq!((receiver.came().len(), scene.get("/jobs").await["items"].as_array().unwrap().len()), (3, 0));
+    assert_eq!(
+        (receiver.came().len(), scene.get("/jobs").await["items"].as_array().unwrap().len()),
+        (3, 0)
+    );
     // A preview sends nothing, and so it may be of everything.
     let (status, counted) = scene.ask("POST", REDELIVER, json!({"dry_run": true})).await;
     assert_eq!((status, &counted["total"]), (200, &json!(3)));
@@ -49,7 +52,10 @@ async fn a_job_names_what_it_selects(db: TestDb) {
 
 async fn done(scene: &Scene, job: &Value) {
     let path = format!("/jobs/{}", job["id"].as_str().unwrap());
-    eventually("the job is done", async || (scene.get(&path).await["state"] == "done").then_some(())).await;
+    eventually("the job is done", async || {
+        (scene.get(&path).await["state"] == "done").then_some(())
+    })
+    .await;
 }
 
 async fn overlapping_jobs_are_refused(db: TestDb) {
@@ -73,7 +79,10 @@ async fn overlapping_jobs_are_refused(db: TestDb) {
     for (path, body) in [
         (recover(&one), since.clone()),
         (REDELIVER.to_owned(), json!({"hook": one.id, "states": ["skipped"]})),
-        (REDELIVER.to_owned(), json!({"event": "work_item.closed", "states": ["failed", "delivered"]})),
+        (
+            REDELIVER.to_owned(),
+            json!({"event": "work_item.closed", "states": ["failed", "delivered"]}),
+        ),
     ] {
         let (status, problem) = scene.ask("POST", &path, slow(body.clone())).await;
         assert_eq!((status, fields(&problem)), (409, vec!["job"]), "{body}: {problem}");
@@ -83,13 +92,18 @@ async fn overlapping_jobs_are_refused(db: TestDb) {
     for (path, body) in [
         (recover(&two), since.clone()),
         (REDELIVER.to_owned(), json!({"hook": one.id, "states": ["delivered"]})),
-        (REDELIVER.to_owned(), json!({"hook": one.id, "states": ["failed"], "to": "2020-01-01T00:00:00Z"})),
+        (
+            REDELIVER.to_owned(),
+            json!({"hook": one.id, "states": ["failed"], "to": "2020-01-01T00:00:00Z"}),
+        ),
     ] {
         let (status, job) = scene.ask("POST", &path, slow(body.clone())).await;
         assert_eq!(status, 202, "{body}: {job}");
     }
     // One that is paused is in nobody's way, and does not come back beside another.
-    let set = async |job: &str, state: &str| scene.ask("PATCH", &format!("/jobs/{job}"), json!({"state": state})).await;
+    let set = async |job: &str, state: &str| {
+        scene.ask("PATCH", &format!("/jobs/{job}"), json!({"state": state})).await
+    };
     assert_eq!(set(id, "paused").await.0, 200);
     let (status, second) = scene.ask("POST", &recover(&one), slow(since)).await;
     assert_eq!(status, 202, "{second}");

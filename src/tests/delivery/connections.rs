@@ -1,5 +1,5 @@
-//! Connections that are used again: when, by whom, and what they never do. And what is made of answers that are not as the
-//! books say.
+//! Connections that are used again: when, by whom, and what they never do. And what is made of
+//! answers that are not as the books say.
 
 use std::{
     net::SocketAddr,
@@ -60,13 +60,19 @@ struct Keeper {
 impl Keeper {
     async fn start(conduct: impl Fn(&Came) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let keeper = Self { address: listener.local_addr().unwrap(), came: Arc::default(), said: Arc::default() };
+        let keeper = Self {
+            address: listener.local_addr().unwrap(),
+            came: Arc::default(),
+            said: Arc::default(),
+        };
         let (came, said, conduct) = (keeper.came.clone(), keeper.said.clone(), Arc::new(conduct));
         tokio::spawn(async move {
             for number in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
                 let (came, said, conduct) = (came.clone(), said.clone(), conduct.clone());
-                tokio::spawn(async move { converse(stream, number, (&came, &said), &*conduct).await });
+                tokio::spawn(
+                    async move { converse(stream, number, (&came, &said), &*conduct).await },
+                );
             }
         });
         keeper
@@ -146,7 +152,8 @@ async fn scene() -> (TestApp, String) {
 
 /// Makes a hook, switched on; its id.
 async fn hook(app: &TestApp, token: &str, url: &str) -> String {
-    let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k", "enabled": true});
+    let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k",
+        "enabled": true});
     let (status, hook) = app.api(token, "POST", "/hooks", Some(body)).await;
     assert_eq!(status, 201, "{hook}");
     hook["id"].as_str().unwrap().to_owned()
@@ -159,7 +166,9 @@ async fn deliver(app: &TestApp, token: &str) -> Vec<Value> {
         let (_, story) = app.api(token, "GET", &format!("/events/{event}"), None).await;
         let deliveries = story["deliveries"].as_array()?;
         let is_done = deliveries.iter().all(|delivery| delivery["state"] == "delivered");
-        is_done.then(|| deliveries.iter().flat_map(|it| it["attempts"].as_array().unwrap().clone()).collect())
+        is_done.then(|| {
+            deliveries.iter().flat_map(|it| it["attempts"].as_array().unwrap().clone()).collect()
+        })
     })
     .await
 }
@@ -179,7 +188,8 @@ async fn no_two_hooks_share_a_connection() {
         assert!(came.iter().all(|other| other.0 != *number || other.2 == *path), "{came:?}");
     }
     assert!(came.iter().any(|(_, nth, _)| *nth > 0), "each uses its own again: {came:?}");
-    // A test shows how things are now: it never takes a connection that was there, nor leaves one behind.
+    // A test shows how things are now: it never takes a connection that was there, nor leaves one
+    // behind.
     let id = hook(&app, &token, &format!("http://{}/tested", keeper.address)).await;
     for _ in 0..2 {
         app.api(&token, "POST", &format!("/hooks/{id}/test"), None).await;
@@ -220,18 +230,30 @@ async fn a_connection_that_was_closed_is_no_failure_of_the_next_delivery() {
     hook(&app, &token, &format!("http://{}/", keeper.address)).await;
     for _ in 0..4 {
         let attempts = deliver(&app, &token).await;
-        assert_eq!((attempts.len(), attempts[0]["class"].as_str()), (1, Some("success")), "{attempts:?}");
+        assert_eq!(
+            (attempts.len(), attempts[0]["class"].as_str()),
+            (1, Some("success")),
+            "{attempts:?}"
+        );
     }
-    assert!(keeper.came().iter().any(|came| came.1 == 1), "connections are used again: {:?}", keeper.came());
+    assert!(
+        keeper.came().iter().any(|came| came.1 == 1),
+        "connections are used again: {:?}",
+        keeper.came()
+    );
     // On a new connection the same is a failure, and is said.
     let silent = Keeper::start(|_| Act::Close).await;
     let id = hook(&app, &token, &format!("http://{}/", silent.address)).await;
     let (_, test) = app.api(&token, "POST", &format!("/hooks/{id}/test"), None).await;
-    assert_eq!(test["attempts"][0]["detail"], "the receiver closed the connection without an answer", "{test}");
+    assert_eq!(
+        test["attempts"][0]["detail"], "the receiver closed the connection without an answer",
+        "{test}"
+    );
     app.assert_balanced().await;
 }
 
-/// The receivers listen on two addresses and one port; the name leads to the first and then to the second.
+/// The receivers listen on two addresses and one port; the name leads to the first and then to the
+/// second.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_moves_is_followed_while_traffic_is_steady() {
     let names = Arc::new(Names::default());
@@ -276,7 +298,11 @@ async fn a_status_decides_and_a_body_without_end_is_let_go() {
     let phases = ["dns_us", "connect_us", "tls_us", "first_byte_us"];
     let answered: i64 = phases.iter().filter_map(|phase| attempt["timing"][phase].as_i64()).sum();
     assert!(took * 1000 < answered + body / 2, "what the receiver needed to answer: {attempt}");
-    assert_eq!((&attempt["response_cut"], attempt["class"].as_str()), (&json!(true), Some("success")), "{attempt}");
+    assert_eq!(
+        (&attempt["response_cut"], attempt["class"].as_str()),
+        (&json!(true), Some("success")),
+        "{attempt}"
+    );
 }
 
 /// What other clients bear with.
@@ -292,7 +318,10 @@ async fn odd_answers_are_borne_and_broken_ones_explained() {
         (format!("HTTP/1.1 200 OK\r\nno colon in this line\r\n{end}"), ""),
         (format!("HTTP/1.1 200\r\n{end}"), ""),
         (format!("HTTP/1.0 200 OK\n{}", end.replace('\r', "")), ""),
-        (format!("HTTP/1.1 2000 OK\r\n{end}"), "not a proper HTTP answer: invalid HTTP status-code parsed"),
+        (
+            format!("HTTP/1.1 2000 OK\r\n{end}"),
+            "not a proper HTTP answer: invalid HTTP status-code parsed",
+        ),
         ("SSH-2.0-OpenSSH_9.2\r\n".into(), "not a proper HTTP answer: invalid HTTP version parsed"),
         (
             format!("HTTP/1.1 200 OK\r\ncontent-length: x\r\n{end}"),
@@ -313,7 +342,10 @@ async fn odd_answers_are_borne_and_broken_ones_explained() {
                 "{test}"
             );
         } else {
-            assert_eq!((attempt["class"].as_str(), &attempt["detail"]), (Some("broken_answer"), &json!(detail)));
+            assert_eq!(
+                (attempt["class"].as_str(), &attempt["detail"]),
+                (Some("broken_answer"), &json!(detail))
+            );
         }
     }
     app.assert_balanced().await;
@@ -343,10 +375,15 @@ async fn what_is_secret_and_echoed_is_not_kept() {
         let form: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
         let basic = BASE64_STANDARD.encode(format!("user:{key}"));
         let body = format!("{{\"x-api-key\": \"{key}\"}} {form} {basic} {signature}").into_bytes();
-        Reply { headers: vec![("x-echo", key.to_owned()), ("x-basic", basic)], body, ..Reply::status(200) }
+        Reply {
+            headers: vec![("x-echo", key.to_owned()), ("x-basic", basic)],
+            body,
+            ..Reply::status(200)
+        }
     })
     .await;
-    let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": receiver.url("/"), "api_key": key});
+    let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": receiver.url("/"),
+        "api_key": key});
     let (_, hook) = app.api(&token, "POST", "/hooks", Some(body)).await;
     let test = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
     let (_, delivery) = app.api(&token, "POST", &test, None).await;
@@ -356,7 +393,12 @@ async fn what_is_secret_and_echoed_is_not_kept() {
     let shown = attempt["response_body"].as_str().unwrap();
     assert!(shown.starts_with("{\"x-api-key\": \"****\"} **** "), "{attempt}");
     let kept = attempt.to_string();
-    for secret in [key, "of%2Bsome", "YW4tYXBpLWtle", came.header("webhook-signature").trim_start_matches("v1,")] {
+    for secret in [
+        key,
+        "of%2Bsome",
+        "YW4tYXBpLWtle",
+        came.header("webhook-signature").trim_start_matches("v1,"),
+    ] {
         assert!(!kept.contains(secret), "{secret}: {attempt}");
     }
 }

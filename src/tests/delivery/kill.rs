@@ -1,5 +1,5 @@
-//! `kill -9` at random moments under load. What was acknowledged arrives, with the id that its 202 named; where a hook keeps
-//! an order, in that order.
+//! `kill -9` at random moments under load. What was acknowledged arrives, with the id that its 202
+//! named; where a hook keeps an order, in that order.
 //!
 //! `SERVICE_HOOKS_TEST_KILLS` makes it longer (20 unless set).
 
@@ -48,18 +48,32 @@ const UNRECORDED: usize = 33;
 
 fn kills() -> usize {
     #[expect(clippy::disallowed_methods, reason = "the long mode is asked for by hand")]
-    std::env::var("SERVICE_HOOKS_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20)
+    std::env::var("SERVICE_HOOKS_TEST_KILLS")
+        .ok()
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(20)
 }
 
 async fn nothing_acknowledged_is_lost(db: TestDb) {
     let mut settings = db.settings();
-    settings.listen = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let arguments = ["token", "create", "--name", "t", "--permission", "events:emit", "hooks:write", "deliveries:read"];
+    settings.listen =
+        tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let arguments = [
+        "token",
+        "create",
+        "--name",
+        "t",
+        "--permission",
+        "events:emit",
+        "hooks:write",
+        "deliveries:read",
+    ];
     let token = succeed(&settings, &arguments, "");
     let receiver = Receiver::start().await;
     let mut server = Server::start(&settings);
     make_hook(&settings, &token, json!({"callback_url": receiver.url(PLAIN)})).await;
-    let keeps_order = json!({"callback_url": receiver.url(IN_ORDER), "order_by": "customerIdentifier"});
+    let keeps_order =
+        json!({"callback_url": receiver.url(IN_ORDER), "order_by": "customerIdentifier"});
     make_hook(&settings, &token, keeps_order).await;
 
     let acknowledged = Arc::new(Mutex::new(Vec::new()));
@@ -72,11 +86,14 @@ async fn nothing_acknowledged_is_lost(db: TestDb) {
         .collect();
     let more = async |count: usize| {
         let until = acknowledged.lock().unwrap().len() + count;
-        eventually("events are acknowledged", async || (acknowledged.lock().unwrap().len() >= until).then_some(()))
-            .await;
+        eventually("events are acknowledged", async || {
+            (acknowledged.lock().unwrap().len() >= until).then_some(())
+        })
+        .await;
     };
     for kill in 0..kills() {
-        // Most are killed while they work, however long it takes them to begin; every fourth while it starts.
+        // Most are killed while they work, however long it takes them to begin; every fourth while
+        // it starts.
         if kill % 4 != 3 {
             more(LEAST).await;
         }
@@ -93,13 +110,20 @@ async fn nothing_acknowledged_is_lost(db: TestDb) {
         let came = receiver.came();
         let arrived: HashSet<(&str, &str)> =
             came.iter().map(|came| (came.path.as_str(), came.header("webhook-id"))).collect();
-        let is_missing = |id: &&String| [PLAIN, IN_ORDER].iter().any(|path| !arrived.contains(&(*path, id.as_str())));
+        let is_missing = |id: &&String| {
+            [PLAIN, IN_ORDER].iter().any(|path| !arrived.contains(&(*path, id.as_str())))
+        };
         acknowledged.iter().filter(is_missing).count()
     };
-    eventually("every acknowledged event arrived", async || (missing().await == 0).then_some(())).await;
+    eventually("every acknowledged event arrived", async || (missing().await == 0).then_some(()))
+        .await;
     assert_balanced(&settings, &mut server).await;
     let (plain, in_order) = (repeats(&receiver, PLAIN), repeats(&receiver, IN_ORDER));
-    eprintln!("{} kills, {} acknowledged, {plain} and {in_order} repeated, 0 lost", kills(), acknowledged.len());
+    eprintln!(
+        "{} kills, {} acknowledged, {plain} and {in_order} repeated, 0 lost",
+        kills(),
+        acknowledged.len()
+    );
     // What was in flight at a kill may come twice, and nothing else.
     assert!(plain <= kills() * settings.delivery.in_flight_per_hook, "{plain} repeats");
     assert!(in_order <= kills() * PRODUCERS * UNRECORDED, "{in_order} repeats");
@@ -119,7 +143,10 @@ fn repeats(receiver: &Receiver, path: &str) -> usize {
 fn assert_in_order(receiver: &Receiver) {
     let mut of_key: HashMap<String, Vec<usize>> = HashMap::new();
     for came in of_path(&receiver.came(), IN_ORDER) {
-        of_key.entry(came.member("customerIdentifier")).or_default().push(came.member("id").parse().unwrap());
+        of_key
+            .entry(came.member("customerIdentifier"))
+            .or_default()
+            .push(came.member("id").parse().unwrap());
     }
     assert_eq!(of_key.len(), PRODUCERS);
     for (key, numbers) in of_key {
@@ -139,8 +166,9 @@ impl Producer {
         let client = service_hooks::engine::delivery::client::plain_client().unwrap();
         let mut next = 0;
         while !is_over.load(Ordering::SeqCst) {
-            let request =
-                client.post(format!("http://{}/api/v1/events", self.settings.listen)).bearer_auth(&self.token);
+            let request = client
+                .post(format!("http://{}/api/v1/events", self.settings.listen))
+                .bearer_auth(&self.token);
             let answer = async {
                 let answer = request.body(self.body(next)).send().await.ok()?;
                 if answer.status() != 202 {
@@ -154,7 +182,8 @@ impl Producer {
                     acknowledged.lock().unwrap().push(id);
                     next += 1;
                 }
-                // The server is being killed or started. What it was asked may be accepted all the same.
+                // The server is being killed or started. What it was asked may be accepted all the
+                // same.
                 None => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
@@ -173,14 +202,16 @@ async fn make_hook(settings: &Settings, token: &str, more: Value) {
     let mut hook = json!({"name": "n", "event_type": EVENT.key(), "api_key": "k", "enabled": true});
     hook.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     eventually("the hook is made", async || {
-        let request = client.post(format!("http://{}/api/v1/hooks", settings.listen)).bearer_auth(token);
+        let request =
+            client.post(format!("http://{}/api/v1/hooks", settings.listen)).bearer_auth(token);
         let answer = request.body(hook.to_string()).send().await.ok()?;
         (answer.status() == 201).then_some(())
     })
     .await;
 }
 
-/// Once everything is settled the books balance; read from the database itself, with the server gone.
+/// Once everything is settled the books balance; read from the database itself, with the server
+/// gone.
 async fn assert_balanced(settings: &Settings, server: &mut Server) {
     let grant = Actor::portal().require(Permission::SystemRead).unwrap();
     server.kill();

@@ -25,7 +25,12 @@ const EVENT: EventType = EventType::WorkItemClosed;
 async fn attempts_of(app: &TestApp, token: &str, event: &str) -> Vec<Value> {
     let delivery = app.delivery_in(token, event, "delivered").await;
     let (_, found) = app.api(token, "GET", &format!("/events/{event}"), None).await;
-    let delivery = found["deliveries"].as_array().unwrap().iter().find(|found| found["id"] == delivery["id"]).unwrap();
+    let delivery = found["deliveries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|found| found["id"] == delivery["id"])
+        .unwrap();
     delivery["attempts"].as_array().unwrap().clone()
 }
 
@@ -34,7 +39,9 @@ async fn tested(app: &TestApp, token: &str, url: &str) -> Value {
     let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k"});
     let (status, hook) = app.api(token, "POST", "/hooks", Some(body)).await;
     assert_eq!(status, 201, "{hook}");
-    let (_, test) = app.api(token, "POST", &format!("/hooks/{}/test", hook["id"].as_str().unwrap()), None).await;
+    let (_, test) = app
+        .api(token, "POST", &format!("/hooks/{}/test", hook["id"].as_str().unwrap()), None)
+        .await;
     test["attempts"][0].clone()
 }
 
@@ -47,7 +54,8 @@ async fn an_attempt_says_what_took_its_time(db: TestDb) {
     let first = attempts_of(&app, &token, &first).await.remove(0);
     let second = app.emit_sample(&token, EVENT).await;
     let second = attempts_of(&app, &token, &second).await.remove(0);
-    // An address needs no look-up and plain http no handshake; the second request finds the connection open.
+    // An address needs no look-up and plain http no handshake; the second request finds the
+    // connection open.
     for (attempt, is_new) in [(&first, true), (&second, false)] {
         let timing = &attempt["timing"];
         assert_eq!(timing["connect_us"].is_i64(), is_new, "{attempt}");
@@ -59,12 +67,20 @@ async fn an_attempt_says_what_took_its_time(db: TestDb) {
         assert!(parts <= (attempt["duration_ms"].as_i64().unwrap() + 1) * 1000, "{attempt}");
         assert_eq!(attempt["address"], receiver.address.to_string(), "{attempt}");
     }
-    let by_name = tested(&app, &token, &format!("http://localhost:{}/", receiver.address.port())).await;
-    assert!(by_name["timing"]["dns_us"].is_i64() && by_name["timing"]["connect_us"].is_i64(), "{by_name}");
-    // It connects, and then the receiver does not speak TLS: the handshake began and nothing came after it.
+    let by_name =
+        tested(&app, &token, &format!("http://localhost:{}/", receiver.address.port())).await;
+    assert!(
+        by_name["timing"]["dns_us"].is_i64() && by_name["timing"]["connect_us"].is_i64(),
+        "{by_name}"
+    );
+    // It connects, and then the receiver does not speak TLS: the handshake began and nothing came
+    // after it.
     let no_tls = tested(&app, &token, &format!("https://{}/", receiver.address)).await;
     let timing = &no_tls["timing"];
-    assert!(no_tls["class"] == "tls" && timing["connect_us"].is_i64() && timing["tls_us"].is_i64(), "{no_tls}");
+    assert!(
+        no_tls["class"] == "tls" && timing["connect_us"].is_i64() && timing["tls_us"].is_i64(),
+        "{no_tls}"
+    );
     assert!(timing["first_byte_us"].is_null() && timing["body_us"].is_null(), "{no_tls}");
 }
 

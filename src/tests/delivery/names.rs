@@ -1,5 +1,6 @@
-//! What name servers say, through the real resolver: each kind of failure is told apart, what is missing is not remembered
-//! for long, and trouble of this machine's own name server is never held against a receiver.
+//! What name servers say, through the real resolver: each kind of failure is told apart, what is
+//! missing is not remembered for long, and trouble of this machine's own name server is never held
+//! against a receiver.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,14 +33,17 @@ async fn scene(db: TestDb) -> (TestApp, String, NameServer) {
     settings.delivery.retry_schedule = vec![Duration::from_millis(200); 100];
     settings.delivery.pause_after = 1000;
     let lookup = Arc::new(SystemLookup::asking(server.address).unwrap());
-    let app = TestApp::start_with(db.into(), Config { lookup: Some(lookup), ..Config::new(settings) }).await;
+    let app =
+        TestApp::start_with(db.into(), Config { lookup: Some(lookup), ..Config::new(settings) })
+            .await;
     let token = app.full_token().await;
     (app, token, server)
 }
 
 async fn hook(app: &TestApp, token: &str, name: &str, receiver: &Receiver) -> String {
     let url = format!("http://{name}:{}/", receiver.address.port());
-    let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k", "enabled": true});
+    let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k",
+        "enabled": true});
     let (status, hook) = app.api(token, "POST", "/hooks", Some(body)).await;
     assert_eq!(status, 201, "{hook}");
     hook["id"].as_str().unwrap().to_owned()
@@ -59,8 +63,20 @@ async fn each_kind_of_failure_is_told_apart() {
         ("good", LOOPBACK, "success", "", "accepted the event"),
         ("missing", Says::Code(NXDOMAIN), "dns", "NXDOMAIN", "Check its spelling"),
         ("empty", Says::Code(NO_ERROR), "dns", "no address record", "Add an A or AAAA record"),
-        ("broken", Says::Code(SERVFAIL), "dns", "SERVFAIL", "domain's owner should check its name servers"),
-        ("silent", Says::Nothing, "dns", "the domain's name servers did not answer", "domain's owner should check"),
+        (
+            "broken",
+            Says::Code(SERVFAIL),
+            "dns",
+            "SERVFAIL",
+            "domain's owner should check its name servers",
+        ),
+        (
+            "silent",
+            Says::Nothing,
+            "dns",
+            "the domain's name servers did not answer",
+            "domain's owner should check",
+        ),
         ("refused", Says::Code(REFUSED), "own_trouble", "REFUSED", "An operator should check"),
     ];
     for (label, says, class, detail, advice) in rows {
@@ -69,7 +85,10 @@ async fn each_kind_of_failure_is_told_apart() {
         let id = hook(&app, &token, &name, &receiver).await;
         let attempt = test(&app, &token, &id).await;
         assert_eq!(attempt["class"], class, "{label}: {attempt}");
-        assert!(attempt["detail"].as_str().unwrap_or_default().contains(detail), "{label}: {attempt}");
+        assert!(
+            attempt["detail"].as_str().unwrap_or_default().contains(detail),
+            "{label}: {attempt}"
+        );
         assert!(attempt["advice"].as_str().unwrap().contains(advice), "{label}: {attempt}");
     }
     // Nothing is answered any more: that is no trouble of the name.
@@ -125,7 +144,10 @@ async fn our_name_servers_trouble_is_not_the_receivers(db: TestDb) {
     let store = app.running.portal.store();
     let grant = Actor::portal().require(Permission::HooksRead).unwrap();
     let healths = health::all(&mut store.read().await.unwrap(), &grant).await.unwrap();
-    assert!(healths.values().all(|health| health.is_well() && health.last_answer.is_none()), "{healths:?}");
+    assert!(
+        healths.values().all(|health| health.is_well() && health.last_answer.is_none()),
+        "{healths:?}"
+    );
     server.say_of_all(None);
     app.delivery_in_within(60, &token, &event, "delivered").await;
     app.assert_balanced().await;

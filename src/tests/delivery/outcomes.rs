@@ -35,7 +35,12 @@ on_both!(
 const EVENT: EventType = EventType::WorkItemClosed;
 
 fn classes(delivery: &Value) -> Vec<&str> {
-    delivery["attempts"].as_array().unwrap().iter().map(|tried| tried["class"].as_str().unwrap()).collect()
+    delivery["attempts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tried| tried["class"].as_str().unwrap())
+        .collect()
 }
 
 async fn refusals_are_retried_until_the_schedule_is_used_up(db: TestDb) {
@@ -80,7 +85,10 @@ async fn redirects_are_not_followed_and_the_key_goes_nowhere_else(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let (receiver, other) = (Receiver::start().await, Receiver::start().await);
-    let to_other = |status| Reply { headers: vec![("location", other.url("/stolen"))], ..Reply::status(status) };
+    let to_other = |status| Reply {
+        headers: vec![("location", other.url("/stolen"))],
+        ..Reply::status(status)
+    };
     receiver.reply([301, 303, 307, 308].map(to_other));
     app.hook(&token, EVENT, &receiver).await;
     let event = app.emit_sample(&token, EVENT).await;
@@ -134,21 +142,36 @@ async fn silence_and_nonsense_end_at_the_deadline(db: TestDb) {
         (raw_server(|stream| drip(stream, &["HTTP/1.1 200 OK\r\nx: ", "x"])).await, "timeout"),
         (raw_server(|stream| drip(stream, &["HTTP/1.1 100 Continue\r\n\r\n"])).await, "timeout"),
         (raw_server(|stream| drip(stream, &["HTTP/1.1 204 No Content\r\n\r\n"])).await, "success"),
-        (raw_server(|stream| drip(stream, &["HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n", "x"])).await, "success"),
-        (raw_server(|stream| drip(stream, &["this is not HTTP at all\r\n\r\n"])).await, "broken_answer"),
+        (
+            raw_server(|stream| {
+                drip(stream, &["HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n", "x"])
+            })
+            .await,
+            "success",
+        ),
+        (
+            raw_server(|stream| drip(stream, &["this is not HTTP at all\r\n\r\n"])).await,
+            "broken_answer",
+        ),
         (raw_server(|_| async {}).await, "broken_answer"),
-        (raw_server(|stream| drip(stream, &["HTTP/1.1 400 not TLS\r\n\r\n"])).await.replace("http:", "https:"), "tls"),
+        (
+            raw_server(|stream| drip(stream, &["HTTP/1.1 400 not TLS\r\n\r\n"]))
+                .await
+                .replace("http:", "https:"),
+            "tls",
+        ),
         (closed, "connect"),
     ];
     for (url, class) in rows {
         // Silence ends soon; what is to be heard may take as long as a busy machine needs.
         let timeout = if class == "timeout" { "400ms" } else { "10s" };
-        let body =
-            json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k", "timeout": timeout});
+        let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": url,
+            "api_key": "k", "timeout": timeout});
         let (status, hook) = app.api(&token, "POST", "/hooks", Some(body)).await;
         assert_eq!(status, 201, "{hook}");
-        let (_, delivery) =
-            app.api(&token, "POST", &format!("/hooks/{}/test", hook["id"].as_str().unwrap()), None).await;
+        let (_, delivery) = app
+            .api(&token, "POST", &format!("/hooks/{}/test", hook["id"].as_str().unwrap()), None)
+            .await;
         assert_eq!(classes(&delivery), [class], "{delivery}");
     }
     app.assert_balanced().await;
@@ -169,7 +192,10 @@ async fn a_huge_answer_is_read_as_far_as_needed(db: TestDb) {
     let test = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
     let (_, delivery) = app.api(&token, "POST", &test, None).await;
     let attempt = &delivery["attempts"][0];
-    assert_eq!((attempt["class"].as_str(), &attempt["response_cut"]), (Some("success"), &json!(true)));
+    assert_eq!(
+        (attempt["class"].as_str(), &attempt["response_cut"]),
+        (Some("success"), &json!(true))
+    );
     assert_eq!(attempt["response_body"].as_str().unwrap().len(), 16 * 1024);
     let (_, delivery) = app.api(&token, "POST", &test, None).await;
     assert_eq!(delivery["attempts"][0]["class"], "success", "nothing is unpacked");
@@ -184,12 +210,17 @@ async fn off_means_skipped_and_held_until_on_again(db: TestDb) {
     receiver.reply([Reply::status(500)]);
     let hook = app.hook(&token, EVENT, &receiver).await;
     let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
-    let slide = async |enabled: bool| app.api(&token, "PATCH", &path, Some(json!({"enabled": enabled}))).await.0;
+    let slide = async |enabled: bool| {
+        app.api(&token, "PATCH", &path, Some(json!({"enabled": enabled}))).await.0
+    };
     let waits = app.emit_sample(&token, EVENT).await;
     app.delivery_in(&token, &waits, "waiting").await;
     assert_eq!(slide(false).await, 200);
     let held = app.delivery_in(&token, &waits, "held").await;
-    assert_eq!((held["reason"].as_str(), &held["next_attempt_at"]), (Some("the hook is off"), &Value::Null));
+    assert_eq!(
+        (held["reason"].as_str(), &held["next_attempt_at"]),
+        (Some("the hook is off"), &Value::Null)
+    );
     let skipped = app.emit_sample(&token, EVENT).await;
     app.delivery_in(&token, &skipped, "skipped").await;
     assert_eq!(slide(true).await, 200);
@@ -210,7 +241,11 @@ async fn two_hooks_on_one_event_are_on_their_own(db: TestDb) {
     bad.wait_for(3).await;
     eventually("both are delivered", async || {
         let (_, story) = app.api(&token, "GET", &format!("/events/{event}"), None).await;
-        story["deliveries"].as_array()?.iter().all(|delivery| delivery["state"] == "delivered").then_some(())
+        story["deliveries"]
+            .as_array()?
+            .iter()
+            .all(|delivery| delivery["state"] == "delivered")
+            .then_some(())
     })
     .await;
     assert_eq!((good.came().len(), bad.came().len()), (1, 3), "only the failing one is sent again");
@@ -223,13 +258,24 @@ async fn a_restart_resumes(db: TestDb) {
     let receiver = Receiver::start().await;
     app.hook(&token, EVENT, &receiver).await;
     let batch: Vec<Value> = (0..50)
-        .map(|_| json!({"type": EVENT.key(), "data": serde_json::from_str::<Value>(service_hooks::engine::catalogue::sample(EVENT)).unwrap()}))
+        .map(|_| {
+            json!({"type": EVENT.key(),
+            "data": serde_json::from_str::<Value>(service_hooks::engine::catalogue::sample(EVENT))
+                .unwrap()})
+        })
         .collect();
     let (_, accepted) = app.api(&token, "POST", "/events", Some(Value::Array(batch))).await;
     app = app.restart().await;
     let came = receiver.wait_for(50).await;
-    let arrived: std::collections::HashSet<&str> = came.iter().map(|came| came.header("webhook-id")).collect();
-    assert!(accepted.as_array().unwrap().iter().all(|one| arrived.contains(one["id"].as_str().unwrap())));
+    let arrived: std::collections::HashSet<&str> =
+        came.iter().map(|came| came.header("webhook-id")).collect();
+    assert!(
+        accepted
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|one| arrived.contains(one["id"].as_str().unwrap()))
+    );
     assert_eq!(came.len(), 50, "an orderly restart repeats nothing");
     app.assert_balanced().await;
 }
@@ -244,7 +290,12 @@ async fn deleting_a_hook_cancels_what_waits(db: TestDb) {
     let hook = app.hook(&token, EVENT, &receiver).await;
     let event = app.emit_sample(&token, EVENT).await;
     app.delivery_in(&token, &event, "waiting").await;
-    assert_eq!(app.api(&token, "DELETE", &format!("/hooks/{}", hook["id"].as_str().unwrap()), None).await.0, 204);
+    assert_eq!(
+        app.api(&token, "DELETE", &format!("/hooks/{}", hook["id"].as_str().unwrap()), None)
+            .await
+            .0,
+        204
+    );
     let delivery = app.delivery_in(&token, &event, "cancelled").await;
     assert_eq!(
         (delivery["reason"].as_str(), delivery["attempt_count"].as_u64()),
@@ -270,7 +321,8 @@ async fn a_repaired_hook_is_not_switched_off_by_an_answer_from_where_it_led_befo
         }
     })
     .await;
-    let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": moved, "api_key": "k", "enabled": true});
+    let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": moved,
+        "api_key": "k", "enabled": true});
     let (_, hook) = app.api(&token, "POST", "/hooks", Some(body)).await;
     let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
     let event = app.emit_sample(&token, EVENT).await;
@@ -295,16 +347,24 @@ async fn a_change_holds_from_its_answer_on(db: TestDb) {
     let (old, new) = (Receiver::start().await, Receiver::start().await);
     let hook = app.hook(&token, EVENT, &old).await;
     let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
-    let data: Value = serde_json::from_str(service_hooks::engine::catalogue::sample(EVENT)).unwrap();
+    let data: Value =
+        serde_json::from_str(service_hooks::engine::catalogue::sample(EVENT)).unwrap();
     let batch = vec![json!({"type": EVENT.key(), "data": data}); 600];
     let (status, _) = app.api(&token, "POST", "/events", Some(Value::Array(batch))).await;
     assert_eq!(status, 202);
     let change = json!({"callback_url": new.url("/in"), "api_key": "other"});
     assert_eq!(app.api(&token, "PATCH", &path, Some(change)).await.0, 200);
     let before = old.came().len();
-    eventually("everything arrived", async || (old.came().len() + new.came().len() >= 600).then_some(())).await;
+    eventually("everything arrived", async || {
+        (old.came().len() + new.came().len() >= 600).then_some(())
+    })
+    .await;
     // Two may have been on their way already.
-    assert!(old.came().len() <= before + 2, "{} went to the old URL afterwards", old.came().len() - before);
+    assert!(
+        old.came().len() <= before + 2,
+        "{} went to the old URL afterwards",
+        old.came().len() - before
+    );
     app.assert_balanced().await;
 }
 

@@ -1,5 +1,5 @@
-//! The corpus of callback URLs, at save and at send. Names resolve through a look-up of the test's own; sentinels on
-//! loopback notice anything that is dialled and should not have been.
+//! The corpus of callback URLs, at save and at send. Names resolve through a look-up of the test's
+//! own; sentinels on loopback notice anything that is dialled and should not have been.
 
 use std::sync::Arc;
 
@@ -41,7 +41,8 @@ fn corpus() -> Vec<Row> {
 
 fn row(line: &'static str) -> Row {
     let mut columns = line.split('\t');
-    let (id, url, expected) = (columns.next().unwrap(), columns.next().unwrap(), columns.next().unwrap());
+    let (id, url, expected) =
+        (columns.next().unwrap(), columns.next().unwrap(), columns.next().unwrap());
     let url: String = serde_json::from_str(url).unwrap();
     let url = url.replace("{A64}", &"a".repeat(64)).replace("{A60}", &"a".repeat(60));
     Row { id, url, expected }
@@ -61,7 +62,8 @@ async fn strict_app(table: Arc<Names>, allow: &[&str]) -> (TestApp, String) {
 }
 
 async fn save(app: &TestApp, token: &str, url: &str) -> (u16, Value) {
-    let body = json!({"name": "n", "event_type": "work_item.closed", "callback_url": url, "api_key": "k"});
+    let body =
+        json!({"name": "n", "event_type": "work_item.closed", "callback_url": url, "api_key": "k"});
     app.api(token, "POST", "/hooks", Some(body)).await
 }
 
@@ -92,14 +94,20 @@ async fn every_refused_row_is_refused_again_at_send() {
     let (app, token) = strict_app(table, &[]).await;
     let (_, hook) = save(&app, &token, "https://example.com/").await;
     let id: HookId = hook["id"].as_str().unwrap().parse().unwrap();
-    for Row { id: row, url, expected } in corpus().into_iter().filter(|row| row.expected.starts_with("REJ:")) {
-        // NUL is what PostgreSQL refuses to store at all; SQLite keeps it, and the sender must still refuse it.
+    for Row { id: row, url, expected } in
+        corpus().into_iter().filter(|row| row.expected.starts_with("REJ:"))
+    {
+        // NUL is what PostgreSQL refuses to store at all; SQLite keeps it, and the sender must
+        // still refuse it.
         plant(&app, id, &url).await;
         // Each its own: one may send thirty tests a minute.
         let token = app.full_token().await;
         let (status, delivery) = app.api(&token, "POST", &format!("/hooks/{id}/test"), None).await;
         assert_eq!(status, 200, "{row} {url:?}: {delivery}");
-        assert_eq!(delivery["attempts"][0]["class"], "address_refused", "{row} {url:?} ({expected}): {delivery}");
+        assert_eq!(
+            delivery["attempts"][0]["class"], "address_refused",
+            "{row} {url:?} ({expected}): {delivery}"
+        );
     }
 }
 
@@ -133,7 +141,9 @@ async fn plant(app: &TestApp, id: HookId, url: &str) {
 async fn send(app: &TestApp, token: &str, url: &str) -> Value {
     let (status, hook) = save(app, token, url).await;
     assert_eq!(status, 201, "{url}: {hook}");
-    let (_, delivery) = app.api(token, "POST", &format!("/hooks/{}/test", hook["id"].as_str().unwrap()), None).await;
+    let (_, delivery) = app
+        .api(token, "POST", &format!("/hooks/{}/test", hook["id"].as_str().unwrap()), None)
+        .await;
     delivery["attempts"][0].clone()
 }
 
@@ -141,7 +151,8 @@ async fn send(app: &TestApp, token: &str, url: &str) -> Value {
 async fn names_are_decided_by_what_they_resolve_to() {
     let table = Arc::new(Names::default());
     let (app, token) = strict_app(table.clone(), &[]).await;
-    // Only refusals here: a public answer would be dialled, and no test sends anything off this machine.
+    // Only refusals here: a public answer would be dialled, and no test sends anything off this
+    // machine.
     let rows: &[(&str, &[&str])] = &[
         ("127.0.0.1.nip.io", &["127.0.0.1"]),
         ("localtest.me", &["127.0.0.1", "::1"]),
@@ -156,7 +167,10 @@ async fn names_are_decided_by_what_they_resolve_to() {
         table.set(name, &[answer]);
         let attempt = send(&app, &token, &format!("http://{name}/")).await;
         assert_eq!(attempt["class"], "address_refused", "{name}: {attempt}");
-        assert!(attempt["detail"].as_str().unwrap().contains(answer[0]), "which one is said: {attempt}");
+        assert!(
+            attempt["detail"].as_str().unwrap().contains(answer[0]),
+            "which one is said: {attempt}"
+        );
     }
     // NXDOMAIN at save is a warning; a private answer later is refused.
     let (_, hook) = save(&app, &token, "http://nxthenlocal.example.net/").await;
@@ -164,7 +178,10 @@ async fn names_are_decided_by_what_they_resolve_to() {
     let test = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
     assert_eq!(app.api(&token, "POST", &test, None).await.1["attempts"][0]["class"], "dns");
     table.set("nxthenlocal.example.net", &[&["127.0.0.1"]]);
-    assert_eq!(app.api(&token, "POST", &test, None).await.1["attempts"][0]["class"], "address_refused");
+    assert_eq!(
+        app.api(&token, "POST", &test, None).await.1["attempts"][0]["class"],
+        "address_refused"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,8 +204,9 @@ async fn what_was_vetted_is_what_is_dialled() {
         assert_eq!(attempt["class"], "success", "{url}: {attempt}");
         assert_eq!(receiver.came().last().unwrap().header("host"), format!("{host}:{port}"));
     }
-    // The look-up changes its answer: each send dials its own vetted answer, and a refused one dials nothing. One answer
-    // is for the warning at save; the receiver closes its connection, so that the second send has to look up again.
+    // The look-up changes its answer: each send dials its own vetted answer, and a refused one
+    // dials nothing. One answer is for the warning at save; the receiver closes its connection, so
+    // that the second send has to look up again.
     table.set("rebind-a.example.net", &[&["127.0.0.1"], &["127.0.0.1"], &["10.0.0.1"]]);
     receiver.reply([Reply { headers: vec![("connection", "close".into())], ..Reply::status(200) }]);
     let (_, hook) = save(&app, &token, &format!("http://rebind-a.example.net:{port}/")).await;
@@ -196,7 +214,10 @@ async fn what_was_vetted_is_what_is_dialled() {
     let before = receiver.came().len();
     assert_eq!(app.api(&token, "POST", &test, None).await.1["attempts"][0]["class"], "success");
     assert_eq!(receiver.came().len(), before + 1);
-    assert_eq!(app.api(&token, "POST", &test, None).await.1["attempts"][0]["class"], "address_refused");
+    assert_eq!(
+        app.api(&token, "POST", &test, None).await.1["attempts"][0]["class"],
+        "address_refused"
+    );
     assert_eq!(receiver.came().len(), before + 1, "the second answer was never dialled");
 }
 
@@ -238,8 +259,12 @@ async fn redirects_of_a_good_name_are_not_followed() {
             headers: vec![("location", sentinel.url("/latest/meta-data/"))],
             ..Reply::status(status)
         }]);
-        let attempt = send(&app, &token, &format!("http://{name}:{}/", receiver.address.port())).await;
-        assert_eq!((attempt["class"].as_str(), attempt["status"].as_u64()), (Some("redirect"), Some(status.into())));
+        let attempt =
+            send(&app, &token, &format!("http://{name}:{}/", receiver.address.port())).await;
+        assert_eq!(
+            (attempt["class"].as_str(), attempt["status"].as_u64()),
+            (Some("redirect"), Some(status.into()))
+        );
     }
     assert!(sentinel.came().is_empty(), "the key travelled");
 }

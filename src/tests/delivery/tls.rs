@@ -1,10 +1,12 @@
-//! Receivers whose TLS is not as it should be, against the real binary: each is told apart, with advice that is true.
-//! The certificates are made here, except one of a kind that no library makes any more.
+//! Receivers whose TLS is not as it should be, against the real binary: each is told apart, with
+//! advice that is true. The certificates are made here, except one of a kind that no library makes
+//! any more.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, Issuer,
+    KeyPair, date_time_ymd,
 };
 use rustls::{
     RootCertStore, ServerConfig, SupportedProtocolVersion,
@@ -33,7 +35,8 @@ type Authority = CertifiedIssuer<'static, KeyPair>;
 const VERSION_1: &[u8] = include_bytes!("version1.cert.der");
 const VERSION_1_KEY: &[u8] = include_bytes!("version1.key.der");
 /// `id-pe-authorityInfoAccess` with one `caIssuers`: http://x/
-const CA_ISSUERS: &[u8] = b"\x30\x17\x30\x15\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x02\x86\x09http://x/";
+const CA_ISSUERS: &[u8] =
+    b"\x30\x17\x30\x15\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x02\x86\x09http://x/";
 
 /// An authority, signed by another or by itself.
 fn authority(name: &str, by: Option<&Authority>) -> Authority {
@@ -95,18 +98,24 @@ async fn receiver(
 ) -> SocketAddr {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = provider.key_provider.load_private_key(shown.key).unwrap();
-    let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
+    let config =
+        ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
     let config = match asks {
         Some(verifier) => config.with_client_cert_verifier(verifier),
         None => config.with_no_client_auth(),
     };
-    let config = config.with_cert_resolver(Arc::new(Always(Arc::new(CertifiedKey::new(shown.chain, key)))));
+    let config =
+        config.with_cert_resolver(Arc::new(Always(Arc::new(CertifiedKey::new(shown.chain, key)))));
     let acceptor = TlsAcceptor::from(Arc::new(config));
     serve(move |stream| {
         let acceptor = acceptor.clone();
         async move {
             if let Ok(stream) = acceptor.accept(stream).await {
-                answer(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+                answer(
+                    stream,
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+                )
+                .await;
             }
         }
     })
@@ -155,20 +164,36 @@ impl Scene {
         let db = TestDb::sqlite();
         let mut settings = db.settings();
         settings.listen = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let arguments =
-            ["token", "create", "--name", "t", "--permission", "hooks:write", "hooks:test", "deliveries:read"];
+        let arguments = [
+            "token",
+            "create",
+            "--name",
+            "t",
+            "--permission",
+            "hooks:write",
+            "hooks:test",
+            "deliveries:read",
+        ];
         let token = succeed(&settings, &arguments, "");
         let file = settings.data_dir.join("trusted.pem");
         std::fs::write(&file, trusted).unwrap();
         let mut command = command(&settings, &["serve"]);
         let quiet = || std::process::Stdio::null();
-        let child = command.env("SSL_CERT_FILE", file).stderr(quiet()).stdout(quiet()).spawn().unwrap();
+        let child =
+            command.env("SSL_CERT_FILE", file).stderr(quiet()).stdout(quiet()).spawn().unwrap();
         Self { settings, token, client: plain_client().unwrap(), _server: Server(child), _db: db }
     }
 
     async fn post(&self, path: &str, body: Value) -> Option<Value> {
         let url = format!("http://{}/api/v1{path}", self.settings.listen);
-        let answer = self.client.post(url).bearer_auth(&self.token).body(body.to_string()).send().await.ok()?;
+        let answer = self
+            .client
+            .post(url)
+            .bearer_auth(&self.token)
+            .body(body.to_string())
+            .send()
+            .await
+            .ok()?;
         let (status, text) = (answer.status(), answer.text().await.ok()?);
         assert!(status.is_success(), "{status}: {text}");
         Some(serde_json::from_str(&text).unwrap())
@@ -176,14 +201,22 @@ impl Scene {
 
     /// A test send to a URL: its attempt.
     async fn attempt(&self, url: &str) -> Value {
-        let body = json!({"name": "n", "event_type": "work_item.closed", "callback_url": url, "api_key": "k"});
-        let hook = within(60, "the hook is made", async || self.post("/hooks", body.clone()).await).await;
-        let test = self.post(&format!("/hooks/{}/test", hook["id"].as_str().unwrap()), json!({})).await.unwrap();
+        let body = json!({"name": "n", "event_type": "work_item.closed", "callback_url": url,
+            "api_key": "k"});
+        let hook =
+            within(60, "the hook is made", async || self.post("/hooks", body.clone()).await).await;
+        let test = self
+            .post(&format!("/hooks/{}/test", hook["id"].as_str().unwrap()), json!({}))
+            .await
+            .unwrap();
         test["attempts"][0].clone()
     }
 }
 
-fn with(mut params: CertificateParams, change: impl FnOnce(&mut CertificateParams)) -> CertificateParams {
+fn with(
+    mut params: CertificateParams,
+    change: impl FnOnce(&mut CertificateParams),
+) -> CertificateParams {
     change(&mut params);
     params
 }
@@ -195,7 +228,8 @@ async fn each_flaw_of_tls_is_told_apart_with_advice_that_is_true() {
     let local = || named("localhost", &["localhost"]);
     let trusted_itself = Shown::by_itself(local());
     let pem = |der: &CertificateDer<'_>| in_pem(der);
-    let scene = Scene::start(&format!("{}{}", pem(ours.der()), pem(&trusted_itself.chain[0]))).await;
+    let scene =
+        Scene::start(&format!("{}{}", pem(ours.der()), pem(&trusted_itself.chain[0]))).await;
     let roots = || {
         let mut roots = RootCertStore::empty();
         roots.add(ours.der().clone()).unwrap();
@@ -209,8 +243,10 @@ async fn each_flaw_of_tls_is_told_apart_with_advice_that_is_true() {
     });
     let early = with(local(), |it| it.not_before = date_time_ymd(2999, 1, 1));
     let as_authority = with(local(), |it| it.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
-    let version_1 =
-        Shown { chain: vec![VERSION_1.into()], key: PrivateKeyDer::try_from(VERSION_1_KEY.to_vec()).unwrap() };
+    let version_1 = Shown {
+        chain: vec![VERSION_1.into()],
+        key: PrivateKeyDer::try_from(VERSION_1_KEY.to_vec()).unwrap(),
+    };
     let tls = async |shown| receiver(shown, BOTH, None).await;
     // Class, detail, advice.
     let rows: Vec<(&str, SocketAddr, &str, &str)> = vec![
@@ -219,28 +255,99 @@ async fn each_flaw_of_tls_is_told_apart_with_advice_that_is_true() {
         ("success", receiver(good(), &[&TLS13], None).await, "", "accepted"),
         ("success", tls(Shown::by(&middle, &[&middle], linked())).await, "", "accepted"),
         ("success", tls(trusted_itself).await, "", "accepted"),
-        ("tls", tls(Shown::by_itself(as_authority)).await, "marked as an authority's", "does not help"),
-        ("tls", tls(Shown::by_itself(local())).await, "self-signed certificate", "install it on this machine"),
-        ("tls", tls(Shown::by(&theirs, &[&theirs], local())).await, "ends at \"Their CA\"", "your own authority"),
-        ("tls", tls(Shown::by(&theirs, &[], local())).await, "unknown issuer \"Their CA\"", "whole chain"),
-        ("tls", tls(Shown::by(&middle, &[], linked())).await, "certificate \"Middle CA\" was not", "fullchain.pem"),
+        (
+            "tls",
+            tls(Shown::by_itself(as_authority)).await,
+            "marked as an authority's",
+            "does not help",
+        ),
+        (
+            "tls",
+            tls(Shown::by_itself(local())).await,
+            "self-signed certificate",
+            "install it on this machine",
+        ),
+        (
+            "tls",
+            tls(Shown::by(&theirs, &[&theirs], local())).await,
+            "ends at \"Their CA\"",
+            "your own authority",
+        ),
+        (
+            "tls",
+            tls(Shown::by(&theirs, &[], local())).await,
+            "unknown issuer \"Their CA\"",
+            "whole chain",
+        ),
+        (
+            "tls",
+            tls(Shown::by(&middle, &[], linked())).await,
+            "certificate \"Middle CA\" was not",
+            "fullchain.pem",
+        ),
         ("tls", tls(Shown::by(&ours, &[], expired)).await, "expired on 2021-02-03", "Renew it"),
-        ("tls", tls(Shown::by(&ours, &[], early)).await, "valid from 2999-01-01", "the clock of this machine"),
-        ("tls", tls(Shown::by(&ours, &[], named("x", &["other.example"]))).await, "for other.example", "another name"),
-        ("tls", tls(Shown::by(&ours, &[], named("localhost", &[]))).await, "names no host", "common name only"),
+        (
+            "tls",
+            tls(Shown::by(&ours, &[], early)).await,
+            "valid from 2999-01-01",
+            "the clock of this machine",
+        ),
+        (
+            "tls",
+            tls(Shown::by(&ours, &[], named("x", &["other.example"]))).await,
+            "for other.example",
+            "another name",
+        ),
+        (
+            "tls",
+            tls(Shown::by(&ours, &[], named("localhost", &[]))).await,
+            "names no host",
+            "common name only",
+        ),
         ("tls", tls(version_1).await, "X.509 version 1", "of version 3"),
-        ("tls", receiver(good(), &[&TLS12], Some(roots())).await, "demands a client", "The portal has none"),
-        ("tls", receiver(good(), &[&TLS13], Some(roots())).await, "demands a client", "The portal has none"),
-        ("tls", saying(b"\x15\x03\x01\0\x02\x02\x46").await, "neither TLS 1.2 nor 1.3", "must speak TLS 1.2"),
-        ("tls", saying(b"HTTP/1.1 400 Bad Request\r\n\r\n").await, "speaks plain HTTP", "plain HTTP"),
-        ("tls", saying(b"220 mail.example ESMTP\r\n").await, "does not speak TLS", "Check the port"),
+        (
+            "tls",
+            receiver(good(), &[&TLS12], Some(roots())).await,
+            "demands a client",
+            "The portal has none",
+        ),
+        (
+            "tls",
+            receiver(good(), &[&TLS13], Some(roots())).await,
+            "demands a client",
+            "The portal has none",
+        ),
+        (
+            "tls",
+            saying(b"\x15\x03\x01\0\x02\x02\x46").await,
+            "neither TLS 1.2 nor 1.3",
+            "must speak TLS 1.2",
+        ),
+        (
+            "tls",
+            saying(b"HTTP/1.1 400 Bad Request\r\n\r\n").await,
+            "speaks plain HTTP",
+            "plain HTTP",
+        ),
+        (
+            "tls",
+            saying(b"220 mail.example ESMTP\r\n").await,
+            "does not speak TLS",
+            "Check the port",
+        ),
         ("tls", saying(b"").await, "ended during the TLS handshake", "Check the port"),
     ];
     for (number, (class, address, detail, advice)) in rows.into_iter().enumerate() {
         let attempt = scene.attempt(&format!("https://localhost:{}/", address.port())).await;
         let said = attempt["detail"].as_str().unwrap_or_default();
-        assert!(attempt["class"] == class && said.contains(detail), "row {number}, {detail:?}: {attempt}");
-        assert!(attempt["advice"].as_str().unwrap().contains(advice), "row {number}, {advice:?}: {attempt}");
+        assert!(
+            attempt["class"] == class && said.contains(detail),
+            "row {number}, {detail:?}: {attempt}"
+        );
+        assert!(
+            attempt["advice"].as_str().unwrap().contains(advice),
+            "row {number}, {advice:?}: {attempt}"
+        );
     }
     let plain = scene.attempt(&format!("http://localhost:{}/", tls(good()).await.port())).await;
     assert_eq!(plain["detail"], "the port speaks TLS", "{plain}");

@@ -9,9 +9,14 @@ use crate::support::{
     receiver::{Receiver, Reply},
 };
 
-on_both!(bytes_headers_and_signature, a_retry_keeps_its_id_and_signs_anew, nothing_of_the_key_appears_elsewhere);
+on_both!(
+    bytes_headers_and_signature,
+    a_retry_keeps_its_id_and_signs_anew,
+    nothing_of_the_key_appears_elsewhere
+);
 
-/// As a producer might write it: spaces, escapes, seven digits, members in any order, more than is asked for.
+/// As a producer might write it: spaces, escapes, seven digits, members in any order, more than is
+/// asked for.
 fn odd(event: EventType) -> String {
     let sample = sample(event).trim_end_matches('}').trim_end();
     format!("{sample} ,\t\"z\" : 1.50E+2,\r\n \"a\":\"\\u00e9\\/é😀\\u0000\"   }}")
@@ -23,13 +28,17 @@ async fn bytes_headers_and_signature(db: TestDb) {
     for event in EventType::ALL {
         let receiver = Receiver::start().await;
         let hook = app.hook(&token, *event, &receiver).await;
-        let oracle = standardwebhooks::Webhook::new(hook["signing_secret"].as_str().unwrap()).unwrap();
+        let oracle =
+            standardwebhooks::Webhook::new(hook["signing_secret"].as_str().unwrap()).unwrap();
         for body in [sample(*event).to_owned(), odd(*event)] {
             let request = format!(" {{ \"data\" :  {body} , \"type\":\"{event}\"}}");
             let (status, accepted) = app.api_raw(&token, "/events", request).await;
             assert_eq!(status, 202, "{accepted}");
             let all = receiver.wait_for(receiver.came().len().max(1)).await;
-            let came = match all.iter().find(|came| came.header("webhook-id") == accepted["id"].as_str().unwrap()) {
+            let came = match all
+                .iter()
+                .find(|came| came.header("webhook-id") == accepted["id"].as_str().unwrap())
+            {
                 Some(came) => came.clone(),
                 None => receiver.wait_for(all.len() + 1).await.pop().unwrap(),
             };
@@ -39,7 +48,10 @@ async fn bytes_headers_and_signature(db: TestDb) {
             assert_eq!(came.header("content-type"), "application/json");
             assert_eq!(came.header("x-service-hook-event"), event.key());
             assert!(came.header("user-agent").starts_with("service-hooks/"));
-            assert!(came.headers.get("x-service-hook-test").is_none() && came.headers.get("accept-encoding").is_none());
+            assert!(
+                came.headers.get("x-service-hook-test").is_none()
+                    && came.headers.get("accept-encoding").is_none()
+            );
             oracle.verify(&came.body, &came.headers).unwrap();
         }
     }
@@ -60,8 +72,12 @@ async fn a_retry_keeps_its_id_and_signs_anew(db: TestDb) {
         oracle.verify(&came.body, &came.headers).unwrap();
     }
     let delivery = app.delivery_in(&token, &event, "delivered").await;
-    let statuses: Vec<_> =
-        delivery["attempts"].as_array().unwrap().iter().map(|tried| tried["status"].as_u64().unwrap()).collect();
+    let statuses: Vec<_> = delivery["attempts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tried| tried["status"].as_u64().unwrap())
+        .collect();
     assert_eq!(statuses, [500, 503, 200]);
     app.assert_balanced().await;
 }
@@ -70,7 +86,8 @@ async fn nothing_of_the_key_appears_elsewhere(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
-    let body = serde_json::json!({"name": "n", "event_type": "work_item.closed", "callback_url": receiver.url("/in"),
+    let body = serde_json::json!({"name": "n", "event_type": "work_item.closed",
+        "callback_url": receiver.url("/in"),
                                   "api_key": "CANARY-0123456789", "enabled": true});
     let (_, made) = app.api(&token, "POST", "/hooks", Some(body)).await;
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
@@ -86,7 +103,12 @@ async fn nothing_of_the_key_appears_elsewhere(db: TestDb) {
     for page in pages {
         assert!(!browser.get(&page).await.text().await.unwrap().contains("CANARY"), "{page}");
     }
-    for path in [format!("/hooks/{id}"), format!("/events/{event}"), "/hooks".into(), "/deliveries".into()] {
-        assert!(!app.api(&token, "GET", &path, None).await.1.to_string().contains("CANARY"), "{path}");
+    for path in
+        [format!("/hooks/{id}"), format!("/events/{event}"), "/hooks".into(), "/deliveries".into()]
+    {
+        assert!(
+            !app.api(&token, "GET", &path, None).await.1.to_string().contains("CANARY"),
+            "{path}"
+        );
     }
 }

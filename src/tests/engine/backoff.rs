@@ -1,4 +1,5 @@
-//! What an answer says of its receiver, what a probe costs a delivery, and what a person does when a receiver is repaired.
+//! What an answer says of its receiver, what a probe costs a delivery, and what a person does when
+//! a receiver is repaired.
 
 use std::{
     collections::VecDeque,
@@ -51,14 +52,20 @@ fn again(delivery: &Value) -> String {
 
 /// The numbers of a delivery's attempts.
 fn numbers(delivery: &Value) -> Vec<u64> {
-    delivery["attempts"].as_array().unwrap().iter().map(|attempt| attempt["number"].as_u64().unwrap()).collect()
+    delivery["attempts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|attempt| attempt["number"].as_u64().unwrap())
+        .collect()
 }
 
 async fn actions(scene: &Scene, target: &str) -> Vec<String> {
     scene.app.audit(target).await.into_iter().map(|(_, action)| action).collect()
 }
 
-/// An outage that is longer than the schedule costs no delivery, however often the hook is probed with it.
+/// An outage that is longer than the schedule costs no delivery, however often the hook is probed
+/// with it.
 async fn a_probe_uses_up_no_schedule(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 2;
@@ -83,7 +90,11 @@ async fn a_probe_uses_up_no_schedule(db: TestDb) {
         tries
     };
     for numbers in &tries {
-        assert_eq!(*numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "each attempt has a number of its own");
+        assert_eq!(
+            *numbers,
+            (1..=numbers.len() as u64).collect::<Vec<_>>(),
+            "each attempt has a number of its own"
+        );
     }
     assert_eq!(tries.iter().map(Vec::len).sum::<usize>(), receiver.came().len());
     scene.app.assert_balanced().await;
@@ -94,7 +105,10 @@ async fn with_quota(per_second: usize) -> Receiver {
     let taken: Mutex<VecDeque<Duration>> = Mutex::default();
     let rule = move |came: &Came| {
         let mut taken = taken.lock().unwrap();
-        while taken.front().is_some_and(|at| came.elapsed.saturating_sub(*at) >= Duration::from_secs(1)) {
+        while taken
+            .front()
+            .is_some_and(|at| came.elapsed.saturating_sub(*at) >= Duration::from_secs(1))
+        {
             taken.pop_front();
         }
         if taken.len() < per_second {
@@ -107,14 +121,16 @@ async fn with_quota(per_second: usize) -> Receiver {
     Receiver::ruled(rule).await
 }
 
-/// How long it takes at least follows from the quota; how long at most is shown in virtual time, by the pacing's own tests.
+/// How long it takes at least follows from the quota; how long at most is shown in virtual time, by
+/// the pacing's own tests.
 async fn a_receiver_with_a_quota_gets_what_it_bears(db: TestDb) {
     let scene = Scene::start(db, |settings| settings.delivery.retry_schedule = vec![HOUR]).await;
     let receiver = with_quota(5).await;
     let hook = scene.hook(&receiver, json!({})).await;
     let began = receiver.age();
     scene.emit_some(60).await;
-    within(60, "all are delivered", async || (scene.count("delivered").await == 60).then_some(())).await;
+    within(60, "all are delivered", async || (scene.count("delivered").await == 60).then_some(()))
+        .await;
     let (took, refused) = (receiver.age() - began, receiver.came().len() - 60);
     eprintln!("60 events at 5 a second: {took:?}, {refused} refused");
     assert!(refused <= 15, "{refused} were refused, in {took:?}");
@@ -136,7 +152,11 @@ async fn a_receiver_that_wants_to_be_left_alone_is(db: TestDb) {
         health["waits_until"].is_string().then_some(health)
     })
     .await;
-    assert_eq!((&health["state"], &health["failures_in_a_row"]), (&json!("healthy"), &json!(0)), "{health}");
+    assert_eq!(
+        (&health["state"], &health["failures_in_a_row"]),
+        (&json!("healthy"), &json!(0)),
+        "{health}"
+    );
     // Whatever comes meanwhile, and a new process: others get theirs, and this one is left alone.
     scene.emit_some(20).await;
     other.wait_for(40).await;
@@ -151,7 +171,10 @@ async fn a_receiver_that_wants_to_be_left_alone_is(db: TestDb) {
     let waiting = asked["items"].as_array().unwrap();
     assert_eq!(waiting.len(), came.len());
     let next = Timestamp::parse(waiting[0]["next_attempt_at"].as_str().unwrap()).unwrap();
-    assert!(came[0].at.until(next) >= Duration::from_secs(30) && came[0].at.until(next) < HOUR, "{waiting:?}");
+    assert!(
+        came[0].at.until(next) >= Duration::from_secs(30) && came[0].at.until(next) < HOUR,
+        "{waiting:?}"
+    );
     // A person knows better: what waits and what is pending goes now.
     for body in [json!({"hook": "x"}), json!([])] {
         assert_eq!(scene.ask("POST", &format!("{}/try-now", hook.path), body).await.0, 422);
@@ -174,7 +197,8 @@ async fn what_waits_is_sent_now_and_keeps_its_schedule(db: TestDb) {
     let hook = scene.hook(&receiver, json!({})).await;
     let events = scene.emit_some(3).await;
     scene.all_in("waiting", 3).await;
-    // One of them, while nothing is repaired yet: as often as somebody likes, and it does not fail for good.
+    // One of them, while nothing is repaired yet: as often as somebody likes, and it does not fail
+    // for good.
     let delivery = scene.delivery_in(&events[0], "waiting").await;
     for attempts in 2..=4 {
         let (status, sent) = scene.ask("POST", &again(&delivery), Value::Null).await;
@@ -199,7 +223,11 @@ async fn what_waits_is_sent_now_and_keeps_its_schedule(db: TestDb) {
     assert_eq!(scene.count("waiting").await, 2);
     let try_now = format!("{}/try-now", hook.path);
     let (status, asked) = scene.ask("POST", &try_now, json!({})).await;
-    assert_eq!((status, &asked["brought_forward"], &asked["or_more"]), (202, &json!(2), &json!(false)), "{asked}");
+    assert_eq!(
+        (status, &asked["brought_forward"], &asked["or_more"]),
+        (202, &json!(2), &json!(false)),
+        "{asked}"
+    );
     scene.all_in("delivered", 3).await;
     assert_eq!(actions(&scene, &hook.id).await, ["hook.created", "hook.tried_now"]);
     assert_eq!(scene.ask("POST", &try_now, json!({})).await.1["brought_forward"], 0);
@@ -245,7 +273,8 @@ async fn what_a_paused_hook_holds_becomes_the_probe_now(db: TestDb) {
     let came = receiver.wait_for(before + 1).await;
     assert_eq!(came[before].header("webhook-id"), last);
     eventually("it is on record", async || {
-        (scene.get(&format!("/events/{last}")).await["deliveries"][0]["attempt_count"] == 1).then_some(())
+        (scene.get(&format!("/events/{last}")).await["deliveries"][0]["attempt_count"] == 1)
+            .then_some(())
     })
     .await;
     scene.all_in("held", 3).await;
@@ -280,7 +309,8 @@ async fn a_test_that_succeeds_brings_forward_what_waits(db: TestDb) {
     mood.store(200, Ordering::SeqCst);
     let (_, tested) = scene.ask("POST", &format!("{}/test", hook.path), json!({})).await;
     assert_eq!(tested["state"], "delivered", "{tested}");
-    within(30, "all are delivered", async || (scene.count("delivered").await == 601).then_some(())).await;
+    within(30, "all are delivered", async || (scene.count("delivered").await == 601).then_some(()))
+        .await;
     // A step brings 250 forward, and the next comes half a second later.
     let came = receiver.came();
     for (position, later) in came[601..].iter().enumerate() {
@@ -296,7 +326,10 @@ async fn failures_far_apart_switch_nothing_off(db: TestDb) {
     let mut settings = db.settings();
     settings.delivery.retry_schedule.clear();
     let clock = Clock::test(Clock::System.now());
-    let config = service_hooks::engine::dispatcher::Config { clock: clock.clone(), ..db::config(settings.clone()) };
+    let config = service_hooks::engine::dispatcher::Config {
+        clock: clock.clone(),
+        ..db::config(settings.clone())
+    };
     let app = TestApp::start_with(db.into(), config).await;
     let token = app.full_token().await;
     let scene = Scene { app, token, settings };
@@ -306,10 +339,15 @@ async fn failures_far_apart_switch_nothing_off(db: TestDb) {
         let event = scene.emit_one().await;
         scene.delivery_in(&event, "failed").await;
         let hook = scene.get(&hook.path).await;
-        assert_eq!((&hook["enabled"], &hook["health"]["failures_in_a_row"]), (&json!(true), &json!(month)), "{hook}");
+        assert_eq!(
+            (&hook["enabled"], &hook["health"]["failures_in_a_row"]),
+            (&json!(true), &json!(month)),
+            "{hook}"
+        );
         clock.advance(24 * 30 * HOUR);
     }
-    // Failures all of the time do: of the four gaps of a month half a day each counted, and the rest is made up.
+    // Failures all of the time do: of the four gaps of a month half a day each counted, and the
+    // rest is made up.
     for _ in 0..8 {
         clock.advance(11 * HOUR);
         let event = scene.emit_one().await;

@@ -41,7 +41,9 @@ fn actions(audit: Vec<(String, String)>) -> Vec<String> {
     audit.into_iter().map(|(_, action)| action).collect()
 }
 
-async fn a_receiver_that_is_down_is_probed_and_gets_everything_at_a_pace_when_it_is_back(db: TestDb) {
+async fn a_receiver_that_is_down_is_probed_and_gets_everything_at_a_pace_when_it_is_back(
+    db: TestDb,
+) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 3;
         settings.delivery.first_probe = MS(120);
@@ -63,7 +65,8 @@ async fn a_receiver_that_is_down_is_probed_and_gets_everything_at_a_pace_when_it
     up.wait_for(600).await;
     assert_eq!(scene.count("held").await, 601);
     let came = down.wait_for(6).await;
-    let gaps: Vec<Duration> = came.windows(2).skip(2).map(|two| two[1].elapsed - two[0].elapsed).collect();
+    let gaps: Vec<Duration> =
+        came.windows(2).skip(2).map(|two| two[1].elapsed - two[0].elapsed).collect();
     for (gap, least) in gaps.iter().zip([120, 240, 480]) {
         assert!(*gap >= MS(least), "{gaps:?}");
     }
@@ -80,7 +83,10 @@ async fn a_receiver_that_is_down_is_probed_and_gets_everything_at_a_pace_when_it
         let took = later.elapsed - came[healed].elapsed;
         assert!(took + MS(2) >= least, "number {position} came after {took:?}");
     }
-    assert_eq!(actions(scene.app.audit(&hook.id).await), ["hook.created", "hook.paused", "hook.recovered"]);
+    assert_eq!(
+        actions(scene.app.audit(&hook.id).await),
+        ["hook.created", "hook.paused", "hook.recovered"]
+    );
     assert_eq!(actions(scene.app.audit(&other.id).await), ["hook.created"]);
     assert_eq!(scene.app.audit(&hook.id).await[1].0, "portal");
     scene.app.assert_balanced().await;
@@ -104,7 +110,8 @@ async fn a_pause_survives_a_restart(db: TestDb) {
     scene.emit_some(3).await;
     scene.all_in("delivered", 4).await;
     let delivery = scene.delivery_in(&event, "delivered").await;
-    let probe = delivery["attempts"].as_array().unwrap().last().unwrap()["started_at"].as_str().unwrap();
+    let probe =
+        delivery["attempts"].as_array().unwrap().last().unwrap()["started_at"].as_str().unwrap();
     // Both are RFC 3339 with milliseconds.
     assert!(probe >= before["next_probe_at"].as_str().unwrap(), "{probe}: {before}");
     scene.health(&hook, "healthy").await;
@@ -126,7 +133,11 @@ async fn a_test_that_succeeds_or_an_edit_ends_a_pause(db: TestDb) {
     // A test that fails proves nothing that is not known.
     let (_, failed) = scene.ask("POST", &test, json!({})).await;
     let still = scene.get(&hook.path).await["health"].clone();
-    assert_eq!((&failed["state"], &still["next_probe_at"]), (&json!("failed"), &paused["next_probe_at"]), "{still}");
+    assert_eq!(
+        (&failed["state"], &still["next_probe_at"]),
+        (&json!("failed"), &paused["next_probe_at"]),
+        "{still}"
+    );
     mood.store(204, Ordering::SeqCst);
     let (_, tested) = scene.ask("POST", &test, json!({})).await;
     assert_eq!(tested["state"], "delivered");
@@ -158,15 +169,22 @@ async fn only_a_change_that_may_mend_a_hook_ends_its_pause(db: TestDb) {
     let before = scene.get(&hook.path).await;
     for patch in [json!({}), json!({"enabled": true}), json!({"name": before["name"]})] {
         let (status, after) = scene.ask("PATCH", &hook.path, patch.clone()).await;
-        assert_eq!((status, &after["version"]), (200, &before["version"]), "{patch} changes nothing");
+        assert_eq!(
+            (status, &after["version"]),
+            (200, &before["version"]),
+            "{patch} changes nothing"
+        );
         assert_eq!(after["health"], paused, "{patch}");
     }
-    for patch in [json!({"name": "another"}), json!({"in_flight": 3}), json!({"rate_per_second": 100})] {
+    for patch in
+        [json!({"name": "another"}), json!({"in_flight": 3}), json!({"rate_per_second": 100})]
+    {
         let (status, after) = scene.ask("PATCH", &hook.path, patch.clone()).await;
         assert_eq!((status, &after["health"]), (200, &paused), "{patch}");
     }
     let url = down.url("/elsewhere");
-    let (status, after) = scene.ask("PATCH", &hook.path, json!({"callback_url": url, "api_key": "k"})).await;
+    let (status, after) =
+        scene.ask("PATCH", &hook.path, json!({"callback_url": url, "api_key": "k"})).await;
     assert_eq!((status, after["health"]["state"].as_str()), (200, Some("healthy")), "{after}");
     let again = scene.health(&hook, "paused").await;
     let failures = again["failures_in_a_row"].as_i64().unwrap();
@@ -214,7 +232,11 @@ async fn nothing_but_failures_for_too_long_switch_the_hook_off(db: TestDb) {
     scene.health(&hook, "off").await;
     let off = scene.get(&hook.path).await;
     let reason = off["off_reason"].as_str();
-    assert_eq!((&off["enabled"], reason), (&json!(false), Some("every delivery failed for 900 ms")), "{off}");
+    assert_eq!(
+        (&off["enabled"], reason),
+        (&json!(false), Some("every delivery failed for 900 ms")),
+        "{off}"
+    );
     assert_eq!(scene.get(&other.path).await["enabled"], true);
     let actions = actions(scene.app.audit(&hook.id).await);
     assert_eq!(actions, ["hook.created", "hook.paused", "hook.switched_off"]);
@@ -224,7 +246,10 @@ async fn nothing_but_failures_for_too_long_switch_the_hook_off(db: TestDb) {
     scene.emit_some(2).await;
     up.wait_for(4).await;
     scene.all_in("delivered", 4).await;
-    assert_eq!((scene.count("skipped").await, scene.count("held").await, down.came().len()), (2, 2, sent));
+    assert_eq!(
+        (scene.count("skipped").await, scene.count("held").await, down.came().len()),
+        (2, 2, sent)
+    );
     scene.app.assert_balanced().await;
 }
 
@@ -254,7 +279,8 @@ async fn a_probe_that_is_answered_with_gone_switches_the_hook_off(db: TestDb) {
 }
 
 async fn one_failure_degrades_and_one_success_heals(db: TestDb) {
-    let scene = Scene::start(db, |settings| settings.delivery.retry_schedule = vec![MS(3_600_000)]).await;
+    let scene =
+        Scene::start(db, |settings| settings.delivery.retry_schedule = vec![MS(3_600_000)]).await;
     let receiver = Receiver::start().await;
     let hook: Hook = scene.hook(&receiver, json!({})).await;
     assert_eq!(scene.get(&hook.path).await["health"]["state"], "healthy");

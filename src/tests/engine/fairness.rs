@@ -23,8 +23,9 @@ on_both!(
     sixty_hang_on_sixty_four_permits_and_a_new_hook_is_served_at_once,
 );
 
-/// Hooks that hang, from the beginning or once they are used to being given much, and hooks that do not. Waits until the
-/// others have all of three rounds: the attempts that hang are still under way then, so nobody waited for a deadline.
+/// Hooks that hang, from the beginning or once they are used to being given much, and hooks that do
+/// not. Waits until the others have all of three rounds: the attempts that hang are still under way
+/// then, so nobody waited for a deadline.
 async fn hang(db: TestDb, hanging: usize, well: usize, is_warm: bool) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.in_flight = 64;
@@ -34,7 +35,8 @@ async fn hang(db: TestDb, hanging: usize, well: usize, is_warm: bool) {
     .await;
     let answers = Arc::new(AtomicBool::new(is_warm));
     let still = answers.clone();
-    let rule = move |_: &_| if still.load(Ordering::SeqCst) { Reply::status(200) } else { Reply::never() };
+    let rule =
+        move |_: &_| if still.load(Ordering::SeqCst) { Reply::status(200) } else { Reply::never() };
     let (hung, good) = (Receiver::ruled(rule).await, Receiver::start().await);
     for _ in 0..hanging {
         scene.hook(&hung, json!({})).await;
@@ -47,7 +49,8 @@ async fn hang(db: TestDb, hanging: usize, well: usize, is_warm: bool) {
     }
     let (before, done) = (hung.came().len(), scene.count("delivered").await);
     scene.emit_some(count).await;
-    // They hold what they can get before anybody else comes: as much as they leave for one that is not among them.
+    // They hold what they can get before anybody else comes: as much as they leave for one that is
+    // not among them.
     let share = if is_warm { (64 / (hanging + 1)).min(16) } else { 1 };
     hung.wait_for(before + hanging * share).await;
     for _ in 0..well {

@@ -1,5 +1,5 @@
-//! SQLite's files while a server runs: the log stays short although reads overlap, what retention freed goes back to the
-//! disk, and no read holds both up for ever.
+//! SQLite's files while a server runs: the log stays short although reads overlap, what retention
+//! freed goes back to the disk, and no read holds both up for ever.
 
 use std::{
     path::{Path, PathBuf},
@@ -31,9 +31,11 @@ use crate::support::{
 
 /// Reads the database for some tenths of a second.
 const SLOW: &str =
-    "WITH RECURSIVE c (x) AS (SELECT (SELECT COUNT(*) FROM hooks) UNION ALL SELECT x + 1 FROM c WHERE x < 300000)
+    "WITH RECURSIVE c (x) AS (SELECT (SELECT COUNT(*) FROM hooks) UNION ALL SELECT x + 1 FROM c \
+     WHERE x < 300000)
                     SELECT COUNT(*) FROM c, (SELECT value FROM counters LIMIT 1)";
-const ENDLESS: &str = "WITH RECURSIVE c (x) AS (SELECT (SELECT COUNT(*) FROM hooks) UNION ALL SELECT x + 1 FROM c)
+const ENDLESS: &str =
+    "WITH RECURSIVE c (x) AS (SELECT (SELECT COUNT(*) FROM hooks) UNION ALL SELECT x + 1 FROM c)
                        SELECT COUNT(*) FROM c";
 
 fn wal(db: &TestDb) -> PathBuf {
@@ -47,7 +49,9 @@ fn length(path: &Path) -> u64 {
 async fn write_megabyte(store: &Store, number: u32) {
     let (id, data) = (number.to_le_bytes(), "x".repeat(1024 * 1024));
     let written: Result<(), Error> = store
-        .write(move |conn| Box::pin(async move { sessions::insert(conn, &id, &data, Timestamp(i64::MAX)).await }))
+        .write(move |conn| {
+            Box::pin(async move { sessions::insert(conn, &id, &data, Timestamp(i64::MAX)).await })
+        })
         .await;
     written.unwrap();
 }
@@ -87,10 +91,14 @@ async fn the_log_starts_over_although_reads_overlap() {
 async fn a_read_without_an_end_is_ended_and_the_next_one_is_not() {
     let scene = Scene::start(TestDb::sqlite(), |_| {}).await;
     let store = scene.app.running.portal.store();
-    let ended =
-        tokio::time::timeout(Duration::from_secs(60), async { store.read().await.unwrap().control(ENDLESS).await });
+    let ended = tokio::time::timeout(Duration::from_secs(60), async {
+        store.read().await.unwrap().control(ENDLESS).await
+    });
     let ended = ended.await.expect("it is ended by the server").unwrap_err();
-    assert!(matches!(&ended, Error::Driver(cause) if cause.to_string().contains("interrupted")), "{ended:?}");
+    assert!(
+        matches!(&ended, Error::Driver(cause) if cause.to_string().contains("interrupted")),
+        "{ended:?}"
+    );
     // On the same connections.
     for _ in 0..8 {
         store.read().await.unwrap().control(SLOW).await.unwrap();
@@ -106,14 +114,17 @@ async fn the_file_shrinks_once_what_it_held_is_gone() {
         every: Duration::from_millis(100),
         ..Retention::default()
     };
-    let scene =
-        Scene::start(TestDb::sqlite(), move |settings| settings.retention = keep(Duration::from_secs(3600))).await;
+    let scene = Scene::start(TestDb::sqlite(), move |settings| {
+        settings.retention = keep(Duration::from_secs(3600))
+    })
+    .await;
     let receiver = Receiver::start().await;
     scene.hook(&receiver, json!({"enabled": false})).await;
     for number in 0..200 {
         let mut body = body(&number.to_string(), "key");
         body["notes"] = "x".repeat(200_000).into();
-        let (status, accepted) = scene.ask("POST", "/events", json!({"type": EVENT.key(), "data": body})).await;
+        let (status, accepted) =
+            scene.ask("POST", "/events", json!({"type": EVENT.key(), "data": body})).await;
         assert_eq!(status, 202, "{accepted}");
     }
     let file = scene.app.db.folder.path().join("test.db");
@@ -159,7 +170,10 @@ async fn a_file_of_an_older_version_is_made_to_shrink_by_the_doctor() {
     let scene = Scene::start(db, |_| {}).await;
     let output = run(&scene.settings, &["doctor", "--compact"], "");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(1) && said.contains("another server is running"), "{said}");
+    assert!(
+        output.status.code() == Some(1) && said.contains("another server is running"),
+        "{said}"
+    );
     scene.app.running.shutdown().await;
 }
 

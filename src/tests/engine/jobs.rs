@@ -1,4 +1,5 @@
-//! Sending again what was missed: is it all of it, once, at the pace, and in somebody's hand while it runs?
+//! Sending again what was missed: is it all of it, once, at the pace, and in somebody's hand while
+//! it runs?
 
 use std::{collections::HashSet, time::Duration};
 
@@ -72,7 +73,8 @@ async fn recover_sends_what_was_skipped_and_what_failed(db: TestDb) {
     let before = scene.emit_one().await;
     scene.delivery_in(&before, "failed").await;
     eventually("a later moment", async || {
-        (scene.app.running.portal.clock().now().rfc3339() > created_at(&scene, &before).await).then_some(())
+        (scene.app.running.portal.clock().now().rfc3339() > created_at(&scene, &before).await)
+            .then_some(())
     })
     .await;
     let since = scene.app.running.portal.clock().now().rfc3339();
@@ -89,7 +91,10 @@ async fn recover_sends_what_was_skipped_and_what_failed(db: TestDb) {
     assert_eq!(dry, (200, json!({"total": 31, "by_state": {"failed": 1, "skipped": 30}})));
     assert_eq!(scene.get("/jobs").await["items"], json!([]), "a dry run begins nothing");
     let job = begin(&scene, &recover, json!({"since": since, "per_second": 1000})).await;
-    assert_eq!((job["kind"].as_str(), job["hook"].as_str(), counts(&job).0), (Some("recover"), Some(&*hook.id), 31));
+    assert_eq!(
+        (job["kind"].as_str(), job["hook"].as_str(), counts(&job).0),
+        (Some("recover"), Some(&*hook.id), 31)
+    );
     assert_eq!(counts(&done(&scene, &job).await), (31, 31, 0));
     for event in skipped.iter().chain([&failed]) {
         scene.delivery_in(event, "delivered").await;
@@ -112,8 +117,10 @@ async fn redeliver_takes_what_matches_and_counts_it_first(db: TestDb) {
     let (one, two) = (Receiver::start().await, Receiver::start().await);
     one.reply([500; 6].map(Reply::status));
     two.reply([500; 2].map(Reply::status));
-    let (first, second) =
-        (scene.hook(&one, json!({"in_flight": 1})).await, scene.hook(&two, json!({"in_flight": 1})).await);
+    let (first, second) = (
+        scene.hook(&one, json!({"in_flight": 1})).await,
+        scene.hook(&two, json!({"in_flight": 1})).await,
+    );
     let events = scene.emit_some(8).await;
     scene.all_in("failed", 8).await;
     scene.all_in("delivered", 8).await;
@@ -130,12 +137,19 @@ async fn redeliver_takes_what_matches_and_counts_it_first(db: TestDb) {
         dry(json!({"states": ["delivered", "failed"], "hook": second.id})).await,
         json!({"failed": 2, "delivered": 6})
     );
-    assert_eq!(dry(json!({"event": events[0], "states": ["failed", "delivered"]})).await, json!({"failed": 2}));
+    assert_eq!(
+        dry(json!({"event": events[0], "states": ["failed", "delivered"]})).await,
+        json!({"failed": 2})
+    );
     assert_eq!(dry(json!({"event": EVENT.key()})).await, json!({"failed": 8}));
     assert_eq!(dry(json!({"event": "conversation.abandoned"})).await, json!({}));
     assert_eq!(dry(json!({"to": "2020-01-01T00:00:00Z"})).await, json!({}));
-    assert_eq!(dry(json!({"from": "2020-01-01T00:00:00Z", "states": ["cancelled"]})).await, json!({}));
-    let job = begin(&scene, "/deliveries/redeliver", json!({"hook": first.id, "per_second": 500})).await;
+    assert_eq!(
+        dry(json!({"from": "2020-01-01T00:00:00Z", "states": ["cancelled"]})).await,
+        json!({})
+    );
+    let job =
+        begin(&scene, "/deliveries/redeliver", json!({"hook": first.id, "per_second": 500})).await;
     assert_eq!(counts(&done(&scene, &job).await), (6, 6, 0));
     scene.all_in("delivered", 14).await;
     assert_eq!((one.came().len(), two.came().len(), scene.count("failed").await), (14, 8, 2));
@@ -152,7 +166,8 @@ async fn the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled(db
     let (hook, _) = missed(&scene, &receiver, MANY).await;
     let began = receiver.age();
     let recover = format!("{}/recover", hook.path);
-    let job = begin(&scene, &recover, json!({"since": "2020-01-01T00:00:00Z", "per_second": 10})).await;
+    let job =
+        begin(&scene, &recover, json!({"since": "2020-01-01T00:00:00Z", "per_second": 10})).await;
     assert_eq!(job["per_second"], 10);
     receiver.wait_for(30).await;
     let patch = async |change: Value| {
@@ -161,7 +176,10 @@ async fn the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled(db
         job
     };
     let held = patch(json!({"state": "paused"})).await;
-    assert_eq!((held["state"].as_str(), held["total"].as_i64()), (Some("paused"), Some(MANY as i64)));
+    assert_eq!(
+        (held["state"].as_str(), held["total"].as_i64()),
+        (Some("paused"), Some(MANY as i64))
+    );
     let took = receiver.age() - began;
     let most = took.as_secs_f64() * 10.0 + 1.0;
     assert!(counts(&held).1 as f64 <= most, "{held} after {took:?}");
@@ -174,7 +192,8 @@ async fn the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled(db
     receiver.wait_for(before + 10).await;
     let most = (receiver.age() - resumed).as_secs_f64() * 10.0 + 1.0;
     assert!((receiver.came().len() - before) as f64 <= most);
-    // Hurried, and then cancelled: what was sent again until then is delivered, the rest stays as it was.
+    // Hurried, and then cancelled: what was sent again until then is delivered, the rest stays as
+    // it was.
     let hurried = patch(json!({"per_second": 30})).await;
     assert_eq!(hurried["per_second"], 30);
     receiver.wait_for(100).await;
@@ -184,7 +203,11 @@ async fn the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled(db
     scene.all_in("delivered", sent as usize).await;
     assert_eq!(scene.count("skipped").await, MANY as i64 - sent);
     for (state, status) in [("running", 422), ("paused", 422), ("cancelled", 200)] {
-        assert_eq!(scene.ask("PATCH", &path(&job), json!({"state": state})).await.0, status, "{state}");
+        assert_eq!(
+            scene.ask("PATCH", &path(&job), json!({"state": state})).await.0,
+            status,
+            "{state}"
+        );
     }
     let actions = scene.app.audit(job["id"].as_str().unwrap()).await;
     assert_eq!(actions.len(), 4, "{actions:?}");
@@ -196,7 +219,8 @@ async fn a_restart_in_the_middle_sends_nothing_twice_and_leaves_nothing_out(db: 
     let receiver = Receiver::start().await;
     let (hook, events) = missed(&scene, &receiver, 300).await;
     let recover = format!("{}/recover", hook.path);
-    let job = begin(&scene, &recover, json!({"since": "2020-01-01T00:00:00Z", "per_second": 150})).await;
+    let job =
+        begin(&scene, &recover, json!({"since": "2020-01-01T00:00:00Z", "per_second": 150})).await;
     receiver.wait_for(50).await;
     let scene = scene.restart().await;
     assert_eq!(scene.get(&path(&job)).await["state"], "running");
@@ -213,13 +237,18 @@ async fn a_job_for_one_who_fails_again_is_nobody_elses_trouble(db: TestDb) {
     let (failing, _) = (scene.hook(&bad, json!({})).await, scene.hook(&good, json!({})).await);
     scene.emit_some(5).await;
     scene.all_in("failed", 10).await;
-    let job = begin(&scene, "/deliveries/redeliver", json!({"event": EVENT.key(), "per_second": 1000})).await;
+    let job =
+        begin(&scene, "/deliveries/redeliver", json!({"event": EVENT.key(), "per_second": 1000}))
+            .await;
     assert_eq!(counts(&done(&scene, &job).await), (10, 10, 0));
     scene.all_in("delivered", 5).await;
     scene.all_in("failed", 5).await;
     assert_eq!((bad.came().len(), good.came().len()), (10, 10), "each hook has its own, once");
     let failed = scene.get(&format!("/deliveries?hook={}&state=failed", failing.id)).await;
-    assert!(failed["items"].as_array().unwrap().iter().all(|delivery| delivery["attempt_count"] == 2), "{failed}");
+    assert!(
+        failed["items"].as_array().unwrap().iter().all(|delivery| delivery["attempt_count"] == 2),
+        "{failed}"
+    );
     scene.app.assert_balanced().await;
 }
 
@@ -228,7 +257,8 @@ async fn what_was_settled_otherwise_counts_as_skipped(db: TestDb) {
     let receiver = Receiver::start().await;
     let (hook, events) = missed(&scene, &receiver, 12).await;
     let recover = format!("{}/recover", hook.path);
-    let job = begin(&scene, &recover, json!({"since": "2020-01-01T00:00:00Z", "per_second": 1})).await;
+    let job =
+        begin(&scene, &recover, json!({"since": "2020-01-01T00:00:00Z", "per_second": 1})).await;
     // Somebody is quicker with two of them, before it is their turn.
     for event in &events[10..] {
         let skipped = scene.delivery_in(event, "skipped").await;
@@ -253,8 +283,16 @@ async fn bad_input_and_strangers_are_refused(db: TestDb) {
         (recover.clone(), json!({"since": "yesterday"}), "since"),
         (recover.clone(), json!({"since": "2020-01-01T00:00:00Z", "until": 5}), "until"),
         (recover.clone(), json!({"since": "2020-01-01T00:00:00Z", "per_second": 0}), "per_second"),
-        (recover.clone(), json!({"since": "2020-01-01T00:00:00Z", "per_second": 1001}), "per_second"),
-        (recover.clone(), json!({"since": "2020-01-01T00:00:00Z", "states": ["pending"]}), "states"),
+        (
+            recover.clone(),
+            json!({"since": "2020-01-01T00:00:00Z", "per_second": 1001}),
+            "per_second",
+        ),
+        (
+            recover.clone(),
+            json!({"since": "2020-01-01T00:00:00Z", "states": ["pending"]}),
+            "states",
+        ),
         (recover.clone(), json!({"since": "2020-01-01T00:00:00Z", "states": []}), "states"),
         (recover, json!({"since": "2020-01-01T00:00:00Z", "hook": hook.id}), "hook"),
         ("/deliveries/redeliver".into(), json!({"event": "nonsense"}), "event"),
@@ -269,15 +307,21 @@ async fn bad_input_and_strangers_are_refused(db: TestDb) {
     let since = json!({"since": "2020-01-01T00:00:00Z"});
     assert_eq!(scene.ask("POST", &format!("/hooks/{nobody}/recover"), since).await.0, 404);
     assert_eq!(scene.ask("POST", "/deliveries/redeliver", json!({"hook": nobody})).await.0, 404);
-    assert_eq!(scene.ask("PATCH", &format!("/jobs/{nobody}"), json!({"state": "paused"})).await.0, 404);
+    assert_eq!(
+        scene.ask("PATCH", &format!("/jobs/{nobody}"), json!({"state": "paused"})).await.0,
+        404
+    );
     let job = begin(&scene, "/deliveries/redeliver", json!({"states": ["failed"]})).await;
     done(&scene, &job).await;
-    for change in [json!({"state": "done"}), json!({"state": "asleep"}), json!({"state": "running"})] {
+    for change in
+        [json!({"state": "done"}), json!({"state": "asleep"}), json!({"state": "running"})]
+    {
         let (status, problem) = scene.ask("PATCH", &path(&job), change.clone()).await;
         assert_eq!((status, fields(&problem)), (422, vec!["state"]), "{change}");
     }
     // Who may look may not send, and who may do neither sees nothing.
-    let (reader, emitter) = (scene.app.token(&["deliveries:read"]).await, scene.app.token(&["events:emit"]).await);
+    let (reader, emitter) =
+        (scene.app.token(&["deliveries:read"]).await, scene.app.token(&["events:emit"]).await);
     assert_eq!(scene.app.api(&reader, "GET", &path(&job), None).await.0, 200);
     let asked = [
         ("POST", "/deliveries/redeliver".to_owned(), json!({"dry_run": true})),
@@ -294,7 +338,8 @@ async fn jobs_are_listed_newest_first(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
     let mut begun = Vec::new();
     for year in 2020..2025 {
-        let range = json!({"from": format!("{year}-01-01T00:00:00Z"), "to": format!("{year}-02-01T00:00:00Z")});
+        let range = json!({"from": format!("{year}-01-01T00:00:00Z"),
+            "to": format!("{year}-02-01T00:00:00Z")});
         let job = begin(&scene, "/deliveries/redeliver", range).await;
         begun.insert(0, job["id"].clone());
     }

@@ -1,5 +1,5 @@
-//! What happens without the master key, and with another one? Nothing may begin that could not be sent, nothing may be
-//! sealed that the others cannot open, and nothing accepted may be lost.
+//! What happens without the master key, and with another one? Nothing may begin that could not be
+//! sent, nothing may be sealed that the others cannot open, and nothing accepted may be lost.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -39,7 +39,8 @@ fn key_of(settings: &Settings) -> PathBuf {
 /// Why neither a command nor a server starts.
 async fn refusal(settings: &Settings) -> String {
     let by_store = Store::open(settings).await.map(drop).unwrap_err().to_string();
-    let by_server = Dispatcher::start(db::config(settings.clone())).await.map(drop).unwrap_err().to_string();
+    let by_server =
+        Dispatcher::start(db::config(settings.clone())).await.map(drop).unwrap_err().to_string();
     assert_eq!(by_store, by_server);
     by_store
 }
@@ -53,7 +54,10 @@ async fn a_key_that_does_not_fit_is_refused_and_none_is_made(db: TestDb) {
 
     fs::write(&path, OTHER).unwrap();
     let said = refusal(&settings).await;
-    assert!(said.contains("not the master key of this database") && said.contains("MASTER_KEY_FILE"), "{said}");
+    assert!(
+        said.contains("not the master key of this database") && said.contains("MASTER_KEY_FILE"),
+        "{said}"
+    );
     fs::remove_file(&path).unwrap();
     let said = refusal(&settings).await;
     assert!(said.contains("the master key is missing") && said.contains("backup"), "{said}");
@@ -70,7 +74,8 @@ async fn a_key_that_does_not_fit_is_refused_and_none_is_made(db: TestDb) {
 async fn a_key_is_asked_for_although_no_hook_is_there(db: TestDb) {
     let settings = db.settings();
     db.store().await.close().await;
-    let second = Settings { master_key_file: Some(db.folder.path().join("second.key")), ..settings.clone() };
+    let second =
+        Settings { master_key_file: Some(db.folder.path().join("second.key")), ..settings.clone() };
     fs::write(db.folder.path().join("second.key"), OTHER).unwrap();
     let said = refusal(&second).await;
     assert!(said.contains("second.key") && said.contains("every node needs the same"), "{said}");
@@ -82,7 +87,8 @@ async fn a_database_of_an_earlier_version_learns_its_key_from_its_hooks(db: Test
     let settings = db.settings();
     let store = db.store().await;
     insert_hook(&store, EventType::WorkItemClosed, true).await;
-    let forget: Result<(), Error> = write!(store, |conn| conn.control("DELETE FROM known_value").await);
+    let forget: Result<(), Error> =
+        write!(store, |conn| conn.control("DELETE FROM known_value").await);
     forget.unwrap();
     store.close().await;
     let (path, key) = (key_of(&settings), fs::read(key_of(&settings)).unwrap());
@@ -99,11 +105,13 @@ async fn a_running_server_notices_that_its_key_fits_no_more(db: TestDb) {
     let store = db.store().await;
     assert!(store.key_fits().await.unwrap());
     // Somebody set the database up anew with another key.
-    let forget: Result<(), Error> = write!(store, |conn| conn.control("DELETE FROM known_value").await);
+    let forget: Result<(), Error> =
+        write!(store, |conn| conn.control("DELETE FROM known_value").await);
     forget.unwrap();
     let other = db.folder.path().join("other.key");
     fs::write(&other, OTHER).unwrap();
-    let another = Store::open(&Settings { master_key_file: Some(other), ..db.settings() }).await.unwrap();
+    let another =
+        Store::open(&Settings { master_key_file: Some(other), ..db.settings() }).await.unwrap();
     assert!(another.key_fits().await.unwrap());
     assert!(!store.key_fits().await.unwrap());
 }

@@ -1,5 +1,5 @@
-//! With `order_by`: how much is waiting makes no difference, one that is sent again goes in its place, and a key never has
-//! two under way.
+//! With `order_by`: how much is waiting makes no difference, one that is sent again goes in its
+//! place, and a key never has two under way.
 
 use std::{
     collections::HashMap,
@@ -59,7 +59,8 @@ async fn all_delivered(scene: &Scene, count: usize) {
 }
 
 async fn much_of_one_value_is_read_once_and_goes_one_after_the_other(db: TestDb) {
-    let scene = Scene::start(db, |settings| settings.delivery.timeout = Duration::from_secs(60)).await;
+    let scene =
+        Scene::start(db, |settings| settings.delivery.timeout = Duration::from_secs(60)).await;
     let receiver = Receiver::start().await;
     receiver.reply([Reply::held()]);
     scene.hook(&receiver, json!({"order_by": KEY})).await;
@@ -85,16 +86,19 @@ async fn what_waits_behind_one_value_costs_the_others_nothing(db: TestDb) {
     .await;
     let is_down = Arc::new(AtomicBool::new(true));
     let down = is_down.clone();
-    let receiver =
-        Receiver::ruled(move |came: &Came| match came.member(KEY) == "same" && down.load(Ordering::SeqCst) {
+    let receiver = Receiver::ruled(move |came: &Came| {
+        match came.member(KEY) == "same" && down.load(Ordering::SeqCst) {
             true => Reply::status(500),
             false => Reply::status(200),
-        })
-        .await;
-    let hook = scene.hook(&receiver, json!({"order_by": KEY, "retry_schedule": ["1h", "1h"]})).await;
+        }
+    })
+    .await;
+    let hook =
+        scene.hook(&receiver, json!({"order_by": KEY, "retry_schedule": ["1h", "1h"]})).await;
     scene.emit(&same_key(0, MANY)).await;
     receiver.wait_for(1).await;
-    let others: Vec<(String, String)> = (0..300).map(|n| (format!("1{n:03}0"), format!("key {}", n % 7))).collect();
+    let others: Vec<(String, String)> =
+        (0..300).map(|n| (format!("1{n:03}0"), format!("key {}", n % 7))).collect();
     let before = counted(&scene, LOADS).await;
     for some in others.chunks(30) {
         scene.emit(some).await;
@@ -102,20 +106,23 @@ async fn what_waits_behind_one_value_costs_the_others_nothing(db: TestDb) {
     scene.all_in("delivered", others.len()).await;
     let loads = counted(&scene, LOADS).await - before;
     assert!(loads <= 150.0, "{loads} loads for {} deliveries of other values", others.len());
-    // Whatever waits behind it is in its place when the hook is changed and the first of them succeeds.
+    // Whatever waits behind it is in its place when the hook is changed and the first of them
+    // succeeds.
     is_down.store(false, Ordering::SeqCst);
     scene.change(&hook, json!({"enabled": false})).await;
     scene.change(&hook, json!({"enabled": true})).await;
     all_delivered(&scene, MANY + others.len()).await;
     let came = numbers(&receiver);
     let first_of_others: u32 = 10_000;
-    let ours: Vec<u32> = came.into_iter().filter(|number| *number < first_of_others).skip(1).collect();
+    let ours: Vec<u32> =
+        came.into_iter().filter(|number| *number < first_of_others).skip(1).collect();
     assert_eq!(ours, (0..MANY as u32).collect::<Vec<_>>());
     scene.app.assert_balanced().await;
 }
 
 async fn one_that_is_sent_again_goes_before_the_newer_ones_that_wait(db: TestDb) {
-    let scene = Scene::start(db, |settings| settings.delivery.timeout = Duration::from_secs(60)).await;
+    let scene =
+        Scene::start(db, |settings| settings.delivery.timeout = Duration::from_secs(60)).await;
     let holds = Arc::new(AtomicBool::new(false));
     let held = holds.clone();
     let receiver = Receiver::ruled(move |_: &Came| match held.swap(false, Ordering::SeqCst) {
@@ -145,7 +152,8 @@ async fn one_that_is_sent_again_goes_before_the_newer_ones_that_wait(db: TestDb)
 }
 
 async fn events_without_the_member_wait_for_none(db: TestDb) {
-    let scene = Scene::start(db, |settings| settings.delivery.timeout = Duration::from_secs(60)).await;
+    let scene =
+        Scene::start(db, |settings| settings.delivery.timeout = Duration::from_secs(60)).await;
     let receiver = Receiver::ruled(|_| Reply::held()).await;
     scene.hook(&receiver, json!({"order_by": "customerId", "in_flight": 10})).await;
     let mut events = batch(&names(10));
@@ -162,11 +170,16 @@ async fn events_without_the_member_wait_for_none(db: TestDb) {
 }
 
 async fn what_was_accepted_before_a_hook_kept_an_order_is_sent_too(db: TestDb) {
-    let scene = Scene::start(db, |settings| settings.delivery.timeout = Duration::from_secs(60)).await;
+    let scene =
+        Scene::start(db, |settings| settings.delivery.timeout = Duration::from_secs(60)).await;
     let order: Arc<Mutex<HashMap<String, Vec<u32>>>> = Arc::default();
     let book = order.clone();
     let receiver = Receiver::ruled(move |came: &Came| {
-        book.lock().unwrap().entry(came.member(KEY)).or_default().push(came.member("id").parse().unwrap());
+        book.lock()
+            .unwrap()
+            .entry(came.member(KEY))
+            .or_default()
+            .push(came.member("id").parse().unwrap());
         Reply::held()
     })
     .await;
@@ -206,7 +219,8 @@ async fn one_that_was_held_before_a_hook_kept_an_order_can_be_tried_now(db: Test
     let id = sql::literal(&url, delivery.parse().unwrap());
     let held = format!("UPDATE deliveries SET state = 'held', order_key = NULL WHERE id = {id}");
     sql::execute(&url, &held).await.unwrap();
-    let (status, answer) = scene.ask("POST", &format!("/deliveries/{delivery}/redeliver"), json!({})).await;
+    let (status, answer) =
+        scene.ask("POST", &format!("/deliveries/{delivery}/redeliver"), json!({})).await;
     assert_eq!(status, 202, "{answer}");
     receiver.wait_for(2).await;
     scene.all_in("delivered", 1).await;

@@ -1,4 +1,5 @@
-//! Is anything forgotten? A hint that is lost costs seconds, and a hook that sleeps although something is due is found.
+//! Is anything forgotten? A hint that is lost costs seconds, and a hook that sleeps although
+//! something is due is found.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -27,13 +28,22 @@ use crate::support::{
     within,
 };
 
-on_both!(what_nobody_told_of_is_found_within_seconds, a_hook_that_sleeps_is_named_and_one_that_may_wait_is_not,);
+on_both!(
+    what_nobody_told_of_is_found_within_seconds,
+    a_hook_that_sleeps_is_named_and_one_that_may_wait_is_not,
+);
 
 const HOUR: i64 = 3_600_000;
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// Writes deliveries that became due at this time straight into the database: nobody is told.
-async fn write(scene_url: &str, hook: &Hook, count: u64, key: Option<&str>, due_at: Timestamp) -> Vec<Uuid> {
+async fn write(
+    scene_url: &str,
+    hook: &Hook,
+    count: u64,
+    key: Option<&str>,
+    due_at: Timestamp,
+) -> Vec<Uuid> {
     let hook: Uuid = hook.id.parse().unwrap();
     let millis = u64::try_from(Clock::System.now().0).unwrap();
     // Ids of one millisecond are told apart by their numbers.
@@ -51,13 +61,26 @@ async fn write(scene_url: &str, hook: &Hook, count: u64, key: Option<&str>, due_
     };
     let written: Vec<Delivered> = (first..first + count).map(row).collect();
     rows::insert(scene_url, &written).await.unwrap();
-    let statement = "UPDATE deliveries SET due_at = $1, order_key = $2 WHERE hook_id = $3 AND state = 'pending'";
+    let statement = "UPDATE deliveries SET due_at = $1, order_key = $2 WHERE hook_id = $3 AND \
+                     state = 'pending'";
     if scene_url.starts_with("sqlite:") {
         let mut conn = sqlx::SqliteConnection::connect(scene_url).await.unwrap();
-        sqlx::query(statement).bind(due_at.0).bind(key).bind(hook).execute(&mut conn).await.unwrap();
+        sqlx::query(statement)
+            .bind(due_at.0)
+            .bind(key)
+            .bind(hook)
+            .execute(&mut conn)
+            .await
+            .unwrap();
     } else {
         let mut conn = sqlx::PgConnection::connect(scene_url).await.unwrap();
-        sqlx::query(statement).bind(due_at.0).bind(key).bind(hook).execute(&mut conn).await.unwrap();
+        sqlx::query(statement)
+            .bind(due_at.0)
+            .bind(key)
+            .bind(hook)
+            .execute(&mut conn)
+            .await
+            .unwrap();
     }
     written.into_iter().map(|row| row.id).collect()
 }
@@ -72,14 +95,19 @@ async fn what_nobody_told_of_is_found_within_seconds(db: TestDb) {
     scene.all_in("delivered", 2).await;
     let now = Clock::System.now();
     write(&scene.settings.database_url, &plain, 3, None, now).await;
-    within(30, "what was not told is delivered", async || (scene.count("delivered").await == 5).then_some(())).await;
+    within(30, "what was not told is delivered", async || {
+        (scene.count("delivered").await == 5).then_some(())
+    })
+    .await;
     write(&scene.settings.database_url, &ordered, 3, Some("key"), now).await;
-    within(30, "and in order too", async || (scene.count("delivered").await == 8).then_some(())).await;
+    within(30, "and in order too", async || (scene.count("delivered").await == 8).then_some(()))
+        .await;
     scene.app.assert_balanced().await;
 }
 
 async fn a_hook_that_sleeps_is_named_and_one_that_may_wait_is_not(db: TestDb) {
-    let scene = Scene::start(db, |settings| settings.delivery.timeout = Duration::from_millis(300)).await;
+    let scene =
+        Scene::start(db, |settings| settings.delivery.timeout = Duration::from_millis(300)).await;
     let receiver = Receiver::start().await;
     let sleeping = scene.hook(&receiver, json!({})).await;
     let off = scene.hook(&receiver, json!({"enabled": false})).await;
@@ -108,14 +136,18 @@ async fn a_hook_that_sleeps_is_named_and_one_that_may_wait_is_not(db: TestDb) {
     engine.shutdown().await;
     // With a server all of it moves, and there is nothing to find.
     let app = TestApp::start_with(db, db::config(settings)).await;
-    within(30, "it is delivered", async || (app.balance().await.of(State::Delivered) == 2).then_some(())).await;
+    within(30, "it is delivered", async || {
+        (app.balance().await.of(State::Delivered) == 2).then_some(())
+    })
+    .await;
     assert_eq!(app.running.portal.dispatcher.find_overdue().await.unwrap(), []);
     app.assert_live().await;
     app.running.shutdown().await;
 }
 
 async fn wait(url: &str, delivery: Uuid, until: Timestamp) {
-    let statement = "UPDATE deliveries SET state = 'waiting', attempts = 1, due_at = $1 WHERE id = $2";
+    let statement =
+        "UPDATE deliveries SET state = 'waiting', attempts = 1, due_at = $1 WHERE id = $2";
     if url.starts_with("sqlite:") {
         let mut conn = sqlx::SqliteConnection::connect(url).await.unwrap();
         sqlx::query(statement).bind(until.0).bind(delivery).execute(&mut conn).await.unwrap();
@@ -128,7 +160,10 @@ async fn wait(url: &str, delivery: Uuid, until: Timestamp) {
 /// A receiver that hangs is no hook that sleeps.
 #[tokio::test]
 async fn an_attempt_under_way_is_an_attempt() {
-    let scene = Scene::start(TestDb::sqlite(), |settings| settings.delivery.timeout = Duration::from_millis(300)).await;
+    let scene = Scene::start(TestDb::sqlite(), |settings| {
+        settings.delivery.timeout = Duration::from_millis(300)
+    })
+    .await;
     let receiver = Receiver::ruled(|_| Reply::never()).await;
     scene.hook(&receiver, json!({})).await;
     scene.emit_one().await;
@@ -137,10 +172,14 @@ async fn an_attempt_under_way_is_an_attempt() {
     scene.app.assert_live().await;
 }
 
-/// Nothing tells the lane of a hook that keeps an order of what has no key: such a thing must not be, and heals.
+/// Nothing tells the lane of a hook that keeps an order of what has no key: such a thing must not
+/// be, and heals.
 #[tokio::test]
 async fn a_lane_with_something_overdue_starts_over() {
-    let scene = Scene::start(TestDb::sqlite(), |settings| settings.delivery.timeout = Duration::from_millis(300)).await;
+    let scene = Scene::start(TestDb::sqlite(), |settings| {
+        settings.delivery.timeout = Duration::from_millis(300)
+    })
+    .await;
     let receiver = Receiver::start().await;
     let ordered = scene.hook(&receiver, json!({"order_by": "customerIdentifier"})).await;
     scene.emit_one().await;

@@ -1,5 +1,5 @@
-//! Many hooks whose receivers are silent: the lanes together stay within their budget, and nothing is forgotten because of
-//! that.
+//! Many hooks whose receivers are silent: the lanes together stay within their budget, and nothing
+//! is forgotten because of that.
 
 use std::time::Duration;
 
@@ -23,7 +23,10 @@ const BUDGET: usize = 400_000;
 /// A figure of the running server.
 async fn figure(scene: &Scene, name: &str) -> usize {
     let text = scene.app.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
-    let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap_or_else(|| panic!("{name}"));
+    let line = text
+        .lines()
+        .find(|line| line.starts_with(&format!("{name} ")))
+        .unwrap_or_else(|| panic!("{name}"));
     line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as usize
 }
 
@@ -43,10 +46,12 @@ async fn silent_receivers_take_no_more_than_the_budget_and_nothing_is_left_behin
     let receiver = Receiver::ruled(|_| Reply::held()).await;
     for number in 0..HOOKS {
         // Some of them keep an order.
-        let own = if number % 5 == 0 { json!({"order_by": "customerIdentifier"}) } else { json!({}) };
+        let own =
+            if number % 5 == 0 { json!({"order_by": "customerIdentifier"}) } else { json!({}) };
         scene.hook(&receiver, own).await;
     }
-    // Beyond the budget a lane may have one delivery, and one more while the load that brings it is under way.
+    // Beyond the budget a lane may have one delivery, and one more while the load that brings it is
+    // under way.
     let most = BUDGET + 2 * HOOKS * (BODY + 2000);
     for number in 0..EVENTS {
         let (status, answer) = scene.ask("POST", "/events", large(number)).await;

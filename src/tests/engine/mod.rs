@@ -1,5 +1,5 @@
-//! What the delivery engine promises beside delivering: it leaves the broken alone, keeps order and pace, sends again what
-//! was missed, refuses what it cannot keep, and removes what is old.
+//! What the delivery engine promises beside delivering: it leaves the broken alone, keeps order and
+//! pace, sends again what was missed, refuses what it cannot keep, and removes what is old.
 
 mod backoff;
 mod breaker;

@@ -1,4 +1,5 @@
-//! With `order_by`: does every key keep its order, whatever fails, and does no key wait for another?
+//! With `order_by`: does every key keep its order, whatever fails, and does no key wait for
+//! another?
 
 use std::{
     collections::{HashMap, HashSet},
@@ -46,8 +47,11 @@ impl Ledger {
     fn assert_orderly(&self, events: &[(String, String)]) {
         let keys: HashSet<&String> = events.iter().map(|(_, key)| key).collect();
         for key in keys {
-            let sent: Vec<u32> =
-                events.iter().filter(|(_, own)| own == key).map(|(id, _)| id.parse().unwrap()).collect();
+            let sent: Vec<u32> = events
+                .iter()
+                .filter(|(_, own)| own == key)
+                .map(|(id, _)| id.parse().unwrap())
+                .collect();
             assert_eq!(self.of(key), sent, "{key}");
         }
     }
@@ -75,7 +79,9 @@ async fn a_key_that_fails_waits_in_order_and_no_other_waits_for_it(db: TestDb) {
     let scene = Scene::start(db, |settings| settings.delivery.pause_after = 10_000).await;
     let is_down = Arc::new(AtomicBool::new(true));
     let down = is_down.clone();
-    let refuses = move |came: &Came| came.member("customerIdentifier") == "key 3" && down.load(Ordering::SeqCst);
+    let refuses = move |came: &Came| {
+        came.member("customerIdentifier") == "key 3" && down.load(Ordering::SeqCst)
+    };
     let (receiver, ledger) = keeping(refuses).await;
     let own = json!({"order_by": "customerIdentifier", "retry_schedule": vec!["2s"; 30]});
     scene.hook(&receiver, own).await;
@@ -95,8 +101,10 @@ async fn a_key_that_fails_waits_in_order_and_no_other_waits_for_it(db: TestDb) {
     scene.all_in("delivered", 51).await;
     is_down.store(false, Ordering::SeqCst);
     scene.all_in("delivered", 62).await;
-    let all: Vec<(String, String)> =
-        events.into_iter().chain([("100".into(), "key 3".into()), ("101".into(), "key 1".into())]).collect();
+    let all: Vec<(String, String)> = events
+        .into_iter()
+        .chain([("100".into(), "key 3".into()), ("101".into(), "key 1".into())])
+        .collect();
     ledger.assert_orderly(&all);
     scene.app.assert_balanced().await;
 }
@@ -111,7 +119,8 @@ async fn the_order_holds_over_a_restart_and_beyond_the_window(db: TestDb) {
     let down = is_down.clone();
     // A third of the keys fails until after the restart.
     let refuses = move |came: &Came| {
-        down.load(Ordering::SeqCst) && ["key 0", "key 3"].contains(&came.member("customerIdentifier").as_str())
+        down.load(Ordering::SeqCst)
+            && ["key 0", "key 3"].contains(&came.member("customerIdentifier").as_str())
     };
     let (receiver, ledger) = keeping(refuses).await;
     let own = json!({"order_by": "customerIdentifier", "retry_schedule": vec!["2s"; 30]});

@@ -1,4 +1,5 @@
-//! When too much waits: is a producer told to come back, is nothing kept of what was refused, and does it end by itself?
+//! When too much waits: is a producer told to come back, is nothing kept of what was refused, and
+//! does it end by itself?
 
 use std::{
     sync::{
@@ -55,7 +56,8 @@ async fn fill_and_drain(db: TestDb, tune: impl FnOnce(&mut Settings)) {
     .await;
     let hangs = Arc::new(AtomicBool::new(true));
     let hung = hangs.clone();
-    let rule = move |_: &_| if hung.load(Ordering::SeqCst) { Reply::never() } else { Reply::status(200) };
+    let rule =
+        move |_: &_| if hung.load(Ordering::SeqCst) { Reply::never() } else { Reply::status(200) };
     let receiver = Receiver::ruled(rule).await;
     scene.hook(&receiver, json!({})).await;
     scene.emit_some(100).await;
@@ -79,8 +81,12 @@ async fn fill_and_drain(db: TestDb, tune: impl FnOnce(&mut Settings)) {
     assert_eq!(scene.ask("POST", "/events", json!({"type": "nonsense", "data": {}})).await.0, 422);
     scene.get("/hooks").await;
     hangs.store(false, Ordering::SeqCst);
-    eventually("everything is delivered", async || (scene.count("delivered").await == accepted).then_some(())).await;
-    eventually("the door is open", async || (emit(&scene).await.status() == 202).then_some(())).await;
+    eventually("everything is delivered", async || {
+        (scene.count("delivered").await == accepted).then_some(())
+    })
+    .await;
+    eventually("the door is open", async || (emit(&scene).await.status() == 202).then_some(()))
+        .await;
     eventually("and that is delivered too", async || {
         (scene.count("delivered").await == scene.app.balance().await.accepted).then_some(())
     })
@@ -98,7 +104,11 @@ async fn of_hook(scene: &Scene, hook: &Hook, state: &str) -> Vec<String> {
 /// Emits until something of it is skipped.
 async fn overflow(scene: &Scene, hook: &Hook) -> String {
     eventually("what comes for the hook is skipped", async || {
-        assert_eq!(emit(scene).await.status(), 202, "a producer was turned away for one hook's sake");
+        assert_eq!(
+            emit(scene).await.status(),
+            202,
+            "a producer was turned away for one hook's sake"
+        );
         of_hook(scene, hook, "skipped").await.pop()
     })
     .await
@@ -124,7 +134,8 @@ async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
     assert!(reason.starts_with("the hook's queue is full: too many bytes"), "{reason}");
     // Keyed or not, one or many; and others are delivered as ever.
     let request = scene.app.request("POST", "/api/v1/events").bearer_auth(&scene.token);
-    let keyed = request.header("idempotency-key", "a key").header("content-type", "application/json");
+    let keyed =
+        request.header("idempotency-key", "a key").header("content-type", "application/json");
     let before = of_hook(&scene, &hook, "skipped").await.len();
     assert_eq!(keyed.body(batch(&names(1))[0].to_string()).send().await.unwrap().status(), 202);
     scene.emit_some(3).await;

@@ -1,5 +1,6 @@
-//! Retention beside everything else that writes the same rows, on this server or on another: no empty body is ever sent, no
-//! open delivery is lost, and nothing that is gone holds a place for ever.
+//! Retention beside everything else that writes the same rows, on this server or on another: no
+//! empty body is ever sent, no open delivery is lost, and nothing that is gone holds a place for
+//! ever.
 
 use std::time::Duration;
 
@@ -40,8 +41,12 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// A portal whose clock a test moves, and that removes at once what is older than an hour.
 async fn tidy_scene(db: TestDb) -> (Scene, Clock) {
     let mut settings = db.settings();
-    settings.retention =
-        Retention { payloads: HOUR, deliveries: HOUR, every: Duration::from_millis(50), ..Retention::default() };
+    settings.retention = Retention {
+        payloads: HOUR,
+        deliveries: HOUR,
+        every: Duration::from_millis(50),
+        ..Retention::default()
+    };
     let clock = Clock::test(Clock::System.now());
     let config = Config { clock: clock.clone(), ..db::config(settings.clone()) };
     let app = TestApp::start_with(db.into(), config).await;
@@ -66,7 +71,8 @@ async fn what_another_node_is_sending_again_keeps_its_body_and_its_row() {
     let (_, delivery, hook) = delivered(&scene).await;
     delivered(&scene).await;
     // The other node has sent it again, and its commit takes its time.
-    let ((is_begun, begun), (go_on, mut may_go_on)) = (oneshot::channel(), oneshot::channel::<()>());
+    let ((is_begun, begun), (go_on, mut may_go_on)) =
+        (oneshot::channel(), oneshot::channel::<()>());
     let again = clock.clone();
     let sending = tokio::spawn(async move {
         let sent: Result<(), Error> = other
@@ -87,8 +93,10 @@ async fn what_another_node_is_sending_again_keeps_its_body_and_its_row() {
     });
     begun.await.unwrap();
     clock.advance(2 * HOUR);
-    eventually("what is not sent again is removed", async || (scene.app.balance().await.pruned == 1).then_some(()))
-        .await;
+    eventually("what is not sent again is removed", async || {
+        (scene.app.balance().await.pruned == 1).then_some(())
+    })
+    .await;
     go_on.send(()).unwrap();
     sending.await.unwrap();
     let came = receiver.wait_for(3).await;
@@ -96,7 +104,10 @@ async fn what_another_node_is_sending_again_keeps_its_body_and_its_row() {
         (came[2].body.clone(), came[2].header("webhook-id")),
         (came[0].body.clone(), came[0].header("webhook-id"))
     );
-    eventually("once it is settled it goes too", async || (scene.app.balance().await.pruned == 2).then_some(())).await;
+    eventually("once it is settled it goes too", async || {
+        (scene.app.balance().await.pruned == 2).then_some(())
+    })
+    .await;
     scene.app.assert_balanced().await;
 }
 
@@ -110,9 +121,10 @@ async fn what_another_node_is_emptying_is_not_sent_again() {
     let mut other = sqlx::PgConnection::connect(&scene.settings.database_url()).await.unwrap();
     sqlx::raw_sql("BEGIN").execute(&mut other).await.unwrap();
     let event: Uuid = event.parse().unwrap();
-    for statement in
-        ["SELECT id FROM events WHERE id = $1 FOR UPDATE", "UPDATE events SET body = '', pruned_at = 1 WHERE id = $1"]
-    {
+    for statement in [
+        "SELECT id FROM events WHERE id = $1 FOR UPDATE",
+        "UPDATE events SET body = '', pruned_at = 1 WHERE id = $1",
+    ] {
         sqlx::query(statement).bind(event).execute(&mut other).await.unwrap();
     }
     let path = format!("/deliveries/{delivery}/redeliver");
@@ -121,7 +133,8 @@ async fn what_another_node_is_emptying_is_not_sent_again() {
     let is_blocked = async {
         eventually("it waits for the other node", async || {
             let (waiting,): (i64,) = sqlx::query_as(
-                "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+                "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND \
+                 wait_event_type = 'Lock'",
             )
             .fetch_one(&mut other)
             .await
@@ -154,9 +167,15 @@ async fn an_attempt_whose_delivery_is_gone_gives_its_place_back(db: TestDb) {
     sql::execute(&url, "DELETE FROM deliveries").await.unwrap();
     receiver.release();
     scene.hook(&other, json!({"event_type": "outbound_call.initiated"})).await;
-    scene.app.emit_sample(&scene.token, service_hooks::domain::event::EventType::OutboundCallInitiated).await;
+    scene
+        .app
+        .emit_sample(&scene.token, service_hooks::domain::event::EventType::OutboundCallInitiated)
+        .await;
     other.wait_for(1).await;
-    assert_eq!(sql::number(&url, "SELECT COUNT(*) FROM attempts WHERE class <> 'success'").await.unwrap(), 0);
+    assert_eq!(
+        sql::number(&url, "SELECT COUNT(*) FROM attempts WHERE class <> 'success'").await.unwrap(),
+        0
+    );
 }
 
 async fn an_open_delivery_without_a_body_is_settled_and_never_sent(db: TestDb) {
@@ -170,9 +189,11 @@ async fn an_open_delivery_without_a_body_is_settled_and_never_sent(db: TestDb) {
     // As an older version could leave them: open, and nothing to send.
     let url = scene.settings.database_url();
     let mut damage = format!("UPDATE events SET pruned_at = 1, body = {};", sql::no_body(&url));
-    for (event, state) in
-        events.iter().zip(["state = 'pending', due_at = 0", "state = 'waiting', due_at = 0", "state = 'held'"])
-    {
+    for (event, state) in events.iter().zip([
+        "state = 'pending', due_at = 0",
+        "state = 'waiting', due_at = 0",
+        "state = 'held'",
+    ]) {
         let id = sql::literal(&url, event.parse().unwrap());
         damage.push_str(&format!("UPDATE deliveries SET {state} WHERE event_id = {id};"));
     }
@@ -188,7 +209,10 @@ async fn an_open_delivery_without_a_body_is_settled_and_never_sent(db: TestDb) {
     scene.app.assert_balanced().await;
     // A paused hook is not probed with it either.
     let story: Value = scene.get(&format!("/events/{}", delivered(&scene).await.0)).await;
-    assert_eq!((story["deliveries"][0]["state"].as_str(), EVENT.key()), (Some("delivered"), "work_item.closed"));
+    assert_eq!(
+        (story["deliveries"][0]["state"].as_str(), EVENT.key()),
+        (Some("delivered"), "work_item.closed")
+    );
 }
 
 /// As after a downgrade, or while one server after the other gets a version that knows more events.
@@ -202,7 +226,8 @@ async fn a_hook_for_an_event_of_a_newer_version_stops_no_other(db: TestDb) {
     let change = format!(
         "UPDATE counters SET value = value + 1 WHERE name = 'hooks_version' AND shard = 0;
          UPDATE hooks SET event_type = 'made.later',
-           changed = (SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0) WHERE id = {id};"
+           changed = (SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0) WHERE \
+           id = {id};"
     );
     sql::execute(&url, &change).await.unwrap();
     // A change of any hook has the server read what changed.

@@ -1,4 +1,5 @@
-//! What is old goes, bodies first; what is open stays; the balance holds; and nobody has to wait for it.
+//! What is old goes, bodies first; what is open stays; the balance holds; and nobody has to wait
+//! for it.
 
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ const NEVER: Duration = Duration::from_secs(3600);
 
 fn keeps(payloads: Duration, deliveries: Duration) -> impl FnOnce(&mut Settings) {
     move |settings| {
-        settings.retention = Retention { payloads, deliveries, every: MS(100), ..Retention::default() };
+        settings.retention =
+            Retention { payloads, deliveries, every: MS(100), ..Retention::default() };
         settings.delivery.retry_schedule = vec![NEVER];
         settings.delivery.pause_after = 10_000;
     }
@@ -57,24 +59,38 @@ async fn bodies_go_first_and_say_so(db: TestDb) {
     scene.delivery_in(&event, "delivered").await;
     let story = body_is_gone(&scene, &event).await;
     let delivery = &story["deliveries"][0];
-    assert_eq!((delivery["state"].as_str(), delivery["attempt_count"].as_u64()), (Some("delivered"), Some(1)));
+    assert_eq!(
+        (delivery["state"].as_str(), delivery["attempt_count"].as_u64()),
+        (Some("delivered"), Some(1))
+    );
     let attempt = &delivery["attempts"][0];
-    assert_eq!((&attempt["response_body"], &attempt["response_headers"]), (&json!(""), &json!([])), "nor the answer's");
+    assert_eq!(
+        (&attempt["response_body"], &attempt["response_headers"]),
+        (&json!(""), &json!([])),
+        "nor the answer's"
+    );
     // What still has to be delivered keeps its body however old it is.
     assert!(scene.get(&format!("/events/{waits}")).await["data"].is_object());
     // It cannot be sent again, and says why; a job passes it over and counts it.
     let again = format!("/deliveries/{}/redeliver", delivery["id"].as_str().unwrap());
     let (status, problem) = scene.ask("POST", &again, Value::Null).await;
     assert_eq!(status, 422, "{problem}");
-    assert!(problem["errors"][0]["message"].as_str().unwrap().contains("body was removed"), "{problem}");
-    let (_, job) =
-        scene.ask("POST", "/deliveries/redeliver", json!({"states": ["delivered"], "per_second": 1000})).await;
+    assert!(
+        problem["errors"][0]["message"].as_str().unwrap().contains("body was removed"),
+        "{problem}"
+    );
+    let (_, job) = scene
+        .ask("POST", "/deliveries/redeliver", json!({"states": ["delivered"], "per_second": 1000}))
+        .await;
     let job = eventually("the job is done", async || {
         let job = scene.get(&format!("/jobs/{}", job["id"].as_str().unwrap())).await;
         (job["state"] == "done").then_some(job)
     })
     .await;
-    assert_eq!((job["total"].as_i64(), job["done"].as_i64(), job["skipped"].as_i64()), (Some(1), Some(0), Some(1)));
+    assert_eq!(
+        (job["total"].as_i64(), job["done"].as_i64(), job["skipped"].as_i64()),
+        (Some(1), Some(0), Some(1))
+    );
     assert_eq!(receiver.came().len(), 2, "no empty body was ever sent");
     // Once it is settled its body goes too.
     assert_eq!(scene.app.api(&scene.token, "DELETE", &hook.path, None).await.0, 204);
@@ -105,18 +121,26 @@ async fn what_is_settled_goes_later_and_what_is_open_never(db: TestDb) {
     })
     .await;
     eventually("and their event", async || {
-        let (status, _) = scene.app.api(&scene.token, "GET", &format!("/events/{gone}"), None).await;
+        let (status, _) =
+            scene.app.api(&scene.token, "GET", &format!("/events/{gone}"), None).await;
         (status == 404).then_some(())
     })
     .await;
     let story = scene.get(&format!("/events/{half}")).await;
-    assert_eq!((story["data"].is_object(), story["deliveries"].as_array().unwrap().len()), (true, 1), "{story}");
+    assert_eq!(
+        (story["data"].is_object(), story["deliveries"].as_array().unwrap().len()),
+        (true, 1),
+        "{story}"
+    );
     assert!(scene.get(&format!("/events/{waits}")).await["data"].is_object());
     // And it arrives whole when its time comes.
     scene.change(&held, json!({"enabled": true})).await;
     scene.change(&waiting, json!({"retry_schedule": ["1ms"]})).await;
     let came = receiver.wait_for(2).await;
-    assert_eq!((came[1].header("webhook-id"), came[1].body.len()), (waits.as_str(), came[0].body.len()));
+    assert_eq!(
+        (came[1].header("webhook-id"), came[1].body.len()),
+        (waits.as_str(), came[0].body.len())
+    );
     scene.app.assert_balanced().await;
 }
 
@@ -156,12 +180,16 @@ async fn old_lines_of_the_audit_log_go_and_new_ones_stay(db: TestDb) {
     let old = scene.hook(&receiver, json!({})).await;
     clock.advance(2 * NEVER);
     let new = scene.hook(&receiver, json!({})).await;
-    eventually("the old line is removed", async || scene.app.audit(&old.id).await.is_empty().then_some(())).await;
+    eventually("the old line is removed", async || {
+        scene.app.audit(&old.id).await.is_empty().then_some(())
+    })
+    .await;
     assert_eq!(scene.app.audit(&new.id).await.len(), 1);
 }
 
 async fn thousands_of_rows_go_in_steps_while_deliveries_go_on(db: TestDb) {
-    let (scene, clock) = timed(db, keeps(Duration::from_secs(3600), Duration::from_secs(7200))).await;
+    let (scene, clock) =
+        timed(db, keeps(Duration::from_secs(3600), Duration::from_secs(7200))).await;
     let receiver = Receiver::start().await;
     // Skipped is settled too, and quicker.
     let off = scene.hook(&receiver, json!({"enabled": false})).await;
@@ -186,7 +214,13 @@ async fn thousands_of_rows_go_in_steps_while_deliveries_go_on(db: TestDb) {
         (scene.app.balance().await.pruned == 3000).then_some(())
     })
     .await;
-    eventually("what is new stays", async || (scene.count("delivered").await == fresh as i64).then_some(())).await;
+    eventually("what is new stays", async || {
+        (scene.count("delivered").await == fresh as i64).then_some(())
+    })
+    .await;
     let balance = scene.app.balance().await;
-    assert_eq!((balance.accepted, balance.pruned, balance.holds()), (3000 + fresh as i64, 3000, true));
+    assert_eq!(
+        (balance.accepted, balance.pruned, balance.holds()),
+        (3000 + fresh as i64, 3000, true)
+    );
 }

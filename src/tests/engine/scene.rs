@@ -1,4 +1,5 @@
-//! What these tests have in common: a portal with settings of their own, hooks with tuning, events with a name and a key.
+//! What these tests have in common: a portal with settings of their own, hooks with tuning, events
+//! with a name and a key.
 
 use serde_json::{Value, json};
 use service_hooks::{
@@ -65,7 +66,8 @@ impl Scene {
 
     /// A hook that is on, with these members beside the usual ones.
     pub async fn hook(&self, receiver: &Receiver, own: Value) -> Hook {
-        let mut body = json!({"name": "hook", "event_type": EVENT.key(), "callback_url": receiver.url("/in"),
+        let mut body = json!({"name": "hook", "event_type": EVENT.key(),
+            "callback_url": receiver.url("/in"),
                               "api_key": "the-key", "enabled": true});
         body.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
         let (status, hook) = self.ask("POST", "/hooks", body).await;
@@ -95,7 +97,13 @@ impl Scene {
         for named in named.chunks(1000) {
             let (status, accepted) = self.ask("POST", "/events", batch(named)).await;
             assert_eq!(status, 202, "{accepted}");
-            ids.extend(accepted.as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()));
+            ids.extend(
+                accepted
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|one| one["id"].as_str().unwrap().to_owned()),
+            );
         }
         ids
     }
@@ -143,11 +151,19 @@ pub fn body(name: &str, key: &str) -> Value {
 }
 
 pub fn batch<N: AsRef<str>, K: AsRef<str>>(named: &[(N, K)]) -> Value {
-    let event = |(name, key): &(N, K)| json!({"type": EVENT.key(), "data": body(name.as_ref(), key.as_ref())});
+    let event = |(name, key): &(N, K)| {
+        json!({"type": EVENT.key(), "data": body(name.as_ref(),
+        key.as_ref())})
+    };
     named.iter().map(event).collect()
 }
 
 /// The fields that a problem names.
 pub fn fields(problem: &Value) -> Vec<&str> {
-    problem["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect()
+    problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["field"].as_str().unwrap())
+        .collect()
 }

@@ -20,7 +20,8 @@ async fn postgres_that_answers_before_the_disk_has_it_is_refused() {
     alter(&db, "synchronous_commit = off").await;
     let refused = Store::open(&db.settings()).await.map(drop).unwrap_err().to_string();
     assert!(refused.contains("synchronous_commit = off") && refused.contains("lose"), "{refused}");
-    let refused = Dispatcher::start(db::config(db.settings())).await.map(drop).unwrap_err().to_string();
+    let refused =
+        Dispatcher::start(db::config(db.settings())).await.map(drop).unwrap_err().to_string();
     assert!(refused.contains("synchronous_commit = off"), "{refused}");
     // Nothing was written; and once it is mended it starts.
     alter(&db, "synchronous_commit = on").await;

@@ -25,22 +25,29 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 async fn own_settings_are_kept_shown_and_reset(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
     let receiver = Receiver::start().await;
-    let own = json!({"retry_schedule": ["1s", "2m", "12h"], "timeout": "500ms", "in_flight": 3, "rate_per_second": 7,
+    let own = json!({"retry_schedule": ["1s", "2m", "12h"], "timeout": "500ms", "in_flight": 3,
+        "rate_per_second": 7,
                      "order_by": "customerIdentifier"});
     let hook = scene.hook(&receiver, own.clone()).await;
     let shown = async |path: &str| {
         let hook = scene.get(path).await;
-        own.as_object().unwrap().keys().map(|name| (name.clone(), hook[name].clone())).collect::<Value>()
+        own.as_object()
+            .unwrap()
+            .keys()
+            .map(|name| (name.clone(), hook[name].clone()))
+            .collect::<Value>()
     };
     assert_eq!(shown(&hook.path).await, own);
-    // What is not named stays; null is the operator's setting again; an empty schedule is a setting too.
+    // What is not named stays; null is the operator's setting again; an empty schedule is a setting
+    // too.
     scene.change(&hook, json!({"in_flight": 4})).await;
     assert_eq!(shown(&hook.path).await["retry_schedule"], own["retry_schedule"]);
     scene.change(&hook, json!({"retry_schedule": [], "timeout": null})).await;
     let now = json!({"retry_schedule": [], "timeout": null, "in_flight": 4, "rate_per_second": 7,
                      "order_by": "customerIdentifier"});
     assert_eq!(shown(&hook.path).await, now);
-    let nothing: Value = own.as_object().unwrap().keys().map(|name| (name.clone(), Value::Null)).collect();
+    let nothing: Value =
+        own.as_object().unwrap().keys().map(|name| (name.clone(), Value::Null)).collect();
     scene.change(&hook, nothing.clone()).await;
     assert_eq!(shown(&hook.path).await, nothing);
 }
@@ -74,16 +81,23 @@ async fn bad_settings_are_refused_by_name(db: TestDb) {
     for (name, value) in rows {
         let (status, problem) = scene.ask("PATCH", &hook.path, json!({name: value})).await;
         assert_eq!((status, fields(&problem)), (422, vec![name]), "{name}: {value}: {problem}");
-        let body = json!({"name": "n", "event_type": "work_item.closed", "callback_url": "https://example.org/",
+        let body = json!({"name": "n", "event_type": "work_item.closed",
+            "callback_url": "https://example.org/",
                           "api_key": "k", name: value});
         let (status, problem) = scene.ask("POST", "/hooks", body).await;
         assert_eq!((status, fields(&problem)), (422, vec![name]), "{name}: {value}: {problem}");
     }
     let (_, problem) = scene.ask("PATCH", &hook.path, json!({"order_by": "nonsense"})).await;
     let said = problem["errors"][0]["message"].as_str().unwrap();
-    assert!(said.contains("customerIdentifier") && said.contains("mediaType") && !said.contains("closedAt"), "{said}");
+    assert!(
+        said.contains("customerIdentifier")
+            && said.contains("mediaType")
+            && !said.contains("closedAt"),
+        "{said}"
+    );
     // All that is wrong at once; and nothing of it was kept.
-    let (_, problem) = scene.ask("PATCH", &hook.path, json!({"timeout": "1ms", "in_flight": 0})).await;
+    let (_, problem) =
+        scene.ask("PATCH", &hook.path, json!({"timeout": "1ms", "in_flight": 0})).await;
     assert_eq!(fields(&problem), ["timeout", "in_flight"]);
     assert_eq!(scene.get(&hook.path).await["in_flight"], 5);
     // A member of one event is none of another.
@@ -92,15 +106,22 @@ async fn bad_settings_are_refused_by_name(db: TestDb) {
 }
 
 async fn the_schedule_is_the_hooks_own(db: TestDb) {
-    let scene = Scene::start(db, |settings| settings.delivery.retry_schedule = vec![MS(3_600_000)]).await;
-    let (own, none) = (Receiver::ruled(|_| Reply::status(500)).await, Receiver::ruled(|_| Reply::status(500)).await);
+    let scene =
+        Scene::start(db, |settings| settings.delivery.retry_schedule = vec![MS(3_600_000)]).await;
+    let (own, none) = (
+        Receiver::ruled(|_| Reply::status(500)).await,
+        Receiver::ruled(|_| Reply::status(500)).await,
+    );
     scene.hook(&own, json!({"retry_schedule": ["50ms", "150ms", "100ms"]})).await;
     scene.hook(&none, json!({"retry_schedule": []})).await;
     scene.emit_one().await;
     scene.all_in("failed", 2).await;
     let came = own.came();
     let gaps: Vec<Duration> = came.windows(2).map(|two| two[1].elapsed - two[0].elapsed).collect();
-    assert!(gaps.len() == 3 && gaps.iter().zip([50, 150, 100]).all(|(gap, least)| *gap >= MS(least)), "{gaps:?}");
+    assert!(
+        gaps.len() == 3 && gaps.iter().zip([50, 150, 100]).all(|(gap, least)| *gap >= MS(least)),
+        "{gaps:?}"
+    );
     assert_eq!(none.came().len(), 1);
     scene.app.assert_balanced().await;
 }
@@ -151,7 +172,12 @@ async fn no_more_than_the_limit_is_under_way_at_once(db: TestDb) {
     assert_eq!(busiest(), limits, "and never more");
     // A change counts at once, in both directions.
     let eight = holding().await;
-    scene.change(&hook, json!({"in_flight": 8, "callback_url": eight.url("/in"), "api_key": "the-key"})).await;
+    scene
+        .change(
+            &hook,
+            json!({"in_flight": 8, "callback_url": eight.url("/in"), "api_key": "the-key"}),
+        )
+        .await;
     scene.emit_some(40).await;
     eventually("it has more", async || (eight.busiest() == 8).then_some(())).await;
     eight.release();
@@ -160,8 +186,9 @@ async fn no_more_than_the_limit_is_under_way_at_once(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-/// Never more than the rate since `began`, and of no second more than that either. What may gather in a quiet time is a
-/// tenth of a second's worth, at least one; and what was on its way already may come together with it.
+/// Never more than the rate since `began`, and of no second more than that either. What may gather
+/// in a quiet time is a tenth of a second's worth, at least one; and what was on its way already
+/// may come together with it.
 fn assert_rate(came: &[Came], began: Duration, rate: f64, on_the_way: usize) {
     let burst = (rate / 10.0).max(1.0);
     for (before, came) in came.iter().enumerate() {
@@ -173,7 +200,9 @@ fn assert_rate(came: &[Came], began: Duration, rate: f64, on_the_way: usize) {
         );
     }
     let within = |first: &Came| {
-        came.iter().filter(|came| came.elapsed >= first.elapsed && came.elapsed < first.elapsed + MS(1000)).count()
+        came.iter()
+            .filter(|came| came.elapsed >= first.elapsed && came.elapsed < first.elapsed + MS(1000))
+            .count()
     };
     let busiest = came.iter().map(within).max().unwrap_or(0);
     assert!(busiest as f64 <= rate + burst + on_the_way as f64, "{busiest} in a second at {rate}");
@@ -181,11 +210,17 @@ fn assert_rate(came: &[Came], began: Duration, rate: f64, on_the_way: usize) {
 
 async fn the_rate_is_never_exceeded(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
-    let (slow, quick, free) = (Receiver::start().await, Receiver::start().await, Receiver::start().await);
+    let (slow, quick, free) =
+        (Receiver::start().await, Receiver::start().await, Receiver::start().await);
     let refusing = Receiver::ruled(|_| Reply::status(500)).await;
     scene.hook(&slow, json!({"rate_per_second": 5, "in_flight": 1})).await;
     scene.hook(&quick, json!({"rate_per_second": 60, "in_flight": 2})).await;
-    scene.hook(&refusing, json!({"rate_per_second": 10, "in_flight": 1, "retry_schedule": ["1ms", "1ms"]})).await;
+    scene
+        .hook(
+            &refusing,
+            json!({"rate_per_second": 10, "in_flight": 1, "retry_schedule": ["1ms", "1ms"]}),
+        )
+        .await;
     scene.hook(&free, json!({})).await;
     let began = [slow.age(), quick.age(), refusing.age()];
     scene.emit(&names(12)).await;

@@ -1,4 +1,5 @@
-//! Clients that mean no good. Each comes from an address of its own kind, so that the others' share is theirs.
+//! Clients that mean no good. Each comes from an address of its own kind, so that the others' share
+//! is theirs.
 
 use std::{future::pending, io, net::SocketAddr, time::Duration};
 
@@ -54,8 +55,9 @@ impl Kind {
         Self::Pipeline,
     ];
 
-    /// How many there are, where as many as `most` may be. What each answer costs is the server's work and not a place:
-    /// of those who have themselves served without end, as many as share its processors still let others through.
+    /// How many there are, where as many as `most` may be. What each answer costs is the server's
+    /// work and not a place: of those who have themselves served without end, as many as share its
+    /// processors still let others through.
     fn count(self, most: usize) -> usize {
         if matches!(self, Self::Flood | Self::Pipeline) { most.min(32) } else { most }
     }
@@ -65,7 +67,9 @@ impl Kind {
             Self::SayNothing => String::new(),
             Self::StopInTheHead => "GET /sign-in HTTP/1.1\r\nHost: loc".into(),
             Self::StopInTheBody => {
-                "POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{\"type\"".into()
+                "POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: \
+                 1000\r\n\r\n{\"type\""
+                    .into()
             }
             Self::NeverRead => PAGE.repeat(100),
             Self::Linger | Self::Flood | Self::HalfClose => PAGE.into(),
@@ -116,7 +120,8 @@ async fn connect(server: SocketAddr, last: u8) -> io::Result<TcpStream> {
 pub async fn crowd(kind: Kind, server: SocketAddr, most: usize) -> JoinSet<io::Result<()>> {
     let mut crowd = JoinSet::new();
     for number in 0..kind.count(most) {
-        // The server may be unable to take all of them at once: those that wait to be accepted count too.
+        // The server may be unable to take all of them at once: those that wait to be accepted
+        // count too.
         let Ok(mut client) = connect(server, 1 + (number % 4) as u8).await else { continue };
         // It may be closed already.
         let _closed = client.write_all(&kind.words()).await;

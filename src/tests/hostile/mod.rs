@@ -1,5 +1,5 @@
-//! Clients and receivers that never get on, against a server with few descriptors: pages and events of others go on, and
-//! what was accepted is delivered.
+//! Clients and receivers that never get on, against a server with few descriptors: pages and events
+//! of others go on, and what was accepted is delivered.
 
 mod clients;
 mod neighbours;
@@ -49,9 +49,18 @@ impl Scene {
     /// With more settings, as variables.
     async fn start_with(db: TestDb, variables: &[(&str, &str)]) -> Self {
         let mut settings = db.settings();
-        settings.listen = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let arguments =
-            ["token", "create", "--name", "t", "--permission", "events:emit", "hooks:write", "deliveries:read"];
+        settings.listen =
+            tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let arguments = [
+            "token",
+            "create",
+            "--name",
+            "t",
+            "--permission",
+            "events:emit",
+            "hooks:write",
+            "deliveries:read",
+        ];
         let token = succeed(&settings, &arguments, "");
         let serve = binary::command(&settings, &["serve"]);
         let mut limited = Command::new("sh");
@@ -68,7 +77,10 @@ impl Scene {
         let server = Server(limited.spawn().unwrap());
         let client = service_hooks::engine::delivery::client::plain_client().unwrap();
         let scene = Self { settings, token, client, _server: server, _db: db };
-        eventually("the server is ready", async || (scene.page("/readyz").await == Some(200)).then_some(())).await;
+        eventually("the server is ready", async || {
+            (scene.page("/readyz").await == Some(200)).then_some(())
+        })
+        .await;
         scene
     }
 
@@ -77,7 +89,14 @@ impl Scene {
         let request = self.client.get(format!("http://{}{path}", self.settings.listen));
         // A connection that is kept may be closed for its age just when it is used again.
         Some(
-            request.header("connection", "close").timeout(Duration::from_secs(60)).send().await.ok()?.status().as_u16(),
+            request
+                .header("connection", "close")
+                .timeout(Duration::from_secs(60))
+                .send()
+                .await
+                .ok()?
+                .status()
+                .as_u16(),
         )
     }
 
@@ -85,14 +104,16 @@ impl Scene {
         let request = self.client.post(format!("http://{}/api/v1{path}", self.settings.listen));
         let request = request.bearer_auth(&self.token).header("content-type", "application/json");
         let request = request.header("connection", "close");
-        let answer = request.body(body.to_string()).timeout(Duration::from_secs(60)).send().await.unwrap();
+        let answer =
+            request.body(body.to_string()).timeout(Duration::from_secs(60)).send().await.unwrap();
         let status = answer.status().as_u16();
         (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
     }
 
     /// Makes a hook that leads there, switched on.
     async fn hook(&self, url: &str) -> HookId {
-        let hook = json!({"name": "hook", "event_type": EVENT.key(), "callback_url": url, "api_key": "the-key",
+        let hook = json!({"name": "hook", "event_type": EVENT.key(), "callback_url": url,
+            "api_key": "the-key",
                           "enabled": true});
         let (status, hook) = self.post("/hooks", hook).await;
         assert_eq!(status, 201, "{hook}");
@@ -100,7 +121,8 @@ impl Scene {
     }
 
     async fn delete(&self, hook: HookId) {
-        let request = self.client.delete(format!("http://{}/api/v1/hooks/{hook}", self.settings.listen));
+        let request =
+            self.client.delete(format!("http://{}/api/v1/hooks/{hook}", self.settings.listen));
         let request = request.bearer_auth(&self.token).header("connection", "close");
         assert_eq!(request.send().await.unwrap().status().as_u16(), 204);
     }
@@ -108,7 +130,8 @@ impl Scene {
     /// Emits an event and returns its id.
     async fn emit(&self) -> String {
         let data: Value = serde_json::from_str(sample(EVENT)).unwrap();
-        let (status, accepted) = self.post("/events", json!({"type": EVENT.key(), "data": data})).await;
+        let (status, accepted) =
+            self.post("/events", json!({"type": EVENT.key(), "data": data})).await;
         assert_eq!(status, 202, "{accepted}");
         accepted["id"].as_str().unwrap().to_owned()
     }

@@ -1,4 +1,5 @@
-//! Receivers that mean no good to the one who sends to them, and so to everybody else who is sent to.
+//! Receivers that mean no good to the one who sends to them, and so to everybody else who is sent
+//! to.
 
 use std::{
     io,
@@ -26,8 +27,8 @@ const DRIP: Duration = Duration::from_millis(100);
 pub enum Kind {
     /// Answer a connection's first request twice, at once, and no other on it.
     AnswerTwice,
-    /// The same, with the second answer a moment later. When the next request is on its way by then, nothing tells whose
-    /// answer it is: it may pass for that one's, and for no other's.
+    /// The same, with the second answer a moment later. When the next request is on its way by
+    /// then, nothing tells whose answer it is: it may pass for that one's, and for no other's.
     AnswerAgainLater,
     /// Answer as soon as they are connected to, and never again.
     AnswerEarly,
@@ -35,8 +36,8 @@ pub enum Kind {
     EndlessBody,
     EndlessInterim,
     Drip,
-    /// Reset the connection after so many bytes of an answer, one more each time; every second request is answered, so
-    /// that the hook is not left alone.
+    /// Reset the connection after so many bytes of an answer, one more each time; every second
+    /// request is answered, so that the hook is not left alone.
     Reset,
     Close,
     NeverAnswer,
@@ -161,7 +162,11 @@ impl Kind {
     fn begins_an_answer(self) -> bool {
         matches!(
             self,
-            Self::EndlessBody | Self::PromiseMore | Self::PromiseLess | Self::BreakChunks | Self::HugeHeaders
+            Self::EndlessBody
+                | Self::PromiseMore
+                | Self::PromiseLess
+                | Self::BreakChunks
+                | Self::HugeHeaders
         )
     }
 
@@ -169,18 +174,28 @@ impl Kind {
         let (first, rest): (String, Vec<u8>) = match self {
             Self::EndlessHead => ("HTTP/1.1 200 OK\r\nx: ".into(), vec![b'x'; 4096]),
             Self::EndlessBody => ("HTTP/1.1 200 OK\r\n\r\n".into(), vec![b'x'; 4096]),
-            Self::EndlessInterim => (String::new(), "HTTP/1.1 100 Continue\r\n\r\n".repeat(99).into()),
+            Self::EndlessInterim => {
+                (String::new(), "HTTP/1.1 100 Continue\r\n\r\n".repeat(99).into())
+            }
             Self::Drip => ("HTTP/1.1 200 OK\r\nx: ".into(), b"x".to_vec()),
             // A refusal to shake hands, and a greeting.
-            Self::SpeakTls => {
-                ("\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{28}\u{16}\u{3}\u{3}\0\u{7a}\u{2}\0\0".into(), Vec::new())
+            Self::SpeakTls => (
+                "\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{28}\u{16}\u{3}\u{3}\0\u{7a}\u{2}\0\0".into(),
+                Vec::new(),
+            ),
+            Self::PromiseMore => {
+                ("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nshort".into(), Vec::new())
             }
-            Self::PromiseMore => ("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nshort".into(), Vec::new()),
-            Self::PromiseLess => ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nlonger than that".into(), Vec::new()),
-            Self::BreakChunks => {
-                ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n-1\r\n".into(), Vec::new())
+            Self::PromiseLess => {
+                ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nlonger than that".into(), Vec::new())
             }
-            Self::HugeHeaders => (format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(1 << 20)), Vec::new()),
+            Self::BreakChunks => (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n-1\r\n".into(),
+                Vec::new(),
+            ),
+            Self::HugeHeaders => {
+                (format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(1 << 20)), Vec::new())
+            }
             _ => (String::new(), Vec::new()),
         };
         stream.write_all(first.as_bytes()).await?;
@@ -204,7 +219,10 @@ async fn read_request(stream: &mut TcpStream) -> io::Result<bool> {
     loop {
         let text = String::from_utf8_lossy(&came).to_lowercase();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+            let length = head
+                .split("content-length: ")
+                .nth(1)
+                .and_then(|rest| rest.lines().next()?.parse().ok());
             if body.len() >= length.unwrap_or(0_usize) {
                 return Ok(true);
             }

@@ -1,5 +1,6 @@
-//! Receivers that mean no good, beside some that do, at a server with few descriptors: the others get everything, once,
-//! while those have their way, and nothing passes for delivered that was not answered.
+//! Receivers that mean no good, beside some that do, at a server with few descriptors: the others
+//! get everything, once, while those have their way, and nothing passes for delivered that was not
+//! answered.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -28,14 +29,16 @@ use crate::support::{db::TestDb, eventually, on_both, receiver::Receiver};
 
 on_both!(hostile_receivers_cost_their_neighbours_nothing);
 
-/// Hooks of one kind: together they may have more attempts under way than the server has places for.
+/// Hooks of one kind: together they may have more attempts under way than the server has places
+/// for.
 const HOSTILE: usize = 8;
 const HEALTHY: usize = 2;
 /// So many of their requests came before the second half of the events begins.
 const REACHED: usize = 3 * HOSTILE;
 /// Events before and after that.
 const EVENTS: usize = 10;
-/// What the worst delivery of a hundred beside them should take on a quiet machine. Printed for a person to read.
+/// What the worst delivery of a hundred beside them should take on a quiet machine. Printed for a
+/// person to read.
 const BAR: Duration = Duration::from_millis(50);
 
 /// What the database says, read beside the server.
@@ -63,7 +66,8 @@ impl Records {
     }
 
     async fn assert_balanced(&self) {
-        let balance = balance::read(&mut self.store.read().await.unwrap(), &self.grant).await.unwrap();
+        let balance =
+            balance::read(&mut self.store.read().await.unwrap(), &self.grant).await.unwrap();
         assert!(balance.holds(), "{balance:?}");
     }
 }
@@ -101,7 +105,10 @@ async fn hostile_receivers_cost_their_neighbours_nothing(db: TestDb) {
         receiver.wait_for(HEALTHY * emitted.len()).await;
         let these = emitted.iter().filter(|(_, (number, _))| *number >= before);
         let these = these.map(|(id, when)| (id.clone(), *when)).collect();
-        eprintln!("beside those that {kind:?}: {:?} of 100; at most {BAR:?} when quiet", worst(&receiver, &these));
+        eprintln!(
+            "beside those that {kind:?}: {:?} of 100; at most {BAR:?} when quiet",
+            worst(&receiver, &these)
+        );
         if kind == Kind::Reset {
             let all = async || (neighbour.requests() >= Kind::ALL_RESETS).then_some(());
             eventually("it was reset after each byte", all).await;
@@ -122,7 +129,8 @@ async fn emit(scene: &Scene, emitted: &mut HashMap<String, (usize, Timestamp)>) 
     emitted.insert(scene.emit().await, (number, at));
 }
 
-/// What the worst of a hundred deliveries of these events took, from before it was emitted to its receiver.
+/// What the worst of a hundred deliveries of these events took, from before it was emitted to its
+/// receiver.
 fn worst(receiver: &Receiver, emitted: &HashMap<String, (usize, Timestamp)>) -> Duration {
     let came = receiver.came();
     let took = |came: &crate::support::receiver::Came| {
@@ -133,7 +141,8 @@ fn worst(receiver: &Receiver, emitted: &HashMap<String, (usize, Timestamp)>) -> 
     all[(all.len() * 99).div_ceil(100) - 1]
 }
 
-/// Once nothing is under way any more: no more is delivered than was answered, and every event is accounted for.
+/// Once nothing is under way any more: no more is delivered than was answered, and every event is
+/// accounted for.
 async fn assert_answered(records: &Records, kind: Kind, neighbour: &Neighbour, hooks: &[HookId]) {
     let settled = eventually("what was under way has ended", async || {
         let mut all = Vec::new();
@@ -147,20 +156,34 @@ async fn assert_answered(records: &Records, kind: Kind, neighbour: &Neighbour, h
     let delivered = settled.iter().filter(|delivery| delivery.state == State::Delivered).count();
     let (answered, requests) = (neighbour.answered(), neighbour.requests());
     eprintln!("    {requests} requests, {answered} answers, {delivered} delivered");
-    assert!(delivered <= answered, "{kind:?}: {delivered} are delivered and {answered} were answered");
+    assert!(
+        delivered <= answered,
+        "{kind:?}: {delivered} are delivered and {answered} were answered"
+    );
 }
 
 /// Each event came to each healthy hook once, and is on record as such.
-async fn assert_all_delivered_once(records: &Records, receiver: &Receiver, hooks: &[HookId], events: usize) {
+async fn assert_all_delivered_once(
+    records: &Records,
+    receiver: &Receiver,
+    hooks: &[HookId],
+    events: usize,
+) {
     for hook in hooks {
         let all = eventually("they are on record", async || {
             let all = records.of(*hook).await;
             all.iter().all(|delivery| delivery.state == State::Delivered).then_some(all)
         })
         .await;
-        assert!(all.len() == events && all.iter().all(|delivery| delivery.attempts == 1), "{} of {events}", all.len());
+        assert!(
+            all.len() == events && all.iter().all(|delivery| delivery.attempts == 1),
+            "{} of {events}",
+            all.len()
+        );
         assert!(records.is_well(*hook).await);
     }
     let arrivals = receiver.arrivals();
-    assert!(arrivals.len() == hooks.len() * events && arrivals.values().all(|times| times.len() == 1));
+    assert!(
+        arrivals.len() == hooks.len() * events && arrivals.values().all(|times| times.len() == 1)
+    );
 }

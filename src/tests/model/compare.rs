@@ -1,4 +1,5 @@
-//! After an operation: waits until nothing is on its way any more, and compares everything with the reference.
+//! After an operation: waits until nothing is on its way any more, and compares everything with the
+//! reference.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,15 +22,18 @@ use crate::support::{PATIENCE, eventually};
 type Found = HashMap<(String, String), Delivery>;
 
 impl World {
-    /// Nothing is on its way any more, and everything is as the reference says. What the hook `cut` had open was cut short.
+    /// Nothing is on its way any more, and everything is as the reference says. What the hook `cut`
+    /// had open was cut short.
     pub async fn settle(&mut self, cut: Option<usize>) {
         self.reference.play(cut);
-        // Most of the time is over when the receiver got what it had to. When it does not get it, the comparison says so.
+        // Most of the time is over when the receiver got what it had to. When it does not get it,
+        // the comparison says so.
         let least = self.reference.least_attempts();
         let mut arrived = self.arrived.clone();
         drop(timeout(PATIENCE, arrived.wait_for(|arrived| *arrived >= least)).await);
         let mut found = self.at_rest().await;
-        // What a hook has in flight when its receiver turns out to be gone is still to come: the stop waits for it.
+        // What a hook has in flight when its receiver turns out to be gone is still to come: the
+        // stop waits for it.
         if self.reference.is_gone_undecided() {
             self.restart().await;
             found = self.at_rest().await;
@@ -66,15 +70,21 @@ impl World {
     async fn read(&self) -> Found {
         let grant = Actor::portal().require(Permission::DeliveriesRead).unwrap();
         let mut conn = self.scene().app.running.portal.store().read().await.unwrap();
-        let all = deliveries::page(&mut conn, &grant, &Filter::default(), None, 1_000_000).await.unwrap();
+        let all =
+            deliveries::page(&mut conn, &grant, &Filter::default(), None, 1_000_000).await.unwrap();
         let keyed = |one: Delivery| ((one.event_id.to_string(), one.hook_id.to_string()), one);
         all.into_iter().map(keyed).collect()
     }
 
     /// Only what belongs to a hook that is off may be open, and that is held.
     fn is_at_rest(&self, found: &Found) -> bool {
-        let off: Vec<&String> =
-            self.reference.hooks.iter().filter(|hook| !hook.is_on && !hook.is_deleted).map(|hook| &hook.id).collect();
+        let off: Vec<&String> = self
+            .reference
+            .hooks
+            .iter()
+            .filter(|hook| !hook.is_on && !hook.is_deleted)
+            .map(|hook| &hook.id)
+            .collect();
         found.iter().all(|((_, hook), delivery)| match delivery.state {
             State::Held => off.contains(&hook),
             state => state.is_final(),
@@ -85,19 +95,28 @@ impl World {
         let grant = Actor::portal().require(Permission::HooksRead).unwrap();
         let mut conn = self.scene().app.running.portal.store().read().await.unwrap();
         let found = hooks::all(&mut conn, &grant).await.unwrap();
-        let found: BTreeMap<String, bool> = found.iter().map(|hook| (hook.id.to_string(), hook.enabled)).collect();
+        let found: BTreeMap<String, bool> =
+            found.iter().map(|hook| (hook.id.to_string(), hook.enabled)).collect();
         let living = self.reference.hooks.iter().filter(|hook| !hook.is_deleted);
-        assert_eq!(found, living.map(|hook| (hook.id.clone(), hook.is_on)).collect(), "hooks and whether they are on");
+        assert_eq!(
+            found,
+            living.map(|hook| (hook.id.clone(), hook.is_on)).collect(),
+            "hooks and whether they are on"
+        );
     }
 
-    /// Each receiver got the events it was to get, each as often as attempts are on record: no stop here was a crash.
+    /// Each receiver got the events it was to get, each as often as attempts are on record: no stop
+    /// here was a crash.
     fn compare_arrivals(&self) {
         let arrivals = self.receiver.arrivals();
-        let came: BTreeMap<_, _> = arrivals.into_iter().map(|(key, times)| (key, times.len() as u32)).collect();
+        let came: BTreeMap<_, _> =
+            arrivals.into_iter().map(|(key, times)| (key, times.len() as u32)).collect();
         let sent = self.reference.rows.iter().filter(|row| row.attempts > 0);
         let path = |hook: usize| self.reference.hooks[hook].path.clone();
-        let sent: BTreeMap<_, _> = sent.map(|row| ((path(row.hook), row.event.clone()), row.attempts)).collect();
-        let wrong: Vec<_> = came.keys().chain(sent.keys()).filter(|key| came.get(*key) != sent.get(*key)).collect();
+        let sent: BTreeMap<_, _> =
+            sent.map(|row| ((path(row.hook), row.event.clone()), row.attempts)).collect();
+        let wrong: Vec<_> =
+            came.keys().chain(sent.keys()).filter(|key| came.get(*key) != sent.get(*key)).collect();
         assert!(wrong.is_empty(), "came and sent differ: {wrong:#?}");
     }
 

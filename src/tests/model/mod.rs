@@ -1,8 +1,10 @@
-//! Operations against a reference: a portal and a plain list get the same random operations, and after each of them every
-//! delivery, every hook, what the receiver got and the balance must be what the list says.
+//! Operations against a reference: a portal and a plain list get the same random operations, and
+//! after each of them every delivery, every hook, what the receiver got and the balance must be
+//! what the list says.
 //!
-//! Every sequence follows from its seed, which a failure names with what was done. `SERVICE_HOOKS_TEST_MODEL_SEED` runs
-//! that one, `SERVICE_HOOKS_TEST_MODELS` so many on each database (6 unless set).
+//! Every sequence follows from its seed, which a failure names with what was done.
+//! `SERVICE_HOOKS_TEST_MODEL_SEED` runs that one, `SERVICE_HOOKS_TEST_MODELS` so many on each
+//! database (6 unless set).
 
 mod compare;
 mod operations;
@@ -27,8 +29,10 @@ const TOGETHER: usize = 6;
 async fn whatever_is_done_the_portal_stands_as_the_reference_does(first: TestDb) {
     let is_postgres = first.settings().database_url.starts_with("postgres");
     let one = number("SERVICE_HOOKS_TEST_MODEL_SEED");
-    let seeds: Vec<u64> =
-        one.map_or_else(|| (1..=number("SERVICE_HOOKS_TEST_MODELS").unwrap_or(6)).collect(), |seed| vec![seed]);
+    let seeds: Vec<u64> = one.map_or_else(
+        || (1..=number("SERVICE_HOOKS_TEST_MODELS").unwrap_or(6)).collect(),
+        |seed| vec![seed],
+    );
     let mut failed = 0;
     for seeds in seeds.chunks(TOGETHER) {
         // On one thread: what they wait with is not for several.
@@ -55,5 +59,9 @@ async fn live_through(seed: u64, db: TestDb) {
         }
         world.operate().await;
     }
-    eprintln!("seed {seed}: {} deliveries, {} attempts", world.reference.rows.len(), world.receiver.came().len());
+    eprintln!(
+        "seed {seed}: {} deliveries, {} attempts",
+        world.reference.rows.len(),
+        world.receiver.came().len()
+    );
 }

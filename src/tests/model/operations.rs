@@ -1,4 +1,5 @@
-//! What can be done to the portal and the reference alike, chosen by chance. Each ends with the comparison.
+//! What can be done to the portal and the reference alike, chosen by chance. Each ends with the
+//! comparison.
 
 use serde_json::{Value, json};
 use service_hooks::domain::event::EventType;
@@ -63,15 +64,21 @@ impl World {
             let place = self.rng.below(self.keyed.len());
             self.note(format!("emit again with key {place}"));
             let Keyed { key, body, answer } = &self.keyed[place];
-            assert_eq!(self.post_keyed(key, body).await, (202, answer.clone()), "the first answer again");
+            assert_eq!(
+                self.post_keyed(key, body).await,
+                (202, answer.clone()),
+                "the first answer again"
+            );
             let other = json!({"type": OTHER.key(), "data": {}, "more": 1});
             let (status, refused) = self.post_keyed(key, &other).await;
             assert!((400..500).contains(&status), "{status} {refused}");
         } else {
-            let (event, count, key) = (self.event_type(), self.few(3), format!("key {}", self.keyed.len()));
+            let (event, count, key) =
+                (self.event_type(), self.few(3), format!("key {}", self.keyed.len()));
             self.note(format!("emit {count} of {} twice at once with {key}", event.key()));
             let body = self.events(event, count);
-            let ((status, answer), second) = tokio::join!(self.post_keyed(&key, &body), self.post_keyed(&key, &body));
+            let ((status, answer), second) =
+                tokio::join!(self.post_keyed(&key, &body), self.post_keyed(&key, &body));
             assert_eq!((status, &answer), (202, &second.1));
             self.reference.accept(event, &ids(&answer));
             self.keyed.push(Keyed { key, body, answer });
@@ -82,14 +89,16 @@ impl World {
     async fn post_keyed(&self, key: &str, body: &Value) -> (u16, Value) {
         let scene = self.scene();
         let request = scene.app.request("POST", "/api/v1/events").bearer_auth(&scene.token);
-        let request = request.header("idempotency-key", key).header("content-type", "application/json");
+        let request =
+            request.header("idempotency-key", key).header("content-type", "application/json");
         let answer = request.body(body.to_string()).send().await.unwrap();
         (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
     }
 
     async fn slide_one(&mut self) {
         let living = self.reference.living();
-        let off: Vec<usize> = living.iter().copied().filter(|hook| !self.reference.hooks[*hook].is_on).collect();
+        let off: Vec<usize> =
+            living.iter().copied().filter(|hook| !self.reference.hooks[*hook].is_on).collect();
         // Rather on than off: else there would soon be little to do.
         let hooks = if off.is_empty() || self.rng.once_in(4) { living } else { off };
         let Some(hook) = self.one_of(&hooks) else { return };
@@ -126,14 +135,18 @@ impl World {
             return;
         }
         let row = self.rng.below(self.reference.rows.len());
-        let (state, hook) = (self.reference.rows[row].state, &self.reference.hooks[self.reference.rows[row].hook]);
+        let (state, hook) =
+            (self.reference.rows[row].state, &self.reference.hooks[self.reference.rows[row].hook]);
         let expected = match (state.is_final(), hook.is_deleted) {
             (false, _) => 422,
             (true, true) => 404,
             (true, false) => 202,
         };
         let path = format!("/deliveries/{}/redeliver", self.ids[&row]);
-        self.note(format!("redeliver {} {}: {expected}", hook.path, self.reference.rows[row].event));
+        self.note(format!(
+            "redeliver {} {}: {expected}",
+            hook.path, self.reference.rows[row].event
+        ));
         let (status, answer) = self.scene().ask("POST", &path, json!({})).await;
         assert_eq!(status, expected, "{answer}");
         if status == 202 {
@@ -168,7 +181,10 @@ impl World {
         })
         .await;
         let count = missed.len();
-        assert_eq!((&job["total"], &job["done"], &job["skipped"]), (&count.into(), &count.into(), &0.into()));
+        assert_eq!(
+            (&job["total"], &job["done"], &job["skipped"]),
+            (&count.into(), &count.into(), &0.into())
+        );
         for row in missed {
             self.reference.again(row);
         }
@@ -183,11 +199,13 @@ impl World {
         self.settle(None).await;
     }
 
-    /// Off and on while something is on its way. (When one that is gone was heard, it stays as its owner left it last.)
+    /// Off and on while something is on its way. (When one that is gone was heard, it stays as its
+    /// owner left it last.)
     async fn flip_in_the_middle(&mut self) {
         let count = self.few(8);
-        let is_fit =
-            |hook: &usize| self.reference.hooks[*hook].is_on && self.reference.hooks[*hook].manner != Manner::Gone;
+        let is_fit = |hook: &usize| {
+            self.reference.hooks[*hook].is_on && self.reference.hooks[*hook].manner != Manner::Gone
+        };
         let fit: Vec<usize> = self.reference.living().into_iter().filter(is_fit).collect();
         let Some(hook) = self.one_of(&fit) else { return };
         self.emit(self.reference.hooks[hook].event, count).await;
@@ -199,8 +217,12 @@ impl World {
     /// Off or deleted while something is on its way; the restart waits for what was being sent.
     async fn cut_short(&mut self) {
         let (count, is_deleted) = (self.few(8), self.rng.once_in(3));
-        let on: Vec<usize> =
-            self.reference.living().into_iter().filter(|hook| self.reference.hooks[*hook].is_on).collect();
+        let on: Vec<usize> = self
+            .reference
+            .living()
+            .into_iter()
+            .filter(|hook| self.reference.hooks[*hook].is_on)
+            .collect();
         let Some(hook) = self.one_of(&on) else { return };
         self.emit(self.reference.hooks[hook].event, count).await;
         if is_deleted {
@@ -214,7 +236,11 @@ impl World {
 
     /// A hook that has more skipped and then more held than one step moves, until it is deleted.
     pub async fn many(&mut self) {
-        let manner = if self.is_touchy || !self.rng.once_in(3) { Manner::Well } else { Manner::FailsFirst(1) };
+        let manner = if self.is_touchy || !self.rng.once_in(3) {
+            Manner::Well
+        } else {
+            Manner::FailsFirst(1)
+        };
         let hook = self.make(manner, MANY, false).await;
         self.emit(MANY, MORE_THAN_A_STEP).await;
         self.settle(None).await;

@@ -1,5 +1,5 @@
-//! The reference: hooks and deliveries as plain lists, and what must become of them. A delivery that is `Pending` here is
-//! one that the next [`Reference::play`] sends to its end.
+//! The reference: hooks and deliveries as plain lists, and what must become of them. A delivery
+//! that is `Pending` here is one that the next [`Reference::play`] sends to its end.
 
 use service_hooks::domain::{delivery::State, event::EventType};
 
@@ -72,7 +72,8 @@ pub struct Row {
     pub state: State,
     pub attempts: u32,
     tries_before: u32,
-    /// What is as right: not everything is decided by what was asked for, when it was asked for in the middle.
+    /// What is as right: not everything is decided by what was asked for, when it was asked for in
+    /// the middle.
     or: Vec<Stand>,
 }
 
@@ -80,7 +81,8 @@ pub struct Row {
 pub struct Reference {
     pub hooks: Vec<Hook>,
     pub rows: Vec<Row>,
-    /// Hooks that are off by now because their receiver is gone, and how many attempts they had before they heard it.
+    /// Hooks that are off by now because their receiver is gone, and how many attempts they had
+    /// before they heard it.
     gone: Vec<(usize, u32)>,
 }
 
@@ -95,7 +97,14 @@ impl Reference {
                 if known.event == event_type && !known.is_deleted {
                     let state = if known.is_on { State::Pending } else { State::Skipped };
                     let event = event.clone();
-                    self.rows.push(Row { event, hook, state, attempts: 0, tries_before: 0, or: Vec::new() });
+                    self.rows.push(Row {
+                        event,
+                        hook,
+                        state,
+                        attempts: 0,
+                        tries_before: 0,
+                        or: Vec::new(),
+                    });
                 }
             }
         }
@@ -130,11 +139,13 @@ impl Reference {
 
     /// What a hook missed.
     pub fn missed(&self, hook: usize) -> Vec<usize> {
-        let is_missed = |row: &Row| row.hook == hook && row.state.is_final() && row.state != State::Delivered;
+        let is_missed =
+            |row: &Row| row.hook == hook && row.state.is_final() && row.state != State::Delivered;
         (0..self.rows.len()).filter(|row| is_missed(&self.rows[*row])).collect()
     }
 
-    /// Everything that is open comes to its end; but what the hook `cut` had open was cut short at an unknown moment.
+    /// Everything that is open comes to its end; but what the hook `cut` had open was cut short at
+    /// an unknown moment.
     pub fn play(&mut self, cut: Option<usize>) {
         self.gone.clear();
         for hook in 0..self.hooks.len() {
@@ -142,8 +153,11 @@ impl Reference {
             let known = &mut self.hooks[hook];
             let (manner, is_cut) = (known.manner, cut == Some(hook));
             let stopped = if known.is_deleted { State::Cancelled } else { State::Held };
-            let mut open: Vec<&mut Row> =
-                self.rows.iter_mut().filter(|row| row.hook == hook && row.state == State::Pending).collect();
+            let mut open: Vec<&mut Row> = self
+                .rows
+                .iter_mut()
+                .filter(|row| row.hook == hook && row.state == State::Pending)
+                .collect();
             if manner == Manner::Gone && !is_cut && !open.is_empty() {
                 known.is_on = false;
                 self.gone.push((hook, before));
@@ -152,8 +166,11 @@ impl Reference {
             let may_stop = is_cut || (manner == Manner::Gone && open.len() > 1);
             for row in &mut open {
                 let end = row.end(manner);
-                row.or =
-                    if may_stop { (row.attempts..end.1).map(|made| (stopped, made)).collect() } else { Vec::new() };
+                row.or = if may_stop {
+                    (row.attempts..end.1).map(|made| (stopped, made)).collect()
+                } else {
+                    Vec::new()
+                };
                 (row.state, row.attempts) = end;
             }
         }
@@ -166,7 +183,10 @@ impl Reference {
         let or = std::mem::take(&mut row.or);
         if found != expected && !or.contains(&found) {
             let path = &self.hooks[row.hook].path;
-            return Err(format!("{path} {}: {found:?}, and not {expected:?} or one of {or:?}", row.event));
+            return Err(format!(
+                "{path} {}: {found:?}, and not {expected:?} or one of {or:?}",
+                row.event
+            ));
         }
         (row.state, row.attempts) = found;
         Ok(())
@@ -186,7 +206,8 @@ impl Reference {
 
     /// Attempts that there must have been when everything is at its end.
     pub fn least_attempts(&self) -> u32 {
-        let least = |row: &Row| row.or.iter().map(|(_, made)| *made).chain([row.attempts]).min().unwrap();
+        let least =
+            |row: &Row| row.or.iter().map(|(_, made)| *made).chain([row.attempts]).min().unwrap();
         self.rows.iter().map(least).sum()
     }
 

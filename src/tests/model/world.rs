@@ -1,4 +1,5 @@
-//! A portal, the receiver of all its hooks and the reference, side by side; and how each is told of the same thing.
+//! A portal, the receiver of all its hooks and the reference, side by side; and how each is told of
+//! the same thing.
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
@@ -47,7 +48,10 @@ impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let done = self.done.join("\n  ");
-            eprintln!("repeat it with SERVICE_HOOKS_TEST_MODEL_SEED={}; what was done:\n  {done}", self.seed);
+            eprintln!(
+                "repeat it with SERVICE_HOOKS_TEST_MODEL_SEED={}; what was done:\n  {done}",
+                self.seed
+            );
         }
     }
 }
@@ -99,8 +103,8 @@ impl World {
 
     /// Makes a hook of this manner and returns its place.
     pub async fn make(&mut self, manner: Manner, event: EventType, is_on: bool) -> usize {
-        // Where hooks are paused, what always fails is held and probed for as long as a test could wait: probes use up no
-        // schedule.
+        // Where hooks are paused, what always fails is held and probed for as long as a test could
+        // wait: probes use up no schedule.
         let manner = match manner {
             Manner::Fails | Manner::FailsFirst(3..) if self.is_touchy => Manner::FailsFirst(2),
             manner => manner,
@@ -174,7 +178,8 @@ fn rule(arrived: watch::Sender<u32>) -> impl Fn(&Came) -> Reply + Send + Sync + 
     let counts = Mutex::new(HashMap::<(String, String), u32>::new());
     move |came| {
         let mut counts = counts.lock().unwrap();
-        let count = counts.entry((came.path.clone(), came.header("webhook-id").to_owned())).or_default();
+        let count =
+            counts.entry((came.path.clone(), came.header("webhook-id").to_owned())).or_default();
         *count += 1;
         arrived.send_modify(|arrived| *arrived += 1);
         Reply::status(Manner::of_path(&came.path).status(*count))

@@ -1,5 +1,5 @@
-//! PostgreSQL is not there: at the start, or while a server runs. Is the real reason told soon, are producers turned away
-//! at once, and does it recover by itself?
+//! PostgreSQL is not there: at the start, or while a server runs. Is the real reason told soon, are
+//! producers turned away at once, and does it recover by itself?
 
 use std::time::Duration;
 
@@ -51,8 +51,11 @@ async fn a_database_that_is_away_is_told_at_once_and_nothing_stays_broken() {
     }
     let sample = service_hooks::engine::catalogue::sample(EventType::WorkItemClosed);
     let body = format!(r#"{{"type": "work_item.closed", "data": {sample}}}"#);
-    // One that was sent on the connection that was just cut is not answered before it is known what came of it.
-    let early = tokio::spawn(app.request("POST", "/api/v1/events").bearer_auth(&token).body(body.clone()).send());
+    // One that was sent on the connection that was just cut is not answered before it is known what
+    // came of it.
+    let early = tokio::spawn(
+        app.request("POST", "/api/v1/events").bearer_auth(&token).body(body.clone()).send(),
+    );
     for _ in 0..5 {
         let (status, answer) = timed(app.api_raw(&token, "/events", body.clone())).await;
         assert_eq!(status, 503, "{answer}");

@@ -1,4 +1,5 @@
-//! A person changes a hook through one server; events come in through, and are delivered by, others.
+//! A person changes a hook through one server; events come in through, and are delivered by,
+//! others.
 
 use std::time::Duration;
 
@@ -11,11 +12,13 @@ use crate::support::{db::TestDb, eventually, receiver::Receiver, within};
 /// What a change through one server takes at most until all others go by it, on a quiet machine.
 const IN_FORCE: Duration = Duration::from_secs(1);
 
-/// A hook that node 0 has, while its changes are made through node 1 and events come in through node 2.
+/// A hook that node 0 has, while its changes are made through node 1 and events come in through
+/// node 2.
 async fn foreign_hook(cluster: &Cluster, receiver: &Receiver) -> uuid::Uuid {
     cluster.hooks_everywhere(receiver, 1, json!({"enabled": false})).await;
     let hook = *cluster.hooks_of(cluster.nodes[0].id).await.iter().next().unwrap();
-    let (status, _) = cluster.api(1, "PATCH", &format!("/hooks/{hook}"), json!({"enabled": true})).await;
+    let (status, _) =
+        cluster.api(1, "PATCH", &format!("/hooks/{hook}"), json!({"enabled": true})).await;
     assert_eq!(status, 200);
     hook
 }
@@ -44,7 +47,8 @@ async fn a_new_hook_hears_at_once_and_a_test_through_any_server_answers() {
         waits.push(watch.millis());
         let test = cluster.api(number % 3, "POST", &format!("/hooks/{hook}/test"), json!({})).await;
         assert_eq!((test.0, &test.1["state"]), (200, &json!("delivered")), "{}", test.1);
-        let (status, _) = cluster.api((number + 1) % 3, "DELETE", &format!("/hooks/{hook}"), json!({})).await;
+        let (status, _) =
+            cluster.api((number + 1) % 3, "DELETE", &format!("/hooks/{hook}"), json!({})).await;
         assert_eq!(status, 204);
     }
     eprintln!("the first event of a new hook took {waits:?} ms");
@@ -73,7 +77,8 @@ async fn a_change_through_one_server_is_in_force_on_the_others() {
     .await;
     eprintln!("a new key was sent after {seen:?}");
 
-    // Off: the very next event is skipped, whoever accepts it, and a lane with a backlog sends nothing more.
+    // Off: the very next event is skipped, whoever accepts it, and a lane with a backlog sends
+    // nothing more.
     let (status, _) = cluster.api(1, "PATCH", &path, json!({"enabled": false})).await;
     assert_eq!(status, 200);
     for node in 0..3 {
@@ -126,7 +131,8 @@ async fn a_backlog_is_not_sent_on_after_its_hook_was_switched_off_elsewhere() {
     // Some more would have been sent by then.
     tokio::time::sleep(IN_FORCE * 5 / 2).await;
     assert_eq!(receiver.came().len(), came, "a hook that is off was sent to");
-    let (status, _) = cluster.api(1, "PATCH", &path, json!({"enabled": true, "rate_per_second": null})).await;
+    let (status, _) =
+        cluster.api(1, "PATCH", &path, json!({"enabled": true, "rate_per_second": null})).await;
     assert_eq!(status, 200);
     receiver.wait_for(40).await;
     cluster.assert_balanced().await;

@@ -1,4 +1,5 @@
-//! Servers whose clocks are wrong: nothing waits for that, neither on the server itself nor on another.
+//! Servers whose clocks are wrong: nothing waits for that, neither on the server itself nor on
+//! another.
 
 use std::{
     sync::{
@@ -65,7 +66,8 @@ async fn a_clock_that_is_half_a_minute_ahead_makes_nothing_late_and_is_told() {
         ahead.hook(&receiver, json!({})).await;
         hooks += 1;
         let shares: Vec<(i64,)> =
-            rows(&db, "SELECT COUNT(*) FROM lanes WHERE node_id IS NOT NULL GROUP BY node_id").await;
+            rows(&db, "SELECT COUNT(*) FROM lanes WHERE node_id IS NOT NULL GROUP BY node_id")
+                .await;
         let all: i64 = shares.iter().map(|(share,)| share).sum();
         (shares.len() == 2 && all == hooks).then_some(())
     })
@@ -111,11 +113,16 @@ fn settings(db: &TestDb, pause_after: u32) -> Settings {
 }
 
 async fn all_delivered(scene: &Scene, count: i64) {
-    within(SOON, "all are delivered", async || (scene.count("delivered").await == count).then_some(())).await;
+    within(SOON, "all are delivered", async || {
+        (scene.count("delivered").await == count).then_some(())
+    })
+    .await;
     scene.app.assert_balanced().await;
 }
 
-async fn retries_written_by_a_clock_that_was_an_hour_ahead_come_on_time_once_it_is_right(db: TestDb) {
+async fn retries_written_by_a_clock_that_was_an_hour_ahead_come_on_time_once_it_is_right(
+    db: TestDb,
+) {
     let clock = Clock::wrong(HOUR);
     let settings = settings(&db, 10_000);
     let scene = scene(Arc::new(db), &clock, settings).await;
@@ -182,7 +189,8 @@ async fn a_retry_whose_record_waits_while_the_clock_is_set_comes_on_time(db: Tes
     has_begun.await.unwrap();
     receiver.release();
     within(SOON, "the attempt is over", async || {
-        let figures = scene.app.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
+        let figures =
+            scene.app.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
         figures.contains("attempts_total{class=\"server_error\"} 1\n").then_some(())
     })
     .await;

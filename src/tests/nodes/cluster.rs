@@ -78,11 +78,25 @@ impl Cluster {
 
     /// Servers whose settings are not the usual ones.
     pub async fn start_with(db: TestDb, count: usize, tune: fn(&mut Settings)) -> Self {
-        let permissions =
-            ["events:emit", "hooks:read", "hooks:write", "hooks:test", "deliveries:read", "deliveries:replay"];
-        let arguments = [&["token", "create", "--name", "t", "--permission"], &permissions[..]].concat();
+        let permissions = [
+            "events:emit",
+            "hooks:read",
+            "hooks:write",
+            "hooks:test",
+            "deliveries:read",
+            "deliveries:replay",
+        ];
+        let arguments =
+            [&["token", "create", "--name", "t", "--permission"], &permissions[..]].concat();
         let token = succeed(&db.settings(), &arguments, "");
-        let mut cluster = Self { db, nodes: Vec::new(), token, client: plain_client().unwrap(), started: 0, tune };
+        let mut cluster = Self {
+            db,
+            nodes: Vec::new(),
+            token,
+            client: plain_client().unwrap(),
+            started: 0,
+            tune,
+        };
         for _ in 0..count {
             cluster.join().await;
         }
@@ -93,17 +107,24 @@ impl Cluster {
     pub async fn join(&mut self) {
         let mut settings = self.db.settings();
         (self.tune)(&mut settings);
-        settings.listen = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        settings.listen =
+            tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         self.started += 1;
         let log = self.db.folder.path().join(format!("node-{}.log", self.started));
         let before = self.known().await;
         let server = Server::start_logged(&settings, &log);
-        let id =
-            within(30, "a new node is listed", async || self.known().await.into_iter().find(|id| !before.contains(id)))
-                .await;
+        let id = within(30, "a new node is listed", async || {
+            self.known().await.into_iter().find(|id| !before.contains(id))
+        })
+        .await;
         let node = Node { settings, server, id, log };
         within(30, "a new node answers", async || {
-            let ready = self.client.get(format!("http://{}/readyz", node.settings.listen)).send().await.ok()?;
+            let ready = self
+                .client
+                .get(format!("http://{}/readyz", node.settings.listen))
+                .send()
+                .await
+                .ok()?;
             (ready.status() == 200).then_some(())
         })
         .await;
@@ -148,7 +169,12 @@ impl Cluster {
 
     /// The hooks of one node.
     pub async fn hooks_of(&self, node: Uuid) -> HashSet<Uuid> {
-        self.owners().await.into_iter().filter(|(_, owner)| *owner == node).map(|(hook, _)| hook).collect()
+        self.owners()
+            .await
+            .into_iter()
+            .filter(|(_, owner)| *owner == node)
+            .map(|(hook, _)| hook)
+            .collect()
     }
 
     pub async fn api(&self, node: usize, method: &str, path: &str, body: Value) -> (u16, Value) {
@@ -161,7 +187,15 @@ impl Cluster {
     /// A figure of a node's `/metrics`, the sum over its labels.
     pub async fn figure(&self, node: usize, name: &str) -> f64 {
         let address = self.nodes[node].settings.listen;
-        let text = self.client.get(format!("http://{address}/metrics")).send().await.unwrap().text().await.unwrap();
+        let text = self
+            .client
+            .get(format!("http://{address}/metrics"))
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
         let values = text.lines().filter_map(|line| {
             let rest = line.strip_prefix(name)?;
             let is_it = rest.starts_with([' ', '{']);
@@ -170,9 +204,11 @@ impl Cluster {
         values.sum()
     }
 
-    /// Makes a hook that leads to a path of its own, through any node; `more` is added to what it is made of.
+    /// Makes a hook that leads to a path of its own, through any node; `more` is added to what it
+    /// is made of.
     pub async fn hook(&self, receiver: &Receiver, path: &str, more: Value) -> Uuid {
-        let mut body = json!({"name": path, "event_type": EVENT.key(), "callback_url": receiver.url(path),
+        let mut body = json!({"name": path, "event_type": EVENT.key(),
+            "callback_url": receiver.url(path),
                               "api_key": "first-key", "enabled": true});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let (status, hook) = self.api(self.any(), "POST", "/hooks", body).await;
@@ -181,7 +217,12 @@ impl Cluster {
     }
 
     /// Makes hooks until every node has some. Returns them with their paths.
-    pub async fn hooks_everywhere(&self, receiver: &Receiver, each: usize, more: Value) -> HashMap<Uuid, String> {
+    pub async fn hooks_everywhere(
+        &self,
+        receiver: &Receiver,
+        each: usize,
+        more: Value,
+    ) -> HashMap<Uuid, String> {
         let mut hooks = HashMap::new();
         loop {
             for _ in 0..self.nodes.len() {
@@ -193,7 +234,8 @@ impl Cluster {
                 hooks.keys().all(|hook| owners.contains_key(hook)).then_some(owners)
             })
             .await;
-            let has = |node: &Node| owners.values().filter(|owner| **owner == node.id).count() >= each;
+            let has =
+                |node: &Node| owners.values().filter(|owner| **owner == node.id).count() >= each;
             if self.nodes.iter().all(has) {
                 return hooks;
             }
@@ -202,20 +244,23 @@ impl Cluster {
 
     /// Emits one event through a node and returns its id.
     pub async fn emit(&self, node: usize) -> String {
-        let data: Value = serde_json::from_str(service_hooks::engine::catalogue::sample(EVENT)).unwrap();
-        let (status, accepted) = self.api(node, "POST", "/events", json!({"type": EVENT.key(), "data": data})).await;
+        let data: Value =
+            serde_json::from_str(service_hooks::engine::catalogue::sample(EVENT)).unwrap();
+        let (status, accepted) =
+            self.api(node, "POST", "/events", json!({"type": EVENT.key(), "data": data})).await;
         assert_eq!(status, 202, "{accepted}");
         accepted["id"].as_str().unwrap().to_owned()
     }
 
-    /// Waits until nothing is open any more, and looks whether the books balance and no two servers ever waited for each
-    /// other.
+    /// Waits until nothing is open any more, and looks whether the books balance and no two servers
+    /// ever waited for each other.
     pub async fn assert_balanced(&self) {
         let watch = Clock::System.stopwatch();
         loop {
             let open: Vec<(String, bool, bool, String, i64)> = self
                 .ask(
-                    "SELECT h.name, h.enabled, s.paused_at IS NOT NULL, d.state, COUNT(*) FROM deliveries d
+                    "SELECT h.name, h.enabled, s.paused_at IS NOT NULL, d.state, COUNT(*) FROM \
+                     deliveries d
                      JOIN hooks h ON h.id = d.hook_id LEFT JOIN health s ON s.hook_id = h.id
                      WHERE d.state IN ('pending', 'waiting', 'held') GROUP BY 1, 2, 3, 4",
                 )
@@ -226,8 +271,9 @@ impl Cluster {
             assert!(watch.elapsed() < SETTLE, "still open: {open:?}; {}", self.errors());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let deadlocks: Vec<(i64,)> =
-            self.ask("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").await;
+        let deadlocks: Vec<(i64,)> = self
+            .ask("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+            .await;
         assert_eq!(deadlocks[0].0, 0, "servers waited for each other");
         let grant = Actor::portal().require(Permission::SystemRead).unwrap();
         let store = Store::open(&self.db.settings()).await.unwrap();

@@ -1,4 +1,5 @@
-//! Connections to the database are cut at every moment. Does one of them leave something half-open behind?
+//! Connections to the database are cut at every moment. Does one of them leave something half-open
+//! behind?
 
 use std::time::Duration;
 
@@ -45,7 +46,11 @@ async fn a_broken_connection_poisons_nothing() {
         (open[0].0 == 0).then_some(())
     })
     .await;
-    eprintln!("{CUTS} cuts, {} acknowledged, 0 lost, {} repeated", acknowledged.len(), tally.repeats);
+    eprintln!(
+        "{CUTS} cuts, {} acknowledged, 0 lost, {} repeated",
+        acknowledged.len(),
+        tally.repeats
+    );
     assert_eq!(tally.repeats, 0, "nobody died: results are recorded on the next connection");
 }
 
@@ -57,19 +62,23 @@ async fn a_connection_whose_other_end_says_nothing_is_given_up() {
     // The backends of the heart and of the writer, as if their machine had vanished.
     let frozen: Vec<(i32,)> = cluster
         .ask(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> \
+             pg_backend_pid()
              AND (query LIKE 'WITH t AS MATERIALIZED%' OR query = 'COMMIT')",
         )
         .await;
     assert!(!frozen.is_empty());
     let signal = |name: &str| {
         let pids = frozen.iter().map(|(pid,)| pid.to_string());
-        assert!(std::process::Command::new("kill").arg(name).args(pids).status().unwrap().success());
+        assert!(
+            std::process::Command::new("kill").arg(name).args(pids).status().unwrap().success()
+        );
     };
     signal("-STOP");
     let load = Load::start(&cluster);
     let watch = Clock::System.stopwatch();
-    let went_on = tokio::time::timeout(Duration::from_secs(3 * TAKEOVER_SECONDS), load.more(30)).await;
+    let went_on =
+        tokio::time::timeout(Duration::from_secs(3 * TAKEOVER_SECONDS), load.more(30)).await;
     let silent = watch.elapsed();
     signal("-CONT");
     assert!(went_on.is_ok(), "nothing was accepted any more");

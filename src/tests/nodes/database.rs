@@ -16,7 +16,10 @@ use crate::support::{db::TestDb, receiver::Receiver, within};
 
 fn kills() -> usize {
     #[expect(clippy::disallowed_methods, reason = "the long mode is asked for by hand")]
-    std::env::var("SERVICE_HOOKS_TEST_DB_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(2)
+    std::env::var("SERVICE_HOOKS_TEST_DB_KILLS")
+        .ok()
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(2)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,7 +56,8 @@ async fn what_was_acknowledged_survives_its_database() {
     let tally = all_arrived(&receiver, &hooks, &acknowledged).await;
     cluster.assert_balanced().await;
     eprintln!(
-        "{} kills of the database, {} events acknowledged, 0 lost, {} repeated; at work again after {recoveries:?}",
+        "{} kills of the database, {} events acknowledged, 0 lost, {} repeated; at work again \
+         after {recoveries:?}",
         kills(),
         acknowledged.len(),
         tally.repeats

@@ -1,5 +1,5 @@
-//! The database stands still for longer than any lease, with all connections open, and goes on: a machine that is moved,
-//! a disk that hangs.
+//! The database stands still for longer than any lease, with all connections open, and goes on: a
+//! machine that is moved, a disk that hangs.
 
 use std::time::Duration;
 
@@ -33,7 +33,10 @@ async fn servers_go_on_where_they_were_after_their_database_stood_still() {
     within(2 * TAKEOVER_SECONDS, "every hook gets what is accepted afterwards", async || {
         let fresh = load.so_far().into_iter().find(|event| event.at > at)?;
         let arrivals = receiver.arrivals();
-        hooks.values().all(|path| arrivals.contains_key(&(path.clone(), fresh.id.clone()))).then_some(())
+        hooks
+            .values()
+            .all(|path| arrivals.contains_key(&(path.clone(), fresh.id.clone())))
+            .then_some(())
     })
     .await;
     let recovered = watch.elapsed();
@@ -54,7 +57,8 @@ async fn servers_go_on_where_they_were_after_their_database_stood_still() {
     let after: Vec<(Uuid, Option<Uuid>, i64)> = cluster.ask(owners).await;
     let moved = before.iter().zip(&after).filter(|(before, after)| before != after).count();
     eprintln!(
-        "{} acknowledged, 0 lost, {} repeated, {moved} of {} lanes changed hands; at work again after {recovered:?}",
+        "{} acknowledged, 0 lost, {} repeated, {moved} of {} lanes changed hands; at work again \
+         after {recovered:?}",
         acknowledged.len(),
         tally.repeats,
         hooks.len()

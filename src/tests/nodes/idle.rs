@@ -1,5 +1,5 @@
-//! What servers cost their database while nothing happens, and what a change of one hook costs: the same with many hooks
-//! as with few.
+//! What servers cost their database while nothing happens, and what a change of one hook costs: the
+//! same with many hooks as with few.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,8 @@ struct Counted {
 async fn count(cluster: &Cluster) -> Counted {
     let rows: Vec<Counted> = cluster
         .ask(
-            "SELECT d.xact_commit AS transactions, n.n_tup_upd AS beats, l.n_tup_upd + l.n_tup_ins AS lanes_written,
+            "SELECT d.xact_commit AS transactions, n.n_tup_upd AS beats, l.n_tup_upd + l.n_tup_ins \
+             AS lanes_written,
                     COALESCE(l.seq_tup_read, 0) + COALESCE(l.idx_tup_fetch, 0) AS lanes_read
              FROM pg_stat_database d, pg_stat_user_tables n, pg_stat_user_tables l
              WHERE d.datname = current_database() AND n.relname = 'nodes' AND l.relname = 'lanes'",
@@ -39,14 +40,18 @@ async fn idle_hooks_cost_nothing_and_a_change_costs_its_hook() {
     for number in 0..HOOKS {
         hook = Some(cluster.hook(&receiver, &format!("/in/{number}"), json!({})).await);
     }
-    within(TAKEOVER_SECONDS, "every hook has a node", async || (cluster.owners().await.len() == HOOKS).then_some(()))
-        .await;
-    // What was read to begin with is read when all have been still for some beats. Each question is a transaction itself.
+    within(TAKEOVER_SECONDS, "every hook has a node", async || {
+        (cluster.owners().await.len() == HOOKS).then_some(())
+    })
+    .await;
+    // What was read to begin with is read when all have been still for some beats. Each question is
+    // a transaction itself.
     let mut asked = 0;
     let mut still = count(&cluster).await;
     within(60, "nothing reads lanes any more", async || {
         asked += 1;
-        // PostgreSQL counts a question some seconds later: many of them would be counted while servers are watched.
+        // PostgreSQL counts a question some seconds later: many of them would be counted while
+        // servers are watched.
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         let now = count(&cluster).await;
         if now.lanes_read != still.lanes_read || now.lanes_written != still.lanes_written {
@@ -65,11 +70,15 @@ async fn idle_hooks_cost_nothing_and_a_change_costs_its_hook() {
         (now.beats >= before.beats + BEATS).then_some(now)
     })
     .await;
-    let (beats, transactions) = (after.beats - before.beats, after.transactions - before.transactions);
+    let (beats, transactions) =
+        (after.beats - before.beats, after.transactions - before.transactions);
     // A connection that is made for a question is a transaction, and the question another.
     let idle = transactions - 3 * questions;
-    // PostgreSQL's own count of transactions is late and holds its housekeeping: it is shown, and not judged.
-    eprintln!("{HOOKS} hooks, {beats} beats: {idle} transactions beside ours; {before:?}, {after:?}");
+    // PostgreSQL's own count of transactions is late and holds its housekeeping: it is shown, and
+    // not judged.
+    eprintln!(
+        "{HOOKS} hooks, {beats} beats: {idle} transactions beside ours; {before:?}, {after:?}"
+    );
     assert_eq!(after.lanes_written, before.lanes_written, "an idle lane was written");
     assert_eq!(after.lanes_read, before.lanes_read, "idle lanes were read");
 
@@ -83,7 +92,10 @@ async fn idle_hooks_cost_nothing_and_a_change_costs_its_hook() {
     assert_eq!(status, 200, "{answer}");
     within(20, "its lane is read again", async || (loads().await > loaded).then_some(())).await;
     let seen = count(&cluster).await;
-    within(60, "both have heard of it", async || (count(&cluster).await.beats >= seen.beats + 6).then_some(())).await;
+    within(60, "both have heard of it", async || {
+        (count(&cluster).await.beats >= seen.beats + 6).then_some(())
+    })
+    .await;
     let more = loads().await - loaded;
     assert!(more <= 4.0, "{more} lanes were read again for one that was renamed");
     let lanes = count(&cluster).await.lanes_read - seen.lanes_read.min(after.lanes_read);

@@ -20,14 +20,18 @@ async fn a_job_goes_on_where_the_killed_server_was() {
     for number in 0..MISSED {
         cluster.emit(number % 2).await;
     }
-    let (status, _) = cluster.api(0, "PATCH", &format!("/hooks/{hook}"), json!({"enabled": true})).await;
+    let (status, _) =
+        cluster.api(0, "PATCH", &format!("/hooks/{hook}"), json!({"enabled": true})).await;
     assert_eq!(status, 200);
     let order = json!({"since": "2020-01-01T00:00:00Z", "per_second": PACE});
     let (status, job) = cluster.api(0, "POST", &format!("/hooks/{hook}/recover"), order).await;
     assert_eq!((status, &job["total"]), (202, &json!(MISSED)), "{job}");
     let path = format!("/jobs/{}", job["id"].as_str().unwrap());
     let progress = async |cluster: &Cluster| cluster.api(0, "GET", &path, Value::Null).await.1;
-    within(10, "it is under way", async || (progress(&cluster).await["done"].as_i64()? >= 20).then_some(())).await;
+    within(10, "it is under way", async || {
+        (progress(&cluster).await["done"].as_i64()? >= 20).then_some(())
+    })
+    .await;
     // Most probably the one that began it; the other may have looked for jobs at that very moment.
     let runner: Vec<(Option<Uuid>,)> = cluster.ask("SELECT node_id FROM jobs").await;
     let position = cluster.nodes.iter().position(|node| Some(node.id) == runner[0].0).unwrap();

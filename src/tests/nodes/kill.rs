@@ -1,5 +1,5 @@
-//! `kill -9` of servers at random moments under load, while others live. What was acknowledged arrives, what the dead had
-//! is taken over in time, and repeats are only what was in flight.
+//! `kill -9` of servers at random moments under load, while others live. What was acknowledged
+//! arrives, what the dead had is taken over in time, and repeats are only what was in flight.
 //!
 //! `SERVICE_HOOKS_TEST_NODE_KILLS` makes it longer (4 unless set).
 
@@ -21,7 +21,10 @@ use crate::support::{db::TestDb, receiver::Receiver, within};
 
 fn kills() -> usize {
     #[expect(clippy::disallowed_methods, reason = "the long mode is asked for by hand")]
-    std::env::var("SERVICE_HOOKS_TEST_NODE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(4)
+    std::env::var("SERVICE_HOOKS_TEST_NODE_KILLS")
+        .ok()
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(4)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,7 +49,8 @@ async fn what_a_killed_server_had_is_taken_over_and_nothing_is_lost() {
         killed += count;
         load.turn_to(&cluster);
         let is_orphan = |hook: &Uuid| owners.get(hook).is_some_and(|owner| dead.contains(owner));
-        let orphans: Vec<&String> = hooks.iter().filter(|(hook, _)| is_orphan(hook)).map(|(_, path)| path).collect();
+        let orphans: Vec<&String> =
+            hooks.iter().filter(|(hook, _)| is_orphan(hook)).map(|(_, path)| path).collect();
         takeovers.extend(takeover(&receiver, &orphans, at).await);
         for _ in 0..count {
             cluster.join().await;
@@ -61,7 +65,8 @@ async fn what_a_killed_server_had_is_taken_over_and_nothing_is_lost() {
     let tally = all_arrived(&receiver, &hooks, &acknowledged).await;
     cluster.assert_balanced().await;
     eprintln!(
-        "{killed} kills, {} events to {} hooks acknowledged, 0 lost, {} repeated; taken over after {takeovers:?}",
+        "{killed} kills, {} events to {} hooks acknowledged, 0 lost, {} repeated; taken over after \
+         {takeovers:?}",
         acknowledged.len(),
         hooks.len(),
         tally.repeats
@@ -70,7 +75,8 @@ async fn what_a_killed_server_had_is_taken_over_and_nothing_is_lost() {
     assert!(tally.repeats <= killed * in_flight, "{} repeats", tally.repeats);
 }
 
-/// Nothing of the dead is on its way any more after that long, and nothing can have been taken over yet.
+/// Nothing of the dead is on its way any more after that long, and nothing can have been taken over
+/// yet.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// How long after `at` the last of these paths was sent to again; `None` when there are none.
@@ -78,7 +84,10 @@ async fn takeover(receiver: &Receiver, paths: &[&String], at: Timestamp) -> Opti
     within(TAKEOVER_SECONDS, "what the dead had is delivered again", async || {
         let came = receiver.came();
         let first = |path: &String| {
-            came.iter().filter(|came| came.path == *path && came.at > at.after(QUIET)).map(|came| came.at).min()
+            came.iter()
+                .filter(|came| came.path == *path && came.at > at.after(QUIET))
+                .map(|came| came.at)
+                .min()
         };
         let firsts: Option<Vec<Timestamp>> = paths.iter().map(|path| first(path)).collect();
         Some(firsts?.into_iter().max().map(|last| at.until(last)))

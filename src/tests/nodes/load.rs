@@ -1,4 +1,5 @@
-//! Producers that emit through any server that answers, and the comparison of what they were promised with what came.
+//! Producers that emit through any server that answers, and the comparison of what they were
+//! promised with what came.
 
 use std::{
     collections::HashMap,
@@ -27,7 +28,8 @@ use crate::support::{eventually, receiver::Receiver};
 const PRODUCERS: usize = 4;
 /// Between two events of a producer: the servers are to be busy, not drowned.
 const PACE: Duration = Duration::from_millis(25);
-/// What a test has to ask for (`more`) before what it says of lost and repeated events means anything.
+/// What a test has to ask for (`more`) before what it says of lost and repeated events means
+/// anything.
 const LEAST: usize = 20;
 /// A server that is stopped does not answer; its callers turn to another.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -70,7 +72,8 @@ impl Load {
 
     /// The servers as they are now.
     pub fn turn_to(&self, cluster: &Cluster) {
-        *self.addresses.lock().unwrap() = cluster.nodes.iter().map(|node| node.settings.listen).collect();
+        *self.addresses.lock().unwrap() =
+            cluster.nodes.iter().map(|node| node.settings.listen).collect();
     }
 
     pub fn so_far(&self) -> Vec<Acknowledged> {
@@ -91,7 +94,11 @@ impl Load {
         self.is_over.store(true, Ordering::SeqCst);
         futures::future::join_all(self.producers).await;
         let acknowledged = self.acknowledged.lock().unwrap().clone();
-        assert!(acknowledged.len() >= LEAST, "only {} events were acknowledged", acknowledged.len());
+        assert!(
+            acknowledged.len() >= LEAST,
+            "only {} events were acknowledged",
+            acknowledged.len()
+        );
         acknowledged
     }
 }
@@ -109,7 +116,10 @@ async fn produce(
             let addresses = addresses.lock().unwrap();
             addresses[(random_share() * addresses.len() as f64) as usize]
         };
-        let request = client.post(format!("http://{address}/api/v1/events")).bearer_auth(&token).timeout(PATIENCE);
+        let request = client
+            .post(format!("http://{address}/api/v1/events"))
+            .bearer_auth(&token)
+            .timeout(PATIENCE);
         let answer = async {
             let answer = request.body(body.clone()).send().await.ok()?;
             let is_accepted = answer.status() == 202;
@@ -138,22 +148,40 @@ impl Tally {
 }
 
 /// Waits until every acknowledged event has come to every path: none may be lost.
-pub async fn all_arrived(receiver: &Receiver, paths: &HashMap<uuid::Uuid, String>, acked: &[Acknowledged]) -> Tally {
+pub async fn all_arrived(
+    receiver: &Receiver,
+    paths: &HashMap<uuid::Uuid, String>,
+    acked: &[Acknowledged],
+) -> Tally {
     let missing = || {
         let arrivals = receiver.arrivals();
-        let has = |event: &Acknowledged, path: &String| arrivals.contains_key(&(path.clone(), event.id.clone()));
-        acked.iter().map(|event| paths.values().filter(|path| !has(event, path)).count()).sum::<usize>()
+        let has = |event: &Acknowledged, path: &String| {
+            arrivals.contains_key(&(path.clone(), event.id.clone()))
+        };
+        acked
+            .iter()
+            .map(|event| paths.values().filter(|path| !has(event, path)).count())
+            .sum::<usize>()
     };
     let waited = tokio::time::timeout(crate::support::PATIENCE, async {
         while missing() > 0 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
-    assert!(waited.await.is_ok(), "{} of {} deliveries are lost", missing(), acked.len() * paths.len());
+    assert!(
+        waited.await.is_ok(),
+        "{} of {} deliveries are lost",
+        missing(),
+        acked.len() * paths.len()
+    );
     let arrivals = receiver.arrivals();
-    let wait = |event: &Acknowledged, path: &String| arrivals[&(path.clone(), event.id.clone())][0].0 - event.at.0;
-    let mut waits: Vec<i64> =
-        acked.iter().flat_map(|event| paths.values().map(move |path| wait(event, path).max(0))).collect();
+    let wait = |event: &Acknowledged, path: &String| {
+        arrivals[&(path.clone(), event.id.clone())][0].0 - event.at.0
+    };
+    let mut waits: Vec<i64> = acked
+        .iter()
+        .flat_map(|event| paths.values().map(move |path| wait(event, path).max(0)))
+        .collect();
     waits.sort_unstable();
     Tally { repeats: arrivals.values().map(|came| came.len() - 1).sum(), waits }
 }

@@ -1,5 +1,5 @@
-//! Several servers on one PostgreSQL, as real processes: are they one portal, and what happens when one of them, or the
-//! database, is killed, stopped, frozen or cut off?
+//! Several servers on one PostgreSQL, as real processes: are they one portal, and what happens when
+//! one of them, or the database, is killed, stopped, frozen or cut off?
 
 mod away;
 mod changes;

@@ -36,15 +36,17 @@ async fn keeping() -> (Receiver, Book) {
     (receiver.await, book)
 }
 
-/// Emits one event after the other, those of a key through one server: each is accepted after the one before. (Between
-/// servers the order is that of their clocks, which are not the same to the millisecond.)
+/// Emits one event after the other, those of a key through one server: each is accepted after the
+/// one before. (Between servers the order is that of their clocks, which are not the same to the
+/// millisecond.)
 async fn emit(cluster: &Cluster, number: usize) {
     let mut data: Value = serde_json::from_str(sample(EVENT)).unwrap();
     data["id"] = number.to_string().into();
     data["customerIdentifier"] = format!("key {}", number % KEYS).into();
     let body = json!({"type": EVENT.key(), "data": data});
     within(60, "an event is accepted", async || {
-        let (status, _) = cluster.api(number % KEYS % cluster.nodes.len(), "POST", "/events", body.clone()).await;
+        let (status, _) =
+            cluster.api(number % KEYS % cluster.nodes.len(), "POST", "/events", body.clone()).await;
         (status == 202).then_some(())
     })
     .await;
@@ -52,7 +54,9 @@ async fn emit(cluster: &Cluster, number: usize) {
 
 fn is_complete(book: &Book, count: usize) -> bool {
     let book = book.lock().unwrap();
-    (0..count).all(|number| book.get(&format!("key {}", number % KEYS)).is_some_and(|came| came.contains(&number)))
+    (0..count).all(|number| {
+        book.get(&format!("key {}", number % KEYS)).is_some_and(|came| came.contains(&number))
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,12 +64,16 @@ async fn every_key_keeps_its_order_on_several_servers_and_when_one_is_killed() {
     let mut cluster = Cluster::start(TestDb::postgres().await, 2).await;
     let (receiver, book) = keeping().await;
     let hook = cluster.hook(&receiver, "/in", json!({"order_by": "customerIdentifier"})).await;
-    within(30, "the hook has a server", async || cluster.owners().await.contains_key(&hook).then_some(())).await;
+    within(30, "the hook has a server", async || {
+        cluster.owners().await.contains_key(&hook).then_some(())
+    })
+    .await;
     let count = KEYS * EACH;
     for number in 0..count {
         if number == count / 2 {
             let owner = cluster.owners().await.get(&hook).copied();
-            let position = cluster.nodes.iter().position(|node| Some(node.id) == owner).unwrap_or(0);
+            let position =
+                cluster.nodes.iter().position(|node| Some(node.id) == owner).unwrap_or(0);
             cluster.nodes.swap_remove(position).server.kill();
         }
         emit(&cluster, number).await;

@@ -15,19 +15,32 @@ pub struct OwnPostgres {
 
 /// PostgreSQL refuses to run as root.
 fn is_root() -> bool {
-    fs::read_to_string("/proc/self/status").unwrap().lines().any(|line| line.starts_with("Uid:\t0\t"))
+    fs::read_to_string("/proc/self/status")
+        .unwrap()
+        .lines()
+        .any(|line| line.starts_with("Uid:\t0\t"))
 }
 
 impl OwnPostgres {
     pub fn start() -> Self {
-        let mut versions: Vec<PathBuf> =
-            fs::read_dir("/usr/lib/postgresql").unwrap().map(|entry| entry.unwrap().path().join("bin")).collect();
+        let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+            .unwrap()
+            .map(|entry| entry.unwrap().path().join("bin"))
+            .collect();
         versions.retain(|bin| bin.join("initdb").exists());
         versions.sort();
-        let bin = versions.pop().expect("scripts/with-postgres sees to it that PostgreSQL is there");
+        let bin =
+            versions.pop().expect("scripts/with-postgres sees to it that PostgreSQL is there");
         let folder = tempfile::tempdir().unwrap();
         if is_root() {
-            assert!(Command::new("chown").arg("postgres").arg(folder.path()).status().unwrap().success());
+            assert!(
+                Command::new("chown")
+                    .arg("postgres")
+                    .arg(folder.path())
+                    .status()
+                    .unwrap()
+                    .success()
+            );
         }
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let own = Self { folder, bin, port };
@@ -43,14 +56,20 @@ impl OwnPostgres {
     /// Who waited for whom.
     pub fn deadlocks(&self) -> String {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
-        log.find("deadlock detected").map(|at| log[at..].lines().take(12).collect()).unwrap_or_default()
+        log.find("deadlock detected")
+            .map(|at| log[at..].lines().take(12).collect())
+            .unwrap_or_default()
     }
 
     pub fn start_again(&self) {
         let log = self.folder.path().join("log");
         // No socket file either, whose lock would outlive a killed server.
-        let options = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''", self.port);
-        self.run("pg_ctl", &["-w", "-t", "60", "-l", log.to_str().unwrap(), "-o", &options, "start"]);
+        let options =
+            format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''", self.port);
+        self.run(
+            "pg_ctl",
+            &["-w", "-t", "60", "-l", log.to_str().unwrap(), "-o", &options, "start"],
+        );
     }
 
     /// It forgets what it was doing, but still closes its connections.
@@ -70,7 +89,12 @@ impl OwnPostgres {
     /// The postmaster first: so none of its children is a new one.
     fn signal(&self, signal: &str) {
         // Some may have ended by themselves meanwhile.
-        let _some_gone = Command::new("kill").arg(signal).args(self.pids()).stderr(Stdio::null()).status().unwrap();
+        let _some_gone = Command::new("kill")
+            .arg(signal)
+            .args(self.pids())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
     }
 
     /// The postmaster and everything it started.
@@ -86,12 +110,14 @@ impl OwnPostgres {
     pub fn kill(&self) {
         let pids = self.pids();
         // Some may have ended by themselves meanwhile.
-        let _some_gone = Command::new("kill").arg("-9").args(&pids).stderr(Stdio::null()).status().unwrap();
+        let _some_gone =
+            Command::new("kill").arg("-9").args(&pids).stderr(Stdio::null()).status().unwrap();
         // The shared memory is free once all of them are gone.
         while pids.iter().any(|pid| is_running(pid)) {
             std::thread::yield_now();
         }
-        // It names a process that may wait for its parent to notice: the next start would think that it lives.
+        // It names a process that may wait for its parent to notice: the next start would think
+        // that it lives.
         fs::remove_file(self.folder.path().join("data/postmaster.pid")).unwrap();
     }
 
@@ -102,7 +128,13 @@ impl OwnPostgres {
             command.args(["-u", "postgres", "--"]).arg(&path);
         }
         let data = self.folder.path().join("data");
-        command.arg("-D").arg(data).args(arguments).current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg("-D")
+            .arg(data)
+            .args(arguments)
+            .current_dir("/")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let status = command.status().unwrap();
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         assert!(status.success(), "{program}: {status}: {log}");
@@ -128,6 +160,8 @@ fn is_running(pid: &str) -> bool {
 }
 
 fn children_of(parent: &str) -> Vec<String> {
-    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let pids = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     pids.filter(|pid| stat(pid).is_some_and(|stat| stat[1] == parent)).collect()
 }

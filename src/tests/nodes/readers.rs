@@ -1,4 +1,5 @@
-//! Slow reads may take every connection of a server's pool, and for long: it keeps its lanes and goes on delivering.
+//! Slow reads may take every connection of a server's pool, and for long: it keeps its lanes and
+//! goes on delivering.
 
 use std::sync::Arc;
 
@@ -40,7 +41,8 @@ async fn a_pool_that_is_taken_by_readers_costs_no_lane() {
         if now.len() == 2 && beats.is_empty() {
             beats = now.iter().map(|(until,)| until + 2500).collect();
         }
-        (now.len() == 2 && now.iter().zip(&beats).all(|((until,), enough)| until >= enough)).then_some(())
+        (now.len() == 2 && now.iter().zip(&beats).all(|((until,), enough)| until >= enough))
+            .then_some(())
     })
     .await;
     let receiver = Receiver::start().await;
@@ -61,7 +63,8 @@ async fn a_pool_that_is_taken_by_readers_costs_no_lane() {
     scene.emit_one().await;
     receiver.wait_for(8).await;
     let owners = "SELECT hook_id, node_id, fence FROM lanes ORDER BY hook_id";
-    let before: Vec<(Uuid, Option<Uuid>, i64)> = sqlx::query_as(owners).fetch_all(&mut conn).await.unwrap();
+    let before: Vec<(Uuid, Option<Uuid>, i64)> =
+        sqlx::query_as(owners).fetch_all(&mut conn).await.unwrap();
 
     let store = scene.app.running.portal.store().clone();
     let mut taken = Vec::new();
@@ -80,7 +83,8 @@ async fn a_pool_that_is_taken_by_readers_costs_no_lane() {
         (now > since + LONG_MS).then_some(())
     })
     .await;
-    let after: Vec<(Uuid, Option<Uuid>, i64)> = sqlx::query_as(owners).fetch_all(&mut conn).await.unwrap();
+    let after: Vec<(Uuid, Option<Uuid>, i64)> =
+        sqlx::query_as(owners).fetch_all(&mut conn).await.unwrap();
     assert_eq!(after, before, "a lane changed hands");
     drop(taken);
     scene.app.assert_balanced().await;

@@ -1,5 +1,5 @@
-//! A server that starts where another ended without a word: it takes over at once what the dead one had, although its
-//! leases still run, and nothing of one that only sleeps.
+//! A server that starts where another ended without a word: it takes over at once what the dead one
+//! had, although its leases still run, and nothing of one that only sleeps.
 
 use std::collections::HashSet;
 
@@ -62,7 +62,10 @@ async fn one_that_only_sleeps_keeps_its_lease() {
     .await;
     let left = lease_left(&cluster).await;
     assert!(left > 0, "it looked too late: {left} ms");
-    assert!(cluster.owners().await.values().all(|owner| *owner == sleeper), "it is alive, as far as anybody can know");
+    assert!(
+        cluster.owners().await.values().all(|owner| *owner == sleeper),
+        "it is alive, as far as anybody can know"
+    );
     cluster.nodes[0].server.signal("CONT");
     cluster.emit(0).await;
     receiver.wait_for(hooks.len()).await;

@@ -1,5 +1,6 @@
-//! A server that freezes for longer than its lease and wakes up: a paused machine, a debugger, a swapping host. What it
-//! still has to say changes nothing, and it sends nothing that has become another's.
+//! A server that freezes for longer than its lease and wakes up: a paused machine, a debugger, a
+//! swapping host. What it still has to say changes nothing, and it sends nothing that has become
+//! another's.
 
 use serde_json::json;
 use service_hooks::engine::clock::Clock;
@@ -22,7 +23,8 @@ async fn a_late_result_is_refused_and_a_late_delivery_is_not_sent() {
     cluster.hooks_everywhere(&receiver, 1, json!({"in_flight": 1, "enabled": false})).await;
     let (sleeper, other) = (&cluster.nodes[0], &cluster.nodes[1]);
     let hook = *cluster.hooks_of(sleeper.id).await.iter().next().unwrap();
-    let (status, _) = cluster.api(1, "PATCH", &format!("/hooks/{hook}"), json!({"enabled": true})).await;
+    let (status, _) =
+        cluster.api(1, "PATCH", &format!("/hooks/{hook}"), json!({"enabled": true})).await;
     assert_eq!(status, 200);
     receiver.reply([Reply::held()]);
     let mut events = Vec::new();
@@ -54,11 +56,17 @@ async fn a_late_result_is_refused_and_a_late_delivery_is_not_sent() {
 
     eprintln!("taken over after {taken_over:?}");
     let arrivals = receiver.arrivals();
-    assert_eq!(receiver.came().len(), events.len() + 1, "it sent under its old lease: {arrivals:?}");
-    let attempts: Vec<(i64, i64)> = cluster.ask("SELECT COUNT(*), COUNT(DISTINCT delivery_id) FROM attempts").await;
+    assert_eq!(
+        receiver.came().len(),
+        events.len() + 1,
+        "it sent under its old lease: {arrivals:?}"
+    );
+    let attempts: Vec<(i64, i64)> =
+        cluster.ask("SELECT COUNT(*), COUNT(DISTINCT delivery_id) FROM attempts").await;
     assert_eq!(attempts, [(7, 7)], "each delivery has one attempt on record");
-    let states: Vec<(String, i64)> =
-        cluster.ask("SELECT state, COUNT(*) FROM deliveries WHERE state <> 'skipped' GROUP BY state").await;
+    let states: Vec<(String, i64)> = cluster
+        .ask("SELECT state, COUNT(*) FROM deliveries WHERE state <> 'skipped' GROUP BY state")
+        .await;
     assert_eq!(states, [("delivered".to_owned(), 7)]);
     assert!(!other.log().contains("was refused"), "{}", other.log());
 }
@@ -83,7 +91,10 @@ async fn a_server_that_freezes_under_load_holds_up_nobody() {
     let taken_over = watch.elapsed();
     load.more(20).await;
     frozen.server.signal("CONT");
-    within(10, "it has lanes again", async || (!cluster.hooks_of(frozen.id).await.is_empty()).then_some(())).await;
+    within(10, "it has lanes again", async || {
+        (!cluster.hooks_of(frozen.id).await.is_empty()).then_some(())
+    })
+    .await;
     cluster.nodes.push(frozen);
     load.turn_to(&cluster);
     load.more(40).await;
@@ -91,11 +102,19 @@ async fn a_server_that_freezes_under_load_holds_up_nobody() {
     let tally = all_arrived(&receiver, &hooks, &acknowledged).await;
     cluster.assert_balanced().await;
 
-    let after: Vec<i64> = acknowledged.iter().map(|event| event.at.0).filter(|time| *time > at.0).collect();
+    let after: Vec<i64> =
+        acknowledged.iter().map(|event| event.at.0).filter(|time| *time > at.0).collect();
     let mut times = [vec![at.0], after].concat();
     times.sort_unstable();
     let gap = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
     // What it had locked is free again after five seconds.
-    eprintln!("taken over after {taken_over:?}, {} repeats, longest time without a 202: {gap} ms", tally.repeats);
-    assert!(tally.repeats <= cluster.nodes[0].settings.delivery.in_flight, "{} repeats", tally.repeats);
+    eprintln!(
+        "taken over after {taken_over:?}, {} repeats, longest time without a 202: {gap} ms",
+        tally.repeats
+    );
+    assert!(
+        tally.repeats <= cluster.nodes[0].settings.delivery.in_flight,
+        "{} repeats",
+        tally.repeats
+    );
 }

@@ -1,4 +1,5 @@
-//! A server that is asked to stop: what is in flight is finished, and the others have its lanes at once.
+//! A server that is asked to stop: what is in flight is finished, and the others have its lanes at
+//! once.
 
 use serde_json::json;
 use service_hooks::engine::clock::Clock;
@@ -20,7 +21,8 @@ async fn a_server_that_stops_hands_over_and_finishes_what_it_began() {
     let hooks = cluster.hooks_everywhere(&receiver, 2, json!({})).await;
     // Whoever has this one is stopped in the middle of an attempt.
     let busy = cluster.hook(&slow, "/slow", json!({})).await;
-    let owner = within(10, "it has a node", async || cluster.owners().await.get(&busy).copied()).await;
+    let owner =
+        within(10, "it has a node", async || cluster.owners().await.get(&busy).copied()).await;
     let position = cluster.nodes.iter().position(|node| node.id == owner).unwrap();
     let mut stopping = cluster.nodes.swap_remove(position);
     let load = Load::start(&cluster);

@@ -1,4 +1,5 @@
-//! Everybody changes everything at once, through every server, under load: do two servers ever wait for each other?
+//! Everybody changes everything at once, through every server, under load: do two servers ever wait
+//! for each other?
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -29,7 +30,11 @@ async fn changes_through_every_server_under_load_fail_nobody() {
     let steady = cluster.hooks_everywhere(&receiver, 1, json!({})).await;
     let mut moving = Vec::new();
     for number in 0..4 {
-        moving.push(cluster.hook(&moody, &format!("/moody/{number}"), json!({"retry_schedule": ["50ms"]})).await);
+        moving.push(
+            cluster
+                .hook(&moody, &format!("/moody/{number}"), json!({"retry_schedule": ["50ms"]}))
+                .await,
+        );
     }
     let load = Load::start(&cluster);
     let (is_over, changes) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -53,14 +58,24 @@ async fn changes_through_every_server_under_load_fail_nobody() {
     }
     let tally = all_arrived(&receiver, &steady, &acknowledged).await;
     cluster.assert_balanced().await;
-    eprintln!("{} events, {} changes, {} repeats", acknowledged.len(), changes.into_inner(), tally.repeats);
+    eprintln!(
+        "{} events, {} changes, {} repeats",
+        acknowledged.len(),
+        changes.into_inner(),
+        tally.repeats
+    );
     assert_eq!(tally.repeats, 0, "nobody died");
     for node in &cluster.nodes {
         assert!(!node.log().contains("a late result was refused"), "{}", node.log());
     }
 }
 
-async fn change_at_random(cluster: &Cluster, hooks: &[Uuid], is_over: &AtomicBool, changes: &AtomicUsize) {
+async fn change_at_random(
+    cluster: &Cluster,
+    hooks: &[Uuid],
+    is_over: &AtomicBool,
+    changes: &AtomicUsize,
+) {
     while !is_over.load(Ordering::SeqCst) {
         let hook = hooks[(random_share() * hooks.len() as f64) as usize];
         match (random_share() * 8.0) as u32 {
@@ -73,16 +88,19 @@ async fn change_at_random(cluster: &Cluster, hooks: &[Uuid], is_over: &AtomicBoo
     }
 }
 
-/// Two people may change the same hook at the same moment: then one of them hears so. Nothing else may happen.
+/// Two people may change the same hook at the same moment: then one of them hears so. Nothing else
+/// may happen.
 async fn change(cluster: &Cluster, hook: Uuid, patch: Value) {
-    let (status, answer) = cluster.api(cluster.any(), "PATCH", &format!("/hooks/{hook}"), patch).await;
+    let (status, answer) =
+        cluster.api(cluster.any(), "PATCH", &format!("/hooks/{hook}"), patch).await;
     assert!(matches!(status, 200 | 409), "{status}: {answer}: {}", cluster.errors());
 }
 
 /// Sends some of what a hook missed again; cancelled through another server a little later.
 async fn job(cluster: &Cluster, hook: Uuid) {
     let order = json!({"since": "2020-01-01T00:00:00Z", "per_second": 100});
-    let (status, job) = cluster.api(cluster.any(), "POST", &format!("/hooks/{hook}/recover"), order).await;
+    let (status, job) =
+        cluster.api(cluster.any(), "POST", &format!("/hooks/{hook}/recover"), order).await;
     // Two people may ask for the same at the same moment: then one of them hears so.
     if status == 409 {
         return;
@@ -90,7 +108,8 @@ async fn job(cluster: &Cluster, hook: Uuid) {
     assert_eq!(status, 202, "{job}: {}", cluster.errors());
     tokio::time::sleep(Duration::from_millis(500)).await;
     let path = format!("/jobs/{}", job["id"].as_str().unwrap());
-    let (status, job) = cluster.api(cluster.any(), "PATCH", &path, json!({"state": "cancelled"})).await;
+    let (status, job) =
+        cluster.api(cluster.any(), "PATCH", &path, json!({"state": "cancelled"})).await;
     // It may be done by then.
     assert!(matches!(status, 200 | 409 | 422), "{status}: {job}: {}", cluster.errors());
 }

@@ -10,7 +10,8 @@ use crate::support::{db::TestDb, receiver::Receiver, within};
 const PRUNED: &str = "service_hooks_pruned_rows_total";
 
 async fn bodies(cluster: &Cluster) -> i64 {
-    let left: Vec<(i64,)> = cluster.ask("SELECT COUNT(*) FROM events WHERE pruned_at IS NULL").await;
+    let left: Vec<(i64,)> =
+        cluster.ask("SELECT COUNT(*) FROM events WHERE pruned_at IS NULL").await;
     left[0].0
 }
 
@@ -26,7 +27,8 @@ async fn one_server_sweeps_and_another_takes_over_when_it_dies() {
     for round in 1..=40 {
         cluster.emit(round % 3).await;
         if round % 10 == 0 {
-            within(20, "bodies are removed", async || (bodies(&cluster).await == 0).then_some(())).await;
+            within(20, "bodies are removed", async || (bodies(&cluster).await == 0).then_some(()))
+                .await;
         }
     }
     let mut pruned = Vec::new();
@@ -40,8 +42,15 @@ async fn one_server_sweeps_and_another_takes_over_when_it_dies() {
     for round in 0..20 {
         cluster.emit(round % 2).await;
     }
-    within(2 * TAKEOVER_SECONDS, "another removes bodies", async || (bodies(&cluster).await == 0).then_some(())).await;
+    within(2 * TAKEOVER_SECONDS, "another removes bodies", async || {
+        (bodies(&cluster).await == 0).then_some(())
+    })
+    .await;
     let after = [cluster.figure(0, PRUNED).await, cluster.figure(1, PRUNED).await];
-    assert_eq!(after.iter().filter(|pruned| **pruned > 0.0).count(), 1, "who removed how many: {after:?}");
+    assert_eq!(
+        after.iter().filter(|pruned| **pruned > 0.0).count(),
+        1,
+        "who removed how many: {after:?}"
+    );
     cluster.assert_balanced().await;
 }

@@ -21,7 +21,11 @@ async fn what_any_of_three_accepts_arrives_once_and_soon() {
     let tally = all_arrived(&receiver, &hooks, &acknowledged).await;
     cluster.assert_balanced().await;
     let (half, most) = (tally.percentile(50), tally.percentile(95));
-    eprintln!("{} events to {} hooks: p50 {half} ms, p95 {most} ms after the 202", acknowledged.len(), hooks.len());
+    eprintln!(
+        "{} events to {} hooks: p50 {half} ms, p95 {most} ms after the 202",
+        acknowledged.len(),
+        hooks.len()
+    );
     assert_eq!(tally.repeats, 0, "nobody died");
 }
 
@@ -46,7 +50,11 @@ async fn lanes_move_to_a_server_that_joins_and_nothing_comes_twice() {
     let acknowledged = load.stop().await;
     let tally = all_arrived(&receiver, &hooks, &acknowledged).await;
     cluster.assert_balanced().await;
-    eprintln!("{} events, shares {shares:?}, longest wait {} ms", acknowledged.len(), tally.percentile(100));
+    eprintln!(
+        "{} events, shares {shares:?}, longest wait {} ms",
+        acknowledged.len(),
+        tally.percentile(100)
+    );
     assert_eq!(tally.repeats, 0, "nobody died");
 }
 

@@ -1,4 +1,5 @@
-//! The banner above every page: does it come while something is wrong, say what to whom it may, and go by itself?
+//! The banner above every page: does it come while something is wrong, say what to whom it may, and
+//! go by itself?
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,14 +41,26 @@ async fn what_is_refused_is_said_to_whom_it_concerns(db: TestDb) {
     let token = app.full_token().await;
     app.hook(&token, EventType::WorkItemClosed, &receiver).await;
     app.emit_sample(&token, EventType::WorkItemClosed).await;
-    let said = eventually("it is said", async || above(&developer, "/integration/hooks").await).await;
+    let said =
+        eventually("it is said", async || above(&developer, "/integration/hooks").await).await;
     assert!(said.contains("New events are refused") && said.contains("role=\"alert\""), "{said}");
-    assert!(said.contains("Since <time") && said.contains("Look for a receiver that fails or is slow."), "{said}");
+    assert!(
+        said.contains("Since <time") && said.contains("Look for a receiver that fails or is slow."),
+        "{said}"
+    );
     assert!(said.contains("<a href=\"/status\">"), "{said}");
     let said = above(&agent, "/account").await.expect("it is said to everybody");
-    assert!(said.contains("Deliveries are held up") && !said.contains("/status") && !said.contains("<time"), "{said}");
+    assert!(
+        said.contains("Deliveries are held up")
+            && !said.contains("/status")
+            && !said.contains("<time"),
+        "{said}"
+    );
     receiver.release();
-    eventually("it goes by itself", async || above(&developer, "/status").await.is_none().then_some(())).await;
+    eventually("it goes by itself", async || {
+        above(&developer, "/status").await.is_none().then_some(())
+    })
+    .await;
     assert_eq!(above(&agent, "/account").await, None);
 }
 
@@ -60,7 +73,10 @@ async fn a_clean_up_that_is_late_is_said(db: TestDb) {
     assert_eq!(above(&developer, "/integration/hooks").await, None);
     clock.advance(Duration::from_secs(10));
     let said = above(&developer, "/integration/hooks").await.expect("it is late");
-    assert!(said.contains("past its retention is not removed") && said.contains("role=\"status\""), "{said}");
+    assert!(
+        said.contains("past its retention is not removed") && said.contains("role=\"status\""),
+        "{said}"
+    );
     assert_eq!(above(&agent, "/account").await, None, "nothing is held up");
 }
 
@@ -72,7 +88,8 @@ async fn a_database_that_may_only_be_read_is_said_until_it_may_be_written() {
     let token = app.full_token().await;
     let mut admin = sqlx::PgConnection::connect(&app.db.settings().database_url()).await.unwrap();
     read_only(&mut admin, "on").await;
-    let body = serde_json::json!({"type": "work_item.closed", "data": serde_json::from_str::<serde_json::Value>(
+    let body = serde_json::json!({"type": "work_item.closed",
+        "data": serde_json::from_str::<serde_json::Value>(
         service_hooks::engine::catalogue::sample(EventType::WorkItemClosed)).unwrap()});
     let said = within(20, "it is said", async || {
         let (status, problem) = app.api(&token, "POST", "/events", Some(body.clone())).await;
@@ -84,17 +101,26 @@ async fn a_database_that_may_only_be_read_is_said_until_it_may_be_written() {
         above(&developer, "/integration/hooks").await
     })
     .await;
-    assert!(said.contains("The database cannot be written. ") && said.contains("role=\"alert\""), "{said}");
+    assert!(
+        said.contains("The database cannot be written. ") && said.contains("role=\"alert\""),
+        "{said}"
+    );
     read_only(&mut admin, "off").await;
     // Nobody emits: the engine tries by itself.
-    eventually("pages can be read", async || (developer.get("/integration/hooks").await.status() == 200).then_some(()))
-        .await;
-    within(20, "it goes", async || above(&developer, "/integration/hooks").await.is_none().then_some(())).await;
+    eventually("pages can be read", async || {
+        (developer.get("/integration/hooks").await.status() == 200).then_some(())
+    })
+    .await;
+    within(20, "it goes", async || {
+        above(&developer, "/integration/hooks").await.is_none().then_some(())
+    })
+    .await;
 }
 
 /// For new connections; those there are go.
 async fn read_only(admin: &mut sqlx::PgConnection, state: &str) {
-    let name: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut *admin).await.unwrap();
+    let name: String =
+        sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut *admin).await.unwrap();
     let alter = format!("ALTER DATABASE {name} SET default_transaction_read_only = {state}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(alter)).execute(&mut *admin).await.unwrap();
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -36,18 +36,30 @@ async fn an_events_page_says_everything_about_it(db: TestDb) {
     app.hook(&token, EventType::WorkItemClosed, &receiver).await;
     let developer = app.browser(Role::Developer).await;
     let list = text(&developer, "/integration/events").await;
-    assert!(list.contains("schemas.zip") && list.contains("/api/v1/openapi.json") && list.contains("1, on"));
+    assert!(
+        list.contains("schemas.zip")
+            && list.contains("/api/v1/openapi.json")
+            && list.contains("1, on")
+    );
     for event in EventType::ALL {
         let page = text(&developer, &format!("/integration/events/{event}")).await;
-        for part in ["fields", "sample", "schema", "versions", "receive", "headers", "retries", "hooks"] {
-            assert!(page.contains(&format!("id=\"{part}\"")) && page.contains(&format!("href=\"#{part}\"")), "{part}");
+        for part in
+            ["fields", "sample", "schema", "versions", "receive", "headers", "retries", "hooks"]
+        {
+            assert!(
+                page.contains(&format!("id=\"{part}\""))
+                    && page.contains(&format!("href=\"#{part}\"")),
+                "{part}"
+            );
         }
         assert!(page.contains(event.when()) && page.contains(event.when_not()), "{event}");
         assert!(page.contains("Version ") && page.contains("There is one version so far."));
         assert!(page.contains("schema.json?v=1") && !page.contains("Set up a hook"), "{event}");
     }
     let page = text(&developer, "/integration/events/work_item.closed").await;
-    assert!(page.contains("id=\"field-agent.email\"") && page.contains("href=\"#field-agent.email\""));
+    assert!(
+        page.contains("id=\"field-agent.email\"") && page.contains("href=\"#field-agent.email\"")
+    );
     assert!(page.contains("after 30 ms, 30 ms and 30 ms"), "the operator's plan in words: {page}");
     let administrator = app.browser(Role::Administrator).await;
     let page = text(&administrator, "/integration/events/work_item.closed").await;
@@ -74,16 +86,31 @@ async fn schemas_are_downloaded_as_they_are_registered(db: TestDb) {
             let tag = header(ETAG);
             assert_eq!(answer.text().await.unwrap(), schema_text(*event, draft), "{path}{query}");
             let api = format!("/api/v1/event-types/{event}/schema{query}");
-            let again =
-                app.request("GET", &api).bearer_auth(&token).header("if-none-match", &tag).send().await.unwrap();
-            assert_eq!((again.status().as_u16(), again.text().await.unwrap().as_str()), (304, ""), "{api}");
-            let other =
-                app.request("GET", &api).bearer_auth(&token).header("if-none-match", "\"x\"").send().await.unwrap();
+            let again = app
+                .request("GET", &api)
+                .bearer_auth(&token)
+                .header("if-none-match", &tag)
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(
+                (again.status().as_u16(), again.text().await.unwrap().as_str()),
+                (304, ""),
+                "{api}"
+            );
+            let other = app
+                .request("GET", &api)
+                .bearer_auth(&token)
+                .header("if-none-match", "\"x\"")
+                .send()
+                .await
+                .unwrap();
             assert_eq!(other.text().await.unwrap(), schema_text(*event, draft));
         }
         for wrong in ["?v=2", "?v=0", "?v=x", "?draft=04"] {
             assert_eq!(browser.get(&format!("{path}{wrong}")).await.status(), 422, "{wrong}");
-            let (status, problem) = app.api(&token, "GET", &format!("/event-types/{event}/schema{wrong}"), None).await;
+            let (status, problem) =
+                app.api(&token, "GET", &format!("/event-types/{event}/schema{wrong}"), None).await;
             assert_eq!(status, 422, "{problem}");
         }
         let body = text(&browser, &format!("/integration/events/{event}/sample.json")).await;
@@ -120,20 +147,30 @@ async fn snippets_are_made_for_the_event_and_the_hook(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
-    let id = app.hook(&token, EventType::OutboundCallInitiated, &receiver).await["id"].as_str().unwrap().to_owned();
+    let id = app.hook(&token, EventType::OutboundCallInitiated, &receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let browser = app.browser(Role::Developer).await;
     let snippet = async |query: &str| {
-        let page = text(&browser, &format!("/integration/events/outbound_call.initiated?{query}")).await;
+        let page =
+            text(&browser, &format!("/integration/events/outbound_call.initiated?{query}")).await;
         page.split("<pre id=\"snippet\"").nth(1).unwrap().split("</pre>").next().unwrap().to_owned()
     };
     for language in LANGUAGES {
         let key = language.key;
         let general = snippet(&format!("lang={key}")).await;
-        assert!(general.contains("/service-hooks") && general.contains("webhook-signature"), "{key}: {general}");
+        assert!(
+            general.contains("/service-hooks") && general.contains("webhook-signature"),
+            "{key}: {general}"
+        );
         let own = snippet(&format!("lang={key}&hook={id}")).await;
         // The hook leads to /in.
         assert!(own.contains("/in") && !own.contains("/service-hooks"), "{key}: {own}");
-        assert!(own.contains("outbound_call.initiated") && !own.contains("work_item.closed"), "{key}: {own}");
+        assert!(
+            own.contains("outbound_call.initiated") && !own.contains("work_item.closed"),
+            "{key}: {own}"
+        );
     }
     let other = browser.get(&format!("/integration/events/work_item.closed?hook={id}")).await;
     assert_eq!(other.status(), 404, "a hook of another event");
@@ -145,17 +182,26 @@ async fn the_headers_that_are_named_are_the_headers_that_are_sent(db: TestDb) {
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
     let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await;
-    let (status, _) = app.api(&token, "POST", &format!("/hooks/{}/test", hook["id"].as_str().unwrap()), None).await;
+    let (status, _) = app
+        .api(&token, "POST", &format!("/hooks/{}/test", hook["id"].as_str().unwrap()), None)
+        .await;
     assert_eq!(status, 200);
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     for came in receiver.wait_for(2).await {
         let is_test = came.header("x-service-hook-test") == "true";
         // What every HTTP request has is not told.
         let plumbing = ["host", "accept", "content-length"];
-        let mut sent: Vec<_> =
-            came.headers.keys().map(|name| name.as_str()).filter(|name| !plumbing.contains(name)).collect();
-        let mut named: Vec<_> =
-            HEADERS.iter().filter(|header| is_test || !header.only_tests).map(|header| header.name).collect();
+        let mut sent: Vec<_> = came
+            .headers
+            .keys()
+            .map(|name| name.as_str())
+            .filter(|name| !plumbing.contains(name))
+            .collect();
+        let mut named: Vec<_> = HEADERS
+            .iter()
+            .filter(|header| is_test || !header.only_tests)
+            .map(|header| header.name)
+            .collect();
         sent.sort_unstable();
         named.sort_unstable();
         assert_eq!(sent, named);
@@ -164,7 +210,8 @@ async fn the_headers_that_are_named_are_the_headers_that_are_sent(db: TestDb) {
     let webhooks = description["webhooks"].as_object().unwrap();
     assert_eq!(webhooks.len(), EventType::ALL.len());
     let operation = &webhooks["work_item.closed"]["post"];
-    let schema: Value = serde_json::from_str(&schema_text(EventType::WorkItemClosed, Draft::Draft2020)).unwrap();
+    let schema: Value =
+        serde_json::from_str(&schema_text(EventType::WorkItemClosed, Draft::Draft2020)).unwrap();
     assert_eq!(operation["requestBody"]["content"]["application/json"]["schema"], schema);
     assert_eq!(operation["parameters"].as_array().unwrap().len(), HEADERS.len() - 1);
 }

@@ -1,4 +1,5 @@
-//! Error pages: the right status, what happened and what to do, in the portal's frame for whoever is signed in.
+//! Error pages: the right status, what happened and what to do, in the portal's frame for whoever
+//! is signed in.
 
 use reqwest::{Response, StatusCode};
 use service_hooks::domain::permission::Role;
@@ -41,17 +42,33 @@ async fn errors_keep_their_status_and_the_frame(db: TestDb) {
         browser.post(&format!("{RPC}/{function}"), form).await
     };
     let forbidden = "permission hooks:read";
-    let page = explained(agent.get("/integration/hooks").await, 403, "You may not see this", forbidden).await;
+    let page =
+        explained(agent.get("/integration/hooks").await, 403, "You may not see this", forbidden)
+            .await;
     assert!(has_frame(&page) && page.contains("An administrator can give you a role"));
     let schema = "/integration/events/work_item.closed/schema.json";
-    assert!(has_frame(&explained(agent.get(schema).await, 403, "You may not see this", forbidden).await));
-    let page =
-        explained(post(&agent, "hooks/delete", &[("id", MISSING)]).await, 403, "You may not see this", "hooks:write")
-            .await;
+    assert!(has_frame(
+        &explained(agent.get(schema).await, 403, "You may not see this", forbidden).await
+    ));
+    let page = explained(
+        post(&agent, "hooks/delete", &[("id", MISSING)]).await,
+        403,
+        "You may not see this",
+        "hooks:write",
+    )
+    .await;
     assert!(has_frame(&page));
-    for path in ["/integration/nothing", &format!("/integration/hooks/{MISSING}"), "/integration/events/x/schema.json"]
-    {
-        assert!(has_frame(&explained(manager.get(path).await, 404, "Not found", "There is no such").await), "{path}");
+    for path in [
+        "/integration/nothing",
+        &format!("/integration/hooks/{MISSING}"),
+        "/integration/events/x/schema.json",
+    ] {
+        assert!(
+            has_frame(
+                &explained(manager.get(path).await, 404, "Not found", "There is no such").await
+            ),
+            "{path}"
+        );
     }
     let gone = post(&manager, "hooks/delete", &[("id", MISSING)]).await;
     assert!(has_frame(&explained(gone, 404, "Not found", "There is no such hook").await));
@@ -64,7 +81,8 @@ async fn errors_keep_their_status_and_the_frame(db: TestDb) {
     assert!(has_frame(&explained(draft, 422, "Unprocessable Entity", "Ask for draft").await));
     // A script is told in its own words.
     let json = [("accept", "application/json"), ("sec-fetch-site", "same-origin")];
-    let answer = agent.post_with(&format!("{RPC}/hooks/set_enabled"), &[("id", MISSING)], &json).await;
+    let answer =
+        agent.post_with(&format!("{RPC}/hooks/set_enabled"), &[("id", MISSING)], &json).await;
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     assert!(answer.text().await.unwrap().starts_with("{\"Forbidden\""));
 }
@@ -75,9 +93,13 @@ async fn a_flash_is_told_once_and_can_have_the_focus(db: TestDb) {
     let form = [("theme", "dark"), ("time_zone", "UTC"), ("hours", "24")];
     let answer = browser.post(&format!("{RPC}/preferences/save"), &form).await;
     let page = browser.get(location(&answer)).await.text().await.unwrap();
-    let flash = page.split("<p role=\"status\"").nth(1).expect("a flash").split("</p>").next().unwrap();
+    let flash =
+        page.split("<p role=\"status\"").nth(1).expect("a flash").split("</p>").next().unwrap();
     assert!(flash.contains("notice ok") && flash.contains("tabindex=\"-1\""), "{flash}");
-    assert!(flash.contains("Your preferences were saved.") && !flash.contains("autofocus"), "{flash}");
+    assert!(
+        flash.contains("Your preferences were saved.") && !flash.contains("autofocus"),
+        "{flash}"
+    );
     assert!(!browser.get(location(&answer)).await.text().await.unwrap().contains("notice ok"));
 }
 
@@ -87,7 +109,12 @@ async fn what_is_still_known_of_a_deleted_hook_is_said(db: TestDb) {
     let token = app.full_token().await;
     let (id, delivery) = app.hook_that_delivered(&token, &receiver).await;
     let manager = app.browser(Role::IntegrationManager).await;
-    let named = [("id", id.as_str()), ("version", "1"), ("name", "Wall <board>"), ("event_type", "work_item.closed")];
+    let named = [
+        ("id", id.as_str()),
+        ("version", "1"),
+        ("name", "Wall <board>"),
+        ("event_type", "work_item.closed"),
+    ];
     let url = receiver.url("/in");
     let named = [named.as_slice(), &[("callback_url", url.as_str()), ("enabled", "true")]].concat();
     assert_eq!(manager.post(&format!("{RPC}/hooks/update"), &named).await.status(), 303);
@@ -98,7 +125,10 @@ async fn what_is_still_known_of_a_deleted_hook_is_said(db: TestDb) {
         let gone = manager.get(&format!("{page}{below}")).await;
         let words = "It was called Wall &lt;board&gt;.";
         let page = explained(gone, 410, "This hook was deleted", words).await;
-        assert!(has_frame(&page) && page.contains(&format!("<a href=\"{log}\">")), "{below}: {page}");
+        assert!(
+            has_frame(&page) && page.contains(&format!("<a href=\"{log}\">")),
+            "{below}: {page}"
+        );
         assert!(page.contains("by <b>integration-manager@example.org</b>"), "{below}: {page}");
     }
     // Its deliveries are there, in the log and each by itself.
@@ -121,19 +151,32 @@ async fn what_comes_from_elsewhere_is_told_so_in_the_browsers_theme() {
     let answer = browser.post_with(&format!("{RPC}/session/sign_out"), &[], &foreign).await;
     let page = explained(answer, 403, "From another site", "nothing was done").await;
     assert!(!has_frame(&page) && page.contains("<html lang=\"en\" data-theme=\"dark\">"), "{page}");
-    assert!(page.contains("<a href=\"/\">Open the portal</a>") && !page.contains("Back to the form"));
+    assert!(
+        page.contains("<a href=\"/\">Open the portal</a>") && !page.contains("Back to the form")
+    );
     // Who was on a page of ours is led back to it. It is read, and nothing is sent again.
     let host = app.url("").replace("http://", "");
     let referred = async |referer: &str| {
-        let headers =
-            [("sec-fetch-site", "cross-site"), ("accept", "text/html"), ("referer", referer), ("host", &host)];
-        let answer = browser.post_with(&format!("{RPC}/hooks/create"), &[("name", "CANARY")], &headers).await;
+        let headers = [
+            ("sec-fetch-site", "cross-site"),
+            ("accept", "text/html"),
+            ("referer", referer),
+            ("host", &host),
+        ];
+        let answer = browser
+            .post_with(&format!("{RPC}/hooks/create"), &[("name", "CANARY")], &headers)
+            .await;
         explained(answer, 403, "From another site", "nothing was done").await
     };
     let page = referred(&app.url("/integration/hooks/new?event=a&draft=b")).await;
     let back = "<a href=\"/integration/hooks/new?event=a&amp;draft=b\">Back to the form</a>";
-    assert!(page.contains(back) && !page.contains("CANARY") && page.contains("data-theme=\"dark\""), "{page}");
-    for foreign in ["http://evil.example/integration/hooks/new", &app.url("//evil.example/x"), "nonsense"] {
+    assert!(
+        page.contains(back) && !page.contains("CANARY") && page.contains("data-theme=\"dark\""),
+        "{page}"
+    );
+    for foreign in
+        ["http://evil.example/integration/hooks/new", &app.url("//evil.example/x"), "nonsense"]
+    {
         assert!(!referred(foreign).await.contains("Back to the form"), "{foreign}");
     }
     let hooks = app.api(&app.full_token().await, "GET", "/hooks", None).await.1;

@@ -50,11 +50,13 @@ async fn a_bad_form_comes_back_with_what_was_typed(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let browser = app.browser(Role::Administrator).await;
-    let (path, page) = submit(&browser, CREATE, &form("http://10.0.0.1/x", "CANARY-key-0123")).await;
+    let (path, page) =
+        submit(&browser, CREATE, &form("http://10.0.0.1/x", "CANARY-key-0123")).await;
     assert!(path.starts_with("/integration/hooks/new?draft="));
     assert!(page.contains("<title>Error: New hook") && page.contains("There is a problem"));
     assert!(
-        page.contains("value=\"Wall &lt;board&gt; &quot;é&quot;\"") && page.contains("value=\"http://10.0.0.1/x\""),
+        page.contains("value=\"Wall &lt;board&gt; &quot;é&quot;\"")
+            && page.contains("value=\"http://10.0.0.1/x\""),
         "{page}"
     );
     assert!(page.contains("aria-invalid=\"true\"") && page.contains("id=\"callback_url-error\""));
@@ -65,13 +67,20 @@ async fn a_bad_form_comes_back_with_what_was_typed(db: TestDb) {
     mended.push(("draft", draft_of(&path)));
     let (path, page) = submit(&browser, CREATE, &mended).await;
     assert!(path.starts_with("/integration/hooks/01") && page.contains("was created"), "{path}");
-    assert!(!browser.get(&path).await.text().await.unwrap().contains("was created"), "a flash is told once");
+    assert!(
+        !browser.get(&path).await.text().await.unwrap().contains("was created"),
+        "a flash is told once"
+    );
     let token = app.full_token().await;
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     assert_eq!(receiver.wait_for(1).await[0].header("x-api-key"), "CANARY-key-0123");
     let (_, page) = submit(&browser, CREATE, &[]).await;
     for message in ["Enter a name.", "Choose an event.", "Enter the URL", "Enter the API key"] {
-        assert_eq!(page.matches(message).count(), 2, "{message}: once in the summary, once at the field");
+        assert_eq!(
+            page.matches(message).count(),
+            2,
+            "{message}: once in the summary, once at the field"
+        );
     }
 }
 
@@ -124,16 +133,28 @@ async fn the_slider_is_a_form(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
-    let id = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let id = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let browser = app.browser(Role::Administrator).await;
-    let (path, page) =
-        submit(&browser, "/rpc/service_hooks/rpc/hooks/set_enabled", &[("id", &id), ("enabled", "false")]).await;
+    let (path, page) = submit(
+        &browser,
+        "/rpc/service_hooks/rpc/hooks/set_enabled",
+        &[("id", &id), ("enabled", "false")],
+    )
+    .await;
     assert_eq!(path, format!("/integration/hooks#h-{id}"));
     assert!(page.contains("aria-checked=\"false\"") && page.contains("hook is off."));
     // As the island asks: the state in JSON, and no redirect.
     let json = [("accept", "application/json"), ("sec-fetch-site", "same-origin")];
-    let answer =
-        browser.post_with("/rpc/service_hooks/rpc/hooks/set_enabled", &[("id", &id), ("enabled", "true")], &json).await;
+    let answer = browser
+        .post_with(
+            "/rpc/service_hooks/rpc/hooks/set_enabled",
+            &[("id", &id), ("enabled", "true")],
+            &json,
+        )
+        .await;
     assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, "true"));
 }
 
@@ -144,7 +165,12 @@ async fn set_up_makes_the_first_administrator_once(db: TestDb) {
     assert_eq!(stranger.get("/setup?token=wrong").await.status(), 404);
     assert_eq!(stranger.get(&format!("/setup?token={word}")).await.status(), 200);
     let post = async |browser: &Browser, password: &str| {
-        let form = [("token", word.as_str()), ("name", "Ann"), ("email", "ann@example.org"), ("password", password)];
+        let form = [
+            ("token", word.as_str()),
+            ("name", "Ann"),
+            ("email", "ann@example.org"),
+            ("password", password),
+        ];
         browser.post("/rpc/service_hooks/rpc/setup/set_up", &form).await
     };
     let short = post(&stranger, "short").await;
@@ -160,7 +186,10 @@ async fn set_up_makes_the_first_administrator_once(db: TestDb) {
         let refused = post(&stranger, weak).await;
         stranger.keep_cookie(&refused);
         let page = stranger.get(location(&refused)).await.text().await.unwrap();
-        assert!(page.contains(words) && page.contains("Choose several unrelated words."), "{weak}: {page}");
+        assert!(
+            page.contains(words) && page.contains("Choose several unrelated words."),
+            "{weak}: {page}"
+        );
     }
     let done = post(&stranger, "correct horse battery").await;
     assert_eq!(location(&done), "/integration/hooks");
@@ -176,7 +205,8 @@ async fn a_generated_key_is_shown_once_and_used(db: TestDb) {
     let receiver = Receiver::start().await;
     let browser = app.browser(Role::Administrator).await;
     let url = receiver.url("/in");
-    let (path, page) = submit(&browser, "/rpc/service_hooks/rpc/hooks/generate_key", &form(&url, "")).await;
+    let (path, page) =
+        submit(&browser, "/rpc/service_hooks/rpc/hooks/generate_key", &form(&url, "")).await;
     let key = page.split("value=\"key_").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let key = format!("key_{key}");
     let mut filled = form(&url, &key);
@@ -198,7 +228,15 @@ async fn secrets_are_shown_to_those_who_may_see_them(db: TestDb) {
     let administrator = app.browser(Role::Administrator).await;
     let (path, page) = submit(&administrator, reveal, &[("id", id)]).await;
     assert!(page.contains(secret) && page.contains("the-key") && !path.contains("whsec"));
-    assert!(!administrator.get(&format!("/integration/hooks/{id}")).await.text().await.unwrap().contains(secret));
+    assert!(
+        !administrator
+            .get(&format!("/integration/hooks/{id}"))
+            .await
+            .text()
+            .await
+            .unwrap()
+            .contains(secret)
+    );
     let manager = app.browser(Role::IntegrationManager).await;
     assert_eq!(manager.post(reveal, &[("id", id)]).await.status(), 403);
     let page = manager.get(path.split('#').next().unwrap()).await.text().await.unwrap();
@@ -212,22 +250,38 @@ async fn delivery_settings_are_typed_judged_and_kept(db: TestDb) {
     let url = receiver.url("/in");
     let with = |schedule: &'static str, order: &'static str| {
         let mut form = form(&url, "k");
-        form.extend([("tuning[retry_schedule]", schedule), ("tuning[timeout]", "3s"), ("tuning[order_by]", order)]);
+        form.extend([
+            ("tuning[retry_schedule]", schedule),
+            ("tuning[timeout]", "3s"),
+            ("tuning[order_by]", order),
+        ]);
         form
     };
     let (path, page) = submit(&browser, CREATE, &with("soon", "id")).await;
     assert!(path.starts_with("/integration/hooks/new?draft="), "{path}");
-    assert!(page.contains("id=\"retry_schedule-error\"") && page.contains("value=\"soon\""), "{page}");
+    assert!(
+        page.contains("id=\"retry_schedule-error\"") && page.contains("value=\"soon\""),
+        "{page}"
+    );
     let (_, page) = submit(&browser, CREATE, &with("1s, 1m", "nonsense")).await;
-    assert!(page.contains("id=\"order_by-error\"") && page.contains("primaryConversationId"), "{page}");
+    assert!(
+        page.contains("id=\"order_by-error\"") && page.contains("primaryConversationId"),
+        "{page}"
+    );
     let (path, page) = submit(&browser, CREATE, &with("1s, 1m", "id")).await;
     assert!(page.contains("1 s, 60 s") && page.contains("In order of"), "{page}");
     let settings = browser.get(&format!("{path}/settings")).await.text().await.unwrap();
-    assert!(settings.contains("value=\"1s, 1m\"") && settings.contains("value=\"3s\""), "{settings}");
+    assert!(
+        settings.contains("value=\"1s, 1m\"") && settings.contains("value=\"3s\""),
+        "{settings}"
+    );
     // What is emptied goes back to the operator's setting.
     let id = path.rsplit('/').next().unwrap();
     let mut form = form(&url, "");
     form.extend([("id", id), ("version", "1"), ("tuning[timeout]", "2s")]);
     let (_, page) = submit(&browser, UPDATE, &form).await;
-    assert!(!page.contains("1 s, 60 s") && !page.contains("In order of") && page.contains("2 s"), "{page}");
+    assert!(
+        !page.contains("1 s, 60 s") && !page.contains("In order of") && page.contains("2 s"),
+        "{page}"
+    );
 }

@@ -34,9 +34,19 @@ async fn only_requests_for_a_host_of_ours_are_answered() {
     settings.public_url = "https://hooks.example.org".into();
     settings.hosts = vec!["hooks.internal.example".into()];
     let app = TestApp::start_with(db.into(), db::config(settings)).await;
-    let ours = ["hooks.example.org", "hooks.internal.example:3000", "localhost:3000", "127.0.0.1", "service-hooks"];
+    let ours = [
+        "hooks.example.org",
+        "hooks.internal.example:3000",
+        "localhost:3000",
+        "127.0.0.1",
+        "service-hooks",
+    ];
     for host in ours {
-        assert_eq!(say(&app, &format!("GET /sign-in HTTP/1.1\r\nhost: {host}")).await.0, 200, "{host}");
+        assert_eq!(
+            say(&app, &format!("GET /sign-in HTTP/1.1\r\nhost: {host}")).await.0,
+            200,
+            "{host}"
+        );
     }
     let refused = [
         ("host: evil.example", 421, "SERVICE_HOOKS_HOSTS"),
@@ -44,21 +54,34 @@ async fn only_requests_for_a_host_of_ours_are_answered() {
         ("host: hooks.example.org\r\nhost: evil.example", 400, "more than one host"),
         ("accept: text/html", 400, "names no host"),
     ];
-    for path in ["/sign-in", "/", "/nothing", "/metrics", "/pkg/nothing", "/api/v1/hooks", "/api/v1/events"] {
+    for path in
+        ["/sign-in", "/", "/nothing", "/metrics", "/pkg/nothing", "/api/v1/hooks", "/api/v1/events"]
+    {
         for (header, status, words) in refused {
             let (answered, text) = say(&app, &format!("GET {path} HTTP/1.1\r\n{header}")).await;
             assert!(answered == status && text.contains(words), "{path} {header}: {text}");
-            assert_eq!(text.contains("application/problem+json"), path.starts_with("/api/"), "{text}");
+            assert_eq!(
+                text.contains("application/problem+json"),
+                path.starts_with("/api/"),
+                "{text}"
+            );
         }
     }
-    assert_eq!(say(&app, "GET http://evil.example/sign-in HTTP/1.1\r\nhost: localhost").await.0, 421);
+    assert_eq!(
+        say(&app, "GET http://evil.example/sign-in HTTP/1.1\r\nhost: localhost").await.0,
+        421
+    );
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(say(&app, &format!("GET {path} HTTP/1.0\r\naccept: */*")).await.0, 200, "a load balancer");
+        assert_eq!(
+            say(&app, &format!("GET {path} HTTP/1.0\r\naccept: */*")).await.0,
+            200,
+            "a load balancer"
+        );
     }
 }
 
-/// A hook that leads here although its URL does not say so (a name, a proxy): what it sends is refused, and nothing comes of
-/// that but a failed delivery.
+/// A hook that leads here although its URL does not say so (a name, a proxy): what it sends is
+/// refused, and nothing comes of that but a failed delivery.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_that_comes_back_ends_here() {
     let db = TestDb::sqlite();
@@ -67,14 +90,16 @@ async fn a_delivery_that_comes_back_ends_here() {
     let app = TestApp::start_with(db.into(), db::config(settings)).await;
     let token = app.full_token().await;
     let own = app.url("/api/v1/events");
-    let hook = json!({"name": "loop", "event_type": "work_item.closed", "callback_url": own, "api_key": token,
+    let hook = json!({"name": "loop", "event_type": "work_item.closed", "callback_url": own,
+        "api_key": token,
                       "enabled": true});
     let (status, hook) = app.api(&token, "POST", "/hooks", Some(hook)).await;
     assert_eq!(status, 201, "the test's port is not the one of the settings: {hook}");
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
     let delivery = app.delivery_in(&token, &event, "failed").await;
     assert_eq!(delivery["last_status"], 508, "{delivery}");
-    let head = "POST /api/v1/events HTTP/1.1\r\nhost: localhost\r\nx-service-hook-event: work_item.closed";
+    let head =
+        "POST /api/v1/events HTTP/1.1\r\nhost: localhost\r\nx-service-hook-event: work_item.closed";
     let (_, problem) = say(&app, head).await;
     assert!(
         problem.contains("\"field\":\"X-Service-Hook-Event\""),
@@ -123,11 +148,26 @@ async fn the_figures_have_a_port_of_their_own_by_setting() {
     let browser = app.browser(Role::Administrator).await;
     assert_eq!(browser.get("/metrics").await.status(), StatusCode::NOT_FOUND);
     let own = app.running.figures_address.unwrap();
-    let get = async |path: &str| app.client.get(format!("http://{own}{path}")).send().await.unwrap();
+    let get =
+        async |path: &str| app.client.get(format!("http://{own}{path}")).send().await.unwrap();
     assert_eq!(get("/sign-in").await.status(), StatusCode::NOT_FOUND);
     let figures = get("/metrics").await.text().await.unwrap();
-    assert!(figures.contains("\nservice_hooks_events_accepted_total ") && !figures.contains("work_item"), "{figures}");
-    let foreign = app.client.get(format!("http://{own}/metrics")).header("host", "evil.example").send().await.unwrap();
-    assert_eq!(foreign.status(), StatusCode::MISDIRECTED_REQUEST, "a page of another site must not read them");
+    assert!(
+        figures.contains("\nservice_hooks_events_accepted_total ")
+            && !figures.contains("work_item"),
+        "{figures}"
+    );
+    let foreign = app
+        .client
+        .get(format!("http://{own}/metrics"))
+        .header("host", "evil.example")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        foreign.status(),
+        StatusCode::MISDIRECTED_REQUEST,
+        "a page of another site must not read them"
+    );
     app.running.shutdown().await;
 }

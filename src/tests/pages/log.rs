@@ -1,4 +1,5 @@
-//! The log as a browser without scripts reads it: filters in the address, pages, one delivery, and sending again.
+//! The log as a browser without scripts reads it: filters in the address, pages, one delivery, and
+//! sending again.
 
 use reqwest::StatusCode;
 use service_hooks::domain::{event::EventType, permission::Role};
@@ -78,14 +79,19 @@ pub fn link(page: &str, words: &str) -> Option<String> {
 
 async fn the_address_alone_says_what_is_shown(db: TestDb) {
     let (app, receiver, token) = start(db).await;
-    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let browser = app.browser(Role::Administrator).await;
     assert!(page(&browser, LOG).await.contains("Nothing was delivered yet."));
     receiver.reply([Reply::status(503)]);
     let failed = app.emit_sample(&token, EventType::WorkItemClosed).await;
-    let failed = app.delivery_in(&token, &failed, "failed").await["id"].as_str().unwrap().to_owned();
+    let failed =
+        app.delivery_in(&token, &failed, "failed").await["id"].as_str().unwrap().to_owned();
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
-    let delivered = app.delivery_in(&token, &event, "delivered").await["id"].as_str().unwrap().to_owned();
+    let delivered =
+        app.delivery_in(&token, &event, "delivered").await["id"].as_str().unwrap().to_owned();
     let own = format!("/integration/hooks/{hook}/deliveries");
     let rows: &[(&str, &[&String])] = &[
         ("", &[&delivered, &failed]),
@@ -111,11 +117,19 @@ async fn the_address_alone_says_what_is_shown(db: TestDb) {
             assert_eq!(&shown(&text).iter().collect::<Vec<_>>(), wanted, "{address}");
         }
     }
-    assert_eq!(shown(&page(&browser, &format!("{LOG}?event={event}&hook={hook}")).await), [delivered]);
-    let text = page(&browser, &format!("{LOG}?state=failed&from=2020-01-01T05:45&zone=Asia%2FKathmandu")).await;
+    assert_eq!(
+        shown(&page(&browser, &format!("{LOG}?event={event}&hook={hook}")).await),
+        [delivered]
+    );
+    let text =
+        page(&browser, &format!("{LOG}?state=failed&from=2020-01-01T05:45&zone=Asia%2FKathmandu"))
+            .await;
     assert!(text.contains("aria-label=\"Remove filter: Outcome Failed\""), "{text}");
     // What leads on says its times in full, whatever zone they were typed in.
-    assert!(text.contains("href=\"/integration/deliveries?from=2020-01-01T00%3A00%3A00.000Z\""), "{text}");
+    assert!(
+        text.contains("href=\"/integration/deliveries?from=2020-01-01T00%3A00%3A00.000Z\""),
+        "{text}"
+    );
     for (query, field) in [
         ("event=x", "event"),
         ("from=soon", "from"),
@@ -123,16 +137,28 @@ async fn the_address_alone_says_what_is_shown(db: TestDb) {
         ("state=lost", "state"),
     ] {
         let text = page(&browser, &format!("{LOG}?{query}")).await;
-        assert!(text.contains("There is a problem") && text.contains(&format!("href=\"#{field}\"")), "{query}");
+        assert!(
+            text.contains("There is a problem") && text.contains(&format!("href=\"#{field}\"")),
+            "{query}"
+        );
         assert!(shown(&text).is_empty());
     }
-    assert_eq!(browser.get("/integration/hooks/01a204bb-1819-71de-ab65-de4c5e226a44/deliveries").await.status(), 404);
+    assert_eq!(
+        browser
+            .get("/integration/hooks/01a204bb-1819-71de-ab65-de4c5e226a44/deliveries")
+            .await
+            .status(),
+        404
+    );
     app.assert_balanced().await;
 }
 
 async fn pages_lead_through_all_of_it_and_back(db: TestDb) {
     let (app, receiver, token) = start(db).await;
-    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let row = |number: u64| Delivered {
         id: id_at(1_700_000_000_000 + number, 1),
         event: id_at(1_700_000_000_000 + number, 0),
@@ -151,7 +177,8 @@ async fn pages_lead_through_all_of_it_and_back(db: TestDb) {
         ("", (0..230).rev().collect::<Vec<usize>>()),
         ("?state=failed", (0..230).rev().filter(|number| number % 2 == 1).collect()),
     ] {
-        let wanted: Vec<String> = wanted.into_iter().map(|number| made[number].id.to_string()).collect();
+        let wanted: Vec<String> =
+            wanted.into_iter().map(|number| made[number].id.to_string()).collect();
         let (mut seen, mut path, mut ways) = (Vec::new(), format!("{LOG}{query}"), Vec::new());
         loop {
             let text = page(&browser, &path).await;
@@ -177,7 +204,10 @@ async fn pages_lead_through_all_of_it_and_back(db: TestDb) {
 
 async fn what_failed_is_found_understood_and_sent_again(db: TestDb) {
     let (app, receiver, token) = start(db).await;
-    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     receiver.reply([Reply::status(401)]);
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
     let id = app.delivery_in(&token, &event, "failed").await["id"].as_str().unwrap().to_owned();
@@ -213,14 +243,19 @@ async fn what_failed_is_found_understood_and_sent_again(db: TestDb) {
     let question = page(&browser, &link(&text, "Redeliver").unwrap()).await;
     let asked = words(&question);
     assert!(
-        asked.contains("Send this delivery again?") && asked.contains(&receiver.url("/in")) && asked.contains(&event),
+        asked.contains("Send this delivery again?")
+            && asked.contains(&receiver.url("/in"))
+            && asked.contains(&event),
         "{asked}"
     );
     let sent = browser.post("/rpc/service_hooks/rpc/deliveries/redeliver", &[("id", &id)]).await;
     assert_eq!(location(&sent), own);
     app.delivery_in(&token, &event, "delivered").await;
     let read = words(&page(&browser, &own).await);
-    assert!(read.contains("After 2 attempts: 200 OK") && read.contains("It is being sent again."), "{read}");
+    assert!(
+        read.contains("After 2 attempts: 200 OK") && read.contains("It is being sent again."),
+        "{read}"
+    );
     // An auditor sees what became of it, and neither the body nor the button.
     let auditor = app.browser(Role::Auditor).await;
     let text = page(&auditor, &own).await;
@@ -242,18 +277,27 @@ async fn several_are_picked_and_sent_again_after_asking(db: TestDb) {
     let browser = app.browser(Role::IntegrationManager).await;
     let back = format!("{LOG}?state=failed");
     let picked = ids.iter().map(|id| format!("&id={id}")).collect::<String>();
-    let question =
-        page(&browser, &format!("{LOG}/redeliver?back=%2Fintegration%2Fdeliveries%3Fstate%3Dfailed{picked}")).await;
+    let question = page(
+        &browser,
+        &format!("{LOG}/redeliver?back=%2Fintegration%2Fdeliveries%3Fstate%3Dfailed{picked}"),
+    )
+    .await;
     let asked = words(&question);
-    assert!(asked.contains("Send 2 deliveries again?") && asked.contains("1 delivery will not be sent."), "{asked}");
-    let form = [("ids[]", ids[0].as_str()), ("ids[]", &ids[1]), ("ids[]", &ids[2]), ("back", &back)];
+    assert!(
+        asked.contains("Send 2 deliveries again?")
+            && asked.contains("1 delivery will not be sent."),
+        "{asked}"
+    );
+    let form =
+        [("ids[]", ids[0].as_str()), ("ids[]", &ids[1]), ("ids[]", &ids[2]), ("back", &back)];
     let sent = browser.post("/rpc/service_hooks/rpc/deliveries/redeliver_many", &form).await;
     assert_eq!((sent.status().as_u16(), location(&sent)), (303, back.as_str()));
     let read = words(&page(&browser, &back).await);
     assert!(read.contains("2 deliveries are being sent again. 1 could not be"), "{read}");
     receiver.wait_for(5).await;
     // Nothing picked is nothing to send, and nobody is led elsewhere by an address.
-    let read = words(&page(&browser, &format!("{LOG}/redeliver?back=https%3A%2F%2Fevil.example")).await);
+    let read =
+        words(&page(&browser, &format!("{LOG}/redeliver?back=https%3A%2F%2Fevil.example")).await);
     assert!(read.contains("Nothing was selected") && !read.contains("evil"), "{read}");
     receiver.release();
 }
@@ -277,18 +321,26 @@ async fn what_nobody_got_is_gathered(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     let browser = app.browser(Role::Administrator).await;
     assert!(page(&browser, "/integration/undelivered").await.contains("Nothing is undelivered."));
-    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     receiver.reply([Reply::status(500), Reply::status(429)]);
     for _ in 0..2 {
         let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
         app.delivery_in(&token, &event, "failed").await;
     }
     let text = page(&browser, "/integration/undelivered").await;
-    assert!(words(&text).contains("2 deliveries failed for good or were skipped, of one hook."), "{}", words(&text));
+    assert!(
+        words(&text).contains("2 deliveries failed for good or were skipped, of one hook."),
+        "{}",
+        words(&text)
+    );
     let log = format!("/integration/hooks/{hook}/deliveries?state=failed&amp;answer=4xx");
     assert!(text.contains(&log), "{text}");
     assert_eq!(shown(&page(&browser, &log.replace("&amp;", "&")).await).len(), 1);
-    let recover = format!("/integration/hooks/{hook}/recover?since=exact&amp;failed=true&amp;answer=5xx");
+    let recover =
+        format!("/integration/hooks/{hook}/recover?since=exact&amp;failed=true&amp;answer=5xx");
     assert!(text.contains(&recover), "{text}");
     let auditor = app.browser(Role::Auditor).await;
     assert!(!page(&auditor, "/integration/undelivered").await.contains("/recover"));
@@ -299,7 +351,13 @@ async fn a_stream_tells_how_many_are_new_and_ends_with_the_program(db: TestDb) {
     app.hook(&token, EventType::WorkItemClosed, &receiver).await;
     let browser = app.browser(Role::Auditor).await;
     let text = page(&browser, LOG).await;
-    let stream = text.split("data-props=\"").nth(1).unwrap().split("/integration/deliveries/stream").nth(1).unwrap();
+    let stream = text
+        .split("data-props=\"")
+        .nth(1)
+        .unwrap()
+        .split("/integration/deliveries/stream")
+        .nth(1)
+        .unwrap();
     let stream = format!("{LOG}/stream{}", stream.split(['\\', '&', '"']).next().unwrap());
     let mut answer = browser.get(&stream).await;
     assert_eq!(answer.status(), StatusCode::OK, "{stream}");

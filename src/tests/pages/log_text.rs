@@ -27,7 +27,9 @@ async fn searches_through_large_bodies_take_turns_and_say_how_far_they_looked(db
     let emit = async |text: String| {
         let mut data: Value = serde_json::from_str(sample(EVENT)).unwrap();
         data["note"] = text.into();
-        let (status, said) = app.api(&token, "POST", "/events", Some(json!({"type": EVENT.key(), "data": data}))).await;
+        let (status, said) = app
+            .api(&token, "POST", "/events", Some(json!({"type": EVENT.key(), "data": data})))
+            .await;
         assert_eq!(status, 202, "{said}");
     };
     emit("the Oldest of all".into()).await;
@@ -49,14 +51,25 @@ async fn searches_through_large_bodies_take_turns_and_say_how_far_they_looked(db
     };
     let watch = Clock::System.stopwatch();
     let (found, slowest) = tokio::join!(searches, beside);
-    eprintln!("{SEARCHES} searches took {:?}; beside them a page took {slowest:?} at most", watch.elapsed());
+    eprintln!(
+        "{SEARCHES} searches took {:?}; beside them a page took {slowest:?} at most",
+        watch.elapsed()
+    );
     for text in found {
-        assert!(words(&text).contains("Nothing was found so far. This page looked back to"), "{}", words(&text));
+        assert!(
+            words(&text).contains("Nothing was found so far. This page looked back to"),
+            "{}",
+            words(&text)
+        );
     }
     // What one page does not come to, the next one does.
     let text = page(&browser, &format!("{LOG}?text=the+oldest+OF+all")).await;
     let further = link(&text, "Look further").expect("it looked no further than it may");
     let text = page(&browser, &further).await;
-    assert!(text.contains("<th scope=\"row\">") && link(&text, "Look further").is_none(), "{}", words(&text));
+    assert!(
+        text.contains("<th scope=\"row\">") && link(&text, "Look further").is_none(),
+        "{}",
+        words(&text)
+    );
     app.assert_balanced().await;
 }

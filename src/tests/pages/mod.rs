@@ -1,4 +1,5 @@
-//! The portal's pages as a browser without scripts uses them. (With scripts, and in pictures: `end2end/`.)
+//! The portal's pages as a browser without scripts uses them. (With scripts, and in pictures:
+//! `end2end/`.)
 
 mod banner;
 mod catalogue;

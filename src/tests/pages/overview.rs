@@ -1,4 +1,5 @@
-//! The list of hooks, a hook's own page and the status page, as a browser without scripts sees them.
+//! The list of hooks, a hook's own page and the status page, as a browser without scripts sees
+//! them.
 
 use serde_json::json;
 use service_hooks::domain::{event::EventType, permission::Role};
@@ -29,9 +30,16 @@ async fn text(browser: &Browser, path: &str) -> String {
 }
 
 /// Makes a hook by its name, for an event, and returns its id.
-async fn make(app: &TestApp, token: &str, name: &str, event: EventType, url: &str, enabled: bool) -> String {
-    let body =
-        json!({"name": name, "event_type": event.key(), "callback_url": url, "api_key": "k", "enabled": enabled});
+async fn make(
+    app: &TestApp,
+    token: &str,
+    name: &str,
+    event: EventType,
+    url: &str,
+    enabled: bool,
+) -> String {
+    let body = json!({"name": name, "event_type": event.key(), "callback_url": url, "api_key": "k",
+        "enabled": enabled});
     let (status, hook) = app.api(token, "POST", "/hooks", Some(body)).await;
     assert_eq!(status, 201, "{hook}");
     hook["id"].as_str().unwrap().to_owned()
@@ -40,9 +48,11 @@ async fn make(app: &TestApp, token: &str, name: &str, event: EventType, url: &st
 /// The hooks of a page, in its order.
 fn names(page: &str) -> Vec<String> {
     let rows = page.split("class=\"hook\"").skip(1);
-    rows.map(|row| row.split("<th scope=\"row\" class=\"named\">").nth(1).unwrap().split('>').nth(1).unwrap())
-        .map(|name| name.split('<').next().unwrap().to_owned())
-        .collect()
+    rows.map(|row| {
+        row.split("<th scope=\"row\" class=\"named\">").nth(1).unwrap().split('>').nth(1).unwrap()
+    })
+    .map(|name| name.split('<').next().unwrap().to_owned())
+    .collect()
 }
 
 async fn the_list_is_found_sorted_and_cut(db: TestDb) {
@@ -56,7 +66,15 @@ async fn the_list_is_found_sorted_and_cut(db: TestDb) {
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     failing.wait_for(1).await;
     make(&app, &token, "alpha", EventType::ConversationAbandoned, &url, true).await;
-    make(&app, &token, "Charlie & <co>", EventType::ConversationAbandoned, "https://example.com/in", false).await;
+    make(
+        &app,
+        &token,
+        "Charlie & <co>",
+        EventType::ConversationAbandoned,
+        "https://example.com/in",
+        false,
+    )
+    .await;
 
     assert_eq!(names(&text(&browser, LIST).await), ["alpha", "Charlie &amp; &lt;co&gt;", "Bravo"]);
     let by_name = text(&browser, &format!("{LIST}?sort=name")).await;
@@ -68,16 +86,38 @@ async fn the_list_is_found_sorted_and_cut(db: TestDb) {
     });
     let failing = failing.await;
     assert_eq!(names(&failing), ["Bravo"]);
-    assert!(failing.contains("Degraded") && failing.contains("503; the last") && failing.contains("1 of 3 hooks"));
-    assert_eq!(names(&text(&browser, &format!("{LIST}?sort=condition")).await)[0], "Bravo", "the worst first");
-    assert_eq!(names(&text(&browser, &format!("{LIST}?sort=last")).await)[0], "Bravo", "the last first");
-    for (query, found) in
-        [("q=EXAMPLE.com", 1), ("q=abandoned", 2), ("q=%3Cco%3E", 1), ("status=off", 1), ("q=nothing-at-all", 0)]
-    {
-        assert_eq!(names(&text(&browser, &format!("{LIST}?{query}")).await).len(), found, "{query}");
+    assert!(
+        failing.contains("Degraded")
+            && failing.contains("503; the last")
+            && failing.contains("1 of 3 hooks")
+    );
+    assert_eq!(
+        names(&text(&browser, &format!("{LIST}?sort=condition")).await)[0],
+        "Bravo",
+        "the worst first"
+    );
+    assert_eq!(
+        names(&text(&browser, &format!("{LIST}?sort=last")).await)[0],
+        "Bravo",
+        "the last first"
+    );
+    for (query, found) in [
+        ("q=EXAMPLE.com", 1),
+        ("q=abandoned", 2),
+        ("q=%3Cco%3E", 1),
+        ("status=off", 1),
+        ("q=nothing-at-all", 0),
+    ] {
+        assert_eq!(
+            names(&text(&browser, &format!("{LIST}?{query}")).await).len(),
+            found,
+            "{query}"
+        );
     }
     let none = text(&browser, &format!("{LIST}?q=nothing-at-all")).await;
-    assert!(none.contains("No hook and no event matches.") && none.contains("value=\"nothing-at-all\""));
+    assert!(
+        none.contains("No hook and no event matches.") && none.contains("value=\"nothing-at-all\"")
+    );
 
     for number in 0..51 {
         make(
@@ -90,10 +130,15 @@ async fn the_list_is_found_sorted_and_cut(db: TestDb) {
         )
         .await;
     }
-    let (first, second) = (text(&browser, LIST).await, text(&browser, &format!("{LIST}?page=2")).await);
+    let (first, second) =
+        (text(&browser, LIST).await, text(&browser, &format!("{LIST}?page=2")).await);
     assert_eq!((names(&first).len(), names(&second).len()), (50, 4));
     assert!(first.contains("Page 1 of 2") || first.contains("href=\"/integration/hooks?page=2\""));
-    assert_eq!(names(&text(&browser, &format!("{LIST}?page=99")).await), names(&second), "the last there is");
+    assert_eq!(
+        names(&text(&browser, &format!("{LIST}?page=99")).await),
+        names(&second),
+        "the last there is"
+    );
 }
 
 async fn every_event_has_its_row(db: TestDb) {
@@ -124,7 +169,11 @@ async fn every_event_has_its_row(db: TestDb) {
     // Whoever may not change hooks has no box, no slider and no button that does.
     let auditor = text(&app.browser(Role::Auditor).await, LIST).await;
     assert!(auditor.contains("Healthy"));
-    assert!(!auditor.contains("ids[]") && !auditor.contains("set_enabled") && !auditor.contains("Set up"));
+    assert!(
+        !auditor.contains("ids[]")
+            && !auditor.contains("set_enabled")
+            && !auditor.contains("Set up")
+    );
 }
 
 async fn many_are_switched_at_once(db: TestDb) {
@@ -133,15 +182,28 @@ async fn many_are_switched_at_once(db: TestDb) {
     let browser = app.browser(Role::Administrator).await;
     let mut ids = Vec::new();
     for name in ["one", "two", "three"] {
-        ids.push(make(&app, &token, name, EventType::WorkItemClosed, "https://example.com/", false).await);
+        ids.push(
+            make(&app, &token, name, EventType::WorkItemClosed, "https://example.com/", false)
+                .await,
+        );
     }
     let are_on = async || {
         let (_, hooks) = app.api(&token, "GET", "/hooks", None).await;
-        hooks["items"].as_array().unwrap().iter().map(|hook| hook["enabled"] == true).collect::<Vec<_>>()
+        hooks["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|hook| hook["enabled"] == true)
+            .collect::<Vec<_>>()
     };
     let gone = "01900000-0000-7000-8000-000000000000";
-    let form =
-        [("ids[]", ids[0].as_str()), ("ids[]", ids[2].as_str()), ("ids[]", gone), ("ids[]", "x"), ("enabled", "true")];
+    let form = [
+        ("ids[]", ids[0].as_str()),
+        ("ids[]", ids[2].as_str()),
+        ("ids[]", gone),
+        ("ids[]", "x"),
+        ("enabled", "true"),
+    ];
     let answer = browser.post(MANY, &form).await;
     assert_eq!((answer.status().as_u16(), location(&answer)), (303, LIST));
     assert!(text(&browser, LIST).await.contains("2 hooks are on."));
@@ -160,7 +222,10 @@ async fn a_hook_says_how_it_stands_and_what_it_did(db: TestDb) {
     let browser = app.browser(Role::Administrator).await;
     let receiver = Receiver::start().await;
     receiver.reply([Reply::status(500), Reply::status(503), Reply::status(200)]);
-    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let path = format!("{LIST}/{hook}");
     assert!(text(&browser, &path).await.contains("Nothing was sent in the last 24 hours."));
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
@@ -170,7 +235,12 @@ async fn a_hook_says_how_it_stands_and_what_it_did(db: TestDb) {
     assert!(page.contains("1 succeeded, 2 failed") && page.contains("5xx receiver failed"));
     assert!(page.contains("class=\"chart\"") && page.contains("Show as table"));
     for range in ["7d", "30d", "nonsense"] {
-        assert!(text(&browser, &format!("{path}?range={range}")).await.contains("1 succeeded, 2 failed"), "{range}");
+        assert!(
+            text(&browser, &format!("{path}?range={range}"))
+                .await
+                .contains("1 succeeded, 2 failed"),
+            "{range}"
+        );
     }
     let csv = browser.get(&format!("{path}/measured.csv?range=7d")).await;
     assert_eq!(csv.headers()["content-disposition"], "attachment; filename=\"attempts-7d.csv\"");
@@ -181,7 +251,10 @@ async fn a_hook_says_how_it_stands_and_what_it_did(db: TestDb) {
     app.api(&token, "PATCH", &format!("/hooks/{hook}"), Some(json!({"enabled": false}))).await;
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     let page = text(&browser, &path).await;
-    assert!(page.contains("Events are recorded as skipped") && page.contains("1 event skipped"), "{page}");
+    assert!(
+        page.contains("Events are recorded as skipped") && page.contains("1 event skipped"),
+        "{page}"
+    );
 }
 
 async fn the_status_page_says_what_it_found(db: TestDb) {

@@ -45,14 +45,30 @@ async fn preferences_are_kept_and_rendered(db: TestDb) {
     assert!(title.ends_with("m +05:45 Asia/Kathmandu") && title.contains('m'), "{title}");
 
     let untouched = page(&other, &delivery).await;
-    assert!(!untouched.contains("Kathmandu") && !untouched.contains("data-theme"), "another's preferences");
+    assert!(
+        !untouched.contains("Kathmandu") && !untouched.contains("data-theme"),
+        "another's preferences"
+    );
     let (referer, host) = (app.url(&delivery), app.running.address.to_string());
-    let headers = [("sec-fetch-site", "same-origin"), ("accept", "text/html"), ("referer", &referer), ("host", &host)];
+    let headers = [
+        ("sec-fetch-site", "same-origin"),
+        ("accept", "text/html"),
+        ("referer", &referer),
+        ("host", &host),
+    ];
     let light = browser.post_with(SET_THEME, &[("theme", "light")], &headers).await;
-    assert_eq!((light.status().as_u16(), location(&light)), (303, delivery.as_str()), "back to the page it was on");
+    assert_eq!(
+        (light.status().as_u16(), location(&light)),
+        (303, delivery.as_str()),
+        "back to the page it was on"
+    );
     let after = page(&browser, &delivery).await;
-    assert!(after.contains("data-theme=\"light\"") && after.contains("Asia/Kathmandu"), "the theme and nothing else");
-    // The zone of the browser, offered by a script, is a button of the same form and wins over the list.
+    assert!(
+        after.contains("data-theme=\"light\"") && after.contains("Asia/Kathmandu"),
+        "the theme and nothing else"
+    );
+    // The zone of the browser, offered by a script, is a button of the same form and wins over the
+    // list.
     assert!(account.contains("<div data-zone=\"Asia/Kathmandu\">"), "{account}");
     let offered = [form.as_slice(), &[("use_zone", "Europe/Budapest")]].concat();
     assert_eq!(location(&browser.post(SAVE, &offered).await), "/account");
@@ -67,8 +83,14 @@ async fn what_cannot_be_chosen_is_not_kept(db: TestDb) {
     let path = location(&answer).to_owned();
     assert!(path.starts_with("/account?draft="), "{path}");
     let shown = page(&browser, &path).await;
-    for message in ["Choose one of the themes.", "Choose a time zone from the list.", "Choose 24 or 12 hours."] {
-        assert_eq!(shown.matches(message).count(), 2, "{message}: once in the summary, once at the field");
+    for message in
+        ["Choose one of the themes.", "Choose a time zone from the list.", "Choose 24 or 12 hours."]
+    {
+        assert_eq!(
+            shown.matches(message).count(),
+            2,
+            "{message}: once in the summary, once at the field"
+        );
     }
     assert!(shown.contains("<title>Error: Your account") && !shown.contains("pink<script>"));
     assert!(page(&browser, "/account").await.contains("<option selected>UTC"), "nothing was kept");
@@ -82,9 +104,17 @@ async fn the_theme_is_there_before_anybody_is_signed_in() {
     let browser = app.browser(Role::Administrator).await;
     let cookies: Vec<String> = {
         let answer = browser.post(SET_THEME, &[("theme", "dark")]).await;
-        answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned()).collect()
+        answer
+            .headers()
+            .get_all("set-cookie")
+            .iter()
+            .map(|cookie| cookie.to_str().unwrap().to_owned())
+            .collect()
     };
-    let cookie = cookies.iter().find(|cookie| cookie.starts_with("theme=dark;")).expect("a cookie for the theme");
+    let cookie = cookies
+        .iter()
+        .find(|cookie| cookie.starts_with("theme=dark;"))
+        .expect("a cookie for the theme");
     for part in ["Path=/", "SameSite=Lax", "HttpOnly", "Max-Age="] {
         assert!(cookie.contains(part), "{cookie}");
     }

@@ -17,10 +17,14 @@ const MOVE: &str = "/rpc/service_hooks/rpc/jobs/move_job";
 
 async fn a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended(db: TestDb) {
     let (app, receiver, token) = start(db).await;
-    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let switch = async |enabled: bool| {
-        let (status, changed) =
-            app.api(&token, "PATCH", &format!("/hooks/{hook}"), Some(json!({"enabled": enabled}))).await;
+        let (status, changed) = app
+            .api(&token, "PATCH", &format!("/hooks/{hook}"), Some(json!({"enabled": enabled})))
+            .await;
         assert_eq!(status, 200, "{changed}");
     };
     switch(false).await;
@@ -31,18 +35,34 @@ async fn a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended(db: Te
     let browser = app.browser(Role::IntegrationManager).await;
     let recover = format!("/integration/hooks/{hook}/recover");
     let first = page(&browser, &recover).await;
-    assert!(words(&first).contains("Since it was switched off") && !first.contains("Start</button>"), "{first}");
-    let counted = page(&browser, &format!("{recover}?since=off&skipped=true&failed=true&pace=1")).await;
+    assert!(
+        words(&first).contains("Since it was switched off") && !first.contains("Start</button>"),
+        "{first}"
+    );
+    let counted =
+        page(&browser, &format!("{recover}?since=off&skipped=true&failed=true&pace=1")).await;
     let read = words(&counted);
     assert!(
-        read.contains("4 deliveries would be sent again") && read.contains("At 1 a second that takes 4 s"),
+        read.contains("4 deliveries would be sent again")
+            && read.contains("At 1 a second that takes 4 s"),
         "{read}"
     );
     // When it was accepted: as a picture and as a table, from the oldest to the newest.
-    assert!(read.contains("The oldest is of") && read.contains("By hour") && read.contains("Show as table"), "{read}");
-    assert!(counted.contains("aria-label=\"Deliveries by hour in which they were accepted"), "{counted}");
+    assert!(
+        read.contains("The oldest is of")
+            && read.contains("By hour")
+            && read.contains("Show as table"),
+        "{read}"
+    );
+    assert!(
+        counted.contains("aria-label=\"Deliveries by hour in which they were accepted"),
+        "{counted}"
+    );
     let others = counted.matches("data-label=\"Others\"").count();
-    assert!((1..=2).contains(&others), "four of one moment, perhaps across an hour's end: {counted}");
+    assert!(
+        (1..=2).contains(&others),
+        "four of one moment, perhaps across an hour's end: {counted}"
+    );
     // Nothing was sent by looking.
     assert!(receiver.came().is_empty());
     let hidden = |name: &str| {
@@ -64,7 +84,10 @@ async fn a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended(db: Te
     assert!(job.starts_with("/integration/jobs/"), "{job}");
     let id = job.rsplit('/').next().unwrap();
     let text = page(&browser, &job).await;
-    assert!(text.contains("role=\"progressbar\"") && text.contains("aria-valuemax=\"4\""), "{text}");
+    assert!(
+        text.contains("role=\"progressbar\"") && text.contains("aria-valuemax=\"4\""),
+        "{text}"
+    );
     let moved = browser.post(MOVE, &[("id", id), ("state", "paused")]).await;
     assert_eq!(location(&moved), job);
     let read = words(&page(&browser, &job).await);
@@ -84,7 +107,10 @@ async fn a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended(db: Te
 
 async fn what_is_chosen_wrongly_is_said(db: TestDb) {
     let (app, receiver, token) = start(db).await;
-    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let browser = app.browser(Role::Administrator).await;
     let recover = format!("/integration/hooks/{hook}/recover");
     for (query, message) in [
@@ -95,10 +121,17 @@ async fn what_is_chosen_wrongly_is_said(db: TestDb) {
         ("since=exact&from=soon&failed=true", "Give a date and a time"),
     ] {
         let text = page(&browser, &format!("{recover}?{query}")).await;
-        assert!(text.contains("There is a problem") && words(&text).contains(message), "{query}: {}", words(&text));
+        assert!(
+            text.contains("There is a problem") && words(&text).contains(message),
+            "{query}: {}",
+            words(&text)
+        );
     }
     let none = words(&page(&browser, &format!("{recover}?since=1h&failed=true")).await);
-    assert!(none.contains("Nothing to send again") && !none.contains("would be sent again."), "{none}");
+    assert!(
+        none.contains("Nothing to send again") && !none.contains("would be sent again."),
+        "{none}"
+    );
     // Posted all the same, it begins nothing and says why.
     let refused = browser.post(BEGIN, &[("id", &hook), ("form[since]", "24h")]).await;
     assert_eq!(location(&refused), format!("{recover}?since=24h"));
@@ -107,9 +140,15 @@ async fn what_is_chosen_wrongly_is_said(db: TestDb) {
 
 async fn a_recovery_of_all_hooks_takes_a_filter(db: TestDb) {
     let (app, receiver, token) = start(db).await;
-    let first = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let first = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     app.hook(&token, EventType::OutboundCallInitiated, &receiver).await;
-    receiver.reply([crate::support::receiver::Reply::status(500), crate::support::receiver::Reply::status(404)]);
+    receiver.reply([
+        crate::support::receiver::Reply::status(500),
+        crate::support::receiver::Reply::status(404),
+    ]);
     for event_type in [EventType::WorkItemClosed, EventType::OutboundCallInitiated] {
         let event = app.emit_sample(&token, event_type).await;
         app.delivery_in(&token, &event, "failed").await;
@@ -120,8 +159,16 @@ async fn a_recovery_of_all_hooks_takes_a_filter(db: TestDb) {
     assert_eq!(all, "/integration/deliveries/recover?failed=true&since=exact");
     assert!(words(&page(&browser, &all).await).contains("2 deliveries would be sent again"));
     let some = words(&page(&browser, &format!("{all}&answer=5xx")).await);
-    assert!(some.contains("1 delivery would be sent again") && some.contains("5xx receiver failed"), "{some}");
-    let form = [("form[since]", "exact"), ("form[failed]", "true"), ("form[answer]", "5xx"), ("form[pace]", "50")];
+    assert!(
+        some.contains("1 delivery would be sent again") && some.contains("5xx receiver failed"),
+        "{some}"
+    );
+    let form = [
+        ("form[since]", "exact"),
+        ("form[failed]", "true"),
+        ("form[answer]", "5xx"),
+        ("form[pace]", "50"),
+    ];
     let job = browser.post(BEGIN, &form).await;
     let job = location(&job).to_owned();
     eventually("the job is done", async || {

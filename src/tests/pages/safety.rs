@@ -35,13 +35,19 @@ async fn a_session_begins_with_a_new_id_and_ends_for_good(db: TestDb) {
     let signed_in = app.browser(Role::Administrator).await;
     // A stranger's cookie, perhaps planted, is not the one that is signed in.
     let mut victim = app.stranger();
-    let wrong = victim.post(SIGN_IN, &[("email", "administrator@example.org"), ("password", "wrong")]).await;
+    let wrong = victim
+        .post(SIGN_IN, &[("email", "administrator@example.org"), ("password", "wrong")])
+        .await;
     victim.keep_cookie(&wrong);
     let planted = victim.clone();
     let right = victim
         .post(
             SIGN_IN,
-            &[("email", "Administrator@Example.org"), ("password", PASSWORD), ("next", "/integration/events")],
+            &[
+                ("email", "Administrator@Example.org"),
+                ("password", PASSWORD),
+                ("next", "/integration/events"),
+            ],
         )
         .await;
     assert_eq!(location(&right), "/integration/events");
@@ -50,10 +56,14 @@ async fn a_session_begins_with_a_new_id_and_ends_for_good(db: TestDb) {
     assert_eq!(planted.get("/integration/hooks").await.status(), StatusCode::SEE_OTHER);
     assert_eq!(victim.get("/integration/hooks").await.status(), StatusCode::OK);
     // Signing out ends this session, on the server too, and no other.
-    assert_eq!(location(&victim.post("/rpc/service_hooks/rpc/session/sign_out", &[]).await), "/sign-in");
+    assert_eq!(
+        location(&victim.post("/rpc/service_hooks/rpc/session/sign_out", &[]).await),
+        "/sign-in"
+    );
     assert_eq!(victim.get("/integration/hooks").await.status(), StatusCode::SEE_OTHER);
     assert_eq!(signed_in.get("/integration/hooks").await.status(), StatusCode::OK);
-    let cookies = right.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+    let cookies =
+        right.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
     let cookie = cookies.into_iter().find(|cookie| cookie.starts_with("sid=")).unwrap();
     for part in ["HttpOnly", "SameSite=Lax", "Path=/"] {
         assert!(cookie.contains(part), "{cookie}");
@@ -64,13 +74,19 @@ async fn a_session_begins_with_a_new_id_and_ends_for_good(db: TestDb) {
 async fn an_accent_signs_in_from_every_keyboard(db: TestDb) {
     let app = TestApp::start(db).await;
     let (email, password) = ("zoe@example.org", "Z\u{fc}rich f\u{e4}hrt elf");
-    let new = NewUser { email: email.into(), role: "agent".into(), password: password.into(), ..NewUser::default() };
+    let new = NewUser {
+        email: email.into(),
+        role: "agent".into(),
+        password: password.into(),
+        ..NewUser::default()
+    };
     ops::users::create(&app.ctx(), new).await.unwrap();
     for typed in [password, "Zu\u{308}rich fa\u{308}hrt elf", "Zu\u{308}rich f\u{e4}hrt elf"] {
         let answer = app.stranger().post(SIGN_IN, &[("email", email), ("password", typed)]).await;
         assert!(!location(&answer).starts_with("/sign-in"), "{typed}");
     }
-    let answer = app.stranger().post(SIGN_IN, &[("email", email), ("password", "Zurich fahrt elf")]).await;
+    let answer =
+        app.stranger().post(SIGN_IN, &[("email", email), ("password", "Zurich fahrt elf")]).await;
     assert!(location(&answer).starts_with("/sign-in"));
 }
 
@@ -79,17 +95,27 @@ async fn sign_in_tells_nothing_and_slows_down(db: TestDb) {
     app.browser(Role::Agent).await;
     let try_it = async |email: &str, password: &str| {
         let mut browser = app.stranger();
-        let answer =
-            browser.post(SIGN_IN, &[("email", email), ("password", password), ("next", "https://evil.example/")]).await;
+        let answer = browser
+            .post(
+                SIGN_IN,
+                &[("email", email), ("password", password), ("next", "https://evil.example/")],
+            )
+            .await;
         browser.keep_cookie(&answer);
         let to = location(&answer).to_owned();
-        assert!(to.starts_with("/sign-in?draft=") && !to.contains("evil") && !to.contains("password"), "{to}");
+        assert!(
+            to.starts_with("/sign-in?draft=") && !to.contains("evil") && !to.contains("password"),
+            "{to}"
+        );
         browser.get(&to).await.text().await.unwrap()
     };
     let known = try_it("agent@example.org", "wrong password").await;
     let unknown = try_it("nobody@example.org", "wrong password").await;
     for page in [&known, &unknown] {
-        assert!(page.contains("The e-mail address or the password is wrong.") && !page.contains("wrong password"));
+        assert!(
+            page.contains("The e-mail address or the password is wrong.")
+                && !page.contains("wrong password")
+        );
     }
     for _ in 0..9 {
         try_it("agent@example.org", "wrong password").await;
@@ -101,7 +127,10 @@ async fn requests_from_other_sites_are_refused(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
-    let id = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"].as_str().unwrap().to_owned();
+    let id = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let browser = app.browser(Role::Administrator).await;
     let own = app.url("");
     let rows: &[(&[(&str, &str)], bool)] = &[
@@ -115,10 +144,20 @@ async fn requests_from_other_sites_are_refused(db: TestDb) {
         (&[("sec-fetch-site", "same-origin"), ("origin", &own)], true),
         (&[("sec-fetch-site", "none")], true),
     ];
-    for path in ["/rpc/service_hooks/rpc/hooks/set_enabled", SIGN_IN, "/rpc/service_hooks/rpc/session/sign_out"] {
+    for path in [
+        "/rpc/service_hooks/rpc/hooks/set_enabled",
+        SIGN_IN,
+        "/rpc/service_hooks/rpc/session/sign_out",
+    ] {
         for (headers, may) in rows.iter().filter(|(_, may)| !may || path.ends_with("set_enabled")) {
-            let answer = browser.post_with(path, &[("id", &id), ("enabled", "true")], headers).await;
-            assert_eq!(answer.status() != StatusCode::FORBIDDEN, *may, "{path} {headers:?}: {}", answer.status());
+            let answer =
+                browser.post_with(path, &[("id", &id), ("enabled", "true")], headers).await;
+            assert_eq!(
+                answer.status() != StatusCode::FORBIDDEN,
+                *may,
+                "{path} {headers:?}: {}",
+                answer.status()
+            );
         }
     }
     assert_eq!(browser.get("/integration/hooks").await.status(), StatusCode::OK, "still signed in");
@@ -144,15 +183,23 @@ async fn every_answer_carries_its_headers() {
     );
     for path in paths {
         let answer = browser.get(&path.replace(['{', '}'], "x")).await;
-        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap()).unwrap_or_default();
+        let header = |name: &str| {
+            answer.headers().get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+        };
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(header("referrer-policy"), "same-origin", "{path}");
         assert!(header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
         assert!(!header("content-security-policy").contains("unsafe-inline"), "{path}");
-        assert!(header("cache-control") == "no-store" || path.starts_with("/pkg") || path == "/robots.txt", "{path}");
+        assert!(
+            header("cache-control") == "no-store"
+                || path.starts_with("/pkg")
+                || path == "/robots.txt",
+            "{path}"
+        );
         let policy = header("content-security-policy").to_owned();
         let page = answer.text().await.unwrap();
-        if let Some(nonce) = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()) {
+        if let Some(nonce) = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next())
+        {
             assert_eq!(
                 page.matches(nonce).count(),
                 page.matches(&format!("nonce=\"{nonce}\"")).count(),
@@ -161,7 +208,8 @@ async fn every_answer_carries_its_headers() {
         }
         assert!(
             page.matches("<script").count()
-                == page.matches("nonce=\"").count() + page.matches("<script type=\"module\" src=").count()
+                == page.matches("nonce=\"").count()
+                    + page.matches("<script type=\"module\" src=").count()
         );
     }
 }
@@ -173,10 +221,15 @@ async fn forms_that_are_too_large_or_malformed_are_told_so() {
     let large = "x".repeat(300_000);
     let answer = browser.post("/rpc/service_hooks/rpc/hooks/create", &[("name", &large)]).await;
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    let twice = browser.post("/rpc/service_hooks/rpc/hooks/create", &[("name", "a"), ("name", "b")]).await;
+    let twice =
+        browser.post("/rpc/service_hooks/rpc/hooks/create", &[("name", "a"), ("name", "b")]).await;
     assert_eq!(twice.status(), StatusCode::BAD_REQUEST);
-    assert_eq!(browser.post("/rpc/service_hooks/rpc/hooks/nothing", &[]).await.status(), StatusCode::NOT_FOUND);
-    // A stranger's address is not kept beyond what an address can be, and nothing in it is a fault of ours.
+    assert_eq!(
+        browser.post("/rpc/service_hooks/rpc/hooks/nothing", &[]).await.status(),
+        StatusCode::NOT_FOUND
+    );
+    // A stranger's address is not kept beyond what an address can be, and nothing in it is a fault
+    // of ours.
     for email in ["a\0b@example.org", &"x".repeat(10_000)] {
         let answer = app.stranger().post(SIGN_IN, &[("email", email), ("password", "x")]).await;
         assert_eq!(answer.status(), StatusCode::SEE_OTHER);

@@ -1,4 +1,5 @@
-//! How long somebody stays signed in: as long as they use the portal, a week at most, and never beyond signing out.
+//! How long somebody stays signed in: as long as they use the portal, a week at most, and never
+//! beyond signing out.
 
 use reqwest::StatusCode;
 use service_hooks::{
@@ -59,7 +60,8 @@ async fn signing_out_deletes_the_cookie_of_an_https_portal(db: TestDb) {
     let app = TestApp::start_with(db.into(), db::config(settings)).await;
     let browser = app.browser(Role::Administrator).await;
     let answer = browser.post(SIGN_OUT, &[]).await;
-    let cookies = answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+    let cookies =
+        answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
     let removal = cookies.into_iter().find(|cookie| cookie.starts_with("__Host-sid=")).unwrap();
     for part in ["Max-Age=0", "Path=/", "Secure"] {
         assert!(removal.contains(part), "{removal}");

@@ -1,5 +1,5 @@
-//! Signing in while others guess: nothing is written for strangers, their tries cost the owner nothing, and the audit log
-//! says what happened and from where.
+//! Signing in while others guess: nothing is written for strangers, their tries cost the owner
+//! nothing, and the audit log says what happened and from where.
 
 use futures::future::join_all;
 use reqwest::StatusCode;
@@ -22,7 +22,9 @@ const SIGN_IN: &str = "/rpc/service_hooks/rpc/session/sign_in";
 const EMAIL: &str = "administrator@example.org";
 
 async fn try_in(browser: &mut Browser, email: &str, password: &str) -> String {
-    let answer = browser.post(SIGN_IN, &[("email", email), ("password", password), ("next", "/account")]).await;
+    let answer = browser
+        .post(SIGN_IN, &[("email", email), ("password", password), ("next", "/account")])
+        .await;
     browser.keep_cookie(&answer);
     location(&answer).to_owned()
 }
@@ -41,10 +43,17 @@ async fn nothing_is_written_for_strangers(db: TestDb) {
             assert!(!browser.cookie.contains("sid="), "{}", browser.cookie);
             let page = browser.get(&to).await.text().await.unwrap();
             assert!(page.contains("Error: Sign in") && page.len() < 50_000, "{page}");
-            assert!(email != "nobody@example.org" || page.contains("value=\"nobody@example.org\""), "{page}");
+            assert!(
+                email != "nobody@example.org" || page.contains("value=\"nobody@example.org\""),
+                "{page}"
+            );
             // In no other browser, and not without the word in its address.
-            assert!(!app.stranger().get(&to).await.text().await.unwrap().contains("Error: Sign in"));
-            assert!(!browser.get("/sign-in").await.text().await.unwrap().contains("Error: Sign in"));
+            assert!(
+                !app.stranger().get(&to).await.text().await.unwrap().contains("Error: Sign in")
+            );
+            assert!(
+                !browser.get("/sign-in").await.text().await.unwrap().contains("Error: Sign in")
+            );
         }
     }
     for table in ["sessions", "drafts"] {
@@ -53,8 +62,8 @@ async fn nothing_is_written_for_strangers(db: TestDb) {
     }
 }
 
-/// 150 clients guess at once, from two addresses. Meanwhile the owner signs in with a browser they used before, and with a
-/// new one elsewhere; so does somebody else.
+/// 150 clients guess at once, from two addresses. Meanwhile the owner signs in with a browser they
+/// used before, and with a new one elsewhere; so does somebody else.
 async fn guesses_keep_nobody_else_out(db: TestDb) {
     let app = TestApp::start(db).await;
     let known = app.browser(Role::Administrator).await;
@@ -70,18 +79,27 @@ async fn guesses_keep_nobody_else_out(db: TestDb) {
             assert_eq!(try_in(&mut known.clone(), EMAIL, PASSWORD).await, "/account");
         }
         assert_eq!(try_in(&mut app.stranger_at(20), EMAIL, PASSWORD).await, "/account");
-        assert_eq!(try_in(&mut app.stranger_at(20), "agent@example.org", PASSWORD).await, "/account");
+        assert_eq!(
+            try_in(&mut app.stranger_at(20), "agent@example.org", PASSWORD).await,
+            "/account"
+        );
     };
     let (slowed, ()) = tokio::join!(guesses, owner);
     let looked_at = slowed.iter().filter(|slowed| !**slowed).count();
-    assert_eq!(looked_at, 20, "ten passwords from each address were looked at, however many came at once");
-    // The right password is not looked at either, from there; a browser that is known is not slowed there.
+    assert_eq!(
+        looked_at, 20,
+        "ten passwords from each address were looked at, however many came at once"
+    );
+    // The right password is not looked at either, from there; a browser that is known is not slowed
+    // there.
     assert!(try_in(&mut app.stranger_at(10), EMAIL, PASSWORD).await.starts_with("/sign-in"));
     let mut moved = app.stranger_at(10);
     moved.cookie.clone_from(&known.cookie);
     assert_eq!(try_in(&mut moved, EMAIL, PASSWORD).await, "/account");
     // What it is known for is one account.
-    assert!(try_in(&mut moved, "agent@example.org", "a wrong password").await.starts_with("/sign-in"));
+    assert!(
+        try_in(&mut moved, "agent@example.org", "a wrong password").await.starts_with("/sign-in")
+    );
 }
 
 async fn sign_ins_and_refusals_are_in_the_audit_log(db: TestDb) {
@@ -89,7 +107,9 @@ async fn sign_ins_and_refusals_are_in_the_audit_log(db: TestDb) {
     let app = TestApp::start(db).await;
     let browser = app.browser(Role::Administrator).await;
     let lines = async |action: &str| {
-        let question = format!("SELECT COUNT(*) FROM audit WHERE action = '{action}' AND detail LIKE 'from 127.0.0.%'");
+        let question = format!(
+            "SELECT COUNT(*) FROM audit WHERE action = '{action}' AND detail LIKE 'from 127.0.0.%'"
+        );
         sql::number(&url, &question).await.unwrap()
     };
     assert_eq!(lines("session.began").await, 1);
@@ -98,19 +118,27 @@ async fn sign_ins_and_refusals_are_in_the_audit_log(db: TestDb) {
     }
     let elsewhere = [("origin", "https://evil.example"), ("accept", "text/html")];
     for _ in 0..5 {
-        let answer = browser.post_with("/rpc/service_hooks/rpc/session/sign_out", &[], &elsewhere).await;
+        let answer =
+            browser.post_with("/rpc/service_hooks/rpc/session/sign_out", &[], &elsewhere).await;
         assert_eq!(answer.status(), StatusCode::FORBIDDEN);
-        let answer = app.request("GET", "/api/v1/hooks").bearer_auth("shk_nothing").send().await.unwrap();
+        let answer =
+            app.request("GET", "/api/v1/hooks").bearer_auth("shk_nothing").send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     }
-    for action in ["sign_in.refused", "sign_in.slowed", "request.other_site", "request.unknown_token"] {
+    for action in
+        ["sign_in.refused", "sign_in.slowed", "request.other_site", "request.unknown_token"]
+    {
         eventually(action, async || (lines(action).await == 1).then_some(())).await;
     }
-    assert_eq!(location(&browser.post("/rpc/service_hooks/rpc/session/sign_out", &[]).await), "/sign-in");
+    assert_eq!(
+        location(&browser.post("/rpc/service_hooks/rpc/session/sign_out", &[]).await),
+        "/sign-in"
+    );
     assert_eq!(lines("session.ended").await, 1);
     // What was counted after the first is told at the end at the latest.
     app.running.shutdown().await;
-    let question = "SELECT COUNT(*) FROM audit WHERE action = 'sign_in.refused' AND detail LIKE '9 more in a minute: 9 from 127.0.0.9'";
+    let question = "SELECT COUNT(*) FROM audit WHERE action = 'sign_in.refused' AND detail LIKE '9 \
+                    more in a minute: 9 from 127.0.0.9'";
     assert_eq!(sql::number(&url, question).await.unwrap(), 1);
 }
 
@@ -120,11 +148,23 @@ async fn only_a_trusted_proxy_says_where_a_request_comes_from(db: TestDb) {
     let app = TestApp::start_with(db.into(), db::config(settings)).await;
     app.browser(Role::Administrator).await;
     let guess = async |last: u8, client: &str| {
-        let headers = [("sec-fetch-site", "same-origin"), ("accept", "text/html"), ("x-forwarded-for", client)];
+        let headers = [
+            ("sec-fetch-site", "same-origin"),
+            ("accept", "text/html"),
+            ("x-forwarded-for", client),
+        ];
         let mut browser = app.stranger_at(last);
-        let answer = browser.post_with(SIGN_IN, &[("email", EMAIL), ("password", "a wrong password")], &headers).await;
+        let answer = browser
+            .post_with(SIGN_IN, &[("email", EMAIL), ("password", "a wrong password")], &headers)
+            .await;
         browser.keep_cookie(&answer);
-        browser.get(location(&answer)).await.text().await.unwrap().contains("Too many wrong passwords")
+        browser
+            .get(location(&answer))
+            .await
+            .text()
+            .await
+            .unwrap()
+            .contains("Too many wrong passwords")
     };
     for _ in 0..10 {
         assert!(!guess(8, "203.0.113.1").await && !guess(9, "203.0.113.3").await);

@@ -1,5 +1,5 @@
-//! The receiver in Rust that the catalogue offers, compiled and run as it stands. (Those in other languages are run by
-//! `end2end/`.)
+//! The receiver in Rust that the catalogue offers, compiled and run as it stands. (Those in other
+//! languages are run by `end2end/`.)
 
 use reqwest::StatusCode;
 use service_hooks::{
@@ -9,7 +9,11 @@ use service_hooks::{
 
 use crate::support::{app::TestApp, db::TestDb};
 
-#[expect(dead_code, clippy::disallowed_methods, reason = "it is a program of its own, and not of this house")]
+#[expect(
+    dead_code,
+    clippy::disallowed_methods,
+    reason = "it is a program of its own, and not of this house"
+)]
 #[path = "../../server/ops/snippets/axum.rs"]
 mod receiver;
 
@@ -21,7 +25,8 @@ async fn the_receiver_in_rust_takes_what_we_send_and_nothing_else() {
     let token = app.full_token().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/service-hooks", listener.local_addr().unwrap());
-    let hook = serde_json::json!({"name": "snippet", "event_type": "work_item.closed", "callback_url": url,
+    let hook = serde_json::json!({"name": "snippet", "event_type": "work_item.closed",
+        "callback_url": url,
                                   "api_key": KEY, "enabled": true});
     let (_, hook) = app.api(&token, "POST", "/hooks", Some(hook)).await;
     let secret = hook["signing_secret"].as_str().unwrap().to_owned();
@@ -35,13 +40,19 @@ async fn the_receiver_in_rust_takes_what_we_send_and_nothing_else() {
     let body = sample(EventType::WorkItemClosed);
     let send = async |key: &str, id: &str, at: i64, signature: &str| {
         let request = app.client.post(&url).header("x-api-key", key).header("webhook-id", id);
-        let request = request.header("webhook-timestamp", at.to_string()).header("webhook-signature", signature);
+        let request = request
+            .header("webhook-timestamp", at.to_string())
+            .header("webhook-signature", signature);
         request.body(body).send().await.unwrap().status()
     };
     let sign = |id: &str, at: i64| signing::sign(&secret, id, at, body.as_bytes());
     let several = format!("v1a,other v1,AAAA {}", sign("m-1", now));
     assert_eq!(send(KEY, "m-1", now, &several).await, StatusCode::NO_CONTENT);
-    assert_eq!(send(KEY, "m-1", now, &sign("m-1", now)).await, StatusCode::NO_CONTENT, "a repeat is thanked for too");
+    assert_eq!(
+        send(KEY, "m-1", now, &sign("m-1", now)).await,
+        StatusCode::NO_CONTENT,
+        "a repeat is thanked for too"
+    );
     for (what, status) in [
         ("a wrong key", send("another", "m-2", now, &sign("m-2", now)).await),
         ("no key", send("", "m-2", now, &sign("m-2", now)).await),

@@ -1,4 +1,5 @@
-//! Tests as a browser without scripts sends them: of a hook with a body of one's own, and of a hook that is not saved.
+//! Tests as a browser without scripts sends them: of a hook with a body of one's own, and of a hook
+//! that is not saved.
 
 use service_hooks::{
     domain::{event::EventType, permission::Role},
@@ -47,12 +48,20 @@ fn draft_of(path: &str) -> &str {
 fn typed(page: &str) -> String {
     let inside = page.split("<textarea").nth(1).unwrap().split_once('>').unwrap().1;
     let inside = inside.split("</textarea>").next().unwrap();
-    inside.strip_prefix('\n').unwrap().replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    inside
+        .strip_prefix('\n')
+        .unwrap()
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }
 
 async fn hook(app: &TestApp, receiver: &Receiver) -> (String, String) {
     let token = app.full_token().await;
-    let id = app.hook(&token, EventType::WorkItemClosed, receiver).await["id"].as_str().unwrap().to_owned();
+    let id = app.hook(&token, EventType::WorkItemClosed, receiver).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     (token, id)
 }
 
@@ -64,32 +73,44 @@ async fn a_body_is_checked_and_sent_as_it_was_typed(db: TestDb) {
     let page = browser.get(&format!("/integration/hooks/{id}/test")).await.text().await.unwrap();
     assert_eq!(typed(&page), sample(EventType::WorkItemClosed));
 
-    let (_, _, page) = submit(&browser, CHECK, &[("id", &id), ("body", "{\r\n  \"é\": x\r\n}")]).await;
+    let (_, _, page) =
+        submit(&browser, CHECK, &[("id", &id), ("body", "{\r\n  \"é\": x\r\n}")]).await;
     assert!(page.contains("Line 2, column 8: ") && typed(&page) == "{\n  \"é\": x\n}", "{page}");
-    let (path, _, page) = submit(&browser, SEND, &[("id", &id), ("body", "{"), ("anyway", "true")]).await;
+    let (path, _, page) =
+        submit(&browser, SEND, &[("id", &id), ("body", "{"), ("anyway", "true")]).await;
     assert!(page.contains("It is not valid JSON") && page.contains("Nothing was sent."), "{page}");
-    assert!(!path.contains("test=") && !page.contains("Send anyway"), "what is no JSON is never sent");
+    assert!(
+        !path.contains("test=") && !page.contains("Send anyway"),
+        "what is no JSON is never sent"
+    );
     let (_, _, page) = submit(&browser, SEND, &[("id", &id), ("body", "{\"id\": \"\"}")]).await;
-    assert!(page.contains("<code>result</code> is required") && page.contains("Send anyway"), "{page}");
+    assert!(
+        page.contains("<code>result</code> is required") && page.contains("Send anyway"),
+        "{page}"
+    );
     assert!(receiver.came().is_empty(), "nothing was sent so far");
 
-    let (path, _, page) = submit(&browser, SEND, &[("id", &id), ("body", "{\"id\":  \"\"}"), ("anyway", "true")]).await;
+    let (path, _, page) =
+        submit(&browser, SEND, &[("id", &id), ("body", "{\"id\":  \"\"}"), ("anyway", "true")])
+            .await;
     assert!(path.contains("&test=") && page.contains("127.0.0.1 answered 200 OK after"), "{page}");
-    let own =
-        format!("{}\r\n", sample(EventType::WorkItemClosed).replace("Job well done", "tested").replace('\n', "\r\n"));
+    let own = format!(
+        "{}\r\n",
+        sample(EventType::WorkItemClosed).replace("Job well done", "tested").replace('\n', "\r\n")
+    );
     receiver.reply([Reply::status(503)]);
     let (_, _, page) = submit(&browser, SEND, &[("id", &id), ("body", &own)]).await;
     assert!(
-        page.contains("127.0.0.1 answered 503 Service Unavailable after") && page.contains("Failed (test)"),
+        page.contains("127.0.0.1 answered 503 Service Unavailable after")
+            && page.contains("Failed (test)"),
         "{page}"
     );
     assert_eq!(typed(&page), own.replace("\r\n", "\n"));
     let came = receiver.wait_for(2).await;
     assert_eq!(&came[0].body[..], b"{\"id\":  \"\"}", "byte for byte");
     assert_eq!(String::from_utf8_lossy(&came[1].body), own.replace("\r\n", "\n"));
-    assert!(
-        came.iter().all(|came| came.header("x-service-hook-test") == "true" && came.header("x-api-key") == "the-key")
-    );
+    assert!(came.iter().all(|came| came.header("x-service-hook-test") == "true"
+        && came.header("x-api-key") == "the-key"));
     // A test that failed is no failure of the hook, and both are remembered.
     let page = browser.get(&format!("/integration/hooks/{id}/test")).await.text().await.unwrap();
     assert_eq!(page.matches("(test)").count(), 2, "{page}");
@@ -103,7 +124,8 @@ async fn a_body_that_breaks_out_of_its_field_stays_text(db: TestDb) {
     let browser = app.browser(Role::Administrator).await;
     let payload = "\n{\"id\": \"</textarea><script>window.pwned=1</script>&lt;b&gt;\"}";
     for (path, anyway) in [(CHECK, ""), (SEND, ""), (SEND, "true")] {
-        let (_, _, page) = submit(&browser, path, &[("id", &id), ("body", payload), ("anyway", anyway)]).await;
+        let (_, _, page) =
+            submit(&browser, path, &[("id", &id), ("body", payload), ("anyway", anyway)]).await;
         assert!(!page.contains("<script>window.pwned"), "{path}: it broke out");
         assert_eq!(typed(&page), payload, "{path}");
     }
@@ -116,22 +138,34 @@ async fn the_last_real_event_is_for_those_who_may_see_it(db: TestDb) {
     let manager = app.browser(Role::IntegrationManager).await;
     let path = format!("/integration/hooks/{id}/test?sample=last");
     let page = manager.get(&path).await.text().await.unwrap();
-    assert!(page.contains("No event came to this hook yet") && typed(&page) == sample(EventType::WorkItemClosed));
+    assert!(
+        page.contains("No event came to this hook yet")
+            && typed(&page) == sample(EventType::WorkItemClosed)
+    );
     let data: serde_json::Value = serde_json::from_str(sample(EventType::WorkItemClosed)).unwrap();
     let mut real = data;
     real["notes"] = "CANARY".into();
     real["agent"]["name"] = "CANARY".into();
     real["customer"] = serde_json::json!({"name": "CANARY"});
     real["result"] = "Kept".into();
-    let (status, event) =
-        app.api(&token, "POST", "/events", Some(serde_json::json!({"type": "work_item.closed", "data": real}))).await;
+    let (status, event) = app
+        .api(
+            &token,
+            "POST",
+            "/events",
+            Some(serde_json::json!({"type": "work_item.closed", "data": real})),
+        )
+        .await;
     assert_eq!(status, 202);
     app.delivery_in(&token, event["id"].as_str().unwrap(), "delivered").await;
     // A test after it is not what is meant.
     submit(&manager, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
     let page = manager.get(&path).await.text().await.unwrap();
     let body = typed(&page);
-    assert!(body.contains("\"result\": \"Kept\"") && body.contains("\"notes\": \"Masked notes\""), "{body}");
+    assert!(
+        body.contains("\"result\": \"Kept\"") && body.contains("\"notes\": \"Masked notes\""),
+        "{body}"
+    );
     assert!(!page.contains("CANARY") && page.contains("What is about people is masked"), "{page}");
     let (_, _, page) = submit(&manager, SEND, &[("id", &id), ("body", &body)]).await;
     assert!(page.contains("127.0.0.1 answered 200 OK"), "it is as the schema demands: {page}");
@@ -145,20 +179,43 @@ async fn a_developer_may_send_the_sample(db: TestDb) {
     let receiver = Receiver::start().await;
     let (_, id) = hook(&app, &receiver).await;
     let developer = app.browser(Role::Developer).await;
-    let (path, _, page) = submit(&developer, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
-    assert!(page.contains("127.0.0.1 answered 200 OK after") && receiver.wait_for(1).await.len() == 1, "{page}");
-    // Another person's look at the same test shows what came, but not the body; nor does another hook's page show it.
+    let (path, _, page) =
+        submit(&developer, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
+    assert!(
+        page.contains("127.0.0.1 answered 200 OK after") && receiver.wait_for(1).await.len() == 1,
+        "{page}"
+    );
+    // Another person's look at the same test shows what came, but not the body; nor does another
+    // hook's page show it.
     let manager = app.browser(Role::IntegrationManager).await;
-    let (theirs, _, page) = submit(&manager, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
+    let (theirs, _, page) =
+        submit(&manager, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
     assert!(page.contains(">answer</pre>"), "their own answer: {page}");
     let theirs = theirs.split("test=").nth(1).unwrap().split('#').next().unwrap();
-    let page = developer.get(&format!("/integration/hooks/{id}/test?test={theirs}")).await.text().await.unwrap();
+    let page = developer
+        .get(&format!("/integration/hooks/{id}/test?test={theirs}"))
+        .await
+        .text()
+        .await
+        .unwrap();
     assert!(page.contains("answered 200") && !page.contains(">answer</pre>"), "another's: {page}");
     let (_, other) = hook(&app, &receiver).await;
     let test = path.split("test=").nth(1).unwrap().split('#').next().unwrap();
-    let page = developer.get(&format!("/integration/hooks/{other}/test?test={test}")).await.text().await.unwrap();
+    let page = developer
+        .get(&format!("/integration/hooks/{other}/test?test={test}"))
+        .await
+        .text()
+        .await
+        .unwrap();
     assert!(!page.contains("answered 200"), "{page}");
-    assert_eq!(app.browser(Role::Auditor).await.get(&format!("/integration/hooks/{id}/test")).await.status(), 403);
+    assert_eq!(
+        app.browser(Role::Auditor)
+            .await
+            .get(&format!("/integration/hooks/{id}/test"))
+            .await
+            .status(),
+        403
+    );
 }
 
 fn form<'a>(url: &'a str, key: &'a str) -> Vec<(&'a str, &'a str)> {
@@ -168,7 +225,13 @@ fn form<'a>(url: &'a str, key: &'a str) -> Vec<(&'a str, &'a str)> {
 fn is_signed(came: &Came, secret: &str) -> bool {
     let secret = signing::secret_bytes(secret).unwrap();
     let timestamp = came.header("webhook-timestamp").parse().unwrap();
-    signing::verify(&secret, came.header("webhook-id"), timestamp, &came.body, came.header("webhook-signature"))
+    signing::verify(
+        &secret,
+        came.header("webhook-id"),
+        timestamp,
+        &came.body,
+        came.header("webhook-signature"),
+    )
 }
 
 /// The secret that a page shows.
@@ -184,22 +247,32 @@ async fn unsaved_values_are_tested_and_nothing_is_saved(db: TestDb) {
     let token = app.full_token().await;
     // What is wrong is told by the rules of saving, and the name is nobody's business yet.
     let (_, _, page) = submit(&browser, TRY, &form("http://10.0.0.1/x", "")).await;
-    assert!(page.contains("id=\"callback_url-error\"") && page.contains("id=\"api_key-error\""), "{page}");
+    assert!(
+        page.contains("id=\"callback_url-error\"") && page.contains("id=\"api_key-error\""),
+        "{page}"
+    );
     assert!(!page.contains("id=\"name-error\""), "{page}");
 
     let url = receiver.url("/in");
     receiver.reply([Reply::status(418)]);
     let (path, _, page) = submit(&browser, TRY, &form(&url, "CANARY-key-0123")).await;
-    assert!(path.ends_with("#trial") && page.contains("127.0.0.1 answered 418 after"), "{path} {page}");
+    assert!(
+        path.ends_with("#trial") && page.contains("127.0.0.1 answered 418 after"),
+        "{path} {page}"
+    );
     assert!(!page.contains("CANARY") && page.contains("••••"), "the key stays out of the page");
     let secret = shown_secret(&page).to_owned();
     let (_, hooks) = app.api(&token, "GET", "/hooks", None).await;
     assert_eq!(hooks["items"].as_array().unwrap().len(), 0, "nothing is saved");
     assert_eq!(app.balance().await.accepted, 0, "and nothing is on record");
     let audit = app.audit("a hook not saved yet").await;
-    assert_eq!(audit, [("user:integration-manager@example.org".to_owned(), "hook.tried".to_owned())]);
+    assert_eq!(
+        audit,
+        [("user:integration-manager@example.org".to_owned(), "hook.tried".to_owned())]
+    );
 
-    // A second test, a generated key and an error on the way change nothing about the secret that was shown.
+    // A second test, a generated key and an error on the way change nothing about the secret that
+    // was shown.
     let mut again = form(&url, "");
     again.push(("draft", draft_of(&path)));
     let (path, _, page) = submit(&browser, TRY, &again).await;
@@ -211,12 +284,16 @@ async fn unsaved_values_are_tested_and_nothing_is_saved(db: TestDb) {
     named.extend([("draft", draft_of(&path)), ("name", "tested"), ("enabled", "true")]);
     let (path, _, page) = submit(&browser, CREATE, &named).await;
     assert!(
-        path.starts_with("/integration/hooks/01") && page.contains("signed with the secret of your test"),
+        path.starts_with("/integration/hooks/01")
+            && page.contains("signed with the secret of your test"),
         "{page}"
     );
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     let came = receiver.wait_for(3).await;
-    assert!(came.iter().all(|came| is_signed(came, &secret) && came.header("x-api-key") == "CANARY-key-0123"));
+    assert!(
+        came.iter()
+            .all(|came| is_signed(came, &secret) && came.header("x-api-key") == "CANARY-key-0123")
+    );
     assert_eq!(came.iter().filter(|came| came.header("x-service-hook-test") == "true").count(), 2);
     assert_eq!(&came[0].body[..], sample(EventType::WorkItemClosed).as_bytes());
     app.assert_balanced().await;
@@ -230,15 +307,18 @@ async fn a_stored_key_never_goes_to_another_host(db: TestDb) {
     let (id, secret) = (made["id"].as_str().unwrap(), made["signing_secret"].as_str().unwrap());
     let browser = app.browser(Role::Administrator).await;
     let with = |url: &str, key: &str| {
-        let own =
-            [("id", id), ("version", "1"), ("name", "x")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let rest =
-            form(url, key).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>();
+        let own = [("id", id), ("version", "1"), ("name", "x")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let rest = form(url, key)
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect::<Vec<_>>();
         own.into_iter().chain(rest).collect::<Vec<_>>()
     };
     let trial = async |url: &str, key: &str| {
         let form = with(url, key);
-        let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let form: Vec<_> =
+            form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         submit(&browser, TRY, &form).await.2
     };
     let page = trial(&receiver.url("/elsewhere"), "").await;
@@ -255,12 +335,18 @@ async fn a_stored_key_never_goes_to_another_host(db: TestDb) {
     assert!(page.contains("For this test only"), "{page}");
     let fresh = shown_secret(&page).to_owned();
     let (came, foreign) = (receiver.wait_for(1).await, other.wait_for(1).await);
-    assert_eq!((came.len(), came[0].header("x-api-key"), is_signed(&came[0], secret)), (1, "the-key", true));
+    assert_eq!(
+        (came.len(), came[0].header("x-api-key"), is_signed(&came[0], secret)),
+        (1, "the-key", true)
+    );
     assert_eq!((foreign.len(), foreign[0].header("x-api-key")), (1, "a-new-key"));
     assert!(is_signed(&foreign[0], &fresh) && !is_signed(&foreign[0], secret));
     // It is still the hook that it was.
     let (_, hook) = app.api(&token, "GET", &format!("/hooks/{id}"), None).await;
-    assert_eq!((&hook["version"], hook["callback_url"].as_str().unwrap()), (&1.into(), receiver.url("/in").as_str()));
+    assert_eq!(
+        (&hook["version"], hook["callback_url"].as_str().unwrap()),
+        (&1.into(), receiver.url("/in").as_str())
+    );
 }
 
 async fn too_many_tests_have_to_wait(db: TestDb) {
@@ -272,7 +358,10 @@ async fn too_many_tests_have_to_wait(db: TestDb) {
         assert_eq!(browser.post(TRY, &form(&url, "k")).await.status(), 303);
     }
     let (_, _, page) = submit(&browser, TRY, &form(&url, "k")).await;
-    assert!(page.contains("Too many tests at once.") && page.contains(&format!("value=\"{url}\"")), "{page}");
+    assert!(
+        page.contains("Too many tests at once.") && page.contains(&format!("value=\"{url}\"")),
+        "{page}"
+    );
     assert_eq!(receiver.came().len(), 12);
 }
 
@@ -295,30 +384,55 @@ async fn what_may_not_work_is_said_and_saved(db: TestDb) {
     // A port where nobody listens: it was ours a moment ago.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let page = create(&format!("http://{gone}/in")).await;
-    assert!(page.contains("Nothing accepts connections at 127.0.0.1") && !page.contains("Plain http"), "{page}");
+    assert!(
+        page.contains("Nothing accepts connections at 127.0.0.1") && !page.contains("Plain http"),
+        "{page}"
+    );
     // Before it is saved, beside its field.
     let (_, _, page) = submit(&browser, TRY, &form(&receiver.url("/in"), "k")).await;
-    assert!(page.contains("id=\"callback_url-doubt\"") && page.contains("hint callback_url-doubt"), "{page}");
+    assert!(
+        page.contains("id=\"callback_url-doubt\"") && page.contains("hint callback_url-doubt"),
+        "{page}"
+    );
     let page = create(&receiver.url("/other")).await;
     assert!(!page.contains("But:"), "{page}");
-    // And beside what is wrong, so that both are mended at once: of a new hook, of one that is changed, of a test.
+    // And beside what is wrong, so that both are mended at once: of a new hook, of one that is
+    // changed, of a test.
     let doubted = format!("http://{gone}/in");
     for (path, id) in [(CREATE, ""), (UPDATE, id.as_str()), (TRY, id.as_str())] {
         let mut both = form(&doubted, "k y");
         both.extend([("id", id), ("version", "1"), ("name", "n"), ("enabled", "true")]);
         let (_, _, page) = submit(&browser, path, &both).await;
         let page = page.replace("<!>", "");
-        assert!(page.contains("There is a problem") && page.contains("</span>Error: The"), "{path}: {page}");
-        let warning = page.split("id=\"callback_url-doubt\"").nth(1).expect("a warning").split("</p>").next().unwrap();
-        assert!(warning.contains("Warning: ") && warning.contains("Nothing accepts connections"), "{path}: {warning}");
-        assert!(page.contains("aria-describedby=\"callback_url-hint callback_url-doubt\""), "{path}: {page}");
+        assert!(
+            page.contains("There is a problem") && page.contains("</span>Error: The"),
+            "{path}: {page}"
+        );
+        let warning = page
+            .split("id=\"callback_url-doubt\"")
+            .nth(1)
+            .expect("a warning")
+            .split("</p>")
+            .next()
+            .unwrap();
+        assert!(
+            warning.contains("Warning: ") && warning.contains("Nothing accepts connections"),
+            "{path}: {warning}"
+        );
+        assert!(
+            page.contains("aria-describedby=\"callback_url-hint callback_url-doubt\""),
+            "{path}: {page}"
+        );
         assert!(!page.contains("id=\"callback_url-error\""), "{path}: {page}");
     }
     // A hook is not its own twin, and what is refused is not looked at.
     let url = receiver.url("/in");
     let own = [form(&url, "k"), vec![("id", &id), ("version", "1"), ("name", "")]].concat();
     let (_, _, page) = submit(&browser, UPDATE, &own).await;
-    assert!(page.contains("Enter a name.") && page.contains("n is on and sends this event"), "{page}");
+    assert!(
+        page.contains("Enter a name.") && page.contains("n is on and sends this event"),
+        "{page}"
+    );
     assert!(!page.contains("hook is on and sends"), "{page}");
     let (_, _, page) = submit(&browser, CREATE, &form("http://10.0.0.1/in", "k")).await;
     assert!(page.contains("id=\"callback_url-error\"") && !page.contains("-doubt\""), "{page}");

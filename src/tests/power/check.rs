@@ -47,20 +47,30 @@ pub async fn check(file: &Path, acknowledged: &[Uuid], is_thorough: bool) -> Res
     found
 }
 
-async fn look(conn: &mut SqliteConnection, acknowledged: &[Uuid], is_thorough: bool) -> Result<(), Fault> {
+async fn look(
+    conn: &mut SqliteConnection,
+    acknowledged: &[Uuid],
+    is_thorough: bool,
+) -> Result<(), Fault> {
     let broken = |error: sqlx::Error| Fault::Broken(error.to_string());
     let pragma = if is_thorough { "PRAGMA integrity_check" } else { "PRAGMA quick_check" };
-    let (verdict,): (String,) = sqlx::query_as(pragma).fetch_one(&mut *conn).await.map_err(broken)?;
+    let (verdict,): (String,) =
+        sqlx::query_as(pragma).fetch_one(&mut *conn).await.map_err(broken)?;
     if verdict != "ok" {
         return Err(Fault::Broken(verdict));
     }
-    let (tables,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'counters'")
-        .fetch_one(&mut *conn)
-        .await
-        .map_err(broken)?;
+    let (tables,): (i64,) =
+        sqlx::query_as("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'counters'")
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(broken)?;
     if tables == 0 {
         // Cut before the first migration was committed.
-        return if acknowledged.is_empty() { Ok(()) } else { Err(Fault::Missing(acknowledged.len())) };
+        return if acknowledged.is_empty() {
+            Ok(())
+        } else {
+            Err(Fault::Missing(acknowledged.len()))
+        };
     }
     let rows: Vec<(Uuid,)> = sqlx::query_as("SELECT id FROM events UNION ALL SELECT id FROM hooks")
         .fetch_all(&mut *conn)
@@ -69,7 +79,8 @@ async fn look(conn: &mut SqliteConnection, acknowledged: &[Uuid], is_thorough: b
     let there: HashSet<Uuid> = rows.into_iter().map(|(id,)| id).collect();
     let missing = acknowledged.iter().filter(|id| !there.contains(*id)).count();
     let contradictions: (i64, i64, i64) = sqlx::query_as(
-        "SELECT (SELECT COUNT(*) FROM (SELECT e.id FROM events e LEFT JOIN deliveries d ON d.event_id = e.id
+        "SELECT (SELECT COUNT(*) FROM (SELECT e.id FROM events e LEFT JOIN deliveries d ON \
+         d.event_id = e.id
                                        GROUP BY e.id HAVING COUNT(d.id) <> $1)),
                 (SELECT COUNT(*) FROM deliveries d
                  WHERE d.attempts <> (SELECT COUNT(*) FROM attempts a WHERE a.delivery_id = d.id)),
@@ -82,7 +93,8 @@ async fn look(conn: &mut SqliteConnection, acknowledged: &[Uuid], is_thorough: b
     .map_err(broken)?;
     if contradictions != (0, 0, 0) {
         return Err(Fault::Broken(format!(
-            "events without all deliveries, deliveries without all attempts, imbalance: {contradictions:?}"
+            "events without all deliveries, deliveries without all attempts, imbalance: \
+             {contradictions:?}"
         )));
     }
     if missing > 0 { Err(Fault::Missing(missing)) } else { Ok(()) }
@@ -90,11 +102,13 @@ async fn look(conn: &mut SqliteConnection, acknowledged: &[Uuid], is_thorough: b
 
 /// Does the program itself start on it, and balance?
 pub async fn start(settings: &Settings, file: &Path) -> Result<(), Fault> {
-    let settings = Settings { database_url: format!("sqlite:{}", file.display()), ..settings.clone() };
+    let settings =
+        Settings { database_url: format!("sqlite:{}", file.display()), ..settings.clone() };
     let broken = |error: service_hooks::engine::store::Error| Fault::Broken(format!("{error:?}"));
     let store = Store::open(&settings).await.map_err(broken)?;
     let grant = Actor::portal().require(Permission::SystemRead).unwrap();
-    let balance = balance::read(&mut store.read().await.map_err(broken)?, &grant).await.map_err(broken)?;
+    let balance =
+        balance::read(&mut store.read().await.map_err(broken)?, &grant).await.map_err(broken)?;
     store.close().await;
     if balance.holds() { Ok(()) } else { Err(Fault::Broken(format!("{balance:?}"))) }
 }

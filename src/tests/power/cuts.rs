@@ -1,7 +1,9 @@
-//! Power cuts. A running portal's disk is recorded and cut at a thousand points, each time leaving behind one of the
-//! disks that are possible there; every one of them must hold everything that was acknowledged.
+//! Power cuts. A running portal's disk is recorded and cut at a thousand points, each time leaving
+//! behind one of the disks that are possible there; every one of them must hold everything that was
+//! acknowledged.
 //!
-//! `SERVICE_HOOKS_TEST_CUTS` makes it longer (1,000 unless set), `SERVICE_HOOKS_TEST_SEED` chooses what chance decides.
+//! `SERVICE_HOOKS_TEST_CUTS` makes it longer (1,000 unless set), `SERVICE_HOOKS_TEST_SEED` chooses
+//! what chance decides.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +27,9 @@ const FILE: &str = "test.db";
 
 fn variable(name: &str) -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "the long mode and the seed are chosen by hand")]
-    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
+    std::env::var(name)
+        .ok()
+        .map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
 
 fn seed() -> u64 {
@@ -68,7 +72,8 @@ enum Kind {
 }
 
 impl Recording {
-    /// Where to cut: anywhere, right after a promise, and while a checkpoint writes to the database itself.
+    /// Where to cut: anywhere, right after a promise, and while a checkpoint writes to the database
+    /// itself.
     fn points(&self, count: usize, rng: &mut StdRng) -> Vec<usize> {
         let after = |wanted: &dyn Fn(&Entry) -> bool| -> Vec<usize> {
             let entries = self.tape.iter().enumerate();
@@ -76,7 +81,10 @@ impl Recording {
         };
         let promises = after(&|entry| matches!(entry, Entry::Acknowledged(_)));
         let checkpoints = after(&|entry| {
-            matches!(entry, Entry::Write { file: 0, .. } | Entry::Sync { file: 0 } | Entry::Delete { .. })
+            matches!(
+                entry,
+                Entry::Write { file: 0, .. } | Entry::Sync { file: 0 } | Entry::Delete { .. }
+            )
         });
         let mut points: Vec<usize> = (0..count)
             .map(|_| match rng.random_range(0..4) {
@@ -125,7 +133,9 @@ impl Found {
             Fault::Broken(_) => self.broken += 1,
         }
         if self.first.is_none() {
-            let kept = keep_of.map(|file| format!("; kept in {}", keep(file).display())).unwrap_or_default();
+            let kept = keep_of
+                .map(|file| format!("; kept in {}", keep(file).display()))
+                .unwrap_or_default();
             self.first = Some(format!("cut at {point}: {fault}{kept}"));
         }
     }
@@ -155,11 +165,13 @@ async fn cut(count: usize, kind: Kind) -> Found {
     let mut all = Found::default();
     while all.cuts < count {
         let (tape, settings, db) =
-            workload::record(if kind == Kind::Normal { Tape::normal() } else { Tape::default() }).await;
+            workload::record(if kind == Kind::Normal { Tape::normal() } else { Tape::default() })
+                .await;
         let promises = tape.iter().filter(|entry| matches!(entry, Entry::Acknowledged(_))).count();
         let syncs = tape.iter().filter(|entry| matches!(entry, Entry::Sync { .. })).count();
         eprintln!("{} entries, {syncs} syncs, {promises} promises", tape.len());
-        let recording = std::sync::Arc::new(Recording { tape, settings, seed: seed ^ all.cuts as u64, kind });
+        let recording =
+            std::sync::Arc::new(Recording { tape, settings, seed: seed ^ all.cuts as u64, kind });
         let here = CUTS_EACH.min(count - all.cuts).div_ceil(CHECKERS);
         let checkers = (0..CHECKERS as u64).map(|share| {
             let recording = recording.clone();

@@ -1,4 +1,5 @@
-//! A disk after its power was cut: everything that was synced, and of the rest what chance decides, sector by sector.
+//! A disk after its power was cut: everything that was synced, and of the rest what chance decides,
+//! sector by sector.
 
 use std::collections::BTreeMap;
 
@@ -49,13 +50,16 @@ impl Chance {
     fn apply(&self, content: &mut Vec<u8>, entry: &Entry, rng: &mut StdRng) {
         match entry {
             _ if !rng.random_bool(self.keep) => {}
-            Entry::Write { at, bytes, .. } if rng.random_bool(self.tear) => self.tear(content, *at, bytes, rng),
+            Entry::Write { at, bytes, .. } if rng.random_bool(self.tear) => {
+                self.tear(content, *at, bytes, rng)
+            }
             _ => apply(content, entry),
         }
     }
 
-    /// Some of a write's sectors arrive, some do not, and some only up to a byte. What lies around a write stays whole:
-    /// that much disks promise ("powersafe overwrite"), and SQLite relies on it.
+    /// Some of a write's sectors arrive, some do not, and some only up to a byte. What lies around
+    /// a write stays whole: that much disks promise ("powersafe overwrite"), and SQLite relies on
+    /// it.
     fn tear(&self, content: &mut Vec<u8>, at: usize, bytes: &[u8], rng: &mut StdRng) {
         let mut from = 0;
         while from < bytes.len() {
@@ -86,7 +90,9 @@ impl Disk {
                     self.loose.push(number);
                 }
                 Entry::Delete { .. } => self.loose.push(number),
-                Entry::Write { file, .. } | Entry::Truncate { file, .. } => self.files[*file].loose.push(number),
+                Entry::Write { file, .. } | Entry::Truncate { file, .. } => {
+                    self.files[*file].loose.push(number)
+                }
                 Entry::Sync { file } if !self.lies => {
                     let file = &mut self.files[*file];
                     for number in file.loose.drain(..) {
@@ -105,7 +111,10 @@ impl Disk {
                         chance.apply(&mut file.bytes, &tape[number], rng);
                     }
                 }
-                Entry::Sync { .. } | Entry::SyncFailed { .. } | Entry::SyncFolder | Entry::Acknowledged(_) => {}
+                Entry::Sync { .. }
+                | Entry::SyncFailed { .. }
+                | Entry::SyncFolder
+                | Entry::Acknowledged(_) => {}
             }
         }
         self.at = end;
@@ -185,14 +194,24 @@ mod tests {
         disk.advance(&tape, tape.len(), &mut rng);
         let images: Vec<Image> = (0..1000).map(|_| disk.cut(&tape, &mut rng)).collect();
         let has = |wanted: &dyn Fn(&[u8]) -> bool| images.iter().any(|image| wanted(&image["a"]));
-        assert!(images.iter().all(|image| image["a"].len() >= 1024 && image["a"][..1024].iter().all(|byte| *byte > 0)));
+        assert!(images.iter().all(
+            |image| image["a"].len() >= 1024 && image["a"][..1024].iter().all(|byte| *byte > 0)
+        ));
         assert!(has(&|bytes| bytes == [1; 1024]), "dropped");
-        assert!(has(&|bytes| bytes.len() == 2048 && bytes[..1024] == [2; 1024] && bytes[1024..] == [3; 1024]), "whole");
+        assert!(
+            has(&|bytes| bytes.len() == 2048
+                && bytes[..1024] == [2; 1024]
+                && bytes[1024..] == [3; 1024]),
+            "whole"
+        );
         assert!(
             has(&|bytes| bytes[..1024] == [1; 1024] && bytes[1024..] == [3; 1024]),
             "the later without the earlier"
         );
-        assert!(has(&|bytes| bytes[..512] == [1; 512] && bytes[512..1024] == [2; 512]), "torn between sectors");
+        assert!(
+            has(&|bytes| bytes[..512] == [1; 512] && bytes[512..1024] == [2; 512]),
+            "torn between sectors"
+        );
         assert!(has(&|bytes| bytes[0] == 2 && bytes[511] == 1), "torn within a sector");
     }
 
@@ -203,6 +222,9 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(1);
         disk.advance(&tape, 3, &mut rng);
         let images: Vec<Image> = (0..100).map(|_| disk.cut(&tape, &mut rng)).collect();
-        assert!(images.iter().any(|image| image.is_empty()) && images.iter().any(|image| image["a"] == [1; 1024]));
+        assert!(
+            images.iter().any(|image| image.is_empty())
+                && images.iter().any(|image| image["a"] == [1; 1024])
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! A full disk. Nothing is acknowledged while it lasts; once there is room everything goes on by itself.
+//! A full disk. Nothing is acknowledged while it lasts; once there is room everything goes on by
+//! itself.
 
 use std::{sync::Arc, time::Duration};
 
@@ -45,7 +46,8 @@ async fn ready(recorded: &Recorded) -> (u16, Vec<String>) {
     let answer = recorded.app.request("GET", "/readyz").send().await.unwrap();
     let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
     let said: Value = serde_json::from_str(&text).unwrap();
-    let down = said["components"].as_array().unwrap().iter().filter(|part| part["up"] == json!(false));
+    let down =
+        said["components"].as_array().unwrap().iter().filter(|part| part["up"] == json!(false));
     (status, down.map(|part| part["name"].as_str().unwrap().to_owned()).collect())
 }
 
@@ -59,9 +61,11 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
         acknowledged.push(recorded.emit().await.unwrap().id);
         recorded.tape.set_full(true);
         recorded.emit_in_vain().await;
-        let (status, problem) = recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
+        let (status, problem) =
+            recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
         assert!(status == 503 || status == 507, "{status}: {problem}");
-        // Between two commits that fail a small one may still find room, and then both say for a moment that all is well.
+        // Between two commits that fail a small one may still find room, and then both say for a
+        // moment that all is well.
         eventually("the pages say that the disk is full", async || {
             recorded.emit_in_vain().await;
             let page = browser.get("/integration/hooks").await.text().await.unwrap();
@@ -70,7 +74,8 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
         .await;
         eventually("it says that it is not ready", async || {
             recorded.emit_in_vain().await;
-            (ready(&recorded).await == (503, vec!["writer".to_owned(), "disk".to_owned()])).then_some(())
+            (ready(&recorded).await == (503, vec!["writer".to_owned(), "disk".to_owned()]))
+                .then_some(())
         })
         .await;
         recorded.tape.set_full(false);
@@ -90,28 +95,43 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
         assert!(events::find(&mut conn, &grant, id).await.unwrap().is_some(), "{id} is gone");
     }
     drop(conn);
-    assert_eq!(count(&recorded, State::Skipped).await, wanted, "and nothing that was refused is there");
+    assert_eq!(
+        count(&recorded, State::Skipped).await,
+        wanted,
+        "and nothing that was refused is there"
+    );
     recorded.app.assert_balanced().await;
     recorded.stop().await;
 }
 
-/// What a receiver answered while there was no room is recorded as soon as there is, and not sent a second time.
+/// What a receiver answered while there was no room is recorded as soon as there is, and not sent a
+/// second time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_came_of_an_attempt_is_recorded_once_there_is_room() {
     let recorded = Recorded::start(Tape::default()).await;
     let (asked, may_answer) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let url = patient_receiver(asked.clone(), may_answer.clone()).await;
-    let hook = json!({"name": "slow", "event_type": EVENT.key(), "callback_url": url, "api_key": "k", "enabled": true});
+    let hook = json!({"name": "slow", "event_type": EVENT.key(), "callback_url": url,
+        "api_key": "k", "enabled": true});
     assert_eq!(recorded.app.api(&recorded.token, "POST", "/hooks", Some(hook)).await.0, 201);
     let events = [recorded.emit().await.unwrap().id, recorded.emit().await.unwrap().id];
     drop(tokio::time::timeout(PATIENCE, asked.acquire_many(2)).await.unwrap().unwrap());
-    eventually("the others are done", async || (count(&recorded, State::Delivered).await == 4).then_some(())).await;
+    eventually("the others are done", async || {
+        (count(&recorded, State::Delivered).await == 4).then_some(())
+    })
+    .await;
     recorded.tape.set_full(true);
     may_answer.add_permits(2);
     let refused = recorded.tape.refused();
-    eventually("recording it was tried", async || (recorded.tape.refused() > refused).then_some(())).await;
+    eventually("recording it was tried", async || {
+        (recorded.tape.refused() > refused).then_some(())
+    })
+    .await;
     recorded.tape.set_full(false);
-    eventually("it is recorded", async || (count(&recorded, State::Delivered).await == 6).then_some(())).await;
+    eventually("it is recorded", async || {
+        (count(&recorded, State::Delivered).await == 6).then_some(())
+    })
+    .await;
     let grant = Actor::portal().require(Permission::DeliveriesRead).unwrap();
     let mut conn = recorded.app.running.portal.store().read().await.unwrap();
     for id in events {
@@ -125,13 +145,15 @@ async fn what_came_of_an_attempt_is_recorded_once_there_is_room() {
     recorded.stop().await;
 }
 
-/// With space in reserve a full disk refuses events only: people sign in and see what is wrong, what was accepted is
-/// delivered, what is past its retention goes at once. With room again, events come in and the reserve is back.
+/// With space in reserve a full disk refuses events only: people sign in and see what is wrong,
+/// what was accepted is delivered, what is past its retention goes at once. With room again, events
+/// come in and the reserve is back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_a_reserve_only_events_are_refused() {
     let recorded = Recorded::start_with(Tape::default(), |settings| {
         settings.retention.every = Duration::from_secs(3600);
-        (settings.retention.payloads, settings.retention.deliveries) = (Duration::ZERO, Duration::ZERO);
+        (settings.retention.payloads, settings.retention.deliveries) =
+            (Duration::ZERO, Duration::ZERO);
     })
     .await;
     let reserve = recorded.settings.data_dir.join("test.db.reserve");
@@ -145,12 +167,18 @@ async fn with_a_reserve_only_events_are_refused() {
     let stranger = recorded.app.browser(Role::Developer).await;
     recorded.tape.set_full_while(Some(reserve.clone()));
     let refused = eventually("events are refused", async || {
-        let (status, problem) = recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
+        let (status, problem) =
+            recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
         (status != 202).then_some((status, problem))
     })
     .await;
     assert_eq!(refused.0, 503, "{}", refused.1);
-    assert!(refused.1["detail"].as_str().unwrap().contains("The server's disk is full: nothing was stored"));
+    assert!(
+        refused.1["detail"]
+            .as_str()
+            .unwrap()
+            .contains("The server's disk is full: nothing was stored")
+    );
     // While it is tried whether there is room again, a write may find none.
     let browser = eventually("somebody signs in", async || {
         let mut browser = recorded.app.stranger();
@@ -163,7 +191,8 @@ async fn with_a_reserve_only_events_are_refused() {
     assert_ne!(browser.cookie, stranger.cookie);
     eventually("they see what is wrong", async || {
         let page = browser.get("/integration/hooks").await.text().await.unwrap();
-        page.contains("The disk is full. New events are refused; what was accepted is safe").then_some(())
+        page.contains("The disk is full. New events are refused; what was accepted is safe")
+            .then_some(())
     })
     .await;
     eventually("it says what it lacks", async || {
@@ -171,17 +200,21 @@ async fn with_a_reserve_only_events_are_refused() {
     })
     .await;
     eventually("all is sent", all_sent).await;
-    eventually("what is past its retention goes", async || (pruned().await > before).then_some(())).await;
-    let (status, _) = recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
+    eventually("what is past its retention goes", async || (pruned().await > before).then_some(()))
+        .await;
+    let (status, _) =
+        recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
     assert_eq!(status, 503, "still");
     recorded.tape.set_full_while(None);
     eventually("events are taken again", async || {
-        let (status, _) = recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
+        let (status, _) =
+            recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
         (status == 202).then_some(())
     })
     .await;
     assert!(reserve.exists());
-    eventually("it is ready", async || (ready(&recorded).await == (200, vec![])).then_some(())).await;
+    eventually("it is ready", async || (ready(&recorded).await == (200, vec![])).then_some(()))
+        .await;
     recorded.app.assert_balanced().await;
     recorded.stop().await;
 }
@@ -191,7 +224,8 @@ async fn with_a_reserve_only_events_are_refused() {
 async fn a_test_that_could_not_be_stored_is_not_sent() {
     let recorded = Recorded::start(Tape::default()).await;
     let receiver = Receiver::start().await;
-    let hook = json!({"name": "n", "event_type": EVENT.key(), "callback_url": receiver.url("/in"), "api_key": "k", "enabled": true});
+    let hook = json!({"name": "n", "event_type": EVENT.key(), "callback_url": receiver.url("/in"),
+        "api_key": "k", "enabled": true});
     let (status, hook) = recorded.app.api(&recorded.token, "POST", "/hooks", Some(hook)).await;
     assert_eq!(status, 201, "{hook}");
     let path = format!("/hooks/{}/test", hook["id"].as_str().unwrap());

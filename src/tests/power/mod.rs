@@ -1,4 +1,5 @@
-//! Power cuts and full disks, on a disk of our own making: a VFS between SQLite and the machine writes down what happens.
+//! Power cuts and full disks, on a disk of our own making: a VFS between SQLite and the machine
+//! writes down what happens.
 
 mod check;
 mod cuts;

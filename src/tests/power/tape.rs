@@ -1,5 +1,5 @@
-//! What happened to a disk, in order: every write, truncate and sync of every file, and between them what the program
-//! promised. Cut anywhere, it says what the disk may hold and what it must.
+//! What happened to a disk, in order: every write, truncate and sync of every file, and between
+//! them what the program promised. Cut anywhere, it says what the disk may hold and what it must.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,8 @@ use std::{
 
 use uuid::Uuid;
 
-/// One thing that happened. Files are numbered as they are made: a name can be given to another file later.
+/// One thing that happened. Files are numbered as they are made: a name can be given to another
+/// file later.
 pub enum Entry {
     Create {
         name: String,
@@ -35,8 +36,8 @@ pub enum Entry {
     Sync {
         file: usize,
     },
-    /// A sync that failed: the system forgets what it had to write, and how much of that arrived nobody knows. The next
-    /// sync succeeds without it.
+    /// A sync that failed: the system forgets what it had to write, and how much of that arrived
+    /// nobody knows. The next sync succeeds without it.
     SyncFailed {
         file: usize,
     },

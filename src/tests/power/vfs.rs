@@ -1,8 +1,8 @@
-//! A SQLite VFS that does what the machine's own does and keeps a [`Tape`] of it. Only here is `unsafe` written: SQLite
-//! speaks C to its VFS.
+//! A SQLite VFS that does what the machine's own does and keeps a [`Tape`] of it. Only here is
+//! `unsafe` written: SQLite speaks C to its VFS.
 //!
-//! Nothing is really synced: the disk this stands for is rebuilt from the tape. Shared memory and locks are the real
-//! ones; memory-mapped files are not offered, so no write can pass by the tape.
+//! Nothing is really synced: the disk this stands for is rebuilt from the tape. Shared memory and
+//! locks are the real ones; memory-mapped files are not offered, so no write can pass by the tape.
 
 #![expect(unsafe_code, reason = "SQLite's VFS interface is C")]
 
@@ -14,9 +14,10 @@ use std::{
 };
 
 use libsqlite3_sys::{
-    SQLITE_FCNTL_PRAGMA, SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE, SQLITE_OK, SQLITE_OPEN_CREATE,
-    SQLITE_OPEN_MAIN_DB, SQLITE_OPEN_MAIN_JOURNAL, SQLITE_OPEN_WAL, sqlite3_file, sqlite3_filename, sqlite3_int64,
-    sqlite3_io_methods, sqlite3_vfs, sqlite3_vfs_find, sqlite3_vfs_register,
+    SQLITE_FCNTL_PRAGMA, SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE, SQLITE_OK,
+    SQLITE_OPEN_CREATE, SQLITE_OPEN_MAIN_DB, SQLITE_OPEN_MAIN_JOURNAL, SQLITE_OPEN_WAL,
+    sqlite3_file, sqlite3_filename, sqlite3_int64, sqlite3_io_methods, sqlite3_vfs,
+    sqlite3_vfs_find, sqlite3_vfs_register,
 };
 
 use super::tape::{Entry, Tape};
@@ -38,8 +39,8 @@ pub fn register(tape: Tape) -> (String, &'static Tape) {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("power-{}", COUNT.fetch_add(1, Ordering::SeqCst));
     let tape: &'static Tape = Box::leak(Box::new(tape));
-    // SAFETY: the default VFS is there for as long as the process; ours is leaked, so it is too. What we do not replace
-    // of the copy makes no use of its VFS argument (os_unix.c).
+    // SAFETY: the default VFS is there for as long as the process; ours is leaked, so it is too.
+    // What we do not replace of the copy makes no use of its VFS argument (os_unix.c).
     unsafe {
         let real = real_vfs();
         let mut vfs = ptr::read(real);
@@ -85,7 +86,10 @@ unsafe extern "C" fn open(
         let shim = file.cast::<Shim>();
         let tape = tape_of(vfs);
         let syncs_folder = is_journal && flags & SQLITE_OPEN_CREATE != 0;
-        ptr::write(shim, Shim { base: sqlite3_file { pMethods: ptr::null() }, tape, file: None, syncs_folder });
+        ptr::write(
+            shim,
+            Shim { base: sqlite3_file { pMethods: ptr::null() }, tape, file: None, syncs_folder },
+        );
         let real_vfs = real_vfs();
         let outcome = (*real_vfs).xOpen.unwrap()(real_vfs, path, real(file), flags, out_flags);
         if outcome == SQLITE_OK {
@@ -96,7 +100,11 @@ unsafe extern "C" fn open(
     }
 }
 
-unsafe extern "C" fn delete(vfs: *mut sqlite3_vfs, path: *const c_char, sync_folder: c_int) -> c_int {
+unsafe extern "C" fn delete(
+    vfs: *mut sqlite3_vfs,
+    path: *const c_char,
+    sync_folder: c_int,
+) -> c_int {
     // SAFETY: the arguments are SQLite's own.
     unsafe {
         let real_vfs = real_vfs();
@@ -149,7 +157,8 @@ unsafe fn shim<'a>(file: *mut sqlite3_file) -> &'a mut Shim {
 macro_rules! pass_on {
     ($($name:ident = $method:ident($($argument:ident: $kind:ty),*) $(-> $answer:ty)?;)+) => {$(
         unsafe extern "C" fn $name(file: *mut sqlite3_file, $($argument: $kind),*) $(-> $answer)? {
-            // SAFETY: the real file is open for as long as ours, and the arguments are SQLite's own.
+            // SAFETY: the real file is open for as long as ours, and the arguments are SQLite's
+            // own.
             unsafe { (*(*real(file)).pMethods).$method.unwrap()(real(file), $($argument),*) }
         }
     )+};
@@ -173,7 +182,12 @@ pass_on! {
     shm_unmap = xShmUnmap(delete: c_int) -> c_int;
 }
 
-unsafe extern "C" fn write(file: *mut sqlite3_file, from: *const c_void, amount: c_int, at: sqlite3_int64) -> c_int {
+unsafe extern "C" fn write(
+    file: *mut sqlite3_file,
+    from: *const c_void,
+    amount: c_int,
+    at: sqlite3_int64,
+) -> c_int {
     // SAFETY: SQLite gives `amount` readable bytes.
     unsafe {
         let Shim { tape, file: number, .. } = shim(file);
@@ -224,14 +238,20 @@ unsafe extern "C" fn sync(file: *mut sqlite3_file, _: c_int) -> c_int {
     SQLITE_OK
 }
 
-unsafe extern "C" fn file_control(file: *mut sqlite3_file, operation: c_int, argument: *mut c_void) -> c_int {
-    // SAFETY: for a pragma the argument is four strings: answer, name, value, nothing; the value is SQLite's copy of the
-    // statement's text and not read before this returns, and the digit written over it is shorter than any word.
+unsafe extern "C" fn file_control(
+    file: *mut sqlite3_file,
+    operation: c_int,
+    argument: *mut c_void,
+) -> c_int {
+    // SAFETY: for a pragma the argument is four strings: answer, name, value, nothing; the value is
+    // SQLite's copy of the statement's text and not read before this returns, and the digit written
+    // over it is shorter than any word.
     unsafe {
         if operation == SQLITE_FCNTL_PRAGMA && shim(file).tape.is_normal {
             let words = argument.cast::<*mut c_char>();
             let (name, value) = (*words.add(1), *words.add(2));
-            if !value.is_null() && *value != 0 && CStr::from_ptr(name).to_bytes() == b"synchronous" {
+            if !value.is_null() && *value != 0 && CStr::from_ptr(name).to_bytes() == b"synchronous"
+            {
                 // 1 is NORMAL.
                 *value = c_char::try_from(b'1').unwrap();
                 *value.add(1) = 0;

@@ -1,5 +1,6 @@
-//! What goes on while the tape runs: a portal on a recorded disk, producers that emit at the same time, receivers that
-//! sometimes refuse, checkpoints all along, and a stop and a start in the middle.
+//! What goes on while the tape runs: a portal on a recorded disk, producers that emit at the same
+//! time, receivers that sometimes refuse, checkpoints all along, and a stop and a start in the
+//! middle.
 
 use std::sync::Arc;
 
@@ -64,7 +65,10 @@ impl Recorded {
             tape.push(Entry::Acknowledged(last.parse().unwrap()));
         }
         let path = format!("/hooks/{last}");
-        assert_eq!(app.api(&token, "PATCH", &path, Some(serde_json::json!({"enabled": false}))).await.0, 200);
+        assert_eq!(
+            app.api(&token, "PATCH", &path, Some(serde_json::json!({"enabled": false}))).await.0,
+            200
+        );
         Self { app, tape, settings, receiver, token }
     }
 
@@ -79,14 +83,16 @@ impl Recorded {
         &self.app.running.portal.dispatcher
     }
 
-    /// Emits until each producer had its share acknowledged, and notes every acknowledgement the moment it is given.
+    /// Emits until each producer had its share acknowledged, and notes every acknowledgement the
+    /// moment it is given.
     pub async fn emit_much(&self) {
         self.receiver.reply((0..40).map(|number| Reply::status([200, 500, 200, 429][number % 4])));
         let producers = (0..PRODUCERS).map(|producer| {
             let (engine, tape) = (self.engine().clone(), self.tape);
             tokio::spawn(async move {
                 for number in 0..EVENTS_EACH {
-                    let accepted = engine.emit(event(producer * EVENTS_EACH + number), "test").await.unwrap();
+                    let accepted =
+                        engine.emit(event(producer * EVENTS_EACH + number), "test").await.unwrap();
                     tape.push(Entry::Acknowledged(accepted.id.0));
                 }
             })
@@ -125,11 +131,13 @@ pub fn event(number: usize) -> Emit {
 }
 
 async fn checkpoint_often(store: &service_hooks::engine::store::Store) {
-    let set: Result<(), Error> = store.write(|conn| Box::pin(async move { conn.control(CHECKPOINT).await })).await;
+    let set: Result<(), Error> =
+        store.write(|conn| Box::pin(async move { conn.control(CHECKPOINT).await })).await;
     set.unwrap();
 }
 
-/// A whole story: a start, a full disk for a while, a stop and a start, syncs that fail for a while, a stop.
+/// A whole story: a start, a full disk for a while, a stop and a start, syncs that fail for a
+/// while, a stop.
 pub async fn record(tape: Tape) -> (Vec<Entry>, Settings, Arc<TestDb>) {
     let recorded = Recorded::start(tape).await;
     recorded.emit_much().await;

@@ -25,8 +25,8 @@ use super::{
     world::{DAY, Flight, HOOKS, LIMITS, MEMORY, PERMITS, SECOND},
 };
 
-/// A row that is due may lie this long while its hook is idle: a failed load is tried again after a second, and what is
-/// let go goes 250 a second.
+/// A row that is due may lie this long while its hook is idle: a failed load is tried again after a
+/// second, and what is let go goes 250 a second.
 const PATIENCE: i64 = 10 * SECOND;
 /// A first attempt to a receiver that is well begins within this, whatever the others do.
 const PROMPT: i64 = 20 * SECOND;
@@ -44,7 +44,8 @@ struct Seen {
     in_flight: usize,
     awaited: usize,
     probing: usize,
-    /// Loads that brought nothing since anything else happened to the hook, and what was in memory before the last.
+    /// Loads that brought nothing since anything else happened to the hook, and what was in memory
+    /// before the last.
     loads_in_a_row: usize,
     known: usize,
     loaded_at: i64,
@@ -116,12 +117,15 @@ impl Checks {
         self.seen.resize_with(hooks, Seen::default);
     }
 
-    /// Notes when it was accepted, if nothing about it or its hook is a reason to begin later than at once.
+    /// Notes when it was accepted, if nothing about it or its hook is a reason to begin later than
+    /// at once.
     pub fn accepted(&mut self, row: usize, store: &Store, receiver: Receiver, real: i64) {
         let delivery = &store.rows[row];
         let hook = &store.hooks[delivery.hook];
         let tuning = hook.tuning();
-        let is_plain = tuning.order_by.is_none() && tuning.rate_per_second.is_none() && tuning.in_flight.is_none();
+        let is_plain = tuning.order_by.is_none()
+            && tuning.rate_per_second.is_none()
+            && tuning.in_flight.is_none();
         let is_well = hook.is_open() && hook.health.is_well() && receiver == Receiver::Healthy;
         let is_calm = self.seen[delivery.hook].disturbed_at < real - DISTURBED;
         if is_plain && is_well && is_calm && hook.open.len() <= LIMITS.in_flight {
@@ -135,7 +139,8 @@ impl Checks {
 
     pub fn clock_set(&mut self, real: i64) {
         self.jumps += 1;
-        // A wait noted under a wrong clock is cut to one day, so the old promises cannot be checked any more.
+        // A wait noted under a wrong clock is cut to one day, so the old promises cannot be checked
+        // any more.
         self.seen.iter_mut().for_each(|seen| seen.wishes.clear());
         for seen in &mut self.seen {
             seen.disturbed_at = real;
@@ -150,7 +155,8 @@ impl Checks {
         self.in_flight = 0;
         for (seen, hook) in self.seen.iter_mut().zip(&store.hooks) {
             let failing = seen.failing;
-            *seen = Seen { version: hook.version, disturbed_at: seen.disturbed_at, ..Seen::default() };
+            *seen =
+                Seen { version: hook.version, disturbed_at: seen.disturbed_at, ..Seen::default() };
             seen.paused_since = hook.health.paused.map(|pause| pause.since);
             seen.failing = failing;
         }
@@ -207,7 +213,8 @@ impl Checks {
     }
 
     pub fn advanced(&mut self, now: Timestamp, memory: usize) {
-        // Beyond the budget each lane may have one delivery, and each load one more than it has room for.
+        // Beyond the budget each lane may have one delivery, and each load one more than it has
+        // room for.
         let most = MEMORY + HOOKS * 2 * 5000;
         assert!(memory <= most, "the lanes take {memory} bytes together");
         self.advanced_at = Some(now);
@@ -231,7 +238,10 @@ impl Checks {
         let is_new = seen.asks_anew(ask);
         seen.loads_in_a_row += usize::from(!is_new || seen.loads_in_a_row == 0);
         (seen.known, seen.loaded_at) = (known, real);
-        assert!(seen.loads_in_a_row <= 8, "hook {hook} is read again and again although nothing happens");
+        assert!(
+            seen.loads_in_a_row <= 8,
+            "hook {hook} is read again and again although nothing happens"
+        );
     }
 
     pub fn step(&mut self, hook: usize) {
@@ -241,7 +251,14 @@ impl Checks {
     }
 
     /// An attempt begins.
-    pub fn attempt(&mut self, flight: &Flight, given: &Given, store: &Store, real: i64, now: Timestamp) {
+    pub fn attempt(
+        &mut self,
+        flight: &Flight,
+        given: &Given,
+        store: &Store,
+        real: i64,
+        now: Timestamp,
+    ) {
         self.attempts += 1;
         let Flight { row, hook, purpose, .. } = *flight;
         self.check_order(row, given, store);
@@ -253,13 +270,19 @@ impl Checks {
         self.check_wait(flight, store, real, (latest, now));
         let seen = &mut self.seen[hook];
         (seen.loads_in_a_row, seen.began_at) = (0, real);
-        (seen.sending, seen.in_flight, self.in_flight) = (seen.sending + 1, seen.in_flight + 1, self.in_flight + 1);
+        (seen.sending, seen.in_flight, self.in_flight) =
+            (seen.sending + 1, seen.in_flight + 1, self.in_flight + 1);
         if purpose == Purpose::Probe {
             seen.probing += 1;
             assert!(seen.probing == 1, "hook {hook} is probed twice at the same time");
         }
-        let limit = given.target.hook.tuning.in_flight.map_or(LIMITS.in_flight, |limit| limit as usize);
-        assert!(seen.sending <= limit, "{} are under way to hook {hook}, which allows {limit}", seen.sending);
+        let limit =
+            given.target.hook.tuning.in_flight.map_or(LIMITS.in_flight, |limit| limit as usize);
+        assert!(
+            seen.sending <= limit,
+            "{} are under way to hook {hook}, which allows {limit}",
+            seen.sending
+        );
         assert!(self.in_flight <= PERMITS, "{} are under way", self.in_flight);
         self.check_rate(hook, given.target.hook.tuning.rate_per_second, real);
         self.check_prompt(row, hook, real);
@@ -272,42 +295,68 @@ impl Checks {
         assert!(!(knows && standing.is_deleted), "hook {hook} is gone, and is sent {row}");
         let is_off = !standing.is_enabled() && purpose != Purpose::Test;
         assert!(!(knows && is_off), "hook {hook} is off, and is sent {row}");
-        let is_settled = matches!(delivery.state, State::Delivered | State::Failed | State::Skipped);
+        let is_settled =
+            matches!(delivery.state, State::Delivered | State::Failed | State::Skipped);
         assert!(!is_settled, "delivery {row} is {:?} and is sent again", delivery.state);
-        assert!(delivery.attempts == given.open.attempts, "delivery {row} is sent as it was before its last attempt");
-        assert!(delivery.due_at.is_none_or(|due| due <= latest), "delivery {row} is sent before it is due");
+        assert!(
+            delivery.attempts == given.open.attempts,
+            "delivery {row} is sent as it was before its last attempt"
+        );
+        assert!(
+            delivery.due_at.is_none_or(|due| due <= latest),
+            "delivery {row} is sent before it is due"
+        );
         if let Some(pause) = standing.health.paused {
             let is_known = seen.paused_since == Some(pause.since);
-            assert!(!is_known || purpose != Purpose::Delivery, "hook {hook} is paused, and is sent {row}");
+            assert!(
+                !is_known || purpose != Purpose::Delivery,
+                "hook {hook} is paused, and is sent {row}"
+            );
             let is_early = purpose == Purpose::Probe && pause.probe_at > latest;
             assert!(!is_early, "hook {hook} is probed {} ms early", pause.probe_at.0 - latest.0);
         }
     }
 
     /// Until then nothing goes to a receiver that wants to be left alone.
-    fn check_wait(&self, flight: &Flight, store: &Store, real: i64, (latest, now): (Timestamp, Timestamp)) {
+    fn check_wait(
+        &self,
+        flight: &Flight,
+        store: &Store,
+        real: i64,
+        (latest, now): (Timestamp, Timestamp),
+    ) {
         let stored = store.hooks[flight.hook].health.waits_until;
         // Nobody may ask for more than a day: what is later was noted while the clock was wrong.
         let is_binding = |until: Timestamp| until > latest && until <= now.after(LONGEST_WAIT);
-        let heard = self.seen[flight.hook].wishes.iter().filter(|wish| wish.heard_at < real && wish.truly_until > real);
+        let heard = self.seen[flight.hook]
+            .wishes
+            .iter()
+            .filter(|wish| wish.heard_at < real && wish.truly_until > real);
         let heard = heard.map(|wish| wish.until).max();
         let waits = heard.is_some_and(is_binding) && stored.is_some_and(is_binding);
         assert!(
             !waits || flight.purpose == Purpose::Test,
-            "hook {} wants to be left alone until {heard:?}, stored {stored:?}; it is {now:?}, {latest:?} at the latest",
+            "hook {} wants to be left alone until {heard:?}, stored {stored:?}; it is {now:?}, \
+             {latest:?} at the latest",
             flight.hook
         );
     }
 
-    /// An attempt is on record. A hook is given up only after nothing but failures in time that really passed; of a clock
-    /// that was set half a day may count.
+    /// An attempt is on record. A hook is given up only after nothing but failures in time that
+    /// really passed; of a clock that was set half a day may count.
     pub fn answered(&mut self, row: usize, is_delivered: bool) {
         if is_delivered {
             self.unrecorded.insert(row);
         }
     }
 
-    pub fn recorded(&mut self, hook: usize, outcome: &Outcome, store: &Store, (real, now): (i64, Timestamp)) {
+    pub fn recorded(
+        &mut self,
+        hook: usize,
+        outcome: &Outcome,
+        store: &Store,
+        (real, now): (i64, Timestamp),
+    ) {
         self.unrecorded.remove(&outcome.row);
         let (seen, jumps) = (&mut self.seen[hook], self.jumps);
         match outcome.heard(now) {
@@ -322,12 +371,16 @@ impl Checks {
             self.given_up += 1;
             let (since, jumps_then) = seen.failing.unwrap_or((real, jumps));
             let counted = real - since + (jumps - jumps_then) * DAY / 2;
-            assert!(counted >= 5 * DAY, "hook {hook} was given up after {} s", (real - since) / SECOND);
+            assert!(
+                counted >= 5 * DAY,
+                "hook {hook} was given up after {} s",
+                (real - since) / SECOND
+            );
         }
     }
 
-    /// Nothing overtakes an older one of its key that is open, and none is sent beside another of its key. One that was
-    /// sent again by hand is in its place again as soon as that was heard.
+    /// Nothing overtakes an older one of its key that is open, and none is sent beside another of
+    /// its key. One that was sent again by hand is in its place again as soon as that was heard.
     fn check_order(&self, row: usize, given: &Given, store: &Store) {
         if given.target.hook.tuning.order_by.is_none() || given.open.is_test {
             return;
@@ -335,14 +388,23 @@ impl Checks {
         let (hook, key) = (store.rows[row].hook, store.rows[row].order_key);
         let knows = self.seen[hook].version == store.hooks[hook].version;
         // What the receiver has is not overtaken, although that is not on record yet.
-        let overtakes =
-            |older: &usize| !self.unrecorded.contains(older) && (knows || !store.rows[*older].was_redelivered);
+        let overtakes = |older: &usize| {
+            !self.unrecorded.contains(older) && (knows || !store.rows[*older].was_redelivered)
+        };
         if let Some(older) = store.older_of_key(row).find(overtakes) {
-            panic!("delivery {row} of hook {hook} overtakes {older}, which is {:?}", store.rows[older].state);
+            panic!(
+                "delivery {row} of hook {hook} overtakes {older}, which is {:?}",
+                store.rows[older].state
+            );
         }
-        let is_of_key = |other: &usize| store.rows[*other].hook == hook && store.rows[*other].order_key == key;
-        let beside = self.sending.iter().find(|(other, is_ordered)| **is_ordered && is_of_key(other));
-        assert!(key.is_none() || beside.is_none(), "delivery {row} is sent beside {beside:?} of its key");
+        let is_of_key =
+            |other: &usize| store.rows[*other].hook == hook && store.rows[*other].order_key == key;
+        let beside =
+            self.sending.iter().find(|(other, is_ordered)| **is_ordered && is_of_key(other));
+        assert!(
+            key.is_none() || beside.is_none(),
+            "delivery {row} is sent beside {beside:?} of its key"
+        );
     }
 
     fn check_rate(&mut self, hook: usize, rate: Option<u32>, real: i64) {
@@ -356,7 +418,11 @@ impl Checks {
             seen.began.pop_front();
         }
         let most = rate * 10 + rate.div_ceil(10) + 1;
-        assert!(seen.began.len() <= most as usize, "{} in ten seconds to hook {hook}: {rate}", seen.began.len());
+        assert!(
+            seen.began.len() <= most as usize,
+            "{} in ten seconds to hook {hook}: {rate}",
+            seen.began.len()
+        );
     }
 
     fn check_prompt(&mut self, row: usize, hook: usize, real: i64) {
@@ -381,7 +447,8 @@ impl Checks {
         }
     }
 
-    /// Has everything that is open a next time? Does an idle hook sleep although something of it is due?
+    /// Has everything that is open a next time? Does an idle hook sleep although something of it is
+    /// due?
     pub fn look(&self, store: &Store, real: i64, now: Timestamp) {
         for row in store.hooks.iter().flat_map(|hook| &hook.open) {
             let delivery = &store.rows[*row];
@@ -393,21 +460,27 @@ impl Checks {
                 delivery.due_at
             );
         }
-        let Some(advanced_at) = self.advanced_at.filter(|_| self.in_flight < PERMITS) else { return };
+        let Some(advanced_at) = self.advanced_at.filter(|_| self.in_flight < PERMITS) else {
+            return;
+        };
         for hook in 0..HOOKS {
             let seen = &self.seen[hook];
-            // A hook with a rate limit is idle between two attempts; and what the clock or a change made due long ago can
-            // be sent from then on only.
+            // A hook with a rate limit is idle between two attempts; and what the clock or a change
+            // made due long ago can be sent from then on only.
             let stirred_at = seen.began_at.max(seen.disturbed_at);
             if seen.awaited > 0 || seen.in_flight > 0 || stirred_at + PATIENCE > real {
                 continue;
             }
             let Some((row, at)) = earliest(store, hook) else { continue };
             let waits_until = store.hooks[hook].health.waits_until.max(seen.waits_until);
-            let at = waits_until.filter(|_| !store.rows[row].is_test).map_or(at, |until| at.max(until));
+            let at =
+                waits_until.filter(|_| !store.rows[row].is_test).map_or(at, |until| at.max(until));
             let late = advanced_at.0.min(now.0) - at.0;
             let state = store.rows[row].state;
-            assert!(late < PATIENCE, "hook {hook} sleeps: {row} is {state:?} and was due {late} ms ago");
+            assert!(
+                late < PATIENCE,
+                "hook {hook} sleeps: {row} is {state:?} and was due {late} ms ago"
+            );
         }
     }
 
@@ -418,14 +491,19 @@ impl Checks {
             let tries = delivery.attempts - delivery.tries_before;
             let is_right = match delivery.state {
                 State::Delivered => tries > 0,
-                State::Failed => tries > 0 && (delivery.is_test || delivery.is_gone || delivery.is_exhausted),
+                State::Failed => {
+                    tries > 0 && (delivery.is_test || delivery.is_gone || delivery.is_exhausted)
+                }
                 State::Skipped => delivery.attempts == 0,
                 State::Cancelled => hook.is_deleted,
                 State::Pending | State::Waiting | State::Held => false,
             };
             let state = delivery.state;
             let about = (delivery.hook, hook.is_deleted, delivery.is_test, delivery.due_at);
-            assert!(is_right, "delivery {row} was forgotten: {state:?} after {tries} attempts {about:?}");
+            assert!(
+                is_right,
+                "delivery {row} was forgotten: {state:?} after {tries} attempts {about:?}"
+            );
         }
     }
 }
@@ -437,10 +515,18 @@ fn each_hook(news: &News, mut tell: impl FnMut(usize)) {
         News::Held(hooks) | News::More(hooks) | News::Changed(hooks) => {
             hooks.iter().copied().map(hook_of).for_each(tell);
         }
-        News::Loaded(held, _) | News::Stepped(held, _) | News::Sent { held, .. } | News::Finished { held, .. } => {
+        News::Loaded(held, _)
+        | News::Stepped(held, _)
+        | News::Sent { held, .. }
+        | News::Finished { held, .. } => {
             tell(hook_of(held.hook));
         }
-        News::Heard { .. } | News::Overdue(_) | News::Deaf | News::Lanes(_) | News::Part(_) | News::Stop => {}
+        News::Heard { .. }
+        | News::Overdue(_)
+        | News::Deaf
+        | News::Lanes(_)
+        | News::Part(_)
+        | News::Stop => {}
     }
 }
 

@@ -33,7 +33,8 @@ fn tuning(rng: &mut Rng) -> Tuning {
     }
     if rng.once_in(5) {
         let waits = rng.below(6);
-        tuning.retry_schedule = Some((0..waits).map(|_| Duration::from_secs(rng.between(1, 300) as u64)).collect());
+        tuning.retry_schedule =
+            Some((0..waits).map(|_| Duration::from_secs(rng.between(1, 300) as u64)).collect());
     }
     tuning
 }
@@ -116,7 +117,8 @@ impl World {
             return;
         }
         self.checks.disturb(hook, self.real);
-        let (is_living, tuning) = (!self.store.hooks[hook].is_deleted, self.store.hooks[hook].tuning().clone());
+        let (is_living, tuning) =
+            (!self.store.hooks[hook].is_deleted, self.store.hooks[hook].tuning().clone());
         match self.rng.below(24) {
             0..5 if is_living => self.change(hook, false, tuning),
             5..10 if is_living => self.change(hook, true, tuning),
@@ -158,7 +160,8 @@ impl World {
     fn try_one(&mut self, hook: usize) {
         let open = &self.store.hooks[hook].open;
         let may_go = |row: &usize| {
-            matches!(self.store.rows[*row].state, State::Waiting | State::Held) && !self.store.rows[*row].is_test
+            matches!(self.store.rows[*row].state, State::Waiting | State::Held)
+                && !self.store.rows[*row].is_test
         };
         let rows: Vec<usize> = open.iter().copied().filter(may_go).collect();
         if rows.is_empty() {
@@ -181,13 +184,17 @@ impl World {
             return;
         }
         // What was just settled is the most likely to be looked at.
-        let recent = if self.rng.once_in(2) { 20.min(self.store.rows.len()) } else { self.store.rows.len() };
+        let recent =
+            if self.rng.once_in(2) { 20.min(self.store.rows.len()) } else { self.store.rows.len() };
         let from = self.store.rows.len() - 1 - self.rng.below(recent);
         let is_settled = |row: &usize| {
             let delivery = &self.store.rows[*row];
-            delivery.state.is_final() && !delivery.is_test && !self.store.hooks[delivery.hook].is_deleted
+            delivery.state.is_final()
+                && !delivery.is_test
+                && !self.store.hooks[delivery.hook].is_deleted
         };
-        let rows: Vec<usize> = (from..self.store.rows.len()).filter(is_settled).take(count).collect();
+        let rows: Vec<usize> =
+            (from..self.store.rows.len()).filter(is_settled).take(count).collect();
         let now = self.now();
         let mut hooks = Vec::new();
         for row in &rows {
@@ -196,7 +203,8 @@ impl World {
         }
         hooks.sort_unstable();
         hooks.dedup();
-        let is_ordered = |hook: &HookId| self.store.hooks[hook_of(*hook)].tuning().order_by.is_some();
+        let is_ordered =
+            |hook: &HookId| self.store.hooks[hook_of(*hook)].tuning().order_by.is_some();
         let (ordered, others): (Vec<_>, Vec<_>) = hooks.into_iter().partition(is_ordered);
         for hook in &ordered {
             self.store.hooks[hook_of(*hook)].version += 1;
@@ -217,7 +225,8 @@ impl World {
         self.later(wait, Happening::Weather);
     }
 
-    /// All receivers are well, all hooks are on, nothing fails, nobody does anything: now everything has to arrive.
+    /// All receivers are well, all hooks are on, nothing fails, nobody does anything: now
+    /// everything has to arrive.
     pub fn calm(&mut self) {
         self.is_calm = true;
         for hook in 0..HOOKS {

@@ -20,21 +20,32 @@ impl Store {
         };
         let head = |(key, rows): (&u64, &BTreeSet<usize>)| {
             let first = *rows.first()?;
-            Some(Head { key: key_text(*key), id: self.open(first).id, standing: standing(first), due_at: None })
+            Some(Head {
+                key: key_text(*key),
+                id: self.open(first).id,
+                standing: standing(first),
+                due_at: None,
+            })
         };
         let mut found = Lines::default();
         if let Some(after) = &ask.heads {
-            let heads = by_key.iter().filter_map(head).filter(|head| after.as_ref().is_none_or(|key| head.key > *key));
+            let heads = by_key
+                .iter()
+                .filter_map(head)
+                .filter(|head| after.as_ref().is_none_or(|key| head.key > *key));
             found.heads = heads.take(ask.heads_limit).collect();
-            let is_test = |row: &usize| self.rows[*row].is_test && self.rows[*row].state == State::Pending;
+            let is_test =
+                |row: &usize| self.rows[*row].is_test && self.rows[*row].state == State::Pending;
             let tests = self.hooks[hook].open.iter().copied().filter(is_test);
             found.tests = tests.map(|row| self.open(row)).collect();
         }
         for Part { key, after } in &ask.lines {
             let rows = key.parse().ok().and_then(|key: u64| by_key.get(&key));
             let rows = rows.into_iter().flatten().copied();
-            let rows = rows.filter(|row| after.is_none_or(|after| *row > row_of(after))).take(ask.rows);
-            let mut line = Line { key: key.clone(), after: *after, due: Vec::new(), next: Next::End };
+            let rows =
+                rows.filter(|row| after.is_none_or(|after| *row > row_of(after))).take(ask.rows);
+            let mut line =
+                Line { key: key.clone(), after: *after, due: Vec::new(), next: Next::End };
             let mut is_full = false;
             for row in rows {
                 line.next = match standing(row) {
@@ -48,7 +59,8 @@ impl Store {
                 let open = self.open(row);
                 let is_retry = open.attempts > open.tries_before;
                 line.due.push(open);
-                is_full = is_retry || line.due.iter().map(|open| open.body.len()).sum::<usize>() >= ask.bytes;
+                is_full = is_retry
+                    || line.due.iter().map(|open| open.body.len()).sum::<usize>() >= ask.bytes;
                 if is_full {
                     break;
                 }

@@ -1,8 +1,9 @@
-//! The scheduler's board in a world of its own: 50 hooks, seven days, receivers and people as they are, in virtual time.
-//! What is asked: is anything ever forgotten, sent when it must not be, or asked for again and again?
+//! The scheduler's board in a world of its own: 50 hooks, seven days, receivers and people as they
+//! are, in virtual time. What is asked: is anything ever forgotten, sent when it must not be, or
+//! asked for again and again?
 //!
-//! Every week follows from its seed, which a failure names. `SERVICE_HOOKS_TEST_SEED` runs that one,
-//! `SERVICE_HOOKS_TEST_SEEDS` so many (20 unless set).
+//! Every week follows from its seed, which a failure names. `SERVICE_HOOKS_TEST_SEED` runs that
+//! one, `SERVICE_HOOKS_TEST_SEEDS` so many (20 unless set).
 
 mod checks;
 mod life;
@@ -37,7 +38,8 @@ fn live_through(seed: u64) {
     world.checks.end(&world.store);
     let checks = &world.checks;
     eprintln!(
-        "seed {seed}: {} deliveries, {} attempts, {} loads, {} steps, {} happenings, {} days; {} given up; slowest start {} ms",
+        "seed {seed}: {} deliveries, {} attempts, {} loads, {} steps, {} happenings, {} days; {} \
+         given up; slowest start {} ms",
         world.store.rows.len(),
         checks.attempts,
         checks.loads,
@@ -55,7 +57,8 @@ fn in_a_week_of_everything_nothing_is_forgotten_and_nothing_is_sent_that_must_no
         return live_through(seed);
     }
     let seeds = number("SERVICE_HOOKS_TEST_SEEDS").unwrap_or(20);
-    let failed: Vec<u64> =
-        (1..=seeds).filter(|seed| std::panic::catch_unwind(|| live_through(*seed)).is_err()).collect();
+    let failed: Vec<u64> = (1..=seeds)
+        .filter(|seed| std::panic::catch_unwind(|| live_through(*seed)).is_err())
+        .collect();
     assert!(failed.is_empty(), "these weeks did not end well: {failed:?}");
 }

@@ -22,7 +22,8 @@ pub enum Receiver {
     Failing,
     /// Wants to be called less often, and says when.
     Busy,
-    /// Takes so many in a second; of the present one: which it is, and how many it took. To the others it says when, or not.
+    /// Takes so many in a second; of the present one: which it is, and how many it took. To the
+    /// others it says when, or not.
     Quota {
         per_second: u32,
         second: i64,
@@ -72,7 +73,11 @@ impl Receiver {
             }
             *taken += 1;
             let retry_after = says_when.then_some(Duration::from_secs(1));
-            return if *taken <= *per_second { say(200) } else { Reply { retry_after, ..say(429) } };
+            return if *taken <= *per_second {
+                say(200)
+            } else {
+                Reply { retry_after, ..say(429) }
+            };
         }
         match *self {
             Self::Healthy | Self::Quota { .. } => say(200),
@@ -88,7 +93,9 @@ impl Receiver {
                 Reply { retry_after: Some(wait), ..say(if rng.once_in(2) { 429 } else { 503 }) }
             }
             Self::DownUntil(end) if now >= end => say(204),
-            Self::DownUntil(_) => Reply { after: rng.between(0, 5), answer: Answer::ConnectFailed, retry_after: None },
+            Self::DownUntil(_) => {
+                Reply { after: rng.between(0, 5), answer: Answer::ConnectFailed, retry_after: None }
+            }
             Self::Leaving if rng.once_in(100) => say(410),
             Self::Leaving => say(200),
         }

@@ -35,7 +35,8 @@ impl Rng {
         self.below(times) == 0
     }
 
-    /// How long something inside the machine takes, in milliseconds: mostly a little, sometimes long.
+    /// How long something inside the machine takes, in milliseconds: mostly a little, sometimes
+    /// long.
     pub fn moment(&mut self) -> i64 {
         if self.once_in(40) { self.between(200, 3000) } else { self.between(0, 25) }
     }

@@ -1,5 +1,5 @@
-//! The reference store: what `engine::store` promises of deliveries, hooks and their health, in memory. Each function is
-//! one transaction, and is named as the one it stands for.
+//! The reference store: what `engine::store` promises of deliveries, hooks and their health, in
+//! memory. Each function is one transaction, and is named as the one it stands for.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -80,7 +80,8 @@ pub struct Outcome {
     pub asks: Option<Duration>,
     pub is_gone: bool,
     pub is_exhausted: bool,
-    /// When the scheduler hears that the attempt is over, if its task tells that before the record: not of a failure.
+    /// When the scheduler hears that the attempt is over, if its task tells that before the record:
+    /// not of a failure.
     pub heard_at: Option<i64>,
 }
 
@@ -169,7 +170,17 @@ impl Store {
         let (health, since) = (Health::default(), Timestamp(0));
         let (probe_with, forward) = (None, None);
         let is_deleted = false;
-        self.hooks.push(HookRow { is_deleted, health, target, open, by_key, probe_with, forward, version: 0, since });
+        self.hooks.push(HookRow {
+            is_deleted,
+            health,
+            target,
+            open,
+            by_key,
+            probe_with,
+            forward,
+            version: 0,
+            since,
+        });
     }
 
     /// A person changes a hook; it gets its next chance at once.
@@ -192,7 +203,14 @@ impl Store {
     }
 
     /// One delivery, in the state that the hook's standing demands.
-    pub fn accept(&mut self, hook: usize, order_key: Option<u64>, size: usize, is_test: bool, now: Timestamp) -> usize {
+    pub fn accept(
+        &mut self,
+        hook: usize,
+        order_key: Option<u64>,
+        size: usize,
+        is_test: bool,
+        now: Timestamp,
+    ) -> usize {
         let standing = &self.hooks[hook];
         let state = match (standing.is_enabled(), standing.is_open()) {
             _ if is_test => State::Pending,
@@ -274,7 +292,9 @@ impl Store {
     }
 
     fn ask_forward(&mut self, hook: usize, now: Timestamp) {
-        let waits = |row: &usize| self.rows[*row].state == State::Waiting && self.rows[*row].due_at > Some(now);
+        let waits = |row: &usize| {
+            self.rows[*row].state == State::Waiting && self.rows[*row].due_at > Some(now)
+        };
         if self.hooks[hook].open.iter().any(waits) {
             self.hooks[hook].forward = Some((now, (now, 0)));
         }
@@ -292,8 +312,12 @@ impl Store {
             let delivery = &self.rows[*row];
             (delivery.state == State::Waiting).then_some((delivery.due_at?, *row))
         };
-        let mut found: Vec<(Timestamp, usize)> =
-            self.hooks[hook].open.iter().filter_map(of_row).filter(|place| *place > cursor).collect();
+        let mut found: Vec<(Timestamp, usize)> = self.hooks[hook]
+            .open
+            .iter()
+            .filter_map(of_row)
+            .filter(|place| *place > cursor)
+            .collect();
         found.sort_unstable();
         found.truncate(STEP);
         let is_more = found.len() == STEP;
@@ -373,9 +397,14 @@ impl Store {
         let again = wanted.again && row.is_open() && !reads_lines;
         let probes = wanted.probe && row.health.paused.is_some() && row.is_enabled();
         let is_held = |row: &&usize| self.rows[**row].state == State::Held;
-        let first_of_key = |row: usize| self.older_of_key(row).find(|older| is_held(&older)).unwrap_or(row);
+        let first_of_key =
+            |row: usize| self.older_of_key(row).find(|older| is_held(&older)).unwrap_or(row);
         let asked = || row.probe_with.as_ref().filter(is_held).copied();
-        let asked = || asked().map(|asked| if row.tuning().order_by.is_some() { first_of_key(asked) } else { asked });
+        let asked = || {
+            asked().map(
+                |asked| if row.tuning().order_by.is_some() { first_of_key(asked) } else { asked },
+            )
+        };
         let held = || asked().or_else(|| row.open.iter().find(is_held).copied());
         Page {
             target: Some(row.target.clone()),
@@ -390,13 +419,16 @@ impl Store {
 
     fn find(&self, hook: usize, kind: Kind, now: Timestamp, room: Room) -> Found {
         let HookRow { open, target, .. } = &self.hooks[hook];
-        let (is_ordered, hook_is_open) = (target.hook.tuning.order_by.is_some(), self.hooks[hook].is_open());
+        let (is_ordered, hook_is_open) =
+            (target.hook.tuning.order_by.is_some(), self.hooks[hook].is_open());
         let state = if kind == Kind::First { State::Pending } else { State::Waiting };
         let of_kind = || open.iter().copied().filter(|row| self.rows[*row].state == state);
         let is_due = |row: &usize| {
             let delivery = &self.rows[*row];
             let may_go = hook_is_open || delivery.is_test;
-            delivery.due_at.is_some_and(|at| at <= now) && may_go && !(is_ordered && delivery.order_key.is_some())
+            delivery.due_at.is_some_and(|at| at <= now)
+                && may_go
+                && !(is_ordered && delivery.order_key.is_some())
         };
         let mut due: Vec<usize> = of_kind().filter(is_due).collect();
         due.sort_by_key(|row| (self.rows[*row].due_at, *row));
@@ -415,7 +447,10 @@ impl Store {
             .filter(|at| *at > now)
             .min();
         let more_at = if is_full { Some(now) } else { next };
-        Found { due: due.into_iter().map(|row| self.open(row)).collect(), more_at: more_at.filter(|_| hook_is_open) }
+        Found {
+            due: due.into_iter().map(|row| self.open(row)).collect(),
+            more_at: more_at.filter(|_| hook_is_open),
+        }
     }
 
     fn needs_step(&self, hook: usize) -> bool {
@@ -432,7 +467,8 @@ impl Store {
 
     /// As many as one step moves.
     fn some(&self, hook: usize, state: State, tests: bool) -> Vec<usize> {
-        let is_meant = |row: &usize| self.rows[*row].state == state && (tests || !self.rows[*row].is_test);
+        let is_meant =
+            |row: &usize| self.rows[*row].state == state && (tests || !self.rows[*row].is_test);
         self.hooks[hook].open.iter().copied().filter(is_meant).take(STEP).collect()
     }
 
@@ -440,9 +476,13 @@ impl Store {
     pub fn step(&mut self, hook: usize, now: Timestamp) -> bool {
         let (is_deleted, is_open) = (self.hooks[hook].is_deleted, self.hooks[hook].is_open());
         let batches: Vec<Vec<usize>> = match (is_deleted, is_open) {
-            (true, _) => [State::Pending, State::Waiting, State::Held].map(|state| self.some(hook, state, true)).into(),
+            (true, _) => [State::Pending, State::Waiting, State::Held]
+                .map(|state| self.some(hook, state, true))
+                .into(),
             (false, true) => vec![self.some(hook, State::Held, true)],
-            (false, false) => [State::Pending, State::Waiting].map(|state| self.some(hook, state, false)).into(),
+            (false, false) => {
+                [State::Pending, State::Waiting].map(|state| self.some(hook, state, false)).into()
+            }
         };
         let is_more = batches.iter().any(|batch| batch.len() >= STEP);
         let is_paused = self.hooks[hook].is_enabled() && !is_open;
@@ -460,7 +500,8 @@ impl Store {
                     if self.rows[row].is_paused {
                         self.gain_a_try(row);
                     }
-                    let state = if self.rows[row].attempts == 0 { State::Pending } else { State::Waiting };
+                    let state =
+                        if self.rows[row].attempts == 0 { State::Pending } else { State::Waiting };
                     self.put(row, state, Some(now), now);
                 }
             }
@@ -472,8 +513,8 @@ impl Store {
         self.bring_forward(hook, now) || is_more
     }
 
-    /// As `store::outcomes::record_all` of one: how the hook stands now, and whether the portal switched it off. `None`
-    /// when this attempt is on record already.
+    /// As `store::outcomes::record_all` of one: how the hook stands now, and whether the portal
+    /// switched it off. `None` when this attempt is on record already.
     pub fn record(&mut self, outcome: &Outcome, now: Timestamp) -> Option<(Health, bool)> {
         let row = &mut self.rows[outcome.row];
         if row.attempts >= outcome.number {
@@ -484,11 +525,13 @@ impl Store {
         (row.is_gone, row.is_exhausted) = (outcome.is_gone, outcome.is_exhausted);
         let hook = row.hook;
         let was_put_away = matches!(row.state, State::Held | State::Cancelled);
-        let state = if was_put_away && outcome.state == State::Waiting { row.state } else { outcome.state };
+        let state =
+            if was_put_away && outcome.state == State::Waiting { row.state } else { outcome.state };
         let due_at = outcome.retry_in.filter(|_| !was_put_away).map(|wait| now.after(wait));
         self.put(outcome.row, state, due_at, now);
         let standing = &mut self.hooks[hook];
-        let (health, turn) = standing.health.after(outcome.heard(now), outcome.purpose, now, &self.breaker);
+        let (health, turn) =
+            standing.health.after(outcome.heard(now), outcome.purpose, now, &self.breaker);
         if matches!(turn, Turn::Paused | Turn::Recovered) {
             standing.since = now;
         }
@@ -508,7 +551,8 @@ impl Store {
         Some((health, is_off))
     }
 
-    /// As `delivery::rewind`: what was written after `now` is moved back. Says which hooks have something earlier now.
+    /// As `delivery::rewind`: what was written after `now` is moved back. Says which hooks have
+    /// something earlier now.
     pub fn rewind(&mut self, now: Timestamp) -> Vec<HookId> {
         let mut hooks = BTreeSet::new();
         for (at, hook) in self.hooks.iter_mut().enumerate() {
@@ -530,6 +574,9 @@ impl Store {
 
     /// The hooks that have something to do: where a start resumes.
     pub fn hooks_with_open(&self) -> Vec<HookId> {
-        (0..self.hooks.len()).filter(|hook| !self.hooks[*hook].open.is_empty()).map(hook_id).collect()
+        (0..self.hooks.len())
+            .filter(|hook| !self.hooks[*hook].open.is_empty())
+            .map(hook_id)
+            .collect()
     }
 }

@@ -1,5 +1,5 @@
-//! The world around the board: virtual time, an event heap, and what the scheduler's tasks do (loads, steps, attempts,
-//! records), each as slow and as unreliable as it may be in life.
+//! The world around the board: virtual time, an event heap, and what the scheduler's tasks do
+//! (loads, steps, attempts, records), each as slow and as unreliable as it may be in life.
 
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
@@ -83,7 +83,8 @@ pub struct Flight {
     given: Given,
 }
 
-/// An entry of the heap: when, which of those at the same time, and in which life of the process it has a meaning.
+/// An entry of the heap: when, which of those at the same time, and in which life of the process it
+/// has a meaning.
 pub struct Entry {
     at: i64,
     sequence: u64,
@@ -176,7 +177,12 @@ impl World {
 
     fn push(&mut self, wait: i64, life: Option<u32>, what: Happening) {
         self.sequence += 1;
-        self.heap.push(Reverse(Entry { at: self.real + wait, sequence: self.sequence, life, what }));
+        self.heap.push(Reverse(Entry {
+            at: self.real + wait,
+            sequence: self.sequence,
+            life,
+            what,
+        }));
     }
 
     /// The scheduler hears of it after a moment.
@@ -184,7 +190,8 @@ impl World {
         self.tell_after(news, self.real);
     }
 
-    /// The same, but not before `earliest`: one task's news come in their order. Returns when it is heard.
+    /// The same, but not before `earliest`: one task's news come in their order. Returns when it is
+    /// heard.
     fn tell_after(&mut self, news: News, earliest: i64) -> i64 {
         let wait = self.rng.moment().max(earliest - self.real);
         self.checks.told(&news);
@@ -192,8 +199,9 @@ impl World {
         self.real + wait
     }
 
-    /// As [`World::tell`] after an accept's commit, when the task that waited for it has only to wake. An offer that took
-    /// longer than a load, an attempt and its record together would be sent twice; its second result is refused.
+    /// As [`World::tell`] after an accept's commit, when the task that waited for it has only to
+    /// wake. An offer that took longer than a load, an attempt and its record together would be
+    /// sent twice; its second result is refused.
     pub fn offer(&mut self, offers: Vec<Open>) {
         let wait = self.rng.between(0, 5);
         let news = News::Offer(offers);
@@ -211,14 +219,18 @@ impl World {
                 self.board.hear(news, now);
                 self.advance();
             }
-            Happening::Read { hook, wanted, room, ask, now } => self.read(hook, wanted, room, &ask, now),
+            Happening::Read { hook, wanted, room, ask, now } => {
+                self.read(hook, wanted, room, &ask, now)
+            }
             Happening::Write { hook } => self.write(hook),
             Happening::Rewind => {
                 let now = self.now();
                 let hooks = self.store.rewind(now);
                 self.tell(News::More(hooks));
             }
-            Happening::Answered(flight, answer, retry_after) => self.answered(&flight, answer, retry_after),
+            Happening::Answered(flight, answer, retry_after) => {
+                self.answered(&flight, answer, retry_after)
+            }
             Happening::Commit(outcome) => self.commit(outcome),
             Happening::Look => {
                 self.checks.look(&self.store, self.real, self.now());
@@ -245,7 +257,8 @@ impl World {
                     let hook = hook_of(held.hook);
                     self.checks.load(hook, known.rows, &ask, self.real);
                     let wait = self.rng.moment();
-                    let room = Room { rows: room.rows + known.rows, bytes: room.bytes + known.bytes };
+                    let room =
+                        Room { rows: room.rows + known.rows, bytes: room.bytes + known.bytes };
                     self.soon(wait, Happening::Read { hook, wanted, room, ask, now });
                 }
                 Order::Step(held) => {
@@ -294,7 +307,8 @@ impl World {
 
     fn attempt(&mut self, given: Given) {
         let (row, hook) = (row_of(given.open.id), hook_of(given.open.hook));
-        let flight = Flight { row, hook, purpose: given.purpose, number: given.open.attempts + 1, given };
+        let flight =
+            Flight { row, hook, purpose: given.purpose, number: given.open.attempts + 1, given };
         self.checks.attempt(&flight, &flight.given, &self.store, self.real, self.now());
         let id = flight.given.open.id;
         if self.fails(2000) {
@@ -302,7 +316,13 @@ impl World {
             self.checks.landed(&flight);
             let due_at = Some(Timestamp(self.now().0 + RECORD_AGAIN));
             let hook = hook_id(hook);
-            self.tell(News::Finished { held: held(hook), delivery: id, was_sent: false, due_at, health: None });
+            self.tell(News::Finished {
+                held: held(hook),
+                delivery: id,
+                was_sent: false,
+                due_at,
+                health: None,
+            });
             return;
         }
         let reply = self.receivers[hook].reply(&mut self.rng, self.real);
@@ -317,7 +337,9 @@ impl World {
         // A failure keeps its place until it is counted.
         let heard_at = match bearing {
             Bearing::Silent => None,
-            _ => Some(self.tell_after(News::Sent { held, delivery, bearing, is_delivered }, self.real)),
+            _ => Some(
+                self.tell_after(News::Sent { held, delivery, bearing, is_delivered }, self.real),
+            ),
         };
         self.checks.answered(flight.row, is_delivered);
         if let (Bearing::TooMuch { asks: Some(wait) }, Some(heard_at)) = (bearing, heard_at) {
@@ -332,10 +354,12 @@ impl World {
         let is_extra = matches!(verdict, Verdict::PutOff(_));
         let Flight { row, number, purpose, .. } = *flight;
         let is_gone = verdict == Verdict::Gone;
-        let is_exhausted = flight.number - flight.given.open.tries_before > Self::schedule(flight).len() as u32;
+        let is_exhausted =
+            flight.number - flight.given.open.tries_before > Self::schedule(flight).len() as u32;
         // The disk may be full for a while.
         let is_stopped = self.fails(1000);
-        let wait = if is_stopped { self.rng.between(SECOND, 60 * SECOND) } else { self.rng.moment() };
+        let wait =
+            if is_stopped { self.rng.between(SECOND, 60 * SECOND) } else { self.rng.moment() };
         if is_stopped {
             // Until it is on record it takes room that what came with it may need.
             self.checks.disturb(flight.hook, self.real);
@@ -366,8 +390,14 @@ impl World {
         let Open { attempts, tries_before, .. } = flight.given.open;
         let counted = attempts.saturating_sub(tries_before);
         let is_probe = flight.purpose == Purpose::Probe;
-        let tried = Tried { counted, uncounted: tries_before, is_probe, answer, retry_after: asked };
-        judge(&Self::schedule(flight), RetryPolicy::default().longest_wait, &tried, self.rng.share())
+        let tried =
+            Tried { counted, uncounted: tries_before, is_probe, answer, retry_after: asked };
+        judge(
+            &Self::schedule(flight),
+            RetryPolicy::default().longest_wait,
+            &tried,
+            self.rng.share(),
+        )
     }
 
     fn schedule(flight: &Flight) -> Vec<Duration> {
@@ -393,15 +423,20 @@ impl World {
                 (due_at.or(again.filter(|_| recorded.is_none())), None)
             }
         };
-        let finished = News::Finished { held: held(hook), delivery, was_sent: true, due_at, health };
+        let finished =
+            News::Finished { held: held(hook), delivery, was_sent: true, due_at, health };
         let heard_at = outcome.heard_at.unwrap_or_else(|| {
             let (bearing, is_delivered) = (Bearing::Silent, false);
-            self.tell_after(News::Sent { held: held(hook), delivery, bearing, is_delivered }, self.real)
+            self.tell_after(
+                News::Sent { held: held(hook), delivery, bearing, is_delivered },
+                self.real,
+            )
         });
         self.tell_after(finished, heard_at);
     }
 
-    /// `kill -9`, and a new process some seconds later. Of what was in flight some was recorded and some was not.
+    /// `kill -9`, and a new process some seconds later. Of what was in flight some was recorded and
+    /// some was not.
     pub fn crash(&mut self) {
         self.life += 1;
         self.board = Board::new(PERMITS, LIMITS, MEMORY, false);

@@ -84,29 +84,44 @@ async fn preferences_are_kept_with_their_user(db: TestDb) {
         users::insert(conn, &grant(), &other, "$hash").await
     })
     .unwrap();
-    let wanted =
-        Preferences { theme: Theme::Dark, time_zone: "America/Argentina/Buenos_Aires".into(), hours: Hours::Twelve };
+    let wanted = Preferences {
+        theme: Theme::Dark,
+        time_zone: "America/Argentina/Buenos_Aires".into(),
+        hours: Hours::Twelve,
+    };
     let written = wanted.clone();
     write!(store, |conn| users::prefer(conn, ann.id, &written).await).unwrap();
     let mut conn = store.read().await.unwrap();
     assert_eq!(users::by_id(&mut conn, ann.id).await.unwrap().unwrap().preferences, wanted);
-    assert_eq!(users::by_email(&mut conn, &ann.email).await.unwrap().unwrap().user.preferences, wanted);
-    assert_eq!(users::by_id(&mut conn, bob.id).await.unwrap().unwrap().preferences, Preferences::default());
+    assert_eq!(
+        users::by_email(&mut conn, &ann.email).await.unwrap().unwrap().user.preferences,
+        wanted
+    );
+    assert_eq!(
+        users::by_id(&mut conn, bob.id).await.unwrap().unwrap().preferences,
+        Preferences::default()
+    );
 }
 
 async fn sessions_live_until_they_expire_or_are_deleted(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
-    write!(store, |conn| sessions::insert(conn, b"one", "{\"a\":1}", Timestamp(100)).await).unwrap();
+    write!(store, |conn| sessions::insert(conn, b"one", "{\"a\":1}", Timestamp(100)).await)
+        .unwrap();
     let twice = write!(store, |conn| sessions::insert(conn, b"one", "{}", Timestamp(100)).await);
     assert!(matches!(twice, Err(Error::Exists)));
-    write!(store, |conn| sessions::update(conn, b"one", "{\"a\":2}", Timestamp(200)).await).unwrap();
+    write!(store, |conn| sessions::update(conn, b"one", "{\"a\":2}", Timestamp(200)).await)
+        .unwrap();
     let found = sessions::find(&mut conn, b"one", Timestamp(199)).await.unwrap();
     assert_eq!(found, Some(("{\"a\":2}".into(), Timestamp(200))));
     assert_eq!(sessions::find(&mut conn, b"one", Timestamp(200)).await.unwrap(), None, "expired");
     write!(store, |conn| sessions::delete(conn, b"one").await).unwrap();
     write!(store, |conn| sessions::update(conn, b"one", "{}", Timestamp(900)).await).unwrap();
-    assert_eq!(sessions::find(&mut conn, b"one", Timestamp(1)).await.unwrap(), None, "a late save revives nothing");
+    assert_eq!(
+        sessions::find(&mut conn, b"one", Timestamp(1)).await.unwrap(),
+        None,
+        "a late save revives nothing"
+    );
 }
 
 async fn drafts_belong_to_one_session_and_expire(db: TestDb) {
@@ -121,7 +136,10 @@ async fn drafts_belong_to_one_session_and_expire(db: TestDb) {
         expires_at: Timestamp(10),
     };
     write!(store, |conn| drafts::insert(conn, &draft, Timestamp(0)).await).unwrap();
-    assert_eq!(drafts::find(&mut conn, id, b"mine", Timestamp(9)).await.unwrap().unwrap(), b"\0sealed\xff");
+    assert_eq!(
+        drafts::find(&mut conn, id, b"mine", Timestamp(9)).await.unwrap().unwrap(),
+        b"\0sealed\xff"
+    );
     assert_eq!(drafts::find(&mut conn, id, b"other", Timestamp(9)).await.unwrap(), None);
     assert_eq!(drafts::find(&mut conn, id, b"mine", Timestamp(10)).await.unwrap(), None);
 }
@@ -131,7 +149,10 @@ async fn a_set_up_link_works_once(db: TestDb) {
     let mut conn = store.read().await.unwrap();
     write!(store, |conn| setup::replace(conn, b"old", Timestamp(10)).await).unwrap();
     write!(store, |conn| setup::replace(conn, b"new", Timestamp(10)).await).unwrap();
-    assert!(!setup::is_valid(&mut conn, b"old", Timestamp(1)).await.unwrap(), "a newer link replaces an older one");
+    assert!(
+        !setup::is_valid(&mut conn, b"old", Timestamp(1)).await.unwrap(),
+        "a newer link replaces an older one"
+    );
     assert!(setup::is_valid(&mut conn, b"new", Timestamp(9)).await.unwrap());
     assert!(!setup::is_valid(&mut conn, b"new", Timestamp(10)).await.unwrap());
     write!(store, |conn| setup::consume(conn, b"new", Timestamp(1)).await).unwrap();
@@ -142,9 +163,16 @@ async fn a_set_up_link_works_once(db: TestDb) {
 async fn tokens_are_found_by_their_secret_until_revoked(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
-    let permissions: Permissions = [Permission::EventsEmit, Permission::HooksRead].into_iter().collect();
+    let permissions: Permissions =
+        [Permission::EventsEmit, Permission::HooksRead].into_iter().collect();
     let id = TokenId(db.clock().id());
-    let token = Token { id, name: "backend".into(), permissions, created_at: Timestamp(1), revoked_at: None };
+    let token = Token {
+        id,
+        name: "backend".into(),
+        permissions,
+        created_at: Timestamp(1),
+        revoked_at: None,
+    };
     let row = token.clone();
     write!(store, |conn| tokens::insert(conn, &grant(), &row, b"hash").await).unwrap();
     assert_eq!(tokens::by_secret(&mut conn, b"hash").await.unwrap(), Some(token.clone()));
@@ -161,21 +189,34 @@ async fn the_audit_log_keeps_its_order(db: TestDb) {
     let clock = db.clock();
     for detail in ["first", "second", "third"] {
         let clock = clock.clone();
-        write!(store, |conn| audit::note(conn, &clock, &grant(), "hook.changed", "x", detail).await).unwrap();
+        write!(store, |conn| audit::note(conn, &clock, &grant(), "hook.changed", "x", detail)
+            .await)
+        .unwrap();
     }
     let entries = audit::about(&mut store.read().await.unwrap(), &grant(), "x", 2).await.unwrap();
-    assert_eq!(entries.iter().map(|entry| entry.detail.as_str()).collect::<Vec<_>>(), ["third", "second"]);
+    assert_eq!(
+        entries.iter().map(|entry| entry.detail.as_str()).collect::<Vec<_>>(),
+        ["third", "second"]
+    );
     assert_eq!(entries[0].actor, "portal");
 }
 
 async fn what_expired_goes_some_at_a_time(db: TestDb) {
     const FORGOTTEN: Duration = Duration::from_secs(48 * 3600);
     let clock = Clock::test(Timestamp(1_700_000_000_000));
-    let engine = Dispatcher::start(Config { clock: clock.clone(), ..db::config(db.settings()) }).await.unwrap();
+    let engine = Dispatcher::start(Config { clock: clock.clone(), ..db::config(db.settings()) })
+        .await
+        .unwrap();
     let store = engine.store();
-    let key = |number: i64| IdempotencyKey { key_hash: number.to_string().into_bytes(), body_hash: b"body".to_vec() };
+    let key = |number: i64| IdempotencyKey {
+        key_hash: number.to_string().into_bytes(),
+        body_hash: b"body".to_vec(),
+    };
     let emit = async |number: i64| {
-        let event = Emit { event_type: EventType::WorkItemClosed, body: sample(EventType::WorkItemClosed).into() };
+        let event = Emit {
+            event_type: EventType::WorkItemClosed,
+            body: sample(EventType::WorkItemClosed).into(),
+        };
         engine.emit_all(vec![event], "test", Some(key(number))).await.unwrap();
     };
     futures::future::join_all((0..250).map(&emit)).await;
@@ -184,12 +225,19 @@ async fn what_expired_goes_some_at_a_time(db: TestDb) {
     emit(250).await;
     let mut steps = Vec::new();
     while steps.last().is_none_or(|rows| *rows > 0) {
-        let swept = write!(store, |conn| expired::sweep(conn, Expiring::Idempotency, Timestamp(first.0 + 1)).await);
+        let swept = write!(store, |conn| expired::sweep(
+            conn,
+            Expiring::Idempotency,
+            Timestamp(first.0 + 1)
+        )
+        .await);
         steps.push(swept.unwrap());
     }
     assert_eq!(steps, [100, 100, 50, 0]);
     let mut conn = store.read().await.unwrap();
-    let alive = idempotency::look_up(&mut conn, &[&key(249), &key(250)], Timestamp(first.0 - 1)).await.unwrap();
+    let alive = idempotency::look_up(&mut conn, &[&key(249), &key(250)], Timestamp(first.0 - 1))
+        .await
+        .unwrap();
     assert_eq!(alive.into_keys().collect::<Vec<_>>(), [b"250".to_vec()]);
     drop(conn);
     engine.shutdown().await;
@@ -217,12 +265,16 @@ async fn drafts_are_few(db: TestDb) {
         let expires_at = now.after(Duration::from_secs(600));
         let (user, session_hash, sealed) = (people[person], vec![session], b"x".to_vec());
         let draft = Draft { id, user, session_hash, sealed, expires_at };
-        let kept: Result<bool, Error> =
-            store.write(move |conn| Box::pin(async move { drafts::insert(conn, &draft, now).await })).await;
+        let kept: Result<bool, Error> = store
+            .write(move |conn| Box::pin(async move { drafts::insert(conn, &draft, now).await }))
+            .await;
         (id, kept.unwrap())
     };
     let find = async |id: DraftId, session: u8| {
-        drafts::find(&mut store.read().await.unwrap(), id, &[session], clock.now()).await.unwrap().is_some()
+        drafts::find(&mut store.read().await.unwrap(), id, &[session], clock.now())
+            .await
+            .unwrap()
+            .is_some()
     };
     let now = clock.now();
     let mut of_one = Vec::new();
@@ -233,7 +285,11 @@ async fn drafts_are_few(db: TestDb) {
     for (id, session) in of_one {
         kept.push(find(id, session).await);
     }
-    assert_eq!(kept, [[false; 10].as_slice(), &[true; 20]].concat(), "the oldest of a person go, whatever the session");
+    assert_eq!(
+        kept,
+        [[false; 10].as_slice(), &[true; 20]].concat(),
+        "the oldest of a person go, whatever the session"
+    );
     let mut others = 0;
     while keep(1 + others / 20, 0, now).await.1 {
         others += 1;
@@ -241,5 +297,8 @@ async fn drafts_are_few(db: TestDb) {
     }
     assert_eq!(others, 2000 - 20);
     assert!(keep(0, 1, now).await.1, "a new draft of a person with 20 replaces their oldest");
-    assert!(keep(140, 1, now.after(Duration::from_secs(601))).await.1, "expired drafts do not count");
+    assert!(
+        keep(140, 1, now.after(Duration::from_secs(601))).await.1,
+        "expired drafts do not count"
+    );
 }

@@ -17,7 +17,10 @@ use crate::support::{
     sql,
 };
 
-on_both!(a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is, what_waits_is_weighed_by_hook_however_much_it_is,);
+on_both!(
+    a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is,
+    what_waits_is_weighed_by_hook_however_much_it_is,
+);
 
 const BEGAN: u64 = 1_700_000_000_000;
 
@@ -37,10 +40,14 @@ async fn a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is(db: TestDb)
         let delete = format!("DELETE FROM deliveries WHERE id = {id}");
         sql::execute(&url, &delete).await.unwrap();
         assert!(!balance::read(&mut conn, &grant()).await.unwrap().holds(), "{place} was lost");
-        sql::execute(&url, "UPDATE counters SET value = value - 1 WHERE name = 'accepted'").await.unwrap();
+        sql::execute(&url, "UPDATE counters SET value = value - 1 WHERE name = 'accepted'")
+            .await
+            .unwrap();
         assert!(balance::read(&mut conn, &grant()).await.unwrap().holds());
     }
-    sql::execute(&url, "UPDATE counters SET value = value - 1 WHERE name = 'accepted'").await.unwrap();
+    sql::execute(&url, "UPDATE counters SET value = value - 1 WHERE name = 'accepted'")
+        .await
+        .unwrap();
     assert!(!balance::read(&mut conn, &grant()).await.unwrap().holds(), "one too many");
 }
 
@@ -56,8 +63,11 @@ async fn what_waits_is_weighed_by_hook_however_much_it_is(db: TestDb) {
         row
     };
     // More in one state than one part counts.
-    let mut made: Vec<Delivered> = below_many(few.0, BEGAN, 4_000).into_iter().enumerate().map(row).collect();
-    let held = below_many(many.0, BEGAN + 100_000, 20_500).into_iter().map(|row| Delivered { state: "held", ..row });
+    let mut made: Vec<Delivered> =
+        below_many(few.0, BEGAN, 4_000).into_iter().enumerate().map(row).collect();
+    let held = below_many(many.0, BEGAN + 100_000, 20_500)
+        .into_iter()
+        .map(|row| Delivered { state: "held", ..row });
     made.extend(held);
     rows::insert(&db.settings().database_url(), &made).await.unwrap();
     let mut conn = store.read().await.unwrap();

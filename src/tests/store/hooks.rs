@@ -19,8 +19,13 @@ on_both!(
     pages_of_hooks_are_complete_and_in_order,
 );
 
-const NO_TUNING: Tuning =
-    Tuning { retry_schedule: None, timeout: None, in_flight: None, rate_per_second: None, order_by: None };
+const NO_TUNING: Tuning = Tuning {
+    retry_schedule: None,
+    timeout: None,
+    in_flight: None,
+    rate_per_second: None,
+    order_by: None,
+};
 
 fn change(name: &str) -> Change<'_> {
     Change {
@@ -50,15 +55,43 @@ async fn a_stale_change_is_refused_and_names_the_present_version(db: TestDb) {
     let mut conn = store.read().await.unwrap();
     let id = insert_hook(&store, EventType::WorkItemClosed, true).await.id;
     let vault = store.vault.clone();
-    write!(store, |conn| hooks::update(conn, &grant(), &vault, id, 1, &change("one"), Timestamp(7)).await).unwrap();
+    write!(store, |conn| hooks::update(
+        conn,
+        &grant(),
+        &vault,
+        id,
+        1,
+        &change("one"),
+        Timestamp(7)
+    )
+    .await)
+    .unwrap();
     let vault = store.vault.clone();
-    let stale = write!(store, |conn| hooks::update(conn, &grant(), &vault, id, 1, &change("two"), Timestamp(8)).await);
+    let stale = write!(store, |conn| hooks::update(
+        conn,
+        &grant(),
+        &vault,
+        id,
+        1,
+        &change("two"),
+        Timestamp(8)
+    )
+    .await);
     assert!(matches!(stale, Err(Error::Stale { now: 2 })), "{stale:?}");
     let now = hooks::find(&mut conn, &grant(), id).await.unwrap().unwrap();
     assert_eq!((now.name.as_str(), now.version, now.updated_at), ("one", 2, Timestamp(7)));
     assert_eq!((now.event_type, now.enabled), (EventType::OutboundCallInitiated, false));
     let (vault, nobody) = (store.vault.clone(), HookId(db.clock().id()));
-    let gone = write!(store, |conn| hooks::update(conn, &grant(), &vault, nobody, 1, &change("x"), Timestamp(8)).await);
+    let gone = write!(store, |conn| hooks::update(
+        conn,
+        &grant(),
+        &vault,
+        nobody,
+        1,
+        &change("x"),
+        Timestamp(8)
+    )
+    .await);
     assert!(matches!(gone, Err(Error::Missing)));
 }
 
@@ -94,7 +127,10 @@ async fn deleting_hides_a_hook_and_wipes_its_secrets(db: TestDb) {
     write!(store, |conn| hooks::delete(conn, &grant(), id, Timestamp(3)).await).unwrap();
     assert_eq!(hooks::find(&mut conn, &grant(), id).await.unwrap(), None);
     assert!(hooks::all(&mut conn, &grant()).await.unwrap().is_empty());
-    assert!(matches!(hooks::reveal(&mut conn, &grant(), &store.vault, id).await, Err(Error::Missing)));
+    assert!(matches!(
+        hooks::reveal(&mut conn, &grant(), &store.vault, id).await,
+        Err(Error::Missing)
+    ));
     let again = write!(store, |conn| hooks::delete(conn, &grant(), id, Timestamp(4)).await);
     assert!(matches!(again, Err(Error::Missing)));
 }

@@ -1,4 +1,5 @@
-//! The log: every filter, from both ends, never one twice and none left out; and how the databases go about it.
+//! The log: every filter, from both ends, never one twice and none left out; and how the databases
+//! go about it.
 
 use service_hooks::{
     domain::{
@@ -62,7 +63,11 @@ async fn seed(db: &TestDb, store: &Store, count: u64) -> Vec<Delivered> {
             id: id_at(at, 1),
             event: id_at(at, 0),
             hook: hooks[(position / 3) % 2].0,
-            event_type: if position % 2 == 0 { "work_item.closed" } else { "outbound_call.initiated" },
+            event_type: if position % 2 == 0 {
+                "work_item.closed"
+            } else {
+                "outbound_call.initiated"
+            },
             state,
             class,
             status,
@@ -117,12 +122,17 @@ async fn walk_up(conn: &mut Conn, search: &Search) -> Vec<Uuid> {
 }
 
 fn searches(rows: &[Delivered]) -> Vec<Search> {
-    let outcome =
-        |outcome: &Outcome| Search { states: outcome.states.to_vec(), tests: outcome.tests, ..Search::default() };
+    let outcome = |outcome: &Outcome| Search {
+        states: outcome.states.to_vec(),
+        tests: outcome.tests,
+        ..Search::default()
+    };
     let mut searches: Vec<Search> = OUTCOMES.iter().map(outcome).collect();
     searches.push(Search::default());
-    let answered: Vec<Search> =
-        AnswerGroup::ALL.iter().map(|group| Search { answer: Some(*group), ..Search::default() }).collect();
+    let answered: Vec<Search> = AnswerGroup::ALL
+        .iter()
+        .map(|group| Search { answer: Some(*group), ..Search::default() })
+        .collect();
     let both = |search: &Search| Search { answer: Some(AnswerGroup::Timeout), ..search.clone() };
     searches.extend(searches.clone().iter().map(both).collect::<Vec<_>>());
     searches.extend(answered);
@@ -143,7 +153,8 @@ async fn every_filter_shows_the_same_from_both_ends_as_a_look_at_every_row(db: T
     let rows = seed(&db, &store, 120).await;
     let mut conn = store.read().await.unwrap();
     for search in searches(&rows) {
-        let wanted: Vec<Uuid> = rows.iter().filter(|row| fits(&search, row)).map(|row| row.id).collect();
+        let wanted: Vec<Uuid> =
+            rows.iter().filter(|row| fits(&search, row)).map(|row| row.id).collect();
         assert_eq!(walk_up(&mut conn, &search).await, wanted, "{search:?}");
         let newest_first: Vec<Uuid> = wanted.into_iter().rev().collect();
         assert_eq!(walk_down(&mut conn, &search).await, newest_first, "{search:?}");
@@ -160,7 +171,9 @@ async fn a_page_that_finds_little_says_how_far_it_looked(db: TestDb) {
     let search = Search { event_type: Some(EventType::OutboundCallInitiated), ..Search::default() };
     let first = log::page(&mut conn, &grant(), &search, Place::Newest, 50).await.unwrap();
     assert_eq!((first.rows.len(), first.looked), (0, Some(DeliveryId(rows[2000].id))));
-    let next = log::page(&mut conn, &grant(), &search, Place::Before(first.looked.unwrap()), 50).await.unwrap();
+    let next = log::page(&mut conn, &grant(), &search, Place::Before(first.looked.unwrap()), 50)
+        .await
+        .unwrap();
     assert_eq!((next.rows[0].id.0, next.looked), (rows[0].id, None));
 }
 
@@ -178,18 +191,30 @@ async fn sparse_filters_walk_along_their_indexes(db: TestDb) {
             "deliveries_of_hook_by_state",
         ),
         (Search { answer: Some(AnswerGroup::Tls), ..Search::default() }, "deliveries_by_answer"),
-        (Search { answer: Some(AnswerGroup::Refused), hook, ..Search::default() }, "deliveries_of_hook_by_answer"),
+        (
+            Search { answer: Some(AnswerGroup::Refused), hook, ..Search::default() },
+            "deliveries_of_hook_by_answer",
+        ),
         (Search { tests: Some(true), ..Search::default() }, "deliveries_tests"),
-        (Search { event: Some(EventId(rows[9].event)), ..Search::default() }, "deliveries_by_event"),
+        (
+            Search { event: Some(EventId(rows[9].event)), ..Search::default() },
+            "deliveries_by_event",
+        ),
     ];
     for (search, index) in searches {
-        for place in [Place::Newest, Place::Before(DeliveryId(rows[2000].id)), Place::After(DeliveryId(rows[2000].id))]
-        {
+        for place in [
+            Place::Newest,
+            Place::Before(DeliveryId(rows[2000].id)),
+            Place::After(DeliveryId(rows[2000].id)),
+        ] {
             let plan = log::explain(&mut conn, &grant(), &search, place).await.unwrap().join("\n");
             assert!(plan.contains(index), "{search:?} at {place:?}:\n{plan}");
             // Whatever reads all of the table; SQLite says SCAN, PostgreSQL Seq Scan.
             let is_sorted = search.states.len() < 2 && search.answer != Some(AnswerGroup::Refused);
-            assert!(!is_sorted || !plan.contains("TEMP B-TREE"), "{search:?} at {place:?}:\n{plan}");
+            assert!(
+                !is_sorted || !plan.contains("TEMP B-TREE"),
+                "{search:?} at {place:?}:\n{plan}"
+            );
             assert!(
                 !plan.contains("SCAN deliveries\n") && !plan.contains("Seq Scan"),
                 "{search:?} at {place:?}:\n{plan}"
@@ -205,7 +230,10 @@ async fn a_count_stops_where_it_is_told(db: TestDb) {
     let failed = Search { states: vec![State::Failed], tests: Some(false), ..Search::default() };
     let wanted = rows.iter().filter(|row| fits(&failed, row)).count() as i64;
     for (most, counted) in [(1000, wanted), (10, 10)] {
-        assert_eq!(log::count_up_to(&mut conn, &grant(), &failed, most).await.unwrap(), Some(counted));
+        assert_eq!(
+            log::count_up_to(&mut conn, &grant(), &failed, most).await.unwrap(),
+            Some(counted)
+        );
     }
     let delivered = Search { states: vec![State::Delivered], ..Search::default() };
     assert_eq!(
@@ -215,7 +243,8 @@ async fn a_count_stops_where_it_is_told(db: TestDb) {
     );
     let newest = log::newest(&mut conn, &grant()).await.unwrap();
     assert_eq!(newest, Some(DeliveryId(rows[199].id)));
-    let ids: Vec<DeliveryId> = [3, 9, 4].iter().map(|at: &usize| DeliveryId(rows[*at].id)).collect();
+    let ids: Vec<DeliveryId> =
+        [3, 9, 4].iter().map(|at: &usize| DeliveryId(rows[*at].id)).collect();
     let these = log::these(&mut conn, &grant(), &ids).await.unwrap();
     assert_eq!(these.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[2], ids[0]]);
 }
@@ -224,12 +253,16 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
     let store = db.store().await;
     let rows = seed(&db, &store, 200).await;
     let mut conn = store.read().await.unwrap();
-    for states in [vec![State::Failed, State::Skipped], vec![State::Delivered, State::Cancelled], vec![]] {
+    for states in
+        [vec![State::Failed, State::Skipped], vec![State::Delivered, State::Cancelled], vec![]]
+    {
         for answer in [None, Some(AnswerGroup::Timeout)] {
             let scope = Scope { states: states.clone(), answer, ..Scope::default() };
             let count = jobs::count(&mut conn, &grant(), &scope).await.unwrap();
-            let search = Search { states: states.clone(), answer, tests: Some(false), ..Search::default() };
-            let wanted = rows.iter().filter(|row| !states.is_empty() && fits(&search, row)).count() as i64;
+            let search =
+                Search { states: states.clone(), answer, tests: Some(false), ..Search::default() };
+            let wanted =
+                rows.iter().filter(|row| !states.is_empty() && fits(&search, row)).count() as i64;
             assert_eq!(count.total(), wanted, "{scope:?}");
         }
     }
@@ -242,7 +275,11 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
         [AnswerGroup::Broken, AnswerGroup::Timeout]
     );
     let inbox = log::undelivered(&mut conn, &grant()).await.unwrap();
-    let lost = Search { states: vec![State::Failed, State::Skipped], tests: Some(false), ..Search::default() };
+    let lost = Search {
+        states: vec![State::Failed, State::Skipped],
+        tests: Some(false),
+        ..Search::default()
+    };
     let wanted = rows.iter().filter(|row| fits(&lost, row)).count() as i64;
     assert_eq!(inbox.iter().map(|part| part.count).sum::<i64>(), wanted);
     assert_eq!(inbox.len(), 6, "two hooks with two answers, and what was skipped: {inbox:?}");
@@ -251,14 +288,25 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
 /// Whatever the slices, each delivery is in the one of its time, and in no other.
 async fn in_slices(conn: &mut Conn, rows: &[Delivered]) {
     let at = |position: usize| born(rows[position].id);
-    for states in [vec![State::Failed, State::Skipped], vec![State::Delivered, State::Cancelled], vec![]] {
+    for states in
+        [vec![State::Failed, State::Skipped], vec![State::Delivered, State::Cancelled], vec![]]
+    {
         for (from, to) in [(None, None), (Some(at(20)), Some(at(150)))] {
             let scope = Scope { states: states.clone(), from, to, ..Scope::default() };
-            let search = Search { states: states.clone(), tests: Some(false), from, to, ..Search::default() };
+            let search = Search {
+                states: states.clone(),
+                tests: Some(false),
+                from,
+                to,
+                ..Search::default()
+            };
             let is_wanted = |row: &&Delivered| !states.is_empty() && fits(&search, row);
-            let wanted: Vec<Timestamp> = rows.iter().filter(is_wanted).map(|row| born(row.id)).collect();
+            let wanted: Vec<Timestamp> =
+                rows.iter().filter(is_wanted).map(|row| born(row.id)).collect();
             // Bounds in the midst of it, beyond it on both sides, and one slice for everything.
-            for bounds in [vec![at(40), at(60), at(61), at(170)], vec![Timestamp(0), Timestamp(1)], vec![]] {
+            for bounds in
+                [vec![at(40), at(60), at(61), at(170)], vec![Timestamp(0), Timestamp(1)], vec![]]
+            {
                 let counts = jobs::survey(conn, &grant(), &scope, &bounds).await.unwrap().counts;
                 let cuts = bounds.get(1..bounds.len().saturating_sub(1)).unwrap_or_default();
                 let slice = |at: &Timestamp| cuts.iter().filter(|cut| *cut <= at).count();
@@ -269,7 +317,11 @@ async fn in_slices(conn: &mut Conn, rows: &[Delivered]) {
                 assert_eq!(counts.len(), cuts.len() + 1);
             }
             let ends = jobs::survey(conn, &grant(), &scope, &[]).await.unwrap().ends;
-            assert_eq!(ends, wanted.iter().min().copied().zip(wanted.iter().max().copied()), "{scope:?}");
+            assert_eq!(
+                ends,
+                wanted.iter().min().copied().zip(wanted.iter().max().copied()),
+                "{scope:?}"
+            );
         }
     }
 }

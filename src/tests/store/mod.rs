@@ -51,7 +51,11 @@ pub fn secrets() -> Secrets {
 /// Writes with the store's own writer.
 macro_rules! write {
     ($store:expr, |$conn:ident| $body:expr) => {
-        $store.write::<_, service_hooks::engine::store::Error, _>(move |$conn| Box::pin(async move { $body })).await
+        $store
+            .write::<_, service_hooks::engine::store::Error, _>(move |$conn| {
+                Box::pin(async move { $body })
+            })
+            .await
     };
 }
 pub(crate) use write;

@@ -1,4 +1,5 @@
-//! Opening a database: by many processes at once, with a schema of a newer version, under a careless umask.
+//! Opening a database: by many processes at once, with a schema of a newer version, under a
+//! careless umask.
 
 use std::{
     fs,
@@ -23,7 +24,8 @@ async fn rounds(db: &TestDb, rounds: usize) -> Vec<Settings> {
     for number in 0..rounds {
         let mut of_round = db.settings();
         if of_round.database_url.starts_with("sqlite:") {
-            of_round.database_url = format!("sqlite:{}", db.folder.path().join(format!("{number}/new.db")).display());
+            of_round.database_url =
+                format!("sqlite:{}", db.folder.path().join(format!("{number}/new.db")).display());
         } else {
             of_round.database_url = TestDb::postgres().await.settings().database_url;
         }
@@ -87,8 +89,10 @@ fn serve_carelessly(settings: &Settings, log: &Path) -> binary::Server {
 async fn wait_until_ready(settings: &Settings) {
     let client = service_hooks::engine::delivery::client::plain_client().unwrap();
     let url = format!("http://{}/readyz", settings.listen);
-    eventually("the server is ready", async || client.get(&url).send().await.ok()?.status().is_success().then_some(()))
-        .await;
+    eventually("the server is ready", async || {
+        client.get(&url).send().await.ok()?.status().is_success().then_some(())
+    })
+    .await;
 }
 
 fn modes(folder: &Path) -> Vec<(String, u32)> {
@@ -109,7 +113,8 @@ async fn files_and_folder_are_for_their_owner_alone() {
     let mut settings = db.settings();
     settings.data_dir = data.clone();
     settings.database_url = format!("sqlite:{}", data.join("hooks.db").display());
-    settings.listen = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    settings.listen =
+        tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let log = db.folder.path().join("log");
     let mut server = serve_carelessly(&settings, &log);
     wait_until_ready(&settings).await;
@@ -136,7 +141,8 @@ async fn files_and_folder_are_for_their_owner_alone() {
     }
     let _server = serve_carelessly(&settings, &log);
     wait_until_ready(&settings).await;
-    eventually("all are for their owner alone", async || (modes(&data) == expected).then_some(())).await;
+    eventually("all are for their owner alone", async || (modes(&data) == expected).then_some(()))
+        .await;
     let said = fs::read_to_string(&log).unwrap();
     assert!(said.contains("other users could open this") && said.contains("master.key"), "{said}");
 }

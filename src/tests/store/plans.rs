@@ -1,8 +1,10 @@
-//! How the databases go about every statement there is: while a portal lives through everything it can, whatever it asks is
-//! collected, and each is looked at. No statement may go through all of a table that grows.
+//! How the databases go about every statement there is: while a portal lives through everything it
+//! can, whatever it asks is collected, and each is looked at. No statement may go through all of a
+//! table that grows.
 //!
-//! On SQLite the plan is asked for afterwards. PostgreSQL is made to tell it with every statement it carries out, as it was
-//! carried out, and not to read a table from end to end where there is any other way.
+//! On SQLite the plan is asked for afterwards. PostgreSQL is made to tell it with every statement
+//! it carries out, as it was carried out, and not to read a table from end to end where there is
+//! any other way.
 
 mod heard;
 mod life;
@@ -23,8 +25,17 @@ use crate::{
 };
 
 /// Tables with a row for each event, request, attempt, hour or deed.
-const GROWING: &[&str] =
-    &["events", "deliveries", "attempts", "idempotency", "audit", "sessions", "hours", "latencies", "jobs"];
+const GROWING: &[&str] = &[
+    "events",
+    "deliveries",
+    "attempts",
+    "idempotency",
+    "audit",
+    "sessions",
+    "hours",
+    "latencies",
+    "jobs",
+];
 
 /// An index of a growing table that is never long, and may be gone through.
 const SHORT: &[&str] = &["jobs_running"];
@@ -32,7 +43,8 @@ const SHORT: &[&str] = &["jobs_running"];
 /// Counts all that waits for a hook which has more than a look at all hooks counts.
 const WEIGHS_ONE: &str = "CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM deliveries WHERE hook_id";
 
-/// Without these the test has not seen what it is for. Where a text depends on the database, its beginning is enough.
+/// Without these the test has not seen what it is for. Where a text depends on the database, its
+/// beginning is enough.
 const IMPORTANT: &[&str] = &[
     "INSERT INTO events",
     "DELETE FROM sessions",
@@ -84,7 +96,12 @@ async fn no_statement_goes_through_a_growing_table_on_sqlite() {
             }
         }
     }
-    assert!(bad.is_empty(), "{} statements go through a growing table:\n{}", bad.len(), bad.join("\n"));
+    assert!(
+        bad.is_empty(),
+        "{} statements go through a growing table:\n{}",
+        bad.len(),
+        bad.join("\n")
+    );
     drop(scene);
 }
 
@@ -96,24 +113,36 @@ async fn no_statement_goes_through_a_growing_table_on_postgres() {
     sql::execute(&url, &postgres::tell_plans(&url)).await.unwrap();
     let scene = life::live(db, &heard).await;
     let plans = eventually("everything important is asked", async || {
-        let plans: Vec<postgres::Plan> = heard.notices().iter().filter_map(|notice| postgres::plan(notice)).collect();
-        let statements: Vec<String> = plans.iter().map(|plan| heard::one_line(&plan.statement)).collect();
+        let plans: Vec<postgres::Plan> =
+            heard.notices().iter().filter_map(|notice| postgres::plan(notice)).collect();
+        let statements: Vec<String> =
+            plans.iter().map(|plan| heard::one_line(&plan.statement)).collect();
         missing(&statements).is_empty().then_some(plans)
     })
     .await;
     let mut bad: Vec<String> = Vec::new();
     for plan in plans.iter().filter(|plan| !plan.statement.contains(ASKED_BY_A_TEST)) {
-        bad.extend(plan.scans().into_iter().map(|scan| format!("{scan}: {}", heard::one_line(&plan.statement))));
+        bad.extend(
+            plan.scans()
+                .into_iter()
+                .map(|scan| format!("{scan}: {}", heard::one_line(&plan.statement))),
+        );
     }
     bad.sort();
     bad.dedup();
-    assert!(bad.is_empty(), "{} statements go through a growing table:\n{}", bad.len(), bad.join("\n"));
+    assert!(
+        bad.is_empty(),
+        "{} statements go through a growing table:\n{}",
+        bad.len(),
+        bad.join("\n")
+    );
     drop(scene);
 }
 
 /// The important statements that were not asked.
 fn missing(statements: &[String]) -> Vec<&'static str> {
-    let is_missing = |important: &&str| !statements.iter().any(|statement| statement.contains(*important));
+    let is_missing =
+        |important: &&str| !statements.iter().any(|statement| statement.contains(*important));
     IMPORTANT.iter().copied().filter(is_missing).collect()
 }
 
@@ -153,7 +182,10 @@ async fn an_idle_node_asks_few_statements_however_many_hooks_there_are() {
 fn a_scan_is_known_when_it_is_seen() {
     let is_scan = |statement: &str, step: &str| sqlite::is_scan(statement, step);
     assert!(is_scan("SELECT * FROM deliveries", "SCAN deliveries"));
-    assert!(is_scan("SELECT COUNT(*) FROM deliveries", "SCAN deliveries USING COVERING INDEX deliveries_held"));
+    assert!(is_scan(
+        "SELECT COUNT(*) FROM deliveries",
+        "SCAN deliveries USING COVERING INDEX deliveries_held"
+    ));
     assert!(is_scan("DELETE FROM hours WHERE hour < $1", "SCAN hours"));
     assert!(is_scan("SELECT 1 FROM events AS e JOIN hooks h ON TRUE", "SCAN e USING INDEX x"));
     assert!(!is_scan("SELECT 1 FROM events e JOIN hooks h ON TRUE", "SCAN h"));
@@ -161,14 +193,20 @@ fn a_scan_is_known_when_it_is_seen() {
     assert!(!is_scan("SELECT id FROM jobs", "SCAN jobs USING COVERING INDEX jobs_running"));
     let told = r#"duration: 1.2 ms  plan:
 {"Query Text": "SELECT 1", "Plan": {"Node Type": "Append", "Plans": [
-  {"Node Type": "Limit", "Plans": [{"Node Type": "Index Scan", "Relation Name": "attempts", "Index Name": "x"}]},
   {"Node Type": "Limit", "Plans": [
-    {"Node Type": "Index Scan", "Relation Name": "audit", "Index Name": "x", "Filter": "(at > $1)"}]},
+    {"Node Type": "Index Scan", "Relation Name": "attempts", "Index Name": "x"}]},
+  {"Node Type": "Limit", "Plans": [
+    {"Node Type": "Index Scan", "Relation Name": "audit", "Index Name": "x",
+     "Filter": "(at > $1)"}]},
   {"Node Type": "Seq Scan", "Relation Name": "deliveries"},
   {"Node Type": "Index Scan", "Relation Name": "events", "Index Name": "events_pkey"},
-  {"Node Type": "Index Scan", "Relation Name": "events", "Index Name": "events_pkey", "Index Cond": "(id = $1)"},
+  {"Node Type": "Index Scan", "Relation Name": "events", "Index Name": "events_pkey",
+   "Index Cond": "(id = $1)"},
   {"Node Type": "Seq Scan", "Relation Name": "hooks"}]}}"#;
     let plan = postgres::plan(told).unwrap();
-    assert_eq!(plan.scans(), ["Index Scan of audit", "Seq Scan of deliveries", "Index Scan of events"]);
+    assert_eq!(
+        plan.scans(),
+        ["Index Scan of audit", "Seq Scan of deliveries", "Index Scan of events"]
+    );
     assert!(postgres::plan("relation \"x\" already exists, skipping").is_none());
 }

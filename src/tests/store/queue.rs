@@ -1,4 +1,5 @@
-//! Events, deliveries, attempts, idempotency and the balance, as far as they can be seen from outside of the engine.
+//! Events, deliveries, attempts, idempotency and the balance, as far as they can be seen from
+//! outside of the engine.
 
 use std::time::Duration;
 
@@ -71,11 +72,14 @@ async fn a_batch_is_all_or_nothing(db: TestDb) {
     insert_hook(engine.store(), EventType::WorkItemClosed, true).await;
     let broken = Emit { event_type: EventType::WorkItemClosed, body: "{}".into() };
     let batch = vec![emit(EventType::WorkItemClosed), broken, emit(EventType::WorkItemClosed)];
-    let Err(EmitError::Invalid(faults)) = engine.emit_all(batch, "test", None).await else { panic!("accepted") };
+    let Err(EmitError::Invalid(faults)) = engine.emit_all(batch, "test", None).await else {
+        panic!("accepted")
+    };
     assert_eq!(faults.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [1]);
     let mut conn = engine.store().read().await.unwrap();
     assert_eq!(balance::read(&mut conn, &grant()).await.unwrap().accepted, 0);
-    let accepted = engine.emit_all(vec![emit(EventType::WorkItemClosed); 30], "test", None).await.unwrap();
+    let accepted =
+        engine.emit_all(vec![emit(EventType::WorkItemClosed); 30], "test", None).await.unwrap();
     assert_eq!(accepted.len(), 30);
     let balance = balance::read(&mut conn, &grant()).await.unwrap();
     assert!(balance.accepted == 30 && balance.holds(), "{balance:?}");
@@ -93,7 +97,10 @@ async fn an_idempotency_key_gives_the_first_answer_again(db: TestDb) {
     let one = || vec![emit(EventType::WorkItemClosed)];
     let first = engine.emit_all(one(), "test", key(b"same")).await.unwrap();
     assert_eq!(engine.emit_all(one(), "test", key(b"same")).await.unwrap(), first);
-    assert!(matches!(engine.emit_all(one(), "test", key(b"other")).await, Err(EmitError::Store(Error::KeyReused))));
+    assert!(matches!(
+        engine.emit_all(one(), "test", key(b"other")).await,
+        Err(EmitError::Store(Error::KeyReused))
+    ));
     let mut conn = engine.store().read().await.unwrap();
     assert_eq!(balance::read(&mut conn, &grant()).await.unwrap().accepted, 1);
     drop(conn);
@@ -103,8 +110,10 @@ async fn an_idempotency_key_gives_the_first_answer_again(db: TestDb) {
 async fn racing_requests_with_one_key_make_one_event(db: TestDb) {
     let engine = engine(&db).await;
     insert_hook(engine.store(), EventType::WorkItemClosed, true).await;
-    let race = (0..20).map(|_| engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"same")));
-    let answers: Vec<_> = futures::future::join_all(race).await.into_iter().map(Result::unwrap).collect();
+    let race = (0..20)
+        .map(|_| engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"same")));
+    let answers: Vec<_> =
+        futures::future::join_all(race).await.into_iter().map(Result::unwrap).collect();
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
     let mut conn = engine.store().read().await.unwrap();
     assert_eq!(balance::read(&mut conn, &grant()).await.unwrap().accepted, 1);
@@ -132,19 +141,26 @@ async fn filters_and_pages_show_each_delivery_once(db: TestDb) {
     }
     assert_eq!(seen.len(), 7);
     assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "newest first, none twice");
-    let count =
-        async |conn: &mut _, filter: Filter| deliveries::page(conn, &grant(), &filter, None, 50).await.unwrap().len();
+    let count = async |conn: &mut _, filter: Filter| {
+        deliveries::page(conn, &grant(), &filter, None, 50).await.unwrap().len()
+    };
     let none = Filter { state: Some(State::Delivered), ..Filter::default() };
     assert_eq!(count(&mut conn, none).await, 0);
     let future = Filter { from: Some(Timestamp(i64::MAX)), ..Filter::default() };
     assert_eq!(count(&mut conn, future).await, 0);
-    let past =
-        Filter { to: Some(Timestamp(i64::MAX)), event_type: Some(EventType::WorkItemClosed), ..Filter::default() };
+    let past = Filter {
+        to: Some(Timestamp(i64::MAX)),
+        event_type: Some(EventType::WorkItemClosed),
+        ..Filter::default()
+    };
     assert_eq!(count(&mut conn, past).await, 7);
     let newest = deliveries::newest_per_hook(&mut conn, &grant(), None).await.unwrap();
     assert_eq!(newest.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [seen[0]]);
     let one = deliveries::find(&mut conn, &grant(), seen[0]).await.unwrap().unwrap();
-    assert_eq!((one.state, one.reason.as_deref(), one.due_at), (State::Skipped, Some("the hook was off"), None));
+    assert_eq!(
+        (one.state, one.reason.as_deref(), one.due_at),
+        (State::Skipped, Some("the hook was off"), None)
+    );
     assert!(attempts::of(&mut conn, &grant(), seen[0]).await.unwrap().is_empty());
     assert_eq!(deliveries::count_open(&mut conn, &grant(), off.id).await.unwrap(), 0);
     drop(conn);
@@ -154,14 +170,23 @@ async fn filters_and_pages_show_each_delivery_once(db: TestDb) {
 /// An expired key is as good as a new one, also where many share a commit.
 async fn an_expired_key_makes_a_new_event(db: TestDb) {
     let clock = Clock::test(Timestamp(1_700_000_000_000));
-    let engine = Dispatcher::start(Config { clock: clock.clone(), ..db::config(db.settings()) }).await.unwrap();
-    let first = engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"same")).await.unwrap();
+    let engine = Dispatcher::start(Config { clock: clock.clone(), ..db::config(db.settings()) })
+        .await
+        .unwrap();
+    let first =
+        engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"same")).await.unwrap();
     clock.advance(Duration::from_secs(49 * 3600));
-    let second = engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"other")).await.unwrap();
+    let second = engine
+        .emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"other"))
+        .await
+        .unwrap();
     assert_ne!(first[0].id, second[0].id);
     let reused = engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"same")).await;
     assert!(matches!(reused, Err(EmitError::Store(Error::KeyReused))), "{reused:?}");
-    let again = engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"other")).await.unwrap();
+    let again = engine
+        .emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"other"))
+        .await
+        .unwrap();
     assert_eq!(again, second);
     engine.shutdown().await;
 }

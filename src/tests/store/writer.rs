@@ -1,4 +1,5 @@
-//! The one who writes: shared commits, a savepoint for each command, commands that outlive their callers.
+//! The one who writes: shared commits, a savepoint for each command, commands that outlive their
+//! callers.
 
 use service_hooks::{
     domain::time::Timestamp,
@@ -29,7 +30,11 @@ async fn a_command_that_fails_undoes_itself_and_nobody_else(db: TestDb) {
             write!(store, |conn| {
                 sessions::insert(conn, &[number], "{}", until).await?;
                 // Every third one takes a key that is taken: by itself.
-                if number % 3 == 0 { sessions::insert(conn, &[number], "{}", until).await } else { Ok(()) }
+                if number % 3 == 0 {
+                    sessions::insert(conn, &[number], "{}", until).await
+                } else {
+                    Ok(())
+                }
             })
         }
     });
@@ -58,13 +63,18 @@ async fn a_command_that_panics_fails_alone_and_the_writer_goes_on(db: TestDb) {
         });
         let outcomes = futures::future::join_all(writes).await;
         for (number, outcome) in (0..50u8).zip(outcomes) {
-            assert_eq!(matches!(outcome, Err(Error::Panicked)), number % 10 == 0, "{number}: {outcome:?}");
+            assert_eq!(
+                matches!(outcome, Err(Error::Panicked)),
+                number % 10 == 0,
+                "{number}: {outcome:?}"
+            );
             assert_eq!(outcome.is_ok(), number % 10 != 0, "{number}: {outcome:?}");
             assert_eq!(exists(&store, &[round, number]).await, number % 10 != 0, "{number}");
         }
     }
     // Alone in its transaction, as changes of hooks are.
-    let panicked = store.write_alone::<(), Error, _>(|_| Box::pin(async { panic!("on purpose") })).await;
+    let panicked =
+        store.write_alone::<(), Error, _>(|_| Box::pin(async { panic!("on purpose") })).await;
     assert!(matches!(panicked, Err(Error::Panicked)), "{panicked:?}");
     write!(store, |conn| sessions::insert(conn, b"after", "{}", until).await).unwrap();
     assert!(exists(&store, b"after").await);
@@ -103,7 +113,8 @@ async fn a_caller_that_goes_away_does_not_undo_its_command(db: TestDb) {
     });
     receiver.await.unwrap();
     caller.abort();
-    eventually("the command was committed", async || exists(&store, b"queued").await.then_some(())).await;
+    eventually("the command was committed", async || exists(&store, b"queued").await.then_some(()))
+        .await;
     store.close().await;
 }
 

@@ -100,8 +100,12 @@ impl TestApp {
     /// A browser signed in with a role, through the sign-in form.
     pub async fn browser(&self, role: Role) -> Browser {
         let email = format!("{}@example.org", role.key());
-        let new =
-            NewUser { email: email.clone(), role: role.key().into(), password: PASSWORD.into(), ..NewUser::default() };
+        let new = NewUser {
+            email: email.clone(),
+            role: role.key().into(),
+            password: PASSWORD.into(),
+            ..NewUser::default()
+        };
         ops::users::create(&self.ctx(), new).await.unwrap();
         let mut browser = self.stranger();
         let form = [("email", email.as_str()), ("password", PASSWORD)];
@@ -118,7 +122,10 @@ impl TestApp {
 
     /// The same, at another address of this machine: `127.0.0.LAST`.
     pub fn stranger_at(&self, last: u8) -> Browser {
-        #[expect(clippy::disallowed_methods, reason = "no client of ours has an address of its own")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "no client of ours has an address of its own"
+        )]
         let builder = Client::builder().local_address(std::net::IpAddr::from([127, 0, 0, last]));
         let tls = service_hooks::engine::delivery::client::tls().unwrap();
         let builder = builder.redirect(reqwest::redirect::Policy::none()).no_proxy();
@@ -126,7 +133,13 @@ impl TestApp {
         Browser { client, ..self.stranger() }
     }
 
-    pub async fn api(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub async fn api(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         let mut request = self.request(method, &format!("/api/v1{path}")).bearer_auth(token);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
@@ -135,7 +148,12 @@ impl TestApp {
     }
 
     /// Sends bytes as they are.
-    pub async fn api_raw(&self, token: &str, path: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
+    pub async fn api_raw(
+        &self,
+        token: &str,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> (u16, Value) {
         let request = self.request("POST", &format!("/api/v1{path}")).bearer_auth(token).body(body);
         answer(request.send().await.unwrap()).await
     }
@@ -146,7 +164,8 @@ impl TestApp {
 
     /// Makes a hook that leads to a receiver, switched on.
     pub async fn hook(&self, token: &str, event: EventType, receiver: &Receiver) -> Value {
-        let body = json!({"name": "hook", "event_type": event.key(), "callback_url": receiver.url("/in"),
+        let body = json!({"name": "hook", "event_type": event.key(),
+            "callback_url": receiver.url("/in"),
                           "api_key": "the-key", "enabled": true});
         let (status, hook) = self.api(token, "POST", "/hooks", Some(body)).await;
         assert_eq!(status, 201, "{hook}");
@@ -165,8 +184,9 @@ impl TestApp {
     /// Emits an event's sample and returns the event's id.
     pub async fn emit_sample(&self, token: &str, event: EventType) -> String {
         let data: Value = serde_json::from_str(sample(event)).unwrap();
-        let (status, accepted) =
-            self.api(token, "POST", "/events", Some(json!({"type": event.key(), "data": data}))).await;
+        let (status, accepted) = self
+            .api(token, "POST", "/events", Some(json!({"type": event.key(), "data": data})))
+            .await;
         assert_eq!(status, 202, "{accepted}");
         accepted["id"].as_str().unwrap().to_owned()
     }
@@ -177,7 +197,13 @@ impl TestApp {
     }
 
     /// The same, with the patience it needs.
-    pub async fn delivery_in_within(&self, seconds: u64, token: &str, event: &str, state: &str) -> Value {
+    pub async fn delivery_in_within(
+        &self,
+        seconds: u64,
+        token: &str,
+        event: &str,
+        state: &str,
+    ) -> Value {
         within(seconds, &format!("{event} is {state}"), async || {
             let (_, story) = self.api(token, "GET", &format!("/events/{event}"), None).await;
             let delivery = story["deliveries"][0].clone();
@@ -186,14 +212,16 @@ impl TestApp {
         .await
     }
 
-    /// accepted = sum of states + pruned, and nothing sleeps; to be asked at the end of every test that emits.
+    /// accepted = sum of states + pruned, and nothing sleeps; to be asked at the end of every test
+    /// that emits.
     pub async fn assert_balanced(&self) {
         self.assert_live().await;
         let balance = self.balance().await;
         assert!(balance.holds(), "{balance:?}");
     }
 
-    /// What is due of a hook that is ready for it is attempted, and not forgotten. (Attempts that hang may take long.)
+    /// What is due of a hook that is ready for it is attempted, and not forgotten. (Attempts that
+    /// hang may take long.)
     pub async fn assert_live(&self) {
         let due = async || self.running.portal.dispatcher.due().await.unwrap();
         let mut before = due().await;
@@ -201,7 +229,9 @@ impl TestApp {
         within(60, "what is due is attempted", async || {
             let after = due().await;
             let is_there = |one: &Overdue| {
-                after.iter().any(|it| (it.hook, it.delivery, it.since) == (one.hook, one.delivery, one.since))
+                after.iter().any(|it| {
+                    (it.hook, it.delivery, it.since) == (one.hook, one.delivery, one.since)
+                })
             };
             (!before.iter().any(is_there)).then_some(())
         })
@@ -225,12 +255,15 @@ impl TestApp {
 
 impl Browser {
     pub fn keep_cookie(&mut self, answer: &Response) {
-        let cookies = answer.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
+        let cookies =
+            answer.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
         for cookie in cookies {
             let pair = cookie.split(';').next().unwrap();
             let name = pair.split('=').next().unwrap();
-            let others =
-                self.cookie.split("; ").filter(|kept| !kept.is_empty() && !kept.starts_with(&format!("{name}=")));
+            let others = self
+                .cookie
+                .split("; ")
+                .filter(|kept| !kept.is_empty() && !kept.starts_with(&format!("{name}=")));
             self.cookie = others.chain([pair]).collect::<Vec<_>>().join("; ");
         }
     }
@@ -242,10 +275,16 @@ impl Browser {
 
     /// Posts a form as a browser does.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
-        self.post_with(path, form, &[("sec-fetch-site", "same-origin"), ("accept", "text/html")]).await
+        self.post_with(path, form, &[("sec-fetch-site", "same-origin"), ("accept", "text/html")])
+            .await
     }
 
-    pub async fn post_with(&self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Response {
+    pub async fn post_with(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Response {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let mut request = self
             .client

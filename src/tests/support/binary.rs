@@ -23,7 +23,10 @@ pub fn command(settings: &Settings, arguments: &[&str]) -> Command {
         .env("SERVICE_HOOKS_LISTEN", settings.listen.to_string())
         .env("SERVICE_HOOKS_EGRESS__ALLOW_HTTP", "true")
         .env("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS", r#"["127.0.0.0/8"]"#)
-        .env("SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE", r#"["50ms","50ms","50ms","1s","1s","1s","1s"]"#)
+        .env(
+            "SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE",
+            r#"["50ms","50ms","50ms","1s","1s","1s","1s"]"#,
+        )
         .env("SERVICE_HOOKS_RETENTION__EVERY", millis(settings.retention.every))
         .env("SERVICE_HOOKS_RETENTION__PAYLOADS", millis(settings.retention.payloads))
         .env("SERVICE_HOOKS_LIMITS__RESERVE_BYTES", settings.limits.reserve_bytes.to_string())
@@ -72,7 +75,10 @@ impl Server {
 
     /// `TERM`, `STOP` or `CONT`.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status().unwrap();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.0.id().to_string()])
+            .status()
+            .unwrap();
         assert!(sent.success(), "kill -{name}: {sent}");
     }
 

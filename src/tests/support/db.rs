@@ -40,7 +40,10 @@ impl TestDb {
     }
 
     pub async fn postgres() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "where scripts/with-postgres says its server is")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "where scripts/with-postgres says its server is"
+        )]
         let server = std::env::var("SERVICE_HOOKS_TEST_POSTGRES")
             .expect("run the tests with `make test`, or under scripts/with-postgres");
         Self::on(&server).await
@@ -48,12 +51,19 @@ impl TestDb {
 
     /// On a PostgreSQL of which this is the address of any database.
     pub async fn on(server: &str) -> Self {
-        let name = format!("test_{}", random_bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let name = format!(
+            "test_{}",
+            random_bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        );
         let mut admin = sqlx::PgConnection::connect(server).await.unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(&mut admin)
+            .await
+            .unwrap();
         let (base, _) = server.rsplit_once('/').unwrap();
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("master.key"), "a key that is long enough for a test").unwrap();
+        std::fs::write(folder.path().join("master.key"), "a key that is long enough for a test")
+            .unwrap();
         Self { url: format!("{base}/{name}"), folder }
     }
 
@@ -71,7 +81,8 @@ impl TestDb {
         settings.egress.allow_http = true;
         settings.limits.reserve_bytes = 64 * 1024;
         settings.egress.allow_cidrs = vec!["127.0.0.0/8".parse().unwrap()];
-        settings.delivery.retry_schedule = [30, 30, 30].map(std::time::Duration::from_millis).to_vec();
+        settings.delivery.retry_schedule =
+            [30, 30, 30].map(std::time::Duration::from_millis).to_vec();
         settings
     }
 

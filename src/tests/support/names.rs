@@ -1,4 +1,5 @@
-//! Names of a test's own: a look-up that answers from a table, and a name server that answers as it is told.
+//! Names of a test's own: a look-up that answers from a table, and a name server that answers as it
+//! is told.
 
 use std::{
     collections::HashMap,
@@ -24,7 +25,10 @@ pub struct Names {
 
 impl Names {
     pub fn set(&self, name: &str, answers: &[&[&str]]) {
-        let answers = answers.iter().map(|answer| answer.iter().map(|ip| ip.parse().unwrap()).collect()).collect();
+        let answers = answers
+            .iter()
+            .map(|answer| answer.iter().map(|ip| ip.parse().unwrap()).collect())
+            .collect();
         self.entries.lock().unwrap().insert(name.to_owned(), answers);
     }
 
@@ -61,7 +65,8 @@ pub const SERVFAIL: u8 = 2;
 pub const NXDOMAIN: u8 = 3;
 pub const REFUSED: u8 = 5;
 
-/// A name server on loopback. It says NXDOMAIN, good for a day, of every name it was told nothing about.
+/// A name server on loopback. It says NXDOMAIN, good for a day, of every name it was told nothing
+/// about.
 #[derive(Clone)]
 pub struct NameServer {
     pub address: SocketAddr,
@@ -119,7 +124,8 @@ impl Inner {
             // An A record; of other kinds there are none.
             Says::Address(address) => (NO_ERROR, (kind == 1).then_some(address)),
         };
-        let (answers, authorities) = (u8::from(address.is_some()), u8::from(address.is_none() && code % 3 == 0));
+        let (answers, authorities) =
+            (u8::from(address.is_some()), u8::from(address.is_none() && code % 3 == 0));
         let mut answer = question[..2].to_vec();
         answer.extend([0x81, 0x80 | code, 0, 1, 0, answers, 0, authorities, 0, 0]);
         answer.extend(&question[12..end + 4]);
@@ -131,7 +137,9 @@ impl Inner {
         if authorities > 0 {
             // SOA of the root, which makes "there is none" good for a day.
             answer.extend([0, 0, 6, 0, 1, 0, 1, 0x51, 0x80, 0, 22, 0, 0]);
-            answer.extend([1u32, 3600, 600, 86_400, 86_400].iter().flat_map(|number| number.to_be_bytes()));
+            answer.extend(
+                [1u32, 3600, 600, 86_400, 86_400].iter().flat_map(|number| number.to_be_bytes()),
+            );
         }
         Some(answer)
     }

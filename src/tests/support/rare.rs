@@ -1,4 +1,5 @@
-//! One delivery that differs from all above it: what a page of the log does not find at its first look.
+//! One delivery that differs from all above it: what a page of the log does not find at its first
+//! look.
 
 use uuid::Uuid;
 

@@ -60,7 +60,13 @@ pub struct Reply {
 
 impl Reply {
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: b"answer".to_vec(), is_held: false, after: Duration::ZERO }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: b"answer".to_vec(),
+            is_held: false,
+            after: Duration::ZERO,
+        }
     }
 
     pub fn held() -> Self {
@@ -123,7 +129,10 @@ impl Receiver {
     }
 
     /// The same at an address of the test's choice.
-    pub fn on(listener: TcpListener, rule: impl Fn(&Came) -> Reply + Send + Sync + 'static) -> Self {
+    pub fn on(
+        listener: TcpListener,
+        rule: impl Fn(&Came) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let inner = Arc::new(Inner {
             came: Mutex::default(),
             replies: Mutex::default(),
@@ -176,7 +185,10 @@ impl Receiver {
     pub fn arrivals(&self) -> HashMap<(String, String), Vec<Timestamp>> {
         let mut arrivals = HashMap::<_, Vec<Timestamp>>::new();
         for came in self.inner.came.lock().unwrap().iter() {
-            arrivals.entry((came.path.clone(), came.header("webhook-id").to_owned())).or_default().push(came.at);
+            arrivals
+                .entry((came.path.clone(), came.header("webhook-id").to_owned()))
+                .or_default()
+                .push(came.at);
         }
         arrivals
     }
@@ -198,7 +210,10 @@ impl Receiver {
     }
 }
 
-async fn receive(State(inner): State<Arc<Inner>>, request: axum::extract::Request) -> Response<Body> {
+async fn receive(
+    State(inner): State<Arc<Inner>>,
+    request: axum::extract::Request,
+) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let at = Clock::System.now();

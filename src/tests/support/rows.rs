@@ -1,5 +1,6 @@
-//! Rows written straight into the tables: as many deliveries in as many states as no engine makes in a test's time. Used by
-//! the benchmark of the log too, so it knows nothing of this crate's own types.
+//! Rows written straight into the tables: as many deliveries in as many states as no engine makes
+//! in a test's time. Used by the benchmark of the log too, so it knows nothing of this crate's own
+//! types.
 
 use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, Sqlite, SqliteConnection};
 use uuid::Uuid;
@@ -46,8 +47,10 @@ macro_rules! write_rows {
                 });
                 events.build().execute(&mut *transaction).await?;
                 let mut deliveries = QueryBuilder::<$engine>::new(
-                    "INSERT INTO deliveries (id, event_id, hook_id, event_type, state, is_test, attempts, last_class,
-                                             last_status, last_duration_ms, due_at, created_at, updated_at, size) ",
+                    "INSERT INTO deliveries (id, event_id, hook_id, event_type, state, is_test, \
+                     attempts, last_class,
+                                             last_status, last_duration_ms, due_at, created_at, \
+                                                 updated_at, size) ",
                 );
                 deliveries.push_values(rows, |mut row, it| {
                     let is_open = matches!(it.state, "pending" | "waiting");

@@ -19,7 +19,8 @@ use crate::{
 
 #[component]
 pub fn AccountPage() -> impl IntoView {
-    view! { <Frame place=Place::Account>{loaded(read(query("draft")), |data| view! { <Content data/> })}</Frame> }
+    view! { <Frame place=Place::Account>{loaded(read(query("draft")),
+    |data| view! { <Content data/> })}</Frame> }
 }
 
 #[component]
@@ -27,7 +28,8 @@ fn Content(data: Account) -> impl IntoView {
     let Account { user, form, zones, now } = data;
     let title = if form.errors.is_empty() { "Your account" } else { "Error: Your account" };
     let roles = user.roles.iter().map(|role| role.key()).collect::<Vec<_>>().join(", ");
-    let rights: Vec<_> = user.permissions().iter().map(|right| view! { <li>{right.words()}</li> }).collect();
+    let rights: Vec<_> =
+        user.permissions().iter().map(|right| view! { <li>{right.words()}</li> }).collect();
     view! {
         <Title text=title/>
         <h1>"Your account"</h1>
@@ -65,13 +67,17 @@ fn Preferences(form: PreferencesForm, zones: Vec<String>) -> impl IntoView {
     let error = |name: &str, errors: &Invalid| errors.message(name).map(str::to_owned);
     view! {
         <form class="stack" method="post" action=Save::url()>
-            <Choice name="theme" legend="Theme" options=themes chosen=theme error=error("theme", &errors)/>
-            <Select name="time_zone" label="Time zone" options=zones chosen=time_zone error=error("time_zone", &errors)
+            <Choice name="theme" legend="Theme" options=themes chosen=theme error=error("theme",
+                &errors)/>
+            <Select name="time_zone" label="Time zone" options=zones chosen=time_zone
+                error=error("time_zone", &errors)
                 hint="Every time in the portal is shown in it, and times you type are read in it."/>
-            <Choice name="hours" legend="Clock" options=vec![("24", "24 hours, 14:03"), ("12", "12 hours, 2:03 pm")] chosen=hours
+            <Choice name="hours" legend="Clock" options=vec![("24", "24 hours, 14:03"), ("12",
+                "12 hours, 2:03 pm")] chosen=hours
                 error=error("hours", &errors)/>
             <div><button class="primary" type="submit">"Save preferences"</button></div>
-            // Where a browser that is in another zone is offered it. Only a script knows: `boot.js` puts a button here.
+            // Where a browser that is in another zone is offered it. Only a script knows: `boot.js`
+            // puts a button here.
             <div data-zone=chosen_zone></div>
         </form>
     }

@@ -15,7 +15,8 @@ use crate::{
 
 #[component]
 pub fn SetupPage() -> impl IntoView {
-    view! { <Lone>{loaded(read_setup(query("token"), query("draft")), |form| view! { <Form form/> })}</Lone> }
+    view! { <Lone>{loaded(read_setup(query("token"), query("draft")),
+    |form| view! { <Form form/> })}</Lone> }
 }
 
 #[component]
@@ -26,12 +27,15 @@ fn Form(form: SetupForm) -> impl IntoView {
         <Title text=title/>
         <p class="brand"><span class="mark" aria-hidden="true">"S"</span>"Service Hooks"</p>
         <h1>"Make the first administrator"</h1>
-        <p>"This link works once. Whoever signs in with this address can do everything, and can add others."</p>
+        <p>"This link works once. Whoever signs in with this address can do everything, and can \
+            add others."</p>
         <ErrorSummary errors=errors.clone()/>
         <form class="stack" method="post" action=SetUp::url()>
             <input type="hidden" name="token" value=form.token/>
-            <TextField name="name" label="Name" autocomplete="name" value=form.name errors=errors.clone()/>
-            <TextField name="email" label="E-mail" kind="email" autocomplete="username" value=form.email errors=errors.clone()/>
+            <TextField name="name" label="Name" autocomplete="name" value=form.name
+                errors=errors.clone()/>
+            <TextField name="email" label="E-mail" kind="email" autocomplete="username"
+                value=form.email errors=errors.clone()/>
             <TextField name="password" label="Password" kind="password" autocomplete="new-password"
                 hint="At least 12 characters. Tip: use several unrelated words." errors=errors/>
             <div><button class="primary" type="submit">"Make administrator"</button></div>

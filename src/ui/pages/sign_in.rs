@@ -16,7 +16,8 @@ use crate::{
 #[component]
 pub fn SignInPage() -> impl IntoView {
     let next = query("next");
-    view! { <Lone>{loaded(read_sign_in(query("draft")), move |form| view! { <Form form next/> })}</Lone> }
+    view! { <Lone>{loaded(read_sign_in(query("draft")),
+    move |form| view! { <Form form next/> })}</Lone> }
 }
 
 #[component]
@@ -30,8 +31,10 @@ fn Form(form: SignInForm, next: String) -> impl IntoView {
         <ErrorSummary errors=errors.clone()/>
         <form class="stack" method="post" action=SignIn::url()>
             <input type="hidden" name="next" value=next/>
-            <TextField name="email" label="E-mail" kind="email" autocomplete="username" value=form.email errors=errors.clone()/>
-            <TextField name="password" label="Password" kind="password" autocomplete="current-password" errors=errors/>
+            <TextField name="email" label="E-mail" kind="email" autocomplete="username"
+                value=form.email errors=errors.clone()/>
+            <TextField name="password" label="Password" kind="password"
+                autocomplete="current-password" errors=errors/>
             <div><button class="primary" type="submit">"Sign in"</button></div>
         </form>
     }

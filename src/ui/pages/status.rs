@@ -41,10 +41,12 @@ fn Content(page: Data) -> impl IntoView {
             <a class="button" href="/status">"Refresh"</a>
         </div>
         <div class="columns">
-            <DataTable label="What was looked at" columns=&["Part", "State", "Found", "Mark"]>{rows.collect_view()}</DataTable>
+            <DataTable label="What was looked at" columns=&["Part", "State", "Found",
+                "Mark"]>{rows.collect_view()}</DataTable>
             <section class="card facts" aria-labelledby="facts-title">
                 <h2 id="facts-title">"Facts"</h2>
-                <dl>{facts.collect_view()} <Fact term="Started"><Moment at=started_at now/></Fact></dl>
+                <dl>{facts.collect_view()} <Fact term="Started"><Moment
+                    at=started_at now/></Fact></dl>
             </section>
         </div>
     }

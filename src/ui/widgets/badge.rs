@@ -24,7 +24,11 @@ impl Tone {
 
 /// The style adds the sign. `class` is for whoever shows a badge only at times.
 #[component]
-pub fn Badge(tone: Tone, #[prop(into)] text: String, #[prop(optional)] class: &'static str) -> impl IntoView {
+pub fn Badge(
+    tone: Tone,
+    #[prop(into)] text: String,
+    #[prop(optional)] class: &'static str,
+) -> impl IntoView {
     let class = [tone.class(), class].join(" ");
     view! { <span class=class.trim().to_owned()>{text}</span> }
 }

@@ -1,5 +1,6 @@
-//! Charts, drawn by the server as SVG with attributes only (an inline style would break the content policy). They are
-//! decoration beside numbers in text: each has a table twin or a sentence, and none is needed to read a page.
+//! Charts, drawn by the server as SVG with attributes only (an inline style would break the content
+//! policy). They are decoration beside numbers in text: each has a table twin or a sentence, and
+//! none is needed to read a page.
 
 use leptos::prelude::*;
 
@@ -13,7 +14,8 @@ pub struct Column {
 const STEP: f64 = 10.0;
 const GAP: f64 = 2.0;
 
-/// One path for all columns of a kind: a page with fifty charts must not have a thousand elements for them.
+/// One path for all columns of a kind: a page with fifty charts must not have a thousand elements
+/// for them.
 fn columns_path(columns: &[Column], height: f64, highest: i64, bad: bool) -> String {
     let scale = |count: i64| height * to_float(count) / to_float(highest.max(1));
     let mut path = String::new();
@@ -26,7 +28,11 @@ fn columns_path(columns: &[Column], height: f64, highest: i64, bad: bool) -> Str
         let size = scale(count).max(1.0);
         let x = to_float(at as i64) * STEP;
         let bottom = height - scale(below);
-        path.push_str(&format!("M{x:.0} {bottom:.1}h{:.0}v-{size:.1}h-{:.0}z", STEP - GAP, STEP - GAP));
+        path.push_str(&format!(
+            "M{x:.0} {bottom:.1}h{:.0}v-{size:.1}h-{:.0}z",
+            STEP - GAP,
+            STEP - GAP
+        ));
     }
     path
 }
@@ -49,17 +55,20 @@ pub fn Bars(columns: Vec<Column>, label: String) -> impl IntoView {
     if highest == 0 {
         let line = format!("M0 {}h{width:.0}", HEIGHT - 1.0);
         return view! {
-            <svg class="bars" viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none" role="img" aria-label=label>
+            <svg class="bars" viewBox=format!("0 0 {width:.0} \
+                {HEIGHT:.0}") preserveAspectRatio="none" role="img" aria-label=label>
                 <path class="none" d=line/>
             </svg>
         }
         .into_any();
     }
     view! {
-        <svg class="bars" viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none" role="img" aria-label=label>
+        <svg class="bars" viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none"
+            role="img" aria-label=label>
             {[false, true].map(|is_bad| {
                 let path = columns_path(&columns, HEIGHT, highest, is_bad);
-                (!path.is_empty()).then(|| view! { <path class=if is_bad { "bad" } else { "good" } d=path/> })
+                (!path.is_empty()).then(|| view! { <path class=if is_bad { "bad" } else { "good" }
+                    d=path/> })
             })}
         </svg>
     }
@@ -71,13 +80,17 @@ pub fn Bars(columns: Vec<Column>, label: String) -> impl IntoView {
 pub fn ColumnChart(columns: Vec<Column>, marks: Vec<String>, label: String) -> impl IntoView {
     const HEIGHT: f64 = 140.0;
     let (highest, width) = (highest(&columns), to_float(columns.len() as i64) * STEP - GAP);
-    let grid = format!("M0 .5h{width:.0}M0 {}h{width:.0}M0 {}h{width:.0}", HEIGHT / 2.0, HEIGHT - 0.5);
+    let grid =
+        format!("M0 .5h{width:.0}M0 {}h{width:.0}M0 {}h{width:.0}", HEIGHT / 2.0, HEIGHT - 0.5);
     let good = columns_path(&columns, HEIGHT, highest, false);
     let bad = columns_path(&columns, HEIGHT, highest, true);
     view! {
         <div class="chart">
-            <p class="scale" aria-hidden="true"><span>{crate::domain::words::grouped(highest)}</span><span>"0"</span></p>
-            <svg viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none" role="img" aria-label=label>
+            <p class="scale"
+                aria-hidden="true"><span>{crate::domain::words::grouped(highest)}</span>
+                <span>"0"</span></p>
+            <svg viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none"
+                role="img" aria-label=label>
                 <defs>
                     <pattern id="hatch" width="4" height="4" patternUnits="userSpaceOnUse">
                         <rect class="bad" width="4" height="4"/><path class="stripe" d="M0 4L4 0"/>
@@ -97,7 +110,13 @@ pub type Values = Vec<Option<i64>>;
 
 /// Two lines over the same columns: the common case below, what few see above.
 #[component]
-pub fn LineChart(lower: Values, upper: Values, unit: &'static str, marks: Vec<String>, label: String) -> impl IntoView {
+pub fn LineChart(
+    lower: Values,
+    upper: Values,
+    unit: &'static str,
+    marks: Vec<String>,
+    label: String,
+) -> impl IntoView {
     const HEIGHT: f64 = 80.0;
     let columns = upper.len();
     let width = to_float(columns as i64) * STEP - GAP;
@@ -106,8 +125,11 @@ pub fn LineChart(lower: Values, upper: Values, unit: &'static str, marks: Vec<St
     let (low, high) = (line_path(&lower, HEIGHT, highest), line_path(&upper, HEIGHT, highest));
     view! {
         <div class="chart lines">
-            <p class="scale" aria-hidden="true"><span>{crate::domain::words::grouped(highest)} " " {unit}</span><span>"0"</span></p>
-            <svg viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none" role="img" aria-label=label>
+            <p class="scale"
+                aria-hidden="true"><span>{crate::domain::words::grouped(highest)} " " {unit}</span>
+                <span>"0"</span></p>
+            <svg viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none"
+                role="img" aria-label=label>
                 <path class="grid" d=grid vector-effect="non-scaling-stroke"/>
                 <path class="upper" d=high vector-effect="non-scaling-stroke"/>
                 <path class="lower" d=low vector-effect="non-scaling-stroke"/>
@@ -146,8 +168,10 @@ mod tests {
 
     #[test]
     fn failures_stand_on_successes_and_little_is_seen() {
-        let columns = [Column { good: 999, bad: 1 }, Column::default(), Column { good: 0, bad: 500 }];
-        let (good, bad) = (columns_path(&columns, 100.0, 1000, false), columns_path(&columns, 100.0, 1000, true));
+        let columns =
+            [Column { good: 999, bad: 1 }, Column::default(), Column { good: 0, bad: 500 }];
+        let (good, bad) =
+            (columns_path(&columns, 100.0, 1000, false), columns_path(&columns, 100.0, 1000, true));
         assert_eq!(good, "M0 100.0h8v-99.9h-8z");
         assert_eq!(bad, "M0 0.1h8v-1.0h-8zM20 100.0h8v-50.0h-8z");
     }

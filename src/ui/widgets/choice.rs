@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use super::field::{Description, Field, FieldError};
 
-/// Radio buttons under a legend. The first has the field's name for its id, so that the error summary leads to it.
+/// Radio buttons under a legend. The first has the field's name for its id, so that the error
+/// summary leads to it.
 #[component]
 pub fn Choice(
     name: &'static str,
@@ -18,7 +19,8 @@ pub fn Choice(
     let radios = options.into_iter().enumerate().map(|(place, (value, words))| {
         let id = if place == 0 { name.to_owned() } else { format!("{name}-{value}") };
         let checked = value == chosen;
-        view! { <label><input type="radio" id=id name=name value=value checked=checked/>{words}</label> }
+        view! { <label><input type="radio" id=id name=name value=value
+        checked=checked/>{words}</label> }
     });
     view! {
         <fieldset class=class aria-describedby=described.described_by>
@@ -29,7 +31,8 @@ pub fn Choice(
     }
 }
 
-/// A list to choose one from. What was chosen before and is not in it stays visible, so that nothing is changed unseen.
+/// A list to choose one from. What was chosen before and is not in it stays visible, so that
+/// nothing is changed unseen.
 #[component]
 pub fn Select(
     name: &'static str,
@@ -47,7 +50,8 @@ pub fn Select(
     });
     view! {
         <Field name label hint error=error>
-            <select id=name name=name aria-describedby=described.described_by aria-invalid=described.invalid>
+            <select id=name name=name aria-describedby=described.described_by
+                aria-invalid=described.invalid>
                 {options.collect_view()}
             </select>
         </Field>

@@ -1,5 +1,5 @@
-//! A button that copies what stands elsewhere on the page. Only a script can do that, so only a script puts it there: the
-//! text beside it can be selected by whoever has none.
+//! A button that copies what stands elsewhere on the page. Only a script can do that, so only a
+//! script puts it there: the text beside it can be selected by whoever has none.
 
 use leptos::prelude::*;
 

@@ -1,4 +1,5 @@
-//! Form fields: a label, a hint, the control, and (where it was wrong) the words beside it and in the summary above.
+//! Form fields: a label, a hint, the control, and (where it was wrong) the words beside it and in
+//! the summary above.
 
 use leptos::prelude::*;
 
@@ -13,7 +14,8 @@ pub fn ErrorSummary(errors: Invalid) -> impl IntoView {
             view! { <li><a href=href>{error.message}</a></li> }
         });
         view! {
-            <div class="summary" role="alert" tabindex="-1" autofocus aria-labelledby="summary-title">
+            <div class="summary" role="alert" tabindex="-1" autofocus
+                aria-labelledby="summary-title">
                 <h2 id="summary-title">"There is a problem"</h2>
                 <ul>{items.collect_view()}</ul>
             </div>
@@ -30,8 +32,15 @@ pub struct Description {
 impl Description {
     pub fn of(name: &str, has_hint: bool, has_error: bool) -> Self {
         let parts = [(has_hint, "hint"), (has_error, "error")];
-        let ids: Vec<_> = parts.iter().filter(|(there, _)| *there).map(|(_, kind)| format!("{name}-{kind}")).collect();
-        Self { described_by: (!ids.is_empty()).then(|| ids.join(" ")), invalid: has_error.then_some("true") }
+        let ids: Vec<_> = parts
+            .iter()
+            .filter(|(there, _)| *there)
+            .map(|(_, kind)| format!("{name}-{kind}"))
+            .collect();
+        Self {
+            described_by: (!ids.is_empty()).then(|| ids.join(" ")),
+            invalid: has_error.then_some("true"),
+        }
     }
 
     fn with_doubt(mut self, name: &str, has_doubt: bool) -> Self {
@@ -57,10 +66,12 @@ pub fn Field(
     view! {
         <div class=class>
             <label for=name>{label}</label>
-            {(!hint.is_empty()).then(|| view! { <p class="hint" id=format!("{name}-hint")>{hint}</p> })}
+            {(!hint.is_empty()).then(|| view! { <p class="hint"
+                id=format!("{name}-hint")>{hint}</p> })}
             {error.map(|error| view! { <FieldError name error/> })}
             {(!doubt.is_empty()).then(|| view! {
-                <p class="doubt" id=format!("{name}-doubt")><b><span aria-hidden="true">"◔ "</span>"Warning: "</b>{doubt}</p>
+                <p class="doubt" id=format!("{name}-doubt")><b><span
+                    aria-hidden="true">"◔ "</span>"Warning: "</b>{doubt}</p>
             })}
             {children()}
         </div>
@@ -70,7 +81,8 @@ pub fn Field(
 /// What is wrong with a field, told from a warning by a sign and a word.
 #[component]
 pub fn FieldError(name: &'static str, error: String) -> impl IntoView {
-    view! { <p class="error" id=format!("{name}-error")><span aria-hidden="true">"✕ "</span>"Error: " {error}</p> }
+    view! { <p class="error" id=format!("{name}-error")><span
+    aria-hidden="true">"✕ "</span>"Error: " {error}</p> }
 }
 
 /// A line of text with everything around it. The control and its id are named after the field.
@@ -90,15 +102,18 @@ pub fn TextField(
     #[prop(optional)] doubts: Invalid,
 ) -> impl IntoView {
     let error = errors.message(name).map(str::to_owned);
-    let doubt = doubts.0.iter().filter(|doubt| doubt.field == name).map(|doubt| doubt.message.as_str());
+    let doubt =
+        doubts.0.iter().filter(|doubt| doubt.field == name).map(|doubt| doubt.message.as_str());
     let doubt = doubt.collect::<Vec<_>>().join(" ");
-    let described = Description::of(name, !hint.is_empty(), error.is_some()).with_doubt(name, !doubt.is_empty());
+    let described = Description::of(name, !hint.is_empty(), error.is_some())
+        .with_doubt(name, !doubt.is_empty());
     let class = if code { "mono" } else { "" };
     let sent_as = if path.is_empty() { name } else { path };
     let spellcheck = if code { "false" } else { "true" };
     view! {
         <Field name label hint error=error doubt>
-            <input id=name name=sent_as type=kind value=value class=class autocomplete=autocomplete spellcheck=spellcheck
+            <input id=name name=sent_as type=kind value=value class=class autocomplete=autocomplete
+                spellcheck=spellcheck
                 aria-describedby=described.described_by aria-invalid=described.invalid/>
         </Field>
     }

@@ -1,5 +1,5 @@
-//! What surrounds a page: skip link, header with its menus, navigation by permission, the banner of what is wrong with the
-//! whole portal, the flash of what was just done.
+//! What surrounds a page: skip link, header with its menus, navigation by permission, the banner of
+//! what is wrong with the whole portal, the flash of what was just done.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 
@@ -8,7 +8,9 @@ use crate::{
     domain::{permission::Permission, preferences::Theme},
     rpc::{
         preferences::SetTheme,
-        session::{Banner, BannerLine, FlashKind, Frame as FrameData, SignOut, read_frame, take_flash},
+        session::{
+            Banner, BannerLine, FlashKind, Frame as FrameData, SignOut, read_frame, take_flash,
+        },
     },
 };
 
@@ -32,15 +34,26 @@ struct Group {
 
 struct Entry(Place, &'static str, &'static str, Permission);
 
-/// The navigation. Whoever lacks an entry's permission does not see it, and no group without entries.
+/// The navigation. Whoever lacks an entry's permission does not see it, and no group without
+/// entries.
 const GROUPS: &[Group] = &[
     Group {
         id: "nav-integration",
         name: "Integration",
         entries: &[
             Entry(Place::Hooks, "/integration/hooks", "Service hooks", Permission::HooksRead),
-            Entry(Place::Deliveries, "/integration/deliveries", "Deliveries", Permission::DeliveriesRead),
-            Entry(Place::Undelivered, "/integration/undelivered", "Undelivered", Permission::DeliveriesRead),
+            Entry(
+                Place::Deliveries,
+                "/integration/deliveries",
+                "Deliveries",
+                Permission::DeliveriesRead,
+            ),
+            Entry(
+                Place::Undelivered,
+                "/integration/undelivered",
+                "Undelivered",
+                Permission::DeliveriesRead,
+            ),
             Entry(Place::Events, "/integration/events", "Event catalogue", Permission::HooksRead),
         ],
     },
@@ -59,7 +72,8 @@ pub fn Frame(place: Place, children: Children) -> impl IntoView {
         <a class="skip" href="#main">"Skip to the content"</a>
         {loaded(read_frame(), move |data| view! { <Surroundings place data/> })}
         <main id="main" tabindex="-1">
-            {loaded(take_flash(), |flash| flash.map(|flash| view! { <Notice kind=flash.kind text=flash.text/> }))}
+            {loaded(take_flash(), |flash| flash.map(|flash| view! { <Notice kind=flash.kind
+                text=flash.text/> }))}
             {children()}
         </main>
     }
@@ -78,7 +92,8 @@ fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
         .iter()
         .filter_map(|group| {
             let may = |entry: &&Entry| permissions.has(entry.3);
-            let links: Vec<_> = group.entries.iter().filter(may).map(|entry| link(entry, place)).collect();
+            let links: Vec<_> =
+                group.entries.iter().filter(may).map(|entry| link(entry, place)).collect();
             (!links.is_empty()).then(|| {
                 view! {
                     <p id=group.id>{group.name}</p>
@@ -91,15 +106,18 @@ fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
     view! {
         {banner.map(|banner| view! { <SystemBanner banner/> })}
         <header class="top">
-            <a class="brand" href="/"><span class="mark" aria-hidden="true">"S"</span><span class="brand-name">"Service Hooks"</span></a>
-            {has_navigation.then(|| view! { <button class="quiet to-nav" type="button" popovertarget="nav">"Menu"</button> })}
+            <a class="brand" href="/"><span class="mark" aria-hidden="true">"S"</span><span
+                class="brand-name">"Service Hooks"</span></a>
+            {has_navigation.then(|| view! { <button class="quiet to-nav" type="button"
+                popovertarget="nav">"Menu"</button> })}
             <div class="menus">
                 <ThemeMenu theme/>
                 <AccountMenu name email/>
             </div>
         </header>
         // A popover where it is narrow; where it is wide the style shows it beside the page.
-        {has_navigation.then(|| view! { <nav id="nav" class="side" aria-label="Main" popover>{groups}</nav> })}
+        {has_navigation.then(|| view! { <nav id="nav" class="side"
+            aria-label="Main" popover>{groups}</nav> })}
     }
 }
 
@@ -112,7 +130,8 @@ fn link(Entry(target, href, text, _): &'static Entry, place: Place) -> impl Into
 fn ThemeMenu(theme: Theme) -> impl IntoView {
     let choices = Theme::ALL.iter().map(move |choice| {
         let current = (*choice == theme).then_some("true");
-        view! { <li><button type="submit" name="theme" value=choice.key() aria-current=current>{choice.word()}</button></li> }
+        view! { <li><button type="submit" name="theme" value=choice.key()
+        aria-current=current>{choice.word()}</button></li> }
     });
     view! {
         <Menu id="theme-menu" label="Theme">
@@ -128,7 +147,8 @@ fn AccountMenu(name: String, email: String) -> impl IntoView {
             <p class="small">{email}</p>
             <ul>
                 <li><a href="/account">"Account and preferences"</a></li>
-                <li><form method="post" action=SignOut::url()><button type="submit">"Sign out"</button></form></li>
+                <li><form method="post" action=SignOut::url()><button
+                    type="submit">"Sign out"</button></form></li>
             </ul>
         </Menu>
     }
@@ -137,16 +157,22 @@ fn AccountMenu(name: String, email: String) -> impl IntoView {
 /// Something is wrong with the whole portal. Stays for as long as it is.
 #[component]
 pub fn SystemBanner(banner: Banner) -> impl IntoView {
-    let (class, role) = if banner.is_urgent { ("system-banner", "alert") } else { ("system-banner warn", "status") };
+    let (class, role) = if banner.is_urgent {
+        ("system-banner", "alert")
+    } else {
+        ("system-banner warn", "status")
+    };
     let lines = banner.lines.into_iter().map(|BannerLine { what, since, next }| {
         let since = since.map(|at| view! { "Since " <ExactMoment at/> ". " });
         view! { <p><b>{what}</b> " " {since} {next}</p> }
     });
     let more = banner.more.map(|href| view! { <p><a href=href>"Status of the portal"</a></p> });
-    view! { <div class=class role=role><span aria-hidden="true">"!"</span><div>{lines.collect_view()} {more}</div></div> }
+    view! { <div class=class role=role><span
+    aria-hidden="true">"!"</span><div>{lines.collect_view()} {more}</div></div> }
 }
 
-/// A sentence about what was just done. Stays until the next page; one that is bad news takes the focus.
+/// A sentence about what was just done. Stays until the next page; one that is bad news takes the
+/// focus.
 #[component]
 pub fn Notice(kind: FlashKind, #[prop(into)] text: String) -> impl IntoView {
     let (class, role, sign) = match kind {
@@ -156,6 +182,7 @@ pub fn Notice(kind: FlashKind, #[prop(into)] text: String) -> impl IntoView {
     };
     let autofocus = kind == FlashKind::Failed;
     view! {
-        <p class=class role=role tabindex="-1" autofocus=autofocus><span aria-hidden="true" class="sign">{sign}</span>{text}</p>
+        <p class=class role=role tabindex="-1" autofocus=autofocus><span aria-hidden="true"
+            class="sign">{sign}</span>{text}</p>
     }
 }

@@ -1,5 +1,6 @@
-//! What the server tells by itself: how many rows are new, and how far a job is. Without scripts there is a link to look
-//! again. A page that nobody sees does not listen: browsers keep few connections to a server, and other tabs need them.
+//! What the server tells by itself: how many rows are new, and how far a job is. Without scripts
+//! there is a link to look again. A page that nobody sees does not listen: browsers keep few
+//! connections to a server, and other tabs need them.
 
 use leptos::{
     prelude::*,
@@ -33,7 +34,8 @@ fn listen(from: String, hear: impl Fn(String) + Clone + 'static) {
     turn();
     let on_turn = Closure::<dyn Fn()>::new(turn);
     let page: Document = document();
-    let _told = page.add_event_listener_with_callback("visibilitychange", on_turn.as_ref().unchecked_ref());
+    let _told =
+        page.add_event_listener_with_callback("visibilitychange", on_turn.as_ref().unchecked_ref());
     on_turn.forget();
 }
 
@@ -48,7 +50,8 @@ pub fn News(from: String, newest: String) -> impl IntoView {
                 let newest = newest.clone();
                 let count = count.get();
                 (!count.is_empty() && count != "0").then(|| {
-                    let words = if count == "1" { " new delivery – " } else { " new deliveries – " };
+                    let words = if count == "1" { " new delivery – " } else { " new deliveries \
+                        – " };
                     view! { <p class="panel">{count} {words} <a href=newest>"Show"</a></p> }
                 })
             }}
@@ -56,7 +59,8 @@ pub fn News(from: String, newest: String) -> impl IntoView {
     }
 }
 
-/// Keeps the page of a job true: its words and its bar; and where its state changes, the page is loaded anew.
+/// Keeps the page of a job true: its words and its bar; and where its state changes, the page is
+/// loaded anew.
 #[island]
 pub fn JobWatch(from: String, state: String) -> impl IntoView {
     Effect::new(move |_| {
@@ -69,7 +73,9 @@ pub fn JobWatch(from: String, state: String) -> impl IntoView {
 fn follow(message: &str, state: &str) {
     let mut parts = message.splitn(4, '|');
     let (now, behind, all, words) = (parts.next(), parts.next(), parts.next(), parts.next());
-    let (Some(now), Some(behind), Some(all), Some(words)) = (now, behind, all, words) else { return };
+    let (Some(now), Some(behind), Some(all), Some(words)) = (now, behind, all, words) else {
+        return;
+    };
     if now != state {
         let _reloaded = window().location().reload();
         return;

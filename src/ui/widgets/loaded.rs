@@ -1,4 +1,5 @@
-//! Content that has to be read first. The page waits for it on the server; what could not be read is said in its place.
+//! Content that has to be read first. The page waits for it on the server; what could not be read
+//! is said in its place.
 
 use std::future::Future;
 
@@ -17,7 +18,8 @@ where
     T: Send + 'static,
     V: IntoView + 'static,
 {
-    // Not in a closure: that could run more than once, and a read may do something (it takes the flash, for one).
+    // Not in a closure: that could run more than once, and a read may do something (it takes the
+    // flash, for one).
     let content = Suspend::new(async move {
         match read.await {
             Ok(value) => show(value).into_any(),
@@ -60,7 +62,8 @@ pub fn Explained(error: Error) -> impl IntoView {
         }
         _ => None,
     };
-    let links = links.into_iter().flatten().map(|(href, words)| view! { <p><a href=href>{words}</a></p> });
+    let links =
+        links.into_iter().flatten().map(|(href, words)| view! { <p><a href=href>{words}</a></p> });
     view! {
         {deleted}
         <p>{error.advice()}</p>

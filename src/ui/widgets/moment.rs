@@ -1,5 +1,6 @@
-//! A time: short and relative for reading, and exact (in the reader's own zone, with its offset and name) for whoever
-//! asks. How the reader wants it stands in the page's context, put there by the server.
+//! A time: short and relative for reading, and exact (in the reader's own zone, with its offset and
+//! name) for whoever asks. How the reader wants it stands in the page's context, put there by the
+//! server.
 
 use std::sync::Arc;
 

@@ -1,10 +1,15 @@
-//! From page to page of a list that nobody counts: the newer one, the older one, and back to the top.
+//! From page to page of a list that nobody counts: the newer one, the older one, and back to the
+//! top.
 
 use leptos::prelude::*;
 
 /// Each is an address, where there is such a page.
 #[component]
-pub fn Pages(newest: Option<String>, newer: Option<String>, older: Option<String>) -> impl IntoView {
+pub fn Pages(
+    newest: Option<String>,
+    newer: Option<String>,
+    older: Option<String>,
+) -> impl IntoView {
     let is_needed = newer.is_some() || older.is_some();
     is_needed.then(|| {
         view! {

@@ -1,8 +1,8 @@
 //! The slider. On: white knob on a blue ground. Off: black knob on a white ground.
 //!
-//! In lists and headers it saves at once: a form with one button, which works without scripts; with scripts the island
-//! posts the same form by itself and moves the knob when the server has answered, not before. In a form it is a field
-//! that the form's own button saves.
+//! In lists and headers it saves at once: a form with one button, which works without scripts; with
+//! scripts the island posts the same form by itself and moves the knob when the server has
+//! answered, not before. In a form it is a field that the form's own button saves.
 
 use leptos::{ev::SubmitEvent, prelude::*, server_fn::ServerFn, task::spawn_local};
 
@@ -45,24 +45,33 @@ pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
             <input type="hidden" name="id" value=id/>
             <input type="hidden" name="enabled" value=move || (!is_on.get()).to_string()/>
             <button class="switch" type="submit" role="switch" aria-label=label
-                aria-checked=move || is_on.get().to_string() aria-busy=move || is_busy.get().to_string()>
+                aria-checked=move || is_on.get().to_string()
+                    aria-busy=move || is_busy.get().to_string()>
                 <span class="knob" aria-hidden="true"></span>
             </button>
-            <span class="switch-word" aria-hidden="true">{move || if is_on.get() { "On" } else { "Off" }}</span>
-            <span class=move || if has_failed.get() { "switch-said" } else { "visually-hidden" } role="status">{move || said.get()}</span>
+            <span class="switch-word"
+                aria-hidden="true">{move || if is_on.get() { "On" } else { "Off" }}</span>
+            <span class=move || if has_failed.get() { "switch-said" } else { "visually-hidden" }
+                role="status">{move || said.get()}</span>
         </form>
     }
 }
 
 /// A slider inside a form: takes effect when the form is saved.
 #[component]
-pub fn SwitchField(name: &'static str, label: &'static str, hint: &'static str, on: bool) -> impl IntoView {
+pub fn SwitchField(
+    name: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    on: bool,
+) -> impl IntoView {
     let hint_id = format!("{name}-hint");
     view! {
         <div class="field switch-field">
             <label class="switch-label" for=name>{label}</label>
             <p class="hint" id=hint_id.clone()>{hint}</p>
-            <input class="switch" type="checkbox" role="switch" id=name name=name value="true" checked=on aria-describedby=hint_id/>
+            <input class="switch" type="checkbox" role="switch" id=name name=name value="true"
+                checked=on aria-describedby=hint_id/>
         </div>
     }
 }

@@ -4,7 +4,11 @@ use leptos::prelude::*;
 
 /// `label` names it for whoever cannot see it; `columns` are its heads; the children are its rows.
 #[component]
-pub fn DataTable(label: &'static str, columns: &'static [&'static str], children: Children) -> impl IntoView {
+pub fn DataTable(
+    label: &'static str,
+    columns: &'static [&'static str],
+    children: Children,
+) -> impl IntoView {
     let heads = columns.iter().map(|column| view! { <th scope="col">{*column}</th> });
     view! {
         <div class="scroll" role="group" aria-label=label tabindex="0">

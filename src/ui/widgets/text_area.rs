@@ -1,5 +1,6 @@
-//! Text of many lines. The only place that writes this element: Leptos does not escape what is in it, so it is escaped
-//! here. Not for islands: what is escaped once more by a browser's half would show it.
+//! Text of many lines. The only place that writes this element: Leptos does not escape what is in
+//! it, so it is escaped here. Not for islands: what is escaped once more by a browser's half would
+//! show it.
 
 use leptos::prelude::*;
 
@@ -18,7 +19,8 @@ pub fn TextArea(
     let described = Description::of(name, !hint.is_empty(), error.is_some());
     view! {
         <Field name label hint error=error>
-            <textarea id=name name=name class="mono" rows=rows spellcheck="false" autocomplete="off" wrap="off"
+            <textarea id=name name=name class="mono" rows=rows spellcheck="false"
+                autocomplete="off" wrap="off"
                 aria-describedby=described.described_by aria-invalid=described.invalid>
                 {escaped(&value)}
             </textarea>
@@ -26,7 +28,8 @@ pub fn TextArea(
     }
 }
 
-/// As it has to stand in the page. The line break that begins it is not part of the value: browsers take one away.
+/// As it has to stand in the page. The line break that begins it is not part of the value: browsers
+/// take one away.
 fn escaped(value: &str) -> String {
     format!("\n{}", value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
 }

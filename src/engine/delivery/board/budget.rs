@@ -1,6 +1,7 @@
-//! The memory budget of all lanes. A body that several lanes share is counted once. One half is first come, first
-//! served; of the other half each lane is guaranteed an equal share, so that lanes whose receivers hang never take what
-//! the others need. Even beyond the budget, a lane with nothing in memory may have one delivery: so no lane ever stops.
+//! The memory budget of all lanes. A body that several lanes share is counted once. One half is
+//! first come, first served; of the other half each lane is guaranteed an equal share, so that
+//! lanes whose receivers hang never take what the others need. Even beyond the budget, a lane with
+//! nothing in memory may have one delivery: so no lane ever stops.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -51,11 +52,15 @@ impl Budget {
         self.used
     }
 
-    /// How much a lane may take now; zero: nothing more, but it may take one delivery if it has none.
+    /// How much a lane may take now; zero: nothing more, but it may take one delivery if it has
+    /// none.
     pub(super) fn free(&self, hook: HookId) -> usize {
         let taken = self.used.saturating_add(self.reserved);
         let common = (self.most / 2).saturating_sub(taken);
-        let own = self.shares.get(&hook).map_or(0, |share| share.bytes + share.reserved + share.rows * ENTRY);
+        let own = self
+            .shares
+            .get(&hook)
+            .map_or(0, |share| share.bytes + share.reserved + share.rows * ENTRY);
         let part = self.guaranteed().saturating_sub(own);
         common.max(part).min(self.most.saturating_sub(taken))
     }
@@ -75,8 +80,9 @@ impl Budget {
         self.shares.get(&hook).is_none_or(|share| share.rows == 0 && share.reserved == 0)
     }
 
-    /// Reserves room for a load. `None`: there is none. Then the lane has deliveries in memory and asks again when one
-    /// of them ends; [`Budget::admissible`] names it sooner if other lanes leave room.
+    /// Reserves room for a load. `None`: there is none. Then the lane has deliveries in memory and
+    /// asks again when one of them ends; [`Budget::admissible`] names it sooner if other lanes
+    /// leave room.
     pub(super) fn reserve(&mut self, hook: HookId, window: Room, is_urgent: bool) -> Option<Room> {
         let most = window.bytes.min((self.most / LOAD).max(LEAST));
         let free = self.free(hook).min(most);
@@ -112,7 +118,8 @@ impl Budget {
                 body.0 += 1;
                 continue;
             }
-            (share.rows, share.bytes) = (share.rows.saturating_sub(1), share.bytes.saturating_sub(bytes));
+            (share.rows, share.bytes) =
+                (share.rows.saturating_sub(1), share.bytes.saturating_sub(bytes));
             body.0 = body.0.saturating_sub(1);
             let freed = ENTRY + if body.0 == 0 { body.1 } else { 0 };
             self.used = self.used.saturating_sub(freed);
@@ -187,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn when_all_is_taken_a_lane_with_nothing_has_one_and_one_with_something_waits_until_there_is_room() {
+    fn when_all_is_taken_a_lane_with_nothing_has_one_and_others_wait_for_room() {
         let mut budget = Budget::new(200_000);
         budget.lanes = 3;
         let window = Room { rows: 1000, bytes: 50_000 };
@@ -195,11 +202,18 @@ mod tests {
         budget.note(hook(2), change(2, 120_000, true));
         let rows = |room: Option<Room>| room.map(|room| room.rows);
         assert_eq!(rows(budget.reserve(hook(1), window, false)), None);
-        assert_eq!(rows(budget.reserve(hook(1), window, true)), Some(1), "a changed hook is read at any rate");
+        assert_eq!(
+            rows(budget.reserve(hook(1), window, true)),
+            Some(1),
+            "a changed hook is read at any rate"
+        );
         budget.release(hook(1));
         assert!(budget.has_room(hook(3), EventId(Uuid::from_u128(3)), 9_000));
         assert_eq!(rows(budget.reserve(hook(3), window, false)), Some(1));
-        assert!(!budget.has_room(hook(3), EventId(Uuid::from_u128(3)), 9_000), "its load is under way");
+        assert!(
+            !budget.has_room(hook(3), EventId(Uuid::from_u128(3)), 9_000),
+            "its load is under way"
+        );
         budget.release(hook(3));
         assert!(budget.admissible().is_empty());
         budget.note(hook(1), change(1, 120_000, false));

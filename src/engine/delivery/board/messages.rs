@@ -19,8 +19,9 @@ use crate::{
     },
 };
 
-/// A lane under one ownership. Results of orders from an earlier ownership are ignored: another node may have had the
-/// lane since, and a page that was read before that would repeat what that node delivered.
+/// A lane under one ownership. Results of orders from an earlier ownership are ignored: another
+/// node may have had the lane since, and a page that was read before that would repeat what that
+/// node delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
     pub hook: HookId,
@@ -43,7 +44,8 @@ pub enum News {
         hooks: Vec<HookId>,
         is_change: bool,
     },
-    /// These hooks have an overdue delivery: what their lanes know is wrong, or nothing is sent at all.
+    /// These hooks have an overdue delivery: what their lanes know is wrong, or nothing is sent at
+    /// all.
     Overdue(Vec<HookId>),
     /// Hints from other nodes may have been lost: every lane looks into the database.
     Deaf,
@@ -86,7 +88,8 @@ pub enum Order {
         ask: Ask,
     },
     Step(Held),
-    /// The clock was set back, or may have been before the start: what it wrote while it was ahead is to be corrected.
+    /// The clock was set back, or may have been before the start: what it wrote while it was ahead
+    /// is to be corrected.
     Rewind,
     Attempt {
         given: Given,

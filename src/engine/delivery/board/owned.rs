@@ -15,8 +15,8 @@ impl Board {
         self.owned.as_ref().is_none_or(|owned| owned.contains_key(&hook))
     }
 
-    /// Releases the memory that was reserved for a load. After a change of ownership [`Board::drop_lane`] has done
-    /// that.
+    /// Releases the memory that was reserved for a load. After a change of ownership
+    /// [`Board::drop_lane`] has done that.
     pub(super) fn load_over(&mut self, held: Held) {
         if self.held(held.hook) == held {
             self.budget.release(held.hook);
@@ -31,8 +31,8 @@ impl Board {
         self.budget.release(hook);
     }
 
-    /// Stops sending for `hooks`. Lanes that were to be handed over and are not any more (because the node that was to
-    /// get them is gone) send again.
+    /// Stops sending for `hooks`. Lanes that were to be handed over and are not any more (because
+    /// the node that was to get them is gone) send again.
     pub(super) fn part(&mut self, hooks: HashSet<HookId>, now: Timestamp) {
         let before = std::mem::replace(&mut self.parted, hooks);
         for hook in before {
@@ -46,12 +46,14 @@ impl Board {
         let before = self.owned.replace(owned).unwrap_or_default();
         let owned = self.owned.clone().unwrap_or_default();
         for (hook, fence) in &before {
-            // Under another fence it is another ownership: what the lane knew may have been settled by others since.
+            // Under another fence it is another ownership: what the lane knew may have been settled
+            // by others since.
             if owned.get(hook) != Some(fence) {
                 self.drop_lane(*hook);
                 self.set_timer(*hook, None);
             }
-            // Deliveries offered here after the other node had loaded the lane are unknown to it: tell it to look.
+            // Deliveries offered here after the other node had loaded the lane are unknown to it:
+            // tell it to look.
             if !owned.contains_key(hook) {
                 self.orders.push(Order::Tell { hook: *hook, is_change: false });
             }

@@ -132,9 +132,15 @@ fn a_first_attempt_that_was_not_sent_is_read_again() {
     board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(1, 1)]);
     let (delivery, due_at) = (DeliveryId(Uuid::from_u128(1)), Some(NOW));
-    board.hear(News::Finished { held: held(1), delivery, was_sent: false, due_at, health: None }, NOW);
+    board.hear(
+        News::Finished { held: held(1), delivery, was_sent: false, due_at, health: None },
+        NOW,
+    );
     let orders = board.orders();
-    assert!(matches!(orders[..], [Order::Load { wanted: Wanted { fresh: true, again: true, .. }, .. }]));
+    assert!(matches!(
+        orders[..],
+        [Order::Load { wanted: Wanted { fresh: true, again: true, .. }, .. }]
+    ));
 }
 
 #[test]
@@ -198,6 +204,10 @@ fn a_crowded_lane_lags_if_its_receiver_keeps_answering() {
     board.hear(News::Offer(crowd), NOW);
     assert_eq!(board.lags(NOW), HashMap::new(), "nothing was answered: perhaps the receiver hangs");
     (0..640).for_each(|number| board.hear(answered(number), NOW));
-    assert_eq!(board.lags(NOW), [(HOOK, Duration::from_millis(100))].into(), "64 wait, 640 were answered in a second");
+    assert_eq!(
+        board.lags(NOW),
+        [(HOOK, Duration::from_millis(100))].into(),
+        "64 wait, 640 were answered in a second"
+    );
     assert_eq!(board.lags(NOW.after(Duration::from_secs(3))), HashMap::new(), "no more answers");
 }

@@ -1,5 +1,5 @@
-//! A rate limit as a token bucket: it fills with time and each attempt takes one token. The rate may change from one
-//! attempt to the next.
+//! A rate limit as a token bucket: it fills with time and each attempt takes one token. The rate
+//! may change from one attempt to the next.
 
 use crate::domain::time::Timestamp;
 
@@ -51,7 +51,10 @@ mod tests {
                 }
             }
             let fair = rate * 10;
-            assert!(passed >= fair * 9 / 10 && passed <= fair + rate.div_ceil(10) + 1, "{rate}: {passed}");
+            assert!(
+                passed >= fair * 9 / 10 && passed <= fair + rate.div_ceil(10) + 1,
+                "{rate}: {passed}"
+            );
         }
     }
 

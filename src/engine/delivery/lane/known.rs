@@ -12,7 +12,8 @@ use crate::{
 pub(super) struct Entry {
     /// Recorded attempts when it was read.
     pub(super) attempts: u32,
-    /// A load found it with more attempts: it was recorded and became due again before the lane was told of the record.
+    /// A load found it with more attempts: it was recorded and became due again before the lane was
+    /// told of the record.
     pub(super) is_outdated: bool,
     /// [`Known::changed`] when it was sent.
     changed_when_sent: u64,
@@ -42,8 +43,16 @@ impl Known {
         self.bytes += bytes;
         self.changes.push(Change { event: open.event, bytes, is_gain: true });
         let event = open.event;
-        self.entries
-            .insert(open.id, Entry { attempts: open.attempts, is_outdated: false, changed_when_sent: 0, event, bytes });
+        self.entries.insert(
+            open.id,
+            Entry {
+                attempts: open.attempts,
+                is_outdated: false,
+                changed_when_sent: 0,
+                event,
+                bytes,
+            },
+        );
         true
     }
 
@@ -58,7 +67,8 @@ impl Known {
         }
     }
 
-    /// The hook has changed since this one was sent: the health that its record returned may be out of date.
+    /// The hook has changed since this one was sent: the health that its record returned may be out
+    /// of date.
     pub(super) fn was_sent_before_change(&self, entry: &Entry) -> bool {
         entry.changed_when_sent < self.changed
     }

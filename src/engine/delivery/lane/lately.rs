@@ -1,5 +1,6 @@
-//! The last deliveries that loads brought. A load can read a delivery that was just committed before its offer arrives;
-//! by the time the offer arrives the delivery may be sent and recorded, and must not be sent again.
+//! The last deliveries that loads brought. A load can read a delivery that was just committed
+//! before its offer arrives; by the time the offer arrives the delivery may be sent and recorded,
+//! and must not be sent again.
 
 use std::collections::{HashSet, VecDeque};
 

@@ -1,11 +1,13 @@
-//! A hook that keeps an order, in memory: a line (a FIFO queue) for each ordering key that has open deliveries. The
-//! head of a line is sent; the next follows once the receiver has it, so one key never has two requests under way.
-//! (Some may be delivered and not yet recorded. If the process ends just then, they are sent once more, in their
-//! order.) A line whose head waits for its retry holds nothing else in memory, and does not delay any other line.
+//! A hook that keeps an order, in memory: a line (a FIFO queue) for each ordering key that has open
+//! deliveries. The head of a line is sent; the next follows once the receiver has it, so one key
+//! never has two requests under way. (Some may be delivered and not yet recorded. If the process
+//! ends just then, they are sent once more, in their order.) A line whose head waits for its retry
+//! holds nothing else in memory, and does not delay any other line.
 //!
-//! A line is the oldest part of its key's open deliveries, read from the database and continued from where it ends. A
-//! delivery that is offered joins its line only if the line has everything before it; otherwise reading on finds it.
-//! Keys without a line are found by passes: paged scans over the heads of all keys.
+//! A line is the oldest part of its key's open deliveries, read from the database and continued
+//! from where it ends. A delivery that is offered joins its line only if the line has everything
+//! before it; otherwise reading on finds it. Keys without a line are found by passes: paged scans
+//! over the heads of all keys.
 
 mod reads;
 
@@ -19,10 +21,11 @@ use crate::{
     },
 };
 
-/// One line reads at most `1 / SHARE` of the window at once, so that the window has room for many keys. A line with no
-/// more than a quarter of `SHARE` deliveries left is read on.
+/// One line reads at most `1 / SHARE` of the window at once, so that the window has room for many
+/// keys. A line with no more than a quarter of `SHARE` deliveries left is read on.
 const SHARE: usize = 32;
-/// Deliveries of one key that may be delivered and not yet on record: as many may come again after a crash.
+/// Deliveries of one key that may be delivered and not yet on record: as many may come again after
+/// a crash.
 const UNRECORDED: usize = 32;
 /// Lines in memory, for each row of the window. A line without deliveries is its key and a time.
 const LINES_A_ROW: usize = 4;
@@ -92,17 +95,20 @@ pub(super) struct Lines {
     waits: BTreeSet<(Timestamp, Key)>,
     /// Deliveries queued in all lines.
     queued: usize,
-    /// When the next pass over all keys, or the next page of one, is due; `None`: every open key has its line.
+    /// When the next pass over all keys, or the next page of one, is due; `None`: every open key
+    /// has its line.
     pass_at: Option<Timestamp>,
     /// The last key that the pass under way has seen.
     cursor: Option<Key>,
-    /// Deliveries may have appeared at keys that the pass under way has seen already: another pass follows.
+    /// Deliveries may have appeared at keys that the pass under way has seen already: another pass
+    /// follows.
     pass_again: bool,
     /// The earliest retry of a key that has no line because there were too many.
     left_out: Option<Timestamp>,
     /// Keys of which something is under way that was sent before the hook kept an order.
     held_up: HashSet<Key>,
-    /// Counts how often deliveries may have appeared that were not offered: a line read before is possibly incomplete.
+    /// Counts how often deliveries may have appeared that were not offered: a line read before is
+    /// possibly incomplete.
     generation: u64,
     /// The lines that the load under way reads.
     reading: Vec<Part>,
@@ -117,9 +123,15 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Queues a delivery that was just committed, if its line is certain to have everything before it. False: it stays
-    /// in the database, and a load will find it.
-    pub(super) fn offer(&mut self, open: &Open, has_room: bool, window: Room, now: Timestamp) -> bool {
+    /// Queues a delivery that was just committed, if its line is certain to have everything before
+    /// it. False: it stays in the database, and a load will find it.
+    pub(super) fn offer(
+        &mut self,
+        open: &Open,
+        has_room: bool,
+        window: Room,
+        now: Timestamp,
+    ) -> bool {
         let Some(key) = open.order_key.clone() else { return false };
         let knows_all = self.pass_at.is_none() && !self.is_passing;
         if !self.lines.contains_key(&key) {
@@ -132,7 +144,8 @@ impl Lines {
         }
         let Some(line) = self.lines.get_mut(&key) else { return false };
         line.grew_during_read |= line.is_read;
-        // Since its end was read something may have come that was not offered, and goes before this.
+        // Since its end was read something may have come that was not offered, and goes before
+        // this.
         if line.next == Next::End && line.read_generation != self.generation {
             line.next = Next::More;
             self.read_on(&key);
@@ -176,7 +189,9 @@ impl Lines {
     /// Something ended that belongs to no line: those that wait for such a delivery are read again.
     pub(super) fn other_finished(&mut self) {
         for key in std::mem::take(&mut self.held_up) {
-            if let Some(line) = self.lines.get_mut(&key).filter(|line| matches!(line.next, Next::Waits(_))) {
+            if let Some(line) =
+                self.lines.get_mut(&key).filter(|line| matches!(line.next, Next::Waits(_)))
+            {
                 line.next = Next::More;
             }
             self.read_on(&key);
@@ -230,7 +245,9 @@ impl Lines {
     /// The receiver has what is under way, and that is being recorded: the next may go.
     pub(super) fn delivered(&mut self, id: DeliveryId) {
         let Some((key, is_delivered)) = self.under_way.get_mut(&id) else { return };
-        let Some(line) = self.lines.get_mut(key).filter(|line| line.unrecorded < UNRECORDED) else { return };
+        let Some(line) = self.lines.get_mut(key).filter(|line| line.unrecorded < UNRECORDED) else {
+            return;
+        };
         if line.busy != Some(id) {
             return;
         }
@@ -241,7 +258,8 @@ impl Lines {
         self.read_on(&key);
     }
 
-    /// An attempt was recorded, or failed to be. `due_at`: when the delivery is tried again. False: it belongs to no line.
+    /// An attempt was recorded, or failed to be. `due_at`: when the delivery is tried again. False:
+    /// it belongs to no line.
     pub(super) fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>) -> bool {
         let Some((key, was_delivered)) = self.under_way.remove(&id) else { return false };
         if self.is_passing || !self.reading.is_empty() {
@@ -283,16 +301,16 @@ impl Lines {
         }
     }
 
-    /// Decides what a line that runs low needs: another read, a timer, or to be removed because its key has nothing
-    /// open.
+    /// Decides what a line that runs low needs: another read, a timer, or to be removed because its
+    /// key has nothing open.
     fn read_on(&mut self, key: &Key) {
         let (generation, is_low) = (self.generation, |line: &Line| line.queue.len() <= SHARE / 4);
         let Some(line) = self.lines.get_mut(key).filter(|line| is_low(line)) else { return };
         let is_idle = line.is_idle();
         match line.next {
             Next::More if line.last.is_some() || is_idle => self.want(key),
-            // Something may have come from elsewhere that sorts before what was read last; what was held may have been
-            // released, and what waited brought forward.
+            // Something may have come from elsewhere that sorts before what was read last; what was
+            // held may have been released, and what waited brought forward.
             Next::End | Next::Held | Next::Waits(_) if is_idle && line.generation != generation => {
                 (line.last, line.next) = (None, Next::More);
                 self.want(key);
@@ -317,7 +335,8 @@ impl Lines {
     fn restart(&mut self, key: &Key) {
         self.drop_queue(key, Next::More);
         if let Some(line) = self.lines.get_mut(key) {
-            // The read under way may have begun before the older delivery was committed: `read_on` reads once more.
+            // The read under way may have begun before the older delivery was committed: `read_on`
+            // reads once more.
             line.generation = self.generation.wrapping_sub(1);
         }
         self.read_on(key);

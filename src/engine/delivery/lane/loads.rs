@@ -1,4 +1,5 @@
-//! A lane's work in the database: loads read a page of its open deliveries, steps hold, release or cancel them.
+//! A lane's work in the database: loads read a page of its open deliveries, steps hold, release or
+//! cancel them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +12,8 @@ use crate::{
     },
 };
 
-/// Limit hold and cancel steps to 1,000 rows/s per hook: nobody waits for them, and they share the commits of accepts.
+/// Limit hold and cancel steps to 1,000 rows/s per hook: nobody waits for them, and they share the
+/// commits of accepts.
 const PUT_AWAY_PER_SECOND: u32 = 1000;
 
 /// The wait after a failed load; it doubles up to the longest while the reason lasts.
@@ -28,12 +30,14 @@ impl Lane {
         }
         let is_unread = self.is_stale && !self.is_ordered();
         // Each change has the hook read again; a shelf that is full must not grow with each.
-        let wants =
-            |shelf: &Shelf| (is_unread && !shelf.is_full(limits.window)) || shelf.wants_load(limits.window, now);
+        let wants = |shelf: &Shelf| {
+            (is_unread && !shelf.is_full(limits.window)) || shelf.wants_load(limits.window, now)
+        };
         let mut wanted = Wanted {
             fresh: wants(&self.fresh),
             again: wants(&self.again),
-            lines: self.is_stale || self.is_ordered() && self.is_open() && self.lines.wants_load(limits.window, now),
+            lines: self.is_stale
+                || self.is_ordered() && self.is_open() && self.lines.wants_load(limits.window, now),
             probe: self.probe_at().is_some_and(|at| at <= now),
         };
         // The lines and the shelves of a hook that keeps an order are read in turn.
@@ -63,13 +67,15 @@ impl Lane {
         }
     }
 
-    /// A load brought a page. If the hook changed meanwhile, the page is of no use and another load follows.
+    /// A load brought a page. If the hook changed meanwhile, the page is of no use and another load
+    /// follows.
     pub fn loaded(&mut self, mut page: Page, now: Timestamp) {
         self.loading = false;
         self.not_before = None;
         self.lasting_failures = 0;
         let recorded = std::mem::take(&mut self.recorded_during_load);
-        let is_news = |open: &Open| recorded.get(&open.id).is_none_or(|attempts| open.attempts > *attempts);
+        let is_news =
+            |open: &Open| recorded.get(&open.id).is_none_or(|attempts| open.attempts > *attempts);
         if self.changed_during_load {
             self.ask_again(now);
             return;
@@ -77,15 +83,18 @@ impl Lane {
         let (was_ordered, version) = (self.is_ordered(), self.version());
         let was_stale = std::mem::take(&mut self.is_stale);
         self.is_deleted = page.target.is_none();
-        let url = |target: &Option<Arc<Target>>| target.as_ref().map(|target| target.hook.callback_url.clone());
+        let url = |target: &Option<Arc<Target>>| {
+            target.as_ref().map(|target| target.hook.callback_url.clone())
+        };
         if self.target.is_some() && url(&self.target) != url(&page.target) {
             self.forget_pace();
         }
         self.take_wait(&page.health, was_stale, now);
         self.target = page.target.take();
         self.health = page.health;
-        // A hook that keeps an order from now on has its shelves read anew, and so has one that does no more. Of two changes
-        // at once one was not seen: meanwhile the hook may have done either, and let go what has no key.
+        // A hook that keeps an order from now on has its shelves read anew, and so has one that
+        // does no more. Of two changes at once one was not seen: meanwhile the hook may have done
+        // either, and let go what has no key.
         let missed_one = version.is_some_and(|version| self.version() > Some(version + 1));
         let is_another = was_ordered != self.is_ordered() || missed_one;
         if !self.is_open() || is_another {
@@ -106,14 +115,21 @@ impl Lane {
             self.loaded_lately.note(open.id);
             self.push(open);
         }
-        for (shelf, more_at) in [(&mut self.fresh, fresh.more_at), (&mut self.again, again.more_at)] {
+        for (shelf, more_at) in [(&mut self.fresh, fresh.more_at), (&mut self.again, again.more_at)]
+        {
             if let Some(at) = more_at {
                 shelf.note_more(at);
             }
         }
-        // The page's pause may be newer than the one for which the load was begun: then it is too early for this probe.
+        self.take_probe(page.probe.filter(is_news), now);
+        self.reread_if_unsure(now);
+    }
+
+    fn take_probe(&mut self, probe: Option<Open>, now: Timestamp) {
+        // The page's pause may be newer than the one for which the load was begun: then it is too
+        // early for this probe.
         let is_time = self.health.paused.is_some_and(|pause| pause.probe_at <= now);
-        match page.probe.filter(is_news) {
+        match probe {
             Some(_) if !is_time => self.may_probe = true,
             Some(probe) if self.known.insert(&probe) => {
                 self.probe = Some(probe);
@@ -122,14 +138,14 @@ impl Lane {
             // What is under way already says how it went.
             Some(_) | None => {}
         }
-        self.reread_if_unsure(now);
     }
 
-    /// When to load again after a failed load. An unreachable database may be back within a second. What a person has
-    /// to repair (say, a secret that the master key does not decrypt) is tried less and less often, until the hook
-    /// changes.
+    /// When to load again after a failed load. An unreachable database may be back within a second.
+    /// What a person has to repair (say, a secret that the master key does not decrypt) is tried
+    /// less and less often, until the hook changes.
     pub fn load_again_at(&mut self, is_lasting: bool, now: Timestamp) -> Timestamp {
-        self.lasting_failures = if is_lasting { self.lasting_failures.saturating_add(1) } else { 0 };
+        self.lasting_failures =
+            if is_lasting { self.lasting_failures.saturating_add(1) } else { 0 };
         let doubled = 1 << self.lasting_failures.saturating_sub(1).min(LONGEST_SHIFT);
         now.after(LOAD_AGAIN.saturating_mul(doubled).min(LONGEST_LOAD_AGAIN))
     }
@@ -172,8 +188,10 @@ impl Lane {
             self.note_more(now);
         }
         if is_more {
-            // Released deliveries reach the receiver, so they follow its drain rate; holding and cancelling does not.
-            let pace = if self.is_open() { limits.drain_per_second.max(1) } else { PUT_AWAY_PER_SECOND };
+            // Released deliveries reach the receiver, so they follow its drain rate; holding and
+            // cancelling does not.
+            let pace =
+                if self.is_open() { limits.drain_per_second.max(1) } else { PUT_AWAY_PER_SECOND };
             self.step_at = Some(now.after(Duration::from_secs_f64(STEP as f64 / f64::from(pace))));
         }
         self.may_probe = true;
@@ -184,10 +202,11 @@ impl Lane {
         self.note_more_in_shelves(now);
     }
 
-    /// Notes that the shelves' kinds may have more in the database. For an open hook that keeps an order this leaves
-    /// out what has nothing to find: there every delivery has a key and belongs to a line, except those that were
-    /// accepted before the hook kept an order. [`Lane::loaded`] noted these when the order began, and a query for more
-    /// of them would read past every row that has a key.
+    /// Notes that the shelves' kinds may have more in the database. For an open hook that keeps an
+    /// order this leaves out what has nothing to find: there every delivery has a key and belongs
+    /// to a line, except those that were accepted before the hook kept an order. [`Lane::loaded`]
+    /// noted these when the order began, and a query for more of them would read past every row
+    /// that has a key.
     pub(super) fn note_more_in_shelves(&mut self, now: Timestamp) {
         let has_lines = self.is_ordered() && self.is_open();
         if !has_lines {

@@ -9,8 +9,8 @@ use crate::{
     },
 };
 
-/// A delivery of a key may be in flight outside its line, because it was sent before the hook kept an order. The line
-/// is read again when that attempt ends, and after this time in any case.
+/// A delivery of a key may be in flight outside its line, because it was sent before the hook kept
+/// an order. The line is read again when that attempt ends, and after this time in any case.
 const AGAIN_MS: i64 = 30_000;
 
 impl Lane {
@@ -22,7 +22,8 @@ impl Lane {
     pub(super) fn offer_in_order(&mut self, open: Open, limits: &Limits, now: Timestamp) {
         let room = self.known.room();
         let is_free = limits.has_memory && !limits.is_shared;
-        let has_room = is_free && room.rows < limits.window.rows && room.bytes < limits.window.bytes;
+        let has_room =
+            is_free && room.rows < limits.window.rows && room.bytes < limits.window.bytes;
         if self.known.contains(open.id) {
             return;
         }
@@ -68,7 +69,12 @@ impl Lane {
     }
 
     /// What a page has for the lines. Where they were read, the shelves come with the next load.
-    pub(super) fn lines_of_page(&mut self, page: &mut Page, is_news: impl Fn(&Open) -> bool, now: Timestamp) {
+    pub(super) fn lines_of_page(
+        &mut self,
+        page: &mut Page,
+        is_news: impl Fn(&Open) -> bool,
+        now: Timestamp,
+    ) {
         if !self.is_open() {
             self.forget_lines(now);
             return;
@@ -88,8 +94,14 @@ impl Lane {
         self.lines_loaded(lines, is_news, now);
     }
 
-    /// Admits the deliveries of the lines that were read, except those whose attempt was recorded after the read.
-    fn lines_loaded(&mut self, page: lines::Lines, is_news: impl Fn(&Open) -> bool, now: Timestamp) {
+    /// Admits the deliveries of the lines that were read, except those whose attempt was recorded
+    /// after the read.
+    fn lines_loaded(
+        &mut self,
+        page: lines::Lines,
+        is_news: impl Fn(&Open) -> bool,
+        now: Timestamp,
+    ) {
         let again = Timestamp(now.0 + AGAIN_MS);
         for line in page.lines {
             let (known, lately) = (&mut self.known, &mut self.loaded_lately);

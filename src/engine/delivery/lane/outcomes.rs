@@ -1,27 +1,38 @@
-//! What a lane hears of its attempts: that one is over, that it is on record, and how the hook stands after it.
+//! What a lane hears of its attempts: that one is over, that it is on record, and how the hook
+//! stands after it.
 
 use super::Lane;
 use crate::domain::{health::Health, id::DeliveryId, time::Timestamp};
 
-/// The slow start after a pause ends at this many concurrent attempts, unless the hook has a limit of its own.
+/// The slow start after a pause ends at this many concurrent attempts, unless the hook has a limit
+/// of its own.
 const RAMPED: u32 = 64;
 
 impl Lane {
-    /// An attempt is over; what came of it is being recorded, and the receiver is free for the next.
+    /// An attempt is over; what came of it is being recorded, and the receiver is free for the
+    /// next.
     pub fn sent(&mut self) {
         self.sending = self.sending.saturating_sub(1);
         self.attempts_ended = self.attempts_ended.saturating_add(1);
     }
 
-    /// An attempt ended before it was sent, so its delivery is unchanged in the database: a load looks for it at `at`.
+    /// An attempt ended before it was sent, so its delivery is unchanged in the database: a load
+    /// looks for it at `at`.
     pub fn unsent(&mut self, at: Timestamp) {
         self.sent();
         self.note_more(at);
     }
 
-    /// An attempt was recorded, or the store refused it. `due_at` is its retry, which waits in the database. `health`
-    /// is the hook's health after it; `None` where it did not change or is not known.
-    pub fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>, health: Option<Health>, now: Timestamp) {
+    /// An attempt was recorded, or the store refused it. `due_at` is its retry, which waits in the
+    /// database. `health` is the hook's health after it; `None` where it did not change or is not
+    /// known.
+    pub fn finished(
+        &mut self,
+        id: DeliveryId,
+        due_at: Option<Timestamp>,
+        health: Option<Health>,
+        now: Timestamp,
+    ) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let known = self.known.remove(id);
         self.may_probe |= self.is_paused();
@@ -41,14 +52,17 @@ impl Lane {
         }
         if let Some(at) = due_at.filter(|_| !is_in_line || !self.is_ordered()) {
             self.again.note_more(at);
-            // Perhaps it was not recorded: then it is still due as a first attempt, or held as a probe.
+            // Perhaps it was not recorded: then it is still due as a first attempt, or held as a
+            // probe.
             if health.is_none() {
                 self.fresh.note_more(at);
                 self.may_probe = true;
             }
         }
-        // The hook changed after this attempt was sent. A load may have read newer health than this: read it again.
-        let was_sent_before_change = known.is_some_and(|known| self.known.was_sent_before_change(&known));
+        // The hook changed after this attempt was sent. A load may have read newer health than
+        // this: read it again.
+        let was_sent_before_change =
+            known.is_some_and(|known| self.known.was_sent_before_change(&known));
         match health {
             Some(_) if was_sent_before_change => self.mark_stale(now),
             Some(health) => self.stand(health, now),
@@ -57,14 +71,15 @@ impl Lane {
         self.reread_if_unsure(now);
     }
 
-    /// Takes the hook's new health. A pause empties the shelves; after a recovery the lane begins with one attempt at
-    /// once.
+    /// Takes the hook's new health. A pause empties the shelves; after a recovery the lane begins
+    /// with one attempt at once.
     pub(super) fn stand(&mut self, health: Health, now: Timestamp) {
         let was_paused = self.is_paused();
         self.extend_wait(&health, now);
         self.health = health;
         match (was_paused, self.is_paused()) {
-            // Outcomes can arrive in another order than they were recorded: the next load confirms a pause or recovery.
+            // Outcomes can arrive in another order than they were recorded: the next load confirms
+            // a pause or recovery.
             (false, true) => {
                 self.drop_queued();
                 self.mark_stale(now);
@@ -75,7 +90,11 @@ impl Lane {
                 self.mark_stale(now);
             }
             (false, false) => {
-                let limit = self.target.as_ref().and_then(|target| target.hook.tuning.in_flight).unwrap_or(RAMPED);
+                let limit = self
+                    .target
+                    .as_ref()
+                    .and_then(|target| target.hook.tuning.in_flight)
+                    .unwrap_or(RAMPED);
                 let ramp = self.ramp.map(|ramp| if health.is_well() { ramp + 1 } else { 1 });
                 self.ramp = ramp.filter(|ramp| *ramp < limit as usize);
             }

@@ -1,15 +1,18 @@
-//! Adaptive pacing (AIMD): learns from a receiver's answers how fast it may be called. One answer counts for all
-//! deliveries to that receiver.
+//! Adaptive pacing (AIMD): learns from a receiver's answers how fast it may be called. One answer
+//! counts for all deliveries to that receiver.
 //!
-//! - `429` or `503` with `Retry-After`: the lane sends nothing before that time. (The time is also part of the hook's
-//!   health in the database, so after a restart or on another node a load brings it back.)
-//! - Any `429`, and `503` with `Retry-After`: the rate drops a little below what the receiver took in the last second,
-//!   or to half of what it was, and then grows slowly. Far from the rate at which the receiver last refused, it grows
-//!   fast.
-//! - The window of concurrent attempts begins at one and grows with each answer; without an answer, every quarter of a
-//!   second. So a burst does not hit a receiver that would refuse all of it, and a slow one still gets its share.
+//! - `429` or `503` with `Retry-After`: the lane sends nothing before that time. (The time is also
+//!   part of the hook's health in the database, so after a restart or on another node a load brings
+//!   it back.)
+//! - Any `429`, and `503` with `Retry-After`: the rate drops a little below what the receiver took
+//!   in the last second, or to half of what it was, and then grows slowly. Far from the rate at
+//!   which the receiver last refused, it grows fast.
+//! - The window of concurrent attempts begins at one and grows with each answer; without an answer,
+//!   every quarter of a second. So a burst does not hit a receiver that would refuse all of it, and
+//!   a slow one still gets its share.
 //!
-//! The rate is in memory only: after a restart it is learned again within seconds, at the cost of a few refusals.
+//! The rate is in memory only: after a restart it is learned again within seconds, at the cost of a
+//! few refusals.
 
 use std::time::Duration;
 
@@ -30,7 +33,8 @@ const MAX_WINDOW: usize = 256;
 const KEEPS: f64 = 0.9;
 /// How the rate grows near the one at which it was refused: by this share of it in a second.
 const GROWS: f64 = 0.02;
-/// Above this share of it the receiver has changed, and the rate grows by one with each answer, as it does below `KEEPS`.
+/// Above this share of it the receiver has changed, and the rate grows by one with each answer, as
+/// it does below `KEEPS`.
 const CHANGED: f64 = 1.2;
 /// Attempts a second, at least: one in five seconds.
 const MIN_RATE: f64 = 0.2;
@@ -46,17 +50,18 @@ const KEEPS_UP: f64 = 100.0;
 pub(super) struct Pacing {
     /// From `Retry-After`: send nothing before this.
     until: Option<Timestamp>,
-    /// The part of `until` from answers that may not be recorded yet: a load can be older than they are.
+    /// The part of `until` from answers that may not be recorded yet: a load can be older than they
+    /// are.
     unrecorded_until: Option<Timestamp>,
-    /// A changed hook was read while an answer was not recorded yet. Perhaps a person has ended the wait: read it once
-    /// more.
+    /// A changed hook was read while an answer was not recorded yet. Perhaps a person has ended the
+    /// wait: read it once more.
     is_unsure: bool,
     /// Attempts per second; `None`: the receiver has refused nothing so far.
     rate: Option<f64>,
     /// The rate at which the receiver last refused some attempts and took others.
     ceiling: Option<f64>,
-    /// An attempt was sent since the rate was lowered. Refusals before that are of the same burst, and do not lower it
-    /// again.
+    /// An attempt was sent since the rate was lowered. Refusals before that are of the same burst,
+    /// and do not lower it again.
     sent_since_lowered: bool,
     taken: SlidingCount,
     /// How many attempts may be under way; one more after each [`STEP`] since `opened_at`.
@@ -90,7 +95,8 @@ impl Pacing {
         self.waits_until(now).is_none() && under_way < self.window_now(now)
     }
 
-    /// Nobody may ask for more than the longest wait: a later time was noted while the clock was wrong.
+    /// Nobody may ask for more than the longest wait: a later time was noted while the clock was
+    /// wrong.
     fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.until.filter(|until| *until > now && *until <= now.after(LONGEST_WAIT))
     }
@@ -106,7 +112,9 @@ impl Pacing {
     }
 
     fn steps(&self, now: Timestamp) -> usize {
-        usize::try_from(self.opened_at.until(now).as_millis() / STEP.as_millis()).unwrap_or(MAX_WINDOW).min(MAX_WINDOW)
+        usize::try_from(self.opened_at.until(now).as_millis() / STEP.as_millis())
+            .unwrap_or(MAX_WINDOW)
+            .min(MAX_WINDOW)
     }
 
     fn window_now(&self, now: Timestamp) -> usize {
@@ -138,7 +146,8 @@ impl Pacing {
             Bearing::TooMuch { asks } => {
                 self.window = 1;
                 let until = asks.map(|wait| now.after(wait));
-                (self.until, self.unrecorded_until) = (self.until.max(until), self.unrecorded_until.max(until));
+                (self.until, self.unrecorded_until) =
+                    (self.until.max(until), self.unrecorded_until.max(until));
                 self.lower(now);
             }
         }
@@ -147,18 +156,22 @@ impl Pacing {
     fn clock_set_back(&mut self, now: Timestamp) {
         self.opened_at = now;
         self.taken = SlidingCount::default();
-        (self.until, self.unrecorded_until) = (bounded(self.until, now), bounded(self.unrecorded_until, now));
+        (self.until, self.unrecorded_until) =
+            (bounded(self.until, now), bounded(self.unrecorded_until, now));
     }
 
     fn span(&self) -> Duration {
-        let few = self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(SPAN_ATTEMPTS / rate.max(MIN_RATE)));
+        let few = self.rate.map_or(Duration::ZERO, |rate| {
+            Duration::from_secs_f64(SPAN_ATTEMPTS / rate.max(MIN_RATE))
+        });
         SPAN.max(few)
     }
 
     fn grow(&mut self, now: Timestamp) {
         let Some(rate) = self.rate else { return };
         let grown = match self.ceiling {
-            // Sent before the refusal, answered after it: the receiver takes more than was counted then.
+            // Sent before the refusal, answered after it: the receiver takes more than was counted
+            // then.
             ceiling if !self.sent_since_lowered => {
                 let taken = self.taken.per_second(self.span(), now);
                 if ceiling.is_none_or(|ceiling| ceiling >= taken) {
@@ -167,7 +180,9 @@ impl Pacing {
                 self.ceiling = Some(taken);
                 rate.max(KEEPS * taken)
             }
-            Some(ceiling) if rate >= KEEPS * ceiling && rate <= CHANGED * ceiling => rate + GROWS * ceiling / rate,
+            Some(ceiling) if rate >= KEEPS * ceiling && rate <= CHANGED * ceiling => {
+                rate + GROWS * ceiling / rate
+            }
             _ => rate + 1.0,
         };
         self.rate = Some(grown).filter(|rate| *rate < UNLIMITED);
@@ -193,12 +208,14 @@ impl Pacing {
     }
 }
 
-/// Cuts a wait to the longest allowed. One that was noted while the clock was ahead would hide a shorter one.
+/// Cuts a wait to the longest allowed. One that was noted while the clock was ahead would hide a
+/// shorter one.
 fn bounded(until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     until.map(|until| until.min(now.after(LONGEST_WAIT)))
 }
 
-/// A sliding-window counter: the events of the current span, and the share of the previous span that the window covers.
+/// A sliding-window counter: the events of the current span, and the share of the previous span
+/// that the window covers.
 #[derive(Default)]
 struct SlidingCount {
     began_at: Timestamp,
@@ -233,36 +250,39 @@ impl Lane {
         self.pacing.hear(bearing, now);
     }
 
-    /// How long a delivery that is accepted now will wait for its attempt. `None` where slower producers would not help: the
-    /// hook sends nothing, or its receiver or a limit is what it waits for.
+    /// How long a delivery that is accepted now will wait for its attempt. `None` where slower
+    /// producers would not help: the hook sends nothing, or its receiver or a limit is what it
+    /// waits for.
     pub fn lag(&self, now: Timestamp) -> Option<Duration> {
         let per_second = self.pacing.taken.per_second(SPAN, now);
         let keeps_up = self.is_open() && self.rate(false).is_none() && per_second >= KEEPS_UP;
         keeps_up.then(|| Duration::from_secs_f64(self.queued() as f64 / per_second))
     }
 
-    /// A load begins. If every answer is recorded, the wait that it reads from the hook's health is complete.
+    /// A load begins. If every answer is recorded, the wait that it reads from the hook's health is
+    /// complete.
     pub(super) fn begin_wait_read(&mut self) {
         if self.in_flight == self.sending {
             self.pacing.unrecorded_until = None;
         }
     }
 
-    /// A load read the hook's health: a wait that is no longer in it has ended, unless its answer is not recorded yet.
-    /// `was_stale`: the load was begun because the hook changed.
+    /// A load read the hook's health: a wait that is no longer in it has ended, unless its answer
+    /// is not recorded yet. `was_stale`: the load was begun because the hook changed.
     pub(super) fn take_wait(&mut self, health: &Health, was_stale: bool, now: Timestamp) {
         let pacing = &mut self.pacing;
         pacing.until = pacing.unrecorded_until.max(bounded(health.waits_until, now));
         pacing.is_unsure |= was_stale && pacing.unrecorded_until.is_some();
     }
 
-    /// An attempt was recorded with this health. It can extend a wait but not end one: outcomes may arrive out of
-    /// order.
+    /// An attempt was recorded with this health. It can extend a wait but not end one: outcomes may
+    /// arrive out of order.
     pub(super) fn extend_wait(&mut self, health: &Health, now: Timestamp) {
         self.pacing.until = self.pacing.until.max(bounded(health.waits_until, now));
     }
 
-    /// Has the hook read once more, where that was put off until every answer is recorded, and they are now.
+    /// Has the hook read once more, where that was put off until every answer is recorded, and they
+    /// are now.
     pub(super) fn reread_if_unsure(&mut self, now: Timestamp) {
         if self.pacing.is_unsure && !self.loading && self.in_flight == self.sending {
             self.pacing.is_unsure = false;
@@ -280,8 +300,8 @@ impl Lane {
         self.pacing.clock_set_back(now);
     }
 
-    /// Attempts a second that may be made now: the hook's own limit, or the receiver's. A person waits for a test, so only
-    /// the hook's own limit holds it back.
+    /// Attempts a second that may be made now: the hook's own limit, or the receiver's. A person
+    /// waits for a test, so only the hook's own limit holds it back.
     pub(super) fn rate(&self, is_test: bool) -> Option<f64> {
         let own = self.own_rate();
         let borne = self.pacing.rate().filter(|_| !is_test);

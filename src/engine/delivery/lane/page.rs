@@ -61,8 +61,9 @@ pub struct Limits {
     pub drain_per_second: u32,
     /// There is memory for more, as far as all lanes together may have it.
     pub has_memory: bool,
-    /// Other nodes accept events too, and this node may not know yet what they accepted. So ordered deliveries are
-    /// never taken from an offer: a load reads them from the database, in their order.
+    /// Other nodes accept events too, and this node may not know yet what they accepted. So ordered
+    /// deliveries are never taken from an offer: a load reads them from the database, in their
+    /// order.
     pub is_shared: bool,
 }
 

@@ -1,4 +1,5 @@
-//! Deliveries of one kind that wait for their turn in memory, and when there is more of them in the database.
+//! Deliveries of one kind that wait for their turn in memory, and when there is more of them in the
+//! database.
 
 use std::collections::VecDeque;
 

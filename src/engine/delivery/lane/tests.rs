@@ -28,7 +28,12 @@ const ALL: Wanted = Wanted { fresh: true, again: true, lines: true, probe: false
 const BOTH: Wanted = Wanted { lines: false, ..ALL };
 
 pub(in crate::engine::delivery) fn page(target: Option<Arc<Target>>, due: Vec<Open>) -> Page {
-    Page { target, fresh: Some(Found { due, more_at: None }), again: Some(Found::default()), ..Page::default() }
+    Page {
+        target,
+        fresh: Some(Found { due, more_at: None }),
+        again: Some(Found::default()),
+        ..Page::default()
+    }
 }
 
 pub(in crate::engine::delivery) fn target(enabled: bool) -> Arc<Target> {
@@ -45,13 +50,19 @@ pub(in crate::engine::delivery) fn target(enabled: bool) -> Arc<Target> {
         updated_at: NOW,
         version: 1,
     };
-    let secrets = Secrets { api_key: "k".into(), signing_secret: crate::engine::delivery::signing::new_secret() };
+    let secrets = Secrets {
+        api_key: "k".into(),
+        signing_secret: crate::engine::delivery::signing::new_secret(),
+    };
     Arc::new(Target::new(hook, &secrets).unwrap())
 }
 
 fn tuned(tuning: Tuning) -> Arc<Target> {
     let hook = Hook { tuning, ..target(true).hook.clone() };
-    let secrets = Secrets { api_key: "k".into(), signing_secret: crate::engine::delivery::signing::new_secret() };
+    let secrets = Secrets {
+        api_key: "k".into(),
+        signing_secret: crate::engine::delivery::signing::new_secret(),
+    };
     Arc::new(Target::new(hook, &secrets).unwrap())
 }
 
@@ -103,11 +114,15 @@ fn a_full_window_leaves_the_rest_in_the_database_and_fetches_it_later() {
     assert_eq!((lane.known().rows, lane.fresh.more_at), (4, Some(NOW)));
     assert_eq!(lane.wants_load(&LIMITS, NOW), None, "the window is still full");
     assert_eq!(sent(&mut lane, 2), [1, 2]);
-    assert_eq!(lane.wants_load(&LIMITS, NOW), Some(Wanted { fresh: true, ..Wanted::default() }), "half empty");
+    assert_eq!(
+        lane.wants_load(&LIMITS, NOW),
+        Some(Wanted { fresh: true, ..Wanted::default() }),
+        "half empty"
+    );
 }
 
-/// A full window whose rest is due now must not hide when the rate allows the next one: with nothing in flight nobody else
-/// would wake the lane.
+/// A full window whose rest is due now must not hide when the rate allows the next one: with
+/// nothing in flight nobody else would wake the lane.
 #[test]
 fn what_is_due_already_does_not_hide_what_time_will_bring() {
     let mut lane = ready(true);
@@ -118,7 +133,11 @@ fn what_is_due_already_does_not_hide_what_time_will_bring() {
         lane.offer(open(number, 0), &LIMITS, NOW);
     }
     assert_eq!(sent(&mut lane, 9), [1], "one a second");
-    assert_eq!((lane.fresh.more_at, lane.wants_load(&LIMITS, NOW)), (Some(NOW), None), "the window is still full");
+    assert_eq!(
+        (lane.fresh.more_at, lane.wants_load(&LIMITS, NOW)),
+        (Some(NOW), None),
+        "the window is still full"
+    );
     assert_eq!(lane.wake_at(NOW), Some(Timestamp(NOW.0 + 1000)));
 }
 
@@ -126,7 +145,10 @@ fn what_is_due_already_does_not_hide_what_time_will_bring() {
 fn a_clock_that_was_set_back_prolongs_no_short_wait() {
     let mut lane = ready(true);
     lane.begin_load(BOTH);
-    lane.loaded(page(Some(tuned(Tuning { rate_per_second: Some(1), ..Tuning::default() })), Vec::new()), NOW);
+    lane.loaded(
+        page(Some(tuned(Tuning { rate_per_second: Some(1), ..Tuning::default() })), Vec::new()),
+        NOW,
+    );
     for number in 1..=2 {
         lane.offer(open(number, 0), &LIMITS, NOW);
     }
@@ -295,7 +317,8 @@ fn a_window_is_bounded_in_bytes_too() {
     assert!(lane.wants_load(&LIMITS, NOW).is_some());
 }
 
-/// Otherwise the page would hold nothing but what is in flight, be full, and be asked for again at once.
+/// Otherwise the page would hold nothing but what is in flight, be full, and be asked for again at
+/// once.
 #[test]
 fn a_load_makes_room_for_what_is_in_flight_in_bytes_too() {
     let mut lane = ready(true);
@@ -330,7 +353,8 @@ fn what_is_sent_again_before_its_record_was_heard_is_not_forgotten() {
     }
 }
 
-/// Does what the board does until the lane wants nothing more: every load brings `make_page`, every step says `false`.
+/// Does what the board does until the lane wants nothing more: every load brings `make_page`, every
+/// step says `false`.
 fn settle(lane: &mut Lane, now: Timestamp, make_page: impl Fn(Wanted) -> Page) -> usize {
     let mut steps = 0;
     loop {

@@ -1,7 +1,8 @@
 //! The rows of `lanes`: which node has which hook. They change only when a lane changes hands.
 //!
-//! Between "this lane is free" and "it is mine" another node may have taken it, so taking demands the fence that was read,
-//! and changes it. Rows that another transaction has locked are left alone: it is recording a result, or taking the lane.
+//! Between "this lane is free" and "it is mine" another node may have taken it, so taking demands
+//! the fence that was read, and changes it. Rows that another transaction has locked are left
+//! alone: it is recording a result, or taking the lane.
 
 use std::collections::HashMap;
 
@@ -16,15 +17,19 @@ use crate::{
 /// Lanes with their fences.
 pub(super) type Lanes = HashMap<HookId, i64>;
 
-/// The hooks that changed after `seen`. `None` when the last change, which has the number `version`, is not among them: a
-/// server of the version before made it, and does not say which hook it was.
+/// The hooks that changed after `seen`. `None` when the last change, which has the number
+/// `version`, is not among them: a server of the version before made it, and does not say which
+/// hook it was.
 pub(super) async fn changed_since(
     conn: &mut PgConnection,
     seen: i64,
     version: i64,
 ) -> Result<Option<Vec<HookId>>, Error> {
     let rows: Vec<(HookId, i64)> =
-        sqlx::query_as("SELECT id, changed FROM hooks WHERE changed > $1").bind(seen).fetch_all(conn).await?;
+        sqlx::query_as("SELECT id, changed FROM hooks WHERE changed > $1")
+            .bind(seen)
+            .fetch_all(conn)
+            .await?;
     let is_complete = rows.iter().any(|(_, number)| *number >= version);
     Ok(is_complete.then(|| rows.into_iter().map(|(hook, _)| hook).collect()))
 }
@@ -34,7 +39,8 @@ pub(super) async fn add(conn: &mut PgConnection, seen: Option<i64>) -> Result<()
     sqlx::query(
         "INSERT INTO lanes (hook_id, fence)
          SELECT h.id, 0 FROM hooks h
-         WHERE h.changed > $1 AND h.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.hook_id = h.id)
+         WHERE h.changed > $1 AND h.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM lanes l WHERE \
+         l.hook_id = h.id)
          ORDER BY h.id
          ON CONFLICT (hook_id) DO NOTHING",
     )
@@ -44,7 +50,8 @@ pub(super) async fn add(conn: &mut PgConnection, seen: Option<i64>) -> Result<()
     Ok(())
 }
 
-/// What makes a lane free: its node is not listed, or it has none. Lanes of deleted hooks only while something of them is open.
+/// What makes a lane free: its node is not listed, or it has none. Lanes of deleted hooks only
+/// while something of them is open.
 macro_rules! free {
     ($among:literal) => {
         concat!(
@@ -53,13 +60,17 @@ macro_rules! free {
             $among,
             "NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = l.node_id)
                AND (h.deleted_at IS NULL OR EXISTS (
-                 SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state IN ('pending', 'waiting', 'held')))"
+                 SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state IN ('pending', \
+                 'waiting', 'held')))"
         )
     };
 }
 
 /// Lanes that are free; of all hooks, or of these.
-pub(super) async fn free(conn: &mut PgConnection, among: Option<&[HookId]>) -> Result<Lanes, Error> {
+pub(super) async fn free(
+    conn: &mut PgConnection,
+    among: Option<&[HookId]>,
+) -> Result<Lanes, Error> {
     let free: Vec<(HookId, i64)> = match among {
         None => sqlx::query_as(free!("")).fetch_all(conn).await?,
         Some(hooks) => {
@@ -71,21 +82,28 @@ pub(super) async fn free(conn: &mut PgConnection, among: Option<&[HookId]>) -> R
 }
 
 /// Takes lanes that are still as they were read. Says how many it got.
-pub(super) async fn take(conn: &mut PgConnection, node: NodeId, lanes: &Lanes) -> Result<usize, Error> {
-    let (hooks, fences): (Vec<Uuid>, Vec<i64>) = lanes.iter().map(|(hook, fence)| (hook.0, *fence)).unzip();
+pub(super) async fn take(
+    conn: &mut PgConnection,
+    node: NodeId,
+    lanes: &Lanes,
+) -> Result<usize, Error> {
+    let (hooks, fences): (Vec<Uuid>, Vec<i64>) =
+        lanes.iter().map(|(hook, fence)| (hook.0, *fence)).unzip();
     let taken = sqlx::query(
         "WITH free AS (
            SELECT l.hook_id FROM lanes l JOIN unnest($2::uuid[], $3::bigint[]) AS f (hook_id, fence)
              ON l.hook_id = f.hook_id AND l.fence = f.fence
            ORDER BY l.hook_id FOR UPDATE OF l SKIP LOCKED)
-         UPDATE lanes SET fence = fence + 1, node_id = $1 FROM free WHERE lanes.hook_id = free.hook_id",
+         UPDATE lanes SET fence = fence + 1, node_id = $1 FROM free WHERE lanes.hook_id = \
+         free.hook_id",
     );
     let taken = taken.bind(node).bind(hooks).bind(fences).execute(conn).await?;
     Ok(usize::try_from(taken.rows_affected()).unwrap_or(usize::MAX))
 }
 
-/// A node that was struck out comes back: what nobody has taken meanwhile is its own again, under new fences. What it sent
-/// under the old ones is not recorded any more, because another node may be taking the lane at this moment.
+/// A node that was struck out comes back: what nobody has taken meanwhile is its own again, under
+/// new fences. What it sent under the old ones is not recorded any more, because another node may
+/// be taking the lane at this moment.
 pub(super) async fn take_again(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
     sqlx::query(
         "WITH mine AS (SELECT hook_id FROM lanes WHERE node_id = $1 ORDER BY hook_id FOR UPDATE)
@@ -100,19 +118,27 @@ pub(super) async fn take_again(conn: &mut PgConnection, node: NodeId) -> Result<
 /// What a node has.
 pub(super) async fn of(conn: &mut PgConnection, node: NodeId) -> Result<Lanes, Error> {
     let lanes: Vec<(HookId, i64)> =
-        sqlx::query_as("SELECT hook_id, fence FROM lanes WHERE node_id = $1").bind(node).fetch_all(conn).await?;
+        sqlx::query_as("SELECT hook_id, fence FROM lanes WHERE node_id = $1")
+            .bind(node)
+            .fetch_all(conn)
+            .await?;
     Ok(lanes.into_iter().collect())
 }
 
 /// Gives lanes back that have nothing in flight, and says so to the others.
-pub(super) async fn give_back(conn: &mut PgConnection, node: NodeId, hooks: &[HookId]) -> Result<(), Error> {
+pub(super) async fn give_back(
+    conn: &mut PgConnection,
+    node: NodeId,
+    hooks: &[HookId],
+) -> Result<(), Error> {
     if hooks.is_empty() {
         return Ok(());
     }
     let hooks: Vec<Uuid> = hooks.iter().map(|hook| hook.0).collect();
     sqlx::query(
         "WITH mine AS (
-           SELECT hook_id FROM lanes WHERE node_id = $1 AND hook_id = ANY($2) ORDER BY hook_id FOR NO KEY UPDATE),
+           SELECT hook_id FROM lanes WHERE node_id = $1 AND hook_id = ANY($2) ORDER BY hook_id FOR \
+           NO KEY UPDATE),
          given AS (UPDATE lanes SET node_id = NULL FROM mine WHERE lanes.hook_id = mine.hook_id)
          UPDATE counters SET value = value + 1 WHERE name = 'lanes_version' AND shard = 0",
     )
@@ -124,13 +150,19 @@ pub(super) async fn give_back(conn: &mut PgConnection, node: NodeId, hooks: &[Ho
 }
 
 pub(super) async fn free_jobs(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
-    sqlx::query("UPDATE jobs SET until = 0 WHERE node_id = $1 AND state = 'running'").bind(node).execute(conn).await?;
+    sqlx::query("UPDATE jobs SET until = 0 WHERE node_id = $1 AND state = 'running'")
+        .bind(node)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
 /// The node a lane is meant for: the one whose name, mixed with the hook's, is the largest.
 pub(super) fn meant_for(hook: HookId, alive: &[NodeId]) -> Option<NodeId> {
-    alive.iter().copied().max_by_key(|node| mix(hook.0.as_u128() ^ node.0.as_u128().rotate_left(64)))
+    alive
+        .iter()
+        .copied()
+        .max_by_key(|node| mix(hook.0.as_u128() ^ node.0.as_u128().rotate_left(64)))
 }
 
 /// Spreads the bits of a number evenly (the finaliser of MurmurHash3, on both halves).
@@ -152,16 +184,20 @@ mod tests {
     #[test]
     fn lanes_are_shared_evenly_and_few_move_when_a_node_comes() {
         let node = |number: u128| NodeId(Uuid::from_u128(0x0190_0000 + number));
-        let hooks: Vec<HookId> = (0..3000u128).map(|number| HookId(Uuid::from_u128(number << 3))).collect();
+        let hooks: Vec<HookId> =
+            (0..3000u128).map(|number| HookId(Uuid::from_u128(number << 3))).collect();
         let two = [node(1), node(2)];
         let three = [node(1), node(2), node(3)];
-        let share = |alive: &[NodeId], of| hooks.iter().filter(|hook| meant_for(**hook, alive) == Some(of)).count();
+        let share = |alive: &[NodeId], of| {
+            hooks.iter().filter(|hook| meant_for(**hook, alive) == Some(of)).count()
+        };
         for (alive, fair) in [(&two[..], 1500usize), (&three[..], 1000)] {
             for node in alive {
                 assert!(share(alive, *node).abs_diff(fair) < 150, "{}", share(alive, *node));
             }
         }
-        let moved = hooks.iter().filter(|hook| meant_for(**hook, &two) != meant_for(**hook, &three));
+        let moved =
+            hooks.iter().filter(|hook| meant_for(**hook, &two) != meant_for(**hook, &three));
         assert!(moved.clone().all(|hook| meant_for(*hook, &three) == Some(node(3))));
     }
 }

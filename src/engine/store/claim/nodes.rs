@@ -1,4 +1,5 @@
-//! The rows of `nodes`: who is there, until when, and whose lease has ended. All times are the database's.
+//! The rows of `nodes`: who is there, until when, and whose lease has ended. All times are the
+//! database's.
 
 use std::time::Duration;
 
@@ -45,17 +46,26 @@ pub(super) struct Heard {
 }
 
 /// A beat that finds nothing to do: one statement, whatever the number of hooks.
-pub(super) async fn beat(conn: &mut PgConnection, node: NodeId, word: Word) -> Result<Heard, Error> {
+pub(super) async fn beat(
+    conn: &mut PgConnection,
+    node: NodeId,
+    word: Word,
+) -> Result<Heard, Error> {
     let heard = sqlx::query_as(
-        "WITH t AS MATERIALIZED (SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now),
-              renewed AS (UPDATE nodes SET until = t.now + $2, skew_ms = $3, retiring = $4 FROM t WHERE id = $1
+        "WITH t AS MATERIALIZED (SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS \
+         BIGINT) AS now),
+              renewed AS (UPDATE nodes SET until = t.now + $2, skew_ms = $3, retiring = $4 FROM t \
+              WHERE id = $1
                           RETURNING id)
          SELECT t.now,
                 EXISTS (SELECT 1 FROM renewed) AS is_listed,
                 EXISTS (SELECT 1 FROM nodes WHERE id = $1 AND until < t.now) AS was_late,
-                (SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0) AS hooks_version,
-                (SELECT value FROM counters WHERE name = 'lanes_version' AND shard = 0) AS lanes_version,
-                ARRAY(SELECT id FROM nodes WHERE (until >= t.now OR id = $1) AND NOT retiring ORDER BY id) AS alive,
+                (SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0) AS \
+                hooks_version,
+                (SELECT value FROM counters WHERE name = 'lanes_version' AND shard = 0) AS \
+                lanes_version,
+                ARRAY(SELECT id FROM nodes WHERE (until >= t.now OR id = $1) AND NOT retiring \
+                ORDER BY id) AS alive,
                 EXISTS (SELECT 1 FROM nodes WHERE until < t.now AND id <> $1) AS has_dead,
                 EXISTS (SELECT 1 FROM jobs WHERE state = 'running' AND until < t.now) AS has_job
          FROM t",
@@ -73,7 +83,8 @@ pub(super) async fn enter(
 ) -> Result<(), Error> {
     let now = now(conn).await?;
     sqlx::query(
-        "INSERT INTO nodes (id, started_at, until, session, place, skew_ms, retiring) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        "INSERT INTO nodes (id, started_at, until, session, place, skew_ms, retiring) VALUES ($1, \
+         $2, $3, $4, $5, $6, $7)
          ON CONFLICT (id) DO UPDATE SET until = excluded.until",
     )
     .bind(node)
@@ -88,8 +99,8 @@ pub(super) async fn enter(
     Ok(())
 }
 
-/// Strikes nodes out, and tells all others in the same statement that lanes are free: what such a node had may be meant for
-/// one that sees no other reason to look.
+/// Strikes nodes out, and tells all others in the same statement that lanes are free: what such a
+/// node had may be meant for one that sees no other reason to look.
 macro_rules! strike_out {
     ($which:literal) => {
         concat!(
@@ -97,14 +108,15 @@ macro_rules! strike_out {
             $which,
             " RETURNING id),
                   told AS (UPDATE counters SET value = value + 1
-                           WHERE name = 'lanes_version' AND shard = 0 AND EXISTS (SELECT 1 FROM gone))
+                           WHERE name = 'lanes_version' AND shard = 0 AND EXISTS (SELECT 1 FROM \
+                           gone))
              SELECT id FROM gone"
         )
     };
 }
 
-/// Strikes out the nodes whose leases have ended; what they had is free from now on. A node that renews its lease at this
-/// moment is struck out before that or not at all.
+/// Strikes out the nodes whose leases have ended; what they had is free from now on. A node that
+/// renews its lease at this moment is struck out before that or not at all.
 pub(super) async fn bury(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
     let dead: Vec<(NodeId,)> = sqlx::query_as(strike_out!(
         "id <> $1 AND until < CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
@@ -113,16 +125,21 @@ pub(super) async fn bury(conn: &mut PgConnection, node: NodeId) -> Result<(), Er
     .fetch_all(&mut *conn)
     .await?;
     for (dead,) in dead {
-        tracing::warn!(node = %dead, "a node has said nothing for a whole lease; what it had is free");
+        tracing::warn!(node = %dead, "a node has said nothing for a whole lease; what it had is \
+                                      free");
         lanes::free_jobs(conn, dead).await?;
     }
     Ok(())
 }
 
-/// Ends the leases of nodes that ended without a word. Of those on this machine the kernel knows; of others PostgreSQL
-/// does, when none of their connections is left and they have not been heard of for a while: one whose connections were
-/// cut has others by then.
-pub(super) async fn bury_deserted(conn: &mut PgConnection, node: NodeId, lease: Duration) -> Result<(), Error> {
+/// Ends the leases of nodes that ended without a word. Of those on this machine the kernel knows;
+/// of others PostgreSQL does, when none of their connections is left and they have not been heard
+/// of for a while: one whose connections were cut has others by then.
+pub(super) async fn bury_deserted(
+    conn: &mut PgConnection,
+    node: NodeId,
+    lease: Duration,
+) -> Result<(), Error> {
     let now = now(conn).await?;
     let others: Vec<(NodeId, Timestamp, Option<String>, bool)> = sqlx::query_as(
         "SELECT id, until, place, until < $3 AND session IS NOT NULL AND NOT EXISTS (
@@ -168,7 +185,6 @@ pub struct Listed {
 
 /// The nodes that share this database; none on SQLite.
 pub async fn listed(conn: &mut Conn, _by: &Grant) -> Result<Vec<Listed>, Error> {
-    Ok(
-        on_db!(conn, c => sqlx::query_as("SELECT id, started_at, until, skew_ms FROM nodes ORDER BY id").fetch_all(c).await)?,
-    )
+    Ok(on_db!(conn, c => sqlx::query_as("SELECT id, started_at, until, skew_ms FROM nodes ORDER \
+            BY id").fetch_all(c).await)?)
 }

@@ -1,10 +1,10 @@
-//! Where a node's process is, so that another on the same machine can tell for certain that it ended. Only what the kernel
-//! says; where it says nothing, nobody is thought dead.
+//! Where a node's process is, so that another on the same machine can tell for certain that it
+//! ended. Only what the kernel says; where it says nothing, nobody is thought dead.
 
 use std::fs;
 
-/// What a process calls its place: the machine since it was started, the processes it sees, its number among them, and
-/// when it began (numbers are used again).
+/// What a process calls its place: the machine since it was started, the processes it sees, its
+/// number among them, and when it began (numbers are used again).
 pub(super) fn own() -> Option<String> {
     let pid = std::process::id();
     Some(format!("{} {pid} {}", neighbourhood()?, began(pid)?))
@@ -13,8 +13,11 @@ pub(super) fn own() -> Option<String> {
 /// Is this the place of a process that this machine had, and has no more?
 pub(super) fn is_deserted(place: &str) -> bool {
     let mut parts = place.rsplitn(3, ' ');
-    let (began_then, pid, there) = (parts.next(), parts.next().and_then(|pid| pid.parse().ok()), parts.next());
-    let (Some(began_then), Some(pid), true) = (began_then, pid, there == neighbourhood().as_deref()) else {
+    let (began_then, pid, there) =
+        (parts.next(), parts.next().and_then(|pid| pid.parse().ok()), parts.next());
+    let (Some(began_then), Some(pid), true) =
+        (began_then, pid, there == neighbourhood().as_deref())
+    else {
         return false;
     };
     began(pid).as_deref() != Some(began_then)
@@ -26,8 +29,8 @@ fn neighbourhood() -> Option<String> {
     Some(format!("{} {}", boot.trim(), processes.display()))
 }
 
-/// When a process began, in the kernel's own measure (proc(5), the 22nd field of stat). One that ended and only waits to be
-/// counted is none any more.
+/// When a process began, in the kernel's own measure (proc(5), the 22nd field of stat). One that
+/// ended and only waits to be counted is none any more.
 fn began(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, may hold anything.
@@ -49,14 +52,18 @@ mod tests {
         let (there, _) = rest.rsplit_once(' ').unwrap();
         assert!(is_deserted(&format!("{there} 1 never")), "its number is another's now");
         assert!(is_deserted(&format!("{there} {} {began}", u32::MAX)));
-        assert!(!is_deserted(&format!("another-machine pid:[1] {} {began}", u32::MAX)), "who knows");
+        assert!(
+            !is_deserted(&format!("another-machine pid:[1] {} {began}", u32::MAX)),
+            "who knows"
+        );
         assert!(!is_deserted("") && !is_deserted("x") && !is_deserted(&format!("{there} x y")));
     }
 
     #[test]
     fn a_process_that_was_killed_and_not_yet_counted_is_gone() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let place = format!("{} {} {}", neighbourhood().unwrap(), child.id(), began(child.id()).unwrap());
+        let place =
+            format!("{} {} {}", neighbourhood().unwrap(), child.id(), began(child.id()).unwrap());
         assert!(!is_deserted(&place));
         child.kill().unwrap();
         while !is_deserted(&place) {

@@ -1,6 +1,6 @@
-//! A node's way to the database, for its heart alone: a connection of its own, outside of the pool, so that a beat never
-//! waits behind what pages and lanes are reading. A connection that does not answer in time is closed and replaced; its
-//! other end may have vanished without a word.
+//! A node's way to the database, for its heart alone: a connection of its own, outside of the pool,
+//! so that a beat never waits behind what pages and lanes are reading. A connection that does not
+//! answer in time is closed and replaced; its other end may have vanished without a word.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -21,11 +21,12 @@ use crate::{
     },
 };
 
-/// How long a beat may take to be answered. Short, so that another connection is tried within the same lease.
+/// How long a beat may take to be answered. Short, so that another connection is tried within the
+/// same lease.
 const ANSWER: Duration = Duration::from_secs(3);
 
-/// When this node was cut off for a whole lease, others may have been too (the database was away, say): for so long it
-/// gives them time to come back before it declares them dead.
+/// When this node was cut off for a whole lease, others may have been too (the database was away,
+/// say): for so long it gives them time to come back before it declares them dead.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What a node knows after a beat.
@@ -94,14 +95,15 @@ impl Pulse {
         self.lanes.keys().copied().collect()
     }
 
-    /// One beat: renews the node's lease, gives back what of `idle` another node should have, and takes what is free and
-    /// meant for this one. `None` on SQLite, where there are no other nodes.
+    /// One beat: renews the node's lease, gives back what of `idle` another node should have, and
+    /// takes what is free and meant for this one. `None` on SQLite, where there are no other nodes.
     ///
-    /// Which node a lane is meant for follows from the names of both and of who is alive, so that nodes agree without
-    /// asking. Each statement stands by itself: after any of them the node may die, or be late with the rest.
+    /// Which node a lane is meant for follows from the names of both and of who is alive, so that
+    /// nodes agree without asking. Each statement stands by itself: after any of them the node may
+    /// die, or be late with the rest.
     ///
-    /// A node that just started (`is_new`) also ends the leases of nodes that ended without a word. Only then: it is most
-    /// likely what replaces them.
+    /// A node that just started (`is_new`) also ends the leases of nodes that ended without a word.
+    /// Only then: it is most likely what replaces them.
     pub(in crate::engine) async fn beat(
         &mut self,
         idle: &HashSet<HookId>,
@@ -113,14 +115,18 @@ impl Pulse {
         let mut conn = self.connection().await?;
         let lease = self.lease;
         let talk = self.talk(postgres(&mut conn)?, idle, is_new);
-        let beat = tokio::time::timeout(lease, talk).await.unwrap_or_else(|_| Err(Error::silent()))?;
+        let beat =
+            tokio::time::timeout(lease, talk).await.unwrap_or_else(|_| Err(Error::silent()))?;
         self.conn = Some(conn);
         Ok(Some(beat))
     }
 
-    /// A beat of a node that is going: it is to get nothing more, keeps what is still busy and gives back what is `idle`.
-    /// Says whether it still had a lease.
-    pub(in crate::engine) async fn retire(&mut self, idle: &HashSet<HookId>) -> Result<bool, Error> {
+    /// A beat of a node that is going: it is to get nothing more, keeps what is still busy and
+    /// gives back what is `idle`. Says whether it still had a lease.
+    pub(in crate::engine) async fn retire(
+        &mut self,
+        idle: &HashSet<HookId>,
+    ) -> Result<bool, Error> {
         if !self.db.is_postgres() {
             return Ok(true);
         }
@@ -132,12 +138,15 @@ impl Pulse {
             lanes::give_back(conn, node, &idle.iter().copied().collect::<Vec<_>>()).await?;
             Ok(heard.is_listed)
         };
-        let is_listed = tokio::time::timeout(self.lease, talk).await.unwrap_or_else(|_| Err(Error::silent()))?;
+        let is_listed = tokio::time::timeout(self.lease, talk)
+            .await
+            .unwrap_or_else(|_| Err(Error::silent()))?;
         self.conn = Some(conn);
         Ok(is_listed)
     }
 
-    /// The connection, taken out: one that failed, or whose answer nobody waits for any more, is never put back.
+    /// The connection, taken out: one that failed, or whose answer nobody waits for any more, is
+    /// never put back.
     async fn connection(&mut self) -> Result<Conn, Error> {
         if let Some(conn) = self.conn.take() {
             return Ok(conn);
@@ -152,7 +161,12 @@ impl Pulse {
         Word { lease: self.lease, skew: self.clock.skew().unwrap_or(0), is_retiring }
     }
 
-    async fn talk(&mut self, conn: &mut PgConnection, idle: &HashSet<HookId>, is_new: bool) -> Result<Beat, Error> {
+    async fn talk(
+        &mut self,
+        conn: &mut PgConnection,
+        idle: &HashSet<HookId>,
+        is_new: bool,
+    ) -> Result<Beat, Error> {
         let (node, word) = (self.node, self.word(false));
         let unsure = std::mem::replace(&mut self.is_unsure, true) || !self.is_listed;
         if is_new {
@@ -202,22 +216,26 @@ impl Pulse {
             }
             lanes::add(conn, seen_hooks).await?;
         }
-        let strange: Vec<HookId> =
-            self.lanes.keys().copied().filter(|hook| idle.contains(hook) && !is_meant(*hook, &alive, node)).collect();
+        let strange: Vec<HookId> = meant_for_others(&self.lanes, &alive, node)
+            .filter(|hook| idle.contains(hook))
+            .collect();
         lanes::give_back(conn, node, &strange).await?;
         let buries = heard.has_dead && self.was_late.is_none_or(|at| at.elapsed() >= GRACE);
         if buries {
             nodes::bury(conn, node).await?;
         }
-        let is_as_before =
-            self.seen.as_ref().is_some_and(|seen| seen.alive == alive && seen.lanes_version == heard.lanes_version);
+        let is_as_before = self
+            .seen
+            .as_ref()
+            .is_some_and(|seen| seen.alive == alive && seen.lanes_version == heard.lanes_version);
         let looks_at_all = unsure || buries || self.is_unsettled || !is_as_before;
         let free = match &changed {
             Some(changed) if !looks_at_all && changed.is_empty() => lanes::Lanes::new(),
             Some(changed) if !looks_at_all => lanes::free(conn, Some(changed.as_slice())).await?,
             _ => lanes::free(conn, None).await?,
         };
-        let mine: lanes::Lanes = free.into_iter().filter(|(hook, _)| is_meant(*hook, &alive, node)).collect();
+        let mine: lanes::Lanes =
+            free.into_iter().filter(|(hook, _)| is_meant(*hook, &alive, node)).collect();
         let taken = if mine.is_empty() { 0 } else { lanes::take(conn, node, &mine).await? };
         let moves = unsure || taken > 0 || !strange.is_empty();
         if moves {
@@ -226,7 +244,7 @@ impl Pulse {
         self.is_unsettled = taken < mine.len();
         let beat = Beat {
             lanes: moves.then(|| self.lanes.clone()),
-            strangers: self.lanes.keys().copied().filter(|hook| !is_meant(*hook, &alive, node)).collect(),
+            strangers: meant_for_others(&self.lanes, &alive, node).collect(),
             changed,
             is_lost: false,
             is_first: alive.iter().min() == Some(&node),
@@ -242,6 +260,15 @@ impl Pulse {
         let Db::Postgres { pool, .. } = &self.db else { return String::new() };
         pool.connect_options().get_application_name().unwrap_or_default().to_owned()
     }
+}
+
+/// The lanes of this node that another one should have.
+fn meant_for_others(
+    lanes: &lanes::Lanes,
+    alive: &[NodeId],
+    node: NodeId,
+) -> impl Iterator<Item = HookId> {
+    lanes.keys().copied().filter(move |hook| !is_meant(*hook, alive, node))
 }
 
 fn is_meant(hook: HookId, alive: &[NodeId], node: NodeId) -> bool {

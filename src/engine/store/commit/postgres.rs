@@ -1,6 +1,6 @@
-//! PostgreSQL's executor is one statement: a commit of a dozen statements would spend most of its time in round trips.
-//! The statement itself checks that the plan is not stale, and commits on its own (autocommit). One of the files that
-//! know which engine it is.
+//! PostgreSQL's executor is one statement: a commit of a dozen statements would spend most of its
+//! time in round trips. The statement itself checks that the plan is not stale, and commits on its
+//! own (autocommit). One of the files that know which engine it is.
 
 use sqlx::{postgres::PgArguments, query::QueryAs};
 
@@ -19,36 +19,44 @@ use crate::{
     },
 };
 
-/// Everything, or nothing when a lane is another node's by now or a hook has changed: `fits` says which. Of each table the
-/// columns come as arrays, in the order in which `columns!` names them.
+/// Everything, or nothing when a lane is another node's by now or a hook has changed: `fits` says
+/// which. Of each table the columns come as arrays, in the order in which `columns!` names them.
 ///
-/// The lanes are locked one by one in the order of the array, which is sorted as everybody locks them, and stay locked
-/// until the commit: see `claim`.
+/// The lanes are locked one by one in the order of the array, which is sorted as everybody locks
+/// them, and stay locked until the commit: see `claim`.
 const TEXT: &str = concat!(
     "
 WITH ours AS MATERIALIZED (
-  SELECT l.hook_id FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS f (hook_id, node_id, fence), LATERAL (
-    SELECT hook_id FROM lanes WHERE hook_id = f.hook_id AND node_id = f.node_id AND fence = f.fence FOR SHARE) AS l
+  SELECT l.hook_id FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS f (hook_id, node_id, \
+  fence), LATERAL (
+    SELECT hook_id FROM lanes WHERE hook_id = f.hook_id AND node_id = f.node_id AND fence = \
+    f.fence FOR SHARE) AS l
 ), fit AS MATERIALIZED (
   SELECT (SELECT COUNT(*) FROM ours) = cardinality($1)
-     AND COALESCE((SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0) = $4, TRUE) AS fits
+     AND COALESCE((SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0) = $4, \
+     TRUE) AS fits
 ), new_events AS (
   INSERT INTO events (",
     columns!(events),
     ")
-  SELECT e.* FROM fit, unnest($6::uuid[], $7::text[], $8::bytea[], $9::bool[], $10::text[], $11::bigint[]) AS e WHERE fits
+  SELECT e.* FROM fit, unnest($6::uuid[], $7::text[], $8::bytea[], $9::bool[], $10::text[], \
+  $11::bigint[]) AS e WHERE fits
 ), new_deliveries AS (
   INSERT INTO deliveries (",
     columns!(deliveries),
     ")
-  SELECT d.* FROM fit, unnest($12::uuid[], $13::uuid[], $14::uuid[], $15::text[], $16::text[], $17::text[], $18::bool[],
-                              $19::text[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[]) AS d WHERE fits
+  SELECT d.* FROM fit, unnest($12::uuid[], $13::uuid[], $14::uuid[], $15::text[], $16::text[], \
+  $17::text[], $18::bool[],
+                              $19::text[], $20::bigint[], $21::bigint[], $22::bigint[], \
+                              $23::bigint[]) AS d WHERE fits
 ), new_keys AS (
   INSERT INTO idempotency (",
     columns!(idempotency),
     ")
-  SELECT k.* FROM fit, unnest($24::bytea[], $25::bytea[], $26::text[], $27::bigint[]) AS k WHERE fits
-  -- One that another node remembered just now is a fault of this statement (no answer may be NULL); an expired one is not.
+  SELECT k.* FROM fit, unnest($24::bytea[], $25::bytea[], $26::text[], $27::bigint[]) AS k WHERE \
+  fits
+  -- One that another node remembered just now is a fault of this statement (no answer may be \
+  NULL); an expired one is not.
   ON CONFLICT (key_hash) DO UPDATE
   SET body_hash = excluded.body_hash, expires_at = excluded.expires_at,
       answer = CASE WHEN idempotency.expires_at <= $5 THEN excluded.answer END
@@ -59,25 +67,31 @@ WITH ours AS MATERIALIZED (
 ), made (",
     columns!(attempts),
     ") AS MATERIALIZED (
-  SELECT a.* FROM fit, unnest($29::uuid[], $30::bigint[], $31::bigint[], $32::bigint[], $33::text[], $34::bigint[],
-                              $35::text[], $36::text[], $37::text[], $38::bytea[], $39::bool[], $40::bigint[],
-                              $41::bigint[], $42::bigint[], $43::bigint[], $44::bigint[], $45::text[]) AS a WHERE fits
+  SELECT a.* FROM fit, unnest($29::uuid[], $30::bigint[], $31::bigint[], $32::bigint[], \
+  $33::text[], $34::bigint[],
+                              $35::text[], $36::text[], $37::text[], $38::bytea[], $39::bool[], \
+                              $40::bigint[],
+                              $41::bigint[], $42::bigint[], $43::bigint[], $44::bigint[], \
+                              $45::text[]) AS a WHERE fits
 ), new_attempts AS (
   INSERT INTO attempts (",
     columns!(attempts),
     ") SELECT * FROM made
 ), settled AS (
   UPDATE deliveries SET state = 'delivered', due_at = NULL, reason = NULL, attempts = made.number,
-                        last_class = made.class, last_status = made.status, last_duration_ms = made.duration_ms,
+                        last_class = made.class, last_status = made.status, last_duration_ms = \
+                        made.duration_ms,
                         updated_at = $5
   FROM made WHERE deliveries.id = made.delivery_id
 ), new_hours AS (
   INSERT INTO hours (hook_id, hour, class, count)
-  SELECT h.* FROM fit, unnest($46::uuid[], $47::bigint[], $48::text[], $49::bigint[]) AS h (a, b, c, d) WHERE fits
+  SELECT h.* FROM fit, unnest($46::uuid[], $47::bigint[], $48::text[], $49::bigint[]) AS h (a, b, \
+  c, d) WHERE fits
   ON CONFLICT (hook_id, hour, class) DO UPDATE SET count = hours.count + excluded.count
 ), new_latencies AS (
   INSERT INTO latencies (hook_id, hour, bucket, count)
-  SELECT l.* FROM fit, unnest($50::uuid[], $51::bigint[], $52::bigint[], $53::bigint[]) AS l (a, b, c, d) WHERE fits
+  SELECT l.* FROM fit, unnest($50::uuid[], $51::bigint[], $52::bigint[], $53::bigint[]) AS l (a, \
+  b, c, d) WHERE fits
   ON CONFLICT (hook_id, hour, bucket) DO UPDATE SET count = latencies.count + excluded.count
 )
 SELECT fits FROM fit"
@@ -94,7 +108,11 @@ pub(in crate::engine::store) struct Guards {
 }
 
 impl Guards {
-    pub(in crate::engine::store) fn new(version: Option<i64>, accepts: &[&Accept], finished: &[&Finished]) -> Self {
+    pub(in crate::engine::store) fn new(
+        version: Option<i64>,
+        accepts: &[&Accept],
+        finished: &[&Finished],
+    ) -> Self {
         let fence = |finished: &&Finished| Some((finished.hook, finished.fence?));
         let mut fences: Vec<(HookId, Fence)> = finished.iter().filter_map(fence).collect();
         fences.sort_unstable_by_key(|(hook, fence)| (*hook, fence.number, fence.node));
@@ -110,7 +128,9 @@ pub(in crate::engine::store) async fn commit(
     guards: &Guards,
     rows: &Rows<'_>,
 ) -> Result<(), Unwritten> {
-    let Some(Link::Postgres(conn)) = conn.map(|conn| &mut conn.link) else { return Err(Unwritten::Stale) };
+    let Some(Link::Postgres(conn)) = conn.map(|conn| &mut conn.link) else {
+        return Err(Unwritten::Stale);
+    };
     let query = sqlx::query_as(TEXT)
         .bind(array(&guards.fences, |(hook, _)| hook.0))
         .bind(array(&guards.fences, |(_, fence)| fence.node.0))
@@ -144,10 +164,12 @@ pub(in crate::engine::store) async fn was_written(
 ) -> Result<bool, Error> {
     let Link::Postgres(conn) = &mut conn.link else { return Ok(false) };
     let events: Vec<&NewEvent> = accepts.iter().flat_map(|accept| &accept.events).collect();
-    // All of them: one of the attempts may be on record from an earlier commit, and then this one cannot have happened.
+    // All of them: one of the attempts may be on record from an earlier commit, and then this one
+    // cannot have happened.
     let found = sqlx::query_as::<_, (bool,)>(
         "SELECT (SELECT COUNT(*) FROM events WHERE id = ANY($1)) = cardinality($1)
-            AND (SELECT COUNT(*) FROM attempts a JOIN unnest($2::uuid[], $3::bigint[]) AS f (delivery_id, number)
+            AND (SELECT COUNT(*) FROM attempts a JOIN unnest($2::uuid[], $3::bigint[]) AS f \
+            (delivery_id, number)
                    ON a.delivery_id = f.delivery_id AND a.number = f.number) = cardinality($2)",
     );
     let found = found

@@ -1,5 +1,5 @@
-//! The rows of a commit: what accepts and attempts become in each table. Each table has one list of columns here, and each
-//! row its members in that order; both executors rely on it.
+//! The rows of a commit: what accepts and attempts become in each table. Each table has one list of
+//! columns here, and each row its members in that order; both executors rely on it.
 
 use crate::{
     domain::{
@@ -20,10 +20,12 @@ macro_rules! columns {
         "id, event_type, body, is_test, source, created_at"
     };
     (deliveries) => {
-        "id, event_id, hook_id, event_type, state, reason, is_test, order_key, size, due_at, created_at, updated_at"
+        "id, event_id, hook_id, event_type, state, reason, is_test, order_key, size, due_at, \
+         created_at, updated_at"
     };
     (attempts) => {
-        "delivery_id, number, started_at, duration_ms, class, status, detail, url, response_headers, response_body, \
+        "delivery_id, number, started_at, duration_ms, class, status, detail, url, \
+         response_headers, response_body, \
          response_cut, dns_us, connect_us, tls_us, first_byte_us, body_us, address"
     };
     (idempotency) => {
@@ -96,19 +98,29 @@ pub struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// `planned`: for each accept, what each of its events becomes.
-    pub fn of(accepts: &[&'a Accept], planned: &'a [Vec<Vec<Planned>>], finished: &[&'a Finished]) -> Self {
-        let clock = accepts.first().map(|accept| &accept.clock).or(finished.first().map(|finished| &finished.clock));
+    pub fn of(
+        accepts: &[&'a Accept],
+        planned: &'a [Vec<Vec<Planned>>],
+        finished: &[&'a Finished],
+    ) -> Self {
+        let clock = accepts
+            .first()
+            .map(|accept| &accept.clock)
+            .or(finished.first().map(|finished| &finished.clock));
         let now = clock.map_or(Timestamp(0), |clock| clock.now());
         let events = || accepts.iter().flat_map(|accept| &accept.events);
         let pairs = events().zip(planned.iter().flatten());
-        let deliveries = pairs.flat_map(|(event, planned)| planned.iter().map(move |planned| (event, planned)));
+        let deliveries =
+            pairs.flat_map(|(event, planned)| planned.iter().map(move |planned| (event, planned)));
         let key = |(accept, planned): (&&'a Accept, &Vec<Vec<Planned>>)| {
             let (key, answer, expires_at) = accept.to_remember(planned)?;
             Some(KeyRow { key_hash: &key.key_hash, body_hash: &key.body_hash, answer, expires_at })
         };
         Self {
             events: events().map(|event| EventRow::of(event, false, now)).collect(),
-            deliveries: deliveries.map(|(event, planned)| DeliveryRow::of(event, planned, false, now)).collect(),
+            deliveries: deliveries
+                .map(|(event, planned)| DeliveryRow::of(event, planned, false, now))
+                .collect(),
             keys: accepts.iter().zip(planned).filter_map(key).collect(),
             attempts: finished.iter().map(|finished| AttemptRow::of(finished)).collect(),
             sums: Sums::of(finished),

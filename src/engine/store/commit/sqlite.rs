@@ -1,6 +1,6 @@
-//! SQLite's executor writes a whole commit in one blocking call, row by row with prepared statements. sqlx would hand
-//! each statement to its worker thread and back, and on a busy machine that takes longer than the statement. One of the
-//! files that know which engine it is.
+//! SQLite's executor writes a whole commit in one blocking call, row by row with prepared
+//! statements. sqlx would hand each statement to its worker thread and back, and on a busy machine
+//! that takes longer than the statement. One of the files that know which engine it is.
 
 use std::sync::Arc;
 
@@ -24,7 +24,9 @@ use crate::{
 impl From<rusqlite::Error> for Unwritten {
     fn from(error: rusqlite::Error) -> Self {
         let driver = |error: &rusqlite::Error| Arc::new(sqlx::Error::Protocol(error.to_string()));
-        let Some(cause) = error.sqlite_error().filter(|cause| cause.code == ErrorCode::ConstraintViolation) else {
+        let Some(cause) =
+            error.sqlite_error().filter(|cause| cause.code == ErrorCode::ConstraintViolation)
+        else {
             return Self::Failed(Error::Driver(driver(&error)));
         };
         Self::Fault(match cause.extended_code {
@@ -50,7 +52,8 @@ pub(in crate::engine::store) fn open(db: &Db) -> Option<Result<Connection, Unwri
     let prepared = opened.and_then(|conn| {
         conn.execute_batch(&format!(
             "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA wal_autocheckpoint = {CHECKPOINT}; PRAGMA journal_size_limit = {LOG_MARK}; PRAGMA cache_size = -{CACHE_KIB};"
+             PRAGMA wal_autocheckpoint = {CHECKPOINT}; PRAGMA journal_size_limit = {LOG_MARK}; \
+             PRAGMA cache_size = -{CACHE_KIB};"
         ))?;
         Ok(conn)
     });
@@ -58,7 +61,11 @@ pub(in crate::engine::store) fn open(db: &Db) -> Option<Result<Connection, Unwri
 }
 
 /// Writes all of it in one transaction, or nothing. `shard`: of the counters.
-pub(in crate::engine::store) fn commit(conn: &mut Connection, shard: i64, rows: &Rows<'_>) -> Result<(), Unwritten> {
+pub(in crate::engine::store) fn commit(
+    conn: &mut Connection,
+    shard: i64,
+    rows: &Rows<'_>,
+) -> Result<(), Unwritten> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     rows.events.iter().try_for_each(|row| insert_event(&tx, row))?;
     rows.deliveries.iter().try_for_each(|row| insert_delivery(&tx, row))?;
@@ -84,8 +91,19 @@ fn bytes(id: &Uuid) -> &[u8] {
 }
 
 fn insert_event(conn: &Connection, row: &EventRow<'_>) -> rusqlite::Result<()> {
-    conn.prepare_cached(concat!("INSERT INTO events (", columns!(events), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)"))?
-        .execute(params![bytes(&row.id.0), row.event_type, row.body, row.is_test, row.source, row.created_at.0])?;
+    conn.prepare_cached(concat!(
+        "INSERT INTO events (",
+        columns!(events),
+        ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+    ))?
+    .execute(params![
+        bytes(&row.id.0),
+        row.event_type,
+        row.body,
+        row.is_test,
+        row.source,
+        row.created_at.0
+    ])?;
     Ok(())
 }
 
@@ -115,8 +133,12 @@ fn insert_delivery(conn: &Connection, row: &DeliveryRow<'_>) -> rusqlite::Result
 fn insert_key(conn: &Connection, row: &KeyRow<'_>, now: Timestamp) -> rusqlite::Result<()> {
     conn.prepare_cached("DELETE FROM idempotency WHERE key_hash = ?1 AND expires_at <= ?2")?
         .execute(params![row.key_hash, now.0])?;
-    conn.prepare_cached(concat!("INSERT INTO idempotency (", columns!(idempotency), ") VALUES (?1, ?2, ?3, ?4)"))?
-        .execute(params![row.key_hash, row.body_hash, row.answer, row.expires_at.0])?;
+    conn.prepare_cached(concat!(
+        "INSERT INTO idempotency (",
+        columns!(idempotency),
+        ") VALUES (?1, ?2, ?3, ?4)"
+    ))?
+    .execute(params![row.key_hash, row.body_hash, row.answer, row.expires_at.0])?;
     Ok(())
 }
 
@@ -151,11 +173,19 @@ fn insert_attempt(conn: &Connection, row: &AttemptRow<'_>) -> rusqlite::Result<(
 /// A success settles a delivery whatever state it was in.
 fn settle(conn: &Connection, row: &AttemptRow<'_>, now: Timestamp) -> rusqlite::Result<()> {
     conn.prepare_cached(
-        "UPDATE deliveries SET state = 'delivered', due_at = NULL, reason = NULL, attempts = ?2, last_class = ?3,
+        "UPDATE deliveries SET state = 'delivered', due_at = NULL, reason = NULL, attempts = ?2, \
+         last_class = ?3,
                                last_status = ?4, last_duration_ms = ?5, updated_at = ?6
          WHERE id = ?1",
     )?
-    .execute(params![bytes(&row.delivery.0), row.number, row.class, row.status, row.duration_ms, now.0])?;
+    .execute(params![
+        bytes(&row.delivery.0),
+        row.number,
+        row.class,
+        row.status,
+        row.duration_ms,
+        now.0
+    ])?;
     Ok(())
 }
 
@@ -170,7 +200,8 @@ fn add(conn: &Connection, sums: &Sums) -> rusqlite::Result<()> {
     for ((hook, hour, bucket), count) in &sums.latencies {
         conn.prepare_cached(
             "INSERT INTO latencies (hook_id, hour, bucket, count) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (hook_id, hour, bucket) DO UPDATE SET count = latencies.count + excluded.count",
+             ON CONFLICT (hook_id, hour, bucket) DO UPDATE SET count = latencies.count + \
+             excluded.count",
         )?
         .execute(params![bytes(&hook.0), hour.0, bucket, count])?;
     }

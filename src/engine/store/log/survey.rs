@@ -1,5 +1,6 @@
-//! Counting what a job would be for. However much that is, no statement is long: a survey walks along the same indexes as a
-//! page of the log, a piece at a time, and stops where more is not worth the wait.
+//! Counting what a job would be for. However much that is, no statement is long: a survey walks
+//! along the same indexes as a page of the log, a piece at a time, and stops where more is not
+//! worth the wait.
 
 use uuid::Uuid;
 
@@ -36,9 +37,10 @@ pub struct Survey {
     pub ends: Option<(Timestamp, Timestamp)>,
 }
 
-/// How many deliveries a job would be for, by state and last answer, in slices of time of which `bounds` are the ends. What
-/// is before the first or after the last belongs to the slice beside it, so that nothing is left out; and however many
-/// slices there are, no delivery is looked at twice.
+/// How many deliveries a job would be for, by state and last answer, in slices of time of which
+/// `bounds` are the ends. What is before the first or after the last belongs to the slice beside
+/// it, so that nothing is left out; and however many slices there are, no delivery is looked at
+/// twice.
 pub(in crate::engine::store) async fn survey(
     conn: &mut Conn,
     scope: &Scope,
@@ -76,7 +78,12 @@ pub(in crate::engine::store) async fn survey(
 }
 
 /// When the first of a piece was accepted, or the last.
-async fn outermost(conn: &mut Conn, search: &Search, walks: &[Walk], piece: Span) -> Result<Option<Timestamp>, Error> {
+async fn outermost(
+    conn: &mut Conn,
+    search: &Search,
+    walks: &[Walk],
+    piece: Span,
+) -> Result<Option<Timestamp>, Error> {
     let rows: Vec<Row> = select(conn, search, walks, piece, 1).await?;
     Ok(rows.first().map(|row| born(row.ids().0.0)))
 }
@@ -92,7 +99,8 @@ async fn tally(
 ) -> Result<i64, Error> {
     // Slices that end before the piece begins hold nothing of it, nor do those that begin after it.
     let first = cuts.iter().filter(|cut| **cut <= piece.low).count();
-    let within: Vec<Uuid> = cuts.iter().skip(first).take_while(|cut| **cut < piece.high).copied().collect();
+    let within: Vec<Uuid> =
+        cuts.iter().skip(first).take_while(|cut| **cut < piece.high).copied().collect();
     let rows: Vec<(i64, String, Option<String>, i64)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("");
         for (number, walk) in walks.iter().enumerate() {

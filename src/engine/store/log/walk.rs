@@ -1,7 +1,8 @@
-//! One walk along an index, and what of a search it leaves to be judged row by row. The conditions are spelled so that
-//! both databases take the index that is meant: a partial index serves only a query that repeats its condition, and a
-//! comparison of whole rows leaves no choice. (Where `state = ...` would do, PostgreSQL may prefer to walk through all of
-//! the log for what it takes to be frequent, and what failed last night has a million deliveries above it.)
+//! One walk along an index, and what of a search it leaves to be judged row by row. The conditions
+//! are spelled so that both databases take the index that is meant: a partial index serves only a
+//! query that repeats its condition, and a comparison of whole rows leaves no choice. (Where `state
+//! = ...` would do, PostgreSQL may prefer to walk through all of the log for what it takes to be
+//! frequent, and what failed last night has a million deliveries above it.)
 
 use super::Search;
 use crate::domain::{
@@ -25,11 +26,14 @@ pub(super) enum Walk {
 }
 
 impl Walk {
-    /// Nothing is left to be judged, or so little that it does not matter: tests are few, and so is what one event became.
+    /// Nothing is left to be judged, or so little that it does not matter: tests are few, and so is
+    /// what one event became.
     pub(super) fn is_all_of(&self, search: &Search) -> bool {
         let is_judged = search.event_type.is_some() || search.tests == Some(true);
         match self {
-            Self::Everything | Self::OfHook(_) => !is_judged && search.states.is_empty() && search.answer.is_none(),
+            Self::Everything | Self::OfHook(_) => {
+                !is_judged && search.states.is_empty() && search.answer.is_none()
+            }
             Self::Tests => {
                 search.states.is_empty()
                     && search.answer.is_none()
@@ -74,11 +78,14 @@ pub(super) fn plain(search: &Search) -> Walk {
 /// The walks of a search, where first attempts on their way are `few` (`None`: they are not).
 pub(super) fn walks(search: &Search, few: Option<&[DeliveryId]>) -> Vec<Walk> {
     let plain = plain(search);
-    if matches!(plain, Walk::OfEvent(_) | Walk::Tests) || search.states.contains(&State::Delivered) {
+    if matches!(plain, Walk::OfEvent(_) | Walk::Tests) || search.states.contains(&State::Delivered)
+    {
         return vec![plain];
     }
     // An answer other than a success is where least lies.
-    if let Some(answer) = search.answer.filter(|answer| !matches!(answer, AnswerGroup::Success | AnswerGroup::Never)) {
+    if let Some(answer) =
+        search.answer.filter(|answer| !matches!(answer, AnswerGroup::Success | AnswerGroup::Never))
+    {
         return answer.classes().iter().map(|class| Walk::Answer(search.hook, class)).collect();
     }
     let states = match (search.states.is_empty(), search.answer) {
@@ -95,7 +102,9 @@ pub(super) fn walks(search: &Search, few: Option<&[DeliveryId]>) -> Vec<Walk> {
             (State::Pending, None) => return vec![plain],
             // Nothing is no SQL.
             (State::Pending, Some([])) if states.len() > 1 => {}
-            (State::Pending, Some([])) => walks.push(Walk::Ids(vec![DeliveryId(uuid::Uuid::nil())])),
+            (State::Pending, Some([])) => {
+                walks.push(Walk::Ids(vec![DeliveryId(uuid::Uuid::nil())]))
+            }
             (State::Pending, Some(ids)) => walks.push(Walk::Ids(ids.to_vec())),
             (state, _) => walks.push(Walk::State(search.hook, *state)),
         }
@@ -105,10 +114,12 @@ pub(super) fn walks(search: &Search, few: Option<&[DeliveryId]>) -> Vec<Walk> {
 
 /// May what a search is for be pending?
 pub(super) fn wants_pending(search: &Search) -> bool {
-    search.states.contains(&State::Pending) || search.states.is_empty() && search.answer == Some(AnswerGroup::Never)
+    search.states.contains(&State::Pending)
+        || search.states.is_empty() && search.answer == Some(AnswerGroup::Never)
 }
 
-/// Adds that a row of columns lies in a span: `(hook_id, id) >= (.., ..) AND (hook_id, id) < (.., ..)`.
+/// Adds that a row of columns lies in a span: `(hook_id, id) >= (.., ..) AND (hook_id, id) < (..,
+/// ..)`.
 macro_rules! push_between {
     ($query:expr, $columns:literal, $span:expr, $($value:expr),+) => {{
         $query.push(concat!("(", $columns, ", id) >= ("));
@@ -147,7 +158,9 @@ macro_rules! push_walk {
             },
             Walk::Everything | Walk::OfEvent(_) | Walk::Tests | Walk::Ids(_) => {
                 match $walk {
-                    Walk::OfEvent(event) => drop($query.push("event_id = ").push_bind(*event).push(" AND ")),
+                    Walk::OfEvent(event) => {
+                        $query.push("event_id = ").push_bind(*event).push(" AND ");
+                    }
                     Walk::Tests => drop($query.push("is_test AND ")),
                     Walk::Ids(ids) => {
                         $query.push("id IN ");
@@ -170,7 +183,10 @@ macro_rules! push_walk {
 macro_rules! push_rest {
     ($query:expr, $walk:expr, $search:expr) => {{
         let (walk, search): (&Walk, &Search) = ($walk, $search);
-        if let Some(hook) = search.hook.filter(|_| matches!(walk, Walk::Everything | Walk::OfEvent(_) | Walk::Tests)) {
+        if let Some(hook) = search
+            .hook
+            .filter(|_| matches!(walk, Walk::Everything | Walk::OfEvent(_) | Walk::Tests))
+        {
             $query.push(" AND hook_id = ").push_bind(hook);
         }
         if let Some(event) = search.event.filter(|_| !matches!(walk, Walk::OfEvent(_))) {
@@ -205,7 +221,8 @@ macro_rules! push_rest {
     }};
 }
 
-/// Adds the whole question: along each walk the rows nearest to where the page begins, and of those together the nearest.
+/// Adds the whole question: along each walk the rows nearest to where the page begins, and of those
+/// together the nearest.
 macro_rules! push_page {
     ($query:expr, $search:expr, $walks:expr, $span:expr, $limit:expr) => {{
         let (walks, span, limit): (&[Walk], Span, i64) = ($walks, $span, $limit);
@@ -213,7 +230,11 @@ macro_rules! push_page {
         $query.push(if is_several { "SELECT * FROM (" } else { "" });
         for (number, walk) in walks.iter().enumerate() {
             if is_several {
-                $query.push(if number == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
+                $query.push(if number == 0 {
+                    "SELECT * FROM ("
+                } else {
+                    " UNION ALL SELECT * FROM ("
+                });
             }
             $query.push(SELECT).push("WHERE ");
             push_walk!($query, walk, span);
@@ -224,7 +245,11 @@ macro_rules! push_page {
             }
         }
         if is_several {
-            let order = if span.is_rising { ") AS found ORDER BY id" } else { ") AS found ORDER BY id DESC" };
+            let order = if span.is_rising {
+                ") AS found ORDER BY id"
+            } else {
+                ") AS found ORDER BY id DESC"
+            };
             $query.push(order).push(" LIMIT ").push_bind(limit);
         }
     }};

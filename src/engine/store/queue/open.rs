@@ -24,8 +24,9 @@ pub struct Open {
     pub hook: HookId,
     pub event_type: EventType,
     pub body: Bytes,
-    /// Attempts made so far, and how many of them do not count as tries of the schedule: those before it was last sent again
-    /// by hand, probes, those that the receiver put off, and those that were made before their time.
+    /// Attempts made so far, and how many of them do not count as tries of the schedule: those
+    /// before it was last sent again by hand, probes, those that the receiver put off, and those
+    /// that were made before their time.
     pub attempts: u32,
     pub tries_before: u32,
     pub is_test: bool,
@@ -56,7 +57,11 @@ pub(in crate::engine::store) struct OpenRow {
 }
 
 impl OpenRow {
-    pub(in crate::engine::store) fn open(self, hook: HookId, bodies: &Bodies) -> Result<Open, Error> {
+    pub(in crate::engine::store) fn open(
+        self,
+        hook: HookId,
+        bodies: &Bodies,
+    ) -> Result<Open, Error> {
         Ok(Open {
             id: self.id,
             event: self.event_id,

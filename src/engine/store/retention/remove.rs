@@ -1,5 +1,6 @@
-//! The writes of retention. Each begins by locking the rows it is about, without waiting for anybody, and asks in its next
-//! statement whether they still may go: what another server did until then is seen, and what it does from then on waits.
+//! The writes of retention. Each begins by locking the rows it is about, without waiting for
+//! anybody, and asks in its next statement whether they still may go: what another server did until
+//! then is seen, and what it does from then on waits.
 
 use uuid::Uuid;
 
@@ -17,7 +18,12 @@ use crate::{
 };
 
 /// Removes what of a part may still go, and says how many rows that were.
-pub(in crate::engine) async fn remove(conn: &mut Conn, part: &Part, shard: i64, now: Timestamp) -> Result<u64, Error> {
+pub(in crate::engine) async fn remove(
+    conn: &mut Conn,
+    part: &Part,
+    shard: i64,
+    now: Timestamp,
+) -> Result<u64, Error> {
     let mut rows = 0;
     match part {
         Part::Bodies(ids) => {
@@ -37,18 +43,25 @@ pub(in crate::engine) async fn remove(conn: &mut Conn, part: &Part, shard: i64, 
             balance::pruned(conn, rows, shard).await?;
         }
         // A delivery is only ever written together with its event: one without any gets none later.
-        Part::Events(ids) => rows = delete(conn, "DELETE FROM events WHERE id IN ", ids.iter().map(|id| id.0)).await?,
-        Part::Audit(ids) => rows = delete(conn, "DELETE FROM audit WHERE id IN ", ids.iter().copied()).await?,
+        Part::Events(ids) => {
+            rows =
+                delete(conn, "DELETE FROM events WHERE id IN ", ids.iter().map(|id| id.0)).await?
+        }
+        Part::Audit(ids) => {
+            rows = delete(conn, "DELETE FROM audit WHERE id IN ", ids.iter().copied()).await?
+        }
     }
     Ok(rows)
 }
 
-/// Empties the bodies of events of which nothing is open. A delivery is only opened again by a transaction that has locked
-/// its event (see `deliveries::redeliver`): it is either seen here, or waits for this and finds no body.
+/// Empties the bodies of events of which nothing is open. A delivery is only opened again by a
+/// transaction that has locked its event (see `deliveries::redeliver`): it is either seen here, or
+/// waits for this and finds no body.
 async fn empty(conn: &mut Conn, ids: &[EventId], now: Timestamp) -> Result<u64, Error> {
     let (lock, nothing) = (conn.skip_locked(), &[] as &[u8]);
     let locked: Vec<(EventId,)> = on_db!(conn, c: Engine => {
-        let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id FROM events WHERE pruned_at IS NULL AND id IN ");
+        let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id FROM events WHERE pruned_at \
+            IS NULL AND id IN ");
         push_list!(query, ids);
         query.push(" ORDER BY id").push(lock).build_query_as().fetch_all(c).await
     })?;
@@ -61,7 +74,8 @@ async fn empty(conn: &mut Conn, ids: &[EventId], now: Timestamp) -> Result<u64, 
             push_list!(query, &locked);
             query.push(
                 " AND pruned_at IS NULL AND NOT EXISTS (SELECT 1 FROM deliveries d
-                    WHERE d.event_id = events.id AND d.state IN ('pending', 'waiting', 'held')) RETURNING id",
+                    WHERE d.event_id = events.id AND d.state IN ('pending', 'waiting', 'held')) \
+                    RETURNING id",
             );
             query.build_query_as::<(EventId,)>().fetch_all(c).await
         })?);
@@ -73,7 +87,8 @@ async fn empty(conn: &mut Conn, ids: &[EventId], now: Timestamp) -> Result<u64, 
     Ok(emptied.len() as u64)
 }
 
-/// What else of these events is the customers' own: what was answered to them, and what ordered them.
+/// What else of these events is the customers' own: what was answered to them, and what ordered
+/// them.
 async fn forget_deliveries_of(conn: &mut Conn, events: &[EventId]) -> Result<(), Error> {
     let deliveries: Vec<(DeliveryId, bool, bool)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(
@@ -92,7 +107,8 @@ async fn forget_deliveries_of(conn: &mut Conn, events: &[EventId]) -> Result<(),
     for ordered in padded(&of(|(.., is_ordered)| *is_ordered)) {
         on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new(
-                "UPDATE deliveries SET order_key = NULL WHERE id IN (SELECT id FROM deliveries WHERE id IN ",
+                "UPDATE deliveries SET order_key = NULL WHERE id IN (SELECT id FROM deliveries \
+                 WHERE id IN ",
             );
             push_list!(query, &ordered);
             query.push(" ORDER BY id").push(lock).push(")").build().execute(c).await.map(drop)
@@ -104,7 +120,8 @@ async fn forget_deliveries_of(conn: &mut Conn, events: &[EventId]) -> Result<(),
 async fn forget_answers(conn: &mut Conn, ids: &[DeliveryId]) -> Result<(), Error> {
     let nothing: &[u8] = &[];
     on_db!(conn, c: Engine => {
-        let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE attempts SET response_headers = '[]', response_body = ");
+        let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE attempts SET response_headers = \
+            '[]', response_body = ");
         query.push_bind(nothing).push(" WHERE delivery_id IN ");
         push_list!(query, ids);
         query.build().execute(c).await.map(drop)
@@ -112,13 +129,14 @@ async fn forget_answers(conn: &mut Conn, ids: &[DeliveryId]) -> Result<(), Error
     Ok(())
 }
 
-/// Deletes deliveries that are settled, with their attempts. One that is being sent again, or whose attempt is being
-/// recorded, is left alone.
+/// Deletes deliveries that are settled, with their attempts. One that is being sent again, or whose
+/// attempt is being recorded, is left alone.
 async fn delete_settled(conn: &mut Conn, ids: &[DeliveryId]) -> Result<u64, Error> {
     let lock = conn.skip_locked();
     let settled: Vec<(DeliveryId,)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(
-            "SELECT id FROM deliveries WHERE state IN ('delivered', 'failed', 'skipped', 'cancelled') AND id IN ",
+            "SELECT id FROM deliveries WHERE state IN ('delivered', 'failed', 'skipped', \
+             'cancelled') AND id IN ",
         );
         push_list!(query, ids);
         query.push(" ORDER BY id").push(lock).build_query_as().fetch_all(c).await
@@ -126,13 +144,19 @@ async fn delete_settled(conn: &mut Conn, ids: &[DeliveryId]) -> Result<u64, Erro
     let settled: Vec<DeliveryId> = settled.into_iter().map(|(id,)| id).collect();
     let mut rows = 0;
     for settled in padded(&settled) {
-        delete(conn, "DELETE FROM attempts WHERE delivery_id IN ", settled.iter().map(|id| id.0)).await?;
-        rows += delete(conn, "DELETE FROM deliveries WHERE id IN ", settled.iter().map(|id| id.0)).await?;
+        delete(conn, "DELETE FROM attempts WHERE delivery_id IN ", settled.iter().map(|id| id.0))
+            .await?;
+        rows += delete(conn, "DELETE FROM deliveries WHERE id IN ", settled.iter().map(|id| id.0))
+            .await?;
     }
     Ok(rows)
 }
 
-async fn delete(conn: &mut Conn, statement: &'static str, ids: impl Iterator<Item = Uuid>) -> Result<u64, Error> {
+async fn delete(
+    conn: &mut Conn,
+    statement: &'static str,
+    ids: impl Iterator<Item = Uuid>,
+) -> Result<u64, Error> {
     let mut rows = 0;
     for ids in padded(&ids.collect::<Vec<_>>()) {
         rows += on_db!(conn, c: Engine => {

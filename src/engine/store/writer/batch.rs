@@ -46,11 +46,13 @@ pub(super) struct WriterTask {
     conn: Option<Conn>,
     /// On PostgreSQL: the backend's process id, to end it when a commit gets no answer.
     backend: Option<i32>,
-    /// A command panicked on `conn`, perhaps in the middle of a statement: the writer replaces it after the commit.
+    /// A command panicked on `conn`, perhaps in the middle of a statement: the writer replaces it
+    /// after the commit.
     must_reconnect: bool,
     /// Since the last commit: a connection that was idle is checked before its next use.
     used: Stopwatch,
-    /// On SQLite: a second connection, for bulk writes (see [`commit`](crate::engine::store::commit)).
+    /// On SQLite: a second connection, for bulk writes (see
+    /// [`commit`](crate::engine::store::commit)).
     bulk_conn: Option<rusqlite::Connection>,
 }
 
@@ -59,22 +61,41 @@ impl WriterTask {
         // The monotonic clock: no test needs another.
         let clock = Clock::System;
         let used = clock.stopwatch();
-        Self { queue, db, context, used, clock, conn: None, backend: None, must_reconnect: false, bulk_conn: None }
+        Self {
+            queue,
+            db,
+            context,
+            used,
+            clock,
+            conn: None,
+            backend: None,
+            must_reconnect: false,
+            bulk_conn: None,
+        }
     }
 
-    /// Sorts items into the batch that shares the next commit and, after it, batches that need a commit of their own.
+    /// Sorts items into the batch that shares the next commit and, after it, batches that need a
+    /// commit of their own.
     pub(super) fn sort(&mut self, items: &mut Vec<Item>) -> Vec<Batch> {
         let (mut together, mut batches) = (Batch::default(), Vec::new());
         let mut keys = HashSet::new();
         for item in items.drain(..) {
             match item {
                 Item::Run(command) => together.commands.push(command),
-                // No other process writes a SQLite while a server runs, so there everything can share a commit.
+                // No other process writes a SQLite while a server runs, so there everything can
+                // share a commit.
                 Item::Alone(command) if !self.is_shared() => together.commands.push(command),
-                Item::Alone(command) => batches.push(Batch { commands: vec![command], ..Batch::default() }),
-                // A second request with the same idempotency key: once the first is committed, it gets the same answer.
+                Item::Alone(command) => {
+                    batches.push(Batch { commands: vec![command], ..Batch::default() })
+                }
+                // A second request with the same idempotency key: once the first is committed, it
+                // gets the same answer.
                 Item::Accept(accept)
-                    if accept.item.key.as_ref().is_some_and(|key| !keys.insert(key.key_hash.clone())) =>
+                    if accept
+                        .item
+                        .key
+                        .as_ref()
+                        .is_some_and(|key| !keys.insert(key.key_hash.clone())) =>
                 {
                     batches.push(Batch { accepts: vec![accept], ..Batch::default() });
                 }
@@ -108,13 +129,16 @@ impl WriterTask {
         }
         let patience = self.db.patience();
         let commit = self.commit_together(&mut batch);
-        let outcome = tokio::time::timeout(patience, commit).await.unwrap_or_else(|_| Err(Error::silent()));
+        let outcome =
+            tokio::time::timeout(patience, commit).await.unwrap_or_else(|_| Err(Error::silent()));
         match outcome {
             Ok(recorded) => {
                 self.note(&recorded);
                 self.used = self.clock.stopwatch();
                 // Lanes, jobs and nodes hear what the commit changed before any caller does.
-                self.context.audience.tell(self.conn.as_mut().map(Conn::take_told).unwrap_or_default());
+                self.context
+                    .audience
+                    .tell(self.conn.as_mut().map(Conn::take_told).unwrap_or_default());
                 if std::mem::take(&mut self.must_reconnect) {
                     self.conn = None;
                 }
@@ -124,13 +148,17 @@ impl WriterTask {
         }
     }
 
-    /// The database failed: fails every caller of the batch and drops the connection and what was read on it.
+    /// The database failed: fails every caller of the batch and drops the connection and what was
+    /// read on it.
     fn fail(&mut self, error: Error, batch: Batch) {
         self.context.listeners.forget();
-        // The connection may be inside a half-open transaction, so it is closed. Its transaction may have been
-        // committed all the same: pass what was noted on as hints, which do no harm where there is nothing to find.
+        // The connection may be inside a half-open transaction, so it is closed. Its transaction
+        // may have been committed all the same: pass what was noted on as hints, which do no harm
+        // where there is nothing to find.
         if let Some(mut broken) = self.conn.take() {
-            self.context.audience.tell(broken.take_told().into_iter().map(Told::into_hint).collect());
+            self.context
+                .audience
+                .tell(broken.take_told().into_iter().map(Told::into_hint).collect());
         }
         metrics::commit_failed();
         tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
@@ -138,17 +166,20 @@ impl WriterTask {
         settle(batch, Err(error));
     }
 
-    /// After a panic: drops the connections and the listeners, which may be half read. What was noted may have been
-    /// committed, so it is passed on as hints.
+    /// After a panic: drops the connections and the listeners, which may be half read. What was
+    /// noted may have been committed, so it is passed on as hints.
     pub(super) fn reset(&mut self) {
         self.context.listeners.forget();
         self.bulk_conn = None;
         if let Some(mut broken) = self.conn.take() {
-            self.context.audience.tell(broken.take_told().into_iter().map(Told::into_hint).collect());
+            self.context
+                .audience
+                .tell(broken.take_told().into_iter().map(Told::into_hint).collect());
         }
     }
 
-    /// Reports whether the database takes writes. Commands prove nothing: they may have found nothing to write.
+    /// Reports whether the database takes writes. Commands prove nothing: they may have found
+    /// nothing to write.
     fn note(&self, recorded: &[Result<Recorded, Error>]) {
         let mut errors = recorded.iter().filter_map(|answer| answer.as_ref().err());
         if let Some(error) = errors.find(|error| error.is_unwritable()) {
@@ -158,8 +189,8 @@ impl WriterTask {
         }
     }
 
-    /// Begins a transaction. A connection that was cut while nothing was asked of it is replaced: no caller needs to hear
-    /// of that, because nothing was begun.
+    /// Begins a transaction. A connection that was cut while nothing was asked of it is replaced:
+    /// no caller needs to hear of that, because nothing was begun.
     async fn begin(&mut self) -> Result<(), Error> {
         if let Some(mut kept) = self.conn.take() {
             match kept.begin().await {
@@ -169,7 +200,10 @@ impl WriterTask {
                 }
                 Err(error) if !error.is_lost_connection() => return Err(error),
                 Err(error) => {
-                    tracing::warn!(error = chain(&error), "the writing connection was cut; another takes its place");
+                    tracing::warn!(
+                        error = chain(&error),
+                        "the writing connection was cut; another takes its place"
+                    );
                 }
             }
         }
@@ -184,9 +218,14 @@ impl WriterTask {
         Ok(self.conn.insert(conn))
     }
 
-    async fn commit_together(&mut self, batch: &mut Batch) -> Result<Vec<Result<Recorded, Error>>, Error> {
+    async fn commit_together(
+        &mut self,
+        batch: &mut Batch,
+    ) -> Result<Vec<Result<Recorded, Error>>, Error> {
         self.begin().await?;
-        let Self { conn: Some(conn), context, must_reconnect, .. } = self else { return Err(Error::Closed) };
+        let Self { conn: Some(conn), context, must_reconnect, .. } = self else {
+            return Err(Error::Closed);
+        };
         if batch.commands.is_empty() {
             match catch_panic(record_and_commit(conn, &batch.finished)).await {
                 Ok(recorded) => {
@@ -222,12 +261,14 @@ impl WriterTask {
     }
 }
 
-/// A panic inside of `work` becomes an error, so that it ends nothing else. The panic itself is in the log already.
+/// A panic inside of `work` becomes an error, so that it ends nothing else. The panic itself is in
+/// the log already.
 async fn catch_panic<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Error::Panicked))
 }
 
-/// Tells every caller, after the commit or its failure. Accepts are among them only where nothing was written.
+/// Tells every caller, after the commit or its failure. Accepts are among them only where nothing
+/// was written.
 fn settle(batch: Batch, outcome: Result<Vec<Result<Recorded, Error>>, Error>) {
     let commit = outcome.as_ref().map(drop).map_err(Error::clone);
     for command in batch.commands {
@@ -252,7 +293,10 @@ fn settle(batch: Batch, outcome: Result<Vec<Result<Recorded, Error>>, Error>) {
 }
 
 /// The fast path: records and commits all at once, without a savepoint.
-async fn record_and_commit(conn: &mut Conn, finished: &[Finishing]) -> Result<Vec<Result<Recorded, Error>>, Error> {
+async fn record_and_commit(
+    conn: &mut Conn,
+    finished: &[Finishing],
+) -> Result<Vec<Result<Recorded, Error>>, Error> {
     let items: Vec<&Finished> = finished.iter().map(|waiting| &waiting.item).collect();
     let recorded = outcomes::record_all(conn, &items).await?;
     conn.control("COMMIT").await?;
@@ -260,7 +304,10 @@ async fn record_and_commit(conn: &mut Conn, finished: &[Finishing]) -> Result<Ve
 }
 
 /// All at once; one by one when that fails.
-async fn record(conn: &mut Conn, finished: &[Finishing]) -> Result<Vec<Result<Recorded, Error>>, Error> {
+async fn record(
+    conn: &mut Conn,
+    finished: &[Finishing],
+) -> Result<Vec<Result<Recorded, Error>>, Error> {
     if finished.is_empty() {
         return Ok(Vec::new());
     }
@@ -279,7 +326,10 @@ async fn record(conn: &mut Conn, finished: &[Finishing]) -> Result<Vec<Result<Re
 }
 
 /// The outer error fails the whole commit; the inner one only these items.
-async fn record_under_savepoint(conn: &mut Conn, items: &[&Finished]) -> Result<Result<Vec<Recorded>, Error>, Error> {
+async fn record_under_savepoint(
+    conn: &mut Conn,
+    items: &[&Finished],
+) -> Result<Result<Vec<Recorded>, Error>, Error> {
     conn.control("SAVEPOINT bulk").await?;
     let noted = conn.noted();
     let recorded = catch_panic(outcomes::record_all(conn, items)).await;

@@ -30,7 +30,8 @@ pub struct EventTypeShape {
     schema_url: String,
 }
 
-#[utoipa::path(get, path = "/api/v1/event-types", responses((status = 200, body = Listed<EventTypeShape>)))]
+#[utoipa::path(get, path = "/api/v1/event-types", responses((status = 200,
+    body = Listed<EventTypeShape>)))]
 pub async fn list(Ctx(ctx): Ctx) -> Result<Json<Listed<EventTypeShape>>, Problem> {
     let shape = |event: &crate::domain::event::EventType| EventTypeShape {
         key: event.key(),
@@ -51,10 +52,12 @@ pub struct Query {
 }
 
 #[utoipa::path(get, path = "/api/v1/event-types/{key}/schema",
-    params(("key" = String, Path), ("draft" = Option<String>, Query, description = "2020-12 (the default) or 07"),
+    params(("key" = String, Path), ("draft" = Option<String>, Query,
+        description = "2020-12 (the default) or 07"),
            ("v" = Option<u32>, Query, description = "a version; the one in force unless given")),
     responses((status = 200, content_type = "application/schema+json", body = Object),
-              (status = 304, description = "what If-None-Match names is still good"), (status = 404, body = Problem),
+              (status = 304, description = "what If-None-Match names is still good"),
+                  (status = 404, body = Problem),
               (status = 422, body = Problem)))]
 pub async fn schema(
     Ctx(ctx): Ctx,
@@ -63,8 +66,14 @@ pub async fn schema(
     request: HeaderMap,
 ) -> Result<Response<Body>, Problem> {
     let mut invalid = Invalid::default();
-    let draft = parsed(&mut invalid, "draft", query.draft.as_deref(), "2020-12 or 07", Draft::from_key);
-    let version = parsed(&mut invalid, "v", query.v.as_deref(), "a version's number", |text| text.parse().ok());
+    let draft =
+        parsed(&mut invalid, "draft", query.draft.as_deref(), "2020-12 or 07", Draft::from_key);
+    let version = parsed(&mut invalid, "v", query.v.as_deref(), "a version's number", |text| {
+        text.parse().ok()
+    });
     invalid.or(())?;
-    Ok(file::answer(&request, ops::catalogue::schema_file(&ctx, &key, draft.unwrap_or_default(), version)?))
+    Ok(file::answer(
+        &request,
+        ops::catalogue::schema_file(&ctx, &key, draft.unwrap_or_default(), version)?,
+    ))
 }

@@ -37,14 +37,25 @@ impl Window {
         let mut invalid = Invalid::default();
         let limit = limit(&mut invalid, self.limit.as_deref());
         let read = |text: &str| text.parse().ok();
-        let cursor = parsed(&mut invalid, "cursor", self.cursor.as_deref(), "a next_cursor of an earlier page", read);
+        let cursor = parsed(
+            &mut invalid,
+            "cursor",
+            self.cursor.as_deref(),
+            "a next_cursor of an earlier page",
+            read,
+        );
         Ok(invalid.or((cursor, limit))?)
     }
 }
 
-#[utoipa::path(get, path = "/api/v1/hooks", params(("cursor" = Option<String>, Query), ("limit" = Option<u32>, Query)),
-    responses((status = 200, body = Listed<HookShape>), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub async fn list(Ctx(ctx): Ctx, Asked(window): Asked<Window>) -> Result<Json<Listed<HookShape>>, Problem> {
+#[utoipa::path(get, path = "/api/v1/hooks", params(("cursor" = Option<String>, Query),
+    ("limit" = Option<u32>, Query)),
+    responses((status = 200, body = Listed<HookShape>), (status = 401, body = Problem),
+        (status = 403, body = Problem)))]
+pub async fn list(
+    Ctx(ctx): Ctx,
+    Asked(window): Asked<Window>,
+) -> Result<Json<Listed<HookShape>>, Problem> {
     let (cursor, limit) = window.read()?;
     let health = ops::hooks::health(&ctx).await?;
     let page = ops::hooks::page(&ctx, cursor, limit).await?;
@@ -56,9 +67,11 @@ pub async fn list(Ctx(ctx): Ctx, Asked(window): Asked<Window>) -> Result<Json<Li
 }
 
 #[utoipa::path(post, path = "/api/v1/hooks", request_body(content = Object, description =
-    "name, event_type, callback_url, api_key, enabled (false unless given); and, null for the operator's setting: \
+    "name, event_type, callback_url, api_key, enabled (false unless given); and, null for the \
+     operator's setting: \
     retry_schedule, timeout, in_flight, rate_per_second, order_by"),
-    responses((status = 201, body = HookShape), (status = 400, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 201, body = HookShape), (status = 400, body = Problem), (status = 422,
+        body = Problem)))]
 pub async fn create(Ctx(ctx): Ctx, raw: Raw) -> Result<(StatusCode, Json<HookShape>), Problem> {
     let mut members = Members::read(&raw)?;
     let form = HookForm {
@@ -87,11 +100,17 @@ pub async fn find(Ctx(ctx): Ctx, Path(hook): Path<String>) -> Result<Json<HookSh
     Ok(Json(HookShape::with_health(hook, health)))
 }
 
-#[utoipa::path(patch, path = "/api/v1/hooks/{id}", params(("id" = String, Path)), request_body(content = Object,
+#[utoipa::path(patch, path = "/api/v1/hooks/{id}", params(("id" = String, Path)),
+    request_body(content = Object,
     description = "any of the members of a creation; with version only if it is still at it"),
-    responses((status = 200, body = HookShape), (status = 404, body = Problem), (status = 409, body = Problem),
+    responses((status = 200, body = HookShape), (status = 404, body = Problem), (status = 409,
+        body = Problem),
               (status = 422, body = Problem)))]
-pub async fn update(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result<Json<HookShape>, Problem> {
+pub async fn update(
+    Ctx(ctx): Ctx,
+    Path(hook): Path<String>,
+    raw: Raw,
+) -> Result<Json<HookShape>, Problem> {
     let hook = id(&hook, "hook")?;
     let mut members = Members::read(&raw)?;
     let patch = HookPatch {
@@ -107,7 +126,8 @@ pub async fn update(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result
     members.finish()?;
     let leads_anew = patch.callback_url.is_some();
     let hook = ops::hooks::update(&ctx, hook, patch).await?;
-    let doubts = if leads_anew { ops::doubts::about(&ctx, &hook, false).await? } else { Invalid::default() };
+    let doubts =
+        if leads_anew { ops::doubts::about(&ctx, &hook, false).await? } else { Invalid::default() };
     let health = ops::hooks::health_after(&ctx, hook.id).await?;
     let mut shape = HookShape::with_health(hook, health);
     shape.warning = ops::doubts::in_words(&doubts);
@@ -121,10 +141,16 @@ pub async fn delete(Ctx(ctx): Ctx, Path(hook): Path<String>) -> Result<StatusCod
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[utoipa::path(post, path = "/api/v1/hooks/{id}/test", params(("id" = String, Path)), request_body(content = Object,
+#[utoipa::path(post, path = "/api/v1/hooks/{id}/test", params(("id" = String, Path)),
+    request_body(content = Object,
     description = "data: the body to send; the event's sample unless given"),
-    responses((status = 200, body = DeliveryShape), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn test(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result<Json<DeliveryShape>, Problem> {
+    responses((status = 200, body = DeliveryShape), (status = 404, body = Problem), (status = 422,
+        body = Problem)))]
+pub async fn test(
+    Ctx(ctx): Ctx,
+    Path(hook): Path<String>,
+    raw: Raw,
+) -> Result<Json<DeliveryShape>, Problem> {
     let hook = id(&hook, "hook")?;
     let mut members = Members::read(&raw)?;
     members.value("data");

@@ -1,4 +1,5 @@
-//! `/api/v1/jobs`, and the two ways to begin one: recover what a hook missed, redeliver whatever matches.
+//! `/api/v1/jobs`, and the two ways to begin one: recover what a hook missed, redeliver whatever
+//! matches.
 
 use axum::{
     Json,
@@ -77,11 +78,19 @@ impl From<Job> for JobShape {
     }
 }
 
-#[utoipa::path(post, path = "/api/v1/hooks/{id}/recover", params(("id" = String, Path)), request_body(content = Object,
-    description = "since (RFC 3339), and any of until, states (failed, skipped, cancelled unless given), per_second, dry_run"),
-    responses((status = 200, description = "what a dry run counted; `more`: there are more than that"), (status = 202, body = JobShape),
-              (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn recover(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Result<Response, Problem> {
+#[utoipa::path(post, path = "/api/v1/hooks/{id}/recover", params(("id" = String, Path)),
+    request_body(content = Object,
+    description = "since (RFC 3339), and any of until, states (failed, skipped, cancelled unless \
+                   given), per_second, dry_run"),
+    responses((status = 200, description = "what a dry run counted; `more`: there are more than \
+        that"), (status = 202, body = JobShape),
+              (status = 404, body = Problem), (status = 409, body = Problem), (status = 422,
+                  body = Problem)))]
+pub async fn recover(
+    Ctx(ctx): Ctx,
+    Path(hook): Path<String>,
+    raw: Raw,
+) -> Result<Response, Problem> {
     let hook: HookId = id(&hook, "hook")?;
     let mut members = Members::read(&raw)?;
     let from = moment(&mut members, "since");
@@ -92,10 +101,13 @@ pub async fn recover(Ctx(ctx): Ctx, Path(hook): Path<String>, raw: Raw) -> Resul
 }
 
 #[utoipa::path(post, path = "/api/v1/deliveries/redeliver", request_body(content = Object,
-    description = "which settled deliveries: at least one of hook, event (an event's id or type), states (failed unless \
+    description = "which settled deliveries: at least one of hook, event (an event's id or type), \
+                   states (failed unless \
     given), from, to; and per_second, dry_run"),
-    responses((status = 200, description = "what a dry run counted; `more`: there are more than that"), (status = 202, body = JobShape),
-              (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, description = "what a dry run counted; `more`: there are more than \
+        that"), (status = 202, body = JobShape),
+              (status = 404, body = Problem), (status = 409, body = Problem), (status = 422,
+                  body = Problem)))]
 pub async fn redeliver(Ctx(ctx): Ctx, raw: Raw) -> Result<Response, Problem> {
     let mut members = Members::read(&raw)?;
     let hook = readable(&mut members, "hook", "a hook's id", |text| text.parse().ok());
@@ -115,7 +127,8 @@ pub async fn redeliver(Ctx(ctx): Ctx, raw: Raw) -> Result<Response, Problem> {
     let names_states = members.has("states");
     let states = states(&mut members, &[State::Failed]);
     let scope = Scope { hook, event, event_type, states, from, to, ..Scope::default() };
-    let is_named = names_states || Scope { states: scope.states.clone(), ..Scope::default() } != scope;
+    let is_named =
+        names_states || Scope { states: scope.states.clone(), ..Scope::default() } != scope;
     begin(&ctx, Kind::Redeliver, Selection { scope, is_named }, members).await
 }
 
@@ -136,7 +149,8 @@ async fn begin(
     members.finish()?;
     // Who may not send again is told so before anything is said about the selection.
     ctx.require(Permission::DeliveriesReplay).map_err(ops::Error::from)?;
-    // A preview sends nothing. A job over every hook's failures has to be asked for in so many words.
+    // A preview sends nothing. A job over every hook's failures has to be asked for in so many
+    // words.
     if !is_named && !is_dry {
         let message = "is required, or one of event, states, from, to: name what to send again";
         return Err(Invalid::one("hook", "required", message).into());
@@ -144,9 +158,12 @@ async fn begin(
     let begin = Begin { kind, scope, per_second };
     if is_dry {
         let count = ops::jobs::count(ctx, &begin).await?;
-        let states: Vec<State> = State::ALL.iter().copied().filter(|state| count.of_state(*state) > 0).collect();
-        let by_state: serde_json::Map<String, Value> =
-            states.into_iter().map(|state| (state.key().to_owned(), count.of_state(state).into())).collect();
+        let states: Vec<State> =
+            State::ALL.iter().copied().filter(|state| count.of_state(*state) > 0).collect();
+        let by_state: serde_json::Map<String, Value> = states
+            .into_iter()
+            .map(|state| (state.key().to_owned(), count.of_state(state).into()))
+            .collect();
         let mut answer = json!({"total": count.total(), "by_state": by_state});
         if count.is_more {
             answer["more"] = true.into();
@@ -157,9 +174,13 @@ async fn begin(
     Ok((StatusCode::ACCEPTED, Json(JobShape::from(job))).into_response())
 }
 
-#[utoipa::path(get, path = "/api/v1/jobs", params(("cursor" = Option<String>, Query), ("limit" = Option<u32>, Query)),
+#[utoipa::path(get, path = "/api/v1/jobs", params(("cursor" = Option<String>, Query),
+    ("limit" = Option<u32>, Query)),
     responses((status = 200, body = Listed<JobShape>)))]
-pub async fn list(Ctx(ctx): Ctx, Asked(window): Asked<Window>) -> Result<Json<Listed<JobShape>>, Problem> {
+pub async fn list(
+    Ctx(ctx): Ctx,
+    Asked(window): Asked<Window>,
+) -> Result<Json<Listed<JobShape>>, Problem> {
     let (cursor, limit) = window.read()?;
     let page = ops::jobs::page(&ctx, cursor, limit).await?.map(JobShape::from);
     Ok(Json(Listed { items: page.items, next_cursor: page.next_cursor }))
@@ -171,10 +192,16 @@ pub async fn find(Ctx(ctx): Ctx, Path(job): Path<String>) -> Result<Json<JobShap
     Ok(Json(ops::jobs::find(&ctx, id(&job, "job")?).await?.into()))
 }
 
-#[utoipa::path(patch, path = "/api/v1/jobs/{id}", params(("id" = String, Path)), request_body(content = Object,
+#[utoipa::path(patch, path = "/api/v1/jobs/{id}", params(("id" = String, Path)),
+    request_body(content = Object,
     description = "state (running, paused or cancelled) or per_second"),
-    responses((status = 200, body = JobShape), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn update(Ctx(ctx): Ctx, Path(job): Path<String>, raw: Raw) -> Result<Json<JobShape>, Problem> {
+    responses((status = 200, body = JobShape), (status = 404, body = Problem), (status = 422,
+        body = Problem)))]
+pub async fn update(
+    Ctx(ctx): Ctx,
+    Path(job): Path<String>,
+    raw: Raw,
+) -> Result<Json<JobShape>, Problem> {
     let job = id(&job, "job")?;
     let mut members = Members::read(&raw)?;
     let wanted = |text: &str| JobState::from_key(text).filter(|state| *state != JobState::Done);
@@ -184,7 +211,12 @@ pub async fn update(Ctx(ctx): Ctx, Path(job): Path<String>, raw: Raw) -> Result<
     Ok(Json(ops::jobs::update(&ctx, job, state, per_second).await?.into()))
 }
 
-fn readable<T>(members: &mut Members, name: &str, wanted: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+fn readable<T>(
+    members: &mut Members,
+    name: &str,
+    wanted: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
     let text = members.text(name)?;
     let value = read(&text);
     if value.is_none() {
@@ -200,7 +232,8 @@ fn moment(members: &mut Members, name: &str) -> Option<Timestamp> {
 fn states(members: &mut Members, usual: &[State]) -> Vec<State> {
     let Some(value) = members.value("states") else { return usual.to_vec() };
     let read = |value: &Value| State::from_key(value.as_str()?).filter(|state| state.is_final());
-    let states = value.as_array().and_then(|states| states.iter().map(read).collect::<Option<Vec<_>>>());
+    let states =
+        value.as_array().and_then(|states| states.iter().map(read).collect::<Option<Vec<_>>>());
     states.filter(|states| !states.is_empty()).unwrap_or_else(|| {
         let message = "must be a list of delivered, failed, skipped, cancelled";
         members.invalid.add("states", "format", message);

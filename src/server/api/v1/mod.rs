@@ -1,4 +1,5 @@
-//! The operations of version 1. `ROUTES` lists them all: the tests try each with every kind of caller.
+//! The operations of version 1. `ROUTES` lists them all: the tests try each with every kind of
+//! caller.
 
 mod deliveries;
 mod event_types;
@@ -58,8 +59,8 @@ pub const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("GET", "/openapi.json", None),
 ];
 
-/// All but the way in for events: `server::http::emit` serves it, and its idempotency key is stored in the commit that
-/// accepts the events.
+/// All but the way in for events: `server::http::emit` serves it, and its idempotency key is stored
+/// in the commit that accepts the events.
 pub fn router() -> Router<Arc<Portal>> {
     Router::new()
         .route("/events/{id}", get(events::find))
@@ -100,7 +101,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, state).await;
         query.map(|Query(asked)| Self(asked)).map_err(|error| {
-            Invalid::one("query", "unknown", format!("cannot be understood: {}", error.body_text())).into()
+            Invalid::one("query", "unknown", format!("cannot be understood: {}", error.body_text()))
+                .into()
         })
     }
 }
@@ -129,7 +131,8 @@ fn parsed<T>(
 /// How many rows a page holds: 1 to 200, and 50 unless asked otherwise.
 fn limit(invalid: &mut Invalid, text: Option<&str>) -> u32 {
     const WANTED: &str = "a number from 1 to 200";
-    let read = |text: &str| text.parse::<u32>().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit));
+    let read =
+        |text: &str| text.parse::<u32>().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit));
     // An empty text is no number, whatever it means elsewhere.
     if text == Some("") {
         invalid.add("limit", "format", format!("must be {WANTED}"));

@@ -1,6 +1,7 @@
-//! `Idempotency-Key` on every request that makes or sends something: a client that did not hear the answer repeats the
-//! request, and gets the answer to the first one instead of a second act. (Events have the same, in the commit that accepts
-//! them.) A key belongs to a token and an operation; the body has to be the same.
+//! `Idempotency-Key` on every request that makes or sends something: a client that did not hear the
+//! answer repeats the request, and gets the answer to the first one instead of a second act.
+//! (Events have the same, in the commit that accepts them.) A key belongs to a token and an
+//! operation; the body has to be the same.
 
 use std::time::Duration;
 
@@ -35,8 +36,8 @@ use crate::{
 
 /// Longest key, in bytes.
 pub const LONGEST_KEY: usize = 255;
-/// Beyond the time that a test's receiver may take, a request needs no longer than this. One that is never answered,
-/// because its process died, holds its key so long.
+/// Beyond the time that a test's receiver may take, a request needs no longer than this. One that
+/// is never answered, because its process died, holds its key so long.
 const LEASE: Duration = Duration::from_secs(60);
 /// Set on an answer that was given before.
 const REPLAYED: &str = "idempotency-replayed";
@@ -65,8 +66,12 @@ async fn keyed(matched: &MatchedPath, request: Request, next: Next) -> Result<Re
         Unread::Broken => Problem::malformed("it did not arrive completely"),
     })?;
     let asked = asked(&ctx, &parts, &key, &body);
-    // A task of its own: a client that goes away must not leave a key that is held and an act without an answer.
-    let task = tokio::spawn(request_id::keep(async move { carry_out(ctx, asked, parts, body, next).await }));
+    // A task of its own: a client that goes away must not leave a key that is held and an act
+    // without an answer.
+    let task =
+        tokio::spawn(request_id::keep(
+            async move { carry_out(ctx, asked, parts, body, next).await },
+        ));
     task.await.unwrap_or_else(|_| Err(ops::Error::Store(store::Error::Closed).into()))
 }
 
@@ -74,7 +79,10 @@ async fn keyed(matched: &MatchedPath, request: Request, next: Next) -> Result<Re
 pub fn read(headers: &HeaderMap) -> Result<Option<Vec<u8>>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.as_bytes();
-    if key.is_empty() || key.len() > LONGEST_KEY || !value.to_str().is_ok_and(|text| text.is_ascii()) {
+    if key.is_empty()
+        || key.len() > LONGEST_KEY
+        || !value.to_str().is_ok_and(|text| text.is_ascii())
+    {
         let message = "must be 1 to 255 visible ASCII characters";
         return Err(Invalid::one("Idempotency-Key", "format", message).into());
     }
@@ -85,11 +93,18 @@ fn asked(ctx: &OpCtx, parts: &Parts, key: &[u8], body: &[u8]) -> Asked {
     let actor = ctx.actor.as_ref().map(|actor| actor.identity.as_str()).unwrap_or_default();
     let target = parts.uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
     // No part contains a zero byte but the body, which is hashed by itself.
-    let named = [actor.as_bytes(), parts.method.as_str().as_bytes(), target.as_bytes(), key].join(&0);
+    let named =
+        [actor.as_bytes(), parts.method.as_str().as_bytes(), target.as_bytes(), key].join(&0);
     Asked { key_hash: Sha256::digest(named).to_vec(), body_hash: Sha256::digest(body).to_vec() }
 }
 
-async fn carry_out(ctx: OpCtx, asked: Asked, mut parts: Parts, body: Bytes, next: Next) -> Result<Response, Problem> {
+async fn carry_out(
+    ctx: OpCtx,
+    asked: Asked,
+    mut parts: Parts,
+    body: Bytes,
+    next: Next,
+) -> Result<Response, Problem> {
     let once = match claim(&ctx, asked).await? {
         Claim::Acts(once) => once,
         Claim::Running => return Err(Problem::still_running()),
@@ -111,7 +126,9 @@ async fn claim(ctx: &OpCtx, asked: Asked) -> Result<Claim, ops::Error> {
     let claimed: Result<Claim, store::Error> = ctx
         .portal
         .store()
-        .write_alone(move |conn| Box::pin(async move { once::claim(conn, &clock, &vault, &asked, lease).await }))
+        .write_alone(move |conn| {
+            Box::pin(async move { once::claim(conn, &clock, &vault, &asked, lease).await })
+        })
         .await;
     Ok(claimed?)
 }
@@ -129,13 +146,21 @@ async fn keep(ctx: &OpCtx, once: Once, response: Response) -> Response {
         .store()
         .write_alone(move |conn| {
             Box::pin(async move {
-                if is_done { once.answered(conn, &vault, &kept).await } else { once.release(conn).await }
+                if is_done {
+                    once.answered(conn, &vault, &kept).await
+                } else {
+                    once.release(conn).await
+                }
             })
         })
         .await;
     if let Err(error) = written {
-        // What was asked for is done or refused all the same. A repetition is told where to find what was made.
-        tracing::warn!(cause = chain(&error), "the answer to a request with an Idempotency-Key was not kept");
+        // What was asked for is done or refused all the same. A repetition is told where to find
+        // what was made.
+        tracing::warn!(
+            cause = chain(&error),
+            "the answer to a request with an Idempotency-Key was not kept"
+        );
     }
     Response::from_parts(parts, Body::from(body))
 }

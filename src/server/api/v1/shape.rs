@@ -159,7 +159,10 @@ impl From<Delivery> for DeliveryShape {
 
 impl DeliveryShape {
     pub fn with_attempts(delivery: Delivery, attempts: Vec<Attempt>) -> Self {
-        Self { attempts: Some(attempts.into_iter().map(AttemptShape::from).collect()), ..delivery.into() }
+        Self {
+            attempts: Some(attempts.into_iter().map(AttemptShape::from).collect()),
+            ..delivery.into()
+        }
     }
 }
 
@@ -183,7 +186,8 @@ pub struct AttemptShape {
     address: Option<String>,
 }
 
-/// What an attempt spent its time on, in microseconds; null where it did not come to that or a connection was used again.
+/// What an attempt spent its time on, in microseconds; null where it did not come to that or a
+/// connection was used again.
 #[derive(Serialize, ToSchema)]
 pub struct TimingShape {
     dns_us: Option<i64>,
@@ -196,7 +200,13 @@ pub struct TimingShape {
 impl From<Timing> for TimingShape {
     fn from(timing: Timing) -> Self {
         let Timing { dns, connect, tls, first_byte, body } = timing;
-        Self { dns_us: dns, connect_us: connect, tls_us: tls, first_byte_us: first_byte, body_us: body }
+        Self {
+            dns_us: dns,
+            connect_us: connect,
+            tls_us: tls,
+            first_byte_us: first_byte,
+            body_us: body,
+        }
     }
 }
 
@@ -239,7 +249,8 @@ pub struct EventShape {
 impl From<EventStory> for EventShape {
     fn from(story: EventStory) -> Self {
         let EventStory { event, body, deliveries, .. } = story;
-        let data = body.and_then(|body| RawValue::from_string(String::from_utf8(body.to_vec()).ok()?).ok());
+        let data = body
+            .and_then(|body| RawValue::from_string(String::from_utf8(body.to_vec()).ok()?).ok());
         Self {
             id: event.id.0,
             kind: event.event_type.key(),

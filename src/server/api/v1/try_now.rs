@@ -33,10 +33,12 @@ impl From<Forward> for TryNowShape {
 
 /// Sends what the hook has waiting now.
 ///
-/// At the pace at which held deliveries are let go. The attempts are extra ones: no retry schedule is used up. A paused hook
-/// is probed at once, and a success lets go what it holds. A hook that is switched off is refused.
+/// At the pace at which held deliveries are let go. The attempts are extra ones: no retry schedule
+/// is used up. A paused hook is probed at once, and a success lets go what it holds. A hook that is
+/// switched off is refused.
 #[utoipa::path(post, path = "/api/v1/hooks/{id}/try-now", params(("id" = String, Path)),
-    responses((status = 202, body = TryNowShape), (status = 404, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 202, body = TryNowShape), (status = 404, body = Problem), (status = 422,
+        body = Problem)))]
 pub async fn hook(
     Ctx(ctx): Ctx,
     Path(hook): Path<String>,

@@ -12,8 +12,16 @@ pub fn read(members: &mut Members) -> TuningPatch {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let waits = |value: &Value| value.as_array()?.iter().map(duration).collect::<Option<Vec<_>>>();
     TuningPatch {
-        retry_schedule: members.nullable("retry_schedule", "null or a list of waits such as \"30s\" or \"2h\"", waits),
-        timeout: members.nullable("timeout", "null or a duration such as \"15s\" or \"500ms\"", duration),
+        retry_schedule: members.nullable(
+            "retry_schedule",
+            "null or a list of waits such as \"30s\" or \"2h\"",
+            waits,
+        ),
+        timeout: members.nullable(
+            "timeout",
+            "null or a duration such as \"15s\" or \"500ms\"",
+            duration,
+        ),
         in_flight: members.nullable("in_flight", "null or a whole number", number),
         rate_per_second: members.nullable("rate_per_second", "null or a whole number", number),
         order_by: members.nullable("order_by", "null or the name of a member of the body", text),

@@ -1,7 +1,8 @@
-//! Is a new password easy to guess? An estimate of the guesses it takes, and a list of what people choose most.
+//! Is a new password easy to guess? An estimate of the guesses it takes, and a list of what people
+//! choose most.
 //!
-//! The estimate alone lets half of the 3,000 most common passwords of twelve or more characters through, because few of
-//! them are in its own dictionaries; the list alone knows no variations.
+//! The estimate alone lets half of the 3,000 most common passwords of twelve or more characters
+//! through, because few of them are in its own dictionaries; the list alone knows no variations.
 
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
@@ -9,19 +10,20 @@ use zxcvbn::{Entropy, Score, feedback::Warning, matching::patterns::MatchPattern
 
 use crate::domain::{invalid::Invalid, user::MAX_PASSWORD};
 
-/// The 44,000 most common passwords that are long enough to be chosen here: the first six bytes of each SHA-256, sorted.
-/// `scripts/common-passwords.mjs` makes it.
+/// The 44,000 most common passwords that are long enough to be chosen here: the first six bytes of
+/// each SHA-256, sorted. `scripts/common-passwords.mjs` makes it.
 const COMMON: &[u8] = include_bytes!("common.bin");
 const PREFIX: usize = 6;
 
-/// 10^8 guesses or more: out of reach for somebody who must ask this server, and slow against a stolen hash.
+/// 10^8 guesses or more: out of reach for somebody who must ask this server, and slow against a
+/// stolen hash.
 const ENOUGH: Score = Score::Three;
 
 /// The estimate's time grows with the square of the length: this takes it about 10 ms.
 const LOOKED_AT: usize = 100;
 
-/// The form that is hashed: a letter with an accent is the same password whether the keyboard sends one character or two.
-/// One character more than is allowed is enough to tell that it is too long.
+/// The form that is hashed: a letter with an accent is the same password whether the keyboard sends
+/// one character or two. One character more than is allowed is enough to tell that it is too long.
 pub(super) fn normalised(text: &str) -> String {
     text.nfkc().take(MAX_PASSWORD + 1).collect()
 }
@@ -42,7 +44,8 @@ pub(super) fn judge(password: &str, about: &[String]) -> Result<(), Invalid> {
     Err(Invalid::one("password", "weak", message))
 }
 
-/// Each text, its parts, and both without what separates them: somebody who knows Ann Miller tries ann.miller and annmiller.
+/// Each text, its parts, and both without what separates them: somebody who knows Ann Miller tries
+/// ann.miller and annmiller.
 fn words_of(about: &[String]) -> Vec<String> {
     let mut words = Vec::new();
     for text in about.iter().map(|text| text.to_lowercase()) {
@@ -63,23 +66,33 @@ fn is_common(password: &str) -> bool {
 }
 
 fn reason(estimate: &Entropy, words: &[String]) -> &'static str {
-    let is_about_them = |pattern: &MatchPattern| matches!(pattern, MatchPattern::Dictionary(found) if words.contains(&found.matched_word));
+    let is_about_them = |pattern: &MatchPattern| {
+        matches!(pattern,
+        MatchPattern::Dictionary(found) if words.contains(&found.matched_word))
+    };
     if estimate.sequence().iter().any(|part| is_about_them(&part.pattern)) {
         return "it contains your name, your e-mail address or the name of this product";
     }
     match estimate.feedback().and_then(|feedback| feedback.warning()) {
-        Some(Warning::StraightRowsOfKeysAreEasyToGuess | Warning::ShortKeyboardPatternsAreEasyToGuess) => {
-            "it follows the keys of a keyboard"
+        Some(
+            Warning::StraightRowsOfKeysAreEasyToGuess
+            | Warning::ShortKeyboardPatternsAreEasyToGuess,
+        ) => "it follows the keys of a keyboard",
+        Some(
+            Warning::RepeatsLikeAaaAreEasyToGuess
+            | Warning::RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess,
+        ) => "it repeats the same characters",
+        Some(Warning::SequencesLikeAbcAreEasyToGuess) => {
+            "it contains a sequence such as abc or 6543"
         }
-        Some(Warning::RepeatsLikeAaaAreEasyToGuess | Warning::RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess) => {
-            "it repeats the same characters"
+        Some(Warning::RecentYearsAreEasyToGuess | Warning::DatesAreOftenEasyToGuess) => {
+            "it contains a date"
         }
-        Some(Warning::SequencesLikeAbcAreEasyToGuess) => "it contains a sequence such as abc or 6543",
-        Some(Warning::RecentYearsAreEasyToGuess | Warning::DatesAreOftenEasyToGuess) => "it contains a date",
         Some(Warning::AWordByItselfIsEasyToGuess) => "it is a single word",
-        Some(Warning::NamesAndSurnamesByThemselvesAreEasyToGuess | Warning::CommonNamesAndSurnamesAreEasyToGuess) => {
-            "it contains a common name"
-        }
+        Some(
+            Warning::NamesAndSurnamesByThemselvesAreEasyToGuess
+            | Warning::CommonNamesAndSurnamesAreEasyToGuess,
+        ) => "it contains a common name",
         Some(
             Warning::ThisIsATop10Password
             | Warning::ThisIsATop100Password
@@ -120,7 +133,10 @@ mod tests {
             ("annmiller123", "your name"),
         ] {
             let message = said(password).unwrap_or_else(|| panic!("{password} was accepted"));
-            assert!(message.contains(why) && message.contains("several unrelated words"), "{password}: {message}");
+            assert!(
+                message.contains(why) && message.contains("several unrelated words"),
+                "{password}: {message}"
+            );
             assert!(!message.contains(password), "{message}");
         }
     }

@@ -1,5 +1,5 @@
-//! What is not a delivery. Any web page can make a browser send requests to this machine: none of them may reach the
-//! terminal, or fill it.
+//! What is not a delivery. Any web page can make a browser send requests to this machine: none of
+//! them may reach the terminal, or fill it.
 
 use axum::http::{HeaderMap, Method, StatusCode, header, uri::Authority};
 use url::Host;
@@ -15,16 +15,19 @@ const fn refused(status: StatusCode, why: &'static str) -> Refused {
     Refused { status, why }
 }
 
-pub const TOO_LARGE: Refused = refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than a delivery's");
+pub const TOO_LARGE: Refused =
+    refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than a delivery's");
 pub const BROKEN: Refused = refused(StatusCode::BAD_REQUEST, "the body did not arrive completely");
 const HOST: Refused = refused(StatusCode::FORBIDDEN, "the Host header does not name this computer");
 const BROWSER: Refused = refused(StatusCode::FORBIDDEN, "it comes from a web page");
 const METHOD: Refused = refused(StatusCode::METHOD_NOT_ALLOWED, "deliveries are sent with POST");
-const KIND: Refused = refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "deliveries have content-type: application/json");
+const KIND: Refused =
+    refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "deliveries have content-type: application/json");
 
 /// Judges a request by its head, before anything of its body is read.
 pub fn judge(method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
-    // A page whose name was made to resolve to this computer is same-origin for the browser: only the host tells.
+    // A page whose name was made to resolve to this computer is same-origin for the browser: only
+    // the host tells.
     if !names_this_computer(headers) {
         return Err(HOST);
     }
@@ -35,12 +38,14 @@ pub fn judge(method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
     if method != Method::POST {
         return Err(METHOD);
     }
-    // A page may send plain text and forms anywhere without asking; for JSON its browser has to ask first.
+    // A page may send plain text and forms anywhere without asking; for JSON its browser has to ask
+    // first.
     if !is_json(headers) { Err(KIND) } else { Ok(()) }
 }
 
 fn names_this_computer(headers: &HeaderMap) -> bool {
-    let named = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    let named =
+        headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
     match named.as_ref().map(|named| Host::parse(named.host())) {
         Some(Ok(Host::Domain(name))) => name == "localhost",
         Some(Ok(Host::Ipv4(address))) => address.is_loopback(),
@@ -50,8 +55,11 @@ fn names_this_computer(headers: &HeaderMap) -> bool {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    let kind =
+        headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';')
+        .next()
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 #[cfg(test)]
@@ -61,8 +69,9 @@ mod tests {
     use super::*;
 
     fn judged(method: Method, headers: &[(&'static str, &'static str)]) -> Result<(), u16> {
-        let pairs =
-            headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let pairs = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         judge(&method, &pairs.collect()).map_err(|refused| refused.status.as_u16())
     }
 
@@ -72,20 +81,35 @@ mod tests {
         for host in ["localhost", "LOCALHOST:4000", "127.0.0.1:4000", "127.9.9.9", "[::1]:4000"] {
             assert_eq!(judged(Method::POST, &[("host", host), json]), Ok(()), "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example:4000", "10.0.0.1", "0.0.0.0", "[::]:4000", "", "a b"] {
+        for host in [
+            "evil.example",
+            "localhost.evil.example:4000",
+            "10.0.0.1",
+            "0.0.0.0",
+            "[::]:4000",
+            "",
+            "a b",
+        ] {
             assert_eq!(judged(Method::POST, &[("host", host), json]), Err(403), "{host}");
         }
         assert_eq!(judged(Method::POST, &[json]), Err(403));
         let here = ("host", "localhost:4000");
-        for by_page in [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "same-origin")] {
+        for by_page in [
+            ("origin", "https://evil.example"),
+            ("origin", "null"),
+            ("sec-fetch-site", "same-origin"),
+        ] {
             assert_eq!(judged(Method::POST, &[here, json, by_page]), Err(403), "{by_page:?}");
         }
         for method in [Method::GET, Method::OPTIONS, Method::PUT, Method::HEAD] {
             assert_eq!(judged(method, &[here, json]), Err(405));
         }
-        for kind in
-            ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/plain;application/json"]
-        {
+        for kind in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/jsonp",
+            "text/plain;application/json",
+        ] {
             assert_eq!(judged(Method::POST, &[here, ("content-type", kind)]), Err(415), "{kind}");
         }
         assert_eq!(judged(Method::POST, &[here]), Err(415));

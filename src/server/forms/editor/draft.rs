@@ -1,4 +1,5 @@
-//! What was typed into a hook's form and is not saved: sealed, for the session that typed it, for ten minutes.
+//! What was typed into a hook's form and is not saved: sealed, for the session that typed it, for
+//! ten minutes.
 
 use serde::{Deserialize, Serialize};
 
@@ -40,11 +41,19 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A form that was posted, with what of its draft is still good: an empty key field means the key that was typed
-    /// before, and a tested secret stays.
-    pub async fn resume(request: &Request, form: HookForm, id: &str, version: i64, draft: &str) -> Result<Self, Error> {
+    /// A form that was posted, with what of its draft is still good: an empty key field means the
+    /// key that was typed before, and a tested secret stays.
+    pub async fn resume(
+        request: &Request,
+        form: HookForm,
+        id: &str,
+        version: i64,
+        draft: &str,
+    ) -> Result<Self, Error> {
         let fresh = Self { form, id: id.to_owned(), version, ..Self::default() };
-        let Some(before) = find(request, draft).await?.filter(|before| before.id == id) else { return Ok(fresh) };
+        let Some(before) = find(request, draft).await?.filter(|before| before.id == id) else {
+            return Ok(fresh);
+        };
         let mut form = fresh.form;
         if form.api_key.is_empty() && before.key_state() != KeyState::Missing {
             form.api_key = before.form.api_key.clone();
@@ -105,7 +114,9 @@ pub fn plan(request: &Request, form: &HookForm) -> String {
 pub fn conflict(theirs: &Hook, draft: &Draft) -> Conflict {
     let ours = &draft.form;
     let state = |on: bool| if on { "on" } else { "off" }.to_owned();
-    let event = |key: &str| EventType::from_key(key).map_or_else(|| "none".to_owned(), |event| event.name().to_owned());
+    let event = |key: &str| {
+        EventType::from_key(key).map_or_else(|| "none".to_owned(), |event| event.name().to_owned())
+    };
     let key = match ours.api_key.as_str() {
         "" => theirs.api_key_hint.clone(),
         // Two keys may end alike: that another was entered is what differs.

@@ -1,6 +1,7 @@
-//! Places for connections: how many there are, and who has to leave when there are none. A client that keeps a connection
-//! without getting on costs others their place. Of the address that has the most of them, the one leaves that has waited
-//! for its client for the longest; whoever is being answered stays. Pure bookkeeping over what [`Progress`] says.
+//! Places for connections: how many there are, and who has to leave when there are none. A client
+//! that keeps a connection without getting on costs others their place. Of the address that has the
+//! most of them, the one leaves that has waited for its client for the longest; whoever is being
+//! answered stays. Pure bookkeeping over what [`Progress`] says.
 
 use std::{
     cmp::Reverse,
@@ -110,26 +111,36 @@ pub struct Place {
 }
 
 impl Places {
-    /// One address may have half of the places, so that no single machine shuts everybody else out; trusted proxies may have
-    /// them all.
+    /// One address may have half of the places, so that no single machine shuts everybody else out;
+    /// trusted proxies may have them all.
     pub fn new(most: usize, proxies: &[IpNet], watch: Stopwatch) -> Self {
         let (taken, freed, is_wanted) = (Arc::default(), Arc::default(), Arc::default());
-        Self { taken, freed, is_wanted, most, most_of_address: most.div_ceil(2), proxies: proxies.into(), watch }
+        Self {
+            taken,
+            freed,
+            is_wanted,
+            most,
+            most_of_address: most.div_ceil(2),
+            proxies: proxies.into(),
+            watch,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a connection from this address. Where there is none, another of this address leaves, or one of an address
-    /// that has more. `None`: all of those are being answered.
+    /// A place for a connection from this address. Where there is none, another of this address
+    /// leaves, or one of an address that has more. `None`: all of those are being answered.
     pub fn take(&self, address: IpAddr) -> Option<Place> {
         let mut taken = self.lock();
         let own = taken.of_address.get(&address).copied().unwrap_or(0);
         let is_proxy = self.proxies.iter().any(|range| range.contains(&address.to_canonical()));
         let has_share = own >= self.most_of_address && !is_proxy;
         let is_full = taken.connections.len() >= self.most;
-        if (has_share || is_full) && !taken.dismiss(|other, share| other == address || (!has_share && share > own)) {
+        if (has_share || is_full)
+            && !taken.dismiss(|other, share| other == address || (!has_share && share > own))
+        {
             return None;
         }
         taken.last += 1;
@@ -160,7 +171,8 @@ impl Places {
 }
 
 impl Taken {
-    /// Makes one leave of the address that has the most. `may_leave` is asked of an address and how many it has.
+    /// Makes one leave of the address that has the most. `may_leave` is asked of an address and how
+    /// many it has.
     fn dismiss(&mut self, may_leave: impl Fn(IpAddr, usize) -> bool) -> bool {
         let waiting = self.connections.iter().filter_map(|(id, one)| {
             let share = self.of_address.get(&one.address).copied().unwrap_or(0);

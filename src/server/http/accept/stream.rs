@@ -1,5 +1,6 @@
-//! A client's connection with a deadline for its progress: one that takes nothing of what it asked for is closed. (How long
-//! a head, a body and an idle connection may take is the HTTP library's and the router's to watch.)
+//! A client's connection with a deadline for its progress: one that takes nothing of what it asked
+//! for is closed. (How long a head, a body and an idle connection may take is the HTTP library's
+//! and the router's to watch.)
 
 use std::{
     io::{self, IoSlice},
@@ -34,7 +35,11 @@ impl Stream {
     }
 
     /// Passes on what came of a write, and fails once nothing was taken for too long.
-    fn watch(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn watch(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             if self.stall.take().is_some() {
                 self.progress.set_stalled(false);
@@ -62,7 +67,11 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(context, bytes);
         self.watch(context, written)
     }

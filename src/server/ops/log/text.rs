@@ -1,5 +1,6 @@
-//! Search for a text in the bodies of deliveries. Reading bodies is costly, so a page reads a limited number of them and says
-//! how far it looked. Few are in memory at once, and they are searched on the threads for blocking work.
+//! Search for a text in the bodies of deliveries. Reading bodies is costly, so a page reads a
+//! limited number of them and says how far it looked. Few are in memory at once, and they are
+//! searched on the threads for blocking work.
 
 use std::collections::{HashMap, HashSet};
 
@@ -48,8 +49,8 @@ struct Looking {
     last: Option<DeliveryId>,
 }
 
-/// A page of deliveries whose bodies contain `text`, ignoring the case of ASCII letters. `looked` says how far the search came if
-/// its budget ended it.
+/// A page of deliveries whose bodies contain `text`, ignoring the case of ASCII letters. `looked`
+/// says how far the search came if its budget ended it.
 pub(super) async fn holding(
     conn: &mut Conn,
     grant: &Grant,
@@ -60,7 +61,8 @@ pub(super) async fn holding(
 ) -> Result<LogFound, Error> {
     let budget = Budget { rows: ROWS, bytes: BYTES };
     // One more than is shown says that there are more.
-    let mut looking = Looking { finder: finder(text), budget, found: Vec::new(), enough: limit + 1, last: None };
+    let mut looking =
+        Looking { finder: finder(text), budget, found: Vec::new(), enough: limit + 1, last: None };
     let mut place = begin;
     let looked = loop {
         let page = log::page(conn, grant, search, place, CHUNK).await?;
@@ -76,7 +78,8 @@ pub(super) async fn holding(
             break looking.last;
         }
         let Some(last) = looking.last else { break None };
-        place = if matches!(begin, Place::After(_)) { Place::After(last) } else { Place::Before(last) };
+        place =
+            if matches!(begin, Place::After(_)) { Place::After(last) } else { Place::Before(last) };
     };
     let mut rows = looking.found;
     let is_more = rows.len() > limit;
@@ -85,18 +88,28 @@ pub(super) async fn holding(
 }
 
 impl Looking {
-    /// Searches the bodies of this chunk. `false` if it ended early: out of budget, or enough was found.
-    async fn look(&mut self, conn: &mut Conn, grant: &Grant, chunk: Vec<Delivery>) -> Result<bool, Error> {
+    /// Searches the bodies of this chunk. `false` if it ended early: out of budget, or enough was
+    /// found.
+    async fn look(
+        &mut self,
+        conn: &mut Conn,
+        grant: &Grant,
+        chunk: Vec<Delivery>,
+    ) -> Result<bool, Error> {
         let mut rest = chunk.as_slice();
         while !rest.is_empty() {
             if self.budget.is_spent() {
                 return Ok(false);
             }
-            let ids: Vec<EventId> = rest.iter().map(|delivery| delivery.event_id).take(self.budget.rows).collect();
-            let (count, bodies) = events::bodies_within(conn, grant, &ids, CHUNK_BYTES.min(self.budget.bytes)).await?;
+            let ids: Vec<EventId> =
+                rest.iter().map(|delivery| delivery.event_id).take(self.budget.rows).collect();
+            let (count, bodies) =
+                events::bodies_within(conn, grant, &ids, CHUNK_BYTES.min(self.budget.bytes))
+                    .await?;
             let (part, after) = rest.split_at(count);
             rest = after;
-            let sizes: HashMap<EventId, usize> = bodies.iter().map(|(id, body)| (*id, body.len())).collect();
+            let sizes: HashMap<EventId, usize> =
+                bodies.iter().map(|(id, body)| (*id, body.len())).collect();
             let holding = holders(self.finder.clone(), bodies).await?;
             for delivery in part {
                 let size = sizes.get(&delivery.event_id).copied().unwrap_or_default();
@@ -115,10 +128,15 @@ impl Looking {
     }
 }
 
-/// The events whose bodies contain it. A megabyte takes milliseconds, for which other requests should not wait.
-async fn holders(finder: Finder<'static>, bodies: HashMap<EventId, Vec<u8>>) -> Result<HashSet<EventId>, Error> {
+/// The events whose bodies contain it. A megabyte takes milliseconds, for which other requests
+/// should not wait.
+async fn holders(
+    finder: Finder<'static>,
+    bodies: HashMap<EventId, Vec<u8>>,
+) -> Result<HashSet<EventId>, Error> {
     let look = move || {
-        let holding = bodies.into_iter().filter_map(|(id, body)| holds(&finder, body).then_some(id));
+        let holding =
+            bodies.into_iter().filter_map(|(id, body)| holds(&finder, body).then_some(id));
         holding.collect::<HashSet<_>>()
     };
     // It fails only when the program ends.
@@ -156,7 +174,8 @@ mod tests {
         assert!(!is_in(b"\xff\xfe", "\u{e9}"));
     }
 
-    /// A search that begins again at each letter takes twenty times as long for a text twenty times as long.
+    /// A search that begins again at each letter takes twenty times as long for a text twenty times
+    /// as long.
     #[test]
     fn a_longer_text_takes_no_longer() {
         let body = vec![b'a'; 256 * 1024];
@@ -171,6 +190,9 @@ mod tests {
             (0..5).map(|_| once()).min().unwrap()
         };
         let (short, long) = (took(9), took(199));
-        assert!(long < short * 6 + Duration::from_millis(1), "{short:?} for 10 letters, {long:?} for 200");
+        assert!(
+            long < short * 6 + Duration::from_millis(1),
+            "{short:?} for 10 letters, {long:?} for 200"
+        );
     }
 }

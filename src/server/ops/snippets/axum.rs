@@ -1,5 +1,6 @@
-//! Receives work_item.closed and checks it. Needs axum 0.8, base64 0.22, hmac 0.13, serde_json 1, sha2 0.11, subtle 2
-//! and tokio 1 (with "full"). Run it with API_KEY=... SIGNING_SECRET=whsec_... cargo run
+//! Receives work_item.closed and checks it. Needs axum 0.8, base64 0.22, hmac 0.13, serde_json 1,
+//! sha2 0.11, subtle 2 and tokio 1 (with "full"). Run it with API_KEY=... SIGNING_SECRET=whsec_...
+//! cargo run
 
 use std::{
     collections::HashSet,
@@ -32,12 +33,18 @@ struct Receiver {
 }
 
 pub fn router(api_key: &str, signing_secret: &str) -> Router {
-    let secret = BASE64_STANDARD.decode(signing_secret.trim_start_matches("whsec_")).expect("a secret like whsec_...");
+    let secret = BASE64_STANDARD
+        .decode(signing_secret.trim_start_matches("whsec_"))
+        .expect("a secret like whsec_...");
     let receiver = Receiver { api_key: api_key.to_owned(), secret, seen: Mutex::default() };
     Router::new().route(PATH, post(receive)).with_state(Arc::new(receiver))
 }
 
-async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn receive(
+    State(receiver): State<Arc<Receiver>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
     if receiver.is_genuine(&headers, &body).is_none() {
         return StatusCode::UNAUTHORIZED;
     }
@@ -70,7 +77,9 @@ impl Receiver {
         let expected = format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()));
         // While a secret is being replaced there are several signatures, with spaces between.
         let mut signatures = text(headers, "webhook-signature")?.split(' ');
-        signatures.any(|signature| signature.as_bytes().ct_eq(expected.as_bytes()).into()).then_some(())
+        signatures
+            .any(|signature| signature.as_bytes().ct_eq(expected.as_bytes()).into())
+            .then_some(())
     }
 }
 

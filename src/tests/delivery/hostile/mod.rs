@@ -1,5 +1,5 @@
-//! Receivers that mean harm, 64 at a time, against the real binary: every attempt ends, in time and on record, and what
-//! they send does not end up in memory.
+//! Receivers that mean harm, 64 at a time, against the real binary: every attempt ends, in time and
+//! on record, and what they send does not end up in memory.
 
 mod odd;
 mod rows;
@@ -38,15 +38,17 @@ const EVENT: EventType = EventType::WorkItemClosed;
 /// Hooks on one event, so that one event is this many attempts at once.
 const PARALLEL: usize = 64;
 const DEADLINE: Duration = Duration::from_secs(2);
-/// How much longer an attempt may take than the slowest of 64 that only hear silence, in the same run: the machine may
-/// be slow, and then those are slow too.
+/// How much longer an attempt may take than the slowest of 64 that only hear silence, in the same
+/// run: the machine may be slow, and then those are slow too.
 const STRETCH: i64 = 2;
-/// A machine can be disturbed for a moment, and that is not ours: only what is wrong every time counts.
+/// A machine can be disturbed for a moment, and that is not ours: only what is wrong every time
+/// counts.
 const TRIES: usize = 3;
 /// By how much memory may grow while 64 of them have their way.
 const GROWTH_KIB: usize = 32 * 1024;
-/// Bytes that one connection may take. Of a body 16 KiB are kept, of a head 128 KiB are borne,
-/// and of what comes before it 256 KiB; the rest is what the kernel takes on both sides without being asked.
+/// Bytes that one connection may take. Of a body 16 KiB are kept, of a head 128 KiB are borne, and
+/// of what comes before it 256 KiB; the rest is what the kernel takes on both sides without being
+/// asked.
 const BODY: usize = 512 * 1024;
 const HEAD: usize = 2 * 1024 * 1024;
 const KEPT: usize = 16 * 1024;
@@ -65,8 +67,10 @@ struct Scene {
 impl Scene {
     async fn start(db: &TestDb) -> Self {
         let mut settings = db.settings();
-        settings.listen = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let arguments = ["token", "create", "--name", "t", "--permission", "events:emit", "hooks:write"];
+        settings.listen =
+            tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let arguments =
+            ["token", "create", "--name", "t", "--permission", "events:emit", "hooks:write"];
         let token = succeed(&settings, &arguments, "");
         let mut command = command(&settings, &["serve"]);
         command.env("SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE", "[]");
@@ -76,7 +80,8 @@ impl Scene {
         let store = Store::open(&settings).await.unwrap();
         let grant = Actor::portal().require(Permission::PayloadsRead).unwrap();
         let client = service_hooks::engine::delivery::client::plain_client().unwrap();
-        let scene = Self { settings, server, hostile: Hostile::start(), token, client, store, grant };
+        let scene =
+            Self { settings, server, hostile: Hostile::start(), token, client, store, grant };
         scene.make_hooks().await;
         scene
     }
@@ -84,10 +89,14 @@ impl Scene {
     async fn make_hooks(&self) {
         let hook = |number: usize| {
             let url = format!("http://{}/{number}", self.hostile.address);
-            json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k", "enabled": true})
+            json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k",
+                "enabled": true})
         };
         // The first waits until the server is up.
-        eventually("the first hook is made", async || self.post("hooks", hook(0).to_string()).await).await;
+        eventually("the first hook is made", async || {
+            self.post("hooks", hook(0).to_string()).await
+        })
+        .await;
         let others = (1..PARALLEL).map(|number| self.post("hooks", hook(number).to_string()));
         assert!(futures::future::join_all(others).await.iter().all(Option::is_some));
     }
@@ -131,7 +140,8 @@ impl Scene {
 
     /// A line of the binary's memory, in KiB.
     fn memory(&self, line: &str) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.server.0.id())).unwrap();
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.server.0.id())).unwrap();
         let found = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
         found.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
     }
@@ -157,13 +167,20 @@ async fn suffer(scene: &Scene, rows: &[Row], bounds: &Bounds, before: usize) -> 
     let growth = scene.memory("VmHWM").saturating_sub(before);
     eventually("they are hung up on", async || (scene.hostile.open() == 0).then_some(())).await;
     let taken = scene.hostile.most();
-    eprintln!("{}: slowest {} ms, {growth} KiB more, {taken} bytes taken", rows[0].0, slowest(&attempts));
+    eprintln!(
+        "{}: slowest {} ms, {growth} KiB more, {taken} bytes taken",
+        rows[0].0,
+        slowest(&attempts)
+    );
     let mut wrong = Vec::new();
     for attempt in &attempts {
         let number: usize = attempt.url.rsplit('/').next().unwrap().parse().unwrap();
         let (name, _, class) = &rows[number % rows.len()];
         if attempt.duration_ms > bounds.millis {
-            wrong.push(format!("{name}: ended after {} ms of {}", attempt.duration_ms, bounds.millis));
+            wrong.push(format!(
+                "{name}: ended after {} ms of {}",
+                attempt.duration_ms, bounds.millis
+            ));
         }
         if attempt.answer.class() != *class {
             wrong.push(format!("{name}: {:?} {:?}", attempt.answer, attempt.detail));

@@ -1,5 +1,5 @@
-//! Answers made of bytes that no text is made of: each is recorded, on both databases. One that could not be would be tried
-//! again for ever, and its hook with it.
+//! Answers made of bytes that no text is made of: each is recorded, on both databases. One that
+//! could not be would be tried again for ever, and its hook with it.
 
 use serde_json::json;
 use service_hooks::domain::event::EventType;
@@ -20,7 +20,8 @@ async fn whatever_an_answer_is_made_of_it_is_recorded(db: TestDb) {
                       "callback_url": format!("http://{}/0", hostile.address)});
     let (_, hook) = app.api(&token, "POST", "/hooks", Some(body)).await;
     let test = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
-    let with = |head: &[u8], body: &[u8]| [&ok(""), head, b"connection: close\r\n\r\n", body].concat();
+    let with =
+        |head: &[u8], body: &[u8]| [&ok(""), head, b"connection: close\r\n\r\n", body].concat();
     let every_byte: Vec<u8> = (0..=255).collect();
     let answers = [
         with(b"", &every_byte),
@@ -36,7 +37,11 @@ async fn whatever_an_answer_is_made_of_it_is_recorded(db: TestDb) {
         let (status, delivery) = app.api(&token, "POST", &test, None).await;
         let attempt = &delivery["attempts"][0];
         assert_eq!((status / 100, attempt["class"].as_str()), (2, Some("success")), "{delivery}");
-        assert!(attempt["response_body"].as_str().unwrap().len() <= 16 * 1024, "{}", attempt["response_cut"]);
+        assert!(
+            attempt["response_body"].as_str().unwrap().len() <= 16 * 1024,
+            "{}",
+            attempt["response_cut"]
+        );
     }
     app.assert_balanced().await;
 }

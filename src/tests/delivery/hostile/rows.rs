@@ -22,8 +22,16 @@ pub fn slow() -> Vec<Row> {
         ("silence", Conduct::Silence, "timeout"),
         ("a dripping head", Conduct::Drip(ok("x: "), bytes("x")), "timeout"),
         ("endless 100 Continue", Conduct::Drip(Vec::new(), bytes(INTERIM)), "timeout"),
-        ("a dripping body", Conduct::Drip(ok("content-length: 9999\r\n\r\n"), bytes("x")), "success"),
-        ("chunks that drip", Conduct::Drip(ok("transfer-encoding: chunked\r\n\r\n"), bytes("1\r\nx\r\n")), "success"),
+        (
+            "a dripping body",
+            Conduct::Drip(ok("content-length: 9999\r\n\r\n"), bytes("x")),
+            "success",
+        ),
+        (
+            "chunks that drip",
+            Conduct::Drip(ok("transfer-encoding: chunked\r\n\r\n"), bytes("1\r\nx\r\n")),
+            "success",
+        ),
     ]
 }
 
@@ -37,9 +45,17 @@ pub fn other_bodies() -> Vec<Row> {
     bomb.extend(gzip_bomb());
     let trailers = bytes(&"x: y\r\n".repeat(99));
     vec![
-        ("10 GB", Conduct::Flood(ok("content-length: 10000000000\r\n\r\n"), vec![0; 16 * 1024]), "success"),
+        (
+            "10 GB",
+            Conduct::Flood(ok("content-length: 10000000000\r\n\r\n"), vec![0; 16 * 1024]),
+            "success",
+        ),
         ("a gzip bomb", Conduct::HangUp(bomb), "success"),
-        ("chunks without end", Conduct::Flood(chunked(""), bytes(&"9\r\n123456789\r\n".repeat(99))), "success"),
+        (
+            "chunks without end",
+            Conduct::Flood(chunked(""), bytes(&"9\r\n123456789\r\n".repeat(99))),
+            "success",
+        ),
         ("an endless chunk extension", Conduct::Flood(chunked("1;"), vec![b'x'; 4096]), "success"),
         ("endless trailers", Conduct::Flood(chunked("0\r\n"), trailers), "success"),
         ("a broken chunk", Conduct::HangUp(chunked("ZZZ\r\n")), "success"),
@@ -59,19 +75,36 @@ pub fn other_heads() -> Vec<Row> {
         ("10,000 headers", hang_up(ok(&format!("{many}\r\n"))), "broken_answer"),
         ("a header of 1 MB", hang_up(ok(&format!("x: {long}\r\n\r\n"))), "broken_answer"),
         ("HTTP/0.9", hang_up(bytes("<html>hello</html>")), "broken_answer"),
-        ("status 999", hang_up(bytes("HTTP/1.1 999 Whatever\r\ncontent-length: 0\r\n\r\n")), "unexpected_status"),
-        ("status 1000", hang_up(bytes("HTTP/1.1 1000 Many\r\ncontent-length: 0\r\n\r\n")), "broken_answer"),
+        (
+            "status 999",
+            hang_up(bytes("HTTP/1.1 999 Whatever\r\ncontent-length: 0\r\n\r\n")),
+            "unexpected_status",
+        ),
+        (
+            "status 1000",
+            hang_up(bytes("HTTP/1.1 1000 Many\r\ncontent-length: 0\r\n\r\n")),
+            "broken_answer",
+        ),
         ("NUL in a header", hang_up(ok("x: a\0b\r\ncontent-length: 0\r\n\r\n")), "broken_answer"),
-        ("two lengths", hang_up(ok("content-length: 1\r\ncontent-length: 2\r\n\r\nx")), "broken_answer"),
+        (
+            "two lengths",
+            hang_up(ok("content-length: 1\r\ncontent-length: 2\r\n\r\nx")),
+            "broken_answer",
+        ),
         ("nothing at all", hang_up(Vec::new()), "broken_answer"),
     ]
 }
 
-/// One of 64 sends interim answers as fast as they are taken, and is cut off; the others, who say nothing, have their
-/// deadline all the same.
+/// One of 64 sends interim answers as fast as they are taken, and is cut off; the others, who say
+/// nothing, have their deadline all the same.
 pub fn one_flood() -> Vec<Row> {
     let interim = bytes(&INTERIM.repeat(99));
-    let mut rows: Vec<Row> = vec![("silence beside a flood", Conduct::Silence, "timeout"); super::PARALLEL];
-    rows[0] = ("100 Continue as fast as it is taken", Conduct::Flood(Vec::new(), interim), "broken_answer");
+    let mut rows: Vec<Row> =
+        vec![("silence beside a flood", Conduct::Silence, "timeout"); super::PARALLEL];
+    rows[0] = (
+        "100 Continue as fast as it is taken",
+        Conduct::Flood(Vec::new(), interim),
+        "broken_answer",
+    );
     rows
 }

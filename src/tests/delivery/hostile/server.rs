@@ -53,7 +53,8 @@ impl Hostile {
         let listener = socket.listen(1024).unwrap();
         let address = listener.local_addr().unwrap();
         let conducts = Mutex::new(vec![Conduct::Silence]);
-        let inner = Arc::new(Inner { conducts, open: AtomicUsize::new(0), most: AtomicUsize::new(0) });
+        let inner =
+            Arc::new(Inner { conducts, open: AtomicUsize::new(0), most: AtomicUsize::new(0) });
         let server = inner.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -69,7 +70,8 @@ impl Hostile {
         Self { address, inner }
     }
 
-    /// From the next connection on: path `/n` gets the n-th of these, beginning again after the last.
+    /// From the next connection on: path `/n` gets the n-th of these, beginning again after the
+    /// last.
     pub fn behave(&self, conducts: Vec<Conduct>) {
         *self.inner.conducts.lock().unwrap() = conducts;
         self.inner.most.store(0, Ordering::SeqCst);
@@ -79,7 +81,8 @@ impl Hostile {
         self.inner.open.load(Ordering::SeqCst)
     }
 
-    /// The most that one connection took since the last change of conduct, with what waits in the kernel.
+    /// The most that one connection took since the last change of conduct, with what waits in the
+    /// kernel.
     pub fn most(&self) -> usize {
         self.inner.most.load(Ordering::SeqCst)
     }
@@ -137,7 +140,8 @@ async fn say(stream: &mut TcpStream, mut bytes: &[u8], written: &mut usize) -> s
     Ok(())
 }
 
-/// Ten megabytes of nothing in sixty kilobytes: one literal and then 258 bytes again and again, in deflate's fixed codes.
+/// Ten megabytes of nothing in sixty kilobytes: one literal and then 258 bytes again and again, in
+/// deflate's fixed codes.
 pub fn gzip_bomb() -> Vec<u8> {
     let mut bits: Vec<u8> = Vec::new();
     let mut push = |text: &str| bits.extend(text.bytes().map(|bit| bit - b'0'));
@@ -149,7 +153,8 @@ pub fn gzip_bomb() -> Vec<u8> {
         push("1100010100000");
     }
     push("0000000");
-    let byte = |bits: &[u8]| bits.iter().enumerate().fold(0, |byte, (place, bit)| byte | bit << place);
+    let byte =
+        |bits: &[u8]| bits.iter().enumerate().fold(0, |byte, (place, bit)| byte | bit << place);
     let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
     bytes.extend(bits.chunks(8).map(byte));
     // A checksum and a length, which nobody will get to.

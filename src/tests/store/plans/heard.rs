@@ -1,4 +1,5 @@
-//! What is said on the way to the database, and back: sqlx tells every statement, and what PostgreSQL notes.
+//! What is said on the way to the database, and back: sqlx tells every statement, and what
+//! PostgreSQL notes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +11,9 @@ use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
 };
-use tracing_subscriber::{Layer, filter::Targets, layer::Context, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    Layer, filter::Targets, layer::Context, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 /// See the module. All clones are one.
 #[derive(Clone, Default)]
@@ -48,7 +51,12 @@ impl Heard {
     /// How many statements were asked that contain this.
     pub fn times(&self, part: &str) -> usize {
         let heard = self.0.lock().unwrap();
-        heard.statements.iter().filter(|(text, _)| text.contains(part)).map(|(_, times)| times).sum()
+        heard
+            .statements
+            .iter()
+            .filter(|(text, _)| text.contains(part))
+            .map(|(_, times)| times)
+            .sum()
     }
 
     pub fn notices(&self) -> Vec<String> {
@@ -92,7 +100,8 @@ impl<S: Subscriber> Layer<S> for Heard {
         match event.metadata().target() {
             QUERIES => {
                 // Of a statement of few words the summary is all of it.
-                let text = if fields.statement.is_empty() { &fields.summary } else { &fields.statement };
+                let text =
+                    if fields.statement.is_empty() { &fields.summary } else { &fields.statement };
                 *heard.statements.entry(one_line(text)).or_default() += 1;
             }
             NOTICES => drop(heard.notices.insert(fields.message)),

@@ -71,14 +71,22 @@ async fn fill(scene: &Scene, failing: &Hook, clock: &Clock, heard: &Heard) {
 async fn deliver(scene: &Scene, ordered: &Hook, failing: &Hook, clock: &Clock) {
     let event = scene.emit_one().await;
     let request = scene.app.request("POST", "/api/v1/events").bearer_auth(&scene.token);
-    let request = request.header("idempotency-key", "a key").header("content-type", "application/json");
+    let request =
+        request.header("idempotency-key", "a key").header("content-type", "application/json");
     let body = crate::engine::scene::batch(&crate::engine::scene::names(1))[0].to_string();
     assert_eq!(request.body(body).send().await.unwrap().status(), 202);
-    passes(clock, "the others arrived", async || (scene.count("delivered").await >= 1121).then_some(())).await;
+    passes(clock, "the others arrived", async || {
+        (scene.count("delivered").await >= 1121).then_some(())
+    })
+    .await;
     scene.get(&format!("/events/{event}")).await;
     assert_eq!(scene.ask("POST", &format!("{}/test", ordered.path), json!({})).await.0, 200);
-    let gone =
-        scene.hook(&Receiver::start().await, json!({"enabled": false, "event_type": "outbound_call.initiated"})).await;
+    let gone = scene
+        .hook(
+            &Receiver::start().await,
+            json!({"enabled": false, "event_type": "outbound_call.initiated"}),
+        )
+        .await;
     scene.app.emit_sample(&scene.token, EventType::OutboundCallInitiated).await;
     scene.change(failing, json!({"enabled": false})).await;
     scene.emit_some(3).await;
@@ -96,16 +104,24 @@ async fn look_at_everything(scene: &Scene, hooks: &[&Hook]) {
             .map(|page| format!("/integration/{page}"))
             .into();
     paths.extend(
-        ["/account", "/status", "/metrics", "/integration/deliveries/recover?since=24h&failed=true&skipped=true"]
-            .map(str::to_owned),
+        [
+            "/account",
+            "/status",
+            "/metrics",
+            "/integration/deliveries/recover?since=24h&failed=true&skipped=true",
+        ]
+        .map(str::to_owned),
     );
     let filters = log_filters();
     for hook in hooks {
         let page = format!("/integration/hooks/{}", hook.id);
         paths.extend(
-            ["", "/settings", "/test", "/delete", "/deliveries", "/recover"].map(|part| format!("{page}{part}")),
+            ["", "/settings", "/test", "/delete", "/deliveries", "/recover"]
+                .map(|part| format!("{page}{part}")),
         );
-        paths.push(format!("{page}/recover?since=24h&failed=true&skipped=true&delivered=true&answer=server_error"));
+        paths.push(format!(
+            "{page}/recover?since=24h&failed=true&skipped=true&delivered=true&answer=server_error"
+        ));
         paths.extend(filters.iter().map(|filter| format!("{page}/deliveries?{filter}")));
     }
     paths.extend(filters.iter().map(|filter| format!("/integration/deliveries?{filter}")));
@@ -114,7 +130,9 @@ async fn look_at_everything(scene: &Scene, hooks: &[&Hook]) {
         assert!(status.is_success() || status.is_redirection(), "{path}: {status}");
     }
     draft(&browser).await;
-    for path in ["/hooks", "/jobs", "/deliveries?state=failed", "/deliveries?limit=1", "/event-types"] {
+    for path in
+        ["/hooks", "/jobs", "/deliveries?state=failed", "/deliveries?limit=1", "/event-types"]
+    {
         scene.get(path).await;
     }
     let grant = Actor::portal().require(Permission::DeliveriesRead).unwrap();
@@ -126,8 +144,12 @@ async fn look_at_everything(scene: &Scene, hooks: &[&Hook]) {
 }
 
 fn log_filters() -> Vec<String> {
-    let outcomes = service_hooks::domain::log::OUTCOMES.iter().map(|outcome| format!("outcome={}", outcome.key));
-    let answers = service_hooks::domain::log::AnswerGroup::ALL.iter().map(|answer| format!("answer={}", answer.key()));
+    let outcomes = service_hooks::domain::log::OUTCOMES
+        .iter()
+        .map(|outcome| format!("outcome={}", outcome.key));
+    let answers = service_hooks::domain::log::AnswerGroup::ALL
+        .iter()
+        .map(|answer| format!("answer={}", answer.key()));
     let mut filters: Vec<String> = outcomes.chain(answers).collect();
     filters.push(format!("event={}", Uuid::nil()));
     filters.push("event_type=outbound_call.initiated".to_owned());
@@ -164,7 +186,10 @@ async fn send_again(scene: &Scene, failing: &Hook, clock: &Clock) {
         let (status, job) = scene.ask("POST", "/deliveries/redeliver", scope).await;
         assert_eq!(status, 202, "{job}");
         let path = format!("/jobs/{}", job["id"].as_str().unwrap());
-        passes(clock, "the job is done", async || (scene.get(&path).await["state"] == "done").then_some(())).await;
+        passes(clock, "the job is done", async || {
+            (scene.get(&path).await["state"] == "done").then_some(())
+        })
+        .await;
     }
 }
 
@@ -175,13 +200,24 @@ async fn grow_old(scene: &Scene, failing: &Hook, clock: &Clock) {
     clock.advance(DAY * 40);
     let url = scene.settings.database_url();
     let gone = async |what: &str, question: &str| {
-        passes(clock, what, async || (sql::number(&url, question).await.unwrap() == 0).then_some(())).await;
+        passes(clock, what, async || {
+            (sql::number(&url, question).await.unwrap() == 0).then_some(())
+        })
+        .await;
     };
     gone("the bodies are removed", "SELECT COUNT(*) FROM events WHERE pruned_at IS NULL").await;
     clock.advance(DAY * 500);
-    for table in
-        ["deliveries", "events", "attempts", "audit", "sessions", "drafts", "idempotency", "hours", "latencies"]
-    {
+    for table in [
+        "deliveries",
+        "events",
+        "attempts",
+        "audit",
+        "sessions",
+        "drafts",
+        "idempotency",
+        "hours",
+        "latencies",
+    ] {
         gone(&format!("{table} are removed"), &format!("SELECT COUNT(*) FROM {table}")).await;
     }
     scene.app.assert_balanced().await;

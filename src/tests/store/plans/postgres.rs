@@ -42,7 +42,9 @@ impl Plan {
                 "Seq Scan" => true,
                 // The first few rows in the order of an index are found without going through it.
                 "Index Scan" | "Index Only Scan" if is_limited && step["Filter"].is_null() => false,
-                "Index Scan" | "Index Only Scan" | "Bitmap Index Scan" => step["Index Cond"].is_null(),
+                "Index Scan" | "Index Only Scan" | "Bitmap Index Scan" => {
+                    step["Index Cond"].is_null()
+                }
                 _ => false,
             };
             if goes_through && GROWING.contains(&table) && !SHORT.contains(&word("Index Name")) {

@@ -24,8 +24,10 @@ pub fn is_scan(statement: &str, step: &str) -> bool {
     }
     let name = words.next().unwrap_or_default();
     // A step names a table as the statement does.
-    let words: Vec<&str> =
-        statement.split(|c: char| c.is_whitespace() || "(),".contains(c)).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = statement
+        .split(|c: char| c.is_whitespace() || "(),".contains(c))
+        .filter(|word| !word.is_empty())
+        .collect();
     let is_alias = |at: usize| {
         let alias = words.get(at + 1).filter(|word| **word != "AS").or_else(|| words.get(at + 2));
         GROWING.contains(&words[at]) && alias == Some(&name)

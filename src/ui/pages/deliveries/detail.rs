@@ -21,7 +21,8 @@ use crate::{
 #[component]
 pub fn DeliveryPage() -> impl IntoView {
     let read = detail(param("delivery"), LogQuery::read(query), query("view"), query("log"));
-    view! { <Frame place=Place::Deliveries>{loaded(read, |detail| view! { <Content detail/> })}</Frame> }
+    view! { <Frame place=Place::Deliveries>{loaded(read,
+    |detail| view! { <Content detail/> })}</Frame> }
 }
 
 #[component]
@@ -34,15 +35,18 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
     let may_see = !matches!(request.body, crate::rpc::deliveries::Body::Hidden);
     view! {
         <Title text=format!("Delivery to {name}")/>
-        <p class="crumbs"><a href=list.clone()>"Deliveries"</a> " › " <a href=hook.clone()>{name.clone()}</a></p>
+        <p class="crumbs"><a href=list.clone()>"Deliveries"</a> " › " <a
+            href=hook.clone()>{name.clone()}</a></p>
         <div class="heading">
             <h1>{delivery.event_type.name()} " to " {name}</h1>
             <div class="buttons">
                 <a class="button" href=address.clone()>"Refresh"</a>
-                {page.may_redeliver.then(|| view! { <a class="button primary" href=redeliver>"Redeliver"</a> })}
+                {page.may_redeliver.then(|| view! { <a class="button primary"
+                    href=redeliver>"Redeliver"</a> })}
             </div>
         </div>
-        <Verdict delivery=delivery.clone() detail=attempts.last().and_then(|attempt| attempt.detail.clone())/>
+        <Verdict delivery=delivery.clone()
+            detail=attempts.last().and_then(|attempt| attempt.detail.clone())/>
         {refused.map(|reason| view! { <p class="lead">"It cannot be sent again. " {reason}</p> })}
         <div class="columns">
             <div class="stack">
@@ -58,20 +62,26 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
             <section class="card facts" aria-labelledby="facts-title">
                 <h2 id="facts-title">"Facts"</h2>
                 <dl>
-                    <Fact term="Event"><a href=format!("/integration/events/{}", delivery.event_type.key())><code>{delivery.event_type.key()}</code></a></Fact>
+                    <Fact term="Event"><a href=format!("/integration/events/{}",
+                        delivery.event_type.key())><code>{delivery.event_type.key()}</code></a>
+                        </Fact>
                     <Fact term="Event id"><code>{delivery.event_id.to_string()}</code></Fact>
                     <Fact term="Delivery id"><code>{delivery.id.to_string()}</code></Fact>
                     <Fact term="Accepted"><Moment at=delivery.created_at now/></Fact>
                     <Fact term="Last change"><Moment at=delivery.updated_at now/></Fact>
                     <Fact term="Attempts">{delivery.attempts}</Fact>
-                    {delivery.due_at.map(|at| view! { <Fact term="Next attempt"><Moment at now/></Fact> })}
+                    {delivery.due_at.map(|at| view! { <Fact
+                        term="Next attempt"><Moment at now/></Fact> })}
                 </dl>
-                <p class="links"><a href=format!("/integration/deliveries?event={}", delivery.event_id)>"Everywhere this event went"</a></p>
+                <p class="links"><a href=format!("/integration/deliveries?event={}",
+                    delivery.event_id)>"Everywhere this event went"</a></p>
             </section>
         </div>
         <nav class="pages" aria-label="Neighbours in the list">
-            {newer.map(|href| view! { <a class="button" rel="prev" href=href>"Newer delivery"</a> })}
-            {older.map(|href| view! { <a class="button" rel="next" href=href>"Older delivery"</a> })}
+            {newer.map(|href| view! { <a class="button" rel="prev"
+                href=href>"Newer delivery"</a> })}
+            {older.map(|href| view! { <a class="button" rel="next"
+                href=href>"Older delivery"</a> })}
             <a href=list>"Back to the list"</a>
         </nav>
     }
@@ -92,7 +102,8 @@ fn Verdict(delivery: Delivery, detail: Option<String>) -> impl IntoView {
     view! {
         <div class=class>
             <p><Outcome delivery=delivery.clone()/> " " {sentence(&delivery)}</p>
-            {diagnosis.map(|diagnosis| view! { <p class="advice">{diagnosis.what} " " {diagnosis.next}</p> })}
+            {diagnosis.map(|diagnosis| view! { <p
+                class="advice">{diagnosis.what} " " {diagnosis.next}</p> })}
         </div>
     }
 }

@@ -1,4 +1,5 @@
-//! What the log is narrowed by: a form that leads to another address, ranges to choose from, and a chip for each filter.
+//! What the log is narrowed by: a form that leads to another address, ranges to choose from, and a
+//! chip for each filter.
 
 use leptos::prelude::*;
 
@@ -31,18 +32,24 @@ pub fn LogFilter(page: LogPage) -> impl IntoView {
     let is_global = page.hook.is_none();
     let more_in_use = [&query.event, &query.event_type, &query.from, &query.to, &query.text];
     let is_open = more_in_use.iter().any(|value| !value.is_empty()) || !page.errors.is_empty();
-    let hooks: Vec<(String, String)> = page.hooks.iter().map(|hook| (hook.id.clone(), hook.name.clone())).collect();
+    let hooks: Vec<(String, String)> =
+        page.hooks.iter().map(|hook| (hook.id.clone(), hook.name.clone())).collect();
     let words = |outcome: &Outcome| (outcome.key.to_owned(), outcome.word.to_owned());
     let outcomes: Vec<_> = OUTCOMES.iter().map(words).collect();
-    let answers: Vec<_> =
-        AnswerGroup::ALL.iter().map(|group| (group.key().to_owned(), group.word().to_owned())).collect();
-    let answer = AnswerGroup::from_key(&query.answer).map_or(query.answer.clone(), |group| group.key().to_owned());
+    let answers: Vec<_> = AnswerGroup::ALL
+        .iter()
+        .map(|group| (group.key().to_owned(), group.word().to_owned()))
+        .collect();
+    let answer = AnswerGroup::from_key(&query.answer)
+        .map_or(query.answer.clone(), |group| group.key().to_owned());
     view! {
-        <form class="filter stacked" method="get" action=page.path.clone() role="search" aria-label="Deliveries">
+        <form class="filter stacked" method="get" action=page.path.clone() role="search"
+            aria-label="Deliveries">
             <div class="slots">
                 <Choice name="state" label="Outcome" value=query.state.clone() options=outcomes/>
                 <Choice name="answer" label="Last answer" value=answer options=answers/>
-                {is_global.then(|| view! { <Choice name="hook" label="Hook" value=query.hook.clone() options=hooks/> })}
+                {is_global.then(|| view! { <Choice name="hook" label="Hook"
+                    value=query.hook.clone() options=hooks/> })}
                 <button type="submit">"Apply"</button>
             </div>
             <details open=is_open>
@@ -59,25 +66,38 @@ pub fn LogFilter(page: LogPage) -> impl IntoView {
 fn More(page: LogPage) -> impl IntoView {
     let query = page.query.clone();
     let error = |name: &str| page.errors.message(name).map(str::to_owned);
-    let types: Vec<_> = EventType::ALL.iter().map(|event| (event.key().to_owned(), event.name().to_owned())).collect();
+    let types: Vec<_> = EventType::ALL
+        .iter()
+        .map(|event| (event.key().to_owned(), event.name().to_owned()))
+        .collect();
     let is_global = page.hook.is_none();
     let zone = page.zone.clone();
     view! {
         <div class="slots">
-            <Slot name="from" label=format!("From ({zone})") kind="datetime-local" value=page.from.clone() error=error("from")/>
-            <Slot name="to" label=format!("To ({zone})") kind="datetime-local" value=page.to.clone() error=error("to")/>
+            <Slot name="from" label=format!("From ({zone})") kind="datetime-local"
+                value=page.from.clone() error=error("from")/>
+            <Slot name="to" label=format!("To ({zone})") kind="datetime-local"
+                value=page.to.clone() error=error("to")/>
             <input type="hidden" name="zone" value=zone/>
-            <Slot name="event" label="Event id" kind="text" value=query.event.clone() error=error("event") code=true/>
-            {is_global.then(|| view! { <Choice name="event_type" label="Event type" value=query.event_type.clone() options=types/> })}
+            <Slot name="event" label="Event id" kind="text" value=query.event.clone()
+                error=error("event") code=true/>
+            {is_global.then(|| view! { <Choice name="event_type" label="Event type"
+                value=query.event_type.clone() options=types/> })}
             {page.may_see_bodies.then(|| view! {
-                <Slot name="text" label="Text in the body" kind="search" value=query.text.clone() error=error("text")/>
+                <Slot name="text" label="Text in the body" kind="search" value=query.text.clone()
+                    error=error("text")/>
             })}
         </div>
     }
 }
 
 #[component]
-fn Choice(name: &'static str, label: &'static str, value: String, options: Vec<(String, String)>) -> impl IntoView {
+fn Choice(
+    name: &'static str,
+    label: &'static str,
+    value: String,
+    options: Vec<(String, String)>,
+) -> impl IntoView {
     let options = options.into_iter().map(move |(key, word)| {
         let selected = key == value;
         view! { <option value=key selected=selected>{word}</option> }
@@ -106,7 +126,8 @@ fn Slot(
     view! {
         <div class="slot">
             <label for=name>{label}</label>
-            <input id=name name=name type=kind value=value step=step class=class autocomplete="off" aria-invalid=wrong aria-describedby=described/>
+            <input id=name name=name type=kind value=value step=step class=class autocomplete="off"
+                aria-invalid=wrong aria-describedby=described/>
             {error.map(|error| view! { <FieldError name error/> })}
         </div>
     }
@@ -127,15 +148,24 @@ fn Ranges(page: LogPage) -> impl IntoView {
 fn Active(page: LogPage) -> impl IntoView {
     let LogPage { query, path, hooks, .. } = page;
     let clock = readers_clock();
-    let readable = |text: &str| Timestamp::parse(text).map_or(text.to_owned(), |at| clock.exact(at));
-    let hook = hooks.iter().find(|hook| hook.id == query.hook).map_or(query.hook.clone(), |hook| hook.name.clone());
+    let readable =
+        |text: &str| Timestamp::parse(text).map_or(text.to_owned(), |at| clock.exact(at));
+    let hook = hooks
+        .iter()
+        .find(|hook| hook.id == query.hook)
+        .map_or(query.hook.clone(), |hook| hook.name.clone());
     let values = [
         ("hook", "Hook", hook),
-        ("state", "Outcome", Outcome::from_key(&query.state).map_or(query.state.clone(), |it| it.word.to_owned())),
+        (
+            "state",
+            "Outcome",
+            Outcome::from_key(&query.state).map_or(query.state.clone(), |it| it.word.to_owned()),
+        ),
         (
             "answer",
             "Last answer",
-            AnswerGroup::from_key(&query.answer).map_or(query.answer.clone(), |it| it.word().to_owned()),
+            AnswerGroup::from_key(&query.answer)
+                .map_or(query.answer.clone(), |it| it.word().to_owned()),
         ),
         ("from", "From", readable(&query.from)),
         ("to", "To", readable(&query.to)),
@@ -143,14 +173,19 @@ fn Active(page: LogPage) -> impl IntoView {
         (
             "event_type",
             "Type",
-            EventType::from_key(&query.event_type).map_or(query.event_type.clone(), |it| it.name().to_owned()),
+            EventType::from_key(&query.event_type)
+                .map_or(query.event_type.clone(), |it| it.name().to_owned()),
         ),
         ("text", "Text", query.text.clone()),
     ];
     let chips: Vec<Chip> = values
         .into_iter()
         .filter(|(.., value)| !value.is_empty())
-        .map(|(name, words, value)| Chip { name: words, value, without: query.with(name, "").address(&path) })
+        .map(|(name, words, value)| Chip {
+            name: words,
+            value,
+            without: query.with(name, "").address(&path),
+        })
         .collect();
     let all = LogQuery::default().address(&path);
     view! { <Chips chips all/> }

@@ -37,7 +37,8 @@ pub fn DeliveriesPage() -> impl IntoView {
     let page = read_log(String::new(), LogQuery::read(query));
     let read = async { Ok((page.await?, read_frame().await?.permissions)) };
     view! {
-        <Frame place=Place::Deliveries>{loaded(read, |(page, permissions)| view! { <Content page permissions/> })}</Frame>
+        <Frame place=Place::Deliveries>{loaded(read,
+            |(page, permissions)| view! { <Content page permissions/> })}</Frame>
     }
 }
 
@@ -46,14 +47,16 @@ pub fn HookDeliveriesPage() -> impl IntoView {
     let page = read_log(param("id"), LogQuery::read(query));
     let read = async { Ok((page.await?, read_frame().await?.permissions)) };
     view! {
-        <Frame place=Place::Hooks>{loaded(read, |(page, permissions)| view! { <Content page permissions/> })}</Frame>
+        <Frame place=Place::Hooks>{loaded(read,
+            |(page, permissions)| view! { <Content page permissions/> })}</Frame>
     }
 }
 
 #[component]
 fn Content(page: LogPage, permissions: Permissions) -> impl IntoView {
     let hook = page.hook.clone();
-    let title = hook.as_ref().map_or("Deliveries".to_owned(), |hook| format!("Deliveries – {}", hook.name));
+    let title =
+        hook.as_ref().map_or("Deliveries".to_owned(), |hook| format!("Deliveries – {}", hook.name));
     let kept = format!(
         "Deliveries are kept for {}, their bodies for {}.",
         count(i64::try_from(page.kept_days).unwrap_or(i64::MAX), "day"),
@@ -64,7 +67,8 @@ fn Content(page: LogPage, permissions: Permissions) -> impl IntoView {
     view! {
         <Title text=title/>
         {hook.clone().map(|hook| view! {
-            <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " <a href=format!("/integration/hooks/{}", hook.id)>{hook.name}</a></p>
+            <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " <a
+                href=format!("/integration/hooks/{}", hook.id)>{hook.name}</a></p>
         })}
         <div class="heading">
             <div>
@@ -76,7 +80,8 @@ fn Content(page: LogPage, permissions: Permissions) -> impl IntoView {
         {hook.map(|hook| view! { <HookNav id=hook.id place=HookPlace::Deliveries permissions/> })}
         <ErrorSummary errors/>
         <LogFilter page=page.clone()/>
-        {page.links.stream.clone().map(|from| view! { <News from newest=page.links.newest.clone()/> })}
+        {page.links.stream.clone().map(|from| view! { <News from
+            newest=page.links.newest.clone()/> })}
         {if page.rows.is_empty() {
             view! { <Nothing page=page.clone()/> }.into_any()
         } else {
@@ -84,7 +89,8 @@ fn Content(page: LogPage, permissions: Permissions) -> impl IntoView {
         }}
         <Further page=page.clone()/>
         {(page.may_replay && !page.rows.is_empty()).then(|| view! { <Bulk page=page.clone()/> })}
-        <Pages newest=page.links.newer.is_some().then(|| page.links.newest.clone()) newer=page.links.newer older=page.links.older/>
+        <Pages newest=page.links.newer.is_some().then(|| page.links.newest.clone())
+            newer=page.links.newer older=page.links.older/>
     }
 }
 
@@ -96,11 +102,13 @@ fn Nothing(page: LogPage) -> impl IntoView {
     }
     if page.is_empty || page.query.is_plain(true) {
         return view! {
-            <p class="empty">"Nothing was delivered yet. As soon as an event comes for a hook it stands here, whether it arrives or not."</p>
+            <p class="empty">"Nothing was delivered yet. As soon as an event comes for a hook it \
+                              stands here, whether it arrives or not."</p>
         }
         .into_any();
     }
-    view! { <p class="empty">"No delivery matches these filters. " <a href=all>"Show all"</a></p> }.into_any()
+    view! { <p class="empty">"No delivery matches these filters. " <a href=all>"Show all"</a></p> }
+        .into_any()
 }
 
 /// Where no index could help, the page says how far it looked.
@@ -108,9 +116,15 @@ fn Nothing(page: LogPage) -> impl IntoView {
 fn Further(page: LogPage) -> impl IntoView {
     let now = page.now;
     page.links.further.map(|(until, address)| {
-        let found = if page.rows.is_empty() { "Nothing was found so far." } else { "There may be more." };
+        let found = if page.rows.is_empty() {
+            "Nothing was found so far."
+        } else {
+            "There may be \
+            more."
+        };
         view! {
-            <p class="panel">{found} " This page looked back to " <Moment at=until now/> ". " <a href=address>"Look further"</a></p>
+            <p class="panel">{found} " This page looked back to " <Moment at=until now/> ". " <a
+                href=address>"Look further"</a></p>
         }
     })
 }
@@ -119,16 +133,20 @@ fn Further(page: LogPage) -> impl IntoView {
 fn Table(page: LogPage) -> impl IntoView {
     let LogPage { rows, may_replay, hook, now, suffix, .. } = page;
     let is_global = hook.is_none();
-    let heads = ["Hook", "Outcome", "Accepted", "Attempts", "Last answer", "Duration", "Next attempt"];
+    let heads =
+        ["Hook", "Outcome", "Accepted", "Attempts", "Last answer", "Duration", "Next attempt"];
     let class = |head: &str| matches!(head, "Attempts" | "Duration").then_some("spare");
     let heads = heads.into_iter().skip(usize::from(!is_global));
     let heads = heads.map(|head| view! { <th scope="col" class=class(head)>{head}</th> });
-    let rows = rows.into_iter().map(|row| view! { <Row row now may_replay is_global suffix=suffix.clone()/> });
+    let rows = rows
+        .into_iter()
+        .map(|row| view! { <Row row now may_replay is_global suffix=suffix.clone()/> });
     view! {
         <div class="scroll" role="region" aria-label="Deliveries" tabindex="0">
             <table class="log">
                 <caption class="visually-hidden">"Deliveries, newest first"</caption>
-                <thead><tr>{may_replay.then(|| view! { <td></td> })}<th scope="col">"Event"</th>{heads.collect_view()}</tr></thead>
+                <thead><tr>{may_replay.then(|| view! { <td></td> })}<th
+                    scope="col">"Event"</th>{heads.collect_view()}</tr></thead>
                 <tbody>{rows.collect_view()}</tbody>
             </table>
         </div>
@@ -136,7 +154,13 @@ fn Table(page: LogPage) -> impl IntoView {
 }
 
 #[component]
-fn Row(row: LogRow, now: Timestamp, may_replay: bool, is_global: bool, suffix: String) -> impl IntoView {
+fn Row(
+    row: LogRow,
+    now: Timestamp,
+    may_replay: bool,
+    is_global: bool,
+    suffix: String,
+) -> impl IntoView {
     let LogRow { delivery, hook } = row;
     let hook_page = format!("/integration/hooks/{}", delivery.hook_id);
     let href = format!("{hook_page}/deliveries/{}{suffix}", delivery.id);
@@ -146,17 +170,21 @@ fn Row(row: LogRow, now: Timestamp, may_replay: bool, is_global: bool, suffix: S
         (None, Some(reason)) => reason.clone(),
         (None, None) => "–".to_owned(),
     };
-    let duration = delivery.last_duration_ms.map_or("–".to_owned(), |millis| format!("{millis} ms"));
+    let duration =
+        delivery.last_duration_ms.map_or("–".to_owned(), |millis| format!("{millis} ms"));
     // One event goes to every hook that listens to it: its id alone does not name a row.
     let name = if is_global { format!("{} to {hook}", short_id(&event)) } else { short_id(&event) };
     let label = format!("Select {name}");
     view! {
         <tr>
             {may_replay.then(|| view! {
-                <td class="pick"><input type="checkbox" name="id" value=delivery.id.to_string() form="chosen" aria-label=label/></td>
+                <td class="pick"><input type="checkbox" name="id" value=delivery.id.to_string()
+                    form="chosen" aria-label=label/></td>
             })}
-            <th scope="row"><a class="mono nowrap" href=href title=event.clone() aria-label=format!("Event {name}")>{short_id(&event)}</a></th>
-            {is_global.then(|| view! { <td data-label="Hook" class="named"><a href=hook_page>{hook}</a></td> })}
+            <th scope="row"><a class="mono nowrap" href=href title=event.clone()
+                aria-label=format!("Event {name}")>{short_id(&event)}</a></th>
+            {is_global.then(|| view! { <td data-label="Hook" class="named"><a
+                href=hook_page>{hook}</a></td> })}
             <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
             <td data-label="Accepted"><Moment at=delivery.created_at now/></td>
             <td data-label="Attempts" class="spare">{delivery.attempts}</td>
@@ -183,9 +211,14 @@ fn Bulk(page: LogPage) -> impl IntoView {
     let back = page.query.address(&page.path);
     let all = page.links.recover.map(|address| {
         let words = match page.matching {
-            Some(matching) if matching > MANY => "Redeliver everything that matches (more than 10,000)".to_owned(),
+            Some(matching) if matching > MANY => {
+                "Redeliver everything that matches (more than 10,000)".to_owned()
+            }
             Some(matching) => {
-                format!("Redeliver everything that matches ({})", crate::domain::words::grouped(matching))
+                format!(
+                    "Redeliver everything that matches ({})",
+                    crate::domain::words::grouped(matching)
+                )
             }
             None => "Redeliver everything that matches".to_owned(),
         };

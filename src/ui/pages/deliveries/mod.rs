@@ -42,16 +42,28 @@ fn sentence(delivery: &Delivery) -> String {
     let answer = delivery.last_answer.map(answer_words);
     let took = delivery.last_duration_ms.map_or(String::new(), |millis| format!(" in {millis} ms"));
     let tries = count(i64::from(delivery.attempts), "attempt");
-    let reason = delivery.reason.clone().unwrap_or_else(|| "its hook does not send at present".to_owned());
+    let reason =
+        delivery.reason.clone().unwrap_or_else(|| "its hook does not send at present".to_owned());
     match (delivery.state, answer) {
-        (State::Delivered, Some(answer)) if delivery.attempts == 1 => format!("At the first attempt: {answer}{took}."),
-        (State::Delivered, answer) => format!("After {tries}: {}{took}.", answer.unwrap_or_default()),
-        (State::Failed, answer) => format!("Given up after {tries}; the last ended in {}.", answer.unwrap_or_default()),
+        (State::Delivered, Some(answer)) if delivery.attempts == 1 => {
+            format!("At the first attempt: {answer}{took}.")
+        }
+        (State::Delivered, answer) => {
+            format!("After {tries}: {}{took}.", answer.unwrap_or_default())
+        }
+        (State::Failed, answer) => {
+            format!("Given up after {tries}; the last ended in {}.", answer.unwrap_or_default())
+        }
         (State::Waiting, Some(answer)) => {
-            format!("Not delivered yet: {answer} at attempt {}. It is tried again.", delivery.attempts)
+            format!(
+                "Not delivered yet: {answer} at attempt {}. It is tried again.",
+                delivery.attempts
+            )
         }
         (State::Waiting | State::Pending, _) => "On its way: not answered yet.".to_owned(),
-        (State::Held, _) => format!("Not sent, because {reason}. It is sent by itself when that is over."),
+        (State::Held, _) => {
+            format!("Not sent, because {reason}. It is sent by itself when that is over.")
+        }
         (State::Skipped, _) => format!("Never sent, because {reason}. It can be sent again."),
         (State::Cancelled, _) => format!("Not sent, because {reason}."),
     }
@@ -66,8 +78,11 @@ pub fn Outcome(delivery: Delivery) -> impl IntoView {
         State::Pending | State::Waiting | State::Held => Tone::Warning,
         State::Skipped | State::Cancelled => Tone::Neutral,
     };
-    let text =
-        if delivery.is_test { format!("{} (test)", delivery.state.word()) } else { delivery.state.word().to_owned() };
+    let text = if delivery.is_test {
+        format!("{} (test)", delivery.state.word())
+    } else {
+        delivery.state.word().to_owned()
+    };
     view! { <Badge tone text/> }
 }
 
@@ -75,7 +90,8 @@ pub fn Outcome(delivery: Delivery) -> impl IntoView {
 pub fn DeliveryTable(deliveries: Vec<Delivery>, now: Timestamp) -> impl IntoView {
     let rows = deliveries.into_iter().map(move |delivery| view! { <DeliveryRow delivery now/> });
     view! {
-        <DataTable label="Last deliveries" columns=&["Event", "Outcome", "Accepted", "Tries", "Last answer", "Next try"]>{rows.collect_view()}</DataTable>
+        <DataTable label="Last deliveries" columns=&["Event", "Outcome", "Accepted", "Tries",
+            "Last answer", "Next try"]>{rows.collect_view()}</DataTable>
     }
 }
 
@@ -96,7 +112,8 @@ fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
     };
     view! {
         <tr>
-            <th scope="row"><a class="mono nowrap" href=href title=event.clone() aria-label=label>{short}</a></th>
+            <th scope="row"><a class="mono nowrap" href=href title=event.clone()
+                aria-label=label>{short}</a></th>
             <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
             <td data-label="Accepted"><Moment at=delivery.created_at now/></td>
             <td data-label="Tries">{delivery.attempts}</td>

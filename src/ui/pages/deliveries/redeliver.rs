@@ -1,4 +1,5 @@
-//! Sending deliveries again is asked for on a page of its own, which says exactly what would be sent, and where.
+//! Sending deliveries again is asked for on a page of its own, which says exactly what would be
+//! sent, and where.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
@@ -20,7 +21,8 @@ use crate::{
 #[component]
 pub fn RedeliverPage() -> impl IntoView {
     let read = ask_redeliver(vec![param("delivery")], String::new());
-    view! { <Frame place=Place::Deliveries>{loaded(read, |asked| view! { <Question asked/> })}</Frame> }
+    view! { <Frame place=Place::Deliveries>{loaded(read,
+    |asked| view! { <Question asked/> })}</Frame> }
 }
 
 /// Of those that were picked in the log.
@@ -30,7 +32,8 @@ pub fn RedeliverSelectedPage() -> impl IntoView {
     let back = query("back");
     let back = if back.is_empty() { "/integration/deliveries".to_owned() } else { back };
     let read = ask_redeliver(ids, back);
-    view! { <Frame place=Place::Deliveries>{loaded(read, |asked| view! { <Question asked/> })}</Frame> }
+    view! { <Frame place=Place::Deliveries>{loaded(read,
+    |asked| view! { <Question asked/> })}</Frame> }
 }
 
 #[component]
@@ -51,11 +54,16 @@ fn Question(asked: Redelivery) -> impl IntoView {
         <h1>{title}</h1>
         {groups.into_iter().map(|group| view! { <Group group is_one/> }).collect_view()}
         {event.filter(|_| is_one).map(|event| view! {
-            <p>"It carries the same webhook-id, " <code>{event}</code> ": a receiver that got it before sees a repeat and can tell by that."</p>
+            <p>"It carries the same webhook-id, " <code>{event}</code> ": a receiver that got it \
+                before sees a repeat and can tell by that."</p>
         })}
-        {(many > 1).then(|| view! { <p>"Each carries the webhook-id it had: a receiver that got one before sees a repeat and can tell by that."</p> })}
-        {moved.map(|old| view! { <p class="panel warn">"It was sent to " <code>{old}</code> " before. The hook leads elsewhere now, and there it goes."</p> })}
-        {refused.into_iter().map(|(reason, number)| view! { <p class="panel">{deliveries(number)} " will not be sent. " {reason}</p> }).collect_view()}
+        {(many > 1).then(|| view! { <p>"Each carries the webhook-id it had: a receiver that got \
+                                        one before sees a repeat and can tell by that."</p> })}
+        {moved.map(|old| view! { <p class="panel warn">"It was sent \
+            to " <code>{old}</code> " before. The hook leads elsewhere now, and there it \
+                                     goes."</p> })}
+        {refused.into_iter().map(|(reason, number)| view! { <p
+            class="panel">{deliveries(number)} " will not be sent. " {reason}</p> }).collect_view()}
         {if many == 0 {
             view! { <p><a class="button" href=back>"Go back"</a></p> }.into_any()
         } else {
@@ -73,8 +81,10 @@ fn Group(group: RedeliveryGroup, is_one: bool) -> impl IntoView {
         (false, count) => format!("{} original bodies go", crate::domain::words::grouped(count)),
     };
     view! {
-        <p>{what} " to " <code>{group.url}</code> " of " <a href=page>{group.name}</a> ", with its current key " <code>{group.key_hint}</code> "."</p>
-        {(!group.enabled).then(|| view! { <p class="panel warn">"That hook is off: what is sent again is held until it is switched on."</p> })}
+        <p>{what} " to " <code>{group.url}</code> " of " <a href=page>{group.name}</a> ", with its \
+            current key " <code>{group.key_hint}</code> "."</p>
+        {(!group.enabled).then(|| view! { <p class="panel warn">"That hook is off: what is sent \
+            again is held until it is switched on."</p> })}
     }
 }
 

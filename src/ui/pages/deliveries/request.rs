@@ -1,4 +1,5 @@
-//! What was sent: the request as it went out, but for what is secret, and the same as a command to try it with.
+//! What was sent: the request as it went out, but for what is secret, and the same as a command to
+//! try it with.
 
 use leptos::prelude::*;
 
@@ -16,14 +17,16 @@ pub fn RequestPanel(request: SentRequest, address: String, was_sent: bool) -> im
     let when = if was_sent { "As it was sent last." } else { "As it would be sent." };
     view! {
         <p class="small">
-            {when} " Of the key only its last letters are shown, as the hook has it now; the signature is made anew for each attempt."
+            {when} " Of the key only its last letters are shown, as the hook has it now; the \
+                    signature is made anew for each attempt."
         </p>
         <pre tabindex="0" role="region" aria-label="Request headers">{head}</pre>
         <Schema faults/>
         <BodyPanel body size address/>
         <details>
             <summary>"Copy as curl"</summary>
-            <p class="small">"Put the key into the variable API_KEY first. Without timestamp and signature: a receiver that checks them will refuse it."</p>
+            <p class="small">"Put the key into the variable API_KEY first. Without timestamp and \
+                              signature: a receiver that checks them will refuse it."</p>
             <pre tabindex="0" role="region" aria-label="curl command" id="curl">{curl}</pre>
             <CopyButton from="curl".to_owned() label="Copy the command".to_owned()/>
         </details>
@@ -34,8 +37,9 @@ pub fn RequestPanel(request: SentRequest, address: String, was_sent: bool) -> im
 fn Schema(faults: Option<Vec<String>>) -> impl IntoView {
     faults.map(|faults| {
         if faults.is_empty() {
-            return view! { <p class="matches"><span aria-hidden="true">"✓ "</span>"The body matches its schema."</p> }
-                .into_any();
+            return view! { <p class="matches"><span aria-hidden="true">"✓ "</span>"The body \
+            matches its schema."</p> }
+            .into_any();
         }
         let items = faults.into_iter().map(|fault| view! { <li>{fault}</li> });
         view! {
@@ -53,7 +57,8 @@ fn BodyPanel(body: Body, size: i64, address: String) -> impl IntoView {
     let heading = view! { <h3>"Body" <span class="faint">", " {bytes(size)}</span></h3> };
     let words = match body {
         Body::Hidden => {
-            "Your role does not let you see the bodies of events. An administrator can give you a role with the permission payloads:read."
+            "Your role does not let you see the bodies of events. An administrator can give you a \
+             role with the permission payloads:read."
         }
         Body::Removed => "The body was removed: it is older than bodies are kept.",
         Body::Shown { text, is_pretty, is_cut, file } => {
@@ -68,7 +73,13 @@ fn BodyPanel(body: Body, size: i64, address: String) -> impl IntoView {
 }
 
 #[component]
-fn Shown(text: String, is_pretty: bool, is_cut: bool, file: String, address: String) -> impl IntoView {
+fn Shown(
+    text: String,
+    is_pretty: bool,
+    is_cut: bool,
+    file: String,
+    address: String,
+) -> impl IntoView {
     let joint = if address.contains('?') { '&' } else { '?' };
     let raw = format!("{address}{joint}view=raw#body");
     let (pretty_here, raw_here) = (is_pretty.then_some("true"), (!is_pretty).then_some("true"));
@@ -79,6 +90,7 @@ fn Shown(text: String, is_pretty: bool, is_cut: bool, file: String, address: Str
             <a href=file download>"Download"</a>
         </p>
         <pre tabindex="0" role="region" aria-label="Body that was sent">{text}</pre>
-        {is_cut.then(|| view! { <p class="small">"Cut at 64 KiB. The download has all of it."</p> })}
+        {is_cut.then(|| view! { <p class="small">"Cut at 64 KiB. The download has all of \
+            it."</p> })}
     }
 }

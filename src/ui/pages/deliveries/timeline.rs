@@ -1,4 +1,5 @@
-//! The attempts of a delivery, the last one first: when, what came back, what it took its time on, and what followed.
+//! The attempts of a delivery, the last one first: when, what came back, what it took its time on,
+//! and what followed.
 
 use leptos::prelude::*;
 
@@ -17,7 +18,12 @@ use crate::{
 const KEPT: i64 = 16 * 1024;
 
 #[component]
-pub fn Timeline(delivery: Delivery, attempts: Vec<Attempt>, now: Timestamp, may_see: bool) -> impl IntoView {
+pub fn Timeline(
+    delivery: Delivery,
+    attempts: Vec<Attempt>,
+    now: Timestamp,
+    may_see: bool,
+) -> impl IntoView {
     if attempts.is_empty() {
         let words = match delivery.state {
             State::Pending => "Not tried yet. Refresh in a moment.",
@@ -46,7 +52,10 @@ fn follows(delivery: &Delivery, attempt: &Attempt, next: Option<Timestamp>) -> O
     match (delivery.state, delivery.due_at) {
         (State::Waiting, Some(due)) => {
             let at = readers_clock().exact(due);
-            Some(format!("Whatever is no 2xx is tried again: {} later, at {at}.", readable_duration(ended.until(due))))
+            Some(format!(
+                "Whatever is no 2xx is tried again: {} later, at {at}.",
+                readable_duration(ended.until(due))
+            ))
         }
         (State::Failed, _) if attempt.answer.status() == Some(410) => {
             Some("It is not tried again: the receiver is gone.".to_owned())
@@ -66,8 +75,10 @@ fn Item(attempt: Attempt, follows: Option<String>, now: Timestamp, may_see: bool
     view! {
         <li class=class>
             <h3>"Attempt " {number} ": " {answer_words(attempt.answer)}</h3>
-            <p class="small"><Moment at=attempt.started_at now/> ", " {attempt.duration_ms} " ms." {reached}</p>
-            {diagnosis.map(|what| view! { <p>{what} {attempt.detail.clone().map(|detail| format!(" ({detail})"))}</p> })}
+            <p class="small"><Moment
+                at=attempt.started_at now/> ", " {attempt.duration_ms} " ms." {reached}</p>
+            {diagnosis.map(|what| view! { <p>{what} {attempt.detail.clone()
+                .map(|detail| format!(" ({detail})"))}</p> })}
             <Phases timing=attempt.timing/>
             <Response attempt may_see/>
             {follows.map(|follows| view! { <p class="small">{follows}</p> })}
@@ -91,21 +102,28 @@ pub fn Phases(timing: Timing) -> impl IntoView {
             <div>
                 <dt>{name}</dt>
                 <dd class="amount">{micros.map_or("–".to_owned(), took)}</dd>
-                <dd aria-hidden="true"><svg viewBox="0 0 1000 8" preserveAspectRatio="none" focusable="false">
-                    {micros.map(|micros| view! { <rect x=x y="0" width=share(micros).max(4) height="8"></rect> })}
+                <dd aria-hidden="true"><svg viewBox="0 0 1000 8" preserveAspectRatio="none"
+                    focusable="false">
+                    {micros.map(|micros| view! { <rect x=x y="0" width=share(micros).max(4)
+                        height="8"></rect> })}
                 </svg></dd>
             </div>
         }
     });
-    let note =
-        timing.is_reused().then(|| view! { <p class="small">"A connection that was open already was used again."</p> });
+    let note = timing.is_reused().then(
+        || view! { <p class="small">"A connection that was open already was used again."</p> },
+    );
     view! { <dl class="phases">{rows.into_iter().collect_view()}</dl> {note} }.into_any()
 }
 
 #[component]
 pub fn Response(attempt: Attempt, may_see: bool) -> impl IntoView {
     let status = attempt.answer.status()?;
-    let headers = attempt.response_headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect::<String>();
+    let headers = attempt
+        .response_headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\n"))
+        .collect::<String>();
     let size = i64::try_from(attempt.response_body.len()).unwrap_or(i64::MAX);
     let limit = if attempt.response_cut {
         format!("More came than is kept: this is the first {} of it.", bytes(KEPT.min(size.max(1))))
@@ -117,14 +135,17 @@ pub fn Response(attempt: Attempt, may_see: bool) -> impl IntoView {
     Some(view! {
         <details>
             <summary>"What the receiver answered"</summary>
-            <pre tabindex="0" role="region" aria-label=format!("Headers of the answer to attempt {number}")>{head}</pre>
+            <pre tabindex="0" role="region" aria-label=format!("Headers of the answer to attempt \
+                {number}")>{head}</pre>
             {if !may_see {
-                view! { <p class="small">"Your role does not let you see bodies: an answer may repeat what was sent."</p> }.into_any()
+                view! { <p class="small">"Your role does not let you see bodies: an answer may \
+                    repeat what was sent."</p> }.into_any()
             } else if attempt.response_body.is_empty() {
                 view! { <p class="small">"It had no body, or that was removed."</p> }.into_any()
             } else {
                 view! {
-                    <pre tabindex="0" role="region" aria-label=format!("Answer to attempt {number}")>{attempt.response_body}</pre>
+                    <pre tabindex="0" role="region" aria-label=format!("Answer to attempt \
+                        {number}")>{attempt.response_body}</pre>
                     <p class="small">{limit}</p>
                 }
                 .into_any()

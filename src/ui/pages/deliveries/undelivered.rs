@@ -1,4 +1,5 @@
-//! What hooks did not get and nobody sent again: one heading a hook, one row for each way in which it went wrong.
+//! What hooks did not get and nobody sent again: one heading a hook, one row for each way in which
+//! it went wrong.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -18,7 +19,8 @@ use crate::{
 
 #[component]
 pub fn UndeliveredPage() -> impl IntoView {
-    view! { <Frame place=Place::Undelivered>{loaded(read_inbox(), |inbox| view! { <Content inbox/> })}</Frame> }
+    view! { <Frame place=Place::Undelivered>{loaded(read_inbox(),
+    |inbox| view! { <Content inbox/> })}</Frame> }
 }
 
 #[component]
@@ -27,10 +29,13 @@ fn Content(inbox: Inbox) -> impl IntoView {
     let total: i64 = hooks.iter().map(|hook| hook.total).sum();
     let number = hooks.len();
     let lead = match number {
-        0 => "What failed for good or was skipped because its hook was off gathers here until it is sent again."
+        0 => "What failed for good or was skipped because its hook was off gathers here until it \
+              is sent again."
             .to_owned(),
         1 => format!("{} failed for good or were skipped, of one hook.", deliveries(total)),
-        number => format!("{} failed for good or were skipped, of {number} hooks.", deliveries(total)),
+        number => {
+            format!("{} failed for good or were skipped, of {number} hooks.", deliveries(total))
+        }
     };
     let groups = hooks.into_iter().map(|hook| view! { <Group hook may_replay/> });
     let groups = groups.collect_view();
@@ -49,10 +54,13 @@ fn Content(inbox: Inbox) -> impl IntoView {
             view! {
                 <div class="scroll" role="region" aria-label="Undelivered" tabindex="0">
                     <table class="inbox">
-                        <caption class="visually-hidden">"Undelivered, by hook and by what went wrong"</caption>
+                        <caption class="visually-hidden">"Undelivered, by hook and by what went \
+                            wrong"</caption>
                         <thead><tr>
-                            <th scope="col">"Hook"</th><th scope="col">"Outcome"</th><th scope="col">"Last answer"</th>
-                            <th scope="col" class="end">"Deliveries"</th><th scope="col"><span class="visually-hidden">"Actions"</span></th>
+                            <th scope="col">"Hook"</th><th scope="col">"Outcome"</th><th
+                                scope="col">"Last answer"</th>
+                            <th scope="col" class="end">"Deliveries"</th><th scope="col"><span
+                                class="visually-hidden">"Actions"</span></th>
                         </tr></thead>
                         {groups}
                     </table>
@@ -65,16 +73,24 @@ fn Content(inbox: Inbox) -> impl IntoView {
 #[component]
 fn Group(hook: InboxHook, may_replay: bool) -> impl IntoView {
     let page = format!("/integration/hooks/{}", hook.id);
-    let all = address(&format!("{page}/recover"), &[("since", "exact"), ("failed", "true"), ("skipped", "true")]);
-    let rows =
-        hook.parts.into_iter().map(|part| view! { <Row page=page.clone() name=hook.name.clone() part may_replay/> });
+    let all = address(
+        &format!("{page}/recover"),
+        &[("since", "exact"), ("failed", "true"), ("skipped", "true")],
+    );
+    let rows = hook
+        .parts
+        .into_iter()
+        .map(|part| view! { <Row page=page.clone() name=hook.name.clone() part may_replay/> });
     let rows = rows.collect_view();
     view! {
         <tbody>
             <tr class="group">
-                <th scope="rowgroup" colspan="3" class="named"><a href=page.clone()>{hook.name.clone()}</a></th>
+                <th scope="rowgroup" colspan="3" class="named"><a
+                    href=page.clone()>{hook.name.clone()}</a></th>
                 <td class="end">{grouped(hook.total)}</td>
-                <td class="end">{may_replay.then(|| view! { <a href=all aria-label=format!("Redeliver all of {}", hook.name)>"Redeliver all"</a> })}</td>
+                <td class="end">{may_replay.then(|| view! { <a href=all
+                    aria-label=format!("Redeliver all of {}",
+                        hook.name)>"Redeliver all"</a> })}</td>
             </tr>
             {rows}
         </tbody>
@@ -84,9 +100,12 @@ fn Group(hook: InboxHook, may_replay: bool) -> impl IntoView {
 #[component]
 fn Row(page: String, name: String, part: InboxPart, may_replay: bool) -> impl IntoView {
     let InboxPart { state, answer, count } = part;
-    let log = address(&format!("{page}/deliveries"), &[("state", state.key()), ("answer", answer.key())]);
-    let recover =
-        address(&format!("{page}/recover"), &[("since", "exact"), (state.key(), "true"), ("answer", answer.key())]);
+    let log =
+        address(&format!("{page}/deliveries"), &[("state", state.key()), ("answer", answer.key())]);
+    let recover = address(
+        &format!("{page}/recover"),
+        &[("since", "exact"), (state.key(), "true"), ("answer", answer.key())],
+    );
     let words = match state {
         State::Skipped => "Skipped (hook off or its queue full)",
         state => state.word(),
@@ -97,8 +116,10 @@ fn Row(page: String, name: String, part: InboxPart, may_replay: bool) -> impl In
             <td></td>
             <td data-label="Outcome">{words}</td>
             <td data-label="Last answer">{answer.word()}</td>
-            <td data-label="Deliveries" class="end"><a href=log aria-label=format!("{}: see them, {label}", grouped(count))>{grouped(count)}</a></td>
-            <td class="end">{may_replay.then(|| view! { <a href=recover aria-label=format!("Redeliver {label}")>"Redeliver"</a> })}</td>
+            <td data-label="Deliveries" class="end"><a href=log aria-label=format!("{}: see them, \
+                {label}", grouped(count))>{grouped(count)}</a></td>
+            <td class="end">{may_replay.then(|| view! { <a href=recover
+                aria-label=format!("Redeliver {label}")>"Redeliver"</a> })}</td>
         </tr>
     }
 }

@@ -14,7 +14,8 @@ use crate::{
     },
 };
 
-/// A row for each field, named in dots: what is nested says so in words, not by its distance from the edge.
+/// A row for each field, named in dots: what is nested says so in words, not by its distance from
+/// the edge.
 #[component]
 pub fn Fields(fields: Vec<Field>) -> impl IntoView {
     let rows = fields.into_iter().map(|field| {
@@ -25,15 +26,21 @@ pub fn Fields(fields: Vec<Field>) -> impl IntoView {
             <tr id=anchor>
                 <th scope="row"><a href=link><code>{field.path}</code></a></th>
                 <td data-label="Type">{kind}</td>
-                <td data-label="Required">{if field.required { "required" } else { "optional" }}</td>
+                <td data-label="Required">
+                    {if field.required { "required" } else { "optional" }}
+                </td>
                 <td data-label="Has to be">{rules}</td>
-                <td data-label="Meaning">{field.meaning} {field.is_personal.then(|| view! { " " <span class="faint">"Personal: masked in tests."</span> })}</td>
-                <td data-label="Example">{field.example.map(|example| view! { <code class="wrap">{example}</code> })}</td>
+                <td data-label="Meaning">{field.meaning} {field.is_personal
+                    .then(|| view! { " " <span class="faint">"Personal: masked in \
+                        tests."</span> })}</td>
+                <td data-label="Example">{field.example.map(|example| view! { <code
+                    class="wrap">{example}</code> })}</td>
             </tr>
         }
     });
     view! {
-        <DataTable label="Fields" columns=&["Field", "Type", "Required", "Has to be", "Meaning", "Example"]>{rows.collect_view()}</DataTable>
+        <DataTable label="Fields" columns=&["Field", "Type", "Required", "Has to be", "Meaning",
+            "Example"]>{rows.collect_view()}</DataTable>
     }
 }
 
@@ -47,16 +54,22 @@ pub fn Versions(event: EventType, versions: Vec<SchemaVersion>) -> impl IntoView
         let old = format!("{href}&draft=07");
         view! {
             <tr>
-                <th scope="row">"Version " {version.number} {(position == 0).then_some(" (in force)")}</th>
+                <th scope="row">"Version " {version.number} {(position == 0).then_some(" (in \
+                    force)")}</th>
                 <td data-label="Since">"Service Hooks " {version.since}</td>
                 <td data-label="What changed">{version.note} <Changes changes=version.changes/></td>
-                <td data-label="Download"><a href=href download aria-label=format!("2020-12, version {number}")>"2020-12"</a> ", " <a href=old download aria-label=format!("draft-07, version {number}")>"draft-07"</a></td>
+                <td data-label="Download"><a href=href download
+                    aria-label=format!("2020-12, version {number}")>"2020-12"</a> ", " <a
+                        href=old download aria-label=format!("draft-07, version \
+                            {number}")>"draft-07"</a></td>
             </tr>
         }
     });
     view! {
-        <DataTable label="Versions" columns=&["Version", "Since", "What changed", "Download"]>{rows.collect_view()}</DataTable>
-        {is_only.then(|| view! { <p class="hint">"There is one version so far. A later one will stand above it, with every field it added, removed or changed."</p> })}
+        <DataTable label="Versions" columns=&["Version", "Since", "What changed",
+            "Download"]>{rows.collect_view()}</DataTable>
+        {is_only.then(|| view! { <p class="hint">"There is one version so far. A later one will \
+            stand above it, with every field it added, removed or changed."</p> })}
     }
 }
 
@@ -72,8 +85,10 @@ fn Changes(changes: Vec<Difference>) -> impl IntoView {
             view! {
                 <li>
                     <code>{change.path}</code> ": " {words} " "
-                    {change.breaks_receivers.then(|| view! { <Badge tone=Tone::Bad text="breaks receivers"/> })} " "
-                    {change.breaks_senders.then(|| view! { <Badge tone=Tone::Warning text="breaks senders"/> })}
+                    {change.breaks_receivers.then(|| view! { <Badge tone=Tone::Bad
+                        text="breaks receivers"/> })} " "
+                    {change.breaks_senders.then(|| view! { <Badge tone=Tone::Warning
+                        text="breaks senders"/> })}
                 </li>
             }
         });

@@ -33,7 +33,8 @@ use crate::{
 pub fn EventPage() -> impl IntoView {
     let (key, lang, hook) = (param("key"), query("lang"), query("hook"));
     let read = async { Ok((detail(key, lang, hook).await?, read_frame().await?.permissions)) };
-    view! { <Frame place=Place::Events>{loaded(read, |(page, permissions)| view! { <Content page permissions/> })}</Frame> }
+    view! { <Frame place=Place::Events>{loaded(read,
+    |(page, permissions)| view! { <Content page permissions/> })}</Frame> }
 }
 
 /// The page's parts, for the way down and for whoever wants to name one in a link.
@@ -50,8 +51,20 @@ const PARTS: &[(&str, &str)] = &[
 
 #[component]
 fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
-    let EventData { event, fields, sample, schema, versions, snippet, hook, hooks, retries, timeout } = page;
-    let parts = PARTS.iter().map(|(id, name)| view! { <li><a href=format!("#{id}")>{*name}</a></li> });
+    let EventData {
+        event,
+        fields,
+        sample,
+        schema,
+        versions,
+        snippet,
+        hook,
+        hooks,
+        retries,
+        timeout,
+    } = page;
+    let parts =
+        PARTS.iter().map(|(id, name)| view! { <li><a href=format!("#{id}")>{*name}</a></li> });
     let base = format!("/integration/events/{}", event.key());
     view! {
         <Title text=event.name()/>
@@ -62,12 +75,16 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
             <section aria-labelledby="when">
                 <h2 id="when">"When it is sent"</h2>
                 <p>"Sent when " {event.when()} ". " {event.when_not()}</p>
-                <p>"Each hook that listens to it and is on gets it once, and again while its receiver fails: a receiver has to bear repeats, and events that overtake each other. What happens while a hook is off is kept as skipped."</p>
+                <p>"Each hook that listens to it and is on gets it once, and again while its \
+                    receiver fails: a receiver has to bear repeats, and events that overtake each \
+                    other. What happens while a hook is off is kept as skipped."</p>
             </section>
-            <section aria-labelledby="fields"><h2 id="fields">"Fields"</h2><Fields fields/></section>
+            <section aria-labelledby="fields"><h2
+                id="fields">"Fields"</h2><Fields fields/></section>
             <section aria-labelledby="sample">
                 <h2 id="sample">"Sample"</h2>
-                <pre id="sample-text" tabindex="0" role="region" aria-label="Sample body">{sample}</pre>
+                <pre id="sample-text" tabindex="0" role="region"
+                    aria-label="Sample body">{sample}</pre>
                 <p class="buttons">
                     <a href=format!("{base}/sample.json") download>"Download the sample"</a>
                     <CopyButton from="sample-text".to_owned() label="Copy the sample".to_owned()/>
@@ -76,25 +93,33 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
             <section aria-labelledby="schema">
                 <h2 id="schema">"JSON Schema"</h2>
                 <p>
-                    "Download it in draft " <a href=format!("{base}/schema.json") download>"2020-12"</a> " or "
+                    "Download it in draft " <a
+                        href=format!("{base}/schema.json") download>"2020-12"</a> " or "
                     <a href=format!("{base}/schema.json?draft=07") download>"draft-07"</a>
                     ". Fields that it does not name are allowed and may come at any time."
                 </p>
                 <details>
                     <summary>"Show the schema"</summary>
-                    <pre id="schema-text" tabindex="0" role="region" aria-label="JSON Schema">{schema}</pre>
+                    <pre id="schema-text" tabindex="0" role="region"
+                        aria-label="JSON Schema">{schema}</pre>
                     <CopyButton from="schema-text".to_owned() label="Copy the schema".to_owned()/>
                 </details>
             </section>
-            <section aria-labelledby="versions"><h2 id="versions">"Versions"</h2><Versions event versions/></section>
+            <section aria-labelledby="versions"><h2
+                id="versions">"Versions"</h2><Versions event versions/></section>
             <Receiver event snippet hook/>
-            <section aria-labelledby="headers"><h2 id="headers">"Headers sent with every delivery"</h2><Headers event/></section>
+            <section aria-labelledby="headers"><h2 id="headers">"Headers sent with every \
+                delivery"</h2><Headers event/></section>
             <section aria-labelledby="retries">
                 <h2 id="retries">"Retries"</h2>
-                <p>"A delivery has succeeded when the receiver answers with 2xx within " {readable_duration(timeout)} ". " {plan_in_words(&retries)}</p>
-                <p>"With 429 or 503 and Retry-After it waits as long as it is asked to; 410 switches the hook off. A hook can have a plan of its own in its delivery settings."</p>
+                <p>"A delivery has succeeded when the receiver answers with 2xx \
+                    within " {readable_duration(timeout)} ". " {plan_in_words(&retries)}</p>
+                <p>"With 429 or 503 and Retry-After it waits as long as it is asked to; 410 \
+                    switches the hook off. A hook can have a plan of its own in its delivery \
+                    settings."</p>
             </section>
-            <section aria-labelledby="hooks"><h2 id="hooks">"Hooks using it"</h2><Hooks hooks/></section>
+            <section aria-labelledby="hooks"><h2
+                id="hooks">"Hooks using it"</h2><Hooks hooks/></section>
         </div>
     }
 }
@@ -111,7 +136,8 @@ fn Heading(event: EventType, may_write: bool) -> impl IntoView {
             <div class="buttons">
                 <a class="button" href=schema download>"Download JSON schema"</a>
                 {may_write.then(|| view! {
-                    <a class="button primary" href=format!("/integration/hooks/new?event={}", event.key())>"Set up a hook for this event"</a>
+                    <a class="button primary" href=format!("/integration/hooks/new?event={}",
+                        event.key())>"Set up a hook for this event"</a>
                 })}
             </div>
         </div>
@@ -125,7 +151,8 @@ fn Hooks(hooks: Vec<Hook>) -> impl IntoView {
     }
     let items = hooks.into_iter().map(|hook| {
         let state = if hook.enabled { "on" } else { "off" };
-        view! { <li><a href=format!("/integration/hooks/{}", hook.id)>{hook.name}</a> ", " {state}</li> }
+        view! { <li><a href=format!("/integration/hooks/{}",
+        hook.id)>{hook.name}</a> ", " {state}</li> }
     });
     view! { <ul class="plain">{items.collect_view()}</ul> }.into_any()
 }

@@ -17,7 +17,8 @@ use crate::{
 
 #[component]
 pub fn EventsPage() -> impl IntoView {
-    view! { <Frame place=Place::Events>{loaded(list(), |events| view! { <Content events/> })}</Frame> }
+    view! { <Frame place=Place::Events>{loaded(list(),
+    |events| view! { <Content events/> })}</Frame> }
 }
 
 #[component]
@@ -33,11 +34,13 @@ fn Content(events: Vec<EventRow>) -> impl IntoView {
         let label = format!("Hooks of {}: {hooks}", event.name());
         view! {
             <tr>
-                <th scope="row"><a href=format!("/integration/events/{}", event.key())>{event.name()}</a></th>
+                <th scope="row"><a href=format!("/integration/events/{}",
+                    event.key())>{event.name()}</a></th>
                 <td data-label="Key"><code>{event.key()}</code></td>
                 <td data-label="Sent when">{event.when()}</td>
                 <td data-label="Version">{row.version}</td>
-                <td data-label="Hooks"><a href=format!("/integration/events/{}#hooks", event.key()) aria-label=label>{hooks}</a></td>
+                <td data-label="Hooks"><a href=format!("/integration/events/{}#hooks", event.key())
+                    aria-label=label>{hooks}</a></td>
                 <td class="end"><SchemaLink event/></td>
             </tr>
         }
@@ -51,9 +54,11 @@ fn Content(events: Vec<EventRow>) -> impl IntoView {
             </div>
             <div class="buttons">
                 <a class="button" href="/api/v1/openapi.json">"OpenAPI description"</a>
-                <a class="button" href="/integration/events/schemas.zip" download>"Download all schemas"</a>
+                <a class="button" href="/integration/events/schemas.zip" download>"Download all \
+                    schemas"</a>
             </div>
         </div>
-        <DataTable label="Events" columns=&["Event", "Key", "Sent when", "Version", "Hooks", "Schema"]>{rows.collect_view()}</DataTable>
+        <DataTable label="Events" columns=&["Event", "Key", "Sent when", "Version", "Hooks",
+            "Schema"]>{rows.collect_view()}</DataTable>
     }
 }

@@ -1,4 +1,5 @@
-//! How to receive an event: a receiver to begin with in several languages, and the headers that come with it.
+//! How to receive an event: a receiver to begin with in several languages, and the headers that
+//! come with it.
 
 use leptos::prelude::*;
 
@@ -21,11 +22,15 @@ pub fn Receiver(event: EventType, snippet: Snippet, hook: Option<Hook>) -> impl 
     view! {
         <section aria-labelledby="receive">
             <h2 id="receive">"Receive it"</h2>
-            <p>"It compares the key in constant time, checks signature and time, answers at once, and does nothing twice. Give it the hook's key and signing secret as API_KEY and SIGNING_SECRET."</p>
+            <p>"It compares the key in constant time, checks signature and time, answers at once, \
+                and does nothing twice. Give it the hook's key and signing secret as API_KEY and \
+                SIGNING_SECRET."</p>
             {hook.map(|hook| view! {
                 <p>
-                    "Made for " <a href=format!("/integration/hooks/{}", hook.id)>{hook.name}</a> ": it listens where "
-                    <code>{hook.callback_url}</code> " leads, and its key is " <code>{hook.api_key_hint}</code> "."
+                    "Made for " <a href=format!("/integration/hooks/{}",
+                        hook.id)>{hook.name}</a> ": it listens where "
+                    <code>{hook.callback_url}</code> " leads, and its key \
+                        is " <code>{hook.api_key_hint}</code> "."
                 </p>
             })}
             <nav aria-label="Language"><ul class="choices">{links.collect_view()}</ul></nav>
@@ -41,7 +46,8 @@ pub fn Receiver(event: EventType, snippet: Snippet, hook: Option<Hook>) -> impl 
 #[component]
 pub fn Headers(event: EventType) -> impl IntoView {
     let rows = HEADERS.iter().map(move |header| {
-        let example = if header.name == "x-service-hook-event" { event.key() } else { header.example };
+        let example =
+            if header.name == "x-service-hook-event" { event.key() } else { header.example };
         view! {
             <tr>
                 <th scope="row"><code>{header.name}</code></th>
@@ -51,6 +57,7 @@ pub fn Headers(event: EventType) -> impl IntoView {
         }
     });
     view! {
-        <DataTable label="Headers" columns=&["Header", "Such as", "Meaning"]>{rows.collect_view()}</DataTable>
+        <DataTable label="Headers" columns=&["Header", "Such as",
+            "Meaning"]>{rows.collect_view()}</DataTable>
     }
 }

@@ -27,8 +27,9 @@ pub fn tone(standing: Standing) -> Tone {
     }
 }
 
-/// Badge and reason, each child of the cell itself: a page of fifty hooks has a hundred conditions. Both answers are there, for on and for off, and the style shows the one that fits the slider beside
-/// it, so that it stays true when the slider is moved without a new page.
+/// Badge and reason, each child of the cell itself: a page of fifty hooks has a hundred conditions.
+/// Both answers are there, for on and for off, and the style shows the one that fits the slider
+/// beside it, so that it stays true when the slider is moved without a new page.
 #[component]
 pub fn ConditionCell(hook: Hook, data: Data, now: Timestamp) -> impl IntoView {
     let on = Standing::when_on(&data.health, &data.day);
@@ -56,7 +57,9 @@ fn on_reason(standing: Standing, data: Data, now: Timestamp) -> AnyView {
     match (standing, health.paused) {
         (Standing::Paused, Some(pause)) => {
             let held = (held > 0).then(|| format!("; {} held", count_to(held, MANY, "event")));
-            view! { {failing(health.last_answer)} ", next probe " <Moment at=pause.probe_at now/> {held} }.into_any()
+            view! { {failing(health.last_answer)} ", next probe " <Moment
+            at=pause.probe_at now/> {held} }
+            .into_any()
         }
         (Standing::Degraded, _) if health.failures > 0 => {
             let times = if health.failures == 1 {
@@ -90,17 +93,22 @@ pub fn ConditionPanel(hook: Hook, data: Data, pauses_after: u32, now: Timestamp)
     let off = if hook.off_reason.is_some() { Standing::SwitchedOff } else { Standing::Off };
     let class = if hook.enabled { "condition panel-slot on" } else { "condition panel-slot off" };
     let advice = data.health.last_answer.map(Answer::advice);
-    let held = (data.held > 0).then(|| format!(" {} held meanwhile.", count_to(data.held, MANY, "event")));
+    let held =
+        (data.held > 0).then(|| format!(" {} held meanwhile.", count_to(data.held, MANY, "event")));
     let words_off = match &hook.off_reason {
-        None => view! { "Events are recorded as skipped and can be sent later with " <b>"Recover"</b> "." {held} }
-            .into_any(),
+        None => view! { "Events are recorded as skipped and can be sent later \
+        with " <b>"Recover"</b> "." {held} }
+        .into_any(),
         Some(reason) => {
-            view! { "Because " {reason.clone()} ". Repair the receiver, then slide the hook on." {held} }.into_any()
+            view! { "Because " {reason.clone()} ". Repair the receiver, then slide the hook \
+            on." {held} }
+            .into_any()
         }
     };
     view! {
         <div class=class>
-            <div class="when-on"><Panel standing=on>{on_words(on, data, pauses_after, now)}</Panel></div>
+            <div class="when-on"><Panel standing=on>{on_words(on, data, pauses_after,
+                now)}</Panel></div>
             <div class="when-off"><Panel standing=off>{words_off}</Panel></div>
         </div>
         {advice.filter(|_| on.is_failing()).map(|advice| view! { <p class="advice">{advice}</p> })}
@@ -124,13 +132,20 @@ fn on_words(standing: Standing, data: Data, pauses_after: u32, now: Timestamp) -
     let since = health.failing_since;
     match (standing, health.paused) {
         (Standing::Paused, Some(pause)) => view! {
-            "It was paused " <Moment at=pause.since now/> ", after " {count(i64::from(health.failures), "failure")} " in a row. Last answer: " <b>{answer}</b>
-            ". " {count_to(held, MANY, "event")} " held; the next probe is " <Moment at=pause.probe_at now/> " and a success sends them in order. A test that succeeds does so at once."
+            "It was paused " <Moment
+                at=pause.since now/> ", after " {count(i64::from(health.failures),
+                    "failure")} " in a row. Last answer: " <b>{answer}</b>
+            ". " {count_to(held, MANY, "event")} " held; the next probe is " <Moment
+                at=pause.probe_at now/> " and a success sends them in order. A test that succeeds \
+                    does so at once."
         }
         .into_any(),
         (Standing::Degraded, _) if health.failures > 0 => view! {
-            {count(i64::from(health.failures), "failure")} " in a row, the first " {since.map(|since| view! { <Moment at=since now/> })} ". Last answer: "
-            <b>{answer}</b> ". After " {pauses_after} " in a row the hook is paused and its events are held."
+            {count(i64::from(health.failures),
+                "failure")} " in a row, the first " {since.map(|since| view! { <Moment
+                    at=since now/> })} ". Last answer: "
+            <b>{answer}</b> ". After " {pauses_after} " in a row the hook is paused and its events \
+                are held."
         }
         .into_any(),
         (Standing::Quiet, _) => "Nothing was sent in the last 24 hours.".into_any(),

@@ -13,7 +13,8 @@ pub fn ConflictPanel(conflict: Conflict) -> impl IntoView {
         1 => "One value differs.".to_owned(),
         many => format!("{many} values differ."),
     };
-    let said = |value: String| if value.is_empty() { "the operator's setting".to_owned() } else { value };
+    let said =
+        |value: String| if value.is_empty() { "the operator's setting".to_owned() } else { value };
     let rows = rows.into_iter().map(move |(name, theirs, ours)| {
         let (class, mark) = if theirs == ours { ("", "same") } else { ("differs", "differs") };
         view! {
@@ -29,8 +30,11 @@ pub fn ConflictPanel(conflict: Conflict) -> impl IntoView {
         <section class="summary warn conflict" role="alert">
             <h2>"Somebody else changed this hook meanwhile"</h2>
             <p>{count} " Your values are in the form below and are not saved yet."</p>
-            <DataTable label="Saved now and yours" columns=&["Setting", "Saved now", "Yours, not saved", "Compared"]>{rows.collect_view()}</DataTable>
-            <p>"Save to replace what is saved with your values, or " <a href=format!("/integration/hooks/{id}/settings")>"start again from what is saved"</a> "."</p>
+            <DataTable label="Saved now and yours" columns=&["Setting", "Saved now",
+                "Yours, not saved", "Compared"]>{rows.collect_view()}</DataTable>
+            <p>"Save to replace what is saved with your values, or " <a
+                href=format!("/integration/hooks/{id}/settings")>"start again from what is \
+                    saved"</a> "."</p>
         </section>
     }
 }

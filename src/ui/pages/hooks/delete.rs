@@ -17,7 +17,8 @@ use crate::{
 
 #[component]
 pub fn DeleteHookPage() -> impl IntoView {
-    view! { <Frame place=Place::Hooks>{loaded(farewell(param("id")), |farewell| view! { <Question farewell/> })}</Frame> }
+    view! { <Frame place=Place::Hooks>{loaded(farewell(param("id")),
+    |farewell| view! { <Question farewell/> })}</Frame> }
 }
 
 #[component]
@@ -27,15 +28,19 @@ fn Question(farewell: HookFarewell) -> impl IntoView {
     let lost = match open {
         0 => "Nothing is waiting to be delivered to it.".to_owned(),
         1 => "1 delivery that waits will be cancelled.".to_owned(),
-        open if open > MANY => format!("More than {} deliveries that wait will be cancelled.", grouped(MANY)),
+        open if open > MANY => {
+            format!("More than {} deliveries that wait will be cancelled.", grouped(MANY))
+        }
         open => format!("{open} deliveries that wait will be cancelled."),
     };
     view! {
         <Title text=format!("Delete {}", hook.name)/>
-        <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " <a href=page.clone()>{hook.name.clone()}</a></p>
+        <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " <a
+            href=page.clone()>{hook.name.clone()}</a></p>
         <h1>"Delete " {hook.name} "?"</h1>
         <p>"Nothing more will be sent to " <code>{hook.callback_url}</code> ". " {lost}</p>
-        <p>"What was delivered stays in the log. To stop for a while, slide the hook off instead."</p>
+        <p>"What was delivered stays in the log. To stop for a while, slide the hook off \
+            instead."</p>
         <form class="buttons" method="post" action=Delete::url()>
             <input type="hidden" name="id" value=hook.id.to_string()/>
             <a class="button" href=page autofocus>"Keep hook"</a>

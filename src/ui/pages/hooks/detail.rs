@@ -40,7 +40,8 @@ pub fn HookPage() -> impl IntoView {
     let page = detail(param("id"), query("test"), query("secrets"), query("range"));
     let read = async { Ok((page.await?, read_frame().await?.permissions)) };
     view! {
-        <Frame place=Place::Hooks>{loaded(read, |(page, permissions)| view! { <Content page permissions/> })}</Frame>
+        <Frame place=Place::Hooks>{loaded(read,
+            |(page, permissions)| view! { <Content page permissions/> })}</Frame>
     }
 }
 
@@ -55,7 +56,8 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
     view! {
         <Title text=hook.name.clone()/>
         <div class="hook stack">
-        <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " {hook.event_type.name()}</p>
+        <p class="crumbs"><a href="/integration/hooks">"Service \
+            hooks"</a> " › " {hook.event_type.name()}</p>
         <div class="heading">
             <div>
                 <h1>{hook.name.clone()}</h1>
@@ -80,7 +82,8 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
                 {if !sees_log {
                     view! { <p>"Your role does not let you see deliveries."</p> }.into_any()
                 } else if recent.is_empty() {
-                    view! { <p class="empty">"Nothing was sent yet. Send a test to see whether the receiver answers."</p> }.into_any()
+                    view! { <p class="empty">"Nothing was sent yet. Send a test to see whether the \
+                        receiver answers."</p> }.into_any()
                 } else {
                     view! { <DeliveryTable deliveries=recent now/> }.into_any()
                 }}
@@ -109,7 +112,8 @@ fn TestResult(test: DeliveryPage) -> impl IntoView {
                 </details>
             }
             .into_any(),
-            None => view! { <p>"Your role does not let you see the bodies of events."</p> }.into_any(),
+            None => view! { <p>"Your role does not let you see the bodies of \
+                                events."</p> }.into_any(),
         }}
         <p><a href=page>"Test with a body of your own"</a></p>
     }
@@ -124,7 +128,8 @@ fn Actions(hook: Hook, permissions: Permissions) -> impl IntoView {
     view! {
         <div class="buttons">
             {if may_write {
-                view! { <HookSwitch id=id.clone() label=format!("{} enabled", hook.name) on=hook.enabled/> }.into_any()
+                view! { <HookSwitch id=id.clone() label=format!("{} enabled", hook.name)
+                    on=hook.enabled/> }.into_any()
             } else {
                 view! { <span>{state}</span> }.into_any()
             }}
@@ -189,7 +194,9 @@ fn tuning_facts(tuning: Tuning) -> impl IntoView {
         ("Rate", tuning.rate_per_second.map(|rate| format!("at most {rate} a second"))),
         ("In order of", tuning.order_by),
     ];
-    let facts = facts.into_iter().filter_map(|(term, words)| words.map(|words| view! { <Fact term>{words}</Fact> }));
+    let facts = facts
+        .into_iter()
+        .filter_map(|(term, words)| words.map(|words| view! { <Fact term>{words}</Fact> }));
     facts.collect_view()
 }
 
@@ -199,7 +206,8 @@ fn Secrets(secrets: HookSecrets) -> impl IntoView {
     view! {
         <section class="card secrets" id="secrets" tabindex="-1" aria-labelledby="secrets-title">
             <h2 id="secrets-title">"Secrets"</h2>
-            <p>"Give these to the receiver and to nobody else. That you looked was noted in the audit log."</p>
+            <p>"Give these to the receiver and to nobody else. That you looked was noted in the \
+                audit log."</p>
             <dl>
                 <Fact term="API key (x-api-key)"><code>{secrets.api_key}</code></Fact>
                 <Fact term="Signing secret"><code>{secrets.signing_secret}</code></Fact>

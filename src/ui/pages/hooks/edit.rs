@@ -1,4 +1,5 @@
-//! Making and changing a hook: one page, one form, one button that saves and one that tests what is not saved yet.
+//! Making and changing a hook: one page, one form, one button that saves and one that tests what is
+//! not saved yet.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
@@ -34,29 +35,36 @@ use crate::{
 #[component]
 pub fn NewHookPage() -> impl IntoView {
     let read = new_editor(query("event"), query("clone"), query("draft"));
-    view! { <Frame place=Place::Hooks>{loaded(permitted(read), |(editor, permissions)| view! { <Editor editor permissions/> })}</Frame> }
+    view! { <Frame place=Place::Hooks>{loaded(permitted(read),
+    |(editor, permissions)| view! { <Editor editor permissions/> })}</Frame> }
 }
 
 #[component]
 pub fn EditHookPage() -> impl IntoView {
     let read = editor(param("id"), query("draft"));
-    view! { <Frame place=Place::Hooks>{loaded(permitted(read), |(editor, permissions)| view! { <Editor editor permissions/> })}</Frame> }
+    view! { <Frame place=Place::Hooks>{loaded(permitted(read),
+    |(editor, permissions)| view! { <Editor editor permissions/> })}</Frame> }
 }
 
-async fn permitted(read: impl Future<Output = Result<HookEditor, Error>>) -> Result<(HookEditor, Permissions), Error> {
+async fn permitted(
+    read: impl Future<Output = Result<HookEditor, Error>>,
+) -> Result<(HookEditor, Permissions), Error> {
     Ok((read.await?, read_frame().await?.permissions))
 }
 
 #[component]
 fn Editor(editor: HookEditor, permissions: Permissions) -> impl IntoView {
-    let HookEditor { id, version, form, key, errors, doubts, trial, conflict, plan, draft } = editor;
+    let HookEditor { id, version, form, key, errors, doubts, trial, conflict, plan, draft } =
+        editor;
     let (heading, action, save) = if id.is_none() {
         ("New hook", Create::url(), "Create hook")
     } else {
         ("Edit hook", Update::url(), "Save changes")
     };
     let title = if errors.is_empty() { heading.to_owned() } else { format!("Error: {heading}") };
-    let back = id.as_ref().map_or("/integration/hooks".to_owned(), |id| format!("/integration/hooks/{id}"));
+    let back = id
+        .as_ref()
+        .map_or("/integration/hooks".to_owned(), |id| format!("/integration/hooks/{id}"));
     let has_stored_secret = id.is_some();
     view! {
         <Title text=title/>
@@ -71,23 +79,30 @@ fn Editor(editor: HookEditor, permissions: Permissions) -> impl IntoView {
             <input type="hidden" name="version" value=version.to_string()/>
             <input type="hidden" name="draft" value=draft.unwrap_or_default()/>
             // Enter presses a form's first button, and that must be the one that saves.
-            <button class="visually-hidden" type="submit" tabindex="-1" aria-hidden="true">{save}</button>
-            <TextField name="name" label="Name" hint="For people: what receives it, such as CRM call-backs." value=form.name errors=errors.clone()/>
+            <button class="visually-hidden" type="submit" tabindex="-1"
+                aria-hidden="true">{save}</button>
+            <TextField name="name" label="Name" hint="For people: what receives it, such as CRM \
+                call-backs." value=form.name errors=errors.clone()/>
             <EventField chosen=form.event_type errors=errors.clone()/>
-            <TextField name="callback_url" label="Callback URL" kind="url" code=true value=form.callback_url errors=errors.clone() doubts
-                hint="Called with POST when the event happens. This server must be able to reach it; https:// unless the operator allows plain http."/>
+            <TextField name="callback_url" label="Callback URL" kind="url" code=true
+                value=form.callback_url errors=errors.clone() doubts
+                hint="Called with POST when the event happens. This server must be able to reach \
+                      it; https:// unless the operator allows plain http."/>
             <KeyField state=key errors=errors.clone()/>
             <TuningFields tuning=form.tuning plan errors/>
-            <SwitchField name="enabled" label="Enabled" hint="Slide right to enable. Takes effect when you save." on=form.enabled/>
+            <SwitchField name="enabled" label="Enabled" hint="Slide right to enable. Takes effect \
+                when you save." on=form.enabled/>
             <div class="buttons">
                 <button class="primary" type="submit">{save}</button>
                 {permissions.has(Permission::HooksTest).then(|| view! {
-                    <button id="test" type="submit" formaction=TryOut::url() formnovalidate aria-describedby="test-hint">"Send test"</button>
+                    <button id="test" type="submit" formaction=TryOut::url() formnovalidate
+                        aria-describedby="test-hint">"Send test"</button>
                 })}
                 <a class="button" href=back>"Cancel"</a>
             </div>
             {permissions.has(Permission::HooksTest).then(|| view! {
-                <p class="hint" id="test-hint">"A test sends the event's sample to the URL above, with the values above. It saves nothing."</p>
+                <p class="hint" id="test-hint">"A test sends the event's sample to the URL above, \
+                    with the values above. It saves nothing."</p>
             })}
         </form>
     }
@@ -103,8 +118,10 @@ fn EventField(chosen: String, errors: Invalid) -> impl IntoView {
         view! { <option value=event.key() selected=selected>{event.name()}</option> }
     });
     view! {
-        <Field name="event_type" label="Event" hint="What has to happen. Exactly one; make another hook for another event." error=error>
-            <select id="event_type" name="event_type" aria-describedby=described.described_by aria-invalid=described.invalid>
+        <Field name="event_type" label="Event" hint="What has to happen. Exactly one; make another \
+            hook for another event." error=error>
+            <select id="event_type" name="event_type" aria-describedby=described.described_by
+                aria-invalid=described.invalid>
                 {is_open.then(|| view! { <option value="">"Choose an event"</option> })}
                 {options.collect_view()}
             </select>
@@ -124,42 +141,61 @@ fn TuningFields(tuning: TypedTuning, plan: String, errors: Invalid) -> impl Into
             <p class="hint">"Leave a field empty to use what the operator set."</p>
             <p id="plan">{plan}</p>
             <div class="stack">
-                <TextField name="retry_schedule" path="tuning[retry_schedule]" label="Retries after" code=true value=tuning.retry_schedule errors=errors.clone()
-                    hint="The waits after failed attempts, such as 5s, 30s, 2m, 1h; none to try only once."/>
-                <TextField name="timeout" path="tuning[timeout]" label="Time-out" code=true value=tuning.timeout errors=errors.clone()
+                <TextField name="retry_schedule" path="tuning[retry_schedule]"
+                    label="Retries after" code=true value=tuning.retry_schedule
+                        errors=errors.clone()
+                    hint="The waits after failed attempts, such as 5s, 30s, 2m, 1h; none to try \
+                          only once."/>
+                <TextField name="timeout" path="tuning[timeout]" label="Time-out" code=true
+                    value=tuning.timeout errors=errors.clone()
                     hint="For one attempt from look-up to last byte, such as 15s."/>
-                <TextField name="in_flight" path="tuning[in_flight]" label="Attempts at once" code=true value=tuning.in_flight errors=errors.clone()/>
-                <TextField name="rate_per_second" path="tuning[rate_per_second]" label="Attempts a second, at most" code=true value=tuning.rate_per_second errors=errors.clone()/>
-                <TextField name="order_by" path="tuning[order_by]" label="In order of" code=true value=tuning.order_by errors=errors
-                    hint="A member of the body, such as primaryConversationId: deliveries with the same value are made strictly one after the other."/>
+                <TextField name="in_flight" path="tuning[in_flight]" label="Attempts at once"
+                    code=true value=tuning.in_flight errors=errors.clone()/>
+                <TextField name="rate_per_second" path="tuning[rate_per_second]"
+                    label="Attempts a second, at most" code=true value=tuning.rate_per_second
+                        errors=errors.clone()/>
+                <TextField name="order_by" path="tuning[order_by]" label="In order of" code=true
+                    value=tuning.order_by errors=errors
+                    hint="A member of the body, such as primaryConversationId: deliveries with the \
+                          same value are made strictly one after the other."/>
             </div>
         </details>
     }
 }
 
-/// The key field never contains a stored or typed key; only one that was just made is shown, this once.
+/// The key field never contains a stored or typed key; only one that was just made is shown, this
+/// once.
 #[component]
 fn KeyField(state: KeyState, errors: Invalid) -> impl IntoView {
     let error = errors.message("api_key").map(str::to_owned);
     let (hint, value) = match state {
-        KeyState::Missing => {
-            ("Sent with every request as x-api-key, so that the receiver knows it is you.".to_owned(), String::new())
+        KeyState::Missing => (
+            "Sent with every request as x-api-key, so that the receiver knows it is you."
+                .to_owned(),
+            String::new(),
+        ),
+        KeyState::Stored(hint) => (
+            format!("{hint} is stored. Leave this empty to keep it, or enter a new key."),
+            String::new(),
+        ),
+        KeyState::Kept(hint) => (
+            format!("The key you entered, {hint}, is kept. Leave this empty to use it."),
+            String::new(),
+        ),
+        KeyState::Generated(key) => {
+            ("A new key, shown only now. Copy it to the receiver, then save.".to_owned(), key)
         }
-        KeyState::Stored(hint) => {
-            (format!("{hint} is stored. Leave this empty to keep it, or enter a new key."), String::new())
-        }
-        KeyState::Kept(hint) => {
-            (format!("The key you entered, {hint}, is kept. Leave this empty to use it."), String::new())
-        }
-        KeyState::Generated(key) => ("A new key, shown only now. Copy it to the receiver, then save.".to_owned(), key),
     };
     let described = Description::of("api_key", true, error.is_some());
     view! {
         <Field name="api_key" label="API key" hint error=error>
             <div class="with-button">
-                <input id="api_key" name="api_key" type="text" class="mono" value=value autocomplete="off" spellcheck="false"
+                <input id="api_key" name="api_key" type="text" class="mono" value=value
+                    autocomplete="off" spellcheck="false"
                     aria-describedby=described.described_by aria-invalid=described.invalid/>
-                <button type="submit" formaction=GenerateKey::url() formnovalidate>"Generate"</button>
+                <button type="submit" formaction=GenerateKey::url() formnovalidate>
+                    "Generate"
+                </button>
             </div>
         </Field>
     }

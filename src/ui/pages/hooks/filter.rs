@@ -1,4 +1,5 @@
-//! What the list of hooks is narrowed by and sorted by: a form that goes nowhere but to another address.
+//! What the list of hooks is narrowed by and sorted by: a form that goes nowhere but to another
+//! address.
 
 use leptos::prelude::*;
 
@@ -13,9 +14,11 @@ pub fn Filter(query: HookQuery, counted: String) -> impl IntoView {
     });
     view! {
         <form class="filter" method="get" action=HOOKS role="search" aria-label="Hooks">
-            <input type="search" name="q" value=text aria-label="Name, URL or event" placeholder="Name, URL or event"/>
+            <input type="search" name="q" value=text aria-label="Name, URL or event"
+                placeholder="Name, URL or event"/>
             <select name="status" aria-label="Status">{options.collect_view()}</select>
-            {(sort != Sort::Event).then(|| view! { <input type="hidden" name="sort" value=sort.key()/> })}
+            {(sort != Sort::Event).then(|| view! { <input type="hidden" name="sort"
+                value=sort.key()/> })}
             <button type="submit">"Apply"</button>
             {query.is_filtered().then(|| view! { <a href=HOOKS>"Show all"</a> })}
             <span class="count">{counted}</span>
@@ -33,7 +36,8 @@ pub fn Head(query: HookQuery, sort: Sort, text: &'static str) -> impl IntoView {
     let order = if sort == Sort::Name { "ascending" } else { "descending" };
     view! {
         <th scope="col" aria-sort=is_sorted.then_some(order)>
-            <a href=href>{text} {is_sorted.then(|| view! { <span aria-hidden="true">{if sort == Sort::Name { " ↑" } else { " ↓" }}</span> })}</a>
+            <a href=href>{text} {is_sorted.then(|| view! { <span
+                aria-hidden="true">{if sort == Sort::Name { " ↑" } else { " ↓" }}</span> })}</a>
         </th>
     }
 }
@@ -45,9 +49,11 @@ pub fn Pages(query: HookQuery, pages: usize) -> impl IntoView {
     (pages > 1).then(|| {
         view! {
             <nav class="pages" aria-label="Pages">
-                {(page > 1).then(|| view! { <a class="button" rel="prev" href=to(page - 1)>"Previous"</a> })}
+                {(page > 1).then(|| view! { <a class="button" rel="prev"
+                    href=to(page - 1)>"Previous"</a> })}
                 <span>"Page " {page} " of " {pages}</span>
-                {(page < pages).then(|| view! { <a class="button" rel="next" href=to(page + 1)>"Next"</a> })}
+                {(page < pages).then(|| view! { <a class="button" rel="next"
+                    href=to(page + 1)>"Next"</a> })}
             </nav>
         }
     })

@@ -32,7 +32,8 @@ pub fn HooksPage() -> impl IntoView {
     let list = list(query("q"), query("status"), query("sort"), query("page"));
     let read = async { Ok((list.await?, read_frame().await?.permissions)) };
     view! {
-        <Frame place=Place::Hooks>{loaded(read, |(list, permissions)| view! { <Content list permissions/> })}</Frame>
+        <Frame place=Place::Hooks>{loaded(read,
+            |(list, permissions)| view! { <Content list permissions/> })}</Frame>
     }
 }
 
@@ -55,14 +56,17 @@ fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
         <div class="heading">
             <div>
                 <h1>"Service hooks"</h1>
-                <p class="lead">"Push a notification to a URL when something happens in the contact centre."</p>
+                <p class="lead">"Push a notification to a URL when something happens in the \
+                                 contact centre."</p>
             </div>
-            {may_write.then(|| view! { <a class="button primary" href="/integration/hooks/new">"New hook"</a> })}
+            {may_write.then(|| view! { <a class="button primary"
+                href="/integration/hooks/new">"New hook"</a> })}
         </div>
         {(is_new && may_write).then(|| view! { <FirstSteps has_hook/> })}
         <Filter query=asked.clone() counted/>
         {if is_empty {
-            view! { <p class="empty">"No hook and no event matches. " <a href="/integration/hooks">"Show all"</a></p> }.into_any()
+            view! { <p class="empty">"No hook and no event matches. " <a
+                href="/integration/hooks">"Show all"</a></p> }.into_any()
         } else {
             view! { <Table list permissions/> }.into_any()
         }}
@@ -77,11 +81,14 @@ fn Table(list: HookList, permissions: Permissions) -> impl IntoView {
     let may_write = permissions.has(Permission::HooksWrite);
     let body = if query.sort == Sort::Event {
         let has_rows = |event: &EventType| rows.iter().any(|row| row.hook.event_type == *event);
-        let shown = EventType::ALL.iter().filter(|event| not_set_up.contains(event) || has_rows(event));
+        let shown =
+            EventType::ALL.iter().filter(|event| not_set_up.contains(event) || has_rows(event));
         let groups = shown.map(|event| {
-            let rows: Vec<HookRow> = rows.iter().filter(|row| row.hook.event_type == *event).cloned().collect();
+            let rows: Vec<HookRow> =
+                rows.iter().filter(|row| row.hook.event_type == *event).cloned().collect();
             view! { <Group event=*event is_set_up=!rows.is_empty() may_write>
-                {rows.into_iter().map(|row| view! { <Row row now permissions with_event=false/> }).collect_view()}
+                {rows.into_iter().map(|row| view! { <Row row now permissions
+                    with_event=false/> }).collect_view()}
             </Group> }
         });
         groups.collect_view().into_any()
@@ -118,14 +125,16 @@ fn Group(event: EventType, is_set_up: bool, may_write: bool, children: Children)
         <tbody>
             <tr class="group">
                 <th scope="rowgroup" colspan=if may_write { "5" } else { "4" }>
-                    <a href=format!("/integration/events/{key}")>{event.name()}</a> <code>{key}</code>
+                    <a href=format!("/integration/events/{key}")>{event
+                        .name()}</a> <code>{key}</code>
                     {(!is_set_up).then(|| view! { <span class="faint">"Not set up"</span> })}
                 </th>
                 // Goes where its column goes: a span over it would keep a column that is not shown.
                 <td class="day"></td>
                 <td colspan="2" class="end">
                     {(!is_set_up && may_write).then(|| view! {
-                        <a href=format!("/integration/hooks/new?event={key}") aria-label=format!("Set up a hook for {}", event.name())>"Set up"</a>
+                        <a href=format!("/integration/hooks/new?event={key}")
+                            aria-label=format!("Set up a hook for {}", event.name())>"Set up"</a>
                     })}
                     <SchemaLink event/>
                 </td>
@@ -143,12 +152,15 @@ fn FirstSteps(has_hook: bool) -> impl IntoView {
         <section class="card steps">
             <h2>"Three steps to the first delivery"</h2>
             <ol>
-                <li>"Start a receiver: " <code>"service-hooks listen"</code> " is one for trying things out."</li>
+                <li>"Start a receiver: " <code>"service-hooks listen"</code> " is one for trying \
+                    things out."</li>
                 <li class=made>
-                    <a href="/integration/hooks/new">"Make a hook"</a> " for an event, with the receiver's URL and a key it expects."
+                    <a href="/integration/hooks/new">"Make a hook"</a> " for an event, with the \
+                        receiver's URL and a key it expects."
                     {has_hook.then_some(" Done.")}
                 </li>
-                <li>"Press " <b>"Send test"</b> " on the hook's page and look at what came back."</li>
+                <li>"Press " <b>"Send test"</b> " on the hook's page and look at what came \
+                    back."</li>
             </ol>
         </section>
     }
@@ -171,6 +183,7 @@ fn Bulk() -> impl IntoView {
 pub fn SchemaLink(event: EventType, #[prop(default = false)] brief: bool) -> impl IntoView {
     let href = format!("/integration/events/{}/schema.json", event.key());
     view! {
-        <a href=href download aria-label=format!("Download JSON schema of {}", event.name()) title="Download JSON schema">{if brief { "↓ JSON" } else { "↓ JSON schema" }}</a>
+        <a href=href download aria-label=format!("Download JSON schema of {}", event.name())
+            title="Download JSON schema">{if brief { "↓ JSON" } else { "↓ JSON schema" }}</a>
     }
 }

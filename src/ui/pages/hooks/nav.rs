@@ -25,10 +25,11 @@ pub fn HookNav(id: String, place: HookPlace, permissions: Permissions) -> impl I
         (HookPlace::Recover, "/recover", "Recover", Permission::DeliveriesReplay),
         (HookPlace::Settings, "/settings", "Settings", Permission::HooksWrite),
     ];
-    let links =
-        places.into_iter().filter(|(.., permission)| permissions.has(*permission)).map(|(known, path, text, _)| {
+    let links = places.into_iter().filter(|(.., permission)| permissions.has(*permission)).map(
+        |(known, path, text, _)| {
             let current = (known == place).then_some("page");
             view! { <a href=format!("{page}{path}") aria-current=current>{text}</a> }
-        });
+        },
+    );
     view! { <nav class="tabs" aria-label="This hook">{links.collect_view()}</nav> }
 }

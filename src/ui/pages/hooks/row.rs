@@ -21,7 +21,12 @@ use crate::{
 
 /// `with_event`: the row stands in no group, so it says itself which event it is for.
 #[component]
-pub fn Row(row: HookRow, now: Timestamp, permissions: Permissions, with_event: bool) -> impl IntoView {
+pub fn Row(
+    row: HookRow,
+    now: Timestamp,
+    permissions: Permissions,
+    with_event: bool,
+) -> impl IntoView {
     let HookRow { hook, condition, last, day } = row;
     let id = hook.id.to_string();
     let page = format!("/integration/hooks/{id}");
@@ -32,16 +37,19 @@ pub fn Row(row: HookRow, now: Timestamp, permissions: Permissions, with_event: b
     view! {
         <tr id=anchor class="hook">
             {may_write.then(|| view! {
-                <td class="pick"><input type="checkbox" name="ids[]" value=id.clone() form="bulk" aria-label=format!("Select {name}")/></td>
+                <td class="pick"><input type="checkbox" name="ids[]" value=id.clone() form="bulk"
+                    aria-label=format!("Select {name}")/></td>
             })}
             <th scope="row" class="named">
                 <a href=page>{hook.name.clone()}</a>
-                {with_event.then(|| view! { <br/> <span class="faint small">{hook.event_type.name()}</span> })}
+                {with_event.then(|| view! { <br/> <span
+                    class="faint small">{hook.event_type.name()}</span> })}
             </th>
             <td data-label="Callback URL"><CallbackUrl url=hook.callback_url.clone()/></td>
             <td data-label="Enabled">
                 {if may_write {
-                    view! { <HookSwitch id=id.clone() label=format!("{} enabled", hook.name) on=hook.enabled/> }.into_any()
+                    view! { <HookSwitch id=id.clone() label=format!("{} enabled", hook.name)
+                        on=hook.enabled/> }.into_any()
                 } else {
                     state.into_any()
                 }}
@@ -49,16 +57,19 @@ pub fn Row(row: HookRow, now: Timestamp, permissions: Permissions, with_event: b
             <ConditionCell hook=hook.clone() data=condition now/>
             <td data-label="Last 24 hours" class="day"><DayBars day/></td>
             <td data-label="Last delivery">{last}</td>
-            <td class="end actions"><SchemaLink event=hook.event_type brief=true/> <Actions id name=hook.name permissions/></td>
+            <td class="end actions"><SchemaLink event=hook.event_type brief=true/> <Actions id
+                name=hook.name permissions/></td>
         </tr>
     }
 }
 
 #[component]
 fn DayBars(day: Vec<Outcomes>) -> impl IntoView {
-    let all = day.iter().fold((0, 0), |(good, bad), hour| (good + hour.succeeded, bad + hour.failed));
+    let all =
+        day.iter().fold((0, 0), |(good, bad), hour| (good + hour.succeeded, bad + hour.failed));
     let label = format!("{} succeeded, {} failed", grouped(all.0), grouped(all.1));
-    let columns: Vec<_> = day.iter().map(|hour| Column { good: hour.succeeded, bad: hour.failed }).collect();
+    let columns: Vec<_> =
+        day.iter().map(|hour| Column { good: hour.succeeded, bad: hour.failed }).collect();
     (!columns.is_empty()).then(|| view! { <Bars columns label/> })
 }
 

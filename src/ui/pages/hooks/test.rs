@@ -1,4 +1,5 @@
-//! Sending a test with a body of one's own: choose where to begin, change it, have it checked, send it, see what came.
+//! Sending a test with a body of one's own: choose where to begin, change it, have it checked, send
+//! it, see what came.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
@@ -9,8 +10,8 @@ use super::{
 };
 use crate::{
     domain::{
-        contract::BodyCheck, delivery::Delivery, failure::diagnose, hook::Hook, permission::Permissions,
-        time::Timestamp,
+        contract::BodyCheck, delivery::Delivery, failure::diagnose, hook::Hook,
+        permission::Permissions, time::Timestamp,
     },
     rpc::{
         deliveries::DeliveryPage,
@@ -35,8 +36,10 @@ use crate::{
 #[component]
 pub fn TestPage() -> impl IntoView {
     let (id, sample, draft, test) = (param("id"), query("sample"), query("draft"), query("test"));
-    let read = async { Ok((read_test(id, sample, draft, test).await?, read_frame().await?.permissions)) };
-    view! { <Frame place=Place::Hooks>{loaded(read, |(page, permissions)| view! { <Content page permissions/> })}</Frame> }
+    let read =
+        async { Ok((read_test(id, sample, draft, test).await?, read_frame().await?.permissions)) };
+    view! { <Frame place=Place::Hooks>{loaded(read,
+    |(page, permissions)| view! { <Content page permissions/> })}</Frame> }
 }
 
 #[component]
@@ -55,7 +58,11 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
         now,
     } = page;
     let address = format!("/integration/hooks/{}", hook.id);
-    let title = if was_stopped { format!("Error: Test {}", hook.name) } else { format!("Test {}", hook.name) };
+    let title = if was_stopped {
+        format!("Error: Test {}", hook.name)
+    } else {
+        format!("Test {}", hook.name)
+    };
     let (id, name) = (hook.id.to_string(), hook.name.clone());
     let differs = matches!(checked, Some(BodyCheck::Differs(_)));
     let error = checked
@@ -66,7 +73,8 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
     view! {
         <Title text=title/>
         <div class="stack test">
-            <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " <a href=address>{name.clone()}</a></p>
+            <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " <a
+                href=address>{name.clone()}</a></p>
             <h1>"Test " {name}</h1>
             <HookNav id=id.clone() place=HookPlace::Test permissions/>
             {result.map(|result| view! { <Result result body=body.clone() sees_answer/> })}
@@ -77,11 +85,14 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
                 <Samples id=id.clone() origin may_use_last has_no_last/>
                 <form class="stack editor" method="post" action=SendBody::url()>
                     <input type="hidden" name="id" value=id/>
-                    <TextArea name="body" label="Body" value=body rows=16 error hint="JSON. Sent exactly as it stands here, with this hook's key and signature."/>
+                    <TextArea name="body" label="Body" value=body rows=16 error
+                        hint="JSON. Sent exactly as it stands here, with this hook's key and \
+                              signature."/>
                     <div class="buttons">
                         <button class="primary" type="submit">"Send test"</button>
                         <button type="submit" formaction=CheckBody::url()>"Check"</button>
-                        {differs.then(|| view! { <button type="submit" name="anyway" value="true">"Send anyway"</button> })}
+                        {differs.then(|| view! { <button type="submit" name="anyway"
+                            value="true">"Send anyway"</button> })}
                     </div>
                 </form>
             </section>
@@ -89,7 +100,8 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
                 <h2 id="history-title">"Last tests"</h2>
                 <History history now/>
             </section>
-            <p>"Nothing there to answer yet? " <a href=snippets>"Receivers to begin with"</a> ", in several languages, made for this hook."</p>
+            <p>"Nothing there to answer yet? " <a href=snippets>"Receivers to begin with"</a> ", \
+                in several languages, made for this hook."</p>
         </div>
     }
 }
@@ -99,7 +111,8 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
 fn About(hook: Hook) -> impl IntoView {
     view! {
         <p>
-            "A test goes to " <code>{hook.callback_url}</code> " like every delivery, once, with the header "
+            "A test goes to " <code>{hook.callback_url}</code> " like every delivery, once, with \
+                the header "
             <code>"x-service-hook-test: true"</code> ". It does not count for the hook's health."
             {(!hook.enabled).then_some(" The hook is off: events are not sent, tests are.")}
         </p>
@@ -110,20 +123,26 @@ fn About(hook: Hook) -> impl IntoView {
 fn Samples(id: String, origin: Origin, may_use_last: bool, has_no_last: bool) -> impl IntoView {
     let link = |target: Origin, sample: &str, text: &'static str| {
         let current = (target == origin).then_some("true");
-        view! { <li><a href=format!("/integration/hooks/{id}/test?sample={sample}") aria-current=current>{text}</a></li> }
+        view! { <li><a href=format!("/integration/hooks/{id}/test?sample={sample}")
+        aria-current=current>{text}</a></li> }
     };
     view! {
         <nav aria-label="Begin with">
             <ul class="choices">
                 {link(Origin::Sample, "example", "The schema's example")}
-                {may_use_last.then(|| link(Origin::LastEvent, "last", "The last real event, masked"))}
-                {(origin == Origin::Typed).then(|| view! { <li><span>"What you typed"</span></li> })}
+                {may_use_last.then(|| link(Origin::LastEvent, "last",
+                    "The last real event, masked"))}
+                {(origin == Origin::Typed).then(|| view! { <li><span>"What you \
+                    typed"</span></li> })}
             </ul>
         </nav>
         {(origin == Origin::LastEvent).then(|| view! {
-            <p class="hint" id="masked">"What is about people is masked: names, telephone numbers, e-mail addresses, customer identifiers and notes. Members that the catalogue does not know are left out."</p>
+            <p class="hint" id="masked">"What is about people is masked: names, telephone numbers, \
+                e-mail addresses, customer identifiers and notes. Members that the catalogue does \
+                not know are left out."</p>
         })}
-        {has_no_last.then(|| view! { <p class="hint">"No event came to this hook yet, or its body is no longer kept. This is the schema's example."</p> })}
+        {has_no_last.then(|| view! { <p class="hint">"No event came to this hook yet, or its body \
+            is no longer kept. This is the schema's example."</p> })}
     }
 }
 
@@ -132,7 +151,8 @@ fn Checked(checked: BodyCheck, was_stopped: bool) -> impl IntoView {
     let not_sent = was_stopped.then_some(" Nothing was sent.");
     match checked {
         BodyCheck::Fits => view! {
-            <p class="notice ok" id="check" role="status">"✓ It is valid JSON and as the schema demands. Nothing was sent yet."</p>
+            <p class="notice ok" id="check" role="status">"✓ It is valid JSON and as the schema \
+                demands. Nothing was sent yet."</p>
         }
         .into_any(),
         BodyCheck::NotJson { line, column, words } => view! {
@@ -144,8 +164,16 @@ fn Checked(checked: BodyCheck, was_stopped: bool) -> impl IntoView {
         }
         .into_any(),
         BodyCheck::Differs(faults) => {
-            let items = faults.into_iter().map(|fault| view! { <li><code>{fault.field}</code> " " {fault.message}</li> });
-            let next = if was_stopped { " Send it anyway to see what the receiver makes of it." } else { "" };
+            let items = faults.into_iter().map(|fault| {
+                view! { <li>
+                <code>{fault.field}</code> " " {fault.message}</li> }
+            });
+            let next = if was_stopped {
+                " Send it anyway to see what the receiver makes of \
+                it."
+            } else {
+                ""
+            };
             view! {
                 <div class="summary warn" id="check" role="alert" tabindex="-1" autofocus>
                     <h2>"It is valid JSON, but not as the schema demands"</h2>
@@ -163,12 +191,14 @@ fn Result(result: DeliveryPage, body: String, sees_answer: bool) -> impl IntoVie
     let DeliveryPage { delivery, attempts, body: sent, now, .. } = result;
     let last = attempts.last();
     let advice = last.map(|last| diagnose(last.answer, last.detail.as_deref()).both());
-    let sentence =
-        last.map(sentence).unwrap_or_else(|| "It is waiting for its turn. Load the page again in a moment.".to_owned());
+    let sentence = last.map(sentence).unwrap_or_else(|| {
+        "It is waiting for its turn. Load the page again in a moment.".to_owned()
+    });
     // What stands in the form below need not stand here too.
     let other = sent.filter(|sent| *sent != body);
     view! {
-        <section class="card trial" id="result" tabindex="-1" autofocus aria-labelledby="result-title">
+        <section class="card trial" id="result" tabindex="-1" autofocus
+            aria-labelledby="result-title">
             <h2 id="result-title">"Result"</h2>
             <p><Outcome delivery=delivery.clone()/> " " <b>{sentence}</b> " " {advice}</p>
             <Timeline delivery attempts now may_see=sees_answer/>
@@ -201,7 +231,8 @@ fn History(history: Vec<Delivery>, now: Timestamp) -> impl IntoView {
         }
     });
     view! {
-        <DataTable label="Last tests" columns=&["Test", "Outcome", "Answer", "Took"]>{rows.collect_view()}</DataTable>
+        <DataTable label="Last tests" columns=&["Test", "Outcome", "Answer",
+            "Took"]>{rows.collect_view()}</DataTable>
     }
     .into_any()
 }

@@ -24,7 +24,8 @@ use crate::{
 
 #[component]
 pub fn JobPage() -> impl IntoView {
-    view! { <Frame place=Place::Undelivered>{loaded(read_job(param("id")), |page| view! { <Content page/> })}</Frame> }
+    view! { <Frame place=Place::Undelivered>{loaded(read_job(param("id")),
+    |page| view! { <Content page/> })}</Frame> }
 }
 
 #[component]
@@ -37,7 +38,8 @@ fn Content(page: JobData) -> impl IntoView {
         <Title text=format!("Job – {of}")/>
         <p class="crumbs"><a href="/integration/jobs">"Jobs"</a></p>
         <div class="heading">
-            <h1>"Sending again to " {match hook_page { Some(href) => view! { <a href=href>{of}</a> }.into_any(), None => of.into_any() }}</h1>
+            <h1>"Sending again to " {match hook_page { Some(href) => view! { <a
+                href=href>{of}</a> }.into_any(), None => of.into_any() }}</h1>
             <div class="buttons">
                 <a class="button" href=address>"Refresh"</a>
                 {may_change.then(|| view! { <Buttons job=job.clone()/> })}
@@ -68,9 +70,12 @@ fn Progress(job: Job) -> impl IntoView {
     view! {
         <section class="card" aria-label="Progress">
             <p><JobBadge state/> " " <span id="job-words">{job.words()}</span></p>
-            {job.problem.clone().map(|problem| view! { <p class="error">"This job can't go on: " {problem} ". Other jobs are not affected. Resume it to try again."</p> })}
-            <div class="progress" id="job-bar" role="progressbar" aria-label="Sent again" aria-valuemin="0" aria-valuemax=all aria-valuenow=behind aria-valuetext=now>
-                <svg viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true" focusable="false"><rect x="0" y="0" height="8" width=value></rect></svg>
+            {job.problem.clone().map(|problem| view! { <p class="error">"This job can't go \
+                on: " {problem} ". Other jobs are not affected. Resume it to try again."</p> })}
+            <div class="progress" id="job-bar" role="progressbar" aria-label="Sent again"
+                aria-valuemin="0" aria-valuemax=all aria-valuenow=behind aria-valuetext=now>
+                <svg viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true"
+                    focusable="false"><rect x="0" y="0" height="8" width=value></rect></svg>
             </div>
             {stream.map(|from| view! { <JobWatch from state=state.key().to_owned()/> })}
         </section>

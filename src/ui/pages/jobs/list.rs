@@ -21,7 +21,8 @@ use crate::{
 
 #[component]
 pub fn JobsPage() -> impl IntoView {
-    view! { <Frame place=Place::Undelivered>{loaded(read_jobs(query("before")), |list| view! { <Content list/> })}</Frame> }
+    view! { <Frame place=Place::Undelivered>{loaded(read_jobs(query("before")),
+    |list| view! { <Content list/> })}</Frame> }
 }
 
 #[component]
@@ -35,9 +36,12 @@ fn Content(list: JobList) -> impl IntoView {
         <p class="crumbs"><a href="/integration/undelivered">"Undelivered"</a></p>
         <h1>"Jobs"</h1>
         {if is_empty {
-            view! { <p class="empty">"Nothing was recovered yet. A job begins on a hook's page “Recover”, or where the log is asked to send everything again that matches."</p> }.into_any()
+            view! { <p class="empty">"Nothing was recovered yet. A job begins on a hook's page \
+                                      “Recover”, or where the log is asked to send everything \
+                                      again that matches."</p> }.into_any()
         } else {
-            view! { <DataTable label="Jobs" columns=&["Begun", "Hook", "State", "Sent again", "What"]>{rows}</DataTable> }.into_any()
+            view! { <DataTable label="Jobs" columns=&["Begun", "Hook", "State", "Sent again",
+                "What"]>{rows}</DataTable> }.into_any()
         }}
         <Pages newest=None newer=None older/>
     }
@@ -49,7 +53,8 @@ fn Row(page: JobPage, now: Timestamp) -> impl IntoView {
     let (_, all) = job.progress();
     view! {
         <tr>
-            <th scope="row"><a href=format!("/integration/jobs/{}", job.id)><Moment at=job.created_at now/></a></th>
+            <th scope="row"><a href=format!("/integration/jobs/{}", job.id)><Moment
+                at=job.created_at now/></a></th>
             <td data-label="Hook" class="named">{hook.unwrap_or_else(|| "All".to_owned())}</td>
             <td data-label="State"><JobBadge state=job.state/></td>
             <td data-label="Sent again">{grouped(job.done)} " of " {grouped(all)}</td>

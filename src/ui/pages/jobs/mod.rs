@@ -30,7 +30,8 @@ fn JobBadge(state: JobState) -> impl IntoView {
 /// What a job is for: `failed or skipped, since 2026-11-22 14:00:00 UTC`.
 fn scope_words(scope: &Scope) -> String {
     let clock = readers_clock();
-    let states: Vec<String> = scope.states.iter().map(|state| state.word().to_lowercase()).collect();
+    let states: Vec<String> =
+        scope.states.iter().map(|state| state.word().to_lowercase()).collect();
     let mut words = states.join(" or ");
     if let Some(answer) = scope.answer {
         words = format!("{words}, last answer {}", answer.word());
@@ -42,7 +43,9 @@ fn scope_words(scope: &Scope) -> String {
         words = format!("{words}, event {event}");
     }
     match (scope.from, scope.to) {
-        (Some(from), Some(to)) => format!("{words}, accepted from {} to {}", clock.exact(from), clock.exact(to)),
+        (Some(from), Some(to)) => {
+            format!("{words}, accepted from {} to {}", clock.exact(from), clock.exact(to))
+        }
         (Some(from), None) => format!("{words}, accepted since {}", clock.exact(from)),
         (None, Some(to)) => format!("{words}, accepted until {}", clock.exact(to)),
         (None, None) => words,

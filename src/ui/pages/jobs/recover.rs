@@ -1,4 +1,5 @@
-//! Recover: since when, what, how fast; then what that would be, in numbers; then it is begun. Three ordinary pages.
+//! Recover: since when, what, how fast; then what that would be, in numbers; then it is begun.
+//! Three ordinary pages.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
@@ -35,7 +36,8 @@ pub fn HookRecoverPage() -> impl IntoView {
     let page = read_recover(param("id"), RecoverForm::read(query));
     let read = async { Ok((page.await?, read_frame().await?.permissions)) };
     view! {
-        <Frame place=Place::Hooks>{loaded(read, |(page, permissions)| view! { <Content page permissions/> })}</Frame>
+        <Frame place=Place::Hooks>{loaded(read,
+            |(page, permissions)| view! { <Content page permissions/> })}</Frame>
     }
 }
 
@@ -45,7 +47,8 @@ pub fn RecoverAllPage() -> impl IntoView {
     let page = read_recover(String::new(), RecoverForm::read(query));
     let read = async { Ok((page.await?, read_frame().await?.permissions)) };
     view! {
-        <Frame place=Place::Undelivered>{loaded(read, |(page, permissions)| view! { <Content page permissions/> })}</Frame>
+        <Frame place=Place::Undelivered>{loaded(read,
+            |(page, permissions)| view! { <Content page permissions/> })}</Frame>
     }
 }
 
@@ -53,18 +56,30 @@ pub fn RecoverAllPage() -> impl IntoView {
 fn Content(page: RecoverPage, permissions: Permissions) -> impl IntoView {
     let hook = page.hook.clone();
     let of = hook.as_ref().map_or("all hooks".to_owned(), |hook| hook.name.clone());
-    let title = if page.errors.is_empty() { format!("Recover – {of}") } else { format!("Error: Recover – {of}") };
+    let title = if page.errors.is_empty() {
+        format!("Recover – {of}")
+    } else {
+        format!("Error: Recover – {of}")
+    };
     view! {
         <Title text=title/>
         {match hook.clone() {
-            Some(hook) => view! { <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " <a href=format!("/integration/hooks/{}", hook.id)>{hook.name}</a></p> }.into_any(),
-            None => view! { <p class="crumbs"><a href="/integration/undelivered">"Undelivered"</a></p> }.into_any(),
+            Some(hook) => view! { <p class="crumbs"><a href="/integration/hooks">"Service \
+                hooks"</a> " › " <a href=format!("/integration/hooks/{}",
+                    hook.id)>{hook.name}</a></p> }.into_any(),
+            None => view! { <p class="crumbs"><a
+                href="/integration/undelivered">"Undelivered"</a></p> }.into_any(),
         }}
         <h1>"Recover what was missed"</h1>
-        {hook.clone().map(|hook| view! { <HookNav id=hook.id place=HookPlace::Recover permissions/> })}
-        <p class="lead">"Sends again what failed or was skipped: the original bodies, to where the hook leads now, the oldest first. Nothing is sent before you have seen the numbers."</p>
+        {hook.clone().map(|hook| view! { <HookNav id=hook.id
+            place=HookPlace::Recover permissions/> })}
+        <p class="lead">"Sends again what failed or was skipped: the original bodies, to where the \
+                         hook leads now, the oldest first. Nothing is sent before you have seen \
+                         the numbers."</p>
         {page.running.clone().map(|job| view! {
-            <p class="panel warn">"Another job is running for this: " <a href=format!("/integration/jobs/{job}")>"see its progress"</a> ". You can start a new one for the same deliveries when it is done."</p>
+            <p class="panel warn">"Another job is running for this: " <a
+                href=format!("/integration/jobs/{job}")>"see its progress"</a> ". You can start a \
+                    new one for the same deliveries when it is done."</p>
         })}
         {hook.map(|hook| view! { <Standing hook page=page.clone()/> })}
         <ErrorSummary errors=page.errors.clone()/>
@@ -79,11 +94,14 @@ fn Standing(hook: RecoverHook, page: RecoverPage) -> impl IntoView {
     let now = page.now;
     match (hook.enabled, hook.paused_since) {
         (false, _) => view! {
-            <p class="panel warn"><b>"The hook is off."</b> " What is sent again is held until it is switched on. " <a href=format!("/integration/hooks/{}", hook.id)>"Go to the hook"</a></p>
+            <p class="panel warn"><b>"The hook is off."</b> " What is sent again is held until it \
+                is switched on. " <a href=format!("/integration/hooks/{}",
+                    hook.id)>"Go to the hook"</a></p>
         }
         .into_any(),
         (true, Some(since)) => view! {
-            <p class="panel warn"><b>"The hook is paused since "<Moment at=since now/>"."</b> " What is sent again is held until a probe succeeds."</p>
+            <p class="panel warn"><b>"The hook is paused since "<Moment
+                at=since now/>"."</b> " What is sent again is held until a probe succeeds."</p>
         }
         .into_any(),
         _ => ().into_any(),
@@ -94,31 +112,42 @@ fn Standing(hook: RecoverHook, page: RecoverPage) -> impl IntoView {
 fn Numbers(run: DryRun, page: RecoverPage) -> impl IntoView {
     let total = run.count.total();
     let rows = run.count.parts.iter().map(|(state, answer, count)| {
-        view! { <tr><th scope="row">{state.word()}</th><td data-label="Last answer">{answer.word()}</td><td data-label="Deliveries" class="end">{grouped(*count)}</td></tr> }
+        view! { <tr><th scope="row">{state.word()}</th><td
+        data-label="Last answer">{answer.word()}</td><td data-label="Deliveries"
+            class="end">{grouped(*count)}</td></tr> }
     });
     let rows = rows.collect_view();
     let (from, to) = (run.from, run.to);
     let took = time_needed(total, run.per_second);
     view! {
         <section class="card" id="count" tabindex="-1" aria-labelledby="count-title">
-            <h2 id="count-title">{if total == 0 { "Nothing to send again".to_owned() } else { format!("{} would be sent again", run.count.words()) }}</h2>
+            <h2 id="count-title">{if total == 0 { "Nothing to send \
+                again".to_owned() } else { format!("{} would be sent again",
+                    run.count.words()) }}</h2>
             <p>
                 {from.map(|from| view! { "Accepted from " <ExactMoment at=from/> " to " })}
                 {from.is_none().then_some("Accepted until ")} <ExactMoment at=to/> "."
             </p>
             {if total == 0 {
-                view! { <p>"Nothing of this kind was accepted in that time, or it was sent again already. Choose a longer time, or more of what is to be sent."</p> }.into_any()
+                view! { <p>"Nothing of this kind was accepted in that time, or it was sent again \
+                            already. Choose a longer time, or more of what is to be \
+                            sent."</p> }.into_any()
             } else {
                 view! {
-                    <div class="scroll" role="region" aria-label="What would be sent again" tabindex="0">
+                    <div class="scroll" role="region" aria-label="What would be sent again"
+                        tabindex="0">
                         <table>
                             <caption class="visually-hidden">"What would be sent again"</caption>
-                            <thead><tr><th scope="col">"Outcome"</th><th scope="col">"Last answer"</th><th scope="col" class="end">"Deliveries"</th></tr></thead>
+                            <thead><tr><th scope="col">"Outcome"</th><th
+                                scope="col">"Last answer"</th><th scope="col"
+                                    class="end">"Deliveries"</th></tr></thead>
                             <tbody>{rows}</tbody>
                         </table>
                     </div>
                     <SpreadChart spread=run.spread.clone()/>
-                    <p>"At " {run.per_second} " a second that takes " {took} ". Each carries the webhook-id it had, so a receiver that got one before sees a repeat. Tests are left out."</p>
+                    <p>"At " {run.per_second} " a second that takes " {took} ". Each carries the \
+                        webhook-id it had, so a receiver that got one before sees a repeat. Tests \
+                        are left out."</p>
                     <Start run page/>
                 }.into_any()
             }}
@@ -134,7 +163,10 @@ fn Start(run: DryRun, page: RecoverPage) -> impl IntoView {
         .slots()
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| view! { <input type="hidden" name=format!("form[{name}]") value=value.clone()/> })
+        .map(|(name, value)| {
+            view! { <input type="hidden" name=format!("form[{name}]")
+            value=value.clone()/> }
+        })
         .collect();
     view! {
         <form class="buttons" method="post" action=BeginRecover::url()>
@@ -160,7 +192,8 @@ fn Form(page: RecoverPage) -> impl IntoView {
             crate::domain::delivery::State::Delivered => "Delivered (sends it a second time)",
             state => state.word(),
         };
-        view! { <label><input type="checkbox" id=state.key() name=state.key() value="true" checked=checked/>{words}</label> }
+        view! { <label><input type="checkbox" id=state.key() name=state.key() value="true"
+        checked=checked/>{words}</label> }
     });
     let boxes = boxes.collect_view();
     let button = if dry_run.is_some() { "Count again" } else { "Count what would be sent" };
@@ -172,16 +205,25 @@ fn Form(page: RecoverPage) -> impl IntoView {
             <Since form=form.clone() spans from to zone errors=errors.clone()/>
             <fieldset class="field choice">
                 <legend>"What"</legend>
-                {errors.message("failed").map(|error| view! { <FieldError name="failed" error=error.to_owned()/> })}
+                {errors.message("failed").map(|error| view! { <FieldError name="failed"
+                    error=error.to_owned()/> })}
                 <div class="radios">{boxes}</div>
             </fieldset>
             <Answers chosen=form.answer.clone()/>
-            {(!event.is_empty()).then(|| view! { <p>"Only event " <code>{event.clone()}</code> "."</p> <input type="hidden" name="event" value=event/> })}
-            {(!event_type.is_empty()).then(|| view! { <p>"Only " <code>{event_type.clone()}</code> "."</p> <input type="hidden" name="event_type" value=event_type/> })}
-            <Field name="pace" label="Pace" hint=format!("Deliveries a second, at most {MAX_PACE}. A receiver that was down may need some time.") error=pace_error>
-                <input id="pace" name="pace" type="number" min="1" max=MAX_PACE value=form.pace class="short" aria-describedby=described.described_by aria-invalid=described.invalid/>
+            {(!event.is_empty()).then(|| view! { <p>"Only \
+                event " <code>{event.clone()}</code> "."</p> <input type="hidden" name="event"
+                    value=event/> })}
+            {(!event_type.is_empty()).then(|| view! { <p>"Only " <code>{event_type
+                .clone()}</code> "."</p> <input type="hidden" name="event_type"
+                    value=event_type/> })}
+            <Field name="pace" label="Pace" hint=format!("Deliveries a second, at most {MAX_PACE}. \
+                A receiver that was down may need some time.") error=pace_error>
+                <input id="pace" name="pace" type="number" min="1" max=MAX_PACE value=form.pace
+                    class="short" aria-describedby=described.described_by
+                        aria-invalid=described.invalid/>
             </Field>
-            <div class="buttons"><button type="submit" class:primary=dry_run.is_none()>{button}</button></div>
+            <div class="buttons"><button type="submit"
+                class:primary=dry_run.is_none()>{button}</button></div>
         </form>
     }
 }
@@ -215,10 +257,13 @@ fn Since(
         </fieldset>
         <div class="slots">
             <Field name="from" label="Exactly from" hint=format!("In {zone}.") error=error("from")>
-                <input id="from" name="from" type="datetime-local" step="1" value=from aria-describedby="from-hint"/>
+                <input id="from" name="from" type="datetime-local" step="1" value=from
+                    aria-describedby="from-hint"/>
             </Field>
-            <Field name="to" label="Exactly to" hint=format!("In {zone}; empty: until now.") error=error("to")>
-                <input id="to" name="to" type="datetime-local" step="1" value=to aria-describedby="to-hint"/>
+            <Field name="to" label="Exactly to" hint=format!("In {zone}; empty: until now.")
+                error=error("to")>
+                <input id="to" name="to" type="datetime-local" step="1" value=to
+                    aria-describedby="to-hint"/>
             </Field>
             <input type="hidden" name="zone" value=zone/>
         </div>
@@ -233,7 +278,8 @@ fn Answers(chosen: String) -> impl IntoView {
     });
     view! {
         <Field name="answer" label="Only where the last answer was" error=None>
-            <select id="answer" name="answer" class="short"><option value="">"Any"</option>{options.collect_view()}</select>
+            <select id="answer" name="answer" class="short"><option
+                value="">"Any"</option>{options.collect_view()}</select>
         </Field>
     }
 }

@@ -20,15 +20,19 @@ pub fn SpreadChart(spread: Spread) -> impl IntoView {
         more => format!("{} days", more / 24),
     };
     let failed = |at: usize| slices[at].1.of_state(State::Failed);
-    let columns: Vec<Column> =
-        (0..slices.len()).map(|at| Column { good: slices[at].1.total() - failed(at), bad: failed(at) }).collect();
+    let columns: Vec<Column> = (0..slices.len())
+        .map(|at| Column { good: slices[at].1.total() - failed(at), bad: failed(at) })
+        .collect();
     // Words are spread evenly below the columns: there are as many as parts of one size.
-    let parts = [4, 5, 6, 3, 7, 2].into_iter().find(|parts| slices.len().is_multiple_of(*parts)).unwrap_or(1);
+    let parts = [4, 5, 6, 3, 7, 2]
+        .into_iter()
+        .find(|parts| slices.len().is_multiple_of(*parts))
+        .unwrap_or(1);
     let step = (slices.len() / parts).max(1);
     let is_one_day = hours == 1 && slices.len() <= 26;
     let marks = slices.iter().step_by(step).map(|(from, _)| mark(*from, is_one_day)).collect();
-    let rows =
-        slices.iter().zip(&columns).filter(|(_, column)| column.good + column.bad > 0).map(|((from, _), column)| {
+    let rows = slices.iter().zip(&columns).filter(|(_, column)| column.good + column.bad > 0).map(
+        |((from, _), column)| {
             view! {
                 <tr>
                     <th scope="row"><time datetime=from.rfc3339()>{short(*from, hours)}</time></th>
@@ -36,16 +40,20 @@ pub fn SpreadChart(spread: Spread) -> impl IntoView {
                     <td data-label="Others">{grouped(column.good)}</td>
                 </tr>
             }
-        });
+        },
+    );
     let rows = rows.collect_view();
     view! {
-        {ends.map(|(oldest, newest)| view! { <p>"The oldest is of " <ExactMoment at=oldest/> ", the newest of " <ExactMoment at=newest/> "."</p> })}
+        {ends.map(|(oldest, newest)| view! { <p>"The oldest is of " <ExactMoment
+            at=oldest/> ", the newest of " <ExactMoment at=newest/> "."</p> })}
         <h3>"By " {each.clone()}</h3>
-        <ColumnChart columns marks label=format!("Deliveries by {each} in which they were accepted; those that failed are hatched")/>
+        <ColumnChart columns marks label=format!("Deliveries by {each} in which they were \
+            accepted; those that failed are hatched")/>
         <p class="hint">"Hatched: failed. Plain: skipped, cancelled or delivered."</p>
         <details>
             <summary>"Show as table"</summary>
-            <DataTable label="What would be sent again, by time" columns=&["From", "Failed", "Others"]>{rows}</DataTable>
+            <DataTable label="What would be sent again, by time" columns=&["From", "Failed",
+                "Others"]>{rows}</DataTable>
         </details>
     }
 }

@@ -1,5 +1,5 @@
-//! Every widget in every state, on one page, for whoever builds the portal and for the pictures that watch it. In a
-//! release there is no such page.
+//! Every widget in every state, on one page, for whoever builds the portal and for the pictures
+//! that watch it. In a release there is no such page.
 
 mod sections;
 
@@ -11,7 +11,8 @@ use crate::ui::widgets::frame::{Frame, Place};
 
 struct Section(&'static str, fn() -> AnyView);
 
-/// What is shown: a name and what makes it. A new widget is one line here and one function in `sections`.
+/// What is shown: a name and what makes it. A new widget is one line here and one function in
+/// `sections`.
 const SECTIONS: &[Section] = &[
     Section("Text", sections::text),
     Section("Buttons", sections::buttons),

@@ -1,4 +1,5 @@
-//! One function for each section of the style guide. The data is made up, and the same on every day: pictures are kept.
+//! One function for each section of the style guide. The data is made up, and the same on every
+//! day: pictures are kept.
 
 use leptos::prelude::*;
 
@@ -33,7 +34,9 @@ const MINUTE: i64 = 60_000;
 
 pub fn text() -> AnyView {
     view! {
-        <p>"A paragraph with a " <a href="#text">"link"</a> ", " <b>"bold words"</b> ", " <code>"code"</code> " and " <span class="faint">"faint words"</span> "."</p>
+        <p>"A paragraph with a " <a href="#text">"link"</a> ", " <b>"bold \
+            words"</b> ", " <code>"code"</code> " and " <span
+                class="faint">"faint words"</span> "."</p>
         <p class="lead">"A lead says in one sentence what a page is for."</p>
         <p class="hint">"A hint says what a field wants."</p>
         <h3>"A heading of the third level"</h3>
@@ -57,7 +60,8 @@ pub fn buttons() -> AnyView {
 pub fn badges() -> AnyView {
     view! {
         <p class="buttons">
-            <Badge tone=Tone::Good text="Delivered"/> <Badge tone=Tone::Warning text="Paused"/> <Badge tone=Tone::Bad text="Failed"/>
+            <Badge tone=Tone::Good text="Delivered"/> <Badge tone=Tone::Warning
+                text="Paused"/> <Badge tone=Tone::Bad text="Failed"/>
             <Badge tone=Tone::Neutral text="Skipped"/>
         </p>
     }
@@ -77,12 +81,19 @@ pub fn switches() -> AnyView {
 pub fn fields() -> AnyView {
     view! {
         <TextField name="plain" label="Plain" errors=Invalid::default()/>
-        <TextField name="filled" label="With a hint and a value" hint="For people; at most 100 characters." value="Ticket archive" errors=Invalid::default()/>
-        <TextField name="coded" label="Code" value="https://example.org/in?from=portal" code=true errors=Invalid::default()/>
-        <TextField name="secret" label="Password" kind="password" autocomplete="off" errors=Invalid::default()/>
-        <TextField name="doubted" label="Accepted, with a doubt" value="http://example.org/in" code=true errors=Invalid::default()
-            doubts=Invalid::one("doubted", "plain-http", "Plain http: whoever is on the way can read the key and the events.")/>
-        <TextArea name="lines" label="Many lines" hint="JSON." rows=4 value="{\n  \"queue\": \"</textarea> is text here\"\n}".to_owned() error=None/>
+        <TextField name="filled" label="With a hint and a value"
+            hint="For people; at most 100 characters."
+                value="Ticket archive" errors=Invalid::default()/>
+        <TextField name="coded" label="Code" value="https://example.org/in?from=portal" code=true
+            errors=Invalid::default()/>
+        <TextField name="secret" label="Password" kind="password"
+            autocomplete="off" errors=Invalid::default()/>
+        <TextField name="doubted" label="Accepted, with a doubt" value="http://example.org/in"
+            code=true errors=Invalid::default()
+            doubts=Invalid::one("doubted", "plain-http", "Plain http: whoever is on the way can \
+                read the key and the events.")/>
+        <TextArea name="lines" label="Many lines" hint="JSON." rows=4
+            value="{\n  \"queue\": \"</textarea> is text here\"\n}".to_owned() error=None/>
     }
     .into_any()
 }
@@ -93,10 +104,14 @@ pub fn wrong_fields() -> AnyView {
     view! {
         <ErrorSummary errors=errors.clone()/>
         <TextField name="wrong_name" label="Name" errors=errors.clone()/>
-        <TextField name="wrong_url" label="Callback URL" hint="Where events are sent." value="ftp://example.org" code=true errors=errors/>
-        <TextField name="both" label="Wrong, with a warning" value="http://example.org/in#x" code=true errors=Invalid::one("both", "fragment", "Leave out what follows the #.")
-            doubts=Invalid::one("both", "plain-http", "Plain http: whoever is on the way can read the key and the events.")/>
-        <TextArea name="wrong_lines" label="Many lines that are wrong" rows=4 value="{".to_owned() error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
+        <TextField name="wrong_url" label="Callback URL" hint="Where events are sent."
+            value="ftp://example.org" code=true errors=errors/>
+        <TextField name="both" label="Wrong, with a warning" value="http://example.org/in#x"
+            code=true errors=Invalid::one("both", "fragment", "Leave out what follows the #.")
+            doubts=Invalid::one("both", "plain-http", "Plain http: whoever is on the way can read \
+                the key and the events.")/>
+        <TextArea name="wrong_lines" label="Many lines that are wrong" rows=4 value="{".to_owned()
+            error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
     }
     .into_any()
 }
@@ -107,9 +122,12 @@ pub fn choices() -> AnyView {
     let fruit = || ["Apple", "Pear", "Quince"].map(str::to_owned).to_vec();
     view! {
         <Choice name="size" legend="Size" options=sizes() chosen="large".to_owned() error=None/>
-        <Choice name="mood" legend="Mood that was wrong" options=moods() chosen=String::new() error=Some("Choose one.".to_owned())/>
-        <Select name="fruit" label="Fruit" options=fruit() chosen="Pear".to_owned() hint="One of many." error=None/>
-        <Select name="wrong_fruit" label="Fruit that was wrong" options=fruit() chosen="Stone".to_owned() error=Some("Choose one from the list.".to_owned())/>
+        <Choice name="mood" legend="Mood that was wrong" options=moods() chosen=String::new()
+            error=Some("Choose one.".to_owned())/>
+        <Select name="fruit" label="Fruit" options=fruit() chosen="Pear".to_owned()
+            hint="One of many." error=None/>
+        <Select name="wrong_fruit" label="Fruit that was wrong" options=fruit()
+            chosen="Stone".to_owned() error=Some("Choose one from the list.".to_owned())/>
     }
     .into_any()
 }
@@ -120,16 +138,23 @@ fn banner(is_urgent: bool, whats: &[&str], has_more: bool) -> Banner {
         since: has_more.then_some(NOW),
         next: "Make room on the disk; everything goes on by itself.".to_owned(),
     };
-    Banner { lines: whats.iter().map(line).collect(), is_urgent, more: has_more.then(|| "/status".to_owned()) }
+    Banner {
+        lines: whats.iter().map(line).collect(),
+        is_urgent,
+        more: has_more.then(|| "/status".to_owned()),
+    }
 }
 
 pub fn messages() -> AnyView {
     view! {
         <Notice kind=FlashKind::Done text="Ticket archive was saved."/>
         <Notice kind=FlashKind::Warning text="Saved, but its host could not be resolved."/>
-        <Notice kind=FlashKind::Failed text="Nothing was sent: the receiver refused the connection."/>
-        <SystemBanner banner=banner(true, &["The database cannot be written: its disk is full.", "What is past its retention is not removed."], true)/>
-        <SystemBanner banner=banner(false, &["The disk is nearly full: 1.2 GB of 100.0 GB free (1 %)."], true)/>
+        <Notice kind=FlashKind::Failed text="Nothing was sent: the receiver refused the \
+            connection."/>
+        <SystemBanner banner=banner(true, &["The database cannot be written: its disk is full.",
+            "What is past its retention is not removed."], true)/>
+        <SystemBanner banner=banner(false, &["The disk is nearly full: 1.2 GB of 100.0 GB free (1 \
+            %)."], true)/>
         <SystemBanner banner=banner(true, &["Deliveries are held up at the moment."], false)/>
         <p class="empty">"Nothing was sent yet. Send a test to see how it goes."</p>
     }
@@ -139,8 +164,11 @@ pub fn messages() -> AnyView {
 pub fn menus() -> AnyView {
     view! {
         <div class="buttons">
-            <Menu id="sample-menu" label="A menu"><ul><li><a href="#menus">"A link"</a></li><li><button type="submit">"A button"</button></li></ul></Menu>
-            <RowMenu id="sample-row".to_owned() label="Actions for a row".to_owned()><a href="#menus">"Another link"</a></RowMenu>
+            <Menu id="sample-menu" label="A menu"><ul><li><a
+                href="#menus">"A link"</a></li><li><button
+                    type="submit">"A button"</button></li></ul></Menu>
+            <RowMenu id="sample-row".to_owned() label="Actions for a row".to_owned()><a
+                href="#menus">"Another link"</a></RowMenu>
         </div>
     }
     .into_any()
@@ -148,7 +176,8 @@ pub fn menus() -> AnyView {
 
 pub fn times() -> AnyView {
     let before = |minutes: i64| Timestamp(NOW.0 - minutes * MINUTE);
-    let moments = [-2, 0, 3, 300, 9_000, 90_000].map(|minutes| view! { <li><Moment at=before(minutes) now=NOW/></li> });
+    let moments = [-2, 0, 3, 300, 9_000, 90_000]
+        .map(|minutes| view! { <li><Moment at=before(minutes) now=NOW/></li> });
     view! {
         <ul>{moments.collect_view()}</ul>
         <p><ExactMoment at=NOW/></p>
@@ -177,7 +206,8 @@ pub fn tables() -> AnyView {
                 <td data-label="Answer">"200"</td>
             </tr>
             <tr>
-                <th scope="row"><a href="#charts">"A longer name of another row, which has to be wrapped where it is narrow"</a></th>
+                <th scope="row"><a href="#charts">"A longer name of another row, which has to be \
+                    wrapped where it is narrow"</a></th>
                 <td data-label="Outcome"><Badge tone=Tone::Bad text="Failed"/></td>
                 <td data-label="Answer">"503"</td>
             </tr>
@@ -187,43 +217,53 @@ pub fn tables() -> AnyView {
 }
 
 pub fn lists() -> AnyView {
-    let chip = |name, value: &str| Chip { name, value: value.to_owned(), without: "#lists".to_owned() };
+    let chip =
+        |name, value: &str| Chip { name, value: value.to_owned(), without: "#lists".to_owned() };
     let address = || Some("#lists".to_owned());
     view! {
-        <Chips chips=vec![chip("Outcome", "Failed"), chip("Hook", "CRM call-backs")] all="#lists".to_owned()/>
+        <Chips chips=vec![chip("Outcome", "Failed"), chip("Hook", "CRM call-backs")]
+            all="#lists".to_owned()/>
         <Pages newest=address() newer=address() older=address()/>
     }
     .into_any()
 }
 
 pub fn charts() -> AnyView {
-    let columns: Vec<Column> = (0..24).map(|hour| Column { good: hour * 7 % 40, bad: hour * hour % 9 }).collect();
+    let columns: Vec<Column> =
+        (0..24).map(|hour| Column { good: hour * 7 % 40, bad: hour * hour % 9 }).collect();
     let quiet = vec![Column { good: 0, bad: 0 }; 24];
-    let marks = || vec!["14:00".to_owned(), "20:00".to_owned(), "02:00".to_owned(), "08:00".to_owned()];
+    let marks =
+        || vec!["14:00".to_owned(), "20:00".to_owned(), "02:00".to_owned(), "08:00".to_owned()];
     let (low, high) = (
         (0..24).map(|hour| Some(20 + hour % 5)).collect(),
         (0..24).map(|hour| (hour != 9).then_some(90 + hour * 3)).collect(),
     );
     view! {
-        <p><Bars columns=columns.clone() label="Sample: delivered and failed by the hour".to_owned()/></p>
+        <p><Bars columns=columns.clone() label="Sample: delivered and failed by the \
+            hour".to_owned()/></p>
         <p><Bars columns=quiet label="Sample: nothing was sent".to_owned()/></p>
-        <ColumnChart columns=columns marks=marks() label="Sample: delivered and failed by the hour, large".to_owned()/>
-        <LineChart lower=low upper=high unit="ms" marks=marks() label="Sample: half and nearly all answers".to_owned()/>
+        <ColumnChart columns=columns marks=marks() label="Sample: delivered and failed by the \
+            hour, large".to_owned()/>
+        <LineChart lower=low upper=high unit="ms" marks=marks() label="Sample: half and nearly all \
+            answers".to_owned()/>
     }
     .into_any()
 }
 
 pub fn code() -> AnyView {
-    let sample = "{\n  \"id\": \"ff34b1fb68cd4f7f9921e70c08fab7a7\",\n  \"mediaType\": \"Webchat\"\n}";
+    let sample =
+        "{\n  \"id\": \"ff34b1fb68cd4f7f9921e70c08fab7a7\",\n  \"mediaType\": \"Webchat\"\n}";
     view! {
-        <pre id="code-sample" tabindex="0" role="region" aria-label="A sample of code">{sample}</pre>
+        <pre id="code-sample" tabindex="0" role="region"
+            aria-label="A sample of code">{sample}</pre>
         <CopyButton from="code-sample".to_owned() label="Copy the sample".to_owned()/>
     }
     .into_any()
 }
 
 pub fn errors() -> AnyView {
-    let forbidden = Error::Forbidden { permission: "hooks:read".to_owned(), words: "see hooks".to_owned() };
+    let forbidden =
+        Error::Forbidden { permission: "hooks:read".to_owned(), words: "see hooks".to_owned() };
     let all = [
         forbidden,
         Error::NotFound { what: "hook".to_owned() },
@@ -231,7 +271,10 @@ pub fn errors() -> AnyView {
         Error::Busy { seconds: 2 },
         Error::Internal { reference: "00c0ffee".to_owned() },
     ];
-    all.map(|error| view! { <div class="card"><h3>{error.title().to_owned()}</h3><Explained error/></div> })
-        .collect_view()
-        .into_any()
+    all.map(|error| {
+        view! { <div
+        class="card"><h3>{error.title().to_owned()}</h3><Explained error/></div> }
+    })
+    .collect_view()
+    .into_any()
 }

@@ -22,8 +22,13 @@ impl Lines {
         self.pass_at.into_iter().chain(self.waits.first().map(|(at, _)| *at)).min()
     }
 
-    /// Is it time to read from the database? A window that is more than half full needs nothing yet.
-    pub(in crate::engine::delivery::lane) fn wants_load(&self, window: Room, now: Timestamp) -> bool {
+    /// Is it time to read from the database? A window that is more than half full needs nothing
+    /// yet.
+    pub(in crate::engine::delivery::lane) fn wants_load(
+        &self,
+        window: Room,
+        now: Timestamp,
+    ) -> bool {
         let has_room = self.queued * 2 <= window.rows;
         let is_time = self.waits.first().is_some_and(|(at, _)| *at <= now);
         has_room && (!self.wanted.is_empty() || is_time) || self.wants_pass(now)
@@ -34,7 +39,12 @@ impl Lines {
     }
 
     /// A load begins that may bring so much. Says what it is to bring.
-    pub(in crate::engine::delivery::lane) fn begin_load(&mut self, window: Room, room: Room, now: Timestamp) -> Ask {
+    pub(in crate::engine::delivery::lane) fn begin_load(
+        &mut self,
+        window: Room,
+        room: Room,
+        now: Timestamp,
+    ) -> Ask {
         self.max_lines = window.rows.saturating_mul(LINES_A_ROW);
         while let Some((_, key)) = self.waits.first().cloned().filter(|(at, _)| *at <= now) {
             self.waits.pop_first();
@@ -100,7 +110,8 @@ impl Lines {
             _ => {
                 self.cursor = None;
                 let left_out = self.left_out.take();
-                self.pass_at = if std::mem::take(&mut self.pass_again) { Some(now) } else { left_out };
+                self.pass_at =
+                    if std::mem::take(&mut self.pass_again) { Some(now) } else { left_out };
             }
         }
     }
@@ -149,8 +160,9 @@ impl Lines {
         }
     }
 
-    /// Queues the deliveries of a line that was read, up to the first that `admit` refuses: that one is in flight
-    /// outside the line, or was recorded after the read. Then the line is read again at `again`.
+    /// Queues the deliveries of a line that was read, up to the first that `admit` refuses: that
+    /// one is in flight outside the line, or was recorded after the read. Then the line is read
+    /// again at `again`.
     pub(in crate::engine::delivery::lane) fn read(
         &mut self,
         read: Read,

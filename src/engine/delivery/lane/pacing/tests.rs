@@ -19,7 +19,8 @@ impl Pacing {
     }
 }
 
-/// Takes so many within any second, answers after `latency`, and says what `refuses` says otherwise.
+/// Takes so many within any second, answers after `latency`, and says what `refuses` says
+/// otherwise.
 struct Quota {
     per_second: usize,
     latency: i64,
@@ -44,8 +45,8 @@ impl Quota {
     }
 }
 
-/// Sends until `count` are taken, at most `limit` at once; what is refused is sent again. Returns how long it took, and how
-/// many were refused.
+/// Sends until `count` are taken, at most `limit` at once; what is refused is sent again. Returns
+/// how long it took, and how many were refused.
 fn play(pacing: &mut Pacing, quota: &mut Quota, count: usize, limit: usize) -> (i64, usize) {
     let (mut bucket, mut under_way) = (Bucket::default(), VecDeque::new());
     let (mut now, mut left, mut refused) = (NOW, count, 0);
@@ -62,7 +63,8 @@ fn play(pacing: &mut Pacing, quota: &mut Quota, count: usize, limit: usize) -> (
         let may_go = |pacing: &Pacing, under_way: &VecDeque<_>| {
             under_way.len() < left.min(limit) && pacing.lets_go(under_way.len(), now)
         };
-        while may_go(pacing, &under_way) && pacing.rate().is_none_or(|rate| bucket.take(rate, now)) {
+        while may_go(pacing, &under_way) && pacing.rate().is_none_or(|rate| bucket.take(rate, now))
+        {
             pacing.sends(under_way.len(), now);
             under_way.push_back((now.0 + quota.latency, quota.answer(now.0)));
         }
@@ -78,7 +80,10 @@ fn a_receiver_with_a_quota_gets_what_it_bears_and_refuses_little() {
         for refuses in [asks(1000), TOO_MUCH] {
             let mut quota = Quota::new(5, latency, refuses);
             let (took, refused) = play(&mut Pacing::default(), &mut quota, 60, 16);
-            assert!(took <= 20_000 && refused <= 15, "{latency} ms, {refuses:?}: {took} ms, {refused} refused");
+            assert!(
+                took <= 20_000 && refused <= 15,
+                "{latency} ms, {refuses:?}: {took} ms, {refused} refused"
+            );
         }
     }
 }
@@ -128,11 +133,17 @@ fn the_window_opens_with_each_answer_and_with_time() {
     pacing.sends(0, NOW);
     assert_eq!(pacing.wake_at(1, NOW), Some(NOW.after(STEP)));
     assert!(pacing.lets_go(1, NOW.after(STEP)) && !pacing.lets_go(2, NOW.after(STEP)));
-    assert!(pacing.lets_go(16, NOW.after(STEP * 16)), "one that answers slowly is used all the same");
+    assert!(
+        pacing.lets_go(16, NOW.after(STEP * 16)),
+        "one that answers slowly is used all the same"
+    );
     pacing.hear(Bearing::Bears, NOW);
     assert!(pacing.lets_go(1, NOW) && !pacing.lets_go(2, NOW));
     pacing.hear(Bearing::Silent, NOW);
-    assert!(pacing.lets_go(1, NOW) && !pacing.lets_go(2, NOW), "a failure neither opens nor closes it");
+    assert!(
+        pacing.lets_go(1, NOW) && !pacing.lets_go(2, NOW),
+        "a failure neither opens nor closes it"
+    );
     // After a long time nothing is known any more.
     let later = Timestamp(NOW.0 + 60_000);
     pacing.sends(0, later);

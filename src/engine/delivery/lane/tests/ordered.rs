@@ -8,7 +8,8 @@ use crate::engine::store::{
 
 const WINDOW: Limits = Limits { window: Room { rows: 1000, bytes: 4 << 20 }, ..LIMITS };
 
-/// What a database would have: deliveries by key, each with its attempts and when it is due (in the future: it waits).
+/// What a database would have: deliveries by key, each with its attempts and when it is due (in the
+/// future: it waits).
 #[derive(Default)]
 struct Table {
     rows: Vec<(u128, Key, u32, Timestamp)>,
@@ -42,7 +43,10 @@ impl Table {
 
     fn page(&mut self, wanted: Wanted, ask: &Ask, now: Timestamp) -> Page {
         self.loads += 1;
-        let mut page = page(Some(tuned(Tuning { order_by: Some("id".into()), ..Tuning::default() })), Vec::new());
+        let mut page = page(
+            Some(tuned(Tuning { order_by: Some("id".into()), ..Tuning::default() })),
+            Vec::new(),
+        );
         if !wanted.lines {
             return page;
         }
@@ -52,10 +56,17 @@ impl Table {
         if let Some(after) = &ask.heads {
             let mut last = after.clone();
             for row in &self.rows {
-                if found.heads.len() < ask.heads_limit && last.as_ref().is_none_or(|last| row.1 > *last) {
+                if found.heads.len() < ask.heads_limit
+                    && last.as_ref().is_none_or(|last| row.1 > *last)
+                {
                     last = Some(row.1.clone());
                     let standing = Self::standing(row, now);
-                    found.heads.push(Head { key: row.1.clone(), id: id(row.0), standing, due_at: None });
+                    found.heads.push(Head {
+                        key: row.1.clone(),
+                        id: id(row.0),
+                        standing,
+                        due_at: None,
+                    });
                 }
             }
         }
@@ -63,7 +74,8 @@ impl Table {
             let is_meant = |row: &&(u128, Key, u32, Timestamp)| {
                 row.1 == part.key && part.after.is_none_or(|after| id(row.0) > after)
             };
-            let mut line = Line { key: part.key.clone(), after: part.after, due: Vec::new(), next: Next::End };
+            let mut line =
+                Line { key: part.key.clone(), after: part.after, due: Vec::new(), next: Next::End };
             for row in self.rows.iter().filter(is_meant).take(ask.rows) {
                 match Self::standing(row, now) {
                     Standing::Due => line.due.push(keyed(row.0, &row.1, row.2)),
@@ -168,7 +180,8 @@ fn what_waits_behind_one_key_is_not_read_and_no_other_key_waits_for_it() {
 #[test]
 fn many_keys_are_read_once_each_and_go_side_by_side() {
     let count = 3000;
-    let mut table = Table::of((0..count).map(|number| (number, format!("{:05}", number * 7 % count))));
+    let mut table =
+        Table::of((0..count).map(|number| (number, format!("{:05}", number * 7 % count))));
     let mut lane = lane(&mut table);
     let together: Vec<u128> = std::iter::from_fn(|| next(&mut lane, NOW)).collect();
     assert_eq!(together.len(), WINDOW.in_flight);
@@ -200,7 +213,10 @@ fn what_was_not_offered_goes_before_what_was_offered_after_it() {
 fn a_failure_holds_its_key_back_until_it_succeeds() {
     let mut table = Table::of([(1, "a".into()), (2, "a".into()), (3, "b".into())]);
     let mut lane = lane(&mut table);
-    assert_eq!((next(&mut lane, NOW), next(&mut lane, NOW), next(&mut lane, NOW)), (Some(1), Some(3), None));
+    assert_eq!(
+        (next(&mut lane, NOW), next(&mut lane, NOW), next(&mut lane, NOW)),
+        (Some(1), Some(3), None)
+    );
     let retry = Timestamp(NOW.0 + 5000);
     (table.rows[0].2, table.rows[0].3) = (1, retry);
     finish(&mut lane, 1, Some(retry));
@@ -216,7 +232,7 @@ fn a_failure_holds_its_key_back_until_it_succeeds() {
 }
 
 #[test]
-fn the_next_of_a_key_goes_when_the_receiver_has_the_one_before_and_comes_back_when_that_is_not_recorded() {
+fn the_next_of_a_key_goes_when_the_receiver_has_the_one_before() {
     let mut table = Table::of((1..=60).map(|number| (number, "a".into())));
     let mut lane = lane(&mut table);
     // None of it is recorded yet: so many may come again after a crash, and no more.
@@ -358,7 +374,8 @@ fn what_is_let_go_behind_one_that_is_under_way_is_found() {
     assert_eq!(next(&mut lane, NOW), Some(2));
 }
 
-/// What was accepted before a hook kept an order is read from its shelf, and the rest of it is there in an hour else.
+/// What was accepted before a hook kept an order is read from its shelf, and the rest of it is
+/// there in an hour else.
 #[test]
 fn a_clock_that_is_set_back_leaves_nothing_on_the_shelf_of_an_ordered_hook() {
     let mut table = Table::of([]);

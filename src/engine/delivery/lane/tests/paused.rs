@@ -37,7 +37,8 @@ fn a_paused_hook_puts_everything_away_and_is_probed_one_at_a_time() {
     assert_eq!(lane.wake_at(probe_at), Some(later));
 }
 
-/// News of two results can arrive in the other order: the older one names a probe that was made already.
+/// News of two results can arrive in the other order: the older one names a probe that was made
+/// already.
 #[test]
 fn a_probe_that_an_older_news_asked_for_waits_for_its_time() {
     let mut lane = ready(true);
@@ -57,7 +58,8 @@ fn a_probe_that_an_older_news_asked_for_waits_for_its_time() {
     assert_eq!(sent(&mut lane, 9), [7]);
 }
 
-/// A probe fails, the hook is mended, and the failure's record is heard of last: it still knows the pause of before.
+/// A probe fails, the hook is mended, and the failure's record is heard of last: it still knows the
+/// pause of before.
 #[test]
 fn what_was_sent_before_a_change_does_not_undo_what_was_read_after_it() {
     let mut lane = ready(true);
@@ -99,7 +101,14 @@ fn a_recovered_hook_begins_gently() {
     let mut lane = ready(true);
     let well = |due| page(Some(target(true)), due);
     lane.begin_load(BOTH);
-    lane.loaded(Page { health: paused(NOW), probe: Some(open(1, 0)), ..page(Some(target(true)), Vec::new()) }, NOW);
+    lane.loaded(
+        Page {
+            health: paused(NOW),
+            probe: Some(open(1, 0)),
+            ..page(Some(target(true)), Vec::new())
+        },
+        NOW,
+    );
     assert_eq!(sent(&mut lane, 9), [1]);
     lane.sent();
     lane.finished(DeliveryId(Uuid::from_u128(1)), None, Some(Health::default()), NOW);
@@ -121,7 +130,10 @@ fn what_is_let_go_keeps_its_pace_whatever_is_heard_meanwhile() {
     lane.more(NOW);
     lane.stepped(true, &LIMITS, NOW);
     let pause = STEP as f64 / f64::from(LIMITS.drain_per_second) * 1000.0;
-    assert!(!lane.wants_step(Timestamp(NOW.0 + pause as i64 - 1)) && lane.wants_step(Timestamp(NOW.0 + pause as i64)));
+    assert!(
+        !lane.wants_step(Timestamp(NOW.0 + pause as i64 - 1))
+            && lane.wants_step(Timestamp(NOW.0 + pause as i64))
+    );
 }
 
 #[test]
@@ -133,13 +145,19 @@ fn what_is_put_away_leaves_room_for_others() {
     lane.begin_step();
     lane.stepped(true, &LIMITS, NOW);
     assert!(!lane.wants_step(NOW), "its next step is not in the very next commit");
-    assert!(lane.wants_step(Timestamp(NOW.0 + 250)), "nor so late that a million rows would take hours");
+    assert!(
+        lane.wants_step(Timestamp(NOW.0 + 250)),
+        "nor so late that a million rows would take hours"
+    );
 }
 
 #[test]
 fn a_change_or_a_result_is_a_reason_to_probe_again() {
     let mut lane = Lane::new(NOW);
-    settle(&mut lane, NOW, |_| Page { health: paused(NOW), ..page(Some(target(true)), Vec::new()) });
+    settle(&mut lane, NOW, |_| Page {
+        health: paused(NOW),
+        ..page(Some(target(true)), Vec::new())
+    });
     assert_eq!(lane.wants_load(&LIMITS, NOW), None, "there is nothing to probe it with");
     lane.changed(NOW);
     assert!(lane.wants_load(&LIMITS, NOW).is_some_and(|wanted| wanted.probe));

@@ -1,6 +1,7 @@
-//! A commit whose outcome is unknown: the connection was cut, or PostgreSQL did not answer in time. The commit is
-//! atomic, so the writer asks until it learns whether it happened: no caller may hear "failed" about an event that is
-//! stored. Until then the writer refuses all other commands at once instead of letting them wait.
+//! A commit whose outcome is unknown: the connection was cut, or PostgreSQL did not answer in time.
+//! The commit is atomic, so the writer asks until it learns whether it happened: no caller may hear
+//! "failed" about an event that is stored. Until then the writer refuses all other commands at once
+//! instead of letting them wait.
 
 use std::time::Duration;
 
@@ -12,13 +13,21 @@ use crate::engine::store::{
 
 /// The least time between two questions.
 const AGAIN: Duration = Duration::from_millis(100);
-/// How often to check whether the old connection's backend has ended. One that has not by then is stuck.
+/// How often to check whether the old connection's backend has ended. One that has not by then is
+/// stuck.
 const WAITS: usize = 30;
 
 impl WriterTask {
     /// [`Unwritten::Stale`]: it did not happen, and can be done again.
-    pub(super) async fn resolve_unknown(&mut self, bulk: &Bulk, error: Error) -> Result<(), Unwritten> {
-        tracing::warn!(error = chain(&error), "a commit was not answered; another connection asks what came of it");
+    pub(super) async fn resolve_unknown(
+        &mut self,
+        bulk: &Bulk,
+        error: Error,
+    ) -> Result<(), Unwritten> {
+        tracing::warn!(
+            error = chain(&error),
+            "a commit was not answered; another connection asks what came of it"
+        );
         self.context.writes.failed(&error, self.clock.now());
         let old = self.backend.take();
         self.conn = None;
@@ -27,7 +36,9 @@ impl WriterTask {
             let asked = tokio::time::timeout(self.db.patience(), self.ask(bulk, old)).await;
             match asked {
                 Ok(Ok(found)) => return found,
-                Ok(Err(error)) => tracing::warn!(error = chain(&error), "the database cannot be asked yet"),
+                Ok(Err(error)) => {
+                    tracing::warn!(error = chain(&error), "the database cannot be asked yet")
+                }
                 Err(_) => tracing::warn!("the database does not say yet what came of a commit"),
             }
             self.conn = None;
@@ -64,7 +75,8 @@ impl WriterTask {
             tokio::select! {
                 () = &mut pause => return false,
                 count = self.queue.recv_many(&mut items, usize::MAX) => {
-                    let is_closing = count == 0 || items.iter().any(|item| matches!(item, Item::Close));
+                    let is_closing = count == 0 || items.iter().any(|item| matches!(item,
+                        Item::Close));
                     for batch in self.sort(&mut items) {
                         settle(batch, Err(error.clone()));
                     }

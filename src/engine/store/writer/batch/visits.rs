@@ -1,4 +1,5 @@
-//! Bulk writes: the part of a batch that one visit (a single round trip) to the database writes. See [`commit`].
+//! Bulk writes: the part of a batch that one visit (a single round trip) to the database writes.
+//! See [`commit`].
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -12,7 +13,8 @@ use crate::engine::store::{
     outcomes::{Finished, Recorded},
 };
 
-/// A connection that was idle for longer is checked before its next use. Under load that never happens.
+/// A connection that was idle for longer is checked before its next use. Under load that never
+/// happens.
 const CHECK_AFTER_IDLE: Duration = Duration::from_millis(100);
 
 /// How often an accept is tried by itself.
@@ -50,13 +52,14 @@ impl From<Bulk> for Batch {
 impl WriterTask {
     /// Writes in one visit what it can, and returns the rest.
     pub(super) async fn visit(&mut self, mut batch: Batch) -> Batch {
-        let (bulk, turning) = batch.finished.into_iter().partition(|waiting| waiting.item.changes_nothing());
+        let (bulk, turning) =
+            batch.finished.into_iter().partition(|waiting| waiting.item.changes_nothing());
         batch.finished = turning;
         let bulk = Bulk { accepts: std::mem::take(&mut batch.accepts), finished: bulk };
         let Some((mut refused, _)) = self.write_bulk(bulk).await else { return batch };
         batch.finished.append(&mut refused.finished);
-        // The usual causes are that a hook changed or that an attempt was at fault: then the accepts fit in a second
-        // visit.
+        // The usual causes are that a hook changed or that an attempt was at fault: then the
+        // accepts fit in a second visit.
         let Some((refused, _)) = self.write_bulk(refused).await else { return batch };
         for waiting in refused.accepts {
             self.accept_alone(waiting).await;
@@ -64,22 +67,25 @@ impl WriterTask {
         batch
     }
 
-    /// Writes one accept by itself, after the batch that held it was refused. It is tried a few times: meanwhile another node
-    /// may use the same idempotency key, or a hook may change again.
+    /// Writes one accept by itself, after the batch that held it was refused. It is tried a few
+    /// times: meanwhile another node may use the same idempotency key, or a hook may change again.
     async fn accept_alone(&mut self, waiting: Accepting) {
         let is_keyed = waiting.item.key.is_some();
         let mut bulk = Bulk { accepts: vec![waiting], finished: Vec::new() };
         for tries_left in (0..TRIES).rev() {
             let Some((again, fault)) = self.write_bulk(bulk).await else { return };
             match fault {
-                Some(error) if !is_keyed || tries_left == 0 => return settle(again.into(), Err(error)),
+                Some(error) if !is_keyed || tries_left == 0 => {
+                    return settle(again.into(), Err(error));
+                }
                 None if tries_left == 0 => return settle(again.into(), Err(Error::silent())),
                 Some(_) | None => bulk = again,
             }
         }
     }
 
-    /// Writes all of it, or returns it unwritten: with the constraint violation, or `None` if the plan was stale.
+    /// Writes all of it, or returns it unwritten: with the constraint violation, or `None` if the
+    /// plan was stale.
     ///
     /// `None` also when the database failed: the callers know by then.
     async fn write_bulk(&mut self, mut bulk: Bulk) -> Option<(Bulk, Option<Error>)> {
@@ -133,7 +139,8 @@ impl WriterTask {
     }
 
     async fn visit_postgres(&mut self, bulk: &Bulk, plans: &Plans) -> Result<(), Unwritten> {
-        let (patience, shard, version) = (self.db.patience(), self.context.shard, self.context.listeners.version());
+        let (patience, shard, version) =
+            (self.db.patience(), self.context.shard, self.context.listeners.version());
         let (accepts, finished) = (bulk.accepts(), bulk.finished());
         let guards = Guards::new(version, &accepts, &finished);
         let rows = Rows::of(&accepts, plans, &finished);
@@ -150,10 +157,15 @@ impl WriterTask {
         }
     }
 
-    async fn visit_sqlite(&mut self, bulk: Bulk, plans: Plans) -> Option<(Bulk, Result<Plans, Unwritten>)> {
+    async fn visit_sqlite(
+        &mut self,
+        bulk: Bulk,
+        plans: Plans,
+    ) -> Option<(Bulk, Result<Plans, Unwritten>)> {
         let (bulk_conn, db, shard) = (self.bulk_conn.take(), self.db.clone(), self.context.shard);
         let visited = tokio::task::spawn_blocking(move || {
-            // A panic drops the connection and with it the open transaction; then it is written one by one.
+            // A panic drops the connection and with it the open transaction; then it is written one
+            // by one.
             let visit = AssertUnwindSafe(|| visit_now(bulk_conn, &db, shard, &bulk, &plans));
             let panicked = |_| (None, Err(Unwritten::Fault(Error::Panicked)));
             let (bulk_conn, written) = std::panic::catch_unwind(visit).unwrap_or_else(panicked);
@@ -164,10 +176,12 @@ impl WriterTask {
         Some((bulk, written))
     }
 
-    /// Reads what planning needs: the listeners, and the answers to idempotency keys that were used before.
+    /// Reads what planning needs: the listeners, and the answers to idempotency keys that were used
+    /// before.
     async fn prepare(&mut self, bulk: &mut Bulk) -> Result<(), Error> {
         self.check_connection().await?;
-        // Outcomes need no listeners: what is wrong with a hook must not keep them from being recorded.
+        // Outcomes need no listeners: what is wrong with a hook must not keep them from being
+        // recorded.
         if !bulk.accepts.is_empty() {
             self.refresh_listeners().await?;
         }
@@ -177,7 +191,8 @@ impl WriterTask {
         Ok(())
     }
 
-    /// A connection that was cut while it had nothing to do is found out, and replaced, before anything is begun.
+    /// A connection that was cut while it had nothing to do is found out, and replaced, before
+    /// anything is begun.
     async fn check_connection(&mut self) -> Result<(), Error> {
         if !self.is_shared() {
             return Ok(());
@@ -194,8 +209,8 @@ impl WriterTask {
         Ok(())
     }
 
-    /// Brings the listeners up to date. On SQLite no other process writes hooks, so they are valid until this one
-    /// writes. On PostgreSQL the visit itself checks their version.
+    /// Brings the listeners up to date. On SQLite no other process writes hooks, so they are valid
+    /// until this one writes. On PostgreSQL the visit itself checks their version.
     async fn refresh_listeners(&mut self) -> Result<(), Error> {
         if self.context.listeners.version().is_some() {
             return Ok(());
@@ -207,18 +222,25 @@ impl WriterTask {
         context.listeners.refresh(conn).await
     }
 
-    /// Answers the accepts whose keys were used before; nothing is written for them, and no lane hears of them. (Where two
-    /// nodes get one key at once, the second one's commit finds out.)
+    /// Answers the accepts whose keys were used before; nothing is written for them, and no lane
+    /// hears of them. (Where two nodes get one key at once, the second one's commit finds out.)
     async fn answer_used_keys(&mut self, bulk: &mut Bulk) -> Result<(), Error> {
         if self.conn.is_none() {
             self.connect().await?;
         }
         let Some(conn) = &mut self.conn else { return Ok(()) };
-        let keys: Vec<&IdempotencyKey> = bulk.accepts.iter().filter_map(|waiting| waiting.item.key.as_ref()).collect();
-        let Some(now) = bulk.accepts.first().map(|waiting| waiting.item.clock.now()) else { return Ok(()) };
+        let keys: Vec<&IdempotencyKey> =
+            bulk.accepts.iter().filter_map(|waiting| waiting.item.key.as_ref()).collect();
+        let Some(now) = bulk.accepts.first().map(|waiting| waiting.item.clock.now()) else {
+            return Ok(());
+        };
         let used = idempotency::look_up(conn, &keys, now).await?;
         for waiting in std::mem::take(&mut bulk.accepts) {
-            let known = waiting.item.key.as_ref().and_then(|key| Some(used.get(&key.key_hash)?.answer_to(key)));
+            let known = waiting
+                .item
+                .key
+                .as_ref()
+                .and_then(|key| Some(used.get(&key.key_hash)?.answer_to(key)));
             let answer = match known {
                 None => {
                     bulk.accepts.push(waiting);

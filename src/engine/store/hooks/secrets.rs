@@ -1,0 +1,102 @@
+//! What a hook sends with: its API key and its signing secret, sealed in its row.
+
+use super::Row;
+use crate::{
+    domain::{hook::Hook, id::HookId, permission::Grant},
+    engine::store::{
+        db::{Conn, on_db},
+        error::Error,
+        secrets::{Place, Vault},
+    },
+};
+
+/// What a hook sends with. Never printed.
+#[derive(Clone)]
+pub struct Secrets {
+    pub api_key: String,
+    /// `whsec_...`
+    pub signing_secret: String,
+}
+
+pub(in crate::engine::store) fn place<'a>(column: &'static str, id: &'a HookId) -> Place<'a> {
+    Place { table: "hooks", column, row: id.0.as_bytes() }
+}
+
+/// What a hook sends with.
+async fn secrets(conn: &mut Conn, vault: &Vault, id: HookId) -> Result<Secrets, Error> {
+    let (api_key, signing_secret): (Vec<u8>, Vec<u8>) = on_db!(conn, c => sqlx::query_as(
+        "SELECT api_key, signing_secret FROM hooks WHERE id = $1 AND deleted_at IS NULL",
+    ).bind(id).fetch_one(c).await)?;
+    opened(vault, id, &api_key, &signing_secret)
+}
+
+fn opened(
+    vault: &Vault,
+    id: HookId,
+    api_key: &[u8],
+    signing_secret: &[u8],
+) -> Result<Secrets, Error> {
+    let open = |column: &'static str, sealed: &[u8]| {
+        let bytes = vault.open(place(column, &id), sealed)?;
+        String::from_utf8(bytes).map_err(|_| Error::Inconsistent { table: "hooks", column })
+    };
+    Ok(Secrets {
+        api_key: open("api_key", api_key)?,
+        signing_secret: open("signing_secret", signing_secret)?,
+    })
+}
+
+/// The sealed API keys of some hooks: to try whether a master key fits.
+pub(in crate::engine::store) async fn sealed_keys(
+    conn: &mut Conn,
+) -> Result<Vec<(HookId, Vec<u8>)>, Error> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "SELECT id, api_key FROM hooks WHERE deleted_at IS NULL ORDER BY id LIMIT 20",
+    ).fetch_all(c).await)?)
+}
+
+/// A hook and what it sends with, as they were at one moment: a key is only sent where it was
+/// entered for, so the URL it belongs to has to be read with it.
+pub async fn with_secrets(
+    conn: &mut Conn,
+    _by: &Grant,
+    vault: &Vault,
+    id: HookId,
+) -> Result<Option<(Hook, Secrets)>, Error> {
+    load_with_secrets(conn, vault, id).await
+}
+
+/// The same, for the engine.
+pub(in crate::engine) async fn load_with_secrets(
+    conn: &mut Conn,
+    vault: &Vault,
+    id: HookId,
+) -> Result<Option<(Hook, Secrets)>, Error> {
+    #[derive(sqlx::FromRow)]
+    struct Both {
+        #[sqlx(flatten)]
+        row: Row,
+        api_key: Vec<u8>,
+        signing_secret: Vec<u8>,
+    }
+    let both: Option<Both> = on_db!(conn, c => sqlx::query_as(
+        "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, \
+         retry_schedule, timeout_ms,
+                in_flight, rate_per_second, order_by, created_at, updated_at, version, api_key, \
+                signing_secret
+         FROM hooks WHERE id = $1 AND deleted_at IS NULL",
+    ).bind(id).fetch_optional(c).await)?;
+    let Some(Both { row, api_key, signing_secret }) = both else { return Ok(None) };
+    let secrets = opened(vault, id, &api_key, &signing_secret)?;
+    Ok(Some((row.hook()?, secrets)))
+}
+
+/// A hook's secrets, for a person who may see them.
+pub async fn reveal(
+    conn: &mut Conn,
+    _by: &Grant,
+    vault: &Vault,
+    id: HookId,
+) -> Result<Secrets, Error> {
+    secrets(conn, vault, id).await
+}
