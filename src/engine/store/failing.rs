@@ -84,6 +84,18 @@ impl Writes {
         }
     }
 
+    /// The disk has no room for the reserve, at the start: events are refused before they take the
+    /// last of it.
+    pub(super) fn lack_reserve(&self, now: Timestamp) {
+        tracing::error!("the disk has no room for the reserve: new events are refused");
+        let mut state = self.lock();
+        state.is_released = true;
+        let since = state.failing.map_or(now, |failing| failing.since);
+        state.failing = Some(Failing { since, is_full: true, has_reserve: true });
+        drop(state);
+        self.wants_room.notify_waiters();
+    }
+
     /// Resolves when the disk is found full after this was called, even if it is awaited only
     /// later.
     pub(super) fn wants_room(&self) -> impl Future<Output = ()> {
@@ -138,7 +150,7 @@ mod tests {
         let writes = Writes::default();
         writes.keep(Reserve::beside(&folder.path().join("x.db"), 1000));
         let reserve = writes.reserve().unwrap();
-        reserve.make().unwrap();
+        reserve.make(false).unwrap();
         writes.failed(&driver("disk I/O error"), Timestamp(1));
         assert!(
             !writes.refuses_events() && folder.path().join("x.db.reserve").exists(),
@@ -160,6 +172,10 @@ mod tests {
         writes.went_well();
         let failing = Failing { since: Timestamp(1), is_full: true, has_reserve: true };
         assert_eq!(writes.failing(), Some(failing), "refusing events, it must not seem well");
+        writes.restored();
+        assert_eq!((writes.failing(), writes.refuses_events()), (None, false));
+        writes.lack_reserve(Timestamp(5));
+        assert!(writes.refuses_events() && writes.failing().is_some_and(|failing| failing.is_full));
         writes.restored();
         assert_eq!((writes.failing(), writes.refuses_events()), (None, false));
     }

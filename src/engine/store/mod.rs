@@ -59,13 +59,14 @@ pub use db::{Conn, Db};
 pub use error::Error;
 
 use super::{clock::random_bytes, config::Settings};
+use crate::domain::time::Timestamp;
 use claim::FileClaim;
 use events::{Accept, Answer};
 use failing::{Failing, Writes};
 use files::Turn;
 use outcomes::{Finished, Recorded};
-use reserve::Reserve;
 pub(super) use reserve::Restored;
+use reserve::{Made, Reserve};
 use secrets::Vault;
 use told::Audience;
 use writer::Writer;
@@ -138,31 +139,40 @@ impl Store {
     }
 
     /// Makes the reserve's file if it is missing and the disk has room. New events are accepted
-    /// again if it had been released.
-    pub(super) async fn restore_reserve(&self) -> Result<Restored, Error> {
+    /// again if it had been released, and refused if there is hardly any room at the start.
+    pub(super) async fn restore_reserve(&self, now: Timestamp) -> Result<Restored, Error> {
         let Some(reserve) = self.writes.reserve() else { return Ok(Restored::WasThere) };
         let was_full = self.writes.refuses_events();
         let making = reserve.clone();
-        let made = tokio::task::spawn_blocking(move || making.make());
-        let made = made
-            .await
-            .map_err(|_| Error::Panicked)?
-            .map_err(|error| Error::Unfit(error.to_string()))?;
-        if made.is_none() {
+        let made = tokio::task::spawn_blocking(move || making.make(!was_full)).await;
+        let made =
+            made.map_err(|_| Error::Panicked)?.map_err(|error| Error::Unfit(error.to_string()))?;
+        if !was_full && self.writes.refuses_events() {
+            // The disk became full while the file was being made, and it was released before it was
+            // there.
+            reserve.release();
             return Ok(Restored::NoRoom);
         }
-        if !was_full {
-            if self.writes.refuses_events() {
-                // The disk became full while the file was being made, and it was released before it
-                // was there.
-                reserve.release();
+        match made {
+            Made::Whole if was_full => {}
+            Made::Whole => return Ok(Restored::WasThere),
+            Made::Part(bytes) => return Ok(Restored::Part(bytes)),
+            Made::Nothing => {
+                if !was_full {
+                    self.writes.lack_reserve(now);
+                }
+                return Ok(Restored::NoRoom);
             }
-            return Ok(Restored::WasThere);
         }
         // Free space does not prove that a write succeeds: there may be a quota.
         self.try_writing().await.inspect_err(|_| reserve.release())?;
         self.writes.restored();
         Ok(Restored::Again)
+    }
+
+    /// Bytes of the reserve's file; `None` on PostgreSQL, which has none.
+    pub fn reserve_held(&self) -> Option<u64> {
+        self.db.file().map(|file| Reserve::beside(file, 0).held())
     }
 
     /// See [`Writes::wants_room`].

@@ -66,20 +66,22 @@ impl Keeper {
     /// Restores the reserve once there is room, and lets new events in again. Returns whether it
     /// exists; `had_one` says whether it did at the last look.
     pub(super) async fn mind_reserve(&self, had_one: bool) -> bool {
-        let problem = match self.store.restore_reserve().await {
+        let problem = match self.store.restore_reserve(self.clock.now()).await {
             Ok(Restored::WasThere) => return true,
             Ok(Restored::Again) => {
                 tracing::info!("the disk has room again; new events are accepted");
                 return true;
             }
-            Ok(Restored::NoRoom) => "less than twice its size is free".into(),
+            Ok(Restored::Part(bytes)) => format!("less than twice its size is free: {bytes} bytes"),
+            // That has been logged.
+            Ok(Restored::NoRoom) => return false,
             Err(error) => chain(&error),
         };
         // A full disk has been logged already.
         if had_one && !self.is_disk_full() {
             tracing::warn!(
                 problem,
-                "no disk space is held in reserve: if the disk fills up, nobody can sign in"
+                "the reserve is not whole: if the disk fills up, perhaps nobody can sign in"
             );
         }
         false

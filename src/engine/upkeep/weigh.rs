@@ -39,7 +39,11 @@ impl Keeper {
         let mut looked = None::<Stopwatch>;
         loop {
             let fails = self.store.failing().is_some_and(|failing| !failing.has_reserve);
-            if fails && self.store.try_writing().await.is_ok() {
+            if fails
+                && self.store.try_writing().await.is_ok()
+                // With the reserve released, a small write that succeeds proves nothing.
+                && self.store.failing().is_none()
+            {
                 tracing::info!("the database can be written again");
             }
             let watch = self.clock.stopwatch();

@@ -241,12 +241,31 @@ fn disk(status: &Status) -> Option<Check> {
     let (free, all) = status.disk?;
     let size = |size: u64| bytes(i64::try_from(size).unwrap_or(i64::MAX));
     let percent = percent(free, all);
+    let wanted = status.settings.limits.reserve_bytes;
+    let is_full = status.components.iter().any(|part| part.name == "disk" && !part.is_up);
+    let lacks = status.reserve.is_some_and(|held| held < wanted);
     let grade = match percent {
+        _ if is_full => Grade::Bad,
         0..NEARLY_FULL_PERCENT => Grade::Bad,
         NEARLY_FULL_PERCENT..FREE_PERCENT => Grade::Watch,
+        _ if lacks => Grade::Watch,
         _ => Grade::Good,
     };
-    let words = format!("{} of {} free ({percent} %).", size(free), size(all));
+    let mut words = format!("{} of {} free ({percent} %).", size(free), size(all));
+    let needed = size(wanted.saturating_mul(2));
+    if is_full && wanted == 0 {
+        words.push_str(" New events are refused. Free space on this disk.");
+    } else if is_full {
+        words.push_str(&format!(
+            " New events are refused until {needed} are free. Free space on this disk."
+        ));
+    } else if lacks {
+        words.push_str(&format!(
+            " {} of {} are held in reserve; the rest will be once {needed} are free.",
+            size(status.reserve.unwrap_or(0)),
+            size(wanted)
+        ));
+    }
     Some(check(
         "Disk",
         grade,

@@ -23,7 +23,7 @@ use axum::{
     Router,
     body::{Body, HttpBody},
     extract::Request,
-    http::{HeaderValue, header::CONNECTION},
+    http::{HeaderValue, StatusCode, header::CONNECTION},
     response::Response,
 };
 use hyper::{
@@ -182,7 +182,10 @@ async fn converse(
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let (router, progress, is_wanted) = (router.clone(), progress.clone(), is_wanted.clone());
         async move {
-            let mut response = answer(request, router, progress, peer).await;
+            let mut response = match is_head_too_large(&request) {
+                true => too_large(),
+                false => answer(request, router, progress, peer).await,
+            };
             // While others wait nobody has a second turn: a client with a hundred requests in a row
             // keeps no place for them.
             if is_wanted.load(Ordering::Relaxed) {
@@ -202,6 +205,21 @@ async fn converse(
     let mut watched = pin!(watcher.watch(connection));
     // Peers break connections all the time; nothing of ours is lost by it.
     let _broken = watched.as_mut().await;
+}
+
+/// The library's limit is one of its buffer, and lets a larger head pass that comes in one piece.
+fn is_head_too_large(request: &Request<Incoming>) -> bool {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter();
+    let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
+    target + headers > HEAD_SIZE
+}
+
+fn too_large() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Does something when dropped.

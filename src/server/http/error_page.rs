@@ -2,20 +2,20 @@
 //! frame; for anybody else, and where the frame itself cannot be had, it is plain HTML. No detail
 //! that is not for the reader.
 
-use std::any::Any;
+use std::{any::Any, sync::Arc};
 
 use super::{assets, reader::remembered_theme, render, rpc};
 use crate::{
     domain::preferences::Theme,
     rpc::Error,
     server::{
-        ctx::OpCtx,
+        ctx::{OpCtx, Portal},
         seam::{internal, local, status_of},
     },
 };
 use axum::{
-    body::Body,
-    extract::Request,
+    body::{Body, HttpBody},
+    extract::{Request, State},
     http::{
         HeaderMap, HeaderValue, Method, Response, StatusCode, Uri,
         header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
@@ -90,6 +90,28 @@ pub async fn with_way_back(request: Request, next: Next) -> Response<Body> {
             &Error::Refused { title: title.clone(), words: words.clone(), back },
         );
     }
+    response
+}
+
+/// Around the sessions, which answer an empty 500 where one cannot be stored: says what is wrong.
+pub async fn of_session(
+    State(portal): State<Arc<Portal>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let response = next.run(request).await;
+    let is_empty = response.body().size_hint().exact() == Some(0);
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR || !is_empty {
+        return response;
+    }
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    if !portal.store().failing().is_some_and(|failing| failing.is_full) {
+        return plain(status);
+    }
+    let words = "The server's disk is full, so you can't sign in or out. Nothing was changed. Ask \
+                 the operator to free space on it, then try again.";
+    let mut response = refused(status, "The disk is full", words);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("30"));
     response
 }
 

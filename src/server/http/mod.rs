@@ -82,6 +82,7 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .layer(middleware::from_fn(error_page::in_frame))
         .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))
         .layer(sessions)
+        .layer(middleware::from_fn_with_state(portal.clone(), error_page::of_session))
         .layer(middleware::from_fn_with_state(portal.clone(), origin::vouched))
         .layer(middleware::from_fn(auth::session::complete_removals))
         .layer(

@@ -9,14 +9,20 @@ use crate::{
         time::{Timestamp, readable_duration},
         words::bytes,
     },
-    engine::store::{
-        Conn, Store,
-        balance::{self, Balance},
-        claim,
-        db::Replication,
-        hooks, users,
+    engine::{
+        dispatcher::trouble::{NEARLY_FULL_PERCENT, percent},
+        store::{
+            Conn, Store,
+            balance::{self, Balance},
+            claim,
+            db::Replication,
+            fit, hooks, users,
+        },
     },
-    server::{ctx::OpCtx, ops::status::skew_in_words},
+    server::{
+        ctx::{OpCtx, Portal},
+        ops::status::skew_in_words,
+    },
 };
 
 /// Clocks are well within a minute of each other.
@@ -37,6 +43,7 @@ pub async fn examine(ctx: &OpCtx) -> Result<Vec<Check>, Error> {
     let store = ctx.portal.store();
     let mut conn = store.read().await?;
     let mut checks = vec![database(store).await?];
+    checks.extend(disk(&ctx.portal));
     checks.extend(store.replication().await?.as_ref().map(replication));
     checks.push(people(&mut conn).await?);
     checks.push(master_key(&mut conn, store, &grant).await?);
@@ -62,6 +69,28 @@ async fn database(store: &Store) -> Result<Check, Error> {
         }
     }
     Ok(Check { name: "database", is_well: true, words })
+}
+
+/// Of SQLite: is there room for what comes, and for the reserve?
+fn disk(portal: &Portal) -> Option<Check> {
+    let held = portal.store().reserve_held()?;
+    let (free, all) = fit::space(&portal.settings.data_dir)?;
+    let wanted = portal.settings.limits.reserve_bytes;
+    let is_missing = held < wanted;
+    let has_room = free.saturating_add(held) >= wanted.saturating_mul(2);
+    let size = |size: u64| bytes(i64::try_from(size).unwrap_or(i64::MAX));
+    let mut words = format!("{} of {} are free", size(free), size(all));
+    if is_missing && !has_room {
+        words.push_str(&format!(
+            "; {} of the {} that should be held in reserve are there. New events are refused once \
+             the disk is full, until {} are free. Free space, or shorten the retention",
+            size(held),
+            size(wanted),
+            size(wanted.saturating_mul(2))
+        ));
+    }
+    let is_well = (!is_missing || has_room) && percent(free, all) >= NEARLY_FULL_PERCENT;
+    Some(Check { name: "disk", is_well, words })
 }
 
 async fn people(conn: &mut Conn) -> Result<Check, Error> {

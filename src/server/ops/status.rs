@@ -46,6 +46,8 @@ pub struct Status {
     pub answered_in: Duration,
     /// Free and all bytes of the disk that the data is on, where that can be asked.
     pub disk: Option<(u64, u64)>,
+    /// Bytes that the disk holds in reserve; `None` for PostgreSQL.
+    pub reserve: Option<u64>,
     pub hooks: Vec<(Standing, usize)>,
     /// By how many milliseconds this server's clock is ahead of the database's, by which all times
     /// go; `None` where there is only one clock.
@@ -82,6 +84,7 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
         database,
         answered_in,
         disk: fit::space(&portal.settings.data_dir),
+        reserve: portal.store().reserve_held(),
         skew: portal.clock().skew(),
         nodes: claim::listed(&mut portal.store().read().await?, &grant).await?,
         hooks: Standing::ALL.iter().map(counted).collect(),

@@ -80,6 +80,16 @@ async fn only_requests_for_a_host_of_ours_are_answered() {
     }
 }
 
+/// However its bytes are cut into packets.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_has_at_most_32_kib() {
+    let app = TestApp::start(TestDb::sqlite()).await;
+    for (bytes, wanted) in [(30_000, 200), (33_000, 431), (50_000, 431), (70_000, 431)] {
+        let head = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {}", "y".repeat(bytes));
+        assert_eq!(say(&app, &head).await.0, wanted, "{bytes}");
+    }
+}
+
 /// A hook that leads here although its URL does not say so (a name, a proxy): what it sends is
 /// refused, and nothing comes of that but a failed delivery.
 #[tokio::test(flavor = "multi_thread")]

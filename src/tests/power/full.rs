@@ -30,6 +30,8 @@ use super::{
 };
 use crate::support::{PATIENCE, app::PASSWORD, eventually, receiver::Receiver};
 
+const SIGN_IN: &str = "/rpc/service_hooks/rpc/session/sign_in";
+
 fn sample_request() -> Value {
     json!({"type": EVENT.key(), "data": serde_json::from_str::<Value>(sample(EVENT)).unwrap()})
 }
@@ -78,6 +80,15 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
                 .then_some(())
         })
         .await;
+        let refusal = eventually("nobody can sign in", async || {
+            recorded.emit_in_vain().await;
+            let form = [("email", "developer@example.org"), ("password", PASSWORD)];
+            let answer = recorded.app.stranger().post(SIGN_IN, &form).await;
+            (answer.status() == 503).then_some(answer)
+        })
+        .await;
+        let page = refusal.text().await.unwrap();
+        assert!(page.contains("The server's disk is full, so you can't sign in or out"), "{page}");
         recorded.tape.set_full(false);
         acknowledged.push(recorded.emit().await.expect("there is room again").id);
     }
@@ -183,7 +194,7 @@ async fn with_a_reserve_only_events_are_refused() {
     let browser = eventually("somebody signs in", async || {
         let mut browser = recorded.app.stranger();
         let form = [("email", "developer@example.org"), ("password", PASSWORD)];
-        let answer = browser.post("/rpc/service_hooks/rpc/session/sign_in", &form).await;
+        let answer = browser.post(SIGN_IN, &form).await;
         browser.keep_cookie(&answer);
         browser.cookie.contains("sid=").then_some(browser)
     })
@@ -216,6 +227,28 @@ async fn with_a_reserve_only_events_are_refused() {
     eventually("it is ready", async || (ready(&recorded).await == (200, vec![])).then_some(()))
         .await;
     recorded.app.assert_balanced().await;
+    recorded.stop().await;
+}
+
+/// A server that starts where there is hardly any room refuses events at once, before they take the
+/// last of it, and says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_room_for_the_reserve_events_are_refused_from_the_start() {
+    let recorded = Recorded::start_with(Tape::default(), |settings| {
+        settings.limits.reserve_bytes = u64::MAX / 4;
+    })
+    .await;
+    eventually("it is not ready", async || {
+        (ready(&recorded).await == (503, vec!["disk".to_owned()])).then_some(())
+    })
+    .await;
+    let (status, problem) =
+        recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(status == 503 && detail.contains("The server's disk is full"), "{problem}");
+    let browser = recorded.app.browser(Role::Administrator).await;
+    let page = browser.get("/status").await.text().await.unwrap();
+    assert!(page.contains("New events are refused until"), "{page}");
     recorded.stop().await;
 }
 
