@@ -221,8 +221,9 @@ pub fn cookie(data: &[u8]) {
         let name = session::cookie_name(url);
         let mut headers = HeaderMap::from_iter([(COOKIE, value.clone())]);
         let found = session::without_malformed(&mut headers, name);
-        let left =
-            headers.get(COOKIE).and_then(|line| line.to_str().ok()).unwrap_or_default().to_owned();
+        // As the session layer reads them: as UTF-8, not only ASCII.
+        let line = headers.get(COOKIE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let left = std::str::from_utf8(line).unwrap_or_default().to_owned();
         let pairs = left.split(';').filter_map(|pair| pair.split_once('='));
         let ids: Vec<&str> =
             pairs.filter(|(key, _)| key.trim() == name).map(|(_, id)| id.trim()).collect();

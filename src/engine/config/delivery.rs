@@ -25,9 +25,11 @@ pub struct Delivery {
     /// Deliveries of one hook kept in memory; the rest waits in the database.
     pub lane_window: usize,
     /// And bytes of bodies among them.
+    #[serde(deserialize_with = "super::spelling::size")]
     pub lane_window_bytes: usize,
     /// Bytes that the deliveries in memory take at most, over all hooks: queued and in flight. The
     /// rest waits in the database. A hook may always have one delivery in memory.
+    #[serde(deserialize_with = "super::spelling::size")]
     pub memory_bytes: usize,
     /// Held deliveries of a hook that are let go in a second, once it is open again.
     pub drain_per_second: u32,

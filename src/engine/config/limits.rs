@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Bytes of bodies, counted once for each delivery. Above it nothing more is accepted.
+    #[serde(deserialize_with = "super::spelling::size")]
     pub queued_bytes: u64,
     /// Age of the oldest delivery that is due. Those of hooks that are off or paused do not count,
     /// nor those of hooks that are over their own limit.
@@ -17,11 +18,13 @@ pub struct Limits {
     pub queued_age: Duration,
     /// The same for each hook by itself; a quarter of the mark for all unless set. What comes for a
     /// hook above it is recorded as skipped, and can be recovered.
+    #[serde(deserialize_with = "super::spelling::optional_size")]
     pub hook_bytes: Option<u64>,
     #[serde(with = "humantime_serde")]
     pub hook_age: Option<Duration>,
     /// Disk space that SQLite keeps in reserve for when the disk is full; `engine::store::reserve`
     /// says why. 0: none.
+    #[serde(deserialize_with = "super::spelling::size")]
     pub reserve_bytes: u64,
 }
 

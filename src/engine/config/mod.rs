@@ -243,6 +243,25 @@ mod tests {
     }
 
     #[test]
+    fn sizes_are_numbers_or_as_people_write_them() {
+        let file = "[limits]\nqueued_bytes = 1000\nreserve_bytes = \"1 KiB\"\n";
+        let variables = [
+            ("SERVICE_HOOKS_LIMITS__HOOK_BYTES", "8GiB"),
+            ("SERVICE_HOOKS_DELIVERY__MEMORY_BYTES", "64 MiB"),
+            ("SERVICE_HOOKS_DELIVERY__LANE_WINDOW_BYTES", "4000000"),
+        ];
+        let settings = load(&variables, file).unwrap();
+        let (limits, delivery) = (settings.limits, settings.delivery);
+        assert_eq!((limits.queued_bytes, limits.reserve_bytes), (1000, 1024));
+        assert_eq!(limits.hook_bytes(), 8 << 30);
+        assert_eq!((delivery.memory_bytes, delivery.lane_window_bytes), (64 << 20, 4_000_000));
+        for wrong in ["much", "-1", "64 parsecs"] {
+            let problem = load(&[("SERVICE_HOOKS_LIMITS__RESERVE_BYTES", wrong)], "").unwrap_err();
+            assert!(problem.contains("expected a size, such as 64 MiB"), "{problem}");
+        }
+    }
+
+    #[test]
     fn what_is_unknown_or_malformed_is_named() {
         let error = |variables: &[(&str, &str)], file: &str| load(variables, file).unwrap_err();
         assert!(

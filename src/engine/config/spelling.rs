@@ -3,7 +3,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use serde::Deserialize;
+use bytesize::ByteSize;
+use serde::{Deserialize, Deserializer, de::Error};
 use url::Url;
 
 /// One text with commas, as an environment variable holds it, or a list.
@@ -29,6 +30,37 @@ impl Several {
             }
         }
     }
+}
+
+/// Bytes as a number, or as people write them: `64 MiB`.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a size, such as 64 MiB or 67108864")]
+enum Size {
+    Number(u64),
+    Text(String),
+}
+
+impl Size {
+    fn bytes<N: TryFrom<u64>, E: Error>(self) -> Result<N, E> {
+        let bytes = match self {
+            Self::Number(bytes) => Some(bytes),
+            Self::Text(text) => text.parse().ok().map(|ByteSize(bytes)| bytes),
+        };
+        let fits = bytes.and_then(|bytes| N::try_from(bytes).ok());
+        fits.ok_or_else(|| E::custom("expected a size, such as 64 MiB or 67108864"))
+    }
+}
+
+pub(super) fn size<'de, N: TryFrom<u64>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<N, D::Error> {
+    Size::deserialize(deserializer)?.bytes()
+}
+
+pub(super) fn optional_size<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u64>, D::Error> {
+    Option::<Size>::deserialize(deserializer)?.map(Size::bytes).transpose()
 }
 
 /// An address and a port.

@@ -27,7 +27,7 @@ pub struct Begin {
 /// What it would send again: the dry run.
 pub async fn count(ctx: &OpCtx, begin: &Begin) -> Result<Count, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
-    judge_begin(begin)?;
+    judge_begin(begin, ctx.portal.clock().now())?;
     let mut conn = ctx.portal.store().read().await?;
     check_hook(&mut conn, &grant, &begin.scope).await?;
     let scope = bounded(&begin.scope, ctx.portal.clock().now());
@@ -38,7 +38,7 @@ pub async fn count(ctx: &OpCtx, begin: &Begin) -> Result<Count, Error> {
 /// longer.
 pub async fn spread(ctx: &OpCtx, begin: &Begin) -> Result<Spread, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
-    judge_begin(begin)?;
+    judge_begin(begin, ctx.portal.clock().now())?;
     let mut conn = ctx.portal.store().read().await?;
     check_hook(&mut conn, &grant, &begin.scope).await?;
     let now = ctx.portal.clock().now();
@@ -52,9 +52,9 @@ pub async fn spread(ctx: &OpCtx, begin: &Begin) -> Result<Spread, Error> {
 
 pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
-    let per_second = judge_begin(&begin)?;
     let (clock, made) = (ctx.portal.clock().clone(), ctx.once.clone());
     let now = clock.now();
+    let per_second = judge_begin(&begin, now)?;
     let scope = bounded(&begin.scope, now);
     // Counted by a connection that only reads: it takes as long as there is to count, and accepts
     // wait for the writer.
@@ -196,7 +196,7 @@ async fn move_to(
     }
 }
 
-fn judge_begin(begin: &Begin) -> Result<u32, Invalid> {
+fn judge_begin(begin: &Begin, now: Timestamp) -> Result<u32, Invalid> {
     let mut invalid = Invalid::default();
     let pace = invalid.take(judge_pace(begin.per_second));
     if begin.kind == Kind::Recover && begin.scope.from.is_none() {
@@ -205,6 +205,14 @@ fn judge_begin(begin: &Begin) -> Result<u32, Invalid> {
             "required",
             "Give the time since when deliveries are to be recovered.",
         );
+    }
+    let (from, to) = (begin.scope.from, begin.scope.to);
+    let names = if begin.kind == Kind::Recover { ("since", "until") } else { ("from", "to") };
+    if from.is_some_and(|from| from > now) {
+        invalid.add(names.0, "future", "must not be in the future");
+    }
+    if from.zip(to).is_some_and(|(from, to)| to < from) {
+        invalid.add(names.1, "range", format!("must not be before {}", names.0));
     }
     invalid.or(pace.unwrap_or(DEFAULT_PACE))
 }

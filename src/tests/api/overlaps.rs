@@ -34,6 +34,13 @@ async fn a_job_names_what_it_selects(db: TestDb) {
         (receiver.came().len(), scene.get("/jobs").await["items"].as_array().unwrap().len()),
         (3, 0)
     );
+    for (body, wrong) in [
+        (json!({"since": "2099-01-01T00:00:00Z"}), "since"),
+        (json!({"since": "2020-01-02T00:00:00Z", "until": "2020-01-01T00:00:00Z"}), "until"),
+    ] {
+        let (status, problem) = scene.ask("POST", &recover, body).await;
+        assert_eq!((status, fields(&problem)), (422, vec![wrong]), "{problem}");
+    }
     // A preview sends nothing, and so it may be of everything.
     let (status, counted) = scene.ask("POST", REDELIVER, json!({"dry_run": true})).await;
     assert_eq!((status, &counted["total"]), (200, &json!(3)));

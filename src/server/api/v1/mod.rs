@@ -101,8 +101,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, state).await;
         query.map(|Query(asked)| Self(asked)).map_err(|error| {
-            Invalid::one("query", "unknown", format!("cannot be understood: {}", error.body_text()))
-                .into()
+            // The library's own words are a prefix of what is wrong.
+            let text = error.body_text();
+            let wrong = text.split_once(": ").map_or(text.as_str(), |(_, wrong)| wrong);
+            Invalid::one("query", "unknown", format!("cannot be understood: {wrong}")).into()
         })
     }
 }
