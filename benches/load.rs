@@ -213,8 +213,7 @@ impl Template {
         let Order { to, path, token, .. } = order;
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: {to}\r\ncontent-type: \
-             application/json\r\nauthorization: Bearer {token}\r\n\
-             content-length: {}\r\n\r\n",
+             application/json\r\nauthorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
         let bytes = [head.as_bytes(), body.as_bytes()].concat();

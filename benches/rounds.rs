@@ -47,8 +47,8 @@ pub async fn gather(
                 .unwrap_or_default();
             bench.progress(&format!(
                 "{}, round {number}, {which:?}: {deliveries_per_second:.0} deliveries/s, \
-                 {events_per_second:.0} events/s \
-                 (answer p50 {:.2} p99 {:.2} ms), arrival p50 {:.2} p95 {:.2} p99 {:.2} ms{cpu}",
+                 {events_per_second:.0} events/s (answer p50 {:.2} p99 {:.2} ms), arrival p50 \
+                 {:.2} p95 {:.2} p99 {:.2} ms{cpu}",
                 plan.name, sent.p50, sent.p99, arrivals.p50, arrivals.p95, arrivals.p99
             ));
             round.push((which, measured));

@@ -103,45 +103,41 @@ impl Error {
                 .to_owned(),
             Self::Forbidden { permission, words } => format!(
                 "Your role does not let you {words}. An administrator can give you a role with the \
-                 permission \
-                 {permission}."
+                 permission {permission}."
             ),
             Self::NotFound { what } => {
                 format!(
                     "There is no such {what}. It may have been deleted, or the address is \
-                         incomplete."
+                     incomplete."
                 )
             }
             Self::Deleted { name, .. } => format!(
                 "It was called {name}. Nothing is sent to it any more, and its key is gone. What \
-                 was delivered stays in \
-                 the log until its time is over."
+                 was delivered stays in the log until its time is over."
             ),
             Self::Stale { .. } => "Somebody else changed it in the meantime, and nothing of yours \
-                                   was saved. Go back, \
-                                   load the page again and look at what is there now."
+                                   was saved. Go back, load the page again and look at what is \
+                                   there now."
                 .to_owned(),
             Self::Busy { seconds } => {
                 format!(
-                    "Nothing was done. Wait {seconds} seconds, then load the page or send the \
-                         form again."
+                    "Nothing was done. Wait {seconds} seconds, then load the page or send the form \
+                     again."
                 )
             }
             Self::DiskFull => {
-                "Nothing was stored: the server's disk is full. Try again once there \
-                               is room."
+                "Nothing was stored: the server's disk is full. Try again once there is room."
                     .to_owned()
             }
             Self::Internal { reference } => format!(
                 "It is not your fault, and it was noted in the log under the reference \
-                 {reference}. Try again; if it \
-                 happens again, tell whoever runs this portal that reference."
+                 {reference}. Try again; if it happens again, tell whoever runs this portal that \
+                 reference."
             ),
             Self::Invalid(invalid) => invalid.to_string(),
-            Self::BadRequest { message } => format!(
-                "The request was incomplete or malformed: \
-                {message}."
-            ),
+            Self::BadRequest { message } => {
+                format!("The request was incomplete or malformed: {message}.")
+            }
             Self::Refused { words, .. } => words.clone(),
         }
     }

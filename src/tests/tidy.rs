@@ -218,8 +218,7 @@ fn is_qualifier(word: &str) -> bool {
 #[test]
 fn functions_are_counted_with_their_signatures() {
     let text = "impl A {\n    pub(super) async fn long(\n        a: u8,\n    ) -> u8 \
-                {\n        a\n    }\n}\n\
-                fn short() {\n}\nfn one_line() {}\n";
+                {\n        a\n    }\n}\nfn short() {\n}\nfn one_line() {}\n";
     let found = functions(text);
     assert_eq!(found, [("pub(super) async fn long(", 5), ("fn short() {", 2)]);
 }

@@ -13,9 +13,8 @@ const FLAWS: &[(&[&str], &str, &str)] = &[
     (
         &["names no host"],
         "The receiver's certificate names its host in the common name only, which is no longer \
-             accepted.",
-        "Get a certificate whose subject alternative name (SAN) has the host of the callback \
-             URL.",
+         accepted.",
+        "Get a certificate whose subject alternative name (SAN) has the host of the callback URL.",
     ),
     (
         &["not valid for", "notvalidforname"],

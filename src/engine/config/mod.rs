@@ -185,7 +185,7 @@ fn explain(error: &figment::Error) -> String {
             figment::error::Kind::UnknownField(field, _) if field == "port" => {
                 format!(
                     "{name} is not a setting; say where to listen with \
-                         {PREFIX}LISTEN=127.0.0.1:3000"
+                     {PREFIX}LISTEN=127.0.0.1:3000"
                 )
             }
             figment::error::Kind::UnknownField(_, known) => {

@@ -178,8 +178,8 @@ pub(super) mod ranges {
         let alone = || text.parse::<IpAddr>().map(IpNet::from);
         text.parse::<IpNet>().or_else(|_| alone()).map_err(|_| {
             format!(
-                "{text:?} is not a range of addresses, such as 10.0.0.0/8 or fd00::/8 \
-                     (several: 10.0.0.0/8,192.168.0.0/16)"
+                "{text:?} is not a range of addresses, such as 10.0.0.0/8 or fd00::/8 (several: \
+                 10.0.0.0/8,192.168.0.0/16)"
             )
         })
     }

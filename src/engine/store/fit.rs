@@ -51,9 +51,8 @@ pub(super) fn check_folder(folder: &Path) -> Result<(), Error> {
     match file_system(&mounts, &folder) {
         Some(kind) if REMOTE.contains(&kind.as_str()) => Err(Error::Unfit(format!(
             "{} is on a network file system ({kind}), which lacks the shared memory and the locks \
-             that SQLite's log needs: \
-             committed events could be lost. Put the data on a local disk, or use PostgreSQL \
-             (SERVICE_HOOKS_DATABASE_URL).",
+             that SQLite's log needs: committed events could be lost. Put the data on a local \
+             disk, or use PostgreSQL (SERVICE_HOOKS_DATABASE_URL).",
             folder.display()
         ))),
         _ => Ok(()),

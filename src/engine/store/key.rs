@@ -76,15 +76,15 @@ fn missing(path: &Path, is_given: bool, is_postgres: bool, is_sealed: bool) -> S
     let path = path.display();
     if is_postgres && !is_given {
         return format!(
-            "master_key_file must be given with PostgreSQL, the same for every node: \
-             openssl rand -base64 48 > master.key, then {SETTING}=master.key"
+            "master_key_file must be given with PostgreSQL, the same for every node: openssl rand \
+             -base64 48 > master.key, then {SETTING}=master.key"
         );
     }
     if is_sealed {
         return format!(
             "{path}: the master key is missing, and only it opens the keys of this database's \
-             hooks. \
-             Put the file back, from your backup for example, or say where it is with {SETTING}."
+             hooks. Put the file back, from your backup for example, or say where it is with \
+             {SETTING}."
         );
     }
     format!("{path}: the master key is missing. Make one with: openssl rand -base64 48 > {path}")

@@ -40,7 +40,7 @@ pub async fn find(
     now: Timestamp,
 ) -> Result<Option<(String, Timestamp)>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as("SELECT data, expires_at FROM sessions WHERE id_hash = $1 \
-            AND expires_at > $2")
+        AND expires_at > $2")
         .bind(id_hash).bind(now).fetch_optional(c).await)?)
 }
 

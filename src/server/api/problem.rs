@@ -166,7 +166,7 @@ impl From<ops::Error> for Problem {
                 StatusCode::CONFLICT,
                 format!(
                     "The hook was changed meanwhile and is at version {now}. Read it again and \
-                         repeat the change."
+                     repeat the change."
                 ),
                 Invalid::one("version", "stale", format!("is now {now}")),
             ),
@@ -174,8 +174,8 @@ impl From<ops::Error> for Problem {
                 StatusCode::CONFLICT,
                 format!(
                     "The job {job} is running and covers some of the same deliveries. Wait until \
-                     it is done, pause or \
-                     cancel it (PATCH /api/v1/jobs/{job}), or choose other deliveries."
+                     it is done, pause or cancel it (PATCH /api/v1/jobs/{job}), or choose other \
+                     deliveries."
                 ),
                 Invalid::one("job", "overlaps", format!("{job} is running")),
             ),

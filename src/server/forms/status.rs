@@ -112,8 +112,7 @@ fn queue(status: &Status) -> Check {
     let size = |size: u64| bytes(i64::try_from(size).unwrap_or(i64::MAX));
     let limit = format!(
         "Limit for each hook: {} or {}. Beyond that, its new events are skipped. Limit for all: {} \
-         or {}. Beyond that, new \
-         events are rejected.",
+         or {}. Beyond that, new events are rejected.",
         size(limits.hook_bytes()),
         readable_duration(limits.hook_age()),
         size(limits.queued_bytes),

@@ -33,10 +33,8 @@ pub fn plain(status: StatusCode) -> Response<Body> {
         StatusCode::FORBIDDEN => (
             ELSEWHERE,
             "This request came from another site and was refused; nothing was done. Open the \
-             portal and do it there. If \
-             you were in the portal, your browser does not say so: go back (most browsers still \
-             have what you typed), \
-             allow it to, or use another.",
+             portal and do it there. If you were in the portal, your browser does not say so: go \
+             back (most browsers still have what you typed), allow it to, or use another.",
         ),
         StatusCode::PAYLOAD_TOO_LARGE => {
             ("Too large", "What was sent is larger than any form of the portal. Nothing was done.")
@@ -162,13 +160,12 @@ fn page(error: &Error, theme: Theme) -> String {
     };
     format!(
         "<!DOCTYPE html><html lang=\"en\"{theme}><head><meta charset=\"utf-8\"><meta \
-         name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\"><title>{title} – Service \
-         Hooks</title><link rel=\"icon\" \
-         href=\"/favicon.svg\" type=\"image/svg+xml\"><link rel=\"stylesheet\" \
+         name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title} – \
+         Service Hooks</title><link rel=\"icon\" href=\"/favicon.svg\" \
+         type=\"image/svg+xml\"><link rel=\"stylesheet\" \
          href=\"/pkg/service-hooks.css?v={version}\"></head><body><main \
-         class=\"lone\"><h1>{title}</h1><p>{words}</p>\
-         {back}<p><a href=\"/\">Open the portal</a></p></main></body></html>",
+         class=\"lone\"><h1>{title}</h1><p>{words}</p>{back}<p><a href=\"/\">Open the \
+         portal</a></p></main></body></html>",
         title = escaped(error.title()),
         version = assets::version(),
         words = escaped(&error.advice()),

@@ -62,8 +62,7 @@ impl Misdirected {
             }
             Self::Foreign => {
                 "The portal doesn't answer under this host. Use its public URL, or have the \
-                 operator add the name to \
-                 SERVICE_HOOKS_HOSTS."
+                 operator add the name to SERVICE_HOOKS_HOSTS."
             }
         }
     }

@@ -186,5 +186,6 @@ pub struct Listed {
 /// The nodes that share this database; none on SQLite.
 pub async fn listed(conn: &mut Conn, _by: &Grant) -> Result<Vec<Listed>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as("SELECT id, started_at, until, skew_ms FROM nodes ORDER \
-            BY id").fetch_all(c).await)?)
+            BY \
+        id").fetch_all(c).await)?)
 }

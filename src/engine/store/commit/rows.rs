@@ -25,8 +25,8 @@ macro_rules! columns {
     };
     (attempts) => {
         "delivery_id, number, started_at, duration_ms, class, status, detail, url, \
-         response_headers, response_body, \
-         response_cut, dns_us, connect_us, tls_us, first_byte_us, body_us, address"
+         response_headers, response_body, response_cut, dns_us, connect_us, tls_us, first_byte_us, \
+         body_us, address"
     };
     (idempotency) => {
         "key_hash, body_hash, answer, expires_at"

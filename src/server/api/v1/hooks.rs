@@ -68,8 +68,7 @@ pub async fn list(
 
 #[utoipa::path(post, path = "/api/v1/hooks", request_body(content = Object, description =
     "name, event_type, callback_url, api_key, enabled (false unless given); and, null for the \
-     operator's setting: \
-    retry_schedule, timeout, in_flight, rate_per_second, order_by"),
+     operator's setting: retry_schedule, timeout, in_flight, rate_per_second, order_by"),
     responses((status = 201, body = HookShape), (status = 400, body = Problem), (status = 422,
         body = Problem)))]
 pub async fn create(Ctx(ctx): Ctx, raw: Raw) -> Result<(StatusCode, Json<HookShape>), Problem> {

@@ -102,8 +102,7 @@ pub async fn recover(
 
 #[utoipa::path(post, path = "/api/v1/deliveries/redeliver", request_body(content = Object,
     description = "which settled deliveries: at least one of hook, event (an event's id or type), \
-                   states (failed unless \
-    given), from, to; and per_second, dry_run"),
+                   states (failed unless given), from, to; and per_second, dry_run"),
     responses((status = 200, description = "what a dry run counted; `more`: there are more than \
         that"), (status = 202, body = JobShape),
               (status = 404, body = Problem), (status = 409, body = Problem), (status = 422,

@@ -65,9 +65,8 @@ fn keyed(document: &mut Value) {
         "schema": {"type": "string", "minLength": 1, "maxLength": once::LONGEST_KEY,
             "pattern": "^[!-~]+$"},
         "description": "A request that is repeated with the same key and body within 48 hours is \
-                        carried out once and gets \
-                        the first answer again. With another body: 422. While the first one is \
-                        being carried out: 409."});
+                        carried out once and gets the first answer again. With another body: 422. \
+                        While the first one is being carried out: 409."});
     let Some(paths) = document["paths"].as_object_mut() else { return };
     for operation in paths.values_mut().filter_map(|path| path.get_mut("post")) {
         let parameters = operation

@@ -116,12 +116,8 @@ fn Nothing(page: LogPage) -> impl IntoView {
 fn Further(page: LogPage) -> impl IntoView {
     let now = page.now;
     page.links.further.map(|(until, address)| {
-        let found = if page.rows.is_empty() {
-            "Nothing was found so far."
-        } else {
-            "There may be \
-            more."
-        };
+        let found =
+            if page.rows.is_empty() { "Nothing was found so far." } else { "There may be more." };
         view! {
             <p class="panel">{found} " This page looked back to " <Moment at=until now/> ". " <a
                 href=address>"Look further"</a></p>

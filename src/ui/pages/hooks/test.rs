@@ -169,8 +169,7 @@ fn Checked(checked: BodyCheck, was_stopped: bool) -> impl IntoView {
                 <code>{fault.field}</code> " " {fault.message}</li> }
             });
             let next = if was_stopped {
-                " Send it anyway to see what the receiver makes of \
-                it."
+                " Send it anyway to see what the receiver makes of it."
             } else {
                 ""
             };
