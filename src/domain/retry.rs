@@ -61,6 +61,8 @@ pub enum Bearing {
     TooMuch { asks: Option<Duration> },
     /// Nothing that a pace could be learned from.
     Silent,
+    /// It was not asked: this machine lacked something. Others would fail alike just now.
+    Unsent,
 }
 
 impl Bearing {
@@ -68,7 +70,7 @@ impl Bearing {
     pub const fn asks(self) -> Option<Duration> {
         match self {
             Self::TooMuch { asks } => asks,
-            Self::Bears | Self::Silent => None,
+            Self::Bears | Self::Silent | Self::Unsent => None,
         }
     }
 }
@@ -124,6 +126,7 @@ pub fn bearing(answer: Answer, retry_after: Option<Duration>, longest_wait: Dura
         Answer::Status(503) if retry_after.is_some() => {
             Bearing::TooMuch { asks: asked(answer, retry_after, longest_wait) }
         }
+        answer if answer.is_ours() => Bearing::Unsent,
         _ => Bearing::Silent,
     }
 }
@@ -135,7 +138,7 @@ pub fn judge(schedule: &[Duration], longest_wait: Duration, tried: &Tried, jitte
         Answer::Status(200..300) => return Verdict::Delivered,
         Answer::Status(410) => return Verdict::Gone,
         answer if answer.is_ours() => {
-            return Verdict::PutOff(spread(after_own_trouble(tried), jitter));
+            return Verdict::PutOff(spread(AFTER_OWN_TROUBLE, jitter));
         }
         _ => {}
     }
@@ -158,15 +161,9 @@ pub fn judge(schedule: &[Duration], longest_wait: Duration, tried: &Tried, jitte
     }
 }
 
-/// After our own trouble: soon, then less often, and never so rarely that a receiver waits long
-/// once it is over.
-const SOON: Duration = Duration::from_secs(5);
-const SOON_AT_MOST: Duration = Duration::from_secs(60);
-
-fn after_own_trouble(tried: &Tried) -> Duration {
-    let before = tried.counted.saturating_add(tried.uncounted);
-    SOON.saturating_mul(2u32.saturating_pow(before.min(10))).min(SOON_AT_MOST)
-}
+/// After our own trouble: so soon that a receiver hardly waits once it is over. Lanes send nothing
+/// for a moment after it, so that a long one does not make each delivery fail again and again.
+const AFTER_OWN_TROUBLE: Duration = Duration::from_secs(2);
 
 fn spread(wait: Duration, jitter: f64) -> Duration {
     // `max` before `min`, and not `clamp`: they turn a NaN into a number.
@@ -317,6 +314,7 @@ mod tests {
             (Answer::Status(503), Some(Duration::MAX), Bearing::TooMuch { asks: Some(S(3600)) }),
             (Answer::Status(500), Some(S(9)), Bearing::Silent),
             (Answer::Timeout, None, Bearing::Silent),
+            (Answer::OwnTrouble, None, Bearing::Unsent),
         ];
         for (answer, asked, says) in rows {
             assert_eq!(bearing(answer, asked, S(3600)), says, "{answer:?}, {asked:?}");
@@ -346,9 +344,10 @@ mod tests {
 
     #[test]
     fn our_own_trouble_is_retried_soon_and_for_as_long_as_it_takes() {
-        let waits = [0, 1, 2, 3, 4, 100, u32::MAX]
-            .map(|before| judge(&[], S(1), &tried(before, Answer::OwnTrouble, None), 0.0));
-        assert_eq!(waits, [5, 10, 20, 40, 60, 60, 60].map(|seconds| Verdict::PutOff(S(seconds))));
+        for before in [0, 1, 100, u32::MAX] {
+            let verdict = judge(&[], S(1), &tried(before, Answer::OwnTrouble, None), 0.0);
+            assert_eq!(verdict, Verdict::PutOff(S(2)), "{before}");
+        }
     }
 
     #[test]

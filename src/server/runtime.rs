@@ -49,9 +49,9 @@ pub async fn start(mut config: Config) -> Result<Running, String> {
     }
     let settings = config.settings.clone();
     // Before the engine: a server that cannot listen must not begin to deliver.
-    let listener = listen(settings.listen, "SERVICE_HOOKS_LISTEN or --listen").await?;
+    let listener = listen(settings.listen, "SERVICE_HOOKS_LISTEN or --listen")?;
     let figures = match settings.metrics.listen {
-        Some(address) => Some(listen(address, "SERVICE_HOOKS_METRICS__LISTEN").await?),
+        Some(address) => Some(listen(address, "SERVICE_HOOKS_METRICS__LISTEN")?),
         None => None,
     };
     let dispatcher = Dispatcher::start(config).await.map_err(|error| chain(&error))?;
@@ -78,9 +78,8 @@ pub async fn start(mut config: Config) -> Result<Running, String> {
 /// Connections that may read the figures at once, where they have a port of their own.
 const FIGURES_CONNECTIONS: usize = 16;
 
-async fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, String> {
-    let listener = TcpListener::bind(address).await;
-    listener.map_err(|error| {
+fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, String> {
+    http::accept::listen(address).map_err(|error| {
         format!("cannot listen on {address}: {error}. Choose another with {setting}.")
     })
 }

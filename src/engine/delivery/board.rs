@@ -6,6 +6,7 @@
 mod budget;
 mod messages;
 mod owned;
+mod unproven;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
@@ -14,6 +15,7 @@ use std::{
 
 use budget::Budget;
 pub use messages::{Held, News, Order};
+use unproven::Unproven;
 
 use super::lane::{Lane, Limits};
 use crate::{
@@ -44,6 +46,7 @@ pub struct Board {
     budget: Budget,
     /// Lanes with so much queued that producers may have to be slowed down: see [`Board::lags`].
     crowded: HashSet<HookId>,
+    unproven: Unproven,
     is_stopping: bool,
     orders: Vec<Order>,
     /// The time of the last [`Board::advance`]: a later call with an earlier time shows that the
@@ -68,6 +71,7 @@ impl Board {
             parted: HashSet::new(),
             budget: Budget::new(memory),
             crowded: HashSet::new(),
+            unproven: Unproven::new(permits),
             is_stopping: false,
             orders: Vec::new(),
             last_now: Timestamp(i64::MIN),
@@ -108,10 +112,11 @@ impl Board {
                 self.with_known_lane(held, now, |lane| lane.stepped(is_more, &limits, now));
             }
             News::Stepped(held, Err(error)) => self.step_failed(held, &error, now),
-            News::Sent { held, delivery, bearing, is_delivered } => {
+            News::Sent { held, delivery, bearing, is_delivered, took } => {
                 self.with_known_lane(held, now, |lane| {
                     lane.heard(bearing, now);
                     lane.sent();
+                    lane.took(took);
                     if is_delivered {
                         lane.delivered(delivery);
                     }
@@ -287,6 +292,11 @@ impl Board {
                 self.orders.push(Order::Step(held));
             }
         }
+        let is_proven = lane.is_proven();
+        self.unproven.note(hook, if is_proven { 0 } else { lane.in_flight() });
+        if is_proven && self.unproven.take_back(hook) {
+            self.turns.push_back(hook);
+        }
         if lane.is_ready(&self.limits, now) && self.has_turn.insert(hook) {
             self.turns.push_back(hook);
         }
@@ -315,9 +325,11 @@ impl Board {
     /// shares, and leave at least such a share free for any other lane. Above its fair share of one
     /// half of all permits, a lane may have one more attempt in flight than ever ended: otherwise,
     /// when many receivers hang from the start, the first few lanes would take all permits before
-    /// the others appear.
+    /// the others appear. [`Unproven`] keeps some permits for lanes whose receivers are known to
+    /// be quick.
     fn hand_out(&mut self, now: Timestamp) {
         let mut skipped = 0;
+        self.turns.extend(self.unproven.released());
         let fair_share = (self.permits / 2 / self.lanes.len().max(1)).saturating_sub(1);
         while !self.is_stopping && self.in_flight < self.permits && skipped < self.turns.len() {
             let Some(hook) = self.turns.pop_front() else { return };
@@ -331,6 +343,10 @@ impl Board {
             if lane.in_flight() >= free && lane.in_flight() > 0 {
                 self.turns.push_back(hook);
                 skipped += 1;
+                continue;
+            }
+            if !lane.is_proven() && self.unproven.is_full() {
+                self.unproven.hold_back(hook);
                 continue;
             }
             self.has_turn.remove(&hook);

@@ -70,6 +70,8 @@ pub struct Lane {
     /// Attempts that ended, with any outcome. [`Board`](super::board::Board) gives a receiver that
     /// answers more permits.
     pub(super) attempts_ended: usize,
+    /// Gained by quick attempts, lost by slow ones.
+    credit: usize,
     /// Deliveries whose attempt was recorded while a load was under way, with their attempts before
     /// it: the load may have read them earlier and must not bring them back.
     recorded_during_load: HashMap<DeliveryId, u32>,

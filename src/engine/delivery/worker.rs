@@ -149,7 +149,10 @@ impl Worker {
             let longest = self.policy.longest_wait;
             let bearing = bearing(report.attempt.answer, report.retry_after, longest);
             let is_delivered = report.attempt.answer.is_success();
-            let tell_sent = || handle.tell(News::Sent { held, delivery, bearing, is_delivered });
+            let took =
+                Duration::from_millis(u64::try_from(report.attempt.duration_ms).unwrap_or(0));
+            let tell_sent =
+                || handle.tell(News::Sent { held, delivery, bearing, is_delivered, took });
             // A failure keeps its place in the window until it is recorded: otherwise the lane
             // would send many more before the recorded failures pause the hook.
             let is_counted_first = bearing == Bearing::Silent;
@@ -163,8 +166,6 @@ impl Worker {
                     health: None,
                 });
             }
-            let took =
-                Duration::from_millis(u64::try_from(report.attempt.duration_ms).unwrap_or(0));
             metrics::attempted(report.attempt.answer, took);
             let verdict = self.verdict(&given, &report);
             // One line per delivery is too much for the default log level; pauses and the like are

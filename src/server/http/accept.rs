@@ -8,6 +8,7 @@
 //! its answer.
 
 mod places;
+mod socket;
 mod stream;
 
 use std::{
@@ -36,6 +37,7 @@ use hyper_util::{
 };
 use ipnet::IpNet;
 use places::{Place, Places, Progress};
+pub use socket::listen;
 use stream::Stream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;

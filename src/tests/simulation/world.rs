@@ -337,9 +337,10 @@ impl World {
         // A failure keeps its place until it is counted.
         let heard_at = match bearing {
             Bearing::Silent => None,
-            _ => Some(
-                self.tell_after(News::Sent { held, delivery, bearing, is_delivered }, self.real),
-            ),
+            _ => Some(self.tell_after(
+                News::Sent { held, delivery, bearing, is_delivered, took: Duration::ZERO },
+                self.real,
+            )),
         };
         self.checks.answered(flight.row, is_delivered);
         if let (Bearing::TooMuch { asks: Some(wait) }, Some(heard_at)) = (bearing, heard_at) {
@@ -427,8 +428,10 @@ impl World {
             News::Finished { held: held(hook), delivery, was_sent: true, due_at, health };
         let heard_at = outcome.heard_at.unwrap_or_else(|| {
             let (bearing, is_delivered) = (Bearing::Silent, false);
+            // As slow as a time-out: most of these are.
+            let took = Duration::from_secs(15);
             self.tell_after(
-                News::Sent { held: held(hook), delivery, bearing, is_delivered },
+                News::Sent { held: held(hook), delivery, bearing, is_delivered, took },
                 self.real,
             )
         });

@@ -1,6 +1,9 @@
 //! What the board is told, and what it orders. Imports the lane and the store's types.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use crate::{
     domain::{
@@ -59,6 +62,8 @@ pub enum News {
         bearing: Bearing,
         /// The receiver has it.
         is_delivered: bool,
+        /// From its start to its end.
+        took: Duration,
     },
     Finished {
         held: Held,

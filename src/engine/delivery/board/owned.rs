@@ -29,6 +29,11 @@ impl Board {
         lane.clear();
         self.budget.note(hook, lane.changes());
         self.budget.release(hook);
+        self.crowded.remove(&hook);
+        self.unproven.note(hook, 0);
+        if self.unproven.take_back(hook) {
+            self.has_turn.remove(&hook);
+        }
     }
 
     /// Stops sending for `hooks`. Lanes that were to be handed over and are not any more (because

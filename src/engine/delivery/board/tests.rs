@@ -104,6 +104,7 @@ fn an_attempt_of_an_earlier_ownership_frees_no_place_of_this_one() {
         delivery: DeliveryId(Uuid::from_u128(1)),
         bearing: Bearing::Bears,
         is_delivered: true,
+        took: Duration::ZERO,
     };
     board.hear(answered(1), NOW);
     board.hear(finished(1), NOW);
@@ -199,6 +200,7 @@ fn a_crowded_lane_lags_if_its_receiver_keeps_answering() {
         delivery: DeliveryId(Uuid::from_u128(number)),
         bearing: Bearing::Bears,
         is_delivered: true,
+        took: Duration::ZERO,
     };
     let crowd: Vec<Open> = (1000..1000 + 2 * CROWDED as u128).map(|id| open(id, 0)).collect();
     board.hear(News::Offer(crowd), NOW);
@@ -210,4 +212,60 @@ fn a_crowded_lane_lags_if_its_receiver_keeps_answering() {
         "64 wait, 640 were answered in a second"
     );
     assert_eq!(board.lags(NOW.after(Duration::from_secs(3))), HashMap::new(), "no more answers");
+}
+
+/// What is sent now, on a board without other nodes.
+fn sent_alone(board: &mut Board, now: Timestamp) -> Vec<(HookId, DeliveryId)> {
+    board.advance(now);
+    let attempt = |order| match order {
+        Order::Attempt { given, .. } => Some((given.open.hook, given.open.id)),
+        _ => None,
+    };
+    board.orders().into_iter().filter_map(attempt).collect()
+}
+
+/// An attempt ends, and is recorded.
+fn end(board: &mut Board, (hook, delivery): (HookId, DeliveryId), took: Duration, now: Timestamp) {
+    let (held, bearing) = (Held { hook, fence: None }, Bearing::Bears);
+    board.hear(News::Sent { held, delivery, bearing, is_delivered: true, took }, now);
+    let (due_at, health) = (None, None);
+    board.hear(News::Finished { held, delivery, was_sent: true, due_at, health }, now);
+}
+
+#[test]
+fn receivers_that_hang_leave_permits_to_those_that_are_quick() {
+    let hook = |number: u128| HookId(Uuid::from_u128(number));
+    let offer = |board: &mut Board, number: u128, ids: std::ops::Range<u128>, now| {
+        let open_of = |id| Open { hook: hook(number), ..open(id, 0) };
+        board.hear(News::Offer(ids.map(open_of).collect()), now);
+    };
+    let mut board = Board::new(16, LIMITS, MEMORY, false);
+    // One receiver that answers, and more that hang than there are permits.
+    for number in 0..=40 {
+        board.hear(News::More(vec![hook(number)]), NOW);
+        let page = read(Some(target(true)), Vec::new());
+        board.hear(News::Loaded(Held { hook: hook(number), fence: None }, Ok(page)), NOW);
+    }
+    offer(&mut board, 0, 1..2, NOW);
+    let first = sent_alone(&mut board, NOW);
+    assert_eq!(first.len(), 1);
+    end(&mut board, first[0], Duration::ZERO, NOW);
+    for round in 1..4u128 {
+        let now = NOW.after(Duration::from_secs(20 * round as u64));
+        for number in 1..=40 {
+            let id = 1000 * round + 10 * number;
+            offer(&mut board, number, id..id + 3, now);
+        }
+        let hanging = sent_alone(&mut board, now);
+        assert_eq!(hanging.len(), 12, "three quarters of the permits, in round {round}");
+        for id in 100_000 * round..100_000 * round + 20 {
+            offer(&mut board, 0, id..id + 1, now);
+            let quick = sent_alone(&mut board, now);
+            assert_eq!(quick, [(hook(0), DeliveryId(Uuid::from_u128(id)))], "round {round}");
+            end(&mut board, quick[0], Duration::ZERO, now);
+        }
+        // They time out, all at once.
+        let late = now.after(Duration::from_secs(15));
+        hanging.into_iter().for_each(|one| end(&mut board, one, Duration::from_secs(15), late));
+    }
 }

@@ -1,6 +1,8 @@
 //! What a lane hears of its attempts: that one is over, that it is on record, and how the hook
 //! stands after it.
 
+use std::time::Duration;
+
 use super::Lane;
 use crate::domain::{health::Health, id::DeliveryId, time::Timestamp};
 
@@ -8,7 +10,27 @@ use crate::domain::{health::Health, id::DeliveryId, time::Timestamp};
 /// of its own.
 const RAMPED: u32 = 64;
 
+/// An attempt that takes no longer is quick.
+const QUICK: Duration = Duration::from_secs(1);
+/// A quick attempt gains one credit; a slow one loses several. A receiver that was quick a thousand
+/// times and hangs now must not live on that for long.
+const MOST_CREDIT: usize = 64;
+const LOST: usize = 8;
+
 impl Lane {
+    /// How long an attempt took.
+    pub fn took(&mut self, took: Duration) {
+        self.credit = match took <= QUICK {
+            true => (self.credit + 1).min(MOST_CREDIT),
+            false => self.credit.saturating_sub(LOST),
+        };
+    }
+
+    /// Is the receiver known to be quick, most of the time?
+    pub fn is_proven(&self) -> bool {
+        self.credit > 0
+    }
+
     /// An attempt is over; what came of it is being recorded, and the receiver is free for the
     /// next.
     pub fn sent(&mut self) {

@@ -7,6 +7,7 @@
 //! - Any `429`, and `503` with `Retry-After`: the rate drops a little below what the receiver took
 //!   in the last second, or to half of what it was, and then grows slowly. Far from the rate at
 //!   which the receiver last refused, it grows fast.
+//! - What this machine could not send: the lane sends nothing for [`UNSENT`].
 //! - The window of concurrent attempts begins at one and grows with each answer; without an answer,
 //!   every quarter of a second. So a burst does not hit a receiver that would refuse all of it, and
 //!   a slow one still gets its share.
@@ -43,6 +44,8 @@ const UNLIMITED: f64 = 5000.0;
 /// What a receiver took is counted over this long, or over so many attempts where they are rare.
 const SPAN: Duration = Duration::from_secs(1);
 const SPAN_ATTEMPTS: f64 = 5.0;
+/// After an attempt that this machine could not send, none is made for this long.
+const UNSENT: Duration = Duration::from_secs(1);
 /// A receiver that takes fewer a second is slow itself, or hardly asked.
 const KEEPS_UP: f64 = 100.0;
 
@@ -137,6 +140,10 @@ impl Pacing {
         self.opened_at = now;
         match bearing {
             Bearing::Silent => self.window = window_now,
+            Bearing::Unsent => {
+                self.window = 1;
+                self.until = self.until.max(Some(now.after(UNSENT)));
+            }
             Bearing::Bears => {
                 self.window = (window_now + 1).min(MAX_WINDOW);
                 let span = self.span();

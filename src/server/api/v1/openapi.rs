@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use axum::Json;
+use axum::{http::header::CONTENT_TYPE, response::IntoResponse};
+use bytes::Bytes;
 use serde_json::{Value, json};
 use utoipa::{
     Modify, OpenApi,
@@ -47,16 +48,17 @@ impl Modify for Bearer {
     }
 }
 
-pub async fn document() -> Json<&'static Value> {
-    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+pub async fn document() -> impl IntoResponse {
+    // Written once: strangers may ask for it as often as they like.
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
         let mut document = serde_json::to_value(Description::openapi()).unwrap_or_default();
         document["webhooks"] = webhooks();
         keyed(&mut document);
         bounded(&mut document);
         completed(&mut document);
-        document
+        Bytes::from(document.to_string())
     });
-    Json(&DOCUMENT)
+    ([(CONTENT_TYPE, "application/json")], DOCUMENT.clone())
 }
 
 /// Every POST takes an `Idempotency-Key`.

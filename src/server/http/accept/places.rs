@@ -1,7 +1,8 @@
 //! Places for connections: how many there are, and who has to leave when there are none. A client
-//! that keeps a connection without getting on costs others their place. Of the address that has the
-//! most of them, the one leaves that has waited for its client for the longest; whoever is being
-//! answered stays. Pure bookkeeping over what [`Progress`] says.
+//! that keeps a connection without getting on costs others their place. The one leaves that has
+//! waited for its client for the longest; of addresses with more than a fair share, one of the
+//! address that has the most. Whoever is being answered stays. Pure bookkeeping over what
+//! [`Progress`] says.
 
 use std::{
     cmp::Reverse,
@@ -84,7 +85,12 @@ struct Taken {
     connections: HashMap<u64, Connection>,
     of_address: HashMap<IpAddr, usize>,
     last: u64,
+    /// Connections of one address that nobody minds.
+    fair_share: usize,
 }
+
+/// An address has a fair share with one place of so many.
+const FAIR: usize = 16;
 
 /// All places. Clones are one.
 #[derive(Clone)]
@@ -114,9 +120,10 @@ impl Places {
     /// One address may have half of the places, so that no single machine shuts everybody else out;
     /// trusted proxies may have them all.
     pub fn new(most: usize, proxies: &[IpNet], watch: Stopwatch) -> Self {
-        let (taken, freed, is_wanted) = (Arc::default(), Arc::default(), Arc::default());
+        let (freed, is_wanted) = (Arc::default(), Arc::default());
+        let taken = Taken { fair_share: (most / FAIR).max(1), ..Taken::default() };
         Self {
-            taken,
+            taken: Arc::new(Mutex::new(taken)),
             freed,
             is_wanted,
             most,
@@ -131,16 +138,19 @@ impl Places {
     }
 
     /// A place for a connection from this address. Where there is none, another of this address
-    /// leaves, or one of an address that has more. `None`: all of those are being answered.
+    /// leaves, or one of an address that has more, or any if this one has less than a fair share.
+    /// `None`: all of those are being answered.
     pub fn take(&self, address: IpAddr) -> Option<Place> {
         let mut taken = self.lock();
         let own = taken.of_address.get(&address).copied().unwrap_or(0);
         let is_proxy = self.proxies.iter().any(|range| range.contains(&address.to_canonical()));
         let has_share = own >= self.most_of_address && !is_proxy;
         let is_full = taken.connections.len() >= self.most;
-        if (has_share || is_full)
-            && !taken.dismiss(|other, share| other == address || (!has_share && share > own))
-        {
+        let is_modest = own < taken.fair_share;
+        let may_leave = |other: IpAddr, share: usize| {
+            other == address || (!has_share && (share > own || is_modest))
+        };
+        if (has_share || is_full) && !taken.dismiss(may_leave) {
             return None;
         }
         taken.last += 1;
@@ -171,13 +181,13 @@ impl Places {
 }
 
 impl Taken {
-    /// Makes one leave of the address that has the most. `may_leave` is asked of an address and how
-    /// many it has.
+    /// Makes one leave: see the module. `may_leave` is asked of an address and how many it has.
     fn dismiss(&mut self, may_leave: impl Fn(IpAddr, usize) -> bool) -> bool {
         let waiting = self.connections.iter().filter_map(|(id, one)| {
             let share = self.of_address.get(&one.address).copied().unwrap_or(0);
             let since = one.progress.waits_since()?;
-            may_leave(one.address, share).then_some((Reverse(share), since, *id))
+            let too_many = if share > self.fair_share { share } else { 0 };
+            may_leave(one.address, share).then_some((Reverse(too_many), since, *id))
         });
         let Some((.., id)) = waiting.min() else { return false };
         self.remove(id).inspect(|one| one.leave.cancel()).is_some()
@@ -270,5 +280,20 @@ mod tests {
         assert!(all.iter().all(|one| !one.leave.is_cancelled()), "a trusted proxy");
         drop((greedy, other));
         assert!(places.lock().connections.is_empty() && places.lock().of_address.is_empty());
+    }
+
+    #[test]
+    fn many_addresses_with_one_each_do_not_push_out_one_with_a_few() {
+        let places = Places::new(64, &[], Clock::System.stopwatch());
+        let hostile: Vec<Place> = (1..=62).map(|number| place(&places, number)).collect();
+        hostile.iter().for_each(|one| one.progress.since.store(0, Ordering::Relaxed));
+        // A client that works: four connections at once, each of which has just asked.
+        let client: Vec<Place> = (0..4).map(|_| place(&places, 100)).collect();
+        client.iter().for_each(|one| one.progress.since.store(9, Ordering::Relaxed));
+        let more: Vec<Place> = (150..170).map(|number| place(&places, number)).collect();
+        assert!(client.iter().all(|one| !one.leave.is_cancelled()));
+        assert!(more.iter().all(|one| !one.leave.is_cancelled()));
+        let left = hostile.iter().filter(|one| one.leave.is_cancelled()).count();
+        assert_eq!(left, 62 + 4 + 20 - 64);
     }
 }

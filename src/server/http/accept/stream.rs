@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::net::sockopt;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -53,6 +54,16 @@ impl Stream {
         });
         ready!(stall.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+/// What a client did not take goes with the connection: otherwise the kernel would offer it for
+/// minutes.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.stall.is_some() {
+            let _best_effort = sockopt::set_socket_linger(&self.inner, Some(Duration::ZERO));
+        }
     }
 }
 
