@@ -30,7 +30,7 @@ use crate::{
         delivery::{answer::Kept, guard::Guard, masking::Masks},
         store::secrets::Vault,
     },
-    rpc::{self, hooks::Update},
+    rpc::hooks::Update,
     server::{
         api::v1::events,
         auth::{browser::KNOWN, session},
@@ -112,7 +112,7 @@ fn read_form(body: Vec<u8>) -> Option<Update> {
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Body::from(body));
     let request = request.expect("the request is well formed");
-    let read = <Update as FromReq<PostUrl, Request, rpc::Error>>::from_req(request);
+    let read = <Update as FromReq<PostUrl, Request, crate::view::Error>>::from_req(request);
     read.now_or_never().expect("the body is there already").ok()
 }
 

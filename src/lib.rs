@@ -21,9 +21,9 @@
 //!
 //! [`domain`] holds rules that need nothing but themselves. [`engine`] is what a backend embeds:
 //! store, deliveries, [`Dispatcher`]. [`server`] is the portal around it. [`rpc`] is the seam
-//! between server and browser, [`ui`] the views, [`app`] the shell and the routes. A noun has the
-//! same name in every room: `git ls-files | grep hook`. Who may import whom stands in
-//! `src/tests/tidy.rs`, which also holds it.
+//! between server and browser, [`view`] the plain data that crosses it, [`ui`] what shows that,
+//! [`app`] the shell and the routes. A noun has the same name in every room: `git ls-files | grep
+//! hook`. Who may import whom stands in `src/tests/tidy.rs`, which also holds it.
 //!
 //! # One event's walk
 //!
@@ -69,6 +69,8 @@ pub mod rpc;
 pub mod server;
 #[cfg(feature = "web")]
 pub mod ui;
+#[cfg(feature = "web")]
+pub mod view;
 
 #[cfg(feature = "engine")]
 pub use engine::Dispatcher;

@@ -1,19 +1,8 @@
 //! Making the first administrator.
 
 use leptos::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use super::Error;
-use crate::domain::invalid::Invalid;
-
-/// The set-up form, perhaps shown again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetupForm {
-    pub token: String,
-    pub name: String,
-    pub email: String,
-    pub errors: Invalid,
-}
+use crate::view::{Error, setup::SetupForm};
 
 /// The form behind a one-time link, if the link is still good.
 #[server]

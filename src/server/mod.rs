@@ -8,7 +8,7 @@
 //! | `auth` | domain, engine::store, engine::clock |
 //! | `ctx` | domain, engine, `auth` |
 //! | `ops` | domain, engine, `ctx`, `auth`, `zones` |
-//! | `seam`, `forms` | domain, engine, rpc's types, `ops`, `ctx`, `auth`, `zones` |
+//! | `seam`, `forms` | domain, engine, view, `ops`, `ctx`, `auth`, `zones` |
 //! | `request_id` | engine::clock |
 //! | `api` | domain, engine, `ops`, `ctx`, `auth`, `request_id` |
 //! | `http` | everything above, `app` |

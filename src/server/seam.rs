@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{invalid::Invalid, preferences::Theme},
     engine::{clock::random_bytes, store::error::chain},
-    rpc::Error,
+    view::Error,
 };
 
 /// The path under which server functions are called.

@@ -4,8 +4,8 @@
 use crate::{
     domain::{permission::Permission, words::bytes},
     engine::dispatcher::trouble::{Trouble, percent},
-    rpc::session::{Banner, BannerLine},
     server::ctx::OpCtx,
+    view::session::{Banner, BannerLine},
 };
 
 const SAFE: &str = "New events are refused, and deliveries stop. What was accepted is safe.";

@@ -16,14 +16,14 @@ use crate::{
         catalogue,
         store::log::{Place, Search},
     },
-    rpc::{
-        Error,
-        deliveries::{Body, DeliveryDetail, DeliveryPage, SentRequest},
-    },
     server::{
         ctx::OpCtx,
         ops::{self, events::EventStory},
         seam::{Request, request},
+    },
+    view::{
+        Error,
+        deliveries::{Body, DeliveryDetail, DeliveryPage, SentRequest},
     },
 };
 

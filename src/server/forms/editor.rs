@@ -17,15 +17,15 @@ use crate::{
         invalid::Invalid,
         permission::Permission,
     },
-    rpc::{
-        Error,
-        hooks::{HookEditor, KeyState, Trial},
-        session::FlashKind,
-    },
     server::{
         auth::token::new_api_key,
         ops::{self, doubts, hooks::Created},
         seam::{Request, go, request},
+    },
+    view::{
+        Error,
+        hooks::{HookEditor, KeyState, Trial},
+        session::FlashKind,
     },
 };
 

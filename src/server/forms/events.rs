@@ -4,13 +4,13 @@ use super::hooks::parse_id;
 use crate::{
     domain::{event::EventType, hook::Hook},
     engine::catalogue,
-    rpc::{
-        Error,
-        events::{EventPage, EventRow, SchemaVersion, Snippet},
-    },
     server::{
         ops::{self, snippets},
         seam::{Request, request},
+    },
+    view::{
+        Error,
+        events::{EventPage, EventRow, SchemaVersion, Snippet},
     },
 };
 

@@ -9,11 +9,6 @@ use crate::{
         dispatcher::Judging,
         store::{hooks::Secrets, log::Search},
     },
-    rpc::{
-        Error,
-        hooks::{Charts, Condition, HookFarewell, HookList, HookPage, HookRow, HookSecrets, Point},
-        session::FlashKind,
-    },
     server::{
         ctx::OpCtx,
         ops::{
@@ -22,6 +17,11 @@ use crate::{
             overview::{self, Row},
         },
         seam::{Request, go, request},
+    },
+    view::{
+        Error,
+        hooks::{Charts, Condition, HookFarewell, HookList, HookPage, HookRow, HookSecrets, Point},
+        session::FlashKind,
     },
 };
 

@@ -20,15 +20,15 @@ use crate::{
         time::Timestamp,
         words::deliveries,
     },
-    rpc::{
-        Error,
-        jobs::{DryRun, JobList, JobPage, RecoverHook, RecoverPage, Span},
-        session::FlashKind,
-    },
     server::{
         ctx::OpCtx,
         ops::{self, jobs::Begin},
         seam::{Request, go, request},
+    },
+    view::{
+        Error,
+        jobs::{DryRun, JobList, JobPage, RecoverHook, RecoverPage, Span},
+        session::FlashKind,
     },
 };
 

@@ -12,14 +12,14 @@ use crate::{
         permission::Permission,
     },
     engine::store::log::{Place, Search},
-    rpc::{
-        Error,
-        log::{HookName, Inbox, InboxHook, InboxPart, LogLinks, LogPage, LogRow},
-    },
     server::{
         ctx::OpCtx,
         ops::{self, log::LogFound},
         seam::request,
+    },
+    view::{
+        Error,
+        log::{HookName, Inbox, InboxHook, InboxPart, LogLinks, LogPage, LogRow},
     },
 };
 

@@ -19,7 +19,7 @@ pub mod status;
 pub mod test_send;
 
 use super::{auth::session::FLASH, seam::Request};
-use crate::rpc::session::{Flash, FlashKind};
+use crate::view::session::{Flash, FlashKind};
 
 /// Leaves a sentence for the next page. A session that cannot be written loses it; what was done
 /// stays done.

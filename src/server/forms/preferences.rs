@@ -3,15 +3,15 @@
 use super::flash;
 use crate::{
     domain::preferences::Preferences,
-    rpc::{
-        Error,
-        preferences::{Account, PreferencesForm},
-        session::FlashKind,
-    },
     server::{
         ops::{self, drafts},
         seam::{go, remember_theme, request},
         zones,
+    },
+    view::{
+        Error,
+        preferences::{Account, PreferencesForm},
+        session::FlashKind,
     },
 };
 

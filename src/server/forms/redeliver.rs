@@ -10,15 +10,15 @@ use crate::{
         permission::Permission,
         words::grouped,
     },
-    rpc::{
-        Error,
-        deliveries::{Redelivery, RedeliveryGroup},
-        session::FlashKind,
-    },
     server::{
         ctx::OpCtx,
         ops,
         seam::{go, local, request},
+    },
+    view::{
+        Error,
+        deliveries::{Redelivery, RedeliveryGroup},
+        session::FlashKind,
     },
 };
 

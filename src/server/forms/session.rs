@@ -3,14 +3,14 @@
 use super::{banner::banner, encoded, returned};
 use crate::{
     domain::user::MAX_EMAIL,
-    rpc::{
-        Error,
-        session::{Flash, Frame, SignInForm},
-    },
     server::{
         auth::{browser::KNOWN, session::FLASH},
         ops::{self, session::Visitor},
         seam::{go, local, remember_theme, request},
+    },
+    view::{
+        Error,
+        session::{Flash, Frame, SignInForm},
     },
 };
 

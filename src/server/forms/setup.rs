@@ -3,11 +3,11 @@
 use super::{encoded, flash, returned};
 use crate::{
     domain::user::MAX_EMAIL,
-    rpc::{Error, session::FlashKind, setup::SetupForm},
     server::{
         ops::{self, users::NewUser},
         seam::{go, request},
     },
+    view::{Error, session::FlashKind, setup::SetupForm},
 };
 
 pub async fn form(token: String, draft: &str) -> Result<SetupForm, Error> {

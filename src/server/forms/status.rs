@@ -8,16 +8,16 @@ use crate::{
         words::{bytes, count, grouped},
     },
     engine::dispatcher::trouble::{NEARLY_FULL_PERCENT, percent},
-    rpc::{
-        Error,
-        status::{Check, Grade, StatusPage},
-    },
     server::{
         ops::{
             self,
             status::{Status, skew_in_words},
         },
         seam::request,
+    },
+    view::{
+        Error,
+        status::{Check, Grade, StatusPage},
     },
 };
 

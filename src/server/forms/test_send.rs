@@ -13,14 +13,14 @@ use crate::{
         permission::Permission,
     },
     engine::{catalogue, dispatcher::Judging},
-    rpc::{
-        Error,
-        deliveries::DeliveryPage,
-        test_send::{Origin, TestPage},
-    },
     server::{
         ops::{self, drafts, test_send},
         seam::{Request, go, request},
+    },
+    view::{
+        Error,
+        deliveries::DeliveryPage,
+        test_send::{Origin, TestPage},
     },
 };
 

@@ -7,11 +7,11 @@ use std::{any::Any, sync::Arc};
 use super::{assets, reader::remembered_theme, render, rpc};
 use crate::{
     domain::preferences::Theme,
-    rpc::Error,
     server::{
         ctx::{OpCtx, Portal},
         seam::{internal, local, status_of},
     },
+    view::Error,
 };
 use axum::{
     body::{Body, HttpBody},

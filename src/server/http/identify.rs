@@ -14,7 +14,6 @@ use axum::{
 use super::error_page;
 use crate::{
     engine::store::error::chain,
-    rpc,
     server::{
         auth::{
             actor::{actor_of_user, user_of},
@@ -99,7 +98,7 @@ fn lead_to_sign_in(request: &Request) -> Response {
     };
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     if !is_read && accepts("application/json") && !accepts("text/html") {
-        return (StatusCode::UNAUTHORIZED, axum::Json(rpc::Error::SignIn)).into_response();
+        return (StatusCode::UNAUTHORIZED, axum::Json(crate::view::Error::SignIn)).into_response();
     }
     if !is_read {
         return Redirect::to("/sign-in").into_response();

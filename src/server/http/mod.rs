@@ -48,7 +48,7 @@ use super::{
 use crate::{
     app::{App, AssetVersion, shell},
     domain::permission::Permission,
-    rpc::Error,
+    view::Error,
 };
 
 /// Of brotli's eleven: beyond it pages get hardly smaller, and much slower.

@@ -15,12 +15,12 @@ use leptos::server_fn::redirect::REDIRECT_HEADER;
 
 use super::error_page;
 use crate::{
-    rpc::Error,
     server::{
         api::body::{Unread, bounded},
         ctx::OpCtx,
         seam::{PlainForm, local, status_of},
     },
+    view::Error,
 };
 
 /// Largest body of a form or an island's call, in bytes. The API has its own limit.

@@ -6,7 +6,7 @@ use leptos_meta::Title;
 use super::query;
 use crate::{
     domain::{invalid::Invalid, preferences::Theme},
-    rpc::preferences::{Account, PreferencesForm, Save, read},
+    rpc::preferences::{Save, read},
     ui::widgets::{
         choice::{Choice, Select},
         definition::Fact,
@@ -15,6 +15,7 @@ use crate::{
         loaded::loaded,
         moment::ExactMoment,
     },
+    view::preferences::{Account, PreferencesForm},
 };
 
 #[component]

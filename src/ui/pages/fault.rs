@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 
 use crate::{
-    rpc::Error,
     ui::widgets::{
         frame::{Frame, Place},
         loaded::Failure,
     },
+    view::Error,
 };
 
 /// Why, when there is nothing else to show. Put into the context by the server.

@@ -5,12 +5,13 @@ use leptos_meta::Title;
 
 use super::query;
 use crate::{
-    rpc::setup::{SetUp, SetupForm, read_setup},
+    rpc::setup::{SetUp, read_setup},
     ui::widgets::{
         field::{ErrorSummary, TextField},
         frame::Lone,
         loaded::loaded,
     },
+    view::setup::SetupForm,
 };
 
 #[component]

@@ -5,12 +5,13 @@ use leptos_meta::Title;
 
 use super::query;
 use crate::{
-    rpc::session::{SignIn, SignInForm, read_sign_in},
+    rpc::session::{SignIn, read_sign_in},
     ui::widgets::{
         field::{ErrorSummary, TextField},
         frame::Lone,
         loaded::loaded,
     },
+    view::session::SignInForm,
 };
 
 #[component]

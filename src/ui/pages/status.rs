@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::{
-    rpc::status::{Check, Grade, StatusPage as Data, read},
+    rpc::status::read,
     ui::widgets::{
         badge::{Badge, Tone},
         definition::Fact,
@@ -13,6 +13,7 @@ use crate::{
         moment::Moment,
         table::DataTable,
     },
+    view::status::{Check, Grade, StatusPage as Data},
 };
 
 #[component]

@@ -8,10 +8,9 @@ use crate::{
     domain::{permission::Permission, preferences::Theme},
     rpc::{
         preferences::SetTheme,
-        session::{
-            Banner, BannerLine, FlashKind, Frame as FrameData, SignOut, read_frame, take_flash,
-        },
+        session::{SignOut, read_frame, take_flash},
     },
+    view::session::{Banner, BannerLine, FlashKind, Frame as FrameData},
 };
 
 /// Where in the navigation a page belongs.

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::moment::ExactMoment;
-use crate::rpc::Error;
+use crate::view::Error;
 
 /// Shows what `read` brings, or why it did not.
 pub fn loaded<T, V>(

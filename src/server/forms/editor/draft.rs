@@ -10,13 +10,13 @@ use crate::{
         invalid::Invalid,
         retry::plan_in_words,
     },
-    rpc::{
-        Error,
-        hooks::{Conflict, HookEditor, KeyState, Trial},
-    },
     server::{
         ops::{self, drafts},
         seam::{Request, go},
+    },
+    view::{
+        Error,
+        hooks::{Conflict, HookEditor, KeyState, Trial},
     },
 };
 

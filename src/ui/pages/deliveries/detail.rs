@@ -6,7 +6,7 @@ use leptos_meta::Title;
 use super::{Outcome, request::RequestPanel, sentence, timeline::Timeline};
 use crate::{
     domain::{delivery::Delivery, failure::diagnose, log::LogQuery},
-    rpc::deliveries::{DeliveryDetail, detail},
+    rpc::deliveries::detail,
     ui::{
         pages::{param, query},
         widgets::{
@@ -16,6 +16,7 @@ use crate::{
             moment::Moment,
         },
     },
+    view::deliveries::DeliveryDetail,
 };
 
 #[component]
@@ -32,7 +33,7 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
     let (name, now, attempts) = (page.hook_name.clone(), page.now, page.attempts);
     let hook = format!("/integration/hooks/{}", delivery.hook_id);
     let redeliver = format!("{hook}/deliveries/{}/redeliver", delivery.id);
-    let may_see = !matches!(request.body, crate::rpc::deliveries::Body::Hidden);
+    let may_see = !matches!(request.body, crate::view::deliveries::Body::Hidden);
     view! {
         <Title text=format!("Delivery to {name}")/>
         <p class="crumbs"><a href=list.clone()>"Deliveries"</a> " › " <a

@@ -9,12 +9,12 @@ use crate::{
         log::{AnswerGroup, LogQuery, OUTCOMES, Outcome},
         time::Timestamp,
     },
-    rpc::log::LogPage,
     ui::widgets::{
         chips::{Chip, Chips},
         field::FieldError,
         moment::readers_clock,
     },
+    view::log::LogPage,
 };
 
 const HOUR: u64 = 3600;

@@ -12,10 +12,7 @@ use crate::{
         time::Timestamp,
         words::{MANY, count},
     },
-    rpc::{
-        log::{LogPage, LogRow, read_log},
-        session::read_frame,
-    },
+    rpc::{log::read_log, session::read_frame},
     ui::{
         pages::{
             hooks::nav::{HookNav, HookPlace},
@@ -30,6 +27,7 @@ use crate::{
             pages::Pages,
         },
     },
+    view::log::{LogPage, LogRow},
 };
 
 #[component]

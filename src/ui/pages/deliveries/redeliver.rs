@@ -7,7 +7,7 @@ use leptos_router::hooks::use_query_map;
 
 use crate::{
     domain::words::deliveries,
-    rpc::deliveries::{Redeliver, RedeliverMany, Redelivery, RedeliveryGroup, ask_redeliver},
+    rpc::deliveries::{Redeliver, RedeliverMany, ask_redeliver},
     ui::{
         pages::{param, query},
         widgets::{
@@ -15,6 +15,7 @@ use crate::{
             loaded::loaded,
         },
     },
+    view::deliveries::{Redelivery, RedeliveryGroup},
 };
 
 /// Of one delivery.

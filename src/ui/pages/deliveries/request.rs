@@ -5,8 +5,8 @@ use leptos::prelude::*;
 
 use crate::{
     domain::words::bytes,
-    rpc::deliveries::{Body, SentRequest},
     ui::widgets::copy::CopyButton,
+    view::deliveries::{Body, SentRequest},
 };
 
 #[component]

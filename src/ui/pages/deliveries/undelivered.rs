@@ -10,11 +10,12 @@ use crate::{
         delivery::State,
         words::{deliveries, grouped},
     },
-    rpc::log::{Inbox, InboxHook, InboxPart, read_inbox},
+    rpc::log::read_inbox,
     ui::widgets::{
         frame::{Frame, Place},
         loaded::loaded,
     },
+    view::log::{Inbox, InboxHook, InboxPart},
 };
 
 #[component]

@@ -7,11 +7,11 @@ use crate::{
         contract::{Difference, Field, What},
         event::EventType,
     },
-    rpc::events::SchemaVersion,
     ui::widgets::{
         badge::{Badge, Tone},
         table::DataTable,
     },
+    view::events::SchemaVersion,
 };
 
 /// A row for each field, named in dots: what is nested says so in words, not by its distance from

@@ -15,10 +15,7 @@ use crate::{
         retry::plan_in_words,
         time::readable_duration,
     },
-    rpc::{
-        events::{EventPage as EventData, detail},
-        session::read_frame,
-    },
+    rpc::{events::detail, session::read_frame},
     ui::{
         pages::{param, query},
         widgets::{
@@ -27,6 +24,7 @@ use crate::{
             loaded::loaded,
         },
     },
+    view::events::EventPage as EventData,
 };
 
 #[component]

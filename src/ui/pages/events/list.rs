@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::{
-    rpc::events::{EventRow, list},
+    rpc::events::list,
     ui::{
         pages::hooks::list::SchemaLink,
         widgets::{
@@ -13,6 +13,7 @@ use crate::{
             table::DataTable,
         },
     },
+    view::events::EventRow,
 };
 
 #[component]

@@ -5,8 +5,8 @@ use leptos::prelude::*;
 
 use crate::{
     domain::{event::EventType, hook::Hook, wire::HEADERS},
-    rpc::events::Snippet,
     ui::widgets::{copy::CopyButton, table::DataTable},
+    view::events::Snippet,
 };
 
 #[component]

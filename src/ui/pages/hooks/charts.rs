@@ -11,12 +11,12 @@ use crate::{
         time::Timestamp,
         words::{MANY, count, count_to, grouped},
     },
-    rpc::hooks::{Charts as Data, Point},
     ui::widgets::{
         chart::{Column, ColumnChart, LineChart},
         moment::readers_clock,
         table::DataTable,
     },
+    view::hooks::{Charts as Data, Point},
 };
 
 #[component]

@@ -11,11 +11,11 @@ use crate::{
         time::Timestamp,
         words::{MANY, count, count_to, grouped},
     },
-    rpc::hooks::Condition as Data,
     ui::widgets::{
         badge::{Badge, Tone},
         moment::Moment,
     },
+    view::hooks::Condition as Data,
 };
 
 pub fn tone(standing: Standing) -> Tone {

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{rpc::hooks::Conflict, ui::widgets::table::DataTable};
+use crate::{ui::widgets::table::DataTable, view::hooks::Conflict};
 
 #[component]
 pub fn ConflictPanel(conflict: Conflict) -> impl IntoView {

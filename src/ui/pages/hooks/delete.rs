@@ -5,7 +5,7 @@ use leptos_meta::Title;
 
 use crate::{
     domain::words::{MANY, grouped},
-    rpc::hooks::{Delete, HookFarewell, farewell},
+    rpc::hooks::{Delete, farewell},
     ui::{
         pages::param,
         widgets::{
@@ -13,6 +13,7 @@ use crate::{
             loaded::loaded,
         },
     },
+    view::hooks::HookFarewell,
 };
 
 #[component]

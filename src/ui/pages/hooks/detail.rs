@@ -16,8 +16,7 @@ use crate::{
         time::{Timestamp, readable_duration},
     },
     rpc::{
-        deliveries::DeliveryPage,
-        hooks::{HookPage as HookData, HookSecrets, Reveal, SendTest, detail},
+        hooks::{Reveal, SendTest, detail},
         session::read_frame,
     },
     ui::{
@@ -32,6 +31,10 @@ use crate::{
             moment::Moment,
             switch::HookSwitch,
         },
+    },
+    view::{
+        deliveries::DeliveryPage,
+        hooks::{HookPage as HookData, HookSecrets},
     },
 };
 

@@ -17,8 +17,7 @@ use crate::{
         permission::{Permission, Permissions},
     },
     rpc::{
-        Error,
-        hooks::{Create, GenerateKey, HookEditor, KeyState, TryOut, Update, editor, new_editor},
+        hooks::{Create, GenerateKey, TryOut, Update, editor, new_editor},
         session::read_frame,
     },
     ui::{
@@ -29,6 +28,10 @@ use crate::{
             loaded::loaded,
             switch::SwitchField,
         },
+    },
+    view::{
+        Error,
+        hooks::{HookEditor, KeyState},
     },
 };
 

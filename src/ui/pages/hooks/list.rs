@@ -15,7 +15,7 @@ use crate::{
         words::count,
     },
     rpc::{
-        hooks::{HookList, HookRow, SetEnabledMany, list},
+        hooks::{SetEnabledMany, list},
         session::read_frame,
     },
     ui::{
@@ -25,6 +25,7 @@ use crate::{
             loaded::loaded,
         },
     },
+    view::hooks::{HookList, HookRow},
 };
 
 #[component]

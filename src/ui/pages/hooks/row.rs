@@ -10,13 +10,13 @@ use crate::{
         time::Timestamp,
         words::grouped,
     },
-    rpc::hooks::HookRow,
     ui::widgets::{
         chart::{Bars, Column},
         menu::RowMenu,
         moment::Moment,
         switch::HookSwitch,
     },
+    view::hooks::HookRow,
 };
 
 /// `with_event`: the row stands in no group, so it says itself which event it is for.

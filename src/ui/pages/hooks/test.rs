@@ -14,9 +14,8 @@ use crate::{
         permission::Permissions, time::Timestamp,
     },
     rpc::{
-        deliveries::DeliveryPage,
         session::read_frame,
-        test_send::{CheckBody, Origin, SendBody, TestPage as TestData, read_test},
+        test_send::{CheckBody, SendBody, read_test},
     },
     ui::{
         pages::{
@@ -30,6 +29,10 @@ use crate::{
             table::DataTable,
             text_area::TextArea,
         },
+    },
+    view::{
+        deliveries::DeliveryPage,
+        test_send::{Origin, TestPage as TestData},
     },
 };
 

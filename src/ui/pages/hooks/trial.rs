@@ -5,7 +5,6 @@ use leptos::prelude::*;
 
 use crate::{
     domain::{delivery::Attempt, failure::diagnose},
-    rpc::hooks::Trial,
     ui::{
         pages::deliveries::{
             answer_words,
@@ -17,6 +16,7 @@ use crate::{
             definition::Fact,
         },
     },
+    view::hooks::Trial,
 };
 
 #[component]

@@ -9,7 +9,7 @@ use crate::{
         job::{Job, JobState},
         words::grouped,
     },
-    rpc::jobs::{JobPage as JobData, MoveJob, read_job},
+    rpc::jobs::{MoveJob, read_job},
     ui::{
         pages::param,
         widgets::{
@@ -20,6 +20,7 @@ use crate::{
             moment::Moment,
         },
     },
+    view::jobs::JobPage as JobData,
 };
 
 #[component]

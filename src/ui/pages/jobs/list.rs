@@ -6,7 +6,7 @@ use leptos_meta::Title;
 use super::{JobBadge, scope_words};
 use crate::{
     domain::{time::Timestamp, words::grouped},
-    rpc::jobs::{JobList, JobPage, read_jobs},
+    rpc::jobs::read_jobs,
     ui::{
         pages::query,
         widgets::{
@@ -17,6 +17,7 @@ use crate::{
             table::DataTable,
         },
     },
+    view::jobs::{JobList, JobPage},
 };
 
 #[component]

@@ -14,7 +14,7 @@ use crate::{
         words::grouped,
     },
     rpc::{
-        jobs::{BeginRecover, DryRun, RecoverHook, RecoverPage, STATES, Span, read_recover},
+        jobs::{BeginRecover, read_recover},
         session::read_frame,
     },
     ui::{
@@ -29,6 +29,7 @@ use crate::{
             moment::{ExactMoment, Moment},
         },
     },
+    view::jobs::{DryRun, RecoverHook, RecoverPage, STATES, Span},
 };
 
 #[component]

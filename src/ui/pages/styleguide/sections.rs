@@ -5,10 +5,6 @@ use leptos::prelude::*;
 
 use crate::{
     domain::{invalid::Invalid, time::Timestamp},
-    rpc::{
-        Error,
-        session::{Banner, BannerLine, FlashKind},
-    },
     ui::widgets::{
         badge::{Badge, Tone},
         chart::{Bars, Column, ColumnChart, LineChart},
@@ -25,6 +21,10 @@ use crate::{
         switch::{HookSwitch, SwitchField},
         table::DataTable,
         text_area::TextArea,
+    },
+    view::{
+        Error,
+        session::{Banner, BannerLine, FlashKind},
     },
 };
 
