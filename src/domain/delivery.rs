@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     event::EventType,
-    failure::diagnose,
     id::{DeliveryId, EventId, HookId},
     time::Timestamp,
 };
@@ -150,11 +149,6 @@ impl Answer {
             Self::BrokenAnswer => "broken answer".to_owned(),
             Self::OwnTrouble => "not sent".to_owned(),
         }
-    }
-
-    /// What it means and what to do about it, as far as the answer alone says it.
-    pub fn advice(self) -> String {
-        diagnose(self, None).both()
     }
 }
 

@@ -13,6 +13,13 @@ pub struct Diagnosis {
     pub next: &'static str,
 }
 
+impl Answer {
+    /// What it means and what to do about it, as far as the answer alone says it.
+    pub fn advice(self) -> String {
+        diagnose(self, None).both()
+    }
+}
+
 impl Diagnosis {
     /// Both in a row; of what went well the first is enough.
     pub fn both(self) -> String {

@@ -31,11 +31,12 @@ use super::{
         attempt::Sender,
         board::News,
         guard::Guard,
+        handle::{Handle, PeerHint},
         lease::Lease,
         lookout::{Found, Lookout},
-        nodes::{Node, Word},
+        nodes::Node,
         resolver::{GuardedResolver, Lookup, SystemLookup},
-        scheduler::{self, Handle},
+        scheduler,
     },
     jobs,
     pressure::{Full, Pressure, TooMuch, Weight},
@@ -183,7 +184,7 @@ impl Dispatcher {
         config: Config,
         takes_part: bool,
         lease: Lease,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<Word>), Error> {
+    ) -> Result<(Self, mpsc::UnboundedReceiver<PeerHint>), Error> {
         let Config { settings, clock, lookup } = config;
         let store = Store::open(&settings).await?;
         let clock = clock.shared();

@@ -4,6 +4,7 @@
 
 mod check;
 pub mod fields;
+pub mod masked;
 mod payloads;
 pub mod personal;
 mod samples;

@@ -4,9 +4,8 @@
 
 use std::{error::Error as StdError, io};
 
-use rustix::io::Errno;
-
 use super::{
+    exhausted::exhausted,
     lookup::LookupError,
     tls::{self, Learned},
     wire::Line,
@@ -96,20 +95,10 @@ impl Fault {
     }
 }
 
-/// What this machine has run out of, if that is what the error says.
-pub fn exhausted(error: &io::Error) -> Option<&'static str> {
-    Some(match Errno::from_io_error(error)? {
-        Errno::MFILE => "this process has no file descriptor left (EMFILE)",
-        Errno::NFILE => "this machine has no file descriptor left (ENFILE)",
-        Errno::NOMEM => "this machine has no memory left for a connection (ENOMEM)",
-        Errno::NOBUFS => "this machine has no buffer left for a connection (ENOBUFS)",
-        Errno::ADDRNOTAVAIL => "this machine has no local port left (EADDRNOTAVAIL)",
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use rustix::io::Errno;
+
     use super::*;
 
     #[test]

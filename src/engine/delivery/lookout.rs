@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{board::News, scheduler::Handle};
+use super::{board::News, handle::Handle};
 use crate::{
     domain::{
         id::{DeliveryId, HookId},

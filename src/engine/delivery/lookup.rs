@@ -19,7 +19,7 @@ use hickory_resolver::{
     },
 };
 
-use super::fault::exhausted;
+use super::exhausted::exhausted;
 use crate::engine::clock::Clock;
 
 /// How long a name may take. Part of an attempt's deadline, and short: DNS answers fast or not at

@@ -21,8 +21,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     board::News,
+    handle::{Handle, PeerHint},
     lease::{BEAT, LEASE, Lease},
-    scheduler::Handle,
 };
 use crate::{
     domain::id::{HookId, NodeId},
@@ -50,13 +50,6 @@ const YOUTH: Duration = Duration::from_secs(3);
 /// How long a node that goes waits until the others are told what it knows.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// What of this node's hooks the others should know.
-#[derive(Clone, Copy, Debug)]
-pub enum Word {
-    More(HookId),
-    Changed(HookId),
-}
-
 /// The tasks of a node.
 #[derive(Clone)]
 pub struct Node {
@@ -82,7 +75,7 @@ impl Node {
         lease: Lease,
         handle: Handle,
         jobs: Arc<Notify>,
-        words: mpsc::UnboundedReceiver<Word>,
+        words: mpsc::UnboundedReceiver<PeerHint>,
     ) {
         let bell = Arc::new(Notify::new());
         let heart = Heart {
@@ -292,14 +285,14 @@ async fn listen(mut ear: Ear, handle: &Handle, bell: &Notify) -> Error {
     }
 }
 
-async fn speak(store: Store, mut words: mpsc::UnboundedReceiver<Word>) {
+async fn speak(store: Store, mut words: mpsc::UnboundedReceiver<PeerHint>) {
     let (mut voice, mut said) = (Voice::new(store.db()), Vec::new());
     while words.recv_many(&mut said, usize::MAX).await > 0 {
         let (mut more, mut changed) = (HashSet::new(), HashSet::new());
         for word in said.drain(..) {
             match word {
-                Word::More(hook) => more.insert(hook),
-                Word::Changed(hook) => changed.insert(hook),
+                PeerHint::More(hook) => more.insert(hook),
+                PeerHint::Changed(hook) => changed.insert(hook),
             };
         }
         if let Err(error) = voice.tell(&more, &changed).await {

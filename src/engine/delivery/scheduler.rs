@@ -1,22 +1,19 @@
 //! The task around the [`board`](super::board): tells it what happens, carries out its orders, and
 //! sleeps exactly until the next thing is due. Does nothing while there is nothing to do.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::{
     board::{Board, News, Order},
     congestion::Congestion,
+    handle::{Handle, Message, PeerHint},
     lane::Limits,
-    nodes::Word,
     worker::{Sought, Worker},
 };
 use crate::{
-    domain::id::{DeliveryId, HookId, NodeId},
+    domain::id::NodeId,
     engine::{
         clock::Clock,
         config::Delivery,
@@ -25,81 +22,12 @@ use crate::{
     },
 };
 
-/// What the scheduler is told.
-pub enum Message {
-    News(News),
-    /// Send nothing more for these; which of them have nothing in flight?
-    Part(HashSet<HookId>, oneshot::Sender<HashSet<HookId>>),
-    /// Only answer.
-    Ping(oneshot::Sender<()>),
-    /// Start nothing more; answer when nothing is in flight.
-    Stop(oneshot::Sender<()>),
-}
-
-/// The way to the scheduler.
-#[derive(Clone)]
-pub struct Handle {
-    messages: mpsc::UnboundedSender<Message>,
-    finished: broadcast::Sender<DeliveryId>,
-    congestion: Congestion,
-}
-
-impl Handle {
-    /// How long new deliveries wait for their attempts.
-    pub fn congestion(&self) -> &Congestion {
-        &self.congestion
-    }
-
-    /// Tells the scheduler something. After it stopped nobody listens, and the database still
-    /// knows.
-    pub fn tell(&self, news: News) {
-        let _stopped = self.messages.send(Message::News(news));
-    }
-
-    /// It stopped, or came to grief: nobody listens any more.
-    pub fn has_ended(&self) -> bool {
-        self.messages.is_closed()
-    }
-
-    /// Resolves when it has.
-    pub async fn ended(&self) {
-        self.messages.closed().await;
-    }
-
-    /// Answers once it has heard everything that it was told before. `None`: it has ended.
-    pub async fn ping(&self) -> Option<()> {
-        let (sender, answer) = oneshot::channel();
-        let _stopped = self.messages.send(Message::Ping(sender));
-        answer.await.ok()
-    }
-
-    /// Hears of every delivery that an attempt was recorded for.
-    pub fn listen(&self) -> broadcast::Receiver<DeliveryId> {
-        self.finished.subscribe()
-    }
-
-    /// Sends nothing more for these hooks, and says which of them have nothing in flight. `None`:
-    /// it has ended.
-    pub async fn part(&self, hooks: HashSet<HookId>) -> Option<HashSet<HookId>> {
-        let (sender, idle) = oneshot::channel();
-        let _stopped = self.messages.send(Message::Part(hooks, sender));
-        idle.await.ok()
-    }
-
-    /// Starts nothing more and waits for what is in flight.
-    pub async fn stop(&self) {
-        let (stopped, wait) = oneshot::channel();
-        let _stopped = self.messages.send(Message::Stop(stopped));
-        let _gone = wait.await;
-    }
-}
-
 struct Scheduler {
     board: Board,
     /// Which node this is, where there can be others.
     node: Option<NodeId>,
     /// Where it is told which hooks of other nodes have something to do.
-    others: mpsc::UnboundedSender<Word>,
+    others: mpsc::UnboundedSender<PeerHint>,
     stopping: Option<oneshot::Sender<()>>,
     clock: Clock,
     worker: Arc<Worker>,
@@ -113,7 +41,7 @@ pub fn start(
     clock: Clock,
     worker: Worker,
     node: Option<NodeId>,
-    others: mpsc::UnboundedSender<Word>,
+    others: mpsc::UnboundedSender<PeerHint>,
 ) -> Handle {
     let (sender, messages) = mpsc::unbounded_channel();
     let (finished, _) = broadcast::channel(1024);
@@ -221,8 +149,11 @@ impl Scheduler {
             }
         }
         for (hook, is_change) in told {
-            let _alone =
-                self.others.send(if is_change { Word::Changed(hook) } else { Word::More(hook) });
+            let _alone = self.others.send(if is_change {
+                PeerHint::Changed(hook)
+            } else {
+                PeerHint::More(hook)
+            });
         }
     }
 }

@@ -16,10 +16,10 @@ use tracing::{Instrument, debug_span};
 use super::{
     attempt::Sender,
     board::{Held, News},
+    handle::Handle,
     lane::{Given, Wanted},
     lease::Lease,
     rewind,
-    scheduler::Handle,
 };
 use crate::{
     domain::{

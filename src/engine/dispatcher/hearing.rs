@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use crate::{
     domain::id::HookId,
     engine::{
-        delivery::{board::News, scheduler::Handle},
+        delivery::{board::News, handle::Handle},
         metrics,
         store::told::{Told, Turned},
     },

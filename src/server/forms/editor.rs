@@ -9,7 +9,7 @@ use draft::{Draft, conflict, find, keep, plan};
 
 use super::{
     flash,
-    hooks::{or_farewell, parse_id},
+    found::{or_farewell, parse_id},
 };
 use crate::{
     domain::{

@@ -1,6 +1,6 @@
 //! The event catalogue's pages.
 
-use super::hooks::parse_id;
+use super::found::parse_id;
 use crate::{
     domain::{event::EventType, hook::Hook},
     engine::catalogue,

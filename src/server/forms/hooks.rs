@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::found::{or_farewell, parse_id};
 use super::{deliveries, flash};
 use crate::{
     domain::{hook_query::HookQuery, id::HookId, measured::Range},
@@ -10,7 +11,6 @@ use crate::{
         store::{hooks::Secrets, log::Search},
     },
     server::{
-        ctx::OpCtx,
         ops::{
             self, drafts,
             measured::Column,
@@ -27,25 +27,6 @@ use crate::{
 
 /// Deliveries on a hook's page.
 const RECENT: u32 = 10;
-
-/// An id from an address. What is not an id names no hook.
-pub(super) fn parse_id(id: &str) -> Result<HookId, ops::Error> {
-    id.parse().map_err(|_| ops::Error::NotFound("hook"))
-}
-
-/// As it was found. Of a hook that is not: what is still known of it, for its pages.
-pub(super) async fn or_farewell<T>(
-    ctx: &OpCtx,
-    id: &str,
-    found: Result<T, ops::Error>,
-) -> Result<T, ops::Error> {
-    match found {
-        Err(ops::Error::NotFound("hook")) => {
-            Err(ops::hooks::explain_missing(ctx, parse_id(id)?).await?)
-        }
-        found => found,
-    }
-}
 
 pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<HookList, Error> {
     let request = request()?;

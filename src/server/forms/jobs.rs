@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     flash,
-    hooks::{or_farewell, parse_id},
+    found::{or_farewell, parse_id},
 };
 use crate::{
     domain::{

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::hooks::{or_farewell, parse_id};
+use super::found::{or_farewell, parse_id};
 use crate::{
     domain::{
         event::EventType,

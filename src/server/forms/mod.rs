@@ -6,6 +6,7 @@ mod banner;
 pub mod deliveries;
 pub mod editor;
 pub mod events;
+mod found;
 pub mod hooks;
 pub mod jobs;
 pub mod log;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::hooks::{or_farewell, parse_id};
+use super::found::{or_farewell, parse_id};
 use crate::{
     domain::{
         contract::BodyCheck,

@@ -21,7 +21,7 @@ use crate::{
         permission::{Grant, Permission},
     },
     engine::{
-        catalogue::{self, personal},
+        catalogue::{self, masked::masked},
         delivery::signing,
         dispatcher::{Emit, EmitError, Judging},
         store::{
@@ -99,7 +99,7 @@ pub async fn last_body(ctx: &OpCtx, hook: HookId) -> Result<Option<String>, Erro
         return Ok(None);
     };
     let event = events::find(&mut conn, &grant, last.event_id).await?;
-    Ok(event.and_then(|event| personal::masked(event.event_type, &event.body)))
+    Ok(event.and_then(|event| masked(event.event_type, &event.body)))
 }
 
 /// What came of a test of a hook that is not saved.

@@ -1,0 +1,17 @@
+//! Which failures of the operating system are this machine's own: it ran out of something.
+
+use std::io;
+
+use rustix::io::Errno;
+
+/// What this machine has run out of, if that is what the error says.
+pub(super) fn exhausted(error: &io::Error) -> Option<&'static str> {
+    Some(match Errno::from_io_error(error)? {
+        Errno::MFILE => "this process has no file descriptor left (EMFILE)",
+        Errno::NFILE => "this machine has no file descriptor left (ENFILE)",
+        Errno::NOMEM => "this machine has no memory left for a connection (ENOMEM)",
+        Errno::NOBUFS => "this machine has no buffer left for a connection (ENOBUFS)",
+        Errno::ADDRNOTAVAIL => "this machine has no local port left (EADDRNOTAVAIL)",
+        _ => return None,
+    })
+}

@@ -1,0 +1,157 @@
+//! Characters that are written as others: backslashes as in JSON and most languages, URL encoding,
+//! HTML, and quotation marks as in CSV, SQL and shells. One pass reads one layer of all of them.
+
+use super::view::View;
+
+/// Which of them are read; these can be combined.
+pub(super) const BACKSLASHES: u8 = 1;
+pub(super) const PERCENTS: u8 = 2;
+pub(super) const ENTITIES: u8 = 4;
+pub(super) const QUOTES: u8 = 8;
+pub(super) const ALL: u8 = 15;
+
+/// The longest that is known: `&DiacriticalGrave;` is not worth more.
+const LONGEST: usize = 12;
+/// Stands for each character that no secret has.
+const OTHER: u8 = 0xff;
+
+/// HTML's names for ASCII.
+const NAMES: [(&str, u8); 37] = [
+    ("amp", b'&'),
+    ("apos", b'\''),
+    ("ast", b'*'),
+    ("bsol", b'\\'),
+    ("colon", b':'),
+    ("comma", b','),
+    ("commat", b'@'),
+    ("dollar", b'$'),
+    ("equals", b'='),
+    ("excl", b'!'),
+    ("grave", b'`'),
+    ("gt", b'>'),
+    ("hat", b'^'),
+    ("lbrace", b'{'),
+    ("lbrack", b'['),
+    ("lcub", b'{'),
+    ("lowbar", b'_'),
+    ("lpar", b'('),
+    ("lsqb", b'['),
+    ("lt", b'<'),
+    ("newline", b'\n'),
+    ("num", b'#'),
+    ("percnt", b'%'),
+    ("period", b'.'),
+    ("plus", b'+'),
+    ("quest", b'?'),
+    ("quot", b'"'),
+    ("rbrace", b'}'),
+    ("rbrack", b']'),
+    ("rcub", b'}'),
+    ("rpar", b')'),
+    ("rsqb", b']'),
+    ("semi", b';'),
+    ("sol", b'/'),
+    ("tab", b'\t'),
+    ("verbar", b'|'),
+    ("vert", b'|'),
+];
+
+/// The text with one layer less. `None` where it has none. `is_cut`: an escape that has only begun
+/// at the end is left out.
+pub(super) fn decode(view: &View, kinds: u8, is_cut: bool) -> Option<View<'static>> {
+    let bytes = &*view.bytes;
+    let is_begun = |at: usize| is_cut && is_begun(&bytes[at..]);
+    let first = (0..bytes.len())
+        .filter(|at| may_begin(bytes[*at]))
+        .find(|at| escape(&bytes[*at..], kinds).is_some() || is_begun(*at))?;
+    let mut decoded = View::with_room(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let found = if at < first { None } else { escape(&bytes[at..], kinds) };
+        if found.is_none() && at >= first && is_begun(at) {
+            break;
+        }
+        let (byte, length) = found.unwrap_or((bytes[at], 1));
+        decoded.push(byte, view, at..at + length);
+        at += length;
+    }
+    Some(decoded)
+}
+
+fn may_begin(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'%' | b'&' | b'\'' | b'"' | 0xc2 | 0xc3)
+}
+
+/// The escape that the text begins with: what it stands for, and its length.
+fn escape(text: &[u8], kinds: u8) -> Option<(u8, usize)> {
+    match text[0] {
+        b'\\' if kinds & BACKSLASHES != 0 => backslash(text),
+        b'%' if kinds & PERCENTS != 0 => Some((hexadecimal(text.get(1..3)?)?, 3)),
+        b'&' if kinds & ENTITIES != 0 => entity(text),
+        quote @ (b'\'' | b'"') if kinds & QUOTES != 0 => {
+            let forms: [&[u8]; 3] = [b"'\"'\"'", b"'\\''", &[quote, quote]];
+            let form = forms.iter().find(|form| text.starts_with(form))?;
+            Some((quote, form.len()))
+        }
+        // Bytes that somebody took for Latin-1.
+        high @ (0xc2 | 0xc3) => {
+            let low = text.get(1).filter(|low| (0x80..0xc0).contains(*low))?;
+            Some(((high & 3) << 6 | low & 0x3f, 2))
+        }
+        _ => None,
+    }
+}
+
+fn backslash(text: &[u8]) -> Option<(u8, usize)> {
+    let simple = match text.get(1)? {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'u' => return Some((character(text.get(2..6)?)?, 6)),
+        b'x' => return Some((hexadecimal(text.get(2..4)?)?, 4)),
+        mark @ (b'\\' | b'"' | b'\'' | b'/' | b'$' | b'`') => *mark,
+        _ => return None,
+    };
+    Some((simple, 2))
+}
+
+fn entity(text: &[u8]) -> Option<(u8, usize)> {
+    let end = text.iter().take(LONGEST).position(|byte| *byte == b';')?;
+    let name = &text[1..end];
+    let byte = match name {
+        [b'#', b'x' | b'X', digits @ ..] => character(digits)?,
+        [b'#', digits @ ..] => byte_of(number(digits, 10)?),
+        _ => NAMES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))?.1,
+    };
+    Some((byte, end + 1))
+}
+
+/// Has the text only the beginning of an escape?
+fn is_begun(text: &[u8]) -> bool {
+    let longest = match text[0] {
+        b'\\' => 6,
+        b'%' => 3,
+        b'&' => LONGEST,
+        _ => return false,
+    };
+    text.len() < longest && text[1..].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'#')
+}
+
+fn number(digits: &[u8], radix: u32) -> Option<u32> {
+    let is_digit = |byte: &u8| char::from(*byte).is_digit(radix);
+    let text = str::from_utf8(digits).ok().filter(|_| digits.iter().all(is_digit))?;
+    u32::from_str_radix(text, radix).ok()
+}
+
+fn byte_of(code: u32) -> u8 {
+    u8::try_from(code).unwrap_or(OTHER)
+}
+
+fn character(digits: &[u8]) -> Option<u8> {
+    number(digits, 16).map(byte_of)
+}
+
+/// A byte as two digits.
+pub(super) fn hexadecimal(digits: &[u8]) -> Option<u8> {
+    number(digits, 16).map(byte_of)
+}

@@ -1,0 +1,39 @@
+//! Quoted-printable, as in mail: `=2B` for a byte, and lines that are broken after a `=`. It is not
+//! read together with other escapes: `?key=ab` in a URL is none.
+
+use super::{escapes::hexadecimal, view::View};
+
+/// The text without it. `None` where it has none. `is_cut`: what has only begun at the end is left
+/// out.
+pub(super) fn decode(view: &View, is_cut: bool) -> Option<View<'static>> {
+    let bytes = &*view.bytes;
+    let escape_at = |at: usize| match bytes[at] {
+        b'=' if is_cut && at + 2 >= bytes.len() => Some((None, bytes.len() - at)),
+        b'=' => escape(&bytes[at..]),
+        _ => None,
+    };
+    let first = (0..bytes.len()).find(|at| escape_at(*at).is_some())?;
+    let mut decoded = View::with_room(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let found = if at < first { None } else { escape_at(at) };
+        let (byte, length) = found.unwrap_or((Some(bytes[at]), 1));
+        if let Some(byte) = byte {
+            decoded.push(byte, view, at..at + length);
+        }
+        at += length;
+    }
+    Some(decoded)
+}
+
+/// What the text begins with: its byte, or none for a broken line, and its length.
+fn escape(text: &[u8]) -> Option<(Option<u8>, usize)> {
+    if let Some(byte) = text.get(1..3).and_then(hexadecimal) {
+        return Some((Some(byte), 3));
+    }
+    match text[1..] {
+        [b'\n', ..] => Some((None, 2)),
+        [b'\r', b'\n', ..] => Some((None, 3)),
+        _ => None,
+    }
+}
