@@ -209,6 +209,7 @@ async fn queries_that_cannot_be_understood(db: TestDb) {
         ("/deliveries?stat=failed", 422, "query"),
         ("/hooks?limit=x", 422, "limit"),
         ("/event-types/work_item.closed/schema?draft=04", 422, "draft"),
+        ("/event-types/work_item.closed/schema?v=", 422, "v"),
     ];
     for (path, status, field) in rows {
         let (got, problem) = app.api(&token, "GET", path, None).await;

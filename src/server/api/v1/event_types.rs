@@ -9,7 +9,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Asked, Ctx, parsed, shape::Listed};
+use super::{Asked, Ctx, not_empty, parsed, shape::Listed};
 use crate::{
     domain::invalid::Invalid,
     engine::catalogue::Draft,
@@ -68,9 +68,9 @@ pub async fn schema(
     let mut invalid = Invalid::default();
     let draft =
         parsed(&mut invalid, "draft", query.draft.as_deref(), "2020-12 or 07", Draft::from_key);
-    let version = parsed(&mut invalid, "v", query.v.as_deref(), "a version's number", |text| {
-        text.parse().ok()
-    });
+    let (v, wanted) = (query.v.as_deref(), "a version's number");
+    not_empty(&mut invalid, "v", v, wanted);
+    let version = parsed(&mut invalid, "v", v, wanted, |text| text.parse().ok());
     invalid.or(())?;
     Ok(file::answer(
         &request,

@@ -130,14 +130,18 @@ fn parsed<T>(
     value
 }
 
+/// An empty text is no number, whatever it means elsewhere.
+fn not_empty(invalid: &mut Invalid, name: &str, text: Option<&str>, wanted: &str) {
+    if text == Some("") {
+        invalid.add(name, "format", format!("must be {wanted}"));
+    }
+}
+
 /// How many rows a page holds: 1 to 200, and 50 unless asked otherwise.
 fn limit(invalid: &mut Invalid, text: Option<&str>) -> u32 {
     const WANTED: &str = "a number from 1 to 200";
     let read =
         |text: &str| text.parse::<u32>().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit));
-    // An empty text is no number, whatever it means elsewhere.
-    if text == Some("") {
-        invalid.add("limit", "format", format!("must be {WANTED}"));
-    }
+    not_empty(invalid, "limit", text, WANTED);
     parsed(invalid, "limit", text, WANTED, read).unwrap_or(PAGE_SIZE)
 }
