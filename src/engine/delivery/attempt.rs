@@ -100,10 +100,11 @@ impl Sender {
             (phases.millis(), phases.timing(), kept.retry_after);
         let mut response_headers = std::mem::take(&mut kept.headers);
         let (mut response_body, response_cut) = kept.into_text();
-        target.mask(&mut response_body, response_cut, open, started_at);
+        let echo = target.echo(open, started_at);
+        echo.mask(&mut response_body, response_cut);
         for (_, value) in &mut response_headers {
             let is_cut = value.len() >= KEEP_HEADER;
-            target.mask(value, is_cut, open, started_at);
+            echo.mask(value, is_cut);
         }
         let attempt = Attempt {
             number: open.attempts + 1,

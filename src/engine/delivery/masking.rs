@@ -6,7 +6,7 @@
 //! byte with the part of the text that it was written as: where a secret reads in any layer, that
 //! part of the text is masked. `docs/security/limits.md` says what is not found.
 
-use std::{mem, ops::Range};
+use std::ops::Range;
 
 use base64::{
     Engine, alphabet,
@@ -54,6 +54,8 @@ struct Search<'a> {
     /// Length of the original.
     length: usize,
     found: Vec<Range<usize>>,
+    /// A layer in small letters.
+    folded: Vec<u8>,
 }
 
 impl Masks {
@@ -70,8 +72,8 @@ impl Masks {
             return;
         }
         let least = Least { bytes: least, at_cut };
-        let (length, found) = (text.len(), Vec::new());
-        let mut search = Search { needles: &self.needles, is_cut, length, found };
+        let (length, found, folded) = (text.len(), Vec::new(), Vec::new());
+        let mut search = Search { needles: &self.needles, is_cut, length, found, folded };
         search.all(text, least);
         if !search.found.is_empty() {
             *text = masked(text, search.found);
@@ -110,8 +112,11 @@ impl Search<'_> {
     }
 
     fn plainly(&mut self, view: &View, is_cut: bool) {
+        self.folded.clear();
+        self.folded.extend(view.bytes.iter().map(u8::to_ascii_lowercase));
         for needle in self.needles {
-            let begun = needle.find(&view.bytes, |part| self.found.push(view.source(&part)));
+            let found = |part| self.found.push(view.source(&part));
+            let begun = needle.find(&self.folded, is_cut, found);
             if is_cut && begun >= SHORTEST_END {
                 let end = view.bytes.len();
                 self.found.push(view.source(&(end - begun..end)).start..self.length);
@@ -125,16 +130,20 @@ impl Search<'_> {
 fn needles(secret: &str) -> Vec<Needle> {
     let json = serde_json::Value::from(secret).to_string();
     let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or_default();
-    let mut spellings = vec![secret.trim_end_matches('=').as_bytes().to_vec()];
-    spellings.push(json.as_bytes().to_vec());
-    spellings.extend(BASE64.decode(secret).ok().filter(|bytes| bytes.len() >= SHORTEST_BYTES));
     let plain = View::plain(secret.as_bytes());
     let read = (1..=escapes::ALL).filter_map(|kinds| escapes::decode(&plain, kinds, false));
-    spellings.extend(read.map(|view| view.bytes.into_owned()));
-    spellings.sort_unstable();
-    spellings.dedup();
-    let long = spellings.iter().filter(|bytes| bytes.len() >= SHORTEST);
-    long.map(|bytes| Needle::new(bytes, secret.ends_with('='))).collect()
+    let mut others: Vec<Vec<u8>> = read.map(|view| view.bytes.into_owned()).collect();
+    others.push(json.as_bytes().to_vec());
+    others.extend(BASE64.decode(secret).ok().filter(|bytes| bytes.len() >= SHORTEST_BYTES));
+    others.retain(|other| other.len() >= SHORTEST && other != secret.as_bytes());
+    others.sort_unstable();
+    others.dedup();
+    let bare = secret.trim_end_matches('=');
+    let first = if bare.len() < SHORTEST { secret } else { bare };
+    let is_padded = first != secret;
+    let first = Needle::new(first.as_bytes(), is_padded);
+    let others = others.iter().map(|other| Needle::new(other, is_padded));
+    std::iter::once(first).chain(others).collect()
 }
 
 /// The text with these parts of it masked, whatever their order.

@@ -8,6 +8,8 @@ use sha2::Sha256;
 use crate::engine::clock::random_bytes;
 
 pub const PREFIX: &str = "whsec_";
+/// Characters of a signature in its shortest spelling: 32 bytes, in base64 without padding.
+pub const SHORTEST_SPELLING: usize = 43;
 
 /// A new secret: 32 random bytes, within the 24 to 64 of the specification.
 pub fn new_secret() -> String {

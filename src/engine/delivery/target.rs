@@ -2,6 +2,7 @@
 //! once.
 
 use std::{
+    cell::OnceCell,
     net::IpAddr,
     sync::{Arc, OnceLock},
 };
@@ -48,6 +49,15 @@ pub struct Target {
     destination: OnceLock<Result<Destination, UrlProblem>>,
 }
 
+/// Some receivers answer with the request they got: this masks what of it is secret.
+pub struct Echo<'a> {
+    target: &'a Target,
+    open: &'a Open,
+    sent_at: Timestamp,
+    /// Signed again when the first text comes that can hold a signature: nearly none can.
+    signature: OnceCell<Masks>,
+}
+
 /// Where a hook leads.
 pub struct Destination {
     pub place: Place,
@@ -78,8 +88,9 @@ impl Target {
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
             (API_KEY, api_key),
         ]);
+        // What stands before it in the signing secret is no secret.
         let bare = secrets.signing_secret.strip_prefix(signing::PREFIX).unwrap_or_default();
-        let masks = Masks::new(&[&secrets.api_key, &secrets.signing_secret, bare]);
+        let masks = Masks::new(&[&secrets.api_key, bare]);
         Some(Self { hook, headers, signer, masks, destination: OnceLock::new() })
     }
 
@@ -93,15 +104,9 @@ impl Target {
         judged.as_ref().map_err(|problem| *problem)
     }
 
-    /// Some receivers answer with the request they got: nothing of it that is secret must be kept
-    /// with the answer. `sent_at` is when it was signed.
-    pub fn mask(&self, text: &mut String, is_cut: bool, open: &Open, sent_at: Timestamp) {
-        self.masks.mask(text, is_cut);
-        // To sign is the dearest part, and nearly no answer has anything like a signature.
-        if text.contains("v1") {
-            let signature = self.signature(open, sent_at);
-            Masks::new(&[signature.trim_start_matches("v1,")]).mask(text, is_cut);
-        }
+    /// What must not be kept with the answer to an attempt. `sent_at` is when it was signed.
+    pub fn echo<'a>(&'a self, open: &'a Open, sent_at: Timestamp) -> Echo<'a> {
+        Echo { target: self, open, sent_at, signature: OnceCell::new() }
     }
 
     fn signature(&self, open: &Open, now: Timestamp) -> String {
@@ -136,6 +141,19 @@ impl Target {
         *request.uri_mut() = to.path.clone();
         *request.headers_mut() = headers;
         request
+    }
+}
+
+impl Echo<'_> {
+    pub fn mask(&self, text: &mut String, is_cut: bool) {
+        self.target.masks.mask(text, is_cut);
+        if is_cut || text.len() >= signing::SHORTEST_SPELLING {
+            let masks = self.signature.get_or_init(|| {
+                let signature = self.target.signature(self.open, self.sent_at);
+                Masks::new(&[signature.trim_start_matches("v1,")])
+            });
+            masks.mask(text, is_cut);
+        }
     }
 }
 

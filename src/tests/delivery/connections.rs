@@ -375,8 +375,10 @@ async fn what_is_secret_and_echoed_is_not_kept() {
         let form: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
         let basic = BASE64_STANDARD.encode(format!("user:{key}"));
         let body = format!("{{\"x-api-key\": \"{key}\"}} {form} {basic} {signature}").into_bytes();
+        let tag = BASE64_STANDARD.decode(signature.trim_start_matches("v1,")).unwrap();
+        let tag = tag.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         Reply {
-            headers: vec![("x-echo", key.to_owned()), ("x-basic", basic)],
+            headers: vec![("x-echo", key.to_owned()), ("x-basic", basic), ("x-computed", tag)],
             body,
             ..Reply::status(200)
         }
@@ -393,6 +395,7 @@ async fn what_is_secret_and_echoed_is_not_kept() {
     let shown = attempt["response_body"].as_str().unwrap();
     assert!(shown.starts_with("{\"x-api-key\": \"****\"} **** "), "{attempt}");
     let kept = attempt.to_string();
+    assert!(kept.contains(r#""x-computed","****""#), "{attempt}");
     for secret in [
         key,
         "of%2Bsome",

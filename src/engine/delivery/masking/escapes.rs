@@ -1,14 +1,15 @@
 //! Characters that are written as others: backslashes as in JSON and most languages, URL encoding,
 //! HTML, and quotation marks as in CSV, SQL and shells. One pass reads one layer of all of them.
 
-use super::view::View;
+use super::view::{Builder, View};
 
 /// Which of them are read; these can be combined.
-pub(super) const BACKSLASHES: u8 = 1;
-pub(super) const PERCENTS: u8 = 2;
-pub(super) const ENTITIES: u8 = 4;
-pub(super) const QUOTES: u8 = 8;
-pub(super) const ALL: u8 = 15;
+const BACKSLASHES: u8 = 1;
+const PERCENTS: u8 = 2;
+const ENTITIES: u8 = 4;
+const SINGLE_QUOTES: u8 = 8;
+const DOUBLE_QUOTES: u8 = 16;
+pub(super) const ALL: u8 = 31;
 
 /// The longest that is known: `&DiacriticalGrave;` is not worth more.
 const LONGEST: usize = 12;
@@ -64,7 +65,7 @@ pub(super) fn decode(view: &View, kinds: u8, is_cut: bool) -> Option<View<'stati
     let first = (0..bytes.len())
         .filter(|at| may_begin(bytes[*at]))
         .find(|at| escape(&bytes[*at..], kinds).is_some() || is_begun(*at))?;
-    let mut decoded = View::with_room(bytes.len());
+    let mut decoded = Builder::new(view, bytes.len());
     let mut at = 0;
     while at < bytes.len() {
         let found = if at < first { None } else { escape(&bytes[at..], kinds) };
@@ -72,10 +73,10 @@ pub(super) fn decode(view: &View, kinds: u8, is_cut: bool) -> Option<View<'stati
             break;
         }
         let (byte, length) = found.unwrap_or((bytes[at], 1));
-        decoded.push(byte, view, at..at + length);
+        decoded.push(byte, at..at + length);
         at += length;
     }
-    Some(decoded)
+    Some(decoded.build())
 }
 
 fn may_begin(byte: u8) -> bool {
@@ -88,10 +89,11 @@ fn escape(text: &[u8], kinds: u8) -> Option<(u8, usize)> {
         b'\\' if kinds & BACKSLASHES != 0 => backslash(text),
         b'%' if kinds & PERCENTS != 0 => Some((hexadecimal(text.get(1..3)?)?, 3)),
         b'&' if kinds & ENTITIES != 0 => entity(text),
-        quote @ (b'\'' | b'"') if kinds & QUOTES != 0 => {
-            let forms: [&[u8]; 3] = [b"'\"'\"'", b"'\\''", &[quote, quote]];
+        b'"' if kinds & DOUBLE_QUOTES != 0 => text.starts_with(b"\"\"").then_some((b'"', 2)),
+        b'\'' if kinds & SINGLE_QUOTES != 0 => {
+            let forms = [&b"'\"'\"'"[..], b"'\\''", b"''"];
             let form = forms.iter().find(|form| text.starts_with(form))?;
-            Some((quote, form.len()))
+            Some((b'\'', form.len()))
         }
         // Bytes that somebody took for Latin-1.
         high @ (0xc2 | 0xc3) => {
@@ -134,7 +136,8 @@ fn is_begun(text: &[u8]) -> bool {
         b'&' => LONGEST,
         _ => return false,
     };
-    text.len() < longest && text[1..].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'#')
+    text.len() < longest
+        && text[1..].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'#')
 }
 
 fn number(digits: &[u8], radix: u32) -> Option<u32> {

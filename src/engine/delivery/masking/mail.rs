@@ -1,7 +1,10 @@
 //! Quoted-printable, as in mail: `=2B` for a byte, and lines that are broken after a `=`. It is not
 //! read together with other escapes: `?key=ab` in a URL is none.
 
-use super::{escapes::hexadecimal, view::View};
+use super::{
+    escapes::hexadecimal,
+    view::{Builder, View},
+};
 
 /// The text without it. `None` where it has none. `is_cut`: what has only begun at the end is left
 /// out.
@@ -13,17 +16,17 @@ pub(super) fn decode(view: &View, is_cut: bool) -> Option<View<'static>> {
         _ => None,
     };
     let first = (0..bytes.len()).find(|at| escape_at(*at).is_some())?;
-    let mut decoded = View::with_room(bytes.len());
+    let mut decoded = Builder::new(view, bytes.len());
     let mut at = 0;
     while at < bytes.len() {
         let found = if at < first { None } else { escape_at(at) };
         let (byte, length) = found.unwrap_or((Some(bytes[at]), 1));
         if let Some(byte) = byte {
-            decoded.push(byte, view, at..at + length);
+            decoded.push(byte, at..at + length);
         }
         at += length;
     }
-    Some(decoded)
+    Some(decoded.build())
 }
 
 /// What the text begins with: its byte, or none for a broken line, and its length.
