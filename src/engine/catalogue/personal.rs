@@ -1,6 +1,6 @@
 //! Which members of a body are about a person, and what takes their place where a real event must
-//! not go as it came; see [`masked`](super::masked). Names, numbers and addresses of people, what a customer
-//! is known by, and what somebody wrote freely.
+//! not go as it came; see [`masked`](super::masked). Names, numbers and addresses of people, what a
+//! customer is known by, and what somebody wrote freely.
 
 use crate::domain::event::EventType;
 

@@ -17,7 +17,7 @@ use budget::Budget;
 pub use messages::{Held, News, Order};
 use unproven::Unproven;
 
-use super::lane::{Lane, Limits};
+use super::lane::{Lane, Limits, Speed};
 use crate::{
     domain::{id::HookId, time::Timestamp},
     engine::store::{Error, error::chain, lines::Ask, queue::Open},
@@ -292,9 +292,9 @@ impl Board {
                 self.orders.push(Order::Step(held));
             }
         }
-        let is_proven = lane.is_proven();
-        self.unproven.note(hook, if is_proven { 0 } else { lane.in_flight() });
-        if is_proven && self.unproven.take_back(hook) {
+        let speed = lane.speed();
+        self.unproven.note(hook, speed, lane.in_flight());
+        if speed == Speed::Quick && self.unproven.take_back(hook) {
             self.turns.push_back(hook);
         }
         if lane.is_ready(&self.limits, now) && self.has_turn.insert(hook) {
@@ -345,8 +345,9 @@ impl Board {
                 skipped += 1;
                 continue;
             }
-            if !lane.is_proven() && self.unproven.is_full() {
-                self.unproven.hold_back(hook);
+            let speed = lane.speed();
+            if self.unproven.is_full(speed) {
+                self.unproven.hold_back(hook, speed);
                 continue;
             }
             self.has_turn.remove(&hook);

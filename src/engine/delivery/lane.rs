@@ -30,6 +30,7 @@ use bucket::Bucket;
 use known::Known;
 use lately::Lately;
 use lines::Lines;
+pub use outcomes::Speed;
 use pacing::Pacing;
 pub use page::{Change, Given, Limits, Page, Wanted};
 pub use shelf::Found;
@@ -70,8 +71,8 @@ pub struct Lane {
     /// Attempts that ended, with any outcome. [`Board`](super::board::Board) gives a receiver that
     /// answers more permits.
     pub(super) attempts_ended: usize,
-    /// Gained by quick attempts, lost by slow ones.
-    credit: usize,
+    /// Gained by quick attempts, lost by slow ones; `None` before the first has ended.
+    credit: Option<usize>,
     /// Deliveries whose attempt was recorded while a load was under way, with their attempts before
     /// it: the load may have read them earlier and must not bring them back.
     recorded_during_load: HashMap<DeliveryId, u32>,

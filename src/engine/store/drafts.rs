@@ -27,11 +27,14 @@ pub struct Draft {
 
 /// Keeps a draft; `false`: there are too many already.
 pub async fn insert(conn: &mut Conn, draft: &Draft, now: Timestamp) -> Result<bool, Error> {
-    // Expired drafts that no sweep has deleted yet must not count. Ids sort by creation.
+    // Expired drafts that no sweep has deleted yet must not count.
+    on_db!(conn, c => sqlx::query("DELETE FROM drafts WHERE expires_at <= $1")
+        .bind(now).execute(c).await.map(drop))?;
+    // Ids sort by creation.
     on_db!(conn, c => sqlx::query(
-        "DELETE FROM drafts WHERE expires_at <= $3 OR user_id = $1 AND id <=
+        "DELETE FROM drafts WHERE user_id = $1 AND id <=
              (SELECT id FROM drafts WHERE user_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
-    ).bind(draft.user).bind(OF_PERSON - 1).bind(now).execute(c).await.map(drop))?;
+    ).bind(draft.user).bind(OF_PERSON - 1).execute(c).await.map(drop))?;
     let (all,): (i64,) =
         on_db!(conn, c => sqlx::query_as("SELECT COUNT(*) FROM drafts").fetch_one(c).await)?;
     if all >= IN_ALL {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Board, Held, Order};
+use super::{Board, Held, Order, Speed};
 use crate::domain::{id::HookId, time::Timestamp};
 
 impl Board {
@@ -30,7 +30,7 @@ impl Board {
         self.budget.note(hook, lane.changes());
         self.budget.release(hook);
         self.crowded.remove(&hook);
-        self.unproven.note(hook, 0);
+        self.unproven.note(hook, Speed::Quick, 0);
         if self.unproven.take_back(hook) {
             self.has_turn.remove(&hook);
         }

@@ -1,18 +1,22 @@
-//! The permits of lanes that did not show lately that their receivers are quick: those that hang,
-//! and new ones. Together they have three quarters of all permits at most, so that any number of
-//! receivers that hang leaves a quarter to the others.
+//! The permits of lanes whose receivers are not known to be quick: new ones, and those that hang.
+//! However many of them there are, they leave some permits to the others: those that were slow
+//! lately a quarter, and together with the new ones a thirty-second part.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::domain::id::HookId;
+use crate::{domain::id::HookId, engine::delivery::lane::Speed};
 
 /// See the module.
 pub(super) struct Unproven {
+    /// Permits that slow lanes may have, and those that slow and new ones may have together.
+    most_slow: usize,
     most: usize,
-    in_flight: usize,
-    of: HashMap<HookId, usize>,
-    /// Lanes that could send and may not, in their order. They keep their turn here.
-    held_back: VecDeque<HookId>,
+    slow: usize,
+    all: usize,
+    of: HashMap<HookId, (Speed, usize)>,
+    /// Lanes that could send and may not, in their order: new ones, and slow ones. They keep their
+    /// turn here.
+    held_back: [VecDeque<HookId>; 2],
     /// Those of them that still wait; the others were taken back.
     waiting: HashSet<HookId>,
 }
@@ -20,31 +24,51 @@ pub(super) struct Unproven {
 impl Unproven {
     pub(super) fn new(permits: usize) -> Self {
         Self {
-            most: permits.div_ceil(4) * 3,
-            in_flight: 0,
+            most_slow: permits.div_ceil(4) * 3,
+            most: permits.saturating_sub((permits / 32).max(1)).max(1),
+            slow: 0,
+            all: 0,
             of: HashMap::new(),
-            held_back: VecDeque::new(),
+            held_back: Default::default(),
             waiting: HashSet::new(),
         }
     }
 
-    /// A lane has so many attempts in flight; 0 if it is proven.
-    pub(super) fn note(&mut self, hook: HookId, in_flight: usize) {
-        let before = match in_flight {
-            0 => self.of.remove(&hook),
-            _ => self.of.insert(hook, in_flight),
+    /// A lane has so many attempts in flight.
+    pub(super) fn note(&mut self, hook: HookId, speed: Speed, in_flight: usize) {
+        let is_counted = speed != Speed::Quick && in_flight > 0;
+        let before = match is_counted {
+            true => self.of.insert(hook, (speed, in_flight)),
+            false => self.of.remove(&hook),
         };
-        self.in_flight = self.in_flight - before.unwrap_or(0) + in_flight;
+        if let Some((speed, in_flight)) = before {
+            self.all -= in_flight;
+            self.slow -= if speed == Speed::Slow { in_flight } else { 0 };
+        }
+        if is_counted {
+            self.all += in_flight;
+            self.slow += if speed == Speed::Slow { in_flight } else { 0 };
+        }
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.in_flight >= self.most
+    /// May a lane of this speed have no more permits?
+    pub(super) fn is_full(&self, speed: Speed) -> bool {
+        self.room(speed) == 0
+    }
+
+    fn room(&self, speed: Speed) -> usize {
+        let all = self.most.saturating_sub(self.all);
+        match speed {
+            Speed::Quick => usize::MAX,
+            Speed::New => all,
+            Speed::Slow => all.min(self.most_slow.saturating_sub(self.slow)),
+        }
     }
 
     /// Keeps a lane's turn until there is room.
-    pub(super) fn hold_back(&mut self, hook: HookId) {
+    pub(super) fn hold_back(&mut self, hook: HookId, speed: Speed) {
         if self.waiting.insert(hook) {
-            self.held_back.push_back(hook);
+            self.held_back[usize::from(speed == Speed::Slow)].push_back(hook);
         }
     }
 
@@ -53,15 +77,18 @@ impl Unproven {
         self.waiting.remove(&hook)
     }
 
-    /// Lanes that have their turn now: as many as there is room for.
+    /// Lanes that have their turn now: as many as there is room for, new ones first.
     pub(super) fn released(&mut self) -> Vec<HookId> {
-        let (mut room, mut released) = (self.most.saturating_sub(self.in_flight), Vec::new());
-        while room > 0
-            && let Some(hook) = self.held_back.pop_front()
-        {
-            if self.waiting.remove(&hook) {
-                released.push(hook);
-                room -= 1;
+        let mut released = Vec::new();
+        for (queue, speed) in [Speed::New, Speed::Slow].into_iter().enumerate() {
+            let mut room = self.room(speed).saturating_sub(released.len());
+            while room > 0
+                && let Some(hook) = self.held_back[queue].pop_front()
+            {
+                if self.waiting.remove(&hook) {
+                    released.push(hook);
+                    room -= 1;
+                }
             }
         }
         released
@@ -81,22 +108,37 @@ mod tests {
     #[test]
     fn lanes_that_hang_leave_a_quarter_and_wait_in_their_order() {
         let mut unproven = Unproven::new(8);
-        (1..=6).for_each(|number| unproven.note(hook(number), 1));
-        assert!(unproven.is_full());
-        (7..=9).for_each(|number| unproven.hold_back(hook(number)));
+        (1..=6).for_each(|number| unproven.note(hook(number), Speed::Slow, 1));
+        assert!(unproven.is_full(Speed::Slow) && !unproven.is_full(Speed::New));
+        (7..=9).for_each(|number| unproven.hold_back(hook(number), Speed::Slow));
         assert_eq!(unproven.released(), []);
-        assert!(unproven.take_back(hook(7)) && !unproven.take_back(hook(7)), "it is proven now");
-        unproven.note(hook(1), 0);
+        assert!(unproven.take_back(hook(7)) && !unproven.take_back(hook(7)), "it is quick now");
+        unproven.note(hook(1), Speed::Quick, 1);
         assert_eq!(unproven.released(), [hook(8)]);
-        unproven.note(hook(8), 1);
+        unproven.note(hook(8), Speed::Slow, 1);
         assert_eq!(unproven.released(), []);
-        unproven.note(hook(2), 0);
+        unproven.note(hook(2), Speed::Slow, 0);
         assert_eq!(unproven.released(), [hook(9)]);
         assert_eq!(unproven.released(), []);
     }
 
     #[test]
+    fn new_lanes_leave_one_permit_and_come_before_slow_ones() {
+        let mut unproven = Unproven::new(8);
+        (1..=5).for_each(|number| unproven.note(hook(number), Speed::Slow, 1));
+        (6..=7).for_each(|number| unproven.note(hook(number), Speed::New, 1));
+        assert!(unproven.is_full(Speed::New) && unproven.is_full(Speed::Slow));
+        unproven.hold_back(hook(8), Speed::Slow);
+        unproven.hold_back(hook(9), Speed::New);
+        unproven.note(hook(6), Speed::Quick, 1);
+        assert_eq!(unproven.released(), [hook(9)]);
+        unproven.note(hook(1), Speed::Slow, 0);
+        assert_eq!(unproven.released(), [hook(8)]);
+    }
+
+    #[test]
     fn one_permit_is_enough_to_begin() {
-        assert!(!Unproven::new(1).is_full());
+        let unproven = Unproven::new(1);
+        assert!(!unproven.is_full(Speed::New) && !unproven.is_full(Speed::Slow));
     }
 }

@@ -10,6 +10,16 @@ use crate::domain::{health::Health, id::DeliveryId, time::Timestamp};
 /// of its own.
 const RAMPED: u32 = 64;
 
+/// What is known of a lane's receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speed {
+    Quick,
+    /// No attempt has ended yet.
+    New,
+    /// Lately its attempts took long.
+    Slow,
+}
+
 /// An attempt that takes no longer is quick.
 const QUICK: Duration = Duration::from_secs(1);
 /// A quick attempt gains one credit; a slow one loses several. A receiver that was quick a thousand
@@ -20,15 +30,19 @@ const LOST: usize = 8;
 impl Lane {
     /// How long an attempt took.
     pub fn took(&mut self, took: Duration) {
-        self.credit = match took <= QUICK {
-            true => (self.credit + 1).min(MOST_CREDIT),
-            false => self.credit.saturating_sub(LOST),
-        };
+        let credit = self.credit.unwrap_or(0);
+        self.credit = Some(match took <= QUICK {
+            true => (credit + 1).min(MOST_CREDIT),
+            false => credit.saturating_sub(LOST),
+        });
     }
 
-    /// Is the receiver known to be quick, most of the time?
-    pub fn is_proven(&self) -> bool {
-        self.credit > 0
+    pub fn speed(&self) -> Speed {
+        match self.credit {
+            None => Speed::New,
+            Some(0) => Speed::Slow,
+            Some(_) => Speed::Quick,
+        }
     }
 
     /// An attempt is over; what came of it is being recorded, and the receiver is free for the

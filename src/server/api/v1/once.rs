@@ -79,8 +79,11 @@ async fn keyed(matched: &MatchedPath, request: Request, next: Next) -> Result<Re
 pub fn read(headers: &HeaderMap) -> Result<Option<Vec<u8>>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.as_bytes();
-    if key.is_empty() || key.len() > LONGEST_KEY || !key.iter().all(u8::is_ascii_graphic) {
-        let message = "must be 1 to 255 visible ASCII characters, without spaces";
+    if key.is_empty()
+        || key.len() > LONGEST_KEY
+        || !value.to_str().is_ok_and(|text| text.is_ascii())
+    {
+        let message = "must be 1 to 255 printable ASCII characters";
         return Err(Invalid::one("Idempotency-Key", "format", message).into());
     }
     Ok(Some(key.to_vec()))
