@@ -10,7 +10,7 @@ import { text } from "node:stream/consumers";
 import { eventually, PATIENCE_MS } from "./eventually.mjs";
 
 /** One password for everybody: the tests are not about passwords. */
-export const PASSWORD = "correct horse battery staple";
+export const PASSWORD = "seven purple kettles sing";
 
 /** Starts `service-hooks serve` and waits until it answers. `stop()` ends it and removes what it wrote. `settings` are variables. */
 export async function startServer(settings = {}) {

@@ -19,7 +19,7 @@ use unproven::Unproven;
 
 use super::lane::{Lane, Limits, Speed};
 use crate::{
-    domain::{id::HookId, time::Timestamp},
+    domain::{id::HookId, retry::Bearing, time::Timestamp},
     engine::store::{Error, error::chain, lines::Ask, queue::Open},
 };
 
@@ -116,7 +116,9 @@ impl Board {
                 self.with_known_lane(held, now, |lane| {
                     lane.heard(bearing, now);
                     lane.sent();
-                    lane.took(took);
+                    if bearing != Bearing::Unsent {
+                        lane.took(took);
+                    }
                     if is_delivered {
                         lane.delivered(delivery);
                     }
@@ -329,7 +331,8 @@ impl Board {
     /// be quick.
     fn hand_out(&mut self, now: Timestamp) {
         let mut skipped = 0;
-        self.turns.extend(self.unproven.released());
+        // In front: a lane whose attempt just ended may have its next turn behind them already.
+        self.unproven.released().into_iter().rev().for_each(|hook| self.turns.push_front(hook));
         let fair_share = (self.permits / 2 / self.lanes.len().max(1)).saturating_sub(1);
         while !self.is_stopping && self.in_flight < self.permits && skipped < self.turns.len() {
             let Some(hook) = self.turns.pop_front() else { return };
@@ -346,7 +349,7 @@ impl Board {
                 continue;
             }
             let speed = lane.speed();
-            if self.unproven.is_full(speed) {
+            if self.unproven.is_full(speed) && !lane.has_test() {
                 self.unproven.hold_back(hook, speed);
                 continue;
             }

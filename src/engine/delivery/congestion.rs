@@ -1,7 +1,7 @@
-//! Back-pressure in small doses. When this machine accepts faster than it delivers, an accept is
-//! answered a little later: by a share of the time for which its deliveries will wait. So producers
-//! slow down before the queues outgrow the memory, and an event arrives soon after its answer even
-//! at full load. A receiver that is slow itself, or down, slows nobody down.
+//! Back-pressure in small doses. While the lanes lag, an accept is answered a little later: by a
+//! share of the time for which its deliveries will wait. So producers slow down before the queues
+//! outgrow the memory, and an event arrives soon after its answer even at full load. Lanes whose
+//! receivers take few deliveries a second, refuse some, or are down slow nobody down.
 
 use std::{
     collections::HashMap,
@@ -16,9 +16,9 @@ use crate::domain::id::HookId;
 
 /// The answer is late by this part of the wait.
 const SHARE: u32 = 8;
-/// But never by more than this: an event is not lost time for its producer.
+/// But never by more than this: longer delays could time out producers.
 const LONGEST: Duration = Duration::from_millis(100);
-/// The timer's precision: shorter delays are none.
+/// The timer's precision; shorter delays are skipped.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// How long new deliveries wait, by hook. Clones share one state.

@@ -304,6 +304,11 @@ impl Lane {
         self.known.room()
     }
 
+    /// Does a person wait for a test of it?
+    pub fn has_test(&self) -> bool {
+        !self.tests.is_empty()
+    }
+
     /// Deliveries in memory that wait for their attempts.
     pub fn queued(&self) -> usize {
         self.known.room().rows.saturating_sub(self.in_flight)

@@ -72,7 +72,9 @@ impl Keeper {
                 tracing::info!("the disk has room again; new events are accepted");
                 return true;
             }
-            Ok(Restored::Part(bytes)) => format!("less than twice its size is free: {bytes} bytes"),
+            Ok(Restored::Part(bytes)) => {
+                format!("only {bytes} bytes of it are held: less than twice its size is free")
+            }
             // That has been logged.
             Ok(Restored::NoRoom) => return false,
             Err(error) => chain(&error),
@@ -81,7 +83,7 @@ impl Keeper {
         if had_one && !self.is_disk_full() {
             tracing::warn!(
                 problem,
-                "the reserve is not whole: if the disk fills up, perhaps nobody can sign in"
+                "the reserve is not complete: if the disk fills up, people may be unable to sign in"
             );
         }
         false

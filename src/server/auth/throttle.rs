@@ -90,14 +90,15 @@ impl Throttle {
             }
         }
         make_room(&mut attempts, now);
-        let counters: Vec<Counter> = limits.into_iter().map(|(counter, _)| counter).collect();
-        for counter in &counters {
+        for (counter, limit) in &limits {
             let times = attempts.entry(counter.clone()).or_default();
             times.push(now);
-            // The highest limit needs no more of them.
-            let superfluous = times.len().saturating_sub(PER_NETWORK * SITE);
+            // No limit needs more of them. (That of all networks together is not in the list.)
+            let most = if *limit == usize::MAX { FROM_EVERYWHERE } else { *limit };
+            let superfluous = times.len().saturating_sub(most);
             times.drain(..superfluous);
         }
+        let counters = limits.into_iter().map(|(counter, _)| counter).collect();
         Ok(Attempt { counters, at: now })
     }
 

@@ -260,7 +260,7 @@ fn disk(status: &Status) -> Option<Check> {
         ));
     } else if lacks {
         words.push_str(&format!(
-            " {} of {} are held in reserve; the rest will be once {needed} are free.",
+            " Reserve: {} of {}. It grows once {needed} are free.",
             size(status.reserve.unwrap_or(0)),
             size(wanted)
         ));

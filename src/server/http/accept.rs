@@ -213,7 +213,7 @@ async fn converse(
 fn is_head_too_large(request: &Request<Incoming>) -> bool {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let headers = request.headers().iter();
-    let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     target + headers > HEAD_SIZE
 }
 

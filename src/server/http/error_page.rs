@@ -91,7 +91,8 @@ pub async fn with_way_back(request: Request, next: Next) -> Response<Body> {
     response
 }
 
-/// Around the sessions, which answer an empty 500 where one cannot be stored: says what is wrong.
+/// Around the sessions, which answer an empty 500 where one cannot be stored: says so. What the
+/// request asked for may have been done before that.
 pub async fn of_session(
     State(portal): State<Arc<Portal>>,
     request: Request,
@@ -102,14 +103,23 @@ pub async fn of_session(
     if response.status() != StatusCode::INTERNAL_SERVER_ERROR || !is_empty {
         return response;
     }
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    if !portal.store().failing().is_some_and(|failing| failing.is_full) {
-        return plain(status);
-    }
-    let words = "The server's disk is full, so you can't sign in or out. Nothing was changed. Ask \
-                 the operator to free space on it, then try again.";
-    let mut response = refused(status, "The disk is full", words);
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("30"));
+    let is_full = portal.store().failing().is_some_and(|failing| failing.is_full);
+    let (title, words) = match is_full {
+        true => (
+            "The disk is full",
+            "The server's disk is full, so your session can't be saved: you can't sign in or out. \
+             Your last change may have been made; check before you repeat it. Ask the operator to \
+             free space, then try again.",
+        ),
+        false => (
+            "Your session can't be saved",
+            "The portal can't use its database right now. Your last change may have been made; \
+             check before you repeat it. Try again in 10 seconds.",
+        ),
+    };
+    let mut response = refused(StatusCode::SERVICE_UNAVAILABLE, title, words);
+    let wait = HeaderValue::from_static(if is_full { "30" } else { "10" });
+    response.headers_mut().insert(RETRY_AFTER, wait);
     response
 }
 

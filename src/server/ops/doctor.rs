@@ -82,8 +82,8 @@ fn disk(portal: &Portal) -> Option<Check> {
     let mut words = format!("{} of {} are free", size(free), size(all));
     if is_missing && !has_room {
         words.push_str(&format!(
-            "; {} of the {} that should be held in reserve are there. New events are refused once \
-             the disk is full, until {} are free. Free space, or shorten the retention",
+            ". Reserve: {} of {}. If the disk fills up, new events are refused until {} are free. \
+             Free space, or shorten the retention",
             size(held),
             size(wanted),
             size(wanted.saturating_mul(2))

@@ -1,6 +1,8 @@
 //! Jobs: sending many deliveries again. Counted before it begins, at a pace, to be paused and
 //! cancelled.
 
+use std::time::Duration;
+
 use super::Error;
 use crate::{
     domain::{
@@ -196,6 +198,9 @@ async fn move_to(
     }
 }
 
+/// How far a program's clock may be ahead.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+
 fn judge_begin(begin: &Begin, now: Timestamp) -> Result<u32, Invalid> {
     let mut invalid = Invalid::default();
     let pace = invalid.take(judge_pace(begin.per_second));
@@ -208,11 +213,12 @@ fn judge_begin(begin: &Begin, now: Timestamp) -> Result<u32, Invalid> {
     }
     let (from, to) = (begin.scope.from, begin.scope.to);
     let names = if begin.kind == Kind::Recover { ("since", "until") } else { ("from", "to") };
-    if from.is_some_and(|from| from > now) {
+    // A program's clock may be a little ahead of ours.
+    if from.is_some_and(|from| from > now.after(CLOCK_TOLERANCE)) {
         invalid.add(names.0, "future", "must not be in the future");
     }
     if from.zip(to).is_some_and(|(from, to)| to < from) {
-        invalid.add(names.1, "range", format!("must not be before {}", names.0));
+        invalid.add(names.1, "range", format!("must not be before \"{}\"", names.0));
     }
     invalid.or(pace.unwrap_or(DEFAULT_PACE))
 }

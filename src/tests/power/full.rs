@@ -88,7 +88,10 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
         })
         .await;
         let page = refusal.text().await.unwrap();
-        assert!(page.contains("The server's disk is full, so you can't sign in or out"), "{page}");
+        assert!(
+            page.contains("The server's disk is full, so your session can't be saved"),
+            "{page}"
+        );
         recorded.tape.set_full(false);
         acknowledged.push(recorded.emit().await.expect("there is room again").id);
     }

@@ -250,7 +250,8 @@ fn receivers_that_hang_leave_permits_to_those_that_are_quick() {
     let first = sent_alone(&mut board, NOW);
     assert_eq!(first.len(), 1);
     end(&mut board, first[0], Duration::ZERO, NOW);
-    for round in 1..4u128 {
+    let mut attempted = HashMap::<HookId, usize>::new();
+    for round in 1..5u128 {
         let now = NOW.after(Duration::from_secs(20 * round as u64));
         for number in 1..=15 {
             let id = 1000 * round + 10 * number;
@@ -265,8 +266,10 @@ fn receivers_that_hang_leave_permits_to_those_that_are_quick() {
             assert_eq!(quick, [(hook(0), DeliveryId(Uuid::from_u128(id)))], "round {round}");
             end(&mut board, quick[0], Duration::ZERO, now);
         }
+        hanging.iter().for_each(|(hook, _)| *attempted.entry(*hook).or_default() += 1);
         // They time out, all at once.
         let late = now.after(Duration::from_secs(15));
         hanging.into_iter().for_each(|one| end(&mut board, one, Duration::from_secs(15), late));
     }
+    assert!(attempted.values().all(|times| *times >= 2), "in turn: {attempted:?}");
 }

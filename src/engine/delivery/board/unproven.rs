@@ -1,6 +1,7 @@
-//! The permits of lanes whose receivers are not known to be quick: new ones, and those that hang.
-//! However many of them there are, they leave some permits to the others: those that were slow
-//! lately a quarter, and together with the new ones a thirty-second part.
+//! Limits the permits of lanes whose receivers are not known to be quick. Lanes that were slow lately
+//! share three quarters of all permits. Together with lanes that were never asked they leave one
+//! permit in 32 to the others. (A receiver that was quick and hangs counts as slow after a few
+//! attempts.)
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -17,14 +18,14 @@ pub(super) struct Unproven {
     /// Lanes that could send and may not, in their order: new ones, and slow ones. They keep their
     /// turn here.
     held_back: [VecDeque<HookId>; 2],
-    /// Those of them that still wait; the others were taken back.
+    /// The entries of `held_back` that count; the others are stale.
     waiting: HashSet<HookId>,
 }
 
 impl Unproven {
     pub(super) fn new(permits: usize) -> Self {
         Self {
-            most_slow: permits.div_ceil(4) * 3,
+            most_slow: (permits - permits / 4).max(1),
             most: permits.saturating_sub((permits / 32).max(1)).max(1),
             slow: 0,
             all: 0,
@@ -72,7 +73,7 @@ impl Unproven {
         }
     }
 
-    /// Was the lane held back? It is not any more.
+    /// Gives a lane's turn back; `false`: it was not held back.
     pub(super) fn take_back(&mut self, hook: HookId) -> bool {
         self.waiting.remove(&hook)
     }
@@ -140,5 +141,9 @@ mod tests {
     fn one_permit_is_enough_to_begin() {
         let unproven = Unproven::new(1);
         assert!(!unproven.is_full(Speed::New) && !unproven.is_full(Speed::Slow));
+        for permits in 4..40 {
+            let Unproven { most_slow, most, .. } = Unproven::new(permits);
+            assert!(most_slow < permits && most < permits, "{permits}: {most_slow}, {most}");
+        }
     }
 }

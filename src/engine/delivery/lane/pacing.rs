@@ -44,8 +44,10 @@ const UNLIMITED: f64 = 5000.0;
 /// What a receiver took is counted over this long, or over so many attempts where they are rare.
 const SPAN: Duration = Duration::from_secs(1);
 const SPAN_ATTEMPTS: f64 = 5.0;
-/// After an attempt that this machine could not send, none is made for this long.
+/// After an attempt that this machine could not send, none is made for this long; twice as long
+/// after the second in a row, and so on.
 const UNSENT: Duration = Duration::from_secs(1);
+const MOST_DOUBLED: u32 = 2;
 /// A receiver that takes fewer a second is slow itself, or hardly asked.
 const KEEPS_UP: f64 = 100.0;
 
@@ -53,6 +55,10 @@ const KEEPS_UP: f64 = 100.0;
 pub(super) struct Pacing {
     /// From `Retry-After`: send nothing before this.
     until: Option<Timestamp>,
+    /// This machine could not send: send nothing before this. In memory only.
+    rests_until: Option<Timestamp>,
+    /// Attempts in a row that this machine could not send.
+    unsent: u32,
     /// The part of `until` from answers that may not be recorded yet: a load can be older than they
     /// are.
     unrecorded_until: Option<Timestamp>,
@@ -76,6 +82,8 @@ impl Default for Pacing {
     fn default() -> Self {
         Self {
             until: None,
+            rests_until: None,
+            unsent: 0,
             unrecorded_until: None,
             is_unsure: false,
             rate: None,
@@ -101,7 +109,10 @@ impl Pacing {
     /// Nobody may ask for more than the longest wait: a later time was noted while the clock was
     /// wrong.
     fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.until.filter(|until| *until > now && *until <= now.after(LONGEST_WAIT))
+        let until = self.until.filter(|until| *until > now && *until <= now.after(LONGEST_WAIT));
+        let longest_rest = UNSENT * (1 << MOST_DOUBLED);
+        let rest = self.rests_until.filter(|at| *at > now && *at <= now.after(longest_rest));
+        until.max(rest)
     }
 
     /// When time alone lets something go that may not go now.
@@ -138,11 +149,15 @@ impl Pacing {
     pub(super) fn hear(&mut self, bearing: Bearing, now: Timestamp) {
         let window_now = self.window_now(now);
         self.opened_at = now;
+        if bearing != Bearing::Unsent {
+            self.unsent = 0;
+        }
         match bearing {
             Bearing::Silent => self.window = window_now,
             Bearing::Unsent => {
                 self.window = 1;
-                self.until = self.until.max(Some(now.after(UNSENT)));
+                self.rests_until = Some(now.after(UNSENT * (1 << self.unsent.min(MOST_DOUBLED))));
+                self.unsent = self.unsent.saturating_add(1);
             }
             Bearing::Bears => {
                 self.window = (window_now + 1).min(MAX_WINDOW);

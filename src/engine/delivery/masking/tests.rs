@@ -156,7 +156,7 @@ fn what_is_cut_in_the_middle_of_a_secret_is_masked_too() {
         for (name, spell) in ESCAPED.iter().chain(&PACKED) {
             let whole = spell(key);
             // The first seven characters of the key are certainly there.
-            for length in spell(&key[..7]).len() + 10..=whole.len() {
+            for length in (spell(&key[..7]).len() + 10..=whole.len()).rev().step_by(5) {
                 let shown = masked(key, &whole[..length], true);
                 let bare = shown.trim_start_matches("0x").trim_end_matches('=').strip_prefix(MASK);
                 // Padding tells nothing, and may have begun.
@@ -261,7 +261,7 @@ fn any_text_can_be_masked() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % below
     };
-    for _ in 0..3000 {
+    for _ in 0..1000 {
         let mut text = String::new();
         for _ in 0..next(60) {
             text.push_str(parts[next(parts.len())]);

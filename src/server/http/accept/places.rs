@@ -18,7 +18,7 @@ use ipnet::IpNet;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::clock::Stopwatch;
+use crate::{engine::clock::Stopwatch, server::auth::client::network};
 
 /// Why a connection waits for its client, one bit each; none of them: for us.
 const IDLE: u8 = 1;
@@ -85,12 +85,12 @@ struct Taken {
     connections: HashMap<u64, Connection>,
     of_address: HashMap<IpAddr, usize>,
     last: u64,
-    /// Connections of one address that nobody minds.
+    /// An address with more connections than this loses one of its own first.
     fair_share: usize,
 }
 
-/// An address has a fair share with one place of so many.
-const FAIR: usize = 16;
+/// A fair share is one place of so many.
+const FAIR_SHARES: usize = 16;
 
 /// All places. Clones are one.
 #[derive(Clone)]
@@ -121,7 +121,7 @@ impl Places {
     /// trusted proxies may have them all.
     pub fn new(most: usize, proxies: &[IpNet], watch: Stopwatch) -> Self {
         let (freed, is_wanted) = (Arc::default(), Arc::default());
-        let taken = Taken { fair_share: (most / FAIR).max(1), ..Taken::default() };
+        let taken = Taken { fair_share: (most / FAIR_SHARES).max(1), ..Taken::default() };
         Self {
             taken: Arc::new(Mutex::new(taken)),
             freed,
@@ -141,9 +141,11 @@ impl Places {
     /// leaves, or one of an address that has more, or any if this one has less than a fair share.
     /// `None`: all of those are being answered.
     pub fn take(&self, address: IpAddr) -> Option<Place> {
+        let is_proxy = self.proxies.iter().any(|range| range.contains(&address.to_canonical()));
+        // One machine can have any number of IPv6 addresses.
+        let address = network(address);
         let mut taken = self.lock();
         let own = taken.of_address.get(&address).copied().unwrap_or(0);
-        let is_proxy = self.proxies.iter().any(|range| range.contains(&address.to_canonical()));
         let has_share = own >= self.most_of_address && !is_proxy;
         let is_full = taken.connections.len() >= self.most;
         let is_modest = own < taken.fair_share;
@@ -295,5 +297,14 @@ mod tests {
         assert!(more.iter().all(|one| !one.leave.is_cancelled()));
         let left = hostile.iter().filter(|one| one.leave.is_cancelled()).count();
         assert_eq!(left, 62 + 4 + 20 - 64);
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_count_as_one() {
+        let places = Places::new(64, &[], Clock::System.stopwatch());
+        let of_network = |number: u16| format!("2001:db8::{number:x}").parse().unwrap();
+        let many: Vec<Place> = (1..=40).map(|n| places.take(of_network(n)).unwrap()).collect();
+        let left = many.iter().filter(|one| one.leave.is_cancelled()).count();
+        assert_eq!(left, 40 - 32, "one network has half of the places at most");
     }
 }
