@@ -9,6 +9,7 @@ use argon2::{
 use super::turns::{TooBusy, Turns, Who};
 use crate::domain::{invalid::Invalid, user::parse_password};
 
+mod forms;
 mod strength;
 
 /// Checked against when the address is unknown, so that the answer takes as long as for a known
