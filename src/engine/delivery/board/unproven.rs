@@ -1,6 +1,6 @@
-//! Limits the permits of lanes whose receivers are not known to be quick. Lanes that were slow lately
-//! share three quarters of all permits. Together with lanes that were never asked they leave one
-//! permit in 32 to the others. (A receiver that was quick and hangs counts as slow after a few
+//! Limits the permits of lanes whose receivers are not known to be quick. Lanes that were slow
+//! lately share three quarters of all permits. Together with lanes that were never asked they leave
+//! one permit in 32 to the others. (A receiver that was quick and hangs counts as slow after a few
 //! attempts.)
 
 use std::collections::{HashMap, HashSet, VecDeque};
