@@ -72,6 +72,8 @@ impl Reserve {
     fn make_of(&self, free: u64, takes_part: bool) -> io::Result<Made> {
         let held = self.held();
         if held == self.bytes {
+            // A file of an earlier version may be open to others.
+            files::private(&self.path)?;
             return Ok(Made::Whole);
         }
         let free = free.saturating_add(held);
