@@ -260,7 +260,8 @@ pub fn answer(data: &[u8]) {
     // A short one is not masked, and the mask itself is made of stars.
     if secret.len() >= 8 && !secret.contains('*') {
         let json = serde_json::Value::from(secret.as_str()).to_string();
-        for spelling in [secret.as_str(), json.trim_matches('"')] {
+        // Without the quotes around it; it may end in one of its own.
+        for spelling in [secret.as_str(), &json[1..json.len() - 1]] {
             assert!(!text.contains(spelling), "{spelling} in {text}");
         }
     }
