@@ -296,7 +296,8 @@ impl Board {
         }
         let speed = lane.speed();
         self.unproven.note(hook, speed, lane.in_flight());
-        if speed == Speed::Quick && self.unproven.take_back(hook) {
+        // A person waits for a test: it does not wait for receivers that hang.
+        if (speed == Speed::Quick || lane.has_test()) && self.unproven.take_back(hook) {
             self.turns.push_back(hook);
         }
         if lane.is_ready(&self.limits, now) && self.has_turn.insert(hook) {

@@ -273,3 +273,19 @@ fn receivers_that_hang_leave_permits_to_those_that_are_quick() {
     }
     assert!(attempted.values().all(|times| *times >= 2), "in turn: {attempted:?}");
 }
+
+#[test]
+fn a_test_does_not_wait_for_receivers_that_hang() {
+    let hook = |number: u128| HookId(Uuid::from_u128(number));
+    let mut board = Board::new(4, LIMITS, MEMORY, false);
+    for number in 1..=4 {
+        board.hear(News::More(vec![hook(number)]), NOW);
+        let page = read(Some(target(true)), Vec::new());
+        board.hear(News::Loaded(Held { hook: hook(number), fence: None }, Ok(page)), NOW);
+        board.hear(News::Offer(vec![Open { hook: hook(number), ..open(number, 0) }]), NOW);
+    }
+    assert_eq!(sent_alone(&mut board, NOW).len(), 3, "the fourth is held back");
+    let test = Open { hook: hook(4), is_test: true, ..open(9, 0) };
+    board.hear(News::Offer(vec![test]), NOW);
+    assert_eq!(sent_alone(&mut board, NOW), [(hook(4), DeliveryId(Uuid::from_u128(9)))]);
+}

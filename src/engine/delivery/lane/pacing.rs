@@ -7,7 +7,8 @@
 //! - Any `429`, and `503` with `Retry-After`: the rate drops a little below what the receiver took
 //!   in the last second, or to half of what it was, and then grows slowly. Far from the rate at
 //!   which the receiver last refused, it grows fast.
-//! - What this machine could not send: the lane sends nothing for [`UNSENT`].
+//! - An attempt that this machine could not send: the lane rests for [`UNSENT`], and twice as long
+//!   after the next one in a row.
 //! - The window of concurrent attempts begins at one and grows with each answer; without an answer,
 //!   every quarter of a second. So a burst does not hit a receiver that would refuse all of it, and
 //!   a slow one still gets its share.
