@@ -1,5 +1,5 @@
 //! Makes the folder of browser assets exist, so that a clean checkout compiles before they are
-//! built, and asks for a rebuild when an embedded file changes.
+//! built, and asks for a rebuild when a file changes that the release embeds.
 
 #[expect(
     clippy::disallowed_methods,
@@ -8,8 +8,10 @@
 fn main() {
     let site = std::path::Path::new("target/site");
     std::fs::create_dir_all(site).expect("the target folder can be written");
-    // The browser half embeds nothing, and must not be compiled again because it was.
-    if std::env::var_os("CARGO_FEATURE_SSR").is_some() {
+    // Debug builds read the folder while they run, and the browser half embeds nothing: neither
+    // must be compiled again because a file changed.
+    let is_release = std::env::var_os("PROFILE").is_some_and(|profile| profile == "release");
+    if is_release && std::env::var_os("CARGO_FEATURE_SSR").is_some() {
         println!("cargo::rerun-if-changed=target/site");
     }
     println!("cargo::rerun-if-changed=migrations");

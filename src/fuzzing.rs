@@ -21,7 +21,7 @@ use crate::{
         endpoint::{self, Host},
         failure::diagnose,
         hook::{parse_api_key, parse_event_type, parse_name},
-        retry::{LONGEST_WAIT, RetryPolicy, Tried, Verdict, judge},
+        retry::{LONGEST_WAIT, RetryPolicy, Tried, Verdict, classify},
         time::Timestamp,
     },
     engine::{
@@ -30,13 +30,12 @@ use crate::{
         delivery::{answer::Kept, guard::Guard, masking::Masks},
         store::secrets::Vault,
     },
-    rpc::hooks::Update,
-    server::{
-        api::v1::events,
+    http::{api::v1::requests::event as events, request_id},
+    portal::{
         auth::{browser::KNOWN, session},
         ops::tuning,
-        request_id,
     },
+    rpc::hooks::Update,
 };
 
 type Check = fn(&[u8]);
@@ -202,7 +201,7 @@ pub fn retry_after(data: &[u8]) {
         let answer = Answer::Status(status);
         let tried =
             Tried { counted: 0, uncounted, is_probe: false, answer, retry_after: kept.retry_after };
-        match judge(&policy.schedule, policy.longest_wait, &tried, 0.999) {
+        match classify(&policy.schedule, policy.longest_wait, &tried, 0.999) {
             Verdict::RetryIn(wait) | Verdict::PutOff(wait) => {
                 assert!(wait.as_secs() >= 1 && wait <= LONGEST_WAIT.mul_f64(1.1), "{wait:?}");
             }

@@ -17,24 +17,26 @@
 //! | node | one of the servers that share a PostgreSQL; it owns lanes, each under a fence |
 //! | grant | the proof that a permission was checked, and for whom |
 //!
-//! # Rooms
+//! # Modules
 //!
 //! [`domain`] holds rules that need nothing but themselves. [`engine`] is what a backend embeds:
-//! store, deliveries, [`Dispatcher`]. [`server`] is the portal around it. [`rpc`] is the seam
-//! between server and browser, [`view`] the plain data that crosses it, [`ui`] what shows that,
-//! [`app`] the shell and the routes. A noun has the same name in every room: `git ls-files | grep
-//! hook`. Who may import whom stands in `src/tests/tidy.rs`, which also holds it.
+//! store, deliveries, [`Dispatcher`]. [`portal`] is what people and programs may do with it.
+//! [`http`] answers requests: pages, API, files. [`rpc`] are the functions a page calls, [`view`]
+//! the plain data that crosses to the browser, [`ui`] what shows that, [`app`] the shell and the
+//! routes. [`cli`] are the commands, [`runtime`] starts and stops the program. A noun has the same
+//! name in every module: `git ls-files | grep hook`. Who may import whom stands in
+//! `src/tests/tidy/imports.rs`, which also holds it.
 //!
 //! # One event's walk
 //!
-//! `POST /api/v1/events` → `server::http::emit` and `server::api::v1::events` (bytes to an
-//! envelope) → `server::ops::events` (permission) →
+//! `POST /api/v1/events` → `http::emit` and `http::api::v1::events` (bytes to an
+//! envelope) → `portal::ops::events` (permission) →
 //! [`Dispatcher::emit_all`](engine::dispatcher::Dispatcher::emit_all) (schema) →
 //! `engine::store::events` (event and deliveries in one commit; the writer tells the lanes, then
 //! 202) → `engine::delivery::scheduler` (a permit for the hook's lane) →
 //! `engine::delivery::attempt` (vet, sign, send, classify) → `domain::retry` (what next) →
 //! `engine::store::outcomes` (attempt and consequence in one commit, and with them the hour's
-//! counts in `engine::store::measured`) → `server::ops` → `server::forms` (what a page needs)
+//! counts in `engine::store::measured`) → `portal::ops` → `portal::handlers` (what a page needs)
 //! → `rpc` → the hook's page in `ui::pages`.
 //!
 //! # What must stay true
@@ -57,16 +59,24 @@
 
 #[cfg(feature = "web")]
 pub mod app;
+#[cfg(feature = "ssr")]
+pub mod cli;
 pub mod domain;
 #[cfg(feature = "engine")]
 pub mod engine;
 #[doc(hidden)]
 #[cfg(feature = "ssr")]
 pub mod fuzzing;
+#[cfg(feature = "ssr")]
+pub mod http;
+#[cfg(feature = "ssr")]
+pub mod portal;
 #[cfg(feature = "web")]
 pub mod rpc;
 #[cfg(feature = "ssr")]
-pub mod server;
+pub mod runtime;
+#[cfg(feature = "ssr")]
+pub mod telemetry;
 #[cfg(feature = "web")]
 pub mod ui;
 #[cfg(feature = "web")]

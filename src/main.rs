@@ -1,4 +1,4 @@
-//! The program. Everything is in `service_hooks::server::cli`.
+//! The program. Everything is in `service_hooks::cli`.
 
 use std::process::ExitCode;
 
@@ -9,5 +9,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    service_hooks::server::cli::main()
+    service_hooks::cli::main()
 }

@@ -107,8 +107,8 @@ pub const MAX_IN_FLIGHT: u32 = 256;
 pub const MAX_RATE: u32 = 10_000;
 
 impl Tuning {
-    /// Judges the values; `members` are what the event's body can be ordered by.
-    pub fn judge(&self, members: &[String]) -> Result<(), Invalid> {
+    /// Validates the values; `members` are what the event's body can be ordered by.
+    pub fn validate(&self, members: &[String]) -> Result<(), Invalid> {
         let mut invalid = Invalid::default();
         if let Some(schedule) = &self.retry_schedule {
             if schedule.len() > MAX_RETRIES {
@@ -190,7 +190,7 @@ pub struct HookPatch {
     pub version: Option<i64>,
 }
 
-/// Judges a hook's name: 1 to 100 characters that people can read.
+/// Validates a hook's name: 1 to 100 characters that people can read.
 pub fn parse_name(raw: &str) -> Result<String, Invalid> {
     let name = raw.trim();
     let wrong = |code, message: &str| Err(Invalid::one("name", code, message));
@@ -219,7 +219,7 @@ fn is_unreadable(c: char) -> bool {
             | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
-/// Judges an API key: 1 to 512 visible ASCII characters, kept exactly as typed.
+/// Validates an API key: 1 to 512 visible ASCII characters, kept exactly as typed.
 pub fn parse_api_key(raw: &str) -> Result<String, Invalid> {
     let wrong = |code, message: &str| Err(Invalid::one("api_key", code, message));
     if raw.is_empty() {
@@ -237,7 +237,7 @@ pub fn parse_api_key(raw: &str) -> Result<String, Invalid> {
     Ok(raw.to_owned())
 }
 
-/// Judges an event type.
+/// Validates an event type.
 pub fn parse_event_type(raw: &str) -> Result<EventType, Invalid> {
     let wrong = |code, message: String| Err(Invalid::one("event_type", code, message));
     match EventType::from_key(raw) {

@@ -38,6 +38,8 @@ pub enum JobState {
 }
 
 impl Kind {
+    pub const ALL: &[Self] = &[Self::Redeliver, Self::Recover];
+
     pub fn key(self) -> &'static str {
         match self {
             Self::Redeliver => "redeliver",
@@ -46,11 +48,13 @@ impl Kind {
     }
 
     pub fn from_key(key: &str) -> Option<Self> {
-        [Self::Redeliver, Self::Recover].into_iter().find(|kind| kind.key() == key)
+        Self::ALL.iter().copied().find(|kind| kind.key() == key)
     }
 }
 
 impl JobState {
+    pub const ALL: &[Self] = &[Self::Running, Self::Paused, Self::Done, Self::Cancelled];
+
     pub fn key(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -61,9 +65,7 @@ impl JobState {
     }
 
     pub fn from_key(key: &str) -> Option<Self> {
-        [Self::Running, Self::Paused, Self::Done, Self::Cancelled]
-            .into_iter()
-            .find(|state| state.key() == key)
+        Self::ALL.iter().copied().find(|state| state.key() == key)
     }
 
     /// May a person move a job from this state to that one?

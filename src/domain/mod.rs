@@ -3,6 +3,7 @@
 //! the server and for the browser; imports no other room, asks no clock, reads no environment,
 //! opens no connection.
 
+pub mod acceptance;
 pub mod address;
 pub mod contract;
 pub mod delivery;

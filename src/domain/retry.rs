@@ -133,7 +133,12 @@ pub fn bearing(answer: Answer, retry_after: Option<Duration>, longest_wait: Dura
 
 /// `schedule` and `longest_wait` are of a [`RetryPolicy`] or the hook's own; `jitter` is in
 /// `0.0..1.0`.
-pub fn judge(schedule: &[Duration], longest_wait: Duration, tried: &Tried, jitter: f64) -> Verdict {
+pub fn classify(
+    schedule: &[Duration],
+    longest_wait: Duration,
+    tried: &Tried,
+    jitter: f64,
+) -> Verdict {
     match tried.answer {
         Answer::Status(200..300) => return Verdict::Delivered,
         Answer::Status(410) => return Verdict::Gone,
@@ -220,7 +225,7 @@ mod tests {
 
     fn judged(tried: Tried) -> Verdict {
         let policy = RetryPolicy::default();
-        judge(&policy.schedule, policy.longest_wait, &tried, 0.0)
+        classify(&policy.schedule, policy.longest_wait, &tried, 0.0)
     }
 
     #[test]
@@ -279,7 +284,7 @@ mod tests {
         };
         assert_eq!(judged(often), Verdict::PutOff(S(7)));
         let nothing_scheduled = Tried { is_probe: true, ..tried(0, Answer::Status(500), None) };
-        assert_eq!(judge(&[], S(60), &nothing_scheduled, 0.0), Verdict::PutOff(S(5)));
+        assert_eq!(classify(&[], S(60), &nothing_scheduled, 0.0), Verdict::PutOff(S(5)));
         // What a probe can decide, it decides.
         assert_eq!(probe(0, Answer::Status(200), None), Verdict::Delivered);
         assert_eq!(probe(0, Answer::Status(410), None), Verdict::Gone);
@@ -327,14 +332,14 @@ mod tests {
         for jitter in [-1.0, 0.0, 0.5, 1.0, 7.0, f64::NAN] {
             let timed_out = tried(2, Answer::Timeout, None);
             let Verdict::RetryIn(wait) =
-                judge(&policy.schedule, policy.longest_wait, &timed_out, jitter)
+                classify(&policy.schedule, policy.longest_wait, &timed_out, jitter)
             else {
                 panic!("retried")
             };
             assert!(wait >= S(120) && wait <= S(132), "{jitter}: {wait:?}");
             let put_off = tried(2, Answer::Status(429), Some(S(10)));
             let Verdict::PutOff(wait) =
-                judge(&policy.schedule, policy.longest_wait, &put_off, jitter)
+                classify(&policy.schedule, policy.longest_wait, &put_off, jitter)
             else {
                 panic!("put off")
             };
@@ -345,13 +350,13 @@ mod tests {
     #[test]
     fn our_own_trouble_is_retried_soon_and_for_as_long_as_it_takes() {
         for before in [0, 1, 100, u32::MAX] {
-            let verdict = judge(&[], S(1), &tried(before, Answer::OwnTrouble, None), 0.0);
+            let verdict = classify(&[], S(1), &tried(before, Answer::OwnTrouble, None), 0.0);
             assert_eq!(verdict, Verdict::PutOff(S(2)), "{before}");
         }
     }
 
     #[test]
     fn an_empty_schedule_fails_at_once() {
-        assert_eq!(judge(&[], S(60), &tried(0, Answer::Timeout, None), 0.0), Verdict::Failed);
+        assert_eq!(classify(&[], S(60), &tried(0, Answer::Timeout, None), 0.0), Verdict::Failed);
     }
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 pub use super::store::{events::Accepted, idempotency::IdempotencyKey};
-pub use accept::{Judging, MAX_BODY};
+pub use accept::{MAX_BODY, Validation};
 use bytes::Bytes;
 use ready::Asked;
 use tokio::{
@@ -24,8 +24,9 @@ use tokio::{
 use trouble::Look;
 
 use super::{
+    catalogue::payloads::Payload,
     clock::Clock,
-    config::Settings,
+    config::{Settings, SettingsError},
     delivery::{
         Worker,
         attempt::Sender,
@@ -38,26 +39,13 @@ use super::{
         resolver::{GuardedResolver, Lookup, SystemLookup},
         scheduler,
     },
-    jobs,
+    job_runner::Runner,
     pressure::{Full, Pressure, TooMuch, Weight},
-    store::{
-        Conn, Error, Store,
-        bodies::Bodies,
-        claim,
-        forward::{self, Forward},
-        queue,
-    },
+    store::{Error, Store, bodies::Bodies, claim, expired::Expiring, queue},
     supervise,
     upkeep::{self, Tidied},
 };
-use crate::domain::{
-    event::EventType,
-    id::{HookId, NodeId},
-    invalid::Invalid,
-    liveness::Overdue,
-    permission::Grant,
-    time::Timestamp,
-};
+use crate::domain::{event::EventType, id::NodeId, invalid::Invalid, liveness::Overdue};
 
 /// The part of a shutdown's time that is left for closing the store, after attempts under way were
 /// waited for.
@@ -73,11 +61,18 @@ pub struct Config {
     pub settings: Settings,
     pub clock: Clock,
     pub lookup: Option<Arc<dyn Lookup>>,
+    /// Tables of the backend's own, in the same database, whose expired rows the engine removes.
+    pub expiring: &'static [Expiring],
 }
 
 impl Config {
     pub fn new(settings: Settings) -> Self {
-        Self { settings, clock: Clock::System, lookup: None }
+        Self { settings, clock: Clock::System, lookup: None, expiring: &[] }
+    }
+
+    /// With the settings of `service-hooks.toml` and of the environment.
+    pub fn load() -> Result<Self, SettingsError> {
+        Settings::load().map(Self::new)
     }
 }
 
@@ -86,6 +81,13 @@ impl Config {
 pub struct Emit {
     pub event_type: EventType,
     pub body: Bytes,
+}
+
+impl Emit {
+    /// The event that a payload is the body of.
+    pub fn of<P: Payload>(payload: &P) -> Result<Self, serde_json::Error> {
+        Ok(Self { event_type: P::EVENT, body: serde_json::to_vec(payload)?.into() })
+    }
 }
 
 /// Why nothing was accepted.
@@ -127,7 +129,7 @@ pub struct Dispatcher {
 impl Dispatcher {
     /// Opens the store, resumes what was open, and delivers from now on.
     pub async fn start(config: Config) -> Result<Self, Error> {
-        let lease = Lease::default();
+        let (lease, expiring) = (Lease::default(), config.expiring);
         let (engine, words) = Self::open(config, true, lease.clone()).await?;
         engine.store.claim(engine.settings.limits.reserve_bytes).await?;
         if engine.store.db().is_postgres() {
@@ -137,7 +139,7 @@ impl Dispatcher {
             let resume = queue::hooks_with_open(&mut engine.store.read_for_lanes().await?).await?;
             engine.scheduler.tell(News::More(resume));
         }
-        let runner = jobs::Runner {
+        let runner = Runner {
             store: engine.store.clone(),
             clock: engine.clock.clone(),
             node: engine.node.id,
@@ -147,6 +149,7 @@ impl Dispatcher {
             store: engine.store.clone(),
             clock: engine.clock.clone(),
             retention: engine.settings.retention,
+            expiring,
             pressure: engine.pressure.clone(),
             tidied: engine.tidied.clone(),
             is_on_duty: engine.duty(lease),
@@ -185,7 +188,7 @@ impl Dispatcher {
         takes_part: bool,
         lease: Lease,
     ) -> Result<(Self, mpsc::UnboundedReceiver<PeerHint>), Error> {
-        let Config { settings, clock, lookup } = config;
+        let Config { settings, clock, lookup, expiring: _ } = config;
         let store = Store::open(&settings).await?;
         let clock = clock.shared();
         claim::agree(store.db(), &clock).await?;
@@ -287,24 +290,6 @@ impl Dispatcher {
     /// there is any suspicion.
     pub async fn find_overdue(&self) -> Result<Vec<Overdue>, Error> {
         self.lookout().examine().await
-    }
-
-    /// In the transaction that switches a hook on or off or deletes it: begins to move what it has
-    /// open to where that belongs. Its lane hears of the change after the commit and does the rest.
-    pub async fn follow(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<(), Error> {
-        queue::step(conn, hook, now).await.map(drop)
-    }
-
-    /// Sends what a hook has waiting before its time, at a pace, and probes a paused hook at once.
-    /// What its receiver asked for with `Retry-After` is over. Nothing happens to a hook that is
-    /// off. One delivery: [`forward::one`].
-    pub async fn try_now(&self, by: Grant, hook: HookId) -> Result<Forward, Error> {
-        let clock = self.clock.clone();
-        self.store
-            .write(move |conn| {
-                Box::pin(async move { forward::all(conn, &by, hook, clock.now()).await })
-            })
-            .await
     }
 
     /// Starts nothing more, waits for what is in flight, and closes the store; all of it within the

@@ -1,94 +1,214 @@
-//! Runs the jobs that the store keeps: a few deliveries at a time, at each job's own pace, until it
-//! is done or somebody pauses or cancels it. Several nodes share them: each job is worked on by
-//! one, and taken over when that falls silent.
+//! The engine's face for jobs, which send many deliveries again at a pace. A change owns its
+//! transaction, its line in the audit log and the notice to the [job runner](super::job_runner).
+//! May import domain, the dispatcher and engine::store.
 
-use std::{sync::Arc, time::Duration};
-
-use tokio::sync::Notify;
+use std::time::Duration;
 
 use super::{
-    clock::Clock,
-    delivery::lease::LEASE,
-    store::{Error, Store, error::chain, jobs},
+    dispatcher::Dispatcher,
+    error::Error,
+    store::{
+        self, Conn, audit, hooks, jobs,
+        log::Survey,
+        once::{self, Once},
+    },
 };
-use crate::domain::id::{JobId, NodeId};
+use crate::domain::{
+    id::JobId,
+    invalid::Invalid,
+    job::{Count, DEFAULT_PACE, Job, JobState, Kind, MAX_PACE, Scope, Spread},
+    permission::Grant,
+    time::Timestamp,
+};
 
-/// How often it is looked for jobs that no bell was rung for. (It is rung for those that were begun
-/// here, and by the node's heart for those that were begun or left behind elsewhere.)
-const LOOK: Duration = Duration::from_secs(5);
-/// After a failure.
-const AGAIN: Duration = Duration::from_secs(1);
-/// The least time between two steps of the same job.
-const TICK: Duration = Duration::from_millis(100);
-
-/// See the module.
-#[derive(Clone)]
-pub(super) struct Runner {
-    pub store: Store,
-    pub clock: Clock,
-    pub node: NodeId,
-    /// Rung when a job was begun here, or changed, or has no living node.
-    pub bell: Arc<Notify>,
+/// A job to begin.
+pub struct Begin {
+    pub kind: Kind,
+    pub scope: Scope,
+    pub per_second: Option<i64>,
 }
 
-impl Runner {
-    /// Works until the store is closed.
-    pub(super) async fn serve(self) {
-        loop {
-            match self.round().await {
-                Ok(true) => tokio::time::sleep(TICK).await,
-                Ok(false) => drop(tokio::time::timeout(LOOK, self.bell.notified()).await),
-                Err(Error::Closed) => return,
-                Err(error) => {
-                    tracing::error!(error = chain(&error), "a job could not go on");
-                    tokio::time::sleep(AGAIN).await;
+/// What a job would send again: the dry run.
+pub async fn count(engine: &Dispatcher, by: &Grant, begin: &Begin) -> Result<Count, Error> {
+    let now = engine.clock().now();
+    validate(begin, now)?;
+    let mut conn = engine.store().read().await?;
+    check_hook(&mut conn, by, &begin.scope).await?;
+    Ok(jobs::count(&mut conn, by, &bounded(&begin.scope, now)).await?)
+}
+
+/// The same, in slices of time. What is older than `kept` does not make the slices longer.
+pub async fn spread(
+    engine: &Dispatcher,
+    by: &Grant,
+    begin: &Begin,
+    kept: Duration,
+) -> Result<Spread, Error> {
+    let now = engine.clock().now();
+    validate(begin, now)?;
+    let mut conn = engine.store().read().await?;
+    check_hook(&mut conn, by, &begin.scope).await?;
+    let scope = bounded(&begin.scope, now);
+    let oldest = now.before(kept);
+    let from = scope.from.map_or(oldest, |from| from.max(oldest));
+    let (hours, bounds) = Spread::bounds(from, scope.to.unwrap_or(now));
+    let Survey { counts, ends } = jobs::survey(&mut conn, by, &scope, &bounds).await?;
+    Ok(Spread { hours, slices: bounds.into_iter().zip(counts).collect(), ends })
+}
+
+/// Begins a job. `once` is the idempotency key of the request, used up in the same transaction.
+pub async fn begin(
+    engine: &Dispatcher,
+    by: Grant,
+    begin: Begin,
+    once: Option<Once>,
+) -> Result<Job, Error> {
+    let clock = engine.clock().clone();
+    let now = clock.now();
+    let per_second = validate(&begin, now)?;
+    let scope = bounded(&begin.scope, now);
+    // Counted by a connection that only reads: it takes as long as there is to count, and accepts
+    // wait for the writer.
+    let count = jobs::count(&mut engine.store().read().await?, &by, &scope).await?;
+    engine
+        .store()
+        .write_alone(move |conn| {
+            Box::pin(async move {
+                check_hook(conn, &by, &scope).await?;
+                refuse_overlap(conn, &by, &scope, None).await?;
+                let job = Job {
+                    id: JobId(clock.id()),
+                    kind: begin.kind,
+                    state: JobState::Running,
+                    scope,
+                    per_second,
+                    total: count.total(),
+                    done: 0,
+                    skipped: 0,
+                    created_by: by.by().to_owned(),
+                    created_at: now,
+                    updated_at: now,
+                    problem: None,
+                };
+                jobs::insert(conn, &by, &job).await?;
+                let detail =
+                    format!("{}: {} at {per_second} a second", begin.kind.key(), count.words());
+                audit::note(conn, &clock, &by, "job.begun", &job.id.to_string(), &detail).await?;
+                once::note(conn, once.as_ref(), || format!("/api/v1/jobs/{}", job.id)).await?;
+                Ok(job)
+            })
+        })
+        .await
+}
+
+/// Pauses, resumes or cancels a job, or changes its pace.
+pub async fn update(
+    engine: &Dispatcher,
+    by: Grant,
+    id: JobId,
+    state: Option<JobState>,
+    per_second: Option<i64>,
+) -> Result<Job, Error> {
+    let pace = per_second.map(|pace| validate_pace(Some(pace))).transpose()?;
+    let clock = engine.clock().clone();
+    engine
+        .store()
+        .write_alone(move |conn| {
+            Box::pin(async move {
+                let job = jobs::find(conn, &by, id).await?.ok_or(Error::NotFound("job"))?;
+                let now = clock.now();
+                if let Some(pace) = pace {
+                    jobs::set_pace(conn, &by, id, pace, now).await?;
                 }
-            }
-        }
-    }
-
-    /// One step of each job that is this node's and whose turn it is. Says whether there is any job
-    /// at all.
-    async fn round(&self) -> Result<bool, Error> {
-        let (clock, node, is_alone) =
-            (self.clock.clone(), self.node, !self.store.db().is_postgres());
-        let mine: Vec<JobId> = self
-            .store
-            .write_alone(move |conn| {
-                Box::pin(async move { jobs::claim(conn, &clock, node, LEASE, is_alone).await })
+                if let Some(next) = state.filter(|next| *next != job.state) {
+                    move_to(conn, &by, &job, next, now).await?;
+                    audit::note(conn, &clock, &by, "job.changed", &id.to_string(), next.key())
+                        .await?;
+                }
+                jobs::find(conn, &by, id).await?.ok_or(Error::NotFound("job"))
             })
-            .await?;
-        let mut failed = None;
-        for job in &mine {
-            match self.step(*job).await {
-                Ok(()) => {}
-                Err(Error::Closed) => return Err(Error::Closed),
-                Err(error) if error.is_about_a_row() => self.give_up(*job, &error).await?,
-                // The database is not well, or this job's part of it: the others are tried all the
-                // same.
-                Err(error) => failed = Some(error),
-            }
-        }
-        failed.map_or(Ok(!mine.is_empty()), Err)
-    }
+        })
+        .await
+}
 
-    /// One job that cannot go on must not keep the others from it.
-    async fn give_up(&self, job: JobId, error: &Error) -> Result<(), Error> {
-        let (clock, node, problem) = (self.clock.clone(), self.node, chain(error));
-        tracing::error!(job.id = %job, error = problem, "a job cannot go on and is paused");
-        self.store
-            .write_alone(move |conn| {
-                Box::pin(async move { jobs::give_up(conn, &clock, node, job, &problem).await })
-            })
-            .await
+async fn move_to(
+    conn: &mut Conn,
+    by: &Grant,
+    job: &Job,
+    next: JobState,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let refused = |state: JobState| {
+        let message = format!("cannot become {}: the job is {}", next.key(), state.key());
+        Error::from(Invalid::one("state", "state", message))
+    };
+    if !job.state.may_become(next) {
+        return Err(refused(job.state));
     }
+    if next == JobState::Running {
+        refuse_overlap(conn, by, &job.scope, Some(job.id)).await?;
+    }
+    match jobs::set_state(conn, by, job.id, job.state, next, now).await {
+        Err(store::Error::Missing) => Err(refused(JobState::Done)),
+        moved => Ok(moved?),
+    }
+}
 
-    async fn step(&self, job: JobId) -> Result<(), Error> {
-        let (node, clock) = (self.node, self.clock.clone());
-        self.store
-            .write_alone(move |conn| {
-                Box::pin(async move { jobs::step(conn, node, job, clock.now()).await })
-            })
-            .await
+/// How far a program's clock may be ahead.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+
+fn validate(begin: &Begin, now: Timestamp) -> Result<u32, Invalid> {
+    let mut invalid = Invalid::default();
+    let pace = invalid.take(validate_pace(begin.per_second));
+    if begin.kind == Kind::Recover && begin.scope.from.is_none() {
+        invalid.add(
+            "since",
+            "required",
+            "Give the time since when deliveries are to be recovered.",
+        );
     }
+    let (from, to) = (begin.scope.from, begin.scope.to);
+    let names = if begin.kind == Kind::Recover { ("since", "until") } else { ("from", "to") };
+    // A program's clock may be a little ahead of ours.
+    if from.is_some_and(|from| from > now.after(CLOCK_TOLERANCE)) {
+        invalid.add(names.0, "future", "must not be in the future");
+    }
+    if from.zip(to).is_some_and(|(from, to)| to < from) {
+        invalid.add(names.1, "range", format!("must not be before \"{}\"", names.0));
+    }
+    invalid.or(pace.unwrap_or(DEFAULT_PACE))
+}
+
+pub fn validate_pace(per_second: Option<i64>) -> Result<u32, Invalid> {
+    let Some(pace) = per_second else { return Ok(DEFAULT_PACE) };
+    let pace = u32::try_from(pace).ok().filter(|pace| (1..=MAX_PACE).contains(pace));
+    pace.ok_or_else(|| {
+        Invalid::one("per_second", "range", format!("must be between 1 and {MAX_PACE}"))
+    })
+}
+
+/// Refuses what a running job is sending already: two would send the same deliveries twice.
+async fn refuse_overlap(
+    conn: &mut Conn,
+    by: &Grant,
+    scope: &Scope,
+    but: Option<JobId>,
+) -> Result<(), Error> {
+    match jobs::overlapping(conn, by, scope, but).await? {
+        Some(job) => Err(Error::Overlaps { job }),
+        None => Ok(()),
+    }
+}
+
+async fn check_hook(conn: &mut Conn, by: &Grant, scope: &Scope) -> Result<(), Error> {
+    match scope.hook {
+        Some(hook) => hooks::find(conn, by, hook).await?.map(drop).ok_or(Error::NotFound("hook")),
+        None => Ok(()),
+    }
+}
+
+/// What is accepted from now on is not part of it: else a job could go on for ever.
+fn bounded(scope: &Scope, now: Timestamp) -> Scope {
+    let end = Timestamp(now.0 + 1);
+    Scope { to: Some(scope.to.map_or(end, |to| to.min(end))), ..scope.clone() }
 }

@@ -1,6 +1,6 @@
 //! Everything a backend embeds; no web framework below here. The story of one event:
 //!
-//! 1. [`Dispatcher::emit`] judges it against the [`catalogue`].
+//! 1. [`Dispatcher::emit`] validates it against the [`catalogue`].
 //! 2. [`store::events`] writes the event and one delivery for each hook that listens, in a commit
 //!    that is shared with whoever else is waiting ([`store::writer`]). The caller is answered after
 //!    it.
@@ -9,7 +9,7 @@
 //! 4. The [board](delivery::board) gives the lane a permit, the [scheduler](delivery::scheduler)
 //!    carries out what it orders, and an [attempt](delivery::attempt) reaches only what the
 //!    [guard](delivery::guard) lets through.
-//! 5. [`crate::domain::retry`] judges the answer and [`crate::domain::health`] what it says of the
+//! 5. [`crate::domain::retry`] classifies the answer and [`crate::domain::health`] what it says of the
 //!    receiver; attempt and consequence are recorded in one commit ([`store::outcomes`]).
 //! 6. After a crash the lanes are filled from the database: the same lanes, the same path.
 //!
@@ -19,15 +19,20 @@
 //! is assigned to one [node](delivery::nodes), whose lease it depends on, under a fence
 //! ([`store::claim`]).
 //!
-//! The [`Dispatcher`] is the only face; `store` holds all SQL, `clock` all time and randomness,
-//! `config` all settings.
+//! The face for a backend is the [`Dispatcher`] (start, emit, stop), [`hooks`], [`deliveries`] and
+//! [`jobs`]: each change there owns its transaction, its line in the audit log and the notice to
+//! the lanes. `store` holds all SQL, `clock` all time and randomness, `config` all settings.
 
 pub mod catalogue;
 pub mod clock;
 pub mod config;
+pub mod deliveries;
 pub mod delivery;
 pub mod dispatcher;
-mod jobs;
+mod error;
+pub mod hooks;
+mod job_runner;
+pub mod jobs;
 pub mod metrics;
 pub mod pressure;
 pub mod store;
@@ -35,3 +40,4 @@ mod supervise;
 mod upkeep;
 
 pub use dispatcher::Dispatcher;
+pub use error::Error;

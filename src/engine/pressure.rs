@@ -96,7 +96,7 @@ impl Queue {
 
 /// What a weighing changed.
 #[derive(Debug, Default)]
-pub struct Judged {
+pub struct Evaluated {
     pub all: Weight,
     /// Whether producers are turned away changed.
     pub is_crossed: bool,
@@ -210,12 +210,12 @@ impl Pressure {
         queue.seen = 0;
     }
 
-    /// Judges what is known now.
+    /// Evaluates what is known now.
     ///
     /// A hook may have its own limit, and no more than is left for all the others together: so
     /// hooks that are down, however many they are, never fill the mark for all by themselves (the
     /// "dynamic threshold" of shared queues).
-    pub fn judge(&self, now: Timestamp) -> Judged {
+    pub fn evaluate(&self, now: Timestamp) -> Evaluated {
         let mut known = self.known();
         known.hooks.retain(|_, queue| queue.weight.deliveries > 0 || queue.came > 0);
         let mut all = Weight::default();
@@ -251,7 +251,7 @@ impl Pressure {
                 .too_much_since
                 .store(if is_too_much { now.0 } else { NEVER }, Ordering::Relaxed);
         }
-        Judged { all, is_crossed, turns }
+        Evaluated { all, is_crossed, turns }
     }
 
     /// A queue that was full stays so until a quarter of it is free: else every other event would

@@ -1,5 +1,5 @@
 //! Tasks that must not end while the engine runs. One whose state is all in the database is begun
-//! again when it panics. (Of the scheduler, of the writer and of a node's heart that cannot be
+//! again when it panics. (Of the scheduler, of the writer and of a node's heartbeat that cannot be
 //! said: see [`Dispatcher::ended`](super::Dispatcher::ended).)
 
 use std::{panic::AssertUnwindSafe, time::Duration};

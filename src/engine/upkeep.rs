@@ -81,6 +81,8 @@ pub(super) struct Keeper {
     pub store: Store,
     pub clock: Clock,
     pub retention: Retention,
+    /// See [`Config`](super::dispatcher::Config).
+    pub expiring: &'static [Expiring],
     pub pressure: Pressure,
     pub tidied: Tidied,
     pub is_on_duty: Duty,
@@ -112,7 +114,7 @@ impl Keeper {
     /// Removes what is too old now.
     async fn prune_once(&self, swept: &mut Swept, starts_over: bool) -> Result<(), Error> {
         let now = self.clock.now();
-        for table in Expiring::ALL {
+        for table in self.expiring.iter().copied().chain([expired::IDEMPOTENCY]) {
             self.expire(table, now).await?;
         }
         let (bodies, rows) =

@@ -17,7 +17,7 @@ pub async fn detail(
     #[server(default)] view: String,
     #[server(default)] log: String,
 ) -> Result<DeliveryDetail, Error> {
-    crate::server::forms::deliveries::detail(&id, query, &view, &log).await
+    crate::portal::handlers::deliveries::detail(&id, query, &view, &log).await
 }
 
 /// What sending these again would do.
@@ -26,13 +26,13 @@ pub async fn ask_redeliver(
     #[server(default)] ids: Vec<String>,
     #[server(default)] back: String,
 ) -> Result<Redelivery, Error> {
-    crate::server::forms::redeliver::ask(&ids, &back).await
+    crate::portal::handlers::redeliver::ask(&ids, &back).await
 }
 
 /// Sends a settled delivery again.
 #[server]
 pub async fn redeliver(#[server(default)] id: String) -> Result<(), Error> {
-    crate::server::forms::redeliver::one(&id).await
+    crate::portal::handlers::redeliver::one(&id).await
 }
 
 /// Sends several again, and goes back to where they were picked.
@@ -41,5 +41,5 @@ pub async fn redeliver_many(
     #[server(default)] ids: Vec<String>,
     #[server(default)] back: String,
 ) -> Result<(), Error> {
-    crate::server::forms::redeliver::many(&ids, &back).await
+    crate::portal::handlers::redeliver::many(&ids, &back).await
 }

@@ -9,7 +9,7 @@ use crate::view::{
 
 #[server]
 pub async fn list() -> Result<Vec<EventRow>, Error> {
-    crate::server::forms::events::list().await
+    crate::portal::handlers::events::list().await
 }
 
 /// An event with a receiver in `lang`, made for the hook `hook` where one is named.
@@ -19,5 +19,5 @@ pub async fn detail(
     #[server(default)] lang: String,
     #[server(default)] hook: String,
 ) -> Result<EventPage, Error> {
-    crate::server::forms::events::detail(&key, &lang, &hook).await
+    crate::portal::handlers::events::detail(&key, &lang, &hook).await
 }

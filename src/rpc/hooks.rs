@@ -6,7 +6,7 @@ use crate::{
     domain::hook::TypedTuning,
     view::{
         Error,
-        hooks::{HookEditor, HookFarewell, HookList, HookPage},
+        hooks::{HookDeletion, HookEditor, HookList, HookPage},
     },
 };
 
@@ -17,7 +17,7 @@ pub async fn list(
     #[server(default)] sort: String,
     #[server(default)] page: String,
 ) -> Result<HookList, Error> {
-    crate::server::forms::hooks::list(&q, &status, &sort, &page).await
+    crate::portal::handlers::hooks::list(&q, &status, &sort, &page).await
 }
 
 /// Slides several hooks on or off.
@@ -26,7 +26,8 @@ pub async fn set_enabled_many(
     #[server(default)] ids: Vec<String>,
     #[server(default)] enabled: String,
 ) -> Result<(), Error> {
-    crate::server::forms::hooks::set_enabled_many(&ids, crate::server::forms::is_on(&enabled)).await
+    crate::portal::handlers::hooks::set_enabled_many(&ids, crate::portal::handlers::is_on(&enabled))
+        .await
 }
 
 #[server]
@@ -36,13 +37,13 @@ pub async fn detail(
     #[server(default)] secrets: String,
     #[server(default)] range: String,
 ) -> Result<HookPage, Error> {
-    crate::server::forms::hooks::detail(&id, &test, &secrets, &range).await
+    crate::portal::handlers::hooks::detail(&id, &test, &secrets, &range).await
 }
 
 /// Shows a hook's key and signing secret on its page, to those who may see them.
 #[server]
 pub async fn reveal(#[server(default)] id: String) -> Result<(), Error> {
-    crate::server::forms::hooks::reveal(&id).await
+    crate::portal::handlers::hooks::reveal(&id).await
 }
 
 /// The form for a new hook: empty, a copy of another hook, for one event, or shown again.
@@ -52,7 +53,7 @@ pub async fn new_editor(
     #[server(default)] clone: String,
     #[server(default)] draft: String,
 ) -> Result<HookEditor, Error> {
-    crate::server::forms::editor::for_new(event, &clone, draft).await
+    crate::portal::handlers::editor::for_new(event, &clone, draft).await
 }
 
 #[server]
@@ -60,12 +61,12 @@ pub async fn editor(
     #[server(default)] id: String,
     #[server(default)] draft: String,
 ) -> Result<HookEditor, Error> {
-    crate::server::forms::editor::for_hook(&id, draft).await
+    crate::portal::handlers::editor::for_hook(&id, draft).await
 }
 
 #[server]
-pub async fn farewell(#[server(default)] id: String) -> Result<HookFarewell, Error> {
-    crate::server::forms::hooks::farewell(&id).await
+pub async fn deletion(#[server(default)] id: String) -> Result<HookDeletion, Error> {
+    crate::portal::handlers::hooks::deletion(&id).await
 }
 
 #[server]
@@ -85,10 +86,10 @@ pub async fn create(
         event_type,
         callback_url,
         api_key,
-        enabled: crate::server::forms::is_on(&enabled),
+        enabled: crate::portal::handlers::is_on(&enabled),
         tuning,
     };
-    crate::server::forms::editor::create(form, draft).await
+    crate::portal::handlers::editor::create(form, draft).await
 }
 
 #[server]
@@ -110,10 +111,10 @@ pub async fn update(
         event_type,
         callback_url,
         api_key,
-        enabled: crate::server::forms::is_on(&enabled),
+        enabled: crate::portal::handlers::is_on(&enabled),
         tuning,
     };
-    crate::server::forms::editor::update(id, version, form, draft).await
+    crate::portal::handlers::editor::update(id, version, form, draft).await
 }
 
 /// Puts a new key into the form and shows it; nothing is saved yet.
@@ -134,11 +135,11 @@ pub async fn generate_key(
         name,
         event_type,
         callback_url,
-        enabled: crate::server::forms::is_on(&enabled),
+        enabled: crate::portal::handlers::is_on(&enabled),
         tuning,
         ..HookForm::default()
     };
-    crate::server::forms::editor::generate_key(id, version, form, draft).await
+    crate::portal::handlers::editor::generate_key(id, version, form, draft).await
 }
 
 /// Sends the sample to where the values of the form lead, and shows the form again with what came
@@ -162,10 +163,10 @@ pub async fn try_out(
         event_type,
         callback_url,
         api_key,
-        enabled: crate::server::forms::is_on(&enabled),
+        enabled: crate::portal::handlers::is_on(&enabled),
         tuning,
     };
-    crate::server::forms::editor::try_out(id, version, form, draft).await
+    crate::portal::handlers::editor::try_out(id, version, form, draft).await
 }
 
 /// Slides a hook on or off and says where it stands now.
@@ -174,16 +175,16 @@ pub async fn set_enabled(
     #[server(default)] id: String,
     #[server(default)] enabled: String,
 ) -> Result<bool, Error> {
-    crate::server::forms::hooks::set_enabled(&id, crate::server::forms::is_on(&enabled)).await
+    crate::portal::handlers::hooks::set_enabled(&id, crate::portal::handlers::is_on(&enabled)).await
 }
 
 #[server]
 pub async fn delete(#[server(default)] id: String) -> Result<(), Error> {
-    crate::server::forms::hooks::delete(&id).await
+    crate::portal::handlers::hooks::delete(&id).await
 }
 
 /// Sends the sample to a hook and shows what came back.
 #[server]
 pub async fn send_test(#[server(default)] id: String) -> Result<(), Error> {
-    crate::server::forms::hooks::send_test(&id).await
+    crate::portal::handlers::hooks::send_test(&id).await
 }

@@ -15,7 +15,7 @@ pub async fn read_recover(
     #[server(default)] id: String,
     #[server(default)] form: RecoverForm,
 ) -> Result<RecoverPage, Error> {
-    crate::server::forms::jobs::recover(&id, form).await
+    crate::portal::handlers::jobs::recover(&id, form).await
 }
 
 /// Begins what was counted.
@@ -24,17 +24,17 @@ pub async fn begin_recover(
     #[server(default)] id: String,
     #[server(default)] form: RecoverForm,
 ) -> Result<(), Error> {
-    crate::server::forms::jobs::begin(&id, form).await
+    crate::portal::handlers::jobs::begin(&id, form).await
 }
 
 #[server]
 pub async fn read_job(#[server(default)] id: String) -> Result<JobPage, Error> {
-    crate::server::forms::jobs::detail(&id).await
+    crate::portal::handlers::jobs::detail(&id).await
 }
 
 #[server]
 pub async fn read_jobs(#[server(default)] before: String) -> Result<JobList, Error> {
-    crate::server::forms::jobs::list(&before).await
+    crate::portal::handlers::jobs::list(&before).await
 }
 
 /// Pauses, resumes or cancels a job.
@@ -43,5 +43,5 @@ pub async fn move_job(
     #[server(default)] id: String,
     #[server(default)] state: String,
 ) -> Result<(), Error> {
-    crate::server::forms::jobs::move_to(&id, &state).await
+    crate::portal::handlers::jobs::move_to(&id, &state).await
 }

@@ -16,10 +16,10 @@ pub async fn read_log(
     #[server(default)] hook: String,
     #[server(default)] query: LogQuery,
 ) -> Result<LogPage, Error> {
-    crate::server::forms::log::page(&hook, query).await
+    crate::portal::handlers::log::page(&hook, query).await
 }
 
 #[server]
 pub async fn read_inbox() -> Result<Inbox, Error> {
-    crate::server::forms::log::inbox().await
+    crate::portal::handlers::log::inbox().await
 }

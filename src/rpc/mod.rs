@@ -1,10 +1,10 @@
-//! The seam between the browser's half and the server's: `#[server]` functions only, one file a
-//! noun. A body is one call into `server` and its imports stand inside it, so the browser's half
+//! What a page asks of the server: `#[server]` functions only, one file a
+//! noun. A body is one call into `portal` and its imports stand inside it, so the browser's half
 //! never sees them. Reads are server functions too: rendering a page runs them in process, and
 //! being endpoints they are guarded and enumerated like the rest.
 //!
 //! Every argument has a default: a plain form leaves out what is empty, and judging it is
-//! `server::ops`' business.
+//! `portal::ops`' business.
 
 pub mod deliveries;
 pub mod events;

@@ -6,7 +6,7 @@ use crate::view::{Error, preferences::Account};
 
 #[server]
 pub async fn read(#[server(default)] draft: String) -> Result<Account, Error> {
-    crate::server::forms::preferences::account(&draft).await
+    crate::portal::handlers::preferences::account(&draft).await
 }
 
 /// Saves all of them. `use_zone` is what another button of the form says instead of its list.
@@ -17,11 +17,11 @@ pub async fn save(
     #[server(default)] hours: String,
     #[server(default)] use_zone: String,
 ) -> Result<(), Error> {
-    crate::server::forms::preferences::save(theme, time_zone, hours, use_zone).await
+    crate::portal::handlers::preferences::save(theme, time_zone, hours, use_zone).await
 }
 
 /// The theme alone, from the header of any page.
 #[server]
 pub async fn set_theme(#[server(default)] theme: String) -> Result<(), Error> {
-    crate::server::forms::preferences::set_theme(&theme).await
+    crate::portal::handlers::preferences::set_theme(&theme).await
 }

@@ -9,18 +9,18 @@ use crate::view::{
 
 #[server]
 pub async fn read_frame() -> Result<Frame, Error> {
-    crate::server::forms::session::frame().await
+    crate::portal::handlers::session::frame().await
 }
 
 /// The sentence that the last action left; told once.
 #[server]
 pub async fn take_flash() -> Result<Option<Flash>, Error> {
-    crate::server::forms::session::take_flash().await
+    crate::portal::handlers::session::take_flash().await
 }
 
 #[server]
 pub async fn read_sign_in(#[server(default)] draft: String) -> Result<SignInForm, Error> {
-    crate::server::forms::session::sign_in_form(&draft).await
+    crate::portal::handlers::session::sign_in_form(&draft).await
 }
 
 #[server]
@@ -29,16 +29,16 @@ pub async fn sign_in(
     #[server(default)] password: String,
     #[server(default)] next: String,
 ) -> Result<(), Error> {
-    crate::server::forms::session::sign_in(email, password, next).await
+    crate::portal::handlers::session::sign_in(email, password, next).await
 }
 
 #[server]
 pub async fn sign_out() -> Result<(), Error> {
-    crate::server::forms::session::sign_out().await
+    crate::portal::handlers::session::sign_out().await
 }
 
 /// Says that the page does not exist; only a server can.
 #[server]
 pub async fn not_found() -> Result<(), Error> {
-    crate::server::seam::not_found("page").await
+    crate::portal::request::not_found("page").await
 }

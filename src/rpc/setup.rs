@@ -10,7 +10,7 @@ pub async fn read_setup(
     #[server(default)] token: String,
     #[server(default)] draft: String,
 ) -> Result<SetupForm, Error> {
-    crate::server::forms::setup::form(token, &draft).await
+    crate::portal::handlers::setup::form(token, &draft).await
 }
 
 #[server]
@@ -20,5 +20,5 @@ pub async fn set_up(
     #[server(default)] email: String,
     #[server(default)] password: String,
 ) -> Result<(), Error> {
-    crate::server::forms::setup::finish(token, name, email, password).await
+    crate::portal::handlers::setup::finish(token, name, email, password).await
 }

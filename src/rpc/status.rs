@@ -6,5 +6,5 @@ use crate::view::{Error, status::StatusPage};
 
 #[server]
 pub async fn read() -> Result<StatusPage, Error> {
-    crate::server::forms::status::read().await
+    crate::portal::handlers::status::read().await
 }

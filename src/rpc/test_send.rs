@@ -11,7 +11,7 @@ pub async fn read_test(
     #[server(default)] draft: String,
     #[server(default)] test: String,
 ) -> Result<TestPage, Error> {
-    crate::server::forms::test_send::read(&id, &sample, &draft, &test).await
+    crate::portal::handlers::test_send::read(&id, &sample, &draft, &test).await
 }
 
 /// Says whether a body is JSON and as the schema demands; sends nothing.
@@ -20,7 +20,7 @@ pub async fn check_body(
     #[server(default)] id: String,
     #[server(default)] body: String,
 ) -> Result<(), Error> {
-    crate::server::forms::test_send::check(id, body).await
+    crate::portal::handlers::test_send::check(id, body).await
 }
 
 /// Sends a body to the hook. With `anyway` also one that is not as the schema demands.
@@ -30,6 +30,6 @@ pub async fn send_body(
     #[server(default)] body: String,
     #[server(default)] anyway: String,
 ) -> Result<(), Error> {
-    let anyway = crate::server::forms::is_on(&anyway);
-    crate::server::forms::test_send::send(id, body, anyway).await
+    let anyway = crate::portal::handlers::is_on(&anyway);
+    crate::portal::handlers::test_send::send(id, body, anyway).await
 }

@@ -9,10 +9,7 @@ use service_hooks::{
         event::EventType,
         permission::{Permission, Role},
     },
-    server::{
-        api::v1::ROUTES,
-        http::{identify::is_open, page_paths},
-    },
+    http::{api::v1::ROUTES, identify::is_open, pages::paths},
 };
 
 use crate::support::{
@@ -80,7 +77,7 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("hooks/detail", Some(Permission::HooksRead)),
     ("hooks/new_editor", Some(Permission::HooksWrite)),
     ("hooks/editor", Some(Permission::HooksWrite)),
-    ("hooks/farewell", Some(Permission::HooksWrite)),
+    ("hooks/deletion", Some(Permission::HooksWrite)),
     ("hooks/create", Some(Permission::HooksWrite)),
     ("hooks/update", Some(Permission::HooksWrite)),
     ("hooks/generate_key", Some(Permission::HooksWrite)),
@@ -180,9 +177,9 @@ fn roles_without(permission: Permission) -> impl Iterator<Item = Role> {
 
 #[test]
 fn the_tables_name_everything_there_is() {
-    let paths = PAGES.iter().map(|(path, _)| *path).chain(SIGNED_IN.iter().copied());
-    let listed: BTreeSet<String> = paths.map(str::to_owned).collect();
-    let mut real: BTreeSet<String> = page_paths().into_iter().collect();
+    let named = PAGES.iter().map(|(path, _)| *path).chain(SIGNED_IN.iter().copied());
+    let listed: BTreeSet<String> = named.map(str::to_owned).collect();
+    let mut real: BTreeSet<String> = paths().into_iter().collect();
     for file in [
         "/integration/events/{key}/schema.json",
         "/integration/events/{key}/sample.json",
@@ -204,7 +201,7 @@ fn the_tables_name_everything_there_is() {
     let real: BTreeSet<String> = functions.into_iter().map(|(path, _)| path.to_owned()).collect();
     assert_eq!(real, listed, "server functions");
 
-    let source = include_str!("../server/api/v1/mod.rs");
+    let source = include_str!("../http/api/v1/mod.rs");
     let routed = source.matches(".route(\"").count()
         + source.matches(").post(").count()
         + source.matches(").patch(").count()

@@ -106,7 +106,7 @@ pub struct HookEditor {
     pub key: KeyState,
     pub errors: Invalid,
     /// What is accepted although it may not work, by field.
-    pub doubts: Invalid,
+    pub warnings: Invalid,
     /// What came of a test of these values, which are not saved.
     pub trial: Option<Trial>,
     /// What somebody else saved meanwhile.
@@ -147,7 +147,7 @@ impl std::fmt::Debug for Trial {
 
 /// What deleting a hook would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HookFarewell {
+pub struct HookDeletion {
     pub hook: Hook,
     pub open: i64,
 }

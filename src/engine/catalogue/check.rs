@@ -1,12 +1,12 @@
 //! A body that somebody typed: is it JSON, and is it as its event's schema demands?
 
-use super::{judge, strict::Strict};
+use super::{strict::Strict, validate::validate};
 use crate::domain::{contract::BodyCheck, event::EventType, invalid::FieldError};
 
 pub fn check(event: EventType, text: &str) -> BodyCheck {
     match serde_json::from_str::<Strict>(text) {
         Err(error) => not_json(text, &error),
-        Ok(Strict(body)) => match judge(event, &body) {
+        Ok(Strict(body)) => match validate(event, &body) {
             Ok(()) => BodyCheck::Fits,
             Err(invalid) => BodyCheck::Differs(invalid.0.into_iter().map(within_body).collect()),
         },

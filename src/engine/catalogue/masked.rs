@@ -54,7 +54,7 @@ mod tests {
 
     use super::super::personal::PERSONAL;
     use super::*;
-    use crate::engine::catalogue::{judge, sample};
+    use crate::engine::catalogue::{sample, validate};
 
     /// What is text and not about a person.
     const NOT_PERSONAL: &[&str] = &[
@@ -95,7 +95,7 @@ mod tests {
             let masked: Value =
                 serde_json::from_str(&masked(*event, body.to_string().as_bytes()).unwrap())
                     .unwrap();
-            assert_eq!(judge(*event, &masked), Ok(()), "{event}");
+            assert_eq!(validate(*event, &masked), Ok(()), "{event}");
             assert!(masked.get("unknown").is_none());
             for (of, path, mask) in PERSONAL.iter().filter(|(of, ..)| of == event) {
                 let pointer = format!("/{}", path.replace('.', "/"));

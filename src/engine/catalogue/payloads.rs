@@ -1,105 +1,160 @@
-//! What the body of each event looks like, as types: the JSON Schemas are generated from them. Doc
-//! comments here are the descriptions integrators read. Only what is truly demanded is demanded:
-//! ids, numbers and results are opaque strings.
+//! What the body of each event looks like, as types: a backend fills them in, and the JSON Schemas
+//! are generated from them. Doc comments here are the descriptions integrators read. Only what is
+//! truly demanded is demanded: ids, numbers and results are opaque strings.
 
 use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::event::EventType;
+
+/// The body of one type of event.
+pub trait Payload: Serialize {
+    const EVENT: EventType;
+}
+
+impl Payload for ConversationAbandoned {
+    const EVENT: EventType = EventType::ConversationAbandoned;
+}
+
+impl Payload for OutboundCallInitiated {
+    const EVENT: EventType = EventType::OutboundCallInitiated;
+}
+
+impl Payload for WorkItemClosed {
+    const EVENT: EventType = EventType::WorkItemClosed;
+}
 
 /// A customer ended their conversation while they were still in the queue.
-#[derive(JsonSchema)]
-#[schemars(title = "Abandoned conversation", rename_all = "camelCase")]
-#[expect(dead_code, reason = "read by the schema generator only")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "Abandoned conversation")]
+#[serde(rename_all = "camelCase")]
 pub struct ConversationAbandoned {
     /// The customer's telephone number.
     #[schemars(length(min = 1))]
-    customer_phone_number: String,
+    pub customer_phone_number: String,
     /// How long the customer waited in the queue, in seconds.
     #[schemars(range(min = 0))]
-    time_in_queue: Number,
+    pub time_in_queue: Number,
     /// When the customer left the queue (RFC 3339).
-    timestamp: Moment,
+    pub timestamp: DateTime,
     /// The name of the queue.
-    queue: String,
+    pub queue: String,
 }
 
 /// An agent clicked dial on a new outbound call.
-#[derive(JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "Outbound call")]
-#[expect(dead_code, reason = "read by the schema generator only")]
 pub struct OutboundCallInitiated {
     /// The id of the agent who dialled.
-    #[schemars(rename = "agentID", length(min = 1))]
-    agent_id: String,
+    #[serde(rename = "agentID")]
+    #[schemars(length(min = 1))]
+    pub agent_id: String,
     /// The dialled number.
-    #[schemars(rename = "targetPhoneNumber", length(min = 1))]
-    target_phone_number: String,
+    #[serde(rename = "targetPhoneNumber")]
+    #[schemars(length(min = 1))]
+    pub target_phone_number: String,
     /// When the call was initiated (RFC 3339). The name's capital is part of the contract.
-    #[schemars(rename = "Timestamp")]
-    timestamp: Moment,
+    #[serde(rename = "Timestamp")]
+    pub timestamp: DateTime,
 }
 
 /// An agent closed a work item (task).
-#[derive(JsonSchema)]
-#[schemars(title = "Work item closed", rename_all = "camelCase")]
-#[expect(dead_code, reason = "read by the schema generator only")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "Work item closed")]
+#[serde(rename_all = "camelCase")]
 pub struct WorkItemClosed {
     /// The id of the work item.
     #[schemars(length(min = 1))]
-    id: String,
+    pub id: String,
     /// The medium it came through.
     #[schemars(length(min = 1))]
-    media_type: String,
+    pub media_type: String,
     /// Whether the contact centre started the contact.
-    is_outbound: bool,
+    pub is_outbound: bool,
     /// When the work item was created (RFC 3339).
-    created_at: Moment,
+    pub created_at: DateTime,
     /// When the work item was closed (RFC 3339).
-    closed_at: Moment,
+    pub closed_at: DateTime,
     /// The agent who closed it.
-    agent: Agent,
+    pub agent: Agent,
     /// How the customer is known on this medium, such as a telephone number.
     #[schemars(length(min = 1))]
-    customer_identifier: String,
+    pub customer_identifier: String,
     /// The id of the customer, where the customer is known.
     #[schemars(length(min = 1))]
-    customer_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<String>,
     /// The id of the conversation the work item belongs to.
     #[schemars(length(min = 1))]
-    primary_conversation_id: String,
+    pub primary_conversation_id: String,
     /// The completion code the agent chose.
     #[schemars(length(min = 1))]
-    completion_code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_code: Option<String>,
     /// What the agent noted.
-    notes: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
     /// How the work item ended.
     #[schemars(length(min = 1))]
-    result: String,
+    pub result: String,
 }
 
 /// An agent of the contact centre.
-#[derive(JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
-#[expect(dead_code, reason = "read by the schema generator only")]
-struct Agent {
+pub struct Agent {
     /// The id of the agent.
     #[schemars(length(min = 1))]
-    id: String,
+    pub id: String,
     /// The agent's name.
-    name: String,
+    pub name: String,
     /// The agent's e-mail address.
-    email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     /// The agent's telephone number.
     #[schemars(length(min = 1))]
-    phone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
 }
 
 /// A number without a stated width: `{"type": "number"}`.
-#[derive(JsonSchema)]
-#[schemars(inline, transparent)]
-#[expect(dead_code, reason = "read by the schema generator only")]
-struct Number(serde_json::Number);
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub struct Number(pub serde_json::Number);
 
 /// A time in RFC 3339.
-#[derive(JsonSchema)]
-#[schemars(inline, transparent, extend("format" = "date-time"))]
-#[expect(dead_code, reason = "read by the schema generator only")]
-struct Moment(String);
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline, extend("format" = "date-time"))]
+pub struct DateTime(pub String);
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+    use crate::engine::catalogue::{sample, validate};
+
+    fn round_trip<P: Payload + DeserializeOwned>() {
+        let sample = sample(P::EVENT);
+        let payload: P = serde_json::from_str(sample).unwrap();
+        let body = serde_json::to_value(&payload).unwrap();
+        assert_eq!(body, serde_json::from_str::<serde_json::Value>(sample).unwrap());
+        assert_eq!(validate(P::EVENT, &body), Ok(()));
+    }
+
+    #[test]
+    fn the_types_write_what_the_schemas_demand() {
+        round_trip::<ConversationAbandoned>();
+        round_trip::<OutboundCallInitiated>();
+        round_trip::<WorkItemClosed>();
+    }
+
+    #[test]
+    fn what_is_not_there_is_left_out() {
+        let agent = Agent { id: "1".into(), name: "Ann".into(), email: None, phone: None };
+        let written = serde_json::to_string(&agent).unwrap();
+        assert_eq!(written, r#"{"id":"1","name":"Ann"}"#);
+    }
+}

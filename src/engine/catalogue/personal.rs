@@ -4,9 +4,9 @@
 
 use crate::domain::event::EventType;
 
-/// Every member that is about a person, by its path as [`fields`] name it, and what stands for it:
-/// of the same kind, and nobody's. A new field of the catalogue is judged here too; a test asks for
-/// it.
+/// Every member that is about a person, by its path as [`fields`](super::fields) name it, and what
+/// stands for it: of the same kind, and nobody's. A new field of the catalogue is judged here too;
+/// a test asks for it.
 pub(super) const PERSONAL: &[(EventType, &str, &str)] = &[
     (EventType::ConversationAbandoned, "customerPhoneNumber", "+15555550100"),
     (EventType::OutboundCallInitiated, "targetPhoneNumber", "+15555550100"),

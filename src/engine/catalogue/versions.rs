@@ -1,6 +1,6 @@
 //! The versions of each event's schema, oldest first; the last one is in force. To publish a new
 //! version, write its types in `payloads` and its sample in `samples`, and add one entry here:
-//! downloads, pages and the judge follow.
+//! downloads, pages and validation follow.
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 

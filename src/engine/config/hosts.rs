@@ -4,20 +4,15 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::Settings;
-
-impl Settings {
-    /// Does the portal answer to this `Host`? Yes for the host of its public URL, for configured
-    /// names, and for what no stranger can register: IP addresses, `localhost`, and names without a
-    /// dot.
-    pub fn answers_to(&self, host: &str) -> bool {
-        let Some(name) = name_of(host) else { return false };
-        let is_address = name.parse::<IpAddr>().is_ok();
-        let is_local = !name.contains('.') || name.ends_with(".localhost");
-        let public = self.public_url.split_once("://").and_then(|(_, rest)| name_of(rest));
-        let mut known = self.hosts.iter().map(String::as_str).chain(public);
-        is_address || is_local || known.any(|known| known.eq_ignore_ascii_case(name))
-    }
+/// Is this `Host` one of ours? Yes for the host of the public URL, for configured names, and for
+/// what no stranger can register: IP addresses, `localhost`, and names without a dot.
+pub(super) fn answers(host: &str, public_url: &str, configured: &[String]) -> bool {
+    let Some(name) = name_of(host) else { return false };
+    let is_address = name.parse::<IpAddr>().is_ok();
+    let is_local = !name.contains('.') || name.ends_with(".localhost");
+    let public = public_url.split_once("://").and_then(|(_, rest)| name_of(rest));
+    let mut known = configured.iter().map(String::as_str).chain(public);
+    is_address || is_local || known.any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// A host without its port, brackets and final dot; `None` if it is malformed.
@@ -62,11 +57,8 @@ mod tests {
 
     #[test]
     fn foreign_names_are_told_from_our_own() {
-        let settings = Settings {
-            public_url: "https://hooks.example.com".into(),
-            hosts: validated(vec!["Hooks.Internal".into()]).unwrap(),
-            ..Settings::default()
-        };
+        let configured = validated(vec!["Hooks.Internal".into()]).unwrap();
+        let answers = |host| answers(host, "https://hooks.example.com", &configured);
         for host in [
             "hooks.example.com",
             "HOOKS.example.com:443",
@@ -79,7 +71,7 @@ mod tests {
             "[::1]:3000",
             "service-hooks:3000",
         ] {
-            assert!(settings.answers_to(host), "{host}");
+            assert!(answers(host), "{host}");
         }
         for host in [
             "",
@@ -97,7 +89,7 @@ mod tests {
             "[evil.example]",
             "a b",
         ] {
-            assert!(!settings.answers_to(host), "{host}");
+            assert!(!answers(host), "{host}");
         }
     }
 

@@ -133,6 +133,11 @@ impl Settings {
         Ok(self)
     }
 
+    /// Does the portal answer to this `Host`? See [`hosts::answers`].
+    pub fn answers_to(&self, host: &str) -> bool {
+        hosts::answers(host, &self.public_url, &self.hosts)
+    }
+
     /// Did the operator say where the data is? If not, it is in `data` below the folder that the
     /// program was started in.
     pub fn says_where(&self) -> bool {

@@ -109,6 +109,8 @@ pub(super) mod address {
 
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
+    use crate::engine::config::spelling::listen_address;
+
     pub fn serialize<S: Serializer>(
         address: &SocketAddr,
         serializer: S,
@@ -117,7 +119,7 @@ pub(super) mod address {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-        super::listen_address(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+        listen_address(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
@@ -126,6 +128,8 @@ pub(super) mod optional_address {
     use std::net::SocketAddr;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use crate::engine::config::spelling::listen_address;
 
     pub fn serialize<S: Serializer>(
         address: &Option<SocketAddr>,
@@ -139,13 +143,15 @@ pub(super) mod optional_address {
     ) -> Result<Option<SocketAddr>, D::Error> {
         let text =
             Option::<String>::deserialize(deserializer)?.filter(|text| !text.trim().is_empty());
-        text.map(|text| super::listen_address(&text).map_err(D::Error::custom)).transpose()
+        text.map(|text| listen_address(&text).map_err(D::Error::custom)).transpose()
     }
 }
 
 /// Texts, as a list or with commas between.
 pub(super) mod texts {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::engine::config::spelling::Several;
 
     pub fn serialize<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
         texts.serialize(serializer)
@@ -154,7 +160,7 @@ pub(super) mod texts {
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<String>, D::Error> {
-        super::Several::deserialize(deserializer).map(super::Several::items)
+        Several::deserialize(deserializer).map(Several::items)
     }
 }
 
@@ -165,12 +171,14 @@ pub(super) mod ranges {
     use ipnet::IpNet;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
+    use crate::engine::config::spelling::Several;
+
     pub fn serialize<S: Serializer>(ranges: &[IpNet], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(ranges)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-        let items = super::Several::deserialize(deserializer)?.items();
+        let items = Several::deserialize(deserializer)?.items();
         items.iter().map(|item| range(item).map_err(D::Error::custom)).collect()
     }
 
@@ -192,6 +200,8 @@ pub(super) mod durations {
     use humantime_serde::re::humantime;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
+    use crate::engine::config::spelling::Several;
+
     #[derive(Serialize)]
     struct Spelled(#[serde(with = "humantime_serde")] Duration);
 
@@ -202,7 +212,7 @@ pub(super) mod durations {
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<Duration>, D::Error> {
-        let items = super::Several::deserialize(deserializer)?.items();
+        let items = Several::deserialize(deserializer)?.items();
         let duration = |item: &String| {
             let problem = |_| {
                 format!("{item:?} is not a duration, such as 5s, 2m or 1h (several: 5s,30s,2m)")

@@ -26,7 +26,7 @@ use crate::{
         delivery::{Answer, Attempt},
         time::Timestamp,
     },
-    engine::{clock::Clock, config::Settings, store::queue::Open},
+    engine::{clock::Clock, config::Settings, store::open::Open},
 };
 
 /// How long a body is read after the status is there.

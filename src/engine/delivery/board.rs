@@ -14,13 +14,13 @@ use std::{
 };
 
 use budget::Budget;
-pub use messages::{Held, News, Order};
+pub use messages::{News, Order, OwnedLane};
 use unproven::Unproven;
 
 use super::lane::{Lane, Limits, Speed};
 use crate::{
     domain::{id::HookId, retry::Bearing, time::Timestamp},
-    engine::store::{Error, error::chain, lines::Ask, queue::Open},
+    engine::store::{Error, error::chain, lines::Ask, open::Open},
 };
 
 /// The wait after a failed step. A clock that goes back by no more than this counts as correct.
@@ -97,7 +97,7 @@ impl Board {
                 let own = hooks.into_iter().filter(|hook| self.is_own(*hook)).collect();
                 self.each(own, now, |lane| lane.start_over(now));
             }
-            News::Deaf => {
+            News::HintsMissed => {
                 // In their order, so that what follows can be repeated.
                 let all: BTreeSet<HookId> = self.lanes.keys().copied().collect();
                 self.each(all.into_iter().collect(), now, |lane| lane.more(now));
@@ -147,7 +147,7 @@ impl Board {
         self.orders.extend(others.into_iter().map(tell));
     }
 
-    fn step_failed(&mut self, held: Held, error: &Error, now: Timestamp) {
+    fn step_failed(&mut self, held: OwnedLane, error: &Error, now: Timestamp) {
         let error = chain(error);
         tracing::error!(hook.id = %held.hook, error, "open deliveries could not be moved");
         self.with_known_lane(held, now, |lane| lane.step_failed(Timestamp(now.0 + AGAIN_MS)));
@@ -162,7 +162,7 @@ impl Board {
         }
     }
 
-    fn load_failed(&mut self, held: Held, error: &Error, now: Timestamp) {
+    fn load_failed(&mut self, held: OwnedLane, error: &Error, now: Timestamp) {
         self.load_over(held);
         self.with_known_lane(held, now, |lane| {
             let at = lane.load_again_at(error.is_lasting(), now);
@@ -255,7 +255,7 @@ impl Board {
     }
 
     /// Calls `tell` with the result of an order, unless the lane's ownership has changed since.
-    fn with_known_lane(&mut self, held: Held, now: Timestamp, tell: impl FnOnce(&mut Lane)) {
+    fn with_known_lane(&mut self, held: OwnedLane, now: Timestamp, tell: impl FnOnce(&mut Lane)) {
         if self.held(held.hook) != held {
             return;
         }

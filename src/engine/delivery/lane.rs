@@ -43,7 +43,7 @@ use crate::{
         id::DeliveryId,
         time::Timestamp,
     },
-    engine::store::queue::{Open, Room},
+    engine::store::{open::Open, queue::Room},
 };
 
 /// See the module.

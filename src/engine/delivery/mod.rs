@@ -2,7 +2,7 @@
 //! `scheduler` is its task; `worker` runs one attempt: `attempt` sends a `target`'s request, signed
 //! by `signing`, over one of the idle `connections` or a new one, for which `dial` reaches only
 //! what `resolver` and `guard` let through; `answer` is the part of the response that is kept and
-//! `fault` says why there is none; `domain::retry` judges; the store records. `congestion` slows
+//! `fault` says why there is none; `domain::retry` classifies it; the store records. `congestion` slows
 //! down producers when this machine is the bottleneck. `nodes` and `lease` say which hooks are this
 //! server's; `lookout` finds deliveries that no hint announced.
 //!

@@ -1,8 +1,8 @@
-//! This server among others on one PostgreSQL: its heart beats every second, which renews its
-//! lease, takes the lanes of nodes that fell silent and gives others away; and it tells the others,
+//! This server among others on one PostgreSQL. Its heartbeat goes out every second: it renews the
+//! lease, takes the lanes of nodes that fell silent and gives others away. And it tells the others,
 //! and hears from them, that something waits or changed.
 //!
-//! The heart, the ear and the voice have connections of their own, and nothing that reads stands in
+//! Heartbeat, listener and notifier have connections of their own, and nothing that reads stands in
 //! their way.
 
 use std::{
@@ -30,7 +30,7 @@ use crate::{
         clock::{Clock, Stopwatch},
         store::{
             Error, Store,
-            claim::{self, Beat, Pulse},
+            claim::{self, Beat, Heartbeat},
             due,
             error::chain,
             wake::{self, Ear, Hint, Voice},
@@ -78,8 +78,8 @@ impl Node {
         words: mpsc::UnboundedReceiver<PeerHint>,
     ) {
         let bell = Arc::new(Notify::new());
-        let heart = Heart {
-            pulse: Pulse::new(self.store.db(), self.id, LEASE, clock.clone()),
+        let heartbeat = HeartbeatTask {
+            heartbeat: Heartbeat::new(self.store.db(), self.id, LEASE, clock.clone()),
             clock: clock.clone(),
             lease,
             handle: handle.clone(),
@@ -94,7 +94,7 @@ impl Node {
         let look =
             supervise::again("looks", move || look(store.clone(), clock.clone(), handle.clone()));
         let tasks = [
-            self.tasks.spawn(self.vital(heart.serve())),
+            self.tasks.spawn(self.vital(heartbeat.serve())),
             self.tasks.spawn(self.going.clone().run_until_cancelled_owned(hear).map(drop)),
             self.tasks.spawn(self.going.clone().run_until_cancelled_owned(look).map(drop)),
             self.tasks.spawn(self.vital(speak(self.store.clone(), words))),
@@ -146,8 +146,8 @@ impl Node {
     }
 }
 
-struct Heart {
-    pulse: Pulse,
+struct HeartbeatTask {
+    heartbeat: Heartbeat,
     clock: Clock,
     lease: Lease,
     handle: Handle,
@@ -157,7 +157,7 @@ struct Heart {
     going: CancellationToken,
 }
 
-impl Heart {
+impl HeartbeatTask {
     async fn serve(mut self) {
         let (mut strangers, mut parted) = (HashSet::new(), HashSet::new());
         let born = self.clock.stopwatch();
@@ -170,7 +170,7 @@ impl Heart {
                 .unwrap_or_default();
             parted.clone_from(&strangers);
             let mut is_lost = false;
-            match self.pulse.beat(&idle, is_new).await {
+            match self.heartbeat.beat(&idle, is_new).await {
                 Ok(Some(beat)) => {
                     is_lost = beat.is_lost;
                     strangers.clone_from(&beat.strangers);
@@ -196,12 +196,12 @@ impl Heart {
 
     /// Hands over what it has, lane by lane, while what is in flight comes to its end.
     async fn retire(&mut self) {
-        let mut lanes = self.pulse.hooks();
+        let mut lanes = self.heartbeat.hooks();
         while !lanes.is_empty() {
             // There is no answer once the scheduler has ended: then nothing is in flight.
             let Some(idle) = self.handle.part(lanes.clone()).await else { return };
             let asked = self.clock.stopwatch();
-            match self.pulse.retire(&idle).await {
+            match self.heartbeat.retire(&idle).await {
                 Ok(false) => return self.lease.lost(),
                 Ok(true) => {
                     self.lease.renewed(asked, None, false);
@@ -227,7 +227,7 @@ impl Heart {
         if let Some(lanes) = beat.lanes {
             self.handle.tell(News::Lanes(lanes));
         }
-        let hooks = beat.changed.unwrap_or_else(|| self.pulse.hooks().into_iter().collect());
+        let hooks = beat.changed.unwrap_or_else(|| self.heartbeat.hooks().into_iter().collect());
         if !hooks.is_empty() {
             self.handle.tell(News::Heard { hooks, is_change: true });
         }
@@ -270,11 +270,11 @@ async fn hear(store: Store, handle: Handle, bell: Arc<Notify>) {
 
 /// Until that fails.
 async fn listen(mut ear: Ear, handle: &Handle, bell: &Notify) -> Error {
-    // The heart beats already: what was said of its lanes before anybody listened is lost.
-    handle.tell(News::Deaf);
+    // The heartbeat has begun already: hints about its lanes from before this are lost.
+    handle.tell(News::HintsMissed);
     loop {
         match ear.hear().await {
-            Ok(Hint::Missed) => handle.tell(News::Deaf),
+            Ok(Hint::Missed) => handle.tell(News::HintsMissed),
             Ok(Hint::More(hooks)) => handle.tell(News::Heard { hooks, is_change: false }),
             Ok(Hint::Changed(hooks)) => {
                 handle.tell(News::Heard { hooks, is_change: true });

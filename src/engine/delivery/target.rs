@@ -28,7 +28,7 @@ use crate::{
         hook::Hook,
         time::Timestamp,
     },
-    engine::store::{hooks::Secrets, queue::Open},
+    engine::store::{hooks::Secrets, open::Open},
 };
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");

@@ -15,7 +15,7 @@ use tracing::{Instrument, debug_span};
 
 use super::{
     attempt::Sender,
-    board::{Held, News},
+    board::{News, OwnedLane},
     handle::Handle,
     lane::{Given, Wanted},
     lease::Lease,
@@ -31,12 +31,8 @@ use crate::{
         clock::Clock,
         metrics,
         store::{
-            Error, Store,
-            bodies::Bodies,
-            claim::Fence,
-            lines::Ask,
-            outcomes::Recorded,
-            queue::{self, Room},
+            Error, Store, bodies::Bodies, claim::Fence, finished::Recorded, lines::Ask,
+            queue::Room, steps,
         },
     },
 };
@@ -95,7 +91,7 @@ impl Drop for ReportOnDrop {
 
 impl Worker {
     /// Reads a hook and what of it is due, for the shelves that want it.
-    pub fn load(self: Arc<Self>, held: Held, sought: Sought, handle: Handle) {
+    pub fn load(self: Arc<Self>, held: OwnedLane, sought: Sought, handle: Handle) {
         tokio::spawn(async move {
             let mut report = ReportOnDrop::new(handle, News::Loaded(held, Err(Error::Closed)));
             let Ok(_turn) = self.loads.acquire().await else { return };
@@ -108,12 +104,12 @@ impl Worker {
     }
 
     /// Moves some of what a hook has open to where it belongs.
-    pub fn step(self: Arc<Self>, held: Held, handle: Handle) {
+    pub fn step(self: Arc<Self>, held: OwnedLane, handle: Handle) {
         tokio::spawn(async move {
             let mut report = ReportOnDrop::new(handle, News::Stepped(held, Err(Error::Closed)));
             let (hook, clock) = (held.hook, self.clock.clone());
             let step = self.store.write(move |conn| {
-                Box::pin(async move { queue::step(conn, hook, clock.now()).await })
+                Box::pin(async move { steps::step(conn, hook, clock.now()).await })
             });
             let stepped = step.await;
             report.set(News::Stepped(held, stepped));
@@ -134,7 +130,7 @@ impl Worker {
     pub fn attempt(self: Arc<Self>, given: Given, fence: Option<Fence>, handle: Handle) {
         tokio::spawn(async move {
             let (hook, delivery) = (given.open.hook, given.open.id);
-            let held = Held { hook, fence: fence.map(|fence| fence.number) };
+            let held = OwnedLane { hook, fence: fence.map(|fence| fence.number) };
             let again = Some(self.clock.now().after(RECORD_AGAIN));
             let unsent =
                 News::Finished { held, delivery, was_sent: false, due_at: again, health: None };

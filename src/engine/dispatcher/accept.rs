@@ -1,4 +1,4 @@
-//! The way in: judge, commit, answer. Nothing is answered before it is on disk; the writer tells
+//! The way in: validate, commit, answer. Nothing is answered before it is on disk; the writer tells
 //! the lanes of it.
 
 use std::time::Duration;
@@ -27,8 +27,8 @@ use crate::{
 
 /// Largest body of one event, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
-/// Bytes of bodies that are judged before others have their turn.
-const JUDGED_AT_ONCE: usize = 128 * 1024;
+/// Bytes of bodies that are validated before others have their turn.
+const VALIDATED_AT_ONCE: usize = 128 * 1024;
 /// How often it is looked whether a test is done that nothing was heard of.
 const LOOK_FOR_TEST: Duration = Duration::from_millis(250);
 
@@ -47,7 +47,7 @@ impl Dispatcher {
         source: &str,
         key: Option<IdempotencyKey>,
     ) -> Result<Vec<Accepted>, EmitError> {
-        judge_all(&events).await?;
+        validate_all(&events).await?;
         self.pressure.check().inspect_err(|_| metrics::refused())?;
         let fresh = |event: Emit| NewEvent {
             id: EventId(self.clock.id()),
@@ -91,15 +91,15 @@ impl Dispatcher {
         &self,
         hook: HookId,
         event: Emit,
-        judging: Judging,
+        validation: Validation,
         source: &str,
         once: Option<Once>,
     ) -> Result<DeliveryId, EmitError> {
-        let judged = match judging {
-            Judging::Schema => judge(&event),
-            Judging::Json => readable(&event).map(drop),
+        let valid = match validation {
+            Validation::Schema => validate(&event),
+            Validation::Json => readable(&event).map(drop),
         };
-        judged.map_err(|invalid| EmitError::Invalid(vec![(0, invalid)]))?;
+        valid.map_err(|invalid| EmitError::Invalid(vec![(0, invalid)]))?;
         let Emit { event_type, body } = event;
         let event =
             NewEvent { id: EventId(self.clock.id()), event_type, body, source: source.to_owned() };
@@ -160,32 +160,32 @@ fn queued<'a>(
     accept.events.iter().zip(planned).flat_map(of_event)
 }
 
-/// Judges all of them. A request may hold a megabyte, which takes tens of milliseconds when it is
-/// made for that: others are served in between.
-async fn judge_all(events: &[Emit]) -> Result<(), EmitError> {
-    let (mut invalid, mut judged) = (Vec::new(), 0);
+/// Validates all of them. A request may hold a megabyte, which takes tens of milliseconds when it
+/// is made for that: others are served in between.
+async fn validate_all(events: &[Emit]) -> Result<(), EmitError> {
+    let (mut invalid, mut validated) = (Vec::new(), 0);
     for (position, event) in events.iter().enumerate() {
-        if judged >= JUDGED_AT_ONCE {
+        if validated >= VALIDATED_AT_ONCE {
             tokio::task::yield_now().await;
-            judged = 0;
+            validated = 0;
         }
-        judged += event.body.len();
-        invalid.extend(judge(event).err().map(|wrong| (position, wrong)));
+        validated += event.body.len();
+        invalid.extend(validate(event).err().map(|wrong| (position, wrong)));
     }
     if invalid.is_empty() { Ok(()) } else { Err(EmitError::Invalid(invalid)) }
 }
 
 /// How strictly a test's body is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judging {
+pub enum Validation {
     /// As every event is.
     Schema,
     /// Somebody wants to see what the receiver makes of a body that is not as the schema demands.
     Json,
 }
 
-fn judge(event: &Emit) -> Result<(), Invalid> {
-    catalogue::judge(event.event_type, &readable(event)?)
+fn validate(event: &Emit) -> Result<(), Invalid> {
+    catalogue::validate(event.event_type, &readable(event)?)
 }
 
 fn readable(event: &Emit) -> Result<Value, Invalid> {
@@ -212,12 +212,12 @@ mod tests {
         let event =
             Emit { event_type: crate::domain::event::EventType::WorkItemClosed, body: body.into() };
         let events = vec![event; 4];
-        let mut judging = pin!(judge_all(&events));
+        let mut validating = pin!(validate_all(&events));
         let mut context = Context::from_waker(Waker::noop());
         for _ in 1..events.len() {
-            assert!(judging.as_mut().poll(&mut context).is_pending());
+            assert!(validating.as_mut().poll(&mut context).is_pending());
         }
-        let Poll::Ready(Err(EmitError::Invalid(wrong))) = judging.poll(&mut context) else {
+        let Poll::Ready(Err(EmitError::Invalid(wrong))) = validating.poll(&mut context) else {
             panic!("they are wrong")
         };
         assert_eq!(wrong.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [0, 1, 2, 3]);

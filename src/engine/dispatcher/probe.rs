@@ -13,7 +13,7 @@ use crate::{
     },
     engine::{
         delivery::{attempt::Target, dial::reach},
-        store::{hooks::Secrets, queue::Open},
+        store::{hooks::Secrets, open::Open},
     },
 };
 
@@ -21,8 +21,8 @@ use crate::{
 const REACH: Duration = Duration::from_secs(1);
 
 impl Dispatcher {
-    /// Judges a callback URL by the rules that every send repeats.
-    pub async fn judge_url(&self, raw: &str) -> Result<Endpoint, UrlProblem> {
+    /// Validates a callback URL by the rules that every send repeats.
+    pub async fn validate_url(&self, raw: &str) -> Result<Endpoint, UrlProblem> {
         let endpoint = endpoint::parse(raw, self.settings.egress.allow_http, |address| {
             self.guard.may_dial(address)
         })?;
@@ -37,7 +37,7 @@ impl Dispatcher {
 
     /// A warning for a URL that was accepted: does its name resolve to something that will be
     /// dialled?
-    pub async fn doubt_url(&self, endpoint: &Endpoint) -> Option<String> {
+    pub async fn warn_of_url(&self, endpoint: &Endpoint) -> Option<String> {
         let Host::Name { name, .. } = &endpoint.host else { return None };
         let problem = self.resolver.vetted(name, true).await.err()?;
         Some(format!("{name}: {problem}. Deliveries will fail until that changes."))
@@ -48,7 +48,7 @@ impl Dispatcher {
     pub async fn cannot_reach(&self, endpoint: &Endpoint) -> Option<String> {
         let addresses = match &endpoint.host {
             Host::Ip(address) => vec![*address],
-            // That it does not resolve is told by [`Dispatcher::doubt_url`].
+            // That it does not resolve is told by [`Dispatcher::warn_of_url`].
             Host::Name { name, .. } => self.resolver.vetted(name, false).await.ok()?.addresses,
         };
         let addresses: Vec<_> =

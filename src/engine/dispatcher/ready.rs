@@ -85,7 +85,7 @@ impl Dispatcher {
     pub async fn ended(&self) -> &'static str {
         tokio::select! {
             () = self.scheduler.ended() => "the scheduler",
-            () = self.node.ended() => "this node's heart",
+            () = self.node.ended() => "this node's heartbeat",
             () = self.store.writer_ended() => "the writer",
         }
     }
@@ -142,7 +142,7 @@ mod tests {
         domain::id::{DeliveryId, HookId},
         engine::{
             config::Settings,
-            delivery::board::{Held, News},
+            delivery::board::{News, OwnedLane},
             dispatcher::{Config, trouble::Trouble},
         },
     };
@@ -157,7 +157,7 @@ mod tests {
         let is_up = |components: &[Component]| components.iter().all(|component| component.is_up);
         assert!(is_up(&engine.components().await), "{:?}", engine.components().await);
         assert!(engine.ended().now_or_never().is_none());
-        let held = Held { hook: HookId(engine.clock.id()), fence: None };
+        let held = OwnedLane { hook: HookId(engine.clock.id()), fence: None };
         let delivery = DeliveryId(engine.clock.id());
         engine.scheduler.tell(News::Finished {
             held,

@@ -33,7 +33,7 @@ fn above_either_mark_for_all_nothing_is_accepted_until_it_is_below_again() {
     let weigh = |bytes, oldest: Option<i64>| {
         pressure.begin();
         pressure.weighed(hook(1), weight(bytes, oldest));
-        pressure.judge(Timestamp(100_000));
+        pressure.evaluate(Timestamp(100_000));
         pressure.check().is_ok()
     };
     assert!(pressure.check().is_ok());
@@ -43,12 +43,12 @@ fn above_either_mark_for_all_nothing_is_accepted_until_it_is_below_again() {
     assert!(!weigh(1, Some(39_999)));
     assert!(weigh(0, None));
     pressure.weighed(hook(1), Weight::default());
-    pressure.judge(Timestamp(1));
+    pressure.evaluate(Timestamp(1));
     assert!(!pressure.wants_weighing());
     pressure.weighed(hook(1), weight(101, None));
-    pressure.judge(Timestamp(1));
+    pressure.evaluate(Timestamp(1));
     pressure.weighed(hook(1), weight(102, None));
-    pressure.judge(Timestamp(2));
+    pressure.evaluate(Timestamp(2));
     assert_eq!(pressure.refusing_since(), Some(Timestamp(1)), "since the first time");
 }
 
@@ -59,7 +59,7 @@ fn a_hook_over_its_own_limit_is_full_until_a_quarter_is_free_and_concerns_nobody
     let weigh = |bytes, oldest: Option<i64>| {
         pressure.weighed(hook(1), weight(bytes, oldest));
         pressure.weighed(hook(2), weight(1, Some(99_999)));
-        let judged = pressure.judge(now);
+        let judged = pressure.evaluate(now);
         assert!(pressure.check().is_ok() && full.get(hook(2)).is_none());
         (full.get(hook(1)), judged.turns)
     };
@@ -73,7 +73,7 @@ fn a_hook_over_its_own_limit_is_full_until_a_quarter_is_free_and_concerns_nobody
     assert_eq!(weigh(1, Some(85_001)).0, None);
     assert_eq!(weigh(101, None).0, Some(Overflow::Bytes));
     pressure.weighed(hook(1), Weight::default());
-    assert_eq!(pressure.judge(now).turns, [(hook(1), None)], "nothing waits for it any more");
+    assert_eq!(pressure.evaluate(now).turns, [(hook(1), None)], "nothing waits for it any more");
     assert!(full.is_empty());
 }
 
@@ -89,7 +89,7 @@ fn however_many_hooks_are_down_they_do_not_fill_the_mark_for_all() {
             }
             pressure.weighed(hook(number as u128), weight(*bytes, None));
         }
-        pressure.judge(Timestamp(0));
+        pressure.evaluate(Timestamp(0));
         assert!(pressure.check().is_ok());
     }
     let all: i64 = bytes.iter().sum();
@@ -108,7 +108,7 @@ async fn what_came_since_raises_a_suspicion_and_weighing_settles_it() {
     pressure.begin();
     pressure.accepted([(hook(1), 5)].into_iter());
     pressure.weighed(hook(1), weight(10, None));
-    pressure.judge(Timestamp(0));
+    pressure.evaluate(Timestamp(0));
     assert_eq!(pressure.suspects(), []);
     pressure.accepted([(hook(1), 86)].into_iter());
     assert_eq!(pressure.suspects(), [hook(1)], "what came while it was weighed counts");

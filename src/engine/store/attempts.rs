@@ -1,15 +1,17 @@
 //! Attempts, as they were. Written once, never changed.
 
 use super::{
-    commit::rows::{AttemptRow, columns},
     db::{Conn, chunks, on_db},
     error::Error,
 };
-use crate::domain::{
-    delivery::{Answer, Attempt, Timing},
-    id::DeliveryId,
-    permission::Grant,
-    time::Timestamp,
+use crate::{
+    domain::{
+        delivery::{Answer, Attempt, Timing},
+        id::DeliveryId,
+        permission::Grant,
+        time::Timestamp,
+    },
+    engine::store::rows::{AttemptRow, columns},
 };
 
 #[derive(sqlx::FromRow)]

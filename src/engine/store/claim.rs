@@ -3,23 +3,23 @@
 //! every new owner.
 //!
 //! The lease is the node's: a row in `nodes` that ends by the database's clock and that the node
-//! renews once a second ([`pulse`]). While nothing changes hands, that row is all that is written.
-//! When a lease has ended, the first node to notice deletes the row, and from then on the lanes are
-//! free. Deleting and renewing meet on that one row, so exactly one of them happens: a node whose
-//! row is gone has lost everything, and is told so by its next beat ([`lanes`]).
+//! renews once a second ([`heartbeat`]). While nothing changes hands, that row is all that is
+//! written. When a lease has ended, the first node to notice deletes the row, and from then on the
+//! lanes are free. Deleting and renewing meet on that one row, so exactly one of them happens: a
+//! node whose row is gone has lost everything, and is told so by its next beat ([`lanes`]).
 //!
 //! A result is recorded only under the fence it was sent with, so what a node that was thought dead
 //! still has to say changes nothing. One of the files that may know which engine it is.
 
+mod heartbeat;
 mod lanes;
 mod nodes;
 mod place;
-mod pulse;
 
 use std::{collections::HashSet, fs::File};
 
+pub(in crate::engine) use heartbeat::{Beat, Heartbeat, leave};
 pub use nodes::{Listed, listed};
-pub(in crate::engine) use pulse::{Beat, Pulse, leave};
 use sqlx::PgConnection;
 
 use super::{

@@ -1,5 +1,5 @@
 //! The bulk write of accepts, and of attempts that succeeded at hooks that were well: nearly all of
-//! the load. A plan says which deliveries the accepts become, [`rows`] turns it into each table's
+//! the load. A plan says which deliveries the accepts become, [`plan`] turns it into each table's
 //! rows, and one of two executors writes them in a single round trip to the database. If the plan
 //! is stale or a row violates a constraint, it writes nothing; the writer then tries again one by
 //! one in the same way, so that only the command at fault fails.
@@ -7,8 +7,8 @@
 //! Attempts that change their hook's health need several statements: see
 //! [`outcomes`](super::outcomes).
 
+pub(super) mod plan;
 pub(super) mod postgres;
-pub(super) mod rows;
 pub(super) mod sqlite;
 
 use super::error::Error;

@@ -1,6 +1,7 @@
 //! Connections: SQLite or PostgreSQL, one text for both. One of the files that may know the
 //! difference.
 
+mod bounded;
 mod open;
 
 use std::{
@@ -13,10 +14,11 @@ use sqlx::{
     ConnectOptions, Database, Postgres, Sqlite, pool::PoolConnection, sqlite::SqliteConnectOptions,
 };
 
+pub(super) use self::bounded::LONGEST_READ;
+use self::bounded::bounded;
 use super::{
     error::Error,
     reach::{self, Reach},
-    space::bounded,
     told::Told,
 };
 
@@ -35,6 +37,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Pages that gather in SQLite's log before they are written back into the database (16 MiB). More
 /// of them are the same pages again, and are written back once.
 pub(super) const CHECKPOINT: u32 = 4000;
+
+/// The log normally starts over at half of this many bytes. One that is longer is cut; see
+/// [`restart_log`](super::space::restart_log).
+pub const LOG_MARK: u64 = 32 * 1024 * 1024;
+/// Reading connections.
+pub(super) const READERS: u32 = 4;
 
 /// The pools of the readers, and how writing connections are made. SQLite's readers cannot write at
 /// all.
@@ -58,19 +66,19 @@ pub enum Db {
 /// One connection of either kind; every store function takes one. What a store function changes
 /// that lanes, jobs or other nodes must hear of is kept here until the writer has committed it.
 pub struct Conn {
-    pub(super) link: Link,
+    pub(crate) link: Link,
     told: Vec<Told>,
 }
 
 /// The connection itself.
-pub(super) enum Link {
+pub(crate) enum Link {
     Sqlite(Owned<Sqlite>),
     Postgres(Owned<Postgres>),
 }
 
 /// Where a connection comes from. One that holds transactions is always `Own`: a pool must never
 /// get it back inside of one.
-pub(super) enum Owned<D: Database> {
+pub(crate) enum Owned<D: Database> {
     Pooled(PoolConnection<D>),
     Own(Box<D::Connection>),
 }

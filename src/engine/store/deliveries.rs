@@ -4,7 +4,9 @@
 use super::{
     db::{Conn, on_db},
     error::{Error, expect_one},
-    hooks, queue,
+    health, hooks,
+    queue::KEYED,
+    rows::{known_event_type, small},
     told::Told,
 };
 use crate::domain::{
@@ -161,16 +163,16 @@ pub async fn redeliver(
     now: Timestamp,
 ) -> Result<(), Error> {
     let hook = hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
-    let stance = queue::stance_of(conn, &hook).await?;
+    let acceptance = health::acceptance(conn, &hook).await?;
     keep_body(conn, id).await?;
-    let (reason, lock) = (queue::why_held(stance), conn.skip_locked());
+    let (reason, lock) = (acceptance.why_held(), conn.skip_locked());
     let rows = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET state = CASE \
             WHEN ");
         query.push_bind(reason.is_some()).push(" THEN 'held' WHEN attempts = 0 THEN 'pending' ELSE \
             'waiting' END, due_at = ");
         query.push_bind(reason.is_none().then_some(now)).push(", reason = ").push_bind(reason);
-        query.push(", tries_before = attempts, updated_at = ").push_bind(now).push(queue::KEYED);
+        query.push(", tries_before = attempts, updated_at = ").push_bind(now).push(KEYED);
         query.push(
             " WHERE state IN ('delivered', 'failed', 'skipped', 'cancelled') AND NOT is_test
                 AND id = (SELECT id FROM deliveries WHERE id = ",
@@ -242,15 +244,6 @@ pub async fn count_skipped(
          AS counted",
     ).bind(hook).bind(DeliveryId(first_at(from))).bind(MANY + 1).fetch_one(c).await)?;
     Ok(count)
-}
-
-pub(super) fn known_event_type(key: &str) -> Result<EventType, Error> {
-    EventType::from_key(key)
-        .ok_or(Error::Inconsistent { table: "deliveries", column: "event_type" })
-}
-
-pub(super) fn small(count: i64) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 impl Row {

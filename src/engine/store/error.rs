@@ -158,7 +158,7 @@ impl Error {
 }
 
 /// Fails unless exactly the one row that was meant was changed.
-pub(super) fn expect_one(rows: u64) -> Result<(), Error> {
+pub fn expect_one(rows: u64) -> Result<(), Error> {
     if rows == 1 { Ok(()) } else { Err(Error::Missing) }
 }
 

@@ -7,17 +7,17 @@ use sha2::{Digest, Sha256};
 
 use super::{
     balance,
-    commit::rows::{DeliveryRow, EventRow, columns},
     db::{Conn, on_db, padded, push_list},
     error::Error,
     hooks,
     idempotency::IdempotencyKey,
-    listeners::{Listener, Listeners, Stance},
-    queue::{self, Open},
+    listeners::{Listener, Listeners},
+    open::{Key, Open},
     told::Told,
 };
 use crate::{
     domain::{
+        acceptance::Acceptance,
         delivery::State,
         event::EventType,
         id::{DeliveryId, EventId, HookId, born},
@@ -27,10 +27,11 @@ use crate::{
     engine::{
         clock::Clock,
         pressure::{Full, Overflow},
+        store::rows::{DeliveryRow, EventRow, columns},
     },
 };
 
-/// An event about to be accepted: judged against the catalogue, its body untouched.
+/// An event about to be accepted: validated against the catalogue, its body untouched.
 #[derive(Clone)]
 pub struct NewEvent {
     pub id: EventId,
@@ -46,7 +47,7 @@ pub struct NewEvent {
 pub struct Planned {
     pub id: DeliveryId,
     pub hook: HookId,
-    pub stance: Stance,
+    pub acceptance: Acceptance,
     /// Too much waits for the hook.
     pub(super) overflow: Option<Overflow>,
     pub(super) order_key: Option<String>,
@@ -61,11 +62,11 @@ impl Planned {
 
     /// The state it begins in, and why if it is not sent at once.
     pub(in crate::engine) fn begins(&self) -> (State, Option<&'static str>) {
-        match (self.stance, self.overflow) {
-            (Stance::Off, _) => (State::Skipped, Some("the hook was off")),
+        match (self.acceptance, self.overflow) {
+            (Acceptance::Off, _) => (State::Skipped, Some("the hook was off")),
             (_, Some(overflow)) => (State::Skipped, Some(overflow.reason())),
-            (Stance::Open, None) => (State::Pending, None),
-            (Stance::Paused, None) => (State::Held, queue::why_held(self.stance)),
+            (Acceptance::Open, None) => (State::Pending, None),
+            (Acceptance::Paused, None) => (State::Held, self.acceptance.why_held()),
         }
     }
 }
@@ -159,7 +160,7 @@ fn offer(event: &NewEvent, planned: &Planned, is_test: bool) -> Open {
         attempts: 0,
         tries_before: 0,
         is_test,
-        order_key: planned.order_key.as_deref().map(queue::Key::from),
+        order_key: planned.order_key.as_deref().map(Key::from),
     }
 }
 
@@ -176,7 +177,13 @@ pub(super) fn plan(listeners: &Listeners, accepts: &[&Accept]) -> Vec<Vec<Vec<Pl
                 |member: &str| order_key(&event.body, member).unwrap_or_else(|| id.to_string());
             let order_key = listener.order_by.as_deref().map(key);
             let overflow = accept.full.get(listener.hook);
-            Planned { id, hook: listener.hook, stance: listener.stance, overflow, order_key }
+            Planned {
+                id,
+                hook: listener.hook,
+                acceptance: listener.acceptance,
+                overflow,
+                order_key,
+            }
         };
         listeners.of(event.event_type).iter().map(each).collect::<Vec<_>>()
     };
@@ -222,7 +229,7 @@ pub(in crate::engine) async fn accept_test(
     let planned = Planned {
         id: DeliveryId(clock.id()),
         hook,
-        stance: Stance::Open,
+        acceptance: Acceptance::Open,
         overflow: None,
         order_key: None,
     };
@@ -306,4 +313,31 @@ pub async fn bodies_within(
         found.extend(rows);
     }
     Ok((count, found))
+}
+
+impl<'a> EventRow<'a> {
+    pub fn of(event: &'a NewEvent, is_test: bool, now: Timestamp) -> Self {
+        let (event_type, source) = (event.event_type.key(), event.source.as_str());
+        Self { id: event.id, event_type, body: &event.body, is_test, source, created_at: now }
+    }
+}
+
+impl<'a> DeliveryRow<'a> {
+    pub fn of(event: &NewEvent, planned: &'a Planned, is_test: bool, now: Timestamp) -> Self {
+        let (state, reason) = planned.begins();
+        Self {
+            id: planned.id,
+            event: event.id,
+            hook: planned.hook,
+            event_type: event.event_type.key(),
+            state: state.key(),
+            reason,
+            is_test,
+            order_key: planned.order_key.as_deref(),
+            size: i64::try_from(event.body.len()).unwrap_or(i64::MAX),
+            due_at: (state == State::Pending).then_some(now),
+            created_at: planned.created_at(now),
+            updated_at: now,
+        }
+    }
 }

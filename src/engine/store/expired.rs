@@ -1,5 +1,6 @@
-//! Rows with a last moment: sessions, drafts, set-up links, idempotency keys. What has expired
-//! counts for nothing from that moment on; here it is only removed, some at a time.
+//! Rows with a last moment: idempotency keys, and what a backend keeps beside the engine's tables,
+//! such as sessions. What has expired counts for nothing from that moment on; here it is only
+//! removed, some at a time.
 
 use super::{
     db::{Conn, on_db},
@@ -11,32 +12,21 @@ use crate::domain::time::Timestamp;
 /// table.
 pub const STEP: i64 = 100;
 
-/// A table whose rows expire.
+/// A table whose rows expire: it has a column `expires_at`, with an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiring {
-    Sessions,
-    Drafts,
-    SetupLinks,
-    Idempotency,
+pub struct Expiring {
+    pub table: &'static str,
+    /// Its primary key.
+    pub key: &'static str,
 }
 
-impl Expiring {
-    pub const ALL: [Self; 4] = [Self::Sessions, Self::Drafts, Self::SetupLinks, Self::Idempotency];
-
-    fn table_and_key(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Sessions => ("sessions", "id_hash"),
-            Self::Drafts => ("drafts", "id"),
-            Self::SetupLinks => ("setup_links", "token_hash"),
-            Self::Idempotency => ("idempotency", "key_hash"),
-        }
-    }
-}
+/// The engine's own.
+pub const IDEMPOTENCY: Expiring = Expiring { table: "idempotency", key: "key_hash" };
 
 /// Removes some of what has expired, the oldest first. Returns how many; fewer than [`STEP`] means
 /// that it was all.
 pub async fn sweep(conn: &mut Conn, table: Expiring, now: Timestamp) -> Result<u64, Error> {
-    let (lock, (table, key)) = (conn.skip_locked(), table.table_and_key());
+    let (lock, Expiring { table, key }) = (conn.skip_locked(), table);
     Ok(on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("DELETE FROM ");
         query.push(table).push(" WHERE ").push(key).push(" IN \

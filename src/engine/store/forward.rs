@@ -2,7 +2,7 @@
 //! receiver well again.
 //!
 //! A request for a whole hook is a row in `forwards`. The steps of the hook's lane (see
-//! [`queue::step`](super::queue::step)) carry it out, a few deliveries at a time and at the rate at
+//! [`steps`](super::steps)) carry it out, a few deliveries at a time and at the rate at
 //! which held deliveries are released. A step goes through the due times in order, from the time of
 //! the request on, so it never meets a row twice; a delivery that fails again after the request
 //! keeps its new time.
@@ -13,11 +13,11 @@ use super::{
     db::{Conn, on_db},
     error::Error,
     health, hooks,
-    listeners::Stance,
-    queue::{self, STEP},
+    queue::{EXTRA_TRY, KEYED, STEP},
     told::Told,
 };
 use crate::domain::{
+    acceptance::Acceptance,
     id::{DeliveryId, HookId},
     permission::Grant,
     time::Timestamp,
@@ -41,7 +41,7 @@ pub async fn all(
     hook: HookId,
     now: Timestamp,
 ) -> Result<Forward, Error> {
-    if stance(conn, hook).await? == Stance::Off {
+    if acceptance(conn, hook).await? == Acceptance::Off {
         return Ok(Forward { deliveries: 0, or_more: false });
     }
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
@@ -120,11 +120,6 @@ pub(super) async fn step(conn: &mut Conn, hook: HookId, now: Timestamp) -> Resul
     Ok(true)
 }
 
-/// The next attempt counts as no try of the schedule. (A second request before that attempt changes
-/// nothing: there are never more uncounted attempts than attempts.)
-pub(super) const EXTRA_TRY: &str =
-    "CASE WHEN tries_before < attempts THEN tries_before + 1 ELSE tries_before END";
-
 /// One delivery that waits or is held is to be sent now; while its hook is paused it becomes the
 /// next probe. Where others of its ordering key are before it, the first of them goes first.
 /// Nothing happens to one that is due already.
@@ -135,34 +130,37 @@ pub async fn one(
     hook: HookId,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let (stance, lock) = (stance(conn, hook).await?, conn.skip_locked());
-    match stance {
-        Stance::Off => return Err(Error::Missing),
-        Stance::Open => on_db!(conn, c: Engine => {
+    let (acceptance, lock) = (acceptance(conn, hook).await?, conn.skip_locked());
+    match acceptance {
+        Acceptance::Off => return Err(Error::Missing),
+        Acceptance::Open => on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new(
                 "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE \
                  'waiting' END, reason = NULL, tries_before = ",
             );
             query.push(EXTRA_TRY).push(", due_at = ").push_bind(now).push(", updated_at \
                 = ").push_bind(now);
-            query.push(queue::KEYED).push(" WHERE id = (SELECT id FROM deliveries WHERE id \
+            query.push(KEYED).push(" WHERE id = (SELECT id FROM deliveries WHERE id \
                 = ").push_bind(id);
             query.push(" AND (state = 'held' OR (state = 'waiting' AND due_at \
                         > ").push_bind(now).push("))");
             query.push(lock).push(")").build().execute(c).await.map(drop)
         })?,
-        Stance::Paused => {}
+        Acceptance::Paused => {}
     }
-    let with =
-        if stance == Stance::Paused { Some(first_of_key(conn, id, hook).await?) } else { None };
+    let with = if acceptance == Acceptance::Paused {
+        Some(first_of_key(conn, id, hook).await?)
+    } else {
+        None
+    };
     health::probe_now(conn, hook, with, now).await?;
     conn.tell(Told::Changed(hook));
     Ok(())
 }
 
-async fn stance(conn: &mut Conn, hook: HookId) -> Result<Stance, Error> {
+async fn acceptance(conn: &mut Conn, hook: HookId) -> Result<Acceptance, Error> {
     let hook = hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
-    queue::stance_of(conn, &hook).await
+    health::acceptance(conn, &hook).await
 }
 
 /// The oldest open delivery of the same ordering key; the delivery itself where there is no order.

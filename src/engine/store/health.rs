@@ -7,8 +7,10 @@ use super::{
     error::Error,
 };
 use crate::domain::{
+    acceptance::Acceptance,
     delivery::Answer,
     health::{Health, Pause},
+    hook::Hook,
     id::{DeliveryId, HookId},
     permission::Grant,
     time::Timestamp,
@@ -174,4 +176,14 @@ pub(super) async fn forget(conn: &mut Conn, hook: HookId) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query("DELETE FROM health WHERE hook_id = \
                                    $1").bind(hook).execute(c).await.map(drop))?;
     Ok(())
+}
+
+/// Whether a hook that was read in this transaction takes events.
+pub(super) async fn acceptance(conn: &mut Conn, hook: &Hook) -> Result<Acceptance, Error> {
+    let is_paused = of(conn, hook.id).await?.paused.is_some();
+    Ok(match (hook.enabled, is_paused) {
+        (false, _) => Acceptance::Off,
+        (true, true) => Acceptance::Paused,
+        (true, false) => Acceptance::Open,
+    })
 }

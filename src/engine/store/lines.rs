@@ -9,11 +9,13 @@ use super::{
     bodies::Bodies,
     db::{Conn, on_db},
     error::Error,
-    queue::{Key, Open, OpenRow},
 };
-use crate::domain::{
-    id::{DeliveryId, HookId},
-    time::Timestamp,
+use crate::{
+    domain::{
+        id::{DeliveryId, HookId},
+        time::Timestamp,
+    },
+    engine::store::open::{Key, Open, OpenRow},
 };
 
 /// How an open delivery of a key stands.

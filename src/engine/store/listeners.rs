@@ -11,24 +11,13 @@ use super::{
     error::Error,
     told::Told,
 };
-use crate::domain::{event::EventType, id::HookId};
-
-/// How a hook stands towards a new event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stance {
-    /// It is sent at once.
-    Open,
-    /// The breaker waits for the receiver: it is held.
-    Paused,
-    /// A person or the portal switched it off: it is skipped.
-    Off,
-}
+use crate::domain::{acceptance::Acceptance, event::EventType, id::HookId};
 
 /// One hook that listens.
 #[derive(Clone, Debug)]
 pub struct Listener {
     pub hook: HookId,
-    pub stance: Stance,
+    pub acceptance: Acceptance,
     /// The body's member by which deliveries are kept in order.
     pub order_by: Option<String>,
 }
@@ -103,14 +92,14 @@ impl Listeners {
                 );
                 continue;
             };
-            let stance = match (row.enabled, row.is_paused) {
-                (false, _) => Stance::Off,
-                (true, true) => Stance::Paused,
-                (true, false) => Stance::Open,
+            let acceptance = match (row.enabled, row.is_paused) {
+                (false, _) => Acceptance::Off,
+                (true, true) => Acceptance::Paused,
+                (true, false) => Acceptance::Open,
             };
             let listeners = self.by_event.entry(event_type).or_default();
             let place = listeners.partition_point(|listener| listener.hook < row.id);
-            listeners.insert(place, Listener { hook: row.id, stance, order_by: row.order_by });
+            listeners.insert(place, Listener { hook: row.id, acceptance, order_by: row.order_by });
         }
         (self.version, self.is_fresh) = (Some(version), true);
     }

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use super::{
     db::{Conn, chunks, on_db},
     error::Error,
-    outcomes::Finished,
 };
-use crate::domain::{
-    health::Purpose,
-    id::HookId,
-    measured::{Hour, PUT_OFF, bucket_of},
-    permission::Grant,
+use crate::{
+    domain::{
+        health::Purpose,
+        id::HookId,
+        measured::{Hour, PUT_OFF, bucket_of},
+        permission::Grant,
+    },
+    engine::store::finished::Finished,
 };
 
 /// What a batch of attempts adds. In order, so that two commits never wait for each other

@@ -1,94 +1,23 @@
 //! What came of attempts: many at a time, each with its consequence for the delivery and for the
 //! health of its hook, in the transaction that records it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::collections::{HashMap, HashSet};
 
 use super::{
     attempts, audit, claim,
-    commit::rows::AttemptRow,
     db::{Conn, chunks, on_db},
     error::Error,
+    finished::{Finished, Recorded},
     forward, health, hooks, listeners, measured,
+    rows::AttemptRow,
     told::{Told, Turned},
 };
-use crate::{
-    domain::{
-        delivery::{Attempt, State},
-        health::{BreakerPolicy, Health, Heard, Purpose, Turn},
-        id::{DeliveryId, HookId},
-        permission::{Actor, Permission},
-        time::{Timestamp, readable_duration},
-    },
-    engine::clock::Clock,
+use crate::domain::{
+    health::{BreakerPolicy, Health, Heard, Purpose, Turn},
+    id::HookId,
+    permission::{Actor, Permission},
+    time::readable_duration,
 };
-
-/// What came of an attempt, and what follows.
-#[derive(Clone)]
-pub struct Finished {
-    pub delivery: DeliveryId,
-    pub hook: HookId,
-    pub attempt: Arc<Attempt>,
-    pub purpose: Purpose,
-    /// `Delivered`, `Failed`, or `Waiting` for `retry_in`, from the moment of the record on: until
-    /// then the clock may be set.
-    pub state: State,
-    pub retry_in: Option<Duration>,
-    /// The attempt counts as none of the schedule's tries.
-    pub is_extra: bool,
-    /// The receiver asked to be left alone for so long.
-    pub asks: Option<Duration>,
-    /// The hook was well when this was sent.
-    pub was_well: bool,
-    /// The receiver answered 410 Gone.
-    pub is_gone: bool,
-    /// Of the lane under which it was sent; see [`claim`].
-    pub fence: Option<claim::Fence>,
-    pub policy: BreakerPolicy,
-    pub clock: Clock,
-}
-
-impl Finished {
-    /// A success of a hook that was well leaves it as it is. (Of one that failed just now, while
-    /// this was under way, the next success will say so.) That of a test or a probe brings forward
-    /// what waits.
-    pub(super) fn changes_nothing(&self) -> bool {
-        self.was_well && self.attempt.answer.is_success() && !self.is_gone && !self.finds_it_well()
-    }
-
-    /// It was sent to see whether the receiver is back, and the receiver is.
-    pub fn finds_it_well(&self) -> bool {
-        self.attempt.answer.is_success() && self.purpose != Purpose::Delivery
-    }
-
-    fn heard(&self, now: Timestamp) -> Heard {
-        match self.asks {
-            _ if self.attempt.answer.is_success() => Heard::Success,
-            _ if self.attempt.answer.is_ours() => Heard::OwnTrouble,
-            Some(wait) => Heard::Wait(now.after(wait)),
-            None => Heard::Failure,
-        }
-    }
-}
-
-/// What became of a [`Finished`].
-#[derive(Clone, Copy, Debug)]
-pub enum Recorded {
-    /// It is on record, and this is how its hook stands now, where that may have changed.
-    Kept { health: Option<Health>, is_off: bool },
-    /// Another node delivers for this hook by now: nothing was written.
-    Refused,
-}
-
-impl Recorded {
-    /// The portal switched the hook off.
-    pub fn is_off(&self) -> bool {
-        matches!(self, Self::Kept { is_off: true, .. })
-    }
-}
 
 /// Why the portal switches a hook off by itself.
 const GONE: &str = "the receiver answered 410 Gone";
@@ -111,7 +40,8 @@ pub(super) async fn record_all(
     };
     let kept: Vec<&Finished> =
         finished.iter().copied().filter(|finished| is_ours(finished)).collect();
-    let rows: Vec<AttemptRow<'_>> = kept.iter().map(|finished| AttemptRow::of(finished)).collect();
+    let rows: Vec<AttemptRow<'_>> =
+        kept.iter().map(|finished| AttemptRow::of(finished.delivery, &finished.attempt)).collect();
     attempts::insert(conn, &rows).await?;
     update(conn, &kept).await?;
     measured::add(conn, &kept).await?;

@@ -1,27 +1,34 @@
-//! What is open, as the lanes need it: due deliveries, the next probe, and the bounded steps that
-//! hold, release or cancel what a hook has open. A step looks at the hook in its own transaction,
-//! so it never acts on what was true before.
-
-mod open;
-mod steps;
+//! What is open, as the lanes need it: due deliveries and the next probe; and what all statements
+//! that move open deliveries have in common.
 
 use futures::TryStreamExt;
-pub(super) use open::OpenRow;
-pub use open::{Key, Open};
-pub use steps::STEP;
-pub(super) use steps::{KEYED, stance_of, why_held};
-pub(in crate::engine) use steps::{needs_step, step};
 
 use super::{
     bodies::Bodies,
     db::{Conn, on_db, padded, push_list},
     error::Error,
+    open::{Open, OpenRow},
 };
 use crate::domain::{
     hook::Hook,
     id::{DeliveryId, HookId},
     time::Timestamp,
 };
+
+/// Rows that one step moves, of each kind. A step shares its commit with accepts, which must not
+/// wait for a backlog.
+pub const STEP: usize = 250;
+
+/// What a hook that keeps an order lets go has a key, even if it was accepted before the hook did.
+pub(super) const KEYED: &str = ", order_key = CASE
+    WHEN order_key IS NULL AND NOT is_test
+      AND (SELECT h.order_by FROM hooks h WHERE h.id = hook_id) IS NOT NULL
+    THEN CAST(created_at AS TEXT) ELSE order_key END";
+
+/// The next attempt counts as no try of the schedule. (A second request before that attempt changes
+/// nothing: there are never more uncounted attempts than attempts.)
+pub(super) const EXTRA_TRY: &str =
+    "CASE WHEN tries_before < attempts THEN tries_before + 1 ELSE tries_before END";
 
 /// First attempts and retries are read apart, so that neither's backlog hides the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

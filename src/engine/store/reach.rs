@@ -62,9 +62,9 @@ impl Reach {
         }
         let answer = match attempt(options).await {
             Ok(conn) => {
-                // It has served its purpose; a server that does not take the farewell notices by
-                // itself.
-                let _farewell = tokio::time::timeout(DEADLINE, conn.close()).await;
+                // It has served its purpose. A server that does not read the shutdown message
+                // notices by itself.
+                let _closed = tokio::time::timeout(DEADLINE, conn.close()).await;
                 None
             }
             // It has no place for another connection, and those of the pool will be free again.

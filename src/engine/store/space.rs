@@ -4,35 +4,18 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use futures::future::try_join_all;
 use rusqlite::Connection;
-use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
 
 use super::{
     commit::{self, Unwritten},
-    db::{Conn, Db, Link},
+    db::{Conn, Db, LOG_MARK, LONGEST_READ, READERS},
     error::Error,
 };
-use crate::engine::clock::Clock;
 
-/// A server's read of SQLite is ended after this long. As long as a read lasts the log cannot start
-/// over, so one without an end would fill the disk. (Commands that look at everything, such as
-/// `doctor`, take the time they need.)
-const LONGEST_READ: Duration = Duration::from_secs(10);
-/// SQLite asks every so many of its own steps whether a read may go on: about once in a
-/// millisecond.
-const STEPS: i32 = 20_000;
-
-/// Reading connections.
-pub(super) const READERS: u32 = 4;
-
-/// The log normally starts over at half of this many bytes. One that is longer is cut; see
-/// [`restart_log`].
-pub const LOG_MARK: u64 = 32 * 1024 * 1024;
 /// A log of so many bytes has to start over, even if reads wait longer for that.
 const LOG_ALARM: u64 = 4 * LOG_MARK;
 
@@ -100,42 +83,6 @@ impl Db {
             Self::Sqlite { writer, .. } => Some(writer.get_filename()),
             Self::Postgres { .. } => None,
         }
-    }
-
-    /// From now on reads that last too long are ended.
-    pub(super) fn bound_reads(&self) {
-        if let Self::Sqlite { is_serving, .. } = self {
-            is_serving.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// A reader whose reads, from now on together, last no longer than [`LONGEST_READ`] while a server
-/// uses the database.
-pub(super) async fn bounded(
-    mut reader: PoolConnection<Sqlite>,
-    is_serving: &AtomicBool,
-) -> Result<PoolConnection<Sqlite>, Error> {
-    if is_serving.load(Ordering::Relaxed) {
-        bound(&mut reader).await?;
-    }
-    Ok(reader)
-}
-
-async fn bound(reader: &mut SqliteConnection) -> Result<(), Error> {
-    let watch = Clock::System.stopwatch();
-    reader.lock_handle().await?.set_progress_handler(STEPS, move || watch.elapsed() < LONGEST_READ);
-    Ok(())
-}
-
-impl Conn {
-    /// For a read that is made of many short ones: the next part has the whole of [`LONGEST_READ`]
-    /// again. Between two parts the log can start over.
-    pub(super) async fn renew(&mut self) -> Result<(), Error> {
-        if let Link::Sqlite(reader) = &mut self.link {
-            bound(reader).await?;
-        }
-        Ok(())
     }
 }
 

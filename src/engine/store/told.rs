@@ -4,8 +4,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::queue::Open;
-use crate::domain::id::HookId;
+use crate::{domain::id::HookId, engine::store::open::Open};
 
 /// One thing to hear. Only a hint: all of it is in the database and is found there without it, a
 /// little later.

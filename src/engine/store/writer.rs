@@ -29,9 +29,9 @@ use super::{
     events::{Accept, Answer},
     failing::Writes,
     listeners::Listeners,
-    outcomes::{Finished, Recorded},
     told::Audience,
 };
+use crate::engine::store::finished::{Finished, Recorded};
 
 /// Commands that share one commit at most. Bounds the time a caller waits behind others.
 const BATCH: usize = 512;

@@ -8,9 +8,10 @@ use crate::engine::{
     metrics,
     store::{
         Error,
+        db::LOG_MARK,
         error::chain,
         health,
-        space::{self, Files, LOG_MARK},
+        space::{self, Files},
     },
 };
 

@@ -12,7 +12,7 @@ use crate::{
     engine::{
         clock::Stopwatch,
         metrics,
-        pressure::Judged,
+        pressure::Evaluated,
         store::{Error, error::chain, weight},
     },
 };
@@ -70,7 +70,7 @@ impl Keeper {
 
     fn note(&self, weighed: Result<(), Error>) {
         match weighed {
-            Ok(()) => self.judge(),
+            Ok(()) => self.evaluate(),
             Err(error) => tracing::warn!(error = chain(&error), "what waits could not be weighed"),
         }
     }
@@ -121,9 +121,9 @@ impl Keeper {
         }
     }
 
-    fn judge(&self) {
+    fn evaluate(&self) {
         let now = self.clock.now();
-        let Judged { all, is_crossed, turns } = self.pressure.judge(now);
+        let Evaluated { all, is_crossed, turns } = self.pressure.evaluate(now);
         metrics::weighed(&all, now);
         metrics::full(self.pressure.full().len());
         for (hook, overflow) in turns {

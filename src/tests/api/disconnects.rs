@@ -26,7 +26,7 @@ use service_hooks::{
         dispatcher::Emit,
         store::balance::{self, Balance},
     },
-    server::http,
+    http,
 };
 use sqlx::Connection;
 use tokio::{io::AsyncWriteExt, net::TcpStream};

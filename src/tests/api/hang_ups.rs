@@ -6,7 +6,7 @@ use std::{future::poll_fn, pin::pin, task::Poll};
 
 use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
-use service_hooks::{domain::event::EventType, engine::store::Error, server::http};
+use service_hooks::{domain::event::EventType, engine::store::Error, http};
 use tower::ServiceExt;
 
 use crate::support::{app::TestApp, db::TestDb, eventually, on_both, receiver::Receiver};

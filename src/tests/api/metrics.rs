@@ -122,13 +122,13 @@ async fn there_are_few_lines_after_real_use(db: TestDb) {
     let receiver = Receiver::start().await;
     let browser = app.browser(Role::Administrator).await;
     let (hook, delivery) = app.hook_that_delivered(&token, &receiver).await;
-    for (method, path, _) in service_hooks::server::api::v1::ROUTES {
+    for (method, path, _) in service_hooks::http::api::v1::ROUTES {
         let path = path.replace("{id}", &hook).replace("{key}", "work_item.closed");
         for token in [token.as_str(), ""] {
             app.api(token, method, &path, Some(json!({}))).await;
         }
     }
-    for path in service_hooks::server::http::page_paths() {
+    for path in service_hooks::http::pages::paths() {
         browser
             .get(
                 &path

@@ -296,7 +296,7 @@ async fn an_allowed_range_opens_localhost_and_names_that_lead_into_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_form_judges_as_the_api_does() {
     let (app, _) = strict_app(Arc::default(), &[]).await;
-    let ctx = service_hooks::server::ctx::OpCtx::portal_itself(app.running.portal.clone());
+    let ctx = service_hooks::portal::ctx::OpCtx::portal_itself(app.running.portal.clone());
     for Row { id, url, expected } in corpus() {
         let form = HookForm {
             name: "n".into(),
@@ -305,7 +305,7 @@ async fn the_form_judges_as_the_api_does() {
             api_key: "k".into(),
             ..HookForm::default()
         };
-        let made = service_hooks::server::ops::hooks::create(&ctx, &form, None).await;
+        let made = service_hooks::portal::ops::hooks::create(&ctx, &form, None).await;
         assert_eq!(made.is_err(), expected.starts_with("REJ:"), "{id}");
     }
 }

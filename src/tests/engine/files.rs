@@ -16,11 +16,11 @@ use service_hooks::{
     engine::{
         Dispatcher,
         config::Retention,
-        store::{Error, Store, sessions, space::LOG_MARK},
+        store::{Error, Store, db::LOG_MARK},
     },
+    portal::store::sessions,
 };
 
-use super::scene::{EVENT, Scene, body};
 use crate::support::{
     binary::{run, succeed},
     db::{self, TestDb},
@@ -28,6 +28,8 @@ use crate::support::{
     receiver::Receiver,
     within,
 };
+
+use super::scene::{EVENT, Scene, body};
 
 /// Reads the database for some tenths of a second.
 const SLOW: &str =

@@ -10,7 +10,7 @@ use serde_json::json;
 use service_hooks::{
     domain::{delivery::State, time::Timestamp},
     engine::{Dispatcher, clock::Clock},
-    server::{
+    portal::{
         ctx::{OpCtx, Portal},
         ops,
     },

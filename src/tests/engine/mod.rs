@@ -3,6 +3,7 @@
 
 mod backoff;
 mod breaker;
+mod embed;
 mod fairness;
 mod files;
 mod jobs;

@@ -12,7 +12,7 @@ use std::{
 use serde_json::json;
 use service_hooks::{
     engine::{clock::Clock, config::Settings, dispatcher::Config, store::Error},
-    server::{ctx::OpCtx, ops::doctor},
+    portal::{ctx::OpCtx, ops::doctor},
 };
 use sqlx::Connection;
 use tokio::sync::oneshot;

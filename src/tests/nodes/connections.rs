@@ -59,7 +59,7 @@ async fn a_connection_whose_other_end_says_nothing_is_given_up() {
     let cluster = Cluster::start(TestDb::postgres().await, 1).await;
     let receiver = Receiver::start().await;
     let hooks = cluster.hooks_everywhere(&receiver, 1, json!({})).await;
-    // The backends of the heart and of the writer, as if their machine had vanished.
+    // The backends of the heartbeat and of the writer, as if their machine had vanished.
     let frozen: Vec<(i32,)> = cluster
         .ask(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> \

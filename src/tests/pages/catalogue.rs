@@ -5,7 +5,7 @@ use serde_json::Value;
 use service_hooks::{
     domain::{event::EventType, permission::Role, wire::HEADERS},
     engine::catalogue::{Draft, sample, schema_text},
-    server::ops::snippets::LANGUAGES,
+    portal::ops::snippets::LANGUAGES,
 };
 
 use crate::support::{

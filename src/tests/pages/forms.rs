@@ -160,7 +160,7 @@ async fn the_slider_is_a_form(db: TestDb) {
 
 async fn set_up_makes_the_first_administrator_once(db: TestDb) {
     let app = TestApp::start(db).await;
-    let word = service_hooks::server::ops::setup::open(&app.running.portal).await.unwrap().unwrap();
+    let word = service_hooks::portal::ops::setup::open(&app.running.portal).await.unwrap().unwrap();
     let mut stranger = app.stranger();
     assert_eq!(stranger.get("/setup?token=wrong").await.status(), 404);
     assert_eq!(stranger.get(&format!("/setup?token={word}")).await.status(), 200);
@@ -197,7 +197,7 @@ async fn set_up_makes_the_first_administrator_once(db: TestDb) {
     assert_eq!(stranger.get("/integration/hooks").await.status(), 200);
     assert_eq!(post(&app.stranger(), "correct horse battery").await.status(), 404);
     assert_eq!(app.stranger().get(&format!("/setup?token={word}")).await.status(), 404);
-    assert!(service_hooks::server::ops::setup::open(&app.running.portal).await.unwrap().is_none());
+    assert!(service_hooks::portal::ops::setup::open(&app.running.portal).await.unwrap().is_none());
 }
 
 async fn a_generated_key_is_shown_once_and_used(db: TestDb) {

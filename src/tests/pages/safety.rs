@@ -3,10 +3,8 @@
 use reqwest::StatusCode;
 use service_hooks::{
     domain::{event::EventType, permission::Role},
-    server::{
-        http::page_paths,
-        ops::{self, users::NewUser},
-    },
+    http::pages::paths,
+    portal::ops::{self, users::NewUser},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -167,7 +165,7 @@ async fn requests_from_other_sites_are_refused(db: TestDb) {
 async fn every_answer_carries_its_headers() {
     let app = TestApp::start(TestDb::sqlite()).await;
     let browser = app.browser(Role::Administrator).await;
-    let mut paths = page_paths();
+    let mut paths = paths();
     paths.extend(
         [
             "/",

@@ -14,7 +14,7 @@ use crate::support::{app::TestApp, db::TestDb};
     clippy::disallowed_methods,
     reason = "it is a program of its own, and not of this house"
 )]
-#[path = "../../server/ops/snippets/axum.rs"]
+#[path = "../../portal/ops/snippets/axum.rs"]
 mod receiver;
 
 const KEY: &str = "the-key-of-the-snippet";

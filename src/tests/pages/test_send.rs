@@ -391,16 +391,16 @@ async fn what_may_not_work_is_said_and_saved(db: TestDb) {
     // Before it is saved, beside its field.
     let (_, _, page) = submit(&browser, TRY, &form(&receiver.url("/in"), "k")).await;
     assert!(
-        page.contains("id=\"callback_url-doubt\"") && page.contains("hint callback_url-doubt"),
+        page.contains("id=\"callback_url-warning\"") && page.contains("hint callback_url-warning"),
         "{page}"
     );
     let page = create(&receiver.url("/other")).await;
     assert!(!page.contains("But:"), "{page}");
     // And beside what is wrong, so that both are mended at once: of a new hook, of one that is
     // changed, of a test.
-    let doubted = format!("http://{gone}/in");
+    let warned = format!("http://{gone}/in");
     for (path, id) in [(CREATE, ""), (UPDATE, id.as_str()), (TRY, id.as_str())] {
-        let mut both = form(&doubted, "k y");
+        let mut both = form(&warned, "k y");
         both.extend([("id", id), ("version", "1"), ("name", "n"), ("enabled", "true")]);
         let (_, _, page) = submit(&browser, path, &both).await;
         let page = page.replace("<!>", "");
@@ -409,7 +409,7 @@ async fn what_may_not_work_is_said_and_saved(db: TestDb) {
             "{path}: {page}"
         );
         let warning = page
-            .split("id=\"callback_url-doubt\"")
+            .split("id=\"callback_url-warning\"")
             .nth(1)
             .expect("a warning")
             .split("</p>")
@@ -420,7 +420,7 @@ async fn what_may_not_work_is_said_and_saved(db: TestDb) {
             "{path}: {warning}"
         );
         assert!(
-            page.contains("aria-describedby=\"callback_url-hint callback_url-doubt\""),
+            page.contains("aria-describedby=\"callback_url-hint callback_url-warning\""),
             "{path}: {page}"
         );
         assert!(!page.contains("id=\"callback_url-error\""), "{path}: {page}");
@@ -435,7 +435,7 @@ async fn what_may_not_work_is_said_and_saved(db: TestDb) {
     );
     assert!(!page.contains("hook is on and sends"), "{page}");
     let (_, _, page) = submit(&browser, CREATE, &form("http://10.0.0.1/in", "k")).await;
-    assert!(page.contains("id=\"callback_url-error\"") && !page.contains("-doubt\""), "{page}");
+    assert!(page.contains("id=\"callback_url-error\"") && !page.contains("-warning\""), "{page}");
 }
 
 async fn who_saves_second_sees_both(db: TestDb) {

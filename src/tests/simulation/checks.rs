@@ -15,7 +15,7 @@ use service_hooks::{
     },
     engine::{
         delivery::{board::News, lane::Given},
-        store::{lines::Ask, queue::Key},
+        store::{lines::Ask, open::Key},
     },
 };
 
@@ -523,7 +523,7 @@ fn each_hook(news: &News, mut tell: impl FnMut(usize)) {
         }
         News::Heard { .. }
         | News::Overdue(_)
-        | News::Deaf
+        | News::HintsMissed
         | News::Lanes(_)
         | News::Part(_)
         | News::Stop => {}

@@ -25,7 +25,8 @@ use service_hooks::{
         store::{
             hooks::Secrets,
             lines::Ask,
-            queue::{Key, Kind, Open, Room, STEP},
+            open::{Key, Open},
+            queue::{Kind, Room, STEP},
         },
     },
 };

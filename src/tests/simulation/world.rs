@@ -7,19 +7,15 @@ use service_hooks::{
     domain::{
         delivery::{Answer, State},
         health::Purpose,
-        retry::{Bearing, RetryPolicy, Tried, Verdict, bearing, judge},
+        retry::{Bearing, RetryPolicy, Tried, Verdict, bearing, classify},
         time::Timestamp,
     },
     engine::{
         delivery::{
-            board::{Board, Held, News, Order},
+            board::{Board, News, Order, OwnedLane},
             lane::{Given, Limits, Wanted},
         },
-        store::{
-            Error,
-            lines::Ask,
-            queue::{Open, Room},
-        },
+        store::{Error, lines::Ask, open::Open, queue::Room},
     },
 };
 
@@ -393,7 +389,7 @@ impl World {
         let is_probe = flight.purpose == Purpose::Probe;
         let tried =
             Tried { counted, uncounted: tries_before, is_probe, answer, retry_after: asked };
-        judge(
+        classify(
             &Self::schedule(flight),
             RetryPolicy::default().longest_wait,
             &tried,
@@ -450,6 +446,6 @@ impl World {
 }
 
 /// There is one node: nobody shares.
-fn held(hook: service_hooks::domain::id::HookId) -> Held {
-    Held { hook, fence: None }
+fn held(hook: service_hooks::domain::id::HookId) -> OwnedLane {
+    OwnedLane { hook, fence: None }
 }

@@ -16,14 +16,16 @@ use service_hooks::{
         clock::Clock,
         dispatcher::{Config, Dispatcher, Emit},
         store::{
-            Error, audit,
-            drafts::{self, Draft},
-            expired::{self, Expiring},
+            Error, audit, expired,
             idempotency::{self, IdempotencyKey},
-            sessions, setup, tokens,
-            tokens::Token,
-            users,
         },
+    },
+    portal::store::{
+        SESSIONS,
+        drafts::{self, Draft},
+        sessions, setup,
+        tokens::{self, Token},
+        users,
     },
 };
 
@@ -227,7 +229,7 @@ async fn what_expired_goes_some_at_a_time(db: TestDb) {
     while steps.last().is_none_or(|rows| *rows > 0) {
         let swept = write!(store, |conn| expired::sweep(
             conn,
-            Expiring::Idempotency,
+            expired::IDEMPOTENCY,
             Timestamp(first.0 + 1)
         )
         .await);
@@ -249,7 +251,7 @@ async fn sweeping_removes_what_expired_and_nothing_else(db: TestDb) {
     write!(store, |conn| {
         sessions::insert(conn, b"dead", "{}", Timestamp(10)).await?;
         sessions::insert(conn, b"live", "{}", Timestamp(11)).await?;
-        expired::sweep(conn, Expiring::Sessions, Timestamp(10)).await
+        expired::sweep(conn, SESSIONS, Timestamp(10)).await
     })
     .unwrap();
     assert!(sessions::find(&mut conn, b"dead", Timestamp(0)).await.unwrap().is_none());

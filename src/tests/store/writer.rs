@@ -1,13 +1,12 @@
 //! The one who writes: shared commits, a savepoint for each command, commands that outlive their
 //! callers.
 
-use service_hooks::{
-    domain::time::Timestamp,
-    engine::store::{Error, sessions},
+use {
+    crate::support::{db::TestDb, eventually, on_both},
+    service_hooks::{domain::time::Timestamp, engine::store::Error, portal::store::sessions},
 };
 
 use super::write;
-use crate::support::{db::TestDb, eventually, on_both};
 
 on_both!(
     a_command_that_fails_undoes_itself_and_nobody_else,

@@ -22,11 +22,11 @@ use service_hooks::{
             balance::{self, Balance},
         },
     },
-    server::{
+    portal::{
         ctx::OpCtx,
         ops::{self, users::NewUser},
-        runtime::{self, Running},
     },
+    runtime::{self, Running},
 };
 
 use super::{

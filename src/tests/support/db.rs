@@ -3,12 +3,15 @@
 use std::{path::PathBuf, sync::Arc};
 
 use futures::future::BoxFuture;
-use service_hooks::engine::{
-    clock::{Clock, random_bytes},
-    config::Settings,
-    delivery::resolver::{Found, Lookup, LookupError},
-    dispatcher::Config,
-    store::Store,
+use service_hooks::{
+    engine::{
+        clock::{Clock, random_bytes},
+        config::Settings,
+        delivery::resolver::{Found, Lookup, LookupError},
+        dispatcher::Config,
+        store::Store,
+    },
+    portal::store::EXPIRING,
 };
 use sqlx::Connection;
 
@@ -23,7 +26,7 @@ impl Lookup for NoNames {
 
 /// An engine's configuration that stays on this machine.
 pub fn config(settings: Settings) -> Config {
-    Config { lookup: Some(Arc::new(NoNames)), ..Config::new(settings) }
+    Config { lookup: Some(Arc::new(NoNames)), expiring: EXPIRING, ..Config::new(settings) }
 }
 
 /// A database of a test's own, and the folder where its key lives.

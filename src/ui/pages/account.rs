@@ -9,11 +9,11 @@ use crate::{
     rpc::preferences::{Save, read},
     ui::widgets::{
         choice::{Choice, Select},
+        datetime::ExactDateTime,
         definition::Fact,
         field::ErrorSummary,
         frame::{Frame, Place},
         loaded::loaded,
-        moment::ExactMoment,
     },
     view::preferences::{Account, PreferencesForm},
 };
@@ -46,8 +46,8 @@ fn Content(data: Account) -> impl IntoView {
                     <Fact term="Name">{user.name.clone()}</Fact>
                     <Fact term="E-mail">{user.email.clone()}</Fact>
                     <Fact term="Role">{roles}</Fact>
-                    <Fact term="Since"><ExactMoment at=user.created_at/></Fact>
-                    <Fact term="Your time now"><ExactMoment at=now/></Fact>
+                    <Fact term="Since"><ExactDateTime at=user.created_at/></Fact>
+                    <Fact term="Your time now"><ExactDateTime at=now/></Fact>
                 </dl>
                 <h3>"What you may do"</h3>
                 {if rights.is_empty() {

@@ -7,6 +7,7 @@ pub mod fault;
 pub mod hooks;
 pub mod jobs;
 pub mod not_found;
+mod schema_link;
 pub mod setup;
 pub mod sign_in;
 pub mod status;

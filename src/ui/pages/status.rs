@@ -7,10 +7,10 @@ use crate::{
     rpc::status::read,
     ui::widgets::{
         badge::{Badge, Tone},
+        datetime::DateTime,
         definition::Fact,
         frame::{Frame, Place},
         loaded::loaded,
-        moment::Moment,
         table::DataTable,
     },
     view::status::{Check, Grade, StatusPage as Data},
@@ -37,7 +37,7 @@ fn Content(page: Data) -> impl IntoView {
         <div class="heading">
             <div>
                 <h1>"Status"</h1>
-                <p class="lead">{sentence} " Read " <Moment at=now now/> "."</p>
+                <p class="lead">{sentence} " Read " <DateTime at=now now/> "."</p>
             </div>
             <a class="button" href="/status">"Refresh"</a>
         </div>
@@ -46,7 +46,7 @@ fn Content(page: Data) -> impl IntoView {
                 "Mark"]>{rows.collect_view()}</DataTable>
             <section class="card facts" aria-labelledby="facts-title">
                 <h2 id="facts-title">"Facts"</h2>
-                <dl>{facts.collect_view()} <Fact term="Started"><Moment
+                <dl>{facts.collect_view()} <Fact term="Started"><DateTime
                     at=started_at now/></Fact></dl>
             </section>
         </div>

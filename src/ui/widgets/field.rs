@@ -43,10 +43,10 @@ impl Description {
         }
     }
 
-    fn with_doubt(mut self, name: &str, has_doubt: bool) -> Self {
-        if has_doubt {
+    fn with_warning(mut self, name: &str, has_warning: bool) -> Self {
+        if has_warning {
             let others = self.described_by.map(|ids| format!("{ids} ")).unwrap_or_default();
-            self.described_by = Some(format!("{others}{name}-doubt"));
+            self.described_by = Some(format!("{others}{name}-warning"));
         }
         self
     }
@@ -59,7 +59,7 @@ pub fn Field(
     label: &'static str,
     #[prop(into, optional)] hint: String,
     error: Option<String>,
-    #[prop(into, optional)] doubt: String,
+    #[prop(into, optional)] warning: String,
     children: Children,
 ) -> impl IntoView {
     let class = if error.is_some() { "field wrong" } else { "field" };
@@ -69,9 +69,9 @@ pub fn Field(
             {(!hint.is_empty()).then(|| view! { <p class="hint"
                 id=format!("{name}-hint")>{hint}</p> })}
             {error.map(|error| view! { <FieldError name error/> })}
-            {(!doubt.is_empty()).then(|| view! {
-                <p class="doubt" id=format!("{name}-doubt")><b><span
-                    aria-hidden="true">"◔ "</span>"Warning: "</b>{doubt}</p>
+            {(!warning.is_empty()).then(|| view! {
+                <p class="warning" id=format!("{name}-warning")><b><span
+                    aria-hidden="true">"◔ "</span>"Warning: "</b>{warning}</p>
             })}
             {children()}
         </div>
@@ -99,19 +99,22 @@ pub fn TextField(
     #[prop(default = "")]
     path: &'static str,
     errors: Invalid,
-    #[prop(optional)] doubts: Invalid,
+    #[prop(optional)] warnings: Invalid,
 ) -> impl IntoView {
     let error = errors.message(name).map(str::to_owned);
-    let doubt =
-        doubts.0.iter().filter(|doubt| doubt.field == name).map(|doubt| doubt.message.as_str());
-    let doubt = doubt.collect::<Vec<_>>().join(" ");
+    let warning = warnings
+        .0
+        .iter()
+        .filter(|warning| warning.field == name)
+        .map(|warning| warning.message.as_str());
+    let warning = warning.collect::<Vec<_>>().join(" ");
     let described = Description::of(name, !hint.is_empty(), error.is_some())
-        .with_doubt(name, !doubt.is_empty());
+        .with_warning(name, !warning.is_empty());
     let class = if code { "mono" } else { "" };
     let sent_as = if path.is_empty() { name } else { path };
     let spellcheck = if code { "false" } else { "true" };
     view! {
-        <Field name label hint error=error doubt>
+        <Field name label hint error=error warning>
             <input id=name name=sent_as type=kind value=value class=class autocomplete=autocomplete
                 spellcheck=spellcheck
                 aria-describedby=described.described_by aria-invalid=described.invalid/>

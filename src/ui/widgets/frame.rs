@@ -3,7 +3,7 @@
 
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{loaded::loaded, menu::Menu, moment::ExactMoment};
+use super::{datetime::ExactDateTime, loaded::loaded, menu::Menu};
 use crate::{
     domain::{permission::Permission, preferences::Theme},
     rpc::{
@@ -162,7 +162,7 @@ pub fn SystemBanner(banner: Banner) -> impl IntoView {
         ("system-banner warn", "status")
     };
     let lines = banner.lines.into_iter().map(|BannerLine { what, since, next }| {
-        let since = since.map(|at| view! { "Since " <ExactMoment at/> ". " });
+        let since = since.map(|at| view! { "Since " <ExactDateTime at/> ". " });
         view! { <p><b>{what}</b> " " {since} {next}</p> }
     });
     let more = banner.more.map(|href| view! { <p><a href=href>"Status of the portal"</a></p> });

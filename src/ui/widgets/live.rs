@@ -2,7 +2,10 @@
 //! there is a link to look again. A page that nobody sees does not listen: browsers keep few
 //! connections to a server, and other tabs need them.
 
+use std::time::Duration;
+
 use leptos::{
+    ev,
     prelude::*,
     wasm_bindgen::{JsCast, prelude::Closure},
     web_sys::{Document, Element},
@@ -64,20 +67,32 @@ pub fn News(from: String, newest: String) -> impl IntoView {
 #[island]
 pub fn JobWatch(from: String, state: String) -> impl IntoView {
     Effect::new(move |_| {
-        let state = state.clone();
-        listen(from.clone(), move |message| follow(&message, &state));
+        let (state, is_submitted) = (state.clone(), StoredValue::new_local(false));
+        let _for_the_pages_life =
+            window_event_listener(ev::submit, move |_| is_submitted.set_value(true));
+        listen(from.clone(), move |message| follow(&message, &state, is_submitted.get_value()));
     });
 }
 
+/// How long the answer to a submitted form may take before the page is loaded again without it.
+const ANSWER: Duration = Duration::from_secs(10);
+
 /// A message is `state|behind|all|words`.
-fn follow(message: &str, state: &str) {
+fn follow(message: &str, state: &str, is_submitted: bool) {
     let mut parts = message.splitn(4, '|');
     let (now, behind, all, words) = (parts.next(), parts.next(), parts.next(), parts.next());
     let (Some(now), Some(behind), Some(all), Some(words)) = (now, behind, all, words) else {
         return;
     };
     if now != state {
-        let _reloaded = window().location().reload();
+        let reload = || drop(window().location().reload());
+        if is_submitted {
+            // The state changed because of the form, whose answer is on its way. To load the page
+            // now would take the place of that answer, and of what it tells the reader.
+            set_timeout(reload, ANSWER);
+        } else {
+            reload();
+        }
         return;
     }
     if let Some(said) = document().get_element_by_id("job-words") {

@@ -6,7 +6,7 @@ use std::future::Future;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::moment::ExactMoment;
+use super::datetime::ExactDateTime;
 use crate::view::Error;
 
 /// Shows what `read` brings, or why it did not.
@@ -58,7 +58,7 @@ pub fn Explained(error: Error) -> impl IntoView {
     let deleted = match &error {
         Error::Deleted { at, by, .. } => {
             let by = by.clone().map(|by| view! { " by " <b>{by}</b> });
-            Some(view! { <p>"It was deleted at " <ExactMoment at=*at/> {by} "."</p> })
+            Some(view! { <p>"It was deleted at " <ExactDateTime at=*at/> {by} "."</p> })
         }
         _ => None,
     };

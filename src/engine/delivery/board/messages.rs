@@ -14,11 +14,7 @@ use crate::{
     },
     engine::{
         delivery::lane::{Given, Page, Wanted},
-        store::{
-            Error,
-            lines::Ask,
-            queue::{Open, Room},
-        },
+        store::{Error, lines::Ask, open::Open, queue::Room},
     },
 };
 
@@ -26,7 +22,7 @@ use crate::{
 /// node may have had the lane since, and a page that was read before that would repeat what that
 /// node delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct OwnedLane {
     pub hook: HookId,
     /// `None` where nobody shares.
     pub fence: Option<i64>,
@@ -51,12 +47,12 @@ pub enum News {
     /// all.
     Overdue(Vec<HookId>),
     /// Hints from other nodes may have been lost: every lane looks into the database.
-    Deaf,
-    Loaded(Held, Result<Box<Page>, Error>),
-    Stepped(Held, Result<bool, Error>),
+    HintsMissed,
+    Loaded(OwnedLane, Result<Box<Page>, Error>),
+    Stepped(OwnedLane, Result<bool, Error>),
     /// An attempt is over and is being recorded.
     Sent {
-        held: Held,
+        held: OwnedLane,
         delivery: DeliveryId,
         /// What its answer says of the receiver.
         bearing: Bearing,
@@ -66,7 +62,7 @@ pub enum News {
         took: Duration,
     },
     Finished {
-        held: Held,
+        held: OwnedLane,
         delivery: DeliveryId,
         /// It was [`News::Sent`] before.
         was_sent: bool,
@@ -83,7 +79,7 @@ pub enum News {
 /// What is to be done.
 pub enum Order {
     Load {
-        held: Held,
+        held: OwnedLane,
         wanted: Wanted,
         /// How much of what it reads is in memory already.
         known: Room,
@@ -92,7 +88,7 @@ pub enum Order {
         /// What to read of the lines of a hook that keeps an order.
         ask: Ask,
     },
-    Step(Held),
+    Step(OwnedLane),
     /// The clock was set back, or may have been before the start: what it wrote while it was ahead
     /// is to be corrected.
     Rewind,

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Board, Held, Order, Speed};
+use super::{Board, Order, OwnedLane, Speed};
 use crate::domain::{id::HookId, time::Timestamp};
 
 impl Board {
     /// A lane as it is held now.
-    pub(super) fn held(&self, hook: HookId) -> Held {
-        Held { hook, fence: self.owned.as_ref().and_then(|owned| owned.get(&hook).copied()) }
+    pub(super) fn held(&self, hook: HookId) -> OwnedLane {
+        OwnedLane { hook, fence: self.owned.as_ref().and_then(|owned| owned.get(&hook).copied()) }
     }
 
     pub(super) fn is_own(&self, hook: HookId) -> bool {
@@ -17,7 +17,7 @@ impl Board {
 
     /// Releases the memory that was reserved for a load. After a change of ownership
     /// [`Board::drop_lane`] has done that.
-    pub(super) fn load_over(&mut self, held: Held) {
+    pub(super) fn load_over(&mut self, held: OwnedLane) {
         if self.held(held.hook) == held {
             self.budget.release(held.hook);
         }

@@ -28,8 +28,8 @@ fn read(target: Option<Arc<Target>>, due: Vec<Open>) -> Box<Page> {
     Box::new(page(target, due))
 }
 
-fn held(fence: i64) -> Held {
-    Held { hook: HOOK, fence: Some(fence) }
+fn held(fence: i64) -> OwnedLane {
+    OwnedLane { hook: HOOK, fence: Some(fence) }
 }
 
 /// A board that has the lane under this fence; its first load is under way.
@@ -67,7 +67,7 @@ fn whoever_may_have_missed_something_looks() {
     let mut board = board(1);
     board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), Vec::new()))), NOW);
     assert!(loads(&board.orders()).is_empty());
-    board.hear(News::Deaf, NOW);
+    board.hear(News::HintsMissed, NOW);
     assert_eq!(loads(&board.orders()), [1]);
 }
 
@@ -226,7 +226,7 @@ fn sent_alone(board: &mut Board, now: Timestamp) -> Vec<(HookId, DeliveryId)> {
 
 /// An attempt ends, and is recorded.
 fn end(board: &mut Board, (hook, delivery): (HookId, DeliveryId), took: Duration, now: Timestamp) {
-    let (held, bearing) = (Held { hook, fence: None }, Bearing::Bears);
+    let (held, bearing) = (OwnedLane { hook, fence: None }, Bearing::Bears);
     board.hear(News::Sent { held, delivery, bearing, is_delivered: true, took }, now);
     let (due_at, health) = (None, None);
     board.hear(News::Finished { held, delivery, was_sent: true, due_at, health }, now);
@@ -244,7 +244,7 @@ fn receivers_that_hang_leave_permits_to_those_that_are_quick() {
     for number in 0..=15 {
         board.hear(News::More(vec![hook(number)]), NOW);
         let page = read(Some(target(true)), Vec::new());
-        board.hear(News::Loaded(Held { hook: hook(number), fence: None }, Ok(page)), NOW);
+        board.hear(News::Loaded(OwnedLane { hook: hook(number), fence: None }, Ok(page)), NOW);
     }
     offer(&mut board, 0, 1..2, NOW);
     let first = sent_alone(&mut board, NOW);
@@ -281,7 +281,7 @@ fn a_test_does_not_wait_for_receivers_that_hang() {
     for number in 1..=4 {
         board.hear(News::More(vec![hook(number)]), NOW);
         let page = read(Some(target(true)), Vec::new());
-        board.hear(News::Loaded(Held { hook: hook(number), fence: None }, Ok(page)), NOW);
+        board.hear(News::Loaded(OwnedLane { hook: hook(number), fence: None }, Ok(page)), NOW);
         board.hear(News::Offer(vec![Open { hook: hook(number), ..open(number, 0) }]), NOW);
     }
     assert_eq!(sent_alone(&mut board, NOW).len(), 3, "the fourth is held back");

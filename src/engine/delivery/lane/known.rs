@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Change;
 use crate::{
     domain::id::{DeliveryId, EventId},
-    engine::store::queue::{Open, Room},
+    engine::store::{open::Open, queue::Room},
 };
 
 /// One delivery in memory.

@@ -17,7 +17,8 @@ use crate::{
     domain::{id::DeliveryId, time::Timestamp},
     engine::store::{
         lines::{Next, Part},
-        queue::{Key, Open, Room},
+        open::{Key, Open},
+        queue::Room,
     },
 };
 

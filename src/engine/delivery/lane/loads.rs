@@ -8,7 +8,7 @@ use crate::{
     domain::time::Timestamp,
     engine::{
         delivery::attempt::Target,
-        store::queue::{Open, STEP},
+        store::{open::Open, queue::STEP},
     },
 };
 

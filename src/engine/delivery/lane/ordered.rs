@@ -3,10 +3,7 @@
 use super::{Lane, Limits, Page};
 use crate::{
     domain::{id::DeliveryId, time::Timestamp},
-    engine::store::{
-        lines,
-        queue::{Open, Room},
-    },
+    engine::store::{lines, open::Open, queue::Room},
 };
 
 /// A delivery of a key may be in flight outside its line, because it was sent before the hook kept

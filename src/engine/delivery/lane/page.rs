@@ -10,10 +10,7 @@ use crate::{
     },
     engine::{
         delivery::attempt::Target,
-        store::{
-            lines::Lines,
-            queue::{Open, Room},
-        },
+        store::{lines::Lines, open::Open, queue::Room},
     },
 };
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::{
     domain::time::Timestamp,
-    engine::store::queue::{Open, Room},
+    engine::store::{open::Open, queue::Room},
 };
 
 /// One shelf's part of a page.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Sought, Worker};
 use crate::{
     domain::{
+        acceptance::Acceptance,
         hook::Hook,
         id::{DeliveryId, HookId},
         time::Timestamp,
@@ -20,8 +21,9 @@ use crate::{
             bodies::Bodies,
             health, hooks,
             lines::{self, Ask, Lines},
-            listeners::Stance,
-            queue::{self, Kind, Open, Room},
+            open::Open,
+            queue::{self, Kind, Room},
+            steps,
         },
     },
 };
@@ -34,15 +36,15 @@ impl Worker {
         let Some((hook, secrets)) = hooks::load_with_secrets(conn, &self.store.vault, id).await?
         else {
             return Ok(Page {
-                needs_step: queue::needs_step(conn, id, None).await?,
+                needs_step: steps::needs_step(conn, id, None).await?,
                 ..Page::default()
             });
         };
         let health = health::of(conn, id).await?;
         let is_paused = health.paused.is_some();
         let is_open = hook.enabled && !is_paused;
-        let stance = if is_open { Stance::Open } else { Stance::Off };
-        let needs_step = queue::needs_step(conn, id, Some(stance)).await?;
+        let acceptance = if is_open { Acceptance::Open } else { Acceptance::Off };
+        let needs_step = steps::needs_step(conn, id, Some(acceptance)).await?;
         // The lines of a hook that keeps an order come first; what has no key is asked for again.
         let reads_lines = wanted.lines && is_open && hook.tuning.order_by.is_some();
         let lines = if reads_lines { Some(self.lines(conn, id, &ask, now).await?) } else { None };

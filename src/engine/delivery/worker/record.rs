@@ -11,7 +11,7 @@ use crate::{
     domain::{
         delivery::State,
         health::Purpose,
-        retry::{Bearing, Tried, Verdict, judge},
+        retry::{Bearing, Tried, Verdict, classify},
     },
     engine::{
         clock::random_share,
@@ -21,7 +21,7 @@ use crate::{
             Error,
             claim::Fence,
             error::chain,
-            outcomes::{Finished, Recorded},
+            finished::{Finished, Recorded},
         },
     },
 };
@@ -50,7 +50,7 @@ impl Worker {
         };
         let schedule =
             given.target.hook.tuning.retry_schedule.as_deref().unwrap_or(&self.policy.schedule);
-        judge(schedule, self.policy.longest_wait, &tried, random_share())
+        classify(schedule, self.policy.longest_wait, &tried, random_share())
     }
 
     /// Records an attempt; while the database is away, tries again. `None`: what the database has

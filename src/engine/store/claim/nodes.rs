@@ -20,7 +20,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 
 /// What a node says of itself with every beat.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Word {
+pub(super) struct NodeRow {
     pub(super) lease: Duration,
     pub(super) skew: i64,
     /// It is going, and is to get nothing more.
@@ -49,7 +49,7 @@ pub(super) struct Heard {
 pub(super) async fn beat(
     conn: &mut PgConnection,
     node: NodeId,
-    word: Word,
+    row: NodeRow,
 ) -> Result<Heard, Error> {
     let heard = sqlx::query_as(
         "WITH t AS MATERIALIZED (SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS \
@@ -70,8 +70,8 @@ pub(super) async fn beat(
                 EXISTS (SELECT 1 FROM jobs WHERE state = 'running' AND until < t.now) AS has_job
          FROM t",
     );
-    let lease = i64::try_from(word.lease.as_millis()).unwrap_or(i64::MAX);
-    Ok(heard.bind(node).bind(lease).bind(word.skew).bind(word.is_retiring).fetch_one(conn).await?)
+    let lease = i64::try_from(row.lease.as_millis()).unwrap_or(i64::MAX);
+    Ok(heard.bind(node).bind(lease).bind(row.skew).bind(row.is_retiring).fetch_one(conn).await?)
 }
 
 /// Lists a node that is not listed.
@@ -79,7 +79,7 @@ pub(super) async fn enter(
     conn: &mut PgConnection,
     node: NodeId,
     (session, place): (&str, Option<&str>),
-    word: Word,
+    row: NodeRow,
 ) -> Result<(), Error> {
     let now = now(conn).await?;
     sqlx::query(
@@ -89,11 +89,11 @@ pub(super) async fn enter(
     )
     .bind(node)
     .bind(now)
-    .bind(now.after(word.lease))
+    .bind(now.after(row.lease))
     .bind(session)
     .bind(place)
-    .bind(word.skew)
-    .bind(word.is_retiring)
+    .bind(row.skew)
+    .bind(row.is_retiring)
     .execute(conn)
     .await?;
     Ok(())
@@ -117,7 +117,7 @@ macro_rules! strike_out {
 
 /// Strikes out the nodes whose leases have ended; what they had is free from now on. A node that
 /// renews its lease at this moment is struck out before that or not at all.
-pub(super) async fn bury(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
+pub(super) async fn reap(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
     let dead: Vec<(NodeId,)> = sqlx::query_as(strike_out!(
         "id <> $1 AND until < CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
     ))
@@ -132,7 +132,7 @@ pub(super) async fn bury(conn: &mut PgConnection, node: NodeId) -> Result<(), Er
     Ok(())
 }
 
-/// Ends the leases of nodes that ended without a word. Of those on this machine the kernel knows;
+/// Ends the leases of nodes that ended without saying so. Of those on this machine the kernel knows;
 /// of others PostgreSQL does, when none of their connections is left and they have not been heard
 /// of for a while: one whose connections were cut has others by then.
 pub(super) async fn bury_deserted(

@@ -4,18 +4,17 @@
 
 use sqlx::{postgres::PgArguments, query::QueryAs};
 
-use super::{
-    Unwritten,
-    rows::{Rows, columns},
-};
+use super::Unwritten;
 use crate::{
     domain::id::HookId,
     engine::store::{
         claim::Fence,
+        commit::plan::Rows,
         db::{Conn, Link},
         error::Error,
         events::{Accept, NewEvent},
-        outcomes::Finished,
+        finished::Finished,
+        rows::columns,
     },
 };
 

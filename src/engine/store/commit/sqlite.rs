@@ -7,17 +7,15 @@ use std::sync::Arc;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi, params};
 use uuid::Uuid;
 
-use super::{
-    Unwritten,
-    rows::{AttemptRow, DeliveryRow, EventRow, KeyRow, Rows, columns},
-};
+use super::Unwritten;
 use crate::{
     domain::time::Timestamp,
     engine::store::{
-        db::{CHECKPOINT, Db},
+        commit::plan::Rows,
+        db::{CHECKPOINT, Db, LOG_MARK},
         error::Error,
         measured::Sums,
-        space::LOG_MARK,
+        rows::{AttemptRow, DeliveryRow, EventRow, KeyRow, columns},
     },
 };
 

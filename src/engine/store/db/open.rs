@@ -10,13 +10,12 @@ use sqlx::{
     sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::{BY_INDEX, CHECKPOINT, Db};
+use super::{BY_INDEX, CHECKPOINT, Db, LOG_MARK, READERS};
 use crate::engine::{
     clock::random_bytes,
     store::{
         error::Error,
         reach::{self, Reach},
-        space::{LOG_MARK, READERS},
     },
 };
 

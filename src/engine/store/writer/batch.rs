@@ -1,7 +1,7 @@
 //! One commit after the other: what gathered goes to disk together, and then everybody is told.
 
+mod bulk;
 mod unknown;
-mod visits;
 
 use std::{collections::HashSet, panic::AssertUnwindSafe};
 
@@ -16,7 +16,8 @@ use crate::engine::{
     store::{
         db::{Conn, Db},
         error::{Error, chain},
-        outcomes::{self, Finished, Recorded},
+        finished::{Finished, Recorded},
+        outcomes::{self},
         told::Told,
     },
 };
@@ -123,7 +124,7 @@ impl WriterTask {
     }
 
     async fn write_all(&mut self, mut batch: Batch) {
-        batch = self.visit(batch).await;
+        batch = self.write_in_bulk(batch).await;
         if batch.len() == 0 {
             return;
         }

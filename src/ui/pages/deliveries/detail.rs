@@ -10,10 +10,10 @@ use crate::{
     ui::{
         pages::{param, query},
         widgets::{
+            datetime::DateTime,
             definition::Fact,
             frame::{Frame, Place},
             loaded::loaded,
-            moment::Moment,
         },
     },
     view::deliveries::DeliveryDetail,
@@ -68,11 +68,11 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
                         </Fact>
                     <Fact term="Event id"><code>{delivery.event_id.to_string()}</code></Fact>
                     <Fact term="Delivery id"><code>{delivery.id.to_string()}</code></Fact>
-                    <Fact term="Accepted"><Moment at=delivery.created_at now/></Fact>
-                    <Fact term="Last change"><Moment at=delivery.updated_at now/></Fact>
+                    <Fact term="Accepted"><DateTime at=delivery.created_at now/></Fact>
+                    <Fact term="Last change"><DateTime at=delivery.updated_at now/></Fact>
                     <Fact term="Attempts">{delivery.attempts}</Fact>
                     {delivery.due_at.map(|at| view! { <Fact
-                        term="Next attempt"><Moment at now/></Fact> })}
+                        term="Next attempt"><DateTime at now/></Fact> })}
                 </dl>
                 <p class="links"><a href=format!("/integration/deliveries?event={}",
                     delivery.event_id)>"Everywhere this event went"</a></p>

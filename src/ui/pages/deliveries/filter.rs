@@ -11,8 +11,8 @@ use crate::{
     },
     ui::widgets::{
         chips::{Chip, Chips},
+        datetime::readers_clock,
         field::FieldError,
-        moment::readers_clock,
     },
     view::log::LogPage,
 };

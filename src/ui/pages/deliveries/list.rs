@@ -19,11 +19,11 @@ use crate::{
             param, query,
         },
         widgets::{
+            datetime::DateTime,
             field::ErrorSummary,
             frame::{Frame, Place},
             live::News,
             loaded::loaded,
-            moment::Moment,
             pages::Pages,
         },
     },
@@ -117,7 +117,7 @@ fn Further(page: LogPage) -> impl IntoView {
         let found =
             if page.rows.is_empty() { "Nothing was found so far." } else { "There may be more." };
         view! {
-            <p class="panel">{found} " This page looked back to " <Moment at=until now/> ". " <a
+            <p class="panel">{found} " This page looked back to " <DateTime at=until now/> ". " <a
                 href=address>"Look further"</a></p>
         }
     })
@@ -180,7 +180,7 @@ fn Row(
             {is_global.then(|| view! { <td data-label="Hook" class="named"><a
                 href=hook_page>{hook}</a></td> })}
             <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
-            <td data-label="Accepted"><Moment at=delivery.created_at now/></td>
+            <td data-label="Accepted"><DateTime at=delivery.created_at now/></td>
             <td data-label="Attempts" class="spare">{delivery.attempts}</td>
             <td data-label="Last answer">{answer}</td>
             <td data-label="Duration" class="nowrap spare">{duration}</td>
@@ -193,7 +193,7 @@ fn Row(
 fn Next(delivery: Delivery, now: Timestamp) -> impl IntoView {
     match (delivery.state, delivery.due_at) {
         (_, Some(at)) if at <= now => "now".into_any(),
-        (_, Some(at)) => view! { <Moment at now/> }.into_any(),
+        (_, Some(at)) => view! { <DateTime at now/> }.into_any(),
         (State::Held, None) => "when the hook sends again".into_any(),
         _ => "–".into_any(),
     }

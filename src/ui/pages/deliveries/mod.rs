@@ -19,7 +19,7 @@ use crate::{
     },
     ui::widgets::{
         badge::{Badge, Tone},
-        moment::Moment,
+        datetime::DateTime,
         table::DataTable,
     },
 };
@@ -107,7 +107,7 @@ fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
         (answer, _) => answer.or(delivery.reason.clone()).unwrap_or_else(|| "–".to_owned()),
     };
     let next = match delivery.due_at {
-        Some(at) => view! { <Moment at now/> }.into_any(),
+        Some(at) => view! { <DateTime at now/> }.into_any(),
         None => "–".into_any(),
     };
     view! {
@@ -115,7 +115,7 @@ fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
             <th scope="row"><a class="mono nowrap" href=href title=event.clone()
                 aria-label=label>{short}</a></th>
             <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
-            <td data-label="Accepted"><Moment at=delivery.created_at now/></td>
+            <td data-label="Accepted"><DateTime at=delivery.created_at now/></td>
             <td data-label="Tries">{delivery.attempts}</td>
             <td data-label="Last answer">{answer}</td>
             <td data-label="Next try">{next}</td>

@@ -11,7 +11,7 @@ use crate::{
         time::{Timestamp, readable_duration},
         words::{bytes, took},
     },
-    ui::widgets::moment::{Moment, readers_clock},
+    ui::widgets::datetime::{DateTime, readers_clock},
 };
 
 /// What is kept of an answer's body at most.
@@ -75,7 +75,7 @@ fn Item(attempt: Attempt, follows: Option<String>, now: Timestamp, may_see: bool
     view! {
         <li class=class>
             <h3>"Attempt " {number} ": " {answer_words(attempt.answer)}</h3>
-            <p class="small"><Moment
+            <p class="small"><DateTime
                 at=attempt.started_at now/> ", " {attempt.duration_ms} " ms." {reached}</p>
             {diagnosis.map(|what| view! { <p>{what} {attempt.detail.clone()
                 .map(|detail| format!(" ({detail})"))}</p> })}

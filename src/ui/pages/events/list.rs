@@ -6,7 +6,7 @@ use leptos_meta::Title;
 use crate::{
     rpc::events::list,
     ui::{
-        pages::hooks::list::SchemaLink,
+        pages::schema_link::SchemaLink,
         widgets::{
             frame::{Frame, Place},
             loaded::loaded,

@@ -13,7 +13,7 @@ use crate::{
     },
     ui::widgets::{
         chart::{Column, ColumnChart, LineChart},
-        moment::readers_clock,
+        datetime::readers_clock,
         table::DataTable,
     },
     view::hooks::{Charts as Data, Point},

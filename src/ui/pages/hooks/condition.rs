@@ -13,7 +13,7 @@ use crate::{
     },
     ui::widgets::{
         badge::{Badge, Tone},
-        moment::Moment,
+        datetime::DateTime,
     },
     view::hooks::Condition as Data,
 };
@@ -57,7 +57,7 @@ fn on_reason(standing: Standing, data: Data, now: Timestamp) -> AnyView {
     match (standing, health.paused) {
         (Standing::Paused, Some(pause)) => {
             let held = (held > 0).then(|| format!("; {} held", count_to(held, MANY, "event")));
-            view! { {failing(health.last_answer)} ", next probe " <Moment
+            view! { {failing(health.last_answer)} ", next probe " <DateTime
             at=pause.probe_at now/> {held} }
             .into_any()
         }
@@ -132,17 +132,17 @@ fn on_words(standing: Standing, data: Data, pauses_after: u32, now: Timestamp) -
     let since = health.failing_since;
     match (standing, health.paused) {
         (Standing::Paused, Some(pause)) => view! {
-            "It was paused " <Moment
+            "It was paused " <DateTime
                 at=pause.since now/> ", after " {count(i64::from(health.failures),
                     "failure")} " in a row. Last answer: " <b>{answer}</b>
-            ". " {count_to(held, MANY, "event")} " held; the next probe is " <Moment
+            ". " {count_to(held, MANY, "event")} " held; the next probe is " <DateTime
                 at=pause.probe_at now/> " and a success sends them in order. A test that succeeds \
                     does so at once."
         }
         .into_any(),
         (Standing::Degraded, _) if health.failures > 0 => view! {
             {count(i64::from(health.failures),
-                "failure")} " in a row, the first " {since.map(|since| view! { <Moment
+                "failure")} " in a row, the first " {since.map(|since| view! { <DateTime
                     at=since now/> })} ". Last answer: "
             <b>{answer}</b> ". After " {pauses_after} " in a row the hook is paused and its events \
                 are held."

@@ -5,7 +5,7 @@ use leptos_meta::Title;
 
 use crate::{
     domain::words::{MANY, grouped},
-    rpc::hooks::{Delete, farewell},
+    rpc::hooks::{Delete, deletion},
     ui::{
         pages::param,
         widgets::{
@@ -13,18 +13,18 @@ use crate::{
             loaded::loaded,
         },
     },
-    view::hooks::HookFarewell,
+    view::hooks::HookDeletion,
 };
 
 #[component]
 pub fn DeleteHookPage() -> impl IntoView {
-    view! { <Frame place=Place::Hooks>{loaded(farewell(param("id")),
-    |farewell| view! { <Question farewell/> })}</Frame> }
+    view! { <Frame place=Place::Hooks>{loaded(deletion(param("id")),
+    |deletion| view! { <Question deletion/> })}</Frame> }
 }
 
 #[component]
-fn Question(farewell: HookFarewell) -> impl IntoView {
-    let HookFarewell { hook, open } = farewell;
+fn Question(deletion: HookDeletion) -> impl IntoView {
+    let HookDeletion { hook, open } = deletion;
     let page = format!("/integration/hooks/{}", hook.id);
     let lost = match open {
         0 => "Nothing is waiting to be delivered to it.".to_owned(),

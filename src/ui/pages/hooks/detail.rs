@@ -25,10 +25,10 @@ use crate::{
             param, query,
         },
         widgets::{
+            datetime::DateTime,
             definition::Fact,
             frame::{Frame, Place},
             loaded::loaded,
-            moment::Moment,
             switch::HookSwitch,
         },
     },
@@ -161,8 +161,8 @@ fn Facts(hook: Hook, now: Timestamp, may_write: bool, may_reveal: bool) -> impl 
                 <Fact term="Signature">"Standard Webhooks"</Fact>
                 {tuning_facts(hook.tuning)}
                 <Fact term="Id"><code>{id.to_string()}</code></Fact>
-                <Fact term="Created"><Moment at=hook.created_at now/></Fact>
-                <Fact term="Changed"><Moment at=hook.updated_at now/></Fact>
+                <Fact term="Created"><DateTime at=hook.created_at now/></Fact>
+                <Fact term="Changed"><DateTime at=hook.updated_at now/></Fact>
             </dl>
             {may_reveal
                 .then(|| {

@@ -57,7 +57,7 @@ async fn permitted(
 
 #[component]
 fn Editor(editor: HookEditor, permissions: Permissions) -> impl IntoView {
-    let HookEditor { id, version, form, key, errors, doubts, trial, conflict, plan, draft } =
+    let HookEditor { id, version, form, key, errors, warnings, trial, conflict, plan, draft } =
         editor;
     let (heading, action, save) = if id.is_none() {
         ("New hook", Create::url(), "Create hook")
@@ -88,7 +88,7 @@ fn Editor(editor: HookEditor, permissions: Permissions) -> impl IntoView {
                 call-backs." value=form.name errors=errors.clone()/>
             <EventField chosen=form.event_type errors=errors.clone()/>
             <TextField name="callback_url" label="Callback URL" kind="url" code=true
-                value=form.callback_url errors=errors.clone() doubts
+                value=form.callback_url errors=errors.clone() warnings
                 hint="Called with POST when the event happens. This server must be able to reach \
                       it; https:// unless the operator allows plain http."/>
             <KeyField state=key errors=errors.clone()/>

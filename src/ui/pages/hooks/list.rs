@@ -19,7 +19,7 @@ use crate::{
         session::read_frame,
     },
     ui::{
-        pages::query,
+        pages::{query, schema_link::SchemaLink},
         widgets::{
             frame::{Frame, Place},
             loaded::loaded,
@@ -176,15 +176,5 @@ fn Bulk() -> impl IntoView {
             <button type="submit" name="enabled" value="true">"Enable"</button>
             <button type="submit" name="enabled" value="false">"Disable"</button>
         </form>
-    }
-}
-
-/// *Download JSON schema*, short enough for a row.
-#[component]
-pub fn SchemaLink(event: EventType, #[prop(default = false)] brief: bool) -> impl IntoView {
-    let href = format!("/integration/events/{}/schema.json", event.key());
-    view! {
-        <a href=href download aria-label=format!("Download JSON schema of {}", event.name())
-            title="Download JSON schema">{if brief { "↓ JSON" } else { "↓ JSON schema" }}</a>
     }
 }

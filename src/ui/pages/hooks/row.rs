@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{CallbackUrl, condition::ConditionCell, list::SchemaLink};
+use super::{CallbackUrl, condition::ConditionCell};
 use crate::{
     domain::{
         measured::Outcomes,
@@ -10,11 +10,14 @@ use crate::{
         time::Timestamp,
         words::grouped,
     },
-    ui::widgets::{
-        chart::{Bars, Column},
-        menu::RowMenu,
-        moment::Moment,
-        switch::HookSwitch,
+    ui::{
+        pages::schema_link::SchemaLink,
+        widgets::{
+            chart::{Bars, Column},
+            datetime::DateTime,
+            menu::RowMenu,
+            switch::HookSwitch,
+        },
     },
     view::hooks::HookRow,
 };
@@ -32,7 +35,7 @@ pub fn Row(
     let page = format!("/integration/hooks/{id}");
     let may_write = permissions.has(Permission::HooksWrite);
     let state = if hook.enabled { "On" } else { "Off" };
-    let last = last.map(|delivery| view! { <Moment at=delivery.created_at now/> });
+    let last = last.map(|delivery| view! { <DateTime at=delivery.created_at now/> });
     let (name, anchor) = (hook.name.clone(), format!("h-{id}"));
     view! {
         <tr id=anchor class="hook">

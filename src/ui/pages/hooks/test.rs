@@ -23,9 +23,9 @@ use crate::{
             param, query,
         },
         widgets::{
+            datetime::DateTime,
             frame::{Frame, Place},
             loaded::loaded,
-            moment::Moment,
             table::DataTable,
             text_area::TextArea,
         },
@@ -225,7 +225,7 @@ fn History(history: Vec<Delivery>, now: Timestamp) -> impl IntoView {
         let took = test.last_duration_ms.map(|took| format!("{took} ms"));
         view! {
             <tr>
-                <th scope="row"><a href=href>"Test of " <Moment at=test.created_at now/></a></th>
+                <th scope="row"><a href=href>"Test of " <DateTime at=test.created_at now/></a></th>
                 <td data-label="Outcome"><Outcome delivery=test.clone()/></td>
                 <td data-label="Answer">{answer}</td>
                 <td data-label="Took">{took}</td>

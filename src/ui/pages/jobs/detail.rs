@@ -13,11 +13,11 @@ use crate::{
     ui::{
         pages::param,
         widgets::{
+            datetime::DateTime,
             definition::Fact,
             frame::{Frame, Place},
             live::JobWatch,
             loaded::loaded,
-            moment::Moment,
         },
     },
     view::jobs::JobPage as JobData,
@@ -53,8 +53,8 @@ fn Content(page: JobData) -> impl IntoView {
                 <Fact term="What">{scope_words(&job.scope)}</Fact>
                 <Fact term="Pace">{job.per_second} " a second, oldest first"</Fact>
                 <Fact term="Counted when it began">{grouped(job.total)}</Fact>
-                <Fact term="Begun"><Moment at=job.created_at now/> " by " {job.created_by}</Fact>
-                <Fact term="Last step"><Moment at=job.updated_at now/></Fact>
+                <Fact term="Begun"><DateTime at=job.created_at now/> " by " {job.created_by}</Fact>
+                <Fact term="Last step"><DateTime at=job.updated_at now/></Fact>
             </dl>
         </section>
     }

@@ -10,9 +10,9 @@ use crate::{
     ui::{
         pages::query,
         widgets::{
+            datetime::DateTime,
             frame::{Frame, Place},
             loaded::loaded,
-            moment::Moment,
             pages::Pages,
             table::DataTable,
         },
@@ -54,7 +54,7 @@ fn Row(page: JobPage, now: Timestamp) -> impl IntoView {
     let (_, all) = job.progress();
     view! {
         <tr>
-            <th scope="row"><a href=format!("/integration/jobs/{}", job.id)><Moment
+            <th scope="row"><a href=format!("/integration/jobs/{}", job.id)><DateTime
                 at=job.created_at now/></a></th>
             <td data-label="Hook" class="named">{hook.unwrap_or_else(|| "All".to_owned())}</td>
             <td data-label="State"><JobBadge state=job.state/></td>

@@ -11,7 +11,7 @@ use crate::{
     domain::job::{JobState, Scope},
     ui::widgets::{
         badge::{Badge, Tone},
-        moment::readers_clock,
+        datetime::readers_clock,
     },
 };
 

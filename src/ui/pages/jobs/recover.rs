@@ -23,10 +23,10 @@ use crate::{
             param, query,
         },
         widgets::{
+            datetime::{DateTime, ExactDateTime},
             field::{Description, ErrorSummary, Field, FieldError},
             frame::{Frame, Place},
             loaded::loaded,
-            moment::{ExactMoment, Moment},
         },
     },
     view::jobs::{DryRun, RecoverHook, RecoverPage, STATES, Span},
@@ -101,7 +101,7 @@ fn Standing(hook: RecoverHook, page: RecoverPage) -> impl IntoView {
         }
         .into_any(),
         (true, Some(since)) => view! {
-            <p class="panel warn"><b>"The hook is paused since "<Moment
+            <p class="panel warn"><b>"The hook is paused since "<DateTime
                 at=since now/>"."</b> " What is sent again is held until a probe succeeds."</p>
         }
         .into_any(),
@@ -126,8 +126,8 @@ fn Numbers(run: DryRun, page: RecoverPage) -> impl IntoView {
                 again".to_owned() } else { format!("{} would be sent again",
                     run.count.words()) }}</h2>
             <p>
-                {from.map(|from| view! { "Accepted from " <ExactMoment at=from/> " to " })}
-                {from.is_none().then_some("Accepted until ")} <ExactMoment at=to/> "."
+                {from.map(|from| view! { "Accepted from " <ExactDateTime at=from/> " to " })}
+                {from.is_none().then_some("Accepted until ")} <ExactDateTime at=to/> "."
             </p>
             {if total == 0 {
                 view! { <p>"Nothing of this kind was accepted in that time, or it was sent again \
@@ -245,7 +245,9 @@ fn Since(
         view! {
             <label>
                 <input type="radio" id=id name="since" value=span.key checked=checked/>{span.words}
-                {span.from.map(|at| view! { <span class="faint">"from " <ExactMoment at/></span> })}
+                {span.from.map(|at| view! {
+                    <span class="faint">"from " <ExactDateTime at/></span>
+                })}
             </label>
         }
     });

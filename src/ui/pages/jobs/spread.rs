@@ -6,7 +6,7 @@ use crate::{
     domain::{delivery::State, job::Spread, time::Timestamp, words::grouped},
     ui::widgets::{
         chart::{Column, ColumnChart},
-        moment::{ExactMoment, readers_clock},
+        datetime::{ExactDateTime, readers_clock},
         table::DataTable,
     },
 };
@@ -44,8 +44,8 @@ pub fn SpreadChart(spread: Spread) -> impl IntoView {
     );
     let rows = rows.collect_view();
     view! {
-        {ends.map(|(oldest, newest)| view! { <p>"The oldest is of " <ExactMoment
-            at=oldest/> ", the newest of " <ExactMoment at=newest/> "."</p> })}
+        {ends.map(|(oldest, newest)| view! { <p>"The oldest is of " <ExactDateTime
+            at=oldest/> ", the newest of " <ExactDateTime at=newest/> "."</p> })}
         <h3>"By " {each.clone()}</h3>
         <ColumnChart columns marks label=format!("Deliveries by {each} in which they were \
             accepted; those that failed are hatched")/>

@@ -11,12 +11,12 @@ use crate::{
         chips::{Chip, Chips},
         choice::{Choice, Select},
         copy::CopyButton,
+        datetime::{DateTime, ExactDateTime},
         definition::Fact,
         field::{ErrorSummary, TextField},
         frame::{Notice, SystemBanner},
         loaded::Explained,
         menu::{Menu, RowMenu},
-        moment::{ExactMoment, Moment},
         pages::Pages,
         switch::{HookSwitch, SwitchField},
         table::DataTable,
@@ -88,9 +88,9 @@ pub fn fields() -> AnyView {
             errors=Invalid::default()/>
         <TextField name="secret" label="Password" kind="password"
             autocomplete="off" errors=Invalid::default()/>
-        <TextField name="doubted" label="Accepted, with a doubt" value="http://example.org/in"
+        <TextField name="warned" label="Accepted, with a warning" value="http://example.org/in"
             code=true errors=Invalid::default()
-            doubts=Invalid::one("doubted", "plain-http", "Plain http: whoever is on the way can \
+            warnings=Invalid::one("warned", "plain-http", "Plain http: whoever is on the way can \
                 read the key and the events.")/>
         <TextArea name="lines" label="Many lines" hint="JSON." rows=4
             value="{\n  \"queue\": \"</textarea> is text here\"\n}".to_owned() error=None/>
@@ -108,8 +108,8 @@ pub fn wrong_fields() -> AnyView {
             value="ftp://example.org" code=true errors=errors/>
         <TextField name="both" label="Wrong, with a warning" value="http://example.org/in#x"
             code=true errors=Invalid::one("both", "fragment", "Leave out what follows the #.")
-            doubts=Invalid::one("both", "plain-http", "Plain http: whoever is on the way can read \
-                the key and the events.")/>
+            warnings=Invalid::one("both", "plain-http", "Plain http: whoever is on the way can \
+                read the key and the events.")/>
         <TextArea name="wrong_lines" label="Many lines that are wrong" rows=4 value="{".to_owned()
             error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
     }
@@ -177,10 +177,10 @@ pub fn menus() -> AnyView {
 pub fn times() -> AnyView {
     let before = |minutes: i64| Timestamp(NOW.0 - minutes * MINUTE);
     let moments = [-2, 0, 3, 300, 9_000, 90_000]
-        .map(|minutes| view! { <li><Moment at=before(minutes) now=NOW/></li> });
+        .map(|minutes| view! { <li><DateTime at=before(minutes) now=NOW/></li> });
     view! {
         <ul>{moments.collect_view()}</ul>
-        <p><ExactMoment at=NOW/></p>
+        <p><ExactDateTime at=NOW/></p>
     }
     .into_any()
 }

@@ -5,7 +5,8 @@ use crate::{
     domain::time::Timestamp,
     engine::store::{
         lines::{Ask, Head, Line as Read, Next, Part, Standing},
-        queue::{Open, Room},
+        open::Open,
+        queue::Room,
     },
 };
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::store::{
     lines::{Ask, Head, Line, Lines, Next, Standing},
-    queue::Key,
+    open::Key,
 };
 
 const WINDOW: Limits = Limits { window: Room { rows: 1000, bytes: 4 << 20 }, ..LIMITS };

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Item, WriterTask, settle, visits::Bulk};
+use super::{Item, WriterTask, bulk::Bulk, settle};
 use crate::engine::store::{
     commit::{self, Unwritten},
     error::{Error, chain},

@@ -1,0 +1,59 @@
+//! A contact centre's backend with the delivery engine inside. It makes a hook for outbound
+//! calls, and its own route emits one:
+//!
+//! ```text
+//! SERVICE_HOOKS_EGRESS__ALLOW_CIDRS=127.0.0.0/8 \
+//!     cargo run --example embed --no-default-features --features engine -- http://127.0.0.1:9000/
+//! curl -X POST http://127.0.0.1:4000/calls/17
+//! ```
+
+use std::error::Error;
+
+use axum::{Router, extract::Path, extract::State, http::StatusCode, routing::post};
+use service_hooks::{
+    Dispatcher,
+    domain::hook::{Tuning, parse_api_key, parse_name},
+    domain::permission::{Actor, Permission},
+    engine::catalogue::payloads::{DateTime, OutboundCallInitiated, Payload},
+    engine::dispatcher::{Config, Emit},
+    engine::hooks::{self, NewHook},
+};
+
+/// Makes the hook and returns the backend's own routes.
+pub async fn backend(engine: &Dispatcher, url: &str) -> Result<Router, Box<dyn Error>> {
+    let hook = NewHook {
+        name: parse_name("Telephone system")?,
+        event_type: OutboundCallInitiated::EVENT,
+        endpoint: engine.validate_url(url).await.map_err(|problem| problem.message())?,
+        api_key: parse_api_key("the-key-that-the-receiver-expects")?,
+        enabled: true,
+        tuning: Tuning::default(),
+        signing_secret: None,
+    };
+    let by = Actor::portal().require(Permission::HooksWrite).map_err(|_| "not permitted")?;
+    hooks::create(engine, by, hook, None).await?;
+    Ok(Router::new().route("/calls/{agent}", post(dialled)).with_state(engine.clone()))
+}
+
+/// Answers once the event is stored: from then on it is delivered, whatever happens.
+async fn dialled(State(engine): State<Dispatcher>, Path(agent_id): Path<String>) -> StatusCode {
+    let call = OutboundCallInitiated {
+        agent_id,
+        target_phone_number: "+123456789".to_owned(),
+        timestamp: DateTime("2026-11-29T10:00:00Z".to_owned()),
+    };
+    let Ok(event) = Emit::of(&call) else { return StatusCode::INTERNAL_SERVER_ERROR };
+    let stored = engine.emit(event, "telephone system").await;
+    stored.map_or(StatusCode::SERVICE_UNAVAILABLE, |_| StatusCode::ACCEPTED)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let url = std::env::args().nth(1).ok_or("give the URL that events go to")?;
+    let engine = Dispatcher::start(Config::load()?).await?;
+    let routes = backend(&engine, &url).await?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:4000").await?;
+    axum::serve(listener, routes).await?;
+    engine.shutdown().await;
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! Commands that speak to a running server through its HTTP API.
+
+use std::io::Read;
+
+use clap::{Args, Subcommand};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json, value::RawValue};
+
+use super::{
+    failure::{Failure, Outcome},
+    input::{known_event, secret_from_stdin},
+    print,
+};
+use crate::{
+    domain::words::deliveries,
+    engine::{catalogue::sample, config::client_variable, delivery::client::plain_client},
+};
+
+const DEFAULT_SERVER: &str = "http://127.0.0.1:3000";
+
+#[derive(Args)]
+pub struct Server {
+    /// The server's address (or SERVICE_HOOKS_SERVER)
+    #[arg(long, global = true)]
+    server: Option<String>,
+    /// A bearer token (or SERVICE_HOOKS_TOKEN)
+    #[arg(long, global = true)]
+    token: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Hook {
+    /// Make a hook
+    Create {
+        #[arg(long)]
+        name: String,
+        /// The event's key, such as work_item.closed
+        #[arg(long)]
+        event: String,
+        /// The callback URL
+        #[arg(long)]
+        url: String,
+        /// Read the API key from standard input
+        #[arg(long, required = true)]
+        api_key_stdin: bool,
+        /// Slide it on at once
+        #[arg(long)]
+        enabled: bool,
+    },
+    /// List the hooks
+    List,
+    /// Slide a hook on
+    Enable { id: String },
+    /// Slide a hook off
+    Disable { id: String },
+    /// Delete a hook
+    Delete { id: String },
+    /// Send now what a hook has waiting, once its receiver is repaired
+    TryNow { id: String },
+}
+
+#[derive(Subcommand)]
+pub enum Delivery {
+    /// Send a delivery now that waits for its retry, is held by a paused hook, or is settled
+    TryNow { id: String },
+}
+
+#[derive(Args)]
+pub struct Emission {
+    /// The event's key, such as work_item.closed
+    key: String,
+    /// Send the event's example
+    #[arg(long, required_unless_present = "data", conflicts_with = "data")]
+    example: bool,
+    /// Send the contents of a file; - is standard input
+    #[arg(long)]
+    data: Option<String>,
+}
+
+pub async fn hook(server: &Server, command: Hook, json: bool) -> Outcome {
+    match command {
+        Hook::Create { name, event, url, api_key_stdin: _, enabled } => {
+            known_event(&event)?;
+            let api_key = secret_from_stdin("API key")?;
+            let body = json!({"name": name, "event_type": event, "callback_url": url,
+                "api_key": api_key, "enabled": enabled});
+            let made = server.call(Method::POST, "/api/v1/hooks", Some(body.to_string())).await?;
+            if let Some(warning) = made["warning"].as_str() {
+                eprintln!("warning: {warning}");
+            }
+            let text =
+                format!("{}\nsigning secret: {}", text(&made["id"]), text(&made["signing_secret"]));
+            print::result(json, &text, &made);
+        }
+        Hook::List => list(server, json).await?,
+        Hook::Enable { id } => slide(server, &id, true, json).await?,
+        Hook::Disable { id } => slide(server, &id, false, json).await?,
+        Hook::Delete { id } => {
+            server.call(Method::DELETE, &hook_path(&id), None).await?;
+            print::result(json, &format!("{id} was deleted."), &json!({"deleted": id}));
+        }
+        Hook::TryNow { id } => {
+            let asked =
+                server.call(Method::POST, &format!("{}/try-now", hook_path(&id)), None).await?;
+            let more = if asked["or_more"] == true { "more than " } else { "" };
+            let count = asked["brought_forward"].as_i64().unwrap_or(0);
+            print::result(json, &format!("{more}{} are sent now.", deliveries(count)), &asked);
+        }
+    }
+    Ok(())
+}
+
+pub async fn delivery(server: &Server, Delivery::TryNow { id }: Delivery, json: bool) -> Outcome {
+    let path = format!("/api/v1/deliveries/{}/redeliver", in_path(&id));
+    let sent = server.call(Method::POST, &path, None).await?;
+    print::result(json, &format!("{id} is sent now."), &sent);
+    Ok(())
+}
+
+async fn list(server: &Server, json: bool) -> Outcome {
+    let mut items = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = server
+            .call(Method::GET, &format!("/api/v1/hooks?limit=200&cursor={cursor}"), None)
+            .await?;
+        items.extend(page["items"].as_array().cloned().unwrap_or_default());
+        match page["next_cursor"].as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => break,
+        }
+    }
+    let line = |hook: &Value| {
+        let state = if hook["enabled"] == true { "on " } else { "off" };
+        format!(
+            "{}  {state}  {}  {}  {}",
+            text(&hook["id"]),
+            text(&hook["event_type"]),
+            text(&hook["callback_url"]),
+            text(&hook["name"])
+        )
+    };
+    let lines = items.iter().map(line).collect::<Vec<_>>().join("\n");
+    let words = if items.is_empty() { "No hooks yet." } else { &lines };
+    print::result(json, words, &json!({"items": items}));
+    Ok(())
+}
+
+async fn slide(server: &Server, id: &str, enabled: bool, json: bool) -> Outcome {
+    let body = json!({"enabled": enabled}).to_string();
+    let hook = server.call(Method::PATCH, &hook_path(id), Some(body)).await?;
+    let state = if enabled { "on" } else { "off" };
+    print::result(json, &format!("{} is {state}.", text(&hook["name"])), &hook);
+    Ok(())
+}
+
+pub async fn emit(server: &Server, emit: Emission, json: bool) -> Outcome {
+    let event = known_event(&emit.key)?;
+    let data = match &emit.data {
+        None => sample(event).to_owned(),
+        Some(source) => read(source)?,
+    };
+    // Only to say early where the mistake is: the bytes go out as they came.
+    let data: &RawValue = serde_json::from_str(data.trim())
+        .map_err(|error| Failure::Usage(format!("the data is not valid JSON: {error}")))?;
+    let body = format!("{{\"type\":{},\"data\":{}}}", json!(event.key()), data.get());
+    let accepted = server.call(Method::POST, "/api/v1/events", Some(body)).await?;
+    let words = match accepted["deliveries"].as_u64() {
+        Some(0) => {
+            format!("{} was accepted; no hook listens to {}.", text(&accepted["id"]), event.key())
+        }
+        Some(1) => format!("{} was accepted for 1 hook.", text(&accepted["id"])),
+        _ => {
+            format!("{} was accepted for {} hooks.", text(&accepted["id"]), accepted["deliveries"])
+        }
+    };
+    print::result(json, &words, &accepted);
+    Ok(())
+}
+
+fn read(source: &str) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| Failure::Failed(format!("{source}: {error}"));
+    if source != "-" {
+        return std::fs::read_to_string(source).map_err(failed);
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+fn hook_path(id: &str) -> String {
+    format!("/api/v1/hooks/{}", in_path(id))
+}
+
+fn in_path(id: &str) -> String {
+    url::form_urlencoded::byte_serialize(id.as_bytes()).collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+impl Server {
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Value, Failure> {
+        let server = self.server.clone().or_else(|| client_variable("SERVER"));
+        let server = server.unwrap_or_else(|| DEFAULT_SERVER.to_owned());
+        let token = self.token.clone().or_else(|| client_variable("TOKEN")).ok_or_else(|| {
+            Failure::Usage(
+                "give a token with --token or SERVICE_HOOKS_TOKEN; make one with: service-hooks \
+                 token create"
+                    .into(),
+            )
+        })?;
+        let mut request = plain_client()?
+            .request(method, format!("{}{path}", server.trim_end_matches('/')))
+            .header("authorization", format!("Bearer {token}"));
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let response = request.send().await.map_err(|error| {
+            let reason =
+                if error.is_connect() { "nothing answers there" } else { "the request failed" };
+            Failure::Failed(format!(
+                "{server}: {reason}; is the server running (service-hooks serve)? ({})",
+                error.without_url()
+            ))
+        })?;
+        let status = response.status();
+        let bytes = response
+            .bytes()
+            .await
+            .map_err(|error| Failure::Failed(error.without_url().to_string()))?;
+        let value: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if status.is_success() { Ok(value) } else { Err(refusal(status, &value)) }
+    }
+}
+
+fn refusal(status: StatusCode, problem: &Value) -> Failure {
+    let detail = problem["detail"]
+        .as_str()
+        .map_or_else(|| format!("the server answered {status}"), str::to_owned);
+    Failure::Failed(detail)
+}

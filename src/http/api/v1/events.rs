@@ -1,0 +1,86 @@
+//! `/api/v1/events`: where events come in. Bodies are taken as the bytes they are and never written
+//! anew.
+
+use axum::{
+    Json,
+    http::{HeaderMap, StatusCode},
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    once,
+    requests::event::{NewEvents, is_batch, prefixed, read},
+    shapes::event::{AcceptedShape, AcceptedShapes, EventShape},
+};
+use crate::{
+    domain::{id::EventId, invalid::Invalid, permission::Permission},
+    engine::dispatcher::IdempotencyKey,
+    http::api::{
+        body::Raw,
+        extract::{Ctx, Id},
+        problem::Problem,
+    },
+    portal::{
+        ctx::OpCtx,
+        ops::{self, events::EmitFailed},
+    },
+};
+
+/// Emit events
+///
+/// Either all of them are stored or none. Once this is answered they are on disk, and each is
+/// delivered to every enabled hook of its type.
+#[utoipa::path(post, path = "/api/v1/events", operation_id = "emitEvents", tag = "Events",
+    request_body(content = NewEvents, description = "One event, or a list of up to 1,000."),
+    responses((status = 202, description = "The events are stored.", body = AcceptedShapes)))]
+pub async fn emit(
+    Ctx(ctx): Ctx,
+    headers: HeaderMap,
+    raw: Raw,
+) -> Result<(StatusCode, Json<AcceptedShapes>), Problem> {
+    // Who may not emit is told so before anything they sent is judged.
+    ctx.require(Permission::EventsEmit).map_err(ops::Error::from)?;
+    let key = idempotency_key(&ctx, &headers, &raw.0)?;
+    let is_batch = is_batch(&raw.0);
+    let events = read(&raw.0)?;
+    let prefix = |position: usize| if is_batch { format!("[{position}].") } else { String::new() };
+    let mut accepted =
+        ops::events::emit(&ctx, events, key).await.map_err(|failed| match failed {
+            EmitFailed::Op(error) => Problem::from(error),
+            EmitFailed::Invalid(events) => {
+                let named = events
+                    .into_iter()
+                    .map(|(position, invalid)| prefixed(&prefix(position), invalid));
+                Problem::invalid(Invalid(named.flat_map(|invalid| invalid.0).collect()))
+            }
+        })?;
+    if is_batch {
+        let batch = accepted.into_iter().map(AcceptedShape::from).collect();
+        return Ok((StatusCode::ACCEPTED, Json(AcceptedShapes::Batch(batch))));
+    }
+    let one = accepted.pop().ok_or(ops::Error::Busy { seconds: 1 })?;
+    Ok((StatusCode::ACCEPTED, Json(AcceptedShapes::One(one.into()))))
+}
+
+/// Get an event
+///
+/// With its deliveries and their attempts.
+#[utoipa::path(get, path = "/api/v1/events/{id}", operation_id = "getEvent", tag = "Events",
+    params(("id" = Uuid, Path, description = "The event's id.")),
+    responses((status = 200, description = "The event.", body = EventShape)))]
+pub async fn find(Ctx(ctx): Ctx, Id(event): Id<EventId>) -> Result<Json<EventShape>, Problem> {
+    Ok(Json(ops::events::story(&ctx, event).await?.into()))
+}
+
+/// A key belongs to the token that used it: two producers may use the same words.
+fn idempotency_key(
+    ctx: &OpCtx,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(key) = once::read(headers)? else { return Ok(None) };
+    let actor = ctx.actor.as_ref().map(|actor| actor.identity.as_str()).unwrap_or_default();
+    let key_hash =
+        Sha256::new().chain_update(actor).chain_update([0]).chain_update(key).finalize().to_vec();
+    Ok(Some(IdempotencyKey { key_hash, body_hash: Sha256::digest(body).to_vec() }))
+}

@@ -1,0 +1,162 @@
+//! `/api/v1/hooks`
+
+use axum::{Json, http::StatusCode};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    requests::{
+        delivery::Nothing,
+        hook::{HookCreate, HookTest, HookUpdate},
+    },
+    shapes::{
+        delivery::{DeliveryShape, TryNowShape},
+        hook::{HookPage, HookShape},
+        page::Window,
+    },
+};
+use crate::{
+    domain::{hook::Tuning, id::HookId, invalid::Invalid},
+    engine::dispatcher::Validation,
+    http::api::{
+        body::Raw,
+        extract::{self, Body, Ctx, Id, Parameters},
+        problem::Problem,
+    },
+    portal::ops,
+};
+
+/// List hooks
+///
+/// Oldest first.
+#[utoipa::path(get, path = "/api/v1/hooks", operation_id = "listHooks", tag = "Hooks",
+    params(Window),
+    responses((status = 200, description = "A page of hooks.", body = HookPage)))]
+pub async fn list(
+    Ctx(ctx): Ctx,
+    Parameters(window): Parameters<Window>,
+) -> Result<Json<HookPage>, Problem> {
+    let (cursor, limit) = window.parts();
+    let health = ops::hooks::health(&ctx).await?;
+    let page = ops::hooks::page(&ctx, cursor.map(HookId), limit).await?;
+    let shape = |hook: crate::domain::hook::Hook| {
+        let health = health.get(&hook.id).copied().unwrap_or_default();
+        HookShape::with_health(hook, health)
+    };
+    Ok(Json(HookPage::of(page, shape)))
+}
+
+/// Create a hook
+///
+/// The answer has the signing secret.
+#[utoipa::path(post, path = "/api/v1/hooks", operation_id = "createHook", tag = "Hooks",
+    request_body(content = HookCreate, description = "The hook to create."),
+    responses((status = 201, description = "The new hook.", body = HookShape)))]
+pub async fn create(
+    Ctx(ctx): Ctx,
+    Body(create): Body<HookCreate>,
+) -> Result<(StatusCode, Json<HookShape>), Problem> {
+    let (form, tuning) = create.parts();
+    let tuning = tuning.apply(&Tuning::default());
+    let created = ops::hooks::create_tuned(&ctx, &form, Ok(tuning)).await?;
+    let warnings = ops::warnings::about(&ctx, &created.hook, false).await?;
+    let mut shape = HookShape::from(created.hook);
+    shape.signing_secret = Some(created.signing_secret);
+    shape.warning = ops::warnings::in_words(&warnings);
+    Ok((StatusCode::CREATED, Json(shape)))
+}
+
+/// Get a hook
+#[utoipa::path(get, path = "/api/v1/hooks/{id}", operation_id = "getHook", tag = "Hooks",
+    params(("id" = Uuid, Path, description = "The hook's id.")),
+    responses((status = 200, description = "The hook.", body = HookShape)))]
+pub async fn find(Ctx(ctx): Ctx, Id(hook): Id<HookId>) -> Result<Json<HookShape>, Problem> {
+    let hook = ops::hooks::find(&ctx, hook).await?;
+    let health = ops::hooks::health(&ctx).await?.remove(&hook.id).unwrap_or_default();
+    Ok(Json(HookShape::with_health(hook, health)))
+}
+
+/// Change a hook
+#[utoipa::path(patch, path = "/api/v1/hooks/{id}", operation_id = "updateHook", tag = "Hooks",
+    params(("id" = Uuid, Path, description = "The hook's id.")),
+    request_body(content = HookUpdate, description = "What to change."),
+    responses((status = 200, description = "The hook as it is now.", body = HookShape)))]
+pub async fn update(
+    Ctx(ctx): Ctx,
+    Id(hook): Id<HookId>,
+    Body(update): Body<HookUpdate>,
+) -> Result<Json<HookShape>, Problem> {
+    let leads_anew = update.callback_url.is_some();
+    let hook = ops::hooks::update(&ctx, hook, update.into()).await?;
+    let warnings = if leads_anew {
+        ops::warnings::about(&ctx, &hook, false).await?
+    } else {
+        Invalid::default()
+    };
+    let health = ops::hooks::health_after(&ctx, hook.id).await?;
+    let mut shape = HookShape::with_health(hook, health);
+    shape.warning = ops::warnings::in_words(&warnings);
+    Ok(Json(shape))
+}
+
+/// Delete a hook
+///
+/// Its pending deliveries are cancelled.
+#[utoipa::path(delete, path = "/api/v1/hooks/{id}", operation_id = "deleteHook", tag = "Hooks",
+    params(("id" = Uuid, Path, description = "The hook's id.")),
+    responses((status = 204, description = "The hook is deleted.")))]
+pub async fn delete(Ctx(ctx): Ctx, Id(hook): Id<HookId>) -> Result<StatusCode, Problem> {
+    ops::hooks::delete(&ctx, hook).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Test a hook
+///
+/// Sends one test event, once, whether the hook is enabled or not, and answers when the receiver
+/// did.
+#[utoipa::path(post, path = "/api/v1/hooks/{id}/test", operation_id = "testHook", tag = "Hooks",
+    params(("id" = Uuid, Path, description = "The hook's id.")),
+    request_body(content = Option<HookTest>, description = "What to send."),
+    responses((status = 200, description = "The test's delivery, whatever came of it.",
+        body = DeliveryShape)))]
+pub async fn test(
+    Ctx(ctx): Ctx,
+    Id(hook): Id<HookId>,
+    raw: Raw,
+) -> Result<Json<DeliveryShape>, Problem> {
+    let test: HookTest = extract::read(&raw)?;
+    let body = test.data.and_then(|_| data_of(&raw));
+    let delivery = ops::test_send::send(&ctx, hook, body, Validation::Schema).await?;
+    // Whoever may test may hear what came of this one test, and of no other delivery.
+    let (delivery, attempts) = ops::deliveries::outcome_of_test(&ctx, delivery).await?;
+    Ok(Json(DeliveryShape::with_attempts(delivery, attempts)))
+}
+
+/// The bytes of `data` as they are in the request: they are sent and signed unchanged.
+fn data_of(raw: &Raw) -> Option<Bytes> {
+    #[derive(Deserialize)]
+    struct Test<'a> {
+        #[serde(borrow)]
+        data: Option<&'a RawValue>,
+    }
+    let test: Test<'_> = serde_json::from_slice(&raw.0).ok()?;
+    test.data.map(|data| Bytes::copy_from_slice(data.get().as_bytes()))
+}
+
+/// Try a hook's waiting deliveries now
+///
+/// At the pace at which held deliveries are released. These are extra attempts: no retry schedule
+/// is used up. A paused hook is probed at once, and a success releases what it holds. A hook that
+/// is switched off is refused.
+#[utoipa::path(post, path = "/api/v1/hooks/{id}/try-now", operation_id = "tryHookNow",
+    tag = "Hooks", params(("id" = Uuid, Path, description = "The hook's id.")),
+    responses((status = 202, description = "The deliveries are tried.", body = TryNowShape)))]
+pub async fn try_now(
+    Ctx(ctx): Ctx,
+    Id(hook): Id<HookId>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Result<(StatusCode, Json<TryNowShape>), Problem> {
+    let forward = ops::try_now::hook(&ctx, hook).await?;
+    Ok((StatusCode::ACCEPTED, Json(forward.into())))
+}

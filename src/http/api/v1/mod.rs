@@ -1,0 +1,44 @@
+//! The operations of version 1 of the API.
+
+mod deliveries;
+mod event_types;
+pub mod events;
+mod hooks;
+mod jobs;
+mod once;
+mod openapi;
+pub mod requests;
+mod routes;
+mod shapes;
+
+use std::sync::Arc;
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+
+pub use self::routes::ROUTES;
+use crate::portal::ctx::Portal;
+
+/// All but the way in for events: `http::emit` serves it, and its idempotency key is stored
+/// in the commit that accepts the events.
+pub fn router() -> Router<Arc<Portal>> {
+    Router::new()
+        .route("/events/{id}", get(events::find))
+        .route("/event-types", get(event_types::list))
+        .route("/event-types/{key}/schema", get(event_types::schema))
+        .route("/hooks", get(hooks::list).post(hooks::create))
+        .route("/hooks/{id}", get(hooks::find).patch(hooks::update).delete(hooks::delete))
+        .route("/hooks/{id}/test", post(hooks::test))
+        .route("/hooks/{id}/recover", post(jobs::recover))
+        .route("/hooks/{id}/try-now", post(hooks::try_now))
+        .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/redeliver", post(jobs::redeliver))
+        .route("/deliveries/{id}", get(deliveries::find))
+        .route("/deliveries/{id}/redeliver", post(deliveries::redeliver))
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/{id}", get(jobs::find).patch(jobs::update))
+        .route("/openapi.json", get(openapi::document))
+        .route_layer(middleware::from_fn(once::act_once))
+}

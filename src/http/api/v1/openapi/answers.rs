@@ -1,0 +1,167 @@
+//! The answers that operations share: problem documents, declared once and referred to, and the
+//! answer to a repeated request.
+
+use serde_json::json;
+use utoipa::{
+    Modify,
+    openapi::{
+        Content, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder,
+        path::{Operation, ParameterIn, PathItem},
+        schema::{ObjectBuilder, SchemaFormat, Type},
+    },
+};
+
+/// Status, name among the components, what it means, and an example of `detail`.
+const PROBLEMS: &[(&str, &str, &str, &str)] = &[
+    (
+        "400",
+        "Malformed",
+        "The body is not valid JSON.",
+        "The body is not valid JSON: EOF while parsing an object at line 1 column 1",
+    ),
+    (
+        "401",
+        "Unauthorized",
+        "There is no token, or it is not valid.",
+        "Send a valid token: Authorization: Bearer shk_... (make one with service-hooks token \
+         create).",
+    ),
+    (
+        "403",
+        "Forbidden",
+        "The token lacks the permission.",
+        "The token lacks the permission hooks:read.",
+    ),
+    ("404", "NotFound", "There is no such thing.", "There is no such hook."),
+    (
+        "409",
+        "Conflict",
+        "Something else is in the way: the first request with this Idempotency-Key is still \
+         running, the version is outdated, or a running job covers some of the same deliveries.",
+        "A request with this Idempotency-Key is still being carried out. Repeat it in a second to \
+         get its answer.",
+    ),
+    ("413", "TooLarge", "The body is too large.", "The body must be at most 1048576 bytes."),
+    (
+        "422",
+        "Invalid",
+        "Something in the request is not acceptable. `errors` names every field and says why.",
+        "name: Enter a name.",
+    ),
+    (
+        "503",
+        "Unavailable",
+        "Not now. `Retry-After` says when to try again.",
+        "Try again in 5 seconds.",
+    ),
+];
+
+/// Which problems an operation can answer with.
+fn applies(status: &str, method: &str, path: &str, operation: &Operation) -> bool {
+    let takes_body = matches!(method, "post" | "patch");
+    match status {
+        "400" | "413" | "409" => takes_body,
+        "404" => path.contains('{'),
+        "422" => takes_body || has_query(operation),
+        _ => true,
+    }
+}
+
+fn has_query(operation: &Operation) -> bool {
+    let parameters = operation.parameters.iter().flatten();
+    parameters.into_iter().any(|parameter| {
+        matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query)
+    })
+}
+
+/// Adds the shared answers to every operation.
+pub struct Shared;
+
+impl Modify for Shared {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_with(Default::default);
+        for (status, name, meaning, detail) in PROBLEMS {
+            let response = problem(status, meaning, detail);
+            components.responses.insert((*name).to_owned(), RefOr::T(response));
+        }
+        components.responses.insert("AlreadyDone".to_owned(), RefOr::T(already_done()));
+        let reference = |name: &str| RefOr::Ref(Ref::new(format!("#/components/responses/{name}")));
+        for (path, item) in &mut openapi.paths.paths {
+            for (method, operation) in operations(item) {
+                for (status, name, ..) in PROBLEMS {
+                    if applies(status, method, path, operation) {
+                        let responses = &mut operation.responses.responses;
+                        responses.entry((*status).to_owned()).or_insert_with(|| reference(name));
+                    }
+                }
+                // Events keep their answers in the commit that stores them.
+                if method == "post" && path != "/api/v1/events" {
+                    let responses = &mut operation.responses.responses;
+                    responses.insert("303".to_owned(), reference("AlreadyDone"));
+                }
+            }
+        }
+    }
+}
+
+/// The operations of a path, each with its method.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let all = [
+        ("get", item.get.as_mut()),
+        ("post", item.post.as_mut()),
+        ("patch", item.patch.as_mut()),
+        ("delete", item.delete.as_mut()),
+    ];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation?)))
+}
+
+fn problem(status: &str, meaning: &str, detail: &str) -> Response {
+    let number = status.parse::<u16>().unwrap_or_default();
+    let title = axum::http::StatusCode::from_u16(number).ok();
+    let errors = match status {
+        "422" => json!([{"field": "name", "code": "required", "message": "Enter a name."}]),
+        _ => json!([]),
+    };
+    let mut content = Content::new(Some(Ref::from_schema_name("Problem")));
+    content.example = Some(json!({
+        "type": "about:blank",
+        "title": title.and_then(|status| status.canonical_reason()),
+        "status": number,
+        "detail": detail,
+        "errors": errors,
+    }));
+    let response =
+        ResponseBuilder::new().description(meaning).content("application/problem+json", content);
+    match status {
+        "401" => response.header("WWW-Authenticate", text("The scheme to use: `Bearer`.")),
+        "503" => response.header("Retry-After", whole_number("Seconds to wait.")),
+        _ => response,
+    }
+    .build()
+}
+
+/// The repetition of a request whose answer was lost.
+fn already_done() -> Response {
+    let location = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::Custom("uri-reference".to_owned())));
+    let body = ObjectBuilder::new().property("location", location).required("location");
+    ResponseBuilder::new()
+        .description(
+            "A request with this Idempotency-Key was carried out before, but its answer is lost. \
+             What it made is at `location`.",
+        )
+        .content("application/json", Content::new(Some(body)))
+        .header("Location", text("Where to read what the first request made."))
+        .build()
+}
+
+fn text(description: &str) -> utoipa::openapi::Header {
+    let schema = ObjectBuilder::new().schema_type(Type::String);
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+}
+
+fn whole_number(description: &str) -> utoipa::openapi::Header {
+    let schema = ObjectBuilder::new().schema_type(Type::Integer);
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+}

@@ -1,0 +1,101 @@
+//! Requests about deliveries.
+
+use serde::{Deserialize, Deserializer, de::Error};
+use utoipa::IntoParams;
+
+use crate::{
+    domain::{
+        event::EventType,
+        id::{DeliveryId, EventId, HookId},
+    },
+    engine::store::log::Search,
+    http::api::v1::shapes::{
+        keys::DeliveryState,
+        page::{Cursor, Limit},
+        time::Time,
+    },
+};
+
+/// A hook's id.
+pub struct HookRef(pub HookId);
+
+impl<'de> Deserialize<'de> for HookRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let id = String::deserialize(deserializer)?.parse();
+        id.map(Self).map_err(|_| D::Error::custom("a hook's id"))
+    }
+}
+
+/// One event, or every event of a type.
+pub enum EventRef {
+    One(EventId),
+    Type(EventType),
+}
+
+impl EventRef {
+    /// The event and the event type of a filter.
+    pub fn split(event: Option<Self>) -> (Option<EventId>, Option<EventType>) {
+        match event {
+            Some(Self::One(id)) => (Some(id), None),
+            Some(Self::Type(event_type)) => (None, Some(event_type)),
+            None => (None, None),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for EventRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if let Some(event_type) = EventType::from_key(&text) {
+            return Ok(Self::Type(event_type));
+        }
+        let id = text.parse();
+        id.map(Self::One).map_err(|_| D::Error::custom("an event's id or an event type"))
+    }
+}
+
+/// Which deliveries, and which page of them.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeliveryFilter {
+    /// Only deliveries of this hook.
+    #[param(value_type = Option<Uuid>)]
+    pub hook: Option<HookRef>,
+    /// Only deliveries in this state.
+    pub state: Option<DeliveryState>,
+    /// Only deliveries of one event (its id) or of an event type (its key).
+    #[param(value_type = Option<String>)]
+    pub event: Option<EventRef>,
+    /// Only deliveries since this time.
+    pub from: Option<Time>,
+    /// Only deliveries before this time.
+    pub to: Option<Time>,
+    /// The `next_cursor` of the page before. Without it: the first page.
+    #[param(value_type = Option<String>)]
+    pub cursor: Option<Cursor>,
+    /// How many items a page has at most.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, required = false, minimum = 1, maximum = 200, default = 50)]
+    pub limit: Limit,
+}
+
+impl DeliveryFilter {
+    /// What to look for, where the page begins, and how many rows it has.
+    pub fn parts(self) -> (Search, Option<DeliveryId>, u32) {
+        let (event, event_type) = EventRef::split(self.event);
+        let search = Search {
+            hook: self.hook.map(|HookRef(hook)| hook),
+            event,
+            event_type,
+            states: self.state.map(|DeliveryState(state)| state).into_iter().collect(),
+            from: self.from.map(|Time(from)| from),
+            to: self.to.map(|Time(to)| to),
+            ..Search::default()
+        };
+        (search, self.cursor.map(|Cursor(last)| DeliveryId(last)), self.limit.0)
+    }
+}
+
+/// A body without fields.
+#[derive(Deserialize)]
+pub struct Nothing {}

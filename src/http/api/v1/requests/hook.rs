@@ -1,0 +1,146 @@
+//! Requests about hooks. What only has the wrong type is refused here; what a value may be is
+//! decided by `domain::hook`.
+
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{
+    domain::hook::{HookForm, HookPatch, TuningPatch},
+    http::api::v1::shapes::{
+        keys::EventTypeKey,
+        time::{Schedule, Wait},
+    },
+};
+
+/// A hook to create.
+#[derive(Deserialize, ToSchema)]
+pub struct HookCreate {
+    /// A name that people recognise.
+    #[serde(default)]
+    #[schema(required = true, min_length = 1, max_length = 100, examples("CRM call-backs"))]
+    pub name: String,
+    #[serde(default)]
+    #[schema(required = true, value_type = EventTypeKey)]
+    pub event_type: String,
+    /// Where events are sent with POST. It must be HTTPS and reachable from this server.
+    #[serde(default)]
+    #[schema(
+        required = true,
+        format = "uri",
+        max_length = 2048,
+        examples("https://crm.example.com/hooks")
+    )]
+    pub callback_url: String,
+    /// Sent in `x-api-key`, so that the receiver can verify the sender: visible ASCII characters.
+    #[serde(default)]
+    #[schema(required = true, min_length = 1, max_length = 512, pattern = "^[!-~]+$", write_only)]
+    pub api_key: String,
+    /// Whether events are sent to it.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub enabled: bool,
+    /// The waits before the retries. Null: the server's default.
+    #[schema(value_type = Option<Vec<Wait>>, max_items = 30)]
+    pub retry_schedule: Option<Option<Schedule>>,
+    /// The deadline of one attempt, from 100 ms to 60 s. Null: the server's default.
+    #[schema(value_type = Option<Wait>)]
+    pub timeout: Option<Option<Wait>>,
+    /// Attempts at the same time at most. Null: the server's default.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 256)]
+    pub in_flight: Option<Option<u32>>,
+    /// Attempts started in a second at most. Null: the server's default.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 10000)]
+    pub rate_per_second: Option<Option<u32>>,
+    /// A field of the payload: events with the same value in it are delivered one after the other.
+    /// Null: no order.
+    #[schema(value_type = Option<String>)]
+    pub order_by: Option<Option<String>>,
+}
+
+impl HookCreate {
+    pub fn parts(self) -> (HookForm, TuningPatch) {
+        let tuning = TuningPatch {
+            retry_schedule: self.retry_schedule.map(|plan| plan.map(|Schedule(waits)| waits)),
+            timeout: self.timeout.map(|timeout| timeout.map(|Wait(timeout)| timeout)),
+            in_flight: self.in_flight,
+            rate_per_second: self.rate_per_second,
+            order_by: self.order_by,
+        };
+        let form = HookForm {
+            name: self.name,
+            event_type: self.event_type,
+            callback_url: self.callback_url,
+            api_key: self.api_key,
+            enabled: self.enabled,
+            ..HookForm::default()
+        };
+        (form, tuning)
+    }
+}
+
+/// What to change about a hook. A field that is absent stays as it is.
+#[derive(Deserialize, ToSchema)]
+pub struct HookUpdate {
+    #[schema(nullable = false, value_type = String, required = false, min_length = 1,
+        max_length = 100)]
+    pub name: Option<String>,
+    #[schema(value_type = EventTypeKey, required = false)]
+    pub event_type: Option<String>,
+    /// A URL on another host needs the API key again.
+    #[schema(value_type = String, required = false, format = "uri", max_length = 2048)]
+    pub callback_url: Option<String>,
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 512,
+        pattern = "^[!-~]+$", write_only)]
+    pub api_key: Option<String>,
+    #[schema(value_type = bool, required = false)]
+    pub enabled: Option<bool>,
+    /// The waits before the retries. Null: the server's default.
+    #[schema(value_type = Option<Vec<Wait>>, max_items = 30)]
+    pub retry_schedule: Option<Option<Schedule>>,
+    /// The deadline of one attempt, from 100 ms to 60 s. Null: the server's default.
+    #[schema(value_type = Option<Wait>)]
+    pub timeout: Option<Option<Wait>>,
+    /// Attempts at the same time at most. Null: the server's default.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 256)]
+    pub in_flight: Option<Option<u32>>,
+    /// Attempts started in a second at most. Null: the server's default.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 10000)]
+    pub rate_per_second: Option<Option<u32>>,
+    /// A field of the payload: events with the same value in it are delivered one after the other.
+    /// Null: no order.
+    #[schema(value_type = Option<String>)]
+    pub order_by: Option<Option<String>>,
+    /// The version that the change was made on: a hook with another version is not changed (409).
+    #[schema(value_type = i64, required = false)]
+    pub version: Option<i64>,
+}
+
+impl From<HookUpdate> for HookPatch {
+    fn from(update: HookUpdate) -> Self {
+        Self {
+            name: update.name,
+            event_type: update.event_type,
+            callback_url: update.callback_url,
+            api_key: update.api_key,
+            enabled: update.enabled,
+            tuning: TuningPatch {
+                retry_schedule: update.retry_schedule.map(|plan| plan.map(|Schedule(waits)| waits)),
+                timeout: update.timeout.map(|timeout| timeout.map(|Wait(timeout)| timeout)),
+                in_flight: update.in_flight,
+                rate_per_second: update.rate_per_second,
+                order_by: update.order_by,
+            },
+            typed_tuning: None,
+            version: update.version,
+        }
+    }
+}
+
+/// A test of a hook.
+#[derive(Deserialize, ToSchema)]
+pub struct HookTest {
+    /// The payload to send. Without it: the event's sample.
+    #[schema(value_type = Object, required = false)]
+    pub data: Option<Value>,
+}

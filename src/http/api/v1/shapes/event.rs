@@ -1,0 +1,108 @@
+//! Events and event types as the API shows them.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{delivery::DeliveryShape, keys::EventTypeKey, page::page, time::Time};
+use crate::{
+    domain::event::EventType,
+    engine::dispatcher::Accepted,
+    portal::ops::{self, events::EventStory},
+};
+
+/// An event and its deliveries.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct EventShape {
+    pub id: Uuid,
+    #[serde(rename = "type")]
+    pub kind: EventTypeKey,
+    /// Whether it is a test.
+    pub test: bool,
+    /// Who emitted it.
+    #[schema(examples("token:crm"))]
+    pub source: String,
+    pub created_at: Time,
+    /// The payload, byte for byte. Absent without the permission `payloads:read`, and once
+    /// retention removed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    pub data: Option<Box<RawValue>>,
+    pub deliveries: Vec<DeliveryShape>,
+}
+
+impl From<EventStory> for EventShape {
+    fn from(story: EventStory) -> Self {
+        let EventStory { event, body, deliveries, .. } = story;
+        let data = body
+            .and_then(|body| RawValue::from_string(String::from_utf8(body.to_vec()).ok()?).ok());
+        Self {
+            id: event.id.0,
+            kind: EventTypeKey(event.event_type),
+            test: event.is_test,
+            source: event.source,
+            created_at: Time(event.created_at),
+            data,
+            deliveries: deliveries
+                .into_iter()
+                .map(|(delivery, tries)| DeliveryShape::with_attempts(delivery, tries))
+                .collect(),
+        }
+    }
+}
+
+/// An event that was stored, and how many deliveries it became.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AcceptedEvent)]
+pub struct AcceptedShape {
+    pub id: Uuid,
+    pub deliveries: usize,
+}
+
+impl From<Accepted> for AcceptedShape {
+    fn from(accepted: Accepted) -> Self {
+        Self { id: accepted.id.0, deliveries: accepted.deliveries }
+    }
+}
+
+/// For one event one object, for a list a list in the same order.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = AcceptedEvents)]
+pub enum AcceptedShapes {
+    One(AcceptedShape),
+    Batch(Vec<AcceptedShape>),
+}
+
+/// A kind of event that a hook can subscribe to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventType)]
+pub struct EventTypeShape {
+    pub key: EventTypeKey,
+    pub name: &'static str,
+    /// When it is sent, as a clause after "Sent when".
+    pub when: &'static str,
+    /// The current version of its schema.
+    pub version: u32,
+    /// Where its schema is, as a path on this server.
+    pub schema_url: String,
+}
+
+impl From<EventType> for EventTypeShape {
+    fn from(event: EventType) -> Self {
+        Self {
+            key: EventTypeKey(event),
+            name: event.name(),
+            when: event.when(),
+            version: ops::catalogue::version_of(event),
+            schema_url: format!("/api/v1/event-types/{}/schema", event.key()),
+        }
+    }
+}
+
+page! {
+    /// Every event type: there is only one page.
+    EventTypePage of EventTypeShape
+}

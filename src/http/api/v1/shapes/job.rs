@@ -1,0 +1,100 @@
+//! A job as the API shows it, and what a dry run counts.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    keys::{DeliveryState, JobKind, JobState},
+    page::page,
+    time::Time,
+};
+use crate::domain::{
+    delivery::State,
+    job::{Count, Job},
+};
+
+/// A job: many deliveries sent again, a few per second.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Job)]
+pub struct JobShape {
+    pub id: Uuid,
+    pub kind: JobKind,
+    pub state: JobState,
+    /// The hook whose deliveries it covers. Null: every hook.
+    #[schema(required = true)]
+    pub hook: Option<Uuid>,
+    /// The states of the deliveries it covers.
+    pub states: Vec<DeliveryState>,
+    #[schema(required = true)]
+    pub from: Option<Time>,
+    #[schema(required = true)]
+    pub to: Option<Time>,
+    /// Deliveries per second.
+    pub per_second: u32,
+    /// Deliveries counted when it began.
+    pub total: i64,
+    /// Deliveries sent again.
+    pub done: i64,
+    /// Deliveries left out: something else settled them in the meantime, or the payload is gone.
+    pub skipped: i64,
+    pub created_by: String,
+    pub created_at: Time,
+    pub updated_at: Time,
+    /// Why the portal paused it.
+    #[schema(required = true)]
+    pub problem: Option<String>,
+}
+
+impl From<Job> for JobShape {
+    fn from(job: Job) -> Self {
+        Self {
+            id: job.id.0,
+            kind: JobKind(job.kind),
+            state: JobState(job.state),
+            hook: job.scope.hook.map(|hook| hook.0),
+            states: job.scope.states.into_iter().map(DeliveryState).collect(),
+            from: job.scope.from.map(Time),
+            to: job.scope.to.map(Time),
+            per_second: job.per_second,
+            total: job.total,
+            done: job.done,
+            skipped: job.skipped,
+            created_by: job.created_by,
+            created_at: Time(job.created_at),
+            updated_at: Time(job.updated_at),
+            problem: job.problem,
+        }
+    }
+}
+
+/// What a dry run counted.
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobPreview)]
+pub struct PreviewShape {
+    pub total: i64,
+    /// The same by state. States without deliveries are absent.
+    #[schema(example = json!({"failed": 12}))]
+    pub by_state: BTreeMap<&'static str, i64>,
+    /// There are more: counting stopped at `total`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
+}
+
+impl From<Count> for PreviewShape {
+    fn from(count: Count) -> Self {
+        let of = |state: &State| (state.key(), count.of_state(*state));
+        Self {
+            total: count.total(),
+            by_state: State::ALL.iter().map(of).filter(|(_, number)| *number > 0).collect(),
+            more: count.is_more,
+        }
+    }
+}
+
+page! {
+    /// A page of jobs.
+    JobPage of JobShape
+}

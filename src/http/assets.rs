@@ -1,0 +1,107 @@
+//! Serves the browser's files: compressed at build time, named by the version of their contents so
+//! that a browser asks once.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, Query},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    routing::get,
+};
+use rust_embed::EmbeddedFile;
+use serde::Deserialize;
+
+use super::{
+    error_page,
+    site::{Site, version},
+};
+
+#[derive(Deserialize)]
+struct Asked {
+    v: Option<String>,
+}
+
+pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new()
+        .route(
+            "/pkg/{file}",
+            get(|Path(file): Path<String>, query, headers| {
+                answer(format!("pkg/{file}"), query, headers)
+            }),
+        )
+        .route(
+            "/favicon.svg",
+            get(|query, headers| answer("favicon.svg".to_owned(), query, headers)),
+        )
+        .route("/robots.txt", get(|query, headers| answer("robots.txt".to_owned(), query, headers)))
+}
+
+async fn answer(name: String, Query(asked): Query<Asked>, headers: HeaderMap) -> Response<Body> {
+    let Some(plain) = Site::get(&name) else {
+        return error_page::plain(StatusCode::NOT_FOUND);
+    };
+    let (file, encoding) = smallest(&name, plain, &headers);
+    let etag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..8]));
+    let mut response = Response::new(Body::empty());
+    let set = response.headers_mut();
+    set.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(&name)));
+    set.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    let is_current = asked.v.as_deref() == Some(version());
+    let caching = if is_current { "public, max-age=31536000, immutable" } else { "no-cache" };
+    set.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    if let Some(encoding) = encoding {
+        set.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    let is_same =
+        headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        set.insert(header::ETAG, etag);
+    }
+    if is_same {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        *response.body_mut() = Body::from(file.data);
+    }
+    response
+}
+
+/// The compressed twin, if the browser takes it and the build made one.
+fn smallest(
+    name: &str,
+    plain: EmbeddedFile,
+    headers: &HeaderMap,
+) -> (EmbeddedFile, Option<&'static str>) {
+    let accepts = headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let accepts = |coding: &str| {
+        accepts.split(',').any(|part| {
+            let mut pieces = part.split(';').map(str::trim);
+            pieces.next() == Some(coding) && pieces.next() != Some("q=0")
+        })
+    };
+    for (coding, suffix) in [("br", ".br"), ("gzip", ".gz")] {
+        if accepts(coding)
+            && let Some(file) = Site::get(&format!("{name}{suffix}"))
+        {
+            return (file, Some(coding));
+        }
+    }
+    (plain, None)
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("wasm") => "application/wasm",
+        Some("svg") => "image/svg+xml",
+        Some("txt") => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,84 @@
+//! Renders the pages of `app` on the server. May import `app`, `ui`'s data and the portal.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Extension, Request},
+    http::{HeaderName, HeaderValue, StatusCode},
+    response::{Redirect, Response},
+    routing::get,
+};
+use leptos::prelude::{LeptosOptions, provide_context};
+use leptos_axum::{ResponseOptions, generate_route_list};
+
+use super::{compress::ShowsSecret, headers, reader::Reader, site};
+use crate::{
+    app::{App, AssetVersion, shell},
+    domain::permission::Permission,
+    portal::ctx::{OpCtx, Portal},
+    view::Error,
+};
+
+/// Leads to the first page that a person may see.
+pub async fn home(Extension(ctx): Extension<OpCtx>) -> Redirect {
+    Redirect::to(if ctx.may(Permission::HooksRead) { "/integration/hooks" } else { "/account" })
+}
+
+/// The portal's pages, as the route table of `app` lists them.
+pub fn router() -> Router<Arc<Portal>> {
+    paths().iter().fold(Router::new(), |router, path| router.route(path, get(render_page)))
+}
+
+/// Every path of the route table: the tests try them all.
+pub fn paths() -> Vec<String> {
+    generate_route_list(App).iter().map(|listing| listing.path().to_owned()).collect()
+}
+
+/// Parameters of pages that may show a key: one that was just made, or one that was asked for.
+const SECRETIVE: &[&str] = &["secrets=", "draft="];
+
+pub async fn render_page(request: Request) -> Response {
+    render(request, None).await
+}
+
+/// Renders the app for a request; with an error, the page that explains it and nothing else.
+pub async fn render(request: Request, fault: Option<Error>) -> Response {
+    let options = LeptosOptions::builder().output_name("service-hooks").build();
+    let reader = Reader::of(&request);
+    let context = move || {
+        page_context();
+        reader.provide();
+        if let Some(fault) = fault.clone() {
+            provide_context(fault);
+        }
+    };
+    let render =
+        leptos_axum::render_app_async_with_context(context, move || shell(options.clone()));
+    let shows_secret = request
+        .uri()
+        .query()
+        .is_some_and(|query| SECRETIVE.iter().any(|name| query.contains(name)));
+    let mut response = render(request).await;
+    if shows_secret {
+        response.extensions_mut().insert(ShowsSecret);
+    }
+    // A page that leads elsewhere says so with a redirect, whatever else it contains.
+    if response.status() == StatusCode::OK && response.headers().contains_key("location") {
+        *response.status_mut() = StatusCode::SEE_OTHER;
+    }
+    response
+}
+
+/// What a page finds in its context besides the request: the version of the assets, and the policy
+/// for its own nonce.
+fn page_context() {
+    provide_context(AssetVersion(site::version().to_owned()));
+    let nonce = leptos::nonce::use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
+    let policy = headers::page_policy(&nonce);
+    if let (Some(response), Ok(policy)) =
+        (leptos::prelude::use_context::<ResponseOptions>(), HeaderValue::from_str(&policy))
+    {
+        response.insert_header(HeaderName::from_static("content-security-policy"), policy);
+    }
+}

@@ -1,0 +1,62 @@
+//! The reader of a page, as far as its look depends on them: the theme and the clock. A signed-in
+//! person's own; for others the theme their browser remembers, and UTC. And the page they come
+//! from.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::Request,
+    http::{
+        HeaderMap, HeaderValue, Uri,
+        header::{COOKIE, HOST, REFERER},
+    },
+};
+use leptos::prelude::provide_context;
+
+use crate::{
+    domain::preferences::{Clockface, Preferences, Theme},
+    portal::{ctx::OpCtx, request::THEME_COOKIE, zones::Zone},
+};
+
+#[derive(Clone)]
+pub struct Reader {
+    theme: Theme,
+    clock: Arc<dyn Clockface>,
+}
+
+impl Reader {
+    pub fn of(request: &Request) -> Self {
+        let user = request.extensions().get::<OpCtx>().and_then(|ctx| ctx.user.as_ref());
+        let preferences = match user {
+            Some(user) => user.preferences.clone(),
+            None => {
+                Preferences { theme: remembered_theme(request.headers()), ..Preferences::default() }
+            }
+        };
+        Self { theme: preferences.theme, clock: Arc::new(Zone::of(&preferences)) }
+    }
+
+    /// Puts both where the shell and the widgets look for them.
+    pub fn provide(&self) {
+        provide_context(self.theme);
+        provide_context(self.clock.clone());
+    }
+}
+
+/// The theme of the browser's cookie.
+pub fn remembered_theme(headers: &HeaderMap) -> Theme {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
+    let mut pairs =
+        cookies.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let found =
+        pairs.find(|(name, _)| *name == THEME_COOKIE).and_then(|(_, key)| Theme::from_key(key));
+    found.unwrap_or_default()
+}
+
+/// The page of ours that a request says it was made on.
+pub fn came_from(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let referer = text(REFERER).and_then(|referer| referer.parse::<Uri>().ok());
+    let is_ours = |uri: &Uri| uri.authority().map(|authority| authority.as_str()) == text(HOST);
+    referer.filter(is_ours).and_then(|uri| uri.path_and_query().map(ToString::to_string))
+}

@@ -1,0 +1,262 @@
+//! Sessions in our own store: tower-sessions' contract over our tables. Only the hash of an id is
+//! at rest.
+
+use std::{collections::HashMap, time::Duration};
+
+use axum::{
+    extract::Request,
+    http::{
+        self, HeaderMap, HeaderValue,
+        header::{COOKIE, SET_COOKIE},
+    },
+    middleware::Next,
+    response::Response,
+};
+use serde_json::Value;
+use time::OffsetDateTime;
+use tower_sessions::{
+    Expiry, SessionManagerLayer, SessionStore,
+    cookie::SameSite,
+    session::{Id, Record},
+    session_store,
+};
+
+use super::token::hash;
+use crate::{
+    domain::{id::UserId, time::Timestamp},
+    engine::{
+        clock::Clock,
+        store::{Error, Store, error::chain},
+    },
+    portal::store::{sessions, users},
+};
+
+/// A session that nobody uses ends after this many hours.
+const HOURS: i64 = 12;
+
+/// A use that is no further from the last one that was noted need not be noted: a page that only
+/// shows something writes nothing, and is shown when nothing can be written.
+const NOTED_EVERY: Duration = Duration::from_secs(300);
+
+/// However much it is used, a session ends so long after its sign-in.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Keys of what a session holds.
+pub const USER: &str = "user";
+/// When the user signed in, in milliseconds since 1970.
+pub const SIGNED_IN: &str = "signed_in";
+pub const FLASH: &str = "flash";
+
+/// Sessions in the portal's database.
+#[derive(Clone)]
+pub struct Sessions {
+    store: Store,
+    clock: Clock,
+}
+
+// The store and its clock say nothing worth printing, and the trait demands `Debug`.
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+/// The layer that gives every request its session. `public_url` decides the cookie's name and
+/// whether it is `Secure`.
+pub fn layer(store: Store, clock: Clock, public_url: &str) -> SessionManagerLayer<Sessions> {
+    SessionManagerLayer::new(Sessions { store, clock })
+        .with_name(cookie_name(public_url))
+        .with_secure(public_url.starts_with("https://"))
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_path("/")
+        .with_expiry(expiry_of_use())
+}
+
+/// The name of the session's cookie.
+pub fn cookie_name(public_url: &str) -> &'static str {
+    if public_url.starts_with("https://") { "__Host-sid" } else { "sid" }
+}
+
+/// Session cookies that a request came with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionCookies {
+    /// One holds what can be a session's id.
+    pub session: bool,
+    /// One held something else and was removed.
+    pub malformed: bool,
+}
+
+/// Removes from a request what the session layer must not see, and says which session cookies there
+/// were. Nothing that the layer takes for a session may get past this, so lines are read as it
+/// reads them: as UTF-8, not only ASCII.
+///
+/// Cookies with a `%` in their name are removed: the layer would decode `__%48ost-sid` into the
+/// session cookie's name, and a browser lets other hosts of the same domain set that cookie,
+/// because it does not begin with `__Host-`.
+pub fn without_malformed(headers: &mut HeaderMap, name: &str) -> SessionCookies {
+    let mut found = SessionCookies::default();
+    let lines: Vec<String> = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok().map(str::to_owned))
+        .collect();
+    let (mut kept, mut removed) = (Vec::new(), false);
+    for pair in lines.iter().flat_map(|line| line.split(';')).map(str::trim) {
+        let (key, value) =
+            pair.split_once('=').map_or((pair, ""), |(key, value)| (key.trim(), value.trim()));
+        let is_session = key == name;
+        let is_malformed = is_session && value.trim_matches('"').parse::<Id>().is_err();
+        found.session |= is_session && !is_malformed;
+        found.malformed |= is_malformed;
+        if is_malformed || key.contains('%') {
+            removed = true;
+        } else {
+            kept.push(pair);
+        }
+    }
+    if removed {
+        headers.remove(COOKIE);
+        if let Ok(line) = HeaderValue::from_bytes(kept.join("; ").as_bytes()) {
+            headers.insert(COOKIE, line);
+        }
+    }
+    found
+}
+
+/// When a signed-in session ends that nobody uses. (None set is no end but the library's own, two
+/// weeks.)
+pub fn expiry_of_use() -> Expiry {
+    Expiry::OnInactivity(time::Duration::hours(HOURS))
+}
+
+/// Is a session that was signed in at `signed_in` too old by now?
+pub fn is_too_old(signed_in: Timestamp, now: Timestamp) -> bool {
+    signed_in.after(LONGEST) <= now
+}
+
+/// Is this still a session of a person who may sign in? Signing out deletes it.
+pub async fn is_of(store: &Store, clock: &Clock, id: Id, user: UserId) -> Result<bool, Error> {
+    let conn = &mut store.read().await?;
+    if sessions::find(conn, &id_hash(id), clock.now()).await?.is_none() {
+        return Ok(false);
+    }
+    Ok(users::by_id(conn, user).await?.is_some_and(|user| !user.disabled))
+}
+
+/// A cookie whose name begins with `__Host-` is deleted only by one that is `Secure`, too; the
+/// session layer's is not.
+pub async fn complete_removals(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let cookies = response.headers_mut().iter_mut().filter(|(name, _)| *name == SET_COOKIE);
+    for (_, cookie) in cookies {
+        let text = cookie.to_str().unwrap_or_default();
+        if text.starts_with("__Host-")
+            && !text.contains("; Secure")
+            && let Ok(complete) = HeaderValue::from_str(&format!("{text}; Secure"))
+        {
+            *cookie = complete;
+        }
+    }
+    response
+}
+
+/// The hash under which a session (and what belongs to it) is stored.
+pub fn id_hash(id: Id) -> Vec<u8> {
+    hash(&id.to_string())
+}
+
+fn failed(error: Error) -> session_store::Error {
+    session_store::Error::Backend(chain(&error))
+}
+
+fn expiry(record: &Record) -> Timestamp {
+    Timestamp(
+        i64::try_from(record.expiry_date.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX),
+    )
+}
+
+fn encode(record: &Record) -> session_store::Result<String> {
+    serde_json::to_string(&record.data)
+        .map_err(|error| session_store::Error::Encode(error.to_string()))
+}
+
+impl Sessions {
+    /// Is there nothing to write: the same content, and hardly later than it says?
+    async fn is_noted(&self, record: &Record) -> session_store::Result<bool> {
+        let stored = self.load(&record.id).await?;
+        let moved = |stored: &Record| expiry(stored).until(expiry(record));
+        Ok(stored.is_some_and(|stored| stored.data == record.data && moved(&stored) < NOTED_EVERY))
+    }
+}
+
+#[async_trait::async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        let (data, expires_at) = (encode(record)?, expiry(record));
+        loop {
+            let (id_hash, data) = (id_hash(record.id), data.clone());
+            let created: Result<(), Error> = self
+                .store
+                .write(move |conn| {
+                    Box::pin(
+                        async move { sessions::insert(conn, &id_hash, &data, expires_at).await },
+                    )
+                })
+                .await;
+            match created {
+                Ok(()) => return Ok(()),
+                Err(Error::Exists) => record.id = Id::default(),
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        if self.is_noted(record).await? {
+            return Ok(());
+        }
+        let (id_hash, data, expires_at) = (id_hash(record.id), encode(record)?, expiry(record));
+        let saved: Result<(), Error> = self
+            .store
+            .write(move |conn| {
+                Box::pin(async move { sessions::update(conn, &id_hash, &data, expires_at).await })
+            })
+            .await;
+        match saved {
+            // Whoever is signed in stays so, and sees what is wrong. (Signing in makes a session,
+            // which has to succeed.)
+            Err(error) if error.may_pass() => {
+                tracing::warn!(error = chain(&error), "a session stays as it was");
+                Ok(())
+            }
+            saved => saved.map_err(failed),
+        }
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        let mut conn = self.store.read().await.map_err(failed)?;
+        let row =
+            sessions::find(&mut conn, &id_hash(*id), self.clock.now()).await.map_err(failed)?;
+        let Some((data, expires_at)) = row else { return Ok(None) };
+        let data: HashMap<String, Value> = serde_json::from_str(&data)
+            .map_err(|error| session_store::Error::Decode(error.to_string()))?;
+        let expiry_date = OffsetDateTime::from_unix_timestamp(expires_at.seconds())
+            .map_err(|error| session_store::Error::Decode(error.to_string()))?;
+        Ok(Some(Record { id: *id, data, expiry_date }))
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        let id_hash = id_hash(*id);
+        let deleted: Result<(), Error> = self
+            .store
+            .write(move |conn| Box::pin(async move { sessions::delete(conn, &id_hash).await }))
+            .await;
+        deleted.map_err(failed)
+    }
+}
+
+/// Reads the session the layer put into a request.
+pub fn of(extensions: &http::Extensions) -> Option<tower_sessions::Session> {
+    extensions.get::<tower_sessions::Session>().cloned()
+}

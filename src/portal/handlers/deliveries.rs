@@ -1,0 +1,241 @@
+//! One delivery's page: its story, the request as it went out, and its neighbours in the list.
+
+use std::fmt::Write;
+
+use super::log as log_page;
+use crate::{
+    domain::{
+        delivery::{Attempt, Delivery},
+        hook::Hook,
+        id::DeliveryId,
+        json::pretty,
+        log::LogQuery,
+        permission::Permission,
+    },
+    engine::{
+        catalogue,
+        store::log::{Place, Search},
+    },
+    portal::{
+        ctx::OpCtx,
+        ops::{self, events::EventStory},
+        request::{Request, request},
+    },
+    view::{
+        Error,
+        deliveries::{Body, DeliveryDetail, DeliveryPage, SentRequest},
+    },
+};
+
+/// Of a body so much is shown on the page; all of it is a file.
+const SHOWN: usize = 64 * 1024;
+
+pub async fn detail(
+    id: &str,
+    query: LogQuery,
+    view: &str,
+    log: &str,
+) -> Result<DeliveryDetail, Error> {
+    let request = request()?;
+    let found = whole(&request.ctx, id, query, view == "raw", log == "all").await;
+    request.tell(found)
+}
+
+/// A delivery with its attempts, as other pages show it too.
+pub(super) async fn read(request: &Request, id: &str) -> Result<DeliveryPage, ops::Error> {
+    Ok(story(&request.ctx, id).await?.0)
+}
+
+async fn story(
+    ctx: &OpCtx,
+    id: &str,
+) -> Result<(DeliveryPage, EventStory, Option<Hook>), ops::Error> {
+    let id: DeliveryId = id.parse().map_err(|_| ops::Error::NotFound("delivery"))?;
+    let (delivery, attempts) = ops::deliveries::find(ctx, id).await?;
+    let story = ops::events::story(ctx, delivery.event_id).await?;
+    let hook = ops::deliveries::hook_of(ctx, &delivery).await?;
+    let refused = ops::deliveries::why_not(&delivery, hook.as_ref(), story.size);
+    let may_redeliver = refused.is_none() && ctx.may(Permission::DeliveriesReplay);
+    let hook_name = hook.as_ref().map_or("a deleted hook".to_owned(), |hook| hook.name.clone());
+    let body = story.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned());
+    let page = DeliveryPage {
+        delivery,
+        attempts,
+        body,
+        hook_name,
+        may_redeliver,
+        now: ctx.portal.clock().now(),
+    };
+    Ok((page, story, hook))
+}
+
+async fn whole(
+    ctx: &OpCtx,
+    id: &str,
+    query: LogQuery,
+    is_raw: bool,
+    is_of_all: bool,
+) -> Result<DeliveryDetail, ops::Error> {
+    let (page, story, hook) = story(ctx, id).await?;
+    let delivery = &page.delivery;
+    let own = format!("/integration/hooks/{}/deliveries", delivery.hook_id);
+    let list = if is_of_all { "/integration/deliveries".to_owned() } else { own.clone() };
+    let query = query.at("", "");
+    let suffix = log_page::suffix(&query, is_of_all);
+    let (newer, older) = neighbours(ctx, delivery, &query, is_of_all).await?;
+    let address_of = |other: Delivery| {
+        format!("/integration/hooks/{}/deliveries/{}{suffix}", other.hook_id, other.id)
+    };
+    let refused = ops::deliveries::why_not(delivery, hook.as_ref(), story.size);
+    Ok(DeliveryDetail {
+        request: sent_request(ctx, &page, &story, hook.as_ref(), is_raw),
+        refused: refused.map(str::to_owned).filter(|_| ctx.may(Permission::DeliveriesReplay)),
+        newer: newer.map(address_of),
+        older: older.map(address_of),
+        list: query.address(&list),
+        address: format!("{own}/{}{suffix}", delivery.id),
+        page,
+    })
+}
+
+/// The next newer and the next older one of the list. (What is looked for in bodies is too much
+/// work for two links.)
+async fn neighbours(
+    ctx: &OpCtx,
+    delivery: &Delivery,
+    query: &LogQuery,
+    is_of_all: bool,
+) -> Result<(Option<Delivery>, Option<Delivery>), ops::Error> {
+    let own = (!is_of_all).then_some(delivery.hook_id);
+    let search = match log_page::read(ctx, query.clone(), own) {
+        (_, Ok(asked)) if query.text.is_empty() => asked.search,
+        _ => Search { hook: own, ..Search::default() },
+    };
+    let newer = ops::log::page(ctx, &search, "", Place::After(delivery.id), 1).await?;
+    let older = ops::log::page(ctx, &search, "", Place::Before(delivery.id), 1).await?;
+    Ok((newer.rows.into_iter().next_back(), older.rows.into_iter().next()))
+}
+
+fn sent_request(
+    ctx: &OpCtx,
+    page: &DeliveryPage,
+    story: &EventStory,
+    hook: Option<&Hook>,
+    is_raw: bool,
+) -> SentRequest {
+    let delivery = &page.delivery;
+    let last = page.attempts.last();
+    let url =
+        last.map(|attempt| attempt.url.clone()).or(hook.map(|hook| hook.callback_url.clone()));
+    let url = url.unwrap_or_default();
+    let headers = headers(delivery, last, hook);
+    let file =
+        format!("/integration/hooks/{}/deliveries/{}/body.json", delivery.hook_id, delivery.id);
+    let is_removed = story.size == 0;
+    let (body, faults) = match &page.body {
+        _ if !ctx.may(Permission::PayloadsRead) => (Body::Hidden, None),
+        Some(text) if !is_removed => (shown(text, is_raw, file), Some(faults(delivery, text))),
+        _ => (Body::Removed, None),
+    };
+    let curl = curl(&url, &headers, page.body.as_deref().filter(|_| !is_removed));
+    SentRequest {
+        url,
+        headers,
+        size: i64::try_from(story.size).unwrap_or(i64::MAX),
+        body,
+        faults,
+        curl,
+    }
+}
+
+/// What went with the body. The signature is made anew for each attempt and says nothing to a
+/// person; of the key the last letters tell which it was.
+fn headers(
+    delivery: &Delivery,
+    last: Option<&Attempt>,
+    hook: Option<&Hook>,
+) -> Vec<(String, String)> {
+    let key = hook.map_or("••••".to_owned(), |hook| hook.api_key_hint.clone());
+    let mut headers = vec![
+        ("content-type", "application/json".to_owned()),
+        ("user-agent", concat!("service-hooks/", env!("CARGO_PKG_VERSION")).to_owned()),
+        ("x-api-key", key),
+        ("x-service-hook-event", delivery.event_type.key().to_owned()),
+        ("webhook-id", delivery.event_id.webhook_id(delivery.is_test)),
+    ];
+    if let Some(last) = last {
+        headers.push(("webhook-timestamp", last.started_at.seconds().to_string()));
+    }
+    headers.push(("webhook-signature", "v1,…".to_owned()));
+    if delivery.is_test {
+        headers.push(("x-service-hook-test", "true".to_owned()));
+    }
+    headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn shown(text: &str, is_raw: bool, file: String) -> Body {
+    let pretty = if is_raw || text.len() > SHOWN { None } else { pretty(text) };
+    let is_pretty = pretty.is_some();
+    let text = pretty.unwrap_or_else(|| text[..text.floor_char_boundary(SHOWN)].to_owned());
+    let is_cut = !is_pretty && text.len() >= SHOWN;
+    Body::Shown { text, is_pretty, is_cut, file }
+}
+
+fn faults(delivery: &Delivery, text: &str) -> Vec<String> {
+    let Ok(body) = serde_json::from_str(text) else { return vec!["It is not JSON.".to_owned()] };
+    match catalogue::validate(delivery.event_type, &body) {
+        Ok(()) => Vec::new(),
+        Err(invalid) => {
+            let words =
+                |field: &str| field.trim_start_matches("data").trim_start_matches('.').to_owned();
+            invalid
+                .0
+                .iter()
+                .map(|fault| format!("{} {}", words(&fault.field), fault.message).trim().to_owned())
+                .collect()
+        }
+    }
+}
+
+/// The request as a command for a shell. What is in it is quoted, so that whatever a body says
+/// stays a body.
+fn curl(url: &str, headers: &[(String, String)], body: Option<&str>) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let mut command = format!("curl -X POST {}", quoted(url));
+    for (name, value) in headers {
+        let written = match name.as_str() {
+            "x-api-key" => "\"x-api-key: $API_KEY\"".to_owned(),
+            // Made for one moment, with a secret.
+            "webhook-signature" | "webhook-timestamp" | "user-agent" => continue,
+            _ => quoted(&format!("{name}: {value}")),
+        };
+        let _infallible = write!(command, " \\\n  -H {written}");
+    }
+    let data = match body {
+        Some(body) if body.len() <= SHOWN => quoted(body),
+        _ => "@body.json".to_owned(),
+    };
+    let _infallible = write!(command, " \\\n  --data-binary {data}");
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_quotes_whatever_is_in_it_and_names_no_key() {
+        let headers = [
+            ("x-api-key".to_owned(), "••••a91f".to_owned()),
+            ("webhook-id".to_owned(), "1".to_owned()),
+        ];
+        let command =
+            curl("https://example.com/a?b='c'", &headers, Some("{\"a\": \"it's $HOME `id`\"}"));
+        assert_eq!(
+            command,
+            "curl -X POST 'https://example.com/a?b='\\''c'\\''' \\\n  -H \"x-api-key: $API_KEY\" \
+             \\\n  -H 'webhook-id: 1' \\\n  --data-binary '{\"a\": \"it'\\''s $HOME `id`\"}'"
+        );
+        assert!(curl("https://example.com", &headers, None).ends_with("@body.json"));
+    }
+}

@@ -1,0 +1,87 @@
+//! The event catalogue's pages.
+
+use super::found::parse_id;
+use crate::{
+    domain::{event::EventType, hook::Hook},
+    engine::catalogue,
+    portal::{
+        ops::{self, snippets},
+        request::{Request, request},
+    },
+    view::{
+        Error,
+        events::{EventPage, EventRow, SchemaVersion, Snippet},
+    },
+};
+
+pub async fn list() -> Result<Vec<EventRow>, Error> {
+    let request = request()?;
+    let events = request.tell(ops::catalogue::list(&request.ctx))?;
+    let hooks = request.tell(ops::hooks::all(&request.ctx).await)?;
+    let row = |event: &EventType| {
+        let own = || hooks.iter().filter(|hook| hook.event_type == *event);
+        let (hooks, on) = (own().count(), own().filter(|hook| hook.enabled).count());
+        EventRow { event: *event, version: ops::catalogue::version_of(*event), hooks, on }
+    };
+    Ok(events.iter().map(row).collect())
+}
+
+pub async fn detail(key: &str, lang: &str, hook: &str) -> Result<EventPage, Error> {
+    let request = request()?;
+    let ctx = &request.ctx;
+    let event = request.tell(ops::catalogue::find(ctx, key))?;
+    let fields = request.tell(ops::catalogue::fields(ctx, event))?;
+    let versions = request.tell(ops::catalogue::versions(ctx, event))?;
+    let mut hooks = request.tell(ops::hooks::all(ctx).await)?;
+    hooks.retain(|hook| hook.event_type == event);
+    let hook = named(&request, hook, &hooks)?;
+    let member = fields
+        .iter()
+        .find(|field| field.required)
+        .map(|field| field.path.clone())
+        .unwrap_or_default();
+    let snippet = snippet(event, &member, lang, hook.as_ref());
+    let version = |(version, changes): (&catalogue::Version, _)| SchemaVersion {
+        number: version.number,
+        since: version.since.to_owned(),
+        note: version.note.to_owned(),
+        changes,
+    };
+    let delivery = &ctx.portal.settings.delivery;
+    Ok(EventPage {
+        event,
+        fields,
+        sample: catalogue::sample(event).to_owned(),
+        schema: catalogue::schema_text(event, catalogue::Draft::default()),
+        versions: versions.into_iter().map(version).collect(),
+        snippet,
+        hook,
+        hooks,
+        retries: delivery.retry_schedule.clone(),
+        timeout: delivery.timeout,
+    })
+}
+
+/// The hook that the address names: one of this event's.
+fn named(request: &Request, id: &str, hooks: &[Hook]) -> Result<Option<Hook>, Error> {
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let id = request.tell(parse_id(id))?;
+    let found = hooks.iter().find(|hook| hook.id == id).cloned();
+    request.tell(found.map(Some).ok_or(ops::Error::NotFound("hook")))
+}
+
+fn snippet(event: EventType, member: &str, lang: &str, hook: Option<&Hook>) -> Snippet {
+    let language = snippets::language(lang);
+    let languages = snippets::LANGUAGES
+        .iter()
+        .map(|language| (language.key.to_owned(), language.name.to_owned()));
+    let url = hook.map(|hook| hook.callback_url.as_str());
+    Snippet {
+        language: language.key.to_owned(),
+        languages: languages.collect(),
+        file: language.file.to_owned(),
+        text: language.snippet(event, member, catalogue::sample(event), url),
+    }
+}

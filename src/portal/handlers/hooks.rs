@@ -1,0 +1,186 @@
+//! Hooks: their list, their page, the slider, deleting and testing.
+
+use serde::{Deserialize, Serialize};
+
+use super::found::{or_tombstone, parse_id};
+use super::{deliveries, flash};
+use crate::{
+    domain::{hook_query::HookQuery, id::HookId, measured::Range},
+    engine::{
+        dispatcher::Validation,
+        store::{hooks::Secrets, log::Search},
+    },
+    portal::{
+        ops::{
+            self, drafts,
+            measured::Column,
+            overview::{self, Row},
+        },
+        request::{Request, go, request},
+    },
+    view::{
+        Error,
+        hooks::{Charts, Condition, HookDeletion, HookList, HookPage, HookRow, HookSecrets, Point},
+        session::FlashKind,
+    },
+};
+
+/// Deliveries on a hook's page.
+const RECENT: u32 = 10;
+
+pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<HookList, Error> {
+    let request = request()?;
+    let query = HookQuery::parse(text, status, sort, page);
+    let found = request.tell(overview::read(&request.ctx, &query).await)?;
+    let row = |row: Row| HookRow {
+        condition: condition(&row),
+        hook: row.hook,
+        last: row.last,
+        day: row.day,
+    };
+    Ok(HookList {
+        query: HookQuery { page: found.page, ..query },
+        rows: found.rows.into_iter().map(row).collect(),
+        not_set_up: found.not_set_up,
+        total: found.total,
+        found: found.found,
+        pages: found.pages,
+        now: request.ctx.portal.clock().now(),
+    })
+}
+
+fn condition(row: &Row) -> Condition {
+    Condition {
+        standing: row.standing,
+        health: row.health,
+        day: overview::sum(&row.day),
+        held: row.held,
+    }
+}
+
+pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<HookPage, Error> {
+    let request = request()?;
+    let ctx = &request.ctx;
+    let found = async { overview::find(ctx, parse_id(id)?).await };
+    let row = request.tell(or_tombstone(ctx, id, found.await).await)?;
+    let (condition, id) = (condition(&row), row.hook.id);
+    let hook = row.hook;
+    let search = Search { hook: Some(id), ..Search::default() };
+    let recent = match ops::deliveries::list(ctx, &search, None, RECENT).await {
+        Err(ops::Error::Forbidden(_)) => Vec::new(),
+        outcome => request.tell(outcome)?.items,
+    };
+    let test = if test.is_empty() { None } else { deliveries::read(&request, test).await.ok() };
+    let test = test.filter(|page| page.delivery.is_test && page.delivery.hook_id == hook.id);
+    // Bound to the session that asked, and gone after ten minutes.
+    let revealed: Option<Revealed> =
+        request.tell(drafts::find(ctx, &request.session, secrets).await)?;
+    let secrets =
+        revealed.filter(|revealed| revealed.hook == hook.id).map(|revealed| revealed.secrets);
+    let charts = charts(&request, id, Range::from_key(range).unwrap_or_default()).await?;
+    let pauses_after = ctx.portal.settings.delivery.breaker().failures;
+    Ok(HookPage {
+        hook,
+        condition,
+        pauses_after,
+        charts,
+        recent,
+        secrets,
+        test,
+        now: ctx.portal.clock().now(),
+    })
+}
+
+async fn charts(request: &Request, id: HookId, range: Range) -> Result<Option<Charts>, Error> {
+    let measured = match ops::measured::of_hook(&request.ctx, id, range).await {
+        Err(ops::Error::Forbidden(_)) => return Ok(None),
+        outcome => request.tell(outcome)?,
+    };
+    let point = |column: &Column| Point {
+        from: column.from,
+        outcomes: column.outcomes,
+        p50: column.durations.quantile(0.5),
+        p95: column.durations.quantile(0.95),
+    };
+    let all = point(&measured.all);
+    Ok(Some(Charts {
+        range,
+        points: measured.columns.iter().map(point).collect(),
+        failures: measured.failures,
+        skipped: measured.skipped,
+        outcomes: all.outcomes,
+        p50: all.p50,
+        p95: all.p95,
+    }))
+}
+
+/// Secrets on their way from the button to the page that shows them.
+#[derive(Serialize, Deserialize)]
+struct Revealed {
+    hook: HookId,
+    secrets: HookSecrets,
+}
+
+pub async fn reveal(id: &str) -> Result<(), Error> {
+    let request = request()?;
+    let hook = request.tell(parse_id(id))?;
+    let Secrets { api_key, signing_secret } =
+        request.tell(ops::hooks::reveal(&request.ctx, hook).await)?;
+    let revealed = Revealed { hook, secrets: HookSecrets { api_key, signing_secret } };
+    let draft = request.tell(drafts::keep(&request.ctx, &request.session, &revealed).await)?;
+    go(&format!("/integration/hooks/{id}?secrets={draft}#secrets"));
+    Ok(())
+}
+
+pub async fn deletion(id: &str) -> Result<HookDeletion, Error> {
+    let request = request()?;
+    let found = async { ops::hooks::find_to_change(&request.ctx, parse_id(id)?).await };
+    let hook = request.tell(or_tombstone(&request.ctx, id, found.await).await)?;
+    let open = request.tell(ops::hooks::open_deliveries(&request.ctx, hook.id).await)?;
+    Ok(HookDeletion { hook, open })
+}
+
+pub async fn set_enabled(id: &str, enabled: bool) -> Result<bool, Error> {
+    let request = request()?;
+    let id = request.tell(parse_id(id))?;
+    let hook = request.tell(ops::hooks::set_enabled(&request.ctx, id, enabled).await)?;
+    if request.is_plain_form() {
+        let state = if hook.enabled { "on" } else { "off" };
+        flash(&request, FlashKind::Done, format!("{} is {state}.", hook.name)).await;
+        go(&format!("{}#h-{id}", request.came_from("/integration/hooks")));
+    }
+    Ok(hook.enabled)
+}
+
+pub async fn set_enabled_many(ids: &[String], enabled: bool) -> Result<(), Error> {
+    let request = request()?;
+    let ids: Vec<HookId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+    let switched = request.tell(ops::hooks::set_enabled_many(&request.ctx, &ids, enabled).await)?;
+    let state = if enabled { "on" } else { "off" };
+    let (kind, words) = match switched.as_slice() {
+        [] => (FlashKind::Warning, "Nothing was switched: select hooks first.".to_owned()),
+        [hook] => (FlashKind::Done, format!("{} is {state}.", hook.name)),
+        many => (FlashKind::Done, format!("{} hooks are {state}.", many.len())),
+    };
+    flash(&request, kind, words).await;
+    go(&request.came_from("/integration/hooks"));
+    Ok(())
+}
+
+pub async fn delete(id: &str) -> Result<(), Error> {
+    let request = request()?;
+    let id = request.tell(parse_id(id))?;
+    let hook = request.tell(ops::hooks::delete(&request.ctx, id).await)?;
+    flash(&request, FlashKind::Done, format!("{} was deleted.", hook.name)).await;
+    go("/integration/hooks");
+    Ok(())
+}
+
+pub async fn send_test(id: &str) -> Result<(), Error> {
+    let request = request()?;
+    let id = request.tell(parse_id(id))?;
+    let delivery =
+        request.tell(ops::test_send::send(&request.ctx, id, None, Validation::Schema).await)?;
+    go(&format!("/integration/hooks/{id}?test={delivery}#test"));
+    Ok(())
+}

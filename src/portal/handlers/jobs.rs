@@ -1,0 +1,316 @@
+//! Recovering: from what was typed to what is counted, from what was counted to a job, and how far
+//! that is.
+
+use std::time::Duration;
+
+use super::{
+    flash,
+    found::{or_tombstone, parse_id},
+};
+use crate::{
+    domain::{
+        event::EventType,
+        hook::Hook,
+        id::{HookId, JobId},
+        invalid::Invalid,
+        job::{DEFAULT_PACE, Job, JobState, Kind, Scope},
+        log::AnswerGroup,
+        permission::Permission,
+        recovery::RecoverForm,
+        time::Timestamp,
+        words::deliveries,
+    },
+    portal::{
+        ctx::OpCtx,
+        ops::{self, jobs::Begin},
+        request::{Request, go, request},
+    },
+    view::{
+        Error,
+        jobs::{DryRun, JobList, JobPage, RecoverHook, RecoverPage, Span},
+        session::FlashKind,
+    },
+};
+
+const HOUR: u64 = 3600;
+/// Spans that there always are.
+const SPANS: &[(&str, &str, u64)] = &[
+    ("1h", "The last hour", HOUR),
+    ("24h", "The last 24 hours", 24 * HOUR),
+    ("7d", "The last 7 days", 7 * 24 * HOUR),
+];
+/// What is offered unless something else is asked for.
+const USUAL: &str = "24h";
+/// Jobs on a page.
+const ROWS: u32 = 30;
+
+pub async fn recover(id: &str, form: RecoverForm) -> Result<RecoverPage, Error> {
+    let request = request()?;
+    let read = put_together(&request.ctx, id, form).await;
+    request.tell(or_tombstone(&request.ctx, id, read).await)
+}
+
+async fn put_together(
+    ctx: &OpCtx,
+    id: &str,
+    mut form: RecoverForm,
+) -> Result<RecoverPage, ops::Error> {
+    ctx.require(Permission::DeliveriesReplay)?;
+    let hook = hook_of(ctx, id).await?;
+    let is_new = form.is_new();
+    if is_new {
+        (form.since, form.failed, form.skipped) =
+            (USUAL.to_owned(), "true".to_owned(), "true".to_owned());
+    }
+    if form.pace.is_empty() {
+        form.pace = DEFAULT_PACE.to_string();
+    }
+    let spans = spans(ctx, hook.as_ref()).await?;
+    let running = ops::jobs::running(ctx, hook.as_ref().map(|hook| hook.id)).await?;
+    let (dry_run, errors) =
+        match understand(ctx, &mut form, hook.as_ref().map(|hook| hook.id), &spans) {
+            Err(errors) => (None, errors),
+            Ok(_) if is_new => (None, Invalid::default()),
+            Ok(begin) => (Some(dry_run(ctx, &form, begin).await?), Invalid::default()),
+        };
+    let hook = match hook {
+        Some(hook) => Some(brief(ctx, hook).await?),
+        None => None,
+    };
+    Ok(RecoverPage {
+        from: super::datetime::local(ctx, &form.from),
+        to: super::datetime::local(ctx, &form.to),
+        zone: super::datetime::zone(ctx),
+        hook,
+        spans,
+        errors,
+        dry_run,
+        running: running.map(|job| job.to_string()),
+        now: ctx.portal.clock().now(),
+        form,
+    })
+}
+
+async fn hook_of(ctx: &OpCtx, id: &str) -> Result<Option<Hook>, ops::Error> {
+    if id.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(ops::jobs::hook(ctx, parse_id(id)?).await?))
+}
+
+async fn brief(ctx: &OpCtx, hook: Hook) -> Result<RecoverHook, ops::Error> {
+    let health = ops::jobs::health(ctx, hook.id).await?;
+    Ok(RecoverHook {
+        id: hook.id.to_string(),
+        name: hook.name,
+        url: hook.callback_url,
+        enabled: hook.enabled,
+        paused_since: health.paused.map(|pause| pause.since),
+    })
+}
+
+async fn dry_run(ctx: &OpCtx, form: &RecoverForm, begin: Begin) -> Result<DryRun, ops::Error> {
+    let now = ctx.portal.clock().now();
+    let spread = ops::jobs::spread(ctx, &begin).await?;
+    let (from, to) = (begin.scope.from, begin.scope.to.map_or(now, |to| to.min(now)));
+    // What is begun is what was counted, however long somebody thinks about it.
+    let exact = RecoverForm {
+        since: "exact".to_owned(),
+        from: from.map(Timestamp::rfc3339).unwrap_or_default(),
+        to: to.rfc3339(),
+        zone: String::new(),
+        ..form.clone()
+    };
+    let per_second =
+        begin.per_second.and_then(|pace| u32::try_from(pace).ok()).unwrap_or(DEFAULT_PACE);
+    Ok(DryRun { from, to, count: spread.count(), spread, per_second, exact })
+}
+
+/// The spans that make sense for a hook: those of its own story first.
+async fn spans(ctx: &OpCtx, hook: Option<&Hook>) -> Result<Vec<Span>, ops::Error> {
+    let now = ctx.portal.clock().now();
+    let span =
+        |key: &str, words: &str, from| Span { key: key.to_owned(), words: words.to_owned(), from };
+    let mut spans = Vec::new();
+    if let Some(hook) = hook {
+        let health = ops::jobs::health(ctx, hook.id).await?;
+        if let Some(since) = health.failing_since {
+            spans.push(span("streak", "Since the first failure of this streak", Some(since)));
+        }
+        if let Some(since) = ops::jobs::off_since(ctx, hook.id).await? {
+            spans.push(span("off", "Since it was switched off", Some(since)));
+        }
+    }
+    spans.extend(SPANS.iter().map(|(key, words, seconds)| {
+        span(key, words, Some(now.before(Duration::from_secs(*seconds))))
+    }));
+    spans.push(span("exact", "Exactly", None));
+    Ok(spans)
+}
+
+/// From what was typed to what is to be done.
+fn understand(
+    ctx: &OpCtx,
+    form: &mut RecoverForm,
+    hook: Option<HookId>,
+    spans: &[Span],
+) -> Result<Begin, Invalid> {
+    let mut invalid = Invalid::default();
+    let span = spans.iter().find(|span| span.key == form.since);
+    invalid.add_unless(span.is_some(), "since", "Choose since when.");
+    let (mut from, mut to) = (span.and_then(|span| span.from), None);
+    if form.since == "exact" {
+        let zone = std::mem::take(&mut form.zone);
+        (from, to) =
+            super::datetime::range(ctx, (&mut form.from, &mut form.to), &zone, &mut invalid);
+    }
+    let states = form.states();
+    if states.is_empty() {
+        invalid.add("failed", "required", "Choose what is to be sent again.");
+    }
+    let pace = form.pace.trim().parse::<i64>();
+    invalid.add_unless(pace.is_ok(), "pace", "Give a whole number of deliveries a second.");
+    let pace = pace.ok();
+    let judged = ops::jobs::validate_pace(pace);
+    if let Err(wrong) = judged {
+        let message = wrong.message("per_second").unwrap_or_default();
+        invalid.add("pace", "range", format!("The pace {message}."));
+    }
+    let answer = AnswerGroup::from_key(&form.answer);
+    invalid.add_unless(
+        answer.is_some() || form.answer.is_empty(),
+        "answer",
+        "Choose an answer of the list.",
+    );
+    let event = form.event.trim().parse().ok();
+    invalid.add_unless(
+        event.is_some() || form.event.is_empty(),
+        "event",
+        "Give the whole id of an event.",
+    );
+    let event_type = EventType::from_key(&form.event_type);
+    invalid.add_unless(
+        event_type.is_some() || form.event_type.is_empty(),
+        "event_type",
+        "Choose an event type.",
+    );
+    let kind = if hook.is_some() && from.is_some() { Kind::Recover } else { Kind::Redeliver };
+    let scope = Scope { hook, event, event_type, states, answer, from, to };
+    invalid.or(Begin { kind, scope, per_second: pace })
+}
+
+pub async fn begin(id: &str, mut form: RecoverForm) -> Result<(), Error> {
+    let request = request()?;
+    let ctx = &request.ctx;
+    request.tell(ctx.require(Permission::DeliveriesReplay).map_err(ops::Error::from))?;
+    let hook = request.tell(hook_of(ctx, id).await)?;
+    let spans = request.tell(spans(ctx, hook.as_ref()).await)?;
+    let path = match &hook {
+        Some(hook) => format!("/integration/hooks/{}/recover", hook.id),
+        None => "/integration/deliveries/recover".to_owned(),
+    };
+    let begin = match understand(ctx, &mut form, hook.as_ref().map(|hook| hook.id), &spans) {
+        Ok(begin) => begin,
+        // The page says what is wrong, and has everything else as it was.
+        Err(_) => {
+            go(&form.address(&path));
+            return Ok(());
+        }
+    };
+    let job = match ops::jobs::begin(ctx, begin).await {
+        Err(ops::Error::Overlaps { job }) => return overlaps(&request, job).await,
+        begun => request.tell(begun)?,
+    };
+    let words = format!("Sending {} again.", deliveries(job.total));
+    flash(&request, FlashKind::Done, words).await;
+    go(&format!("/integration/jobs/{}", job.id));
+    Ok(())
+}
+
+/// Nothing was begun: leads to the job that is in the way.
+async fn overlaps(request: &Request, job: JobId) -> Result<(), Error> {
+    let words = "Nothing was started: this job is running and covers some of the same deliveries.";
+    flash(request, FlashKind::Warning, words.to_owned()).await;
+    go(&format!("/integration/jobs/{job}"));
+    Ok(())
+}
+
+async fn page_of(ctx: &OpCtx, job: Job) -> Result<JobPage, ops::Error> {
+    let hook = match job.scope.hook {
+        Some(hook) => Some(
+            ops::log::hook_names(ctx).await?.remove(&hook).unwrap_or("a deleted hook".to_owned()),
+        ),
+        None => None,
+    };
+    Ok(JobPage {
+        job,
+        hook,
+        may_change: ctx.may(Permission::DeliveriesReplay),
+        now: ctx.portal.clock().now(),
+    })
+}
+
+fn job_id(id: &str) -> Result<JobId, ops::Error> {
+    id.parse().map_err(|_| ops::Error::NotFound("job"))
+}
+
+pub async fn detail(id: &str) -> Result<JobPage, Error> {
+    let request = request()?;
+    let found = async {
+        let job = ops::jobs::find(&request.ctx, job_id(id)?).await?;
+        page_of(&request.ctx, job).await
+    };
+    let found = found.await;
+    request.tell(found)
+}
+
+pub async fn list(before: &str) -> Result<JobList, Error> {
+    let request = request()?;
+    let ctx = &request.ctx;
+    let page = request.tell(ops::jobs::page(ctx, before.parse().ok(), ROWS).await)?;
+    let mut jobs = Vec::new();
+    for job in page.items {
+        jobs.push(request.tell(page_of(ctx, job).await)?);
+    }
+    let older = page.next_cursor.map(|cursor| format!("/integration/jobs?before={cursor}"));
+    Ok(JobList { jobs, older, now: ctx.portal.clock().now() })
+}
+
+pub async fn move_to(id: &str, state: &str) -> Result<(), Error> {
+    let request = request()?;
+    let wanted = JobState::from_key(state).filter(|state| *state != JobState::Done);
+    let moved = async {
+        request.ctx.require(Permission::DeliveriesReplay)?;
+        let id = job_id(id)?;
+        let wanted = wanted.ok_or_else(|| {
+            Invalid::one("state", "unknown", "must be running, paused or cancelled")
+        });
+        ops::jobs::update(&request.ctx, id, Some(wanted?), None).await
+    };
+    match moved.await {
+        // It was done before the button was pressed: the page says so.
+        Err(ops::Error::Invalid(invalid)) if wanted.is_some() => {
+            let words = format!(
+                "The job {}.",
+                invalid.0.first().map(|it| it.message.as_str()).unwrap_or_default()
+            );
+            flash(&request, FlashKind::Warning, words).await;
+        }
+        Err(ops::Error::Overlaps { job }) => return overlaps(&request, job).await,
+        Err(error) => return request.tell(Err(error)),
+        Ok(job) => {
+            let words = match job.state {
+                JobState::Paused => {
+                    "The job is paused. Nothing more is sent again until it is resumed."
+                }
+                JobState::Cancelled => {
+                    "The job is cancelled. What it has not come to stays as it is."
+                }
+                JobState::Running | JobState::Done => "The job goes on.",
+            };
+            flash(&request, FlashKind::Done, words).await;
+        }
+    }
+    go(&format!("/integration/jobs/{id}"));
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! The log's pages: reads what an address says, and says where its page leads.
+
+use std::collections::HashMap;
+
+use super::found::{or_tombstone, parse_id};
+use crate::{
+    domain::{
+        event::EventType,
+        id::{DeliveryId, HookId, born, first_at},
+        invalid::Invalid,
+        log::{AnswerGroup, LogQuery, Outcome},
+        permission::Permission,
+    },
+    engine::store::log::{Place, Search},
+    portal::{
+        ctx::OpCtx,
+        ops::{self, log::LogFound},
+        request::request,
+    },
+    view::{
+        Error,
+        log::{HookName, Inbox, InboxHook, InboxPart, LogLinks, LogPage, LogRow},
+    },
+};
+
+/// Deliveries on a page.
+const ROWS: u32 = 50;
+/// A text that is longer is no longer looked for.
+const LONGEST_TEXT: usize = 200;
+
+/// What an address asks for.
+pub struct Asked {
+    pub search: Search,
+    pub place: Place,
+}
+
+pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
+    let request = request()?;
+    let ctx = &request.ctx;
+    request.tell(ctx.require(Permission::DeliveriesRead).map_err(ops::Error::from))?;
+    let names = request.tell(ops::log::hook_names(ctx).await)?;
+    let own = if hook.is_empty() {
+        None
+    } else {
+        Some(request.tell(or_tombstone(ctx, hook, own_hook(hook, &names)).await)?)
+    };
+    let (query, asked) = read(ctx, query, own.as_ref().map(|(id, _)| *id));
+    let mut page = frame_of(ctx, &query, own, &names);
+    match asked {
+        Err(errors) => page.errors = errors,
+        Ok(mut asked) => {
+            let found = request.tell(find(ctx, &mut asked, &query.text).await)?;
+            request.tell(fill(ctx, &mut page, &asked, found, &names).await)?;
+        }
+    }
+    Ok(page)
+}
+
+fn own_hook(id: &str, names: &HashMap<HookId, String>) -> Result<(HookId, String), ops::Error> {
+    let id = parse_id(id)?;
+    names.get(&id).map(|name| (id, name.clone())).ok_or(ops::Error::NotFound("hook"))
+}
+
+/// Whoever pages back to the newest wants to see the newest page, and a whole one.
+async fn find(ctx: &OpCtx, asked: &mut Asked, text: &str) -> Result<LogFound, ops::Error> {
+    let found = ops::log::page(ctx, &asked.search, text, asked.place, ROWS).await?;
+    if !matches!(asked.place, Place::After(_)) || found.is_more || found.looked.is_some() {
+        return Ok(found);
+    }
+    asked.place = Place::Newest;
+    ops::log::page(ctx, &asked.search, text, asked.place, ROWS).await
+}
+
+/// Everything on a page that does not depend on what is found.
+fn frame_of(
+    ctx: &OpCtx,
+    query: &LogQuery,
+    own: Option<(HookId, String)>,
+    names: &HashMap<HookId, String>,
+) -> LogPage {
+    let days = |kept: std::time::Duration| kept.as_secs() / 86_400;
+    let retention = &ctx.portal.settings.retention;
+    let path = match &own {
+        Some((id, _)) => format!("/integration/hooks/{id}/deliveries"),
+        None => "/integration/deliveries".to_owned(),
+    };
+    let mut hooks: Vec<HookName> = Vec::new();
+    if own.is_none() {
+        hooks.extend(
+            names.iter().map(|(id, name)| HookName { id: id.to_string(), name: name.clone() }),
+        );
+        hooks.sort_by(|a, b| {
+            a.name.to_lowercase().cmp(&b.name.to_lowercase()).then_with(|| a.id.cmp(&b.id))
+        });
+    }
+    LogPage {
+        path,
+        from: super::datetime::local(ctx, &query.from),
+        to: super::datetime::local(ctx, &query.to),
+        zone: super::datetime::zone(ctx),
+        hook: own.map(|(id, name)| HookName { id: id.to_string(), name }),
+        hooks,
+        query: query.clone(),
+        kept_days: days(retention.deliveries),
+        bodies_kept_days: days(retention.payloads),
+        may_see_bodies: ctx.may(Permission::PayloadsRead),
+        may_replay: ctx.may(Permission::DeliveriesReplay),
+        now: ctx.portal.clock().now(),
+        ..LogPage::default()
+    }
+}
+
+async fn fill(
+    ctx: &OpCtx,
+    page: &mut LogPage,
+    asked: &Asked,
+    found: LogFound,
+    names: &HashMap<HookId, String>,
+) -> Result<(), ops::Error> {
+    page.links = links(page, asked.place, &found);
+    page.suffix = suffix(&page.query, page.hook.is_none());
+    page.is_empty = found.rows.is_empty() && ops::log::is_empty(ctx).await?;
+    let is_recoverable =
+        page.may_replay && page.query.text.is_empty() && !asked.search.states.is_empty();
+    let is_settled = asked.search.states.iter().all(|state| state.is_final())
+        && asked.search.tests != Some(true);
+    if is_recoverable && is_settled && !found.rows.is_empty() {
+        let search = Search { tests: Some(false), ..asked.search.clone() };
+        page.matching = ops::log::count(ctx, &search).await?;
+        page.links.recover = Some(recover_address(page));
+    }
+    let name =
+        |hook: &HookId| names.get(hook).cloned().unwrap_or_else(|| "a deleted hook".to_owned());
+    page.rows = found
+        .rows
+        .into_iter()
+        .map(|delivery| LogRow { hook: name(&delivery.hook_id), delivery })
+        .collect();
+    Ok(())
+}
+
+/// Everything that matches, handed on to the page that sends it again.
+fn recover_address(page: &LogPage) -> String {
+    let hook = page.hook.as_ref().map_or(page.query.hook.as_str(), |hook| hook.id.as_str());
+    let path = if hook.is_empty() {
+        "/integration/deliveries/recover".to_owned()
+    } else {
+        format!("/integration/hooks/{hook}/recover")
+    };
+    let states =
+        Outcome::from_key(&page.query.state).map(|outcome| outcome.states).unwrap_or_default();
+    let mut pairs: Vec<(&str, &str)> = states.iter().map(|state| (state.key(), "true")).collect();
+    let query = &page.query;
+    pairs.extend([
+        ("answer", query.answer.as_str()),
+        ("event", &query.event),
+        ("event_type", &query.event_type),
+        ("since", "exact"),
+        ("from", &query.from),
+        ("to", &query.to),
+    ]);
+    crate::domain::address::address(&path, &pairs)
+}
+
+fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
+    let to = |before: &str, after: &str| page.query.at(before, after).address(&page.path);
+    let before = |id: DeliveryId| to(&id.to_string(), "");
+    let after = |id: DeliveryId| to("", &id.to_string());
+    let (first, last) = (found.rows.first().map(|row| row.id), found.rows.last().map(|row| row.id));
+    let newest = to("", "");
+    let further = found.looked.map(|looked| {
+        let address = if matches!(place, Place::After(_)) { after(looked) } else { before(looked) };
+        (born(looked.0), address)
+    });
+    let (newer, older) = match place {
+        Place::Newest => (None, last.filter(|_| found.is_more).map(before)),
+        Place::Before(_) => {
+            (Some(first.map_or(newest.clone(), after)), last.filter(|_| found.is_more).map(before))
+        }
+        // The page that was come from is older.
+        Place::After(_) => (first.filter(|_| found.is_more).map(after), last.map(before)),
+    };
+    let stream = format!("{}/stream", page.path);
+    let is_live = newer.is_none() && page.query.text.is_empty();
+    LogLinks {
+        newest,
+        newer,
+        older,
+        further,
+        recover: None,
+        stream: is_live.then(|| {
+            let after = first.unwrap_or(DeliveryId(first_at(page.now)));
+            page.query.at("", &after.to_string()).address(&stream)
+        }),
+    }
+}
+
+/// What the address of a delivery's page ends in, so that the page knows the list it was come from.
+pub fn suffix(query: &LogQuery, is_of_all: bool) -> String {
+    let query = query.at("", "").address("");
+    match (is_of_all, query.is_empty()) {
+        (false, _) => query,
+        (true, true) => "?log=all".to_owned(),
+        (true, false) => format!("{query}&log=all"),
+    }
+}
+
+/// What an address asks for, and the same address with times that say their zone.
+pub fn read(
+    ctx: &OpCtx,
+    mut query: LogQuery,
+    own: Option<HookId>,
+) -> (LogQuery, Result<Asked, Invalid>) {
+    let mut invalid = Invalid::default();
+    let mut search = Search { hook: own, ..Search::default() };
+    for text in [&mut query.event, &mut query.text, &mut query.hook] {
+        *text = text.trim().to_owned();
+    }
+    if own.is_some() {
+        query.hook.clear();
+    }
+    if !query.hook.is_empty() {
+        search.hook = query.hook.parse().ok();
+        invalid.add_unless(search.hook.is_some(), "hook", "Choose a hook of the list.");
+    }
+    if !query.event.is_empty() {
+        search.event = query.event.parse().ok();
+        invalid.add_unless(
+            search.event.is_some(),
+            "event",
+            "Give the whole id of an event: 36 characters.",
+        );
+    }
+    if !query.event_type.is_empty() {
+        search.event_type = EventType::from_key(&query.event_type);
+        invalid.add_unless(
+            search.event_type.is_some(),
+            "event_type",
+            "Choose an event type of the list.",
+        );
+    }
+    if let Some(outcome) = Outcome::from_key(&query.state) {
+        (search.states, search.tests) = (outcome.states.to_vec(), outcome.tests);
+    } else {
+        invalid.add_unless(query.state.is_empty(), "state", "Choose an outcome of the list.");
+    }
+    if !query.answer.is_empty() {
+        search.answer = AnswerGroup::from_key(&query.answer);
+        invalid.add_unless(search.answer.is_some(), "answer", "Choose an answer of the list.");
+    }
+    invalid.add_unless(
+        query.text.len() <= LONGEST_TEXT,
+        "text",
+        "Look for fewer than 200 characters.",
+    );
+    (search.from, search.to) =
+        super::datetime::range(ctx, (&mut query.from, &mut query.to), &query.zone, &mut invalid);
+    query.zone.clear();
+    let id = |text: &str| text.parse::<DeliveryId>().ok();
+    let place = match (id(&query.before), id(&query.after)) {
+        (Some(before), _) => Place::Before(before),
+        (None, Some(after)) => Place::After(after),
+        (None, None) => Place::Newest,
+    };
+    (query, invalid.or(Asked { search, place }))
+}
+
+pub async fn inbox() -> Result<Inbox, Error> {
+    let request = request()?;
+    let ctx = &request.ctx;
+    let found = request.tell(ops::log::undelivered(ctx).await)?;
+    let names = request.tell(ops::log::hook_names(ctx).await)?;
+    let mut hooks: Vec<InboxHook> = Vec::new();
+    for part in found {
+        let id = part.hook.to_string();
+        let of = InboxPart { state: part.state, answer: part.answer, count: part.count };
+        match hooks.last_mut().filter(|hook| hook.id == id) {
+            Some(hook) => hook.parts.push(of),
+            None => {
+                let name = names.get(&part.hook).cloned().unwrap_or_default();
+                hooks.push(InboxHook { id, name, parts: vec![of], total: 0 });
+            }
+        }
+    }
+    for hook in &mut hooks {
+        hook.total = hook.parts.iter().map(|part| part.count).sum();
+    }
+    hooks.sort_by(|a, b| b.total.cmp(&a.total).then_with(|| a.id.cmp(&b.id)));
+    Ok(Inbox { hooks, may_replay: ctx.may(Permission::DeliveriesReplay) })
+}

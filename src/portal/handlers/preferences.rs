@@ -1,0 +1,66 @@
+//! One's own account page and the theme menu.
+
+use super::flash;
+use crate::{
+    domain::preferences::Preferences,
+    portal::{
+        ops::{self, drafts},
+        request::{go, remember_theme, request},
+        zones,
+    },
+    view::{
+        Error,
+        preferences::{Account, PreferencesForm},
+        session::FlashKind,
+    },
+};
+
+/// Longer than the longest name of a zone: more is not kept.
+const MOST_KEPT: usize = 64;
+
+pub async fn account(draft: &str) -> Result<Account, Error> {
+    let request = request()?;
+    let user = request.tell(ops::preferences::own(&request.ctx).cloned())?;
+    let draft: Option<PreferencesForm> =
+        request.tell(drafts::find(&request.ctx, &request.session, draft).await)?;
+    let form = draft.unwrap_or_else(|| PreferencesForm::from(&user.preferences));
+    Ok(Account { user, form, zones: zones::names(), now: request.ctx.portal.clock().now() })
+}
+
+pub async fn save(
+    theme: String,
+    listed: String,
+    hours: String,
+    offered: String,
+) -> Result<(), Error> {
+    let request = request()?;
+    let time_zone = if offered.is_empty() { listed } else { offered };
+    match ops::preferences::save(&request.ctx, &theme, &time_zone, &hours).await {
+        Ok(Preferences { theme, .. }) => {
+            remember_theme(theme, &request);
+            flash(&request, FlashKind::Done, "Your preferences were saved.").await;
+            go("/account");
+        }
+        Err(ops::Error::Invalid(errors)) => {
+            let clipped = |text: String| text.chars().take(MOST_KEPT).collect();
+            let form = PreferencesForm {
+                theme: clipped(theme),
+                time_zone: clipped(time_zone),
+                hours: clipped(hours),
+                errors,
+            };
+            let draft = request.tell(drafts::keep(&request.ctx, &request.session, &form).await)?;
+            go(&format!("/account?draft={draft}"));
+        }
+        Err(error) => return request.tell(Err(error)),
+    }
+    Ok(())
+}
+
+pub async fn set_theme(theme: &str) -> Result<(), Error> {
+    let request = request()?;
+    let preferences = request.tell(ops::preferences::set_theme(&request.ctx, theme).await)?;
+    remember_theme(preferences.theme, &request);
+    go(&request.came_from("/account"));
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! Sending deliveries again: what it would do, said before it is done.
+
+use std::collections::HashSet;
+
+use super::flash;
+use crate::{
+    domain::{
+        delivery::Delivery,
+        id::{DeliveryId, HookId},
+        permission::Permission,
+        words::grouped,
+    },
+    portal::{
+        ctx::OpCtx,
+        ops,
+        request::{go, local, request},
+    },
+    view::{
+        Error,
+        deliveries::{Redelivery, RedeliveryGroup},
+        session::FlashKind,
+    },
+};
+
+/// As many as a page of the log holds, and some.
+const MOST: usize = 200;
+
+fn parse(id: &str) -> Result<DeliveryId, ops::Error> {
+    id.parse().map_err(|_| ops::Error::NotFound("delivery"))
+}
+
+pub async fn ask(ids: &[String], back: &str) -> Result<Redelivery, Error> {
+    let request = request()?;
+    let asked = question(&request.ctx, ids, back).await;
+    request.tell(asked)
+}
+
+async fn question(ctx: &OpCtx, ids: &[String], back: &str) -> Result<Redelivery, ops::Error> {
+    ctx.require(Permission::DeliveriesReplay)?;
+    let mut seen = HashSet::new();
+    let ids: Vec<DeliveryId> =
+        ids.iter().take(MOST).map(|id| parse(id)).collect::<Result<_, _>>()?;
+    let ids: Vec<DeliveryId> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
+    let found = ops::deliveries::these(ctx, &ids).await?;
+    if let [id] = ids[..]
+        && found.is_empty()
+    {
+        tracing::debug!(%id, "a delivery is gone");
+        return Err(ops::Error::NotFound("delivery"));
+    }
+    let mut redelivery = Redelivery {
+        ids: Vec::new(),
+        groups: Vec::new(),
+        refused: Vec::new(),
+        event: None,
+        old_url: None,
+        back: local(back).to_owned(),
+    };
+    if let [only] = &found[..] {
+        redelivery.event = Some(only.event_id.to_string());
+        redelivery.old_url = ops::deliveries::last_url(ctx, only.id).await?;
+        if back.is_empty() {
+            redelivery.back = format!("/integration/hooks/{}/deliveries/{}", only.hook_id, only.id);
+        }
+    }
+    for delivery in found {
+        sort_in(ctx, &mut redelivery, delivery).await?;
+    }
+    Ok(redelivery)
+}
+
+/// To those that can be sent again or to those that cannot.
+async fn sort_in(
+    ctx: &OpCtx,
+    redelivery: &mut Redelivery,
+    delivery: Delivery,
+) -> Result<(), ops::Error> {
+    let hook = ops::deliveries::hook_of(ctx, &delivery).await?;
+    let size = ops::events::size(ctx, delivery.event_id).await?;
+    let why_not = ops::deliveries::why_not(&delivery, hook.as_ref(), size);
+    let (Some(hook), None) = (hook, why_not) else {
+        let reason = why_not.unwrap_or_default();
+        match redelivery.refused.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, count)) => *count += 1,
+            None => redelivery.refused.push((reason.to_owned(), 1)),
+        }
+        return Ok(());
+    };
+    redelivery.ids.push(delivery.id.to_string());
+    let id = hook.id.to_string();
+    match redelivery.groups.iter_mut().find(|group| group.id == id) {
+        Some(group) => group.count += 1,
+        None => redelivery.groups.push(RedeliveryGroup {
+            id,
+            name: hook.name,
+            url: hook.callback_url,
+            key_hint: hook.api_key_hint,
+            enabled: hook.enabled,
+            count: 1,
+        }),
+    }
+    Ok(())
+}
+
+pub async fn one(id: &str) -> Result<(), Error> {
+    let request = request()?;
+    let delivery = match parse(id) {
+        Ok(id) => ops::deliveries::redeliver(&request.ctx, id).await,
+        Err(error) => Err(error),
+    };
+    let delivery = request.tell(delivery)?;
+    flash(&request, FlashKind::Done, "It is being sent again.").await;
+    go(&format!("/integration/hooks/{}/deliveries/{id}", delivery.hook_id));
+    Ok(())
+}
+
+pub async fn many(ids: &[String], back: &str) -> Result<(), Error> {
+    let request = request()?;
+    request.tell(request.ctx.require(Permission::DeliveriesReplay).map_err(ops::Error::from))?;
+    let (mut sent, mut refused) = (0, 0);
+    let mut hooks: HashSet<HookId> = HashSet::new();
+    for id in ids.iter().take(MOST) {
+        let Ok(id) = parse(id) else { continue };
+        match ops::deliveries::redeliver(&request.ctx, id).await {
+            Ok(delivery) => {
+                sent += 1;
+                hooks.insert(delivery.hook_id);
+            }
+            // Somebody else was faster, or retention was: said in numbers.
+            Err(ops::Error::Invalid(_) | ops::Error::NotFound(_)) => refused += 1,
+            Err(error) => return request.tell(Err(error)),
+        }
+    }
+    let mut words = match sent {
+        1 => "1 delivery is being sent again.".to_owned(),
+        sent => format!("{} deliveries are being sent again.", grouped(sent)),
+    };
+    let mut kind = FlashKind::Done;
+    if refused > 0 {
+        words = format!("{words} {refused} could not be: they are on their way already, or gone.");
+        kind = FlashKind::Warning;
+    }
+    flash(&request, kind, words).await;
+    go(local(back));
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! The frame of every page, signing in and out.
+
+use super::{banner::banner, encoded, returned};
+use crate::{
+    domain::user::MAX_EMAIL,
+    portal::{
+        auth::{browser::KNOWN, session::FLASH},
+        ops::{self, session::Visitor},
+        request::{go, local, remember_theme, request},
+    },
+    view::{
+        Error,
+        session::{Flash, Frame, SignInForm},
+    },
+};
+
+pub async fn frame() -> Result<Frame, Error> {
+    let request = request()?;
+    let Some(user) = &request.ctx.user else { return Ok(Frame::default()) };
+    Ok(Frame {
+        name: user.name.clone(),
+        email: user.email.clone(),
+        permissions: user.permissions(),
+        theme: user.preferences.theme,
+        banner: banner(&request.ctx),
+    })
+}
+
+pub async fn take_flash() -> Result<Option<Flash>, Error> {
+    let request = request()?;
+    // A session that cannot be read has nothing to say.
+    Ok(request.session.remove::<Flash>(FLASH).await.unwrap_or_default())
+}
+
+pub async fn sign_in_form(draft: &str) -> Result<SignInForm, Error> {
+    let request = request()?;
+    Ok(returned::find(&request, draft).unwrap_or_default())
+}
+
+pub async fn sign_in(email: String, password: String, next: String) -> Result<(), Error> {
+    let request = request()?;
+    let visitor =
+        Visitor { client: request.ctx.client, browser: request.cookie(KNOWN).unwrap_or_default() };
+    match ops::session::sign_in(&request.ctx, &request.session, visitor, &email, &password).await {
+        Ok((user, browser)) => {
+            request.keep_cookie(KNOWN, &browser);
+            remember_theme(user.preferences.theme, &request);
+            go(local(&next));
+        }
+        Err(ops::Error::Invalid(errors)) => {
+            let draft = returned::keep(&request, SignInForm { email: clipped(&email), errors });
+            go(&format!("/sign-in?draft={draft}&next={}", encoded(local(&next))));
+        }
+        Err(error) => return request.tell(Err(error)),
+    }
+    Ok(())
+}
+
+/// As much of what was typed as an address can have.
+fn clipped(email: &str) -> String {
+    email.chars().take(MAX_EMAIL).collect()
+}
+
+pub async fn sign_out() -> Result<(), Error> {
+    let request = request()?;
+    request.tell(ops::session::sign_out(&request.ctx, &request.session).await)?;
+    go("/sign-in");
+    Ok(())
+}

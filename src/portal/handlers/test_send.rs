@@ -1,0 +1,174 @@
+//! The page that sends a test with a body of one's own. What was typed waits in a draft, so that it
+//! is there again beside what came of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::found::{or_tombstone, parse_id};
+use crate::{
+    domain::{
+        contract::BodyCheck,
+        hook::Hook,
+        id::{DeliveryId, HookId},
+        json::pretty,
+        permission::Permission,
+    },
+    engine::{catalogue, dispatcher::Validation},
+    portal::{
+        ops::{self, drafts, test_send},
+        request::{Request, go, request},
+    },
+    view::{
+        Error,
+        deliveries::DeliveryPage,
+        test_send::{Origin, TestPage},
+    },
+};
+
+/// What was typed, and what was said about it.
+#[derive(Serialize, Deserialize)]
+struct Draft {
+    hook: HookId,
+    body: String,
+    checked: Option<BodyCheck>,
+    was_stopped: bool,
+    /// The test that it was sent with.
+    test: Option<DeliveryId>,
+}
+
+pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<TestPage, Error> {
+    let request = request()?;
+    let ctx = &request.ctx;
+    let hook = async { test_send::find(ctx, parse_id(id)?).await };
+    let hook = request.tell(or_tombstone(ctx, id, hook.await).await)?;
+    let draft: Option<Draft> = request.tell(drafts::find(ctx, &request.session, draft).await)?;
+    let draft = draft.filter(|draft| draft.hook == hook.id);
+    let test: Option<DeliveryId> = test.parse().ok();
+    let is_own = test.is_some() && draft.as_ref().is_some_and(|draft| draft.test == test);
+    let sees_answer = is_own || ctx.may(Permission::PayloadsRead);
+    let result = match test {
+        Some(test) => result(&request, &hook, test, draft.as_ref(), sees_answer).await?,
+        None => None,
+    };
+    let history = request.tell(test_send::history(ctx, hook.id).await)?;
+    let may_use_last = ctx.may(Permission::PayloadsRead);
+    let last = match (&draft, sample) {
+        (None, "last") if may_use_last => request.tell(test_send::last_body(ctx, hook.id).await)?,
+        _ => None,
+    };
+    let has_no_last = draft.is_none() && sample == "last" && last.is_none();
+    let (body, origin, checked, was_stopped) = match (draft, last) {
+        (Some(draft), _) => {
+            let is_sample = draft.body == catalogue::sample(hook.event_type);
+            let origin = if is_sample { Origin::Sample } else { Origin::Typed };
+            (draft.body, origin, draft.checked, draft.was_stopped)
+        }
+        (None, Some(body)) => (pretty(&body).unwrap_or(body), Origin::LastEvent, None, false),
+        (None, None) => {
+            (catalogue::sample(hook.event_type).to_owned(), Origin::Sample, None, false)
+        }
+    };
+    let now = ctx.portal.clock().now();
+    Ok(TestPage {
+        hook,
+        body,
+        origin,
+        may_use_last,
+        has_no_last,
+        checked,
+        was_stopped,
+        result,
+        sees_answer,
+        history,
+        now,
+    })
+}
+
+/// What came of a test of this hook. Whoever sent it sees its body again; of others' tests only who
+/// may see payloads.
+async fn result(
+    request: &Request,
+    hook: &Hook,
+    test: DeliveryId,
+    draft: Option<&Draft>,
+    sees_answer: bool,
+) -> Result<Option<DeliveryPage>, Error> {
+    let found = match test_send::outcome(&request.ctx, test).await {
+        Err(ops::Error::NotFound(_)) => return Ok(None),
+        found => request.tell(found)?,
+    };
+    let (delivery, mut attempts) = found;
+    if !sees_answer {
+        // Somebody may have tested with a real event, and a receiver may repeat what it got.
+        attempts.iter_mut().for_each(|attempt| attempt.response_body.clear());
+    }
+    if delivery.hook_id != hook.id {
+        return Ok(None);
+    }
+    let own = draft.filter(|draft| draft.test == Some(test)).map(|draft| draft.body.clone());
+    let body = match own {
+        None if request.ctx.may(Permission::PayloadsRead)
+            && request.ctx.may(Permission::DeliveriesRead) =>
+        {
+            let story = request.tell(ops::events::story(&request.ctx, delivery.event_id).await)?;
+            story.body.map(|body| String::from_utf8_lossy(&body).into_owned())
+        }
+        own => own,
+    };
+    let now = request.ctx.portal.clock().now();
+    let hook_name = hook.name.clone();
+    Ok(Some(DeliveryPage { delivery, attempts, body, hook_name, may_redeliver: false, now }))
+}
+
+pub async fn check(id: String, body: String) -> Result<(), Error> {
+    let request = request()?;
+    let (hook, body) = (find(&request, &id).await?, as_typed(&body));
+    let checked = Some(request.tell(test_send::check(&request.ctx, hook.event_type, &body))?);
+    keep(&request, Draft { hook: hook.id, body, checked, was_stopped: false, test: None }).await
+}
+
+pub async fn send(id: String, body: String, anyway: bool) -> Result<(), Error> {
+    let request = request()?;
+    let (hook, body) = (find(&request, &id).await?, as_typed(&body));
+    let checked = request.tell(test_send::check(&request.ctx, hook.event_type, &body))?;
+    let judging = match (&checked, anyway) {
+        (BodyCheck::Fits, _) => Validation::Schema,
+        (BodyCheck::Differs(_), true) => Validation::Json,
+        _ => {
+            let draft = Draft {
+                hook: hook.id,
+                body,
+                checked: Some(checked),
+                was_stopped: true,
+                test: None,
+            };
+            return keep(&request, draft).await;
+        }
+    };
+    let sent = test_send::send(&request.ctx, hook.id, Some(body.clone().into()), judging).await;
+    let test = request.tell(sent)?;
+    // Said again only where it is still news: that the receiver was sent what the schema does not
+    // allow.
+    let checked = Some(checked).filter(|checked| *checked != BodyCheck::Fits);
+    keep(&request, Draft { hook: hook.id, body, checked, was_stopped: false, test: Some(test) })
+        .await
+}
+
+async fn find(request: &Request, id: &str) -> Result<Hook, Error> {
+    request.tell(test_send::find(&request.ctx, request.tell(parse_id(id))?).await)
+}
+
+async fn keep(request: &Request, draft: Draft) -> Result<(), Error> {
+    let id = request.tell(drafts::keep(&request.ctx, &request.session, &draft).await)?;
+    let page = format!("/integration/hooks/{}/test?draft={id}", draft.hook);
+    match draft.test {
+        Some(test) => go(&format!("{page}&test={test}#result")),
+        None => go(&format!("{page}#check")),
+    }
+    Ok(())
+}
+
+/// Browsers send a text area's line breaks as CR LF; what was typed, and the sample it began with,
+/// has LF.
+fn as_typed(body: &str) -> String {
+    body.replace("\r\n", "\n")
+}

@@ -1,0 +1,127 @@
+//! The event catalogue, for whoever may see hooks.
+
+use super::{Error, archive};
+use crate::{
+    domain::{
+        contract::{Difference, Field},
+        event::EventType,
+        invalid::Invalid,
+        permission::Permission,
+    },
+    engine::catalogue::{self, Draft, Version, fields},
+    portal::ctx::OpCtx,
+};
+
+/// A file as it is downloaded.
+pub struct File {
+    pub name: String,
+    pub content_type: &'static str,
+    pub bytes: Vec<u8>,
+}
+
+/// The event with this key.
+pub fn find(ctx: &OpCtx, key: &str) -> Result<EventType, Error> {
+    ctx.require(Permission::HooksRead)?;
+    EventType::from_key(key).ok_or(Error::NotFound("event"))
+}
+
+/// Every event.
+pub fn list(ctx: &OpCtx) -> Result<&'static [EventType], Error> {
+    ctx.require(Permission::HooksRead)?;
+    Ok(EventType::ALL)
+}
+
+/// The number of the version in force. Open to whoever knows the event.
+pub fn version_of(event: EventType) -> u32 {
+    catalogue::current(event).number
+}
+
+/// The fields of the version in force.
+pub fn fields(ctx: &OpCtx, event: EventType) -> Result<Vec<Field>, Error> {
+    ctx.require(Permission::HooksRead)?;
+    Ok(fields::of(event, catalogue::current(event)))
+}
+
+/// Every version, newest first, with what differs from the one before it.
+pub fn versions(
+    ctx: &OpCtx,
+    event: EventType,
+) -> Result<Vec<(&'static Version, Vec<Difference>)>, Error> {
+    ctx.require(Permission::HooksRead)?;
+    Ok(catalogue::versions(event)
+        .iter()
+        .rev()
+        .map(|version| (version, fields::changes(event, version)))
+        .collect())
+}
+
+/// A schema as it is downloaded: the version in force, or the one that is asked for.
+pub fn schema_file(
+    ctx: &OpCtx,
+    key: &str,
+    draft: Draft,
+    version: Option<u32>,
+) -> Result<File, Error> {
+    let event = find(ctx, key)?;
+    let Some(number) = version else {
+        let bytes = catalogue::schema_text(event, draft).into_bytes();
+        return Ok(File { name: catalogue::schema_file_name(event), content_type: SCHEMA, bytes });
+    };
+    let known = catalogue::versions(event);
+    let version = known.iter().find(|version| version.number == number).ok_or_else(|| {
+        let numbers: Vec<_> = known.iter().map(|version| version.number.to_string()).collect();
+        Invalid::one(
+            "v",
+            "unknown",
+            format!("There is no such version. Ask for version {}.", numbers.join(" or ")),
+        )
+    })?;
+    let bytes = catalogue::schema_text_at(event, version, draft).into_bytes();
+    Ok(File { name: versioned_name(event, version), content_type: SCHEMA, bytes })
+}
+
+/// An event's sample as it is downloaded.
+pub fn sample_file(ctx: &OpCtx, key: &str) -> Result<File, Error> {
+    let event = find(ctx, key)?;
+    let name = format!("{}.sample.json", event.key());
+    Ok(File {
+        name,
+        content_type: "application/json",
+        bytes: sample_text(catalogue::current(event)).into_bytes(),
+    })
+}
+
+/// Every version of every schema in both drafts, with the samples, as one file.
+pub fn all_files(ctx: &OpCtx) -> Result<File, Error> {
+    let mut files = Vec::new();
+    for event in list(ctx)? {
+        for version in catalogue::versions(*event) {
+            for draft in [Draft::Draft2020, Draft::Draft07] {
+                let name = format!("draft-{}/{}", draft.key(), versioned_name(*event, version));
+                files.push((name, catalogue::schema_text_at(*event, version, draft)));
+            }
+            files.push((
+                format!("samples/{}.v{}.json", event.key(), version.number),
+                sample_text(version),
+            ));
+        }
+    }
+    files.sort();
+    let bytes = archive::pack(&files).expect("a few small files fit into any archive");
+    Ok(File {
+        name: "service-hooks-schemas.zip".to_owned(),
+        content_type: "application/zip",
+        bytes,
+    })
+}
+
+const SCHEMA: &str = "application/schema+json";
+
+fn versioned_name(event: EventType, version: &Version) -> String {
+    format!("{}.v{}.schema.json", event.key(), version.number)
+}
+
+/// Files end with a line break; samples in pages and on the wire do not.
+fn sample_text(version: &Version) -> String {
+    format!("{}\n", version.sample)
+}

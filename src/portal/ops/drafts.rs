@@ -1,0 +1,63 @@
+//! What was typed into a form that could not be accepted: kept sealed for ten minutes, for the
+//! session that typed it.
+
+use std::time::Duration;
+
+use serde::{Serialize, de::DeserializeOwned};
+use tower_sessions::Session;
+
+use super::Error;
+use crate::{
+    domain::id::DraftId,
+    engine::store::{self, secrets::Place},
+    portal::{
+        auth::session::id_hash,
+        ctx::OpCtx,
+        store::drafts::{self, Draft},
+    },
+};
+
+const KEPT: Duration = Duration::from_secs(600);
+
+fn place(id: &DraftId) -> Place<'_> {
+    Place { table: "drafts", column: "sealed", row: id.0.as_bytes() }
+}
+
+/// Keeps a form; its id goes into the address of the page that shows it again.
+pub async fn keep<T: Serialize>(
+    ctx: &OpCtx,
+    session: &Session,
+    form: &T,
+) -> Result<DraftId, Error> {
+    // Nothing is written for strangers: see `handlers::returned`.
+    let (Some(user), Some(session_hash)) = (&ctx.user, session.id().map(id_hash)) else {
+        return Err(Error::SignIn);
+    };
+    let clock = ctx.portal.clock();
+    let id = DraftId(clock.id());
+    let now = clock.now();
+    // Forms are plain structs of strings: writing them as JSON cannot fail.
+    let text = serde_json::to_vec(form).unwrap_or_default();
+    let sealed = ctx.portal.store().vault.seal(place(&id), &text);
+    let draft = Draft { id, user: user.id, session_hash, sealed, expires_at: now.after(KEPT) };
+    let kept: Result<bool, store::Error> = ctx
+        .portal
+        .store()
+        .write(move |conn| Box::pin(async move { drafts::insert(conn, &draft, now).await }))
+        .await;
+    if kept? { Ok(id) } else { Err(Error::Busy { seconds: KEPT.as_secs() }) }
+}
+
+/// The form again, if it is this session's and still there. A draft of another form reads as none.
+pub async fn find<T: DeserializeOwned>(
+    ctx: &OpCtx,
+    session: &Session,
+    id: &str,
+) -> Result<Option<T>, Error> {
+    let (Ok(id), Some(session_id)) = (id.parse::<DraftId>(), session.id()) else { return Ok(None) };
+    let mut conn = ctx.portal.store().read().await?;
+    let found = drafts::find(&mut conn, id, &id_hash(session_id), ctx.portal.clock().now()).await?;
+    let Some(sealed) = found else { return Ok(None) };
+    let text = ctx.portal.store().vault.open(place(&id), &sealed)?;
+    Ok(serde_json::from_slice(&text).ok())
+}

@@ -1,0 +1,177 @@
+//! The hooks as a whole: each with how it stands and what it did in the last day; found, sorted and
+//! cut into pages.
+
+use std::collections::HashMap;
+
+use super::Error;
+use crate::{
+    domain::{
+        delivery::Delivery,
+        event::EventType,
+        health::Health,
+        hook::Hook,
+        hook_query::{HookQuery, Sort, Status},
+        id::HookId,
+        measured::{Hour, Outcomes},
+        permission::Permission,
+        standing::Standing,
+    },
+    engine::store::{self, deliveries, hooks, measured},
+    portal::ctx::OpCtx,
+};
+
+/// Hooks on a page of the list.
+const PER_PAGE: usize = 50;
+/// Hours that a row's bars show.
+pub const DAY: usize = 24;
+
+/// A hook as the list shows it.
+#[derive(Clone)]
+pub struct Row {
+    pub hook: Hook,
+    pub health: Health,
+    pub standing: Standing,
+    pub last: Option<Delivery>,
+    /// Of each of the last 24 hours, the present one last. Empty for whoever may not see
+    /// deliveries.
+    pub day: Vec<Outcomes>,
+    /// What waits for a hook that is paused or off, counted up to
+    /// [`MANY`](crate::domain::words::MANY).
+    pub held: i64,
+}
+
+/// A page of the list.
+pub struct Overview {
+    /// What is on the page, in its order.
+    pub rows: Vec<Row>,
+    /// Events without any hook, which the first page shows too.
+    pub not_set_up: Vec<EventType>,
+    /// Hooks in all, hooks that fit, and pages of them.
+    pub total: usize,
+    pub found: usize,
+    pub pages: usize,
+    /// The page it is, from 1.
+    pub page: usize,
+    /// How all of them stand.
+    pub standings: Vec<Standing>,
+}
+
+pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
+    let rows = all(ctx).await?;
+    let total = rows.len();
+    let standings = rows.iter().map(|row| row.standing).collect();
+    let has_hook = |event: &EventType| rows.iter().any(|row| row.hook.event_type == *event);
+    let silent: Vec<EventType> =
+        EventType::ALL.iter().copied().filter(|event| !has_hook(event)).collect();
+    let shows_events = matches!(query.status, Status::All | Status::NotSetUp);
+    let fits_event =
+        |event: &EventType| shows_events && contains(&query.text, [event.name(), event.key()]);
+    let not_set_up = silent.into_iter().filter(fits_event).collect();
+    let mut rows: Vec<Row> = rows.into_iter().filter(|row| fits(row, query)).collect();
+    sort(&mut rows, query.sort);
+    let found = rows.len();
+    let pages = found.div_ceil(PER_PAGE).max(1);
+    let page = query.page.clamp(1, pages);
+    let mut rows: Vec<Row> = rows.into_iter().skip((page - 1) * PER_PAGE).take(PER_PAGE).collect();
+    count_held(ctx, &mut rows).await?;
+    Ok(Overview { rows, not_set_up, total, found, pages, page, standings })
+}
+
+/// One hook as the list shows it.
+pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Row, Error> {
+    let grant = ctx.require(Permission::HooksRead)?;
+    let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
+        .await?
+        .ok_or(Error::NotFound("hook"))?;
+    let mut rows = rows(ctx, vec![hook]).await?;
+    count_held(ctx, &mut rows).await?;
+    rows.pop().ok_or(Error::NotFound("hook"))
+}
+
+/// Every hook, with the oldest of each event first.
+async fn all(ctx: &OpCtx) -> Result<Vec<Row>, Error> {
+    let grant = ctx.require(Permission::HooksRead)?;
+    let hooks = hooks::all(&mut ctx.portal.store().read().await?, &grant).await?;
+    rows(ctx, hooks).await
+}
+
+async fn rows(ctx: &OpCtx, hooks: Vec<Hook>) -> Result<Vec<Row>, Error> {
+    let grant = ctx.require(Permission::HooksRead)?;
+    let mut conn = ctx.portal.store().read().await?;
+    let health = store::health::all(&mut conn, &grant).await?;
+    let only = if let [hook] = hooks.as_slice() { Some(hook.id) } else { None };
+    let sees_log = ctx.may(Permission::DeliveriesRead);
+    let mut newest: HashMap<HookId, Delivery> = HashMap::new();
+    let mut days: HashMap<HookId, Vec<Outcomes>> = HashMap::new();
+    if sees_log {
+        newest.extend(
+            deliveries::newest_per_hook(&mut conn, &grant, only)
+                .await?
+                .into_iter()
+                .map(|row| (row.hook_id, row)),
+        );
+        let first = Hour::of(ctx.portal.clock().now()).back(DAY as i64 - 1);
+        for counted in measured::since(&mut conn, &grant, only, first).await? {
+            let day = days.entry(counted.hook_id).or_insert_with(|| vec![Outcomes::default(); DAY]);
+            // A clock that was set back may have left hours that are still to come.
+            if let Some(hour) =
+                usize::try_from(counted.hour.0 - first.0).ok().and_then(|at| day.get_mut(at))
+            {
+                hour.add(&counted.class, counted.count);
+            }
+        }
+    }
+    let row = |hook: Hook| {
+        let health = health.get(&hook.id).copied().unwrap_or_default();
+        let day = days
+            .remove(&hook.id)
+            .unwrap_or_else(|| if sees_log { vec![Outcomes::default(); DAY] } else { Vec::new() });
+        let standing = Standing::of(&hook, &health, &sum(&day));
+        Row { last: newest.remove(&hook.id), hook, health, standing, day, held: 0 }
+    };
+    Ok(hooks.into_iter().map(row).collect())
+}
+
+/// All hours together.
+pub fn sum(hours: &[Outcomes]) -> Outcomes {
+    hours.iter().fold(Outcomes::default(), |sum, hour| Outcomes {
+        succeeded: sum.succeeded + hour.succeeded,
+        failed: sum.failed + hour.failed,
+    })
+}
+
+fn fits(row: &Row, query: &HookQuery) -> bool {
+    let event = row.hook.event_type;
+    let texts = [row.hook.name.as_str(), &row.hook.callback_url, event.name(), event.key()];
+    query.status.admits(row.standing) && contains(&query.text, texts)
+}
+
+fn contains<const N: usize>(wanted: &str, texts: [&str; N]) -> bool {
+    let wanted = wanted.to_lowercase();
+    texts.iter().any(|text| text.to_lowercase().contains(&wanted))
+}
+
+fn sort(rows: &mut [Row], by: Sort) {
+    match by {
+        Sort::Event => rows.sort_by_key(|row| (row.hook.event_type, row.hook.id)),
+        Sort::Name => rows.sort_by_cached_key(|row| (row.hook.name.to_lowercase(), row.hook.id)),
+        Sort::Condition => {
+            rows.sort_by_cached_key(|row| (row.standing, row.hook.name.to_lowercase()))
+        }
+        Sort::Last => {
+            rows.sort_by_key(|row| std::cmp::Reverse(row.last.as_ref().map(|last| last.created_at)))
+        }
+    }
+}
+
+async fn count_held(ctx: &OpCtx, rows: &mut [Row]) -> Result<(), Error> {
+    if !ctx.may(Permission::DeliveriesRead) {
+        return Ok(());
+    }
+    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let mut conn = ctx.portal.store().read().await?;
+    for row in rows.iter_mut().filter(|row| !row.hook.enabled || row.health.paused.is_some()) {
+        row.held = deliveries::count_held(&mut conn, &grant, row.hook.id).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! What a person typed into a form that could not be accepted: sealed, kept for ten minutes, shown
+//! in that session only.
+
+use crate::{
+    domain::{
+        id::{DraftId, UserId},
+        time::Timestamp,
+    },
+    engine::store::{
+        db::{Conn, on_db},
+        error::Error,
+    },
+};
+
+/// Drafts of one person, in all their sessions: a new one replaces the oldest.
+const OF_PERSON: i64 = 20;
+/// Drafts in all.
+const IN_ALL: i64 = 2000;
+
+/// A new draft.
+#[derive(Debug)]
+pub struct Draft {
+    pub id: DraftId,
+    pub user: UserId,
+    pub session_hash: Vec<u8>,
+    pub sealed: Vec<u8>,
+    pub expires_at: Timestamp,
+}
+
+/// Keeps a draft; `false`: there are too many already.
+pub async fn insert(conn: &mut Conn, draft: &Draft, now: Timestamp) -> Result<bool, Error> {
+    // Expired drafts that no sweep has deleted yet must not count.
+    on_db!(conn, c => sqlx::query("DELETE FROM drafts WHERE expires_at <= $1")
+        .bind(now).execute(c).await.map(drop))?;
+    // Ids sort by creation.
+    on_db!(conn, c => sqlx::query(
+        "DELETE FROM drafts WHERE user_id = $1 AND id <=
+             (SELECT id FROM drafts WHERE user_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
+    ).bind(draft.user).bind(OF_PERSON - 1).execute(c).await.map(drop))?;
+    let (all,): (i64,) =
+        on_db!(conn, c => sqlx::query_as("SELECT COUNT(*) FROM drafts").fetch_one(c).await)?;
+    if all >= IN_ALL {
+        return Ok(false);
+    }
+    on_db!(conn, c => sqlx::query(
+        "INSERT INTO drafts (id, user_id, session_hash, sealed, expires_at) VALUES ($1, $2, $3, \
+         $4, $5)",
+    ).bind(draft.id).bind(draft.user).bind(&draft.session_hash).bind(&draft.sealed)
+        .bind(draft.expires_at)
+        .execute(c).await.map(drop))?;
+    Ok(true)
+}
+
+/// The sealed draft, if it belongs to this session and still lives.
+pub async fn find(
+    conn: &mut Conn,
+    id: DraftId,
+    session_hash: &[u8],
+    now: Timestamp,
+) -> Result<Option<Vec<u8>>, Error> {
+    let row: Option<(Vec<u8>,)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT sealed FROM drafts WHERE id = $1 AND session_hash = $2 AND expires_at > $3",
+    ).bind(id).bind(session_hash).bind(now).fetch_optional(c).await)?;
+    Ok(row.map(|(sealed,)| sealed))
+}

@@ -1,0 +1,137 @@
+//! People, their roles and their password hashes.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    domain::{
+        id::UserId,
+        permission::{Grant, Role},
+        preferences::{Hours, Preferences, Theme},
+        time::Timestamp,
+        user::{User, folded_email},
+    },
+    engine::store::{
+        db::{Conn, on_db},
+        error::Error,
+    },
+};
+
+/// A user and what their password is checked against.
+pub struct Credentials {
+    pub user: User,
+    pub password_hash: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: UserId,
+    email: String,
+    name: String,
+    password_hash: String,
+    disabled: bool,
+    created_at: Timestamp,
+    theme: String,
+    time_zone: String,
+    hours: i64,
+}
+
+/// Adds a user; [`Error::Exists`] when the address is taken (in any letter case).
+pub async fn insert(
+    conn: &mut Conn,
+    _by: &Grant,
+    user: &User,
+    password_hash: &str,
+) -> Result<(), Error> {
+    on_db!(conn, c => sqlx::query(
+        "INSERT INTO users (id, email, email_folded, name, password_hash, disabled, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    ).bind(user.id).bind(&user.email).bind(folded_email(&user.email)).bind(&user.name)
+        .bind(password_hash)
+     .bind(user.disabled).bind(user.created_at).execute(c).await.map(drop))?;
+    for role in &user.roles {
+        on_db!(conn, c => sqlx::query("INSERT INTO user_roles (user_id, role) VALUES ($1, $2)")
+            .bind(user.id).bind(role.key()).execute(c).await.map(drop))?;
+    }
+    Ok(())
+}
+
+/// Who signs in with this address. Needs no grant: it is how one is earned.
+pub async fn by_email(conn: &mut Conn, email: &str) -> Result<Option<Credentials>, Error> {
+    let row: Option<Row> = on_db!(conn, c => sqlx::query_as(
+        "SELECT id, email, name, password_hash, disabled, created_at, theme, time_zone, hours FROM \
+         users WHERE email_folded = $1",
+    ).bind(folded_email(email)).fetch_optional(c).await)?;
+    with_roles(conn, row).await
+}
+
+/// The user a session belongs to.
+pub async fn by_id(conn: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
+    let row: Option<Row> = on_db!(conn, c => sqlx::query_as(
+        "SELECT id, email, name, password_hash, disabled, created_at, theme, time_zone, hours FROM \
+         users WHERE id = $1",
+    ).bind(id).fetch_optional(c).await)?;
+    Ok(with_roles(conn, row).await?.map(|credentials| credentials.user))
+}
+
+/// How a user wants to see the portal. Needs no grant: it is their own, and tells nobody anything.
+pub async fn prefer(conn: &mut Conn, id: UserId, preferences: &Preferences) -> Result<(), Error> {
+    let Preferences { theme, time_zone, hours } = preferences;
+    on_db!(conn, c => sqlx::query("UPDATE users SET theme = $2, time_zone = $3, hours = $4 WHERE \
+                                   id = $1")
+        .bind(id).bind(theme.key()).bind(time_zone).bind(i64::from(hours.count())).execute(c).await
+            .map(drop))?;
+    Ok(())
+}
+
+/// Is there anybody at all? Decides whether first-run set-up is open.
+pub async fn any(conn: &mut Conn) -> Result<bool, Error> {
+    let (count,): (i64,) = on_db!(conn, c => sqlx::query_as("SELECT COUNT(*) FROM (SELECT 1 FROM \
+        users LIMIT 1) AS one").fetch_one(c).await)?;
+    Ok(count > 0)
+}
+
+/// Everybody, by address.
+pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<User>, Error> {
+    let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
+        "SELECT id, email, name, password_hash, disabled, created_at, theme, time_zone, hours FROM \
+         users ORDER BY email_folded",
+    ).fetch_all(c).await)?;
+    let pairs: Vec<(UserId, String)> = on_db!(conn, c => sqlx::query_as("SELECT user_id, role FROM \
+        user_roles ORDER BY role").fetch_all(c).await)?;
+    let mut roles: BTreeMap<UserId, Vec<Role>> = BTreeMap::new();
+    for (user, role) in pairs {
+        roles.entry(user).or_default().push(known_role(&role)?);
+    }
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let held = roles.remove(&row.id).unwrap_or_default();
+            row.user(held)
+        })
+        .collect())
+}
+
+async fn with_roles(conn: &mut Conn, row: Option<Row>) -> Result<Option<Credentials>, Error> {
+    let Some(row) = row else { return Ok(None) };
+    let keys: Vec<(String,)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT role FROM user_roles WHERE user_id = $1 ORDER BY role",
+    ).bind(row.id).fetch_all(c).await)?;
+    let roles = keys.iter().map(|(key,)| known_role(key)).collect::<Result<_, _>>()?;
+    let password_hash = row.password_hash.clone();
+    Ok(Some(Credentials { user: row.user(roles), password_hash }))
+}
+
+fn known_role(key: &str) -> Result<Role, Error> {
+    Role::from_key(key).ok_or(Error::Inconsistent { table: "user_roles", column: "role" })
+}
+
+impl Row {
+    fn user(self, roles: Vec<Role>) -> User {
+        let Self { id, email, name, disabled, created_at, theme, time_zone, hours, .. } = self;
+        // What a newer program wrote there is no reason to keep anybody out.
+        let theme = Theme::from_key(&theme).unwrap_or_default();
+        let hours = if hours == 12 { Hours::Twelve } else { Hours::TwentyFour };
+        let preferences = Preferences { theme, time_zone, hours };
+        User { id, email, name, roles, disabled, created_at, preferences }
+    }
+}
