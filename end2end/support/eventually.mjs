@@ -1,18 +1,17 @@
-// Waits for a condition instead of for a time.
+// Waits for what no locator can see: the API, the receiver, a program.
 
-import { setTimeout as pause } from "node:timers/promises";
+import { expect } from "@playwright/test";
 
-const BETWEEN_MS = 25;
-/** How long anything may take before it is said never to happen. The one limit there is: no test depends on a machine's speed. */
+/**
+ * How long anything may take. It is far more than needed: no test depends on a machine's speed.
+ */
 export const PATIENCE_MS = 120_000;
 
-/** Asks until the answer is truthy and returns it. Fails with `what` when `within` milliseconds were not enough. */
-export async function eventually(what, ask, within = PATIENCE_MS) {
-  const end = Date.now() + within;
-  for (;;) {
-    const answer = await ask();
-    if (answer) return answer;
-    if (Date.now() >= end) throw new Error(`Waited ${within} ms in vain until ${what}.`);
-    await pause(BETWEEN_MS);
-  }
+/** Asks until the answer is truthy, and returns it. `what` is what the test waits for. */
+export async function eventually(what, ask) {
+  let answer;
+  const isThere = async () => Boolean((answer = await ask()));
+  const options = { message: `Waited until ${what}.`, intervals: [25], timeout: PATIENCE_MS };
+  await expect.poll(isThere, options).toBe(true);
+  return answer;
 }

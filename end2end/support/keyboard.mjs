@@ -1,7 +1,5 @@
 // A visitor without a mouse.
 
-import assert from "node:assert/strict";
-
 /** What has the focus: its tag, role, name, and whether a reader would see that it has it. */
 export function focused(page) {
   return page.evaluate(() => {
@@ -24,7 +22,8 @@ export async function tabTo(page, locator, most = 120) {
     if (await handle.evaluate((element) => element === document.activeElement)) return presses;
     await page.keyboard.press("Tab");
   }
-  return assert.fail(`${most} presses of Tab did not reach ${locator}; the focus is on ${JSON.stringify(await focused(page))}`);
+  const { name, tag } = await focused(page);
+  throw new Error(`${most} presses of Tab did not reach ${locator}; the focus is on ${tag} "${name}"`);
 }
 
 /**

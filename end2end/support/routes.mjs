@@ -1,7 +1,8 @@
-// Every page there is, in every state worth looking at: one line each. The matrix, the pictures and the baselines go
+// Every page there is, in every state worth looking at: one line each. The matrix, the pictures and the sweeps go
 // through this table; a page of src/tests/permissions.rs that is not in it fails a test.
 
 import { readFile } from "node:fs/promises";
+import { expect } from "@playwright/test";
 
 const HOOKS = "/integration/hooks";
 
@@ -27,8 +28,8 @@ export const ROUTES = [
   { name: "settings", route: `${HOOKS}/{id}/settings` },
   { name: "test", route: `${HOOKS}/{id}/test` },
   { name: "test-masked", route: `${HOOKS}/{id}/test`, address: (scene) => `${HOOKS}/${scene.hook}/test?sample=last` },
-  { name: "test-differs", route: `${HOOKS}/{id}/test`, act: typed("{}", "Check", "alert") },
-  { name: "test-not-json", route: `${HOOKS}/{id}/test`, act: typed("{", "Send test", "alert") },
+  { name: "test-differs", route: `${HOOKS}/{id}/test`, act: typed("{}", "Check") },
+  { name: "test-not-json", route: `${HOOKS}/{id}/test`, act: typed("{", "Send test") },
   { name: "delete", route: `${HOOKS}/{id}/delete` },
   { name: "delivery", route: `${HOOKS}/{id}/deliveries/{delivery}` },
   { name: "delivery-failing", route: `${HOOKS}/{id}/deliveries/{delivery}`, address: (scene) => `${HOOKS}/${scene.failing}/deliveries/${scene.failed}` },
@@ -59,8 +60,13 @@ export const ROUTES = [
   { name: "not-found", route: "/integration/nothing", status: 404 },
 ];
 
-/** The roles that look at pages. */
-export const ROLES = [...new Set(ROUTES.map(({ as }) => as ?? "administrator"))].filter((role) => role !== "nobody");
+/** Who looks at pages; "nobody" is not signed in. */
+export const ROLES = [...new Set(ROUTES.map(({ as }) => as ?? "administrator"))];
+
+/** The entries that are looked at as this role. */
+export function routesOf(role, entries = ROUTES) {
+  return entries.filter(({ as }) => (as ?? "administrator") === role);
+}
 
 export function addressOf({ route, address }, scene) {
   if (address) return address(scene);
@@ -89,15 +95,15 @@ function submitted(button, filled = {}) {
   return async (page) => {
     for (const [label, value] of Object.entries(filled)) await page.getByLabel(label).fill(value);
     await page.getByRole("button", { name: button, exact: true }).click();
-    await page.getByRole("alert").waitFor();
+    await expect(page.getByRole("alert")).toBeVisible();
   };
 }
 
 /** Types a body, presses a button, and waits for what is said about it. */
-function typed(body, button, role) {
+function typed(body, button) {
   return async (page) => {
     await page.getByRole("textbox", { name: "Body" }).fill(body);
     await page.getByRole("button", { name: button, exact: true }).click();
-    await page.getByRole(role).first().waitFor();
+    await expect(page.getByRole("alert").first()).toBeVisible();
   };
 }

@@ -5,11 +5,9 @@ import { eventually } from "./eventually.mjs";
 export const SAMPLE = `{"customerPhoneNumber":"+123456789","timeInQueue":12.5,"timestamp":"2022-03-08T07:39:47.6052457Z","queue":"Sales"}`;
 const LONG_NAME = "Dialler audit with a rather long name that has to be wrapped somewhere";
 const LONG_URL = "https://audit.northwind.example.com/v2/dial?room=first+floor&display=north-east";
-const PERMISSIONS = ["hooks:read", "hooks:write", "events:emit", "deliveries:read", "deliveries:replay", "payloads:read"];
 
 /** Fills a fresh portal and returns what addresses need: the ids of a hook, of a delivery that worked, of one that did not. */
-export async function fill(server, receiver) {
-  const api = await server.api(...PERMISSIONS);
+export async function fill(api, receiver) {
   const make = (name, event_type, callback_url, enabled) => api.createHook({ name, event_type, callback_url, enabled });
   const first = (filter) =>
     eventually(`there is a delivery: ${filter}`, async () => {
@@ -38,5 +36,5 @@ export async function fill(server, receiver) {
   await api.call("PATCH", `/jobs/${job.id}`, 200, JSON.stringify({ state: "paused" }));
   const deleted = await make("Old wallboard", "outbound_call.initiated", `${receiver.origin}/older`, false);
   await api.call("DELETE", `/hooks/${deleted.id}`, 204);
-  return { api, deleted: deleted.id, job: job.id, hook: hook.id, delivery: delivered.id, failing: failing.id, failed: failed.id, event, key: "work_item.closed" };
+  return { deleted: deleted.id, job: job.id, hook: hook.id, delivery: delivered.id, failing: failing.id, failed: failed.id, event, key: "work_item.closed" };
 }

@@ -1,15 +1,12 @@
 // What a page costs: bytes on the wire, requests, elements, shifts, and (for the table of figures) times.
 
-import { newVisitor } from "./browser.mjs";
-
 /** A telephone on a slow net: 4 times slower, 1.6 Mbit/s, 150 ms there and back. */
 export const MOBILE = { viewport: { width: 360, height: 800 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 const SLOW_NET = { offline: false, latency: 150, downloadThroughput: 1_600_000 / 8, uploadThroughput: 750_000 / 8 };
 const SLOWDOWN = 4;
 
 /** As many hooks as `count`, over all events, one in three off. */
-export async function makeHooks(server, count) {
-  const api = await server.api("hooks:write");
+export async function makeHooks(api, count) {
   const types = ["conversation.abandoned", "outbound_call.initiated", "work_item.closed"];
   for (let at = 0; at < count; at += 1) {
     const callback_url = `http://127.0.0.1:4000/department/${at}/hooks`;
@@ -17,19 +14,16 @@ export async function makeHooks(server, count) {
   }
 }
 
-/** A visitor who has the cookies and nothing else, watched from before the first byte. */
-export async function coldVisitor(browser, server, storageState, { slow = false, ...options } = {}) {
-  const visitor = await newVisitor(browser, server, { storageState, ...options });
-  const { page } = visitor;
+/** Watches a page that has loaded nothing yet. Returns its requests, which come as they are made. */
+export async function watch(page, { slow = false } = {}) {
   const session = await page.context().newCDPSession(page);
   if (slow) {
     await session.send("Network.enable");
     await session.send("Network.emulateNetworkConditions", SLOW_NET);
     await session.send("Emulation.setCPUThrottlingRate", { rate: SLOWDOWN });
   }
-  await page.addInitScript(watch);
-  const requests = await recordRequests(session);
-  return { ...visitor, requests };
+  await page.addInitScript(observe);
+  return recordRequests(session);
 }
 
 /** The bytes of everything that was asked for, by kind. */
@@ -55,7 +49,7 @@ export function seenBy(page) {
 }
 
 /** Runs in the page before everything else. */
-function watch() {
+function observe() {
   window.seen = { shifts: [], tasks: [], largest: 0 };
   const on = (type, see) => new PerformanceObserver((list) => list.getEntries().forEach(see)).observe({ type, buffered: true });
   on("layout-shift", (entry) => entry.hadRecentInput || window.seen.shifts.push(entry.value));

@@ -1,32 +1,24 @@
-// Boxes, not rules: at every width, with the longest names and hooks in every condition, no table is cut, and every entry of
-// every menu lies inside its panel and the window.
+// Boxes, not rules: at every width, with the longest names and hooks in every condition, no table
+// is cut, and every entry of every menu lies inside its panel and the window.
 
-import assert from "node:assert/strict";
-import { after, before, it } from "node:test";
 import { cut, menus } from "../support/boxes.mjs";
-import { awake, cookiesOf, launchBrowser, newVisitor } from "../support/browser.mjs";
+import { ready } from "../support/browser.mjs";
 import { crowd, SETTINGS } from "../support/crowd.mjs";
-import { startReceiver } from "../support/receiver.mjs";
-import { startServer } from "../support/server.mjs";
+import { expect, test } from "../support/fixtures.mjs";
 
 const WIDTHS = [360, 768, 1024, 1280, 1920];
 const HOOKS = "/integration/hooks";
-const LONG = { email: `${"long.".repeat(12)}name@${"example.".repeat(6)}org`, name: "Anna-Maria ".repeat(9) + "x" };
+const LONG = {
+  email: `${"long.".repeat(12)}name@${"example.".repeat(6)}org`,
+  name: "Anna-Maria ".repeat(9) + "x",
+};
 
-let server, receiver, browser, scene;
-const cookies = {};
+test.use({ portal: "boxes", trace: "off", settings: SETTINGS, people: { administrator: LONG } });
 
-before(async () => {
-  server = await startServer(SETTINGS);
-  receiver = await startReceiver();
-  browser = await launchBrowser();
-  cookies.administrator = await cookiesOf(browser, server, await server.user("administrator", LONG));
-  cookies.auditor = await cookiesOf(browser, server, await server.user("auditor"));
-  scene = await crowd(server, receiver);
-});
+let scene;
 
-after(async () => {
-  await Promise.all([browser?.close(), receiver?.stop(), server?.stop()]);
+test.beforeAll(async ({ api, receiver }) => {
+  scene = await crowd(api, receiver);
 });
 
 /** Every page with a table or a menu. */
@@ -58,27 +50,31 @@ function pages() {
 
 for (const role of ["administrator", "auditor"]) {
   for (const width of WIDTHS) {
-    it(`nothing is cut and every menu can be used: ${role}, ${width} px`, async () => {
-      const { context, page } = await newVisitor(browser, server, { storageState: cookies[role], viewport: { width, height: 800 } });
-      const faults = [];
-      const opened = new Set();
-      for (const address of pages()) {
-        const answer = await page.goto(address);
-        if (answer.status() === 403) continue;
-        assert.equal(answer.status(), 200, address);
-        if ((await page.locator("leptos-island").count()) > 0) await awake(page);
-        faults.push(...[...(await cut(page)), ...(await menus(page, opened))].map((fault) => `${address}: ${fault}`));
-      }
-      await context.close();
-      // The header's two, the navigation's where it is one, and one for each hook.
-      assert.equal(opened.size, (width <= 768 ? 3 : 2) + 10, [...opened].join());
-      assert.equal(faults.length, 0, `${faults.length} faults:\n${faults.join("\n")}`);
+    test.describe(`${role}, ${width} px`, () => {
+      test.use({ role, viewport: { width, height: 800 } });
+
+      test("nothing is cut and every menu can be used", async ({ page }) => {
+        const faults = [];
+        const opened = new Set();
+        for (const address of pages()) {
+          const answer = await page.goto(address);
+          if (answer.status() === 403) continue;
+          expect(answer.status(), address).toBe(200);
+          await ready(page);
+          const found = [...(await cut(page)), ...(await menus(page, opened))];
+          faults.push(...found.map((fault) => `${address}: ${fault}`));
+        }
+        // The header's two, the navigation's where it is one, and one for each hook.
+        expect(opened.size, [...opened].join()).toBe((width <= 768 ? 3 : 2) + 10);
+        expect(faults.length, `${faults.length} faults:\n${faults.join("\n")}`).toBe(0);
+      });
     });
   }
 }
 
-it("the row menu of a hook shows its six entries, and each leads somewhere", async () => {
-  const { context, page } = await newVisitor(browser, server, { storageState: cookies.administrator, viewport: { width: 1280, height: 800 } });
+test("the row menu of a hook shows its six entries, and each leads somewhere", async ({
+  page,
+}) => {
   await page.goto(HOOKS);
   const button = page.locator(`#h-${scene.hook}`).getByRole("button", { name: "Actions for" });
   for (const [entry, path] of [
@@ -90,9 +86,11 @@ it("the row menu of a hook shows its six entries, and each leads somewhere", asy
     ["Delete", `/${scene.hook}/delete`],
   ]) {
     await button.click();
-    await page.locator(`#m-${scene.hook}`).getByRole("link", { name: entry, exact: true }).click();
-    await page.waitForURL(`**${HOOKS}${path}`);
+    await page
+      .locator(`#m-${scene.hook}`)
+      .getByRole("link", { name: entry, exact: true })
+      .click();
+    await expect(page).toHaveURL(`${HOOKS}${path}`);
     await page.goBack();
   }
-  await context.close();
 });

@@ -1,140 +1,130 @@
-// The portal without a mouse: every stop of the walk with Tab can be seen and stands out, and the journeys end where they
-// should, with scripts and without.
+// The portal without a mouse: every stop of the walk with Tab can be seen and stands out, and the
+// journeys end where they should, with scripts and without.
 
-import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
-import { awake, cookiesOf, launchBrowser, newVisitor } from "../support/browser.mjs";
-import { focused, tabTo, walk } from "../support/keyboard.mjs";
-import { startReceiver } from "../support/receiver.mjs";
-import { ROLES, ROUTES, visit } from "../support/routes.mjs";
-import { fill } from "../support/scene.mjs";
-import { startServer } from "../support/server.mjs";
+import { awake, ready } from "../support/browser.mjs";
+import { expect, test } from "../support/fixtures.mjs";
+import { focused, press, tabTo, walk } from "../support/keyboard.mjs";
+import { ROLES, routesOf, visit } from "../support/routes.mjs";
 
 const HOOKS = "/integration/hooks";
 const NAME = "CRM call-backs";
 
-let server, receiver, browser, scene, user;
-const cookies = {};
+test.use({ portal: "keyboard", trace: "off" });
 
-before(async () => {
-  server = await startServer();
-  receiver = await startReceiver();
-  browser = await launchBrowser();
-  for (const role of ROLES) {
-    const made = await server.user(role);
-    if (role === "administrator") user = made;
-    cookies[role] = await cookiesOf(browser, server, made);
-  }
-  scene = await fill(server, receiver);
-});
-
-after(async () => {
-  await Promise.all([browser?.close(), receiver?.stop(), server?.stop()]);
-});
-
-for (const [width, colorScheme] of [[1280, "light"], [320, "dark"]]) {
-  it(`every stop of the walk can be seen: ${width} px, ${colorScheme}`, async () => {
+for (const [width, colorScheme] of [
+  [1280, "light"],
+  [320, "dark"],
+]) {
+  test(`every stop of the walk can be seen: ${width} px, ${colorScheme}`, async ({
+    visitor,
+    scene,
+  }) => {
     const faults = [];
-    for (const role of ["nobody", ...ROLES]) {
-      const { context, page } = await newVisitor(browser, server, { storageState: cookies[role], colorScheme, viewport: { width, height: 800 } });
-      for (const entry of ROUTES.filter(({ as }) => (as ?? "administrator") === role)) {
+    for (const role of ROLES) {
+      const { context, page } = await visitor({
+        role,
+        colorScheme,
+        viewport: { width, height: 800 },
+      });
+      for (const entry of routesOf(role)) {
         await visit(page, entry, scene);
-        if ((await page.locator("leptos-island").count()) > 0) await awake(page);
+        await ready(page);
         const walked = await walk(page);
         faults.push(...walked.faults.map((fault) => `${entry.name}: ${fault}`));
         if (walked.stops === 0) faults.push(`${entry.name}: nothing to stop at`);
       }
       await context.close();
     }
-    assert.equal(faults.length, 0, `${faults.length} faults:\n${faults.join("\n")}`);
+    expect(faults.length, `${faults.length} faults:\n${faults.join("\n")}`).toBe(0);
   });
 }
 
-for (const javaScriptEnabled of [true, false]) {
-  describe(`${javaScriptEnabled ? "with" : "without"} scripts`, () => {
-    const visitor = (storageState) => newVisitor(browser, server, { javaScriptEnabled, storageState });
+test.describe("by keyboard alone", { tag: "@both" }, () => {
+  test.describe("somebody who comes", () => {
+    test.use({ role: "nobody" });
 
-    it("signs in and lands on the hooks (K1)", async () => {
-      const { context, page } = await visitor();
+    test("signs in and lands on the hooks (K1)", async ({ page, accounts }) => {
+      const user = await accounts.user("administrator");
       await page.goto(HOOKS);
       await tabTo(page, page.getByLabel("E-mail"));
       await page.keyboard.type(user.email);
       await page.keyboard.press("Tab");
       await page.keyboard.type(user.password);
       await page.keyboard.press("Enter");
-      await page.getByRole("heading", { name: "Service hooks", level: 1 }).waitFor();
-      await context.close();
-    });
-
-    it("skips to the content in two presses (K2)", async () => {
-      const { context, page } = await visitor(cookies.administrator);
-      await page.goto(HOOKS);
-      await page.keyboard.press("Tab");
-      assert.equal((await focused(page)).name, "Skip to the content");
-      await page.keyboard.press("Enter");
-      assert.equal((await focused(page)).tag, "main");
-      await context.close();
-    });
-
-    it("slides a hook off and on in the list (K5, A4)", async () => {
-      const { context, page } = await visitor(cookies.administrator);
-      const slider = page.getByRole("switch", { name: `${NAME} enabled` });
-      await page.goto(HOOKS);
-      if (javaScriptEnabled) await awake(page);
-      for (const enabled of [false, true]) {
-        await tabTo(page, slider);
-        await page.keyboard.press(enabled ? "Enter" : "Space");
-        await slider.and(page.getByRole("switch", { checked: enabled })).waitFor();
-        assert.equal((await scene.api.call("GET", `/hooks/${scene.hook}`, 200)).enabled, enabled, "the switch tells the truth");
-        if (javaScriptEnabled) {
-          assert.equal((await focused(page)).name, `${NAME} enabled`, "the focus stays");
-          const said = page.getByRole("status").filter({ hasText: "Saved" });
-          assert.equal(await said.count(), 1, "it is said once");
-        } else {
-          await page.getByRole("status").filter({ hasText: `${NAME} is ${enabled ? "on" : "off"}.` }).waitFor();
-          const stops = await tabTo(page, slider, 12);
-          assert.ok(stops < 12, "the walk goes on at the row");
-        }
-      }
-      await context.close();
-    });
-
-    it("asks before it deletes, with the focus on the safe choice (K10)", async () => {
-      const { context, page } = await visitor(cookies.administrator);
-      await page.goto(`${HOOKS}/${scene.hook}`);
-      const remove = page.getByRole("main").getByRole("link", { name: "Delete" });
-      await tabTo(page, remove);
-      await page.keyboard.press("Enter");
-      await page.getByRole("heading", { name: `Delete ${NAME}?` }).waitFor();
-      assert.equal((await focused(page)).name, "Keep hook");
-      await page.keyboard.press("Enter");
-      await page.getByRole("heading", { name: NAME, level: 1 }).waitFor();
-      assert.equal((await scene.api.call("GET", `/hooks/${scene.hook}`, 200)).name, NAME);
-      await context.close();
-    });
-
-    it("changes the theme and signs out from the menus; Esc closes one and gives the focus back", async () => {
-      const { context, page } = await visitor(cookies.auditor);
-      await page.goto("/integration/events");
-      const menu = page.getByRole("button", { name: "Theme" });
-      await tabTo(page, menu);
-      await page.keyboard.press("Enter");
-      await page.getByRole("button", { name: "Dark" }).waitFor();
-      await page.keyboard.press("Tab");
-      assert.equal((await focused(page)).name, "As the system");
-      await page.keyboard.press("Escape");
-      assert.equal((await focused(page)).name.startsWith("Theme"), true);
-      await page.keyboard.press("Enter");
-      await tabTo(page, page.getByRole("button", { name: "Dark" }));
-      await page.keyboard.press("Enter");
-      await page.locator("html[data-theme=dark]").waitFor();
-      assert.equal(new URL(page.url()).pathname, "/integration/events");
-      await tabTo(page, page.getByRole("button", { name: "Theme" }));
-      await page.keyboard.press("Enter");
-      await tabTo(page, page.getByRole("button", { name: "As the system" }));
-      await page.keyboard.press("Enter");
-      await page.locator("html:not([data-theme])").waitFor();
-      await context.close();
+      await expect(page.getByRole("heading", { name: "Service hooks", level: 1 })).toBeVisible();
     });
   });
-}
+
+  test("skips to the content in two presses (K2)", async ({ page }) => {
+    await page.goto(HOOKS);
+    await page.keyboard.press("Tab");
+    expect((await focused(page)).name).toBe("Skip to the content");
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("main")).toBeFocused();
+  });
+
+  test("slides a hook off and on in the list (K5, A4)", async ({
+    page,
+    scene,
+    api,
+    javaScriptEnabled,
+  }) => {
+    const slider = page.getByRole("switch", { name: `${NAME} enabled` });
+    await page.goto(HOOKS);
+    if (javaScriptEnabled) await awake(page);
+    for (const enabled of [false, true]) {
+      await press(page, slider, enabled ? "Enter" : "Space");
+      await expect(slider).toBeChecked({ checked: enabled });
+      const hook = await api.call("GET", `/hooks/${scene.hook}`, 200);
+      expect(hook.enabled, "the switch tells the truth").toBe(enabled);
+      const status = page.getByRole("status");
+      if (javaScriptEnabled) {
+        await expect(slider, "the focus stays").toBeFocused();
+        await expect(status.filter({ hasText: "Saved" }), "it is said once").toHaveCount(1);
+      } else {
+        const said = status.filter({ hasText: `${NAME} is ${enabled ? "on" : "off"}.` });
+        await expect(said).toBeVisible();
+        expect(await tabTo(page, slider, 12), "the walk goes on at the row").toBeLessThan(12);
+      }
+    }
+  });
+
+  test("asks before it deletes, with the focus on the safe choice (K10)", async ({
+    page,
+    scene,
+    api,
+  }) => {
+    await page.goto(`${HOOKS}/${scene.hook}`);
+    await press(page, page.getByRole("main").getByRole("link", { name: "Delete" }));
+    await expect(page.getByRole("heading", { name: `Delete ${NAME}?` })).toBeVisible();
+    await expect(page.getByRole("link", { name: "Keep hook" })).toBeFocused();
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("heading", { name: NAME, level: 1 })).toBeVisible();
+    expect((await api.call("GET", `/hooks/${scene.hook}`, 200)).name).toBe(NAME);
+  });
+
+  test.describe("an auditor", () => {
+    test.use({ role: "auditor" });
+
+    test("changes the theme and signs out from the menus; Esc closes one and gives the focus back", async ({
+      page,
+    }) => {
+      await page.goto("/integration/events");
+      const menu = page.getByRole("button", { name: "Theme" });
+      const asTheSystem = page.getByRole("button", { name: "As the system" });
+      await press(page, menu);
+      await expect(page.getByRole("button", { name: "Dark" })).toBeVisible();
+      await page.keyboard.press("Tab");
+      await expect(asTheSystem).toBeFocused();
+      await page.keyboard.press("Escape");
+      await expect(menu).toBeFocused();
+      await page.keyboard.press("Enter");
+      await press(page, page.getByRole("button", { name: "Dark" }));
+      await expect(page.locator("html[data-theme=dark]")).toBeVisible();
+      await expect(page).toHaveURL("/integration/events");
+      await press(page, menu);
+      await press(page, asTheSystem);
+      await expect(page.locator("html:not([data-theme])")).toBeVisible();
+    });
+  });
+});

@@ -1,162 +1,165 @@
-// What went wrong, found and put right: from the log to a delivery and back, and a recovery from its count to its end.
-// By the keyboard alone, with scripts and without.
+// What went wrong, found and put right: from the log to a delivery and back, and a recovery from
+// its count to its end. By the keyboard alone, with scripts and without. The steps build on each
+// other.
 
-import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
-import { awake, launchBrowser, signedIn } from "../support/browser.mjs";
+import { awake, newVisitor } from "../support/browser.mjs";
 import { eventually } from "../support/eventually.mjs";
-import { startReceiver } from "../support/receiver.mjs";
-import { startServer } from "../support/server.mjs";
+import { expect, test } from "../support/fixtures.mjs";
+import { press, tabTo } from "../support/keyboard.mjs";
 
 const LOG = "/integration/deliveries";
-const BODY = `{"customerPhoneNumber":"+123456789","timeInQueue":1.50,"timestamp":"2022-03-08T07:39:47.6052457Z","queue":"Sales"}`;
-/** More presses than any way on a page takes: whoever needs more is lost. */
-const MOST_PRESSES = 120;
+const BODY =
+  '{"customerPhoneNumber":"+123456789","timeInQueue":1.50,' +
+  '"timestamp":"2022-03-08T07:39:47.6052457Z","queue":"Sales"}';
 
-for (const javaScriptEnabled of [true, false]) {
-  describe(`the log ${javaScriptEnabled ? "with" : "without"} scripts`, () => journey(javaScriptEnabled));
-}
+test.use({ portal: "log", role: "integration-manager" });
 
-function journey(javaScriptEnabled) {
-  let server, receiver, browser, api, page, problems, hook;
+test.describe("the log", { tag: "@both" }, () => {
+  test.describe.configure({ mode: "serial" });
 
-  before(async () => {
-    server = await startServer();
-    receiver = await startReceiver();
-    browser = await launchBrowser();
-    const user = await server.user("integration-manager");
-    api = await server.api("events:emit", "hooks:read", "hooks:write", "deliveries:read");
+  let page, context, problems, hook;
+
+  test.beforeAll(async ({ browser, api, receiver, javaScriptEnabled }) => {
     hook = await api.createHook({
-      name: "Wallboard", event_type: "conversation.abandoned", callback_url: `${receiver.origin}/wall`, enabled: true, retry_schedule: [],
+      name: "Wallboard",
+      event_type: "conversation.abandoned",
+      callback_url: `${receiver.origin}/wall`,
+      enabled: true,
+      retry_schedule: [],
     });
-    ({ page, problems } = await signedIn(browser, server, user, { javaScriptEnabled }));
+    ({ page, context, problems } = await newVisitor(browser, { javaScriptEnabled }));
   });
 
-  after(async () => {
-    await Promise.all([browser?.close(), receiver?.stop(), server?.stop()]);
-  });
+  test.afterAll(() => context?.close());
 
-  const state = (of) => async () => (await api.call("GET", `/deliveries?hook=${hook.id}&state=${of}`, 200)).items;
-  const settled = (of, count) =>
-    eventually(`${count} are ${of}`, async () => ((await state(of)()).length === count ? true : undefined));
+  const table = () => page.getByRole("table");
+  const links = () => table().getByRole("link", { name: /^Event / });
 
-  it("K3: finds what fails, opens the newest, sends it again and reads the new answer", async () => {
+  test("K3: finds what fails, opens the newest, sends it again and reads the new answer", async ({
+    api,
+    receiver,
+    javaScriptEnabled,
+  }) => {
     receiver.status = 503;
-    for (let count = 0; count < 3; count += 1) await api.emit("conversation.abandoned", BODY);
-    await settled("failed", 3);
+    await emit(api, 3);
+    await settled(api, "failed", 3);
     await page.goto(LOG);
-    await press(page, page.getByLabel("Outcome"));
+    await tabTo(page, page.getByLabel("Outcome"));
     await page.keyboard.type("Failed");
-    await press(page, page.getByRole("button", { name: "Apply" }), "Enter");
-    await page.getByRole("link", { name: "Remove filter: Outcome Failed" }).waitFor();
-    const links = page.getByRole("table").getByRole("link", { name: /^Event / });
-    assert.equal(await links.count(), 3);
-    await press(page, links.first(), "Enter");
-    await page.getByText("Given up after 1 attempt; the last ended in 503 Service Unavailable.").waitFor();
-    await page.getByText("not available at present").first().waitFor();
+    await press(page, page.getByRole("button", { name: "Apply" }));
+    await expect(page.getByRole("link", { name: "Remove filter: Outcome Failed" })).toBeVisible();
+    await expect(links()).toHaveCount(3);
+    await press(page, links().first());
+    const end = "Given up after 1 attempt; the last ended in 503 Service Unavailable.";
+    await expect(page.getByText(end)).toBeVisible();
+    await expect(page.getByText("not available at present").first()).toBeVisible();
     receiver.status = 200;
-    await press(page, page.getByRole("link", { name: "Redeliver", exact: true }), "Enter");
-    await page.getByRole("heading", { name: "Send this delivery again?" }).waitFor();
+    await press(page, page.getByRole("link", { name: "Redeliver", exact: true }));
+    await expect(page.getByRole("heading", { name: "Send this delivery again?" })).toBeVisible();
     const safe = page.getByRole("link", { name: "Do not send" });
-    if (javaScriptEnabled) assert.ok(await safe.evaluate((it) => it === document.activeElement), "the safe choice has the focus");
-    await press(page, page.getByRole("button", { name: "Redeliver" }), "Enter");
-    await page.getByText("It is being sent again.").waitFor();
-    await settled("delivered", 1);
-    await press(page, page.getByRole("link", { name: "Refresh" }), "Enter");
-    await page.getByText("After 2 attempts: 200 OK").waitFor();
-    await page.getByRole("heading", { name: "Attempt 2: 200 OK" }).waitFor();
+    if (javaScriptEnabled) await expect(safe, "the safe choice has the focus").toBeFocused();
+    await press(page, page.getByRole("button", { name: "Redeliver" }));
+    await expect(page.getByText("It is being sent again.")).toBeVisible();
+    await settled(api, "delivered", 1);
+    await press(page, page.getByRole("link", { name: "Refresh" }));
+    await expect(page.getByText("After 2 attempts: 200 OK")).toBeVisible();
+    await expect(page.getByRole("heading", { name: "Attempt 2: 200 OK" })).toBeVisible();
   });
 
-  it("picks two and sends them again", async () => {
+  test("picks two and sends them again", async ({ api }) => {
     await page.goto(`${LOG}?state=failed`);
     const boxes = page.getByRole("checkbox", { name: /^Select / });
-    assert.equal(await boxes.count(), 2);
+    await expect(boxes).toHaveCount(2);
     for (const at of [0, 1]) await press(page, boxes.nth(at), "Space");
-    await press(page, page.getByRole("button", { name: "Redeliver selected" }), "Enter");
-    await page.getByRole("heading", { name: "Send 2 deliveries again?" }).waitFor();
-    await press(page, page.getByRole("button", { name: "Redeliver" }), "Enter");
-    await page.getByText("2 deliveries are being sent again.").waitFor();
-    assert.equal(new URL(page.url()).search, "?state=failed");
-    await settled("delivered", 3);
+    await press(page, page.getByRole("button", { name: "Redeliver selected" }));
+    await expect(page.getByRole("heading", { name: "Send 2 deliveries again?" })).toBeVisible();
+    await press(page, page.getByRole("button", { name: "Redeliver" }));
+    await expect(page.getByText("2 deliveries are being sent again.")).toBeVisible();
+    expect(new URL(page.url()).search).toBe("?state=failed");
+    await settled(api, "delivered", 3);
   });
 
-  it("K6: counts what 24 hours missed, starts, and cancels", async () => {
+  test("K6: counts what 24 hours missed, starts, and cancels", async ({
+    api,
+    javaScriptEnabled,
+  }) => {
     await api.call("PATCH", `/hooks/${hook.id}`, 200, JSON.stringify({ enabled: false }));
-    for (let count = 0; count < 30; count += 1) await api.emit("conversation.abandoned", BODY);
+    await emit(api, 30);
     await api.call("PATCH", `/hooks/${hook.id}`, 200, JSON.stringify({ enabled: true }));
     await page.goto("/integration/undelivered");
-    await page.getByText("30 deliveries failed for good or were skipped, of one hook.").waitFor();
+    const sum = "30 deliveries failed for good or were skipped, of one hook.";
+    await expect(page.getByText(sum)).toBeVisible();
     await page.goto(`/integration/hooks/${hook.id}/recover`);
     const day = page.getByRole("radio", { name: /The last 24 hours/ });
-    assert.ok(await day.isChecked(), "the last 24 hours are offered");
-    const pace = page.getByLabel("Pace");
-    await press(page, pace);
+    await expect(day, "the last 24 hours are offered").toBeChecked();
+    await tabTo(page, page.getByLabel("Pace"));
     await page.keyboard.press("Control+A");
     await page.keyboard.type("1");
-    await press(page, page.getByRole("button", { name: "Count what would be sent" }), "Enter");
-    await page.getByRole("heading", { name: "30 deliveries would be sent again" }).waitFor();
-    await page.getByText("At 1 a second that takes 30 s.").waitFor();
-    await press(page, page.getByRole("button", { name: "Start" }), "Enter");
+    await press(page, page.getByRole("button", { name: "Count what would be sent" }));
+    const counted = page.getByRole("heading", { name: "30 deliveries would be sent again" });
+    await expect(counted).toBeVisible();
+    await expect(page.getByText("At 1 a second that takes 30 s.")).toBeVisible();
+    await press(page, page.getByRole("button", { name: "Start" }));
     const bar = page.getByRole("progressbar", { name: "Sent again" });
-    await bar.waitFor();
-    assert.equal(await bar.getAttribute("aria-valuemax"), "30");
+    await expect(bar).toHaveAttribute("aria-valuemax", "30");
     if (javaScriptEnabled) {
-      // The bar moves by itself.
       await awake(page);
-      await eventually("the bar moves", async () => Number(await bar.getAttribute("aria-valuenow")) > 0);
+      await expect(bar, "the bar moves by itself").toHaveAttribute("aria-valuenow", /^[1-9]/);
     }
-    await press(page, page.getByRole("button", { name: "Cancel the job" }), "Enter");
-    await page.getByText("The job is cancelled.").waitFor();
-    assert.equal(await page.getByRole("button", { name: "Resume" }).count(), 0);
+    await press(page, page.getByRole("button", { name: "Cancel the job" }));
+    await expect(page.getByText("The job is cancelled.")).toBeVisible();
+    await expect(page.getByRole("button", { name: "Resume" })).toHaveCount(0);
   });
 
-  it("says how many are new, and moves no row", async () => {
+  test("says how many are new, and moves no row", async ({ api, javaScriptEnabled }) => {
     await page.goto(`${LOG}?state=delivered`);
-    const rows = await page.getByRole("table").getByRole("row").count();
+    const rows = table().getByRole("row");
+    const before = await rows.count();
     if (javaScriptEnabled) await awake(page);
-    for (let count = 0; count < 2; count += 1) await api.emit("conversation.abandoned", BODY);
+    await emit(api, 2);
     if (javaScriptEnabled) {
-      await page.getByText(/2 new deliveries/).waitFor();
-      assert.equal(await page.getByRole("table").getByRole("row").count(), rows);
-      await press(page, page.getByRole("link", { name: "Show", exact: true }), "Enter");
+      await expect(page.getByText(/2 new deliveries/)).toBeVisible();
+      await expect(rows).toHaveCount(before);
+      await press(page, page.getByRole("link", { name: "Show", exact: true }));
     } else {
-      await eventually("they are delivered", async () => (await state("pending")()).length === 0);
-      await press(page, page.getByRole("link", { name: "Refresh" }), "Enter");
+      await settled(api, "pending", 0);
+      await press(page, page.getByRole("link", { name: "Refresh" }));
     }
-    await eventually("two rows more", async () => (await page.getByRole("table").getByRole("row").count()) >= Math.min(rows + 2, 51));
+    // A page has fifty of them.
+    const most = Math.min(before + 2, 51);
+    await eventually("two rows more", async () => (await rows.count()) >= most);
   });
 
-  it("copies a command where a script can", async () => {
+  test("copies a command where a script can", async ({ javaScriptEnabled }) => {
     await page.goto(`${LOG}?state=delivered`);
-    await press(page, page.getByRole("table").getByRole("link", { name: /^Event / }).first(), "Enter");
+    await press(page, links().first());
     await page.getByText("Copy as curl").click();
     const command = await page.getByRole("region", { name: "curl command" }).innerText();
-    assert.match(command, /"x-api-key: \$API_KEY"/);
-    assert.ok(!command.includes("a-key-for-tests"), "the key is in the command");
-    assert.ok(command.includes(BODY), command);
+    expect(command).toMatch(/"x-api-key: \$API_KEY"/);
+    expect(command, "the key is not in the command").not.toContain("a-key-for-tests");
+    expect(command).toContain(BODY);
     const button = page.getByRole("button", { name: "Copy the command" });
-    if (!javaScriptEnabled) return assert.equal(await button.count(), 0);
+    if (!javaScriptEnabled) return expect(button).toHaveCount(0);
     await awake(page);
-    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     await button.click();
-    await page.getByText("Copied").waitFor();
-    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), command);
+    await expect(page.getByText("Copied")).toBeVisible();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(command);
   });
 
-  it("went without an error in the browser", () => {
-    assert.deepEqual(problems, []);
+  test("went without an error in the browser", () => {
+    expect(problems).toEqual([]);
   });
-}
 
-/** Goes to a control as a keyboard does, by Tab, and presses a key there. */
-async function press(page, control, key) {
-  await control.waitFor();
-  for (let presses = 0; presses < MOST_PRESSES; presses += 1) {
-    if (await control.evaluate((it) => it === document.activeElement)) {
-      if (key) await page.keyboard.press(key);
-      return;
-    }
-    await page.keyboard.press("Tab");
+  async function emit(api, times) {
+    for (let count = 0; count < times; count += 1) await api.emit("conversation.abandoned", BODY);
   }
-  throw new Error(`the keyboard does not come to ${control}`);
-}
+
+  /** Until so many of the hook's deliveries are in that state. */
+  async function settled(api, state, count) {
+    await eventually(`${count} are ${state}`, async () => {
+      const { items } = await api.call("GET", `/deliveries?hook=${hook.id}&state=${state}`, 200);
+      return items.length === count;
+    });
+  }
+});

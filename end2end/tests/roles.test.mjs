@@ -1,93 +1,96 @@
 // What each role sees and does not see in the portal.
 
-import assert from "node:assert/strict";
-import { after, before, it } from "node:test";
-import { launchBrowser, signedIn } from "../support/browser.mjs";
-import { startReceiver } from "../support/receiver.mjs";
-import { startServer } from "../support/server.mjs";
+import { expect, test } from "../support/fixtures.mjs";
 
 const HOOKS = "/integration/hooks";
 const SCHEMA = "/integration/events/work_item.closed/schema.json";
 const NAME = "Secret partner";
 
-let server, receiver, browser, hook, hookPage;
+test.use({ portal: "roles" });
 
-before(async () => {
-  server = await startServer();
-  receiver = await startReceiver();
-  browser = await launchBrowser();
-  const api = await server.api("hooks:write");
+let hook, hookPage;
+
+test.beforeAll(async ({ api, receiver }) => {
   const callback_url = `${receiver.origin}/partner`;
-  hook = await api.createHook({ name: NAME, event_type: "work_item.closed", callback_url, enabled: true });
+  hook = await api.createHook({
+    name: NAME,
+    event_type: "work_item.closed",
+    callback_url,
+    enabled: true,
+  });
   hookPage = `${HOOKS}/${hook.id}`;
 });
 
-after(async () => {
-  await Promise.all([browser?.close(), receiver?.stop(), server?.stop()]);
+test.describe("as an agent", () => {
+  test.use({ role: "agent" });
+
+  test("an agent sees nothing of the hooks", async ({ page }) => {
+    const changing = [`${HOOKS}/new`, `${hookPage}/settings`, `${hookPage}/delete`];
+    for (const address of [HOOKS, hookPage, ...changing, "/integration/events"]) {
+      const answer = await page.goto(address);
+      expect(answer.status(), address).toBe(403);
+      expectNoHookData(await answer.text(), address);
+      await expect(page.getByRole("heading", { name: "You may not see this" })).toBeVisible();
+      await expect(page.getByRole("navigation", { name: "Main" }), address).toHaveCount(0);
+    }
+    const schema = await page.request.get(SCHEMA);
+    expect(schema.status()).toBe(403);
+    expect(await schema.text()).not.toContain("$id");
+  });
 });
 
-it("an agent sees nothing of the hooks", async () => {
-  const { context, page } = await as("agent");
-  for (const address of [HOOKS, `${HOOKS}/new`, hookPage, `${hookPage}/settings`, `${hookPage}/delete`, "/integration/events"]) {
-    const answer = await page.goto(address);
-    assert.equal(answer.status(), 403, address);
-    assertNoHookData(await answer.text(), address);
-    await page.getByRole("heading", { name: "You may not see this" }).waitFor();
-    assert.equal(await page.getByRole("navigation", { name: "Main" }).count(), 0, address);
-  }
-  const schema = await context.request.get(SCHEMA);
-  assert.equal(schema.status(), 403);
-  assert.ok(!(await schema.text()).includes("$id"));
-  await context.close();
+test.describe("as an auditor", () => {
+  test.use({ role: "auditor" });
+
+  test("an auditor sees the hooks and cannot change them", async ({ page }) => {
+    await page.goto(HOOKS);
+    const row = page.getByRole("row").filter({ hasText: NAME });
+    await expect(row.getByRole("cell").filter({ hasText: /^On$/ })).toHaveText(/^On$/);
+    await expect(page.getByRole("switch")).toHaveCount(0);
+    await expect(page.getByRole("link", { name: "New hook" })).toHaveCount(0);
+    await expect(page.getByRole("link", { name: /^Edit/ })).toHaveCount(0);
+    await expect(page.getByRole("link", { name: /^Set up/ })).toHaveCount(0);
+    await page.goto(hookPage);
+    await expect(page.getByRole("heading", { name: NAME, level: 1 })).toBeVisible();
+    await expect(page.getByRole("button", { name: "Send test" })).toHaveCount(0);
+    await expectNoWayToChange(page);
+    expect((await page.request.get(SCHEMA)).status()).toBe(200);
+  });
 });
 
-it("an auditor sees the hooks and cannot change them", async () => {
-  const { context, page } = await as("auditor");
-  const row = page.getByRole("row").filter({ hasText: NAME });
-  assert.match(await row.getByRole("cell").filter({ hasText: /^On$/ }).innerText(), /^On$/);
-  assert.equal(await page.getByRole("switch").count(), 0);
-  assert.equal(await page.getByRole("link", { name: "New hook" }).count(), 0);
-  assert.equal(await page.getByRole("link", { name: /^Edit/ }).count(), 0);
-  assert.equal(await page.getByRole("link", { name: /^Set up/ }).count(), 0);
-  await page.goto(hookPage);
-  await page.getByRole("heading", { name: NAME, level: 1 }).waitFor();
-  assert.equal(await page.getByRole("button", { name: "Send test" }).count(), 0);
-  await assertCannotChange(page);
-  assert.equal((await context.request.get(SCHEMA)).status(), 200);
-  await context.close();
+test.describe("as a developer", () => {
+  test.use({ role: "developer" });
+
+  test("a developer can send a test and cannot change a hook", async ({ page, receiver }) => {
+    await page.goto(HOOKS);
+    await expect(page.getByRole("row").filter({ hasText: NAME })).toBeVisible();
+    await expect(page.getByRole("link", { name: "New hook" })).toHaveCount(0);
+    await page.goto(hookPage);
+    await expectNoWayToChange(page);
+    await page.getByRole("button", { name: "Send test" }).click();
+    const result = page.getByRole("region", { name: "Test" });
+    await expect(result.getByText("Delivered (test)")).toBeVisible();
+    expect((await receiver.next()).headers["x-service-hook-test"]).toBe("true");
+    const refusal = "Your role does not let you see the bodies of events.";
+    await expect(page.getByText(refusal)).toBeVisible();
+  });
 });
 
-it("a developer can send a test and cannot change a hook", async () => {
-  const { context, page } = await as("developer");
-  assert.equal(await page.getByRole("link", { name: "New hook" }).count(), 0);
-  await page.goto(hookPage);
-  await assertCannotChange(page);
-  await page.getByRole("button", { name: "Send test" }).click();
-  await page.getByRole("region", { name: "Test" }).getByText("Delivered (test)").waitFor();
-  assert.equal((await receiver.next()).headers["x-service-hook-test"], "true");
-  await page.getByText("Your role does not let you see the bodies of events.").waitFor();
-  await context.close();
-});
-
-async function as(role) {
-  return signedIn(browser, server, await server.user(role));
-}
-
-function assertNoHookData(html, where) {
+function expectNoHookData(html, where) {
   for (const text of [NAME, hook.callback_url, hook.api_key_hint, "work_item.closed"]) {
-    assert.ok(!html.includes(text), `${text} on ${where}`);
+    expect(html, `${text} on ${where}`).not.toContain(text);
   }
 }
 
 /** Neither a control on the hook's page nor the pages that such a control leads to. */
-async function assertCannotChange(page) {
-  assert.equal(await page.getByRole("switch").count(), 0);
+async function expectNoWayToChange(page) {
+  await expect(page.getByRole("switch")).toHaveCount(0);
   for (const name of ["Edit", "Clone", "Delete"]) {
-    assert.equal(await page.getByRole("link", { name }).count(), 0, name);
+    await expect(page.getByRole("link", { name }), name).toHaveCount(0);
   }
   const at = page.url();
   for (const address of [`${HOOKS}/new`, `${hookPage}/settings`, `${hookPage}/delete`]) {
-    assert.equal((await page.goto(address)).status(), 403, address);
+    expect((await page.goto(address)).status(), address).toBe(403);
   }
   await page.goto(at);
 }

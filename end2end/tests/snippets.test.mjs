@@ -1,24 +1,20 @@
-// The receivers that the catalogue offers, taken from its page and run as they stand: the portal delivers to each, and
-// each refuses what is not genuine. Rust is compiled and driven by the tests in src/; C# needs a runtime of its own and is
-// only shown.
+// The receivers that the catalogue offers, taken from its page and run as they stand: the portal
+// delivers to each, and each refuses what is not genuine. Rust is compiled and driven by the
+// tests in src/; C# needs a runtime of its own and is only shown.
 
-import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
-import { after, before, describe, it } from "node:test";
-import { cookiesOf, launchBrowser, newVisitor } from "../support/browser.mjs";
 import { eventually } from "../support/eventually.mjs";
-import { startReceiver } from "../support/receiver.mjs";
-import { freePort, startServer } from "../support/server.mjs";
+import { expect, test } from "../support/fixtures.mjs";
+import { startProgram } from "../support/program.mjs";
+import { freePort } from "../support/server.mjs";
 import { sign, verify } from "../support/standard-webhooks.mjs";
 
 const KEY = "the-key-of-the-snippet-0123";
 const EVENT = "conversation.abandoned";
 const PATH = "/from/the/portal";
+const BODY = '{"customerPhoneNumber":"+123456789"}';
 
 const LANGUAGES = [
   { lang: "node", file: "receiver.mjs", command: "node" },
@@ -26,68 +22,78 @@ const LANGUAGES = [
   { lang: "java", file: "Receiver.java", command: "java" },
 ];
 
-let server, browser, page, api, dir;
-
-before(async () => {
-  server = await startServer();
-  browser = await launchBrowser();
-  const storageState = await cookiesOf(browser, server, await server.user("administrator"));
-  ({ page } = await newVisitor(browser, server, { storageState }));
-  api = await server.api("hooks:read", "hooks:write", "hooks:test", "events:emit", "deliveries:read");
-  dir = await mkdtemp(join(tmpdir(), "service-hooks-snippets-"));
-});
-
-after(async () => {
-  await Promise.all([browser?.close(), server?.stop(), dir && rm(dir, { recursive: true, force: true })]);
-});
+test.use({ portal: "snippets" });
 
 for (const { lang, file, command } of LANGUAGES) {
-  describe(`the receiver in ${lang}`, () => {
+  test.describe(`the receiver in ${lang}`, () => {
     let hook, url, program;
 
-    before(async () => {
-      const port = await freePort();
-      url = `http://127.0.0.1:${port}${PATH}`;
-      hook = await api.createHook({ name: lang, event_type: EVENT, callback_url: url, api_key: KEY, enabled: true });
-      const snippet = join(dir, file);
-      await writeFile(snippet, await shown(lang, hook.id));
-      program = await start(command, [snippet], { API_KEY: KEY, SIGNING_SECRET: hook.signing_secret, PORT: String(port) }, url);
+    test.beforeAll(async ({ api, browser }, info) => {
+      url = `http://127.0.0.1:${await freePort()}${PATH}`;
+      hook = await api.createHook({
+        name: lang,
+        event_type: EVENT,
+        callback_url: url,
+        api_key: KEY,
+        enabled: true,
+      });
+      const page = await browser.newPage();
+      const snippet = info.outputPath(file);
+      await writeFile(snippet, await shown(page, lang, hook.id));
+      await page.close();
+      const settings = {
+        API_KEY: KEY,
+        SIGNING_SECRET: hook.signing_secret,
+        PORT: new URL(url).port,
+      };
+      program = await startProgram(command, [snippet], settings, url);
     });
 
-    after(async () => {
+    test.afterAll(async ({ api }) => {
       await program?.stop();
       if (hook) await api.call("DELETE", `/hooks/${hook.id}`, 204);
     });
 
-    it("takes what the portal delivers", async () => {
-      const test = await api.call("POST", `/hooks/${hook.id}/test`, 200, "{}");
-      assert.equal(test.state, "delivered", JSON.stringify(test));
-      const sample = JSON.parse(await (await page.request.get(`/integration/events/${EVENT}/sample.json`)).text());
+    test("takes what the portal delivers", async ({ page, api }) => {
+      const sent = await api.call("POST", `/hooks/${hook.id}/test`, 200, "{}");
+      expect(sent.state, JSON.stringify(sent)).toBe("delivered");
+      const answer = await page.request.get(`/integration/events/${EVENT}/sample.json`);
+      const sample = JSON.parse(await answer.text());
       await api.emit(EVENT, JSON.stringify(sample));
       await eventually("the event is delivered", async () => {
-        const { items } = await api.call("GET", `/deliveries?hook=${hook.id}&state=delivered`, 200);
+        const { items } = await api.call(
+          "GET",
+          `/deliveries?hook=${hook.id}&state=delivered`,
+          200,
+        );
         return items.length === 2;
       });
-      await eventually("the snippet did its work", () => program.said().split("\n").filter((line) => line.includes(EVENT)).length === 2);
-      assert.ok(program.said().includes(sample.customerPhoneNumber), program.said());
+      const worked = () =>
+        program
+          .said()
+          .split("\n")
+          .filter((line) => line.includes(EVENT)).length;
+      await eventually("the snippet did its work", () => worked() === 2);
+      expect(program.said()).toContain(sample.customerPhoneNumber);
     });
 
-    it("does nothing twice", async () => {
+    test("does nothing twice", async () => {
       const message = signed({ id: "seen-before" });
-      assert.ok((await post(message)) < 300);
-      assert.ok((await post(message)) < 300);
+      expect(await post(message)).toBeLessThan(300);
+      expect(await post(message)).toBeLessThan(300);
       await post(signed({ id: "the-last" }));
       await eventually("the last one arrived", () => program.said().includes("the-last"));
-      assert.equal(program.said().split("seen-before").length - 1, 1, program.said());
+      expect(program.said().split("seen-before").length - 1, program.said()).toBe(1);
     });
 
-    it("takes one of several signatures", async () => {
+    test("takes one of several signatures", async () => {
       const message = signed({ id: "several" });
-      message.headers["webhook-signature"] = `v1a,AAAA v1,AAAA ${message.headers["webhook-signature"]}`;
-      assert.ok((await post(message)) < 300);
+      const own = message.headers["webhook-signature"];
+      message.headers["webhook-signature"] = `v1a,AAAA v1,AAAA ${own}`;
+      expect(await post(message)).toBeLessThan(300);
     });
 
-    it("refuses what is not genuine", async () => {
+    test("refuses what is not genuine", async () => {
       const now = Math.floor(Date.now() / 1000);
       const forged = {
         "a wrong key": { key: `${KEY}4` },
@@ -99,25 +105,30 @@ for (const { lang, file, command } of LANGUAGES) {
         "another body": { sent: '{"customerPhoneNumber":"+1"}' },
       };
       for (const [what, changes] of Object.entries(forged)) {
-        assert.equal(await post(signed({ id: `forged ${what}`, ...changes })), 401, what);
+        const id = `forged-${what.replaceAll(" ", "-")}`;
+        expect(await post(signed({ id, ...changes })), what).toBe(401);
       }
       const unsigned = signed({ id: "unsigned" });
       delete unsigned.headers["webhook-signature"];
-      assert.equal(await post(unsigned), 401);
-      assert.ok(!program.said().includes("forged") && !program.said().includes("unsigned"), program.said());
+      expect(await post(unsigned)).toBe(401);
+      expect(program.said()).not.toContain("forged");
+      expect(program.said()).not.toContain("unsigned");
     });
 
-    function signed({ id, key = KEY, secret = hook.signing_secret, timestamp = Math.floor(Date.now() / 1000), sent }) {
-      const body = '{"customerPhoneNumber":"+123456789"}';
-      const signature = sign(secret, id.replaceAll(" ", "-"), timestamp, body);
+    /**
+     * A message as the portal sends it, but for what is changed; `sent` is a body that was not
+     * signed.
+     */
+    function signed({ id, key = KEY, secret = hook.signing_secret, timestamp, sent = BODY }) {
+      const at = timestamp ?? Math.floor(Date.now() / 1000);
       const headers = {
         "content-type": "application/json",
         "x-api-key": key,
-        "webhook-id": id.replaceAll(" ", "-"),
-        "webhook-timestamp": String(timestamp),
-        "webhook-signature": signature,
+        "webhook-id": id,
+        "webhook-timestamp": String(at),
+        "webhook-signature": sign(secret, id, at, BODY),
       };
-      return { headers, body: sent ?? body };
+      return { headers, body: sent };
     }
 
     async function post({ headers, body }) {
@@ -128,54 +139,30 @@ for (const { lang, file, command } of LANGUAGES) {
   });
 }
 
-it("sends a signed request of one's own with curl", async () => {
-  const receiver = await startReceiver();
+test("sends a signed request of one's own with curl", async ({ page, api, receiver }, info) => {
   const url = `${receiver.origin}${PATH}`;
-  const hook = await api.createHook({ name: "curl", event_type: EVENT, callback_url: url, api_key: KEY });
-  const script = join(dir, "send.sh");
-  await writeFile(script, await shown("curl", hook.id));
-  const child = spawn("sh", [script, url], { env: { ...process.env, API_KEY: KEY, SIGNING_SECRET: hook.signing_secret } });
+  const hook = await api.createHook({
+    name: "curl",
+    event_type: EVENT,
+    callback_url: url,
+    api_key: KEY,
+  });
+  const script = info.outputPath("send.sh");
+  await writeFile(script, await shown(page, "curl", hook.id));
+  const env = { ...process.env, API_KEY: KEY, SIGNING_SECRET: hook.signing_secret };
+  const child = spawn("sh", [script, url], { env });
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  assert.match(out, /^HTTP\/1\.1 200/, err);
+  expect(out, err).toMatch(/^HTTP\/1\.1 200/);
   const request = await receiver.next();
   verify(hook.signing_secret, request);
-  assert.equal(request.url, PATH);
-  assert.equal(request.headers["x-api-key"], KEY);
-  assert.equal(request.headers["x-service-hook-event"], EVENT);
-  assert.equal(JSON.parse(request.body).queue, "Support");
-  await receiver.stop();
+  expect(request.url).toBe(PATH);
+  expect(request.headers["x-api-key"]).toBe(KEY);
+  expect(request.headers["x-service-hook-event"]).toBe(EVENT);
+  expect(JSON.parse(request.body).queue).toBe("Support");
 });
 
 /** A snippet as the event's page shows it, made for a hook. */
-async function shown(lang, hook) {
+async function shown(page, lang, hook) {
   await page.goto(`/integration/events/${EVENT}?lang=${lang}&hook=${hook}`);
   return page.locator("#snippet").textContent();
-}
-
-/** Starts a program and waits until it listens at `url`. */
-async function start(command, args, env, url) {
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
-  let said = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (said += data));
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
-  const failed = once(child, "error").then(([error]) => Promise.reject(error));
-  const listens = eventually(`${command} listens`, () => {
-    if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}: ${said}`);
-    return fetch(url).then(() => true, () => false);
-  });
-  const stop = async () => {
-    process.off("exit", kill);
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
-    kill();
-    await ended;
-  };
-  try {
-    await Promise.race([failed, listens]);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return { stop, said: () => said };
 }

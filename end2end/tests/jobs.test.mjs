@@ -1,0 +1,60 @@
+// A job's page while it is open: what its stream tells and what its forms answer must not get in
+// each other's way.
+
+import { awake } from "../support/browser.mjs";
+import { eventually } from "../support/eventually.mjs";
+import { expect, test } from "../support/fixtures.mjs";
+
+test.use({ portal: "jobs", role: "integration-manager" });
+
+/** A job that is running: it sends one of thirty deliveries a second. */
+async function running(api, receiver) {
+  const hook = await api.createHook({
+    name: "Wallboard",
+    event_type: "outbound_call.initiated",
+    callback_url: `${receiver.origin}/wall`,
+    enabled: true,
+  });
+  const call = { agentID: "1", targetPhoneNumber: "+1", Timestamp: "2022-03-08T07:39:47Z" };
+  const COUNT = 30;
+  for (let count = 0; count < COUNT; count += 1) {
+    await api.emit("outbound_call.initiated", JSON.stringify(call));
+  }
+  await eventually("all are delivered", async () => {
+    const delivered = `/deliveries?hook=${hook.id}&state=delivered`;
+    return (await api.call("GET", delivered, 200)).items.length === COUNT;
+  });
+  const since = new Date(Date.now() - 86_400_000).toISOString();
+  const job = JSON.stringify({ since, states: ["delivered"], per_second: 1 });
+  return (await api.call("POST", `/hooks/${hook.id}/recover`, 202, job)).id;
+}
+
+test("says that a job is cancelled though its stream was faster than the form's answer", async ({
+  api,
+  page,
+  receiver,
+}) => {
+  const job = await running(api, receiver);
+  let tell;
+  const told = new Promise((resolve) => (tell = resolve));
+  await page.exposeFunction("hear", (message) => message.startsWith("cancelled|") && tell());
+  await page.addInitScript(() => {
+    const Original = window.EventSource;
+    window.EventSource = class extends Original {
+      constructor(...from) {
+        super(...from);
+        this.addEventListener("message", ({ data }) => window.hear(data));
+      }
+    };
+  });
+  // The answer, which says once that the job is cancelled, is held until the stream has said so.
+  await page.route("**/rpc/**", async (route) => {
+    const answer = await route.fetch();
+    await told;
+    await route.fulfill({ response: answer }).catch(() => "nobody waits for it any more");
+  });
+  await page.goto(`/integration/jobs/${job}`);
+  await awake(page);
+  await page.getByRole("button", { name: "Cancel the job" }).click();
+  await expect(page.getByText("The job is cancelled.")).toBeVisible();
+});
