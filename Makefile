@@ -1,5 +1,5 @@
 # Everything one types. Each target does all of its own set-up and asks nothing.
-.PHONY: run build front test lint sbom bench soak fuzz scan
+.PHONY: run dev build front test lint sbom bench soak fuzz scan
 .DEFAULT_GOAL := build
 
 build: ## one file with its assets embedded: target/release/service-hooks
@@ -8,10 +8,13 @@ build: ## one file with its assets embedded: target/release/service-hooks
 run: build ## the portal on http://127.0.0.1:3000 with SQLite in ./data
 	@scripts/run
 
+dev: ## the same as a debug build that rebuilds what you change and reloads open pages
+	@scripts/dev
+
 test: ## every test: rules, SQLite, PostgreSQL, browser
 	@scripts/test
 
-lint: ## format, clippy on both halves, licences, bans and advisories
+lint: ## spelling, links, scripts, format, clippy, documentation, minimum Rust, licences, advisories
 	@scripts/lint
 
 sbom: ## what the release is made of, as CycloneDX: target/sbom.cdx.json

@@ -40,3 +40,16 @@ apt_install() {
   step "refresh the package lists" "10 s" as_root apt-get update
   step "install $*" "1 min" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
+
+# venv NAME PACKAGE==VERSION...   A Python environment in target/tools/NAME that holds these packages, installed once.
+venv() {
+  local name=$1 package missing=
+  shift
+  [ -x "$tools/$name/bin/python" ] || { have python3 && python3 -c 'import ensurepip' 2>/dev/null; } || apt_install python3 python3-venv
+  for package; do
+    "$tools/$name/bin/pip" freeze 2>/dev/null | sed 's/_/-/g' | grep -ixF "$package" >/dev/null || missing=1
+  done
+  [ -n "$missing" ] || return 0
+  [ -x "$tools/$name/bin/python" ] || python3 -m venv "$tools/$name"
+  step "install $*, once" "1 min" "$tools/$name/bin/pip" install --quiet --disable-pip-version-check "$@"
+}
