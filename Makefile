@@ -23,10 +23,10 @@ sbom: ## what the release is made of, as CycloneDX: target/sbom.cdx.json
 bench: ## how fast, beside what the machine can do; ARGS="throughput --seconds 3"
 	@scripts/bench $(ARGS)
 
-soak: ## the long modes of the tests: hours; FILTER=power runs some of them
+soak: ## the long tests: hours; FILTER=power runs a part of them
 	@scripts/soak $(FILTER)
 
-fuzz: ## half an hour of bytes that nobody thought of; SECONDS=60 for each target, TARGET=form for one
+fuzz: ## half an hour of fuzzing; SECONDS=60 for each target, TARGET=form for one
 	@scripts/fuzz $(or $(SECONDS),300) $(TARGET)
 
 scan: ## scanners against a running server: its API's description, its pages, slow clients

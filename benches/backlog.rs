@@ -1,33 +1,33 @@
-//! A hook with a million waiting events: its receiver accepts and never answers. Measured beside a
-//! server without it: the other hooks' throughput, the memory; and after `kill -9` how soon another
-//! hook gets its first delivery.
+//! Scenario `backlog`: one hook has a backlog of a million events, because its receiver accepts
+//! connections and never responds. Measures the throughput of another hook compared with a server
+//! without the backlog, the peak memory, and the time to the first delivery after `kill -9`.
 
 use std::time::Duration;
 
 use crate::{
     Bench, Outcome, clock,
-    database::Kind,
+    database::DatabaseKind,
     figures,
     helper::{self, Receiver},
-    load::{Order, Pace, Shape},
+    load::{LoadSpec, Pace, Shape},
     marker::CONVERSATION_ABANDONED,
     process,
-    subject::{PATH, Subject, Which},
-    table::{Bar, Row},
+    subject::{PATH, Subject, SubjectKind},
+    table::{Row, Target},
 };
 
-/// The receiver's port that hangs, and the one that does not.
+/// The port of the receiver that hangs, and of the one that responds.
 const HANGS: usize = 9;
 const ANSWERS: usize = 0;
 const CALLERS: usize = 64;
 const BATCH: usize = 1000;
-/// Events that wait for the other hook when the server is killed.
+/// Events in flight for the other hook when the server is killed.
 const INTERRUPTED: usize = 200;
-/// How long a restart may take before it is given up.
-const PATIENCE: f64 = 60.0;
+/// Time limit for a restart.
+const TIMEOUT_SECONDS: f64 = 60.0;
 
-/// What was measured on one database.
-struct Found {
+/// The results on one database.
+struct Results {
     without: Vec<f64>,
     with: Vec<f64>,
     filled_per_second: f64,
@@ -36,16 +36,19 @@ struct Found {
 }
 
 pub async fn run(bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<Row>> {
-    let waiting = bench.backlog;
+    let backlog = bench.backlog;
     let mut rows = [
-        Row::new(format!("deliveries/s of another hook, without {waiting} waiting"), Bar::None),
-        Row::new("  with them, and to without", Bar::AtLeast(0.95)),
-        Row::new(format!("  accepted events/s in batches of {BATCH}"), Bar::None),
-        Row::new("  peak memory MiB", Bar::AtMost(256.0)),
-        Row::new("  seconds from start after kill -9 to another hook's delivery", Bar::AtMost(1.0)),
+        Row::new("deliveries/s of another hook, with no backlog", Target::None),
+        Row::new(format!("  with {backlog} waiting, and ratio"), Target::AtLeast(0.95)),
+        Row::new(format!("  accepted events/s in batches of {BATCH}"), Target::None),
+        Row::new("  peak memory MiB", Target::AtMost(256.0)),
+        Row::new(
+            "  seconds from start after kill -9 to another hook's delivery",
+            Target::AtMost(1.0),
+        ),
     ];
     for kind in bench.kinds() {
-        let found = on(bench, receiver, kind).await;
+        let found = measure_database(bench, receiver, kind).await;
         receiver.hang([]).await?;
         let found = found?;
         let ratio = figures::median(
@@ -60,12 +63,16 @@ pub async fn run(bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<Row>> {
     Ok(rows.into())
 }
 
-/// Two servers, asked in turn: one is full, one is not. The one that is not asked has nothing to
-/// do.
-async fn on(bench: &Bench, receiver: &mut Receiver, kind: Kind) -> Outcome<Found> {
+/// Alternates between two servers, with and without a backlog. The other one is idle meanwhile.
+async fn measure_database(
+    bench: &Bench,
+    receiver: &mut Receiver,
+    kind: DatabaseKind,
+) -> Outcome<Results> {
     receiver.hang([HANGS]).await?;
-    let plain = Subject::start(Which::Ours(kind), &bench.recipe, receiver, 1).await?;
-    let mut full = Subject::start(Which::Ours(kind), &bench.recipe, receiver, 1).await?;
+    let plain = Subject::start(SubjectKind::ServiceHooks(kind), &bench.recipe, receiver, 1).await?;
+    let mut full =
+        Subject::start(SubjectKind::ServiceHooks(kind), &bench.recipe, receiver, 1).await?;
     let filled_per_second = fill(bench, receiver, &full).await?;
     bench.progress(&format!(
         "backlog, {kind:?}: {filled_per_second:.0} events/s accepted in batches"
@@ -90,33 +97,33 @@ async fn on(bench: &Bench, receiver: &mut Receiver, kind: Kind) -> Outcome<Found
         "backlog, {kind:?}: peak {peak_mib:.0} MiB, first delivery {restart_seconds:.2} s after \
          start"
     ));
-    let books = full.remove().await?.ok_or("Service Hooks keeps books")?;
-    if books.open < bench.backlog {
-        return Err(format!("the backlog went away: {}", books.words).into());
+    let balance = full.remove().await?.ok_or("Service Hooks reports a balance")?;
+    if balance.open < bench.backlog {
+        return Err(format!("the backlog is gone: {}", balance.words).into());
     }
-    Ok(Found { without, with, filled_per_second, peak_mib, restart_seconds })
+    Ok(Results { without, with, filled_per_second, peak_mib, restart_seconds })
 }
 
-/// Emits events for a hook whose receiver hangs. Says how many a second were accepted.
+/// Emits events for a hook whose receiver hangs. Returns the accepted events per second.
 async fn fill(bench: &Bench, receiver: &Receiver, full: &Subject) -> Outcome<f64> {
     let server = full.server()?;
     server.hook(CONVERSATION_ABANDONED, &receiver.url(HANGS)).await?;
-    let order = Order {
+    let spec = LoadSpec {
         to: server.address(),
         path: PATH.to_owned(),
         token: server.token.clone(),
         event: CONVERSATION_ABANDONED.to_owned(),
-        // As short as it may be: it is the number that is measured.
+        // The minimum size: the number of events matters here.
         body_bytes: 0,
         shape: Shape::Batch(BATCH),
         pace: Pace::Count { callers: 4, requests: bench.backlog.div_ceil(BATCH) },
     };
-    let sent = helper::load(&order).await?;
+    let sent = helper::load(&spec).await?;
     Ok(figures::count(sent.accepted * BATCH) / clock::seconds(sent.first, sent.last))
 }
 
-/// Kills the server while another hook has events under way, and says how long after its new start
-/// the first arrives.
+/// Kills the server while another hook has deliveries in flight. Returns the seconds from the
+/// restart to the first delivery.
 async fn restart(receiver: &mut Receiver, full: &mut Subject) -> Outcome<f64> {
     receiver.hang([ANSWERS, HANGS]).await?;
     let sent = full.send(Pace::Count { callers: 8, requests: INTERRUPTED }).await?;
@@ -125,11 +132,13 @@ async fn restart(receiver: &mut Receiver, full: &mut Subject) -> Outcome<f64> {
     receiver.reset().await?;
     let started = full.server_mut()?.resume().await?;
     while receiver.count().await? < sent.accepted {
-        if clock::seconds_since(started) > PATIENCE {
-            let came = receiver.count().await?;
-            return Err(
-                format!("only {came} of {} events came after the restart", sent.accepted).into()
-            );
+        if clock::seconds_since(started) > TIMEOUT_SECONDS {
+            let arrived = receiver.count().await?;
+            return Err(format!(
+                "only {arrived} of {} events arrived after the restart",
+                sent.accepted
+            )
+            .into());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -1,5 +1,5 @@
-//! The one clock of the harness. Load generator, relay and receiver are processes of one machine,
-//! so its wall clock is what they share; a latency is a difference of two of its readings.
+//! The clock of the benchmarks. Load generator, relay and receiver are processes on one machine and
+//! share its wall clock; a latency is the difference of two readings.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,17 +13,17 @@ pub fn now() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// From `start` to now, in seconds.
+/// Seconds from `start` to now.
 pub fn seconds_since(start: u64) -> f64 {
     seconds(start, now())
 }
 
-/// The distance of two readings in seconds.
+/// Seconds between two readings.
 pub fn seconds(start: u64, end: u64) -> f64 {
     Duration::from_micros(end.saturating_sub(start)).as_secs_f64()
 }
 
-/// What is left until a reading, nothing when it has passed.
-pub fn until(moment: u64) -> Duration {
-    Duration::from_micros(moment.saturating_sub(now()))
+/// The time from now to `time`; zero if it has passed.
+pub fn until(time: u64) -> Duration {
+    Duration::from_micros(time.saturating_sub(now()))
 }

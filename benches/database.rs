@@ -1,4 +1,4 @@
-//! A fresh database for each server that is measured, so that no run inherits what another left.
+//! Creates a new database for each measured server, so that runs are independent.
 
 use std::{
     path::Path,
@@ -10,36 +10,37 @@ use sqlx::{Connection, PgConnection};
 use crate::Outcome;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DatabaseKind {
     Sqlite,
     Postgres,
 }
 
-/// See the module.
+/// A database for one run.
 pub struct Database {
     pub url: String,
-    /// The server it is on and its name there, for PostgreSQL.
+    /// For PostgreSQL: the URL of the server and the name of the database.
     on_server: Option<(String, String)>,
 }
 
-static MADE: AtomicU32 = AtomicU32::new(0);
+static CREATED: AtomicU32 = AtomicU32::new(0);
 
 impl Database {
-    /// `server` is where `scripts/with-postgres` says its server is.
-    pub async fn make(kind: Kind, folder: &Path, server: &str) -> Outcome<Self> {
-        if kind == Kind::Sqlite {
+    /// `server` is the URL from `scripts/with-postgres`; unused for SQLite.
+    pub async fn create(kind: DatabaseKind, folder: &Path, server: &str) -> Outcome<Self> {
+        if kind == DatabaseKind::Sqlite {
             return Ok(Self {
                 url: format!("sqlite:{}", folder.join("bench.db").display()),
                 on_server: None,
             });
         }
-        let name = format!("bench_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let name =
+            format!("bench_{}_{}", std::process::id(), CREATED.fetch_add(1, Ordering::Relaxed));
         execute(server, format!("CREATE DATABASE {name}")).await?;
         let (base, _) = server.rsplit_once('/').ok_or("the URL of PostgreSQL has no database")?;
         Ok(Self { url: format!("{base}/{name}"), on_server: Some((server.to_owned(), name)) })
     }
 
-    /// SQLite's goes with its folder.
+    /// Drops a PostgreSQL database. An SQLite file is removed with its directory.
     pub async fn remove(self) -> Outcome {
         match self.on_server {
             None => Ok(()),
@@ -50,7 +51,7 @@ impl Database {
     }
 }
 
-/// What PostgreSQL says of itself, and whether it would keep what it commits.
+/// The version of PostgreSQL and its durability settings.
 pub async fn describe_postgres(server: &str) -> Outcome<String> {
     let mut connection = PgConnection::connect(server).await?;
     let mut show = async |what: &'static str| {

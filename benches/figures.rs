@@ -1,6 +1,6 @@
-//! Percentiles and medians.
+//! Statistics: percentiles and medians.
 
-/// The value below which `share` of them lie; they must be sorted.
+/// The percentile `share` (0.0 to 1.0) of sorted values.
 pub fn percentile(sorted: &[u64], share: f64) -> u64 {
     if sorted.is_empty() {
         return 0;
@@ -9,7 +9,7 @@ pub fn percentile(sorted: &[u64], share: f64) -> u64 {
     sorted[rank - 1]
 }
 
-/// The middle one; between the middle two of an even number.
+/// The median: the middle value, or the mean of the two middle values.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -20,12 +20,12 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
-/// Microseconds in milliseconds.
+/// Converts microseconds to milliseconds.
 pub fn millis(micros: u64) -> f64 {
     std::time::Duration::from_micros(micros).as_secs_f64() * 1000.0
 }
 
-/// A count as a float; counts here are far below what a float holds exactly.
+/// A count as a float. Counts in the benchmarks are far below the limit of exact floats.
 pub fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
 }

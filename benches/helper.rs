@@ -1,5 +1,5 @@
-//! The harness's own processes, seen from the one that directs them: this executable again, in
-//! another role. Each leaves when its standard input closes, so none outlives us however we end.
+//! Starts and controls the helper processes (receiver, relays, load generator): this executable in
+//! another role. Each helper exits when its standard input closes, so none outlives this process.
 
 use std::{process::Stdio, time::Duration};
 
@@ -11,17 +11,17 @@ use tokio::{
 
 use crate::{
     Outcome,
-    load::{Order, Sent},
+    load::{LoadSpec, Sent},
     receiver::Arrivals,
 };
 
-/// The longest load is the filling of the backlog.
-const PATIENCE: Duration = Duration::from_secs(900);
+/// Time limit for the load generator. Filling the backlog takes the longest.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(900);
 
 struct Helper {
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
-    /// Killed when dropped.
+    /// Kept, because the process is killed when this is dropped.
     child: Child,
 }
 
@@ -38,22 +38,19 @@ impl Helper {
         Ok(Self { input, output: BufReader::new(output).lines(), child })
     }
 
-    async fn hear<T: DeserializeOwned>(&mut self) -> Outcome<T> {
-        let line = self
-            .output
-            .next_line()
-            .await?
-            .ok_or("a helper of the harness died; its words are above")?;
+    async fn read_reply<T: DeserializeOwned>(&mut self) -> Outcome<T> {
+        let line =
+            self.output.next_line().await?.ok_or("a helper process ended; its error is above")?;
         Ok(serde_json::from_str(&line)?)
     }
 
-    async fn ask<T: DeserializeOwned>(&mut self, command: &str) -> Outcome<T> {
+    async fn command<T: DeserializeOwned>(&mut self, command: &str) -> Outcome<T> {
         self.input.write_all(format!("{command}\n").as_bytes()).await?;
-        self.hear().await
+        self.read_reply().await
     }
 }
 
-/// The receiving process.
+/// The receiver process.
 pub struct Receiver {
     helper: Helper,
     ports: Vec<u16>,
@@ -62,7 +59,7 @@ pub struct Receiver {
 impl Receiver {
     pub async fn start(ports: usize) -> Outcome<Self> {
         let mut helper = Helper::start("receiver", &ports)?;
-        let ports = helper.hear().await?;
+        let ports = helper.read_reply().await?;
         Ok(Self { helper, ports })
     }
 
@@ -78,24 +75,24 @@ impl Receiver {
         format!("http://{}/in", self.address(port))
     }
 
-    /// Forgets what came.
+    /// Resets all counters.
     pub async fn reset(&mut self) -> Outcome {
-        self.helper.ask("reset").await
+        self.helper.command("reset").await
     }
 
-    /// These stop answering, all others answer.
+    /// Makes these ports hang and all others respond.
     pub async fn hang(&mut self, ports: impl IntoIterator<Item = usize>) -> Outcome {
-        self.helper.ask(&format!("hang {}", spelled(ports))).await
+        self.helper.command(&format!("hang {}", join_ports(ports))).await
     }
 
-    /// How many events came to all ports; each counts once at each.
+    /// Distinct events that arrived, summed over all ports.
     pub async fn count(&mut self) -> Outcome<usize> {
-        let all = spelled(0..self.ports.len());
-        self.helper.ask(&format!("count {all}")).await
+        let all = join_ports(0..self.ports.len());
+        self.helper.command(&format!("count {all}")).await
     }
 
     pub async fn arrivals(&mut self, ports: impl IntoIterator<Item = usize>) -> Outcome<Arrivals> {
-        self.helper.ask(&format!("report {}", spelled(ports))).await
+        self.helper.command(&format!("report {}", join_ports(ports))).await
     }
 
     pub async fn all_arrivals(&mut self) -> Outcome<Arrivals> {
@@ -103,11 +100,11 @@ impl Receiver {
     }
 }
 
-fn spelled(ports: impl IntoIterator<Item = usize>) -> String {
+fn join_ports(ports: impl IntoIterator<Item = usize>) -> String {
     ports.into_iter().map(|port| port.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-/// The bare relay, or the durable one.
+/// The process of the bare or the durable relay.
 pub struct Relay {
     port: u16,
     helper: Helper,
@@ -117,7 +114,7 @@ impl Relay {
     pub async fn start(targets: &[String], is_durable: bool) -> Outcome<Self> {
         let mut helper =
             Helper::start(if is_durable { "durable-relay" } else { "relay" }, &targets)?;
-        Ok(Self { port: helper.hear().await?, helper })
+        Ok(Self { port: helper.read_reply().await?, helper })
     }
 
     pub fn pid(&self) -> Outcome<u32> {
@@ -129,12 +126,13 @@ impl Relay {
     }
 }
 
-/// Runs the load generator to its end, which must come: a server that stops answering must not stop
-/// us.
-pub async fn load(order: &Order) -> Outcome<Sent> {
-    let mut helper = Helper::start("load", order)?;
-    let sent = tokio::time::timeout(PATIENCE, helper.hear::<Sent>()).await;
-    let sent = sent.map_err(|_| format!("the callers are not done after {PATIENCE:?}"))??;
+/// Runs the load generator until it ends. Fails after [`LOAD_TIMEOUT`], so that a server that stops
+/// responding cannot block the benchmark.
+pub async fn load(spec: &LoadSpec) -> Outcome<Sent> {
+    let mut helper = Helper::start("load", spec)?;
+    let sent = tokio::time::timeout(LOAD_TIMEOUT, helper.read_reply::<Sent>()).await;
+    let sent =
+        sent.map_err(|_| format!("the callers did not finish within {LOAD_TIMEOUT:?}"))??;
     if sent.failed > 0 {
         return Err(format!(
             "{} of {} requests were refused",

@@ -1,44 +1,45 @@
-//! Ten hooks with ten receivers at 50 events a second; one of them, then five, accept connections
-//! and never answer. The others must hardly notice, and nothing may be lost.
+//! Scenario `isolation`: ten hooks with ten receivers at 50 events per second. One receiver, then
+//! five, accept connections and never respond. The latency of the others must hardly change, and
+//! nothing may be lost.
 
 use std::time::Duration;
 
 use crate::{
     Bench, Outcome, clock,
-    database::Kind,
+    database::DatabaseKind,
     figures,
     helper::Receiver,
     load::Pace,
-    subject::{Subject, Which},
-    table::{Bar, Row},
+    subject::{Subject, SubjectKind},
+    table::{Row, Target},
 };
 
 const RATE: f64 = 50.0;
 const HOOKS: usize = 10;
-/// How many of the receivers hang; none comes first, as the measure of the others.
+/// How many receivers hang. The first run, with none, is the baseline.
 const HANGING: [usize; 3] = [0, 1, 5];
-/// How long the last ones may be under way.
-const PATIENCE: f64 = 20.0;
+/// Time limit for the last deliveries to arrive.
+const TIMEOUT_SECONDS: f64 = 20.0;
 
-/// What became of one run.
-struct Found {
-    /// From emit to arrival at those that answer, in milliseconds.
+/// The results of one run.
+struct Results {
+    /// From emit to arrival at the receivers that respond, in milliseconds.
     p95: f64,
     lost: usize,
 }
 
 pub async fn run(bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<Row>> {
     let mut rows = vec![
-        Row::new(format!("emit to arrival p95 ms, {RATE} events/s, {HOOKS} hooks"), Bar::None),
-        Row::new("  where 1 of 10 hangs, and to all answering", Bar::AtMost(1.5)),
-        Row::new("  where 5 of 10 hang, and to all answering", Bar::AtMost(1.5)),
-        Row::new("  deliveries lost", Bar::AtMost(0.0)),
+        Row::new(format!("emit to arrival p95 ms, {RATE} events/s, {HOOKS} hooks"), Target::None),
+        Row::new("  with 1 of 10 hanging, and ratio", Target::AtMost(1.5)),
+        Row::new("  with 5 of 10 hanging, and ratio", Target::AtMost(1.5)),
+        Row::new("  deliveries lost", Target::AtMost(0.0)),
     ];
     for kind in bench.kinds() {
-        let mut runs: [Vec<Found>; HANGING.len()] = Default::default();
+        let mut runs: [Vec<Results>; HANGING.len()] = Default::default();
         for round in 1..=bench.rounds {
             for (runs, hanging) in runs.iter_mut().zip(HANGING) {
-                let found = once(bench, receiver, kind, hanging).await;
+                let found = measure_once(bench, receiver, kind, hanging).await;
                 receiver.hang([]).await?;
                 let found = found?;
                 bench.progress(&format!(
@@ -66,26 +67,28 @@ pub async fn run(bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-async fn once(
+async fn measure_once(
     bench: &Bench,
     receiver: &mut Receiver,
-    kind: Kind,
+    kind: DatabaseKind,
     hanging: usize,
-) -> Outcome<Found> {
-    let subject = Subject::start(Which::Ours(kind), &bench.recipe, receiver, HOOKS).await?;
-    let warm = subject.measure(receiver, Pace::Open { rate: RATE, seconds: 1.0 }).await?;
+) -> Outcome<Results> {
+    let subject =
+        Subject::start(SubjectKind::ServiceHooks(kind), &bench.recipe, receiver, HOOKS).await?;
+    let warm_up = subject.measure(receiver, Pace::Open { rate: RATE, seconds: 1.0 }).await?;
     receiver.hang(0..hanging).await?;
     receiver.reset().await?;
     let sent = subject.send(Pace::Open { rate: RATE, seconds: bench.isolation_seconds }).await?;
     let expected = sent.accepted * (HOOKS - hanging);
     let began = clock::now();
-    while receiver.count().await? < expected && clock::seconds_since(began) < PATIENCE {
+    while receiver.count().await? < expected && clock::seconds_since(began) < TIMEOUT_SECONDS {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let arrivals = receiver.arrivals(hanging..HOOKS).await?;
-    // What hangs is still open: the balance, checked on removal, says that it is there.
-    let books = subject.remove().await?.ok_or("Service Hooks keeps books")?;
-    let entered = (warm.sent.accepted + sent.accepted) * HOOKS;
-    let missing = entered.saturating_sub(books.accepted) + books.failed;
-    Ok(Found { p95: arrivals.p95, lost: expected.saturating_sub(arrivals.events) + missing })
+    // Deliveries to the receivers that hang are still open. The balance, checked on removal, proves
+    // that they exist.
+    let balance = subject.remove().await?.ok_or("Service Hooks reports a balance")?;
+    let expected_accepted = (warm_up.sent.accepted + sent.accepted) * HOOKS;
+    let missing = expected_accepted.saturating_sub(balance.accepted) + balance.failed;
+    Ok(Results { p95: arrivals.p95, lost: expected.saturating_sub(arrivals.events) + missing })
 }

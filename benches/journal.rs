@@ -1,6 +1,6 @@
-//! What a relay must do at least to keep what it took: append it to a file and sync that before it
-//! answers. Records that come while a sync is under way share the next one (group commit), as with
-//! any write-ahead log.
+//! The journal of the durable relay: appends records to a file and syncs it before it acknowledges
+//! them. Records that arrive during a sync share the next one (group commit), as in a write-ahead
+//! log.
 
 use std::{
     fs::File,
@@ -14,10 +14,10 @@ use tokio::sync::oneshot;
 
 use crate::Outcome;
 
-/// A record, and who waits until it is on disk.
+/// A record, and the channel that reports when it is on disk.
 type Entry = (Bytes, oneshot::Sender<bool>);
 
-/// The way to the writing thread; cheap to clone.
+/// A handle to the writer thread. Cheap to clone.
 #[derive(Clone)]
 pub struct Journal(Sender<Entry>);
 
@@ -29,7 +29,7 @@ impl Journal {
         Ok(Self(sender))
     }
 
-    /// Returns once the record is on disk; false when it is not.
+    /// Returns after the record was synced; `false` if that failed.
     pub async fn append(&self, record: Bytes) -> bool {
         let (done, synced) = oneshot::channel();
         self.0.send((record, done)).is_ok() && synced.await.unwrap_or(false)
@@ -47,7 +47,7 @@ fn write(mut file: File, entries: &Receiver<Entry>) {
         let is_synced = file.write_all(&bytes).and_then(|()| file.sync_data()).is_ok();
         bytes.clear();
         for done in waiting.drain(..) {
-            // Who asked may be gone.
+            // The caller may have been cancelled.
             let _gone = done.send(is_synced);
         }
     }

@@ -1,6 +1,6 @@
-//! The calling process: 64 callers that each wait for their answer (closed loop), or events at
-//! fixed times whether or not the earlier ones were answered (open loop). One thread: it must leave
-//! the cores to what is measured.
+//! The load generator process. Closed loop: a number of callers that each wait for their response.
+//! Open loop: events at fixed times, whether or not earlier ones were acknowledged. It uses one
+//! thread, to leave the cores to the subject.
 
 use std::{
     io,
@@ -13,23 +13,25 @@ use tokio::net::TcpStream;
 
 use crate::{Outcome, clock, figures, marker, wire::Wire};
 
-/// What to send, where, and when.
+/// What to send, where, and how fast.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Order {
+pub struct LoadSpec {
     /// `127.0.0.1:4000`
     pub to: String,
     pub path: String,
     pub token: String,
     pub event: String,
     pub body_bytes: usize,
-    /// Bare bodies for a receiver, or events for a sender.
+    /// The form of the request body.
     pub shape: Shape,
     pub pace: Pace,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Shape {
+    /// The payload alone, for a receiver.
     Body,
+    /// One event in its envelope.
     Event,
     /// This many events in each request.
     Batch(usize),
@@ -37,37 +39,37 @@ pub enum Shape {
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Pace {
-    /// So many callers for so many seconds, each sending its next when it has the answer to its
-    /// last.
+    /// Closed loop for a time: each caller sends its next request after the response to its last.
     Closed { callers: usize, seconds: f64 },
-    /// So many callers until so many requests were made.
+    /// Closed loop until a number of requests was sent.
     Count { callers: usize, requests: usize },
-    /// So many a second, at their times.
+    /// Open loop: `rate` requests per second at fixed times.
     Open { rate: f64, seconds: f64 },
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Sent {
-    /// Requests answered with success, and those that were not.
+    /// Requests with a success status, and all others.
     pub accepted: usize,
     pub failed: usize,
-    /// When the first was sent, when the last was answered.
+    /// When the first request was sent, and when the last response came. Microseconds since 1970.
     pub first: u64,
     pub last: u64,
-    /// From when it was to be sent to its answer, in milliseconds.
+    /// From the scheduled time of a request to its response, in milliseconds.
     pub p50: f64,
     pub p99: f64,
 }
 
-/// A request, ready but for its mark.
+/// An encoded request, complete except for its marks.
 #[derive(Clone)]
 struct Template {
     bytes: Vec<u8>,
+    /// Where the marks are.
     places: Vec<usize>,
 }
 
-/// Shared by the callers.
+/// The counters that the callers share.
 #[derive(Default)]
 struct Tally {
     next: u32,
@@ -80,21 +82,23 @@ struct Tally {
 
 type Shared = Arc<Mutex<Tally>>;
 
-/// Sends, and prints what came of it.
-pub async fn run(order: &Order) -> Outcome {
+/// Sends the load, and prints the result as JSON.
+pub async fn run(spec: &LoadSpec) -> Outcome {
     let tally = Shared::default();
-    let template = Template::new(order)?;
-    match order.pace {
+    let template = Template::new(spec)?;
+    match spec.pace {
         Pace::Closed { callers, seconds } => {
             let end = clock::now() + micros(seconds);
-            let go_on = move |_: u32| clock::now() < end;
-            closed(order, &template, &tally, callers, go_on).await?;
+            let may_continue = move |_: u32| clock::now() < end;
+            closed_loop(spec, &template, &tally, callers, may_continue).await?;
         }
         Pace::Count { callers, requests } => {
-            closed(order, &template, &tally, callers, move |number| (number as usize) < requests)
-                .await?;
+            closed_loop(spec, &template, &tally, callers, move |number| {
+                (number as usize) < requests
+            })
+            .await?;
         }
-        Pace::Open { rate, seconds } => open(order, &template, &tally, rate, seconds).await?,
+        Pace::Open { rate, seconds } => open_loop(spec, &template, &tally, rate, seconds).await?,
     }
     println!(
         "{}",
@@ -103,22 +107,22 @@ pub async fn run(order: &Order) -> Outcome {
     Ok(())
 }
 
-async fn closed(
-    order: &Order,
+async fn closed_loop(
+    spec: &LoadSpec,
     template: &Template,
     tally: &Shared,
     callers: usize,
-    go_on: impl Fn(u32) -> bool + Clone + Send + 'static,
+    may_continue: impl Fn(u32) -> bool + Clone + Send + 'static,
 ) -> Outcome {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..callers {
         let mut template = template.clone();
-        let (to, tally, go_on) = (order.to.clone(), tally.clone(), go_on.clone());
+        let (to, tally, may_continue) = (spec.to.clone(), tally.clone(), may_continue.clone());
         tasks.spawn(async move {
             let mut wire = connect(&to).await?;
             loop {
                 let number = lock(&tally).number();
-                if !go_on(number) {
+                if !may_continue(number) {
                     return Ok::<(), io::Error>(());
                 }
                 let sent = clock::now();
@@ -134,10 +138,10 @@ async fn closed(
     Ok(())
 }
 
-/// Every request has its time; one that finds no idle connection opens another, so that nothing
-/// waits for an answer.
-async fn open(
-    order: &Order,
+/// Each request is sent at its scheduled time. If no connection is idle it opens another one, so
+/// that no request waits for a response.
+async fn open_loop(
+    spec: &LoadSpec,
     template: &Template,
     tally: &Shared,
     rate: f64,
@@ -145,16 +149,16 @@ async fn open(
 ) -> Outcome {
     let idle: Arc<Mutex<Vec<Wire>>> = Arc::default();
     let (times, mut due) = tokio::sync::mpsc::unbounded_channel();
-    std::thread::spawn(move || keep_time(rate, seconds, &times));
+    std::thread::spawn(move || schedule(rate, seconds, &times));
     let mut tasks = tokio::task::JoinSet::new();
     while let Some(time) = due.recv().await {
         let mut template = template.clone();
-        let (to, tally, idle) = (order.to.clone(), tally.clone(), idle.clone());
+        let (to, tally, idle) = (spec.to.clone(), tally.clone(), idle.clone());
         tasks.spawn(async move {
             let number = lock(&tally).number();
             template.mark(time, number);
-            let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut wire = match kept {
+            let reused = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut wire = match reused {
                 Some(wire) => wire,
                 None => connect(&to).await?,
             };
@@ -173,8 +177,9 @@ async fn open(
     Ok(())
 }
 
-/// A thread of its own: the runtime's timer is too coarse by a millisecond.
-fn keep_time(rate: f64, seconds: f64, times: &tokio::sync::mpsc::UnboundedSender<u64>) {
+/// Sends the scheduled times. Runs in a thread of its own, because the runtime's timer has a
+/// resolution of one millisecond.
+fn schedule(rate: f64, seconds: f64, times: &tokio::sync::mpsc::UnboundedSender<u64>) {
     let start = clock::now() + 10_000;
     for event in 0..(rate * seconds) as u32 {
         let time = start + micros(f64::from(event) / rate);
@@ -195,22 +200,22 @@ async fn exchange(wire: &mut Wire, request: &[u8]) -> io::Result<bool> {
     let success = answer.status().is_some_and(|status| (200..300).contains(&status));
     if !success {
         eprintln!("refused: {}", String::from_utf8_lossy(answer.body));
-        // A server that refuses everything at full speed would only fill the screen.
+        // Limits the output when the server refuses everything.
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     Ok(success)
 }
 
 impl Template {
-    fn new(order: &Order) -> Outcome<Self> {
-        let data = marker::body(&order.event, order.body_bytes);
-        let event = format!(r#"{{"type":"{}","data":{data}}}"#, order.event);
-        let body = match order.shape {
+    fn new(spec: &LoadSpec) -> Outcome<Self> {
+        let data = marker::body(&spec.event, spec.body_bytes);
+        let event = format!(r#"{{"type":"{}","data":{data}}}"#, spec.event);
+        let body = match spec.shape {
             Shape::Body => data,
             Shape::Event => event,
             Shape::Batch(size) => format!("[{}]", vec![event; size].join(",")),
         };
-        let Order { to, path, token, .. } = order;
+        let LoadSpec { to, path, token, .. } = spec;
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: {to}\r\ncontent-type: \
              application/json\r\nauthorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n",

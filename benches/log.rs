@@ -1,26 +1,27 @@
-//! The portal's log over a million deliveries: how long its pages take, the first and the 200th,
-//! plain and filtered. What failed lies a long way back, below hundreds of thousands that arrived:
-//! the worst there is for whoever looks for it.
+//! Scenario `log`: response time of the portal's log pages over a million deliveries: the first and
+//! the 200th page, without and with filters. The failed deliveries are old, with hundreds of
+//! thousands of delivered ones after them: the worst case for a search.
 
 use crate::{
     Bench, Outcome, clock, figures,
     marker::CONVERSATION_ABANDONED,
     rows::{self, Delivered, id_at},
     server::Server,
-    table::{Bar, Row},
+    table::{Row, Target},
 };
 
-/// Each page is asked for so often, after a few that are not measured.
-const TIMES: usize = 60;
-const WARM: usize = 5;
-/// Rows on a page, and which one is the far one.
+/// Measured requests per page, and requests before them that are not measured.
+const REQUESTS: usize = 60;
+const WARM_UP: usize = 5;
+/// Rows per page, and the number of the distant page.
 const PAGE: u64 = 50;
-const FAR: u64 = 200;
+const DISTANT_PAGE: u64 = 200;
 const HOOKS: u64 = 10;
-/// The log begins so many milliseconds ago at each delivery's place; one a second.
-const APART: u64 = 1000;
+/// Milliseconds between two deliveries.
+const INTERVAL_MS: u64 = 1000;
 const BATCH: u64 = 100_000;
-const BAR: f64 = 50.0;
+/// The target for the 95th percentile, in milliseconds.
+const TARGET_MS: f64 = 50.0;
 
 pub async fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let mut rows: Vec<Row> = Vec::new();
@@ -34,23 +35,23 @@ pub async fn run(bench: &Bench) -> Outcome<Vec<Row>> {
             clock::seconds_since(began)
         ));
         let cookie = server.sign_in().await?;
-        for (at, (words, path)) in log.pages().into_iter().enumerate() {
-            if rows.len() <= at {
+        for (index, (name, path)) in log.pages().into_iter().enumerate() {
+            if rows.len() <= index {
                 rows.push(Row::new(
-                    format!("log of {}, {words}: ms, p95", bench.log),
-                    Bar::AtMost(BAR),
+                    format!("log of {}, {name}: ms, p95", bench.log),
+                    Target::AtMost(TARGET_MS),
                 ));
             }
             let p95 = measure(&server, &cookie, &path).await?;
-            bench.progress(&format!("log, {kind:?}, {words}: {p95:.1} ms"));
-            rows[at].set(kind, p95, None);
+            bench.progress(&format!("log, {kind:?}, {name}: {p95:.1} ms"));
+            rows[index].set(kind, p95, None);
         }
         server.remove().await?;
     }
     Ok(rows)
 }
 
-/// What was written, as far as the addresses need it.
+/// The written rows, as far as the page URLs need them.
 struct Log {
     hooks: Vec<String>,
     first: u64,
@@ -59,44 +60,48 @@ struct Log {
 
 impl Log {
     fn id(&self, number: u64) -> String {
-        id_at(self.first + number * APART, 1).to_string()
+        id_at(self.first + number * INTERVAL_MS, 1).to_string()
     }
 
-    /// The pages that are asked for, with words for each.
+    /// The measured pages: a name and the path of each.
     fn pages(&self) -> Vec<(&'static str, String)> {
-        let far = self.id(self.count.saturating_sub(FAR * PAGE));
+        let distant = self.id(self.count.saturating_sub(DISTANT_PAGE * PAGE));
         let log = "/integration/deliveries";
-        let rare = format!("/integration/hooks/{}/deliveries", self.hooks[0]);
+        let hook_log = format!("/integration/hooks/{}/deliveries", self.hooks[0]);
         vec![
             ("first page", log.to_owned()),
-            ("200th page", format!("{log}?before={far}")),
-            ("first page of one hook in ten", rare.clone()),
+            ("200th page", format!("{log}?before={distant}")),
+            ("first page of one hook in ten", hook_log.clone()),
             (
                 "200th page of that hook",
-                format!("{rare}?before={}", self.id(self.count.saturating_sub(FAR * PAGE * HOOKS))),
+                format!(
+                    "{hook_log}?before={}",
+                    self.id(self.count.saturating_sub(DISTANT_PAGE * PAGE * HOOKS))
+                ),
             ),
             ("delivered", format!("{log}?state=delivered")),
-            ("failed, all of it long ago", format!("{log}?state=failed")),
+            ("failed, all old", format!("{log}?state=failed")),
             (
                 "failed, a page in the middle",
                 format!("{log}?state=failed&before={}", self.id(self.count / 10)),
             ),
-            ("failed by time-out", format!("{log}?answer=timeout")),
-            ("undelivered of one hook", format!("{rare}?state=undelivered")),
-            ("of a type that hardly occurs", format!("{log}?event_type=work_item.closed")),
-            ("text that nobody wrote", format!("{log}?text=nowhere")),
-            ("undelivered, gathered", "/integration/undelivered".to_owned()),
+            ("failed by timeout", format!("{log}?answer=timeout")),
+            ("undelivered of one hook", format!("{hook_log}?state=undelivered")),
+            ("a rare event type", format!("{log}?event_type=work_item.closed")),
+            ("a text without matches", format!("{log}?text=nowhere")),
+            ("undelivered, grouped by hook", "/integration/undelivered".to_owned()),
         ]
     }
 }
 
+/// Inserts the deliveries directly into the database. One percent of the oldest fifth failed.
 async fn fill(server: &Server, count: u64) -> Outcome<Log> {
     let mut hooks = Vec::new();
     for _ in 0..HOOKS {
         hooks.push(server.hook(CONVERSATION_ABANDONED, "http://127.0.0.1:1999/nobody").await?);
     }
     let ids = hooks.iter().map(|id| id.parse()).collect::<Result<Vec<uuid::Uuid>, _>>()?;
-    let first = clock::now() / 1000 - count * APART;
+    let first = clock::now() / 1000 - count * INTERVAL_MS;
     let row = |number: u64| {
         let failed = number < count / 5 && number.is_multiple_of(100);
         let (state, class, status) = match (failed, number.is_multiple_of(400)) {
@@ -106,8 +111,8 @@ async fn fill(server: &Server, count: u64) -> Outcome<Log> {
         };
         let hook = usize::try_from(number % HOOKS).unwrap_or(0);
         Delivered {
-            id: id_at(first + number * APART, 1),
-            event: id_at(first + number * APART, 0),
+            id: id_at(first + number * INTERVAL_MS, 1),
+            event: id_at(first + number * INTERVAL_MS, 0),
             hook: ids[hook],
             event_type: if number == 7 { "work_item.closed" } else { CONVERSATION_ABANDONED },
             state,
@@ -130,13 +135,13 @@ async fn fill(server: &Server, count: u64) -> Outcome<Log> {
     Ok(Log { hooks, first, count })
 }
 
-/// The 95th percentile in milliseconds, as a browser on this machine sees it.
+/// The 95th percentile of the response time in milliseconds, including the body.
 async fn measure(server: &Server, cookie: &str, path: &str) -> Outcome<f64> {
     let mut took = Vec::new();
-    for time in 0..WARM + TIMES {
+    for number in 0..WARM_UP + REQUESTS {
         let began = clock::now();
         server.page(cookie, path).await?;
-        if time >= WARM {
+        if number >= WARM_UP {
             took.push(clock::now().saturating_sub(began));
         }
     }

@@ -1,8 +1,7 @@
-//! `make bench`: Service Hooks measured as a program among programs. The release binary, the
-//! callers, the receiver and the yardsticks are processes of their own; this one directs them and
-//! prints a table, each measure beside what a bare client, a bare relay and a relay that keeps a
-//! journal reach on the same machine in the same minutes. See [`subject`] for what is exchanged for
-//! what.
+//! `make bench`: black-box benchmarks of the release binary. The server, the load generator, the
+//! receiver and the baselines run as separate processes; this process controls them and prints a
+//! table. Each result is compared with a bare client, a bare relay and a relay with a journal, on
+//! the same machine within the same minutes. Start with [`subject`].
 
 mod backlog;
 mod clock;
@@ -33,59 +32,60 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use database::Kind;
+use database::DatabaseKind;
 use helper::Receiver;
 use server::Recipe;
-use subject::Which;
+use subject::SubjectKind;
 use table::Row;
 
 pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// As many as an event has hooks at most.
+/// Ports of the receiver: the maximum number of hooks per event in the scenarios.
 const PORTS: usize = 10;
 const SCENARIOS: [&str; 7] =
     ["throughput", "latency", "isolation", "backlog", "ordered", "idle", "log"];
 
-/// Measures Service Hooks beside a bare client, a bare relay and a durable relay.
+/// Compares Service Hooks with a bare client, a bare relay and a durable relay.
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// Which scenarios; all, unless some are named
+    /// The scenarios to run. Default: all
     #[arg(value_parser = SCENARIOS)]
     scenarios: Vec<String>,
     /// The binary to measure
     #[arg(long, env = "SERVICE_HOOKS_TEST_BENCH_SERVER",
           default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/service-hooks"))]
     server: PathBuf,
-    /// Where `scripts/with-postgres` put its server
+    /// The URL of the server that `scripts/with-postgres` started
     #[arg(long, env = "SERVICE_HOOKS_TEST_POSTGRES")]
     postgres: Option<String>,
-    /// How long each run of throughput and latency is
+    /// Seconds of each run of throughput and latency
     #[arg(long, default_value_t = 6.0)]
     seconds: f64,
-    /// How often each is repeated; medians are printed
+    /// Repetitions. The table shows medians
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// How long each run of isolation is
+    /// Seconds of each run of isolation
     #[arg(long, default_value_t = 10.0)]
     isolation_seconds: f64,
-    /// How many events wait for one hook in backlog
+    /// Size of the backlog in events
     #[arg(long, default_value_t = 1_000_000)]
     backlog: usize,
-    /// How many events are sent to a hook that keeps an order
+    /// Events that are sent to a hook with an ordering key
     #[arg(long, default_value_t = 20_000)]
     ordered: usize,
-    /// How many deliveries the log holds
+    /// Deliveries in the log
     #[arg(long, default_value_t = 1_000_000)]
     log: u64,
-    /// What cargo says to every benchmark
+    /// Passed by cargo to every benchmark; ignored
     #[arg(long, hide = true)]
     bench: bool,
     #[command(subcommand)]
     role: Option<Role>,
 }
 
-/// What this executable is when it was started by itself. Arguments are JSON.
+/// The roles that this executable has when it starts itself as a helper process. Arguments are
+/// JSON.
 #[derive(Subcommand)]
 enum Role {
     #[command(hide = true)]
@@ -95,10 +95,10 @@ enum Role {
     #[command(hide = true)]
     DurableRelay { targets: String },
     #[command(hide = true)]
-    Load { order: String },
+    Load { spec: String },
 }
 
-/// What all scenarios share.
+/// The configuration that all scenarios share.
 pub struct Bench {
     pub recipe: Recipe,
     pub seconds: f64,
@@ -110,29 +110,29 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// The databases that are measured: PostgreSQL where there is one.
-    pub fn kinds(&self) -> Vec<Kind> {
-        let postgres = self.recipe.postgres.as_ref().map(|_| Kind::Postgres);
-        std::iter::once(Kind::Sqlite).chain(postgres).collect()
+    /// The databases to measure: SQLite, and PostgreSQL if it is available.
+    pub fn kinds(&self) -> Vec<DatabaseKind> {
+        let postgres = self.recipe.postgres.as_ref().map(|_| DatabaseKind::Postgres);
+        std::iter::once(DatabaseKind::Sqlite).chain(postgres).collect()
     }
 
-    pub fn subjects(&self) -> Vec<Which> {
-        [Which::Bare, Which::Relay, Which::Durable]
+    pub fn subjects(&self) -> Vec<SubjectKind> {
+        [SubjectKind::Bare, SubjectKind::Relay, SubjectKind::Durable]
             .into_iter()
-            .chain(self.kinds().into_iter().map(Which::Ours))
+            .chain(self.kinds().into_iter().map(SubjectKind::ServiceHooks))
             .collect()
     }
 
-    /// For whoever waits; the table comes at the end.
-    pub fn progress(&self, words: &str) {
-        eprintln!("   {words}");
+    /// Prints progress to standard error. The table is printed at the end.
+    pub fn progress(&self, message: &str) {
+        eprintln!("   {message}");
     }
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // A relay may use all the cores, as the product does; the callers and the receiver are to leave
-    // them alone.
+    // A relay may use all cores, like the server. The load generator and the receiver use one
+    // thread, to leave the cores to the subject.
     let mut builder = match arguments.role {
         Some(Role::Relay { .. } | Role::DurableRelay { .. }) => {
             tokio::runtime::Builder::new_multi_thread()
@@ -140,8 +140,8 @@ fn main() -> ExitCode {
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let outcome = builder.enable_all().build().map_err(Into::into).and_then(|runtime| {
-        let outcome = runtime.block_on(perform(arguments));
-        // A blocked read of the standard input would keep it for ever.
+        let outcome = runtime.block_on(run_role(arguments));
+        // A blocking read of standard input would delay the shutdown forever.
         runtime.shutdown_background();
         outcome
     });
@@ -154,20 +154,20 @@ fn main() -> ExitCode {
     }
 }
 
-async fn perform(arguments: Arguments) -> Outcome {
+async fn run_role(arguments: Arguments) -> Outcome {
     match &arguments.role {
         Some(Role::Receiver { ports }) => receiver::run(serde_json::from_str(ports)?).await,
         Some(Role::Relay { targets }) => relay::run(serde_json::from_str(targets)?, false).await,
         Some(Role::DurableRelay { targets }) => {
             relay::run(serde_json::from_str(targets)?, true).await
         }
-        Some(Role::Load { order }) => load::run(&serde_json::from_str(order)?).await,
+        Some(Role::Load { spec }) => load::run(&serde_json::from_str(spec)?).await,
         None => {
-            // Leaving this way drops what is running, and that ends it.
+            // Returning drops the child processes, which kills them.
             let mut terminate =
                 tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
             tokio::select! {
-                outcome = direct(arguments) => outcome,
+                outcome = run_scenarios(arguments) => outcome,
                 _ = terminate.recv() => Err("terminated".into()),
                 interrupted = tokio::signal::ctrl_c() => { interrupted?; Err("interrupted".into()) }
             }
@@ -175,7 +175,7 @@ async fn perform(arguments: Arguments) -> Outcome {
     }
 }
 
-async fn direct(arguments: Arguments) -> Outcome {
+async fn run_scenarios(arguments: Arguments) -> Outcome {
     let Arguments {
         server,
         postgres,
@@ -208,9 +208,9 @@ async fn direct(arguments: Arguments) -> Outcome {
         .iter()
         .filter(|name| scenarios.is_empty() || scenarios.iter().any(|wanted| wanted == *name))
     {
-        // One that fails does not take the others' results with it.
+        // The results of the other scenarios are printed even if one fails.
         match run(name, &bench, &mut receiver).await {
-            Ok(more) => rows.extend(more),
+            Ok(results) => rows.extend(results),
             Err(error) => failed.push(format!("{name}: {error}")),
         }
     }
@@ -231,7 +231,7 @@ async fn run(name: &str, bench: &Bench, receiver: &mut Receiver) -> Outcome<Vec<
     }
 }
 
-/// Where this is measured.
+/// Prints the version, the machine and the configuration.
 async fn describe(bench: &Bench) -> Outcome {
     let version = std::process::Command::new(&bench.recipe.binary).arg("--version").output()?;
     let cores = std::thread::available_parallelism()?;

@@ -1,8 +1,8 @@
-//! The event that is measured, and the mark it carries: when it was to be sent and its number, at a
-//! fixed place of the body. The body is forwarded byte for byte, so the receiver finds the mark
-//! where it was put.
+//! The measured events, and the mark in each payload: the scheduled time and a number, at a fixed
+//! position. Payloads are forwarded byte for byte, so the receiver finds the mark at the same
+//! place.
 
-/// `{"notes":"@` microseconds `#` number
+/// Start of every payload. The mark follows: microseconds, `#`, number.
 const OPENING: &str = r#"{"notes":"@"#;
 const TIME: usize = 16;
 const NUMBER: usize = 8;
@@ -10,7 +10,8 @@ const NUMBER: usize = 8;
 pub const WORK_ITEM_CLOSED: &str = "work_item.closed";
 pub const CONVERSATION_ABANDONED: &str = "conversation.abandoned";
 
-/// The rest of the bodies. Fields beyond the schema pass, so `notes` may lead in each.
+/// The remaining payloads. The field `notes` can come first in each, because schemas allow
+/// additional fields.
 const WORK_ITEM: &str = concat!(
     r#"","id":"ff34b1fb68cd4f7f9921e70c08fab7a7","mediaType":"Webchat","isOutbound":true,"#,
     r#""createdAt":"2022-03-08T07:39:47.6052457Z","closedAt":"2022-03-08T07:41:47.6052457Z","#,
@@ -26,30 +27,30 @@ const CONVERSATION: &str = concat!(
     r#""queue":"Support"}"#,
 );
 
-/// A body of `size` bytes (or of what the event needs, if that is more), with an empty mark.
+/// A payload of at least `size` bytes with an empty mark.
 pub fn body(event: &str, size: usize) -> String {
-    let rest = if event == CONVERSATION_ABANDONED { CONVERSATION } else { WORK_ITEM };
+    let fields = if event == CONVERSATION_ABANDONED { CONVERSATION } else { WORK_ITEM };
     let mark = format!("{}#{} ", "0".repeat(TIME), "0".repeat(NUMBER));
-    let padding = size.saturating_sub(OPENING.len() + mark.len() + rest.len());
-    format!("{OPENING}{mark}{}{rest}", "x".repeat(padding))
+    let padding = size.saturating_sub(OPENING.len() + mark.len() + fields.len());
+    format!("{OPENING}{mark}{}{fields}", "x".repeat(padding))
 }
 
-/// Where the marks of a request's bodies lie.
+/// The positions of the marks in a request.
 pub fn places(request: &[u8]) -> Vec<usize> {
     let windows = request.windows(OPENING.len()).enumerate();
     windows
         .filter(|(_, window)| *window == OPENING.as_bytes())
-        .map(|(at, _)| at + OPENING.len())
+        .map(|(start, _)| start + OPENING.len())
         .collect()
 }
 
-/// Writes a mark.
+/// Writes a mark at a position.
 pub fn write(request: &mut [u8], place: usize, time: u64, number: u32) {
     digits(&mut request[place..place + TIME], time);
     digits(&mut request[place + TIME + 1..place + TIME + 1 + NUMBER], number.into());
 }
 
-/// Reads the mark of a body: when it was to be sent, and its number.
+/// Reads the mark of a payload: the scheduled time, and the number.
 pub fn read(body: &[u8]) -> Option<(u64, u32)> {
     let mark = body.strip_prefix(OPENING.as_bytes())?;
     let text = |range| std::str::from_utf8(mark.get(range)?).ok();

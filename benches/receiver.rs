@@ -1,6 +1,6 @@
-//! The receiving process: several ports, each of which answers 200 at once, or accepts and never
-//! answers. It counts what came and how long it took. Told what to do over its standard input;
-//! leaves when that closes, so it never outlives us.
+//! The receiver process. Each of its ports responds with 200 immediately, or hangs: it accepts and
+//! never responds. Counts arrivals and latencies. It is controlled over standard input, and exits
+//! when that closes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,29 +14,30 @@ use crate::{Outcome, clock, figures, marker, wire::Wire};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
-/// What came to some ports.
+/// The arrivals at some ports.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Arrivals {
-    /// Requests that were answered, and how many events those were: a repeated event counts once.
+    /// Requests with a response, and distinct events among them.
     pub requests: usize,
     pub events: usize,
-    /// Bodies without a mark: somebody changed the bytes.
-    pub spoilt: usize,
+    /// Payloads without a mark: their bytes were changed.
+    pub corrupted: usize,
     pub first: u64,
     pub last: u64,
-    /// From when the event was to be sent to its arrival, in milliseconds.
+    /// From the scheduled time of an event to its arrival, in milliseconds.
     pub p50: f64,
     pub p95: f64,
     pub p99: f64,
 }
 
-/// What a port has seen.
+/// The state of a port.
 #[derive(Default)]
 struct Port {
     hangs: bool,
     requests: usize,
-    spoilt: usize,
+    corrupted: usize,
     events: usize,
+    /// By event number: whether it arrived.
     seen: Vec<bool>,
     latencies: Vec<u64>,
     first: u64,
@@ -59,37 +60,38 @@ pub async fn run(ports: usize) -> Outcome {
     println!("{}", serde_json::to_string(&addresses)?);
     let mut commands = BufReader::new(tokio::io::stdin()).lines();
     while let Some(command) = commands.next_line().await? {
-        println!("{}", obey(&command, &shared)?);
+        println!("{}", execute(&command, &shared)?);
     }
     Ok(())
 }
 
-fn obey(command: &str, ports: &[Shared]) -> Outcome<String> {
-    let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
-    let named = rest.split_whitespace().map(str::parse).collect::<Result<Vec<usize>, _>>()?;
+fn execute(command: &str, ports: &[Shared]) -> Outcome<String> {
+    let (verb, arguments) = command.split_once(' ').unwrap_or((command, ""));
+    let numbers =
+        arguments.split_whitespace().map(str::parse).collect::<Result<Vec<usize>, _>>()?;
     match verb {
-        // Forgets what came, not how to answer.
+        // Resets the counters, but not which ports hang.
         "reset" => {
             for port in ports {
                 let mut port = lock(port);
                 *port = Port { hangs: port.hangs, ..Port::default() };
             }
         }
-        // The named ones stop answering, all others answer.
+        // The given ports hang, all others respond.
         "hang" => {
             for (number, port) in ports.iter().enumerate() {
-                lock(port).hangs = named.contains(&number);
+                lock(port).hangs = numbers.contains(&number);
             }
         }
         "count" => {
-            return Ok(named
+            return Ok(numbers
                 .iter()
                 .map(|number| lock(&ports[*number]).events)
                 .sum::<usize>()
                 .to_string());
         }
         "report" => {
-            let chosen: Vec<_> = named.iter().map(|number| lock(&ports[*number])).collect();
+            let chosen: Vec<_> = numbers.iter().map(|number| lock(&ports[*number])).collect();
             return Ok(serde_json::to_string(&report(&chosen))?);
         }
         _ => return Err(format!("the receiver does not know {command:?}").into()),
@@ -105,7 +107,7 @@ fn report(ports: &[MutexGuard<'_, Port>]) -> Arrivals {
     Arrivals {
         requests: ports.iter().map(|port| port.requests).sum(),
         events: ports.iter().map(|port| port.events).sum(),
-        spoilt: ports.iter().map(|port| port.spoilt).sum(),
+        corrupted: ports.iter().map(|port| port.corrupted).sum(),
         first: ports.iter().map(|port| port.first).filter(|first| *first > 0).min().unwrap_or(0),
         last: ports.iter().map(|port| port.last).max().unwrap_or(0),
         p50: at(0.50),
@@ -118,18 +120,18 @@ async fn accept(listener: TcpListener, port: Shared) {
     while let Ok((stream, _)) = listener.accept().await {
         let port = port.clone();
         tokio::spawn(async move {
-            // A sender that goes away is its own business; what it sent is counted.
-            let _gone = converse(stream, &port).await;
+            // A closed connection is not an error; its requests were counted.
+            let _closed = serve(stream, &port).await;
         });
     }
 }
 
-async fn converse(stream: TcpStream, port: &Shared) -> std::io::Result<()> {
+async fn serve(stream: TcpStream, port: &Shared) -> std::io::Result<()> {
     let mut wire = Wire::new(stream)?;
     loop {
         let Some(request) = wire.receive().await? else { return Ok(()) };
         if lock(port).hangs {
-            return wire.swallow().await;
+            return wire.discard_all().await;
         }
         lock(port).record(request.body);
         wire.send(ANSWER).await?;
@@ -145,7 +147,7 @@ impl Port {
             self.first = now;
         }
         let Some((sent, number)) = marker::read(body) else {
-            self.spoilt += 1;
+            self.corrupted += 1;
             return;
         };
         let number = number as usize;

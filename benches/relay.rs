@@ -1,10 +1,10 @@
-//! The least any sender must do, as a yardstick: parse the event, answer 202, post the body on with
-//! the client that most programs use, store nothing. Same runtime as Service Hooks, and the same
-//! rules for connections.
+//! The relay baselines. The bare relay does the minimum of any sender: it parses the event,
+//! responds with 202, and posts the payload with reqwest. It stores nothing. It has the same
+//! runtime and the same connection limits as Service Hooks.
 //!
-//! The durable relay does the same and keeps a [journal](crate::journal): an event is on disk
-//! before it is answered, and what came of each of its posts afterwards. That is the least of
-//! whoever promises to lose nothing.
+//! The durable relay also keeps a [journal](crate::journal): an event is synced to disk before it
+//! is acknowledged, and the result of each post afterwards. That is the minimum of a sender that
+//! loses nothing.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ use service_hooks::engine::delivery::client::USER_AGENT;
 
 use crate::{Outcome, journal::Journal, server::API_KEY};
 
-/// An event id as long as ours.
+/// An event id with the same length as real ones.
 const ID: &str = "01990000-0000-7000-8000-000000000000";
 
 #[derive(Deserialize)]
@@ -46,9 +46,9 @@ struct Relay {
     client: Client,
     targets: Vec<String>,
     headers: HeaderMap,
-    /// Posts under way at once. Callers wait for room: it has no other place to keep what it took.
-    room: Arc<Semaphore>,
-    /// The durable relay's.
+    /// Limits concurrent posts. Callers wait for a permit, because the relay has no queue.
+    permits: Arc<Semaphore>,
+    /// `None` for the bare relay.
     journal: Option<Journal>,
 }
 
@@ -56,27 +56,28 @@ struct Relay {
 pub async fn run(targets: Vec<String>, is_durable: bool) -> Outcome {
     let journal = if is_durable { Some(journal()?) } else { None };
     let in_flight = Delivery::default().in_flight;
-    let room = Arc::new(Semaphore::new(in_flight));
-    let relay = Relay { client: client(in_flight)?, targets, headers: headers(), room, journal };
+    let permits = Arc::new(Semaphore::new(in_flight));
+    let client = client(in_flight)?;
+    let relay = Relay { client, targets, headers: headers(), permits, journal };
     let router = Router::new().route("/api/v1/events", post(forward)).with_state(Arc::new(relay));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("{}", listener.local_addr()?.port());
-    // Without it small answers wait for the peer's acknowledgement; Service Hooks does the same.
+    // Disables Nagle's algorithm, like Service Hooks.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let mut rest = Vec::new();
+    let mut ignored = Vec::new();
     let mut input = tokio::io::stdin();
     tokio::select! {
         ended = async { axum::serve(listener, router).await } => ended?,
-        closed = input.read_to_end(&mut rest) => drop(closed?),
+        closed = input.read_to_end(&mut ignored) => drop(closed?),
     }
     Ok(())
 }
 
-/// As many idle connections as posts at once, so that none is closed only to be opened again.
+/// The idle pool has a connection for each concurrent post, so that none is closed and reopened.
 fn client(in_flight: usize) -> Outcome<Client> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is the yardstick's client, and not the product's"
+        reason = "this is the client of the baseline, and not of the product"
     )]
     let builder = Client::builder();
     let builder = builder
@@ -90,8 +91,8 @@ fn client(in_flight: usize) -> Outcome<Client> {
     Ok(builder.user_agent(USER_AGENT).tls_backend_preconfigured(tls).build()?)
 }
 
-/// On the disk that has the databases, too. Its name goes at once: nothing stays behind when this
-/// process is killed.
+/// The file is on the same disk as the databases. Its directory is removed immediately, so that
+/// nothing remains when this process is killed.
 fn journal() -> Outcome<Journal> {
     let folder = tempfile::tempdir()?;
     Journal::create(&folder.path().join("journal"))
@@ -111,8 +112,8 @@ async fn forward(State(relay): State<Arc<Relay>>, body: Bytes) -> Response {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     for target in 0..relay.targets.len() {
-        let Ok(room) = relay.room.clone().acquire_owned().await else { break };
-        tokio::spawn(relay.clone().post(target, event_type.clone(), data.clone(), room));
+        let Ok(permit) = relay.permits.clone().acquire_owned().await else { break };
+        tokio::spawn(relay.clone().post(target, event_type.clone(), data.clone(), permit));
     }
     let accepted = format!(r#"{{"id":"{ID}","deliveries":{}}}"#, relay.targets.len());
     (StatusCode::ACCEPTED, [(CONTENT_TYPE, "application/json")], accepted).into_response()
@@ -124,12 +125,12 @@ impl Relay {
         target: usize,
         event_type: HeaderValue,
         data: Bytes,
-        room: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
     ) {
         let mut headers = self.headers.clone();
         headers.insert("x-service-hook-event", event_type);
         let sent = self.client.post(&self.targets[target]).headers(headers).body(data).send().await;
-        // A lost one is missing at the receiver, where they are counted.
+        // A failed post needs no handling: the receiver counts arrivals.
         let mut outcome = [0; 2];
         if let Ok(mut answer) = sent {
             outcome = answer.status().as_u16().to_le_bytes();
@@ -137,14 +138,15 @@ impl Relay {
         }
         if let Some(journal) = &self.journal {
             let record = [ID.as_bytes(), &target.to_le_bytes(), &outcome].concat();
-            // One that is not on disk would be sent again after a crash: that is no matter here.
+            // Without the record the event would be sent again after a crash. That is irrelevant
+            // here.
             let _synced = journal.append(record.into()).await;
         }
-        drop(room);
+        drop(permit);
     }
 }
 
-/// What a delivery carries, at the same length, computed once.
+/// Headers with the same lengths as those of a real delivery, computed once.
 fn headers() -> HeaderMap {
     let fixed = [
         ("content-type", "application/json"),

@@ -1,23 +1,23 @@
-//! The same measurement of every subject in turn, several times over: what disturbs the machine
-//! disturbs neighbours alike, and the median forgets the worst of it.
+//! Repeats a measurement for all subjects in turn. A disturbance of the machine affects
+//! neighbouring measurements alike, and the median removes outliers.
 
 use crate::{
     Bench, Outcome, figures,
     helper::Receiver,
     load::Pace,
-    subject::{Measured, Subject, Which},
-    table::{Bar, Row},
+    subject::{Measured, Subject, SubjectKind},
+    table::{Row, Target},
 };
 
 /// One measurement of each subject.
-pub type Round = Vec<(Which, Measured)>;
+pub type Round = Vec<(SubjectKind, Measured)>;
 
-/// What is repeated.
+/// The measurement to repeat.
 pub struct Plan<'a> {
     pub name: &'a str,
-    /// Hooks, and so deliveries, an event has.
+    /// Hooks, and therefore deliveries, per event.
     pub hooks: usize,
-    /// Before it counts: connections are opened, statements prepared.
+    /// Load before the measurement, to open connections and prepare statements.
     pub warm_up: Pace,
     pub pace: Pace,
 }
@@ -43,7 +43,7 @@ pub async fn gather(
                 arrivals,
             } = &measured;
             let cpu = cpu_us_per_event
-                .map(|cpu| format!(", {cpu:.0} us of processor time an event"))
+                .map(|cpu| format!(", {cpu:.0} us of CPU time per event"))
                 .unwrap_or_default();
             bench.progress(&format!(
                 "{}, round {number}, {which:?}: {deliveries_per_second:.0} deliveries/s, \
@@ -58,56 +58,63 @@ pub async fn gather(
     Ok(rounds)
 }
 
-/// The medians of the rounds, and the median of each round's own ratio to the relay.
+/// A row with the medians of all rounds, and the median of each round's ratio to the relay.
 pub fn row(
     bench: &Bench,
     rounds: &[Round],
     measure: String,
-    bar: Bar,
+    target: Target,
     of: impl Fn(&Measured) -> f64,
 ) -> Row {
-    row_beside(bench, rounds, Which::Relay, measure, bar, |measured| Some(of(measured)))
+    row_compared_with(bench, rounds, SubjectKind::Relay, measure, target, |measured| {
+        Some(of(measured))
+    })
 }
 
-/// The same with another yardstick. What a subject does not have is left out.
-pub fn row_beside(
+/// The same with another baseline. Subjects without the measure are left out.
+pub fn row_compared_with(
     bench: &Bench,
     rounds: &[Round],
-    yardstick: Which,
+    baseline: SubjectKind,
     measure: String,
-    bar: Bar,
+    target: Target,
     of: impl Fn(&Measured) -> Option<f64>,
 ) -> Row {
-    let values = |which: Which| {
+    let values = |which: SubjectKind| {
         let found = rounds.iter().flatten().filter(move |(measured, _)| *measured == which);
         found.filter_map(|(_, measured)| of(measured)).collect::<Vec<f64>>()
     };
-    let middle =
-        |which: Which| Some(values(which)).filter(|values| !values.is_empty()).map(figures::median);
-    let limits = values(yardstick);
-    let mut row = Row::new(measure, bar);
-    (row.bare, row.relay, row.durable) =
-        (middle(Which::Bare), middle(Which::Relay), middle(Which::Durable));
+    let median_of = |which: SubjectKind| {
+        Some(values(which)).filter(|values| !values.is_empty()).map(figures::median)
+    };
+    let baselines = values(baseline);
+    let mut row = Row::new(measure, target);
+    (row.bare, row.relay, row.durable) = (
+        median_of(SubjectKind::Bare),
+        median_of(SubjectKind::Relay),
+        median_of(SubjectKind::Durable),
+    );
     for kind in bench.kinds() {
-        let ours = values(Which::Ours(kind));
-        let ratios = ours.iter().zip(&limits).map(|(ours, limit)| ours / limit);
+        let ours = values(SubjectKind::ServiceHooks(kind));
+        let ratios = ours.iter().zip(&baselines).map(|(ours, baseline)| ours / baseline);
         row.set(kind, figures::median(ours.iter().copied()), Some(figures::median(ratios)));
     }
     row
 }
 
-/// The medians of one measure, and of its ratio to another one of the same subject and round.
+/// A row with the medians of one measure, and of its ratio to another measure of the same run.
 pub fn row_within(
     bench: &Bench,
     rounds: &[Round],
     measure: String,
-    bar: Bar,
+    target: Target,
     of: impl Fn(&Measured) -> f64,
     to: impl Fn(&Measured) -> f64,
 ) -> Row {
-    let mut row = row(bench, rounds, measure, bar, &of);
+    let mut row = row(bench, rounds, measure, target, &of);
     for kind in bench.kinds() {
-        let found = rounds.iter().flatten().filter(|(which, _)| *which == Which::Ours(kind));
+        let found =
+            rounds.iter().flatten().filter(|(which, _)| *which == SubjectKind::ServiceHooks(kind));
         let (values, ratios): (Vec<f64>, Vec<f64>) =
             found.map(|(_, measured)| (of(measured), of(measured) / to(measured))).unzip();
         row.set(kind, figures::median(values), Some(figures::median(ratios)));

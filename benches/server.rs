@@ -1,6 +1,5 @@
-//! Service Hooks itself, as an operator runs it: the release binary in a process of its own with
-//! its default settings, configured over its command line and its HTTP API only. Killed when
-//! dropped.
+//! Runs Service Hooks like an operator does: the release binary as a process with default settings,
+//! configured over its command line and HTTP API only. The process is killed when this is dropped.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,25 +15,25 @@ use tokio::process::{Child, Command};
 
 use crate::{
     Outcome, clock,
-    database::{Database, Kind},
+    database::{Database, DatabaseKind},
 };
 
 pub const API_KEY: &str = "key_0123456789abcdef0123456789abcdef";
 const PERMISSIONS: [&str; 4] = ["events:emit", "hooks:write", "hooks:read", "deliveries:read"];
-/// How long it may take to listen.
-const PATIENCE: f64 = 30.0;
+/// Time limit for the server to listen.
+const TIMEOUT_SECONDS: f64 = 30.0;
 
-/// How to start one.
+/// How to start a server.
 #[derive(Clone, Debug)]
 pub struct Recipe {
     pub binary: PathBuf,
     pub postgres: Option<String>,
 }
 
-/// See the module.
+/// A server on a database of its own.
 pub struct Server {
     recipe: Recipe,
-    kind: Kind,
+    kind: DatabaseKind,
     folder: TempDir,
     database: Database,
     port: u16,
@@ -43,27 +42,28 @@ pub struct Server {
     process: Option<Child>,
 }
 
-/// What `doctor` counted.
+/// The balance of deliveries that `doctor` reports.
 #[derive(Debug)]
-pub struct Books {
+pub struct Balance {
     pub balanced: bool,
     pub accepted: usize,
     pub failed: usize,
-    /// Neither delivered nor given up.
+    /// Pending, waiting or held.
     pub open: usize,
+    /// The line of the report.
     pub words: String,
 }
 
 impl Server {
-    /// A running server on a fresh database, with a hook for each URL.
-    pub async fn start(recipe: &Recipe, kind: Kind) -> Outcome<Self> {
+    /// Starts a server on a new database.
+    pub async fn start(recipe: &Recipe, kind: DatabaseKind) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         std::fs::write(
             folder.path().join("master.key"),
             "a key that is long enough for measuring",
         )?;
         let database =
-            Database::make(kind, folder.path(), recipe.postgres.as_deref().unwrap_or_default())
+            Database::create(kind, folder.path(), recipe.postgres.as_deref().unwrap_or_default())
                 .await?;
         let mut server = Self {
             recipe: recipe.clone(),
@@ -82,8 +82,8 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts the process, on what is in the database, and waits until it listens. Returns when it
-    /// was started.
+    /// Starts the process on the existing database, and waits until it listens. Returns the time of
+    /// the start.
     pub async fn resume(&mut self) -> Outcome<u64> {
         let started = clock::now();
         let log = std::fs::File::create(self.log())?;
@@ -93,9 +93,9 @@ impl Server {
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(started);
             }
-            if clock::seconds_since(started) > PATIENCE {
+            if clock::seconds_since(started) > TIMEOUT_SECONDS {
                 return Err(
-                    format!("the server does not listen; its log:\n{}", self.words()).into()
+                    format!("the server does not listen; its log:\n{}", self.log_text()).into()
                 );
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -110,14 +110,14 @@ impl Server {
         }
     }
 
-    /// Ends it and takes its database away.
+    /// Stops the server and removes its database.
     pub async fn remove(mut self) -> Outcome {
         self.kill().await?;
-        let words = self.words();
+        let log = self.log_text();
         for line in
-            words.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).take(5)
+            log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).take(5)
         {
-            eprintln!("   the server ({:?}) said: {line}", self.kind);
+            eprintln!("   the server ({:?}) logged: {line}", self.kind);
         }
         self.database.remove().await
     }
@@ -128,10 +128,10 @@ impl Server {
 
     pub fn pid(&self) -> Outcome<u32> {
         let pid = self.process.as_ref().and_then(Child::id);
-        Ok(pid.ok_or_else(|| format!("the server is not running; its log:\n{}", self.words()))?)
+        Ok(pid.ok_or_else(|| format!("the server is not running; its log:\n{}", self.log_text()))?)
     }
 
-    /// Makes a hook that is switched on.
+    /// Creates a hook that is switched on.
     pub async fn hook(&self, event: &str, url: &str) -> Outcome<String> {
         let body = json!({"name": "bench", "event_type": event, "callback_url": url,
             "api_key": API_KEY, "enabled": true});
@@ -174,7 +174,7 @@ impl Server {
         tokio::io::AsyncWriteExt::write_all(&mut input, password.as_bytes()).await?;
         drop(input);
         if !child.wait().await?.success() {
-            return Err("the user was not made".into());
+            return Err("the user was not created".into());
         }
         let body =
             format!("email={}&password={}", email.replace('@', "%40"), password.replace(' ', "+"));
@@ -197,7 +197,7 @@ impl Server {
         Ok(pairs.join("; "))
     }
 
-    /// A page as a browser gets it, all of it.
+    /// Requests a page like a browser and reads it completely.
     pub async fn page(&self, cookie: &str, path: &str) -> Outcome {
         let request = self.client.get(format!("http://{}{path}", self.address()));
         let answer = request.header("cookie", cookie).header("accept", "text/html").send().await?;
@@ -205,8 +205,8 @@ impl Server {
         if status.is_success() { Ok(()) } else { Err(format!("{path}: {status}: {text}").into()) }
     }
 
-    /// Asks `doctor`, who works beside the server.
-    pub async fn books(&self) -> Outcome<Books> {
+    /// Runs `doctor` next to the server and parses its balance.
+    pub async fn balance(&self) -> Outcome<Balance> {
         let report: Value = serde_json::from_str(&self.output_of(&["doctor", "--json"]).await?.1)?;
         let checks = report["checks"].as_array().ok_or("doctor without checks")?;
         let balance = checks
@@ -215,15 +215,15 @@ impl Server {
             .ok_or("doctor without a balance")?;
         let words = balance["words"].as_str().unwrap_or_default().to_owned();
         // `7 accepted = 0 pending + ... + 7 delivered + ...`
-        let listed: Vec<&str> = words.split_whitespace().collect();
+        let tokens: Vec<&str> = words.split_whitespace().collect();
         let count = |name: &str| {
-            let pair = listed.windows(2).find(|pair| pair[1] == name);
+            let pair = tokens.windows(2).find(|pair| pair[1] == name);
             pair.and_then(|pair| pair[0].parse::<usize>().ok())
                 .ok_or_else(|| format!("doctor does not count {name}: {words}"))
         };
         let (accepted, failed) = (count("accepted")?, count("failed")?);
         let open = count("pending")? + count("waiting")? + count("held")?;
-        Ok(Books { balanced: balance["well"] == true, accepted, failed, open, words })
+        Ok(Balance { balanced: balance["well"] == true, accepted, failed, open, words })
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Outcome<Value> {
@@ -245,8 +245,8 @@ impl Server {
         if success { Ok(output) } else { Err(format!("{arguments:?} failed: {output}").into()) }
     }
 
-    /// Whether a command of the binary succeeded, and what it printed. `doctor` fails when it finds
-    /// something.
+    /// Runs a command of the binary. Returns whether it succeeded, and its output. `doctor` fails
+    /// when it finds a problem.
     async fn output_of(&self, arguments: &[&str]) -> Outcome<(bool, String)> {
         let output = self.command(arguments).stderr(Stdio::inherit()).output().await?;
         Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).trim_end().to_owned()))
@@ -275,7 +275,7 @@ impl Server {
         self.folder.path().join("log")
     }
 
-    fn words(&self) -> String {
+    fn log_text(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 }

@@ -1,59 +1,59 @@
-//! What is measured: nothing in between (the bare client), the bare relay, the durable relay, or
-//! Service Hooks. Only this is exchanged; the calling process, the receiving process and the bytes
-//! stay the same.
+//! The subject of a measurement: the bare client (nothing between load generator and receiver), the
+//! bare relay, the durable relay, or Service Hooks. Only the subject is exchanged; the load
+//! generator, the receiver and the payloads are the same.
 
 use std::time::Duration;
 
 use crate::{
     Outcome, clock,
-    database::Kind,
+    database::DatabaseKind,
     figures,
     helper::{self, Receiver, Relay},
-    load::{Order, Pace, Sent, Shape},
+    load::{LoadSpec, Pace, Sent, Shape},
     marker::WORK_ITEM_CLOSED,
     process,
     receiver::Arrivals,
-    server::{Books, Recipe, Server},
+    server::{Balance, Recipe, Server},
 };
 
-/// The size of an event's body in most measurements.
+/// The payload size in most measurements.
 pub const BODY: usize = 1024;
-/// Where a sender takes events; the receiver does not care.
+/// The path that events are posted to. The receiver accepts any path.
 pub const PATH: &str = "/api/v1/events";
-/// Nothing should take longer to drain.
-const PATIENCE: f64 = 120.0;
+/// Time limit for all deliveries to be recorded.
+const TIMEOUT_SECONDS: f64 = 120.0;
 
-/// Which subject.
+/// The kinds of subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum SubjectKind {
     Bare,
     Relay,
-    /// The relay that syncs a journal before it answers.
+    /// The relay that syncs a journal before it acknowledges an event.
     Durable,
-    Ours(Kind),
+    ServiceHooks(DatabaseKind),
 }
 
-/// A subject that runs and sends every event to the first `fan` ports of the receiver.
+/// A running subject. It sends each event to the first `fan` ports of the receiver.
 pub struct Subject {
     running: Running,
     fan: usize,
-    /// The ids of our hooks.
+    /// The ids of the hooks in Service Hooks.
     hooks: Vec<String>,
 }
 
 enum Running {
     Bare(String),
     Relay(Box<Relay>),
-    Ours(Box<Server>),
+    ServiceHooks(Box<Server>),
 }
 
-/// What was measured of one run.
+/// The results of one run.
 #[derive(Clone, Debug)]
 pub struct Measured {
     pub events_per_second: f64,
     pub deliveries_per_second: f64,
-    /// Processor time of the subject's own process for each event, in microseconds. (The bare
-    /// client has no process in between; what PostgreSQL uses is not in it.)
+    /// CPU time of the subject's process per event in microseconds, without that of PostgreSQL.
+    /// `None` for the bare client, which has no process.
     pub cpu_us_per_event: Option<f64>,
     pub sent: Sent,
     pub arrivals: Arrivals,
@@ -61,37 +61,37 @@ pub struct Measured {
 
 impl Subject {
     pub async fn start(
-        which: Which,
+        which: SubjectKind,
         recipe: &Recipe,
         receiver: &Receiver,
         fan: usize,
     ) -> Outcome<Self> {
         let mut hooks = Vec::new();
         let running = match which {
-            // A client that posts straight to the receiver has one of them.
-            Which::Bare => {
+            // The client posts directly to one port of the receiver.
+            SubjectKind::Bare => {
                 return Ok(Self {
                     running: Running::Bare(receiver.address(0)),
                     fan: 1,
                     hooks: Vec::new(),
                 });
             }
-            Which::Relay | Which::Durable => {
-                let is_durable = which == Which::Durable;
+            SubjectKind::Relay | SubjectKind::Durable => {
+                let is_durable = which == SubjectKind::Durable;
                 Running::Relay(Box::new(Relay::start(&receiver.urls(fan), is_durable).await?))
             }
-            Which::Ours(kind) => {
+            SubjectKind::ServiceHooks(kind) => {
                 let server = Server::start(recipe, kind).await?;
                 for url in receiver.urls(fan) {
                     hooks.push(server.hook(WORK_ITEM_CLOSED, &url).await?);
                 }
-                Running::Ours(Box::new(server))
+                Running::ServiceHooks(Box::new(server))
             }
         };
         Ok(Self { running, fan, hooks })
     }
 
-    fn order(&self, pace: Pace) -> Order {
+    fn load_spec(&self, pace: Pace) -> LoadSpec {
         let (to, token, shape) = match &self.running {
             Running::Bare(address) => (address.clone(), String::new(), Shape::Body),
             Running::Relay(relay) => (
@@ -99,9 +99,9 @@ impl Subject {
                 "shk_a_token_as_long_as_ours_which_nobody_checks".to_owned(),
                 Shape::Event,
             ),
-            Running::Ours(server) => (server.address(), server.token.clone(), Shape::Event),
+            Running::ServiceHooks(server) => (server.address(), server.token.clone(), Shape::Event),
         };
-        Order {
+        LoadSpec {
             to,
             path: PATH.to_owned(),
             token,
@@ -112,12 +112,12 @@ impl Subject {
         }
     }
 
-    /// Sends at this pace.
+    /// Sends load at this pace.
     pub async fn send(&self, pace: Pace) -> Outcome<Sent> {
-        helper::load(&self.order(pace)).await
+        helper::load(&self.load_spec(pace)).await
     }
 
-    /// Sends at this pace, waits until every delivery is recorded, and says how fast that was.
+    /// Sends load at this pace, waits until every delivery is recorded, and returns the rates.
     pub async fn measure(&self, receiver: &mut Receiver, pace: Pace) -> Outcome<Measured> {
         receiver.reset().await?;
         let before = self.cpu_seconds()?;
@@ -126,9 +126,9 @@ impl Subject {
         let end = self.recorded(receiver, expected).await?;
         let used = self.cpu_seconds()?.zip(before).map(|(after, before)| after - before);
         let arrivals = receiver.all_arrivals().await?;
-        if arrivals.spoilt > 0 {
+        if arrivals.corrupted > 0 {
             return Err(
-                format!("{} bodies did not arrive as they were sent", arrivals.spoilt).into()
+                format!("{} payloads arrived with changed bytes", arrivals.corrupted).into()
             );
         }
         let end = end.unwrap_or(arrivals.last);
@@ -142,24 +142,23 @@ impl Subject {
         })
     }
 
-    /// Processor time that the subject's process has used so far.
+    /// CPU time that the subject's process has used so far.
     fn cpu_seconds(&self) -> Outcome<Option<f64>> {
         let pid = match &self.running {
             Running::Bare(_) => return Ok(None),
             Running::Relay(relay) => relay.pid()?,
-            Running::Ours(server) => server.pid()?,
+            Running::ServiceHooks(server) => server.pid()?,
         };
         process::cpu_seconds(pid).map(Some)
     }
 
-    /// From now on its one hook delivers strictly in the order of this member of the body.
-    pub async fn keep_order(&self, member: &str) -> Outcome {
+    /// Sets the ordering key of the hook to this field.
+    pub async fn keep_order(&self, field: &str) -> Outcome {
         let hook = self.hooks.first().ok_or("a hook is needed")?;
-        self.server()?.keep_order(hook, member).await
+        self.server()?.keep_order(hook, field).await
     }
 
-    /// Sends so many events, a batch after the other, and says how many deliveries of them a second
-    /// were recorded.
+    /// Sends `batches` batches of `size` events. Returns the recorded deliveries per second.
     pub async fn drain(
         &self,
         receiver: &mut Receiver,
@@ -167,16 +166,16 @@ impl Subject {
         size: usize,
     ) -> Outcome<f64> {
         receiver.reset().await?;
-        let order = Order {
+        let spec = LoadSpec {
             shape: Shape::Batch(size),
-            ..self.order(Pace::Count { callers: 4, requests: batches })
+            ..self.load_spec(Pace::Count { callers: 4, requests: batches })
         };
-        let sent = helper::load(&order).await?;
+        let sent = helper::load(&spec).await?;
         let expected = sent.accepted * size;
         let began = clock::now();
-        // All events of a batch have one mark: it is the requests that are counted.
+        // All events of a batch have the same mark, so requests are counted instead of events.
         while receiver.all_arrivals().await?.requests < expected {
-            if clock::seconds_since(began) > PATIENCE {
+            if clock::seconds_since(began) > TIMEOUT_SECONDS {
                 return Err(format!("not all of {expected} deliveries arrived").into());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -185,52 +184,55 @@ impl Subject {
         Ok(figures::count(expected) / clock::seconds(sent.first, end))
     }
 
-    /// Waits until all arrived and, where it is recorded, is recorded; says when that was seen.
+    /// Waits until all deliveries arrived and, for Service Hooks, are recorded. Returns when that
+    /// was observed.
     async fn recorded(&self, receiver: &mut Receiver, expected: usize) -> Outcome<Option<u64>> {
         let began = clock::now();
-        let late =
-            |what: String| if clock::seconds_since(began) > PATIENCE { Err(what) } else { Ok(()) };
+        let check_timeout = |what: String| {
+            if clock::seconds_since(began) > TIMEOUT_SECONDS { Err(what) } else { Ok(()) }
+        };
         loop {
-            let came = receiver.count().await?;
-            if came >= expected {
+            let arrived = receiver.count().await?;
+            if arrived >= expected {
                 break;
             }
-            late(format!("only {came} of {expected} deliveries arrived"))?;
+            check_timeout(format!("only {arrived} of {expected} deliveries arrived"))?;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let Running::Ours(server) = &self.running else { return Ok(None) };
-        // Where another hook's deliveries are meant to stay, there is only one that is measured.
+        let Running::ServiceHooks(server) = &self.running else { return Ok(None) };
+        // With a single measured hook, deliveries of other hooks may stay open (scenario
+        // `backlog`).
         let hook = self.hooks.first().filter(|_| self.hooks.len() == 1).map(String::as_str);
         loop {
-            // The answer is of the moment the query began: looking over many rows takes time that
-            // is not the server's.
-            let asked = clock::now();
+            // The result reflects the state when the query began. The duration of the query itself
+            // must not count as delivery time.
+            let queried = clock::now();
             if !server.any_in("pending", hook).await? {
                 return if server.any_in("waiting", hook).await? {
-                    Err("some wait for a retry".into())
+                    Err("some deliveries wait for a retry".into())
                 } else {
-                    Ok(Some(asked))
+                    Ok(Some(queried))
                 };
             }
-            late("some deliveries stay pending".to_owned())?;
+            check_timeout("some deliveries stay pending".to_owned())?;
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
     }
 
-    /// Ends it. What it was given must be in its books, if it keeps any.
-    pub async fn remove(self) -> Outcome<Option<Books>> {
-        let Running::Ours(server) = self.running else { return Ok(None) };
-        let books = server.books().await?;
+    /// Stops the subject. For Service Hooks, checks that the balance of deliveries holds.
+    pub async fn remove(self) -> Outcome<Option<Balance>> {
+        let Running::ServiceHooks(server) = self.running else { return Ok(None) };
+        let balance = server.balance().await?;
         server.remove().await?;
-        if books.balanced {
-            Ok(Some(books))
+        if balance.balanced {
+            Ok(Some(balance))
         } else {
-            Err(format!("the balance does not hold: {}", books.words).into())
+            Err(format!("the balance does not hold: {}", balance.words).into())
         }
     }
 
     pub fn server(&self) -> Outcome<&Server> {
-        if let Running::Ours(server) = &self.running {
+        if let Running::ServiceHooks(server) = &self.running {
             Ok(server)
         } else {
             Err("this is not Service Hooks".into())
@@ -238,7 +240,7 @@ impl Subject {
     }
 
     pub fn server_mut(&mut self) -> Outcome<&mut Server> {
-        if let Running::Ours(server) = &mut self.running {
+        if let Running::ServiceHooks(server) = &mut self.running {
             Ok(server)
         } else {
             Err("this is not Service Hooks".into())

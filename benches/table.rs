@@ -1,33 +1,34 @@
-//! What is printed: one row for each thing that was measured, each beside the limits of the same
-//! run, and whether its bar is reached.
+//! The printed table: one row per measure, with the baselines of the same run and whether the
+//! target is reached.
 
-use crate::database::Kind;
+use crate::database::DatabaseKind;
 
-/// One measure.
+/// One measure of all subjects.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
     pub measure: String,
     pub bare: Option<f64>,
     pub relay: Option<f64>,
     pub durable: Option<f64>,
-    pub sqlite: Ours,
-    pub postgres: Ours,
-    /// On the ratio where there is one, else on the value.
-    pub bar: Bar,
-    /// PostgreSQL's, where it is another one.
-    pub postgres_bar: Option<Bar>,
+    pub sqlite: Measurement,
+    pub postgres: Measurement,
+    /// The target for the ratio, or for the value if there is no ratio.
+    pub target: Target,
+    /// The target for PostgreSQL, if it differs.
+    pub postgres_target: Option<Target>,
 }
 
-/// What was measured of Service Hooks, and what that is of its yardstick.
+/// A result of Service Hooks, and its ratio to the baseline.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Ours {
+pub struct Measurement {
     pub value: Option<f64>,
     pub ratio: Option<f64>,
 }
 
+/// A target.
 #[derive(Clone, Copy, Debug, Default)]
-pub enum Bar {
-    /// For information.
+pub enum Target {
+    /// No target, for information only.
     #[default]
     None,
     AtLeast(f64),
@@ -35,80 +36,84 @@ pub enum Bar {
 }
 
 impl Row {
-    pub fn new(measure: impl Into<String>, bar: Bar) -> Self {
-        Self { measure: measure.into(), bar, ..Self::default() }
+    pub fn new(measure: impl Into<String>, target: Target) -> Self {
+        Self { measure: measure.into(), target, ..Self::default() }
     }
 
-    pub fn on_postgres(self, bar: Bar) -> Self {
-        Self { postgres_bar: Some(bar), ..self }
+    pub fn on_postgres(self, target: Target) -> Self {
+        Self { postgres_target: Some(target), ..self }
     }
 
-    pub fn set(&mut self, kind: Kind, value: f64, ratio: Option<f64>) {
-        let ours = Ours { value: Some(value), ratio };
+    pub fn set(&mut self, kind: DatabaseKind, value: f64, ratio: Option<f64>) {
+        let ours = Measurement { value: Some(value), ratio };
         match kind {
-            Kind::Sqlite => self.sqlite = ours,
-            Kind::Postgres => self.postgres = ours,
+            DatabaseKind::Sqlite => self.sqlite = ours,
+            DatabaseKind::Postgres => self.postgres = ours,
         }
     }
 
+    /// The row as text, one entry per column of [`print`].
     fn cells(&self) -> [String; 10] {
-        let bar = match self.postgres_bar {
-            Some(postgres) => format!("{}, {}", self.bar.spelled(), postgres.spelled()),
-            None => self.bar.spelled(),
+        let target = match self.postgres_target {
+            Some(postgres) => format!("{}, {}", self.target.text(), postgres.text()),
+            None => self.target.text(),
         };
         [
             self.measure.clone(),
-            spelled(self.bare),
-            spelled(self.relay),
-            spelled(self.durable),
-            spelled(self.sqlite.value),
-            spelled(self.postgres.value),
+            format_value(self.bare),
+            format_value(self.relay),
+            format_value(self.durable),
+            format_value(self.sqlite.value),
+            format_value(self.postgres.value),
             ratio(self.sqlite.ratio),
             ratio(self.postgres.ratio),
-            bar,
+            target,
             self.verdict(),
         ]
     }
 
+    /// Whether the targets are reached; empty without a target.
     fn verdict(&self) -> String {
-        let judged = [
-            ("SQLite", self.sqlite, self.bar),
-            ("PostgreSQL", self.postgres, self.postgres_bar.unwrap_or(self.bar)),
+        let results = [
+            ("SQLite", self.sqlite, self.target),
+            ("PostgreSQL", self.postgres, self.postgres_target.unwrap_or(self.target)),
         ];
-        let judged = judged
+        let results = results
             .into_iter()
-            .filter_map(|(name, ours, bar)| Some((name, ours.ratio.or(ours.value)?, bar)));
-        let failed: Vec<&str> =
-            judged.filter(|(_, found, bar)| !bar.holds(*found)).map(|(name, ..)| name).collect();
-        match (self.bar, failed.is_empty()) {
-            (Bar::None, _) => String::new(),
+            .filter_map(|(name, ours, target)| Some((name, ours.ratio.or(ours.value)?, target)));
+        let failed: Vec<&str> = results
+            .filter(|(_, value, target)| !target.is_reached(*value))
+            .map(|(name, ..)| name)
+            .collect();
+        match (self.target, failed.is_empty()) {
+            (Target::None, _) => String::new(),
             (_, true) => "reached".to_owned(),
-            (_, false) => format!("NOT by {}", failed.join(", ")),
+            (_, false) => format!("MISSED by {}", failed.join(", ")),
         }
     }
 }
 
-impl Bar {
-    fn spelled(self) -> String {
+impl Target {
+    fn text(self) -> String {
         match self {
             Self::None => String::new(),
-            Self::AtLeast(bar) => format!(">= {bar}"),
-            Self::AtMost(bar) => format!("<= {bar}"),
+            Self::AtLeast(target) => format!(">= {target}"),
+            Self::AtMost(target) => format!("<= {target}"),
         }
     }
 
-    fn holds(self, found: f64) -> bool {
+    fn is_reached(self, value: f64) -> bool {
         match self {
             Self::None => true,
-            Self::AtLeast(bar) => found >= bar,
-            Self::AtMost(bar) => found <= bar,
+            Self::AtLeast(target) => value >= target,
+            Self::AtMost(target) => value <= target,
         }
     }
 }
 
 /// Prints the rows in columns.
 pub fn print(rows: &[Row]) {
-    let heads = [
+    let headers = [
         "measure",
         "bare client",
         "relay",
@@ -117,18 +122,18 @@ pub fn print(rows: &[Row]) {
         "PostgreSQL",
         "ratio",
         "ratio",
-        "bar",
+        "target",
         "",
     ];
-    let mut lines = vec![heads.map(str::to_owned)];
+    let mut lines = vec![headers.map(str::to_owned)];
     lines.extend(rows.iter().map(Row::cells));
-    let widths: Vec<usize> = (0..heads.len())
+    let widths: Vec<usize> = (0..headers.len())
         .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
         .collect();
     for (number, line) in lines.iter().enumerate() {
         let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            // Words to the left, numbers to the right.
-            if column == 0 || column == heads.len() - 1 {
+            // Text is left-aligned, numbers are right-aligned.
+            if column == 0 || column == headers.len() - 1 {
                 format!("{cell:<width$}")
             } else {
                 format!("{cell:>width$}")
@@ -144,7 +149,7 @@ pub fn print(rows: &[Row]) {
     }
 }
 
-fn spelled(value: Option<f64>) -> String {
+fn format_value(value: Option<f64>) -> String {
     match value {
         None => String::new(),
         Some(value) if value.abs() >= 100.0 => format!("{value:.0}"),

@@ -1,5 +1,5 @@
-//! As much HTTP/1.1 as the load generator and the receiver need: keep-alive, `content-length`,
-//! nothing else. A library would cost the two cores more than what is being measured.
+//! A minimal HTTP/1.1 implementation for the load generator and the receiver: keep-alive and
+//! `content-length` only. A library would use more CPU time than the measured subject.
 
 use std::{io, ops::Range};
 
@@ -8,25 +8,25 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A head and a body are far below this; more is a peer gone mad.
-const LONGEST: usize = 8 * 1024 * 1024;
+/// Maximum size of a message. Real ones are far smaller.
+const MAX_MESSAGE: usize = 8 * 1024 * 1024;
 
 /// A connection that reads whole messages.
 pub struct Wire {
     stream: TcpStream,
     buffer: Vec<u8>,
-    /// The message that was handed out last, still at the front of the buffer.
+    /// Length of the last returned message, which is still at the front of the buffer.
     used: usize,
 }
 
-/// A request or an answer.
+/// A request or a response.
 pub struct Message<'a> {
     head: &'a [u8],
     pub body: &'a [u8],
 }
 
 impl Message<'_> {
-    /// The status, if this is an answer.
+    /// The status of a response.
     pub fn status(&self) -> Option<u16> {
         std::str::from_utf8(self.head.get(9..12)?).ok()?.parse().ok()
     }
@@ -42,7 +42,7 @@ impl Wire {
         self.stream.write_all(bytes).await
     }
 
-    /// The next message; none when the peer has closed.
+    /// The next message; `None` when the peer has closed the connection.
     pub async fn receive(&mut self) -> io::Result<Option<Message<'_>>> {
         self.buffer.drain(..self.used);
         self.used = 0;
@@ -50,7 +50,7 @@ impl Wire {
             if let Some(body) = body_of(&self.buffer) {
                 break body;
             }
-            if self.buffer.len() > LONGEST {
+            if self.buffer.len() > MAX_MESSAGE {
                 return Err(io::Error::other("a message without an end"));
             }
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
@@ -61,8 +61,8 @@ impl Wire {
         Ok(Some(Message { head: &self.buffer[..body.start], body: &self.buffer[body] }))
     }
 
-    /// Reads and forgets until the peer closes.
-    pub async fn swallow(&mut self) -> io::Result<()> {
+    /// Reads and discards everything until the peer closes the connection.
+    pub async fn discard_all(&mut self) -> io::Result<()> {
         loop {
             self.buffer.clear();
             self.used = 0;
@@ -73,7 +73,7 @@ impl Wire {
     }
 }
 
-/// Where the body of the message at the front lies, once all of it is there.
+/// The position of the body of the first message. `None` until the message is complete.
 fn body_of(buffer: &[u8]) -> Option<Range<usize>> {
     let start = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let end = start + content_length(&buffer[..start]);

@@ -1,5 +1,5 @@
-//! A contact centre's backend with the delivery engine inside. It makes a hook for outbound
-//! calls, and its own route emits one:
+//! A backend that embeds the delivery engine. It creates a hook for outbound calls, and its own
+//! route emits an event:
 //!
 //! ```text
 //! SERVICE_HOOKS_EGRESS__ALLOW_CIDRS=127.0.0.0/8 \
@@ -19,7 +19,7 @@ use service_hooks::{
     engine::hooks::{self, NewHook},
 };
 
-/// Makes the hook and returns the backend's own routes.
+/// Creates the hook and returns the backend's own routes.
 pub async fn backend(engine: &Dispatcher, url: &str) -> Result<Router, Box<dyn Error>> {
     let hook = NewHook {
         name: parse_name("Telephone system")?,
@@ -35,7 +35,7 @@ pub async fn backend(engine: &Dispatcher, url: &str) -> Result<Router, Box<dyn E
     Ok(Router::new().route("/calls/{agent}", post(dialled)).with_state(engine.clone()))
 }
 
-/// Answers once the event is stored: from then on it is delivered, whatever happens.
+/// Responds after the event is committed. From then on the engine delivers it, also after a crash.
 async fn dialled(State(engine): State<Dispatcher>, Path(agent_id): Path<String>) -> StatusCode {
     let call = OutboundCallInitiated {
         agent_id,

@@ -1,5 +1,5 @@
-//! The HTML shell and the route table. Every page is complete HTML; the browser's half wakes the
-//! islands in it.
+//! The HTML shell and the route table. Every page is complete HTML; in the browser only the islands
+//! are hydrated.
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
@@ -24,20 +24,19 @@ use crate::{
     },
 };
 
-/// Names the state of the browser's files, so that a browser asks for each only once. Provided by
-/// the server.
+/// Version of the static files, used for cache busting. Provided by the server.
 #[derive(Clone, Debug, Default)]
 pub struct AssetVersion(pub String);
 
-/// What surrounds the app: head, styles, and the script that wakes the islands.
+/// The document around the app: head, styles, and the script that hydrates the islands.
 pub fn shell(_options: LeptosOptions) -> impl IntoView {
-    // Pages carry no data for the browser's half: islands get theirs as properties.
+    // Islands get their data as properties, so no hydration data is serialised into the page.
     if let Some(shared) = Owner::current_shared_context() {
         shared.set_is_hydrating(false);
     }
     let version = use_context::<AssetVersion>().unwrap_or_default().0;
     let asset = |name: &str| format!("/pkg/{name}?v={version}");
-    // The reader's own theme, there before anything is painted. `None` leaves it to the machine.
+    // Set by the server, so that the first paint has the theme. `None` follows the system setting.
     let theme = use_context::<Theme>().filter(|theme| *theme != Theme::System).map(Theme::key);
     view! {
         <!DOCTYPE html>
@@ -118,9 +117,11 @@ fn Pages() -> impl IntoView {
     }
 }
 
-/// The tab's title. Escaped here because leptos_meta 0.8 writes it into the page as it is, and
-/// names of hooks are in it.
+/// The page title. Escaped here because leptos_meta 0.8 writes it unescaped, and it contains hook
+/// names.
 fn full_title(title: String) -> String {
-    let title = title.replace('&', "&amp;").replace('<', "&lt;");
-    if title.is_empty() { "Service Hooks".to_owned() } else { format!("{title} – Service Hooks") }
+    if title.is_empty() {
+        return "Service Hooks".to_owned();
+    }
+    format!("{} – Service Hooks", html_escape::encode_text(&title))
 }

@@ -1,6 +1,6 @@
-//! What strangers send, put to the code that reads it: one function for each reader, which panics
-//! when something does not hold. `fuzz/` calls them with bytes that nobody thought of, and
-//! `src/tests/corpus.rs` with those that are kept.
+//! Fuzz targets for the parsers of untrusted input: one function for each parser, which panics when
+//! an invariant is violated. `fuzz/` calls them with generated input, `src/tests/corpus.rs` with
+//! the stored corpus.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -19,15 +19,15 @@ use crate::{
         contract::BodyCheck,
         delivery::Answer,
         endpoint::{self, Host},
-        failure::diagnose,
         hook::{parse_api_key, parse_event_type, parse_name},
-        retry::{LONGEST_WAIT, RetryPolicy, Tried, Verdict, classify},
+        retry::{AttemptFacts, LONGEST_WAIT, RetryPolicy, Verdict, classify},
         time::Timestamp,
     },
     engine::{
         catalogue::check,
         clock::Clock,
-        delivery::{answer::Kept, guard::Guard, masking::Masks},
+        delivery::{answer::CapturedResponse, guard::Guard, masking::Masks},
+        dispatcher::Emit,
         store::secrets::Vault,
     },
     http::{api::v1::requests::event as events, request_id},
@@ -36,12 +36,13 @@ use crate::{
         ops::tuning,
     },
     rpc::hooks::Update,
+    view::{hooks::PostedHook, words::failure::diagnose},
 };
 
-type Check = fn(&[u8]);
+type Target = fn(&[u8]);
 
-/// Each reader by its name.
-pub const TARGETS: &[(&str, Check)] = &[
+/// All targets by name. The corpus of a target is in `fuzz/corpus/NAME`.
+pub const TARGETS: &[(&str, Target)] = &[
     ("address", address),
     ("answer", answer),
     ("cookie", cookie),
@@ -50,87 +51,84 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("retry_after", retry_after),
 ];
 
-/// The body of `POST /api/v1/events`: what is accepted is what was sent, and reads the same again.
+/// The body of `POST /api/v1/events`. An accepted payload is a substring of the input, and parses
+/// to the same event again.
 pub fn event(data: &[u8]) {
     let Ok(emitted) = events::read(&Bytes::copy_from_slice(data)) else { return };
-    for one in emitted {
-        let text = std::str::from_utf8(&one.body).expect("a body is JSON, and JSON is UTF-8");
-        assert!(String::from_utf8_lossy(data).contains(text), "a body is a part of what was sent");
-        if check(one.event_type, text) == BodyCheck::Fits {
+    for event in emitted {
+        let text = std::str::from_utf8(&event.body).expect("a body is JSON, and JSON is UTF-8");
+        assert!(String::from_utf8_lossy(data).contains(text), "the payload is a part of the input");
+        if check(event.event_type, text) == BodyCheck::Fits {
             let body: Option<serde_json::Value> = serde_json::from_str(text).ok();
             assert!(body.is_some_and(|body| body.is_object()), "{text}");
         }
-        let again = format!(r#"{{"data":{text},"type":"{}"}}"#, one.event_type.key());
-        let again =
-            events::read(&Bytes::from(again)).unwrap_or_else(|_| panic!("{text} reads once only"));
-        assert!(
-            again.len() == 1 && again[0].body == one.body && again[0].event_type == one.event_type,
-            "{text}"
-        );
+        let request = format!(r#"{{"data":{text},"type":"{}"}}"#, event.event_type.key());
+        let again = events::read(&Bytes::from(request))
+            .unwrap_or_else(|_| panic!("{text} parses only once"));
+        let is_same =
+            |again: &Emit| again.body == event.body && again.event_type == event.event_type;
+        assert!(again.len() == 1 && is_same(&again[0]), "{text}");
     }
 }
 
-/// A form of the portal: what is read reads the same again, and what its fields accept stays
-/// accepted.
+/// The hook form of the portal. A parsed form parses to the same values after it is encoded again,
+/// and accepted field values stay accepted.
 pub fn form(data: &[u8]) {
-    let Some(read) = read_form(data.to_vec()) else { return };
+    let Some(posted) = parse_form(data.to_vec()) else { return };
+    let (form, enabled) = (&posted.form, posted.form.enabled.to_string());
     let fields = [
-        ("id", &read.id),
-        ("version", &read.version),
-        ("name", &read.name),
-        ("event_type", &read.event_type),
-        ("callback_url", &read.callback_url),
-        ("api_key", &read.api_key),
-        ("enabled", &read.enabled),
-        ("draft", &read.draft),
-        ("tuning[retry_schedule]", &read.tuning.retry_schedule),
-        ("tuning[timeout]", &read.tuning.timeout),
-        ("tuning[in_flight]", &read.tuning.in_flight),
-        ("tuning[rate_per_second]", &read.tuning.rate_per_second),
-        ("tuning[order_by]", &read.tuning.order_by),
+        ("id", &posted.id),
+        ("version", &posted.version),
+        ("name", &form.name),
+        ("event_type", &form.event_type),
+        ("callback_url", &form.callback_url),
+        ("api_key", &form.api_key),
+        ("enabled", &enabled),
+        ("draft", &posted.draft),
+        ("tuning[retry_schedule]", &form.tuning.retry_schedule),
+        ("tuning[timeout]", &form.tuning.timeout),
+        ("tuning[in_flight]", &form.tuning.in_flight),
+        ("tuning[rate_per_second]", &form.tuning.rate_per_second),
+        ("tuning[order_by]", &form.tuning.order_by),
     ];
-    let written =
+    let encoded =
         url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    let again = read_form(written.clone().into_bytes())
-        .unwrap_or_else(|| panic!("{written} cannot be read"));
-    assert!(fields_of(&again) == fields_of(&read) && again.tuning == read.tuning, "{written}");
-    if let Ok(name) = parse_name(&read.name) {
+    let again = parse_form(encoded.clone().into_bytes())
+        .unwrap_or_else(|| panic!("{encoded} cannot be parsed"));
+    assert!(again == posted, "{encoded}");
+    if let Ok(name) = parse_name(&form.name) {
         assert_eq!(parse_name(&name), Ok(name.clone()));
     }
-    if let Ok(key) = parse_api_key(&read.api_key) {
+    if let Ok(key) = parse_api_key(&form.api_key) {
         HeaderValue::from_str(&key).unwrap_or_else(|_| panic!("{key} cannot be sent"));
     }
-    let _known = parse_event_type(&read.event_type);
-    if let Ok(tuned) = tuning::parse(&read.tuning) {
+    let _known = parse_event_type(&form.event_type);
+    if let Ok(tuned) = tuning::parse(&form.tuning) {
         assert_eq!(tuning::parse(&tuning::typed(&tuned)), Ok(tuned));
     }
 }
 
-fn read_form(body: Vec<u8>) -> Option<Update> {
+fn parse_form(body: Vec<u8>) -> Option<PostedHook> {
     let request = Request::post("/")
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Body::from(body));
     let request = request.expect("the request is well formed");
-    let read = <Update as FromReq<PostUrl, Request, crate::view::Error>>::from_req(request);
-    read.now_or_never().expect("the body is there already").ok()
+    let parsed = <Update as FromReq<PostUrl, Request, crate::view::Error>>::from_req(request);
+    let parsed = parsed.now_or_never().expect("the body is there already");
+    parsed.ok().map(|update| update.posted)
 }
 
-fn fields_of(form: &Update) -> [&String; 8] {
-    let Update { id, version, name, event_type, callback_url, api_key, enabled, draft, .. } = form;
-    [id, version, name, event_type, callback_url, api_key, enabled, draft]
-}
-
-/// A callback URL, or the bytes of an address: nothing that is let through is an address that is
-/// surely forbidden, and the stored form is judged as the typed one was.
+/// A callback URL, or the bytes of an IP address. No forbidden address is allowed, and the
+/// normalised URL gives the same result as the typed one.
 pub fn address(data: &[u8]) {
     let strict = Guard::new(&[]);
     let wide =
         Guard::new(&["0.0.0.0/0", "::/0"].map(|range| range.parse().expect("a constant range")));
     if let Ok(bytes) = <[u8; 16]>::try_from(data) {
-        vet(&strict, &wide, Ipv6Addr::from(bytes).into());
+        check_guard(&strict, &wide, Ipv6Addr::from(bytes).into());
     }
     if let Ok(bytes) = <[u8; 4]>::try_from(data) {
-        vet(&strict, &wide, Ipv4Addr::from(bytes).into());
+        check_guard(&strict, &wide, Ipv4Addr::from(bytes).into());
     }
     let Ok(raw) = std::str::from_utf8(data) else { return };
     let Ok(endpoint) = endpoint::parse(raw, true, |address| strict.may_dial(address)) else {
@@ -154,7 +152,7 @@ pub fn address(data: &[u8]) {
     assert_eq!(again.as_ref(), Ok(&endpoint), "{raw}");
 }
 
-fn vet(strict: &Guard, wide: &Guard, address: IpAddr) {
+fn check_guard(strict: &Guard, wide: &Guard, address: IpAddr) {
     assert!(!strict.may_dial(address) || !is_surely_forbidden(address), "{address}");
     assert!(!strict.may_dial_resolved(address) || !is_surely_forbidden(address), "{address}");
     let is_metadata = matches!(address, IpAddr::V4(address) if address.is_link_local());
@@ -162,10 +160,11 @@ fn vet(strict: &Guard, wide: &Guard, address: IpAddr) {
         !is_metadata || !wide.may_dial(address) && !wide.may_dial_resolved(address),
         "{address}"
     );
-    assert!(!strict.why_not(address).is_empty());
+    assert!(!strict.refusal_reason(address).is_empty());
 }
 
-/// As the standard library knows them, wherever IPv4 is spelled inside IPv6.
+/// The standard library's classification, also for IPv4 addresses embedded in IPv6. It is
+/// independent of the guard's own tables.
 fn is_surely_forbidden(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
@@ -191,18 +190,26 @@ fn is_surely_forbidden(address: IpAddr) -> bool {
     }
 }
 
-/// `Retry-After`: whatever it says, the wait that follows is within the limits.
+/// `Retry-After`. The resulting delay is within the limits for any value.
 pub fn retry_after(data: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(data) else { return };
-    let mut kept = Kept::default();
-    kept.head(&HeaderMap::from_iter([(RETRY_AFTER, value)]), Timestamp(1_700_000_000_000));
+    let mut response = CapturedResponse::default();
+    response.capture_headers(
+        &HeaderMap::from_iter([(RETRY_AFTER, value)]),
+        Timestamp(1_700_000_000_000),
+    );
     let policy = RetryPolicy::default();
     for (status, uncounted) in [(429, 0), (503, 0), (429, u32::MAX), (500, 0)] {
         let answer = Answer::Status(status);
-        let tried =
-            Tried { counted: 0, uncounted, is_probe: false, answer, retry_after: kept.retry_after };
-        match classify(&policy.schedule, policy.longest_wait, &tried, 0.999) {
-            Verdict::RetryIn(wait) | Verdict::PutOff(wait) => {
+        let facts = AttemptFacts {
+            counted: 0,
+            uncounted,
+            is_probe: false,
+            answer,
+            retry_after: response.retry_after,
+        };
+        match classify(&policy.schedule, policy.longest_wait, &facts, 0.999) {
+            Verdict::RetryIn(wait) | Verdict::Postpone(wait) => {
                 assert!(wait.as_secs() >= 1 && wait <= LONGEST_WAIT.mul_f64(1.1), "{wait:?}");
             }
             other => panic!("{status} came to {other:?}"),
@@ -210,8 +217,8 @@ pub fn retry_after(data: &[u8]) {
     }
 }
 
-/// Cookies, and the request's id. Only a whole session id is looked up, nobody can make up what we
-/// seal, and an id that is taken over cannot break a line of the log.
+/// Cookies and the request id. Only well-formed session ids are looked up, sealed cookies cannot be
+/// forged, and a request id from a client cannot break a log line.
 pub fn cookie(data: &[u8]) {
     static VAULT: LazyLock<Vault> =
         LazyLock::new(|| Vault::from_key_file(&[7; 32]).expect("the key is long enough"));
@@ -220,51 +227,54 @@ pub fn cookie(data: &[u8]) {
         let name = session::cookie_name(url);
         let mut headers = HeaderMap::from_iter([(COOKIE, value.clone())]);
         let found = session::without_malformed(&mut headers, name);
-        // As the session layer reads them: as UTF-8, not only ASCII.
-        let line = headers.get(COOKIE).map(HeaderValue::as_bytes).unwrap_or_default();
-        let left = std::str::from_utf8(line).unwrap_or_default().to_owned();
-        let pairs = left.split(';').filter_map(|pair| pair.split_once('='));
+        // The session layer accepts UTF-8, not only ASCII.
+        let header = headers.get(COOKIE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let remaining = std::str::from_utf8(header).unwrap_or_default().to_owned();
+        let pairs = remaining.split(';').filter_map(|pair| pair.split_once('='));
         let ids: Vec<&str> =
             pairs.filter(|(key, _)| key.trim() == name).map(|(_, id)| id.trim()).collect();
-        assert!(ids.iter().all(|id| id.trim_matches('"').parse::<Id>().is_ok()), "{left}");
-        assert!(!found.session || !ids.is_empty(), "{left}");
+        assert!(ids.iter().all(|id| id.trim_matches('"').parse::<Id>().is_ok()), "{remaining}");
+        assert!(!found.session || !ids.is_empty(), "{remaining}");
         let again = session::without_malformed(&mut headers, name);
-        assert!(!again.malformed && again.session == found.session, "{left}");
+        assert!(!again.malformed && again.session == found.session, "{remaining}");
         let is_https = url.starts_with("https://");
         let known = KNOWN.read::<serde_json::Value>(&VAULT, &Clock::System, is_https, &headers);
-        assert!(known.is_none(), "{left}");
+        assert!(known.is_none(), "{remaining}");
     }
     let headers = HeaderMap::from_iter([(request_id::HEADER, value)]);
     let id = request_id::of(&headers);
     assert!(id.bytes().all(|byte| byte.is_ascii_graphic()) && id.len() <= 128, "{id}");
 }
 
-/// What a receiver answers, lines first: secret, status, content type, then the body. What is kept
-/// is bounded text without the secret, and there are words for it.
+/// A response. The first three lines of the input are the secret, the status and the content type;
+/// the rest is the body. The stored text is bounded and does not contain the secret, and every
+/// result has an explanation.
 pub fn answer(data: &[u8]) {
-    const KEPT: usize = 16 * 1024;
+    const MAX_BODY: usize = 16 * 1024;
     let mut lines = data.splitn(4, |byte| *byte == b'\n');
     let mut line = || lines.next().unwrap_or_default();
     let (secret, status, content_type, body) = (line(), line(), line(), line());
     let Ok(secret) = parse_api_key(&String::from_utf8_lossy(secret)) else { return };
-    let mut kept = Kept::default();
+    let mut response = CapturedResponse::default();
     if let Ok(value) = HeaderValue::from_bytes(content_type) {
-        kept.head(&HeaderMap::from_iter([(CONTENT_TYPE, value)]), Timestamp(0));
+        response.capture_headers(&HeaderMap::from_iter([(CONTENT_TYPE, value)]), Timestamp(0));
     }
-    let all_taken = body.chunks(1000).all(|chunk| kept.take(chunk));
-    assert!(all_taken || body.len() > KEPT);
-    let (mut text, is_cut) = kept.into_text();
-    assert!(text.len() <= KEPT && (is_cut || all_taken), "{} bytes", text.len());
+    let is_complete = body.chunks(1000).all(|chunk| response.push(chunk));
+    assert!(is_complete || body.len() > MAX_BODY);
+    let (mut text, is_cut) = response.into_text();
+    assert!(text.len() <= MAX_BODY && (is_cut || is_complete), "{} bytes", text.len());
     Masks::new(&[&secret]).mask(&mut text, is_cut);
-    // A short one is not masked, and the mask itself is made of stars.
+    // Short secrets are not masked. The mask consists of asterisks, so a secret with one could
+    // appear to remain.
     if secret.len() >= 8 && !secret.contains('*') {
         let json = serde_json::Value::from(secret.as_str()).to_string();
-        // Without the quotes around it; it may end in one of its own.
+        // Without the surrounding quotes. Trimming would remove too much from a secret that ends in
+        // one.
         for spelling in [secret.as_str(), &json[1..json.len() - 1]] {
             assert!(!text.contains(spelling), "{spelling} in {text}");
         }
     }
     let status = std::str::from_utf8(status).ok().and_then(|text| text.trim().parse().ok());
-    let said = diagnose(Answer::Status(status.unwrap_or(500)), Some(&text)).both();
-    assert!(!said.is_empty());
+    let explanation = diagnose(Answer::Status(status.unwrap_or(500)), Some(&text)).both();
+    assert!(!explanation.is_empty());
 }

@@ -1,61 +1,67 @@
-//! **Service Hooks**: a contact centre tells third parties what just happened. One binary with a
-//! portal, an API and a durable delivery engine. This page is the map.
+//! **Service Hooks** sends webhooks: when something happens in a contact centre, third parties are
+//! notified. One binary contains a portal, an HTTP API and a durable delivery engine. This page is
+//! the overview of the code.
 //!
-//! # Words
+//! # Glossary
 //!
-//! | word | means |
+//! | term | meaning |
 //! |---|---|
-//! | event | one thing that happened, of a type in the catalogue; its body never changes |
-//! | hook | one event type sent to one callback URL with one API key; a person switches it |
-//! | delivery | one event on its way to one hook; its state is stored, never inferred |
-//! | attempt | one try at one delivery, and the answer it ended in |
-//! | lane | a hook's window in memory on its open deliveries |
-//! | health | how a hook's receiver does: well, degraded, or paused until a probe succeeds |
-//! | standing | what follows for a hook from its slider, its health and its last day, in one word |
-//! | log | all deliveries, as they are searched, looked at and sent again |
-//! | job | many deliveries sent again, at a pace, kept in the database |
-//! | node | one of the servers that share a PostgreSQL; it owns lanes, each under a fence |
-//! | grant | the proof that a permission was checked, and for whom |
+//! | event | something that happened, of a type in the catalogue; its payload never changes |
+//! | hook | a subscription: one event type, one callback URL, one API key; has a switch |
+//! | delivery | one event for one hook; its state is stored, never inferred |
+//! | attempt | one HTTP request for a delivery, and its result |
+//! | lane | the in-memory window over a hook's open deliveries |
+//! | health | the circuit breaker of a hook: well, degraded, or paused until a probe succeeds |
+//! | standing | a hook's status in one word, from its switch, its health and its last 24 hours |
+//! | log | the searchable list of all deliveries, from which they are redelivered |
+//! | job | a bulk redelivery with a limited rate; its progress is stored in the database |
+//! | node | one of several servers on one PostgreSQL; it owns lanes, each with a fencing token |
+//! | grant | proof that a permission was checked, and for whom |
 //!
 //! # Modules
 //!
-//! [`domain`] holds rules that need nothing but themselves. [`engine`] is what a backend embeds:
-//! store, deliveries, [`Dispatcher`]. [`portal`] is what people and programs may do with it.
-//! [`http`] answers requests: pages, API, files. [`rpc`] are the functions a page calls, [`view`]
-//! the plain data that crosses to the browser, [`ui`] what shows that, [`app`] the shell and the
-//! routes. [`cli`] are the commands, [`runtime`] starts and stops the program. A noun has the same
-//! name in every module: `git ls-files | grep hook`. Who may import whom stands in
-//! `src/tests/tidy/imports.rs`, which also holds it.
+//! [`domain`] has the pure rules: no I/O, no clock. [`engine`] is the delivery engine that a
+//! backend can embed: store, deliveries, [`Dispatcher`]. [`portal`] has the operations of users and
+//! API clients, with their permissions. [`http`] serves pages, API and files. [`rpc`] has the
+//! server functions that pages call, [`view`] the plain data that is sent to the browser, [`ui`]
+//! the components that show it, [`app`] the page shell and the routes. [`cli`] has the commands,
+//! [`runtime`] starts and stops the server. `src/tests/tidy/imports.rs` checks which module may
+//! import which. A noun has the same name in every module, so `git ls-files | grep hook` lists
+//! everything about hooks.
 //!
-//! # One event's walk
+//! # Life of an event
 //!
-//! `POST /api/v1/events` → `http::emit` and `http::api::v1::events` (bytes to an
-//! envelope) → `portal::ops::events` (permission) →
-//! [`Dispatcher::emit_all`](engine::dispatcher::Dispatcher::emit_all) (schema) →
-//! `engine::store::events` (event and deliveries in one commit; the writer tells the lanes, then
-//! 202) → `engine::delivery::scheduler` (a permit for the hook's lane) →
-//! `engine::delivery::attempt` (vet, sign, send, classify) → `domain::retry` (what next) →
-//! `engine::store::outcomes` (attempt and consequence in one commit, and with them the hour's
-//! counts in `engine::store::measured`) → `portal::ops` → `portal::handlers` (what a page needs)
-//! → `rpc` → the hook's page in `ui::pages`.
+//! 1. `POST /api/v1/events`: `http::emit` and `http::api::v1::events` parse the request.
+//! 2. `portal::ops::events` checks the permission.
+//! 3. [`Dispatcher::emit_all`](engine::dispatcher::Dispatcher::emit_all) validates the payload.
+//! 4. `engine::store::events` commits the event with its deliveries (transactional outbox). After
+//!    the commit the writer notifies the lanes, and the caller gets 202.
+//! 5. `engine::delivery::scheduler` gives the hook's lane a permit.
+//! 6. `engine::delivery::attempt` checks the address, signs and sends the request.
+//! 7. `domain::retry` classifies the response and decides about a retry.
+//! 8. `engine::store::outcomes` commits the attempt with its consequences and the hourly statistics
+//!    in `engine::store::measured`.
+//! 9. `portal::ops` reads the result, `portal::handlers` prepares it for a page, `rpc` transfers
+//!    it, and `ui::pages` shows it.
 //!
-//! # What must stay true
+//! # Invariants
 //!
 //! - An event is acknowledged only after the commit that holds it and its deliveries has returned.
-//! - The bytes a producer sent are the bytes every receiver gets, and the bytes that are signed.
-//! - Whatever is in memory can be rebuilt from the database. There is no second queue.
-//! - No transaction is held across anything but SQL; no write can be cancelled by a client that
-//!   goes away.
-//! - The writer tells lanes, jobs and other nodes what a commit changed ([`engine::store::told`]),
-//!   after the commit. They also look for themselves every few seconds, so that a lost hint costs
-//!   seconds.
-//! - Every delivery goes out through `engine::delivery::dial`, to an address that the guard let
-//!   through, over a connection that belongs to one hook.
-//! - Time, randomness, environment, SQL and HTTP clients each have one home; clippy holds it.
-//! - Every operation begins with `require`, and the store's functions for people and programs
-//!   demand its grant.
+//! - The payload's bytes are never changed: receivers get, and the signature covers, the bytes that
+//!   the producer sent.
+//! - All state in memory can be rebuilt from the database, which is the only queue.
+//! - A transaction contains SQL only, no other I/O. A client that disconnects cannot cancel a
+//!   write.
+//! - After a commit the writer notifies lanes, jobs and other nodes ([`engine::store::told`]).
+//!   These also poll every few seconds, so a lost notice costs only seconds.
+//! - Every delivery goes out through `engine::delivery::dial`, to an address that the guard allows,
+//!   over a connection that belongs to one hook.
+//! - Time, randomness, environment, SQL and HTTP clients are used in one module each; clippy checks
+//!   it.
+//! - Every operation begins with `require`, and store functions for users and API clients require
+//!   the resulting grant.
 //! - *accepted = sum of states + pruned*, counted independently.
-//! - A secret never prints: not in logs, pages, addresses, errors or `Debug`.
+//! - Secrets are never printed: not in logs, pages, URLs, errors or `Debug`.
 
 #[cfg(feature = "web")]
 pub mod app;
@@ -85,7 +91,7 @@ pub mod view;
 #[cfg(feature = "engine")]
 pub use engine::Dispatcher;
 
-/// Wakes the islands of a page. Called by `public/pkg/boot.js`.
+/// Hydrates the islands of a page. Called by `public/pkg/boot.js`.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {

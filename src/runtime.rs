@@ -1,8 +1,7 @@
-//! Builds the running program and takes it down again. Shutdown, in order: the listener closes and
-//! requests under way finish; the engine starts nothing more and waits for what is in flight; the
-//! store closes. All of it takes no longer than the settings allow: what is cut is found or
-//! repeated after the next start. A second signal ends it at once. Nothing acknowledged is lost by
-//! either.
+//! Starts and stops the program. Shutdown order: the listener closes and requests in progress
+//! finish; the engine starts no new attempts and waits for those in flight; the store closes. The
+//! total time is limited by the settings: an attempt that is cut off is found and repeated after
+//! the next start. A second signal stops at once. Acknowledged events are never lost.
 
 mod descriptors;
 
@@ -19,23 +18,23 @@ use crate::{
     telemetry,
 };
 
-/// The part of a shutdown's time that requests under way may take; the rest is for deliveries and
-/// the database.
-fn for_requests(limit: Duration) -> Duration {
+/// The part of the shutdown timeout for requests in progress; the rest is for deliveries and the
+/// database.
+fn drain_timeout(limit: Duration) -> Duration {
     limit * 2 / 5
 }
 
-/// A portal that listens.
+/// A running portal.
 pub struct Running {
     pub address: SocketAddr,
-    /// Where the figures are read, if not there.
-    pub figures_address: Option<SocketAddr>,
+    /// Address of the separate metrics listener, if configured.
+    pub metrics_address: Option<SocketAddr>,
     pub portal: Arc<Portal>,
     stop: CancellationToken,
     serving: JoinHandle<()>,
 }
 
-/// Starts the engine and listens.
+/// Starts the engine and the listeners.
 pub async fn start(mut config: Config) -> Result<Running, String> {
     telemetry::collect();
     let descriptors = Descriptors::raise();
@@ -46,14 +45,14 @@ pub async fn start(mut config: Config) -> Result<Running, String> {
         tracing::warn!(
             asked,
             given,
-            "fewer attempts run at once than the settings allow: raise the limit of open files"
+            "fewer concurrent attempts than configured; raise the limit of open files"
         );
         *in_flight = given;
     }
     let settings = config.settings.clone();
-    // Before the engine: a server that cannot listen must not begin to deliver.
+    // Bind before the engine starts: a server that cannot listen must not deliver.
     let listener = listen(settings.listen, "SERVICE_HOOKS_LISTEN or --listen")?;
-    let figures = match settings.metrics.listen {
+    let metrics = match settings.metrics.listen {
         Some(address) => Some(listen(address, "SERVICE_HOOKS_METRICS__LISTEN")?),
         None => None,
     };
@@ -61,13 +60,13 @@ pub async fn start(mut config: Config) -> Result<Running, String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let portal = Portal::new(dispatcher, settings);
     let stop = portal.stopping.clone();
-    let drain = for_requests(portal.settings.shutdown_timeout);
-    let figures_address = figures.as_ref().and_then(|listener| listener.local_addr().ok());
-    if let Some(listener) = figures {
-        let router = http::figures_router(portal.clone());
+    let drain = drain_timeout(portal.settings.shutdown_timeout);
+    let metrics_address = metrics.as_ref().and_then(|listener| listener.local_addr().ok());
+    if let Some(listener) = metrics {
+        let router = http::metrics_router(portal.clone());
         let stop = stop.clone();
         tokio::spawn(async move {
-            accept::serve(listener, router, stop, drain, FIGURES_CONNECTIONS, &[]).await
+            accept::serve(listener, router, stop, drain, METRICS_CONNECTIONS, &[]).await
         });
     }
     let (router, connections) = (http::router(portal.clone()), descriptors.connections());
@@ -75,20 +74,20 @@ pub async fn start(mut config: Config) -> Result<Running, String> {
     let serving = tokio::spawn(async move {
         accept::serve(listener, router, stopped, drain, connections, &proxies).await;
     });
-    Ok(Running { address, figures_address, portal, stop, serving })
+    Ok(Running { address, metrics_address, portal, stop, serving })
 }
 
-/// Connections that may read the figures at once, where they have a port of their own.
-const FIGURES_CONNECTIONS: usize = 16;
+/// Maximum connections of the separate metrics listener.
+const METRICS_CONNECTIONS: usize = 16;
 
 fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, String> {
     http::accept::listen(address).map_err(|error| {
-        format!("cannot listen on {address}: {error}. Choose another with {setting}.")
+        format!("Can't listen on {address}: {error}. Choose another address with {setting}.")
     })
 }
 
 impl Running {
-    /// See the module.
+    /// Stops in the order that the module describes.
     pub async fn shutdown(self) {
         let (limit, watch) =
             (self.portal.settings.shutdown_timeout, self.portal.clock().stopwatch());
@@ -98,28 +97,28 @@ impl Running {
     }
 }
 
-/// Serves until a signal, or until a part of the engine has ended that only a new process brings
-/// back. Says where, and how to make the first administrator when there is none.
+/// Serves until a signal arrives, or until an engine task has ended that only a restart brings
+/// back. Prints the set-up link if there is no user yet.
 pub async fn serve(settings: Settings) -> Result<(), String> {
     let public_url = settings.public_url();
     let running = start(Config::new(settings)).await?;
     tracing::info!(address = %running.address, "listening; open {public_url}");
     match ops::setup::open(&running.portal).await {
         Ok(Some(word)) => eprintln!(
-            "\nNobody can sign in yet. Make the first administrator here (once, within a \
-             day):\n\n    {public_url}/setup?token={word}\n"
+            "\nCreate the administrator account here. The link works once, for 24 hours:\n\n    \
+             {public_url}/setup?token={word}\n"
         ),
         Ok(None) => {}
-        Err(error) => tracing::error!(%error, "the set-up link could not be made"),
+        Err(error) => tracing::error!(%error, "failed to create the setup link"),
     }
     let ended = tokio::select! {
         () = signal() => None,
         part = running.portal.dispatcher.ended() => Some(part),
     };
     match ended {
-        None => tracing::info!("stopping; press again to stop at once"),
+        None => tracing::info!("stopping; press Ctrl+C again to stop immediately"),
         Some(part) => tracing::error!(
-            "{part} has ended unexpectedly; stopping, so that the server is started again"
+            "{part} has ended unexpectedly; stopping, so that the supervisor restarts the server"
         ),
     }
     tokio::select! {
@@ -128,19 +127,19 @@ pub async fn serve(settings: Settings) -> Result<(), String> {
     }
     ended.map_or(Ok(()), |part| {
         Err(format!(
-            "{part} ended unexpectedly. Nothing acknowledged is lost. Start the server again; its \
-             log says why."
+            "{part} ended unexpectedly. No acknowledged event is lost. Restart the server; its log \
+             has the cause."
         ))
     })
 }
 
-/// Waits for an interrupt or a request to terminate.
+/// Waits for SIGINT or SIGTERM.
 async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
-        // Without handlers the system's own take the process down.
+        // Without handlers the default action ends the process.
         return std::future::pending().await;
     };
     tokio::select! {

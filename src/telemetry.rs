@@ -1,5 +1,6 @@
-//! The log: one line an occurrence, on standard error, so that standard output stays for what a
-//! command prints. And the figures, which the engine counts without knowing who collects them.
+//! Logging and metrics. Logs are one line per event on standard error, because standard output is
+//! for the output of commands. Metrics are recorded by the engine through the `metrics` facade and
+//! exported in Prometheus format.
 
 use std::{io::IsTerminal, sync::OnceLock, time::Duration};
 
@@ -9,38 +10,38 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::engine::{
-    config::log::{Format, USUAL, filter},
+    config::log::{DEFAULT_FILTER, Format, filter},
     metrics::{ACCEPTED, COUNTS, SECONDS, component, describe},
     store::balance::Balance,
 };
 
-/// Starts logging. `RUST_LOG` narrows or widens it; the spans of each stage are at `debug`.
+/// Starts logging. `RUST_LOG` sets the filter; the spans of each delivery stage are at `debug`.
 pub fn start(format: Format) {
-    let (filter, problem) = match filter().map(|text| judged(&text)) {
-        None => (EnvFilter::new(USUAL), None),
+    let (filter, problem) = match filter().map(|text| parse_filter(&text)) {
+        None => (EnvFilter::new(DEFAULT_FILTER), None),
         Some(Ok(filter)) => (filter, None),
-        Some(Err(problem)) => (EnvFilter::new(USUAL), Some(problem)),
+        Some(Err(problem)) => (EnvFilter::new(DEFAULT_FILTER), Some(problem)),
     };
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines = match format {
         Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed(),
         Format::Json => {
-            // Whoever reads lines of JSON cannot read a panic's words between them.
-            std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a panic")));
+            // A panic's multi-line text would break JSON lines: log it as a record.
+            std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
             lines.json().flatten_event(true).with_current_span(false).boxed()
         }
     };
-    // A test may have started it already.
+    // Tests may have initialised it already.
     let _already_started = tracing_subscriber::registry().with(filter).with(lines).try_init();
     if let Some(problem) = problem {
         tracing::warn!(
-            "RUST_LOG is not understood: {problem}. The log is as if it were \"{USUAL}\"."
+            "RUST_LOG is not understood: {problem}. Using the default, \"{DEFAULT_FILTER}\"."
         );
     }
 }
 
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
-/// Where what is logged comes from: our own crate, and those of its parts that log.
+/// Known targets: this crate, and the dependencies that log.
 const TARGETS: &[&str] = &[
     "service_hooks",
     "axum",
@@ -57,9 +58,9 @@ const TARGETS: &[&str] = &[
     "tower",
 ];
 
-/// A filter, unless it cannot be meant as it is written. A misspelled level alone would count as
-/// the name of a module, and silence everything else.
-fn judged(text: &str) -> Result<EnvFilter, String> {
+/// Parses a filter, and rejects one that is probably a mistake: a misspelled level alone would
+/// count as a module name and silence everything else.
+fn parse_filter(text: &str) -> Result<EnvFilter, String> {
     let is_known = |word: &str| {
         let word = word.to_ascii_lowercase();
         LEVELS.contains(&word.as_str())
@@ -73,25 +74,25 @@ fn judged(text: &str) -> Result<EnvFilter, String> {
     let mut unknown = words.filter(|word| !is_known(word));
     match unknown.next() {
         Some(word) => {
-            Err(format!("{word:?} is no level ({}) and no module that logs", LEVELS.join(", ")))
+            Err(format!("{word:?} is neither a level ({}) nor a known module", LEVELS.join(", ")))
         }
         None => EnvFilter::try_new(text).map_err(|error| error.to_string()),
     }
 }
 
-static FIGURES: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+static PROMETHEUS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
-/// Samples of histograms are folded into their buckets this often.
-const FOLD: Duration = Duration::from_secs(10);
+/// How often histogram samples are drained into their buckets.
+const UPKEEP: Duration = Duration::from_secs(10);
 
 const REQUESTS: &str = "http_server_requests_total";
 const REQUEST_SECONDS: &str = "http_server_request_duration_seconds";
-/// Few: there are as many of them as routes.
+/// Few buckets, because each route has its own histogram.
 const REQUEST_BUCKETS: &[f64] = &[0.005, 0.025, 0.1, 0.5, 2.5, 10.0];
 
-/// Begins to collect figures: once in a process, however many servers it runs.
+/// Installs the metrics recorder: once per process, however many servers it runs.
 pub fn collect() {
-    let handle = FIGURES.get_or_init(|| {
+    let handle = PROMETHEUS.get_or_init(|| {
         let builder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.to_owned()), REQUEST_BUCKETS)
             .and_then(|builder| {
@@ -102,20 +103,20 @@ pub fn collect() {
             });
         let handle = builder.ok()?.install_recorder().ok()?;
         describe();
-        describe_own();
+        describe_http();
         Some(handle)
     });
     if let Some(handle) = handle.clone() {
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(FOLD).await;
+                tokio::time::sleep(UPKEEP).await;
                 handle.run_upkeep();
             }
         });
     }
 }
 
-fn describe_own() {
+fn describe_http() {
     metrics_process::Collector::default().describe();
     describe_counter!(REQUESTS, "Requests, by method, route and the first digit of their status");
     describe_histogram!(
@@ -140,21 +141,21 @@ fn describe_own() {
     );
 }
 
-/// Everything that was collected, as Prometheus reads it; the process's own figures are read now.
-/// Events are told apart by their types only where `shows_types`.
-pub fn figures(
+/// All metrics in Prometheus text format; process metrics are sampled now. The accepted-events
+/// counter has its event type label only if `shows_types`.
+pub fn render(
     components: impl Iterator<Item = (&'static str, bool)>,
     shows_types: bool,
 ) -> Option<String> {
-    let handle = FIGURES.get()?.as_ref()?;
+    let handle = PROMETHEUS.get()?.as_ref()?;
     metrics_process::Collector::default().collect();
     components.for_each(|(name, is_up)| component(name, is_up));
     let text = handle.render();
-    Some(if shows_types { text } else { summed(&text, ACCEPTED) })
+    Some(if shows_types { text } else { sum_series(&text, ACCEPTED) })
 }
 
-/// All series of one counter as one, without labels.
-fn summed(text: &str, name: &str) -> String {
+/// Sums all series of one counter into one without labels.
+fn sum_series(text: &str, name: &str) -> String {
     let is_one = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{'));
     let value = |line: &str| {
         line.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0)
@@ -168,7 +169,7 @@ fn summed(text: &str, name: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Both sides of the equation, and whether it holds.
+/// Sets the gauges of the balance: both sides of the equation, and whether it holds.
 pub fn balance(balance: &Balance) {
     gauge!("service_hooks_balance_accepted").set(balance.accepted as f64);
     gauge!("service_hooks_balance_pruned").set(balance.pruned as f64);
@@ -178,7 +179,8 @@ pub fn balance(balance: &Balance) {
     gauge!("service_hooks_balance_holds").set(if balance.holds() { 1.0 } else { 0.0 });
 }
 
-/// Methods are labels: what a client makes up is not.
+/// The method as a metric label. Unknown methods are `_OTHER`, so that clients cannot create
+/// labels.
 pub fn known_method(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -192,8 +194,8 @@ pub fn known_method(method: &Method) -> &'static str {
     }
 }
 
-/// A request was answered. Named as OpenTelemetry names it.
-pub fn answered(method: &'static str, route: &str, status: u16, took: Duration) {
+/// Records a finished request. The names follow OpenTelemetry's conventions.
+pub fn record_request(method: &'static str, route: &str, status: u16, took: Duration) {
     let status = match status {
         100..200 => "1xx",
         200..300 => "2xx",
@@ -201,7 +203,7 @@ pub fn answered(method: &'static str, route: &str, status: u16, took: Duration) 
         400..500 => "4xx",
         _ => "5xx",
     };
-    let route = group(route).to_owned();
+    let route = route_label(route).to_owned();
     counter!(REQUESTS, "http_request_method" => method, "http_route" => route.clone(),
         "http_response_status_class" => status)
     .increment(1);
@@ -209,9 +211,9 @@ pub fn answered(method: &'static str, route: &str, status: u16, took: Duration) 
         .record(took.as_secs_f64());
 }
 
-/// Each operation of the API is a route of its own; of the portal there are too many for as many
-/// histograms.
-fn group(route: &str) -> &str {
+/// The route label: each API operation has its own; the portal's many routes are grouped, to keep
+/// the number of histograms small.
+fn route_label(route: &str) -> &str {
     match route {
         route if route.starts_with("/api/") => route,
         "/healthz" | "/readyz" | "/metrics" => "health",
@@ -228,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_that_cannot_be_meant_is_refused() {
+    fn a_misspelled_filter_is_refused() {
         let good = [
             "info",
             "DEBUG",
@@ -240,28 +242,28 @@ mod tests {
             "3",
         ];
         for text in good {
-            assert!(judged(text).is_ok(), "{text}");
+            assert!(parse_filter(text).is_ok(), "{text}");
         }
-        for (text, said) in
+        for (text, expected) in
             [("debgu", "debgu"), ("info,sqlx=debgu", "level"), ("warn, inof", "inof"), ("9", "9")]
         {
-            let problem = judged(text).err().unwrap_or_default();
-            assert!(problem.contains(said), "{text}: {problem}");
+            let problem = parse_filter(text).err().unwrap_or_default();
+            assert!(problem.contains(expected), "{text}: {problem}");
         }
     }
 
     #[test]
-    fn events_are_one_figure_unless_their_types_may_be_told() {
+    fn event_types_are_summed_unless_they_may_be_shown() {
         let text = "# HELP x_total X\n# TYPE x_total counter\nx_total{event_type=\"a\"} \
                     2\nx_total{event_type=\"b\"} 3\n\n# TYPE y counter\ny 1\n";
         assert_eq!(
-            summed(text, "x_total"),
+            sum_series(text, "x_total"),
             "# HELP x_total X\n# TYPE x_total counter\nx_total 5\n\n# TYPE y counter\ny 1\n"
         );
     }
 
     #[test]
-    fn routes_are_few() {
+    fn portal_routes_are_grouped() {
         let rows = [
             ("/api/v1/hooks/{id}", "/api/v1/hooks/{id}"),
             ("/integration/hooks/{id}", "pages"),
@@ -275,7 +277,7 @@ mod tests {
             ("none", "none"),
         ];
         for (route, wanted) in rows {
-            assert_eq!(group(route), wanted);
+            assert_eq!(route_label(route), wanted);
         }
     }
 }

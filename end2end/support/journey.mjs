@@ -28,7 +28,7 @@ export async function slideByForm(page, hook) {
   const { pathname } = new URL(page.url());
   await expect(sliderOf(page, hook)).not.toBeChecked();
   await sliderOf(page, hook).click();
-  await expect(page.getByRole("status").filter({ hasText: `${hook} is on.` })).toBeVisible();
+  await expect(page.getByRole("status").filter({ hasText: `"${hook}" turned on.` })).toBeVisible();
   await expect(sliderOf(page, hook)).toBeChecked();
   const address = new URL(page.url());
   expect(address.pathname).toBe(pathname);

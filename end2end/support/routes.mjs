@@ -102,7 +102,7 @@ function submitted(button, filled = {}) {
 /** Types a body, presses a button, and waits for what is said about it. */
 function typed(body, button) {
   return async (page) => {
-    await page.getByRole("textbox", { name: "Body" }).fill(body);
+    await page.getByRole("textbox", { name: "Payload" }).fill(body);
     await page.getByRole("button", { name: button, exact: true }).click();
     await expect(page.getByRole("alert").first()).toBeVisible();
   };

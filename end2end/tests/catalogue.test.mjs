@@ -30,7 +30,7 @@ test.describe("the catalogue", { tag: "@both" }, () => {
     expect(old).toEqual(await registered(api, "work_item.closed", "?draft=07"));
     expect(JSON.parse(old).$schema).toMatch(/draft-07/);
     expect(JSON.parse(await downloaded(page, "2020-12")).$schema).toMatch(/2020-12/);
-    const sample = JSON.parse(await downloaded(page, "Download the sample"));
+    const sample = JSON.parse(await downloaded(page, "Download sample"));
     expect(sample).toEqual(JSON.parse(old).examples[0]);
     expect(problems).toEqual([]);
   });

@@ -127,7 +127,7 @@ test.describe("without the policy that would stop a script anyway", () => {
       await page.goto(at);
       await page.getByRole("button", { name: "Send test" }).click();
       await expectInertAnswer(page, payload);
-      await page.getByRole("table", { name: "Last deliveries" }).getByRole("link").click();
+      await page.getByRole("table", { name: "Recent deliveries" }).getByRole("link").click();
       await expectInertAnswer(page, payload);
       expect(problems).toEqual([]);
     });
@@ -166,10 +166,10 @@ async function save(page) {
   await page.getByRole("button", { name: "Save changes" }).click();
 }
 
-/** What the receiver answered is shown as text. */
+/** The response is shown as text. */
 async function expectInertAnswer(page, answer) {
-  await page.getByText("What the receiver answered").click();
-  const region = page.getByRole("region", { name: "Answer to attempt 1", exact: true });
+  await page.locator("summary").filter({ hasText: /^Response$/ }).click();
+  const region = page.getByRole("region", { name: "Response body of attempt 1", exact: true });
   const shown = await region.textContent();
   expect(shown.endsWith(answer), shown).toBe(true);
   await expectInert(page, answer);

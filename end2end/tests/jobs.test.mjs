@@ -55,6 +55,6 @@ test("says that a job is cancelled though its stream was faster than the form's 
   });
   await page.goto(`/integration/jobs/${job}`);
   await awake(page);
-  await page.getByRole("button", { name: "Cancel the job" }).click();
-  await expect(page.getByText("The job is cancelled.")).toBeVisible();
+  await page.getByRole("button", { name: "Cancel job" }).click();
+  await expect(page.getByText("Job cancelled.")).toBeVisible();
 });

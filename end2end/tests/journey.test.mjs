@@ -99,7 +99,7 @@ test.describe("the journey", { tag: "@both" }, () => {
     await expect(heading(NAME, 1)).toBeVisible();
     expect(path()).toMatch(/^\/integration\/hooks\/[0-9a-f-]{36}$/);
     hookPage = path();
-    await expect(said(`${NAME} was created`)).toBeVisible();
+    await expect(said(`"${NAME}" created.`)).toBeVisible();
     expect(await page.content(), "the key is not in the document").not.toContain(KEY);
   });
 
@@ -149,16 +149,16 @@ test.describe("the journey", { tag: "@both" }, () => {
   }
 
   test("shows the delivery on the hook's page", async () => {
-    const deliveries = page.getByRole("table", { name: "Last deliveries" });
+    const deliveries = page.getByRole("table", { name: "Recent deliveries" });
     await eventually("the page says Delivered", async () => {
       await page.goto(hookPage);
       return (await deliveries.getByText(/Delivered$/).count()) === 1;
     });
     await deliveries.getByRole("link").click();
-    const asSent = page.getByRole("link", { name: "As it was sent" });
+    const asSent = page.getByRole("link", { name: "Raw", exact: true });
     await asSent.click();
     await expect(asSent).toHaveAttribute("aria-current");
-    const body = page.getByRole("region", { name: "Body that was sent" });
+    const body = page.getByRole("region", { name: "Payload sent" });
     expect(await body.textContent()).toBe(WORK_ITEM);
   });
 
@@ -179,11 +179,11 @@ test.describe("the journey", { tag: "@both" }, () => {
     receiver.body = "I heard you.";
     await page.goto(hookPage);
     await button("Send test").click();
-    const sent = page.getByRole("region", { name: "Test" });
+    const sent = page.getByRole("region", { name: "Test result" });
     await expect(sent.getByText("Delivered (test)")).toBeVisible();
     await expect(sent.getByText("Attempt 1: 200")).toBeVisible();
-    await sent.getByText("What the receiver answered").click();
-    const answer = sent.getByRole("region", { name: "Answer to attempt 1", exact: true });
+    await sent.locator("summary").filter({ hasText: /^Response$/ }).click();
+    const answer = sent.getByRole("region", { name: "Response body of attempt 1", exact: true });
     await expect(answer).toContainText("I heard you.");
     const request = await receiver.next();
     expect(rawValues(request, "x-service-hook-test")).toEqual(["true"]);
@@ -208,7 +208,7 @@ test.describe("the journey", { tag: "@both" }, () => {
   test("saves when Enter is pressed in a field", async () => {
     await page.goto(`${hookPage}/settings`);
     await field("Name").press("Enter");
-    await expect(said(`${NAME} 2 was saved.`)).toBeVisible();
+    await expect(said(`"${NAME} 2" saved.`)).toBeVisible();
     expect(path()).toBe(hookPage);
   });
 
@@ -236,7 +236,7 @@ test.describe("the journey", { tag: "@both" }, () => {
     await page.getByRole("link", { name: "Delete" }).click();
     await expect(heading(`Delete ${copy}?`)).toBeVisible();
     await button("Delete hook").click();
-    await expect(said(`${copy} was deleted.`)).toBeVisible();
+    await expect(said(`"${copy}" deleted.`)).toBeVisible();
     expect(path()).toBe(HOOKS);
     await expect(linkTo(copy)).toHaveCount(0);
     await expect(linkTo(`${NAME} 2`)).toHaveCount(1);

@@ -58,7 +58,7 @@ test.describe("by keyboard alone", { tag: "@both" }, () => {
   test("skips to the content in two presses (K2)", async ({ page }) => {
     await page.goto(HOOKS);
     await page.keyboard.press("Tab");
-    expect((await focused(page)).name).toBe("Skip to the content");
+    expect((await focused(page)).name).toBe("Skip to content");
     await page.keyboard.press("Enter");
     await expect(page.getByRole("main")).toBeFocused();
   });
@@ -111,7 +111,7 @@ test.describe("by keyboard alone", { tag: "@both" }, () => {
     }) => {
       await page.goto("/integration/events");
       const menu = page.getByRole("button", { name: "Theme" });
-      const asTheSystem = page.getByRole("button", { name: "As the system" });
+      const asTheSystem = page.getByRole("button", { name: "System" });
       await press(page, menu);
       await expect(page.getByRole("button", { name: "Dark" })).toBeVisible();
       await page.keyboard.press("Tab");

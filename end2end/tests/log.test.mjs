@@ -50,19 +50,19 @@ test.describe("the log", { tag: "@both" }, () => {
     await expect(page.getByRole("link", { name: "Remove filter: Outcome Failed" })).toBeVisible();
     await expect(links()).toHaveCount(3);
     await press(page, links().first());
-    const end = "Given up after 1 attempt; the last ended in 503 Service Unavailable.";
+    const end = "Failed after 1 attempt. Last response: 503 Service Unavailable.";
     await expect(page.getByText(end)).toBeVisible();
-    await expect(page.getByText("not available at present").first()).toBeVisible();
+    await expect(page.getByText("it is overloaded or under maintenance").first()).toBeVisible();
     receiver.status = 200;
     await press(page, page.getByRole("link", { name: "Redeliver", exact: true }));
-    await expect(page.getByRole("heading", { name: "Send this delivery again?" })).toBeVisible();
-    const safe = page.getByRole("link", { name: "Do not send" });
+    await expect(page.getByRole("heading", { name: "Redeliver this event?" })).toBeVisible();
+    const safe = page.getByRole("link", { name: "Cancel" });
     if (javaScriptEnabled) await expect(safe, "the safe choice has the focus").toBeFocused();
     await press(page, page.getByRole("button", { name: "Redeliver" }));
-    await expect(page.getByText("It is being sent again.")).toBeVisible();
+    await expect(page.getByText("Redelivery started.")).toBeVisible();
     await settled(api, "delivered", 1);
     await press(page, page.getByRole("link", { name: "Refresh" }));
-    await expect(page.getByText("After 2 attempts: 200 OK")).toBeVisible();
+    await expect(page.getByText("Succeeded after 2 attempts: 200 OK")).toBeVisible();
     await expect(page.getByRole("heading", { name: "Attempt 2: 200 OK" })).toBeVisible();
   });
 
@@ -72,9 +72,9 @@ test.describe("the log", { tag: "@both" }, () => {
     await expect(boxes).toHaveCount(2);
     for (const at of [0, 1]) await press(page, boxes.nth(at), "Space");
     await press(page, page.getByRole("button", { name: "Redeliver selected" }));
-    await expect(page.getByRole("heading", { name: "Send 2 deliveries again?" })).toBeVisible();
+    await expect(page.getByRole("heading", { name: "Redeliver 2 events?" })).toBeVisible();
     await press(page, page.getByRole("button", { name: "Redeliver" }));
-    await expect(page.getByText("2 deliveries are being sent again.")).toBeVisible();
+    await expect(page.getByText("Redelivering 2 events.")).toBeVisible();
     expect(new URL(page.url()).search).toBe("?state=failed");
     await settled(api, "delivered", 3);
   });
@@ -87,27 +87,27 @@ test.describe("the log", { tag: "@both" }, () => {
     await emit(api, 30);
     await api.call("PATCH", `/hooks/${hook.id}`, 200, JSON.stringify({ enabled: true }));
     await page.goto("/integration/undelivered");
-    const sum = "30 deliveries failed for good or were skipped, of one hook.";
+    const sum = "30 deliveries failed or skipped, in 1 hook.";
     await expect(page.getByText(sum)).toBeVisible();
     await page.goto(`/integration/hooks/${hook.id}/recover`);
-    const day = page.getByRole("radio", { name: /The last 24 hours/ });
+    const day = page.getByRole("radio", { name: /Last 24 hours/ });
     await expect(day, "the last 24 hours are offered").toBeChecked();
-    await tabTo(page, page.getByLabel("Pace"));
+    await tabTo(page, page.getByRole("spinbutton", { name: "Rate" }));
     await page.keyboard.press("Control+A");
     await page.keyboard.type("1");
-    await press(page, page.getByRole("button", { name: "Count what would be sent" }));
-    const counted = page.getByRole("heading", { name: "30 deliveries would be sent again" });
+    await press(page, page.getByRole("button", { name: "Preview" }));
+    const counted = page.getByRole("heading", { name: "30 events to redeliver" });
     await expect(counted).toBeVisible();
-    await expect(page.getByText("At 1 a second that takes 30 s.")).toBeVisible();
-    await press(page, page.getByRole("button", { name: "Start" }));
-    const bar = page.getByRole("progressbar", { name: "Sent again" });
+    await expect(page.getByText("At 1 per second this takes about 30 s.")).toBeVisible();
+    await press(page, page.getByRole("button", { name: "Redeliver 30 events" }));
+    const bar = page.getByRole("progressbar", { name: "Redelivered" });
     await expect(bar).toHaveAttribute("aria-valuemax", "30");
     if (javaScriptEnabled) {
       await awake(page);
       await expect(bar, "the bar moves by itself").toHaveAttribute("aria-valuenow", /^[1-9]/);
     }
-    await press(page, page.getByRole("button", { name: "Cancel the job" }));
-    await expect(page.getByText("The job is cancelled.")).toBeVisible();
+    await press(page, page.getByRole("button", { name: "Cancel job" }));
+    await expect(page.getByText("Job cancelled.")).toBeVisible();
     await expect(page.getByRole("button", { name: "Resume" })).toHaveCount(0);
   });
 
@@ -138,7 +138,7 @@ test.describe("the log", { tag: "@both" }, () => {
     expect(command).toMatch(/"x-api-key: \$API_KEY"/);
     expect(command, "the key is not in the command").not.toContain("a-key-for-tests");
     expect(command).toContain(BODY);
-    const button = page.getByRole("button", { name: "Copy the command" });
+    const button = page.getByRole("button", { name: "Copy command" });
     if (!javaScriptEnabled) return expect(button).toHaveCount(0);
     await awake(page);
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);

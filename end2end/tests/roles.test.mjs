@@ -30,7 +30,7 @@ test.describe("as an agent", () => {
       const answer = await page.goto(address);
       expect(answer.status(), address).toBe(403);
       expectNoHookData(await answer.text(), address);
-      await expect(page.getByRole("heading", { name: "You may not see this" })).toBeVisible();
+      await expect(page.getByRole("heading", { name: "You don't have access" })).toBeVisible();
       await expect(page.getByRole("navigation", { name: "Main" }), address).toHaveCount(0);
     }
     const schema = await page.request.get(SCHEMA);
@@ -71,7 +71,7 @@ test.describe("as a developer", () => {
     const result = page.getByRole("region", { name: "Test" });
     await expect(result.getByText("Delivered (test)")).toBeVisible();
     expect((await receiver.next()).headers["x-service-hook-test"]).toBe("true");
-    const refusal = "Your role does not let you see the bodies of events.";
+    const refusal = "Your role can't view event payloads.";
     await expect(page.getByText(refusal)).toBeVisible();
   });
 });

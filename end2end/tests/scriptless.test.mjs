@@ -93,7 +93,7 @@ test("repeats nothing that was sent when the page is loaded again or left and co
     await page.getByLabel("API key").fill("once-0123456789");
     const before = await count();
     await page.getByRole("button", { name: "Create hook" }).click();
-    await expect(page.getByRole("status").filter({ hasText: "was created" })).toBeVisible();
+    await expect(page.getByRole("status").filter({ hasText: "created." })).toBeVisible();
     const posts = [];
     page.on("request", (request) => request.method() === "POST" && posts.push(request.url()));
     await page.reload();

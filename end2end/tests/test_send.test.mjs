@@ -24,7 +24,7 @@ test.describe("tests", { tag: "@both" }, () => {
     await choose(page, page.getByLabel("Event", { exact: true }), "Work");
     await typeInto(page, page.getByLabel("Callback URL"), "http://10.0.0.1/x");
     await press(page, page.getByRole("button", { name: "Generate" }));
-    await expect(page.getByText("A new key, shown only now.")).toBeVisible();
+    await expect(page.getByText("New key, shown only once.")).toBeVisible();
     await expect(page.getByLabel("API key")).toHaveValue(/^key_/);
     const key = await page.getByLabel("API key").inputValue();
 
@@ -33,8 +33,8 @@ test.describe("tests", { tag: "@both" }, () => {
     await typeInto(page, page.getByLabel("Callback URL"), `${receiver.origin}/archive`);
     await press(page, page.getByRole("button", { name: "Send test" }));
 
-    const trial = page.getByRole("region", { name: "Test of the values below" });
-    await expect(trial.getByText(/^127\.0\.0\.1 answered 200 OK after \d+ ms\.$/)).toBeVisible();
+    const trial = page.getByRole("region", { name: "Test result (not saved)" });
+    await expect(trial.getByText(/^127\.0\.0\.1 responded 200 OK in \d+ ms\.$/)).toBeVisible();
     await expect(trial, "the result has the focus").toBeFocused();
     const secret = await trial.locator("code").filter({ hasText: "whsec_" }).innerText();
     const tried = await receiver.next();
@@ -65,7 +65,7 @@ test.describe("tests", { tag: "@both" }, () => {
   }) => {
     const hook = await makeHook(api, receiver, "Checked");
     const calls = () => receiver.requests.filter(({ url }) => url === `/${hook.name}`).length;
-    const body = page.getByRole("textbox", { name: "Body" });
+    const body = page.getByRole("textbox", { name: "Payload" });
     await page.goto(`${HOOKS}/${hook.id}/test`);
     await typeInto(page, body, `{"id": }`);
     await press(page, page.getByRole("button", { name: "Check" }));
@@ -73,15 +73,15 @@ test.describe("tests", { tag: "@both" }, () => {
     await expect(alert.getByText("Line 1, column 8: expected value.")).toBeVisible();
     await typeInto(page, body, `{"id": "x"}`);
     await press(page, page.getByRole("button", { name: "Send test" }));
-    await expect(alert.getByText("Nothing was sent.")).toBeVisible();
+    await expect(alert.getByText("The test was not sent.")).toBeVisible();
     expect(calls()).toBe(0);
     await press(page, page.getByRole("button", { name: "Send anyway" }));
     const result = page.getByRole("region", { name: "Result" });
-    await expect(result.getByText(/^127\.0\.0\.1 answered 200 OK after \d+ ms\.$/)).toBeVisible();
+    await expect(result.getByText(/^127\.0\.0\.1 responded 200 OK in \d+ ms\.$/)).toBeVisible();
     await expect(result, "the result has the focus").toBeFocused();
     expect((await receiver.next()).body.toString()).toBe(`{"id": "x"}`);
     await expect(body).toHaveValue(`{"id": "x"}`);
-    const tests = page.getByRole("table", { name: "Last tests" });
+    const tests = page.getByRole("table", { name: "Recent tests" });
     await expect(tests.getByRole("row").nth(1).getByText("200")).toBeVisible();
     // Loading the page again sends nothing again.
     await page.reload();
@@ -99,7 +99,7 @@ test.describe("tests", { tag: "@both" }, () => {
   }) => {
     const hook = await makeHook(api, receiver, "Payload");
     await page.goto(`${HOOKS}/${hook.id}/test`);
-    await page.getByRole("textbox", { name: "Body" }).fill(PAYLOAD);
+    await page.getByRole("textbox", { name: "Payload" }).fill(PAYLOAD);
     await page.getByRole("button", { name: "Send test" }).click();
     await expect(page.getByRole("alert")).toBeVisible();
     await expectInert(page);
@@ -135,7 +135,7 @@ async function named(api, name) {
 }
 
 async function expectInert(page) {
-  await expect(page.getByRole("textbox", { name: "Body" })).toHaveValue(PAYLOAD);
+  await expect(page.getByRole("textbox", { name: "Payload" })).toHaveValue(PAYLOAD);
   await expect(page.locator("main img, main script")).toHaveCount(0);
   expect(await page.evaluate(() => window.pwned)).toBeUndefined();
 }

@@ -33,7 +33,7 @@ test("paints in the chosen theme from the first frame on, signed in and signed o
   const { page } = await visitor();
   await page.goto(HOOKS);
   await page.getByRole("button", { name: "Theme" }).click();
-  await page.getByRole("button", { name: "As the system" }).click();
+  await page.getByRole("button", { name: "System" }).click();
   await expect(page.locator("html:not([data-theme])")).toBeVisible();
 });
 
@@ -91,7 +91,7 @@ test.describe("without scripts", () => {
   }) => {
     await page.goto("/account");
     await page.getByLabel("Time zone").selectOption("Asia/Kathmandu");
-    await page.getByRole("radio", { name: "12 hours" }).check();
+    await page.getByRole("radio", { name: "12-hour" }).check();
     await page.getByRole("button", { name: "Save preferences" }).click();
     await expect(page.getByRole("status").filter({ hasText: "saved" })).toBeVisible();
     const shown = page.getByRole("main").locator("time.exact").last();

@@ -1,4 +1,4 @@
-//! Commands that speak to a running server through its HTTP API.
+//! Commands that call a running server through its HTTP API.
 
 use std::io::Read;
 
@@ -12,67 +12,71 @@ use super::{
     print,
 };
 use crate::{
-    domain::words::deliveries,
-    engine::{catalogue::sample, config::client_variable, delivery::client::plain_client},
+    engine::{
+        catalogue::sample, config::client_variable, delivery::client::plain_client,
+        store::error::chain,
+    },
+    view::words::commands,
 };
 
 const DEFAULT_SERVER: &str = "http://127.0.0.1:3000";
 
 #[derive(Args)]
 pub struct Server {
-    /// The server's address (or SERVICE_HOOKS_SERVER)
+    /// URL of the server (or SERVICE_HOOKS_SERVER); by default port 3000 of this computer
     #[arg(long, global = true)]
     server: Option<String>,
-    /// A bearer token (or SERVICE_HOOKS_TOKEN)
+    /// Bearer token (or SERVICE_HOOKS_TOKEN)
     #[arg(long, global = true)]
     token: Option<String>,
 }
 
 #[derive(Subcommand)]
 pub enum Hook {
-    /// Make a hook
+    /// Create a hook
     Create {
+        /// Name of the hook, such as "CRM call-backs"
         #[arg(long)]
         name: String,
-        /// The event's key, such as work_item.closed
+        /// Event type, such as work_item.closed
         #[arg(long)]
         event: String,
-        /// The callback URL
+        /// Callback URL
         #[arg(long)]
         url: String,
         /// Read the API key from standard input
         #[arg(long, required = true)]
         api_key_stdin: bool,
-        /// Slide it on at once
+        /// Turn the hook on
         #[arg(long)]
         enabled: bool,
     },
-    /// List the hooks
+    /// List all hooks
     List,
-    /// Slide a hook on
+    /// Turn a hook on
     Enable { id: String },
-    /// Slide a hook off
+    /// Turn a hook off
     Disable { id: String },
     /// Delete a hook
     Delete { id: String },
-    /// Send now what a hook has waiting, once its receiver is repaired
+    /// Send a hook's waiting deliveries now, for example after its receiver was repaired
     TryNow { id: String },
 }
 
 #[derive(Subcommand)]
 pub enum Delivery {
-    /// Send a delivery now that waits for its retry, is held by a paused hook, or is settled
+    /// Send a delivery now: one that waits for a retry, is held by a paused hook, or is finished
     TryNow { id: String },
 }
 
 #[derive(Args)]
 pub struct Emission {
-    /// The event's key, such as work_item.closed
+    /// Event type, such as work_item.closed
     key: String,
-    /// Send the event's example
+    /// Send the event type's example payload
     #[arg(long, required_unless_present = "data", conflicts_with = "data")]
     example: bool,
-    /// Send the contents of a file; - is standard input
+    /// Send the payload in a file (- for standard input)
     #[arg(long)]
     data: Option<String>,
 }
@@ -84,27 +88,31 @@ pub async fn hook(server: &Server, command: Hook, json: bool) -> Outcome {
             let api_key = secret_from_stdin("API key")?;
             let body = json!({"name": name, "event_type": event, "callback_url": url,
                 "api_key": api_key, "enabled": enabled});
-            let made = server.call(Method::POST, "/api/v1/hooks", Some(body.to_string())).await?;
-            if let Some(warning) = made["warning"].as_str() {
+            let created =
+                server.call(Method::POST, "/api/v1/hooks", Some(body.to_string())).await?;
+            if let Some(warning) = created["warning"].as_str() {
                 eprintln!("warning: {warning}");
             }
-            let text =
-                format!("{}\nsigning secret: {}", text(&made["id"]), text(&made["signing_secret"]));
-            print::result(json, &text, &made);
+            let text = format!(
+                "{}\nsigning secret: {}",
+                text(&created["id"]),
+                text(&created["signing_secret"])
+            );
+            print::result(json, &text, &created);
         }
         Hook::List => list(server, json).await?,
-        Hook::Enable { id } => slide(server, &id, true, json).await?,
-        Hook::Disable { id } => slide(server, &id, false, json).await?,
+        Hook::Enable { id } => set_enabled(server, &id, true, json).await?,
+        Hook::Disable { id } => set_enabled(server, &id, false, json).await?,
         Hook::Delete { id } => {
             server.call(Method::DELETE, &hook_path(&id), None).await?;
-            print::result(json, &format!("{id} was deleted."), &json!({"deleted": id}));
+            print::result(json, &commands::hook_deleted(&id), &json!({"deleted": id}));
         }
         Hook::TryNow { id } => {
             let asked =
                 server.call(Method::POST, &format!("{}/try-now", hook_path(&id)), None).await?;
-            let more = if asked["or_more"] == true { "more than " } else { "" };
             let count = asked["brought_forward"].as_i64().unwrap_or(0);
-            print::result(json, &format!("{more}{} are sent now.", deliveries(count)), &asked);
+            let text = commands::sending_now(count, asked["or_more"] == true);
+            print::result(json, &text, &asked);
         }
     }
     Ok(())
@@ -113,7 +121,7 @@ pub async fn hook(server: &Server, command: Hook, json: bool) -> Outcome {
 pub async fn delivery(server: &Server, Delivery::TryNow { id }: Delivery, json: bool) -> Outcome {
     let path = format!("/api/v1/deliveries/{}/redeliver", in_path(&id));
     let sent = server.call(Method::POST, &path, None).await?;
-    print::result(json, &format!("{id} is sent now."), &sent);
+    print::result(json, &commands::delivery_sending(&id), &sent);
     Ok(())
 }
 
@@ -141,16 +149,16 @@ async fn list(server: &Server, json: bool) -> Outcome {
         )
     };
     let lines = items.iter().map(line).collect::<Vec<_>>().join("\n");
-    let words = if items.is_empty() { "No hooks yet." } else { &lines };
+    let words = if items.is_empty() { commands::NO_HOOKS } else { &lines };
     print::result(json, words, &json!({"items": items}));
     Ok(())
 }
 
-async fn slide(server: &Server, id: &str, enabled: bool, json: bool) -> Outcome {
+async fn set_enabled(server: &Server, id: &str, enabled: bool, json: bool) -> Outcome {
     let body = json!({"enabled": enabled}).to_string();
     let hook = server.call(Method::PATCH, &hook_path(id), Some(body)).await?;
     let state = if enabled { "on" } else { "off" };
-    print::result(json, &format!("{} is {state}.", text(&hook["name"])), &hook);
+    print::result(json, &format!("Hook {} is {state}.", text(&hook["name"])), &hook);
     Ok(())
 }
 
@@ -160,20 +168,13 @@ pub async fn emit(server: &Server, emit: Emission, json: bool) -> Outcome {
         None => sample(event).to_owned(),
         Some(source) => read(source)?,
     };
-    // Only to say early where the mistake is: the bytes go out as they came.
+    // Parsed only to report errors early: the bytes are sent unchanged.
     let data: &RawValue = serde_json::from_str(data.trim())
-        .map_err(|error| Failure::Usage(format!("the data is not valid JSON: {error}")))?;
+        .map_err(|error| Failure::Usage(format!("The payload is not valid JSON: {error}")))?;
     let body = format!("{{\"type\":{},\"data\":{}}}", json!(event.key()), data.get());
     let accepted = server.call(Method::POST, "/api/v1/events", Some(body)).await?;
-    let words = match accepted["deliveries"].as_u64() {
-        Some(0) => {
-            format!("{} was accepted; no hook listens to {}.", text(&accepted["id"]), event.key())
-        }
-        Some(1) => format!("{} was accepted for 1 hook.", text(&accepted["id"])),
-        _ => {
-            format!("{} was accepted for {} hooks.", text(&accepted["id"]), accepted["deliveries"])
-        }
-    };
+    let hooks = accepted["deliveries"].as_i64().unwrap_or(0);
+    let words = commands::event_accepted(text(&accepted["id"]), event.key(), hooks);
     print::result(json, &words, &accepted);
     Ok(())
 }
@@ -211,8 +212,8 @@ impl Server {
         let server = server.unwrap_or_else(|| DEFAULT_SERVER.to_owned());
         let token = self.token.clone().or_else(|| client_variable("TOKEN")).ok_or_else(|| {
             Failure::Usage(
-                "give a token with --token or SERVICE_HOOKS_TOKEN; make one with: service-hooks \
-                 token create"
+                "A token is required. Set --token or SERVICE_HOOKS_TOKEN. Create a token with: \
+                 service-hooks token create"
                     .into(),
             )
         })?;
@@ -223,11 +224,10 @@ impl Server {
             request = request.header("content-type", "application/json").body(body);
         }
         let response = request.send().await.map_err(|error| {
-            let reason =
-                if error.is_connect() { "nothing answers there" } else { "the request failed" };
+            let problem = if error.is_connect() { "Can't connect to" } else { "No response from" };
             Failure::Failed(format!(
-                "{server}: {reason}; is the server running (service-hooks serve)? ({})",
-                error.without_url()
+                "{problem} {server}: {}. Check that the server is running: service-hooks serve",
+                chain(&error.without_url())
             ))
         })?;
         let status = response.status();
@@ -243,6 +243,6 @@ impl Server {
 fn refusal(status: StatusCode, problem: &Value) -> Failure {
     let detail = problem["detail"]
         .as_str()
-        .map_or_else(|| format!("the server answered {status}"), str::to_owned);
+        .map_or_else(|| format!("The server responded with {status}."), str::to_owned);
     Failure::Failed(detail)
 }

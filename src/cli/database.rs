@@ -1,10 +1,8 @@
-//! Commands that work on the database directly, to begin with: they migrate it first and work
-//! beside a running server.
+//! Commands that open the database directly. They migrate it and may run next to a running server.
 //!
-//! Only `serve` and `migrate` make a data folder. The others would otherwise begin an empty
-//! database, with a key of its own, wherever they are started. `user` and `token` prepare the first
-//! start too: where a setting names the place and its folder is there, they make the database in
-//! it.
+//! Only `serve` and `migrate` create a data directory: otherwise a command started in the wrong
+//! directory would create an empty database with its own key. `user` and `token` may create the
+//! database before the first start, if a setting names its location and the directory exists.
 
 use std::path::Path;
 
@@ -27,18 +25,21 @@ use crate::{
         ctx::{OpCtx, Portal},
         ops::{self, doctor::Check, users::NewUser},
     },
+    view::words::commands,
 };
 
 #[derive(Subcommand)]
 pub enum User {
-    /// Make a user
+    /// Create a user
     Create {
+        /// E-mail address, used to sign in
         #[arg(long)]
         email: String,
-        /// administrator, integration-manager, developer, auditor or agent
+        /// Role: administrator, integration-manager, developer, auditor or agent
         #[arg(long)]
         role: String,
-        #[arg(long, default_value = "")]
+        /// Display name; by default the part of the e-mail address before the @
+        #[arg(long, default_value = "", hide_default_value = true)]
         name: String,
         /// Read the password from standard input
         #[arg(long, required = true)]
@@ -48,11 +49,12 @@ pub enum User {
 
 #[derive(Subcommand)]
 pub enum Token {
-    /// Make a token and print it, once
+    /// Create a token and print it. It can't be shown again
     Create {
+        /// Name of the token, such as the program that uses it
         #[arg(long)]
         name: String,
-        /// Such as events:emit; give it once for each, or several after one
+        /// Permissions, such as events:emit. Accepts several values
         #[arg(long = "permission", required = true, num_args = 1..)]
         permissions: Vec<String>,
     },
@@ -61,19 +63,19 @@ pub enum Token {
 pub async fn user(command: User, json: bool) -> Outcome {
     let User::Create { email, role, name, password_stdin: _ } = command;
     let password = secret_from_stdin("password")?;
-    let ctx = open(Begins::InAFolderThatIsThere).await?;
+    let ctx = open(CreateDatabase::InExistingDirectory).await?;
     let new = NewUser { email, name, role, password };
     let outcome = ops::users::create(&ctx, new).await;
     close(ctx).await;
     let user = outcome.map_err(|error| usage_or_failure(&error))?;
     let value = json!({"id": user.id, "email": user.email, "name": user.name});
-    print::result(json, &format!("{} can sign in now.", user.email), &value);
+    print::result(json, &commands::user_created(&user.email), &value);
     Ok(())
 }
 
 pub async fn token(command: Token, json: bool) -> Outcome {
     let Token::Create { name, permissions } = command;
-    let ctx = open(Begins::InAFolderThatIsThere).await?;
+    let ctx = open(CreateDatabase::InExistingDirectory).await?;
     let outcome = ops::tokens::create(&ctx, &name, &permissions).await;
     close(ctx).await;
     let (token, secret) = outcome.map_err(|error| usage_or_failure(&error))?;
@@ -86,12 +88,12 @@ pub async fn migrate(json: bool) -> Outcome {
     let settings = load_settings()?;
     let store = Store::open(&settings).await.map_err(|error| Failure::Failed(chain(&error)))?;
     store.close().await;
-    print::result(json, "The database is up to date.", &json!({"migrated": true}));
+    print::result(json, commands::MIGRATED, &json!({"migrated": true}));
     Ok(())
 }
 
 pub async fn doctor(json: bool, compact: bool) -> Outcome {
-    let ctx = open(Begins::Never).await?;
+    let ctx = open(CreateDatabase::Never).await?;
     if compact && let Err(error) = ctx.portal.store().compact().await {
         close(ctx).await;
         return Err(Failure::Failed(chain(&error)));
@@ -100,7 +102,8 @@ pub async fn doctor(json: bool, compact: bool) -> Outcome {
     close(ctx).await;
     let checks = outcome.map_err(|error| usage_or_failure(&error))?;
     let line = |check: &Check| {
-        format!("{} {}: {}", if check.is_well { "well" } else { "ILL " }, check.name, check.words)
+        let state = if check.is_well { "OK     " } else { "PROBLEM" };
+        format!("{state}  {}: {}", check.name, check.words)
     };
     let text = checks.iter().map(line).collect::<Vec<_>>().join("\n");
     let shape =
@@ -108,48 +111,49 @@ pub async fn doctor(json: bool, compact: bool) -> Outcome {
     print::result(json, &text, &json!({"checks": checks.iter().map(shape).collect::<Vec<_>>()}));
     match checks.iter().filter(|check| !check.is_well).count() {
         0 => Ok(()),
-        ill => Err(Failure::Failed(format!("{ill} of {} checks found something", checks.len()))),
+        failed => Err(Failure::Failed(commands::checks_failed(failed, checks.len()))),
     }
 }
 
-/// Whether a command may begin a database where there is none.
+/// Whether a command may create a missing database.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Begins {
-    InAFolderThatIsThere,
+enum CreateDatabase {
+    InExistingDirectory,
     Never,
 }
 
-/// The portal without its listener and without deliveries: a store, and operations on it.
-async fn open(begins: Begins) -> Result<OpCtx, Failure> {
+/// Opens the portal without listener and delivery engine: only the store and the operations.
+async fn open(create: CreateDatabase) -> Result<OpCtx, Failure> {
     let settings: Settings = load_settings()?;
-    check_place(&settings, begins)?;
-    let dispatcher = Dispatcher::beside(Config::new(settings.clone())).await;
+    check_location(&settings, create)?;
+    let dispatcher = Dispatcher::open_beside(Config::new(settings.clone())).await;
     let dispatcher = dispatcher.map_err(|error| Failure::Failed(chain(&error)))?;
     Ok(OpCtx::portal_itself(Portal::new(dispatcher, settings)))
 }
 
-/// Is there a SQLite database, or may the command begin it? See the module.
-fn check_place(settings: &Settings, begins: Begins) -> Result<(), Failure> {
-    const REMEDY: &str = "Start `service-hooks serve` there first, or say where the data is with \
-                          SERVICE_HOOKS_DATA_DIR or SERVICE_HOOKS_DATABASE_URL";
+/// Fails unless the SQLite database exists or the command may create it. See the module.
+fn check_location(settings: &Settings, create: CreateDatabase) -> Result<(), Failure> {
+    const REMEDY: &str = "Run `service-hooks serve` there first, or set SERVICE_HOOKS_DATA_DIR or \
+                          SERVICE_HOOKS_DATABASE_URL to the location of your data";
     let Some(file) = files::sqlite_file(&settings.database_url()) else { return Ok(()) };
-    let shown = |path: &Path| {
+    let absolute = |path: &Path| {
         std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
     };
     if settings.master_key_file.is_none() && !settings.data_dir.is_dir() {
         return Err(Failure::Failed(format!(
             "There is no data folder at {}. {REMEDY}.",
-            shown(&settings.data_dir)
+            absolute(&settings.data_dir)
         )));
     }
-    let is_folder_there =
+    let directory_exists =
         file.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
-    let may_begin =
-        begins == Begins::InAFolderThatIsThere && settings.says_where() && is_folder_there;
-    if file.exists() || may_begin {
+    let may_create = create == CreateDatabase::InExistingDirectory
+        && settings.has_data_location()
+        && directory_exists;
+    if file.exists() || may_create {
         return Ok(());
     }
-    Err(Failure::Failed(format!("There is no database at {}. {REMEDY}.", shown(&file))))
+    Err(Failure::Failed(format!("There is no database at {}. {REMEDY}.", absolute(&file))))
 }
 
 async fn close(ctx: OpCtx) {

@@ -1,10 +1,10 @@
-//! How a command ends: why it failed, and with which exit code. Imports nothing of ours.
+//! Failures of commands and their exit codes. Imports no other module of the crate.
 
 use std::process::ExitCode;
 
-/// Why a command ended badly.
+/// Why a command failed.
 pub enum Failure {
-    /// It was asked for wrongly.
+    /// Wrong arguments or settings.
     Usage(String),
     Failed(String),
 }

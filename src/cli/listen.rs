@@ -1,7 +1,7 @@
-//! `service-hooks listen`: a receiver for trying things out. It checks the key and the signature of
-//! what comes, prints it, and answers as a receiver should. Everything that runs on this machine
-//! can send to it, and so can web pages: what they send is refused, and nothing that comes can
-//! steer the terminal.
+//! `service-hooks listen`: a development receiver. It checks API key and signature, prints the
+//! delivery and responds like a real receiver. Any program and any web page on this machine can
+//! send to it, so requests that are not deliveries are refused, and all output is escaped for the
+//! terminal.
 
 mod refused;
 
@@ -29,20 +29,20 @@ use crate::{
     http::api::body::{Unread, bounded},
 };
 
-/// How old or new a timestamp may be, in seconds: the tolerance of Standard Webhooks' own
-/// libraries.
+/// Tolerance for `webhook-timestamp` in seconds, as in the Standard Webhooks libraries.
 const TOLERANCE: i64 = 300;
-/// Letters of a header that are shown: enough for every event and id.
+/// Maximum characters printed of a header: more than any event key or id has.
 const SHOWN: usize = 100;
 
 #[derive(Args)]
 pub struct Listen {
+    /// Listen on this port of 127.0.0.1
     #[arg(long, default_value_t = 4000)]
     port: u16,
-    /// The API key to expect in x-api-key
+    /// Expect this API key in x-api-key
     #[arg(long)]
     api_key: Option<String>,
-    /// The signing secret (whsec_...) to check signatures with
+    /// Check signatures with this signing secret (whsec_...)
     #[arg(long)]
     secret: Option<String>,
 }
@@ -54,12 +54,12 @@ struct Receiver {
     json: bool,
 }
 
-/// What a check found.
+/// Result of a check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Check {
     Good,
     Bad(&'static str),
-    NotAsked,
+    NotConfigured,
 }
 
 impl Check {
@@ -67,7 +67,7 @@ impl Check {
         match self {
             Self::Good => "good",
             Self::Bad(why) => why,
-            Self::NotAsked => "not checked",
+            Self::NotConfigured => "not checked",
         }
     }
 }
@@ -78,19 +78,20 @@ impl Listen {
             None => None,
             Some(text) => Some(signing::secret_bytes(text).ok_or_else(|| {
                 Failure::Usage(
-                    "--secret is a signing secret: whsec_ and 24 to 64 bytes in base64".to_owned(),
+                    "--secret must be a signing secret: whsec_ and 24 to 64 bytes in base64."
+                        .to_owned(),
                 )
             })?),
         };
         let receiver = Receiver { api_key: self.api_key, secret, clock: Clock::System, json };
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await.map_err(|error| {
             Failure::Failed(format!(
-                "cannot listen on port {}: {error}; choose another with --port",
+                "Can't listen on port {}: {error}. Choose another port with --port.",
                 self.port
             ))
         })?;
         let address = listener.local_addr().map_err(|error| Failure::Failed(error.to_string()))?;
-        eprintln!("listening on http://{address}/ for deliveries");
+        eprintln!("Listening for deliveries on http://{address}/");
         let router = Router::new().fallback(any(receive)).with_state(Arc::new(receiver));
         axum::serve(listener, router).await.map_err(|error| Failure::Failed(error.to_string()))
     }
@@ -121,7 +122,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 impl Receiver {
     fn check_key(&self, headers: &HeaderMap) -> Check {
         use subtle::ConstantTimeEq;
-        let Some(expected) = &self.api_key else { return Check::NotAsked };
+        let Some(expected) = &self.api_key else { return Check::NotConfigured };
         let sent = header(headers, "x-api-key");
         if bool::from(sent.as_bytes().ct_eq(expected.as_bytes())) {
             Check::Good
@@ -131,7 +132,7 @@ impl Receiver {
     }
 
     fn check_signature(&self, headers: &HeaderMap, body: &[u8]) -> Check {
-        let Some(secret) = &self.secret else { return Check::NotAsked };
+        let Some(secret) = &self.secret else { return Check::NotConfigured };
         let Ok(timestamp) = header(headers, "webhook-timestamp").parse::<i64>() else {
             return Check::Bad("MISSING TIMESTAMP");
         };
@@ -146,8 +147,8 @@ impl Receiver {
         }
     }
 
-    /// Shows a delivery. Without the right key or signature its body may be anybody's and is not
-    /// shown.
+    /// Prints a delivery. The body is printed only if key and signature are correct, because
+    /// otherwise anyone may have sent it.
     fn take(&self, headers: &HeaderMap, body: &[u8]) -> (StatusCode, &'static str) {
         let (key, signature) = (self.check_key(headers), self.check_signature(headers, body));
         let (status, answer) = match (key, signature) {
@@ -171,14 +172,18 @@ impl Receiver {
             value["raw"] = text.as_ref().into();
             print::result(self.json, &format!("{line}\n{}\n", shown(&text)), &value);
         } else {
-            print::result(self.json, &format!("{line}\nIts body is not shown.\n"), &value);
+            print::result(
+                self.json,
+                &format!("{line}\nThe payload is not shown, because a check failed.\n"),
+                &value,
+            );
         }
         (status, answer)
     }
 }
 
-/// A body for the terminal. The line breaks are ours, so that no body can look like a line that
-/// says what came.
+/// A body for the terminal: indented JSON, or one escaped line. A body cannot add lines that look
+/// like the output of this command.
 fn shown(body: &str) -> String {
     let indented = pretty(body);
     let lines = indented.as_deref().map_or(vec![body], |indented| indented.split('\n').collect());
@@ -190,7 +195,7 @@ mod tests {
     use super::shown;
 
     #[test]
-    fn no_body_steers_the_terminal_or_adds_lines() {
+    fn a_body_cannot_control_the_terminal_or_add_lines() {
         assert_eq!(
             shown("{\"a\":\"\u{9b}31m\u{202e}é\",\r\"b\":1}"),
             "{\n  \"a\": \"\\u{9b}31m\\u{202e}é\",\n  \"b\": 1\n}"

@@ -1,5 +1,5 @@
-//! The commands, thin: each reads its arguments, calls `ops` or the HTTP API, and prints. Exit
-//! codes: 0 done, 1 failed, 2 wrong usage. What is printed for programs goes to standard output,
+//! The command line. Each command parses its arguments, calls `ops` or the HTTP API, and prints the
+//! result. Exit codes: 0 success, 1 failure, 2 wrong usage. Results go to standard output,
 //! everything else to standard error.
 
 mod client;
@@ -25,11 +25,11 @@ use crate::{
     runtime, telemetry,
 };
 
-/// Tell third parties what just happened in the contact centre.
+/// Sends contact centre events to third parties: portal, API and delivery engine.
 #[derive(Parser)]
 #[command(name = "service-hooks", version, propagate_version = true)]
 struct Cli {
-    /// Print JSON instead of sentences.
+    /// Print JSON
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -40,12 +40,12 @@ struct Cli {
 enum Command {
     /// Run the portal, the API and the delivery engine
     Serve(Serve),
-    /// Manage the people who sign in (works on the database)
+    /// Manage portal users (works on the database)
     User {
         #[command(subcommand)]
         command: database::User,
     },
-    /// Manage bearer tokens of programs (works on the database)
+    /// Manage API tokens (works on the database)
     Token {
         #[command(subcommand)]
         command: database::Token,
@@ -57,36 +57,35 @@ enum Command {
         #[command(subcommand)]
         command: client::Hook,
     },
-    /// Send deliveries of a running server
+    /// Redeliver deliveries of a running server
     Delivery {
         #[command(flatten)]
         server: client::Server,
         #[command(subcommand)]
         command: client::Delivery,
     },
-    /// Send one event to a running server
+    /// Emit one event on a running server
     Emit {
         #[command(flatten)]
         server: client::Server,
         #[command(flatten)]
         emit: client::Emission,
     },
-    /// Receive deliveries: check the key and the signature, print what came
+    /// Receive deliveries for testing: check the API key and the signature, and print the payload
     Listen(listen::Listen),
-    /// Print the JSON schema of an event
+    /// Print the JSON Schema of an event type
     Schema {
-        /// The event's key, such as work_item.closed
+        /// Event type, such as work_item.closed
         key: String,
-        /// 2020-12 or 07
+        /// JSON Schema draft: 2020-12 or 07
         #[arg(long, default_value = "2020-12")]
         draft: String,
     },
-    /// Bring the database's schema up to date
+    /// Create the database, or upgrade its schema
     Migrate,
-    /// Look whether everything is well: database, master key, balance
+    /// Check the installation: settings, database, master key, disk, receivers
     Doctor {
-        /// First make the file of a SQLite database as small as what it holds; stop the server for
-        /// that
+        /// First return the free space of a SQLite database to the disk (stop the server before)
         #[arg(long)]
         compact: bool,
     },
@@ -94,31 +93,33 @@ enum Command {
 
 #[derive(Args)]
 struct Serve {
-    /// Where to listen, such as 127.0.0.1:3000
+    /// Address to listen on, such as 127.0.0.1:3000
     #[arg(long, value_parser = listen_address)]
     listen: Option<SocketAddr>,
-    /// sqlite:PATH or postgres://USER@HOST/NAME
+    /// Database: sqlite:PATH or postgres://USER@HOST/NAME
     #[arg(long)]
     database_url: Option<String>,
+    /// Folder of the SQLite database and the master key
     #[arg(long)]
     data_dir: Option<PathBuf>,
 }
 
-/// How long threads are waited for once everything is done.
+/// How long the process waits for blocking threads at exit.
 const LAST_THREADS: Duration = Duration::from_millis(500);
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    // Prints help and usage errors itself, and leaves with 0 or 2.
+    // Prints help and usage errors itself and exits with 0 or 2.
     let cli = Cli::parse();
-    // A setting that is wrong is told by the command that needs it.
+    // An invalid setting is reported later, by the command that needs it.
     telemetry::start(Settings::load().map(|settings| settings.log.format).unwrap_or_default());
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return report(cli.json, &Failure::Failed(format!("cannot start: {error}"))),
+        Err(error) => return report(cli.json, &Failure::Failed(format!("Can't start: {error}"))),
     };
     let outcome = runtime.block_on(run(cli.command, cli.json));
-    // A thread that hangs (in a look-up, in a read of a disk) must not keep the process.
+    // A blocking thread that hangs (in a DNS look-up or a disk read) must not keep the process
+    // alive.
     runtime.shutdown_timeout(LAST_THREADS);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -159,7 +160,7 @@ impl Serve {
 fn schema(key: &str, draft: &str) -> Outcome {
     let event = known_event(key)?;
     let draft = Draft::from_key(draft)
-        .ok_or_else(|| Failure::Usage("--draft is 2020-12 or 07".to_owned()))?;
+        .ok_or_else(|| Failure::Usage("--draft must be 2020-12 or 07.".to_owned()))?;
     print::raw(&schema_text(event, draft));
     Ok(())
 }

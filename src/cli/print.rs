@@ -1,20 +1,20 @@
-//! What commands print: sentences for people, JSON for programs.
+//! Output of commands: text for people, JSON for programs.
 
 use std::{fmt::Write as _, io::Write};
 
 use serde_json::{Value, json};
 
-/// What `escape_debug` spells out although it is seen.
+/// Characters that `escape_debug` escapes although they are visible.
 const QUOTES: [char; 3] = ['"', '\'', '\\'];
 
-/// A result: `text` for people, `value` for programs. Ends with a line break.
+/// Prints a result, `text` for people or `value` for programs, with a line break.
 pub fn result(json: bool, text: &str, value: &Value) {
     let line = if json { plain_json(value) } else { text.to_owned() };
     raw(&format!("{line}\n"));
 }
 
-/// What somebody else wrote, at most so many letters, for a terminal: control characters, line
-/// breaks, changes of the text's direction and everything else that is not seen are spelled out.
+/// Untrusted text for a terminal, at most `most` characters: control characters, line breaks,
+/// direction marks and all other invisible characters are escaped.
 pub fn printable(text: &str, most: usize) -> String {
     let end = text.char_indices().nth(most).map_or(text.len(), |(at, _)| at);
     let mut shown = String::with_capacity(end);
@@ -26,8 +26,8 @@ pub fn printable(text: &str, most: usize) -> String {
     shown
 }
 
-/// JSON on one line in which nothing steers a terminal. The library spells out only the control
-/// characters of ASCII.
+/// JSON on one line without characters that control a terminal. serde_json escapes only ASCII
+/// control characters.
 fn plain_json(value: &Value) -> String {
     let mut line = String::new();
     for letter in value.to_string().chars() {
@@ -43,12 +43,12 @@ fn plain_json(value: &Value) -> String {
     line
 }
 
-/// Bytes as they are. A reader that went away is not our failure.
+/// Prints text unchanged. A closed pipe is not an error.
 pub fn raw(text: &str) {
     let _gone = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
-/// A failure, on standard error.
+/// Prints a failure to standard error.
 pub fn error(json: bool, message: &str) {
     if json {
         eprintln!("{}", json!({"error": message}));
@@ -61,13 +61,13 @@ pub fn error(json: bool, message: &str) {
 mod tests {
     use super::*;
 
-    /// Colours, the C1 form of the same, a bell, a delete, a right-to-left override, a mark, a
-    /// joiner, a tag.
+    /// Colours, their C1 form, bell, delete, right-to-left override, direction mark, byte order
+    /// mark, tag, and line separators.
     const UNSEEN: &str =
         "\u{1b}[31m\u{9b}31m\u{7}\u{7f}\u{202e}\u{200f}\u{2066}\u{feff}\u{e0041}\u{2028}\r\n\t";
 
     #[test]
-    fn what_is_not_seen_is_spelled_out() {
+    fn invisible_characters_are_escaped() {
         let shown = printable(UNSEEN, usize::MAX);
         assert!(
             shown.starts_with("\\u{1b}[31m\\u{9b}31m\\u{7}\\u{7f}\\u{202e}\\u{200f}"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn json_means_the_same_and_holds_nothing_that_is_not_seen() {
+    fn escaped_json_keeps_its_value_and_has_no_invisible_characters() {
         let value = json!({"text": format!("Büro \\ \"हिन्दी\" {UNSEEN}")});
         let line = plain_json(&value);
         assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), value, "{line}");

@@ -1,21 +1,21 @@
-//! What becomes of a new event at a hook, as its slider and its breaker stand. Imports nothing.
+//! What happens to a new event of a hook, by its switch and its circuit breaker. Imports nothing.
 
-/// Whether a hook takes new events.
+/// Whether a hook accepts new events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acceptance {
-    /// It is sent at once.
+    /// The event is sent.
     Open,
-    /// The circuit breaker waits for the receiver: it is held.
+    /// The circuit breaker is open: the event is held.
     Paused,
-    /// A person or the portal switched the hook off: it is skipped.
+    /// A user or the portal turned the hook off: the event is skipped.
     Off,
 }
 
-/// Why a paused hook keeps its deliveries.
+/// Why a paused hook holds its deliveries.
 pub const PAUSED: &str = "the hook is paused: its receiver keeps failing";
 
 impl Acceptance {
-    /// Why a hook keeps its deliveries; `None`: it does not.
+    /// Why a hook holds its pending deliveries; `None` if it doesn't.
     pub fn why_held(self) -> Option<&'static str> {
         match self {
             Self::Open => None,

@@ -1,8 +1,8 @@
-//! What an event's body is made of, field by field, and how two versions of it differ. Pure: where
-//! the fields come from is the engine's catalogue.
+//! The fields of an event's payload, and the differences between two schema versions. The engine's
+//! catalogue provides the fields.
 //!
-//! A change can hurt on either side. *Receivers* are hurt when something they were promised may be
-//! missing or be of another kind; *senders* when something they send is no longer accepted.
+//! A change can break either side: *receivers*, if a promised field may be missing or has another
+//! type; *senders*, if a payload that was valid is no longer accepted.
 
 use std::collections::BTreeSet;
 
@@ -10,24 +10,24 @@ use serde::{Deserialize, Serialize};
 
 use super::invalid::FieldError;
 
-/// One member of a body.
+/// A field of a payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
-    /// In dots: `agent.email`; what is in a list has brackets: `tags[]`.
+    /// With dots: `agent.email`. Items of a list have brackets: `tags[]`.
     pub path: String,
-    /// `string`, `null`, ...; none: anything.
+    /// JSON types: `string`, `null`, ... Empty: any type.
     pub kinds: BTreeSet<String>,
-    /// In the object it belongs to.
+    /// In its parent object.
     pub required: bool,
     pub rules: Vec<Rule>,
     pub meaning: String,
-    /// From the sample, as JSON.
+    /// The sample's value, as JSON.
     pub example: Option<String>,
-    /// It is about a person.
+    /// It holds personal data.
     pub is_personal: bool,
 }
 
-/// What a value has to be beyond its kind: a keyword of JSON Schema and its value as JSON.
+/// A constraint: a keyword of JSON Schema and its value as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     pub keyword: String,
@@ -40,12 +40,12 @@ impl Field {
         if self.kinds.is_empty() {
             return "anything".to_owned();
         }
-        // Null last: it is the exception, whatever the alphabet says.
+        // Null last: it is the exception.
         let (null, others): (Vec<_>, Vec<_>) = self.kinds.iter().partition(|kind| *kind == "null");
         others.into_iter().chain(null).cloned().collect::<Vec<_>>().join(" or ")
     }
 
-    /// Its rules for people: `not empty`, `0 or more`.
+    /// The rules as text: `not empty`, `0 or more`.
     pub fn rule_words(&self) -> String {
         self.rules.iter().map(Rule::words).collect::<Vec<_>>().join(", ")
     }
@@ -74,14 +74,14 @@ impl Rule {
     }
 }
 
-/// What is to be said about a body before it is sent.
+/// The result of checking a payload before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BodyCheck {
-    /// It is as the schema demands.
+    /// It matches the schema.
     Fits,
     /// Lines and columns are counted from 1, columns in characters.
     NotJson { line: usize, column: usize, words: String },
-    /// It is JSON, but these members are not as the schema demands.
+    /// It is JSON, but these fields don't match the schema.
     Differs(Vec<FieldError>),
 }
 
@@ -90,9 +90,9 @@ pub enum BodyCheck {
 pub struct Difference {
     pub path: String,
     pub what: What,
-    /// A receiver of the old version may stumble over the new one.
+    /// A receiver for the old version may fail with the new one.
     pub breaks_receivers: bool,
-    /// A sender of the old version may be refused by the new one.
+    /// A payload for the old version may be rejected by the new one.
     pub breaks_senders: bool,
 }
 
@@ -100,11 +100,11 @@ pub struct Difference {
 pub enum What {
     Added,
     Removed,
-    /// What changed, in words.
+    /// A text for each change.
     Changed(Vec<String>),
 }
 
-/// Everything that differs, in the order of the new version and then what is gone.
+/// All differences: added and changed fields in the order of the new version, then removed fields.
 pub fn diff(old: &[Field], new: &[Field]) -> Vec<Difference> {
     let find = |fields: &[Field], path: &str| fields.iter().position(|field| field.path == path);
     let mut differences = Vec::new();
@@ -112,10 +112,10 @@ pub fn diff(old: &[Field], new: &[Field]) -> Vec<Difference> {
         match find(old, &field.path) {
             Some(position) => differences.extend(changed(&old[position], field)),
             None => {
-                // Inside something that is new itself, only that something can be missed.
-                let parent_was =
+                // Inside a new object, only the object itself can be missing.
+                let is_parent_known =
                     parent(&field.path).is_none_or(|parent| find(old, parent).is_some());
-                let breaks_senders = field.required && parent_was;
+                let breaks_senders = field.required && is_parent_known;
                 differences.push(Difference {
                     path: field.path.clone(),
                     what: What::Added,
@@ -125,8 +125,8 @@ pub fn diff(old: &[Field], new: &[Field]) -> Vec<Difference> {
             }
         }
     }
-    let gone = old.iter().filter(|field| find(new, &field.path).is_none());
-    differences.extend(gone.map(|field| Difference {
+    let removed = old.iter().filter(|field| find(new, &field.path).is_none());
+    differences.extend(removed.map(|field| Difference {
         path: field.path.clone(),
         what: What::Removed,
         breaks_receivers: true,
@@ -143,72 +143,71 @@ fn parent(path: &str) -> Option<&str> {
     }
 }
 
-/// Which way something moved: what was promised to receivers grew weaker, what is demanded of
-/// senders grew stricter.
+/// The direction of a change: looser guarantees break receivers, stricter requirements break
+/// senders.
 #[derive(Clone, Copy, Default)]
-struct Moved {
+struct Direction {
     looser: bool,
     stricter: bool,
 }
 
 fn changed(old: &Field, new: &Field) -> Option<Difference> {
     let mut words = Vec::new();
-    let mut moved = Moved::default();
+    let mut direction = Direction::default();
     if old.kinds != new.kinds {
         words.push(format!("type: {} → {}", old.kind(), new.kind()));
-        let takes = |wide: &Field, kind: &str| {
+        let accepts = |wide: &Field, kind: &str| {
             wide.kinds.contains(kind) || (kind == "integer" && wide.kinds.contains("number"))
         };
-        let takes_all_of = |wide: &Field, narrow: &Field| {
+        let accepts_all_of = |wide: &Field, narrow: &Field| {
             wide.kinds.is_empty()
-                || (!narrow.kinds.is_empty() && narrow.kinds.iter().all(|kind| takes(wide, kind)))
+                || (!narrow.kinds.is_empty() && narrow.kinds.iter().all(|kind| accepts(wide, kind)))
         };
-        moved.looser |= !takes_all_of(old, new);
-        moved.stricter |= !takes_all_of(new, old);
+        direction.looser |= !accepts_all_of(old, new);
+        direction.stricter |= !accepts_all_of(new, old);
     }
     if old.required != new.required {
-        let word = |field: &Field| if field.required { "required" } else { "optional" };
-        words.push(format!("{} → {}", word(old), word(new)));
-        moved.looser |= old.required;
-        moved.stricter |= new.required;
+        let presence = |field: &Field| if field.required { "required" } else { "optional" };
+        words.push(format!("{} → {}", presence(old), presence(new)));
+        direction.looser |= old.required;
+        direction.stricter |= new.required;
     }
     let keywords: BTreeSet<&str> =
         old.rules.iter().chain(&new.rules).map(|rule| rule.keyword.as_str()).collect();
     for keyword in keywords {
         let (before, after) = (old.rule(keyword), new.rule(keyword));
         if before != after {
-            let says = |value: Option<&str>| value.unwrap_or("none").to_owned();
-            words.push(format!("{keyword}: {} → {}", says(before), says(after)));
-            let this = rule_moved(keyword, before, after);
-            moved.looser |= this.looser;
-            moved.stricter |= this.stricter;
+            let text = |value: Option<&str>| value.unwrap_or("none").to_owned();
+            words.push(format!("{keyword}: {} → {}", text(before), text(after)));
+            let of_rule = rule_direction(keyword, before, after);
+            direction.looser |= of_rule.looser;
+            direction.stricter |= of_rule.stricter;
         }
     }
     if old.meaning != new.meaning {
-        words.push("another description".to_owned());
+        words.push("new description".to_owned());
     }
     (!words.is_empty()).then(|| Difference {
         path: new.path.clone(),
         what: What::Changed(words),
-        breaks_receivers: moved.looser,
-        breaks_senders: moved.stricter,
+        breaks_receivers: direction.looser,
+        breaks_senders: direction.stricter,
     })
 }
 
-fn rule_moved(keyword: &str, before: Option<&str>, after: Option<&str>) -> Moved {
+fn rule_direction(keyword: &str, before: Option<&str>, after: Option<&str>) -> Direction {
     let (Some(before), Some(after)) = (before, after) else {
-        return Moved { looser: after.is_none(), stricter: before.is_none() };
+        return Direction { looser: after.is_none(), stricter: before.is_none() };
     };
-    // Of bounds it is known which way is stricter; of everything else (a pattern, another list)
-    // nothing is.
+    // The direction is known for bounds only. Other keywords (pattern, enum) may break both sides.
     let numbers = before.parse::<f64>().ok().zip(after.parse::<f64>().ok());
     match numbers {
         Some((before, after)) if keyword.starts_with("min") => {
-            Moved { looser: after < before, stricter: after > before }
+            Direction { looser: after < before, stricter: after > before }
         }
         Some((before, after)) if keyword.starts_with("max") => {
-            Moved { looser: after > before, stricter: after < before }
+            Direction { looser: after > before, stricter: after < before }
         }
-        _ => Moved { looser: true, stricter: true },
+        _ => Direction { looser: true, stricter: true },
     }
 }

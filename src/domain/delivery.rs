@@ -1,5 +1,5 @@
-//! A delivery: one event on its way to one hook. Its states are stored, never inferred; every
-//! attempt ends in an [`Answer`], and every answer means something a person can act on.
+//! A delivery: one event for one hook. Its state is stored, never derived. Every attempt ends in an
+//! [`Answer`].
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use super::{
 
 macro_rules! states {
     ($($variant:ident = $key:literal, $word:literal;)+) => {
-        /// Where a delivery stands.
+        /// The state of a delivery.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "lowercase")]
         pub enum State { $($variant),+ }
@@ -19,12 +19,12 @@ macro_rules! states {
         impl State {
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// As stored and as the API says it.
+            /// The name in the database and the API.
             pub fn key(self) -> &'static str {
                 match self { $(Self::$variant => $key),+ }
             }
 
-            /// As people read it.
+            /// The name on pages.
             pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
@@ -47,33 +47,33 @@ states! {
 }
 
 impl State {
-    /// Nothing more will be tried unless a person asks.
+    /// No further attempts, unless someone redelivers it.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Delivered | Self::Failed | Self::Skipped | Self::Cancelled)
     }
 }
 
-/// What came of one attempt.
+/// The result of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// The receiver answered with this status.
+    /// The HTTP status of the response.
     Status(u16),
     Timeout,
     ConnectFailed,
     TlsFailed,
     DnsFailed,
-    /// The address or URL is one this portal does not dial.
+    /// The SSRF guard blocks the address or URL.
     AddressRefused,
-    /// What came back was not HTTP, or broke off.
+    /// The response was not HTTP, or incomplete.
     BrokenAnswer,
-    /// Nothing was sent: this machine lacks descriptors, memory, ports or name servers. It says
-    /// nothing of the receiver.
+    /// Nothing was sent: this machine lacks descriptors, memory, ports or name servers. Tells
+    /// nothing about the receiver.
     OwnTrouble,
 }
 
 impl Answer {
-    /// The class as stored and as the API says it.
+    /// The class in the database and the API.
     pub fn class(self) -> &'static str {
         match self {
             Self::Status(200..300) => "success",
@@ -93,8 +93,7 @@ impl Answer {
         }
     }
 
-    /// What an attempt can end in without an answer. All of them: what is stored is read back by
-    /// this list.
+    /// Results without a status. Complete: [`Self::from_stored`] reads stored classes with it.
     const UNANSWERED: &[Self] = &[
         Self::Timeout,
         Self::ConnectFailed,
@@ -105,10 +104,10 @@ impl Answer {
         Self::OwnTrouble,
     ];
 
-    /// Every class there is.
+    /// All classes.
     pub fn classes() -> impl Iterator<Item = &'static str> {
-        let answered = [200, 300, 400, 410, 429, 500, 600].map(Self::Status);
-        answered.into_iter().chain(Self::UNANSWERED.iter().copied()).map(Self::class)
+        let statuses = [200, 300, 400, 410, 429, 500, 600].map(Self::Status);
+        statuses.into_iter().chain(Self::UNANSWERED.iter().copied()).map(Self::class)
     }
 
     pub fn status(self) -> Option<u16> {
@@ -122,7 +121,7 @@ impl Answer {
         matches!(self, Self::Status(200..300))
     }
 
-    /// This machine's trouble: it counts against no receiver and uses up no schedule.
+    /// A problem of this machine: it doesn't count against the receiver or the retry schedule.
     pub fn is_ours(self) -> bool {
         self == Self::OwnTrouble
     }
@@ -142,17 +141,17 @@ impl Answer {
         match self {
             Self::Status(status) => status.to_string(),
             Self::Timeout => "timed out".to_owned(),
-            Self::ConnectFailed => "no connection".to_owned(),
+            Self::ConnectFailed => "connection failed".to_owned(),
             Self::TlsFailed => "TLS failed".to_owned(),
             Self::DnsFailed => "DNS failed".to_owned(),
-            Self::AddressRefused => "address refused".to_owned(),
-            Self::BrokenAnswer => "broken answer".to_owned(),
+            Self::AddressRefused => "address not allowed".to_owned(),
+            Self::BrokenAnswer => "invalid response".to_owned(),
             Self::OwnTrouble => "not sent".to_owned(),
         }
     }
 }
 
-/// A delivery as lists show it.
+/// A delivery, without its attempts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     pub id: DeliveryId,
@@ -166,26 +165,26 @@ pub struct Delivery {
     pub attempts: u32,
     pub last_answer: Option<Answer>,
     pub last_duration_ms: Option<i64>,
-    /// When it is tried next; none once it is final or held.
+    /// When the next attempt is due. `None` in final states, and while it is held.
     pub due_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
-/// What an attempt spent its time on, in microseconds. `None`: it did not come to that, or (of the
-/// first three) a connection was used again.
+/// The phases of an attempt in microseconds. `None`: the attempt did not get that far, or (for the
+/// first three) it reused a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
     pub dns: Option<i64>,
     pub connect: Option<i64>,
     pub tls: Option<i64>,
-    /// From the connection to the answer's status and headers.
+    /// From the connection to the response's status and headers.
     pub first_byte: Option<i64>,
     pub body: Option<i64>,
 }
 
 impl Timing {
-    /// Each part with its name, in the order in which they happen.
+    /// The phases with their names, in order.
     pub fn parts(&self) -> [(&'static str, Option<i64>); 5] {
         [
             ("DNS", self.dns),
@@ -196,35 +195,36 @@ impl Timing {
         ]
     }
 
-    /// The request went out on a connection that was open already.
+    /// The request reused an open connection.
     pub fn is_reused(&self) -> bool {
         self.connect.is_none() && self.dns.is_none() && self.first_byte.is_some()
     }
 }
 
-/// One try, as it was.
+/// A stored attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     pub number: u32,
     pub started_at: Timestamp,
-    /// What the receiver needed to answer; without an answer, how long it was waited for.
+    /// Until the receiver responded with a status, or until the attempt failed.
     pub duration_ms: i64,
     pub answer: Answer,
-    /// More about a failure, without secrets. Of addresses only one that was refused.
+    /// Details of a failure, without secrets. The only IP address in it is one that was blocked.
     pub detail: Option<String>,
     pub url: String,
     pub response_headers: Vec<(String, String)>,
-    /// At most 16 KiB of what came back, as text.
+    /// At most 16 KiB, as text.
     pub response_body: String,
+    /// The response was longer than what is stored.
     pub response_cut: bool,
     pub timing: Timing,
-    /// The address that was reached, where one was.
+    /// The IP address and port of the connection.
     pub address: Option<String>,
 }
 
 impl Attempt {
-    /// Without anything that the receiver or the network said: what is left is the outcome itself.
-    /// `None` when there is nothing to leave out.
+    /// The attempt without data from the receiver or the network, to store if the database rejects
+    /// a value in it. `None` if there is nothing to remove.
     pub fn bare(&self) -> Option<Self> {
         let bare = Self {
             detail: None,
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_survive_the_store() {
+    fn answers_round_trip_through_the_store() {
         let answers = [
             Answer::Status(200),
             Answer::Status(302),

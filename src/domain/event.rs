@@ -1,5 +1,4 @@
-//! The three events a hook can listen to: their keys, names and words. What their bodies must look
-//! like is the engine's catalogue.
+//! The event types: keys, names and descriptions. The engine's catalogue has their schemas.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +17,7 @@ impl EventType {
     pub const ALL: &[Self] =
         &[Self::ConversationAbandoned, Self::OutboundCallInitiated, Self::WorkItemClosed];
 
-    /// The key on the wire and in the store.
+    /// The key in the API, in deliveries and in the database.
     pub fn key(self) -> &'static str {
         match self {
             Self::ConversationAbandoned => "conversation.abandoned",
@@ -27,7 +26,7 @@ impl EventType {
         }
     }
 
-    /// The name people see.
+    /// The name on pages.
     pub fn name(self) -> &'static str {
         match self {
             Self::ConversationAbandoned => "Abandoned conversation",
@@ -36,34 +35,32 @@ impl EventType {
         }
     }
 
-    /// When it is sent, as a clause after "Sent when".
+    /// When it is sent: a clause that continues "Sent when".
     pub fn when(self) -> &'static str {
         match self {
             Self::ConversationAbandoned => {
                 "a customer ends their conversation while they are still in the queue"
             }
             Self::OutboundCallInitiated => {
-                "an agent clicks new outbound call, selects a channel, gives the number to dial, \
-                 then clicks dial"
+                "an agent starts a new outbound call, selects a channel, enters a number and \
+                 clicks dial"
             }
             Self::WorkItemClosed => "an agent closes a work item (task)",
         }
     }
 
-    /// When it is not sent although one might think so, as a sentence.
+    /// When it is not sent, against expectations: full sentences.
     pub fn when_not(self) -> &'static str {
         match self {
             Self::ConversationAbandoned => {
-                "Not sent once an agent has taken the conversation, whoever ends it then, nor when \
-                 it was never in a queue."
+                "Not sent after an agent has accepted the conversation, or if it was never in a \
+                 queue."
             }
             Self::OutboundCallInitiated => {
-                "Not sent when the agent leaves before clicking dial, nor for calls that come in. \
-                 It does not say that anybody answered."
+                "Not sent for incoming calls, or if the agent leaves before clicking dial. It \
+                 doesn't tell whether the call was answered."
             }
-            Self::WorkItemClosed => {
-                "Not sent while the work item is open, whatever else happens to it."
-            }
+            Self::WorkItemClosed => "Not sent for other changes of an open work item.",
         }
     }
 
@@ -71,7 +68,7 @@ impl EventType {
         Self::ALL.iter().copied().find(|event| event.key() == key)
     }
 
-    /// For error messages: what could have been meant.
+    /// All keys, for error messages.
     pub fn known_keys() -> String {
         Self::ALL.iter().map(|event| event.key()).collect::<Vec<_>>().join(", ")
     }

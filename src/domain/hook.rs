@@ -1,9 +1,8 @@
-//! A hook: one event type pushed to one URL. What may be typed into its form, and what it is once
-//! accepted.
+//! A hook: one event type sent to one URL. The stored hook, its form, its patch, and validation.
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{event::EventType, id::HookId, invalid::Invalid, time::Timestamp};
 
@@ -17,36 +16,36 @@ pub struct Hook {
     pub name: String,
     pub event_type: EventType,
     pub callback_url: String,
-    /// The administrator's intent: the slider.
+    /// The switch: what the administrator wants.
     pub enabled: bool,
-    /// Why the portal itself switched it off, if it did.
+    /// Why the portal turned it off automatically.
     pub off_reason: Option<String>,
-    /// The key's last characters, `••••a91f`.
+    /// The last characters of the key: `••••a91f`.
     pub api_key_hint: String,
     pub tuning: Tuning,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Grows with every change: who saves an older one is told.
+    /// Incremented by every change, for optimistic locking.
     pub version: i64,
 }
 
-/// How this hook is delivered to, where that differs from the operator's settings. The default
-/// differs in nothing.
+/// A hook's own delivery settings. `None` means the server's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tuning {
     /// The waits after failed attempts.
     pub retry_schedule: Option<Vec<Duration>>,
-    /// One deadline for a whole attempt.
+    /// Timeout of a whole attempt.
     pub timeout: Option<Duration>,
-    /// Attempts under way at once.
+    /// Max concurrent attempts.
     pub in_flight: Option<u32>,
-    /// Attempts started in a second at most.
+    /// Max attempts started per second.
     pub rate_per_second: Option<u32>,
-    /// The member of the body whose events are delivered strictly one after the other.
+    /// The ordering key: a field of the payload. Events with the same value are delivered strictly
+    /// one after the other.
     pub order_by: Option<String>,
 }
 
-/// A hook's tuning as it was typed; what is empty is left to the operator's settings.
+/// Delivery settings as typed into the form. Empty means the server's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TypedTuning {
@@ -64,8 +63,7 @@ impl TypedTuning {
     }
 }
 
-/// What is to change about a hook's tuning: `None` stays as it is, `Some(None)` goes back to the
-/// operator's setting.
+/// Changes to the delivery settings. `None`: unchanged. `Some(None)`: back to the server's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TuningPatch {
     pub retry_schedule: Option<Option<Vec<Duration>>>,
@@ -107,23 +105,23 @@ pub const MAX_IN_FLIGHT: u32 = 256;
 pub const MAX_RATE: u32 = 10_000;
 
 impl Tuning {
-    /// Validates the values; `members` are what the event's body can be ordered by.
-    pub fn validate(&self, members: &[String]) -> Result<(), Invalid> {
+    /// Validates the values. `fields` are the payload fields that can be the ordering key.
+    pub fn validate(&self, fields: &[String]) -> Result<(), Invalid> {
         let mut invalid = Invalid::default();
         if let Some(schedule) = &self.retry_schedule {
             if schedule.len() > MAX_RETRIES {
                 invalid.add(
                     "retry_schedule",
                     "too-long",
-                    format!("Enter at most {MAX_RETRIES} waits."),
+                    format!("Enter at most {MAX_RETRIES} delays."),
                 );
             }
             if schedule.iter().any(|wait| *wait > LONGEST_RETRY) {
-                invalid.add("retry_schedule", "range", "Enter waits of at most 7 days.");
+                invalid.add("retry_schedule", "range", "Enter delays of at most 7 days.");
             }
         }
         if self.timeout.is_some_and(|timeout| timeout < TIMEOUTS.0 || timeout > TIMEOUTS.1) {
-            invalid.add("timeout", "range", "Enter a time-out between 100 ms and 60 s.");
+            invalid.add("timeout", "range", "Enter a timeout between 100 ms and 60 s.");
         }
         if self.in_flight.is_some_and(|limit| limit == 0 || limit > MAX_IN_FLIGHT) {
             invalid.add(
@@ -139,31 +137,42 @@ impl Tuning {
                 format!("Enter a number between 1 and {MAX_RATE}."),
             );
         }
-        if self.order_by.as_ref().is_some_and(|member| !members.contains(member)) {
-            let known = members.join(", ");
-            invalid.add(
-                "order_by",
-                "unknown",
-                format!("Choose one of the body's own members: {known}."),
-            );
+        if self.order_by.as_ref().is_some_and(|member| !fields.contains(member)) {
+            let known = fields.join(", ");
+            invalid.add("order_by", "unknown", format!("Enter a field of the payload: {known}."));
         }
         invalid.or(())
     }
 }
 
-/// A hook's form as it was typed. `api_key` is empty when the stored one is to stay.
+/// A hook's form as typed. An empty `api_key` keeps the stored one.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct HookForm {
     pub name: String,
     pub event_type: String,
     pub callback_url: String,
     pub api_key: String,
+    #[serde(deserialize_with = "is_checked")]
     pub enabled: bool,
-    #[serde(default)]
     pub tuning: TypedTuning,
 }
 
-/// The form's key is a secret: a debug print must not show it.
+/// A checkbox: a browser sends `on`, our own control `true`, and an unchecked one is missing.
+fn is_checked<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Control {
+        Stored(bool),
+        Posted(String),
+    }
+    Ok(match Control::deserialize(value)? {
+        Control::Stored(is_checked) => is_checked,
+        Control::Posted(text) => matches!(text.as_str(), "true" | "on" | "1"),
+    })
+}
+
+/// Leaves out the API key, which is a secret.
 impl std::fmt::Debug for HookForm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HookForm")
@@ -175,7 +184,7 @@ impl std::fmt::Debug for HookForm {
     }
 }
 
-/// What is to change about a hook, as typed; what is not named stays.
+/// Changes to a hook, not validated yet. `None`: unchanged.
 #[derive(Clone, Default)]
 pub struct HookPatch {
     pub name: Option<String>,
@@ -184,24 +193,24 @@ pub struct HookPatch {
     pub api_key: Option<String>,
     pub enabled: Option<bool>,
     pub tuning: TuningPatch,
-    /// All of its tuning, as a form has it; before `tuning`.
+    /// All delivery settings from a form. Applied before `tuning`.
     pub typed_tuning: Option<TypedTuning>,
-    /// The version the change was made on; `None`: whichever it is at.
+    /// The expected version, for optimistic locking. `None`: any.
     pub version: Option<i64>,
 }
 
-/// Validates a hook's name: 1 to 100 characters that people can read.
+/// Validates a hook's name: 1 to 100 readable characters.
 pub fn parse_name(raw: &str) -> Result<String, Invalid> {
     let name = raw.trim();
-    let wrong = |code, message: &str| Err(Invalid::one("name", code, message));
+    let error = |code, message: &str| Err(Invalid::one("name", code, message));
     if name.is_empty() {
-        return wrong("required", "Enter a name.");
+        return error("required", "Enter a name.");
     }
     if name.chars().count() > MAX_NAME {
-        return wrong("too-long", "Enter a name of at most 100 characters.");
+        return error("too-long", "Enter a name of at most 100 characters.");
     }
     if name.chars().any(is_unreadable) {
-        return wrong(
+        return error(
             "characters",
             "Remove control, invisible and text-direction characters from the name.",
         );
@@ -219,19 +228,19 @@ fn is_unreadable(c: char) -> bool {
             | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
-/// Validates an API key: 1 to 512 visible ASCII characters, kept exactly as typed.
+/// Validates an API key: 1 to 512 visible ASCII characters, stored exactly as typed.
 pub fn parse_api_key(raw: &str) -> Result<String, Invalid> {
-    let wrong = |code, message: &str| Err(Invalid::one("api_key", code, message));
+    let error = |code, message: &str| Err(Invalid::one("api_key", code, message));
     if raw.is_empty() {
-        return wrong("required", "Enter the API key that the receiver expects in x-api-key.");
+        return error("required", "Enter the API key that the receiver expects in x-api-key.");
     }
     if raw.len() > MAX_API_KEY {
-        return wrong("too-long", "Enter a key of at most 512 characters.");
+        return error("too-long", "Enter a key of at most 512 characters.");
     }
     if !raw.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
-        return wrong(
+        return error(
             "characters",
-            "The key may contain only visible ASCII characters: no spaces, line breaks or accents.",
+            "Use only visible ASCII characters: no spaces, line breaks or accents.",
         );
     }
     Ok(raw.to_owned())
@@ -239,16 +248,17 @@ pub fn parse_api_key(raw: &str) -> Result<String, Invalid> {
 
 /// Validates an event type.
 pub fn parse_event_type(raw: &str) -> Result<EventType, Invalid> {
-    let wrong = |code, message: String| Err(Invalid::one("event_type", code, message));
+    let error = |code, message: String| Err(Invalid::one("event_type", code, message));
     match EventType::from_key(raw) {
         Some(event) => Ok(event),
-        None if raw.is_empty() => wrong("required", "Choose an event.".to_owned()),
-        None => wrong("unknown", format!("Choose one of the events: {}.", EventType::known_keys())),
+        None if raw.is_empty() => error("required", "Choose an event.".to_owned()),
+        None => {
+            error("unknown", format!("Choose one of these events: {}.", EventType::known_keys()))
+        }
     }
 }
 
-/// What people see of a key: its last four characters, of a short key fewer, so that most of it
-/// stays unknown.
+/// The last four characters of a key, or a quarter of a short key.
 pub fn api_key_hint(key: &str) -> String {
     let shown = 4.min(key.len() / 4);
     format!("••••{}", &key[key.len() - shown..])

@@ -1,27 +1,26 @@
-//! What the list of hooks is asked for, as its address says it: a text, a standing, an order, a
-//! page.
+//! The query of the hook list, in its URL: text, status, order, page.
 
 use serde::{Deserialize, Serialize};
 
 use super::{address::address, standing::Standing};
 
-/// The list's own address.
+/// The path of the list.
 pub const HOOKS: &str = "/integration/hooks";
 
-/// Which hooks are shown.
+/// Filter by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     #[default]
     All,
-    /// Whatever a person should look at.
+    /// Hooks that need attention.
     Failing,
-    /// Events that no hook listens to.
+    /// Event types without a hook.
     NotSetUp,
     Only(Standing),
 }
 
 impl Status {
-    /// What can be chosen, in the order of the list.
+    /// The options, in the order of the selection.
     pub fn all() -> Vec<Self> {
         let standings = Standing::ALL.iter().map(|standing| Self::Only(*standing));
         [Self::All, Self::Failing].into_iter().chain(standings).chain([Self::NotSetUp]).collect()
@@ -45,7 +44,7 @@ impl Status {
         }
     }
 
-    pub fn admits(self, standing: Standing) -> bool {
+    pub fn matches(self, standing: Standing) -> bool {
         match self {
             Self::All => true,
             Self::Failing => standing.is_failing(),
@@ -55,16 +54,16 @@ impl Status {
     }
 }
 
-/// In which order hooks are shown.
+/// The order of the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sort {
-    /// Grouped by event, oldest first.
+    /// By event type, then oldest first.
     #[default]
     Event,
     Name,
-    /// The worst first.
+    /// Worst first.
     Condition,
-    /// The last delivery first.
+    /// Most recent delivery first.
     Last,
 }
 
@@ -92,7 +91,7 @@ pub struct HookQuery {
 }
 
 impl HookQuery {
-    /// Reads what an address says; what it says wrongly is as if it said nothing.
+    /// Parses the URL's parameters. Invalid values become defaults.
     pub fn parse(text: &str, status: &str, sort: &str, page: &str) -> Self {
         Self {
             text: text.trim().chars().take(200).collect(),
@@ -105,7 +104,7 @@ impl HookQuery {
         }
     }
 
-    /// Is anything left out?
+    /// Is there a filter?
     pub fn is_filtered(&self) -> bool {
         !self.text.is_empty() || self.status != Status::All
     }
@@ -127,20 +126,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_says_what_was_asked_and_nothing_more() {
+    fn a_url_holds_the_query_and_no_defaults() {
         assert_eq!(HookQuery::default().address(), HOOKS);
-        let asked = HookQuery::parse(" crm & co ", "failing", "last", "3");
+        let query = HookQuery::parse(" crm & co ", "failing", "last", "3");
         assert_eq!(
-            asked.address(),
+            query.address(),
             "/integration/hooks?q=crm+%26+co&status=failing&sort=last&page=3"
         );
-        for wrong in ["x", "-1", ""] {
-            assert_eq!(HookQuery::parse("", wrong, wrong, wrong).address(), HOOKS);
+        for invalid in ["x", "-1", ""] {
+            assert_eq!(HookQuery::parse("", invalid, invalid, invalid).address(), HOOKS);
         }
     }
 
     #[test]
-    fn every_status_has_a_key_of_its_own() {
+    fn every_status_has_a_unique_key() {
         let mut keys: Vec<_> = Status::all().into_iter().map(Status::key).collect();
         keys.sort_unstable();
         keys.dedup();

@@ -1,6 +1,6 @@
-//! Typed ids: a hook's id can never be passed where an event's is wanted. UUIDs of version 7, so
-//! they sort by birth. The only place outside the store that names the database driver, and only to
-//! say "stored as its UUID".
+//! Typed ids, so that a hook's id can't be passed as an event's. They are UUIDs of version 7 and
+//! sort by creation time. With [`super::time`] and [`super::measured`] the only domain files that
+//! name the database driver (to derive `sqlx::Type`).
 
 use std::{fmt, str::FromStr};
 
@@ -42,38 +42,38 @@ macro_rules! ids {
 ids! {
     /// A configured service hook.
     HookId,
-    /// One thing that happened. It is the `webhook-id` on the wire, the same on every retry.
+    /// An event. Sent as `webhook-id`, the same on every retry.
     EventId,
-    /// One event on its way to one hook.
+    /// One event for one hook.
     DeliveryId,
-    /// A person who signs in.
+    /// A user who signs in.
     UserId,
     /// A bearer token of a program.
     TokenId,
-    /// A long errand: many deliveries sent again at a pace.
+    /// A job that redelivers many deliveries.
     JobId,
-    /// One running server among those that share a database.
+    /// A running server.
     NodeId,
-    /// A form's typed values, kept while its errors are shown.
+    /// The typed values of a form with errors.
     DraftId,
 }
 
 impl EventId {
-    /// What receivers know the event by. A test is told by what is signed: a header that is not
-    /// could be added or taken away.
+    /// The `webhook-id` header. It marks tests, because the id is signed: other headers could be
+    /// added or removed on the way.
     pub fn webhook_id(self, is_test: bool) -> String {
         if is_test { format!("test_{self}") } else { self.to_string() }
     }
 }
 
-/// The smallest id that can have been made at `at`: a span of time is a range of ids.
+/// The smallest id of a point in time. Turns a time range into a range of ids.
 pub fn first_at(at: Timestamp) -> Uuid {
     let millis = u64::try_from(at.0.max(0)).unwrap_or(0) & 0xffff_ffff_ffff;
     Uuid::from_u128(u128::from(millis) << 80)
 }
 
-/// When an id was made.
-pub fn born(id: Uuid) -> Timestamp {
+/// The creation time of an id.
+pub fn time_of(id: Uuid) -> Timestamp {
     Timestamp(i64::try_from(id.as_u128() >> 80).unwrap_or(0))
 }
 
@@ -82,9 +82,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_survives_its_first_id() {
+    fn the_first_id_of_a_time_has_that_time() {
         for millis in [0, 1, 1_700_000_000_123] {
-            assert_eq!(born(first_at(Timestamp(millis))), Timestamp(millis));
+            assert_eq!(time_of(first_at(Timestamp(millis))), Timestamp(millis));
         }
         assert_eq!(first_at(Timestamp(-5)), Uuid::nil());
     }

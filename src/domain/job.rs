@@ -1,5 +1,5 @@
-//! A job: many deliveries sent again, a few at a time. It is kept in the database, so a restart
-//! goes on where it was.
+//! A job redelivers many deliveries at a limited pace. Its progress is stored in the database, so
+//! that it continues after a restart.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use super::{
     id::{EventId, HookId, JobId},
     log::AnswerGroup,
     time::{Timestamp, readable_duration},
-    words::{deliveries, grouped},
+    words::deliveries,
 };
 
-/// Deliveries a second, unless somebody asks for another pace.
+/// The default pace, in deliveries per second.
 pub const DEFAULT_PACE: u32 = 50;
 pub const MAX_PACE: u32 = 1000;
 
-/// What a person asked for.
+/// What a job redelivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Everything that matches a filter of the log.
+    /// All deliveries that match a filter.
     Redeliver,
-    /// What one hook missed since a time: failed, skipped and cancelled.
+    /// The missed deliveries of one hook since a time: failed, skipped and cancelled.
     Recover,
 }
 
@@ -68,7 +68,7 @@ impl JobState {
         Self::ALL.iter().copied().find(|state| state.key() == key)
     }
 
-    /// May a person move a job from this state to that one?
+    /// May a user move a job from this state to `next`?
     pub fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
@@ -78,16 +78,15 @@ impl JobState {
     }
 }
 
-/// Which settled deliveries a job is for. Only what was accepted before the job began, so that it
-/// ends.
+/// The deliveries of a job: final ones that were accepted before the job started, so that it ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     pub hook: Option<HookId>,
     pub event: Option<EventId>,
     pub event_type: Option<EventType>,
-    /// Settled states only.
+    /// Final states only.
     pub states: Vec<State>,
-    /// What was answered last; whatever it was without it.
+    /// The last result. `None`: any.
     #[serde(default)]
     pub answer: Option<AnswerGroup>,
     pub from: Option<Timestamp>,
@@ -95,31 +94,30 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// May there be a delivery that is in both? Without `from` a scope begins with the first one,
-    /// without `to` it has no end.
+    /// Can a delivery be in both scopes? Without `from` a scope has no start, without `to` no end.
     pub fn overlaps(&self, other: &Self) -> bool {
-        fn meets<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+        fn agrees<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
             one.is_none() || other.is_none() || one == other
         }
-        let begins_before_the_end_of = |one: &Self, other: &Self| match (one.from, other.to) {
+        let starts_before_end_of = |one: &Self, other: &Self| match (one.from, other.to) {
             (Some(from), Some(to)) => from < to,
             _ => true,
         };
-        meets(self.hook, other.hook)
-            && meets(self.event, other.event)
-            && meets(self.event_type, other.event_type)
-            && meets(self.answer, other.answer)
+        agrees(self.hook, other.hook)
+            && agrees(self.event, other.event)
+            && agrees(self.event_type, other.event_type)
+            && agrees(self.answer, other.answer)
             && self.states.iter().any(|state| other.states.contains(state))
-            && begins_before_the_end_of(self, other)
-            && begins_before_the_end_of(other, self)
+            && starts_before_end_of(self, other)
+            && starts_before_end_of(other, self)
     }
 }
 
-/// How many deliveries a scope covers, by the state they are in and what was answered last.
+/// The number of deliveries in a scope, by state and last result.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     pub parts: Vec<(State, AnswerGroup, i64)>,
-    /// There are more: counting stopped there.
+    /// Counting stopped at a limit; there are more.
     #[serde(default)]
     pub is_more: bool,
 }
@@ -147,19 +145,19 @@ impl Count {
     }
 }
 
-/// What a job would be for, in equal slices of time.
+/// A preview of a job: its deliveries over time, in equal slices.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spread {
-    /// Hours that a slice lasts.
+    /// Hours per slice.
     pub hours: i64,
-    /// When each begins, and what is in it.
+    /// The start of each slice, and its deliveries.
     pub slices: Vec<(Timestamp, Count)>,
-    /// When the first and the last were accepted.
+    /// When the first and the last delivery were accepted.
     pub ends: Option<(Timestamp, Timestamp)>,
 }
 
 impl Spread {
-    /// All of it together.
+    /// The sum of all slices.
     pub fn count(&self) -> Count {
         let mut all = Count::default();
         for (state, answer, count) in self.slices.iter().flat_map(|(_, count)| &count.parts) {
@@ -170,53 +168,53 @@ impl Spread {
         all
     }
 
-    /// The bounds of slices that cover a range: of an hour each, or of whole days where that would
-    /// be too many.
+    /// The bounds of the slices that cover a range: hourly for up to 72 hours, else whole days.
+    /// Returns the hours per slice, and one bound more than there are slices.
     pub fn bounds(from: Timestamp, to: Timestamp) -> (i64, Vec<Timestamp>) {
         const HOUR: i64 = 3_600_000;
-        // An id has room for no later moment.
+        // The time range of a UUIDv7.
         let (from, to) = (from.0.clamp(0, LATEST), to.0.clamp(0, LATEST));
-        let lasts = |to: i64, from: i64, unit: i64| to.saturating_sub(from).max(0) / unit + 1;
-        let hours = match lasts(to, from, HOUR) {
-            ..=MOST_HOURS => 1,
-            hours => 24 * lasts(hours, 0, 24 * MOST_DAYS),
+        let slices = |to: i64, from: i64, unit: i64| to.saturating_sub(from).max(0) / unit + 1;
+        let hours = match slices(to, from, HOUR) {
+            ..=MAX_HOURLY_SLICES => 1,
+            hours => 24 * slices(hours, 0, 24 * MAX_DAILY_SLICES),
         };
         let unit = hours * HOUR;
         let first = from / unit * unit;
         (
             hours,
-            (0..=lasts(to, first, unit)).map(|number| Timestamp(first + number * unit)).collect(),
+            (0..=slices(to, first, unit)).map(|number| Timestamp(first + number * unit)).collect(),
         )
     }
 }
 
-/// Of as many hours each is shown; of more, days; of more of those, several days at once.
-const MOST_HOURS: i64 = 72;
-const MOST_DAYS: i64 = 92;
+/// Up to 72 h use hourly slices, up to 92 days daily ones, longer ranges several days per slice.
+const MAX_HOURLY_SLICES: i64 = 72;
+const MAX_DAILY_SLICES: i64 = 92;
 const LATEST: i64 = (1 << 48) - 1;
 
-/// A job and how far it is.
+/// A job and its progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     pub id: JobId,
     pub kind: Kind,
     pub state: JobState,
     pub scope: Scope,
-    /// Deliveries a second.
+    /// Deliveries per second.
     pub per_second: u32,
-    /// Counted when it began.
+    /// Matching deliveries when it started.
     pub total: i64,
     pub done: i64,
-    /// Settled otherwise in the meantime, or without a body to send.
+    /// Left out: settled in the meantime, or the payload was removed.
     pub skipped: i64,
     pub created_by: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Why the portal paused it: it could not go on.
+    /// The error because of which the portal paused it.
     pub problem: Option<String>,
 }
 
-/// How long so many take at a pace.
+/// How long a number of deliveries takes at a pace.
 pub fn time_needed(number: i64, per_second: u32) -> String {
     let seconds = u64::try_from(number).unwrap_or(0).div_ceil(u64::from(per_second.max(1)));
     readable_duration(Duration::from_secs(seconds.max(1)))
@@ -229,25 +227,6 @@ impl Job {
         let behind = self.done + self.skipped;
         (behind, self.total.max(behind))
     }
-
-    /// How far it is, in a sentence or two.
-    pub fn words(&self) -> String {
-        let (behind, all) = self.progress();
-        let mut words = match self.state {
-            JobState::Done => format!("{} sent again.", deliveries(self.done)),
-            _ => format!("{} of {} sent again.", grouped(self.done), grouped(all)),
-        };
-        if self.skipped > 0 {
-            words = format!(
-                "{words} {} left out: settled otherwise in the meantime, or without a body.",
-                grouped(self.skipped)
-            );
-        }
-        if self.state == JobState::Running && all > behind {
-            words = format!("{words} About {} to go.", time_needed(all - behind, self.per_second));
-        }
-        words
-    }
 }
 
 #[cfg(test)]
@@ -255,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slices_cover_a_range_by_the_hour_or_by_days_and_are_never_many() {
+    fn slices_cover_a_range_hourly_or_daily_and_are_limited() {
         const HOUR: i64 = 3_600_000;
         let bounds = |from: i64, to: i64| {
             let (hours, bounds) = Spread::bounds(Timestamp(from), Timestamp(to));
@@ -272,13 +251,13 @@ mod tests {
         assert_eq!(bounds(0, 7 * 24 * HOUR - 1), (24, 7));
         assert_eq!(bounds(0, 400 * 24 * HOUR), (24 * 5, 81));
         assert!(bounds(0, 100_000 * 24 * HOUR).1 <= 94);
-        // A range that ends before it begins has nothing in it, and that is one slice.
+        // A range that ends before it starts is empty: one slice.
         assert_eq!(Spread::bounds(Timestamp(10 * HOUR), Timestamp(0)).1.len(), 2);
         assert!(Spread::bounds(Timestamp(i64::MIN), Timestamp(i64::MAX)).1.len() <= 95);
     }
 
     #[test]
-    fn scopes_overlap_unless_something_keeps_them_apart() {
+    fn scopes_overlap_unless_a_filter_separates_them() {
         let hook = |number| Some(HookId(uuid::Uuid::from_u128(number)));
         let one = Scope {
             hook: hook(1),
@@ -306,8 +285,12 @@ mod tests {
             (at(None, Some(101)), true),
             (at(None, Some(100)), false),
         ];
-        for (other, wanted) in rows {
-            assert_eq!((one.overlaps(&other), other.overlaps(&one)), (wanted, wanted), "{other:?}");
+        for (other, expected) in rows {
+            assert_eq!(
+                (one.overlaps(&other), other.overlaps(&one)),
+                (expected, expected),
+                "{other:?}"
+            );
         }
         let (closed, abandoned) = (EventType::WorkItemClosed, EventType::ConversationAbandoned);
         let of = |event_type| Scope { event_type: Some(event_type), ..one.clone() };
@@ -315,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_says_how_far_it_is() {
+    fn progress_never_exceeds_the_total() {
         let mut job = Job {
             id: JobId(uuid::Uuid::nil()),
             kind: Kind::Recover,
@@ -330,16 +313,9 @@ mod tests {
             updated_at: Timestamp(0),
             problem: None,
         };
-        assert_eq!(
-            job.words(),
-            "1,000 of 1,204 sent again. 4 left out: settled otherwise in the meantime, or without \
-             a body. About 20 s to go."
-        );
-        (job.state, job.skipped, job.done) = (JobState::Done, 0, 2000);
-        assert_eq!(
-            (job.words().as_str(), job.progress()),
-            ("2,000 deliveries sent again.", (2000, 2000))
-        );
+        assert_eq!(job.progress(), (1004, 1204));
+        (job.skipped, job.done) = (0, 2000);
+        assert_eq!(job.progress(), (2000, 2000));
         assert_eq!(time_needed(0, 0), "1 s");
     }
 }

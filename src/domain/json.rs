@@ -1,13 +1,13 @@
-//! JSON as people read it: indented, with every number and every string spelled exactly as it was.
-//! (A parser would read 1.50 and write 1.5.)
+//! Pretty-prints JSON without parsing it into values, so that numbers and strings keep their
+//! spelling (1.50 stays 1.50).
 
-/// Levels that are indented: nobody sees more.
+/// Deeper levels get no further indentation.
 const LEVELS: usize = 40;
-/// Blanks that every text may be indented with; a long one with as many as it has letters.
+/// Total spaces of indentation, or as many as the text has bytes, if that is more.
 const BLANKS: usize = 64 * 1024;
 
-/// The text with a line for each member, if it is JSON at all. However it is nested, at most about
-/// four times as long.
+/// The indented text; `None` if it is not JSON. At most about four times as long as the input,
+/// whatever its nesting.
 pub fn pretty(text: &str) -> Option<String> {
     serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
     let mut out = String::with_capacity(text.len() * 2);
@@ -16,7 +16,7 @@ pub fn pretty(text: &str) -> Option<String> {
     let mut characters = text.chars().peekable();
     let mut newline = |out: &mut String, depth: usize| {
         out.push('\n');
-        // A list of small numbers at the deepest level would become forty times as long.
+        // Limits lists of small values at a deep level, which would grow forty times.
         let indent = (2 * depth.min(LEVELS)).min(blanks);
         blanks -= indent;
         out.push_str(&" ".repeat(indent));
@@ -54,7 +54,7 @@ pub fn pretty(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// Copies a string, from after its first quote to its last.
+/// Copies a string literal, from after the opening quote to the closing one.
 fn string(out: &mut String, characters: &mut impl Iterator<Item = char>) {
     let mut is_escaped = false;
     for character in characters {
@@ -72,7 +72,7 @@ mod tests {
     use super::pretty;
 
     #[test]
-    fn nothing_but_blanks_is_changed() {
+    fn only_whitespace_changes() {
         let text = concat!(
             r#"{ "a":1.50,"b" : [1e2, {} ,[ ]], "c":"x, {y}: \" \\","#,
             r#""d":12345678901234567890,"é":null}"#
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn however_it_is_nested_it_does_not_grow_out_of_proportion() {
+    fn the_size_is_limited_for_any_nesting() {
         let size = 256 * 1024;
         let lists = format!("{}{}1{}", "[".repeat(100), "1,".repeat(size / 2), "]".repeat(100));
         let deep = "[".repeat(size / 2) + &"]".repeat(size / 2);

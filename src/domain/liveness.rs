@@ -1,5 +1,4 @@
-//! How long something that is due may wait for an attempt. Pure: what is configured comes in, a
-//! time comes out.
+//! The liveness bound: how long a due delivery may wait for an attempt, computed from the settings.
 
 use std::time::Duration;
 
@@ -8,42 +7,43 @@ use super::{
     time::Timestamp,
 };
 
-/// A hint that was lost, a load that failed and is repeated, a step that releases what was held:
-/// each costs seconds.
+/// Allowance for delays of seconds: a lost hint, a failed load, the gradual release of held
+/// deliveries.
 const SLACK: Duration = Duration::from_secs(30);
 
-/// What the bound follows from.
+/// The inputs of the bound.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// The longest that one attempt to this hook may take.
+    /// Timeout of an attempt of this hook.
     pub timeout: Duration,
-    /// Hooks that have something due, this one among them, and attempts that may be under way at
-    /// once to all of them.
+    /// Hooks with due deliveries, including this one.
     pub hooks: usize,
+    /// Max concurrent attempts of all hooks.
     pub in_flight: usize,
 }
 
 impl Pace {
-    /// A hook that is on, and not paused, and has something due makes an attempt at least once in
-    /// this time. All of its places may be taken by attempts that run to their deadline; then it
-    /// may have to wait for its turn, while all permits are taken by attempts of others that do the
-    /// same, as often as it takes to go round; and then its own attempt takes as long. A rate, its
-    /// own or learned from its receiver, allows one in five seconds at least, and an order always
-    /// lets the first of a key go: neither adds to it. (A hook whose receiver asked to be left
-    /// alone is not ready.)
+    /// A hook that is on, not paused, and has a due delivery makes at least one attempt in this
+    /// time. The worst case: all of its own permits are held until their timeout (1), then it waits
+    /// for its turn while all permits of the server are held by other hooks until their timeout
+    /// (`rounds`), then its own attempt takes until its timeout (1).
+    ///
+    /// Rate limits add nothing: each allows at least one attempt in five seconds. Neither does an
+    /// ordering key: the first delivery of a key is never blocked. A hook that waits because of
+    /// `Retry-After` is not due.
     pub fn bound(&self) -> Duration {
-        let turns = u32::try_from(self.hooks.div_ceil(self.in_flight.max(1))).unwrap_or(u32::MAX);
-        self.timeout.saturating_mul(turns.saturating_add(2)).saturating_add(SLACK)
+        let rounds = u32::try_from(self.hooks.div_ceil(self.in_flight.max(1))).unwrap_or(u32::MAX);
+        self.timeout.saturating_mul(rounds.saturating_add(2)).saturating_add(SLACK)
     }
 }
 
-/// A hook that is ready, has something due, and makes no attempt.
+/// A hook with a due delivery that makes no attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overdue {
     pub hook: HookId,
     pub name: String,
     pub delivery: DeliveryId,
-    /// Since when it is due, and how long it may be.
+    /// Since when the delivery is due, and how long it may wait.
     pub since: Timestamp,
     pub bound: Duration,
 }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bound_grows_with_the_deadline_and_with_the_turns_it_takes_to_go_round() {
+    fn the_bound_grows_with_the_timeout_and_the_number_of_rounds() {
         let bound = |timeout, hooks| {
             Pace { timeout: Duration::from_secs(timeout), hooks, in_flight: 512 }.bound().as_secs()
         };

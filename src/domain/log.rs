@@ -1,18 +1,17 @@
-//! The log of deliveries as people ask for it: what may be filtered by, the words for it, and the
-//! address that says it all. Pure: what an address means at a moment is worked out by the server.
+//! The filters of the list of deliveries: their options, labels and URL parameters. The server
+//! resolves them (names, relative times) to a search.
 
 use serde::{Deserialize, Serialize};
 
 use super::{address::address, delivery::State};
 
-/// Where deliveries stand, as people ask for it: a state, or several that mean the same to whoever
-/// asks.
+/// An option of the state filter: one state, or several that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     pub key: &'static str,
     pub word: &'static str,
     pub states: &'static [State],
-    /// Only tests, or none; either when it does not matter.
+    /// `Some(true)`: only tests. `Some(false)`: no tests. `None`: both.
     pub tests: Option<bool>,
 }
 
@@ -20,12 +19,12 @@ const fn outcome(key: &'static str, word: &'static str, states: &'static [State]
     Outcome { key, word, states, tests: None }
 }
 
-/// Every outcome there is to choose from.
+/// All options of the state filter.
 pub const OUTCOMES: &[Outcome] = &[
     outcome("delivered", "Delivered", &[State::Delivered]),
     outcome(
         "open",
-        "On its way (pending, waiting or held)",
+        "Open (pending, waiting or held)",
         &[State::Pending, State::Waiting, State::Held],
     ),
     Outcome {
@@ -37,8 +36,8 @@ pub const OUTCOMES: &[Outcome] = &[
         )
     },
     outcome("failed", "Failed", &[State::Failed]),
-    outcome("skipped", "Skipped (hook off or its queue full)", &[State::Skipped]),
-    outcome("waiting", "Waiting for another attempt", &[State::Waiting]),
+    outcome("skipped", "Skipped (hook off or queue full)", &[State::Skipped]),
+    outcome("waiting", "Waiting for a retry", &[State::Waiting]),
     outcome("held", "Held", &[State::Held]),
     outcome("pending", "Pending", &[State::Pending]),
     outcome("cancelled", "Cancelled", &[State::Cancelled]),
@@ -53,7 +52,7 @@ impl Outcome {
 
 macro_rules! answers {
     ($($variant:ident = $key:literal, $word:literal, [$($class:literal),*];)+) => {
-        /// What was answered last, as people ask for it: one or several classes of
+        /// An option of the result filter: one or several classes of
         /// [`Answer`](super::delivery::Answer).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum AnswerGroup { $(#[serde(rename = $key)] $variant),+ }
@@ -69,7 +68,7 @@ macro_rules! answers {
                 match self { $(Self::$variant => $word),+ }
             }
 
-            /// The classes it stands for, as stored; none of them for what was never tried.
+            /// Its classes in the database; empty for deliveries without an attempt.
             pub fn classes(self) -> &'static [&'static str] {
                 match self { $(Self::$variant => &[$($class),*]),+ }
             }
@@ -78,27 +77,27 @@ macro_rules! answers {
 }
 
 answers! {
-    Success = "2xx", "2xx accepted", ["success"];
+    Success = "2xx", "2xx success", ["success"];
     Redirect = "3xx", "3xx redirect", ["redirect"];
-    Refused = "4xx", "4xx refused", ["client_error", "gone", "throttled"];
-    Broken = "5xx", "5xx receiver failed", ["server_error"];
+    Refused = "4xx", "4xx client error", ["client_error", "gone", "throttled"];
+    Broken = "5xx", "5xx server error", ["server_error"];
     Timeout = "timeout", "Timed out", ["timeout"];
-    Connect = "connect", "No connection", ["connect"];
+    Connect = "connect", "Connection failed", ["connect"];
     Tls = "tls", "TLS failed", ["tls"];
     Dns = "dns", "DNS failed", ["dns"];
-    NotDialled = "refused", "Address refused", ["address_refused"];
-    Odd = "odd", "No proper answer", ["broken_answer", "unexpected_status"];
-    Own = "own", "Not sent: our own trouble", ["own_trouble"];
-    Never = "none", "Never tried", [];
+    NotDialled = "refused", "Address not allowed", ["address_refused"];
+    Odd = "odd", "Invalid response", ["broken_answer", "unexpected_status"];
+    Own = "own", "Not sent (server problem)", ["own_trouble"];
+    Never = "none", "No attempts", [];
 }
 
 impl AnswerGroup {
-    /// By its own key or by that of a class in it, so that a link may name either.
+    /// By its own key or by a class in it: links may contain either.
     pub fn from_key(key: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|group| group.key() == key || group.classes().contains(&key))
     }
 
-    /// The group of a stored class; without one nothing was ever tried.
+    /// The group of a stored class; `None`: no attempt.
     pub fn of(class: Option<&str>) -> Self {
         let Some(class) = class else { return Self::Never };
         Self::ALL
@@ -108,20 +107,19 @@ impl AnswerGroup {
             .unwrap_or(Self::Odd)
     }
 
-    /// Every class there is, and `None` for what was never tried.
+    /// All classes, and `None` for deliveries without an attempt.
     pub fn all_classes() -> impl Iterator<Item = Option<&'static str>> {
         Self::ALL.iter().flat_map(|group| group.classes()).copied().map(Some).chain([None])
     }
 
-    /// Its classes, and `None` for what was never tried.
+    /// Its classes as stored; `None` stands for deliveries without an attempt.
     pub fn stored(self) -> impl Iterator<Item = Option<&'static str>> {
         let never = (self == Self::Never).then_some(None);
         self.classes().iter().copied().map(Some).chain(never)
     }
 }
 
-/// A page of the log as its address says it. Everything is as typed; empty means that it does not
-/// matter.
+/// The URL parameters of the list of deliveries, as typed. Empty: no filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LogQuery {
@@ -132,16 +130,16 @@ pub struct LogQuery {
     pub event_type: String,
     pub from: String,
     pub to: String,
-    /// Of times that do not say it themselves.
+    /// Time zone of `from` and `to`, unless they contain one.
     pub zone: String,
     pub text: String,
-    /// Older than this delivery, or newer.
+    /// Keyset pagination: deliveries older or newer than this one.
     pub before: String,
     pub after: String,
 }
 
 impl LogQuery {
-    /// By the names of the controls and of the parameters in the address.
+    /// Reads each parameter by its name, which is also the name of its form control.
     pub fn read(get: impl Fn(&str) -> String) -> Self {
         let mut query = Self::default();
         for (name, value) in query.slots() {
@@ -166,33 +164,33 @@ impl LogQuery {
         ]
     }
 
-    /// The address that says this: `path`, and after it whatever is not empty.
+    /// The URL of this query: `path` and the parameters that are not empty.
     pub fn address(&self, path: &str) -> String {
         let mut all = self.clone();
         address(path, &all.slots().map(|(name, value)| (name, value.as_str())))
     }
 
-    /// The same filter, but for one part of it, from its newest page on.
+    /// The query with one parameter replaced, from the newest page on.
     #[must_use]
-    pub fn with(&self, name: &str, wanted: &str) -> Self {
+    pub fn with(&self, name: &str, new_value: &str) -> Self {
         let mut query = self.at("", "");
         for (known, value) in query.slots() {
             if known == name {
-                wanted.clone_into(value);
+                new_value.clone_into(value);
             }
         }
         query
     }
 
-    /// The same filter at another place in the log.
+    /// The same filter at another page.
     #[must_use]
     pub fn at(&self, before: &str, after: &str) -> Self {
         Self { before: before.to_owned(), after: after.to_owned(), ..self.clone() }
     }
 
-    /// Nothing is filtered by, wherever in the log it is. (The hook may be the page's own.)
-    pub fn is_plain(&self, but_hook: bool) -> bool {
-        let hook = if but_hook { self.hook.clone() } else { String::new() };
+    /// Is there no filter? `ignore_hook`: the page is a hook's own, whose filter doesn't count.
+    pub fn is_plain(&self, ignore_hook: bool) -> bool {
+        let hook = if ignore_hook { self.hook.clone() } else { String::new() };
         self.at("", "") == Self { hook, zone: self.zone.clone(), ..Self::default() }
     }
 }
@@ -203,7 +201,7 @@ mod tests {
     use crate::domain::delivery::Answer;
 
     #[test]
-    fn every_answer_is_in_exactly_one_group() {
+    fn every_class_is_in_exactly_one_group() {
         let statuses = (100..1000).map(Answer::Status);
         let others = [
             Answer::Timeout,
@@ -226,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_can_be_asked_for() {
+    fn every_state_has_a_filter_option() {
         for state in State::ALL {
             assert_eq!(
                 Outcome::from_key(state.key()).map(|outcome| outcome.states),
@@ -236,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_says_all_of_a_query_and_nothing_else() {
+    fn a_url_holds_exactly_the_parameters_of_a_query() {
         let query = LogQuery {
             state: "failed".into(),
             text: "a&b é".into(),

@@ -1,5 +1,4 @@
-//! What attempts of an hour came to, and how long they took, in numbers small enough to keep: what
-//! charts are drawn from.
+//! Statistics of attempts for the charts: counts per hour, and a histogram of durations.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +6,7 @@ use super::time::Timestamp;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// A whole hour since 1970, UTC.
+/// Hours since 1970, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "engine", derive(sqlx::Type), sqlx(transparent))]
 #[serde(transparent)]
@@ -28,10 +27,10 @@ impl Hour {
     }
 }
 
-/// The class of attempts to which the receiver answered that it wants them later, and when.
+/// The class of attempts that the receiver postponed with `Retry-After`.
 pub const PUT_OFF: &str = "put_off";
 
-/// Attempts of some time.
+/// The number of succeeded and failed attempts in a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcomes {
     pub succeeded: i64,
@@ -43,7 +42,8 @@ impl Outcomes {
         self.succeeded + self.failed
     }
 
-    /// Successes in a hundred, rounded down: 100 means all of them. `None` without an attempt.
+    /// The success rate in percent, rounded down: 100 means that no attempt failed. `None` without
+    /// attempts.
     pub fn percent(&self) -> Option<i64> {
         (self.total() > 0).then(|| self.succeeded * 100 / self.total())
     }
@@ -57,7 +57,7 @@ impl Outcomes {
     }
 }
 
-/// How far back a chart goes.
+/// The time range of a chart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Range {
     #[default]
@@ -81,7 +81,7 @@ impl Range {
         Self::ALL.iter().copied().find(|range| range.key() == key)
     }
 
-    /// As a clause after "in the last".
+    /// Continues "in the last".
     pub fn words(self) -> &'static str {
         match self {
             Self::Day => "24 hours",
@@ -98,7 +98,7 @@ impl Range {
         }
     }
 
-    /// Hours of one column.
+    /// Hours per column.
     pub fn step(self) -> i64 {
         match self {
             Self::Day => 1,
@@ -108,8 +108,8 @@ impl Range {
     }
 }
 
-/// Which bucket a duration falls into. Two buckets for each doubling: a quantile read from them is
-/// off by a fifth at most, and fifteen seconds are thirty buckets.
+/// The histogram bucket of a duration. Two buckets for each doubling: a quantile is off by at most
+/// a fifth, and 15 seconds take 30 buckets.
 pub fn bucket_of(millis: i64) -> i64 {
     let millis = millis.max(0);
     match millis.checked_ilog2() {
@@ -121,8 +121,8 @@ pub fn bucket_of(millis: i64) -> i64 {
     }
 }
 
-/// The shortest duration of a bucket, in milliseconds.
-fn begin_of(bucket: i64) -> f64 {
+/// The lower bound of a bucket, in milliseconds.
+fn lower_bound(bucket: i64) -> f64 {
     if bucket <= 0 {
         return 0.0;
     }
@@ -132,7 +132,7 @@ fn begin_of(bucket: i64) -> f64 {
     base
 }
 
-/// Durations by bucket.
+/// A histogram: pairs of bucket and count.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Durations(pub Vec<(i64, i64)>);
 
@@ -144,8 +144,7 @@ impl Durations {
         }
     }
 
-    /// The duration in milliseconds that `share` of all stay below, read between the bounds of its
-    /// bucket.
+    /// A quantile in milliseconds, interpolated between the bounds of its bucket.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -160,8 +159,9 @@ impl Durations {
         for (bucket, count) in buckets {
             let count = count as f64;
             if below + count >= rank && count > 0.0 {
-                // A bucket of one whole millisecond or less has nothing between its bounds.
-                let (from, to) = (begin_of(bucket), begin_of(bucket + 1).max(begin_of(bucket)));
+                // The first buckets can be empty intervals: their next bound may be lower.
+                let from = lower_bound(bucket);
+                let to = lower_bound(bucket + 1).max(from);
                 return Some((from + (to - from) * ((rank - below) / count)).round() as i64);
             }
             below += count;
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets_are_in_order_and_begin_where_the_one_before_ends() {
+    fn buckets_are_ordered_and_adjacent() {
         let mut last = -1;
         for millis in 0..100_000 {
             let bucket = bucket_of(millis);
@@ -183,8 +183,8 @@ mod tests {
             #[expect(clippy::cast_precision_loss, reason = "small")]
             let exact = millis as f64;
             assert!(
-                begin_of(bucket) <= exact
-                    && exact < begin_of(bucket + 1).max(begin_of(bucket) + 0.6),
+                lower_bound(bucket) <= exact
+                    && exact < lower_bound(bucket + 1).max(lower_bound(bucket) + 0.6),
                 "{millis}"
             );
             last = bucket;
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_hold_their_moments() {
+    fn a_time_is_within_its_hour() {
         let moment = Timestamp(1_700_000_000_123);
         let hour = Hour::of(moment);
         assert!(hour.start() <= moment && moment < Hour(hour.0 + 1).start());
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_off_is_neither_a_success_nor_a_failure() {
+    fn a_postponed_attempt_is_neither_success_nor_failure() {
         let mut outcomes = Outcomes::default();
         for (class, count) in [("success", 3), (PUT_OFF, 40), ("throttled", 1), ("server_error", 2)]
         {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn percent_is_a_hundred_only_when_nothing_failed() {
+    fn the_rate_is_100_only_without_failures() {
         assert_eq!(Outcomes { succeeded: 999_999, failed: 1 }.percent(), Some(99));
         assert_eq!(Outcomes { succeeded: 3, failed: 0 }.percent(), Some(100));
         assert_eq!(Outcomes::default().percent(), None);

@@ -1,15 +1,14 @@
-//! The words of the house and the rules that need nothing but themselves: what a hook, an event, a
-//! delivery and an attempt are, what may be typed, who may do what, when to try again. Compiled for
-//! the server and for the browser; imports no other room, asks no clock, reads no environment,
-//! opens no connection.
+//! Domain types and pure rules: hooks, events, deliveries, attempts, validation, permissions,
+//! retries, the circuit breaker. Compiled for the server and for the browser. Imports no other
+//! module and does no I/O: time and randomness are passed in.
 
 pub mod acceptance;
 pub mod address;
+pub mod busy;
 pub mod contract;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
-pub mod failure;
 pub mod health;
 pub mod hook;
 pub mod hook_query;

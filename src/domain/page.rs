@@ -1,13 +1,12 @@
-//! Long lists, a page at a time: a cursor names the last row seen, so page 200 costs what page 1
-//! costs.
+//! Keyset pagination: a cursor is the id of the last row, so that page 200 is as fast as page 1.
 
 use serde::{Deserialize, Serialize};
 
-/// Rows a page of the API or portal holds unless asked otherwise, and at most.
+/// The default and the maximum number of rows of a page.
 pub const PAGE_SIZE: u32 = 50;
 pub const PAGE_LIMIT: u32 = 200;
 
-/// Part of a list, and where the next part begins.
+/// A page of a list, and the cursor of the next page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
     pub items: Vec<T>,
@@ -15,12 +14,13 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Cuts `limit` rows out of the `limit + 1` that were read; `cursor` names the last one kept.
+    /// Makes a page of `limit` rows from the `limit + 1` that were read: an extra row means that
+    /// there is a next page. `cursor` is the cursor of a row.
     pub fn cut(mut rows: Vec<T>, limit: u32, cursor: impl Fn(&T) -> String) -> Self {
         let limit = limit as usize;
-        let more = rows.len() > limit;
+        let has_next = rows.len() > limit;
         rows.truncate(limit);
-        let next_cursor = if more { rows.last().map(cursor) } else { None };
+        let next_cursor = if has_next { rows.last().map(cursor) } else { None };
         Self { items: rows, next_cursor }
     }
 

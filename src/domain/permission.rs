@@ -1,12 +1,11 @@
-//! Who may do what: permissions, the built-in roles, and the [`Grant`] that proves a permission was
-//! checked. Store functions that serve people or programs ask for a grant, so a forgotten check
-//! does not compile.
+//! Permissions, the built-in roles, and the [`Grant`]: proof that a permission was checked. Store
+//! functions for users and programs take a grant, so that a forgotten check does not compile.
 
 use serde::{Deserialize, Serialize};
 
 macro_rules! permissions {
     ($($variant:ident = $key:literal, $words:literal;)+) => {
-        /// One right. Its key is what `token create --permission` takes.
+        /// A permission. `token create --permission` takes its key.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Permission { $(#[serde(rename = $key)] $variant),+ }
 
@@ -17,7 +16,7 @@ macro_rules! permissions {
                 match self { $(Self::$variant => $key),+ }
             }
 
-            /// What it allows, in words: "see hooks ...".
+            /// What it allows: a clause such as "view hooks ...".
             pub fn words(self) -> &'static str {
                 match self { $(Self::$variant => $words),+ }
             }
@@ -30,19 +29,19 @@ macro_rules! permissions {
 }
 
 permissions! {
-    HooksRead = "hooks:read", "see hooks, the event catalogue and its schemas";
-    HooksWrite = "hooks:write", "create, change, switch and delete hooks";
-    HooksTest = "hooks:test", "send a test";
-    DeliveriesRead = "deliveries:read", "see deliveries, their outcomes and headers";
-    DeliveriesReplay = "deliveries:replay", "send deliveries again";
-    PayloadsRead = "payloads:read", "see the bodies of events";
-    SecretsReveal = "secrets:reveal", "see stored secrets";
-    EventsEmit = "events:emit", "emit events";
+    HooksRead = "hooks:read", "view hooks, the event catalogue and schemas";
+    HooksWrite = "hooks:write", "create, edit, turn on or off, and delete hooks";
+    HooksTest = "hooks:test", "send tests";
+    DeliveriesRead = "deliveries:read", "view deliveries, their outcomes and headers";
+    DeliveriesReplay = "deliveries:replay", "redeliver events";
+    PayloadsRead = "payloads:read", "view event payloads";
+    SecretsReveal = "secrets:reveal", "view API keys and signing secrets";
+    EventsEmit = "events:emit", "send events";
     UsersManage = "users:manage", "manage users";
     RolesManage = "roles:manage", "manage roles";
     TokensManage = "tokens:manage", "manage tokens";
-    AuditRead = "audit:read", "read the audit log";
-    SystemRead = "system:read", "see the system's status";
+    AuditRead = "audit:read", "view the audit log";
+    SystemRead = "system:read", "view the system status";
 }
 
 /// A set of permissions.
@@ -63,13 +62,13 @@ impl Permissions {
         Self(self.0 | other.0)
     }
 
-    /// One of the first six: the right to see or use service hooks at all.
+    /// Has it one of the first six, which give access to service hooks at all?
     pub fn has_integration(self) -> bool {
         Permission::ALL[..6].iter().any(|permission| self.has(*permission))
     }
 
-    /// Space-separated keys, as the store keeps them. Unknown ones (of a newer program) are
-    /// dropped, never widened.
+    /// Parses space-separated keys from the database. Unknown ones (of a newer version) grant
+    /// nothing.
     pub fn parse(text: &str) -> Self {
         text.split_whitespace().filter_map(Permission::from_key).collect()
     }
@@ -85,7 +84,7 @@ impl FromIterator<Permission> for Permissions {
     }
 }
 
-/// The roles every installation has. What they hold is the table of the design's §2.
+/// The built-in roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -121,7 +120,7 @@ impl Role {
 
     pub fn permissions(self) -> Permissions {
         use Permission as P;
-        let held: &[P] = match self {
+        let permissions: &[P] = match self {
             Self::Administrator => P::ALL,
             Self::IntegrationManager => &[
                 P::HooksRead,
@@ -136,27 +135,27 @@ impl Role {
             Self::Auditor => &[P::HooksRead, P::DeliveriesRead, P::AuditRead, P::SystemRead],
             Self::Agent => &[],
         };
-        held.iter().copied().collect()
+        permissions.iter().copied().collect()
     }
 }
 
-/// Who is acting: a signed-in person, a program with a token, or the portal itself.
+/// Who acts: a signed-in user, a program with a token, or the portal itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     /// For the audit log: `user:ann@example.org`, `token:backend`, `portal`.
     pub label: String,
-    /// Who exactly, where names can be shared: the id of the user or token.
+    /// The id of the user or token. Unlike the label, it is unique.
     pub identity: String,
     pub permissions: Permissions,
 }
 
-/// The permission an actor lacks.
+/// The missing permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forbidden(pub Permission);
 
 impl Actor {
-    /// The portal acting by itself: start-up, the engine's own decisions, commands run beside the
-    /// database.
+    /// The portal itself: at start-up, for the engine's own decisions, and for commands that work
+    /// on the database.
     pub fn portal() -> Self {
         Self {
             label: "portal".to_owned(),
@@ -165,7 +164,7 @@ impl Actor {
         }
     }
 
-    /// The one way to a [`Grant`].
+    /// Checks a permission. The only way to get a [`Grant`].
     pub fn require(&self, permission: Permission) -> Result<Grant, Forbidden> {
         if self.permissions.has(permission) {
             Ok(Grant { permission, by: self.label.clone() })
@@ -175,7 +174,7 @@ impl Actor {
     }
 }
 
-/// Proof that a permission was checked, and for whom. Cannot be made but by [`Actor::require`].
+/// Proof that a permission was checked, and for which actor. Only [`Actor::require`] creates it.
 #[derive(Clone, Debug)]
 pub struct Grant {
     permission: Permission,
@@ -183,7 +182,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whom the audit log names.
+    /// The actor's label, for the audit log.
     pub fn by(&self) -> &str {
         &self.by
     }
@@ -198,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_of_roles_is_the_designs() {
+    fn roles_have_their_permissions() {
         let count = |role: Role| role.permissions().iter().count();
         assert_eq!(Role::ALL.iter().map(|role| count(*role)).collect::<Vec<_>>(), [13, 7, 4, 4, 0]);
         assert!(!Role::Developer.permissions().has(Permission::PayloadsRead));
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_names_who_and_what() {
+    fn a_grant_has_the_actor_and_the_permission() {
         let actor = Actor {
             label: "user:a".into(),
             identity: "a".into(),

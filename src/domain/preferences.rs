@@ -1,14 +1,14 @@
-//! How a person wants to see the portal, and what pages ask for a time in that person's zone.
+//! A user's display preferences, and the interface for formatting times in the user's time zone.
 
 use serde::{Deserialize, Serialize};
 
 use super::time::Timestamp;
 
-/// Light or dark.
+/// The colour theme.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Theme {
-    /// As the person's machine has it.
+    /// The operating system's theme.
     #[default]
     System,
     Light,
@@ -32,14 +32,14 @@ impl Theme {
 
     pub fn word(self) -> &'static str {
         match self {
-            Self::System => "As the system",
+            Self::System => "System",
             Self::Light => "Light",
             Self::Dark => "Dark",
         }
     }
 }
 
-/// How the hours of a day are counted.
+/// 24-hour or 12-hour clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Hours {
     #[default]
@@ -65,7 +65,7 @@ impl Hours {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preferences {
     pub theme: Theme,
-    /// The zone's name in the tz database.
+    /// Name in the tz database.
     pub time_zone: String,
     pub hours: Hours,
 }
@@ -76,20 +76,20 @@ impl Default for Preferences {
     }
 }
 
-/// Writes times as one reader wants them. A page finds its reader's in its context
-/// (`ui::widgets::moment`); only the server knows zones, so that the browser's half need not.
+/// Formats times for one user. Pages find it in their context (`ui::widgets::moment`). Only the
+/// server implements time zones, so that the browser needs no time zone data.
 pub trait Clockface: Send + Sync {
     /// To the second, with offset and zone: `2026-11-22 14:03:11 +05:45 Asia/Kathmandu`.
     fn exact(&self, at: Timestamp) -> String;
     /// The day: `2026-11-22`.
     fn date(&self, at: Timestamp) -> String;
-    /// What an `<input type="datetime-local">` holds: `2026-11-22T14:03:11`.
+    /// The value of an `<input type="datetime-local">`: `2026-11-22T14:03:11`.
     fn local(&self, at: Timestamp) -> String;
-    /// The zone's name, to stand beside whatever is typed or printed without one.
+    /// The zone's name, to show next to times without a zone.
     fn zone(&self) -> &str;
 }
 
-/// For whoever has not said otherwise, and wherever nobody is known.
+/// The default, also where no user is known.
 pub struct Utc;
 
 impl Clockface for Utc {

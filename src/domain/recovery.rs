@@ -1,24 +1,24 @@
-//! What a recovery is put together from, as its page's address says it. Everything is as typed.
+//! The form for redelivering missed events, as typed and as URL parameters.
 
 use serde::{Deserialize, Serialize};
 
 use super::{address::address, delivery::State};
 
-/// See the module. The flags are of the states that are to be sent again: `true` or empty.
+/// See the module. The flags (`true` or empty) select the states to redeliver.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RecoverForm {
-    /// A span of time, by its key; `exact` for the moments below.
+    /// The key of a time range; `exact`: `from` and `to`.
     pub since: String,
     pub from: String,
     pub to: String,
-    /// Of moments that do not say it themselves.
+    /// Time zone of `from` and `to`, unless they contain one.
     pub zone: String,
     pub failed: String,
     pub skipped: String,
     pub cancelled: String,
     pub delivered: String,
-    /// Only what was answered like this last.
+    /// Only deliveries with this last result.
     pub answer: String,
     pub event: String,
     pub event_type: String,
@@ -26,7 +26,7 @@ pub struct RecoverForm {
 }
 
 impl RecoverForm {
-    /// By the names of the controls and of the parameters in the address.
+    /// Reads each parameter by its name, which is also the name of its form control.
     pub fn read(mut get: impl FnMut(&str) -> String) -> Self {
         let mut form = Self::default();
         for (name, value) in form.slots() {
@@ -57,7 +57,7 @@ impl RecoverForm {
         address(path, &all.slots().map(|(name, value)| (name, value.as_str())))
     }
 
-    /// Nothing was asked yet.
+    /// Nothing is filled in yet.
     pub fn is_new(&self) -> bool {
         self.since.is_empty() && self.states().is_empty()
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_says_what_is_to_be_sent_and_reads_back() {
+    fn a_form_round_trips_through_its_url() {
         let form = RecoverForm {
             since: "24h".into(),
             failed: "true".into(),

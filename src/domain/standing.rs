@@ -1,13 +1,13 @@
-//! How a hook stands, in one word: what follows from its slider, its health and what its attempts
-//! came to lately. The slider is what a person wants; this is what is.
+//! The status of a hook in one word, from its switch, its health and its recent attempts. The
+//! switch is the intended state; this is the actual one.
 
 use serde::{Deserialize, Serialize};
 
 use super::{health::Health, hook::Hook, measured::Outcomes};
 
-/// Attempts of a day below which a share of failures says nothing.
+/// With fewer attempts in a day, the success rate is ignored.
 const FEW: i64 = 20;
-/// Of a hundred attempts so many have to succeed for a hook to count as healthy.
+/// The minimum success rate of a healthy hook.
 const HEALTHY_PERCENT: i64 = 95;
 
 macro_rules! standings {
@@ -19,12 +19,12 @@ macro_rules! standings {
         impl Standing {
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// As an address says it.
+            /// The name in URLs.
             pub fn key(self) -> &'static str {
                 match self { $(Self::$variant => $key),+ }
             }
 
-            /// As people read it.
+            /// The name on pages.
             pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
@@ -32,9 +32,9 @@ macro_rules! standings {
     };
 }
 
-// The worst first: that is how a list is sorted by it.
+// Worst first: lists are sorted by this order.
 standings! {
-    SwitchedOff = "switched-off", "Switched off by the portal";
+    SwitchedOff = "switched-off", "Turned off automatically";
     Paused = "paused", "Paused";
     Degraded = "degraded", "Degraded";
     Healthy = "healthy", "Healthy";
@@ -43,7 +43,7 @@ standings! {
 }
 
 impl Standing {
-    /// `day` is what its attempts of the last 24 hours came to.
+    /// `day`: the attempts of the last 24 hours.
     pub fn of(hook: &Hook, health: &Health, day: &Outcomes) -> Self {
         match (hook.enabled, &hook.off_reason) {
             (false, Some(_)) => Self::SwitchedOff,
@@ -52,7 +52,7 @@ impl Standing {
         }
     }
 
-    /// How it stands, or would if it were on.
+    /// The status, ignoring the switch.
     pub fn when_on(health: &Health, day: &Outcomes) -> Self {
         if health.paused.is_some() {
             return Self::Paused;
@@ -67,7 +67,7 @@ impl Standing {
         }
     }
 
-    /// Something is wrong that a person should look at.
+    /// It needs attention.
     pub fn is_failing(self) -> bool {
         matches!(self, Self::SwitchedOff | Self::Paused | Self::Degraded)
     }
@@ -85,21 +85,21 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_last_and_what_fails_often_is_degraded() {
+    fn a_hook_is_degraded_after_a_failure_or_with_a_low_success_rate() {
         assert_eq!(on(0, 0, 0), Standing::Quiet);
         assert_eq!(on(0, 100, 0), Standing::Healthy);
         assert_eq!(on(1, 100, 1), Standing::Degraded);
         assert_eq!(
             on(0, 5, 5),
             Standing::Healthy,
-            "ten attempts say little, and the last one succeeded"
+            "too few attempts for a rate, and the last one succeeded"
         );
         assert_eq!(on(0, 90, 10), Standing::Degraded);
         assert_eq!(on(0, 95, 5), Standing::Healthy);
     }
 
     #[test]
-    fn the_worst_sorts_first() {
+    fn the_worst_status_sorts_first() {
         assert!(Standing::SwitchedOff < Standing::Paused && Standing::Paused < Standing::Degraded);
         assert!(Standing::Degraded < Standing::Healthy && Standing::Quiet < Standing::Off);
         assert!(Standing::ALL.is_sorted());

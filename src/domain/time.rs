@@ -1,5 +1,5 @@
-//! A moment, in whole milliseconds since 1970 (UTC): what the store keeps and the pages print.
-//! Asking what time it is belongs to `engine::clock` alone.
+//! Timestamps in milliseconds since 1970 (UTC), and their text forms. Only `engine::clock` reads
+//! the current time.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// RFC 3339 in UTC with milliseconds, as the API and `<time datetime>` want it.
+    /// RFC 3339 in UTC with milliseconds, for the API and `<time datetime>`.
     pub fn rfc3339(self) -> String {
         match jiff::Timestamp::from_millisecond(self.0) {
             Ok(moment) => format!("{moment:.3}"),
@@ -22,7 +22,7 @@ impl Timestamp {
         }
     }
 
-    /// For people: `2026-11-22 14:03:11 UTC`.
+    /// `2026-11-22 14:03:11 UTC`
     pub fn readable(self) -> String {
         match jiff::Timestamp::from_millisecond(self.0) {
             Ok(moment) => moment.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
@@ -30,7 +30,7 @@ impl Timestamp {
         }
     }
 
-    /// Reads RFC 3339 of any offset and precision; finer than a millisecond is cut.
+    /// Parses RFC 3339 with any offset. Fractions of a millisecond are truncated.
     pub fn parse(text: &str) -> Option<Self> {
         let moment: jiff::Timestamp = text.parse().ok()?;
         Some(Self(moment.as_millisecond()))
@@ -50,13 +50,13 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// How long from `self` to `later`; zero when it already passed.
+    /// The time from `self` to `later`; zero if `later` is earlier.
     pub fn until(self, later: Self) -> Duration {
         Duration::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
     }
 
-    /// `3 minutes ago`, `in 30 seconds`, `just now`; `None` beyond a month, where the date says
-    /// more.
+    /// `3 minutes ago`, `in 30 seconds`, `just now`; `None` beyond a month, where pages show the
+    /// date.
     pub fn relative_to(self, now: Self) -> Option<String> {
         let distance = now.0.saturating_sub(self.0);
         let seconds = distance.unsigned_abs() / 1000;
@@ -74,7 +74,7 @@ impl Timestamp {
     }
 }
 
-/// A duration for people: `5 s`, `2 min`, `12 h`, `5 days`.
+/// A duration as text: `5 s`, `2 min`, `12 h`, `5 days`.
 pub fn readable_duration(wait: Duration) -> String {
     let seconds = wait.as_secs();
     match seconds {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn extreme_moments_do_not_panic() {
+    fn extreme_timestamps_do_not_panic() {
         for extreme in [i64::MIN, i64::MAX, -1, 0] {
             let moment = Timestamp(extreme);
             let _ = (moment.rfc3339(), moment.readable(), moment.relative_to(Timestamp(0)));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_words() {
+    fn relative_times() {
         let now = Timestamp(10_000_000);
         let relative = |millis: i64| Timestamp(10_000_000 + millis).relative_to(now);
         assert_eq!(relative(-61_000).as_deref(), Some("1 minute ago"));

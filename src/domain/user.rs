@@ -1,4 +1,4 @@
-//! People who sign in, and what may be typed as their e-mail address and password.
+//! Users who sign in, and validation of their e-mail address and password.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,13 +10,13 @@ use super::{
     time::Timestamp,
 };
 
-/// In characters. NIST SP 800-63B and OWASP ASVS 6.2: length over composition rules. The maximum
-/// bounds the hashing work.
+/// In characters. Length instead of composition rules (NIST SP 800-63B, OWASP ASVS 6.2). The
+/// maximum limits the cost of hashing.
 pub const MIN_PASSWORD: usize = 12;
 pub const MAX_PASSWORD: usize = 1024;
 pub const MAX_EMAIL: usize = 254;
 
-/// A person, without their password.
+/// A user, without the password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     pub id: UserId,
@@ -34,47 +34,47 @@ impl User {
     }
 }
 
-/// Judges an e-mail address as far as that is useful: something@something, no spaces, not too long.
+/// Validates an e-mail address loosely: something@something, no spaces, not too long.
 pub fn parse_email(raw: &str) -> Result<String, Invalid> {
     let email = raw.trim();
-    let wrong = |code, message: &str| Err(Invalid::one("email", code, message));
+    let error = |code, message: &str| Err(Invalid::one("email", code, message));
     if email.is_empty() {
-        return wrong("required", "Enter an e-mail address.");
+        return error("required", "Enter an e-mail address.");
     }
     let (local, host) = email.rsplit_once('@').unwrap_or_default();
     let well_formed = !local.is_empty()
         && !host.is_empty()
         && !email.chars().any(|c| c.is_whitespace() || c.is_control());
     if !well_formed || email.len() > MAX_EMAIL {
-        return wrong("format", "Enter an e-mail address in the form name@example.com.");
+        return error("format", "Enter an e-mail address in the form name@example.com.");
     }
     Ok(email.to_owned())
 }
 
-/// Judges the length of a new password, in characters. It must be normalised, so that an accent
-/// counts the same however it was typed. Whether it is easy to guess is the server's to judge.
+/// Validates the length of a new password, in characters. It must be normalised (NFKC), so that an
+/// accented letter counts as one. `portal::auth::password` checks whether it is easy to guess.
 pub fn parse_password(normalised: &str) -> Result<(), Invalid> {
-    let wrong = |code, message: &str| Err(Invalid::one("password", code, message));
+    let error = |code, message: &str| Err(Invalid::one("password", code, message));
     let length = normalised.chars().count();
     if length > 0 && normalised.chars().all(char::is_whitespace) {
-        return wrong(
+        return error(
             "blank",
             "This password consists of blanks only. Choose several unrelated words.",
         );
     }
     if length < MIN_PASSWORD {
-        return wrong(
+        return error(
             "too-short",
             "Choose a password of at least 12 characters. Tip: use several unrelated words.",
         );
     }
     if length > MAX_PASSWORD {
-        return wrong("too-long", "Choose a password of at most 1,024 characters.");
+        return error("too-long", "Choose a password of at most 1,024 characters.");
     }
     Ok(())
 }
 
-/// The form in which addresses are compared.
+/// E-mail addresses are compared in this form.
 pub fn folded_email(email: &str) -> String {
     email.to_lowercase()
 }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses() {
+    fn e_mail_addresses_are_trimmed_and_checked() {
         assert_eq!(parse_email(" Ann@Example.org "), Ok("Ann@Example.org".into()));
         for bad in ["", "ann", "@x", "ann@", "a b@c", "a@b\0"] {
             assert!(parse_email(bad).is_err(), "{bad:?}");
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_judged_by_their_characters() {
+    fn password_length_is_counted_in_characters() {
         let code = |password: &str| {
             parse_password(password).err().map(|invalid| invalid.0[0].code.clone())
         };

@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers, durations and sizes as text.
 
 /// `1,204`
 pub fn grouped(number: i64) -> String {
@@ -19,7 +19,7 @@ pub fn grouped(number: i64) -> String {
 /// `1 hook`, `1,204 hooks`, `2 deliveries`.
 pub fn count(number: i64, thing: &str) -> String {
     let number_text = grouped(number);
-    // A vowel before the y keeps it: days, but deliveries.
+    // After a vowel the y stays: days, but deliveries.
     match thing.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u'])) {
         _ if number == 1 => format!("{number_text} {thing}"),
         Some(stem) => format!("{number_text} {stem}ies"),
@@ -33,16 +33,15 @@ pub fn deliveries(number: i64) -> String {
     format!("{} {word}", grouped(number))
 }
 
-/// What is counted no further than this: "more than 10,000" is all a person needs to know, and
-/// counting is work.
+/// Counting on pages stops here, to limit the cost: "more than 10,000".
 pub const MANY: i64 = 10_000;
 
-/// The same of what was counted only so far: `more than 10,000 events`.
+/// [`count`], if counting stopped at `most`: `more than 10,000 events`.
 pub fn count_to(number: i64, most: i64, thing: &str) -> String {
     if number > most { format!("more than {}", count(most, thing)) } else { count(number, thing) }
 }
 
-/// How long something took: `0.42 ms`, `12 ms`, `1.5 s`.
+/// A measured duration: `0.42 ms`, `12 ms`, `1.5 s`.
 pub fn took(micros: i64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "durations are far below 2^52 microseconds")]
     let millis = micros as f64 / 1000.0;
@@ -54,7 +53,7 @@ pub fn took(micros: i64) -> String {
     }
 }
 
-/// `12 KB`, `3.4 MB`: a thousand each, as disks are sold.
+/// `12 KB`, `3.4 MB`: decimal units, as for disks.
 pub fn bytes(size: i64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52 bytes")]
     let size = size.max(0) as f64;

@@ -1,7 +1,7 @@
-//! The one place that asks what time it is, measures, draws random bytes and makes ids. Everything
-//! else is handed a [`Clock`], so a test can hold time still and move it.
+//! The only place that reads the time, measures durations, generates random bytes and creates ids.
+//! All other code is given a [`Clock`], so that tests control the time. May import domain.
 
-mod agreed;
+mod shared;
 
 use std::{
     sync::{
@@ -11,90 +11,97 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use agreed::Agreed;
-
+use shared::SharedTime;
 use uuid::{ContextV7, Uuid};
 
 use crate::domain::time::Timestamp;
 
-/// Keeps ids of one millisecond in the order in which they were made.
+/// Keeps ids that are created within one millisecond in their order of creation.
 static IDS: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
-/// What time it is: the machine's, the one that servers of one database agree on, or a test's.
+/// A source of time: the machine, the database, or a test.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
+    /// The wall clock of the machine.
     #[default]
     System,
-    /// The database's, as soon as it was asked; the machine's until then. See [`Clock::shared`].
-    Agreed(Arc<Agreed>),
-    /// Milliseconds since 1970, moved by the test that holds it.
+    /// The time of the database, so that all servers agree; before the first [`Clock::synchronise`]
+    /// that of the machine.
+    Shared(Arc<SharedTime>),
+    /// Milliseconds since 1970, advanced by a test.
     Test(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// A clock that stands at `start` until it is moved.
+    /// A test clock that stands still until [`Clock::advance`].
     pub fn test(start: Timestamp) -> Self {
         Self::Test(Arc::new(AtomicI64::new(start.0)))
     }
 
-    /// The clock of a machine that is wrong by so many milliseconds, for tests.
-    /// [`Clock::set_wrong`] corrects it.
-    pub fn wrong(by: i64) -> Self {
+    /// For tests: a shared clock on a machine whose wall clock is off by `skew_ms`.
+    pub fn skewed(skew_ms: i64) -> Self {
         let clock = Self::System.shared();
-        clock.set_wrong(by);
+        clock.set_skew(skew_ms);
         clock
     }
 
-    /// Sets the clock of a machine that [`Clock::wrong`] made.
-    pub fn set_wrong(&self, by: i64) {
-        if let Self::Agreed(agreed) = self {
-            agreed.set_wrong(by);
+    /// Changes the error of the wall clock that [`Clock::skewed`] simulates.
+    pub fn set_skew(&self, skew_ms: i64) {
+        if let Self::Shared(shared) = self {
+            shared.set_skew(skew_ms);
         }
     }
 
-    /// A clock that can follow a database's. All clones of the answer are one clock; a test's clock
-    /// stays what it is.
+    /// A clock that can be synchronised with the database. All clones of the result share one
+    /// state. A test clock is returned unchanged.
     pub fn shared(&self) -> Self {
         match self {
-            Self::System => Self::Agreed(Arc::default()),
+            Self::System => Self::Shared(Arc::default()),
             other => other.clone(),
         }
     }
 
-    /// The database was asked at `asked`, has just answered, and gave this time. From now on its
-    /// time is this clock's.
-    pub fn agree(&self, asked: Stopwatch, time: Timestamp) {
-        if let Self::Agreed(agreed) = self {
-            agreed.agree(monotonic_millis(asked.0), monotonic_millis(self.stopwatch().0), time.0);
+    /// Synchronises with the database: it was asked for its time at `asked`, and has just answered
+    /// `time`.
+    pub fn synchronise(&self, asked: Stopwatch, time: Timestamp) {
+        if let Self::Shared(shared) = self {
+            shared.synchronise(
+                monotonic_millis(asked.0),
+                monotonic_millis(self.stopwatch().0),
+                time.0,
+            );
         }
     }
 
-    /// By how many milliseconds the machine's clock is ahead of the database's; `None` where there
-    /// is only one clock.
+    /// Milliseconds that the machine's clock is ahead of the database's. `None` if this clock is
+    /// not shared, or not yet synchronised.
     pub fn skew(&self) -> Option<i64> {
-        let Self::Agreed(agreed) = self else { return None };
-        Some(agreed.machine(system_millis()) - agreed.now(monotonic_millis(self.stopwatch().0))?)
+        let Self::Shared(shared) = self else { return None };
+        Some(
+            shared.wall_clock(system_millis())
+                - shared.now(monotonic_millis(self.stopwatch().0))?,
+        )
     }
 
     pub fn now(&self) -> Timestamp {
         match self {
             Self::Test(millis) => Timestamp(millis.load(Ordering::SeqCst)),
             Self::System => Timestamp(system_millis()),
-            Self::Agreed(agreed) => {
-                let agreed_on = agreed.now(monotonic_millis(self.stopwatch().0));
-                Timestamp(agreed_on.unwrap_or_else(|| agreed.machine(system_millis())))
+            Self::Shared(shared) => {
+                let synchronised = shared.now(monotonic_millis(self.stopwatch().0));
+                Timestamp(synchronised.unwrap_or_else(|| shared.wall_clock(system_millis())))
             }
         }
     }
 
-    /// Moves a test's clock; the machine's cannot be moved.
+    /// Advances a test clock. Has no effect on other clocks.
     pub fn advance(&self, by: Duration) {
         if let Self::Test(millis) = self {
             millis.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
         }
     }
 
-    /// A new UUID of version 7: sorts by the time it was made.
+    /// A new UUID of version 7. Ids sort by their time of creation.
     pub fn id(&self) -> Uuid {
         let millis = u64::try_from(self.now().0).unwrap_or(0);
         let nanos = u32::try_from(millis % 1000).unwrap_or(0) * 1_000_000;
@@ -114,14 +121,14 @@ fn system_millis() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Milliseconds of the clock that never goes back, since this program first asked it.
+/// Milliseconds of the monotonic clock since its first use in this process.
 fn monotonic_millis(at: Instant) -> i64 {
     static FIRST: OnceLock<Instant> = OnceLock::new();
     let since = at.saturating_duration_since(*FIRST.get_or_init(|| at));
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Measures by the monotonic clock: changes of the wall clock do not show.
+/// Measures durations with the monotonic clock, so changes of the wall clock have no effect.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
@@ -130,9 +137,9 @@ impl Stopwatch {
         self.0.elapsed()
     }
 
-    /// From its start until a moment that a library named; zero if that was before.
-    pub fn until(self, moment: Instant) -> Duration {
-        moment.saturating_duration_since(self.0)
+    /// The time from the start until an instant from a library; zero if it is earlier.
+    pub fn until(self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.0)
     }
 
     pub fn millis(self) -> i64 {
@@ -146,7 +153,7 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     rand::random()
 }
 
-/// Evenly in `0.0..1.0`, for jitter.
+/// A uniform random number in `0.0..1.0`, for jitter.
 pub fn random_share() -> f64 {
     #[expect(clippy::disallowed_methods, reason = "this file is the home of randomness")]
     rand::random()
@@ -157,36 +164,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_sort_in_the_order_they_were_made() {
+    fn ids_sort_in_their_order_of_creation() {
         let clock = Clock::System;
         let ids: Vec<_> = (0..2000).map(|_| clock.id()).collect();
         assert!(ids.is_sorted());
     }
 
     #[test]
-    fn a_shared_clock_is_the_machines_until_the_database_was_asked_and_then_the_databases() {
-        let clock = Clock::wrong(3_600_000);
+    fn a_shared_clock_follows_the_machine_until_it_is_synchronised_with_the_database() {
+        let clock = Clock::skewed(3_600_000);
         assert!(clock.now().0 - Clock::System.now().0 > 3_599_000 && clock.skew().is_none());
         let time = Timestamp(1_700_000_000_000);
-        clock.agree(clock.stopwatch(), time);
+        clock.synchronise(clock.stopwatch(), time);
         assert!((0..1000).contains(&(clock.now().0 - time.0)), "{:?}", clock.now());
         let before = clock.now();
-        clock.set_wrong(-3_600_000);
+        clock.set_skew(-3_600_000);
         assert!(
             (0..1000).contains(&(clock.now().0 - before.0)),
-            "the machine's clock moves nothing any more"
+            "the machine's clock has no effect any more"
         );
         assert!(clock.skew().unwrap() < Clock::System.now().0 - time.0 - 3_599_000);
         let test = Clock::test(time).shared();
-        test.agree(test.stopwatch(), Timestamp(5));
+        test.synchronise(test.stopwatch(), Timestamp(5));
         assert_eq!((test.now(), test.skew()), (time, None));
     }
 
     #[test]
-    fn a_test_clock_moves_only_when_moved() {
+    fn a_test_clock_moves_only_when_it_is_advanced() {
         let clock = Clock::test(Timestamp(1000));
-        let twin = clock.clone();
-        twin.advance(Duration::from_secs(2));
+        clock.clone().advance(Duration::from_secs(2));
         assert_eq!(clock.now(), Timestamp(3000));
     }
 }

@@ -1,5 +1,5 @@
-//! The engine's face for deliveries that a person or a program wants sent again or sooner. Each
-//! owns its transaction, its line in the audit log and the notice to the lane. May import domain,
+//! Commands on deliveries: redeliver one, or retry the waiting deliveries of a hook now. Each
+//! command owns its transaction, its audit log entry and the notice to the lane. May import domain,
 //! the dispatcher and engine::store.
 
 use super::{
@@ -21,8 +21,9 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Sends a settled delivery again, to where its hook leads now; and one that waits or is held
-/// before its time. `once` is the idempotency key of the request, used up in the same transaction.
+/// Redelivers a settled delivery, to the hook's current URL. A waiting or held delivery is
+/// attempted now instead. `once` is the idempotency key of the request, recorded in the same
+/// transaction.
 pub async fn redeliver(
     engine: &Dispatcher,
     by: Grant,
@@ -39,8 +40,8 @@ pub async fn redeliver(
                 let hook = hooks::find(conn, &by, delivery.hook_id)
                     .await?
                     .ok_or(Error::NotFound("hook"))?;
-                refuse(&delivery, &hook)?;
-                let action = send(conn, &by, &delivery, clock.now()).await?;
+                check_redeliverable(&delivery, &hook)?;
+                let action = make_due(conn, &by, &delivery, clock.now()).await?;
                 audit::note(conn, &clock, &by, action, &id.to_string(), &hook.name).await?;
                 once::note(conn, once.as_ref(), || format!("/api/v1/deliveries/{id}")).await?;
                 deliveries::find(conn, &by, id).await?.ok_or(Error::NotFound("delivery"))
@@ -49,22 +50,23 @@ pub async fn redeliver(
         .await
 }
 
-/// Returns what the audit log calls it.
-async fn send(
+/// Makes the delivery due. Returns the action's name for the audit log.
+async fn make_due(
     conn: &mut Conn,
     by: &Grant,
     delivery: &Delivery,
     now: Timestamp,
 ) -> Result<&'static str, Error> {
     let is_final = delivery.state.is_final();
-    let sent = if is_final {
+    let result = if is_final {
         deliveries::redeliver(conn, by, delivery.id, delivery.hook_id, now).await
     } else {
         forward::one(conn, by, delivery.id, delivery.hook_id, now).await
     };
-    match sent {
+    match result {
         Err(store::Error::Missing) => {
-            let message = "cannot be sent again: its body was removed";
+            let message = "You can't redeliver this. Its payload was removed after the retention \
+                           period.";
             Err(Invalid::one("id", "pruned", message).into())
         }
         Err(error) => Err(error.into()),
@@ -73,28 +75,29 @@ async fn send(
     }
 }
 
-/// Why it cannot be sent now. That a body is gone is found out in the attempt.
-fn refuse(delivery: &Delivery, hook: &Hook) -> Result<(), Invalid> {
+/// Refuses a delivery that cannot be sent now. Whether its payload still exists is checked later,
+/// by [`make_due`].
+fn check_redeliverable(delivery: &Delivery, hook: &Hook) -> Result<(), Invalid> {
     match delivery.state {
         _ if delivery.is_test => {
-            Err(Invalid::one("id", "test", "is a test; send another test instead"))
+            Err(Invalid::one("id", "test", "You can't redeliver a test. Send a new test."))
         }
         State::Pending => Err(Invalid::one(
             "id",
             "open",
-            "is still being delivered: its first attempt is due now",
+            "You can't redeliver this yet. Its first attempt is due now.",
         )),
         State::Held | State::Waiting if !hook.enabled => {
-            let message = "is held because its hook is switched off; switch the hook on, and it is \
-                           sent automatically";
+            let message = "The hook is turned off. Turn it on, and this delivery is sent \
+                           automatically.";
             Err(Invalid::one("id", "off", message))
         }
         _ => Ok(()),
     }
 }
 
-/// Sends what a hook has waiting before its time, at a pace, and probes a paused hook at once. What
-/// its receiver asked for with `Retry-After` is over.
+/// Makes all waiting and held deliveries of a hook due now. They are sent at a limited rate. A
+/// paused hook is probed immediately, and a delay from `Retry-After` no longer applies.
 pub async fn try_now(
     engine: &Dispatcher,
     by: Grant,
@@ -108,12 +111,12 @@ pub async fn try_now(
             Box::pin(async move {
                 let hook = hooks::find(conn, &by, id).await?.ok_or(Error::NotFound("hook"))?;
                 if !hook.enabled {
-                    let message =
-                        "is switched off; switch it on, and what it holds is sent automatically";
+                    let message = "The hook is turned off. Turn it on, and its held deliveries \
+                                   are sent automatically.";
                     return Err(Invalid::one("id", "off", message).into());
                 }
                 let forward = forward::all(conn, &by, id, clock.now()).await?;
-                let detail = in_words(&forward);
+                let detail = audit_detail(&forward);
                 audit::note(conn, &clock, &by, "hook.tried_now", &id.to_string(), &detail).await?;
                 once::note(conn, once.as_ref(), || format!("/api/v1/hooks/{id}")).await?;
                 Ok(forward)
@@ -122,6 +125,6 @@ pub async fn try_now(
         .await
 }
 
-fn in_words(forward: &Forward) -> String {
+fn audit_detail(forward: &Forward) -> String {
     format!("{}{} deliveries", if forward.or_more { "more than " } else { "" }, forward.deliveries)
 }

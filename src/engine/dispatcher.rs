@@ -1,9 +1,10 @@
-//! The public face of the engine: start it, emit events, shut it down. A backend that embeds it
-//! needs nothing else; the API, the portal's test button and the command line come in through the
-//! same functions.
+//! The public interface of the engine: start it, emit events, shut it down. A backend that embeds
+//! the engine needs nothing else. The API, the portal and the command line call the same functions.
+//! Submodules: `accept` (emit), `notices` (commit notices to the lanes), `probe` (checks of a
+//! callback URL), `ready` (health checks), `trouble` (problems of the whole server).
 
 mod accept;
-mod hearing;
+mod notices;
 mod probe;
 pub mod ready;
 pub mod trouble;
@@ -16,12 +17,12 @@ use std::{
 pub use super::store::{events::Accepted, idempotency::IdempotencyKey};
 pub use accept::{MAX_BODY, Validation};
 use bytes::Bytes;
-use ready::Asked;
+use ready::WriterProbe;
 use tokio::{
     sync::{Notify, Semaphore, mpsc},
     task::AbortHandle,
 };
-use trouble::Look;
+use trouble::DiskCheck;
 
 use super::{
     catalogue::payloads::Payload,
@@ -34,34 +35,34 @@ use super::{
         guard::Guard,
         handle::{Handle, PeerHint},
         lease::Lease,
-        lookout::{Found, Lookout},
         nodes::Node,
         resolver::{GuardedResolver, Lookup, SystemLookup},
         scheduler,
+        watchdog::{OverdueList, Watchdog},
     },
     job_runner::Runner,
-    pressure::{Full, Pressure, TooMuch, Weight},
+    pressure::{Backlog, Full, Overloaded, Pressure},
     store::{Error, Store, bodies::Bodies, claim, expired::Expiring, queue},
     supervise,
-    upkeep::{self, Tidied},
+    upkeep::{self, LastCleanup},
 };
 use crate::domain::{event::EventType, id::NodeId, invalid::Invalid, liveness::Overdue};
 
-/// The part of a shutdown's time that is left for closing the store, after attempts under way were
-/// waited for.
-const CLOSING: u32 = 4;
+/// The share of the shutdown timeout that is reserved for closing the store: one divided by this.
+/// The rest is for attempts in flight.
+const CLOSE_DIVISOR: u32 = 4;
 
-/// Lanes that read from the database at once. There are at least four connections for reading, and
-/// pages and programs read too.
-const LOADS: usize = 2;
+/// Maximum number of lanes that read from the database at the same time. There are at least four
+/// connections for reading, and pages and the API need some too.
+const MAX_LANE_LOADS: usize = 2;
 
-/// What the engine runs on. The clock and the name look-up are the machine's unless a test brings
-/// its own.
+/// What the engine is started with. Tests replace the clock and the DNS lookup.
 pub struct Config {
     pub settings: Settings,
     pub clock: Clock,
+    /// `None`: the system's name servers.
     pub lookup: Option<Arc<dyn Lookup>>,
-    /// Tables of the backend's own, in the same database, whose expired rows the engine removes.
+    /// Tables of the embedding backend in the same database, whose expired rows the engine removes.
     pub expiring: &'static [Expiring],
 }
 
@@ -70,13 +71,13 @@ impl Config {
         Self { settings, clock: Clock::System, lookup: None, expiring: &[] }
     }
 
-    /// With the settings of `service-hooks.toml` and of the environment.
+    /// Reads the settings from `service-hooks.toml` and the environment.
     pub fn load() -> Result<Self, SettingsError> {
         Settings::load().map(Self::new)
     }
 }
 
-/// An event to be emitted: its type and its body, which reaches every receiver byte for byte.
+/// An event to emit: its type, and its payload, which every receiver gets byte for byte.
 #[derive(Clone, Debug)]
 pub struct Emit {
     pub event_type: EventType,
@@ -84,27 +85,26 @@ pub struct Emit {
 }
 
 impl Emit {
-    /// The event that a payload is the body of.
+    /// Serialises a typed payload.
     pub fn of<P: Payload>(payload: &P) -> Result<Self, serde_json::Error> {
         Ok(Self { event_type: P::EVENT, body: serde_json::to_vec(payload)?.into() })
     }
 }
 
-/// Why nothing was accepted.
+/// Why no event was accepted. Events are accepted all or none.
 #[derive(Debug, thiserror::Error)]
 pub enum EmitError {
-    /// By position in what was given: what is wrong with each bad event. None of the others was
-    /// accepted either.
-    #[error("{} of the events are not as their schema demands", .0.len())]
+    /// The faults of each invalid event, by its position in the batch.
+    #[error("{} events don't match their schema", .0.len())]
     Invalid(Vec<(usize, Invalid)>),
-    /// Too much is waiting to be delivered; come back later.
+    /// Backpressure: the backlog is above its high-water mark. The caller should retry later.
     #[error(transparent)]
-    Full(#[from] TooMuch),
+    Full(#[from] Overloaded),
     #[error(transparent)]
     Store(#[from] Error),
 }
 
-/// The running engine. Cheap to clone; all clones are one engine.
+/// The running engine. Cheap to clone; all clones share one engine.
 #[derive(Clone)]
 pub struct Dispatcher {
     store: Store,
@@ -116,82 +116,83 @@ pub struct Dispatcher {
     scheduler: Handle,
     pressure: Pressure,
     node: Node,
-    bell: Arc<Notify>,
-    tidied: Tidied,
-    look: Arc<Look>,
-    asked: Arc<Asked>,
-    /// When that was last looked at, the master key did not fit the database.
+    /// Wakes the job runner.
+    jobs_wake: Arc<Notify>,
+    last_cleanup: LastCleanup,
+    disk_check: Arc<DiskCheck>,
+    writer_probe: Arc<WriterProbe>,
+    /// Result of the last check: the master key does not decrypt the secrets in the database.
     has_wrong_key: Arc<AtomicBool>,
-    overdue: Found,
+    overdue: OverdueList,
     tasks: Arc<OnceLock<Vec<AbortHandle>>>,
 }
 
 impl Dispatcher {
-    /// Opens the store, resumes what was open, and delivers from now on.
+    /// Opens the store, resumes open deliveries, and starts all background tasks.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let (lease, expiring) = (Lease::default(), config.expiring);
-        let (engine, words) = Self::open(config, true, lease.clone()).await?;
+        let (engine, peer_hints) = Self::open(config, true, lease.clone()).await?;
         engine.store.claim(engine.settings.limits.reserve_bytes).await?;
         if engine.store.db().is_postgres() {
-            let (clock, bell) = (engine.clock.clone(), engine.bell.clone());
-            engine.node.start(clock, lease.clone(), engine.scheduler.clone(), bell, words);
+            let (clock, wake) = (engine.clock.clone(), engine.jobs_wake.clone());
+            engine.node.start(clock, lease.clone(), engine.scheduler.clone(), wake, peer_hints);
         } else {
-            let resume = queue::hooks_with_open(&mut engine.store.read_for_lanes().await?).await?;
-            engine.scheduler.tell(News::More(resume));
+            let hooks = queue::hooks_with_open(&mut engine.store.read_for_lanes().await?).await?;
+            engine.scheduler.send(News::More(hooks));
         }
         let runner = Runner {
             store: engine.store.clone(),
             clock: engine.clock.clone(),
             node: engine.node.id,
-            bell: engine.bell.clone(),
+            wake: engine.jobs_wake.clone(),
         };
-        let keeper = upkeep::Keeper {
+        let maintenance = upkeep::Maintenance {
             store: engine.store.clone(),
             clock: engine.clock.clone(),
             retention: engine.settings.retention,
             expiring,
             pressure: engine.pressure.clone(),
-            tidied: engine.tidied.clone(),
-            is_on_duty: engine.duty(lease),
+            last_cleanup: engine.last_cleanup.clone(),
+            is_leader: engine.leader_check(lease),
             has_wrong_key: engine.has_wrong_key.clone(),
         };
-        let (pruner, weigher) = (keeper.clone(), keeper.clone());
-        let (lookout, scheduler) = (engine.lookout(), engine.scheduler.clone());
+        let (pruner, backlog_watcher) = (maintenance.clone(), maintenance.clone());
+        let (watchdog, scheduler) = (engine.watchdog(), engine.scheduler.clone());
         let tasks = vec![
-            supervise::keep("jobs", move || runner.clone().serve()),
-            supervise::keep("retention", move || pruner.clone().prune()),
-            supervise::keep("weighing", move || weigher.clone().weigh()),
-            supervise::keep("lookout", move || lookout.clone().serve(scheduler.clone())),
-            supervise::keep("upkeep", move || keeper.clone().tend()),
+            supervise::spawn("jobs", move || runner.clone().serve()),
+            supervise::spawn("retention", move || pruner.clone().prune()),
+            supervise::spawn("weighing", move || backlog_watcher.clone().watch_backlog()),
+            supervise::spawn("watchdog", move || watchdog.clone().serve(scheduler.clone())),
+            supervise::spawn("upkeep", move || maintenance.clone().monitor()),
         ];
         let _already_set = engine.tasks.set(tasks);
         Ok(engine)
     }
 
-    /// Is it this server that does what one does for all?
-    fn duty(&self, lease: Lease) -> upkeep::Duty {
+    /// Whether this server does the maintenance for all nodes. With SQLite there is only one.
+    fn leader_check(&self, lease: Lease) -> upkeep::LeaderCheck {
         if self.store.db().is_postgres() {
-            Arc::new(move || lease.is_first())
+            Arc::new(move || lease.is_leader())
         } else {
             Arc::new(|| true)
         }
     }
 
-    /// Opens the store beside a running server: everything works, but what was open before is left
-    /// to that server.
-    pub async fn beside(config: Config) -> Result<Self, Error> {
+    /// Opens the store without taking over deliveries, next to a running server. Deliveries that
+    /// were open before stay with that server, and no background tasks run.
+    pub async fn open_beside(config: Config) -> Result<Self, Error> {
         Ok(Self::open(config, false, Lease::default()).await?.0)
     }
 
     async fn open(
         config: Config,
-        takes_part: bool,
+        is_node: bool,
         lease: Lease,
     ) -> Result<(Self, mpsc::UnboundedReceiver<PeerHint>), Error> {
         let Config { settings, clock, lookup, expiring: _ } = config;
         let store = Store::open(&settings).await?;
         let clock = clock.shared();
-        claim::agree(store.db(), &clock).await?;
+        claim::sync_clock(store.db(), &clock).await?;
         let guard = Guard::new(&settings.egress.allow_cidrs);
         let lookup = match lookup {
             Some(lookup) => lookup,
@@ -209,17 +210,17 @@ impl Dispatcher {
             breaker: delivery.breaker(),
             lease,
             bodies: Bodies::default(),
-            loads: Semaphore::new(LOADS),
+            loads: Semaphore::new(MAX_LANE_LOADS),
             cannot_record: AtomicBool::new(false),
         };
         let node = Node::new(NodeId(clock.id()), store.clone());
-        let shared = (takes_part && store.db().is_postgres()).then_some(node.id);
-        let (speaker, words) = mpsc::unbounded_channel();
-        let scheduler = scheduler::start(delivery, clock.clone(), worker, shared, speaker);
-        let bell = Arc::<Notify>::default();
-        store.audience.set(hearing::audience(scheduler.clone(), bell.clone()));
+        let node_id = (is_node && store.db().is_postgres()).then_some(node.id);
+        let (peers, peer_hints) = mpsc::unbounded_channel();
+        let scheduler = scheduler::start(delivery, clock.clone(), worker, node_id, peers);
+        let jobs_wake = Arc::<Notify>::default();
+        store.audience.set(notices::forward_to(scheduler.clone(), jobs_wake.clone()));
         let pressure = Pressure::new(settings.limits, Full::default());
-        let tidied = Tidied::new(clock.now());
+        let last_cleanup = LastCleanup::new(clock.now());
         let engine = Self {
             store,
             clock,
@@ -230,18 +231,18 @@ impl Dispatcher {
             scheduler,
             pressure,
             node,
-            bell,
-            tidied,
-            look: Arc::default(),
-            asked: Arc::default(),
+            jobs_wake,
+            last_cleanup,
+            disk_check: Arc::default(),
+            writer_probe: Arc::default(),
             has_wrong_key: Arc::default(),
-            overdue: Found::default(),
+            overdue: OverdueList::default(),
             tasks: Arc::default(),
         };
-        Ok((engine, words))
+        Ok((engine, peer_hints))
     }
 
-    /// The store, for what the portal keeps beside the engine's own rows.
+    /// The store. The portal keeps its own tables in the same database.
     pub fn store(&self) -> &Store {
         &self.store
     }
@@ -250,65 +251,67 @@ impl Dispatcher {
         &self.clock
     }
 
-    /// Why nothing more is accepted just now, if nothing is.
-    pub fn too_much(&self) -> Option<TooMuch> {
+    /// Why new events are currently refused; `None` if they are accepted.
+    pub fn overload(&self) -> Option<Overloaded> {
         self.pressure.check().err()
     }
 
-    /// What waited when it was last weighed.
-    pub fn waiting(&self) -> Weight {
+    /// The backlog at its last measurement.
+    pub fn backlog(&self) -> Backlog {
         self.pressure.waiting()
     }
 
-    /// The hooks for which too much waits: what comes for them is skipped.
+    /// The hooks above their own high-water mark. New deliveries for them are skipped.
     pub fn full(&self) -> &Full {
         self.pressure.full()
     }
 
-    fn lookout(&self) -> Lookout {
-        Lookout {
+    fn watchdog(&self) -> Watchdog {
+        Watchdog {
             store: self.store.clone(),
             clock: self.clock.clone(),
             settings: self.settings.delivery.clone(),
-            found: self.overdue.clone(),
+            overdue: self.overdue.clone(),
         }
     }
 
-    /// The hooks that make no attempt although something of them is due, as they were last found:
-    /// none, if all is well.
+    /// Result of the watchdog's last check: hooks that made no attempt although a delivery is due.
     pub fn overdue(&self) -> Vec<Overdue> {
-        self.overdue.overdue()
+        self.overdue.get()
     }
 
-    /// What has been due the longest of each hook that is ready for it, with the time in which it
-    /// is to be attempted.
+    /// The oldest due delivery of each hook that can deliver, with the time limit for its attempt.
     pub async fn due(&self) -> Result<Vec<Overdue>, Error> {
-        self.lookout().due().await
+        self.watchdog().oldest_due().await
     }
 
-    /// The hooks that make no attempt, found by watching for as long as an attempt may take if
-    /// there is any suspicion.
+    /// Checks now for hooks that make no attempt. If one is suspected, observes it for as long as
+    /// an attempt may take before it is reported.
     pub async fn find_overdue(&self) -> Result<Vec<Overdue>, Error> {
-        self.lookout().examine().await
+        self.watchdog().confirm_overdue().await
     }
 
-    /// Starts nothing more, waits for what is in flight, and closes the store; all of it within the
-    /// time that the settings give a shutdown.
+    /// Graceful shutdown within the configured timeout: starts no new attempts, waits for those in
+    /// flight, and closes the store.
     pub async fn shutdown(self) {
         let limit = self.settings.shutdown_timeout;
         self.shutdown_within(limit).await;
     }
 
-    /// The same within `limit`. Attempts that take longer are cut: they are on record as not made,
-    /// and are repeated after the next start.
+    /// Graceful shutdown within `limit`. Attempts that take longer are cancelled. They are not
+    /// recorded, so they are repeated after the next start.
     pub async fn shutdown_within(self, limit: Duration) {
         let watch = self.clock.stopwatch();
         for task in self.tasks.get().into_iter().flatten() {
             task.abort();
         }
         self.node.retire();
-        if tokio::time::timeout(limit - limit / CLOSING, self.scheduler.stop()).await.is_err() {
-            tracing::warn!("attempts under way are cut; they are repeated after the next start");
+        if tokio::time::timeout(limit - limit / CLOSE_DIVISOR, self.scheduler.stop()).await.is_err()
+        {
+            tracing::warn!(
+                "attempts in progress are aborted and will be repeated after the next \
+                            start"
+            );
         }
         let close = async {
             self.node.leave().await;
@@ -316,8 +319,8 @@ impl Dispatcher {
         };
         if tokio::time::timeout(limit.saturating_sub(watch.elapsed()), close).await.is_err() {
             tracing::warn!(
-                "the database does not answer; what was being written is found or repeated after \
-                 the next start"
+                "the database does not respond; pending writes are found or repeated after the next \
+                 start"
             );
         }
     }

@@ -1,20 +1,21 @@
-//! Why the engine did not do what it was asked for. May import domain and engine::store.
+//! Errors of the engine's commands. May import domain and engine::store.
 
 use super::store;
 use crate::domain::{id::JobId, invalid::Invalid};
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such hook, delivery or job.
-    #[error("there is no such {0}")]
+    /// The hook, delivery or job does not exist.
+    #[error("There is no such {0}.")]
     NotFound(&'static str),
+    /// The command was refused; the faults name the fields.
     #[error("{0}")]
     Invalid(Invalid),
-    /// The hook changed since it was read; `now` is its present version.
-    #[error("it was changed by somebody else; its version is now {now}")]
+    /// Optimistic locking: the hook changed after it was read. `now` is its current version.
+    #[error("Someone else changed it. Its version is now {now}.")]
     Stale { now: i64 },
-    /// A running job covers some of the same deliveries: they would be sent twice.
-    #[error("the job {job} is running and covers some of the same deliveries")]
+    /// A running job covers some of the same deliveries. Two jobs would send them twice.
+    #[error("Job {job} is running and covers some of the same deliveries.")]
     Overlaps { job: JobId },
     #[error("{0}")]
     Store(store::Error),

@@ -1,6 +1,6 @@
-//! The engine's face for hooks. Each change owns its transaction, its line in the audit log and the
-//! notice to the hook's lane: no caller can forget one. May import domain, the dispatcher and
-//! engine::store.
+//! Commands on hooks: create, update, switch, delete, reveal the secrets. Each command owns its
+//! transaction, its audit log entry and the notice to the hook's lane, so that no caller can forget
+//! one. May import domain, the dispatcher and engine::store.
 
 use super::{
     catalogue,
@@ -25,8 +25,8 @@ use crate::domain::{
     permission::Grant,
 };
 
-/// A hook to create. Its parts come from [`parse_name`](crate::domain::hook::parse_name)
-/// and the like, its endpoint from [`Dispatcher::validate_url`].
+/// A hook to create. Its fields must come from [`parse_name`](crate::domain::hook::parse_name) and
+/// the other parsers there, its endpoint from [`Dispatcher::validate_url`].
 pub struct NewHook {
     pub name: String,
     pub event_type: EventType,
@@ -34,17 +34,17 @@ pub struct NewHook {
     pub api_key: String,
     pub enabled: bool,
     pub tuning: Tuning,
-    /// What it signs with; `None`: a new secret.
+    /// The signing secret. `None` generates one.
     pub signing_secret: Option<String>,
 }
 
-/// A hook that was just made. Its signing secret is shown with it and can be revealed later.
+/// A new hook with its signing secret. The secret can also be revealed later.
 pub struct Created {
     pub hook: Hook,
     pub signing_secret: String,
 }
 
-/// What of a hook is to change; what is `None` stays.
+/// Changes to a hook. Fields with `None` stay.
 #[derive(Default)]
 pub struct HookChange {
     pub name: Option<String>,
@@ -53,11 +53,11 @@ pub struct HookChange {
     pub api_key: Option<String>,
     pub enabled: Option<bool>,
     pub tuning: TuningPatch,
-    /// The version the change was made on; `None`: whichever it is at.
+    /// Optimistic locking: the version that the change is based on. `None` overwrites any version.
     pub version: Option<i64>,
 }
 
-/// Makes a hook. `once` is the idempotency key of the request, used up in the same transaction.
+/// Creates a hook. `once` is the idempotency key of the request, recorded in the same transaction.
 pub async fn create(
     engine: &Dispatcher,
     by: Grant,
@@ -65,7 +65,7 @@ pub async fn create(
     once: Option<Once>,
 ) -> Result<Created, Error> {
     let NewHook { name, event_type, endpoint, api_key, enabled, tuning, signing_secret } = new;
-    tuning.validate(&catalogue::members(event_type))?;
+    tuning.validate(&catalogue::ordering_fields(event_type))?;
     let clock = engine.clock().clone();
     let now = clock.now();
     let hook = Hook {
@@ -99,7 +99,7 @@ pub async fn create(
     Ok(Created { hook, signing_secret })
 }
 
-/// Changes a hook. With a version, only if the hook is still at it.
+/// Changes a hook. Fails with [`Error::Stale`] if it is not at the expected version.
 pub async fn update(
     engine: &Dispatcher,
     by: Grant,
@@ -126,7 +126,7 @@ pub async fn set_enabled(
     update(engine, by, id, change).await
 }
 
-/// Deletes a hook: nothing more is sent, what was delivered stays on record.
+/// Deletes a hook. Nothing more is sent; its deliveries stay on record.
 pub async fn delete(engine: &Dispatcher, by: Grant, id: HookId) -> Result<Hook, Error> {
     let clock = engine.clock().clone();
     engine
@@ -144,7 +144,7 @@ pub async fn delete(engine: &Dispatcher, by: Grant, id: HookId) -> Result<Hook, 
         .await
 }
 
-/// A hook's secrets. That they were seen is noted in the audit log.
+/// Returns a hook's secrets, and records that in the audit log.
 pub async fn reveal(engine: &Dispatcher, by: Grant, id: HookId) -> Result<Secrets, Error> {
     let (clock, vault) = (engine.clock().clone(), engine.store().vault.clone());
     let revealed: Result<Secrets, store::Error> = engine
@@ -163,24 +163,27 @@ pub async fn reveal(engine: &Dispatcher, by: Grant, id: HookId) -> Result<Secret
     }
 }
 
-/// What is wrong when a URL leads elsewhere and no key was entered for it.
-pub fn key_again() -> Invalid {
+/// The error when a URL is changed to another origin without entering the API key again.
+pub fn api_key_required() -> Invalid {
     Invalid::one(
         "api_key",
         "required",
-        "Enter the API key again: the URL now leads to another host, and a key is only sent where \
-         it was entered for.",
+        "Enter the API key again: the URL points to another host, and a key is sent only to the \
+         host it was entered for.",
     )
 }
 
-/// Another scheme, host or port. The old URL was validated when it was stored.
-pub fn leads_elsewhere(old: &str, new: &Endpoint) -> bool {
+/// Whether the new URL has another scheme, host or port. The stored key must then not be sent
+/// there, because a user who may change the URL is not necessarily allowed to see the key.
+pub fn changes_origin(old: &str, new: &Endpoint) -> bool {
     match endpoint::parse(old, true, |_| true) {
         Ok(old) => old.origin() != new.origin(),
         Err(_) => true,
     }
 }
 
+/// Applies a change inside of the transaction. A change that changes nothing is not recorded and
+/// does not increase the version.
 async fn apply(
     conn: &mut Conn,
     clock: &Clock,
@@ -195,9 +198,9 @@ async fn apply(
         return Err(Error::Stale { now: old.version });
     }
     if change.api_key.is_none()
-        && change.endpoint.as_ref().is_some_and(|new| leads_elsewhere(&old.callback_url, new))
+        && change.endpoint.as_ref().is_some_and(|new| changes_origin(&old.callback_url, new))
     {
-        return Err(key_again().into());
+        return Err(api_key_required().into());
     }
     let enabled = change.enabled.unwrap_or(old.enabled);
     let callback_url = change
@@ -205,7 +208,7 @@ async fn apply(
         .map_or_else(|| old.callback_url.clone(), |endpoint| endpoint.url.to_string());
     let event_type = change.event_type.unwrap_or(old.event_type);
     let tuning = change.tuning.apply(&old.tuning);
-    tuning.validate(&catalogue::members(event_type))?;
+    tuning.validate(&catalogue::ordering_fields(event_type))?;
     let row = Change {
         name: change.name.as_deref().unwrap_or(&old.name),
         event_type,
@@ -213,14 +216,14 @@ async fn apply(
         enabled,
         tuning: &tuning,
         api_key: change.api_key.as_deref(),
-        // A reason stays only while nobody has decided anything since.
+        // The reason of an automatic switch-off is kept until someone switches the hook.
         off_reason: old.off_reason.as_deref().filter(|_| !enabled && change.enabled.is_none()),
-        mends: callback_url != old.callback_url
+        resets_health: callback_url != old.callback_url
             || change.api_key.is_some()
             || enabled != old.enabled
             || tuning.timeout != old.tuning.timeout,
     };
-    if row.is_nothing(&old) {
+    if row.is_unchanged(&old) {
         return Ok(old);
     }
     hooks::update(conn, grant, vault, id, old.version, &row, now).await?;
@@ -231,7 +234,7 @@ async fn apply(
     Ok(new)
 }
 
-/// What changed, for the audit log; never a key.
+/// The changed fields for the audit log. Secrets are never included.
 fn difference(old: &Hook, new: &Hook) -> String {
     let mut parts = Vec::new();
     let mut note = |name: &str, old: &str, new: &str| {

@@ -1,6 +1,6 @@
-//! Runs the jobs that the store keeps: a few deliveries at a time, at each job's own pace, until it
-//! is done or somebody pauses or cancels it. Several nodes share them: each job is worked on by
-//! one, and taken over when that falls silent.
+//! Runs the jobs stored in the database: a few deliveries per step, at the pace of each job, until
+//! it is done, paused or cancelled. Nodes share the jobs: each job is leased by one node, and
+//! another claims it when the lease expires.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,72 +13,72 @@ use crate::engine::{
     store::{Error, Store, error::chain, jobs},
 };
 
-/// How often it is looked for jobs that no bell was rung for. (It is rung for those that were begun
-/// here, and by the node's heartbeat for those that were begun or left behind elsewhere.)
-const LOOK: Duration = Duration::from_secs(5);
-/// After a failure.
-const AGAIN: Duration = Duration::from_secs(1);
-/// The least time between two steps of the same job.
-const TICK: Duration = Duration::from_millis(100);
+/// How often jobs are polled without a wake-up. (Wake-ups come from changes on this node, and from
+/// its heartbeat for jobs that were begun or abandoned on other nodes.)
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// Delay after a failure.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The shortest time between two steps of a job.
+const STEP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// See the module.
+/// The task that runs jobs on this node.
 #[derive(Clone)]
 pub(super) struct Runner {
     pub store: Store,
     pub clock: Clock,
     pub node: NodeId,
-    /// Rung when a job was begun here, or changed, or has no living node.
-    pub bell: Arc<Notify>,
+    /// Notified when a job was begun or changed here, or has lost its node.
+    pub wake: Arc<Notify>,
 }
 
 impl Runner {
-    /// Works until the store is closed.
+    /// Runs until the store is closed.
     pub(super) async fn serve(self) {
         loop {
             match self.round().await {
-                Ok(true) => tokio::time::sleep(TICK).await,
-                Ok(false) => drop(tokio::time::timeout(LOOK, self.bell.notified()).await),
+                Ok(true) => tokio::time::sleep(STEP_INTERVAL).await,
+                Ok(false) => drop(tokio::time::timeout(POLL_INTERVAL, self.wake.notified()).await),
                 Err(Error::Closed) => return,
                 Err(error) => {
-                    tracing::error!(error = chain(&error), "a job could not go on");
-                    tokio::time::sleep(AGAIN).await;
+                    tracing::error!(error = chain(&error), "a job failed to continue");
+                    tokio::time::sleep(RETRY_AFTER).await;
                 }
             }
         }
     }
 
-    /// One step of each job that is this node's and whose turn it is. Says whether there is any job
-    /// at all.
+    /// Claims jobs and runs one step of each that this node owns. Returns whether it owns any.
     async fn round(&self) -> Result<bool, Error> {
         let (clock, node, is_alone) =
             (self.clock.clone(), self.node, !self.store.db().is_postgres());
-        let mine: Vec<JobId> = self
+        let owned: Vec<JobId> = self
             .store
             .write_alone(move |conn| {
                 Box::pin(async move { jobs::claim(conn, &clock, node, LEASE, is_alone).await })
             })
             .await?;
-        let mut failed = None;
-        for job in &mine {
+        let mut last_error = None;
+        for job in &owned {
             match self.step(*job).await {
                 Ok(()) => {}
                 Err(Error::Closed) => return Err(Error::Closed),
-                Err(error) if error.is_about_a_row() => self.give_up(*job, &error).await?,
-                // The database is not well, or this job's part of it: the others are tried all the
-                // same.
-                Err(error) => failed = Some(error),
+                Err(error) if error.is_row_error() => self.pause(*job, &error).await?,
+                // The database fails, or only rows of this job: still try the other jobs.
+                Err(error) => last_error = Some(error),
             }
         }
-        failed.map_or(Ok(!mine.is_empty()), Err)
+        last_error.map_or(Ok(!owned.is_empty()), Err)
     }
 
-    /// One job that cannot go on must not keep the others from it.
-    async fn give_up(&self, job: JobId, error: &Error) -> Result<(), Error> {
+    /// Pauses a job that cannot continue, so that it does not block the others.
+    async fn pause(&self, job: JobId, error: &Error) -> Result<(), Error> {
         let (clock, node, problem) = (self.clock.clone(), self.node, chain(error));
-        tracing::error!(job.id = %job, error = problem, "a job cannot go on and is paused");
+        tracing::error!(job.id = %job, error = problem, "a job failed and is paused");
         self.store
             .write_alone(move |conn| {
-                Box::pin(async move { jobs::give_up(conn, &clock, node, job, &problem).await })
+                Box::pin(async move {
+                    jobs::pause_with_problem(conn, &clock, node, job, &problem).await
+                })
             })
             .await
     }

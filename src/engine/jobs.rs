@@ -1,6 +1,6 @@
-//! The engine's face for jobs, which send many deliveries again at a pace. A change owns its
-//! transaction, its line in the audit log and the notice to the [job runner](super::job_runner).
-//! May import domain, the dispatcher and engine::store.
+//! Use cases of jobs, which redeliver many deliveries at a pace. Each change runs in one
+//! transaction with its audit entry and the notice to the [job runner](super::job_runner). May
+//! import domain, the dispatcher and engine::store.
 
 use std::time::Duration;
 
@@ -28,16 +28,17 @@ pub struct Begin {
     pub per_second: Option<i64>,
 }
 
-/// What a job would send again: the dry run.
+/// Counts the deliveries that a job would redeliver: the dry run.
 pub async fn count(engine: &Dispatcher, by: &Grant, begin: &Begin) -> Result<Count, Error> {
     let now = engine.clock().now();
     validate(begin, now)?;
     let mut conn = engine.store().read().await?;
     check_hook(&mut conn, by, &begin.scope).await?;
-    Ok(jobs::count(&mut conn, by, &bounded(&begin.scope, now)).await?)
+    Ok(jobs::count(&mut conn, by, &bound_scope(&begin.scope, now)).await?)
 }
 
-/// The same, in slices of time. What is older than `kept` does not make the slices longer.
+/// The dry run in time slices. Slices start no earlier than `kept` ago, so that older deliveries do
+/// not stretch them.
 pub async fn spread(
     engine: &Dispatcher,
     by: &Grant,
@@ -48,7 +49,7 @@ pub async fn spread(
     validate(begin, now)?;
     let mut conn = engine.store().read().await?;
     check_hook(&mut conn, by, &begin.scope).await?;
-    let scope = bounded(&begin.scope, now);
+    let scope = bound_scope(&begin.scope, now);
     let oldest = now.before(kept);
     let from = scope.from.map_or(oldest, |from| from.max(oldest));
     let (hours, bounds) = Spread::bounds(from, scope.to.unwrap_or(now));
@@ -56,7 +57,8 @@ pub async fn spread(
     Ok(Spread { hours, slices: bounds.into_iter().zip(counts).collect(), ends })
 }
 
-/// Begins a job. `once` is the idempotency key of the request, used up in the same transaction.
+/// Begins a job. `once` is the idempotency key of the request, which is recorded in the same
+/// transaction.
 pub async fn begin(
     engine: &Dispatcher,
     by: Grant,
@@ -66,9 +68,8 @@ pub async fn begin(
     let clock = engine.clock().clone();
     let now = clock.now();
     let per_second = validate(&begin, now)?;
-    let scope = bounded(&begin.scope, now);
-    // Counted by a connection that only reads: it takes as long as there is to count, and accepts
-    // wait for the writer.
+    let scope = bound_scope(&begin.scope, now);
+    // Counted on a read connection: it can take long, and accepts wait for the writer.
     let count = jobs::count(&mut engine.store().read().await?, &by, &scope).await?;
     engine
         .store()
@@ -131,6 +132,8 @@ pub async fn update(
         .await
 }
 
+/// Applies a state change that the state machine allows. The job may have changed since it was
+/// read, so the update checks the old state again.
 async fn move_to(
     conn: &mut Conn,
     by: &Grant,
@@ -139,7 +142,7 @@ async fn move_to(
     now: Timestamp,
 ) -> Result<(), Error> {
     let refused = |state: JobState| {
-        let message = format!("cannot become {}: the job is {}", next.key(), state.key());
+        let message = format!("can't change to {}, because the job is {}", next.key(), state.key());
         Error::from(Invalid::one("state", "state", message))
     };
     if !job.state.may_become(next) {
@@ -154,31 +157,28 @@ async fn move_to(
     }
 }
 
-/// How far a program's clock may be ahead.
+/// Tolerance for a client clock that is ahead.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
+/// Validates a new job, and returns its pace.
 fn validate(begin: &Begin, now: Timestamp) -> Result<u32, Invalid> {
     let mut invalid = Invalid::default();
     let pace = invalid.take(validate_pace(begin.per_second));
     if begin.kind == Kind::Recover && begin.scope.from.is_none() {
-        invalid.add(
-            "since",
-            "required",
-            "Give the time since when deliveries are to be recovered.",
-        );
+        invalid.add("since", "required", "Enter the start of the time range.");
     }
     let (from, to) = (begin.scope.from, begin.scope.to);
-    let names = if begin.kind == Kind::Recover { ("since", "until") } else { ("from", "to") };
-    // A program's clock may be a little ahead of ours.
+    let fields = if begin.kind == Kind::Recover { ("since", "until") } else { ("from", "to") };
     if from.is_some_and(|from| from > now.after(CLOCK_TOLERANCE)) {
-        invalid.add(names.0, "future", "must not be in the future");
+        invalid.add(fields.0, "future", "must not be in the future");
     }
     if from.zip(to).is_some_and(|(from, to)| to < from) {
-        invalid.add(names.1, "range", format!("must not be before \"{}\"", names.0));
+        invalid.add(fields.1, "range", format!("must not be before {}", fields.0));
     }
     invalid.or(pace.unwrap_or(DEFAULT_PACE))
 }
 
+/// Validates a pace in deliveries per second; the default without one.
 pub fn validate_pace(per_second: Option<i64>) -> Result<u32, Invalid> {
     let Some(pace) = per_second else { return Ok(DEFAULT_PACE) };
     let pace = u32::try_from(pace).ok().filter(|pace| (1..=MAX_PACE).contains(pace));
@@ -187,19 +187,20 @@ pub fn validate_pace(per_second: Option<i64>) -> Result<u32, Invalid> {
     })
 }
 
-/// Refuses what a running job is sending already: two would send the same deliveries twice.
+/// Refuses a scope that overlaps a running job, which would redeliver the same deliveries twice.
 async fn refuse_overlap(
     conn: &mut Conn,
     by: &Grant,
     scope: &Scope,
-    but: Option<JobId>,
+    except: Option<JobId>,
 ) -> Result<(), Error> {
-    match jobs::overlapping(conn, by, scope, but).await? {
+    match jobs::overlapping(conn, by, scope, except).await? {
         Some(job) => Err(Error::Overlaps { job }),
         None => Ok(()),
     }
 }
 
+/// Fails if the hook of the scope does not exist.
 async fn check_hook(conn: &mut Conn, by: &Grant, scope: &Scope) -> Result<(), Error> {
     match scope.hook {
         Some(hook) => hooks::find(conn, by, hook).await?.map(drop).ok_or(Error::NotFound("hook")),
@@ -207,8 +208,8 @@ async fn check_hook(conn: &mut Conn, by: &Grant, scope: &Scope) -> Result<(), Er
     }
 }
 
-/// What is accepted from now on is not part of it: else a job could go on for ever.
-fn bounded(scope: &Scope, now: Timestamp) -> Scope {
+/// Limits the scope to deliveries accepted until now. Otherwise a job might never end.
+fn bound_scope(scope: &Scope, now: Timestamp) -> Scope {
     let end = Timestamp(now.0 + 1);
     Scope { to: Some(scope.to.map_or(end, |to| to.min(end))), ..scope.clone() }
 }

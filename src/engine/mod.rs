@@ -1,27 +1,27 @@
-//! Everything a backend embeds; no web framework below here. The story of one event:
+//! The delivery engine that a backend can embed. It uses no web framework. Life of an event:
 //!
-//! 1. [`Dispatcher::emit`] validates it against the [`catalogue`].
-//! 2. [`store::events`] writes the event and one delivery for each hook that listens, in a commit
-//!    that is shared with whoever else is waiting ([`store::writer`]). The caller is answered after
-//!    it.
-//! 3. The writer tells the hook's [lane](delivery::lane) ([`store::told`]); a full lane leaves the
-//!    rest in the database.
+//! 1. [`Dispatcher::emit`] validates the payload against the [`catalogue`].
+//! 2. [`store::events`] writes the event and one delivery for each subscribed hook. The commit is
+//!    shared with other waiting callers (group commit, [`store::writer`]). Then the call returns.
+//! 3. The writer notifies the hook's [lane](delivery::lane) ([`store::told`]). When the lane's
+//!    window is full, further deliveries stay in the database until there is space.
 //! 4. The [board](delivery::board) gives the lane a permit, the [scheduler](delivery::scheduler)
-//!    carries out what it orders, and an [attempt](delivery::attempt) reaches only what the
-//!    [guard](delivery::guard) lets through.
-//! 5. [`crate::domain::retry`] classifies the answer and [`crate::domain::health`] what it says of the
-//!    receiver; attempt and consequence are recorded in one commit ([`store::outcomes`]).
-//! 6. After a crash the lanes are filled from the database: the same lanes, the same path.
+//!    carries out the board's actions, and an [attempt](delivery::attempt) connects only to
+//!    addresses that the [guard](delivery::guard) allows.
+//! 5. [`crate::domain::retry`] classifies the response, and [`crate::domain::health`] updates the
+//!    circuit breaker. The attempt and its consequences are recorded in one commit
+//!    ([`store::outcomes`]).
+//! 6. After a crash the lanes are loaded from the database, by the same code.
 //!
-//! Beside that: [`jobs`] send many deliveries again at a pace, [`pressure`] turns producers away
-//! above a high-water mark, [`upkeep`] removes what is too old, [`supervise`] begins again what
-//! panicked, [`metrics`] count. Servers that share a PostgreSQL share the hooks: each hook's lane
-//! is assigned to one [node](delivery::nodes), whose lease it depends on, under a fence
-//! ([`store::claim`]).
+//! Further modules: [`jobs`] are bulk redeliveries with a limited rate, [`pressure`] refuses events
+//! above a high-water mark, [`upkeep`] removes expired data, [`supervise`] restarts tasks after a
+//! panic, [`metrics`] has the counters. Servers that share a PostgreSQL database share the hooks:
+//! each hook's lane is owned by one [node](delivery::nodes), protected by the node's lease and a
+//! fencing token ([`store::claim`]).
 //!
-//! The face for a backend is the [`Dispatcher`] (start, emit, stop), [`hooks`], [`deliveries`] and
-//! [`jobs`]: each change there owns its transaction, its line in the audit log and the notice to
-//! the lanes. `store` holds all SQL, `clock` all time and randomness, `config` all settings.
+//! The public interface is the [`Dispatcher`] (start, emit, shut down), [`hooks`], [`deliveries`]
+//! and [`jobs`]. Each change there owns its transaction, its audit log entry and the notice to the
+//! lanes. `store` has all SQL, `clock` all time and randomness, `config` all settings.
 
 pub mod catalogue;
 pub mod clock;

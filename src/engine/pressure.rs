@@ -1,7 +1,9 @@
-//! Back-pressure. Every hook has a limit of its own: beyond it what comes for the hook is recorded
-//! as skipped, so that one receiver that is down is nobody else's trouble. The mark for all of them
-//! together is the last resort: above it nothing is accepted, and producers are told when to come
-//! back.
+//! Back-pressure, in two stages. Each hook has a limit of its own: beyond it, new deliveries for
+//! the hook are recorded as skipped, so that one failing receiver does not affect others. The
+//! global limit for all hooks together is the last resort: above it, no event is accepted, and
+//! producers are told when to retry.
+//!
+//! The limits apply to the backlog as it was last counted, so they are approximate.
 
 mod full;
 
@@ -20,24 +22,24 @@ use tokio::sync::Notify;
 use super::config::Limits;
 use crate::domain::{id::HookId, time::Timestamp};
 
-/// Why nothing is accepted just now.
+/// The global limit is exceeded: no event is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too much is waiting to be delivered; come back in {} seconds", .retry_after.as_secs())]
-pub struct TooMuch {
+#[error("the queue is full; try again in {} seconds", .retry_after.as_secs())]
+pub struct Overloaded {
     pub retry_after: Duration,
 }
 
-/// What waits, for one hook or for all.
+/// The backlog of one hook or of all: its open deliveries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Weight {
+pub struct Backlog {
     pub deliveries: i64,
     pub bytes: i64,
-    /// Since when the oldest is due that may be sent. Those of hooks that are off or paused may
-    /// not.
+    /// When the oldest delivery that may be sent became due. Held deliveries (of hooks that are off
+    /// or paused) do not count.
     pub oldest: Option<Timestamp>,
 }
 
-impl Weight {
+impl Backlog {
     pub fn add(&mut self, other: &Self) {
         self.deliveries += other.deliveries;
         self.bytes += other.bytes;
@@ -53,7 +55,7 @@ impl Weight {
     }
 }
 
-/// Cheap to clone; all clones are one.
+/// The back-pressure state of this node. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct Pressure {
     limits: Limits,
@@ -61,87 +63,88 @@ pub struct Pressure {
 }
 
 struct Shared {
-    /// Since when too much waits, in milliseconds; [`NEVER`] while it does not.
-    too_much_since: AtomicI64,
-    has_news: AtomicBool,
-    known: Mutex<Known>,
-    /// Rung when more came for a hook than it may have, as far as is known here.
-    suspicion: Notify,
+    /// Since when the global limit is exceeded, in ms; [`NEVER`] while it is not.
+    overloaded_since: AtomicI64,
+    is_dirty: AtomicBool,
+    state: Mutex<State>,
+    /// Notified when accepts on this node may have pushed a hook beyond its limit.
+    suspect_added: Notify,
     full: Full,
 }
 
-struct Known {
+struct State {
     hooks: HashMap<HookId, Queue>,
-    all: Weight,
-    /// Bytes that may wait for one hook at this moment.
+    total: Backlog,
+    /// The current limit of bytes for one hook.
     limit: u64,
 }
 
-/// What is known of one hook.
+/// The state of one hook.
 #[derive(Clone, Copy, Default)]
 struct Queue {
-    weight: Weight,
-    /// Bytes that were accepted here since it was weighed; and how many of them the weighing that
-    /// is under way may see.
-    came: u64,
-    seen: u64,
-    full: Option<Overflow>,
+    backlog: Backlog,
+    /// `added`: bytes accepted on this node since the last count. `added_at_count`: its value when
+    /// the count in progress began, because that count includes them.
+    added: u64,
+    added_at_count: u64,
+    overflow: Option<Overflow>,
 }
 
 impl Queue {
     fn is_suspect(&self, limit: u64) -> bool {
-        self.full.is_none() && self.weight.size().saturating_add(self.came) > limit
+        self.overflow.is_none() && self.backlog.size().saturating_add(self.added) > limit
     }
 }
 
-/// What a weighing changed.
+/// The result of [`Pressure::evaluate`].
 #[derive(Debug, Default)]
 pub struct Evaluated {
-    pub all: Weight,
-    /// Whether producers are turned away changed.
-    pub is_crossed: bool,
-    /// The hooks whose queues are full since now (and why), or no longer.
-    pub turns: Vec<(HookId, Option<Overflow>)>,
+    pub total: Backlog,
+    /// Whether the global limit was crossed, in either direction.
+    pub has_crossed: bool,
+    /// Hooks that became full (with the reason) or have room again (`None`).
+    pub changes: Vec<(HookId, Option<Overflow>)>,
 }
 
 const NEVER: i64 = i64::MIN;
 
-/// How long a producer is asked to wait.
+/// The `Retry-After` for producers.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// The smallest part of its own limit that a hook keeps however little room is left for all.
-const AT_LEAST: u64 = 8;
+/// A hook keeps at least this fraction (1/8) of its own limit, however little space the others
+/// leave.
+const MIN_SHARE: u64 = 8;
 
 impl Pressure {
     pub fn new(limits: Limits, full: Full) -> Self {
-        let known =
-            Known { hooks: HashMap::new(), all: Weight::default(), limit: limits.hook_bytes() };
+        let state =
+            State { hooks: HashMap::new(), total: Backlog::default(), limit: limits.hook_bytes() };
         let shared = Shared {
-            too_much_since: AtomicI64::new(NEVER),
-            has_news: AtomicBool::new(true),
-            known: Mutex::new(known),
-            suspicion: Notify::new(),
+            overloaded_since: AtomicI64::new(NEVER),
+            is_dirty: AtomicBool::new(true),
+            state: Mutex::new(state),
+            suspect_added: Notify::new(),
             full,
         };
         Self { limits, shared: Arc::new(shared) }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// May another event be accepted?
-    pub fn check(&self) -> Result<(), TooMuch> {
+    /// May another event be accepted? Checked before every accept.
+    pub fn check(&self) -> Result<(), Overloaded> {
         if self.refusing_since().is_some() {
-            Err(TooMuch { retry_after: RETRY_AFTER })
+            Err(Overloaded { retry_after: RETRY_AFTER })
         } else {
             Ok(())
         }
     }
 
-    /// Since when nothing is accepted, if nothing is.
+    /// Since when no event is accepted, if so.
     pub fn refusing_since(&self) -> Option<Timestamp> {
-        let since = self.shared.too_much_since.load(Ordering::Relaxed);
+        let since = self.shared.overloaded_since.load(Ordering::Relaxed);
         (since != NEVER).then_some(Timestamp(since))
     }
 
@@ -150,119 +153,119 @@ impl Pressure {
         &self.shared.full
     }
 
-    /// What waited when it was last weighed.
-    pub fn waiting(&self) -> Weight {
-        self.known().all
+    /// The backlog of all hooks at the last evaluation.
+    pub fn waiting(&self) -> Backlog {
+        self.state().total
     }
 
-    /// Something was accepted for these hooks, with so many bytes: what waits has to be weighed
-    /// again.
-    pub fn accepted(&self, came: impl Iterator<Item = (HookId, usize)>) {
-        let mut known = self.known();
-        let limit = known.limit;
+    /// Records accepted bytes for these hooks. The backlog needs to be counted again.
+    pub fn accepted(&self, added: impl Iterator<Item = (HookId, usize)>) {
+        let mut state = self.state();
+        let limit = state.limit;
         let mut is_suspect = false;
-        for (hook, bytes) in came {
-            let queue = known.hooks.entry(hook).or_default();
-            queue.came = queue.came.saturating_add(bytes as u64);
+        for (hook, bytes) in added {
+            let queue = state.hooks.entry(hook).or_default();
+            queue.added = queue.added.saturating_add(bytes as u64);
             is_suspect |= queue.is_suspect(limit);
         }
-        drop(known);
-        self.shared.has_news.store(true, Ordering::Relaxed);
+        drop(state);
+        self.shared.is_dirty.store(true, Ordering::Relaxed);
         if is_suspect {
-            self.shared.suspicion.notify_one();
+            self.shared.suspect_added.notify_one();
         }
     }
 
-    /// Waits until a hook may have more than its limit. Only weighing it tells: what was delivered
-    /// meanwhile, perhaps by another node, is not known here.
-    pub async fn suspicion(&self) {
-        self.shared.suspicion.notified().await;
+    /// Waits until a hook may be over its limit. Only a count can tell: this node does not know
+    /// what was delivered meanwhile, perhaps by another node.
+    pub async fn wait_for_suspect(&self) {
+        self.shared.suspect_added.notified().await;
     }
 
-    /// The hooks that may have more than their limit.
+    /// Hooks that may be over their limit.
     pub fn suspects(&self) -> Vec<HookId> {
-        let known = self.known();
-        known
+        let state = self.state();
+        state
             .hooks
             .iter()
-            .filter(|(_, queue)| queue.is_suspect(known.limit))
+            .filter(|(_, queue)| queue.is_suspect(state.limit))
             .map(|(hook, _)| *hook)
             .collect()
     }
 
-    /// Is there a reason to weigh? While something waits, always: it may have become less.
-    pub fn wants_weighing(&self) -> bool {
-        let has_news = self.shared.has_news.swap(false, Ordering::Relaxed);
-        has_news || self.refusing_since().is_some() || self.known().all.deliveries > 0
+    /// Does the backlog need to be counted? Always while it is not empty, because it may have
+    /// shrunk. Resets the mark that [`Self::accepted`] sets.
+    pub fn needs_count(&self) -> bool {
+        let is_dirty = self.shared.is_dirty.swap(false, Ordering::Relaxed);
+        is_dirty || self.refusing_since().is_some() || self.state().total.deliveries > 0
     }
 
-    /// A weighing begins: what came until now is seen by it.
-    pub fn begin(&self) {
-        self.known().hooks.values_mut().for_each(|queue| queue.seen = queue.came);
+    /// Begins a count, which will include everything accepted until now.
+    pub fn begin_count(&self) {
+        self.state().hooks.values_mut().for_each(|queue| queue.added_at_count = queue.added);
     }
 
-    /// What waits for a hook, by the weighing that is under way.
-    pub fn weighed(&self, hook: HookId, weight: Weight) {
-        let mut known = self.known();
-        let queue = known.hooks.entry(hook).or_default();
-        queue.weight = weight;
-        queue.came -= queue.seen.min(queue.came);
-        queue.seen = 0;
+    /// Sets the backlog of a hook, as found by the count in progress.
+    pub fn set_backlog(&self, hook: HookId, backlog: Backlog) {
+        let mut state = self.state();
+        let queue = state.hooks.entry(hook).or_default();
+        queue.backlog = backlog;
+        queue.added -= queue.added_at_count.min(queue.added);
+        queue.added_at_count = 0;
     }
 
-    /// Evaluates what is known now.
+    /// Evaluates both limits against the last counts.
     ///
-    /// A hook may have its own limit, and no more than is left for all the others together: so
-    /// hooks that are down, however many they are, never fill the mark for all by themselves (the
-    /// "dynamic threshold" of shared queues).
+    /// The limit of a hook is its own, but at most what the others leave of the global limit. So
+    /// failing hooks, however many, never reach the global limit alone (the "dynamic threshold"
+    /// scheme of shared buffers).
     pub fn evaluate(&self, now: Timestamp) -> Evaluated {
-        let mut known = self.known();
-        known.hooks.retain(|_, queue| queue.weight.deliveries > 0 || queue.came > 0);
-        let mut all = Weight::default();
-        known.hooks.values().for_each(|queue| all.add(&queue.weight));
+        let mut state = self.state();
+        state.hooks.retain(|_, queue| queue.backlog.deliveries > 0 || queue.added > 0);
+        let mut total = Backlog::default();
+        state.hooks.values().for_each(|queue| total.add(&queue.backlog));
         let own = self.limits.hook_bytes();
         let limit =
-            own.min(self.limits.queued_bytes.saturating_sub(all.size())).max(own / AT_LEAST);
-        (known.all, known.limit) = (all, limit);
-        let mut turns = Vec::new();
+            own.min(self.limits.queued_bytes.saturating_sub(total.size())).max(own / MIN_SHARE);
+        (state.total, state.limit) = (total, limit);
+        let mut changes = Vec::new();
         let mut full = HashMap::new();
-        let mut oldest = Weight::default();
-        for (hook, queue) in &mut known.hooks {
-            let before = queue.full;
-            queue.full = self.overflow(queue, limit, now);
-            if let Some(overflow) = queue.full {
+        let mut oldest = Backlog::default();
+        for (hook, queue) in &mut state.hooks {
+            let before = queue.overflow;
+            queue.overflow = self.overflow(queue, limit, now);
+            if let Some(overflow) = queue.overflow {
                 full.insert(*hook, overflow);
             } else {
-                // What a full hook keeps waiting concerns nobody else.
-                oldest.add(&queue.weight);
+                // The age of the queue of a full hook must not trip the global limit.
+                oldest.add(&queue.backlog);
             }
-            if before.is_some() != queue.full.is_some() {
-                turns.push((*hook, queue.full));
+            if before.is_some() != queue.overflow.is_some() {
+                changes.push((*hook, queue.overflow));
             }
         }
-        let gone = |hook: &HookId| !known.hooks.contains_key(hook);
-        turns.extend(self.shared.full.hooks().into_iter().filter(gone).map(|hook| (hook, None)));
+        let gone = |hook: &HookId| !state.hooks.contains_key(hook);
+        changes.extend(self.shared.full.hooks().into_iter().filter(gone).map(|hook| (hook, None)));
         self.shared.full.set(full);
-        let is_too_much =
-            all.size() > self.limits.queued_bytes || oldest.age(now) > self.limits.queued_age;
-        let is_crossed = is_too_much != self.refusing_since().is_some();
-        if is_crossed {
+        let is_overloaded =
+            total.size() > self.limits.queued_bytes || oldest.age(now) > self.limits.queued_age;
+        let has_crossed = is_overloaded != self.refusing_since().is_some();
+        if has_crossed {
             self.shared
-                .too_much_since
-                .store(if is_too_much { now.0 } else { NEVER }, Ordering::Relaxed);
+                .overloaded_since
+                .store(if is_overloaded { now.0 } else { NEVER }, Ordering::Relaxed);
         }
-        Evaluated { all, is_crossed, turns }
+        Evaluated { total, has_crossed, changes }
     }
 
-    /// A queue that was full stays so until a quarter of it is free: else every other event would
-    /// be skipped.
+    /// Hysteresis: a full queue stays full until a quarter of it is free. Otherwise every other
+    /// event would be skipped.
     fn overflow(&self, queue: &Queue, limit: u64, now: Timestamp) -> Option<Overflow> {
         let (bytes, age) = (limit, self.limits.hook_age());
         let (bytes, age) =
-            if queue.full.is_some() { (bytes / 4 * 3, age / 4 * 3) } else { (bytes, age) };
-        if queue.weight.size() > bytes {
+            if queue.overflow.is_some() { (bytes / 4 * 3, age / 4 * 3) } else { (bytes, age) };
+        if queue.backlog.size() > bytes {
             Some(Overflow::Bytes)
-        } else if queue.weight.age(now) > age {
+        } else if queue.backlog.age(now) > age {
             Some(Overflow::Age)
         } else {
             None

@@ -1,9 +1,9 @@
-//! What the engine does for itself now and then: removes what is too old, weighs what waits, and
-//! looks after its files.
+//! Background maintenance of the engine: removes expired data, counts the backlog, and looks after
+//! the database files.
 
-mod room;
-mod tend;
-mod weigh;
+mod backlog;
+mod disk_full;
+mod monitor;
 
 use std::{
     sync::{
@@ -24,7 +24,7 @@ use super::{
         Error, Store,
         error::chain,
         expired::{self, Expiring},
-        measured::{self, Old},
+        measured::{self, Expired},
         retention::{self, Part, Sweep},
     },
 };
@@ -34,28 +34,28 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// After a step of a clean-up nothing is cleaned for this many times as long as it took: others
-/// come first.
-const YIELD: u32 = 4;
-/// Every so many rounds the events are looked at again that had to stay when it was their turn,
-/// because something of them was open. In between only those are that have come of age since.
-const START_OVER: u32 = 12;
+/// After each step, a clean-up sleeps for this many times the duration of the step, so that it
+/// takes a small share of the database.
+const YIELD_FACTOR: u32 = 4;
+/// Every so many rounds, a full sweep scans events again that were blocked by an open delivery.
+/// Rounds in between scan only events that have expired since.
+const FULL_SWEEP_EVERY: u32 = 12;
 
-/// For how long hours stay counted: the longest chart is of thirty days.
+/// How long hourly counts are kept: the longest chart shows 30 days.
 const MEASURED_HOURS: i64 = 31 * 24;
 
-/// How often a server that leaves the cleaning up to another looks whether it still is to.
-const OFF_DUTY: Duration = Duration::from_secs(1);
+/// How often a node that is not the leader checks whether it has become the leader.
+const LEADER_POLL: Duration = Duration::from_secs(1);
 
-/// A clean-up counts as late after so many rounds, and never before this.
+/// A clean-up is late after so many intervals, and after at least [`MIN_LATE`].
 const LATE_ROUNDS: u32 = 3;
-const LATE: Duration = Duration::from_secs(3600);
+const MIN_LATE: Duration = Duration::from_secs(3600);
 
-/// When a clean-up last came to its end. Cheap to clone; all clones are one.
+/// When the last clean-up completed. Cheap to clone; clones share it.
 #[derive(Clone)]
-pub(super) struct Tidied(Arc<AtomicI64>);
+pub(super) struct LastCleanup(Arc<AtomicI64>);
 
-impl Tidied {
+impl LastCleanup {
     pub(super) fn new(now: Timestamp) -> Self {
         Self(Arc::new(AtomicI64::new(now.0)))
     }
@@ -64,75 +64,80 @@ impl Tidied {
         self.0.store(now.0, Ordering::Relaxed);
     }
 
-    /// Since when nothing was tidied up, if that is longer than it may take.
+    /// When the last clean-up completed, if the next one is late.
     pub(super) fn late_since(&self, now: Timestamp, retention: &Retention) -> Option<Timestamp> {
         let last = Timestamp(self.0.load(Ordering::Relaxed));
-        (last.until(now) > LATE.max(retention.every.saturating_mul(LATE_ROUNDS))).then_some(last)
+        (last.until(now) > MIN_LATE.max(retention.every.saturating_mul(LATE_ROUNDS)))
+            .then_some(last)
     }
 }
 
-/// Whether it is this server that cleans up. Of several that share a database only one does;
-/// another takes over when that falls silent.
-pub(super) type Duty = Arc<dyn Fn() -> bool + Send + Sync>;
+/// Is this node the leader? Of the nodes that share a database only the leader cleans up. Another
+/// node takes over when its heartbeat stops.
+pub(super) type LeaderCheck = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// See the module.
+/// What the maintenance tasks need.
 #[derive(Clone)]
-pub(super) struct Keeper {
+pub(super) struct Maintenance {
     pub store: Store,
     pub clock: Clock,
     pub retention: Retention,
     /// See [`Config`](super::dispatcher::Config).
     pub expiring: &'static [Expiring],
     pub pressure: Pressure,
-    pub tidied: Tidied,
-    pub is_on_duty: Duty,
-    /// Where it is noted whether the master key fits the database.
+    pub last_cleanup: LastCleanup,
+    pub is_leader: LeaderCheck,
+    /// Set while the master key of this process does not fit the database.
     pub has_wrong_key: Arc<AtomicBool>,
 }
 
-impl Keeper {
-    /// Removes what is too old, until the store is closed.
+impl Maintenance {
+    /// Removes expired data in rounds, until the store is closed.
     pub(super) async fn prune(self) {
-        let mut swept = Swept::default();
+        let mut swept = SweptBodies::default();
         for round in 0u32.. {
-            while !(self.is_on_duty)() {
-                // Another does it, and has perhaps not come as far as this one did.
-                swept = Swept::default();
-                self.tidied.note(self.clock.now());
-                tokio::time::sleep(OFF_DUTY).await;
+            while !(self.is_leader)() {
+                // The leader cleans up. It may not have come as far as this node did.
+                swept = SweptBodies::default();
+                self.last_cleanup.note(self.clock.now());
+                tokio::time::sleep(LEADER_POLL).await;
             }
-            match self.prune_once(&mut swept, round.is_multiple_of(START_OVER)).await {
-                Ok(()) => self.tidied.note(self.clock.now()),
+            match self.prune_once(&mut swept, round.is_multiple_of(FULL_SWEEP_EVERY)).await {
+                Ok(()) => self.last_cleanup.note(self.clock.now()),
                 Err(Error::Closed) => return,
-                Err(error) => tracing::warn!(error = chain(&error), "old rows stay for now"),
+                Err(error) => tracing::warn!(
+                    error = chain(&error),
+                    "failed to remove old rows; \
+                                                                     trying again later"
+                ),
             }
-            self.give_back().await;
-            self.rest().await;
+            self.return_space().await;
+            self.pause().await;
         }
     }
 
-    /// Removes what is too old now.
-    async fn prune_once(&self, swept: &mut Swept, starts_over: bool) -> Result<(), Error> {
+    /// One round: removes what has expired now.
+    async fn prune_once(&self, swept: &mut SweptBodies, is_full_sweep: bool) -> Result<(), Error> {
         let now = self.clock.now();
         for table in self.expiring.iter().copied().chain([expired::IDEMPOTENCY]) {
             self.expire(table, now).await?;
         }
         let (bodies, rows) =
             (now.before(self.retention.payloads), now.before(self.retention.deliveries));
-        let from = if starts_over { swept.stays } else { swept.until };
-        let stays = self.sweep(Sweep::payloads(from), bodies).await?;
-        if starts_over {
-            swept.stays = Some(stays.unwrap_or(first_at(bodies)));
+        let from = if is_full_sweep { swept.first_blocked } else { swept.until };
+        let first_blocked = self.sweep(Sweep::payloads(from), bodies).await?;
+        if is_full_sweep {
+            swept.first_blocked = Some(first_blocked.unwrap_or(first_at(bodies)));
         } else {
-            swept.stays = swept.stays.into_iter().chain(stays).min();
+            swept.first_blocked = swept.first_blocked.into_iter().chain(first_blocked).min();
         }
         swept.until = Some(first_at(bodies));
-        // An event goes after its deliveries.
+        // Events can be removed only after their deliveries.
         self.sweep(Sweep::DELIVERIES, rows).await?;
         self.sweep(Sweep::EVENTS, rows).await?;
-        if starts_over {
+        if is_full_sweep {
             self.sweep(Sweep::AUDIT, now.before(self.retention.audit)).await?;
-            self.forget_hours(now).await?;
+            self.expire_hours(now).await?;
         }
         Ok(())
     }
@@ -147,28 +152,31 @@ impl Keeper {
             if rows? < expired::STEP as u64 {
                 return Ok(());
             }
-            tokio::time::sleep(watch.elapsed() * YIELD).await;
+            tokio::time::sleep(watch.elapsed() * YIELD_FACTOR).await;
         }
     }
 
-    /// Hours beyond the longest chart.
-    async fn forget_hours(&self, now: Timestamp) -> Result<(), Error> {
-        let kept = Hour::of(now).back(MEASURED_HOURS);
+    /// Deletes hourly counts that are older than the longest chart.
+    async fn expire_hours(&self, now: Timestamp) -> Result<(), Error> {
+        let oldest_kept = Hour::of(now).back(MEASURED_HOURS);
         let mut next = Some(HookId(Uuid::nil()));
         while let Some(after) = next {
-            let (old, more) = measured::old(&mut self.store.read().await?, after, kept).await?;
-            for mut old in old {
+            let (steps, more) =
+                measured::find_expired(&mut self.store.read().await?, after, oldest_kept).await?;
+            for mut step in steps {
                 loop {
                     let watch = self.clock.stopwatch();
-                    let forgotten: Result<Option<Old>, Error> = self
+                    let next_step: Result<Option<Expired>, Error> = self
                         .store
-                        .write(move |conn| Box::pin(measured::forget(conn, old, kept)))
+                        .write(move |conn| {
+                            Box::pin(measured::delete_expired(conn, step, oldest_kept))
+                        })
                         .await;
-                    match forgotten? {
-                        Some(more) => old = more,
+                    match next_step? {
+                        Some(next) => step = next,
                         None => break,
                     }
-                    tokio::time::sleep(watch.elapsed() * YIELD).await;
+                    tokio::time::sleep(watch.elapsed() * YIELD_FACTOR).await;
                 }
             }
             next = more;
@@ -176,56 +184,57 @@ impl Keeper {
         Ok(())
     }
 
-    /// Looks through what is older than `before` and removes what may go. Says what was the first
-    /// that may not, although it is old enough.
+    /// Scans rows older than `before` and removes those that may go. Returns where the first
+    /// blocked row is.
     async fn sweep(&self, sweep: Sweep, before: Timestamp) -> Result<Option<Uuid>, Error> {
-        let (mut next, mut stays, mut all) = (Some(sweep), None, 0);
+        let (mut next, mut first_blocked, mut total) = (Some(sweep), None, 0);
         while let Some(sweep) = next {
             let watch = self.clock.stopwatch();
-            // The connection goes back at once: what is removed is written by another.
-            let look = retention::look(&mut self.store.read().await?, sweep, before).await?;
-            tokio::time::sleep(watch.elapsed() * YIELD).await;
-            stays = stays.or(look.stays);
-            for part in look.parts {
-                let (rows, left) = self.remove(part).await?;
-                stays = stays.into_iter().chain(left).min();
-                all += rows;
+            // The read connection is returned to the pool first: the removal uses the writer.
+            let scan = retention::scan(&mut self.store.read().await?, sweep, before).await?;
+            tokio::time::sleep(watch.elapsed() * YIELD_FACTOR).await;
+            first_blocked = first_blocked.or(scan.first_blocked);
+            for part in scan.parts {
+                let (rows, retry_from) = self.remove(part).await?;
+                first_blocked = first_blocked.into_iter().chain(retry_from).min();
+                total += rows;
             }
-            next = look.next;
+            next = scan.next;
         }
-        if all > 0 {
-            tracing::info!(rows = all, ?sweep, "removed what is past its retention");
+        if total > 0 {
+            tracing::info!(rows = total, ?sweep, "removed rows past their retention period");
         }
-        Ok(stays)
+        Ok(first_blocked)
     }
 
-    /// Says how much went, and where to look again when not all of it did.
+    /// Removes a part. Returns how many rows were removed, and where to scan again if some were
+    /// skipped.
     async fn remove(&self, part: Part) -> Result<(u64, Option<Uuid>), Error> {
         let (shard, now, watch) = (self.store.shard(), self.clock.now(), self.clock.stopwatch());
-        // Alone, because it locks rows that other servers lock too.
+        // In a transaction of its own, because it locks rows that other nodes lock too.
         let removed: Result<(u64, Option<Uuid>), Error> = self
             .store
             .write_alone(move |conn| {
                 Box::pin(async move {
                     let rows = retention::remove(conn, &part, shard, now).await?;
-                    Ok((rows, part.left(rows)))
+                    Ok((rows, part.retry_from(rows)))
                 })
             })
             .await;
-        let (rows, left) = removed?;
+        let (rows, retry_from) = removed?;
         metrics::pruned(rows);
-        tokio::time::sleep(watch.elapsed() * YIELD).await;
-        Ok((rows, left))
+        tokio::time::sleep(watch.elapsed() * YIELD_FACTOR).await;
+        Ok((rows, retry_from))
     }
 }
 
-/// How far the bodies were looked through: ids, which sort by birth.
+/// How far the sweep over bodies has come, as ids, which sort by creation time.
 #[derive(Default)]
-struct Swept {
-    /// What is older was looked at.
+struct SweptBodies {
+    /// Everything older was scanned.
     until: Option<Uuid>,
-    /// The first of those that had to stay, because something of it was open.
-    stays: Option<Uuid>,
+    /// The first event that was blocked by an open delivery.
+    first_blocked: Option<Uuid>,
 }
 
 #[cfg(test)]
@@ -233,16 +242,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clean_up_is_late_after_some_rounds_and_an_hour_at_least() {
+    fn a_clean_up_is_late_after_three_intervals_and_at_least_an_hour() {
         const HOUR: i64 = 3_600_000;
         let often = Retention { every: Duration::from_secs(60), ..Retention::default() };
         let seldom = Retention { every: Duration::from_secs(3600), ..Retention::default() };
-        let tidied = Tidied::new(Timestamp(0));
-        let late = |now: i64, retention| tidied.late_since(Timestamp(now), retention).is_some();
+        let last_cleanup = LastCleanup::new(Timestamp(0));
+        let late =
+            |now: i64, retention| last_cleanup.late_since(Timestamp(now), retention).is_some();
         assert!(!late(HOUR, &often) && late(HOUR + 1, &often));
         assert!(!late(3 * HOUR, &seldom) && late(3 * HOUR + 1, &seldom));
-        tidied.note(Timestamp(3 * HOUR));
+        last_cleanup.note(Timestamp(3 * HOUR));
         assert!(!late(4 * HOUR, &often));
-        assert_eq!(tidied.late_since(Timestamp(5 * HOUR), &often), Some(Timestamp(3 * HOUR)));
+        assert_eq!(last_cleanup.late_since(Timestamp(5 * HOUR), &often), Some(Timestamp(3 * HOUR)));
     }
 }

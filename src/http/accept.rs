@@ -1,13 +1,13 @@
-//! The front door: our own accept loop. `axum::serve` sets no deadline for a request's head and
-//! knows no limits, so a few clients that never get on would keep everybody else out.
+//! The accept loop of the HTTP server. `axum::serve` has no deadline for a request's head and no
+//! connection limit, so a few slow clients could lock out all others.
 //!
-//! HTTP/1.1 only: this port has no TLS, so browsers never speak HTTP/2 here, and its frames would
-//! be a second protocol to guard. A head has ten seconds, a body thirty (see the router), and a
-//! client that takes nothing of its answer fifteen. When all [`places`] are taken, the connection
-//! leaves that has waited for its client for the longest; and each that is answered is closed after
-//! its answer.
+//! HTTP/1.1 only: this port has no TLS, so browsers never use HTTP/2 here, and its framing would be
+//! a second protocol to harden. Deadlines: head 10 s, body 30 s (see the router), and 15 s without
+//! progress while a client reads the response. When all [`slots`] are taken, the connection that
+//! has waited for its client longest is closed, and answered connections close instead of being
+//! kept alive.
 
-mod places;
+mod slots;
 mod socket;
 mod stream;
 
@@ -36,32 +36,32 @@ use hyper_util::{
     server::graceful::{GracefulShutdown, Watcher},
 };
 use ipnet::IpNet;
-use places::{Place, Places, Progress};
+use slots::{Progress, Slot, Slots};
 pub use socket::listen;
 use stream::Stream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{engine::clock::Clock, http::noise::Noise, portal::auth::client::Peer};
+use crate::{engine::clock::Clock, http::log_limit::LogLimit, portal::auth::client::Peer};
 
-/// How long a request's head may take, and an idle connection may stay.
+/// Deadline for a request's head, and keep-alive timeout of an idle connection.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// Limits of a request's head.
+/// Limits of a request's head: number of headers, and bytes.
 const MAX_HEADERS: usize = 100;
 const HEAD_SIZE: usize = 32 * 1024;
-/// How long a connection waits for a place, and all that come after it with it.
-const PLACE_DEADLINE: Duration = Duration::from_secs(1);
-/// How often such a connection looks whether another may leave.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// After the system refused a descriptor.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// How long a new connection waits for a slot. Accepting stops meanwhile.
+const SLOT_DEADLINE: Duration = Duration::from_secs(1);
+/// How often such a connection checks whether another one can be evicted.
+const EVICTION_POLL: Duration = Duration::from_millis(20);
+/// Pause after `accept` failed.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-static NOT_ACCEPTED: Noise = Noise::none_yet();
-static NO_PLACE: Noise = Noise::none_yet();
+static NOT_ACCEPTED: LogLimit = LogLimit::new();
+static NO_SLOT: LogLimit = LogLimit::new();
 
-/// Serves until `stop`, then lets requests under way finish, for as long as `drain`. `connections`
-/// at most are open at once.
+/// Serves until `stop` is cancelled, then lets requests in progress finish for up to `drain`. At
+/// most `connections` are open at once.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -71,58 +71,58 @@ pub async fn serve(
     proxies: &[IpNet],
 ) {
     let graceful = GracefulShutdown::new();
-    let places = Places::new(connections, proxies, Clock::System.stopwatch());
-    while let Some((stream, place)) = next(&listener, &places, &stop).await {
+    let slots = Slots::new(connections, proxies, Clock::System.stopwatch());
+    while let Some((stream, slot)) = next(&listener, &slots, &stop).await {
         let (router, stop, watcher) = (router.clone(), stop.clone(), graceful.watcher());
         tokio::spawn(async move {
-            let leave = place.leave.clone();
+            let evicted = slot.evicted.clone();
             tokio::select! {
-                () = leave.cancelled() => {}
-                () = converse(stream, &place, router, watcher, stop) => {}
+                () = evicted.cancelled() => {}
+                () = serve_connection(stream, &slot, router, watcher, stop) => {}
             }
-            // The connection is closed by now: only then the place is free.
-            drop(place);
+            // The slot is released only after the connection has been closed.
+            drop(slot);
         });
     }
     drop(listener);
     let _late = tokio::time::timeout(drain, graceful.shutdown()).await;
 }
 
-/// The next connection, with a place; `None`: no more are taken.
+/// Accepts the next connection and waits for a slot; `None` after `stop`.
 async fn next(
     listener: &TcpListener,
-    places: &Places,
+    slots: &Slots,
     stop: &CancellationToken,
-) -> Option<(TcpStream, Place)> {
+) -> Option<(TcpStream, Slot)> {
     loop {
         let (stream, from) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of descriptors, most likely: a connection that waits for its client gives
-                    // one back.
-                    if let Some(times) = NOT_ACCEPTED.note() {
-                        tracing::warn!(times, %error, "connections were not accepted");
+                    // Most likely the process is out of file descriptors: evicting an idle
+                    // connection frees one.
+                    if let Some(times) = NOT_ACCEPTED.record() {
+                        tracing::warn!(times, %error, "failed to accept connections");
                     }
-                    places.dismiss_one();
-                    // One at a time: it takes a moment to close, and meanwhile no other need leave.
-                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                    slots.evict_one();
+                    // Closing takes a moment: without the pause each retry would evict another.
+                    tokio::time::sleep(ACCEPT_RETRY).await;
                     continue;
                 }
             },
             () = stop.cancelled() => return None,
         };
-        let place = tokio::select! {
-            place = tokio::time::timeout(PLACE_DEADLINE, place_for(from, places)) => place,
+        let slot = tokio::select! {
+            slot = tokio::time::timeout(SLOT_DEADLINE, wait_for_slot(from, slots)) => slot,
             () = stop.cancelled() => return None,
         };
-        match place {
-            Ok(place) => return Some((stream, place)),
+        match slot {
+            Ok(slot) => return Some((stream, slot)),
             Err(_) => {
-                if let Some(times) = NO_PLACE.note() {
+                if let Some(times) = NO_SLOT.record() {
                     tracing::warn!(
                         times,
-                        "connections were refused: all places are taken by requests under way"
+                        "connections were refused: all slots are taken by requests under way"
                     );
                 }
             }
@@ -130,64 +130,66 @@ async fn next(
     }
 }
 
-async fn place_for(from: SocketAddr, places: &Places) -> Place {
+async fn wait_for_slot(from: SocketAddr, slots: &Slots) -> Slot {
     loop {
-        if let Some(place) = places.take(from.ip()) {
-            return place;
+        if let Some(slot) = slots.take(from.ip()) {
+            return slot;
         }
-        let _wanted = Wanted::new(places);
-        // A connection that has been answered may leave too, and nothing tells of that.
-        let _either = tokio::time::timeout(LOOK_AGAIN, places.freed()).await;
+        let _waiting = Waiting::new(slots);
+        // A connection may also become evictable without a notification, so poll as well.
+        let _either = tokio::time::timeout(EVICTION_POLL, slots.freed()).await;
     }
 }
 
-/// Somebody waits for a place, for as long as this lives.
-struct Wanted<'p>(&'p Places);
+/// Marks that a connection waits for a slot, until this is dropped.
+struct Waiting<'s>(&'s Slots);
 
-impl<'p> Wanted<'p> {
-    fn new(places: &'p Places) -> Self {
-        places.set_wanted(true);
-        Self(places)
+impl<'s> Waiting<'s> {
+    fn new(slots: &'s Slots) -> Self {
+        slots.set_waiting(true);
+        Self(slots)
     }
 }
 
-impl Drop for Wanted<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.set_wanted(false);
+        self.0.set_waiting(false);
     }
 }
 
-async fn converse(
+async fn serve_connection(
     stream: TcpStream,
-    place: &Place,
+    slot: &Slot,
     router: Router,
     watcher: Watcher,
     stop: CancellationToken,
 ) {
-    // Without it small answers wait for the peer's acknowledgement.
+    // Disable Nagle's algorithm: otherwise small responses wait for the peer's acknowledgement.
     let _best_effort = stream.set_nodelay(true);
     let mut byte = [0];
     let first = tokio::select! {
         biased;
         first = tokio::time::timeout(HEAD_DEADLINE, stream.peek(&mut byte)) => first,
-        // Browsers open connections in case they need them: a stop does not wait for what was never
-        // asked.
+        // Browsers open connections speculatively: shutdown does not wait for those without a
+        // request.
         () = stop.cancelled() => return,
     };
     if !matches!(first, Ok(Ok(1))) {
         return;
     }
-    let (progress, peer, is_wanted) = (place.progress.clone(), Peer(place.address), place.wanted());
+    let (progress, peer) = (slot.progress.clone(), Peer(slot.address));
+    let has_waiters = slot.has_waiters();
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let (router, progress, is_wanted) = (router.clone(), progress.clone(), is_wanted.clone());
+        let (router, progress, has_waiters) =
+            (router.clone(), progress.clone(), has_waiters.clone());
         async move {
             let mut response = match is_head_too_large(&request) {
                 true => too_large(),
-                false => answer(request, router, progress, peer).await,
+                false => handle(request, router, progress, peer).await,
             };
-            // While others wait nobody has a second turn: a client with a hundred requests in a row
-            // keeps no place for them.
-            if is_wanted.load(Ordering::Relaxed) {
+            // While other connections wait for a slot, close after each response, so that a client
+            // with many requests does not keep its slot.
+            if has_waiters.load(Ordering::Relaxed) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response)
@@ -199,14 +201,14 @@ async fn converse(
         .header_read_timeout(HEAD_DEADLINE)
         .max_headers(MAX_HEADERS)
         .max_buf_size(HEAD_SIZE);
-    let stream = Stream::new(stream, place.progress.clone());
+    let stream = Stream::new(stream, slot.progress.clone());
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut watched = pin!(watcher.watch(connection));
-    // Peers break connections all the time; nothing of ours is lost by it.
-    let _broken = watched.as_mut().await;
+    // Clients close connections at any time: an error here loses nothing.
+    let _closed = watched.as_mut().await;
 }
 
-/// The library's limit is one of its buffer, and lets a larger head pass that comes in one piece.
+/// hyper limits its buffer, but accepts a larger head that arrives in one read.
 fn is_head_too_large(request: &Request<Incoming>) -> bool {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let headers = request.headers().iter();
@@ -221,7 +223,7 @@ fn too_large() -> Response {
     response
 }
 
-/// Does something when dropped.
+/// Calls a function when dropped.
 struct OnDrop<F: Fn()>(F);
 
 impl<F: Fn()> Drop for OnDrop<F> {
@@ -230,13 +232,13 @@ impl<F: Fn()> Drop for OnDrop<F> {
     }
 }
 
-/// A body, and what is to happen when it is read to its end or given up.
-struct Followed<B, F: Fn()> {
+/// A body with a guard that is dropped when the body has been read or abandoned.
+struct GuardedBody<B, F: Fn()> {
     body: B,
-    _end: OnDrop<F>,
+    _guard: OnDrop<F>,
 }
 
-impl<B: HttpBody + Unpin, F: Fn() + Unpin> HttpBody for Followed<B, F> {
+impl<B: HttpBody + Unpin, F: Fn() + Unpin> HttpBody for GuardedBody<B, F> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -256,8 +258,8 @@ impl<B: HttpBody + Unpin, F: Fn() + Unpin> HttpBody for Followed<B, F> {
     }
 }
 
-/// Answers a request, and notes meanwhile who waits for whom.
-async fn answer(
+/// Handles a request and records in [`Progress`] whether the connection waits for its client.
+async fn handle(
     mut request: Request<Incoming>,
     router: Router,
     progress: Arc<Progress>,
@@ -272,10 +274,10 @@ async fn answer(
     } else {
         progress.set_body(true);
         let received = OnDrop(move || progress.set_body(false));
-        request.map(|body| Body::new(Followed { body, _end: received }))
+        request.map(|body| Body::new(GuardedBody { body, _guard: received }))
     };
     let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
-    response.map(|body| Body::new(Followed { body, _end: answered }))
+    response.map(|body| Body::new(GuardedBody { body, _guard: answered }))
 }
 
 #[cfg(test)]
@@ -283,20 +285,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_connection_that_has_been_answered_makes_room_for_one_that_waits() {
-        let places = Places::new(2, &[], Clock::System.stopwatch());
-        let held = ["10.0.0.1:1", "10.0.0.2:1"].map(|from| from.parse::<SocketAddr>().unwrap());
-        let held = [place_for(held[0], &places).await, place_for(held[1], &places).await];
-        held.iter().for_each(|place| place.progress.set_idle(false));
+    async fn an_answered_connection_is_evicted_for_one_that_waits() {
+        let slots = Slots::new(2, &[], Clock::System.stopwatch());
+        let peers = ["10.0.0.1:1", "10.0.0.2:1"].map(|from| from.parse::<SocketAddr>().unwrap());
+        let held = [wait_for_slot(peers[0], &slots).await, wait_for_slot(peers[1], &slots).await];
+        held.iter().for_each(|slot| slot.progress.set_idle(false));
         let newcomer = "10.0.0.3:1".parse().unwrap();
-        let (place, ()) = tokio::join!(place_for(newcomer, &places), async {
+        let (slot, ()) = tokio::join!(wait_for_slot(newcomer, &slots), async {
             tokio::task::yield_now().await;
             held[0].progress.set_idle(true);
         });
         assert!(
-            held[0].leave.is_cancelled()
-                && !held[1].leave.is_cancelled()
-                && !place.leave.is_cancelled()
+            held[0].evicted.is_cancelled()
+                && !held[1].evicted.is_cancelled()
+                && !slot.evicted.is_cancelled()
         );
     }
 }

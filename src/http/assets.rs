@@ -1,5 +1,5 @@
-//! Serves the browser's files: compressed at build time, named by the version of their contents so
-//! that a browser asks once.
+//! Serves the static files of the browser: compressed at build time, and cached forever under the
+//! version of their contents.
 
 use axum::{
     Router,
@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
     routing::get,
 };
+use data_encoding::HEXLOWER;
 use rust_embed::EmbeddedFile;
 use serde::Deserialize;
 
@@ -17,7 +18,7 @@ use super::{
 };
 
 #[derive(Deserialize)]
-struct Asked {
+struct Params {
     v: Option<String>,
 }
 
@@ -36,26 +37,26 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/robots.txt", get(|query, headers| answer("robots.txt".to_owned(), query, headers)))
 }
 
-async fn answer(name: String, Query(asked): Query<Asked>, headers: HeaderMap) -> Response<Body> {
+async fn answer(name: String, Query(params): Query<Params>, headers: HeaderMap) -> Response<Body> {
     let Some(plain) = Site::get(&name) else {
         return error_page::plain(StatusCode::NOT_FOUND);
     };
     let (file, encoding) = smallest(&name, plain, &headers);
-    let etag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..8]));
+    let etag = format!("\"{}\"", HEXLOWER.encode(&file.metadata.sha256_hash()[..8]));
     let mut response = Response::new(Body::empty());
-    let set = response.headers_mut();
-    set.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(&name)));
-    set.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    let is_current = asked.v.as_deref() == Some(version());
+    let response_headers = response.headers_mut();
+    response_headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(&name)));
+    response_headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    let is_current = params.v.as_deref() == Some(version());
     let caching = if is_current { "public, max-age=31536000, immutable" } else { "no-cache" };
-    set.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    response_headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     if let Some(encoding) = encoding {
-        set.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        response_headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     let is_same =
         headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
     if let Ok(etag) = HeaderValue::from_str(&etag) {
-        set.insert(header::ETAG, etag);
+        response_headers.insert(header::ETAG, etag);
     }
     if is_same {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -65,7 +66,7 @@ async fn answer(name: String, Query(asked): Query<Asked>, headers: HeaderMap) ->
     response
 }
 
-/// The compressed twin, if the browser takes it and the build made one.
+/// The precompressed variant, if the client accepts it and the build made one.
 fn smallest(
     name: &str,
     plain: EmbeddedFile,
@@ -100,8 +101,4 @@ fn content_type(name: &str) -> &'static str {
         Some("txt") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

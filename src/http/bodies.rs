@@ -1,4 +1,4 @@
-//! The body of a delivery as a file, byte for byte, for whoever may see payloads.
+//! Downloads an event's payload as a file, byte for byte. Requires `payloads:read`.
 
 use axum::{
     body::Body,
@@ -10,7 +10,7 @@ use super::error_page;
 use crate::portal::{
     ctx::OpCtx,
     ops,
-    request::{status_of, told},
+    request::{public_error, status_of},
 };
 
 pub async fn download(
@@ -26,8 +26,8 @@ pub async fn download(
     let (event, body) = match found.await {
         Ok(found) => found,
         Err(error) => {
-            let error = told(error);
-            return error_page::of(status_of(&error), &error.to_string());
+            let error = public_error(error);
+            return error_page::with_words(status_of(&error), &error.to_string());
         }
     };
     let mut response = Response::new(Body::from(body));

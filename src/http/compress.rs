@@ -1,18 +1,18 @@
-//! Which answers are sent compressed: pages and texts, unless a secret is in them. Whoever can have
-//! a page of ours loaded and sees how long the compressed answer is could else guess at what stands
-//! in it (BREACH).
+//! Decides which responses are compressed: pages and text, unless they contain a secret. An
+//! attacker who can make a browser load a page and observe its compressed length could otherwise
+//! guess its content (the BREACH attack).
 
 use axum::http::{Extensions, HeaderMap, StatusCode, Version};
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
-/// Shorter answers are not worth it.
+/// Minimum bytes: shorter responses are not worth compressing.
 const AT_LEAST: u16 = 1024;
 
-/// Put beside an answer that shows a secret.
+/// Response extension: the body contains a secret and must not be compressed.
 #[derive(Clone, Copy)]
 pub struct ShowsSecret;
 
-/// What the compressing layer asks.
+/// The predicate of the compression layer.
 pub fn compressible() -> impl Predicate {
     SizeAbove::new(AT_LEAST.into())
         .and(NotForContentType::new("text/event-stream"))

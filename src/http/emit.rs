@@ -1,6 +1,6 @@
-//! The way in for events. A backend calls it thousands of times a second, so it passes none of the
-//! router's layers; what they do for other requests happens here in one function: request id,
-//! token, deadline of the body, headers, figures, and an answer even to a panic.
+//! `POST /api/v1/events`. A backend may call it thousands of times per second, so it bypasses the
+//! router's layers. This module does what they do for other requests: request id, bearer token,
+//! body deadline, headers, metrics, and a response even after a panic.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -37,7 +37,7 @@ use crate::{
 
 pub const ROUTE: &str = "/api/v1/events";
 
-/// Every method of [`ROUTE`].
+/// Handles every method of [`ROUTE`].
 pub async fn answer(State(portal): State<Arc<Portal>>, request: Request) -> Response {
     let watch = portal.clock().stopwatch();
     let method = telemetry::known_method(request.method());
@@ -47,7 +47,7 @@ pub async fn answer(State(portal): State<Arc<Portal>>, request: Request) -> Resp
     let has_token = request.headers().contains_key(AUTHORIZATION);
     let emitted = AssertUnwindSafe(emit(&portal, request)).catch_unwind();
     let emitted = request_id::within(&id, emitted).await;
-    // The panic itself is in the log already.
+    // The panic hook has logged the panic already.
     let mut response = emitted.unwrap_or_else(|_| {
         Problem::from(ops::Error::Store(store::Error::Panicked)).into_response()
     });
@@ -60,17 +60,17 @@ pub async fn answer(State(portal): State<Arc<Portal>>, request: Request) -> Resp
         };
         ops::refusals::note(&portal, kind, Some(client));
     }
-    request_id::put(&id, response.headers_mut());
+    request_id::set_header(&id, response.headers_mut());
     headers::complete(&portal, response.headers_mut());
-    telemetry::answered(method, ROUTE, response.status().as_u16(), watch.elapsed());
+    telemetry::record_request(method, ROUTE, response.status().as_u16(), watch.elapsed());
     response
 }
 
 async fn emit(portal: &Arc<Portal>, request: Request) -> Response {
-    if let Err(wrong) = origin::host(&portal.settings, request.uri(), request.headers()) {
+    if let Err(wrong) = origin::validate_host(&portal.settings, request.uri(), request.headers()) {
         return wrong.problem().into_response();
     }
-    let ctx = match api::identified(portal, request.headers()).await {
+    let ctx = match api::authenticate(portal, request.headers()).await {
         Ok(Some(ctx)) => ctx,
         Ok(None) => return Problem::from(ops::Error::SignIn).into_response(),
         Err(problem) => return problem.into_response(),

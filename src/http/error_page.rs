@@ -1,8 +1,10 @@
-//! The page for errors that happen outside of a page. Whoever is signed in gets it in the portal's
-//! frame; for anybody else, and where the frame itself cannot be had, it is plain HTML. No detail
-//! that is not for the reader.
+//! The page for errors that occur outside of a page. A signed-in user gets it inside the portal's
+//! frame. Everyone else gets plain HTML, and so does a signed-in user if the frame cannot be
+//! rendered. It shows no internal details.
 
 use std::{any::Any, sync::Arc};
+
+use html_escape::encode_double_quoted_attribute;
 
 use super::{
     pages::render,
@@ -27,36 +29,34 @@ use axum::{
     middleware::Next,
 };
 
-/// What is said to a form that does not come from a page of ours, or from a browser that does not
-/// say so.
-const ELSEWHERE: &str = "From another site";
+/// Title of the refusal of a cross-site form post, or of one whose browser does not say where it
+/// comes from.
+const ELSEWHERE: &str = "Request from another site";
 
-/// An error page in the status' own words.
+/// An error page with the standard text of the status.
 pub fn plain(status: StatusCode) -> Response<Body> {
     let (title, words) = match status {
         StatusCode::FORBIDDEN => (
             ELSEWHERE,
-            "This request came from another site and was refused; nothing was done. Open the \
-             portal and do it there. If you were in the portal, your browser does not say so: go \
-             back (most browsers still have what you typed), allow it to, or use another.",
+            "The request came from another site, so it was refused and nothing was changed. Open \
+             the portal and try again there. If you were in the portal, your browser hides where \
+             requests come from: go back, change that setting or use another browser, and submit \
+             the form again.",
         ),
         StatusCode::PAYLOAD_TOO_LARGE => {
-            ("Too large", "What was sent is larger than any form of the portal. Nothing was done.")
+            ("Too large", "The form is too large. Nothing was changed. Go back and shorten it.")
         }
         StatusCode::TOO_MANY_REQUESTS => {
-            ("Too many requests", "Nothing was done. Wait a minute, then try again.")
+            ("Too many requests", "Nothing was changed. Wait a minute and try again.")
         }
         StatusCode::SERVICE_UNAVAILABLE => (
-            "Not available just now",
-            "The portal cannot reach its database. Nothing was done. Try again in a moment.",
+            "Not available",
+            "The portal can't reach its database. Nothing was changed. Try again in 10 seconds.",
         ),
         StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_FOUND => {
-            ("Not found", "There is nothing here. Check the address.")
+            ("Not found", "This page doesn't exist. Check the URL.")
         }
-        _ => (
-            "That could not be understood",
-            "The request was incomplete or malformed. Go back and try again.",
-        ),
+        _ => ("Invalid request", "The request is incomplete or malformed. Go back and try again."),
     };
     let mut response = refused(status, title, words);
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
@@ -65,21 +65,21 @@ pub fn plain(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// An error page that says `words`.
-pub fn of(status: StatusCode, words: &str) -> Response<Body> {
+/// An error page with this text.
+pub fn with_words(status: StatusCode, words: &str) -> Response<Body> {
     refused(status, status.canonical_reason().unwrap_or("Error"), words)
 }
 
 fn refused(status: StatusCode, title: &str, words: &str) -> Response<Body> {
-    explained(
+    plain_html(
         status,
         &Error::Refused { title: title.to_owned(), words: words.to_owned(), back: None },
     )
 }
 
-/// Around the same-origin rule: whoever was refused and says that they were on a page of ours is
-/// offered that page. It is only read, and nothing of what was sent is kept or done: whoever really
-/// came from elsewhere gains nothing by saying so.
+/// Layer around the cross-site check: a refused request whose `Referer` is a page of the portal
+/// gets a link back to that page. The link is a plain GET of a local path and nothing that was sent
+/// is kept, so forging the header gains nothing.
 pub async fn with_way_back(request: Request, next: Next) -> Response<Body> {
     let back = came_from(request.headers()).filter(|path| local(path) == path);
     let mut response = next.run(request).await;
@@ -87,7 +87,7 @@ pub async fn with_way_back(request: Request, next: Next) -> Response<Body> {
         && back.is_some()
         && let Some(Error::Refused { title, words, .. }) = response.extensions().get::<Error>()
     {
-        response = explained(
+        response = plain_html(
             response.status(),
             &Error::Refused { title: title.clone(), words: words.clone(), back },
         );
@@ -95,9 +95,9 @@ pub async fn with_way_back(request: Request, next: Next) -> Response<Body> {
     response
 }
 
-/// Around the sessions, which answer an empty 500 where one cannot be stored: says so. What the
-/// request asked for may have been done before that.
-pub async fn of_session(
+/// Layer around the session layer, which answers an empty 500 when a session cannot be stored:
+/// replaces it by an explanation. The request's own work may have been done before that.
+pub async fn explain_session_failure(
     State(portal): State<Arc<Portal>>,
     request: Request,
     next: Next,
@@ -127,33 +127,34 @@ pub async fn of_session(
     response
 }
 
-/// Was this refused because it came from another site?
+/// Whether the request was refused as a cross-site request.
 pub fn is_other_site(response: &Response<Body>) -> bool {
     matches!(response.extensions().get::<Error>(), Some(Error::Refused { title,
         .. }) if title == ELSEWHERE)
 }
 
-/// An error page for what an operation said.
-pub fn told(error: &Error) -> Response<Body> {
-    explained(status_of(error), error)
+/// An error page for an operation's error.
+pub fn for_error(error: &Error) -> Response<Body> {
+    plain_html(status_of(error), error)
 }
 
-/// What a panic leaves for the reader; the panic itself is in the log.
+/// The page after a panic. The cause goes to the log under a reference.
 pub fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
     let text = cause
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| cause.downcast_ref::<&str>().copied());
-    told(&internal(&format!("a request panicked: {}", text.unwrap_or("no words"))))
+    for_error(&internal(&format!("a request panicked: {}", text.unwrap_or("no words"))))
 }
 
-/// The plain page. What it says goes with it, for whoever can show it better.
-fn explained(status: StatusCode, error: &Error) -> Response<Body> {
+/// The error as a plain HTML page. The error itself is added to the extensions, so that
+/// [`in_frame`] can render it better.
+fn plain_html(status: StatusCode, error: &Error) -> Response<Body> {
     let mut response = Response::new(Body::from(page(error, Theme::System)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    if let Error::Busy { seconds } = error {
+    if let Error::Busy { seconds, .. } = error {
         headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
     }
     response.extensions_mut().insert(error.clone());
@@ -163,7 +164,10 @@ fn explained(status: StatusCode, error: &Error) -> Response<Body> {
 fn page(error: &Error, theme: Theme) -> String {
     let back = match error {
         Error::Refused { back: Some(path), .. } => {
-            format!("<p><a href=\"{}\">Back to the form</a></p>", escaped(path))
+            format!(
+                "<p><a href=\"{}\">Back to the form</a></p>",
+                encode_double_quoted_attribute(path)
+            )
         }
         _ => String::new(),
     };
@@ -180,26 +184,27 @@ fn page(error: &Error, theme: Theme) -> String {
          href=\"/pkg/service-hooks.css?v={version}\"></head><body><main \
          class=\"lone\"><h1>{title}</h1><p>{words}</p>{back}<p><a href=\"/\">Open the \
          portal</a></p></main></body></html>",
-        title = escaped(error.title()),
+        title = encode_double_quoted_attribute(error.title()),
         version = site::version(),
-        words = escaped(&error.advice()),
+        words = encode_double_quoted_attribute(&error.advice()),
     )
 }
 
-/// Inside of the sessions: shows an error in the portal's frame to whoever is signed in and reads
-/// pages.
+/// Layer inside the sessions: renders an error in the portal's frame if the user is signed in and
+/// accepts HTML.
 pub async fn in_frame(request: Request, next: Next) -> Response<Body> {
-    let may = request.extensions().get::<OpCtx>().is_some_and(|ctx| ctx.user.is_some())
-        && reads_pages(request.headers());
+    let is_framed = request.extensions().get::<OpCtx>().is_some_and(|ctx| ctx.user.is_some())
+        && accepts_html(request.headers());
     let (parts, body) = request.into_parts();
-    let again = may.then(|| parts.clone());
+    let original = is_framed.then(|| parts.clone());
     let response = next.run(Request::from_parts(parts, body)).await;
-    let (Some(mut again), Some(error)) = (again, response.extensions().get::<Error>().cloned())
+    let (Some(mut original), Some(error)) =
+        (original, response.extensions().get::<Error>().cloned())
     else {
         return response;
     };
-    (again.method, again.uri) = (Method::GET, Uri::from_static("/"));
-    let framed = render(Request::from_parts(again, Body::empty()), Some(error)).await;
+    (original.method, original.uri) = (Method::GET, Uri::from_static("/"));
+    let framed = render(Request::from_parts(original, Body::empty()), Some(error)).await;
     let (mut parts, body) = framed.into_parts();
     parts.status = response.status();
     if let Some(wait) = response.headers().get(RETRY_AFTER) {
@@ -208,8 +213,8 @@ pub async fn in_frame(request: Request, next: Next) -> Response<Body> {
     Response::from_parts(parts, body)
 }
 
-/// Outside of everything: an error that stayed plain comes at least in the theme that the browser
-/// remembers.
+/// Outermost layer of the pages: an error that stayed plain HTML gets the theme of the browser's
+/// cookie.
 pub async fn in_theme(request: Request, next: Next) -> Response<Body> {
     let theme = remembered_theme(request.headers());
     let mut response = next.run(request).await;
@@ -223,13 +228,9 @@ pub async fn in_theme(request: Request, next: Next) -> Response<Body> {
     response
 }
 
-fn reads_pages(headers: &HeaderMap) -> bool {
+fn accepts_html(headers: &HeaderMap) -> bool {
     headers
         .get(ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"))
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

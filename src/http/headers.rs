@@ -1,4 +1,4 @@
-//! Headers that every answer carries, errors and files included.
+//! Security headers of every response, including errors and files.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use axum::{
 
 use crate::portal::ctx::Portal;
 
-/// The policy of a page: our own files, and the inline scripts that carry its nonce.
+/// Content security policy of a page: own files, and inline scripts with this page's nonce.
 pub fn page_policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src \
@@ -20,14 +20,14 @@ pub fn page_policy(nonce: &str) -> String {
     )
 }
 
-/// The policy of whatever is not a page.
+/// Content security policy of everything that is not a page.
 const STRICT: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
 
 const ALWAYS: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
-    // Plain forms need to know the page they came from; other sites need not.
+    // Plain forms need the referring page of this site; other sites must not get it.
     ("referrer-policy", "same-origin"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
@@ -40,7 +40,7 @@ pub async fn add(State(portal): State<Arc<Portal>>, request: Request, next: Next
     response
 }
 
-/// Adds what is missing.
+/// Adds the standard headers. Policy, caching and HSTS keep a value that a handler has set.
 pub fn complete(portal: &Portal, headers: &mut HeaderMap) {
     for (name, value) in ALWAYS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

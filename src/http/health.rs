@@ -1,16 +1,15 @@
-//! For load balancers and supervisors. `/healthz`: does the process answer? `/readyz`: does it do
-//! its work, and which part of it does not? Asked for no token, so no word of it names a machine, a
-//! file or a hook.
+//! Health checks for load balancers and supervisors. `/healthz`: the process responds. `/readyz`:
+//! which components work. No authentication, so the responses name no machine, file or hook.
 
 use std::sync::Arc;
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use serde_json::{Value, json};
 
-use crate::{engine::dispatcher::ready::Component, http::noise::Noise, portal::ctx::Portal};
+use crate::{engine::dispatcher::ready::Component, http::log_limit::LogLimit, portal::ctx::Portal};
 
-/// Asked every few seconds, by several.
-static NOT_READY: Noise = Noise::none_yet();
+/// Several monitors poll every few seconds, so the log line is limited.
+static NOT_READY: LogLimit = LogLimit::new();
 
 pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
     Router::new()
@@ -22,7 +21,7 @@ pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
         .with_state(portal)
 }
 
-/// Answered within a second, whatever happens.
+/// Responds within a second, even if the database does not.
 async fn ready(State(portal): State<Arc<Portal>>) -> (StatusCode, Json<Value>) {
     let components = portal.dispatcher.components().await;
     let is_stopping = portal.stopping.is_cancelled();
@@ -34,7 +33,7 @@ async fn ready(State(portal): State<Arc<Portal>>) -> (StatusCode, Json<Value>) {
         false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
     };
     if !down.is_empty()
-        && let Some(times) = NOT_READY.note()
+        && let Some(times) = NOT_READY.record()
     {
         tracing::warn!(times, down = down.join(", "), "not ready");
     }

@@ -1,6 +1,6 @@
-//! Deny by default: whoever is not signed in gets to the sign-in page and back, and to nothing
-//! else. Puts the request's [`OpCtx`] where pages and server functions find it; what the person may
-//! do is decided in `ops`.
+//! Authentication by session. Deny by default: without a session only the sign-in and set-up pages
+//! can be reached. Inserts the request's [`OpCtx`] for pages and server functions; permissions are
+//! checked in `ops`.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -14,7 +14,7 @@ use axum::{
 use super::error_page;
 use crate::{
     engine::store::error::chain,
-    http::noise::Noise,
+    http::log_limit::LogLimit,
     portal::{
         auth::{
             actor::{actor_of_user, user_of},
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// What may be reached without a session. Server functions are named by module and function.
+/// Paths and server functions (module and function) that need no session.
 const OPEN_PATHS: &[&str] = &["/sign-in", "/setup"];
 const OPEN_FUNCTIONS: &[&str] = &[
     "session/sign_in",
@@ -35,7 +35,7 @@ const OPEN_FUNCTIONS: &[&str] = &[
     "setup/read_setup",
 ];
 
-/// Is this path open to whoever is not signed in?
+/// Whether this path can be reached without a session.
 pub fn is_open(path: &str) -> bool {
     match path.strip_prefix(RPC_PREFIX) {
         Some(function) => {
@@ -57,38 +57,39 @@ pub async fn by_session(
     let user = match user {
         Ok(user) => user,
         Err(error) => {
-            tracing::error!(error = chain(&error), "sessions cannot be read");
+            tracing::error!(error = chain(&error), "failed to read sessions");
             return error_page::plain(StatusCode::SERVICE_UNAVAILABLE);
         }
     };
     if user.is_none() && !is_open(request.uri().path()) {
-        return lead_to_sign_in(&request);
+        return redirect_to_sign_in(&request);
     }
     let actor = user.as_ref().map(actor_of_user);
-    let client = Some(whence(&portal, &request));
+    let client = Some(client_address(&portal, &request));
     request.extensions_mut().insert(OpCtx { portal, actor, user, client, once: None });
     next.run(request).await
 }
 
-static UNTRUSTED: Noise = Noise::none_yet();
+static UNTRUSTED: LogLimit = LogLimit::new();
 
-/// Where a request comes from. Whoever forgot to name their proxy learns from the log why all their
-/// people share one client's limits.
-fn whence(portal: &Portal, request: &Request) -> IpAddr {
+/// The client's address. Logs a hint if a proxy seems to be in front but none is configured: then
+/// all users share one client's rate limits.
+fn client_address(portal: &Portal, request: &Request) -> IpAddr {
     let address =
         client::address(request.extensions(), request.headers(), &portal.settings.trusted_proxies);
     if request.headers().contains_key(client::FORWARDED)
         && portal.settings.trusted_proxies.is_empty()
-        && let Some(times) = UNTRUSTED.note()
+        && let Some(times) = UNTRUSTED.record()
     {
         tracing::info!(times, proxy = %address,
-            "X-Forwarded-For is ignored: SERVICE_HOOKS_TRUSTED_PROXIES names no proxy");
+            "X-Forwarded-For is ignored, because SERVICE_HOOKS_TRUSTED_PROXIES is not set");
     }
     address
 }
 
-/// A browser is led to sign-in and back; a script is told in its own words.
-fn lead_to_sign_in(request: &Request) -> Response {
+/// Redirects a browser to the sign-in page, with the current path to return to. A script that
+/// expects JSON gets 401 with a JSON error.
+fn redirect_to_sign_in(request: &Request) -> Response {
     let accepts = |kind| {
         request
             .headers()

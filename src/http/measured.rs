@@ -1,4 +1,4 @@
-//! A hook's numbers as a file, for whoever may see its deliveries.
+//! Downloads a hook's attempt statistics as CSV. Requires `deliveries:read`.
 
 use axum::{
     body::Body,
@@ -11,11 +11,11 @@ use super::error_page;
 use crate::{
     domain::measured::Range,
     http::api::file,
-    portal::{ctx::OpCtx, ops, request::told},
+    portal::{ctx::OpCtx, ops, request::public_error},
 };
 
 #[derive(Deserialize)]
-pub struct Asked {
+pub struct Params {
     #[serde(default)]
     range: String,
 }
@@ -23,16 +23,16 @@ pub struct Asked {
 pub async fn download(
     Extension(ctx): Extension<OpCtx>,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(params): Query<Params>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    let range = Range::from_key(&asked.range).unwrap_or_default();
+    let range = Range::from_key(&params.range).unwrap_or_default();
     let found = async {
         let id = id.parse().map_err(|_| ops::Error::NotFound("hook"))?;
         ops::measured::of_hook(&ctx, id, range).await
     };
     match found.await {
         Ok(measured) => file::answer(&headers, ops::measured::csv(&measured, range)),
-        Err(error) => error_page::told(&told(error)),
+        Err(error) => error_page::for_error(&public_error(error)),
     }
 }

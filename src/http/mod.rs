@@ -1,5 +1,6 @@
-//! The final router: who is asking, the portal's pages and server functions, the API, files,
-//! health; and around all of it sessions, the same-origin rule, limits and headers.
+//! The HTTP server's router: pages and server functions, the API, files, health checks; with layers
+//! for sessions, authentication, cross-site checks, limits and headers. Start reading at
+//! [`router`].
 
 pub mod accept;
 pub mod api;
@@ -11,9 +12,9 @@ mod error_page;
 mod headers;
 mod health;
 pub mod identify;
+pub mod log_limit;
 mod measured;
 pub mod metrics;
-pub mod noise;
 mod origin;
 pub mod pages;
 mod reader;
@@ -40,20 +41,20 @@ use tower_http::{
 use self::compress::compressible;
 use crate::portal::{auth, ctx::Portal};
 
-/// Of brotli's eleven: beyond it pages get hardly smaller, and much slower.
+/// Brotli quality, of 11 levels: higher ones make pages hardly smaller but much slower to compress.
 const QUALITY: i32 = 4;
 
-/// Everything the server answers.
+/// The complete router.
 pub fn router(portal: Arc<Portal>) -> Router {
     let public_url = portal.settings.public_url();
     let sessions =
         auth::session::layer(portal.store().clone(), portal.clock().clone(), &public_url);
-    // The pages only: answers to forms and scripts are short.
-    let small = CompressionLayer::new()
+    // Only pages are compressed: responses to forms and scripts are short.
+    let compression = CompressionLayer::new()
         .quality(CompressionLevel::Precise(QUALITY))
         .compress_when(compressible());
     let pages = pages::router()
-        .layer(small)
+        .layer(compression)
         .route("/", get(pages::home))
         .route("/integration/events/schemas.zip", get(schema::all))
         .route("/integration/events/{key}/schema.json", get(schema::download))
@@ -68,8 +69,8 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .layer(middleware::from_fn(error_page::in_frame))
         .layer(middleware::from_fn_with_state(portal.clone(), identify::by_session))
         .layer(sessions)
-        .layer(middleware::from_fn_with_state(portal.clone(), error_page::of_session))
-        .layer(middleware::from_fn_with_state(portal.clone(), origin::vouched))
+        .layer(middleware::from_fn_with_state(portal.clone(), error_page::explain_session_failure))
+        .layer(middleware::from_fn_with_state(portal.clone(), origin::check_origin))
         .layer(middleware::from_fn(auth::session::complete_removals))
         .layer(
             CsrfLayer::new().with_rejection_response(|_| error_page::plain(StatusCode::FORBIDDEN)),
@@ -86,21 +87,21 @@ pub fn router(portal: Arc<Portal>) -> Router {
             Router::new()
         })
         .route_layer(middleware::from_fn_with_state(portal.clone(), metrics::count))
-        .layer(middleware::from_fn_with_state(portal.clone(), origin::noted))
+        .layer(middleware::from_fn_with_state(portal.clone(), origin::audit_refusals))
         .layer(CatchPanicLayer::custom(error_page::panicked))
         .layer(middleware::from_fn(error_page::in_theme))
         .layer(RequestBodyDeadlineLayer::new(api::body::DEADLINE))
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn_with_state(portal.clone(), origin::known_host))
+        .layer(middleware::from_fn_with_state(portal.clone(), origin::check_host))
         .layer(middleware::from_fn_with_state(portal.clone(), headers::add))
-        .layer(middleware::from_fn(request_id::carry));
+        .layer(middleware::from_fn(request_id::assign));
     Router::new().route(emit::ROUTE, any(emit::answer)).merge(layered).with_state(portal)
 }
 
-/// What the figures' own port answers.
-pub fn figures_router(portal: Arc<Portal>) -> Router {
+/// The router of the separate metrics listener.
+pub fn metrics_router(portal: Arc<Portal>) -> Router {
     metrics::router()
-        .layer(middleware::from_fn_with_state(portal.clone(), origin::known_host))
+        .layer(middleware::from_fn_with_state(portal.clone(), origin::check_host))
         .layer(middleware::from_fn_with_state(portal.clone(), headers::add))
         .with_state(portal)
 }

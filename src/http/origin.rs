@@ -1,6 +1,6 @@
-//! Refuses requests before anything asks who is acting: requests for a foreign host, our own
-//! deliveries that came back, and changes with a session cookie that do not say which site they
-//! come from.
+//! Checks of a request's head before authentication. Refuses requests for a foreign host, the
+//! portal's own deliveries that loop back to it, and state-changing requests with a session cookie
+//! but without a statement of their origin (CSRF).
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::error_page;
 use crate::{
     domain::invalid::Invalid,
     engine::config::Settings,
-    http::{api::problem::Problem, noise::Noise},
+    http::{api::problem::Problem, log_limit::LogLimit},
     portal::{
         auth::{client, refusals::Refusal, session},
         ctx::Portal,
@@ -26,19 +26,20 @@ use crate::{
     },
 };
 
-/// Load balancers ask these by address, and the answers are no secret, so any `Host` is accepted.
+/// Load balancers request these by IP address, and the responses hold no secret, so any `Host` is
+/// accepted.
 const ANY_HOST: &[&str] = &["/healthz", "/readyz"];
-/// Every delivery has this header.
+/// A header that every delivery carries.
 const DELIVERED: HeaderName = HeaderName::from_static("x-service-hook-event");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Why a request is refused by its head alone.
+/// Why a request is refused because of its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misdirected {
     Missing,
     Several,
     Foreign,
-    /// It is a delivery, and the portal receives none.
+    /// A delivery of this portal that was sent to the portal itself.
     Looped,
 }
 
@@ -56,25 +57,29 @@ impl Misdirected {
             Self::Missing => "The request names no host. Send one Host header.",
             Self::Several => "The request names more than one host. Send one Host header.",
             Self::Looped => {
-                "This is a delivery of a hook, and the portal is no receiver. Change the hook's \
-                 URL."
+                "This is a delivery of a hook, but the portal receives no deliveries. Change the \
+                 hook's URL."
             }
             Self::Foreign => {
-                "The portal doesn't answer under this host. Use its public URL, or have the \
-                 operator add the name to SERVICE_HOOKS_HOSTS."
+                "The portal doesn't accept this host name. Use its public URL, or ask the operator \
+                 to add the name to SERVICE_HOOKS_HOSTS."
             }
         }
     }
 
-    /// The answer for programs.
+    /// The response for API clients.
     pub fn problem(self) -> Problem {
         let header = if self == Self::Looped { "X-Service-Hook-Event" } else { "Host" };
         Problem::new(self.status(), self.words(), Invalid::one(header, "wrong", self.words()))
     }
 }
 
-/// Is the request for this portal, by its `Host`, and not a delivery?
-pub fn host(settings: &Settings, uri: &Uri, headers: &HeaderMap) -> Result<(), Misdirected> {
+/// Checks that `Host` names this portal and that the request is not a delivery.
+pub fn validate_host(
+    settings: &Settings,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<(), Misdirected> {
     let mut named = headers.get_all(HOST).iter();
     let host = named.next().ok_or(Misdirected::Missing)?;
     if named.next().is_some() {
@@ -84,41 +89,42 @@ pub fn host(settings: &Settings, uri: &Uri, headers: &HeaderMap) -> Result<(), M
         return Err(Misdirected::Looped);
     }
     let is_ours = host.to_str().is_ok_and(|host| settings.answers_to(host));
-    // A request line in absolute form names a host, too.
-    let also = uri.authority().is_none_or(|authority| settings.answers_to(authority.as_str()));
-    if is_ours && also { Ok(()) } else { Err(Misdirected::Foreign) }
+    // A request line in absolute form names a host as well.
+    let is_uri_ours =
+        uri.authority().is_none_or(|authority| settings.answers_to(authority.as_str()));
+    if is_ours && is_uri_ours { Ok(()) } else { Err(Misdirected::Foreign) }
 }
 
-static MISDIRECTED: Noise = Noise::none_yet();
+static MISDIRECTED: LogLimit = LogLimit::new();
 
-/// The layer around everything except `POST /api/v1/events`, which calls [`host`] itself.
-pub async fn known_host(
+/// Layer around everything except `POST /api/v1/events`, which calls [`validate_host`] itself.
+pub async fn check_host(
     State(portal): State<Arc<Portal>>,
     request: Request,
     next: Next,
 ) -> Response {
     let path = request.uri().path();
-    let outcome = host(&portal.settings, request.uri(), request.headers());
+    let outcome = validate_host(&portal.settings, request.uri(), request.headers());
     match outcome {
         Err(wrong) if !ANY_HOST.contains(&path) => {
-            if let Some(times) = MISDIRECTED.note() {
-                tracing::warn!(
-                    times,
-                    last = wrong.words(),
-                    "requests that are not for the portal were refused"
-                );
+            if let Some(times) = MISDIRECTED.record() {
+                tracing::warn!(times, last = wrong.words(), "refused requests for another host");
             }
             match path.starts_with("/api/") {
                 true => wrong.problem().into_response(),
-                false => error_page::of(wrong.status(), wrong.words()),
+                false => error_page::with_words(wrong.status(), wrong.words()),
             }
         }
         _ => next.run(request).await,
     }
 }
 
-/// The layer that notes refused requests in the audit log.
-pub async fn noted(State(portal): State<Arc<Portal>>, request: Request, next: Next) -> Response {
+/// Layer that records refused requests in the audit log.
+pub async fn audit_refusals(
+    State(portal): State<Arc<Portal>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let client =
         client::address(request.extensions(), request.headers(), &portal.settings.trusted_proxies);
     let has_token = request.headers().contains_key(AUTHORIZATION);
@@ -133,12 +139,12 @@ pub async fn noted(State(portal): State<Arc<Portal>>, request: Request, next: Ne
     response
 }
 
-static MALFORMED: Noise = Noise::none_yet();
+static MALFORMED: LogLimit = LogLimit::new();
 
-/// The layer around the sessions. A request with a session cookie that changes something must say
-/// where it comes from, with `Origin` or `Sec-Fetch-Site`: every current browser does. Malformed
-/// session cookies are removed, because the session layer would log each of them.
-pub async fn vouched(
+/// Layer around the sessions. A state-changing request with a session cookie must carry `Origin` or
+/// `Sec-Fetch-Site`, as every current browser sends. Malformed session cookies are removed, because
+/// the session layer would log each of them.
+pub async fn check_origin(
     State(portal): State<Arc<Portal>>,
     mut request: Request,
     next: Next,
@@ -147,13 +153,14 @@ pub async fn vouched(
     let headers = request.headers_mut();
     let cookies = session::without_malformed(headers, name);
     if cookies.malformed
-        && let Some(times) = MALFORMED.note()
+        && let Some(times) = MALFORMED.record()
     {
-        tracing::warn!(times, "requests came with a cookie that is no session's");
+        tracing::warn!(times, "removed malformed session cookies from requests");
     }
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let says_whence = [ORIGIN, FETCH_SITE].iter().any(|name| request.headers().contains_key(name));
-    if cookies.session && !is_read && !says_whence {
+    let states_origin =
+        [ORIGIN, FETCH_SITE].iter().any(|name| request.headers().contains_key(name));
+    if cookies.session && !is_read && !states_origin {
         return error_page::plain(StatusCode::FORBIDDEN);
     }
     next.run(request).await

@@ -1,4 +1,4 @@
-//! Renders the pages of `app` on the server. May import `app`, `ui`'s data and the portal.
+//! Server-side rendering of the pages of `app`. May import `app`, `ui`'s data and the portal.
 
 use std::sync::Arc;
 
@@ -20,29 +20,29 @@ use crate::{
     view::Error,
 };
 
-/// Leads to the first page that a person may see.
+/// Redirects to the first page that the user may see.
 pub async fn home(Extension(ctx): Extension<OpCtx>) -> Redirect {
     Redirect::to(if ctx.may(Permission::HooksRead) { "/integration/hooks" } else { "/account" })
 }
 
-/// The portal's pages, as the route table of `app` lists them.
+/// Routes of all pages, as `app` lists them.
 pub fn router() -> Router<Arc<Portal>> {
     paths().iter().fold(Router::new(), |router, path| router.route(path, get(render_page)))
 }
 
-/// Every path of the route table: the tests try them all.
+/// All page paths. Tests request each of them.
 pub fn paths() -> Vec<String> {
     generate_route_list(App).iter().map(|listing| listing.path().to_owned()).collect()
 }
 
-/// Parameters of pages that may show a key: one that was just made, or one that was asked for.
-const SECRETIVE: &[&str] = &["secrets=", "draft="];
+/// Query parameters of pages that may show a secret: one just created or revealed, or in a draft.
+const SECRET_PARAMS: &[&str] = &["secrets=", "draft="];
 
 pub async fn render_page(request: Request) -> Response {
     render(request, None).await
 }
 
-/// Renders the app for a request; with an error, the page that explains it and nothing else.
+/// Renders the app for a request. With an error, renders the page that explains it.
 pub async fn render(request: Request, fault: Option<Error>) -> Response {
     let options = LeptosOptions::builder().output_name("service-hooks").build();
     let reader = Reader::of(&request);
@@ -58,20 +58,19 @@ pub async fn render(request: Request, fault: Option<Error>) -> Response {
     let shows_secret = request
         .uri()
         .query()
-        .is_some_and(|query| SECRETIVE.iter().any(|name| query.contains(name)));
+        .is_some_and(|query| SECRET_PARAMS.iter().any(|name| query.contains(name)));
     let mut response = render(request).await;
     if shows_secret {
         response.extensions_mut().insert(ShowsSecret);
     }
-    // A page that leads elsewhere says so with a redirect, whatever else it contains.
+    // A page that sets `Location` is a redirect, whatever it has rendered.
     if response.status() == StatusCode::OK && response.headers().contains_key("location") {
         *response.status_mut() = StatusCode::SEE_OTHER;
     }
     response
 }
 
-/// What a page finds in its context besides the request: the version of the assets, and the policy
-/// for its own nonce.
+/// Provides the asset version to the page, and sets the content security policy with its nonce.
 fn page_context() {
     provide_context(AssetVersion(site::version().to_owned()));
     let nonce = leptos::nonce::use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();

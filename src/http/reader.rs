@@ -1,6 +1,5 @@
-//! The reader of a page, as far as its look depends on them: the theme and the clock. A signed-in
-//! person's own; for others the theme their browser remembers, and UTC. And the page they come
-//! from.
+//! The reader's display settings: theme and time zone. A signed-in user has their own; others get
+//! the theme of the browser's cookie, and UTC. Also reads the referring page.
 
 use std::sync::Arc;
 
@@ -36,14 +35,14 @@ impl Reader {
         Self { theme: preferences.theme, clock: Arc::new(Zone::of(&preferences)) }
     }
 
-    /// Puts both where the shell and the widgets look for them.
+    /// Provides theme and clock as Leptos contexts for the shell and the widgets.
     pub fn provide(&self) {
         provide_context(self.theme);
         provide_context(self.clock.clone());
     }
 }
 
-/// The theme of the browser's cookie.
+/// The theme in the browser's cookie.
 pub fn remembered_theme(headers: &HeaderMap) -> Theme {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
     let mut pairs =
@@ -53,7 +52,7 @@ pub fn remembered_theme(headers: &HeaderMap) -> Theme {
     found.unwrap_or_default()
 }
 
-/// The page of ours that a request says it was made on.
+/// Path and query of the `Referer`, if it is a page of this host.
 pub fn came_from(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let referer = text(REFERER).and_then(|referer| referer.parse::<Uri>().ok());

@@ -1,6 +1,6 @@
-//! Server functions over HTTP. Islands speak JSON. A plain form is answered as a form wants it: led
-//! on with 303, or shown an error page with the right status; never the raw answer, and never an
-//! error in the address.
+//! Server functions over HTTP. Islands use JSON. A plain form post gets what a browser needs: a
+//! redirect with 303, or an error page with the correct status, but never JSON and never an error
+//! in the URL.
 
 use axum::{
     body::{Body, to_bytes},
@@ -23,17 +23,17 @@ use crate::{
     view::Error,
 };
 
-/// Largest body of a form or an island's call, in bytes. The API has its own limit.
+/// Maximum body of a form or a call in bytes. The API has its own limit.
 const FORM_LIMIT: usize = 256 * 1024;
-/// The same of whoever is not signed in: an address and a password.
-const STRANGERS_LIMIT: usize = 16 * 1024;
-/// Answers are small: a page's data at most.
+/// The same for clients that are not signed in: they send an e-mail address and a password.
+const ANONYMOUS_LIMIT: usize = 16 * 1024;
+/// Maximum bytes of a response that is read to find its error.
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 pub async fn answer(request: Request) -> Response {
     let form = plain_form(&request);
-    let is_known = request.extensions().get::<OpCtx>().is_some_and(|ctx| ctx.user.is_some());
-    let limit = if is_known { FORM_LIMIT } else { STRANGERS_LIMIT };
+    let is_signed_in = request.extensions().get::<OpCtx>().is_some_and(|ctx| ctx.user.is_some());
+    let limit = if is_signed_in { FORM_LIMIT } else { ANONYMOUS_LIMIT };
     let (parts, body) = request.into_parts();
     let body = match bounded(body, limit).await {
         Ok(bytes) => Body::from(bytes),
@@ -44,7 +44,8 @@ pub async fn answer(request: Request) -> Response {
     if let Some(form) = &form {
         request.extensions_mut().insert(form.clone());
     }
-    // Leptos would lead a browser to its referer, errors and all; that is decided here instead.
+    // Leptos would redirect to the `Referer` with the error in the URL. `form_response` decides
+    // instead.
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
     request.headers_mut().remove(REFERER);
     let path = request.uri().path().to_owned();
@@ -55,14 +56,14 @@ pub async fn answer(request: Request) -> Response {
     }
     let response =
         leptos_axum::handle_server_fns_with_context(|| (), request).await.into_response();
-    let response = with_true_status(response).await;
+    let response = with_error_status(response).await;
     match form {
-        Some(form) => as_form(form, response),
+        Some(form) => form_response(form, response),
         None => response,
     }
 }
 
-/// Whatever does not ask for JSON is a browser posting a form.
+/// A request that does not ask for JSON is a plain form post by a browser.
 fn plain_form(request: &Request) -> Option<PlainForm> {
     let text =
         |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
@@ -74,8 +75,8 @@ fn plain_form(request: &Request) -> Option<PlainForm> {
     Some(PlainForm { came_from: came_from(request.headers()) })
 }
 
-/// Leptos answers every error with 500; the error itself knows better.
-async fn with_true_status(response: Response) -> Response {
+/// Leptos answers every error with 500: sets the error's own status.
+async fn with_error_status(response: Response) -> Response {
     if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
         return response;
     }
@@ -89,11 +90,11 @@ async fn with_true_status(response: Response) -> Response {
     Response::from_parts(parts, Body::from(body))
 }
 
-/// The error an answer carries, for whoever has to show it as a page.
+/// Response extension: the server function's error, for [`form_response`].
 #[derive(Clone)]
 struct Failure(Error);
 
-fn as_form(form: PlainForm, response: Response) -> Response {
+fn form_response(form: PlainForm, response: Response) -> Response {
     if let Some(Failure(error)) = response.extensions().get::<Failure>().cloned() {
         return refuse(Some(&form), &error);
     }
@@ -116,6 +117,6 @@ fn refuse(form: Option<&PlainForm>, error: &Error) -> Response {
     match form {
         None => (status_of(error), axum::Json(error)).into_response(),
         Some(_) if *error == Error::SignIn => Redirect::to("/sign-in").into_response(),
-        Some(_) => error_page::told(error),
+        Some(_) => error_page::for_error(error),
     }
 }

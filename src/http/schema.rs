@@ -1,4 +1,4 @@
-//! The catalogue's files for a signed-in person: a schema, a sample, everything at once.
+//! Downloads from the event catalogue for signed-in users: schemas, samples, and all as a ZIP.
 
 use axum::{
     body::Body,
@@ -14,12 +14,12 @@ use crate::{
     portal::{
         ctx::OpCtx,
         ops::{self, catalogue::File},
-        request::told,
+        request::public_error,
     },
 };
 
 #[derive(Deserialize)]
-pub struct Asked {
+pub struct Params {
     draft: Option<String>,
     v: Option<String>,
 }
@@ -27,18 +27,21 @@ pub struct Asked {
 pub async fn download(
     Extension(ctx): Extension<OpCtx>,
     Path(key): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(params): Query<Params>,
     request: HeaderMap,
 ) -> Response<Body> {
-    let draft = match asked.draft.as_deref() {
+    let draft = match params.draft.as_deref() {
         None => Some(Draft::default()),
         Some(key) => Draft::from_key(key),
     };
     let Some(draft) = draft else {
-        return error_page::of(StatusCode::UNPROCESSABLE_ENTITY, "Ask for draft 2020-12 or 07.");
+        return error_page::with_words(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Unknown draft. Use draft=2020-12 or draft=07.",
+        );
     };
-    // What is not a number is no version; nought is none either.
-    let version = asked.v.map(|version| version.parse().unwrap_or(0));
+    // A value that is not a number becomes version 0, which does not exist.
+    let version = params.v.map(|version| version.parse().unwrap_or(0));
     answer(&request, ops::catalogue::schema_file(&ctx, &key, draft, version))
 }
 
@@ -57,6 +60,6 @@ pub async fn all(Extension(ctx): Extension<OpCtx>, request: HeaderMap) -> Respon
 fn answer(request: &HeaderMap, found: Result<File, ops::Error>) -> Response<Body> {
     match found {
         Ok(found) => file::answer(request, found),
-        Err(error) => error_page::told(&told(error)),
+        Err(error) => error_page::for_error(&public_error(error)),
     }
 }

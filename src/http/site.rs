@@ -1,8 +1,9 @@
-//! The browser's files as they are embedded in the binary (a debug build reads them from the
-//! folder), and the version of their contents. Imports nothing of ours.
+//! Static files, embedded in the binary (debug builds read them from the folder), and the version
+//! of their contents. Imports no other module of the crate.
 
 use std::sync::LazyLock;
 
+use data_encoding::HEXLOWER;
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
@@ -10,7 +11,7 @@ use sha2::{Digest, Sha256};
 #[folder = "target/site"]
 pub struct Site;
 
-/// The first 16 hex digits over all files: changes when any of them does.
+/// The first 16 hex digits of a hash over all files: changes when any file does.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hasher = Sha256::new();
     for name in Site::iter().filter(|name| !name.ends_with(".br") && !name.ends_with(".gz")) {
@@ -18,7 +19,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
             hasher.update(file.metadata.sha256_hash());
         }
     }
-    hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&hasher.finalize()[..8])
 });
 
 pub fn version() -> &'static str {

@@ -1,5 +1,5 @@
-//! Server-sent events: what is new in the log, and how far a job is. A stream ends when the program
-//! stops, and by itself after some minutes: the browser asks again by itself, and is judged again.
+//! Server-sent events: new log entries, and a job's progress. A stream ends at shutdown and after
+//! five minutes; the browser reconnects automatically and is authenticated again.
 
 use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -26,18 +26,18 @@ use crate::{
         auth::session,
         ctx::OpCtx,
         handlers, ops,
-        request::{status_of, told},
+        request::{public_error, status_of},
     },
+    view::words::jobs::progress,
 };
 
-/// How often it is looked.
+/// Poll interval.
 const TICK: Duration = Duration::from_secs(1);
-/// How long a stream is kept.
+/// Maximum duration of a stream.
 const LIFE: Duration = Duration::from_secs(300);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Who watches. A stream ends within a second of their signing out, or of their losing their
-/// account.
+/// The user of a stream. It ends within a second after they sign out or their account is disabled.
 pub struct Viewer {
     ctx: OpCtx,
     session: Option<Id>,
@@ -61,12 +61,12 @@ impl Viewer {
     }
 }
 
-/// News of all hooks.
+/// New deliveries of all hooks.
 pub async fn of_all(viewer: Viewer, Query(query): Query<LogQuery>) -> Response {
     news(viewer, query, None)
 }
 
-/// News of one hook.
+/// New deliveries of one hook.
 pub async fn of_hook(
     viewer: Viewer,
     Path(id): Path<String>,
@@ -79,8 +79,8 @@ pub async fn of_hook(
 }
 
 fn refuse(error: ops::Error) -> Response {
-    let error = told(error);
-    error_page::of(status_of(&error), &error.to_string())
+    let error = public_error(error);
+    error_page::with_words(status_of(&error), &error.to_string())
 }
 
 fn news(viewer: Viewer, query: LogQuery, own: Option<HookId>) -> Response {
@@ -89,23 +89,24 @@ fn news(viewer: Viewer, query: LogQuery, own: Option<HookId>) -> Response {
         return refuse(denied.into());
     }
     let after: DeliveryId = query.after.parse().unwrap_or(DeliveryId(uuid::Uuid::nil()));
-    let (_, Ok(asked)) = handlers::log::read(ctx, query.at("", ""), own) else {
+    let (_, Ok(request)) = handlers::log::read(ctx, query.at("", ""), own) else {
         return refuse(ops::Error::NotFound("list"));
     };
-    let state = (asked.search, None::<DeliveryId>, None::<usize>);
-    answer(viewer, state, move |ctx, state| Box::pin(look(ctx, after, state)))
+    let state = (request.search, None::<DeliveryId>, None::<usize>);
+    stream_events(viewer, state, move |ctx, state| Box::pin(poll_news(ctx, after, state)))
 }
 
-type Looking = (Search, Option<DeliveryId>, Option<usize>);
+/// The search, the newest delivery at the last poll, and the number that was sent last.
+type NewsState = (Search, Option<DeliveryId>, Option<usize>);
 
-/// A number, where it is another than the last.
-async fn look(
+/// Counts the new deliveries; an event is due if the number has changed.
+async fn poll_news(
     ctx: OpCtx,
     after: DeliveryId,
-    (search, mut seen, said): Looking,
-) -> Result<(Option<String>, Looking), ops::Error> {
+    (search, mut seen, last_sent): NewsState,
+) -> Result<(Option<String>, NewsState), ops::Error> {
     let count = ops::live::news(&ctx, &search, after, &mut seen).await?;
-    let is_new = count.is_some() && count != said;
+    let is_new = count.is_some() && count != last_sent;
     let words = count.filter(|_| is_new).map(|count| {
         if count > ops::live::MOST as usize {
             format!("more than {}", ops::live::MOST)
@@ -113,38 +114,39 @@ async fn look(
             count.to_string()
         }
     });
-    Ok((words, (search, seen, count.or(said))))
+    Ok((words, (search, seen, count.or(last_sent))))
 }
 
-/// How far a job is: `state|behind|all|words`.
+/// Progress of a job: `state|behind|all|words`.
 pub async fn of_job(viewer: Viewer, Path(id): Path<String>) -> Response {
     let Ok(id) = id.parse::<JobId>() else { return refuse(ops::Error::NotFound("job")) };
     if let Err(error) = ops::live::job(&viewer.ctx, id).await {
         return refuse(error);
     }
-    answer(viewer, String::new(), move |ctx, said| {
+    stream_events(viewer, String::new(), move |ctx, last_sent| {
         Box::pin(async move {
             let job = ops::live::job(&ctx, id).await?;
             let (behind, all) = job.progress();
-            let now = format!("{}|{behind}|{all}|{}", job.state.key(), job.words());
-            Ok(((now != said).then(|| now.clone()), now))
+            let current = format!("{}|{behind}|{all}|{}", job.state.key(), progress(&job));
+            Ok(((current != last_sent).then(|| current.clone()), current))
         })
     })
 }
 
-type Look<S> = Pin<Box<dyn Future<Output = Result<(Option<String>, S), ops::Error>> + Send>>;
+/// One poll: the text to send, if any, and the next state.
+type Poll<S> = Pin<Box<dyn Future<Output = Result<(Option<String>, S), ops::Error>> + Send>>;
 
-/// Looks once a second and tells what there is to tell.
-fn answer<S: Send + 'static>(
+/// Polls once a second and sends an event when there is one.
+fn stream_events<S: Send + 'static>(
     viewer: Viewer,
     state: S,
-    look: impl Fn(OpCtx, S) -> Look<S> + Clone + Send + 'static,
+    poll: impl Fn(OpCtx, S) -> Poll<S> + Clone + Send + 'static,
 ) -> Response {
     let age = viewer.ctx.portal.clock().stopwatch();
     let viewer = Arc::new(viewer);
-    let begin = (state, true);
-    let events = stream::unfold(begin, move |(mut state, mut is_first)| {
-        let (viewer, look) = (viewer.clone(), look.clone());
+    let initial = (state, true);
+    let events = stream::unfold(initial, move |(mut state, mut is_first)| {
+        let (viewer, poll) = (viewer.clone(), poll.clone());
         async move {
             let ctx = &viewer.ctx;
             loop {
@@ -159,9 +161,9 @@ fn answer<S: Send + 'static>(
                 if is_over || !viewer.is_signed_in().await {
                     return None;
                 }
-                let (told, next) = look(ctx.clone(), state).await.ok()?;
+                let (text, next) = poll(ctx.clone(), state).await.ok()?;
                 state = next;
-                if let Some(words) = told {
+                if let Some(words) = text {
                     return Some((
                         Ok::<_, Infallible>(Event::default().data(words)),
                         (state, false),
@@ -172,7 +174,7 @@ fn answer<S: Send + 'static>(
     });
     let mut response =
         Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
-    // A proxy that gathers answers before it hands them on would hand on nothing.
+    // Tells a buffering proxy (nginx) to pass events on immediately.
     response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
     response
 }

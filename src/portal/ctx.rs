@@ -1,5 +1,5 @@
-//! What an operation is given: the portal, and who is acting. `require` is the only way to a grant,
-//! and the store's functions demand one.
+//! The context of an operation: the portal's shared state and the acting identity.
+//! [`OpCtx::require`] checks a permission and returns a grant; the store's functions demand one.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -20,11 +20,11 @@ use crate::{
         store::{Store, balance::Balance, once::Once},
     },
     portal::auth::{
-        known::KnownTokens,
-        pace::{InTurn, Pace},
         password::Passwords,
+        rate_limit::{RateLimit, UserQueue},
         refusals::Refusals,
         throttle::Throttle,
+        token_cache::TokenCache,
     },
 };
 
@@ -34,20 +34,20 @@ pub struct Portal {
     pub settings: Settings,
     pub passwords: Passwords,
     pub throttle: Throttle,
-    pub tokens: KnownTokens,
+    pub tokens: TokenCache,
     pub refusals: Refusals,
-    /// Tests of hooks that are not saved.
-    pub trials: Pace,
-    /// Tests of saved ones.
-    pub tests: Pace,
-    /// Searches through bodies.
-    pub searches: InTurn,
-    /// The balance, when it was read, and for how long it is good: it counts every row.
+    /// Limits tests of hooks that are not saved, per user.
+    pub unsaved_tests: RateLimit,
+    /// Limits tests of saved hooks, per user and hook.
+    pub tests: RateLimit,
+    /// Limits full-text searches in payloads.
+    pub searches: UserQueue,
+    /// Cached balance: when it was read and for how long it is valid. Reading it counts every row.
     pub balance: Mutex<Option<(Stopwatch, Duration, Balance)>>,
     pub started_at: Timestamp,
-    /// The newest delivery there is, and when that was read.
+    /// Cached id of the newest delivery, and when it was read.
     pub newest: Mutex<Option<(Stopwatch, Option<DeliveryId>)>>,
-    /// The program is being taken down: whoever only listens is to go.
+    /// Cancelled at shutdown: long-lived responses such as event streams end.
     pub stopping: CancellationToken,
 }
 
@@ -60,11 +60,11 @@ impl Portal {
             settings,
             passwords,
             throttle,
-            tokens: KnownTokens::default(),
+            tokens: TokenCache::default(),
             refusals: Refusals::default(),
-            trials: Pace::new(12, 4),
-            tests: Pace::new(30, 64),
-            searches: InTurn::new(2, 32),
+            unsaved_tests: RateLimit::new(12, 4),
+            tests: RateLimit::new(30, 64),
+            searches: UserQueue::new(2, 32),
             balance: Mutex::default(),
             started_at,
             newest: Mutex::default(),
@@ -81,26 +81,26 @@ impl Portal {
     }
 }
 
-/// Why an operation was not begun.
+/// Why an operation was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
-    /// Nobody is signed in, no valid token was sent.
+    /// Not signed in and no valid token.
     Unknown,
     Forbidden(Permission),
 }
 
-/// One request's context.
+/// The context of one request.
 #[derive(Clone)]
 pub struct OpCtx {
     pub portal: Arc<Portal>,
-    /// Who is acting, if anybody is known.
+    /// The acting identity, if authenticated.
     pub actor: Option<Actor>,
-    /// The person, where it is one.
+    /// The user, if the actor is a person.
     pub user: Option<User>,
-    /// Where the request comes from, unless it is a command's.
+    /// The client's address; `None` for a command.
     pub client: Option<IpAddr>,
-    /// The request has an `Idempotency-Key`: what it makes is noted with `store::once::note` in the
-    /// transaction that makes it.
+    /// The `Idempotency-Key`, if any. What the request creates is recorded with `store::once::note`
+    /// in the same transaction.
     pub once: Option<Once>,
 }
 
@@ -109,12 +109,12 @@ impl OpCtx {
         Self { portal, actor: None, user: None, client: None, once: None }
     }
 
-    /// The portal's own commands, run beside the database.
+    /// For commands of the portal itself, which run next to the database and have every permission.
     pub fn portal_itself(portal: Arc<Portal>) -> Self {
         Self { portal, actor: Some(Actor::portal()), user: None, client: None, once: None }
     }
 
-    /// Proof that the actor has this permission.
+    /// Checks that the actor has this permission and returns the proof.
     pub fn require(&self, permission: Permission) -> Result<Grant, Denied> {
         let actor = self.actor.as_ref().ok_or(Denied::Unknown)?;
         actor.require(permission).map_err(|forbidden| Denied::Forbidden(forbidden.0))

@@ -1,6 +1,6 @@
-//! The portal around the engine: who may do what, and what its pages and its API have in common.
-//! Start at `ops`: each operation checks a permission and then works. `tests/tidy` holds who may
-//! import whom.
+//! The portal around the engine: authentication, permissions, and the operations behind pages and
+//! API. Start reading at `ops`: each operation checks a permission and then does its work.
+//! `tests/tidy` checks which module may import which.
 
 pub mod auth;
 pub mod ctx;

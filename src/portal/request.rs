@@ -1,8 +1,9 @@
-//! Between a server function's body and the rest of the server: finds the request's context, turns
-//! an operation's error into what the page is told, and sets status and redirect. The only place
-//! that speaks to Leptos' response.
+//! Bridge between server functions and HTTP: finds the request's context, converts an operation's
+//! error into the public one, and sets status and redirect. The only module that writes to Leptos'
+//! response.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
+use data_encoding::HEXLOWER;
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use serde::{Serialize, de::DeserializeOwned};
@@ -16,31 +17,31 @@ use crate::{
         ctx::OpCtx,
         ops::{self, error::Tombstone},
     },
-    view::Error,
+    view::{Error, words::problems},
 };
 
 /// The path under which server functions are called.
 pub const RPC_PREFIX: &str = "/rpc/";
 
-/// What a body works with.
+/// The request, as a server function's body sees it.
 pub struct Request {
     pub ctx: OpCtx,
     pub session: Session,
     headers: HeaderMap,
-    /// A page is being rendered (and not a form or an island answered).
+    /// A page is being rendered, as opposed to a server function being called.
     is_page: bool,
     plain_form: Option<PlainForm>,
 }
 
-/// Marks a request as a form that a browser posts by itself, and that is to be led somewhere. Put
-/// there by `http::rpc`.
+/// Marks a request as a plain form post without scripts. Its response is a redirect. Inserted by
+/// `http::rpc`.
 #[derive(Clone, Debug, Default)]
 pub struct PlainForm {
-    /// The local path and query of the page it was on.
+    /// Local path and query of the page with the form.
     pub came_from: Option<String>,
 }
 
-/// The request that is being answered.
+/// The current request.
 pub fn request() -> Result<Request, Error> {
     let parts = use_context::<Parts>().ok_or_else(|| broken("no request"))?;
     let ctx = parts.extensions.get::<OpCtx>().cloned().ok_or_else(|| broken("no context"))?;
@@ -55,24 +56,24 @@ fn broken(what: &str) -> Error {
 }
 
 impl Request {
-    /// Is this a form that a browser posts by itself, and that wants to be led somewhere?
+    /// Whether this is a plain form post, whose response must be a redirect.
     pub fn is_plain_form(&self) -> bool {
         self.plain_form.is_some()
     }
 
-    /// The page the form was on, with its query; `otherwise` when it was none of ours.
+    /// Path and query of the page with the form; `otherwise` if that is unknown or not local.
     pub fn came_from(&self, otherwise: &str) -> String {
         let form = self.plain_form.as_ref().and_then(|form| form.came_from.clone());
         form.unwrap_or_else(|| otherwise.to_owned())
     }
 
-    /// What this browser kept for us.
+    /// The content of a sealed cookie of this browser.
     pub fn cookie<T: DeserializeOwned>(&self, cookie: Cookie) -> Option<T> {
         let portal = &self.ctx.portal;
         cookie.read(&portal.store().vault, portal.clock(), self.is_https(), &self.headers)
     }
 
-    /// Has this browser keep something for us.
+    /// Sets a sealed cookie. It is left out if the content is too large for a cookie.
     pub fn keep_cookie<T: Serialize>(&self, cookie: Cookie, it: &T) {
         let portal = &self.ctx.portal;
         let line = cookie.keep(&portal.store().vault, portal.clock(), self.is_https(), it);
@@ -85,7 +86,7 @@ impl Request {
         self.ctx.portal.settings.public_url().starts_with("https://")
     }
 
-    /// The page that is being rendered says this by its status; whatever else is answered keeps its
+    /// Sets the status of the page that is being rendered. Responses of server functions keep their
     /// own.
     pub fn answer_with(&self, status: StatusCode) {
         if self.is_page {
@@ -93,11 +94,10 @@ impl Request {
         }
     }
 
-    /// The outcome of an operation, as the page is told; a page that is being rendered takes its
-    /// status from it.
+    /// The outcome with a public error. If a page is being rendered, its status follows the error.
     pub fn tell<T>(&self, outcome: Result<T, ops::Error>) -> Result<T, Error> {
         outcome.map_err(|error| {
-            let error = told(error);
+            let error = public_error(error);
             if self.is_page {
                 set_status(status_of(&error));
             }
@@ -106,14 +106,14 @@ impl Request {
     }
 }
 
-/// The page that is being rendered does not exist.
+/// Makes the page that is being rendered a 404.
 pub async fn not_found(what: &'static str) -> Result<(), Error> {
     request()?.tell(Err(ops::Error::NotFound(what)))
 }
 
-/// An operation's error without anything internal. What is internal goes to the log, under a
-/// reference.
-pub fn told(error: ops::Error) -> Error {
+/// Converts an operation's error for the client. Internal details go to the log under a reference;
+/// the client gets only the reference.
+pub fn public_error(error: ops::Error) -> Error {
     match error {
         ops::Error::SignIn => Error::SignIn,
         ops::Error::Forbidden(permission) => Error::Forbidden {
@@ -128,25 +128,22 @@ pub fn told(error: ops::Error) -> Error {
         ops::Error::Invalid(invalid) => Error::Invalid(invalid),
         ops::Error::Stale { now } => Error::Stale { now },
         ops::Error::Overlaps { job } => {
-            let message =
-                format!("The job {job} is running and covers some of the same deliveries.");
-            Error::Invalid(Invalid::one("job", "overlaps", message))
+            Error::Invalid(Invalid::one("job", "overlaps", problems::overlaps(job)))
         }
-        ops::Error::Busy { seconds } => Error::Busy { seconds },
+        ops::Error::Busy { reason, seconds } => Error::Busy { reason, seconds },
         ops::Error::DiskFull => Error::DiskFull,
         ops::Error::Store(error) => internal(&chain(&error)),
     }
 }
 
-/// A fault of ours, noted in the log under a reference.
+/// An internal error: the cause is logged under a reference that the client gets.
 pub fn internal(cause: &str) -> Error {
-    let reference =
-        random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let reference = HEXLOWER.encode(&random_bytes::<4>());
     tracing::error!(reference, cause, "a request failed");
     Error::Internal { reference }
 }
 
-/// The status that says what an error says.
+/// The HTTP status of an error.
 pub fn status_of(error: &Error) -> StatusCode {
     match error {
         Error::SignIn => StatusCode::UNAUTHORIZED,
@@ -167,11 +164,11 @@ fn set_status(status: StatusCode) {
     }
 }
 
-/// The cookie that tells sign-in which theme to come in. Nothing reads it but the server.
+/// The cookie that holds the theme of pages without a signed-in user. Only the server reads it.
 pub const THEME_COOKIE: &str = "theme";
 const A_YEAR: u32 = 31_536_000;
 
-/// Lets this browser keep a theme for pages on which nobody is signed in.
+/// Sets the theme cookie of this browser.
 pub fn remember_theme(theme: Theme, request: &Request) {
     let secure = if request.is_https() { "; Secure" } else { "" };
     let key = theme.key();
@@ -184,16 +181,17 @@ pub fn remember_theme(theme: Theme, request: &Request) {
     }
 }
 
-/// Leads the browser on after a form. Only local paths of visible ASCII; anything else leads home.
+/// Redirects the browser after a form. Any path that is not local and visible ASCII becomes the
+/// start page.
 pub fn go(path: &str) {
     leptos_axum::redirect(local(path));
 }
 
-/// `path`, if it is one of ours and fits a header.
+/// `path`, if it is a local path that is safe in a header; else the start page.
 pub fn local(path: &str) -> &str {
     const HOME: &str = "/integration/hooks";
-    // Visible ASCII only: browsers drop tabs and line breaks, and what is left could lead
-    // elsewhere.
+    // Visible ASCII only: browsers drop tabs and line breaks, and the remainder could be a URL of
+    // another host.
     let is_plain = path.bytes().all(|byte| (0x21..=0x7e).contains(&byte) && byte != b'\\');
     if is_plain && path.starts_with('/') && !path.starts_with("//") { path } else { HOME }
 }

@@ -1,6 +1,5 @@
-//! Time zones: a moment as the clock on somebody's wall shows it, and what somebody typed as a
-//! moment. The database of zones is part of the program, so that every machine knows the same ones.
-//! Decides nothing else.
+//! Time zones: formats a moment as local time, and parses typed local time. The zone database is
+//! compiled in, so every machine has the same rules.
 
 use jiff::{
     civil::DateTime,
@@ -12,7 +11,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Regions whose names people look for; the rest are old names of the same zones.
+/// Prefixes of the zone names that are offered; other names are aliases of the same zones.
 const REGIONS: &[&str] = &[
     "Africa/",
     "America/",
@@ -26,7 +25,7 @@ const REGIONS: &[&str] = &[
     "Pacific/",
 ];
 
-/// A zone, and how its reader counts hours.
+/// A time zone with the reader's 12 or 24 hour preference.
 #[derive(Clone)]
 pub struct Zone {
     name: String,
@@ -34,20 +33,20 @@ pub struct Zone {
     zone: TimeZone,
 }
 
-/// Which end of a range a typed time is: when the clocks go back an hour comes twice, and a range
-/// has to hold both.
+/// Which end of a range a typed time is. When clocks go back, one hour occurs twice, and a range
+/// must include both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edge {
     From,
     To,
 }
 
-/// Is this a zone's name?
+/// Whether this is a known zone name.
 pub fn exists(name: &str) -> bool {
     find(name).is_some()
 }
 
-/// The names to choose from, in order.
+/// The zone names to choose from: UTC first, the others sorted.
 pub fn names() -> Vec<String> {
     let all = tz::db().available().map(|name| name.as_str().to_owned());
     let mut names: Vec<String> =
@@ -62,7 +61,7 @@ fn find(name: &str) -> Option<TimeZone> {
 }
 
 impl Zone {
-    /// The zone somebody chose; UTC when this program does not know it (any more).
+    /// The user's zone; UTC if this build does not know it.
     pub fn of(preferences: &Preferences) -> Self {
         let (name, zone) = match find(&preferences.time_zone) {
             Some(zone) => (preferences.time_zone.clone(), zone),
@@ -71,9 +70,10 @@ impl Zone {
         Self { name, hours: preferences.hours, zone }
     }
 
-    /// What was typed: `2026-11-22T14:03` (with a blank for the T, with seconds or without) on this
-    /// zone's clock, or RFC 3339 with an offset of its own. A time that the clock skipped is the
-    /// moment it skipped at; of a time that came twice `edge` says which.
+    /// Parses typed time: `2026-11-22T14:03` in this zone (with a space for the T, with seconds or
+    /// without), or RFC 3339 with its own offset. A local time skipped by the clock becomes the
+    /// moment of the transition; of one that occurs twice, `edge` selects the earlier (`From`) or
+    /// later (`To`).
     pub fn moment(&self, typed: &str, edge: Edge) -> Option<Timestamp> {
         if let Some(moment) = Timestamp::parse(typed.trim()) {
             return Some(moment);
@@ -83,7 +83,7 @@ impl Zone {
         let moment = match ambiguous.offset() {
             AmbiguousOffset::Gap { .. } => {
                 let after = ambiguous.later().ok()?;
-                // The last transition up to then, and with it, is the gap's own.
+                // The last transition up to and including that moment is the gap's own.
                 let until = after.checked_add(jiff::SignedDuration::from_secs(1)).ok()?;
                 self.zone.preceding(until).next().map_or(after, |skip| skip.timestamp())
             }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_offset_is_the_days_own() {
+    fn the_offset_follows_daylight_saving_time() {
         let berlin = zone("Europe/Berlin", Hours::TwentyFour);
         assert_eq!(
             berlin.exact(at("2026-10-25T00:59:59Z")),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn typed_times_are_the_zones() {
+    fn typed_times_are_local_to_the_zone() {
         let kathmandu = zone("Asia/Kathmandu", Hours::Twelve);
         for typed in [
             "2026-11-22T14:03",
@@ -207,14 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_that_comes_twice_is_in_the_range_both_times() {
+    fn a_range_includes_both_occurrences_of_a_repeated_hour() {
         let berlin = zone("Europe/Berlin", Hours::TwentyFour);
         assert_eq!(berlin.moment("2026-10-25T02:30", Edge::From), Some(at("2026-10-25T00:30:00Z")));
         assert_eq!(berlin.moment("2026-10-25T02:30", Edge::To), Some(at("2026-10-25T01:30:00Z")));
     }
 
     #[test]
-    fn an_hour_that_is_skipped_is_the_moment_of_the_skip() {
+    fn a_skipped_hour_becomes_the_moment_of_the_transition() {
         for edge in [Edge::From, Edge::To] {
             let berlin = zone("Europe/Berlin", Hours::TwentyFour);
             assert_eq!(berlin.moment("2026-03-29T02:00", edge), Some(at("2026-03-29T01:00:00Z")));
@@ -223,7 +223,7 @@ mod tests {
                 Some(at("2026-03-29T01:00:00Z"))
             );
             assert_eq!(berlin.moment("2026-03-29T03:00", edge), Some(at("2026-03-29T01:00:00Z")));
-            // Half an hour, and a whole day.
+            // Transitions of half an hour and of a whole day.
             let lord_howe = zone("Australia/Lord_Howe", Hours::TwentyFour);
             assert_eq!(
                 lord_howe.moment("2026-10-04T02:10", edge),
@@ -235,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_for_a_control_is_read_back() {
+    fn a_value_written_for_a_form_control_parses_back() {
         let apia = zone("Pacific/Apia", Hours::Twelve);
         let moment = at("2026-11-22T08:18:11Z");
         assert_eq!(apia.moment(&apia.local(moment), Edge::From), Some(moment));
     }
 
     #[test]
-    fn the_names_to_choose_from_all_exist() {
+    fn every_offered_name_exists() {
         let names = names();
         assert!(names.len() > 300 && names.iter().all(|name| exists(name)));
         for name in ["UTC", "Asia/Kathmandu", "Europe/Berlin", "America/Argentina/Buenos_Aires"] {
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_beyond_the_calendar_do_not_panic() {
+    fn extreme_moments_do_not_panic() {
         for extreme in [i64::MIN, i64::MAX] {
             let (zone, at) = (zone("Asia/Kathmandu", Hours::Twelve), Timestamp(extreme));
             let _ = (zone.exact(at), zone.date(at), zone.local(at));

@@ -1,4 +1,4 @@
-//! Deliveries: what the pages of one of them read, and sending them again.
+//! Delivery pages: reading one delivery, and redelivering.
 
 use leptos::prelude::*;
 
@@ -20,7 +20,7 @@ pub async fn detail(
     crate::portal::handlers::deliveries::detail(&id, query, &view, &log).await
 }
 
-/// What sending these again would do.
+/// Preview of redelivering these deliveries.
 #[server]
 pub async fn ask_redeliver(
     #[server(default)] ids: Vec<String>,
@@ -29,13 +29,13 @@ pub async fn ask_redeliver(
     crate::portal::handlers::redeliver::ask(&ids, &back).await
 }
 
-/// Sends a settled delivery again.
+/// Redelivers one delivery.
 #[server]
 pub async fn redeliver(#[server(default)] id: String) -> Result<(), Error> {
     crate::portal::handlers::redeliver::one(&id).await
 }
 
-/// Sends several again, and goes back to where they were picked.
+/// Redelivers several and redirects to the list they were selected in.
 #[server]
 pub async fn redeliver_many(
     #[server(default)] ids: Vec<String>,

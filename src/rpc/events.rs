@@ -1,4 +1,4 @@
-//! The event catalogue.
+//! The event catalogue's pages.
 
 use leptos::prelude::*;
 
@@ -12,7 +12,7 @@ pub async fn list() -> Result<Vec<EventRow>, Error> {
     crate::portal::handlers::events::list().await
 }
 
-/// An event with a receiver in `lang`, made for the hook `hook` where one is named.
+/// An event type with a sample receiver in `lang`, adapted to the hook `hook` if given.
 #[server]
 pub async fn detail(
     #[server(default)] key: String,

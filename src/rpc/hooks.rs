@@ -1,13 +1,10 @@
-//! Hooks: what their pages read and what their forms do.
+//! Hook pages and their forms.
 
 use leptos::prelude::*;
 
-use crate::{
-    domain::hook::TypedTuning,
-    view::{
-        Error,
-        hooks::{HookDeletion, HookEditor, HookList, HookPage},
-    },
+use crate::view::{
+    Error,
+    hooks::{HookDeletion, HookEditor, HookList, HookPage, PostedHook},
 };
 
 #[server]
@@ -20,7 +17,7 @@ pub async fn list(
     crate::portal::handlers::hooks::list(&q, &status, &sort, &page).await
 }
 
-/// Slides several hooks on or off.
+/// Switches several hooks on or off.
 #[server]
 pub async fn set_enabled_many(
     #[server(default)] ids: Vec<String>,
@@ -40,13 +37,13 @@ pub async fn detail(
     crate::portal::handlers::hooks::detail(&id, &test, &secrets, &range).await
 }
 
-/// Shows a hook's key and signing secret on its page, to those who may see them.
+/// Redirects to the hook's page with its secrets shown. Requires `secrets:reveal`.
 #[server]
 pub async fn reveal(#[server(default)] id: String) -> Result<(), Error> {
     crate::portal::handlers::hooks::reveal(&id).await
 }
 
-/// The form for a new hook: empty, a copy of another hook, for one event, or shown again.
+/// The form for a new hook: empty, for one event type, copied from a hook, or from a draft.
 #[server]
 pub async fn new_editor(
     #[server(default)] event: String,
@@ -70,106 +67,28 @@ pub async fn deletion(#[server(default)] id: String) -> Result<HookDeletion, Err
 }
 
 #[server]
-pub async fn create(
-    #[server(default)] name: String,
-    #[server(default)] event_type: String,
-    #[server(default)] callback_url: String,
-    #[server(default)] api_key: String,
-    #[server(default)] enabled: String,
-    #[server(default)] tuning: TypedTuning,
-    #[server(default)] draft: String,
-) -> Result<(), Error> {
-    use crate::domain::hook::HookForm;
-
-    let form = HookForm {
-        name,
-        event_type,
-        callback_url,
-        api_key,
-        enabled: crate::portal::handlers::is_on(&enabled),
-        tuning,
-    };
-    crate::portal::handlers::editor::create(form, draft).await
+pub async fn create(#[server(flatten)] posted: PostedHook) -> Result<(), Error> {
+    crate::portal::handlers::editor::create(posted).await
 }
 
 #[server]
-pub async fn update(
-    #[server(default)] id: String,
-    #[server(default)] version: String,
-    #[server(default)] name: String,
-    #[server(default)] event_type: String,
-    #[server(default)] callback_url: String,
-    #[server(default)] api_key: String,
-    #[server(default)] enabled: String,
-    #[server(default)] tuning: TypedTuning,
-    #[server(default)] draft: String,
-) -> Result<(), Error> {
-    use crate::domain::hook::HookForm;
-
-    let form = HookForm {
-        name,
-        event_type,
-        callback_url,
-        api_key,
-        enabled: crate::portal::handlers::is_on(&enabled),
-        tuning,
-    };
-    crate::portal::handlers::editor::update(id, version, form, draft).await
+pub async fn update(#[server(flatten)] posted: PostedHook) -> Result<(), Error> {
+    crate::portal::handlers::editor::update(posted).await
 }
 
-/// Puts a new key into the form and shows it; nothing is saved yet.
+/// Generates an API key and shows the form again with it. Saves nothing.
 #[server]
-pub async fn generate_key(
-    #[server(default)] id: String,
-    #[server(default)] version: String,
-    #[server(default)] name: String,
-    #[server(default)] event_type: String,
-    #[server(default)] callback_url: String,
-    #[server(default)] enabled: String,
-    #[server(default)] tuning: TypedTuning,
-    #[server(default)] draft: String,
-) -> Result<(), Error> {
-    use crate::domain::hook::HookForm;
-
-    let form = HookForm {
-        name,
-        event_type,
-        callback_url,
-        enabled: crate::portal::handlers::is_on(&enabled),
-        tuning,
-        ..HookForm::default()
-    };
-    crate::portal::handlers::editor::generate_key(id, version, form, draft).await
+pub async fn generate_key(#[server(flatten)] posted: PostedHook) -> Result<(), Error> {
+    crate::portal::handlers::editor::generate_key(posted).await
 }
 
-/// Sends the sample to where the values of the form lead, and shows the form again with what came
-/// back. Saves nothing.
+/// Tests the form's values with the sample and shows the form again with the result. Saves nothing.
 #[server]
-pub async fn try_out(
-    #[server(default)] id: String,
-    #[server(default)] version: String,
-    #[server(default)] name: String,
-    #[server(default)] event_type: String,
-    #[server(default)] callback_url: String,
-    #[server(default)] api_key: String,
-    #[server(default)] enabled: String,
-    #[server(default)] tuning: TypedTuning,
-    #[server(default)] draft: String,
-) -> Result<(), Error> {
-    use crate::domain::hook::HookForm;
-
-    let form = HookForm {
-        name,
-        event_type,
-        callback_url,
-        api_key,
-        enabled: crate::portal::handlers::is_on(&enabled),
-        tuning,
-    };
-    crate::portal::handlers::editor::try_out(id, version, form, draft).await
+pub async fn try_out(#[server(flatten)] posted: PostedHook) -> Result<(), Error> {
+    crate::portal::handlers::editor::try_out(posted).await
 }
 
-/// Slides a hook on or off and says where it stands now.
+/// Switches a hook on or off and returns whether it is on.
 #[server]
 pub async fn set_enabled(
     #[server(default)] id: String,
@@ -183,7 +102,7 @@ pub async fn delete(#[server(default)] id: String) -> Result<(), Error> {
     crate::portal::handlers::hooks::delete(&id).await
 }
 
-/// Sends the sample to a hook and shows what came back.
+/// Sends the sample to a hook and shows the result.
 #[server]
 pub async fn send_test(#[server(default)] id: String) -> Result<(), Error> {
     crate::portal::handlers::hooks::send_test(&id).await

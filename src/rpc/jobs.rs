@@ -1,4 +1,4 @@
-//! Jobs: recovering what was missed, and how far that is.
+//! Job pages: starting a recovery, and following and controlling jobs.
 
 use leptos::prelude::*;
 
@@ -18,7 +18,7 @@ pub async fn read_recover(
     crate::portal::handlers::jobs::recover(&id, form).await
 }
 
-/// Begins what was counted.
+/// Starts the recovery that was previewed.
 #[server]
 pub async fn begin_recover(
     #[server(default)] id: String,

@@ -1,4 +1,4 @@
-//! The log of deliveries: what its pages read.
+//! The delivery log's pages.
 
 use leptos::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// A page of the log: of one hook, or of all where `hook` is empty.
+/// A page of the log, of one hook or (with an empty `hook`) of all.
 #[server]
 pub async fn read_log(
     #[server(default)] hook: String,

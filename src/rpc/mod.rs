@@ -1,10 +1,10 @@
-//! What a page asks of the server: `#[server]` functions only, one file a
-//! noun. A body is one call into `portal` and its imports stand inside it, so the browser's half
-//! never sees them. Reads are server functions too: rendering a page runs them in process, and
-//! being endpoints they are guarded and enumerated like the rest.
+//! Server functions that pages and forms call, one file per noun. Each body is one call into
+//! `portal` with its full path, so that the browser's build does not compile it. Reads are server
+//! functions too: rendering a page calls them in process, and as endpoints they get the same
+//! checks.
 //!
-//! Every argument has a default: a plain form leaves out what is empty, and judging it is
-//! `portal::ops`' business.
+//! Every argument has a default, because a browser leaves out empty form fields; validation is done
+//! by `portal::ops`.
 
 pub mod deliveries;
 pub mod events;

@@ -1,4 +1,4 @@
-//! One's own account: who one is here, and how one wants to see the portal.
+//! The user's own account page and preferences.
 
 use leptos::prelude::*;
 
@@ -9,7 +9,7 @@ pub async fn read(#[server(default)] draft: String) -> Result<Account, Error> {
     crate::portal::handlers::preferences::account(&draft).await
 }
 
-/// Saves all of them. `use_zone` is what another button of the form says instead of its list.
+/// Saves all preferences. `use_zone` comes from a second submit button and overrides `time_zone`.
 #[server]
 pub async fn save(
     #[server(default)] theme: String,
@@ -20,7 +20,7 @@ pub async fn save(
     crate::portal::handlers::preferences::save(theme, time_zone, hours, use_zone).await
 }
 
-/// The theme alone, from the header of any page.
+/// Saves only the theme, from the header of any page.
 #[server]
 pub async fn set_theme(#[server(default)] theme: String) -> Result<(), Error> {
     crate::portal::handlers::preferences::set_theme(&theme).await

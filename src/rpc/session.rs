@@ -1,4 +1,4 @@
-//! Signing in and out, and what every page's frame shows.
+//! Signing in and out, and the frame of every page.
 
 use leptos::prelude::*;
 
@@ -12,7 +12,7 @@ pub async fn read_frame() -> Result<Frame, Error> {
     crate::portal::handlers::session::frame().await
 }
 
-/// The sentence that the last action left; told once.
+/// The message of the last action; returned once.
 #[server]
 pub async fn take_flash() -> Result<Option<Flash>, Error> {
     crate::portal::handlers::session::take_flash().await
@@ -37,7 +37,7 @@ pub async fn sign_out() -> Result<(), Error> {
     crate::portal::handlers::session::sign_out().await
 }
 
-/// Says that the page does not exist; only a server can.
+/// Sets the page's status to 404, which only the server can do.
 #[server]
 pub async fn not_found() -> Result<(), Error> {
     crate::portal::request::not_found("page").await

@@ -1,10 +1,10 @@
-//! Making the first administrator.
+//! First-run set-up: creating the first administrator.
 
 use leptos::prelude::*;
 
 use crate::view::{Error, setup::SetupForm};
 
-/// The form behind a one-time link, if the link is still good.
+/// The form behind a one-time link, if the link is valid.
 #[server]
 pub async fn read_setup(
     #[server(default)] token: String,

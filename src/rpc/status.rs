@@ -1,4 +1,4 @@
-//! How the portal itself does.
+//! The status page.
 
 use leptos::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The page that sends a test with a body of one's own.
+//! The page that tests a hook with a custom payload.
 
 use leptos::prelude::*;
 
@@ -14,7 +14,7 @@ pub async fn read_test(
     crate::portal::handlers::test_send::read(&id, &sample, &draft, &test).await
 }
 
-/// Says whether a body is JSON and as the schema demands; sends nothing.
+/// Checks a payload against the schema. Sends nothing.
 #[server]
 pub async fn check_body(
     #[server(default)] id: String,
@@ -23,7 +23,7 @@ pub async fn check_body(
     crate::portal::handlers::test_send::check(id, body).await
 }
 
-/// Sends a body to the hook. With `anyway` also one that is not as the schema demands.
+/// Sends a payload to the hook; with `anyway` even if it does not match the schema.
 #[server]
 pub async fn send_body(
     #[server(default)] id: String,

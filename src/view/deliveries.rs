@@ -1,4 +1,4 @@
-//! One delivery, and what sending it again asks: what the pages show.
+//! View data of one delivery, and of the redelivery form.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,81 +7,81 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// One delivery, its attempts, and the body that was sent (for those who may see it).
+/// A delivery, its attempts and its payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryPage {
     pub delivery: Delivery,
     pub attempts: Vec<Attempt>,
-    /// `None`: not for this reader's eyes.
+    /// `None` without `payloads:read`.
     pub body: Option<String>,
     pub hook_name: String,
-    /// It is settled, its hook is there, and this reader may send it again.
+    /// The delivery is settled, its hook exists, and the reader may redeliver it.
     pub may_redeliver: bool,
     pub now: Timestamp,
 }
 
-/// Everything about one delivery.
+/// The delivery page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryDetail {
     pub page: DeliveryPage,
     pub request: SentRequest,
-    /// Why it cannot be sent again, for those who may send others.
+    /// Why it cannot be redelivered now, for readers with the permission.
     pub refused: Option<String>,
-    /// Its neighbours in the list that it was come from, and that list.
+    /// Ids of its neighbours in the list that the reader came from, and that list.
     pub newer: Option<String>,
     pub older: Option<String>,
     pub list: String,
-    /// This page's address with the list it was come from.
+    /// URL of this page, including the list.
     pub address: String,
 }
 
-/// What was sent, or will be.
+/// The request that was sent last, or will be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentRequest {
     pub url: String,
-    /// With the key's last letters only, and without the signature.
+    /// With a masked API key and without the signature.
     pub headers: Vec<(String, String)>,
     pub size: i64,
     pub body: Body,
-    /// What is wrong with the body by its event's schema; `None` where nobody can tell.
+    /// Violations of the event's schema; `None` if unknown.
     pub faults: Option<Vec<String>>,
-    /// The same as a command, with `$API_KEY` for the key.
+    /// The request as a curl command with `$API_KEY` for the key.
     pub curl: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
-    /// Not for this reader's eyes.
+    /// The reader lacks `payloads:read`.
     Hidden,
     /// Retention removed it.
     Removed,
     Shown {
         text: String,
-        /// It is indented, and not as it was sent.
+        /// Re-indented, so not byte for byte as sent.
         is_pretty: bool,
-        /// It is too long to be shown in full.
+        /// Truncated for display.
         is_cut: bool,
-        /// The address of the whole of it.
+        /// URL of the complete payload.
         file: String,
     },
 }
 
-/// What would be sent again: asked before it is done.
+/// Preview of a redelivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redelivery {
-    /// Those that can be.
+    /// Ids of the deliveries that can be redelivered.
     pub ids: Vec<String>,
     pub groups: Vec<RedeliveryGroup>,
-    /// Why the others cannot, and how many of them.
+    /// Reasons why the others cannot, each with a count.
     pub refused: Vec<(String, i64)>,
-    /// Of a single one: its event, and where it was sent before.
+    /// For a single delivery: its event, and the URL of its last attempt.
     pub event: Option<String>,
     pub old_url: Option<String>,
-    /// Where to go when it is not done.
+    /// URL for Cancel.
     pub back: String,
 }
 
-/// What goes to one hook.
+/// The deliveries of one hook in a redelivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedeliveryGroup {
     pub id: String,

@@ -1,4 +1,4 @@
-//! The event catalogue: what the pages show.
+//! View data of the event catalogue.
 
 use std::time::Duration;
 
@@ -10,33 +10,33 @@ use crate::domain::{
     hook::Hook,
 };
 
-/// An event as the catalogue lists it.
+/// A row of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRow {
     pub event: EventType,
-    /// The version of its schema in force.
+    /// The current schema version.
     pub version: u32,
-    /// Hooks that listen to it, and how many of them are on.
+    /// Hooks for this event type, and how many of them are on.
     pub hooks: usize,
     pub on: usize,
 }
 
-/// One event's contract and what a receiver of it needs.
+/// The page of one event type: its schema and a sample receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventPage {
     pub event: EventType,
     pub fields: Vec<Field>,
     pub sample: String,
-    /// The schema in force, in the newer draft.
+    /// The current schema, in draft 2020-12.
     pub schema: String,
     /// Newest first.
     pub versions: Vec<SchemaVersion>,
     pub snippet: Snippet,
-    /// The hook whose receiver the snippet is for, where one was named.
+    /// The hook that the snippet is adapted to, if any.
     pub hook: Option<Hook>,
-    /// Hooks that listen to it.
+    /// All hooks for this event type.
     pub hooks: Vec<Hook>,
-    /// The operator's waits after failed attempts, and the time-out of each attempt.
+    /// The server's default retry schedule and attempt timeout.
     pub retries: Vec<Duration>,
     pub timeout: Duration,
 }
@@ -47,14 +47,14 @@ pub struct SchemaVersion {
     pub number: u32,
     pub since: String,
     pub note: String,
-    /// Against the version before.
+    /// Differences from the previous version.
     pub changes: Vec<Difference>,
 }
 
-/// A receiver to begin with, in one language.
+/// A sample receiver in one language.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snippet {
-    /// The language's key, and those that there are with their names.
+    /// The language's key, and all languages as (key, name).
     pub language: String,
     pub languages: Vec<(String, String)>,
     pub file: String,

@@ -1,4 +1,4 @@
-//! The list of hooks, one hook, its form and its charts: what the pages show.
+//! View data of the hook list, the hook page with its charts, and the hook form.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,59 +15,59 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// A page of the list of hooks, with the moment it was read.
+/// A page of the hook list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookList {
     pub query: HookQuery,
     pub rows: Vec<HookRow>,
-    /// Events that no hook listens to, where they are asked for.
+    /// Event types without a hook, if the filter includes them.
     pub not_set_up: Vec<EventType>,
-    /// Hooks in all, and hooks that fit.
+    /// Number of all hooks, of matching hooks, and of pages.
     pub total: usize,
     pub found: usize,
     pub pages: usize,
     pub now: Timestamp,
 }
 
-/// A hook, how it stands, and what it did lately.
+/// A row of the hook list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookRow {
     pub hook: Hook,
     pub condition: Condition,
     pub last: Option<Delivery>,
-    /// Of each of the last 24 hours; empty for whoever may not see deliveries.
+    /// Outcomes of each of the last 24 hours; empty without `deliveries:read`.
     pub day: Vec<Outcomes>,
 }
 
-/// What the sentence about a hook's condition is made of.
+/// The data of the sentence about a hook's condition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     pub standing: Standing,
     pub health: Health,
-    /// What its attempts of the last 24 hours came to.
+    /// Outcomes of the last 24 hours.
     pub day: Outcomes,
-    /// What is held while it is off or paused; counted up to 10,000 and one.
+    /// Deliveries held while it is off or paused, counted up to 10,001.
     pub held: i64,
 }
 
-/// One hook and what it did lately.
+/// The page of one hook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookPage {
     pub hook: Hook,
     pub condition: Condition,
-    /// Failures in a row after which it is paused.
+    /// Consecutive failures after which the hook is paused.
     pub pauses_after: u32,
-    /// `None` for whoever may not see deliveries.
+    /// `None` without `deliveries:read`.
     pub charts: Option<Charts>,
     pub recent: Vec<Delivery>,
-    /// What it sends with, just after a person who may see it asked for it.
+    /// Its secrets, directly after the reader asked to reveal them.
     pub secrets: Option<HookSecrets>,
-    /// The test that was just sent, if the page was asked to show one.
+    /// The result of a test that was just sent, if requested.
     pub test: Option<super::deliveries::DeliveryPage>,
     pub now: Timestamp,
 }
 
-/// A hook's key and signing secret, for the one page that was asked to show them.
+/// A hook's secrets. Only a page that was asked to reveal them has this.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookSecrets {
     pub api_key: String,
@@ -80,62 +80,75 @@ impl std::fmt::Debug for HookSecrets {
     }
 }
 
-/// What stands in the form instead of the key itself.
+/// The state of the API key field, which never contains the key itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyState {
-    /// None yet: it must be typed.
+    /// No key yet: one must be entered.
     #[default]
     Missing,
-    /// The stored one stays unless another is typed.
+    /// The stored key is kept unless another is entered. Its hint.
     Stored(String),
-    /// Typed before; it waits sealed and is used unless another is typed.
+    /// Entered before and sealed in the draft; used unless another is entered. Its hint.
     Kept(String),
-    /// Just made: shown this once.
+    /// Just generated: shown once.
     Generated(String),
 }
 
-/// The form for making or changing a hook, perhaps shown again.
+/// The form for a new or existing hook, possibly with errors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookEditor {
-    /// The hook that is changed; `None` for a new one.
+    /// The hook that is edited; `None` for a new one.
     pub id: Option<String>,
-    /// The version the change is made on.
+    /// The version that the edit is based on (optimistic locking).
     pub version: i64,
-    /// As typed, without the key.
+    /// As entered, without the API key.
     pub form: HookForm,
     pub key: KeyState,
     pub errors: Invalid,
-    /// What is accepted although it may not work, by field.
+    /// Warnings by field, which do not prevent saving.
     pub warnings: Invalid,
-    /// What came of a test of these values, which are not saved.
+    /// The result of a test of these unsaved values.
     pub trial: Option<Trial>,
-    /// What somebody else saved meanwhile.
+    /// Changes that someone else has saved in the meantime.
     pub conflict: Option<Conflict>,
-    /// When a failed delivery is tried again, in words; of the operator's settings or of the hook's
-    /// own.
+    /// The retry schedule in words, the hook's own or the server's default.
     pub plan: String,
-    /// Where the typed values wait.
+    /// Id of the draft with the entered values.
     pub draft: Option<String>,
 }
 
-/// A hook as somebody else saved it, beside what was typed: name, theirs, ours.
+/// A posted hook form. A new setting is added to [`HookForm`] alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PostedHook {
+    /// Empty for a new hook.
+    pub id: String,
+    /// The version that the edit is based on, as posted.
+    pub version: String,
+    /// Id of the draft that the form was filled from; empty without one.
+    pub draft: String,
+    #[serde(flatten)]
+    pub form: HookForm,
+}
+
+/// An edit conflict: rows of (field, their value, our value).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
     pub id: String,
     pub rows: Vec<(String, String, String)>,
 }
 
-/// One request that was sent to where a hook would lead that is not saved.
+/// The result of testing a form's values.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
     pub attempt: Attempt,
     pub event: EventType,
     pub api_key_hint: String,
-    /// The secret it was signed with, if it is not the stored one.
+    /// The signing secret, if it is not the stored one.
     pub fresh_secret: Option<String>,
 }
 
-/// The secret is one: a debug print must not show it.
+/// Leaves out `fresh_secret`.
 impl std::fmt::Debug for Trial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trial")
@@ -145,33 +158,33 @@ impl std::fmt::Debug for Trial {
     }
 }
 
-/// What deleting a hook would do.
+/// The confirmation page for deleting a hook. `open`: deliveries that would be cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookDeletion {
     pub hook: Hook,
     pub open: i64,
 }
 
-/// What a hook did over a range of time.
+/// A hook's statistics over a time range.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charts {
     pub range: Range,
     pub points: Vec<Point>,
-    /// How many attempts failed how, the most first.
+    /// Failed attempts by class, most frequent first.
     pub failures: Vec<(AnswerGroup, i64)>,
-    /// Events that came while it was off; counted up to 10,000 and one.
+    /// Deliveries skipped while it was off, counted up to 10,001.
     pub skipped: i64,
     pub outcomes: Outcomes,
     pub p50: Option<i64>,
     pub p95: Option<i64>,
 }
 
-/// A hook's numbers between two moments.
+/// One column of a chart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
     pub from: Timestamp,
     pub outcomes: Outcomes,
-    /// Milliseconds that half, and all but a twentieth, of the attempts stayed below.
+    /// Median and 95th percentile of the response time in milliseconds.
     pub p50: Option<i64>,
     pub p95: Option<i64>,
 }

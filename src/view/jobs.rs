@@ -1,4 +1,4 @@
-//! Recoveries and other jobs: what the pages show.
+//! View data of recoveries and other jobs.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,21 +10,21 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The page on which a recovery is put together.
+/// The recovery form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoverPage {
     pub form: RecoverForm,
-    /// From and to as the controls show them, and the zone they are meant in.
+    /// From and to as shown in the form controls, and their time zone.
     pub from: String,
     pub to: String,
     pub zone: String,
-    /// Its hook; without one it is for all of them.
+    /// The hook; `None` for all hooks.
     pub hook: Option<RecoverHook>,
     pub spans: Vec<Span>,
     pub errors: Invalid,
-    /// What was counted, once it was asked for.
+    /// The preview, once requested.
     pub dry_run: Option<DryRun>,
-    /// Another job that is under way for the same hook.
+    /// Id of another running job for the same hook.
     pub running: Option<String>,
     pub now: Timestamp,
 }
@@ -35,11 +35,11 @@ pub struct RecoverHook {
     pub name: String,
     pub url: String,
     pub enabled: bool,
-    /// Since when its receiver is left alone.
+    /// Since when the hook is paused.
     pub paused_since: Option<Timestamp>,
 }
 
-/// A span of time to choose: its key, its words, and when it began.
+/// A selectable time range: key, label and start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     pub key: String,
@@ -47,7 +47,7 @@ pub struct Span {
     pub from: Option<Timestamp>,
 }
 
-/// What a recovery would send, as things stand.
+/// The preview of a recovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DryRun {
     pub from: Option<Timestamp>,
@@ -55,14 +55,14 @@ pub struct DryRun {
     pub count: Count,
     pub spread: Spread,
     pub per_second: u32,
-    /// With the moments it was counted for, so that what is begun is what was counted.
+    /// The form with absolute times, so that exactly what was counted is sent.
     pub exact: RecoverForm,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobPage {
     pub job: Job,
-    /// Whose deliveries; `None` for all hooks'.
+    /// Name of the hook; `None` for all hooks.
     pub hook: Option<String>,
     pub may_change: bool,
     pub now: Timestamp,
@@ -75,5 +75,5 @@ pub struct JobList {
     pub now: Timestamp,
 }
 
-/// The states that can be sent again, in the order in which they are offered.
+/// The states that can be redelivered, in display order.
 pub const STATES: &[State] = &[State::Failed, State::Skipped, State::Cancelled, State::Delivered];

@@ -1,4 +1,4 @@
-//! The log of deliveries, and what was not delivered: what the pages show.
+//! View data of the delivery log, and of the page of undelivered events.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,46 +12,46 @@ use crate::domain::{
 /// A page of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPage {
-    /// What was asked for, with times that say their zone.
+    /// The query, with times that include their zone.
     pub query: LogQuery,
-    /// Its own address without a query.
+    /// The page's path without query.
     pub path: String,
-    /// From and to as the controls show them, and the zone they are meant in.
+    /// From and to as shown in the form controls, and their time zone.
     pub from: String,
     pub to: String,
     pub zone: String,
     pub rows: Vec<LogRow>,
-    /// What the addresses of the rows' own pages end in.
+    /// Query string for links to the rows' own pages.
     pub suffix: String,
-    /// The hook of the page, where it is of one.
+    /// The hook, if this is the log of one hook.
     pub hook: Option<HookName>,
-    /// To choose from, where it is of all.
+    /// Hooks to filter by, if this is the log of all hooks.
     pub hooks: Vec<HookName>,
     pub links: LogLinks,
-    /// How many there are in all, up to 10,000 and one; `None` where that cannot be said at once.
+    /// Number of matches, counted up to 10,001; `None` if counting is too expensive.
     pub matching: Option<i64>,
-    /// For how many days deliveries are kept, and bodies.
+    /// Retention of deliveries and of payloads in days.
     pub kept_days: u64,
     pub bodies_kept_days: u64,
     pub may_see_bodies: bool,
     pub may_replay: bool,
-    /// There is nothing in the log at all.
+    /// The log has no deliveries at all.
     pub is_empty: bool,
     pub errors: Invalid,
     pub now: Timestamp,
 }
 
-/// Where a page of the log leads.
+/// Links of a log page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLinks {
     pub newest: String,
     pub newer: Option<String>,
     pub older: Option<String>,
-    /// It looked only so far back (or forth); there it goes on.
+    /// The scan stopped at its limit: the time it reached, and the link that continues there.
     pub further: Option<(Timestamp, String)>,
-    /// Where everything that matches can be sent again.
+    /// Link to redeliver everything that matches.
     pub recover: Option<String>,
-    /// Where news of this filter come from, on its newest page.
+    /// URL of the event stream for new matches, on the newest page only.
     pub stream: Option<String>,
 }
 
@@ -61,14 +61,14 @@ pub struct HookName {
     pub name: String,
 }
 
-/// A delivery and the name of its hook.
+/// A delivery with its hook's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRow {
     pub delivery: Delivery,
     pub hook: String,
 }
 
-/// What hooks did not get: each hook once, with what failed or was skipped by last answer.
+/// Undelivered events: one entry per hook, grouped by state and last response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inbox {
     pub hooks: Vec<InboxHook>,

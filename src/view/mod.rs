@@ -1,5 +1,5 @@
-//! Plain data of the pages: what the server fills in and the browser's half shows. One file a noun.
-//! May import `domain` only.
+//! View data: what the server fills in and pages and islands display. One file per noun. May import
+//! `domain` only.
 
 pub mod deliveries;
 pub mod error;
@@ -12,5 +12,6 @@ pub mod session;
 pub mod setup;
 pub mod status;
 pub mod test_send;
+pub mod words;
 
 pub use error::Error;

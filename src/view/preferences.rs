@@ -1,20 +1,20 @@
-//! One's own account: what the pages show.
+//! View data of the account page.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{invalid::Invalid, preferences::Preferences, time::Timestamp, user::User};
 
-/// What `/account` shows.
+/// The page `/account`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     pub user: User,
     pub form: PreferencesForm,
-    /// The zones there are to choose from.
+    /// The time zones to choose from.
     pub zones: Vec<String>,
     pub now: Timestamp,
 }
 
-/// The preferences as chosen, perhaps shown again.
+/// The preferences form, possibly with errors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreferencesForm {
     pub theme: String,

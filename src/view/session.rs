@@ -1,4 +1,4 @@
-//! Signing in, and the frame of every page: what the pages show.
+//! View data of the sign-in page and of every page's frame.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::domain::{
     invalid::Invalid, permission::Permissions, preferences::Theme, time::Timestamp,
 };
 
-/// A sentence for the next page: what was just done, or what to look out for.
+/// A message for the next page: the result of an action, or a warning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flash {
     pub kind: FlashKind,
@@ -20,25 +20,25 @@ pub enum FlashKind {
     Failed,
 }
 
-/// What surrounds a page: who is signed in and what they may do.
+/// The frame around a page: the user and their permissions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frame {
-    /// Empty when nobody is signed in.
+    /// Empty if no one is signed in.
     pub name: String,
     pub email: String,
     pub permissions: Permissions,
     pub theme: Theme,
-    /// What is wrong with the whole portal, if anything is.
+    /// A problem of the whole portal, if there is one.
     pub banner: Option<Banner>,
 }
 
-/// What is wrong with the whole portal. Said above every page for as long as it is so.
+/// Problems of the whole portal, shown above every page while they last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Banner {
     pub lines: Vec<BannerLine>,
-    /// Deliveries are held up; what is not urgent is said more quietly.
+    /// Deliveries are delayed. Otherwise the banner is less prominent.
     pub is_urgent: bool,
-    /// Where more is told, for whoever may see it.
+    /// Link to details, for readers with the permission.
     pub more: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub struct BannerLine {
     pub next: String,
 }
 
-/// The sign-in form, perhaps shown again.
+/// The sign-in form, possibly with errors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignInForm {
     pub email: String,

@@ -1,10 +1,10 @@
-//! Making the first administrator: what the pages show.
+//! View data of first-run set-up.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::invalid::Invalid;
 
-/// The set-up form, perhaps shown again.
+/// The set-up form, possibly with errors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetupForm {
     pub token: String,

@@ -1,4 +1,4 @@
-//! How the portal itself does: what the pages show.
+//! The data of the status page.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,28 +7,30 @@ use crate::domain::time::Timestamp;
 /// The status page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusPage {
+    /// The state of the installation in a sentence.
+    pub summary: String,
     pub checks: Vec<Check>,
-    /// Terms and what they are: version, database and the like.
+    /// Terms and values: version, retention and the like.
     pub facts: Vec<(String, String)>,
     pub started_at: Timestamp,
     pub now: Timestamp,
 }
 
-/// Something that is looked at.
+/// One health check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     pub name: String,
     pub grade: Grade,
-    /// What was found.
+    /// The result in words.
     pub words: String,
-    /// From where on it is no longer well, and what to do then.
+    /// The limit, and what to do beyond it.
     pub limit: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Grade {
     Good,
-    /// It works, and somebody should look.
+    /// Works, but needs attention.
     Watch,
     Bad,
 }

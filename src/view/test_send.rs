@@ -1,11 +1,11 @@
-//! The page that sends a test: what the pages show.
+//! View data of the page that tests a hook with a custom payload.
 
 use serde::{Deserialize, Serialize};
 
 use super::deliveries::DeliveryPage;
 use crate::domain::{contract::BodyCheck, delivery::Delivery, hook::Hook, time::Timestamp};
 
-/// Where the body in the form came from.
+/// Where the payload in the form comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     Sample,
@@ -13,22 +13,21 @@ pub enum Origin {
     Typed,
 }
 
-/// The form, what was said about its body, what came of the test, and the tests before.
+/// The form with the payload's check, the test's result, and earlier tests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestPage {
     pub hook: Hook,
     pub body: String,
     pub origin: Origin,
-    /// This reader may start from the last real event.
+    /// The reader may start from the last real event.
     pub may_use_last: bool,
-    /// It was asked for, but there is none.
+    /// The last real event was requested but does not exist.
     pub has_no_last: bool,
     pub checked: Option<BodyCheck>,
-    /// The body was to be sent and was not, because of what was said about it.
+    /// Sending was stopped because the check failed.
     pub was_stopped: bool,
     pub result: Option<DeliveryPage>,
-    /// What the receiver answered is for this reader's eyes: it was their test, or they may see
-    /// payloads.
+    /// The reader may see the response: it was their test, or they have `payloads:read`.
     pub sees_answer: bool,
     pub history: Vec<Delivery>,
     pub now: Timestamp,

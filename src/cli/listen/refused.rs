@@ -1,10 +1,10 @@
-//! What is not a delivery. Any web page can make a browser send requests to this machine: none of
-//! them may reach the terminal, or fill it.
+//! Refuses requests that are not deliveries. Any web page can make a browser send requests to this
+//! machine; none of their content may be printed.
 
 use axum::http::{HeaderMap, Method, StatusCode, header, uri::Authority};
 use url::Host;
 
-/// The answer, and the one line that is said: neither holds anything of the request.
+/// The response and the printed line. Neither contains anything of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
     pub status: StatusCode,
@@ -16,30 +16,31 @@ const fn refused(status: StatusCode, why: &'static str) -> Refused {
 }
 
 pub const TOO_LARGE: Refused =
-    refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than a delivery's");
+    refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than any delivery");
 pub const BROKEN: Refused = refused(StatusCode::BAD_REQUEST, "the body did not arrive completely");
 const HOST: Refused = refused(StatusCode::FORBIDDEN, "the Host header does not name this computer");
-const BROWSER: Refused = refused(StatusCode::FORBIDDEN, "it comes from a web page");
+const BROWSER: Refused = refused(StatusCode::FORBIDDEN, "the request comes from a web page");
 const METHOD: Refused = refused(StatusCode::METHOD_NOT_ALLOWED, "deliveries are sent with POST");
-const KIND: Refused =
-    refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "deliveries have content-type: application/json");
+const KIND: Refused = refused(
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    "deliveries have the content type application/json",
+);
 
-/// Checks a request by its head, before anything of its body is read.
+/// Checks a request's head before its body is read.
 pub fn check(method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
-    // A page whose name was made to resolve to this computer is same-origin for the browser: only
-    // the host tells.
+    // DNS rebinding: a page whose name resolves to this computer is same-origin for the browser.
+    // Only the `Host` header reveals it.
     if !names_this_computer(headers) {
         return Err(HOST);
     }
-    // Browsers set both, and pages cannot remove them. Whatever sends deliveries sets neither.
+    // Browsers set these and pages cannot remove them. The portal's deliveries have neither.
     if headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site") {
         return Err(BROWSER);
     }
     if method != Method::POST {
         return Err(METHOD);
     }
-    // A page may send plain text and forms anywhere without asking; for JSON its browser has to ask
-    // first.
+    // Pages may send plain text and forms cross-origin without a CORS preflight, but not JSON.
     if !is_json(headers) { Err(KIND) } else { Ok(()) }
 }
 
@@ -68,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    fn judged(method: Method, headers: &[(&'static str, &'static str)]) -> Result<(), u16> {
+    fn outcome(method: Method, headers: &[(&'static str, &'static str)]) -> Result<(), u16> {
         let pairs = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
@@ -79,7 +80,7 @@ mod tests {
     fn only_a_delivery_to_this_computer_passes() {
         let json = ("content-type", "application/json");
         for host in ["localhost", "LOCALHOST:4000", "127.0.0.1:4000", "127.9.9.9", "[::1]:4000"] {
-            assert_eq!(judged(Method::POST, &[("host", host), json]), Ok(()), "{host}");
+            assert_eq!(outcome(Method::POST, &[("host", host), json]), Ok(()), "{host}");
         }
         for host in [
             "evil.example",
@@ -90,19 +91,19 @@ mod tests {
             "",
             "a b",
         ] {
-            assert_eq!(judged(Method::POST, &[("host", host), json]), Err(403), "{host}");
+            assert_eq!(outcome(Method::POST, &[("host", host), json]), Err(403), "{host}");
         }
-        assert_eq!(judged(Method::POST, &[json]), Err(403));
+        assert_eq!(outcome(Method::POST, &[json]), Err(403));
         let here = ("host", "localhost:4000");
         for by_page in [
             ("origin", "https://evil.example"),
             ("origin", "null"),
             ("sec-fetch-site", "same-origin"),
         ] {
-            assert_eq!(judged(Method::POST, &[here, json, by_page]), Err(403), "{by_page:?}");
+            assert_eq!(outcome(Method::POST, &[here, json, by_page]), Err(403), "{by_page:?}");
         }
         for method in [Method::GET, Method::OPTIONS, Method::PUT, Method::HEAD] {
-            assert_eq!(judged(method, &[here, json]), Err(405));
+            assert_eq!(outcome(method, &[here, json]), Err(405));
         }
         for kind in [
             "text/plain",
@@ -110,11 +111,11 @@ mod tests {
             "application/jsonp",
             "text/plain;application/json",
         ] {
-            assert_eq!(judged(Method::POST, &[here, ("content-type", kind)]), Err(415), "{kind}");
+            assert_eq!(outcome(Method::POST, &[here, ("content-type", kind)]), Err(415), "{kind}");
         }
-        assert_eq!(judged(Method::POST, &[here]), Err(415));
+        assert_eq!(outcome(Method::POST, &[here]), Err(415));
         for kind in ["application/json; charset=utf-8", "Application/JSON"] {
-            assert_eq!(judged(Method::POST, &[here, ("content-type", kind)]), Ok(()), "{kind}");
+            assert_eq!(outcome(Method::POST, &[here, ("content-type", kind)]), Ok(()), "{kind}");
         }
     }
 }

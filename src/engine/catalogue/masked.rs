@@ -1,4 +1,4 @@
-//! A body without anything about a person: for tests, which must not carry a real event as it came.
+//! Removes personal data from a real payload, so that it can be sent as a test.
 
 use serde_json::{Map, Value};
 
@@ -8,27 +8,30 @@ use super::{
 };
 use crate::domain::event::EventType;
 
-/// A body without anything about a person: what is, is masked, and what the catalogue does not know
-/// is left out, because it could be anything. What is empty or null stays so. `None` when it is no
-/// JSON object.
+/// A copy of the payload without personal data. Personal fields get a placeholder; fields that the
+/// catalogue does not know are removed, because they could hold anything; empty and null values
+/// stay. `None` if the body is not a JSON object.
 pub fn masked(event: EventType, body: &[u8]) -> Option<String> {
-    let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return None };
+    let Ok(Value::Object(object)) = serde_json::from_slice(body) else { return None };
     let known: Vec<String> =
         fields::of(event, current(event)).into_iter().map(|field| field.path).collect();
-    let members = Masking { event, known }.object(members, "");
-    serde_json::to_string(&Value::Object(members)).ok()
+    let object = Masking { event, known }.object(object, "");
+    serde_json::to_string(&Value::Object(object)).ok()
 }
 
+/// The recursive masking of one payload.
 struct Masking {
     event: EventType,
+    /// Paths of all fields in the current schema.
     known: Vec<String>,
 }
 
 impl Masking {
-    fn object(&self, members: Map<String, Value>, path: &str) -> Map<String, Value> {
+    /// Masks the fields of an object and drops unknown ones. `path` is the object's own path.
+    fn object(&self, object: Map<String, Value>, path: &str) -> Map<String, Value> {
         let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
         let named =
-            members.into_iter().map(|(name, value)| (format!("{prefix}{name}"), name, value));
+            object.into_iter().map(|(name, value)| (format!("{prefix}{name}"), name, value));
         let known = named.filter(|(path, ..)| self.known.contains(path));
         known.map(|(path, name, value)| (name, self.value(value, &path))).collect()
     }
@@ -38,7 +41,7 @@ impl Masking {
             Value::Null => Value::Null,
             Value::String(text) if text.is_empty() => text.into(),
             _ if is_personal(self.event, path) => mask(self.event, path).unwrap_or_default().into(),
-            Value::Object(members) => self.object(members, path).into(),
+            Value::Object(object) => self.object(object, path).into(),
             Value::Array(items) => {
                 let path = format!("{path}[]");
                 items.into_iter().map(|item| self.value(item, &path)).collect()
@@ -56,7 +59,7 @@ mod tests {
     use super::*;
     use crate::engine::catalogue::{sample, validate};
 
-    /// What is text and not about a person.
+    /// Text fields that are not personal data.
     const NOT_PERSONAL: &[&str] = &[
         "queue",
         "agentID",
@@ -69,16 +72,16 @@ mod tests {
     ];
 
     #[test]
-    fn of_every_text_it_is_decided_whether_it_is_about_a_person() {
+    fn every_text_field_is_classified_as_personal_or_not() {
         for event in EventType::ALL {
             let fields = fields::of(*event, current(*event));
-            let is_free = |field: &&crate::domain::contract::Field| {
+            let is_free_text = |field: &&crate::domain::contract::Field| {
                 field.kinds.contains("string")
                     && !field.rules.iter().any(|rule| rule.keyword == "format")
             };
-            for field in fields.iter().filter(is_free) {
-                let is_not = NOT_PERSONAL.contains(&field.path.as_str());
-                assert!(is_personal(*event, &field.path) != is_not, "{event}: {}", field.path);
+            for field in fields.iter().filter(is_free_text) {
+                let is_listed = NOT_PERSONAL.contains(&field.path.as_str());
+                assert!(is_personal(*event, &field.path) != is_listed, "{event}: {}", field.path);
             }
             let own = PERSONAL.iter().filter(|(of, ..)| of == event);
             own.for_each(|(_, path, _)| {
@@ -88,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_masked_fits_the_schema_and_tells_nothing() {
+    fn a_masked_payload_matches_the_schema_and_has_no_personal_data() {
         for event in EventType::ALL {
             let mut body: Value = serde_json::from_str(sample(*event)).unwrap();
             body["unknown"] = json!({"phone": ["+36301234567"]});
@@ -106,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_about_a_person_stays_and_so_does_what_is_missing() {
+    fn other_fields_stay_and_missing_fields_stay_missing() {
         let mut body: Value = serde_json::from_str(sample(EventType::WorkItemClosed)).unwrap();
         body["notes"] = Value::Null;
         body["agent"]["name"] = json!("");

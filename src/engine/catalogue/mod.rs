@@ -1,6 +1,6 @@
-//! The contract of each event: its JSON Schema in two drafts, generated from the types in
-//! [`payloads`], its sample, and the validation that every emitted body passes. Knows no store and
-//! no network.
+//! The event catalogue: for each event type its JSON Schema in two drafts, generated from the types
+//! in [`payloads`], a sample, and the validation of every emitted payload. Knows no store and no
+//! network. Start with [`payloads`] and `versions`.
 
 mod check;
 pub mod fields;
@@ -15,7 +15,7 @@ mod versions;
 
 pub use check::check;
 pub use schema::{
-    Draft, members, schema, schema_at, schema_file_name, schema_text, schema_text_at,
+    Draft, ordering_fields, schema, schema_at, schema_file_name, schema_text, schema_text_at,
 };
 pub use validate::validate;
 pub use versions::{Version, current, sample, versions};
@@ -28,7 +28,7 @@ mod tests {
     use crate::domain::event::EventType;
 
     #[test]
-    fn every_schema_is_valid_in_its_draft_and_takes_its_own_examples() {
+    fn every_schema_is_valid_in_its_draft_and_accepts_its_examples() {
         for event in EventType::ALL {
             let numbers: Vec<_> = versions(*event).iter().map(|version| version.number).collect();
             assert_eq!(
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_required_is_the_designs_list() {
+    fn the_required_fields_are_those_of_the_contract() {
         let required = |event| {
             let mut names: Vec<String> =
                 serde_json::from_value(schema(event, Draft::Draft2020)["required"].clone())
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn optional_members_may_be_null_or_absent_and_extra_ones_pass() {
+    fn optional_fields_may_be_null_or_absent_and_extra_fields_pass() {
         let mut body: Value = serde_json::from_str(sample(EventType::WorkItemClosed)).unwrap();
         body["extra"] = json!({"any": [1, 2]});
         for name in ["notes", "completionCode", "customerId"] {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_the_member() {
+    fn a_fault_names_the_field() {
         let fields = |event, body: Value| {
             let invalid = validate(event, &body).unwrap_err();
             invalid.0.into_iter().map(|fault| fault.field).collect::<Vec<_>>().join(" ")
@@ -133,14 +133,14 @@ mod tests {
     fn times_of_any_precision_and_offset_pass() {
         let mut body: Value =
             serde_json::from_str(sample(EventType::OutboundCallInitiated)).unwrap();
-        for moment in [
+        for time in [
             "2022-03-08T07:39:47Z",
             "2022-03-08T07:39:47.6052457Z",
             "2022-03-08T07:39:47+05:45",
             "2022-03-08t07:39:47z",
         ] {
-            body["Timestamp"] = json!(moment);
-            assert_eq!(validate(EventType::OutboundCallInitiated, &body), Ok(()), "{moment}");
+            body["Timestamp"] = json!(time);
+            assert_eq!(validate(EventType::OutboundCallInitiated, &body), Ok(()), "{time}");
         }
     }
 }

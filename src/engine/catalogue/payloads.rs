@@ -1,13 +1,13 @@
-//! What the body of each event looks like, as types: a backend fills them in, and the JSON Schemas
-//! are generated from them. Doc comments here are the descriptions integrators read. Only what is
-//! truly demanded is demanded: ids, numbers and results are opaque strings.
+//! The payload types of the events. A backend fills them in, and the JSON Schemas are generated
+//! from them: the doc comments of types and fields are the descriptions in the schemas. The types
+//! require as little as possible: ids, telephone numbers and results are opaque strings.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::event::EventType;
 
-/// The body of one type of event.
+/// The payload of one event type.
 pub trait Payload: Serialize {
     const EVENT: EventType;
 }
@@ -145,14 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn the_types_write_what_the_schemas_demand() {
+    fn serialised_payloads_match_their_schemas() {
         round_trip::<ConversationAbandoned>();
         round_trip::<OutboundCallInitiated>();
         round_trip::<WorkItemClosed>();
     }
 
     #[test]
-    fn what_is_not_there_is_left_out() {
+    fn absent_optional_fields_are_left_out() {
         let agent = Agent { id: "1".into(), name: "Ann".into(), email: None, phone: None };
         let written = serde_json::to_string(&agent).unwrap();
         assert_eq!(written, r#"{"id":"1","name":"Ann"}"#);

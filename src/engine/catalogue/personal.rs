@@ -1,12 +1,12 @@
-//! Which members of a body are about a person, and what takes their place where a real event must
-//! not go as it came; see [`masked`](super::masked). Names, numbers and addresses of people, what a
-//! customer is known by, and what somebody wrote freely.
+//! Classification of payload fields as personal data, and the placeholders that
+//! [`masked`](super::masked) puts into them. Personal are names, telephone numbers and addresses of
+//! people, identifiers of customers, and free text.
 
 use crate::domain::event::EventType;
 
-/// Every member that is about a person, by its path as [`fields`](super::fields) name it, and what
-/// stands for it: of the same kind, and nobody's. A new field of the catalogue is judged here too;
-/// a test asks for it.
+/// Every personal field: event, path as in [`fields`](super::fields), and a fictitious placeholder
+/// that matches the schema. Classify each new text field of the catalogue here; a test fails until
+/// that is done.
 pub(super) const PERSONAL: &[(EventType, &str, &str)] = &[
     (EventType::ConversationAbandoned, "customerPhoneNumber", "+15555550100"),
     (EventType::OutboundCallInitiated, "targetPhoneNumber", "+15555550100"),
@@ -18,11 +18,12 @@ pub(super) const PERSONAL: &[(EventType, &str, &str)] = &[
     (EventType::WorkItemClosed, "notes", "Masked notes"),
 ];
 
+/// The placeholder for a personal field; `None` for other fields.
 pub(super) fn mask(event: EventType, path: &str) -> Option<&'static str> {
     PERSONAL.iter().find(|(of, known, _)| *of == event && *known == path).map(|(_, _, mask)| *mask)
 }
 
-/// Is this member about a person?
+/// Whether this field holds personal data.
 pub fn is_personal(event: EventType, path: &str) -> bool {
     mask(event, path).is_some()
 }

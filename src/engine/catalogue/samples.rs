@@ -1,5 +1,5 @@
-//! A real body for each event: shown in the portal, sent by tests, and the `examples` of the
-//! schemas.
+//! A realistic payload for each event: shown in the portal, sent by tests, and used as `examples`
+//! in the schemas.
 
 pub const ABANDONED: &str = r#"{
   "customerPhoneNumber": "+123456789",

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::versions::{Version, current};
 use crate::domain::event::EventType;
 
-/// The JSON Schema drafts a schema can be had in.
+/// The JSON Schema drafts that each schema is generated in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Draft {
     #[default]
@@ -33,7 +33,7 @@ impl Draft {
     }
 }
 
-/// The schema of an event as a document: the version in force.
+/// The current version of an event's schema.
 pub fn schema(event: EventType, draft: Draft) -> Value {
     schema_at(event, current(event), draft)
 }
@@ -54,12 +54,12 @@ pub fn schema_at(event: EventType, version: &Version, draft: Draft) -> Value {
     document
 }
 
-/// The schema as the bytes that are downloaded.
+/// The current schema as formatted text, for downloads.
 pub fn schema_text(event: EventType, draft: Draft) -> String {
     schema_text_at(event, current(event), draft)
 }
 
-/// One version's bytes.
+/// One version of the schema as formatted text.
 pub fn schema_text_at(event: EventType, version: &Version, draft: Draft) -> String {
     let mut text = serde_json::to_string_pretty(&schema_at(event, version, draft))
         .expect("a JSON value can be written");
@@ -67,22 +67,22 @@ pub fn schema_text_at(event: EventType, version: &Version, draft: Draft) -> Stri
     text
 }
 
-/// The members of an event's body that deliveries can be kept in order by: those that hold a word
-/// or a number.
-pub fn members(event: EventType) -> Vec<String> {
+/// The top-level payload fields that a hook can use as ordering key: strings without a format.
+pub fn ordering_fields(event: EventType) -> Vec<String> {
     let document = schema(event, Draft::Draft2020);
-    let is_plain = |member: &Value| {
-        let kinds = &member["type"];
+    let is_plain_string = |field: &Value| {
+        let kinds = &field["type"];
         let has = |kind: &str| {
-            kinds == kind || kinds.as_array().is_some_and(|kinds| kinds.iter().any(|k| k == kind))
+            kinds == kind
+                || kinds.as_array().is_some_and(|kinds| kinds.iter().any(|known| known == kind))
         };
-        has("string") && member["format"].is_null()
+        has("string") && field["format"].is_null()
     };
-    let members = document["properties"].as_object().into_iter().flatten();
-    members.filter(|(_, member)| is_plain(member)).map(|(name, _)| name.clone()).collect()
+    let fields = document["properties"].as_object().into_iter().flatten();
+    fields.filter(|(_, field)| is_plain_string(field)).map(|(name, _)| name.clone()).collect()
 }
 
-/// The file name a schema is saved under.
+/// The file name of a schema download.
 pub fn schema_file_name(event: EventType) -> String {
     format!("{}.schema.json", event.key())
 }

@@ -1,6 +1,6 @@
-//! JSON in which no member appears twice. Readers disagree about which of two is meant, and a
-//! signed body must mean the same to everybody. Reads what `serde_json` reads; only that is an
-//! error more.
+//! JSON deserialisation that rejects duplicate field names. Parsers disagree about which of two
+//! values counts, and a signed payload must mean the same to every receiver. Otherwise it accepts
+//! exactly what `serde_json` accepts.
 
 use std::{collections::HashMap, fmt, marker::PhantomData};
 
@@ -10,14 +10,16 @@ use serde::{
 };
 use serde_json::{Map, Number, Value};
 
-/// Any value, without repeated members at any depth.
+/// Any JSON value without duplicate field names at any depth.
 pub struct Strict(pub Value);
 
-/// An object's members, none of them twice. What they hold is its type's to judge.
-pub struct Members<V>(pub HashMap<String, V>);
+/// The fields of an object, without duplicate names. `V` decides about duplicates inside of the
+/// values.
+pub struct UniqueFields<V>(pub HashMap<String, V>);
 
-fn repeated<E: Error>(name: &str) -> E {
-    E::custom(format_args!("the member \"{name}\" appears twice"))
+/// The message is part of the API's error response.
+fn duplicate<E: Error>(name: &str) -> E {
+    E::custom(format_args!("the field \"{name}\" appears twice"))
 }
 
 impl<'de> Deserialize<'de> for Strict {
@@ -26,6 +28,7 @@ impl<'de> Deserialize<'de> for Strict {
     }
 }
 
+/// Builds a [`Value`], and fails on a duplicate field.
 struct AnyVisitor;
 
 impl<'de> Visitor<'de> for AnyVisitor {
@@ -52,6 +55,7 @@ impl<'de> Visitor<'de> for AnyVisitor {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        // `serde_json` never parses a number to NaN or infinity, so the `Null` is not reached.
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 
@@ -71,11 +75,11 @@ impl<'de> Visitor<'de> for AnyVisitor {
         Ok(list.into())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
-        while let Some((name, Strict(value))) = members.next_entry::<String, Strict>()? {
+        while let Some((name, Strict(value))) = entries.next_entry::<String, Strict>()? {
             if object.contains_key(&name) {
-                return Err(repeated(&name));
+                return Err(duplicate(&name));
             }
             object.insert(name, value);
         }
@@ -83,26 +87,27 @@ impl<'de> Visitor<'de> for AnyVisitor {
     }
 }
 
-impl<'de, V: Deserialize<'de>> Deserialize<'de> for Members<V> {
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueFields<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor(PhantomData)).map(Self)
+        deserializer.deserialize_map(UniqueFieldsVisitor(PhantomData)).map(Self)
     }
 }
 
-struct MembersVisitor<V>(PhantomData<V>);
+/// Reads one object, and fails on a duplicate field.
+struct UniqueFieldsVisitor<V>(PhantomData<V>);
 
-impl<'de, V: Deserialize<'de>> Visitor<'de> for MembersVisitor<V> {
+impl<'de, V: Deserialize<'de>> Visitor<'de> for UniqueFieldsVisitor<V> {
     type Value = HashMap<String, V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         let mut found = HashMap::new();
-        while let Some((name, value)) = members.next_entry::<String, V>()? {
+        while let Some((name, value)) = entries.next_entry::<String, V>()? {
             if found.contains_key(&name) {
-                return Err(repeated(&name));
+                return Err(duplicate(&name));
             }
             found.insert(name, value);
         }
@@ -115,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reads_what_serde_json_reads() {
+    fn valid_json_is_read_like_serde_json() {
         for text in [
             "null",
             "true",
@@ -132,13 +137,16 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_appears_twice_is_an_error_at_any_depth() {
+    fn a_duplicate_field_is_an_error_at_any_depth() {
         for text in [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"c":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#]
         {
             let error = serde_json::from_str::<Strict>(text).err().unwrap().to_string();
-            assert!(error.starts_with("the member \"a\" appears twice"), "{error}");
+            assert!(error.starts_with("the field \"a\" appears twice"), "{error}");
         }
-        assert!(serde_json::from_str::<Members<i64>>(r#"{"a":1,"a":1}"#).is_err());
-        assert_eq!(serde_json::from_str::<Members<i64>>(r#"{"a":1,"b":2}"#).unwrap().0.len(), 2);
+        assert!(serde_json::from_str::<UniqueFields<i64>>(r#"{"a":1,"a":1}"#).is_err());
+        assert_eq!(
+            serde_json::from_str::<UniqueFields<i64>>(r#"{"a":1,"b":2}"#).unwrap().0.len(),
+            2
+        );
     }
 }

@@ -1,20 +1,20 @@
-//! The versions of each event's schema, oldest first; the last one is in force. To publish a new
-//! version, write its types in `payloads` and its sample in `samples`, and add one entry here:
-//! downloads, pages and validation follow.
+//! The versions of each event's schema, oldest first. The last one is the current version. To
+//! publish a new version, add its types to `payloads`, its sample to `samples`, and one entry here.
+//! Downloads, pages and validation use it automatically.
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
 use super::{payloads, samples};
 use crate::domain::event::EventType;
 
-/// One published version of a schema. It never changes once it is out.
+/// One published version of a schema. It must not change after its release.
 pub struct Version {
     pub number: u32,
-    /// The release of this program that it came with.
+    /// The release of this program that introduced it.
     pub since: &'static str,
-    /// What it is for, or what made it necessary.
+    /// The purpose of the version, shown in the portal.
     pub note: &'static str,
-    /// A real body.
+    /// A realistic payload.
     pub sample: &'static str,
     pub(super) generate: fn(SchemaSettings) -> Schema,
 }
@@ -56,12 +56,12 @@ pub fn versions(event: EventType) -> &'static [Version] {
     }
 }
 
-/// The version in force.
+/// The current version: the one that payloads are validated against.
 pub fn current(event: EventType) -> &'static Version {
     versions(event).last().expect("every event has a version; a test asks all of them")
 }
 
-/// The sample body of an event, as its producer would write it.
+/// The sample payload of an event, formatted like a producer would send it.
 pub fn sample(event: EventType) -> &'static str {
     current(event).sample
 }

@@ -1,4 +1,4 @@
-//! How the engine delivers: when it tries again, how long it waits, how much it does at once.
+//! The section `delivery`: retries, timeouts, concurrency, memory limits, circuit breaker.
 
 use std::time::Duration;
 
@@ -6,42 +6,44 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{health::BreakerPolicy, retry::RetryPolicy};
 
-/// Durations are written `5s`, `2m`, `1h`.
+/// Durations are written like `5s`, `2m`, `1h`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Delivery {
-    /// The wait after each failed attempt; one attempt more than it has entries.
+    /// The delay before each retry. A delivery has at most one attempt more than this has entries.
     #[serde(with = "super::spelling::durations")]
     pub retry_schedule: Vec<Duration>,
-    /// One deadline for the whole attempt: resolve, connect, send, read.
+    /// Deadline of a whole attempt: DNS lookup, connect, TLS, send, read.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
+    /// Time limit for TCP and TLS.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
-    /// Attempts that are sent and not yet on record, over all hooks. A crash repeats at most these.
+    /// Maximum attempts that are sent and not yet recorded, over all hooks. A crash repeats at most
+    /// these.
     pub in_flight: usize,
-    /// Attempts that one hook's receiver has to answer at once.
+    /// Maximum concurrent attempts to one hook's receiver.
     pub in_flight_per_hook: usize,
-    /// Deliveries of one hook kept in memory; the rest waits in the database.
+    /// Maximum deliveries of one hook in memory. Further ones stay in the database.
     pub lane_window: usize,
-    /// And bytes of bodies among them.
+    /// Maximum payload bytes of these deliveries.
     #[serde(deserialize_with = "super::spelling::size")]
     pub lane_window_bytes: usize,
-    /// Bytes that the deliveries in memory take at most, over all hooks: queued and in flight. The
-    /// rest waits in the database. A hook may always have one delivery in memory.
+    /// Maximum bytes of deliveries in memory over all hooks, queued and in flight. Further ones
+    /// stay in the database. Each hook may always have one delivery in memory.
     #[serde(deserialize_with = "super::spelling::size")]
     pub memory_bytes: usize,
-    /// Held deliveries of a hook that are let go in a second, once it is open again.
+    /// Held deliveries of a hook that are released per second after the hook recovered.
     pub drain_per_second: u32,
-    /// Failures in a row that pause a hook.
+    /// Consecutive failures that pause a hook (open its circuit breaker).
     pub pause_after: u32,
-    /// The wait before a paused hook's first probe; each later one doubles it, up to
+    /// Delay before a paused hook's first probe. It doubles with each further probe, up to
     /// `longest_probe`.
     #[serde(with = "humantime_serde")]
     pub first_probe: Duration,
     #[serde(with = "humantime_serde")]
     pub longest_probe: Duration,
-    /// Nothing but failures for this long switches a hook off.
+    /// A hook is switched off when all attempts failed for this long.
     #[serde(with = "humantime_serde")]
     pub give_up_after: Duration,
 }
@@ -96,7 +98,7 @@ impl Delivery {
             ("delivery.give_up_after", self.give_up_after.is_zero()),
         ];
         match limits.iter().find(|(_, is_zero)| *is_zero) {
-            Some((name, _)) => Err(format!("{name}: must be more than zero")),
+            Some((name, _)) => Err(format!("{name}: must be greater than zero")),
             None => Ok(()),
         }
     }

@@ -1,14 +1,13 @@
-//! What the engine may dial.
+//! The section `egress`: which receivers deliveries may connect to.
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-/// Strict unless the operator says otherwise.
+/// By default only public addresses and `https://`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Egress {
-    /// Ranges that may be dialled although they are private. Names that resolve into them become
-    /// acceptable.
+    /// Private IP ranges that deliveries may connect to, also through names that resolve to them.
     #[serde(with = "super::spelling::ranges")]
     pub allow_cidrs: Vec<IpNet>,
     /// Accept `http://` callback URLs.

@@ -1,5 +1,6 @@
-//! The environment's part of the settings. It is shared with the platform and with the command
-//! line: what either of them sets is passed over, and an empty variable means unset.
+//! Reads settings from `SERVICE_HOOKS_` variables. Variables with this prefix also come from
+//! Kubernetes, which names them after a Service, and from users of the command line; those are
+//! ignored. An empty variable means unset.
 
 use std::collections::HashSet;
 
@@ -11,36 +12,36 @@ use figment::{
 
 pub const PREFIX: &str = "SERVICE_HOOKS_";
 
-/// Variables with our prefix that speak to the command line, not to the server.
-const CLIENT: &[&str] = &["server", "token"];
-/// Variables with our prefix that only the tests read.
-const TESTS: &str = "test_";
-/// Settings that are text however it looks: `2024` is a folder, not a number.
-const TEXTS: &[&str] =
+/// Variables for the command line, not for the server.
+const CLIENT_VARIABLES: &[&str] = &["server", "token"];
+/// Prefix of variables that only tests read.
+const TEST_PREFIX: &str = "test_";
+/// Settings that are always text. figment would parse a directory called `2024` as a number.
+const TEXT_SETTINGS: &[&str] =
     &["database_url", "listen", "data_dir", "public_url", "hosts", "master_key_file"];
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
-/// Lays the environment over what was read before.
-pub(super) fn merge(before: Figment) -> Figment {
+/// Adds the environment to `base`, and overrides it.
+pub(super) fn merge(base: Figment) -> Figment {
     let prefixed = Env::prefixed(PREFIX);
-    let ours: HashSet<String> = prefixed
+    let settings: HashSet<String> = prefixed
         .iter()
-        .filter(|(name, value)| is_ours(name.as_str(), value))
+        .filter(|(name, value)| is_setting(name.as_str(), value))
         .map(|(name, _)| name.to_string())
         .collect();
-    let texts = prefixed
-        .iter()
-        .filter(|(name, _)| ours.contains(name.as_str()) && TEXTS.contains(&name.as_str()));
+    let texts = prefixed.iter().filter(|(name, _)| {
+        settings.contains(name.as_str()) && TEXT_SETTINGS.contains(&name.as_str())
+    });
     let texts =
         Texts(texts.map(|(name, value)| (name.to_string(), value.trim().to_owned())).collect());
     let others = prefixed.clone().filter(move |name| {
         let name = name.as_str().to_ascii_lowercase();
-        ours.contains(&name) && !TEXTS.contains(&name.as_str())
+        settings.contains(&name) && !TEXT_SETTINGS.contains(&name.as_str())
     });
-    before.merge(others.split("__")).merge(texts)
+    base.merge(others.split("__")).merge(texts)
 }
 
-/// Variables whose value is taken as it is written.
+/// Variables whose values are not parsed.
 struct Texts(Vec<(String, String)>);
 
 impl Provider for Texts {
@@ -58,31 +59,31 @@ impl Provider for Texts {
     }
 }
 
-/// Is a variable (without the prefix, in lower case) meant for the settings?
-fn is_ours(name: &str, value: &str) -> bool {
+/// Whether a variable is a setting of the server. `name` is without the prefix and in lower case.
+fn is_setting(name: &str, value: &str) -> bool {
     !(value.trim().is_empty()
-        || CLIENT.contains(&name)
-        || name.starts_with(TESTS)
-        || is_of_platform(name, value))
+        || CLIENT_VARIABLES.contains(&name)
+        || name.starts_with(TEST_PREFIX)
+        || is_service_link(name, value))
 }
 
-/// Kubernetes sets these in every container for each Service called `service-hooks` or
-/// `service-hooks-...`.
-fn is_of_platform(name: &str, value: &str) -> bool {
+/// Whether Kubernetes set the variable: it sets these in every container for each Service called
+/// `service-hooks` or `service-hooks-...`.
+fn is_service_link(name: &str, value: &str) -> bool {
     let ends_in = |word: &str| name == word || name.ends_with(&format!("_{word}"));
-    let is_link = PROTOCOLS.iter().any(|protocol| value.starts_with(&format!("{protocol}://")));
+    let is_url = PROTOCOLS.iter().any(|protocol| value.starts_with(&format!("{protocol}://")));
     ends_in("service_host")
         || ends_in("service_port")
         || name.starts_with("service_port_")
         || name.contains("_service_port_")
-        || (ends_in("port") && is_link)
+        || (ends_in("port") && is_url)
         || name.match_indices("port_").any(|(at, word)| names_a_port(&name[at + word.len()..]))
 }
 
-/// `3000_tcp`, `3000_tcp_addr`, ...
-fn names_a_port(rest: &str) -> bool {
-    let protocol = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
-    protocol.len() < rest.len()
+/// Whether a suffix has the form `3000_tcp`, `3000_tcp_addr`, ...
+fn names_a_port(suffix: &str) -> bool {
+    let protocol = suffix.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    protocol.len() < suffix.len()
         && PROTOCOLS.iter().any(|known| {
             let end = protocol.strip_prefix('_').and_then(|protocol| protocol.strip_prefix(known));
             end.is_some_and(|end| end.is_empty() || end.starts_with('_'))
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_platform_sets_for_a_service_is_told_from_a_setting() {
+    fn kubernetes_service_variables_are_distinguished_from_settings() {
         let rows = [
             ("port", "tcp://10.96.0.12:3000", true),
             ("port", "8080", false),
@@ -115,8 +116,8 @@ mod tests {
             ("port_3000", "1", false),
             ("egress__allow_http", "true", false),
         ];
-        for (name, value, is_platforms) in rows {
-            assert_eq!(is_of_platform(name, value), is_platforms, "{name}={value}");
+        for (name, value, is_link) in rows {
+            assert_eq!(is_service_link(name, value), is_link, "{name}={value}");
         }
     }
 }

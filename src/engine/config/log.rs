@@ -1,14 +1,14 @@
-//! How the log looks. What it holds is `RUST_LOG`'s to say, as everywhere in Rust.
+//! The section `log`: the format of log lines. The filter comes from `RUST_LOG`, as usual in Rust.
 
 use serde::{Deserialize, Serialize};
 
-/// What is logged unless `RUST_LOG` says otherwise.
-pub const USUAL: &str = "info,hyper=warn,sqlx=warn";
+/// The filter when `RUST_LOG` is not set.
+pub const DEFAULT_FILTER: &str = "info,hyper=warn,sqlx=warn";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// `text` for people, `json` for programs that collect logs.
+    /// `text` for people, `json` for log collectors.
     pub format: Format,
 }
 
@@ -20,8 +20,8 @@ pub enum Format {
     Json,
 }
 
-/// `RUST_LOG`, unless it is empty.
+/// The value of `RUST_LOG`. Empty means unset.
 pub fn filter() -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "this room is the home of the environment")]
+    #[expect(clippy::disallowed_methods, reason = "this module is the home of the environment")]
     std::env::var("RUST_LOG").ok().filter(|text| !text.trim().is_empty())
 }

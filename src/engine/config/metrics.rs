@@ -1,4 +1,4 @@
-//! Where `/metrics` is served, and what it tells.
+//! The section `metrics`: where `/metrics` is served, and what it shows.
 
 use std::net::SocketAddr;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Metrics {
-    /// A separate address for `/metrics`, such as one that only the monitoring reaches. The
-    /// portal's own address then has none.
+    /// A separate listen address for `/metrics`, for example one that only the monitoring can
+    /// reach. `/metrics` is then not served at the portal's address.
     #[serde(with = "super::spelling::optional_address")]
     pub listen: Option<SocketAddr>,
-    /// Counts events by type. Off by default, because readers learn what happens in the contact
-    /// centre, and how often.
+    /// Label accepted events with their type. Off by default, because it reveals what happens in
+    /// the contact centre and how often.
     pub event_types: bool,
 }

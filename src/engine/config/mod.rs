@@ -1,10 +1,12 @@
-//! Settings: defaults < `service-hooks.toml` < environment < flags. The one place that reads the
-//! environment. An unknown key or `SERVICE_HOOKS_` variable is an error that names it: a typo must
-//! not silently mean the default.
+//! Settings. Precedence: defaults < `service-hooks.toml` < environment < command line flags. Only
+//! this module reads the environment. An unknown key or `SERVICE_HOOKS_` variable is an error, so
+//! that a typo cannot silently select the default. One file for each section; `spelling` parses
+//! values.
 
 mod delivery;
 mod egress;
 mod environment;
+mod error;
 mod hosts;
 mod limits;
 pub mod log;
@@ -28,6 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use delivery::Delivery;
 pub use egress::Egress;
 pub use environment::PREFIX;
+pub use error::SettingsError;
 pub use limits::Limits;
 pub use log::Log;
 pub use metrics::Metrics;
@@ -36,29 +39,29 @@ pub use spelling::listen_address;
 
 pub const FILE: &str = "service-hooks.toml";
 
-/// Everything an operator can set.
+/// All settings of the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// `sqlite:data/service-hooks.db` or `postgres://...`; empty means SQLite in the data
     /// directory.
     pub database_url: String,
-    /// Where the portal listens.
+    /// The address that the portal and the API listen on.
     #[serde(with = "spelling::address")]
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
-    /// How browsers reach the portal; decides the cookie's name and `Secure`. Empty means
-    /// `http://LISTEN`.
+    /// The origin that browsers use for the portal. It decides the session cookie's name and its
+    /// `Secure` attribute. Empty means `http://LISTEN`.
     pub public_url: String,
-    /// Names besides that of the public URL under which the portal answers.
+    /// Further host names that the portal accepts, in addition to that of the public URL.
     #[serde(with = "spelling::texts")]
     pub hosts: Vec<String>,
-    /// Proxies whose `X-Forwarded-For` says where a request comes from. From anybody else it means
-    /// nothing.
+    /// Reverse proxies whose `X-Forwarded-For` is trusted. From other clients the header is
+    /// ignored.
     #[serde(with = "spelling::ranges")]
     pub trusted_proxies: Vec<IpNet>,
-    /// 32 bytes or more that encrypt the stored secrets. With SQLite one is made in the data
-    /// directory.
+    /// A file with at least 32 bytes, from which the key for stored secrets is derived. If unset
+    /// with SQLite, a key file is created in the data directory.
     pub master_key_file: Option<PathBuf>,
     pub egress: Egress,
     pub delivery: Delivery,
@@ -66,7 +69,7 @@ pub struct Settings {
     pub retention: Retention,
     pub log: Log,
     pub metrics: Metrics,
-    /// How long a stop may take: requests and attempts under way longer than that are cut, and
+    /// Time limit for a shutdown. Requests and attempts that take longer are cancelled; the
     /// attempts are repeated after the next start.
     #[serde(with = "humantime_serde")]
     pub shutdown_timeout: Duration,
@@ -88,19 +91,14 @@ impl Default for Settings {
             retention: Retention::default(),
             log: Log::default(),
             metrics: Metrics::default(),
-            // What a supervisor usually waits before it kills.
+            // Supervisors usually wait this long before they kill the process.
             shutdown_timeout: Duration::from_secs(10),
         }
     }
 }
 
-/// Why the settings cannot be used: which one, and what was expected.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct SettingsError(String);
-
 impl Settings {
-    /// Reads the file (if it is there) and the environment.
+    /// Reads the settings file, if there is one, and the environment.
     pub fn load() -> Result<Self, SettingsError> {
         Self::load_from(Path::new(FILE))
     }
@@ -111,10 +109,11 @@ impl Settings {
         )
         .select(Profile::Default)
         .extract::<Self>()
-        .map_err(|error| SettingsError(explain(&error)))?
+        .map_err(SettingsError::from)?
         .validated()
     }
 
+    /// Validates the values and brings them into their normal form.
     fn validated(mut self) -> Result<Self, SettingsError> {
         self.public_url = spelling::public_url(&self.public_url).map_err(SettingsError)?;
         self.hosts = hosts::validated(self.hosts).map_err(SettingsError)?;
@@ -133,18 +132,18 @@ impl Settings {
         Ok(self)
     }
 
-    /// Does the portal answer to this `Host`? See [`hosts::answers`].
+    /// Whether requests with this `Host` header are accepted. See [`hosts::is_known`].
     pub fn answers_to(&self, host: &str) -> bool {
-        hosts::answers(host, &self.public_url, &self.hosts)
+        hosts::is_known(host, &self.public_url, &self.hosts)
     }
 
-    /// Did the operator say where the data is? If not, it is in `data` below the folder that the
-    /// program was started in.
-    pub fn says_where(&self) -> bool {
+    /// Whether the operator configured the location of the data. If not, it is the directory `data`
+    /// in the current working directory.
+    pub fn has_data_location(&self) -> bool {
         !self.database_url.is_empty() || self.data_dir != Self::default().data_dir
     }
 
-    /// The database in force: the one set, or SQLite in the data directory.
+    /// The effective database URL: the configured one, or SQLite in the data directory.
     pub fn database_url(&self) -> String {
         if self.database_url.is_empty() {
             format!("sqlite:{}", self.data_dir.join("service-hooks.db").display())
@@ -153,7 +152,7 @@ impl Settings {
         }
     }
 
-    /// How browsers reach the portal.
+    /// The effective origin of the portal.
     pub fn public_url(&self) -> String {
         if self.public_url.is_empty() {
             format!("http://{}", self.listen)
@@ -163,43 +162,11 @@ impl Settings {
     }
 }
 
-/// One setting for the command line, which speaks to a running server and has no settings file.
+/// A variable for the command line, which talks to a running server and reads no settings file.
+/// `name` is without the prefix. Empty means unset.
 pub fn client_variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "this file is the home of the environment")]
     std::env::var(format!("{PREFIX}{name}")).ok().filter(|value| !value.is_empty())
-}
-
-/// Names the variable or key that is wrong, in the spelling the operator used.
-fn explain(error: &figment::Error) -> String {
-    let mut lines = Vec::new();
-    for error in error.clone() {
-        let from_environment =
-            error.metadata.as_ref().is_some_and(|source| source.name.contains("environment"));
-        let mut path = error.path.clone();
-        if let figment::error::Kind::UnknownField(field, _) = &error.kind
-            && path.last() != Some(field)
-        {
-            path.push(field.clone());
-        }
-        let name = if from_environment {
-            format!("{PREFIX}{}", path.join("__").to_ascii_uppercase())
-        } else {
-            path.join(".")
-        };
-        lines.push(match &error.kind {
-            figment::error::Kind::UnknownField(field, _) if field == "port" => {
-                format!(
-                    "{name} is not a setting; say where to listen with \
-                     {PREFIX}LISTEN=127.0.0.1:3000"
-                )
-            }
-            figment::error::Kind::UnknownField(_, known) => {
-                format!("{name} is not a setting; known here: {}", known.join(", "))
-            }
-            kind => format!("{name}: {kind}"),
-        });
-    }
-    lines.join("; ")
 }
 
 #[cfg(test)]
@@ -221,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn environment_beats_file_beats_defaults() {
+    fn the_environment_overrides_the_file_and_the_file_the_defaults() {
         let file = "listen = \"127.0.0.1:1\"\n[delivery]\ntimeout = \"3s\"\n";
         let settings = load(&[("SERVICE_HOOKS_LISTEN", "127.0.0.1:2")], file).unwrap();
         assert_eq!(settings.listen.port(), 2);
@@ -230,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_variables_take_lists_and_durations() {
+    fn nested_variables_accept_lists_and_durations() {
         let settings = load(
             &[
                 ("SERVICE_HOOKS_EGRESS__ALLOW_CIDRS", r#"["127.0.0.0/8", "::1/128"]"#),
@@ -248,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_numbers_or_as_people_write_them() {
+    fn sizes_are_numbers_or_have_a_unit() {
         let file = "[limits]\nqueued_bytes = 1000\nreserve_bytes = \"1 KiB\"\n";
         let variables = [
             ("SERVICE_HOOKS_LIMITS__HOOK_BYTES", "8GiB"),
@@ -260,14 +227,15 @@ mod tests {
         assert_eq!((limits.queued_bytes, limits.reserve_bytes), (1000, 1024));
         assert_eq!(limits.hook_bytes(), 8 << 30);
         assert_eq!((delivery.memory_bytes, delivery.lane_window_bytes), (64 << 20, 4_000_000));
-        for wrong in ["much", "-1", "64 parsecs"] {
-            let problem = load(&[("SERVICE_HOOKS_LIMITS__RESERVE_BYTES", wrong)], "").unwrap_err();
+        for invalid in ["much", "-1", "64 parsecs"] {
+            let problem =
+                load(&[("SERVICE_HOOKS_LIMITS__RESERVE_BYTES", invalid)], "").unwrap_err();
             assert!(problem.contains("expected a size, such as 64 MiB"), "{problem}");
         }
     }
 
     #[test]
-    fn what_is_unknown_or_malformed_is_named() {
+    fn an_unknown_or_malformed_setting_is_named() {
         let error = |variables: &[(&str, &str)], file: &str| load(variables, file).unwrap_err();
         assert!(
             error(&[("SERVICE_HOOKS_LISTN", "x")], "")
@@ -286,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kubernetes_service_of_our_name_and_empty_variables_change_nothing() {
+    fn kubernetes_service_variables_and_empty_variables_are_ignored() {
         let variables = [
             ("SERVICE_HOOKS_PORT", "tcp://10.96.0.12:3000"),
             ("SERVICE_HOOKS_PORT_3000_TCP", "tcp://10.96.0.12:3000"),
@@ -314,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_understood_as_operators_write_them() {
+    fn common_spellings_of_values_are_accepted() {
         for cidrs in [
             "10.0.0.0/8, fd00::/8",
             r#"["10.0.0.0/8", "fd00::/8"]"#,
@@ -351,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused_with_an_example() {
+    fn an_invalid_value_is_refused_with_an_example() {
         let rows = [
             ("SERVICE_HOOKS_LISTEN", "3000", "127.0.0.1:3000"),
             ("SERVICE_HOOKS_PUBLIC_URL", "hooks.example.com", "https://hooks.example.com"),
@@ -368,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_lines_own_variables_are_not_settings() {
+    fn variables_of_the_command_line_are_not_settings() {
         let variables = [("SERVICE_HOOKS_SERVER", "http://x"), ("SERVICE_HOOKS_TOKEN", "shk_x")];
         assert!(load(&variables, "").is_ok());
     }

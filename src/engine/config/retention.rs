@@ -1,23 +1,23 @@
-//! For how long what is settled is kept.
+//! The section `retention`: how long settled data is kept.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Counted from when an event was accepted. What is still open is kept however old it is.
+/// Counted from the time that an event was accepted. Open deliveries are never removed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
-    /// Bodies of events and of answers: personal data goes first.
+    /// Payloads and response bodies. They are removed first, because they hold personal data.
     #[serde(with = "humantime_serde")]
     pub payloads: Duration,
-    /// Deliveries with their attempts, and then their events.
+    /// Deliveries with their attempts, and their events.
     #[serde(with = "humantime_serde")]
     pub deliveries: Duration,
-    /// Lines of the audit log.
+    /// Entries of the audit log.
     #[serde(with = "humantime_serde")]
     pub audit: Duration,
-    /// How often it is looked for what is too old.
+    /// How often expired data is removed.
     #[serde(with = "humantime_serde")]
     pub every: Duration,
 }
@@ -36,9 +36,9 @@ impl Default for Retention {
 
 impl Retention {
     pub(super) fn validate(&self) -> Result<(), String> {
-        // It would look without a pause.
+        // Zero would make the cleanup task run without a pause.
         if self.every.is_zero() {
-            Err("retention.every: must be more than zero".to_owned())
+            Err("retention.every: must be greater than zero".to_owned())
         } else {
             Ok(())
         }

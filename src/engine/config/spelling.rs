@@ -1,5 +1,5 @@
-//! Values that operators write in more than one way. What is understood is brought into one
-//! spelling; what is not is refused with an example.
+//! Parses setting values that operators write in different ways: sizes, addresses, URLs, lists,
+//! ranges and durations. An invalid value is refused with an example of a valid one.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -7,22 +7,20 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Deserializer, de::Error};
 use url::Url;
 
-/// One text with commas, as an environment variable holds it, or a list.
+/// A list, or a text with commas as in an environment variable.
 #[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected a list, such as [\"a\", \"b\"], or a text with commas between"
-)]
-enum Several {
+#[serde(untagged, expecting = "expected a list, such as [\"a\", \"b\"], or comma-separated values")]
+enum TextList {
     List(Vec<String>),
     Text(String),
 }
 
-impl Several {
+impl TextList {
+    /// The entries without surrounding white space, quotes and brackets.
     fn items(self) -> Vec<String> {
         match self {
             Self::List(items) => items,
-            // Quotes and brackets may be left from a list in another spelling.
+            // Quotes and brackets can remain from a JSON-like list.
             Self::Text(text) => {
                 let items =
                     text.split(',').map(|item| item.trim_matches([' ', '\t', '[', ']', '"', '\'']));
@@ -32,7 +30,7 @@ impl Several {
     }
 }
 
-/// Bytes as a number, or as people write them: `64 MiB`.
+/// A number of bytes, or a text with a unit such as `64 MiB`.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a size, such as 64 MiB or 67108864")]
 enum Size {
@@ -51,19 +49,21 @@ impl Size {
     }
 }
 
+/// Serde function for a size in bytes, of any integer type that it fits into.
 pub(super) fn size<'de, N: TryFrom<u64>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<N, D::Error> {
     Size::deserialize(deserializer)?.bytes()
 }
 
+/// Serde function for an optional size in bytes.
 pub(super) fn optional_size<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<u64>, D::Error> {
     Option::<Size>::deserialize(deserializer)?.map(Size::bytes).transpose()
 }
 
-/// An address and a port.
+/// Parses a listen address: an IP address or `localhost`, with a port.
 pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let text = text.trim();
     let local = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
@@ -71,13 +71,13 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
         (Ok(address), _) => Ok(address),
         (Err(_), Some(port)) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
         (Err(_), None) => Err(format!(
-            "{text:?} is not ADDRESS:PORT, such as 127.0.0.1:3000 for this machine alone or \
-             0.0.0.0:3000 for every network"
+            "{text:?} is not ADDRESS:PORT. Use 127.0.0.1:3000 for this machine only, or \
+             0.0.0.0:3000 for all networks"
         )),
     }
 }
 
-/// Scheme, host and port as browsers write them; empty stays empty.
+/// Normalises an origin to scheme, host and port, as browsers write it. Empty stays empty.
 pub(super) fn public_url(text: &str) -> Result<String, String> {
     const EXAMPLE: &str = "https://hooks.example.com";
     let text = text.trim();
@@ -95,15 +95,16 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
     let is_bare =
         matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
     if !is_bare || !url.username().is_empty() || url.password().is_some() {
-        // Not shown: it may hold a password.
+        // The URL is not quoted, because it may contain a password.
         return Err(format!(
-            "public_url: give scheme and host alone, without a path, such as {EXAMPLE}: the portal \
+            "public_url: enter scheme and host only, without a path, such as {EXAMPLE}. The portal \
              is served at the root of a host"
         ));
     }
     Ok(url.origin().ascii_serialization())
 }
 
+/// Serde functions for a listen address.
 pub(super) mod address {
     use std::net::SocketAddr;
 
@@ -123,7 +124,7 @@ pub(super) mod address {
     }
 }
 
-/// An address that need not be given.
+/// Serde functions for an optional listen address. Empty means none.
 pub(super) mod optional_address {
     use std::net::SocketAddr;
 
@@ -147,11 +148,11 @@ pub(super) mod optional_address {
     }
 }
 
-/// Texts, as a list or with commas between.
+/// Serde functions for a list of texts.
 pub(super) mod texts {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use crate::engine::config::spelling::Several;
+    use crate::engine::config::spelling::TextList;
 
     pub fn serialize<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
         texts.serialize(serializer)
@@ -160,59 +161,60 @@ pub(super) mod texts {
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<String>, D::Error> {
-        Several::deserialize(deserializer).map(Several::items)
+        TextList::deserialize(deserializer).map(TextList::items)
     }
 }
 
-/// Ranges of addresses; a single address is the range of itself.
+/// Serde functions for a list of IP ranges. A single address is a range of one.
 pub(super) mod ranges {
     use std::net::IpAddr;
 
     use ipnet::IpNet;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    use crate::engine::config::spelling::Several;
+    use crate::engine::config::spelling::TextList;
 
     pub fn serialize<S: Serializer>(ranges: &[IpNet], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(ranges)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-        let items = Several::deserialize(deserializer)?.items();
+        let items = TextList::deserialize(deserializer)?.items();
         items.iter().map(|item| range(item).map_err(D::Error::custom)).collect()
     }
 
+    /// Parses CIDR notation or a single address.
     fn range(text: &str) -> Result<IpNet, String> {
-        let alone = || text.parse::<IpAddr>().map(IpNet::from);
-        text.parse::<IpNet>().or_else(|_| alone()).map_err(|_| {
+        let single = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse::<IpNet>().or_else(|_| single()).map_err(|_| {
             format!(
-                "{text:?} is not a range of addresses, such as 10.0.0.0/8 or fd00::/8 (several: \
+                "{text:?} is not a range of IP addresses, such as 10.0.0.0/8 or fd00::/8 (several: \
                  10.0.0.0/8,192.168.0.0/16)"
             )
         })
     }
 }
 
-/// Durations in the same spelling as a single one.
+/// Serde functions for a list of durations, each written like a single one.
 pub(super) mod durations {
     use std::time::Duration;
 
     use humantime_serde::re::humantime;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    use crate::engine::config::spelling::Several;
+    use crate::engine::config::spelling::TextList;
 
     #[derive(Serialize)]
-    struct Spelled(#[serde(with = "humantime_serde")] Duration);
+    struct DurationText(#[serde(with = "humantime_serde")] Duration);
 
     pub fn serialize<S: Serializer>(list: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(list.iter().copied().map(Spelled))
+        serializer.collect_seq(list.iter().copied().map(DurationText))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<Duration>, D::Error> {
-        let items = Several::deserialize(deserializer)?.items();
+        let items = TextList::deserialize(deserializer)?.items();
         let duration = |item: &String| {
             let problem = |_| {
                 format!("{item:?} is not a duration, such as 5s, 2m or 1h (several: 5s,30s,2m)")
@@ -228,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn listen_takes_an_address_or_localhost_with_a_port() {
+    fn a_listen_address_is_an_ip_or_localhost_with_a_port() {
         for (text, address) in [
             ("127.0.0.1:3000", "127.0.0.1:3000"),
             ("localhost:3999", "127.0.0.1:3999"),
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_url_is_understood_or_refused_with_an_example() {
+    fn a_public_url_is_normalised_or_refused_with_an_example() {
         for (text, url) in [
             ("", ""),
             ("HTTPS://Hooks.Example.com", "https://hooks.example.com"),

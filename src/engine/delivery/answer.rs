@@ -1,5 +1,6 @@
-//! What of an answer is kept: some headers, the beginning of the body as text, and how long the
-//! receiver asked to be left alone. All of it is bounded, whatever the receiver sends.
+//! The part of a response that is stored with an attempt: some headers, the start of the body as
+//! text, and the delay from `Retry-After`. Every size is limited here, because the receiver is not
+//! trusted. Pure: it reads what `attempt` passes in.
 
 use std::time::Duration;
 
@@ -8,55 +9,56 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 
 use crate::domain::time::Timestamp;
 
-/// Bytes of a body that are read and kept at most.
-const KEEP: usize = 16 * 1024;
-/// Header lines that are kept, and bytes of each.
-const KEEP_HEADERS: usize = 64;
-pub const KEEP_HEADER: usize = 1024;
+/// Maximum bytes of a body that are read and stored.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+/// Maximum number of stored header lines, and of bytes per value.
+const MAX_HEADERS: usize = 64;
+pub const MAX_HEADER_BYTES: usize = 1024;
 
-/// See the module.
+/// A response while it is read: bounded headers and body.
 #[derive(Default)]
-pub struct Kept {
+pub struct CapturedResponse {
     pub headers: Vec<(String, String)>,
     pub retry_after: Option<Duration>,
-    /// More came, or would have come, than is kept.
+    /// The body is truncated: it was larger than the limit, or reading ended early.
     pub is_cut: bool,
     body: Vec<u8>,
+    /// `None` means UTF-8.
     charset: Option<&'static Encoding>,
 }
 
-impl Kept {
-    /// Keeps what is wanted of an answer's headers.
-    pub fn head(&mut self, headers: &HeaderMap, now: Timestamp) {
+impl CapturedResponse {
+    /// Stores the headers, and reads the charset and `Retry-After` from them.
+    pub fn capture_headers(&mut self, headers: &HeaderMap, now: Timestamp) {
         self.retry_after = retry_after(headers, now);
         self.charset = headers.get(CONTENT_TYPE).and_then(charset);
-        self.headers = readable(headers);
+        self.headers = headers_as_text(headers);
     }
 
-    /// Keeps a piece of the body. Is there room for more?
-    pub fn take(&mut self, chunk: &[u8]) -> bool {
-        let room = KEEP - self.body.len();
-        self.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        self.is_cut |= chunk.len() > room;
+    /// Appends a chunk of the body. Returns `false` once the limit was exceeded: stop reading then.
+    pub fn push(&mut self, chunk: &[u8]) -> bool {
+        let free = MAX_BODY_BYTES - self.body.len();
+        self.body.extend_from_slice(&chunk[..chunk.len().min(free)]);
+        self.is_cut |= chunk.len() > free;
         !self.is_cut
     }
 
-    /// The body as text, and whether something is missing from it.
+    /// The body as text, and whether it is truncated.
     pub fn into_text(self) -> (String, bool) {
         let (text, is_cut) = match self.charset {
-            Some(charset) => decoded(&self.body, charset, self.is_cut),
-            None => text_of(&self.body),
+            Some(charset) => decode_charset(&self.body, charset, self.is_cut),
+            None => decode_utf8(&self.body),
         };
         (text, is_cut || self.is_cut)
     }
 }
 
-/// `Retry-After` in seconds or as a date; anything else, and anything absurdly long, is as if it
-/// were not there.
+/// `Retry-After` in seconds or as an HTTP date. Invalid values, and values longer than 128 bytes,
+/// are ignored. A date in the past gives zero.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    const LONGEST: usize = 128;
+    const MAX_LENGTH: usize = 128;
     let value =
-        headers.get(RETRY_AFTER)?.to_str().ok().filter(|value| value.len() <= LONGEST)?.trim();
+        headers.get(RETRY_AFTER)?.to_str().ok().filter(|value| value.len() <= MAX_LENGTH)?.trim();
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
@@ -66,15 +68,16 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(now.until(at))
 }
 
-fn readable(headers: &HeaderMap) -> Vec<(String, String)> {
+/// The first headers of a response as text, with their values shortened.
+fn headers_as_text(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| {
         let bytes = value.as_bytes();
-        String::from_utf8_lossy(&bytes[..bytes.len().min(KEEP_HEADER)]).into_owned()
+        String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_HEADER_BYTES)]).into_owned()
     };
-    headers.iter().take(KEEP_HEADERS).map(|(name, value)| (name.to_string(), text(value))).collect()
+    headers.iter().take(MAX_HEADERS).map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
-/// The charset that a content type names, where it is one we know and not UTF-8.
+/// The `charset` parameter of a content type. `None` if it is missing, unknown or UTF-8.
 fn charset(content_type: &HeaderValue) -> Option<&'static Encoding> {
     let parameters = content_type.as_bytes().split(|byte| *byte == b';').skip(1);
     let named = parameters.filter_map(|parameter| {
@@ -87,31 +90,33 @@ fn charset(content_type: &HeaderValue) -> Option<&'static Encoding> {
     named.filter_map(Encoding::for_label).find(|encoding| *encoding != UTF_8)
 }
 
-/// Decodes a body of another charset. A character that was cut in half at the end is left out.
-fn decoded(body: &[u8], charset: &'static Encoding, is_cut: bool) -> (String, bool) {
+/// Decodes a body that is not UTF-8. An incomplete character at the end of a truncated body is
+/// dropped.
+fn decode_charset(body: &[u8], charset: &'static Encoding, is_cut: bool) -> (String, bool) {
     let mut decoder = charset.new_decoder();
-    let room = decoder.max_utf8_buffer_length(body.len()).unwrap_or(KEEP);
-    let mut text = String::with_capacity(room);
+    let capacity = decoder.max_utf8_buffer_length(body.len()).unwrap_or(MAX_BODY_BYTES);
+    let mut text = String::with_capacity(capacity);
     let (_result, _read, _had_errors) = decoder.decode_to_string(body, &mut text, !is_cut);
-    bounded(text)
+    truncate(text)
 }
 
-/// UTF-8. What is not is shown as replacement characters; a character cut in half counts as cut.
-fn text_of(body: &[u8]) -> (String, bool) {
+/// Decodes UTF-8. Invalid bytes become replacement characters. An incomplete character at the end
+/// is dropped and reported as a truncation.
+fn decode_utf8(body: &[u8]) -> (String, bool) {
     match std::str::from_utf8(body) {
         Ok(text) => (text.to_owned(), false),
         Err(error) if error.error_len().is_none() => {
             (String::from_utf8_lossy(&body[..error.valid_up_to()]).into_owned(), true)
         }
-        Err(_) => bounded(String::from_utf8_lossy(body).into_owned()),
+        Err(_) => truncate(String::from_utf8_lossy(body).into_owned()),
     }
 }
 
-/// A replacement character, or one of another charset, can be longer than what it stands for: the
-/// text is bounded too.
-fn bounded(mut text: String) -> (String, bool) {
-    let is_cut = text.len() > KEEP;
-    text.truncate(text.floor_char_boundary(KEEP));
+/// Limits the decoded text too: a replacement character or a converted character can take more
+/// bytes than its source.
+fn truncate(mut text: String) -> (String, bool) {
+    let is_cut = text.len() > MAX_BODY_BYTES;
+    text.truncate(text.floor_char_boundary(MAX_BODY_BYTES));
     (text, is_cut)
 }
 
@@ -120,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retry_after_takes_seconds_and_dates_and_survives_nonsense() {
+    fn retry_after_takes_seconds_and_dates_and_ignores_invalid_values() {
         let now = Timestamp(1_700_000_000_000);
         let read = |value: &[u8]| {
             let mut headers = HeaderMap::new();
@@ -131,7 +136,7 @@ mod tests {
         assert_eq!(read(b"Tue, 14 Nov 2023 22:14:20 GMT"), Some(Duration::from_secs(60)));
         assert_eq!(read(b"Tue, 14 Nov 2000 22:14:20 GMT"), Some(Duration::ZERO));
         assert_eq!(read(b"18446744073709551615"), Some(Duration::from_secs(u64::MAX)));
-        for nonsense in [
+        for invalid in [
             &b"-1"[..],
             b"1e308",
             b"soon",
@@ -140,26 +145,26 @@ mod tests {
             &[b'9'; 200],
             b"\xff\xfe",
         ] {
-            assert_eq!(read(nonsense), None, "{nonsense:?}");
+            assert_eq!(read(invalid), None, "{invalid:?}");
         }
     }
 
     fn read(content_type: &'static str, body: &[u8]) -> (String, bool) {
         let headers =
             HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
-        let mut kept = Kept::default();
-        kept.head(&headers, Timestamp(0));
-        kept.take(body);
-        kept.into_text()
+        let mut captured = CapturedResponse::default();
+        captured.capture_headers(&headers, Timestamp(0));
+        captured.push(body);
+        captured.into_text()
     }
 
     #[test]
-    fn bodies_become_text_whatever_they_are() {
-        assert_eq!(text_of("é".as_bytes()), ("é".into(), false));
-        assert_eq!(text_of(&"é".as_bytes()[..1]), (String::new(), true));
-        assert_eq!(text_of(b"a\xffb").0, "a\u{fffd}b");
-        let (text, is_cut) = text_of(&[0xff; KEEP]);
-        assert!(text.len() <= KEEP && is_cut, "{} bytes", text.len());
+    fn bytes_that_are_not_utf8_become_bounded_text() {
+        assert_eq!(decode_utf8("é".as_bytes()), ("é".into(), false));
+        assert_eq!(decode_utf8(&"é".as_bytes()[..1]), (String::new(), true));
+        assert_eq!(decode_utf8(b"a\xffb").0, "a\u{fffd}b");
+        let (text, is_cut) = decode_utf8(&[0xff; MAX_BODY_BYTES]);
+        assert!(text.len() <= MAX_BODY_BYTES && is_cut, "{} bytes", text.len());
     }
 
     #[test]
@@ -181,17 +186,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_decoded_is_bounded_and_never_ends_in_half_a_character() {
+    fn decoded_text_is_bounded_and_ends_with_a_whole_character() {
         // 8,192 characters of two bytes become three bytes each.
-        let (text, is_cut) = read("text/plain; charset=utf-16be", &b"\x65\xe5".repeat(KEEP / 2));
+        let (text, is_cut) =
+            read("text/plain; charset=utf-16be", &b"\x65\xe5".repeat(MAX_BODY_BYTES / 2));
         assert!(
-            is_cut && text.len() <= KEEP && text.chars().all(|letter| letter == '日'),
+            is_cut && text.len() <= MAX_BODY_BYTES && text.chars().all(|letter| letter == '日'),
             "{}",
             text.len()
         );
         let (text, is_cut) = read(
             "text/plain; charset=shift_jis",
-            &[&[b'a'][..], &b"\x93\xfa".repeat(KEEP)].concat(),
+            &[&[b'a'][..], &b"\x93\xfa".repeat(MAX_BODY_BYTES)].concat(),
         );
         assert!(is_cut && text.starts_with("a日") && text.ends_with('日'), "{is_cut}");
     }

@@ -1,9 +1,8 @@
-//! One attempt: connect or take a connection that waits, send, and see what comes of it. It always
-//! ends before its deadline and turns whatever happened into an [`Answer`] that a person
-//! understands.
+//! One delivery attempt: reuse an idle connection or open a new one, send the request, read the
+//! response. An attempt always ends within its deadline, and every outcome becomes an [`Answer`].
 //!
-//! The status decides. After it the body gets [`BODY_TIME`] and as much as is kept of it; what a
-//! receiver needed to answer is measured up to the status.
+//! The status code decides the outcome. The body is then read for at most [`BODY_TIME`] and up to
+//! the limit in `answer`. The reported response time ends when status and headers are there.
 
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use hyper::{Response, body::Incoming};
 
 pub use super::target::Target;
 use super::{
-    answer::{KEEP_HEADER, Kept},
+    answer::{CapturedResponse, MAX_HEADER_BYTES},
     connections::{Connection, Pool},
     dial::Dialler,
     fault::Fault,
@@ -29,33 +28,34 @@ use crate::{
     engine::{clock::Clock, config::Settings, store::open::Open},
 };
 
-/// How long a body is read after the status is there.
+/// Time limit for reading the body, from the arrival of the status.
 const BODY_TIME: Duration = Duration::from_secs(1);
 
-/// What the portal sends with, shared by all attempts.
+/// Sends attempts. Cheap to clone; all clones share the connection pool.
 #[derive(Clone)]
 pub struct Sender {
     dialler: Dialler,
     pool: Pool,
     guard: Guard,
     allow_http: bool,
+    /// Deadline of an attempt, unless the hook sets its own.
     deadline: Duration,
     clock: Clock,
 }
 
-/// What came of an attempt, and how long the receiver asked us to wait.
+/// The result of an attempt, and the delay from `Retry-After`.
 pub struct Report {
     pub attempt: Attempt,
     pub retry_after: Option<Duration>,
 }
 
-/// What has come of an attempt so far. It outlives the exchange, which the deadline may cut off
-/// anywhere.
-struct Seen {
+/// What an attempt has observed so far. It is kept outside of the exchange, because the deadline
+/// can cancel that future at any await point.
+struct Progress {
     phases: Phases,
     status: Option<u16>,
     address: Option<String>,
-    kept: Kept,
+    response: CapturedResponse,
 }
 
 impl Sender {
@@ -76,35 +76,36 @@ impl Sender {
         })
     }
 
-    /// Sends one delivery once.
+    /// Makes one attempt at a delivery.
     pub async fn send(&self, target: &Target, open: &Open) -> Report {
         let started_at = self.clock.now();
         let phases = Phases::new(self.clock.stopwatch());
-        let mut seen = Seen { phases, status: None, address: None, kept: Kept::default() };
+        let response = CapturedResponse::default();
+        let mut progress = Progress { phases, status: None, address: None, response };
         let deadline = target.hook.tuning.timeout.unwrap_or(self.deadline);
-        let exchange = self.exchange(target, open, started_at, &mut seen);
+        let exchange = self.exchange(target, open, started_at, &mut progress);
         let ended = tokio::time::timeout(deadline, exchange).await;
-        let (answer, detail) = match (seen.status, ended) {
+        let (answer, detail) = match (progress.status, ended) {
             (Some(status), ended) => {
-                seen.kept.is_cut |= ended.is_err();
+                progress.response.is_cut |= ended.is_err();
                 (Answer::Status(status), None)
             }
             (None, Ok(Err(fault))) => (fault.answer, Some(fault.detail)),
             (None, _) => {
-                let fault = late(&seen.phases);
+                let fault = timeout_fault(&progress.phases);
                 (fault.answer, Some(fault.detail))
             }
         };
-        let Seen { phases, address, mut kept, .. } = seen;
+        let Progress { phases, address, mut response, .. } = progress;
         let (duration_ms, timing, retry_after) =
-            (phases.millis(), phases.timing(), kept.retry_after);
-        let mut response_headers = std::mem::take(&mut kept.headers);
-        let (mut response_body, response_cut) = kept.into_text();
-        let echo = target.echo(open, started_at);
-        echo.mask(&mut response_body, response_cut);
+            (phases.response_ms(), phases.timing(), response.retry_after);
+        let mut response_headers = std::mem::take(&mut response.headers);
+        let (mut response_body, response_cut) = response.into_text();
+        let masker = target.echo_masker(open, started_at);
+        masker.mask(&mut response_body, response_cut);
         for (_, value) in &mut response_headers {
-            let is_cut = value.len() >= KEEP_HEADER;
-            echo.mask(value, is_cut);
+            let is_cut = value.len() >= MAX_HEADER_BYTES;
+            masker.mask(value, is_cut);
         }
         let attempt = Attempt {
             number: open.attempts + 1,
@@ -127,70 +128,79 @@ impl Sender {
         target: &Target,
         open: &Open,
         now: Timestamp,
-        seen: &mut Seen,
+        progress: &mut Progress,
     ) -> Result<(), Fault> {
-        let to = target
+        let destination = target
             .destination(&self.guard, self.allow_http)
             .map_err(|problem| Fault::new(Answer::AddressRefused, problem.message()))?;
-        let (mut connection, response) = self.ask(target, to, open, now, seen).await?;
-        seen.phases.mark(Mark::Answered);
-        seen.status = Some(response.status().as_u16());
-        seen.address = Some(connection.peer.to_string());
-        seen.kept.head(response.headers(), now);
+        let (mut connection, response) =
+            self.send_request(target, destination, open, now, progress).await?;
+        progress.phases.mark(Mark::ResponseStarted);
+        progress.status = Some(response.status().as_u16());
+        progress.address = Some(connection.peer.to_string());
+        progress.response.capture_headers(response.headers(), now);
         let mut body = response.into_body();
-        let reading = read(&mut connection, &mut body, &mut seen.kept);
-        let is_whole = tokio::time::timeout(BODY_TIME, reading).await;
-        match is_whole {
-            Ok(true) if !open.is_test => self.pool.keep(target.hook.id, connection).await,
+        let reading = read_body(&mut connection, &mut body, &mut progress.response);
+        let is_complete = tokio::time::timeout(BODY_TIME, reading).await;
+        match is_complete {
+            Ok(true) if !open.is_test => self.pool.put_back(target.hook.id, connection).await,
             Ok(true) => {}
-            Ok(false) | Err(_) => seen.kept.is_cut = true,
+            Ok(false) | Err(_) => progress.response.is_cut = true,
         }
         Ok(())
     }
 
-    /// Sends the request on a connection that waits, or on a new one. A test always gets a new one,
-    /// and asks for the name afresh: it is to show how things are now.
-    async fn ask(
+    /// Sends the request on an idle connection, or on a new one. A test always opens a new
+    /// connection and bypasses the DNS cache, because it must show the current state.
+    async fn send_request(
         &self,
         target: &Target,
-        to: &Destination,
+        destination: &Destination,
         open: &Open,
         now: Timestamp,
-        seen: &mut Seen,
+        progress: &mut Progress,
     ) -> Result<(Connection, Response<Incoming>), Fault> {
-        let waiting = if open.is_test { None } else { self.pool.take(target.hook.id, &to.origin) };
-        if let Some(mut connection) = waiting {
-            match connection.ask(target.request(to, open, now)).await {
+        let idle = match open.is_test {
+            true => None,
+            false => self.pool.take(target.hook.id, &destination.origin),
+        };
+        if let Some(mut connection) = idle {
+            match connection.send(target.request(destination, open, now)).await {
                 Ok(response) => return Ok((connection, response)),
-                // The receiver closed it while the request was on its way, or what came belongs to
-                // the answer before: neither says anything of this delivery, which is sent once
-                // more. A receiver that had it already knows it by its id.
-                Err(error) if error.is_parse() || !connection.line.has_answered() => {}
+                // The receiver closed the idle connection while the request was in flight, or sent
+                // bytes that belong to the previous response. Neither is a result for this
+                // delivery, so the request is sent once more on a new connection. If the receiver
+                // did process the first copy, it can recognise the duplicate by `webhook-id`.
+                Err(error) if error.is_parse() || !connection.socket.has_received() => {}
                 Err(error) => {
-                    return Err(Fault::exchange(&error, &connection.learned, &connection.line));
+                    return Err(Fault::exchange(&error, &connection.findings, &connection.socket));
                 }
             }
         }
-        // Boxed: most attempts never come here, and need not be as large.
+        // Boxed to keep the future of an attempt small: most attempts reuse a connection.
         let mut connection =
-            Box::pin(self.dialler.dial(to, open.is_test, &mut seen.phases)).await?;
-        match connection.ask(target.request(to, open, now)).await {
+            Box::pin(self.dialler.dial(destination, open.is_test, &mut progress.phases)).await?;
+        match connection.send(target.request(destination, open, now)).await {
             Ok(response) => Ok((connection, response)),
-            Err(error) => Err(Fault::exchange(&error, &connection.learned, &connection.line)),
+            Err(error) => Err(Fault::exchange(&error, &connection.findings, &connection.socket)),
         }
     }
 }
 
-/// Reads as much of a body as is kept. Was that all of it? The rest is never drained: the
-/// connection is closed instead.
-async fn read(connection: &mut Connection, body: &mut Incoming, kept: &mut Kept) -> bool {
+/// Reads a body up to the limit. Returns whether it was complete. The remainder of a longer body is
+/// not drained: the connection is closed instead.
+async fn read_body(
+    connection: &mut Connection,
+    body: &mut Incoming,
+    response: &mut CapturedResponse,
+) -> bool {
     loop {
         match connection.frame(body).await {
             None => return true,
             Some(Err(_)) => return false,
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref()
-                    && !kept.take(data)
+                    && !response.push(data)
                 {
                     return false;
                 }
@@ -199,11 +209,11 @@ async fn read(connection: &mut Connection, body: &mut Incoming, kept: &mut Kept)
     }
 }
 
-/// The deadline passed without a status. If that was while the name was looked up, it says nothing
-/// of the receiver.
-fn late(phases: &Phases) -> Fault {
+/// The deadline passed before a status arrived. During the DNS lookup that is a failure of our own
+/// resolver, not of the receiver.
+fn timeout_fault(phases: &Phases) -> Fault {
     match phases.is_looking_up() {
         true => Fault::lookup(LookupError::TimedOut),
-        false => Fault::new(Answer::Timeout, phases.under_way()),
+        false => Fault::new(Answer::Timeout, phases.current_phase()),
     }
 }

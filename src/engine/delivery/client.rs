@@ -1,5 +1,5 @@
-//! The command line's own HTTP client. It speaks to the operator's server, where nothing needs
-//! guarding; deliveries go out through [`dial`](super::dial) and nothing else.
+//! The HTTP client of the command line. It connects to the operator's own server, so it bypasses
+//! the SSRF guard. Deliveries must not use it: they go out through [`dial`](super::dial) only.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub use super::tls::config as tls;
 
 pub const USER_AGENT: &str = concat!("service-hooks/", env!("CARGO_PKG_VERSION"));
 
-/// A client for a server that the operator named.
+/// A client for a server that the operator chose. It follows no redirect and uses no proxy.
 pub fn plain_client() -> Result<reqwest::Client, String> {
     #[expect(clippy::disallowed_methods, reason = "this file is the home of the HTTP client")]
     let builder = reqwest::Client::builder();

@@ -1,10 +1,10 @@
-//! Connections to receivers that are open and wait for the next delivery. Each belongs to one hook:
-//! what one receiver leaves behind on a connection can never be taken for another hook's answer.
+//! Pool of idle HTTP/1 connections to receivers. Each connection belongs to one hook, so bytes that
+//! one receiver leaves on a connection can never be read as another hook's response.
 //!
-//! A connection is used again only while its address is as DNS says, a minute at most; only when
-//! the last answer was read to its end and nothing came after it; and only within half a minute. A
-//! hook has as many of them as it had attempts under way at once, which its own limit bounds;
-//! together they are bounded by [`Pool::new`].
+//! A connection is reused only while the TTL of its DNS record lasts (at most 60 s), only after the
+//! previous response was read to its end with no bytes after it, and only within [`IDLE_TIMEOUT`].
+//! A hook has at most as many idle connections as it had concurrent attempts; [`Pool::new`] limits
+//! the total.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -26,67 +26,82 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 
 use super::{
-    tls::Learned,
-    wire::{Line, Stream},
+    tls::HandshakeFindings,
+    wire::{Socket, Stream},
 };
 use crate::{
     domain::id::HookId,
     engine::clock::{Clock, Stopwatch},
 };
 
-/// A connection that is not used for this long is closed.
-const IDLE: Duration = Duration::from_secs(30);
-/// How often it is looked for those, while there are any.
-const SWEEP: Duration = Duration::from_secs(5);
+/// An idle connection is closed after this time.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Interval of the task that closes expired connections. It runs only while the pool has some.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 type Driver = http1::Connection<TokioIo<Stream>, Full<Bytes>>;
 
-/// An open connection. It moves only while it is asked something: it has no task of its own.
+/// An open connection. It has no task of its own: its I/O is driven only while one of its methods
+/// is awaited.
 pub struct Connection {
     request: http1::SendRequest<Full<Bytes>>,
-    /// `None` once it has ended.
+    /// `None` once the connection has ended.
     driver: Option<Box<Driver>>,
-    pub line: Arc<Line>,
-    pub learned: Learned,
+    pub socket: Arc<Socket>,
+    pub findings: HandshakeFindings,
     pub peer: SocketAddr,
-    /// What it can be used again for.
+    /// Scheme, host and port. A request for another origin must not use this connection.
     origin: Arc<str>,
-    age: Stopwatch,
-    lasts: Duration,
-    idle: Stopwatch,
+    resolved_at: Stopwatch,
+    address_ttl: Duration,
+    last_used: Stopwatch,
 }
 
-/// What is known of a connection when it is made.
-pub struct Made {
-    pub line: Arc<Line>,
-    pub learned: Learned,
+/// Properties of a new connection.
+pub struct ConnectionParts {
+    pub socket: Arc<Socket>,
+    pub findings: HandshakeFindings,
     pub peer: SocketAddr,
     pub origin: Arc<str>,
-    /// Since when its address is known, and for how long that is good.
-    pub age: Stopwatch,
-    pub lasts: Duration,
+    /// When the address was looked up, and how long it may be used.
+    pub resolved_at: Stopwatch,
+    pub address_ttl: Duration,
 }
 
 impl Connection {
-    pub fn new(request: http1::SendRequest<Full<Bytes>>, driver: Driver, made: Made) -> Self {
-        let Made { line, learned, peer, origin, age, lasts } = made;
-        let driver = Some(Box::new(driver));
-        Self { request, driver, line, learned, peer, origin, age, lasts, idle: age }
+    pub fn new(
+        request: http1::SendRequest<Full<Bytes>>,
+        driver: Driver,
+        parts: ConnectionParts,
+    ) -> Self {
+        let ConnectionParts { socket, findings, peer, origin, resolved_at, address_ttl } = parts;
+        let (driver, last_used) = (Some(Box::new(driver)), resolved_at);
+        Self {
+            request,
+            driver,
+            socket,
+            findings,
+            peer,
+            origin,
+            resolved_at,
+            address_ttl,
+            last_used,
+        }
     }
 
-    /// Sends a request; the head of its answer.
-    pub async fn ask(
+    /// Sends a request and returns the head of the response.
+    pub async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, hyper::Error> {
-        self.line.begin();
-        let answer = self.request.send_request(request);
-        let answer = drive(&mut self.driver, answer).await;
-        self.line.answered();
-        answer
+        self.socket.request_started();
+        let response = self.request.send_request(request);
+        let response = drive(&mut self.driver, response).await;
+        self.socket.response_started();
+        response
     }
 
-    /// The next piece of an answer's body.
+    /// The next frame of a response's body.
     pub async fn frame(
         &mut self,
         body: &mut Incoming,
@@ -94,29 +109,29 @@ impl Connection {
         drive(&mut self.driver, body.frame()).await
     }
 
-    /// After an answer was read to its end: can another request be sent? What came after the answer
-    /// forbids it.
+    /// Whether another request can be sent, after a response was read to its end. `false` if more
+    /// bytes followed the response.
     async fn is_ready(&mut self) -> bool {
         drive(&mut self.driver, async {}).await;
         self.driver.is_some() && self.request.is_ready()
     }
 
     fn may_be_used(&self, origin: &str) -> bool {
-        *self.origin == *origin && !self.is_old() && self.line.is_quiet()
+        *self.origin == *origin && !self.is_expired() && self.socket.is_silent()
     }
 
-    fn is_old(&self) -> bool {
-        self.age.elapsed() >= self.lasts || self.idle.elapsed() >= IDLE
+    fn is_expired(&self) -> bool {
+        self.resolved_at.elapsed() >= self.address_ttl || self.last_used.elapsed() >= IDLE_TIMEOUT
     }
 }
 
-/// Moves a connection along while something is waited for that comes through it. What ends the
-/// connection reaches whoever waits through that.
+/// Polls a connection's I/O while `awaited` waits for data from it. If the connection fails,
+/// `awaited` gets the error from the HTTP library.
 async fn drive<T>(driver: &mut Option<Box<Driver>>, awaited: impl Future<Output = T>) -> T {
     let mut awaited = pin!(awaited);
     poll_fn(|context| {
-        if let Some(moving) = driver
-            && let Poll::Ready(_ended) = Pin::new(&mut **moving).poll(context)
+        if let Some(running) = driver
+            && let Poll::Ready(_ended) = Pin::new(&mut **running).poll(context)
         {
             *driver = None;
         }
@@ -125,34 +140,35 @@ async fn drive<T>(driver: &mut Option<Box<Driver>>, awaited: impl Future<Output 
     .await
 }
 
-/// The connections that wait. All clones are one pool.
+/// The idle connections of all hooks. Clones share one pool.
 #[derive(Clone)]
 pub struct Pool(Arc<Shared>);
 
 struct Shared {
-    waiting: Mutex<Waiting>,
-    /// How many wait at most.
-    most: usize,
+    idle: Mutex<IdleConnections>,
+    /// Maximum number of idle connections over all hooks.
+    capacity: usize,
     clock: Clock,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct IdleConnections {
     hooks: HashMap<HookId, Vec<Connection>>,
     count: usize,
+    /// The task [`sweep`] runs.
     is_swept: bool,
 }
 
 impl Pool {
-    pub fn new(most: usize, clock: Clock) -> Self {
-        Self(Arc::new(Shared { waiting: Mutex::default(), most, clock }))
+    pub fn new(capacity: usize, clock: Clock) -> Self {
+        Self(Arc::new(Shared { idle: Mutex::default(), capacity, clock }))
     }
 
-    /// The one that was used last, of those that can be used again.
+    /// Takes the most recently used connection that can be reused, and closes those that cannot.
     pub fn take(&self, hook: HookId, origin: &str) -> Option<Connection> {
         let mut guard = self.0.lock();
-        let waiting = &mut *guard;
-        let Entry::Occupied(mut entry) = waiting.hooks.entry(hook) else { return None };
+        let idle = &mut *guard;
+        let Entry::Occupied(mut entry) = idle.hooks.entry(hook) else { return None };
         let mut taken = 0;
         let found = loop {
             let Some(connection) = entry.get_mut().pop() else { break None };
@@ -164,49 +180,50 @@ impl Pool {
         if entry.get().is_empty() {
             entry.remove();
         }
-        waiting.count -= taken;
+        idle.count -= taken;
         found
     }
 
-    /// Keeps a connection whose answer was read to its end, if it can be used again and there is
-    /// room.
-    pub async fn keep(&self, hook: HookId, mut connection: Connection) {
-        if connection.is_old() || !connection.is_ready().await {
+    /// Returns a connection to the pool after its response was read to the end. Closes it if it
+    /// cannot be reused or the pool is full.
+    pub async fn put_back(&self, hook: HookId, mut connection: Connection) {
+        if connection.is_expired() || !connection.is_ready().await {
             return;
         }
-        connection.idle = self.0.clock.stopwatch();
-        let mut waiting = self.0.lock();
-        if waiting.count >= self.0.most {
+        connection.last_used = self.0.clock.stopwatch();
+        let mut idle = self.0.lock();
+        if idle.count >= self.0.capacity {
             return;
         }
-        waiting.count += 1;
-        waiting.hooks.entry(hook).or_default().push(connection);
-        if !waiting.is_swept {
-            waiting.is_swept = true;
+        idle.count += 1;
+        idle.hooks.entry(hook).or_default().push(connection);
+        if !idle.is_swept {
+            idle.is_swept = true;
             tokio::spawn(sweep(Arc::downgrade(&self.0)));
         }
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, IdleConnections> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Closes what waited for too long, until nothing waits.
+/// Closes expired connections, and ends when the pool is empty or dropped.
 async fn sweep(pool: Weak<Shared>) {
     loop {
-        tokio::time::sleep(SWEEP).await;
+        tokio::time::sleep(SWEEP_INTERVAL).await;
         let Some(pool) = pool.upgrade() else { return };
-        let mut waiting = pool.lock();
-        waiting.hooks.retain(|_, connections| {
-            connections.retain(|connection| !connection.is_old() && connection.line.is_quiet());
+        let mut idle = pool.lock();
+        idle.hooks.retain(|_, connections| {
+            connections
+                .retain(|connection| !connection.is_expired() && connection.socket.is_silent());
             !connections.is_empty()
         });
-        waiting.count = waiting.hooks.values().map(Vec::len).sum();
-        if waiting.count == 0 {
-            waiting.is_swept = false;
+        idle.count = idle.hooks.values().map(Vec::len).sum();
+        if idle.count == 0 {
+            idle.is_swept = false;
             return;
         }
     }

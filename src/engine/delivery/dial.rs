@@ -1,6 +1,6 @@
-//! New connections to receivers: look-up, guard, TCP, TLS, HTTP/1. There is no other way out for a
-//! delivery, and so none that follows a redirect, uses a proxy of the environment, or unpacks what
-//! it gets.
+//! Opens connections to receivers: DNS lookup, SSRF guard, TCP, TLS, HTTP/1. Every delivery goes
+//! out through this module. It follows no redirects, uses no proxy from the environment and does
+//! not decompress responses.
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -12,28 +12,28 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::{
-    connections::{Connection, Made},
+    connections::{Connection, ConnectionParts},
     fault::Fault,
     phases::{Mark, Phases},
-    resolver::{GuardedResolver, LONGEST, Vetted},
-    target::{Destination, Place},
-    tls::{self, Learned},
-    wire::{Line, Stream, Tcp},
+    resolver::{GuardedResolver, MAX_TTL, Vetted},
+    target::{Destination, DialHost},
+    tls::{self, HandshakeFindings},
+    wire::{Socket, Stream, Tcp},
 };
 use crate::{domain::delivery::Answer, engine::clock::Clock};
 
-/// The next address of a name is tried when the one before has not answered for this long (RFC
-/// 8305).
-const NEXT: Duration = Duration::from_millis(250);
-/// Addresses of a name that are tried.
-const TRIED: usize = 8;
+/// Happy Eyeballs (RFC 8305) connection attempt delay: the next address is tried in parallel when
+/// the previous one has not answered for this long.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+/// Maximum number of a name's addresses that are tried.
+const MAX_ADDRESSES: usize = 8;
 
-/// Header lines and bytes of an answer's head: as many as any honest receiver sends, and no more
-/// than can be borne of many at once.
-const HEADERS: usize = 256;
-const HEAD: usize = 128 * 1024;
+/// Maximum header lines and bytes of a response's head. They are generous for real receivers, and
+/// bound the memory that many hostile ones can use at the same time.
+const MAX_HEADERS: usize = 256;
+const MAX_HEAD_BYTES: usize = 128 * 1024;
 
-/// Makes connections. All clones are one.
+/// Opens connections. Clones share one configuration and the cache of TLS sessions.
 #[derive(Clone)]
 pub struct Dialler(Arc<Inner>);
 
@@ -41,131 +41,146 @@ struct Inner {
     resolver: GuardedResolver,
     connector: TlsConnector,
     http: http1::Builder,
-    /// How long TCP and TLS may take together.
-    patience: Duration,
+    /// Time limit for TCP and TLS together.
+    connect_timeout: Duration,
     clock: Clock,
 }
 
 impl Dialler {
     pub fn new(
         resolver: GuardedResolver,
-        patience: Duration,
+        connect_timeout: Duration,
         clock: Clock,
     ) -> Result<Self, String> {
         let connector = TlsConnector::from(Arc::new(tls::config()?));
-        Ok(Self(Arc::new(Inner { resolver, connector, http: tolerant(), patience, clock })))
+        Ok(Self(Arc::new(Inner {
+            resolver,
+            connector,
+            http: lenient_http1(),
+            connect_timeout,
+            clock,
+        })))
     }
 
-    /// A new connection to a place. `afresh`: name servers are asked even if an answer is
-    /// remembered.
+    /// Opens a connection to `destination`. `skip_cache` asks the name servers even if an answer is
+    /// cached.
     pub async fn dial(
         &self,
-        to: &Destination,
-        afresh: bool,
+        destination: &Destination,
+        skip_cache: bool,
         phases: &mut Phases,
     ) -> Result<Connection, Fault> {
-        phases.mark(Mark::Dialling);
-        let age = self.0.clock.stopwatch();
-        let found = self.addresses(to, afresh, phases).await?;
+        phases.mark(Mark::DialStarted);
+        let resolved_at = self.0.clock.stopwatch();
+        let vetted = self.addresses(destination, skip_cache, phases).await?;
         let addresses: Vec<_> =
-            found.addresses.iter().map(|address| SocketAddr::new(*address, to.port)).collect();
-        let made =
-            tokio::time::timeout(self.0.patience, self.connect(to, &addresses, phases)).await;
-        let made = made.unwrap_or_else(|_| Err(Fault::new(Answer::Timeout, phases.under_way())));
-        let (stream, line, learned, peer) = made?;
+            vetted.addresses.iter().map(|ip| SocketAddr::new(*ip, destination.port)).collect();
+        let opening = self.open_stream(destination, &addresses, phases);
+        let opened = tokio::time::timeout(self.0.connect_timeout, opening).await;
+        let opened =
+            opened.unwrap_or_else(|_| Err(Fault::new(Answer::Timeout, phases.current_phase())));
+        let (stream, socket, findings, peer) = opened?;
         phases.mark(Mark::Connected);
-        let shaken = self.0.http.handshake(TokioIo::new(stream)).await;
+        let http = self.0.http.handshake(TokioIo::new(stream)).await;
         let (request, driver) =
-            shaken.map_err(|error| Fault::new(Answer::BrokenAnswer, error.to_string()))?;
-        let made = Made { line, learned, peer, origin: to.origin.clone(), age, lasts: found.lasts };
-        Ok(Connection::new(request, driver, made))
+            http.map_err(|error| Fault::new(Answer::BrokenAnswer, error.to_string()))?;
+        let (origin, address_ttl) = (destination.origin.clone(), vetted.ttl);
+        let parts = ConnectionParts { socket, findings, peer, origin, resolved_at, address_ttl };
+        Ok(Connection::new(request, driver, parts))
     }
 
     async fn addresses(
         &self,
-        to: &Destination,
-        afresh: bool,
+        destination: &Destination,
+        skip_cache: bool,
         phases: &mut Phases,
     ) -> Result<Vetted, Fault> {
-        match &to.place {
-            Place::Address(address) => Ok(Vetted { addresses: vec![*address], lasts: LONGEST }),
-            Place::Name(name) => {
-                phases.mark(Mark::LookingUp);
-                let found = self.0.resolver.vetted(name, afresh).await.map_err(Fault::lookup)?;
-                phases.mark(Mark::LookedUp);
-                Ok(found)
+        match &destination.dial_host {
+            DialHost::Address(address) => Ok(Vetted { addresses: vec![*address], ttl: MAX_TTL }),
+            DialHost::Name(name) => {
+                phases.mark(Mark::LookupStarted);
+                let vetted =
+                    self.0.resolver.vetted(name, skip_cache).await.map_err(Fault::lookup)?;
+                phases.mark(Mark::LookupDone);
+                Ok(vetted)
             }
         }
     }
 
-    async fn connect(
+    async fn open_stream(
         &self,
-        to: &Destination,
+        destination: &Destination,
         addresses: &[SocketAddr],
         phases: &mut Phases,
-    ) -> Result<(Stream, Arc<Line>, Learned, SocketAddr), Fault> {
-        let (stream, peer) = reach(addresses).await.map_err(|error| Fault::connect(&error))?;
+    ) -> Result<(Stream, Arc<Socket>, HandshakeFindings, SocketAddr), Fault> {
+        let (stream, peer) =
+            connect_any(addresses).await.map_err(|error| Fault::connect(&error))?;
         let tcp = Tcp::new(stream);
-        let line = tcp.line();
-        let Some(name) = to.tls.clone() else {
-            return Ok((tcp.into(), line, Learned::default(), peer));
+        let socket = tcp.socket();
+        let Some(name) = destination.tls.clone() else {
+            return Ok((tcp.into(), socket, HandshakeFindings::default(), peer));
         };
-        phases.mark(Mark::ShakingHands);
-        let (stream, learned) = self.secure(name, tcp).await;
-        let stream = stream.map_err(|error| Fault::handshake(&error, &learned, &line))?;
-        Ok((stream, line, learned, peer))
+        phases.mark(Mark::TlsStarted);
+        let (stream, findings) = self.start_tls(name, tcp).await;
+        let stream = stream.map_err(|error| Fault::handshake(&error, &findings, &socket))?;
+        Ok((stream, socket, findings, peer))
     }
 
-    async fn secure(&self, name: ServerName<'static>, tcp: Tcp) -> (io::Result<Stream>, Learned) {
-        let (stream, learned) = tls::handshake(&self.0.connector, name, tcp).await;
-        (stream.map(Stream::from), learned)
+    async fn start_tls(
+        &self,
+        name: ServerName<'static>,
+        tcp: Tcp,
+    ) -> (io::Result<Stream>, HandshakeFindings) {
+        let (stream, findings) = tls::handshake(&self.0.connector, name, tcp).await;
+        (stream.map(Stream::from), findings)
     }
 }
 
-/// HTTP/1 that bears with what other clients bear with: a space before a colon, folded lines, lines
-/// that are no headers.
-fn tolerant() -> http1::Builder {
+/// An HTTP/1 client as lenient as common clients: it accepts a space before a header's colon,
+/// folded header lines, and skips lines that are not headers.
+fn lenient_http1() -> http1::Builder {
     let mut http = http1::Builder::new();
     http.allow_spaces_after_header_name_in_responses(true)
         .allow_obsolete_multiline_headers_in_responses(true)
         .ignore_invalid_headers_in_responses(true)
-        .max_headers(HEADERS)
-        .max_buf_size(HEAD);
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES);
     http
 }
 
-/// The first of these addresses that accepts a connection: each is given a moment before the next
-/// is tried as well.
-pub async fn reach(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
-    let mut rest = in_turns(addresses).into_iter().take(TRIED);
-    let mut trying = FuturesUnordered::new();
-    let mut worst: Option<io::Error> = None;
+/// Connects to the first address that accepts (Happy Eyeballs): a new attempt starts every
+/// [`ATTEMPT_DELAY`], or as soon as one fails. If all fail, returns the most specific error.
+pub async fn connect_any(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
+    let mut untried = interleave_families(addresses).into_iter().take(MAX_ADDRESSES);
+    let mut attempts = FuturesUnordered::new();
+    let mut best_error: Option<io::Error> = None;
     loop {
-        let is_last = match rest.next() {
+        let is_last = match untried.next() {
             Some(address) => {
-                trying.push(connect(address));
+                attempts.push(connect(address));
                 false
             }
             None => true,
         };
-        let mut moment = pin!(tokio::time::sleep(NEXT));
-        // Until one is there, one more is to be tried, or none is left.
+        let mut delay = pin!(tokio::time::sleep(ATTEMPT_DELAY));
+        // Ends when one connects, when the next address is due, or when all have failed.
         loop {
             tokio::select! {
-                tried = trying.next() => match tried {
+                outcome = attempts.next() => match outcome {
                     Some(Ok(connected)) => return Ok(connected),
                     Some(Err(error)) => {
-                        worst = Some(worst.filter(|before| weight(before) >= weight(&error))
+                        best_error = Some(best_error
+                            .filter(|before| specificity(before) >= specificity(&error))
                             .unwrap_or(error));
                         if !is_last {
                             break;
                         }
                     }
-                    None if is_last => return Err(worst
+                    None if is_last => return Err(best_error
                         .unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())),
                     None => break,
                 },
-                () = &mut moment, if !is_last => break,
+                () = &mut delay, if !is_last => break,
             }
         }
     }
@@ -174,7 +189,8 @@ pub async fn reach(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAdd
 async fn connect(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
     let connected = TcpStream::connect(address).await;
     let stream = connected.map_err(|error| match error.kind() {
-        // What a machine without IPv6 says of every IPv6 address: that is no lack of ports.
+        // A machine without IPv6 reports this for every IPv6 address. It must not be mistaken for
+        // exhausted local ports, which have the same error kind.
         io::ErrorKind::AddrNotAvailable if address.is_ipv6() => {
             io::ErrorKind::NetworkUnreachable.into()
         }
@@ -184,9 +200,9 @@ async fn connect(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
     Ok((stream, address))
 }
 
-/// Of several failures the one that says most: a host that refuses is there, one that cannot be
-/// reached may be meant for others.
-fn weight(error: &io::Error) -> u8 {
+/// Ranks errors, so that the most informative one is reported: a refusal shows that the host
+/// exists; an unreachable address may belong to a network that this machine does not have.
+fn specificity(error: &io::Error) -> u8 {
     match error.kind() {
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => 0,
         io::ErrorKind::TimedOut => 1,
@@ -194,16 +210,16 @@ fn weight(error: &io::Error) -> u8 {
     }
 }
 
-/// The two families by turns, beginning with the one that was named first.
-fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
-    let is_six = addresses.first().is_some_and(SocketAddr::is_ipv6);
+/// Alternates IPv6 and IPv4 addresses, starting with the family of the first address.
+fn interleave_families(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let starts_with_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) =
-        addresses.iter().copied().partition(|address| address.is_ipv6() == is_six);
+        addresses.iter().copied().partition(|address| address.is_ipv6() == starts_with_ipv6);
     let mut second = second.into_iter();
-    let mut turns: Vec<_> =
+    let mut interleaved: Vec<_> =
         first.into_iter().flat_map(|address| [Some(address), second.next()]).flatten().collect();
-    turns.extend(second);
-    turns
+    interleaved.extend(second);
+    interleaved
 }
 
 #[cfg(test)]
@@ -211,28 +227,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_families_get_their_turn() {
+    fn address_families_alternate() {
         let parse = |list: &[&str]| {
             list.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>()
         };
-        let turns = in_turns(&parse(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]));
-        assert_eq!(turns, parse(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]));
-        let turns = in_turns(&parse(&["1.1.1.1:1", "[::1]:1", "[::2]:1"]));
-        assert_eq!(turns, parse(&["1.1.1.1:1", "[::1]:1", "[::2]:1"]));
-        assert_eq!(in_turns(&[]), []);
+        let order = interleave_families(&parse(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]));
+        assert_eq!(order, parse(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]));
+        let order = interleave_families(&parse(&["1.1.1.1:1", "[::1]:1", "[::2]:1"]));
+        assert_eq!(order, parse(&["1.1.1.1:1", "[::1]:1", "[::2]:1"]));
+        assert_eq!(interleave_families(&[]), []);
     }
 
     #[tokio::test]
-    async fn an_address_that_refuses_does_not_keep_the_next_from_being_reached() {
+    async fn a_refused_address_does_not_prevent_the_next_from_being_tried() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let good = listener.local_addr().unwrap();
         let closed =
             tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        assert_eq!(reach(&[closed, good]).await.unwrap().1, good);
+        assert_eq!(connect_any(&[closed, good]).await.unwrap().1, good);
         assert_eq!(
-            reach(&[closed, closed]).await.unwrap_err().kind(),
+            connect_any(&[closed, closed]).await.unwrap_err().kind(),
             io::ErrorKind::ConnectionRefused
         );
-        assert!(reach(&[]).await.is_err());
+        assert!(connect_any(&[]).await.is_err());
     }
 }

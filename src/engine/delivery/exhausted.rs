@@ -1,10 +1,10 @@
-//! Which failures of the operating system are this machine's own: it ran out of something.
+//! Recognises I/O errors that mean that this machine has run out of a resource.
 
 use std::io;
 
 use rustix::io::Errno;
 
-/// What this machine has run out of, if that is what the error says.
+/// The resource that this machine has run out of; `None`: the error has another cause.
 pub(super) fn exhausted(error: &io::Error) -> Option<&'static str> {
     Some(match Errno::from_io_error(error)? {
         Errno::MFILE => "this process has no file descriptor left (EMFILE)",

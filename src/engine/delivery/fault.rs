@@ -1,21 +1,22 @@
-//! Why there is no answer: what the network, TLS or the receiver did, as an [`Answer`] and in
-//! words. What this machine lacks (descriptors, memory, ports, name servers) is told apart from
-//! what the receiver did.
+//! Why an attempt got no response, as an [`Answer`] and a sentence: DNS, network, TLS or HTTP. A
+//! failure of this machine (file descriptors, memory, ports, name servers) becomes
+//! [`Answer::OwnTrouble`], because it must not count against the receiver. The sentences are stored
+//! in `detail` and `view::words::failure` matches them: their bytes must not change.
 
 use std::{error::Error as StdError, io};
 
 use super::{
     exhausted::exhausted,
     lookup::LookupError,
-    tls::{self, Learned},
-    wire::Line,
+    tls::{self, HandshakeFindings},
+    wire::Socket,
 };
 use crate::domain::delivery::Answer;
 
-/// The first byte of a TLS record that holds an alert.
+/// First byte of a TLS alert record.
 const TLS_ALERT: u8 = 0x15;
 
-/// An attempt without an answer, and what more can be said of it.
+/// The failure of an attempt that got no status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub answer: Answer,
@@ -46,26 +47,30 @@ impl Fault {
         }
     }
 
-    pub fn handshake(error: &io::Error, learned: &Learned, line: &Line) -> Self {
+    pub fn handshake(error: &io::Error, findings: &HandshakeFindings, socket: &Socket) -> Self {
         match exhausted(error) {
             Some(what) => Self::new(Answer::OwnTrouble, what),
-            None => Self::new(Answer::TlsFailed, tls::explain(error, learned, line.first_byte())),
+            None => {
+                Self::new(Answer::TlsFailed, tls::explain(error, findings, socket.first_byte()))
+            }
         }
     }
 
-    /// The connection was there and no answer came of it.
-    pub fn exchange(error: &hyper::Error, learned: &Learned, line: &Line) -> Self {
+    /// The connection was established, but no response came over it.
+    pub fn exchange(error: &hyper::Error, findings: &HandshakeFindings, socket: &Socket) -> Self {
         let mut cause = error.source();
         while let Some(inner) = cause {
             if let Some(io) = inner.downcast_ref::<io::Error>() {
-                if tls::cause(io).is_some() || (learned.wants_certificate && !line.has_answered()) {
+                if tls::tls_error(io).is_some()
+                    || (findings.wants_certificate && !socket.has_received())
+                {
                     return Self::new(
                         Answer::TlsFailed,
-                        tls::explain(io, learned, line.first_byte()),
+                        tls::explain(io, findings, socket.first_byte()),
                     );
                 }
                 return match exhausted(io) {
-                    // What `wire` says of too much before the answer.
+                    // `wire` returns this kind when too many bytes come before the status.
                     None if io.kind() == io::ErrorKind::FileTooLarge => Self::new(
                         Answer::BrokenAnswer,
                         "not a proper HTTP answer: too large before its status",
@@ -78,15 +83,15 @@ impl Fault {
             }
             cause = inner.source();
         }
-        if learned.wants_certificate && !line.has_answered() {
+        if findings.wants_certificate && !socket.has_received() {
             return Self::new(Answer::TlsFailed, tls::WANTS_CERTIFICATE);
         }
         let detail = match () {
-            () if error.is_parse() && line.first_byte() == Some(TLS_ALERT) => {
+            () if error.is_parse() && socket.first_byte() == Some(TLS_ALERT) => {
                 "the port speaks TLS".to_owned()
             }
             () if error.is_parse() => format!("not a proper HTTP answer: {error}"),
-            () if line.has_answered() => {
+            () if socket.has_received() => {
                 "the receiver closed the connection in the middle of its answer".to_owned()
             }
             () => "the receiver closed the connection without an answer".to_owned(),
@@ -102,28 +107,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_this_machine_lacks_is_not_the_receivers_fault() {
-        let of = |errno: Errno| Fault::connect(&errno.into());
+    fn exhausted_local_resources_are_not_the_receivers_fault() {
+        let fault_of = |errno: Errno| Fault::connect(&errno.into());
         for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::ADDRNOTAVAIL]
         {
-            let fault = of(errno);
+            let fault = fault_of(errno);
             assert!(
                 fault.answer == Answer::OwnTrouble && fault.detail.starts_with("this "),
                 "{errno}: {fault:?}"
             );
         }
-        assert_eq!(of(Errno::CONNREFUSED), Fault::new(Answer::ConnectFailed, "connection refused"));
-        assert_eq!(of(Errno::NETUNREACH), Fault::new(Answer::ConnectFailed, "network unreachable"));
-        assert_eq!(of(Errno::TIMEDOUT), Fault::new(Answer::Timeout, "while connecting"));
+        assert_eq!(
+            fault_of(Errno::CONNREFUSED),
+            Fault::new(Answer::ConnectFailed, "connection refused")
+        );
+        assert_eq!(
+            fault_of(Errno::NETUNREACH),
+            Fault::new(Answer::ConnectFailed, "network unreachable")
+        );
+        assert_eq!(fault_of(Errno::TIMEDOUT), Fault::new(Answer::Timeout, "while connecting"));
     }
 
     #[test]
-    fn a_name_that_cannot_be_asked_for_is_our_trouble_and_one_that_is_missing_is_not() {
+    fn a_failing_name_server_is_our_trouble_and_a_missing_name_is_not() {
         let rows = [
             (LookupError::NotFound, Answer::DnsFailed),
             (LookupError::NoAddress, Answer::DnsFailed),
             (LookupError::ServerFailed, Answer::DnsFailed),
-            (LookupError::Silent, Answer::DnsFailed),
+            (LookupError::NoResponse, Answer::DnsFailed),
             (LookupError::ServerRefused, Answer::OwnTrouble),
             (LookupError::TimedOut, Answer::OwnTrouble),
             (LookupError::Unreachable, Answer::OwnTrouble),

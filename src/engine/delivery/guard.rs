@@ -1,16 +1,17 @@
-//! Which addresses may be dialled. Pure, and tested against an independent table. The default is
-//! "public unicast only"; an operator widens it by ranges, never by names.
+//! SSRF guard: which IP addresses deliveries may connect to. Pure, and tested against an
+//! independent table. By default only public unicast addresses are allowed. Operators add ranges,
+//! never names.
 //!
-//! IPv6 is allowed by what it *is* (2000::/3 is all that was ever assigned for unicast) and not by
-//! a list of what it is not: that covers mapped, compatible, translated and NAT64 spellings of
-//! IPv4, and whatever is assigned next.
+//! IPv6 uses an allow list (2000::/3, the only block that is assigned for global unicast) instead
+//! of a deny list. So mapped, compatible, translated and NAT64 forms of IPv4 addresses are refused,
+//! and so is every block that is assigned in future.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// Not public, or public but never a webhook's receiver (IANA special-purpose registry;
-/// 168.63.129.16 is Azure's wire server, a public address in no registry).
+/// IPv4 blocks that are refused: the IANA special-purpose registry, and 168.63.129.16, Azure's wire
+/// server, which no registry lists.
 const NOT_PUBLIC_V4: &[([u8; 4], u8)] = &[
     ([0, 0, 0, 0], 8),
     ([10, 0, 0, 0], 8),
@@ -33,7 +34,7 @@ const NOT_PUBLIC_V4: &[([u8; 4], u8)] = &[
     ([168, 63, 129, 16], 32),
 ];
 
-/// Parts of 2000::/3 that are not public unicast.
+/// Parts of 2000::/3 that are refused because they are not public unicast.
 const NOT_PUBLIC_V6: &[([u16; 8], u8)] = &[
     ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
     ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
@@ -43,11 +44,12 @@ const NOT_PUBLIC_V6: &[([u16; 8], u8)] = &[
     ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
 ];
 
-/// Where name servers of IPv6-only networks put IPv4 addresses.
+/// The well-known NAT64 prefix (RFC 6052): name servers of IPv6-only networks embed IPv4 addresses
+/// in it.
 const NAT64: ([u16; 8], u8) = ([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
 
-/// Where clouds hand out credentials. An allowed range that merely contains one of these does not
-/// open it; only a range inside the same block does.
+/// Metadata services of cloud providers, which hand out credentials. An allowed range that contains
+/// one of these blocks does not open it. Only a range inside of the block does.
 const METADATA: &[&str] = &[
     "169.254.0.0/16",
     "169.254.169.254/32",
@@ -60,7 +62,7 @@ const METADATA: &[&str] = &[
     "fd20:ce::254/128",
 ];
 
-/// The operator's policy.
+/// The policy of this server: the defaults and the ranges that the operator allowed.
 #[derive(Clone, Debug)]
 pub struct Guard {
     allowed: Vec<IpNet>,
@@ -76,21 +78,22 @@ impl Guard {
         Self { allowed: allowed.to_vec(), metadata }
     }
 
-    /// May a connection to this address be opened?
+    /// Whether a connection to this address may be opened.
     pub fn may_dial(&self, address: IpAddr) -> bool {
         is_public(address) || self.is_allowed(address)
     }
 
-    /// The same for an address that name servers gave. In a network that only speaks IPv6 they
-    /// answer with the receiver's IPv4 address inside [`NAT64`], and a gateway takes it out again:
-    /// that address is judged. It has to be public: a range that the operator opened is dialled
-    /// directly or not at all.
+    /// The same for an address that came from a name server. In an IPv6-only network that can be
+    /// the receiver's IPv4 address embedded in [`NAT64`], which a gateway translates back. The
+    /// embedded address must be public: ranges that the operator allowed are not reached through a
+    /// gateway.
     pub fn may_dial_resolved(&self, address: IpAddr) -> bool {
-        self.may_dial(address) || embedded(address).is_some_and(|inner| is_public(inner.into()))
+        self.may_dial(address)
+            || embedded_ipv4(address).is_some_and(|inner| is_public(inner.into()))
     }
 
-    /// What keeps this address from being dialled, in a word or two.
-    pub fn why_not(&self, address: IpAddr) -> &'static str {
+    /// Why this address is refused, in a few words. They are stored in `detail`.
+    pub fn refusal_reason(&self, address: IpAddr) -> &'static str {
         if self.metadata.iter().any(|block| block.contains(&address)) {
             return "link-local or a cloud's metadata";
         }
@@ -104,27 +107,29 @@ impl Guard {
             IpAddr::V6(address) if address.is_loopback() => "loopback",
             IpAddr::V6(address) if address.is_unique_local() => "private",
             IpAddr::V6(address) if address.is_multicast() => "multicast",
-            IpAddr::V6(_) if embedded(address).is_some() => "a forbidden IPv4 address behind NAT64",
+            IpAddr::V6(_) if embedded_ipv4(address).is_some() => {
+                "a forbidden IPv4 address behind NAT64"
+            }
             _ => "reserved",
         }
     }
 
-    /// Is this address inside a range that the operator opened?
+    /// Whether the operator allowed a range with this address.
     pub fn is_allowed(&self, address: IpAddr) -> bool {
         self.allowed.iter().any(|range| {
-            let blocks = || self.metadata.iter().filter(|block| block.contains(&address));
-            range.contains(&address) && blocks().all(|block| block.contains(range))
+            let metadata = || self.metadata.iter().filter(|block| block.contains(&address));
+            range.contains(&address) && metadata().all(|block| block.contains(range))
         })
     }
 
-    /// Did the operator open any range at all?
+    /// Whether the operator allowed any range.
     pub fn allows_ranges(&self) -> bool {
         !self.allowed.is_empty()
     }
 }
 
-/// The IPv4 address inside an address of the well-known NAT64 prefix (RFC 6052).
-fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
+/// The IPv4 address that is embedded in a NAT64 address.
+fn embedded_ipv4(address: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(address) = address else { return None };
     let [a, b, c, d] = [12, 13, 14, 15].map(|at| address.octets()[at]);
     in_v6(address, NAT64.0, NAT64.1).then(|| Ipv4Addr::new(a, b, c, d))
@@ -163,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn public_unicast_only() {
+    fn only_public_unicast_addresses_are_allowed() {
         let strict = guard(&[]);
         for public in [
             "8.8.8.8",
@@ -207,14 +212,14 @@ mod tests {
         }
     }
 
-    /// The same question asked of the standard library's bits, for every /16 and its edges.
+    /// Compares with the classification in the standard library, at the edges of every /16.
     #[test]
-    fn a_sweep_over_all_of_ipv4_agrees_with_the_standard_library() {
+    fn every_ipv4_block_agrees_with_the_standard_library() {
         let strict = guard(&[]);
         for high in 0..=u16::MAX {
             for low in [0, 1, 0x7fff, u16::MAX] {
                 let address = Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
-                let surely_not = address.is_private()
+                let is_forbidden = address.is_private()
                     || address.is_loopback()
                     || address.is_link_local()
                     || address.is_multicast()
@@ -222,13 +227,13 @@ mod tests {
                     || address.is_documentation()
                     || address.is_unspecified()
                     || address.octets()[0] >= 224;
-                assert!(!surely_not || !strict.may_dial(address.into()), "{address}");
+                assert!(!is_forbidden || !strict.may_dial(address.into()), "{address}");
             }
         }
     }
 
     #[test]
-    fn an_allowed_range_opens_itself_and_nothing_else() {
+    fn an_allowed_range_opens_only_itself() {
         let loopback = guard(&["127.0.0.0/8"]);
         assert!(may(&loopback, "127.0.0.1") && may(&loopback, "127.9.9.9"));
         assert!(
@@ -239,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_nat64_the_ipv4_address_is_judged_and_only_where_a_name_led_there() {
+    fn nat64_is_allowed_for_resolved_public_addresses_only() {
         for range in [&[][..], &["10.0.0.0/8", "127.0.0.0/8"]] {
             let guard = guard(range);
             let resolved = |address: &str| guard.may_dial_resolved(address.parse().unwrap());
@@ -263,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_why() {
+    fn a_refusal_has_a_reason() {
         let strict = guard(&[]);
         let rows = [
             ("127.0.0.1", "loopback"),
@@ -278,12 +283,12 @@ mod tests {
             ("240.0.0.1", "reserved"),
         ];
         for (address, why) in rows {
-            assert_eq!(strict.why_not(address.parse().unwrap()), why, "{address}");
+            assert_eq!(strict.refusal_reason(address.parse().unwrap()), why, "{address}");
         }
     }
 
     #[test]
-    fn metadata_is_not_opened_by_a_range_that_merely_contains_it() {
+    fn a_range_that_contains_a_metadata_block_does_not_open_it() {
         let wide = guard(&["0.0.0.0/0", "::/0"]);
         assert!(may(&wide, "10.0.0.1") && may(&wide, "fc00::1"));
         for metadata in [

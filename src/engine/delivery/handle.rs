@@ -1,5 +1,5 @@
-//! The way to the scheduler, and the messages that go there and to other nodes. Imports the board's
-//! messages only, so that whoever tells the scheduler something need not know it.
+//! The handle of the scheduler task, and the messages to it and to other nodes. Imports the board's
+//! messages but not the scheduler, so that senders do not depend on it.
 
 use std::collections::HashSet;
 
@@ -8,18 +8,18 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use super::{board::News, congestion::Congestion};
 use crate::domain::id::{DeliveryId, HookId};
 
-/// What the scheduler is told.
+/// A message to the scheduler.
 pub enum Message {
     News(News),
-    /// Send nothing more for these; which of them have nothing in flight?
-    Part(HashSet<HookId>, oneshot::Sender<HashSet<HookId>>),
-    /// Only answer.
+    /// Stop sending for these lanes. The answer: which of them have no attempt in flight.
+    HandOver(HashSet<HookId>, oneshot::Sender<HashSet<HookId>>),
+    /// Answer, and do nothing else.
     Ping(oneshot::Sender<()>),
-    /// Start nothing more; answer when nothing is in flight.
+    /// Start no more attempts; answer when none is in flight.
     Stop(oneshot::Sender<()>),
 }
 
-/// The way to the scheduler.
+/// Sends messages to the scheduler. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
     pub(super) messages: mpsc::UnboundedSender<Message>,
@@ -28,48 +28,48 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// How long new deliveries wait for their attempts.
+    /// How long new deliveries wait for their attempts, for back-pressure on accepts.
     pub fn congestion(&self) -> &Congestion {
         &self.congestion
     }
 
-    /// Tells the scheduler something. After it stopped nobody listens, and the database still
-    /// knows.
-    pub fn tell(&self, news: News) {
+    /// Sends news to the scheduler. After it has stopped the news is dropped, which is safe: the
+    /// database has all of it.
+    pub fn send(&self, news: News) {
         let _stopped = self.messages.send(Message::News(news));
     }
 
-    /// It stopped, or came to grief: nobody listens any more.
+    /// Has the scheduler stopped or panicked?
     pub fn has_ended(&self) -> bool {
         self.messages.is_closed()
     }
 
-    /// Resolves when it has.
+    /// Resolves when the scheduler has stopped or panicked.
     pub async fn ended(&self) {
         self.messages.closed().await;
     }
 
-    /// Answers once it has heard everything that it was told before. `None`: it has ended.
+    /// Resolves once the scheduler has processed all earlier messages. `None`: it has ended.
     pub async fn ping(&self) -> Option<()> {
         let (sender, answer) = oneshot::channel();
         let _stopped = self.messages.send(Message::Ping(sender));
         answer.await.ok()
     }
 
-    /// Hears of every delivery that an attempt was recorded for.
-    pub fn listen(&self) -> broadcast::Receiver<DeliveryId> {
+    /// Receives the id of every delivery whose attempt has finished.
+    pub fn subscribe(&self) -> broadcast::Receiver<DeliveryId> {
         self.finished.subscribe()
     }
 
-    /// Sends nothing more for these hooks, and says which of them have nothing in flight. `None`:
-    /// it has ended.
-    pub async fn part(&self, hooks: HashSet<HookId>) -> Option<HashSet<HookId>> {
+    /// Stops sending for exactly these lanes, and returns those with no attempt in flight. `None`:
+    /// the scheduler has ended.
+    pub async fn hand_over(&self, hooks: HashSet<HookId>) -> Option<HashSet<HookId>> {
         let (sender, idle) = oneshot::channel();
-        let _stopped = self.messages.send(Message::Part(hooks, sender));
+        let _stopped = self.messages.send(Message::HandOver(hooks, sender));
         idle.await.ok()
     }
 
-    /// Starts nothing more and waits for what is in flight.
+    /// Starts no more attempts, and waits until none is in flight.
     pub async fn stop(&self) {
         let (stopped, wait) = oneshot::channel();
         let _stopped = self.messages.send(Message::Stop(stopped));
@@ -77,9 +77,11 @@ impl Handle {
     }
 }
 
-/// What of this node's hooks the others should know.
+/// A hint to other nodes about a hook of theirs.
 #[derive(Clone, Copy, Debug)]
 pub enum PeerHint {
+    /// The hook may have open deliveries that its node does not know.
     More(HookId),
+    /// The hook's row changed.
     Changed(HookId),
 }

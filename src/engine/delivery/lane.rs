@@ -1,25 +1,30 @@
-//! One hook's in-memory window on its open deliveries. A pure state machine: no clock, no task, no
-//! database, so a test drives it with calls alone.
+//! A lane: one hook's bounded in-memory window on its open deliveries. A pure state machine without
+//! clock, task or database, so tests drive it with plain calls.
 //!
-//! The database holds every delivery, the window only some. First attempts and retries have a
-//! [`Shelf`] each, so that a backlog of one kind never takes the other's room. A shelf's `more_at`
-//! is the earliest time at which a delivery that is only in the database becomes due: a retry, the
-//! overflow of a full window, the backlog after a restart. A load reads all three in the same way.
+//! The database holds all open deliveries, the window only some. First attempts and retries have a
+//! [`Buffer`] each, so that a backlog of one kind cannot take the other's room. A buffer's
+//! `more_at` is the earliest time at which a delivery that is only in the database becomes due: a
+//! retry, the overflow of a full window, or the backlog after a restart. Loads read all three in
+//! the same way. Ordered deliveries are in [`Lines`] instead, one FIFO queue per ordering key.
 //!
 //! When the hook is switched off, paused or deleted, steps of bounded size hold or cancel its open
-//! deliveries in the database; when it is open again, steps release what they held. A paused hook
-//! is probed with one delivery at a time.
+//! deliveries in the database. When it is open again, steps release them. A paused hook (open
+//! circuit breaker) is probed with one held delivery at a time.
+//!
+//! The parts: `loads` (loads and steps), `sending` (what is sent next), `outcomes` (ended
+//! attempts), `pacing` and `bucket` (rate limits), `ordered` and `lines` (ordered deliveries).
 
 mod bucket;
+mod buffer;
 mod known;
-mod lately;
 mod lines;
 mod loads;
 mod ordered;
 mod outcomes;
 mod pacing;
 mod page;
-mod shelf;
+mod recently_loaded;
+mod sending;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -27,22 +32,18 @@ use std::{
 };
 
 use bucket::Bucket;
+use buffer::Buffer;
+pub use buffer::PagePart;
 use known::Known;
-use lately::Lately;
 use lines::Lines;
 pub use outcomes::Speed;
 use pacing::Pacing;
-pub use page::{Change, Given, Limits, Page, Wanted};
-pub use shelf::Found;
-use shelf::Shelf;
+pub use page::{Change, Limits, Outgoing, Page, Wanted};
+use recently_loaded::RecentlyLoaded;
 
 use super::attempt::Target;
 use crate::{
-    domain::{
-        health::{Health, Purpose},
-        id::DeliveryId,
-        time::Timestamp,
-    },
+    domain::{health::Health, id::DeliveryId, time::Timestamp},
     engine::store::{open::Open, queue::Room},
 };
 
@@ -51,75 +52,81 @@ use crate::{
 pub struct Lane {
     target: Option<Arc<Target>>,
     health: Health,
-    /// First attempts, retries and tests wait apart, so that none waits behind another kind.
-    fresh: Shelf,
-    again: Shelf,
+    /// First attempts, retries and tests are queued separately, so that no kind blocks another.
+    first_attempts: Buffer,
+    retries: Buffer,
     tests: VecDeque<Open>,
     probe: Option<Open>,
-    /// Of a hook that keeps an order: all that has a key.
+    /// Deliveries with an ordering key, of a hook with ordered deliveries.
     lines: Lines,
     lines_had_turn: bool,
-    /// What the load under way was begun for; between loads, the last one.
+    /// What the load under way, or else the last one, was started for.
     last_wanted: Wanted,
-    /// Everything queued or in flight, so that a load brings nothing twice.
+    /// All deliveries queued or in flight, so that a load does not queue one twice.
     known: Known,
-    loaded_lately: Lately,
-    /// Attempts whose request is not answered yet.
+    recently_loaded: RecentlyLoaded,
+    /// Attempts whose request has not ended.
     sending: usize,
-    /// Those, and the answered ones that are not recorded yet: each keeps its permit until then.
+    /// `sending` plus the ended attempts that are not recorded yet. Each has a permit.
     in_flight: usize,
-    /// Attempts that ended, with any outcome. [`Board`](super::board::Board) gives a receiver that
-    /// answers more permits.
+    /// Attempts that have ended, with any outcome, since the lane was created.
+    /// [`Board`](super::board::Board) gives lanes whose attempts end more permits.
     pub(super) attempts_ended: usize,
-    /// Gained by quick attempts, lost by slow ones; `None` before the first has ended.
+    /// Gained by quick attempts, lost by slow ones: see [`Lane::speed`]. `None` before the first
+    /// attempt has ended.
     credit: Option<usize>,
-    /// Deliveries whose attempt was recorded while a load was under way, with their attempts before
-    /// it: the load may have read them earlier and must not bring them back.
+    /// Deliveries whose attempt was recorded while a load was under way, with the number of
+    /// attempts before it. The load may have read them before that, and must not queue them again.
     recorded_during_load: HashMap<DeliveryId, u32>,
     loading: bool,
-    /// The hook may have changed since it was read: the lane sends nothing until a load that began
+    /// The hook may have changed since it was read. The lane sends nothing until a load that began
     /// after the change has succeeded.
     is_stale: bool,
     /// The hook changed while a load was under way: the load may have read the old row, so its page
     /// is discarded.
     changed_during_load: bool,
-    /// After a failed load: no other load before this.
-    not_before: Option<Timestamp>,
-    /// Consecutive loads that failed for a reason that only a person can remove.
+    /// Backoff after a failed load: no load before this time.
+    retry_load_at: Option<Timestamp>,
+    /// Consecutive failed loads whose cause only a person can remove.
     lasting_failures: u32,
     /// A load found the hook deleted.
     is_deleted: bool,
+    /// First attempts and retries take turns: the next one is a retry.
     retry_is_next: bool,
+    /// A step is under way.
     stepping: bool,
+    /// When the next step is due; `None`: there may be nothing to hold, release or cancel.
     step_at: Option<Timestamp>,
     /// A paused hook may have a held delivery that can serve as the next probe.
     may_probe: bool,
+    /// A probe is in flight.
     is_probing: bool,
     bucket: Bucket,
-    /// Learns from the answers how fast the receiver may be called.
+    /// Learns from responses how fast the receiver may be called.
     pacing: Pacing,
-    /// Slow start after a pause: the limit of concurrent attempts, one more with every success
-    /// until the usual limit.
+    /// Slow start after a pause: a limit of concurrent attempts that grows by one with each success
+    /// up to the normal limit. `None`: no slow start.
     ramp: Option<usize>,
 }
 
 impl Lane {
-    /// A lane that knows nothing yet and has to load.
+    /// A lane that is empty and stale: it sends nothing before its first load.
     pub fn new(now: Timestamp) -> Self {
         let mut lane = Self::default();
-        lane.changed(now);
+        lane.hook_changed(now);
         lane
     }
 
-    /// Takes a delivery that was just committed; a full shelf leaves it in the database.
+    /// Queues a delivery that was just committed, or leaves it in the database if the window is
+    /// full.
     pub fn offer(&mut self, open: Open, limits: &Limits, now: Timestamp) {
-        if self.loaded_lately.contains(open.id) {
+        if self.recently_loaded.contains(open.id) {
             return;
         }
         if !open.is_test && !self.is_stale && self.keeps_order(&open) {
             self.offer_in_order(open, limits, now);
         } else if !open.is_test
-            && (self.is_stale || !limits.has_memory || self.fresh.is_full(limits.window))
+            && (self.is_stale || !limits.has_memory || self.first_attempts.is_full(limits.window))
         {
             self.leave_in_database(now);
         } else if !open.is_test && !self.is_open() {
@@ -131,167 +138,94 @@ impl Lane {
         }
     }
 
-    /// Something is in the database that was not offered.
-    pub fn more(&mut self, now: Timestamp) {
+    /// The database may have open deliveries that were not offered: load and step.
+    pub fn recheck_database(&mut self, now: Timestamp) {
         self.note_more(now);
-        self.held(now);
+        self.note_held(now);
     }
 
-    /// A delivery was committed as held, or may have been.
-    pub fn held(&mut self, now: Timestamp) {
+    /// The database may have a new held delivery.
+    pub fn note_held(&mut self, now: Timestamp) {
         self.may_probe = true;
         if self.is_open() {
             self.step_at.get_or_insert(now);
         }
     }
 
-    /// The hook's row changed.
-    pub fn changed(&mut self, now: Timestamp) {
+    /// The hook's row changed: reload it.
+    pub fn hook_changed(&mut self, now: Timestamp) {
         self.known.hook_changed();
         self.mark_stale(now);
     }
 
-    /// A delivery is overdue, which must never happen: the lane reads everything anew.
+    /// A delivery is overdue, so the lane's state may be wrong: reload the hook and all kinds of
+    /// deliveries without backoff.
     pub fn start_over(&mut self, now: Timestamp) {
-        self.changed(now);
-        self.not_before = None;
-        self.fresh.note_more(now);
-        self.again.note_more(now);
+        self.hook_changed(now);
+        self.retry_load_at = None;
+        self.first_attempts.note_more(now);
+        self.retries.note_more(now);
     }
 
-    /// The lane sends nothing more until a load has read the hook and its health again.
+    /// Stops sending until a load has read the hook and its health again.
     fn mark_stale(&mut self, now: Timestamp) {
         self.is_stale = true;
         self.changed_during_load = true;
-        // The change may have removed the reason: the next load need not wait.
+        // The change may have removed the cause of the failed loads: end their backoff.
         if std::mem::take(&mut self.lasting_failures) > 0 {
-            self.not_before = None;
+            self.retry_load_at = None;
         }
-        // What was sent again by hand while the hook is paused is the next probe.
+        // A delivery that a person redelivered while the hook is paused becomes the next probe.
         self.may_probe = true;
-        self.note_more_in_shelves(now);
+        self.note_more_in_buffers(now);
         self.forget_lines(now);
     }
 
-    /// Ends the waits that exist only in memory: set in the old time, they would last as long as
-    /// the clock was set back. Waits in the database are the task of `rewind`.
+    /// Ends waits that exist only in memory: they would be prolonged by as much as the clock was
+    /// set back. `rewind` corrects due times in the database.
     pub fn clock_set_back(&mut self, now: Timestamp) {
-        self.not_before = None;
+        self.retry_load_at = None;
         self.bucket.free_at = None;
-        self.forget_waits(now);
+        self.pacing_clock_set_back(now);
         self.step_at = self.step_at.map(|at| at.min(now));
-        for shelf in [&mut self.fresh, &mut self.again] {
-            shelf.more_at = shelf.more_at.map(|at| at.min(now));
+        for buffer in [&mut self.first_attempts, &mut self.retries] {
+            buffer.more_at = buffer.more_at.map(|at| at.min(now));
         }
-        self.more(now);
+        self.recheck_database(now);
     }
 
-    /// The next delivery to send, if the lane may send one.
-    pub fn next(&mut self, limits: &Limits, now: Timestamp) -> Option<Given> {
-        if !self.is_ready(limits, now) {
-            return None;
-        }
-        let target = self.target.clone()?;
-        if let Some(rate) = self.rate(!self.tests.is_empty())
-            && !self.bucket.take(rate, now)
-        {
-            return None;
-        }
-        let (open, purpose) = if let Some(test) = self.tests.pop_front() {
-            (test, Purpose::Test)
-        } else if let Some(probe) = self.probe.take() {
-            self.is_probing = true;
-            (probe, Purpose::Probe)
-        } else {
-            (self.next_in_turn()?, Purpose::Delivery)
-        };
-        self.pacing.sends(self.sending, now);
-        self.known.note_sent(open.id);
-        self.sending += 1;
-        self.in_flight += 1;
-        Some(Given {
-            target,
-            open,
-            purpose,
-            was_well: self.health.is_well() && self.ramp.is_none(),
-        })
-    }
-
-    /// What keeps an order and what does not take turns.
-    fn next_in_turn(&mut self) -> Option<Open> {
-        self.lines_had_turn = !self.lines_had_turn;
-        if self.lines_had_turn {
-            return self.lines.pop().or_else(|| self.next_from_shelves());
-        }
-        self.next_from_shelves().or_else(|| self.lines.pop())
-    }
-
-    /// First attempts and retries take turns, so that neither starves the other.
-    fn next_from_shelves(&mut self) -> Option<Open> {
-        let (first, second) = if self.retry_is_next {
-            (&mut self.again, &mut self.fresh)
-        } else {
-            (&mut self.fresh, &mut self.again)
-        };
-        let open = first.pop().or_else(|| second.pop());
-        self.retry_is_next = !self.retry_is_next;
-        open
-    }
-
-    /// Whether [`Lane::next`] may have a delivery. It may still return none: only it can take from
-    /// the rate limit.
-    pub fn is_ready(&self, limits: &Limits, now: Timestamp) -> bool {
-        let may_send = self.target.is_some() && !self.is_stale && self.sending < self.limit(limits);
-        let is_free = self.bucket.free_at.is_none_or(|at| at <= now);
-        // A person waits for a test: what was learned of the receiver does not hold it back.
-        let has_test = !self.tests.is_empty() && (is_free || self.own_rate().is_none());
-        may_send
-            && (has_test
-                || (self.has_queued() && is_free && self.pacing.lets_go(self.sending, now)))
-    }
-
-    fn has_queued(&self) -> bool {
-        self.probe.is_some()
-            || (self.is_open()
-                && (!self.fresh.is_empty() || !self.again.is_empty() || self.lines.is_ready()))
-    }
-
-    fn limit(&self, limits: &Limits) -> usize {
-        let own = self.target.as_ref().and_then(|target| target.hook.tuning.in_flight);
-        let limit = own.map_or(limits.in_flight, |own| own as usize);
-        self.ramp.map_or(limit, |ramp| ramp.min(limit))
-    }
-
-    /// When to look at this lane again although nothing happens to it. Times that have passed do
-    /// not count: what was due then waits for something else (room in the window, a load, a permit)
-    /// and must not hide what comes later.
+    /// The lane's next timer. Times in the past do not count: work that was due then waits for
+    /// another event (room in the window, a load, a permit) and must not hide a later timer.
     pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
         let lines = self.lines.wake_at().filter(|_| self.is_ordered() && self.is_open());
+        let loads = [self.first_attempts.more_at, self.retries.more_at, self.probe_at(), lines]
+            .into_iter()
+            .flatten();
         let loads =
-            [self.fresh.more_at, self.again.more_at, self.probe_at(), lines].into_iter().flatten();
-        let loads = loads.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)));
-        // Lines that the failed load was for wait for nothing else.
-        let loads = loads.chain(self.not_before);
+            loads.map(|at| self.retry_load_at.map_or(at, |retry_load_at| at.max(retry_load_at)));
+        // The lines of a failed load have no timer of their own.
+        let loads = loads.chain(self.retry_load_at);
         let loads = loads.filter(|_| !self.loading);
         let step = self.step_at.filter(|_| !self.stepping);
         let pace = if self.has_queued() { self.pacing.wake_at(self.sending, now) } else { None };
         loads.chain(step).chain(self.bucket.free_at).chain(pace).filter(|at| *at > now).min()
     }
 
-    /// When the next probe may be looked for.
+    /// When the next probe may be loaded.
     fn probe_at(&self) -> Option<Timestamp> {
-        // The probe is the oldest held delivery: that is known only once the steps have held all of
-        // them.
+        // The probe is the oldest held delivery, which is known only after the steps have held all
+        // open deliveries.
         let is_stepping = self.stepping || self.step_at.is_some();
         let is_wanted = self.may_probe && self.probe.is_none() && !self.is_probing && !is_stepping;
         let is_on = self.target.as_ref().is_some_and(|target| target.hook.enabled);
         self.health.paused.filter(|_| is_wanted && is_on).map(|pause| pause.probe_at)
     }
 
-    /// The hook is gone and so is everything of it: the lane can be forgotten.
-    pub fn is_over(&self) -> bool {
+    /// The hook is deleted and the lane has no work left.
+    pub fn can_be_removed(&self) -> bool {
         let is_busy = self.loading || self.is_stale || self.stepping || self.in_flight > 0;
-        let is_awaited = self.step_at.or(self.fresh.more_at).or(self.again.more_at).is_some();
+        let is_awaited =
+            self.step_at.or(self.first_attempts.more_at).or(self.retries.more_at).is_some();
         self.is_deleted && self.known.is_empty() && !is_busy && !is_awaited
     }
 
@@ -299,12 +233,12 @@ impl Lane {
         self.in_flight
     }
 
-    /// How much a load must skip because it is here already.
+    /// What is in memory already: a load meets it again and must skip it.
     pub fn known(&self) -> Room {
         self.known.room()
     }
 
-    /// Does a person wait for a test of it?
+    /// Is a test queued?
     pub fn has_test(&self) -> bool {
         !self.tests.is_empty()
     }
@@ -314,17 +248,17 @@ impl Lane {
         self.known.room().rows.saturating_sub(self.in_flight)
     }
 
-    /// What came into memory and left it since this was asked last.
+    /// What came into memory or left it since the last call.
     pub fn changes(&mut self) -> impl Iterator<Item = Change> + '_ {
         self.known.changes()
     }
 
-    /// Nothing of it is in memory any more: it is another node's, or its hook is gone.
+    /// Releases all memory, before the lane is dropped.
     pub fn clear(&mut self) {
         self.known.clear();
     }
 
-    /// Before it is read again nothing is sent.
+    /// The lane sends nothing before its hook is reloaded.
     pub fn is_stale(&self) -> bool {
         self.is_stale
     }
@@ -337,7 +271,7 @@ impl Lane {
         self.target.as_ref().is_some_and(|target| target.hook.enabled) && !self.is_paused()
     }
 
-    /// Of the hook's row, when it was read last.
+    /// The version of the hook's row at the last load.
     fn version(&self) -> Option<i64> {
         self.target.as_ref().map(|target| target.hook.version)
     }
@@ -346,6 +280,7 @@ impl Lane {
         self.target.as_ref().is_some_and(|target| target.hook.tuning.order_by.is_some())
     }
 
+    /// Queues a delivery, unless it is in memory already or the hook may not send it.
     fn push(&mut self, open: Open) {
         let is_unwanted = (!self.is_open() && !open.is_test) || self.is_deleted;
         if is_unwanted || !self.known.insert(&open) {
@@ -353,17 +288,16 @@ impl Lane {
         }
         match (open.is_test, open.attempts) {
             (true, _) => self.tests.push_back(open),
-            (false, 0) => self.fresh.push(open),
-            (false, _) => self.again.push(open),
+            (false, 0) => self.first_attempts.push(open),
+            (false, _) => self.retries.push(open),
         }
     }
 
-    /// Forgets what is queued but not sent. The deliveries stay open in the database, where a step
-    /// holds or cancels them or the next load finds them. Tests stay queued unless the hook is
-    /// deleted.
+    /// Drops queued deliveries from memory. They stay open in the database, where a step holds or
+    /// cancels them or the next load finds them. Tests stay queued unless the hook is deleted.
     fn drop_queued(&mut self) {
-        let (fresh, again) = (&mut self.fresh, &mut self.again);
-        for open in std::iter::from_fn(|| fresh.pop().or_else(|| again.pop())) {
+        let (first_attempts, retries) = (&mut self.first_attempts, &mut self.retries);
+        for open in std::iter::from_fn(|| first_attempts.pop().or_else(|| retries.pop())) {
             self.known.remove(open.id);
         }
         let keeps_tests = self.target.is_some();

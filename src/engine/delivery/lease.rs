@@ -1,5 +1,5 @@
-//! This node's local view of its lane leases, on the monotonic clock. It ends a little earlier than
-//! the lease in the database, so that the node stops sending before another one may begin.
+//! Local view of this node's lane leases, on the monotonic clock. It expires a little earlier than
+//! the lease in the database, so that this node stops sending before another node may start.
 
 use std::{
     collections::HashMap,
@@ -9,60 +9,67 @@ use std::{
 
 use crate::{domain::id::HookId, engine::clock::Stopwatch};
 
-/// How long a node keeps its lanes without a heartbeat.
+/// The lease's duration: how long a node keeps its lanes without a heartbeat.
 pub const LEASE: Duration = Duration::from_secs(8);
-/// How often a node says that it lives.
+/// The heartbeat interval.
 pub const BEAT: Duration = Duration::from_secs(1);
-/// Taken off on this side, for the way to the database and back.
+/// Safety margin: the local view expires this much earlier than the lease in the database.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// Cheap to clone; all clones are one lease.
+/// See the module. Cheap to clone; all clones share one state. Empty: the node holds no lanes.
 #[derive(Clone, Default)]
 pub struct Lease(Arc<Mutex<Option<Renewed>>>);
 
-/// Lanes with their fences, and since when.
+/// The last renewal.
 struct Renewed {
-    asked: Stopwatch,
+    /// Started before the request was sent, so the database's lease cannot have begun earlier.
+    requested: Stopwatch,
+    /// The fencing token of each lane.
     lanes: HashMap<HookId, i64>,
-    is_first: bool,
+    is_leader: bool,
 }
 
 impl Renewed {
-    fn is_good(&self) -> bool {
-        self.asked.elapsed() < LEASE - MARGIN
+    fn is_valid(&self) -> bool {
+        self.requested.elapsed() < LEASE - MARGIN
     }
 }
 
 impl Lease {
-    /// The database renewed the lease; `asked` was started when the request was sent. `lanes`: the
-    /// lanes from now on; `None`: the same as before. `is_first`: this node does the work that one
-    /// node does for all.
-    pub fn renewed(&self, asked: Stopwatch, lanes: Option<HashMap<HookId, i64>>, is_first: bool) {
+    /// Notes that the database renewed the lease. `requested` was started before the request was
+    /// sent. `lanes`: the lanes and their fences from now on; `None`: unchanged. `is_leader`: this
+    /// node does the work that one node does for all.
+    pub fn renew(
+        &self,
+        requested: Stopwatch,
+        lanes: Option<HashMap<HookId, i64>>,
+        is_leader: bool,
+    ) {
         let mut renewed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lanes =
             lanes.unwrap_or_else(|| renewed.take().map(|before| before.lanes).unwrap_or_default());
-        *renewed = Some(Renewed { asked, lanes, is_first });
+        *renewed = Some(Renewed { requested, lanes, is_leader });
     }
 
-    /// It had ended before it was renewed: the lanes are, or may be, another node's.
-    pub fn lost(&self) {
+    /// Gives up all lanes: the lease expired in the database before it was renewed, so another node
+    /// may own them.
+    pub fn clear(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Whether this node owns the lane under this fence. The fence matters: a node that was
-    /// suspended gets new fences when it wakes, while attempts that it was about to make still have
-    /// the old ones.
+    /// Does this node hold the lane under this fence? The fence matters: a node that was suspended
+    /// gets new fences when it resumes, but attempts that it was about to send have the old ones.
     pub fn is_held(&self, hook: HookId, fence: i64) -> bool {
         let renewed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         renewed
             .as_ref()
-            .is_some_and(|renewed| renewed.is_good() && renewed.lanes.get(&hook) == Some(&fence))
+            .is_some_and(|renewed| renewed.is_valid() && renewed.lanes.get(&hook) == Some(&fence))
     }
 
-    /// Does this node do what only one is to do?
-    pub fn is_first(&self) -> bool {
+    /// Does this node do the work that one node does for all?
+    pub fn is_leader(&self) -> bool {
         let renewed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        renewed.as_ref().is_some_and(|renewed| renewed.is_good() && renewed.is_first)
+        renewed.as_ref().is_some_and(|renewed| renewed.is_valid() && renewed.is_leader)
     }
 }
 
@@ -74,23 +81,23 @@ mod tests {
     use crate::engine::clock::Clock;
 
     #[test]
-    fn a_new_lease_says_nothing_of_lanes_that_were_lost_meanwhile() {
+    fn a_renewed_lease_covers_only_its_own_lanes_and_fences() {
         let [kept, lost] = [1, 2].map(|number| HookId(Uuid::from_u128(number)));
         let lease = Lease::default();
         let renewed = |lanes: Option<HashMap<HookId, i64>>| {
-            lease.renewed(Clock::System.stopwatch(), lanes, true)
+            lease.renew(Clock::System.stopwatch(), lanes, true)
         };
-        assert!(!lease.is_held(kept, 1) && !lease.is_first());
+        assert!(!lease.is_held(kept, 1) && !lease.is_leader());
         renewed(Some([(kept, 1), (lost, 4)].into()));
-        assert!(lease.is_held(kept, 1) && lease.is_held(lost, 4) && lease.is_first());
+        assert!(lease.is_held(kept, 1) && lease.is_held(lost, 4) && lease.is_leader());
         renewed(None);
-        assert!(lease.is_held(kept, 1) && lease.is_held(lost, 4), "nothing changed hands");
+        assert!(lease.is_held(kept, 1) && lease.is_held(lost, 4), "the lanes are unchanged");
         renewed(Some([(kept, 2)].into()));
         assert!(lease.is_held(kept, 2));
-        assert!(!lease.is_held(kept, 1), "it was another's in between");
+        assert!(!lease.is_held(kept, 1), "the fence has changed");
         assert!(!lease.is_held(lost, 4));
-        lease.lost();
+        lease.clear();
         renewed(None);
-        assert!(!lease.is_held(kept, 2), "what was lost does not come back by itself");
+        assert!(!lease.is_held(kept, 2), "a renewal does not restore lost lanes");
     }
 }

@@ -1,7 +1,7 @@
-//! What name servers say, and what their silence means. An answer that a name has no address is
-//! remembered for seconds only, so that a record that was just made works at once. Trouble with
-//! this machine's own name servers is told apart from trouble with the name: only the second is the
-//! receiver's.
+//! DNS lookups with the system's name servers, and the classification of their failures. Negative
+//! answers are cached for a few seconds only, so that a new record works almost immediately. A
+//! failure of this machine's name servers is distinguished from a failure of the looked-up domain:
+//! only the second counts against the receiver.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -22,17 +22,18 @@ use hickory_resolver::{
 use super::exhausted::exhausted;
 use crate::engine::clock::Clock;
 
-/// How long a name may take. Part of an attempt's deadline, and short: DNS answers fast or not at
-/// all. One question may go unanswered in it.
-const PATIENCE: Duration = Duration::from_secs(2);
-const QUESTION: Duration = Duration::from_millis(950);
-/// How long a name server may take to show that it answers at all.
-const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
-/// How long answers are remembered at most: what there is, and what there is not.
-const REMEMBERED: Duration = Duration::from_secs(60);
-const MISSING: Duration = Duration::from_secs(5);
+/// Time limit for a lookup, and for one query to a name server. The lookup counts towards the
+/// attempt's deadline. Within the limit one query can be lost and the next still be answered.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
+const QUERY_TIMEOUT: Duration = Duration::from_millis(950);
+/// Time limit for the query that tests whether a name server responds at all.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Maximum cache lifetime of positive and of negative answers.
+const MAX_POSITIVE_TTL: Duration = Duration::from_secs(60);
+const MAX_NEGATIVE_TTL: Duration = Duration::from_secs(5);
 
-/// Why a name did not become addresses. `domain::failure` knows these words.
+/// Why a name has no usable address. The sentences are stored in `detail` and
+/// `view::words::failure` matches them: their bytes must not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
     #[error("the name does not resolve: it does not exist (NXDOMAIN)")]
@@ -42,14 +43,14 @@ pub enum LookupError {
     #[error("the domain's name servers failed (SERVFAIL)")]
     ServerFailed,
     #[error("the domain's name servers did not answer in time")]
-    Silent,
+    NoResponse,
     #[error("this machine's name server refused the question (REFUSED)")]
     ServerRefused,
     #[error("this machine's name server did not answer in time")]
     TimedOut,
     #[error("this machine's name server cannot be reached")]
     Unreachable,
-    /// Descriptors, memory or ports of this machine are used up.
+    /// This machine has no file descriptors, memory or ports left.
     #[error("{0}")]
     Exhausted(&'static str),
     #[error("the name only works inside a private network, which is not allowed")]
@@ -59,7 +60,7 @@ pub enum LookupError {
 }
 
 impl LookupError {
-    /// Is it this machine's trouble, and not the receiver's?
+    /// Whether this machine or its name server failed, rather than the receiver's domain.
     pub fn is_ours(self) -> bool {
         matches!(
             self,
@@ -68,88 +69,88 @@ impl LookupError {
     }
 }
 
-/// The addresses of a name, and for how long DNS says they are good.
+/// The addresses of a name, and the remaining TTL of the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct LookupAnswer {
     pub addresses: Vec<IpAddr>,
-    pub lasts: Duration,
+    pub ttl: Duration,
 }
 
-/// Asks for the addresses of a name; the tests bring their own. `afresh`: nothing that is
-/// remembered counts.
+/// Looks up the addresses of a name. Tests have their own implementation. `skip_cache` requires a
+/// new query.
 pub trait Lookup: Send + Sync + 'static {
     fn lookup<'a>(
         &'a self,
         name: &'a str,
-        afresh: bool,
-    ) -> BoxFuture<'a, Result<Found, LookupError>>;
+        skip_cache: bool,
+    ) -> BoxFuture<'a, Result<LookupAnswer, LookupError>>;
 }
 
 /// The system's name servers and hosts file.
 pub struct SystemLookup {
-    remembering: TokioResolver,
-    forgetful: TokioResolver,
+    cached: TokioResolver,
+    uncached: TokioResolver,
 }
 
 impl SystemLookup {
-    /// Reads the system's configuration once.
+    /// Reads the system's configuration. Later changes of it need a restart.
     pub fn new() -> Result<Self, String> {
         let failed = |error: NetError| format!("the system's name servers cannot be read: {error}");
         let (config, options) =
             hickory_resolver::system_conf::read_system_conf().map_err(failed)?;
-        Self::with(config, options).map_err(failed)
+        Self::with_options(config, options).map_err(failed)
     }
 
-    /// Asks one name server instead of the system's.
-    pub fn asking(server: SocketAddr) -> Result<Self, String> {
+    /// Asks one given name server instead of the system's.
+    pub fn with_name_server(server: SocketAddr) -> Result<Self, String> {
         let mut connection = ConnectionConfig::udp();
         connection.port = server.port();
         let server = NameServerConfig::new(server.ip(), true, vec![connection]);
         let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
-        Self::with(config, ResolverOpts::default()).map_err(|error| error.to_string())
+        Self::with_options(config, ResolverOpts::default()).map_err(|error| error.to_string())
     }
 
-    fn with(config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, NetError> {
-        options.timeout = QUESTION;
+    fn with_options(config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, NetError> {
+        options.timeout = QUERY_TIMEOUT;
         options.attempts = 1;
-        options.positive_max_ttl = Some(REMEMBERED);
-        options.negative_max_ttl = Some(MISSING);
+        options.positive_max_ttl = Some(MAX_POSITIVE_TTL);
+        options.negative_max_ttl = Some(MAX_NEGATIVE_TTL);
         let resolver = |options: ResolverOpts| {
             let builder =
                 TokioResolver::builder_with_config(config.clone(), TokioRuntimeProvider::default());
             builder.with_options(options).build()
         };
-        let remembering = resolver(options.clone())?;
+        let cached = resolver(options.clone())?;
         options.cache_size = 0;
-        Ok(Self { remembering, forgetful: resolver(options)? })
+        Ok(Self { cached, uncached: resolver(options)? })
     }
 
-    async fn ask(&self, name: &str, afresh: bool) -> Result<Found, LookupError> {
-        let resolver = if afresh { &self.forgetful } else { &self.remembering };
+    async fn query(&self, name: &str, skip_cache: bool) -> Result<LookupAnswer, LookupError> {
+        let resolver = if skip_cache { &self.uncached } else { &self.cached };
         // The trailing dot keeps the resolver from trying the machine's search domains.
-        let asked = tokio::time::timeout(PATIENCE, resolver.lookup_ip(format!("{name}."))).await;
-        let found = match asked {
-            Ok(Ok(found)) => found,
-            Ok(Err(NetError::Timeout)) | Err(_) if self.is_alive().await => {
-                return Err(LookupError::Silent);
+        let lookup = resolver.lookup_ip(format!("{name}."));
+        let answer = match tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(NetError::Timeout)) | Err(_) if self.name_server_responds().await => {
+                return Err(LookupError::NoResponse);
             }
-            Ok(Err(error)) => return Err(reason(&error)),
+            Ok(Err(error)) => return Err(classify(&error)),
             Err(_) => return Err(LookupError::TimedOut),
         };
-        if afresh {
-            // What is remembered may be what there was before.
-            self.remembering.clear_cache();
+        if skip_cache {
+            // The cache may hold an older answer for this name.
+            self.cached.clear_cache();
         }
-        let lasts = Clock::System.stopwatch().until(found.valid_until());
-        Ok(Found { addresses: found.iter().collect(), lasts })
+        let ttl = Clock::System.stopwatch().until(answer.valid_until());
+        Ok(LookupAnswer { addresses: answer.iter().collect(), ttl })
     }
 
-    /// Does a name server answer anything at all? Asked only after it was silent about a name.
-    async fn is_alive(&self) -> bool {
-        let asked =
-            tokio::time::timeout(SIGN_OF_LIFE, self.forgetful.lookup(Name::root(), RecordType::NS))
-                .await;
-        matches!(asked, Ok(Ok(_) | Err(NetError::Dns(_))))
+    /// Whether the name server responds to a query for the root zone. Called only after a lookup
+    /// timed out: if it responds, the domain's own servers are the problem.
+    async fn name_server_responds(&self) -> bool {
+        let probe = self.uncached.lookup(Name::root(), RecordType::NS);
+        let response = tokio::time::timeout(PROBE_TIMEOUT, probe).await;
+        matches!(response, Ok(Ok(_) | Err(NetError::Dns(_))))
     }
 }
 
@@ -157,16 +158,16 @@ impl Lookup for SystemLookup {
     fn lookup<'a>(
         &'a self,
         name: &'a str,
-        afresh: bool,
-    ) -> BoxFuture<'a, Result<Found, LookupError>> {
-        Box::pin(self.ask(name, afresh))
+        skip_cache: bool,
+    ) -> BoxFuture<'a, Result<LookupAnswer, LookupError>> {
+        Box::pin(self.query(name, skip_cache))
     }
 }
 
-fn reason(error: &NetError) -> LookupError {
+fn classify(error: &NetError) -> LookupError {
     match error {
-        NetError::Dns(DnsError::NoRecordsFound(none))
-            if none.response_code == ResponseCode::NXDomain =>
+        NetError::Dns(DnsError::NoRecordsFound(negative))
+            if negative.response_code == ResponseCode::NXDomain =>
         {
             LookupError::NotFound
         }

@@ -1,10 +1,11 @@
-//! Secrets in what receivers answer. Some answer with the request they got, and what they answer is
-//! shown to people who may not see the secrets: this hook's own are replaced before anything is
-//! kept.
+//! Masks a hook's secrets in responses. Some receivers echo the request, and responses are shown to
+//! users who may not see the secrets, so they are masked before a response is stored.
 //!
-//! A secret has too many spellings to list them. The text is decoded instead, layer by layer, each
-//! byte with the part of the text that it was written as: where a secret reads in any layer, that
-//! part of the text is masked. `docs/security/limits.md` says what is not found.
+//! A secret has too many encoded forms to list. Instead the text is decoded layer by layer, and
+//! each decoded byte keeps the range of the original text that it came from ([`view`]). Where a
+//! layer contains a secret, that range of the original is masked. [`escapes`] decodes escape
+//! sequences, [`mail`] quoted-printable, [`packed`] base64, hexadecimal and number lists;
+//! [`needle`] searches. `docs/security/limits.md` lists what is not found.
 
 use std::ops::Range;
 
@@ -14,7 +15,7 @@ use base64::{
 };
 
 use needle::Needle;
-use packed::Least;
+use packed::MinLen;
 use view::View;
 
 mod escapes;
@@ -25,15 +26,15 @@ mod packed;
 mod tests;
 mod view;
 
-/// A secret this short is a placeholder: an answer is full of the same letters, and masking them
-/// would hide it all.
-const SHORTEST: usize = 8;
-/// So much of a secret is masked where an answer was cut in the middle of it.
-const SHORTEST_END: usize = 4;
-/// A secret that is base64 of so many bytes may be echoed in another spelling of these bytes.
-const SHORTEST_BYTES: usize = 16;
-/// JSON in JSON in JSON.
-const LAYERS: usize = 3;
+/// Shorter secrets are not masked: they are placeholders, and would match ordinary text.
+const MIN_SECRET_LEN: usize = 8;
+/// Minimum length of a secret's prefix that is masked at the end of a truncated text.
+const MIN_PREFIX_LEN: usize = 4;
+/// If a secret is base64 of at least this many bytes, these bytes are masked in other encodings
+/// too.
+const MIN_DECODED_LEN: usize = 16;
+/// Maximum number of nested escape layers, for example JSON in JSON in JSON.
+const MAX_LAYERS: usize = 3;
 const MASK: &str = "****";
 
 /// Base64 with or without its padding.
@@ -42,39 +43,41 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// See the module.
+/// The secrets to mask, prepared for searching.
 pub struct Masks {
     needles: Vec<Needle>,
 }
 
-/// One text that is looked through.
+/// The search in one text.
 struct Search<'a> {
     needles: &'a [Needle],
     is_cut: bool,
-    /// Length of the original.
+    /// Length of the original text.
     length: usize,
+    /// Ranges of the original text to mask. They can overlap.
     found: Vec<Range<usize>>,
-    /// A layer in small letters.
-    folded: Vec<u8>,
+    /// Reused buffer: the current layer in lower case.
+    lowercase: Vec<u8>,
 }
 
 impl Masks {
     pub fn new(secrets: &[&str]) -> Self {
-        let long = secrets.iter().filter(|secret| secret.len() >= SHORTEST);
+        let long = secrets.iter().filter(|secret| secret.len() >= MIN_SECRET_LEN);
         Self { needles: long.flat_map(|secret| needles(secret)).collect() }
     }
 
-    /// Masks all of them. `is_cut`: the text may end in the middle of one.
+    /// Masks all secrets in `text`. `is_cut`: the text is truncated and may end in the middle of
+    /// one.
     pub fn mask(&self, text: &mut String, is_cut: bool) {
-        let Some(least) = self.needles.iter().map(Needle::len).min() else { return };
-        let at_cut = is_cut.then_some(SHORTEST_END);
-        if text.len() < at_cut.unwrap_or(least) {
+        let Some(shortest) = self.needles.iter().map(Needle::len).min() else { return };
+        let at_cut = is_cut.then_some(MIN_PREFIX_LEN);
+        if text.len() < at_cut.unwrap_or(shortest) {
             return;
         }
-        let least = Least { bytes: least, at_cut };
-        let (length, found, folded) = (text.len(), Vec::new(), Vec::new());
-        let mut search = Search { needles: &self.needles, is_cut, length, found, folded };
-        search.all(text, least);
+        let min_len = MinLen { bytes: shortest, at_cut };
+        let (length, found, lowercase) = (text.len(), Vec::new(), Vec::new());
+        let mut search = Search { needles: &self.needles, is_cut, length, found, lowercase };
+        search.all_layers(text, min_len);
         if !search.found.is_empty() {
             *text = masked(text, search.found);
         }
@@ -82,84 +85,85 @@ impl Masks {
 }
 
 impl Search<'_> {
-    fn all(&mut self, text: &str, least: Least) {
+    fn all_layers(&mut self, text: &str, min_len: MinLen) {
         let mut view = View::plain(text.as_bytes());
-        self.layer(&view, least);
+        self.layer(&view, min_len);
         if let Some(mail) = mail::decode(&view, self.is_cut) {
-            self.layer(&mail, least);
+            self.layer(&mail, min_len);
             self.escaped(&mail, self.is_cut);
         }
-        for _ in 0..LAYERS {
+        for _ in 0..MAX_LAYERS {
             let Some(next) = escapes::decode(&view, escapes::ALL, self.is_cut) else { return };
-            self.layer(&next, least);
+            self.layer(&next, min_len);
             view = next;
         }
     }
 
-    /// Looks for the secrets in a layer, and in what is packed there.
-    fn layer(&mut self, view: &View, least: Least) {
-        self.plainly(view, self.is_cut);
-        packed::unpack(view, least, &mut |unpacked, is_cut| {
-            self.plainly(unpacked, is_cut);
+    /// Searches a layer, and everything that is packed in it.
+    fn layer(&mut self, view: &View, min_len: MinLen) {
+        self.plain(view, self.is_cut);
+        packed::unpack(view, min_len, &mut |unpacked, is_cut| {
+            self.plain(unpacked, is_cut);
             self.escaped(unpacked, is_cut);
         });
     }
 
     fn escaped(&mut self, view: &View, is_cut: bool) {
         if let Some(decoded) = escapes::decode(view, escapes::ALL, is_cut) {
-            self.plainly(&decoded, is_cut);
+            self.plain(&decoded, is_cut);
         }
     }
 
-    fn plainly(&mut self, view: &View, is_cut: bool) {
-        self.folded.clear();
-        self.folded.extend(view.bytes.iter().map(u8::to_ascii_lowercase));
+    fn plain(&mut self, view: &View, is_cut: bool) {
+        self.lowercase.clear();
+        self.lowercase.extend(view.bytes.iter().map(u8::to_ascii_lowercase));
         for needle in self.needles {
             let found = |part| self.found.push(view.source(&part));
-            let begun = needle.find(&self.folded, is_cut, found);
-            if is_cut && begun >= SHORTEST_END {
+            let prefix_len = needle.find(&self.lowercase, is_cut, found);
+            if is_cut && prefix_len >= MIN_PREFIX_LEN {
                 let end = view.bytes.len();
-                self.found.push(view.source(&(end - begun..end)).start..self.length);
+                self.found.push(view.source(&(end - prefix_len..end)).start..self.length);
             }
         }
     }
 }
 
-/// What to look for: the secret, the bytes it is base64 of, and, if it looks as if it were escaped,
-/// what would be left of it: a layer is read without knowing where in it the secret is.
+/// The byte sequences to search for: the secret, its JSON form, the bytes it is base64 of, and what
+/// unescaping makes of it. The last is needed because a whole layer is unescaped, including a
+/// secret that happens to contain what looks like an escape sequence.
 fn needles(secret: &str) -> Vec<Needle> {
     let json = serde_json::Value::from(secret).to_string();
     let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or_default();
     let plain = View::plain(secret.as_bytes());
-    let read = (1..=escapes::ALL).filter_map(|kinds| escapes::decode(&plain, kinds, false));
-    let mut others: Vec<Vec<u8>> = read.map(|view| view.bytes.into_owned()).collect();
+    let unescaped = (1..=escapes::ALL).filter_map(|kinds| escapes::decode(&plain, kinds, false));
+    let mut others: Vec<Vec<u8>> = unescaped.map(|view| view.bytes.into_owned()).collect();
     others.push(json.as_bytes().to_vec());
-    others.extend(BASE64.decode(secret).ok().filter(|bytes| bytes.len() >= SHORTEST_BYTES));
-    others.retain(|other| other.len() >= SHORTEST && other != secret.as_bytes());
+    others.extend(BASE64.decode(secret).ok().filter(|bytes| bytes.len() >= MIN_DECODED_LEN));
+    others.retain(|other| other.len() >= MIN_SECRET_LEN && other != secret.as_bytes());
     others.sort_unstable();
     others.dedup();
     let bare = secret.trim_end_matches('=');
-    let first = if bare.len() < SHORTEST { secret } else { bare };
+    let first = if bare.len() < MIN_SECRET_LEN { secret } else { bare };
     let is_padded = first != secret;
     let first = Needle::new(first.as_bytes(), is_padded);
     let others = others.iter().map(|other| Needle::new(other, is_padded));
     std::iter::once(first).chain(others).collect()
 }
 
-/// The text with these parts of it masked, whatever their order.
+/// The text with these ranges masked. They may overlap and have any order.
 fn masked(text: &str, mut parts: Vec<Range<usize>>) -> String {
     parts.sort_unstable_by_key(|part| part.start);
-    let mut shown = String::with_capacity(text.len());
+    let mut masked = String::with_capacity(text.len());
     let mut end = 0;
     for part in parts {
-        // What is read as bytes may begin in the middle of a character.
+        // A range of bytes can begin or end inside of a character.
         let (from, until) =
             (text.floor_char_boundary(part.start), text.ceil_char_boundary(part.end));
         if from > end || end == 0 {
-            shown.push_str(&text[end..from]);
-            shown.push_str(MASK);
+            masked.push_str(&text[end..from]);
+            masked.push_str(MASK);
         }
         end = end.max(until);
     }
-    shown + &text[end..]
+    masked + &text[end..]
 }

@@ -1,12 +1,17 @@
-//! From a committed delivery to a recorded answer. `board` shares permits over `lane`s, and
-//! `scheduler` is its task; `worker` runs one attempt: `attempt` sends a `target`'s request, signed
-//! by `signing`, over one of the idle `connections` or a new one, for which `dial` reaches only
-//! what `resolver` and `guard` let through; `answer` is the part of the response that is kept and
-//! `fault` says why there is none; `domain::retry` classifies it; the store records. `congestion` slows
-//! down producers when this machine is the bottleneck. `nodes` and `lease` say which hooks are this
-//! server's; `lookout` finds deliveries that no hint announced.
+//! Delivery: from a committed delivery to a recorded outcome.
 //!
-//! All state here can be rebuilt from the database.
+//! - `board` is the scheduling state machine: it assigns permits to the `lane`s. `scheduler` is the
+//!   task that drives it, `handle` the way to reach that task.
+//! - `worker` carries out the board's actions. An attempt: `attempt` sends the request of a
+//!   `target`, signed by `signing`, over an idle one of the hook's `connections` or a new one.
+//!   `dial` connects only to addresses that `resolver` and `guard` allow. `answer` keeps a part of
+//!   the response, `fault` says why there is none, `domain::retry` classifies it, and the store
+//!   records it.
+//! - `congestion` applies back-pressure to producers when this machine is the bottleneck.
+//! - `nodes` and `lease` decide which lanes this server owns.
+//! - `watchdog` finds due deliveries whose hint was lost, and lanes that make no progress.
+//!
+//! All state here is in memory and can be rebuilt from the database.
 
 pub mod answer;
 pub mod attempt;
@@ -22,7 +27,6 @@ pub mod guard;
 pub mod handle;
 pub mod lane;
 pub mod lease;
-pub mod lookout;
 mod lookup;
 pub mod masking;
 pub mod nodes;
@@ -33,6 +37,7 @@ pub mod scheduler;
 pub mod signing;
 mod target;
 mod tls;
+pub mod watchdog;
 mod wire;
 mod worker;
 

@@ -1,97 +1,99 @@
-//! What an attempt spends its time on: look-up, connecting, TLS, waiting, reading. Each part leaves
-//! a mark when it begins. A connection that is used again leaves none of the first three, and that
-//! is said as such.
+//! Timing of an attempt's phases: DNS lookup, TCP connect, TLS, waiting for the response, reading
+//! the body. The code calls [`Phases::mark`] when a phase begins. An attempt on a reused connection
+//! has none of the first three.
 
 use std::time::Duration;
 
 use crate::{domain::delivery::Timing, engine::clock::Stopwatch};
 
-/// When each part began, counted from the attempt's beginning.
+/// When each phase began, relative to the start of the attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Phases {
     watch: Stopwatch,
-    looking_up: Option<Duration>,
-    looked_up: Option<Duration>,
-    dialling: Option<Duration>,
-    shaking_hands: Option<Duration>,
+    lookup_started: Option<Duration>,
+    lookup_done: Option<Duration>,
+    dial_started: Option<Duration>,
+    tls_started: Option<Duration>,
     connected: Option<Duration>,
-    answered: Option<Duration>,
+    response_started: Option<Duration>,
 }
 
-/// Something that an attempt has come to.
+/// A point that an attempt has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// A connection is being made: with the look-up of its name, and with TLS.
-    Dialling,
-    LookingUp,
-    LookedUp,
-    ShakingHands,
+    /// Opening a connection begins: lookup, TCP and TLS.
+    DialStarted,
+    LookupStarted,
+    LookupDone,
+    TlsStarted,
     Connected,
-    /// Status and headers are there.
-    Answered,
+    /// Status and headers have arrived.
+    ResponseStarted,
 }
 
 impl Phases {
-    /// An attempt begins now.
+    /// `watch` was started with the attempt.
     pub fn new(watch: Stopwatch) -> Self {
         Self {
             watch,
-            looking_up: None,
-            looked_up: None,
-            dialling: None,
-            shaking_hands: None,
+            lookup_started: None,
+            lookup_done: None,
+            dial_started: None,
+            tls_started: None,
             connected: None,
-            answered: None,
+            response_started: None,
         }
     }
 
     pub fn mark(&mut self, mark: Mark) {
         let now = Some(self.watch.elapsed());
         match mark {
-            Mark::Dialling => *self = Self { dialling: now, ..Self::new(self.watch) },
-            Mark::LookingUp => self.looking_up = now,
-            Mark::LookedUp => self.looked_up = now,
-            Mark::ShakingHands => self.shaking_hands = now,
+            Mark::DialStarted => *self = Self { dial_started: now, ..Self::new(self.watch) },
+            Mark::LookupStarted => self.lookup_started = now,
+            Mark::LookupDone => self.lookup_done = now,
+            Mark::TlsStarted => self.tls_started = now,
             Mark::Connected => self.connected = now,
-            Mark::Answered => self.answered = now,
+            Mark::ResponseStarted => self.response_started = now,
         }
     }
 
-    /// What the receiver needed to answer, in milliseconds; without an answer, how long it was
-    /// waited for.
-    pub fn millis(&self) -> i64 {
-        let took = self.answered.unwrap_or_else(|| self.watch.elapsed());
+    /// Time from the start of the attempt to the response in milliseconds; without a response, the
+    /// time spent so far.
+    pub fn response_ms(&self) -> i64 {
+        let took = self.response_started.unwrap_or_else(|| self.watch.elapsed());
         i64::try_from(took.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// How long each part took. The part that is under way took until now.
+    /// Duration of each phase. The current phase is counted until now.
     pub fn timing(&self) -> Timing {
         let now = self.watch.elapsed();
         let micros =
             |from: Duration, to: Duration| i64::try_from(to.saturating_sub(from).as_micros()).ok();
-        let dialled_from = if self.looking_up.is_some() { self.looked_up } else { self.dialling };
-        let connected_until = self.shaking_hands.or(self.connected).unwrap_or(now);
-        let was_sent = self.dialling.is_none() || self.connected.is_some();
+        let connect_started =
+            if self.lookup_started.is_some() { self.lookup_done } else { self.dial_started };
+        let connect_ended = self.tls_started.or(self.connected).unwrap_or(now);
+        let was_sent = self.dial_started.is_none() || self.connected.is_some();
         let sent_at = self.connected.unwrap_or_default();
         Timing {
-            dns: self.looking_up.and_then(|from| micros(from, self.looked_up.unwrap_or(now))),
-            connect: dialled_from.and_then(|from| micros(from, connected_until)),
-            tls: self.shaking_hands.and_then(|from| micros(from, self.connected.unwrap_or(now))),
-            first_byte: micros(sent_at, self.answered.unwrap_or(now)).filter(|_| was_sent),
-            body: self.answered.and_then(|from| micros(from, now)),
+            dns: self.lookup_started.and_then(|from| micros(from, self.lookup_done.unwrap_or(now))),
+            connect: connect_started.and_then(|from| micros(from, connect_ended)),
+            tls: self.tls_started.and_then(|from| micros(from, self.connected.unwrap_or(now))),
+            first_byte: micros(sent_at, self.response_started.unwrap_or(now)).filter(|_| was_sent),
+            body: self.response_started.and_then(|from| micros(from, now)),
         }
     }
 
-    /// The name is still being looked up.
+    /// Whether the DNS lookup has begun and not ended.
     pub fn is_looking_up(&self) -> bool {
-        self.looking_up.is_some() && self.looked_up.is_none()
+        self.lookup_started.is_some() && self.lookup_done.is_none()
     }
 
-    /// What is under way, for an attempt whose time is up.
-    pub fn under_way(&self) -> &'static str {
-        match (self.dialling, self.connected) {
+    /// The current phase in words, for the `detail` of an attempt that timed out.
+    /// `view::words::failure` matches these words.
+    pub fn current_phase(&self) -> &'static str {
+        match (self.dial_started, self.connected) {
             (Some(_), None) if self.is_looking_up() => "while the name was looked up",
-            (Some(_), None) if self.shaking_hands.is_some() => "during the TLS handshake",
+            (Some(_), None) if self.tls_started.is_some() => "during the TLS handshake",
             (Some(_), None) => "while connecting",
             _ => "while waiting for the answer",
         }

@@ -1,6 +1,6 @@
-//! After the clock was set back, and when a server with a database of its own starts (the clock may
-//! have been set while nothing ran): finds what was written while the clock was ahead, and moves it
-//! back.
+//! Corrects due times that were written while the clock was ahead. Runs after the clock was set
+//! back, and at the start of a server that does not share its database (the clock may have been set
+//! back while it was down).
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -12,18 +12,18 @@ use crate::{
             Error, Store,
             error::chain,
             queue::{self, Kind},
-            rewind::{self, Place},
+            rewind::{self, Cursor},
         },
     },
 };
 
-/// After a failure it is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+/// The wait after a failed run.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Corrects all hooks; tries again until that succeeds or the store is closed. Returns the hooks
-/// that have a delivery or probe due earlier now.
+/// Corrects the due times of all hooks; retries until that succeeds or the store is closed. Returns
+/// the hooks of which a delivery or probe is due earlier now.
 pub(super) async fn run(store: &Store, clock: &Clock, policy: BreakerPolicy) -> Vec<HookId> {
-    // What was moved before a failure is not found again after it.
+    // Kept across retries: rows that were corrected before a failure are not found again.
     let mut hooks = BTreeSet::new();
     loop {
         match run_once(store, clock, policy, &mut hooks).await {
@@ -31,7 +31,7 @@ pub(super) async fn run(store: &Store, clock: &Clock, policy: BreakerPolicy) -> 
             Ok(()) => {
                 tracing::warn!(
                     hooks = hooks.len(),
-                    "retries were put off by a clock that was ahead; they are due earlier now"
+                    "corrected due times that were set while the clock was ahead"
                 );
                 return hooks.into_iter().collect();
             }
@@ -39,11 +39,11 @@ pub(super) async fn run(store: &Store, clock: &Clock, policy: BreakerPolicy) -> 
             Err(error) => {
                 tracing::error!(
                     error = chain(&error),
-                    "what a clock that was ahead put off could not be found"
+                    "could not correct due times that were set while the clock was ahead"
                 )
             }
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_AFTER).await;
     }
 }
 
@@ -53,18 +53,19 @@ async fn run_once(
     policy: BreakerPolicy,
     corrected: &mut BTreeSet<HookId>,
 ) -> Result<(), Error> {
-    // Only the writer writes: what is there when it looks at its clock was written before.
-    let writers = clock.clone();
+    // The writer reads the clock inside its transaction. It is the only writer, so every row that
+    // it finds was written before that time.
+    let writer_clock = clock.clone();
     let paused: Result<Vec<HookId>, Error> = store
         .write(move |conn| {
-            Box::pin(async move { rewind::pauses(conn, &policy, writers.now()).await })
+            Box::pin(async move { rewind::pauses(conn, &policy, writer_clock.now()).await })
         })
         .await;
     corrected.extend(paused?);
     let hooks = queue::hooks_with_open(&mut store.read_for_lanes().await?).await?;
     for hook in hooks {
-        for kind in [Kind::First, Kind::Again] {
-            if of_hook(store, hook, kind, clock).await? {
+        for kind in [Kind::First, Kind::Retry] {
+            if rewind_hook(store, hook, kind, clock).await? {
                 corrected.insert(hook);
             }
         }
@@ -72,22 +73,27 @@ async fn run_once(
     Ok(())
 }
 
-/// Of one hook and kind. Says whether there was any.
-async fn of_hook(store: &Store, hook: HookId, kind: Kind, clock: &Clock) -> Result<bool, Error> {
-    let (mut place, mut is_any) = (Some(Place::FIRST), false);
+/// Corrects one hook's deliveries of one kind. Returns whether there were any to correct.
+async fn rewind_hook(
+    store: &Store,
+    hook: HookId,
+    kind: Kind,
+    clock: &Clock,
+) -> Result<bool, Error> {
+    let (mut place, mut is_any) = (Some(Cursor::FIRST), false);
     while let Some(from) = place {
-        // A connection for each page: others want to read too.
+        // Takes a connection for each page only, so that other readers are not blocked.
         let (found, next) =
-            rewind::look(&mut store.read_for_lanes().await?, hook, kind, clock, from).await?;
+            rewind::scan(&mut store.read_for_lanes().await?, hook, kind, clock, from).await?;
         place = next;
         if found.is_empty() {
             continue;
         }
         is_any = true;
-        let writers = clock.clone();
+        let writer_clock = clock.clone();
         let moved: Result<(), Error> = store
             .write(move |conn| {
-                Box::pin(async move { rewind::deliveries(conn, &found, writers.now()).await })
+                Box::pin(async move { rewind::deliveries(conn, &found, writer_clock.now()).await })
             })
             .await;
         moved?;

@@ -1,16 +1,16 @@
-//! The task around the [`board`](super::board): tells it what happens, carries out its orders, and
-//! sleeps exactly until the next thing is due. Does nothing while there is nothing to do.
+//! The task that drives the [`board`](super::board): passes messages to it, carries out its
+//! actions, and sleeps until its next timer or the next message. Idle while nothing is due.
 
 use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::{
-    board::{Board, News, Order},
+    board::{Action, Board, News},
     congestion::Congestion,
     handle::{Handle, Message, PeerHint},
     lane::Limits,
-    worker::{Sought, Worker},
+    worker::{LoadRequest, Worker},
 };
 use crate::{
     domain::id::NodeId,
@@ -24,24 +24,25 @@ use crate::{
 
 struct Scheduler {
     board: Board,
-    /// Which node this is, where there can be others.
+    /// This node, where other nodes can share the database.
     node: Option<NodeId>,
-    /// Where it is told which hooks of other nodes have something to do.
-    others: mpsc::UnboundedSender<PeerHint>,
+    /// Takes hints for other nodes.
+    peers: mpsc::UnboundedSender<PeerHint>,
+    /// Answers [`Handle::stop`].
     stopping: Option<oneshot::Sender<()>>,
     clock: Clock,
     worker: Arc<Worker>,
     handle: Handle,
 }
 
-/// Starts the task. It knows of nothing until it is told. `node` is given where there can be
-/// others; `others` hears of their hooks.
+/// Starts the task, without lanes. `node`: this node, where other nodes can share the database;
+/// `peers` then takes the hints for them.
 pub fn start(
     settings: &Delivery,
     clock: Clock,
     worker: Worker,
     node: Option<NodeId>,
-    others: mpsc::UnboundedSender<PeerHint>,
+    peers: mpsc::UnboundedSender<PeerHint>,
 ) -> Handle {
     let (sender, messages) = mpsc::unbounded_channel();
     let (finished, _) = broadcast::channel(1024);
@@ -56,7 +57,7 @@ pub fn start(
     let board = Board::new(settings.in_flight, limits, settings.memory_bytes, node.is_some());
     let worker = Arc::new(worker);
     let scheduler =
-        Scheduler { board, node, others, stopping: None, clock, worker, handle: handle.clone() };
+        Scheduler { board, node, peers, stopping: None, clock, worker, handle: handle.clone() };
     tokio::spawn(scheduler.serve(messages));
     handle
 }
@@ -71,7 +72,7 @@ impl Scheduler {
                         return;
                     }
                     for message in batch.drain(..) {
-                        self.hear(message);
+                        self.receive(message);
                     }
                 }
                 () = self.next_timer() => {}
@@ -90,15 +91,15 @@ impl Scheduler {
         }
     }
 
-    /// Tells the accepts how long their deliveries will wait.
+    /// Publishes the lags of lanes, for back-pressure on accepts.
     fn note_lags(&self) {
         let (lags, congestion) = (self.board.lags(self.clock.now()), &self.handle.congestion);
-        if !lags.is_empty() || congestion.any() {
+        if !lags.is_empty() || congestion.is_lagging() {
             congestion.set(lags);
         }
     }
 
-    /// Sleeps until a lane has something due; for ever when none has.
+    /// Sleeps until the board's next timer; forever if there is none.
     async fn next_timer(&self) {
         match self.board.next_at() {
             Some(at) => tokio::time::sleep(self.clock.now().until(at)).await,
@@ -106,50 +107,52 @@ impl Scheduler {
         }
     }
 
-    fn hear(&mut self, message: Message) {
+    fn receive(&mut self, message: Message) {
         let now = self.clock.now();
         match message {
             Message::News(news) => {
                 if let News::Finished { delivery, .. } = &news {
-                    let _nobody_listens = self.handle.finished.send(*delivery);
+                    let _no_subscribers = self.handle.finished.send(*delivery);
                 }
-                self.board.hear(news, now);
+                self.board.apply(news, now);
             }
-            Message::Part(hooks, idle) => {
-                let _gone = idle.send(self.board.idle_of(&hooks));
-                self.board.hear(News::Part(hooks), now);
+            Message::HandOver(hooks, idle) => {
+                let _gone = idle.send(self.board.idle_among(&hooks));
+                self.board.apply(News::HandOver(hooks), now);
             }
             Message::Ping(answer) => {
                 let _gone = answer.send(());
             }
             Message::Stop(stopped) => {
                 self.stopping = Some(stopped);
-                self.board.hear(News::Stop, now);
+                self.board.apply(News::Stop, now);
             }
         }
     }
 
     fn carry_out(&mut self) {
-        let mut told = HashMap::new();
-        for order in self.board.orders() {
-            match order {
-                Order::Load { held, wanted, known, room, ask } => {
+        let mut hints = HashMap::new();
+        for action in self.board.take_actions() {
+            match action {
+                Action::Load { owned, wanted, known, room, ask } => {
                     let window =
                         Room { rows: room.rows + known.rows, bytes: room.bytes + known.bytes };
-                    let sought = Sought { wanted, window, ask, now: self.clock.now() };
-                    self.worker.clone().load(held, sought, self.handle.clone());
+                    let request = LoadRequest { wanted, window, ask, now: self.clock.now() };
+                    self.worker.clone().load(owned, request, self.handle.clone());
                 }
-                Order::Step(held) => self.worker.clone().step(held, self.handle.clone()),
-                Order::Rewind => self.worker.clone().rewind(self.handle.clone()),
-                Order::Attempt { given, fence } => {
+                Action::Step(owned) => self.worker.clone().step(owned, self.handle.clone()),
+                Action::Rewind => self.worker.clone().rewind(self.handle.clone()),
+                Action::Attempt { outgoing, fence } => {
                     let fence = self.node.zip(fence).map(|(node, number)| Fence { node, number });
-                    self.worker.clone().attempt(given, fence, self.handle.clone());
+                    self.worker.clone().attempt(outgoing, fence, self.handle.clone());
                 }
-                Order::Tell { hook, is_change } => *told.entry(hook).or_insert(false) |= is_change,
+                Action::HintPeers { hook, is_change } => {
+                    *hints.entry(hook).or_insert(false) |= is_change
+                }
             }
         }
-        for (hook, is_change) in told {
-            let _alone = self.others.send(if is_change {
+        for (hook, is_change) in hints {
+            let _notifier_ended = self.peers.send(if is_change {
                 PeerHint::Changed(hook)
             } else {
                 PeerHint::More(hook)

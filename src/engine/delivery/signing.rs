@@ -1,5 +1,5 @@
-//! Standard Webhooks 1.0 signatures: HMAC-SHA256 over `id.timestamp.body` with the bytes inside
-//! `whsec_...`.
+//! Standard Webhooks 1.0 signatures: HMAC-SHA256 over `id.timestamp.body`. The key is the base64
+//! decoded part of the secret after `whsec_`.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,31 +8,32 @@ use sha2::Sha256;
 use crate::engine::clock::random_bytes;
 
 pub const PREFIX: &str = "whsec_";
-/// Characters of a signature in its shortest spelling: 32 bytes, in base64 without padding.
-pub const SHORTEST_SPELLING: usize = 43;
+/// Minimum length of an encoded signature: 32 bytes in base64 without padding. A shorter text
+/// cannot contain one.
+pub const MIN_ENCODED_LEN: usize = 43;
 
-/// A new secret: 32 random bytes, within the 24 to 64 of the specification.
+/// A new secret of 32 random bytes. The specification allows 24 to 64.
 pub fn new_secret() -> String {
     format!("{PREFIX}{}", BASE64_STANDARD.encode(random_bytes::<32>()))
 }
 
-/// The bytes of a secret; `None` when it is not one.
+/// The key bytes of a secret. `None` if it is malformed or not 24 to 64 bytes long.
 pub fn secret_bytes(secret: &str) -> Option<Vec<u8>> {
     let bytes = BASE64_STANDARD.decode(secret.strip_prefix(PREFIX)?).ok()?;
     (24..=64).contains(&bytes.len()).then_some(bytes)
 }
 
-/// A secret, ready to sign with.
+/// A secret with its HMAC key schedule computed once.
 #[derive(Clone)]
 pub struct Signer(Hmac<Sha256>);
 
 impl Signer {
-    /// `None` when it is no secret.
+    /// `None` if the secret is malformed.
     pub fn new(secret: &str) -> Option<Self> {
-        Some(Self::of(&secret_bytes(secret)?))
+        Some(Self::from_bytes(&secret_bytes(secret)?))
     }
 
-    fn of(secret: &[u8]) -> Self {
+    fn from_bytes(secret: &[u8]) -> Self {
         Self(Hmac::new_from_slice(secret).expect("HMAC takes keys of any length"))
     }
 
@@ -44,7 +45,8 @@ impl Signer {
         mac
     }
 
-    /// The value of `webhook-signature`. `timestamp` is of the attempt, in seconds since 1970.
+    /// The value of the header `webhook-signature`. `timestamp` is the time of the attempt in
+    /// seconds since 1970; the same text goes into `webhook-timestamp`.
     pub fn sign(&self, id: &str, timestamp: &str, body: &[u8]) -> String {
         let tag = self.mac(id, timestamp, body).finalize().into_bytes();
         let mut signature = String::with_capacity(48);
@@ -54,17 +56,17 @@ impl Signer {
     }
 }
 
-/// The same with the bytes of a secret, once.
+/// Signs once, with the key bytes of a secret.
 pub fn sign(secret: &[u8], id: &str, timestamp: i64, body: &[u8]) -> String {
-    Signer::of(secret).sign(id, &timestamp.to_string(), body)
+    Signer::from_bytes(secret).sign(id, &timestamp.to_string(), body)
 }
 
-/// Does one of the signatures in a header fit? In constant time for each; unknown versions are
-/// passed over.
+/// Whether any signature in a header is valid. Each comparison takes constant time. Signatures with
+/// an unknown version are ignored.
 pub fn verify(secret: &[u8], id: &str, timestamp: i64, body: &[u8], header: &str) -> bool {
     header.split(' ').filter_map(|part| part.strip_prefix("v1,")).any(|encoded| {
         let Ok(tag) = BASE64_STANDARD.decode(encoded) else { return false };
-        Signer::of(secret).mac(id, &timestamp.to_string(), body).verify_slice(&tag).is_ok()
+        Signer::from_bytes(secret).mac(id, &timestamp.to_string(), body).verify_slice(&tag).is_ok()
     })
 }
 
@@ -72,9 +74,9 @@ pub fn verify(secret: &[u8], id: &str, timestamp: i64, body: &[u8], header: &str
 mod tests {
     use super::*;
 
-    /// Standard Webhooks' own vectors, and two made with an independent implementation.
+    /// The test vectors of Standard Webhooks, and two made with an independent implementation.
     #[test]
-    fn vectors() {
+    fn known_vectors_sign_and_verify() {
         let official = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
         let rows: [(&str, &str, i64, &[u8], &str); 4] = [

@@ -1,5 +1,6 @@
-//! A hook, ready to be sent to: everything that is the same for all its attempts is worked out
-//! once.
+//! A hook prepared for sending: everything that is the same for all of its attempts (headers,
+//! signer, destination, masks) is computed once. The lane builds a new target when the hook
+//! changes.
 
 use std::{
     cell::OnceCell,
@@ -38,46 +39,47 @@ const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-/// See the module.
+/// A hook with its prepared request parts.
 pub struct Target {
     pub hook: Hook,
-    /// What every request carries.
+    /// Headers of every request.
     headers: HeaderMap,
     signer: Signer,
     masks: Masks,
-    /// Judged at the first attempt: what may be dialled is not known here.
+    /// Computed with the first attempt, because the guard is not known before.
     destination: OnceLock<Result<Destination, UrlProblem>>,
 }
 
-/// Some receivers answer with the request they got: this masks what of it is secret.
-pub struct Echo<'a> {
+/// Masks the hook's secrets in a response. Some receivers echo the request they got.
+pub struct EchoMasker<'a> {
     target: &'a Target,
     open: &'a Open,
     sent_at: Timestamp,
-    /// Signed again when the first text comes that can hold a signature: nearly none can.
-    signature: OnceCell<Masks>,
+    /// Masks for the attempt's signature. Computed lazily, because few responses are long enough to
+    /// contain one.
+    signature_masks: OnceCell<Masks>,
 }
 
-/// Where a hook leads.
+/// Where a hook's callback URL points to.
 pub struct Destination {
-    pub place: Place,
+    pub dial_host: DialHost,
     pub port: u16,
-    /// For TLS: whose certificate is expected.
+    /// For TLS: the name that the receiver's certificate must have. `None` for plain HTTP.
     pub tls: Option<ServerName<'static>>,
-    /// Scheme, host and port: what a connection can be used again for.
+    /// Scheme, host and port. A connection is reused only for the same origin.
     pub origin: Arc<str>,
-    host: HeaderValue,
+    host_header: HeaderValue,
     path: Uri,
 }
 
-/// A host that is dialled.
-pub enum Place {
+/// The host of a callback URL.
+pub enum DialHost {
     Address(IpAddr),
     Name(String),
 }
 
 impl Target {
-    /// Fails only for a stored key or secret that this program never stores.
+    /// `None` if the stored key or secret is malformed. This program never stores such values.
     pub fn new(hook: Hook, secrets: &Secrets) -> Option<Self> {
         let mut api_key = HeaderValue::from_str(&secrets.api_key).ok()?;
         api_key.set_sensitive(true);
@@ -88,25 +90,26 @@ impl Target {
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
             (API_KEY, api_key),
         ]);
-        // What stands before it in the signing secret is no secret.
+        // The prefix of a signing secret is public.
         let bare = secrets.signing_secret.strip_prefix(signing::PREFIX).unwrap_or_default();
         let masks = Masks::new(&[&secrets.api_key, bare]);
         Some(Self { hook, headers, signer, masks, destination: OnceLock::new() })
     }
 
-    /// Where it leads, judged by the rules of spelling and, for an address, by the guard: it never
-    /// reaches the resolver. Both are fixed while the program runs, so once is as good as before
-    /// each attempt.
+    /// The parsed callback URL. An IP address in it is checked by the guard here, because it never
+    /// reaches the resolver. The guard and `allow_http` are fixed while the program runs, so the
+    /// first result stays valid.
     pub fn destination(&self, guard: &Guard, allow_http: bool) -> Result<&Destination, UrlProblem> {
-        let judged = self
+        let parsed = self
             .destination
             .get_or_init(|| Destination::new(&self.hook.callback_url, guard, allow_http));
-        judged.as_ref().map_err(|problem| *problem)
+        parsed.as_ref().map_err(|problem| *problem)
     }
 
-    /// What must not be kept with the answer to an attempt. `sent_at` is when it was signed.
-    pub fn echo<'a>(&'a self, open: &'a Open, sent_at: Timestamp) -> Echo<'a> {
-        Echo { target: self, open, sent_at, signature: OnceCell::new() }
+    /// Masks for the response to an attempt. `sent_at` is the time that the request was signed
+    /// with.
+    pub fn echo_masker<'a>(&'a self, open: &'a Open, sent_at: Timestamp) -> EchoMasker<'a> {
+        EchoMasker { target: self, open, sent_at, signature_masks: OnceCell::new() }
     }
 
     fn signature(&self, open: &Open, now: Timestamp) -> String {
@@ -117,8 +120,13 @@ impl Target {
         )
     }
 
-    /// One delivery, signed now.
-    pub fn request(&self, to: &Destination, open: &Open, now: Timestamp) -> Request<Full<Bytes>> {
+    /// The request for a delivery, signed with the time `now`.
+    pub fn request(
+        &self,
+        destination: &Destination,
+        open: &Open,
+        now: Timestamp,
+    ) -> Request<Full<Bytes>> {
         let id = open.event.webhook_id(open.is_test);
         let seconds = now.seconds().to_string();
         let signature = self.signature(open, now);
@@ -128,7 +136,7 @@ impl Target {
         };
         let mut headers = self.headers.clone();
         headers.reserve(6);
-        headers.insert(HOST, to.host.clone());
+        headers.insert(HOST, destination.host_header.clone());
         headers.insert(EVENT, HeaderValue::from_static(open.event_type.key()));
         headers.insert(ID, text(id));
         headers.insert(TIMESTAMP, text(seconds));
@@ -138,17 +146,19 @@ impl Target {
         }
         let mut request = Request::new(Full::new(open.body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = to.path.clone();
+        *request.uri_mut() = destination.path.clone();
         *request.headers_mut() = headers;
         request
     }
 }
 
-impl Echo<'_> {
+impl EchoMasker<'_> {
+    /// Masks the API key, the signing secret and the signature. `is_cut`: the text is truncated and
+    /// may end in the middle of one.
     pub fn mask(&self, text: &mut String, is_cut: bool) {
         self.target.masks.mask(text, is_cut);
-        if is_cut || text.len() >= signing::SHORTEST_SPELLING {
-            let masks = self.signature.get_or_init(|| {
+        if is_cut || text.len() >= signing::MIN_ENCODED_LEN {
+            let masks = self.signature_masks.get_or_init(|| {
                 let signature = self.target.signature(self.open, self.sent_at);
                 Masks::new(&[signature.trim_start_matches("v1,")])
             });
@@ -165,16 +175,17 @@ impl Destination {
         let path = url[Position::BeforePath..Position::AfterQuery]
             .parse()
             .map_err(|_| UrlProblem::Parse)?;
-        let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])
+        let host_header = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])
             .map_err(|_| UrlProblem::Parse)?;
-        let (name, place) = match &endpoint.host {
-            Host::Ip(address) => (ServerName::from(*address), Place::Address(*address)),
+        let (name, dial_host) = match &endpoint.host {
+            Host::Ip(address) => (ServerName::from(*address), DialHost::Address(*address)),
             Host::Name { name, .. } => {
                 let expected = ServerName::try_from(name.clone()).map_err(|_| UrlProblem::Parse)?;
-                (expected, Place::Name(name.clone()))
+                (expected, DialHost::Name(name.clone()))
             }
         };
         let tls = (url.scheme() == "https").then_some(name);
-        Ok(Self { place, port, tls, origin: endpoint.origin().into(), host, path })
+        let origin = endpoint.origin().into();
+        Ok(Self { dial_host, port, tls, origin, host_header, path })
     }
 }

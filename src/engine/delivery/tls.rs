@@ -1,5 +1,6 @@
-//! TLS towards receivers: whom is trusted, how a handshake is made, and what can be said of one
-//! that failed.
+//! TLS client for receivers: trusted roots, handshake, and the explanation of a failed one. The
+//! sentences are stored in `detail` and `view::words::failure` matches them: their bytes must not
+//! change.
 
 use std::{cell::RefCell, io, sync::Arc};
 
@@ -17,25 +18,26 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{chain, wire::Tcp};
 
-/// TLS sessions that are remembered, in all.
-const SESSIONS: usize = 256;
+/// Size of the cache for TLS session resumption, over all receivers.
+const MAX_SESSIONS: usize = 256;
 
 task_local! {
-    /// Of the handshake that is under way in this task.
-    static LEARNED: RefCell<Learned>;
+    /// Findings of the handshake that this task is in. rustls calls the verifier without any
+    /// context of the caller, so they are passed through a task local.
+    static FINDINGS: RefCell<HandshakeFindings>;
 }
 
-/// What a handshake showed beside its result.
+/// Facts about a handshake that its `Result` does not carry.
 #[derive(Clone, Debug, Default)]
-pub struct Learned {
-    /// The receiver asked for a certificate of ours. There is none.
+pub struct HandshakeFindings {
+    /// The receiver requested a client certificate. We have none.
     pub wants_certificate: bool,
-    /// Why its own certificate was refused.
-    pub flaw: Option<String>,
+    /// Why the receiver's certificate was rejected, as a sentence.
+    pub certificate_problem: Option<String>,
 }
 
-/// The machine's certificates, so that an organisation's own authority works, and Mozilla's where
-/// the machine has none.
+/// The client configuration. It trusts Mozilla's roots and the machine's, so that an organisation's
+/// private authority works. Also used by the HTTP client of the command line.
 pub fn config() -> Result<ClientConfig, String> {
     let failed = |error: &dyn std::fmt::Display| format!("TLS cannot be set up: {error}");
     let mut roots = RootCertStore::empty();
@@ -49,65 +51,66 @@ pub fn config() -> Result<ClientConfig, String> {
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| failed(&error))?;
-    // `dangerous` is what the library calls any verifier that is not its own: this one asks the
-    // library's and adds nothing but words.
-    let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Telling(verifier)));
-    let mut config = config.with_client_cert_resolver(Arc::new(NoCertificate));
-    config.resumption = Resumption::in_memory_sessions(SESSIONS);
+    // rustls calls every custom verifier `dangerous`. This one delegates each decision to the
+    // library's verifier and only records the reason of a rejection.
+    let verifier = Arc::new(ExplainingVerifier(verifier));
+    let config = config.dangerous().with_custom_certificate_verifier(verifier);
+    let mut config = config.with_client_cert_resolver(Arc::new(NoClientCertificate));
+    config.resumption = Resumption::in_memory_sessions(MAX_SESSIONS);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
-/// Shakes hands, and says what was learned meanwhile.
+/// Performs the handshake. Returns its findings also when it failed.
 pub async fn handshake(
     connector: &TlsConnector,
     name: ServerName<'static>,
     tcp: Tcp,
-) -> (io::Result<TlsStream<Tcp>>, Learned) {
+) -> (io::Result<TlsStream<Tcp>>, HandshakeFindings) {
     let scope = async {
         let result = connector.connect(name, tcp).await;
-        (result, LEARNED.with(|learned| learned.take()))
+        (result, FINDINGS.with(|findings| findings.take()))
     };
-    LEARNED.scope(RefCell::default(), scope).await
+    FINDINGS.scope(RefCell::default(), scope).await
 }
 
-fn learn(what: impl FnOnce(&mut Learned)) {
-    let _elsewhere = LEARNED.try_with(|learned| what(&mut learned.borrow_mut()));
+/// Records a finding. Outside of [`handshake`], as in the command line's client, it does nothing.
+fn note(update: impl FnOnce(&mut HandshakeFindings)) {
+    let _outside = FINDINGS.try_with(|findings| update(&mut findings.borrow_mut()));
 }
 
 /// The TLS error inside an `io::Error`, if there is one.
-pub fn cause(error: &io::Error) -> Option<&Error> {
+pub fn tls_error(error: &io::Error) -> Option<&Error> {
     let inner = error.get_ref()?;
     match inner.downcast_ref::<io::Error>() {
-        Some(wrapped) => cause(wrapped),
+        Some(wrapped) => tls_error(wrapped),
         None => inner.downcast_ref(),
     }
 }
 
-/// What a failed handshake means. `first` is the first byte that the receiver sent.
-/// `domain::failure` knows these words.
-pub fn explain(error: &io::Error, learned: &Learned, first: Option<u8>) -> String {
-    if let Some(flaw) = &learned.flaw {
-        return flaw.clone();
+/// Explains a failed handshake. `first_byte` is the first byte that the receiver sent.
+pub fn explain(error: &io::Error, findings: &HandshakeFindings, first_byte: Option<u8>) -> String {
+    if let Some(problem) = &findings.certificate_problem {
+        return problem.clone();
     }
-    match cause(error) {
-        // No plain HTTP answer begins with another letter, and no TLS record with this one.
-        Some(Error::InvalidMessage(_)) if first == Some(b'H') => {
+    match tls_error(error) {
+        // Every plain HTTP response begins with an H, and no TLS record does.
+        Some(Error::InvalidMessage(_)) if first_byte == Some(b'H') => {
             "the port speaks plain HTTP".to_owned()
         }
         Some(Error::InvalidMessage(_)) => "the port does not speak TLS".to_owned(),
-        Some(Error::AlertReceived(alert)) => alerted(*alert, learned),
+        Some(Error::AlertReceived(alert)) => explain_alert(*alert, findings),
         Some(Error::PeerIncompatible(why)) => format!("incompatible: {why:?}"),
         Some(other) => other.to_string(),
-        None if learned.wants_certificate => WANTS_CERTIFICATE.to_owned(),
+        None if findings.wants_certificate => WANTS_CERTIFICATE.to_owned(),
         None => format!("the connection ended during the TLS handshake: {}", error.kind()),
     }
 }
 
-/// The receiver ended the connection because it wants a certificate of ours.
+/// The receiver ended the connection after it had requested a client certificate.
 pub const WANTS_CERTIFICATE: &str = "the receiver demands a client certificate";
 
-fn alerted(alert: AlertDescription, learned: &Learned) -> String {
+fn explain_alert(alert: AlertDescription, findings: &HandshakeFindings) -> String {
     match alert {
         AlertDescription::CertificateRequired => WANTS_CERTIFICATE.to_owned(),
         AlertDescription::ProtocolVersion => {
@@ -116,7 +119,7 @@ fn alerted(alert: AlertDescription, learned: &Learned) -> String {
         AlertDescription::UnrecognisedName => {
             "the receiver does not know this host name (TLS alert)".to_owned()
         }
-        _ if learned.wants_certificate => WANTS_CERTIFICATE.to_owned(),
+        _ if findings.wants_certificate => WANTS_CERTIFICATE.to_owned(),
         AlertDescription::HandshakeFailure => {
             "incompatible: no common cipher suite (TLS alert)".to_owned()
         }
@@ -124,22 +127,23 @@ fn alerted(alert: AlertDescription, learned: &Learned) -> String {
     }
 }
 
-/// Decides as the library does, and keeps the reason of a refusal in words.
+/// Delegates to the library's verifier, and records why a certificate was rejected.
 #[derive(Debug)]
-struct Telling(Arc<WebPkiServerVerifier>);
+struct ExplainingVerifier(Arc<WebPkiServerVerifier>);
 
-impl ServerCertVerifier for Telling {
+impl ServerCertVerifier for ExplainingVerifier {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verdict = self.0.verify_server_cert(leaf, others, name, ocsp, now);
+        let verdict = self.0.verify_server_cert(leaf, intermediates, name, ocsp, now);
         if let Err(Error::InvalidCertificate(why)) = &verdict {
-            learn(|learned| learned.flaw = Some(chain::flaw(why, leaf, others)));
+            let problem = chain::describe_rejection(why, leaf, intermediates);
+            note(|findings| findings.certificate_problem = Some(problem));
         }
         verdict
     }
@@ -167,17 +171,17 @@ impl ServerCertVerifier for Telling {
     }
 }
 
-/// Has no certificate to show, and remembers that one was asked for.
+/// Presents no client certificate, and records that the receiver requested one.
 #[derive(Debug)]
-struct NoCertificate;
+struct NoClientCertificate;
 
-impl ResolvesClientCert for NoCertificate {
+impl ResolvesClientCert for NoClientCertificate {
     fn resolve(
         &self,
         _issuers: &[&[u8]],
         _schemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        learn(|learned| learned.wants_certificate = true);
+        note(|findings| findings.wants_certificate = true);
         None
     }
 

@@ -1,5 +1,6 @@
-//! The bytes of one connection to a receiver: TCP alone, or TLS over it. The HTTP library owns the
-//! connection while it is open; the [`Line`] is what can still be asked about it from outside.
+//! The byte stream of a connection to a receiver: TCP, or TLS over TCP. The HTTP library owns the
+//! stream while the connection is open; the shared [`Socket`] lets the engine observe it: whether
+//! bytes arrived, what the first byte was, and how much may still come before the response.
 
 use std::{
     io::{self, IoSlice},
@@ -22,29 +23,28 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-/// Bytes that may come before the head of an answer is there. One head is limited by the HTTP
-/// library; this bounds what comes before it, such as `100 Continue` without end, each of which
-/// costs the library as much as an answer.
-const BEFORE_ANSWER: usize = 256 * 1024;
+/// Maximum bytes before the head of a response is complete. The HTTP library limits one head; this
+/// also bounds an endless series of interim responses (`100 Continue`) before it.
+const MAX_BEFORE_RESPONSE: usize = 256 * 1024;
 
-/// Marks that a byte is there: its value may be zero.
-const IS_THERE: u16 = 0x100;
+/// Flag that distinguishes a first byte of value 0 from no byte.
+const IS_SET: u16 = 0x100;
 
-/// What is known of a connection from outside.
-pub struct Line {
+/// The shared view of a connection.
+pub struct Socket {
     stream: TcpStream,
-    /// The first byte that came, before TLS took it apart.
-    first: AtomicU16,
-    /// Something came (after TLS) since the last request was sent.
-    has_answered: AtomicBool,
-    /// Bytes that may still come before the answer. No limit once it is there.
-    room: AtomicUsize,
+    /// The first byte received, before TLS decryption, with [`IS_SET`]; 0 before it arrives.
+    first_byte: AtomicU16,
+    /// Bytes arrived (after TLS decryption) since the last request was sent.
+    has_received: AtomicBool,
+    /// Bytes that may still arrive before the response; `usize::MAX` once its head is there.
+    remaining: AtomicUsize,
 }
 
-impl Line {
-    /// Nothing has come that was not asked for, and the receiver has not closed. Asks the kernel
-    /// itself: what the runtime knows may be older.
-    pub fn is_quiet(&self) -> bool {
+impl Socket {
+    /// Whether an idle connection is still usable: the receiver has neither closed it nor sent
+    /// unrequested bytes. Asks the kernel, because the runtime's readiness can be outdated.
+    pub fn is_silent(&self) -> bool {
         let mut byte = [0; 1];
         matches!(
             recv(&self.stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT),
@@ -52,72 +52,72 @@ impl Line {
         )
     }
 
-    /// A request is about to be sent.
-    pub fn begin(&self) {
-        self.has_answered.store(false, Ordering::Relaxed);
-        self.room.store(BEFORE_ANSWER, Ordering::Relaxed);
+    /// Resets the counters. Call it before a request is sent.
+    pub fn request_started(&self) {
+        self.has_received.store(false, Ordering::Relaxed);
+        self.remaining.store(MAX_BEFORE_RESPONSE, Ordering::Relaxed);
     }
 
-    /// The head of the answer is there. Its body is limited by who reads it.
-    pub fn answered(&self) {
-        self.room.store(usize::MAX, Ordering::Relaxed);
+    /// The head of the response is complete: lifts the limit. The reader limits the body.
+    pub fn response_started(&self) {
+        self.remaining.store(usize::MAX, Ordering::Relaxed);
     }
 
-    /// So much more came. Is it still within the limit?
-    fn count(&self, bytes: usize) -> bool {
-        self.has_answered.store(true, Ordering::Relaxed);
-        let room = self.room.load(Ordering::Relaxed);
-        if room != usize::MAX {
-            self.room.store(room.saturating_sub(bytes), Ordering::Relaxed);
+    /// Counts received bytes. Returns `false` when the limit is exceeded.
+    fn count_received(&self, bytes: usize) -> bool {
+        self.has_received.store(true, Ordering::Relaxed);
+        let remaining = self.remaining.load(Ordering::Relaxed);
+        if remaining != usize::MAX {
+            self.remaining.store(remaining.saturating_sub(bytes), Ordering::Relaxed);
         }
-        room > bytes
+        remaining > bytes
     }
 
-    /// Did anything come since then?
-    pub fn has_answered(&self) -> bool {
-        self.has_answered.load(Ordering::Relaxed)
+    /// Whether bytes arrived since the last request was sent.
+    pub fn has_received(&self) -> bool {
+        self.has_received.load(Ordering::Relaxed)
     }
 
-    /// The first byte that ever came: it tells plain HTTP from TLS.
+    /// The first byte that the receiver sent. It distinguishes plain HTTP from TLS.
     pub fn first_byte(&self) -> Option<u8> {
-        let [there, byte] = self.first.load(Ordering::Relaxed).to_be_bytes();
-        (there != 0).then_some(byte)
+        let [flag, byte] = self.first_byte.load(Ordering::Relaxed).to_be_bytes();
+        (flag != 0).then_some(byte)
     }
 }
 
-/// TCP without TLS.
-pub struct Tcp(Arc<Line>);
+/// A TCP stream.
+pub struct Tcp(Arc<Socket>);
 
-/// What the HTTP library reads from and writes to.
+/// The stream that the HTTP library reads and writes.
 pub struct Stream {
-    line: Arc<Line>,
+    socket: Arc<Socket>,
     inner: Either<Tcp, Box<TlsStream<Tcp>>>,
 }
 
 impl Tcp {
     pub fn new(stream: TcpStream) -> Self {
-        Self(Arc::new(Line {
+        Self(Arc::new(Socket {
             stream,
-            first: AtomicU16::new(0),
-            has_answered: AtomicBool::new(false),
-            room: AtomicUsize::new(usize::MAX),
+            first_byte: AtomicU16::new(0),
+            has_received: AtomicBool::new(false),
+            remaining: AtomicUsize::new(usize::MAX),
         }))
     }
 
-    pub fn line(&self) -> Arc<Line> {
+    pub fn socket(&self) -> Arc<Socket> {
         self.0.clone()
     }
 }
 
 impl From<Tcp> for Stream {
     fn from(tcp: Tcp) -> Self {
-        Self { line: tcp.line(), inner: Either::Left(tcp) }
+        Self { socket: tcp.socket(), inner: Either::Left(tcp) }
     }
 }
 
 impl From<TlsStream<Tcp>> for Stream {
     fn from(tls: TlsStream<Tcp>) -> Self {
-        Self { line: tls.get_ref().0.line(), inner: Either::Right(Box::new(tls)) }
+        Self { socket: tls.get_ref().0.socket(), inner: Either::Right(Box::new(tls)) }
     }
 }
 
@@ -127,18 +127,18 @@ impl AsyncRead for Tcp {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let line = &*self.0;
+        let socket = &*self.0;
         loop {
-            ready!(line.stream.poll_read_ready(context))?;
+            ready!(socket.stream.poll_read_ready(context))?;
             let before = buffer.filled().len();
-            match line.stream.try_read_buf(buffer) {
+            match socket.stream.try_read_buf(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(_) => {
                     if let Some(byte) = buffer.filled().get(before)
-                        && line.first.load(Ordering::Relaxed) == 0
+                        && socket.first_byte.load(Ordering::Relaxed) == 0
                     {
-                        line.first.store(IS_THERE | u16::from(*byte), Ordering::Relaxed);
+                        socket.first_byte.store(IS_SET | u16::from(*byte), Ordering::Relaxed);
                     }
                     return Poll::Ready(Ok(()));
                 }
@@ -148,7 +148,7 @@ impl AsyncRead for Tcp {
 }
 
 impl Tcp {
-    /// Writes as soon as the kernel takes something.
+    /// Calls `write` when the socket is writable, until it does not block.
     fn poll_send(
         &self,
         context: &mut Context<'_>,
@@ -189,7 +189,7 @@ impl AsyncWrite for Tcp {
         Poll::Ready(Ok(()))
     }
 
-    /// A connection that is shut down is dropped at once, and that closes it.
+    /// Does nothing: the connection is dropped right after a shutdown, and that closes it.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -203,8 +203,8 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
-        let came = buffer.filled().len() - before;
-        if came > 0 && !self.line.count(came) {
+        let received = buffer.filled().len() - before;
+        if received > 0 && !self.socket.count_received(received) {
             return Poll::Ready(Err(io::Error::from(io::ErrorKind::FileTooLarge)));
         }
         Poll::Ready(Ok(()))

@@ -1,6 +1,6 @@
-//! Carries out a lane's orders: loads read its open deliveries, steps hold, release or cancel them,
-//! attempts are made and recorded. Each runs in a task of its own and reports back to the
-//! scheduler.
+//! Carries out the board's actions: loads read open deliveries of a lane; steps hold, release or
+//! cancel them; attempts are sent and recorded. Each action runs in a task of its own and reports
+//! its result to the scheduler.
 
 mod page;
 mod record;
@@ -17,7 +17,7 @@ use super::{
     attempt::Sender,
     board::{News, OwnedLane},
     handle::Handle,
-    lane::{Given, Wanted},
+    lane::{Outgoing, Wanted},
     lease::Lease,
     rewind,
 };
@@ -37,10 +37,11 @@ use crate::{
     },
 };
 
-/// The wait before another try to record an outcome. The attempt keeps its permit meanwhile: so
-/// while the database is away, permits run out and nothing more is sent.
+/// The wait before another try to record an outcome. The attempt keeps its permit meanwhile, so
+/// that while the database is away, permits run out and sending stops.
 const RECORD_AGAIN: Duration = Duration::from_secs(1);
-/// What the tasks need.
+
+/// What the actions need. One per server, shared by all tasks.
 pub struct Worker {
     pub store: Store,
     pub sender: Sender,
@@ -49,23 +50,24 @@ pub struct Worker {
     pub breaker: BreakerPolicy,
     pub lease: Lease,
     pub bodies: Bodies,
-    /// Loads that run at once: the pages and the API read from the same connections.
+    /// Limits concurrent loads: pages and the API use the same pool of connections.
     pub loads: Semaphore,
-    /// The last result could not be recorded, and that is in the log.
+    /// The last outcome could not be recorded, and that has been logged.
     pub cannot_record: AtomicBool,
 }
 
-/// What a load looks for.
-pub struct Sought {
+/// What a load reads.
+pub struct LoadRequest {
     pub wanted: Wanted,
-    /// What it may meet: what is in memory already, and what it may bring.
+    /// The limit of one query: the deliveries that are already in memory plus those that the load
+    /// may bring.
     pub window: Room,
     pub ask: Ask,
     pub now: Timestamp,
 }
 
-/// Tells the scheduler something when dropped, so that a task that panics still gives its place
-/// back.
+/// Sends its news to the scheduler when dropped, so that a task that panics still returns its
+/// permit.
 struct ReportOnDrop {
     handle: Handle,
     news: Option<News>,
@@ -84,119 +86,122 @@ impl ReportOnDrop {
 impl Drop for ReportOnDrop {
     fn drop(&mut self) {
         if let Some(news) = self.news.take() {
-            self.handle.tell(news);
+            self.handle.send(news);
         }
     }
 }
 
 impl Worker {
-    /// Reads a hook and what of it is due, for the shelves that want it.
-    pub fn load(self: Arc<Self>, held: OwnedLane, sought: Sought, handle: Handle) {
+    /// Reads a hook, its health, and the due deliveries that the request asks for.
+    pub fn load(self: Arc<Self>, owned: OwnedLane, request: LoadRequest, handle: Handle) {
         tokio::spawn(async move {
-            let mut report = ReportOnDrop::new(handle, News::Loaded(held, Err(Error::Closed)));
-            let Ok(_turn) = self.loads.acquire().await else { return };
+            let mut report = ReportOnDrop::new(handle, News::Loaded(owned, Err(Error::Closed)));
+            let Ok(_permit) = self.loads.acquire().await else { return };
             let watch = self.clock.stopwatch();
-            let span = debug_span!("lane.load", hook.id = %held.hook);
-            let page = self.page(held.hook, sought).instrument(span).await;
+            let span = debug_span!("lane.load", hook.id = %owned.hook);
+            let page = self.page(owned.hook, request).instrument(span).await;
             metrics::loaded(watch.elapsed());
-            report.set(News::Loaded(held, page.map(Box::new)));
+            report.set(News::Loaded(owned, page.map(Box::new)));
         });
     }
 
-    /// Moves some of what a hook has open to where it belongs.
-    pub fn step(self: Arc<Self>, held: OwnedLane, handle: Handle) {
+    /// Holds, releases or cancels a bounded number of the hook's open deliveries, as its state
+    /// requires.
+    pub fn step(self: Arc<Self>, owned: OwnedLane, handle: Handle) {
         tokio::spawn(async move {
-            let mut report = ReportOnDrop::new(handle, News::Stepped(held, Err(Error::Closed)));
-            let (hook, clock) = (held.hook, self.clock.clone());
+            let mut report = ReportOnDrop::new(handle, News::Stepped(owned, Err(Error::Closed)));
+            let (hook, clock) = (owned.hook, self.clock.clone());
             let step = self.store.write(move |conn| {
                 Box::pin(async move { steps::step(conn, hook, clock.now()).await })
             });
             let stepped = step.await;
-            report.set(News::Stepped(held, stepped));
+            report.set(News::Stepped(owned, stepped));
         });
     }
 
-    /// Moves back what was put off by a clock that was ahead.
+    /// Corrects due times that were written while the clock was ahead.
     pub fn rewind(self: Arc<Self>, handle: Handle) {
         tokio::spawn(async move {
             let hooks = rewind::run(&self.store, &self.clock, self.breaker).await;
             if !hooks.is_empty() {
-                handle.tell(News::More(hooks));
+                handle.send(News::More(hooks));
             }
         });
     }
 
-    /// Sends a delivery once and records what came of it.
-    pub fn attempt(self: Arc<Self>, given: Given, fence: Option<Fence>, handle: Handle) {
+    /// Sends a delivery once and records the outcome.
+    pub fn attempt(self: Arc<Self>, outgoing: Outgoing, fence: Option<Fence>, handle: Handle) {
         tokio::spawn(async move {
-            let (hook, delivery) = (given.open.hook, given.open.id);
-            let held = OwnedLane { hook, fence: fence.map(|fence| fence.number) };
-            let again = Some(self.clock.now().after(RECORD_AGAIN));
+            let (hook, delivery) = (outgoing.open.hook, outgoing.open.id);
+            let owned = OwnedLane { hook, fence: fence.map(|fence| fence.number) };
+            let retry_at = Some(self.clock.now().after(RECORD_AGAIN));
             let unsent =
-                News::Finished { held, delivery, was_sent: false, due_at: again, health: None };
-            let mut done = ReportOnDrop::new(handle.clone(), unsent);
-            // A node that slept through its lease must not send what another may be sending.
+                News::Finished { owned, delivery, was_sent: false, due_at: retry_at, health: None };
+            let mut finished = ReportOnDrop::new(handle.clone(), unsent);
+            // A node whose lease expired (it was suspended, say) must not send: another node may
+            // own the lane now.
             if fence.is_some_and(|fence| !self.lease.is_held(hook, fence.number)) {
                 return;
             }
-            let span = debug_span!("delivery.attempt", event.id = %given.open.event,
+            let span = debug_span!("delivery.attempt", event.id = %outgoing.open.event,
                 delivery.id = %delivery, hook.id = %hook);
-            let report = self.sender.send(&given.target, &given.open).instrument(span).await;
+            let report = self.sender.send(&outgoing.target, &outgoing.open).instrument(span).await;
             let longest = self.policy.longest_wait;
             let bearing = bearing(report.attempt.answer, report.retry_after, longest);
             let is_delivered = report.attempt.answer.is_success();
-            let took =
+            let duration =
                 Duration::from_millis(u64::try_from(report.attempt.duration_ms).unwrap_or(0));
-            let tell_sent =
-                || handle.tell(News::Sent { held, delivery, bearing, is_delivered, took });
-            // A failure keeps its place in the window until it is recorded: otherwise the lane
-            // would send many more before the recorded failures pause the hook.
-            let is_counted_first = bearing == Bearing::Silent;
-            if !is_counted_first {
-                tell_sent();
-                done.set(News::Finished {
-                    held,
+            let report_ended = || {
+                handle.send(News::RequestEnded {
+                    owned,
                     delivery,
-                    was_sent: true,
-                    due_at: again,
-                    health: None,
+                    bearing,
+                    is_delivered,
+                    duration,
                 });
+            };
+            // A failure keeps its slot until it is recorded. Otherwise the lane would start many
+            // more attempts before the recorded failures pause the hook.
+            let records_first = bearing == Bearing::Silent;
+            if !records_first {
+                report_ended();
+                let (due_at, health) = (retry_at, None);
+                finished.set(News::Finished { owned, delivery, was_sent: true, due_at, health });
             }
-            metrics::attempted(report.attempt.answer, took);
-            let verdict = self.verdict(&given, &report);
-            // One line per delivery is too much for the default log level; pauses and the like are
-            // logged above it.
+            metrics::attempted(report.attempt.answer, duration);
+            let verdict = self.verdict(&outgoing, &report);
+            // At debug level: one line per attempt is too much for the default log.
             tracing::debug!(
-                event.id = %given.open.event, delivery.id = %delivery, hook.id = %hook,
+                event.id = %outgoing.open.event, delivery.id = %delivery, hook.id = %hook,
                 attempt = report.attempt.number, outcome = report.attempt.answer.class(),
                 duration_ms = report.attempt.duration_ms, "attempt"
             );
-            let recorded = self.record(&given, report, verdict, bearing, fence).await;
+            let recorded = self.record(&outgoing, report, verdict, bearing, fence).await;
             if recorded.as_ref().is_none_or(Recorded::is_off) {
-                // It was switched off, or its state is unknown here: the lane reads it again.
-                handle.tell(News::Changed(vec![hook]));
+                // The hook was switched off, or it is not known what was recorded: reload it.
+                handle.send(News::Changed(vec![hook]));
             }
             let (due_at, health) = self.consequence(verdict, recorded);
-            if is_counted_first {
-                tell_sent();
+            if records_first {
+                report_ended();
             }
-            done.set(News::Finished { held, delivery, was_sent: true, due_at, health });
+            finished.set(News::Finished { owned, delivery, was_sent: true, due_at, health });
         });
     }
 
-    /// When the delivery is due again, and how its hook stands if that may have changed.
+    /// When the delivery is due again, and the hook's health if it may have changed.
     fn consequence(
         &self,
         verdict: Verdict,
         recorded: Option<Recorded>,
     ) -> (Option<Timestamp>, Option<Health>) {
-        // Computed after the record: the clock may have been set meanwhile.
+        // The clock is read after recording, because it may have been set meanwhile.
         let now = self.clock.now();
         let due_at = verdict.wait().map(|wait| now.after(wait));
         match recorded {
-            Some(Recorded::Kept { health, is_off: false }) => (due_at, health),
-            Some(Recorded::Refused | Recorded::Kept { .. }) => (due_at, None),
-            // Perhaps it was not recorded, and is to be made again.
+            Some(Recorded::Stored { health, is_off: false }) => (due_at, health),
+            Some(Recorded::Fenced | Recorded::Stored { .. }) => (due_at, None),
+            // Possibly not recorded: then the attempt has to be repeated.
             None => (due_at.or(Some(now.after(RECORD_AGAIN))), None),
         }
     }

@@ -1,5 +1,5 @@
-//! The way in: validate, commit, answer. Nothing is answered before it is on disk; the writer tells
-//! the lanes of it.
+//! Accepts events: validates them, commits them, and returns. An event is acknowledged only after
+//! the commit with its deliveries. The writer then notifies the lanes.
 
 use std::time::Duration;
 
@@ -25,22 +25,22 @@ use crate::{
     },
 };
 
-/// Largest body of one event, in bytes.
+/// Maximum size of an event's payload in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
-/// Bytes of bodies that are validated before others have their turn.
-const VALIDATED_AT_ONCE: usize = 128 * 1024;
-/// How often it is looked whether a test is done that nothing was heard of.
-const LOOK_FOR_TEST: Duration = Duration::from_millis(250);
+/// After validating this many payload bytes, the task yields to the runtime.
+const YIELD_AFTER_BYTES: usize = 128 * 1024;
+/// How often the database is polled for the result of a test delivery.
+const TEST_POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 impl Dispatcher {
-    /// Accepts one event: returns once it and its deliveries are on disk.
+    /// Accepts one event. Returns after the event and its deliveries are committed.
     pub async fn emit(&self, event: Emit, source: &str) -> Result<Accepted, EmitError> {
         let accepted = self.emit_all(vec![event], source, None).await?;
         accepted.into_iter().next().ok_or(EmitError::Store(Error::Closed))
     }
 
-    /// Accepts all of the events or none. With a key that was used before, the first answer is
-    /// given again.
+    /// Accepts all of the events or none. For an idempotency key that was used before, returns the
+    /// first result again.
     pub async fn emit_all(
         &self,
         events: Vec<Emit>,
@@ -49,13 +49,13 @@ impl Dispatcher {
     ) -> Result<Vec<Accepted>, EmitError> {
         validate_all(&events).await?;
         self.pressure.check().inspect_err(|_| metrics::refused())?;
-        let fresh = |event: Emit| NewEvent {
+        let with_id = |event: Emit| NewEvent {
             id: EventId(self.clock.id()),
             event_type: event.event_type,
             body: event.body,
             source: source.to_owned(),
         };
-        let events: Vec<NewEvent> = events.into_iter().map(fresh).collect();
+        let events: Vec<NewEvent> = events.into_iter().map(with_id).collect();
         let span = debug_span!("event.accept", events = events.len());
         self.accept(events, key).instrument(span).await
     }
@@ -68,15 +68,16 @@ impl Dispatcher {
         let accept =
             Accept { events, key, clock: self.clock.clone(), full: self.pressure.full().clone() };
         let planned = match self.store.accept(accept.clone()).await? {
-            Answer::Again(accepted) => return Ok(accepted),
+            Answer::Repeated(accepted) => return Ok(accepted),
             Answer::New(planned) => planned,
         };
-        self.pressure.accepted(queued(&accept, &planned));
+        self.pressure.accepted(backlog_bytes(&accept, &planned));
         metrics::accepted(accept.events.iter().map(|event| event.event_type));
-        planned.iter().flatten().for_each(|delivery| metrics::planned(delivery.begins().0));
-        // Everything is on disk by now: a caller that does not wait for the answer loses nothing.
+        planned.iter().flatten().for_each(|delivery| metrics::planned(delivery.initial_state().0));
+        // Backpressure by delay. Everything is committed here: a caller that stops waiting loses
+        // nothing.
         let pending =
-            planned.iter().flatten().filter(|delivery| delivery.begins().0 == State::Pending);
+            planned.iter().flatten().filter(|planned| planned.initial_state().0 == State::Pending);
         if let Some(delay) =
             self.scheduler.congestion().delay(pending.map(|delivery| delivery.hook))
         {
@@ -85,8 +86,8 @@ impl Dispatcher {
         Ok(accept.accepted(&planned))
     }
 
-    /// Sends a test event to one hook, switched on or not, and waits for its answer. `once`: of the
-    /// request that asks for it.
+    /// Sends a test event to one hook, also if it is switched off, and waits for the result. `once`
+    /// is the idempotency key of the request.
     pub async fn send_test(
         &self,
         hook: HookId,
@@ -97,35 +98,34 @@ impl Dispatcher {
     ) -> Result<DeliveryId, EmitError> {
         let valid = match validation {
             Validation::Schema => validate(&event),
-            Validation::Json => readable(&event).map(drop),
+            Validation::Json => parse_body(&event).map(drop),
         };
         valid.map_err(|invalid| EmitError::Invalid(vec![(0, invalid)]))?;
         let Emit { event_type, body } = event;
         let event =
             NewEvent { id: EventId(self.clock.id()), event_type, body, source: source.to_owned() };
-        let mut finished = self.scheduler.listen();
+        let mut finished = self.scheduler.subscribe();
         let delivery = self.accept_test(event, hook, once).await?;
-        let is_done = async || match self.store.read().await {
+        let is_settled = async || match self.store.read().await {
             Ok(mut conn) => queue::is_settled(&mut conn, delivery).await.unwrap_or(true),
             Err(_) => true,
         };
-        let heard = async {
-            // Another node may deliver for the hook; and when too many others finish, ours may be
-            // missed among them.
+        let completion = async {
+            // The message can be missed: another node may own the hook's lane, or the channel may
+            // lag when many deliveries finish. So the database is polled as well.
             loop {
-                match tokio::time::timeout(LOOK_FOR_TEST, finished.recv()).await {
-                    Ok(Ok(done)) if done == delivery => return,
+                match tokio::time::timeout(TEST_POLL_INTERVAL, finished.recv()).await {
+                    Ok(Ok(id)) if id == delivery => return,
                     Ok(Ok(_)) => {}
-                    _ if is_done().await => return,
+                    _ if is_settled().await => return,
                     _ => {}
                 }
             }
         };
-        // A test can wait its turn behind the hook's other attempts; its page shows it when it
-        // comes.
-        let _late =
-            tokio::time::timeout(self.settings.delivery.timeout + Duration::from_secs(2), heard)
-                .await;
+        // A test can wait for a permit behind the hook's other attempts. Its page then shows the
+        // result later.
+        let limit = self.settings.delivery.timeout + Duration::from_secs(2);
+        let _timed_out = tokio::time::timeout(limit, completion).await;
         Ok(delivery)
     }
 
@@ -148,47 +148,48 @@ impl Dispatcher {
     }
 }
 
-/// What accepted events put into the hooks' queues, in bytes.
-fn queued<'a>(
+/// The payload bytes that the accepted events add to each hook's backlog.
+fn backlog_bytes<'a>(
     accept: &'a Accept,
     planned: &'a [Vec<Planned>],
 ) -> impl Iterator<Item = (HookId, usize)> + 'a {
     let of_event = |(event, planned): (&'a NewEvent, &'a Vec<Planned>)| {
-        let waiting = planned.iter().filter(|delivery| !delivery.begins().0.is_final());
-        waiting.map(|delivery| (delivery.hook, event.body.len()))
+        let open = planned.iter().filter(|delivery| !delivery.initial_state().0.is_final());
+        open.map(|delivery| (delivery.hook, event.body.len()))
     };
     accept.events.iter().zip(planned).flat_map(of_event)
 }
 
-/// Validates all of them. A request may hold a megabyte, which takes tens of milliseconds when it
-/// is made for that: others are served in between.
+/// Validates all events. A hostile request of 1 MB can take tens of milliseconds, so the task
+/// yields in between.
 async fn validate_all(events: &[Emit]) -> Result<(), EmitError> {
-    let (mut invalid, mut validated) = (Vec::new(), 0);
+    let (mut invalid, mut validated_bytes) = (Vec::new(), 0);
     for (position, event) in events.iter().enumerate() {
-        if validated >= VALIDATED_AT_ONCE {
+        if validated_bytes >= YIELD_AFTER_BYTES {
             tokio::task::yield_now().await;
-            validated = 0;
+            validated_bytes = 0;
         }
-        validated += event.body.len();
-        invalid.extend(validate(event).err().map(|wrong| (position, wrong)));
+        validated_bytes += event.body.len();
+        invalid.extend(validate(event).err().map(|faults| (position, faults)));
     }
     if invalid.is_empty() { Ok(()) } else { Err(EmitError::Invalid(invalid)) }
 }
 
-/// How strictly a test's body is looked at.
+/// How strictly the payload of a test is validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validation {
-    /// As every event is.
+    /// Against the schema, like every event.
     Schema,
-    /// Somebody wants to see what the receiver makes of a body that is not as the schema demands.
+    /// JSON syntax only, to test how a receiver handles a payload that does not match the schema.
     Json,
 }
 
 fn validate(event: &Emit) -> Result<(), Invalid> {
-    catalogue::validate(event.event_type, &readable(event)?)
+    catalogue::validate(event.event_type, &parse_body(event)?)
 }
 
-fn readable(event: &Emit) -> Result<Value, Invalid> {
+/// Parses the payload. It must be small enough and must not have duplicate field names.
+fn parse_body(event: &Emit) -> Result<Value, Invalid> {
     if event.body.len() > MAX_BODY {
         return Err(Invalid::one("data", "too-large", "must be at most 256 KiB"));
     }
@@ -207,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn others_are_served_while_a_large_request_is_judged() {
+    fn validation_of_a_large_request_yields_to_other_tasks() {
         let body = format!("[{}1]", "1,".repeat(MAX_BODY / 2 - 2));
         let event =
             Emit { event_type: crate::domain::event::EventType::WorkItemClosed, body: body.into() };
@@ -217,9 +218,9 @@ mod tests {
         for _ in 1..events.len() {
             assert!(validating.as_mut().poll(&mut context).is_pending());
         }
-        let Poll::Ready(Err(EmitError::Invalid(wrong))) = validating.poll(&mut context) else {
-            panic!("they are wrong")
+        let Poll::Ready(Err(EmitError::Invalid(faults))) = validating.poll(&mut context) else {
+            panic!("the payloads do not match the schema")
         };
-        assert_eq!(wrong.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(faults.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [0, 1, 2, 3]);
     }
 }

@@ -1,5 +1,5 @@
-//! What is asked about a callback URL before anything is delivered to it: may it be dialled, does
-//! its name resolve, does anything listen there, and what would it answer.
+//! Checks of a callback URL before a delivery: is it allowed, does its name resolve, does it accept
+//! connections, and what does it respond to a test request?
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,21 +12,21 @@ use crate::{
         id::{DeliveryId, EventId},
     },
     engine::{
-        delivery::{attempt::Target, dial::reach},
+        delivery::{attempt::Target, dial::connect_any},
         store::{hooks::Secrets, open::Open},
     },
 };
 
-/// How long it is tried to reach a host that only a warning depends on.
-const REACH: Duration = Duration::from_secs(1);
+/// Time limit for the connection test. Its result is only a warning.
+const REACH_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Dispatcher {
-    /// Validates a callback URL by the rules that every send repeats.
+    /// Validates a callback URL with the rules that also apply to every attempt.
     pub async fn validate_url(&self, raw: &str) -> Result<Endpoint, UrlProblem> {
         let endpoint = endpoint::parse(raw, self.settings.egress.allow_http, |address| {
             self.guard.may_dial(address)
         })?;
-        // A name of the operator's own network needs an allowed range that it resolves into.
+        // A name of a private network must resolve into a range that the operator allowed.
         if let Host::Name { name, private: Some(private) } = &endpoint.host
             && self.resolver.vetted(name, true).await.is_err()
         {
@@ -35,38 +35,35 @@ impl Dispatcher {
         Ok(endpoint)
     }
 
-    /// A warning for a URL that was accepted: does its name resolve to something that will be
-    /// dialled?
-    pub async fn warn_of_url(&self, endpoint: &Endpoint) -> Option<String> {
+    /// A warning if the name in a valid URL does not resolve to an allowed address.
+    pub async fn dns_warning(&self, endpoint: &Endpoint) -> Option<String> {
         let Host::Name { name, .. } = &endpoint.host else { return None };
         let problem = self.resolver.vetted(name, true).await.err()?;
-        Some(format!("{name}: {problem}. Deliveries will fail until that changes."))
+        Some(format!("Deliveries to {name} will fail: {problem}."))
     }
 
-    /// A warning for a URL that was accepted: does anything accept connections there? Nothing is
-    /// sent.
-    pub async fn cannot_reach(&self, endpoint: &Endpoint) -> Option<String> {
+    /// A warning if nothing accepts connections at a valid URL. Sends no data.
+    pub async fn connect_warning(&self, endpoint: &Endpoint) -> Option<String> {
         let addresses = match &endpoint.host {
             Host::Ip(address) => vec![*address],
-            // That it does not resolve is told by [`Dispatcher::warn_of_url`].
+            // [`Dispatcher::dns_warning`] reports a name that does not resolve.
             Host::Name { name, .. } => self.resolver.vetted(name, false).await.ok()?.addresses,
         };
         let addresses: Vec<_> =
             addresses.into_iter().map(|address| SocketAddr::new(address, endpoint.port)).collect();
-        match tokio::time::timeout(REACH, reach(&addresses)).await {
+        match tokio::time::timeout(REACH_TIMEOUT, connect_any(&addresses)).await {
             Ok(Ok(_)) => None,
             _ => Some(format!(
-                "Nothing accepts connections at {}, port {}, at the moment. Deliveries will fail \
-                 until that changes.",
+                "Can't connect to {}, port {}. Deliveries will fail until it accepts connections.",
                 endpoint.url.host_str().unwrap_or_default(),
                 endpoint.port
             )),
         }
     }
 
-    /// Sends one request to where a hook that need not be saved leads: with the client, the guard,
-    /// the headers and the signature of every delivery, marked as a test. Nothing is recorded and
-    /// nothing follows from it. `None` when the secrets are none.
+    /// Sends one test request for a hook that may be unsaved, with the same client, guard, headers
+    /// and signature as a delivery. Records nothing and does not change the hook's health. `None`
+    /// if the secrets are malformed.
     pub async fn try_out(&self, hook: Hook, secrets: &Secrets, event: Emit) -> Option<Attempt> {
         let open = Open {
             id: DeliveryId(self.clock.id()),

@@ -1,6 +1,5 @@
-//! Does the engine do its work at this moment? Asked by load balancers and supervisors, so it is
-//! answered in time whatever happens: nothing here waits longer than [`PATIENCE`], and what does
-//! not answer by then does not work.
+//! Readiness and liveness checks for load balancers and supervisors. Every check is bounded by
+//! [`CHECK_TIMEOUT`]: a component that does not answer in time counts as down.
 
 use std::{
     sync::{Mutex, PoisonError, atomic::Ordering},
@@ -15,15 +14,15 @@ use futures::{
 use super::Dispatcher;
 use crate::engine::store::{Error, error::chain};
 
-/// How long an answer is waited for. Whoever asks gives up after a second.
-const PATIENCE: Duration = Duration::from_millis(800);
+/// Time limit for a check. The callers usually give up after one second.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(800);
 
-/// One part of the engine without which it does not work.
+/// The state of one component that the engine cannot work without.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
     pub name: &'static str,
     pub is_up: bool,
-    /// In words; of what is up there may be nothing to say.
+    /// Why it is down; empty if it is up.
     pub words: String,
 }
 
@@ -33,20 +32,20 @@ impl Component {
     }
 }
 
-type Answer = Shared<BoxFuture<'static, Result<(), Error>>>;
+type ProbeResult = Shared<BoxFuture<'static, Result<(), Error>>>;
 
-/// The question that the writer was asked last. Everybody who asks while it is unanswered waits for
-/// the same answer, so that questions do not pile up before a database that hangs.
+/// The last probe of the writer. Concurrent checks share a pending probe, so that probes do not
+/// queue up when the database hangs.
 #[derive(Default)]
-pub(super) struct Asked(Mutex<Option<Answer>>);
+pub(super) struct WriterProbe(Mutex<Option<ProbeResult>>);
 
 impl Dispatcher {
-    /// Each part, asked just now.
+    /// The current state of all components. Probes the writer, the scheduler and the master key.
     pub async fn components(&self) -> Vec<Component> {
         let (database, scheduler, ()) = tokio::join!(
-            in_time(self.ask_database()),
-            in_time(self.ask_scheduler()),
-            self.look_at_key()
+            with_timeout(self.probe_database()),
+            with_timeout(self.probe_scheduler()),
+            self.check_key()
         );
         let mut components = vec![Component::new("database", database.err())];
         components.extend(self.known_components());
@@ -58,29 +57,28 @@ impl Dispatcher {
         components
     }
 
-    /// Those of which memory knows how they are: nothing is asked.
+    /// The states that are known in memory. Probes nothing.
     pub fn known_components(&self) -> Vec<Component> {
         let failing = self.store.failing();
         let writer = match failing {
             _ if self.store.writer_has_ended() => Some("the task has ended".to_owned()),
             Some(failing) if failing.has_reserve => None,
-            Some(failing) => {
-                Some(format!("nothing can be written since {}", failing.since.rfc3339()))
-            }
+            Some(failing) => Some(format!("writes have failed since {}", failing.since.rfc3339())),
             None => None,
         };
         let has_ended = self.scheduler.has_ended() || self.node.has_ended();
         let scheduler = has_ended.then(|| "the task has ended".to_owned());
         let is_wrong = self.has_wrong_key.load(Ordering::Relaxed);
-        let key = is_wrong
-            .then(|| "the master key does not open what is sealed in the database".to_owned());
-        let disk = failing.is_some_and(|failing| failing.is_full).then(|| "it is full".to_owned());
-        let parts = [("writer", writer), ("scheduler", scheduler), ("disk", disk), ("key", key)];
-        parts.into_iter().map(|(name, trouble)| Component::new(name, trouble)).collect()
+        let key =
+            is_wrong.then(|| "the master key can't decrypt the secrets in the database".to_owned());
+        let disk =
+            failing.is_some_and(|failing| failing.is_full).then(|| "the disk is full".to_owned());
+        let problems = [("writer", writer), ("scheduler", scheduler), ("disk", disk), ("key", key)];
+        problems.into_iter().map(|(name, trouble)| Component::new(name, trouble)).collect()
     }
 
-    /// Resolves when a part that everything needs has ended although it was not asked to. Only a
-    /// new process mends that: what was under way is known to it alone, and everything else is in
+    /// Resolves with the name of an essential task that ended unexpectedly. The process must then
+    /// be restarted: a new task would not know the attempts in flight, and all other state is in
     /// the database.
     pub async fn ended(&self) -> &'static str {
         tokio::select! {
@@ -90,47 +88,47 @@ impl Dispatcher {
         }
     }
 
-    /// A command that writes nothing: answered only if the writer takes commands and the database
-    /// commits them.
-    fn ask_writer(&self) -> Answer {
-        let mut asked = self.asked.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(answer) = asked.as_ref().filter(|answer| answer.peek().is_none()) {
-            return answer.clone();
+    /// Sends a command that writes nothing. It completes only if the writer accepts commands and
+    /// the database commits them.
+    fn probe_writer(&self) -> ProbeResult {
+        let mut last = self.writer_probe.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pending) = last.as_ref().filter(|probe| probe.peek().is_none()) {
+            return pending.clone();
         }
         let store = self.store.clone();
-        // In a task of its own: it must come to its end although nobody waits for it any longer.
-        let asking =
+        // A task of its own, so that the probe completes even if all callers gave up waiting.
+        let probing =
             tokio::spawn(
                 async move { store.write(|_| Box::pin(async { Ok::<(), Error>(()) })).await },
             );
-        let answer = asking.map(|answer| answer.unwrap_or(Err(Error::Panicked))).boxed().shared();
-        *asked = Some(answer.clone());
-        answer
+        let probe = probing.map(|result| result.unwrap_or(Err(Error::Panicked))).boxed().shared();
+        *last = Some(probe.clone());
+        probe
     }
 
-    /// What failed is for the log only: whoever asks may be anybody.
-    async fn ask_database(&self) -> Result<(), String> {
-        self.ask_writer().await.map_err(|error| {
-            tracing::warn!(error = chain(&error), "the database does not take a command");
-            "it takes no commands; the server's log says why".to_owned()
+    /// Details of a failure go to the log only, because the health check is public.
+    async fn probe_database(&self) -> Result<(), String> {
+        self.probe_writer().await.map_err(|error| {
+            tracing::warn!(error = chain(&error), "the database rejects writes");
+            "the database rejects writes; the server's log has the cause".to_owned()
         })
     }
 
-    /// A database that does not answer says nothing of the key.
-    async fn look_at_key(&self) {
-        if let Ok(Ok(fits)) = tokio::time::timeout(PATIENCE, self.store.key_fits()).await {
+    /// Updates `has_wrong_key`. If the database does not answer, the last result stays.
+    async fn check_key(&self) {
+        if let Ok(Ok(fits)) = tokio::time::timeout(CHECK_TIMEOUT, self.store.key_fits()).await {
             self.has_wrong_key.store(!fits, Ordering::Relaxed);
         }
     }
 
-    async fn ask_scheduler(&self) -> Result<(), String> {
+    async fn probe_scheduler(&self) -> Result<(), String> {
         self.scheduler.ping().await.ok_or_else(|| "the task has ended".to_owned())
     }
 }
 
-async fn in_time(answer: impl Future<Output = Result<(), String>>) -> Result<(), String> {
-    let late = |_| Err(format!("no answer within {} ms", PATIENCE.as_millis()));
-    tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(late)
+async fn with_timeout(check: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let late = |_| Err(format!("no answer within {} ms", CHECK_TIMEOUT.as_millis()));
+    tokio::time::timeout(CHECK_TIMEOUT, check).await.unwrap_or_else(late)
 }
 
 #[cfg(test)]
@@ -147,20 +145,19 @@ mod tests {
         },
     };
 
-    /// A message that the scheduler never gets from itself makes it panic, as a fault of its own
-    /// would.
+    /// A result for an attempt that was never started makes the scheduler panic, like a bug would.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_dead_scheduler_is_told_at_once() {
+    async fn a_dead_scheduler_is_reported_immediately() {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings { data_dir: PathBuf::from(folder.path()), ..Settings::default() };
         let engine = Dispatcher::start(Config::new(settings)).await.unwrap();
         let is_up = |components: &[Component]| components.iter().all(|component| component.is_up);
         assert!(is_up(&engine.components().await), "{:?}", engine.components().await);
         assert!(engine.ended().now_or_never().is_none());
-        let held = OwnedLane { hook: HookId(engine.clock.id()), fence: None };
+        let owned = OwnedLane { hook: HookId(engine.clock.id()), fence: None };
         let delivery = DeliveryId(engine.clock.id());
-        engine.scheduler.tell(News::Finished {
-            held,
+        engine.scheduler.send(News::Finished {
+            owned,
             delivery,
             was_sent: true,
             due_at: None,

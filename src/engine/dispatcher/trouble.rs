@@ -1,5 +1,5 @@
-//! What is wrong with the engine as a whole. Pages ask each time they are shown, so it is answered
-//! from memory; only the disk is looked at, and that every few seconds at most.
+//! Problems of the whole server, for the banner in the portal. Every page asks for them, so they
+//! are answered from memory; only free disk space is read, at most once every [`DISK_CHECK_TTL`].
 
 use std::{
     sync::{Mutex, PoisonError, atomic::Ordering},
@@ -15,82 +15,77 @@ use crate::{
     },
 };
 
-/// How long a look at the disk is good for.
-const FRESH: Duration = Duration::from_secs(5);
-/// A disk with fewer free bytes of a hundred is nearly full.
+/// How long the result of a disk check is reused.
+const DISK_CHECK_TTL: Duration = Duration::from_secs(5);
+/// A disk with less free space than this percentage is nearly full.
 pub const NEARLY_FULL_PERCENT: u64 = 2;
 
-/// Something that is wrong with all of it, the worst first.
+/// A problem of the whole server, the most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Nothing can be written: nothing is accepted, and nothing more is sent than can be recorded.
+    /// The database cannot be written: events are refused, and attempts stop because their results
+    /// cannot be recorded.
     Unwritable(Failing),
-    /// Nothing is delivered any more until the program is started again.
+    /// The scheduler or the writer has ended. Nothing is delivered until the process is restarted.
     Stopped,
-    /// The master key does not open the keys and secrets of hooks: nothing can be sent.
+    /// The master key does not decrypt the secrets of hooks, so nothing can be sent.
     WrongKey,
-    /// Nothing more is accepted: too much waits.
-    Refusing {
-        since: Timestamp,
-    },
-    NearlyFull {
-        free: u64,
-        all: u64,
-    },
-    /// What is too old is not removed.
-    Untidy {
-        since: Timestamp,
-    },
+    /// New events are refused, because the backlog is above its high-water mark.
+    Refusing { since: Timestamp },
+    /// The disk with the data is nearly full. In bytes.
+    DiskNearlyFull { free: u64, total: u64 },
+    /// Expired data has not been removed since this time.
+    CleanupOverdue { since: Timestamp },
 }
 
-/// Free and all bytes of a disk, where that can be asked.
+/// Free and total bytes of a disk; `None` if unknown.
 type Space = Option<(u64, u64)>;
 
-/// The last look at the disk, and when that was.
+/// The result of the last disk check, and its time.
 #[derive(Default)]
-pub(super) struct Look(Mutex<Option<(Stopwatch, Space)>>);
+pub(super) struct DiskCheck(Mutex<Option<(Stopwatch, Space)>>);
 
 impl Dispatcher {
-    /// Everything that is wrong at this moment; nearly always nothing.
+    /// All current problems.
     pub fn troubles(&self) -> Vec<Trouble> {
         let now = self.clock.now();
-        let late = self.tidied.late_since(now, &self.settings.retention);
+        let late = self.last_cleanup.late_since(now, &self.settings.retention);
         let found = [
             self.store.failing().map(Trouble::Unwritable),
             (self.scheduler.has_ended() || self.store.writer_has_ended())
                 .then_some(Trouble::Stopped),
             self.has_wrong_key.load(Ordering::Relaxed).then_some(Trouble::WrongKey),
             self.pressure.refusing_since().map(|since| Trouble::Refusing { since }),
-            self.disk().and_then(nearly_full),
-            late.map(|since| Trouble::Untidy { since }),
+            self.disk_space().and_then(nearly_full),
+            late.map(|since| Trouble::CleanupOverdue { since }),
         ];
         found.into_iter().flatten().collect()
     }
 
-    /// Free and all bytes of the disk that the data is on. A PostgreSQL has its own.
-    fn disk(&self) -> Space {
+    /// The disk with the data. `None` with PostgreSQL, whose disk is not visible from here.
+    fn disk_space(&self) -> Space {
         if self.store.db().is_postgres() {
             return None;
         }
-        let mut look = self.look.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*look {
-            Some((at, disk)) if at.elapsed() < FRESH => *disk,
+        let mut last = self.disk_check.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((checked, space)) if checked.elapsed() < DISK_CHECK_TTL => *space,
             _ => {
-                let disk = fit::space(&self.settings.data_dir);
-                *look = Some((self.clock.stopwatch(), disk));
-                disk
+                let space = fit::space(&self.settings.data_dir);
+                *last = Some((self.clock.stopwatch(), space));
+                space
             }
         }
     }
 }
 
-fn nearly_full((free, all): (u64, u64)) -> Option<Trouble> {
-    (percent(free, all) < NEARLY_FULL_PERCENT).then_some(Trouble::NearlyFull { free, all })
+fn nearly_full((free, total): (u64, u64)) -> Option<Trouble> {
+    (percent(free, total) < NEARLY_FULL_PERCENT).then_some(Trouble::DiskNearlyFull { free, total })
 }
 
-/// How many of a hundred bytes are free.
-pub fn percent(free: u64, all: u64) -> u64 {
-    free.saturating_mul(100) / all.max(1)
+/// Free space as a percentage, rounded down.
+pub fn percent(free: u64, total: u64) -> u64 {
+    free.saturating_mul(100) / total.max(1)
 }
 
 #[cfg(test)]
@@ -102,8 +97,8 @@ mod tests {
         assert_eq!(nearly_full((2, 100)), None);
         assert_eq!(
             nearly_full((199, 10_000)),
-            Some(Trouble::NearlyFull { free: 199, all: 10_000 })
+            Some(Trouble::DiskNearlyFull { free: 199, total: 10_000 })
         );
-        assert_eq!(nearly_full((0, 0)), Some(Trouble::NearlyFull { free: 0, all: 0 }));
+        assert_eq!(nearly_full((0, 0)), Some(Trouble::DiskNearlyFull { free: 0, total: 0 }));
     }
 }

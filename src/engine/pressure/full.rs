@@ -1,6 +1,6 @@
-//! Which hooks have as much waiting as they may: what comes for them is recorded as skipped, and
-//! producers do not notice. [`Pressure`](super::Pressure) decides it; the store's writer asks when
-//! it plans what an event becomes.
+//! The hooks with a full queue: new deliveries for them are recorded as skipped, which producers do
+//! not notice. [`Pressure`](super::Pressure) decides it; the writer of the store reads it when it
+//! plans an accept.
 
 use std::{
     collections::HashMap,
@@ -9,17 +9,17 @@ use std::{
 
 use crate::domain::id::HookId;
 
-/// Why nothing more is put into a hook's queue.
+/// Why the queue of a hook is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overflow {
-    /// More bytes wait for it than may.
+    /// Its backlog has more bytes than its limit.
     Bytes,
-    /// Its oldest delivery has been due for longer than it may.
+    /// Its oldest delivery has been due for longer than its limit.
     Age,
 }
 
 impl Overflow {
-    /// As it stands with a delivery that was skipped.
+    /// The reason stored with a skipped delivery.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Bytes => "the hook's queue is full: too many bytes wait for its receiver",
@@ -28,7 +28,7 @@ impl Overflow {
     }
 }
 
-/// See the module. Cheap to clone; all clones are one.
+/// The hooks with a full queue. Cheap to clone; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Full(Arc<RwLock<HashMap<HookId, Overflow>>>);
 
@@ -41,7 +41,7 @@ impl Full {
         self.0.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
-    /// From now on these, and no others.
+    /// Replaces the set of full hooks.
     pub(super) fn set(&self, full: HashMap<HookId, Overflow>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = full;
     }

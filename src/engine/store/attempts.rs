@@ -1,4 +1,6 @@
-//! Attempts, as they were. Written once, never changed.
+//! The table `attempts`: one immutable row per delivery attempt, inserted together with its outcome
+//! and removed only by retention. [`outcomes`](super::outcomes) inserts those that affect a hook's
+//! health; the bulk write of [`commit`](super::commit) inserts the other successes.
 
 use super::{
     db::{Conn, chunks, on_db},
@@ -14,15 +16,18 @@ use crate::{
     engine::store::rows::{AttemptRow, columns},
 };
 
+/// A row as it is stored. The `*_us` columns are durations of the request's phases in microseconds.
 #[derive(sqlx::FromRow)]
 struct Row {
     number: i64,
     started_at: Timestamp,
     duration_ms: i64,
+    /// `class` and `status` together are an [`Answer`].
     class: String,
     status: Option<i64>,
     detail: Option<String>,
     url: String,
+    /// JSON: a list of name and value pairs.
     response_headers: String,
     response_body: Vec<u8>,
     response_cut: bool,
@@ -34,7 +39,8 @@ struct Row {
     address: Option<String>,
 }
 
-/// Writes the attempts of many deliveries. [`Error::Exists`] when one of them is on record already.
+/// Inserts the attempts of many deliveries. Fails with [`Error::Exists`] if one was recorded
+/// before.
 pub(super) async fn insert(conn: &mut Conn, rows: &[AttemptRow<'_>]) -> Result<(), Error> {
     for chunk in chunks(rows) {
         on_db!(conn, c: Engine => {
@@ -57,7 +63,7 @@ pub(super) async fn insert(conn: &mut Conn, rows: &[AttemptRow<'_>]) -> Result<(
     Ok(())
 }
 
-/// The attempts of one delivery, first to last.
+/// The attempts of one delivery, oldest first.
 pub async fn of(conn: &mut Conn, _by: &Grant, delivery: DeliveryId) -> Result<Vec<Attempt>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT number, started_at, duration_ms, class, status, detail, url, response_headers, \
@@ -69,18 +75,20 @@ pub async fn of(conn: &mut Conn, _by: &Grant, delivery: DeliveryId) -> Result<Ve
 }
 
 impl Row {
+    /// Fails with [`Error::Inconsistent`] if a column holds a value that this program never writes.
     fn attempt(self) -> Result<Attempt, Error> {
-        let wrong = |column| Error::Inconsistent { table: "attempts", column };
+        let inconsistent = |column| Error::Inconsistent { table: "attempts", column };
         let status = self.status.and_then(|status| u16::try_from(status).ok());
         Ok(Attempt {
-            number: u32::try_from(self.number).map_err(|_| wrong("number"))?,
+            number: u32::try_from(self.number).map_err(|_| inconsistent("number"))?,
             started_at: self.started_at,
             duration_ms: self.duration_ms,
-            answer: Answer::from_stored(&self.class, status).ok_or_else(|| wrong("class"))?,
+            answer: Answer::from_stored(&self.class, status)
+                .ok_or_else(|| inconsistent("class"))?,
             detail: self.detail,
             url: self.url,
             response_headers: serde_json::from_str(&self.response_headers)
-                .map_err(|_| wrong("response_headers"))?,
+                .map_err(|_| inconsistent("response_headers"))?,
             response_body: String::from_utf8_lossy(&self.response_body).into_owned(),
             response_cut: self.response_cut,
             timing: Timing {

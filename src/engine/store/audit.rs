@@ -1,4 +1,5 @@
-//! Who did what, in the transaction that did it.
+//! The audit log. Each entry is inserted in the same transaction as the change it records, so an
+//! entry exists exactly if the change was committed.
 
 use uuid::Uuid;
 
@@ -11,17 +12,20 @@ use crate::{
     engine::clock::Clock,
 };
 
-/// One line of the log.
+/// One entry of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Entry {
     pub at: Timestamp,
+    /// The user, API token or component that acted, from its grant.
     pub actor: String,
+    /// A dotted key, such as `hook.changed`.
     pub action: String,
+    /// The id of the changed object, or the action itself where there is no object.
     pub target: String,
     pub detail: String,
 }
 
-/// Writes a line. `detail` never holds a secret.
+/// Adds an entry. Call it in the transaction of the change. `detail` must never contain a secret.
 pub async fn note(
     conn: &mut Conn,
     clock: &Clock,
@@ -38,8 +42,8 @@ pub async fn note(
     Ok(())
 }
 
-/// The newest lines about one target, newest first.
-pub async fn about(
+/// The newest entries about one target, newest first. Ids are UUIDv7, so they sort by time.
+pub async fn for_target(
     conn: &mut Conn,
     _by: &Grant,
     target: &str,

@@ -1,6 +1,6 @@
-//! *accepted = sum of states + pruned*. The counters are written in the transactions that write the
-//! rows, but counted apart from them, so that the equation can fail if a row was ever lost or made
-//! twice.
+//! The balance check: *accepted = sum of states + pruned*. The counters `accepted` and `pruned` are
+//! updated in the transactions that insert and delete deliveries, but independently of the rows. So
+//! the equation fails if a delivery was ever lost or inserted twice.
 
 use uuid::Uuid;
 
@@ -10,25 +10,25 @@ use super::{
 };
 use crate::domain::{delivery::State, permission::Grant};
 
-/// Both sides of the equation.
+/// Both sides of the equation, and how far they may differ because of concurrent writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Balance {
     pub accepted: i64,
     pub pruned: i64,
-    /// How many deliveries stand in each state, in the order of [`State::ALL`].
+    /// Number of deliveries in each state, in the order of [`State::ALL`].
     pub states: Vec<(State, i64)>,
-    /// Of the rows that came and went while the others were counted, some may be counted and some
-    /// not: by as much may the sum be too large or too small. Both are zero where everything was
-    /// counted at one moment, or nothing moved.
-    pub at_most_over: i64,
-    pub at_most_under: i64,
+    /// Tolerance: rows inserted or deleted while other rows were being counted may or may not be
+    /// included, so the right side may be too large by `max_over` or too small by `max_under`. Both
+    /// are zero if everything was counted in one statement, or nothing changed meanwhile.
+    pub max_over: i64,
+    pub max_under: i64,
 }
 
 impl Balance {
     pub fn holds(&self) -> bool {
         let sum = self.states.iter().map(|(_, count)| count).sum::<i64>();
-        let over = sum + self.pruned - self.accepted;
-        (-self.at_most_under..=self.at_most_over).contains(&over)
+        let surplus = sum + self.pruned - self.accepted;
+        (-self.max_under..=self.max_over).contains(&surplus)
     }
 
     pub fn of(&self, state: State) -> i64 {
@@ -36,8 +36,8 @@ impl Balance {
     }
 }
 
-/// Adds to one of the counters. Nodes that share a database have a shard each, so that none waits
-/// for another's commit.
+/// Adds to a counter. The counter is sharded: each process uses one shard, so that commits of
+/// different nodes rarely wait for the same row lock.
 pub(super) async fn count(
     conn: &mut Conn,
     name: &'static str,
@@ -54,17 +54,17 @@ pub(super) async fn count(
     Ok(())
 }
 
-/// Counts deliveries that were just written.
+/// Counts deliveries that this transaction inserted.
 pub(super) async fn accepted(conn: &mut Conn, deliveries: usize, shard: i64) -> Result<(), Error> {
     count(conn, "accepted", shard, i64::try_from(deliveries).unwrap_or(i64::MAX)).await
 }
 
-/// Counts deliveries that retention just removed.
+/// Counts deliveries that retention deleted in this transaction.
 pub(super) async fn pruned(conn: &mut Conn, deliveries: u64, shard: i64) -> Result<(), Error> {
     count(conn, "pruned", shard, i64::try_from(deliveries).unwrap_or(i64::MAX)).await
 }
 
-/// Writes a counter as it is: something that is written for sure and changes nothing.
+/// Writes a counter row without changing its value: a probe whether the database accepts writes.
 pub(super) async fn touch(conn: &mut Conn, shard: i64) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query(
         "INSERT INTO counters (name, shard, value) VALUES ('pruned', $1, 0)
@@ -73,49 +73,50 @@ pub(super) async fn touch(conn: &mut Conn, shard: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rows that one statement counts. For as long as a statement reads, a SQLite's log cannot be
-/// written back past its moment.
-const LOOK: i64 = 10_000;
+/// Rows counted per statement. A long read keeps SQLite from checkpointing its WAL past the read's
+/// snapshot, so reads stay short.
+const CHUNK: i64 = 10_000;
 
-/// Reads both sides. The newest rows are counted in one statement with the counters, so that both
-/// are of the same moment; those below before that, a part at a time: of them none is added any
-/// more, and what is removed is counted.
+/// Reads both sides. The newest [`CHUNK`] rows are counted in the same statement as the counters,
+/// so both come from one snapshot. Older rows are counted before that, a chunk at a time. Rows that
+/// are inserted or deleted among them meanwhile show in the counters and widen the tolerance.
 pub async fn read(conn: &mut Conn, _by: &Grant) -> Result<Balance, Error> {
-    let edge: Option<(Uuid,)> = on_db!(conn, c => sqlx::query_as(
+    let boundary: Option<(Uuid,)> = on_db!(conn, c => sqlx::query_as(
         "SELECT id FROM deliveries WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2",
-    ).bind(Uuid::max()).bind(LOOK).fetch_optional(c).await)?;
-    let edge = edge.map_or(Uuid::nil(), |(edge,)| edge);
-    let begin = Newest::read(conn, edge).await?;
+    ).bind(Uuid::max()).bind(CHUNK).fetch_optional(c).await)?;
+    let boundary = boundary.map_or(Uuid::nil(), |(boundary,)| boundary);
+    let before = Counts::read(conn, boundary).await?;
     let mut older = Counts::default();
     let mut low = Uuid::nil();
-    while low < edge {
-        conn.renew().await?;
-        let end: Option<(Uuid,)> = on_db!(conn, c => sqlx::query_as(
+    while low < boundary {
+        conn.restart_read_timer().await?;
+        let next: Option<(Uuid,)> = on_db!(conn, c => sqlx::query_as(
             "SELECT id FROM deliveries WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3",
-        ).bind(low).bind(edge).bind(LOOK).fetch_optional(c).await)?;
-        let high = end.map_or(edge, |(end,)| end);
+        ).bind(low).bind(boundary).bind(CHUNK).fetch_optional(c).await)?;
+        let high = next.map_or(boundary, |(next,)| next);
         let counted: Vec<(String, i64)> = on_db!(conn, c => sqlx::query_as(
             "SELECT state, COUNT(*) FROM deliveries WHERE id >= $1 AND id < $2 GROUP BY state",
         ).bind(low).bind(high).fetch_all(c).await)?;
         older.0.extend(counted);
         low = high;
     }
-    let end = if edge.is_nil() { begin.clone() } else { Newest::read(conn, edge).await? };
-    let came = end.of("accepted") - begin.of("accepted");
-    let came_above = end.deliveries() - begin.deliveries();
+    let after =
+        if boundary.is_nil() { before.clone() } else { Counts::read(conn, boundary).await? };
+    let newly_accepted = after.of("accepted") - before.of("accepted");
+    let newly_counted = after.deliveries() - before.deliveries();
     Ok(Balance {
-        accepted: end.of("accepted"),
-        pruned: end.of("pruned"),
+        accepted: after.of("accepted"),
+        pruned: after.of("pruned"),
         states: State::ALL
             .iter()
-            .map(|state| (*state, end.of(state.key()) + older.of(state.key())))
+            .map(|state| (*state, after.of(state.key()) + older.of(state.key())))
             .collect(),
-        at_most_over: end.of("pruned") - begin.of("pruned"),
-        at_most_under: (came - came_above).max(0),
+        max_over: after.of("pruned") - before.of("pruned"),
+        max_under: (newly_accepted - newly_counted).max(0),
     })
 }
 
-/// Numbers by name.
+/// Counts by name: of a counter, or of the deliveries in a state. A name may occur several times.
 #[derive(Clone, Default)]
 struct Counts(Vec<(String, i64)>);
 
@@ -123,12 +124,8 @@ impl Counts {
     fn of(&self, name: &str) -> i64 {
         self.0.iter().filter(|(known, _)| known == name).map(|(_, count)| count).sum()
     }
-}
 
-/// The counters, and the states of the newest deliveries.
-type Newest = Counts;
-
-impl Newest {
+    /// The counters, and the deliveries per state from the id `from` on, in one snapshot.
     async fn read(conn: &mut Conn, from: Uuid) -> Result<Self, Error> {
         Ok(Self(on_db!(conn, c => sqlx::query_as(
             "SELECT name, CAST(SUM(value) AS BIGINT) FROM counters GROUP BY name

@@ -1,5 +1,6 @@
-//! Shares event bodies in memory: an event goes to many hooks and each hook's lane reads it
-//! separately, but all of them hold one copy. It is dropped with its last use.
+//! Deduplicates event bodies in memory. One event may go to many hooks, and each hook's lane reads
+//! the body from the database separately. Here all lanes get reference-counted handles of one copy,
+//! which is freed when the last handle is dropped.
 
 use std::{
     collections::HashMap,
@@ -12,17 +13,18 @@ use crate::domain::id::EventId;
 
 type Map = Mutex<HashMap<EventId, Weak<Body>>>;
 
-/// See the module. Cheap to clone; all clones are one.
+/// The map of bodies in use. Cheap to clone; clones share it.
 #[derive(Clone, Default)]
 pub struct Bodies(Arc<Map>);
 
+/// One body. Removes its entry from the map when it is dropped.
 struct Body {
     bytes: Vec<u8>,
     event: EventId,
     bodies: Weak<Map>,
 }
 
-/// What a [`Bytes`] holds on to.
+/// The owner of the memory behind a [`Bytes`].
 struct Shared(Arc<Body>);
 
 impl AsRef<[u8]> for Shared {
@@ -35,28 +37,30 @@ impl Drop for Body {
     fn drop(&mut self) {
         let Some(bodies) = self.bodies.upgrade() else { return };
         let mut bodies = bodies.lock().unwrap_or_else(PoisonError::into_inner);
-        // The same body may have been read again since the last use of this copy ended.
-        if bodies.get(&self.event).is_some_and(|known| known.strong_count() == 0) {
+        // Another thread may have inserted a new copy since the last handle of this one was
+        // dropped: keep that entry.
+        if bodies.get(&self.event).is_some_and(|entry| entry.strong_count() == 0) {
             bodies.remove(&self.event);
         }
     }
 }
 
 impl Bodies {
-    /// The body of an event that was just read: the copy that is in memory already, where there is
-    /// one.
+    /// Returns a handle to the body of an event that was just read from the database: to the copy
+    /// in memory if there is one, else to `read`.
     pub(super) fn share(&self, event: EventId, read: Vec<u8>) -> Bytes {
         let mut bodies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = bodies.get(&event).and_then(Weak::upgrade);
-        // A body that retention removed reads as empty: that is not the one in memory.
-        if let Some(known) = known.as_ref().filter(|known| known.bytes.len() == read.len()) {
-            return Bytes::from_owner(Shared(known.clone()));
+        let existing = bodies.get(&event).and_then(Weak::upgrade);
+        // Compare lengths: a body that retention removed meanwhile is read as empty.
+        if let Some(existing) = existing.as_ref().filter(|body| body.bytes.len() == read.len()) {
+            return Bytes::from_owner(Shared(existing.clone()));
         }
         let body = Arc::new(Body { bytes: read, event, bodies: Arc::downgrade(&self.0) });
         bodies.insert(event, Arc::downgrade(&body));
-        // Dropping the other copy, if this was its last use, takes the lock.
+        // Release the lock first: `existing` may be the last handle of the other copy, and its drop
+        // takes the lock.
         drop(bodies);
-        drop(known);
+        drop(existing);
         Bytes::from_owner(Shared(body))
     }
 }
@@ -68,27 +72,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_has_one_copy_for_as_long_as_it_is_used() {
+    fn a_body_has_one_copy_while_it_is_in_use_and_is_freed_afterwards() {
         let bodies = Bodies::default();
         let event = |number| EventId(Uuid::from_u128(number));
-        let one = bodies.share(event(1), b"abc".to_vec());
-        let again = bodies.share(event(1), b"abc".to_vec());
-        assert_eq!(one.as_ptr(), again.as_ptr());
-        assert_ne!(one.as_ptr(), bodies.share(event(2), b"abc".to_vec()).as_ptr());
-        assert_eq!(bodies.0.lock().unwrap().len(), 1, "the second event's is gone");
-        drop(one);
-        assert_eq!(again, "abc");
-        drop(again);
+        let first = bodies.share(event(1), b"abc".to_vec());
+        let second = bodies.share(event(1), b"abc".to_vec());
+        assert_eq!(first.as_ptr(), second.as_ptr());
+        assert_ne!(first.as_ptr(), bodies.share(event(2), b"abc".to_vec()).as_ptr());
+        assert_eq!(bodies.0.lock().unwrap().len(), 1, "the body of the second event is freed");
+        drop(first);
+        assert_eq!(second, "abc");
+        drop(second);
         assert!(bodies.0.lock().unwrap().is_empty());
     }
 
     #[test]
-    fn a_body_that_was_removed_meanwhile_does_not_become_the_one_in_memory() {
+    fn the_empty_body_of_a_pruned_event_does_not_replace_the_copy_in_memory() {
         let bodies = Bodies::default();
         let event = EventId(Uuid::from_u128(1));
-        let one = bodies.share(event, b"abc".to_vec());
+        let kept = bodies.share(event, b"abc".to_vec());
         assert_eq!(bodies.share(event, Vec::new()), "");
-        assert_eq!(one, "abc");
+        assert_eq!(kept, "abc");
         assert_eq!(bodies.share(event, b"abc".to_vec()), "abc");
     }
 }

@@ -1,25 +1,30 @@
-//! Who may deliver. A SQLite file has one server, held by a lock on a file beside it. Servers that
-//! share a PostgreSQL share the hooks: each hook's lane has a node, and a fence that grows with
-//! every new owner.
+//! Ownership: which process may deliver for which hook.
 //!
-//! The lease is the node's: a row in `nodes` that ends by the database's clock and that the node
-//! renews once a second ([`heartbeat`]). While nothing changes hands, that row is all that is
-//! written. When a lease has ended, the first node to notice deletes the row, and from then on the
-//! lanes are free. Deleting and renewing meet on that one row, so exactly one of them happens: a
-//! node whose row is gone has lost everything, and is told so by its next beat ([`lanes`]).
+//! A SQLite database has exactly one server, which holds an exclusive lock on a file next to the
+//! database. Servers (nodes) that share a PostgreSQL divide the hooks among themselves. Each hook's
+//! lane has an owner and a fencing token, which grows with every change of owner ([`lanes`]).
 //!
-//! A result is recorded only under the fence it was sent with, so what a node that was thought dead
-//! still has to say changes nothing. One of the files that may know which engine it is.
+//! Leases belong to nodes, not to lanes: a row in `nodes` with an expiry time by the clock of the
+//! database, which the node renews once a second ([`heartbeat`]). While no lane changes its owner,
+//! nothing else is written. The first node that notices an expired lease deletes the row, and that
+//! frees all lanes of the expired node. The row lock serialises deletion and renewal, so exactly
+//! one of them happens. A node whose row is gone has lost all its lanes, and its next heartbeat
+//! says so.
+//!
+//! The result of an attempt is recorded only if the lane still has the fencing token under which it
+//! was sent. So late results of a node that was declared dead are discarded.
+//!
+//! One of the files that may know which database engine is in use.
 
 mod heartbeat;
 mod lanes;
 mod nodes;
-mod place;
+mod process;
 
 use std::{collections::HashSet, fs::File};
 
 pub(in crate::engine) use heartbeat::{Beat, Heartbeat, leave};
-pub use nodes::{Listed, listed};
+pub use nodes::{NodeStatus, list_nodes};
 use sqlx::PgConnection;
 
 use super::{
@@ -35,11 +40,12 @@ use crate::{
     engine::clock::Clock,
 };
 
-/// Held for as long as a server runs; goes with its process, however that ends.
+/// The lock of the running server on its SQLite database. The operating system releases it when the
+/// process ends, even after a crash.
 pub(super) struct FileClaim(File);
 
-/// Claims a SQLite file, or says that another server has it. Servers that share a PostgreSQL claim
-/// nothing here.
+/// Locks a SQLite database for this server; fails with [`Error::Unfit`] if another server holds the
+/// lock. `None` on PostgreSQL, which needs no such lock.
 pub(super) fn claim_file(db: &Db) -> Result<Option<FileClaim>, Error> {
     let Db::Sqlite { writer, .. } = db else { return Ok(None) };
     Ok(Some(FileClaim(files::claim(writer.get_filename())?)))
@@ -47,28 +53,31 @@ pub(super) fn claim_file(db: &Db) -> Result<Option<FileClaim>, Error> {
 
 impl FileClaim {
     pub(super) fn release(self) {
-        // Either way it is gone at the latest with the process.
+        // If this fails, the lock is released when the process ends.
         drop(self.0.unlock());
     }
 }
 
-/// Which ownership of a lane: grows with every new owner.
+/// A fencing token: identifies one period of ownership of a lane. `number` grows with every change
+/// of owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fence {
     pub node: NodeId,
     pub number: i64,
 }
 
-/// Which of these lanes are still held under these fences, and stay so until this transaction ends.
-pub(super) async fn still_ours(
+/// The subset of `fences` that is still valid. The lane rows are share-locked, so they stay valid
+/// until this transaction ends. On SQLite all are valid.
+pub(super) async fn still_held(
     conn: &mut Conn,
     fences: &HashSet<(HookId, Fence)>,
 ) -> Result<HashSet<(HookId, Fence)>, Error> {
     let Link::Postgres(connection) = &mut conn.link else { return Ok(fences.clone()) };
     let mut hooks: Vec<HookId> = fences.iter().map(|(hook, _)| *hook).collect();
-    // Every transaction locks rows of this table in this order: else two could wait for each other.
+    // Lock order: every transaction locks rows of `lanes` in order of the hook id, which prevents
+    // deadlocks.
     hooks.sort_unstable();
-    let mut ours = HashSet::new();
+    let mut current = HashSet::new();
     for ids in padded(&hooks) {
         let mut query =
             sqlx::QueryBuilder::new("SELECT hook_id, node_id, fence FROM lanes WHERE hook_id IN ");
@@ -76,28 +85,29 @@ pub(super) async fn still_ours(
         query.push(" ORDER BY hook_id FOR SHARE");
         let rows: Vec<(HookId, Option<NodeId>, i64)> =
             query.build_query_as().fetch_all(&mut **connection).await?;
-        ours.extend(
+        current.extend(
             rows.into_iter()
                 .filter_map(|(hook, node, number)| Some((hook, Fence { node: node?, number }))),
         );
     }
-    Ok(fences.intersection(&ours).copied().collect())
+    Ok(fences.intersection(&current).copied().collect())
 }
 
-/// What time it is for all servers: the database's, where they share one.
+/// The time that all nodes agree on: that of the PostgreSQL server. On SQLite, `clock.now()`.
 pub(super) async fn database_now(conn: &mut Conn, clock: &Clock) -> Result<Timestamp, Error> {
     let Link::Postgres(connection) = &mut conn.link else { return Ok(clock.now()) };
     now(connection).await
 }
 
-/// Makes the database's time the clock's, where servers share one. Each beat does so again.
-pub(in crate::engine) async fn agree(db: &Db, clock: &Clock) -> Result<(), Error> {
+/// Synchronises `clock` with the PostgreSQL server; every heartbeat does so again. Does nothing on
+/// SQLite.
+pub(in crate::engine) async fn sync_clock(db: &Db, clock: &Clock) -> Result<(), Error> {
     if !db.is_postgres() {
         return Ok(());
     }
     let mut conn = db.read().await?;
-    let asked = clock.stopwatch();
-    clock.agree(asked, database_now(&mut conn, clock).await?);
+    let sent_at = clock.stopwatch();
+    clock.synchronise(sent_at, database_now(&mut conn, clock).await?);
     Ok(())
 }
 

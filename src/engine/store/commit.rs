@@ -1,10 +1,11 @@
-//! The bulk write of accepts, and of attempts that succeeded at hooks that were well: nearly all of
-//! the load. A plan says which deliveries the accepts become, [`plan`] turns it into each table's
-//! rows, and one of two executors writes them in a single round trip to the database. If the plan
-//! is stale or a row violates a constraint, it writes nothing; the writer then tries again one by
-//! one in the same way, so that only the command at fault fails.
+//! Bulk writes: the fast path for accepts and for successful attempts at healthy hooks, which are
+//! nearly all of the load. [`events::plan`](super::events) decides which deliveries the accepts
+//! create, [`plan`] turns them into the rows of each table, and one of two executors ([`postgres`],
+//! [`sqlite`]) writes these in one transaction, with a single round trip. If the plan is stale or a
+//! row violates a constraint, nothing is written. The writer then retries the commands one by one,
+//! so that only the command at fault fails.
 //!
-//! Attempts that change their hook's health need several statements: see
+//! Attempts that change the health of their hook need several statements and are recorded by
 //! [`outcomes`](super::outcomes).
 
 pub(super) mod plan;
@@ -13,7 +14,7 @@ pub(super) mod sqlite;
 
 use super::error::Error;
 
-/// Why nothing was written.
+/// Why a bulk write was not (or may not have been) committed.
 pub(super) enum Unwritten {
     /// The plan is stale: a hook changed, or another node took a lane. Plan again.
     Stale,
@@ -21,6 +22,6 @@ pub(super) enum Unwritten {
     Fault(Error),
     /// The database failed, and nothing was written.
     Failed(Error),
-    /// The connection was cut: whether the rows are written is unknown.
+    /// The connection was lost during the commit: whether the rows were written is unknown.
     Unknown(Error),
 }

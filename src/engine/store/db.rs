@@ -1,5 +1,6 @@
-//! Connections: SQLite or PostgreSQL, one text for both. One of the files that may know the
-//! difference.
+//! Database connections, to SQLite or PostgreSQL, and the macros that let one SQL text serve both.
+//! [`Db`] holds the pools, [`Conn`] is one connection, `on_db!` runs a query on either engine. One
+//! of the files that may know which database engine is in use.
 
 mod bounded;
 mod open;
@@ -22,62 +23,63 @@ use super::{
     told::Told,
 };
 
-/// What the writer asks for besides: all it does goes by key or by an index. Without statistics
-/// that are up to date (just after a million rows came, say) PostgreSQL believes otherwise, and
-/// sorts or reads them all. And so a plan once made is as good as the next.
-const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = \
-                        off;
-                        SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode \
-                        = force_generic_plan";
+/// Planner settings for the connections of the writer, the lanes and the heartbeat, whose queries
+/// all use a key or an index. With outdated statistics (just after a million inserts, for example)
+/// PostgreSQL would choose a sequential scan or a sort. With these settings plans do not depend on
+/// statistics, so generic plans are reused instead of planning each execution.
+const INDEX_PLANS: &str =
+    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;
+     SET enable_hashjoin = off; SET enable_mergejoin = off;
+     SET plan_cache_mode = force_generic_plan";
 
-/// Longer than any transaction of ours should take. What came of one that took longer is asked on
-/// another connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout for a transaction of the writer. No transaction should take this long; the outcome of
+/// one that does is looked up on another connection.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Pages that gather in SQLite's log before they are written back into the database (16 MiB). More
-/// of them are the same pages again, and are written back once.
-pub(super) const CHECKPOINT: u32 = 4000;
+/// Pages in SQLite's write-ahead log that trigger a checkpoint (16 MiB). The larger this is, the
+/// more versions of a page one checkpoint writes back as one.
+pub(super) const CHECKPOINT_PAGES: u32 = 4000;
 
-/// The log normally starts over at half of this many bytes. One that is longer is cut; see
-/// [`restart_log`](super::space::restart_log).
-pub const LOG_MARK: u64 = 32 * 1024 * 1024;
-/// Reading connections.
+/// Limit of the write-ahead log file in bytes. The log normally restarts at half of this. A longer
+/// file is truncated; see [`restart_log`](super::space::restart_log).
+pub const WAL_SIZE_LIMIT: u64 = 32 * 1024 * 1024;
+/// Size of SQLite's pool of read connections.
 pub(super) const READERS: u32 = 4;
 
-/// The pools of the readers, and how writing connections are made. SQLite's readers cannot write at
-/// all.
+/// The connection pools, and the options for new write connections. Cheap to clone; clones share
+/// the pools. SQLite's read connections are opened read-only.
 #[derive(Clone)]
 pub enum Db {
     Sqlite {
         readers: sqlx::Pool<Sqlite>,
         writer: Box<SqliteConnectOptions>,
         vfs: Option<String>,
-        /// A server uses it, which ends reads that last too long.
+        /// A server uses the database: reads are limited to [`LONGEST_READ`].
         is_serving: Arc<AtomicBool>,
     },
     Postgres {
         pool: sqlx::Pool<Postgres>,
-        /// For the lanes alone; see [`Db::read_for_lanes`].
+        /// Reserved for lanes; see [`Db::read_for_lanes`].
         lanes: sqlx::Pool<Postgres>,
         reach: Reach,
     },
 }
 
-/// One connection of either kind; every store function takes one. What a store function changes
-/// that lanes, jobs or other nodes must hear of is kept here until the writer has committed it.
+/// One connection to either engine; every store function takes one. It also collects the notices
+/// about changes for lanes, jobs and other nodes, which the writer sends after the commit.
 pub struct Conn {
     pub(crate) link: Link,
-    told: Vec<Told>,
+    notices: Vec<Told>,
 }
 
-/// The connection itself.
+/// The connection to one of the engines.
 pub(crate) enum Link {
     Sqlite(Owned<Sqlite>),
     Postgres(Owned<Postgres>),
 }
 
-/// Where a connection comes from. One that holds transactions is always `Own`: a pool must never
-/// get it back inside of one.
+/// Where a connection comes from. A connection that opens transactions must be `Own`: if a caller
+/// is cancelled, it is closed instead of being returned to the pool with an open transaction.
 pub(crate) enum Owned<D: Database> {
     Pooled(PoolConnection<D>),
     Own(Box<D::Connection>),
@@ -105,12 +107,12 @@ impl<D: Database> DerefMut for Owned<D> {
 
 impl From<Link> for Conn {
     fn from(link: Link) -> Self {
-        Self { link, told: Vec::new() }
+        Self { link, notices: Vec::new() }
     }
 }
 
-/// Expands one body for both engines. `$c` is the connection, `$db` (optional) names the engine's
-/// type for the places that must spell it.
+/// Expands one body for both engines. `$c` is the connection. `$db` (optional) becomes an alias of
+/// the engine's sqlx type, for expressions that must name it.
 macro_rules! on_db {
     ($conn:expr, $c:ident => $body:expr) => {
         $crate::engine::store::db::on_db!($conn, $c: Engine => $body)
@@ -136,7 +138,8 @@ macro_rules! on_db {
 }
 pub(crate) use on_db;
 
-/// Adds `(id, id, ...)` to a query.
+/// Appends `($1, $2, ...)` to a query, and binds the ids. Use [`padded`] to limit the number of
+/// different statement texts. `ids` must not be empty: `IN ()` is not valid SQL.
 macro_rules! push_list {
     ($query:expr, $ids:expr) => {{
         $query.push("(");
@@ -149,29 +152,30 @@ macro_rules! push_list {
 }
 pub(crate) use push_list;
 
-/// Rows that one statement writes at most.
-const MOST_ROWS: usize = 128;
-/// Below this every number of rows has a statement of its own; above it only its multiples. So two
-/// statements do for most commits, and there are few enough texts for each to be prepared once and
-/// found again.
-const FEW_ROWS: usize = 16;
-/// Cuts rows for statements of few different sizes, the largest first.
+/// The most rows that one statement writes or looks up.
+const MAX_ROWS: usize = 128;
+/// Up to this, any number of rows has its own statement text; above it, only multiples of it do. So
+/// most commits need at most two statements, and all texts fit into the cache of prepared
+/// statements.
+const SMALL_CHUNK: usize = 16;
+/// Splits rows into chunks of a few different sizes, largest first, one statement for each.
 pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let size = match rows.len() {
             0 => return None,
-            few @ ..=FEW_ROWS => few,
-            many => many.min(MOST_ROWS) / FEW_ROWS * FEW_ROWS,
+            few @ ..=SMALL_CHUNK => few,
+            many => many.min(MAX_ROWS) / SMALL_CHUNK * SMALL_CHUNK,
         };
-        let (chunk, rest) = rows.split_at(size);
-        rows = rest;
+        let (chunk, remaining) = rows.split_at(size);
+        rows = remaining;
         Some(chunk)
     })
 }
 
-/// Cuts ids for lists of few different lengths, each filled up by repeating one of its own.
+/// Splits ids into lists for `IN (...)`. Each list is padded to a power of two by repeating its
+/// first id, so that there are only a few different statement texts.
 pub(super) fn padded<T: Copy>(ids: &[T]) -> impl Iterator<Item = Vec<T>> {
-    ids.chunks(MOST_ROWS).map(|ids| {
+    ids.chunks(MAX_ROWS).map(|ids| {
         let size = ids.len().next_power_of_two();
         ids.iter().chain(std::iter::repeat(&ids[0])).take(size).copied().collect()
     })
@@ -180,14 +184,14 @@ pub(super) fn padded<T: Copy>(ids: &[T]) -> impl Iterator<Item = Vec<T>> {
 /// See [`Db::replication`].
 #[derive(Clone, Debug)]
 pub struct Replication {
-    /// What a commit waits for: `on`, `remote_apply`, `remote_write` or `local`.
+    /// The setting `synchronous_commit`: `on`, `remote_apply`, `remote_write` or `local`.
     pub synchronous_commit: String,
-    /// The standbys it waits for; empty when it waits for none.
+    /// The setting `synchronous_standby_names`; empty if commits wait for no standby.
     pub standbys: String,
 }
 
 impl Db {
-    /// Opens the database and refuses one that cannot keep what it acknowledged.
+    /// Opens the database. Fails with [`Error::Unfit`] if it does not commit durably.
     pub async fn open(url: &str) -> Result<Self, Error> {
         if url.starts_with("sqlite:") { open::sqlite(url).await } else { open::postgres(url).await }
     }
@@ -196,7 +200,8 @@ impl Db {
         matches!(self, Self::Postgres { .. })
     }
 
-    /// A connection for reading. On SQLite it cannot write.
+    /// A read connection from the pool. On SQLite it is read-only, and its reads are limited to
+    /// [`LONGEST_READ`] while a server runs.
     pub async fn read(&self) -> Result<Conn, Error> {
         let link = match self {
             Self::Sqlite { readers, is_serving, .. } => {
@@ -209,10 +214,10 @@ impl Db {
         Ok(link.into())
     }
 
-    /// A connection for what the lanes read: however many slow reads pages and partners have under
-    /// way, no delivery waits for them. On PostgreSQL it goes by index, as the writer's. On SQLite
-    /// it is one of the readers', whose reads are short or ended: the log could not start over if
-    /// there were others.
+    /// A connection for the reads of lanes, so that slow reads of pages or API clients cannot delay
+    /// deliveries. On PostgreSQL it has a pool of its own, with [`INDEX_PLANS`]. On SQLite it
+    /// comes from the read pool, whose reads are limited in time. A second pool would keep the
+    /// write-ahead log from restarting: see [`restart_log`](super::space::restart_log).
     pub(super) async fn read_for_lanes(&self) -> Result<Conn, Error> {
         match self {
             Self::Sqlite { .. } => self.read().await,
@@ -222,10 +227,10 @@ impl Db {
         }
     }
 
-    /// A new connection for writing, outside of the pools: slow readers cannot keep it from
-    /// anybody, and when whoever uses it is cancelled it is closed, never lent to others inside a
-    /// transaction. Only the writer and the migrations ask for it.
-    pub(super) async fn own(&self) -> Result<Conn, Error> {
+    /// Opens a write connection outside the pools. Slow readers cannot exhaust it, and if its user
+    /// is cancelled it is closed, so that an open transaction never gets into a pool. For the
+    /// writer, the heartbeat, hints to other nodes, the key check and the migrations.
+    pub(super) async fn connect_unpooled(&self) -> Result<Conn, Error> {
         let link = match self {
             Self::Sqlite { writer, .. } => {
                 Link::Sqlite(Owned::Own(Box::new(writer.connect().await?)))
@@ -237,7 +242,7 @@ impl Db {
         Ok(link.into())
     }
 
-    /// What a commit waits for on PostgreSQL's standbys. `None` on SQLite.
+    /// Which standbys of PostgreSQL a commit waits for. `None` on SQLite.
     pub async fn replication(&self) -> Result<Option<Replication>, Error> {
         let Self::Postgres { pool, reach, .. } = self else { return Ok(None) };
         let text = "SELECT current_setting('synchronous_commit'), \
@@ -247,12 +252,13 @@ impl Db {
         Ok(Some(Replication { synchronous_commit, standbys }))
     }
 
-    /// How long the writer waits for a transaction before it gives its connection up: the other end
-    /// may have vanished without a word. SQLite is in this process and does not vanish.
-    pub(super) fn patience(&self) -> Duration {
+    /// How long the writer waits for a transaction before it abandons the connection, because the
+    /// other end may have vanished without closing it. Unlimited on SQLite, which runs in this
+    /// process.
+    pub(super) fn answer_timeout(&self) -> Duration {
         match self {
             Self::Sqlite { .. } => Duration::MAX,
-            Self::Postgres { .. } => PATIENCE,
+            Self::Postgres { .. } => ANSWER_TIMEOUT,
         }
     }
 
@@ -268,8 +274,8 @@ impl Db {
 }
 
 impl Conn {
-    /// Starts a transaction that may write. SQLite takes its write lock at once: a later upgrade
-    /// could fail for ever.
+    /// Begins a write transaction. On SQLite it takes the write lock immediately: upgrading a read
+    /// transaction later fails permanently if another connection has written meanwhile.
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
         self.control(if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" }).await
     }
@@ -278,29 +284,30 @@ impl Conn {
         matches!(self.link, Link::Postgres(_))
     }
 
-    /// Notes what others must hear once this is committed. Said once is enough.
-    pub(super) fn tell(&mut self, told: Told) {
-        if self.told.last().is_none_or(|last| !last.is_same(&told)) {
-            self.told.push(told);
+    /// Adds a notice, to be sent after the commit. Skips it if the last notice says the same.
+    pub(super) fn add_notice(&mut self, notice: Told) {
+        if self.notices.last().is_none_or(|last| !last.is_same(&notice)) {
+            self.notices.push(notice);
         }
     }
 
-    /// How much is noted so far; see [`Conn::untell`].
-    pub(super) fn noted(&self) -> usize {
-        self.told.len()
+    /// The number of notices added so far. Take it at a savepoint, for
+    /// [`Conn::truncate_notices`].
+    pub(super) fn notice_count(&self) -> usize {
+        self.notices.len()
     }
 
-    /// Forgets what was noted since then: the savepoint was rolled back.
-    pub(super) fn untell(&mut self, noted: usize) {
-        self.told.truncate(noted);
+    /// Drops the notices added since there were `count`, after a rollback to a savepoint.
+    pub(super) fn truncate_notices(&mut self, count: usize) {
+        self.notices.truncate(count);
     }
 
-    /// What was noted; for the writer, after the commit.
-    pub(super) fn take_told(&mut self) -> Vec<Told> {
-        std::mem::take(&mut self.told)
+    /// Takes all notices. The writer calls this after the commit.
+    pub(super) fn take_notices(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.notices)
     }
 
-    /// Which process of PostgreSQL is at the other end.
+    /// The process id of PostgreSQL's backend for this connection; `None` on SQLite.
     pub(super) async fn backend(&mut self) -> Result<Option<i32>, Error> {
         let Link::Postgres(connection) = &mut self.link else { return Ok(None) };
         let (pid,): (i32,) =
@@ -308,11 +315,11 @@ impl Conn {
         Ok(Some(pid))
     }
 
-    /// Ends the process at the other end of a connection that was given up, and says whether it is
-    /// gone: then whatever it did is done, and it does nothing more.
+    /// Asks PostgreSQL to terminate the backend of an abandoned connection of this process. Returns
+    /// true once it no longer exists: then the outcome of its transaction is final.
     pub(super) async fn end_backend(&mut self, pid: i32) -> Result<bool, Error> {
         let Link::Postgres(connection) = &mut self.link else { return Ok(true) };
-        let (is_there,): (bool,) = sqlx::query_as(
+        let (exists,): (bool,) = sqlx::query_as(
             "SELECT COALESCE(bool_or(pg_terminate_backend(pid)), FALSE) FROM pg_stat_activity
              WHERE pid = $1 AND pid <> pg_backend_pid() AND application_name = \
              current_setting('application_name')",
@@ -320,30 +327,30 @@ impl Conn {
         .bind(pid)
         .fetch_one(&mut **connection)
         .await?;
-        Ok(!is_there)
+        Ok(!exists)
     }
 
-    /// For a connection that only the writer uses.
-    pub(super) async fn go_by_index(&mut self) -> Result<(), Error> {
+    /// Applies [`INDEX_PLANS`] to a connection outside the pools.
+    pub(super) async fn prefer_index_plans(&mut self) -> Result<(), Error> {
         let Link::Postgres(connection) = &mut self.link else { return Ok(()) };
-        sqlx::raw_sql(BY_INDEX).execute(&mut **connection).await?;
+        sqlx::raw_sql(INDEX_PLANS).execute(&mut **connection).await?;
         Ok(())
     }
 
-    /// To be added to a query for rows that are to be moved: those that another server is just
-    /// writing are left to it, and nobody waits. SQLite has one writer, and nothing to leave.
+    /// Append this to a query that selects rows to update: rows locked by another node are skipped,
+    /// so no node waits for another. Empty on SQLite, which has a single writer.
     pub(super) fn skip_locked(&self) -> &'static str {
         if self.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }
     }
 
-    /// To be added to a query for rows that must stay as they are until this transaction ends:
-    /// waits for a server that is just writing one of them, and then asks again whether the row
-    /// fits. SQLite has one writer, and nothing to wait for.
+    /// Append this to a query for rows that must not change until this transaction ends. It waits
+    /// for a node that is writing such a row, and PostgreSQL then evaluates the conditions again on
+    /// the new version of the row. Empty on SQLite, which has a single writer.
     pub(super) fn share_lock(&self) -> &'static str {
         if self.is_postgres() { " FOR SHARE" } else { "" }
     }
 
-    /// What makes a question one about its own plan, and the column of the answer that tells it.
+    /// The prefix that makes a query return its plan, and the column of the result that holds it.
     pub(super) fn explain(&self) -> (&'static str, &'static str) {
         if self.is_postgres() {
             ("EXPLAIN ", "QUERY PLAN")
@@ -352,7 +359,7 @@ impl Conn {
         }
     }
 
-    /// Runs a statement that takes and returns nothing.
+    /// Runs a statement without parameters and results.
     pub async fn control(&mut self, statement: &'static str) -> Result<(), Error> {
         on_db!(self, c => sqlx::query(statement).execute(c).await.map(drop)).map_err(Error::from)
     }

@@ -1,12 +1,13 @@
-//! Deliveries as people ask for them: lists, one by one, and sending one again. What the engine
-//! does with them is in `queue` (what is open) and `outcomes` (what came of attempts).
+//! Deliveries as people and API clients use them: lists, single deliveries, and redelivery. The
+//! engine's side is in [`queue`](super::queue) (open deliveries) and
+//! [`outcomes`](super::outcomes) (results of attempts).
 
 use super::{
     db::{Conn, on_db},
     error::{Error, expect_one},
     health, hooks,
-    queue::KEYED,
-    rows::{known_event_type, small},
+    queue::ASSIGN_ORDER_KEY,
+    rows::{count_to_u32, known_event_type},
     told::Told,
 };
 use crate::domain::{
@@ -18,17 +19,20 @@ use crate::domain::{
     words::MANY,
 };
 
-/// Which deliveries a list shows. Everything is optional.
+/// The filter of a list of deliveries. Conditions are combined with AND; `None` matches all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     pub hook: Option<HookId>,
     pub event: Option<EventId>,
     pub event_type: Option<EventType>,
     pub state: Option<State>,
+    /// The earliest time of creation, inclusive.
     pub from: Option<Timestamp>,
+    /// The end of the time of creation, exclusive.
     pub to: Option<Timestamp>,
 }
 
+/// A delivery as it is stored. Also used by the search of [`log`](super::log).
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
     id: DeliveryId,
@@ -47,13 +51,14 @@ pub(super) struct Row {
     updated_at: Timestamp,
 }
 
+/// Selects the columns of [`Row`]; the caller appends the conditions.
 pub(super) const SELECT: &str =
     "SELECT id, event_id, hook_id, event_type, state, reason, is_test, attempts, last_class, \
      last_status,
     last_duration_ms, due_at, created_at, updated_at FROM deliveries ";
 
-/// A page of deliveries, newest first, before `cursor`; one row more than `limit` when there is
-/// more.
+/// A page of deliveries, newest first, with keyset pagination: only ids below `cursor`. Returns up
+/// to `limit` + 1 rows; the additional one shows that there is a next page.
 pub async fn page(
     conn: &mut Conn,
     _by: &Grant,
@@ -99,7 +104,7 @@ pub async fn find(conn: &mut Conn, _by: &Grant, id: DeliveryId) -> Result<Option
     row.map(Row::delivery).transpose()
 }
 
-/// The newest tests of a hook, newest first.
+/// The latest test deliveries of a hook, newest first.
 pub async fn tests(
     conn: &mut Conn,
     _by: &Grant,
@@ -115,8 +120,8 @@ pub async fn tests(
     rows.into_iter().map(Row::delivery).collect()
 }
 
-/// The newest delivery of a hook that is no test.
-pub async fn newest_real(
+/// The newest delivery of a hook that is not a test.
+pub async fn newest_non_test(
     conn: &mut Conn,
     _by: &Grant,
     hook: HookId,
@@ -130,7 +135,7 @@ pub async fn newest_real(
     row.map(Row::delivery).transpose()
 }
 
-/// The newest delivery of each hook that has any, or of one hook only.
+/// The newest delivery of each hook that is not deleted and has any; with `only`, of that hook.
 pub async fn newest_per_hook(
     conn: &mut Conn,
     _by: &Grant,
@@ -152,9 +157,9 @@ pub async fn newest_per_hook(
     rows.into_iter().map(Row::delivery).collect()
 }
 
-/// Sends a settled delivery again: at once, or (while its hook is off or paused) when that is over.
-/// The schedule starts anew. [`Error::Missing`] when it is not settled, its body is gone, or its
-/// hook is, or another server is just writing it.
+/// Reopens a settled delivery, with a new retry schedule. It is due immediately, or held while its
+/// hook is off or paused. Fails with [`Error::Missing`] if it is not settled, is a test, its body
+/// or its hook was deleted, or another node has locked its row.
 pub async fn redeliver(
     conn: &mut Conn,
     _by: &Grant,
@@ -164,7 +169,7 @@ pub async fn redeliver(
 ) -> Result<(), Error> {
     let hook = hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
     let acceptance = health::acceptance(conn, &hook).await?;
-    keep_body(conn, id).await?;
+    lock_body(conn, id).await?;
     let (reason, lock) = (acceptance.why_held(), conn.skip_locked());
     let rows = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET state = CASE \
@@ -172,7 +177,8 @@ pub async fn redeliver(
         query.push_bind(reason.is_some()).push(" THEN 'held' WHEN attempts = 0 THEN 'pending' ELSE \
             'waiting' END, due_at = ");
         query.push_bind(reason.is_none().then_some(now)).push(", reason = ").push_bind(reason);
-        query.push(", tries_before = attempts, updated_at = ").push_bind(now).push(KEYED);
+        query.push(", tries_before = attempts, updated_at = ").push_bind(now);
+        query.push(ASSIGN_ORDER_KEY);
         query.push(
             " WHERE state IN ('delivered', 'failed', 'skipped', 'cancelled') AND NOT is_test
                 AND id = (SELECT id FROM deliveries WHERE id = ",
@@ -181,18 +187,18 @@ pub async fn redeliver(
             .rows_affected())
     })?;
     expect_one(rows)?;
-    // Of an ordered hook the lane must forget what it has in memory: something older comes before
-    // it now.
+    // With ordered delivery, the lane must discard the deliveries in its memory: the reopened one
+    // is older than they are and goes first.
     let is_ordered = hook.tuning.order_by.is_some();
-    conn.tell(if is_ordered { Told::Changed(hook.id) } else { Told::More(hook.id) });
+    conn.add_notice(if is_ordered { Told::Changed(hook.id) } else { Told::More(hook.id) });
     Ok(())
 }
 
-/// Makes sure that a delivery's body is there, and stays until this transaction ends: retention
-/// asks for the same row before it looks whether anything of the event is open, so one of the two
-/// always sees what the other did. The event is locked before the delivery, so that nobody who
-/// waits for one of them holds the other.
-async fn keep_body(conn: &mut Conn, id: DeliveryId) -> Result<(), Error> {
+/// Checks that the body of a delivery exists and share-locks its event, so that the body cannot be
+/// removed until this transaction ends. Retention locks the same row before it checks whether the
+/// event has open deliveries, so each of the two sees the effect of the other. Lock order: the
+/// event before its deliveries.
+async fn lock_body(conn: &mut Conn, id: DeliveryId) -> Result<(), Error> {
     let lock = conn.share_lock();
     let row: Option<(EventId,)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(
@@ -204,8 +210,8 @@ async fn keep_body(conn: &mut Conn, id: DeliveryId) -> Result<(), Error> {
     row.map(drop).ok_or(Error::Missing)
 }
 
-/// How many deliveries a hook still has open or held, up to [`MANY`] and one. Each state by itself:
-/// each has an index that holds nothing else.
+/// The number of open deliveries of a hook (pending, waiting or held), at most [`MANY`] + 1. The
+/// states are counted separately, because each has a partial index of its own.
 pub async fn count_open(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
         "SELECT COUNT(*) FROM (
@@ -219,7 +225,7 @@ pub async fn count_open(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i6
     Ok(count.min(MANY + 1))
 }
 
-/// How many deliveries a hook that is off or paused holds back, up to [`MANY`] and one.
+/// The number of held deliveries of a hook, at most [`MANY`] + 1.
 pub async fn count_held(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
         "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' \
@@ -228,9 +234,9 @@ pub async fn count_held(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i6
     Ok(count)
 }
 
-/// How many events a hook missed since a moment because it was off, up to [`MANY`] and one. (The
-/// second condition on the state follows from the first; SQLite uses a partial index only where its
-/// own words stand.)
+/// The number of deliveries of a hook that were skipped since `from`, at most [`MANY`] + 1. (The
+/// second condition on the state is redundant. It is there because SQLite uses a partial index only
+/// if the query repeats the condition of the index.)
 pub async fn count_skipped(
     conn: &mut Conn,
     _by: &Grant,
@@ -251,6 +257,7 @@ impl Row {
         (self.id, self.hook_id)
     }
 
+    /// Fails with [`Error::Inconsistent`] if the state or the event type is unknown.
     pub(super) fn delivery(self) -> Result<Delivery, Error> {
         let state = State::from_key(&self.state)
             .ok_or(Error::Inconsistent { table: "deliveries", column: "state" })?;
@@ -263,7 +270,7 @@ impl Row {
             state,
             reason: self.reason,
             is_test: self.is_test,
-            attempts: small(self.attempts),
+            attempts: count_to_u32(self.attempts),
             last_answer: self.last_class.and_then(|class| Answer::from_stored(&class, status)),
             last_duration_ms: self.last_duration_ms,
             due_at: self.due_at,

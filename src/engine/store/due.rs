@@ -1,6 +1,6 @@
-//! Which hooks have a due delivery, and since when. A query costs a few index look-ups for every
-//! hook with open deliveries, and nothing for the others: it finds the hooks by a skip scan of the
-//! partial indexes of open deliveries.
+//! Which hooks have due deliveries, and since when: for the poll that wakes lanes and for the
+//! watchdog. A query finds the hooks by a skip scan of the partial indexes of open deliveries. So
+//! it costs a few index look-ups per hook with open deliveries, and nothing for other hooks.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -16,22 +16,24 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The oldest delivery of a hook that is ready for it: due, its hook on and not paused, nothing of
-/// its key before it.
+/// The delivery of a hook that could have been sent the longest: it is due, its hook is on, not
+/// paused and not rate-limited by its receiver, and it is the head of its ordering key.
 #[derive(Clone, Debug)]
 pub struct Oldest {
     pub hook: HookId,
     pub name: String,
     pub delivery: DeliveryId,
+    /// Since when it could have been sent.
     pub since: Timestamp,
     pub timeout: Option<Duration>,
     pub is_ordered: bool,
 }
 
-/// Keys of a hook that keeps an order that are looked at for the oldest.
-const KEYS: usize = 1000;
+/// For a hook with ordered delivery: the most ordering keys that are examined.
+const MAX_KEYS: usize = 1000;
 
-/// The first open delivery of every hook that has one, in the order of an index.
+/// A skip scan: for every hook with deliveries in a state, the first of these in the order of the
+/// index. `$1` is the nil UUID.
 macro_rules! firsts {
     ($state:literal, $order:literal) => {
         concat!(
@@ -53,21 +55,23 @@ macro_rules! firsts {
     };
 }
 
+/// A hook, its first delivery, and when that is due.
 type First = (HookId, DeliveryId, Option<Timestamp>);
 
 async fn firsts(conn: &mut Conn, statement: &'static str) -> Result<Vec<First>, Error> {
-    let none = HookId(uuid::Uuid::nil());
-    Ok(on_db!(conn, c => sqlx::query_as(statement).bind(none).fetch_all(c).await)?)
+    let before_all = HookId(uuid::Uuid::nil());
+    Ok(on_db!(conn, c => sqlx::query_as(statement).bind(before_all).fetch_all(c).await)?)
 }
 
-/// The earliest of every hook that is due for its first attempt or for its next.
+/// For every hook, the earliest delivery due for its first attempt and the earliest due for a
+/// retry. So a hook can occur twice.
 async fn due(
     conn: &mut Conn,
     now: Timestamp,
 ) -> Result<Vec<(HookId, DeliveryId, Timestamp)>, Error> {
     let pending = firsts(conn, firsts!("pending", "d.due_at, d.id")).await?;
     let waiting = firsts(conn, firsts!("waiting", "d.due_at, d.id")).await?;
-    // What is pending is due, whatever the clock says.
+    // Pending deliveries are due at once, even if the clock was set back since they were accepted.
     let pending = pending.into_iter().map(|(hook, id, at)| (hook, id, at.unwrap_or(now).min(now)));
     let waiting = waiting
         .into_iter()
@@ -93,8 +97,8 @@ impl HookState {
         self.enabled && !self.is_gone && self.paused_at.is_none()
     }
 
-    /// Its receiver may have asked to be left alone for a while. (Nobody may ask for more than the
-    /// longest wait: a later time was noted while the clock was wrong.)
+    /// May deliveries be sent? Not while the receiver's `Retry-After` lasts. (A wait is at most
+    /// [`LONGEST_WAIT`]; a later time was stored while the clock was wrong, and is ignored.)
     fn is_ready(&self, now: Timestamp) -> bool {
         self.is_open()
             && self.waits_until.is_none_or(|until| until <= now || until > now.after(LONGEST_WAIT))
@@ -119,15 +123,14 @@ async fn states(conn: &mut Conn, hooks: &[HookId]) -> Result<HashMap<HookId, Hoo
     Ok(found)
 }
 
-/// The hooks whose retries a person, a test or a probe brought forward: see
-/// [`forward`](super::forward).
+/// The hooks with a pending request to bring retries forward; see [`forward`](super::forward).
 async fn brought_forward(conn: &mut Conn) -> Result<Vec<HookId>, Error> {
     let rows: Vec<(HookId,)> =
         on_db!(conn, c => sqlx::query_as("SELECT hook_id FROM forwards").fetch_all(c).await)?;
     Ok(rows.into_iter().map(|(hook,)| hook).collect())
 }
 
-/// The hooks whose lanes have work now: to send, hold, release, cancel or probe.
+/// The hooks whose lanes have work now: deliveries to send, hold, release or cancel, or a probe.
 pub(in crate::engine) async fn hooks(
     conn: &mut Conn,
     now: Timestamp,
@@ -137,55 +140,56 @@ pub(in crate::engine) async fn hooks(
     let held: Vec<HookId> = held.into_iter().map(|(hook, ..)| hook).collect();
     let states = states(conn, &held).await?;
     found.extend(brought_forward(conn).await?);
-    let is_time = |hook: &HookId| {
-        states.get(hook).is_some_and(|standing| {
-            let is_probed = standing.enabled && standing.probe_at.is_some_and(|at| at <= now);
-            standing.is_gone || standing.is_open() || is_probed
+    let has_work = |hook: &HookId| {
+        states.get(hook).is_some_and(|state| {
+            let is_probe_due = state.enabled && state.probe_at.is_some_and(|at| at <= now);
+            state.is_gone || state.is_open() || is_probe_due
         })
     };
-    found.extend(held.into_iter().filter(is_time));
+    found.extend(held.into_iter().filter(has_work));
     found.sort_unstable();
     found.dedup();
     Ok(found)
 }
 
-/// What has been due the longest of each hook that is ready for it.
+/// For each hook that may send, the delivery that has been due the longest. Sorted by that time.
 pub(in crate::engine) async fn oldest(
     conn: &mut Conn,
     now: Timestamp,
 ) -> Result<Vec<Oldest>, Error> {
     let mut earliest: HashMap<HookId, (DeliveryId, Timestamp)> = HashMap::new();
     for (hook, id, at) in due(conn, now).await? {
-        let known = earliest.entry(hook).or_insert((id, at));
-        if at < known.1 {
-            *known = (id, at);
+        let first = earliest.entry(hook).or_insert((id, at));
+        if at < first.1 {
+            *first = (id, at);
         }
     }
     let hooks: Vec<HookId> = earliest.keys().copied().collect();
     let mut found = Vec::new();
-    for (hook, standing) in states(conn, &hooks).await? {
-        let Some((delivery, since)) =
-            earliest.get(&hook).copied().filter(|_| standing.is_ready(now))
+    for (hook, state) in states(conn, &hooks).await? {
+        let Some((delivery, since)) = earliest.get(&hook).copied().filter(|_| state.is_ready(now))
         else {
             continue;
         };
-        let is_ordered = standing.order_by.is_some();
+        let is_ordered = state.order_by.is_some();
         let is_keyed = is_ordered && has_key(conn, delivery).await?;
         let first =
             if is_keyed { first_in_order(conn, hook, now).await? } else { Some((delivery, since)) };
         let Some((delivery, since)) = first else { continue };
-        let since = since.max(standing.waits_until.filter(|until| *until <= now).unwrap_or(since));
-        let timeout = standing
+        // While the receiver's `Retry-After` lasted, it could not have been sent.
+        let since = since.max(state.waits_until.filter(|until| *until <= now).unwrap_or(since));
+        let timeout = state
             .timeout_ms
             .and_then(|timeout| u64::try_from(timeout).ok())
             .map(Duration::from_millis);
-        found.push(Oldest { hook, name: standing.name, delivery, since, timeout, is_ordered });
+        found.push(Oldest { hook, name: state.name, delivery, since, timeout, is_ordered });
     }
     found.sort_unstable_by_key(|oldest| (oldest.since, oldest.hook));
     Ok(found)
 }
 
-/// One without a key waits for no other, although its hook keeps an order by now.
+/// Does a delivery have an ordering key? One accepted before its hook had ordered delivery has
+/// none, and does not wait for others.
 async fn has_key(conn: &mut Conn, delivery: DeliveryId) -> Result<bool, Error> {
     let found: Option<(bool,)> = on_db!(conn, c => sqlx::query_as(
         "SELECT order_key IS NOT NULL FROM deliveries WHERE id = $1",
@@ -193,18 +197,18 @@ async fn has_key(conn: &mut Conn, delivery: DeliveryId) -> Result<bool, Error> {
     Ok(found.is_some_and(|(has_key,)| has_key))
 }
 
-/// Of a hook that keeps an order: the first of its keys that has been due the longest.
+/// For a hook with ordered delivery: the head of an ordering key that has been due the longest.
 async fn first_in_order(
     conn: &mut Conn,
     hook: HookId,
     now: Timestamp,
 ) -> Result<Option<(DeliveryId, Timestamp)>, Error> {
-    let heads = lines::heads(conn, hook, None, KEYS, now).await?;
+    let heads = lines::heads(conn, hook, None, MAX_KEYS, now).await?;
     let due = heads.into_iter().filter(|head| head.standing == lines::Standing::Due);
     Ok(due.map(|head| (head.id, head.due_at.unwrap_or(now))).min_by_key(|(_, at)| *at))
 }
 
-/// Attempts of a hook that were recorded since the beginning of an hour. Tests are not among them.
+/// The number of attempts of a hook since the beginning of an hour, without tests.
 pub(in crate::engine) async fn attempts_since(
     conn: &mut Conn,
     hook: HookId,

@@ -1,50 +1,53 @@
-//! What can go wrong in the store. A caller tells "somebody else was first" from "the database is
-//! not well".
+//! Errors of the store. Callers distinguish conflicts and bad values (about one row) from failures
+//! of the database (about everything).
 
 use std::sync::Arc;
 
 use sqlx::error::ErrorKind;
 
-/// Why a statement or a commit did not happen.
+/// Why a statement or a commit failed. Whether a lost commit took effect is a separate question:
+/// `engine::store::writer` asks the database.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// A uniqueness rule was violated: somebody else already has this name, key or address.
-    #[error("it exists already")]
+    /// Unique violation: the name, key or address is taken.
+    #[error("it already exists")]
     Exists,
-    /// The idempotency key came before with another body.
-    #[error("this idempotency key was used with another body")]
+    /// The idempotency key was used before with a different body.
+    #[error("this idempotency key was used before with a different body")]
     KeyReused,
-    /// The row changed since it was read.
+    /// Optimistic locking: the row changed after it was read.
     #[error("the row is now at version {now}")]
     Stale { now: i64 },
-    /// The row is not there (any more), or a row that it refers to is not.
-    #[error("no such row")]
+    /// The row, or a row that it refers to, does not exist (any more).
+    #[error("the row does not exist")]
     Missing,
-    /// The database cannot take one of the values. The same statement would be refused again,
-    /// whenever it is tried.
-    #[error("the database refused a value")]
+    /// The database does not accept one of the values. Retrying the statement cannot succeed.
+    #[error("the database rejected a value")]
     Violated(#[source] Arc<sqlx::Error>),
-    /// A row that this program cannot have written.
-    #[error("{table}.{column} holds what this program never writes")]
+    /// A row with a value that this program never writes.
+    #[error("{table}.{column} holds a value that this program never writes")]
     Inconsistent { table: &'static str, column: &'static str },
-    /// A secret that the master key does not open.
-    #[error("{table}.{column} does not open: it was sealed with another master key, or is damaged")]
+    /// A secret that can't be decrypted with the master key.
+    #[error(
+        "{table}.{column} can't be decrypted: it was encrypted with another master key, or is \
+         damaged"
+    )]
     Sealed { table: &'static str, column: &'static str },
-    /// The database refused to start: too old, not durable.
+    /// The database can't be used: its version is too old, or it does not commit durably.
     #[error("{0}")]
     Unfit(String),
-    /// The database cannot be reached, and why. Nothing was asked of it.
+    /// The database can't be reached, and why. No statement was sent.
     #[error("{0}")]
-    Away(Arc<str>),
-    /// There is no room for new events.
+    Unreachable(Arc<str>),
+    /// There is no disk space for new events.
     #[error("the disk is full")]
     DiskFull,
     #[error("the database failed")]
     Driver(#[source] Arc<sqlx::Error>),
-    /// The code that was to write it panicked. Nothing of it was written; the log has the place.
-    #[error("an internal error; the log has the cause")]
+    /// The writing code panicked. Nothing was written; the log has the location.
+    #[error("internal error; the log has the cause")]
     Panicked,
-    /// The writer has stopped; the program is shutting down.
+    /// The writer has stopped, because the program is shutting down.
     #[error("the store is closed")]
     Closed,
 }
@@ -58,17 +61,18 @@ impl From<sqlx::Error> for Error {
                 ErrorKind::NotNullViolation
                 | ErrorKind::CheckViolation
                 | ErrorKind::ExclusionViolation => Self::Violated(Arc::new(error)),
-                // PostgreSQL's class 22: a value that it cannot take, such as a text with a NUL in
-                // it.
+                // PostgreSQL class 22, data exception: for example text that contains NUL.
                 _ if cause.code().is_some_and(|code| code.len() == 5 && code.starts_with("22")) => {
                     Self::Violated(Arc::new(error))
                 }
                 _ => Self::Driver(Arc::new(error)),
             },
             sqlx::Error::RowNotFound => Self::Missing,
-            sqlx::Error::PoolTimedOut => {
-                Self::Away("No connection to the database became free in time".into())
-            }
+            sqlx::Error::PoolTimedOut => Self::Unreachable(
+                "No database connection became available in time: the database is slow, or all \
+                 connections are in use"
+                    .into(),
+            ),
             sqlx::Error::PoolClosed => Self::Closed,
             _ => Self::Driver(Arc::new(error)),
         }
@@ -76,25 +80,24 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
-    /// No answer came for so long that nobody waits for it any more: as good as a broken
-    /// connection.
-    pub(super) fn silent() -> Self {
+    /// The database did not reply within the timeout. Treated as a lost connection.
+    pub(super) fn timed_out() -> Self {
         let problem = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer");
         Self::Driver(Arc::new(sqlx::Error::Io(problem)))
     }
 
-    /// The database is the trouble, not what was asked of it: the same may succeed later.
-    pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Driver(_) | Self::Away(_) | Self::DiskFull)
+    /// Transient: the database failed, not the statement. A retry may succeed.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Driver(_) | Self::Unreachable(_) | Self::DiskFull)
     }
 
-    /// It stays so until a person changes something.
-    pub fn is_lasting(&self) -> bool {
+    /// Permanent until a person repairs it.
+    pub fn is_permanent(&self) -> bool {
         matches!(self, Self::Sealed { .. } | Self::Inconsistent { .. })
     }
 
-    /// It is about one row that cannot be read or fits no rule: others are not concerned.
-    pub(in crate::engine) fn is_about_a_row(&self) -> bool {
+    /// Concerns one row only, which can't be read or violates a constraint.
+    pub(in crate::engine) fn is_row_error(&self) -> bool {
         match self {
             Self::Exists
             | Self::KeyReused
@@ -107,11 +110,11 @@ impl Error {
             Self::Driver(cause) => {
                 matches!(**cause, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
             }
-            Self::Unfit(_) | Self::Away(_) | Self::DiskFull | Self::Closed => false,
+            Self::Unfit(_) | Self::Unreachable(_) | Self::DiskFull | Self::Closed => false,
         }
     }
 
-    /// There is no room for what was to be written.
+    /// Did the write fail because the disk is full?
     pub fn is_disk_full(&self) -> bool {
         let Self::Driver(cause) = self else { return matches!(self, Self::DiskFull) };
         match &**cause {
@@ -123,16 +126,16 @@ impl Error {
         }
     }
 
-    /// The database takes nothing just now, whatever it is: full, read-only, not well, or gone.
+    /// The database accepts no writes at the moment: full, read-only, failing or unreachable.
     pub(super) fn is_unwritable(&self) -> bool {
-        if matches!(self, Self::Away(_) | Self::DiskFull) {
+        if matches!(self, Self::Unreachable(_) | Self::DiskFull) {
             return true;
         }
         let Self::Driver(cause) = self else { return false };
         let sqlx::Error::Database(error) = &**cause else { return self.is_lost_connection() };
         let Some(code) = error.code() else { return false };
-        // PostgreSQL's codes have five characters. Of SQLite's (read-only, I/O, full, cannot open)
-        // the last byte counts.
+        // PostgreSQL's codes have five characters. SQLite's primary code is in the last byte:
+        // 8 read-only, 10 I/O error, 13 full, 14 can't open.
         if code.len() == 5 {
             return code == "25006"
                 || code.starts_with("53")
@@ -142,13 +145,13 @@ impl Error {
         code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 8 | 10 | 13 | 14))
     }
 
-    /// The connection is gone (cut, or its server went away). What was asked for has not
-    /// necessarily failed.
+    /// The connection was lost. The statement or commit may have taken effect.
     pub(super) fn is_lost_connection(&self) -> bool {
         let Self::Driver(cause) = self else { return false };
         match &**cause {
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
-            // "Operator intervention", and what PostgreSQL ends by itself.
+            // 57P: operator intervention. 25P03: idle-in-transaction timeout. 08: connection
+            // exception.
             sqlx::Error::Database(error) => error.code().is_some_and(|code| {
                 code.starts_with("57P") || code == "25P03" || code.starts_with("08")
             }),
@@ -157,12 +160,12 @@ impl Error {
     }
 }
 
-/// Fails unless exactly the one row that was meant was changed.
+/// Fails unless exactly one row was changed.
 pub fn expect_one(rows: u64) -> Result<(), Error> {
     if rows == 1 { Ok(()) } else { Err(Error::Missing) }
 }
 
-/// An error with everything that caused it, for the log.
+/// The error and its causes in one line, for the log.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

@@ -1,8 +1,13 @@
-//! Events and the deliveries they became, written together: the moment an event is acknowledged,
-//! everything that has to happen because of it is on disk.
+//! Events, and planning which deliveries they create. This is the outbox: an event and its
+//! deliveries are inserted in one transaction, before the event is acknowledged. So nothing that
+//! was acknowledged can be lost.
+//!
+//! Start reading at [`plan`]; the writer calls it and writes the result with
+//! [`commit`](super::commit).
 
 use std::{collections::HashMap, time::Duration};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -20,7 +25,7 @@ use crate::{
         acceptance::Acceptance,
         delivery::State,
         event::EventType,
-        id::{DeliveryId, EventId, HookId, born},
+        id::{DeliveryId, EventId, HookId, time_of},
         permission::Grant,
         time::Timestamp,
     },
@@ -31,37 +36,37 @@ use crate::{
     },
 };
 
-/// An event about to be accepted: validated against the catalogue, its body untouched.
+/// A new event, validated against the catalogue.
 #[derive(Clone)]
 pub struct NewEvent {
     pub id: EventId,
     pub event_type: EventType,
-    /// Exactly what the producer sent.
+    /// The bytes as the producer sent them.
     pub body: bytes::Bytes,
     /// Who emitted it.
     pub source: String,
 }
 
-/// A delivery that an accepted event became.
+/// A delivery that a new event creates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
     pub id: DeliveryId,
     pub hook: HookId,
     pub acceptance: Acceptance,
-    /// Too much waits for the hook.
+    /// Which limit of the hook's backlog is exceeded, if any.
     pub(super) overflow: Option<Overflow>,
     pub(super) order_key: Option<String>,
 }
 
 impl Planned {
-    /// When it was made, as its id says: the log is searched by ids. (An id can be ahead of a clock
-    /// that was set back.)
+    /// The creation time encoded in its id, because searches by time use ids. At most `now`: ids
+    /// never go back, so they are ahead of a clock that was set back.
     pub(super) fn created_at(&self, now: Timestamp) -> Timestamp {
-        born(self.id.0).min(now)
+        time_of(self.id.0).min(now)
     }
 
-    /// The state it begins in, and why if it is not sent at once.
-    pub(in crate::engine) fn begins(&self) -> (State, Option<&'static str>) {
+    /// Its initial state, and the reason if it is not sent immediately.
+    pub(in crate::engine) fn initial_state(&self) -> (State, Option<&'static str>) {
         match (self.acceptance, self.overflow) {
             (Acceptance::Off, _) => (State::Skipped, Some("the hook was off")),
             (_, Some(overflow)) => (State::Skipped, Some(overflow.reason())),
@@ -71,7 +76,7 @@ impl Planned {
     }
 }
 
-/// An event as it is kept.
+/// A stored event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
     pub id: EventId,
@@ -82,39 +87,40 @@ pub struct StoredEvent {
     pub created_at: Timestamp,
 }
 
-/// Events to be accepted together: all of them or none.
+/// A command of the writer: accept these events, all or none.
 #[derive(Clone)]
 pub struct Accept {
     pub events: Vec<NewEvent>,
-    /// With a key that was used before, nothing is written and the first answer is given again.
+    /// If the key was used before, nothing is written and the stored answer is returned.
     pub key: Option<IdempotencyKey>,
     pub clock: Clock,
-    /// The hooks that have as much waiting as they may.
+    /// The hooks whose backlog has reached its limit.
     pub full: Full,
 }
 
-/// An acknowledged event: it and its deliveries are on disk.
+/// An acknowledged event: it and its deliveries are committed. The JSON of a list of these is
+/// stored as the answer to an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Accepted {
     pub id: EventId,
-    /// How many deliveries it became.
+    /// The number of deliveries created.
     pub deliveries: usize,
 }
 
-/// What is answered to an [`Accept`].
+/// The answer to an [`Accept`].
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// It was written now; for each of its events the deliveries.
+    /// Committed now; the deliveries of each event.
     New(Vec<Vec<Planned>>),
-    /// It was written before, under the same key; this was the answer.
-    Again(Vec<Accepted>),
+    /// Committed before, under the same idempotency key; the answer of that time.
+    Repeated(Vec<Accepted>),
 }
 
-/// How long an idempotency key is remembered.
-const REMEMBER_KEY: Duration = Duration::from_secs(48 * 3600);
+/// How long an idempotency key is stored.
+const KEY_TTL: Duration = Duration::from_secs(48 * 3600);
 
 impl Accept {
-    /// What is answered once these deliveries are written.
+    /// The answer once these deliveries are committed.
     pub(in crate::engine) fn accepted(&self, planned: &[Vec<Planned>]) -> Vec<Accepted> {
         let each = |(event, planned): (&NewEvent, &Vec<Planned>)| Accepted {
             id: event.id,
@@ -123,33 +129,36 @@ impl Accept {
         self.events.iter().zip(planned).map(each).collect()
     }
 
-    /// The row that remembers the answer: the key, the answer, and until when.
-    pub(super) fn to_remember(
+    /// What to store for the idempotency key, if there is one: the key, the answer as JSON, and its
+    /// expiry.
+    pub(super) fn key_to_store(
         &self,
         planned: &[Vec<Planned>],
     ) -> Option<(&IdempotencyKey, String, Timestamp)> {
         let key = self.key.as_ref()?;
         // Serialising ids and numbers cannot fail.
         let answer = serde_json::to_string(&self.accepted(planned)).unwrap_or_default();
-        Some((key, answer, self.clock.now().after(REMEMBER_KEY)))
+        Some((key, answer, self.clock.now().after(KEY_TTL)))
     }
 }
 
-/// What lanes must hear of accepted events: what is due, with its bytes, and what is held.
-pub(super) fn offers<'a>(
+/// The notices to lanes about accepted events: each pending delivery with its body, and the hooks
+/// with held deliveries.
+pub(super) fn notices<'a>(
     accept: &'a Accept,
     planned: &'a [Vec<Planned>],
 ) -> impl Iterator<Item = Told> + 'a {
-    let of_event = |(event, planned): (&'a NewEvent, &'a Vec<Planned>)| {
-        planned.iter().filter_map(move |delivery| match delivery.begins().0 {
+    let event_notices = |(event, planned): (&'a NewEvent, &'a Vec<Planned>)| {
+        planned.iter().filter_map(move |delivery| match delivery.initial_state().0 {
             State::Pending => Some(Told::Offer(offer(event, delivery, false))),
             State::Held => Some(Told::Held(delivery.hook)),
             _ => None,
         })
     };
-    accept.events.iter().zip(planned).flat_map(of_event)
+    accept.events.iter().zip(planned).flat_map(event_notices)
 }
 
+/// The delivery with everything that an attempt needs.
 fn offer(event: &NewEvent, planned: &Planned, is_test: bool) -> Open {
     Open {
         id: planned.id,
@@ -164,17 +173,16 @@ fn offer(event: &NewEvent, planned: &Planned, is_test: bool) -> Open {
     }
 }
 
-/// What accepts become: for each of them, each event's deliveries. One for each hook that listens:
-/// pending where the hook is open, held where it is paused, skipped where it is off or has too much
-/// waiting.
+/// Plans accepts: for each of them, the deliveries of each event. Every hook that subscribes to the
+/// event type gets one delivery: pending if the hook is open, held if it is paused, skipped if it
+/// is off or its backlog is full.
 pub(super) fn plan(listeners: &Listeners, accepts: &[&Accept]) -> Vec<Vec<Vec<Planned>>> {
     let plan = |accept: &Accept, event: &NewEvent| {
         let each = |listener: &Listener| {
             let id = DeliveryId(accept.clock.id());
-            // Without the member it has a key of its own: it waits for none, none waits for it, and
-            // all are in one index.
-            let key =
-                |member: &str| order_key(&event.body, member).unwrap_or_else(|| id.to_string());
+            // Without a value in the payload, the delivery's id serves as a unique ordering key: it
+            // is not ordered with others, but still found by the index of ordered deliveries.
+            let key = |field: &str| order_key(&event.body, field).unwrap_or_else(|| id.to_string());
             let order_key = listener.order_by.as_deref().map(key);
             let overflow = accept.full.get(listener.hook);
             Planned {
@@ -193,30 +201,27 @@ pub(super) fn plan(listeners: &Listeners, accepts: &[&Accept]) -> Vec<Vec<Vec<Pl
         .collect()
 }
 
-/// Longest ordering key that is kept as it is, in bytes. An index takes no long ones.
-const LONGEST_ORDER_KEY: usize = 200;
+/// Longer ordering keys are hashed, because the size of index entries is limited. In bytes.
+const MAX_ORDER_KEY_BYTES: usize = 200;
 
-/// The value that orders an event among others, as text. What a database cannot keep as text or in
-/// an index (NUL characters, long values) is replaced by its hash: equal values stay equal, on
-/// every database.
-fn order_key(body: &[u8], member: &str) -> Option<String> {
+/// The ordering key of an event: the value of a top-level field of its payload, as text. Values
+/// that a database cannot store as text or index (with NUL, or long) are replaced by their hash, so
+/// that equal values have equal keys on both engines. `None` if the field is missing or null.
+fn order_key(body: &[u8], field: &str) -> Option<String> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let key = match body.get(member)? {
+    let key = match body.get(field)? {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Null => return None,
         other => other.to_string(),
     };
-    if key.len() <= LONGEST_ORDER_KEY && !key.contains('\0') {
+    if key.len() <= MAX_ORDER_KEY_BYTES && !key.contains('\0') {
         return Some(key);
     }
-    Some(
-        Sha256::digest(&key)
-            .iter()
-            .fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}")),
-    )
+    Some(format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(&key))))
 }
 
-/// Writes a test event for one hook, however it stands; [`Error::Missing`] when the hook is gone.
+/// Accepts a test event for one hook, even if the hook is off or paused. Fails with
+/// [`Error::Missing`] if the hook was deleted.
 pub(in crate::engine) async fn accept_test(
     conn: &mut Conn,
     clock: &Clock,
@@ -236,7 +241,7 @@ pub(in crate::engine) async fn accept_test(
     insert(conn, &EventRow::of(&event, true, now)).await?;
     insert_delivery(conn, &DeliveryRow::of(&event, &planned, true, now)).await?;
     balance::accepted(conn, 1, shard).await?;
-    conn.tell(Told::Offer(offer(&event, &planned, true)));
+    conn.add_notice(Told::Offer(offer(&event, &planned, true)));
     Ok(planned)
 }
 
@@ -264,26 +269,26 @@ async fn insert_delivery(conn: &mut Conn, row: &DeliveryRow<'_>) -> Result<(), E
     Ok(())
 }
 
-/// One event, for whoever may see deliveries; its body is for those who may see payloads.
+/// Finds an event. The grant covers deliveries; showing the body requires a grant for payloads.
 pub async fn find(conn: &mut Conn, _by: &Grant, id: EventId) -> Result<Option<StoredEvent>, Error> {
     let row: Option<(EventId, String, Vec<u8>, bool, String, Timestamp)> = on_db!(conn,
         c => sqlx::query_as(
         "SELECT id, event_type, body, is_test, source, created_at FROM events WHERE id = $1",
     ).bind(id).fetch_optional(c).await)?;
-    let Some((id, key, body, is_test, source, created_at)) = row else { return Ok(None) };
-    let event_type = EventType::from_key(&key)
+    let Some((id, type_key, body, is_test, source, created_at)) = row else { return Ok(None) };
+    let event_type = EventType::from_key(&type_key)
         .ok_or(Error::Inconsistent { table: "events", column: "event_type" })?;
     Ok(Some(StoredEvent { id, event_type, body, is_test, source, created_at }))
 }
 
-/// The bodies of the first of these events, for whoever may see payloads: of how many, and which
-/// they are. Of one at least, and of no more than have so many bytes together. Those that retention
-/// removed are empty.
+/// Reads the bodies of as many of the first events as fit into `max_bytes`, but of at least one.
+/// Returns how many of `ids` are covered, and the bodies. Bodies that retention removed are empty.
+/// Requires a grant for payloads.
 pub async fn bodies_within(
     conn: &mut Conn,
     _by: &Grant,
     ids: &[EventId],
-    bytes: usize,
+    max_bytes: usize,
 ) -> Result<(usize, HashMap<EventId, Vec<u8>>), Error> {
     let mut sizes: HashMap<EventId, i64> = HashMap::new();
     for ids in padded(ids) {
@@ -295,11 +300,11 @@ pub async fn bodies_within(
         })?;
         sizes.extend(rows);
     }
-    let mut sum = 0;
+    let mut total = 0;
     let fits = |id: &&EventId| {
-        // An event that several deliveries have is read once.
-        sum += sizes.remove(*id).and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
-        sum <= bytes
+        // `remove` counts an event only once, even if it occurs several times in `ids`.
+        total += sizes.remove(*id).and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
+        total <= max_bytes
     };
     let count = ids.iter().take_while(fits).count().max(1).min(ids.len());
     let mut found = HashMap::new();
@@ -324,7 +329,7 @@ impl<'a> EventRow<'a> {
 
 impl<'a> DeliveryRow<'a> {
     pub fn of(event: &NewEvent, planned: &'a Planned, is_test: bool, now: Timestamp) -> Self {
-        let (state, reason) = planned.begins();
+        let (state, reason) = planned.initial_state();
         Self {
             id: planned.id,
             event: event.id,

@@ -1,6 +1,6 @@
-//! Rows with a last moment: idempotency keys, and what a backend keeps beside the engine's tables,
-//! such as sessions. What has expired counts for nothing from that moment on; here it is only
-//! removed, some at a time.
+//! Deletes expired rows, in small batches: idempotency keys, and rows of the embedding backend's
+//! own tables, such as sessions. Readers must ignore expired rows themselves: a row may stay for a
+//! while after it expired.
 
 use super::{
     db::{Conn, on_db},
@@ -8,23 +8,23 @@ use super::{
 };
 use crate::domain::time::Timestamp;
 
-/// Rows that one command removes at most. Their keys are hashes: each is on another page of its
-/// table.
+/// The most rows that one command deletes. Small, because the keys are hashes: each row is on
+/// another page of its table.
 pub const STEP: i64 = 100;
 
-/// A table whose rows expire: it has a column `expires_at`, with an index.
+/// A table with a column `expires_at` and an index on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiring {
     pub table: &'static str,
-    /// Its primary key.
+    /// The column of its primary key.
     pub key: &'static str,
 }
 
-/// The engine's own.
+/// The engine's only table with expiring rows.
 pub const IDEMPOTENCY: Expiring = Expiring { table: "idempotency", key: "key_hash" };
 
-/// Removes some of what has expired, the oldest first. Returns how many; fewer than [`STEP`] means
-/// that it was all.
+/// Deletes up to [`STEP`] expired rows, the earliest expired first. Returns how many; fewer than
+/// [`STEP`] means that none are left, except rows that another node has locked.
 pub async fn sweep(conn: &mut Conn, table: Expiring, now: Timestamp) -> Result<u64, Error> {
     let (lock, Expiring { table, key }) = (conn.skip_locked(), table);
     Ok(on_db!(conn, c: Engine => {

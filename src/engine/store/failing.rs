@@ -1,5 +1,6 @@
-//! Can the database be written? The writer's latest answer, kept in memory: showing it must not
-//! need the database.
+//! Whether the database accepts writes, as the writer last saw it. Kept in memory, so that
+//! readiness and status pages work without the database. If the disk is full, it also releases the
+//! [`Reserve`] and stops accepting new events.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,14 +9,14 @@ use tokio::sync::Notify;
 use super::{error::Error, reserve::Reserve};
 use crate::domain::time::Timestamp;
 
-/// Writes fail, or only those of new events.
+/// Writes fail, or (with `has_reserve`) only new events are rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failing {
     pub since: Timestamp,
-    /// The disk is the reason.
+    /// The disk is full.
     pub is_full: bool,
-    /// New events are refused; everything else is written, into the space that the [`Reserve`] gave
-    /// back.
+    /// New events are rejected. All other writes succeed, in the space that the [`Reserve`]
+    /// released.
     pub has_reserve: bool,
 }
 
@@ -23,16 +24,16 @@ pub struct Failing {
 struct State {
     failing: Option<Failing>,
     reserve: Option<Arc<Reserve>>,
-    /// The disk became full and the reserve was released. Until it is restored, `failing` is set
-    /// and says so.
+    /// The disk is full and the reserve was released. Invariant: while this is true, `failing` is
+    /// set.
     is_released: bool,
 }
 
-/// What the writer reports about its writes. Clones share one state.
+/// The health of writes, as reported by the writer. Clones share one state.
 #[derive(Clone, Default)]
 pub(super) struct Writes {
     state: Arc<Mutex<State>>,
-    wants_room: Arc<Notify>,
+    disk_full: Arc<Notify>,
 }
 
 impl Writes {
@@ -44,19 +45,19 @@ impl Writes {
         self.lock().failing
     }
 
-    /// Is there no room for new events?
+    /// Are new events rejected because the disk is full?
     pub(super) fn refuses_events(&self) -> bool {
         self.lock().is_released
     }
 
-    /// From now on this reserve is released when the disk is full.
-    pub(super) fn keep(&self, reserve: Reserve) {
+    /// Sets the reserve to release when the disk is full.
+    pub(super) fn set_reserve(&self, reserve: Reserve) {
         self.lock().reserve = Some(Arc::new(reserve));
     }
 
-    /// Something was certainly written. While the reserve is released that proves no more than that
-    /// some of its space is left: the disk is still full, whatever failed last.
-    pub(super) fn went_well(&self) {
+    /// A write certainly succeeded. While the reserve is released, this proves only that some of
+    /// its space is left: the disk still counts as full.
+    pub(super) fn succeeded(&self) {
         let mut state = self.lock();
         let is_released = state.is_released;
         let failing = state.failing.take().filter(|_| is_released);
@@ -64,7 +65,8 @@ impl Writes {
             failing.map(|failing| Failing { is_full: true, has_reserve: true, ..failing });
     }
 
-    /// A write failed, and not because of the row that was written.
+    /// A write failed because of the database or the disk, not because of the row. If the disk is
+    /// full, releases the reserve, once.
     pub(super) fn failed(&self, error: &Error, now: Timestamp) {
         let mut state = self.lock();
         let since = state.failing.map_or(now, |failing| failing.since);
@@ -72,7 +74,7 @@ impl Writes {
         let mut has_reserve = false;
         if let (true, false, Some(reserve)) = (is_full, state.is_released, &state.reserve) {
             tracing::error!(
-                "the disk is full: the reserve is released, and new events are refused"
+                "the disk is full: the reserve is released, and new events are rejected"
             );
             reserve.release();
             (state.is_released, has_reserve) = (true, true);
@@ -80,36 +82,36 @@ impl Writes {
         state.failing = Some(Failing { since, is_full, has_reserve });
         drop(state);
         if is_full {
-            self.wants_room.notify_waiters();
+            self.disk_full.notify_waiters();
         }
     }
 
-    /// The disk has no room for the reserve, at the start: events are refused before they take the
-    /// last of it.
-    pub(super) fn lack_reserve(&self, now: Timestamp) {
-        tracing::error!("the disk has no room for the reserve: new events are refused");
+    /// At start, the disk has no space for the reserve: rejects new events before they use up the
+    /// remaining space.
+    pub(super) fn no_space_for_reserve(&self, now: Timestamp) {
+        tracing::error!("the disk has no space for the reserve: new events are rejected");
         let mut state = self.lock();
         state.is_released = true;
         let since = state.failing.map_or(now, |failing| failing.since);
         state.failing = Some(Failing { since, is_full: true, has_reserve: true });
         drop(state);
-        self.wants_room.notify_waiters();
+        self.disk_full.notify_waiters();
     }
 
-    /// Resolves when the disk is found full after this was called, even if it is awaited only
-    /// later.
-    pub(super) fn wants_room(&self) -> impl Future<Output = ()> {
-        self.wants_room.notified()
+    /// Resolves when a write finds the disk full. Counts from the call, even if the future is
+    /// polled only later.
+    pub(super) fn disk_became_full(&self) -> impl Future<Output = ()> {
+        self.disk_full.notified()
     }
 
-    /// The reserve, where this database has one. Its file may be missing: released, or never made
-    /// for want of space.
+    /// The reserve; `None` on PostgreSQL or if it is disabled. Its file may be missing: released,
+    /// or not created for lack of space.
     pub(super) fn reserve(&self) -> Option<Arc<Reserve>> {
         self.lock().reserve.clone()
     }
 
-    /// The reserve's file is there again: new events are accepted.
-    pub(super) fn restored(&self) {
+    /// The reserve file exists again: new events are accepted.
+    pub(super) fn reserve_restored(&self) {
         let mut state = self.lock();
         if std::mem::take(&mut state.is_released) {
             state.failing = None;
@@ -123,14 +125,14 @@ mod tests {
 
     use super::*;
 
-    fn driver(words: &str) -> Error {
-        Error::Driver(Arc::new(sqlx::Error::Protocol(words.to_owned())))
+    fn driver(message: &str) -> Error {
+        Error::Driver(Arc::new(sqlx::Error::Protocol(message.to_owned())))
     }
 
     const FULL: &str = "database or disk is full";
 
     #[test]
-    fn it_fails_since_the_first_time_and_until_something_is_written() {
+    fn writes_fail_from_the_first_failure_until_the_next_success() {
         let writes = Writes::default();
         assert_eq!(writes.failing(), None);
         writes.failed(&driver("disk I/O error"), Timestamp(1));
@@ -139,22 +141,22 @@ mod tests {
             writes.failing(),
             Some(Failing { since: Timestamp(1), is_full: true, has_reserve: false })
         );
-        writes.went_well();
+        writes.succeeded();
         assert_eq!(writes.failing(), None);
         assert!(!writes.refuses_events());
     }
 
     #[test]
-    fn with_a_reserve_it_stays_full_until_that_is_back() {
+    fn after_a_full_disk_events_are_rejected_until_the_reserve_is_restored() {
         let folder = tempfile::tempdir().unwrap();
         let writes = Writes::default();
-        writes.keep(Reserve::beside(&folder.path().join("x.db"), 1000));
+        writes.set_reserve(Reserve::beside(&folder.path().join("x.db"), 1000));
         let reserve = writes.reserve().unwrap();
         reserve.make(false).unwrap();
         writes.failed(&driver("disk I/O error"), Timestamp(1));
         assert!(
             !writes.refuses_events() && folder.path().join("x.db.reserve").exists(),
-            "that has no remedy here"
+            "an I/O error does not release the reserve"
         );
         writes.failed(&driver(FULL), Timestamp(2));
         assert!(writes.refuses_events() && !folder.path().join("x.db.reserve").exists());
@@ -163,20 +165,20 @@ mod tests {
             writes.failing(),
             Some(Failing { since: Timestamp(1), is_full: true, has_reserve: false })
         );
-        writes.went_well();
+        writes.succeeded();
         assert_eq!(
             writes.failing(),
             Some(Failing { since: Timestamp(1), is_full: true, has_reserve: true })
         );
         writes.failed(&driver("disk I/O error"), Timestamp(4));
-        writes.went_well();
+        writes.succeeded();
         let failing = Failing { since: Timestamp(1), is_full: true, has_reserve: true };
-        assert_eq!(writes.failing(), Some(failing), "refusing events, it must not seem well");
-        writes.restored();
+        assert_eq!(writes.failing(), Some(failing), "still failing while events are rejected");
+        writes.reserve_restored();
         assert_eq!((writes.failing(), writes.refuses_events()), (None, false));
-        writes.lack_reserve(Timestamp(5));
+        writes.no_space_for_reserve(Timestamp(5));
         assert!(writes.refuses_events() && writes.failing().is_some_and(|failing| failing.is_full));
-        writes.restored();
+        writes.reserve_restored();
         assert_eq!((writes.failing(), writes.refuses_events()), (None, false));
     }
 }

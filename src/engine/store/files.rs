@@ -1,7 +1,12 @@
-//! The files of a SQLite database and of the master key. They hold personal data and secrets, so
-//! only the program's own user may open them, whatever the umask. And processes that start together
-//! open a database one after the other: SQLite's switch to its write-ahead log and the migrations
-//! need it for themselves.
+//! The files of a SQLite database and of the master key: permissions and locks.
+//!
+//! They contain personal data and secrets, so they are accessible only to the user that runs the
+//! program, regardless of the umask. There are two lock files next to the database:
+//!
+//! - `.opening` ([`OpeningLock`]): held while a process opens and migrates the database, so that
+//!   processes that start together do this one after the other. The switch to WAL mode and the
+//!   migrations need exclusive access.
+//! - `.lock` ([`claim`]): held by the server that delivers from the database.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -17,21 +22,22 @@ use sqlx::sqlite::SqliteConnectOptions;
 use super::{error::Error, fit};
 use crate::engine::clock::Clock;
 
-/// Files that SQLite keeps beside the database.
-const BESIDE: [&str; 2] = ["-wal", "-shm"];
-/// What the permissions are reduced to: everything for the owner, nothing for others.
-const FOLDER: u32 = 0o700;
-const FILE: u32 = 0o600;
-const STICKY: u32 = 0o1000;
+/// Suffixes of the files that SQLite keeps next to the database.
+const SQLITE_SUFFIXES: [&str; 2] = ["-wal", "-shm"];
+/// Permissions of folders and files: only for the owner.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+/// The sticky bit: a folder that users share, such as `/tmp`.
+const STICKY_BIT: u32 = 0o1000;
 
-/// How often a process looks whether the one that is opening the database is done.
-const LOOK: Duration = Duration::from_millis(20);
-/// After this long the log says what is being waited for.
-const SAY: Duration = Duration::from_secs(3);
+/// How often a process polls for the opening lock.
+const LOCK_POLL: Duration = Duration::from_millis(20);
+/// After waiting this long for the opening lock, log a warning.
+const WARN_AFTER: Duration = Duration::from_secs(3);
 
 const TAKEN: &str = "another server is running on this database; stop it first";
 
-/// The file of a SQLite database; `None` for another database.
+/// The file of a SQLite database; `None` for PostgreSQL and for invalid URLs.
 pub fn sqlite_file(url: &str) -> Option<PathBuf> {
     let is_sqlite = url.starts_with("sqlite:");
     is_sqlite
@@ -40,9 +46,9 @@ pub fn sqlite_file(url: &str) -> Option<PathBuf> {
         .map(|options| options.get_filename().into())
 }
 
-/// `service-hooks.db` becomes `service-hooks.db.lock`: the whole name, so that databases side by
-/// side never share one.
-fn beside(file: &Path, suffix: &str) -> PathBuf {
+/// Appends a suffix to the whole file name: `service-hooks.db` becomes `service-hooks.db.lock`. So
+/// two databases in one folder never share a lock file.
+fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -56,41 +62,46 @@ fn unfit(path: &Path, what: &str, error: &io::Error) -> Error {
     Error::Unfit(format!("{}: can't {what}: {error}", path.display()))
 }
 
-/// The turn of this process to open a SQLite database. The next process gets its turn when this is
-/// dropped, at the latest with the process.
-pub(super) struct Turn {
+/// The exclusive right of this process to open and migrate a SQLite database. Released when it is
+/// dropped or the process ends.
+pub(super) struct OpeningLock {
     _lock: File,
     file: PathBuf,
     is_new: bool,
 }
 
-impl Turn {
-    /// Waits until no other process is opening or migrating the database, and prepares its place.
-    /// The folder `own` holds nothing but our data. `vfs`: SQLite does not keep its files where the
-    /// operating system does.
-    pub(super) async fn take(file: &Path, own: Option<&Path>, vfs: bool) -> Result<Self, Error> {
+impl OpeningLock {
+    /// Waits until no other process is opening or migrating the database. Creates missing folders
+    /// and the database file, and restricts their permissions. `data_dir`: a folder that holds only
+    /// data of this program, if any. `vfs`: the URL names a SQLite VFS, whose database file may not
+    /// exist in the file system, so it is not created here.
+    pub(super) async fn acquire(
+        file: &Path,
+        data_dir: Option<&Path>,
+        vfs: bool,
+    ) -> Result<Self, Error> {
         let folder = folder_of(file);
         make_folder(folder)?;
         fit::check_folder(folder)?;
-        if let Some(own) = own.filter(|own| own.is_dir()) {
-            tighten(own, FOLDER);
+        if let Some(data_dir) = data_dir.filter(|data_dir| data_dir.is_dir()) {
+            restrict(data_dir, FOLDER_MODE);
         }
-        let lock = wait_for(&beside(file, ".opening")).await?;
+        let lock = lock_when_free(&with_suffix(file, ".opening")).await?;
         let is_new = !file.exists();
         if is_new && !vfs {
-            // SQLite gives the files beside it the permissions of this one.
-            private(file).map_err(|error| unfit(file, "make the database", &error))?;
+            // SQLite creates its other files with the permissions of the database file.
+            open_private(file).map_err(|error| unfit(file, "make the database", &error))?;
         }
-        tighten(file, FILE);
-        for suffix in BESIDE {
-            tighten(&beside(file, suffix), FILE);
+        restrict(file, FILE_MODE);
+        for suffix in SQLITE_SUFFIXES {
+            restrict(&with_suffix(file, suffix), FILE_MODE);
         }
         Ok(Self { _lock: lock, file: file.to_owned(), is_new })
     }
 
-    /// The database is open. A new file survives a power cut only once its folder's entry is on
-    /// disk too.
-    pub(super) fn done(self) -> Result<(), Error> {
+    /// Releases the lock once the database is open and migrated. Syncs the folder of a new file:
+    /// without its directory entry on disk, the file would not survive a power failure.
+    pub(super) fn finish(self) -> Result<(), Error> {
         if !self.is_new {
             return Ok(());
         }
@@ -100,105 +111,109 @@ impl Turn {
     }
 }
 
-async fn wait_for(path: &Path) -> Result<File, Error> {
+async fn lock_when_free(path: &Path) -> Result<File, Error> {
     let failed = |error: io::Error| unfit(path, "lock the database", &error);
-    let lock = private(path).map_err(failed)?;
-    let (watch, mut is_said) = (Clock::System.stopwatch(), false);
+    let lock = open_private(path).map_err(failed)?;
+    let (watch, mut has_warned) = (Clock::System.stopwatch(), false);
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        if watch.elapsed() > SAY && !std::mem::replace(&mut is_said, true) {
+        if watch.elapsed() > WARN_AFTER && !std::mem::replace(&mut has_warned, true) {
             tracing::warn!(lock = %path.display(), "waiting for another process that is opening \
                 this database");
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(LOCK_POLL).await;
     }
 }
 
-/// Held for as long as a server delivers from this database, or says that another server does.
+/// Locks the database for a server that delivers from it. Fails with [`Error::Unfit`] if another
+/// server holds the lock. Keep the returned file open for as long as the server runs.
 pub(super) fn claim(file: &Path) -> Result<File, Error> {
-    let path = beside(file, ".lock");
+    let path = with_suffix(file, ".lock");
     let taken = |path: &Path| Error::Unfit(format!("{}: {TAKEN}", path.display()));
-    let lock = private(&path).map_err(|error| unfit(&path, "lock the database", &error))?;
+    let lock = open_private(&path).map_err(|error| unfit(&path, "lock the database", &error))?;
     lock.try_lock().map_err(|_| taken(&path))?;
-    // Earlier versions named it after the database's stem. One of them may still be running.
-    let earlier = file.with_extension("lock");
-    if earlier != path
-        && let Ok(held) = File::open(&earlier)
+    // Earlier versions replaced the extension of the file name by `.lock`, and a server of such a
+    // version may still be running.
+    let legacy_path = file.with_extension("lock");
+    if legacy_path != path
+        && let Ok(legacy_lock) = File::open(&legacy_path)
     {
-        held.try_lock().map_err(|_| taken(&earlier))?;
-        if let Err(error) = fs::remove_file(&earlier) {
-            tracing::debug!(%error, "the lock of an earlier version stays");
+        legacy_lock.try_lock().map_err(|_| taken(&legacy_path))?;
+        if let Err(error) = fs::remove_file(&legacy_path) {
+            tracing::debug!(%error, "failed to remove the lock file of an earlier version");
         }
     }
     Ok(lock)
 }
 
-/// Makes a folder, and those above it that are missing, for the owner alone.
+/// Creates a folder and its missing parents, accessible only to the owner.
 pub(super) fn make_folder(folder: &Path) -> Result<(), Error> {
     let failed = |error: io::Error| unfit(folder, "make the folder", &error);
     if folder.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(FOLDER).create(folder).map_err(failed)?;
-    // The umask may have taken something from the owner too.
-    fs::set_permissions(folder, fs::Permissions::from_mode(FOLDER)).map_err(failed)
+    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(failed)?;
+    // The umask may have removed permissions of the owner.
+    fs::set_permissions(folder, fs::Permissions::from_mode(FOLDER_MODE)).map_err(failed)
 }
 
-/// Opens a file that only the owner may open; makes it where it is missing.
-pub(super) fn private(path: &Path) -> io::Result<File> {
+/// Opens a file for reading and writing, with permissions only for the owner. Creates it if it is
+/// missing.
+pub(super) fn open_private(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(FILE)
+        .mode(FILE_MODE)
         .open(path)?;
-    if mode_of(&file.metadata()?) != FILE {
-        file.set_permissions(fs::Permissions::from_mode(FILE))?;
+    if mode_of(&file.metadata()?) != FILE_MODE {
+        file.set_permissions(fs::Permissions::from_mode(FILE_MODE))?;
     }
     Ok(file)
 }
 
-fn mode_of(found: &fs::Metadata) -> u32 {
-    found.permissions().mode() & 0o777
+fn mode_of(metadata: &fs::Metadata) -> u32 {
+    metadata.permissions().mode() & 0o777
 }
 
-/// Takes the permissions of a key file away from others than its owner.
-pub(super) fn tighten_key(path: &Path) {
-    tighten(path, FILE);
+/// Removes all permissions of a key file except those of its owner.
+pub(super) fn restrict_key(path: &Path) {
+    restrict(path, FILE_MODE);
 }
 
-/// Takes the permissions of others away. What cannot be changed (a read-only volume, say) is told
-/// and used all the same.
-fn tighten(path: &Path, keep: u32) {
-    let Ok(found) = fs::metadata(path) else { return };
-    let mode = mode_of(&found);
+/// Removes all permissions that are not in `allowed_mode`. Failures (a read-only volume, for
+/// example) are logged and otherwise ignored.
+fn restrict(path: &Path, allowed_mode: u32) {
+    let Ok(metadata) = fs::metadata(path) else { return };
+    let mode = mode_of(&metadata);
     if mode & 0o077 == 0 {
         return;
     }
     let (shown, before) = (path.display(), format!("{mode:03o}"));
-    if found.is_dir() && (found.permissions().mode() & STICKY != 0 || path.parent().is_none()) {
+    let is_sticky = metadata.permissions().mode() & STICKY_BIT != 0;
+    if metadata.is_dir() && (is_sticky || path.parent().is_none()) {
         tracing::warn!(path = %shown, "other users share this folder; set SERVICE_HOOKS_DATA_DIR \
                                        to a folder of its own");
         return;
     }
-    match fs::set_permissions(path, fs::Permissions::from_mode(mode & keep)) {
+    match fs::set_permissions(path, fs::Permissions::from_mode(mode & allowed_mode)) {
         Ok(()) => {
-            tracing::warn!(path = %shown, before, "other users could open this; now only its owner \
-                can")
+            tracing::warn!(path = %shown, before, "other users could open this; permissions now \
+                                                   allow only the owner")
         }
-        // A key that the platform mounts for a group is not ours to change, and not open to
-        // everyone.
+        // For example a key that the platform mounts for a group: it belongs to another user, and
+        // is not open to everyone.
         Err(error) if mode & 0o007 == 0 => {
             tracing::debug!(path = %shown, before, %error, "a group may open this")
         }
         Err(error) => {
-            tracing::warn!(path = %shown, before, %error, "other users can open this; change its \
-                permissions")
+            tracing::warn!(path = %shown, before, %error, "other users can open this, and changing \
+                                                           its permissions failed")
         }
     }
 }
@@ -208,39 +223,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_sqlite_url_has_a_file_and_locks_carry_its_whole_name() {
+    fn only_a_sqlite_url_has_a_file_and_suffixes_follow_its_whole_name() {
         assert_eq!(sqlite_file("sqlite:data/a.db?mode=rwc"), Some("data/a.db".into()));
         assert_eq!(sqlite_file("postgres://localhost/x"), None);
-        assert_eq!(beside(Path::new("data/a.db"), ".lock"), Path::new("data/a.db.lock"));
+        assert_eq!(with_suffix(Path::new("data/a.db"), ".lock"), Path::new("data/a.db.lock"));
         assert_eq!(folder_of(Path::new("a.db")), Path::new("."));
     }
 
     #[test]
-    fn databases_in_one_folder_have_locks_of_their_own() {
+    fn databases_in_one_folder_have_separate_locks() {
         let folder = tempfile::tempdir().unwrap();
         let [one, two] = ["hooks.db", "hooks.sqlite"].map(|name| folder.path().join(name));
-        let _held = (claim(&one).unwrap(), claim(&two).unwrap());
+        let _locks = (claim(&one).unwrap(), claim(&two).unwrap());
         assert!(claim(&one).unwrap_err().to_string().contains("another server is running"));
     }
 
     #[test]
-    fn a_server_of_an_earlier_version_keeps_the_database_to_itself() {
+    fn the_lock_of_a_server_of_an_earlier_version_is_respected() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("hooks.db");
-        let earlier = File::create(folder.path().join("hooks.lock")).unwrap();
-        earlier.lock().unwrap();
+        let legacy_lock = File::create(folder.path().join("hooks.lock")).unwrap();
+        legacy_lock.lock().unwrap();
         assert!(claim(&file).unwrap_err().to_string().contains("another server is running"));
-        earlier.unlock().unwrap();
-        let _held = claim(&file).unwrap();
+        legacy_lock.unlock().unwrap();
+        let _lock = claim(&file).unwrap();
         assert!(!folder.path().join("hooks.lock").exists());
     }
 
     #[test]
-    fn a_folder_that_others_share_keeps_its_permissions() {
+    fn a_folder_with_the_sticky_bit_keeps_its_permissions() {
         let folder = tempfile::tempdir().unwrap();
         for (before, after) in [(0o755, 0o700), (0o1777, 0o1777), (0o700, 0o700)] {
             fs::set_permissions(folder.path(), fs::Permissions::from_mode(before)).unwrap();
-            tighten(folder.path(), FOLDER);
+            restrict(folder.path(), FOLDER_MODE);
             assert_eq!(
                 fs::metadata(folder.path()).unwrap().permissions().mode() & 0o7777,
                 after,

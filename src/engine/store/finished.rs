@@ -1,5 +1,5 @@
-//! An attempt that ended, on its way to the writer, and what the writer answers. May import domain
-//! and engine::clock.
+//! The command that records a finished attempt, and its answer. [`outcomes`](super::outcomes) and
+//! the bulk write of [`commit`](super::commit) execute it. May import domain and engine::clock.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,73 +7,79 @@ use super::claim;
 use crate::{
     domain::{
         delivery::{Attempt, State},
-        health::{BreakerPolicy, Health, Heard, Purpose},
+        health::{BreakerPolicy, Health, Purpose, Signal},
         id::{DeliveryId, HookId},
         time::Timestamp,
     },
     engine::clock::Clock,
 };
 
-/// What came of an attempt, and what follows.
+/// The result of an attempt, and what follows for its delivery.
 #[derive(Clone)]
 pub struct Finished {
     pub delivery: DeliveryId,
     pub hook: HookId,
     pub attempt: Arc<Attempt>,
     pub purpose: Purpose,
-    /// `Delivered`, `Failed`, or `Waiting` for `retry_in`, from the moment of the record on: until
-    /// then the clock may be set.
+    /// The new state of the delivery: `Delivered`, `Failed`, or `Waiting` (then with `retry_in`).
     pub state: State,
+    /// The wait before the next attempt. A duration that starts when it is recorded, not a time:
+    /// the clock may be set in between.
     pub retry_in: Option<Duration>,
-    /// The attempt counts as none of the schedule's tries.
+    /// The attempt does not count against the retry schedule.
     pub is_extra: bool,
-    /// The receiver asked to be left alone for so long.
-    pub asks: Option<Duration>,
-    /// The hook was well when this was sent.
+    /// The receiver asked for no requests for this long (`Retry-After`).
+    pub retry_after: Option<Duration>,
+    /// The hook was healthy when this was sent.
     pub was_well: bool,
     /// The receiver answered 410 Gone.
     pub is_gone: bool,
-    /// Of the lane under which it was sent; see [`claim`].
+    /// The fencing token of the lane when this was sent; `None` on SQLite. See [`claim`].
     pub fence: Option<claim::Fence>,
     pub policy: BreakerPolicy,
     pub clock: Clock,
 }
 
 impl Finished {
-    /// A success of a hook that was well leaves it as it is. (Of one that failed just now, while
-    /// this was under way, the next success will say so.) That of a test or a probe brings forward
-    /// what waits.
-    pub(super) fn changes_nothing(&self) -> bool {
-        self.was_well && self.attempt.answer.is_success() && !self.is_gone && !self.finds_it_well()
+    /// Can this be written in bulk, without reading the health of the hook? True for a success at a
+    /// hook that was healthy when it was sent. (If the hook failed meanwhile, the next success
+    /// resets its health.) False for a test or a probe, whose success brings retries forward.
+    pub(super) fn leaves_health_unchanged(&self) -> bool {
+        self.was_well
+            && self.attempt.answer.is_success()
+            && !self.is_gone
+            && !self.proves_recovery()
     }
 
-    /// It was sent to see whether the receiver is back, and the receiver is.
-    pub fn finds_it_well(&self) -> bool {
+    /// A test or a probe succeeded: the receiver is reachable again.
+    pub fn proves_recovery(&self) -> bool {
         self.attempt.answer.is_success() && self.purpose != Purpose::Delivery
     }
 
-    pub(super) fn heard(&self, now: Timestamp) -> Heard {
-        match self.asks {
-            _ if self.attempt.answer.is_success() => Heard::Success,
-            _ if self.attempt.answer.is_ours() => Heard::OwnTrouble,
-            Some(wait) => Heard::Wait(now.after(wait)),
-            None => Heard::Failure,
+    /// What the attempt says about the health of the hook.
+    pub(super) fn signal(&self, now: Timestamp) -> Signal {
+        match self.retry_after {
+            _ if self.attempt.answer.is_success() => Signal::Success,
+            _ if self.attempt.answer.is_ours() => Signal::OwnTrouble,
+            Some(wait) => Signal::Wait(now.after(wait)),
+            None => Signal::Failure,
         }
     }
 }
 
-/// What became of a [`Finished`].
+/// The answer to a [`Finished`].
 #[derive(Clone, Copy, Debug)]
 pub enum Recorded {
-    /// It is on record, and this is how its hook stands now, where that may have changed.
-    Kept { health: Option<Health>, is_off: bool },
-    /// Another node delivers for this hook by now: nothing was written.
-    Refused,
+    /// It was recorded. `health` is the new health of the hook; `None` if it did not change.
+    /// `is_off`: the hook was switched off automatically.
+    Stored { health: Option<Health>, is_off: bool },
+    /// The fencing token is stale: another node owns the lane now, and nothing was written.
+    Fenced,
 }
 
 impl Recorded {
-    /// The portal switched the hook off.
+    /// The hook was switched off automatically.
     pub fn is_off(&self) -> bool {
-        matches!(self, Self::Kept { is_off: true, .. })
+        matches!(self, Self::Stored { is_off: true, .. })
     }
 }

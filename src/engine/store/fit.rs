@@ -1,13 +1,14 @@
-//! Is a database's place fit to keep what was acknowledged? SQLite's write-ahead log needs memory
-//! that is shared between its processes and locks that hold, which network file systems do not
-//! have.
+//! Checks of the file system of a SQLite database: its type and its free space. WAL mode needs
+//! shared memory between processes and reliable locks, which network file systems lack. There,
+//! acknowledged events could be lost.
 
 use std::path::Path;
 
 use super::error::Error;
 
-/// Types of file systems that another machine, or a program, serves.
-const REMOTE: &[&str] = &[
+/// Types of network file systems, and of FUSE file systems with remote storage, as Linux names
+/// them.
+const NETWORK_FILE_SYSTEMS: &[&str] = &[
     "nfs",
     "nfs4",
     "cifs",
@@ -43,13 +44,13 @@ const REMOTE: &[&str] = &[
     "fuse.vmhgfs-fuse",
 ];
 
-/// Refuses a folder on a network file system. Where mounts cannot be listed nothing is known and
-/// nothing refused.
+/// Fails with [`Error::Unfit`] if a folder is on a network file system. Accepts the folder if the
+/// mounts cannot be listed.
 pub(super) fn check_folder(folder: &Path) -> Result<(), Error> {
     let Ok(folder) = folder.canonicalize() else { return Ok(()) };
     let Ok(mounts) = std::fs::read_to_string("/proc/self/mountinfo") else { return Ok(()) };
     match file_system(&mounts, &folder) {
-        Some(kind) if REMOTE.contains(&kind.as_str()) => Err(Error::Unfit(format!(
+        Some(kind) if NETWORK_FILE_SYSTEMS.contains(&kind.as_str()) => Err(Error::Unfit(format!(
             "{} is on a network file system ({kind}), which lacks the shared memory and the locks \
              that SQLite's log needs: committed events could be lost. Put the data on a local \
              disk, or use PostgreSQL (SERVICE_HOOKS_DATABASE_URL).",
@@ -59,15 +60,14 @@ pub(super) fn check_folder(folder: &Path) -> Result<(), Error> {
     }
 }
 
-/// Bytes that are free, and bytes in all, on the disk that a folder is on. `None` where that cannot
-/// be asked.
+/// Free and total bytes of the disk that a folder is on; `None` if the system call fails.
 pub fn space(folder: &Path) -> Option<(u64, u64)> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     Some((disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize)))
 }
 
-/// The type of the file system that a path is on: the longest mount point above it, and of those at
-/// one place the last.
+/// The type of the file system that a path is on: that of the deepest mount point above the path.
+/// Of several mounts at one mount point, the last one counts.
 fn file_system(mountinfo: &str, path: &Path) -> Option<String> {
     let mounts = mountinfo.lines().filter_map(mount);
     let above = mounts.filter(|(point, _)| path.starts_with(point));
@@ -75,15 +75,15 @@ fn file_system(mountinfo: &str, path: &Path) -> Option<String> {
     deepest.map(|(_, kind)| kind.to_owned())
 }
 
-/// A line's mount point and type (proc(5)): between them are as many optional fields as it likes,
-/// and then a dash.
+/// Parses mount point and type from a line of `mountinfo`, see proc(5). A separate dash ends the
+/// variable number of optional fields between the two.
 fn mount(line: &str) -> Option<(String, &str)> {
-    let (place, what) = line.split_once(" - ")?;
-    let point = place.split(' ').nth(4)?;
-    Some((unescaped(point), what.split(' ').next()?))
+    let (mount_fields, source_fields) = line.split_once(" - ")?;
+    let point = mount_fields.split(' ').nth(4)?;
+    Some((unescaped(point), source_fields.split(' ').next()?))
 }
 
-/// Blanks and backslashes are written in octal.
+/// Decodes white space and backslashes, which `mountinfo` escapes in octal.
 fn unescaped(point: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
         .iter()
@@ -106,7 +106,7 @@ a line of another kind
 41 22 0:40 / /short";
 
     #[test]
-    fn the_deepest_mount_above_a_path_decides_and_the_last_of_those_at_one_place() {
+    fn the_deepest_mount_above_a_path_counts_and_the_last_one_at_a_mount_point() {
         let rows = [
             ("/", "ext4"),
             ("/var/lib/service-hooks", "ext4"),
@@ -126,9 +126,9 @@ a line of another kind
     }
 
     #[test]
-    fn local_disks_and_memory_are_fit() {
+    fn local_and_in_memory_file_systems_are_accepted() {
         for local in ["ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "f2fs", "fuseblk"] {
-            assert!(!REMOTE.contains(&local), "{local}");
+            assert!(!NETWORK_FILE_SYSTEMS.contains(&local), "{local}");
         }
         assert!(check_folder(&std::env::temp_dir()).is_ok());
     }

@@ -1,19 +1,20 @@
-//! Brings retries forward, because a person asks for it or because a test or a probe found the
-//! receiver well again.
+//! Brings retries forward: on request of a person, or after a successful test or probe, because the
+//! receiver is reachable again.
 //!
 //! A request for a whole hook is a row in `forwards`. The steps of the hook's lane (see
-//! [`steps`](super::steps)) carry it out, a few deliveries at a time and at the rate at
-//! which held deliveries are released. A step goes through the due times in order, from the time of
-//! the request on, so it never meets a row twice; a delivery that fails again after the request
-//! keeps its new time.
+//! [`steps`](super::steps)) execute it in small batches, at the rate at which held deliveries are
+//! released. The row contains a cursor `(due_at, id)` that moves through the waiting deliveries in
+//! order of their due times, starting at the time of the request. So no delivery is moved twice. A
+//! delivery that was updated after the request, because its attempt failed again, keeps its due
+//! time.
 //!
-//! An attempt that was brought forward is an extra one: it uses up no try of the schedule.
+//! An attempt that was brought forward does not count against the retry schedule.
 
 use super::{
     db::{Conn, on_db},
     error::Error,
     health, hooks,
-    queue::{EXTRA_TRY, KEYED, STEP},
+    queue::{ASSIGN_ORDER_KEY, EXEMPT_NEXT_ATTEMPT, STEP},
     told::Told,
 };
 use crate::domain::{
@@ -24,17 +25,17 @@ use crate::domain::{
     words::MANY,
 };
 
-/// What a wish covers.
+/// The size of a request for a whole hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forward {
-    /// How many deliveries: those that waited for their retry, and those that a paused hook holds.
+    /// The number of deliveries that wait for a retry or are held, at most [`MANY`].
     pub deliveries: i64,
-    /// There are more: the count stopped at [`MANY`].
+    /// There are more than [`MANY`].
     pub or_more: bool,
 }
 
-/// All of a hook is to be tried now: what waits is brought forward at a pace, and a paused hook is
-/// probed at once. Not of a hook that is off, which sends nothing.
+/// Requests that all retries of a hook are brought forward, gradually. A paused hook is probed
+/// immediately. Does nothing for a hook that is off.
 pub async fn all(
     conn: &mut Conn,
     _by: &Grant,
@@ -52,17 +53,16 @@ pub async fn all(
            SELECT * FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $3) \
            AS h) AS counted",
     ).bind(hook).bind(now).bind(MANY + 1).fetch_one(c).await)?;
-    // In the order in which outcomes lock them: two servers that do both would else wait for each
-    // other.
+    // Lock order: `health` before `forwards`, as `outcomes` does, which prevents deadlocks.
     health::probe_now(conn, hook, None, now).await?;
-    ask(conn, hook, now).await?;
-    conn.tell(Told::Changed(hook));
+    request(conn, hook, now).await?;
+    conn.add_notice(Told::Changed(hook));
     Ok(Forward { deliveries: count.min(MANY), or_more: count > MANY })
 }
 
-/// Marks that what a hook has waiting is to be brought forward, if it has anything. Tell
-/// [`Told::Changed`] with it.
-pub(super) async fn ask(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<(), Error> {
+/// Writes the request for a hook, unless it has no deliveries waiting. The caller must also add the
+/// notice [`Told::Changed`], so that the lane starts its steps.
+pub(super) async fn request(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query(
         "INSERT INTO forwards (hook_id, asked_at, due_at, delivery_id)
          SELECT $1, $2, $2, $3
@@ -74,7 +74,7 @@ pub(super) async fn ask(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result
     Ok(())
 }
 
-/// Drops the request: it is carried out, or the hook is off, paused or deleted and a step holds or
+/// Deletes the request: it is completed, or the hook is off, paused or deleted, and a step holds or
 /// cancels its retries.
 pub(super) async fn forget(conn: &mut Conn, hook: HookId) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query("DELETE FROM forwards WHERE hook_id = \
@@ -82,13 +82,13 @@ pub(super) async fn forget(conn: &mut Conn, hook: HookId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Brings some of what a hook has waiting forward, if that was asked for. Returns whether there may
-/// be more.
+/// Brings the next batch of up to [`STEP`] retries forward, if there is a request. Returns whether
+/// there may be more.
 pub(super) async fn step(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<bool, Error> {
-    let mark: Option<(Timestamp, Timestamp, DeliveryId)> = on_db!(conn, c => sqlx::query_as(
+    let request: Option<(Timestamp, Timestamp, DeliveryId)> = on_db!(conn, c => sqlx::query_as(
         "SELECT asked_at, due_at, delivery_id FROM forwards WHERE hook_id = $1",
     ).bind(hook).fetch_optional(c).await)?;
-    let Some((asked_at, due_at, id)) = mark else { return Ok(false) };
+    let Some((asked_at, due_at, id)) = request else { return Ok(false) };
     let last: Option<(Timestamp, DeliveryId)> = on_db!(conn, c => sqlx::query_as(
         "SELECT due_at, id FROM deliveries WHERE hook_id = $1 AND state = 'waiting' AND (due_at, \
          id) > ($2, $3)
@@ -98,7 +98,7 @@ pub(super) async fn step(conn: &mut Conn, hook: HookId, now: Timestamp) -> Resul
     on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET due_at = ");
         query.push_bind(now).push(", updated_at = ").push_bind(now).push(", tries_before \
-            = ").push(EXTRA_TRY);
+            = ").push(EXEMPT_NEXT_ATTEMPT);
         query.push(" WHERE id IN (SELECT id FROM deliveries WHERE state = 'waiting' AND hook_id \
                     = ").push_bind(hook);
         query.push(" AND (due_at, id) > (").push_bind(due_at).push(", ").push_bind(id).push(")");
@@ -120,9 +120,9 @@ pub(super) async fn step(conn: &mut Conn, hook: HookId, now: Timestamp) -> Resul
     Ok(true)
 }
 
-/// One delivery that waits or is held is to be sent now; while its hook is paused it becomes the
-/// next probe. Where others of its ordering key are before it, the first of them goes first.
-/// Nothing happens to one that is due already.
+/// Makes one waiting or held delivery due now. While its hook is paused, it becomes the next probe;
+/// with ordered delivery, the head of its ordering key does. Does nothing if it is already due.
+/// Fails with [`Error::Missing`] if the hook is off or deleted.
 pub async fn one(
     conn: &mut Conn,
     _by: &Grant,
@@ -138,9 +138,9 @@ pub async fn one(
                 "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE \
                  'waiting' END, reason = NULL, tries_before = ",
             );
-            query.push(EXTRA_TRY).push(", due_at = ").push_bind(now).push(", updated_at \
+            query.push(EXEMPT_NEXT_ATTEMPT).push(", due_at = ").push_bind(now).push(", updated_at \
                 = ").push_bind(now);
-            query.push(KEYED).push(" WHERE id = (SELECT id FROM deliveries WHERE id \
+            query.push(ASSIGN_ORDER_KEY).push(" WHERE id = (SELECT id FROM deliveries WHERE id \
                 = ").push_bind(id);
             query.push(" AND (state = 'held' OR (state = 'waiting' AND due_at \
                         > ").push_bind(now).push("))");
@@ -148,13 +148,13 @@ pub async fn one(
         })?,
         Acceptance::Paused => {}
     }
-    let with = if acceptance == Acceptance::Paused {
-        Some(first_of_key(conn, id, hook).await?)
+    let probe_delivery = if acceptance == Acceptance::Paused {
+        Some(head_of_key(conn, id, hook).await?)
     } else {
         None
     };
-    health::probe_now(conn, hook, with, now).await?;
-    conn.tell(Told::Changed(hook));
+    health::probe_now(conn, hook, probe_delivery, now).await?;
+    conn.add_notice(Told::Changed(hook));
     Ok(())
 }
 
@@ -163,12 +163,12 @@ async fn acceptance(conn: &mut Conn, hook: HookId) -> Result<Acceptance, Error> 
     health::acceptance(conn, &hook).await
 }
 
-/// The oldest open delivery of the same ordering key; the delivery itself where there is no order.
-async fn first_of_key(conn: &mut Conn, id: DeliveryId, hook: HookId) -> Result<DeliveryId, Error> {
-    let first: Option<(DeliveryId,)> = on_db!(conn, c => sqlx::query_as(
+/// The oldest open delivery with the same ordering key; the delivery itself if it has no key.
+async fn head_of_key(conn: &mut Conn, id: DeliveryId, hook: HookId) -> Result<DeliveryId, Error> {
+    let head: Option<(DeliveryId,)> = on_db!(conn, c => sqlx::query_as(
         "SELECT o.id FROM deliveries o WHERE o.hook_id = $2 AND o.order_key IS NOT NULL
            AND o.order_key = (SELECT d.order_key FROM deliveries d WHERE d.id = $1)
            AND o.state IN ('pending', 'waiting', 'held') ORDER BY o.id LIMIT 1",
     ).bind(id).bind(hook).fetch_optional(c).await)?;
-    Ok(first.map_or(id, |(first,)| first))
+    Ok(head.map_or(id, |(head,)| head))
 }

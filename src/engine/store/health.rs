@@ -1,4 +1,5 @@
-//! How hooks that are not well stand. A hook without a row is well.
+//! The table `health`: the circuit breaker state of hooks. Healthy hooks have no row. The
+//! transitions are in [`domain::health`](crate::domain::health).
 
 use std::{collections::HashMap, time::Duration};
 
@@ -16,14 +17,18 @@ use crate::domain::{
     time::Timestamp,
 };
 
+/// The stored health of a hook that is not healthy.
 #[derive(sqlx::FromRow)]
 struct Row {
     hook_id: HookId,
     failures: i64,
     failing_since: Timestamp,
     failed_at: Option<Timestamp>,
+    /// In milliseconds.
     failed_for: i64,
+    /// The end of the wait that the receiver asked for with `Retry-After`.
     waits_until: Option<Timestamp>,
+    /// Set together with `probe_at` while the circuit breaker is open.
     paused_at: Option<Timestamp>,
     probe_at: Option<Timestamp>,
     probes: i64,
@@ -33,12 +38,12 @@ struct Row {
 
 impl Row {
     fn health(&self) -> Health {
-        let small = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        let to_u32 = |count| u32::try_from(count).unwrap_or(u32::MAX);
         let status = self.last_status.and_then(|status| u16::try_from(status).ok());
-        let pause = |(since, probe_at)| Pause { since, probe_at, probes: small(self.probes) };
+        let pause = |(since, probe_at)| Pause { since, probe_at, probes: to_u32(self.probes) };
         Health {
-            failures: small(self.failures),
-            // A row that is only there because the receiver asked for time has none.
+            failures: to_u32(self.failures),
+            // Not set if the row exists only because of a `Retry-After`.
             failing_since: (self.failures > 0).then_some(self.failing_since),
             failed_at: self.failed_at,
             failed_for: Duration::from_millis(u64::try_from(self.failed_for).unwrap_or(0)),
@@ -52,7 +57,7 @@ impl Row {
     }
 }
 
-/// The health of these hooks, as far as they are not well.
+/// The health of those of these hooks that are not healthy.
 pub(super) async fn of_hooks(
     conn: &mut Conn,
     hooks: &[HookId],
@@ -74,11 +79,12 @@ pub(super) async fn of_hooks(
     Ok(found)
 }
 
+/// The health of one hook.
 pub(in crate::engine) async fn of(conn: &mut Conn, hook: HookId) -> Result<Health, Error> {
     Ok(of_hooks(conn, &[hook]).await?.remove(&hook).unwrap_or_default())
 }
 
-/// The health of every hook that is not well.
+/// The health of all hooks that are not healthy.
 pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<HashMap<HookId, Health>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, \
@@ -89,8 +95,8 @@ pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<HashMap<HookId, Health>
     Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
 }
 
-/// How many hooks there are in each state: `healthy`, `degraded` (its last attempt failed),
-/// `paused`, `off` and `switched_off`. There are never so many hooks that counting them takes long.
+/// The number of hooks in each state, for metrics: `healthy`, `degraded` (the last attempt failed),
+/// `paused`, `off` (by a person) and `switched_off` (automatically).
 pub(in crate::engine) async fn counts(conn: &mut Conn) -> Result<Vec<(String, i64)>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as(
         "SELECT CASE WHEN h.enabled AND s.paused_at IS NOT NULL THEN 'paused'
@@ -102,8 +108,8 @@ pub(in crate::engine) async fn counts(conn: &mut Conn) -> Result<Vec<(String, i6
     ).fetch_all(c).await)?)
 }
 
-/// The health of hooks of which something lies after `now`: a probe that is still to come, or what
-/// a clock that was ahead wrote.
+/// The health of hooks with a timestamp after `now`: a future probe, or a value written while the
+/// clock was ahead.
 pub(super) async fn beyond(
     conn: &mut Conn,
     now: Timestamp,
@@ -119,9 +125,9 @@ pub(super) async fn beyond(
     Ok(rows.iter().map(|row| (row.hook_id, row.health())).collect())
 }
 
-/// Keeps a hook's health. If it was paused or has recovered,
-/// [`listeners::changed`](super::listeners::changed) comes first. The delivery that a person wants
-/// the next probe to be made with stays named.
+/// Stores the health of a hook; deletes the row if it is healthy. If the hook was paused or has
+/// recovered, the caller must call [`listeners::changed`](super::listeners::changed) first. Keeps
+/// the column `probe_id`, the delivery that a person requested for the next probe.
 pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health) -> Result<(), Error> {
     if health.is_well() {
         return forget(conn, hook).await;
@@ -150,12 +156,12 @@ pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health) -> Resu
     Ok(())
 }
 
-/// A person wants the hook to be tried now: what its receiver asked for is over, and a paused
-/// hook's next probe is due, made with this delivery if one is named.
+/// A person wants the hook to be tried now: ends the wait of a `Retry-After`, and makes the next
+/// probe of a paused hook due, with this delivery if one is given.
 pub(super) async fn probe_now(
     conn: &mut Conn,
     hook: HookId,
-    with: Option<DeliveryId>,
+    probe_delivery: Option<DeliveryId>,
     now: Timestamp,
 ) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query(
@@ -163,22 +169,23 @@ pub(super) async fn probe_now(
          ELSE $3 END,
                            probe_id = CASE WHEN $4 THEN $2 ELSE probe_id END
          WHERE hook_id = $1",
-    ).bind(hook).bind(with).bind(now).bind(with.is_some()).execute(c).await.map(drop))?;
-    // It was only there for the wait.
+    ).bind(hook).bind(probe_delivery).bind(now).bind(probe_delivery.is_some()).execute(c).await
+        .map(drop))?;
+    // A row that existed only because of the wait.
     on_db!(conn, c => sqlx::query("DELETE FROM health WHERE hook_id = $1 AND failures = 0 AND \
                                    paused_at IS NULL")
         .bind(hook).execute(c).await.map(drop))?;
     Ok(())
 }
 
-/// The hook counts as well again: it recovered, or a person switched it on or mended it.
+/// Resets a hook to healthy: it recovered, or a person switched it on or corrected it.
 pub(super) async fn forget(conn: &mut Conn, hook: HookId) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query("DELETE FROM health WHERE hook_id = \
                                    $1").bind(hook).execute(c).await.map(drop))?;
     Ok(())
 }
 
-/// Whether a hook that was read in this transaction takes events.
+/// Whether a hook accepts events. `hook` must have been read in this transaction.
 pub(super) async fn acceptance(conn: &mut Conn, hook: &Hook) -> Result<Acceptance, Error> {
     let is_paused = of(conn, hook.id).await?.paused.is_some();
     Ok(match (hook.enabled, is_paused) {

@@ -1,5 +1,5 @@
-//! Hooks and their sealed secrets. A deleted hook keeps its row, so that what was delivered keeps
-//! its name; its secrets are wiped.
+//! Hooks and their sealed secrets. Deletion is soft: the row stays as a tombstone, so that old
+//! deliveries still show the name of their hook. The secrets are wiped.
 
 mod secrets;
 
@@ -23,6 +23,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
+/// A hook as stored, without its secrets.
 #[derive(sqlx::FromRow)]
 struct Row {
     id: HookId,
@@ -42,24 +43,25 @@ struct Row {
     version: i64,
 }
 
-/// What may change about a hook; the rest stays.
+/// The editable values of a hook.
 pub struct Change<'a> {
     pub name: &'a str,
     pub event_type: EventType,
     pub callback_url: &'a str,
     pub enabled: bool,
     pub tuning: &'a Tuning,
-    /// A new key, or the stored one.
+    /// A new key; `None` keeps the stored one.
     pub api_key: Option<&'a str>,
-    /// Why the portal switched it off; `None` when a person decided.
+    /// Why the hook was switched off automatically; `None` when a person decided.
     pub off_reason: Option<&'a str>,
-    /// It may be what lets deliveries succeed again: the hook counts as well until it fails anew.
-    pub mends: bool,
+    /// The change may repair the hook: its health is reset to healthy, which also closes the
+    /// circuit breaker.
+    pub resets_health: bool,
 }
 
 impl Change<'_> {
-    /// Does it leave everything as it is?
-    pub fn is_nothing(&self, old: &Hook) -> bool {
+    /// Does this change nothing about `old`?
+    pub fn is_unchanged(&self, old: &Hook) -> bool {
         self.api_key.is_none()
             && (self.name, self.callback_url) == (old.name.as_str(), old.callback_url.as_str())
             && (self.event_type, self.enabled, self.tuning)
@@ -68,6 +70,7 @@ impl Change<'_> {
     }
 }
 
+/// Inserts a hook and seals its secrets.
 pub async fn insert(
     conn: &mut Conn,
     _by: &Grant,
@@ -95,7 +98,7 @@ pub async fn insert(
     listeners::changed(conn, hook.id).await
 }
 
-/// The waits in milliseconds, as a JSON list.
+/// The retry delays in milliseconds, as a JSON list.
 fn schedule_text(tuning: &Tuning) -> Option<String> {
     let schedule = tuning.retry_schedule.as_ref()?;
     let waits: Vec<i64> = schedule.iter().filter_map(|wait| millis(Some(*wait))).collect();
@@ -111,8 +114,8 @@ fn duration(millis: i64) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
-/// Changes a hook that is still at `version`, else [`Error::Stale`] (or [`Error::Missing`] when it
-/// is gone).
+/// Changes a hook that is still at `version` (optimistic locking). Fails with [`Error::Stale`] if
+/// the version moved on and with [`Error::Missing`] if the hook is deleted.
 pub async fn update(
     conn: &mut Conn,
     _by: &Grant,
@@ -146,13 +149,13 @@ pub async fn update(
                                        $1")
             .bind(id).bind(sealed).bind(api_key_hint(key)).execute(c).await.map(drop))?;
     }
-    // Whoever mends a hook has looked at it: it gets its next chance at once.
-    if change.mends { health::forget(conn, id).await } else { Ok(()) }
+    // A person has just repaired the hook, so its next attempt is made at once.
+    if change.resets_health { health::forget(conn, id).await } else { Ok(()) }
 }
 
-/// The portal switches a hook off that still leads to `url`, whatever its version; false when it
-/// does not, or was off or gone already. Its health stays, for whoever asks why.
-/// [`listeners::changed`] comes first.
+/// Switches off, automatically, a hook that still has the callback URL `url`, at any version.
+/// Returns false if the URL differs or the hook is already off or deleted. The health stays, so
+/// that people can see why. The caller must call [`listeners::changed`] first.
 pub(in crate::engine) async fn switch_off(
     conn: &mut Conn,
     _by: &Grant,
@@ -169,7 +172,7 @@ pub(in crate::engine) async fn switch_off(
     Ok(rows == 1)
 }
 
-/// Marks a hook deleted and wipes its secrets.
+/// Marks a hook as deleted and wipes its secrets.
 pub async fn delete(conn: &mut Conn, _by: &Grant, id: HookId, now: Timestamp) -> Result<(), Error> {
     listeners::changed(conn, id).await?;
     let nothing: &[u8] = &[];
@@ -183,7 +186,7 @@ pub async fn delete(conn: &mut Conn, _by: &Grant, id: HookId, now: Timestamp) ->
     health::forget(conn, id).await
 }
 
-/// What is still known of a hook that was deleted: its name and when that was.
+/// The name of a deleted hook and when it was deleted.
 pub async fn find_deleted(
     conn: &mut Conn,
     _by: &Grant,
@@ -194,7 +197,7 @@ pub async fn find_deleted(
     ).bind(id).fetch_optional(c).await)?)
 }
 
-/// One hook, for whoever was allowed to see it.
+/// One hook, for a caller with a grant.
 pub async fn find(conn: &mut Conn, _by: &Grant, id: HookId) -> Result<Option<Hook>, Error> {
     load(conn, id).await
 }
@@ -207,10 +210,10 @@ pub(in crate::engine) async fn load(conn: &mut Conn, id: HookId) -> Result<Optio
                 in_flight, rate_per_second, order_by, created_at, updated_at, version
          FROM hooks WHERE id = $1 AND deleted_at IS NULL",
     ).bind(id).fetch_optional(c).await)?;
-    row.map(Row::hook).transpose()
+    row.map(Row::into_hook).transpose()
 }
 
-/// Every hook, in the catalogue's order and then by age.
+/// Every hook, ordered by event type and then by age.
 pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<Hook>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, \
@@ -218,18 +221,19 @@ pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<Hook>, Error> {
                 in_flight, rate_per_second, order_by, created_at, updated_at, version
          FROM hooks WHERE deleted_at IS NULL ORDER BY event_type, id",
     ).fetch_all(c).await)?;
-    Ok(readable(rows).collect())
+    Ok(skip_unknown(rows).collect())
 }
 
-/// A page of hooks in the order in which they were made, after `cursor`; one row more than `limit`
-/// when there is more.
+/// A page of hooks, oldest first, after `cursor` (keyset pagination). Returns one row more than
+/// `limit` when there are more.
 pub async fn page(
     conn: &mut Conn,
     _by: &Grant,
     cursor: Option<HookId>,
     limit: u32,
 ) -> Result<Vec<Hook>, Error> {
-    let (mut found, most) = (Vec::new(), limit as usize + 1);
+    let (mut found, wanted) = (Vec::new(), limit as usize + 1);
+    // Rows that this version can't read are skipped, so further pages may have to be read.
     let mut after = cursor.unwrap_or(HookId(uuid::Uuid::nil()));
     loop {
         let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
@@ -238,30 +242,34 @@ pub async fn page(
                     in_flight, rate_per_second, order_by, created_at, updated_at, version
              FROM hooks WHERE deleted_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
         ).bind(after).bind(i64::from(limit) + 1).fetch_all(c).await)?;
-        let last = rows.last().filter(|_| rows.len() == most).map(|row| row.id);
-        found.extend(readable(rows));
+        let last = rows.last().filter(|_| rows.len() == wanted).map(|row| row.id);
+        found.extend(skip_unknown(rows));
         match last {
-            Some(last) if found.len() < most => after = last,
+            Some(last) if found.len() < wanted => after = last,
             _ => break,
         }
     }
-    found.truncate(most);
+    found.truncate(wanted);
     Ok(found)
 }
 
-/// A hook that a newer version made, for an event that this one does not know, must not hide all
-/// the others.
-fn readable(rows: Vec<Row>) -> impl Iterator<Item = Hook> {
+/// Skips hooks with an event type that this version does not know (a newer version made them), so
+/// that one of them does not hide all others.
+fn skip_unknown(rows: Vec<Row>) -> impl Iterator<Item = Hook> {
     rows.into_iter().filter_map(|row| {
         let id = row.id;
-        row.hook()
-            .inspect_err(|error| tracing::warn!(hook.id = %id, %error, "a hook is left out"))
+        row.into_hook()
+            .inspect_err(|error| {
+                tracing::warn!(hook.id = %id, %error, "a hook can't be read and \
+                                                                        is left out")
+            })
             .ok()
     })
 }
 
 impl Row {
-    fn hook(self) -> Result<Hook, Error> {
+    /// Fails with [`Error::Inconsistent`] if a stored value cannot be parsed.
+    fn into_hook(self) -> Result<Hook, Error> {
         let event_type = EventType::from_key(&self.event_type)
             .ok_or(Error::Inconsistent { table: "hooks", column: "event_type" })?;
         let retry_schedule = match &self.retry_schedule {

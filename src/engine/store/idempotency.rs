@@ -1,5 +1,5 @@
-//! A producer that did not hear our answer asks again with the same key and gets the first answer,
-//! not a second event.
+//! Idempotency keys of events. A producer that missed our answer repeats its request with the same
+//! key and gets the first answer again instead of creating a second event.
 
 use std::collections::HashMap;
 
@@ -9,16 +9,16 @@ use super::{
 };
 use crate::domain::time::Timestamp;
 
-/// A producer's promise that two requests are the same one.
+/// An idempotency key as it is stored: only hashes, never the key itself.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
-    /// Hash of the key and of who used it.
+    /// Hash of the key and of the caller who used it.
     pub key_hash: Vec<u8>,
     /// Hash of the request's body.
     pub body_hash: Vec<u8>,
 }
 
-/// What is known of a key that was used.
+/// What is stored for a key that was used.
 #[derive(Clone, Debug)]
 pub struct Used {
     body_hash: Vec<u8>,
@@ -26,7 +26,8 @@ pub struct Used {
 }
 
 impl Used {
-    /// The first answer; [`Error::KeyReused`] when the key came with another body.
+    /// The stored answer. Fails with [`Error::KeyReused`] when the key came with another body
+    /// before.
     pub fn answer_to(&self, key: &IdempotencyKey) -> Result<&str, Error> {
         if self.body_hash == key.body_hash { Ok(&self.answer) } else { Err(Error::KeyReused) }
     }
@@ -39,7 +40,7 @@ struct Row {
     answer: String,
 }
 
-/// Those of the keys that were used and are not forgotten yet, by their hashes.
+/// Looks up keys that were used and have not expired. The result is indexed by key hash.
 pub async fn look_up(
     conn: &mut Conn,
     keys: &[&IdempotencyKey],

@@ -1,6 +1,6 @@
-//! Jobs: what they cover, how far they are, and one step of one. A step sends deliveries again and
-//! moves the job's cursor in the same transaction, so that no delivery is sent twice by a job and
-//! none is left out, whatever dies when.
+//! Jobs: rows in the database, and the steps that carry them out. A step reopens some deliveries
+//! and moves the cursor of the job in the same transaction. So a job redelivers each delivery in
+//! its scope exactly once, even if the process dies in between.
 
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use crate::{
     engine::clock::Clock,
 };
 
+/// A job as stored. `filter` is its scope as JSON.
 #[derive(sqlx::FromRow)]
 struct Row {
     id: JobId,
@@ -47,14 +48,14 @@ const SELECT: &str =
     FROM jobs ";
 
 impl Row {
-    fn job(self) -> Result<Job, Error> {
-        let wrong = |column| Error::Inconsistent { table: "jobs", column };
+    fn into_job(self) -> Result<Job, Error> {
+        let inconsistent = |column| Error::Inconsistent { table: "jobs", column };
         Ok(Job {
             id: self.id,
-            kind: Kind::from_key(&self.kind).ok_or_else(|| wrong("kind"))?,
-            state: JobState::from_key(&self.state).ok_or_else(|| wrong("state"))?,
-            // One that cannot be read must not hide the others: it is shown, with its problem, and
-            // can be cancelled.
+            kind: Kind::from_key(&self.kind).ok_or_else(|| inconsistent("kind"))?,
+            state: JobState::from_key(&self.state).ok_or_else(|| inconsistent("state"))?,
+            // A scope that cannot be parsed must not hide the other jobs. The job is shown with its
+            // problem and can be cancelled.
             scope: serde_json::from_str(&self.filter).unwrap_or_default(),
             per_second: u32::try_from(self.per_second).unwrap_or_default(),
             total: self.total,
@@ -68,13 +69,14 @@ impl Row {
     }
 }
 
-/// How many deliveries a scope covers: the dry run. To be asked of a connection that only reads:
-/// see [`log::Survey`].
+/// Counts the deliveries in a scope: the dry run of a job. Call it with a read connection, because
+/// it can take long; see [`log::Survey`].
 pub async fn count(conn: &mut Conn, by: &Grant, scope: &Scope) -> Result<Count, Error> {
     Ok(survey(conn, by, scope, &[]).await?.counts.pop().unwrap_or_default())
 }
 
-/// The same in slices of time, and when the first and the last of them were accepted.
+/// Counts per time slice, and when the first and the last counted delivery were accepted. `bounds`
+/// are the ends of the slices.
 pub async fn survey(
     conn: &mut Conn,
     _by: &Grant,
@@ -84,6 +86,7 @@ pub async fn survey(
     log::survey(conn, scope, bounds).await
 }
 
+/// Stores a new job and notifies the job runner.
 pub async fn insert(conn: &mut Conn, _by: &Grant, job: &Job) -> Result<(), Error> {
     // Serialising ids, words and numbers cannot fail.
     let filter = serde_json::to_string(&job.scope).unwrap_or_default();
@@ -94,19 +97,20 @@ pub async fn insert(conn: &mut Conn, _by: &Grant, job: &Job) -> Result<(), Error
     ).bind(job.id).bind(job.kind.key()).bind(job.state.key()).bind(filter)
         .bind(i64::from(job.per_second))
      .bind(job.total).bind(&job.created_by).bind(job.created_at).execute(c).await.map(drop))?;
-    conn.tell(Told::Job);
+    conn.add_notice(Told::Job);
     Ok(())
 }
 
+/// One job by id.
 pub async fn find(conn: &mut Conn, _by: &Grant, id: JobId) -> Result<Option<Job>, Error> {
     let row: Option<Row> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
         query.push("WHERE id = ").push_bind(id).build_query_as().fetch_optional(c).await
     })?;
-    row.map(Row::job).transpose()
+    row.map(Row::into_job).transpose()
 }
 
-/// A page of jobs, newest first; one more than `limit` when there is more.
+/// A page of jobs, newest first. Returns one row more than `limit` when there are more.
 pub async fn page(
     conn: &mut Conn,
     _by: &Grant,
@@ -119,17 +123,17 @@ pub async fn page(
         query.push(" ORDER BY id DESC \
                     LIMIT ").push_bind(i64::from(limit) + 1).build_query_as().fetch_all(c).await
     })?;
-    rows.into_iter().map(Row::job).collect()
+    rows.into_iter().map(Row::into_job).collect()
 }
 
-/// A running job that covers a delivery of this scope too, other than `but`. Until this
-/// transaction's commit no other one comes past here: two nodes cannot begin overlapping jobs at
-/// the same moment.
+/// Finds a running job, other than `except`, whose scope overlaps this one. The update of the
+/// counter row locks it until this transaction commits, so two nodes cannot begin overlapping jobs
+/// at the same moment.
 pub async fn overlapping(
     conn: &mut Conn,
     _by: &Grant,
     scope: &Scope,
-    but: Option<JobId>,
+    except: Option<JobId>,
 ) -> Result<Option<JobId>, Error> {
     on_db!(conn, c => sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'jobs_begun' \
                                    AND shard = 0")
@@ -139,15 +143,16 @@ pub async fn overlapping(
         query.push("WHERE state = 'running' ORDER BY id").build_query_as().fetch_all(c).await
     })?;
     for row in rows {
-        let job = row.job()?;
-        if Some(job.id) != but && job.scope.overlaps(scope) {
+        let job = row.into_job()?;
+        if Some(job.id) != except && job.scope.overlaps(scope) {
             return Ok(Some(job.id));
         }
     }
     Ok(None)
 }
 
-/// Moves a job that is still in `from`; [`Error::Missing`] when it is not.
+/// Changes the state of a job that is still in `from`. Fails with [`Error::Missing`] when it is in
+/// another state.
 pub async fn set_state(
     conn: &mut Conn,
     _by: &Grant,
@@ -160,12 +165,13 @@ pub async fn set_state(
         "UPDATE jobs SET state = $3, updated_at = $4, problem = NULL WHERE id = $1 AND state = $2",
     ).bind(id).bind(from.key()).bind(to.key()).bind(now).execute(c).await.map(|done| done
         .rows_affected()))?;
-    conn.tell(Told::Job);
+    conn.add_notice(Told::Job);
     expect_one(rows)
 }
 
-/// Pauses a job that cannot go on, with the reason. Once it is resumed it is tried again.
-pub(in crate::engine) async fn give_up(
+/// Pauses a job that cannot continue and stores the reason. Resuming it tries again. Does nothing
+/// if the job no longer runs on this node.
+pub(in crate::engine) async fn pause_with_problem(
     conn: &mut Conn,
     clock: &Clock,
     node: NodeId,
@@ -180,11 +186,12 @@ pub(in crate::engine) async fn give_up(
     if rows == 0 {
         return Ok(());
     }
-    conn.tell(Told::Job);
+    conn.add_notice(Told::Job);
     let Ok(grant) = Actor::portal().require(Permission::DeliveriesReplay) else { return Ok(()) };
     audit::note(conn, clock, &grant, "job.paused", &id.to_string(), problem).await
 }
 
+/// Changes the pace of a job, in deliveries per second.
 pub async fn set_pace(
     conn: &mut Conn,
     _by: &Grant,
@@ -196,13 +203,13 @@ pub async fn set_pace(
         WHERE id = $1")
         .bind(id).bind(i64::from(per_second)).bind(now).execute(c).await.map(|done| done
             .rows_affected()))?;
-    conn.tell(Told::Job);
+    conn.add_notice(Told::Job);
     expect_one(rows)
 }
 
-/// Takes the running jobs that no living node works on, and keeps those of this node for another
-/// `lease`. Returns all that are now this node's. Who is alone takes them all: nobody else can have
-/// them, whatever an earlier process wrote.
+/// Claims the running jobs whose lease is free or has expired, and renews the lease of those that
+/// this node has. Returns all jobs of this node. A single node claims all jobs: any lease left by
+/// an earlier process is void.
 pub(in crate::engine) async fn claim(
     conn: &mut Conn,
     clock: &Clock,
@@ -224,39 +231,41 @@ pub(in crate::engine) async fn claim(
     Ok(rows.into_iter().map(|(job,)| job).collect())
 }
 
-/// Deliveries that one step sends again at most.
-const STEP: i64 = 100;
-/// Time that a step makes up for at most: after a stop or a standstill no burst follows.
-const CATCH_UP: i64 = 1000;
+/// Most deliveries that one step redelivers.
+const MAX_STEP: i64 = 100;
+/// Most time in ms for which a step catches up, so that no burst follows a stop or a stall.
+const MAX_CATCH_UP_MS: i64 = 1000;
 
-/// Sends as many deliveries of a job again as its pace allows since its last step.
+/// Redelivers as many deliveries of a job as its pace allows since its last step.
 pub(in crate::engine) async fn step(
     conn: &mut Conn,
     node: NodeId,
     id: JobId,
     now: Timestamp,
 ) -> Result<(), Error> {
-    // Changes nothing, but keeps the row until the commit: nobody takes the job over, pauses or
-    // cancels it meanwhile.
+    // Locks the row until the commit (the update changes nothing), so that the job is not claimed,
+    // paused or cancelled meanwhile.
     let row: Option<(String, Option<DeliveryId>, i64, Timestamp)> = on_db!(conn,
         c => sqlx::query_as(
         "UPDATE jobs SET node_id = node_id WHERE id = $1 AND state = 'running' AND node_id = $2
          RETURNING filter, cursor, per_second, updated_at",
     ).bind(id).bind(node).fetch_optional(c).await)?;
-    let Some((filter, cursor, per_second, stepped_at)) = row else { return Ok(()) };
-    let elapsed =
-        i64::try_from(stepped_at.until(now).as_millis()).unwrap_or(CATCH_UP).min(CATCH_UP);
-    let limit = per_second.saturating_mul(elapsed).saturating_div(1000).min(STEP);
+    let Some((filter, cursor, per_second, accounted_to)) = row else { return Ok(()) };
+    let elapsed_ms = i64::try_from(accounted_to.until(now).as_millis())
+        .unwrap_or(MAX_CATCH_UP_MS)
+        .min(MAX_CATCH_UP_MS);
+    let limit = per_second.saturating_mul(elapsed_ms).saturating_div(1000).min(MAX_STEP);
     if limit == 0 {
         return Ok(());
     }
     let scope: Scope = serde_json::from_str(&filter)
         .map_err(|_| Error::Inconsistent { table: "jobs", column: "filter" })?;
-    let (found, looked) =
+    let (found, scanned_to) =
         log::next(conn, &scope, cursor, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
-    // Where nothing was found but there is more to look at, the next step looks there.
-    let Some(last) = looked.or(found.last().map(|(last, _)| *last)) else {
-        // What was counted and is not here any more was settled otherwise in the meantime.
+    // If the scan found nothing but has not reached the end, the cursor moves to where it stopped.
+    let Some(cursor) = scanned_to.or(found.last().map(|(id, _)| *id)) else {
+        // End of the scope. Deliveries that were counted at the start but not found now were
+        // settled in another way meanwhile: they count as skipped.
         on_db!(conn, c => sqlx::query(
             "UPDATE jobs SET state = $2, updated_at = $3,
                              skipped = CASE WHEN total > done + skipped THEN total - done ELSE \
@@ -268,19 +277,21 @@ pub(in crate::engine) async fn step(
     let Ok(grant) = Actor::portal().require(Permission::DeliveriesReplay) else { return Ok(()) };
     let (mut done, mut skipped) = (0i64, 0i64);
     for (delivery, hook) in found {
+        // `Missing`: the delivery or its body is gone, or it is open again.
         match deliveries::redeliver(conn, &grant, delivery, hook, now).await {
             Ok(()) => done += 1,
             Err(Error::Missing) => skipped += 1,
             Err(error) => return Err(error),
         }
     }
-    // What a step's time was too short for belongs to the next: else a slow pace would become
-    // slower still.
-    let used = limit.saturating_mul(1000).saturating_div(per_second.max(1));
-    let now = Timestamp(now.0 - elapsed.saturating_sub(used));
+    // Time that was too short for a whole delivery carries over to the next step. Otherwise a slow
+    // pace would become slower still.
+    let used_ms = limit.saturating_mul(1000).saturating_div(per_second.max(1));
+    let accounted_to = Timestamp(now.0 - elapsed_ms.saturating_sub(used_ms));
     on_db!(conn, c => sqlx::query(
         "UPDATE jobs SET cursor = $2, done = done + $3, skipped = skipped + $4, updated_at = $5 \
          WHERE id = $1",
-    ).bind(id).bind(last).bind(done).bind(skipped).bind(now).execute(c).await.map(drop))?;
+    ).bind(id).bind(cursor).bind(done).bind(skipped).bind(accounted_to)
+     .execute(c).await.map(drop))?;
     Ok(())
 }

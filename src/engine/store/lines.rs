@@ -1,7 +1,9 @@
-//! The open deliveries of a hook that keeps an order, key by key. Only the head of a key (its
-//! oldest open delivery) may be sent, and a key that waits delays no other. So no query here reads
-//! past a key's backlog: the keys are found by a skip scan of the index, and of each key the oldest
-//! deliveries are read, up to the first that has to wait.
+//! Open deliveries of a hook with ordered delivery, read per ordering key. Each key is a FIFO line:
+//! only its head (the oldest open delivery) may be sent, and a key that waits never delays another
+//! key.
+//!
+//! So no query here reads through the backlog of a key. A skip scan of the index finds the keys. Of
+//! each key, only the oldest deliveries are read, up to the first one that has to wait.
 
 use futures::TryStreamExt;
 
@@ -18,17 +20,17 @@ use crate::{
     engine::store::open::{Key, Open, OpenRow},
 };
 
-/// How an open delivery of a key stands.
+/// Whether an open delivery may be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Due,
-    /// Its next attempt is at this time.
+    /// A retry that is due at this time.
     Waits(Timestamp),
-    /// Until its hook is open and it is released.
+    /// Held because its hook is paused or off.
     Held,
 }
 
-/// The oldest open delivery of a key.
+/// The head of a line: the oldest open delivery of a key.
 #[derive(Clone, Debug)]
 pub struct Head {
     pub key: Key,
@@ -37,19 +39,19 @@ pub struct Head {
     pub due_at: Option<Timestamp>,
 }
 
-/// What follows after the deliveries of a key that were read.
+/// What follows the deliveries that were read of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Nothing: these are all.
+    /// Nothing; the line was read to its end.
     End,
-    /// More of them, perhaps.
+    /// Possibly more due deliveries.
     More,
-    /// One that waits.
+    /// A retry that is due at this time.
     Waits(Timestamp),
     Held,
 }
 
-/// The oldest open deliveries of a key that are newer than `after`.
+/// The oldest due deliveries of a key that are newer than `after`.
 #[derive(Clone, Debug)]
 pub struct Line {
     pub key: Key,
@@ -58,27 +60,26 @@ pub struct Line {
     pub next: Next,
 }
 
-/// Which part of a key's line is read.
+/// Which part of a line to read: deliveries of `key` newer than `after`.
 #[derive(Clone, Debug)]
 pub struct Part {
     pub key: Key,
     pub after: Option<DeliveryId>,
 }
 
-/// What a lane asks for.
+/// A read request of a lane.
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
-    /// The heads of keys that come after this one in the order of keys; the inner `None`: from the
-    /// first key.
+    /// Read heads of keys, in key order, after this key. The inner `None` starts at the first key.
     pub heads: Option<Option<Key>>,
     pub heads_limit: usize,
     pub lines: Vec<Part>,
-    /// What is read of each line at most.
+    /// Limits for each line.
     pub rows: usize,
     pub bytes: usize,
 }
 
-/// What it gets.
+/// The answer to an [`Ask`].
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
     pub heads: Vec<Head>,
@@ -86,6 +87,7 @@ pub struct Lines {
     pub tests: Vec<Open>,
 }
 
+/// The head of a line as stored.
 #[derive(sqlx::FromRow)]
 struct HeadRow {
     id: DeliveryId,
@@ -94,6 +96,7 @@ struct HeadRow {
     due_at: Option<Timestamp>,
 }
 
+/// A delivery of a line as stored.
 #[derive(sqlx::FromRow)]
 struct LineRow {
     #[sqlx(flatten)]
@@ -102,7 +105,8 @@ struct LineRow {
     due_at: Option<Timestamp>,
 }
 
-/// What is pending is due, whatever the clock says: only a retry has a time of its own.
+/// A pending delivery is always due, even if the clock was set back: only a retry has a due time
+/// that counts.
 fn standing(state: &str, due_at: Option<Timestamp>, now: Timestamp) -> Standing {
     match (state, due_at) {
         ("held", _) => Standing::Held,
@@ -111,7 +115,7 @@ fn standing(state: &str, due_at: Option<Timestamp>, now: Timestamp) -> Standing 
     }
 }
 
-/// Each step finds the next key in the index, by the key of the step before.
+/// A recursive skip scan: each step seeks the first delivery of the next key in the index.
 macro_rules! heads {
     ($from:literal) => {
         concat!(
@@ -134,7 +138,7 @@ macro_rules! heads {
     };
 }
 
-/// The heads of a hook's keys, in the order of the keys.
+/// The heads of up to `limit` lines of a hook, in key order, after the key `after`.
 pub(in crate::engine) async fn heads(
     conn: &mut Conn,
     hook: HookId,
@@ -155,8 +159,8 @@ pub(in crate::engine) async fn heads(
     Ok(rows.into_iter().map(head).collect())
 }
 
-/// The oldest deliveries of a key that may be sent one after the other, and what follows. A retry
-/// ends the read: if it fails again, what is behind it has to wait.
+/// Reads the due deliveries at the start of a line, within the limits, and what follows them. A
+/// retry ends the read: if it fails again, everything behind it has to wait.
 pub(in crate::engine) async fn line(
     conn: &mut Conn,
     hook: HookId,
@@ -202,7 +206,8 @@ pub(in crate::engine) async fn line(
     Ok(line)
 }
 
-/// Tests that wait for their answer. They are few, and the newest of their hook.
+/// Pending test deliveries of a hook, oldest first. There are few, and they are the newest of their
+/// hook.
 pub(in crate::engine) async fn tests(
     conn: &mut Conn,
     hook: HookId,
@@ -217,7 +222,7 @@ pub(in crate::engine) async fn tests(
     rows.into_iter().rev().map(|row| row.open(hook, bodies)).collect()
 }
 
-/// All of what a lane asks for.
+/// Answers a whole [`Ask`].
 pub(in crate::engine) async fn read(
     conn: &mut Conn,
     hook: HookId,

@@ -1,7 +1,9 @@
-//! Which hooks listen to which event, as an accept needs it. The writer keeps it in memory and asks
-//! in every commit whether it is still true: one small row says so, because every change of a hook
-//! or of its health moves a counter in its own transaction. So no accept ever plans with an old
-//! list, whichever node changed it.
+//! A cache of the hooks that subscribe to each event type, as the writer needs it to plan an
+//! accept.
+//!
+//! Every change of a hook or of its health increments the counter `hooks_version` in its own
+//! transaction. The writer compares that counter, one small row, in every commit and reloads what
+//! changed. So no accept is planned with an outdated list, on any node.
 
 use std::collections::HashMap;
 
@@ -13,21 +15,21 @@ use super::{
 };
 use crate::domain::{acceptance::Acceptance, event::EventType, id::HookId};
 
-/// One hook that listens.
+/// A hook that subscribes to an event type.
 #[derive(Clone, Debug)]
 pub struct Listener {
     pub hook: HookId,
     pub acceptance: Acceptance,
-    /// The body's member by which deliveries are kept in order.
+    /// The payload field that holds the ordering key, if the hook has ordered delivery.
     pub order_by: Option<String>,
 }
 
-/// See the module.
+/// The cache; see the module.
 #[derive(Default)]
 pub struct Listeners {
-    /// Of the hooks' counter when this was read; `None`: never, or it is not known what was read.
+    /// `hooks_version` at the last refresh; `None` before the first and after [`Self::forget`].
     version: Option<i64>,
-    /// Nothing is known of a change since then.
+    /// False once the hooks may have changed since the last refresh.
     is_fresh: bool,
     by_event: HashMap<EventType, Vec<Listener>>,
 }
@@ -37,38 +39,38 @@ impl Listeners {
         self.by_event.get(&event).map_or(&[], Vec::as_slice)
     }
 
-    /// Of the hooks' counter when these were read; `None`: they are to be read again.
+    /// `hooks_version` at the last refresh; `None` if a refresh is needed.
     pub(super) fn version(&self) -> Option<i64> {
         self.version.filter(|_| self.is_fresh)
     }
 
-    /// They may have changed since they were read.
-    pub(super) fn distrust(&mut self) {
+    /// Marks the cache as possibly outdated. The next refresh compares versions.
+    pub(super) fn mark_stale(&mut self) {
         self.is_fresh = false;
     }
 
-    /// They were perhaps read in a transaction that failed: then they were never true.
+    /// Discards the cache. Needed when it may have been read in a transaction that was rolled back.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }
 
-    /// Reads again what changed since the last commit, and only that.
+    /// Brings the cache up to date and loads only the hooks that changed.
     pub(super) async fn refresh(&mut self, conn: &mut Conn) -> Result<(), Error> {
         let version = version(conn).await?;
         if self.version == Some(version) {
             self.is_fresh = true;
             return Ok(());
         }
-        if let Some(seen) = self.version {
-            let changed = rows(conn, seen).await?;
-            // A server of the version before changes hooks without a number; then everything is
-            // read.
+        if let Some(known_version) = self.version {
+            let changed = changed_since(conn, known_version).await?;
+            // A node of the previous version increments the counter without numbering the hook.
+            // Then everything is reloaded.
             if changed.iter().any(|row| row.changed >= version) {
                 self.apply(changed, version);
                 return Ok(());
             }
         }
-        let all = rows(conn, -1).await?;
+        let all = changed_since(conn, -1).await?;
         self.by_event.clear();
         self.apply(all, version);
         Ok(())
@@ -82,8 +84,8 @@ impl Listeners {
             if row.is_deleted {
                 continue;
             }
-            // A newer version, on another server or before a downgrade, may know more events. This
-            // one emits none of them.
+            // A newer version, on another node or before a downgrade, may know more event types.
+            // This version never emits them.
             let Some(event_type) = EventType::from_key(&row.event_type) else {
                 tracing::error!(
                     hook.id = %row.id, event_type = row.event_type,
@@ -116,18 +118,18 @@ struct Row {
     changed: i64,
 }
 
-/// What changed after `seen`; everything that is not deleted when that is less than nothing.
-async fn rows(conn: &mut Conn, seen: i64) -> Result<Vec<Row>, Error> {
+/// Hooks that changed after `known_version`; with a negative one, all hooks that are not deleted.
+async fn changed_since(conn: &mut Conn, known_version: i64) -> Result<Vec<Row>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as(
         "SELECT h.id, h.event_type, h.enabled, h.order_by, h.changed,
                 CASE WHEN s.paused_at IS NULL THEN FALSE ELSE TRUE END AS is_paused,
                 CASE WHEN h.deleted_at IS NULL THEN FALSE ELSE TRUE END AS is_deleted
          FROM hooks h LEFT JOIN health s ON s.hook_id = h.id
          WHERE h.changed > $1 AND (h.deleted_at IS NULL OR $1 >= 0) ORDER BY h.id",
-    ).bind(seen).fetch_all(c).await)?)
+    ).bind(known_version).fetch_all(c).await)?)
 }
 
-/// Moves whenever a hook or its health changes.
+/// The counter `hooks_version`: it grows whenever a hook or its health changes.
 pub(in crate::engine) async fn version(conn: &mut Conn) -> Result<i64, Error> {
     let (version,): (i64,) = on_db!(conn, c => sqlx::query_as(
         "SELECT value FROM counters WHERE name = 'hooks_version' AND shard = 0",
@@ -135,12 +137,15 @@ pub(in crate::engine) async fn version(conn: &mut Conn) -> Result<i64, Error> {
     Ok(version)
 }
 
-/// To be called by whatever changes a hook or its health, in the same transaction, and before it
-/// locks any other row: so two servers that change hooks go one after the other, instead of each
-/// waiting for a row of the other's. (A new hook's row comes first: no other server knows it.) The
-/// hook gets the number of this change: so it can be asked what changed.
+/// Records a change of a hook or its health. Every function that changes one must call this in the
+/// same transaction, before it locks any other row. Then nodes that change hooks queue for the
+/// counter row, instead of deadlocking on each other's rows. (A new hook's row may be inserted
+/// first: no other node knows it yet.)
+///
+/// The hook is stamped with the new counter value, so that [`Listeners`] can load only what
+/// changed.
 pub(super) async fn changed(conn: &mut Conn, hook: HookId) -> Result<(), Error> {
-    conn.tell(Told::Changed(hook));
+    conn.add_notice(Told::Changed(hook));
     balance::count(conn, "hooks_version", 0, 1).await?;
     on_db!(conn, c => sqlx::query(
         "UPDATE hooks SET changed = (SELECT value FROM counters WHERE name = 'hooks_version' AND \

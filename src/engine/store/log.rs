@@ -1,9 +1,9 @@
-//! The log of deliveries: any filter, newest first, a page at a time. A page costs the same
-//! wherever it is: it walks along indexes that are in the log's order already, and where no index
-//! fits it looks at so many rows and says how far it came.
+//! The delivery log: any filter, newest first, with keyset pagination. Every page costs about the
+//! same. A page scans indexes that are already in log order. Where no index matches the filter, it
+//! scans a limited number of rows and reports where it stopped.
 
+mod scan;
 mod survey;
-mod walk;
 
 pub use survey::Survey;
 pub(super) use survey::survey;
@@ -23,33 +23,33 @@ use crate::domain::{
     permission::Grant,
     time::Timestamp,
 };
-use walk::{Walk, push_between, push_page, push_rest, push_walk};
+use scan::{IndexScan, push_between, push_filters, push_page, push_scan};
 
-/// Rows that a page looks at where no index fits its filter.
-const LOOK: i64 = 10_000;
-/// The same for a step of a job, which is a command of the writer.
-const LOOK_OF_JOBS: i64 = 2_000;
-/// First attempts on their way that are listed one by one; where there are more, they are not hard
-/// to find.
-const FEW: i64 = 256;
+/// Most rows that a page scans when no index matches its filter.
+const SCAN_LIMIT: i64 = 10_000;
+/// The same limit for a step of a job, which runs as a command of the writer.
+const JOB_SCAN_LIMIT: i64 = 2_000;
+/// Up to so many pending deliveries are listed by id. If there are more, a scan finds them quickly
+/// anyway.
+const FEW_PENDING: i64 = 256;
 
-/// Which deliveries are looked for. Everything is optional.
+/// A filter on the log. All fields are optional and combined with AND.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
     pub hook: Option<HookId>,
     pub event: Option<EventId>,
     pub event_type: Option<EventType>,
-    /// Any, when there is none.
+    /// Empty: any state.
     pub states: Vec<State>,
     pub answer: Option<AnswerGroup>,
-    /// Only tests, or none.
+    /// `Some(true)`: only tests; `Some(false)`: no tests; `None`: both.
     pub tests: Option<bool>,
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
 }
 
 impl From<&Scope> for Search {
-    /// Only settled deliveries, and never tests.
+    /// A job covers only settled deliveries, and never tests.
     fn from(scope: &Scope) -> Self {
         Self {
             hook: scope.hook,
@@ -64,31 +64,31 @@ impl From<&Scope> for Search {
     }
 }
 
-/// Where in the log a page is.
+/// Where a page starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Newest,
-    /// Older than this one.
+    /// Deliveries older than this one.
     Before(DeliveryId),
-    /// Newer than this one, and next to it.
+    /// Deliveries newer than this one, starting next to it.
     After(DeliveryId),
 }
 
 /// A page of the log.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Newest first; one more than asked for when there is more.
+    /// Newest first; one more than the limit when there are more.
     pub rows: Vec<Delivery>,
-    /// The page is short because it looked no further than here; there may be more beyond.
-    pub looked: Option<DeliveryId>,
+    /// Set if the page is short because the scan hit its limit here; more matches may lie beyond.
+    pub scanned_to: Option<DeliveryId>,
 }
 
-/// Ids from `low` up to but without `high`, and from which end.
+/// A half-open range of ids, `low..high`, and the scan direction.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     low: Uuid,
     high: Uuid,
-    is_rising: bool,
+    is_ascending: bool,
 }
 
 impl Span {
@@ -100,13 +100,13 @@ impl Span {
             Place::Before(id) => high = high.min(id.0),
             Place::After(id) => low = low.max(Uuid::from_u128(id.0.as_u128().saturating_add(1))),
         }
-        Self { low, high, is_rising: matches!(place, Place::After(_)) }
+        Self { low, high, is_ascending: matches!(place, Place::After(_)) }
     }
 
-    /// Not beyond `id`, which is in it still.
+    /// This span cut off after `id`, which stays inside.
     fn until(self, id: DeliveryId) -> Self {
         let after = Uuid::from_u128(id.0.as_u128().saturating_add(1));
-        if self.is_rising { Self { high: after, ..self } } else { Self { low: id.0, ..self } }
+        if self.is_ascending { Self { high: after, ..self } } else { Self { low: id.0, ..self } }
     }
 }
 
@@ -118,58 +118,59 @@ pub async fn page(
     place: Place,
     limit: u32,
 ) -> Result<Found, Error> {
-    let walks = walks(conn, search).await?;
-    let (span, looked) = bounded(conn, search, &walks, Span::of(search, place), LOOK).await?;
-    let rows: Vec<Row> = select(conn, search, &walks, span, limit.saturating_add(1)).await?;
+    let scans = scans(conn, search).await?;
+    let (span, scanned_to) =
+        bound_span(conn, search, &scans, Span::of(search, place), SCAN_LIMIT).await?;
+    let rows: Vec<Row> = select(conn, search, &scans, span, limit.saturating_add(1)).await?;
     let is_short = rows.len() <= limit as usize;
     let mut rows = rows.into_iter().map(Row::delivery).collect::<Result<Vec<_>, _>>()?;
-    if span.is_rising {
+    if span.is_ascending {
         rows.reverse();
     }
-    Ok(Found { rows, looked: looked.filter(|_| is_short) })
+    Ok(Found { rows, scanned_to: scanned_to.filter(|_| is_short) })
 }
 
-/// How the database goes about a page, a line a step: for whoever doubts that it is fast.
+/// The query plan of a page, one line for each step, for diagnosis.
 pub async fn explain(
     conn: &mut Conn,
     _by: &Grant,
     search: &Search,
     place: Place,
 ) -> Result<Vec<String>, Error> {
-    let walks = walks(conn, search).await?;
-    let (span, _) = bounded(conn, search, &walks, Span::of(search, place), LOOK).await?;
+    let scans = scans(conn, search).await?;
+    let (span, _) = bound_span(conn, search, &scans, Span::of(search, place), SCAN_LIMIT).await?;
     let (explain, column) = conn.explain();
     let steps: Result<Vec<String>, sqlx::Error> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(explain);
-        push_page!(query, search, &walks, span, 51);
+        push_page!(query, search, &scans, span, 51);
         query.build().fetch_all(c).await?.iter().map(|row| sqlx::Row::try_get(row,
             column)).collect()
     });
     Ok(steps?)
 }
 
-/// How many there are, counted no further than `most`; `None` where no index can say it.
+/// Counts matches, up to `most`. `None` if no index can count them.
 pub async fn count_up_to(
     conn: &mut Conn,
     _by: &Grant,
     search: &Search,
     most: i64,
 ) -> Result<Option<i64>, Error> {
-    let walks = walks(conn, search).await?;
+    let scans = scans(conn, search).await?;
     if search.event_type.is_some()
-        || !walks.iter().all(|walk| matches!(walk, Walk::State(..) | Walk::Answer(..)))
+        || !scans.iter().all(|scan| matches!(scan, IndexScan::State(..) | IndexScan::Answer(..)))
     {
         return Ok(None);
     }
     let span = Span::of(search, Place::Newest);
     let (count,): (i64,) = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT COUNT(*) FROM (");
-        for (number, walk) in walks.iter().enumerate() {
+        for (number, scan) in scans.iter().enumerate() {
             query.push(if number == 0 { "SELECT id FROM (" } else { " UNION ALL SELECT id FROM \
                 (" });
             query.push("SELECT id FROM deliveries WHERE ");
-            push_walk!(query, walk, span);
-            push_rest!(query, walk, search);
+            push_scan!(query, scan, span);
+            push_filters!(query, scan, search);
             query.push(" LIMIT ").push_bind(most).push(") AS w").push(number);
         }
         query.push(") AS found").build_query_as().fetch_one(c).await
@@ -177,8 +178,8 @@ pub async fn count_up_to(
     Ok(Some(count.min(most)))
 }
 
-/// The next deliveries of a job after `after`, oldest first, and how far was looked when that is
-/// not everywhere.
+/// The next deliveries of a job after `after`, oldest first, and where the scan stopped if it did
+/// not reach the end.
 pub(super) async fn next(
     conn: &mut Conn,
     scope: &Scope,
@@ -190,15 +191,15 @@ pub(super) async fn next(
         return Ok((Vec::new(), None));
     }
     let place = Place::After(after.unwrap_or(DeliveryId(Uuid::nil())));
-    let walks = walks(conn, &search).await?;
-    let (span, looked) =
-        bounded(conn, &search, &walks, Span::of(&search, place), LOOK_OF_JOBS).await?;
-    let rows: Vec<Row> = select(conn, &search, &walks, span, limit).await?;
+    let scans = scans(conn, &search).await?;
+    let (span, scanned_to) =
+        bound_span(conn, &search, &scans, Span::of(&search, place), JOB_SCAN_LIMIT).await?;
+    let rows: Vec<Row> = select(conn, &search, &scans, span, limit).await?;
     let is_short = rows.len() < limit as usize;
-    Ok((rows.iter().map(Row::ids).collect(), looked.filter(|_| is_short)))
+    Ok((rows.iter().map(Row::ids).collect(), scanned_to.filter(|_| is_short)))
 }
 
-/// What a hook did not get and nobody sent again.
+/// A count of deliveries that a hook missed and that were not redelivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undelivered {
     pub hook: HookId,
@@ -207,8 +208,8 @@ pub struct Undelivered {
     pub count: i64,
 }
 
-/// Everything that failed or was skipped, by hook and last answer, as far as a [`Survey`] counts.
-/// Tests are nobody's loss.
+/// All failed and skipped deliveries by hook and last answer, within the limit of a [`Survey`].
+/// Tests are not counted.
 pub async fn undelivered(conn: &mut Conn, _by: &Grant) -> Result<Vec<Undelivered>, Error> {
     let hooks: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as(
         "SELECT h.id FROM hooks h WHERE h.deleted_at IS NULL AND (
@@ -239,7 +240,7 @@ pub async fn undelivered(conn: &mut Conn, _by: &Grant) -> Result<Vec<Undelivered
     Ok(found)
 }
 
-/// The newest delivery there is.
+/// The newest delivery.
 pub async fn newest(conn: &mut Conn, _by: &Grant) -> Result<Option<DeliveryId>, Error> {
     let row: Option<(DeliveryId,)> = on_db!(conn, c => sqlx::query_as(
         "SELECT id FROM deliveries WHERE id < $1 ORDER BY id DESC LIMIT 1",
@@ -247,8 +248,8 @@ pub async fn newest(conn: &mut Conn, _by: &Grant) -> Result<Option<DeliveryId>, 
     Ok(row.map(|(id,)| id))
 }
 
-/// The deliveries of these ids that there are, newest first.
-pub async fn these(
+/// Deliveries by id, newest first. Ids that do not exist are ignored.
+pub async fn by_ids(
     conn: &mut Conn,
     _by: &Grant,
     ids: &[DeliveryId],
@@ -267,81 +268,88 @@ pub async fn these(
     Ok(found)
 }
 
-/// The indexes to walk along: together they hold everything that is looked for, each in the log's
-/// order.
-async fn walks(conn: &mut Conn, search: &Search) -> Result<Vec<Walk>, Error> {
-    // They come and go too fast for an index of their own.
-    let few = if walk::wants_pending(search) { pending(conn, search.hook).await? } else { None };
-    Ok(walk::walks(search, few.as_deref()))
+/// The index scans that together find all matches, each in log order.
+async fn scans(conn: &mut Conn, search: &Search) -> Result<Vec<IndexScan>, Error> {
+    // Pending rows are too short-lived for an index of their own.
+    let pending_ids = if scan::may_include_pending(search) {
+        few_pending(conn, search.hook).await?
+    } else {
+        None
+    };
+    Ok(scan::scans(search, pending_ids.as_deref()))
 }
 
-/// First attempts on their way, if they are few.
-async fn pending(conn: &mut Conn, hook: Option<HookId>) -> Result<Option<Vec<DeliveryId>>, Error> {
+/// Ids of pending deliveries; `None` if there are too many to list.
+async fn few_pending(
+    conn: &mut Conn,
+    hook: Option<HookId>,
+) -> Result<Option<Vec<DeliveryId>>, Error> {
     let rows: Vec<(DeliveryId,)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id FROM deliveries WHERE state = \
             'pending'");
         match hook {
             Some(hook) => query.push(" AND hook_id = ").push_bind(hook),
-            // Any: so it is asked in the order of the index, and not of the table.
+            // Matches any hook, but makes the database scan in index order.
             None => query.push(" AND hook_id > ").push_bind(HookId(Uuid::nil())),
         };
-        query.push(" LIMIT ").push_bind(FEW + 1).build_query_as().fetch_all(c).await
+        query.push(" LIMIT ").push_bind(FEW_PENDING + 1).build_query_as().fetch_all(c).await
     })?;
-    let is_few = rows.len() as i64 <= FEW;
+    let is_few = rows.len() as i64 <= FEW_PENDING;
     Ok(is_few.then(|| rows.into_iter().map(|(id,)| id).collect()))
 }
 
-/// The part of a span in which `look` rows lie, where more than the walks has to be judged, and its
-/// end.
-async fn bounded(
+/// Limits a span to `scan_limit` rows if rows must be filtered one by one, and returns where it
+/// ends.
+async fn bound_span(
     conn: &mut Conn,
     search: &Search,
-    walks: &[Walk],
+    scans: &[IndexScan],
     span: Span,
-    look: i64,
+    scan_limit: i64,
 ) -> Result<(Span, Option<DeliveryId>), Error> {
-    if walks.iter().all(|walk| walk.is_all_of(search)) {
+    if scans.iter().all(|scan| scan.covers(search)) {
         return Ok((span, None));
     }
-    let end = end_of(conn, walks, span, look).await?;
+    let end = scan_end(conn, scans, span, scan_limit).await?;
     Ok((end.map_or(span, |end| span.until(end)), end))
 }
 
-/// Where the part of a span ends in which `look` rows lie; `None` when there are fewer. Of several
-/// walks the one that comes least far decides: what is beyond its end is not complete.
-async fn end_of(
+/// The id after `scan_limit` rows of a span; `None` when there are fewer. With several scans the
+/// nearest end counts, because beyond it the result would be incomplete.
+async fn scan_end(
     conn: &mut Conn,
-    walks: &[Walk],
+    scans: &[IndexScan],
     span: Span,
-    look: i64,
+    scan_limit: i64,
 ) -> Result<Option<DeliveryId>, Error> {
-    let each = (look / i64::try_from(walks.len()).unwrap_or(i64::MAX).max(1)).max(1);
+    let rows_each = (scan_limit / i64::try_from(scans.len()).unwrap_or(i64::MAX).max(1)).max(1);
     let ends: Vec<(DeliveryId,)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("");
-        for (number, walk) in walks.iter().enumerate() {
+        for (number, scan) in scans.iter().enumerate() {
             query.push(if number == 0 { "SELECT id FROM (" } else { " UNION ALL SELECT id FROM \
                 (" });
             query.push("SELECT id FROM deliveries WHERE ");
-            push_walk!(query, walk, span);
-            query.push(walk.order(span.is_rising)).push(" LIMIT 1 \
-                OFFSET ").push_bind(each - 1).push(") AS w").push(number);
+            push_scan!(query, scan, span);
+            query.push(scan.order(span.is_ascending)).push(" LIMIT 1 \
+                OFFSET ").push_bind(rows_each - 1).push(") AS w").push(number);
         }
         query.build_query_as().fetch_all(c).await
     })?;
     let ends = ends.into_iter().map(|(end,)| end);
-    Ok(if span.is_rising { ends.min() } else { ends.max() })
+    Ok(if span.is_ascending { ends.min() } else { ends.max() })
 }
 
+/// Reads up to `limit` rows of the merged scans.
 async fn select(
     conn: &mut Conn,
     search: &Search,
-    walks: &[Walk],
+    scans: &[IndexScan],
     span: Span,
     limit: u32,
 ) -> Result<Vec<Row>, Error> {
     Ok(on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("");
-        push_page!(query, search, walks, span, i64::from(limit));
+        push_page!(query, search, scans, span, i64::from(limit));
         query.build_query_as().fetch_all(c).await
     })?)
 }

@@ -1,5 +1,5 @@
-//! Counts of attempts by hook and hour: written with the attempts, read by the pages that show how
-//! hooks do. Tests are not counted: they say nothing of events.
+//! Hourly counts of attempts by hook and answer class, and histograms of their latency. Written in
+//! the transaction that records the attempts; read for the charts of a hook. Tests are not counted.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ use crate::{
     engine::store::finished::Finished,
 };
 
-/// What a batch of attempts adds. In order, so that two commits never wait for each other
-/// crosswise.
+/// The increments of a batch of attempts. Sorted, so that two commits lock rows in the same order
+/// and cannot deadlock.
 #[derive(Default)]
 pub(super) struct Sums {
     pub(super) hours: Vec<((HookId, Hour, &'static str), i64)>,
@@ -26,17 +26,20 @@ pub(super) struct Sums {
 }
 
 impl Sums {
+    /// Sums up a batch of attempts.
     pub(super) fn of(finished: &[&Finished]) -> Self {
         let (mut hours, mut latencies) = (BTreeMap::new(), BTreeMap::new());
         for finished in finished.iter().filter(|finished| finished.purpose != Purpose::Test) {
             let attempt = &finished.attempt;
-            // It says nothing of the receiver, whose figures these are.
+            // A fault on our side says nothing about the receiver, and these are its statistics.
             if attempt.answer.is_ours() {
                 continue;
             }
             let hour = Hour::of(attempt.started_at);
-            // What the receiver put off with a time is neither a success nor a failure.
-            let class = if finished.asks.is_some() { PUT_OFF } else { attempt.answer.class() };
+            // A postponement by the receiver (such as `Retry-After`) is neither a success nor a
+            // failure.
+            let class =
+                if finished.retry_after.is_some() { PUT_OFF } else { attempt.answer.class() };
             *hours.entry((finished.hook, hour, class)).or_default() += 1;
             *latencies.entry((finished.hook, hour, bucket_of(attempt.duration_ms))).or_default() +=
                 1;
@@ -45,7 +48,7 @@ impl Sums {
     }
 }
 
-/// Adds attempts to the hours they were made in.
+/// Adds attempts to the counts of the hours in which they started.
 pub(super) async fn add(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
     let sums = Sums::of(finished);
     for chunk in chunks(&sums.hours) {
@@ -75,22 +78,22 @@ pub(super) async fn add(conn: &mut Conn, finished: &[&Finished]) -> Result<(), E
     Ok(())
 }
 
-/// Attempts of an hour that came to the same.
+/// The attempts of one hook in one hour that had the same class of answer.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Counted {
+pub struct HourCount {
     pub hook_id: HookId,
     pub hour: Hour,
     pub class: String,
     pub count: i64,
 }
 
-/// Attempts since an hour, of one hook or of all that are there.
+/// Counts from an hour on, of one hook or of all hooks that are not deleted.
 pub async fn since(
     conn: &mut Conn,
     _by: &Grant,
     hook: Option<HookId>,
     from: Hour,
-) -> Result<Vec<Counted>, Error> {
+) -> Result<Vec<HourCount>, Error> {
     let found = match hook {
         Some(hook) => on_db!(conn, c => sqlx::query_as(
             "SELECT hook_id, hour, class, count FROM hours WHERE hook_id = $1 AND hour >= $2 ORDER \
@@ -105,7 +108,7 @@ pub async fn since(
     Ok(found)
 }
 
-/// How long a hook's attempts took since an hour: hour, bucket, count.
+/// Latency histogram of a hook from an hour on: hour, bucket, count.
 pub async fn latencies(
     conn: &mut Conn,
     _by: &Grant,
@@ -118,53 +121,55 @@ pub async fn latencies(
     ).bind(hook).bind(from).fetch_all(c).await)?)
 }
 
-/// Hooks that a look asks about.
-const HOOKS: i64 = 200;
-/// Hours of one hook that a step forgets: with every class and bucket a thousand rows or so.
-const HOURS: i64 = 24;
+/// Hooks that one read checks for expired hours.
+const HOOKS_PER_PAGE: i64 = 200;
+/// Hours of one hook that one step deletes: about a thousand rows with all classes and buckets.
+const HOURS_PER_STEP: i64 = 24;
 
-/// Hours of one hook that are to be forgotten: those before `before`.
+/// Hours of one hook to delete: those before `before`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Old {
+pub struct Expired {
     pub hook: HookId,
     pub before: Hour,
 }
 
-impl Old {
-    /// From the first hour that a hook has, if that is not kept.
-    fn from(hook: HookId, first: Option<Hour>, kept: Hour) -> Option<Self> {
-        let first = first.filter(|first| *first < kept)?;
-        Some(Self { hook, before: kept.min(Hour(first.0 + HOURS)) })
+impl Expired {
+    /// The next step for a hook whose first stored hour is `first`; `None` if that hour is kept.
+    fn from(hook: HookId, first: Option<Hour>, oldest_kept: Hour) -> Option<Self> {
+        let first = first.filter(|first| *first < oldest_kept)?;
+        Some(Self { hook, before: oldest_kept.min(Hour(first.0 + HOURS_PER_STEP)) })
     }
 }
 
-/// Which of the next hooks after `after` have hours before those that are kept, and where to go on.
-/// One hook after the other, because the tables are in that order.
-pub(in crate::engine) async fn old(
+/// Of the next hooks after `after`, those with hours before `oldest_kept`, and where to continue.
+/// Hook by hook, because the tables are keyed by hook first.
+pub(in crate::engine) async fn find_expired(
     conn: &mut Conn,
     after: HookId,
-    kept: Hour,
-) -> Result<(Vec<Old>, Option<HookId>), Error> {
+    oldest_kept: Hour,
+) -> Result<(Vec<Expired>, Option<HookId>), Error> {
     let rows: Vec<(HookId, Option<Hour>, Option<Hour>)> = on_db!(conn, c => sqlx::query_as(
         "SELECT h.id, (SELECT m.hour FROM hours m WHERE m.hook_id = h.id ORDER BY m.hook_id, \
          m.hour LIMIT 1),
                 (SELECT l.hour FROM latencies l WHERE l.hook_id = h.id ORDER BY l.hook_id, l.hour \
                 LIMIT 1)
          FROM hooks h WHERE h.id > $1 ORDER BY h.id LIMIT $2",
-    ).bind(after).bind(HOOKS).fetch_all(c).await)?;
-    let next = rows.last().filter(|_| rows.len() as i64 == HOOKS).map(|(hook, ..)| *hook);
-    let old = |(hook, hour, latency): (HookId, Option<Hour>, Option<Hour>)| {
-        Old::from(hook, hour.into_iter().chain(latency).min(), kept)
+    ).bind(after).bind(HOOKS_PER_PAGE).fetch_all(c).await)?;
+    let next = rows.last().filter(|_| rows.len() as i64 == HOOKS_PER_PAGE).map(|(hook, ..)| *hook);
+    let expired = |(hook, hour, latency): (HookId, Option<Hour>, Option<Hour>)| {
+        Expired::from(hook, hour.into_iter().chain(latency).min(), oldest_kept)
     };
-    Ok((rows.into_iter().filter_map(old).collect(), next))
+    Ok((rows.into_iter().filter_map(expired).collect(), next))
 }
 
-/// Forgets some old hours of a hook. Returns what is to be forgotten next.
-pub(in crate::engine) async fn forget(
+/// Deletes one step of expired hours of a hook. Returns the next step, if any.
+pub(in crate::engine) async fn delete_expired(
     conn: &mut Conn,
-    old: Old,
-    kept: Hour,
-) -> Result<Option<Old>, Error> {
+    expired: Expired,
+    oldest_kept: Hour,
+) -> Result<Option<Expired>, Error> {
+    // Both tables are cleared up to the same hour; the next step begins at the first hour that is
+    // left in either.
     let mut first = None;
     for (delete, next) in [
         (
@@ -177,10 +182,11 @@ pub(in crate::engine) async fn forget(
         ),
     ] {
         on_db!(conn,
-            c => sqlx::query(delete).bind(old.hook).bind(old.before).execute(c).await.map(drop))?;
+            c => sqlx::query(delete).bind(expired.hook).bind(expired.before)
+                .execute(c).await.map(drop))?;
         let row: Option<(Hour,)> =
-            on_db!(conn, c => sqlx::query_as(next).bind(old.hook).fetch_optional(c).await)?;
+            on_db!(conn, c => sqlx::query_as(next).bind(expired.hook).fetch_optional(c).await)?;
         first = first.into_iter().chain(row.map(|(hour,)| hour)).min();
     }
-    Ok(Old::from(old.hook, first, kept))
+    Ok(Expired::from(expired.hook, first, oldest_kept))
 }

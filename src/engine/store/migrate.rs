@@ -1,11 +1,12 @@
-//! Brings the schema up to date: two folders of the same numbers. One of the few files that may
-//! know which engine it is. Of processes that start together one migrates and the others wait: on
-//! SQLite for their [`Turn`](super::files), on PostgreSQL for sqlx's lock.
+//! Schema migrations, from two folders with the same numbers: one for each database engine. One of
+//! the few files that may know which engine is in use. When several processes start together, one
+//! migrates and the others wait: on SQLite for their [`OpeningLock`](super::files), on PostgreSQL
+//! for the advisory lock of sqlx.
 //!
-//! A program may meet a schema that a newer one made, while servers are upgraded one by one or
-//! after going back to the release before. It goes on only where every migration it does not know
-//! says that it may: by a name that ends in `_additive`. Such a migration adds tables, indexes, or
-//! columns with a default, and changes nothing that older programs read or write.
+//! A program may meet a schema that a newer version made: during a rolling upgrade, or after a
+//! downgrade. It continues only if the name of every migration it does not know ends in
+//! `_additive`. Such a migration only adds tables, indexes, or columns with a default, and changes
+//! nothing that older programs read or write.
 
 use sqlx::migrate::{Migrate, MigrateError};
 
@@ -14,15 +15,16 @@ use super::{
     error::Error,
 };
 
+/// Descriptions of additive migrations end like this: sqlx shows `_additive` as ` additive`.
 const ADDITIVE: &str = "additive";
 const NEWER: &str = "This database was made by a newer version. Upgrade service-hooks.";
 
-/// Expands one body for both engines.
+/// The migration run, expanded for each engine because sqlx has a connection type for each.
 macro_rules! bring_up_to_date {
     ($conn:expr, $migrator:expr) => {{
         let (conn, mut migrator) = ($conn, $migrator);
-        // Taken twice by the same session, here and by the migrator. When something fails the
-        // connection is closed, and the lock goes with it.
+        // The migrator takes the lock again in the same session. On an error the connection is
+        // closed, which releases the lock.
         conn.lock().await?;
         conn.ensure_migrations_table(&migrator.table_name.clone()).await?;
         let applied: Vec<(i64, String)> =
@@ -39,9 +41,9 @@ macro_rules! bring_up_to_date {
     }};
 }
 
-/// Applies what is missing. Safe to call by several processes at once.
+/// Applies the missing migrations. Safe to call from several processes at once.
 pub async fn migrate(db: &Db) -> Result<(), Error> {
-    let mut conn = db.own().await?;
+    let mut conn = db.connect_unpooled().await?;
     let outcome: Result<bool, MigrateError> = async {
         match &mut conn.link {
             Link::Sqlite(connection) => {
@@ -62,11 +64,11 @@ pub async fn migrate(db: &Db) -> Result<(), Error> {
     }
 }
 
-/// Can this program work with what was applied?
+/// Can this version work with the migrations that were applied?
 fn is_fit(applied: &[(i64, String)], is_known: impl Fn(i64) -> bool) -> bool {
     let mut unknown = applied.iter().filter(|(version, _)| !is_known(*version)).peekable();
     if unknown.peek().is_some() {
-        tracing::warn!("a newer version made this database's schema");
+        tracing::warn!("the database schema is from a newer version");
     }
     unknown.all(|(_, description)| description.ends_with(ADDITIVE))
 }
@@ -76,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_newer_schema_is_fit_when_all_that_is_unknown_only_adds() {
+    fn a_newer_schema_is_fit_if_every_unknown_migration_is_additive() {
         let applied = |newer: &[&str]| -> Vec<(i64, String)> {
             let names = ["begin", "engine"].iter().chain(newer);
             names.zip(1..).map(|(name, version)| (version, (*name).to_owned())).collect()

@@ -1,12 +1,15 @@
-//! All SQL, and nothing but SQL: one room for each noun. Statements are one text for SQLite and
-//! PostgreSQL; `db`, `migrate`, `claim`, `wake`, `space` and the two of `commit` alone may know
-//! which it is. Reads take a read connection; writes happen only inside a command of the
-//! [`writer`]. Functions that serve people or programs ask for a
-//! [`Grant`](crate::domain::permission::Grant). No function here holds a transaction across
-//! anything but SQL.
+//! All SQL of the engine, and nothing but SQL: one module for each noun.
+//!
+//! Each statement is one text for SQLite and PostgreSQL. Only `db`, `migrate`, `claim`, `wake`,
+//! `space` and the two engine-specific files of `commit` may know which of them is in use.
+//!
+//! Reads use a read connection. Writes happen only in commands of the [`writer`]. Functions that
+//! serve people or programs require a [`Grant`](crate::domain::permission::Grant). No function here
+//! keeps a transaction open across anything but SQL.
 
 pub mod attempts;
 pub mod audit;
+pub mod backlog;
 pub mod balance;
 pub mod bodies;
 pub mod claim;
@@ -46,7 +49,6 @@ pub mod space;
 pub mod steps;
 pub mod told;
 pub mod wake;
-pub mod weight;
 pub mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -62,54 +64,56 @@ use crate::domain::time::Timestamp;
 use claim::FileClaim;
 use events::{Accept, Answer};
 use failing::{Failing, Writes};
-use files::Turn;
+use files::OpeningLock;
 use finished::{Finished, Recorded};
 pub(super) use reserve::Restored;
-use reserve::{Made, Reserve};
+use reserve::{Allocated, Reserve};
 use secrets::Vault;
 use told::Audience;
 use writer::Writer;
 
-/// Counters that processes on one database spread over: so many that hardly any two wait for each
-/// other's commits.
+/// Shards of a counter. Each process adds to one shard, chosen at random at start, so that commits
+/// of different nodes hardly ever wait for the same counter row.
 const SHARDS: u16 = 1024;
 
-/// The data folder, if this database or its key is kept there.
-fn folder_of_ours<'s>(settings: &'s Settings, database: &Path) -> Option<&'s Path> {
+/// The data directory, if the database or its master key is kept in it.
+fn own_data_dir<'s>(settings: &'s Settings, database: &Path) -> Option<&'s Path> {
     let folder = settings.data_dir.as_path();
     (settings.master_key_file.is_none() || database.starts_with(folder)).then_some(folder)
 }
 
-/// An open, migrated database with its writer and its key. Cheap to clone.
+/// An open, migrated database with its writer task and its [`Vault`]. Cheap to clone; clones share
+/// everything.
 #[derive(Clone)]
 pub struct Store {
     db: Db,
     writer: Writer,
     writes: Writes,
-    /// Who hears what was committed.
+    /// Where the writer sends its notices after a commit.
     pub(super) audience: Audience,
     pub vault: Vault,
-    writing: Arc<Mutex<Option<JoinHandle<()>>>>,
+    writer_task: Arc<Mutex<Option<JoinHandle<()>>>>,
     claim: Arc<Mutex<Option<FileClaim>>>,
     shard: i64,
 }
 
 impl Store {
-    /// Opens and migrates the database of the settings and loads the master key. Refuses a key that
-    /// does not fit.
+    /// Opens and migrates the configured database and loads the master key. Fails with
+    /// [`Error::Unfit`] if the key does not open what is sealed in the database.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let url = settings.database_url();
-        let turn = match files::sqlite_file(&url) {
-            Some(file) => Some(
-                Turn::take(&file, folder_of_ours(settings, &file), url.contains("vfs=")).await?,
-            ),
+        let opening_lock = match files::sqlite_file(&url) {
+            Some(file) => {
+                let data_dir = own_data_dir(settings, &file);
+                Some(OpeningLock::acquire(&file, data_dir, url.contains("vfs=")).await?)
+            }
             None => None,
         };
         let db = Db::open(&url).await?;
         migrate::migrate(&db).await?;
-        let vault = key::settle(&db, settings).await?;
-        if let Some(turn) = turn {
-            turn.done()?;
+        let vault = key::open_vault(&db, settings).await?;
+        if let Some(opening_lock) = opening_lock {
+            opening_lock.finish()?;
         }
         let shard = if db.is_postgres() {
             i64::from(u16::from_le_bytes(random_bytes()) % SHARDS)
@@ -119,67 +123,68 @@ impl Store {
         let writes = Writes::default();
         let audience = Audience::default();
         let (writer, task) = Writer::start(db.clone(), shard, writes.clone(), audience.clone());
-        let writing = Arc::new(Mutex::new(Some(task)));
-        Ok(Self { db, writer, writes, audience, vault, writing, claim: Arc::default(), shard })
+        let writer_task = Arc::new(Mutex::new(Some(task)));
+        Ok(Self { db, writer, writes, audience, vault, writer_task, claim: Arc::default(), shard })
     }
 
-    /// Makes sure that no other process delivers from this database, which keeps this much space in
-    /// reserve from now on.
+    /// Locks the database against other processes that would deliver from it (SQLite only), and
+    /// sets how much disk space is held in reserve from now on.
     pub(super) async fn claim(&self, reserve_bytes: u64) -> Result<(), Error> {
         *self.claim.lock().await = claim::claim_file(&self.db)?;
-        self.db.bound_reads();
+        self.db.limit_reads();
         match self.db.file().map(|file| Reserve::beside(file, reserve_bytes)) {
-            // There may be a file from before the setting was 0.
+            // The setting may have been larger at an earlier start: remove the file.
             Some(unwanted) if reserve_bytes == 0 => unwanted.release(),
-            Some(reserve) => self.writes.keep(reserve),
+            Some(reserve) => self.writes.set_reserve(reserve),
             None => {}
         }
         Ok(())
     }
 
-    /// Makes the reserve's file if it is missing and the disk has room. New events are accepted
-    /// again if it had been released, and refused if there is hardly any room at the start.
+    /// Allocates the reserve file if it is missing and the disk has space. If it had been released
+    /// because the disk was full, new events are accepted again. If there is hardly any space at
+    /// start, events are refused.
     pub(super) async fn restore_reserve(&self, now: Timestamp) -> Result<Restored, Error> {
-        let Some(reserve) = self.writes.reserve() else { return Ok(Restored::WasThere) };
+        let Some(reserve) = self.writes.reserve() else { return Ok(Restored::Unchanged) };
         let was_full = self.writes.refuses_events();
-        let making = reserve.clone();
-        let made = tokio::task::spawn_blocking(move || making.make(!was_full)).await;
+        let reserve_to_make = reserve.clone();
+        let made = tokio::task::spawn_blocking(move || reserve_to_make.make(!was_full)).await;
         let made =
             made.map_err(|_| Error::Panicked)?.map_err(|error| Error::Unfit(error.to_string()))?;
         if !was_full && self.writes.refuses_events() {
-            // The disk became full while the file was being made, and it was released before it was
-            // there.
+            // The disk became full while the file was being written, so the writer released the
+            // reserve before the file was complete.
             reserve.release();
-            return Ok(Restored::NoRoom);
+            return Ok(Restored::NoSpace);
         }
         match made {
-            Made::Whole if was_full => {}
-            Made::Whole => return Ok(Restored::WasThere),
-            Made::Part(bytes) => return Ok(Restored::Part(bytes)),
-            Made::Nothing => {
+            Allocated::Full if was_full => {}
+            Allocated::Full => return Ok(Restored::Unchanged),
+            Allocated::Partial(bytes) => return Ok(Restored::Partial(bytes)),
+            Allocated::Nothing => {
                 if !was_full {
-                    self.writes.lack_reserve(now);
+                    self.writes.no_space_for_reserve(now);
                 }
-                return Ok(Restored::NoRoom);
+                return Ok(Restored::NoSpace);
             }
         }
-        // Free space does not prove that a write succeeds: there may be a quota.
+        // Free space does not prove that a write succeeds: a quota may apply.
         self.try_writing().await.inspect_err(|_| reserve.release())?;
-        self.writes.restored();
-        Ok(Restored::Again)
+        self.writes.reserve_restored();
+        Ok(Restored::Recreated)
     }
 
-    /// Bytes of the reserve's file; `None` on PostgreSQL, which has none.
-    pub fn reserve_held(&self) -> Option<u64> {
-        self.db.file().map(|file| Reserve::beside(file, 0).held())
+    /// Size of the reserve file in bytes; `None` on PostgreSQL, which has no reserve.
+    pub fn reserve_bytes(&self) -> Option<u64> {
+        self.db.file().map(|file| Reserve::beside(file, 0).size())
     }
 
-    /// See [`Writes::wants_room`].
-    pub(super) fn wants_room(&self) -> impl Future<Output = ()> {
-        self.writes.wants_room()
+    /// See [`Writes::disk_became_full`].
+    pub(super) fn disk_became_full(&self) -> impl Future<Output = ()> {
+        self.writes.disk_became_full()
     }
 
-    /// Does this process's master key still open what is sealed in the database? One small read.
+    /// Does this process's master key still open the known value in the database? One small read.
     pub async fn key_fits(&self) -> Result<bool, Error> {
         key::fits(&mut self.read().await?, &self.vault).await
     }
@@ -194,8 +199,8 @@ impl Store {
         self.db.about().await
     }
 
-    /// Makes a SQLite file as small as what it holds; see [`space::compact`]. Only without a
-    /// server.
+    /// Shrinks a SQLite file to the size of its content; see [`space::compact`]. Fails while a
+    /// server uses the file.
     pub async fn compact(&self) -> Result<(), Error> {
         let claim = claim::claim_file(&self.db)?;
         let compacted = space::compact(&self.db).await;
@@ -207,33 +212,33 @@ impl Store {
         &self.db
     }
 
-    /// Which of the counters this process adds to.
+    /// The counter shard of this process.
     pub(super) fn shard(&self) -> i64 {
         self.shard
     }
 
-    /// Since when nothing can be written, if that is so; as the writer last saw it.
+    /// Since when writes fail, if they do, as the writer last saw it.
     pub fn failing(&self) -> Option<Failing> {
         self.writes.failing()
     }
 
-    /// The writing task is gone although the store was not closed: nothing can be written until the
-    /// process is started again.
+    /// The writer task ended although the store was not closed. Nothing can be written until the
+    /// process is restarted.
     pub(super) fn writer_has_ended(&self) -> bool {
         self.writer.has_ended()
     }
 
-    /// Resolves when it is.
+    /// Resolves when the writer task has ended; see [`Self::writer_has_ended`].
     pub(super) async fn writer_ended(&self) {
         self.writer.ended().await;
     }
 
-    /// Writes something small, to see whether that can be done again.
+    /// Writes one small row to test whether writes succeed again.
     pub(super) async fn try_writing(&self) -> Result<(), Error> {
         let shard = self.shard;
         self.write(move |conn| Box::pin(balance::touch(conn, shard)))
             .await
-            .inspect(|()| self.writes.went_well())
+            .inspect(|()| self.writes.succeeded())
     }
 
     /// See [`Writer::accept`].
@@ -249,7 +254,7 @@ impl Store {
         self.writer.finish(finished).await
     }
 
-    /// A connection for reading.
+    /// A read connection from the pool.
     pub async fn read(&self) -> Result<Conn, Error> {
         self.db.read().await
     }
@@ -259,7 +264,8 @@ impl Store {
         self.db.read_for_lanes().await
     }
 
-    /// Runs `work` in a transaction of the one writer; see [`Writer::run`].
+    /// Runs `work` as a command of the single writer, whose transaction it may share with others;
+    /// see [`Writer::run`].
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -269,7 +275,8 @@ impl Store {
         self.writer.run(work).await
     }
 
-    /// See [`Writer::run_alone`]: for changes of hooks and of jobs.
+    /// Like [`Self::write`] but in a transaction of its own, for changes of hooks and jobs; see
+    /// [`Writer::run_alone`].
     pub async fn write_alone<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -279,10 +286,10 @@ impl Store {
         self.writer.run_alone(work).await
     }
 
-    /// Writes what is queued, then closes the pools.
+    /// Commits the queued commands, releases the lock on the file and closes the pools.
     pub async fn close(self) {
         self.writer.close().await;
-        if let Some(task) = self.writing.lock().await.take() {
+        if let Some(task) = self.writer_task.lock().await.take() {
             let _panicked = task.await;
         }
         if let Some(claim) = self.claim.lock().await.take() {

@@ -1,11 +1,13 @@
-//! One act for each `Idempotency-Key`, for requests that make or send something other than events
-//! (those have [`super::idempotency`]). A request takes its key before it acts, so that of two that
-//! race only one acts. What it made is noted in the transaction that makes it; its answer is kept
-//! afterwards, sealed. A request that died before it acted loses its key after a while, and the
-//! next one with the same key acts instead.
+//! Idempotency keys of requests that create or send something other than events (for those see
+//! [`super::idempotency`]).
 //!
-//! The holder's id is a fence: a request that was too slow and lost its key cannot commit what it
-//! makes.
+//! A request claims its key before it acts, so of two concurrent requests only one acts. What it
+//! creates is recorded in the transaction that creates it; its answer is stored afterwards, sealed.
+//! If a request dies before it acted, its lease on the key expires and the next request with the
+//! same key acts instead.
+//!
+//! The random holder id is a fencing token: a request that was too slow and lost its key cannot
+//! commit what it creates.
 
 use std::time::Duration;
 
@@ -19,41 +21,42 @@ use super::{
 };
 use crate::{domain::time::Timestamp, engine::clock::Clock};
 
-/// How long an answer is remembered, as with events.
+/// How long an answer is kept, as for events.
 const REMEMBER: Duration = Duration::from_secs(48 * 3600);
 
-/// A request with a key, as it came.
+/// A request with an idempotency key, as hashes.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    /// Of who asks, what for, and the key.
+pub struct KeyedRequest {
+    /// Hash of the caller, the operation and the key.
     pub key_hash: Vec<u8>,
-    /// Of what is asked: the body.
+    /// Hash of the request body.
     pub body_hash: Vec<u8>,
 }
 
-/// The right to act for a key.
+/// A claimed key: the right to act for it while the lease holds.
 #[derive(Clone, Debug)]
 pub struct Once {
     key_hash: Vec<u8>,
     holder: Uuid,
 }
 
-/// What is to happen with a request.
+/// The result of claiming a key.
 #[derive(Debug)]
 pub enum Claim {
-    /// It acts.
-    Acts(Once),
-    /// Another one with the same key and body is being carried out.
-    Running,
-    /// The key was used with another body.
-    Other,
-    /// It was carried out: this was the answer, as it was kept.
-    Answered(Vec<u8>),
-    /// It was carried out, and the process ended before the answer was kept. What was made is at
-    /// this address.
-    Made(String),
+    /// The request may act.
+    Acquired(Once),
+    /// A request with the same key and body is still in progress.
+    InProgress,
+    /// The key was used before with another body.
+    BodyMismatch,
+    /// It was carried out before; the sealed answer, opened.
+    Completed(Vec<u8>),
+    /// It was carried out, but the process ended before it stored the answer. What was created is
+    /// at this address.
+    Created(String),
 }
 
+/// A key as stored. `made` is the address of what was created.
 #[derive(sqlx::FromRow)]
 struct Row {
     body_hash: Vec<u8>,
@@ -66,20 +69,20 @@ fn place(key_hash: &[u8]) -> Place<'_> {
     Place { table: "idempotency", column: "sealed", row: key_hash }
 }
 
-/// Takes a key for `lease`, or says who has it or had it.
+/// Claims a key for `lease`, or reports its state.
 pub async fn claim(
     conn: &mut Conn,
     clock: &Clock,
     vault: &Vault,
-    asked: &Asked,
+    request: &KeyedRequest,
     lease: Duration,
 ) -> Result<Claim, Error> {
-    let Asked { key_hash, body_hash } = asked;
+    let KeyedRequest { key_hash, body_hash } = request;
     let now = claim::database_now(conn, clock).await?;
     let holder = clock.id();
-    forget(conn, key_hash, now).await?;
-    // Takes a key that is free, or whose holder died before it acted.
-    let taken = on_db!(conn, c => sqlx::query(
+    delete_expired(conn, key_hash, now).await?;
+    // Claims a free key, or one whose holder died before it acted.
+    let claimed = on_db!(conn, c => sqlx::query(
         "INSERT INTO idempotency (key_hash, body_hash, answer, expires_at, holder, held_until)
          VALUES ($1, $2, '', $3, $4, $5)
          ON CONFLICT (key_hash) DO UPDATE SET holder = excluded.holder, held_until = \
@@ -90,29 +93,30 @@ pub async fn claim(
     ).bind(key_hash).bind(body_hash).bind(now.after(REMEMBER)).bind(holder).bind(now.after(lease))
         .bind(now)
      .execute(c).await.map(|done| done.rows_affected()))?;
-    if taken == 1 {
-        return Ok(Claim::Acts(Once { key_hash: key_hash.clone(), holder }));
+    if claimed == 1 {
+        return Ok(Claim::Acquired(Once { key_hash: key_hash.clone(), holder }));
     }
     let row: Option<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT body_hash, made, held_until, sealed FROM idempotency WHERE key_hash = $1",
     ).bind(key_hash).fetch_optional(c).await)?;
     Ok(match row {
-        Some(row) if row.body_hash != *body_hash => Claim::Other,
+        Some(row) if row.body_hash != *body_hash => Claim::BodyMismatch,
         Some(Row { sealed: Some(sealed), .. }) => {
-            Claim::Answered(vault.open(place(key_hash), &sealed)?)
+            Claim::Completed(vault.open(place(key_hash), &sealed)?)
         }
-        // As long as its holder may be alive, the answer may still come.
+        // While the lease of the holder lasts, its answer may still come.
         Some(Row { made: Some(made), held_until, .. })
             if held_until.is_none_or(|until| until <= now) =>
         {
-            Claim::Made(made)
+            Claim::Created(made)
         }
-        // Its holder acts, or has released it in this moment.
-        Some(_) | None => Claim::Running,
+        // The holder is acting, or has just released the key.
+        Some(_) | None => Claim::InProgress,
     })
 }
 
-async fn forget(conn: &mut Conn, key_hash: &[u8], now: Timestamp) -> Result<(), Error> {
+/// Deletes this key if its stored answer has expired.
+async fn delete_expired(conn: &mut Conn, key_hash: &[u8], now: Timestamp) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query("DELETE FROM idempotency WHERE key_hash = $1 AND expires_at <= \
                                    $2")
         .bind(key_hash).bind(now).execute(c).await.map(drop))?;
@@ -120,9 +124,10 @@ async fn forget(conn: &mut Conn, key_hash: &[u8], now: Timestamp) -> Result<(), 
 }
 
 impl Once {
-    /// In the transaction that acts: notes where what was made is found. [`Error::Missing`] when
-    /// the key was lost to another request, and then nothing of the transaction may stay.
-    pub async fn made(&self, conn: &mut Conn, address: &str) -> Result<(), Error> {
+    /// Records the address of what was created. Call it in the transaction that creates it:
+    /// [`Error::Missing`] means that the key was lost to another request, and the transaction must
+    /// be rolled back.
+    pub async fn record_created(&self, conn: &mut Conn, address: &str) -> Result<(), Error> {
         let rows = on_db!(conn, c => sqlx::query(
             "UPDATE idempotency SET made = $3 WHERE key_hash = $1 AND holder = $2 AND sealed IS \
              NULL",
@@ -131,8 +136,8 @@ impl Once {
         expect_one(rows)
     }
 
-    /// Keeps the answer for the next request with the same key.
-    pub async fn answered(
+    /// Stores the sealed answer for the next request with the same key.
+    pub async fn store_answer(
         &self,
         conn: &mut Conn,
         vault: &Vault,
@@ -146,7 +151,8 @@ impl Once {
         expect_one(rows)
     }
 
-    /// Gives the key back: nothing was made, and the request may be repeated with another body.
+    /// Releases the key after nothing was created, so that the request may be repeated with another
+    /// body.
     pub async fn release(&self, conn: &mut Conn) -> Result<(), Error> {
         on_db!(conn, c => sqlx::query("DELETE FROM idempotency WHERE key_hash = $1 AND holder = $2 \
                                        AND made IS NULL")
@@ -155,15 +161,14 @@ impl Once {
     }
 }
 
-/// In a transaction that acts for a request: see [`Once::made`]. Nothing where the request has no
-/// key.
+/// Calls [`Once::record_created`] if the request has a key.
 pub async fn note(
     conn: &mut Conn,
     once: Option<&Once>,
     address: impl FnOnce() -> String,
 ) -> Result<(), Error> {
     match once {
-        Some(once) => once.made(conn, &address()).await,
+        Some(once) => once.record_created(conn, &address()).await,
         None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! An open delivery, as it is read for a lane.
+//! An open delivery as a lane reads it.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use crate::{
     engine::store::{
         bodies::Bodies,
         error::Error,
-        rows::{known_event_type, small},
+        rows::{count_to_u32, known_event_type},
     },
 };
 
-/// An open delivery with everything an attempt needs of it.
+/// An open delivery with everything that an attempt needs.
 #[derive(Clone, Debug)]
 pub struct Open {
     pub id: DeliveryId,
@@ -24,24 +24,24 @@ pub struct Open {
     pub hook: HookId,
     pub event_type: EventType,
     pub body: Bytes,
-    /// Attempts made so far, and how many of them do not count as tries of the schedule: those
-    /// before it was last sent again by hand, probes, those that the receiver put off, and those
-    /// that were made before their time.
+    /// `attempts`: all attempts so far. `tries_before`: how many of them do not count against the
+    /// retry schedule: those before the last manual redelivery, probes, attempts that the receiver
+    /// postponed, and attempts made before their due time.
     pub attempts: u32,
     pub tries_before: u32,
     pub is_test: bool,
-    /// What it keeps its place by, where its hook keeps an order.
+    /// The ordering key, if its hook has ordered delivery.
     pub order_key: Option<Key>,
 }
 
 impl Open {
-    /// No event has an empty body unless retention removed it.
+    /// Only retention empties the body of an event.
     pub fn has_body(&self) -> bool {
         !self.body.is_empty()
     }
 }
 
-/// The value by which deliveries of a hook are kept in order.
+/// An ordering key: deliveries of a hook with the same key are sent in order.
 pub type Key = Arc<str>;
 
 #[derive(sqlx::FromRow)]
@@ -68,8 +68,8 @@ impl OpenRow {
             hook,
             event_type: known_event_type(&self.event_type)?,
             body: bodies.share(self.event_id, self.body),
-            attempts: small(self.attempts),
-            tries_before: small(self.tries_before),
+            attempts: count_to_u32(self.attempts),
+            tries_before: count_to_u32(self.tries_before),
             is_test: self.is_test,
             order_key: self.order_key.map(Key::from),
         })

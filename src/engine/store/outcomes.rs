@@ -1,5 +1,5 @@
-//! What came of attempts: many at a time, each with its consequence for the delivery and for the
-//! health of its hook, in the transaction that records it.
+//! Records the results of attempts in batches. Each attempt, its consequence for the delivery and
+//! its effect on the health of the hook are written in the same transaction.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,28 +13,29 @@ use super::{
     told::{Told, Turned},
 };
 use crate::domain::{
-    health::{BreakerPolicy, Health, Heard, Purpose, Turn},
+    health::{BreakerPolicy, Health, HealthChange, Purpose, Signal},
     id::HookId,
     permission::{Actor, Permission},
     time::readable_duration,
 };
 
-/// Why the portal switches a hook off by itself.
+/// Why a hook is switched off automatically.
 const GONE: &str = "the receiver answered 410 Gone";
-fn gave_up(policy: &BreakerPolicy) -> String {
+fn gave_up_reason(policy: &BreakerPolicy) -> String {
     format!("every delivery failed for {}", readable_duration(policy.give_up_after))
 }
 
-/// Records attempts and their consequences together. A delivery that was held or cancelled while
-/// the attempt was under way stays so, unless the attempt settled it. [`Error::Exists`] when one of
-/// the attempts is on record already.
+/// Records attempts and their consequences together. Attempts whose fencing token is stale are
+/// refused. A delivery that was held or cancelled during the attempt stays so, unless the attempt
+/// settled it. Fails with [`Error::Exists`] if one of the attempts is already recorded.
 pub(super) async fn record_all(
     conn: &mut Conn,
     finished: &[&Finished],
 ) -> Result<Vec<Recorded>, Error> {
+    // A single node has no fencing token: its attempts are always recorded.
     let fences: HashSet<(HookId, claim::Fence)> =
         finished.iter().filter_map(|finished| Some((finished.hook, finished.fence?))).collect();
-    let ours = claim::still_ours(conn, &fences).await?;
+    let ours = claim::still_held(conn, &fences).await?;
     let is_ours = |finished: &Finished| {
         finished.fence.is_none_or(|fence| ours.contains(&(finished.hook, fence)))
     };
@@ -45,22 +46,25 @@ pub(super) async fn record_all(
     attempts::insert(conn, &rows).await?;
     update(conn, &kept).await?;
     measured::add(conn, &kept).await?;
-    let (standing, off) = follow(conn, &kept).await?;
-    for finished in kept.iter().filter(|finished| finished.finds_it_well()) {
-        forward::ask(conn, finished.hook, finished.clock.now()).await?;
-        // What the receiver asked for is over too, and that is in the hook's health.
-        conn.tell(Told::Changed(finished.hook));
+    let (health_by_hook, switched_off) = update_health(conn, &kept).await?;
+    for finished in kept.iter().filter(|finished| finished.proves_recovery()) {
+        forward::request(conn, finished.hook, finished.clock.now()).await?;
+        // A success also ends a wait that the receiver asked for, which is part of the health of
+        // the hook.
+        conn.add_notice(Told::Changed(finished.hook));
     }
     let recorded = finished.iter().map(|finished| match is_ours(finished) {
-        true => Recorded::Kept {
-            health: standing.get(&finished.hook).copied(),
-            is_off: off.contains(&finished.hook),
+        true => Recorded::Stored {
+            health: health_by_hook.get(&finished.hook).copied(),
+            is_off: switched_off.contains(&finished.hook),
         },
-        false => Recorded::Refused,
+        false => Recorded::Fenced,
     });
     Ok(recorded.collect())
 }
 
+/// Updates the deliveries of the attempts, many with one statement. A held or cancelled delivery
+/// keeps its state when the attempt asks only for a retry.
 async fn update(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
     for chunk in chunks(finished) {
         on_db!(conn, c: Engine => {
@@ -94,81 +98,88 @@ async fn update(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
     Ok(())
 }
 
-/// What the attempts mean for their hooks: how each stands now, and which the portal switched off.
-async fn follow(
+/// Applies the attempts to the health of their hooks. Returns the new health of each hook, and
+/// which hooks were switched off automatically.
+async fn update_health(
     conn: &mut Conn,
     finished: &[&Finished],
 ) -> Result<(HashMap<HookId, Health>, HashSet<HookId>), Error> {
     let finished: Vec<&Finished> =
-        finished.iter().copied().filter(|finished| !finished.changes_nothing()).collect();
+        finished.iter().copied().filter(|finished| !finished.leaves_health_unchanged()).collect();
     let hooks: HashSet<HookId> = finished.iter().map(|finished| finished.hook).collect();
     let before = health::of_hooks(conn, &hooks.into_iter().collect::<Vec<_>>()).await?;
-    let mut standing = before.clone();
-    let mut turns = Vec::new();
+    let mut health_by_hook = before.clone();
+    let mut changes = Vec::new();
     for finished in finished {
         let now = finished.clock.now();
-        let heard = finished.heard(now);
-        let health = standing.entry(finished.hook).or_default();
-        let (after, turn) = health.after(heard, finished.purpose, now, &finished.policy);
+        let signal = finished.signal(now);
+        let health = health_by_hook.entry(finished.hook).or_default();
+        let (after, change) = health.after(signal, finished.purpose, now, &finished.policy);
         *health = after;
-        if !matches!(heard, Heard::Success | Heard::OwnTrouble) && finished.purpose != Purpose::Test
+        if !matches!(signal, Signal::Success | Signal::OwnTrouble)
+            && finished.purpose != Purpose::Test
         {
             health.last_answer = Some(finished.attempt.answer);
         }
-        if finished.is_gone || turn != Turn::None {
-            turns.push((finished, turn));
+        if finished.is_gone || change != HealthChange::None {
+            changes.push((finished, change));
         }
     }
-    for (finished, _) in &turns {
+    for (finished, _) in &changes {
         listeners::changed(conn, finished.hook).await?;
     }
-    let mut off = HashSet::new();
-    for (finished, turn) in turns {
-        let why_off = match turn {
+    let mut switched_off = HashSet::new();
+    for (finished, change) in changes {
+        let off_reason = match change {
             _ if finished.is_gone => Some(GONE.to_owned()),
-            Turn::GaveUp => Some(gave_up(&finished.policy)),
+            HealthChange::GaveUp => Some(gave_up_reason(&finished.policy)),
             _ => None,
         };
-        if let Some(reason) = why_off
+        if let Some(reason) = off_reason
             && switch_off(conn, finished, &reason).await?
         {
-            off.insert(finished.hook);
+            switched_off.insert(finished.hook);
         }
-        note_turn(conn, finished, turn).await?;
+        note_health_change(conn, finished, change).await?;
     }
-    let mut hooks: Vec<_> = standing.iter().collect();
-    // Everybody locks them in this order: else two could wait for each other.
+    let mut hooks: Vec<_> = health_by_hook.iter().collect();
+    // All transactions lock health rows in this order, so that they cannot deadlock.
     hooks.sort_unstable_by_key(|(hook, _)| **hook);
     for (hook, health) in hooks {
+        // Only health that changed is written.
         if before.get(hook).copied().unwrap_or_default() != *health {
             health::save(conn, *hook, health).await?;
         }
     }
-    Ok((standing, off))
+    Ok((health_by_hook, switched_off))
 }
 
-/// Pauses and recoveries are decisions of the portal, and stand in the log like those of people.
-async fn note_turn(conn: &mut Conn, finished: &Finished, turn: Turn) -> Result<(), Error> {
-    let (action, turned) = match turn {
-        Turn::Paused => ("hook.paused", Turned::Paused),
-        Turn::Recovered => ("hook.recovered", Turned::Recovered),
-        Turn::None | Turn::GaveUp => return Ok(()),
+/// Writes a pause or a recovery to the audit log, like a change by a person.
+async fn note_health_change(
+    conn: &mut Conn,
+    finished: &Finished,
+    change: HealthChange,
+) -> Result<(), Error> {
+    let (action, turned) = match change {
+        HealthChange::Paused => ("hook.paused", Turned::Paused),
+        HealthChange::Recovered => ("hook.recovered", Turned::Recovered),
+        HealthChange::None | HealthChange::GaveUp => return Ok(()),
     };
     let Ok(grant) = Actor::portal().require(Permission::HooksWrite) else { return Ok(()) };
     let detail = format!("after {}", finished.attempt.answer.class());
-    conn.tell(Told::Turned(finished.hook, turned, detail.clone()));
+    conn.add_notice(Told::Turned(finished.hook, turned, detail.clone()));
     audit::note(conn, &finished.clock, &grant, action, &finished.hook.to_string(), &detail).await
 }
 
-/// Switches a hook off, with the reason. Unless it leads elsewhere by now: then somebody has mended
-/// it already.
+/// Switches a hook off with a reason, unless its URL changed during the attempt: then a person has
+/// already repaired it.
 async fn switch_off(conn: &mut Conn, finished: &Finished, reason: &str) -> Result<bool, Error> {
     let Ok(grant) = Actor::portal().require(Permission::HooksWrite) else { return Ok(false) };
     let now = finished.clock.now();
     let is_off =
         hooks::switch_off(conn, &grant, finished.hook, &finished.attempt.url, reason, now).await?;
     if is_off {
-        conn.tell(Told::Turned(finished.hook, Turned::SwitchedOff, reason.to_owned()));
+        conn.add_notice(Told::Turned(finished.hook, Turned::SwitchedOff, reason.to_owned()));
         audit::note(
             conn,
             &finished.clock,

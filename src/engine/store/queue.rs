@@ -1,5 +1,5 @@
-//! What is open, as the lanes need it: due deliveries and the next probe; and what all statements
-//! that move open deliveries have in common.
+//! Open deliveries as the lanes need them: what is due, what is due next and the next probe. Also
+//! the SQL fragments that all statements which move open deliveries share.
 
 use futures::TryStreamExt;
 
@@ -16,39 +16,40 @@ use crate::domain::{
 };
 
 /// Rows that one step moves, of each kind. A step shares its commit with accepts, which must not
-/// wait for a backlog.
+/// wait behind a backlog.
 pub const STEP: usize = 250;
 
-/// What a hook that keeps an order lets go has a key, even if it was accepted before the hook did.
-pub(super) const KEYED: &str = ", order_key = CASE
+/// Assigns an ordering key to a delivery that is reopened or released without one: it was accepted
+/// before its hook had ordered delivery.
+pub(super) const ASSIGN_ORDER_KEY: &str = ", order_key = CASE
     WHEN order_key IS NULL AND NOT is_test
       AND (SELECT h.order_by FROM hooks h WHERE h.id = hook_id) IS NOT NULL
     THEN CAST(created_at AS TEXT) ELSE order_key END";
 
-/// The next attempt counts as no try of the schedule. (A second request before that attempt changes
-/// nothing: there are never more uncounted attempts than attempts.)
-pub(super) const EXTRA_TRY: &str =
+/// Exempts the next attempt from the retry schedule by adding one to `tries_before`, which never
+/// exceeds `attempts`.
+pub(super) const EXEMPT_NEXT_ATTEMPT: &str =
     "CASE WHEN tries_before < attempts THEN tries_before + 1 ELSE tries_before END";
 
-/// First attempts and retries are read apart, so that neither's backlog hides the other.
+/// First attempts and retries are read separately, so that neither backlog hides the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     First,
-    Again,
+    Retry,
 }
 
-/// What a page holds at most.
+/// Limits of a page.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
     pub rows: usize,
     pub bytes: usize,
 }
 
-/// Why a delivery without a body is settled.
+/// Why a delivery without a body fails.
 const NO_BODY: &str = "the event's body was removed by retention";
 
-/// Open deliveries with everything an attempt needs. Each text is spelled out, because a partial
-/// index serves only a query that spells its condition.
+/// Selects open deliveries with everything that an attempt needs. The condition of each statement
+/// is spelled out, because a partial index only serves a query that repeats its condition.
 macro_rules! open {
     ($($which:expr),+) => {
         concat!(
@@ -72,18 +73,18 @@ macro_rules! due {
     };
 }
 
-/// Of a hook that keeps an order, what has a key is read by [`lines`](super::lines).
+/// With ordered delivery, deliveries with a key are read by [`lines`](super::lines) instead.
 fn due_text(kind: Kind, is_ordered: bool) -> &'static str {
     match (kind, is_ordered) {
         (Kind::First, false) => due!("pending", ""),
-        (Kind::Again, false) => due!("waiting", ""),
+        (Kind::Retry, false) => due!("waiting", ""),
         (Kind::First, true) => due!("pending", " AND d.order_key IS NULL"),
-        (Kind::Again, true) => due!("waiting", " AND d.order_key IS NULL"),
+        (Kind::Retry, true) => due!("waiting", " AND d.order_key IS NULL"),
     }
 }
 
-/// Open deliveries of a hook that are due, oldest first, and whether there was no room for more.
-/// With `tests_only`, what may be sent although the hook is off or paused.
+/// Due deliveries of a hook, oldest first, and whether a limit was reached. With `tests_only`, only
+/// tests: the hook is off or paused.
 pub(in crate::engine) async fn due(
     conn: &mut Conn,
     hook: &Hook,
@@ -111,8 +112,8 @@ pub(in crate::engine) async fn due(
     Ok((found, is_full))
 }
 
-/// When a hook's next open delivery after `now` is due; of a hook that keeps an order, the next
-/// that has no key.
+/// When the next open delivery of a hook after `now` is due. With ordered delivery, only deliveries
+/// without a key.
 pub(in crate::engine) async fn next_due(
     conn: &mut Conn,
     hook: &Hook,
@@ -132,39 +133,39 @@ pub(in crate::engine) async fn next_due(
     }
     let statement = match (kind, hook.tuning.order_by.is_some()) {
         (Kind::First, false) => next!("pending", ""),
-        (Kind::Again, false) => next!("waiting", ""),
+        (Kind::Retry, false) => next!("waiting", ""),
         (Kind::First, true) => next!("pending", " AND order_key IS NULL"),
-        (Kind::Again, true) => next!("waiting", " AND order_key IS NULL"),
+        (Kind::Retry, true) => next!("waiting", " AND order_key IS NULL"),
     };
     let (next,): (Option<Timestamp>,) =
         on_db!(conn, c => sqlx::query_as(statement).bind(hook.id).bind(now).fetch_one(c).await)?;
     Ok(next)
 }
 
-/// What a paused hook is probed with: the held delivery that a person asked for, or else the
-/// oldest. Of a hook that keeps an order the one that stands before what was asked for.
+/// The delivery to probe a paused hook with: the held delivery that a person requested, else the
+/// oldest held one. With ordered delivery, the head of the line of the requested one.
 pub(in crate::engine) async fn probe(
     conn: &mut Conn,
     hook: &Hook,
     bodies: &Bodies,
 ) -> Result<Option<Open>, Error> {
-    const ASKED: &str = open!(
+    const REQUESTED: &str = open!(
         "d.id = (SELECT probe_id FROM health WHERE hook_id = $1) AND d.hook_id = $1 AND d.state = \
          'held'"
     );
-    const FIRST: &str =
+    const LINE_HEAD: &str =
         open!("d.hook_id = $1 AND d.order_key = $2 AND d.state = 'held' ORDER BY d.id LIMIT 1");
     const OLDEST: &str = open!("d.hook_id = $1 AND d.state = 'held' ORDER BY d.id LIMIT 1");
-    let asked: Option<OpenRow> =
-        on_db!(conn, c => sqlx::query_as(ASKED).bind(hook.id).fetch_optional(c).await)?;
-    let key = asked
+    let requested: Option<OpenRow> =
+        on_db!(conn, c => sqlx::query_as(REQUESTED).bind(hook.id).fetch_optional(c).await)?;
+    let key = requested
         .as_ref()
-        .and_then(|asked| asked.order_key.clone())
+        .and_then(|requested| requested.order_key.clone())
         .filter(|_| hook.tuning.order_by.is_some());
-    let found: Option<OpenRow> = match (asked, key) {
+    let found: Option<OpenRow> = match (requested, key) {
         (Some(_), Some(key)) => on_db!(conn,
-                c => sqlx::query_as(FIRST).bind(hook.id).bind(key).fetch_optional(c).await)?,
-        (Some(asked), None) => Some(asked),
+                c => sqlx::query_as(LINE_HEAD).bind(hook.id).bind(key).fetch_optional(c).await)?,
+        (Some(requested), None) => Some(requested),
         (None, _) => {
             on_db!(conn, c => sqlx::query_as(OLDEST).bind(hook.id).fetch_optional(c).await)?
         }
@@ -172,9 +173,9 @@ pub(in crate::engine) async fn probe(
     found.map(|row| row.open(hook.id, bodies)).transpose()
 }
 
-/// Settles open deliveries of which nothing is left that could be sent. Both is asked again here:
-/// that they are open, and that the body is gone.
-pub(in crate::engine) async fn give_up(
+/// Fails open deliveries whose body was removed. Both conditions are checked again in the
+/// statement: that the delivery is open, and that the body is gone.
+pub(in crate::engine) async fn fail_without_body(
     conn: &mut Conn,
     ids: &[DeliveryId],
     now: Timestamp,
@@ -197,7 +198,7 @@ pub(in crate::engine) async fn give_up(
     Ok(())
 }
 
-/// Is a delivery in one of the states in which nothing more is tried?
+/// Is a delivery settled, or deleted?
 pub(in crate::engine) async fn is_settled(
     conn: &mut Conn,
     delivery: DeliveryId,
@@ -209,8 +210,8 @@ pub(in crate::engine) async fn is_settled(
     Ok(settled)
 }
 
-/// From one hook that has rows in a state to the next, along the index of that state: it costs as
-/// much as there are such hooks, however many others there are.
+/// A skip scan along the index of a state, from one hook to the next. Its cost depends only on the
+/// number of hooks that have rows in the state.
 macro_rules! hooks_in {
     ($state:literal, $order:literal) => {
         concat!(
@@ -232,7 +233,7 @@ macro_rules! hooks_in {
     };
 }
 
-/// The hooks that have something to do: where a start resumes.
+/// The hooks with open deliveries. A start resumes with them.
 pub(in crate::engine) async fn hooks_with_open(conn: &mut Conn) -> Result<Vec<HookId>, Error> {
     const TEXT: &str =
         concat!(

@@ -1,9 +1,10 @@
-//! Removing what is old, a little at a time. What may go is looked for on a reading connection;
-//! what is written is a command of its own, small enough that no commit waits for it. Between the
-//! two anything may happen, on this server or on another: so every write asks its conditions again,
-//! of rows that nobody else can change until it ends.
+//! Retention: removes expired data in small batches. A read connection scans for removable rows;
+//! each write is a command of its own, small enough not to delay other commits. Rows may change
+//! between the two, on this node or another, so every write checks its conditions again on rows
+//! that it has locked.
 //!
-//! What is removed of deliveries is counted, and the balance still holds.
+//! Removed deliveries are counted, so that the balance (accepted = sum of states + pruned) still
+//! holds.
 
 mod remove;
 
@@ -19,25 +20,24 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Rows that a look goes through, whatever it finds.
-const LOOK: usize = 1000;
-/// What one command removes at most: rows (of deliveries and attempts together), and bytes of
-/// bodies.
-const ROWS: i64 = 500;
-const BYTES: i64 = 2 * 1024 * 1024;
+/// Rows that one scan reads.
+const SCAN_ROWS: usize = 1000;
+/// Limits of one command: rows (deliveries and their attempts together), and bytes of bodies.
+const MAX_ROWS: i64 = 500;
+const MAX_BYTES: i64 = 2 * 1024 * 1024;
 
-/// What is being removed, and how far that is. Ids sort by birth, so "older than" is a range of the
-/// primary key.
+/// What is being removed, and the cursor: the last id that was scanned. Ids sort by creation time,
+/// so "older than" is a range of the primary key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sweep {
-    /// Bodies of events without anything open, what orders their deliveries, and the answers to
-    /// them.
+    /// Bodies of events that have no open delivery, with the ordering keys of their deliveries and
+    /// the responses to them.
     Payloads { after: Uuid },
     /// Settled deliveries with their attempts.
     Deliveries { after: Uuid },
-    /// Events that no delivery belongs to.
+    /// Events without deliveries.
     Events { after: Uuid },
-    /// Lines of the audit log.
+    /// Entries of the audit log.
     Audit { after: Uuid },
 }
 
@@ -46,54 +46,54 @@ impl Sweep {
     pub const EVENTS: Self = Self::Events { after: Uuid::nil() };
     pub const AUDIT: Self = Self::Audit { after: Uuid::nil() };
 
-    /// Of the bodies of what is not older than `from`; from the beginning without it.
+    /// A sweep over bodies that starts at the id `from`, or at the oldest.
     pub fn payloads(from: Option<Uuid>) -> Self {
         Self::Payloads { after: from.unwrap_or(Uuid::nil()) }
     }
 }
 
-/// What one command removes.
+/// The rows that one command removes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     Bodies(Vec<EventId>),
-    /// The answers to deliveries of an event that became so many that they do not fit into one
-    /// command with its body.
+    /// Responses to deliveries of an event that has too many for one command together with its
+    /// body.
     Answers(Vec<DeliveryId>),
     Deliveries(Vec<DeliveryId>),
     Events(Vec<EventId>),
     Audit(Vec<Uuid>),
 }
 
-/// What a look found.
+/// The result of one scan.
 #[derive(Debug, Default)]
-pub struct Look {
+pub struct Scan {
     pub parts: Vec<Part>,
-    /// Where to go on; `None` when everything old enough was looked at.
+    /// Where to continue; `None` when everything old enough was scanned.
     pub next: Option<Sweep>,
-    /// Right before the first that has to stay for now, although it is old enough.
-    pub stays: Option<Uuid>,
+    /// The cursor just before the first row that is old enough but blocked by an open delivery.
+    pub first_blocked: Option<Uuid>,
 }
 
-/// A row that was looked at: does it go, and what does removing it cost?
+/// A scanned row: whether it may be removed, and at what cost.
 struct Row {
     id: Uuid,
-    goes: bool,
+    is_removable: bool,
     bytes: i64,
     rows: i64,
 }
 
 impl From<(Uuid, bool)> for Row {
-    fn from((id, goes): (Uuid, bool)) -> Self {
-        Self { id, goes, bytes: 0, rows: 1 }
+    fn from((id, is_removable): (Uuid, bool)) -> Self {
+        Self { id, is_removable, bytes: 0, rows: 1 }
     }
 }
 
-/// The next rows of a sweep over what is older than `before`.
-pub(in crate::engine) async fn look(
+/// Scans the next rows of a sweep over everything older than `before`.
+pub(in crate::engine) async fn scan(
     conn: &mut Conn,
     sweep: Sweep,
     before: Timestamp,
-) -> Result<Look, Error> {
+) -> Result<Scan, Error> {
     let until = first_at(before);
     match sweep {
         Sweep::Payloads { after } => payloads(conn, after, until).await,
@@ -101,55 +101,69 @@ pub(in crate::engine) async fn look(
             let found: Vec<(Uuid, bool, i64)> = on_db!(conn, c => sqlx::query_as(
                 "SELECT id, state IN ('delivered', 'failed', 'skipped', 'cancelled'), attempts
                  FROM deliveries WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
-            ).bind(after).bind(until).bind(LOOK as i64).fetch_all(c).await)?;
-            let row = |(id, goes, attempts)| Row { id, goes, bytes: 0, rows: 1 + attempts };
-            let (found, next) = turn(found, row, |after| Sweep::Deliveries { after });
-            Ok(Look {
-                parts: cut(&found, |ids| Part::Deliveries(ids.map(DeliveryId).collect())),
+            ).bind(after).bind(until).bind(SCAN_ROWS as i64).fetch_all(c).await)?;
+            let row = |(id, is_removable, attempts)| Row {
+                id,
+                is_removable,
+                bytes: 0,
+                rows: 1 + attempts,
+            };
+            let (found, next) = with_next(found, row, |after| Sweep::Deliveries { after });
+            Ok(Scan {
+                parts: split_into_parts(&found, |ids| {
+                    Part::Deliveries(ids.map(DeliveryId).collect())
+                }),
                 next,
-                stays: None,
+                first_blocked: None,
             })
         }
         Sweep::Events { after } => {
             let found: Vec<(Uuid, bool)> = on_db!(conn, c => sqlx::query_as(
                 "SELECT e.id, NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id)
                  FROM events e WHERE e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT $3",
-            ).bind(after).bind(until).bind(LOOK as i64).fetch_all(c).await)?;
-            let (found, next) = turn(found, Row::from, |after| Sweep::Events { after });
-            Ok(Look {
-                parts: cut(&found, |ids| Part::Events(ids.map(EventId).collect())),
+            ).bind(after).bind(until).bind(SCAN_ROWS as i64).fetch_all(c).await)?;
+            let (found, next) = with_next(found, Row::from, |after| Sweep::Events { after });
+            Ok(Scan {
+                parts: split_into_parts(&found, |ids| Part::Events(ids.map(EventId).collect())),
                 next,
-                stays: None,
+                first_blocked: None,
             })
         }
         Sweep::Audit { after } => {
             let found: Vec<(Uuid,)> = on_db!(conn, c => sqlx::query_as(
                 "SELECT id FROM audit WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
-            ).bind(after).bind(until).bind(LOOK as i64).fetch_all(c).await)?;
+            ).bind(after).bind(until).bind(SCAN_ROWS as i64).fetch_all(c).await)?;
             let (found, next) =
-                turn(found, |(id,)| Row::from((id, true)), |after| Sweep::Audit { after });
-            Ok(Look { parts: cut(&found, |ids| Part::Audit(ids.collect())), next, stays: None })
+                with_next(found, |(id,)| Row::from((id, true)), |after| Sweep::Audit { after });
+            Ok(Scan {
+                parts: split_into_parts(&found, |ids| Part::Audit(ids.collect())),
+                next,
+                first_blocked: None,
+            })
         }
     }
 }
 
-/// The rows, and where the next look begins: after the last one, unless these were all.
-fn turn<T>(
+/// Converts the rows, and returns the cursor after the last one, unless this was the last page.
+fn with_next<T>(
     found: Vec<T>,
     row: impl Fn(T) -> Row,
     next: impl Fn(Uuid) -> Sweep,
 ) -> (Vec<Row>, Option<Sweep>) {
-    let is_all = found.len() < LOOK;
+    let is_last_page = found.len() < SCAN_ROWS;
     let found: Vec<Row> = found.into_iter().map(row).collect();
-    let next = found.last().filter(|_| !is_all).map(|last| next(last.id));
+    let next = found.last().filter(|_| !is_last_page).map(|last| next(last.id));
     (found, next)
 }
 
-/// Puts what goes into parts that are small enough for one command each.
-fn cut(found: &[Row], part: impl Fn(&mut dyn Iterator<Item = Uuid>) -> Part) -> Vec<Part> {
+/// Groups removable rows into parts that fit into one command each.
+fn split_into_parts(
+    found: &[Row],
+    part: impl Fn(&mut dyn Iterator<Item = Uuid>) -> Part,
+) -> Vec<Part> {
     let (mut parts, mut ids, mut bytes, mut rows) = (Vec::new(), Vec::new(), 0, 0);
-    for row in found.iter().filter(|row| row.goes) {
-        if !ids.is_empty() && (bytes + row.bytes > BYTES || rows + row.rows > ROWS) {
+    for row in found.iter().filter(|row| row.is_removable) {
+        if !ids.is_empty() && (bytes + row.bytes > MAX_BYTES || rows + row.rows > MAX_ROWS) {
             parts.push(part(&mut ids.drain(..)));
             (bytes, rows) = (0, 0);
         }
@@ -162,7 +176,8 @@ fn cut(found: &[Row], part: impl Fn(&mut dyn Iterator<Item = Uuid>) -> Part) -> 
     parts
 }
 
-async fn payloads(conn: &mut Conn, after: Uuid, until: Uuid) -> Result<Look, Error> {
+/// Scans events for bodies to clear.
+async fn payloads(conn: &mut Conn, after: Uuid, until: Uuid) -> Result<Scan, Error> {
     let found: Vec<(Uuid, bool, bool, i64, i64)> = on_db!(conn, c => sqlx::query_as(
         "SELECT e.id, e.pruned_at IS NULL, EXISTS (
            SELECT 1 FROM deliveries d WHERE d.event_id = e.id AND d.state IN ('pending', \
@@ -171,61 +186,59 @@ async fn payloads(conn: &mut Conn, after: Uuid, until: Uuid) -> Result<Look, Err
            (SELECT CAST(COALESCE(SUM(d.attempts), 0) + COUNT(*) AS BIGINT) FROM deliveries d WHERE \
            d.event_id = e.id)
          FROM events e WHERE e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT $3",
-    ).bind(after).bind(until).bind(LOOK as i64).fetch_all(c).await)?;
-    let stays = found.iter().find(|(_, has_body, is_open, ..)| *has_body && *is_open);
-    let stays = stays.map(|(id, ..)| right_before(*id));
+    ).bind(after).bind(until).bind(SCAN_ROWS as i64).fetch_all(c).await)?;
+    let first_blocked = found.iter().find(|(_, has_body, is_open, ..)| *has_body && *is_open);
+    let first_blocked = first_blocked.map(|(id, ..)| just_before(*id));
     let row = |(id, has_body, is_open, bytes, rows): (Uuid, bool, bool, i64, i64)| Row {
         id,
-        goes: has_body && !is_open,
+        is_removable: has_body && !is_open,
         bytes,
         rows: 1 + rows,
     };
-    let (found, next) = turn(found, row, |after| Sweep::Payloads { after });
+    let (found, next) = with_next(found, row, |after| Sweep::Payloads { after });
     let mut parts = Vec::new();
-    // Answers first: once its body is gone an event is not looked at again.
-    for event in found.iter().filter(|row| row.goes && row.rows > ROWS) {
-        parts.extend(answers(conn, EventId(event.id)).await?);
+    // Responses first: once its body is gone, an event is not scanned again.
+    for event in found.iter().filter(|row| row.is_removable && row.rows > MAX_ROWS) {
+        parts.extend(answer_parts(conn, EventId(event.id)).await?);
     }
-    parts.extend(cut(&found, |ids| Part::Bodies(ids.map(EventId).collect())));
-    Ok(Look { parts, next, stays })
+    parts.extend(split_into_parts(&found, |ids| Part::Bodies(ids.map(EventId).collect())));
+    Ok(Scan { parts, next, first_blocked })
 }
 
-/// Where a sweep begins that is to look at this one first.
-fn right_before(id: Uuid) -> Uuid {
+/// The cursor of a sweep that is to scan this id first.
+fn just_before(id: Uuid) -> Uuid {
     Uuid::from_u128(id.as_u128().saturating_sub(1))
 }
 
 impl Part {
-    /// Where to look again, when of the part only so many rows went: the others were just being
-    /// sent again, or written.
-    pub fn left(&self, rows: u64) -> Option<Uuid> {
+    /// Where to scan again when fewer rows were removed than planned, because some were locked or
+    /// reopened.
+    pub fn retry_from(&self, rows: u64) -> Option<Uuid> {
         match self {
-            Self::Bodies(ids) if rows < ids.len() as u64 => {
-                ids.first().map(|id| right_before(id.0))
-            }
+            Self::Bodies(ids) if rows < ids.len() as u64 => ids.first().map(|id| just_before(id.0)),
             _ => None,
         }
     }
 }
 
-/// The deliveries of one event that were tried, in parts.
-async fn answers(conn: &mut Conn, event: EventId) -> Result<Vec<Part>, Error> {
+/// The attempted deliveries of one event, in parts.
+async fn answer_parts(conn: &mut Conn, event: EventId) -> Result<Vec<Part>, Error> {
     let (mut parts, mut after) = (Vec::new(), Uuid::nil());
     loop {
         let found: Vec<(Uuid, i64)> = on_db!(conn, c => sqlx::query_as(
             "SELECT id, attempts FROM deliveries WHERE event_id = $1 AND id > $2 ORDER BY id LIMIT \
              $3",
-        ).bind(event).bind(after).bind(LOOK as i64).fetch_all(c).await)?;
+        ).bind(event).bind(after).bind(SCAN_ROWS as i64).fetch_all(c).await)?;
         let row = |&(id, attempts): &(Uuid, i64)| Row {
             id,
-            goes: attempts > 0,
+            is_removable: attempts > 0,
             bytes: 0,
             rows: attempts,
         };
         let rows: Vec<Row> = found.iter().map(row).collect();
-        parts.extend(cut(&rows, |ids| Part::Answers(ids.map(DeliveryId).collect())));
+        parts.extend(split_into_parts(&rows, |ids| Part::Answers(ids.map(DeliveryId).collect())));
         match found.last() {
-            Some((last, _)) if found.len() == LOOK => after = *last,
+            Some((last, _)) if found.len() == SCAN_ROWS => after = *last,
             _ => return Ok(parts),
         }
     }
@@ -237,7 +250,7 @@ mod tests {
     use crate::engine::clock::Clock;
 
     #[test]
-    fn an_id_lies_between_the_bounds_of_its_moment() {
+    fn an_id_sorts_between_the_bounds_of_its_millisecond() {
         let now = Timestamp(1_700_000_000_123);
         let id = Clock::test(now).id();
         assert!(first_at(now) <= id && id < first_at(Timestamp(now.0 + 1)));
@@ -245,24 +258,24 @@ mod tests {
     }
 
     #[test]
-    fn no_part_is_larger_than_a_command_may_be_unless_it_is_one_row() {
-        let row = |number: u128, goes, bytes, rows| Row {
+    fn no_part_exceeds_the_limits_of_a_command_unless_it_is_one_row() {
+        let row = |number: u128, is_removable, bytes, rows| Row {
             id: Uuid::from_u128(number),
-            goes,
+            is_removable,
             bytes,
             rows,
         };
         let found = [
             row(1, true, 1, 1),
             row(2, false, 0, 9999),
-            row(3, true, BYTES, 1),
-            row(4, true, 0, ROWS + 1),
+            row(3, true, MAX_BYTES, 1),
+            row(4, true, 0, MAX_ROWS + 1),
         ];
-        let parts = cut(&found, |ids| Part::Audit(ids.collect()));
+        let parts = split_into_parts(&found, |ids| Part::Audit(ids.collect()));
         let audit = |number: u128| Part::Audit(vec![Uuid::from_u128(number)]);
         assert_eq!(parts, [audit(1), audit(3), audit(4)]);
         let many: Vec<Row> = (0..1000).map(|number| row(number, true, 0, 5)).collect();
-        let parts = cut(&many, |ids| Part::Audit(ids.collect()));
+        let parts = split_into_parts(&many, |ids| Part::Audit(ids.collect()));
         assert_eq!(parts.len(), 10);
     }
 }

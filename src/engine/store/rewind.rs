@@ -1,6 +1,6 @@
-//! What a clock that was ahead has written. When it is set back, retries and probes would come as
-//! much too late as it was ahead. What was written "in the future" shows by how much: it is moved
-//! back by that.
+//! Corrects times that were written while the clock was ahead. When such a clock is set back,
+//! retries and probes would be late by that difference. A row whose last change lies in the future
+//! shows the difference, and its times are moved back by it.
 
 use super::{
     db::{Conn, on_db, padded, push_list},
@@ -17,44 +17,44 @@ use crate::{
     engine::clock::Clock,
 };
 
-/// Rows that are looked at in one read, and moved in one commit at most.
+/// Most rows of one read, and of one commit.
 pub(in crate::engine) const PAGE: usize = 250;
 
-/// Where a look goes on.
+/// Keyset cursor of a scan.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::engine) struct Place(Timestamp, DeliveryId);
+pub(in crate::engine) struct Cursor(Timestamp, DeliveryId);
 
-impl Place {
+impl Cursor {
     pub(in crate::engine) const FIRST: Self =
         Self(Timestamp(i64::MIN), DeliveryId(uuid::Uuid::nil()));
 }
 
-/// Some of a hook's deliveries of this kind that were written "in the future", and where to go on;
-/// `None`: that was all.
-pub(in crate::engine) async fn look(
+/// Deliveries of a hook that were last changed in the future, and where to continue; `None` at the
+/// end.
+pub(in crate::engine) async fn scan(
     conn: &mut Conn,
     hook: HookId,
     kind: Kind,
     clock: &Clock,
-    place: Place,
-) -> Result<(Vec<DeliveryId>, Option<Place>), Error> {
+    cursor: Cursor,
+) -> Result<(Vec<DeliveryId>, Option<Cursor>), Error> {
     let statement = match kind {
         Kind::First => {
             "SELECT id, due_at, updated_at FROM deliveries
              WHERE hook_id = $1 AND state = 'pending' AND (due_at, id) > ($2, $3) ORDER BY due_at, \
              id LIMIT $4"
         }
-        Kind::Again => {
+        Kind::Retry => {
             "SELECT id, due_at, updated_at FROM deliveries
              WHERE hook_id = $1 AND state = 'waiting' AND (due_at, id) > ($2, $3) ORDER BY due_at, \
              id LIMIT $4"
         }
     };
     let rows: Vec<(DeliveryId, Timestamp, Timestamp)> = on_db!(conn, c => sqlx::query_as(statement)
-        .bind(hook).bind(place.0).bind(place.1).bind(PAGE as i64).fetch_all(c).await)?;
+        .bind(hook).bind(cursor.0).bind(cursor.1).bind(PAGE as i64).fetch_all(c).await)?;
     let last =
-        rows.last().filter(|_| rows.len() >= PAGE).map(|(id, due_at, _)| Place(*due_at, *id));
-    // After the read: what was written until then is not ahead.
+        rows.last().filter(|_| rows.len() >= PAGE).map(|(id, due_at, _)| Cursor(*due_at, *id));
+    // Read the clock after the query: rows written before this moment are not in the future.
     let now = clock.now();
     Ok((
         rows.into_iter().filter(|(.., updated_at)| *updated_at > now).map(|(id, ..)| id).collect(),
@@ -62,8 +62,8 @@ pub(in crate::engine) async fn look(
     ))
 }
 
-/// Moves deliveries back whose last change lies after `now`: they wait as long from now on as they
-/// were to wait from then.
+/// Moves deliveries back whose last change lies after `now`. Their remaining wait stays the same,
+/// but counts from now.
 pub(in crate::engine) async fn deliveries(
     conn: &mut Conn,
     ids: &[DeliveryId],
@@ -85,18 +85,18 @@ pub(in crate::engine) async fn deliveries(
     Ok(())
 }
 
-/// The same for pauses and probes: no probe is further away than its wait, and nothing began after
-/// `now`.
+/// Corrects pauses and probes: no probe is further away than its wait, and nothing began after
+/// `now`. Returns the corrected hooks.
 pub(in crate::engine) async fn pauses(
     conn: &mut Conn,
     policy: &BreakerPolicy,
     now: Timestamp,
 ) -> Result<Vec<HookId>, Error> {
     let mut corrected = Vec::new();
-    for (hook, standing) in health::beyond(conn, now).await? {
-        let right = standing.set_back(now, policy);
-        if right != standing {
-            health::save(conn, hook, &right).await?;
+    for (hook, health_state) in health::beyond(conn, now).await? {
+        let corrected_health = health_state.clamped_to(now, policy);
+        if corrected_health != health_state {
+            health::save(conn, hook, &corrected_health).await?;
             corrected.push(hook);
         }
     }

@@ -1,6 +1,6 @@
-//! The rows of tables that several statements write. Each table has one list of columns here, and
-//! each row its members in that order; every statement that inserts relies on it. May import
-//! domain.
+//! Rows of the tables that several statements insert into. Each table has its list of columns here,
+//! and each row struct has its fields in the same order. Every insert relies on that order. May
+//! import domain.
 
 use super::error::Error;
 use crate::domain::{
@@ -10,7 +10,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The columns that a row of a table fills.
+/// The columns of an inserted row, in the order of the struct fields.
 macro_rules! columns {
     (events) => {
         "id, event_type, body, is_test, source, created_at"
@@ -30,6 +30,7 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
+/// A row of `events`.
 pub struct EventRow<'a> {
     pub id: EventId,
     pub event_type: &'static str,
@@ -39,6 +40,7 @@ pub struct EventRow<'a> {
     pub created_at: Timestamp,
 }
 
+/// A row of `deliveries`. Columns about attempts are left at their defaults.
 pub struct DeliveryRow<'a> {
     pub id: DeliveryId,
     pub event: EventId,
@@ -54,6 +56,7 @@ pub struct DeliveryRow<'a> {
     pub updated_at: Timestamp,
 }
 
+/// A row of `attempts`. `*_us` are the durations of the phases of the request in microseconds.
 pub struct AttemptRow<'a> {
     pub delivery: DeliveryId,
     pub number: i64,
@@ -74,7 +77,7 @@ pub struct AttemptRow<'a> {
     pub address: Option<&'a str>,
 }
 
-/// The answer to an accept, for the next request with its key.
+/// The stored answer to an accept with an idempotency key.
 pub struct KeyRow<'a> {
     pub key_hash: &'a [u8],
     pub body_hash: &'a [u8],
@@ -83,6 +86,7 @@ pub struct KeyRow<'a> {
 }
 
 impl<'a> AttemptRow<'a> {
+    /// The row of an attempt at this delivery.
     pub fn of(delivery: DeliveryId, attempt: &'a Attempt) -> Self {
         Self {
             delivery,
@@ -107,13 +111,13 @@ impl<'a> AttemptRow<'a> {
     }
 }
 
-/// An event type as it is stored.
+/// Parses a stored event type.
 pub(super) fn known_event_type(key: &str) -> Result<EventType, Error> {
     EventType::from_key(key)
         .ok_or(Error::Inconsistent { table: "deliveries", column: "event_type" })
 }
 
-/// A counter as it is stored, which is never negative.
-pub(super) fn small(count: i64) -> u32 {
+/// Converts a stored counter, which is never negative.
+pub(super) fn count_to_u32(count: i64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

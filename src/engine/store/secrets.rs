@@ -1,5 +1,5 @@
-//! Secrets at rest: XChaCha20-Poly1305 under the master key. What is sealed is bound to its place
-//! (table, row, column), so a ciphertext copied to another row does not open there.
+//! Secrets at rest, sealed with XChaCha20-Poly1305 under the master key. The associated data is the
+//! place of the value (table, column, row), so a ciphertext copied to another row does not open.
 
 use std::{
     fs, io,
@@ -12,22 +12,23 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::{error::Error, files};
 use crate::engine::clock::random_bytes;
 
-/// First byte of every sealed value: how it was sealed.
+/// First byte of every sealed value: the version of the format.
 const FORMAT: u8 = 1;
-const NONCE: usize = 24;
-/// Shortest master key file, in bytes.
-const SHORTEST_KEY: usize = 32;
+const NONCE_BYTES: usize = 24;
+/// Smallest accepted master key file, in bytes.
+const MIN_KEY_FILE_BYTES: usize = 32;
 
-/// Seals and opens; cheap to clone. Prints nothing of the key.
+/// Seals and opens values. Cheap to clone. Has no `Debug`, so the key cannot be printed.
 #[derive(Clone)]
 pub struct Vault(Arc<XChaCha20Poly1305>);
 
-/// Where a sealed value lives; it opens nowhere else.
+/// Where a sealed value is stored; it does not open anywhere else.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     pub table: &'static str,
@@ -36,19 +37,20 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// The associated data. The zero bytes keep different places from having the same bytes.
     fn bytes(self) -> Vec<u8> {
         [self.table.as_bytes(), b"\0", self.column.as_bytes(), b"\0", self.row].concat()
     }
 }
 
 impl Vault {
-    /// The cipher's key is derived from the file's bytes, so any file of 32 or more random bytes
-    /// will do, in whatever spelling (raw, hex, base64) it was made.
+    /// The cipher key is a hash of the bytes of the file. So any file of at least 32 random bytes
+    /// will do, in any encoding (raw, hex, base64). Trailing white space is ignored.
     pub fn from_key_file(bytes: &[u8]) -> Result<Self, String> {
         let trimmed = bytes.trim_ascii_end();
-        if trimmed.len() < SHORTEST_KEY {
+        if trimmed.len() < MIN_KEY_FILE_BYTES {
             return Err(
-                "the master key file must hold at least 32 bytes; make one with: openssl rand \
+                "the master key file must have at least 32 bytes. Create one with: openssl rand \
                  -base64 48"
                     .into(),
             );
@@ -60,8 +62,9 @@ impl Vault {
         Ok(Self(Arc::new(XChaCha20Poly1305::new(&key))))
     }
 
+    /// Seals a secret under a random nonce: format byte, nonce, ciphertext.
     pub fn seal(&self, place: Place<'_>, secret: &[u8]) -> Vec<u8> {
-        let nonce: [u8; NONCE] = random_bytes();
+        let nonce: [u8; NONCE_BYTES] = random_bytes();
         let payload = Payload { msg: secret, aad: &place.bytes() };
         let sealed = self
             .0
@@ -70,26 +73,27 @@ impl Vault {
         [&[FORMAT], nonce.as_slice(), sealed.as_slice()].concat()
     }
 
-    /// Damage and another key look the same: [`Error::Sealed`].
+    /// Fails with [`Error::Sealed`] for damaged values and for a wrong key: the two look the same.
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, Error> {
-        let broken = || Error::Inconsistent { table: place.table, column: place.column };
-        let (&format, rest) = sealed.split_first().ok_or_else(broken)?;
+        let inconsistent = || Error::Inconsistent { table: place.table, column: place.column };
+        let (&format, after_format) = sealed.split_first().ok_or_else(inconsistent)?;
         if format != FORMAT {
-            return Err(broken());
+            return Err(inconsistent());
         }
-        let (nonce, message) = rest.split_first_chunk::<NONCE>().ok_or_else(broken)?;
+        let (nonce, message) =
+            after_format.split_first_chunk::<NONCE_BYTES>().ok_or_else(inconsistent)?;
         let payload = Payload { msg: message, aad: &place.bytes() };
         let sealed = |_| Error::Sealed { table: place.table, column: place.column };
         self.0.decrypt(&XNonce::from(*nonce), payload).map_err(sealed)
     }
 }
 
-/// Where the master key is, and whether a setting says so.
+/// The path of the master key, and whether it was configured.
 pub(super) fn path(configured: Option<&Path>, data_dir: &Path) -> (PathBuf, bool) {
     (configured.map_or_else(|| data_dir.join("master.key"), PathBuf::from), configured.is_some())
 }
 
-/// Reads a master key; `None` when there is no such file.
+/// Reads a master key; `None` when the file does not exist.
 pub(super) fn read(path: &Path) -> Result<Option<Vault>, String> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
@@ -98,30 +102,31 @@ pub(super) fn read(path: &Path) -> Result<Option<Vault>, String> {
             return Err(format!("{}: can't read the master key: {error}", path.display()));
         }
     };
-    files::tighten_key(path);
+    files::restrict_key(path);
     Vault::from_key_file(&bytes)
         .map(Some)
         .map_err(|problem| format!("{}: {problem}", path.display()))
 }
 
-/// Makes a key for the owner alone. Written beside and linked into place, so that of two programs
-/// that start at once one wins and both read the same bytes.
+/// Generates a key that only its owner can read. It is written to a temporary file and hard-linked
+/// into place. So when two processes start at once, one wins and both read the same key.
 pub(super) fn make(path: &Path) -> Result<Vault, String> {
     let failed =
         |error: io::Error| format!("{}: can't make the master key: {error}", path.display());
     let folder = path.parent().unwrap_or(Path::new("."));
     files::make_folder(folder).map_err(|error| error.to_string())?;
-    let unique = random_bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let unique = HEXLOWER.encode(&random_bytes::<8>());
     let scratch = path.with_extension(unique);
-    let text = random_bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let mut file = files::private(&scratch).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    let hex = HEXLOWER.encode(&random_bytes::<32>());
+    let mut file = files::open_private(&scratch).map_err(failed)?;
+    file.write_all(hex.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     let linked = fs::hard_link(&scratch, path);
     fs::remove_file(&scratch).map_err(failed)?;
     match linked {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
         _ => fs::File::open(folder).and_then(|handle| handle.sync_all()).map_err(failed)?,
     }
+    // Reads the file that won, which may be that of another process.
     read(path)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
 }
 
@@ -136,7 +141,7 @@ mod tests {
     const HERE: Place<'_> = Place { table: "hooks", column: "api_key", row: b"row one" };
 
     #[test]
-    fn what_is_sealed_opens_in_its_place_only() {
+    fn a_sealed_value_opens_only_in_its_place() {
         let sealed = vault(1).seal(HERE, b"CANARY");
         assert!(!sealed.windows(6).any(|window| window == b"CANARY"));
         assert_eq!(vault(1).open(HERE, &sealed).unwrap(), b"CANARY");

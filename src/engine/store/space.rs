@@ -1,6 +1,6 @@
-//! Looks after the space that a SQLite database takes while it is in use: its write-ahead log
-//! starts over although reads overlap, and pages that retention freed go back to the disk, a few at
-//! a time. PostgreSQL does both by itself. One of the files that know which engine it is.
+//! Manages the disk space of a SQLite database in use: restarts the write-ahead log although reads
+//! overlap, and returns free pages to the disk in small batches. PostgreSQL does both
+//! automatically. One of the files that may know which engine is in use.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,37 +12,38 @@ use rusqlite::Connection;
 
 use super::{
     commit::{self, Unwritten},
-    db::{Conn, Db, LOG_MARK, LONGEST_READ, READERS},
+    db::{Conn, Db, LONGEST_READ, READERS, WAL_SIZE_LIMIT},
     error::Error,
 };
 
-/// A log of so many bytes has to start over, even if reads wait longer for that.
-const LOG_ALARM: u64 = 4 * LOG_MARK;
+/// Beyond this size the log must restart, even if that delays reads for longer.
+const LOG_URGENT: u64 = 4 * WAL_SIZE_LIMIT;
 
-/// How long reads are kept waiting for those under way to end.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// For how long the writer may be held up by the part of it that keeps others from writing.
-const BUSY: &str = "PRAGMA busy_timeout = 100";
+/// How long new reads wait while the reads in progress drain.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the final part of the checkpoint, which blocks the writer, may wait for locks.
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 100";
 
-/// Free bytes that stay in the file for what comes next, beside a twentieth of it.
-const SPARE: i64 = 16 * 1024 * 1024;
+/// Free bytes to keep in the file for new rows, or 5 % of it if that is more.
+const KEEP_FREE: i64 = 16 * 1024 * 1024;
 
-/// What the files are like.
+/// Sizes of the database files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Files {
     pub bytes: i64,
-    /// Of these, in pages that hold nothing.
+    /// Bytes of these in free pages.
     pub free: i64,
     /// Bytes of the write-ahead log.
     pub log: u64,
-    /// Free pages can be given back to the disk while it is in use.
+    /// Whether free pages can be returned to the disk while the database is in use (incremental
+    /// auto-vacuum).
     pub shrinks: bool,
 }
 
 impl Files {
-    /// There is so much free space that some of it should go back to the disk.
+    /// Is there so much free space that some should be returned to the disk?
     pub fn is_too_large(&self) -> bool {
-        self.shrinks && self.free > SPARE.max(self.bytes / 20)
+        self.shrinks && self.free > KEEP_FREE.max(self.bytes / 20)
     }
 }
 
@@ -52,12 +53,12 @@ pub struct About {
     pub kind: &'static str,
     pub version: String,
     pub bytes: i64,
-    /// Of SQLite.
+    /// `None` on PostgreSQL.
     pub files: Option<Files>,
 }
 
 impl Db {
-    /// What the database is, for whoever looks after it.
+    /// Engine, version and size of the database, for operators.
     pub async fn about(&self) -> Result<About, Error> {
         let (kind, version, bytes): (_, String, i64) = match self {
             Self::Sqlite { readers, .. } => {
@@ -74,10 +75,10 @@ impl Db {
                 ("PostgreSQL", version, bytes)
             }
         };
-        Ok(About { kind, version, bytes, files: look(self).await? })
+        Ok(About { kind, version, bytes, files: read_files(self).await? })
     }
 
-    /// The file of a SQLite.
+    /// The database file; `None` on PostgreSQL.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::Sqlite { writer, .. } => Some(writer.get_filename()),
@@ -87,7 +88,7 @@ impl Db {
 }
 
 /// `None` on PostgreSQL.
-async fn look(db: &Db) -> Result<Option<Files>, Error> {
+async fn read_files(db: &Db) -> Result<Option<Files>, Error> {
     let Db::Sqlite { readers, .. } = db else { return Ok(None) };
     let (bytes, free, mode): (i64, i64, i64) = sqlx::query_as(
         "SELECT c.page_count * s.page_size, f.freelist_count * s.page_size, v.auto_vacuum
@@ -100,7 +101,7 @@ async fn look(db: &Db) -> Result<Option<Files>, Error> {
     Ok(Some(Files { bytes, free, log: log_bytes(db), shrinks: mode == INCREMENTAL }))
 }
 
-/// Bytes of SQLite's log; a look at the folder, not at the database.
+/// Size of SQLite's write-ahead log in bytes, from the file system only.
 pub(in crate::engine) fn log_bytes(db: &Db) -> u64 {
     let Some(file) = db.file() else { return 0 };
     let mut path = file.as_os_str().to_owned();
@@ -108,22 +109,24 @@ pub(in crate::engine) fn log_bytes(db: &Db) -> u64 {
     std::fs::metadata(PathBuf::from(path)).map_or(0, |file| file.len())
 }
 
-/// Lets the log start over, and cuts its file. A reader keeps the log from that for as long as it
-/// reads from it, and where reads overlap one of them always does. So none is begun for a moment:
-/// all of the pool's connections are taken, as soon as the reads under way have ended. The writer
-/// goes on meanwhile; it waits only for the last few pages. `false`: the reads took longer than
-/// others should wait, and it has to be tried again.
+/// Checkpoints the write-ahead log, restarts it and truncates its file.
+///
+/// A reader pins the log for as long as it reads, and with overlapping reads one always does. So
+/// new reads are blocked for a moment by taking every connection of the read pool, once the reads
+/// in progress have ended. The writer continues meanwhile and waits only for the last few pages.
+/// Returns `false` if the reads did not drain in time: try again later.
 pub(in crate::engine) async fn restart_log(db: &Db) -> Result<bool, Error> {
     let Db::Sqlite { readers, .. } = db else { return Ok(true) };
-    let patience = if log_bytes(db) > LOG_ALARM { LONGEST_READ + PATIENCE } else { PATIENCE };
+    let drain_timeout =
+        if log_bytes(db) > LOG_URGENT { LONGEST_READ + DRAIN_TIMEOUT } else { DRAIN_TIMEOUT };
     let all = try_join_all((0..READERS).map(|_| readers.acquire()));
-    let Ok(held) = tokio::time::timeout(patience, all).await else { return Ok(false) };
-    let (held, own) = (held?, db.clone());
+    let Ok(connections) = tokio::time::timeout(drain_timeout, all).await else { return Ok(false) };
+    let (connections, owned_db) = (connections?, db.clone());
     let restarted = tokio::task::spawn_blocking(move || {
-        with_connection(&own, |conn| {
-            conn.execute_batch(BUSY)?;
-            // Nearly all of it is written back while others write; then what came meanwhile, while
-            // nobody does.
+        with_connection(&owned_db, |conn| {
+            conn.execute_batch(BUSY_TIMEOUT)?;
+            // The passive checkpoint copies nearly everything while the writer continues. The
+            // second one copies the rest while the writer is blocked.
             conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
             conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
                 Ok(row.get::<_, i64>(0)? == 0)
@@ -131,23 +134,23 @@ pub(in crate::engine) async fn restart_log(db: &Db) -> Result<bool, Error> {
         })
     });
     let restarted = restarted.await.unwrap_or(Err(Error::Panicked));
-    drop(held);
+    drop(connections);
     restarted
 }
 
-/// Gives a few free pages at the end of the file back. To be repeated while
+/// Returns a few free pages at the end of the file to the disk. Repeat while
 /// [`Files::is_too_large`].
 pub(in crate::engine) async fn release(conn: &mut Conn) -> Result<(), Error> {
     if conn.is_postgres() { Ok(()) } else { conn.control("PRAGMA incremental_vacuum(256)").await }
 }
 
-/// Writes the whole database anew, without free pages, so that from now on it gives them back by
-/// itself. Takes as long as the file is large, and as much space again; nobody else may use the
+/// Rewrites the whole database without free pages and switches it to incremental auto-vacuum. Takes
+/// time and temporary space in proportion to the size of the file. No other process may use the
 /// database meanwhile.
 pub(super) async fn compact(db: &Db) -> Result<(), Error> {
-    let own = db.clone();
+    let owned_db = db.clone();
     let compacted = tokio::task::spawn_blocking(move || {
-        with_connection(&own, |conn| {
+        with_connection(&owned_db, |conn| {
             conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM;")?;
             conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         })
@@ -162,7 +165,7 @@ fn with_connection<T>(
     let done = match commit::sqlite::open(db) {
         None => {
             return Err(Error::Unfit(
-                "this is for SQLite; PostgreSQL gives space back by itself".to_owned(),
+                "compact is for SQLite only; PostgreSQL reclaims space automatically".to_owned(),
             ));
         }
         Some(Ok(conn)) => work(&conn).map_err(Unwritten::from),
@@ -179,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn some_space_stays_free_for_what_comes_next() {
+    fn some_free_space_is_kept_for_new_rows() {
         const MIB: i64 = 1024 * 1024;
         let files = |bytes: i64, free: i64| Files {
             bytes: bytes * MIB,

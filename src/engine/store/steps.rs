@@ -1,11 +1,12 @@
-//! The bounded steps that hold, release or cancel what a hook has open. A step reads the hook in
-//! its own transaction, so it never acts on what was true before.
+//! The bounded steps that hold, release or cancel the open deliveries of a hook when its state
+//! changes. A step reads the state of the hook in its own transaction, so it never acts on outdated
+//! state.
 
 use super::{
     db::{Conn, on_db},
     error::Error,
     forward, health, hooks,
-    queue::{EXTRA_TRY, KEYED, STEP},
+    queue::{ASSIGN_ORDER_KEY, EXEMPT_NEXT_ATTEMPT, STEP},
 };
 use crate::domain::{
     acceptance::{Acceptance, PAUSED},
@@ -13,7 +14,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Does a hook that stands so (`None`: it is deleted) have rows that the next [`step`] would move?
+/// Does a hook in this state (`None`: deleted) have deliveries that the next [`step`] would move?
 pub(in crate::engine) async fn needs_step(
     conn: &mut Conn,
     hook: HookId,
@@ -41,7 +42,7 @@ pub(in crate::engine) async fn needs_step(
     Ok(needs)
 }
 
-/// How a hook stands in this transaction; `None`: it is deleted.
+/// The state of a hook in this transaction; `None`: deleted.
 async fn acceptance(conn: &mut Conn, hook: HookId) -> Result<Option<Acceptance>, Error> {
     match hooks::load(conn, hook).await? {
         None => Ok(None),
@@ -49,10 +50,12 @@ async fn acceptance(conn: &mut Conn, hook: HookId) -> Result<Option<Acceptance>,
     }
 }
 
-/// Moves some of what a hook has open to where it belongs as the hook now stands: held while it is
-/// off or paused (tests are not kept: their sender waits for them), due again when it is open,
-/// cancelled when it is gone; and what was asked to be tried now is brought forward. Returns
-/// whether there may be more.
+/// Moves a batch of the open deliveries of a hook to the state that follows from the state of the
+/// hook. Returns whether there may be more.
+///
+/// - Paused or off: hold them, except tests, whose sender is waiting for the result.
+/// - Open: release held ones, and bring forward the retries that a person requested now.
+/// - Deleted: cancel them.
 pub(in crate::engine) async fn step(
     conn: &mut Conn,
     hook: HookId,
@@ -60,8 +63,8 @@ pub(in crate::engine) async fn step(
 ) -> Result<bool, Error> {
     match acceptance(conn, hook).await? {
         Some(Acceptance::Open) => {
-            let is_held = release(conn, hook, now).await?;
-            Ok(forward::step(conn, hook, now).await? || is_held)
+            let has_more_held = release(conn, hook, now).await?;
+            Ok(forward::step(conn, hook, now).await? || has_more_held)
         }
         Some(closed) => {
             forward::forget(conn, hook).await?;
@@ -83,12 +86,11 @@ pub(in crate::engine) async fn step(
     }
 }
 
-/// What is being recorded at this moment by the server that delivers for the hook is left to it: to
-/// wait for that, with other rows locked, is how two servers come to wait for each other. Its lane
-/// finds what is left.
+/// Rows that the node owning the lane is just recording are skipped, because waiting for them while
+/// holding other row locks could deadlock. The lane finds the rest later.
 ///
-/// Each part is moved in the order of its index: in any other, every step would sort all that is
-/// left.
+/// Each group is moved in the order of its index. Any other order would make each step sort the
+/// whole remainder.
 async fn move_rows(
     conn: &mut Conn,
     from: &[(&'static str, &'static str)],
@@ -116,9 +118,9 @@ async fn move_rows(
     Ok(is_more)
 }
 
-/// What a pause held back was taken out of its schedule, and is due before its time: its next
-/// attempt is an extra one. Otherwise a receiver that answers now and then, and is paused again and
-/// again, would use up the schedule of the oldest deliveries within minutes.
+/// Releases held deliveries: they are due now. After a pause, the next attempt is exempt from the
+/// retry schedule, because it comes before its scheduled time. Otherwise a flapping receiver,
+/// paused again and again, would use up the schedule of the oldest deliveries within minutes.
 async fn release(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<bool, Error> {
     let lock = conn.skip_locked();
     let moved = on_db!(conn, c: Engine => {
@@ -127,8 +129,9 @@ async fn release(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<bool, 
              SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'waiting' END, reason = NULL,
                tries_before = CASE WHEN reason = ",
         );
-        query.push_bind(PAUSED).push(" THEN ").push(EXTRA_TRY).push(" ELSE tries_before END");
-        query.push(", due_at = ").push_bind(now).push(", updated_at = ").push_bind(now).push(KEYED);
+        query.push_bind(PAUSED).push(" THEN ").push(EXEMPT_NEXT_ATTEMPT);
+        query.push(" ELSE tries_before END, due_at = ").push_bind(now);
+        query.push(", updated_at = ").push_bind(now).push(ASSIGN_ORDER_KEY);
         query.push(" WHERE id IN (SELECT id FROM deliveries WHERE state = 'held' AND hook_id = ");
         query.push_bind(hook);
         query.push(" ORDER BY id LIMIT ").push_bind(STEP as i64).push(lock).push(")");

@@ -1,30 +1,32 @@
-//! Hints for lanes, jobs and other nodes about what a commit changed. Store functions note them on
-//! their connection ([`Conn::tell`](super::db::Conn)), and the writer passes them on after the
-//! commit. So no caller can forget a hint, and a caller that goes away does not lose it.
+//! Notices to lanes, jobs and other nodes about what a commit changed. Store functions record them
+//! on their connection ([`Conn::add_notice`](super::db::Conn)), and the writer sends them after the
+//! commit. So no caller can forget a notice, and none is lost when a caller is cancelled.
 
 use std::sync::{Arc, OnceLock};
 
 use crate::{domain::id::HookId, engine::store::open::Open};
 
-/// One thing to hear. Only a hint: all of it is in the database and is found there without it, a
-/// little later.
+/// One notice. It is only a hint for speed: polling finds the same change in the database a little
+/// later.
 #[derive(Clone, Debug)]
 pub enum Told {
-    /// A delivery is due, with everything an attempt needs.
+    /// A delivery is due; it carries everything an attempt needs, so that the lane need not read
+    /// it.
     Offer(Open),
-    /// A delivery of this hook was committed as held.
+    /// A delivery of this hook was committed in state `held`.
     Held(HookId),
-    /// Deliveries of this hook became open that are not offered.
+    /// Deliveries of this hook became open and must be read from the database.
     More(HookId),
-    /// The hook's row changed, was made or deleted; or the portal switched it off.
+    /// The row of the hook changed, was inserted or deleted, or the hook was switched off
+    /// automatically.
     Changed(HookId),
-    /// What the portal decided about a hook by itself, and why: for the log of the server.
+    /// An automatic decision about a hook, and its reason, for the server log.
     Turned(HookId, Turned, String),
-    /// A job was begun, changed its state or its pace.
+    /// A job was created, or its state or pace changed.
     Job,
 }
 
-/// A decision of the portal about a hook.
+/// An automatic change of the state of a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turned {
     Paused,
@@ -45,16 +47,16 @@ impl Turned {
 }
 
 impl Told {
-    /// The hint that is safe when the commit may have failed: where to look. A delivery that may
-    /// not be stored must not be sent.
+    /// The form that is safe when the outcome of the commit is unknown: it only says where to read.
+    /// A delivery that may not be stored must not be sent.
     pub(super) fn into_hint(self) -> Self {
         match self {
             Self::Offer(open) => Self::More(open.hook),
-            told => told,
+            hint => hint,
         }
     }
 
-    /// Would hearing both say no more than hearing one?
+    /// Is the second notice redundant after the first?
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Held(one), Self::Held(two))
@@ -66,22 +68,22 @@ impl Told {
     }
 }
 
-type Hear = dyn Fn(Vec<Told>) + Send + Sync;
+type Callback = dyn Fn(Vec<Told>) + Send + Sync;
 
-/// The engine's callback for hints; a store without an engine has none. Cheap to clone; clones
-/// share it.
+/// The callback of the engine for notices; a store without an engine has none. Cheap to clone;
+/// clones share it.
 #[derive(Clone, Default)]
-pub(in crate::engine) struct Audience(Arc<OnceLock<Box<Hear>>>);
+pub(in crate::engine) struct Audience(Arc<OnceLock<Box<Callback>>>);
 
 impl Audience {
     /// Sets the callback. Only the first call counts.
-    pub(in crate::engine) fn set(&self, hear: impl Fn(Vec<Told>) + Send + Sync + 'static) {
-        let _set_before = self.0.set(Box::new(hear));
+    pub(in crate::engine) fn set(&self, callback: impl Fn(Vec<Told>) + Send + Sync + 'static) {
+        let _already_set = self.0.set(Box::new(callback));
     }
 
-    pub(super) fn tell(&self, told: Vec<Told>) {
-        if let Some(hear) = self.0.get().filter(|_| !told.is_empty()) {
-            hear(told);
+    pub(super) fn tell(&self, notices: Vec<Told>) {
+        if let Some(callback) = self.0.get().filter(|_| !notices.is_empty()) {
+            callback(notices);
         }
     }
 }

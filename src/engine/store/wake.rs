@@ -1,8 +1,9 @@
-//! Hints between the nodes that share a PostgreSQL: "these hooks have something to do", "these
-//! hooks changed". Only hints: what they say is in the database too, and is found without them a
-//! little later. They travel outside of any transaction and never more often than every [`QUIET`],
-//! because every NOTIFY takes a lock that all commits share. One of the files that may know which
-//! engine it is.
+//! Hints between the nodes that share a PostgreSQL, over LISTEN/NOTIFY: "these hooks have due
+//! deliveries", "these hooks changed". They only save time: polling finds the same in the database
+//! a little later.
+//!
+//! Hints are sent outside any transaction and at most once per [`HINT_INTERVAL`], because NOTIFY
+//! takes a lock that all commits share. One of the files that may know which engine is in use.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -18,82 +19,82 @@ use super::{
 };
 use crate::domain::id::HookId;
 
-/// The shortest time between two hints of a node.
-pub const QUIET: Duration = Duration::from_millis(50);
+/// The shortest time between two batches of hints of a node.
+pub const HINT_INTERVAL: Duration = Duration::from_millis(50);
 
 const CHANNEL: &str = "service_hooks";
-/// Hooks a hint can name; NOTIFY takes 8,000 bytes at most.
-const HOOKS_PER_HINT: usize = 200;
+/// Most hooks in one payload; NOTIFY allows 8,000 bytes.
+const MAX_HOOKS_PER_HINT: usize = 200;
 
-/// What a hint says.
+/// A received hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hint {
-    /// Something of these hooks is waiting.
+    /// These hooks have open deliveries to load.
     More(Vec<HookId>),
     Changed(Vec<HookId>),
-    /// The connection was cut and is there again: what was said meanwhile is lost.
+    /// The connection was lost and re-established: hints in between are lost.
     Missed,
 }
 
-/// How long the other end may take to answer.
-const ANSWER: Duration = Duration::from_secs(3);
-/// After so long without a hint, check whether the connection is still alive.
-const CHECK_AFTER: Duration = Duration::from_secs(30);
+/// Timeout for a reply of the server.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(3);
+/// After this time without a hint, the connection is checked.
+const PING_AFTER: Duration = Duration::from_secs(30);
 
-/// Hears the hints of other nodes (and its own).
-pub struct Ear(PgListener);
+/// Receives hints from all nodes, including this one.
+pub struct HintListener(PgListener);
 
-/// Listens for hints; `None` where there are no other nodes. The connection has a pool of its own,
-/// so that slow readers cannot delay a reconnect.
-pub async fn ear(db: &Db) -> Result<Option<Ear>, Error> {
+/// Starts listening; `None` on SQLite, which has no other nodes. The connection has a pool of its
+/// own, so that slow readers cannot delay a reconnect.
+pub async fn listen(db: &Db) -> Result<Option<HintListener>, Error> {
     let Db::Postgres { pool, .. } = db else { return Ok(None) };
     let options = (*pool.connect_options()).clone();
     let own =
         PoolOptions::<Postgres>::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-    let own = own.acquire_timeout(ANSWER).connect_lazy_with(options);
-    let listen = async {
+    let own = own.acquire_timeout(REPLY_TIMEOUT).connect_lazy_with(options);
+    let connect = async {
         let mut listener = PgListener::connect_with(&own).await?;
         listener.listen(CHANNEL).await?;
-        Ok(Some(Ear(listener)))
+        Ok(Some(HintListener(listener)))
     };
-    tokio::time::timeout(ANSWER, listen).await.unwrap_or_else(|_| Err(Error::silent()))
+    tokio::time::timeout(REPLY_TIMEOUT, connect).await.unwrap_or_else(|_| Err(Error::timed_out()))
 }
 
-impl Ear {
-    /// The next hint. Reconnects by itself.
-    pub async fn hear(&mut self) -> Result<Hint, Error> {
+impl HintListener {
+    /// Waits for the next hint. Reconnects automatically.
+    pub async fn receive(&mut self) -> Result<Hint, Error> {
         loop {
-            let Ok(heard) = tokio::time::timeout(CHECK_AFTER, self.0.try_recv()).await else {
-                self.check().await?;
+            let Ok(received) = tokio::time::timeout(PING_AFTER, self.0.try_recv()).await else {
+                self.ping().await?;
                 continue;
             };
-            let Some(notification) = heard? else { return Ok(Hint::Missed) };
+            let Some(notification) = received? else { return Ok(Hint::Missed) };
             if let Some(hint) = parse(notification.payload()) {
                 return Ok(hint);
             }
         }
     }
 
-    /// A peer can vanish without closing the connection: without this check, no hint would ever
-    /// come again.
-    async fn check(&mut self) -> Result<(), Error> {
-        let asked = tokio::time::timeout(ANSWER, self.0.execute("SELECT 1")).await;
-        asked.map_err(|_| Error::silent())?.map(drop).map_err(Error::from)
+    /// Checks the connection. A peer can vanish without closing it, and then no hint would ever
+    /// arrive again.
+    async fn ping(&mut self) -> Result<(), Error> {
+        let pinged = tokio::time::timeout(REPLY_TIMEOUT, self.0.execute("SELECT 1")).await;
+        pinged.map_err(|_| Error::timed_out())?.map(drop).map_err(Error::from)
     }
 }
 
-/// Tells all nodes, on a connection of its own that is made when there is something to say.
-pub struct Voice {
+/// Sends hints to all nodes, on a connection of its own that is opened when first needed.
+pub struct HintSender {
     db: Db,
     conn: Option<Conn>,
 }
 
-impl Voice {
+impl HintSender {
     pub fn new(db: &Db) -> Self {
         Self { db: db.clone(), conn: None }
     }
 
-    pub async fn tell(
+    pub async fn send(
         &mut self,
         more: &HashSet<HookId>,
         changed: &HashSet<HookId>,
@@ -103,25 +104,25 @@ impl Voice {
         }
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
-            None => self.db.own().await?,
+            None => self.db.connect_unpooled().await?,
         };
-        let said = tokio::time::timeout(ANSWER, say(&mut conn, more, changed)).await;
-        said.unwrap_or_else(|_| Err(Error::silent()))?;
+        let sent = tokio::time::timeout(REPLY_TIMEOUT, notify(&mut conn, more, changed)).await;
+        sent.unwrap_or_else(|_| Err(Error::timed_out()))?;
         self.conn = Some(conn);
         Ok(())
     }
 }
 
-async fn say(
+async fn notify(
     conn: &mut Conn,
     more: &HashSet<HookId>,
     changed: &HashSet<HookId>,
 ) -> Result<(), Error> {
     let Link::Postgres(connection) = &mut conn.link else { return Ok(()) };
-    for (word, hooks) in [("more", more), ("changed", changed)] {
+    for (kind, hooks) in [("more", more), ("changed", changed)] {
         let hooks: Vec<String> = hooks.iter().map(ToString::to_string).collect();
-        for named in hooks.chunks(HOOKS_PER_HINT) {
-            let payload = format!("{word} {}", named.join(","));
+        for named in hooks.chunks(MAX_HOOKS_PER_HINT) {
+            let payload = format!("{kind} {}", named.join(","));
             sqlx::query("SELECT pg_notify($1, $2)")
                 .bind(CHANNEL)
                 .bind(payload)
@@ -133,9 +134,9 @@ async fn say(
 }
 
 fn parse(payload: &str) -> Option<Hint> {
-    let (word, hooks) = payload.split_once(' ')?;
+    let (kind, hooks) = payload.split_once(' ')?;
     let hooks = hooks.split(',').map(str::parse).collect::<Result<Vec<HookId>, _>>().ok()?;
-    match word {
+    match kind {
         "more" => Some(Hint::More(hooks)),
         "changed" => Some(Hint::Changed(hooks)),
         _ => None,
@@ -147,13 +148,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_a_hint_is_none() {
+    fn a_payload_that_is_not_a_hint_is_ignored() {
         let id = "0190a3c2-7b3e-7000-8000-000000000001";
         assert_eq!(parse(&format!("more {id}")), Some(Hint::More(vec![id.parse().unwrap()])));
         assert!(matches!(parse(&format!("changed {id},{id}")),
                 Some(Hint::Changed(hooks)) if hooks.len() == 2));
-        for nonsense in ["", "more", "more x", "less 1", id] {
-            assert_eq!(parse(nonsense), None, "{nonsense}");
+        for payload in ["", "more", "more x", "less 1", id] {
+            assert_eq!(parse(payload), None, "{payload}");
         }
     }
 }

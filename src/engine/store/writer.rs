@@ -1,19 +1,20 @@
-//! The single writer, with group commit: commands that arrive while a commit is under way share the
-//! next one. The more commands there are, the more each `fsync` carries, without a timer. A command
-//! that violates a constraint fails alone; no caller hears "done" before the commit of its command
-//! has returned.
+//! The single writer, with group commit: all writes of a process go through one task. Commands that
+//! arrive during a commit share the next one, so the batch size adapts to the load without a timer.
+//! Each command runs in a savepoint, so one that violates a constraint fails alone. A caller gets
+//! its answer only after the commit of its command.
 //!
-//! Accepts and attempts are many and alike, so one bulk write takes all of a batch's (see
-//! [`commit`](super::commit)). If that fails, the writer writes them again one by one, to find the
-//! one at fault.
+//! Accepts and successful attempts are numerous and uniform, so all of a batch are written by one
+//! bulk write (see [`commit`](super::commit)). If that fails, they are retried one by one to find
+//! the one at fault.
 //!
-//! A command runs to its commit even if its caller has gone: dropping the future only drops the
-//! answer.
+//! Cancelling a caller does not cancel its command: dropping the future only drops the answer.
 //!
 //! A command that panics fails alone: the writer rolls back to its savepoint, as after an error,
-//! and replaces the connection after the commit. A panic outside of any command fails the items
-//! that were taken from the queue with it; the task goes on with fresh connections and the same
+//! and replaces the connection after the commit. A panic outside any command fails all commands
+//! that were taken from the queue with it. The task continues with new connections and the same
 //! queue.
+//!
+//! Start reading at [`Writer`], then [`WriterTask`].
 
 mod batch;
 
@@ -33,19 +34,19 @@ use super::{
 };
 use crate::engine::store::finished::{Finished, Recorded};
 
-/// Commands that share one commit at most. Bounds the time a caller waits behind others.
-const BATCH: usize = 512;
-/// Commands that may wait; beyond it callers wait for room.
-const QUEUE: usize = 4096;
+/// The most commands in one commit. Limits how long a caller waits for the commands of others.
+const MAX_BATCH: usize = 512;
+/// Capacity of the queue. When it is full, callers wait (backpressure).
+const QUEUE_CAPACITY: usize = 4096;
 
-/// What the task finds in its queue.
+/// An item of the queue.
 enum Item {
     Run(Box<dyn Command>),
-    /// In a transaction of its own.
+    /// A command that needs a transaction of its own.
     Alone(Box<dyn Command>),
     Accept(Accepting),
     Finish(Finishing),
-    /// Take nothing more; what is queued is still written.
+    /// Close the queue. Items that are already queued are still written.
     Close,
 }
 
@@ -53,12 +54,13 @@ type Work<T, E> = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T
 
 /// A type-erased [`Job`] in the queue.
 trait Command: Send {
-    /// Runs inside a savepoint; false means: undo it.
+    /// Runs inside a savepoint. Returns false if the savepoint must be rolled back.
     fn run<'c>(&'c mut self, conn: &'c mut Conn) -> BoxFuture<'c, bool>;
-    /// Tells the caller, after the commit or its failure.
-    fn settle(self: Box<Self>, commit: Result<(), Error>);
+    /// Answers the caller, after the commit or its failure.
+    fn answer(self: Box<Self>, commit: Result<(), Error>);
 }
 
+/// A closure that runs in the writer's transaction, its outcome, and the channel for the answer.
 struct Job<T, E> {
     work: Option<Work<T, E>>,
     outcome: Option<Result<T, E>>,
@@ -75,19 +77,19 @@ impl<T: Send, E: Send + From<Error>> Command for Job<T, E> {
         })
     }
 
-    fn settle(self: Box<Self>, commit: Result<(), Error>) {
+    fn answer(self: Box<Self>, commit: Result<(), Error>) {
         let answer = match (commit, self.outcome) {
             (Ok(()), Some(outcome)) | (Err(_), Some(outcome @ Err(_))) => outcome,
             (Err(error), _) => Err(error.into()),
-            // It was begun and did not end: it panicked.
+            // There is no outcome because the closure panicked.
             (Ok(()), None) => Err(Error::Panicked.into()),
         };
-        // The caller may be gone; what it asked for has happened all the same.
-        let _gone = self.caller.send(answer);
+        // The caller may have been cancelled. The command took effect all the same.
+        let _cancelled = self.caller.send(answer);
     }
 }
 
-/// An item of a bulk write, and the caller that waits for it.
+/// An accept or a finished attempt, and the channel to the caller that waits for its answer.
 struct Waiting<T, A> {
     item: T,
     caller: oneshot::Sender<Result<A, Error>>,
@@ -96,80 +98,86 @@ struct Waiting<T, A> {
 type Accepting = Waiting<Accept, Answer>;
 type Finishing = Waiting<Finished, Recorded>;
 
-/// What the writer knows beside the database.
+/// The state of the writer apart from its connections.
 struct Context {
+    /// The cache of hooks, for planning accepts.
     listeners: Listeners,
-    /// Which of the counters this process adds to.
+    /// The counter shard of this process.
     shard: i64,
-    /// Where it is noted whether the database takes what is written.
+    /// Where to report whether writes succeed.
     writes: Writes,
-    /// Who hears what was committed.
+    /// Where to send notices after a commit.
     audience: Audience,
 }
 
-/// The way to the writing task; cheap to clone.
+/// A handle to the writer task. Cheap to clone.
 #[derive(Clone)]
 pub struct Writer(mpsc::Sender<Item>);
 
 impl Writer {
-    /// Starts the task that owns the writing connection. It ends on [`Writer::close`].
+    /// Starts the task that owns the write connections. It ends after [`Writer::close`].
     pub(super) fn start(
         db: Db,
         shard: i64,
         writes: Writes,
         audience: Audience,
     ) -> (Self, tokio::task::JoinHandle<()>) {
-        let (sender, receiver) = mpsc::channel(QUEUE);
+        let (sender, receiver) = mpsc::channel(QUEUE_CAPACITY);
         let context = Context { listeners: Listeners::default(), shard, writes, audience };
         (Self(sender), tokio::spawn(serve(db, context, receiver)))
     }
 
-    /// Accepts events: answers after the commit that holds them and their deliveries.
+    /// Accepts events. Returns after the commit that contains them and their deliveries.
     pub async fn accept(&self, item: Accept) -> Result<Answer, Error> {
         let (caller, answer) = oneshot::channel();
-        self.queue(Item::Accept(Waiting { item, caller }), answer).await
+        self.enqueue(Item::Accept(Waiting { item, caller }), answer).await
     }
 
-    /// Records what came of an attempt.
+    /// Records a finished attempt. Returns after the commit.
     pub async fn finish(&self, item: Finished) -> Result<Recorded, Error> {
         let (caller, answer) = oneshot::channel();
-        self.queue(Item::Finish(Waiting { item, caller }), answer).await
+        self.enqueue(Item::Finish(Waiting { item, caller }), answer).await
     }
 
-    async fn queue<T>(
+    async fn enqueue<T>(
         &self,
         item: Item,
         answer: oneshot::Receiver<Result<T, Error>>,
     ) -> Result<T, Error> {
         self.0.send(item).await.map_err(|_| Error::Closed)?;
-        // The writer itself panicked with this batch: whether it was committed is unknown.
+        // The sender was dropped: the writer panicked during this batch. Whether the batch was
+        // committed is unknown.
         answer.await.map_err(|_| Error::Panicked)?
     }
 
-    /// Runs `work` in a transaction and answers after its commit. An error undoes what `work` did,
-    /// and nothing else.
+    /// Runs `work` in a transaction, which it may share with other commands, and returns after the
+    /// commit. If `work` fails, only its own changes are rolled back.
     pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: Send + From<Error> + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
-        self.order(work, Item::Run).await
+        self.enqueue_work(work, Item::Run).await
     }
 
-    /// The same in a transaction of its own: for work that locks rows which other servers lock too.
-    /// If it shared a transaction, it would keep its rows locked while another command waits for
-    /// that server: a deadlock.
+    /// Like [`Self::run`], but in a transaction of its own: for work that locks rows which other
+    /// nodes lock too. In a shared transaction it would keep its locks while later commands wait
+    /// for the other node's locks, which can deadlock.
     pub async fn run_alone<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: Send + From<Error> + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
-        self.order(work, Item::Alone).await
+        self.enqueue_work(work, Item::Alone).await
     }
 
-    async fn order<T, E, F>(&self, work: F, item: fn(Box<dyn Command>) -> Item) -> Result<T, E>
+    async fn enqueue_work<T, E, F>(
+        &self,
+        work: F,
+        item: fn(Box<dyn Command>) -> Item,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: Send + From<Error> + 'static,
@@ -181,40 +189,40 @@ impl Writer {
         answer.await.map_err(|_| E::from(Error::Panicked))?
     }
 
-    /// The task is gone: nothing more is written by this process.
+    /// Has the task ended? Then this process cannot write any more.
     pub fn has_ended(&self) -> bool {
         self.0.is_closed()
     }
 
-    /// Resolves when it is.
+    /// Resolves when the task has ended.
     pub async fn ended(&self) {
         self.0.closed().await;
     }
 
-    /// Ends the task once everything that is queued is written.
+    /// Ends the task after everything in the queue is written.
     pub async fn close(&self) {
-        // Closed already: nothing to do.
-        let _closed = self.0.send(Item::Close).await;
+        // Fails if the queue is already closed.
+        let _already_closed = self.0.send(Item::Close).await;
     }
 }
 
 async fn serve(db: Db, context: Context, queue: mpsc::Receiver<Item>) {
     let mut task = WriterTask::new(db, context, queue);
-    // The state that a panic may leave half-changed is dropped by `reset`.
+    // Unwind safe: `reset` discards all state that a panic may leave inconsistent.
     while AssertUnwindSafe(write_batches(&mut task)).catch_unwind().await.is_err() {
         tracing::error!(
-            "the writer panicked; the commands of that batch failed, and it goes on with new \
+            "the writer panicked; the commands of this batch failed, and it continues with new \
              connections"
         );
         task.reset();
     }
 }
 
-/// Writes what is queued until the queue is closed.
+/// Writes the queued items until the queue is closed and empty.
 async fn write_batches(task: &mut WriterTask) {
-    let mut items = Vec::with_capacity(BATCH);
-    while task.queue.recv_many(&mut items, BATCH).await > 0 {
-        for batch in task.sort(&mut items) {
+    let mut items = Vec::with_capacity(MAX_BATCH);
+    while task.queue.recv_many(&mut items, MAX_BATCH).await > 0 {
+        for batch in task.split_into_batches(&mut items) {
             task.write(batch).await;
         }
     }

@@ -1,6 +1,6 @@
-//! A client's connection with a deadline for its progress: one that takes nothing of what it asked
-//! for is closed. (How long a head, a body and an idle connection may take is the HTTP library's
-//! and the router's to watch.)
+//! A client connection with a write-stall timeout: a client that stops reading the response is
+//! disconnected. (The HTTP library and the router limit the time of the head, the body and idle
+//! connections.)
 
 use std::{
     io::{self, IoSlice},
@@ -17,16 +17,16 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::places::Progress;
+use super::slots::Progress;
 
-/// A client that takes not a byte for so long is gone, or wants us to wait.
+/// A client that reads no byte for this long is disconnected.
 pub const STALL: Duration = Duration::from_secs(15);
 
-/// See the module.
+/// A TCP stream with a stall timeout on writes.
 pub struct Stream {
     inner: TcpStream,
     progress: Arc<Progress>,
-    /// Runs while the client takes nothing.
+    /// Runs while writes are blocked.
     stall: Option<Pin<Box<Sleep>>>,
 }
 
@@ -35,7 +35,8 @@ impl Stream {
         Self { inner, progress, stall: None }
     }
 
-    /// Passes on what came of a write, and fails once nothing was taken for too long.
+    /// Passes a write's result on. Starts the stall timer when the write is pending, and fails when
+    /// it fires.
     fn watch(
         &mut self,
         context: &mut Context<'_>,
@@ -57,8 +58,8 @@ impl Stream {
     }
 }
 
-/// What a client did not take goes with the connection: otherwise the kernel would offer it for
-/// minutes.
+/// A stalled connection is reset (linger 0): otherwise the kernel would keep and retransmit the
+/// unread data for minutes.
 impl Drop for Stream {
     fn drop(&mut self) {
         if self.stall.is_some() {

@@ -1,4 +1,4 @@
-//! Reading the bytes of request bodies, up to a limit.
+//! Reads request bodies up to a limit.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use http_body_util::BodyExt;
 
 use super::problem::Problem;
 
-/// Largest body of a request, in bytes.
+/// Maximum body of an API request in bytes.
 pub const LIMIT: usize = 1024 * 1024;
-/// How long the body of any request may take to arrive.
+/// Deadline for the body of any request.
 pub const DEADLINE: Duration = Duration::from_secs(30);
-/// How much of a body that is too large is still taken off the wire: a sender that is cut off in
-/// the middle would see a broken connection and never the answer that says why.
-const SWALLOW: usize = 16 * 1024 * 1024;
+/// How much of a body that is too large is read and discarded. A client that is cut off while it
+/// sends sees a broken connection and never reads the 413.
+const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 
-/// The bytes of a body within the limit.
+/// The bytes of a body of at most [`LIMIT`] bytes.
 pub struct Raw(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Raw {
@@ -34,7 +34,7 @@ impl From<Unread> for Problem {
     fn from(unread: Unread) -> Self {
         match unread {
             Unread::TooLarge => Self::too_large(LIMIT),
-            Unread::Broken => Self::malformed("it did not arrive completely"),
+            Unread::Broken => Self::incomplete(),
         }
     }
 }
@@ -49,16 +49,16 @@ pub enum Unread {
 /// Reads a body of at most `limit` bytes.
 pub async fn bounded(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
     let mut bytes = BytesMut::new();
-    let mut came = 0;
+    let mut received = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Unread::Broken)?;
         let Some(data) = frame.data_ref() else { continue };
-        came += data.len();
-        if came <= limit {
+        received += data.len();
+        if received <= limit {
             bytes.extend_from_slice(data);
-        } else if came > SWALLOW {
+        } else if received > MAX_DISCARDED {
             break;
         }
     }
-    if came > limit { Err(Unread::TooLarge) } else { Ok(bytes.freeze()) }
+    if received > limit { Err(Unread::TooLarge) } else { Ok(bytes.freeze()) }
 }

@@ -1,5 +1,5 @@
-//! What a handler takes from a request: who asks, ids from the path, parameters and the body. Each
-//! rejection is a problem document.
+//! Extractors: the actor, ids of the path, query parameters and the body. Each rejection is a
+//! problem document.
 
 use std::str::FromStr;
 
@@ -20,7 +20,7 @@ use crate::{
     portal::{ctx::OpCtx, ops},
 };
 
-/// The context that `identify` put into the request.
+/// The context that `http::api::identify` put into the request.
 pub struct Ctx(pub OpCtx);
 
 impl<S: Send + Sync> FromRequestParts<S> for Ctx {
@@ -31,7 +31,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Ctx {
     }
 }
 
-/// What an id is the id of, for the answer that says there is none.
+/// The noun of an id, for "There is no such hook."
 pub trait Named: FromStr {
     const NAME: &str;
 }
@@ -52,7 +52,7 @@ impl Named for JobId {
     const NAME: &str = "job";
 }
 
-/// An id from the path. A text that is no id is the id of nothing: 404.
+/// An id from the path. A malformed id is a 404.
 pub struct Id<T>(pub T);
 
 impl<S: Send + Sync, T: Named> FromRequestParts<S> for Id<T> {
@@ -65,7 +65,7 @@ impl<S: Send + Sync, T: Named> FromRequestParts<S> for Id<T> {
     }
 }
 
-/// The parameters of the query string.
+/// Parameters of the query string.
 pub struct Parameters<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
@@ -87,23 +87,24 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// Reads a body that a handler needs as bytes too.
+/// Reads the body for a handler that also needs its bytes.
 pub fn read<T: DeserializeOwned>(raw: &Raw) -> Result<T, Problem> {
     Ok(fields::of_object(&object(raw)?)?)
 }
 
-/// The members of a JSON object, none of them twice. Nothing, or null, is an empty one.
+/// The fields of a JSON object. A repeated field is an error. An empty body, or null, is an empty
+/// object.
 fn object(Raw(bytes): &Raw) -> Result<Map<String, Value>, Problem> {
     if bytes.is_empty() {
         return Ok(Map::new());
     }
     let Strict(value) = serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
-        true => Problem::invalid(Invalid::one("body", "twice", error.to_string())),
+        true => Problem::invalid(Invalid::one("body", "twice", format!("is ambiguous: {error}"))),
         false => Problem::malformed(&error.to_string()),
     })?;
     match value {
         Value::Object(members) => Ok(members),
         Value::Null => Ok(Map::new()),
-        _ => Err(Invalid::one("body", "type", "must be an object").into()),
+        _ => Err(Invalid::one("body", "type", "must be a JSON object").into()),
     }
 }

@@ -1,10 +1,8 @@
-//! Reads a struct with derived `Deserialize` out of a JSON object or a query string. Where serde
-//! stops at the first error, this goes on: a field that can't be read is left out and the struct is
-//! read again, so the caller hears of every field at once. Fields need `#[serde(default)]` or
-//! `Option`: without a value for a field there is no second reading.
+//! Deserializes a struct from a JSON object or a query string and collects the errors of all
+//! fields. Serde stops at the first error; here an invalid field is left out and the struct is
+//! deserialized again. Fields need `#[serde(default)]` or `Option`, or there is no second pass.
 //!
-//! `Option<T>` means that the field may be absent; null is an error. `Option<Option<T>>` takes null
-//! too.
+//! `Option<T>`: the field may be absent, but not null. `Option<Option<T>>`: it may also be null.
 
 mod value;
 
@@ -17,13 +15,13 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use self::value::{Field, Wrong};
+use self::value::{Field, ValueError};
 use crate::domain::invalid::Invalid;
 
-/// Unknown fields that are named.
+/// At most this many unknown fields are listed.
 const UNKNOWN: usize = 10;
 
-/// Reads the members of a JSON object.
+/// Reads a JSON object.
 pub fn of_object<'de, T: Deserialize<'de>>(members: &'de Map<String, Value>) -> Result<T, Invalid> {
     let progress = Progress::default();
     let (value, mut invalid) = collect(members, Source::Body, &progress);
@@ -33,8 +31,7 @@ pub fn of_object<'de, T: Deserialize<'de>>(members: &'de Map<String, Value>) -> 
     finish(value, invalid)
 }
 
-/// Reads the parameters of a query string. A parameter without a value counts as absent where it is
-/// an `Option`.
+/// Reads a query string. An empty parameter counts as absent if its type is an `Option`.
 pub fn of_query<T: de::DeserializeOwned>(query: &str) -> Result<T, Invalid> {
     let mut parameters = Map::new();
     let mut twice = Invalid::default();
@@ -49,7 +46,7 @@ pub fn of_query<T: de::DeserializeOwned>(query: &str) -> Result<T, Invalid> {
     let (value, mut invalid) = collect(&parameters, Source::Query, &progress);
     for name in unknown(&parameters, &progress).take(UNKNOWN) {
         let known = progress.known.get().join(", ");
-        let message = format!("has the unknown parameter {name}; this operation takes: {known}");
+        let message = format!("has the unknown parameter {name}. Known parameters: {known}.");
         invalid.add("query", "unknown", message);
     }
     twice.0.truncate(UNKNOWN);
@@ -70,20 +67,20 @@ enum Source {
     Query,
 }
 
-/// What is known while a struct is read again and again.
+/// The state of the passes over one struct.
 #[derive(Default)]
 struct Progress {
-    /// The struct's fields, as its derive names them.
+    /// The struct's field names.
     known: Cell<&'static [&'static str]>,
-    /// The field being read.
+    /// The field that is being read.
     current: Cell<Option<&'static str>>,
-    /// The fields that can't be read. The next reading leaves them out.
-    wrong: RefCell<Vec<(&'static str, Wrong)>>,
+    /// Invalid fields. The next pass leaves them out.
+    errors: RefCell<Vec<(&'static str, ValueError)>>,
 }
 
 impl Progress {
-    fn is_wrong(&self, name: &str) -> bool {
-        self.wrong.borrow().iter().any(|(wrong, _)| *wrong == name)
+    fn is_invalid(&self, name: &str) -> bool {
+        self.errors.borrow().iter().any(|(invalid, _)| *invalid == name)
     }
 }
 
@@ -102,16 +99,16 @@ fn collect<'de, T: Deserialize<'de>>(
     let value = loop {
         match T::deserialize(Object { members, source, progress }) {
             Ok(value) => break Some(value),
-            Err(wrong) => match progress.current.take() {
-                Some(name) => progress.wrong.borrow_mut().push((name, wrong)),
-                // A field without a default is missing.
+            Err(error) => match progress.current.take() {
+                Some(name) => progress.errors.borrow_mut().push((name, error)),
+                // A required field is missing.
                 None => break None,
             },
         }
     };
     let mut invalid = Invalid::default();
-    for (name, wrong) in progress.wrong.borrow().iter() {
-        invalid.add(name, wrong.code, format!("must be {}", wrong.wanted));
+    for (name, error) in progress.errors.borrow().iter() {
+        invalid.add(name, error.code, format!("must be {}", error.expected));
     }
     if value.is_none() && invalid.is_empty() {
         invalid.add("body", "required", "lacks a required field");
@@ -119,7 +116,7 @@ fn collect<'de, T: Deserialize<'de>>(
     (value, invalid)
 }
 
-/// One reading of a struct.
+/// One pass over a struct.
 #[derive(Clone, Copy)]
 struct Object<'de, 'p> {
     members: &'de Map<String, Value>,
@@ -128,19 +125,19 @@ struct Object<'de, 'p> {
 }
 
 impl<'de> de::Deserializer<'de> for Object<'de, '_> {
-    type Error = Wrong;
+    type Error = ValueError;
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Wrong> {
+    ) -> Result<V::Value, ValueError> {
         self.progress.known.set(fields);
-        visitor.visit_map(Fields { object: self, left: fields.iter(), value: None })
+        visitor.visit_map(Fields { object: self, remaining: fields.iter(), value: None })
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         self.deserialize_struct("", &[], visitor)
     }
 
@@ -150,23 +147,23 @@ impl<'de> de::Deserializer<'de> for Object<'de, '_> {
     }
 }
 
-/// The fields that are there, in the struct's order.
+/// The fields that are present, in the struct's order.
 struct Fields<'de, 'p> {
     object: Object<'de, 'p>,
-    left: std::slice::Iter<'static, &'static str>,
+    remaining: std::slice::Iter<'static, &'static str>,
     value: Option<&'de Value>,
 }
 
 impl<'de> MapAccess<'de> for Fields<'de, '_> {
-    type Error = Wrong;
+    type Error = ValueError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, Wrong> {
+    ) -> Result<Option<K::Value>, ValueError> {
         let Object { members, progress, .. } = self.object;
-        for name in self.left.by_ref() {
-            let Some(value) = members.get(*name).filter(|_| !progress.is_wrong(name)) else {
+        for name in self.remaining.by_ref() {
+            let Some(value) = members.get(*name).filter(|_| !progress.is_invalid(name)) else {
                 continue;
             };
             self.value = Some(value);
@@ -176,7 +173,10 @@ impl<'de> MapAccess<'de> for Fields<'de, '_> {
         Ok(None)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, ValueError> {
         let value = self.value.take().unwrap_or(&Value::Null);
         let is_query = self.object.source == Source::Query;
         let read = seed.deserialize(Field::whole(value, is_query))?;
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_read() {
+    fn valid_fields_are_read() {
         let none = Example {
             name: String::new(),
             on: None,
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(read(&json!({})).unwrap(), none);
         let all = json!({"any": {"a": [1, null]}, "list": ["red", "green"], "cleared": null,
             "number": 7, "on": true, "name": "n", "state": "amber"});
-        let wanted = Example {
+        let expected = Example {
             name: "n".to_owned(),
             on: Some(true),
             number: Some(7),
@@ -238,16 +238,16 @@ mod tests {
             list: Some(vec![Light::Red, Light::Green]),
             any: Some(json!({"a": [1, null]})),
         };
-        assert_eq!(read(&all).unwrap(), wanted);
+        assert_eq!(read(&all).unwrap(), expected);
         assert_eq!(read(&json!({"cleared": 3})).unwrap().cleared, Some(Some(3)));
     }
 
     #[test]
-    fn every_field_that_is_wrong_is_named_in_the_order_of_the_struct() {
+    fn all_invalid_fields_are_reported_in_the_order_of_the_struct() {
         let all = json!({"other": 1, "state": "blue", "list": "red", "cleared": -1, "number": 1.5,
             "on": null, "name": 7});
         let invalid = read(&all).unwrap_err();
-        let wanted = [
+        let expected = [
             ("name", "type", "must be a string"),
             ("on", "type", "must be true or false"),
             ("number", "type", "must be a whole number"),
@@ -257,17 +257,17 @@ mod tests {
             ("other", "unknown", "is not a known field"),
         ];
         let found = invalid.0.iter().map(|e| (e.field.as_str(), e.code.as_str(), &*e.message));
-        assert_eq!(found.collect::<Vec<_>>(), wanted);
+        assert_eq!(found.collect::<Vec<_>>(), expected);
     }
 
     #[test]
-    fn few_of_many_unknown_fields_are_named() {
+    fn at_most_ten_unknown_fields_are_reported() {
         let many: Map<_, _> = (0..1000).map(|number| (format!("m{number}"), json!(1))).collect();
         assert_eq!(of_object::<Example>(&many).unwrap_err().0.len(), UNKNOWN);
     }
 
     #[test]
-    fn a_query_is_read_the_same_way() {
+    fn a_query_string_is_read_the_same_way() {
         let read = of_query::<Example>("state=red&name=a%20b").unwrap();
         assert_eq!((read.state, read.name), (Some(Light::Red), "a b".to_owned()));
         let read = of_query::<Example>("state=&name=").unwrap();
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_without_a_default_is_an_error_and_no_endless_loop() {
+    fn a_missing_required_field_is_an_error_and_ends_the_passes() {
         for (value, field) in [(json!({}), "body"), (json!({"needed": "x"}), "needed")] {
             let invalid = of_object::<Strict>(value.as_object().unwrap()).unwrap_err();
             assert_eq!(invalid.0[0].field, field);

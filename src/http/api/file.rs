@@ -1,18 +1,19 @@
-//! A file that hardly ever changes: with a tag made of its bytes, so that whoever has it already is
-//! told so.
+//! Files that rarely change, with an `ETag` made from their bytes: a client that has the current
+//! version gets 304.
 
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::portal::ops::catalogue::File;
 
-/// The file, or word that the caller's copy is still good. `request` are the caller's headers.
+/// The file, or 304 if the client's copy is current. `request` are the client's headers.
 pub fn answer(request: &HeaderMap, file: File) -> Response<Body> {
     let tag = tag(&file.bytes);
-    let mut response = if knows(request, &tag) {
+    let mut response = if has_current_copy(request, &tag) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
@@ -21,14 +22,14 @@ pub fn answer(request: &HeaderMap, file: File) -> Response<Body> {
     };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
-    // A copy may be kept, but is asked about each time: whoever may not see it any more is not
-    // shown it from a cache.
+    // Clients revalidate each time, so that a cached copy is not shown to a client that has lost
+    // the permission.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    let named = [
+    let file_headers = [
         (header::ETAG, tag),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file.name)),
     ];
-    for (name, value) in named {
+    for (name, value) in file_headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);
         }
@@ -38,20 +39,17 @@ pub fn answer(request: &HeaderMap, file: File) -> Response<Body> {
 
 fn tag(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
-    // Weak: the same file may travel compressed.
-    format!(
-        "W/\"{}\"",
-        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>()
-    )
+    // Weak, because the response may be compressed.
+    format!("W/\"{}\"", HEXLOWER.encode(&digest[..16]))
 }
 
-/// Is the tag among those of `If-None-Match`?
-fn knows(request: &HeaderMap, tag: &str) -> bool {
+/// Does `If-None-Match` contain the tag?
+fn has_current_copy(request: &HeaderMap, tag: &str) -> bool {
     let tag = tag.trim_start_matches("W/");
-    let known =
+    let lists =
         request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    known
+    lists
         .flat_map(|list| list.split(','))
         .map(str::trim)
-        .any(|one| one == "*" || one.trim_start_matches("W/") == tag)
+        .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
 }

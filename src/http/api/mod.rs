@@ -1,5 +1,5 @@
-//! The HTTP API under `/api/v1`: bearer tokens, JSON, problem documents. Every operation is one
-//! function of `ops`; what stands here is parsing and shaping only.
+//! The HTTP API under `/api/v1`: bearer tokens, JSON, problem documents. Each operation calls one
+//! function of `portal::ops`; this module only parses requests and shapes responses.
 
 pub mod body;
 pub mod extract;
@@ -25,7 +25,7 @@ use crate::portal::{
 };
 use problem::Problem;
 
-/// The API, with its own idea of who is asking: sessions mean nothing here.
+/// The API's router. It authenticates by bearer token; session cookies are ignored.
 pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
     v1::router()
         .fallback(|| async { Problem::from(ops::Error::NotFound("operation")) })
@@ -35,10 +35,10 @@ pub fn router(portal: Arc<Portal>) -> Router<Arc<Portal>> {
         .layer(middleware::from_fn_with_state(portal, identify))
 }
 
-/// Only the description of the API is open.
+/// Authenticates. Only `openapi.json` needs no token.
 async fn identify(State(portal): State<Arc<Portal>>, mut request: Request, next: Next) -> Response {
     let is_open = request.uri().path() == "/openapi.json";
-    let ctx = match identified(&portal, request.headers()).await {
+    let ctx = match authenticate(&portal, request.headers()).await {
         Ok(Some(ctx)) => ctx,
         Ok(None) if is_open => OpCtx::anonymous(portal),
         Ok(None) => return Problem::from(ops::Error::SignIn).into_response(),
@@ -48,13 +48,11 @@ async fn identify(State(portal): State<Arc<Portal>>, mut request: Request, next:
     next.run(request).await
 }
 
-/// The context of a request with a token; `None` without one.
-pub async fn identified(
+/// The context of a request with a valid token; `None` without one.
+pub async fn authenticate(
     portal: &Arc<Portal>,
     headers: &HeaderMap,
 ) -> Result<Option<OpCtx>, Problem> {
-    let found = bearer(portal.store(), portal.clock(), &portal.tokens, headers)
-        .await
-        .map_err(ops::Error::from)?;
+    let found = bearer(portal.store(), &portal.tokens, headers).await.map_err(ops::Error::from)?;
     Ok(found.map(|actor| OpCtx { actor: Some(actor), ..OpCtx::anonymous(portal.clone()) }))
 }

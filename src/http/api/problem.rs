@@ -1,10 +1,11 @@
-//! Errors as the API says them: `application/problem+json` (RFC 9457) with a list of fields.
+//! The API's error responses: `application/problem+json` (RFC 9457) with a list of invalid fields.
 
 use axum::{
     Json,
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,17 +17,18 @@ use crate::{
     },
     http::request_id,
     portal::ops,
+    view::words::problems,
 };
 
-/// What an answer repeats of a request is bounded, whatever the request was made of: so many errors
-/// (a batch has a thousand events), and so many characters of each part.
-const ERRORS: usize = 2000;
-const NAME: usize = 200;
-const MESSAGE: usize = 1000;
-const DETAIL: usize = 4000;
+/// Limits of what a response repeats of its request, which may be hostile: the number of errors (a
+/// batch has up to 1,000 events), and the characters of each part.
+const MAX_ERRORS: usize = 2000;
+const MAX_NAME: usize = 200;
+const MAX_MESSAGE: usize = 1000;
+const MAX_DETAIL: usize = 4000;
 
-fn clipped(text: String, most: usize) -> String {
-    match text.char_indices().nth(most) {
+fn clipped(text: String, max_chars: usize) -> String {
+    match text.char_indices().nth(max_chars) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
@@ -39,10 +41,10 @@ pub struct Problem {
     kind: &'static str,
     title: &'static str,
     status: u16,
-    /// What was wrong and what to do.
+    /// What went wrong and what to do.
     detail: String,
     errors: Vec<ProblemField>,
-    /// Of the request; the server's log has it too.
+    /// The request's id. The server's log has it too.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     request_id: Option<Box<str>>,
@@ -50,7 +52,7 @@ pub struct Problem {
     retry_after: Option<u32>,
 }
 
-/// One field that cannot be accepted.
+/// One invalid field.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProblemField {
     /// `callback_url`, `data.timeInQueue`, `[3].type`.
@@ -62,35 +64,43 @@ pub struct ProblemField {
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>, invalid: Invalid) -> Self {
         let field = |error: FieldError| ProblemField {
-            field: clipped(error.field, NAME),
+            field: clipped(error.field, MAX_NAME),
             code: error.code,
-            message: clipped(error.message, MESSAGE),
+            message: clipped(error.message, MAX_MESSAGE),
         };
-        let more = invalid.0.len().saturating_sub(ERRORS);
-        let mut errors: Vec<ProblemField> = invalid.0.into_iter().take(ERRORS).map(field).collect();
+        let more = invalid.0.len().saturating_sub(MAX_ERRORS);
+        let mut errors: Vec<ProblemField> =
+            invalid.0.into_iter().take(MAX_ERRORS).map(field).collect();
         if more > 0 {
-            let message = format!("{more} more are wrong");
+            let message = format!("{more} more errors are not listed.");
             errors.push(ProblemField { field: String::new(), code: "more".to_owned(), message });
         }
         Self {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
-            detail: clipped(detail.into(), DETAIL),
+            detail: clipped(detail.into(), MAX_DETAIL),
             errors,
             request_id: request_id::current().map(String::into_boxed_str),
             retry_after: None,
         }
     }
 
-    /// The body is not JSON.
+    /// 400: the body is not JSON.
     pub fn malformed(message: &str) -> Self {
-        let invalid = Invalid::one("body", "json", message);
+        let invalid = Invalid::one("body", "json", format!("is not valid JSON: {message}"));
         Self::new(
             StatusCode::BAD_REQUEST,
             format!("The body is not valid JSON: {message}"),
             invalid,
         )
+    }
+
+    /// 400: the client closed the connection, or took too long to send the body.
+    pub fn incomplete() -> Self {
+        let invalid = Invalid::one("body", "json", "did not arrive completely");
+        let detail = "The body did not arrive completely. Send the request again.";
+        Self::new(StatusCode::BAD_REQUEST, detail, invalid)
     }
 
     pub fn too_large(limit: usize) -> Self {
@@ -100,18 +110,19 @@ impl Problem {
     }
 
     pub fn method_not_allowed(method: &Method) -> Self {
-        let detail = format!("{method} is not possible here; see /api/v1/openapi.json.");
+        let detail =
+            format!("{method} is not allowed here. See /api/v1/openapi.json for the operations.");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, detail, Invalid::default())
     }
 
-    /// The first request with the same `Idempotency-Key` is not answered yet.
+    /// 409: the first request with the same `Idempotency-Key` is still running.
     pub fn still_running() -> Self {
-        let detail = "A request with this Idempotency-Key is still being carried out. Repeat it in \
-                      a second to get its answer.";
+        let detail = "The first request with this Idempotency-Key is still running. Repeat the \
+                      request in 1 second to get its response.";
         let invalid = Invalid::one(
             "Idempotency-Key",
             "running",
-            "belongs to a request that is not answered yet",
+            "belongs to a request that is still running",
         );
         Self { retry_after: Some(1), ..Self::new(StatusCode::CONFLICT, detail, invalid) }
     }
@@ -128,14 +139,14 @@ impl From<Invalid> for Problem {
 }
 
 impl Problem {
-    /// The store failed. Its words are for the log.
+    /// 503: the store failed. Clients get a reference; only the log has the cause.
     fn store(error: &store::Error) -> Self {
-        let reference =
-            random_bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let reference = HEXLOWER.encode(&random_bytes::<4>());
         tracing::error!(reference, cause = chain(error), "an API request failed");
         let detail = format!(
-            "It may not have been stored; the log has the cause under {reference}. Try again, an \
-             event with its Idempotency-Key."
+            "The server could not complete the request, and it is not known whether it was carried \
+             out. Try again in 1 second. The server's log has the cause under reference \
+             {reference}."
         );
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail, Invalid::default());
         Self { retry_after: Some(1), ..problem }
@@ -148,13 +159,13 @@ impl From<ops::Error> for Problem {
         match error {
             ops::Error::SignIn => plain(
                 StatusCode::UNAUTHORIZED,
-                "Send a valid token: Authorization: Bearer shk_... (make one with service-hooks \
-                 token create)."
+                "The token is missing or not valid. Send Authorization: Bearer shk_... Create a \
+                 token with: service-hooks token create"
                     .into(),
             ),
             ops::Error::Forbidden(permission) => plain(
                 StatusCode::FORBIDDEN,
-                format!("The token lacks the permission {}.", permission.key()),
+                format!("This token doesn't have the permission {}.", permission.key()),
             ),
             ops::Error::NotFound(what) => {
                 plain(StatusCode::NOT_FOUND, format!("There is no such {what}."))
@@ -166,34 +177,29 @@ impl From<ops::Error> for Problem {
             ops::Error::Stale { now } => Self::new(
                 StatusCode::CONFLICT,
                 format!(
-                    "The hook was changed meanwhile and is at version {now}. Read it again and \
-                     repeat the change."
+                    "Someone else changed the hook. It is now at version {now}. Read it again and \
+                     repeat your change."
                 ),
                 Invalid::one("version", "stale", format!("is now {now}")),
             ),
             ops::Error::Overlaps { job } => Self::new(
                 StatusCode::CONFLICT,
                 format!(
-                    "The job {job} is running and covers some of the same deliveries. Wait until \
-                     it is done, pause or cancel it (PATCH /api/v1/jobs/{job}), or choose other \
-                     deliveries."
+                    "{} Wait until it is done, pause or cancel it (PATCH /api/v1/jobs/{job}), or \
+                     choose other deliveries.",
+                    problems::overlaps(job)
                 ),
                 Invalid::one("job", "overlaps", format!("{job} is running")),
             ),
-            ops::Error::Busy { seconds } => {
-                let problem = plain(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    format!("Try again in {seconds} seconds."),
-                );
+            ops::Error::Busy { reason, seconds } => {
+                let detail = problems::busy(reason, seconds);
+                let problem = plain(StatusCode::SERVICE_UNAVAILABLE, detail);
                 Self { retry_after: u32::try_from(seconds).ok(), ..problem }
             }
             ops::Error::DiskFull => {
-                let detail = "The server's disk is full: nothing was stored. Send it again once \
-                              there is room.";
-                Self {
-                    retry_after: Some(30),
-                    ..plain(StatusCode::SERVICE_UNAVAILABLE, detail.to_owned())
-                }
+                let detail = format!("{} Try again in 30 seconds.", problems::DISK_FULL);
+                let problem = plain(StatusCode::SERVICE_UNAVAILABLE, detail);
+                Self { retry_after: Some(30), ..problem }
             }
             ops::Error::Store(error) => Self::store(&error),
         }

@@ -1,13 +1,13 @@
-//! From a request to who is acting: the session's user or the token's program.
+//! Resolves a request to its actor: the session's user, or the program behind a bearer token.
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use serde::de::DeserializeOwned;
 use tower_sessions::{Session, session, session_store};
 
 use super::{
-    known::KnownTokens,
     session::{SIGNED_IN, USER, is_too_old},
     token,
+    token_cache::TokenCache,
 };
 use crate::{
     domain::{id::UserId, permission::Actor, time::Timestamp, user::User},
@@ -18,15 +18,15 @@ use crate::{
     portal::store::{tokens, users},
 };
 
-/// The signed-in person, if there is one who may still sign in.
+/// The signed-in user, unless the session is too old or the account is disabled.
 pub async fn user_of(
     store: &Store,
     clock: &Clock,
     session: &Session,
 ) -> Result<Option<User>, Error> {
-    let Some(id) = held::<UserId>(session, USER).await? else { return Ok(None) };
-    // One without a time is of a version that set none.
-    let signed_in = held::<Timestamp>(session, SIGNED_IN).await?;
+    let Some(id) = session_value::<UserId>(session, USER).await? else { return Ok(None) };
+    // A session without a sign-in time was written by an older version: treat it as too old.
+    let signed_in = session_value::<Timestamp>(session, SIGNED_IN).await?;
     if signed_in.is_none_or(|at| is_too_old(at, clock.now())) {
         return Ok(None);
     }
@@ -34,14 +34,16 @@ pub async fn user_of(
     Ok(user.filter(|user| !user.disabled))
 }
 
-/// What a session holds under this key.
-async fn held<T: DeserializeOwned>(session: &Session, key: &str) -> Result<Option<T>, Error> {
+/// Reads one value of a session. A database error is reported, so a failing database signs no one
+/// out. A value that cannot be decoded counts as missing.
+async fn session_value<T: DeserializeOwned>(
+    session: &Session,
+    key: &str,
+) -> Result<Option<T>, Error> {
     match session.get::<T>(key).await {
-        // Nobody is signed out because the database is away.
         Err(session::Error::Store(session_store::Error::Backend(cause))) => {
             Err(Error::Unfit(cause))
         }
-        // What cannot be understood is no session.
         found => Ok(found.unwrap_or_default()),
     }
 }
@@ -54,11 +56,11 @@ pub fn actor_of_user(user: &User) -> Actor {
     }
 }
 
-/// The program behind `Authorization: Bearer shk_...`.
+/// The program that sent `Authorization: Bearer shk_...`; `None` if the token is missing or
+/// unknown.
 pub async fn bearer(
     store: &Store,
-    clock: &Clock,
-    known: &KnownTokens,
+    cache: &TokenCache,
     headers: &HeaderMap,
 ) -> Result<Option<Actor>, Error> {
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -69,7 +71,7 @@ pub async fn bearer(
         return Ok(None);
     }
     let hash = token::hash(secret.trim());
-    if let Some(actor) = known.find(&hash) {
+    if let Some(actor) = cache.find(&hash) {
         return Ok(Some(actor));
     }
     let found = tokens::by_secret(&mut store.read().await?, &hash).await?;
@@ -79,7 +81,7 @@ pub async fn bearer(
         permissions: token.permissions,
     });
     if let Some(actor) = &actor {
-        known.remember(hash, actor.clone(), clock);
+        cache.remember(hash, actor.clone());
     }
     Ok(actor)
 }

@@ -1,6 +1,6 @@
-//! Known browsers: those with a cookie that says which accounts have signed in there before. Their
-//! password attempts are counted apart from everybody else's, so that a flood of guesses does not
-//! lock the owner of an account out.
+//! Known browsers: a sealed cookie lists the accounts that have signed in from this browser before.
+//! Password attempts from a known browser have their own rate-limit counter, so a flood of guesses
+//! from elsewhere cannot lock the account's owner out.
 
 use std::time::Duration;
 
@@ -8,32 +8,33 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cookie::Cookie,
-    token::{hash, new_word},
+    token::{hash, new_nonce},
 };
 use crate::domain::id::UserId;
 
-/// The cookie, for half a year after the last sign-in.
+/// The cookie. It lasts 180 days from the last sign-in.
 pub const KNOWN: Cookie = Cookie { name: "known", lives: Duration::from_secs(180 * 24 * 3600) };
 
-/// A browser is known for this many accounts, the latest ones.
+/// Accounts remembered per browser; the least recently used is dropped.
 const ACCOUNTS: usize = 5;
 
 /// The content of the cookie.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Browser {
-    /// Tells one browser from another. Empty before its first sign-in.
+    /// Identifies the browser in the rate limiter. Empty before its first sign-in.
     id: String,
-    /// Accounts, each with the [`fingerprint`] of the password that was used.
+    /// The accounts, each with the [`fingerprint`] of the password hash at sign-in.
     accounts: Vec<(UserId, Vec<u8>)>,
 }
 
-/// Changes with the password, so that whoever used the old one is a stranger again.
+/// Changes when the password changes: a browser that signed in with the old password is no longer
+/// known.
 fn fingerprint(password_hash: &str) -> Vec<u8> {
     hash(password_hash)[..8].to_vec()
 }
 
 impl Browser {
-    /// Is it known for any account?
+    /// Whether the browser is known for any account.
     pub fn is_known(&self) -> bool {
         !self.accounts.is_empty()
     }
@@ -45,11 +46,11 @@ impl Browser {
         is_known.then_some(self.id.as_str())
     }
 
-    /// The same browser, known for this account as well.
+    /// Adds this account to the browser's known accounts.
     #[must_use]
     pub fn after_sign_in(mut self, user: UserId, password_hash: &str) -> Self {
         if self.id.is_empty() {
-            self.id = new_word();
+            self.id = new_nonce();
         }
         self.accounts.retain(|(known, _)| *known != user);
         self.accounts.insert(0, (user, fingerprint(password_hash)));

@@ -1,34 +1,35 @@
-//! The address of a request's client: that of its connection or, behind a trusted proxy, the one
-//! that the proxy reports. Limits and the audit log use it.
+//! The client's address: the peer address of the connection or, behind a trusted proxy, the one
+//! that the proxy reports. Used by rate limits and the audit log.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
-/// The address at the other end of the connection; `http::accept` adds it to each request.
+/// The peer address of the TCP connection. `http::accept` adds it to every request's extensions.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
 pub const FORWARDED: &str = "x-forwarded-for";
 
-/// The client's address. Each proxy appends the address of its own client to `X-Forwarded-For`. So
-/// the header is read from its end, up to the first address that is not a trusted proxy. Everything
-/// before that may be made up, and must not keep the rest from being read, whatever bytes it is.
+/// The client's address. Each proxy appends the address of its client to `X-Forwarded-For`, so the
+/// header is read from the right, up to the first address that is not a trusted proxy. Everything
+/// to the left of that may be forged. Bytes there that are not valid text must not affect the
+/// result.
 pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|range| range.contains(address));
     let mut client =
         extensions.get::<Peer>().map_or(Ipv6Addr::UNSPECIFIED.into(), |peer| peer.0.to_canonical());
-    let named: Vec<&[u8]> = headers
+    let forwarded: Vec<&[u8]> = headers
         .get_all(FORWARDED)
         .iter()
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
         .collect();
-    for name in named.into_iter().rev() {
+    for entry in forwarded.into_iter().rev() {
         if !is_trusted(&client) {
             break;
         }
-        let Some(address) = std::str::from_utf8(name).ok().and_then(|name| parse(name.trim()))
+        let Some(address) = std::str::from_utf8(entry).ok().and_then(|text| parse(text.trim()))
         else {
             break;
         };
@@ -37,7 +38,7 @@ pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) 
     client
 }
 
-/// Some proxies add the port.
+/// Parses an IP address; some proxies append a port.
 fn parse(text: &str) -> Option<IpAddr> {
     let bare = text
         .strip_prefix('[')
@@ -47,8 +48,8 @@ fn parse(text: &str) -> Option<IpAddr> {
     bare.parse::<IpAddr>().or_else(|_| with_port()).ok().map(|address| address.to_canonical())
 }
 
-/// The network that limits count a client by: its IPv4 address, or the first 64 bits of its IPv6
-/// address, because it can choose the rest freely.
+/// The network that rate limits count a client under: the IPv4 address, or the /64 prefix of an
+/// IPv6 address, because a client chooses the remaining 64 bits freely.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
@@ -56,8 +57,8 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The IPv6 site that an address belongs to: its first 48 bits. Providers give a customer up to so
-/// much, which is 65,536 networks.
+/// The /48 prefix of an IPv6 address. Providers assign up to a /48 per customer, which is 65,536
+/// networks of /64.
 pub fn site(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         IpAddr::V4(_) => None,
@@ -73,7 +74,7 @@ mod tests {
 
     use super::*;
 
-    fn of(peer: &str, lines: &[&str]) -> String {
+    fn client_of(peer: &str, lines: &[&str]) -> String {
         let (mut extensions, mut headers) = (Extensions::new(), HeaderMap::new());
         extensions.insert(Peer(peer.parse().unwrap()));
         for line in lines {
@@ -84,29 +85,41 @@ mod tests {
     }
 
     #[test]
-    fn only_trusted_proxies_say_where_a_request_comes_from() {
-        assert_eq!(of("203.0.113.9", &[]), "203.0.113.9");
-        assert_eq!(of("203.0.113.9", &["198.51.100.1"]), "203.0.113.9", "made up by a stranger");
-        assert_eq!(of("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
-        assert_eq!(of("::ffff:10.0.0.1", &["198.51.100.1:4711"]), "198.51.100.1");
-        assert_eq!(of("fd00::1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+    fn only_trusted_proxies_may_report_the_client_address() {
+        assert_eq!(client_of("203.0.113.9", &[]), "203.0.113.9");
         assert_eq!(
-            of("10.0.0.1", &["1.2.3.4, 198.51.100.1, 10.0.0.2"]),
+            client_of("203.0.113.9", &["198.51.100.1"]),
+            "203.0.113.9",
+            "made up by a stranger"
+        );
+        assert_eq!(client_of("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
+        assert_eq!(client_of("::ffff:10.0.0.1", &["198.51.100.1:4711"]), "198.51.100.1");
+        assert_eq!(client_of("fd00::1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(
+            client_of("10.0.0.1", &["1.2.3.4, 198.51.100.1, 10.0.0.2"]),
             "198.51.100.1",
             "two proxies"
         );
-        assert_eq!(of("10.0.0.1", &["1.2.3.4", "198.51.100.1"]), "198.51.100.1", "two lines");
         assert_eq!(
-            of("10.0.0.1", &["\u{e9}, 198.51.100.1"]),
+            client_of("10.0.0.1", &["1.2.3.4", "198.51.100.1"]),
+            "198.51.100.1",
+            "two lines"
+        );
+        assert_eq!(
+            client_of("10.0.0.1", &["\u{e9}, 198.51.100.1"]),
             "198.51.100.1",
             "a stranger's bytes before the proxy's own"
         );
-        assert_eq!(of("10.0.0.1", &["1.2.3.4, unknown"]), "10.0.0.1", "what is no address ends it");
-        assert_eq!(of("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(
+            client_of("10.0.0.1", &["1.2.3.4, unknown"]),
+            "10.0.0.1",
+            "what is no address ends it"
+        );
+        assert_eq!(client_of("10.0.0.1", &[]), "10.0.0.1");
     }
 
     #[test]
-    fn a_client_with_a_network_of_ipv6_is_one() {
+    fn one_ipv6_network_counts_as_one_client() {
         let network = |text: &str| network(text.parse().unwrap()).to_string();
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");

@@ -1,6 +1,5 @@
-//! Sealed cookies: state that a browser keeps for the portal, encrypted and authenticated so that
-//! it can be neither read nor made up there. With them nothing is written to the database for
-//! people who are not signed in.
+//! Sealed cookies: state kept in the browser, encrypted and authenticated, so that a client can
+//! neither read nor forge it. They avoid database writes for clients that are not signed in.
 
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use crate::{
     },
 };
 
-/// Bytes of the whole `Set-Cookie` line: browsers drop cookies of more than about 4,096.
+/// Maximum bytes of the `Set-Cookie` line: browsers drop cookies of more than about 4,096 bytes.
 const LONGEST: usize = 3800;
 
 #[derive(Serialize, Deserialize)]
@@ -25,10 +24,10 @@ struct Content<T> {
     it: T,
 }
 
-/// A kind of sealed cookie.
+/// One kind of sealed cookie.
 #[derive(Clone, Copy)]
 pub struct Cookie {
-    /// Without the prefix `__Host-`, which it has over HTTPS.
+    /// Without the `__Host-` prefix, which is added over HTTPS.
     pub name: &'static str,
     pub lives: Duration,
 }
@@ -42,7 +41,7 @@ impl Cookie {
         if is_https { format!("__Host-{}", self.name) } else { self.name.to_owned() }
     }
 
-    /// The `Set-Cookie` line for this content; `None` if that is longer than [`LONGEST`].
+    /// The `Set-Cookie` line for this content; `None` if it exceeds [`LONGEST`].
     pub fn keep<T: Serialize>(
         self,
         vault: &Vault,
@@ -60,7 +59,7 @@ impl Cookie {
         (line.len() <= LONGEST).then(|| HeaderValue::from_str(&line).ok()).flatten()
     }
 
-    /// The content of a request's cookie, if the portal sealed it and it has not expired.
+    /// The cookie's content, if this server sealed it and it has not expired.
     pub fn read<T: DeserializeOwned>(
         self,
         vault: &Vault,
@@ -99,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_we_sealed_is_read_again() {
+    fn only_cookies_sealed_with_the_same_key_and_name_are_read() {
         let clock = Clock::System;
         let cookie = DRAFT.keep(&vault(1), &clock, false, &"CANARY").unwrap();
         assert!(!cookie.to_str().unwrap().contains("CANARY"));
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_browser_keeps_is_not_sent() {
+    fn a_cookie_too_large_for_browsers_is_not_sent() {
         assert!(DRAFT.keep(&vault(1), &Clock::System, false, &"x".repeat(4000)).is_none());
     }
 }

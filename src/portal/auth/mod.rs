@@ -1,15 +1,15 @@
-//! Who is it? Passwords, sessions, tokens, and the actor they lead to. What an actor may do is
-//! `domain::permission`'s.
+//! Authentication: passwords, sessions, bearer tokens, and the [`Actor`](actor) they resolve to.
+//! Authorisation (what an actor may do) is in `domain::permission`.
 
 pub mod actor;
 pub mod browser;
 pub mod client;
 pub mod cookie;
-pub mod known;
-pub mod pace;
+pub mod fair_queue;
 pub mod password;
+pub mod rate_limit;
 pub mod refusals;
 pub mod session;
 pub mod throttle;
 pub mod token;
-pub mod turns;
+pub mod token_cache;

@@ -1,6 +1,6 @@
-//! Counts refused requests for the audit log. Strangers can cause any number of them, so the first
-//! of a kind gets a line at once, and the others one line a minute with how many there were and
-//! from where. `ops::refusals` writes the lines.
+//! Counts refused requests for the audit log. Clients without an account can cause any number of
+//! them, so each kind gets one line at once and then at most one line per minute with the count and
+//! the origins. `ops::refusals` writes the lines.
 
 use std::{
     cmp::Reverse,
@@ -8,9 +8,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// A line names this many networks, those with the most refusals; the others are one number.
+/// Networks that a line lists, those with the most refusals first; the others are summed up.
 const NAMED: usize = 5;
-/// Networks that are counted separately within a minute.
+/// Maximum networks counted separately per kind and minute.
 const NETWORKS: usize = 1000;
 
 /// Why a request was refused.
@@ -18,16 +18,16 @@ const NETWORKS: usize = 1000;
 pub enum Refusal {
     WrongPassword,
     TooManyPasswords,
-    /// From another site, or from a browser that does not say from which.
+    /// A cross-site request, or one whose browser does not say where it comes from.
     OtherSite,
-    /// With a token that does not exist.
+    /// The bearer token does not exist.
     UnknownToken,
-    /// For something that the person or program may not do.
+    /// The actor lacks the permission.
     Forbidden,
 }
 
 impl Refusal {
-    /// What the audit log calls it.
+    /// The action in the audit log.
     pub fn action(self) -> &'static str {
         match self {
             Self::WrongPassword => "sign_in.refused",
@@ -39,21 +39,21 @@ impl Refusal {
     }
 }
 
-/// Refusals of one kind that are in no line yet.
+/// Refusals of one kind that were not logged yet.
 #[derive(Default)]
 struct Pending {
     by_origin: BTreeMap<String, u64>,
     total: u64,
 }
 
-/// The refusals of the current minute. A kind is in the map from its first line on, until a minute
-/// without any.
+/// Refusals of the current minute, by kind. A kind stays in the map from its first line until a
+/// minute without a refusal.
 #[derive(Clone, Default)]
 pub struct Refusals(Arc<Mutex<BTreeMap<Refusal, Pending>>>);
 
 impl Refusals {
-    /// `true`: the first of its kind, which gets a line now, and [`Refusals::take_line`] has to be
-    /// called every minute. Others are only counted.
+    /// Counts a refusal. `true`: the first of its kind. The caller writes a line now and then calls
+    /// [`Refusals::take_line`] every minute until it returns `None`.
     pub fn count(&self, kind: Refusal, origin: String) -> bool {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_first = !kinds.contains_key(&kind);
@@ -67,19 +67,18 @@ impl Refusals {
         is_first
     }
 
-    /// The line for the last minute; `None`: nothing was refused, and the next refusal is a first
-    /// one again.
+    /// The summary line of the last minute; `None` if nothing was refused, which ends the series.
     pub fn take_line(&self, kind: Refusal) -> Option<String> {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let pending = kinds.remove(&kind).filter(|pending| pending.total > 0)?;
         kinds.insert(kind, Pending::default());
-        let mut most: Vec<(String, u64)> = pending.by_origin.into_iter().collect();
-        most.sort_by_key(|(_, times)| Reverse(*times));
-        most.truncate(NAMED);
+        let mut top: Vec<(String, u64)> = pending.by_origin.into_iter().collect();
+        top.sort_by_key(|(_, count)| Reverse(*count));
+        top.truncate(NAMED);
         let named: Vec<String> =
-            most.iter().map(|(origin, times)| format!("{times} {origin}")).collect();
-        let rest = pending.total - most.iter().map(|(_, times)| times).sum::<u64>();
-        let more = if rest > 0 { format!(", {rest} from elsewhere") } else { String::new() };
+            top.iter().map(|(origin, count)| format!("{count} {origin}")).collect();
+        let others = pending.total - top.iter().map(|(_, count)| count).sum::<u64>();
+        let more = if others > 0 { format!(", {others} from elsewhere") } else { String::new() };
         Some(format!("{} more in a minute: {}{more}", pending.total, named.join(", ")))
     }
 }
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minute_of_a_flood_is_one_line() {
+    fn a_flood_is_one_line_per_minute() {
         let refusals = Refusals::default();
         let from = |number: u32| format!("from 10.0.0.{number}");
         assert!(refusals.count(Refusal::WrongPassword, from(1)));

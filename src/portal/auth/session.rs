@@ -1,5 +1,5 @@
-//! Sessions in our own store: tower-sessions' contract over our tables. Only the hash of an id is
-//! at rest.
+//! Session storage: implements tower-sessions' `SessionStore` over the portal's own tables. Only
+//! the hash of a session id is stored.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -31,17 +31,17 @@ use crate::{
     portal::store::{sessions, users},
 };
 
-/// A session that nobody uses ends after this many hours.
+/// Idle timeout in hours.
 const HOURS: i64 = 12;
 
-/// A use that is no further from the last one that was noted need not be noted: a page that only
-/// shows something writes nothing, and is shown when nothing can be written.
-const NOTED_EVERY: Duration = Duration::from_secs(300);
+/// A session's expiry is written only when it moves by at least this much. So showing a page writes
+/// nothing, and pages still work when the database cannot be written.
+const REFRESH_AFTER: Duration = Duration::from_secs(300);
 
-/// However much it is used, a session ends so long after its sign-in.
+/// Absolute lifetime of a session from its sign-in, however much it is used.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Keys of what a session holds.
+/// Keys of a session's values.
 pub const USER: &str = "user";
 /// When the user signed in, in milliseconds since 1970.
 pub const SIGNED_IN: &str = "signed_in";
@@ -54,15 +54,14 @@ pub struct Sessions {
     clock: Clock,
 }
 
-// The store and its clock say nothing worth printing, and the trait demands `Debug`.
+// The trait requires `Debug`; the fields hold nothing worth printing.
 impl std::fmt::Debug for Sessions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Sessions")
     }
 }
 
-/// The layer that gives every request its session. `public_url` decides the cookie's name and
-/// whether it is `Secure`.
+/// The session layer. `public_url` decides the cookie's name and its `Secure` attribute.
 pub fn layer(store: Store, clock: Clock, public_url: &str) -> SessionManagerLayer<Sessions> {
     SessionManagerLayer::new(Sessions { store, clock })
         .with_name(cookie_name(public_url))
@@ -78,22 +77,22 @@ pub fn cookie_name(public_url: &str) -> &'static str {
     if public_url.starts_with("https://") { "__Host-sid" } else { "sid" }
 }
 
-/// Session cookies that a request came with.
+/// Which session cookies a request carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SessionCookies {
-    /// One holds what can be a session's id.
+    /// A cookie with a well-formed session id.
     pub session: bool,
-    /// One held something else and was removed.
+    /// A cookie with a malformed value, which was removed.
     pub malformed: bool,
 }
 
-/// Removes from a request what the session layer must not see, and says which session cookies there
-/// were. Nothing that the layer takes for a session may get past this, so lines are read as it
-/// reads them: as UTF-8, not only ASCII.
+/// Removes cookies that the session layer must not see, and reports the session cookies. Any cookie
+/// that the layer would accept must be detected here, so lines are decoded as the layer does: as
+/// UTF-8, not only ASCII.
 ///
-/// Cookies with a `%` in their name are removed: the layer would decode `__%48ost-sid` into the
-/// session cookie's name, and a browser lets other hosts of the same domain set that cookie,
-/// because it does not begin with `__Host-`.
+/// Cookies with a `%` in their name are removed: the layer percent-decodes names, so `__%48ost-sid`
+/// would become the session cookie. Browsers let sibling hosts of the domain set that name, because
+/// it does not begin with `__Host-`.
 pub fn without_malformed(headers: &mut HeaderMap, name: &str) -> SessionCookies {
     let mut found = SessionCookies::default();
     let lines: Vec<String> = headers
@@ -124,18 +123,17 @@ pub fn without_malformed(headers: &mut HeaderMap, name: &str) -> SessionCookies 
     found
 }
 
-/// When a signed-in session ends that nobody uses. (None set is no end but the library's own, two
-/// weeks.)
+/// Idle timeout of a signed-in session. Without it the library's default of two weeks applies.
 pub fn expiry_of_use() -> Expiry {
     Expiry::OnInactivity(time::Duration::hours(HOURS))
 }
 
-/// Is a session that was signed in at `signed_in` too old by now?
+/// Whether a session that was signed in at `signed_in` has exceeded its absolute lifetime.
 pub fn is_too_old(signed_in: Timestamp, now: Timestamp) -> bool {
     signed_in.after(LONGEST) <= now
 }
 
-/// Is this still a session of a person who may sign in? Signing out deletes it.
+/// Whether the session still exists and belongs to a user who may sign in. Signing out deletes it.
 pub async fn is_of(store: &Store, clock: &Clock, id: Id, user: UserId) -> Result<bool, Error> {
     let conn = &mut store.read().await?;
     if sessions::find(conn, &id_hash(id), clock.now()).await?.is_none() {
@@ -144,8 +142,8 @@ pub async fn is_of(store: &Store, clock: &Clock, id: Id, user: UserId) -> Result
     Ok(users::by_id(conn, user).await?.is_some_and(|user| !user.disabled))
 }
 
-/// A cookie whose name begins with `__Host-` is deleted only by one that is `Secure`, too; the
-/// session layer's is not.
+/// Adds `Secure` to cookies that delete a `__Host-` cookie. Browsers ignore the deletion without
+/// it, and the session layer does not set it.
 pub async fn complete_removals(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let cookies = response.headers_mut().iter_mut().filter(|(name, _)| *name == SET_COOKIE);
@@ -161,7 +159,7 @@ pub async fn complete_removals(request: Request, next: Next) -> Response {
     response
 }
 
-/// The hash under which a session (and what belongs to it) is stored.
+/// The hash that a session, and data that belongs to it, is stored under.
 pub fn id_hash(id: Id) -> Vec<u8> {
     hash(&id.to_string())
 }
@@ -182,11 +180,13 @@ fn encode(record: &Record) -> session_store::Result<String> {
 }
 
 impl Sessions {
-    /// Is there nothing to write: the same content, and hardly later than it says?
-    async fn is_noted(&self, record: &Record) -> session_store::Result<bool> {
+    /// Whether the stored session has the same content and nearly the same expiry, so that no write
+    /// is needed.
+    async fn is_current(&self, record: &Record) -> session_store::Result<bool> {
         let stored = self.load(&record.id).await?;
-        let moved = |stored: &Record| expiry(stored).until(expiry(record));
-        Ok(stored.is_some_and(|stored| stored.data == record.data && moved(&stored) < NOTED_EVERY))
+        let drift = |stored: &Record| expiry(stored).until(expiry(record));
+        Ok(stored
+            .is_some_and(|stored| stored.data == record.data && drift(&stored) < REFRESH_AFTER))
     }
 }
 
@@ -213,7 +213,7 @@ impl SessionStore for Sessions {
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        if self.is_noted(record).await? {
+        if self.is_current(record).await? {
             return Ok(());
         }
         let (id_hash, data, expires_at) = (id_hash(record.id), encode(record)?, expiry(record));
@@ -224,10 +224,10 @@ impl SessionStore for Sessions {
             })
             .await;
         match saved {
-            // Whoever is signed in stays so, and sees what is wrong. (Signing in makes a session,
-            // which has to succeed.)
-            Err(error) if error.may_pass() => {
-                tracing::warn!(error = chain(&error), "a session stays as it was");
+            // A temporary failure does not sign users out: they keep the session as stored.
+            // (Signing in calls `create`, which must succeed.)
+            Err(error) if error.is_transient() => {
+                tracing::warn!(error = chain(&error), "failed to save a session");
                 Ok(())
             }
             saved => saved.map_err(failed),
@@ -256,7 +256,7 @@ impl SessionStore for Sessions {
     }
 }
 
-/// Reads the session the layer put into a request.
+/// The session that the layer put into a request's extensions.
 pub fn of(extensions: &http::Extensions) -> Option<tower_sessions::Session> {
     extensions.get::<tower_sessions::Session>().cloned()
 }

@@ -1,9 +1,9 @@
-//! Limits how often passwords can be guessed. An attempt is counted when it begins, before anything
-//! is hashed, so that sending many at once is no way round the limit; if the password was right,
-//! the count is taken back. Attempts are counted by the network that they come from, so that an
-//! attacker cannot lock the owner of an account out of it elsewhere. Of IPv6 the site counts as
-//! well, because one site has 65,536 networks. A browser that has signed in to the account before
-//! has a count of its own. In memory: a restart forgets all counts.
+//! Rate limit for password guesses. An attempt is counted when it begins, before hashing, so that
+//! sending many at once does not get around the limit; a correct password removes the count.
+//! Attempts are counted by client network, so that an attacker cannot lock the owner of an account
+//! out elsewhere. For IPv6 the /48 site counts as well, because one site has 65,536 networks. A
+//! browser that has signed in to the account before has its own counter. State is in memory only: a
+//! restart resets it.
 
 use std::{
     collections::HashMap,
@@ -15,25 +15,24 @@ use std::{
 use super::client::{network, site};
 use crate::domain::{time::Timestamp, user::folded_email};
 
-/// Attempts are counted for this long.
+/// Sliding window of the counters.
 const WINDOW: Duration = Duration::from_secs(600);
-/// Attempts at one account from one network, or from one browser that has signed in to it before.
+/// Attempts per account and network, or per account and known browser.
 const PER_ACCOUNT: usize = 10;
-/// Attempts from one network at all accounts. It is more than [`PER_ACCOUNT`], because people of
-/// one office share an address.
+/// Attempts per network over all accounts. More than [`PER_ACCOUNT`], because one office shares an
+/// address.
 const PER_NETWORK: usize = 50;
-/// How many times as much an IPv6 site has: it may be a company with many networks, or a provider
-/// with many customers.
+/// Factor for an IPv6 site's limits: it may be a company with many networks, or a provider with
+/// many customers.
 const SITE: usize = 4;
-/// Attempts at one account from all networks together. Beyond it each network has only
-/// [`UNDER_ATTACK`].
+/// Attempts per account over all networks. Beyond it each network may make only [`UNDER_ATTACK`].
 const FROM_EVERYWHERE: usize = 100;
 const UNDER_ATTACK: usize = 2;
-/// Counters kept at most. Beyond it those without an attempt in the window are dropped, and if that
-/// is not enough, the half that was used least recently.
+/// Maximum counters. Beyond it, counters without a recent attempt are dropped and, if that is not
+/// enough, the least recently used half.
 const COUNTERS: usize = 20_000;
 
-/// What an attempt is counted under.
+/// Key that an attempt is counted under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Counter {
     Network(IpAddr),
@@ -44,7 +43,7 @@ enum Counter {
     BrowserAndAccount(String, String),
 }
 
-/// Where an attempt comes from.
+/// Where an attempt comes from, for counting.
 #[derive(Clone, Debug)]
 pub enum Origin {
     Client(IpAddr),
@@ -52,7 +51,7 @@ pub enum Origin {
     KnownBrowser(String),
 }
 
-/// When attempts were made, by what they are counted under. Clones share one state.
+/// Times of recent attempts, by counter. Clones share one state.
 #[derive(Clone, Default)]
 pub struct Throttle(Arc<Mutex<HashMap<Counter, Vec<Timestamp>>>>);
 
@@ -64,7 +63,7 @@ pub struct Attempt {
 }
 
 impl Throttle {
-    /// Counts an attempt; or says how long to wait before the next.
+    /// Counts an attempt; `Err` is the time to wait before the next one.
     pub fn begin(&self, origin: &Origin, email: &str, now: Timestamp) -> Result<Attempt, Duration> {
         let email = folded_email(email);
         let mut attempts = self.lock();
@@ -75,9 +74,9 @@ impl Throttle {
             Origin::Client(address) => {
                 let from_everywhere =
                     recent(&mut attempts, &Counter::Account(email.clone()), now).len();
-                let own =
+                let per_network =
                     if from_everywhere >= FROM_EVERYWHERE { UNDER_ATTACK } else { PER_ACCOUNT };
-                let mut limits = of_client(*address, &email, own);
+                let mut limits = of_client(*address, &email, per_network);
                 limits.push((Counter::Account(email), usize::MAX));
                 limits
             }
@@ -93,16 +92,17 @@ impl Throttle {
         for (counter, limit) in &limits {
             let times = attempts.entry(counter.clone()).or_default();
             times.push(now);
-            // No limit needs more of them. (That of all networks together is not in the list.)
-            let most = if *limit == usize::MAX { FROM_EVERYWHERE } else { *limit };
-            let superfluous = times.len().saturating_sub(most);
+            // Keep only as many as the limit needs. The account counter has no limit of its own but
+            // is compared with FROM_EVERYWHERE.
+            let keep = if *limit == usize::MAX { FROM_EVERYWHERE } else { *limit };
+            let superfluous = times.len().saturating_sub(keep);
             times.drain(..superfluous);
         }
         let counters = limits.into_iter().map(|(counter, _)| counter).collect();
         Ok(Attempt { counters, at: now })
     }
 
-    /// Takes the count of an attempt back: its password was right, or was not checked.
+    /// Removes the count of an attempt whose password was correct or was not checked.
     pub fn forgive(&self, attempt: &Attempt) {
         let mut attempts = self.lock();
         for counter in &attempt.counters {
@@ -114,15 +114,16 @@ impl Throttle {
         }
     }
 
-    /// The password was right: whoever knows it need not wait because of earlier wrong ones.
+    /// The password was correct: earlier wrong attempts of the same client at this account no
+    /// longer count.
     pub fn succeeded(&self, attempt: &Attempt) {
         self.forgive(attempt);
         let mut attempts = self.lock();
-        let is_own = |counter: &&Counter| {
+        let is_this_client = |counter: &&Counter| {
             use Counter::{BrowserAndAccount, NetworkAndAccount, SiteAndAccount};
             matches!(counter, NetworkAndAccount(..) | SiteAndAccount(..) | BrowserAndAccount(..))
         };
-        for counter in attempt.counters.iter().filter(is_own) {
+        for counter in attempt.counters.iter().filter(is_this_client) {
             attempts.remove(counter);
         }
     }
@@ -132,29 +133,29 @@ impl Throttle {
     }
 }
 
-/// What an attempt of a stranger is counted under by its address, with the limits; `own` is that of
-/// its network at the account.
-fn of_client(address: IpAddr, email: &str, own: usize) -> Vec<(Counter, usize)> {
+/// Counters and limits for an unknown browser at this address; `per_network` is the limit of its
+/// network at this account.
+fn of_client(address: IpAddr, email: &str, per_network: usize) -> Vec<(Counter, usize)> {
     let network = network(address);
     let mut limits = vec![
         (Counter::Network(network), PER_NETWORK),
-        (Counter::NetworkAndAccount(network, email.to_owned()), own),
+        (Counter::NetworkAndAccount(network, email.to_owned()), per_network),
     ];
     if let Some(site) = site(address) {
         limits.push((Counter::Site(site), PER_NETWORK * SITE));
-        limits.push((Counter::SiteAndAccount(site, email.to_owned()), own * SITE));
+        limits.push((Counter::SiteAndAccount(site, email.to_owned()), per_network * SITE));
     }
     limits
 }
 
-/// Is this within the window? A time from before the clock was set back lies in the future and must
-/// not count until it has passed. A little in the future it can lie anyway: requests at once ask
-/// the time in one order and count in another.
+/// Whether `at` is within the window around `now`. After the clock was set back, times may lie far
+/// in the future: they must not count, or clients would be locked out until then. Slightly future
+/// times do count: concurrent requests may read the clock in one order and be counted in another.
 fn is_recent(at: Timestamp, now: Timestamp) -> bool {
     at.after(WINDOW) > now && now.after(WINDOW) > at
 }
 
-/// The attempts in the window, oldest first.
+/// The attempts in the window, oldest first; older ones are removed.
 fn recent<'a>(
     attempts: &'a mut HashMap<Counter, Vec<Timestamp>>,
     counter: &Counter,
@@ -190,7 +191,7 @@ mod tests {
     const ANN: &str = "ann@example.org";
 
     #[test]
-    fn the_eleventh_guess_of_a_network_waits_and_others_do_not() {
+    fn the_eleventh_guess_from_one_network_waits_and_others_do_not() {
         let (throttle, now) = (Throttle::default(), Timestamp(1_000_000));
         for number in 0..PER_ACCOUNT {
             let at = now.after(Duration::from_secs(number as u64));
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_at_once_count_before_any_has_an_answer() {
+    fn concurrent_attempts_count_before_any_is_answered() {
         let (throttle, now) = (Throttle::default(), Timestamp(1_000_000));
         let begun = (0..150).filter(|_| throttle.begin(&network(1), ANN, now).is_ok()).count();
         assert_eq!(begun, PER_ACCOUNT);
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn right_passwords_are_not_counted() {
+    fn correct_passwords_are_not_counted() {
         let (throttle, now) = (Throttle::default(), Timestamp(1_000_000));
         for _ in 0..500 {
             let attempt = throttle.begin(&network(1), ANN, now).unwrap();
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_is_guessed_from_everywhere_leaves_each_network_a_few() {
+    fn a_distributed_attack_on_one_account_leaves_each_network_a_few_attempts() {
         let (throttle, now) = (Throttle::default(), Timestamp(1_000_000));
         for number in 0..FROM_EVERYWHERE as u32 {
             throttle.begin(&network(number), ANN, now).unwrap();
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_locks_nobody_out_for_longer() {
+    fn a_clock_set_back_does_not_extend_a_lockout() {
         let (throttle, now) = (Throttle::default(), Timestamp(100_000_000));
         for _ in 0..PER_ACCOUNT {
             throttle.begin(&network(1), ANN, now).unwrap();

@@ -1,4 +1,4 @@
-//! Bearer tokens: `shk_` and 32 random bytes. Shown once; only a hash is kept.
+//! Bearer tokens: `shk_` and 32 random bytes. Shown once; only a hash is stored.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -7,13 +7,13 @@ use crate::engine::clock::random_bytes;
 
 pub const PREFIX: &str = "shk_";
 
-/// A new token. Show it once and forget it.
+/// A new token. It can be shown only once.
 pub fn new_token() -> String {
     format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<32>()))
 }
 
-/// A new random word for links: set-up and the like.
-pub fn new_word() -> String {
+/// A random secret for URLs and cookies, such as the set-up link.
+pub fn new_nonce() -> String {
     BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<24>())
 }
 
@@ -22,7 +22,8 @@ pub fn new_api_key() -> String {
     format!("key_{}", BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<24>()))
 }
 
-/// What is stored of a token, a link or a session id. They are random enough to need no slow hash.
+/// The stored form of a token, link or session id. They have enough entropy that no slow hash is
+/// needed.
 pub fn hash(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }

@@ -1,14 +1,17 @@
-//! The banner above every page: what is wrong with the whole portal, in words. Whoever may not see
-//! the system's status hears only that deliveries are held up.
+//! The banner above every page: problems of the whole installation. Users without the permission
+//! `system:read` are told only that deliveries are delayed.
 
 use crate::{
     domain::{permission::Permission, words::bytes},
     engine::dispatcher::trouble::{Trouble, percent},
     portal::ctx::OpCtx,
-    view::session::{Banner, BannerLine},
+    view::{
+        session::{Banner, BannerLine},
+        words::status::{ACCEPTED_SAFE, CHECK_RECEIVERS, TOO_MANY_WAITING},
+    },
 };
 
-const SAFE: &str = "New events are refused, and deliveries stop. What was accepted is safe.";
+const STOPPED: &str = "New events are rejected and deliveries have stopped.";
 
 pub fn banner(ctx: &OpCtx) -> Option<Banner> {
     let troubles = ctx.portal.dispatcher.troubles();
@@ -18,8 +21,8 @@ pub fn banner(ctx: &OpCtx) -> Option<Banner> {
         let more = Some("/status".to_owned());
         return (!lines.is_empty()).then_some(Banner { lines, is_urgent, more });
     }
-    let what = "Deliveries are held up at the moment.".to_owned();
-    let next = "What was accepted is safe and is delivered later.".to_owned();
+    let what = "Deliveries are delayed.".to_owned();
+    let next = "Accepted events are safe and will be delivered later.".to_owned();
     is_urgent.then(|| Banner {
         lines: vec![BannerLine { what, since: None, next }],
         is_urgent,
@@ -38,49 +41,50 @@ fn line(trouble: &Trouble) -> BannerLine {
     let size = |size: u64| bytes(i64::try_from(size).unwrap_or(i64::MAX));
     let (what, since, next) = match *trouble {
         Trouble::Unwritable(failing) if failing.has_reserve => (
-            "The disk is full. New events are refused; what was accepted is safe, and is \
-             delivered.".to_owned(),
+            "The disk is full. New events are rejected; accepted events are still \
+             delivered."
+                .to_owned(),
             Some(failing.since),
-            "Make room on the disk; everything goes on by itself.",
+            "Free disk space. The server resumes automatically.",
         ),
         Trouble::Unwritable(failing) if failing.is_full => (
-            format!("The database cannot be written: its disk is full. {SAFE}"),
+            format!("Can't write to the database: its disk is full. {STOPPED} {ACCEPTED_SAFE}"),
             Some(failing.since),
-            "Make room on the disk; everything goes on by itself.",
+            "Free disk space. The server resumes automatically.",
         ),
         Trouble::Unwritable(failing) => (
-            format!("The database cannot be written. {SAFE}"),
+            format!("Can't write to the database. {STOPPED} {ACCEPTED_SAFE}"),
             Some(failing.since),
-            "See that the database runs and may be written; the server's log says why it failed.",
+            "Check that the database is running and writable. See the server log for the error.",
         ),
         Trouble::Stopped => (
-            "Nothing is delivered any more: the engine has stopped. What was accepted is \
-             safe.".to_owned(),
+            format!("Deliveries have stopped: the delivery engine is not running. {ACCEPTED_SAFE}"),
             None,
-            "Start the server again; its log says why it stopped.",
+            "Restart the server. See the server log for the cause.",
         ),
         Trouble::WrongKey => (
-            "The master key doesn't open the keys of hooks: nothing can be sent. What was accepted \
-             is safe.".to_owned(),
+            format!(
+                "Wrong master key: the hooks' API keys can't be decrypted, so nothing is sent. \
+                     {ACCEPTED_SAFE}"
+            ),
             None,
-            "Start the server with the master key that the database was sealed with.",
+            "Restart the server with the master key that this database was created with.",
         ),
-        Trouble::Refusing { since } => (
-            "New events are refused: too many wait to be delivered. What was accepted is \
-             safe.".to_owned(),
-            Some(since),
-            "Look for a receiver that fails or is slow.",
-        ),
-        Trouble::NearlyFull { free, all } => (
-            format!("The disk is nearly full: {} of {} free ({} %).", size(free), size(all),
-                percent(free, all)),
+        Trouble::Refusing { since } => (TOO_MANY_WAITING.to_owned(), Some(since), CHECK_RECEIVERS),
+        Trouble::DiskNearlyFull { free, total } => (
+            format!(
+                "The disk is nearly full: {} of {} free ({} %).",
+                size(free),
+                size(total),
+                percent(free, total)
+            ),
             None,
-            "Make room: once it is full, events are refused until there is some.",
+            "Free disk space. When the disk is full, new events are rejected.",
         ),
-        Trouble::Untidy { since } => (
-            "What is past its retention is not removed.".to_owned(),
+        Trouble::CleanupOverdue { since } => (
+            "Data past its retention is not being deleted.".to_owned(),
             Some(since),
-            "The server's log says what keeps the clean-up; until it is done, the data grows.",
+            "See the server log for the cause. Until this is fixed, the database keeps growing.",
         ),
     };
     BannerLine { what, since, next: next.to_owned() }

@@ -1,5 +1,5 @@
-//! Times that people type, and times in controls: in the reader's zone, which stands beside them.
-//! What an address says has its zone in it, so that it means the same to whoever it is sent to.
+//! Times in form controls: shown and read in the reader's time zone. Times in addresses include
+//! their offset, so a shared link means the same moment for every reader.
 
 use crate::{
     domain::{
@@ -23,14 +23,14 @@ pub fn zone(ctx: &OpCtx) -> String {
     zone_of(ctx).zone().to_owned()
 }
 
-/// A time of an address as a control of type `datetime-local` takes it; what is none stays as it
-/// was typed.
+/// A time of an address in the format of a `datetime-local` control. Text that is not a time is
+/// returned unchanged.
 pub fn local(ctx: &OpCtx, text: &str) -> String {
     Timestamp::parse(text).map_or_else(|| text.to_owned(), |at| zone_of(ctx).local(at))
 }
 
-/// Reads both ends of a range and leaves them as an address says them. `zone` is the one they were
-/// typed in, where that is known. What is wrong with them goes to `invalid`.
+/// Reads both ends of a range and rewrites them in the format of addresses. `zone` is the time zone
+/// they were entered in; the reader's if it is empty. Errors are added to `invalid`.
 pub fn range(
     ctx: &OpCtx,
     (from, to): (&mut String, &mut String),
@@ -49,9 +49,7 @@ pub fn range(
         let at = zone.moment(typed, edge);
         match at {
             Some(at) => *typed = at.rfc3339(),
-            None => {
-                invalid.add(name, "format", "Give a date and a time, such as 2026-11-22T14:00.")
-            }
+            None => invalid.add(name, "format", "Enter a date and time, such as 2026-11-22T14:00."),
         }
         at
     };
@@ -59,7 +57,7 @@ pub fn range(
     if let (Some(from), Some(to)) = (from, to)
         && from >= to
     {
-        invalid.add("to", "order", "The end must be after the beginning.");
+        invalid.add("to", "order", "Enter an end that is after the start.");
     }
     (from, to)
 }

@@ -1,4 +1,5 @@
-//! One delivery's page: its story, the request as it went out, and its neighbours in the list.
+//! The page of one delivery: its attempts, the request that was sent, and its neighbours in the
+//! list. Start at [`detail`].
 
 use std::fmt::Write;
 
@@ -24,12 +25,18 @@ use crate::{
     view::{
         Error,
         deliveries::{Body, DeliveryDetail, DeliveryPage, SentRequest},
+        words::{
+            deliveries::{DELETED_HOOK, Refusal},
+            events::NOT_JSON,
+        },
     },
 };
 
-/// Of a body so much is shown on the page; all of it is a file.
+/// Bytes of a payload that the page shows. The complete payload is a download.
 const SHOWN: usize = 64 * 1024;
 
+/// The page of a delivery. `query` is the list that the reader came from: of all hooks if `log` is
+/// `all`. `view` is `raw` for a payload that is not re-indented.
 pub async fn detail(
     id: &str,
     query: LogQuery,
@@ -37,15 +44,16 @@ pub async fn detail(
     log: &str,
 ) -> Result<DeliveryDetail, Error> {
     let request = request()?;
-    let found = whole(&request.ctx, id, query, view == "raw", log == "all").await;
+    let found = delivery_detail(&request.ctx, id, query, view == "raw", log == "all").await;
     request.tell(found)
 }
 
-/// A delivery with its attempts, as other pages show it too.
+/// A delivery with its attempts, for other pages.
 pub(super) async fn read(request: &Request, id: &str) -> Result<DeliveryPage, ops::Error> {
     Ok(story(&request.ctx, id).await?.0)
 }
 
+/// The delivery with everything that its page needs.
 async fn story(
     ctx: &OpCtx,
     id: &str,
@@ -56,7 +64,7 @@ async fn story(
     let hook = ops::deliveries::hook_of(ctx, &delivery).await?;
     let refused = ops::deliveries::why_not(&delivery, hook.as_ref(), story.size);
     let may_redeliver = refused.is_none() && ctx.may(Permission::DeliveriesReplay);
-    let hook_name = hook.as_ref().map_or("a deleted hook".to_owned(), |hook| hook.name.clone());
+    let hook_name = hook.as_ref().map_or(DELETED_HOOK.to_owned(), |hook| hook.name.clone());
     let body = story.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned());
     let page = DeliveryPage {
         delivery,
@@ -69,7 +77,7 @@ async fn story(
     Ok((page, story, hook))
 }
 
-async fn whole(
+async fn delivery_detail(
     ctx: &OpCtx,
     id: &str,
     query: LogQuery,
@@ -89,7 +97,7 @@ async fn whole(
     let refused = ops::deliveries::why_not(delivery, hook.as_ref(), story.size);
     Ok(DeliveryDetail {
         request: sent_request(ctx, &page, &story, hook.as_ref(), is_raw),
-        refused: refused.map(str::to_owned).filter(|_| ctx.may(Permission::DeliveriesReplay)),
+        refused: refused.filter(|_| ctx.may(Permission::DeliveriesReplay)).map(Refusal::sentence),
         newer: newer.map(address_of),
         older: older.map(address_of),
         list: query.address(&list),
@@ -98,8 +106,8 @@ async fn whole(
     })
 }
 
-/// The next newer and the next older one of the list. (What is looked for in bodies is too much
-/// work for two links.)
+/// The next newer and the next older delivery of the list. A text filter is ignored: searching
+/// payloads is too expensive for two links.
 async fn neighbours(
     ctx: &OpCtx,
     delivery: &Delivery,
@@ -116,6 +124,7 @@ async fn neighbours(
     Ok((newer.rows.into_iter().next_back(), older.rows.into_iter().next()))
 }
 
+/// The request as it was sent last, or will be sent.
 fn sent_request(
     ctx: &OpCtx,
     page: &DeliveryPage,
@@ -148,8 +157,7 @@ fn sent_request(
     }
 }
 
-/// What went with the body. The signature is made anew for each attempt and says nothing to a
-/// person; of the key the last letters tell which it was.
+/// The request headers, with the API key and the signature masked.
 fn headers(
     delivery: &Delivery,
     last: Option<&Attempt>,
@@ -173,6 +181,7 @@ fn headers(
     headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// The payload for display, re-indented unless it is raw, large or not JSON.
 fn shown(text: &str, is_raw: bool, file: String) -> Body {
     let pretty = if is_raw || text.len() > SHOWN { None } else { pretty(text) };
     let is_pretty = pretty.is_some();
@@ -181,8 +190,9 @@ fn shown(text: &str, is_raw: bool, file: String) -> Body {
     Body::Shown { text, is_pretty, is_cut, file }
 }
 
+/// Violations of the current schema.
 fn faults(delivery: &Delivery, text: &str) -> Vec<String> {
-    let Ok(body) = serde_json::from_str(text) else { return vec!["It is not JSON.".to_owned()] };
+    let Ok(body) = serde_json::from_str(text) else { return vec![NOT_JSON.to_owned()] };
     match catalogue::validate(delivery.event_type, &body) {
         Ok(()) => Vec::new(),
         Err(invalid) => {
@@ -197,15 +207,15 @@ fn faults(delivery: &Delivery, text: &str) -> Vec<String> {
     }
 }
 
-/// The request as a command for a shell. What is in it is quoted, so that whatever a body says
-/// stays a body.
+/// The request as a curl command. All values are quoted for the shell, so a payload cannot inject a
+/// command.
 fn curl(url: &str, headers: &[(String, String)], body: Option<&str>) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let mut command = format!("curl -X POST {}", quoted(url));
     for (name, value) in headers {
         let written = match name.as_str() {
             "x-api-key" => "\"x-api-key: $API_KEY\"".to_owned(),
-            // Made for one moment, with a secret.
+            // The signature needs the secret and is valid for its timestamp only.
             "webhook-signature" | "webhook-timestamp" | "user-agent" => continue,
             _ => quoted(&format!("{name}: {value}")),
         };
@@ -224,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_quotes_whatever_is_in_it_and_names_no_key() {
+    fn a_command_quotes_its_values_and_has_no_key() {
         let headers = [
             ("x-api-key".to_owned(), "••••a91f".to_owned()),
             ("webhook-id".to_owned(), "1".to_owned()),

@@ -1,6 +1,5 @@
-//! The form for making and changing a hook. When something is wrong, or when its values were only
-//! tested, the same form comes back with what was typed; the typed key waits in the sealed draft
-//! and never goes into the page.
+//! The form that creates and edits a hook. After an error or a test it is shown again with the
+//! entered values. The entered key stays in the encrypted draft and is never part of the page.
 
 mod draft;
 
@@ -24,8 +23,12 @@ use crate::{
     },
     view::{
         Error,
-        hooks::{HookEditor, KeyState, Trial},
+        hooks::{HookEditor, KeyState, PostedHook, Trial},
         session::FlashKind,
+        words::{
+            hooks::{self as words, NewSecret},
+            problems,
+        },
     },
 };
 
@@ -72,7 +75,7 @@ pub async fn for_hook(id: &str, draft: String) -> Result<HookEditor, Error> {
         editor.key = stored;
     }
     if beside.is_some() {
-        // Saving again is now a decision made in sight of what the other one saved.
+        // The form now has the saved version's number: saving again overwrites it on purpose.
         editor.version = hook.version;
         editor.conflict = beside;
         request.answer_with(StatusCode::CONFLICT);
@@ -91,36 +94,31 @@ fn form_of(hook: Hook) -> HookForm {
     }
 }
 
-pub async fn create(form: HookForm, draft: String) -> Result<(), Error> {
+pub async fn create(posted: PostedHook) -> Result<(), Error> {
     let request = request()?;
-    let form = Draft::resume(&request, form, "", 0, &draft).await?;
-    let tested = form.signing_secret.clone();
-    match ops::hooks::create(&request.ctx, &form.form, tested.clone()).await {
+    let had_draft = !posted.draft.is_empty();
+    let posted = PostedHook { id: String::new(), version: String::new(), ..posted };
+    let draft = Draft::resume(&request, posted).await?;
+    let tested = draft.signing_secret.clone();
+    match ops::hooks::create(&request.ctx, &draft.form, tested.clone()).await {
         Ok(Created { hook, .. }) => {
-            let signed = match (tested, draft.is_empty() || form.is_resumed) {
-                (Some(_), _) => "Its deliveries are signed with the secret of your test.",
-                (None, true) => "Its deliveries are signed; send a test to see one.",
-                (None, false) => {
-                    "The form had been open for so long that it has a new signing secret now."
-                }
+            let secret = match (tested, !had_draft || draft.is_resumed) {
+                (Some(_), _) => NewSecret::Tested,
+                (None, true) => NewSecret::Untested,
+                (None, false) => NewSecret::Expired,
             };
-            announce(&request, format!("{} was created. {signed}", hook.name), &hook).await;
+            announce(&request, words::created(&hook.name, secret), &hook).await;
             go(&format!("/integration/hooks/{}", hook.id));
             Ok(())
         }
-        Err(error) => show_again(&request, error, form).await,
+        Err(error) => show_again(&request, error, draft).await,
     }
 }
 
-pub async fn update(
-    id: String,
-    version: String,
-    form: HookForm,
-    draft: String,
-) -> Result<(), Error> {
+pub async fn update(posted: PostedHook) -> Result<(), Error> {
     let request = request()?;
-    let hook = request.tell(parse_id(&id))?;
-    let draft = Draft::resume(&request, form, &id, version.parse().unwrap_or(0), &draft).await?;
+    let hook = request.tell(parse_id(&posted.id))?;
+    let draft = Draft::resume(&request, posted).await?;
     let form = &draft.form;
     let patch = HookPatch {
         name: Some(form.name.clone()),
@@ -134,7 +132,7 @@ pub async fn update(
     };
     match ops::hooks::update(&request.ctx, hook, patch).await {
         Ok(hook) => {
-            announce(&request, format!("{} was saved.", hook.name), &hook).await;
+            announce(&request, words::saved(&hook.name), &hook).await;
             go(&format!("/integration/hooks/{}", hook.id));
             Ok(())
         }
@@ -142,35 +140,25 @@ pub async fn update(
     }
 }
 
-pub async fn generate_key(
-    id: String,
-    version: String,
-    form: HookForm,
-    draft: String,
-) -> Result<(), Error> {
+pub async fn generate_key(mut posted: PostedHook) -> Result<(), Error> {
     let request = request()?;
     request.tell(request.ctx.require(Permission::HooksWrite).map_err(Into::into))?;
-    let form = HookForm { api_key: new_api_key(), ..form };
-    let draft = Draft::resume(&request, form, &id, version.parse().unwrap_or(0), &draft).await?;
+    posted.form.api_key = new_api_key();
+    let draft = Draft::resume(&request, posted).await?;
     keep(&request, Draft { is_generated: true, ..draft }, "#api_key").await
 }
 
-pub async fn try_out(
-    id: String,
-    version: String,
-    form: HookForm,
-    draft: String,
-) -> Result<(), Error> {
+pub async fn try_out(posted: PostedHook) -> Result<(), Error> {
     let request = request()?;
-    let hook = if id.is_empty() { None } else { Some(request.tell(parse_id(&id))?) };
-    let draft = Draft::resume(&request, form, &id, version.parse().unwrap_or(0), &draft).await?;
+    let is_new = posted.id.is_empty();
+    let hook = if is_new { None } else { Some(request.tell(parse_id(&posted.id))?) };
+    let draft = Draft::resume(&request, posted).await?;
     let tried =
         ops::test_send::try_out(&request.ctx, hook, &draft.form, draft.signing_secret.clone())
             .await;
     let tried = match tried {
-        Err(ops::Error::Busy { seconds }) => {
-            let words = format!("Too many tests at once. Wait {seconds} seconds, then test again.");
-            Err(Invalid::one("test", "busy", words).into())
+        Err(ops::Error::Busy { reason, seconds }) => {
+            Err(Invalid::one("test", "busy", problems::busy(reason, seconds)).into())
         }
         tried => tried,
     };
@@ -183,8 +171,8 @@ pub async fn try_out(
                 api_key_hint: tried.hook.api_key_hint,
                 fresh_secret: tried.fresh_secret,
             };
-            // A hook that is there keeps its own secret; a new one gets the one it was tested with.
-            let signing_secret = trial.fresh_secret.clone().filter(|_| id.is_empty());
+            // An existing hook keeps its own secret; a new one gets the secret of its test.
+            let signing_secret = trial.fresh_secret.clone().filter(|_| is_new);
             keep(
                 &request,
                 Draft { signing_secret, warnings, trial: Some(trial), ..draft },
@@ -196,13 +184,15 @@ pub async fn try_out(
     }
 }
 
-/// Says that it is saved, and what may go wrong all the same.
+/// Leaves the notice that the hook was saved, with a warning if deliveries may fail.
 async fn announce(request: &Request, done: String, hook: &Hook) {
-    // It is saved: that it could not be looked at more closely is no reason to say anything else.
+    // The hook is saved: an error while looking for warnings must not be reported as a failure.
     let warnings = warnings::about(&request.ctx, hook, true).await.unwrap_or_default();
     match warnings::in_words(&warnings) {
         None => flash(request, FlashKind::Done, done).await,
-        Some(words) => flash(request, FlashKind::Warning, format!("{done} But: {words}")).await,
+        Some(warning) => {
+            flash(request, FlashKind::Warning, words::with_warning(&done, &warning)).await
+        }
     }
 }
 
@@ -212,8 +202,8 @@ async fn show_again(request: &Request, error: ops::Error, draft: Draft) -> Resul
         ops::Error::Stale { .. } => Draft { is_stale: true, ..draft },
         error => return request.tell(Err(error)),
     };
-    // What may not work is said with what does not, so that both are mended at once. It must not
-    // stand in the way.
+    // Warnings are shown together with the errors, so that both can be fixed at once. Failing to
+    // find them must not hide the errors.
     let warnings = warnings::about_typed(&request.ctx, parse_id(&draft.id).ok(), &draft.form)
         .await
         .unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The event catalogue's pages.
+//! The pages of the event catalogue.
 
 use super::found::parse_id;
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     },
 };
 
+/// All event types with the number of their hooks.
 pub async fn list() -> Result<Vec<EventRow>, Error> {
     let request = request()?;
     let events = request.tell(ops::catalogue::list(&request.ctx))?;
@@ -26,6 +27,7 @@ pub async fn list() -> Result<Vec<EventRow>, Error> {
     Ok(events.iter().map(row).collect())
 }
 
+/// An event type: fields, schema, versions, sample code in `lang` for `hook`, and its hooks.
 pub async fn detail(key: &str, lang: &str, hook: &str) -> Result<EventPage, Error> {
     let request = request()?;
     let ctx = &request.ctx;
@@ -34,7 +36,7 @@ pub async fn detail(key: &str, lang: &str, hook: &str) -> Result<EventPage, Erro
     let versions = request.tell(ops::catalogue::versions(ctx, event))?;
     let mut hooks = request.tell(ops::hooks::all(ctx).await)?;
     hooks.retain(|hook| hook.event_type == event);
-    let hook = named(&request, hook, &hooks)?;
+    let hook = requested_hook(&request, hook, &hooks)?;
     let member = fields
         .iter()
         .find(|field| field.required)
@@ -62,8 +64,8 @@ pub async fn detail(key: &str, lang: &str, hook: &str) -> Result<EventPage, Erro
     })
 }
 
-/// The hook that the address names: one of this event's.
-fn named(request: &Request, id: &str, hooks: &[Hook]) -> Result<Option<Hook>, Error> {
+/// The hook with the id in the URL. It must be one of this event.
+fn requested_hook(request: &Request, id: &str, hooks: &[Hook]) -> Result<Option<Hook>, Error> {
     if id.is_empty() {
         return Ok(None);
     }
@@ -72,6 +74,7 @@ fn named(request: &Request, id: &str, hooks: &[Hook]) -> Result<Option<Hook>, Er
     request.tell(found.map(Some).ok_or(ops::Error::NotFound("hook")))
 }
 
+/// Sample code that reads the field `member`.
 fn snippet(event: EventType, member: &str, lang: &str, hook: Option<&Hook>) -> Snippet {
     let language = snippets::language(lang);
     let languages = snippets::LANGUAGES

@@ -1,16 +1,16 @@
-//! Finding the hook that a page or a form names.
+//! Finds the hook of a page or a form.
 
 use crate::{
     domain::id::HookId,
     portal::{ctx::OpCtx, ops},
 };
 
-/// An id from an address. What is not an id names no hook.
+/// Parses a hook id from a URL. An invalid id is "not found".
 pub(super) fn parse_id(id: &str) -> Result<HookId, ops::Error> {
     id.parse().map_err(|_| ops::Error::NotFound("hook"))
 }
 
-/// As it was found. Of a hook that is not: what is still known of it, for its pages.
+/// Replaces "not found" of a deleted hook by what is still known about it.
 pub(super) async fn or_tombstone<T>(
     ctx: &OpCtx,
     id: &str,

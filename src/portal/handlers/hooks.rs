@@ -1,4 +1,4 @@
-//! Hooks: their list, their page, the slider, deleting and testing.
+//! Hooks: the list, a hook's page, switching, deleting and testing.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,7 @@ use crate::{
         Error,
         hooks::{Charts, Condition, HookDeletion, HookList, HookPage, HookRow, HookSecrets, Point},
         session::FlashKind,
+        words::hooks as words,
     },
 };
 
@@ -72,7 +73,7 @@ pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<
     };
     let test = if test.is_empty() { None } else { deliveries::read(&request, test).await.ok() };
     let test = test.filter(|page| page.delivery.is_test && page.delivery.hook_id == hook.id);
-    // Bound to the session that asked, and gone after ten minutes.
+    // Bound to the session that asked, and deleted after ten minutes.
     let revealed: Option<Revealed> =
         request.tell(drafts::find(ctx, &request.session, secrets).await)?;
     let secrets =
@@ -114,7 +115,7 @@ async fn charts(request: &Request, id: HookId, range: Range) -> Result<Option<Ch
     }))
 }
 
-/// Secrets on their way from the button to the page that shows them.
+/// Secrets between the button that reveals them and the page that shows them.
 #[derive(Serialize, Deserialize)]
 struct Revealed {
     hook: HookId,
@@ -145,8 +146,7 @@ pub async fn set_enabled(id: &str, enabled: bool) -> Result<bool, Error> {
     let id = request.tell(parse_id(id))?;
     let hook = request.tell(ops::hooks::set_enabled(&request.ctx, id, enabled).await)?;
     if request.is_plain_form() {
-        let state = if hook.enabled { "on" } else { "off" };
-        flash(&request, FlashKind::Done, format!("{} is {state}.", hook.name)).await;
+        flash(&request, FlashKind::Done, words::switched(&hook.name, hook.enabled)).await;
         go(&format!("{}#h-{id}", request.came_from("/integration/hooks")));
     }
     Ok(hook.enabled)
@@ -156,13 +156,12 @@ pub async fn set_enabled_many(ids: &[String], enabled: bool) -> Result<(), Error
     let request = request()?;
     let ids: Vec<HookId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
     let switched = request.tell(ops::hooks::set_enabled_many(&request.ctx, &ids, enabled).await)?;
-    let state = if enabled { "on" } else { "off" };
-    let (kind, words) = match switched.as_slice() {
-        [] => (FlashKind::Warning, "Nothing was switched: select hooks first.".to_owned()),
-        [hook] => (FlashKind::Done, format!("{} is {state}.", hook.name)),
-        many => (FlashKind::Done, format!("{} hooks are {state}.", many.len())),
+    let (kind, text) = match switched.as_slice() {
+        [] => (FlashKind::Warning, words::NONE_SELECTED.to_owned()),
+        [hook] => (FlashKind::Done, words::switched(&hook.name, enabled)),
+        many => (FlashKind::Done, words::switched_many(many.len(), enabled)),
     };
-    flash(&request, kind, words).await;
+    flash(&request, kind, text).await;
     go(&request.came_from("/integration/hooks"));
     Ok(())
 }
@@ -171,7 +170,7 @@ pub async fn delete(id: &str) -> Result<(), Error> {
     let request = request()?;
     let id = request.tell(parse_id(id))?;
     let hook = request.tell(ops::hooks::delete(&request.ctx, id).await)?;
-    flash(&request, FlashKind::Done, format!("{} was deleted.", hook.name)).await;
+    flash(&request, FlashKind::Done, words::deleted(&hook.name)).await;
     go("/integration/hooks");
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Recovering: from what was typed to what is counted, from what was counted to a job, and how far
-//! that is.
+//! The pages about jobs: the form for missed events with its preview, the start of a job, and its
+//! progress. Start at [`recover`] and [`begin`].
 
 use std::time::Duration;
 
@@ -18,7 +18,6 @@ use crate::{
         permission::Permission,
         recovery::RecoverForm,
         time::Timestamp,
-        words::deliveries,
     },
     portal::{
         ctx::OpCtx,
@@ -29,28 +28,30 @@ use crate::{
         Error,
         jobs::{DryRun, JobList, JobPage, RecoverHook, RecoverPage, Span},
         session::FlashKind,
+        words::{deliveries::DELETED_HOOK, jobs as words},
     },
 };
 
 const HOUR: u64 = 3600;
-/// Spans that there always are.
+/// Key, label and length of the time ranges that every form offers.
 const SPANS: &[(&str, &str, u64)] = &[
-    ("1h", "The last hour", HOUR),
-    ("24h", "The last 24 hours", 24 * HOUR),
-    ("7d", "The last 7 days", 7 * 24 * HOUR),
+    ("1h", "Last hour", HOUR),
+    ("24h", "Last 24 hours", 24 * HOUR),
+    ("7d", "Last 7 days", 7 * 24 * HOUR),
 ];
-/// What is offered unless something else is asked for.
-const USUAL: &str = "24h";
+/// The default time range.
+const DEFAULT_SPAN: &str = "24h";
 /// Jobs on a page.
 const ROWS: u32 = 30;
 
+/// The form for missed events of a hook, or of all hooks if `id` is empty.
 pub async fn recover(id: &str, form: RecoverForm) -> Result<RecoverPage, Error> {
     let request = request()?;
-    let read = put_together(&request.ctx, id, form).await;
+    let read = recover_page(&request.ctx, id, form).await;
     request.tell(or_tombstone(&request.ctx, id, read).await)
 }
 
-async fn put_together(
+async fn recover_page(
     ctx: &OpCtx,
     id: &str,
     mut form: RecoverForm,
@@ -60,19 +61,18 @@ async fn put_together(
     let is_new = form.is_new();
     if is_new {
         (form.since, form.failed, form.skipped) =
-            (USUAL.to_owned(), "true".to_owned(), "true".to_owned());
+            (DEFAULT_SPAN.to_owned(), "true".to_owned(), "true".to_owned());
     }
     if form.pace.is_empty() {
         form.pace = DEFAULT_PACE.to_string();
     }
     let spans = spans(ctx, hook.as_ref()).await?;
     let running = ops::jobs::running(ctx, hook.as_ref().map(|hook| hook.id)).await?;
-    let (dry_run, errors) =
-        match understand(ctx, &mut form, hook.as_ref().map(|hook| hook.id), &spans) {
-            Err(errors) => (None, errors),
-            Ok(_) if is_new => (None, Invalid::default()),
-            Ok(begin) => (Some(dry_run(ctx, &form, begin).await?), Invalid::default()),
-        };
+    let (dry_run, errors) = match parse(ctx, &mut form, hook.as_ref().map(|hook| hook.id), &spans) {
+        Err(errors) => (None, errors),
+        Ok(_) if is_new => (None, Invalid::default()),
+        Ok(begin) => (Some(dry_run(ctx, &form, begin).await?), Invalid::default()),
+    };
     let hook = match hook {
         Some(hook) => Some(brief(ctx, hook).await?),
         None => None,
@@ -91,6 +91,7 @@ async fn put_together(
     })
 }
 
+/// The hook; `None` for all hooks.
 async fn hook_of(ctx: &OpCtx, id: &str) -> Result<Option<Hook>, ops::Error> {
     if id.is_empty() {
         return Ok(None);
@@ -98,6 +99,7 @@ async fn hook_of(ctx: &OpCtx, id: &str) -> Result<Option<Hook>, ops::Error> {
     Ok(Some(ops::jobs::hook(ctx, parse_id(id)?).await?))
 }
 
+/// What the form's page shows about the hook.
 async fn brief(ctx: &OpCtx, hook: Hook) -> Result<RecoverHook, ops::Error> {
     let health = ops::jobs::health(ctx, hook.id).await?;
     Ok(RecoverHook {
@@ -109,11 +111,12 @@ async fn brief(ctx: &OpCtx, hook: Hook) -> Result<RecoverHook, ops::Error> {
     })
 }
 
+/// The preview of a job: counts by time, outcome and last response.
 async fn dry_run(ctx: &OpCtx, form: &RecoverForm, begin: Begin) -> Result<DryRun, ops::Error> {
     let now = ctx.portal.clock().now();
     let spread = ops::jobs::spread(ctx, &begin).await?;
     let (from, to) = (begin.scope.from, begin.scope.to.map_or(now, |to| to.min(now)));
-    // What is begun is what was counted, however long somebody thinks about it.
+    // Absolute times: the job redelivers exactly what the preview counted.
     let exact = RecoverForm {
         since: "exact".to_owned(),
         from: from.map(Timestamp::rfc3339).unwrap_or_default(),
@@ -126,7 +129,7 @@ async fn dry_run(ctx: &OpCtx, form: &RecoverForm, begin: Begin) -> Result<DryRun
     Ok(DryRun { from, to, count: spread.count(), spread, per_second, exact })
 }
 
-/// The spans that make sense for a hook: those of its own story first.
+/// The time ranges to choose from. Those since the hook's last failure or switch-off come first.
 async fn spans(ctx: &OpCtx, hook: Option<&Hook>) -> Result<Vec<Span>, ops::Error> {
     let now = ctx.portal.clock().now();
     let span =
@@ -135,21 +138,21 @@ async fn spans(ctx: &OpCtx, hook: Option<&Hook>) -> Result<Vec<Span>, ops::Error
     if let Some(hook) = hook {
         let health = ops::jobs::health(ctx, hook.id).await?;
         if let Some(since) = health.failing_since {
-            spans.push(span("streak", "Since the first failure of this streak", Some(since)));
+            spans.push(span("streak", "Since it started failing", Some(since)));
         }
         if let Some(since) = ops::jobs::off_since(ctx, hook.id).await? {
-            spans.push(span("off", "Since it was switched off", Some(since)));
+            spans.push(span("off", "Since it was turned off", Some(since)));
         }
     }
     spans.extend(SPANS.iter().map(|(key, words, seconds)| {
         span(key, words, Some(now.before(Duration::from_secs(*seconds))))
     }));
-    spans.push(span("exact", "Exactly", None));
+    spans.push(span("exact", "Custom", None));
     Ok(spans)
 }
 
-/// From what was typed to what is to be done.
-fn understand(
+/// Parses and validates the form.
+fn parse(
     ctx: &OpCtx,
     form: &mut RecoverForm,
     hook: Option<HookId>,
@@ -157,7 +160,7 @@ fn understand(
 ) -> Result<Begin, Invalid> {
     let mut invalid = Invalid::default();
     let span = spans.iter().find(|span| span.key == form.since);
-    invalid.add_unless(span.is_some(), "since", "Choose since when.");
+    invalid.add_unless(span.is_some(), "since", "Choose a time range.");
     let (mut from, mut to) = (span.and_then(|span| span.from), None);
     if form.since == "exact" {
         let zone = std::mem::take(&mut form.zone);
@@ -166,39 +169,39 @@ fn understand(
     }
     let states = form.states();
     if states.is_empty() {
-        invalid.add("failed", "required", "Choose what is to be sent again.");
+        invalid.add("failed", "required", "Choose at least one outcome.");
     }
     let pace = form.pace.trim().parse::<i64>();
-    invalid.add_unless(pace.is_ok(), "pace", "Give a whole number of deliveries a second.");
+    invalid.add_unless(pace.is_ok(), "pace", "Enter a whole number of events per second.");
     let pace = pace.ok();
-    let judged = ops::jobs::validate_pace(pace);
-    if let Err(wrong) = judged {
+    if let Err(wrong) = ops::jobs::validate_pace(pace) {
         let message = wrong.message("per_second").unwrap_or_default();
-        invalid.add("pace", "range", format!("The pace {message}."));
+        invalid.add("pace", "range", format!("The rate {message}."));
     }
     let answer = AnswerGroup::from_key(&form.answer);
     invalid.add_unless(
         answer.is_some() || form.answer.is_empty(),
         "answer",
-        "Choose an answer of the list.",
+        "Choose a response from the list.",
     );
     let event = form.event.trim().parse().ok();
     invalid.add_unless(
         event.is_some() || form.event.is_empty(),
         "event",
-        "Give the whole id of an event.",
+        "Enter a complete event id: 36 characters.",
     );
     let event_type = EventType::from_key(&form.event_type);
     invalid.add_unless(
         event_type.is_some() || form.event_type.is_empty(),
         "event_type",
-        "Choose an event type.",
+        "Choose an event type from the list.",
     );
     let kind = if hook.is_some() && from.is_some() { Kind::Recover } else { Kind::Redeliver };
     let scope = Scope { hook, event, event_type, states, answer, from, to };
     invalid.or(Begin { kind, scope, per_second: pace })
 }
 
+/// Starts the job of a preview and redirects to it.
 pub async fn begin(id: &str, mut form: RecoverForm) -> Result<(), Error> {
     let request = request()?;
     let ctx = &request.ctx;
@@ -209,9 +212,9 @@ pub async fn begin(id: &str, mut form: RecoverForm) -> Result<(), Error> {
         Some(hook) => format!("/integration/hooks/{}/recover", hook.id),
         None => "/integration/deliveries/recover".to_owned(),
     };
-    let begin = match understand(ctx, &mut form, hook.as_ref().map(|hook| hook.id), &spans) {
+    let begin = match parse(ctx, &mut form, hook.as_ref().map(|hook| hook.id), &spans) {
         Ok(begin) => begin,
-        // The page says what is wrong, and has everything else as it was.
+        // The form's page validates again, and shows the errors beside the values.
         Err(_) => {
             go(&form.address(&path));
             return Ok(());
@@ -221,24 +224,26 @@ pub async fn begin(id: &str, mut form: RecoverForm) -> Result<(), Error> {
         Err(ops::Error::Overlaps { job }) => return overlaps(&request, job).await,
         begun => request.tell(begun)?,
     };
-    let words = format!("Sending {} again.", deliveries(job.total));
-    flash(&request, FlashKind::Done, words).await;
+    flash(&request, FlashKind::Done, words::started(job.total)).await;
     go(&format!("/integration/jobs/{}", job.id));
     Ok(())
 }
 
-/// Nothing was begun: leads to the job that is in the way.
+/// Nothing was started: redirects to the job that covers the same deliveries.
 async fn overlaps(request: &Request, job: JobId) -> Result<(), Error> {
-    let words = "Nothing was started: this job is running and covers some of the same deliveries.";
-    flash(request, FlashKind::Warning, words.to_owned()).await;
+    flash(request, FlashKind::Warning, words::OVERLAPS).await;
     go(&format!("/integration/jobs/{job}"));
     Ok(())
 }
 
+/// A job with the name of its hook.
 async fn page_of(ctx: &OpCtx, job: Job) -> Result<JobPage, ops::Error> {
     let hook = match job.scope.hook {
         Some(hook) => Some(
-            ops::log::hook_names(ctx).await?.remove(&hook).unwrap_or("a deleted hook".to_owned()),
+            ops::log::hook_names(ctx)
+                .await?
+                .remove(&hook)
+                .unwrap_or_else(|| DELETED_HOOK.to_owned()),
         ),
         None => None,
     };
@@ -254,6 +259,7 @@ fn job_id(id: &str) -> Result<JobId, ops::Error> {
     id.parse().map_err(|_| ops::Error::NotFound("job"))
 }
 
+/// The page of a job.
 pub async fn detail(id: &str) -> Result<JobPage, Error> {
     let request = request()?;
     let found = async {
@@ -264,6 +270,7 @@ pub async fn detail(id: &str) -> Result<JobPage, Error> {
     request.tell(found)
 }
 
+/// A page of jobs, newest first.
 pub async fn list(before: &str) -> Result<JobList, Error> {
     let request = request()?;
     let ctx = &request.ctx;
@@ -276,6 +283,7 @@ pub async fn list(before: &str) -> Result<JobList, Error> {
     Ok(JobList { jobs, older, now: ctx.portal.clock().now() })
 }
 
+/// Pauses, resumes or cancels a job.
 pub async fn move_to(id: &str, state: &str) -> Result<(), Error> {
     let request = request()?;
     let wanted = JobState::from_key(state).filter(|state| *state != JobState::Done);
@@ -288,27 +296,15 @@ pub async fn move_to(id: &str, state: &str) -> Result<(), Error> {
         ops::jobs::update(&request.ctx, id, Some(wanted?), None).await
     };
     match moved.await {
-        // It was done before the button was pressed: the page says so.
+        // The job ended before the button was pressed.
         Err(ops::Error::Invalid(invalid)) if wanted.is_some() => {
-            let words = format!(
-                "The job {}.",
-                invalid.0.first().map(|it| it.message.as_str()).unwrap_or_default()
-            );
-            flash(&request, FlashKind::Warning, words).await;
+            let message = invalid.0.first().map(|it| it.message.as_str()).unwrap_or_default();
+            flash(&request, FlashKind::Warning, words::not_changed(message)).await;
         }
         Err(ops::Error::Overlaps { job }) => return overlaps(&request, job).await,
         Err(error) => return request.tell(Err(error)),
         Ok(job) => {
-            let words = match job.state {
-                JobState::Paused => {
-                    "The job is paused. Nothing more is sent again until it is resumed."
-                }
-                JobState::Cancelled => {
-                    "The job is cancelled. What it has not come to stays as it is."
-                }
-                JobState::Running | JobState::Done => "The job goes on.",
-            };
-            flash(&request, FlashKind::Done, words).await;
+            flash(&request, FlashKind::Done, words::changed(job.state)).await;
         }
     }
     go(&format!("/integration/jobs/{id}"));

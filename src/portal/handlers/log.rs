@@ -1,4 +1,5 @@
-//! The log's pages: reads what an address says, and says where its page leads.
+//! The pages of the delivery log: parses the query of the URL, searches, and builds the links to
+//! other pages. Start at [`page`].
 
 use std::collections::HashMap;
 
@@ -6,7 +7,7 @@ use super::found::{or_tombstone, parse_id};
 use crate::{
     domain::{
         event::EventType,
-        id::{DeliveryId, HookId, born, first_at},
+        id::{DeliveryId, HookId, first_at, time_of},
         invalid::Invalid,
         log::{AnswerGroup, LogQuery, Outcome},
         permission::Permission,
@@ -20,20 +21,22 @@ use crate::{
     view::{
         Error,
         log::{HookName, Inbox, InboxHook, InboxPart, LogLinks, LogPage, LogRow},
+        words::deliveries::DELETED_HOOK,
     },
 };
 
 /// Deliveries on a page.
 const ROWS: u32 = 50;
-/// A text that is longer is no longer looked for.
+/// Maximum length of a search text, in bytes.
 const LONGEST_TEXT: usize = 200;
 
-/// What an address asks for.
+/// A parsed query.
 pub struct Asked {
     pub search: Search,
     pub place: Place,
 }
 
+/// A page of the log of one hook, or of all hooks if `hook` is empty.
 pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
     let request = request()?;
     let ctx = &request.ctx;
@@ -56,12 +59,13 @@ pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
     Ok(page)
 }
 
+/// The hook whose log is shown.
 fn own_hook(id: &str, names: &HashMap<HookId, String>) -> Result<(HookId, String), ops::Error> {
     let id = parse_id(id)?;
     names.get(&id).map(|name| (id, name.clone())).ok_or(ops::Error::NotFound("hook"))
 }
 
-/// Whoever pages back to the newest wants to see the newest page, and a whole one.
+/// Paging back to the newest deliveries shows the complete newest page, not a partial one.
 async fn find(ctx: &OpCtx, asked: &mut Asked, text: &str) -> Result<LogFound, ops::Error> {
     let found = ops::log::page(ctx, &asked.search, text, asked.place, ROWS).await?;
     if !matches!(asked.place, Place::After(_)) || found.is_more || found.looked.is_some() {
@@ -71,7 +75,7 @@ async fn find(ctx: &OpCtx, asked: &mut Asked, text: &str) -> Result<LogFound, op
     ops::log::page(ctx, &asked.search, text, asked.place, ROWS).await
 }
 
-/// Everything on a page that does not depend on what is found.
+/// The parts of a page that do not depend on the results.
 fn frame_of(
     ctx: &OpCtx,
     query: &LogQuery,
@@ -110,6 +114,7 @@ fn frame_of(
     }
 }
 
+/// Adds the results and the links that depend on them.
 async fn fill(
     ctx: &OpCtx,
     page: &mut LogPage,
@@ -129,8 +134,7 @@ async fn fill(
         page.matching = ops::log::count(ctx, &search).await?;
         page.links.recover = Some(recover_address(page));
     }
-    let name =
-        |hook: &HookId| names.get(hook).cloned().unwrap_or_else(|| "a deleted hook".to_owned());
+    let name = |hook: &HookId| names.get(hook).cloned().unwrap_or_else(|| DELETED_HOOK.to_owned());
     page.rows = found
         .rows
         .into_iter()
@@ -139,7 +143,7 @@ async fn fill(
     Ok(())
 }
 
-/// Everything that matches, handed on to the page that sends it again.
+/// The page that redelivers all matches of this search.
 fn recover_address(page: &LogPage) -> String {
     let hook = page.hook.as_ref().map_or(page.query.hook.as_str(), |hook| hook.id.as_str());
     let path = if hook.is_empty() {
@@ -162,6 +166,7 @@ fn recover_address(page: &LogPage) -> String {
     crate::domain::address::address(&path, &pairs)
 }
 
+/// Links for keyset pagination, for continuing a search that hit its limit, and the event stream.
 fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
     let to = |before: &str, after: &str| page.query.at(before, after).address(&page.path);
     let before = |id: DeliveryId| to(&id.to_string(), "");
@@ -170,14 +175,14 @@ fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
     let newest = to("", "");
     let further = found.looked.map(|looked| {
         let address = if matches!(place, Place::After(_)) { after(looked) } else { before(looked) };
-        (born(looked.0), address)
+        (time_of(looked.0), address)
     });
     let (newer, older) = match place {
         Place::Newest => (None, last.filter(|_| found.is_more).map(before)),
         Place::Before(_) => {
             (Some(first.map_or(newest.clone(), after)), last.filter(|_| found.is_more).map(before))
         }
-        // The page that was come from is older.
+        // The reader came from an older page.
         Place::After(_) => (first.filter(|_| found.is_more).map(after), last.map(before)),
     };
     let stream = format!("{}/stream", page.path);
@@ -195,7 +200,7 @@ fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
     }
 }
 
-/// What the address of a delivery's page ends in, so that the page knows the list it was come from.
+/// The query string of links to a delivery's page: that page links back to this list.
 pub fn suffix(query: &LogQuery, is_of_all: bool) -> String {
     let query = query.at("", "").address("");
     match (is_of_all, query.is_empty()) {
@@ -205,7 +210,7 @@ pub fn suffix(query: &LogQuery, is_of_all: bool) -> String {
     }
 }
 
-/// What an address asks for, and the same address with times that say their zone.
+/// Parses a query. The returned query has times with their UTC offset.
 pub fn read(
     ctx: &OpCtx,
     mut query: LogQuery,
@@ -221,14 +226,14 @@ pub fn read(
     }
     if !query.hook.is_empty() {
         search.hook = query.hook.parse().ok();
-        invalid.add_unless(search.hook.is_some(), "hook", "Choose a hook of the list.");
+        invalid.add_unless(search.hook.is_some(), "hook", "Choose a hook from the list.");
     }
     if !query.event.is_empty() {
         search.event = query.event.parse().ok();
         invalid.add_unless(
             search.event.is_some(),
             "event",
-            "Give the whole id of an event: 36 characters.",
+            "Enter a complete event id: 36 characters.",
         );
     }
     if !query.event_type.is_empty() {
@@ -236,23 +241,19 @@ pub fn read(
         invalid.add_unless(
             search.event_type.is_some(),
             "event_type",
-            "Choose an event type of the list.",
+            "Choose an event type from the list.",
         );
     }
     if let Some(outcome) = Outcome::from_key(&query.state) {
         (search.states, search.tests) = (outcome.states.to_vec(), outcome.tests);
     } else {
-        invalid.add_unless(query.state.is_empty(), "state", "Choose an outcome of the list.");
+        invalid.add_unless(query.state.is_empty(), "state", "Choose an outcome from the list.");
     }
     if !query.answer.is_empty() {
         search.answer = AnswerGroup::from_key(&query.answer);
-        invalid.add_unless(search.answer.is_some(), "answer", "Choose an answer of the list.");
+        invalid.add_unless(search.answer.is_some(), "answer", "Choose a response from the list.");
     }
-    invalid.add_unless(
-        query.text.len() <= LONGEST_TEXT,
-        "text",
-        "Look for fewer than 200 characters.",
-    );
+    invalid.add_unless(query.text.len() <= LONGEST_TEXT, "text", "Enter at most 200 characters.");
     (search.from, search.to) =
         super::datetime::range(ctx, (&mut query.from, &mut query.to), &query.zone, &mut invalid);
     query.zone.clear();
@@ -265,6 +266,7 @@ pub fn read(
     (query, invalid.or(Asked { search, place }))
 }
 
+/// Undelivered events by hook, the hook with most of them first.
 pub async fn inbox() -> Result<Inbox, Error> {
     let request = request()?;
     let ctx = &request.ctx;

@@ -1,6 +1,6 @@
-//! What plain forms and pages need around an operation: read for a page, redirect after a post, a
-//! flash for the next page, a draft when something was wrong. One file a noun; no decisions that
-//! `ops` has not made.
+//! What pages and plain forms need around an operation: read data for a page, redirect after a
+//! POST, leave a flash message, keep a draft after an error. One file per noun. Rules and
+//! permission checks belong to `ops`.
 
 mod banner;
 pub mod datetime;
@@ -24,12 +24,12 @@ use crate::{
     view::session::{Flash, FlashKind},
 };
 
-/// Leaves a sentence for the next page. A session that cannot be written loses it; what was done
-/// stays done.
+/// Leaves a flash message for the next page. It is lost if the session cannot be written; the
+/// action itself is not affected.
 async fn flash(request: &Request, kind: FlashKind, text: impl Into<String>) {
     let flash = Flash { kind, text: text.into() };
     if let Err(error) = request.session.insert(FLASH, flash).await {
-        tracing::warn!(error = %error, "a flash message was lost");
+        tracing::warn!(error = %error, "failed to store a flash message");
     }
 }
 
@@ -38,8 +38,8 @@ fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// What a control that is on sends: our own say `true`, a bare checkbox `on`. One that is off sends
-/// nothing.
+/// The value of a checked control: `true` from our own, `on` from a bare checkbox. An unchecked one
+/// sends nothing.
 pub fn is_on(control: &str) -> bool {
     matches!(control, "true" | "on" | "1")
 }

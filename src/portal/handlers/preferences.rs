@@ -1,4 +1,4 @@
-//! One's own account page and the theme menu.
+//! The account page of the signed-in user, and the theme menu.
 
 use super::flash;
 use crate::{
@@ -12,10 +12,11 @@ use crate::{
         Error,
         preferences::{Account, PreferencesForm},
         session::FlashKind,
+        words::session::PREFERENCES_SAVED,
     },
 };
 
-/// Longer than the longest name of a zone: more is not kept.
+/// Longer than the longest time zone name. Longer input is cut before it is kept in a draft.
 const MOST_KEPT: usize = 64;
 
 pub async fn account(draft: &str) -> Result<Account, Error> {
@@ -38,7 +39,7 @@ pub async fn save(
     match ops::preferences::save(&request.ctx, &theme, &time_zone, &hours).await {
         Ok(Preferences { theme, .. }) => {
             remember_theme(theme, &request);
-            flash(&request, FlashKind::Done, "Your preferences were saved.").await;
+            flash(&request, FlashKind::Done, PREFERENCES_SAVED).await;
             go("/account");
         }
         Err(ops::Error::Invalid(errors)) => {

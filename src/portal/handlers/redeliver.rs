@@ -1,4 +1,4 @@
-//! Sending deliveries again: what it would do, said before it is done.
+//! Redelivery of one or several deliveries: the preview, and the redelivery itself.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,6 @@ use crate::{
         delivery::Delivery,
         id::{DeliveryId, HookId},
         permission::Permission,
-        words::grouped,
     },
     portal::{
         ctx::OpCtx,
@@ -19,23 +18,25 @@ use crate::{
         Error,
         deliveries::{Redelivery, RedeliveryGroup},
         session::FlashKind,
+        words::deliveries as words,
     },
 };
 
-/// As many as a page of the log holds, and some.
+/// Maximum number of ids in a request: more than a page of the log has.
 const MOST: usize = 200;
 
 fn parse(id: &str) -> Result<DeliveryId, ops::Error> {
     id.parse().map_err(|_| ops::Error::NotFound("delivery"))
 }
 
+/// The preview of a redelivery. `back` is the URL for Cancel.
 pub async fn ask(ids: &[String], back: &str) -> Result<Redelivery, Error> {
     let request = request()?;
-    let asked = question(&request.ctx, ids, back).await;
-    request.tell(asked)
+    let preview = preview(&request.ctx, ids, back).await;
+    request.tell(preview)
 }
 
-async fn question(ctx: &OpCtx, ids: &[String], back: &str) -> Result<Redelivery, ops::Error> {
+async fn preview(ctx: &OpCtx, ids: &[String], back: &str) -> Result<Redelivery, ops::Error> {
     ctx.require(Permission::DeliveriesReplay)?;
     let mut seen = HashSet::new();
     let ids: Vec<DeliveryId> =
@@ -45,7 +46,7 @@ async fn question(ctx: &OpCtx, ids: &[String], back: &str) -> Result<Redelivery,
     if let [id] = ids[..]
         && found.is_empty()
     {
-        tracing::debug!(%id, "a delivery is gone");
+        tracing::debug!(%id, "the delivery no longer exists");
         return Err(ops::Error::NotFound("delivery"));
     }
     let mut redelivery = Redelivery {
@@ -64,13 +65,13 @@ async fn question(ctx: &OpCtx, ids: &[String], back: &str) -> Result<Redelivery,
         }
     }
     for delivery in found {
-        sort_in(ctx, &mut redelivery, delivery).await?;
+        add(ctx, &mut redelivery, delivery).await?;
     }
     Ok(redelivery)
 }
 
-/// To those that can be sent again or to those that cannot.
-async fn sort_in(
+/// Adds a delivery to those that can be redelivered, or to those that are refused.
+async fn add(
     ctx: &OpCtx,
     redelivery: &mut Redelivery,
     delivery: Delivery,
@@ -79,7 +80,7 @@ async fn sort_in(
     let size = ops::events::size(ctx, delivery.event_id).await?;
     let why_not = ops::deliveries::why_not(&delivery, hook.as_ref(), size);
     let (Some(hook), None) = (hook, why_not) else {
-        let reason = why_not.unwrap_or_default();
+        let reason = why_not.map(words::Refusal::reason).unwrap_or_default();
         match redelivery.refused.iter_mut().find(|(known, _)| known == reason) {
             Some((_, count)) => *count += 1,
             None => redelivery.refused.push((reason.to_owned(), 1)),
@@ -102,6 +103,7 @@ async fn sort_in(
     Ok(())
 }
 
+/// Redelivers one delivery and redirects to its page.
 pub async fn one(id: &str) -> Result<(), Error> {
     let request = request()?;
     let delivery = match parse(id) {
@@ -109,11 +111,12 @@ pub async fn one(id: &str) -> Result<(), Error> {
         Err(error) => Err(error),
     };
     let delivery = request.tell(delivery)?;
-    flash(&request, FlashKind::Done, "It is being sent again.").await;
+    flash(&request, FlashKind::Done, words::REDELIVERY_STARTED).await;
     go(&format!("/integration/hooks/{}/deliveries/{id}", delivery.hook_id));
     Ok(())
 }
 
+/// Redelivers the selected deliveries, and reports how many were refused.
 pub async fn many(ids: &[String], back: &str) -> Result<(), Error> {
     let request = request()?;
     request.tell(request.ctx.require(Permission::DeliveriesReplay).map_err(ops::Error::from))?;
@@ -126,21 +129,13 @@ pub async fn many(ids: &[String], back: &str) -> Result<(), Error> {
                 sent += 1;
                 hooks.insert(delivery.hook_id);
             }
-            // Somebody else was faster, or retention was: said in numbers.
+            // Redelivered by someone else or removed by retention since the preview.
             Err(ops::Error::Invalid(_) | ops::Error::NotFound(_)) => refused += 1,
             Err(error) => return request.tell(Err(error)),
         }
     }
-    let mut words = match sent {
-        1 => "1 delivery is being sent again.".to_owned(),
-        sent => format!("{} deliveries are being sent again.", grouped(sent)),
-    };
-    let mut kind = FlashKind::Done;
-    if refused > 0 {
-        words = format!("{words} {refused} could not be: they are on their way already, or gone.");
-        kind = FlashKind::Warning;
-    }
-    flash(&request, kind, words).await;
+    let kind = if refused > 0 { FlashKind::Warning } else { FlashKind::Done };
+    flash(&request, kind, words::redeliveries_started(sent, refused)).await;
     go(local(back));
     Ok(())
 }

@@ -28,7 +28,7 @@ pub async fn frame() -> Result<Frame, Error> {
 
 pub async fn take_flash() -> Result<Option<Flash>, Error> {
     let request = request()?;
-    // A session that cannot be read has nothing to say.
+    // A session that cannot be read has no flash message.
     Ok(request.session.remove::<Flash>(FLASH).await.unwrap_or_default())
 }
 
@@ -56,7 +56,7 @@ pub async fn sign_in(email: String, password: String, next: String) -> Result<()
     Ok(())
 }
 
-/// As much of what was typed as an address can have.
+/// The entered address, cut to the longest valid length.
 fn clipped(email: &str) -> String {
     email.chars().take(MAX_EMAIL).collect()
 }

@@ -1,4 +1,4 @@
-//! The form behind the one-time link.
+//! The set-up form behind the one-time link, which creates the first administrator.
 
 use super::{encoded, flash, returned};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
         ops::{self, users::NewUser},
         request::{go, request},
     },
-    view::{Error, session::FlashKind, setup::SetupForm},
+    view::{Error, session::FlashKind, setup::SetupForm, words::session::welcome},
 };
 
 pub async fn form(token: String, draft: &str) -> Result<SetupForm, Error> {
@@ -19,10 +19,10 @@ pub async fn form(token: String, draft: &str) -> Result<SetupForm, Error> {
     Ok(SetupForm { token, ..form.unwrap_or_default() })
 }
 
-/// Longest name that comes back; with the address it still fits a cookie.
+/// The longest name that is kept for the form: together with the address it must fit a cookie.
 const MAX_NAME: usize = 100;
 
-/// A form that anybody may post keeps no more than fits its fields.
+/// Anybody may post this form, so only as much as its fields can hold is kept.
 fn clipped(text: String) -> String {
     text.chars().take(MAX_EMAIL).collect()
 }
@@ -37,12 +37,7 @@ pub async fn finish(
     let new = NewUser { name: name.clone(), email: email.clone(), password, ..NewUser::default() };
     match ops::setup::finish(&request.ctx, &request.session, &token, new).await {
         Ok(user) => {
-            flash(
-                &request,
-                FlashKind::Done,
-                format!("Welcome, {}. Make your first hook.", user.name),
-            )
-            .await;
+            flash(&request, FlashKind::Done, welcome(&user.name)).await;
             go("/integration/hooks");
         }
         Err(ops::Error::Invalid(errors)) => {

@@ -1,31 +1,30 @@
-//! The status page: what was found, in words, with the mark above which it is no longer well.
+//! The status page: the result of each health check in words, with its grade and limit.
 
 use crate::{
     domain::{
         delivery::State,
-        standing::Standing,
         time::readable_duration,
         words::{bytes, count, grouped},
     },
     engine::dispatcher::trouble::{NEARLY_FULL_PERCENT, percent},
     portal::{
-        ops::{
-            self,
-            status::{Status, skew_in_words},
-        },
+        ops::{self, status::Status},
         request::request,
     },
     view::{
         Error,
         status::{Check, Grade, StatusPage},
+        words::status::{
+            ACCEPTED_SAFE, CHECK_RECEIVERS, HOOKS, TOO_MANY_WAITING, clock_skew, summary,
+        },
     },
 };
 
-/// Of a hundred bytes of the disk so many should be free.
+/// Below this share of free disk space the check needs attention.
 const FREE_PERCENT: u64 = 10;
-/// A clock that is further away from the database's should be set.
+/// The tolerated difference from the database's clock.
 const SKEWED_MS: i64 = 1000;
-/// A database that takes longer for a word about itself is in trouble.
+/// Above this response time of the database, deliveries slow down.
 const SLOW_MS: u128 = 500;
 
 pub async fn read() -> Result<StatusPage, Error> {
@@ -39,8 +38,15 @@ pub async fn read() -> Result<StatusPage, Error> {
         liveness(&status),
         database(&status),
     ];
+    let checks: Vec<_> = checks.into_iter().chain(clock(&status)).chain(disk(&status)).collect();
+    let named = |grade: Grade| {
+        let graded = checks.iter().filter(|check| check.grade == grade);
+        graded.map(|check| check.name.as_str()).collect::<Vec<_>>()
+    };
+    let summary = summary(&named(Grade::Bad), &named(Grade::Watch), failing_hooks(&status));
     Ok(StatusPage {
-        checks: checks.into_iter().chain(clock(&status)).chain(disk(&status)).collect(),
+        summary,
+        checks,
         facts: facts(&status),
         started_at: status.started_at,
         now: status.now,
@@ -59,20 +65,14 @@ fn engine(status: &Status) -> Check {
         .map(|part| format!("{}: {}", part.name, part.words))
         .collect();
     if !down.is_empty() {
-        let words = format!("Not working: {}. What was accepted is safe.", down.join("; "));
-        return check("Engine", Grade::Bad, words, "The server's log says why.".to_owned());
+        let words = format!("Not working: {}. {ACCEPTED_SAFE}", down.join("; "));
+        return check("Engine", Grade::Bad, words, "See the server log for the cause.".to_owned());
     }
     if status.is_full {
-        let words =
-            "New events are refused: too many wait to be delivered. What was accepted is safe.";
-        return check(
-            "Engine",
-            Grade::Bad,
-            words.to_owned(),
-            "Look for receivers that fail or are slow.".to_owned(),
-        );
+        let words = TOO_MANY_WAITING.to_owned();
+        return check("Engine", Grade::Bad, words, CHECK_RECEIVERS.to_owned());
     }
-    check("Engine", Grade::Good, "Accepts events and delivers them.".to_owned(), String::new())
+    check("Engine", Grade::Good, "Accepting and delivering events.".to_owned(), String::new())
 }
 
 fn queue(status: &Status) -> Check {
@@ -88,12 +88,12 @@ fn queue(status: &Status) -> Check {
         Grade::Good
     };
     let words = match status.waiting {
-        0 => "Nothing waits.".to_owned(),
+        0 => "No deliveries waiting.".to_owned(),
         waiting => {
             let oldest = if age.is_zero() {
                 String::new()
             } else {
-                format!(" The oldest has waited {}.", readable_duration(age))
+                format!(" Oldest: {}.", readable_duration(age))
             };
             format!(
                 "{} waiting, {}.{oldest}",
@@ -104,15 +104,15 @@ fn queue(status: &Status) -> Check {
     };
     let words = match status.full_hooks {
         0 => words,
-        1 => format!("{words} The queue of 1 hook is full: its new events are skipped."),
+        1 => format!("{words} The queue of 1 hook is full; its new events are skipped."),
         full => {
-            format!("{words} The queues of {full} hooks are full: their new events are skipped.")
+            format!("{words} The queues of {full} hooks are full; their new events are skipped.")
         }
     };
     let size = |size: u64| bytes(i64::try_from(size).unwrap_or(i64::MAX));
     let limit = format!(
-        "Limit for each hook: {} or {}. Beyond that, its new events are skipped. Limit for all: {} \
-         or {}. Beyond that, new events are rejected.",
+        "Per hook: {} or {}. Beyond that, its new events are skipped. In total: {} or {}. Beyond \
+         that, new events are rejected.",
         size(limits.hook_bytes()),
         readable_duration(limits.hook_age()),
         size(limits.queued_bytes),
@@ -121,44 +121,39 @@ fn queue(status: &Status) -> Check {
     check("Queue", grade, words, limit)
 }
 
+/// Hooks that a person should look at.
+fn failing_hooks(status: &Status) -> usize {
+    let failing = status.hooks.iter().filter(|(standing, _)| standing.is_failing());
+    failing.map(|(_, count)| count).sum()
+}
+
 fn hooks(status: &Status) -> Check {
-    let of = |wanted: Standing| {
-        status.hooks.iter().find(|(standing, _)| *standing == wanted).map_or(0, |(_, count)| *count)
-    };
-    let failing: usize = Standing::ALL
-        .iter()
-        .filter(|standing| standing.is_failing())
-        .map(|standing| of(*standing))
-        .sum();
     let all: usize = status.hooks.iter().map(|(_, count)| count).sum();
     let parts: Vec<_> = status.hooks.iter().filter(|(_, count)| *count > 0).collect();
     let parts = parts
         .iter()
         .map(|(standing, count)| format!("{count} {}", standing.word().to_lowercase()))
         .collect::<Vec<_>>();
-    let words = if all == 0 {
-        "There is no hook yet.".to_owned()
-    } else {
-        format!("{}.", parts.join(", "))
-    };
-    let grade = if failing > 0 { Grade::Watch } else { Grade::Good };
-    check("Hooks", grade, words, "A hook that fails is paused, and its events are held.".to_owned())
+    let words =
+        if all == 0 { "No hooks yet.".to_owned() } else { format!("{}.", parts.join(", ")) };
+    let grade = if failing_hooks(status) > 0 { Grade::Watch } else { Grade::Good };
+    check(HOOKS, grade, words, "Failing hooks are paused and their events are held.".to_owned())
 }
 
 fn balance(status: &Status) -> Check {
-    let books = &status.balance;
-    let states = State::ALL.iter().filter(|state| books.of(**state) > 0);
+    let balance = &status.balance;
+    let states = State::ALL.iter().filter(|state| balance.of(**state) > 0);
     let states = states
-        .map(|state| format!("{} {}", grouped(books.of(*state)), state.key()))
+        .map(|state| format!("{} {}", grouped(balance.of(*state)), state.key()))
         .collect::<Vec<_>>()
         .join(" + ");
     let states = if states.is_empty() { "0".to_owned() } else { states };
     let sum = format!(
         "{} accepted = {states} + {} pruned",
-        grouped(books.accepted),
-        grouped(books.pruned)
+        grouped(balance.accepted),
+        grouped(balance.pruned)
     );
-    if books.holds() {
+    if balance.holds() {
         return check(
             "Balance",
             Grade::Good,
@@ -169,21 +164,21 @@ fn balance(status: &Status) -> Check {
     check(
         "Balance",
         Grade::Bad,
-        format!("{sum} does NOT hold."),
-        "Keep the database as it is and report this.".to_owned(),
+        format!("Mismatch: {sum} is false."),
+        "Keep a copy of the database and report this.".to_owned(),
     )
 }
 
 fn liveness(status: &Status) -> Check {
-    let limit = "A hook that is ready and has something due must make an attempt within its bound.";
+    let limit = "Each active hook must attempt its due deliveries within its time limit.";
     let Some(first) = status.overdue.first() else {
-        let words = "Every hook that is ready and has something due is being sent to.";
+        let words = "All due deliveries are being attempted.";
         return check("Liveness", Grade::Good, words.to_owned(), limit.to_owned());
     };
     let age = readable_duration(first.since.until(status.now));
     let others = match status.overdue.len() {
         1 => String::new(),
-        all => format!(" {} are affected.", count(i64::try_from(all).unwrap_or(i64::MAX), "hook")),
+        all => format!(" {} affected.", count(i64::try_from(all).unwrap_or(i64::MAX), "hook")),
     };
     let words =
         format!("A delivery to {} has been due for {age} without an attempt.{others}", first.name);
@@ -194,45 +189,43 @@ fn database(status: &Status) -> Check {
     let (about, millis) = (&status.database, status.answered_in.as_millis());
     let grade = if millis > SLOW_MS { Grade::Watch } else { Grade::Good };
     let mut words = format!(
-        "{} {}, {}, answers in {millis} ms.",
+        "{} {}, {}, responds in {millis} ms.",
         about.kind,
         about.version,
         bytes(about.bytes)
     );
-    let mut limit = format!("Above {SLOW_MS} ms deliveries slow down.");
+    let mut limit = format!("{SLOW_MS} ms. Above that, deliveries slow down.");
     if let Some(files) = &about.files {
         let log = i64::try_from(files.log).unwrap_or(i64::MAX);
         words.push_str(&format!(
-            " {} of it are free. Write-ahead log: {}.",
+            " Unused: {}. Write-ahead log: {}.",
             bytes(files.free),
             bytes(log)
         ));
         if !files.shrinks {
             limit.push_str(
-                " The file doesn't shrink by itself: run service-hooks doctor --compact once.",
+                " The file doesn't shrink automatically: run service-hooks doctor --compact once.",
             );
         }
     }
     check("Database", grade, words, limit)
 }
 
-/// Of a server that shares a database: how far its clock is from the database's, and the other
-/// servers'.
+/// The clocks of the servers that share a database, compared with the database's clock.
 fn clock(status: &Status) -> Option<Check> {
     let skew = status.skew?;
     let worst =
         status.nodes.iter().map(|node| node.skew_ms.abs()).chain([skew.abs()]).max().unwrap_or(0);
     let others = status.nodes.iter().filter(|node| node.skew_ms.abs() > SKEWED_MS);
-    let others =
-        others.map(|node| format!(" Server {}: {}.", node.id, skew_in_words(node.skew_ms)));
+    let others = others.map(|node| format!(" Server {}: {}.", node.id, clock_skew(node.skew_ms)));
     let words =
-        format!("This server's clock is {}.{}", skew_in_words(skew), others.collect::<String>());
+        format!("This server's clock is {}.{}", clock_skew(skew), others.collect::<String>());
     let grade = if worst > SKEWED_MS { Grade::Watch } else { Grade::Good };
     Some(check(
         "Clock",
         grade,
         words,
-        "Deliveries follow the database's clock. Set a clock that differs.".to_owned(),
+        "1 s. Deliveries use the database's clock. Correct any other clock.".to_owned(),
     ))
 }
 
@@ -253,10 +246,10 @@ fn disk(status: &Status) -> Option<Check> {
     let mut words = format!("{} of {} free ({percent} %).", size(free), size(all));
     let needed = size(wanted.saturating_mul(2));
     if is_full && wanted == 0 {
-        words.push_str(" New events are refused. Free space on this disk.");
+        words.push_str(" New events are rejected. Free disk space.");
     } else if is_full {
         words.push_str(&format!(
-            " New events are refused until {needed} are free. Free space on this disk."
+            " New events are rejected until {needed} are free. Free disk space."
         ));
     } else if lacks {
         words.push_str(&format!(
@@ -269,8 +262,10 @@ fn disk(status: &Status) -> Option<Check> {
         "Disk",
         grade,
         words,
-        "When it is full, events are refused until there is room again; nothing is lost."
-            .to_owned(),
+        format!(
+            "{FREE_PERCENT} % free. When the disk is full, new events are rejected; accepted \
+             events are safe."
+        ),
     ))
 }
 
@@ -278,11 +273,14 @@ fn facts(status: &Status) -> Vec<(String, String)> {
     let settings = &status.settings;
     let facts = [
         ("Version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("Public address", settings.public_url()),
-        ("Bodies are kept", readable_duration(settings.retention.payloads)),
-        ("Deliveries are kept", readable_duration(settings.retention.deliveries)),
-        ("Time-out of an attempt", readable_duration(settings.delivery.timeout)),
-        ("Plain http", if settings.egress.allow_http { "allowed" } else { "refused" }.to_owned()),
+        ("Public URL", settings.public_url()),
+        ("Payload retention", readable_duration(settings.retention.payloads)),
+        ("Delivery retention", readable_duration(settings.retention.deliveries)),
+        ("Attempt timeout", readable_duration(settings.delivery.timeout)),
+        (
+            "Plain HTTP",
+            if settings.egress.allow_http { "Allowed" } else { "Not allowed" }.to_owned(),
+        ),
     ];
     facts.into_iter().map(|(term, words)| (term.to_owned(), words)).collect()
 }

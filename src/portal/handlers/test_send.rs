@@ -1,5 +1,5 @@
-//! The page that sends a test with a body of one's own. What was typed waits in a draft, so that it
-//! is there again beside what came of it.
+//! The page that sends a test with an edited payload. The payload is kept in a draft, so that the
+//! form still has it beside the result.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,14 +24,14 @@ use crate::{
     },
 };
 
-/// What was typed, and what was said about it.
+/// The entered payload and the result of checking it.
 #[derive(Serialize, Deserialize)]
 struct Draft {
     hook: HookId,
     body: String,
     checked: Option<BodyCheck>,
     was_stopped: bool,
-    /// The test that it was sent with.
+    /// The delivery of the test, once it was sent.
     test: Option<DeliveryId>,
 }
 
@@ -83,8 +83,8 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
     })
 }
 
-/// What came of a test of this hook. Whoever sent it sees its body again; of others' tests only who
-/// may see payloads.
+/// The result of a test of this hook. The payload is shown to the user who sent the test, and to
+/// users who may see payloads.
 async fn result(
     request: &Request,
     hook: &Hook,
@@ -98,7 +98,7 @@ async fn result(
     };
     let (delivery, mut attempts) = found;
     if !sees_answer {
-        // Somebody may have tested with a real event, and a receiver may repeat what it got.
+        // A test may contain a real event, and a response may repeat it.
         attempts.iter_mut().for_each(|attempt| attempt.response_body.clear());
     }
     if delivery.hook_id != hook.id {
@@ -146,8 +146,7 @@ pub async fn send(id: String, body: String, anyway: bool) -> Result<(), Error> {
     };
     let sent = test_send::send(&request.ctx, hook.id, Some(body.clone().into()), judging).await;
     let test = request.tell(sent)?;
-    // Said again only where it is still news: that the receiver was sent what the schema does not
-    // allow.
+    // After sending, only a payload that does not match the schema is worth a message.
     let checked = Some(checked).filter(|checked| *checked != BodyCheck::Fits);
     keep(&request, Draft { hook: hook.id, body, checked, was_stopped: false, test: Some(test) })
         .await
@@ -167,8 +166,7 @@ async fn keep(request: &Request, draft: Draft) -> Result<(), Error> {
     Ok(())
 }
 
-/// Browsers send a text area's line breaks as CR LF; what was typed, and the sample it began with,
-/// has LF.
+/// Browsers send the line breaks of a text area as CR LF. The sample and the sent payload use LF.
 fn as_typed(body: &str) -> String {
     body.replace("\r\n", "\n")
 }

@@ -1,11 +1,11 @@
-//! Several files as one: a ZIP whose bytes depend on nothing but what is in it. Nothing is
-//! compressed: the files are small, and every program can read it.
+//! Packs files into a reproducible ZIP: the same files give the same bytes. Stored without
+//! compression, because the files are small.
 
 use std::io::{Cursor, Write};
 
 use zip::{CompressionMethod, DateTime, ZipWriter, result::ZipResult, write::SimpleFileOptions};
 
-/// Packs files by name. The same files give the same bytes, today and tomorrow.
+/// Packs (name, text) pairs.
 pub fn pack(files: &[(String, String)]) -> ZipResult<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)

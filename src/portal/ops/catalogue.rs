@@ -1,4 +1,4 @@
-//! The event catalogue, for whoever may see hooks.
+//! The event catalogue: event types, fields, schemas and samples. Requires `hooks:read`.
 
 use super::{Error, archive};
 use crate::{
@@ -12,37 +12,37 @@ use crate::{
     portal::ctx::OpCtx,
 };
 
-/// A file as it is downloaded.
+/// A file to download.
 pub struct File {
     pub name: String,
     pub content_type: &'static str,
     pub bytes: Vec<u8>,
 }
 
-/// The event with this key.
+/// The event type with this key.
 pub fn find(ctx: &OpCtx, key: &str) -> Result<EventType, Error> {
     ctx.require(Permission::HooksRead)?;
     EventType::from_key(key).ok_or(Error::NotFound("event"))
 }
 
-/// Every event.
+/// All event types.
 pub fn list(ctx: &OpCtx) -> Result<&'static [EventType], Error> {
     ctx.require(Permission::HooksRead)?;
     Ok(EventType::ALL)
 }
 
-/// The number of the version in force. Open to whoever knows the event.
+/// Number of the current schema version. Needs no permission.
 pub fn version_of(event: EventType) -> u32 {
     catalogue::current(event).number
 }
 
-/// The fields of the version in force.
+/// Fields of the current schema version.
 pub fn fields(ctx: &OpCtx, event: EventType) -> Result<Vec<Field>, Error> {
     ctx.require(Permission::HooksRead)?;
     Ok(fields::of(event, catalogue::current(event)))
 }
 
-/// Every version, newest first, with what differs from the one before it.
+/// All schema versions, newest first, each with its differences from the previous one.
 pub fn versions(
     ctx: &OpCtx,
     event: EventType,
@@ -55,7 +55,7 @@ pub fn versions(
         .collect())
 }
 
-/// A schema as it is downloaded: the version in force, or the one that is asked for.
+/// A schema as a file: the current version, or the given one.
 pub fn schema_file(
     ctx: &OpCtx,
     key: &str,
@@ -70,17 +70,13 @@ pub fn schema_file(
     let known = catalogue::versions(event);
     let version = known.iter().find(|version| version.number == number).ok_or_else(|| {
         let numbers: Vec<_> = known.iter().map(|version| version.number.to_string()).collect();
-        Invalid::one(
-            "v",
-            "unknown",
-            format!("There is no such version. Ask for version {}.", numbers.join(" or ")),
-        )
+        Invalid::one("v", "unknown", format!("Unknown version. Available: {}.", numbers.join(", ")))
     })?;
     let bytes = catalogue::schema_text_at(event, version, draft).into_bytes();
     Ok(File { name: versioned_name(event, version), content_type: SCHEMA, bytes })
 }
 
-/// An event's sample as it is downloaded.
+/// The sample of an event type as a file.
 pub fn sample_file(ctx: &OpCtx, key: &str) -> Result<File, Error> {
     let event = find(ctx, key)?;
     let name = format!("{}.sample.json", event.key());
@@ -91,7 +87,7 @@ pub fn sample_file(ctx: &OpCtx, key: &str) -> Result<File, Error> {
     })
 }
 
-/// Every version of every schema in both drafts, with the samples, as one file.
+/// A ZIP of all schema versions in both drafts, with their samples.
 pub fn all_files(ctx: &OpCtx) -> Result<File, Error> {
     let mut files = Vec::new();
     for event in list(ctx)? {
@@ -121,7 +117,7 @@ fn versioned_name(event: EventType, version: &Version) -> String {
     format!("{}.v{}.schema.json", event.key(), version.number)
 }
 
-/// Files end with a line break; samples in pages and on the wire do not.
+/// The sample with a final line break, which samples in pages and on the wire do not have.
 fn sample_text(version: &Version) -> String {
     format!("{}\n", version.sample)
 }

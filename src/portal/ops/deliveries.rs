@@ -1,4 +1,4 @@
-//! Looking at deliveries.
+//! Reading single deliveries and redelivering them.
 
 use super::Error;
 use crate::{
@@ -17,10 +17,11 @@ use crate::{
         },
     },
     portal::ctx::OpCtx,
+    view::words::deliveries::Refusal,
 };
 
-/// A page of deliveries, newest first. One that looked at many and found few is short, or empty,
-/// and has a next one.
+/// A page of deliveries, newest first. The search scans a limited number of rows, so a page may be
+/// short or empty and still have a next cursor.
 pub async fn list(
     ctx: &OpCtx,
     search: &Search,
@@ -33,22 +34,23 @@ pub async fn list(
         log::page(&mut conn, &grant, search, cursor.map_or(Place::Newest, Place::Before), limit)
             .await?;
     let mut page = Page::cut(found.rows, limit, |delivery| delivery.id.to_string());
-    page.next_cursor = page.next_cursor.or(found.looked.map(|looked| looked.to_string()));
+    page.next_cursor =
+        page.next_cursor.or(found.scanned_to.map(|last_scanned| last_scanned.to_string()));
     Ok(page)
 }
 
-/// One delivery and its attempts.
+/// A delivery with its attempts.
 pub async fn find(ctx: &OpCtx, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>), Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     let mut conn = ctx.portal.store().read().await?;
     let delivery =
         deliveries::find(&mut conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))?;
-    let tries = attempts::of(&mut conn, &grant, id).await?;
-    Ok((delivery, without_bodies(ctx, tries)))
+    let attempts = attempts::of(&mut conn, &grant, id).await?;
+    Ok((delivery, without_bodies(ctx, attempts)))
 }
 
-/// What a receiver answered may repeat what was sent: without `payloads:read` the answers' bodies
-/// stay unseen.
+/// Removes the response bodies unless the actor has `payloads:read`: a receiver may echo the
+/// payload.
 pub(super) fn without_bodies(ctx: &OpCtx, mut attempts: Vec<Attempt>) -> Vec<Attempt> {
     if !ctx.may(Permission::PayloadsRead) {
         for attempt in &mut attempts {
@@ -58,49 +60,46 @@ pub(super) fn without_bodies(ctx: &OpCtx, mut attempts: Vec<Attempt>) -> Vec<Att
     attempts
 }
 
-/// The deliveries of these ids, newest first.
+/// The deliveries with these ids, newest first.
 pub async fn these(ctx: &OpCtx, ids: &[DeliveryId]) -> Result<Vec<Delivery>, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
-    Ok(log::these(&mut ctx.portal.store().read().await?, &grant, ids).await?)
+    Ok(log::by_ids(&mut ctx.portal.store().read().await?, &grant, ids).await?)
 }
 
-/// The hook of a delivery; `None` once it is deleted.
+/// The hook of a delivery; `None` if it was deleted.
 pub async fn hook_of(ctx: &OpCtx, delivery: &Delivery) -> Result<Option<Hook>, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     Ok(hooks::find(&mut ctx.portal.store().read().await?, &grant, delivery.hook_id).await?)
 }
 
-/// Where a delivery was sent last.
+/// The URL of a delivery's last attempt.
 pub async fn last_url(ctx: &OpCtx, id: DeliveryId) -> Result<Option<String>, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
-    let tries = attempts::of(&mut ctx.portal.store().read().await?, &grant, id).await?;
-    Ok(tries.into_iter().next_back().map(|attempt| attempt.url))
+    let attempts = attempts::of(&mut ctx.portal.store().read().await?, &grant, id).await?;
+    Ok(attempts.into_iter().next_back().map(|attempt| attempt.url))
 }
 
-/// Why a delivery cannot be sent now, as things stand. (Doing it asks again.)
-pub fn why_not(delivery: &Delivery, hook: Option<&Hook>, size: usize) -> Option<&'static str> {
-    let Some(hook) = hook else { return Some("Its hook was deleted.") };
+/// Why a delivery can't be redelivered now, for display. [`redeliver`] checks again. `size` is the
+/// payload's; 0 means it was removed.
+pub fn why_not(delivery: &Delivery, hook: Option<&Hook>, size: usize) -> Option<Refusal> {
+    let Some(hook) = hook else { return Some(Refusal::HookDeleted) };
     match delivery.state {
-        _ if delivery.is_test => Some("It is a test: send another test instead."),
-        _ if size == 0 => Some("Its body was removed: it is older than bodies are kept."),
-        State::Pending => Some("Its first attempt is due now: it is sent automatically."),
-        State::Held | State::Waiting if !hook.enabled => Some(HELD_BY_OFF),
+        _ if delivery.is_test => Some(Refusal::Test),
+        _ if size == 0 => Some(Refusal::NoPayload),
+        State::Pending => Some(Refusal::Pending),
+        State::Held | State::Waiting if !hook.enabled => Some(Refusal::HookOff),
         _ => None,
     }
 }
 
-const HELD_BY_OFF: &str =
-    "Its hook is switched off. Switch the hook on: then it is sent automatically.";
-
-/// Sends a settled delivery again, to where its hook leads now; and one that waits or is held
-/// before its time.
+/// Redelivers a settled delivery to its hook's current URL, or sends a waiting or held one now.
 pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let engine = &ctx.portal.dispatcher;
     Ok(engine::deliveries::redeliver(engine, grant, id, ctx.once.clone()).await?)
 }
 
-/// What came of a test, for whoever may send tests.
+/// The delivery of a test, with attempts. Requires only `hooks:test`.
 pub async fn outcome_of_test(
     ctx: &OpCtx,
     id: DeliveryId,
@@ -109,6 +108,6 @@ pub async fn outcome_of_test(
     let mut conn = ctx.portal.store().read().await?;
     let found = deliveries::find(&mut conn, &grant, id).await?.filter(|delivery| delivery.is_test);
     let delivery = found.ok_or(Error::NotFound("test"))?;
-    let tries = attempts::of(&mut conn, &grant, id).await?;
-    Ok((delivery, tries))
+    let attempts = attempts::of(&mut conn, &grant, id).await?;
+    Ok((delivery, attempts))
 }

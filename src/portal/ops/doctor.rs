@@ -1,4 +1,5 @@
-//! Is everything well? Asked by an operator after an upgrade, a restore, or a bad night.
+//! `service-hooks doctor`: checks of the installation, for operators after an upgrade, a restore or
+//! an incident.
 
 use super::Error;
 use crate::{
@@ -21,24 +22,24 @@ use crate::{
     },
     portal::{
         ctx::{OpCtx, Portal},
-        ops::status::skew_in_words,
         store::users,
     },
+    view::words::status::clock_skew,
 };
 
-/// Clocks are well within a minute of each other.
+/// Tolerated clock difference: one minute.
 const SKEWED_MS: i64 = 60_000;
 
-/// One thing that was looked at.
+/// The result of one check.
 pub struct Check {
     pub name: &'static str,
     pub is_well: bool,
-    /// What was found and, where it is not well, what to do.
+    /// What was found and, if it failed, what to do.
     pub words: String,
 }
 
-/// Looks at what must hold. The database itself was judged when it was opened: its version, its
-/// durability, its schema.
+/// Runs all checks. Version, durability and schema of the database were already checked when it was
+/// opened.
 pub async fn examine(ctx: &OpCtx) -> Result<Vec<Check>, Error> {
     let grant = ctx.require(Permission::SystemRead)?;
     let store = ctx.portal.store();
@@ -49,42 +50,41 @@ pub async fn examine(ctx: &OpCtx) -> Result<Vec<Check>, Error> {
     checks.push(people(&mut conn).await?);
     checks.push(master_key(&mut conn, store, &grant).await?);
     if let Some(skew) = ctx.portal.clock().skew() {
-        checks.push(clocks(skew, &claim::listed(&mut conn, &grant).await?));
+        checks.push(clocks(skew, &claim::list_nodes(&mut conn, &grant).await?));
     }
-    checks.push(books(&balance::read(&mut conn, &grant).await?));
+    checks.push(balance_check(&balance::read(&mut conn, &grant).await?));
     drop(conn);
     checks.push(liveness(&ctx.portal.dispatcher.find_overdue().await?, ctx.portal.clock().now()));
     Ok(checks)
 }
 
 async fn database(store: &Store) -> Result<Check, Error> {
-    let mut words =
-        "it is new enough, keeps what it commits, and its schema is up to date".to_owned();
+    let mut words = "Version and schema are current; commits are durable.".to_owned();
     if let Some(files) = store.about().await?.files {
-        words.push_str(&format!("; {} of {} are free", bytes(files.free), bytes(files.bytes)));
+        words.push_str(&format!(" {} of {} are free.", bytes(files.free), bytes(files.bytes)));
         if !files.shrinks {
             words.push_str(
-                ". The file does not shrink by itself: stop the server and run doctor --compact \
-                 once",
+                " The file does not shrink automatically: stop the server and run doctor \
+                 --compact once.",
             );
         }
     }
     Ok(Check { name: "database", is_well: true, words })
 }
 
-/// Of SQLite: is there room for what comes, and for the reserve?
+/// SQLite only: is there enough disk space, including the reserve?
 fn disk(portal: &Portal) -> Option<Check> {
-    let held = portal.store().reserve_held()?;
+    let held = portal.store().reserve_bytes()?;
     let (free, all) = fit::space(&portal.settings.data_dir)?;
     let wanted = portal.settings.limits.reserve_bytes;
     let is_missing = held < wanted;
     let has_room = free.saturating_add(held) >= wanted.saturating_mul(2);
     let size = |size: u64| bytes(i64::try_from(size).unwrap_or(i64::MAX));
-    let mut words = format!("{} of {} are free", size(free), size(all));
+    let mut words = format!("{} of {} are free.", size(free), size(all));
     if is_missing && !has_room {
         words.push_str(&format!(
-            ". Reserve: {} of {}. If the disk fills up, new events are refused until {} are free. \
-             Free space, or shorten the retention",
+            " Reserve: {} of {}. If the disk fills up, new events are rejected until {} are free. \
+             Free disk space or shorten the retention.",
             size(held),
             size(wanted),
             size(wanted.saturating_mul(2))
@@ -97,9 +97,9 @@ fn disk(portal: &Portal) -> Option<Check> {
 async fn people(conn: &mut Conn) -> Result<Check, Error> {
     let has_users = users::any(conn).await?;
     let words = if has_users {
-        "somebody can sign in"
+        "At least one user can sign in."
     } else {
-        "nobody can sign in; start the server and open its set-up link"
+        "No user can sign in. Start the server and open its set-up link."
     };
     Ok(Check { name: "users", is_well: has_users, words: words.to_owned() })
 }
@@ -112,28 +112,29 @@ async fn master_key(conn: &mut Conn, store: &Store, grant: &Grant) -> Result<Che
         sealed += usize::from(revealed.is_err());
     }
     let words = match sealed {
-        0 => format!("it opens the keys of all {} hooks", all.len()),
+        0 => format!("It decrypts the API keys of all {} hooks.", all.len()),
         _ => format!(
-            "it does not open the keys of {sealed} of {} hooks; give the key they were sealed with",
+            "It can't decrypt the API keys of {sealed} of {} hooks. Use the master key they were \
+             encrypted with.",
             all.len()
         ),
     };
     Ok(Check { name: "master key", is_well: sealed == 0, words })
 }
 
-/// `skew` is how far this machine's clock is from the database's.
-fn clocks(skew: i64, nodes: &[claim::Listed]) -> Check {
+/// `skew` is the difference between this machine's clock and the database's, in milliseconds.
+fn clocks(skew: i64, nodes: &[claim::NodeStatus]) -> Check {
     let others =
-        nodes.iter().map(|node| format!("; server {} is {}", node.id, skew_in_words(node.skew_ms)));
-    let words = format!("this machine is {}{}", skew_in_words(skew), others.collect::<String>());
+        nodes.iter().map(|node| format!("; server {}: {}", node.id, clock_skew(node.skew_ms)));
+    let words = format!("This server: {}{}.", clock_skew(skew), others.collect::<String>());
     let is_well =
         nodes.iter().map(|node| node.skew_ms).chain([skew]).all(|skew| skew.abs() <= SKEWED_MS);
     let advice =
-        if is_well { "" } else { "; deliveries are not affected, but set the clock that differs" };
+        if is_well { "" } else { " Deliveries are not affected. Correct the clock that differs." };
     Check { name: "clock", is_well, words: format!("{words}{advice}") }
 }
 
-fn books(balance: &Balance) -> Check {
+fn balance_check(balance: &Balance) -> Check {
     let states: Vec<String> =
         State::ALL.iter().map(|state| format!("{} {}", balance.of(*state), state.key())).collect();
     let sum = format!(
@@ -144,59 +145,60 @@ fn books(balance: &Balance) -> Check {
     );
     let is_well = balance.holds();
     let words = match is_well {
-        true => sum,
-        false => format!("{sum} does NOT hold; keep the database and report it"),
+        true => format!("{sum}."),
+        false => {
+            format!("Mismatch: {sum} is false. Keep a copy of the database and report this.")
+        }
     };
     Check { name: "balance", is_well, words }
 }
 
-/// A hook that is ready and has something due makes an attempt within its bound.
+/// Every ready hook with a due delivery must make an attempt within its bound.
 fn liveness(overdue: &[Overdue], now: Timestamp) -> Check {
     let about = |one: &Overdue| {
         let (age, bound) = (readable_duration(one.since.until(now)), readable_duration(one.bound));
         format!(
-            "hook {} ({}): a delivery has been due for {age} without an attempt; the bound is \
-             {bound}",
+            "Hook {} ({}): a delivery has been due for {age} without an attempt; the limit is \
+             {bound}.",
             one.hook, one.name
         )
     };
     let words = match overdue {
-        [] => "every hook that is ready and has something due is being sent to".to_owned(),
+        [] => "All due deliveries are being attempted.".to_owned(),
         some => format!(
-            "{}; start the server if it is not running, else restart it and report this",
-            some.iter().map(about).collect::<Vec<_>>().join("; ")
+            "{} Start the server if it is not running; otherwise restart it and report this.",
+            some.iter().map(about).collect::<Vec<_>>().join(" ")
         ),
     };
     Check { name: "liveness", is_well: overdue.is_empty(), words }
 }
 
-/// What an acknowledged event survives besides a crash of the one PostgreSQL.
+/// Whether an acknowledged event survives the loss of this PostgreSQL server.
 fn replication(found: &Replication) -> Check {
     let Replication { synchronous_commit, standbys } = found;
     let kept = match (standbys.is_empty(), synchronous_commit.as_str()) {
         (true, _) => {
-            "a commit waits for this PostgreSQL's disk alone; a standby that takes over may lack \
-             the newest events"
+            "Commits wait for this PostgreSQL's own disk alone. After a failover, the newest \
+             events may be lost"
         }
         (false, "remote_apply") => {
-            "a commit waits until a standby shows it; one that takes over has every acknowledged \
-             event"
+            "Commits wait until a standby has applied them. A failover loses no acknowledged event"
         }
         (false, "on") => {
-            "a commit waits until a standby has it on disk; one that takes over has every \
-             acknowledged event"
+            "Commits wait until they are on a standby's disk. A failover loses no acknowledged \
+             event"
         }
         (false, "remote_write") => {
-            "a commit waits until a standby has received it, not until it is on the standby's disk"
+            "Commits wait until a standby has received them, but not until they are on its disk"
         }
         (false, _) => {
-            "a commit does not wait for the standbys that are named; one that takes over may lack \
-             the newest events"
+            "Commits do not wait for the configured standbys. After a failover, the newest events \
+             may be lost"
         }
     };
     let named = if standbys.is_empty() { "empty" } else { standbys };
     let words = format!(
-        "{kept} (synchronous_commit = {synchronous_commit}, synchronous_standby_names = {named})"
+        "{kept} (synchronous_commit = {synchronous_commit}, synchronous_standby_names = {named})."
     );
     Check { name: "replication", is_well: true, words }
 }
@@ -206,13 +208,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_commit_waits_for_is_told() {
+    fn the_durability_of_a_commit_is_reported() {
         let rows = [
             ("on", "", "alone", "synchronous_standby_names = empty"),
-            ("on", "one", "on disk", "synchronous_standby_names = one"),
-            ("remote_apply", "ANY 1 (one, two)", "shows it", "ANY 1 (one, two)"),
+            ("on", "one", "standby's disk", "synchronous_standby_names = one"),
+            ("remote_apply", "ANY 1 (one, two)", "applied", "ANY 1 (one, two)"),
             ("remote_write", "one", "received", "remote_write"),
-            ("local", "one", "does not wait", "synchronous_commit = local"),
+            ("local", "one", "do not wait", "synchronous_commit = local"),
         ];
         for (synchronous_commit, standbys, kept, setting) in rows {
             let found = Replication {

@@ -1,5 +1,4 @@
-//! What was typed into a form that could not be accepted: kept sealed for ten minutes, for the
-//! session that typed it.
+//! Drafts: rejected form input, kept sealed for ten minutes for the session that sent it.
 
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use tower_sessions::Session;
 
 use super::Error;
 use crate::{
-    domain::id::DraftId,
+    domain::{busy::Busy, id::DraftId},
     engine::store::{self, secrets::Place},
     portal::{
         auth::session::id_hash,
@@ -23,20 +22,20 @@ fn place(id: &DraftId) -> Place<'_> {
     Place { table: "drafts", column: "sealed", row: id.0.as_bytes() }
 }
 
-/// Keeps a form; its id goes into the address of the page that shows it again.
+/// Stores a form; its id goes into the URL of the page that shows the form again.
 pub async fn keep<T: Serialize>(
     ctx: &OpCtx,
     session: &Session,
     form: &T,
 ) -> Result<DraftId, Error> {
-    // Nothing is written for strangers: see `handlers::returned`.
+    // Nothing is written for clients that are not signed in: see `handlers::returned`.
     let (Some(user), Some(session_hash)) = (&ctx.user, session.id().map(id_hash)) else {
         return Err(Error::SignIn);
     };
     let clock = ctx.portal.clock();
     let id = DraftId(clock.id());
     let now = clock.now();
-    // Forms are plain structs of strings: writing them as JSON cannot fail.
+    // Forms are plain structs of strings: serialising them cannot fail.
     let text = serde_json::to_vec(form).unwrap_or_default();
     let sealed = ctx.portal.store().vault.seal(place(&id), &text);
     let draft = Draft { id, user: user.id, session_hash, sealed, expires_at: now.after(KEPT) };
@@ -45,10 +44,11 @@ pub async fn keep<T: Serialize>(
         .store()
         .write(move |conn| Box::pin(async move { drafts::insert(conn, &draft, now).await }))
         .await;
-    if kept? { Ok(id) } else { Err(Error::Busy { seconds: KEPT.as_secs() }) }
+    if kept? { Ok(id) } else { Err(Error::Busy { reason: Busy::Drafts, seconds: KEPT.as_secs() }) }
 }
 
-/// The form again, if it is this session's and still there. A draft of another form reads as none.
+/// The stored form, if it belongs to this session and has not expired. A draft of another form
+/// reads as `None`.
 pub async fn find<T: DeserializeOwned>(
     ctx: &OpCtx,
     session: &Session,

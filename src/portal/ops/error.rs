@@ -1,53 +1,56 @@
-//! Why an operation did not happen, before any edge turns it into a page, a problem document or an
-//! exit code.
+//! Why an operation failed. Pages, API and commands each turn it into their own answer: a page, a
+//! problem document, an exit code.
 
 use crate::{
     domain::{
+        busy::Busy,
         id::{HookId, JobId},
         invalid::Invalid,
         permission::Permission,
         time::Timestamp,
     },
     engine::{self, dispatcher::EmitError, store},
-    portal::{auth::turns::TooBusy, ctx::Denied},
+    portal::{auth::fair_queue::TooBusy, ctx::Denied},
+    view::words::problems,
 };
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    #[error("sign in first")]
+    #[error("Sign in first.")]
     SignIn,
-    #[error("the permission {} is missing", .0.key())]
+    #[error("The permission {} is missing.", .0.key())]
     Forbidden(Permission),
-    /// There is no such thing, or the actor may not know that there is.
-    #[error("there is no such {0}")]
+    /// It does not exist, or the actor may not know that it exists.
+    #[error("There is no such {0}.")]
     NotFound(&'static str),
-    /// There was such a hook.
-    #[error("the hook {} was deleted", .0.name)]
+    /// The hook existed and was deleted.
+    #[error("The hook {} was deleted.", .0.name)]
     Deleted(Box<Tombstone>),
     #[error("{0}")]
     Invalid(Invalid),
-    /// It changed since it was read; `now` is its present version.
-    #[error("it was changed by somebody else; its version is now {now}")]
+    /// Optimistic locking: the row changed after it was read. `now` is its current version.
+    #[error("Someone else changed it. Its version is now {now}.")]
     Stale { now: i64 },
-    /// A running job covers some of the same deliveries: they would be sent twice.
-    #[error("the job {job} is running and covers some of the same deliveries")]
+    /// A running job covers some of the same deliveries. Two jobs would send them twice.
+    #[error("{}", problems::overlaps(*.job))]
     Overlaps { job: JobId },
-    #[error("too much at once; try again in {seconds} seconds")]
-    Busy { seconds: u64 },
-    /// Nothing was stored for want of room.
-    #[error("the disk is full")]
+    /// A limit was met. The same request may succeed after `seconds`.
+    #[error("{}", problems::busy(*.reason, *.seconds))]
+    Busy { reason: Busy, seconds: u64 },
+    /// Nothing was stored, because the disk is full.
+    #[error("{}", problems::DISK_FULL)]
     DiskFull,
     #[error("{0}")]
     Store(store::Error),
 }
 
-/// What is still known of something that was deleted.
+/// What is still known about a deleted hook.
 #[derive(Clone, Debug)]
 pub struct Tombstone {
     pub id: HookId,
     pub name: String,
     pub at: Timestamp,
-    /// Who did it, where the log still says so.
+    /// Who deleted it, while the audit log still has the entry.
     pub by: Option<String>,
 }
 
@@ -68,7 +71,7 @@ impl From<Invalid> for Error {
 
 impl From<TooBusy> for Error {
     fn from(_: TooBusy) -> Self {
-        Self::Busy { seconds: 2 }
+        Self::Busy { reason: Busy::Passwords, seconds: 2 }
     }
 }
 
@@ -76,11 +79,9 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Stale { now } => Self::Stale { now },
-            store::Error::KeyReused => Self::Invalid(Invalid::one(
-                "Idempotency-Key",
-                "reused",
-                "This key was used before with another body. Use a new key for a new event.",
-            )),
+            store::Error::KeyReused => {
+                Self::Invalid(Invalid::one("Idempotency-Key", "reused", problems::KEY_REUSED))
+            }
             error if error.is_disk_full() => Self::DiskFull,
             error => Self::Store(error),
         }
@@ -103,7 +104,9 @@ impl From<EmitError> for Error {
     fn from(error: EmitError) -> Self {
         match error {
             EmitError::Store(error) => error.into(),
-            EmitError::Full(full) => Self::Busy { seconds: full.retry_after.as_secs() },
+            EmitError::Full(full) => {
+                Self::Busy { reason: Busy::Backlog, seconds: full.retry_after.as_secs() }
+            }
             EmitError::Invalid(events) => {
                 let mut invalid = Invalid::default();
                 for (_, mut faults) in events {

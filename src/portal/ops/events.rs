@@ -1,4 +1,4 @@
-//! Emitting events and looking them up.
+//! Emitting events, and reading them.
 
 use bytes::Bytes;
 
@@ -22,7 +22,7 @@ use crate::{
     portal::ctx::OpCtx,
 };
 
-/// Emits all of the events or none. Faults of a batch come by position.
+/// Emits all events or none. Validation errors of a batch are listed by position.
 pub async fn emit(
     ctx: &OpCtx,
     events: Vec<Emit>,
@@ -36,17 +36,17 @@ pub async fn emit(
     })
 }
 
-/// Why nothing was emitted: the events themselves, or anything else.
+/// Why nothing was emitted: invalid events, or any other reason.
 pub enum EmitFailed {
     Invalid(Vec<(usize, crate::domain::invalid::Invalid)>),
     Op(Error),
 }
 
-/// An event with everything that became of it. The body is there only for those who may see it.
+/// An event with its deliveries and their attempts. `body` is set only with `payloads:read`.
 pub struct EventStory {
     pub event: StoredEvent,
     pub body: Option<Bytes>,
-    /// Of the body, in bytes; none of a body that retention removed.
+    /// Bytes of the payload; 0 if retention removed it.
     pub size: usize,
     pub deliveries: Vec<(Delivery, Vec<Attempt>)>,
 }
@@ -58,8 +58,8 @@ pub async fn story(ctx: &OpCtx, id: EventId) -> Result<EventStory, Error> {
     let filter = Filter { event: Some(id), ..Filter::default() };
     let mut found = Vec::new();
     for delivery in deliveries::page(&mut conn, &grant, &filter, None, PAGE_LIMIT).await? {
-        let tries = attempts::of(&mut conn, &grant, delivery.id).await?;
-        found.push((delivery, super::deliveries::without_bodies(ctx, tries)));
+        let attempts = attempts::of(&mut conn, &grant, delivery.id).await?;
+        found.push((delivery, super::deliveries::without_bodies(ctx, attempts)));
     }
     let size = event.body.len();
     let body =
@@ -67,21 +67,21 @@ pub async fn story(ctx: &OpCtx, id: EventId) -> Result<EventStory, Error> {
     Ok(EventStory { event, body, size, deliveries: found })
 }
 
-/// How large an event's body is; nothing of one that retention removed.
+/// Bytes of an event's payload; 0 if retention removed it.
 pub async fn size(ctx: &OpCtx, id: EventId) -> Result<usize, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     let event = events::find(&mut ctx.portal.store().read().await?, &grant, id).await?;
     Ok(event.map_or(0, |event| event.body.len()))
 }
 
-/// An event's body as a file, for whoever may see payloads.
+/// An event's payload. Requires `payloads:read`.
 pub async fn body(ctx: &OpCtx, id: EventId) -> Result<Vec<u8>, Error> {
     let grant = ctx.require(Permission::PayloadsRead)?;
     let event = events::find(&mut ctx.portal.store().read().await?, &grant, id).await?;
     Ok(event.ok_or(Error::NotFound("event"))?.body)
 }
 
-/// The sample body of an event, ready to be emitted.
+/// The sample of an event type, ready to be emitted.
 pub fn sample(event_type: EventType) -> Emit {
     let body = Bytes::from_static(crate::engine::catalogue::sample(event_type).as_bytes());
     Emit { event_type, body }

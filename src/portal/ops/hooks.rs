@@ -1,4 +1,4 @@
-//! Hooks: listing, making, changing, switching, deleting, testing.
+//! Hooks: list, create, change, switch on and off, delete, reveal secrets.
 
 mod validate;
 
@@ -30,11 +30,11 @@ use crate::{
 
 pub use crate::engine::hooks::Created;
 
-/// Lines of the log in which a hook's last change is looked for. Nothing can be done with it
-/// afterwards but look.
+/// Newest audit entries that are searched for a hook's deletion. After it only reads are possible,
+/// so it is among the newest.
 const LAST_LINES: i64 = 10;
 
-/// Every hook.
+/// All hooks.
 pub async fn all(ctx: &OpCtx) -> Result<Vec<Hook>, Error> {
     let grant = ctx.require(Permission::HooksRead)?;
     Ok(hooks::all(&mut ctx.portal.store().read().await?, &grant).await?)
@@ -54,21 +54,21 @@ pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
         .ok_or(Error::NotFound("hook"))
 }
 
-/// Of a hook that is not found: what is still known of it, if it was deleted.
+/// The error for a hook that was not found: [`Error::Deleted`] if it was deleted.
 pub async fn explain_missing(ctx: &OpCtx, id: HookId) -> Result<Error, Error> {
     let Ok(grant) = ctx.require(Permission::HooksRead) else { return Ok(Error::NotFound("hook")) };
     let mut conn = ctx.portal.store().read().await?;
     let Some((name, at)) = hooks::find_deleted(&mut conn, &grant, id).await? else {
         return Ok(Error::NotFound("hook"));
     };
-    let lines = audit::about(&mut conn, &grant, &id.to_string(), LAST_LINES).await?;
-    let by =
-        lines.into_iter().find(|line| line.action == "hook.deleted").map(|line| named(&line.actor));
+    let lines = audit::for_target(&mut conn, &grant, &id.to_string(), LAST_LINES).await?;
+    let deleted = lines.into_iter().find(|line| line.action == "hook.deleted");
+    let by = deleted.map(|line| display_name(&line.actor));
     Ok(Error::Deleted(Box::new(Tombstone { id, name, at, by })))
 }
 
-/// Who an actor of the log is, for people.
-fn named(actor: &str) -> String {
+/// The actor of an audit entry, for display.
+fn display_name(actor: &str) -> String {
     match actor.split_once(':') {
         Some(("user", email)) => email.to_owned(),
         Some(("token", name)) => format!("the token {name}"),
@@ -76,25 +76,25 @@ fn named(actor: &str) -> String {
     }
 }
 
-/// How the hooks that are not well stand; a hook that is not among them is well.
+/// Health of the hooks that are not healthy. A hook that is missing in the map is healthy.
 pub async fn health(ctx: &OpCtx) -> Result<HashMap<HookId, Health>, Error> {
     let grant = ctx.require(Permission::HooksRead)?;
     Ok(store::health::all(&mut ctx.portal.store().read().await?, &grant).await?)
 }
 
-/// One hook, for whoever is about to change it.
+/// A hook that is about to be changed. Requires `hooks:write` as well.
 pub async fn find_to_change(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     ctx.require(Permission::HooksWrite)?;
     find(ctx, id).await
 }
 
-/// How many deliveries deleting this hook would cancel.
+/// Number of deliveries that deleting this hook would cancel.
 pub async fn open_deliveries(ctx: &OpCtx, id: HookId) -> Result<i64, Error> {
     let grant = ctx.require(Permission::HooksWrite)?;
     Ok(deliveries::count_open(&mut ctx.portal.store().read().await?, &grant, id).await?)
 }
 
-/// Makes a hook from what was typed. It signs with the secret that it was tested with, if it was.
+/// Creates a hook from form input. `tested` is the signing secret of a successful test of the form.
 pub async fn create(
     ctx: &OpCtx,
     form: &HookForm,
@@ -103,7 +103,7 @@ pub async fn create(
     insert(ctx, form, tuning::parse(&form.tuning), tested).await
 }
 
-/// Makes a hook from what was typed, with delivery settings that were read elsewhere.
+/// Creates a hook with delivery settings that were already parsed.
 pub async fn create_tuned(
     ctx: &OpCtx,
     form: &HookForm,
@@ -126,7 +126,7 @@ async fn insert(
     let api_key = invalid.take(parse_api_key(&form.api_key));
     let tuning = invalid.take(tuning);
     if let (Some(tuning), Some(event_type)) = (&tuning, event_type) {
-        invalid.take(tuning.validate(&catalogue::members(event_type)));
+        invalid.take(tuning.validate(&catalogue::ordering_fields(event_type)));
     }
     let (Some(name), Some(event_type), Some(endpoint), Some(api_key), Some(tuning), true) =
         (name, event_type, endpoint, api_key, tuning, invalid.is_empty())
@@ -138,27 +138,27 @@ async fn insert(
     Ok(engine::hooks::create(&ctx.portal.dispatcher, grant, new, ctx.once.clone()).await?)
 }
 
-/// Changes what the patch names. With a version, only if the hook is still at it.
+/// Applies a patch. If it has a version, the hook must still be at that version.
 pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<Hook, Error> {
     let grant = ctx.require(Permission::HooksWrite)?;
     let change = validate_patch(&ctx.portal, patch).await?;
     Ok(engine::hooks::update(&ctx.portal.dispatcher, grant, id, change).await?)
 }
 
-/// How a hook stands, for whoever changed it.
+/// Health of a hook after a change. Requires only `hooks:write`.
 pub async fn health_after(ctx: &OpCtx, id: HookId) -> Result<Health, Error> {
     let grant = ctx.require(Permission::HooksWrite)?;
     let mut all = store::health::all(&mut ctx.portal.store().read().await?, &grant).await?;
     Ok(all.remove(&id).unwrap_or_default())
 }
 
-/// Slides a hook on or off.
+/// Switches a hook on or off.
 pub async fn set_enabled(ctx: &OpCtx, id: HookId, enabled: bool) -> Result<Hook, Error> {
     let grant = ctx.require(Permission::HooksWrite)?;
     Ok(engine::hooks::set_enabled(&ctx.portal.dispatcher, grant, id, enabled).await?)
 }
 
-/// Slides several hooks. Those that are gone meanwhile are left out; the others are returned.
+/// Switches several hooks. Hooks that no longer exist are skipped; the others are returned.
 pub async fn set_enabled_many(
     ctx: &OpCtx,
     ids: &[HookId],
@@ -176,13 +176,13 @@ pub async fn set_enabled_many(
     Ok(switched)
 }
 
-/// Deletes a hook: nothing more is sent, what was delivered stays on record.
+/// Deletes a hook: its open deliveries are cancelled, its delivered ones stay on record.
 pub async fn delete(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     let grant = ctx.require(Permission::HooksWrite)?;
     Ok(engine::hooks::delete(&ctx.portal.dispatcher, grant, id).await?)
 }
 
-/// A hook's secrets, for those who may see them. Seeing them is noted.
+/// A hook's secrets. Requires `secrets:reveal` and is recorded in the audit log.
 pub async fn reveal(ctx: &OpCtx, id: HookId) -> Result<Secrets, Error> {
     let grant = ctx.require(Permission::SecretsReveal)?;
     Ok(engine::hooks::reveal(&ctx.portal.dispatcher, grant, id).await?)

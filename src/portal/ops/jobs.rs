@@ -1,5 +1,4 @@
-//! Jobs: sending many deliveries again. Counted before it begins, at a pace, to be paused and
-//! cancelled.
+//! Jobs: bulk redelivery with a preview, a rate limit, pause and cancel.
 
 use super::Error;
 use crate::{
@@ -21,13 +20,13 @@ use crate::{
 
 pub use crate::engine::jobs::{Begin, validate_pace};
 
-/// What it would send again: the dry run.
+/// Dry run: the number of deliveries that the job would send.
 pub async fn count(ctx: &OpCtx, begin: &Begin) -> Result<Count, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     Ok(jobs::count(&ctx.portal.dispatcher, &grant, begin).await?)
 }
 
-/// The same, in slices of time.
+/// Dry run by time slices, for the chart.
 pub async fn spread(ctx: &OpCtx, begin: &Begin) -> Result<Spread, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let kept = ctx.portal.settings.retention.deliveries;
@@ -54,7 +53,7 @@ pub async fn page(ctx: &OpCtx, cursor: Option<JobId>, limit: u32) -> Result<Page
     Ok(Page::cut(rows, limit, |job| job.id.to_string()))
 }
 
-/// The hook whose deliveries are to be sent again.
+/// The hook whose deliveries a job would send.
 pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
@@ -62,19 +61,19 @@ pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
         .ok_or(Error::NotFound("hook"))
 }
 
-/// How its receiver does.
+/// The health of that hook.
 pub async fn health(ctx: &OpCtx, id: HookId) -> Result<Health, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let all = health::all(&mut ctx.portal.store().read().await?, &grant).await?;
     Ok(all.get(&id).copied().unwrap_or_default())
 }
 
-/// When a hook was switched off last, as far as its newest lines in the log say.
+/// When a hook was last switched off, if that is among its newest audit entries.
 pub async fn off_since(ctx: &OpCtx, id: HookId) -> Result<Option<Timestamp>, Error> {
     const LINES: i64 = 50;
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let mut conn = ctx.portal.store().read().await?;
-    let lines = audit::about(&mut conn, &grant, &id.to_string(), LINES).await?;
+    let lines = audit::for_target(&mut conn, &grant, &id.to_string(), LINES).await?;
     let is_off = |line: &&audit::Entry| {
         line.action == "hook.switched_off"
             || line.action == "hook.changed" && line.detail.contains("enabled: true -> false")
@@ -82,17 +81,17 @@ pub async fn off_since(ctx: &OpCtx, id: HookId) -> Result<Option<Timestamp>, Err
     Ok(lines.iter().find(is_off).map(|line| line.at))
 }
 
-/// A job that is under way for a hook, or for all of them.
+/// A running job that covers this hook.
 pub async fn running(ctx: &OpCtx, hook: Option<HookId>) -> Result<Option<JobId>, Error> {
-    const LOOK: u32 = 50;
-    let newest = page(ctx, None, LOOK).await?;
-    let is_it = |job: &Job| {
+    const NEWEST: u32 = 50;
+    let newest = page(ctx, None, NEWEST).await?;
+    let covers_hook = |job: &Job| {
         job.state == JobState::Running && (job.scope.hook.is_none() || job.scope.hook == hook)
     };
-    Ok(newest.items.into_iter().find(is_it).map(|job| job.id))
+    Ok(newest.items.into_iter().find(covers_hook).map(|job| job.id))
 }
 
-/// Pauses, resumes or cancels a job, or changes its pace.
+/// Pauses, resumes or cancels a job, or changes its rate.
 pub async fn update(
     ctx: &OpCtx,
     id: JobId,

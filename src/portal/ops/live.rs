@@ -1,6 +1,5 @@
-//! What changes while somebody looks: news of the log, and how far a job is. Asked no more than
-//! once a second for each who looks, and whether there is anything new at all only once a second
-//! for all of them.
+//! Live updates of pages: new log entries, and a job's progress. Each viewer polls once a second;
+//! the query for the newest delivery is cached and shared by all viewers.
 
 use std::time::Duration;
 
@@ -15,12 +14,12 @@ use crate::{
     portal::ctx::OpCtx,
 };
 
-/// For so long an answer is good enough for whoever else asks.
+/// Time to live of the cached newest delivery.
 const FRESH: Duration = Duration::from_millis(900);
-/// News are counted up to here.
+/// New deliveries are counted up to here.
 pub const MOST: u32 = 99;
 
-/// The newest delivery there is, as it was read last.
+/// The newest delivery, cached for [`FRESH`].
 async fn newest(ctx: &OpCtx, grant: &Grant) -> Result<Option<DeliveryId>, Error> {
     let mut last = ctx.portal.newest.lock().await;
     if let Some((read, newest)) = *last
@@ -33,8 +32,8 @@ async fn newest(ctx: &OpCtx, grant: &Grant) -> Result<Option<DeliveryId>, Error>
     Ok(newest)
 }
 
-/// How many deliveries of a search are newer than `after`, if there may be more of them than there
-/// were: `seen` is the newest of all when it was asked last.
+/// Counts deliveries of a search that are newer than `after`. `None` if the count cannot have
+/// changed. `seen` is the newest delivery at the last call.
 pub async fn news(
     ctx: &OpCtx,
     search: &Search,
@@ -43,7 +42,7 @@ pub async fn news(
 ) -> Result<Option<usize>, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     let newest = newest(ctx, &grant).await?;
-    // What is filtered by may change without a new delivery; the plain log does not.
+    // With a filter by state or answer the result may change without a new delivery.
     let is_plain = search.states.is_empty() && search.answer.is_none();
     if newest.is_none_or(|newest| newest <= after) || is_plain && *seen == newest {
         return Ok(None);
@@ -55,7 +54,7 @@ pub async fn news(
     Ok(Some(found.rows.len()))
 }
 
-/// How far a job is.
+/// A job with its progress.
 pub async fn job(ctx: &OpCtx, id: JobId) -> Result<Job, Error> {
     super::jobs::find(ctx, id).await
 }

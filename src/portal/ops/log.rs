@@ -1,4 +1,4 @@
-//! Looking through the log: by what can be filtered, and by what stands in bodies.
+//! Searching the delivery log: by filters, and by text in payloads.
 
 mod text;
 
@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use super::Error;
 use crate::{
     domain::{
+        busy::Busy,
         delivery::Delivery,
         id::{DeliveryId, HookId},
         permission::Permission,
@@ -19,19 +20,19 @@ use crate::{
     portal::ctx::OpCtx,
 };
 
-/// Seconds after which whoever has too many searches waiting should ask again.
-const SEARCHES_TAKE: u64 = 5;
+/// `Retry-After` in seconds for a user with too many waiting searches.
+const RETRY_SEARCH: u64 = 5;
 
 /// A page of the log.
 pub struct LogFound {
     /// Newest first.
     pub rows: Vec<Delivery>,
     pub is_more: bool,
-    /// It looked no further than here, and found too little.
+    /// Where the scan stopped because of its limit, if the page is incomplete.
     pub looked: Option<DeliveryId>,
 }
 
-/// A page of the log. `text` is looked for in the bodies, which are for those who may see them.
+/// A page of the log. A non-empty `text` is searched in payloads and requires `payloads:read`.
 pub async fn page(
     ctx: &OpCtx,
     search: &Search,
@@ -42,24 +43,25 @@ pub async fn page(
     let grant = ctx.require(Permission::DeliveriesRead)?;
     if !text.is_empty() {
         ctx.require(Permission::PayloadsRead)?;
-        let _turn = ctx
+        let _permit = ctx
             .portal
             .searches
             .take(grant.by())
             .await
-            .ok_or(Error::Busy { seconds: SEARCHES_TAKE })?;
+            .ok_or(Error::Busy { reason: Busy::Searches, seconds: RETRY_SEARCH })?;
         let mut conn = ctx.portal.store().read().await?;
-        return text::holding(&mut conn, &grant, search, text, place, limit as usize).await;
+        return text::matching(&mut conn, &grant, search, text, place, limit as usize).await;
     }
     let mut conn = ctx.portal.store().read().await?;
     let found = log::page(&mut conn, &grant, search, place, limit).await?;
     let mut rows = nearest_first(found.rows, place);
     let is_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    Ok(LogFound { rows: nearest_first(rows, place), is_more, looked: found.looked })
+    Ok(LogFound { rows: nearest_first(rows, place), is_more, looked: found.scanned_to })
 }
 
-/// Turns newest first into nearest first to where a page begins, and back.
+/// Converts between newest first and nearest to the page's start first. Only a page `After` a
+/// delivery is reversed.
 fn nearest_first(mut rows: Vec<Delivery>, place: Place) -> Vec<Delivery> {
     if matches!(place, Place::After(_)) {
         rows.reverse();
@@ -67,27 +69,26 @@ fn nearest_first(mut rows: Vec<Delivery>, place: Place) -> Vec<Delivery> {
     rows
 }
 
-/// How many a search would find, counted no further than [`MANY`] and one; `None` where that is too
-/// much work to say.
+/// Number of results of a search, counted up to [`MANY`] + 1; `None` if counting is too expensive.
 pub async fn count(ctx: &OpCtx, search: &Search) -> Result<Option<i64>, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     Ok(log::count_up_to(&mut ctx.portal.store().read().await?, &grant, search, MANY + 1).await?)
 }
 
-/// The names of the hooks that there are.
+/// Names of all existing hooks.
 pub async fn hook_names(ctx: &OpCtx) -> Result<HashMap<HookId, String>, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     let all = hooks::all(&mut ctx.portal.store().read().await?, &grant).await?;
     Ok(all.into_iter().map(|hook| (hook.id, hook.name)).collect())
 }
 
-/// Everything that failed or was skipped and nobody sent again.
+/// Failed or skipped deliveries that were not redelivered, per hook.
 pub async fn undelivered(ctx: &OpCtx) -> Result<Vec<log::Undelivered>, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     Ok(log::undelivered(&mut ctx.portal.store().read().await?, &grant).await?)
 }
 
-/// Was anything ever delivered, or is it all gone?
+/// Whether the log has no deliveries.
 pub async fn is_empty(ctx: &OpCtx) -> Result<bool, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     Ok(log::newest(&mut ctx.portal.store().read().await?, &grant).await?.is_none())

@@ -1,4 +1,4 @@
-//! What a hook did over a range of time: by column of a chart, by class of failure, in all.
+//! Statistics of a hook over a time range: chart columns, failures by class, and totals.
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -15,17 +15,17 @@ use crate::{
     portal::ctx::OpCtx,
 };
 
-/// See the module.
+/// Statistics of one hook.
 pub struct Measured {
     pub columns: Vec<Column>,
-    /// The most first.
+    /// Most frequent first.
     pub failures: Vec<(AnswerGroup, i64)>,
-    /// Counted up to [`MANY`](crate::domain::words::MANY) and one.
+    /// Skipped deliveries, counted up to [`MANY`](crate::domain::words::MANY) + 1.
     pub skipped: i64,
     pub all: Column,
 }
 
-/// Attempts from a moment on, for as long as the range's step.
+/// Attempts within one step of the range, starting at `from`.
 #[derive(Clone, Debug)]
 pub struct Column {
     pub from: Timestamp,
@@ -39,7 +39,7 @@ impl Column {
     }
 }
 
-/// The columns end with the hour that it is now.
+/// The last column ends with the current hour.
 pub async fn of_hook(ctx: &OpCtx, id: HookId, range: Range) -> Result<Measured, Error> {
     let grant = ctx.require(Permission::DeliveriesRead)?;
     let mut conn = ctx.portal.store().read().await?;
@@ -51,15 +51,15 @@ pub async fn of_hook(ctx: &OpCtx, id: HookId, range: Range) -> Result<Measured, 
     let mut columns: Vec<Column> = (0..range.hours() / range.step())
         .map(|at| Column::at(Hour(first.0 + at * range.step())))
         .collect();
-    // A clock that was set back may have left hours that are still to come: they count in all, and
-    // in no column.
-    let place =
+    // After the clock was set back there may be hours in the future: they count in the totals but
+    // have no column.
+    let index =
         |hour: Hour| usize::try_from((hour.0 - first.0) / range.step()).unwrap_or(usize::MAX);
     let mut all = Column::at(first);
     let mut failures: HashMap<AnswerGroup, i64> = HashMap::new();
     for counted in counted {
         all.outcomes.add(&counted.class, counted.count);
-        if let Some(column) = columns.get_mut(place(counted.hour)) {
+        if let Some(column) = columns.get_mut(index(counted.hour)) {
             column.outcomes.add(&counted.class, counted.count);
         }
         if counted.class != "success" {
@@ -68,7 +68,7 @@ pub async fn of_hook(ctx: &OpCtx, id: HookId, range: Range) -> Result<Measured, 
     }
     for (hour, bucket, count) in latencies {
         all.durations.add(bucket, count);
-        if let Some(column) = columns.get_mut(place(hour)) {
+        if let Some(column) = columns.get_mut(index(hour)) {
             column.durations.add(bucket, count);
         }
     }
@@ -77,7 +77,7 @@ pub async fn of_hook(ctx: &OpCtx, id: HookId, range: Range) -> Result<Measured, 
     Ok(Measured { columns, failures, skipped, all })
 }
 
-/// The columns as a table for spreadsheets (RFC 4180).
+/// The columns as CSV (RFC 4180).
 pub fn csv(measured: &Measured, range: Range) -> File {
     let mut text = String::from("from,succeeded,failed,p50_ms,p95_ms\r\n");
     let number = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();

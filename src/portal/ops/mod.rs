@@ -1,6 +1,6 @@
-//! One function for each thing a person or a program can do. Each begins with `require`, decides,
-//! writes in one transaction with its line in the audit log, and tells the engine. Forms, API and
-//! command line all come through here.
+//! The use cases: one function per action of a person or a program. Each checks a permission with
+//! `require`, writes in one transaction together with its audit entry, and notifies the engine.
+//! Pages, API and command line all call these functions.
 
 mod archive;
 pub mod catalogue;

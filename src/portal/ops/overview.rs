@@ -1,5 +1,4 @@
-//! The hooks as a whole: each with how it stands and what it did in the last day; found, sorted and
-//! cut into pages.
+//! The list of hooks: each with its standing and its last 24 hours; filtered, sorted and paged.
 
 use std::collections::HashMap;
 
@@ -20,39 +19,38 @@ use crate::{
     portal::ctx::OpCtx,
 };
 
-/// Hooks on a page of the list.
+/// Hooks per page.
 const PER_PAGE: usize = 50;
-/// Hours that a row's bars show.
+/// Hours in a row's chart.
 pub const DAY: usize = 24;
 
-/// A hook as the list shows it.
+/// One row of the list.
 #[derive(Clone)]
 pub struct Row {
     pub hook: Hook,
     pub health: Health,
     pub standing: Standing,
     pub last: Option<Delivery>,
-    /// Of each of the last 24 hours, the present one last. Empty for whoever may not see
-    /// deliveries.
+    /// Outcomes of the last 24 hours, the current one last. Empty without `deliveries:read`.
     pub day: Vec<Outcomes>,
-    /// What waits for a hook that is paused or off, counted up to
+    /// Deliveries that wait for a paused or switched-off hook, counted up to
     /// [`MANY`](crate::domain::words::MANY).
     pub held: i64,
 }
 
 /// A page of the list.
 pub struct Overview {
-    /// What is on the page, in its order.
+    /// The rows of this page, sorted.
     pub rows: Vec<Row>,
-    /// Events without any hook, which the first page shows too.
+    /// Event types without a hook, which the first page lists too.
     pub not_set_up: Vec<EventType>,
-    /// Hooks in all, hooks that fit, and pages of them.
+    /// Number of all hooks, of matching hooks, and of pages.
     pub total: usize,
     pub found: usize,
     pub pages: usize,
-    /// The page it is, from 1.
+    /// The number of this page, from 1.
     pub page: usize,
-    /// How all of them stand.
+    /// Standings of all hooks.
     pub standings: Vec<Standing>,
 }
 
@@ -61,13 +59,13 @@ pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
     let total = rows.len();
     let standings = rows.iter().map(|row| row.standing).collect();
     let has_hook = |event: &EventType| rows.iter().any(|row| row.hook.event_type == *event);
-    let silent: Vec<EventType> =
+    let without_hook: Vec<EventType> =
         EventType::ALL.iter().copied().filter(|event| !has_hook(event)).collect();
     let shows_events = matches!(query.status, Status::All | Status::NotSetUp);
     let fits_event =
         |event: &EventType| shows_events && contains(&query.text, [event.name(), event.key()]);
-    let not_set_up = silent.into_iter().filter(fits_event).collect();
-    let mut rows: Vec<Row> = rows.into_iter().filter(|row| fits(row, query)).collect();
+    let not_set_up = without_hook.into_iter().filter(fits_event).collect();
+    let mut rows: Vec<Row> = rows.into_iter().filter(|row| matches_query(row, query)).collect();
     sort(&mut rows, query.sort);
     let found = rows.len();
     let pages = found.div_ceil(PER_PAGE).max(1);
@@ -77,7 +75,7 @@ pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
     Ok(Overview { rows, not_set_up, total, found, pages, page, standings })
 }
 
-/// One hook as the list shows it.
+/// One hook as a row of the list.
 pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Row, Error> {
     let grant = ctx.require(Permission::HooksRead)?;
     let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
@@ -88,7 +86,7 @@ pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Row, Error> {
     rows.pop().ok_or(Error::NotFound("hook"))
 }
 
-/// Every hook, with the oldest of each event first.
+/// Rows of all hooks.
 async fn all(ctx: &OpCtx) -> Result<Vec<Row>, Error> {
     let grant = ctx.require(Permission::HooksRead)?;
     let hooks = hooks::all(&mut ctx.portal.store().read().await?, &grant).await?;
@@ -113,7 +111,7 @@ async fn rows(ctx: &OpCtx, hooks: Vec<Hook>) -> Result<Vec<Row>, Error> {
         let first = Hour::of(ctx.portal.clock().now()).back(DAY as i64 - 1);
         for counted in measured::since(&mut conn, &grant, only, first).await? {
             let day = days.entry(counted.hook_id).or_insert_with(|| vec![Outcomes::default(); DAY]);
-            // A clock that was set back may have left hours that are still to come.
+            // After the clock was set back there may be hours in the future: they have no column.
             if let Some(hour) =
                 usize::try_from(counted.hour.0 - first.0).ok().and_then(|at| day.get_mut(at))
             {
@@ -132,7 +130,7 @@ async fn rows(ctx: &OpCtx, hooks: Vec<Hook>) -> Result<Vec<Row>, Error> {
     Ok(hooks.into_iter().map(row).collect())
 }
 
-/// All hours together.
+/// The sum over all hours.
 pub fn sum(hours: &[Outcomes]) -> Outcomes {
     hours.iter().fold(Outcomes::default(), |sum, hour| Outcomes {
         succeeded: sum.succeeded + hour.succeeded,
@@ -140,10 +138,10 @@ pub fn sum(hours: &[Outcomes]) -> Outcomes {
     })
 }
 
-fn fits(row: &Row, query: &HookQuery) -> bool {
+fn matches_query(row: &Row, query: &HookQuery) -> bool {
     let event = row.hook.event_type;
     let texts = [row.hook.name.as_str(), &row.hook.callback_url, event.name(), event.key()];
-    query.status.admits(row.standing) && contains(&query.text, texts)
+    query.status.matches(row.standing) && contains(&query.text, texts)
 }
 
 fn contains<const N: usize>(wanted: &str, texts: [&str; N]) -> bool {

@@ -1,6 +1,6 @@
-//! Refuses hooks whose callback URL is the portal's own address. Where a name or a proxy hides
-//! that, the portal refuses the delivery when it arrives (see `http::origin`). A failed delivery
-//! makes no event, so nothing goes round in a loop.
+//! Refuses hooks whose callback URL is the portal's own address. If a name or a proxy hides that,
+//! the portal refuses the delivery when it arrives (see `http::origin`). A failed delivery creates
+//! no event, so there is no endless loop.
 
 use std::net::IpAddr;
 
@@ -15,9 +15,9 @@ use crate::{
 };
 
 const WORDS: &str =
-    "This is the portal's own address. Enter the URL of the system that receives the events.";
+    "This is the address of this server. Enter the URL of the system that receives the events.";
 
-/// Refuses the portal's own address.
+/// Refuses an endpoint at one of the portal's own addresses.
 pub fn refuse(settings: &Settings, endpoint: Endpoint) -> Result<Endpoint, Invalid> {
     if is_reached_by_name(settings, &endpoint.url) || listens_at(settings, &endpoint) {
         return Err(Invalid::one("callback_url", "own-address", WORDS));
@@ -25,7 +25,8 @@ pub fn refuse(settings: &Settings, endpoint: Endpoint) -> Result<Endpoint, Inval
     Ok(endpoint)
 }
 
-/// By its public URL, or by another of its names at the port of that URL or at its own.
+/// Whether the URL has the origin of the public URL, or another host name of the portal with the
+/// public or the listening port.
 fn is_reached_by_name(settings: &Settings, url: &Url) -> bool {
     let Ok(public) = Url::parse(&settings.public_url()) else { return false };
     let ports = [public.port_or_known_default(), Some(settings.listen.port())];
@@ -34,13 +35,14 @@ fn is_reached_by_name(settings: &Settings, url: &Url) -> bool {
     url.origin() == public.origin() || (is_our_name && ports.contains(&url.port_or_known_default()))
 }
 
+/// Whether the endpoint is an address that the portal listens on.
 fn listens_at(settings: &Settings, endpoint: &Endpoint) -> bool {
     let ours = |listen: IpAddr, address: Option<IpAddr>| match address {
         Some(address) => {
             let (address, listen) = (address.to_canonical(), listen.to_canonical());
             address == listen || (address.is_loopback() && listen.is_unspecified())
         }
-        // localhost
+        // `localhost` stands for any loopback address.
         None => listen.is_loopback() || listen.is_unspecified(),
     };
     let address = match &endpoint.host {
@@ -65,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_portals_own_addresses_are_refused_and_its_neighbours_are_not() {
+    fn own_addresses_are_refused_and_neighbours_are_not() {
         let public =
             Settings { public_url: "https://hooks.example.com".into(), ..Settings::default() };
         let internal = Settings { hosts: vec!["hooks.internal.example".into()], ..public.clone() };

@@ -1,4 +1,4 @@
-//! How a person wants to see the portal: judged and kept. Everybody's own; nobody sets another's.
+//! A user's own display preferences. Every user may change only their own.
 
 use super::Error;
 use crate::{
@@ -11,12 +11,12 @@ use crate::{
     portal::{ctx::OpCtx, store::users, zones},
 };
 
-/// The person who asks. Programs have no preferences.
+/// The signed-in user. Programs have no preferences.
 pub fn own(ctx: &OpCtx) -> Result<&User, Error> {
     ctx.user.as_ref().ok_or(Error::SignIn)
 }
 
-/// Judges what was chosen and keeps it.
+/// Validates and stores preferences.
 pub async fn save(
     ctx: &OpCtx,
     theme: &str,
@@ -31,31 +31,31 @@ pub async fn save(
     }
     let hours = Hours::from_key(hours);
     if hours.is_none() {
-        invalid.add("hours", "unknown", "Choose 24 or 12 hours.");
+        invalid.add("hours", "unknown", "Choose a 24-hour or a 12-hour clock.");
     }
     invalid.or(())?;
     let (theme, hours) = (theme.unwrap_or_default(), hours.unwrap_or_default());
-    keep(ctx, Preferences { theme, time_zone: time_zone.to_owned(), hours }).await
+    store_preferences(ctx, Preferences { theme, time_zone: time_zone.to_owned(), hours }).await
 }
 
-/// Changes the theme and nothing else.
+/// Changes only the theme.
 pub async fn set_theme(ctx: &OpCtx, theme: &str) -> Result<Preferences, Error> {
     let preferences = own(ctx)?.preferences.clone();
-    keep(ctx, Preferences { theme: parse_theme(theme)?, ..preferences }).await
+    store_preferences(ctx, Preferences { theme: parse_theme(theme)?, ..preferences }).await
 }
 
 fn parse_theme(theme: &str) -> Result<Theme, Invalid> {
     Theme::from_key(theme)
-        .ok_or_else(|| Invalid::one("theme", "unknown", "Choose one of the themes."))
+        .ok_or_else(|| Invalid::one("theme", "unknown", "Choose a theme from the list."))
 }
 
-async fn keep(ctx: &OpCtx, preferences: Preferences) -> Result<Preferences, Error> {
-    let (id, wanted) = (own(ctx)?.id, preferences.clone());
-    let kept: Result<(), store::Error> = ctx
+async fn store_preferences(ctx: &OpCtx, preferences: Preferences) -> Result<Preferences, Error> {
+    let (id, new) = (own(ctx)?.id, preferences.clone());
+    let written: Result<(), store::Error> = ctx
         .portal
         .store()
-        .write(move |conn| Box::pin(async move { users::prefer(conn, id, &wanted).await }))
+        .write(move |conn| Box::pin(async move { users::set_preferences(conn, id, &new).await }))
         .await;
-    kept?;
+    written?;
     Ok(preferences)
 }

@@ -1,4 +1,4 @@
-//! Writes the audit log's lines for refused requests, which
+//! Writes audit entries for refused requests, which
 //! [`auth::refusals`](crate::portal::auth::refusals) counts.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -12,9 +12,9 @@ use crate::{
     },
 };
 
-const EVERY: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Notes that a request was refused. Returns at once.
+/// Records a refused request. Does not wait for the database.
 pub fn note(portal: &Arc<Portal>, kind: Refusal, client: Option<IpAddr>) {
     let origin = client.map_or_else(
         || "from an unknown address".to_owned(),
@@ -29,9 +29,8 @@ pub fn note(portal: &Arc<Portal>, kind: Refusal, client: Option<IpAddr>) {
         while let Some(detail) = line {
             write(&portal, kind, detail).await;
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                // At a stop the pending line is written at once. Whether it arrives before the
-                // store closes is not certain.
+                () = tokio::time::sleep(INTERVAL) => {}
+                // At shutdown the pending line is written at once, but the store may close first.
                 () = portal.stopping.cancelled() => {}
             }
             line = portal.refusals.take_line(kind);
@@ -52,6 +51,6 @@ async fn write(portal: &Arc<Portal>, kind: Refusal, detail: String) {
         })
         .await;
     if let Err(error) = noted {
-        tracing::warn!(error = chain(&error), "a refusal could not be written to the audit log");
+        tracing::warn!(error = chain(&error), "failed to write a refused request to the audit log");
     }
 }

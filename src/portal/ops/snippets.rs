@@ -1,15 +1,15 @@
-//! Receivers to begin with, one file a language in the folder beside this one. Each runs as it
-//! stands there; for an event and a path the words that stand for them are replaced. What they have
-//! to do is said once, in the tests.
+//! Sample receivers, one file per language in the folder next to this one. Each file runs
+//! unchanged; for an event and a path, its placeholders are replaced. The tests define once what
+//! every receiver must do.
 
 use crate::domain::event::EventType;
 
-/// A language and its receiver (or sender) of `work_item.closed` at `/service-hooks`.
+/// A language with its sample receiver (or sender) of `work_item.closed` at `/service-hooks`.
 pub struct Language {
-    /// As in `?lang=`.
+    /// The value of `?lang=`.
     pub key: &'static str,
     pub name: &'static str,
-    /// The name the file is saved under.
+    /// The file name to save it under.
     pub file: &'static str,
     text: &'static str,
 }
@@ -47,13 +47,13 @@ pub const LANGUAGES: &[Language] = &[
     },
     Language {
         key: "curl",
-        name: "curl: send yourself one",
+        name: "curl (send a sample)",
         file: "send.sh",
         text: include_str!("snippets/send.sh"),
     },
 ];
 
-/// The language that was asked for, or the first.
+/// The language with this key, or the first.
 pub fn language(key: &str) -> &'static Language {
     LANGUAGES.iter().find(|language| language.key == key).unwrap_or(&LANGUAGES[0])
 }
@@ -64,7 +64,7 @@ const MEMBER: &str = "\"id\"";
 const SAMPLE: &str = "SAMPLE_BODY";
 
 impl Language {
-    /// The file for an event that comes to the path of `url`. `member` is one that its body always
+    /// The sample for an event and the path of `url`. `member` is a field that the payload always
     /// has.
     pub fn snippet(
         &self,
@@ -75,12 +75,12 @@ impl Language {
     ) -> String {
         let path = url.and_then(plain_path).unwrap_or_else(|| PATH.to_owned());
         let text = self.text.replace(EVENT, event.key()).replace(MEMBER, &format!("\"{member}\""));
-        // What comes from elsewhere comes last: nothing in it is replaced.
+        // The sample comes last, so that nothing in it is replaced.
         text.replace(PATH, &path).replace(SAMPLE, sample)
     }
 }
 
-/// The path of a URL, if it means the same in every language's quotes.
+/// The path of a URL, if it needs no escaping in any of the languages.
 fn plain_path(url: &str) -> Option<String> {
     let path = url::Url::parse(url).ok()?.path().to_owned();
     let is_plain =
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_names_what_is_replaced() {
+    fn every_file_contains_the_placeholders() {
         for language in LANGUAGES {
             assert!(
                 language.text.contains(EVENT) && language.text.contains(PATH),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_could_mean_something_else_is_not_used() {
+    fn a_path_that_needs_escaping_is_not_used() {
         assert_eq!(plain_path("https://e.org/in").as_deref(), Some("/in"));
         for odd in [
             "https://e.org/$(id)",

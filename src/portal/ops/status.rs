@@ -1,4 +1,4 @@
-//! How the portal itself does: the engine, what waits, the balance, the database, the disk.
+//! The status of the portal itself: engine, backlog, balance, database, disk, nodes.
 
 use std::time::Duration;
 
@@ -10,16 +10,15 @@ use crate::{
         permission::{Actor, Permission},
         standing::Standing,
         time::Timestamp,
-        words::grouped,
     },
     engine::{
         config::Settings,
         dispatcher::ready::Component,
-        pressure::Weight,
+        pressure::Backlog,
         store::{
             self,
             balance::{self, Balance},
-            claim::{self, Listed},
+            claim::{self, NodeStatus},
             fit,
             space::About,
         },
@@ -27,39 +26,39 @@ use crate::{
     portal::ctx::{OpCtx, Portal},
 };
 
-/// The balance counts every row: it is not counted anew more often than this, and takes one part in
-/// so many of the time.
+/// Reading the balance counts every row: it is cached for at least this long, and reading takes at
+/// most one part in `SHARE` of the time.
 const FRESH: Duration = Duration::from_secs(15);
 const SHARE: u32 = 50;
 
-/// What was found.
+/// The status at `now`.
 pub struct Status {
     pub waiting: i64,
     pub waiting_bytes: i64,
-    /// Since when the oldest that is due waits for its first attempt.
+    /// Since when the oldest due delivery has waited for its first attempt.
     pub oldest: Option<Timestamp>,
-    /// Nothing more is accepted.
+    /// The backlog limit is reached: new events are rejected.
     pub is_full: bool,
-    /// The parts of the engine, and which of them do not work.
+    /// The engine's components, and whether each works.
     pub components: Vec<Component>,
-    /// Hooks for which too much waits: what comes for them is skipped.
+    /// Hooks whose own backlog limit is reached: new deliveries for them are skipped.
     pub full_hooks: usize,
     pub balance: Balance,
-    /// Hooks that make no attempt although something of them is due.
+    /// Hooks with due deliveries but without an attempt within their bound.
     pub overdue: Vec<Overdue>,
     pub database: About,
-    /// How long the database took to answer.
+    /// Response time of the database.
     pub answered_in: Duration,
-    /// Free and all bytes of the disk that the data is on, where that can be asked.
+    /// Free and total bytes of the data directory's disk, if known.
     pub disk: Option<(u64, u64)>,
-    /// Bytes that the disk holds in reserve; `None` for PostgreSQL.
+    /// Bytes of the disk reserve; `None` for PostgreSQL.
     pub reserve: Option<u64>,
     pub hooks: Vec<(Standing, usize)>,
-    /// By how many milliseconds this server's clock is ahead of the database's, by which all times
-    /// go; `None` where there is only one clock.
+    /// Milliseconds by which this server's clock is ahead of the database's, which is
+    /// authoritative; `None` if there is only one clock.
     pub skew: Option<i64>,
-    /// The servers that share the database.
-    pub nodes: Vec<Listed>,
+    /// The nodes that share the database.
+    pub nodes: Vec<NodeStatus>,
     pub settings: Settings,
     pub started_at: Timestamp,
     pub now: Timestamp,
@@ -71,18 +70,18 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
     let watch = portal.clock().stopwatch();
     let database = portal.store().about().await?;
     let answered_in = watch.elapsed();
-    let Weight { deliveries: waiting, bytes: waiting_bytes, oldest } = portal.dispatcher.waiting();
-    // The engine's own numbers: whoever sees the system's status need not see each hook.
-    let itself = OpCtx::portal_itself(portal.clone());
-    let rows = overview::read(&itself, &HookQuery::default()).await?;
-    let counted = |standing: &Standing| {
+    let Backlog { deliveries: waiting, bytes: waiting_bytes, oldest } = portal.dispatcher.backlog();
+    // Counts per standing need no permission for the single hooks.
+    let system = OpCtx::portal_itself(portal.clone());
+    let rows = overview::read(&system, &HookQuery::default()).await?;
+    let count = |standing: &Standing| {
         (*standing, rows.standings.iter().filter(|known| *known == standing).count())
     };
     Ok(Status {
         waiting,
         waiting_bytes,
         oldest,
-        is_full: portal.dispatcher.too_much().is_some(),
+        is_full: portal.dispatcher.overload().is_some(),
         components: portal.dispatcher.components().await,
         full_hooks: portal.dispatcher.full().len(),
         balance: balance(portal).await?,
@@ -90,23 +89,17 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
         database,
         answered_in,
         disk: fit::space(&portal.settings.data_dir),
-        reserve: portal.store().reserve_held(),
+        reserve: portal.store().reserve_bytes(),
         skew: portal.clock().skew(),
-        nodes: claim::listed(&mut portal.store().read().await?, &grant).await?,
-        hooks: Standing::ALL.iter().map(counted).collect(),
+        nodes: claim::list_nodes(&mut portal.store().read().await?, &grant).await?,
+        hooks: Standing::ALL.iter().map(count).collect(),
         settings: portal.settings.clone(),
         started_at: portal.started_at,
         now: portal.clock().now(),
     })
 }
 
-/// How far a clock is from the database's.
-pub fn skew_in_words(skew: i64) -> String {
-    let side = if skew < 0 { "behind" } else { "ahead of" };
-    format!("{} ms {side} the database's", grouped(skew.abs()))
-}
-
-/// Both sides of the equation, at most a quarter of a minute old; older where counting takes long.
+/// The balance, cached for at least [`FRESH`]; longer if counting takes long.
 pub async fn balance(portal: &Portal) -> Result<Balance, store::Error> {
     let mut last = portal.balance.lock().await;
     if let Some((read, fresh, balance)) = last.as_ref()

@@ -1,6 +1,5 @@
-//! Sending tests: to a hook as it is saved, through its own lane and on record; and to one as it
-//! stands in a form, which is an attempt like any other but leaves nothing behind but a line in the
-//! audit log.
+//! Hook tests. A saved hook is tested through its own lane, and the delivery is kept. Form input is
+//! tested with a single attempt that leaves only an audit entry.
 
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
@@ -8,6 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{Error, hooks::validate_url, tuning};
 use crate::{
     domain::{
+        busy::Busy,
         contract::BodyCheck,
         delivery::{Attempt, Delivery},
         event::EventType,
@@ -20,27 +20,27 @@ use crate::{
         catalogue::{self, masked::masked},
         delivery::signing,
         dispatcher::{Emit, EmitError, Validation},
-        hooks::{key_again, leads_elsewhere},
+        hooks::{api_key_required, changes_origin},
         store::{
             self, audit, deliveries, events,
             hooks::{self, Secrets},
         },
     },
-    portal::{auth::pace::Pace, ctx::OpCtx},
+    portal::{auth::rate_limit::RateLimit, ctx::OpCtx},
 };
 
 pub use super::deliveries::outcome_of_test as outcome;
 
-/// Tests that a page shows.
+/// Tests that a page lists.
 pub const SHOWN: u32 = 10;
 
-/// Sends the sample (or the given body) to a hook, switched on or not, and returns its delivery
-/// once it was tried.
+/// Sends the sample (or the given payload) to a hook, enabled or not, and returns the delivery once
+/// it was attempted.
 pub async fn send(
     ctx: &OpCtx,
     id: HookId,
     body: Option<Bytes>,
-    judging: Validation,
+    validation: Validation,
 ) -> Result<DeliveryId, Error> {
     let grant = ctx.require(Permission::HooksTest)?;
     let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
@@ -48,31 +48,32 @@ pub async fn send(
         .ok_or(Error::NotFound("hook"))?;
     let sample = super::events::sample(hook.event_type);
     let emit = Emit { body: body.unwrap_or(sample.body), ..sample };
-    let _place = place(ctx, &ctx.portal.tests, &id.to_string())?;
+    let _permit = permit(ctx, &ctx.portal.tests, &id.to_string())?;
     let (target, detail) =
         (id.to_string(), format!("{} to {}", hook.event_type.key(), hook.callback_url));
     note(ctx, grant.clone(), "hook.tested", target, detail).await?;
-    match ctx.portal.dispatcher.send_test(id, emit, judging, grant.by(), ctx.once.clone()).await {
+    match ctx.portal.dispatcher.send_test(id, emit, validation, grant.by(), ctx.once.clone()).await
+    {
         Err(EmitError::Store(store::Error::Missing)) => Err(Error::NotFound("hook")),
         sent => Ok(sent?),
     }
 }
 
-/// A place among the tests that are under way, of `what` where each has a pace of its own.
-fn place(ctx: &OpCtx, pace: &Pace, what: &str) -> Result<OwnedSemaphorePermit, Error> {
-    let who = ctx.actor.as_ref().map(|actor| actor.identity.as_str()).unwrap_or_default();
-    let place = pace.take(&format!("{who} {what}"), ctx.portal.clock().now());
-    // A full second at least: nobody can wait for less.
-    place.map_err(|wait| Error::Busy { seconds: wait.as_secs() + 1 })
+/// A permit for a test, limited per actor and `target`.
+fn permit(ctx: &OpCtx, limit: &RateLimit, target: &str) -> Result<OwnedSemaphorePermit, Error> {
+    let actor = ctx.actor.as_ref().map(|actor| actor.identity.as_str()).unwrap_or_default();
+    let permit = limit.take(&format!("{actor} {target}"), ctx.portal.clock().now());
+    // `Retry-After` has whole seconds: round up, so at least one.
+    permit.map_err(|wait| Error::Busy { reason: Busy::Tests, seconds: wait.as_secs() + 1 })
 }
 
-/// What is to be said about a body before it is sent.
+/// Checks a payload before it is sent.
 pub fn check(ctx: &OpCtx, event: EventType, text: &str) -> Result<BodyCheck, Error> {
     ctx.require(Permission::HooksTest)?;
     Ok(catalogue::check(event, text))
 }
 
-/// A hook, for whoever is about to test it.
+/// A hook that is about to be tested. Requires only `hooks:test`.
 pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     let grant = ctx.require(Permission::HooksTest)?;
     hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
@@ -80,36 +81,35 @@ pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
         .ok_or(Error::NotFound("hook"))
 }
 
-/// The last tests of a hook, newest first.
+/// The latest tests of a hook, newest first.
 pub async fn history(ctx: &OpCtx, hook: HookId) -> Result<Vec<Delivery>, Error> {
     let grant = ctx.require(Permission::HooksTest)?;
     Ok(deliveries::tests(&mut ctx.portal.store().read().await?, &grant, hook, SHOWN).await?)
 }
 
-/// The body of the last real event that came to a hook, if it is still there, with everything about
-/// people masked: a test goes to where no customer's data is expected. For those who may see
-/// payloads.
+/// The payload of the hook's latest real event, if it is still stored, with personal data masked: a
+/// test may go to a receiver that must not get customers' data. Requires `payloads:read`.
 pub async fn last_body(ctx: &OpCtx, hook: HookId) -> Result<Option<String>, Error> {
     let grant = ctx.require(Permission::PayloadsRead)?;
     let mut conn = ctx.portal.store().read().await?;
-    let Some(last) = deliveries::newest_real(&mut conn, &grant, hook).await? else {
+    let Some(last) = deliveries::newest_non_test(&mut conn, &grant, hook).await? else {
         return Ok(None);
     };
     let event = events::find(&mut conn, &grant, last.event_id).await?;
     Ok(event.and_then(|event| masked(event.event_type, &event.body)))
 }
 
-/// What came of a test of a hook that is not saved.
+/// The result of a test of form input.
 pub struct Trial {
-    /// The hook as it was tried.
+    /// The hook that was tested.
     pub hook: Hook,
     pub attempt: Attempt,
-    /// The secret it was signed with, if it is not the stored one.
+    /// The signing secret, if it is not the stored one.
     pub fresh_secret: Option<String>,
 }
 
-/// Sends the sample to where a form's hook would send, with what it would send. `id` is the hook
-/// that is changed; `tested` is the secret of an earlier test of the same form.
+/// Sends the sample as the hook in a form would. `id` is the hook that is edited; `tested` is the
+/// signing secret of an earlier test of the same form.
 pub async fn try_out(
     ctx: &OpCtx,
     id: Option<HookId>,
@@ -129,9 +129,8 @@ pub async fn try_out(
         }
     };
     let Draft { hook, secrets, fresh_secret } = validate(ctx, form, stored, tested).await?;
-    let _place = place(ctx, &ctx.portal.trials, "")?;
-    // Before and not after: what was sent is on record whether or not somebody waits for the
-    // answer.
+    let _permit = permit(ctx, &ctx.portal.unsaved_tests, "")?;
+    // Written before the attempt, so that the request is on record even if the client disconnects.
     let target = id.map_or_else(|| "a hook not saved yet".to_owned(), |id| id.to_string());
     let detail = format!("{} to {}", hook.event_type.key(), hook.callback_url);
     note(ctx, grant, "hook.tried", target, detail).await?;
@@ -142,15 +141,15 @@ pub async fn try_out(
     Ok(Trial { hook, attempt, fresh_secret })
 }
 
-/// A form's hook, ready to be tried.
+/// A form's hook, ready to be tested.
 struct Draft {
     hook: Hook,
     secrets: Secrets,
     fresh_secret: Option<String>,
 }
 
-/// Judges what a test needs, by the rules of saving. A stored key goes only where it was entered
-/// for.
+/// Validates what a test needs, by the same rules as saving. A stored API key is sent only to the
+/// host that it was entered for.
 async fn validate(
     ctx: &OpCtx,
     form: &HookForm,
@@ -162,16 +161,16 @@ async fn validate(
     let endpoint = invalid.take(validate_url(&ctx.portal, &form.callback_url).await);
     let tuning = invalid.take(tuning::parse(&form.tuning));
     if let (Some(tuning), Some(event_type)) = (&tuning, event_type) {
-        invalid.take(tuning.validate(&catalogue::members(event_type)));
+        invalid.take(tuning.validate(&catalogue::ordering_fields(event_type)));
     }
-    let stays = |(hook, _): &&(Hook, Secrets)| {
-        endpoint.as_ref().is_some_and(|new| !leads_elsewhere(&hook.callback_url, new))
+    let keeps_target = |(hook, _): &&(Hook, Secrets)| {
+        endpoint.as_ref().is_some_and(|new| !changes_origin(&hook.callback_url, new))
     };
-    let usable = stored.as_ref().filter(stays);
+    let usable = stored.as_ref().filter(keeps_target);
     let api_key = match (form.api_key.is_empty(), usable, &stored, &endpoint) {
         (true, Some((_, secrets)), ..) => Some(secrets.api_key.clone()),
-        (true, None, Some(_), Some(_)) => invalid.take(Err(key_again())),
-        // Whether the stored key may be used is not known before the URL is right.
+        (true, None, Some(_), Some(_)) => invalid.take(Err(api_key_required())),
+        // Without a valid URL it is unknown whether the stored key may be used.
         (true, None, Some(_), None) => None,
         _ => invalid.take(parse_api_key(&form.api_key)),
     };

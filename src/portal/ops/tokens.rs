@@ -1,4 +1,4 @@
-//! Bearer tokens for programs.
+//! Bearer tokens of programs.
 
 use super::Error;
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Makes a token; the text that is returned is shown once and never again.
+/// Creates a token. The returned secret is shown once and cannot be read again.
 pub async fn create(
     ctx: &OpCtx,
     name: &str,
@@ -29,14 +29,14 @@ pub async fn create(
     invalid.or(())?;
     let clock = ctx.portal.clock().clone();
     let secret = token::new_token();
-    let made = Token {
+    let created = Token {
         id: TokenId(clock.id()),
         name,
         permissions,
         created_at: clock.now(),
         revoked_at: None,
     };
-    let (row, hash) = (made.clone(), token::hash(&secret));
+    let (row, hash) = (created.clone(), token::hash(&secret));
     let written: Result<(), store::Error> = ctx
         .portal
         .store()
@@ -56,22 +56,22 @@ pub async fn create(
         })
         .await;
     written?;
-    Ok((made, secret))
+    Ok((created, secret))
 }
 
 fn read_permissions(keys: &[String], invalid: &mut Invalid) -> Permissions {
-    let mut held = Vec::new();
+    let mut permissions = Vec::new();
     for key in keys {
         if let Some(permission) = Permission::from_key(key) {
-            held.push(permission);
+            permissions.push(permission);
             continue;
         }
         let known: Vec<&str> = Permission::ALL.iter().map(|permission| permission.key()).collect();
-        let words = format!("{key} is not a permission; there are: {}.", known.join(", "));
+        let words = format!("{key} is not a permission. Permissions: {}.", known.join(", "));
         invalid.add("permission", "unknown", words);
     }
     if keys.is_empty() && invalid.is_empty() {
-        invalid.add("permission", "required", "Give the token at least one permission.");
+        invalid.add("permission", "required", "Choose at least one permission.");
     }
-    held.into_iter().collect()
+    permissions.into_iter().collect()
 }

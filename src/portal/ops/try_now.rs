@@ -1,4 +1,4 @@
-//! Trying now: what a hook has waiting is sent before its time, once its receiver is repaired.
+//! Try now: sends a hook's waiting deliveries before they are due, after its receiver was repaired.
 
 use super::Error;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     portal::ctx::OpCtx,
 };
 
-/// Sends what a hook has waiting now, at a pace, and probes a paused hook at once.
+/// Sends a hook's waiting deliveries now, rate-limited, and probes a paused hook at once.
 pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<Forward, Error> {
     let grant = ctx.require(Permission::DeliveriesReplay)?;
     let engine = &ctx.portal.dispatcher;

@@ -1,5 +1,4 @@
-//! A hook's own delivery settings as people type them: durations such as `30s` or `2h`, lists with
-//! commas.
+//! Text form of a hook's delivery settings: durations such as `30s` or `2h`, comma-separated lists.
 
 use std::time::Duration;
 
@@ -10,11 +9,10 @@ use crate::domain::{
     invalid::Invalid,
 };
 
-/// What is typed where nothing is to be tried again: an empty field means the operator's schedule.
+/// The retry schedule without retries. An empty field means the server's default.
 const NO_RETRIES: &str = "none";
 
-/// Reads what was typed. What is out of range is judged with the hook's event in sight, by
-/// [`Tuning::validate`].
+/// Parses form input. Ranges are checked by [`Tuning::validate`], which needs the event type.
 pub fn parse(typed: &TypedTuning) -> Result<Tuning, Invalid> {
     let mut invalid = Invalid::default();
     let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -23,7 +21,7 @@ pub fn parse(typed: &TypedTuning) -> Result<Tuning, Invalid> {
         number.and_then(|number| match number {
             Ok(number) => Some(number),
             Err(_) => {
-                invalid.add(name, "format", "Enter a whole number, or nothing.");
+                invalid.add(name, "format", "Enter a whole number or leave blank.");
                 None
             }
         })
@@ -42,9 +40,9 @@ pub fn parse(typed: &TypedTuning) -> Result<Tuning, Invalid> {
         }
         durations
     };
-    let words = "Enter waits such as 5s, 30s, 2m, 1h; or none; or nothing.";
+    let words = "Enter delays such as 5s, 30s, 2m, 1h. Enter none for no retries, or leave blank.";
     let retry_schedule = read_durations("retry_schedule", &typed.retry_schedule, words);
-    let words = "Enter one duration such as 15s or 500ms, or nothing.";
+    let words = "Enter one duration such as 15s or 500ms, or leave blank.";
     let timeout = read_durations("timeout", &typed.timeout, words);
     if timeout.as_ref().is_some_and(|timeout| timeout.len() > 1) {
         invalid.add("timeout", "format", words);
@@ -59,7 +57,7 @@ pub fn parse(typed: &TypedTuning) -> Result<Tuning, Invalid> {
     })
 }
 
-/// As it would be typed.
+/// The settings as text; the inverse of [`parse`].
 pub fn typed(tuning: &Tuning) -> TypedTuning {
     let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
     let retry_schedule = match &tuning.retry_schedule {
@@ -76,7 +74,7 @@ pub fn typed(tuning: &Tuning) -> TypedTuning {
     }
 }
 
-/// A duration as it is read.
+/// A duration as text.
 pub fn spelled(duration: Duration) -> String {
     format_duration(duration).to_string()
 }
@@ -86,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_typed_comes_back_and_nonsense_is_named() {
+    fn settings_round_trip_and_nonsense_is_reported_by_field() {
         let tuning = Tuning {
             retry_schedule: Some(vec![Duration::from_secs(5), Duration::from_secs(5400)]),
             timeout: Some(Duration::from_millis(1500)),

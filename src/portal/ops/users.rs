@@ -1,4 +1,4 @@
-//! Users: making them.
+//! Creating users.
 
 use super::Error;
 use crate::{
@@ -14,16 +14,16 @@ use crate::{
         store::{self, Conn, audit},
     },
     portal::{
-        auth::turns::Who,
+        auth::fair_queue::QueueKey,
         ctx::{OpCtx, Portal},
         store::users,
     },
 };
 
-/// Passwords that contain it are guessed first.
+/// Attackers try passwords that contain the product's name first.
 const PRODUCT: &str = "Service Hooks";
 
-/// A user to be made, as typed.
+/// A new user, as typed.
 #[derive(Default)]
 pub struct NewUser {
     pub email: String,
@@ -33,42 +33,46 @@ pub struct NewUser {
     pub password: String,
 }
 
-/// Makes a user.
+/// Creates a user.
 pub async fn create(ctx: &OpCtx, new: NewUser) -> Result<User, Error> {
     let grant = ctx.require(Permission::UsersManage)?;
     let (user, hash) = prepare(&ctx.portal, new).await?;
-    let (clock, made) = (ctx.portal.clock().clone(), user.clone());
+    let (clock, created) = (ctx.portal.clock().clone(), user.clone());
     let written: Result<(), store::Error> = ctx
         .portal
         .store()
-        .write(move |conn| Box::pin(async move { write(conn, &clock, &grant, &made, &hash).await }))
+        .write(move |conn| {
+            Box::pin(async move { write(conn, &clock, &grant, &created, &hash).await })
+        })
         .await;
     match written {
         Ok(()) => Ok(user),
         Err(store::Error::Exists) => {
-            Err(Invalid::one("email", "taken", "There is a user with this address already.").into())
+            let message = "A user with this e-mail address already exists.";
+            Err(Invalid::one("email", "taken", message).into())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Judges what was typed and hashes the password.
+/// Validates the input and hashes the password.
 pub(super) async fn prepare(portal: &Portal, new: NewUser) -> Result<(User, String), Error> {
     let mut invalid = Invalid::default();
     let email = invalid.take(parse_email(&new.email)).unwrap_or_default();
     let role = Role::from_key(&new.role);
     if role.is_none() {
         let known = Role::ALL.iter().map(|role| role.key()).collect::<Vec<_>>().join(", ");
-        invalid.add("role", "unknown", format!("Choose one of the roles: {known}."));
+        invalid.add("role", "unknown", format!("Choose one of these roles: {known}."));
     }
     let about = vec![new.email.clone(), new.name.clone(), PRODUCT.to_owned()];
-    invalid.take(portal.passwords.validate(Who::Portal, new.password.clone(), about).await?);
+    let key = QueueKey::Portal;
+    invalid.take(portal.passwords.validate(key, new.password.clone(), about).await?);
     invalid.or(())?;
     let name = match new.name.trim() {
         "" => email.split('@').next().unwrap_or_default().to_owned(),
         name => crate::domain::hook::parse_name(name)?,
     };
-    let hash = portal.passwords.hash(Who::Portal, new.password).await?;
+    let hash = portal.passwords.hash(QueueKey::Portal, new.password).await?;
     let clock = portal.clock();
     let roles = role.into_iter().collect();
     let user = User {

@@ -1,5 +1,4 @@
-//! What a person typed into a form that could not be accepted: sealed, kept for ten minutes, shown
-//! in that session only.
+//! Rejected form input: sealed, kept for ten minutes, readable only by the session that sent it.
 
 use crate::{
     domain::{
@@ -12,12 +11,12 @@ use crate::{
     },
 };
 
-/// Drafts of one person, in all their sessions: a new one replaces the oldest.
-const OF_PERSON: i64 = 20;
-/// Drafts in all.
-const IN_ALL: i64 = 2000;
+/// Maximum drafts per user, over all sessions: a new one replaces the oldest.
+const MAX_PER_USER: i64 = 20;
+/// Maximum drafts in total.
+const MAX_TOTAL: i64 = 2000;
 
-/// A new draft.
+/// A draft to store.
 #[derive(Debug)]
 pub struct Draft {
     pub id: DraftId,
@@ -27,19 +26,19 @@ pub struct Draft {
     pub expires_at: Timestamp,
 }
 
-/// Keeps a draft; `false`: there are too many already.
+/// Stores a draft; `false` if [`MAX_TOTAL`] is reached.
 pub async fn insert(conn: &mut Conn, draft: &Draft, now: Timestamp) -> Result<bool, Error> {
-    // Expired drafts that no sweep has deleted yet must not count.
+    // Expired drafts that cleanup has not deleted yet must not count.
     on_db!(conn, c => sqlx::query("DELETE FROM drafts WHERE expires_at <= $1")
         .bind(now).execute(c).await.map(drop))?;
     // Ids sort by creation.
     on_db!(conn, c => sqlx::query(
         "DELETE FROM drafts WHERE user_id = $1 AND id <=
              (SELECT id FROM drafts WHERE user_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
-    ).bind(draft.user).bind(OF_PERSON - 1).execute(c).await.map(drop))?;
+    ).bind(draft.user).bind(MAX_PER_USER - 1).execute(c).await.map(drop))?;
     let (all,): (i64,) =
         on_db!(conn, c => sqlx::query_as("SELECT COUNT(*) FROM drafts").fetch_one(c).await)?;
-    if all >= IN_ALL {
+    if all >= MAX_TOTAL {
         return Ok(false);
     }
     on_db!(conn, c => sqlx::query(
@@ -51,7 +50,7 @@ pub async fn insert(conn: &mut Conn, draft: &Draft, now: Timestamp) -> Result<bo
     Ok(true)
 }
 
-/// The sealed draft, if it belongs to this session and still lives.
+/// The sealed draft, if it belongs to this session and has not expired.
 pub async fn find(
     conn: &mut Conn,
     id: DraftId,

@@ -1,6 +1,6 @@
-//! The portal's own tables: people, their sessions and drafts, the tokens of programs, the set-up
-//! link. All of the portal's SQL. It shares the engine's database and its writer; reads take a read
-//! connection, writes happen in a command of the writer. May import domain and engine::store.
+//! The portal's own tables: users, sessions, drafts, bearer tokens, the set-up link. All of the
+//! portal's SQL is here. It shares the engine's database and its single writer: reads use a read
+//! connection, writes run as a command of the writer. May import domain and engine::store.
 
 pub mod drafts;
 pub mod sessions;
@@ -10,7 +10,7 @@ pub mod users;
 
 use crate::engine::store::expired::Expiring;
 
-/// What the engine removes for the portal once it has expired.
+/// Tables whose expired rows the engine's cleanup deletes.
 pub const EXPIRING: &[Expiring] = &[SESSIONS, DRAFTS, SETUP_LINKS];
 
 pub const SESSIONS: Expiring = Expiring { table: "sessions", key: "id_hash" };

@@ -1,5 +1,5 @@
-//! Signed-in browsers. Only a hash of the session's id is kept: who reads the table cannot use what
-//! they read.
+//! Sessions of signed-in browsers. Only a hash of the session id is stored, so read access to the
+//! table does not give access to a session.
 
 use crate::{
     domain::time::Timestamp,
@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// Adds a session; [`Error::Exists`] when the id is taken.
+/// Adds a session; [`Error::Exists`] if the id is taken.
 pub async fn insert(
     conn: &mut Conn,
     id_hash: &[u8],
@@ -22,7 +22,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Replaces what a living session holds. A session that was deleted meanwhile stays deleted.
+/// Updates a session's data and expiry. A session that was deleted in the meantime stays deleted.
 pub async fn update(
     conn: &mut Conn,
     id_hash: &[u8],
@@ -35,7 +35,7 @@ pub async fn update(
     Ok(())
 }
 
-/// What a session holds, unless it has expired.
+/// A session's data and expiry, unless it has expired.
 pub async fn find(
     conn: &mut Conn,
     id_hash: &[u8],

@@ -1,4 +1,4 @@
-//! The one-time link with which the first administrator is made.
+//! The one-time link that creates the first administrator.
 
 use crate::{
     domain::time::Timestamp,
@@ -8,7 +8,7 @@ use crate::{
     },
 };
 
-/// Makes this link the only valid one.
+/// Stores this link and deletes all earlier ones.
 pub async fn replace(
     conn: &mut Conn,
     token_hash: &[u8],
@@ -28,7 +28,7 @@ pub async fn is_valid(conn: &mut Conn, token_hash: &[u8], now: Timestamp) -> Res
     Ok(row.is_some())
 }
 
-/// Uses the link up; [`Error::Missing`] when somebody else did or it has expired.
+/// Consumes the link; [`Error::Missing`] if it was used already or has expired.
 pub async fn consume(conn: &mut Conn, token_hash: &[u8], now: Timestamp) -> Result<(), Error> {
     let rows = on_db!(conn, c => sqlx::query("DELETE FROM setup_links WHERE token_hash = $1 AND \
         expires_at > $2")

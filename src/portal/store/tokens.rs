@@ -1,4 +1,4 @@
-//! Bearer tokens of programs. Only a hash is kept; 256 bits of randomness need no slow one.
+//! Bearer tokens of programs. Only a hash is stored; 256 random bits need no slow password hash.
 
 use crate::{
     domain::{
@@ -46,7 +46,8 @@ pub async fn insert(
     Ok(())
 }
 
-/// The token with this secret, unless it was revoked. Needs no grant: it is how one is earned.
+/// The token with this secret, unless it was revoked. Needs no grant, because authentication uses
+/// it.
 pub async fn by_secret(conn: &mut Conn, secret_hash: &[u8]) -> Result<Option<Token>, Error> {
     let row: Option<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT id, name, permissions, created_at, revoked_at FROM tokens WHERE secret_hash = $1 \
@@ -55,7 +56,7 @@ pub async fn by_secret(conn: &mut Conn, secret_hash: &[u8]) -> Result<Option<Tok
     Ok(row.map(Row::token))
 }
 
-/// Every token, newest first.
+/// All tokens, newest first.
 pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<Token>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT id, name, permissions, created_at, revoked_at FROM tokens ORDER BY id DESC",

@@ -1,4 +1,4 @@
-//! People, their roles and their password hashes.
+//! Users, their roles, preferences and password hashes.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// A user and what their password is checked against.
+/// A user with their password hash.
 pub struct Credentials {
     pub user: User,
     pub password_hash: String,
@@ -35,7 +35,7 @@ struct Row {
     hours: i64,
 }
 
-/// Adds a user; [`Error::Exists`] when the address is taken (in any letter case).
+/// Adds a user; [`Error::Exists`] if the address is taken, in any letter case.
 pub async fn insert(
     conn: &mut Conn,
     _by: &Grant,
@@ -55,7 +55,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Who signs in with this address. Needs no grant: it is how one is earned.
+/// The user with this e-mail address. Needs no grant, because authentication uses it.
 pub async fn by_email(conn: &mut Conn, email: &str) -> Result<Option<Credentials>, Error> {
     let row: Option<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT id, email, name, password_hash, disabled, created_at, theme, time_zone, hours FROM \
@@ -64,7 +64,7 @@ pub async fn by_email(conn: &mut Conn, email: &str) -> Result<Option<Credentials
     with_roles(conn, row).await
 }
 
-/// The user a session belongs to.
+/// The user of a session. Needs no grant, because authentication uses it.
 pub async fn by_id(conn: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
     let row: Option<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT id, email, name, password_hash, disabled, created_at, theme, time_zone, hours FROM \
@@ -73,8 +73,12 @@ pub async fn by_id(conn: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
     Ok(with_roles(conn, row).await?.map(|credentials| credentials.user))
 }
 
-/// How a user wants to see the portal. Needs no grant: it is their own, and tells nobody anything.
-pub async fn prefer(conn: &mut Conn, id: UserId, preferences: &Preferences) -> Result<(), Error> {
+/// Stores a user's own preferences. Needs no grant, because users may always change their own.
+pub async fn set_preferences(
+    conn: &mut Conn,
+    id: UserId,
+    preferences: &Preferences,
+) -> Result<(), Error> {
     let Preferences { theme, time_zone, hours } = preferences;
     on_db!(conn, c => sqlx::query("UPDATE users SET theme = $2, time_zone = $3, hours = $4 WHERE \
                                    id = $1")
@@ -83,14 +87,14 @@ pub async fn prefer(conn: &mut Conn, id: UserId, preferences: &Preferences) -> R
     Ok(())
 }
 
-/// Is there anybody at all? Decides whether first-run set-up is open.
+/// Whether any user exists. First-run set-up is open until then.
 pub async fn any(conn: &mut Conn) -> Result<bool, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as("SELECT COUNT(*) FROM (SELECT 1 FROM \
         users LIMIT 1) AS one").fetch_one(c).await)?;
     Ok(count > 0)
 }
 
-/// Everybody, by address.
+/// All users, by e-mail address.
 pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<User>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT id, email, name, password_hash, disabled, created_at, theme, time_zone, hours FROM \
@@ -105,8 +109,8 @@ pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<User>, Error> {
     Ok(rows
         .into_iter()
         .map(|row| {
-            let held = roles.remove(&row.id).unwrap_or_default();
-            row.user(held)
+            let own_roles = roles.remove(&row.id).unwrap_or_default();
+            row.user(own_roles)
         })
         .collect())
 }
@@ -128,7 +132,7 @@ fn known_role(key: &str) -> Result<Role, Error> {
 impl Row {
     fn user(self, roles: Vec<Role>) -> User {
         let Self { id, email, name, disabled, created_at, theme, time_zone, hours, .. } = self;
-        // What a newer program wrote there is no reason to keep anybody out.
+        // An unknown theme (written by a newer version) must not keep the user from signing in.
         let theme = Theme::from_key(&theme).unwrap_or_default();
         let hours = if hours == 12 { Hours::Twelve } else { Hours::TwentyFour };
         let preferences = Preferences { theme, time_zone, hours };

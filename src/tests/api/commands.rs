@@ -99,7 +99,7 @@ async fn the_five_minutes_of_the_readme(db: TestDb) {
     do_it(&["emit", "work_item.closed", "--data", "-"], example);
     assert_eq!(receiver.wait_for(2).await[1].body, example.as_bytes());
     assert!(do_it(&["hook", "list"], "").contains(id));
-    assert_eq!(do_it(&["hook", "try-now", id], ""), "0 deliveries are sent now.");
+    assert_eq!(do_it(&["hook", "try-now", id], ""), "Sending 0 deliveries now.");
     let event: Value =
         serde_json::from_str(&do_it(&["emit", "work_item.closed", "--example", "--json"], ""))
             .unwrap();
@@ -113,13 +113,16 @@ async fn the_five_minutes_of_the_readme(db: TestDb) {
         (delivery["state"] == "delivered").then(|| delivery["id"].as_str().unwrap().to_owned())
     })
     .await;
-    assert_eq!(do_it(&["delivery", "try-now", &delivery], ""), format!("{delivery} is sent now."));
+    assert_eq!(
+        do_it(&["delivery", "try-now", &delivery], ""),
+        format!("Sending delivery {delivery} now.")
+    );
     receiver.wait_for(4).await;
     do_it(&["hook", "disable", id], "");
     do_it(&["hook", "delete", id], "");
     assert!(!do_it(&["hook", "list"], "").contains(id));
     let said = succeed(&settings, &["doctor"], "");
-    assert!(said.contains("3 accepted = ") && !said.contains("ILL"), "{said}");
+    assert!(said.contains("3 accepted = ") && !said.contains("PROBLEM"), "{said}");
     // `user` and `token` work beside the running server.
     succeed(&settings, &["token", "create", "--name", "second", "--permission", "hooks:read"], "");
 }
@@ -199,7 +202,7 @@ async fn every_command_on_the_database_refuses_another_master_key() {
     succeed(&settings, &["migrate"], "");
     let output = run(&settings, &["doctor"], "");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.code() == Some(1) && said.contains("ILL  users"), "{said}");
+    assert!(output.status.code() == Some(1) && said.contains("PROBLEM  users"), "{said}");
     std::fs::write(settings.data_dir.join("master.key"), "another key that is also long enough")
         .unwrap();
     let user =

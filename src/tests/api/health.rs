@@ -83,6 +83,6 @@ async fn a_key_that_was_changed_meanwhile_is_told(db: TestDb) {
     assert!(figures.contains("service_hooks_component_up{component=\"key\"} 0"), "{figures}");
     let browser = app.browser(Role::Developer).await;
     let page = browser.get("/integration/hooks").await.text().await.unwrap();
-    assert!(page.contains("open the keys of hooks: nothing can be sent"), "{page}");
+    assert!(page.contains("Wrong master key: ") && page.contains("so nothing is sent."), "{page}");
     app.running.shutdown().await;
 }

@@ -148,12 +148,14 @@ async fn tests_of_a_hook_have_a_pace(db: TestDb) {
         let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await;
         paths.push(format!("/hooks/{}/test", hook["id"].as_str().unwrap()));
     }
-    let test = async |path: &str| app.api(&token, "POST", path, None).await.0;
+    let test = async |path: &str| app.api(&token, "POST", path, None).await;
     for _ in 0..30 {
-        assert_eq!(test(&paths[0]).await, 200);
+        assert_eq!(test(&paths[0]).await.0, 200);
     }
-    assert_eq!(test(&paths[0]).await, 503, "one more within a minute");
-    assert_eq!(test(&paths[1]).await, 200, "another hook has its own");
+    let (status, problem) = test(&paths[0]).await;
+    assert_eq!(status, 503, "one more within a minute");
+    assert!(problem["detail"].as_str().unwrap().contains("Test limit reached"), "{problem}");
+    assert_eq!(test(&paths[1]).await.0, 200, "another hook has its own");
     assert_eq!(receiver.came().len(), 31);
 }
 

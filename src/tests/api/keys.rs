@@ -13,7 +13,7 @@ use service_hooks::{
     domain::event::EventType,
     engine::store::{
         Error,
-        once::{self, Asked, Claim},
+        once::{self, Claim, KeyedRequest},
     },
     http,
 };
@@ -300,12 +300,12 @@ async fn who_lost_a_key_cannot_commit(db: TestDb) {
     let portal = scene.app.running.portal.clone();
     let claim = async |lease: Duration| {
         let (clock, vault) = (portal.clock().clone(), portal.store().vault.clone());
-        let asked = Asked { key_hash: b"key".to_vec(), body_hash: b"body".to_vec() };
+        let asked = KeyedRequest { key_hash: b"key".to_vec(), body_hash: b"body".to_vec() };
         let work = portal.store().write_alone(move |conn| {
             Box::pin(async move { once::claim(conn, &clock, &vault, &asked, lease).await })
         });
         match work.await {
-            Ok::<_, Error>(Claim::Acts(once)) => Some(once),
+            Ok::<_, Error>(Claim::Acquired(once)) => Some(once),
             _ => None,
         }
     };
@@ -313,9 +313,9 @@ async fn who_lost_a_key_cannot_commit(db: TestDb) {
     let next = claim(Duration::from_secs(3600)).await.unwrap();
     assert!(claim(Duration::ZERO).await.is_none(), "it has a holder");
     let note = async |once: once::Once| -> Result<(), Error> {
-        let work = portal
-            .store()
-            .write_alone(move |conn| Box::pin(async move { once.made(conn, "/made").await }));
+        let work = portal.store().write_alone(move |conn| {
+            Box::pin(async move { once.record_created(conn, "/made").await })
+        });
         work.await
     };
     assert!(

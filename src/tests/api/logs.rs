@@ -104,7 +104,7 @@ async fn the_log_says_what_the_portal_did_to_a_hook_and_not_each_delivery() {
     logged.line("a hook has recovered").await;
     receiver.reply([Reply::status(410)]);
     logged.emit().await;
-    logged.line("a hook was switched off").await;
+    logged.line("a hook was turned off").await;
     let lines = logged.lines();
     let said: Vec<Value> = lines
         .iter()
@@ -124,7 +124,7 @@ async fn the_log_says_what_the_portal_did_to_a_hook_and_not_each_delivery() {
     };
     assert_eq!(of("is paused"), ("WARN", hook.as_str(), "after server_error"));
     assert_eq!(of("has recovered"), ("INFO", hook.as_str(), "after success"));
-    assert_eq!(of("was switched off"), ("WARN", hook.as_str(), "the receiver answered 410 Gone"));
+    assert_eq!(of("was turned off"), ("WARN", hook.as_str(), "the receiver answered 410 Gone"));
     let attempts = said.iter().filter(|line| line["message"] == "attempt").count();
     assert_eq!(attempts, 0, "{lines:#?}");
     assert!(!lines.iter().any(|line| line.contains("CANARY")), "{lines:#?}");
@@ -199,7 +199,10 @@ async fn a_stop_takes_ten_seconds_at_most_and_loses_nothing(db: TestDb) {
     let status = within(60, "it ends", async || server.0.try_wait().unwrap()).await;
     assert!(watch.elapsed() < Duration::from_secs(14), "{:?}", watch.elapsed());
     let said = fs::read_to_string(log).unwrap();
-    assert!(status.success() && said.contains("attempts under way are cut"), "{status}: {said}");
+    assert!(
+        status.success() && said.contains("attempts in progress are aborted"),
+        "{status}: {said}"
+    );
     let _server = Server::start(&settings);
     let came = receiver.wait_for(2).await;
     assert_eq!(came[1].header("webhook-id"), event);

@@ -11,6 +11,7 @@ use std::{
 };
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use service_hooks::{domain::event::EventType, engine::dispatcher::Config};
 use tokio::{
@@ -376,7 +377,7 @@ async fn what_is_secret_and_echoed_is_not_kept() {
         let basic = BASE64_STANDARD.encode(format!("user:{key}"));
         let body = format!("{{\"x-api-key\": \"{key}\"}} {form} {basic} {signature}").into_bytes();
         let tag = BASE64_STANDARD.decode(signature.trim_start_matches("v1,")).unwrap();
-        let tag = tag.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let tag = HEXLOWER.encode(&tag);
         Reply {
             headers: vec![("x-echo", key.to_owned()), ("x-basic", basic), ("x-computed", tag)],
             body,

@@ -32,7 +32,7 @@ async fn scene(db: TestDb) -> (TestApp, String, NameServer) {
     let mut settings = db.settings();
     settings.delivery.retry_schedule = vec![Duration::from_millis(200); 100];
     settings.delivery.pause_after = 1000;
-    let lookup = Arc::new(SystemLookup::asking(server.address).unwrap());
+    let lookup = Arc::new(SystemLookup::with_name_server(server.address).unwrap());
     let app =
         TestApp::start_with(db.into(), Config { lookup: Some(lookup), ..Config::new(settings) })
             .await;
@@ -61,14 +61,14 @@ async fn each_kind_of_failure_is_told_apart() {
     let receiver = Receiver::start().await;
     let rows = [
         ("good", LOOPBACK, "success", "", "accepted the event"),
-        ("missing", Says::Code(NXDOMAIN), "dns", "NXDOMAIN", "Check its spelling"),
+        ("missing", Says::Code(NXDOMAIN), "dns", "NXDOMAIN", "Check the spelling"),
         ("empty", Says::Code(NO_ERROR), "dns", "no address record", "Add an A or AAAA record"),
         (
             "broken",
             Says::Code(SERVFAIL),
             "dns",
             "SERVFAIL",
-            "domain's owner should check its name servers",
+            "domain's owner should check the name servers",
         ),
         (
             "silent",
@@ -77,7 +77,7 @@ async fn each_kind_of_failure_is_told_apart() {
             "the domain's name servers did not answer",
             "domain's owner should check",
         ),
-        ("refused", Says::Code(REFUSED), "own_trouble", "REFUSED", "An operator should check"),
+        ("refused", Says::Code(REFUSED), "own_trouble", "REFUSED", "Ask an operator to check"),
     ];
     for (label, says, class, detail, advice) in rows {
         let name = format!("{label}.example.net");

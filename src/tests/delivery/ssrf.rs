@@ -129,7 +129,7 @@ async fn plant(app: &TestApp, id: HookId, url: &str) {
                     tuning: &service_hooks::domain::hook::Tuning::default(),
                     api_key: None,
                     off_reason: None,
-                    mends: true,
+                    resets_health: true,
                 };
                 hooks::update(conn, &grant, &vault, id, version, &change, Timestamp(1)).await
             })

@@ -124,7 +124,7 @@ async fn a_hook_that_sleeps_is_named_and_one_that_may_wait_is_not(db: TestDb) {
     let behind = write(url, &ordered, 2, Some("key"), long_ago).await;
     // The first of the key is tried again in an hour; the other waits behind it.
     wait(url, behind[0], Timestamp(Clock::System.now().0 + HOUR)).await;
-    let engine = Dispatcher::beside(db::config(settings.clone())).await.unwrap();
+    let engine = Dispatcher::open_beside(db::config(settings.clone())).await.unwrap();
     let overdue = engine.find_overdue().await.unwrap();
     let named: Vec<String> = overdue.iter().map(|one| one.hook.to_string()).collect();
     assert_eq!(named, std::slice::from_ref(&sleeping.id));

@@ -72,6 +72,7 @@ async fn fill_and_drain(db: TestDb, tune: impl FnOnce(&mut Settings)) {
     assert!((1..=60).contains(&seconds), "{seconds}");
     let problem: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
     assert_eq!(problem["status"], 503);
+    assert!(problem["detail"].as_str().unwrap().contains("queue is full"), "{problem}");
     // Of what is refused nothing is kept, however it came.
     let accepted = scene.app.balance().await.accepted;
     assert_eq!(emit(&scene).await.status(), 503);

@@ -76,7 +76,7 @@ async fn bodies_go_first_and_say_so(db: TestDb) {
     let (status, problem) = scene.ask("POST", &again, Value::Null).await;
     assert_eq!(status, 422, "{problem}");
     assert!(
-        problem["errors"][0]["message"].as_str().unwrap().contains("body was removed"),
+        problem["errors"][0]["message"].as_str().unwrap().contains("payload was removed"),
         "{problem}"
     );
     let (_, job) = scene

@@ -58,7 +58,7 @@ async fn scene(db: Arc<TestDb>, clock: &Clock, settings: Settings) -> Scene {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_is_half_a_minute_ahead_makes_nothing_late_and_is_told() {
     let db = Arc::new(TestDb::postgres().await);
-    let ahead = scene(db.clone(), &Clock::wrong(AHEAD), db.settings()).await;
+    let ahead = scene(db.clone(), &Clock::skewed(AHEAD), db.settings()).await;
     let right = scene(db.clone(), &Clock::System, db.settings()).await;
     let receiver = Receiver::start().await;
     let mut hooks = 0;
@@ -123,34 +123,34 @@ async fn all_delivered(scene: &Scene, count: i64) {
 async fn retries_written_by_a_clock_that_was_an_hour_ahead_come_on_time_once_it_is_right(
     db: TestDb,
 ) {
-    let clock = Clock::wrong(HOUR);
+    let clock = Clock::skewed(HOUR);
     let settings = settings(&db, 10_000);
     let scene = scene(Arc::new(db), &clock, settings).await;
     let (receiver, mood) = moody().await;
     scene.hook(&receiver, json!({})).await;
     scene.emit_some(100).await;
     scene.all_in("waiting", 100).await;
-    clock.set_wrong(0);
+    clock.set_skew(0);
     mood.store(200, Ordering::SeqCst);
     all_delivered(&scene, 100).await;
 }
 
 async fn a_probe_set_by_a_clock_that_was_an_hour_ahead_comes_on_time_once_it_is_right(db: TestDb) {
-    let clock = Clock::wrong(HOUR);
+    let clock = Clock::skewed(HOUR);
     let settings = settings(&db, 3);
     let scene = scene(Arc::new(db), &clock, settings).await;
     let (receiver, mood) = moody().await;
     let hook = scene.hook(&receiver, json!({})).await;
     scene.emit_some(5).await;
     scene.health(&hook, "paused").await;
-    clock.set_wrong(0);
+    clock.set_skew(0);
     mood.store(200, Ordering::SeqCst);
     all_delivered(&scene, 5).await;
 }
 
 async fn a_clock_that_was_set_back_while_nothing_ran_delays_nothing(db: TestDb) {
     let (settings, db) = (settings(&db, 10_000), Arc::new(db));
-    let before = scene(db.clone(), &Clock::wrong(HOUR), settings.clone()).await;
+    let before = scene(db.clone(), &Clock::skewed(HOUR), settings.clone()).await;
     let (receiver, mood) = moody().await;
     before.hook(&receiver, json!({})).await;
     before.emit_some(20).await;
@@ -162,7 +162,7 @@ async fn a_clock_that_was_set_back_while_nothing_ran_delays_nothing(db: TestDb) 
 }
 
 async fn a_retry_whose_record_waits_while_the_clock_is_set_comes_on_time(db: TestDb) {
-    let clock = Clock::wrong(HOUR);
+    let clock = Clock::skewed(HOUR);
     let settings = settings(&db, 10_000);
     let scene = scene(Arc::new(db), &clock, settings).await;
     let (receiver, mood) = moody().await;
@@ -194,7 +194,7 @@ async fn a_retry_whose_record_waits_while_the_clock_is_set_comes_on_time(db: Tes
         figures.contains("attempts_total{class=\"server_error\"} 1\n").then_some(())
     })
     .await;
-    clock.set_wrong(0);
+    clock.set_skew(0);
     mood.store(200, Ordering::SeqCst);
     end.send(()).unwrap();
     command.await.unwrap().unwrap();

@@ -66,7 +66,7 @@ async fn changes_through_every_server_under_load_fail_nobody() {
     );
     assert_eq!(tally.repeats, 0, "nobody died");
     for node in &cluster.nodes {
-        assert!(!node.log().contains("a late result was refused"), "{}", node.log());
+        assert!(!node.log().contains("a late result was discarded"), "{}", node.log());
     }
 }
 

@@ -43,15 +43,15 @@ async fn what_is_refused_is_said_to_whom_it_concerns(db: TestDb) {
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     let said =
         eventually("it is said", async || above(&developer, "/integration/hooks").await).await;
-    assert!(said.contains("New events are refused") && said.contains("role=\"alert\""), "{said}");
+    assert!(said.contains("New events are rejected") && said.contains("role=\"alert\""), "{said}");
     assert!(
-        said.contains("Since <time") && said.contains("Look for a receiver that fails or is slow."),
+        said.contains("Since <time") && said.contains("Check for failing or slow receivers."),
         "{said}"
     );
     assert!(said.contains("<a href=\"/status\">"), "{said}");
     let said = above(&agent, "/account").await.expect("it is said to everybody");
     assert!(
-        said.contains("Deliveries are held up")
+        said.contains("Deliveries are delayed")
             && !said.contains("/status")
             && !said.contains("<time"),
         "{said}"
@@ -74,7 +74,8 @@ async fn a_clean_up_that_is_late_is_said(db: TestDb) {
     clock.advance(Duration::from_secs(10));
     let said = above(&developer, "/integration/hooks").await.expect("it is late");
     assert!(
-        said.contains("past its retention is not removed") && said.contains("role=\"status\""),
+        said.contains("Data past its retention is not being deleted")
+            && said.contains("role=\"status\""),
         "{said}"
     );
     assert_eq!(above(&agent, "/account").await, None, "nothing is held up");
@@ -102,7 +103,8 @@ async fn a_database_that_may_only_be_read_is_said_until_it_may_be_written() {
     })
     .await;
     assert!(
-        said.contains("The database cannot be written. ") && said.contains("role=\"alert\""),
+        said.contains("write to the database. New events are rejected")
+            && said.contains("role=\"alert\""),
         "{said}"
     );
     read_only(&mut admin, "off").await;

@@ -39,7 +39,7 @@ async fn an_events_page_says_everything_about_it(db: TestDb) {
     assert!(
         list.contains("schemas.zip")
             && list.contains("/api/v1/openapi.json")
-            && list.contains("1, on")
+            && list.contains("1 (on)")
     );
     for event in EventType::ALL {
         let page = text(&developer, &format!("/integration/events/{event}")).await;
@@ -53,14 +53,17 @@ async fn an_events_page_says_everything_about_it(db: TestDb) {
             );
         }
         assert!(page.contains(event.when()) && page.contains(event.when_not()), "{event}");
-        assert!(page.contains("Version ") && page.contains("There is one version so far."));
-        assert!(page.contains("schema.json?v=1") && !page.contains("Set up a hook"), "{event}");
+        assert!(page.contains("Version ") && page.contains("One version so far."));
+        assert!(
+            page.contains("schema.json?v=1") && !page.contains("Create hook for this event"),
+            "{event}"
+        );
     }
     let page = text(&developer, "/integration/events/work_item.closed").await;
     assert!(
         page.contains("id=\"field-agent.email\"") && page.contains("href=\"#field-agent.email\"")
     );
-    assert!(page.contains("after 30 ms, 30 ms and 30 ms"), "the operator's plan in words: {page}");
+    assert!(page.contains("Retries: 30 ms, 30 ms, 30 ms"), "the server's retry schedule: {page}");
     let administrator = app.browser(Role::Administrator).await;
     let page = text(&administrator, "/integration/events/work_item.closed").await;
     assert!(page.contains("/integration/hooks/new?event=work_item.closed"));

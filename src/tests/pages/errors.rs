@@ -43,17 +43,17 @@ async fn errors_keep_their_status_and_the_frame(db: TestDb) {
     };
     let forbidden = "permission hooks:read";
     let page =
-        explained(agent.get("/integration/hooks").await, 403, "You may not see this", forbidden)
+        explained(agent.get("/integration/hooks").await, 403, "You don't have access", forbidden)
             .await;
-    assert!(has_frame(&page) && page.contains("An administrator can give you a role"));
+    assert!(has_frame(&page) && page.contains("Ask an administrator for a role"));
     let schema = "/integration/events/work_item.closed/schema.json";
     assert!(has_frame(
-        &explained(agent.get(schema).await, 403, "You may not see this", forbidden).await
+        &explained(agent.get(schema).await, 403, "You don't have access", forbidden).await
     ));
     let page = explained(
         post(&agent, "hooks/delete", &[("id", MISSING)]).await,
         403,
-        "You may not see this",
+        "You don't have access",
         "hooks:write",
     )
     .await;
@@ -73,12 +73,12 @@ async fn errors_keep_their_status_and_the_frame(db: TestDb) {
     let gone = post(&manager, "hooks/delete", &[("id", MISSING)]).await;
     assert!(has_frame(&explained(gone, 404, "Not found", "There is no such hook").await));
     let large = post(&manager, "hooks/create", &[("name", &"x".repeat(300_000))]).await;
-    assert!(has_frame(&explained(large, 413, "Too large", "Nothing was done").await));
+    assert!(has_frame(&explained(large, 413, "Too large", "Nothing was changed").await));
     let twice = post(&manager, "hooks/create", &[("name", "a"), ("name", "b")]).await;
-    let page = explained(twice, 400, "That could not be understood", "malformed").await;
+    let page = explained(twice, 400, "Invalid request", "malformed").await;
     assert!(has_frame(&page));
     let draft = manager.get(&format!("{schema}?draft=99")).await;
-    assert!(has_frame(&explained(draft, 422, "Unprocessable Entity", "Ask for draft").await));
+    assert!(has_frame(&explained(draft, 422, "Unprocessable Entity", "Use draft=2020-12").await));
     // A script is told in its own words.
     let json = [("accept", "application/json"), ("sec-fetch-site", "same-origin")];
     let answer =
@@ -96,10 +96,7 @@ async fn a_flash_is_told_once_and_can_have_the_focus(db: TestDb) {
     let flash =
         page.split("<p role=\"status\"").nth(1).expect("a flash").split("</p>").next().unwrap();
     assert!(flash.contains("notice ok") && flash.contains("tabindex=\"-1\""), "{flash}");
-    assert!(
-        flash.contains("Your preferences were saved.") && !flash.contains("autofocus"),
-        "{flash}"
-    );
+    assert!(flash.contains("Preferences saved.") && !flash.contains("autofocus"), "{flash}");
     assert!(!browser.get(location(&answer)).await.text().await.unwrap().contains("notice ok"));
 }
 
@@ -123,7 +120,7 @@ async fn what_is_still_known_of_a_deleted_hook_is_said(db: TestDb) {
     let log = format!("/integration/deliveries?hook={id}");
     for below in ["", "/settings", "/test", "/recover", "/delete", "/deliveries"] {
         let gone = manager.get(&format!("{page}{below}")).await;
-        let words = "It was called Wall &lt;board&gt;.";
+        let words = "Wall &lt;board&gt;\" no longer sends events.";
         let page = explained(gone, 410, "This hook was deleted", words).await;
         assert!(
             has_frame(&page) && page.contains(&format!("<a href=\"{log}\">")),
@@ -137,7 +134,7 @@ async fn what_is_still_known_of_a_deleted_hook_is_said(db: TestDb) {
     assert_eq!(manager.get(&format!("{page}/deliveries/{delivery}")).await.status(), 200);
     // Whoever may not see hooks learns nothing, and for programs it is not there.
     let agent = app.browser(Role::Agent).await;
-    let page = explained(agent.get(&page).await, 403, "You may not see this", "hooks:read").await;
+    let page = explained(agent.get(&page).await, 403, "You don't have access", "hooks:read").await;
     assert!(!page.contains("Wall"), "{page}");
     assert_eq!(app.api(&token, "GET", &format!("/hooks/{id}"), None).await.0, 404);
 }
@@ -149,7 +146,7 @@ async fn what_comes_from_elsewhere_is_told_so_in_the_browsers_theme() {
     browser.cookie = browser.cookie.replace("theme=system", "theme=dark");
     let foreign = [("sec-fetch-site", "cross-site"), ("accept", "text/html")];
     let answer = browser.post_with(&format!("{RPC}/session/sign_out"), &[], &foreign).await;
-    let page = explained(answer, 403, "From another site", "nothing was done").await;
+    let page = explained(answer, 403, "Request from another site", "nothing was changed").await;
     assert!(!has_frame(&page) && page.contains("<html lang=\"en\" data-theme=\"dark\">"), "{page}");
     assert!(
         page.contains("<a href=\"/\">Open the portal</a>") && !page.contains("Back to the form")
@@ -166,7 +163,7 @@ async fn what_comes_from_elsewhere_is_told_so_in_the_browsers_theme() {
         let answer = browser
             .post_with(&format!("{RPC}/hooks/create"), &[("name", "CANARY")], &headers)
             .await;
-        explained(answer, 403, "From another site", "nothing was done").await
+        explained(answer, 403, "Request from another site", "nothing was changed").await
     };
     let page = referred(&app.url("/integration/hooks/new?event=a&draft=b")).await;
     let back = "<a href=\"/integration/hooks/new?event=a&amp;draft=b\">Back to the form</a>";
@@ -194,7 +191,7 @@ async fn when_the_database_is_gone_pages_say_so_and_when_to_come_back() {
     app.running.portal.store().clone().close().await;
     let answer = browser.get("/integration/hooks").await;
     assert_eq!(answer.headers()["retry-after"], "10");
-    explained(answer, 503, "Not available just now", "cannot reach its database").await;
+    explained(answer, 503, "Not available", "can't reach its database").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

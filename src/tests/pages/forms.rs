@@ -66,9 +66,19 @@ async fn a_bad_form_comes_back_with_what_was_typed(db: TestDb) {
     let mut mended = form(&url, "");
     mended.push(("draft", draft_of(&path)));
     let (path, page) = submit(&browser, CREATE, &mended).await;
-    assert!(path.starts_with("/integration/hooks/01") && page.contains("was created"), "{path}");
     assert!(
-        !browser.get(&path).await.text().await.unwrap().contains("was created"),
+        path.starts_with("/integration/hooks/01")
+            && page.contains("Wall &lt;board&gt; \"é\"\" created."),
+        "{path}"
+    );
+    assert!(
+        !browser
+            .get(&path)
+            .await
+            .text()
+            .await
+            .unwrap()
+            .contains("Wall &lt;board&gt; \"é\"\" created."),
         "a flash is told once"
     );
     let token = app.full_token().await;
@@ -119,7 +129,7 @@ async fn two_tabs_the_second_is_told(db: TestDb) {
     let (path, page) = submit(&browser, UPDATE, &tab("second", "1")).await;
     assert!(path.contains("/settings?draft="));
     assert!(
-        page.contains("Somebody else changed this hook")
+        page.contains("Someone else changed this hook")
             && page.contains(">first<")
             && page.contains("value=\"second\"")
     );
@@ -145,7 +155,7 @@ async fn the_slider_is_a_form(db: TestDb) {
     )
     .await;
     assert_eq!(path, format!("/integration/hooks#h-{id}"));
-    assert!(page.contains("aria-checked=\"false\"") && page.contains("hook is off."));
+    assert!(page.contains("aria-checked=\"false\"") && page.contains("\"hook\" turned off."));
     // As the island asks: the state in JSON, and no redirect.
     let json = [("accept", "application/json"), ("sec-fetch-site", "same-origin")];
     let answer = browser
@@ -240,7 +250,7 @@ async fn secrets_are_shown_to_those_who_may_see_them(db: TestDb) {
     let manager = app.browser(Role::IntegrationManager).await;
     assert_eq!(manager.post(reveal, &[("id", id)]).await.status(), 403);
     let page = manager.get(path.split('#').next().unwrap()).await.text().await.unwrap();
-    assert!(!page.contains(secret) && !page.contains("Show key"), "another's look");
+    assert!(!page.contains(secret) && !page.contains("Show API key"), "another's look");
 }
 
 async fn delivery_settings_are_typed_judged_and_kept(db: TestDb) {
@@ -269,7 +279,7 @@ async fn delivery_settings_are_typed_judged_and_kept(db: TestDb) {
         "{page}"
     );
     let (path, page) = submit(&browser, CREATE, &with("1s, 1m", "id")).await;
-    assert!(page.contains("1 s, 60 s") && page.contains("In order of"), "{page}");
+    assert!(page.contains("1 s, 60 s") && page.contains("Ordering key</dt>"), "{page}");
     let settings = browser.get(&format!("{path}/settings")).await.text().await.unwrap();
     assert!(
         settings.contains("value=\"1s, 1m\"") && settings.contains("value=\"3s\""),
@@ -281,7 +291,7 @@ async fn delivery_settings_are_typed_judged_and_kept(db: TestDb) {
     form.extend([("id", id), ("version", "1"), ("tuning[timeout]", "2s")]);
     let (_, page) = submit(&browser, UPDATE, &form).await;
     assert!(
-        !page.contains("1 s, 60 s") && !page.contains("In order of") && page.contains("2 s"),
+        !page.contains("1 s, 60 s") && !page.contains("Ordering key</dt>") && page.contains("2 s"),
         "{page}"
     );
 }

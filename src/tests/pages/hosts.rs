@@ -118,7 +118,10 @@ async fn a_delivery_that_comes_back_ends_here() {
     let patch = json!({"callback_url": "https://hooks.example.org/x", "api_key": "k"});
     let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
     let (status, problem) = app.api(&token, "PATCH", &path, Some(patch)).await;
-    assert!(status == 422 && problem.to_string().contains("the portal's own address"), "{problem}");
+    assert!(
+        status == 422 && problem.to_string().contains("the address of this server"),
+        "{problem}"
+    );
     assert_eq!(app.balance().await.accepted, 1, "no event came of it");
 }
 
@@ -157,7 +160,7 @@ async fn the_figures_have_a_port_of_their_own_by_setting() {
     let app = TestApp::start_with(db.into(), db::config(settings)).await;
     let browser = app.browser(Role::Administrator).await;
     assert_eq!(browser.get("/metrics").await.status(), StatusCode::NOT_FOUND);
-    let own = app.running.figures_address.unwrap();
+    let own = app.running.metrics_address.unwrap();
     let get =
         async |path: &str| app.client.get(format!("http://{own}{path}")).send().await.unwrap();
     assert_eq!(get("/sign-in").await.status(), StatusCode::NOT_FOUND);

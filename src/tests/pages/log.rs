@@ -84,7 +84,7 @@ async fn the_address_alone_says_what_is_shown(db: TestDb) {
         .unwrap()
         .to_owned();
     let browser = app.browser(Role::Administrator).await;
-    assert!(page(&browser, LOG).await.contains("Nothing was delivered yet."));
+    assert!(page(&browser, LOG).await.contains("No deliveries yet."));
     receiver.reply([Reply::status(503)]);
     let failed = app.emit_sample(&token, EventType::WorkItemClosed).await;
     let failed =
@@ -199,7 +199,7 @@ async fn pages_lead_through_all_of_it_and_back(db: TestDb) {
         assert!(link(&text, "Newer").is_none() && link(&text, "Newest").is_none());
     }
     let text = page(&browser, &format!("{LOG}?state=failed")).await;
-    assert!(words(&text).contains("Redeliver everything that matches (115)"), "{}", words(&text));
+    assert!(words(&text).contains("Redeliver all 115 matching events"), "{}", words(&text));
 }
 
 async fn what_failed_is_found_understood_and_sent_again(db: TestDb) {
@@ -218,15 +218,15 @@ async fn what_failed_is_found_understood_and_sent_again(db: TestDb) {
     let text = page(&browser, &format!("{own}?state=failed&log=all")).await;
     let read = words(&text);
     for said in [
-        "Given up after 1 attempt; the last ended in 401 Unauthorized.",
-        "does not know the key",
+        "Failed after 1 attempt. Last response: 401 Unauthorized.",
+        "didn't accept the API key",
         "First byte",
         "x-api-key: ••••",
-        "The body matches its schema.",
+        "The payload matches the schema.",
         "Job well done",
         "curl -X POST",
         "$API_KEY",
-        "Everywhere this event went",
+        "All deliveries of this event",
     ] {
         assert!(read.contains(said), "{said}: {read}");
     }
@@ -243,7 +243,7 @@ async fn what_failed_is_found_understood_and_sent_again(db: TestDb) {
     let question = page(&browser, &link(&text, "Redeliver").unwrap()).await;
     let asked = words(&question);
     assert!(
-        asked.contains("Send this delivery again?")
+        asked.contains("Redeliver this event?")
             && asked.contains(&receiver.url("/in"))
             && asked.contains(&event),
         "{asked}"
@@ -253,14 +253,14 @@ async fn what_failed_is_found_understood_and_sent_again(db: TestDb) {
     app.delivery_in(&token, &event, "delivered").await;
     let read = words(&page(&browser, &own).await);
     assert!(
-        read.contains("After 2 attempts: 200 OK") && read.contains("It is being sent again."),
+        read.contains("Succeeded after 2 attempts: 200 OK") && read.contains("Redelivery started."),
         "{read}"
     );
     // An auditor sees what became of it, and neither the body nor the button.
     let auditor = app.browser(Role::Auditor).await;
     let text = page(&auditor, &own).await;
     assert!(!text.contains("Job well done") && link(&text, "Redeliver").is_none());
-    assert!(words(&text).contains("Your role does not let you see the bodies of events."));
+    assert!(words(&text).contains("Your role can't view event payloads."));
     assert_eq!(auditor.get(&format!("{own}/body.json")).await.status(), StatusCode::FORBIDDEN);
     app.assert_balanced().await;
 }
@@ -284,8 +284,7 @@ async fn several_are_picked_and_sent_again_after_asking(db: TestDb) {
     .await;
     let asked = words(&question);
     assert!(
-        asked.contains("Send 2 deliveries again?")
-            && asked.contains("1 delivery will not be sent."),
+        asked.contains("Redeliver 2 events?") && asked.contains("1 delivery will be left out."),
         "{asked}"
     );
     let form =
@@ -293,12 +292,12 @@ async fn several_are_picked_and_sent_again_after_asking(db: TestDb) {
     let sent = browser.post("/rpc/service_hooks/rpc/deliveries/redeliver_many", &form).await;
     assert_eq!((sent.status().as_u16(), location(&sent)), (303, back.as_str()));
     let read = words(&page(&browser, &back).await);
-    assert!(read.contains("2 deliveries are being sent again. 1 could not be"), "{read}");
+    assert!(read.contains("Redelivering 2 events. 1 was left out"), "{read}");
     receiver.wait_for(5).await;
     // Nothing picked is nothing to send, and nobody is led elsewhere by an address.
     let read =
         words(&page(&browser, &format!("{LOG}/redeliver?back=https%3A%2F%2Fevil.example")).await);
-    assert!(read.contains("Nothing was selected") && !read.contains("evil"), "{read}");
+    assert!(read.contains("No deliveries selected") && !read.contains("evil"), "{read}");
     receiver.release();
 }
 
@@ -320,7 +319,9 @@ async fn text_is_looked_for_by_those_who_may_see_it(db: TestDb) {
 async fn what_nobody_got_is_gathered(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     let browser = app.browser(Role::Administrator).await;
-    assert!(page(&browser, "/integration/undelivered").await.contains("Nothing is undelivered."));
+    assert!(
+        page(&browser, "/integration/undelivered").await.contains("Everything has been delivered.")
+    );
     let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
         .as_str()
         .unwrap()
@@ -332,7 +333,7 @@ async fn what_nobody_got_is_gathered(db: TestDb) {
     }
     let text = page(&browser, "/integration/undelivered").await;
     assert!(
-        words(&text).contains("2 deliveries failed for good or were skipped, of one hook."),
+        words(&text).contains("2 deliveries failed or skipped, in 1 hook."),
         "{}",
         words(&text)
     );

@@ -56,18 +56,14 @@ async fn searches_through_large_bodies_take_turns_and_say_how_far_they_looked(db
         watch.elapsed()
     );
     for text in found {
-        assert!(
-            words(&text).contains("Nothing was found so far. This page looked back to"),
-            "{}",
-            words(&text)
-        );
+        assert!(words(&text).contains("No matches so far. Searched back to"), "{}", words(&text));
     }
     // What one page does not come to, the next one does.
     let text = page(&browser, &format!("{LOG}?text=the+oldest+OF+all")).await;
-    let further = link(&text, "Look further").expect("it looked no further than it may");
+    let further = link(&text, "Search further back").expect("it looked no further than it may");
     let text = page(&browser, &further).await;
     assert!(
-        text.contains("<th scope=\"row\">") && link(&text, "Look further").is_none(),
+        text.contains("<th scope=\"row\">") && link(&text, "Search further back").is_none(),
         "{}",
         words(&text)
     );

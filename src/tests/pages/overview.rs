@@ -88,7 +88,7 @@ async fn the_list_is_found_sorted_and_cut(db: TestDb) {
     assert_eq!(names(&failing), ["Bravo"]);
     assert!(
         failing.contains("Degraded")
-            && failing.contains("503; the last")
+            && failing.contains("Latest response: 503")
             && failing.contains("1 of 3 hooks")
     );
     assert_eq!(
@@ -116,7 +116,8 @@ async fn the_list_is_found_sorted_and_cut(db: TestDb) {
     }
     let none = text(&browser, &format!("{LIST}?q=nothing-at-all")).await;
     assert!(
-        none.contains("No hook and no event matches.") && none.contains("value=\"nothing-at-all\"")
+        none.contains("No matching hooks or event types.")
+            && none.contains("value=\"nothing-at-all\"")
     );
 
     for number in 0..51 {
@@ -146,7 +147,7 @@ async fn every_event_has_its_row(db: TestDb) {
     let token = app.full_token().await;
     let browser = app.browser(Role::Administrator).await;
     let empty = text(&browser, LIST).await;
-    assert!(empty.contains("Three steps to the first delivery"));
+    assert!(empty.contains("Get started in three steps"));
     for event in EventType::ALL {
         let wanted = [
             event.name().to_owned(),
@@ -158,14 +159,20 @@ async fn every_event_has_its_row(db: TestDb) {
     let receiver = Receiver::start().await;
     app.hook(&token, EventType::WorkItemClosed, &receiver).await;
     let page = text(&browser, LIST).await;
-    assert!(page.contains("Three steps") && page.contains("Done."), "nothing was delivered yet");
+    assert!(
+        page.contains("Get started in three steps") && page.contains("Done."),
+        "nothing was delivered yet"
+    );
     assert_eq!(page.matches("Not set up</span>").count(), 2);
     let not_set_up = text(&browser, &format!("{LIST}?status=not-set-up")).await;
     assert!(names(&not_set_up).is_empty() && !not_set_up.contains("<code>work_item.closed</code>"));
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
     app.delivery_in(&token, &event, "delivered").await;
     let page = text(&browser, LIST).await;
-    assert!(!page.contains("Three steps") && page.contains("aria-label=\"1 succeeded, 0 failed\""));
+    assert!(
+        !page.contains("Get started in three steps")
+            && page.contains("aria-label=\"1 succeeded, 0 failed\"")
+    );
     // Whoever may not change hooks has no box, no slider and no button that does.
     let auditor = text(&app.browser(Role::Auditor).await, LIST).await;
     assert!(auditor.contains("Healthy"));
@@ -206,13 +213,13 @@ async fn many_are_switched_at_once(db: TestDb) {
     ];
     let answer = browser.post(MANY, &form).await;
     assert_eq!((answer.status().as_u16(), location(&answer)), (303, LIST));
-    assert!(text(&browser, LIST).await.contains("2 hooks are on."));
+    assert!(text(&browser, LIST).await.contains("2 hooks turned on."));
     assert_eq!(are_on().await, [true, false, true]);
     browser.post(MANY, &[("ids[]", ids[2].as_str()), ("enabled", "false")]).await;
-    assert!(text(&browser, LIST).await.contains("three is off."));
+    assert!(text(&browser, LIST).await.contains("\"three\" turned off."));
     assert_eq!(are_on().await, [true, false, false]);
     browser.post(MANY, &[("enabled", "true")]).await;
-    assert!(text(&browser, LIST).await.contains("select hooks first"));
+    assert!(text(&browser, LIST).await.contains("No hooks selected."));
     assert_eq!(app.audit(&ids[2]).await.len(), 3, "made, on, off");
 }
 
@@ -232,7 +239,7 @@ async fn a_hook_says_how_it_stands_and_what_it_did(db: TestDb) {
     app.delivery_in(&token, &event, "delivered").await;
     let page = text(&browser, &path).await;
     assert!(page.contains("1 of 3 attempts succeeded in 24 hours."), "{page}");
-    assert!(page.contains("1 succeeded, 2 failed") && page.contains("5xx receiver failed"));
+    assert!(page.contains("1 succeeded, 2 failed") && page.contains("5xx server error"));
     assert!(page.contains("class=\"chart\"") && page.contains("Show as table"));
     for range in ["7d", "30d", "nonsense"] {
         assert!(
@@ -252,7 +259,7 @@ async fn a_hook_says_how_it_stands_and_what_it_did(db: TestDb) {
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     let page = text(&browser, &path).await;
     assert!(
-        page.contains("Events are recorded as skipped") && page.contains("1 event skipped"),
+        page.contains("New events are recorded as skipped") && page.contains("1 event skipped"),
         "{page}"
     );
 }
@@ -266,8 +273,8 @@ async fn the_status_page_says_what_it_found(db: TestDb) {
     assert_eq!(status, 200);
     let page = text(&browser, "/status").await;
     for wanted in [
-        "Accepts events and delivers them.",
-        "Nothing waits.",
+        "Accepting and delivering events.",
+        "No deliveries waiting.",
         "1 off.",
         "0 accepted = 0 + 0 pruned.",
         env!("CARGO_PKG_VERSION"),

@@ -33,7 +33,7 @@ async fn preferences_are_kept_and_rendered(db: TestDb) {
     let saved = browser.post(SAVE, &form).await;
     assert_eq!((saved.status().as_u16(), location(&saved)), (303, "/account"));
     let account = page(&browser, "/account").await;
-    assert!(account.contains("Your preferences were saved."));
+    assert!(account.contains("Preferences saved."));
     assert!(account.contains("<option selected>Asia/Kathmandu"), "{account}");
     let after = page(&browser, &delivery).await;
     assert!(after.contains("<html lang=\"en\" data-theme=\"dark\""), "{after}");
@@ -83,9 +83,11 @@ async fn what_cannot_be_chosen_is_not_kept(db: TestDb) {
     let path = location(&answer).to_owned();
     assert!(path.starts_with("/account?draft="), "{path}");
     let shown = page(&browser, &path).await;
-    for message in
-        ["Choose one of the themes.", "Choose a time zone from the list.", "Choose 24 or 12 hours."]
-    {
+    for message in [
+        "Choose a theme from the list.",
+        "Choose a time zone from the list.",
+        "Choose a 24-hour or a 12-hour clock.",
+    ] {
         assert_eq!(
             shown.matches(message).count(),
             2,

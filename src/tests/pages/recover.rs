@@ -36,28 +36,24 @@ async fn a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended(db: Te
     let recover = format!("/integration/hooks/{hook}/recover");
     let first = page(&browser, &recover).await;
     assert!(
-        words(&first).contains("Since it was switched off") && !first.contains("Start</button>"),
+        words(&first).contains("Since it was turned off")
+            && !first.contains("type=\"submit\">Redeliver"),
         "{first}"
     );
     let counted =
         page(&browser, &format!("{recover}?since=off&skipped=true&failed=true&pace=1")).await;
     let read = words(&counted);
     assert!(
-        read.contains("4 deliveries would be sent again")
-            && read.contains("At 1 a second that takes 4 s"),
+        read.contains("4 events to redeliver")
+            && read.contains("At 1 per second this takes about 4 s."),
         "{read}"
     );
     // When it was accepted: as a picture and as a table, from the oldest to the newest.
     assert!(
-        read.contains("The oldest is of")
-            && read.contains("By hour")
-            && read.contains("Show as table"),
+        read.contains("Oldest:") && read.contains("By hour") && read.contains("Show as table"),
         "{read}"
     );
-    assert!(
-        counted.contains("aria-label=\"Deliveries by hour in which they were accepted"),
-        "{counted}"
-    );
+    assert!(counted.contains("aria-label=\"Deliveries by hour of acceptance"), "{counted}");
     let others = counted.matches("data-label=\"Others\"").count();
     assert!(
         (1..=2).contains(&others),
@@ -91,15 +87,15 @@ async fn a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended(db: Te
     let moved = browser.post(MOVE, &[("id", id), ("state", "paused")]).await;
     assert_eq!(location(&moved), job);
     let read = words(&page(&browser, &job).await);
-    assert!(read.contains("The job is paused.") && read.contains("Resume"), "{read}");
+    assert!(read.contains("Job paused.") && read.contains("Resume"), "{read}");
     browser.post(MOVE, &[("id", id), ("state", "running")]).await;
     eventually("one is sent", async || (!receiver.came().is_empty()).then_some(())).await;
     browser.post(MOVE, &[("id", id), ("state", "cancelled")]).await;
     let read = words(&page(&browser, &job).await);
-    assert!(read.contains("The job is cancelled.") && !read.contains("Resume"), "{read}");
+    assert!(read.contains("Job cancelled.") && !read.contains("Resume"), "{read}");
     let late = browser.post(MOVE, &[("id", id), ("state", "paused")]).await;
     assert_eq!(location(&late), job, "a button that comes too late leads back too");
-    assert!(words(&page(&browser, &job).await).contains("cannot become paused"));
+    assert!(words(&page(&browser, &job).await).contains("can't change to paused"));
     let jobs = page(&app.browser(Role::Auditor).await, "/integration/jobs").await;
     assert!(words(&jobs).contains("Cancelled") && !jobs.contains("move_job"), "{jobs}");
     app.assert_balanced().await;
@@ -114,11 +110,11 @@ async fn what_is_chosen_wrongly_is_said(db: TestDb) {
     let browser = app.browser(Role::Administrator).await;
     let recover = format!("/integration/hooks/{hook}/recover");
     for (query, message) in [
-        ("since=24h", "Choose what is to be sent again."),
-        ("since=ever&failed=true", "Choose since when."),
-        ("since=24h&failed=true&pace=many", "Give a whole number"),
+        ("since=24h", "Choose at least one outcome."),
+        ("since=ever&failed=true", "Choose a time range."),
+        ("since=24h&failed=true&pace=many", "Enter a whole number"),
         ("since=24h&failed=true&pace=100000", "must be between 1 and 1000"),
-        ("since=exact&from=soon&failed=true", "Give a date and a time"),
+        ("since=exact&from=soon&failed=true", "Enter a date and time"),
     ] {
         let text = page(&browser, &format!("{recover}?{query}")).await;
         assert!(
@@ -129,13 +125,13 @@ async fn what_is_chosen_wrongly_is_said(db: TestDb) {
     }
     let none = words(&page(&browser, &format!("{recover}?since=1h&failed=true")).await);
     assert!(
-        none.contains("Nothing to send again") && !none.contains("would be sent again."),
+        none.contains("Nothing to redeliver") && !none.contains("events to redeliver"),
         "{none}"
     );
     // Posted all the same, it begins nothing and says why.
     let refused = browser.post(BEGIN, &[("id", &hook), ("form[since]", "24h")]).await;
     assert_eq!(location(&refused), format!("{recover}?since=24h"));
-    assert!(page(&browser, "/integration/jobs").await.contains("Nothing was recovered yet."));
+    assert!(page(&browser, "/integration/jobs").await.contains("No jobs yet."));
 }
 
 async fn a_recovery_of_all_hooks_takes_a_filter(db: TestDb) {
@@ -155,14 +151,11 @@ async fn a_recovery_of_all_hooks_takes_a_filter(db: TestDb) {
     }
     let browser = app.browser(Role::Administrator).await;
     let log = page(&browser, "/integration/deliveries?state=failed").await;
-    let all = super::log::link(&log, "Redeliver everything that matches (2)").unwrap();
+    let all = super::log::link(&log, "Redeliver all 2 matching events").unwrap();
     assert_eq!(all, "/integration/deliveries/recover?failed=true&since=exact");
-    assert!(words(&page(&browser, &all).await).contains("2 deliveries would be sent again"));
+    assert!(words(&page(&browser, &all).await).contains("2 events to redeliver"));
     let some = words(&page(&browser, &format!("{all}&answer=5xx")).await);
-    assert!(
-        some.contains("1 delivery would be sent again") && some.contains("5xx receiver failed"),
-        "{some}"
-    );
+    assert!(some.contains("1 event to redeliver") && some.contains("5xx server error"), "{some}");
     let form = [
         ("form[since]", "exact"),
         ("form[failed]", "true"),
@@ -172,7 +165,7 @@ async fn a_recovery_of_all_hooks_takes_a_filter(db: TestDb) {
     let job = browser.post(BEGIN, &form).await;
     let job = location(&job).to_owned();
     eventually("the job is done", async || {
-        words(&page(&browser, &job).await).contains("1 delivery sent again.").then_some(())
+        words(&page(&browser, &job).await).contains("1 event redelivered.").then_some(())
     })
     .await;
     let came = receiver.wait_for(3).await;

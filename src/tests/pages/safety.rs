@@ -111,8 +111,7 @@ async fn sign_in_tells_nothing_and_slows_down(db: TestDb) {
     let unknown = try_it("nobody@example.org", "wrong password").await;
     for page in [&known, &unknown] {
         assert!(
-            page.contains("The e-mail address or the password is wrong.")
-                && !page.contains("wrong password")
+            page.contains("Wrong e-mail address or password.") && !page.contains("wrong password")
         );
     }
     for _ in 0..9 {

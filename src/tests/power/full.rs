@@ -71,7 +71,7 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
         eventually("the pages say that the disk is full", async || {
             recorded.emit_in_vain().await;
             let page = browser.get("/integration/hooks").await.text().await.unwrap();
-            page.contains("The database cannot be written: its disk is full.").then_some(())
+            page.contains("write to the database: its disk is full.").then_some(())
         })
         .await;
         eventually("it says that it is not ready", async || {
@@ -97,7 +97,7 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
     }
     assert_eq!(ready(&recorded).await, (200, vec![]));
     let page = browser.get("/integration/hooks").await.text().await.unwrap();
-    assert!(!page.contains("The database cannot be written"), "{page}");
+    assert!(!page.contains("write to the database"), "{page}");
     let wanted = i64::try_from(acknowledged.len()).unwrap();
     eventually("everything that was accepted is delivered", async || {
         (count(&recorded, State::Delivered).await == wanted * (HOOKS - 1)).then_some(())
@@ -191,7 +191,7 @@ async fn with_a_reserve_only_events_are_refused() {
         refused.1["detail"]
             .as_str()
             .unwrap()
-            .contains("The server's disk is full: nothing was stored")
+            .contains("The server's disk is full. Nothing was stored.")
     );
     // While it is tried whether there is room again, a write may find none.
     let browser = eventually("somebody signs in", async || {
@@ -205,8 +205,10 @@ async fn with_a_reserve_only_events_are_refused() {
     assert_ne!(browser.cookie, stranger.cookie);
     eventually("they see what is wrong", async || {
         let page = browser.get("/integration/hooks").await.text().await.unwrap();
-        page.contains("The disk is full. New events are refused; what was accepted is safe")
-            .then_some(())
+        page.contains(
+            "The disk is full. New events are rejected; accepted events are still delivered.",
+        )
+        .then_some(())
     })
     .await;
     eventually("it says what it lacks", async || {
@@ -251,7 +253,7 @@ async fn without_room_for_the_reserve_events_are_refused_from_the_start() {
     assert!(status == 503 && detail.contains("The server's disk is full"), "{problem}");
     let browser = recorded.app.browser(Role::Administrator).await;
     let page = browser.get("/status").await.text().await.unwrap();
-    assert!(page.contains("New events are refused until"), "{page}");
+    assert!(page.contains("New events are rejected until"), "{page}");
     recorded.stop().await;
 }
 

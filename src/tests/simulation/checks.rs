@@ -8,13 +8,13 @@ use std::{
 use service_hooks::{
     domain::{
         delivery::State,
-        health::{Heard, Purpose},
+        health::{Purpose, Signal},
         id::DeliveryId,
         retry::{Bearing, LONGEST_WAIT},
         time::Timestamp,
     },
     engine::{
-        delivery::{board::News, lane::Given},
+        delivery::{board::News, lane::Outgoing},
         store::{lines::Ask, open::Key},
     },
 };
@@ -177,15 +177,15 @@ impl Checks {
     pub fn hear(&mut self, news: &News, store: &Store, now: Timestamp) {
         each_hook(news, |hook| self.seen[hook].awaited -= 1);
         match news {
-            News::Loaded(held, page) => {
-                let seen = &mut self.seen[hook_of(held.hook)];
+            News::Loaded(owned, page) => {
+                let seen = &mut self.seen[hook_of(owned.hook)];
                 seen.awaited -= 1;
                 if page.is_err() {
                     seen.loads_in_a_row = 0;
                 }
                 return;
             }
-            News::Stepped(held, _) => self.seen[hook_of(held.hook)].awaited -= 1,
+            News::Stepped(owned, _) => self.seen[hook_of(owned.hook)].awaited -= 1,
             News::Changed(hooks) => {
                 for hook in hooks {
                     // The load that follows says whether it still holds.
@@ -195,12 +195,14 @@ impl Checks {
                     seen.version = store.hooks[hook_of(*hook)].version;
                 }
             }
-            News::Sent { held, bearing: Bearing::TooMuch { asks: Some(wait) }, .. } => {
-                let seen = &mut self.seen[hook_of(held.hook)];
+            News::RequestEnded {
+                owned, bearing: Bearing::TooMuch { asks: Some(wait) }, ..
+            } => {
+                let seen = &mut self.seen[hook_of(owned.hook)];
                 seen.waits_until = seen.waits_until.max(Some(now.after(*wait)));
             }
-            News::Finished { held, health, .. } => {
-                let seen = &mut self.seen[hook_of(held.hook)];
+            News::Finished { owned, health, .. } => {
+                let seen = &mut self.seen[hook_of(owned.hook)];
                 seen.in_flight -= 1;
                 self.in_flight -= 1;
                 if let Some(pause) = health.and_then(|health| health.paused) {
@@ -254,7 +256,7 @@ impl Checks {
     pub fn attempt(
         &mut self,
         flight: &Flight,
-        given: &Given,
+        given: &Outgoing,
         store: &Store,
         real: i64,
         now: Timestamp,
@@ -288,7 +290,7 @@ impl Checks {
         self.check_prompt(row, hook, real);
     }
 
-    fn check_standing(&self, flight: &Flight, given: &Given, store: &Store, latest: Timestamp) {
+    fn check_standing(&self, flight: &Flight, given: &Outgoing, store: &Store, latest: Timestamp) {
         let Flight { row, hook, purpose, .. } = *flight;
         let (delivery, standing, seen) = (&store.rows[row], &store.hooks[hook], &self.seen[hook]);
         let knows = seen.version == standing.version;
@@ -359,12 +361,12 @@ impl Checks {
     ) {
         self.unrecorded.remove(&outcome.row);
         let (seen, jumps) = (&mut self.seen[hook], self.jumps);
-        match outcome.heard(now) {
-            Heard::Success => seen.failing = None,
-            Heard::Failure if outcome.purpose != Purpose::Test => {
+        match outcome.signal(now) {
+            Signal::Success => seen.failing = None,
+            Signal::Failure if outcome.purpose != Purpose::Test => {
                 seen.failing.get_or_insert((real, jumps));
             }
-            Heard::Failure | Heard::Wait(_) | Heard::OwnTrouble => {}
+            Signal::Failure | Signal::Wait(_) | Signal::OwnTrouble => {}
         }
         let standing = &store.hooks[hook];
         if standing.health.failed_for >= store.breaker.give_up_after {
@@ -381,7 +383,7 @@ impl Checks {
 
     /// Nothing overtakes an older one of its key that is open, and none is sent beside another of
     /// its key. One that was sent again by hand is in its place again as soon as that was heard.
-    fn check_order(&self, row: usize, given: &Given, store: &Store) {
+    fn check_order(&self, row: usize, given: &Outgoing, store: &Store) {
         if given.target.hook.tuning.order_by.is_none() || given.open.is_test {
             return;
         }
@@ -515,17 +517,17 @@ fn each_hook(news: &News, mut tell: impl FnMut(usize)) {
         News::Held(hooks) | News::More(hooks) | News::Changed(hooks) => {
             hooks.iter().copied().map(hook_of).for_each(tell);
         }
-        News::Loaded(held, _)
-        | News::Stepped(held, _)
-        | News::Sent { held, .. }
-        | News::Finished { held, .. } => {
-            tell(hook_of(held.hook));
+        News::Loaded(owned, _)
+        | News::Stepped(owned, _)
+        | News::RequestEnded { owned, .. }
+        | News::Finished { owned, .. } => {
+            tell(hook_of(owned.hook));
         }
-        News::Heard { .. }
+        News::FromPeer { .. }
         | News::Overdue(_)
         | News::HintsMissed
         | News::Lanes(_)
-        | News::Part(_)
+        | News::HandOver(_)
         | News::Stop => {}
     }
 }

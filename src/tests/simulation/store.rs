@@ -11,7 +11,7 @@ use service_hooks::{
     domain::{
         delivery::{Answer, State},
         event::EventType,
-        health::{BreakerPolicy, Health, Heard, Purpose, Turn},
+        health::{BreakerPolicy, Health, HealthChange, Purpose, Signal},
         hook::{Hook, Tuning},
         id::{DeliveryId, EventId, HookId},
         time::Timestamp,
@@ -19,7 +19,7 @@ use service_hooks::{
     engine::{
         delivery::{
             attempt::Target,
-            lane::{Found, Page, Wanted},
+            lane::{Page, PagePart, Wanted},
             signing,
         },
         store::{
@@ -87,11 +87,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub fn heard(&self, now: Timestamp) -> Heard {
+    pub fn signal(&self, now: Timestamp) -> Signal {
         match self.asks {
-            _ if self.answer.is_success() => Heard::Success,
-            Some(wait) => Heard::Wait(now.after(wait)),
-            None => Heard::Failure,
+            _ if self.answer.is_success() => Signal::Success,
+            Some(wait) => Signal::Wait(now.after(wait)),
+            None => Signal::Failure,
         }
     }
 
@@ -394,8 +394,8 @@ impl Store {
             return Page { needs_step: self.needs_step(hook), ..Page::default() };
         }
         let reads_lines = wanted.lines && row.is_open() && row.tuning().order_by.is_some();
-        let fresh = wanted.fresh && !reads_lines;
-        let again = wanted.again && row.is_open() && !reads_lines;
+        let fresh = wanted.first_attempts && !reads_lines;
+        let again = wanted.retries && row.is_open() && !reads_lines;
         let probes = wanted.probe && row.health.paused.is_some() && row.is_enabled();
         let is_held = |row: &&usize| self.rows[**row].state == State::Held;
         let first_of_key =
@@ -412,13 +412,13 @@ impl Store {
             health: row.health,
             needs_step: self.needs_step(hook),
             lines: reads_lines.then(|| self.lines(hook, ask, now)),
-            fresh: fresh.then(|| self.find(hook, Kind::First, now, room)),
-            again: again.then(|| self.find(hook, Kind::Again, now, room)),
+            first_attempts: fresh.then(|| self.find(hook, Kind::First, now, room)),
+            retries: again.then(|| self.find(hook, Kind::Retry, now, room)),
             probe: if probes { held().map(|row| self.open(row)) } else { None },
         }
     }
 
-    fn find(&self, hook: usize, kind: Kind, now: Timestamp, room: Room) -> Found {
+    fn find(&self, hook: usize, kind: Kind, now: Timestamp, room: Room) -> PagePart {
         let HookRow { open, target, .. } = &self.hooks[hook];
         let (is_ordered, hook_is_open) =
             (target.hook.tuning.order_by.is_some(), self.hooks[hook].is_open());
@@ -448,7 +448,7 @@ impl Store {
             .filter(|at| *at > now)
             .min();
         let more_at = if is_full { Some(now) } else { next };
-        Found {
+        PagePart {
             due: due.into_iter().map(|row| self.open(row)).collect(),
             more_at: more_at.filter(|_| hook_is_open),
         }
@@ -531,13 +531,13 @@ impl Store {
         let due_at = outcome.retry_in.filter(|_| !was_put_away).map(|wait| now.after(wait));
         self.put(outcome.row, state, due_at, now);
         let standing = &mut self.hooks[hook];
-        let (health, turn) =
-            standing.health.after(outcome.heard(now), outcome.purpose, now, &self.breaker);
-        if matches!(turn, Turn::Paused | Turn::Recovered) {
+        let (health, change) =
+            standing.health.after(outcome.signal(now), outcome.purpose, now, &self.breaker);
+        if matches!(change, HealthChange::Paused | HealthChange::Recovered) {
             standing.since = now;
         }
         standing.health = health;
-        let is_off = standing.is_enabled() && (outcome.is_gone || turn == Turn::GaveUp);
+        let is_off = standing.is_enabled() && (outcome.is_gone || change == HealthChange::GaveUp);
         if is_off {
             standing.version += 1;
             standing.target = target(hook, false, standing.tuning().clone(), standing.version);
@@ -557,7 +557,7 @@ impl Store {
     pub fn rewind(&mut self, now: Timestamp) -> Vec<HookId> {
         let mut hooks = BTreeSet::new();
         for (at, hook) in self.hooks.iter_mut().enumerate() {
-            let right = hook.health.set_back(now, &self.breaker);
+            let right = hook.health.clamped_to(now, &self.breaker);
             if std::mem::replace(&mut hook.health, right) != right {
                 hooks.insert(hook_id(at));
             }

@@ -7,13 +7,13 @@ use service_hooks::{
     domain::{
         delivery::{Answer, State},
         health::Purpose,
-        retry::{Bearing, RetryPolicy, Tried, Verdict, bearing, classify},
+        retry::{AttemptFacts, Bearing, RetryPolicy, Verdict, bearing, classify},
         time::Timestamp,
     },
     engine::{
         delivery::{
-            board::{Board, News, Order, OwnedLane},
-            lane::{Given, Limits, Wanted},
+            board::{Action, Board, News, OwnedLane},
+            lane::{Limits, Outgoing, Wanted},
         },
         store::{Error, lines::Ask, open::Open, queue::Room},
     },
@@ -76,7 +76,7 @@ pub struct Flight {
     pub hook: usize,
     pub purpose: Purpose,
     pub number: u32,
-    given: Given,
+    given: Outgoing,
 }
 
 /// An entry of the heap: when, which of those at the same time, and in which life of the process it
@@ -212,7 +212,7 @@ impl World {
             Happening::Hear(news) => {
                 let now = self.now();
                 self.checks.hear(&news, &self.store, now);
-                self.board.hear(news, now);
+                self.board.apply(news, now);
                 self.advance();
             }
             Happening::Read { hook, wanted, room, ask, now } => {
@@ -247,28 +247,28 @@ impl World {
         let now = self.now();
         self.board.advance(now);
         self.checks.advanced(now, self.board.memory());
-        for order in self.board.orders() {
-            match order {
-                Order::Load { held, wanted, known, room, ask } => {
-                    let hook = hook_of(held.hook);
+        for action in self.board.take_actions() {
+            match action {
+                Action::Load { owned, wanted, known, room, ask } => {
+                    let hook = hook_of(owned.hook);
                     self.checks.load(hook, known.rows, &ask, self.real);
                     let wait = self.rng.moment();
                     let room =
                         Room { rows: room.rows + known.rows, bytes: room.bytes + known.bytes };
                     self.soon(wait, Happening::Read { hook, wanted, room, ask, now });
                 }
-                Order::Step(held) => {
-                    let hook = hook_of(held.hook);
+                Action::Step(owned) => {
+                    let hook = hook_of(owned.hook);
                     self.checks.step(hook);
                     let wait = self.rng.moment();
                     self.soon(wait, Happening::Write { hook });
                 }
-                Order::Rewind => {
+                Action::Rewind => {
                     let wait = self.rng.moment();
                     self.soon(wait, Happening::Rewind);
                 }
-                Order::Attempt { given, .. } => self.attempt(given),
-                Order::Tell { .. } => panic!("there are no other nodes"),
+                Action::Attempt { outgoing, .. } => self.attempt(outgoing),
+                Action::HintPeers { .. } => panic!("there are no other nodes"),
             }
         }
         self.wake += 1;
@@ -290,7 +290,7 @@ impl World {
         } else {
             Ok(Box::new(self.store.page(hook, now, wanted, room, ask)))
         };
-        self.tell(News::Loaded(held(hook_id(hook)), page));
+        self.tell(News::Loaded(owned(hook_id(hook)), page));
     }
 
     fn write(&mut self, hook: usize) {
@@ -298,10 +298,10 @@ impl World {
         // The answer of a commit can be lost, and the commit be there all the same.
         let is_more = if self.fails(100) { None } else { Some(self.store.step(hook, now)) };
         let stepped = if self.fails(50) { None } else { is_more };
-        self.tell(News::Stepped(held(hook_id(hook)), stepped.ok_or(Error::Closed)));
+        self.tell(News::Stepped(owned(hook_id(hook)), stepped.ok_or(Error::Closed)));
     }
 
-    fn attempt(&mut self, given: Given) {
+    fn attempt(&mut self, given: Outgoing) {
         let (row, hook) = (row_of(given.open.id), hook_of(given.open.hook));
         let flight =
             Flight { row, hook, purpose: given.purpose, number: given.open.attempts + 1, given };
@@ -313,7 +313,7 @@ impl World {
             let due_at = Some(Timestamp(self.now().0 + RECORD_AGAIN));
             let hook = hook_id(hook);
             self.tell(News::Finished {
-                held: held(hook),
+                owned: owned(hook),
                 delivery: id,
                 was_sent: false,
                 due_at,
@@ -329,12 +329,18 @@ impl World {
         self.checks.landed(flight);
         let bearing = bearing(answer, asked, RetryPolicy::default().longest_wait);
         let is_delivered = answer.is_success();
-        let (held, delivery) = (held(hook_id(flight.hook)), flight.given.open.id);
+        let (owned, delivery) = (owned(hook_id(flight.hook)), flight.given.open.id);
         // A failure keeps its place until it is counted.
         let heard_at = match bearing {
             Bearing::Silent => None,
             _ => Some(self.tell_after(
-                News::Sent { held, delivery, bearing, is_delivered, took: Duration::ZERO },
+                News::RequestEnded {
+                    owned,
+                    delivery,
+                    bearing,
+                    is_delivered,
+                    duration: Duration::ZERO,
+                },
                 self.real,
             )),
         };
@@ -345,10 +351,10 @@ impl World {
         let verdict = self.verdict(flight, answer, asked);
         let state = match verdict {
             Verdict::Delivered => State::Delivered,
-            Verdict::RetryIn(_) | Verdict::PutOff(_) => State::Waiting,
+            Verdict::RetryIn(_) | Verdict::Postpone(_) => State::Waiting,
             Verdict::Failed | Verdict::Gone => State::Failed,
         };
-        let is_extra = matches!(verdict, Verdict::PutOff(_));
+        let is_extra = matches!(verdict, Verdict::Postpone(_));
         let Flight { row, number, purpose, .. } = *flight;
         let is_gone = verdict == Verdict::Gone;
         let is_exhausted =
@@ -388,7 +394,7 @@ impl World {
         let counted = attempts.saturating_sub(tries_before);
         let is_probe = flight.purpose == Purpose::Probe;
         let tried =
-            Tried { counted, uncounted: tries_before, is_probe, answer, retry_after: asked };
+            AttemptFacts { counted, uncounted: tries_before, is_probe, answer, retry_after: asked };
         classify(
             &Self::schedule(flight),
             RetryPolicy::default().longest_wait,
@@ -421,13 +427,19 @@ impl World {
             }
         };
         let finished =
-            News::Finished { held: held(hook), delivery, was_sent: true, due_at, health };
+            News::Finished { owned: owned(hook), delivery, was_sent: true, due_at, health };
         let heard_at = outcome.heard_at.unwrap_or_else(|| {
             let (bearing, is_delivered) = (Bearing::Silent, false);
             // As slow as a time-out: most of these are.
-            let took = Duration::from_secs(15);
+            let duration = Duration::from_secs(15);
             self.tell_after(
-                News::Sent { held: held(hook), delivery, bearing, is_delivered, took },
+                News::RequestEnded {
+                    owned: owned(hook),
+                    delivery,
+                    bearing,
+                    is_delivered,
+                    duration,
+                },
                 self.real,
             )
         });
@@ -446,6 +458,6 @@ impl World {
 }
 
 /// There is one node: nobody shares.
-fn held(hook: service_hooks::domain::id::HookId) -> OwnedLane {
+fn owned(hook: service_hooks::domain::id::HookId) -> OwnedLane {
     OwnedLane { hook, fence: None }
 }

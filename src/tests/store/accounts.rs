@@ -92,7 +92,7 @@ async fn preferences_are_kept_with_their_user(db: TestDb) {
         hours: Hours::Twelve,
     };
     let written = wanted.clone();
-    write!(store, |conn| users::prefer(conn, ann.id, &written).await).unwrap();
+    write!(store, |conn| users::set_preferences(conn, ann.id, &written).await).unwrap();
     let mut conn = store.read().await.unwrap();
     assert_eq!(users::by_id(&mut conn, ann.id).await.unwrap().unwrap().preferences, wanted);
     assert_eq!(
@@ -195,7 +195,8 @@ async fn the_audit_log_keeps_its_order(db: TestDb) {
             .await)
         .unwrap();
     }
-    let entries = audit::about(&mut store.read().await.unwrap(), &grant(), "x", 2).await.unwrap();
+    let entries =
+        audit::for_target(&mut store.read().await.unwrap(), &grant(), "x", 2).await.unwrap();
     assert_eq!(
         entries.iter().map(|entry| entry.detail.as_str()).collect::<Vec<_>>(),
         ["third", "second"]

@@ -3,8 +3,8 @@
 use service_hooks::{
     domain::{delivery::State, event::EventType, id::HookId},
     engine::{
-        pressure::Weight,
-        store::{balance, weight},
+        pressure::Backlog,
+        store::{backlog, balance},
     },
 };
 
@@ -19,7 +19,7 @@ use crate::support::{
 
 on_both!(
     a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is,
-    what_waits_is_weighed_by_hook_however_much_it_is,
+    the_backlog_of_each_hook_is_counted_however_large_it_is,
 );
 
 const BEGAN: u64 = 1_700_000_000_000;
@@ -34,7 +34,7 @@ async fn a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is(db: TestDb)
     let mut conn = store.read().await.unwrap();
     let books = balance::read(&mut conn, &grant()).await.unwrap();
     assert_eq!((books.accepted, books.of(State::Delivered), books.holds()), (25_001, 25_001, true));
-    assert_eq!((books.at_most_over, books.at_most_under), (0, 0), "nothing moved meanwhile");
+    assert_eq!((books.max_over, books.max_under), (0, 0), "nothing moved meanwhile");
     for (lost, place) in [(0, "the oldest"), (12_345, "in the middle"), (25_000, "the newest")] {
         let id = sql::literal(&url, made[lost].id);
         let delete = format!("DELETE FROM deliveries WHERE id = {id}");
@@ -51,7 +51,7 @@ async fn a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is(db: TestDb)
     assert!(!balance::read(&mut conn, &grant()).await.unwrap().holds(), "one too many");
 }
 
-async fn what_waits_is_weighed_by_hook_however_much_it_is(db: TestDb) {
+async fn the_backlog_of_each_hook_is_counted_however_large_it_is(db: TestDb) {
     let store = db.store().await;
     let few = insert_hook(&store, EventType::WorkItemClosed, true).await.id;
     let many = insert_hook(&store, EventType::WorkItemClosed, true).await.id;
@@ -71,14 +71,14 @@ async fn what_waits_is_weighed_by_hook_however_much_it_is(db: TestDb) {
     made.extend(held);
     rows::insert(&db.settings().database_url(), &made).await.unwrap();
     let mut conn = store.read().await.unwrap();
-    let (weighed, next) = weight::some(&mut conn, HookId(uuid::Uuid::nil())).await.unwrap();
-    let of = |hook| weighed.iter().find(|weighed| weighed.hook == hook).unwrap();
+    let (hooks, next) = backlog::page(&mut conn, HookId(uuid::Uuid::nil())).await.unwrap();
+    let of = |hook| hooks.iter().find(|found| found.hook == hook).unwrap();
     let due = Some(service_hooks::domain::time::Timestamp(i64::MAX / 2));
-    let weight = |deliveries| Weight { deliveries, bytes: deliveries * 2, oldest: due };
-    assert_eq!((of(few).weight, of(few).is_more), (weight(30), false));
-    assert_eq!((of(idle).weight, of(idle).is_more), (Weight::default(), false));
+    let expected = |deliveries| Backlog { deliveries, bytes: deliveries * 2, oldest: due };
+    assert_eq!((of(few).backlog, of(few).is_more), (expected(30), false));
+    assert_eq!((of(idle).backlog, of(idle).is_more), (Backlog::default(), false));
     assert!(of(many).is_more && next.is_none());
-    assert_eq!(weight::of(&mut conn, few).await.unwrap(), weight(30));
-    assert_eq!(weight::of(&mut conn, many).await.unwrap(), weight(3 * 990 + 20_500));
-    assert_eq!(weight::of(&mut conn, idle).await.unwrap(), Weight::default());
+    assert_eq!(backlog::total(&mut conn, few).await.unwrap(), expected(30));
+    assert_eq!(backlog::total(&mut conn, many).await.unwrap(), expected(3 * 990 + 20_500));
+    assert_eq!(backlog::total(&mut conn, idle).await.unwrap(), Backlog::default());
 }

@@ -36,7 +36,7 @@ fn change(name: &str) -> Change<'_> {
         tuning: &NO_TUNING,
         api_key: None,
         off_reason: None,
-        mends: true,
+        resets_health: true,
     }
 }
 

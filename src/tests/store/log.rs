@@ -5,7 +5,7 @@ use service_hooks::{
     domain::{
         delivery::State,
         event::EventType,
-        id::{DeliveryId, EventId, born},
+        id::{DeliveryId, EventId, time_of},
         job::Scope,
         log::{AnswerGroup, OUTCOMES, Outcome},
         time::Timestamp,
@@ -99,9 +99,9 @@ async fn walk_down(conn: &mut Conn, search: &Search) -> Vec<Uuid> {
     loop {
         let found = log::page(conn, &grant(), search, place, 7).await.unwrap();
         seen.extend(found.rows.iter().take(7).map(|row| row.id.0));
-        place = match (found.rows.len() > 7, found.looked) {
+        place = match (found.rows.len() > 7, found.scanned_to) {
             (true, _) => Place::Before(DeliveryId(*seen.last().unwrap())),
-            (false, Some(looked)) => Place::Before(looked),
+            (false, Some(stop)) => Place::Before(stop),
             (false, None) => return seen,
         };
     }
@@ -113,9 +113,9 @@ async fn walk_up(conn: &mut Conn, search: &Search) -> Vec<Uuid> {
         let found = log::page(conn, &grant(), search, place, 7).await.unwrap();
         let page = found.rows.len();
         seen.extend(found.rows.iter().rev().take(7).map(|row| row.id.0));
-        place = match (page > 7, found.looked) {
+        place = match (page > 7, found.scanned_to) {
             (true, _) => Place::After(DeliveryId(*seen.last().unwrap())),
-            (false, Some(looked)) => Place::After(looked),
+            (false, Some(stop)) => Place::After(stop),
             (false, None) => return seen,
         };
     }
@@ -170,11 +170,12 @@ async fn a_page_that_finds_little_says_how_far_it_looked(db: TestDb) {
     let mut conn = store.read().await.unwrap();
     let search = Search { event_type: Some(EventType::OutboundCallInitiated), ..Search::default() };
     let first = log::page(&mut conn, &grant(), &search, Place::Newest, 50).await.unwrap();
-    assert_eq!((first.rows.len(), first.looked), (0, Some(DeliveryId(rows[2000].id))));
-    let next = log::page(&mut conn, &grant(), &search, Place::Before(first.looked.unwrap()), 50)
-        .await
-        .unwrap();
-    assert_eq!((next.rows[0].id.0, next.looked), (rows[0].id, None));
+    assert_eq!((first.rows.len(), first.scanned_to), (0, Some(DeliveryId(rows[2000].id))));
+    let next =
+        log::page(&mut conn, &grant(), &search, Place::Before(first.scanned_to.unwrap()), 50)
+            .await
+            .unwrap();
+    assert_eq!((next.rows[0].id.0, next.scanned_to), (rows[0].id, None));
 }
 
 async fn sparse_filters_walk_along_their_indexes(db: TestDb) {
@@ -245,7 +246,7 @@ async fn a_count_stops_where_it_is_told(db: TestDb) {
     assert_eq!(newest, Some(DeliveryId(rows[199].id)));
     let ids: Vec<DeliveryId> =
         [3, 9, 4].iter().map(|at: &usize| DeliveryId(rows[*at].id)).collect();
-    let these = log::these(&mut conn, &grant(), &ids).await.unwrap();
+    let these = log::by_ids(&mut conn, &grant(), &ids).await.unwrap();
     assert_eq!(these.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[2], ids[0]]);
 }
 
@@ -287,7 +288,7 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
 
 /// Whatever the slices, each delivery is in the one of its time, and in no other.
 async fn in_slices(conn: &mut Conn, rows: &[Delivered]) {
-    let at = |position: usize| born(rows[position].id);
+    let at = |position: usize| time_of(rows[position].id);
     for states in
         [vec![State::Failed, State::Skipped], vec![State::Delivered, State::Cancelled], vec![]]
     {
@@ -302,7 +303,7 @@ async fn in_slices(conn: &mut Conn, rows: &[Delivered]) {
             };
             let is_wanted = |row: &&Delivered| !states.is_empty() && fits(&search, row);
             let wanted: Vec<Timestamp> =
-                rows.iter().filter(is_wanted).map(|row| born(row.id)).collect();
+                rows.iter().filter(is_wanted).map(|row| time_of(row.id)).collect();
             // Bounds in the midst of it, beyond it on both sides, and one slice for everything.
             for bounds in
                 [vec![at(40), at(60), at(61), at(170)], vec![Timestamp(0), Timestamp(1)], vec![]]

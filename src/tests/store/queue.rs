@@ -38,7 +38,7 @@ async fn engine(db: &TestDb) -> Dispatcher {
     let mut settings = db.settings();
     settings.delivery.retry_schedule = vec![std::time::Duration::from_secs(3600)];
     settings.egress.allow_cidrs.clear();
-    Dispatcher::beside(db::config(settings)).await.unwrap()
+    Dispatcher::open_beside(db::config(settings)).await.unwrap()
 }
 
 fn emit(event_type: EventType) -> Emit {

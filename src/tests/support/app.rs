@@ -248,7 +248,7 @@ impl TestApp {
     pub async fn audit(&self, target: &str) -> Vec<(String, String)> {
         let grant = Actor::portal().require(Permission::AuditRead).unwrap();
         let mut conn = self.running.portal.store().read().await.unwrap();
-        let newest_first = audit::about(&mut conn, &grant, target, 100).await.unwrap();
+        let newest_first = audit::for_target(&mut conn, &grant, target, 100).await.unwrap();
         newest_first.into_iter().rev().map(|entry| (entry.actor, entry.action)).collect()
     }
 }

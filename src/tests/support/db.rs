@@ -2,12 +2,13 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use data_encoding::HEXLOWER;
 use futures::future::BoxFuture;
 use service_hooks::{
     engine::{
         clock::{Clock, random_bytes},
         config::Settings,
-        delivery::resolver::{Found, Lookup, LookupError},
+        delivery::resolver::{Lookup, LookupAnswer, LookupError},
         dispatcher::Config,
         store::Store,
     },
@@ -19,7 +20,11 @@ use sqlx::Connection;
 pub struct NoNames;
 
 impl Lookup for NoNames {
-    fn lookup<'a>(&'a self, _: &'a str, _: bool) -> BoxFuture<'a, Result<Found, LookupError>> {
+    fn lookup<'a>(
+        &'a self,
+        _: &'a str,
+        _: bool,
+    ) -> BoxFuture<'a, Result<LookupAnswer, LookupError>> {
         Box::pin(async { Err(LookupError::NotFound) })
     }
 }
@@ -54,10 +59,7 @@ impl TestDb {
 
     /// On a PostgreSQL of which this is the address of any database.
     pub async fn on(server: &str) -> Self {
-        let name = format!(
-            "test_{}",
-            random_bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-        );
+        let name = format!("test_{}", HEXLOWER.encode(&random_bytes::<8>()));
         let mut admin = sqlx::PgConnection::connect(server).await.unwrap();
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
             .execute(&mut admin)

@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use service_hooks::engine::delivery::resolver::{Found, Lookup, LookupError};
+use service_hooks::engine::delivery::resolver::{Lookup, LookupAnswer, LookupError};
 use tokio::net::UdpSocket;
 
 /// Answers from a table; a name with several entries gives them one after the other.
@@ -38,7 +38,11 @@ impl Names {
 }
 
 impl Lookup for Names {
-    fn lookup<'a>(&'a self, name: &'a str, _: bool) -> BoxFuture<'a, Result<Found, LookupError>> {
+    fn lookup<'a>(
+        &'a self,
+        name: &'a str,
+        _: bool,
+    ) -> BoxFuture<'a, Result<LookupAnswer, LookupError>> {
         let lasts = self.lasts.lock().unwrap().unwrap_or(Duration::from_secs(60));
         let mut table = self.entries.lock().unwrap();
         let answer = match table.get_mut(name) {
@@ -46,7 +50,7 @@ impl Lookup for Names {
             Some(answers) => Ok(answers[0].clone()),
             None => Err(LookupError::NotFound),
         };
-        Box::pin(async move { answer.map(|addresses| Found { addresses, lasts }) })
+        Box::pin(async move { answer.map(|addresses| LookupAnswer { addresses, ttl: lasts }) })
     }
 }
 

@@ -1,4 +1,4 @@
-//! One's own account: who one is here, and how one wants to see the portal.
+//! The account page of the signed-in user: profile, permissions and display preferences.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
@@ -15,7 +15,10 @@ use crate::{
         frame::{Frame, Place},
         loaded::loaded,
     },
-    view::preferences::{Account, PreferencesForm},
+    view::{
+        preferences::{Account, PreferencesForm},
+        words::hooks::sentence_case,
+    },
 };
 
 #[component]
@@ -29,8 +32,11 @@ fn Content(data: Account) -> impl IntoView {
     let Account { user, form, zones, now } = data;
     let title = if form.errors.is_empty() { "Your account" } else { "Error: Your account" };
     let roles = user.roles.iter().map(|role| role.key()).collect::<Vec<_>>().join(", ");
-    let rights: Vec<_> =
-        user.permissions().iter().map(|right| view! { <li>{right.words()}</li> }).collect();
+    let rights: Vec<_> = user
+        .permissions()
+        .iter()
+        .map(|right| view! { <li>{sentence_case(right.words())}</li> })
+        .collect();
     view! {
         <Title text=title/>
         <h1>"Your account"</h1>
@@ -46,12 +52,13 @@ fn Content(data: Account) -> impl IntoView {
                     <Fact term="Name">{user.name.clone()}</Fact>
                     <Fact term="E-mail">{user.email.clone()}</Fact>
                     <Fact term="Role">{roles}</Fact>
-                    <Fact term="Since"><ExactDateTime at=user.created_at/></Fact>
-                    <Fact term="Your time now"><ExactDateTime at=now/></Fact>
+                    <Fact term="Created"><ExactDateTime at=user.created_at/></Fact>
+                    <Fact term="Your local time"><ExactDateTime at=now/></Fact>
                 </dl>
-                <h3>"What you may do"</h3>
+                <h3>"Permissions"</h3>
                 {if rights.is_empty() {
-                    view! { <p>"Nothing yet. An administrator can give you a role."</p> }.into_any()
+                    view! { <p>"No permissions yet. Ask an administrator for a role."</p> }
+                        .into_any()
                 } else {
                     view! { <ul class="rights">{rights}</ul> }.into_any()
                 }}
@@ -72,13 +79,12 @@ fn Preferences(form: PreferencesForm, zones: Vec<String>) -> impl IntoView {
                 &errors)/>
             <Select name="time_zone" label="Time zone" options=zones chosen=time_zone
                 error=error("time_zone", &errors)
-                hint="Every time in the portal is shown in it, and times you type are read in it."/>
-            <Choice name="hours" legend="Clock" options=vec![("24", "24 hours, 14:03"), ("12",
-                "12 hours, 2:03 pm")] chosen=hours
+                hint="Used for all times that you see and enter."/>
+            <Choice name="hours" legend="Clock" options=vec![("24", "24-hour, 14:03"), ("12",
+                "12-hour, 2:03 pm")] chosen=hours
                 error=error("hours", &errors)/>
             <div><button class="primary" type="submit">"Save preferences"</button></div>
-            // Where a browser that is in another zone is offered it. Only a script knows: `boot.js`
-            // puts a button here.
+            // `boot.js` puts a button here that selects the browser's own time zone, if it differs.
             <div data-zone=chosen_zone></div>
         </form>
     }

@@ -1,4 +1,4 @@
-//! The page of a request that was refused before it came to any page: in the frame all the same.
+//! The error page of a request that was refused before it reached a page: with the frame around it.
 
 use leptos::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::{
     view::Error,
 };
 
-/// Why, when there is nothing else to show. Put into the context by the server.
+/// The error that the server put into the context.
 pub fn fault() -> Option<Error> {
     use_context()
 }

@@ -1,4 +1,5 @@
-//! One folder a noun, one file a page. A page reads through `rpc` and assembles widgets.
+//! The pages: one folder per noun, one file per page. A page reads its data through `rpc` and is
+//! assembled from widgets.
 
 pub mod account;
 pub mod deliveries;
@@ -16,12 +17,12 @@ pub mod styleguide;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-/// A part of the path, such as the `:id` of a hook.
+/// A parameter of the path, such as the `:id` of a hook.
 fn param(name: &str) -> String {
     use_params_map().read_untracked().get(name).unwrap_or_default()
 }
 
-/// A parameter of the query; empty when it is not there.
+/// A parameter of the query string; empty when it is missing.
 fn query(name: &str) -> String {
     use_query_map().read_untracked().get(name).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What is shown where nothing is.
+//! The page for an unknown URL.
 
 use leptos::prelude::*;
 

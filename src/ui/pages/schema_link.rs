@@ -1,10 +1,10 @@
-//! The link to an event's JSON schema, in a table's row. May import `domain`.
+//! The link to an event type's JSON schema, for a row of a table.
 
 use leptos::prelude::*;
 
 use crate::domain::event::EventType;
 
-/// *Download JSON schema*, short enough for a row.
+/// *Download JSON schema*, shortened to fit a row.
 #[component]
 pub fn SchemaLink(event: EventType, #[prop(default = false)] brief: bool) -> impl IntoView {
     let href = format!("/integration/events/{}/schema.json", event.key());

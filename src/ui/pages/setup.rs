@@ -1,4 +1,4 @@
-//! First-run set-up: the first administrator.
+//! First-run set-up: creates the administrator account.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
@@ -27,9 +27,9 @@ fn Form(form: SetupForm) -> impl IntoView {
     view! {
         <Title text=title/>
         <p class="brand"><span class="mark" aria-hidden="true">"S"</span>"Service Hooks"</p>
-        <h1>"Make the first administrator"</h1>
-        <p>"This link works once. Whoever signs in with this address can do everything, and can \
-            add others."</p>
+        <h1>"Create the administrator account"</h1>
+        <p>"This link works once. The administrator has all permissions and can add other \
+            users."</p>
         <ErrorSummary errors=errors.clone()/>
         <form class="stack" method="post" action=SetUp::url()>
             <input type="hidden" name="token" value=form.token/>
@@ -39,7 +39,7 @@ fn Form(form: SetupForm) -> impl IntoView {
                 value=form.email errors=errors.clone()/>
             <TextField name="password" label="Password" kind="password" autocomplete="new-password"
                 hint="At least 12 characters. Tip: use several unrelated words." errors=errors/>
-            <div><button class="primary" type="submit">"Make administrator"</button></div>
+            <div><button class="primary" type="submit">"Create account"</button></div>
         </form>
     }
 }

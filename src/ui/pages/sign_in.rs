@@ -1,4 +1,4 @@
-//! Sign-in.
+//! The sign-in form.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;

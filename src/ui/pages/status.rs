@@ -1,4 +1,4 @@
-//! How the portal itself does, each thing with a word and the mark it is measured by.
+//! The status page: the health checks of this server, each with its limit, and server details.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -23,13 +23,7 @@ pub fn StatusPage() -> impl IntoView {
 
 #[component]
 fn Content(page: Data) -> impl IntoView {
-    let Data { checks, facts, started_at, now } = page;
-    let worst = checks.iter().map(|check| check.grade).max().unwrap_or(Grade::Good);
-    let sentence = match worst {
-        Grade::Good => "Everything is well.",
-        Grade::Watch => "It works, and something needs a look.",
-        Grade::Bad => "Something is wrong.",
-    };
+    let Data { summary, checks, facts, started_at, now } = page;
     let rows = checks.into_iter().map(|check| view! { <Row check/> });
     let facts = facts.into_iter().map(|(term, words)| view! { <Fact term>{words}</Fact> });
     view! {
@@ -37,15 +31,15 @@ fn Content(page: Data) -> impl IntoView {
         <div class="heading">
             <div>
                 <h1>"Status"</h1>
-                <p class="lead">{sentence} " Read " <DateTime at=now now/> "."</p>
+                <p class="lead">{summary} " Updated " <DateTime at=now now/> "."</p>
             </div>
             <a class="button" href="/status">"Refresh"</a>
         </div>
         <div class="columns">
-            <DataTable label="What was looked at" columns=&["Part", "State", "Found",
-                "Mark"]>{rows.collect_view()}</DataTable>
+            <DataTable label="Health checks" columns=&["Component", "Status", "Result",
+                "Limit"]>{rows.collect_view()}</DataTable>
             <section class="card facts" aria-labelledby="facts-title">
-                <h2 id="facts-title">"Facts"</h2>
+                <h2 id="facts-title">"Server"</h2>
                 <dl>{facts.collect_view()} <Fact term="Started"><DateTime
                     at=started_at now/></Fact></dl>
             </section>
@@ -56,16 +50,16 @@ fn Content(page: Data) -> impl IntoView {
 #[component]
 fn Row(check: Check) -> impl IntoView {
     let (tone, word) = match check.grade {
-        Grade::Good => (Tone::Good, "Well"),
-        Grade::Watch => (Tone::Warning, "Look"),
-        Grade::Bad => (Tone::Bad, "Wrong"),
+        Grade::Good => (Tone::Good, "OK"),
+        Grade::Watch => (Tone::Warning, "Needs attention"),
+        Grade::Bad => (Tone::Bad, "Problem"),
     };
     view! {
         <tr>
             <th scope="row">{check.name}</th>
-            <td data-label="State"><Badge tone text=word/></td>
-            <td data-label="Found">{check.words}</td>
-            <td data-label="Mark" class="count">{check.limit}</td>
+            <td data-label="Status"><Badge tone text=word/></td>
+            <td data-label="Result">{check.words}</td>
+            <td data-label="Limit" class="count">{check.limit}</td>
         </tr>
     }
 }

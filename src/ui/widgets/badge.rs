@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-/// How a state is meant.
+/// The meaning of a state.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     Good,
@@ -22,7 +22,7 @@ impl Tone {
     }
 }
 
-/// The style adds the sign. `class` is for whoever shows a badge only at times.
+/// CSS adds the sign. `class` is an extra class, for a badge that is shown conditionally.
 #[component]
 pub fn Badge(
     tone: Tone,

@@ -1,10 +1,10 @@
-//! Charts, drawn by the server as SVG with attributes only (an inline style would break the content
-//! policy). They are decoration beside numbers in text: each has a table twin or a sentence, and
-//! none is needed to read a page.
+//! Charts, rendered on the server as SVG with presentation attributes only: the content security
+//! policy forbids inline styles. A table or sentence beside each chart has the same numbers, so no
+//! page needs its charts to be read.
 
 use leptos::prelude::*;
 
-/// What a column shows: what went well, and what did not on top of it.
+/// A stacked column: successes below, failures on top.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Column {
     pub good: i64,
@@ -14,8 +14,8 @@ pub struct Column {
 const STEP: f64 = 10.0;
 const GAP: f64 = 2.0;
 
-/// One path for all columns of a kind: a page with fifty charts must not have a thousand elements
-/// for them.
+/// One path for all columns of a kind: one element per column would be thousands on a page with
+/// fifty charts.
 fn columns_path(columns: &[Column], height: f64, highest: i64, bad: bool) -> String {
     let scale = |count: i64| height * to_float(count) / to_float(highest.max(1));
     let mut path = String::new();
@@ -24,7 +24,7 @@ fn columns_path(columns: &[Column], height: f64, highest: i64, bad: bool) -> Str
         if count == 0 {
             continue;
         }
-        // What happened at all is seen, however little it was.
+        // At least 1 unit high, so that small counts stay visible.
         let size = scale(count).max(1.0);
         let x = to_float(at as i64) * STEP;
         let bottom = height - scale(below);
@@ -46,7 +46,7 @@ fn highest(columns: &[Column]) -> i64 {
     columns.iter().map(|column| column.good + column.bad).max().unwrap_or(0)
 }
 
-/// Small columns for a row of a table. `label` says in words what they show.
+/// A sparkline for a row of a table. `label` is its text alternative.
 #[component]
 pub fn Bars(columns: Vec<Column>, label: String) -> impl IntoView {
     const HEIGHT: f64 = 24.0;
@@ -75,7 +75,7 @@ pub fn Bars(columns: Vec<Column>, label: String) -> impl IntoView {
     .into_any()
 }
 
-/// Large columns with a scale. `marks` are words below, spread evenly.
+/// Large columns with a scale. `marks` are the labels of the time axis, spread evenly.
 #[component]
 pub fn ColumnChart(columns: Vec<Column>, marks: Vec<String>, label: String) -> impl IntoView {
     const HEIGHT: f64 = 140.0;
@@ -108,7 +108,7 @@ pub fn ColumnChart(columns: Vec<Column>, marks: Vec<String>, label: String) -> i
 /// A line of a chart: a value for each column that has one.
 pub type Values = Vec<Option<i64>>;
 
-/// Two lines over the same columns: the common case below, what few see above.
+/// Two lines over the same time axis: the median below, a high percentile above.
 #[component]
 pub fn LineChart(
     lower: Values,
@@ -139,7 +139,7 @@ pub fn LineChart(
     }
 }
 
-/// A step for each value; where there is none the line is broken.
+/// A step for each value. The line has a gap where there is no value.
 fn line_path(values: &Values, height: f64, highest: i64) -> String {
     let y = |value: i64| (height - 2.0) * (1.0 - to_float(value) / to_float(highest.max(1))) + 1.0;
     let mut path = String::new();
@@ -155,7 +155,7 @@ fn line_path(values: &Values, height: f64, highest: i64) -> String {
     path
 }
 
-/// Words under a chart, spread evenly.
+/// The labels of a chart's time axis, spread evenly.
 #[component]
 fn Marks(marks: Vec<String>) -> impl IntoView {
     let marks = marks.into_iter().map(|text| view! { <span>{text}</span> });
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_stand_on_successes_and_little_is_seen() {
+    fn failures_are_stacked_on_successes_and_small_counts_stay_visible() {
         let columns =
             [Column { good: 999, bad: 1 }, Column::default(), Column { good: 0, bad: 500 }];
         let (good, bad) =
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_broken_where_there_is_no_value() {
+    fn a_line_has_a_gap_where_there_is_no_value() {
         let path = line_path(&vec![Some(0), Some(10), None, Some(5)], 22.0, 10);
         assert_eq!(path, "M0 21.0h8L10 1.0h8M30 11.0h8");
         assert_eq!(line_path(&vec![], 22.0, 0), "");

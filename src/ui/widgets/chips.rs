@@ -1,15 +1,15 @@
-//! What a list is narrowed by at present: a chip for each, which is a link to the list without it.
+//! The active filters of a list as chips. Each chip links to the list without its filter.
 
 use leptos::prelude::*;
 
-/// One of them: what is narrowed, to what, and the address of the list without it.
+/// A filter's name and value, and the address of the list without it.
 pub struct Chip {
     pub name: &'static str,
     pub value: String,
     pub without: String,
 }
 
-/// `all` is the address of the list with none of them.
+/// `all` is the address of the list without any filter.
 #[component]
 pub fn Chips(chips: Vec<Chip>, all: String) -> impl IntoView {
     let is_several = chips.len() > 1;

@@ -1,11 +1,11 @@
-//! One of several: radio buttons where all can be seen, a list where there are many.
+//! Choosing one of several options: radio buttons for a few, a drop-down list for many.
 
 use leptos::prelude::*;
 
 use super::field::{Description, Field, FieldError};
 
-/// Radio buttons under a legend. The first has the field's name for its id, so that the error
-/// summary leads to it.
+/// Radio buttons under a legend. The first one's id is the field's name: the error summary links to
+/// it.
 #[component]
 pub fn Choice(
     name: &'static str,
@@ -31,8 +31,8 @@ pub fn Choice(
     }
 }
 
-/// A list to choose one from. What was chosen before and is not in it stays visible, so that
-/// nothing is changed unseen.
+/// A drop-down list. A saved value that is not among the options is added to them, so that saving
+/// the form does not silently change it.
 #[component]
 pub fn Select(
     name: &'static str,

@@ -1,21 +1,21 @@
-//! A button that copies what stands elsewhere on the page. Only a script can do that, so only a
-//! script puts it there: the text beside it can be selected by whoever has none.
+//! A button that copies the text of another element. Copying needs a script, so only a script shows
+//! the button; without scripts the reader selects the text.
 
 use leptos::prelude::*;
 
-/// `from` is the id of what is copied, `label` what the button is called.
+/// `from` is the id of the element to copy; `label` is the button's text.
 #[island]
 pub fn CopyButton(from: String, label: String) -> impl IntoView {
     let is_able = RwSignal::new(false);
-    let said = RwSignal::new("");
-    // Over plain http browsers let nobody copy, except from this machine.
+    let message = RwSignal::new("");
+    // Browsers allow the clipboard only in a secure context: HTTPS or localhost.
     Effect::new(move |_| is_able.set(window().is_secure_context()));
     let copy = move |_| {
         let text = document().get_element_by_id(&from).and_then(|element| element.text_content());
-        // It is kept in the clipboard or it is not: a browser that refuses says so in its own way.
+        // The result is not awaited: a browser that refuses tells the user itself.
         let _promise = window().navigator().clipboard().write_text(&text.unwrap_or_default());
-        said.set("Copied");
-        set_timeout(move || said.set(""), std::time::Duration::from_secs(2));
+        message.set("Copied");
+        set_timeout(move || message.set(""), std::time::Duration::from_secs(2));
     };
     view! {
         <span class="copy">
@@ -24,7 +24,7 @@ pub fn CopyButton(from: String, label: String) -> impl IntoView {
                 let label = label.clone();
                 view! { <button type="button" on:click=copy>{label}</button> }
             })}
-            <span role="status">{move || said.get()}</span>
+            <span role="status">{move || message.get()}</span>
         </span>
     }
 }

@@ -1,6 +1,5 @@
-//! A time: short and relative for reading, and exact (in the reader's own zone, with its offset and
-//! name) for whoever asks. How the reader wants it stands in the page's context, put there by the
-//! server.
+//! Times: relative in the text, exact in the tooltip, with the reader's own time zone. The server
+//! puts the reader's [`Clockface`] into the page's context.
 
 use std::sync::Arc;
 
@@ -11,12 +10,12 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The clock of whoever reads this page.
+/// The clock of the reader of this page; UTC if there is none.
 pub fn readers_clock() -> Arc<dyn Clockface> {
     use_context::<Arc<dyn Clockface>>().unwrap_or_else(|| Arc::new(Utc))
 }
 
-/// `3 minutes ago`, and the date when that is long past.
+/// `3 minutes ago`; the date after a month.
 #[component]
 pub fn DateTime(at: Timestamp, now: Timestamp) -> impl IntoView {
     let clock = readers_clock();
@@ -24,7 +23,7 @@ pub fn DateTime(at: Timestamp, now: Timestamp) -> impl IntoView {
     view! { <time datetime=at.rfc3339() title=clock.exact(at)>{text}</time> }
 }
 
-/// The exact time, to be read and copied.
+/// The exact time as text.
 #[component]
 pub fn ExactDateTime(at: Timestamp) -> impl IntoView {
     view! { <time class="exact" datetime=at.rfc3339()>{readers_clock().exact(at)}</time> }

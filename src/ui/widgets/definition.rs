@@ -1,4 +1,4 @@
-//! A fact: a term and what it is.
+//! A term and its value in a list of details.
 
 use leptos::prelude::*;
 

@@ -1,11 +1,11 @@
-//! Form fields: a label, a hint, the control, and (where it was wrong) the words beside it and in
-//! the summary above.
+//! Form fields: label, hint, control, and the error message beside the field and in the summary
+//! above the form.
 
 use leptos::prelude::*;
 
 use crate::domain::invalid::Invalid;
 
-/// What was wrong with a form, with a link to each field. Takes the focus when the page opens.
+/// All errors of a form, each with a link to its field. Takes the focus when the page opens.
 #[component]
 pub fn ErrorSummary(errors: Invalid) -> impl IntoView {
     (!errors.is_empty()).then(|| {
@@ -52,7 +52,7 @@ impl Description {
     }
 }
 
-/// The frame around a control: label, hint, message; and what was accepted but may not work.
+/// The frame around a control: label, hint, error, and a warning about an accepted value.
 #[component]
 pub fn Field(
     name: &'static str,
@@ -78,14 +78,14 @@ pub fn Field(
     }
 }
 
-/// What is wrong with a field, told from a warning by a sign and a word.
+/// A field's error. A sign and a word tell it from a warning.
 #[component]
 pub fn FieldError(name: &'static str, error: String) -> impl IntoView {
     view! { <p class="error" id=format!("{name}-error")><span
     aria-hidden="true">"✕ "</span>"Error: " {error}</p> }
 }
 
-/// A line of text with everything around it. The control and its id are named after the field.
+/// A single-line text field. The control's `id` and `name` are the field's name.
 #[component]
 pub fn TextField(
     name: &'static str,
@@ -95,7 +95,7 @@ pub fn TextField(
     #[prop(default = "text")] kind: &'static str,
     #[prop(default = "off")] autocomplete: &'static str,
     #[prop(default = false)] code: bool,
-    /// What the browser calls the value, where it is part of a larger one.
+    /// The control's `name`, if it differs from the field's, for example `tuning[timeout]`.
     #[prop(default = "")]
     path: &'static str,
     errors: Invalid,

@@ -1,5 +1,5 @@
-//! What surrounds a page: skip link, header with its menus, navigation by permission, the banner of
-//! what is wrong with the whole portal, the flash of what was just done.
+//! The frame of a page: skip link, header with menus, navigation by permission, the banner with
+//! problems of the whole installation, and the notice about the last action.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 
@@ -13,7 +13,7 @@ use crate::{
     view::session::{Banner, BannerLine, FlashKind, Frame as FrameData},
 };
 
-/// Where in the navigation a page belongs.
+/// The entry of the navigation that a page belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Hooks,
@@ -33,8 +33,7 @@ struct Group {
 
 struct Entry(Place, &'static str, &'static str, Permission);
 
-/// The navigation. Whoever lacks an entry's permission does not see it, and no group without
-/// entries.
+/// The navigation. Entries are shown by permission; a group without entries is left out.
 const GROUPS: &[Group] = &[
     Group {
         id: "nav-integration",
@@ -64,11 +63,11 @@ const GROUPS: &[Group] = &[
     },
 ];
 
-/// A page for signed-in people.
+/// A page for signed-in users.
 #[component]
 pub fn Frame(place: Place, children: Children) -> impl IntoView {
     view! {
-        <a class="skip" href="#main">"Skip to the content"</a>
+        <a class="skip" href="#main">"Skip to content"</a>
         {loaded(read_frame(), move |data| view! { <Surroundings place data/> })}
         <main id="main" tabindex="-1">
             {loaded(take_flash(), |flash| flash.map(|flash| view! { <Notice kind=flash.kind
@@ -78,7 +77,7 @@ pub fn Frame(place: Place, children: Children) -> impl IntoView {
     }
 }
 
-/// A page for people who are not signed in: a single column, nothing around it.
+/// A page for visitors who are not signed in: a single column without navigation.
 #[component]
 pub fn Lone(children: Children) -> impl IntoView {
     view! { <main id="main" class="lone">{children()}</main> }
@@ -114,7 +113,7 @@ fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
                 <AccountMenu name email/>
             </div>
         </header>
-        // A popover where it is narrow; where it is wide the style shows it beside the page.
+        // A popover on narrow screens; on wide ones CSS shows it beside the page.
         {has_navigation.then(|| view! { <nav id="nav" class="side"
             aria-label="Main" popover>{groups}</nav> })}
     }
@@ -153,7 +152,7 @@ fn AccountMenu(name: String, email: String) -> impl IntoView {
     }
 }
 
-/// Something is wrong with the whole portal. Stays for as long as it is.
+/// A problem of the whole installation. Shown on every page until it is over.
 #[component]
 pub fn SystemBanner(banner: Banner) -> impl IntoView {
     let (class, role) = if banner.is_urgent {
@@ -165,13 +164,12 @@ pub fn SystemBanner(banner: Banner) -> impl IntoView {
         let since = since.map(|at| view! { "Since " <ExactDateTime at/> ". " });
         view! { <p><b>{what}</b> " " {since} {next}</p> }
     });
-    let more = banner.more.map(|href| view! { <p><a href=href>"Status of the portal"</a></p> });
+    let more = banner.more.map(|href| view! { <p><a href=href>"View status"</a></p> });
     view! { <div class=class role=role><span
     aria-hidden="true">"!"</span><div>{lines.collect_view()} {more}</div></div> }
 }
 
-/// A sentence about what was just done. Stays until the next page; one that is bad news takes the
-/// focus.
+/// The result of the last action. Shown until the next page; a failure takes the focus.
 #[component]
 pub fn Notice(kind: FlashKind, #[prop(into)] text: String) -> impl IntoView {
     let (class, role, sign) = match kind {

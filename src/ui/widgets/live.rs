@@ -1,6 +1,6 @@
-//! What the server tells by itself: how many rows are new, and how far a job is. Without scripts
-//! there is a link to look again. A page that nobody sees does not listen: browsers keep few
-//! connections to a server, and other tabs need them.
+//! Live updates over server-sent events: the number of new rows and a job's progress. Without
+//! scripts there is a link that reloads. A hidden page closes its stream: browsers allow few
+//! connections per server, and other tabs need them.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use leptos::{
 };
 use web_sys::{EventSource, MessageEvent, VisibilityState};
 
-/// Calls `hear` with each message of a stream, for as long as the page is seen.
-fn listen(from: String, hear: impl Fn(String) + Clone + 'static) {
+/// Calls `on_text` with each message of a stream while the page is visible.
+fn listen(from: String, on_text: impl Fn(String) + Clone + 'static) {
     let source = StoredValue::new_local(None::<EventSource>);
-    let turn = move || {
+    let reconnect = move || {
         source.update_value(|source| {
             if let Some(open) = source.take() {
                 open.close();
@@ -25,24 +25,26 @@ fn listen(from: String, hear: impl Fn(String) + Clone + 'static) {
             return;
         }
         let Ok(open) = EventSource::new(&from) else { return };
-        let hear = hear.clone();
+        let on_text = on_text.clone();
         let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-            hear(event.data().as_string().unwrap_or_default());
+            on_text(event.data().as_string().unwrap_or_default());
         });
         open.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-        // As long as the page: there is one for each time that it is looked at again.
+        // Leaked on purpose: it lives as long as the page, one for each time it becomes visible.
         on_message.forget();
         source.set_value(Some(open));
     };
-    turn();
-    let on_turn = Closure::<dyn Fn()>::new(turn);
+    reconnect();
+    let on_visibility = Closure::<dyn Fn()>::new(reconnect);
     let page: Document = document();
-    let _told =
-        page.add_event_listener_with_callback("visibilitychange", on_turn.as_ref().unchecked_ref());
-    on_turn.forget();
+    let _added = page.add_event_listener_with_callback(
+        "visibilitychange",
+        on_visibility.as_ref().unchecked_ref(),
+    );
+    on_visibility.forget();
 }
 
-/// A bar that says how many deliveries are new, and leads to them. The rows stay where they are.
+/// A bar with the number of new deliveries and a link to them. The rows below do not move.
 #[island]
 pub fn News(from: String, newest: String) -> impl IntoView {
     let count = RwSignal::new(String::new());
@@ -62,8 +64,8 @@ pub fn News(from: String, newest: String) -> impl IntoView {
     }
 }
 
-/// Keeps the page of a job true: its words and its bar; and where its state changes, the page is
-/// loaded anew.
+/// Updates the progress text and bar of a job's page, and reloads the page when the job's state
+/// changes.
 #[island]
 pub fn JobWatch(from: String, state: String) -> impl IntoView {
     Effect::new(move |_| {
@@ -74,7 +76,7 @@ pub fn JobWatch(from: String, state: String) -> impl IntoView {
     });
 }
 
-/// How long the answer to a submitted form may take before the page is loaded again without it.
+/// How long to wait for the response to a submitted form before the page is reloaded.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// A message is `state|behind|all|words`.
@@ -87,16 +89,16 @@ fn follow(message: &str, state: &str, is_submitted: bool) {
     if now != state {
         let reload = || drop(window().location().reload());
         if is_submitted {
-            // The state changed because of the form, whose answer is on its way. To load the page
-            // now would take the place of that answer, and of what it tells the reader.
+            // The submitted form changed the state and its response is on its way. A reload now
+            // would replace that response and the notice in it.
             set_timeout(reload, ANSWER);
         } else {
             reload();
         }
         return;
     }
-    if let Some(said) = document().get_element_by_id("job-words") {
-        said.set_text_content(Some(words));
+    if let Some(progress) = document().get_element_by_id("job-words") {
+        progress.set_text_content(Some(words));
     }
     let Some(bar) = document().get_element_by_id("job-bar") else { return };
     let set = |element: &Element, name: &str, value: &str| drop(element.set_attribute(name, value));

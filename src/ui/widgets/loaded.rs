@@ -1,5 +1,5 @@
-//! Content that has to be read first. The page waits for it on the server; what could not be read
-//! is said in its place.
+//! Content that is read first: the server waits for it and shows an error in its place if the read
+//! fails.
 
 use std::future::Future;
 
@@ -9,7 +9,7 @@ use leptos_meta::Title;
 use super::datetime::ExactDateTime;
 use crate::view::Error;
 
-/// Shows what `read` brings, or why it did not.
+/// Shows the result of `read`, or its error.
 pub fn loaded<T, V>(
     read: impl Future<Output = Result<T, Error>> + Send + 'static,
     show: impl FnOnce(T) -> V + Send + 'static,
@@ -18,8 +18,8 @@ where
     T: Send + 'static,
     V: IntoView + 'static,
 {
-    // Not in a closure: that could run more than once, and a read may do something (it takes the
-    // flash, for one).
+    // Not in a closure, which could run more than once: a read may have effects, such as taking the
+    // flash.
     let content = Suspend::new(async move {
         match read.await {
             Ok(value) => show(value).into_any(),
@@ -29,7 +29,7 @@ where
     view! { <Suspense fallback=|| ()>{content}</Suspense> }
 }
 
-/// Why there is nothing to see here. The frame around it offers the way on.
+/// The error page inside of the frame.
 #[component]
 pub fn Failure(error: Error) -> impl IntoView {
     let title = error.title().to_owned();
@@ -48,17 +48,17 @@ pub fn Explained(error: Error) -> impl IntoView {
     let link = |href: &str, words| Some((href.to_owned(), words));
     let links = match &error {
         Error::SignIn => [link("/sign-in", "Sign in"), None],
-        Error::NotFound { .. } => [link("/", "Go to the first page"), None],
+        Error::NotFound { .. } => [link("/", "Go to Service hooks"), None],
         Error::Deleted { id, .. } => [
-            link(&format!("/integration/deliveries?hook={id}"), "Its deliveries in the log"),
-            link("/integration/hooks", "The hooks that there are"),
+            link(&format!("/integration/deliveries?hook={id}"), "View its deliveries"),
+            link("/integration/hooks", "Go to Service hooks"),
         ],
         _ => [None, None],
     };
     let deleted = match &error {
         Error::Deleted { at, by, .. } => {
             let by = by.clone().map(|by| view! { " by " <b>{by}</b> });
-            Some(view! { <p>"It was deleted at " <ExactDateTime at=*at/> {by} "."</p> })
+            Some(view! { <p>"Deleted at " <ExactDateTime at=*at/> {by} "."</p> })
         }
         _ => None,
     };

@@ -1,9 +1,9 @@
-//! A button that shows a few links and buttons. A popover: it opens, closes and gives the focus
-//! back without any script.
+//! A button that opens a few links and buttons in a popover, which handles opening, closing and
+//! focus without a script.
 
 use leptos::prelude::*;
 
-/// `id` has to be the page's only one.
+/// `id` must be unique on the page.
 #[component]
 pub fn Menu(id: &'static str, #[prop(into)] label: String, children: Children) -> impl IntoView {
     view! {
@@ -15,8 +15,8 @@ pub fn Menu(id: &'static str, #[prop(into)] label: String, children: Children) -
     }
 }
 
-/// The same behind three dots, for a row of a table; the children are links. `label` says of what
-/// it is the menu.
+/// The same behind three dots, for a row of a table; the children are links. `label` names the menu
+/// for screen readers.
 #[component]
 pub fn RowMenu(id: String, label: String, children: Children) -> impl IntoView {
     view! {

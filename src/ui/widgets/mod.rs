@@ -1,5 +1,5 @@
-//! The small parts that pages are made of. They know how things look and behave, and nothing of
-//! hooks or events.
+//! The building blocks of pages. They know appearance and behaviour, but nothing about hooks or
+//! events.
 
 pub mod badge;
 pub mod chart;

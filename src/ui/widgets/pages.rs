@@ -1,9 +1,8 @@
-//! From page to page of a list that nobody counts: the newer one, the older one, and back to the
-//! top.
+//! Keyset pagination of a list that is not counted: newest, newer and older page.
 
 use leptos::prelude::*;
 
-/// Each is an address, where there is such a page.
+/// Each is the address of that page, if it exists.
 #[component]
 pub fn Pages(
     newest: Option<String>,

@@ -1,40 +1,41 @@
-//! The slider. On: white knob on a blue ground. Off: black knob on a white ground.
+//! The on/off switch. On: white knob on blue. Off: black knob on white.
 //!
-//! In lists and headers it saves at once: a form with one button, which works without scripts; with
-//! scripts the island posts the same form by itself and moves the knob when the server has
-//! answered, not before. In a form it is a field that the form's own button saves.
+//! In lists and headers it saves immediately: a form with one button, which works without scripts.
+//! With scripts, the island posts the same form and moves the knob only after the server has
+//! answered. Inside a form it is a field that the form's own button saves.
 
 use leptos::{ev::SubmitEvent, prelude::*, server_fn::ServerFn, task::spawn_local};
 
 use crate::rpc::hooks::{SetEnabled, set_enabled};
 
-/// A slider that saves at once. `label` names what is switched and never changes with its state.
+/// A switch that saves immediately. `label` names what it switches and does not change with the
+/// state.
 #[island]
 pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
     let is_on = RwSignal::new(on);
     let is_busy = RwSignal::new(false);
-    let said = RwSignal::new(String::new());
-    // That it worked is seen by the knob and only has to be said; that it did not has to be read.
+    let message = RwSignal::new(String::new());
+    // Success is visible at the knob, so only screen readers get its message; a failure is shown.
     let has_failed = RwSignal::new(false);
-    let (hook, name) = (id.clone(), label.clone());
+    let hook = id.clone();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         if is_busy.get_untracked() {
             return;
         }
         is_busy.set(true);
-        let (hook, name) = (hook.clone(), name.clone());
+        let hook = hook.clone();
         let wanted = !is_on.get_untracked();
         spawn_local(async move {
             match set_enabled(hook, wanted.to_string()).await {
                 Ok(now) => {
                     is_on.set(now);
                     has_failed.set(false);
-                    said.set("Saved".to_owned());
+                    message.set("Saved".to_owned());
                 }
                 Err(error) => {
                     has_failed.set(true);
-                    said.set(format!("{name} was not switched. {error}"));
+                    message.set(format!("Not saved. {error}"));
                 }
             }
             is_busy.set(false);
@@ -52,12 +53,12 @@ pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
             <span class="switch-word"
                 aria-hidden="true">{move || if is_on.get() { "On" } else { "Off" }}</span>
             <span class=move || if has_failed.get() { "switch-said" } else { "visually-hidden" }
-                role="status">{move || said.get()}</span>
+                role="status">{move || message.get()}</span>
         </form>
     }
 }
 
-/// A slider inside a form: takes effect when the form is saved.
+/// A switch inside a form. It takes effect when the form is saved.
 #[component]
 pub fn SwitchField(
     name: &'static str,

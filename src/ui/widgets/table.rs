@@ -1,8 +1,8 @@
-//! A table that scrolls by itself where it is too wide, and says what it is.
+//! A data table with a caption, which scrolls sideways when it is too wide.
 
 use leptos::prelude::*;
 
-/// `label` names it for whoever cannot see it; `columns` are its heads; the children are its rows.
+/// `label` is the caption for screen readers; `columns` are the headings; the children are rows.
 #[component]
 pub fn DataTable(
     label: &'static str,

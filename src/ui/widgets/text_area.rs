@@ -1,12 +1,11 @@
-//! Text of many lines. The only place that writes this element: Leptos does not escape what is in
-//! it, so it is escaped here. Not for islands: what is escaped once more by a browser's half would
-//! show it.
+//! A multi-line text field. The only place that writes a `<textarea>`: Leptos does not escape its
+//! content, so it is escaped here. Not for islands: in the browser the text would be escaped twice.
 
 use leptos::prelude::*;
 
 use super::field::{Description, Field};
 
-/// A field of many lines. The control and its id are named after the field.
+/// A multi-line text field. The control's `id` and `name` are the field's name.
 #[component]
 pub fn TextArea(
     name: &'static str,
@@ -28,10 +27,9 @@ pub fn TextArea(
     }
 }
 
-/// As it has to stand in the page. The line break that begins it is not part of the value: browsers
-/// take one away.
+/// The value as HTML. Browsers drop the first line break of a `<textarea>`, so one is added.
 fn escaped(value: &str) -> String {
-    format!("\n{}", value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
+    format!("\n{}", html_escape::encode_text(value))
 }
 
 #[cfg(test)]
@@ -46,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_typed_stays_text() {
+    fn markup_in_the_value_stays_text() {
         for payload in [
             "</textarea><script>window.pwned=1</script>",
             "</TEXTAREA ><img src=x onerror=alert(1)>",

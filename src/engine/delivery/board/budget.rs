@@ -1,7 +1,7 @@
-//! The memory budget of all lanes. A body that several lanes share is counted once. One half is
-//! first come, first served; of the other half each lane is guaranteed an equal share, so that
-//! lanes whose receivers hang never take what the others need. Even beyond the budget, a lane with
-//! nothing in memory may have one delivery: so no lane ever stops.
+//! The memory budget of all lanes together. A body that several lanes share is counted once. One
+//! half of the budget is first come, first served. Of the other half each lane is guaranteed an
+//! equal share, so that lanes whose receivers hang cannot starve the others. A lane with nothing in
+//! memory may have one delivery even when the budget is used up, so every lane makes progress.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -10,84 +10,84 @@ use crate::{
     engine::{delivery::lane::Change, store::queue::Room},
 };
 
-/// What a delivery takes besides its body: itself, and its entries in what its lane remembers.
-const ENTRY: usize = 512;
-/// A load with less room than this is not worth while.
-const LEAST: usize = 16 * 1024;
-/// One load may bring `1 / LOAD` of the budget at most.
-const LOAD: usize = 32;
+/// What a delivery takes in addition to its body: the struct and its entries in the lane's maps.
+const ENTRY_BYTES: usize = 512;
+/// The least room that is worth a load, in bytes.
+const MIN_LOAD: usize = 16 * 1024;
+/// One load may bring at most `1 / MAX_LOAD_PART` of the budget.
+const MAX_LOAD_PART: usize = 32;
 
-/// What one lane takes.
+/// The memory of one lane.
 #[derive(Clone, Copy, Default)]
 struct Share {
     rows: usize,
-    /// As if it were alone: with all its bodies.
+    /// All its bodies, including those that other lanes share.
     bytes: usize,
-    /// What the load under way may bring.
+    /// Reserved for the load under way, in bytes.
     reserved: usize,
 }
 
 /// See the module.
 pub(super) struct Budget {
-    most: usize,
+    limit: usize,
     used: usize,
     reserved: usize,
-    /// For each body in memory: how many deliveries use it, and its bytes.
+    /// For each body in memory: how many deliveries use it, and its size in bytes.
     bodies: HashMap<EventId, (usize, usize)>,
+    /// Lanes that have deliveries in memory or a load under way.
     shares: HashMap<HookId, Share>,
-    /// How many lanes there are, whether they have anything or not.
+    /// The number of all lanes, including those with nothing in memory.
     pub(super) lanes: usize,
-    /// Lanes whose load was refused for lack of room, in the order in which they asked.
+    /// Lanes whose load was refused for lack of room, oldest request first.
     refused: VecDeque<HookId>,
 }
 
 impl Budget {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         let (bodies, shares, refused) = (HashMap::new(), HashMap::new(), VecDeque::new());
-        Self { most, used: 0, reserved: 0, bodies, shares, lanes: 0, refused }
+        Self { limit, used: 0, reserved: 0, bodies, shares, lanes: 0, refused }
     }
 
-    /// Bytes that are taken now.
+    /// Bytes in use.
     pub(super) fn used(&self) -> usize {
         self.used
     }
 
-    /// How much a lane may take now; zero: nothing more, but it may take one delivery if it has
-    /// none.
-    pub(super) fn free(&self, hook: HookId) -> usize {
+    /// Bytes that a lane may take now. At zero it may still take one delivery if it has none.
+    pub(super) fn free_for(&self, hook: HookId) -> usize {
         let taken = self.used.saturating_add(self.reserved);
-        let common = (self.most / 2).saturating_sub(taken);
+        let shared = (self.limit / 2).saturating_sub(taken);
         let own = self
             .shares
             .get(&hook)
-            .map_or(0, |share| share.bytes + share.reserved + share.rows * ENTRY);
-        let part = self.guaranteed().saturating_sub(own);
-        common.max(part).min(self.most.saturating_sub(taken))
+            .map_or(0, |share| share.bytes + share.reserved + share.rows * ENTRY_BYTES);
+        let own_part = self.guaranteed().saturating_sub(own);
+        shared.max(own_part).min(self.limit.saturating_sub(taken))
     }
 
-    /// What of the second half is each lane's.
+    /// Each lane's guaranteed share of the second half, in bytes.
     fn guaranteed(&self) -> usize {
-        self.most / 2 / self.lanes.max(1)
+        self.limit / 2 / self.lanes.max(1)
     }
 
-    /// Is there room for a delivery that was offered?
+    /// Is there room for an offered delivery with a body of so many bytes?
     pub(super) fn has_room(&self, hook: HookId, event: EventId, bytes: usize) -> bool {
         let body = if self.bodies.contains_key(&event) { 0 } else { bytes };
-        self.is_empty(hook) || self.free(hook) >= body + ENTRY
+        self.is_empty(hook) || self.free_for(hook) >= body + ENTRY_BYTES
     }
 
     pub(super) fn is_empty(&self, hook: HookId) -> bool {
         self.shares.get(&hook).is_none_or(|share| share.rows == 0 && share.reserved == 0)
     }
 
-    /// Reserves room for a load. `None`: there is none. Then the lane has deliveries in memory and
-    /// asks again when one of them ends; [`Budget::admissible`] names it sooner if other lanes
-    /// leave room.
+    /// Reserves room for a load, until [`Budget::release`]. `None`: there is no room. Then the lane
+    /// has deliveries in memory, so it asks again when one of them ends; [`Budget::admissible`]
+    /// returns it sooner if other lanes free enough. `is_urgent`: always reserves at least one row.
     pub(super) fn reserve(&mut self, hook: HookId, window: Room, is_urgent: bool) -> Option<Room> {
-        let most = window.bytes.min((self.most / LOAD).max(LEAST));
-        let free = self.free(hook).min(most);
-        let least = LEAST.min(most).min(self.guaranteed() / 2);
-        if free < least && !is_urgent && !self.is_empty(hook) {
+        let max = window.bytes.min((self.limit / MAX_LOAD_PART).max(MIN_LOAD));
+        let free = self.free_for(hook).min(max);
+        let min = MIN_LOAD.min(max).min(self.guaranteed() / 2);
+        if free < min && !is_urgent && !self.is_empty(hook) {
             if !self.refused.contains(&hook) {
                 self.refused.push_back(hook);
             }
@@ -96,55 +96,55 @@ impl Budget {
         let bytes = free.max(1);
         self.shares.entry(hook).or_default().reserved += bytes;
         self.reserved += bytes;
-        Some(Room { rows: window.rows.min(bytes / ENTRY).max(1), bytes })
+        Some(Room { rows: window.rows.min(bytes / ENTRY_BYTES).max(1), bytes })
     }
 
-    /// The load is over, however it went.
+    /// Releases the reservation of a load that ended, successfully or not.
     pub(super) fn release(&mut self, hook: HookId) {
         if let Some(share) = self.shares.get_mut(&hook) {
             self.reserved -= std::mem::take(&mut share.reserved);
         }
-        self.tidy(hook);
+        self.remove_if_empty(hook);
     }
 
-    /// A lane's memory changed.
+    /// Accounts for deliveries that came into a lane's memory or left it.
     pub(super) fn note(&mut self, hook: HookId, changes: impl IntoIterator<Item = Change>) {
         for Change { event, bytes, is_gain } in changes {
             let share = self.shares.entry(hook).or_default();
             let body = self.bodies.entry(event).or_insert((0, bytes));
             if is_gain {
                 (share.rows, share.bytes) = (share.rows + 1, share.bytes + bytes);
-                self.used += ENTRY + if body.0 == 0 { body.1 } else { 0 };
+                self.used += ENTRY_BYTES + if body.0 == 0 { body.1 } else { 0 };
                 body.0 += 1;
                 continue;
             }
             (share.rows, share.bytes) =
                 (share.rows.saturating_sub(1), share.bytes.saturating_sub(bytes));
             body.0 = body.0.saturating_sub(1);
-            let freed = ENTRY + if body.0 == 0 { body.1 } else { 0 };
+            let freed = ENTRY_BYTES + if body.0 == 0 { body.1 } else { 0 };
             self.used = self.used.saturating_sub(freed);
             if body.0 == 0 {
                 self.bodies.remove(&event);
             }
         }
-        self.tidy(hook);
+        self.remove_if_empty(hook);
     }
 
-    fn tidy(&mut self, hook: HookId) {
+    fn remove_if_empty(&mut self, hook: HookId) {
         if self.shares.get(&hook).is_some_and(|share| share.rows == 0 && share.reserved == 0) {
             self.shares.remove(&hook);
         }
     }
 
-    /// The lanes that may get what they want now, of what is there for whoever comes.
+    /// Removes and returns refused lanes, oldest first, for which the shared half has room now.
     pub(super) fn admissible(&mut self) -> Vec<HookId> {
         let mut admissible = Vec::new();
-        let mut room = (self.most / 2).saturating_sub(self.used.saturating_add(self.reserved));
-        while room >= LEAST
+        let mut room = (self.limit / 2).saturating_sub(self.used.saturating_add(self.reserved));
+        while room >= MIN_LOAD
             && let Some(hook) = self.refused.pop_front()
         {
             admissible.push(hook);
-            room -= LEAST;
+            room -= MIN_LOAD;
         }
         admissible
     }
@@ -165,12 +165,12 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_several_lanes_is_counted_once() {
+    fn a_body_that_several_lanes_share_is_counted_once() {
         let mut budget = Budget::new(1 << 20);
         for number in 1..=10 {
             budget.note(hook(number), change(1, 10_000, true));
         }
-        assert_eq!(budget.used(), 10_000 + 10 * ENTRY);
+        assert_eq!(budget.used(), 10_000 + 10 * ENTRY_BYTES);
         for number in 1..=10 {
             budget.note(hook(number), change(1, 10_000, false));
         }
@@ -178,23 +178,23 @@ mod tests {
     }
 
     #[test]
-    fn silent_lanes_leave_every_other_its_part() {
+    fn lanes_that_hang_leave_every_other_lane_its_guaranteed_part() {
         let mut budget = Budget::new(1 << 20);
         budget.lanes = 10;
         for number in 0..9 {
             for event in 0.. {
-                if budget.free(hook(number)) < 30_000 {
+                if budget.free_for(hook(number)) < 30_000 {
                     break;
                 }
                 budget.note(hook(number), change(number * 1000 + event, 26_000, true));
             }
         }
         assert!(budget.used() <= 1 << 20, "{}", budget.used());
-        assert_eq!(budget.free(hook(100)), (1 << 20) / 2 / 10);
+        assert_eq!(budget.free_for(hook(100)), (1 << 20) / 2 / 10);
     }
 
     #[test]
-    fn when_all_is_taken_a_lane_with_nothing_has_one_and_others_wait_for_room() {
+    fn beyond_the_budget_an_empty_lane_gets_one_delivery_and_others_wait() {
         let mut budget = Budget::new(200_000);
         budget.lanes = 3;
         let window = Room { rows: 1000, bytes: 50_000 };
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(
             rows(budget.reserve(hook(1), window, true)),
             Some(1),
-            "a changed hook is read at any rate"
+            "a changed hook is always read"
         );
         budget.release(hook(1));
         assert!(budget.has_room(hook(3), EventId(Uuid::from_u128(3)), 9_000));

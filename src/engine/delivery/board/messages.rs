@@ -1,4 +1,4 @@
-//! What the board is told, and what it orders. Imports the lane and the store's types.
+//! The board's input ([`News`]) and output ([`Action`]). Imports the lane and the store's types.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,92 +13,95 @@ use crate::{
         time::Timestamp,
     },
     engine::{
-        delivery::lane::{Given, Page, Wanted},
+        delivery::lane::{Outgoing, Page, Wanted},
         store::{Error, lines::Ask, open::Open, queue::Room},
     },
 };
 
-/// A lane under one ownership. Results of orders from an earlier ownership are ignored: another
-/// node may have had the lane since, and a page that was read before that would repeat what that
-/// node delivered.
+/// A lane under one ownership. The board ignores results of actions from an earlier ownership:
+/// another node may have owned the lane since, and a page that was read before that would repeat
+/// what that node delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnedLane {
     pub hook: HookId,
-    /// `None` where nobody shares.
+    /// The fencing token of this ownership; `None` on a server without other nodes.
     pub fence: Option<i64>,
 }
 
-/// What the board is told.
+/// Input of the board.
 pub enum News {
-    /// Committed just now.
+    /// These deliveries were just committed on this node (the fast path from accept to attempt).
     Offer(Vec<Open>),
-    /// Committed just now as held.
+    /// For these hooks a delivery was just committed as held.
     Held(Vec<HookId>),
-    /// These hooks have something open in the database.
+    /// These hooks may have open deliveries in the database that were not offered.
     More(Vec<HookId>),
-    /// These hooks changed.
+    /// The rows of these hooks changed.
     Changed(Vec<HookId>),
-    /// Another node says so of hooks that may be this one's.
-    Heard {
-        hooks: Vec<HookId>,
-        is_change: bool,
-    },
-    /// These hooks have an overdue delivery: what their lanes know is wrong, or nothing is sent at
-    /// all.
+    /// As `Changed` (`is_change`) or `More`, in a hint from another node or from this node's poll.
+    /// The hooks may belong to any node; only the owner acts on it.
+    FromPeer { hooks: Vec<HookId>, is_change: bool },
+    /// These hooks have an overdue delivery: the state of their lanes may be wrong, so they load
+    /// everything again.
     Overdue(Vec<HookId>),
-    /// Hints from other nodes may have been lost: every lane looks into the database.
+    /// Hints from other nodes may have been lost: every lane checks the database.
     HintsMissed,
+    /// An [`Action::Load`] ended.
     Loaded(OwnedLane, Result<Box<Page>, Error>),
+    /// An [`Action::Step`] ended. `true`: there may be more rows to move.
     Stepped(OwnedLane, Result<bool, Error>),
-    /// An attempt is over and is being recorded.
-    Sent {
-        held: OwnedLane,
+    /// The request of an attempt ended, with or without a response. Reported at most once per
+    /// attempt, before [`News::Finished`].
+    RequestEnded {
+        owned: OwnedLane,
         delivery: DeliveryId,
-        /// What its answer says of the receiver.
+        /// What the response says about the receiver's load.
         bearing: Bearing,
-        /// The receiver has it.
         is_delivered: bool,
-        /// From its start to its end.
-        took: Duration,
+        /// From start to end of the attempt.
+        duration: Duration,
     },
+    /// An attempt is complete: its outcome is recorded, or recording was given up. Its permit is
+    /// free. Reported exactly once per [`Action::Attempt`].
     Finished {
-        held: OwnedLane,
+        owned: OwnedLane,
         delivery: DeliveryId,
-        /// It was [`News::Sent`] before.
+        /// [`News::RequestEnded`] was reported before.
         was_sent: bool,
+        /// When the next attempt is due; `None`: there is none.
         due_at: Option<Timestamp>,
+        /// The hook's health after the attempt; `None`: unchanged or unknown.
         health: Option<Health>,
     },
-    /// From now on this node delivers for these hooks only, under these fences.
+    /// From now on this node owns exactly these lanes, under these fencing tokens.
     Lanes(HashMap<HookId, i64>),
-    /// Nothing more is to be sent for these: another node is to have them.
-    Part(HashSet<HookId>),
+    /// Exactly these lanes are about to move to another node: stop sending for them.
+    HandOver(HashSet<HookId>),
+    /// Start no more attempts, loads and steps.
     Stop,
 }
 
-/// What is to be done.
-pub enum Order {
+/// Output of the board: what its driver has to do.
+pub enum Action {
+    /// Read a page of the hook's open deliveries. Ends with [`News::Loaded`].
     Load {
-        held: OwnedLane,
+        owned: OwnedLane,
         wanted: Wanted,
-        /// How much of what it reads is in memory already.
+        /// How many of the deliveries that the load will meet are already in memory.
         known: Room,
-        /// How much more it may bring.
+        /// How many more it may bring.
         room: Room,
-        /// What to read of the lines of a hook that keeps an order.
+        /// Which lines to read, for a hook with ordered deliveries.
         ask: Ask,
     },
+    /// Hold, release or cancel a bounded number of rows. Ends with [`News::Stepped`].
     Step(OwnedLane),
-    /// The clock was set back, or may have been before the start: what it wrote while it was ahead
-    /// is to be corrected.
+    /// The clock was set back, or may have been while the server was down: correct the due times
+    /// that were written while it was ahead.
     Rewind,
-    Attempt {
-        given: Given,
-        fence: Option<i64>,
-    },
-    /// Something was committed here for a hook that another node delivers for; or it changed.
-    Tell {
-        hook: HookId,
-        is_change: bool,
-    },
+    /// Send one delivery. Ends with [`News::Finished`].
+    Attempt { outgoing: Outgoing, fence: Option<i64> },
+    /// Something was committed on this node for a hook of another node, or that hook changed: send
+    /// a hint to the other nodes.
+    HintPeers { hook: HookId, is_change: bool },
 }

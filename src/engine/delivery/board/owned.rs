@@ -1,70 +1,75 @@
-//! Which lanes are this node's, under which fences, and what becomes of those that go.
+//! Which lanes this node owns, under which fencing tokens, and what happens when a lane moves to
+//! another node or comes from one.
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Board, Order, OwnedLane, Speed};
+use super::{Action, Board, OwnedLane, Speed};
 use crate::domain::{id::HookId, time::Timestamp};
 
 impl Board {
-    /// A lane as it is held now.
-    pub(super) fn held(&self, hook: HookId) -> OwnedLane {
-        OwnedLane { hook, fence: self.owned.as_ref().and_then(|owned| owned.get(&hook).copied()) }
+    /// The hook's lane under its current fence.
+    pub(super) fn owned_lane(&self, hook: HookId) -> OwnedLane {
+        let fences = self.fences.as_ref();
+        OwnedLane { hook, fence: fences.and_then(|fences| fences.get(&hook).copied()) }
     }
 
-    pub(super) fn is_own(&self, hook: HookId) -> bool {
-        self.owned.as_ref().is_none_or(|owned| owned.contains_key(&hook))
+    pub(super) fn owns(&self, hook: HookId) -> bool {
+        self.fences.as_ref().is_none_or(|fences| fences.contains_key(&hook))
     }
 
-    /// Releases the memory that was reserved for a load. After a change of ownership
-    /// [`Board::drop_lane`] has done that.
-    pub(super) fn load_over(&mut self, held: OwnedLane) {
-        if self.held(held.hook) == held {
-            self.budget.release(held.hook);
+    /// Releases the memory that was reserved for a load. If the lane has changed hands since,
+    /// [`Board::drop_lane`] has already released it.
+    pub(super) fn release_load(&mut self, owned: OwnedLane) {
+        if self.owned_lane(owned.hook) == owned {
+            self.budget.release(owned.hook);
         }
     }
 
-    /// Forgets a lane and all that it has in memory.
+    /// Removes a lane and releases its memory and its share of the bulkhead.
     pub(super) fn drop_lane(&mut self, hook: HookId) {
         let Some(mut lane) = self.lanes.remove(&hook) else { return };
         lane.clear();
         self.budget.note(hook, lane.changes());
         self.budget.release(hook);
         self.crowded.remove(&hook);
-        self.unproven.note(hook, Speed::Quick, 0);
-        if self.unproven.take_back(hook) {
+        self.bulkhead.note(hook, Speed::Quick, 0);
+        if self.bulkhead.restore(hook) {
             self.has_turn.remove(&hook);
         }
     }
 
-    /// Stops sending for `hooks`. Lanes that were to be handed over and are not any more (because
-    /// the node that was to get them is gone) send again.
-    pub(super) fn part(&mut self, hooks: HashSet<HookId>, now: Timestamp) {
-        let before = std::mem::replace(&mut self.parted, hooks);
+    /// Stops sending for `hooks`, which another node is about to take over. A lane that is no
+    /// longer listed (the handover was cancelled, because the other node is gone) resumes sending.
+    pub(super) fn set_handovers(&mut self, hooks: HashSet<HookId>, now: Timestamp) {
+        let before = std::mem::replace(&mut self.handing_over, hooks);
         for hook in before {
-            if !self.parted.contains(&hook) {
-                self.touch(hook, now);
+            if !self.handing_over.contains(&hook) {
+                self.refresh(hook, now);
             }
         }
     }
 
-    pub(super) fn own(&mut self, owned: HashMap<HookId, i64>, now: Timestamp) {
-        let before = self.owned.replace(owned).unwrap_or_default();
-        let owned = self.owned.clone().unwrap_or_default();
+    /// Replaces the set of owned lanes: drops the lost ones, loads the gained ones.
+    pub(super) fn set_lanes(&mut self, fences: HashMap<HookId, i64>, now: Timestamp) {
+        let before = self.fences.replace(fences).unwrap_or_default();
+        let fences = self.fences.clone().unwrap_or_default();
         for (hook, fence) in &before {
-            // Under another fence it is another ownership: what the lane knew may have been settled
-            // by others since.
-            if owned.get(hook) != Some(fence) {
+            // A new fence means that the lane was lost in between: another node may have settled
+            // deliveries that are still in memory here.
+            if fences.get(hook) != Some(fence) {
                 self.drop_lane(*hook);
                 self.set_timer(*hook, None);
             }
-            // Deliveries offered here after the other node had loaded the lane are unknown to it:
-            // tell it to look.
-            if !owned.contains_key(hook) {
-                self.orders.push(Order::Tell { hook: *hook, is_change: false });
+            // The new owner may have loaded the lane before the last deliveries were offered here:
+            // hint it to look into the database.
+            if !fences.contains_key(hook) {
+                self.actions.push(Action::HintPeers { hook: *hook, is_change: false });
             }
         }
-        let gained = owned.iter().filter(|(hook, fence)| before.get(hook) != Some(fence));
-        self.each(gained.map(|(hook, _)| *hook).collect(), now, |lane| lane.more(now));
-        self.parted.retain(|hook| owned.contains_key(hook));
+        let gained = fences.iter().filter(|(hook, fence)| before.get(hook) != Some(fence));
+        self.for_each_lane(gained.map(|(hook, _)| *hook).collect(), now, |lane| {
+            lane.recheck_database(now);
+        });
+        self.handing_over.retain(|hook| fences.contains_key(hook));
     }
 }

@@ -1,4 +1,4 @@
-//! What the board does when lanes come and go between nodes.
+//! The board: lanes that move between nodes, failed loads, back-pressure, and slow receivers.
 
 use std::sync::Arc;
 
@@ -23,169 +23,175 @@ const NOW: Timestamp = Timestamp(1_000_000);
 const MEMORY: usize = 1 << 20;
 const HOOK: HookId = HookId(Uuid::nil());
 
-/// What a load brings.
+/// The page of a successful load.
 fn read(target: Option<Arc<Target>>, due: Vec<Open>) -> Box<Page> {
     Box::new(page(target, due))
 }
 
-fn held(fence: i64) -> OwnedLane {
+fn owned(fence: i64) -> OwnedLane {
     OwnedLane { hook: HOOK, fence: Some(fence) }
 }
 
-/// A board that has the lane under this fence; its first load is under way.
+/// A board that owns the lane under this fence; the first load is under way.
 fn board(fence: i64) -> Board {
     let mut board = Board::new(10, LIMITS, MEMORY, true);
-    own(&mut board, &[fence]);
-    assert_eq!(loads(&board.orders()), [fence]);
+    set_lanes(&mut board, &[fence]);
+    assert_eq!(loads(&board.take_actions()), [fence]);
     board
 }
 
-fn own(board: &mut Board, fences: &[i64]) {
-    board.hear(News::Lanes(fences.iter().map(|fence| (HOOK, *fence)).collect()), NOW);
+fn set_lanes(board: &mut Board, fences: &[i64]) {
+    board.apply(News::Lanes(fences.iter().map(|fence| (HOOK, *fence)).collect()), NOW);
 }
 
-fn loads(orders: &[Order]) -> Vec<i64> {
-    let load = |order: &Order| match order {
-        Order::Load { held, .. } => held.fence,
+fn loads(actions: &[Action]) -> Vec<i64> {
+    let load = |action: &Action| match action {
+        Action::Load { owned, .. } => owned.fence,
         _ => None,
     };
-    orders.iter().filter_map(load).collect()
+    actions.iter().filter_map(load).collect()
 }
 
-/// What is sent now, and under which fence.
+/// The attempts that start now, with their fences.
 fn sent(board: &mut Board) -> Vec<(u128, i64)> {
     board.advance(NOW);
-    let attempt = |order: Order| match order {
-        Order::Attempt { given, fence } => Some((given.open.id.0.as_u128(), fence?)),
+    let attempt = |action: Action| match action {
+        Action::Attempt { outgoing, fence } => Some((outgoing.open.id.0.as_u128(), fence?)),
         _ => None,
     };
-    board.orders().into_iter().filter_map(attempt).collect()
+    board.take_actions().into_iter().filter_map(attempt).collect()
 }
 
 #[test]
-fn whoever_may_have_missed_something_looks() {
+fn missed_hints_reload_every_lane() {
     let mut board = board(1);
-    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), Vec::new()))), NOW);
-    assert!(loads(&board.orders()).is_empty());
-    board.hear(News::HintsMissed, NOW);
-    assert_eq!(loads(&board.orders()), [1]);
+    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), Vec::new()))), NOW);
+    assert!(loads(&board.take_actions()).is_empty());
+    board.apply(News::HintsMissed, NOW);
+    assert_eq!(loads(&board.take_actions()), [1]);
 }
 
 #[test]
-fn a_page_that_was_ordered_under_an_earlier_ownership_is_not_believed() {
+fn a_page_of_an_earlier_ownership_is_ignored() {
     let mut board = board(1);
-    // Lost to another node, who delivered it, and won again while the page was on its way.
-    own(&mut board, &[]);
-    own(&mut board, &[3]);
-    assert_eq!(loads(&board.orders()), [3]);
-    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), vec![open(7, 0)]))), NOW);
+    // The lane was lost to a node that delivered 7, and regained while the page was being read.
+    set_lanes(&mut board, &[]);
+    set_lanes(&mut board, &[3]);
+    assert_eq!(loads(&board.take_actions()), [3]);
+    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(7, 0)]))), NOW);
     assert_eq!(sent(&mut board), []);
-    board.hear(News::Loaded(held(3), Ok(read(Some(target(true)), vec![open(8, 0)]))), NOW);
+    board.apply(News::Loaded(owned(3), Ok(read(Some(target(true)), vec![open(8, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(8, 3)]);
 }
 
 #[test]
-fn an_attempt_of_an_earlier_ownership_frees_no_place_of_this_one() {
+fn the_end_of_an_attempt_of_an_earlier_ownership_does_not_change_the_lane() {
     let mut board = board(1);
-    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
+    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(1, 1)]);
-    own(&mut board, &[2]);
-    board.hear(News::Loaded(held(2), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
+    set_lanes(&mut board, &[2]);
+    board.apply(News::Loaded(owned(2), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(1, 2)]);
     let finished = |fence| News::Finished {
-        held: held(fence),
+        owned: owned(fence),
         delivery: DeliveryId(Uuid::from_u128(1)),
         was_sent: true,
         due_at: None,
         health: None,
     };
-    let answered = |fence| News::Sent {
-        held: held(fence),
+    let answered = |fence| News::RequestEnded {
+        owned: owned(fence),
         delivery: DeliveryId(Uuid::from_u128(1)),
         bearing: Bearing::Bears,
         is_delivered: true,
-        took: Duration::ZERO,
+        duration: Duration::ZERO,
     };
-    board.hear(answered(1), NOW);
-    board.hear(finished(1), NOW);
+    board.apply(answered(1), NOW);
+    board.apply(finished(1), NOW);
     assert_eq!(board.in_flight(), 1);
-    assert!(board.idle_of(&[HOOK].into()).is_empty(), "given away with an attempt under way");
-    board.hear(answered(2), NOW);
-    board.hear(finished(2), NOW);
-    assert_eq!(board.idle_of(&[HOOK].into()), [HOOK].into());
+    assert!(
+        board.idle_among(&[HOOK].into()).is_empty(),
+        "a lane with an attempt in flight is not idle"
+    );
+    board.apply(answered(2), NOW);
+    board.apply(finished(2), NOW);
+    assert_eq!(board.idle_among(&[HOOK].into()), [HOOK].into());
 }
 
 #[test]
-fn a_lane_that_was_to_go_and_stays_is_sent_to_again() {
+fn a_cancelled_handover_resumes_sending() {
     let mut board = board(1);
-    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
-    board.hear(News::Part([HOOK].into()), NOW);
+    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
+    board.apply(News::HandOver([HOOK].into()), NOW);
     assert_eq!(sent(&mut board), []);
-    own(&mut board, &[1]);
-    assert_eq!(sent(&mut board), [], "it is still to go");
-    board.hear(News::Part(HashSet::new()), NOW);
+    set_lanes(&mut board, &[1]);
+    assert_eq!(sent(&mut board), [], "the handover is still pending");
+    board.apply(News::HandOver(HashSet::new()), NOW);
     assert_eq!(sent(&mut board), [(1, 1)]);
 }
 
 #[test]
-fn a_first_attempt_that_was_not_sent_is_read_again() {
+fn a_first_attempt_that_was_not_sent_is_loaded_again() {
     let mut board = board(1);
-    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
+    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(1, 1)]);
     let (delivery, due_at) = (DeliveryId(Uuid::from_u128(1)), Some(NOW));
-    board.hear(
-        News::Finished { held: held(1), delivery, was_sent: false, due_at, health: None },
+    board.apply(
+        News::Finished { owned: owned(1), delivery, was_sent: false, due_at, health: None },
         NOW,
     );
-    let orders = board.orders();
+    let actions = board.take_actions();
     assert!(matches!(
-        orders[..],
-        [Order::Load { wanted: Wanted { fresh: true, again: true, .. }, .. }]
+        actions[..],
+        [Action::Load { wanted: Wanted { first_attempts: true, retries: true, .. }, .. }]
     ));
 }
 
 #[test]
-fn whoever_loses_a_lane_tells_its_new_owner() {
+fn losing_a_lane_sends_a_hint_to_its_new_owner() {
     let mut board = board(1);
-    own(&mut board, &[]);
-    assert!(matches!(board.orders()[..], [Order::Tell { hook: HOOK, is_change: false }]));
+    set_lanes(&mut board, &[]);
+    assert!(matches!(
+        board.take_actions()[..],
+        [Action::HintPeers { hook: HOOK, is_change: false }]
+    ));
 }
 
 #[test]
-fn a_hook_whose_secrets_do_not_open_is_read_less_and_less_often_until_it_changes() {
+fn a_hook_whose_secrets_do_not_decrypt_is_read_with_backoff_until_it_changes() {
     let mut board = board(1);
     let sealed = || Error::Sealed { table: "hooks", column: "api_key" };
     let mut now = NOW;
     let mut waits = Vec::new();
     for _ in 0..11 {
-        board.hear(News::Loaded(held(1), Err(sealed())), now);
+        board.apply(News::Loaded(owned(1), Err(sealed())), now);
         let at = board.next_at().unwrap();
         waits.push((at.0 - now.0) / 1000);
         now = at;
         board.advance(now);
-        assert_eq!(loads(&board.orders()), [1]);
+        assert_eq!(loads(&board.take_actions()), [1]);
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-    // Nothing is lost: it is still waiting, and a change of the hook is looked at now.
-    board.hear(News::Loaded(held(1), Err(sealed())), now);
-    board.hear(News::Changed(vec![HOOK]), now);
-    assert_eq!(loads(&board.orders()), [1]);
-    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), vec![open(7, 0)]))), now);
+    // The delivery is still open, and a change of the hook ends the backoff.
+    board.apply(News::Loaded(owned(1), Err(sealed())), now);
+    board.apply(News::Changed(vec![HOOK]), now);
+    assert_eq!(loads(&board.take_actions()), [1]);
+    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(7, 0)]))), now);
     board.advance(now);
-    assert!(board.orders().iter().any(|order| matches!(order, Order::Attempt { .. })));
+    assert!(board.take_actions().iter().any(|action| matches!(action, Action::Attempt { .. })));
 }
 
 #[test]
-fn a_database_that_is_away_is_asked_again_every_second() {
+fn an_unavailable_database_is_retried_every_second() {
     let mut board = board(1);
     let mut now = NOW;
     for _ in 0..5 {
-        board.hear(News::Loaded(held(1), Err(Error::Away("away".into()))), now);
+        board.apply(News::Loaded(owned(1), Err(Error::Unreachable("away".into()))), now);
         let at = board.next_at().unwrap();
         assert_eq!(at.0 - now.0, 1000);
         now = at;
         board.advance(now);
-        assert_eq!(loads(&board.orders()), [1]);
+        assert_eq!(loads(&board.take_actions()), [1]);
     }
 }
 
@@ -193,58 +199,63 @@ fn a_database_that_is_away_is_asked_again_every_second() {
 fn a_crowded_lane_lags_if_its_receiver_keeps_answering() {
     let limits = Limits { window: Room { rows: 1000, bytes: MEMORY }, ..LIMITS };
     let mut board = Board::new(10, limits, MEMORY, true);
-    own(&mut board, &[1]);
-    board.hear(News::Loaded(held(1), Ok(read(Some(target(true)), Vec::new()))), NOW);
-    let answered = |number| News::Sent {
-        held: held(1),
+    set_lanes(&mut board, &[1]);
+    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), Vec::new()))), NOW);
+    let answered = |number| News::RequestEnded {
+        owned: owned(1),
         delivery: DeliveryId(Uuid::from_u128(number)),
         bearing: Bearing::Bears,
         is_delivered: true,
-        took: Duration::ZERO,
+        duration: Duration::ZERO,
     };
     let crowd: Vec<Open> = (1000..1000 + 2 * CROWDED as u128).map(|id| open(id, 0)).collect();
-    board.hear(News::Offer(crowd), NOW);
-    assert_eq!(board.lags(NOW), HashMap::new(), "nothing was answered: perhaps the receiver hangs");
-    (0..640).for_each(|number| board.hear(answered(number), NOW));
+    board.apply(News::Offer(crowd), NOW);
+    assert_eq!(board.lags(NOW), HashMap::new(), "no response yet: the receiver may hang");
+    (0..640).for_each(|number| board.apply(answered(number), NOW));
     assert_eq!(
         board.lags(NOW),
         [(HOOK, Duration::from_millis(100))].into(),
-        "64 wait, 640 were answered in a second"
+        "64 queued, 640 responses in the last second"
     );
-    assert_eq!(board.lags(NOW.after(Duration::from_secs(3))), HashMap::new(), "no more answers");
+    assert_eq!(board.lags(NOW.after(Duration::from_secs(3))), HashMap::new(), "no more responses");
 }
 
-/// What is sent now, on a board without other nodes.
+/// The attempts that start now, on a board without other nodes.
 fn sent_alone(board: &mut Board, now: Timestamp) -> Vec<(HookId, DeliveryId)> {
     board.advance(now);
-    let attempt = |order| match order {
-        Order::Attempt { given, .. } => Some((given.open.hook, given.open.id)),
+    let attempt = |action| match action {
+        Action::Attempt { outgoing, .. } => Some((outgoing.open.hook, outgoing.open.id)),
         _ => None,
     };
-    board.orders().into_iter().filter_map(attempt).collect()
+    board.take_actions().into_iter().filter_map(attempt).collect()
 }
 
 /// An attempt ends, and is recorded.
-fn end(board: &mut Board, (hook, delivery): (HookId, DeliveryId), took: Duration, now: Timestamp) {
-    let (held, bearing) = (OwnedLane { hook, fence: None }, Bearing::Bears);
-    board.hear(News::Sent { held, delivery, bearing, is_delivered: true, took }, now);
+fn end(
+    board: &mut Board,
+    (hook, delivery): (HookId, DeliveryId),
+    duration: Duration,
+    now: Timestamp,
+) {
+    let (owned, bearing) = (OwnedLane { hook, fence: None }, Bearing::Bears);
+    board.apply(News::RequestEnded { owned, delivery, bearing, is_delivered: true, duration }, now);
     let (due_at, health) = (None, None);
-    board.hear(News::Finished { held, delivery, was_sent: true, due_at, health }, now);
+    board.apply(News::Finished { owned, delivery, was_sent: true, due_at, health }, now);
 }
 
 #[test]
-fn receivers_that_hang_leave_permits_to_those_that_are_quick() {
+fn receivers_that_hang_leave_permits_to_quick_ones() {
     let hook = |number: u128| HookId(Uuid::from_u128(number));
     let offer = |board: &mut Board, number: u128, ids: std::ops::Range<u128>, now| {
         let open_of = |id| Open { hook: hook(number), ..open(id, 0) };
-        board.hear(News::Offer(ids.map(open_of).collect()), now);
+        board.apply(News::Offer(ids.map(open_of).collect()), now);
     };
     let mut board = Board::new(16, LIMITS, MEMORY, false);
-    // One receiver that answers, and nearly as many that hang as there are permits.
+    // One quick receiver, and 15 that hang, with 16 permits.
     for number in 0..=15 {
-        board.hear(News::More(vec![hook(number)]), NOW);
+        board.apply(News::More(vec![hook(number)]), NOW);
         let page = read(Some(target(true)), Vec::new());
-        board.hear(News::Loaded(OwnedLane { hook: hook(number), fence: None }, Ok(page)), NOW);
+        board.apply(News::Loaded(OwnedLane { hook: hook(number), fence: None }, Ok(page)), NOW);
     }
     offer(&mut board, 0, 1..2, NOW);
     let first = sent_alone(&mut board, NOW);
@@ -259,7 +270,7 @@ fn receivers_that_hang_leave_permits_to_those_that_are_quick() {
         }
         let hanging = sent_alone(&mut board, now);
         let share = if round == 1 { 15 } else { 12 };
-        assert_eq!(hanging.len(), share, "all but one while they are new; then three quarters");
+        assert_eq!(hanging.len(), share, "new: all permits but one; slow: three quarters");
         for id in 100_000 * round..100_000 * round + 20 {
             offer(&mut board, 0, id..id + 1, now);
             let quick = sent_alone(&mut board, now);
@@ -267,11 +278,13 @@ fn receivers_that_hang_leave_permits_to_those_that_are_quick() {
             end(&mut board, quick[0], Duration::ZERO, now);
         }
         hanging.iter().for_each(|(hook, _)| *attempted.entry(*hook).or_default() += 1);
-        // They time out, all at once.
+        // All of them time out at the same time.
         let late = now.after(Duration::from_secs(15));
-        hanging.into_iter().for_each(|one| end(&mut board, one, Duration::from_secs(15), late));
+        hanging
+            .into_iter()
+            .for_each(|attempt| end(&mut board, attempt, Duration::from_secs(15), late));
     }
-    assert!(attempted.values().all(|times| *times >= 2), "in turn: {attempted:?}");
+    assert!(attempted.values().all(|times| *times >= 2), "round-robin: {attempted:?}");
 }
 
 #[test]
@@ -279,13 +292,13 @@ fn a_test_does_not_wait_for_receivers_that_hang() {
     let hook = |number: u128| HookId(Uuid::from_u128(number));
     let mut board = Board::new(4, LIMITS, MEMORY, false);
     for number in 1..=4 {
-        board.hear(News::More(vec![hook(number)]), NOW);
+        board.apply(News::More(vec![hook(number)]), NOW);
         let page = read(Some(target(true)), Vec::new());
-        board.hear(News::Loaded(OwnedLane { hook: hook(number), fence: None }, Ok(page)), NOW);
-        board.hear(News::Offer(vec![Open { hook: hook(number), ..open(number, 0) }]), NOW);
+        board.apply(News::Loaded(OwnedLane { hook: hook(number), fence: None }, Ok(page)), NOW);
+        board.apply(News::Offer(vec![Open { hook: hook(number), ..open(number, 0) }]), NOW);
     }
     assert_eq!(sent_alone(&mut board, NOW).len(), 3, "the fourth is held back");
     let test = Open { hook: hook(4), is_test: true, ..open(9, 0) };
-    board.hear(News::Offer(vec![test]), NOW);
+    board.apply(News::Offer(vec![test]), NOW);
     assert_eq!(sent_alone(&mut board, NOW), [(hook(4), DeliveryId(Uuid::from_u128(9)))]);
 }

@@ -1,27 +1,27 @@
-//! A rate limit as a token bucket: it fills with time and each attempt takes one token. The rate
-//! may change from one attempt to the next.
+//! A token bucket as rate limit: it fills over time and each attempt takes one token. The rate may
+//! change between attempts.
 
 use crate::domain::time::Timestamp;
 
-/// How much of a second's worth may be taken at once after a quiet time.
+/// The burst after an idle time, as a fraction of one second's tokens; at least one token.
 const BURST: f64 = 0.1;
 
-/// See the module. The first attempt finds it full.
+/// See the module. A new bucket is full.
 #[derive(Default)]
 pub(super) struct Bucket {
     level: f64,
     filled_at: Option<Timestamp>,
-    /// When there will be one to take; `None` while nobody waits.
+    /// When the next token is available; `None`: no attempt is waiting for one.
     pub(super) free_at: Option<Timestamp>,
 }
 
 impl Bucket {
-    /// Takes one, or notes when there will be one.
+    /// Takes a token, or notes when the next one is available. `rate`: tokens per second.
     pub(super) fn take(&mut self, rate: f64, now: Timestamp) -> bool {
-        let most = (rate * BURST).max(1.0);
-        // A clock that was set back fills nothing, and takes nothing away.
-        let filled = self.filled_at.map_or(most, |at| at.until(now).as_secs_f64() * rate);
-        self.level = (self.level + filled).min(most);
+        let capacity = (rate * BURST).max(1.0);
+        // If the clock was set back, no time has passed: the level does not change.
+        let filled = self.filled_at.map_or(capacity, |at| at.until(now).as_secs_f64() * rate);
+        self.level = (self.level + filled).min(capacity);
         self.filled_at = Some(now);
         if self.level >= 1.0 {
             self.level -= 1.0;
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_than_the_rate_passes_over_ten_seconds_and_not_much_less() {
+    fn over_ten_seconds_the_configured_rate_is_used_and_not_exceeded() {
         for rate in [1u32, 3, 50, 700] {
             let mut bucket = Bucket::default();
             let mut now = Timestamp(5);
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_neither_opens_nor_blocks_it() {
+    fn a_clock_set_back_neither_fills_nor_blocks_the_bucket() {
         let mut bucket = Bucket::default();
         assert!(bucket.take(1.0, Timestamp(1_000_000)));
         assert!(!bucket.take(1.0, Timestamp(10)));

@@ -1,4 +1,5 @@
-//! What of a hook is in memory: queued or in flight. A load skips it, and brings none of it twice.
+//! The deliveries of a hook that are in memory, queued or in flight, so that loads and offers never
+//! add one twice. Also records changes for the memory budget.
 
 use std::collections::HashMap;
 
@@ -10,13 +11,13 @@ use crate::{
 
 /// One delivery in memory.
 pub(super) struct Entry {
-    /// Recorded attempts when it was read.
+    /// Recorded attempts when the delivery was read.
     pub(super) attempts: u32,
-    /// A load found it with more attempts: it was recorded and became due again before the lane was
-    /// told of the record.
+    /// A load found the delivery with more attempts: its attempt was recorded and it became due
+    /// again before that outcome reached the lane.
     pub(super) is_outdated: bool,
-    /// [`Known::changed`] when it was sent.
-    changed_when_sent: u64,
+    /// [`Known::hook_changes`] when the delivery was sent.
+    hook_changes_when_sent: u64,
     event: EventId,
     bytes: usize,
 }
@@ -27,13 +28,13 @@ pub(super) struct Known {
     entries: HashMap<DeliveryId, Entry>,
     bytes: usize,
     /// How often the hook has changed.
-    changed: u64,
-    /// What came and went since this was asked last.
+    hook_changes: u64,
+    /// What came into memory or left it since the last [`Known::changes`].
     changes: Vec<Change>,
 }
 
 impl Known {
-    /// False when it is known already.
+    /// Adds a delivery. `false`: it is in memory already.
     pub(super) fn insert(&mut self, open: &Open) -> bool {
         if let Some(entry) = self.entries.get_mut(&open.id) {
             entry.is_outdated |= open.attempts > entry.attempts;
@@ -48,7 +49,7 @@ impl Known {
             Entry {
                 attempts: open.attempts,
                 is_outdated: false,
-                changed_when_sent: 0,
+                hook_changes_when_sent: 0,
                 event,
                 bytes,
             },
@@ -56,21 +57,21 @@ impl Known {
         true
     }
 
-    /// The hook changed.
+    /// Notes that the hook changed.
     pub(super) fn hook_changed(&mut self) {
-        self.changed += 1;
+        self.hook_changes += 1;
     }
 
     pub(super) fn note_sent(&mut self, id: DeliveryId) {
         if let Some(entry) = self.entries.get_mut(&id) {
-            entry.changed_when_sent = self.changed;
+            entry.hook_changes_when_sent = self.hook_changes;
         }
     }
 
-    /// The hook has changed since this one was sent: the health that its record returned may be out
-    /// of date.
+    /// Has the hook changed since this delivery was sent? Then the health that came with its
+    /// outcome may be out of date.
     pub(super) fn was_sent_before_change(&self, entry: &Entry) -> bool {
-        entry.changed_when_sent < self.changed
+        entry.hook_changes_when_sent < self.hook_changes
     }
 
     pub(super) fn contains(&self, id: DeliveryId) -> bool {
@@ -84,7 +85,7 @@ impl Known {
         Some(entry)
     }
 
-    /// What of it a load may meet again.
+    /// How much is in memory. A load meets these deliveries again.
     pub(super) fn room(&self) -> Room {
         Room { rows: self.entries.len(), bytes: self.bytes }
     }
@@ -93,7 +94,7 @@ impl Known {
         self.changes.drain(..)
     }
 
-    /// Everything leaves memory.
+    /// Removes all deliveries, and records that they left memory.
     pub(super) fn clear(&mut self) {
         for (_, entry) in self.entries.drain() {
             self.changes.push(Change { event: entry.event, bytes: entry.bytes, is_gain: false });

@@ -1,17 +1,20 @@
-//! A hook that keeps an order, in memory: a line (a FIFO queue) for each ordering key that has open
-//! deliveries. The head of a line is sent; the next follows once the receiver has it, so one key
-//! never has two requests under way. (Some may be delivered and not yet recorded. If the process
-//! ends just then, they are sent once more, in their order.) A line whose head waits for its retry
-//! holds nothing else in memory, and does not delay any other line.
+//! Ordered deliveries in memory: a line (a FIFO queue) for each ordering key with open deliveries.
+//! The head of a line is sent, and the next delivery follows once the receiver has accepted it. So
+//! a key never has two requests in flight. (Some may be delivered but not recorded yet. After a
+//! crash these are sent again, in order.) A line whose head waits for its retry queues nothing else
+//! and does not delay any other line.
 //!
-//! A line is the oldest part of its key's open deliveries, read from the database and continued
-//! from where it ends. A delivery that is offered joins its line only if the line has everything
-//! before it; otherwise reading on finds it. Keys without a line are found by passes: paged scans
-//! over the heads of all keys.
+//! A line is the oldest part of its key's open deliveries, read from the database page by page. An
+//! offered delivery joins its line only if the line is known to have all older ones; otherwise a
+//! later read finds it. Keys without a line are found by scans: paged reads of the heads of all
+//! keys. `line` is one line, `reads` decides what loads read.
 
+mod line;
 mod reads;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use line::Line;
 
 use crate::{
     domain::{id::DeliveryId, time::Timestamp},
@@ -22,110 +25,62 @@ use crate::{
     },
 };
 
-/// One line reads at most `1 / SHARE` of the window at once, so that the window has room for many
-/// keys. A line with no more than a quarter of `SHARE` deliveries left is read on.
-const SHARE: usize = 32;
-/// Deliveries of one key that may be delivered and not yet on record: as many may come again after
+/// One read of a line brings at most `1 / LINE_FRACTION` of the window, so that the window has room
+/// for many keys. A line with at most a quarter of `LINE_FRACTION` deliveries left is low: it is
+/// read further.
+const LINE_FRACTION: usize = 32;
+/// Deliveries of one key that may be delivered but not recorded: up to this many are repeated after
 /// a crash.
-const UNRECORDED: usize = 32;
-/// Lines in memory, for each row of the window. A line without deliveries is its key and a time.
-const LINES_A_ROW: usize = 4;
-
-/// One key.
-struct Line {
-    queue: VecDeque<Open>,
-    /// The newest that was read; `None`: it has to be read from its beginning.
-    last: Option<DeliveryId>,
-    next: Next,
-    /// The delivery whose request is under way.
-    busy: Option<DeliveryId>,
-    /// How many before that one are delivered and being recorded.
-    unrecorded: usize,
-    /// The key is in [`Lines::ready`].
-    is_ready: bool,
-    /// The key is in [`Lines::wanted`].
-    is_wanted: bool,
-    /// The load under way reads it.
-    is_read: bool,
-    /// A delivery of this key was committed during the read, which may not have seen it.
-    grew_during_read: bool,
-    /// [`Lines::generation`] when it was last read from its beginning.
-    generation: u64,
-    /// [`Lines::generation`] when it was last read at all.
-    read_generation: u64,
-}
-
-impl Line {
-    fn new(next: Next, generation: u64) -> Self {
-        Self {
-            queue: VecDeque::new(),
-            last: None,
-            next,
-            busy: None,
-            unrecorded: 0,
-            is_ready: false,
-            is_wanted: false,
-            is_read: false,
-            grew_during_read: false,
-            generation,
-            read_generation: generation,
-        }
-    }
-
-    /// Nothing of it is under way, nor waits in memory for its turn.
-    fn is_idle(&self) -> bool {
-        self.queue.is_empty() && !self.is_under_way()
-    }
-
-    fn is_under_way(&self) -> bool {
-        self.busy.is_some() || self.unrecorded > 0
-    }
-}
+const MAX_UNRECORDED: usize = 32;
+/// Lines in memory per row of the window. A line without deliveries takes little: a key and a time.
+const LINES_PER_ROW: usize = 4;
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Lines {
     lines: HashMap<Key, Line>,
-    /// What is in flight, and whether it is delivered and only being recorded.
-    under_way: HashMap<DeliveryId, (Key, bool)>,
-    /// Lines whose head could be sent, in the order of their turns.
+    /// Attempts in flight: their key, and whether they are delivered but not recorded yet.
+    in_flight: HashMap<DeliveryId, (Key, bool)>,
+    /// The round-robin queue of lines whose head can be sent.
     ready: VecDeque<Key>,
-    /// Lines that a load has to read.
-    wanted: VecDeque<Key>,
+    /// The queue of lines that a load has to read.
+    to_read: VecDeque<Key>,
     /// Lines whose head waits for its retry, by its due time.
-    waits: BTreeSet<(Timestamp, Key)>,
+    retry_at: BTreeSet<(Timestamp, Key)>,
     /// Deliveries queued in all lines.
     queued: usize,
-    /// When the next pass over all keys, or the next page of one, is due; `None`: every open key
-    /// has its line.
-    pass_at: Option<Timestamp>,
-    /// The last key that the pass under way has seen.
+    /// When the next scan, or the next page of a scan, is due; `None`: every key with open
+    /// deliveries has a line.
+    scan_at: Option<Timestamp>,
+    /// The last key that the current scan has seen; `None`: no scan is between two pages.
     cursor: Option<Key>,
-    /// Deliveries may have appeared at keys that the pass under way has seen already: another pass
+    /// Deliveries may have appeared at keys that the current scan has already seen: another scan
     /// follows.
-    pass_again: bool,
-    /// The earliest retry of a key that has no line because there were too many.
-    left_out: Option<Timestamp>,
-    /// Keys of which something is under way that was sent before the hook kept an order.
-    held_up: HashSet<Key>,
-    /// Counts how often deliveries may have appeared that were not offered: a line read before is
-    /// possibly incomplete.
+    scan_again: bool,
+    /// The earliest retry among keys that got no line because there are too many lines.
+    overflow_retry_at: Option<Timestamp>,
+    /// Keys whose line is blocked by a delivery that is in flight outside the lines, because it was
+    /// sent before ordering was switched on.
+    blocked: HashSet<Key>,
+    /// Incremented whenever deliveries may have appeared that were not offered. Lines that were
+    /// read at an earlier generation may be incomplete.
     generation: u64,
     /// The lines that the load under way reads.
     reading: Vec<Part>,
-    /// The load under way reads a page of the pass.
-    is_passing: bool,
-    /// Keys with an attempt that ended since the load began: its heads may be out of date for them.
-    touched: HashSet<Key>,
-    /// How many keys may have a line.
+    /// The load under way reads a page of a scan.
+    is_scanning: bool,
+    /// Keys with an attempt that finished since the load began, so that the heads it reads may be
+    /// out of date.
+    finished_during_load: HashSet<Key>,
+    /// The most lines in memory.
     max_lines: usize,
-    /// Deliveries that left the queues unsent; [`Lines::dropped`] takes them.
+    /// Deliveries that left their line unsent, for [`Lines::dropped`].
     dropped: Vec<DeliveryId>,
 }
 
 impl Lines {
-    /// Queues a delivery that was just committed, if its line is certain to have everything before
-    /// it. False: it stays in the database, and a load will find it.
+    /// Queues a delivery that was just committed, if its line is known to have all older ones.
+    /// `false`: it stays in the database, and a load will find it.
     pub(super) fn offer(
         &mut self,
         open: &Open,
@@ -134,106 +89,106 @@ impl Lines {
         now: Timestamp,
     ) -> bool {
         let Some(key) = open.order_key.clone() else { return false };
-        let knows_all = self.pass_at.is_none() && !self.is_passing;
+        let has_all_keys = self.scan_at.is_none() && !self.is_scanning;
         if !self.lines.contains_key(&key) {
-            if self.lines.len() >= window.rows.saturating_mul(LINES_A_ROW) {
+            if self.lines.len() >= window.rows.saturating_mul(LINES_PER_ROW) {
                 self.note_more(now);
                 return false;
             }
-            let next = if knows_all && has_room { Next::End } else { Next::More };
+            let next = if has_all_keys && has_room { Next::End } else { Next::More };
             self.lines.insert(key.clone(), Line::new(next, self.generation));
         }
         let Some(line) = self.lines.get_mut(&key) else { return false };
-        line.grew_during_read |= line.is_read;
-        // Since its end was read something may have come that was not offered, and goes before
-        // this.
+        line.grew_during_read |= line.is_being_read;
+        // Since the end of the line was read, older deliveries may have appeared that were not
+        // offered.
         if line.next == Next::End && line.read_generation != self.generation {
             line.next = Next::More;
-            self.read_on(&key);
+            self.plan_read(&key);
             return false;
         }
         if line.next != Next::End {
             if line.next == Next::More && line.queue.is_empty() {
-                self.want(&key);
+                self.request_read(&key);
             }
             return false;
         }
-        // A clock that was set back makes ids that sort before those that are here.
-        if line.last.is_some_and(|last| last > open.id) {
+        // After the clock was set back, new ids sort before older ones.
+        if line.read_up_to.is_some_and(|last| last > open.id) {
             self.restart(&key);
             return false;
         }
         if !has_room {
             line.next = Next::More;
             if line.queue.is_empty() {
-                self.want(&key);
+                self.request_read(&key);
             }
             return false;
         }
-        line.last = Some(open.id);
+        line.read_up_to = Some(open.id);
         line.queue.push_back(open.clone());
         self.queued += 1;
-        self.turn(&key);
+        self.queue_turn(&key);
         true
     }
 
-    /// From `at` on something may be there that was not offered: of any key.
+    /// Notes that from `at` on any key may have deliveries that were not offered.
     pub(super) fn note_more(&mut self, at: Timestamp) {
         self.generation += 1;
-        if self.is_passing || self.cursor.is_some() {
-            self.pass_again = true;
+        if self.is_scanning || self.cursor.is_some() {
+            self.scan_again = true;
         } else {
-            self.pass_at = Some(self.pass_at.map_or(at, |known| known.min(at)));
+            self.scan_at = Some(self.scan_at.map_or(at, |known| known.min(at)));
         }
     }
 
-    /// Something ended that belongs to no line: those that wait for such a delivery are read again.
-    pub(super) fn other_finished(&mut self) {
-        for key in std::mem::take(&mut self.held_up) {
+    /// Notes that an attempt outside the lines finished: blocked lines are read again.
+    pub(super) fn unlined_finished(&mut self) {
+        for key in std::mem::take(&mut self.blocked) {
             if let Some(line) =
                 self.lines.get_mut(&key).filter(|line| matches!(line.next, Next::Waits(_)))
             {
                 line.next = Next::More;
             }
-            self.read_on(&key);
+            self.plan_read(&key);
         }
     }
 
-    /// Forgets everything but what is under way.
-    pub(super) fn forget(&mut self, now: Timestamp) {
+    /// Drops everything except attempts in flight, and starts a new scan.
+    pub(super) fn reset(&mut self, now: Timestamp) {
         let queued = self.lines.values().flat_map(|line| line.queue.iter().map(|open| open.id));
         self.dropped.extend(queued);
-        self.lines.retain(|_, line| line.is_under_way());
+        self.lines.retain(|_, line| line.has_attempts());
         for line in self.lines.values_mut() {
-            let (busy, unrecorded) = (line.busy, line.unrecorded);
-            *line = Line { busy, unrecorded, ..Line::new(Next::More, self.generation) };
+            let (in_flight, unrecorded) = (line.in_flight, line.unrecorded);
+            *line = Line { in_flight, unrecorded, ..Line::new(Next::More, self.generation) };
         }
         self.ready.clear();
-        self.wanted.clear();
-        self.waits.clear();
-        self.held_up.clear();
+        self.to_read.clear();
+        self.retry_at.clear();
+        self.blocked.clear();
         self.queued = 0;
-        (self.cursor, self.left_out, self.pass_again) = (None, None, false);
+        (self.cursor, self.overflow_retry_at, self.scan_again) = (None, None, false);
         self.reading.clear();
-        self.is_passing = false;
+        self.is_scanning = false;
         self.note_more(now);
     }
 
-    /// The deliveries that left the queues unsent since the last call.
+    /// Takes the deliveries that left their line unsent since the last call.
     pub(super) fn dropped(&mut self) -> Vec<DeliveryId> {
         std::mem::take(&mut self.dropped)
     }
 
-    /// The next to be sent.
+    /// Takes the next delivery to send.
     pub(super) fn pop(&mut self) -> Option<Open> {
         while let Some(key) = self.ready.pop_front() {
             let Some(line) = self.lines.get_mut(&key) else { continue };
             line.is_ready = false;
             let Some(open) = line.queue.pop_front() else { continue };
             self.queued -= 1;
-            line.busy = Some(open.id);
-            self.under_way.insert(open.id, (key.clone(), false));
-            self.read_on(&key);
+            line.in_flight = Some(open.id);
+            self.in_flight.insert(open.id, (key.clone(), false));
+            self.plan_read(&key);
             return Some(open);
         }
         None
@@ -243,111 +198,117 @@ impl Lines {
         !self.ready.is_empty()
     }
 
-    /// The receiver has what is under way, and that is being recorded: the next may go.
+    /// Notes that the receiver accepted a delivery, which is being recorded: the next one of its
+    /// key may be sent.
     pub(super) fn delivered(&mut self, id: DeliveryId) {
-        let Some((key, is_delivered)) = self.under_way.get_mut(&id) else { return };
-        let Some(line) = self.lines.get_mut(key).filter(|line| line.unrecorded < UNRECORDED) else {
+        let Some((key, is_delivered)) = self.in_flight.get_mut(&id) else { return };
+        let Some(line) = self.lines.get_mut(key).filter(|line| line.unrecorded < MAX_UNRECORDED)
+        else {
             return;
         };
-        if line.busy != Some(id) {
+        if line.in_flight != Some(id) {
             return;
         }
         *is_delivered = true;
-        (line.busy, line.unrecorded) = (None, line.unrecorded + 1);
+        (line.in_flight, line.unrecorded) = (None, line.unrecorded + 1);
         let key = key.clone();
-        self.turn(&key);
-        self.read_on(&key);
+        self.queue_turn(&key);
+        self.plan_read(&key);
     }
 
-    /// An attempt was recorded, or failed to be. `due_at`: when the delivery is tried again. False:
-    /// it belongs to no line.
+    /// Notes that an attempt was recorded, or that recording was given up. `due_at`: when its retry
+    /// is due. `false`: the delivery does not belong to a line.
     pub(super) fn finished(&mut self, id: DeliveryId, due_at: Option<Timestamp>) -> bool {
-        let Some((key, was_delivered)) = self.under_way.remove(&id) else { return false };
-        if self.is_passing || !self.reading.is_empty() {
-            self.touched.insert(key.clone());
+        let Some((key, was_delivered)) = self.in_flight.remove(&id) else { return false };
+        if self.is_scanning || !self.reading.is_empty() {
+            self.finished_during_load.insert(key.clone());
         }
         let Some(line) = self.lines.get_mut(&key) else { return true };
         if was_delivered {
             line.unrecorded = line.unrecorded.saturating_sub(1);
         } else {
-            line.busy = None;
+            line.in_flight = None;
         }
         if let Some(at) = due_at {
             self.drop_queue(&key, Next::Waits(at));
-            self.waits.insert((at, key));
+            self.retry_at.insert((at, key));
         } else {
-            self.turn(&key);
-            self.read_on(&key);
+            self.queue_turn(&key);
+            self.plan_read(&key);
         }
         true
     }
 
-    /// Whatever of a line is in memory stays in the database.
+    /// Drops a line's queue; its deliveries stay open in the database.
     fn drop_queue(&mut self, key: &Key, next: Next) {
         let Some(line) = self.lines.get_mut(key) else { return };
         self.queued -= line.queue.len();
         self.dropped.extend(line.queue.drain(..).map(|open| open.id));
-        (line.last, line.next) = (None, next);
+        (line.read_up_to, line.next) = (None, next);
         if std::mem::take(&mut line.is_ready) {
             self.ready.retain(|ready| ready != key);
         }
     }
 
-    /// A line with something to send, of which nothing is under way, gets its turn.
-    fn turn(&mut self, key: &Key) {
+    /// Queues a line for its turn, if it has a delivery to send and none in flight.
+    fn queue_turn(&mut self, key: &Key) {
         let Some(line) = self.lines.get_mut(key) else { return };
-        if line.busy.is_none() && !line.queue.is_empty() && !line.is_ready {
+        if line.in_flight.is_none() && !line.queue.is_empty() && !line.is_ready {
             line.is_ready = true;
             self.ready.push_back(key.clone());
         }
     }
 
-    /// Decides what a line that runs low needs: another read, a timer, or to be removed because its
-    /// key has nothing open.
-    fn read_on(&mut self, key: &Key) {
-        let (generation, is_low) = (self.generation, |line: &Line| line.queue.len() <= SHARE / 4);
+    /// Decides what a line that is low needs: a further read, a timer, or removal because its key
+    /// has no open deliveries.
+    fn plan_read(&mut self, key: &Key) {
+        let (generation, is_low) =
+            (self.generation, |line: &Line| line.queue.len() <= LINE_FRACTION / 4);
         let Some(line) = self.lines.get_mut(key).filter(|line| is_low(line)) else { return };
         let is_idle = line.is_idle();
         match line.next {
-            Next::More if line.last.is_some() || is_idle => self.want(key),
-            // Something may have come from elsewhere that sorts before what was read last; what was
-            // held may have been released, and what waited brought forward.
+            Next::More if line.read_up_to.is_some() || is_idle => self.request_read(key),
+            // Since the last read, older deliveries may have appeared, a held one may have been
+            // released, or a retry brought forward: read from the head.
             Next::End | Next::Held | Next::Waits(_) if is_idle && line.generation != generation => {
-                (line.last, line.next) = (None, Next::More);
-                self.want(key);
+                (line.read_up_to, line.next) = (None, Next::More);
+                self.request_read(key);
             }
             Next::Waits(at) if is_idle => {
-                line.last = None;
-                self.waits.insert((at, key.clone()));
+                line.read_up_to = None;
+                self.retry_at.insert((at, key.clone()));
             }
-            Next::End if is_idle && !line.is_read => drop(self.lines.remove(key)),
+            Next::End if is_idle && !line.is_being_read => drop(self.lines.remove(key)),
             _ => {}
         }
     }
 
-    /// The retry at the head of a line is due: the line is read from its beginning.
+    /// The retry at the head of a line is due: read the line from its head.
     fn head_is_due(&mut self, key: &Key) {
-        let Some(line) = self.lines.get_mut(key).filter(|line| line.busy.is_none()) else { return };
-        (line.last, line.next) = (None, Next::More);
-        self.want(key);
+        let Some(line) = self.lines.get_mut(key).filter(|line| line.in_flight.is_none()) else {
+            return;
+        };
+        (line.read_up_to, line.next) = (None, Next::More);
+        self.request_read(key);
     }
 
-    /// The line is read from its beginning, once nothing of it is under way.
+    /// Reads the line from its head again, once none of its deliveries is in flight.
     fn restart(&mut self, key: &Key) {
         self.drop_queue(key, Next::More);
         if let Some(line) = self.lines.get_mut(key) {
-            // The read under way may have begun before the older delivery was committed: `read_on`
-            // reads once more.
+            // A read under way may have begun before the older delivery was committed. An outdated
+            // generation makes `plan_read` read once more.
             line.generation = self.generation.wrapping_sub(1);
         }
-        self.read_on(key);
+        self.plan_read(key);
     }
 
-    fn want(&mut self, key: &Key) {
+    /// Queues a line to be read by the next load.
+    fn request_read(&mut self, key: &Key) {
         let Some(line) = self.lines.get_mut(key) else { return };
-        if !line.is_wanted && !line.is_read {
-            line.is_wanted = true;
-            self.wanted.push_back(key.clone());
+        if !line.is_to_be_read && !line.is_being_read {
+            line.is_to_be_read = true;
+            self.to_read.push_back(key.clone());
         }
     }
 }

@@ -1,9 +1,9 @@
-//! A lane's work in the database: loads read a page of its open deliveries, steps hold, release or
-//! cancel them.
+//! When a lane loads and steps, and what it does with the results. A load reads a page of open
+//! deliveries from the database; a step holds, releases or cancels a bounded number of them.
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Lane, Limits, Page, Shelf, Wanted};
+use super::{Buffer, Lane, Limits, Page, Wanted};
 use crate::{
     domain::time::Timestamp,
     engine::{
@@ -12,72 +12,75 @@ use crate::{
     },
 };
 
-/// Limit hold and cancel steps to 1,000 rows/s per hook: nobody waits for them, and they share the
-/// commits of accepts.
-const PUT_AWAY_PER_SECOND: u32 = 1000;
+/// Limits hold and cancel steps to 1,000 rows/s per hook. They are not urgent, and they share
+/// commits with accepts.
+const HOLD_PER_SECOND: u32 = 1000;
 
-/// The wait after a failed load; it doubles up to the longest while the reason lasts.
-const LOAD_AGAIN: Duration = Duration::from_secs(1);
-const LONGEST_LOAD_AGAIN: Duration = Duration::from_secs(300);
-/// After so many doublings the wait exceeds the longest: bounds the shift.
-const LONGEST_SHIFT: u32 = 9;
+/// The backoff after a failed load. It doubles up to the maximum while the cause is one that only a
+/// person can remove.
+const LOAD_BACKOFF: Duration = Duration::from_secs(1);
+const MAX_LOAD_BACKOFF: Duration = Duration::from_secs(300);
+/// Bounds the shift: after this many doublings the backoff exceeds the maximum.
+const MAX_DOUBLINGS: u32 = 9;
 
 impl Lane {
-    /// Is it time to read from the database, and for what?
+    /// What to load now; `None`: nothing.
     pub fn wants_load(&self, limits: &Limits, now: Timestamp) -> Option<Wanted> {
-        if self.loading || self.not_before.is_some_and(|at| at > now) {
+        if self.loading || self.retry_load_at.is_some_and(|at| at > now) {
             return None;
         }
         let is_unread = self.is_stale && !self.is_ordered();
-        // Each change has the hook read again; a shelf that is full must not grow with each.
-        let wants = |shelf: &Shelf| {
-            (is_unread && !shelf.is_full(limits.window)) || shelf.wants_load(limits.window, now)
+        // Every change reloads the hook, but must not add to a buffer that is full already.
+        let wants = |buffer: &Buffer| {
+            (is_unread && !buffer.is_full(limits.window)) || buffer.wants_load(limits.window, now)
         };
         let mut wanted = Wanted {
-            fresh: wants(&self.fresh),
-            again: wants(&self.again),
+            first_attempts: wants(&self.first_attempts),
+            retries: wants(&self.retries),
             lines: self.is_stale
                 || self.is_ordered() && self.is_open() && self.lines.wants_load(limits.window, now),
             probe: self.probe_at().is_some_and(|at| at <= now),
         };
-        // The lines and the shelves of a hook that keeps an order are read in turn.
-        if !self.is_stale && wanted.lines && (wanted.fresh || wanted.again) {
-            (wanted.fresh, wanted.again) =
-                (wanted.fresh && self.last_wanted.lines, wanted.again && self.last_wanted.lines);
+        // For a hook with ordered deliveries, loads of lines and of buffers take turns.
+        if !self.is_stale && wanted.lines && (wanted.first_attempts || wanted.retries) {
+            (wanted.first_attempts, wanted.retries) = (
+                wanted.first_attempts && self.last_wanted.lines,
+                wanted.retries && self.last_wanted.lines,
+            );
             wanted.lines = !self.last_wanted.lines;
         }
         (wanted != Wanted::default()).then_some(wanted)
     }
 
-    /// A load begins; what is noted from here on is not covered by it.
+    /// Notes that a load begins. It does not cover anything that is noted from here on.
     pub fn begin_load(&mut self, wanted: Wanted) {
         self.loading = true;
         self.changed_during_load = false;
         self.begin_wait_read();
-        // A load of a stale lane does not count as the lines' turn.
+        // The load of a stale lane does not count as the lines' turn.
         self.last_wanted = Wanted { lines: wanted.lines && !self.is_stale, ..wanted };
-        if wanted.fresh {
-            self.fresh.begin_load();
+        if wanted.first_attempts {
+            self.first_attempts.begin_load();
         }
-        if wanted.again {
-            self.again.begin_load();
+        if wanted.retries {
+            self.retries.begin_load();
         }
         if wanted.probe {
             self.may_probe = false;
         }
     }
 
-    /// A load brought a page. If the hook changed meanwhile, the page is of no use and another load
-    /// follows.
+    /// Applies the page of a load. If the hook changed during the load, the page is discarded and
+    /// another load follows.
     pub fn loaded(&mut self, mut page: Page, now: Timestamp) {
         self.loading = false;
-        self.not_before = None;
+        self.retry_load_at = None;
         self.lasting_failures = 0;
         let recorded = std::mem::take(&mut self.recorded_during_load);
-        let is_news =
+        let is_newer =
             |open: &Open| recorded.get(&open.id).is_none_or(|attempts| open.attempts > *attempts);
         if self.changed_during_load {
-            self.ask_again(now);
+            self.note_missing(now);
             return;
         }
         let (was_ordered, version) = (self.is_ordered(), self.version());
@@ -87,46 +90,49 @@ impl Lane {
             target.as_ref().map(|target| target.hook.callback_url.clone())
         };
         if self.target.is_some() && url(&self.target) != url(&page.target) {
-            self.forget_pace();
+            self.reset_pacing();
         }
-        self.take_wait(&page.health, was_stale, now);
+        self.apply_loaded_wait(&page.health, was_stale, now);
         self.target = page.target.take();
         self.health = page.health;
-        // A hook that keeps an order from now on has its shelves read anew, and so has one that
-        // does no more. Of two changes at once one was not seen: meanwhile the hook may have done
-        // either, and let go what has no key.
-        let missed_one = version.is_some_and(|version| self.version() > Some(version + 1));
-        let is_another = was_ordered != self.is_ordered() || missed_one;
-        if !self.is_open() || is_another {
+        // When ordering was switched on or off, deliveries move between buffers and lines: drop and
+        // reload them. If a version of the hook was skipped, ordering may have been switched twice,
+        // and deliveries without a key may have been released in between.
+        let missed_a_version = version.is_some_and(|version| self.version() > Some(version + 1));
+        let order_changed = was_ordered != self.is_ordered() || missed_a_version;
+        if !self.is_open() || order_changed {
             self.may_probe |= self.probe.is_some();
             self.drop_queued();
         }
-        if self.is_open() && is_another {
-            self.fresh.note_more(now);
-            self.again.note_more(now);
+        if self.is_open() && order_changed {
+            self.first_attempts.note_more(now);
+            self.retries.note_more(now);
         }
-        self.lines_of_page(&mut page, is_news, now);
+        self.apply_page_lines(&mut page, is_newer, now);
         if page.needs_step {
             self.may_probe = true;
             self.step_at.get_or_insert(now);
         }
-        let (fresh, again) = (page.fresh.unwrap_or_default(), page.again.unwrap_or_default());
-        for open in fresh.due.into_iter().chain(again.due).filter(is_news) {
-            self.loaded_lately.note(open.id);
+        let (first_attempts, retries) =
+            (page.first_attempts.unwrap_or_default(), page.retries.unwrap_or_default());
+        for open in first_attempts.due.into_iter().chain(retries.due).filter(is_newer) {
+            self.recently_loaded.note(open.id);
             self.push(open);
         }
-        for (shelf, more_at) in [(&mut self.fresh, fresh.more_at), (&mut self.again, again.more_at)]
-        {
+        for (buffer, more_at) in [
+            (&mut self.first_attempts, first_attempts.more_at),
+            (&mut self.retries, retries.more_at),
+        ] {
             if let Some(at) = more_at {
-                shelf.note_more(at);
+                buffer.note_more(at);
             }
         }
-        self.take_probe(page.probe.filter(is_news), now);
-        self.reread_if_unsure(now);
+        self.take_probe(page.probe.filter(is_newer), now);
+        self.reread_if_needed(now);
     }
 
     fn take_probe(&mut self, probe: Option<Open>, now: Timestamp) {
-        // The page's pause may be newer than the one for which the load was begun: then it is too
+        // The page's pause may be newer than the one for which the load was started. Then it is too
         // early for this probe.
         let is_time = self.health.paused.is_some_and(|pause| pause.probe_at <= now);
         match probe {
@@ -135,43 +141,43 @@ impl Lane {
                 self.probe = Some(probe);
                 self.may_probe = true;
             }
-            // What is under way already says how it went.
+            // The delivery is in flight already: its outcome counts as the probe's.
             Some(_) | None => {}
         }
     }
 
-    /// When to load again after a failed load. An unreachable database may be back within a second.
-    /// What a person has to repair (say, a secret that the master key does not decrypt) is tried
-    /// less and less often, until the hook changes.
-    pub fn load_again_at(&mut self, is_lasting: bool, now: Timestamp) -> Timestamp {
+    /// When to retry a failed load. An unreachable database may be back within a second, so its
+    /// retry interval is constant. A cause that only a person can remove (say, a secret that the
+    /// master key does not decrypt) is retried with exponential backoff until the hook changes.
+    pub fn load_retry_at(&mut self, is_lasting: bool, now: Timestamp) -> Timestamp {
         self.lasting_failures =
             if is_lasting { self.lasting_failures.saturating_add(1) } else { 0 };
-        let doubled = 1 << self.lasting_failures.saturating_sub(1).min(LONGEST_SHIFT);
-        now.after(LOAD_AGAIN.saturating_mul(doubled).min(LONGEST_LOAD_AGAIN))
+        let doubled = 1 << self.lasting_failures.saturating_sub(1).min(MAX_DOUBLINGS);
+        now.after(LOAD_BACKOFF.saturating_mul(doubled).min(MAX_LOAD_BACKOFF))
     }
 
-    /// A load failed; it is tried again at `at`.
+    /// Notes that a load failed and is retried at `at`.
     pub fn load_failed(&mut self, at: Timestamp) {
         self.loading = false;
         self.lines.load_failed(at);
         self.recorded_during_load.clear();
-        self.not_before = Some(at);
+        self.retry_load_at = Some(at);
         self.may_probe = true;
-        self.ask_again(at);
+        self.note_missing(at);
     }
 
-    /// What was asked for did not come.
-    fn ask_again(&mut self, at: Timestamp) {
+    /// Notes that what the last load was to bring is still only in the database.
+    fn note_missing(&mut self, at: Timestamp) {
         let is_ordered = self.is_ordered();
-        if self.last_wanted.fresh || !is_ordered {
-            self.fresh.note_more(at);
+        if self.last_wanted.first_attempts || !is_ordered {
+            self.first_attempts.note_more(at);
         }
-        if self.last_wanted.again || !is_ordered {
-            self.again.note_more(at);
+        if self.last_wanted.retries || !is_ordered {
+            self.retries.note_more(at);
         }
     }
 
-    /// Should rows be moved to where they belong now?
+    /// Is a step due?
     pub fn wants_step(&self, now: Timestamp) -> bool {
         !self.stepping && !self.is_stale && self.step_at.is_some_and(|at| at <= now)
     }
@@ -181,39 +187,40 @@ impl Lane {
         self.step_at = None;
     }
 
-    /// A step was made; `is_more`: it was not enough.
+    /// Notes that a step succeeded; `is_more`: there may be more rows to move.
     pub fn stepped(&mut self, is_more: bool, limits: &Limits, now: Timestamp) {
         self.stepping = false;
         if self.is_open() {
             self.note_more(now);
         }
         if is_more {
-            // Released deliveries reach the receiver, so they follow its drain rate; holding and
-            // cancelling does not.
+            // Released deliveries reach the receiver, so they follow the configured drain rate.
+            // Held and cancelled ones do not.
             let pace =
-                if self.is_open() { limits.drain_per_second.max(1) } else { PUT_AWAY_PER_SECOND };
+                if self.is_open() { limits.drain_per_second.max(1) } else { HOLD_PER_SECOND };
             self.step_at = Some(now.after(Duration::from_secs_f64(STEP as f64 / f64::from(pace))));
         }
         self.may_probe = true;
     }
 
+    /// Notes that lines and buffers may have more in the database.
     pub(super) fn note_more(&mut self, now: Timestamp) {
         self.lines.note_more(now);
-        self.note_more_in_shelves(now);
+        self.note_more_in_buffers(now);
     }
 
-    /// Notes that the shelves' kinds may have more in the database. For an open hook that keeps an
-    /// order this leaves out what has nothing to find: there every delivery has a key and belongs
-    /// to a line, except those that were accepted before the hook kept an order. [`Lane::loaded`]
-    /// noted these when the order began, and a query for more of them would read past every row
-    /// that has a key.
-    pub(super) fn note_more_in_shelves(&mut self, now: Timestamp) {
+    /// Notes that first attempts and retries may have more in the database. For an open hook with
+    /// ordered deliveries this skips queries that would find nothing: every delivery has a key and
+    /// belongs to a line, except those that were accepted before ordering was switched on.
+    /// [`Lane::loaded`] noted these at that time, and a query for more of them would scan past
+    /// every row that has a key.
+    pub(super) fn note_more_in_buffers(&mut self, now: Timestamp) {
         let has_lines = self.is_ordered() && self.is_open();
         if !has_lines {
-            self.fresh.note_more(now);
+            self.first_attempts.note_more(now);
         }
-        if !has_lines || self.again.more_at.is_some() {
-            self.again.note_more(now);
+        if !has_lines || self.retries.more_at.is_some() {
+            self.retries.note_more(now);
         }
     }
 

@@ -1,4 +1,5 @@
-//! What a lane does for a hook that keeps an order: see [`lines`](super::lines).
+//! The lane's side of ordered deliveries: passes offers, pages and outcomes to the
+//! [`lines`](super::lines), and keeps the list of deliveries in memory in step with them.
 
 use super::{Lane, Limits, Page};
 use crate::{
@@ -6,16 +7,17 @@ use crate::{
     engine::store::{lines, open::Open, queue::Room},
 };
 
-/// A delivery of a key may be in flight outside its line, because it was sent before the hook kept
-/// an order. The line is read again when that attempt ends, and after this time in any case.
-const AGAIN_MS: i64 = 30_000;
+/// A delivery with a key may be in flight outside its line, if it was sent before ordering was
+/// switched on. Its line is reread when that attempt ends, and after this time at the latest.
+const REREAD_MS: i64 = 30_000;
 
 impl Lane {
-    /// Does it have a place among others of its key?
+    /// Does this delivery belong to a line?
     pub(super) fn keeps_order(&self, open: &Open) -> bool {
         self.is_ordered() && self.is_open() && open.order_key.is_some()
     }
 
+    /// Offers a delivery to its line, or leaves it in the database.
     pub(super) fn offer_in_order(&mut self, open: Open, limits: &Limits, now: Timestamp) {
         let room = self.known.room();
         let is_free = limits.has_memory && !limits.is_shared;
@@ -27,49 +29,51 @@ impl Lane {
         if self.lines.offer(&open, has_room, limits.window, now) {
             self.known.insert(&open);
         }
-        self.lines_dropped();
+        self.remove_dropped();
     }
 
-    /// Something was committed that stays in the database for now.
+    /// Notes that an offered delivery stays in the database for now.
     pub(super) fn leave_in_database(&mut self, now: Timestamp) {
-        self.fresh.note_more(now);
+        self.first_attempts.note_more(now);
         self.lines.note_more(now);
     }
 
-    /// What a load is to bring of the lines. To be called when it begins.
-    pub fn ask(&mut self, limits: &Limits, room: Room, now: Timestamp) -> lines::Ask {
+    /// Which lines a load has to read. Must be called once, when a load of lines begins.
+    pub fn ask_lines(&mut self, limits: &Limits, room: Room, now: Timestamp) -> lines::Ask {
         self.lines.begin_load(limits.window, room, now)
     }
 
     pub(super) fn forget_lines(&mut self, now: Timestamp) {
-        self.lines.forget(now);
-        self.lines_dropped();
+        self.lines.reset(now);
+        self.remove_dropped();
     }
 
-    /// What is in no line any more is not in memory any more.
-    pub(super) fn lines_dropped(&mut self) {
+    /// Forgets deliveries that left their line unsent.
+    pub(super) fn remove_dropped(&mut self) {
         for id in self.lines.dropped() {
             self.known.remove(id);
         }
     }
 
-    /// The receiver has it, which is being recorded: what follows may be sent.
+    /// The receiver accepted the delivery and the outcome is being recorded: the next delivery of
+    /// its key may be sent.
     pub fn delivered(&mut self, id: DeliveryId) {
         self.lines.delivered(id);
     }
 
-    /// Says whether it was one of a line.
+    /// Notes that an attempt finished. Returns whether its delivery belongs to a line.
     pub(super) fn finish_in_line(&mut self, id: DeliveryId, due_at: Option<Timestamp>) -> bool {
         let is_in_line = self.lines.finished(id, due_at);
-        self.lines_dropped();
+        self.remove_dropped();
         is_in_line
     }
 
-    /// What a page has for the lines. Where they were read, the shelves come with the next load.
-    pub(super) fn lines_of_page(
+    /// Applies a page's lines. If lines were read, the buffers that the load was also wanted for
+    /// are read by the next load.
+    pub(super) fn apply_page_lines(
         &mut self,
         page: &mut Page,
-        is_news: impl Fn(&Open) -> bool,
+        is_newer: impl Fn(&Open) -> bool,
         now: Timestamp,
     ) {
         if !self.is_open() {
@@ -80,42 +84,42 @@ impl Lane {
             self.lines.load_failed(now);
             return;
         };
-        for (is_asked, shelf, found) in [
-            (self.last_wanted.fresh, &mut self.fresh, &page.fresh),
-            (self.last_wanted.again, &mut self.again, &page.again),
+        for (is_asked, buffer, found) in [
+            (self.last_wanted.first_attempts, &mut self.first_attempts, &page.first_attempts),
+            (self.last_wanted.retries, &mut self.retries, &page.retries),
         ] {
             if is_asked && found.is_none() {
-                shelf.note_more(now);
+                buffer.note_more(now);
             }
         }
-        self.lines_loaded(lines, is_news, now);
+        self.lines_loaded(lines, is_newer, now);
     }
 
-    /// Admits the deliveries of the lines that were read, except those whose attempt was recorded
+    /// Queues the deliveries of the lines that were read, except those whose attempt was recorded
     /// after the read.
     fn lines_loaded(
         &mut self,
         page: lines::Lines,
-        is_news: impl Fn(&Open) -> bool,
+        is_newer: impl Fn(&Open) -> bool,
         now: Timestamp,
     ) {
-        let again = Timestamp(now.0 + AGAIN_MS);
+        let reread_at = Timestamp(now.0 + REREAD_MS);
         for line in page.lines {
-            let (known, lately) = (&mut self.known, &mut self.loaded_lately);
+            let (known, recently_loaded) = (&mut self.known, &mut self.recently_loaded);
             let admit = |open: &Open| {
-                let is_let_in = is_news(open) && known.insert(open);
-                if is_let_in {
-                    lately.note(open.id);
+                let is_admitted = is_newer(open) && known.insert(open);
+                if is_admitted {
+                    recently_loaded.note(open.id);
                 }
-                is_let_in
+                is_admitted
             };
-            self.lines.read(line, admit, again);
+            self.lines.apply_line(line, admit, reread_at);
         }
-        self.lines.passed(&page.heads, now);
+        self.lines.apply_heads(&page.heads, now);
         self.lines.loaded();
-        self.lines_dropped();
-        for test in page.tests.into_iter().filter(|test| is_news(test)) {
-            self.loaded_lately.note(test.id);
+        self.remove_dropped();
+        for test in page.tests.into_iter().filter(|test| is_newer(test)) {
+            self.recently_loaded.note(test.id);
             self.push(test);
         }
     }

@@ -1,39 +1,38 @@
-//! What a lane hears of its attempts: that one is over, that it is on record, and how the hook
-//! stands after it.
+//! How a lane reacts to its attempts: a request ended, an outcome was recorded, the hook's health
+//! changed.
 
 use std::time::Duration;
 
 use super::Lane;
 use crate::domain::{health::Health, id::DeliveryId, time::Timestamp};
 
-/// The slow start after a pause ends at this many concurrent attempts, unless the hook has a limit
-/// of its own.
-const RAMPED: u32 = 64;
+/// The slow start after a pause ends at this many concurrent attempts, or at the hook's own limit.
+const RAMP_LIMIT: u32 = 64;
 
-/// What is known of a lane's receiver.
+/// How quickly a lane's receiver responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speed {
     Quick,
-    /// No attempt has ended yet.
+    /// Unknown: no attempt has ended yet.
     New,
-    /// Lately its attempts took long.
+    /// Recent attempts were slow.
     Slow,
 }
 
-/// An attempt that takes no longer is quick.
+/// The longest duration of a quick attempt.
 const QUICK: Duration = Duration::from_secs(1);
-/// A quick attempt gains one credit; a slow one loses several. A receiver that was quick a thousand
-/// times and hangs now must not live on that for long.
-const MOST_CREDIT: usize = 64;
-const LOST: usize = 8;
+/// A quick attempt gains one credit up to the maximum; a slow one loses several. So a receiver that
+/// was quick a thousand times and hangs now counts as slow after a few attempts.
+const MAX_CREDIT: usize = 64;
+const SLOW_PENALTY: usize = 8;
 
 impl Lane {
-    /// How long an attempt took.
-    pub fn took(&mut self, took: Duration) {
+    /// Updates the credit with the duration of an attempt that ended.
+    pub fn note_duration(&mut self, duration: Duration) {
         let credit = self.credit.unwrap_or(0);
-        self.credit = Some(match took <= QUICK {
-            true => (credit + 1).min(MOST_CREDIT),
-            false => credit.saturating_sub(LOST),
+        self.credit = Some(match duration <= QUICK {
+            true => (credit + 1).min(MAX_CREDIT),
+            false => credit.saturating_sub(SLOW_PENALTY),
         });
     }
 
@@ -45,23 +44,23 @@ impl Lane {
         }
     }
 
-    /// An attempt is over; what came of it is being recorded, and the receiver is free for the
-    /// next.
-    pub fn sent(&mut self) {
+    /// Notes that a request ended: the receiver can take the next one. Its outcome is being
+    /// recorded.
+    pub fn request_ended(&mut self) {
         self.sending = self.sending.saturating_sub(1);
         self.attempts_ended = self.attempts_ended.saturating_add(1);
     }
 
-    /// An attempt ended before it was sent, so its delivery is unchanged in the database: a load
-    /// looks for it at `at`.
-    pub fn unsent(&mut self, at: Timestamp) {
-        self.sent();
+    /// Notes that an attempt ended without being sent. Its delivery is unchanged in the database,
+    /// and a load finds it at `at`.
+    pub fn not_sent(&mut self, at: Timestamp) {
+        self.request_ended();
         self.note_more(at);
     }
 
-    /// An attempt was recorded, or the store refused it. `due_at` is its retry, which waits in the
-    /// database. `health` is the hook's health after it; `None` where it did not change or is not
-    /// known.
+    /// Notes that an attempt was recorded, or that recording was refused or given up. `due_at`: its
+    /// retry, which waits in the database. `health`: the hook's health after it; `None`: unchanged
+    /// or unknown.
     pub fn finished(
         &mut self,
         id: DeliveryId,
@@ -79,43 +78,42 @@ impl Lane {
             self.recorded_during_load.insert(id, known.as_ref().map_or(0, |known| known.attempts));
         }
         if known.as_ref().is_some_and(|known| known.is_outdated) {
-            self.more(now);
+            self.recheck_database(now);
         }
         let is_in_line = self.finish_in_line(id, due_at);
         if !is_in_line && self.is_ordered() {
-            // It may be what the line of its key waits for: see `ordered::AGAIN_MS`.
-            self.lines.other_finished();
+            // The line of its key may be waiting for it: see `ordered::REREAD_MS`.
+            self.lines.unlined_finished();
         }
         if let Some(at) = due_at.filter(|_| !is_in_line || !self.is_ordered()) {
-            self.again.note_more(at);
-            // Perhaps it was not recorded: then it is still due as a first attempt, or held as a
+            self.retries.note_more(at);
+            // Possibly it was not recorded. Then it is still due as a first attempt, or held as a
             // probe.
             if health.is_none() {
-                self.fresh.note_more(at);
+                self.first_attempts.note_more(at);
                 self.may_probe = true;
             }
         }
-        // The hook changed after this attempt was sent. A load may have read newer health than
-        // this: read it again.
+        // If the hook changed after this attempt was sent, a load may have read newer health than
+        // this one: reload it.
         let was_sent_before_change =
             known.is_some_and(|known| self.known.was_sent_before_change(&known));
         match health {
             Some(_) if was_sent_before_change => self.mark_stale(now),
-            Some(health) => self.stand(health, now),
+            Some(health) => self.apply_health(health, now),
             None => {}
         }
-        self.reread_if_unsure(now);
+        self.reread_if_needed(now);
     }
 
-    /// Takes the hook's new health. A pause empties the shelves; after a recovery the lane begins
-    /// with one attempt at once.
-    pub(super) fn stand(&mut self, health: Health, now: Timestamp) {
+    /// Applies the hook's new health. A pause drops queued deliveries; after a recovery the lane
+    /// starts with one concurrent attempt (slow start).
+    pub(super) fn apply_health(&mut self, health: Health, now: Timestamp) {
         let was_paused = self.is_paused();
         self.extend_wait(&health, now);
         self.health = health;
         match (was_paused, self.is_paused()) {
-            // Outcomes can arrive in another order than they were recorded: the next load confirms
-            // a pause or recovery.
+            // Outcomes can arrive out of order, so a load has to confirm a pause or a recovery.
             (false, true) => {
                 self.drop_queued();
                 self.mark_stale(now);
@@ -130,7 +128,7 @@ impl Lane {
                     .target
                     .as_ref()
                     .and_then(|target| target.hook.tuning.in_flight)
-                    .unwrap_or(RAMPED);
+                    .unwrap_or(RAMP_LIMIT);
                 let ramp = self.ramp.map(|ramp| if health.is_well() { ramp + 1 } else { 1 });
                 self.ramp = ramp.filter(|ramp| *ramp < limit as usize);
             }

@@ -1,20 +1,20 @@
-//! Adaptive pacing (AIMD): learns from a receiver's answers how fast it may be called. One answer
+//! Adaptive pacing (AIMD): learns from responses how fast a receiver may be called. Each response
 //! counts for all deliveries to that receiver.
 //!
-//! - `429` or `503` with `Retry-After`: the lane sends nothing before that time. (The time is also
-//!   part of the hook's health in the database, so after a restart or on another node a load brings
-//!   it back.)
-//! - Any `429`, and `503` with `Retry-After`: the rate drops a little below what the receiver took
-//!   in the last second, or to half of what it was, and then grows slowly. Far from the rate at
-//!   which the receiver last refused, it grows fast.
-//! - An attempt that this machine could not send: the lane rests for [`UNSENT`], and twice as long
-//!   after the next one in a row.
-//! - The window of concurrent attempts begins at one and grows with each answer; without an answer,
-//!   every quarter of a second. So a burst does not hit a receiver that would refuse all of it, and
-//!   a slow one still gets its share.
+//! - Wait: after `429` or `503` with `Retry-After` the lane sends nothing before that time. The
+//!   time is also part of the hook's health in the database, so a load restores it after a restart
+//!   or on another node.
+//! - Rate: any `429`, and `503` with `Retry-After`, lowers the rate to a little below what the
+//!   receiver accepted in the last second, or to half. Then it grows: slowly near the rate at which
+//!   the receiver last refused, fast elsewhere.
+//! - Local failure: after an attempt that this machine could not send, the lane pauses for
+//!   [`UNSENT_PAUSE`], and twice as long after the next one in a row.
+//! - Window: the limit of concurrent attempts starts at one and grows by one with each accepted
+//!   delivery, or every quarter of a second without a response. So a burst does not hit a receiver
+//!   that would refuse it, and a slow receiver still gets concurrent attempts.
 //!
-//! The rate is in memory only: after a restart it is learned again within seconds, at the cost of a
-//! few refusals.
+//! Rate and window are in memory only. After a restart they are learned again within seconds, at
+//! the cost of a few refusals.
 
 use std::time::Duration;
 
@@ -25,56 +25,58 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Without an answer one more may be under way after each of these.
-const STEP: Duration = Duration::from_millis(250);
-/// After so long without anything under way the window begins at one again.
+/// Without a response the window grows by one after each of these.
+const WINDOW_STEP: Duration = Duration::from_millis(250);
+/// After so long without a response or an attempt, the window restarts at one.
 const IDLE: Duration = Duration::from_secs(10);
-/// The widest window: above this only the limit of concurrent attempts holds.
+/// The largest window. Above it only the configured limit of concurrent attempts applies.
 const MAX_WINDOW: usize = 256;
-/// Multiplicative decrease: the share of the refused rate that is kept.
-const KEEPS: f64 = 0.9;
-/// How the rate grows near the one at which it was refused: by this share of it in a second.
-const GROWS: f64 = 0.02;
-/// Above this share of it the receiver has changed, and the rate grows by one with each answer, as
-/// it does below `KEEPS`.
-const CHANGED: f64 = 1.2;
-/// Attempts a second, at least: one in five seconds.
+/// Multiplicative decrease: the fraction of the accepted rate that is kept.
+const DECREASE: f64 = 0.9;
+/// Additive increase near the ceiling: this fraction of the ceiling per second.
+const INCREASE: f64 = 0.02;
+/// Above this multiple of the ceiling the receiver has evidently recovered, and the rate grows by
+/// one with each accepted delivery, as it does below [`DECREASE`] times the ceiling.
+const RECOVERED: f64 = 1.2;
+/// The lowest rate: one attempt in five seconds.
 const MIN_RATE: f64 = 0.2;
-/// From this rate on, there is no rate limit any more.
+/// At this rate the limit is removed.
 const UNLIMITED: f64 = 5000.0;
-/// What a receiver took is counted over this long, or over so many attempts where they are rare.
-const SPAN: Duration = Duration::from_secs(1);
-const SPAN_ATTEMPTS: f64 = 5.0;
-/// After an attempt that this machine could not send, none is made for this long; twice as long
-/// after the second in a row, and so on.
-const UNSENT: Duration = Duration::from_secs(1);
-const MOST_DOUBLED: u32 = 2;
-/// A receiver that takes fewer a second is slow itself, or hardly asked.
-const KEEPS_UP: f64 = 100.0;
+/// Accepted deliveries are counted over this span, or at low rates over the time for this many
+/// attempts.
+const COUNT_SPAN: Duration = Duration::from_secs(1);
+const COUNT_SPAN_ATTEMPTS: f64 = 5.0;
+/// The pause after an attempt that this machine could not send. It doubles with each further one in
+/// a row, up to [`MAX_UNSENT_DOUBLINGS`] times.
+const UNSENT_PAUSE: Duration = Duration::from_secs(1);
+const MAX_UNSENT_DOUBLINGS: u32 = 2;
+/// Below this rate of accepted deliveries per second a lane's queue does not count as lag: the
+/// receiver itself is slow, or has little to receive.
+const MIN_LAG_RATE: f64 = 100.0;
 
 /// See the module.
 pub(super) struct Pacing {
-    /// From `Retry-After`: send nothing before this.
+    /// From `Retry-After`: send nothing before this time.
     until: Option<Timestamp>,
-    /// This machine could not send: send nothing before this. In memory only.
-    rests_until: Option<Timestamp>,
-    /// Attempts in a row that this machine could not send.
+    /// This machine could not send: send nothing before this time. In memory only.
+    unsent_until: Option<Timestamp>,
+    /// Consecutive attempts that this machine could not send.
     unsent: u32,
-    /// The part of `until` from answers that may not be recorded yet: a load can be older than they
-    /// are.
+    /// The part of `until` from responses that may not be recorded yet. A load can be older than
+    /// they are, so it must not shorten this part.
     unrecorded_until: Option<Timestamp>,
-    /// A changed hook was read while an answer was not recorded yet. Perhaps a person has ended the
-    /// wait: read it once more.
-    is_unsure: bool,
-    /// Attempts per second; `None`: the receiver has refused nothing so far.
+    /// A changed hook was read while a response was not recorded yet. A person may have ended the
+    /// wait, so the hook is read again once every response is recorded.
+    needs_reread: bool,
+    /// Attempts per second; `None`: not limited, because the receiver refuses nothing.
     rate: Option<f64>,
-    /// The rate at which the receiver last refused some attempts and took others.
+    /// The rate at which the receiver last refused some attempts and accepted others.
     ceiling: Option<f64>,
-    /// An attempt was sent since the rate was lowered. Refusals before that are of the same burst,
-    /// and do not lower it again.
-    sent_since_lowered: bool,
-    taken: SlidingCount,
-    /// How many attempts may be under way; one more after each [`STEP`] since `opened_at`.
+    /// An attempt was sent since the rate was decreased. Refusals before that belong to the same
+    /// burst and do not decrease it again.
+    sent_since_decrease: bool,
+    accepted: SlidingCount,
+    /// Attempts that may be in flight; one more after each [`WINDOW_STEP`] since `opened_at`.
     window: usize,
     opened_at: Timestamp,
 }
@@ -83,14 +85,14 @@ impl Default for Pacing {
     fn default() -> Self {
         Self {
             until: None,
-            rests_until: None,
+            unsent_until: None,
             unsent: 0,
             unrecorded_until: None,
-            is_unsure: false,
+            needs_reread: false,
             rate: None,
             ceiling: None,
-            sent_since_lowered: false,
-            taken: SlidingCount::default(),
+            sent_since_decrease: false,
+            accepted: SlidingCount::default(),
             window: 1,
             opened_at: Timestamp(0),
         }
@@ -102,32 +104,33 @@ impl Pacing {
         self.rate
     }
 
-    /// May one more be sent beside those that are under way?
-    pub(super) fn lets_go(&self, under_way: usize, now: Timestamp) -> bool {
+    /// May another attempt be sent while so many are in flight?
+    pub(super) fn may_send(&self, under_way: usize, now: Timestamp) -> bool {
         self.waits_until(now).is_none() && under_way < self.window_now(now)
     }
 
-    /// Nobody may ask for more than the longest wait: a later time was noted while the clock was
-    /// wrong.
+    /// The end of the current wait. A time beyond the longest allowed wait was noted while the
+    /// clock was wrong, and is ignored.
     fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
         let until = self.until.filter(|until| *until > now && *until <= now.after(LONGEST_WAIT));
-        let longest_rest = UNSENT * (1 << MOST_DOUBLED);
-        let rest = self.rests_until.filter(|at| *at > now && *at <= now.after(longest_rest));
-        until.max(rest)
+        let longest = UNSENT_PAUSE * (1 << MAX_UNSENT_DOUBLINGS);
+        let unsent_until = self.unsent_until.filter(|at| *at > now && *at <= now.after(longest));
+        until.max(unsent_until)
     }
 
-    /// When time alone lets something go that may not go now.
+    /// When another attempt may be sent although no response arrives.
     pub(super) fn wake_at(&self, under_way: usize, now: Timestamp) -> Option<Timestamp> {
         if let Some(until) = self.waits_until(now) {
             return Some(until);
         }
         let is_full = under_way >= self.window_now(now) && self.window < MAX_WINDOW;
         let steps = u32::try_from(self.steps(now)).unwrap_or(u32::MAX).saturating_add(1);
-        is_full.then(|| self.opened_at.after(STEP.saturating_mul(steps)))
+        is_full.then(|| self.opened_at.after(WINDOW_STEP.saturating_mul(steps)))
     }
 
+    /// How often the window has grown since `opened_at`.
     fn steps(&self, now: Timestamp) -> usize {
-        usize::try_from(self.opened_at.until(now).as_millis() / STEP.as_millis())
+        usize::try_from(self.opened_at.until(now).as_millis() / WINDOW_STEP.as_millis())
             .unwrap_or(MAX_WINDOW)
             .min(MAX_WINDOW)
     }
@@ -136,18 +139,19 @@ impl Pacing {
         (self.window + self.steps(now)).min(MAX_WINDOW)
     }
 
-    /// One is sent, beside those that are under way.
-    pub(super) fn sends(&mut self, under_way: usize, now: Timestamp) {
+    /// Notes that an attempt is sent while so many are in flight.
+    pub(super) fn note_sent(&mut self, under_way: usize, now: Timestamp) {
         if under_way == 0 {
             if self.opened_at.until(now) > IDLE {
                 self.window = 1;
             }
             self.opened_at = now;
         }
-        self.sent_since_lowered = true;
+        self.sent_since_decrease = true;
     }
 
-    pub(super) fn hear(&mut self, bearing: Bearing, now: Timestamp) {
+    /// Learns from a response, or from its absence.
+    pub(super) fn learn(&mut self, bearing: Bearing, now: Timestamp) {
         let window_now = self.window_now(now);
         self.opened_at = now;
         if bearing != Bearing::Unsent {
@@ -157,110 +161,112 @@ impl Pacing {
             Bearing::Silent => self.window = window_now,
             Bearing::Unsent => {
                 self.window = 1;
-                self.rests_until = Some(now.after(UNSENT * (1 << self.unsent.min(MOST_DOUBLED))));
+                self.unsent_until =
+                    Some(now.after(UNSENT_PAUSE * (1 << self.unsent.min(MAX_UNSENT_DOUBLINGS))));
                 self.unsent = self.unsent.saturating_add(1);
             }
             Bearing::Bears => {
                 self.window = (window_now + 1).min(MAX_WINDOW);
                 let span = self.span();
-                self.taken.note(span, now);
-                self.grow(now);
+                self.accepted.note(span, now);
+                self.increase(now);
             }
             Bearing::TooMuch { asks } => {
                 self.window = 1;
                 let until = asks.map(|wait| now.after(wait));
                 (self.until, self.unrecorded_until) =
                     (self.until.max(until), self.unrecorded_until.max(until));
-                self.lower(now);
+                self.decrease(now);
             }
         }
     }
 
     fn clock_set_back(&mut self, now: Timestamp) {
         self.opened_at = now;
-        self.taken = SlidingCount::default();
+        self.accepted = SlidingCount::default();
         (self.until, self.unrecorded_until) =
             (bounded(self.until, now), bounded(self.unrecorded_until, now));
     }
 
+    /// The span over which accepted deliveries are counted.
     fn span(&self) -> Duration {
         let few = self.rate.map_or(Duration::ZERO, |rate| {
-            Duration::from_secs_f64(SPAN_ATTEMPTS / rate.max(MIN_RATE))
+            Duration::from_secs_f64(COUNT_SPAN_ATTEMPTS / rate.max(MIN_RATE))
         });
-        SPAN.max(few)
+        COUNT_SPAN.max(few)
     }
 
-    fn grow(&mut self, now: Timestamp) {
+    fn increase(&mut self, now: Timestamp) {
         let Some(rate) = self.rate else { return };
         let grown = match self.ceiling {
-            // Sent before the refusal, answered after it: the receiver takes more than was counted
-            // then.
-            ceiling if !self.sent_since_lowered => {
-                let taken = self.taken.per_second(self.span(), now);
-                if ceiling.is_none_or(|ceiling| ceiling >= taken) {
+            // Sent before the refusal and accepted after it: the receiver accepts more than was
+            // counted at the refusal.
+            ceiling if !self.sent_since_decrease => {
+                let accepted = self.accepted.per_second(self.span(), now);
+                if ceiling.is_none_or(|ceiling| ceiling >= accepted) {
                     return;
                 }
-                self.ceiling = Some(taken);
-                rate.max(KEEPS * taken)
+                self.ceiling = Some(accepted);
+                rate.max(DECREASE * accepted)
             }
-            Some(ceiling) if rate >= KEEPS * ceiling && rate <= CHANGED * ceiling => {
-                rate + GROWS * ceiling / rate
+            Some(ceiling) if rate >= DECREASE * ceiling && rate <= RECOVERED * ceiling => {
+                rate + INCREASE * ceiling / rate
             }
             _ => rate + 1.0,
         };
         self.rate = Some(grown).filter(|rate| *rate < UNLIMITED);
     }
 
-    fn lower(&mut self, now: Timestamp) {
-        let taken = self.taken.per_second(self.span(), now);
+    fn decrease(&mut self, now: Timestamp) {
+        let accepted = self.accepted.per_second(self.span(), now);
         let at = match self.rate {
-            Some(_) if !self.sent_since_lowered => return,
-            Some(rate) if taken < rate / 2.0 => {
+            Some(_) if !self.sent_since_decrease => return,
+            Some(rate) if accepted < rate / 2.0 => {
                 self.ceiling = None;
-                rate / 2.0 / KEEPS
+                rate / 2.0 / DECREASE
             }
-            None if taken == 0.0 => 1.0 / KEEPS,
+            None if accepted == 0.0 => 1.0 / DECREASE,
             rate => {
-                let at = rate.map_or(taken, |rate| rate.min(taken));
+                let at = rate.map_or(accepted, |rate| rate.min(accepted));
                 self.ceiling = Some(at);
                 at
             }
         };
-        self.rate = Some((KEEPS * at).max(MIN_RATE));
-        self.sent_since_lowered = false;
+        self.rate = Some((DECREASE * at).max(MIN_RATE));
+        self.sent_since_decrease = false;
     }
 }
 
-/// Cuts a wait to the longest allowed. One that was noted while the clock was ahead would hide a
-/// shorter one.
+/// Caps a wait at the longest allowed one. A later time, noted while the clock was ahead, would
+/// hide a shorter wait.
 fn bounded(until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     until.map(|until| until.min(now.after(LONGEST_WAIT)))
 }
 
-/// A sliding-window counter: the events of the current span, and the share of the previous span
-/// that the window covers.
+/// A sliding-window counter: the count of the current span, plus the part of the previous span's
+/// count that the window still covers.
 #[derive(Default)]
 struct SlidingCount {
-    began_at: Timestamp,
+    started_at: Timestamp,
     current: f64,
     previous: f64,
 }
 
 impl SlidingCount {
     fn note(&mut self, span: Duration, now: Timestamp) {
-        let passed = self.began_at.until(now).as_secs_f64() / span.as_secs_f64();
-        if passed >= 1.0 {
-            self.previous = if passed < 2.0 { self.current } else { 0.0 };
-            (self.current, self.began_at) = (0.0, now);
+        let spans = self.started_at.until(now).as_secs_f64() / span.as_secs_f64();
+        if spans >= 1.0 {
+            self.previous = if spans < 2.0 { self.current } else { 0.0 };
+            (self.current, self.started_at) = (0.0, now);
         }
         self.current += 1.0;
     }
 
     fn per_second(&self, span: Duration, now: Timestamp) -> f64 {
-        let passed = self.began_at.until(now).as_secs_f64() / span.as_secs_f64();
-        let count = match passed {
-            ..1.0 => self.current + self.previous * (1.0 - passed),
-            1.0..2.0 => self.current * (2.0 - passed),
+        let spans = self.started_at.until(now).as_secs_f64() / span.as_secs_f64();
+        let count = match spans {
+            ..1.0 => self.current + self.previous * (1.0 - spans),
+            1.0..2.0 => self.current * (2.0 - spans),
             _ => 0.0,
         };
         count / span.as_secs_f64()
@@ -268,67 +274,66 @@ impl SlidingCount {
 }
 
 impl Lane {
-    /// What an answer says of the receiver: to be told before [`Lane::sent`].
-    pub fn heard(&mut self, bearing: Bearing, now: Timestamp) {
-        self.pacing.hear(bearing, now);
+    /// Adapts the pace to a response. Must be called before [`Lane::request_ended`].
+    pub fn learn(&mut self, bearing: Bearing, now: Timestamp) {
+        self.pacing.learn(bearing, now);
     }
 
-    /// How long a delivery that is accepted now will wait for its attempt. `None` where slower
-    /// producers would not help: the hook sends nothing, or its receiver or a limit is what it
-    /// waits for.
+    /// How long a delivery that is accepted now will wait for its attempt. `None` where
+    /// back-pressure would not help: the hook sends nothing, its receiver is slow, or a rate limit
+    /// holds it back.
     pub fn lag(&self, now: Timestamp) -> Option<Duration> {
-        let per_second = self.pacing.taken.per_second(SPAN, now);
-        let keeps_up = self.is_open() && self.rate(false).is_none() && per_second >= KEEPS_UP;
-        keeps_up.then(|| Duration::from_secs_f64(self.queued() as f64 / per_second))
+        let per_second = self.pacing.accepted.per_second(COUNT_SPAN, now);
+        let is_fast = self.is_open() && self.rate(false).is_none() && per_second >= MIN_LAG_RATE;
+        is_fast.then(|| Duration::from_secs_f64(self.queued() as f64 / per_second))
     }
 
-    /// A load begins. If every answer is recorded, the wait that it reads from the hook's health is
-    /// complete.
+    /// Notes that a load begins. If every response is recorded by now, the wait that it reads from
+    /// the hook's health is complete.
     pub(super) fn begin_wait_read(&mut self) {
         if self.in_flight == self.sending {
             self.pacing.unrecorded_until = None;
         }
     }
 
-    /// A load read the hook's health: a wait that is no longer in it has ended, unless its answer
-    /// is not recorded yet. `was_stale`: the load was begun because the hook changed.
-    pub(super) fn take_wait(&mut self, health: &Health, was_stale: bool, now: Timestamp) {
+    /// Applies the wait from a loaded health. A wait that is no longer in it has ended, unless its
+    /// response is not recorded yet. `was_stale`: the load was started because the hook changed.
+    pub(super) fn apply_loaded_wait(&mut self, health: &Health, was_stale: bool, now: Timestamp) {
         let pacing = &mut self.pacing;
         pacing.until = pacing.unrecorded_until.max(bounded(health.waits_until, now));
-        pacing.is_unsure |= was_stale && pacing.unrecorded_until.is_some();
+        pacing.needs_reread |= was_stale && pacing.unrecorded_until.is_some();
     }
 
-    /// An attempt was recorded with this health. It can extend a wait but not end one: outcomes may
-    /// arrive out of order.
+    /// Applies the wait from the health of a recorded attempt. It can extend a wait but not end it,
+    /// because outcomes can arrive out of order.
     pub(super) fn extend_wait(&mut self, health: &Health, now: Timestamp) {
         self.pacing.until = self.pacing.until.max(bounded(health.waits_until, now));
     }
 
-    /// Has the hook read once more, where that was put off until every answer is recorded, and they
-    /// are now.
-    pub(super) fn reread_if_unsure(&mut self, now: Timestamp) {
-        if self.pacing.is_unsure && !self.loading && self.in_flight == self.sending {
-            self.pacing.is_unsure = false;
+    /// Reloads the hook if that was postponed until every response is recorded, and now they are.
+    pub(super) fn reread_if_needed(&mut self, now: Timestamp) {
+        if self.pacing.needs_reread && !self.loading && self.in_flight == self.sending {
+            self.pacing.needs_reread = false;
             self.mark_stale(now);
         }
     }
 
-    /// Another URL is in force: what was learned of the old one is of no use.
-    pub(super) fn forget_pace(&mut self) {
+    /// Forgets what was learned, because the hook's URL changed.
+    pub(super) fn reset_pacing(&mut self) {
         self.pacing = Pacing::default();
         self.bucket.free_at = None;
     }
 
-    pub(super) fn forget_waits(&mut self, now: Timestamp) {
+    pub(super) fn pacing_clock_set_back(&mut self, now: Timestamp) {
         self.pacing.clock_set_back(now);
     }
 
-    /// Attempts a second that may be made now: the hook's own limit, or the receiver's. A person
-    /// waits for a test, so only the hook's own limit holds it back.
+    /// The rate limit in attempts per second: the lower of the hook's own and the learned one. A
+    /// person waits for the result of a test, so only the hook's own limit applies to it.
     pub(super) fn rate(&self, is_test: bool) -> Option<f64> {
         let own = self.own_rate();
-        let borne = self.pacing.rate().filter(|_| !is_test);
-        [own, borne].into_iter().flatten().reduce(f64::min)
+        let learned = self.pacing.rate().filter(|_| !is_test);
+        [own, learned].into_iter().flatten().reduce(f64::min)
     }
 
     pub(super) fn own_rate(&self) -> Option<f64> {

@@ -1,8 +1,8 @@
-//! What goes into a lane and what comes out of it.
+//! The input and output types of a lane.
 
 use std::sync::Arc;
 
-use super::shelf::Found;
+use super::buffer::PagePart;
 use crate::{
     domain::{
         health::{Health, Purpose},
@@ -14,32 +14,33 @@ use crate::{
     },
 };
 
-/// What a load brought.
+/// The result of a load.
 #[derive(Default)]
 pub struct Page {
     /// `None`: the hook was deleted.
     pub target: Option<Arc<Target>>,
     pub health: Health,
-    /// A step has deliveries to hold, release or cancel.
+    /// There are deliveries for a step to hold, release or cancel.
     pub needs_step: bool,
-    /// For each shelf that was asked for: what is due, and when what was not brought becomes due.
-    pub fresh: Option<Found>,
-    pub again: Option<Found>,
-    /// Of a hook that keeps an order; then the shelves' parts come with another load.
+    /// First attempts and retries; `None`: not read by this load.
+    pub first_attempts: Option<PagePart>,
+    pub retries: Option<PagePart>,
+    /// Ordered deliveries; `None`: not read by this load. A load reads either these or first
+    /// attempts and retries.
     pub lines: Option<Lines>,
     pub probe: Option<Open>,
 }
 
-/// What a load is for.
+/// What a load has to read, in addition to the hook and its health.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    pub fresh: bool,
-    pub again: bool,
+    pub first_attempts: bool,
+    pub retries: bool,
     pub lines: bool,
     pub probe: bool,
 }
 
-/// A body came into memory with a delivery, or left it.
+/// A delivery and its body came into memory or left it.
 #[derive(Clone, Copy, Debug)]
 pub struct Change {
     pub event: EventId,
@@ -47,28 +48,28 @@ pub struct Change {
     pub is_gain: bool,
 }
 
-/// What all lanes go by.
+/// The limits that are the same for all lanes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Attempts under way at once to one hook, unless the hook has its own limit.
+    /// Concurrent attempts to one hook, unless the hook has its own limit.
     pub in_flight: usize,
-    /// What a shelf holds.
+    /// The capacity of a buffer, and of all lines together.
     pub window: Room,
-    /// Held deliveries that are let go in a second, once a hook is open again.
+    /// Held deliveries released per second, once a hook is open again.
     pub drain_per_second: u32,
-    /// There is memory for more, as far as all lanes together may have it.
+    /// The memory budget of all lanes has room for the delivery that is offered.
     pub has_memory: bool,
-    /// Other nodes accept events too, and this node may not know yet what they accepted. So ordered
-    /// deliveries are never taken from an offer: a load reads them from the database, in their
-    /// order.
+    /// Other nodes accept events too. This node may not yet know older deliveries that they
+    /// accepted, so ordered deliveries are never taken from an offer: a load reads them from the
+    /// database, in order.
     pub is_shared: bool,
 }
 
-/// A delivery to be sent now.
-pub struct Given {
+/// A delivery that the lane hands out to be sent now.
+pub struct Outgoing {
     pub target: Arc<Target>,
     pub open: Open,
     pub purpose: Purpose,
-    /// The hook, as far as is known.
+    /// The hook was healthy and not in slow start when the delivery was handed out.
     pub was_well: bool,
 }

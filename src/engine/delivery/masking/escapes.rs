@@ -1,9 +1,10 @@
-//! Characters that are written as others: backslashes as in JSON and most languages, URL encoding,
-//! HTML, and quotation marks as in CSV, SQL and shells. One pass reads one layer of all of them.
+//! Decodes escape sequences: backslashes as in JSON and most languages, percent encoding, HTML
+//! entities, and doubled quotes as in CSV, SQL and shells. One pass removes one layer of all kinds.
+//! Imports `view` only.
 
 use super::view::{Builder, View};
 
-/// Which of them are read; these can be combined.
+/// Bit flags for the kinds of escape sequences.
 const BACKSLASHES: u8 = 1;
 const PERCENTS: u8 = 2;
 const ENTITIES: u8 = 4;
@@ -11,12 +12,12 @@ const SINGLE_QUOTES: u8 = 8;
 const DOUBLE_QUOTES: u8 = 16;
 pub(super) const ALL: u8 = 31;
 
-/// The longest that is known: `&DiacriticalGrave;` is not worth more.
-const LONGEST: usize = 12;
-/// Stands for each character that no secret has.
+/// Maximum length of an HTML entity that is decoded. The names in [`NAMES`] are shorter.
+const MAX_ENTITY_LEN: usize = 12;
+/// Replaces a decoded character that no secret can contain.
 const OTHER: u8 = 0xff;
 
-/// HTML's names for ASCII.
+/// HTML entity names of ASCII characters.
 const NAMES: [(&str, u8); 37] = [
     ("amp", b'&'),
     ("apos", b'\''),
@@ -57,19 +58,19 @@ const NAMES: [(&str, u8); 37] = [
     ("vert", b'|'),
 ];
 
-/// The text with one layer less. `None` where it has none. `is_cut`: an escape that has only begun
-/// at the end is left out.
+/// The text with one layer of escapes decoded; `None` if it contains none. `is_cut`: an incomplete
+/// escape at the end of a truncated text is dropped.
 pub(super) fn decode(view: &View, kinds: u8, is_cut: bool) -> Option<View<'static>> {
     let bytes = &*view.bytes;
-    let is_begun = |at: usize| is_cut && is_begun(&bytes[at..]);
+    let is_incomplete = |at: usize| is_cut && is_incomplete(&bytes[at..]);
     let first = (0..bytes.len())
         .filter(|at| may_begin(bytes[*at]))
-        .find(|at| escape(&bytes[*at..], kinds).is_some() || is_begun(*at))?;
+        .find(|at| escape(&bytes[*at..], kinds).is_some() || is_incomplete(*at))?;
     let mut decoded = Builder::new(view, bytes.len());
     let mut at = 0;
     while at < bytes.len() {
         let found = if at < first { None } else { escape(&bytes[at..], kinds) };
-        if found.is_none() && at >= first && is_begun(at) {
+        if found.is_none() && at >= first && is_incomplete(at) {
             break;
         }
         let (byte, length) = found.unwrap_or((bytes[at], 1));
@@ -83,7 +84,7 @@ fn may_begin(byte: u8) -> bool {
     matches!(byte, b'\\' | b'%' | b'&' | b'\'' | b'"' | 0xc2 | 0xc3)
 }
 
-/// The escape that the text begins with: what it stands for, and its length.
+/// The escape sequence at the start of the text: the decoded byte, and the length of the sequence.
 fn escape(text: &[u8], kinds: u8) -> Option<(u8, usize)> {
     match text[0] {
         b'\\' if kinds & BACKSLASHES != 0 => backslash(text),
@@ -95,7 +96,7 @@ fn escape(text: &[u8], kinds: u8) -> Option<(u8, usize)> {
             let form = forms.iter().find(|form| text.starts_with(form))?;
             Some((b'\'', form.len()))
         }
-        // Bytes that somebody took for Latin-1.
+        // UTF-8 of a byte that was read as Latin-1.
         high @ (0xc2 | 0xc3) => {
             let low = text.get(1).filter(|low| (0x80..0xc0).contains(*low))?;
             Some(((high & 3) << 6 | low & 0x3f, 2))
@@ -118,7 +119,7 @@ fn backslash(text: &[u8]) -> Option<(u8, usize)> {
 }
 
 fn entity(text: &[u8]) -> Option<(u8, usize)> {
-    let end = text.iter().take(LONGEST).position(|byte| *byte == b';')?;
+    let end = text.iter().take(MAX_ENTITY_LEN).position(|byte| *byte == b';')?;
     let name = &text[1..end];
     let byte = match name {
         [b'#', b'x' | b'X', digits @ ..] => character(digits)?,
@@ -128,15 +129,15 @@ fn entity(text: &[u8]) -> Option<(u8, usize)> {
     Some((byte, end + 1))
 }
 
-/// Has the text only the beginning of an escape?
-fn is_begun(text: &[u8]) -> bool {
-    let longest = match text[0] {
+/// Whether the text is only the beginning of an escape sequence.
+fn is_incomplete(text: &[u8]) -> bool {
+    let max_len = match text[0] {
         b'\\' => 6,
         b'%' => 3,
-        b'&' => LONGEST,
+        b'&' => MAX_ENTITY_LEN,
         _ => return false,
     };
-    text.len() < longest
+    text.len() < max_len
         && text[1..].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'#')
 }
 
@@ -154,7 +155,7 @@ fn character(digits: &[u8]) -> Option<u8> {
     number(digits, 16).map(byte_of)
 }
 
-/// A byte as two digits.
+/// The byte that hexadecimal digits stand for.
 pub(super) fn hexadecimal(digits: &[u8]) -> Option<u8> {
     number(digits, 16).map(byte_of)
 }

@@ -1,13 +1,14 @@
-//! Quoted-printable, as in mail: `=2B` for a byte, and lines that are broken after a `=`. It is not
-//! read together with other escapes: `?key=ab` in a URL is none.
+//! Decodes quoted-printable, as in mail: `=2B` for a byte, and soft line breaks after a `=`. It is
+//! a pass of its own and not one of [`escapes`](super::escapes), because `?key=ab` in a URL would
+//! be misread. Imports `escapes` and `view` only.
 
 use super::{
     escapes::hexadecimal,
     view::{Builder, View},
 };
 
-/// The text without it. `None` where it has none. `is_cut`: what has only begun at the end is left
-/// out.
+/// The decoded text; `None` if it contains no quoted-printable sequence. `is_cut`: an incomplete
+/// sequence at the end of a truncated text is dropped.
 pub(super) fn decode(view: &View, is_cut: bool) -> Option<View<'static>> {
     let bytes = &*view.bytes;
     let escape_at = |at: usize| match bytes[at] {
@@ -29,7 +30,8 @@ pub(super) fn decode(view: &View, is_cut: bool) -> Option<View<'static>> {
     Some(decoded.build())
 }
 
-/// What the text begins with: its byte, or none for a broken line, and its length.
+/// The sequence at the start of the text: the decoded byte (`None` for a soft line break), and its
+/// length.
 fn escape(text: &[u8]) -> Option<(Option<u8>, usize)> {
     if let Some(byte) = text.get(1..3).and_then(hexadecimal) {
         return Some((Some(byte), 3));

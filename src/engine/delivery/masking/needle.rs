@@ -1,46 +1,46 @@
-//! The search for one secret, in time that grows with the text only, whatever the text is. Where
-//! the secret is not there at all, which is nearly always, the library's search says so fast.
-//! Otherwise that of Knuth, Morris and Pratt finds every place, also where two overlap, and how
-//! much of the secret the text ends with.
+//! Searches for one secret in linear time, also in hostile text. The usual case, no match, is
+//! decided by the fast search of `memchr`. Otherwise the Knuth-Morris-Pratt algorithm finds every
+//! match, including overlapping ones, and the longest prefix of the secret that the text ends with.
 
 use std::ops::Range;
 
 use memchr::memmem::Finder;
 
-/// See the module.
+/// A byte sequence to search for, ignoring ASCII case.
 pub(super) struct Needle {
-    /// For the secret in small letters.
+    /// Holds the sequence in lower case.
     finder: Finder<'static>,
-    /// For its first one, two, three ... bytes: how many of them at their end are a beginning of it
-    /// again.
-    again: Box<[u16]>,
-    /// It was base64 with padding: its `=` belong to it where they are there.
+    /// KMP failure function: for each prefix, the length of its longest proper suffix that is also
+    /// a prefix.
+    failure: Box<[u16]>,
+    /// The secret was base64 with padding: `=` characters after a match are part of it.
     is_padded: bool,
 }
 
 impl Needle {
-    /// Of 1 to 65,535 bytes.
+    /// `secret` has 1 to 65,535 bytes.
     pub(super) fn new(secret: &[u8], is_padded: bool) -> Self {
         let bytes = secret.to_ascii_lowercase();
-        let mut again = vec![0; bytes.len()];
+        let mut failure = vec![0; bytes.len()];
         let mut length = 0_u16;
         for at in 1..bytes.len() {
             while length > 0 && bytes[at] != bytes[usize::from(length)] {
-                length = again[usize::from(length) - 1];
+                length = failure[usize::from(length) - 1];
             }
             length += u16::from(bytes[at] == bytes[usize::from(length)]);
-            again[at] = length;
+            failure[at] = length;
         }
         let finder = Finder::new(&bytes).into_owned();
-        Self { finder, again: again.into_boxed_slice(), is_padded }
+        Self { finder, failure: failure.into_boxed_slice(), is_padded }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.again.len()
+        self.failure.len()
     }
 
-    /// Tells `found` each part of the text, which has small letters only, that is the secret. If
-    /// the text was cut, returns how much of the secret's beginning it ends with.
+    /// Calls `found` with the range of every match in `text`, which must be in lower case. If
+    /// `is_cut`, returns the length of the secret's longest prefix that the text ends with,
+    /// otherwise 0.
     pub(super) fn find(
         &self,
         text: &[u8],
@@ -56,19 +56,19 @@ impl Needle {
         let mut length = 0;
         for (at, byte) in text.iter().enumerate().skip(from) {
             while length > 0 && bytes[length] != *byte {
-                length = usize::from(self.again[length - 1]);
+                length = usize::from(self.failure[length - 1]);
             }
             length += usize::from(bytes[length] == *byte);
             if length == bytes.len() {
-                found(at + 1 - length..self.padded(text, at + 1));
-                length = usize::from(self.again[length - 1]);
+                found(at + 1 - length..self.end_with_padding(text, at + 1));
+                length = usize::from(self.failure[length - 1]);
             }
         }
         if is_cut { length } else { 0 }
     }
 
-    fn padded(&self, text: &[u8], end: usize) -> usize {
-        // Base64 has two at most.
+    fn end_with_padding(&self, text: &[u8], end: usize) -> usize {
+        // Base64 ends with at most two padding characters.
         let padding = text[end..].iter().take(2).take_while(|byte| **byte == b'=').count();
         if self.is_padded { end + padding } else { end }
     }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_finds_what_overlaps_and_what_has_begun() {
+    fn overlapping_matches_and_a_prefix_at_the_end_are_found() {
         let rows: [(&str, &str, &[Range<usize>], usize); 6] = [
             ("aBab", "xabababx", &[1..5, 3..7], 0),
             ("abab", "abaab", &[], 2),
@@ -89,12 +89,12 @@ mod tests {
             ("é+/x", "é+/", &[], 4),
             ("long", "", &[], 0),
         ];
-        for (secret, text, parts, begun) in rows {
-            for (is_cut, begun) in [(true, begun), (false, 0)] {
+        for (secret, text, parts, prefix_len) in rows {
+            for (is_cut, prefix_len) in [(true, prefix_len), (false, 0)] {
                 let mut found = Vec::new();
                 let needle = Needle::new(secret.as_bytes(), false);
-                let rest = needle.find(text.as_bytes(), is_cut, |part| found.push(part));
-                assert_eq!((found.as_slice(), rest), (parts, begun), "{secret} in {text}");
+                let at_end = needle.find(text.as_bytes(), is_cut, |part| found.push(part));
+                assert_eq!((found.as_slice(), at_end), (parts, prefix_len), "{secret} in {text}");
             }
         }
         let mut found = Vec::new();

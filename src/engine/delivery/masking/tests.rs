@@ -1,11 +1,11 @@
-//! Every usual spelling of a secret, of keys made of punctuation and of others that look like
-//! base64.
+//! Tests with every common encoding of a secret: keys with punctuation, keys that look like escape
+//! sequences, keys that are base64.
 
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
 use super::*;
 
-/// Everything that some encoding changes; what reads as an escape itself; base64 of 32 bytes; plain
+/// Characters that encodings change; text that looks like escapes; base64 of 32 bytes; plain
 /// letters.
 const KEYS: [&str; 6] = [
     "s3cr&t/\"+<key>'=;\\of(our)%{own}~!",
@@ -22,8 +22,8 @@ fn each(key: &str, spell: impl Fn(u8) -> String) -> String {
     key.bytes().map(spell).collect()
 }
 
-/// Only what is in `marks` is spelled.
-fn some(key: &str, marks: &str, spell: impl Fn(u8) -> String) -> String {
+/// Encodes only the characters in `marks`.
+fn only(key: &str, marks: &str, spell: impl Fn(u8) -> String) -> String {
     each(key, |byte| {
         if marks.as_bytes().contains(&byte) { spell(byte) } else { char::from(byte).to_string() }
     })
@@ -35,7 +35,7 @@ fn json(key: &str) -> String {
 }
 
 fn html(key: &str) -> String {
-    some(key, "&<>\"'", |byte| match byte {
+    only(key, "&<>\"'", |byte| match byte {
         b'&' => "&amp;".into(),
         b'<' => "&lt;".into(),
         b'>' => "&gt;".into(),
@@ -45,7 +45,7 @@ fn html(key: &str) -> String {
 }
 
 fn percent(key: &str) -> String {
-    some(key, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~", |byte| format!("%{byte:02X}"))
+    only(key, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~", |byte| format!("%{byte:02X}"))
 }
 
 fn lines(text: &str, end: &str) -> String {
@@ -62,13 +62,13 @@ fn hex(byte: u8) -> String {
     format!("{byte:02x}")
 }
 
-/// One character after the other: each of these can be cut anywhere.
+/// Encodings of one character after the other: these can be truncated anywhere.
 const ESCAPED: [(&str, Spell); 34] = [
     ("plain", |key| key.to_owned()),
     ("other case", |key| key.to_ascii_uppercase()),
     ("JSON", json),
-    ("JSON of Go", |key| some(&json(key), "&<>", |byte| format!("\\u{byte:04x}"))),
-    ("JSON of .NET", |key| some(&json(key), "&<>'+", |byte| format!("\\u{byte:04X}"))),
+    ("JSON of Go", |key| only(&json(key), "&<>", |byte| format!("\\u{byte:04x}"))),
+    ("JSON of .NET", |key| only(&json(key), "&<>'+", |byte| format!("\\u{byte:04X}"))),
     ("JSON of PHP", |key| json(key).replace('/', "\\/")),
     ("JSON, all escaped", |key| each(key, |byte| format!("\\u{byte:04x}"))),
     ("JSON in JSON", |key| json(&json(key))),
@@ -92,12 +92,12 @@ const ESCAPED: [(&str, Spell); 34] = [
     ("URL, both cases", |key| percent(key).replace("%2F", "%2f").replace("%3C", "%3c")),
     ("URL but /", |key| percent(key).replace("%2F", "/")),
     ("URL, encodeURIComponent", |key| {
-        some(key, "\"#$%&+,/:;<=>?@[\\]^`{|}", |byte| format!("%{byte:02X}"))
+        only(key, "\"#$%&+,/:;<=>?@[\\]^`{|}", |byte| format!("%{byte:02X}"))
     }),
     ("URL, all escaped", |key| each(key, |byte| format!("%{byte:02X}"))),
     ("URL in URL", |key| percent(&percent(key))),
     ("URL in JSON, all escaped", |key| each(&percent(key), |byte| format!("\\u{byte:04x}"))),
-    ("quoted-printable", |key| some(key, "=+/&\"", |byte| format!("={byte:02X}"))),
+    ("quoted-printable", |key| only(key, "=+/&\"", |byte| format!("={byte:02X}"))),
     ("quoted-printable in lines", |key| {
         lines(key, "\n").replace('=', "=3D").replace('\n', "=\r\n")
     }),
@@ -138,7 +138,7 @@ fn masked(secret: &str, text: &str, is_cut: bool) -> String {
 }
 
 #[test]
-fn every_usual_spelling_is_masked_and_nothing_else() {
+fn every_common_encoding_is_masked_and_nothing_else() {
     for key in KEYS {
         for (name, spell) in ESCAPED.iter().chain(&PACKED) {
             let text = format!("é before: [{}] & after", spell(key));
@@ -151,15 +151,15 @@ fn every_usual_spelling_is_masked_and_nothing_else() {
 }
 
 #[test]
-fn what_is_cut_in_the_middle_of_a_secret_is_masked_too() {
+fn a_secret_that_is_truncated_is_masked() {
     for key in KEYS {
         for (name, spell) in ESCAPED.iter().chain(&PACKED) {
             let whole = spell(key);
-            // The first seven characters of the key are certainly there.
+            // At least the first seven characters of the key are there.
             for length in (spell(&key[..7]).len() + 10..=whole.len()).rev().step_by(5) {
                 let shown = masked(key, &whole[..length], true);
                 let bare = shown.trim_start_matches("0x").trim_end_matches('=').strip_prefix(MASK);
-                // Padding tells nothing, and may have begun.
+                // Remaining padding reveals nothing; it may be truncated.
                 let most = if key.ends_with('=') { "\\u0025\\u0033\\u004".len() } else { 0 };
                 let is_masked = bare.is_some_and(|bare| bare.len() <= most);
                 assert!(is_masked, "{key} as {name}: {}: {shown}", &whole[..length]);
@@ -174,12 +174,12 @@ fn what_is_cut_in_the_middle_of_a_secret_is_masked_too() {
 }
 
 #[test]
-fn in_base64_it_is_masked_wherever_it_stands() {
+fn a_secret_inside_base64_is_masked_at_every_alignment() {
     for key in KEYS {
         for before in ["", "a", "ab", "abc", "user:", "x-api-key: ", "{\"k\":\""] {
             for after in ["", "!", "!?", "\r\nhost: example.org\r\n"] {
                 let text = format!("{before}{key}{after}");
-                // Of what stands around it everything but a letter at each end is left.
+                // The text around the secret remains, except one character at each end.
                 let left = "word".len() + (json(before).len() + json(after).len()) * 4 / 3 + 5;
                 for line in [STANDARD.encode(&text), URL_SAFE_NO_PAD.encode(json(&text))] {
                     let line = format!("word{line}");
@@ -193,7 +193,7 @@ fn in_base64_it_is_masked_wherever_it_stands() {
 }
 
 #[test]
-fn a_secret_that_is_base64_is_masked_as_what_it_is_of() {
+fn a_base64_secret_is_masked_in_other_encodings_of_its_bytes() {
     let raw: Vec<u8> = (0..32).map(|at: u8| at.wrapping_mul(73) ^ 0xe5).collect();
     let (secret, bare) = (STANDARD.encode(&raw), STANDARD_NO_PAD.encode(&raw));
     let url = URL_SAFE.encode(&raw);
@@ -208,7 +208,7 @@ fn a_secret_that_is_base64_is_masked_as_what_it_is_of() {
 }
 
 #[test]
-fn several_secrets_are_masked_at_once_and_a_whole_document_keeps_its_form() {
+fn several_secrets_are_masked_and_the_document_keeps_its_form() {
     let masks = Masks::new(&["first-secret", "second/secret"]);
     let mut text =
         r#"{"a":"","k":"first-secret","é":"second\/secret","n":[1,2,3],"u":"%zz &x; \q"}"#
@@ -218,16 +218,15 @@ fn several_secrets_are_masked_at_once_and_a_whole_document_keeps_its_form() {
 }
 
 #[test]
-fn a_placeholder_hides_nothing() {
+fn a_short_placeholder_is_not_masked() {
     for (key, text) in [("key", "a key in the key"), ("", "a"), ("key====", "key====")] {
         assert_eq!(masked(key, text, true), text);
     }
 }
 
-/// Fragments of everything that is decoded, thrown together: nothing panics, and what is plain
-/// never stays.
+/// Random sequences of fragments: masking never panics, and a plain secret is always masked.
 #[test]
-fn any_text_can_be_masked() {
+fn random_text_with_a_secret_is_masked() {
     let parts = [
         "\\",
         "\\u00",

@@ -1,30 +1,31 @@
-//! A text as one decoding of it reads: its bytes, and for each the part of the original text that
-//! it was written as. Imports nothing.
+//! A decoded text with source positions: for each decoded byte, the range of the original text that
+//! it came from. Imports nothing.
 
 use std::{borrow::Cow, ops::Range};
 
-/// See the module.
+/// The bytes of one decoding, and where they came from.
 pub(super) struct View<'a> {
     pub(super) bytes: Cow<'a, [u8]>,
     sources: Sources<'a>,
 }
 
 enum Sources<'a> {
-    /// This is the original.
-    Itself,
-    /// The beginning and end of each byte.
-    Listed(Vec<(u32, u32)>),
-    /// So many bits of each of these units, from one of them on.
+    /// The view is the original text.
+    Original,
+    /// Start and end in the original, for each byte.
+    Ranges(Vec<(u32, u32)>),
+    /// Each byte is joined from `units` of `bits` bits; the first `skipped` units are not used.
     Units { units: &'a View<'a>, skipped: usize, bits: usize },
 }
 
 impl<'a> View<'a> {
-    /// The original.
+    /// A view of the original text.
     pub(super) fn plain(text: &'a [u8]) -> Self {
-        Self { bytes: Cow::Borrowed(text), sources: Sources::Itself }
+        Self { bytes: Cow::Borrowed(text), sources: Sources::Original }
     }
 
-    /// The bytes that units of so many bits make, from one of them on. `buffer` holds them.
+    /// Joins units of `bits` bits into bytes, without the first `skipped` units. The result borrows
+    /// `buffer`.
     pub(super) fn joined(
         units: &'a View<'a>,
         skipped: usize,
@@ -32,13 +33,13 @@ impl<'a> View<'a> {
         buffer: &'a mut Vec<u8>,
     ) -> Self {
         buffer.clear();
-        let (mut kept, mut held) = (0_u32, 0);
+        let (mut accumulator, mut pending_bits) = (0_u32, 0);
         for value in units.bytes.get(skipped..).unwrap_or_default() {
-            kept = kept << bits | u32::from(*value);
-            held += bits;
-            if held >= 8 {
-                held -= 8;
-                let [.., byte] = (kept >> held).to_be_bytes();
+            accumulator = accumulator << bits | u32::from(*value);
+            pending_bits += bits;
+            if pending_bits >= 8 {
+                pending_bits -= 8;
+                let [.., byte] = (accumulator >> pending_bits).to_be_bytes();
                 buffer.push(byte);
             }
         }
@@ -46,11 +47,11 @@ impl<'a> View<'a> {
         Self { bytes: Cow::Borrowed(buffer), sources }
     }
 
-    /// Where a part that is not empty stands in the original.
+    /// The range of the original text that a part came from. The part must not be empty.
     pub(super) fn source(&self, part: &Range<usize>) -> Range<usize> {
         match &self.sources {
-            Sources::Itself => part.clone(),
-            Sources::Listed(sources) => {
+            Sources::Original => part.clone(),
+            Sources::Ranges(sources) => {
                 sources[part.start].0 as usize..sources[part.end - 1].1 as usize
             }
             Sources::Units { units, skipped, bits } => {
@@ -60,34 +61,34 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Is this another than the original, and does the part stand in that as it is here?
-    pub(super) fn is_known(&self, part: &Range<usize>) -> bool {
-        !matches!(self.sources, Sources::Itself) && self.source(part).len() == part.len()
+    /// Whether this view is a decoding that left the part unchanged (same length as its source).
+    pub(super) fn is_unchanged(&self, part: &Range<usize>) -> bool {
+        !matches!(self.sources, Sources::Original) && self.source(part).len() == part.len()
     }
 }
 
-/// Makes a view of another, byte by byte.
+/// Builds a view that decodes another one, byte by byte.
 pub(super) struct Builder<'w> {
-    whole: &'w View<'w>,
+    encoded: &'w View<'w>,
     bytes: Vec<u8>,
     sources: Vec<(u32, u32)>,
 }
 
 impl<'w> Builder<'w> {
-    /// With room for so many bytes.
-    pub(super) fn new(whole: &'w View<'w>, room: usize) -> Self {
-        Self { whole, bytes: Vec::with_capacity(room), sources: Vec::with_capacity(room) }
+    /// `capacity` is the expected number of decoded bytes.
+    pub(super) fn new(encoded: &'w View<'w>, capacity: usize) -> Self {
+        Self { encoded, bytes: Vec::with_capacity(capacity), sources: Vec::with_capacity(capacity) }
     }
 
-    /// Adds a byte that `whole` has in this part.
+    /// Adds a byte that was decoded from this part of the encoded view.
     pub(super) fn push(&mut self, byte: u8, part: Range<usize>) {
-        let source = self.whole.source(&part);
+        let source = self.encoded.source(&part);
         self.bytes.push(byte);
-        // A kept text is far shorter than 4 GiB.
+        // The casts cannot truncate: a stored response has at most 16 KiB.
         self.sources.push((source.start as u32, source.end as u32));
     }
 
     pub(super) fn build(self) -> View<'static> {
-        View { bytes: Cow::Owned(self.bytes), sources: Sources::Listed(self.sources) }
+        View { bytes: Cow::Owned(self.bytes), sources: Sources::Ranges(self.sources) }
     }
 }

@@ -1,9 +1,9 @@
-//! What a load reads of a hook: itself, its health, and what of it is due. Imports the store and
-//! the lane's page.
+//! Loads: read a hook, its health and its due deliveries into a [`Page`]. Imports the store and the
+//! lane's page.
 
 use std::sync::Arc;
 
-use super::{Sought, Worker};
+use super::{LoadRequest, Worker};
 use crate::{
     domain::{
         acceptance::Acceptance,
@@ -14,7 +14,7 @@ use crate::{
     engine::{
         delivery::{
             attempt::Target,
-            lane::{Found, Page},
+            lane::{Page, PagePart},
         },
         store::{
             Conn, Error, Store,
@@ -29,8 +29,8 @@ use crate::{
 };
 
 impl Worker {
-    pub(super) async fn page(&self, id: HookId, sought: Sought) -> Result<Page, Error> {
-        let Sought { wanted, window, ask, now } = sought;
+    pub(super) async fn page(&self, id: HookId, request: LoadRequest) -> Result<Page, Error> {
+        let LoadRequest { wanted, window, ask, now } = request;
         let bodies = &self.bodies;
         let conn = &mut self.store.read_for_lanes().await?;
         let Some((hook, secrets)) = hooks::load_with_secrets(conn, &self.store.vault, id).await?
@@ -45,27 +45,39 @@ impl Worker {
         let is_open = hook.enabled && !is_paused;
         let acceptance = if is_open { Acceptance::Open } else { Acceptance::Off };
         let needs_step = steps::needs_step(conn, id, Some(acceptance)).await?;
-        // The lines of a hook that keeps an order come first; what has no key is asked for again.
+        // For a hook with ordered deliveries, a load reads either lines or the other kinds. The
+        // lane asks for what was left out in its next load.
         let reads_lines = wanted.lines && is_open && hook.tuning.order_by.is_some();
         let lines = if reads_lines { Some(self.lines(conn, id, &ask, now).await?) } else { None };
         let mut search =
             Search { conn, store: &self.store, hook: &hook, now, is_open, window, bodies };
-        let fresh =
-            if wanted.fresh && !reads_lines { Some(search.find(Kind::First).await?) } else { None };
-        // A hook that is not open sends tests only, and a test is never tried again.
-        let seeks_again = wanted.again && is_open && !reads_lines;
-        let again = if seeks_again { Some(search.find(Kind::Again).await?) } else { None };
-        // The probe is the oldest held delivery: that is known only once the steps have held all of
-        // them.
-        let probes = wanted.probe && is_paused && hook.enabled && !needs_step;
-        let probe = if probes { search.probe().await? } else { None };
+        let first_attempts = if wanted.first_attempts && !reads_lines {
+            Some(search.find(Kind::First).await?)
+        } else {
+            None
+        };
+        // A hook that is not open sends tests only, and tests have no retries.
+        let wants_retries = wanted.retries && is_open && !reads_lines;
+        let retries = if wants_retries { Some(search.find(Kind::Retry).await?) } else { None };
+        // The probe is the oldest held delivery, which is known only after the steps have held all
+        // open deliveries.
+        let wants_probe = wanted.probe && is_paused && hook.enabled && !needs_step;
+        let probe = if wants_probe { search.probe().await? } else { None };
         let target = Target::new(hook, &secrets)
             .ok_or(Error::Inconsistent { table: "hooks", column: "api_key" })?;
-        Ok(Page { target: Some(Arc::new(target)), health, needs_step, fresh, again, lines, probe })
+        Ok(Page {
+            target: Some(Arc::new(target)),
+            health,
+            needs_step,
+            first_attempts,
+            retries,
+            lines,
+            probe,
+        })
     }
 
-    /// What a hook that keeps an order has open. Deliveries without a body are given up: what is
-    /// behind them comes next.
+    /// Reads the requested lines of a hook with ordered deliveries. Deliveries without a body fail,
+    /// so they do not block their line.
     async fn lines(
         &self,
         conn: &mut Conn,
@@ -83,7 +95,7 @@ impl Worker {
     }
 }
 
-/// Looks for what of a hook is due.
+/// Queries for one hook's due deliveries.
 struct Search<'a> {
     conn: &'a mut Conn,
     store: &'a Store,
@@ -95,8 +107,8 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// What of one kind is due, and when the rest is.
-    async fn find(&mut self, kind: Kind) -> Result<Found, Error> {
+    /// The due deliveries of one kind, and when the next one after them is due.
+    async fn find(&mut self, kind: Kind) -> Result<PagePart, Error> {
         let Self { conn, hook, now, is_open, window, bodies, .. } = self;
         let (due, is_full): (Vec<Open>, bool) =
             queue::due(conn, hook, kind, *now, !*is_open, *window, bodies).await?;
@@ -104,10 +116,10 @@ impl Search<'_> {
         fail_bodiless(self.store, &bodiless, *now).await?;
         let more_at =
             if is_full { Some(*now) } else { queue::next_due(conn, hook, kind, *now).await? };
-        Ok(Found { due, more_at: more_at.filter(|_| *is_open) })
+        Ok(PagePart { due, more_at: more_at.filter(|_| *is_open) })
     }
 
-    /// What a paused hook is probed with.
+    /// The probe of a paused hook: a held delivery that has a body.
     async fn probe(&mut self) -> Result<Option<Open>, Error> {
         loop {
             match queue::probe(self.conn, self.hook, self.bodies).await? {
@@ -120,18 +132,17 @@ impl Search<'_> {
     }
 }
 
-/// Settles open deliveries whose event lost its body: an empty body must never be sent, and they
-/// must not wait for ever.
+/// Fails open deliveries whose event has lost its body to retention: an empty body must never be
+/// sent, and they must not stay open forever.
 async fn fail_bodiless(store: &Store, bodiless: &[Open], now: Timestamp) -> Result<(), Error> {
     if bodiless.is_empty() {
         return Ok(());
     }
     let ids: Vec<DeliveryId> = bodiless.iter().map(|open| open.id).collect();
-    tracing::warn!(
-        deliveries = ids.len(),
-        "open deliveries without a body are given up: retention removed it"
-    );
+    tracing::warn!(deliveries = ids.len(), "open deliveries failed: retention removed their body");
     store
-        .write_alone(move |conn| Box::pin(async move { queue::give_up(conn, &ids, now).await }))
+        .write_alone(move |conn| {
+            Box::pin(async move { queue::fail_without_body(conn, &ids, now).await })
+        })
         .await
 }

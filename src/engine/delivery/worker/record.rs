@@ -1,5 +1,5 @@
-//! What an attempt means, and its way into the database, which may be away. Imports the store and
-//! the domain's retry rules.
+//! Classifies an attempt's outcome and records it, and keeps retrying while the database is
+//! unavailable. Imports the store and the domain's retry rules.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -11,11 +11,11 @@ use crate::{
     domain::{
         delivery::State,
         health::Purpose,
-        retry::{Bearing, Tried, Verdict, classify},
+        retry::{AttemptFacts, Bearing, Verdict, classify},
     },
     engine::{
         clock::random_share,
-        delivery::{attempt::Report, lane::Given},
+        delivery::{attempt::Report, lane::Outgoing},
         metrics,
         store::{
             Error,
@@ -26,52 +26,52 @@ use crate::{
     },
 };
 
-/// The longest wait between tries to record where the reason is not the database's state, and may
-/// last.
-const RECORD_SELDOM: Duration = Duration::from_secs(60);
+/// The longest wait between tries to record, when the error is not a passing one of the database.
+const MAX_RECORD_WAIT: Duration = Duration::from_secs(60);
 
 impl Worker {
-    pub(super) fn verdict(&self, given: &Given, report: &Report) -> Verdict {
-        // Whoever sends a test waits for its answer: there is nothing to try later. And a test
-        // switches nothing off.
-        if given.open.is_test {
+    /// What follows from an attempt for its delivery.
+    pub(super) fn verdict(&self, outgoing: &Outgoing, report: &Report) -> Verdict {
+        // Tests are not retried, because a person waits for the result; and a 410 to a test does
+        // not switch the hook off.
+        if outgoing.open.is_test {
             return if report.attempt.answer.is_success() {
                 Verdict::Delivered
             } else {
                 Verdict::Failed
             };
         }
-        let tried = Tried {
-            counted: given.open.attempts.saturating_sub(given.open.tries_before),
-            uncounted: given.open.tries_before,
-            is_probe: given.purpose == Purpose::Probe,
+        let tried = AttemptFacts {
+            counted: outgoing.open.attempts.saturating_sub(outgoing.open.tries_before),
+            uncounted: outgoing.open.tries_before,
+            is_probe: outgoing.purpose == Purpose::Probe,
             answer: report.attempt.answer,
             retry_after: report.retry_after,
         };
         let schedule =
-            given.target.hook.tuning.retry_schedule.as_deref().unwrap_or(&self.policy.schedule);
+            outgoing.target.hook.tuning.retry_schedule.as_deref().unwrap_or(&self.policy.schedule);
         classify(schedule, self.policy.longest_wait, &tried, random_share())
     }
 
-    /// Records an attempt; while the database is away, tries again. `None`: what the database has
-    /// is not known here.
+    /// Records an attempt; retries while the database is unavailable. `None`: it is not known what
+    /// the database holds.
     pub(super) async fn record(
         &self,
-        given: &Given,
+        outgoing: &Outgoing,
         report: Report,
         verdict: Verdict,
         bearing: Bearing,
         fence: Option<Fence>,
     ) -> Option<Recorded> {
-        let mut finished = self.finished(given, report, verdict, bearing, fence);
+        let mut finished = self.finished(outgoing, report, verdict, bearing, fence);
         let mut wait = RECORD_AGAIN;
         loop {
             let error = match self.store.finish(finished.clone()).await {
-                Ok(Recorded::Refused) => {
+                Ok(Recorded::Fenced) => {
                     metrics::came_late();
-                    tracing::warn!(delivery.id = %given.open.id, "a late result was refused: the \
-                        hook has another node");
-                    return Some(Recorded::Refused);
+                    tracing::warn!(delivery.id = %outgoing.open.id, "a late result was discarded: \
+                                                                     another node owns the hook");
+                    return Some(Recorded::Fenced);
                 }
                 Ok(recorded) => {
                     self.cannot_record.store(false, Ordering::Relaxed);
@@ -80,31 +80,31 @@ impl Worker {
                 }
                 Err(error) => error,
             };
-            // The row is there: an earlier try was committed although its answer was lost, or
-            // somebody else made the same attempt. Either way it is on record.
+            // The attempt's row exists: an earlier try was committed but its answer was lost, or
+            // the same attempt was made elsewhere. Either way it is recorded.
             if matches!(error, Error::Exists) {
                 return None;
             }
-            // While nothing can be written, that is said once.
-            if !error.may_pass() || !self.cannot_record.swap(true, Ordering::Relaxed) {
-                tracing::error!(delivery.id = %given.open.id, error = chain(&error),
-                    "an attempt could not be recorded");
+            // While the database is unavailable, this is logged only once.
+            if !error.is_transient() || !self.cannot_record.swap(true, Ordering::Relaxed) {
+                tracing::error!(delivery.id = %outgoing.open.id, error = chain(&error),
+                    "failed to record an attempt");
             }
             match finished.attempt.bare() {
-                // The database was not well; the outcome is kept until it is.
-                _ if error.may_pass() => tokio::time::sleep(RECORD_AGAIN).await,
+                // A passing error: keep the outcome until the database is available again.
+                _ if error.is_transient() => tokio::time::sleep(RECORD_AGAIN).await,
                 // The database refuses the response text: record the outcome without it.
-                Some(bare) if matches!(error, Error::Violated(_)) => {
-                    finished.attempt = Arc::new(bare);
+                Some(without_text) if matches!(error, Error::Violated(_)) => {
+                    finished.attempt = Arc::new(without_text);
                 }
-                // The delivery is not there any more, or the program is shutting down: there is
-                // nothing to wait for.
+                // The delivery was deleted, or the server is shutting down: recording cannot
+                // succeed any more.
                 _ if matches!(error, Error::Missing | Error::Closed) => return None,
-                // It would be sent again and again: rather it keeps its place, so that this is
-                // seen.
+                // Giving up would resend the delivery again and again. Keeping the permit limits
+                // that, and makes the fault visible.
                 _ => {
                     tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(RECORD_SELDOM);
+                    wait = (wait * 2).min(MAX_RECORD_WAIT);
                 }
             }
         }
@@ -112,7 +112,7 @@ impl Worker {
 
     fn finished(
         &self,
-        given: &Given,
+        outgoing: &Outgoing,
         report: Report,
         verdict: Verdict,
         bearing: Bearing,
@@ -120,19 +120,19 @@ impl Worker {
     ) -> Finished {
         let state = match verdict {
             Verdict::Delivered => State::Delivered,
-            Verdict::RetryIn(_) | Verdict::PutOff(_) => State::Waiting,
+            Verdict::RetryIn(_) | Verdict::Postpone(_) => State::Waiting,
             Verdict::Failed | Verdict::Gone => State::Failed,
         };
         Finished {
-            delivery: given.open.id,
-            hook: given.open.hook,
+            delivery: outgoing.open.id,
+            hook: outgoing.open.hook,
             attempt: Arc::new(report.attempt),
-            purpose: given.purpose,
+            purpose: outgoing.purpose,
             state,
             retry_in: verdict.wait(),
-            is_extra: matches!(verdict, Verdict::PutOff(_)),
-            asks: bearing.asks(),
-            was_well: given.was_well,
+            is_extra: matches!(verdict, Verdict::Postpone(_)),
+            retry_after: bearing.asks(),
+            was_well: outgoing.was_well,
             is_gone: verdict == Verdict::Gone,
             fence,
             policy: self.breaker,

@@ -1,6 +1,8 @@
-//! A node's heartbeat. It has a connection of its own, outside of the pool, so that a beat never
-//! waits behind what pages and lanes are reading. A connection that does not answer in time is
-//! closed and replaced: its other end may have vanished without closing it.
+//! The heartbeat of a node: renews its lease and rebalances lanes. It uses a connection of its own,
+//! outside the pool, so that no slow read of a page or a lane can delay it. A connection that does
+//! not answer in time is replaced: its other end may have vanished without closing it.
+//!
+//! Start reading at [`Heartbeat::beat`].
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,7 +11,7 @@ use std::{
 
 use sqlx::PgConnection;
 
-use super::{lanes, nodes, nodes::NodeRow, place};
+use super::{lanes, nodes, nodes::NodeRow, process};
 use crate::{
     domain::id::{HookId, NodeId},
     engine::{
@@ -21,54 +23,60 @@ use crate::{
     },
 };
 
-/// How long a beat may take to be answered. Short, so that another connection is tried within the
-/// same lease.
-const ANSWER: Duration = Duration::from_secs(3);
+/// Timeout for a reply. Shorter than a lease, so that there is time to try another connection.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// When this node was cut off for a whole lease, others may have been too (the database was away,
-/// say): for so long it gives them time to come back before it declares them dead.
+/// After this node's own lease expired unnoticed, it declares no other node dead for this long. The
+/// others were probably cut off as well (the database was unreachable, for example) and need time
+/// to renew their leases.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What a node knows after a beat.
+/// The result of a heartbeat.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Beat {
-    /// What it has, with the fences, where that changed.
+    /// The lanes that this node owns, with their fencing tokens; `None` if that did not change.
     pub lanes: Option<HashMap<HookId, i64>>,
-    /// Those of them that another node should have.
-    pub strangers: HashSet<HookId>,
-    /// The hooks that changed since the last beat, on whichever node; `None`: any of them may have.
+    /// The lanes of this node that another node should own. They must be drained and released.
+    pub misplaced: HashSet<HookId>,
+    /// The hooks that changed on any node since the last heartbeat; `None`: unknown, treat all as
+    /// changed.
     pub changed: Option<Vec<HookId>>,
-    /// Its lease had ended and its lanes are free. The next beat begins anew.
+    /// The lease had expired and another node deleted this node's row: it owns no lanes any more.
+    /// The next heartbeat registers it again.
     pub is_lost: bool,
-    /// Of the nodes that live it is the one that does what only one is to do.
-    pub is_first: bool,
-    /// There is a job that no living node works on.
+    /// This node has the smallest id of all live nodes: it runs the tasks that must run only once.
+    pub is_leader: bool,
+    /// There is a running job that no live node works on.
     pub has_job: bool,
 }
 
-/// What the last beat heard; what is the same again needs no look.
+/// The state of the cluster at the last heartbeat. While it stays the same, a heartbeat needs only
+/// one statement.
 struct Seen {
     hooks_version: i64,
     lanes_version: i64,
     alive: Vec<NodeId>,
 }
 
-/// See the module.
+/// The heartbeat of this node, with what it remembers between beats.
 pub(in crate::engine) struct Heartbeat {
     db: Db,
     node: NodeId,
     lease: Duration,
     clock: Clock,
-    place: Option<String>,
+    /// See [`process::own_identity`].
+    process: Option<String>,
     conn: Option<Conn>,
-    /// Its row was there when it was last looked.
+    /// The node's row existed at the last heartbeat.
     is_listed: bool,
     seen: Option<Seen>,
-    /// A lane that is meant for this node was locked when it was to be taken.
-    is_unsettled: bool,
-    /// A beat was cut short: what the node has must be read again.
-    is_unsure: bool,
+    /// A lane that this node should own was locked by another transaction: try again.
+    must_retry_take: bool,
+    /// The last heartbeat did not complete, so `lanes` may be wrong and must be read again.
+    is_incomplete: bool,
+    /// When this node last found that its own lease had expired.
     was_late: Option<Stopwatch>,
+    /// The lanes that this node owns, with their fencing tokens.
     lanes: HashMap<HookId, i64>,
 }
 
@@ -79,31 +87,32 @@ impl Heartbeat {
             node,
             lease,
             clock,
-            place: place::own(),
+            process: process::own_identity(),
             conn: None,
             is_listed: false,
             seen: None,
-            is_unsettled: false,
-            is_unsure: true,
+            must_retry_take: false,
+            is_incomplete: true,
             was_late: None,
             lanes: HashMap::new(),
         }
     }
 
-    /// What the node has.
+    /// The hooks whose lanes this node owns.
     pub(in crate::engine) fn hooks(&self) -> HashSet<HookId> {
         self.lanes.keys().copied().collect()
     }
 
-    /// One beat: renews the node's lease, gives back what of `idle` another node should have, and
-    /// takes what is free and meant for this one. `None` on SQLite, where there are no other nodes.
+    /// One heartbeat: renews the node's lease, releases those of the `idle` lanes that another node
+    /// should own, and takes free lanes that this node should own. `None` on SQLite, which has no
+    /// other nodes.
     ///
-    /// Which node a lane is meant for follows from the names of both and of who is alive, so that
-    /// nodes agree without asking. Each statement stands by itself: after any of them the node may
-    /// die, or be late with the rest.
+    /// The owner of a lane is computed by rendezvous hashing from the ids of the hook and of the
+    /// live nodes, so nodes need no communication to agree. Each statement commits separately: the
+    /// node may crash or be delayed between any two of them.
     ///
-    /// A node that just started (`is_new`) also ends the leases of nodes that ended without saying so.
-    /// Only then: it is most likely what replaces them.
+    /// A node that just started (`is_new`) also removes crashed nodes before their leases expire.
+    /// It most likely replaces one of them.
     pub(in crate::engine) async fn beat(
         &mut self,
         idle: &HashSet<HookId>,
@@ -114,15 +123,16 @@ impl Heartbeat {
         }
         let mut conn = self.connection().await?;
         let lease = self.lease;
-        let talk = self.talk(postgres(&mut conn)?, idle, is_new);
-        let beat =
-            tokio::time::timeout(lease, talk).await.unwrap_or_else(|_| Err(Error::silent()))?;
+        let exchange = self.renew_and_rebalance(postgres(&mut conn)?, idle, is_new);
+        let beat = tokio::time::timeout(lease, exchange)
+            .await
+            .unwrap_or_else(|_| Err(Error::timed_out()))?;
         self.conn = Some(conn);
         Ok(Some(beat))
     }
 
-    /// A beat of a node that is going: it is to get nothing more, keeps what is still busy and
-    /// gives back what is `idle`. Says whether it still had a lease.
+    /// The heartbeat of a node that shuts down: it takes no more lanes, releases the `idle` ones,
+    /// and keeps those with attempts in flight. Returns whether the node's row still existed.
     pub(in crate::engine) async fn retire(
         &mut self,
         idle: &HashSet<HookId>,
@@ -131,29 +141,29 @@ impl Heartbeat {
             return Ok(true);
         }
         let mut conn = self.connection().await?;
-        let (node, word) = (self.node, self.row(true));
-        let talk = async {
+        let (node, row) = (self.node, self.row(true));
+        let exchange = async {
             let conn = postgres(&mut conn)?;
-            let heard = nodes::beat(conn, node, word).await?;
-            lanes::give_back(conn, node, &idle.iter().copied().collect::<Vec<_>>()).await?;
-            Ok(heard.is_listed)
+            let reply = nodes::beat(conn, node, row).await?;
+            lanes::release(conn, node, &idle.iter().copied().collect::<Vec<_>>()).await?;
+            Ok(reply.is_listed)
         };
-        let is_listed = tokio::time::timeout(self.lease, talk)
+        let is_listed = tokio::time::timeout(self.lease, exchange)
             .await
-            .unwrap_or_else(|_| Err(Error::silent()))?;
+            .unwrap_or_else(|_| Err(Error::timed_out()))?;
         self.conn = Some(conn);
         Ok(is_listed)
     }
 
-    /// The connection, taken out: one that failed, or whose answer nobody waits for any more, is
-    /// never put back.
+    /// Takes the connection out of `self`, or opens one. The caller puts it back after success. So
+    /// one that failed, or whose heartbeat was cancelled in the middle of a statement, is dropped.
     async fn connection(&mut self) -> Result<Conn, Error> {
         if let Some(conn) = self.conn.take() {
             return Ok(conn);
         }
-        let mut conn = self.db.own().await?;
-        let settings = tokio::time::timeout(ANSWER, conn.go_by_index()).await;
-        settings.unwrap_or_else(|_| Err(Error::silent()))?;
+        let mut conn = self.db.connect_unpooled().await?;
+        let settings = tokio::time::timeout(REPLY_TIMEOUT, conn.prefer_index_plans()).await;
+        settings.unwrap_or_else(|_| Err(Error::timed_out()))?;
         Ok(conn)
     }
 
@@ -161,27 +171,27 @@ impl Heartbeat {
         NodeRow { lease: self.lease, skew: self.clock.skew().unwrap_or(0), is_retiring }
     }
 
-    async fn talk(
+    async fn renew_and_rebalance(
         &mut self,
         conn: &mut PgConnection,
         idle: &HashSet<HookId>,
         is_new: bool,
     ) -> Result<Beat, Error> {
-        let (node, word) = (self.node, self.row(false));
-        let unsure = std::mem::replace(&mut self.is_unsure, true) || !self.is_listed;
+        let (node, row) = (self.node, self.row(false));
+        let must_reload = std::mem::replace(&mut self.is_incomplete, true) || !self.is_listed;
         if is_new {
-            nodes::bury_deserted(conn, node, self.lease).await?;
+            nodes::reap_crashed(conn, node, self.lease).await?;
         }
         if !self.is_listed {
-            nodes::enter(conn, node, (&self.session(), self.place.as_deref()), word).await?;
-            lanes::take_again(conn, node).await?;
+            nodes::register(conn, node, (&self.session(), self.process.as_deref()), row).await?;
+            lanes::renew_fences(conn, node).await?;
         }
-        let asked = self.clock.stopwatch();
-        let heard = tokio::time::timeout(ANSWER, nodes::beat(conn, node, word)).await;
-        let heard = heard.unwrap_or_else(|_| Err(Error::silent()))?;
-        self.clock.agree(asked, heard.now);
-        self.is_listed = heard.is_listed;
-        if !heard.is_listed {
+        let sent_at = self.clock.stopwatch();
+        let reply = tokio::time::timeout(REPLY_TIMEOUT, nodes::beat(conn, node, row)).await;
+        let reply = reply.unwrap_or_else(|_| Err(Error::timed_out()))?;
+        self.clock.synchronise(sent_at, reply.now);
+        self.is_listed = reply.is_listed;
+        if !reply.is_listed {
             self.lanes.clear();
             return Ok(Beat {
                 lanes: Some(HashMap::new()),
@@ -190,89 +200,89 @@ impl Heartbeat {
                 ..Beat::default()
             });
         }
-        if heard.was_late {
-            self.was_late = Some(asked);
+        if reply.was_late {
+            self.was_late = Some(sent_at);
         }
-        let beat = self.look(conn, heard, idle, unsure).await?;
-        self.is_unsure = false;
+        let beat = self.rebalance(conn, reply, idle, must_reload).await?;
+        self.is_incomplete = false;
         Ok(beat)
     }
 
-    /// Looks at whatever is not as it was at the last beat.
-    async fn look(
+    /// Compares the reply with the last one and queries only what may have changed: releases and
+    /// takes lanes, and reaps expired nodes. `must_reload`: the lanes owned are unknown.
+    async fn rebalance(
         &mut self,
         conn: &mut PgConnection,
-        heard: nodes::Heard,
+        reply: nodes::BeatReply,
         idle: &HashSet<HookId>,
-        unsure: bool,
+        must_reload: bool,
     ) -> Result<Beat, Error> {
         let node = self.node;
-        let alive: Vec<NodeId> = heard.alive.iter().copied().map(NodeId).collect();
+        let alive: Vec<NodeId> = reply.alive.iter().copied().map(NodeId).collect();
         let seen_hooks = self.seen.as_ref().map(|seen| seen.hooks_version);
         let mut changed = Some(Vec::new());
-        if seen_hooks != Some(heard.hooks_version) {
+        if seen_hooks != Some(reply.hooks_version) {
             if let Some(seen) = seen_hooks {
-                changed = lanes::changed_since(conn, seen, heard.hooks_version).await?;
+                changed = lanes::changed_since(conn, seen, reply.hooks_version).await?;
             }
             lanes::add(conn, seen_hooks).await?;
         }
-        let strange: Vec<HookId> = meant_for_others(&self.lanes, &alive, node)
-            .filter(|hook| idle.contains(hook))
-            .collect();
-        lanes::give_back(conn, node, &strange).await?;
-        let buries = heard.has_dead && self.was_late.is_none_or(|at| at.elapsed() >= GRACE);
-        if buries {
+        let released: Vec<HookId> =
+            misplaced_lanes(&self.lanes, &alive, node).filter(|hook| idle.contains(hook)).collect();
+        lanes::release(conn, node, &released).await?;
+        let may_reap = reply.has_dead && self.was_late.is_none_or(|at| at.elapsed() >= GRACE);
+        if may_reap {
             nodes::reap(conn, node).await?;
         }
-        let is_as_before = self
+        let is_unchanged = self
             .seen
             .as_ref()
-            .is_some_and(|seen| seen.alive == alive && seen.lanes_version == heard.lanes_version);
-        let looks_at_all = unsure || buries || self.is_unsettled || !is_as_before;
+            .is_some_and(|seen| seen.alive == alive && seen.lanes_version == reply.lanes_version);
+        let search_all = must_reload || may_reap || self.must_retry_take || !is_unchanged;
         let free = match &changed {
-            Some(changed) if !looks_at_all && changed.is_empty() => lanes::Lanes::new(),
-            Some(changed) if !looks_at_all => lanes::free(conn, Some(changed.as_slice())).await?,
+            Some(changed) if !search_all && changed.is_empty() => lanes::Lanes::new(),
+            Some(changed) if !search_all => lanes::free(conn, Some(changed.as_slice())).await?,
             _ => lanes::free(conn, None).await?,
         };
-        let mine: lanes::Lanes =
-            free.into_iter().filter(|(hook, _)| is_meant(*hook, &alive, node)).collect();
-        let taken = if mine.is_empty() { 0 } else { lanes::take(conn, node, &mine).await? };
-        let moves = unsure || taken > 0 || !strange.is_empty();
-        if moves {
+        let wanted: lanes::Lanes =
+            free.into_iter().filter(|(hook, _)| prefers(*hook, &alive, node)).collect();
+        let taken = if wanted.is_empty() { 0 } else { lanes::take(conn, node, &wanted).await? };
+        let has_moved = must_reload || taken > 0 || !released.is_empty();
+        if has_moved {
             self.lanes = lanes::of(conn, node).await?;
         }
-        self.is_unsettled = taken < mine.len();
+        self.must_retry_take = taken < wanted.len();
         let beat = Beat {
-            lanes: moves.then(|| self.lanes.clone()),
-            strangers: meant_for_others(&self.lanes, &alive, node).collect(),
+            lanes: has_moved.then(|| self.lanes.clone()),
+            misplaced: misplaced_lanes(&self.lanes, &alive, node).collect(),
             changed,
             is_lost: false,
-            is_first: alive.iter().min() == Some(&node),
-            has_job: heard.has_job,
+            is_leader: alive.iter().min() == Some(&node),
+            has_job: reply.has_job,
         };
-        let (hooks_version, lanes_version) = (heard.hooks_version, heard.lanes_version);
+        let (hooks_version, lanes_version) = (reply.hooks_version, reply.lanes_version);
         self.seen = Some(Seen { hooks_version, lanes_version, alive });
         Ok(beat)
     }
 
-    /// What the connections of this process call themselves.
+    /// The application name that all database connections of this process have.
     fn session(&self) -> String {
         let Db::Postgres { pool, .. } = &self.db else { return String::new() };
         pool.connect_options().get_application_name().unwrap_or_default().to_owned()
     }
 }
 
-/// The lanes of this node that another one should have.
-fn meant_for_others(
+/// The lanes of this node that another node should own.
+fn misplaced_lanes(
     lanes: &lanes::Lanes,
     alive: &[NodeId],
     node: NodeId,
 ) -> impl Iterator<Item = HookId> {
-    lanes.keys().copied().filter(move |hook| !is_meant(*hook, alive, node))
+    lanes.keys().copied().filter(move |hook| !prefers(*hook, alive, node))
 }
 
-fn is_meant(hook: HookId, alive: &[NodeId], node: NodeId) -> bool {
-    lanes::meant_for(hook, alive) == Some(node)
+fn prefers(hook: HookId, alive: &[NodeId], node: NodeId) -> bool {
+    lanes::preferred_node(hook, alive) == Some(node)
 }
 
 fn postgres(conn: &mut Conn) -> Result<&mut PgConnection, Error> {
@@ -282,16 +292,17 @@ fn postgres(conn: &mut Conn) -> Result<&mut PgConnection, Error> {
     }
 }
 
-/// A node that goes in order leaves its lanes and jobs to the others at once.
+/// At the end of a graceful shutdown: frees this node's lanes and jobs for other nodes at once,
+/// instead of when its lease expires.
 pub(in crate::engine) async fn leave(db: &Db, node: NodeId) -> Result<(), Error> {
     if !db.is_postgres() {
         return Ok(());
     }
-    let mut conn = db.own().await?;
+    let mut conn = db.connect_unpooled().await?;
     let leave = async {
         let conn = postgres(&mut conn)?;
         lanes::free_jobs(conn, node).await?;
-        nodes::strike_out(conn, node).await
+        nodes::remove(conn, node).await
     };
-    tokio::time::timeout(ANSWER, leave).await.unwrap_or_else(|_| Err(Error::silent()))
+    tokio::time::timeout(REPLY_TIMEOUT, leave).await.unwrap_or_else(|_| Err(Error::timed_out()))
 }

@@ -1,8 +1,9 @@
-//! The rows of `lanes`: which node has which hook. They change only when a lane changes hands.
+//! The table `lanes`: which node owns each hook's lane, and the lane's fencing token. Rows are
+//! written only when a lane changes its owner.
 //!
-//! Between "this lane is free" and "it is mine" another node may have taken it, so taking demands
-//! the fence that was read, and changes it. Rows that another transaction has locked are left
-//! alone: it is recording a result, or taking the lane.
+//! Taking a lane is a compare-and-swap on the fencing token: another node may take it between the
+//! read and the update. Rows locked by another transaction are skipped: it records a result of the
+//! lane, or takes the lane itself. They are tried again at the next heartbeat.
 
 use std::collections::HashMap;
 
@@ -14,12 +15,12 @@ use crate::{
     engine::store::error::Error,
 };
 
-/// Lanes with their fences.
+/// Fencing tokens by hook.
 pub(super) type Lanes = HashMap<HookId, i64>;
 
-/// The hooks that changed after `seen`. `None` when the last change, which has the number
-/// `version`, is not among them: a server of the version before made it, and does not say which
-/// hook it was.
+/// The hooks that changed after version `seen`. `None` (unknown) if the last change, which has the
+/// number `version`, is not among them: it was made by a server of the previous release, which does
+/// not record the changed hook.
 pub(super) async fn changed_since(
     conn: &mut PgConnection,
     seen: i64,
@@ -34,7 +35,7 @@ pub(super) async fn changed_since(
     Ok(is_complete.then(|| rows.into_iter().map(|(hook, _)| hook).collect()))
 }
 
-/// Gives hooks that have no row theirs; only those that changed after `seen`, where that is known.
+/// Inserts missing rows for hooks that changed after version `seen`; `None`: for all hooks.
 pub(super) async fn add(conn: &mut PgConnection, seen: Option<i64>) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO lanes (hook_id, fence)
@@ -50,8 +51,8 @@ pub(super) async fn add(conn: &mut PgConnection, seen: Option<i64>) -> Result<()
     Ok(())
 }
 
-/// What makes a lane free: its node is not listed, or it has none. Lanes of deleted hooks only
-/// while something of them is open.
+/// Selects free lanes: those without an owner, or whose owner has no row in `nodes`. Lanes of
+/// deleted hooks are included only while they have open deliveries.
 macro_rules! free {
     ($among:literal) => {
         concat!(
@@ -66,7 +67,7 @@ macro_rules! free {
     };
 }
 
-/// Lanes that are free; of all hooks, or of these.
+/// Free lanes; with `among`, only of these hooks.
 pub(super) async fn free(
     conn: &mut PgConnection,
     among: Option<&[HookId]>,
@@ -81,7 +82,7 @@ pub(super) async fn free(
     Ok(free.into_iter().collect())
 }
 
-/// Takes lanes that are still as they were read. Says how many it got.
+/// Takes the lanes whose fencing token is still the one in `lanes`. Returns how many were taken.
 pub(super) async fn take(
     conn: &mut PgConnection,
     node: NodeId,
@@ -101,10 +102,10 @@ pub(super) async fn take(
     Ok(usize::try_from(taken.rows_affected()).unwrap_or(usize::MAX))
 }
 
-/// A node that was struck out comes back: what nobody has taken meanwhile is its own again, under
-/// new fences. What it sent under the old ones is not recorded any more, because another node may
-/// be taking the lane at this moment.
-pub(super) async fn take_again(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
+/// Called when a node that had been removed registers again: it keeps the lanes that no other node
+/// has taken, under new fencing tokens. Attempts sent under the old tokens can no longer be
+/// recorded, because another node may have started taking the lane meanwhile.
+pub(super) async fn renew_fences(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
     sqlx::query(
         "WITH mine AS (SELECT hook_id FROM lanes WHERE node_id = $1 ORDER BY hook_id FOR UPDATE)
          UPDATE lanes SET fence = fence + 1 FROM mine WHERE lanes.hook_id = mine.hook_id",
@@ -115,7 +116,7 @@ pub(super) async fn take_again(conn: &mut PgConnection, node: NodeId) -> Result<
     Ok(())
 }
 
-/// What a node has.
+/// The lanes that a node owns.
 pub(super) async fn of(conn: &mut PgConnection, node: NodeId) -> Result<Lanes, Error> {
     let lanes: Vec<(HookId, i64)> =
         sqlx::query_as("SELECT hook_id, fence FROM lanes WHERE node_id = $1")
@@ -125,8 +126,9 @@ pub(super) async fn of(conn: &mut PgConnection, node: NodeId) -> Result<Lanes, E
     Ok(lanes.into_iter().collect())
 }
 
-/// Gives lanes back that have nothing in flight, and says so to the others.
-pub(super) async fn give_back(
+/// Releases lanes, which must have no attempt in flight, and increments `lanes_version` so that the
+/// other nodes look for free lanes.
+pub(super) async fn release(
     conn: &mut PgConnection,
     node: NodeId,
     hooks: &[HookId],
@@ -149,6 +151,7 @@ pub(super) async fn give_back(
     Ok(())
 }
 
+/// Expires the leases of a node's jobs, so that another node continues them.
 pub(super) async fn free_jobs(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
     sqlx::query("UPDATE jobs SET until = 0 WHERE node_id = $1 AND state = 'running'")
         .bind(node)
@@ -157,15 +160,17 @@ pub(super) async fn free_jobs(conn: &mut PgConnection, node: NodeId) -> Result<(
     Ok(())
 }
 
-/// The node a lane is meant for: the one whose name, mixed with the hook's, is the largest.
-pub(super) fn meant_for(hook: HookId, alive: &[NodeId]) -> Option<NodeId> {
+/// Rendezvous hashing: the live node with the highest `hash(hook, node)` owns the lane. All nodes
+/// compute the same owner without communication, and only 1/n of the lanes move when the number of
+/// nodes changes.
+pub(super) fn preferred_node(hook: HookId, alive: &[NodeId]) -> Option<NodeId> {
     alive
         .iter()
         .copied()
         .max_by_key(|node| mix(hook.0.as_u128() ^ node.0.as_u128().rotate_left(64)))
 }
 
-/// Spreads the bits of a number evenly (the finaliser of MurmurHash3, on both halves).
+/// A hash with good avalanche: the finaliser of MurmurHash3, applied to both halves.
 fn mix(number: u128) -> u64 {
     let half = |mut x: u64| {
         x ^= x >> 33;
@@ -182,22 +187,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lanes_are_shared_evenly_and_few_move_when_a_node_comes() {
+    fn lanes_are_shared_evenly_and_move_only_to_a_node_that_joins() {
         let node = |number: u128| NodeId(Uuid::from_u128(0x0190_0000 + number));
         let hooks: Vec<HookId> =
             (0..3000u128).map(|number| HookId(Uuid::from_u128(number << 3))).collect();
         let two = [node(1), node(2)];
         let three = [node(1), node(2), node(3)];
-        let share = |alive: &[NodeId], of| {
-            hooks.iter().filter(|hook| meant_for(**hook, alive) == Some(of)).count()
+        let share = |alive: &[NodeId], node| {
+            hooks.iter().filter(|hook| preferred_node(**hook, alive) == Some(node)).count()
         };
-        for (alive, fair) in [(&two[..], 1500usize), (&three[..], 1000)] {
+        for (alive, fair_share) in [(&two[..], 1500usize), (&three[..], 1000)] {
             for node in alive {
-                assert!(share(alive, *node).abs_diff(fair) < 150, "{}", share(alive, *node));
+                assert!(share(alive, *node).abs_diff(fair_share) < 150, "{}", share(alive, *node));
             }
         }
-        let moved =
-            hooks.iter().filter(|hook| meant_for(**hook, &two) != meant_for(**hook, &three));
-        assert!(moved.clone().all(|hook| meant_for(*hook, &three) == Some(node(3))));
+        let has_moved =
+            |hook: &&HookId| preferred_node(**hook, &two) != preferred_node(**hook, &three);
+        let mut moved = hooks.iter().filter(has_moved);
+        assert!(moved.all(|hook| preferred_node(*hook, &three) == Some(node(3))));
     }
 }

@@ -1,12 +1,12 @@
-//! The rows of `nodes`: who is there, until when, and whose lease has ended. All times are the
-//! database's.
+//! The table `nodes`: one row per live node, with the expiry time of its lease. All times come from
+//! the database server, so the clocks of the nodes do not matter.
 
 use std::time::Duration;
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{lanes, now, place};
+use super::{lanes, now, process};
 use crate::{
     domain::{id::NodeId, permission::Grant, time::Timestamp},
     engine::store::{
@@ -15,43 +15,48 @@ use crate::{
     },
 };
 
-/// A node that has said nothing for so long missed a beat.
-const SILENCE: Duration = Duration::from_secs(2);
+/// A node whose last renewal is older than this has missed a heartbeat.
+const MISSED_BEAT: Duration = Duration::from_secs(2);
 
-/// What a node says of itself with every beat.
+/// The columns that a node writes with every heartbeat.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NodeRow {
     pub(super) lease: Duration,
+    /// By how many milliseconds the node's own clock is ahead of the database's.
     pub(super) skew: i64,
-    /// It is going, and is to get nothing more.
+    /// The node is shutting down and must not be assigned any lanes.
     pub(super) is_retiring: bool,
 }
 
-/// What it hears in return.
+/// The reply to a heartbeat.
 #[derive(Debug, sqlx::FromRow)]
-pub(super) struct Heard {
+pub(super) struct BeatReply {
     pub(super) now: Timestamp,
-    /// Its row is there. When it is not, another node has found that the lease had ended.
+    /// The node's row exists. If not, another node found the lease expired and deleted the row.
     pub(super) is_listed: bool,
-    /// How it stood before this beat: had the lease ended already?
+    /// The lease had expired before this heartbeat renewed it.
     pub(super) was_late: bool,
+    /// The counter of changes of hooks.
     pub(super) hooks_version: i64,
+    /// The counter of lanes that became free.
     pub(super) lanes_version: i64,
-    /// The nodes whose leases run and that are not going, this one among them.
+    /// The nodes whose leases have not expired and that are not retiring, and this one, in order of
+    /// their ids. The owner of a lane is computed from this list.
     pub(super) alive: Vec<Uuid>,
-    /// The lease of some other node has ended.
+    /// The lease of another node has expired.
     pub(super) has_dead: bool,
-    /// There is a job that no living node works on.
+    /// There is a running job whose lease has expired.
     pub(super) has_job: bool,
 }
 
-/// A beat that finds nothing to do: one statement, whatever the number of hooks.
+/// Renews the node's lease and reads everything that shows whether more is to do: one statement,
+/// whose cost does not depend on the number of hooks.
 pub(super) async fn beat(
     conn: &mut PgConnection,
     node: NodeId,
     row: NodeRow,
-) -> Result<Heard, Error> {
-    let heard = sqlx::query_as(
+) -> Result<BeatReply, Error> {
+    let query = sqlx::query_as(
         "WITH t AS MATERIALIZED (SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS \
          BIGINT) AS now),
               renewed AS (UPDATE nodes SET until = t.now + $2, skew_ms = $3, retiring = $4 FROM t \
@@ -71,14 +76,15 @@ pub(super) async fn beat(
          FROM t",
     );
     let lease = i64::try_from(row.lease.as_millis()).unwrap_or(i64::MAX);
-    Ok(heard.bind(node).bind(lease).bind(row.skew).bind(row.is_retiring).fetch_one(conn).await?)
+    Ok(query.bind(node).bind(lease).bind(row.skew).bind(row.is_retiring).fetch_one(conn).await?)
 }
 
-/// Lists a node that is not listed.
-pub(super) async fn enter(
+/// Inserts the row of a node, or renews its lease if the row exists. `session` is the application
+/// name of the node's database connections, `identity` that of its process (see [`process`]).
+pub(super) async fn register(
     conn: &mut PgConnection,
     node: NodeId,
-    (session, place): (&str, Option<&str>),
+    (session, identity): (&str, Option<&str>),
     row: NodeRow,
 ) -> Result<(), Error> {
     let now = now(conn).await?;
@@ -91,7 +97,7 @@ pub(super) async fn enter(
     .bind(now)
     .bind(now.after(row.lease))
     .bind(session)
-    .bind(place)
+    .bind(identity)
     .bind(row.skew)
     .bind(row.is_retiring)
     .execute(conn)
@@ -99,9 +105,9 @@ pub(super) async fn enter(
     Ok(())
 }
 
-/// Strikes nodes out, and tells all others in the same statement that lanes are free: what such a
-/// node had may be meant for one that sees no other reason to look.
-macro_rules! strike_out {
+/// Deletes rows of nodes. The same statement increments `lanes_version`, so that every other node
+/// looks for free lanes at its next heartbeat.
+macro_rules! remove {
     ($which:literal) => {
         concat!(
             "WITH gone AS (DELETE FROM nodes WHERE ",
@@ -115,27 +121,29 @@ macro_rules! strike_out {
     };
 }
 
-/// Strikes out the nodes whose leases have ended; what they had is free from now on. A node that
-/// renews its lease at this moment is struck out before that or not at all.
+/// Deletes the nodes whose leases have expired, which frees their lanes, and frees their jobs. A
+/// node that renews its lease concurrently is either deleted before the renewal, and then learns
+/// it, or not deleted.
 pub(super) async fn reap(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
-    let dead: Vec<(NodeId,)> = sqlx::query_as(strike_out!(
+    let dead: Vec<(NodeId,)> = sqlx::query_as(remove!(
         "id <> $1 AND until < CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
     ))
     .bind(node)
     .fetch_all(&mut *conn)
     .await?;
     for (dead,) in dead {
-        tracing::warn!(node = %dead, "a node has said nothing for a whole lease; what it had is \
+        tracing::warn!(node = %dead, "a node sent no heartbeat for a whole lease; its lanes are \
                                       free");
         lanes::free_jobs(conn, dead).await?;
     }
     Ok(())
 }
 
-/// Ends the leases of nodes that ended without saying so. Of those on this machine the kernel knows;
-/// of others PostgreSQL does, when none of their connections is left and they have not been heard
-/// of for a while: one whose connections were cut has others by then.
-pub(super) async fn bury_deserted(
+/// Deletes nodes that crashed, before their leases expire. A node on this machine has crashed if
+/// the kernel says that its process ended. Any other node is presumed crashed if it missed a
+/// heartbeat and has no connection to PostgreSQL: a node that merely lost its connections would
+/// have reconnected by then.
+pub(super) async fn reap_crashed(
     conn: &mut PgConnection,
     node: NodeId,
     lease: Duration,
@@ -149,32 +157,33 @@ pub(super) async fn bury_deserted(
     )
     .bind(node)
     .bind(now)
-    .bind(now.after(lease.saturating_sub(SILENCE)))
+    .bind(now.after(lease.saturating_sub(MISSED_BEAT)))
     .fetch_all(&mut *conn)
     .await?;
-    let is_dead = |(_, _, place, is_gone): &(NodeId, Timestamp, Option<String>, bool)| {
-        *is_gone || place.as_deref().is_some_and(place::is_deserted)
+    let has_crashed = |row: &(NodeId, Timestamp, Option<String>, bool)| {
+        let (_, _, identity, is_disconnected) = row;
+        *is_disconnected || identity.as_deref().is_some_and(process::has_ended)
     };
-    for (dead, until, ..) in others.into_iter().filter(is_dead) {
-        // Unless it has just said something.
-        let struck = sqlx::query(strike_out!("id = $1 AND until = $2")).bind(dead).bind(until);
-        if struck.fetch_optional(&mut *conn).await?.is_some() {
-            tracing::info!(node = %dead, "a node ended without a word; what it had is free");
+    for (dead, until, ..) in others.into_iter().filter(has_crashed) {
+        // The condition on `until` spares a node that has renewed its lease since the query.
+        let removal = sqlx::query(remove!("id = $1 AND until = $2")).bind(dead).bind(until);
+        if removal.fetch_optional(&mut *conn).await?.is_some() {
+            tracing::info!(node = %dead, "a node ended without releasing its lanes; they are free");
             lanes::free_jobs(conn, dead).await?;
         }
     }
     Ok(())
 }
 
-/// Strikes out a node that goes in order.
-pub(super) async fn strike_out(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
-    sqlx::query(strike_out!("id = $1")).bind(node).fetch_optional(conn).await?;
+/// Deletes the row of a node that shuts down, which frees its lanes.
+pub(super) async fn remove(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
+    sqlx::query(remove!("id = $1")).bind(node).fetch_optional(conn).await?;
     Ok(())
 }
 
-/// A node as the others see it.
+/// A node's row, for the status page and `doctor`.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Listed {
+pub struct NodeStatus {
     pub id: NodeId,
     pub started_at: Timestamp,
     /// When its lease ends.
@@ -184,7 +193,7 @@ pub struct Listed {
 }
 
 /// The nodes that share this database; none on SQLite.
-pub async fn listed(conn: &mut Conn, _by: &Grant) -> Result<Vec<Listed>, Error> {
+pub async fn list_nodes(conn: &mut Conn, _by: &Grant) -> Result<Vec<NodeStatus>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as("SELECT id, started_at, until, skew_ms FROM nodes ORDER \
             BY \
         id").fetch_all(c).await)?)

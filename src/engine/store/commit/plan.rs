@@ -1,4 +1,5 @@
-//! What accepts and attempts become: the rows of one commit.
+//! The rows of one bulk write, by table. The executors in this folder write them without further
+//! decisions.
 
 use crate::{
     domain::time::Timestamp,
@@ -10,18 +11,20 @@ use crate::{
     },
 };
 
-/// All rows of a commit. An attempt among them settled its delivery: the receiver has it.
+/// All rows of a bulk write. Every attempt among them succeeded: its delivery becomes `delivered`.
 pub struct Rows<'a> {
     pub events: Vec<EventRow<'a>>,
     pub deliveries: Vec<DeliveryRow<'a>>,
     pub keys: Vec<KeyRow<'a>>,
     pub attempts: Vec<AttemptRow<'a>>,
+    /// Increments of the hourly statistics of the attempts.
     pub sums: Sums,
+    /// The time of the commit, for all rows.
     pub now: Timestamp,
 }
 
 impl<'a> Rows<'a> {
-    /// `planned`: for each accept, what each of its events becomes.
+    /// `planned`: for each accept, the deliveries of each of its events.
     pub fn of(
         accepts: &[&'a Accept],
         planned: &'a [Vec<Vec<Planned>>],
@@ -33,11 +36,11 @@ impl<'a> Rows<'a> {
             .or(finished.first().map(|finished| &finished.clock));
         let now = clock.map_or(Timestamp(0), |clock| clock.now());
         let events = || accepts.iter().flat_map(|accept| &accept.events);
-        let pairs = events().zip(planned.iter().flatten());
-        let deliveries =
-            pairs.flat_map(|(event, planned)| planned.iter().map(move |planned| (event, planned)));
-        let key = |(accept, planned): (&&'a Accept, &Vec<Vec<Planned>>)| {
-            let (key, answer, expires_at) = accept.to_remember(planned)?;
+        let planned_events = events().zip(planned.iter().flatten());
+        let deliveries = planned_events
+            .flat_map(|(event, planned)| planned.iter().map(move |planned| (event, planned)));
+        let key_row = |(accept, planned): (&&'a Accept, &Vec<Vec<Planned>>)| {
+            let (key, answer, expires_at) = accept.key_to_store(planned)?;
             Some(KeyRow { key_hash: &key.key_hash, body_hash: &key.body_hash, answer, expires_at })
         };
         Self {
@@ -45,7 +48,7 @@ impl<'a> Rows<'a> {
             deliveries: deliveries
                 .map(|(event, planned)| DeliveryRow::of(event, planned, false, now))
                 .collect(),
-            keys: accepts.iter().zip(planned).filter_map(key).collect(),
+            keys: accepts.iter().zip(planned).filter_map(key_row).collect(),
             attempts: finished
                 .iter()
                 .map(|finished| AttemptRow::of(finished.delivery, &finished.attempt))

@@ -1,6 +1,7 @@
-//! PostgreSQL's executor is one statement: a commit of a dozen statements would spend most of its
-//! time in round trips. The statement itself checks that the plan is not stale, and commits on its
-//! own (autocommit). One of the files that know which engine it is.
+//! The executor for PostgreSQL: one statement with data-modifying CTEs, in autocommit mode. A
+//! transaction of a dozen statements would spend most of its time in round trips. The statement
+//! itself checks that the plan is not stale. One of the files that may know which database engine
+//! is in use.
 
 use sqlx::{postgres::PgArguments, query::QueryAs};
 
@@ -18,11 +19,14 @@ use crate::{
     },
 };
 
-/// Everything, or nothing when a lane is another node's by now or a hook has changed: `fits` says
-/// which. Of each table the columns come as arrays, in the order in which `columns!` names them.
+/// Writes all rows, or none if a fencing token is stale or a hook changed; returns `fits`, which is
+/// true if it wrote them. Each table's rows are passed as one array per column, in the order of
+/// `columns!`.
 ///
-/// The lanes are locked one by one in the order of the array, which is sorted as everybody locks
-/// them, and stay locked until the commit: see `claim`.
+/// The lateral join locks the lanes one by one, in the order of the array `$1`. The array is sorted
+/// by hook id, the lock order of all transactions on `lanes` (see
+/// [`claim`](crate::engine::store::claim)). The share locks are held until the commit, so no node
+/// can take over a lane in between.
 const TEXT: &str = concat!(
     "
 WITH ours AS MATERIALIZED (
@@ -98,11 +102,11 @@ SELECT fits FROM fit"
 
 type Query<'q> = QueryAs<'q, sqlx::Postgres, (bool,), PgArguments>;
 
-/// What must still hold when it is written.
+/// Preconditions, checked by the statement itself.
 pub(in crate::engine::store) struct Guards {
-    /// Of the hooks with which the accepts were planned.
+    /// `hooks_version` with which the accepts were planned; `None` if there are no accepts.
     version: Option<i64>,
-    /// Of the lanes under which attempts were made.
+    /// The fencing tokens under which the attempts were sent.
     fences: Vec<(HookId, Fence)>,
 }
 
@@ -120,7 +124,7 @@ impl Guards {
     }
 }
 
-/// Writes all of it and commits, or writes nothing. `shard`: of the counters.
+/// Commits all rows or none. `shard` is the counter shard of this process.
 pub(in crate::engine::store) async fn commit(
     conn: Option<&mut Conn>,
     shard: i64,
@@ -137,25 +141,27 @@ pub(in crate::engine::store) async fn commit(
         .bind(guards.version)
         .bind(rows.now.0);
     let query = bind_attempts(bind_accepts(query, rows).bind(shard), rows);
-    // Read the whole answer: the first row arrives before the commit.
+    // `fetch_all` reads to the end of the reply: the first row arrives before the commit.
     match bind_sums(query, rows).fetch_all(&mut **conn).await {
-        Ok(answer) if answer == [(true,)] => Ok(()),
+        Ok(reply) if reply == [(true,)] => Ok(()),
         Ok(_) => Err(Unwritten::Stale),
         Err(error) => Err(classify(error)),
     }
 }
 
+/// An error reported by PostgreSQL rolled the statement back, so nothing was written. After a lost
+/// connection the outcome is unknown.
 fn classify(error: sqlx::Error) -> Unwritten {
-    let is_refusal = matches!(error, sqlx::Error::Database(_));
+    let is_from_database = matches!(error, sqlx::Error::Database(_));
     let error = Error::from(error);
     match error.is_lost_connection() {
         true => Unwritten::Unknown(error),
-        false if is_refusal => Unwritten::Fault(error),
+        false if is_from_database => Unwritten::Fault(error),
         false => Unwritten::Failed(error),
     }
 }
 
-/// After an answer that never came: did it happen?
+/// After a commit without a reply: was it committed?
 pub(in crate::engine::store) async fn was_written(
     conn: &mut Conn,
     accepts: &[&Accept],
@@ -163,8 +169,8 @@ pub(in crate::engine::store) async fn was_written(
 ) -> Result<bool, Error> {
     let Link::Postgres(conn) = &mut conn.link else { return Ok(false) };
     let events: Vec<&NewEvent> = accepts.iter().flat_map(|accept| &accept.events).collect();
-    // All of them: one of the attempts may be on record from an earlier commit, and then this one
-    // cannot have happened.
+    // Check all rows, not just one: an attempt may be on record from an earlier commit, and then
+    // this commit failed with a unique violation.
     let found = sqlx::query_as::<_, (bool,)>(
         "SELECT (SELECT COUNT(*) FROM events WHERE id = ANY($1)) = cardinality($1)
             AND (SELECT COUNT(*) FROM attempts a JOIN unnest($2::uuid[], $3::bigint[]) AS f \
@@ -180,11 +186,12 @@ pub(in crate::engine::store) async fn was_written(
     Ok(found?.0)
 }
 
-/// One member of each, as an array.
-fn array<'a, I, T>(items: &'a [I], member: impl FnMut(&'a I) -> T) -> Vec<T> {
-    items.iter().map(member).collect()
+/// One column of the rows, as an array.
+fn array<'a, I, T>(items: &'a [I], column: impl FnMut(&'a I) -> T) -> Vec<T> {
+    items.iter().map(column).collect()
 }
 
+/// Binds `$6` to `$27`: events, deliveries and idempotency keys.
 fn bind_accepts<'q>(query: Query<'q>, rows: &Rows<'q>) -> Query<'q> {
     let Rows { events, deliveries, keys, .. } = rows;
     query
@@ -212,6 +219,7 @@ fn bind_accepts<'q>(query: Query<'q>, rows: &Rows<'q>) -> Query<'q> {
         .bind(array(keys, |row| row.expires_at.0))
 }
 
+/// Binds `$29` to `$45`.
 fn bind_attempts<'q>(query: Query<'q>, rows: &Rows<'q>) -> Query<'q> {
     let attempts = &rows.attempts;
     query
@@ -234,6 +242,7 @@ fn bind_attempts<'q>(query: Query<'q>, rows: &Rows<'q>) -> Query<'q> {
         .bind(array(attempts, |row| row.address))
 }
 
+/// Binds `$46` to `$53`: the increments of the hourly statistics.
 fn bind_sums<'q>(query: Query<'q>, Rows { sums, .. }: &Rows<'q>) -> Query<'q> {
     query
         .bind(array(&sums.hours, |((hook, ..), _)| hook.0))

@@ -1,6 +1,7 @@
-//! SQLite's executor writes a whole commit in one blocking call, row by row with prepared
-//! statements. sqlx would hand each statement to its worker thread and back, and on a busy machine
-//! that takes longer than the statement. One of the files that know which engine it is.
+//! The executor for SQLite. Fast path: one blocking call per commit, with rusqlite and prepared
+//! statements. sqlx would pass each statement to its worker thread and back, and on a busy machine
+//! these thread switches take longer than the statements. One of the files that may know which
+//! database engine is in use.
 
 use std::sync::Arc;
 
@@ -12,13 +13,15 @@ use crate::{
     domain::time::Timestamp,
     engine::store::{
         commit::plan::Rows,
-        db::{CHECKPOINT, Db, LOG_MARK},
+        db::{CHECKPOINT_PAGES, Db, WAL_SIZE_LIMIT},
         error::Error,
         measured::Sums,
         rows::{AttemptRow, DeliveryRow, EventRow, KeyRow, columns},
     },
 };
 
+/// A constraint violation is the fault of a row; any other error fails the whole commit. The
+/// outcome is never unknown, because the database is in this process.
 impl From<rusqlite::Error> for Unwritten {
     fn from(error: rusqlite::Error) -> Self {
         let driver = |error: &rusqlite::Error| Arc::new(sqlx::Error::Protocol(error.to_string()));
@@ -35,10 +38,12 @@ impl From<rusqlite::Error> for Unwritten {
     }
 }
 
-/// What this connection keeps of the database in memory: the ends of the indexes that grow.
+/// Page cache of this connection. It holds the pages that every commit changes: the right edges of
+/// the indexes.
 const CACHE_KIB: u32 = 16 * 1024;
 
-/// Opens a connection of its own to the database, as durable as the writer's. `None` on PostgreSQL.
+/// Opens a connection for bulk writes, with the durability settings of the writer's connection
+/// (see [`db`](crate::engine::store::db)). `None` on PostgreSQL.
 pub(in crate::engine::store) fn open(db: &Db) -> Option<Result<Connection, Unwritten>> {
     let Db::Sqlite { writer, vfs, .. } = db else { return None };
     let path = writer.get_filename().to_owned();
@@ -50,7 +55,8 @@ pub(in crate::engine::store) fn open(db: &Db) -> Option<Result<Connection, Unwri
     let prepared = opened.and_then(|conn| {
         conn.execute_batch(&format!(
             "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA wal_autocheckpoint = {CHECKPOINT}; PRAGMA journal_size_limit = {LOG_MARK}; \
+             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; \
+             PRAGMA journal_size_limit = {WAL_SIZE_LIMIT}; \
              PRAGMA cache_size = -{CACHE_KIB};"
         ))?;
         Ok(conn)
@@ -58,7 +64,8 @@ pub(in crate::engine::store) fn open(db: &Db) -> Option<Result<Connection, Unwri
     Some(prepared.map_err(Unwritten::from))
 }
 
-/// Writes all of it in one transaction, or nothing. `shard`: of the counters.
+/// Writes all rows in one transaction. `shard` is the counter shard of this process. An error rolls
+/// everything back.
 pub(in crate::engine::store) fn commit(
     conn: &mut Connection,
     shard: i64,
@@ -77,13 +84,14 @@ pub(in crate::engine::store) fn commit(
     }
     for row in &rows.attempts {
         insert_attempt(&tx, row)?;
-        settle(&tx, row, rows.now)?;
+        mark_delivered(&tx, row, rows.now)?;
     }
-    add(&tx, &rows.sums)?;
+    add_sums(&tx, &rows.sums)?;
     tx.commit()?;
     Ok(())
 }
 
+/// Ids are stored as BLOBs of 16 bytes, as sqlx does.
 fn bytes(id: &Uuid) -> &[u8] {
     id.as_bytes()
 }
@@ -128,6 +136,7 @@ fn insert_delivery(conn: &Connection, row: &DeliveryRow<'_>) -> rusqlite::Result
     Ok(())
 }
 
+/// Replaces an expired key. A key that is still valid is a unique violation.
 fn insert_key(conn: &Connection, row: &KeyRow<'_>, now: Timestamp) -> rusqlite::Result<()> {
     conn.prepare_cached("DELETE FROM idempotency WHERE key_hash = ?1 AND expires_at <= ?2")?
         .execute(params![row.key_hash, now.0])?;
@@ -168,8 +177,9 @@ fn insert_attempt(conn: &Connection, row: &AttemptRow<'_>) -> rusqlite::Result<(
     Ok(())
 }
 
-/// A success settles a delivery whatever state it was in.
-fn settle(conn: &Connection, row: &AttemptRow<'_>, now: Timestamp) -> rusqlite::Result<()> {
+/// A success makes the delivery `delivered` regardless of its current state: the receiver has it,
+/// even if the delivery was cancelled or held meanwhile.
+fn mark_delivered(conn: &Connection, row: &AttemptRow<'_>, now: Timestamp) -> rusqlite::Result<()> {
     conn.prepare_cached(
         "UPDATE deliveries SET state = 'delivered', due_at = NULL, reason = NULL, attempts = ?2, \
          last_class = ?3,
@@ -187,7 +197,8 @@ fn settle(conn: &Connection, row: &AttemptRow<'_>, now: Timestamp) -> rusqlite::
     Ok(())
 }
 
-fn add(conn: &Connection, sums: &Sums) -> rusqlite::Result<()> {
+/// Adds to the hourly statistics: attempts by class, and latencies by histogram bucket.
+fn add_sums(conn: &Connection, sums: &Sums) -> rusqlite::Result<()> {
     for ((hook, hour, class), count) in &sums.hours {
         conn.prepare_cached(
             "INSERT INTO hours (hook_id, hour, class, count) VALUES (?1, ?2, ?3, ?4)

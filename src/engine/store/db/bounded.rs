@@ -1,5 +1,6 @@
-//! Reads of SQLite that last no longer than they may. One of the files that may know which database
-//! it is.
+//! A time limit for reads of SQLite. A read transaction keeps the write-ahead log from restarting,
+//! so a read without a limit could fill the disk. One of the files that may know which database
+//! engine is in use.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -11,47 +12,46 @@ use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
 use super::{Conn, Db, Link};
 use crate::engine::{clock::Clock, store::error::Error};
 
-/// A server's read of SQLite is ended after this long. As long as a read lasts the log cannot start
-/// over, so one without an end would fill the disk. (Commands that look at everything, such as
-/// `doctor`, take the time they need.)
+/// Reads of a running server are interrupted after this time. Commands that scan whole tables, such
+/// as `doctor`, have no limit.
 pub(in crate::engine::store) const LONGEST_READ: Duration = Duration::from_secs(10);
-/// SQLite asks every so many of its own steps whether a read may go on: about once in a
-/// millisecond.
-const STEPS: i32 = 20_000;
+/// Instructions of SQLite's virtual machine between two checks of the limit: about 1 ms.
+const CHECK_INTERVAL_OPS: i32 = 20_000;
 
 impl Db {
-    /// From now on reads that last too long are ended.
-    pub(in crate::engine::store) fn bound_reads(&self) {
+    /// Called when a server starts: from now on, reads are limited to [`LONGEST_READ`].
+    pub(in crate::engine::store) fn limit_reads(&self) {
         if let Self::Sqlite { is_serving, .. } = self {
             is_serving.store(true, Ordering::Relaxed);
         }
     }
 }
 
-/// A reader whose reads, from now on together, last no longer than [`LONGEST_READ`] while a server
-/// uses the database.
+/// Starts the time limit of a connection that was taken from the pool. It applies to all its reads
+/// together. Does nothing while no server uses the database.
 pub(super) async fn bounded(
     mut reader: PoolConnection<Sqlite>,
     is_serving: &AtomicBool,
 ) -> Result<PoolConnection<Sqlite>, Error> {
     if is_serving.load(Ordering::Relaxed) {
-        bound(&mut reader).await?;
+        start_timer(&mut reader).await?;
     }
     Ok(reader)
 }
 
-async fn bound(reader: &mut SqliteConnection) -> Result<(), Error> {
+async fn start_timer(reader: &mut SqliteConnection) -> Result<(), Error> {
     let watch = Clock::System.stopwatch();
-    reader.lock_handle().await?.set_progress_handler(STEPS, move || watch.elapsed() < LONGEST_READ);
+    let may_continue = move || watch.elapsed() < LONGEST_READ;
+    reader.lock_handle().await?.set_progress_handler(CHECK_INTERVAL_OPS, may_continue);
     Ok(())
 }
 
 impl Conn {
-    /// For a read that is made of many short ones: the next part has the whole of [`LONGEST_READ`]
-    /// again. Between two parts the log can start over.
-    pub(in crate::engine::store) async fn renew(&mut self) -> Result<(), Error> {
+    /// Restarts the time limit, for a long read that consists of many short statements. The
+    /// write-ahead log can restart between two of them.
+    pub(in crate::engine::store) async fn restart_read_timer(&mut self) -> Result<(), Error> {
         if let Link::Sqlite(reader) = &mut self.link {
-            bound(reader).await?;
+            start_timer(reader).await?;
         }
         Ok(())
     }

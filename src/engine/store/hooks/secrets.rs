@@ -1,4 +1,4 @@
-//! What a hook sends with: its API key and its signing secret, sealed in its row.
+//! A hook's API key and signing secret, sealed in its row.
 
 use super::Row;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// What a hook sends with. Never printed.
+/// The secrets a hook's requests are sent and signed with. Never printed: this type has no `Debug`.
 #[derive(Clone)]
 pub struct Secrets {
     pub api_key: String,
@@ -18,19 +18,21 @@ pub struct Secrets {
     pub signing_secret: String,
 }
 
+/// Where a secret is stored; the seal is bound to it.
 pub(in crate::engine::store) fn place<'a>(column: &'static str, id: &'a HookId) -> Place<'a> {
     Place { table: "hooks", column, row: id.0.as_bytes() }
 }
 
-/// What a hook sends with.
-async fn secrets(conn: &mut Conn, vault: &Vault, id: HookId) -> Result<Secrets, Error> {
+/// The secrets of one hook that is not deleted.
+async fn load_secrets(conn: &mut Conn, vault: &Vault, id: HookId) -> Result<Secrets, Error> {
     let (api_key, signing_secret): (Vec<u8>, Vec<u8>) = on_db!(conn, c => sqlx::query_as(
         "SELECT api_key, signing_secret FROM hooks WHERE id = $1 AND deleted_at IS NULL",
     ).bind(id).fetch_one(c).await)?;
-    opened(vault, id, &api_key, &signing_secret)
+    open_secrets(vault, id, &api_key, &signing_secret)
 }
 
-fn opened(
+/// Opens both sealed values of a hook.
+fn open_secrets(
     vault: &Vault,
     id: HookId,
     api_key: &[u8],
@@ -46,7 +48,7 @@ fn opened(
     })
 }
 
-/// The sealed API keys of some hooks: to try whether a master key fits.
+/// The sealed API keys of up to 20 hooks, to check whether a master key fits.
 pub(in crate::engine::store) async fn sealed_keys(
     conn: &mut Conn,
 ) -> Result<Vec<(HookId, Vec<u8>)>, Error> {
@@ -55,8 +57,8 @@ pub(in crate::engine::store) async fn sealed_keys(
     ).fetch_all(c).await)?)
 }
 
-/// A hook and what it sends with, as they were at one moment: a key is only sent where it was
-/// entered for, so the URL it belongs to has to be read with it.
+/// A hook and its secrets, from one read. A key may only be sent to the URL it was entered for, so
+/// both must come from the same moment.
 pub async fn with_secrets(
     conn: &mut Conn,
     _by: &Grant,
@@ -66,37 +68,37 @@ pub async fn with_secrets(
     load_with_secrets(conn, vault, id).await
 }
 
-/// The same, for the engine.
+/// Like [`with_secrets`], for the engine, which needs no grant.
 pub(in crate::engine) async fn load_with_secrets(
     conn: &mut Conn,
     vault: &Vault,
     id: HookId,
 ) -> Result<Option<(Hook, Secrets)>, Error> {
     #[derive(sqlx::FromRow)]
-    struct Both {
+    struct HookWithSecrets {
         #[sqlx(flatten)]
         row: Row,
         api_key: Vec<u8>,
         signing_secret: Vec<u8>,
     }
-    let both: Option<Both> = on_db!(conn, c => sqlx::query_as(
+    let found: Option<HookWithSecrets> = on_db!(conn, c => sqlx::query_as(
         "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, \
          retry_schedule, timeout_ms,
                 in_flight, rate_per_second, order_by, created_at, updated_at, version, api_key, \
                 signing_secret
          FROM hooks WHERE id = $1 AND deleted_at IS NULL",
     ).bind(id).fetch_optional(c).await)?;
-    let Some(Both { row, api_key, signing_secret }) = both else { return Ok(None) };
-    let secrets = opened(vault, id, &api_key, &signing_secret)?;
-    Ok(Some((row.hook()?, secrets)))
+    let Some(HookWithSecrets { row, api_key, signing_secret }) = found else { return Ok(None) };
+    let secrets = open_secrets(vault, id, &api_key, &signing_secret)?;
+    Ok(Some((row.into_hook()?, secrets)))
 }
 
-/// A hook's secrets, for a person who may see them.
+/// A hook's secrets in plain text, for a person with a grant.
 pub async fn reveal(
     conn: &mut Conn,
     _by: &Grant,
     vault: &Vault,
     id: HookId,
 ) -> Result<Secrets, Error> {
-    secrets(conn, vault, id).await
+    load_secrets(conn, vault, id).await
 }

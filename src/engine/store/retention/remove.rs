@@ -1,6 +1,6 @@
-//! The writes of retention. Each begins by locking the rows it is about, without waiting for
-//! anybody, and asks in its next statement whether they still may go: what another server did until
-//! then is seen, and what it does from then on waits.
+//! The writes of retention. Each first locks its rows, skipping rows that are locked by others, and
+//! then checks in the next statement whether they may still be removed. Earlier changes by other
+//! nodes are visible to that check; later ones wait for the locks.
 
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Removes what of a part may still go, and says how many rows that were.
+/// Removes the rows of a part that may still be removed, and returns how many there were.
 pub(in crate::engine) async fn remove(
     conn: &mut Conn,
     part: &Part,
@@ -28,12 +28,12 @@ pub(in crate::engine) async fn remove(
     match part {
         Part::Bodies(ids) => {
             for ids in padded(ids) {
-                rows += empty(conn, &ids, now).await?;
+                rows += clear_bodies(conn, &ids, now).await?;
             }
         }
         Part::Answers(ids) => {
             for ids in padded(ids) {
-                forget_answers(conn, &ids).await?;
+                clear_answers(conn, &ids).await?;
             }
         }
         Part::Deliveries(ids) => {
@@ -42,7 +42,8 @@ pub(in crate::engine) async fn remove(
             }
             balance::pruned(conn, rows, shard).await?;
         }
-        // A delivery is only ever written together with its event: one without any gets none later.
+        // Deliveries are only inserted together with their event, so an event without deliveries
+        // gets none later.
         Part::Events(ids) => {
             rows =
                 delete(conn, "DELETE FROM events WHERE id IN ", ids.iter().map(|id| id.0)).await?
@@ -54,11 +55,11 @@ pub(in crate::engine) async fn remove(
     Ok(rows)
 }
 
-/// Empties the bodies of events of which nothing is open. A delivery is only opened again by a
-/// transaction that has locked its event (see `deliveries::redeliver`): it is either seen here, or
-/// waits for this and finds no body.
-async fn empty(conn: &mut Conn, ids: &[EventId], now: Timestamp) -> Result<u64, Error> {
-    let (lock, nothing) = (conn.skip_locked(), &[] as &[u8]);
+/// Clears the bodies of events without open deliveries. Reopening a delivery locks its event first
+/// (see `deliveries::redeliver`). So a reopened delivery is either visible here, or it waits for
+/// this transaction and finds no body.
+async fn clear_bodies(conn: &mut Conn, ids: &[EventId], now: Timestamp) -> Result<u64, Error> {
+    let (lock, empty) = (conn.skip_locked(), &[] as &[u8]);
     let locked: Vec<(EventId,)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id FROM events WHERE pruned_at \
             IS NULL AND id IN ");
@@ -70,7 +71,7 @@ async fn empty(conn: &mut Conn, ids: &[EventId], now: Timestamp) -> Result<u64, 
     for locked in padded(&locked) {
         emptied.extend(on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE events SET body = ");
-            query.push_bind(nothing).push(", pruned_at = ").push_bind(now).push(" WHERE id IN ");
+            query.push_bind(empty).push(", pruned_at = ").push_bind(now).push(" WHERE id IN ");
             push_list!(query, &locked);
             query.push(
                 " AND pruned_at IS NULL AND NOT EXISTS (SELECT 1 FROM deliveries d
@@ -82,14 +83,13 @@ async fn empty(conn: &mut Conn, ids: &[EventId], now: Timestamp) -> Result<u64, 
     }
     let emptied: Vec<EventId> = emptied.into_iter().map(|(id,)| id).collect();
     for emptied in padded(&emptied) {
-        forget_deliveries_of(conn, &emptied).await?;
+        clear_delivery_data(conn, &emptied).await?;
     }
     Ok(emptied.len() as u64)
 }
 
-/// What else of these events is the customers' own: what was answered to them, and what ordered
-/// them.
-async fn forget_deliveries_of(conn: &mut Conn, events: &[EventId]) -> Result<(), Error> {
+/// Clears the other personal data of these events: responses and ordering keys.
+async fn clear_delivery_data(conn: &mut Conn, events: &[EventId]) -> Result<(), Error> {
     let deliveries: Vec<(DeliveryId, bool, bool)> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(
             "SELECT id, attempts > 0, order_key IS NOT NULL FROM deliveries WHERE event_id IN ",
@@ -97,14 +97,14 @@ async fn forget_deliveries_of(conn: &mut Conn, events: &[EventId]) -> Result<(),
         push_list!(query, events);
         query.build_query_as().fetch_all(c).await
     })?;
-    let of = |wanted: fn(&(DeliveryId, bool, bool)) -> bool| {
+    let ids_where = |wanted: fn(&(DeliveryId, bool, bool)) -> bool| {
         deliveries.iter().filter(|row| wanted(row)).map(|(id, ..)| *id).collect::<Vec<_>>()
     };
-    for tried in padded(&of(|(_, is_tried, _)| *is_tried)) {
-        forget_answers(conn, &tried).await?;
+    for tried in padded(&ids_where(|(_, is_tried, _)| *is_tried)) {
+        clear_answers(conn, &tried).await?;
     }
     let lock = conn.skip_locked();
-    for ordered in padded(&of(|(.., is_ordered)| *is_ordered)) {
+    for ordered in padded(&ids_where(|(.., is_ordered)| *is_ordered)) {
         on_db!(conn, c: Engine => {
             let mut query = sqlx::QueryBuilder::<Engine>::new(
                 "UPDATE deliveries SET order_key = NULL WHERE id IN (SELECT id FROM deliveries \
@@ -117,20 +117,21 @@ async fn forget_deliveries_of(conn: &mut Conn, events: &[EventId]) -> Result<(),
     Ok(())
 }
 
-async fn forget_answers(conn: &mut Conn, ids: &[DeliveryId]) -> Result<(), Error> {
-    let nothing: &[u8] = &[];
+/// Clears the stored responses of attempts; their status and timing stay.
+async fn clear_answers(conn: &mut Conn, ids: &[DeliveryId]) -> Result<(), Error> {
+    let empty: &[u8] = &[];
     on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE attempts SET response_headers = \
             '[]', response_body = ");
-        query.push_bind(nothing).push(" WHERE delivery_id IN ");
+        query.push_bind(empty).push(" WHERE delivery_id IN ");
         push_list!(query, ids);
         query.build().execute(c).await.map(drop)
     })?;
     Ok(())
 }
 
-/// Deletes deliveries that are settled, with their attempts. One that is being sent again, or whose
-/// attempt is being recorded, is left alone.
+/// Deletes settled deliveries with their attempts. Skips deliveries that are locked, because they
+/// are being reopened or recorded.
 async fn delete_settled(conn: &mut Conn, ids: &[DeliveryId]) -> Result<u64, Error> {
     let lock = conn.skip_locked();
     let settled: Vec<(DeliveryId,)> = on_db!(conn, c: Engine => {
@@ -152,6 +153,7 @@ async fn delete_settled(conn: &mut Conn, ids: &[DeliveryId]) -> Result<u64, Erro
     Ok(rows)
 }
 
+/// Runs a delete statement for ids in batches, and returns how many rows it deleted.
 async fn delete(
     conn: &mut Conn,
     statement: &'static str,

@@ -1,4 +1,8 @@
-//! One commit after the other: what gathered goes to disk together, and then everybody is told.
+//! The writer task: splits the queued items into batches, writes and commits each batch, then sends
+//! the notices and answers the callers.
+//!
+//! Start reading at [`WriterTask::write`]. The fast path is in [`bulk`]; [`unknown`] resolves
+//! commits without a reply.
 
 mod bulk;
 mod unknown;
@@ -17,12 +21,12 @@ use crate::engine::{
         db::{Conn, Db},
         error::{Error, chain},
         finished::{Finished, Recorded},
-        outcomes::{self},
+        outcomes,
         told::Told,
     },
 };
 
-/// What shares one commit.
+/// The items that share one commit.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) commands: Vec<Box<dyn Command>>,
@@ -36,22 +40,22 @@ impl Batch {
     }
 }
 
-/// What the writer works with.
+/// The state of the writer task.
 pub(super) struct WriterTask {
-    /// What is to be written.
     pub(super) queue: mpsc::Receiver<Item>,
     db: Db,
     context: Context,
     clock: Clock,
-    /// The connection of all writes, except bulk writes on SQLite.
+    /// The connection for all writes except bulk writes on SQLite. `None` until first needed and
+    /// after a failure.
     conn: Option<Conn>,
     /// On PostgreSQL: the backend's process id, to end it when a commit gets no answer.
     backend: Option<i32>,
     /// A command panicked on `conn`, perhaps in the middle of a statement: the writer replaces it
     /// after the commit.
     must_reconnect: bool,
-    /// Since the last commit: a connection that was idle is checked before its next use.
-    used: Stopwatch,
+    /// Time since the last commit. A connection that was idle is checked before it is used again.
+    last_commit: Stopwatch,
     /// On SQLite: a second connection, for bulk writes (see
     /// [`commit`](crate::engine::store::commit)).
     bulk_conn: Option<rusqlite::Connection>,
@@ -59,14 +63,14 @@ pub(super) struct WriterTask {
 
 impl WriterTask {
     pub(super) fn new(db: Db, context: Context, queue: mpsc::Receiver<Item>) -> Self {
-        // The monotonic clock: no test needs another.
+        // Only the monotonic clock matters here, so tests need no other.
         let clock = Clock::System;
-        let used = clock.stopwatch();
+        let last_commit = clock.stopwatch();
         Self {
             queue,
             db,
             context,
-            used,
+            last_commit,
             clock,
             conn: None,
             backend: None,
@@ -75,22 +79,22 @@ impl WriterTask {
         }
     }
 
-    /// Sorts items into the batch that shares the next commit and, after it, batches that need a
-    /// commit of their own.
-    pub(super) fn sort(&mut self, items: &mut Vec<Item>) -> Vec<Batch> {
-        let (mut together, mut batches) = (Batch::default(), Vec::new());
+    /// Splits items into one batch that shares the next commit, followed by batches that need
+    /// commits of their own.
+    pub(super) fn split_into_batches(&mut self, items: &mut Vec<Item>) -> Vec<Batch> {
+        let (mut shared, mut batches) = (Batch::default(), Vec::new());
         let mut keys = HashSet::new();
         for item in items.drain(..) {
             match item {
-                Item::Run(command) => together.commands.push(command),
-                // No other process writes a SQLite while a server runs, so there everything can
-                // share a commit.
-                Item::Alone(command) if !self.is_shared() => together.commands.push(command),
+                Item::Run(command) => shared.commands.push(command),
+                // On SQLite, no other process writes while a server runs: there can be no deadlock,
+                // so the command can share a commit.
+                Item::Alone(command) if !self.has_peers() => shared.commands.push(command),
                 Item::Alone(command) => {
                     batches.push(Batch { commands: vec![command], ..Batch::default() })
                 }
-                // A second request with the same idempotency key: once the first is committed, it
-                // gets the same answer.
+                // A second request with the same idempotency key gets a commit of its own. By then
+                // the first is committed, and it gets the same answer.
                 Item::Accept(accept)
                     if accept
                         .item
@@ -100,21 +104,21 @@ impl WriterTask {
                 {
                     batches.push(Batch { accepts: vec![accept], ..Batch::default() });
                 }
-                Item::Accept(accept) => together.accepts.push(accept),
-                Item::Finish(finished) => together.finished.push(finished),
+                Item::Accept(accept) => shared.accepts.push(accept),
+                Item::Finish(finished) => shared.finished.push(finished),
                 Item::Close => self.queue.close(),
             }
         }
-        batches.insert(0, together);
+        batches.insert(0, shared);
         batches
     }
 
-    /// Do others write this database too?
-    pub(super) fn is_shared(&self) -> bool {
+    /// May other nodes write to this database?
+    pub(super) fn has_peers(&self) -> bool {
         self.db.is_postgres()
     }
 
-    /// Writes a batch and tells everybody who waits.
+    /// Writes a batch and answers all its callers. Never fails: errors go to the callers.
     pub(super) async fn write(&mut self, batch: Batch) {
         let (commands, watch) = (batch.len(), self.clock.stopwatch());
         self.write_all(batch).instrument(debug_span!("store.commit", commands)).await;
@@ -128,82 +132,81 @@ impl WriterTask {
         if batch.len() == 0 {
             return;
         }
-        let patience = self.db.patience();
+        let timeout = self.db.answer_timeout();
         let commit = self.commit_together(&mut batch);
         let outcome =
-            tokio::time::timeout(patience, commit).await.unwrap_or_else(|_| Err(Error::silent()));
+            tokio::time::timeout(timeout, commit).await.unwrap_or_else(|_| Err(Error::timed_out()));
         match outcome {
             Ok(recorded) => {
-                self.note(&recorded);
-                self.used = self.clock.stopwatch();
-                // Lanes, jobs and nodes hear what the commit changed before any caller does.
+                self.report_writes(&recorded);
+                self.last_commit = self.clock.stopwatch();
+                // Send the notices before answering the callers.
                 self.context
                     .audience
-                    .tell(self.conn.as_mut().map(Conn::take_told).unwrap_or_default());
+                    .tell(self.conn.as_mut().map(Conn::take_notices).unwrap_or_default());
                 if std::mem::take(&mut self.must_reconnect) {
                     self.conn = None;
                 }
-                settle(batch, Ok(recorded));
+                answer_all(batch, Ok(recorded));
             }
             Err(error) => self.fail(error, batch),
         }
     }
 
-    /// The database failed: fails every caller of the batch and drops the connection and what was
-    /// read on it.
+    /// The database failed: answers every caller with the error, closes the connection and discards
+    /// the cache that was read on it.
     fn fail(&mut self, error: Error, batch: Batch) {
         self.context.listeners.forget();
-        // The connection may be inside a half-open transaction, so it is closed. Its transaction
-        // may have been committed all the same: pass what was noted on as hints, which do no harm
-        // where there is nothing to find.
+        // Close the connection: it may have an open transaction. The transaction may have been
+        // committed all the same, so send its notices as hints, which are harmless if it was not.
         if let Some(mut broken) = self.conn.take() {
             self.context
                 .audience
-                .tell(broken.take_told().into_iter().map(Told::into_hint).collect());
+                .tell(broken.take_notices().into_iter().map(Told::into_hint).collect());
         }
         metrics::commit_failed();
         tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
         self.context.writes.failed(&error, self.clock.now());
-        settle(batch, Err(error));
+        answer_all(batch, Err(error));
     }
 
-    /// After a panic: drops the connections and the listeners, which may be half read. What was
-    /// noted may have been committed, so it is passed on as hints.
+    /// After a panic: closes the connections and discards the cache, which may be incomplete. The
+    /// transaction may have been committed, so its notices are sent as hints.
     pub(super) fn reset(&mut self) {
         self.context.listeners.forget();
         self.bulk_conn = None;
         if let Some(mut broken) = self.conn.take() {
             self.context
                 .audience
-                .tell(broken.take_told().into_iter().map(Told::into_hint).collect());
+                .tell(broken.take_notices().into_iter().map(Told::into_hint).collect());
         }
     }
 
-    /// Reports whether the database takes writes. Commands prove nothing: they may have found
-    /// nothing to write.
-    fn note(&self, recorded: &[Result<Recorded, Error>]) {
+    /// Reports to [`Writes`](crate::engine::store::failing) whether the database accepts writes.
+    /// Only recorded attempts prove that; a command may have written nothing.
+    fn report_writes(&self, recorded: &[Result<Recorded, Error>]) {
         let mut errors = recorded.iter().filter_map(|answer| answer.as_ref().err());
         if let Some(error) = errors.find(|error| error.is_unwritable()) {
             self.context.writes.failed(error, self.clock.now());
         } else if recorded.iter().any(Result::is_ok) {
-            self.context.writes.went_well();
+            self.context.writes.succeeded();
         }
     }
 
-    /// Begins a transaction. A connection that was cut while nothing was asked of it is replaced:
-    /// no caller needs to hear of that, because nothing was begun.
+    /// Begins a transaction. If the connection was lost while it was idle, opens a new one: nothing
+    /// was in progress, so no caller has to fail.
     async fn begin(&mut self) -> Result<(), Error> {
-        if let Some(mut kept) = self.conn.take() {
-            match kept.begin().await {
+        if let Some(mut conn) = self.conn.take() {
+            match conn.begin().await {
                 Ok(()) => {
-                    self.conn = Some(kept);
+                    self.conn = Some(conn);
                     return Ok(());
                 }
                 Err(error) if !error.is_lost_connection() => return Err(error),
                 Err(error) => {
                     tracing::warn!(
                         error = chain(&error),
-                        "the writing connection was cut; another takes its place"
+                        "the write connection was lost; reconnecting"
                     );
                 }
             }
@@ -211,14 +214,16 @@ impl WriterTask {
         self.connect().await?.begin().await
     }
 
-    /// A fresh connection of the writer's own.
+    /// Replaces the write connection by a new one.
     async fn connect(&mut self) -> Result<&mut Conn, Error> {
-        let mut conn = self.db.own().await?;
-        conn.go_by_index().await?;
+        let mut conn = self.db.connect_unpooled().await?;
+        conn.prefer_index_plans().await?;
         self.backend = conn.backend().await?;
         Ok(self.conn.insert(conn))
     }
 
+    /// Runs and commits a batch in one transaction, each command in a savepoint. A batch without
+    /// commands is first tried without savepoints.
     async fn commit_together(
         &mut self,
         batch: &mut Batch,
@@ -230,70 +235,69 @@ impl WriterTask {
         if batch.commands.is_empty() {
             match catch_panic(record_and_commit(conn, &batch.finished)).await {
                 Ok(recorded) => {
-                    // Hooks whose health may have changed are read again.
-                    context.listeners.distrust();
+                    // The health of hooks may have changed, and with it what they accept.
+                    context.listeners.mark_stale();
                     return Ok(recorded);
                 }
-                // One of the attempts is at fault, or the connection: try again with savepoints.
+                // An attempt or the connection is at fault: retry with savepoints.
                 Err(error) => {
                     *must_reconnect |= matches!(error, Error::Panicked);
                     conn.control("ROLLBACK").await?;
-                    conn.untell(0);
+                    conn.truncate_notices(0);
                     conn.begin().await?;
                 }
             }
         }
         for command in &mut batch.commands {
             conn.control("SAVEPOINT command").await?;
-            let noted = conn.noted();
+            let notices_before = conn.notice_count();
             let ran = catch_panic(async { Ok(command.run(conn).await) }).await;
             *must_reconnect |= ran.is_err();
             if !ran.unwrap_or(false) {
                 conn.control("ROLLBACK TO SAVEPOINT command").await?;
-                conn.untell(noted);
+                conn.truncate_notices(notices_before);
             }
             conn.control("RELEASE SAVEPOINT command").await?;
         }
         let recorded = record(conn, &batch.finished).await?;
         *must_reconnect |= recorded.iter().any(|answer| matches!(answer, Err(Error::Panicked)));
         conn.control("COMMIT").await?;
-        context.listeners.distrust();
+        context.listeners.mark_stale();
         Ok(recorded)
     }
 }
 
-/// A panic inside of `work` becomes an error, so that it ends nothing else. The panic itself is in
-/// the log already.
+/// Turns a panic in `work` into an error. The panic hook has already logged it.
 async fn catch_panic<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Error::Panicked))
 }
 
-/// Tells every caller, after the commit or its failure. Accepts are among them only where nothing
-/// was written.
-fn settle(batch: Batch, outcome: Result<Vec<Result<Recorded, Error>>, Error>) {
+/// Answers every caller of a batch, after the commit or its failure. The batch may contain accepts
+/// only if it failed: bulk writes answer their accepts themselves.
+fn answer_all(batch: Batch, outcome: Result<Vec<Result<Recorded, Error>>, Error>) {
     let commit = outcome.as_ref().map(drop).map_err(Error::clone);
     for command in batch.commands {
-        command.settle(commit.clone());
+        command.answer(commit.clone());
     }
-    // A caller may be gone; what it asked for has happened all the same.
+    // Callers may have been cancelled. Their commands took effect all the same.
     match outcome {
         Ok(recorded) => {
             for (waiting, answer) in batch.finished.into_iter().zip(recorded) {
-                let _gone = waiting.caller.send(answer);
+                let _cancelled = waiting.caller.send(answer);
             }
         }
         Err(error) => {
             for waiting in batch.accepts {
-                let _gone = waiting.caller.send(Err(error.clone()));
+                let _cancelled = waiting.caller.send(Err(error.clone()));
             }
             for waiting in batch.finished {
-                let _gone = waiting.caller.send(Err(error.clone()));
+                let _cancelled = waiting.caller.send(Err(error.clone()));
             }
         }
     }
 }
 
-/// The fast path: records and commits all at once, without a savepoint.
+/// Fast path: records and commits all attempts at once, without a savepoint.
 async fn record_and_commit(
     conn: &mut Conn,
     finished: &[Finishing],
@@ -304,7 +308,8 @@ async fn record_and_commit(
     Ok(recorded.into_iter().map(Ok).collect())
 }
 
-/// All at once; one by one when that fails.
+/// Records all attempts at once, or one by one if that fails. The outer error fails the whole
+/// commit; the inner ones only their attempts.
 async fn record(
     conn: &mut Conn,
     finished: &[Finishing],
@@ -326,17 +331,18 @@ async fn record(
     Ok(answers)
 }
 
-/// The outer error fails the whole commit; the inner one only these items.
+/// Records attempts and rolls back if that fails. The outer error fails the whole commit; the inner
+/// one only these attempts.
 async fn record_under_savepoint(
     conn: &mut Conn,
     items: &[&Finished],
 ) -> Result<Result<Vec<Recorded>, Error>, Error> {
     conn.control("SAVEPOINT bulk").await?;
-    let noted = conn.noted();
+    let notices_before = conn.notice_count();
     let recorded = catch_panic(outcomes::record_all(conn, items)).await;
     if recorded.is_err() {
         conn.control("ROLLBACK TO SAVEPOINT bulk").await?;
-        conn.untell(noted);
+        conn.truncate_notices(notices_before);
     }
     conn.control("RELEASE SAVEPOINT bulk").await?;
     Ok(recorded)

@@ -1,4 +1,4 @@
-//! One field's value, as serde reads it: the errors say what the field must be, in plain words.
+//! A serde deserializer for the value of one field. Its errors say what the field must be.
 
 use std::fmt::Display;
 
@@ -11,44 +11,44 @@ use serde::{
 };
 use serde_json::Value;
 
-/// Why one field can't be read.
+/// Why a field is invalid.
 #[derive(Debug)]
-pub struct Wrong {
+pub struct ValueError {
     pub code: &'static str,
-    /// What the field must be: `a string`.
-    pub wanted: String,
+    /// What the field must be, such as `a string`.
+    pub expected: String,
 }
 
-impl Wrong {
-    fn kind(wanted: impl Display) -> Self {
-        Self { code: "type", wanted: wanted.to_string() }
+impl ValueError {
+    fn kind(expected: impl Display) -> Self {
+        Self { code: "type", expected: expected.to_string() }
     }
 
-    fn format(wanted: impl Display) -> Self {
-        Self { code: "format", wanted: wanted.to_string() }
+    fn format(expected: impl Display) -> Self {
+        Self { code: "format", expected: expected.to_string() }
     }
 }
 
-impl Display for Wrong {
+impl Display for ValueError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "must be {}", self.wanted)
+        write!(f, "must be {}", self.expected)
     }
 }
 
-impl std::error::Error for Wrong {}
+impl std::error::Error for ValueError {}
 
-impl Error for Wrong {
-    /// What a type of our own says when it reads text: what the text must be.
-    fn custom<T: Display>(wanted: T) -> Self {
-        Self::format(wanted)
+impl Error for ValueError {
+    /// Our own types pass what the text must be.
+    fn custom<T: Display>(expected: T) -> Self {
+        Self::format(expected)
     }
 
-    fn invalid_type(_: Unexpected<'_>, wanted: &dyn Expected) -> Self {
-        Self::kind(wanted)
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::kind(expected)
     }
 
-    fn invalid_value(_: Unexpected<'_>, wanted: &dyn Expected) -> Self {
-        Self::format(wanted)
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::format(expected)
     }
 
     fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
@@ -60,34 +60,34 @@ impl Error for Wrong {
     }
 }
 
-/// A value, and how `Option` is to be read.
+/// A value, and where it stands, which decides what `Option` means.
 #[derive(Clone, Copy)]
 pub struct Field<'de> {
     value: &'de Value,
-    place: Place,
+    position: Position,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// The field of a body: `Option` says that it may be absent, not that it may be null.
+enum Position {
+    /// A field of a body. `Option`: it may be absent, but not null.
     Body,
-    /// A parameter of a query: the empty text counts as absent.
+    /// A query parameter. `Option`: an empty text counts as absent.
     Query,
-    /// Below the field's own `Option`, or inside a list: null is a value.
-    Inside,
+    /// Inside the field's own `Option` or inside a list, where null is a value.
+    Nested,
 }
 
 impl<'de> Field<'de> {
     pub fn whole(value: &'de Value, is_query: bool) -> Self {
-        Self { value, place: if is_query { Place::Query } else { Place::Body } }
+        Self { value, position: if is_query { Position::Query } else { Position::Body } }
     }
 
-    fn inside(value: &'de Value) -> Self {
-        Self { value, place: Place::Inside }
+    fn nested(value: &'de Value) -> Self {
+        Self { value, position: Position::Nested }
     }
 }
 
-impl<'de> IntoDeserializer<'de, Wrong> for Field<'de> {
+impl<'de> IntoDeserializer<'de, ValueError> for Field<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -95,19 +95,19 @@ impl<'de> IntoDeserializer<'de, Wrong> for Field<'de> {
     }
 }
 
-/// What serde calls `i64` and the like is a whole number to people.
+/// Errors say "a whole number" instead of serde's `i64`.
 macro_rules! whole_numbers {
     ($($method:ident)+) => { $(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-            self.deserialize_any(visitor).map_err(|_| Wrong::kind("a whole number"))
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+            self.deserialize_any(visitor).map_err(|_| ValueError::kind("a whole number"))
         }
     )+ };
 }
 
 impl<'de> de::Deserializer<'de> for Field<'de> {
-    type Error = Wrong;
+    type Error = ValueError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         match self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(flag) => visitor.visit_bool(*flag),
@@ -118,34 +118,36 @@ impl<'de> de::Deserializer<'de> for Field<'de> {
             },
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(items) => {
-                visitor.visit_seq(SeqDeserializer::new(items.iter().map(Field::inside)))
+                visitor.visit_seq(SeqDeserializer::new(items.iter().map(Field::nested)))
             }
             Value::Object(members) => visitor.visit_map(MapDeserializer::new(
-                members.iter().map(|(name, value)| (name.as_str(), Field::inside(value))),
+                members.iter().map(|(name, value)| (name.as_str(), Field::nested(value))),
             )),
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        let inside = Self::inside(self.value);
-        match self.place {
-            Place::Query if self.value == "" => visitor.visit_none(),
-            Place::Body | Place::Query => visitor.visit_some(inside),
-            Place::Inside if self.value.is_null() => visitor.visit_none(),
-            Place::Inside => visitor.visit_some(inside).map_err(|Wrong { code, wanted }| Wrong {
-                code,
-                wanted: format!("null or {wanted}"),
-            }),
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        let nested = Self::nested(self.value);
+        match self.position {
+            Position::Query if self.value == "" => visitor.visit_none(),
+            Position::Body | Position::Query => visitor.visit_some(nested),
+            Position::Nested if self.value.is_null() => visitor.visit_none(),
+            Position::Nested => {
+                visitor.visit_some(nested).map_err(|ValueError { code, expected }| ValueError {
+                    code,
+                    expected: format!("null or {expected}"),
+                })
+            }
         }
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        self.deserialize_any(visitor).map_err(|_| Wrong::kind("true or false"))
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        self.deserialize_any(visitor).map_err(|_| ValueError::kind("true or false"))
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         if !self.value.is_array() {
-            return Err(Wrong::kind("a list"));
+            return Err(ValueError::kind("a list"));
         }
         self.deserialize_any(visitor)
     }
@@ -155,8 +157,8 @@ impl<'de> de::Deserializer<'de> for Field<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Wrong> {
-        let Value::String(text) = self.value else { return Err(Wrong::kind("a string")) };
+    ) -> Result<V::Value, ValueError> {
+        let Value::String(text) = self.value else { return Err(ValueError::kind("a string")) };
         visitor.visit_enum(StrDeserializer::new(text))
     }
 
@@ -164,7 +166,7 @@ impl<'de> de::Deserializer<'de> for Field<'de> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Wrong> {
+    ) -> Result<V::Value, ValueError> {
         visitor.visit_newtype_struct(self)
     }
 

@@ -1,4 +1,4 @@
-//! `/api/v1/deliveries`
+//! `/api/v1/deliveries`: the delivery log, and redelivering one delivery.
 
 use axum::{Json, http::StatusCode};
 
@@ -17,8 +17,8 @@ use crate::{
 
 /// List deliveries
 ///
-/// Newest first. A page can be short, or even empty, and still have a `next_cursor`: where matching
-/// deliveries are rare, a page looks at so many deliveries and says how far it came.
+/// Newest first. Each request scans a limited number of deliveries, so a page may have fewer items
+/// than `limit`, or none, and still have a `next_cursor`. Continue until `next_cursor` is null.
 #[utoipa::path(get, path = "/api/v1/deliveries", operation_id = "listDeliveries",
     tag = "Deliveries", params(DeliveryFilter),
     responses((status = 200, description = "A page of deliveries.",
@@ -34,7 +34,7 @@ pub async fn list(
 
 /// Get a delivery
 ///
-/// With its attempts.
+/// Includes its attempts.
 #[utoipa::path(get, path = "/api/v1/deliveries/{id}", operation_id = "getDelivery",
     tag = "Deliveries",
     params(("id" = Uuid, Path, description = "The delivery's id.")),
@@ -49,13 +49,14 @@ pub async fn find(
 
 /// Redeliver a delivery
 ///
-/// A delivery in a final state is sent again with a new retry schedule. One that waits for a retry
-/// is sent now: an extra attempt, the schedule stays as it is. One that a paused hook holds becomes
-/// the next probe and is sent now. A delivery of a hook that is switched off is refused.
+/// A delivery in a final state is sent again with a new retry schedule. A delivery that waits for a
+/// retry gets an extra attempt now; its schedule doesn't change. A delivery that a paused hook
+/// holds is sent now as the next probe. If the hook is turned off, the request is refused.
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/redeliver",
     operation_id = "redeliverDelivery", tag = "Deliveries",
     params(("id" = Uuid, Path, description = "The delivery's id.")),
-    responses((status = 202, description = "The delivery is sent.", body = DeliveryShape)))]
+    responses((status = 202, description = "The delivery will be sent now.",
+        body = DeliveryShape)))]
 pub async fn redeliver(
     Ctx(ctx): Ctx,
     Id(delivery): Id<DeliveryId>,

@@ -1,4 +1,4 @@
-//! `/api/v1/event-types`
+//! `/api/v1/event-types`: the event catalogue.
 
 use axum::{
     Json,
@@ -27,7 +27,7 @@ use crate::{
 /// List event types
 #[utoipa::path(get, path = "/api/v1/event-types", operation_id = "listEventTypes",
     tag = "Event types",
-    responses((status = 200, description = "Every event type.", body = EventTypePage)))]
+    responses((status = 200, description = "All event types.", body = EventTypePage)))]
 pub async fn list(Ctx(ctx): Ctx) -> Result<Json<EventTypePage>, Problem> {
     let page = Page { items: ops::catalogue::list(&ctx)?.to_vec(), next_cursor: None };
     Ok(Json(EventTypePage::of(page, EventTypeShape::from)))
@@ -40,11 +40,11 @@ pub async fn list(Ctx(ctx): Ctx) -> Result<Json<EventTypePage>, Problem> {
     operation_id = "getEventTypeSchema", tag = "Event types",
     params(("key" = EventTypeKey, Path, description = "The key of the event type."), SchemaChoice,
            ("If-None-Match" = Option<String>, Header,
-               description = "The `ETag` of a copy that the client has already.")),
+               description = "The `ETag` of the client's copy.")),
     responses((status = 200, description = "The schema.", content_type = "application/schema+json",
                   body = serde_json::Value, headers(("ETag" = String,
-                      description = "Names this version of the file."))),
-              (status = 304, description = "The copy that If-None-Match names is current.")))]
+                      description = "Identifies this version of the file."))),
+              (status = 304, description = "The client's copy is current.")))]
 pub async fn schema(
     Ctx(ctx): Ctx,
     Path(key): Path<String>,

@@ -1,5 +1,5 @@
-//! `/api/v1/events`: where events come in. Bodies are taken as the bytes they are and never written
-//! anew.
+//! `/api/v1/events`: producers emit events here. The bytes of a payload are never serialized
+//! again.
 
 use axum::{
     Json,
@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 
 use super::{
     once,
-    requests::event::{NewEvents, is_batch, prefixed, read},
+    requests::event::{NewEvents, is_batch, prefix_fields, read},
     shapes::event::{AcceptedShape, AcceptedShapes, EventShape},
 };
 use crate::{
-    domain::{id::EventId, invalid::Invalid, permission::Permission},
+    domain::{busy::Busy, id::EventId, invalid::Invalid, permission::Permission},
     engine::dispatcher::IdempotencyKey,
     http::api::{
         body::Raw,
@@ -28,7 +28,7 @@ use crate::{
 
 /// Emit events
 ///
-/// Either all of them are stored or none. Once this is answered they are on disk, and each is
+/// Stores all events or none. When the response arrives, they are on disk, and each event will be
 /// delivered to every enabled hook of its type.
 #[utoipa::path(post, path = "/api/v1/events", operation_id = "emitEvents", tag = "Events",
     request_body(content = NewEvents, description = "One event, or a list of up to 1,000."),
@@ -38,7 +38,7 @@ pub async fn emit(
     headers: HeaderMap,
     raw: Raw,
 ) -> Result<(StatusCode, Json<AcceptedShapes>), Problem> {
-    // Who may not emit is told so before anything they sent is judged.
+    // Check the permission before the body is parsed.
     ctx.require(Permission::EventsEmit).map_err(ops::Error::from)?;
     let key = idempotency_key(&ctx, &headers, &raw.0)?;
     let is_batch = is_batch(&raw.0);
@@ -48,23 +48,23 @@ pub async fn emit(
         ops::events::emit(&ctx, events, key).await.map_err(|failed| match failed {
             EmitFailed::Op(error) => Problem::from(error),
             EmitFailed::Invalid(events) => {
-                let named = events
+                let prefixed = events
                     .into_iter()
-                    .map(|(position, invalid)| prefixed(&prefix(position), invalid));
-                Problem::invalid(Invalid(named.flat_map(|invalid| invalid.0).collect()))
+                    .map(|(position, invalid)| prefix_fields(&prefix(position), invalid));
+                Problem::invalid(Invalid(prefixed.flat_map(|invalid| invalid.0).collect()))
             }
         })?;
     if is_batch {
         let batch = accepted.into_iter().map(AcceptedShape::from).collect();
         return Ok((StatusCode::ACCEPTED, Json(AcceptedShapes::Batch(batch))));
     }
-    let one = accepted.pop().ok_or(ops::Error::Busy { seconds: 1 })?;
+    let one = accepted.pop().ok_or(ops::Error::Busy { reason: Busy::Server, seconds: 1 })?;
     Ok((StatusCode::ACCEPTED, Json(AcceptedShapes::One(one.into()))))
 }
 
 /// Get an event
 ///
-/// With its deliveries and their attempts.
+/// Includes its deliveries and their attempts.
 #[utoipa::path(get, path = "/api/v1/events/{id}", operation_id = "getEvent", tag = "Events",
     params(("id" = Uuid, Path, description = "The event's id.")),
     responses((status = 200, description = "The event.", body = EventShape)))]
@@ -72,7 +72,7 @@ pub async fn find(Ctx(ctx): Ctx, Id(event): Id<EventId>) -> Result<Json<EventSha
     Ok(Json(ops::events::story(&ctx, event).await?.into()))
 }
 
-/// A key belongs to the token that used it: two producers may use the same words.
+/// The key's hash includes the actor: two producers may use the same keys.
 fn idempotency_key(
     ctx: &OpCtx,
     headers: &HeaderMap,

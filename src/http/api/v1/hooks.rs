@@ -1,4 +1,4 @@
-//! `/api/v1/hooks`
+//! `/api/v1/hooks`: managing and testing hooks.
 
 use axum::{Json, http::StatusCode};
 use bytes::Bytes;
@@ -49,7 +49,7 @@ pub async fn list(
 
 /// Create a hook
 ///
-/// The answer has the signing secret.
+/// The API returns the signing secret only in this response.
 #[utoipa::path(post, path = "/api/v1/hooks", operation_id = "createHook", tag = "Hooks",
     request_body(content = HookCreate, description = "The hook to create."),
     responses((status = 201, description = "The new hook.", body = HookShape)))]
@@ -80,16 +80,16 @@ pub async fn find(Ctx(ctx): Ctx, Id(hook): Id<HookId>) -> Result<Json<HookShape>
 /// Change a hook
 #[utoipa::path(patch, path = "/api/v1/hooks/{id}", operation_id = "updateHook", tag = "Hooks",
     params(("id" = Uuid, Path, description = "The hook's id.")),
-    request_body(content = HookUpdate, description = "What to change."),
-    responses((status = 200, description = "The hook as it is now.", body = HookShape)))]
+    request_body(content = HookUpdate, description = "The changes."),
+    responses((status = 200, description = "The updated hook.", body = HookShape)))]
 pub async fn update(
     Ctx(ctx): Ctx,
     Id(hook): Id<HookId>,
     Body(update): Body<HookUpdate>,
 ) -> Result<Json<HookShape>, Problem> {
-    let leads_anew = update.callback_url.is_some();
+    let changes_url = update.callback_url.is_some();
     let hook = ops::hooks::update(&ctx, hook, update.into()).await?;
-    let warnings = if leads_anew {
+    let warnings = if changes_url {
         ops::warnings::about(&ctx, &hook, false).await?
     } else {
         Invalid::default()
@@ -113,12 +113,12 @@ pub async fn delete(Ctx(ctx): Ctx, Id(hook): Id<HookId>) -> Result<StatusCode, P
 
 /// Test a hook
 ///
-/// Sends one test event, once, whether the hook is enabled or not, and answers when the receiver
-/// did.
+/// Sends one test event without retries, even if the hook is turned off. Responds after the
+/// receiver has responded.
 #[utoipa::path(post, path = "/api/v1/hooks/{id}/test", operation_id = "testHook", tag = "Hooks",
     params(("id" = Uuid, Path, description = "The hook's id.")),
-    request_body(content = Option<HookTest>, description = "What to send."),
-    responses((status = 200, description = "The test's delivery, whatever came of it.",
+    request_body(content = Option<HookTest>, description = "The test event."),
+    responses((status = 200, description = "The test's delivery, successful or not.",
         body = DeliveryShape)))]
 pub async fn test(
     Ctx(ctx): Ctx,
@@ -128,12 +128,12 @@ pub async fn test(
     let test: HookTest = extract::read(&raw)?;
     let body = test.data.and_then(|_| data_of(&raw));
     let delivery = ops::test_send::send(&ctx, hook, body, Validation::Schema).await?;
-    // Whoever may test may hear what came of this one test, and of no other delivery.
+    // A tester may read the outcome of this test, even without permission to read deliveries.
     let (delivery, attempts) = ops::deliveries::outcome_of_test(&ctx, delivery).await?;
     Ok(Json(DeliveryShape::with_attempts(delivery, attempts)))
 }
 
-/// The bytes of `data` as they are in the request: they are sent and signed unchanged.
+/// The bytes of `data` as they are in the request. They are signed and sent unchanged.
 fn data_of(raw: &Raw) -> Option<Bytes> {
     #[derive(Deserialize)]
     struct Test<'a> {
@@ -146,12 +146,13 @@ fn data_of(raw: &Raw) -> Option<Bytes> {
 
 /// Try a hook's waiting deliveries now
 ///
-/// At the pace at which held deliveries are released. These are extra attempts: no retry schedule
-/// is used up. A paused hook is probed at once, and a success releases what it holds. A hook that
-/// is switched off is refused.
+/// Waiting deliveries get an extra attempt now, at the pace at which held deliveries are released;
+/// their retry schedules don't change. A paused hook is probed immediately, and a success releases
+/// its held deliveries. If the hook is turned off, the request is refused.
 #[utoipa::path(post, path = "/api/v1/hooks/{id}/try-now", operation_id = "tryHookNow",
     tag = "Hooks", params(("id" = Uuid, Path, description = "The hook's id.")),
-    responses((status = 202, description = "The deliveries are tried.", body = TryNowShape)))]
+    responses((status = 202, description = "The deliveries will be tried now.",
+        body = TryNowShape)))]
 pub async fn try_now(
     Ctx(ctx): Ctx,
     Id(hook): Id<HookId>,

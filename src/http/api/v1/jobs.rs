@@ -1,5 +1,5 @@
-//! `/api/v1/jobs`, and the two ways to begin one: recover what a hook missed, redeliver whatever
-//! matches.
+//! `/api/v1/jobs`, and the two operations that start a job: redeliver a hook's missed events, and
+//! redeliver all deliveries that match a filter.
 
 use axum::{
     Json,
@@ -31,43 +31,44 @@ use crate::{
     },
 };
 
-/// Recover what a hook missed
+/// Redeliver a hook's missed events
 ///
-/// Begins a job that sends the hook's failed, skipped and cancelled deliveries again.
+/// Starts a job that redelivers the hook's failed, skipped and cancelled deliveries.
 #[utoipa::path(post, path = "/api/v1/hooks/{id}/recover", operation_id = "recoverHook",
     tag = "Jobs", params(("id" = Uuid, Path, description = "The hook's id.")),
-    request_body(content = Recovery, description = "Which deliveries."),
-    responses((status = 200, description = "What the dry run counted.", body = PreviewShape),
-              (status = 202, description = "The job that began.", body = JobShape)))]
+    request_body(content = Recovery, description = "The deliveries to redeliver."),
+    responses((status = 200, description = "The number of matching deliveries (dry run).",
+                  body = PreviewShape),
+              (status = 202, description = "The new job.", body = JobShape)))]
 pub async fn recover(
     Ctx(ctx): Ctx,
     Id(hook): Id<HookId>,
     Body(mut recovery): Body<Recovery>,
 ) -> Result<Response, Problem> {
-    // Who may not send again is told so before anything is said about the selection.
+    // Check the permission before the selection is validated.
     ctx.require(Permission::DeliveriesReplay).map_err(ops::Error::from)?;
     let scope = recovery.scope(hook);
     let begin = Begin { kind: Kind::Recover, scope, per_second: recovery.per_second };
     begin_or_count(&ctx, begin, recovery.dry_run).await
 }
 
-/// Redeliver what matches
+/// Redeliver matching deliveries
 ///
-/// Begins a job that sends deliveries in a final state again.
+/// Starts a job that redelivers deliveries in a final state.
 #[utoipa::path(post, path = "/api/v1/deliveries/redeliver", operation_id = "redeliverMany",
-    tag = "Jobs", request_body(content = Redelivery, description = "Which deliveries."),
-    responses((status = 200, description = "What the dry run counted.", body = PreviewShape),
-              (status = 202, description = "The job that began.", body = JobShape)))]
+    tag = "Jobs", request_body(content = Redelivery, description = "The deliveries to redeliver."),
+    responses((status = 200, description = "The number of matching deliveries (dry run).",
+                  body = PreviewShape),
+              (status = 202, description = "The new job.", body = JobShape)))]
 pub async fn redeliver(
     Ctx(ctx): Ctx,
     Body(redelivery): Body<Redelivery>,
 ) -> Result<Response, Problem> {
     ctx.require(Permission::DeliveriesReplay).map_err(ops::Error::from)?;
     let (is_dry, per_second) = (redelivery.dry_run, redelivery.per_second);
-    // A preview sends nothing. A job over every hook's failures has to be asked for in so many
-    // words.
-    if !redelivery.is_named() && !is_dry {
-        let message = "is required, or one of event, states, from, to: name what to send again";
+    // A job over the failures of all hooks needs an explicit filter. A dry run sends nothing.
+    if !redelivery.has_filter() && !is_dry {
+        let message = "or one of event, states, from and to is required";
         return Err(Invalid::one("hook", "required", message).into());
     }
     let begin = Begin { kind: Kind::Redeliver, scope: redelivery.scope(), per_second };
@@ -108,11 +109,11 @@ pub async fn find(Ctx(ctx): Ctx, Id(job): Id<JobId>) -> Result<Json<JobShape>, P
 
 /// Pause, resume or cancel a job
 ///
-/// Or change its pace.
+/// Also changes its pace.
 #[utoipa::path(patch, path = "/api/v1/jobs/{id}", operation_id = "updateJob", tag = "Jobs",
     params(("id" = Uuid, Path, description = "The job's id.")),
-    request_body(content = JobUpdate, description = "What to change."),
-    responses((status = 200, description = "The job as it is now.", body = JobShape)))]
+    request_body(content = JobUpdate, description = "The changes."),
+    responses((status = 200, description = "The updated job.", body = JobShape)))]
 pub async fn update(
     Ctx(ctx): Ctx,
     Id(job): Id<JobId>,

@@ -1,4 +1,4 @@
-//! The operations of version 1 of the API.
+//! Operations of version 1 of the API.
 
 mod deliveries;
 mod event_types;
@@ -21,8 +21,8 @@ use axum::{
 pub use self::routes::ROUTES;
 use crate::portal::ctx::Portal;
 
-/// All but the way in for events: `http::emit` serves it, and its idempotency key is stored
-/// in the commit that accepts the events.
+/// All operations except `POST /events`: `http::emit` serves it, and stores its idempotency key in
+/// the commit that accepts the events.
 pub fn router() -> Router<Arc<Portal>> {
     Router::new()
         .route("/events/{id}", get(events::find))

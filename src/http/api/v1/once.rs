@@ -1,7 +1,6 @@
-//! `Idempotency-Key` on every request that makes or sends something: a client that did not hear the
-//! answer repeats the request, and gets the answer to the first one instead of a second act.
-//! (Events have the same, in the commit that accepts them.) A key belongs to a token and an
-//! operation; the body has to be the same.
+//! `Idempotency-Key` for POST requests: a client that got no response repeats the request and gets
+//! the first response, and nothing is done twice. A key belongs to a token and an operation, and
+//! the body must be the same. (Events have their own, in the commit that accepts them.)
 
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use crate::{
     engine::store::{
         self,
         error::chain,
-        once::{self, Asked, Claim, Once},
+        once::{self, Claim, KeyedRequest, Once},
     },
     http::{
         api::{
@@ -32,28 +31,33 @@ use crate::{
         request_id,
     },
     portal::{ctx::OpCtx, ops},
+    view::words::problems,
 };
 
-/// Longest key, in bytes.
+/// Maximum length of a key in bytes.
 pub const LONGEST_KEY: usize = 255;
-/// Beyond the time that a test's receiver may take, a request needs no longer than this. One that
-/// is never answered, because its process died, holds its key so long.
+/// How long a request holds its key when its process dies before the response. A request takes less
+/// than this plus the timeout of a test's receiver.
 const LEASE: Duration = Duration::from_secs(60);
-/// Set on an answer that was given before.
+/// Header of a response that was given before.
 const REPLAYED: &str = "idempotency-replayed";
 
-/// The layer. Requests without a key pass.
+/// Middleware. Requests without a key pass.
 pub async fn act_once(matched: MatchedPath, request: Request, next: Next) -> Response {
-    let answered = keyed(&matched, request, next).await;
-    answered.unwrap_or_else(IntoResponse::into_response)
+    let response = with_key(&matched, request, next).await;
+    response.unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn keyed(matched: &MatchedPath, request: Request, next: Next) -> Result<Response, Problem> {
+async fn with_key(
+    matched: &MatchedPath,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     if request.method() != Method::POST || !request.headers().contains_key("idempotency-key") {
         return Ok(next.run(request).await);
     }
     let ctx: OpCtx = request.extensions().get().cloned().ok_or(ops::Error::SignIn)?;
-    // Who may not do it is told so before anything they sent is judged, and sees no earlier answer.
+    // Check the permission before the body is parsed, and before an earlier response is shown.
     let pattern = matched.as_str().trim_start_matches("/api/v1");
     let route = ROUTES.iter().find(|(method, path, _)| (*method, *path) == ("POST", pattern));
     if let Some(permission) = route.and_then(|(_, _, key)| key.and_then(Permission::from_key)) {
@@ -63,19 +67,19 @@ async fn keyed(matched: &MatchedPath, request: Request, next: Next) -> Result<Re
     let (parts, body) = request.into_parts();
     let body = bounded(body, LIMIT).await.map_err(|unread| match unread {
         Unread::TooLarge => Problem::too_large(LIMIT),
-        Unread::Broken => Problem::malformed("it did not arrive completely"),
+        Unread::Broken => Problem::incomplete(),
     })?;
-    let asked = asked(&ctx, &parts, &key, &body);
-    // A task of its own: a client that goes away must not leave a key that is held and an act
-    // without an answer.
+    let asked = fingerprint(&ctx, &parts, &key, &body);
+    // In a task of its own: a client that disconnects must not leave a held key and no stored
+    // response.
     let task =
         tokio::spawn(request_id::keep(
-            async move { carry_out(ctx, asked, parts, body, next).await },
+            async move { run_once(ctx, asked, parts, body, next).await },
         ));
     task.await.unwrap_or_else(|_| Err(ops::Error::Store(store::Error::Closed).into()))
 }
 
-/// The key of a request, if it has one.
+/// The request's key, if it has one.
 pub fn read(headers: &HeaderMap) -> Result<Option<Vec<u8>>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.as_bytes();
@@ -89,38 +93,40 @@ pub fn read(headers: &HeaderMap) -> Result<Option<Vec<u8>>, Problem> {
     Ok(Some(key.to_vec()))
 }
 
-fn asked(ctx: &OpCtx, parts: &Parts, key: &[u8], body: &[u8]) -> Asked {
+fn fingerprint(ctx: &OpCtx, parts: &Parts, key: &[u8], body: &[u8]) -> KeyedRequest {
     let actor = ctx.actor.as_ref().map(|actor| actor.identity.as_str()).unwrap_or_default();
     let target = parts.uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
-    // No part contains a zero byte but the body, which is hashed by itself.
-    let named =
+    // NUL separates the parts, since none contains it. The body is hashed separately.
+    let parts =
         [actor.as_bytes(), parts.method.as_str().as_bytes(), target.as_bytes(), key].join(&0);
-    Asked { key_hash: Sha256::digest(named).to_vec(), body_hash: Sha256::digest(body).to_vec() }
+    KeyedRequest {
+        key_hash: Sha256::digest(parts).to_vec(),
+        body_hash: Sha256::digest(body).to_vec(),
+    }
 }
 
-async fn carry_out(
+async fn run_once(
     ctx: OpCtx,
-    asked: Asked,
+    asked: KeyedRequest,
     mut parts: Parts,
     body: Bytes,
     next: Next,
 ) -> Result<Response, Problem> {
     let once = match claim(&ctx, asked).await? {
-        Claim::Acts(once) => once,
-        Claim::Running => return Err(Problem::still_running()),
-        Claim::Other => {
-            let message = "was used before with another body. Use a new key for a new request.";
-            return Err(Invalid::one("Idempotency-Key", "reused", message).into());
+        Claim::Acquired(once) => once,
+        Claim::InProgress => return Err(Problem::still_running()),
+        Claim::BodyMismatch => {
+            return Err(Invalid::one("Idempotency-Key", "reused", problems::KEY_REUSED).into());
         }
-        Claim::Answered(kept) => return Ok(again(kept)?),
-        Claim::Made(address) => return Ok(made(&address)),
+        Claim::Completed(stored) => return Ok(replay(stored)?),
+        Claim::Created(address) => return Ok(see_other(&address)),
     };
     parts.extensions.insert(OpCtx { once: Some(once.clone()), ..ctx.clone() });
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    Ok(keep(&ctx, once, response).await)
+    Ok(store_response(&ctx, once, response).await)
 }
 
-async fn claim(ctx: &OpCtx, asked: Asked) -> Result<Claim, ops::Error> {
+async fn claim(ctx: &OpCtx, asked: KeyedRequest) -> Result<Claim, ops::Error> {
     let (clock, vault) = (ctx.portal.clock().clone(), ctx.portal.store().vault.clone());
     let lease = LEASE + ctx.portal.settings.delivery.timeout;
     let claimed: Result<Claim, store::Error> = ctx
@@ -133,13 +139,13 @@ async fn claim(ctx: &OpCtx, asked: Asked) -> Result<Claim, ops::Error> {
     Ok(claimed?)
 }
 
-/// Keeps a success for the next request with the key; gives the key back when nothing was done.
-async fn keep(ctx: &OpCtx, once: Once, response: Response) -> Response {
+/// Stores a success for repeated requests; releases the key if nothing was done.
+async fn store_response(ctx: &OpCtx, once: Once, response: Response) -> Response {
     let (parts, body) = response.into_parts();
-    // Answers of the API are made in memory: reading one cannot fail.
+    // The API's responses are in memory: reading one cannot fail.
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     let is_done = parts.status.is_success();
-    let kept = [&parts.status.as_u16().to_be_bytes(), body.as_ref()].concat();
+    let stored = [&parts.status.as_u16().to_be_bytes(), body.as_ref()].concat();
     let vault = ctx.portal.store().vault.clone();
     let written: Result<(), store::Error> = ctx
         .portal
@@ -147,7 +153,7 @@ async fn keep(ctx: &OpCtx, once: Once, response: Response) -> Response {
         .write_alone(move |conn| {
             Box::pin(async move {
                 if is_done {
-                    once.answered(conn, &vault, &kept).await
+                    once.store_answer(conn, &vault, &stored).await
                 } else {
                     once.release(conn).await
                 }
@@ -155,20 +161,19 @@ async fn keep(ctx: &OpCtx, once: Once, response: Response) -> Response {
         })
         .await;
     if let Err(error) = written {
-        // What was asked for is done or refused all the same. A repetition is told where to find
-        // what was made.
+        // The request itself was carried out or refused. A repeated one gets 303 and the location.
         tracing::warn!(
             cause = chain(&error),
-            "the answer to a request with an Idempotency-Key was not kept"
+            "failed to store the response to a request with an Idempotency-Key"
         );
     }
     Response::from_parts(parts, Body::from(body))
 }
 
-/// The first answer, as it was.
-fn again(kept: Vec<u8>) -> Result<Response, ops::Error> {
+/// The stored first response.
+fn replay(stored: Vec<u8>) -> Result<Response, ops::Error> {
     let broken = || store::Error::Inconsistent { table: "idempotency", column: "sealed" };
-    let (status, body) = kept.split_first_chunk::<2>().ok_or_else(broken)?;
+    let (status, body) = stored.split_first_chunk::<2>().ok_or_else(broken)?;
     let status = StatusCode::from_u16(u16::from_be_bytes(*status)).map_err(|_| broken())?;
     let mut response = (status, Bytes::copy_from_slice(body)).into_response();
     let headers = response.headers_mut();
@@ -177,8 +182,8 @@ fn again(kept: Vec<u8>) -> Result<Response, ops::Error> {
     Ok(response)
 }
 
-/// It was done and its answer is lost: what was made is to be read where it is.
-fn made(address: &str) -> Response {
+/// 303: the request was carried out, but its response was lost. Points to what it created.
+fn see_other(address: &str) -> Response {
     let mut response = (StatusCode::SEE_OTHER, Json(json!({"location": address}))).into_response();
     let headers = response.headers_mut();
     if let Ok(address) = HeaderValue::from_str(address) {

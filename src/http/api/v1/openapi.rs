@@ -1,5 +1,5 @@
-//! The API's description of itself, and of the requests it sends. Operations and types describe
-//! themselves where they are; what they share is added here.
+//! `openapi.json`: the API, and the webhooks that this program sends. Operations and types are
+//! described in their own files; this file adds what they share.
 
 mod answers;
 mod webhooks;
@@ -28,7 +28,7 @@ use crate::http::api::problem::{Problem, ProblemField};
 #[openapi(
     info(
         title = "Service Hooks",
-        description = "Emit events, configure hooks, look at deliveries and repeat them.",
+        description = "Emit events, manage hooks, inspect deliveries and redeliver them.",
         license(name = "MIT", identifier = "MIT"),
         contact(name = "The administrators of this server"),
     ),
@@ -41,12 +41,12 @@ use crate::http::api::problem::{Problem, ProblemField};
     ),
     components(schemas(Problem, ProblemField, NewEvent)),
     tags(
-        (name = "Events", description = "What happened: events on their way in."),
-        (name = "Event types", description = "Which events there are, and what their payloads \
-            look like."),
-        (name = "Hooks", description = "Which event is sent to which URL."),
-        (name = "Deliveries", description = "Each event on its way to each hook."),
-        (name = "Jobs", description = "Many deliveries sent again."),
+        (name = "Events", description = "Emit events and read them."),
+        (name = "Event types", description = "The event types and the schemas of their payloads."),
+        (name = "Hooks", description = "Which events are sent to which URL."),
+        (name = "Deliveries", description = "One event sent to one hook, with its state and \
+                                             attempts."),
+        (name = "Jobs", description = "Redeliver many deliveries at a limited pace."),
         (name = "Webhooks", description = "The requests that receivers get."),
     ),
     modifiers(&Token, &Permissions, &IdempotencyKey, &Shared),
@@ -55,7 +55,7 @@ use crate::http::api::problem::{Problem, ProblemField};
 struct Description;
 
 pub async fn document() -> impl IntoResponse {
-    // Written once: strangers may ask for it as often as they like.
+    // Serialized once: anyone may request it, as often as they like.
     static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
         let mut document = serde_json::to_value(Description::openapi()).unwrap_or_default();
         document["webhooks"] = webhooks::all();
@@ -64,20 +64,20 @@ pub async fn document() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], DOCUMENT.clone())
 }
 
-/// How callers say who they are.
+/// Adds the security scheme.
 struct Token;
 
 impl Modify for Token {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
-            "A token made with `service-hooks token create`. It begins with `shk_`.",
+            "A token created with `service-hooks token create`. It begins with `shk_`.",
         ));
         let components = openapi.components.get_or_insert_with(Default::default);
         components.add_security_scheme("token", SecurityScheme::Http(token.build()));
     }
 }
 
-/// Each operation names the permission that its token needs.
+/// Adds the permission that each operation needs to its description.
 struct Permissions;
 
 impl Modify for Permissions {
@@ -102,7 +102,7 @@ impl Modify for Permissions {
     }
 }
 
-/// Every POST takes an `Idempotency-Key`.
+/// Adds the `Idempotency-Key` header to every POST.
 struct IdempotencyKey;
 
 impl Modify for IdempotencyKey {
@@ -118,9 +118,9 @@ impl Modify for IdempotencyKey {
             .required(Required::False)
             .schema(Some(schema))
             .description(Some(
-                "Makes it safe to repeat a request. Within 48 hours a request with the same key \
-                 and body is carried out once, and its repetitions get the first answer. With \
-                 another body: 422. While the first one is still running: 409.",
+                "Makes it safe to repeat a request. For 48 hours, requests with the same key and \
+                 body are carried out once, and repeated requests get the first response. The same \
+                 key with another body: 422. While the first request is still running: 409.",
             ));
         let components = openapi.components.get_or_insert_with(Default::default);
         components.parameters.insert("IdempotencyKey".to_owned(), RefOr::T(key.build()));

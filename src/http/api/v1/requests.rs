@@ -1,5 +1,5 @@
-//! What the API's requests look like: bodies and parameters. The doc comments are the descriptions
-//! in `openapi.json`.
+//! The API's request bodies and query parameters. The doc comments are the descriptions in
+//! `openapi.json`.
 
 pub mod catalogue;
 pub mod delivery;

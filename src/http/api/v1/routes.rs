@@ -1,6 +1,6 @@
-//! The list of every operation. The tests try each with every kind of caller.
+//! All operations. The tests call each one with every kind of token.
 
-/// Method, path below `/api/v1`, and the permission each operation demands (`None`: open).
+/// Method, path below `/api/v1`, and the required permission (`None`: no token needed).
 pub const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("POST", "/events", Some("events:emit")),
     ("GET", "/events/{id}", Some("deliveries:read")),

@@ -1,4 +1,4 @@
-//! What the API's answers look like, and the values that requests and answers share. The doc
+//! The JSON of the API's responses, and the values that requests and responses share. The doc
 //! comments are the descriptions in `openapi.json`.
 
 pub mod delivery;

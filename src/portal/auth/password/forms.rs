@@ -1,15 +1,15 @@
-//! Other forms of a password: what somebody who guesses would try for the same choice.
+//! Normalised variants of a password: forms that an attacker would derive from the same word.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// More digits and marks than this around a word are a part that has to be guessed.
+/// More digits and punctuation marks than this count as entropy of their own.
 const DECORATION: usize = 8;
 
-/// Where the letters of a Cyrillic keyboard are on a Latin one: Russian, then Ukrainian's own.
+/// Russian and Ukrainian keyboard layouts, and the Latin letters on the same keys.
 const CYRILLIC_KEYS: &str = "йцукенгшщзхъфывапролджэячсмитьбюёіїє";
 const LATIN_KEYS: &str = "qwertyuiop[]asdfghjkl;'zxcvbnm,.`s]'";
 
-/// Without accents, and with the letters that stand in for others.
+/// Removes accents and replaces ligatures and similar letters by ASCII ones.
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for letter in text.nfkd().filter(|letter| !('\u{300}'..='\u{36f}').contains(letter)) {
@@ -27,11 +27,11 @@ pub(super) fn plain(text: &str) -> String {
             other => plain.push(other),
         }
     }
-    // Some scripts came apart.
+    // NFKD also decomposes some scripts (Hangul for example): compose them again.
     plain.nfc().collect()
 }
 
-/// As the same keys write it on a Latin keyboard.
+/// The text that the same keys produce on a Latin keyboard.
 pub(super) fn on_latin_keys(text: &str) -> String {
     let key = |letter: char| {
         let small = letter.to_lowercase().next().unwrap_or(letter);
@@ -42,8 +42,9 @@ pub(super) fn on_latin_keys(text: &str) -> String {
     text.chars().map(key).collect()
 }
 
-/// The word or phrase in it: small letters without accents and blanks, and without a few digits and
-/// marks around and between them. `None` where there are more of those.
+/// The word or phrase at the core of a password: lower case, without accents and blanks, and
+/// without up to [`DECORATION`] digits and marks around and between the letters. `None` if there
+/// are more.
 pub(super) fn core(text: &str) -> Option<String> {
     let text = plain(text).to_lowercase();
     let without = text.trim_matches(|letter: char| !letter.is_alphabetic() && letter != '@');
@@ -52,7 +53,7 @@ pub(super) fn core(text: &str) -> Option<String> {
     (left <= DECORATION).then_some(core)
 }
 
-/// A letter, also where a digit or mark stands for it; nothing for other marks.
+/// The letter for a character, undoing leetspeak (`0` for `o`); `None` for punctuation.
 fn letter(found: char) -> Option<char> {
     match found {
         '0' => Some('o'),
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_choice_has_one_core() {
+    fn variants_of_a_word_have_one_core() {
         for (text, expected) in [
             ("Sommer2024!!!", Some("sommer")),
             ("$$Fußball-12345", Some("fussball")),
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_where_they_are() {
+    fn both_keyboard_layouts_have_the_same_length_and_order() {
         assert_eq!(CYRILLIC_KEYS.chars().count(), LATIN_KEYS.chars().count());
         assert_eq!(on_latin_keys("йцуКЕН"), "qweRTY");
         assert_eq!(on_latin_keys("пароль1"), "gfhjkm1");

@@ -1,9 +1,8 @@
-//! Is a new password easy to guess? An estimate of the guesses it takes, a list of what people
-//! choose most, and words of many languages that they make it of.
+//! Strength check of a new password. It combines zxcvbn's estimate, a list of the most common
+//! passwords, and common words of many languages.
 //!
-//! The estimate alone lets half of the 3,000 most common passwords of twelve or more characters
-//! through, because few of them are in its own dictionaries, which are English; the list alone
-//! knows no variations.
+//! The estimate alone accepts half of the 3,000 most common passwords of twelve or more characters,
+//! because its own dictionaries are English and small. The list alone does not catch variations.
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -14,12 +13,12 @@ use zxcvbn::{Entropy, Score, feedback::Warning, matching::patterns::MatchPattern
 use super::forms;
 use crate::domain::{invalid::Invalid, user::MAX_PASSWORD};
 
-/// The 44,000 most common passwords that are long enough to be chosen here: the first six bytes of
-/// each SHA-256, sorted. `scripts/common-passwords.mjs` makes it.
+/// The 44,000 most common passwords of allowed length: the first six bytes of each SHA-256, sorted.
+/// Made by `scripts/common-passwords.mjs`.
 const COMMON: &[u8] = include_bytes!("common.bin");
 const PREFIX: usize = 6;
 
-/// The words, as they are and without accents.
+/// The words, with and without accents.
 static WORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let lines = include_str!("words.txt").lines();
     let words = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -28,35 +27,36 @@ static WORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     forms.filter(|word| seen.insert(word.clone())).collect()
 });
 
-/// 10^8 guesses or more: out of reach for somebody who must ask this server, and slow against a
-/// stolen hash.
+/// At least 10^8 guesses: not feasible online against this server, and slow against a stolen hash.
 const ENOUGH: Score = Score::Three;
 
-/// The estimate's time grows with the square of the length: of words this takes it 2 ms, of
-/// characters that may each stand for several letters 45 ms, and three forms may be looked at.
+/// Characters that the estimate sees. Its time grows with the square of the length: at this length
+/// 2 ms for words and 45 ms for characters with many substitutions, for up to three forms.
 const LOOKED_AT: usize = 60;
 
-/// The form that is hashed: a letter with an accent is the same password whether the keyboard sends
-/// one character or two. One character more than is allowed is enough to tell that it is too long.
+/// The form that is hashed: NFKC, so that an accented letter is the same whether the keyboard sends
+/// one character or two. Truncated one character above the maximum, which is enough to report that
+/// it is too long.
 pub(super) fn normalised(text: &str) -> String {
     text.nfkc().take(MAX_PASSWORD + 1).collect()
 }
 
-/// Judges a normalised password. `about` is what somebody who knows its owner would try first.
+/// Checks a normalised password. `about` holds facts about its owner that an attacker would try
+/// first.
 pub(super) fn validate(password: &str, about: &[String]) -> Result<(), Invalid> {
     let words = words_of(about);
-    let mut looked_at = vec![password.to_owned()];
+    let mut forms = vec![password.to_owned()];
     for other in [forms::plain(password), forms::on_latin_keys(password)] {
-        if !looked_at.contains(&other) {
-            looked_at.push(other);
+        if !forms.contains(&other) {
+            forms.push(other);
         }
     }
-    let Some(why) = looked_at.iter().find_map(|form| weakness(form, &words)) else { return Ok(()) };
+    let Some(why) = forms.iter().find_map(|form| weakness(form, &words)) else { return Ok(()) };
     let message = format!("This password is easy to guess: {why}. Choose several unrelated words.");
     Err(Invalid::one("password", "weak", message))
 }
 
-/// What makes one form of a password easy to guess.
+/// Why one form of a password is easy to guess; `None` if it is not.
 fn weakness(password: &str, about: &[String]) -> Option<&'static str> {
     if is_common(password) {
         return Some("it is one of the most common passwords");
@@ -75,8 +75,8 @@ fn weakness(password: &str, about: &[String]) -> Option<&'static str> {
     }
 }
 
-/// Each text, its parts, and both without what separates them: somebody who knows Ann Miller tries
-/// ann.miller and annmiller.
+/// Words derived from each text: its parts, and the text and its parts without separators. For the
+/// name Ann Miller that includes annmiller.
 fn words_of(about: &[String]) -> Vec<String> {
     let mut words = Vec::new();
     for text in about.iter().map(|text| text.to_lowercase()) {
@@ -147,23 +147,23 @@ fn reason(estimate: &Entropy, words: &[String]) -> &'static str {
 mod tests {
     use super::*;
 
-    fn said(password: &str) -> Option<String> {
+    fn refusal(password: &str) -> Option<String> {
         let about = ["ann.miller@example.org", "Ann Miller", "Service Hooks"].map(str::to_owned);
         validate(&normalised(password), &about).err().map(|invalid| invalid.0[0].message.clone())
     }
 
     #[test]
-    fn what_is_easy_to_guess_is_refused_and_the_reason_given() {
+    fn an_easily_guessed_password_is_refused_with_the_reason() {
         for (password, why) in [
             ("password1234", "most common"),
             ("aaaaaaaaaaaa", "most common"),
-            // Full-width letters are letters.
+            // Full-width letters are normalised to ASCII.
             ("ｐａｓｓｗｏｒｄ１２３４", "most common"),
-            // The estimate takes these for good ones.
+            // The estimate alone accepts these.
             ("hakunamatata", "most common"),
             ("StairwayToHeaven", "most common"),
             ("010203040506070809", "most common"),
-            // The list does not know these.
+            // The list alone accepts these.
             ("P@ssw0rd1234!", "words that many passwords have"),
             ("ééééééééééééé", "repeats"),
             ("ghkghkghkghkghk", "repeats"),
@@ -192,7 +192,7 @@ mod tests {
             ("correcthorsebatterystaple", "words that many passwords have"),
             ("Correct Horse Battery Staple!", "common word or phrase"),
         ] {
-            let message = said(password).unwrap_or_else(|| panic!("{password} was accepted"));
+            let message = refusal(password).unwrap_or_else(|| panic!("{password} was accepted"));
             assert!(
                 message.contains(why) && message.contains("several unrelated words"),
                 "{password}: {message}"
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hard_to_guess_is_accepted() {
+    fn a_strong_password_is_accepted() {
         for password in [
             "correct horse battery",
             "kaffeemaschine blau",
@@ -219,13 +219,13 @@ mod tests {
             "zhuozi shang de bingxiang",
             "chaar neeli kursiyan",
             "七つの青い自転車とやかん",
-            // A common word is no harm among others.
+            // A common word is fine among others.
             "Sommer, Kamel und Blech",
             "sommer 8273645192",
             "kR7#vQ2!mZ9x",
             "Ann likes seven purple teapots",
         ] {
-            assert_eq!(said(password), None, "{password}");
+            assert_eq!(refusal(password), None, "{password}");
         }
     }
 
@@ -235,9 +235,9 @@ mod tests {
         assert!(rest.is_empty() && known.len() > 40_000 && known.is_sorted());
     }
 
-    /// The estimate sees a bounded part of it; everything still counts when it is hashed.
+    /// The estimate sees only the first characters; the hash covers all of them.
     #[test]
-    fn a_password_of_any_length_is_judged_at_once() {
+    fn a_very_long_password_is_checked_in_bounded_time() {
         let long: String = "aA$@4(<{[3€é1!il|l7".chars().cycle().take(1_000_000).collect();
         let normal = normalised(&long);
         assert_eq!(normal.chars().count(), MAX_PASSWORD + 1);

@@ -1,4 +1,4 @@
-//! Validates what a person or a program wants a hook to be.
+//! Validates a change of a hook.
 
 use crate::{
     domain::{

@@ -1,6 +1,6 @@
-//! Search for a text in the bodies of deliveries. Reading bodies is costly, so a page reads a
-//! limited number of them and says how far it looked. Few are in memory at once, and they are
-//! searched on the threads for blocking work.
+//! Full-text search in payloads. Reading payloads is costly, so each page has a budget of rows and
+//! bytes and reports how far it scanned. Payloads are read in chunks and searched on the threads
+//! for blocking work.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,6 +9,7 @@ use memchr::memmem::Finder;
 use super::{Error, LogFound, nearest_first};
 use crate::{
     domain::{
+        busy::Busy,
         delivery::Delivery,
         id::{DeliveryId, EventId},
         permission::Grant,
@@ -19,14 +20,14 @@ use crate::{
     },
 };
 
-/// Bodies, and about how many bytes of them, that one page searches at most.
+/// Budget of one page: payloads, and approximately bytes.
 const ROWS: usize = 2000;
 const BYTES: usize = 8 * 1024 * 1024;
-/// The same for one step of the search.
+/// The same for one chunk.
 const CHUNK: u32 = 250;
 const CHUNK_BYTES: usize = 1024 * 1024;
 
-/// What one search may still read.
+/// The remaining budget of a search.
 struct Budget {
     rows: usize,
     bytes: usize,
@@ -38,20 +39,20 @@ impl Budget {
     }
 }
 
-/// The state of one search.
-struct Looking {
+/// State of one search.
+struct Scan {
     finder: Finder<'static>,
     budget: Budget,
-    /// What was found. The search ends at `enough` of them.
+    /// Matching deliveries. The search ends at `enough` of them.
     found: Vec<Delivery>,
     enough: usize,
-    /// The last delivery that was looked at.
+    /// The last delivery that was scanned.
     last: Option<DeliveryId>,
 }
 
-/// A page of deliveries whose bodies contain `text`, ignoring the case of ASCII letters. `looked`
-/// says how far the search came if its budget ended it.
-pub(super) async fn holding(
+/// A page of deliveries whose payload contains `text`, ignoring ASCII case. If the budget ended the
+/// search, `looked` says where.
+pub(super) async fn matching(
     conn: &mut Conn,
     grant: &Grant,
     search: &Search,
@@ -60,63 +61,63 @@ pub(super) async fn holding(
     limit: usize,
 ) -> Result<LogFound, Error> {
     let budget = Budget { rows: ROWS, bytes: BYTES };
-    // One more than is shown says that there are more.
-    let mut looking =
-        Looking { finder: finder(text), budget, found: Vec::new(), enough: limit + 1, last: None };
+    // One more than the page shows, to know whether there are more.
+    let mut scan =
+        Scan { finder: finder(text), budget, found: Vec::new(), enough: limit + 1, last: None };
     let mut place = begin;
     let looked = loop {
         let page = log::page(conn, grant, search, place, CHUNK).await?;
         let mut chunk = nearest_first(page.rows, begin);
         let is_more = chunk.len() > CHUNK as usize;
         chunk.truncate(CHUNK as usize);
-        let is_through = looking.look(conn, grant, chunk).await?;
-        if is_through && !is_more {
-            // Where no index fits the filter, the log itself looked at as many rows as a page may.
-            break page.looked;
+        let is_complete = scan.search(conn, grant, chunk).await?;
+        if is_complete && !is_more {
+            // Without an index for the filter, the query itself stops at its own scan limit.
+            break page.scanned_to;
         }
-        if !is_through || looking.budget.is_spent() {
-            break looking.last;
+        if !is_complete || scan.budget.is_spent() {
+            break scan.last;
         }
-        let Some(last) = looking.last else { break None };
+        let Some(last) = scan.last else { break None };
         place =
             if matches!(begin, Place::After(_)) { Place::After(last) } else { Place::Before(last) };
     };
-    let mut rows = looking.found;
+    let mut rows = scan.found;
     let is_more = rows.len() > limit;
     rows.truncate(limit);
     Ok(LogFound { rows: nearest_first(rows, begin), is_more, looked: looked.filter(|_| !is_more) })
 }
 
-impl Looking {
-    /// Searches the bodies of this chunk. `false` if it ended early: out of budget, or enough was
+impl Scan {
+    /// Searches the payloads of this chunk. `false` if it ended early: budget spent, or enough
     /// found.
-    async fn look(
+    async fn search(
         &mut self,
         conn: &mut Conn,
         grant: &Grant,
         chunk: Vec<Delivery>,
     ) -> Result<bool, Error> {
-        let mut rest = chunk.as_slice();
-        while !rest.is_empty() {
+        let mut remaining = chunk.as_slice();
+        while !remaining.is_empty() {
             if self.budget.is_spent() {
                 return Ok(false);
             }
             let ids: Vec<EventId> =
-                rest.iter().map(|delivery| delivery.event_id).take(self.budget.rows).collect();
+                remaining.iter().map(|delivery| delivery.event_id).take(self.budget.rows).collect();
             let (count, bodies) =
                 events::bodies_within(conn, grant, &ids, CHUNK_BYTES.min(self.budget.bytes))
                     .await?;
-            let (part, after) = rest.split_at(count);
-            rest = after;
+            let (part, after) = remaining.split_at(count);
+            remaining = after;
             let sizes: HashMap<EventId, usize> =
                 bodies.iter().map(|(id, body)| (*id, body.len())).collect();
-            let holding = holders(self.finder.clone(), bodies).await?;
+            let matches = matching_events(self.finder.clone(), bodies).await?;
             for delivery in part {
                 let size = sizes.get(&delivery.event_id).copied().unwrap_or_default();
                 self.budget.rows -= 1;
                 self.budget.bytes = self.budget.bytes.saturating_sub(size);
                 self.last = Some(delivery.id);
-                if holding.contains(&delivery.event_id) {
+                if matches.contains(&delivery.event_id) {
                     self.found.push(delivery.clone());
                     if self.found.len() == self.enough {
                         return Ok(false);
@@ -128,27 +129,28 @@ impl Looking {
     }
 }
 
-/// The events whose bodies contain it. A megabyte takes milliseconds, for which other requests
-/// should not wait.
-async fn holders(
+/// The events whose payloads match. A megabyte takes milliseconds, which must not block the async
+/// threads.
+async fn matching_events(
     finder: Finder<'static>,
     bodies: HashMap<EventId, Vec<u8>>,
 ) -> Result<HashSet<EventId>, Error> {
-    let look = move || {
-        let holding =
-            bodies.into_iter().filter_map(|(id, body)| holds(&finder, body).then_some(id));
-        holding.collect::<HashSet<_>>()
+    let search = move || {
+        let matches =
+            bodies.into_iter().filter_map(|(id, body)| contains(&finder, body).then_some(id));
+        matches.collect::<HashSet<_>>()
     };
-    // It fails only when the program ends.
-    tokio::task::spawn_blocking(look).await.map_err(|_| Error::Busy { seconds: 1 })
+    // Joining fails only at shutdown.
+    let found = tokio::task::spawn_blocking(search).await;
+    found.map_err(|_| Error::Busy { reason: Busy::Server, seconds: 1 })
 }
 
 fn finder(text: &str) -> Finder<'static> {
     Finder::new(&text.to_ascii_lowercase()).into_owned()
 }
 
-/// Takes time in proportion to the body, whatever stands in it and whatever is looked for.
-fn holds(finder: &Finder<'_>, mut body: Vec<u8>) -> bool {
+/// Runs in time linear in the payload, for any payload and any text.
+fn contains(finder: &Finder<'_>, mut body: Vec<u8>) -> bool {
     body.make_ascii_lowercase();
     finder.find(&body).is_some()
 }
@@ -161,9 +163,9 @@ mod tests {
     use crate::engine::clock::Clock;
 
     #[test]
-    fn a_text_is_found_wherever_it_stands_and_whatever_its_case() {
+    fn a_text_is_found_anywhere_in_any_ascii_case() {
         let body = br#"{"queue": "Sales", "ab": "aab"}"#;
-        let is_in = |body: &[u8], text: &str| holds(&finder(text), body.to_vec());
+        let is_in = |body: &[u8], text: &str| contains(&finder(text), body.to_vec());
         for text in ["sales", "SALES", "\"queue\": \"S", "aab", "}", "{"] {
             assert!(is_in(body, text), "{text}");
         }
@@ -174,8 +176,7 @@ mod tests {
         assert!(!is_in(b"\xff\xfe", "\u{e9}"));
     }
 
-    /// A search that begins again at each letter takes twenty times as long for a text twenty times
-    /// as long.
+    /// A naive search takes time proportional to the length of the text as well.
     #[test]
     fn a_longer_text_takes_no_longer() {
         let body = vec![b'a'; 256 * 1024];
@@ -184,7 +185,7 @@ mod tests {
             let once = || {
                 let body = body.clone();
                 let watch = Clock::System.stopwatch();
-                assert!(!holds(&finder, body));
+                assert!(!contains(&finder, body));
                 watch.elapsed()
             };
             (0..5).map(|_| once()).min().unwrap()

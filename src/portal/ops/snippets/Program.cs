@@ -1,5 +1,5 @@
-// Receives work_item.closed and checks it. Needs .NET 8 or newer: make a project with "dotnet new web", put this into
-// its Program.cs, and run it with API_KEY=... SIGNING_SECRET=whsec_... dotnet run
+// Receives and verifies work_item.closed. Needs .NET 8 or newer: create a project with "dotnet new web", replace
+// its Program.cs with this file, and run API_KEY=... SIGNING_SECRET=whsec_... dotnet run
 
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
@@ -14,18 +14,18 @@ var apiKey = Environment.GetEnvironmentVariable("API_KEY") ?? throw new InvalidO
 var signingSecret = Environment.GetEnvironmentVariable("SIGNING_SECRET") ?? throw new InvalidOperationException("Set SIGNING_SECRET.");
 var secret = Convert.FromBase64String(signingSecret.Replace("whsec_", ""));
 
-// Ids that came already. In production: a unique column of your database.
+// Ids of events already received. In production, use a unique database column.
 var seen = new ConcurrentDictionary<string, bool>();
 
 var builder = WebApplication.CreateBuilder(args);
-// Put TLS in front of it: the portal wants an https:// address.
+// Run it behind TLS: the portal requires an https:// URL.
 builder.WebHost.UseUrls($"http://127.0.0.1:{Environment.GetEnvironmentVariable("PORT") ?? "4000"}");
 builder.WebHost.ConfigureKestrel(options => options.Limits.MaxRequestBodySize = Largest);
 var app = builder.Build();
 
 app.MapPost(Path, async (HttpRequest request) =>
 {
-    // The body's bytes as they came: the signature is over these and not over JSON that was written anew.
+    // The raw bytes of the body. The signature covers these, not JSON that was serialised again.
     using var buffer = new MemoryStream();
     await request.Body.CopyToAsync(buffer);
     var body = buffer.ToArray();
@@ -36,10 +36,10 @@ app.MapPost(Path, async (HttpRequest request) =>
     catch (JsonException) { return Results.BadRequest(); }
 
     var id = request.Headers["webhook-id"].ToString();
-    // A retry of what is here already is thanked for again, and nothing is done twice.
+    // Acknowledge a duplicate, but do not process it again.
     if (seen.TryAdd(id, true))
     {
-        // Answer at once and work afterwards. In production: store the event before you answer.
+        // Respond immediately and process later. In production, store the event before you respond.
         _ = Task.Run(() => Console.WriteLine($"work_item.closed {id}: {data.GetProperty("id")}"));
     }
     return Results.NoContent();
@@ -47,7 +47,7 @@ app.MapPost(Path, async (HttpRequest request) =>
 
 app.Run();
 
-// Are key, time and signature right?
+// Verifies API key, timestamp and signature.
 bool IsGenuine(IHeaderDictionary headers, byte[] body)
 {
     if (!IsSame(headers["x-api-key"].ToString(), apiKey)) return false;
@@ -58,7 +58,7 @@ bool IsGenuine(IHeaderDictionary headers, byte[] body)
 
     var signed = Encoding.UTF8.GetBytes($"{id}.{timestamp}.").Concat(body).ToArray();
     var expected = "v1," + Convert.ToBase64String(HMACSHA256.HashData(secret, signed));
-    // While a secret is being replaced there are several signatures, with spaces between.
+    // During secret rotation the header has several signatures, separated by spaces.
     return headers["webhook-signature"].ToString().Split(' ').Any(signature => IsSame(signature, expected));
 }
 

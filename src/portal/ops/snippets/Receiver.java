@@ -1,4 +1,4 @@
-// Receives work_item.closed and checks it. Needs Java 17 or newer and nothing else:
+// Receives and verifies work_item.closed. Needs Java 17 or newer, no dependencies:
 //   API_KEY=... SIGNING_SECRET=whsec_... java Receiver.java
 
 import com.sun.net.httpserver.Headers;
@@ -25,13 +25,13 @@ public class Receiver {
     static final long TOLERANCE_S = 5 * 60;
     static final int LARGEST = 1024 * 1024;
 
-    /** Ids that came already. In production: a unique column of your database. */
+    /** Ids of events already received. In production, use a unique database column. */
     static final Set<String> seen = ConcurrentHashMap.newKeySet();
     static final ExecutorService work = Executors.newSingleThreadExecutor();
 
     public static void main(String[] args) throws IOException {
         int port = Integer.parseInt(System.getenv().getOrDefault("PORT", "4000"));
-        // Put TLS in front of it: the portal wants an https:// address.
+        // Run it behind TLS: the portal requires an https:// URL.
         HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", port), 0);
         server.setExecutor(Executors.newFixedThreadPool(8));
         server.createContext(PATH, Receiver::receive);
@@ -40,26 +40,26 @@ public class Receiver {
 
     static void receive(HttpExchange exchange) throws IOException {
         try (exchange) {
-            // The body's bytes as they came: the signature is over these and not over JSON that was written anew.
+            // The raw bytes of the body. The signature covers these, not JSON that was serialised again.
             byte[] body = exchange.getRequestBody().readNBytes(LARGEST + 1);
             int status = 204;
             if (!exchange.getRequestMethod().equals("POST")) status = 405;
             else if (body.length > LARGEST) status = 413;
             else if (!isGenuine(exchange.getRequestHeaders(), body)) status = 401;
-            // Answer at once and work afterwards. In production: store the event before you answer.
+            // Respond immediately and process later. In production, store the event before you respond.
             exchange.sendResponseHeaders(status, -1);
             String id = exchange.getRequestHeaders().getFirst("webhook-id");
-            // A retry of what is here already is thanked for again, and nothing is done twice.
+            // Acknowledge a duplicate, but do not process it again.
             if (status == 204 && seen.add(id)) work.execute(() -> handle(id, new String(body, StandardCharsets.UTF_8)));
         }
     }
 
-    /** `json` has the member "id" and the others of the schema; read it with the JSON library of your choice. */
+    /** `json` has the fields of the schema, such as "id". Parse it with a JSON library of your choice. */
     static void handle(String id, String json) {
         System.out.println("work_item.closed " + id + ": " + json);
     }
 
-    /** Are key, time and signature right? */
+    /** Verifies API key, timestamp and signature. */
     static boolean isGenuine(Headers headers, byte[] body) {
         String id = headers.getFirst("webhook-id");
         String timestamp = headers.getFirst("webhook-timestamp");
@@ -72,7 +72,7 @@ public class Receiver {
             mac.init(new SecretKeySpec(SECRET, "HmacSHA256"));
             mac.update((id + "." + timestamp + ".").getBytes(StandardCharsets.UTF_8));
             String expected = "v1," + Base64.getEncoder().encodeToString(mac.doFinal(body));
-            // While a secret is being replaced there are several signatures, with spaces between.
+            // During secret rotation the header has several signatures, separated by spaces.
             for (String signature : signatures.split(" ")) {
                 if (isSame(signature, expected)) return true;
             }

@@ -1,4 +1,4 @@
-//! Receives work_item.closed and checks it. Needs axum 0.8, base64 0.22, hmac 0.13, serde_json 1,
+//! Receives and verifies work_item.closed. Needs axum 0.8, base64 0.22, hmac 0.13, serde_json 1,
 //! sha2 0.11, subtle 2 and tokio 1 (with "full"). Run it with API_KEY=... SIGNING_SECRET=whsec_...
 //! cargo run
 
@@ -22,13 +22,13 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 const PATH: &str = "/service-hooks";
-/// Seconds that the two clocks may be apart.
+/// Tolerated clock difference in seconds.
 const TOLERANCE: u64 = 5 * 60;
 
 struct Receiver {
     api_key: String,
     secret: Vec<u8>,
-    /// Ids that came already. In production: a unique column of your database.
+    /// Ids of events already received. In production, use a unique database column.
     seen: Mutex<HashSet<String>>,
 }
 
@@ -52,17 +52,17 @@ async fn receive(
         return StatusCode::BAD_REQUEST;
     };
     let id = text(&headers, "webhook-id").unwrap_or_default().to_owned();
-    // A retry of what is here already: say thank you again, and do nothing twice.
+    // Acknowledge a duplicate, but do not process it again.
     let is_new = receiver.seen.lock().unwrap().insert(id.clone());
     if is_new {
-        // Answer at once and work afterwards. In production: store the event before you answer.
+        // Respond immediately and process later. In production, store the event before you respond.
         tokio::spawn(async move { println!("work_item.closed {id}: {}", event["id"]) });
     }
     StatusCode::NO_CONTENT
 }
 
 impl Receiver {
-    /// `Some` when key, time and signature are right.
+    /// `Some` if API key, timestamp and signature are valid.
     fn is_genuine(&self, headers: &HeaderMap, body: &[u8]) -> Option<()> {
         let key = text(headers, "x-api-key")?;
         bool::from(key.as_bytes().ct_eq(self.api_key.as_bytes())).then_some(())?;
@@ -75,7 +75,7 @@ impl Receiver {
         mac.update(format!("{id}.{timestamp}.").as_bytes());
         mac.update(body);
         let expected = format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()));
-        // While a secret is being replaced there are several signatures, with spaces between.
+        // During secret rotation the header has several signatures, separated by spaces.
         let mut signatures = text(headers, "webhook-signature")?.split(' ');
         signatures
             .any(|signature| signature.as_bytes().ct_eq(expected.as_bytes()).into())
@@ -91,7 +91,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 async fn main() {
     let setting = |name: &str| env::var(name).unwrap_or_else(|_| panic!("set {name}"));
     let port = env::var("PORT").unwrap_or_else(|_| "4000".to_owned());
-    // Put TLS in front of it: the portal wants an https:// address.
+    // Run it behind TLS: the portal requires an https:// URL.
     let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await.unwrap();
     axum::serve(listener, router(&setting("API_KEY"), &setting("SIGNING_SECRET"))).await.unwrap();
 }

@@ -1,4 +1,4 @@
-// Receives work_item.closed and checks it. Needs Node 18 or newer and nothing else:
+// Receives and verifies work_item.closed. Needs Node 18 or newer, no dependencies:
 //   API_KEY=... SIGNING_SECRET=whsec_... node receiver.mjs
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
@@ -11,7 +11,7 @@ const TOLERANCE_S = 5 * 60;
 const LARGEST = 1024 * 1024;
 const secret = Buffer.from(SIGNING_SECRET.replace(/^whsec_/, ""), "base64");
 
-/** Ids that came already. In production: a unique column of your database. */
+/** Ids of events already received. In production, use a unique database column. */
 const seen = new Set();
 
 createServer(async (request, response) => {
@@ -29,30 +29,30 @@ createServer(async (request, response) => {
   const id = request.headers["webhook-id"];
   const isNew = !seen.has(id);
   seen.add(id);
-  // Answer at once and work afterwards. In production: store the event before you answer.
+  // Respond immediately and process later. In production, store the event before you respond.
   answer(204);
-  // A retry of what is here already is thanked for again, and nothing is done twice.
+  // Acknowledge a duplicate, but do not process it again.
   if (isNew) setImmediate(() => console.log(`work_item.closed ${id}: ${event["id"]}`));
-}).listen(Number(PORT), "127.0.0.1"); // Put TLS in front of it: the portal wants an https:// address.
+}).listen(Number(PORT), "127.0.0.1"); // Run it behind TLS: the portal requires an https:// URL.
 
-/** Are key, time and signature right? */
+/** Verifies API key, timestamp and signature. */
 function isGenuine(headers, body) {
   const { "x-api-key": key = "", "webhook-id": id, "webhook-timestamp": timestamp } = headers;
   if (!isSame(key, API_KEY)) return false;
   if (!id || !/^\d+$/.test(timestamp ?? "")) return false;
   if (Math.abs(Date.now() / 1000 - Number(timestamp)) > TOLERANCE_S) return false;
   const expected = `v1,${createHmac("sha256", secret).update(`${id}.${timestamp}.`).update(body).digest("base64")}`;
-  // While a secret is being replaced there are several signatures, with spaces between.
+  // During secret rotation the header has several signatures, separated by spaces.
   return (headers["webhook-signature"] ?? "").split(" ").some((signature) => isSame(signature, expected));
 }
 
-/** Compares in constant time: of two hashes, because what is compared has to be of one length. */
+/** Compares hashes in constant time: the inputs must have the same length. */
 function isSame(a, b) {
   const hash = (text) => createHash("sha256").update(text).digest();
   return timingSafeEqual(hash(a), hash(b));
 }
 
-/** The body's bytes as they came: the signature is over these and not over JSON that was written anew. */
+/** The raw bytes of the body. The signature covers these, not JSON that was serialised again. */
 async function read(request) {
   const chunks = [];
   let size = 0;

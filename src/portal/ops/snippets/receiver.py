@@ -1,4 +1,4 @@
-"""Receives work_item.closed and checks it. Needs Python 3.8 or newer and nothing else:
+"""Receives and verifies work_item.closed. Needs Python 3.8 or newer, no dependencies:
 API_KEY=... SIGNING_SECRET=whsec_... python3 receiver.py
 """
 
@@ -17,13 +17,13 @@ PATH = "/service-hooks"
 TOLERANCE_S = 5 * 60
 LARGEST = 1024 * 1024
 
-# Ids that came already. In production: a unique column of your database.
+# Ids of events already received. In production, use a unique database column.
 seen = set()
 seen_lock = threading.Lock()
 
 
 def is_genuine(headers, body):
-    """Are key, time and signature right?"""
+    """Verifies API key, timestamp and signature."""
     if not is_same(headers.get("x-api-key", ""), API_KEY):
         return False
     message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
@@ -33,7 +33,7 @@ def is_genuine(headers, body):
         return False
     signed = f"{message_id}.{timestamp}.".encode() + body
     expected = "v1," + base64.b64encode(hmac.new(SECRET, signed, hashlib.sha256).digest()).decode()
-    # While a secret is being replaced there are several signatures, with spaces between.
+    # During secret rotation the header has several signatures, separated by spaces.
     signatures = headers.get("webhook-signature", "").split(" ")
     return any([is_same(signature, expected) for signature in signatures])
 
@@ -52,7 +52,7 @@ class Receiver(BaseHTTPRequestHandler):
         size = int(self.headers.get("content-length", 0))
         if size > LARGEST:
             return self.answer(413)
-        # The body's bytes as they came: the signature is over these and not over JSON that was written anew.
+        # The raw bytes of the body. The signature covers these, not JSON that was serialised again.
         body = self.rfile.read(size)
         if self.path.split("?")[0] != PATH:
             return self.answer(404)
@@ -66,8 +66,8 @@ class Receiver(BaseHTTPRequestHandler):
         with seen_lock:
             is_new = message_id not in seen
             seen.add(message_id)
-        # A retry of what is here already is thanked for again, and nothing is done twice.
-        # Answer at once and work afterwards. In production: store the event before you answer.
+        # Acknowledge a duplicate, but do not process it again.
+        # Respond immediately and process later. In production, store the event before you respond.
         self.answer(204)
         if is_new:
             threading.Thread(target=handle, args=(message_id, event)).start()
@@ -80,5 +80,5 @@ class Receiver(BaseHTTPRequestHandler):
         pass
 
 
-# Put TLS in front of it: the portal wants an https:// address.
+# Run it behind TLS: the portal requires an https:// URL.
 ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "4000"))), Receiver).serve_forever()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sends your receiver a signed work_item.closed, as the portal would. Needs curl and openssl:
+# Sends a signed work_item.closed to your receiver, like the portal does. Needs curl and openssl:
 #   API_KEY=... SIGNING_SECRET=whsec_... sh send.sh http://127.0.0.1:4000/service-hooks
 set -eu
 
@@ -11,7 +11,7 @@ SAMPLE_BODY
 JSON
 )
 
-# HMAC-SHA256 over id.timestamp.body, with the bytes that the secret stands for.
+# HMAC-SHA256 of id.timestamp.body. The key is the base64-decoded secret.
 secret=$(printf %s "${SIGNING_SECRET#whsec_}" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
 signature=$(printf %s "$id.$timestamp.$body" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$secret" -binary | openssl base64 -A)
 

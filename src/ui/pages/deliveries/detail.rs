@@ -1,11 +1,15 @@
-//! One delivery: what became of it, every attempt, what was sent and what came back.
+//! The page of one delivery: its state, its attempts, the request and the responses.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{Outcome, request::RequestPanel, sentence, timeline::Timeline};
+use super::{Outcome, request::RequestPanel, timeline::Timeline};
 use crate::{
-    domain::{delivery::Delivery, failure::diagnose, log::LogQuery},
+    domain::{
+        delivery::{Delivery, State},
+        log::LogQuery,
+        time::Timestamp,
+    },
     rpc::deliveries::detail,
     ui::{
         pages::{param, query},
@@ -16,9 +20,13 @@ use crate::{
             loaded::loaded,
         },
     },
-    view::deliveries::DeliveryDetail,
+    view::{
+        deliveries::{Body, DeliveryDetail},
+        words::{deliveries as words, failure::diagnose},
+    },
 };
 
+/// The page of one delivery. The query keeps the list that the reader came from.
 #[component]
 pub fn DeliveryPage() -> impl IntoView {
     let read = detail(param("delivery"), LogQuery::read(query), query("view"), query("log"));
@@ -33,7 +41,7 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
     let (name, now, attempts) = (page.hook_name.clone(), page.now, page.attempts);
     let hook = format!("/integration/hooks/{}", delivery.hook_id);
     let redeliver = format!("{hook}/deliveries/{}/redeliver", delivery.id);
-    let may_see = !matches!(request.body, crate::view::deliveries::Body::Hidden);
+    let may_see = !matches!(request.body, Body::Hidden);
     view! {
         <Title text=format!("Delivery to {name}")/>
         <p class="crumbs"><a href=list.clone()>"Deliveries"</a> " › " <a
@@ -46,9 +54,9 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
                     href=redeliver>"Redeliver"</a> })}
             </div>
         </div>
-        <Verdict delivery=delivery.clone()
+        <Verdict delivery=delivery.clone() now
             detail=attempts.last().and_then(|attempt| attempt.detail.clone())/>
-        {refused.map(|reason| view! { <p class="lead">"It cannot be sent again. " {reason}</p> })}
+        {refused.map(|sentence| view! { <p class="lead">{sentence}</p> })}
         <div class="columns">
             <div class="stack">
                 <section class="card" aria-labelledby="attempts-title">
@@ -61,7 +69,7 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
                 </section>
             </div>
             <section class="card facts" aria-labelledby="facts-title">
-                <h2 id="facts-title">"Facts"</h2>
+                <h2 id="facts-title">"Details"</h2>
                 <dl>
                     <Fact term="Event"><a href=format!("/integration/events/{}",
                         delivery.event_type.key())><code>{delivery.event_type.key()}</code></a>
@@ -69,16 +77,16 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
                     <Fact term="Event id"><code>{delivery.event_id.to_string()}</code></Fact>
                     <Fact term="Delivery id"><code>{delivery.id.to_string()}</code></Fact>
                     <Fact term="Accepted"><DateTime at=delivery.created_at now/></Fact>
-                    <Fact term="Last change"><DateTime at=delivery.updated_at now/></Fact>
+                    <Fact term="Last updated"><DateTime at=delivery.updated_at now/></Fact>
                     <Fact term="Attempts">{delivery.attempts}</Fact>
                     {delivery.due_at.map(|at| view! { <Fact
                         term="Next attempt"><DateTime at now/></Fact> })}
                 </dl>
                 <p class="links"><a href=format!("/integration/deliveries?event={}",
-                    delivery.event_id)>"Everywhere this event went"</a></p>
+                    delivery.event_id)>"All deliveries of this event"</a></p>
             </section>
         </div>
-        <nav class="pages" aria-label="Neighbours in the list">
+        <nav class="pages" aria-label="Adjacent deliveries">
             {newer.map(|href| view! { <a class="button" rel="prev"
                 href=href>"Newer delivery"</a> })}
             {older.map(|href| view! { <a class="button" rel="next"
@@ -88,10 +96,9 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
     }
 }
 
-/// What became of it in a sentence; and where something went wrong, what that means and what to do.
+/// The state of the delivery; after a failure also the diagnosis and the next step.
 #[component]
-fn Verdict(delivery: Delivery, detail: Option<String>) -> impl IntoView {
-    use crate::domain::delivery::State;
+fn Verdict(delivery: Delivery, now: Timestamp, detail: Option<String>) -> impl IntoView {
     let class = match delivery.state {
         State::Delivered => "panel ok",
         State::Failed => "panel bad",
@@ -102,7 +109,7 @@ fn Verdict(delivery: Delivery, detail: Option<String>) -> impl IntoView {
     let diagnosis = diagnosis.map(|answer| diagnose(answer, detail.as_deref()));
     view! {
         <div class=class>
-            <p><Outcome delivery=delivery.clone()/> " " {sentence(&delivery)}</p>
+            <p><Outcome delivery=delivery.clone()/> " " {words::summary(&delivery, now)}</p>
             {diagnosis.map(|diagnosis| view! { <p
                 class="advice">{diagnosis.what} " " {diagnosis.next}</p> })}
         </div>

@@ -1,5 +1,5 @@
-//! What the log is narrowed by: a form that leads to another address, ranges to choose from, and a
-//! chip for each filter.
+//! The filters of the delivery log: a GET form, links for common time ranges, and a chip for each
+//! active filter.
 
 use leptos::prelude::*;
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 const HOUR: u64 = 3600;
-/// Ranges to choose from, in seconds back from now.
+/// Label and length in seconds of time ranges that end now.
 const RANGES: &[(&str, u64)] = &[
     ("Last hour", HOUR),
     ("Last 24 hours", 24 * HOUR),
@@ -26,6 +26,7 @@ const RANGES: &[(&str, u64)] = &[
     ("Last 30 days", 30 * 24 * HOUR),
 ];
 
+/// The form, the links and the chips.
 #[component]
 pub fn LogFilter(page: LogPage) -> impl IntoView {
     let query = page.query.clone();
@@ -47,13 +48,13 @@ pub fn LogFilter(page: LogPage) -> impl IntoView {
             aria-label="Deliveries">
             <div class="slots">
                 <Choice name="state" label="Outcome" value=query.state.clone() options=outcomes/>
-                <Choice name="answer" label="Last answer" value=answer options=answers/>
+                <Choice name="answer" label="Last response" value=answer options=answers/>
                 {is_global.then(|| view! { <Choice name="hook" label="Hook"
                     value=query.hook.clone() options=hooks/> })}
                 <button type="submit">"Apply"</button>
             </div>
             <details open=is_open>
-                <summary>"Time, event, text"</summary>
+                <summary>"Time, event and text"</summary>
                 <More page=page.clone()/>
             </details>
         </form>
@@ -62,6 +63,7 @@ pub fn LogFilter(page: LogPage) -> impl IntoView {
     }
 }
 
+/// The filters that are collapsed by default.
 #[component]
 fn More(page: LogPage) -> impl IntoView {
     let query = page.query.clone();
@@ -84,13 +86,14 @@ fn More(page: LogPage) -> impl IntoView {
             {is_global.then(|| view! { <Choice name="event_type" label="Event type"
                 value=query.event_type.clone() options=types/> })}
             {page.may_see_bodies.then(|| view! {
-                <Slot name="text" label="Text in the body" kind="search" value=query.text.clone()
+                <Slot name="text" label="Text in the payload" kind="search" value=query.text.clone()
                     error=error("text")/>
             })}
         </div>
     }
 }
 
+/// A select with the option "Any".
 #[component]
 fn Choice(
     name: &'static str,
@@ -109,6 +112,7 @@ fn Choice(
     }
 }
 
+/// An input with its label and error.
 #[component]
 fn Slot(
     name: &'static str,
@@ -120,7 +124,7 @@ fn Slot(
 ) -> impl IntoView {
     let wrong = error.is_some().then_some("true");
     let described = error.is_some().then(|| format!("{name}-error"));
-    // Seconds too: what is a range to the minute for a person is not for a machine.
+    // With seconds: a range may come from a link that has them.
     let step = (kind == "datetime-local").then_some("1");
     let class = if code { "mono" } else { "" };
     view! {
@@ -133,7 +137,7 @@ fn Slot(
     }
 }
 
-/// Each is a link that says its times: sent to somebody else or opened tomorrow, it shows the same.
+/// The links have absolute times, so that a shared or bookmarked link keeps its meaning.
 #[component]
 fn Ranges(page: LogPage) -> impl IntoView {
     let links = RANGES.iter().map(|(words, seconds)| {
@@ -144,6 +148,7 @@ fn Ranges(page: LogPage) -> impl IntoView {
     view! { <p class="presets"><span class="faint">"Show: "</span>{links.collect_view()}</p> }
 }
 
+/// A chip for each active filter, which removes that filter.
 #[component]
 fn Active(page: LogPage) -> impl IntoView {
     let LogPage { query, path, hooks, .. } = page;
@@ -163,7 +168,7 @@ fn Active(page: LogPage) -> impl IntoView {
         ),
         (
             "answer",
-            "Last answer",
+            "Last response",
             AnswerGroup::from_key(&query.answer)
                 .map_or(query.answer.clone(), |it| it.word().to_owned()),
         ),

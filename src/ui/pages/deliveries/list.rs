@@ -1,16 +1,15 @@
-//! The log of deliveries: of one hook, or of all of them. One body for both.
+//! The delivery log of one hook, or of all hooks. Both pages share [`Content`].
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{Outcome, answer_words, filter::LogFilter, short_id};
+use super::{Outcome, filter::LogFilter, short_id};
 use crate::{
     domain::{
         delivery::{Delivery, State},
         log::LogQuery,
         permission::Permissions,
         time::Timestamp,
-        words::{MANY, count},
     },
     rpc::{log::read_log, session::read_frame},
     ui::{
@@ -27,9 +26,13 @@ use crate::{
             pages::Pages,
         },
     },
-    view::log::{LogPage, LogRow},
+    view::{
+        log::{LogPage, LogRow},
+        words::deliveries as words,
+    },
 };
 
+/// The log of all hooks.
 #[component]
 pub fn DeliveriesPage() -> impl IntoView {
     let page = read_log(String::new(), LogQuery::read(query));
@@ -40,6 +43,7 @@ pub fn DeliveriesPage() -> impl IntoView {
     }
 }
 
+/// The log of one hook.
 #[component]
 pub fn HookDeliveriesPage() -> impl IntoView {
     let page = read_log(param("id"), LogQuery::read(query));
@@ -55,11 +59,7 @@ fn Content(page: LogPage, permissions: Permissions) -> impl IntoView {
     let hook = page.hook.clone();
     let title =
         hook.as_ref().map_or("Deliveries".to_owned(), |hook| format!("Deliveries – {}", hook.name));
-    let kept = format!(
-        "Deliveries are kept for {}, their bodies for {}.",
-        count(i64::try_from(page.kept_days).unwrap_or(i64::MAX), "day"),
-        count(i64::try_from(page.bodies_kept_days).unwrap_or(i64::MAX), "day"),
-    );
+    let kept = words::kept(page.kept_days, page.bodies_kept_days);
     let refresh = page.query.address(&page.path);
     let errors = page.errors.clone();
     view! {
@@ -92,6 +92,7 @@ fn Content(page: LogPage, permissions: Permissions) -> impl IntoView {
     }
 }
 
+/// The empty state: no deliveries at all, or no matches.
 #[component]
 fn Nothing(page: LogPage) -> impl IntoView {
     let all = LogQuery::default().address(&page.path);
@@ -100,25 +101,24 @@ fn Nothing(page: LogPage) -> impl IntoView {
     }
     if page.is_empty || page.query.is_plain(true) {
         return view! {
-            <p class="empty">"Nothing was delivered yet. As soon as an event comes for a hook it \
-                              stands here, whether it arrives or not."</p>
+            <p class="empty">"No deliveries yet. Deliveries appear here as events arrive."</p>
         }
         .into_any();
     }
-    view! { <p class="empty">"No delivery matches these filters. " <a href=all>"Show all"</a></p> }
+    view! { <p class="empty">"No deliveries match these filters. " <a href=all>"Show all"</a></p> }
         .into_any()
 }
 
-/// Where no index could help, the page says how far it looked.
+/// The scan stopped at its limit: how far it got, and the link that continues there.
 #[component]
 fn Further(page: LogPage) -> impl IntoView {
     let now = page.now;
     page.links.further.map(|(until, address)| {
         let found =
-            if page.rows.is_empty() { "Nothing was found so far." } else { "There may be more." };
+            if page.rows.is_empty() { "No matches so far." } else { "There may be more matches." };
         view! {
-            <p class="panel">{found} " This page looked back to " <DateTime at=until now/> ". " <a
-                href=address>"Look further"</a></p>
+            <p class="panel">{found} " Searched back to " <DateTime at=until now/> ". " <a
+                href=address>"Search further back"</a></p>
         }
     })
 }
@@ -128,7 +128,7 @@ fn Table(page: LogPage) -> impl IntoView {
     let LogPage { rows, may_replay, hook, now, suffix, .. } = page;
     let is_global = hook.is_none();
     let heads =
-        ["Hook", "Outcome", "Accepted", "Attempts", "Last answer", "Duration", "Next attempt"];
+        ["Hook", "Outcome", "Accepted", "Attempts", "Last response", "Duration", "Next attempt"];
     let class = |head: &str| matches!(head, "Attempts" | "Duration").then_some("spare");
     let heads = heads.into_iter().skip(usize::from(!is_global));
     let heads = heads.map(|head| view! { <th scope="col" class=class(head)>{head}</th> });
@@ -147,6 +147,7 @@ fn Table(page: LogPage) -> impl IntoView {
     }
 }
 
+/// A delivery. The checkbox belongs to the form of [`Bulk`].
 #[component]
 fn Row(
     row: LogRow,
@@ -160,13 +161,13 @@ fn Row(
     let href = format!("{hook_page}/deliveries/{}{suffix}", delivery.id);
     let event = delivery.event_id.to_string();
     let answer = match (&delivery.last_answer, &delivery.reason) {
-        (Some(answer), _) => answer_words(*answer),
+        (Some(answer), _) => words::response(*answer),
         (None, Some(reason)) => reason.clone(),
         (None, None) => "–".to_owned(),
     };
     let duration =
         delivery.last_duration_ms.map_or("–".to_owned(), |millis| format!("{millis} ms"));
-    // One event goes to every hook that listens to it: its id alone does not name a row.
+    // An event has a delivery for each of its hooks, so its id alone does not identify a row.
     let name = if is_global { format!("{} to {hook}", short_id(&event)) } else { short_id(&event) };
     let label = format!("Select {name}");
     view! {
@@ -182,41 +183,30 @@ fn Row(
             <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
             <td data-label="Accepted"><DateTime at=delivery.created_at now/></td>
             <td data-label="Attempts" class="spare">{delivery.attempts}</td>
-            <td data-label="Last answer">{answer}</td>
+            <td data-label="Last response">{answer}</td>
             <td data-label="Duration" class="nowrap spare">{duration}</td>
             <td data-label="Next attempt"><Next delivery now/></td>
         </tr>
     }
 }
 
+/// When the next attempt is due.
 #[component]
 fn Next(delivery: Delivery, now: Timestamp) -> impl IntoView {
     match (delivery.state, delivery.due_at) {
         (_, Some(at)) if at <= now => "now".into_any(),
         (_, Some(at)) => view! { <DateTime at now/> }.into_any(),
-        (State::Held, None) => "when the hook sends again".into_any(),
+        (State::Held, None) => "when the hook resumes".into_any(),
         _ => "–".into_any(),
     }
 }
 
-/// What can be done with the rows that are picked, and with all that match.
+/// Redelivers the selected rows, or all matches.
 #[component]
 fn Bulk(page: LogPage) -> impl IntoView {
     let back = page.query.address(&page.path);
     let all = page.links.recover.map(|address| {
-        let words = match page.matching {
-            Some(matching) if matching > MANY => {
-                "Redeliver everything that matches (more than 10,000)".to_owned()
-            }
-            Some(matching) => {
-                format!(
-                    "Redeliver everything that matches ({})",
-                    crate::domain::words::grouped(matching)
-                )
-            }
-            None => "Redeliver everything that matches".to_owned(),
-        };
-        view! { <a class="button" href=address>{words}</a> }
+        view! { <a class="button" href=address>{words::redeliver_matching(page.matching)}</a> }
     });
     view! {
         <form class="bulk" id="chosen" method="get" action="/integration/deliveries/redeliver">

@@ -1,4 +1,4 @@
-//! The pages about deliveries, and the parts of them that other pages show too.
+//! The pages about deliveries, and parts of them that other pages share.
 
 pub mod detail;
 mod filter;
@@ -12,10 +12,8 @@ use leptos::prelude::*;
 
 use crate::{
     domain::{
-        delivery::{Answer, Delivery, State},
-        failure::status_words,
+        delivery::{Delivery, State},
         time::Timestamp,
-        words::count,
     },
     ui::widgets::{
         badge::{Badge, Tone},
@@ -24,52 +22,12 @@ use crate::{
     },
 };
 
-/// The end of an id: it differs between events of the same moment, the beginning hardly does.
+/// The last 8 characters of an id. The beginning is the time, which neighbouring rows share.
 fn short_id(id: &str) -> String {
     format!("…{}", &id[id.len().saturating_sub(8)..])
 }
 
-/// An answer in words: `503 Service Unavailable`, `timed out`.
-pub fn answer_words(answer: Answer) -> String {
-    match answer.status().and_then(status_words) {
-        Some(words) => format!("{} {words}", answer.short()),
-        None => answer.short(),
-    }
-}
-
-/// What became of a delivery, in a sentence.
-fn sentence(delivery: &Delivery) -> String {
-    let answer = delivery.last_answer.map(answer_words);
-    let took = delivery.last_duration_ms.map_or(String::new(), |millis| format!(" in {millis} ms"));
-    let tries = count(i64::from(delivery.attempts), "attempt");
-    let reason =
-        delivery.reason.clone().unwrap_or_else(|| "its hook does not send at present".to_owned());
-    match (delivery.state, answer) {
-        (State::Delivered, Some(answer)) if delivery.attempts == 1 => {
-            format!("At the first attempt: {answer}{took}.")
-        }
-        (State::Delivered, answer) => {
-            format!("After {tries}: {}{took}.", answer.unwrap_or_default())
-        }
-        (State::Failed, answer) => {
-            format!("Given up after {tries}; the last ended in {}.", answer.unwrap_or_default())
-        }
-        (State::Waiting, Some(answer)) => {
-            format!(
-                "Not delivered yet: {answer} at attempt {}. It is tried again.",
-                delivery.attempts
-            )
-        }
-        (State::Waiting | State::Pending, _) => "On its way: not answered yet.".to_owned(),
-        (State::Held, _) => {
-            format!("Not sent, because {reason}. It is sent by itself when that is over.")
-        }
-        (State::Skipped, _) => format!("Never sent, because {reason}. It can be sent again."),
-        (State::Cancelled, _) => format!("Not sent, because {reason}."),
-    }
-}
-
-/// Where a delivery stands.
+/// The state of a delivery as a badge.
 #[component]
 pub fn Outcome(delivery: Delivery) -> impl IntoView {
     let tone = match delivery.state {
@@ -86,12 +44,13 @@ pub fn Outcome(delivery: Delivery) -> impl IntoView {
     view! { <Badge tone text/> }
 }
 
+/// The short table of recent deliveries on the page of a hook.
 #[component]
 pub fn DeliveryTable(deliveries: Vec<Delivery>, now: Timestamp) -> impl IntoView {
     let rows = deliveries.into_iter().map(move |delivery| view! { <DeliveryRow delivery now/> });
     view! {
-        <DataTable label="Last deliveries" columns=&["Event", "Outcome", "Accepted", "Tries",
-            "Last answer", "Next try"]>{rows.collect_view()}</DataTable>
+        <DataTable label="Recent deliveries" columns=&["Event", "Outcome", "Accepted", "Attempts",
+            "Last response", "Next attempt"]>{rows.collect_view()}</DataTable>
     }
 }
 
@@ -116,9 +75,9 @@ fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
                 aria-label=label>{short}</a></th>
             <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
             <td data-label="Accepted"><DateTime at=delivery.created_at now/></td>
-            <td data-label="Tries">{delivery.attempts}</td>
-            <td data-label="Last answer">{answer}</td>
-            <td data-label="Next try">{next}</td>
+            <td data-label="Attempts">{delivery.attempts}</td>
+            <td data-label="Last response">{answer}</td>
+            <td data-label="Next attempt">{next}</td>
         </tr>
     }
 }

@@ -1,22 +1,19 @@
-//! The attempts of a delivery, the last one first: when, what came back, what it took its time on,
-//! and what followed.
+//! The attempts of a delivery, newest first: time, result, timing phases, response and what
+//! followed.
 
 use leptos::prelude::*;
 
-use super::answer_words;
 use crate::{
     domain::{
         delivery::{Attempt, Delivery, State, Timing},
-        failure::diagnose,
         time::{Timestamp, readable_duration},
-        words::{bytes, took},
+        words::took,
     },
     ui::widgets::datetime::{DateTime, readers_clock},
+    view::words::{deliveries as words, failure::diagnose},
 };
 
-/// What is kept of an answer's body at most.
-const KEPT: i64 = 16 * 1024;
-
+/// `may_see`: the reader may view response bodies.
 #[component]
 pub fn Timeline(
     delivery: Delivery,
@@ -25,60 +22,59 @@ pub fn Timeline(
     may_see: bool,
 ) -> impl IntoView {
     if attempts.is_empty() {
-        let words = match delivery.state {
-            State::Pending => "Not tried yet. Refresh in a moment.",
-            _ => "Nothing was ever sent.",
-        };
-        return view! { <p>{words}</p> }.into_any();
+        return view! { <p>{words::no_attempts(delivery.state)}</p> }.into_any();
     }
     let mut followed_by = None;
     let mut items = Vec::new();
     for attempt in attempts.into_iter().rev() {
-        let follows = follows(&delivery, &attempt, followed_by);
+        let follows = what_followed(&delivery, &attempt, followed_by, now);
         followed_by = Some(attempt.started_at);
         items.push(view! { <Item attempt follows now may_see/> });
     }
     view! { <ol class="timeline" reversed>{items}</ol> }.into_any()
 }
 
-/// Why there was another attempt, or will be, or will not.
-fn follows(delivery: &Delivery, attempt: &Attempt, next: Option<Timestamp>) -> Option<String> {
-    let ended = Timestamp(attempt.started_at.0.saturating_add(attempt.duration_ms));
+/// What followed an attempt: the `next` one, a scheduled retry, or the reason why there is none.
+fn what_followed(
+    delivery: &Delivery,
+    attempt: &Attempt,
+    next: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<String> {
     if let Some(next) = next {
+        let ended = Timestamp(attempt.started_at.0.saturating_add(attempt.duration_ms));
         let wait = readable_duration(ended.until(next));
-        let how = if attempt.answer.is_success() { "Sent again by hand" } else { "Tried again" };
-        return Some(format!("{how} {wait} later."));
+        return Some(words::followed_by(attempt.answer.is_success(), &wait));
     }
     match (delivery.state, delivery.due_at) {
+        (State::Waiting, Some(due)) if due <= now => Some(words::RETRY_DUE.to_owned()),
         (State::Waiting, Some(due)) => {
-            let at = readers_clock().exact(due);
-            Some(format!(
-                "Whatever is no 2xx is tried again: {} later, at {at}.",
-                readable_duration(ended.until(due))
-            ))
+            let clock = readers_clock();
+            let exact = clock.exact(due);
+            // The date only if it is not today's.
+            let at = exact.strip_prefix(&clock.date(now)).unwrap_or(&exact).trim_start();
+            Some(words::next_retry(&readable_duration(now.until(due)), at))
         }
-        (State::Failed, _) if attempt.answer.status() == Some(410) => {
-            Some("It is not tried again: the receiver is gone.".to_owned())
-        }
-        (State::Failed, _) => Some("That was the last attempt of its schedule.".to_owned()),
+        (State::Failed, _) => Some(words::no_retry(attempt.answer, delivery.is_test).to_owned()),
         _ => None,
     }
 }
 
+/// One attempt: result, diagnosis, phases and response.
 #[component]
 fn Item(attempt: Attempt, follows: Option<String>, now: Timestamp, may_see: bool) -> impl IntoView {
     let is_success = attempt.answer.is_success();
     let diagnosis = (!is_success).then(|| diagnose(attempt.answer, attempt.detail.as_deref()).what);
     let class = if is_success { "good" } else { "bad" };
-    let reached = attempt.address.clone().map(|address| format!(" Reached at {address}."));
+    let reached = attempt.address.clone().map(|address| format!(" IP address: {address}."));
     let number = attempt.number;
     view! {
         <li class=class>
-            <h3>"Attempt " {number} ": " {answer_words(attempt.answer)}</h3>
+            <h3>"Attempt " {number} ": " {words::response(attempt.answer)}</h3>
             <p class="small"><DateTime
                 at=attempt.started_at now/> ", " {attempt.duration_ms} " ms." {reached}</p>
             {diagnosis.map(|what| view! { <p>{what} {attempt.detail.clone()
-                .map(|detail| format!(" ({detail})"))}</p> })}
+                .map(|detail| format!(" Details: {detail}."))}</p> })}
             <Phases timing=attempt.timing/>
             <Response attempt may_see/>
             {follows.map(|follows| view! { <p class="small">{follows}</p> })}
@@ -86,7 +82,7 @@ fn Item(attempt: Attempt, follows: Option<String>, now: Timestamp, may_see: bool
     }
 }
 
-/// A row for each part, as long as it took and where it began. The numbers stand beside it.
+/// A bar for each phase of the request: its start, its length, and the duration as text.
 #[component]
 pub fn Phases(timing: Timing) -> impl IntoView {
     let total: i64 = timing.parts().iter().filter_map(|(_, micros)| *micros).sum();
@@ -110,12 +106,12 @@ pub fn Phases(timing: Timing) -> impl IntoView {
             </div>
         }
     });
-    let note = timing.is_reused().then(
-        || view! { <p class="small">"A connection that was open already was used again."</p> },
-    );
+    let note =
+        timing.is_reused().then(|| view! { <p class="small">"Reused an existing connection."</p> });
     view! { <dl class="phases">{rows.into_iter().collect_view()}</dl> {note} }.into_any()
 }
 
+/// Status, headers and body of the response; nothing if there was none.
 #[component]
 pub fn Response(attempt: Attempt, may_see: bool) -> impl IntoView {
     let status = attempt.answer.status()?;
@@ -125,28 +121,25 @@ pub fn Response(attempt: Attempt, may_see: bool) -> impl IntoView {
         .map(|(name, value)| format!("{name}: {value}\n"))
         .collect::<String>();
     let size = i64::try_from(attempt.response_body.len()).unwrap_or(i64::MAX);
-    let limit = if attempt.response_cut {
-        format!("More came than is kept: this is the first {} of it.", bytes(KEPT.min(size.max(1))))
-    } else {
-        format!("{}, all of it.", bytes(size))
-    };
+    let stored = words::stored_response(size, attempt.response_cut);
     let head = format!("HTTP {status}\n{headers}");
     let number = attempt.number;
     Some(view! {
         <details>
-            <summary>"What the receiver answered"</summary>
-            <pre tabindex="0" role="region" aria-label=format!("Headers of the answer to attempt \
+            <summary>"Response"</summary>
+            <pre tabindex="0" role="region" aria-label=format!("Response headers of attempt \
                 {number}")>{head}</pre>
             {if !may_see {
-                view! { <p class="small">"Your role does not let you see bodies: an answer may \
-                    repeat what was sent."</p> }.into_any()
+                view! { <p class="small">"Your role can't view response bodies, because they \
+                    may repeat the payload."</p> }.into_any()
             } else if attempt.response_body.is_empty() {
-                view! { <p class="small">"It had no body, or that was removed."</p> }.into_any()
+                view! { <p class="small">"No response body, or it was removed after the retention \
+                    period."</p> }.into_any()
             } else {
                 view! {
-                    <pre tabindex="0" role="region" aria-label=format!("Answer to attempt \
+                    <pre tabindex="0" role="region" aria-label=format!("Response body of attempt \
                         {number}")>{attempt.response_body}</pre>
-                    <p class="small">{limit}</p>
+                    <p class="small">{stored}</p>
                 }
                 .into_any()
             }}

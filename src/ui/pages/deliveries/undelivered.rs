@@ -1,5 +1,5 @@
-//! What hooks did not get and nobody sent again: one heading a hook, one row for each way in which
-//! it went wrong.
+//! Failed and skipped deliveries that were not redelivered: a group for each hook, with a row for
+//! each outcome and last response.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -15,9 +15,13 @@ use crate::{
         frame::{Frame, Place},
         loaded::loaded,
     },
-    view::log::{Inbox, InboxHook, InboxPart},
+    view::{
+        log::{Inbox, InboxHook, InboxPart},
+        words::deliveries as words,
+    },
 };
 
+/// The page of undelivered events.
 #[component]
 pub fn UndeliveredPage() -> impl IntoView {
     view! { <Frame place=Place::Undelivered>{loaded(read_inbox(),
@@ -29,15 +33,7 @@ fn Content(inbox: Inbox) -> impl IntoView {
     let Inbox { hooks, may_replay } = inbox;
     let total: i64 = hooks.iter().map(|hook| hook.total).sum();
     let number = hooks.len();
-    let lead = match number {
-        0 => "What failed for good or was skipped because its hook was off gathers here until it \
-              is sent again."
-            .to_owned(),
-        1 => format!("{} failed for good or were skipped, of one hook.", deliveries(total)),
-        number => {
-            format!("{} failed for good or were skipped, of {number} hooks.", deliveries(total))
-        }
-    };
+    let lead = words::undelivered(total, i64::try_from(number).unwrap_or(i64::MAX));
     let groups = hooks.into_iter().map(|hook| view! { <Group hook may_replay/> });
     let groups = groups.collect_view();
     view! {
@@ -50,16 +46,16 @@ fn Content(inbox: Inbox) -> impl IntoView {
             <a class="button" href="/integration/jobs">"Jobs"</a>
         </div>
         {if number == 0 {
-            view! { <p class="empty">"Nothing is undelivered."</p> }.into_any()
+            view! { <p class="empty">"Everything has been delivered."</p> }.into_any()
         } else {
             view! {
                 <div class="scroll" role="region" aria-label="Undelivered" tabindex="0">
                     <table class="inbox">
-                        <caption class="visually-hidden">"Undelivered, by hook and by what went \
-                            wrong"</caption>
+                        <caption class="visually-hidden">"Undelivered, by hook, outcome and last \
+                            response"</caption>
                         <thead><tr>
                             <th scope="col">"Hook"</th><th scope="col">"Outcome"</th><th
-                                scope="col">"Last answer"</th>
+                                scope="col">"Last response"</th>
                             <th scope="col" class="end">"Deliveries"</th><th scope="col"><span
                                 class="visually-hidden">"Actions"</span></th>
                         </tr></thead>
@@ -71,6 +67,7 @@ fn Content(inbox: Inbox) -> impl IntoView {
     }
 }
 
+/// A hook with its rows, and the link that redelivers all of them.
 #[component]
 fn Group(hook: InboxHook, may_replay: bool) -> impl IntoView {
     let page = format!("/integration/hooks/{}", hook.id);
@@ -90,7 +87,7 @@ fn Group(hook: InboxHook, may_replay: bool) -> impl IntoView {
                     href=page.clone()>{hook.name.clone()}</a></th>
                 <td class="end">{grouped(hook.total)}</td>
                 <td class="end">{may_replay.then(|| view! { <a href=all
-                    aria-label=format!("Redeliver all of {}",
+                    aria-label=format!("Redeliver all of hook {}",
                         hook.name)>"Redeliver all"</a> })}</td>
             </tr>
             {rows}
@@ -98,6 +95,7 @@ fn Group(hook: InboxHook, may_replay: bool) -> impl IntoView {
     }
 }
 
+/// The deliveries with the same outcome and last response.
 #[component]
 fn Row(page: String, name: String, part: InboxPart, may_replay: bool) -> impl IntoView {
     let InboxPart { state, answer, count } = part;
@@ -107,18 +105,18 @@ fn Row(page: String, name: String, part: InboxPart, may_replay: bool) -> impl In
         &format!("{page}/recover"),
         &[("since", "exact"), (state.key(), "true"), ("answer", answer.key())],
     );
-    let words = match state {
-        State::Skipped => "Skipped (hook off or its queue full)",
+    let outcome = match state {
+        State::Skipped => words::SKIPPED,
         state => state.word(),
     };
-    let label = format!("{name}: {words}, {}", answer.word());
+    let label = format!("{name}: {outcome}, {}", answer.word());
     view! {
         <tr>
             <td></td>
-            <td data-label="Outcome">{words}</td>
-            <td data-label="Last answer">{answer.word()}</td>
-            <td data-label="Deliveries" class="end"><a href=log aria-label=format!("{}: see them, \
-                {label}", grouped(count))>{grouped(count)}</a></td>
+            <td data-label="Outcome">{outcome}</td>
+            <td data-label="Last response">{answer.word()}</td>
+            <td data-label="Deliveries" class="end"><a href=log aria-label=format!("View {}: \
+                {label}", deliveries(count))>{grouped(count)}</a></td>
             <td class="end">{may_replay.then(|| view! { <a href=recover
                 aria-label=format!("Redeliver {label}")>"Redeliver"</a> })}</td>
         </tr>

@@ -1,4 +1,4 @@
-//! What an event's body is made of, and what changed from version to version.
+//! The fields of an event's payload, and the changes of each schema version.
 
 use leptos::prelude::*;
 
@@ -14,8 +14,7 @@ use crate::{
     view::events::SchemaVersion,
 };
 
-/// A row for each field, named in dots: what is nested says so in words, not by its distance from
-/// the edge.
+/// A row for each field. Nested fields have dotted names instead of indentation.
 #[component]
 pub fn Fields(fields: Vec<Field>) -> impl IntoView {
     let rows = fields.into_iter().map(|field| {
@@ -29,9 +28,9 @@ pub fn Fields(fields: Vec<Field>) -> impl IntoView {
                 <td data-label="Required">
                     {if field.required { "required" } else { "optional" }}
                 </td>
-                <td data-label="Has to be">{rules}</td>
+                <td data-label="Rules">{rules}</td>
                 <td data-label="Meaning">{field.meaning} {field.is_personal
-                    .then(|| view! { " " <span class="faint">"Personal: masked in \
+                    .then(|| view! { " " <span class="faint">"Personal data, masked in \
                         tests."</span> })}</td>
                 <td data-label="Example">{field.example.map(|example| view! { <code
                     class="wrap">{example}</code> })}</td>
@@ -39,12 +38,12 @@ pub fn Fields(fields: Vec<Field>) -> impl IntoView {
         }
     });
     view! {
-        <DataTable label="Fields" columns=&["Field", "Type", "Required", "Has to be", "Meaning",
+        <DataTable label="Fields" columns=&["Field", "Type", "Required", "Rules", "Meaning",
             "Example"]>{rows.collect_view()}</DataTable>
     }
 }
 
-/// Every version, newest first, each with what it changed.
+/// All schema versions, newest first, each with its changes.
 #[component]
 pub fn Versions(event: EventType, versions: Vec<SchemaVersion>) -> impl IntoView {
     let is_only = versions.len() == 1;
@@ -54,8 +53,8 @@ pub fn Versions(event: EventType, versions: Vec<SchemaVersion>) -> impl IntoView
         let old = format!("{href}&draft=07");
         view! {
             <tr>
-                <th scope="row">"Version " {version.number} {(position == 0).then_some(" (in \
-                    force)")}</th>
+                <th scope="row">"Version " {version.number} {(position == 0)
+                    .then_some(" (current)")}</th>
                 <td data-label="Since">"Service Hooks " {version.since}</td>
                 <td data-label="What changed">{version.note} <Changes changes=version.changes/></td>
                 <td data-label="Download"><a href=href download
@@ -68,11 +67,12 @@ pub fn Versions(event: EventType, versions: Vec<SchemaVersion>) -> impl IntoView
     view! {
         <DataTable label="Versions" columns=&["Version", "Since", "What changed",
             "Download"]>{rows.collect_view()}</DataTable>
-        {is_only.then(|| view! { <p class="hint">"There is one version so far. A later one will \
-            stand above it, with every field it added, removed or changed."</p> })}
+        {is_only.then(|| view! { <p class="hint">"One version so far. New versions are listed here \
+            with their added, removed and changed fields."</p> })}
     }
 }
 
+/// The changes of a version, with a badge for each side that they break.
 #[component]
 fn Changes(changes: Vec<Difference>) -> impl IntoView {
     (!changes.is_empty()).then(|| {

@@ -1,4 +1,5 @@
-//! One event: when it is sent, what is in it, in which versions, and how to receive it.
+//! The page of an event type: when it is sent, its fields and schema versions, and sample code to
+//! receive it.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -27,6 +28,7 @@ use crate::{
     view::events::EventPage as EventData,
 };
 
+/// The page of an event type.
 #[component]
 pub fn EventPage() -> impl IntoView {
     let (key, lang, hook) = (param("key"), query("lang"), query("hook"));
@@ -35,13 +37,13 @@ pub fn EventPage() -> impl IntoView {
     |(page, permissions)| view! { <Content page permissions/> })}</Frame> }
 }
 
-/// The page's parts, for the way down and for whoever wants to name one in a link.
+/// Id and name of each section, for the links at the top. The ids are also targets of other pages.
 const PARTS: &[(&str, &str)] = &[
     ("fields", "Fields"),
     ("sample", "Sample"),
     ("schema", "JSON Schema"),
     ("versions", "Versions"),
-    ("receive", "Receive it"),
+    ("receive", "Sample receiver"),
     ("headers", "Headers"),
     ("retries", "Retries"),
     ("hooks", "Hooks"),
@@ -73,34 +75,34 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
             <section aria-labelledby="when">
                 <h2 id="when">"When it is sent"</h2>
                 <p>"Sent when " {event.when()} ". " {event.when_not()}</p>
-                <p>"Each hook that listens to it and is on gets it once, and again while its \
-                    receiver fails: a receiver has to bear repeats, and events that overtake each \
-                    other. What happens while a hook is off is kept as skipped."</p>
+                <p>"It is sent to every hook for this event that is on, and retried if that \
+                    fails. Expect duplicates and out-of-order events. While a hook is off, its \
+                    events are recorded as skipped."</p>
             </section>
             <section aria-labelledby="fields"><h2
                 id="fields">"Fields"</h2><Fields fields/></section>
             <section aria-labelledby="sample">
                 <h2 id="sample">"Sample"</h2>
                 <pre id="sample-text" tabindex="0" role="region"
-                    aria-label="Sample body">{sample}</pre>
+                    aria-label="Sample payload">{sample}</pre>
                 <p class="buttons">
-                    <a href=format!("{base}/sample.json") download>"Download the sample"</a>
-                    <CopyButton from="sample-text".to_owned() label="Copy the sample".to_owned()/>
+                    <a href=format!("{base}/sample.json") download>"Download sample"</a>
+                    <CopyButton from="sample-text".to_owned() label="Copy sample".to_owned()/>
                 </p>
             </section>
             <section aria-labelledby="schema">
                 <h2 id="schema">"JSON Schema"</h2>
                 <p>
-                    "Download it in draft " <a
+                    "Download as draft " <a
                         href=format!("{base}/schema.json") download>"2020-12"</a> " or "
                     <a href=format!("{base}/schema.json?draft=07") download>"draft-07"</a>
-                    ". Fields that it does not name are allowed and may come at any time."
+                    ". Receivers must accept additional fields: they can be added at any time."
                 </p>
                 <details>
-                    <summary>"Show the schema"</summary>
+                    <summary>"Show schema"</summary>
                     <pre id="schema-text" tabindex="0" role="region"
                         aria-label="JSON Schema">{schema}</pre>
-                    <CopyButton from="schema-text".to_owned() label="Copy the schema".to_owned()/>
+                    <CopyButton from="schema-text".to_owned() label="Copy schema".to_owned()/>
                 </details>
             </section>
             <section aria-labelledby="versions"><h2
@@ -110,18 +112,19 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
                 delivery"</h2><Headers event/></section>
             <section aria-labelledby="retries">
                 <h2 id="retries">"Retries"</h2>
-                <p>"A delivery has succeeded when the receiver answers with 2xx \
+                <p>"A delivery succeeds when the receiver responds with 2xx \
                     within " {readable_duration(timeout)} ". " {plan_in_words(&retries)}</p>
-                <p>"With 429 or 503 and Retry-After it waits as long as it is asked to; 410 \
-                    switches the hook off. A hook can have a plan of its own in its delivery \
+                <p>"429 and 503 with Retry-After delay the next attempt as requested. 410 \
+                    turns the hook off. Each hook can have its own retry schedule in its \
                     settings."</p>
             </section>
             <section aria-labelledby="hooks"><h2
-                id="hooks">"Hooks using it"</h2><Hooks hooks/></section>
+                id="hooks">"Hooks for this event"</h2><Hooks hooks/></section>
         </div>
     }
 }
 
+/// Name, key, schema download and the link to create a hook.
 #[component]
 fn Heading(event: EventType, may_write: bool) -> impl IntoView {
     let schema = format!("/integration/events/{}/schema.json", event.key());
@@ -135,17 +138,18 @@ fn Heading(event: EventType, may_write: bool) -> impl IntoView {
                 <a class="button" href=schema download>"Download JSON schema"</a>
                 {may_write.then(|| view! {
                     <a class="button primary" href=format!("/integration/hooks/new?event={}",
-                        event.key())>"Set up a hook for this event"</a>
+                        event.key())>"Create hook for this event"</a>
                 })}
             </div>
         </div>
     }
 }
 
+/// The hooks for this event and their switches.
 #[component]
 fn Hooks(hooks: Vec<Hook>) -> impl IntoView {
     if hooks.is_empty() {
-        return view! { <p class="empty">"No hook listens to it yet."</p> }.into_any();
+        return view! { <p class="empty">"No hooks for this event yet."</p> }.into_any();
     }
     let items = hooks.into_iter().map(|hook| {
         let state = if hook.enabled { "on" } else { "off" };

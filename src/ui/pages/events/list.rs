@@ -1,4 +1,4 @@
-//! Every event a hook can listen to.
+//! The event catalogue: all event types that a hook can send.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -13,7 +13,7 @@ use crate::{
             table::DataTable,
         },
     },
-    view::events::EventRow,
+    view::{events::EventRow, words::events as words},
 };
 
 #[component]
@@ -26,13 +26,8 @@ pub fn EventsPage() -> impl IntoView {
 fn Content(events: Vec<EventRow>) -> impl IntoView {
     let rows = events.into_iter().map(|row| {
         let event = row.event;
-        let hooks = match (row.hooks, row.on) {
-            (0, _) => "none".to_owned(),
-            (1, 1) => "1, on".to_owned(),
-            (1, _) => "1, off".to_owned(),
-            (all, on) => format!("{all}, {on} on"),
-        };
-        let label = format!("Hooks of {}: {hooks}", event.name());
+        let hooks = words::hooks(row.hooks, row.on);
+        let label = format!("Hooks for {}: {hooks}", event.name());
         view! {
             <tr>
                 <th scope="row"><a href=format!("/integration/events/{}",
@@ -51,7 +46,7 @@ fn Content(events: Vec<EventRow>) -> impl IntoView {
         <div class="heading">
             <div>
                 <h1>"Event catalogue"</h1>
-                <p class="lead">"What a hook can listen to, and what its body looks like."</p>
+                <p class="lead">"The events that hooks can send, with their fields and schemas."</p>
             </div>
             <div class="buttons">
                 <a class="button" href="/api/v1/openapi.json">"OpenAPI description"</a>

@@ -1,5 +1,4 @@
-//! How to receive an event: a receiver to begin with in several languages, and the headers that
-//! come with it.
+//! Sample receivers in several languages, and the headers of a delivery.
 
 use leptos::prelude::*;
 
@@ -9,6 +8,7 @@ use crate::{
     view::events::Snippet,
 };
 
+/// Sample code in the chosen language, prepared for `hook` if there is one.
 #[component]
 pub fn Receiver(event: EventType, snippet: Snippet, hook: Option<Hook>) -> impl IntoView {
     let Snippet { language, languages, file, text } = snippet;
@@ -18,31 +18,32 @@ pub fn Receiver(event: EventType, snippet: Snippet, hook: Option<Hook>) -> impl 
         let href = format!("/integration/events/{}?lang={key}{of_hook}#receive", event.key());
         view! { <li><a href=href aria-current=current>{name}</a></li> }
     });
-    let label = format!("Snippet: {file}");
+    let label = format!("Code: {file}");
     view! {
         <section aria-labelledby="receive">
-            <h2 id="receive">"Receive it"</h2>
-            <p>"It compares the key in constant time, checks signature and time, answers at once, \
-                and does nothing twice. Give it the hook's key and signing secret as API_KEY and \
-                SIGNING_SECRET."</p>
+            <h2 id="receive">"Sample receiver"</h2>
+            <p>"It verifies the API key, the signature and the timestamp, responds immediately, \
+                and ignores duplicates. Set API_KEY and SIGNING_SECRET to the hook's API key and \
+                signing secret."</p>
             {hook.map(|hook| view! {
                 <p>
-                    "Made for " <a href=format!("/integration/hooks/{}",
-                        hook.id)>{hook.name}</a> ": it listens where "
-                    <code>{hook.callback_url}</code> " leads, and its key \
-                        is " <code>{hook.api_key_hint}</code> "."
+                    "Prepared for " <a href=format!("/integration/hooks/{}",
+                        hook.id)>{hook.name}</a> ". Callback URL: "
+                    <code>{hook.callback_url}</code> ". API \
+                        key: " <code>{hook.api_key_hint}</code> "."
                 </p>
             })}
             <nav aria-label="Language"><ul class="choices">{links.collect_view()}</ul></nav>
             <p class="buttons">
-                <span class="hint">"Save it as " <code>{file}</code> "."</span>
-                <CopyButton from="snippet".to_owned() label="Copy it".to_owned()/>
+                <span class="hint">"Save as " <code>{file}</code> "."</span>
+                <CopyButton from="snippet".to_owned() label="Copy code".to_owned()/>
             </p>
             <pre id="snippet" tabindex="0" role="region" aria-label=label>{text}</pre>
         </section>
     }
 }
 
+/// The headers of a delivery.
 #[component]
 pub fn Headers(event: EventType) -> impl IntoView {
     let rows = HEADERS.iter().map(move |header| {
@@ -51,13 +52,13 @@ pub fn Headers(event: EventType) -> impl IntoView {
         view! {
             <tr>
                 <th scope="row"><code>{header.name}</code></th>
-                <td data-label="Such as"><code class="wrap">{example}</code></td>
+                <td data-label="Example"><code class="wrap">{example}</code></td>
                 <td data-label="Meaning">{header.meaning}</td>
             </tr>
         }
     });
     view! {
-        <DataTable label="Headers" columns=&["Header", "Such as",
+        <DataTable label="Headers" columns=&["Header", "Example",
             "Meaning"]>{rows.collect_view()}</DataTable>
     }
 }

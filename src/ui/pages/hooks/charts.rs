@@ -1,5 +1,5 @@
-//! What a hook did over a range of time: columns, how long it took, what failed. Each chart has its
-//! numbers in a table.
+//! A hook's charts for a range of time: attempts, response time and failures. Each chart's numbers
+//! are also in a table.
 
 use leptos::prelude::*;
 
@@ -16,28 +16,24 @@ use crate::{
         datetime::readers_clock,
         table::DataTable,
     },
-    view::hooks::{Charts as Data, Point},
+    view::{
+        hooks::{Charts as Data, Point},
+        words::hooks as words,
+    },
 };
 
 #[component]
 pub fn Charts(id: String, charts: Data) -> impl IntoView {
     let Data { range, points, failures, skipped, outcomes, p50, p95 } = charts;
     let page = format!("/integration/hooks/{id}");
-    let sum =
-        format!("{} succeeded, {} failed", grouped(outcomes.succeeded), grouped(outcomes.failed));
+    let sum = words::outcomes(&outcomes);
     let skipped = (skipped > 0).then(|| {
         let href = address(&format!("{page}/deliveries"), &[("state", "skipped")]);
         view! { ", " <a href=href>{count_to(skipped, MANY, "event")} " skipped"</a> }
     });
     let has_any = outcomes.total() > 0;
     let csv = format!("{page}/measured.csv?range={}", range.key());
-    let took = p50.zip(p95).map(|(p50, p95)| {
-        format!(
-            "Half of the attempts took at most {} ms, 95 % at most {} ms.",
-            grouped(p50),
-            grouped(p95)
-        )
-    });
+    let response_time = p50.zip(p95).map(|(p50, p95)| words::response_time(p50, p95));
     view! {
         <section class="card" aria-labelledby="attempts-title">
             <div class="heading">
@@ -47,10 +43,10 @@ pub fn Charts(id: String, charts: Data) -> impl IntoView {
             {if has_any {
                 view! { <Drawn points=points.clone() range sum=sum.clone()/> }.into_any()
             } else {
-                view! { <p class="empty">"Nothing was sent in the \
+                view! { <p class="empty">"No attempts in the \
                     last " {range.words()} "."</p> }.into_any()
             }}
-            <p>{sum} {skipped} "." " " {took}</p>
+            <p>{sum} {skipped} "." " " {response_time}</p>
             {(!failures.is_empty()).then(|| view! { <Failures page failures/> })}
             {has_any.then(|| view! {
                 <details>
@@ -70,10 +66,10 @@ fn Ranges(page: String, range: Range) -> impl IntoView {
         let href = address(&page, &[("range", key)]);
         view! { <a href=href aria-current=(*known == range).then_some("true")>{known.words()}</a> }
     });
-    view! { <nav class="ranges" aria-label="Range">{links.collect_view()}</nav> }
+    view! { <nav class="ranges" aria-label="Time range">{links.collect_view()}</nav> }
 }
 
-/// The two pictures, with the same columns.
+/// The charts of attempts and of response time, with the same time axis.
 #[component]
 fn Drawn(points: Vec<Point>, range: Range, sum: String) -> impl IntoView {
     let columns = points
@@ -84,19 +80,19 @@ fn Drawn(points: Vec<Point>, range: Range, sum: String) -> impl IntoView {
         points.iter().map(|point| point.p50).collect(),
         points.iter().map(|point| point.p95).collect(),
     );
-    // Four marks, each at the beginning of a quarter.
+    // Four labels, each at the beginning of a quarter of the range.
     let step = (points.len() / 4).max(1);
     let marks = points.iter().step_by(step).map(|point| short(point.from, range)).collect();
     view! {
         <ColumnChart columns marks label=format!("Attempts by time: {sum}")/>
-        <h3>"How long they took"</h3>
+        <h3>"Response time"</h3>
         <LineChart lower=p50 upper=p95 unit="ms" marks=Vec::new()
-            label="Half of the attempts stayed below the lower line, 95 % below the \
-                   upper".to_owned()/>
+            label="Response time: the lower line is the median, the upper line is \
+                   p95".to_owned()/>
     }
 }
 
-/// A column's beginning: the hour, and the day where the range is longer than one.
+/// The start of a column: the hour, with the day where the range is longer than one day.
 fn short(at: Timestamp, range: Range) -> String {
     let text = readers_clock().local(at);
     let (day, hour) = (text.get(5..10).unwrap_or_default(), text.get(11..16).unwrap_or_default());
@@ -110,7 +106,7 @@ fn Failures(page: String, failures: Vec<(AnswerGroup, i64)>) -> impl IntoView {
         view! { <li><a href=href>{answer.word()}</a> " " <span class="count">{count(times,
         "attempt")}</span></li> }
     });
-    view! { <h3>"What failed"</h3> <ul class="failures">{items.collect_view()}</ul> }
+    view! { <h3>"Failures"</h3> <ul class="failures">{items.collect_view()}</ul> }
 }
 
 #[component]

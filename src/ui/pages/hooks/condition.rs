@@ -1,21 +1,19 @@
-//! What a hook does at present: not what the slider says, but what follows from it.
+//! A hook's condition as a badge and a reason: what follows from its switch, its health and its
+//! recent attempts. Start at [`ConditionCell`] (a row of the list) or [`ConditionPanel`] (the
+//! hook's own page).
 
 use leptos::prelude::*;
 
 use crate::{
-    domain::{
-        delivery::Answer,
-        hook::Hook,
-        measured::Outcomes,
-        standing::Standing,
-        time::Timestamp,
-        words::{MANY, count, count_to, grouped},
-    },
+    domain::{hook::Hook, standing::Standing, time::Timestamp},
     ui::widgets::{
         badge::{Badge, Tone},
         datetime::DateTime,
     },
-    view::hooks::Condition as Data,
+    view::{
+        hooks::Condition as Data,
+        words::{failure, hooks as words},
+    },
 };
 
 pub fn tone(standing: Standing) -> Tone {
@@ -27,9 +25,9 @@ pub fn tone(standing: Standing) -> Tone {
     }
 }
 
-/// Badge and reason, each child of the cell itself: a page of fifty hooks has a hundred conditions.
-/// Both answers are there, for on and for off, and the style shows the one that fits the slider
-/// beside it, so that it stays true when the slider is moved without a new page.
+/// Badge and reason are children of the cell itself: every extra element counts in a list of fifty
+/// hooks. The cell contains both variants, for on and for off. CSS shows the one that matches the
+/// switch in the same row, so the cell stays correct when the switch is used without a reload.
 #[component]
 pub fn ConditionCell(hook: Hook, data: Data, now: Timestamp) -> impl IntoView {
     let on = Standing::when_on(&data.health, &data.day);
@@ -47,61 +45,41 @@ pub fn ConditionCell(hook: Hook, data: Data, now: Timestamp) -> impl IntoView {
 }
 
 fn off_reason(hook: &Hook, data: &Data) -> String {
-    let why = hook.off_reason.as_ref().map(|reason| format!("Because {reason}."));
-    let held = (data.held > 0).then(|| format!("{} held.", count_to(data.held, MANY, "event")));
-    [why, held].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    let reason = hook.off_reason.as_deref().map(words::off_reason);
+    [reason, words::held(data.held)].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn on_reason(standing: Standing, data: Data, now: Timestamp) -> AnyView {
     let Data { health, day, held, .. } = data;
     match (standing, health.paused) {
-        (Standing::Paused, Some(pause)) => {
-            let held = (held > 0).then(|| format!("; {} held", count_to(held, MANY, "event")));
-            view! { {failing(health.last_answer)} ", next probe " <DateTime
-            at=pause.probe_at now/> {held} }
-            .into_any()
+        (Standing::Paused, Some(pause)) => view! {
+            "Last response: " {words::last_response(health.last_answer)} ". Next probe " <DateTime
+                at=pause.probe_at now/> ". " {words::held(held)}
         }
+        .into_any(),
         (Standing::Degraded, _) if health.failures > 0 => {
-            let times = if health.failures == 1 {
-                "the last attempt failed".to_owned()
-            } else {
-                format!("the last {} attempts failed", health.failures)
-            };
-            view! { {failing(health.last_answer)} "; " {times} }.into_any()
+            words::failures_in_row(health.failures, health.last_answer).into_any()
         }
         (Standing::Quiet, _) => "Nothing sent in 24 hours".into_any(),
-        _ => share(&day).into_any(),
+        _ => words::success_share(&day).into_any(),
     }
 }
 
-/// `503`, `Timed out`: what the receiver does instead of taking events.
-fn failing(answer: Option<Answer>) -> String {
-    let words = answer.map(Answer::short).unwrap_or_else(|| "Failing".to_owned());
-    let mut letters = words.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-/// `1,204 of 1,204 succeeded in 24 hours`
-fn share(day: &Outcomes) -> String {
-    format!("{} of {} succeeded in 24 hours", grouped(day.succeeded), count(day.total(), "attempt"))
-}
-
-/// The condition in a sentence, with what to do: on the hook's own page.
+/// The condition in full sentences, with the next step.
 #[component]
 pub fn ConditionPanel(hook: Hook, data: Data, pauses_after: u32, now: Timestamp) -> impl IntoView {
     let on = Standing::when_on(&data.health, &data.day);
     let off = if hook.off_reason.is_some() { Standing::SwitchedOff } else { Standing::Off };
     let class = if hook.enabled { "condition panel-slot on" } else { "condition panel-slot off" };
-    let advice = data.health.last_answer.map(Answer::advice);
-    let held =
-        (data.held > 0).then(|| format!(" {} held meanwhile.", count_to(data.held, MANY, "event")));
+    let advice = data.health.last_answer.map(failure::advice);
+    let held = words::held(data.held);
     let words_off = match &hook.off_reason {
-        None => view! { "Events are recorded as skipped and can be sent later \
-        with " <b>"Recover"</b> "." {held} }
+        None => view! { "New events are recorded as skipped. You can send them later \
+        with " <b>"Recover"</b> ". " {held} }
         .into_any(),
         Some(reason) => {
-            view! { "Because " {reason.clone()} ". Repair the receiver, then slide the hook \
-            on." {held} }
+            view! { {words::off_reason(reason)} " Fix the receiver, then turn the hook \
+            on. " {held} }
             .into_any()
         }
     };
@@ -128,27 +106,23 @@ fn Panel(standing: Standing, children: Children) -> impl IntoView {
 
 fn on_words(standing: Standing, data: Data, pauses_after: u32, now: Timestamp) -> AnyView {
     let Data { health, day, held, .. } = data;
-    let answer = failing(health.last_answer);
-    let since = health.failing_since;
+    let last = words::last_response(health.last_answer);
+    let failures = words::consecutive_failures(health.failures);
     match (standing, health.paused) {
         (Standing::Paused, Some(pause)) => view! {
-            "It was paused " <DateTime
-                at=pause.since now/> ", after " {count(i64::from(health.failures),
-                    "failure")} " in a row. Last answer: " <b>{answer}</b>
-            ". " {count_to(held, MANY, "event")} " held; the next probe is " <DateTime
-                at=pause.probe_at now/> " and a success sends them in order. A test that succeeds \
-                    does so at once."
+            {failures} ", paused " <DateTime at=pause.since now/> ". Last \
+                response: " <b>{last}</b> ". " {words::held(held)} " Next probe " <DateTime
+                at=pause.probe_at now/> "; if it succeeds, held events are sent in order. A \
+                    successful test resumes delivery immediately."
         }
         .into_any(),
         (Standing::Degraded, _) if health.failures > 0 => view! {
-            {count(i64::from(health.failures),
-                "failure")} " in a row, the first " {since.map(|since| view! { <DateTime
-                    at=since now/> })} ". Last answer: "
-            <b>{answer}</b> ". After " {pauses_after} " in a row the hook is paused and its events \
-                are held."
+            {failures} {health.failing_since.map(|since| view! { ", the first " <DateTime
+                at=since now/> })} ". Last response: " <b>{last}</b> ". After " {pauses_after} " \
+                consecutive failures the hook is paused and its events are held."
         }
         .into_any(),
         (Standing::Quiet, _) => "Nothing was sent in the last 24 hours.".into_any(),
-        _ => format!("{}.", share(&day)).into_any(),
+        _ => format!("{}.", words::success_share(&day)).into_any(),
     }
 }

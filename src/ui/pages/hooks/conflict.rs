@@ -1,40 +1,38 @@
-//! Two people changed one hook: what the other one saved, beside what was typed here.
+//! An edit conflict: the version that somebody else saved beside the values of this form.
 
 use leptos::prelude::*;
 
-use crate::{ui::widgets::table::DataTable, view::hooks::Conflict};
+use crate::{
+    ui::widgets::table::DataTable,
+    view::{hooks::Conflict, words::hooks::values_differ},
+};
 
 #[component]
 pub fn ConflictPanel(conflict: Conflict) -> impl IntoView {
     let Conflict { id, rows } = conflict;
     let differing = rows.iter().filter(|(_, theirs, ours)| theirs != ours).count();
-    let count = match differing {
-        0 => "Nothing differs: saving again changes nothing.".to_owned(),
-        1 => "One value differs.".to_owned(),
-        many => format!("{many} values differ."),
-    };
-    let said =
-        |value: String| if value.is_empty() { "the operator's setting".to_owned() } else { value };
+    let shown = |value: String| if value.is_empty() { "server default".to_owned() } else { value };
     let rows = rows.into_iter().map(move |(name, theirs, ours)| {
-        let (class, mark) = if theirs == ours { ("", "same") } else { ("differs", "differs") };
+        let (class, mark) = if theirs == ours { ("", "Same") } else { ("differs", "Different") };
         view! {
             <tr class=class>
                 <th scope="row">{name}</th>
-                <td data-label="Saved now"><span class="wrap">{said(theirs)}</span></td>
-                <td data-label="Yours, not saved"><span class="wrap">{said(ours)}</span></td>
-                <td data-label="Compared">{mark}</td>
+                <td data-label="Saved"><span class="wrap">{shown(theirs)}</span></td>
+                <td data-label="Yours (not saved)"><span class="wrap">{shown(ours)}</span></td>
+                <td data-label="Comparison">{mark}</td>
             </tr>
         }
     });
     view! {
         <section class="summary warn conflict" role="alert">
-            <h2>"Somebody else changed this hook meanwhile"</h2>
-            <p>{count} " Your values are in the form below and are not saved yet."</p>
-            <DataTable label="Saved now and yours" columns=&["Setting", "Saved now",
-                "Yours, not saved", "Compared"]>{rows.collect_view()}</DataTable>
-            <p>"Save to replace what is saved with your values, or " <a
-                href=format!("/integration/hooks/{id}/settings")>"start again from what is \
-                    saved"</a> "."</p>
+            <h2>"Someone else changed this hook"</h2>
+            <p>{values_differ(differing)} " Your values are in the form below and aren't saved \
+                yet."</p>
+            <DataTable label="Saved values and yours" columns=&["Setting", "Saved",
+                "Yours (not saved)", "Comparison"]>{rows.collect_view()}</DataTable>
+            <p>"Save to overwrite the saved values with yours, or " <a
+                href=format!("/integration/hooks/{id}/settings")>"discard yours and start from the \
+                    saved values"</a> "."</p>
         </section>
     }
 }

@@ -1,4 +1,4 @@
-//! One hook: its slider, what it did lately, its facts, and a test.
+//! One hook: its switch, condition, charts, recent deliveries, details and the result of a test.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
@@ -35,6 +35,7 @@ use crate::{
     view::{
         deliveries::DeliveryPage,
         hooks::{HookPage as HookData, HookSecrets},
+        words::failure::advice,
     },
 };
 
@@ -72,7 +73,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
         <ConditionPanel hook=subject data=condition pauses_after now/>
         {test.map(|test| view! {
             <section class="card" id="test" tabindex="-1" aria-labelledby="test-title">
-                <h2 id="test-title">"Test"</h2>
+                <h2 id="test-title">"Test result"</h2>
                 <TestResult test/>
             </section>
         })}
@@ -81,12 +82,12 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
             <div class="stack">
             {charts.map(|charts| view! { <Charts id=id.clone() charts/> })}
             <section aria-labelledby="last-title">
-                <h2 id="last-title">"Last deliveries"</h2>
+                <h2 id="last-title">"Recent deliveries"</h2>
                 {if !sees_log {
-                    view! { <p>"Your role does not let you see deliveries."</p> }.into_any()
+                    view! { <p>"Your role can't view deliveries."</p> }.into_any()
                 } else if recent.is_empty() {
-                    view! { <p class="empty">"Nothing was sent yet. Send a test to see whether the \
-                        receiver answers."</p> }.into_any()
+                    view! { <p class="empty">"No deliveries yet. Send a test to check the \
+                        receiver."</p> }.into_any()
                 } else {
                     view! { <DeliveryTable deliveries=recent now/> }.into_any()
                 }}
@@ -98,27 +99,26 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
     }
 }
 
-/// What came of the test that was just sent.
+/// The result of the test that was just sent.
 #[component]
 fn TestResult(test: DeliveryPage) -> impl IntoView {
     let DeliveryPage { delivery, attempts, body, now, .. } = test;
-    let advice = delivery.last_answer.map(|answer| answer.advice());
+    let next = delivery.last_answer.map(advice);
     let page = format!("/integration/hooks/{}/test", delivery.hook_id);
     view! {
-        <p><Outcome delivery=delivery.clone()/> " " {advice}</p>
+        <p><Outcome delivery=delivery.clone()/> " " {next}</p>
         <Timeline delivery attempts now may_see=true/>
         {match body {
             Some(body) => view! {
                 <details>
-                    <summary>"Body that was sent"</summary>
-                    <pre tabindex="0" role="region" aria-label="Body that was sent">{body}</pre>
+                    <summary>"Payload sent"</summary>
+                    <pre tabindex="0" role="region" aria-label="Payload sent">{body}</pre>
                 </details>
             }
             .into_any(),
-            None => view! { <p>"Your role does not let you see the bodies of \
-                                events."</p> }.into_any(),
+            None => view! { <p>"Your role can't view event payloads."</p> }.into_any(),
         }}
-        <p><a href=page>"Test with a body of your own"</a></p>
+        <p><a href=page>"Test with your own payload"</a></p>
     }
 }
 
@@ -154,22 +154,22 @@ fn Facts(hook: Hook, now: Timestamp, may_write: bool, may_reveal: bool) -> impl 
     let id = hook.id;
     view! {
         <section class="card facts" aria-labelledby="facts-title">
-            <h2 id="facts-title">"Facts"</h2>
+            <h2 id="facts-title">"Details"</h2>
             <dl>
                 <Fact term="Event"><a href=event><code>{hook.event_type.key()}</code></a></Fact>
                 <Fact term="API key"><code>{hook.api_key_hint}</code></Fact>
                 <Fact term="Signature">"Standard Webhooks"</Fact>
                 {tuning_facts(hook.tuning)}
-                <Fact term="Id"><code>{id.to_string()}</code></Fact>
+                <Fact term="ID"><code>{id.to_string()}</code></Fact>
                 <Fact term="Created"><DateTime at=hook.created_at now/></Fact>
-                <Fact term="Changed"><DateTime at=hook.updated_at now/></Fact>
+                <Fact term="Updated"><DateTime at=hook.updated_at now/></Fact>
             </dl>
             {may_reveal
                 .then(|| {
                     view! {
                         <form method="post" action=Reveal::url()>
                             <input type="hidden" name="id" value=id.to_string()/>
-                            <button type="submit">"Show key and signing secret"</button>
+                            <button type="submit">"Show API key and signing secret"</button>
                         </form>
                     }
                 })}
@@ -184,18 +184,18 @@ fn Facts(hook: Hook, now: Timestamp, may_write: bool, may_reveal: bool) -> impl 
     }
 }
 
-/// Where this hook is delivered to in its own way.
+/// The delivery settings that override the server default.
 fn tuning_facts(tuning: Tuning) -> impl IntoView {
     let waits = tuning.retry_schedule.map(|waits| {
         let waits = waits.into_iter().map(readable_duration).collect::<Vec<_>>();
         if waits.is_empty() { "none".to_owned() } else { waits.join(", ") }
     });
     let facts = [
-        ("Retries after", waits),
-        ("Time-out", tuning.timeout.map(readable_duration)),
-        ("At once", tuning.in_flight.map(|limit| format!("at most {limit}"))),
-        ("Rate", tuning.rate_per_second.map(|rate| format!("at most {rate} a second"))),
-        ("In order of", tuning.order_by),
+        ("Retry delays", waits),
+        ("Timeout", tuning.timeout.map(readable_duration)),
+        ("Max concurrent attempts", tuning.in_flight.map(|limit| limit.to_string())),
+        ("Max attempts per second", tuning.rate_per_second.map(|rate| rate.to_string())),
+        ("Ordering key", tuning.order_by),
     ];
     let facts = facts
         .into_iter()
@@ -203,14 +203,13 @@ fn tuning_facts(tuning: Tuning) -> impl IntoView {
     facts.collect_view()
 }
 
-/// The key and the signing secret, for this one look.
+/// The API key and the signing secret, shown once.
 #[component]
 fn Secrets(secrets: HookSecrets) -> impl IntoView {
     view! {
         <section class="card secrets" id="secrets" tabindex="-1" aria-labelledby="secrets-title">
             <h2 id="secrets-title">"Secrets"</h2>
-            <p>"Give these to the receiver and to nobody else. That you looked was noted in the \
-                audit log."</p>
+            <p>"Share these only with the receiver. This view is recorded in the audit log."</p>
             <dl>
                 <Fact term="API key (x-api-key)"><code>{secrets.api_key}</code></Fact>
                 <Fact term="Signing secret"><code>{secrets.signing_secret}</code></Fact>

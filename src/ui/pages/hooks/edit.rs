@@ -1,5 +1,5 @@
-//! Making and changing a hook: one page, one form, one button that saves and one that tests what is
-//! not saved yet.
+//! The form that creates or edits a hook. One button saves; another sends a test with the unsaved
+//! values.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
@@ -32,6 +32,7 @@ use crate::{
     view::{
         Error,
         hooks::{HookEditor, KeyState},
+        words::hooks::{key_kept, key_stored},
     },
 };
 
@@ -81,20 +82,20 @@ fn Editor(editor: HookEditor, permissions: Permissions) -> impl IntoView {
             <input type="hidden" name="id" value=id.unwrap_or_default()/>
             <input type="hidden" name="version" value=version.to_string()/>
             <input type="hidden" name="draft" value=draft.unwrap_or_default()/>
-            // Enter presses a form's first button, and that must be the one that saves.
+            // Enter activates a form's first submit button, so that must be the one that saves.
             <button class="visually-hidden" type="submit" tabindex="-1"
                 aria-hidden="true">{save}</button>
-            <TextField name="name" label="Name" hint="For people: what receives it, such as CRM \
+            <TextField name="name" label="Name" hint="A name you'll recognise, for example CRM \
                 call-backs." value=form.name errors=errors.clone()/>
             <EventField chosen=form.event_type errors=errors.clone()/>
             <TextField name="callback_url" label="Callback URL" kind="url" code=true
                 value=form.callback_url errors=errors.clone() warnings
-                hint="Called with POST when the event happens. This server must be able to reach \
-                      it; https:// unless the operator allows plain http."/>
+                hint="We send a POST request here. It must be reachable from this server and use \
+                      HTTPS, unless plain HTTP is allowed."/>
             <KeyField state=key errors=errors.clone()/>
             <TuningFields tuning=form.tuning plan errors/>
-            <SwitchField name="enabled" label="Enabled" hint="Slide right to enable. Takes effect \
-                when you save." on=form.enabled/>
+            <SwitchField name="enabled" label="Enabled" hint="Takes effect when you save."
+                on=form.enabled/>
             <div class="buttons">
                 <button class="primary" type="submit">{save}</button>
                 {permissions.has(Permission::HooksTest).then(|| view! {
@@ -104,8 +105,8 @@ fn Editor(editor: HookEditor, permissions: Permissions) -> impl IntoView {
                 <a class="button" href=back>"Cancel"</a>
             </div>
             {permissions.has(Permission::HooksTest).then(|| view! {
-                <p class="hint" id="test-hint">"A test sends the event's sample to the URL above, \
-                    with the values above. It saves nothing."</p>
+                <p class="hint" id="test-hint">"Sends a sample payload with the values above. This \
+                    won't save your changes."</p>
             })}
         </form>
     }
@@ -121,8 +122,8 @@ fn EventField(chosen: String, errors: Invalid) -> impl IntoView {
         view! { <option value=event.key() selected=selected>{event.name()}</option> }
     });
     view! {
-        <Field name="event_type" label="Event" hint="What has to happen. Exactly one; make another \
-            hook for another event." error=error>
+        <Field name="event_type" label="Event"
+            hint="The event that triggers this hook. One per hook." error=error>
             <select id="event_type" name="event_type" aria-describedby=described.described_by
                 aria-invalid=described.invalid>
                 {is_open.then(|| view! { <option value="">"Choose an event"</option> })}
@@ -132,61 +133,53 @@ fn EventField(chosen: String, errors: Invalid) -> impl IntoView {
     }
 }
 
-/// How this hook is delivered to, for those who need it otherwise than the operator set it.
+/// The delivery settings that can override the server default.
 #[component]
 fn TuningFields(tuning: TypedTuning, plan: String, errors: Invalid) -> impl IntoView {
     let names = ["retry_schedule", "timeout", "in_flight", "rate_per_second", "order_by"];
-    // Errors are looked for under the fields' names, wherever the browser nests their values.
+    // Errors use the plain names of the fields, not the nested names of the form.
     let is_open = !tuning.is_empty() || names.iter().any(|name| errors.message(name).is_some());
     view! {
         <details class="tuning" open=is_open>
             <summary>"Delivery settings"</summary>
-            <p class="hint">"Leave a field empty to use what the operator set."</p>
+            <p class="hint">"Leave blank for the server default."</p>
             <p id="plan">{plan}</p>
             <div class="stack">
                 <TextField name="retry_schedule" path="tuning[retry_schedule]"
-                    label="Retries after" code=true value=tuning.retry_schedule
+                    label="Retry delays" code=true value=tuning.retry_schedule
                         errors=errors.clone()
-                    hint="The waits after failed attempts, such as 5s, 30s, 2m, 1h; none to try \
-                          only once."/>
-                <TextField name="timeout" path="tuning[timeout]" label="Time-out" code=true
+                    hint="For example 5s, 30s, 2m, 1h. Enter none for no retries."/>
+                <TextField name="timeout" path="tuning[timeout]" label="Timeout" code=true
                     value=tuning.timeout errors=errors.clone()
-                    hint="For one attempt from look-up to last byte, such as 15s."/>
-                <TextField name="in_flight" path="tuning[in_flight]" label="Attempts at once"
+                    hint="For one attempt, from the DNS lookup to the last byte. For example 15s."/>
+                <TextField name="in_flight" path="tuning[in_flight]" label="Max concurrent attempts"
                     code=true value=tuning.in_flight errors=errors.clone()/>
                 <TextField name="rate_per_second" path="tuning[rate_per_second]"
-                    label="Attempts a second, at most" code=true value=tuning.rate_per_second
+                    label="Max attempts per second" code=true value=tuning.rate_per_second
                         errors=errors.clone()/>
-                <TextField name="order_by" path="tuning[order_by]" label="In order of" code=true
+                <TextField name="order_by" path="tuning[order_by]" label="Ordering key" code=true
                     value=tuning.order_by errors=errors
-                    hint="A member of the body, such as primaryConversationId: deliveries with the \
-                          same value are made strictly one after the other."/>
+                    hint="A field in the payload, for example primaryConversationId. Deliveries \
+                          with the same value are sent one at a time, in order."/>
             </div>
         </details>
     }
 }
 
-/// The key field never contains a stored or typed key; only one that was just made is shown, this
-/// once.
+/// The field never contains a stored or typed key. A key that was just generated is shown once.
 #[component]
 fn KeyField(state: KeyState, errors: Invalid) -> impl IntoView {
     let error = errors.message("api_key").map(str::to_owned);
     let (hint, value) = match state {
         KeyState::Missing => (
-            "Sent with every request as x-api-key, so that the receiver knows it is you."
+            "Sent with every request as x-api-key, so the receiver can verify the sender."
                 .to_owned(),
             String::new(),
         ),
-        KeyState::Stored(hint) => (
-            format!("{hint} is stored. Leave this empty to keep it, or enter a new key."),
-            String::new(),
-        ),
-        KeyState::Kept(hint) => (
-            format!("The key you entered, {hint}, is kept. Leave this empty to use it."),
-            String::new(),
-        ),
+        KeyState::Stored(hint) => (key_stored(&hint), String::new()),
+        KeyState::Kept(hint) => (key_kept(&hint), String::new()),
         KeyState::Generated(key) => {
-            ("A new key, shown only now. Copy it to the receiver, then save.".to_owned(), key)
+            ("New key, shown only once. Copy it to the receiver, then save.".to_owned(), key)
         }
     };
     let described = Description::of("api_key", true, error.is_some());

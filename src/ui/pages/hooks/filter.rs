@@ -1,5 +1,5 @@
-//! What the list of hooks is narrowed by and sorted by: a form that goes nowhere but to another
-//! address.
+//! Filtering, sorting and paging of the list of hooks. All of it is in the address: the form only
+//! leads to another query string.
 
 use leptos::prelude::*;
 
@@ -13,7 +13,7 @@ pub fn Filter(query: HookQuery, counted: String) -> impl IntoView {
         view! { <option value=known.key() selected=selected>{known.word()}</option> }
     });
     view! {
-        <form class="filter" method="get" action=HOOKS role="search" aria-label="Hooks">
+        <form class="filter" method="get" action=HOOKS role="search" aria-label="Filter hooks">
             <input type="search" name="q" value=text aria-label="Name, URL or event"
                 placeholder="Name, URL or event"/>
             <select name="status" aria-label="Status">{options.collect_view()}</select>
@@ -26,13 +26,13 @@ pub fn Filter(query: HookQuery, counted: String) -> impl IntoView {
     }
 }
 
-/// A column's head that sorts by it; asked again it goes back to the groups of the catalogue.
+/// A column heading that sorts by its column. A second click returns to the groups by event.
 #[component]
 pub fn Head(query: HookQuery, sort: Sort, text: &'static str) -> impl IntoView {
     let is_sorted = query.sort == sort;
     let next = if is_sorted { Sort::Event } else { sort };
     let href = HookQuery { sort: next, page: 1, ..query }.address();
-    // By name upwards; by condition the worst first and by delivery the last first.
+    // Names ascend; conditions start with the worst, deliveries with the latest.
     let order = if sort == Sort::Name { "ascending" } else { "descending" };
     view! {
         <th scope="col" aria-sort=is_sorted.then_some(order)>

@@ -1,4 +1,4 @@
-//! The landing page: every event of the catalogue with the hooks that listen to it.
+//! The landing page: every event type with its hooks.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
@@ -47,7 +47,7 @@ fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
     let counted = if is_filtered {
         format!("{found} of {counted}")
     } else {
-        format!("{counted}, {} events", EventType::ALL.len())
+        format!("{counted}, {} event types", EventType::ALL.len())
     };
     let is_empty = list.rows.is_empty() && list.not_set_up.is_empty();
     let has_hook = total > 0;
@@ -57,8 +57,8 @@ fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
         <div class="heading">
             <div>
                 <h1>"Service hooks"</h1>
-                <p class="lead">"Push a notification to a URL when something happens in the \
-                                 contact centre."</p>
+                <p class="lead">"Send events from your contact centre to your own systems as they \
+                                 happen."</p>
             </div>
             {may_write.then(|| view! { <a class="button primary"
                 href="/integration/hooks/new">"New hook"</a> })}
@@ -66,7 +66,7 @@ fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
         {(is_new && may_write).then(|| view! { <FirstSteps has_hook/> })}
         <Filter query=asked.clone() counted/>
         {if is_empty {
-            view! { <p class="empty">"No hook and no event matches. " <a
+            view! { <p class="empty">"No matching hooks or event types. " <a
                 href="/integration/hooks">"Show all"</a></p> }.into_any()
         } else {
             view! { <Table list permissions/> }.into_any()
@@ -130,7 +130,7 @@ fn Group(event: EventType, is_set_up: bool, may_write: bool, children: Children)
                         .name()}</a> <code>{key}</code>
                     {(!is_set_up).then(|| view! { <span class="faint">"Not set up"</span> })}
                 </th>
-                // Goes where its column goes: a span over it would keep a column that is not shown.
+                // A cell of its own: on narrow screens it is hidden together with its column.
                 <td class="day"></td>
                 <td colspan="2" class="end">
                     {(!is_set_up && may_write).then(|| view! {
@@ -145,34 +145,33 @@ fn Group(event: EventType, is_set_up: bool, may_write: bool, children: Children)
     }
 }
 
-/// For whoever has had no delivery yet: the way to the first one.
+/// Shown until the first delivery: how to get there.
 #[component]
 fn FirstSteps(has_hook: bool) -> impl IntoView {
-    let made = if has_hook { "done" } else { "" };
+    let created = if has_hook { "done" } else { "" };
     view! {
         <section class="card steps">
-            <h2>"Three steps to the first delivery"</h2>
+            <h2>"Get started in three steps"</h2>
             <ol>
-                <li>"Start a receiver: " <code>"service-hooks listen"</code> " is one for trying \
-                    things out."</li>
-                <li class=made>
-                    <a href="/integration/hooks/new">"Make a hook"</a> " for an event, with the \
-                        receiver's URL and a key it expects."
+                <li>"Start a receiver. To try things out, \
+                    run " <code>"service-hooks listen"</code> "."</li>
+                <li class=created>
+                    <a href="/integration/hooks/new">"Create a hook"</a> " with the receiver's URL \
+                        and API key."
                     {has_hook.then_some(" Done.")}
                 </li>
-                <li>"Press " <b>"Send test"</b> " on the hook's page and look at what came \
-                    back."</li>
+                <li>"Open the hook, select " <b>"Send test"</b> " and check the response."</li>
             </ol>
         </section>
     }
 }
 
-/// What is done with every selected row. The boxes stand in the table and belong to this form.
+/// Bulk actions. The checkboxes are in the table and belong to this form by its `id`.
 #[component]
 fn Bulk() -> impl IntoView {
     view! {
         <form id="bulk" class="bulk" method="post" action=SetEnabledMany::url()>
-            <span>"With the selected hooks:"</span>
+            <span>"Selected hooks:"</span>
             <button type="submit" name="enabled" value="true">"Enable"</button>
             <button type="submit" name="enabled" value="false">"Disable"</button>
         </form>

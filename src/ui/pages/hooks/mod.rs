@@ -15,7 +15,7 @@ mod trial;
 
 use leptos::prelude::*;
 
-/// A callback URL with its host in bold: that is what people look for.
+/// A callback URL with its host in bold, so that it is found quickly.
 #[component]
 pub fn CallbackUrl(url: String) -> impl IntoView {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);

@@ -1,4 +1,4 @@
-//! The pages of one hook, beside each other: links, each with an address of its own.
+//! The tabs of a hook's pages. Each is a link to an address of its own.
 
 use leptos::prelude::*;
 
@@ -14,7 +14,7 @@ pub enum HookPlace {
     Settings,
 }
 
-/// Only what the reader may see.
+/// Shows only the pages that the reader may open.
 #[component]
 pub fn HookNav(id: String, place: HookPlace, permissions: Permissions) -> impl IntoView {
     let page = format!("/integration/hooks/{id}");
@@ -31,5 +31,5 @@ pub fn HookNav(id: String, place: HookPlace, permissions: Permissions) -> impl I
             view! { <a href=format!("{page}{path}") aria-current=current>{text}</a> }
         },
     );
-    view! { <nav class="tabs" aria-label="This hook">{links.collect_view()}</nav> }
+    view! { <nav class="tabs" aria-label="Hook pages">{links.collect_view()}</nav> }
 }

@@ -8,7 +8,6 @@ use crate::{
         measured::Outcomes,
         permission::{Permission, Permissions},
         time::Timestamp,
-        words::grouped,
     },
     ui::{
         pages::schema_link::SchemaLink,
@@ -19,10 +18,10 @@ use crate::{
             switch::HookSwitch,
         },
     },
-    view::hooks::HookRow,
+    view::{hooks::HookRow, words::hooks as words},
 };
 
-/// `with_event`: the row stands in no group, so it says itself which event it is for.
+/// `with_event`: the row is not in an event's group, so it shows its event itself.
 #[component]
 pub fn Row(
     row: HookRow,
@@ -68,9 +67,11 @@ pub fn Row(
 
 #[component]
 fn DayBars(day: Vec<Outcomes>) -> impl IntoView {
-    let all =
-        day.iter().fold((0, 0), |(good, bad), hour| (good + hour.succeeded, bad + hour.failed));
-    let label = format!("{} succeeded, {} failed", grouped(all.0), grouped(all.1));
+    let all = day.iter().fold(Outcomes::default(), |sum, hour| Outcomes {
+        succeeded: sum.succeeded + hour.succeeded,
+        failed: sum.failed + hour.failed,
+    });
+    let label = words::outcomes(&all);
     let columns: Vec<_> =
         day.iter().map(|hour| Column { good: hour.succeeded, bad: hour.failed }).collect();
     (!columns.is_empty()).then(|| view! { <Bars columns label/> })

@@ -1,17 +1,14 @@
-//! Sending a test with a body of one's own: choose where to begin, change it, have it checked, send
-//! it, see what came.
+//! Sending a test with an edited payload: choose a starting point, edit, check, send and see the
+//! result. Start at [`Content`].
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
-use super::{
-    nav::{HookNav, HookPlace},
-    trial::sentence,
-};
+use super::nav::{HookNav, HookPlace};
 use crate::{
     domain::{
-        contract::BodyCheck, delivery::Delivery, failure::diagnose, hook::Hook,
-        permission::Permissions, time::Timestamp,
+        contract::BodyCheck, delivery::Delivery, hook::Hook, permission::Permissions,
+        time::Timestamp,
     },
     rpc::{
         session::read_frame,
@@ -33,6 +30,7 @@ use crate::{
     view::{
         deliveries::DeliveryPage,
         test_send::{Origin, TestPage as TestData},
+        words::{failure::diagnose, test_send as words},
     },
 };
 
@@ -71,7 +69,7 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
     let error = checked
         .as_ref()
         .filter(|checked| **checked != BodyCheck::Fits)
-        .map(|_| "See above what is wrong with it.".to_owned());
+        .map(|_| "Fix the errors listed above.".to_owned());
     let snippets = format!("/integration/events/{}?hook={id}#receive", hook.event_type.key());
     view! {
         <Title text=title/>
@@ -83,14 +81,13 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
             {result.map(|result| view! { <Result result body=body.clone() sees_answer/> })}
             {checked.map(|checked| view! { <Checked checked was_stopped/> })}
             <section class="stack tight" aria-labelledby="body-title">
-                <h2 id="body-title">"What to send"</h2>
+                <h2 id="body-title">"Test payload"</h2>
                 <About hook=hook.clone()/>
                 <Samples id=id.clone() origin may_use_last has_no_last/>
                 <form class="stack editor" method="post" action=SendBody::url()>
                     <input type="hidden" name="id" value=id/>
-                    <TextArea name="body" label="Body" value=body rows=16 error
-                        hint="JSON. Sent exactly as it stands here, with this hook's key and \
-                              signature."/>
+                    <TextArea name="body" label="Payload" value=body rows=16 error
+                        hint="JSON. Sent exactly as shown, with this hook's key and signature."/>
                     <div class="buttons">
                         <button class="primary" type="submit">"Send test"</button>
                         <button type="submit" formaction=CheckBody::url()>"Check"</button>
@@ -100,24 +97,23 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
                 </form>
             </section>
             <section class="stack tight" aria-labelledby="history-title">
-                <h2 id="history-title">"Last tests"</h2>
+                <h2 id="history-title">"Recent tests"</h2>
                 <History history now/>
             </section>
-            <p>"Nothing there to answer yet? " <a href=snippets>"Receivers to begin with"</a> ", \
-                in several languages, made for this hook."</p>
+            <p>"No receiver yet? " <a href=snippets>"Start from sample code"</a> "."</p>
         </div>
     }
 }
 
-/// Where it goes, and that a hook that is off can be tested all the same.
+/// Where a test is sent. A hook that is off can be tested too.
 #[component]
 fn About(hook: Hook) -> impl IntoView {
     view! {
         <p>
-            "A test goes to " <code>{hook.callback_url}</code> " like every delivery, once, with \
-                the header "
-            <code>"x-service-hook-test: true"</code> ". It does not count for the hook's health."
-            {(!hook.enabled).then_some(" The hook is off: events are not sent, tests are.")}
+            "A test is sent once to " <code>{hook.callback_url}</code> " with the header "
+            <code>"x-service-hook-test: true"</code> ". A failed test doesn't affect the hook's \
+                health."
+            {(!hook.enabled).then_some(" The hook is off: only tests are sent.")}
         </p>
     }
 }
@@ -130,39 +126,38 @@ fn Samples(id: String, origin: Origin, may_use_last: bool, has_no_last: bool) ->
         aria-current=current>{text}</a></li> }
     };
     view! {
-        <nav aria-label="Begin with">
+        <nav aria-label="Start from">
             <ul class="choices">
-                {link(Origin::Sample, "example", "The schema's example")}
-                {may_use_last.then(|| link(Origin::LastEvent, "last",
-                    "The last real event, masked"))}
-                {(origin == Origin::Typed).then(|| view! { <li><span>"What you \
-                    typed"</span></li> })}
+                {link(Origin::Sample, "example", "Sample payload")}
+                {may_use_last.then(|| link(Origin::LastEvent, "last", "Last event, masked"))}
+                {(origin == Origin::Typed).then(|| view! { <li><span>"Your \
+                    payload"</span></li> })}
             </ul>
         </nav>
         {(origin == Origin::LastEvent).then(|| view! {
-            <p class="hint" id="masked">"What is about people is masked: names, telephone numbers, \
-                e-mail addresses, customer identifiers and notes. Members that the catalogue does \
-                not know are left out."</p>
+            <p class="hint" id="masked">"Personal data is masked: names, phone numbers, e-mail \
+                addresses, customer IDs and notes. Fields that aren't in the schema are left \
+                out."</p>
         })}
-        {has_no_last.then(|| view! { <p class="hint">"No event came to this hook yet, or its body \
-            is no longer kept. This is the schema's example."</p> })}
+        {has_no_last.then(|| view! { <p class="hint">"No event yet for this hook, or its payload \
+            is no longer stored. This is the sample payload."</p> })}
     }
 }
 
 #[component]
 fn Checked(checked: BodyCheck, was_stopped: bool) -> impl IntoView {
-    let not_sent = was_stopped.then_some(" Nothing was sent.");
+    let not_sent = was_stopped.then_some(" The test was not sent.");
     match checked {
         BodyCheck::Fits => view! {
-            <p class="notice ok" id="check" role="status">"✓ It is valid JSON and as the schema \
-                demands. Nothing was sent yet."</p>
+            <p class="notice ok" id="check" role="status">"✓ Valid JSON that matches the \
+                schema. Nothing was sent yet."</p>
         }
         .into_any(),
         BodyCheck::NotJson { line, column, words } => view! {
             <div class="summary" id="check" role="alert" tabindex="-1" autofocus>
-                <h2>"It is not valid JSON"</h2>
+                <h2>"Invalid JSON"</h2>
                 <p>{format!("Line {line}, column {column}: {words}.")} {not_sent}</p>
-                <p><a href="#body">"Go to the body"</a></p>
+                <p><a href="#body">"Go to the payload"</a></p>
             </div>
         }
         .into_any(),
@@ -171,16 +166,13 @@ fn Checked(checked: BodyCheck, was_stopped: bool) -> impl IntoView {
                 view! { <li>
                 <code>{fault.field}</code> " " {fault.message}</li> }
             });
-            let next = if was_stopped {
-                " Send it anyway to see what the receiver makes of it."
-            } else {
-                ""
-            };
+            let next =
+                if was_stopped { " Send it anyway to see how the receiver responds." } else { "" };
             view! {
                 <div class="summary warn" id="check" role="alert" tabindex="-1" autofocus>
-                    <h2>"It is valid JSON, but not as the schema demands"</h2>
+                    <h2>"JSON doesn't match the schema"</h2>
                     <ul>{items.collect_view()}</ul>
-                    <p>"A real event like this would be refused." {not_sent} {next}</p>
+                    <p>"A real event like this would be rejected." {not_sent} {next}</p>
                 </div>
             }
             .into_any()
@@ -193,10 +185,8 @@ fn Result(result: DeliveryPage, body: String, sees_answer: bool) -> impl IntoVie
     let DeliveryPage { delivery, attempts, body: sent, now, .. } = result;
     let last = attempts.last();
     let advice = last.map(|last| diagnose(last.answer, last.detail.as_deref()).both());
-    let sentence = last.map(sentence).unwrap_or_else(|| {
-        "It is waiting for its turn. Load the page again in a moment.".to_owned()
-    });
-    // What stands in the form below need not stand here too.
+    let sentence = last.map_or_else(|| words::QUEUED.to_owned(), words::result);
+    // A payload that is equal to the one in the form below is not repeated here.
     let other = sent.filter(|sent| *sent != body);
     view! {
         <section class="card trial" id="result" tabindex="-1" autofocus
@@ -206,8 +196,8 @@ fn Result(result: DeliveryPage, body: String, sees_answer: bool) -> impl IntoVie
             <Timeline delivery attempts now may_see=sees_answer/>
             {other.map(|sent| view! {
                 <details>
-                    <summary>"Body that was sent"</summary>
-                    <pre tabindex="0" role="region" aria-label="What was sent">{sent}</pre>
+                    <summary>"Payload sent"</summary>
+                    <pre tabindex="0" role="region" aria-label="Payload sent">{sent}</pre>
                 </details>
             })}
         </section>
@@ -217,7 +207,7 @@ fn Result(result: DeliveryPage, body: String, sees_answer: bool) -> impl IntoVie
 #[component]
 fn History(history: Vec<Delivery>, now: Timestamp) -> impl IntoView {
     if history.is_empty() {
-        return view! { <p class="empty">"Nobody tested this hook yet."</p> }.into_any();
+        return view! { <p class="empty">"No tests yet."</p> }.into_any();
     }
     let rows = history.into_iter().map(move |test| {
         let href = format!("/integration/hooks/{}/test?test={}#result", test.hook_id, test.id);
@@ -225,16 +215,16 @@ fn History(history: Vec<Delivery>, now: Timestamp) -> impl IntoView {
         let took = test.last_duration_ms.map(|took| format!("{took} ms"));
         view! {
             <tr>
-                <th scope="row"><a href=href>"Test of " <DateTime at=test.created_at now/></a></th>
+                <th scope="row"><a href=href><DateTime at=test.created_at now/></a></th>
                 <td data-label="Outcome"><Outcome delivery=test.clone()/></td>
-                <td data-label="Answer">{answer}</td>
-                <td data-label="Took">{took}</td>
+                <td data-label="Response">{answer}</td>
+                <td data-label="Duration">{took}</td>
             </tr>
         }
     });
     view! {
-        <DataTable label="Last tests" columns=&["Test", "Outcome", "Answer",
-            "Took"]>{rows.collect_view()}</DataTable>
+        <DataTable label="Recent tests" columns=&["Sent", "Outcome", "Response",
+            "Duration"]>{rows.collect_view()}</DataTable>
     }
     .into_any()
 }

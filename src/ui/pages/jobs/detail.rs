@@ -1,4 +1,4 @@
-//! One job: how far it is, and the buttons that hold it, let it go on, and end it.
+//! The page of a job: its progress, its details, and buttons to pause, resume and cancel it.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
@@ -20,7 +20,7 @@ use crate::{
             loaded::loaded,
         },
     },
-    view::jobs::JobPage as JobData,
+    view::{jobs::JobPage as JobData, words::jobs as words},
 };
 
 #[component]
@@ -39,7 +39,7 @@ fn Content(page: JobData) -> impl IntoView {
         <Title text=format!("Job – {of}")/>
         <p class="crumbs"><a href="/integration/jobs">"Jobs"</a></p>
         <div class="heading">
-            <h1>"Sending again to " {match hook_page { Some(href) => view! { <a
+            <h1>"Redelivery to " {match hook_page { Some(href) => view! { <a
                 href=href>{of}</a> }.into_any(), None => of.into_any() }}</h1>
             <div class="buttons">
                 <a class="button" href=address>"Refresh"</a>
@@ -48,18 +48,20 @@ fn Content(page: JobData) -> impl IntoView {
         </div>
         <Progress job=job.clone()/>
         <section class="card facts narrow" aria-labelledby="facts-title">
-            <h2 id="facts-title">"Facts"</h2>
+            <h2 id="facts-title">"Details"</h2>
             <dl>
-                <Fact term="What">{scope_words(&job.scope)}</Fact>
-                <Fact term="Pace">{job.per_second} " a second, oldest first"</Fact>
-                <Fact term="Counted when it began">{grouped(job.total)}</Fact>
-                <Fact term="Begun"><DateTime at=job.created_at now/> " by " {job.created_by}</Fact>
-                <Fact term="Last step"><DateTime at=job.updated_at now/></Fact>
+                <Fact term="Selection">{scope_words(&job.scope)}</Fact>
+                <Fact term="Rate">{job.per_second} " per second, oldest first"</Fact>
+                <Fact term="Events at start">{grouped(job.total)}</Fact>
+                <Fact term="Started"><DateTime at=job.created_at now/> " by "
+                    {job.created_by}</Fact>
+                <Fact term="Last updated"><DateTime at=job.updated_at now/></Fact>
             </dl>
         </section>
     }
 }
 
+/// The progress as text and bar. [`JobWatch`] updates both while the job runs.
 #[component]
 fn Progress(job: Job) -> impl IntoView {
     let (behind, all) = job.progress();
@@ -70,10 +72,11 @@ fn Progress(job: Job) -> impl IntoView {
     let value = if all == 0 { 1000 } else { behind * 1000 / all };
     view! {
         <section class="card" aria-label="Progress">
-            <p><JobBadge state/> " " <span id="job-words">{job.words()}</span></p>
-            {job.problem.clone().map(|problem| view! { <p class="error">"This job can't go \
-                on: " {problem} ". Other jobs are not affected. Resume it to try again."</p> })}
-            <div class="progress" id="job-bar" role="progressbar" aria-label="Sent again"
+            <p><JobBadge state/> " " <span id="job-words">{words::progress(&job)}</span></p>
+            {job.problem.clone().map(|problem| view! { <p class="error">"The job was paused \
+                because of an error: " {problem} ". Resume it to try again. Other jobs are not \
+                affected."</p> })}
+            <div class="progress" id="job-bar" role="progressbar" aria-label="Redelivered"
                 aria-valuemin="0" aria-valuemax=all aria-valuenow=behind aria-valuetext=now>
                 <svg viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true"
                     focusable="false"><rect x="0" y="0" height="8" width=value></rect></svg>
@@ -83,6 +86,7 @@ fn Progress(job: Job) -> impl IntoView {
     }
 }
 
+/// A button for each state that the job may change to.
 #[component]
 fn Buttons(job: Job) -> impl IntoView {
     let id = job.id.to_string();
@@ -100,6 +104,6 @@ fn Buttons(job: Job) -> impl IntoView {
     view! {
         {button(JobState::Paused, "Pause", "")}
         {button(JobState::Running, "Resume", "primary")}
-        {button(JobState::Cancelled, "Cancel the job", "")}
+        {button(JobState::Cancelled, "Cancel job", "")}
     }
 }

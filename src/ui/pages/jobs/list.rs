@@ -1,4 +1,4 @@
-//! Every job, the newest first.
+//! All jobs, newest first.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -20,6 +20,7 @@ use crate::{
     view::jobs::{JobList, JobPage},
 };
 
+/// The list of jobs.
 #[component]
 pub fn JobsPage() -> impl IntoView {
     view! { <Frame place=Place::Undelivered>{loaded(read_jobs(query("before")),
@@ -37,12 +38,12 @@ fn Content(list: JobList) -> impl IntoView {
         <p class="crumbs"><a href="/integration/undelivered">"Undelivered"</a></p>
         <h1>"Jobs"</h1>
         {if is_empty {
-            view! { <p class="empty">"Nothing was recovered yet. A job begins on a hook's page \
-                                      “Recover”, or where the log is asked to send everything \
-                                      again that matches."</p> }.into_any()
+            view! { <p class="empty">"No jobs yet. A job starts when you redeliver missed \
+                                      events of a hook, or all matching events of the delivery \
+                                      log."</p> }.into_any()
         } else {
-            view! { <DataTable label="Jobs" columns=&["Begun", "Hook", "State", "Sent again",
-                "What"]>{rows}</DataTable> }.into_any()
+            view! { <DataTable label="Jobs" columns=&["Started", "Hook", "State", "Redelivered",
+                "Selection"]>{rows}</DataTable> }.into_any()
         }}
         <Pages newest=None newer=None older/>
     }
@@ -58,8 +59,8 @@ fn Row(page: JobPage, now: Timestamp) -> impl IntoView {
                 at=job.created_at now/></a></th>
             <td data-label="Hook" class="named">{hook.unwrap_or_else(|| "All".to_owned())}</td>
             <td data-label="State"><JobBadge state=job.state/></td>
-            <td data-label="Sent again">{grouped(job.done)} " of " {grouped(all)}</td>
-            <td data-label="What">{scope_words(&job.scope)}</td>
+            <td data-label="Redelivered">{grouped(job.done)} " of " {grouped(all)}</td>
+            <td data-label="Selection">{scope_words(&job.scope)}</td>
         </tr>
     }
 }

@@ -1,4 +1,4 @@
-//! The pages about jobs: recovering what was missed, and how far that is.
+//! The pages about jobs: the form that starts a redelivery, the list of jobs, and their progress.
 
 pub mod detail;
 pub mod list;
@@ -13,41 +13,21 @@ use crate::{
         badge::{Badge, Tone},
         datetime::readers_clock,
     },
+    view::words::jobs as words,
 };
 
-/// How a job stands.
+/// The state of a job as a badge.
 #[component]
 fn JobBadge(state: JobState) -> impl IntoView {
-    let (tone, text) = match state {
-        JobState::Running => (Tone::Warning, "Running"),
-        JobState::Paused => (Tone::Neutral, "Paused"),
-        JobState::Done => (Tone::Good, "Done"),
-        JobState::Cancelled => (Tone::Neutral, "Cancelled"),
+    let tone = match state {
+        JobState::Running => Tone::Warning,
+        JobState::Done => Tone::Good,
+        JobState::Paused | JobState::Cancelled => Tone::Neutral,
     };
-    view! { <Badge tone text/> }
+    view! { <Badge tone text=words::state(state)/> }
 }
 
-/// What a job is for: `failed or skipped, since 2026-11-22 14:00:00 UTC`.
+/// What a job redelivers, with times in the reader's time zone.
 fn scope_words(scope: &Scope) -> String {
-    let clock = readers_clock();
-    let states: Vec<String> =
-        scope.states.iter().map(|state| state.word().to_lowercase()).collect();
-    let mut words = states.join(" or ");
-    if let Some(answer) = scope.answer {
-        words = format!("{words}, last answer {}", answer.word());
-    }
-    if let Some(event_type) = scope.event_type {
-        words = format!("{words}, {}", event_type.name());
-    }
-    if let Some(event) = scope.event {
-        words = format!("{words}, event {event}");
-    }
-    match (scope.from, scope.to) {
-        (Some(from), Some(to)) => {
-            format!("{words}, accepted from {} to {}", clock.exact(from), clock.exact(to))
-        }
-        (Some(from), None) => format!("{words}, accepted since {}", clock.exact(from)),
-        (None, Some(to)) => format!("{words}, accepted until {}", clock.exact(to)),
-        (None, None) => words,
-    }
+    words::scope(scope, readers_clock().as_ref())
 }

@@ -1,5 +1,5 @@
-//! Recover: since when, what, how fast; then what that would be, in numbers; then it is begun.
-//! Three ordinary pages.
+//! Redelivers missed events in three steps: choose, preview, start. Each step is a page, so that it
+//! works without scripts.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
@@ -7,11 +7,8 @@ use leptos_meta::Title;
 use super::spread::SpreadChart;
 use crate::{
     domain::{
-        job::{MAX_PACE, time_needed},
-        log::AnswerGroup,
-        permission::Permissions,
-        recovery::RecoverForm,
-        words::grouped,
+        delivery::State, invalid::Invalid, job::MAX_PACE, log::AnswerGroup,
+        permission::Permissions, recovery::RecoverForm, words::grouped,
     },
     rpc::{
         jobs::{BeginRecover, read_recover},
@@ -29,9 +26,13 @@ use crate::{
             loaded::loaded,
         },
     },
-    view::jobs::{DryRun, RecoverHook, RecoverPage, STATES, Span},
+    view::{
+        jobs::{DryRun, RecoverHook, RecoverPage, STATES, Span},
+        words::{deliveries::SKIPPED, jobs as words},
+    },
 };
 
+/// For one hook.
 #[component]
 pub fn HookRecoverPage() -> impl IntoView {
     let page = read_recover(param("id"), RecoverForm::read(query));
@@ -42,7 +43,7 @@ pub fn HookRecoverPage() -> impl IntoView {
     }
 }
 
-/// Of all hooks.
+/// For all hooks.
 #[component]
 pub fn RecoverAllPage() -> impl IntoView {
     let page = read_recover(String::new(), RecoverForm::read(query));
@@ -58,9 +59,9 @@ fn Content(page: RecoverPage, permissions: Permissions) -> impl IntoView {
     let hook = page.hook.clone();
     let of = hook.as_ref().map_or("all hooks".to_owned(), |hook| hook.name.clone());
     let title = if page.errors.is_empty() {
-        format!("Recover – {of}")
+        format!("Redeliver missed events – {of}")
     } else {
-        format!("Error: Recover – {of}")
+        format!("Error: Redeliver missed events – {of}")
     };
     view! {
         <Title text=title/>
@@ -71,16 +72,15 @@ fn Content(page: RecoverPage, permissions: Permissions) -> impl IntoView {
             None => view! { <p class="crumbs"><a
                 href="/integration/undelivered">"Undelivered"</a></p> }.into_any(),
         }}
-        <h1>"Recover what was missed"</h1>
+        <h1>"Redeliver missed events"</h1>
         {hook.clone().map(|hook| view! { <HookNav id=hook.id
             place=HookPlace::Recover permissions/> })}
-        <p class="lead">"Sends again what failed or was skipped: the original bodies, to where the \
-                         hook leads now, the oldest first. Nothing is sent before you have seen \
-                         the numbers."</p>
+        <p class="lead">"Sends failed or skipped events again: unchanged, to the hook's current \
+                         URL, oldest first. You see a preview before anything is sent."</p>
         {page.running.clone().map(|job| view! {
-            <p class="panel warn">"Another job is running for this: " <a
-                href=format!("/integration/jobs/{job}")>"see its progress"</a> ". You can start a \
-                    new one for the same deliveries when it is done."</p>
+            <p class="panel warn">"Another redelivery is running. " <a
+                href=format!("/integration/jobs/{job}")>"View progress"</a> ". You can start a new \
+                    one for the same deliveries when it is done."</p>
         })}
         {hook.map(|hook| view! { <Standing hook page=page.clone()/> })}
         <ErrorSummary errors=page.errors.clone()/>
@@ -89,66 +89,62 @@ fn Content(page: RecoverPage, permissions: Permissions) -> impl IntoView {
     }
 }
 
-/// Why nothing would arrive just now.
+/// A warning if the hook is off or paused: redeliveries are held then.
 #[component]
 fn Standing(hook: RecoverHook, page: RecoverPage) -> impl IntoView {
     let now = page.now;
     match (hook.enabled, hook.paused_since) {
         (false, _) => view! {
-            <p class="panel warn"><b>"The hook is off."</b> " What is sent again is held until it \
-                is switched on. " <a href=format!("/integration/hooks/{}",
+            <p class="panel warn"><b>"The hook is off."</b> " Redeliveries are held until you turn \
+                it on. " <a href=format!("/integration/hooks/{}",
                     hook.id)>"Go to the hook"</a></p>
         }
         .into_any(),
         (true, Some(since)) => view! {
-            <p class="panel warn"><b>"The hook is paused since "<DateTime
-                at=since now/>"."</b> " What is sent again is held until a probe succeeds."</p>
+            <p class="panel warn"><b>"The hook has been paused since "<DateTime
+                at=since now/>"."</b> " Redeliveries are held until it recovers."</p>
         }
         .into_any(),
         _ => ().into_any(),
     }
 }
 
+/// The preview: number, time range, outcomes, chart and duration.
 #[component]
 fn Numbers(run: DryRun, page: RecoverPage) -> impl IntoView {
     let total = run.count.total();
     let rows = run.count.parts.iter().map(|(state, answer, count)| {
         view! { <tr><th scope="row">{state.word()}</th><td
-        data-label="Last answer">{answer.word()}</td><td data-label="Deliveries"
+        data-label="Last response">{answer.word()}</td><td data-label="Deliveries"
             class="end">{grouped(*count)}</td></tr> }
     });
     let rows = rows.collect_view();
     let (from, to) = (run.from, run.to);
-    let took = time_needed(total, run.per_second);
     view! {
         <section class="card" id="count" tabindex="-1" aria-labelledby="count-title">
-            <h2 id="count-title">{if total == 0 { "Nothing to send \
-                again".to_owned() } else { format!("{} would be sent again",
-                    run.count.words()) }}</h2>
+            <h2 id="count-title">{words::preview_title(&run.count)}</h2>
             <p>
                 {from.map(|from| view! { "Accepted from " <ExactDateTime at=from/> " to " })}
                 {from.is_none().then_some("Accepted until ")} <ExactDateTime at=to/> "."
             </p>
             {if total == 0 {
-                view! { <p>"Nothing of this kind was accepted in that time, or it was sent again \
-                            already. Choose a longer time, or more of what is to be \
-                            sent."</p> }.into_any()
+                view! { <p>"No matching deliveries in this time range, or they were redelivered \
+                            already. Choose a longer time range or more outcomes."</p> }.into_any()
             } else {
                 view! {
-                    <div class="scroll" role="region" aria-label="What would be sent again"
+                    <div class="scroll" role="region" aria-label="Events to redeliver"
                         tabindex="0">
                         <table>
-                            <caption class="visually-hidden">"What would be sent again"</caption>
+                            <caption class="visually-hidden">"Events to redeliver"</caption>
                             <thead><tr><th scope="col">"Outcome"</th><th
-                                scope="col">"Last answer"</th><th scope="col"
+                                scope="col">"Last response"</th><th scope="col"
                                     class="end">"Deliveries"</th></tr></thead>
                             <tbody>{rows}</tbody>
                         </table>
                     </div>
                     <SpreadChart spread=run.spread.clone()/>
-                    <p>"At " {run.per_second} " a second that takes " {took} ". Each carries the \
-                        webhook-id it had, so a receiver that got one before sees a repeat. Tests \
-                        are left out."</p>
+                    <p>{words::duration(total, run.per_second)} " Receivers can use webhook-id to \
+                        ignore duplicates. Tests are not included."</p>
                     <Start run page/>
                 }.into_any()
             }}
@@ -156,9 +152,11 @@ fn Numbers(run: DryRun, page: RecoverPage) -> impl IntoView {
     }
 }
 
+/// Starts the job. The hidden fields have absolute times, so that it sends what was counted.
 #[component]
 fn Start(run: DryRun, page: RecoverPage) -> impl IntoView {
-    let mut exact = run.exact.clone();
+    let mut exact = run.exact;
+    let start = words::start(&run.count);
     let id = page.hook.map(|hook| hook.id).unwrap_or_default();
     let hidden: Vec<_> = exact
         .slots()
@@ -173,11 +171,12 @@ fn Start(run: DryRun, page: RecoverPage) -> impl IntoView {
         <form class="buttons" method="post" action=BeginRecover::url()>
             <input type="hidden" name="id" value=id/>
             {hidden}
-            <button class="primary" type="submit">"Start"</button>
+            <button class="primary" type="submit">{start}</button>
         </form>
     }
 }
 
+/// The form of the first step. Filters that came from the log are kept as hidden fields.
 #[component]
 fn Form(page: RecoverPage) -> impl IntoView {
     let RecoverPage { form, from, to, zone, hook, spans, errors, dry_run, .. } = page;
@@ -188,16 +187,16 @@ fn Form(page: RecoverPage) -> impl IntoView {
     let states = form.states();
     let boxes = STATES.iter().map(|state| {
         let checked = states.contains(state);
-        let words = match state {
-            crate::domain::delivery::State::Skipped => "Skipped (hook off or its queue full)",
-            crate::domain::delivery::State::Delivered => "Delivered (sends it a second time)",
+        let label = match state {
+            State::Skipped => SKIPPED,
+            State::Delivered => "Delivered (sends them a second time)",
             state => state.word(),
         };
         view! { <label><input type="checkbox" id=state.key() name=state.key() value="true"
-        checked=checked/>{words}</label> }
+        checked=checked/>{label}</label> }
     });
     let boxes = boxes.collect_view();
-    let button = if dry_run.is_some() { "Count again" } else { "Count what would be sent" };
+    let button = if dry_run.is_some() { "Update preview" } else { "Preview" };
     let (event, event_type) = (form.event.clone(), form.event_type.clone());
     let pace_error = errors.message("pace").map(str::to_owned);
     let described = Description::of("pace", true, pace_error.is_some());
@@ -205,7 +204,7 @@ fn Form(page: RecoverPage) -> impl IntoView {
         <form class="recover stack" method="get" action=action>
             <Since form=form.clone() spans from to zone errors=errors.clone()/>
             <fieldset class="field choice">
-                <legend>"What"</legend>
+                <legend>"Outcome"</legend>
                 {errors.message("failed").map(|error| view! { <FieldError name="failed"
                     error=error.to_owned()/> })}
                 <div class="radios">{boxes}</div>
@@ -217,8 +216,8 @@ fn Form(page: RecoverPage) -> impl IntoView {
             {(!event_type.is_empty()).then(|| view! { <p>"Only " <code>{event_type
                 .clone()}</code> "."</p> <input type="hidden" name="event_type"
                     value=event_type/> })}
-            <Field name="pace" label="Pace" hint=format!("Deliveries a second, at most {MAX_PACE}. \
-                A receiver that was down may need some time.") error=pace_error>
+            <Field name="pace" label="Rate" hint=format!("Events per second, at most {MAX_PACE}. \
+                Choose a low rate for a receiver that was down.") error=pace_error>
                 <input id="pace" name="pace" type="number" min="1" max=MAX_PACE value=form.pace
                     class="short" aria-describedby=described.described_by
                         aria-invalid=described.invalid/>
@@ -229,6 +228,7 @@ fn Form(page: RecoverPage) -> impl IntoView {
     }
 }
 
+/// The time range: a preset, or a custom one.
 #[component]
 fn Since(
     form: RecoverForm,
@@ -236,7 +236,7 @@ fn Since(
     from: String,
     to: String,
     zone: String,
-    errors: crate::domain::invalid::Invalid,
+    errors: Invalid,
 ) -> impl IntoView {
     let error = |name: &str| errors.message(name).map(str::to_owned);
     let radios = spans.into_iter().enumerate().map(|(place, span)| {
@@ -254,16 +254,17 @@ fn Since(
     let radios = radios.collect_view();
     view! {
         <fieldset class="field choice">
-            <legend>"Since when"</legend>
+            <legend>"Time range"</legend>
             {error("since").map(|error| view! { <FieldError name="since" error/> })}
             <div class="radios down">{radios}</div>
         </fieldset>
         <div class="slots">
-            <Field name="from" label="Exactly from" hint=format!("In {zone}.") error=error("from")>
+            <Field name="from" label="From" hint=format!("For a custom range, in {zone}.")
+                error=error("from")>
                 <input id="from" name="from" type="datetime-local" step="1" value=from
                     aria-describedby="from-hint"/>
             </Field>
-            <Field name="to" label="Exactly to" hint=format!("In {zone}; empty: until now.")
+            <Field name="to" label="To" hint=format!("In {zone}. Leave blank for now.")
                 error=error("to")>
                 <input id="to" name="to" type="datetime-local" step="1" value=to
                     aria-describedby="to-hint"/>
@@ -280,7 +281,7 @@ fn Answers(chosen: String) -> impl IntoView {
         view! { <option value=group.key() selected=selected>{group.word()}</option> }
     });
     view! {
-        <Field name="answer" label="Only where the last answer was" error=None>
+        <Field name="answer" label="Last response" error=None>
             <select id="answer" name="answer" class="short"><option
                 value="">"Any"</option>{options.collect_view()}</select>
         </Field>

@@ -1,4 +1,4 @@
-//! When what would be sent again was accepted: a picture, and its table.
+//! When the events to redeliver were accepted: a chart and its table.
 
 use leptos::prelude::*;
 
@@ -11,6 +11,7 @@ use crate::{
     },
 };
 
+/// The chart with one column per slice, and the same numbers as a table.
 #[component]
 pub fn SpreadChart(spread: Spread) -> impl IntoView {
     let Spread { hours, slices, ends } = spread;
@@ -23,7 +24,7 @@ pub fn SpreadChart(spread: Spread) -> impl IntoView {
     let columns: Vec<Column> = (0..slices.len())
         .map(|at| Column { good: slices[at].1.total() - failed(at), bad: failed(at) })
         .collect();
-    // Words are spread evenly below the columns: there are as many as parts of one size.
+    // Axis labels at equal distances: the number of labels divides the number of columns.
     let parts = [4, 5, 6, 3, 7, 2]
         .into_iter()
         .find(|parts| slices.len().is_multiple_of(*parts))
@@ -44,27 +45,27 @@ pub fn SpreadChart(spread: Spread) -> impl IntoView {
     );
     let rows = rows.collect_view();
     view! {
-        {ends.map(|(oldest, newest)| view! { <p>"The oldest is of " <ExactDateTime
-            at=oldest/> ", the newest of " <ExactDateTime at=newest/> "."</p> })}
+        {ends.map(|(oldest, newest)| view! { <p>"Oldest: " <ExactDateTime
+            at=oldest/> ". Newest: " <ExactDateTime at=newest/> "."</p> })}
         <h3>"By " {each.clone()}</h3>
-        <ColumnChart columns marks label=format!("Deliveries by {each} in which they were \
-            accepted; those that failed are hatched")/>
+        <ColumnChart columns marks label=format!("Deliveries by {each} of acceptance, \
+            failed ones hatched")/>
         <p class="hint">"Hatched: failed. Plain: skipped, cancelled or delivered."</p>
         <details>
             <summary>"Show as table"</summary>
-            <DataTable label="What would be sent again, by time" columns=&["From", "Failed",
+            <DataTable label="Events to redeliver, by time" columns=&["From", "Failed",
                 "Others"]>{rows}</DataTable>
         </details>
     }
 }
 
-/// Little enough to stand below a narrow chart.
+/// A short axis label: `14:00` or `11-22`.
 fn mark(at: Timestamp, is_one_day: bool) -> String {
     let part = if is_one_day { 11..16 } else { 5..10 };
     readers_clock().local(at).get(part).unwrap_or_default().to_owned()
 }
 
-/// A slice's beginning in the reader's own time.
+/// The start of a time slice in the reader's time zone.
 fn short(at: Timestamp, hours: i64) -> String {
     let text = readers_clock().local(at);
     let (day, hour) = (text.get(5..10).unwrap_or_default(), text.get(11..16).unwrap_or_default());

@@ -1,5 +1,5 @@
-//! Every widget in every state, on one page, for whoever builds the portal and for the pictures
-//! that watch it. In a release there is no such page.
+//! Every widget in every state on one page, for developers and for the screenshot tests. A release
+//! build answers *Not found* here. To add a widget, begin at [`SECTIONS`].
 
 mod sections;
 
@@ -11,20 +11,19 @@ use crate::ui::widgets::frame::{Frame, Place};
 
 struct Section(&'static str, fn() -> AnyView);
 
-/// What is shown: a name and what makes it. A new widget is one line here and one function in
-/// `sections`.
+/// The sections: name and function. A new widget is one line here and one function in `sections`.
 const SECTIONS: &[Section] = &[
     Section("Text", sections::text),
     Section("Buttons", sections::buttons),
     Section("Badges", sections::badges),
     Section("Sliders", sections::switches),
     Section("Fields", sections::fields),
-    Section("Fields that were wrong", sections::wrong_fields),
+    Section("Fields with errors", sections::wrong_fields),
     Section("Choices", sections::choices),
     Section("Messages", sections::messages),
     Section("Menus", sections::menus),
     Section("Times", sections::times),
-    Section("Facts", sections::facts),
+    Section("Details", sections::facts),
     Section("Tables", sections::tables),
     Section("Lists", sections::lists),
     Section("Charts", sections::charts),

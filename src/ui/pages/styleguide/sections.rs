@@ -1,10 +1,10 @@
-//! One function for each section of the style guide. The data is made up, and the same on every
-//! day: pictures are kept.
+//! One function for each section of the style guide. The sample data never changes: screenshots
+//! are compared.
 
 use leptos::prelude::*;
 
 use crate::{
-    domain::{invalid::Invalid, time::Timestamp},
+    domain::{busy::Busy, invalid::Invalid, time::Timestamp},
     ui::widgets::{
         badge::{Badge, Tone},
         chart::{Bars, Column, ColumnChart, LineChart},
@@ -35,11 +35,11 @@ const MINUTE: i64 = 60_000;
 pub fn text() -> AnyView {
     view! {
         <p>"A paragraph with a " <a href="#text">"link"</a> ", " <b>"bold \
-            words"</b> ", " <code>"code"</code> " and " <span
-                class="faint">"faint words"</span> "."</p>
-        <p class="lead">"A lead says in one sentence what a page is for."</p>
-        <p class="hint">"A hint says what a field wants."</p>
-        <h3>"A heading of the third level"</h3>
+            text"</b> ", " <code>"code"</code> " and " <span
+                class="faint">"faint text"</span> "."</p>
+        <p class="lead">"A lead explains a page in one sentence."</p>
+        <p class="hint">"A hint explains what to enter."</p>
+        <h3>"A third-level heading"</h3>
     }
     .into_any()
 }
@@ -82,7 +82,7 @@ pub fn fields() -> AnyView {
     view! {
         <TextField name="plain" label="Plain" errors=Invalid::default()/>
         <TextField name="filled" label="With a hint and a value"
-            hint="For people; at most 100 characters."
+            hint="At most 100 characters."
                 value="Ticket archive" errors=Invalid::default()/>
         <TextField name="coded" label="Code" value="https://example.org/in?from=portal" code=true
             errors=Invalid::default()/>
@@ -90,8 +90,8 @@ pub fn fields() -> AnyView {
             autocomplete="off" errors=Invalid::default()/>
         <TextField name="warned" label="Accepted, with a warning" value="http://example.org/in"
             code=true errors=Invalid::default()
-            warnings=Invalid::one("warned", "plain-http", "Plain http: whoever is on the way can \
-                read the key and the events.")/>
+            warnings=Invalid::one("warned", "plain-http", "Plain HTTP: anyone on the network path \
+                can read the key and the events.")/>
         <TextArea name="lines" label="Many lines" hint="JSON." rows=4
             value="{\n  \"queue\": \"</textarea> is text here\"\n}".to_owned() error=None/>
     }
@@ -106,11 +106,12 @@ pub fn wrong_fields() -> AnyView {
         <TextField name="wrong_name" label="Name" errors=errors.clone()/>
         <TextField name="wrong_url" label="Callback URL" hint="Where events are sent."
             value="ftp://example.org" code=true errors=errors/>
-        <TextField name="both" label="Wrong, with a warning" value="http://example.org/in#x"
-            code=true errors=Invalid::one("both", "fragment", "Leave out what follows the #.")
-            warnings=Invalid::one("both", "plain-http", "Plain http: whoever is on the way can \
-                read the key and the events.")/>
-        <TextArea name="wrong_lines" label="Many lines that are wrong" rows=4 value="{".to_owned()
+        <TextField name="both" label="Error and warning" value="http://example.org/in#x"
+            code=true
+            errors=Invalid::one("both", "fragment", "Remove the # and everything after it.")
+            warnings=Invalid::one("both", "plain-http", "Plain HTTP: anyone on the network path \
+                can read the key and the events.")/>
+        <TextArea name="wrong_lines" label="Many lines with an error" rows=4 value="{".to_owned()
             error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
     }
     .into_any()
@@ -122,11 +123,11 @@ pub fn choices() -> AnyView {
     let fruit = || ["Apple", "Pear", "Quince"].map(str::to_owned).to_vec();
     view! {
         <Choice name="size" legend="Size" options=sizes() chosen="large".to_owned() error=None/>
-        <Choice name="mood" legend="Mood that was wrong" options=moods() chosen=String::new()
+        <Choice name="mood" legend="Mood with an error" options=moods() chosen=String::new()
             error=Some("Choose one.".to_owned())/>
         <Select name="fruit" label="Fruit" options=fruit() chosen="Pear".to_owned()
             hint="One of many." error=None/>
-        <Select name="wrong_fruit" label="Fruit that was wrong" options=fruit()
+        <Select name="wrong_fruit" label="Fruit with an error" options=fruit()
             chosen="Stone".to_owned() error=Some("Choose one from the list.".to_owned())/>
     }
     .into_any()
@@ -136,7 +137,7 @@ fn banner(is_urgent: bool, whats: &[&str], has_more: bool) -> Banner {
     let line = |what: &&str| BannerLine {
         what: (*what).to_owned(),
         since: has_more.then_some(NOW),
-        next: "Make room on the disk; everything goes on by itself.".to_owned(),
+        next: "Free disk space. The server resumes automatically.".to_owned(),
     };
     Banner {
         lines: whats.iter().map(line).collect(),
@@ -147,16 +148,16 @@ fn banner(is_urgent: bool, whats: &[&str], has_more: bool) -> Banner {
 
 pub fn messages() -> AnyView {
     view! {
-        <Notice kind=FlashKind::Done text="Ticket archive was saved."/>
-        <Notice kind=FlashKind::Warning text="Saved, but its host could not be resolved."/>
-        <Notice kind=FlashKind::Failed text="Nothing was sent: the receiver refused the \
-            connection."/>
-        <SystemBanner banner=banner(true, &["The database cannot be written: its disk is full.",
-            "What is past its retention is not removed."], true)/>
+        <Notice kind=FlashKind::Done text="\"Ticket archive\" saved."/>
+        <Notice kind=FlashKind::Warning
+            text="\"Ticket archive\" saved. Warning: we can't resolve its host."/>
+        <Notice kind=FlashKind::Failed text="Nothing was sent: connection refused."/>
+        <SystemBanner banner=banner(true, &["Can't write to the database: its disk is full.",
+            "Data past its retention is not being deleted."], true)/>
         <SystemBanner banner=banner(false, &["The disk is nearly full: 1.2 GB of 100.0 GB free (1 \
             %)."], true)/>
-        <SystemBanner banner=banner(true, &["Deliveries are held up at the moment."], false)/>
-        <p class="empty">"Nothing was sent yet. Send a test to see how it goes."</p>
+        <SystemBanner banner=banner(true, &["Deliveries are delayed."], false)/>
+        <p class="empty">"No deliveries yet. Send a test to check the receiver."</p>
     }
     .into_any()
 }
@@ -189,7 +190,7 @@ pub fn facts() -> AnyView {
     view! {
         <div class="card facts">
             <dl>
-                <Fact term="Event id"><code>"01a1f2b0-0000-7000-8000-000000000000"</code></Fact>
+                <Fact term="Event ID"><code>"01a1f2b0-0000-7000-8000-000000000000"</code></Fact>
                 <Fact term="Attempts">"3 of 9"</Fact>
             </dl>
         </div>
@@ -199,17 +200,17 @@ pub fn facts() -> AnyView {
 
 pub fn tables() -> AnyView {
     view! {
-        <DataTable label="Sample deliveries" columns=&["Event", "Outcome", "Answer"]>
+        <DataTable label="Sample deliveries" columns=&["Event", "Outcome", "Response"]>
             <tr>
                 <th scope="row"><a href="#tables">"A row's name"</a></th>
                 <td data-label="Outcome"><Badge tone=Tone::Good text="Delivered"/></td>
-                <td data-label="Answer">"200"</td>
+                <td data-label="Response">"200"</td>
             </tr>
             <tr>
-                <th scope="row"><a href="#charts">"A longer name of another row, which has to be \
-                    wrapped where it is narrow"</a></th>
+                <th scope="row"><a href="#charts">"A longer name of another row that wraps in a \
+                    narrow window"</a></th>
                 <td data-label="Outcome"><Badge tone=Tone::Bad text="Failed"/></td>
-                <td data-label="Answer">"503"</td>
+                <td data-label="Response">"503"</td>
             </tr>
         </DataTable>
     }
@@ -241,11 +242,11 @@ pub fn charts() -> AnyView {
     view! {
         <p><Bars columns=columns.clone() label="Sample: delivered and failed by the \
             hour".to_owned()/></p>
-        <p><Bars columns=quiet label="Sample: nothing was sent".to_owned()/></p>
+        <p><Bars columns=quiet label="Sample: no attempts".to_owned()/></p>
         <ColumnChart columns=columns marks=marks() label="Sample: delivered and failed by the \
             hour, large".to_owned()/>
-        <LineChart lower=low upper=high unit="ms" marks=marks() label="Sample: half and nearly all \
-            answers".to_owned()/>
+        <LineChart lower=low upper=high unit="ms" marks=marks() label="Sample: median and p95 \
+            response times".to_owned()/>
     }
     .into_any()
 }
@@ -268,7 +269,7 @@ pub fn errors() -> AnyView {
         forbidden,
         Error::NotFound { what: "hook".to_owned() },
         Error::Stale { now: 2 },
-        Error::Busy { seconds: 2 },
+        Error::Busy { reason: Busy::Passwords, seconds: 2 },
         Error::Internal { reference: "00c0ffee".to_owned() },
     ];
     all.map(|error| {

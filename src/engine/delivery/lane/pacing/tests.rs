@@ -1,4 +1,4 @@
-//! Receivers with a quota, played against the pacing in virtual time.
+//! Simulates receivers with a quota against the pacing, in virtual time.
 
 use std::collections::VecDeque;
 
@@ -8,19 +8,19 @@ use crate::engine::delivery::lane::bucket::Bucket;
 const NOW: Timestamp = Timestamp(1_000_000);
 const TOO_MUCH: Bearing = Bearing::TooMuch { asks: None };
 
-fn asks(millis: u64) -> Bearing {
+fn retry_after(millis: u64) -> Bearing {
     Bearing::TooMuch { asks: Some(Duration::from_millis(millis)) }
 }
 
 impl Pacing {
-    /// As after a long time of good answers.
+    /// Opens the window fully, as after many accepted deliveries.
     pub(in crate::engine::delivery::lane) fn warm(&mut self, now: Timestamp) {
         (self.window, self.opened_at) = (MAX_WINDOW, now);
     }
 }
 
-/// Takes so many within any second, answers after `latency`, and says what `refuses` says
-/// otherwise.
+/// A receiver that accepts `per_second` requests within any second and refuses the others with
+/// `refuses`. It responds after `latency` ms.
 struct Quota {
     per_second: usize,
     latency: i64,
@@ -45,8 +45,8 @@ impl Quota {
     }
 }
 
-/// Sends until `count` are taken, at most `limit` at once; what is refused is sent again. Returns
-/// how long it took, and how many were refused.
+/// Sends until `count` deliveries are accepted, with at most `limit` in flight, and resends refused
+/// ones. Returns the time in ms and the number of refusals.
 fn play(pacing: &mut Pacing, quota: &mut Quota, count: usize, limit: usize) -> (i64, usize) {
     let (mut bucket, mut under_way) = (Bucket::default(), VecDeque::new());
     let (mut now, mut left, mut refused) = (NOW, count, 0);
@@ -58,26 +58,26 @@ fn play(pacing: &mut Pacing, quota: &mut Quota, count: usize, limit: usize) -> (
                 Bearing::Bears => left -= 1,
                 _ => refused += 1,
             }
-            pacing.hear(bearing, Timestamp(at));
+            pacing.learn(bearing, Timestamp(at));
         }
         let may_go = |pacing: &Pacing, under_way: &VecDeque<_>| {
-            under_way.len() < left.min(limit) && pacing.lets_go(under_way.len(), now)
+            under_way.len() < left.min(limit) && pacing.may_send(under_way.len(), now)
         };
         while may_go(pacing, &under_way) && pacing.rate().is_none_or(|rate| bucket.take(rate, now))
         {
-            pacing.sends(under_way.len(), now);
+            pacing.note_sent(under_way.len(), now);
             under_way.push_back((now.0 + quota.latency, quota.answer(now.0)));
         }
         now = Timestamp(now.0 + 1);
-        assert!(now.0 - began.0 < 1_000_000, "it stands still: {left} left");
+        assert!(now.0 - began.0 < 1_000_000, "no progress: {left} left");
     }
     (now.0 - began.0, refused)
 }
 
 #[test]
-fn a_receiver_with_a_quota_gets_what_it_bears_and_refuses_little() {
+fn a_small_quota_is_used_with_few_refusals() {
     for latency in [0, 1, 20, 100, 400] {
-        for refuses in [asks(1000), TOO_MUCH] {
+        for refuses in [retry_after(1000), TOO_MUCH] {
             let mut quota = Quota::new(5, latency, refuses);
             let (took, refused) = play(&mut Pacing::default(), &mut quota, 60, 16);
             assert!(
@@ -89,9 +89,9 @@ fn a_receiver_with_a_quota_gets_what_it_bears_and_refuses_little() {
 }
 
 #[test]
-fn larger_quotas_are_used_as_well() {
+fn larger_quotas_are_used_with_few_refusals() {
     for per_second in [20, 100, 500] {
-        let mut quota = Quota::new(per_second, 10, asks(1000));
+        let mut quota = Quota::new(per_second, 10, retry_after(1000));
         let count = per_second * 60;
         let (took, refused) = play(&mut Pacing::default(), &mut quota, count, 256);
         assert!(took <= 90_000, "{per_second}: {took} ms");
@@ -100,11 +100,11 @@ fn larger_quotas_are_used_as_well() {
 }
 
 #[test]
-fn one_that_refused_for_a_while_is_soon_given_everything_again() {
+fn after_many_refusals_the_rate_recovers_soon() {
     let mut pacing = Pacing::default();
     for at in 0..100 {
-        pacing.sends(0, Timestamp(NOW.0 + at * 5000));
-        pacing.hear(TOO_MUCH, Timestamp(NOW.0 + at * 5000 + 1));
+        pacing.note_sent(0, Timestamp(NOW.0 + at * 5000));
+        pacing.learn(TOO_MUCH, Timestamp(NOW.0 + at * 5000 + 1));
     }
     assert_eq!(pacing.rate(), Some(MIN_RATE));
     let (took, refused) = play(&mut pacing, &mut Quota::new(1_000_000, 1, TOO_MUCH), 10_000, 16);
@@ -112,80 +112,85 @@ fn one_that_refused_for_a_while_is_soon_given_everything_again() {
 }
 
 #[test]
-fn while_it_wants_to_be_left_alone_nothing_is_sent_and_the_longest_wish_counts() {
+fn nothing_is_sent_before_the_latest_retry_after() {
     let mut pacing = Pacing::default();
-    assert!(pacing.lets_go(0, NOW));
-    pacing.sends(0, NOW);
-    assert!(!pacing.lets_go(1, NOW), "the first goes alone");
-    pacing.hear(asks(30_000), NOW);
-    pacing.hear(asks(1000), NOW);
+    assert!(pacing.may_send(0, NOW));
+    pacing.note_sent(0, NOW);
+    assert!(!pacing.may_send(1, NOW), "the window starts at one");
+    pacing.learn(retry_after(30_000), NOW);
+    pacing.learn(retry_after(1000), NOW);
     let until = Timestamp(NOW.0 + 30_000);
-    assert!(!pacing.lets_go(0, Timestamp(until.0 - 1)) && pacing.lets_go(0, until));
+    assert!(!pacing.may_send(0, Timestamp(until.0 - 1)) && pacing.may_send(0, until));
     assert_eq!(pacing.wake_at(0, NOW), Some(until));
-    // Then one goes ahead again.
-    pacing.sends(0, until);
-    assert!(!pacing.lets_go(1, until));
+    // After the wait the window starts at one again.
+    pacing.note_sent(0, until);
+    assert!(!pacing.may_send(1, until));
 }
 
 #[test]
-fn the_window_opens_with_each_answer_and_with_time() {
+fn the_window_grows_with_each_accepted_delivery_and_with_time() {
     let mut pacing = Pacing::default();
-    pacing.sends(0, NOW);
-    assert_eq!(pacing.wake_at(1, NOW), Some(NOW.after(STEP)));
-    assert!(pacing.lets_go(1, NOW.after(STEP)) && !pacing.lets_go(2, NOW.after(STEP)));
+    pacing.note_sent(0, NOW);
+    assert_eq!(pacing.wake_at(1, NOW), Some(NOW.after(WINDOW_STEP)));
     assert!(
-        pacing.lets_go(16, NOW.after(STEP * 16)),
-        "one that answers slowly is used all the same"
+        pacing.may_send(1, NOW.after(WINDOW_STEP)) && !pacing.may_send(2, NOW.after(WINDOW_STEP))
     );
-    pacing.hear(Bearing::Bears, NOW);
-    assert!(pacing.lets_go(1, NOW) && !pacing.lets_go(2, NOW));
-    pacing.hear(Bearing::Silent, NOW);
     assert!(
-        pacing.lets_go(1, NOW) && !pacing.lets_go(2, NOW),
-        "a failure neither opens nor closes it"
+        pacing.may_send(16, NOW.after(WINDOW_STEP * 16)),
+        "a slow receiver gets concurrent attempts"
     );
-    // After a long time nothing is known any more.
+    pacing.learn(Bearing::Bears, NOW);
+    assert!(pacing.may_send(1, NOW) && !pacing.may_send(2, NOW));
+    pacing.learn(Bearing::Silent, NOW);
+    assert!(
+        pacing.may_send(1, NOW) && !pacing.may_send(2, NOW),
+        "a failure does not change the window"
+    );
+    // After an idle time the window restarts at one.
     let later = Timestamp(NOW.0 + 60_000);
-    pacing.sends(0, later);
-    assert!(!pacing.lets_go(1, later));
+    pacing.note_sent(0, later);
+    assert!(!pacing.may_send(1, later));
 }
 
 #[test]
 fn a_clock_set_back_prolongs_no_wait_beyond_the_longest() {
     let mut pacing = Pacing::default();
-    pacing.sends(0, NOW);
-    pacing.hear(asks(30_000), NOW);
+    pacing.note_sent(0, NOW);
+    pacing.learn(retry_after(30_000), NOW);
     let earlier = Timestamp(NOW.0 - 86_400_000);
     pacing.clock_set_back(earlier);
-    // What was asked for by the wrong clock may be as long as any wish, and is no longer.
+    // A wait from before the clock change is capped at the longest allowed one.
     let longest = earlier.after(LONGEST_WAIT);
-    assert!(!pacing.lets_go(0, earlier) && pacing.lets_go(0, longest));
+    assert!(!pacing.may_send(0, earlier) && pacing.may_send(0, longest));
     pacing.until = Some(NOW.after(Duration::from_secs(30)));
-    assert!(pacing.lets_go(0, earlier.after(STEP * 4)), "a time that nobody can have asked for");
+    assert!(
+        pacing.may_send(0, earlier.after(WINDOW_STEP * 4)),
+        "longer than any allowed wait: ignored"
+    );
 }
 
-/// A load that is older than an answer must not end what the answer asked for; a person can.
+/// A load that is older than a response must not end the response's wait. A person can end it.
 #[test]
-fn a_wait_ends_with_what_the_database_says_once_every_answer_is_on_record() {
-    let (mut lane, wish) = (Lane::new(NOW), NOW.after(Duration::from_secs(30)));
-    let known = Health { waits_until: Some(wish), ..Health::default() };
+fn a_loaded_health_ends_a_wait_once_every_response_is_recorded() {
+    let (mut lane, until) = (Lane::new(NOW), NOW.after(Duration::from_secs(30)));
+    let known = Health { waits_until: Some(until), ..Health::default() };
     (lane.in_flight, lane.sending) = (1, 1);
-    lane.heard(asks(30_000), NOW);
-    lane.sent();
-    // It is being recorded while the hook is read, because it changed.
+    lane.learn(retry_after(30_000), NOW);
+    lane.request_ended();
+    // The hook changed and is read while the response is being recorded.
     lane.begin_wait_read();
-    lane.take_wait(&Health::default(), true, NOW);
-    assert!(!lane.pacing.lets_go(0, NOW));
-    // Then it is on record, and the hook is read once more.
+    lane.apply_loaded_wait(&Health::default(), true, NOW);
+    assert!(!lane.pacing.may_send(0, NOW));
+    // Then the response is recorded, and the hook is read again.
     (lane.in_flight, lane.is_stale) = (0, false);
-    lane.reread_if_unsure(NOW);
+    lane.reread_if_needed(NOW);
     assert!(lane.is_stale);
     lane.begin_wait_read();
-    lane.take_wait(&known, true, NOW);
-    assert!(!lane.pacing.lets_go(0, NOW));
+    lane.apply_loaded_wait(&known, true, NOW);
+    assert!(!lane.pacing.may_send(0, NOW));
     lane.extend_wait(&Health::default(), NOW);
-    assert!(!lane.pacing.lets_go(0, NOW), "an older record ends nothing");
+    assert!(!lane.pacing.may_send(0, NOW), "an older outcome does not end the wait");
     lane.begin_wait_read();
-    lane.take_wait(&Health::default(), false, NOW);
-    assert!(lane.pacing.lets_go(0, NOW));
+    lane.apply_loaded_wait(&Health::default(), false, NOW);
+    assert!(lane.pacing.may_send(0, NOW));
 }

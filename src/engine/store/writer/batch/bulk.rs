@@ -1,9 +1,9 @@
-//! Bulk writes: the part of a batch that is written in a single round trip to the database.
-//! See [`commit`].
+//! The fast path of the writer: the part of a batch that is written in a single round trip to the
+//! database; see [`commit`]. Start reading at [`WriterTask::write_in_bulk`].
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use super::{Accepting, Batch, Finishing, WriterTask, settle};
+use super::{Accepting, Batch, Finishing, WriterTask, answer_all};
 use crate::engine::store::{
     commit::{self, Unwritten, plan::Rows, postgres::Guards},
     db::Db,
@@ -13,17 +13,17 @@ use crate::engine::store::{
     idempotency::{self, IdempotencyKey},
 };
 
-/// A connection that was idle for longer is checked before its next use. Under load that never
+/// A connection that was idle for longer is checked before it is used again. Under load this never
 /// happens.
 const CHECK_AFTER_IDLE: Duration = Duration::from_millis(100);
 
-/// How often an accept is tried by itself.
-const TRIES: usize = 3;
+/// How often an accept is tried alone before its caller gets an error.
+const MAX_TRIES: usize = 3;
 
-/// For each accept, what each of its events becomes.
+/// For each accept, the deliveries of each of its events.
 type Plans = Vec<Vec<Vec<Planned>>>;
 
-/// The accepts, and the attempts that succeeded at hooks that were well.
+/// The items of a bulk write: accepts, and successful attempts at healthy hooks.
 pub(super) struct Bulk {
     accepts: Vec<Accepting>,
     finished: Vec<Finishing>,
@@ -50,16 +50,18 @@ impl From<Bulk> for Batch {
 }
 
 impl WriterTask {
-    /// Writes in one round trip what it can, and returns the rest.
+    /// Writes all accepts and successful attempts of a batch in one round trip, if possible.
+    /// Returns what has to be written in a transaction with savepoints: the commands, and other
+    /// attempts.
     pub(super) async fn write_in_bulk(&mut self, mut batch: Batch) -> Batch {
-        let (bulk, turning) =
-            batch.finished.into_iter().partition(|waiting| waiting.item.changes_nothing());
-        batch.finished = turning;
-        let bulk = Bulk { accepts: std::mem::take(&mut batch.accepts), finished: bulk };
+        let (for_bulk, health_changing) =
+            batch.finished.into_iter().partition(|waiting| waiting.item.leaves_health_unchanged());
+        batch.finished = health_changing;
+        let bulk = Bulk { accepts: std::mem::take(&mut batch.accepts), finished: for_bulk };
         let Some((mut refused, _)) = self.write_bulk(bulk).await else { return batch };
         batch.finished.append(&mut refused.finished);
-        // The usual causes are that a hook changed or that an attempt was at fault: then the
-        // accepts fit in a second round trip.
+        // Usually a hook changed or an attempt was at fault. Then the accepts alone succeed in a
+        // second round trip.
         let Some((refused, _)) = self.write_bulk(refused).await else { return batch };
         for waiting in refused.accepts {
             self.accept_alone(waiting).await;
@@ -67,33 +69,39 @@ impl WriterTask {
         batch
     }
 
-    /// Writes one accept by itself, after the batch that held it was refused. It is tried a few
-    /// times: meanwhile another node may use the same idempotency key, or a hook may change again.
+    /// Writes one accept alone, after the bulk write that contained it failed. Retries a few times:
+    /// another node may use the same idempotency key meanwhile, or a hook may change again.
     async fn accept_alone(&mut self, waiting: Accepting) {
         let is_keyed = waiting.item.key.is_some();
         let mut bulk = Bulk { accepts: vec![waiting], finished: Vec::new() };
-        for tries_left in (0..TRIES).rev() {
-            let Some((again, fault)) = self.write_bulk(bulk).await else { return };
+        for tries_left in (0..MAX_TRIES).rev() {
+            let Some((unwritten, fault)) = self.write_bulk(bulk).await else { return };
             match fault {
+                // Without a key, a constraint violation is permanent. With a key, the other node's
+                // answer is found at the next try.
                 Some(error) if !is_keyed || tries_left == 0 => {
-                    return settle(again.into(), Err(error));
+                    return answer_all(unwritten.into(), Err(error));
                 }
-                None if tries_left == 0 => return settle(again.into(), Err(Error::silent())),
-                Some(_) | None => bulk = again,
+                None if tries_left == 0 => {
+                    return answer_all(unwritten.into(), Err(Error::timed_out()));
+                }
+                Some(_) | None => bulk = unwritten,
             }
         }
     }
 
-    /// Writes all of it, or returns it unwritten: with the constraint violation, or `None` if the
-    /// plan was stale.
+    /// Writes and commits all items and answers their callers; then returns `None`. If nothing was
+    /// written, returns the items for another try: with the constraint violation, or with `None` if
+    /// the plan was stale.
     ///
-    /// `None` also when the database failed: the callers know by then.
+    /// Returns `None` also if the database failed: the callers have been answered with the error.
     async fn write_bulk(&mut self, mut bulk: Bulk) -> Option<(Bulk, Option<Error>)> {
         if bulk.is_empty() {
             return None;
         }
-        let known = tokio::time::timeout(self.db.patience(), self.prepare(&mut bulk)).await;
-        if let Err(error) = known.unwrap_or_else(|_| Err(Error::silent())) {
+        let timeout = self.db.answer_timeout();
+        let prepared = tokio::time::timeout(timeout, self.prepare(&mut bulk)).await;
+        if let Err(error) = prepared.unwrap_or_else(|_| Err(Error::timed_out())) {
             self.fail(error, bulk.into());
             return None;
         }
@@ -101,16 +109,16 @@ impl WriterTask {
             return None;
         }
         let plans = events::plan(&self.context.listeners, &bulk.accepts());
-        let (bulk, written) = if self.is_shared() {
+        let (bulk, written) = if self.has_peers() {
             let written = self.write_postgres(&bulk, &plans).await;
             (bulk, written.map(|()| plans))
         } else {
-            // `None` only while the runtime itself is taken down: nobody is left to answer.
+            // `None` only while the runtime shuts down: no caller waits any more.
             self.write_sqlite(bulk, plans).await?
         };
         match written {
             Ok(plans) => {
-                self.written(bulk, plans);
+                self.announce(bulk, plans);
                 None
             }
             Err(Unwritten::Fault(error)) if !error.is_unwritable() => Some((bulk, Some(error))),
@@ -122,38 +130,40 @@ impl WriterTask {
         }
     }
 
-    /// Tells lanes what came, before any caller hears of it.
-    fn written(&mut self, bulk: Bulk, plans: Plans) {
-        self.used = self.clock.stopwatch();
-        self.context.writes.went_well();
-        let offers = bulk.accepts.iter().zip(&plans);
-        let offers = offers.flat_map(|(waiting, planned)| events::offers(&waiting.item, planned));
-        self.context.audience.tell(offers.collect());
-        // A caller may be gone; what it asked for has happened all the same.
+    /// After the commit: sends the notices to the lanes, then answers the callers.
+    fn announce(&mut self, bulk: Bulk, plans: Plans) {
+        self.last_commit = self.clock.stopwatch();
+        self.context.writes.succeeded();
+        let accepted = bulk.accepts.iter().zip(&plans);
+        let notices =
+            accepted.flat_map(|(waiting, planned)| events::notices(&waiting.item, planned));
+        self.context.audience.tell(notices.collect());
+        // Callers may have been cancelled. Their commands took effect all the same.
         for (waiting, planned) in bulk.accepts.into_iter().zip(plans) {
-            let _gone = waiting.caller.send(Ok(Answer::New(planned)));
+            let _cancelled = waiting.caller.send(Ok(Answer::New(planned)));
         }
         for waiting in bulk.finished {
-            let _gone = waiting.caller.send(Ok(Recorded::Kept { health: None, is_off: false }));
+            let recorded = Recorded::Stored { health: None, is_off: false };
+            let _cancelled = waiting.caller.send(Ok(recorded));
         }
     }
 
     async fn write_postgres(&mut self, bulk: &Bulk, plans: &Plans) -> Result<(), Unwritten> {
-        let (patience, shard, version) =
-            (self.db.patience(), self.context.shard, self.context.listeners.version());
+        let (timeout, shard, version) =
+            (self.db.answer_timeout(), self.context.shard, self.context.listeners.version());
         let (accepts, finished) = (bulk.accepts(), bulk.finished());
         let guards = Guards::new(version, &accepts, &finished);
         let rows = Rows::of(&accepts, plans, &finished);
         let commit = commit::postgres::commit(self.conn.as_mut(), shard, &guards, &rows);
-        let written = tokio::time::timeout(patience, commit).await;
-        let written = written.unwrap_or_else(|_| Err(Unwritten::Unknown(Error::silent())));
+        let written = tokio::time::timeout(timeout, commit).await;
+        let written = written.unwrap_or_else(|_| Err(Unwritten::Unknown(Error::timed_out())));
         if written.is_err() {
-            // The plan may be stale because a hook changed: read the listeners again.
-            self.context.listeners.distrust();
+            // The plan may be stale because a hook changed: refresh the cache before the retry.
+            self.context.listeners.mark_stale();
         }
         match written {
             Err(Unwritten::Unknown(error)) => self.resolve_unknown(bulk, error).await,
-            known => known,
+            outcome => outcome,
         }
     }
 
@@ -164,9 +174,9 @@ impl WriterTask {
     ) -> Option<(Bulk, Result<Plans, Unwritten>)> {
         let (bulk_conn, db, shard) = (self.bulk_conn.take(), self.db.clone(), self.context.shard);
         let writing = tokio::task::spawn_blocking(move || {
-            // A panic drops the connection and with it the open transaction; then it is written one
-            // by one.
-            let write = AssertUnwindSafe(|| write_now(bulk_conn, &db, shard, &bulk, &plans));
+            // A panic drops the connection, which rolls back. Reported as a fault, so that the
+            // items are retried one by one.
+            let write = AssertUnwindSafe(|| write_blocking(bulk_conn, &db, shard, &bulk, &plans));
             let panicked = |_| (None, Err(Unwritten::Fault(Error::Panicked)));
             let (bulk_conn, written) = std::panic::catch_unwind(write).unwrap_or_else(panicked);
             (bulk_conn, bulk, written.map(|()| plans))
@@ -176,12 +186,11 @@ impl WriterTask {
         Some((bulk, written))
     }
 
-    /// Reads what planning needs: the listeners, and the answers to idempotency keys that were used
-    /// before.
+    /// Reads what planning needs: refreshes the cache of hooks, and answers accepts whose
+    /// idempotency keys were used before.
     async fn prepare(&mut self, bulk: &mut Bulk) -> Result<(), Error> {
         self.check_connection().await?;
-        // Outcomes need no listeners: what is wrong with a hook must not keep them from being
-        // recorded.
+        // Only accepts need the hooks. If a hook cannot be read, attempts must still be recorded.
         if !bulk.accepts.is_empty() {
             self.refresh_listeners().await?;
         }
@@ -191,13 +200,13 @@ impl WriterTask {
         Ok(())
     }
 
-    /// A connection that was cut while it had nothing to do is found out, and replaced, before
-    /// anything is begun.
+    /// On PostgreSQL: replaces a connection that was lost while it was idle, before the commit
+    /// starts. Otherwise the outcome of the commit would be unknown.
     async fn check_connection(&mut self) -> Result<(), Error> {
-        if !self.is_shared() {
+        if !self.has_peers() {
             return Ok(());
         }
-        if self.used.elapsed() > CHECK_AFTER_IDLE {
+        if self.last_commit.elapsed() > CHECK_AFTER_IDLE {
             self.begin().await?;
             if let Some(conn) = &mut self.conn {
                 conn.control("ROLLBACK").await?;
@@ -209,8 +218,9 @@ impl WriterTask {
         Ok(())
     }
 
-    /// Brings the listeners up to date. On SQLite no other process writes hooks, so they are valid
-    /// until this one writes. On PostgreSQL the statement itself checks their version.
+    /// Refreshes the cache of hooks if it is marked stale. On SQLite only this process changes
+    /// hooks, so the cache is valid until then. On PostgreSQL other nodes do, and the bulk
+    /// statement checks the version.
     async fn refresh_listeners(&mut self) -> Result<(), Error> {
         if self.context.listeners.version().is_some() {
             return Ok(());
@@ -222,8 +232,8 @@ impl WriterTask {
         context.listeners.refresh(conn).await
     }
 
-    /// Answers the accepts whose keys were used before; nothing is written for them, and no lane
-    /// hears of them. (Where two nodes get one key at once, the second one's commit finds out.)
+    /// Removes accepts whose idempotency keys were used before, and answers them with the stored
+    /// answers. (If two nodes use a key concurrently, the second commit violates the unique key.)
     async fn answer_used_keys(&mut self, bulk: &mut Bulk) -> Result<(), Error> {
         if self.conn.is_none() {
             self.connect().await?;
@@ -236,30 +246,31 @@ impl WriterTask {
         };
         let used = idempotency::look_up(conn, &keys, now).await?;
         for waiting in std::mem::take(&mut bulk.accepts) {
-            let known = waiting
+            let stored_answer = waiting
                 .item
                 .key
                 .as_ref()
                 .and_then(|key| Some(used.get(&key.key_hash)?.answer_to(key)));
-            let answer = match known {
+            let answer = match stored_answer {
                 None => {
                     bulk.accepts.push(waiting);
                     continue;
                 }
                 Some(Err(error)) => Err(error),
                 Some(Ok(text)) => serde_json::from_str(text)
-                    .map(Answer::Again)
+                    .map(Answer::Repeated)
                     .map_err(|_| Error::Inconsistent { table: "idempotency", column: "answer" }),
             };
-            // The caller may be gone; it asks again if it must.
-            let _gone = waiting.caller.send(answer);
+            // If the caller was cancelled, it may repeat the request.
+            let _cancelled = waiting.caller.send(answer);
         }
         Ok(())
     }
 }
 
-/// The connection is given back where it can be used again.
-fn write_now(
+/// Opens the connection if necessary, and commits. Blocking. Returns the connection unless it
+/// failed.
+fn write_blocking(
     bulk_conn: Option<rusqlite::Connection>,
     db: &Db,
     shard: i64,

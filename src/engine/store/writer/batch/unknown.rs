@@ -1,24 +1,25 @@
-//! A commit whose outcome is unknown: the connection was cut, or PostgreSQL did not answer in time.
-//! The commit is atomic, so the writer asks until it learns whether it happened: no caller may hear
-//! "failed" about an event that is stored. Until then the writer refuses all other commands at once
-//! instead of letting them wait.
+//! Resolves a commit whose outcome is unknown: the connection was lost, or PostgreSQL did not reply
+//! in time. A caller must never be told that an event failed which is in fact stored. The commit is
+//! atomic, so the writer queries over new connections until it knows whether it happened. Until
+//! then all other commands fail immediately instead of waiting.
 
 use std::time::Duration;
 
-use super::{Item, WriterTask, bulk::Bulk, settle};
+use super::{Item, WriterTask, answer_all, bulk::Bulk};
 use crate::engine::store::{
     commit::{self, Unwritten},
     error::{Error, chain},
 };
 
-/// The least time between two questions.
-const AGAIN: Duration = Duration::from_millis(100);
-/// How often to check whether the old connection's backend has ended. One that has not by then is
+/// The pause between two checks.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+/// How often to check whether the backend of the old connection has ended, before it counts as
 /// stuck.
-const WAITS: usize = 30;
+const MAX_BACKEND_CHECKS: usize = 30;
 
 impl WriterTask {
-    /// [`Unwritten::Stale`]: it did not happen, and can be done again.
+    /// `Ok`: the bulk write was committed. [`Unwritten::Stale`]: it was not, and can be retried.
+    /// Other errors: still unknown; the store is closing, or the old backend is stuck.
     pub(super) async fn resolve_unknown(
         &mut self,
         bulk: &Bulk,
@@ -26,49 +27,55 @@ impl WriterTask {
     ) -> Result<(), Unwritten> {
         tracing::warn!(
             error = chain(&error),
-            "a commit was not answered; another connection asks what came of it"
+            "the outcome of a commit is unknown; asking over another connection"
         );
         self.context.writes.failed(&error, self.clock.now());
-        let old = self.backend.take();
+        let old_backend = self.backend.take();
         self.conn = None;
         loop {
-            // This connection may hang as well.
-            let asked = tokio::time::timeout(self.db.patience(), self.ask(bulk, old)).await;
-            match asked {
-                Ok(Ok(found)) => return found,
+            // The new connection may hang as well.
+            let timeout = self.db.answer_timeout();
+            let query = self.query_outcome(bulk, old_backend);
+            match tokio::time::timeout(timeout, query).await {
+                Ok(Ok(outcome)) => return outcome,
                 Ok(Err(error)) => {
-                    tracing::warn!(error = chain(&error), "the database cannot be asked yet")
+                    tracing::warn!(error = chain(&error), "the database can't be reached yet")
                 }
-                Err(_) => tracing::warn!("the database does not say yet what came of a commit"),
+                Err(_) => tracing::warn!("the outcome of a commit is still unknown"),
             }
             self.conn = None;
-            if self.refuse_others(&error).await {
+            if self.reject_queued(&error).await {
                 return Err(Unwritten::Failed(error));
             }
         }
     }
 
-    /// Asks once. The outer error: there was no answer.
-    async fn ask(&mut self, bulk: &Bulk, old: Option<i32>) -> Result<Result<(), Unwritten>, Error> {
+    /// Queries the outcome once. The outer error means that the query itself failed.
+    async fn query_outcome(
+        &mut self,
+        bulk: &Bulk,
+        old_backend: Option<i32>,
+    ) -> Result<Result<(), Unwritten>, Error> {
         let conn = self.connect().await?;
-        // Until the old backend has ended, it may still commit.
-        let mut is_over = old.is_none();
-        for _ in 0..WAITS {
-            let Some(pid) = old.filter(|_| !is_over) else { break };
-            is_over = conn.end_backend(pid).await?;
-            tokio::time::sleep(AGAIN).await;
+        // The old backend may still commit until it has ended.
+        let mut has_ended = old_backend.is_none();
+        for _ in 0..MAX_BACKEND_CHECKS {
+            let Some(pid) = old_backend.filter(|_| !has_ended) else { break };
+            has_ended = conn.end_backend(pid).await?;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
         Ok(match commit::postgres::was_written(conn, &bulk.accepts(), &bulk.finished()).await? {
             true => Ok(()),
-            false if is_over => Err(Unwritten::Stale),
-            // The old backend may still commit: a second try could then violate a unique key.
-            false => Err(Unwritten::Failed(Error::silent())),
+            false if has_ended => Err(Unwritten::Stale),
+            // The old backend may still commit, and a retry could then violate a unique key.
+            false => Err(Unwritten::Failed(Error::timed_out())),
         })
     }
 
-    /// Refuses what came in the meantime, and waits a little. Says whether the writer is to stop.
-    async fn refuse_others(&mut self, error: &Error) -> bool {
-        let pause = tokio::time::sleep(AGAIN);
+    /// Fails all commands that are queued or arrive during a short pause. Returns true if the store
+    /// is closing.
+    async fn reject_queued(&mut self, error: &Error) -> bool {
+        let pause = tokio::time::sleep(RETRY_INTERVAL);
         tokio::pin!(pause);
         let mut items = Vec::new();
         loop {
@@ -77,8 +84,8 @@ impl WriterTask {
                 count = self.queue.recv_many(&mut items, usize::MAX) => {
                     let is_closing = count == 0 || items.iter().any(|item| matches!(item,
                         Item::Close));
-                    for batch in self.sort(&mut items) {
-                        settle(batch, Err(error.clone()));
+                    for batch in self.split_into_batches(&mut items) {
+                        answer_all(batch, Err(error.clone()));
                     }
                     if is_closing {
                         return true;

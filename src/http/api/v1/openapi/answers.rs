@@ -1,5 +1,5 @@
-//! The answers that operations share: problem documents, declared once and referred to, and the
-//! answer to a repeated request.
+//! Responses that operations share: problem documents, and the response to a repeated request. Each
+//! is declared once and referenced.
 
 use serde_json::json;
 use utoipa::{
@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-/// Status, name among the components, what it means, and an example of `detail`.
+/// Status, component name, meaning, and an example of `detail`.
 const PROBLEMS: &[(&str, &str, &str, &str)] = &[
     (
         "400",
@@ -22,41 +22,42 @@ const PROBLEMS: &[(&str, &str, &str, &str)] = &[
     (
         "401",
         "Unauthorized",
-        "There is no token, or it is not valid.",
-        "Send a valid token: Authorization: Bearer shk_... (make one with service-hooks token \
-         create).",
+        "The token is missing or not valid.",
+        "The token is missing or not valid. Send Authorization: Bearer shk_... Create a token \
+         with: service-hooks token create",
     ),
     (
         "403",
         "Forbidden",
-        "The token lacks the permission.",
-        "The token lacks the permission hooks:read.",
+        "The token doesn't have the permission.",
+        "This token doesn't have the permission hooks:read.",
     ),
-    ("404", "NotFound", "There is no such thing.", "There is no such hook."),
+    ("404", "NotFound", "It doesn't exist.", "There is no such hook."),
     (
         "409",
         "Conflict",
-        "Something else is in the way: the first request with this Idempotency-Key is still \
-         running, the version is outdated, or a running job covers some of the same deliveries.",
-        "A request with this Idempotency-Key is still being carried out. Repeat it in a second to \
-         get its answer.",
+        "A conflict: the first request with this Idempotency-Key is still running, the version is \
+         outdated, or a running job covers some of the same deliveries.",
+        "The first request with this Idempotency-Key is still running. Repeat the request in 1 \
+         second to get its response.",
     ),
     ("413", "TooLarge", "The body is too large.", "The body must be at most 1048576 bytes."),
     (
         "422",
         "Invalid",
-        "Something in the request is not acceptable. `errors` names every field and says why.",
+        "The request is not valid. `errors` lists every invalid field and the reason.",
         "name: Enter a name.",
     ),
     (
         "503",
         "Unavailable",
-        "Not now. `Retry-After` says when to try again.",
-        "Try again in 5 seconds.",
+        "The server can't take the request now. `Retry-After` says when to try again.",
+        "The queue is full: too many events are waiting for delivery. Nothing was accepted. Try \
+         again in 5 seconds.",
     ),
 ];
 
-/// Which problems an operation can answer with.
+/// Can an operation respond with this status?
 fn applies(status: &str, method: &str, path: &str, operation: &Operation) -> bool {
     let takes_body = matches!(method, "post" | "patch");
     match status {
@@ -74,7 +75,7 @@ fn has_query(operation: &Operation) -> bool {
     })
 }
 
-/// Adds the shared answers to every operation.
+/// Adds the shared responses to every operation.
 pub struct Shared;
 
 impl Modify for Shared {
@@ -94,7 +95,7 @@ impl Modify for Shared {
                         responses.entry((*status).to_owned()).or_insert_with(|| reference(name));
                     }
                 }
-                // Events keep their answers in the commit that stores them.
+                // Events store their response in the commit that accepts them, so it is never lost.
                 if method == "post" && path != "/api/v1/events" {
                     let responses = &mut operation.responses.responses;
                     responses.insert("303".to_owned(), reference("AlreadyDone"));
@@ -104,7 +105,7 @@ impl Modify for Shared {
     }
 }
 
-/// The operations of a path, each with its method.
+/// The operations of a path with their methods.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let all = [
         ("get", item.get.as_mut()),
@@ -140,7 +141,7 @@ fn problem(status: &str, meaning: &str, detail: &str) -> Response {
     .build()
 }
 
-/// The repetition of a request whose answer was lost.
+/// 303: the response to a repeated request whose first response was lost.
 fn already_done() -> Response {
     let location = ObjectBuilder::new()
         .schema_type(Type::String)
@@ -148,11 +149,11 @@ fn already_done() -> Response {
     let body = ObjectBuilder::new().property("location", location).required("location");
     ResponseBuilder::new()
         .description(
-            "A request with this Idempotency-Key was carried out before, but its answer is lost. \
-             What it made is at `location`.",
+            "A request with this Idempotency-Key was carried out before, but its response was \
+             lost. Read what it created at `location`.",
         )
         .content("application/json", Content::new(Some(body)))
-        .header("Location", text("Where to read what the first request made."))
+        .header("Location", text("Where to read what the first request created."))
         .build()
 }
 

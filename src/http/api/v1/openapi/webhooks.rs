@@ -1,4 +1,4 @@
-//! What this program sends, where the rest is what can be sent to it: one webhook for each event.
+//! The `webhooks` of `openapi.json`: the requests that this program sends, one per event type.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use crate::{
     engine::catalogue::{self, Draft},
 };
 
-/// Every webhook, by the key of its event.
+/// All webhooks by event key.
 pub fn all() -> Value {
     let headers: Vec<Value> = HEADERS
         .iter()
@@ -23,11 +23,12 @@ pub fn all() -> Value {
             })
         })
         .collect();
-    let one = |event: &EventType| (event.key().to_owned(), json!({"post": sent(*event, &headers)}));
-    EventType::ALL.iter().map(one).collect::<Map<_, _>>().into()
+    let webhook =
+        |event: &EventType| (event.key().to_owned(), json!({"post": operation(*event, &headers)}));
+    EventType::ALL.iter().map(webhook).collect::<Map<_, _>>().into()
 }
 
-fn sent(event: EventType, headers: &[Value]) -> Value {
+fn operation(event: EventType, headers: &[Value]) -> Value {
     let schema = catalogue::schema(event, Draft::Draft2020);
     json!({
         "operationId": operation_id(event.key()),
@@ -40,14 +41,14 @@ fn sent(event: EventType, headers: &[Value]) -> Value {
             "required": true,
             "content": {"application/json": {"schema": schema}},
         },
-        // A receiver asks us for a key and a signature, not for our token.
+        // Deliveries carry the hook's API key and a signature, no bearer token.
         "security": [],
         "responses": {
             "2XX": {"description": "Accepted. The event is not sent again."},
-            "410": {"description": "Gone: the hook is switched off."},
-            "default": {"description": "Failed. Retried by the hook's retry schedule. With 429 or \
-                503, Retry-After may say when: nothing is sent before, and it counts as no \
-                failure."},
+            "410": {"description": "Gone: the hook is turned off."},
+            "default": {"description": "Failed. Retried with the hook's retry schedule. After 429 \
+                                        or 503 with Retry-After, nothing is sent before that time, \
+                                        and the response doesn't count as a failure."},
         },
     })
 }

@@ -5,20 +5,20 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::engine::catalogue::Draft;
 
-/// Which schema of an event type.
+/// The draft and the version of a schema.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SchemaChoice {
-    /// The draft of JSON Schema. Without it: 2020-12.
+    /// The JSON Schema draft. Default: 2020-12.
     #[param(inline)]
     pub draft: Option<DraftKey>,
-    /// The version of the schema. Without it: the current one.
+    /// The schema version. Default: the current one.
     #[serde(default)]
     #[param(value_type = Option<u32>, required = false, minimum = 1)]
     pub v: VersionNumber,
 }
 
-/// A draft of JSON Schema.
+/// A JSON Schema draft.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 pub enum DraftKey {
     #[serde(rename = "2020-12")]
@@ -36,13 +36,13 @@ impl From<DraftKey> for Draft {
     }
 }
 
-/// A version's number, if there is one. The empty text is no number.
+/// A version number. An empty text is not one.
 #[derive(Default)]
 pub struct VersionNumber(pub Option<u32>);
 
 impl<'de> Deserialize<'de> for VersionNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = String::deserialize(deserializer)?.parse();
-        number.map(|number| Self(Some(number))).map_err(|_| D::Error::custom("a version's number"))
+        number.map(|number| Self(Some(number))).map_err(|_| D::Error::custom("a version number"))
     }
 }

@@ -26,14 +26,14 @@ impl<'de> Deserialize<'de> for HookRef {
     }
 }
 
-/// One event, or every event of a type.
+/// An event id, or an event type key.
 pub enum EventRef {
     One(EventId),
     Type(EventType),
 }
 
 impl EventRef {
-    /// The event and the event type of a filter.
+    /// Splits the filter into event id and event type, of which at most one is set.
     pub fn split(event: Option<Self>) -> (Option<EventId>, Option<EventType>) {
         match event {
             Some(Self::One(id)) => (Some(id), None),
@@ -70,17 +70,17 @@ pub struct DeliveryFilter {
     pub from: Option<Time>,
     /// Only deliveries before this time.
     pub to: Option<Time>,
-    /// The `next_cursor` of the page before. Without it: the first page.
+    /// The `next_cursor` of the previous page. Leave it out for the first page.
     #[param(value_type = Option<String>)]
     pub cursor: Option<Cursor>,
-    /// How many items a page has at most.
+    /// The maximum number of items in a page.
     #[serde(default)]
     #[param(value_type = Option<u32>, required = false, minimum = 1, maximum = 200, default = 50)]
     pub limit: Limit,
 }
 
 impl DeliveryFilter {
-    /// What to look for, where the page begins, and how many rows it has.
+    /// The filter, the row before the page, and the number of rows.
     pub fn parts(self) -> (Search, Option<DeliveryId>, u32) {
         let (event, event_type) = EventRef::split(self.event);
         let search = Search {
@@ -96,6 +96,6 @@ impl DeliveryFilter {
     }
 }
 
-/// A body without fields.
+/// An empty JSON object as body.
 #[derive(Deserialize)]
 pub struct Nothing {}

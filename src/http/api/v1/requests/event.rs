@@ -1,6 +1,6 @@
-//! An event on its way in: `{"type": KEY, "data": ...}`, alone or in a list. Backends send
-//! thousands a second and their payloads are signed as they are, so the bytes of `data` are taken
-//! from the body and never written anew.
+//! The body of `POST /events`: `{"type": KEY, "data": ...}`, one or a list. The bytes of `data` are
+//! taken from the body unchanged: they are signed as they are, and serializing them again would
+//! cost time at thousands of events per second.
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -11,28 +11,27 @@ use utoipa::{
 
 use crate::{
     domain::{event::EventType, invalid::Invalid},
-    engine::{catalogue::strict::Members, dispatcher::Emit},
+    engine::{catalogue::strict::UniqueFields, dispatcher::Emit},
     http::api::{problem::Problem, v1::shapes::keys::EventTypeKey},
 };
 
-/// Events in one request at most.
+/// The maximum number of events in a request.
 const BATCH: usize = 1000;
-/// Unknown fields of one event that are named.
+/// At most this many unknown fields of an event are listed.
 const UNKNOWN: usize = 10;
 
-/// An event to emit. [`envelope`] reads it; this is its description.
+/// An event to emit.
 #[derive(ToSchema)]
 #[schema(as = NewEvent)]
 pub struct NewEvent {
     #[schema(rename = "type")]
     pub kind: EventTypeKey,
-    /// The payload: what the schema of the event type asks for. It is sent to receivers byte for
-    /// byte.
+    /// The payload. It must match the event type's schema, and is sent to receivers byte for byte.
     #[schema(value_type = Object)]
     pub data: (),
 }
 
-/// The description of a body that [`read`] reads: one event, or a list of them.
+/// The OpenAPI schema of the body that [`read`] reads.
 pub struct NewEvents;
 
 impl PartialSchema for NewEvents {
@@ -51,7 +50,7 @@ impl PartialSchema for NewEvents {
 
 impl ToSchema for NewEvents {}
 
-/// One event, or a batch of them.
+/// Reads one event, or a batch.
 pub fn read(body: &Bytes) -> Result<Vec<Emit>, Problem> {
     if is_batch(body) { read_batch(body) } else { Ok(vec![read_one(body)?]) }
 }
@@ -75,15 +74,16 @@ fn read_batch(body: &Bytes) -> Result<Vec<Emit>, Problem> {
     let mut wrong = Invalid::default();
     let mut events = Vec::with_capacity(raws.len());
     for (position, raw) in raws.into_iter().enumerate() {
-        let read = envelope(raw).map_err(|invalid| prefixed(&format!("[{position}]."), invalid));
+        let read =
+            envelope(raw).map_err(|invalid| prefix_fields(&format!("[{position}]."), invalid));
         events.extend(wrong.take(read));
     }
     Ok(wrong.or(events)?)
 }
 
-/// `{"type": KEY, "data": ...}`, with the bytes of `data` as they stand there.
+/// Reads `{"type": KEY, "data": ...}`. `data` keeps its bytes.
 fn envelope(raw: &RawValue) -> Result<Emit, Invalid> {
-    let Members(members): Members<&RawValue> =
+    let UniqueFields(members): UniqueFields<&RawValue> =
         serde_json::from_str(raw.get()).map_err(|error| {
             let message = format!("must be an object with \"type\" and \"data\": {error}");
             Invalid::one("body", "type", message)
@@ -94,7 +94,7 @@ fn envelope(raw: &RawValue) -> Result<Emit, Invalid> {
         invalid.add(
             name,
             "unknown",
-            "is not a known field; put the event's own fields into \"data\"",
+            "is not a known field. Put the event's own fields into \"data\".",
         );
     }
     let event_type = match members.get("type").map(|raw| serde_json::from_str::<String>(raw.get()))
@@ -103,7 +103,7 @@ fn envelope(raw: &RawValue) -> Result<Emit, Invalid> {
             invalid.add(
                 "type",
                 "required",
-                format!("is required; one of {}", EventType::known_keys()),
+                format!("is required. Event types: {}.", EventType::known_keys()),
             );
             None
         }
@@ -117,7 +117,7 @@ fn envelope(raw: &RawValue) -> Result<Emit, Invalid> {
                 invalid.add(
                     "type",
                     "unknown",
-                    format!("is not an event; there are {}", EventType::known_keys()),
+                    format!("is not a known event type. Event types: {}.", EventType::known_keys()),
                 );
             }
             known
@@ -135,8 +135,8 @@ fn envelope(raw: &RawValue) -> Result<Emit, Invalid> {
     }
 }
 
-/// Says which event of a batch the errors belong to.
-pub fn prefixed(prefix: &str, mut invalid: Invalid) -> Invalid {
+/// Prefixes the fields with the event's position in the batch, such as `[3].`.
+pub fn prefix_fields(prefix: &str, mut invalid: Invalid) -> Invalid {
     for error in &mut invalid.0 {
         error.field = format!("{prefix}{}", error.field);
     }

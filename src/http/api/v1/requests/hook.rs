@@ -1,5 +1,4 @@
-//! Requests about hooks. What only has the wrong type is refused here; what a value may be is
-//! decided by `domain::hook`.
+//! Requests about hooks. Types are checked here; values are validated by `domain::hook`.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,7 +22,7 @@ pub struct HookCreate {
     #[serde(default)]
     #[schema(required = true, value_type = EventTypeKey)]
     pub event_type: String,
-    /// Where events are sent with POST. It must be HTTPS and reachable from this server.
+    /// Events are sent here with POST. It must be HTTPS and reachable from this server.
     #[serde(default)]
     #[schema(
         required = true,
@@ -43,17 +42,17 @@ pub struct HookCreate {
     /// The waits before the retries. Null: the server's default.
     #[schema(value_type = Option<Vec<Wait>>, max_items = 30)]
     pub retry_schedule: Option<Option<Schedule>>,
-    /// The deadline of one attempt, from 100 ms to 60 s. Null: the server's default.
+    /// The timeout of one attempt, from 100 ms to 60 s. Null: the server's default.
     #[schema(value_type = Option<Wait>)]
     pub timeout: Option<Option<Wait>>,
-    /// Attempts at the same time at most. Null: the server's default.
+    /// The maximum number of concurrent attempts. Null: the server's default.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 256)]
     pub in_flight: Option<Option<u32>>,
-    /// Attempts started in a second at most. Null: the server's default.
+    /// The maximum number of attempts started per second. Null: the server's default.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 10000)]
     pub rate_per_second: Option<Option<u32>>,
-    /// A field of the payload: events with the same value in it are delivered one after the other.
-    /// Null: no order.
+    /// The field of the payload that is the ordering key: events with the same value are delivered
+    /// one after the other. Null: no order.
     #[schema(value_type = Option<String>)]
     pub order_by: Option<Option<String>>,
 }
@@ -79,7 +78,7 @@ impl HookCreate {
     }
 }
 
-/// What to change about a hook. A field that is absent stays as it is.
+/// Changes to a hook. Absent fields stay unchanged.
 #[derive(Deserialize, ToSchema)]
 pub struct HookUpdate {
     #[schema(nullable = false, value_type = String, required = false, min_length = 1,
@@ -87,7 +86,7 @@ pub struct HookUpdate {
     pub name: Option<String>,
     #[schema(value_type = EventTypeKey, required = false)]
     pub event_type: Option<String>,
-    /// A URL on another host needs the API key again.
+    /// A URL on another host requires the API key again.
     #[schema(value_type = String, required = false, format = "uri", max_length = 2048)]
     pub callback_url: Option<String>,
     #[schema(value_type = String, required = false, min_length = 1, max_length = 512,
@@ -98,20 +97,20 @@ pub struct HookUpdate {
     /// The waits before the retries. Null: the server's default.
     #[schema(value_type = Option<Vec<Wait>>, max_items = 30)]
     pub retry_schedule: Option<Option<Schedule>>,
-    /// The deadline of one attempt, from 100 ms to 60 s. Null: the server's default.
+    /// The timeout of one attempt, from 100 ms to 60 s. Null: the server's default.
     #[schema(value_type = Option<Wait>)]
     pub timeout: Option<Option<Wait>>,
-    /// Attempts at the same time at most. Null: the server's default.
+    /// The maximum number of concurrent attempts. Null: the server's default.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 256)]
     pub in_flight: Option<Option<u32>>,
-    /// Attempts started in a second at most. Null: the server's default.
+    /// The maximum number of attempts started per second. Null: the server's default.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 10000)]
     pub rate_per_second: Option<Option<u32>>,
-    /// A field of the payload: events with the same value in it are delivered one after the other.
-    /// Null: no order.
+    /// The field of the payload that is the ordering key: events with the same value are delivered
+    /// one after the other. Null: no order.
     #[schema(value_type = Option<String>)]
     pub order_by: Option<Option<String>>,
-    /// The version that the change was made on: a hook with another version is not changed (409).
+    /// The version that you expect. If the hook has another version, nothing is changed (409).
     #[schema(value_type = i64, required = false)]
     pub version: Option<i64>,
 }
@@ -140,7 +139,7 @@ impl From<HookUpdate> for HookPatch {
 /// A test of a hook.
 #[derive(Deserialize, ToSchema)]
 pub struct HookTest {
-    /// The payload to send. Without it: the event's sample.
+    /// The payload to send. Default: the event type's sample.
     #[schema(value_type = Object, required = false)]
     pub data: Option<Value>,
 }

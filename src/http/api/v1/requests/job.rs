@@ -1,4 +1,4 @@
-//! Requests that begin a job or change one.
+//! Requests that start or change a job.
 
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -13,29 +13,29 @@ use crate::{
     http::api::v1::shapes::{keys::FinalStates, time::Time},
 };
 
-/// Which missed deliveries of a hook to send again.
+/// The missed deliveries of a hook to redeliver.
 #[derive(Deserialize, ToSchema)]
 pub struct Recovery {
-    /// From this time on.
+    /// Only deliveries since this time.
     #[schema(required = true, value_type = Time)]
     pub since: Option<Time>,
-    /// Up to this time. Without it: up to now.
+    /// Only deliveries before this time. Default: now.
     #[schema(value_type = Time, required = false)]
     pub until: Option<Time>,
-    /// Without it: failed, skipped and cancelled.
+    /// Default: failed, skipped and cancelled.
     #[schema(value_type = FinalStates, required = false)]
     pub states: Option<FinalStates>,
     /// Deliveries per second.
     #[schema(value_type = u32, required = false, minimum = 1, maximum = 1000, default = 50)]
     pub per_second: Option<i64>,
-    /// Only count the deliveries.
+    /// Only count the matching deliveries.
     #[serde(default)]
     #[schema(default = false)]
     pub dry_run: bool,
 }
 
 impl Recovery {
-    /// The deliveries of a hook that it asks for.
+    /// The deliveries of this hook that the request selects.
     pub fn scope(&mut self, hook: HookId) -> Scope {
         let usual = [State::Failed, State::Skipped, State::Cancelled];
         Scope {
@@ -48,8 +48,8 @@ impl Recovery {
     }
 }
 
-/// Which deliveries to send again. At least one of `hook`, `event`, `states`, `from` and `to`,
-/// unless it is a dry run.
+/// The deliveries to redeliver. At least one of `hook`, `event`, `states`, `from` and `to` is
+/// required, unless it is a dry run.
 #[derive(Deserialize, ToSchema)]
 pub struct Redelivery {
     /// Only deliveries of this hook.
@@ -64,21 +64,21 @@ pub struct Redelivery {
     /// Only deliveries before this time.
     #[schema(value_type = Time, required = false)]
     pub to: Option<Time>,
-    /// Without it: failed.
+    /// Default: failed.
     #[schema(value_type = FinalStates, required = false)]
     pub states: Option<FinalStates>,
     /// Deliveries per second.
     #[schema(value_type = u32, required = false, minimum = 1, maximum = 1000, default = 50)]
     pub per_second: Option<i64>,
-    /// Only count the deliveries.
+    /// Only count the matching deliveries.
     #[serde(default)]
     #[schema(default = false)]
     pub dry_run: bool,
 }
 
 impl Redelivery {
-    /// Does it say which deliveries it is for?
-    pub fn is_named(&self) -> bool {
+    /// Does it have a filter?
+    pub fn has_filter(&self) -> bool {
         self.hook.is_some()
             || self.event.is_some()
             || self.states.is_some()
@@ -100,7 +100,7 @@ impl Redelivery {
     }
 }
 
-/// What to change about a job.
+/// Changes to a job.
 #[derive(Deserialize, ToSchema)]
 pub struct JobUpdate {
     #[schema(value_type = JobMove, required = false)]
@@ -110,7 +110,7 @@ pub struct JobUpdate {
     pub per_second: Option<i64>,
 }
 
-/// The states that a person can give a job.
+/// The states that a request can set.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JobMove {

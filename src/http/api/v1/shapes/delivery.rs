@@ -1,4 +1,4 @@
-//! A delivery and its attempts as the API shows them.
+//! Deliveries and attempts in API responses.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,11 +10,9 @@ use super::{
     time::Time,
 };
 use crate::{
-    domain::{
-        delivery::{Attempt, Delivery, Timing},
-        failure::diagnose,
-    },
+    domain::delivery::{Attempt, Delivery, Timing},
     engine::store::forward::Forward,
+    view::words::failure::diagnose,
 };
 
 /// One event on its way to one hook.
@@ -26,7 +24,7 @@ pub struct DeliveryShape {
     pub hook_id: Uuid,
     pub event_type: EventTypeKey,
     pub state: DeliveryState,
-    /// Why it is in this state.
+    /// The reason for this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Whether it is a test.
@@ -43,7 +41,7 @@ pub struct DeliveryShape {
     pub next_attempt_at: Option<Time>,
     pub created_at: Time,
     pub updated_at: Time,
-    /// Only where one delivery or one event is read.
+    /// Only in responses with a single delivery or event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<Vec<AttemptShape>>,
 }
@@ -90,7 +88,7 @@ pub struct AttemptShape {
     /// The HTTP status of the response.
     #[schema(required = true)]
     pub status: Option<u16>,
-    /// What exactly went wrong, such as the error of the TLS handshake.
+    /// The exact error, such as the error of the TLS handshake.
     #[schema(required = true)]
     pub detail: Option<String>,
     /// What the result means and what to do next.
@@ -100,7 +98,7 @@ pub struct AttemptShape {
     #[schema(value_type = Vec<Vec<String>>)]
     pub response_headers: Vec<(String, String)>,
     pub response_body: String,
-    /// Whether the response was longer than the part that is kept.
+    /// Whether the stored response is truncated.
     pub response_cut: bool,
     pub timing: TimingShape,
     /// The receiver's IP address and port, if one was reached.
@@ -158,13 +156,13 @@ impl From<Attempt> for AttemptShape {
     }
 }
 
-/// Which deliveries are tried now.
+/// The deliveries that are tried now.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TryNow)]
 pub struct TryNowShape {
     /// Deliveries that waited for a retry, and those held by the paused hook.
     pub brought_forward: i64,
-    /// There are more: counting stopped at `brought_forward`.
+    /// There are more deliveries; counting stopped at `brought_forward`.
     pub or_more: bool,
 }
 

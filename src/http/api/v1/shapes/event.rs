@@ -1,4 +1,4 @@
-//! Events and event types as the API shows them.
+//! Events and event types in API responses.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -25,8 +25,8 @@ pub struct EventShape {
     #[schema(examples("token:crm"))]
     pub source: String,
     pub created_at: Time,
-    /// The payload, byte for byte. Absent without the permission `payloads:read`, and once
-    /// retention removed it.
+    /// The payload, byte for byte. Absent without the permission `payloads:read`, and after its
+    /// retention period.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, nullable = false)]
     pub data: Option<Box<RawValue>>,
@@ -47,13 +47,13 @@ impl From<EventStory> for EventShape {
             data,
             deliveries: deliveries
                 .into_iter()
-                .map(|(delivery, tries)| DeliveryShape::with_attempts(delivery, tries))
+                .map(|(delivery, attempts)| DeliveryShape::with_attempts(delivery, attempts))
                 .collect(),
         }
     }
 }
 
-/// An event that was stored, and how many deliveries it became.
+/// An accepted event, and the number of its deliveries.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AcceptedEvent)]
 pub struct AcceptedShape {
@@ -67,7 +67,7 @@ impl From<Accepted> for AcceptedShape {
     }
 }
 
-/// For one event one object, for a list a list in the same order.
+/// An object for one event; for a list, a list in the same order.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = AcceptedEvents)]
@@ -82,11 +82,11 @@ pub enum AcceptedShapes {
 pub struct EventTypeShape {
     pub key: EventTypeKey,
     pub name: &'static str,
-    /// When it is sent, as a clause after "Sent when".
+    /// When it is sent: a clause that continues "Sent when".
     pub when: &'static str,
     /// The current version of its schema.
     pub version: u32,
-    /// Where its schema is, as a path on this server.
+    /// The path of its schema on this server.
     pub schema_url: String,
 }
 
@@ -103,6 +103,6 @@ impl From<EventType> for EventTypeShape {
 }
 
 page! {
-    /// Every event type: there is only one page.
+    /// All event types, in one page.
     EventTypePage of EventTypeShape
 }

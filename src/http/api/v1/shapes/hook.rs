@@ -1,4 +1,4 @@
-//! A hook as the API shows it.
+//! Hooks in API responses.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -23,22 +23,22 @@ pub struct HookShape {
     pub callback_url: String,
     /// Whether events are sent to it.
     pub enabled: bool,
-    /// Why the portal itself switched it off.
+    /// Why the portal turned it off automatically.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub off_reason: Option<String>,
-    /// The end of the API key. The key itself is never returned.
+    /// The last characters of the API key. The key itself is never returned.
     #[schema(examples("••••a91f"))]
     pub api_key_hint: String,
     /// The waits before the retries. Null: the server's default.
     #[schema(required = true)]
     pub retry_schedule: Option<Vec<Wait>>,
-    /// The deadline of one attempt. Null: the server's default.
+    /// The timeout of one attempt. Null: the server's default.
     #[schema(required = true)]
     pub timeout: Option<Wait>,
-    /// Attempts at the same time at most. Null: the server's default.
+    /// The maximum number of concurrent attempts. Null: the server's default.
     #[schema(required = true)]
     pub in_flight: Option<u32>,
-    /// Attempts started in a second at most. Null: the server's default.
+    /// The maximum number of attempts started per second. Null: the server's default.
     #[schema(required = true)]
     pub rate_per_second: Option<u32>,
     /// The field of the payload that is the ordering key: events with the same value are delivered
@@ -48,17 +48,17 @@ pub struct HookShape {
     pub health: HealthShape,
     pub created_at: Time,
     pub updated_at: Time,
-    /// Grows with every change. Send it with a change to be told when somebody was faster.
+    /// Incremented by every change. Send it with an update to detect concurrent changes (409).
     pub version: i64,
-    /// The secret that deliveries are signed with. Only in the answer to the hook's creation.
+    /// The secret that signs the deliveries. Only in the response to the hook's creation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_secret: Option<String>,
-    /// What may not work although it was accepted, such as a host name that doesn't resolve.
+    /// A possible problem with the accepted hook, such as a host name that doesn't resolve.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
 }
 
-/// How well a hook's receiver answers.
+/// The health of a hook's receiver.
 #[derive(Serialize, ToSchema)]
 #[schema(as = HookHealth)]
 pub struct HealthShape {
@@ -69,7 +69,7 @@ pub struct HealthShape {
     pub failing_since: Option<Time>,
     #[schema(required = true)]
     pub paused_since: Option<Time>,
-    /// When a paused hook is tried again.
+    /// When the next probe of a paused hook is due.
     #[schema(required = true)]
     pub next_probe_at: Option<Time>,
     /// The receiver asked for no requests before this time (429 or 503 with Retry-After).

@@ -1,4 +1,4 @@
-//! A job as the API shows it, and what a dry run counts.
+//! A job, and the result of a dry run.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::domain::{
     job::{Count, Job},
 };
 
-/// A job: many deliveries sent again, a few per second.
+/// A job redelivers many deliveries at a limited pace.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Job)]
 pub struct JobShape {
@@ -34,11 +34,11 @@ pub struct JobShape {
     pub to: Option<Time>,
     /// Deliveries per second.
     pub per_second: u32,
-    /// Deliveries counted when it began.
+    /// Matching deliveries when the job started.
     pub total: i64,
-    /// Deliveries sent again.
+    /// Deliveries that were redelivered.
     pub done: i64,
-    /// Deliveries left out: something else settled them in the meantime, or the payload is gone.
+    /// Deliveries left out, because they were settled in the meantime or their payload was removed.
     pub skipped: i64,
     pub created_by: String,
     pub created_at: Time,
@@ -70,25 +70,25 @@ impl From<Job> for JobShape {
     }
 }
 
-/// What a dry run counted.
+/// The result of a dry run.
 #[derive(Serialize, ToSchema)]
 #[schema(as = JobPreview)]
 pub struct PreviewShape {
     pub total: i64,
-    /// The same by state. States without deliveries are absent.
+    /// The deliveries by state. States without deliveries are absent.
     #[schema(example = json!({"failed": 12}))]
     pub by_state: BTreeMap<&'static str, i64>,
-    /// There are more: counting stopped at `total`.
+    /// There are more deliveries; counting stopped at `total`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
 }
 
 impl From<Count> for PreviewShape {
     fn from(count: Count) -> Self {
-        let of = |state: &State| (state.key(), count.of_state(*state));
+        let by_state = |state: &State| (state.key(), count.of_state(*state));
         Self {
             total: count.total(),
-            by_state: State::ALL.iter().map(of).filter(|(_, number)| *number > 0).collect(),
+            by_state: State::ALL.iter().map(by_state).filter(|(_, number)| *number > 0).collect(),
             more: count.is_more,
         }
     }

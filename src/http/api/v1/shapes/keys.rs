@@ -1,5 +1,5 @@
-//! The words with a fixed list: states, kinds and events. The lists are the domain's own, so
-//! `openapi.json` can't name a state that doesn't exist.
+//! Enumerations: states, kinds and event types. Their values come from `domain`, so that
+//! `openapi.json` can't list a state that doesn't exist.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use utoipa::{
@@ -29,8 +29,8 @@ macro_rules! keys {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let key = <$inner>::from_key(&String::deserialize(deserializer)?);
                 let known = <$inner>::ALL.iter().map(|one| one.key()).collect::<Vec<_>>();
-                let wanted = || D::Error::custom(format_args!("one of {}", known.join(", ")));
-                key.map(Self).ok_or_else(wanted)
+                let expected = || D::Error::custom(format_args!("one of {}", known.join(", ")));
+                key.map(Self).ok_or_else(expected)
             }
         }
 
@@ -49,26 +49,26 @@ macro_rules! keys {
 }
 
 keys! {
-    /// Where a delivery stands. `delivered`, `failed`, `skipped` and `cancelled` are final.
+    /// The state of a delivery. `delivered`, `failed`, `skipped` and `cancelled` are final.
     DeliveryState(State);
     /// The key of an event type.
     EventTypeKey(EventType);
-    /// `redeliver`: whatever matched a filter. `recover`: what one hook missed.
+    /// `redeliver`: deliveries that match a filter. `recover`: missed deliveries of one hook.
     JobKind(job::Kind);
-    /// Where a job stands. `done` and `cancelled` are final.
+    /// The state of a job. `done` and `cancelled` are final.
     JobState(job::JobState);
 }
 
-/// Final states, as a list that is not empty.
+/// A non-empty list of final states.
 pub struct FinalStates(pub Vec<State>);
 
 impl<'de> Deserialize<'de> for FinalStates {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let states = Vec::<DeliveryState>::deserialize(deserializer).ok();
         let states = states.map(|all| all.into_iter().map(|state| state.0).collect::<Vec<_>>());
-        let is_fine = |all: &Vec<State>| !all.is_empty() && all.iter().all(|one| one.is_final());
-        let wanted = "a list of delivered, failed, skipped, cancelled";
-        states.filter(is_fine).map(Self).ok_or_else(|| D::Error::custom(wanted))
+        let is_valid = |all: &Vec<State>| !all.is_empty() && all.iter().all(|one| one.is_final());
+        let expected = "a list of delivered, failed, skipped, cancelled";
+        states.filter(is_valid).map(Self).ok_or_else(|| D::Error::custom(expected))
     }
 }
 
@@ -83,7 +83,7 @@ impl PartialSchema for FinalStates {
 
 impl ToSchema for FinalStates {}
 
-/// How an attempt ended. More words may be added, so this is text and no closed list.
+/// How an attempt ended. A string and not an enum, since more values may be added.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub struct AttemptClass(&'static str);

@@ -1,4 +1,4 @@
-//! A page of a list, and the parameters that ask for one.
+//! A page of a list, and its query parameters (keyset pagination).
 
 use serde::{Deserialize, Deserializer, de::Error};
 use utoipa::IntoParams;
@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::domain::page::{PAGE_LIMIT, PAGE_SIZE};
 
-/// A page of a list. A type of its own for each list: for a generic one `openapi.json` would repeat
-/// the whole of its items' type.
+/// A page of a list. Each list has its own type: for a generic one `openapi.json` would repeat the
+/// schema of the items.
 macro_rules! page {
     ($(#[doc = $doc:literal])+ $name:ident of $item:ident) => {
         $(#[doc = $doc])+
@@ -33,39 +33,37 @@ macro_rules! page {
 
 pub(super) use page;
 
-/// Which page of a list.
+/// The query parameters of a page.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Window {
-    /// The `next_cursor` of the page before. Without it: the first page.
+    /// The `next_cursor` of the previous page. Leave it out for the first page.
     #[param(value_type = Option<String>)]
     pub cursor: Option<Cursor>,
-    /// How many items a page has at most.
+    /// The maximum number of items in a page.
     #[serde(default)]
     #[param(value_type = Option<u32>, required = false, minimum = 1, maximum = 200, default = 50)]
     pub limit: Limit,
 }
 
 impl Window {
-    /// The last row of the page before, and how many rows the page has.
+    /// The last row of the previous page, and the number of rows.
     pub fn parts(self) -> (Option<Uuid>, u32) {
         (self.cursor.map(|Cursor(last)| last), self.limit.0)
     }
 }
 
-/// The id of the last row of the page before. To callers it is a text that they give back.
+/// The id of the last row of the previous page. Opaque to clients.
 pub struct Cursor(pub Uuid);
 
 impl<'de> Deserialize<'de> for Cursor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Uuid::try_parse(&text)
-            .map(Self)
-            .map_err(|_| D::Error::custom("a next_cursor of an earlier page"))
+        Uuid::try_parse(&text).map(Self).map_err(|_| D::Error::custom("the next_cursor of a page"))
     }
 }
 
-/// How many rows a page has.
+/// The number of rows of a page.
 #[derive(Clone, Copy)]
 pub struct Limit(pub u32);
 
@@ -79,7 +77,7 @@ impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let limit = String::deserialize(deserializer)?.parse().ok();
         let limit = limit.filter(|limit| (1..=PAGE_LIMIT).contains(limit));
-        let wanted = || D::Error::custom(format_args!("a number from 1 to {PAGE_LIMIT}"));
-        limit.map(Self).ok_or_else(wanted)
+        let expected = || D::Error::custom(format_args!("a number from 1 to {PAGE_LIMIT}"));
+        limit.map(Self).ok_or_else(expected)
     }
 }

@@ -1,4 +1,4 @@
-//! Points in time and durations as the API spells them.
+//! Points in time and durations in the API's JSON.
 
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let time = Timestamp::parse(&String::deserialize(deserializer)?);
-        let wanted = || D::Error::custom("a time in RFC 3339, such as 2026-11-22T14:00:00Z");
-        time.map(Self).ok_or_else(wanted)
+        let expected = || D::Error::custom("a time in RFC 3339, such as 2026-11-22T14:00:00Z");
+        time.map(Self).ok_or_else(expected)
     }
 }
 
@@ -63,8 +63,8 @@ impl Serialize for Wait {
 impl<'de> Deserialize<'de> for Wait {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer).unwrap_or_default();
-        let wanted = "a duration such as \"15s\" or \"500ms\"";
-        Self::read(&text).ok_or_else(|| D::Error::invalid_type(Unexpected::Str(&text), &wanted))
+        let expected = "a duration such as \"15s\" or \"500ms\"";
+        Self::read(&text).ok_or_else(|| D::Error::invalid_type(Unexpected::Str(&text), &expected))
     }
 }
 
@@ -84,14 +84,14 @@ impl ToSchema for Wait {
     }
 }
 
-/// The waits after failed attempts.
+/// A retry schedule: the waits after failed attempts.
 pub struct Schedule(pub Vec<Duration>);
 
 impl<'de> Deserialize<'de> for Schedule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wanted = "a list of waits such as \"30s\" or \"2h\"";
+        let expected = "a list of waits such as \"30s\" or \"2h\"";
         let waits = Vec::<Wait>::deserialize(deserializer)
-            .map_err(|_| D::Error::invalid_type(Unexpected::Other("something else"), &wanted))?;
+            .map_err(|_| D::Error::invalid_type(Unexpected::Other("something else"), &expected))?;
         Ok(Self(waits.into_iter().map(|wait| wait.0).collect()))
     }
 }

@@ -1,7 +1,6 @@
-//! What waits, hook by hook: how many deliveries, how many bytes, and since when the oldest of them
-//! is due. Nothing is counted in one statement that could be long: a look asks about some hooks and
-//! counts each of them only so far; a hook with more than that is counted by itself, a part at a
-//! time.
+//! The backlog of each hook: how many deliveries are open, how many bytes they have, and since when
+//! the oldest of them is due. No statement runs long: a page of hooks counts each hook only up to a
+//! limit, and a hook beyond it is counted on its own, in chunks.
 
 use super::{
     db::{Conn, on_db},
@@ -12,29 +11,34 @@ use crate::{
         id::{DeliveryId, HookId},
         time::Timestamp,
     },
-    engine::pressure::Weight,
+    engine::pressure::Backlog,
 };
 
-/// Hooks that one look asks about.
-const HOOKS: i64 = 100;
-/// Deliveries of a hook, in each state, that such a look counts; and those that one part counts of
-/// one hook.
-const FEW: i64 = 1000;
-const PART: i64 = 20_000;
+/// Hooks on one page.
+const HOOKS_PER_PAGE: i64 = 100;
+/// Limits: deliveries of a hook, in each state, that a page counts; and those that one chunk counts
+/// of a single hook.
+const QUICK_COUNT: i64 = 1000;
+const CHUNK_ROWS: i64 = 20_000;
 
-/// What waits for a hook.
+/// The backlog of one hook.
 #[derive(Clone, Copy, Debug)]
-pub struct Weighed {
+pub struct HookBacklog {
     pub hook: HookId,
-    pub weight: Weight,
-    /// More waits than was counted: [`of`] counts all of it.
+    pub backlog: Backlog,
+    /// The count hit its limit; [`total`] counts everything.
     pub is_more: bool,
 }
 
+/// Hook; counts of pending, waiting and held deliveries; their bytes; the oldest due times of the
+/// pending and the waiting ones.
 type Row = (HookId, i64, i64, i64, i64, i64, i64, Option<Timestamp>, Option<Timestamp>);
 
-/// What waits for the next hooks after `after`, and where to go on.
-pub async fn some(conn: &mut Conn, after: HookId) -> Result<(Vec<Weighed>, Option<HookId>), Error> {
+/// The backlog of the next hooks after `after`, and where to continue.
+pub async fn page(
+    conn: &mut Conn,
+    after: HookId,
+) -> Result<(Vec<HookBacklog>, Option<HookId>), Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT h.id,
            (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE d.hook_id = h.id AND d.state = \
@@ -60,67 +64,72 @@ pub async fn some(conn: &mut Conn, after: HookId) -> Result<(Vec<Weighed>, Optio
            (SELECT d.due_at FROM deliveries d WHERE d.hook_id = h.id AND d.state = 'waiting' ORDER \
            BY d.due_at, d.id LIMIT 1)
          FROM hooks h WHERE h.id > $1 ORDER BY h.id LIMIT $2",
-    ).bind(after).bind(HOOKS).bind(FEW).fetch_all(c).await)?;
-    let next = rows.last().filter(|_| rows.len() as i64 == HOOKS).map(|row| row.0);
-    let weighed =
-        rows.into_iter().map(|(hook, p, w, h, p_bytes, w_bytes, h_bytes, pending, waiting)| {
-            Weighed {
-                hook,
-                weight: Weight {
-                    deliveries: p + w + h,
-                    bytes: p_bytes + w_bytes + h_bytes,
-                    oldest: pending.into_iter().chain(waiting).min(),
-                },
-                is_more: p.max(w).max(h) >= FEW,
-            }
-        });
-    Ok((weighed.collect(), next))
+    ).bind(after).bind(HOOKS_PER_PAGE).bind(QUICK_COUNT).fetch_all(c).await)?;
+    let next = rows.last().filter(|_| rows.len() as i64 == HOOKS_PER_PAGE).map(|row| row.0);
+    Ok((rows.into_iter().map(hook_backlog).collect(), next))
 }
 
-/// All that waits for one hook.
-pub async fn of(conn: &mut Conn, hook: HookId) -> Result<Weight, Error> {
-    let mut all = Weight::default();
-    for queue in [Queue::Pending, Queue::Again, Queue::Held] {
+/// Sums up the states of one hook.
+fn hook_backlog(row: Row) -> HookBacklog {
+    let (hook, pending, waiting, held, ..) = row;
+    let (.., pending_bytes, waiting_bytes, held_bytes, pending_due, waiting_due) = row;
+    HookBacklog {
+        hook,
+        backlog: Backlog {
+            deliveries: pending + waiting + held,
+            bytes: pending_bytes + waiting_bytes + held_bytes,
+            oldest: pending_due.into_iter().chain(waiting_due).min(),
+        },
+        is_more: pending.max(waiting).max(held) >= QUICK_COUNT,
+    }
+}
+
+/// The whole backlog of one hook.
+pub async fn total(conn: &mut Conn, hook: HookId) -> Result<Backlog, Error> {
+    let mut total = Backlog::default();
+    for queue in [Queue::Pending, Queue::Waiting, Queue::Held] {
         let mut after = None;
         loop {
-            let end = end_of_part(conn, hook, queue, after).await?;
-            let (deliveries, bytes) = weigh_part(conn, hook, queue, after, end).await?;
-            all.add(&Weight { deliveries, bytes, oldest: None });
+            let end = chunk_end(conn, hook, queue, after).await?;
+            let (deliveries, bytes) = count_chunk(conn, hook, queue, after, end).await?;
+            total.add(&Backlog { deliveries, bytes, oldest: None });
             if end.is_none() {
                 break;
             }
             after = end;
         }
-        if let Some((oldest, _)) = first(conn, hook, queue).await? {
-            all.add(&Weight {
+        if let Some((oldest, _)) = oldest_key(conn, hook, queue).await? {
+            total.add(&Backlog {
                 oldest: Some(oldest).filter(|_| queue != Queue::Held),
-                ..Weight::default()
+                ..Backlog::default()
             });
         }
     }
-    Ok(all)
+    Ok(total)
 }
 
-/// The three indexes of what waits, each in an order of its own.
+/// The three indexes of open deliveries, each with an order of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Queue {
     Pending,
-    Again,
+    Waiting,
     Held,
 }
 
-/// A place in one of them.
+/// A position in one of these indexes.
 type Key = (Timestamp, DeliveryId);
 
 impl Queue {
+    /// The condition of the partial index.
     fn condition(self) -> &'static str {
         match self {
             Self::Pending => "state = 'pending'",
-            Self::Again => "state = 'waiting'",
+            Self::Waiting => "state = 'waiting'",
             Self::Held => "state = 'held'",
         }
     }
 
+    /// The sort key as columns. Held deliveries have no due time, so theirs is 0.
     fn key(self) -> &'static str {
         if self == Self::Held { "CAST(0 AS BIGINT), id" } else { "due_at, id" }
     }
@@ -130,7 +139,7 @@ impl Queue {
     }
 }
 
-/// Adds which rows of a hook's queue are meant.
+/// Adds `FROM` and the conditions for a range of the queue of a hook.
 macro_rules! push_queue {
     ($query:expr, $hook:expr, $queue:expr, $($operator:literal $key:expr),+) => {{
         $query.push(" FROM deliveries WHERE hook_id \
@@ -148,7 +157,8 @@ macro_rules! push_queue {
     }};
 }
 
-async fn first(conn: &mut Conn, hook: HookId, queue: Queue) -> Result<Option<Key>, Error> {
+/// The first key of a queue, if it is not empty.
+async fn oldest_key(conn: &mut Conn, hook: HookId, queue: Queue) -> Result<Option<Key>, Error> {
     Ok(on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT ");
         query.push(queue.key());
@@ -158,8 +168,9 @@ async fn first(conn: &mut Conn, hook: HookId, queue: Queue) -> Result<Option<Key
     })?)
 }
 
-/// The last row of the part that begins after a place; `None` when the rest is one part.
-async fn end_of_part(
+/// The last row of the chunk that begins after a position; `None` when the remaining rows are the
+/// last chunk.
+async fn chunk_end(
     conn: &mut Conn,
     hook: HookId,
     queue: Queue,
@@ -169,12 +180,13 @@ async fn end_of_part(
         let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT ");
         query.push(queue.key());
         push_queue!(query, hook, queue, ">" after);
-        query.push(" ORDER BY ").push(queue.order()).push(" LIMIT 1 OFFSET ").push_bind(PART);
+        query.push(" ORDER BY ").push(queue.order()).push(" LIMIT 1 OFFSET ").push_bind(CHUNK_ROWS);
         query.build_query_as().fetch_optional(c).await
     })?)
 }
 
-async fn weigh_part(
+/// Counts the deliveries of one chunk and their bytes.
+async fn count_chunk(
     conn: &mut Conn,
     hook: HookId,
     queue: Queue,

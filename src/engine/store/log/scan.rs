@@ -1,8 +1,10 @@
-//! One walk along an index, and what of a search it leaves to be judged row by row. The conditions
-//! are spelled so that both databases take the index that is meant: a partial index serves only a
-//! query that repeats its condition, and a comparison of whole rows leaves no choice. (Where `state
-//! = ...` would do, PostgreSQL may prefer to walk through all of the log for what it takes to be
-//! frequent, and what failed last night has a million deliveries above it.)
+//! Index scans: which index finds the matches of a search, and which conditions remain as row
+//! filters.
+//!
+//! The conditions are spelled so that both databases use the intended index. A partial index only
+//! serves a query that repeats its condition, and a row comparison leaves the planner no choice.
+//! (With a plain `state = ...`, PostgreSQL may scan the whole log because it takes the state to be
+//! frequent. Matches from last night may lie below a million newer rows.)
 
 use super::Search;
 use crate::domain::{
@@ -11,28 +13,28 @@ use crate::domain::{
     log::AnswerGroup,
 };
 
-/// See the module.
+/// One scan of one index.
 #[derive(Clone, Debug)]
-pub(super) enum Walk {
+pub(super) enum IndexScan {
     Everything,
     OfHook(HookId),
     OfEvent(EventId),
     Tests,
-    /// Neither pending nor delivered.
+    /// A state other than pending and delivered.
     State(Option<HookId>, State),
-    /// An answer that was no success.
+    /// A class of answer other than success.
     Answer(Option<HookId>, &'static str),
     Ids(Vec<DeliveryId>),
 }
 
-impl Walk {
-    /// Nothing is left to be judged, or so little that it does not matter: tests are few, and so is
-    /// what one event became.
-    pub(super) fn is_all_of(&self, search: &Search) -> bool {
-        let is_judged = search.event_type.is_some() || search.tests == Some(true);
+impl IndexScan {
+    /// Does the scan cover the search without a costly row filter? Tests and the deliveries of one
+    /// event are few, so filtering those is cheap.
+    pub(super) fn covers(&self, search: &Search) -> bool {
+        let has_other_filter = search.event_type.is_some() || search.tests == Some(true);
         match self {
             Self::Everything | Self::OfHook(_) => {
-                !is_judged && search.states.is_empty() && search.answer.is_none()
+                !has_other_filter && search.states.is_empty() && search.answer.is_none()
             }
             Self::Tests => {
                 search.states.is_empty()
@@ -40,15 +42,15 @@ impl Walk {
                     && search.event_type.is_none()
                     && search.hook.is_none()
             }
-            Self::State(..) => !is_judged && search.answer.is_none(),
-            Self::Answer(..) => !is_judged && search.states.is_empty(),
+            Self::State(..) => !has_other_filter && search.answer.is_none(),
+            Self::Answer(..) => !has_other_filter && search.states.is_empty(),
             Self::OfEvent(_) | Self::Ids(_) => true,
         }
     }
 
-    /// The order of its index, which within the walk is that of the log.
-    pub(super) fn order(&self, is_rising: bool) -> &'static str {
-        match (self, is_rising) {
+    /// `ORDER BY` in the order of the index, which within the scan is log order.
+    pub(super) fn order(&self, is_ascending: bool) -> &'static str {
+        match (self, is_ascending) {
             (Self::OfHook(_), true) => " ORDER BY hook_id, id",
             (Self::OfHook(_), false) => " ORDER BY hook_id DESC, id DESC",
             (Self::State(None, _), true) => " ORDER BY state, id",
@@ -65,61 +67,66 @@ impl Walk {
     }
 }
 
-/// The walk that holds whatever is looked for, without a look at its outcome.
-pub(super) fn plain(search: &Search) -> Walk {
+/// The one scan that contains all matches, ignoring state and answer.
+pub(super) fn single_scan(search: &Search) -> IndexScan {
     match (search.event, search.hook) {
-        (Some(event), _) => Walk::OfEvent(event),
-        (None, _) if search.tests == Some(true) => Walk::Tests,
-        (None, Some(hook)) => Walk::OfHook(hook),
-        (None, None) => Walk::Everything,
+        (Some(event), _) => IndexScan::OfEvent(event),
+        (None, _) if search.tests == Some(true) => IndexScan::Tests,
+        (None, Some(hook)) => IndexScan::OfHook(hook),
+        (None, None) => IndexScan::Everything,
     }
 }
 
-/// The walks of a search, where first attempts on their way are `few` (`None`: they are not).
-pub(super) fn walks(search: &Search, few: Option<&[DeliveryId]>) -> Vec<Walk> {
-    let plain = plain(search);
-    if matches!(plain, Walk::OfEvent(_) | Walk::Tests) || search.states.contains(&State::Delivered)
+/// The scans for a search. `pending_ids` are the pending deliveries; `None` if they are too many to
+/// list.
+pub(super) fn scans(search: &Search, pending_ids: Option<&[DeliveryId]>) -> Vec<IndexScan> {
+    let single_scan = single_scan(search);
+    if matches!(single_scan, IndexScan::OfEvent(_) | IndexScan::Tests)
+        || search.states.contains(&State::Delivered)
     {
-        return vec![plain];
+        return vec![single_scan];
     }
-    // An answer other than a success is where least lies.
+    // The index of unsuccessful answers is the smallest.
     if let Some(answer) =
         search.answer.filter(|answer| !matches!(answer, AnswerGroup::Success | AnswerGroup::Never))
     {
-        return answer.classes().iter().map(|class| Walk::Answer(search.hook, class)).collect();
+        return answer
+            .classes()
+            .iter()
+            .map(|class| IndexScan::Answer(search.hook, class))
+            .collect();
     }
     let states = match (search.states.is_empty(), search.answer) {
         (false, _) => search.states.as_slice(),
-        // What was never tried is in one of these.
+        // Deliveries without any attempt are in one of these states.
         (true, Some(AnswerGroup::Never)) => {
             &[State::Pending, State::Waiting, State::Held, State::Skipped, State::Cancelled]
         }
-        (true, _) => return vec![plain],
+        (true, _) => return vec![single_scan],
     };
-    let mut walks = Vec::new();
+    let mut scans = Vec::new();
     for state in states {
-        match (state, few) {
-            (State::Pending, None) => return vec![plain],
-            // Nothing is no SQL.
+        match (state, pending_ids) {
+            (State::Pending, None) => return vec![single_scan],
+            // `IN ()` is not valid SQL.
             (State::Pending, Some([])) if states.len() > 1 => {}
             (State::Pending, Some([])) => {
-                walks.push(Walk::Ids(vec![DeliveryId(uuid::Uuid::nil())]))
+                scans.push(IndexScan::Ids(vec![DeliveryId(uuid::Uuid::nil())]))
             }
-            (State::Pending, Some(ids)) => walks.push(Walk::Ids(ids.to_vec())),
-            (state, _) => walks.push(Walk::State(search.hook, *state)),
+            (State::Pending, Some(ids)) => scans.push(IndexScan::Ids(ids.to_vec())),
+            (state, _) => scans.push(IndexScan::State(search.hook, *state)),
         }
     }
-    walks
+    scans
 }
 
-/// May what a search is for be pending?
-pub(super) fn wants_pending(search: &Search) -> bool {
+/// Can a match of the search be pending?
+pub(super) fn may_include_pending(search: &Search) -> bool {
     search.states.contains(&State::Pending)
         || search.states.is_empty() && search.answer == Some(AnswerGroup::Never)
 }
 
-/// Adds that a row of columns lies in a span: `(hook_id, id) >= (.., ..) AND (hook_id, id) < (..,
-/// ..)`.
+/// Adds a row comparison with the span: `(hook_id, id) >= (.., ..) AND (hook_id, id) < (.., ..)`.
 macro_rules! push_between {
     ($query:expr, $columns:literal, $span:expr, $($value:expr),+) => {{
         $query.push(concat!("(", $columns, ", id) >= ("));
@@ -130,13 +137,13 @@ macro_rules! push_between {
     }};
 }
 
-/// Adds the conditions of a walk through a span of ids.
-macro_rules! push_walk {
-    ($query:expr, $walk:expr, $span:expr) => {{
+/// Adds the conditions of a scan, within a span of ids.
+macro_rules! push_scan {
+    ($query:expr, $scan:expr, $span:expr) => {{
         let span: Span = $span;
-        match $walk {
-            Walk::OfHook(hook) => push_between!($query, "hook_id", span, *hook),
-            Walk::State(hook, state) => match hook {
+        match $scan {
+            IndexScan::OfHook(hook) => push_between!($query, "hook_id", span, *hook),
+            IndexScan::State(hook, state) => match hook {
                 Some(hook) => {
                     $query.push("state NOT IN ('delivered', 'pending') AND ");
                     push_between!($query, "hook_id, state", span, *hook, state.key())
@@ -146,7 +153,7 @@ macro_rules! push_walk {
                     push_between!($query, "state", span, state.key())
                 }
             },
-            Walk::Answer(hook, class) => match hook {
+            IndexScan::Answer(hook, class) => match hook {
                 Some(hook) => {
                     $query.push("'success' <> last_class AND ");
                     push_between!($query, "hook_id, last_class", span, *hook, *class)
@@ -156,13 +163,16 @@ macro_rules! push_walk {
                     push_between!($query, "last_class", span, *class)
                 }
             },
-            Walk::Everything | Walk::OfEvent(_) | Walk::Tests | Walk::Ids(_) => {
-                match $walk {
-                    Walk::OfEvent(event) => {
+            IndexScan::Everything
+            | IndexScan::OfEvent(_)
+            | IndexScan::Tests
+            | IndexScan::Ids(_) => {
+                match $scan {
+                    IndexScan::OfEvent(event) => {
                         $query.push("event_id = ").push_bind(*event).push(" AND ");
                     }
-                    Walk::Tests => drop($query.push("is_test AND ")),
-                    Walk::Ids(ids) => {
+                    IndexScan::Tests => drop($query.push("is_test AND ")),
+                    IndexScan::Ids(ids) => {
                         $query.push("id IN ");
                         $crate::engine::store::db::push_list!($query, ids);
                         $query.push(" AND state = 'pending' AND ");
@@ -179,26 +189,25 @@ macro_rules! push_walk {
     }};
 }
 
-/// Adds what the walk left.
-macro_rules! push_rest {
-    ($query:expr, $walk:expr, $search:expr) => {{
-        let (walk, search): (&Walk, &Search) = ($walk, $search);
-        if let Some(hook) = search
-            .hook
-            .filter(|_| matches!(walk, Walk::Everything | Walk::OfEvent(_) | Walk::Tests))
-        {
+/// Adds the row filters that the scan does not cover.
+macro_rules! push_filters {
+    ($query:expr, $scan:expr, $search:expr) => {{
+        let (scan, search): (&IndexScan, &Search) = ($scan, $search);
+        if let Some(hook) = search.hook.filter(|_| {
+            matches!(scan, IndexScan::Everything | IndexScan::OfEvent(_) | IndexScan::Tests)
+        }) {
             $query.push(" AND hook_id = ").push_bind(hook);
         }
-        if let Some(event) = search.event.filter(|_| !matches!(walk, Walk::OfEvent(_))) {
+        if let Some(event) = search.event.filter(|_| !matches!(scan, IndexScan::OfEvent(_))) {
             $query.push(" AND event_id = ").push_bind(event);
         }
         if let Some(event_type) = search.event_type {
             $query.push(" AND event_type = ").push_bind(event_type.key());
         }
-        if let Some(is_test) = search.tests.filter(|_| !matches!(walk, Walk::Tests)) {
+        if let Some(is_test) = search.tests.filter(|_| !matches!(scan, IndexScan::Tests)) {
             $query.push(if is_test { " AND is_test" } else { " AND NOT is_test" });
         }
-        if !search.states.is_empty() && !matches!(walk, Walk::State(..) | Walk::Ids(_)) {
+        if !search.states.is_empty() && !matches!(scan, IndexScan::State(..) | IndexScan::Ids(_)) {
             $query.push(" AND state IN (");
             let mut states = $query.separated(", ");
             for state in &search.states {
@@ -206,7 +215,7 @@ macro_rules! push_rest {
             }
             $query.push(")");
         }
-        match search.answer.filter(|_| !matches!(walk, Walk::Answer(..))) {
+        match search.answer.filter(|_| !matches!(scan, IndexScan::Answer(..))) {
             None => {}
             Some(AnswerGroup::Never) => drop($query.push(" AND last_class IS NULL")),
             Some(answer) => {
@@ -221,14 +230,13 @@ macro_rules! push_rest {
     }};
 }
 
-/// Adds the whole question: along each walk the rows nearest to where the page begins, and of those
-/// together the nearest.
+/// Adds the whole query: the first `limit` rows of each scan, merged in log order.
 macro_rules! push_page {
-    ($query:expr, $search:expr, $walks:expr, $span:expr, $limit:expr) => {{
-        let (walks, span, limit): (&[Walk], Span, i64) = ($walks, $span, $limit);
-        let is_several = walks.len() > 1;
+    ($query:expr, $search:expr, $scans:expr, $span:expr, $limit:expr) => {{
+        let (scans, span, limit): (&[IndexScan], Span, i64) = ($scans, $span, $limit);
+        let is_several = scans.len() > 1;
         $query.push(if is_several { "SELECT * FROM (" } else { "" });
-        for (number, walk) in walks.iter().enumerate() {
+        for (number, scan) in scans.iter().enumerate() {
             if is_several {
                 $query.push(if number == 0 {
                     "SELECT * FROM ("
@@ -237,15 +245,15 @@ macro_rules! push_page {
                 });
             }
             $query.push(SELECT).push("WHERE ");
-            push_walk!($query, walk, span);
-            push_rest!($query, walk, $search);
-            $query.push(walk.order(span.is_rising)).push(" LIMIT ").push_bind(limit);
+            push_scan!($query, scan, span);
+            push_filters!($query, scan, $search);
+            $query.push(scan.order(span.is_ascending)).push(" LIMIT ").push_bind(limit);
             if is_several {
                 $query.push(") AS w").push(number);
             }
         }
         if is_several {
-            let order = if span.is_rising {
+            let order = if span.is_ascending {
                 ") AS found ORDER BY id"
             } else {
                 ") AS found ORDER BY id DESC"
@@ -254,4 +262,4 @@ macro_rules! push_page {
         }
     }};
 }
-pub(super) use {push_between, push_page, push_rest, push_walk};
+pub(super) use {push_between, push_filters, push_page, push_scan};

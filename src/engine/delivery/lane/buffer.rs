@@ -1,5 +1,5 @@
-//! Deliveries of one kind that wait for their turn in memory, and when there is more of them in the
-//! database.
+//! A bounded FIFO buffer of due deliveries of one kind (first attempts or retries), with the time
+//! when more of that kind becomes due in the database. Refilled when it is at most half full.
 
 use std::collections::VecDeque;
 
@@ -8,33 +8,35 @@ use crate::{
     engine::store::{open::Open, queue::Room},
 };
 
-/// One shelf's part of a page.
+/// The part of a page for one buffer.
 #[derive(Default)]
-pub struct Found {
+pub struct PagePart {
     pub due: Vec<Open>,
+    /// When the next delivery that is not in `due` becomes due; `None`: there is none.
     pub more_at: Option<Timestamp>,
 }
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Shelf {
+pub(super) struct Buffer {
     queue: VecDeque<Open>,
     bytes: usize,
+    /// When a load may find more; `None`: the database has no more of this kind.
     pub(super) more_at: Option<Timestamp>,
 }
 
-impl Shelf {
-    /// Something becomes due at `at` that is only in the database.
+impl Buffer {
+    /// Notes that a delivery which is only in the database becomes due at `at`.
     pub(super) fn note_more(&mut self, at: Timestamp) {
         self.more_at = Some(self.more_at.map_or(at, |known| known.min(at)));
     }
 
-    /// A load covers everything that was noted.
+    /// Notes that a load begins, which covers everything noted so far.
     pub(super) fn begin_load(&mut self) {
         self.more_at = None;
     }
 
-    /// Is it time to read? A shelf that is more than half full needs nothing yet.
+    /// Should a load refill the buffer? Not while it is more than half full.
     pub(super) fn wants_load(&self, window: Room, now: Timestamp) -> bool {
         let has_room = self.queue.len() * 2 <= window.rows && self.bytes * 2 <= window.bytes;
         has_room && self.more_at.is_some_and(|at| at <= now)

@@ -1,22 +1,22 @@
-//! The last deliveries that loads brought. A load can read a delivery that was just committed
-//! before its offer arrives; by the time the offer arrives the delivery may be sent and recorded,
-//! and must not be sent again.
+//! The ids of recently loaded deliveries, to deduplicate late offers. A load can read a delivery
+//! that was just committed before its offer arrives. By the time the offer arrives, the delivery
+//! may have been sent and recorded, and must not be sent again.
 
 use std::collections::{HashSet, VecDeque};
 
 use crate::domain::id::DeliveryId;
 
-/// As many as a window holds: an offer is later than its commit by moments only.
+/// The number of ids to keep. Small is enough, because an offer follows its commit within moments.
 const REMEMBERED: usize = 1000;
 
-/// See the module.
+/// See the module. A set with FIFO eviction.
 #[derive(Default)]
-pub(super) struct Lately {
+pub(super) struct RecentlyLoaded {
     ids: HashSet<DeliveryId>,
     order: VecDeque<DeliveryId>,
 }
 
-impl Lately {
+impl RecentlyLoaded {
     pub(super) fn note(&mut self, id: DeliveryId) {
         if !self.ids.insert(id) {
             return;

@@ -1,6 +1,6 @@
-//! Polls the database every few seconds for due deliveries, so that a lost hint costs seconds; and
-//! checks the liveness invariant: a hook that is ready and has a due delivery makes an attempt
-//! within its [bound](Pace::bound).
+//! The watchdog. It polls the database every few seconds for due deliveries, so that a lost hint
+//! costs only seconds. And it checks the liveness invariant: a hook that is ready and has a due
+//! delivery makes an attempt within its [bound](Pace::bound).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -28,69 +28,70 @@ use crate::{
     },
 };
 
-/// How often lanes are told of what is due that nobody told them of.
+/// How often the database is polled for due deliveries.
 const POLL_EVERY: Duration = Duration::from_secs(5);
-/// Every so many looks the invariant is checked.
+/// The invariant is checked after every this many polls.
 const POLLS_PER_CHECK: u32 = 3;
-/// A delivery that later ones have overtaken by more than so many windows is overdue, although its
-/// hook makes attempts.
-const WINDOWS: i64 = 3;
-/// How often a command that watches for a moment looks.
-const EXAMINE_EVERY: Duration = Duration::from_millis(250);
-/// What such a command grants beyond an attempt's deadline: a look of the server's, and a little
-/// more.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// A delivery without an order is overdue, although its hook makes attempts, when more than this
+/// many lane windows of attempts were made since the suspicion began.
+const MAX_OVERTAKEN_WINDOWS: i64 = 3;
+/// The poll interval of [`Watchdog::confirm_overdue`].
+const CONFIRM_POLL_EVERY: Duration = Duration::from_millis(250);
+/// [`Watchdog::confirm_overdue`] waits for an attempt's timeout plus this: one poll of the server
+/// ([`POLL_EVERY`]) and a margin.
+const CONFIRM_GRACE: Duration = Duration::from_secs(6);
 
-/// What was found last. Cheap to clone; all clones are one.
+/// The result of the last check. Cheap to clone; all clones share one list.
 #[derive(Clone, Default)]
-pub struct Found(Arc<Mutex<Vec<Overdue>>>);
+pub struct OverdueList(Arc<Mutex<Vec<Overdue>>>);
 
-impl Found {
-    pub fn overdue(&self) -> Vec<Overdue> {
+impl OverdueList {
+    pub fn get(&self) -> Vec<Overdue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 /// See the module.
 #[derive(Clone)]
-pub struct Lookout {
+pub struct Watchdog {
     pub store: Store,
     pub clock: Clock,
     pub settings: Delivery,
-    pub found: Found,
+    pub overdue: OverdueList,
 }
 
-/// A hook whose oldest is older than it should be.
+/// A hook whose oldest due delivery is older than its bound. It is overdue if this does not pass.
 struct Suspect {
     delivery: DeliveryId,
-    /// The hour in which the suspicion began: attempts are counted from it.
+    /// The hour in which the suspicion began. Attempts are counted from its start.
     hour: Hour,
+    /// Attempts since `hour` when the suspicion began.
     attempts_at_first: i64,
-    /// At the last check.
+    /// Attempts since `hour` at the last check.
     attempts: i64,
-    /// Since `attempts` last grew.
+    /// Started when `attempts` last changed.
     progress: Stopwatch,
 }
 
-impl Lookout {
-    /// Polls until the task is aborted. On PostgreSQL each [node](super::nodes) polls for itself,
-    /// so this only checks.
+impl Watchdog {
+    /// Polls and checks until the task is aborted. On PostgreSQL each [node](super::nodes) has its
+    /// own poll, so this task only checks.
     pub async fn serve(self, handle: Handle) {
         let mut suspects = HashMap::new();
         for round in 0u32.. {
             tokio::time::sleep(POLL_EVERY).await;
             if !self.store.db().is_postgres() {
-                self.look(&handle).await;
+                self.poll(&handle).await;
             }
             if round.is_multiple_of(POLLS_PER_CHECK)
                 && let Err(error) = self.check(&mut suspects, &handle).await
             {
-                tracing::warn!(error = chain(&error), "what is overdue could not be looked for");
+                tracing::warn!(error = chain(&error), "could not check for overdue deliveries");
             }
         }
     }
 
-    async fn look(&self, handle: &Handle) {
+    async fn poll(&self, handle: &Handle) {
         let found: Result<Vec<HookId>, Error> = async {
             let mut conn = self.store.read_for_lanes().await?;
             due::hooks(&mut conn, self.clock.now()).await
@@ -98,25 +99,27 @@ impl Lookout {
         .await;
         match found {
             Ok(hooks) if hooks.is_empty() => {}
-            Ok(hooks) => handle.tell(News::More(hooks)),
+            Ok(hooks) => handle.send(News::More(hooks)),
             Err(error) => {
-                tracing::warn!(error = chain(&error), "what is due could not be looked for")
+                tracing::warn!(error = chain(&error), "could not poll for due deliveries")
             }
         }
     }
 
+    /// Checks the invariant once. Updates the list and the metrics, logs hooks that are newly
+    /// overdue, and resets the lanes of all overdue hooks.
     async fn check(
         &self,
         suspects: &mut HashMap<HookId, Suspect>,
         handle: &Handle,
     ) -> Result<(), Error> {
-        let late = self.suspect(suspects).await?;
+        let late = self.update_suspects(suspects).await?;
         let is_overdue = |late: &Late| {
             let suspect = &suspects[&late.oldest.hook];
             let overtaken = suspect.attempts - suspect.attempts_at_first;
             let windows = i64::try_from(self.settings.lane_window)
                 .unwrap_or(i64::MAX)
-                .saturating_mul(WINDOWS);
+                .saturating_mul(MAX_OVERTAKEN_WINDOWS);
             suspect.progress.elapsed() > late.bound
                 || (!late.oldest.is_ordered && overtaken > windows)
         };
@@ -125,24 +128,27 @@ impl Lookout {
         let oldest = overdue.iter().map(|overdue| overdue.since.until(self.clock.now())).max();
         metrics::overdue(overdue.len(), oldest.unwrap_or_default());
         let before = std::mem::replace(
-            &mut *self.found.0.lock().unwrap_or_else(PoisonError::into_inner),
+            &mut *self.overdue.0.lock().unwrap_or_else(PoisonError::into_inner),
             overdue.clone(),
         );
         for new in overdue.iter().filter(|new| before.iter().all(|known| known.hook != new.hook)) {
             tracing::error!(
                 hook.id = %new.hook, delivery.id = %new.delivery, bound = ?new.bound,
-                "a delivery is due and no attempt is made: please report this"
+                "a delivery is due, but no attempt starts: please report this"
             );
         }
         if !overdue.is_empty() {
-            handle.tell(News::Overdue(overdue.iter().map(|overdue| overdue.hook).collect()));
+            handle.send(News::Overdue(overdue.iter().map(|overdue| overdue.hook).collect()));
         }
         Ok(())
     }
 
-    /// The hooks whose oldest is older than their bound, with what is known of their attempts
-    /// brought up to date.
-    async fn suspect(&self, suspects: &mut HashMap<HookId, Suspect>) -> Result<Vec<Late>, Error> {
+    /// Returns the hooks whose oldest due delivery is older than their bound, and updates
+    /// `suspects` to exactly these hooks and their attempts so far.
+    async fn update_suspects(
+        &self,
+        suspects: &mut HashMap<HookId, Suspect>,
+    ) -> Result<Vec<Late>, Error> {
         let (mut conn, now) = (self.store.read_for_lanes().await?, self.clock.now());
         let late = late(due::oldest(&mut conn, now).await?, &self.settings, now);
         suspects.retain(|hook, suspect| {
@@ -166,39 +172,40 @@ impl Lookout {
         Ok(late)
     }
 
-    /// What has been due the longest of each hook that is ready for it.
-    pub async fn due(&self) -> Result<Vec<Overdue>, Error> {
+    /// The oldest due delivery of each hook that is ready, whether or not it is overdue.
+    pub async fn oldest_due(&self) -> Result<Vec<Overdue>, Error> {
         let oldest = due::oldest(&mut self.store.read_for_lanes().await?, self.clock.now()).await?;
         Ok(with_bounds(oldest, &self.settings).map(Late::overdue).collect())
     }
 
-    /// For a command beside a running server: watches for as long as an attempt may take, and
+    /// For a command that runs next to the server: watches for as long as an attempt may take and
     /// returns the overdue deliveries whose hooks made no attempt meanwhile.
-    pub async fn examine(&self) -> Result<Vec<Overdue>, Error> {
+    pub async fn confirm_overdue(&self) -> Result<Vec<Overdue>, Error> {
         let (mut suspects, watch) = (HashMap::new(), self.clock.stopwatch());
-        let (mut first, mut moved) = (HashMap::new(), HashSet::new());
+        let (mut first, mut active) = (HashMap::new(), HashSet::new());
         loop {
-            let mut late = self.suspect(&mut suspects).await?;
-            // Another is the oldest now, or something else of the hook was attempted: it does not
-            // sleep.
+            let mut late = self.update_suspects(&mut suspects).await?;
+            // The hook is active if another delivery is the oldest now or any attempt was made.
             for (hook, suspect) in &suspects {
                 let known = *first.entry(*hook).or_insert(suspect.delivery);
                 if known != suspect.delivery || suspect.attempts != suspect.attempts_at_first {
-                    moved.insert(*hook);
+                    active.insert(*hook);
                 }
             }
-            late.retain(|late| !moved.contains(&late.oldest.hook));
+            late.retain(|late| !active.contains(&late.oldest.hook));
             let longest =
                 late.iter().filter_map(|late| late.oldest.timeout).max().unwrap_or_default();
-            if late.is_empty() || watch.elapsed() > longest.max(self.settings.timeout) + PATIENCE {
+            if late.is_empty()
+                || watch.elapsed() > longest.max(self.settings.timeout) + CONFIRM_GRACE
+            {
                 return Ok(late.into_iter().map(Late::overdue).collect());
             }
-            tokio::time::sleep(EXAMINE_EVERY).await;
+            tokio::time::sleep(CONFIRM_POLL_EVERY).await;
         }
     }
 }
 
-/// What is older than its bound.
+/// The oldest due delivery of a hook, with its bound.
 struct Late {
     oldest: Oldest,
     bound: Duration,
@@ -226,6 +233,7 @@ fn with_bounds(oldest: Vec<Oldest>, settings: &Delivery) -> impl Iterator<Item =
     })
 }
 
+/// Only the deliveries that are older than their bound.
 fn late(oldest: Vec<Oldest>, settings: &Delivery, now: Timestamp) -> Vec<Late> {
     with_bounds(oldest, settings).filter(|late| late.oldest.since.until(now) > late.bound).collect()
 }

@@ -1,0 +1,70 @@
+//! What the commands print and warn of.
+
+use crate::domain::{
+    event::EventType,
+    words::{count, deliveries},
+};
+
+/// `migrate` is done.
+pub const MIGRATED: &str = "The database is up to date.";
+
+/// `hook list` without hooks.
+pub const NO_HOOKS: &str = "No hooks yet.";
+
+/// `user create` is done.
+pub fn user_created(email: &str) -> String {
+    format!("User {email} created.")
+}
+
+/// `hook delete` is done.
+pub fn hook_deleted(id: &str) -> String {
+    format!("Hook {id} deleted.")
+}
+
+/// `hook try-now`: so many waiting deliveries are sent now, or more.
+pub fn sending_now(number: i64, or_more: bool) -> String {
+    let more = if or_more { "more than " } else { "" };
+    format!("Sending {more}{} now.", deliveries(number))
+}
+
+/// `delivery try-now` is done.
+pub fn delivery_sending(id: &str) -> String {
+    format!("Sending delivery {id} now.")
+}
+
+/// `emit`: the event was accepted for so many hooks, whether they are on or off.
+pub fn event_accepted(id: &str, event_type: &str, hooks: i64) -> String {
+    match hooks {
+        0 => format!("Event {id} accepted. There is no hook for {event_type}."),
+        hooks => format!("Event {id} accepted for {}.", count(hooks, "hook")),
+    }
+}
+
+/// `doctor`: so many of all checks found a problem.
+pub fn checks_failed(failed: usize, all: usize) -> String {
+    format!("{failed} of {all} checks found a problem.")
+}
+
+/// An event type of an argument does not exist.
+pub fn unknown_event_type(key: &str) -> String {
+    format!("{key} is not an event type. Event types: {}.", EventType::known_keys())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_hooks_decides_the_sentence() {
+        for (hooks, end) in [
+            (0, ". There is no hook for call.outbound."),
+            (1, " for 1 hook."),
+            (1204, " for 1,204 hooks."),
+        ] {
+            let text = event_accepted("e1", "call.outbound", hooks);
+            assert_eq!(text, format!("Event e1 accepted{end}"));
+        }
+        assert_eq!(sending_now(0, false), "Sending 0 deliveries now.");
+        assert_eq!(sending_now(100, true), "Sending more than 100 deliveries now.");
+    }
+}

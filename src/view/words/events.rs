@@ -1,0 +1,28 @@
+//! Sentences about events, event types and what a hook is subscribed to.
+
+/// How many hooks an event type has, and how many of them are on: `none`, `1 (on)`, `3 (2 on)`.
+pub fn hooks(all: usize, on: usize) -> String {
+    match (all, on) {
+        (0, _) => "none".to_owned(),
+        (1, 1) => "1 (on)".to_owned(),
+        (1, _) => "1 (off)".to_owned(),
+        (all, on) => format!("{all} ({on} on)"),
+    }
+}
+
+/// The payload of a delivery does not parse.
+pub const NOT_JSON: &str = "It is not valid JSON.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hooks_are_counted_with_their_switches() {
+        for (all, on, words) in
+            [(0, 0, "none"), (1, 1, "1 (on)"), (1, 0, "1 (off)"), (3, 2, "3 (2 on)")]
+        {
+            assert_eq!(hooks(all, on), words);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Sentences about signing in, the account and the first administrator.
+
+use std::time::Duration;
+
+/// The same for an unknown address and for a wrong password: it must not tell which accounts exist.
+pub const WRONG_PASSWORD: &str = "Wrong e-mail address or password.";
+
+/// Sign-in is rate limited. It must not tell what was counted: the network, the browser or the
+/// account.
+pub fn too_many_passwords(wait: Duration) -> String {
+    let minutes = match wait.as_secs().div_ceil(60) {
+        0 | 1 => "1 minute".to_owned(),
+        more => format!("{more} minutes"),
+    };
+    format!("Too many wrong passwords. Try again in {minutes}.")
+}
+
+/// The first administrator was created and is signed in.
+pub fn welcome(name: &str) -> String {
+    format!("Welcome, {name}. Create your first hook.")
+}
+
+/// The account page's form was saved.
+pub const PREFERENCES_SAVED: &str = "Preferences saved.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_rounded_up_to_whole_minutes() {
+        for (seconds, words) in [
+            (1, "in 1 minute."),
+            (60, "in 1 minute."),
+            (61, "in 2 minutes."),
+            (600, "in 10 minutes."),
+        ] {
+            let message = too_many_passwords(Duration::from_secs(seconds));
+            assert!(message.ends_with(words), "{message}");
+        }
+    }
+}
