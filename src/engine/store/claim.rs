@@ -11,19 +11,28 @@
 //! A result is recorded only under the fence it was sent with, so what a node that was thought dead
 //! still has to say changes nothing. One of the files that may know which engine it is.
 
+#[cfg(not(feature = "postgres"))]
+mod alone;
+#[cfg(feature = "postgres")]
 mod heartbeat;
+#[cfg(feature = "postgres")]
 mod lanes;
+#[cfg(feature = "postgres")]
 mod nodes;
+#[cfg(feature = "postgres")]
 mod place;
 
 use std::{collections::HashSet, fs::File};
 
+#[cfg(not(feature = "postgres"))]
+pub(in crate::engine) use alone::{Beat, Heartbeat, leave};
+#[cfg(feature = "postgres")]
 pub(in crate::engine) use heartbeat::{Beat, Heartbeat, leave};
+#[cfg(feature = "postgres")]
 pub use nodes::{Listed, listed};
-use sqlx::PgConnection;
 
 use super::{
-    db::{Conn, Db, Link, padded, push_list},
+    db::{Conn, Db, Link},
     error::Error,
     files,
 };
@@ -41,8 +50,8 @@ pub(super) struct FileClaim(File);
 /// Claims a SQLite file, or says that another server has it. Servers that share a PostgreSQL claim
 /// nothing here.
 pub(super) fn claim_file(db: &Db) -> Result<Option<FileClaim>, Error> {
-    let Db::Sqlite { writer, .. } = db else { return Ok(None) };
-    Ok(Some(FileClaim(files::claim(writer.get_filename())?)))
+    let Some(file) = db.file() else { return Ok(None) };
+    Ok(Some(FileClaim(files::claim(file)?)))
 }
 
 impl FileClaim {
@@ -64,30 +73,25 @@ pub(super) async fn still_ours(
     conn: &mut Conn,
     fences: &HashSet<(HookId, Fence)>,
 ) -> Result<HashSet<(HookId, Fence)>, Error> {
-    let Link::Postgres(connection) = &mut conn.link else { return Ok(fences.clone()) };
-    let mut hooks: Vec<HookId> = fences.iter().map(|(hook, _)| *hook).collect();
-    // Every transaction locks rows of this table in this order: else two could wait for each other.
-    hooks.sort_unstable();
-    let mut ours = HashSet::new();
-    for ids in padded(&hooks) {
-        let mut query =
-            sqlx::QueryBuilder::new("SELECT hook_id, node_id, fence FROM lanes WHERE hook_id IN ");
-        push_list!(query, &ids);
-        query.push(" ORDER BY hook_id FOR SHARE");
-        let rows: Vec<(HookId, Option<NodeId>, i64)> =
-            query.build_query_as().fetch_all(&mut **connection).await?;
-        ours.extend(
-            rows.into_iter()
-                .filter_map(|(hook, node, number)| Some((hook, Fence { node: node?, number }))),
-        );
+    match &mut conn.link {
+        #[cfg(feature = "sqlite")]
+        Link::Sqlite(_) => Ok(fences.clone()),
+        #[cfg(feature = "postgres")]
+        Link::Postgres(conn) => lanes::still_ours(conn, fences).await,
     }
-    Ok(fences.intersection(&ours).copied().collect())
 }
 
 /// What time it is for all servers: the database's, where they share one.
 pub(super) async fn database_now(conn: &mut Conn, clock: &Clock) -> Result<Timestamp, Error> {
-    let Link::Postgres(connection) = &mut conn.link else { return Ok(clock.now()) };
-    now(connection).await
+    match &mut conn.link {
+        #[cfg(feature = "sqlite")]
+        Link::Sqlite(_) => Ok(clock.now()),
+        #[cfg(feature = "postgres")]
+        Link::Postgres(conn) => {
+            let _not_the_databases = clock;
+            nodes::now(conn).await
+        }
+    }
 }
 
 /// Makes the database's time the clock's, where servers share one. Each beat does so again.
@@ -99,12 +103,4 @@ pub(in crate::engine) async fn agree(db: &Db, clock: &Clock) -> Result<(), Error
     let asked = clock.stopwatch();
     clock.agree(asked, database_now(&mut conn, clock).await?);
     Ok(())
-}
-
-async fn now(conn: &mut PgConnection) -> Result<Timestamp, Error> {
-    let (now,): (Timestamp,) =
-        sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
-            .fetch_one(conn)
-            .await?;
-    Ok(now)
 }

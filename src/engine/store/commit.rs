@@ -8,12 +8,18 @@
 //! [`outcomes`](super::outcomes).
 
 pub(super) mod plan;
+#[cfg(feature = "postgres")]
 pub(super) mod postgres;
+#[cfg(feature = "sqlite")]
 pub(super) mod sqlite;
 
 use super::error::Error;
 
-/// Why nothing was written.
+/// Why nothing was written. SQLite knows only two of the reasons.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(dead_code, reason = "they arise where servers share a database")
+)]
 pub(super) enum Unwritten {
     /// The plan is stale: a hook changed, or another node took a lane. Plan again.
     Stale,

@@ -1,53 +1,67 @@
 //! Connections: SQLite or PostgreSQL, one text for both. One of the files that may know the
 //! difference.
 
+#[cfg(feature = "sqlite")]
 mod bounded;
-mod open;
+#[cfg(feature = "postgres")]
+mod open_postgres;
+#[cfg(feature = "sqlite")]
+mod open_sqlite;
+#[cfg(feature = "postgres")]
+mod postgres;
 
+#[cfg(feature = "sqlite")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use std::{
     ops::{Deref, DerefMut},
-    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
-use sqlx::{
-    ConnectOptions, Database, Postgres, Sqlite, pool::PoolConnection, sqlite::SqliteConnectOptions,
-};
+#[cfg(feature = "postgres")]
+use sqlx::Postgres;
+#[cfg(feature = "sqlite")]
+use sqlx::{ConnectOptions, Sqlite, sqlite::SqliteConnectOptions};
+use sqlx::{Database, pool::PoolConnection};
 
+#[cfg(feature = "sqlite")]
 pub(super) use self::bounded::LONGEST_READ;
+#[cfg(feature = "sqlite")]
 use self::bounded::bounded;
-use super::{
-    error::Error,
-    reach::{self, Reach},
-    told::Told,
-};
-
-/// What the writer asks for besides: all it does goes by key or by an index. Without statistics
-/// that are up to date (just after a million rows came, say) PostgreSQL believes otherwise, and
-/// sorts or reads them all. And so a plan once made is as good as the next.
-const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = \
-                        off;
-                        SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode \
-                        = force_generic_plan";
+#[cfg(feature = "postgres")]
+pub use self::postgres::Replication;
+#[cfg(feature = "postgres")]
+use super::reach::{self, Reach};
+use super::{error::Error, told::Told};
 
 /// Longer than any transaction of ours should take. What came of one that took longer is asked on
 /// another connection.
+#[cfg(feature = "postgres")]
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Pages that gather in SQLite's log before they are written back into the database (16 MiB). More
 /// of them are the same pages again, and are written back once.
+#[cfg(feature = "sqlite")]
 pub(super) const CHECKPOINT: u32 = 4000;
 
 /// The log normally starts over at half of this many bytes. One that is longer is cut; see
 /// [`restart_log`](super::space::restart_log).
 pub const LOG_MARK: u64 = 32 * 1024 * 1024;
 /// Reading connections.
+#[cfg(feature = "sqlite")]
 pub(super) const READERS: u32 = 4;
+
+/// What is said to a URL of another database, or of one that this program was built without.
+const UNKNOWN_KIND: &str = "database_url: this build can't open it; a backend chooses its \
+                            databases with the features `sqlite` and `postgres`";
 
 /// The pools of the readers, and how writing connections are made. SQLite's readers cannot write at
 /// all.
 #[derive(Clone)]
 pub enum Db {
+    #[cfg(feature = "sqlite")]
     Sqlite {
         readers: sqlx::Pool<Sqlite>,
         writer: Box<SqliteConnectOptions>,
@@ -55,6 +69,7 @@ pub enum Db {
         /// A server uses it, which ends reads that last too long.
         is_serving: Arc<AtomicBool>,
     },
+    #[cfg(feature = "postgres")]
     Postgres {
         pool: sqlx::Pool<Postgres>,
         /// For the lanes alone; see [`Db::read_for_lanes`].
@@ -72,7 +87,9 @@ pub struct Conn {
 
 /// The connection itself.
 pub(crate) enum Link {
+    #[cfg(feature = "sqlite")]
     Sqlite(Owned<Sqlite>),
+    #[cfg(feature = "postgres")]
     Postgres(Owned<Postgres>),
 }
 
@@ -117,6 +134,7 @@ macro_rules! on_db {
     };
     ($conn:expr, $c:ident: $db:ident => $body:expr) => {
         match &mut $conn.link {
+            #[cfg(feature = "sqlite")]
             $crate::engine::store::db::Link::Sqlite(connection) => {
                 #[allow(dead_code, clippy::allow_attributes, reason = "most bodies need no name \
                     for the engine")]
@@ -124,6 +142,7 @@ macro_rules! on_db {
                 let $c = &mut **connection;
                 $body
             }
+            #[cfg(feature = "postgres")]
             $crate::engine::store::db::Link::Postgres(connection) => {
                 #[allow(dead_code, clippy::allow_attributes, reason = "most bodies need no name \
                     for the engine")]
@@ -177,31 +196,40 @@ pub(super) fn padded<T: Copy>(ids: &[T]) -> impl Iterator<Item = Vec<T>> {
     })
 }
 
-/// See [`Db::replication`].
-#[derive(Clone, Debug)]
-pub struct Replication {
-    /// What a commit waits for: `on`, `remote_apply`, `remote_write` or `local`.
-    pub synchronous_commit: String,
-    /// The standbys it waits for; empty when it waits for none.
-    pub standbys: String,
-}
+/// Prepared statements that a connection keeps: room for every size of each bulk statement.
+pub(super) const STATEMENTS: usize = 256;
 
 impl Db {
     /// Opens the database and refuses one that cannot keep what it acknowledged.
     pub async fn open(url: &str) -> Result<Self, Error> {
-        if url.starts_with("sqlite:") { open::sqlite(url).await } else { open::postgres(url).await }
+        #[cfg(feature = "sqlite")]
+        if url.starts_with("sqlite:") {
+            return open_sqlite::open(url).await;
+        }
+        #[cfg(feature = "postgres")]
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            return open_postgres::open(url).await;
+        }
+        Err(Error::Unfit(UNKNOWN_KIND.to_owned()))
     }
 
     pub fn is_postgres(&self) -> bool {
-        matches!(self, Self::Postgres { .. })
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { .. } => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres { .. } => true,
+        }
     }
 
     /// A connection for reading. On SQLite it cannot write.
     pub async fn read(&self) -> Result<Conn, Error> {
         let link = match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { readers, is_serving, .. } => {
                 Link::Sqlite(Owned::Pooled(bounded(readers.acquire().await?, is_serving).await?))
             }
+            #[cfg(feature = "postgres")]
             Self::Postgres { pool, reach, .. } => {
                 Link::Postgres(Owned::Pooled(reach.acquire(pool).await?))
             }
@@ -215,7 +243,9 @@ impl Db {
     /// there were others.
     pub(super) async fn read_for_lanes(&self) -> Result<Conn, Error> {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { .. } => self.read().await,
+            #[cfg(feature = "postgres")]
             Self::Postgres { lanes, reach, .. } => {
                 Ok(Link::Postgres(Owned::Pooled(reach.acquire(lanes).await?)).into())
             }
@@ -227,9 +257,11 @@ impl Db {
     /// transaction. Only the writer and the migrations ask for it.
     pub(super) async fn own(&self) -> Result<Conn, Error> {
         let link = match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { writer, .. } => {
                 Link::Sqlite(Owned::Own(Box::new(writer.connect().await?)))
             }
+            #[cfg(feature = "postgres")]
             Self::Postgres { pool, .. } => {
                 Link::Postgres(Owned::Own(Box::new(reach::connect(&pool.connect_options()).await?)))
             }
@@ -237,28 +269,32 @@ impl Db {
         Ok(link.into())
     }
 
-    /// What a commit waits for on PostgreSQL's standbys. `None` on SQLite.
-    pub async fn replication(&self) -> Result<Option<Replication>, Error> {
-        let Self::Postgres { pool, reach, .. } = self else { return Ok(None) };
-        let text = "SELECT current_setting('synchronous_commit'), \
-                    current_setting('synchronous_standby_names')";
-        let (synchronous_commit, standbys) =
-            sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?;
-        Ok(Some(Replication { synchronous_commit, standbys }))
+    /// From now on reads of SQLite end after [`LONGEST_READ`](bounded::LONGEST_READ).
+    pub(super) fn bound_reads(&self) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { is_serving, .. } => is_serving.store(true, Ordering::Relaxed),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { .. } => {}
+        }
     }
 
     /// How long the writer waits for a transaction before it gives its connection up: the other end
     /// may have vanished without a word. SQLite is in this process and does not vanish.
     pub(super) fn patience(&self) -> Duration {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { .. } => Duration::MAX,
+            #[cfg(feature = "postgres")]
             Self::Postgres { .. } => PATIENCE,
         }
     }
 
     pub async fn close(&self) {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { readers, .. } => readers.close().await,
+            #[cfg(feature = "postgres")]
             Self::Postgres { pool, lanes, .. } => {
                 pool.close().await;
                 lanes.close().await;
@@ -275,7 +311,12 @@ impl Conn {
     }
 
     pub(super) fn is_postgres(&self) -> bool {
-        matches!(self.link, Link::Postgres(_))
+        match self.link {
+            #[cfg(feature = "sqlite")]
+            Link::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Link::Postgres(_) => true,
+        }
     }
 
     /// Notes what others must hear once this is committed. Said once is enough.
@@ -300,34 +341,15 @@ impl Conn {
         std::mem::take(&mut self.told)
     }
 
-    /// Which process of PostgreSQL is at the other end.
-    pub(super) async fn backend(&mut self) -> Result<Option<i32>, Error> {
-        let Link::Postgres(connection) = &mut self.link else { return Ok(None) };
-        let (pid,): (i32,) =
-            sqlx::query_as("SELECT pg_backend_pid()").fetch_one(&mut **connection).await?;
-        Ok(Some(pid))
-    }
-
-    /// Ends the process at the other end of a connection that was given up, and says whether it is
-    /// gone: then whatever it did is done, and it does nothing more.
-    pub(super) async fn end_backend(&mut self, pid: i32) -> Result<bool, Error> {
-        let Link::Postgres(connection) = &mut self.link else { return Ok(true) };
-        let (is_there,): (bool,) = sqlx::query_as(
-            "SELECT COALESCE(bool_or(pg_terminate_backend(pid)), FALSE) FROM pg_stat_activity
-             WHERE pid = $1 AND pid <> pg_backend_pid() AND application_name = \
-             current_setting('application_name')",
-        )
-        .bind(pid)
-        .fetch_one(&mut **connection)
-        .await?;
-        Ok(!is_there)
-    }
-
-    /// For a connection that only the writer uses.
-    pub(super) async fn go_by_index(&mut self) -> Result<(), Error> {
-        let Link::Postgres(connection) = &mut self.link else { return Ok(()) };
-        sqlx::raw_sql(BY_INDEX).execute(&mut **connection).await?;
-        Ok(())
+    /// For a read that is made of many short ones: the next part has the whole of SQLite's
+    /// [`LONGEST_READ`](bounded::LONGEST_READ) again. Between two parts the log can start over.
+    pub(super) async fn renew(&mut self) -> Result<(), Error> {
+        match &mut self.link {
+            #[cfg(feature = "sqlite")]
+            Link::Sqlite(reader) => bounded::bound(reader).await,
+            #[cfg(feature = "postgres")]
+            Link::Postgres(_) => Ok(()),
+        }
     }
 
     /// To be added to a query for rows that are to be moved: those that another server is just

@@ -36,6 +36,7 @@ pub mod once;
 pub mod open;
 pub mod outcomes;
 pub mod queue;
+#[cfg(feature = "postgres")]
 mod reach;
 mod reserve;
 pub mod retention;
@@ -185,6 +186,7 @@ impl Store {
     }
 
     /// See [`Db::replication`].
+    #[cfg(feature = "postgres")]
     pub async fn replication(&self) -> Result<Option<db::Replication>, Error> {
         self.db.replication().await
     }

@@ -15,7 +15,7 @@ use crate::{
     engine::{
         clock::{Clock, Stopwatch},
         store::{
-            db::{Conn, Db, Link},
+            db::{Conn, Db},
             error::Error,
         },
     },
@@ -257,8 +257,13 @@ impl Heartbeat {
 
     /// What the connections of this process call themselves.
     fn session(&self) -> String {
-        let Db::Postgres { pool, .. } = &self.db else { return String::new() };
-        pool.connect_options().get_application_name().unwrap_or_default().to_owned()
+        match &self.db {
+            #[cfg(feature = "sqlite")]
+            Db::Sqlite { .. } => String::new(),
+            Db::Postgres { pool, .. } => {
+                pool.connect_options().get_application_name().unwrap_or_default().to_owned()
+            }
+        }
     }
 }
 
@@ -276,10 +281,7 @@ fn is_meant(hook: HookId, alive: &[NodeId], node: NodeId) -> bool {
 }
 
 fn postgres(conn: &mut Conn) -> Result<&mut PgConnection, Error> {
-    match &mut conn.link {
-        Link::Postgres(connection) => Ok(connection),
-        Link::Sqlite(_) => Err(Error::Closed),
-    }
+    conn.postgres().ok_or(Error::Closed)
 }
 
 /// A node that goes in order leaves its lanes and jobs to the others at once.

@@ -4,14 +4,18 @@
 //! the fence that was read, and changes it. Rows that another transaction has locked are left
 //! alone: it is recording a result, or taking the lane.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::Fence;
 use crate::{
     domain::id::{HookId, NodeId},
-    engine::store::error::Error,
+    engine::store::{
+        db::{padded, push_list},
+        error::Error,
+    },
 };
 
 /// Lanes with their fences.
@@ -175,6 +179,30 @@ fn mix(number: u128) -> u64 {
         x ^ (x >> 33)
     };
     half((number >> 64) as u64 ^ half(number as u64))
+}
+
+/// Which of these lanes are still held under these fences, and stay so until this transaction ends.
+pub(super) async fn still_ours(
+    conn: &mut PgConnection,
+    fences: &HashSet<(HookId, Fence)>,
+) -> Result<HashSet<(HookId, Fence)>, Error> {
+    let mut hooks: Vec<HookId> = fences.iter().map(|(hook, _)| *hook).collect();
+    // Every transaction locks rows of this table in this order: else two could wait for each other.
+    hooks.sort_unstable();
+    let mut ours = HashSet::new();
+    for ids in padded(&hooks) {
+        let mut query =
+            sqlx::QueryBuilder::new("SELECT hook_id, node_id, fence FROM lanes WHERE hook_id IN ");
+        push_list!(query, &ids);
+        query.push(" ORDER BY hook_id FOR SHARE");
+        let rows: Vec<(HookId, Option<NodeId>, i64)> =
+            query.build_query_as().fetch_all(&mut *conn).await?;
+        ours.extend(
+            rows.into_iter()
+                .filter_map(|(hook, node, number)| Some((hook, Fence { node: node?, number }))),
+        );
+    }
+    Ok(fences.intersection(&ours).copied().collect())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{lanes, now, place};
+use super::{lanes, place};
 use crate::{
     domain::{id::NodeId, permission::Grant, time::Timestamp},
     engine::store::{
@@ -43,6 +43,15 @@ pub(super) struct Heard {
     pub(super) has_dead: bool,
     /// There is a job that no living node works on.
     pub(super) has_job: bool,
+}
+
+/// What time it is by the database's clock.
+pub(super) async fn now(conn: &mut PgConnection) -> Result<Timestamp, Error> {
+    let (now,): (Timestamp,) =
+        sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
+            .fetch_one(conn)
+            .await?;
+    Ok(now)
 }
 
 /// A beat that finds nothing to do: one statement, whatever the number of hooks.

@@ -8,7 +8,6 @@ use std::{
 
 use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
 
-use super::{Conn, Db, Link};
 use crate::engine::{clock::Clock, store::error::Error};
 
 /// A server's read of SQLite is ended after this long. As long as a read lasts the log cannot start
@@ -18,15 +17,6 @@ pub(in crate::engine::store) const LONGEST_READ: Duration = Duration::from_secs(
 /// SQLite asks every so many of its own steps whether a read may go on: about once in a
 /// millisecond.
 const STEPS: i32 = 20_000;
-
-impl Db {
-    /// From now on reads that last too long are ended.
-    pub(in crate::engine::store) fn bound_reads(&self) {
-        if let Self::Sqlite { is_serving, .. } = self {
-            is_serving.store(true, Ordering::Relaxed);
-        }
-    }
-}
 
 /// A reader whose reads, from now on together, last no longer than [`LONGEST_READ`] while a server
 /// uses the database.
@@ -40,19 +30,8 @@ pub(super) async fn bounded(
     Ok(reader)
 }
 
-async fn bound(reader: &mut SqliteConnection) -> Result<(), Error> {
+pub(super) async fn bound(reader: &mut SqliteConnection) -> Result<(), Error> {
     let watch = Clock::System.stopwatch();
     reader.lock_handle().await?.set_progress_handler(STEPS, move || watch.elapsed() < LONGEST_READ);
     Ok(())
-}
-
-impl Conn {
-    /// For a read that is made of many short ones: the next part has the whole of [`LONGEST_READ`]
-    /// again. Between two parts the log can start over.
-    pub(in crate::engine::store) async fn renew(&mut self) -> Result<(), Error> {
-        if let Link::Sqlite(reader) = &mut self.link {
-            bound(reader).await?;
-        }
-        Ok(())
-    }
 }

@@ -1,6 +1,7 @@
 //! One commit after the other: what gathered goes to disk together, and then everybody is told.
 
 mod bulk;
+#[cfg(feature = "postgres")]
 mod unknown;
 
 use std::{collections::HashSet, panic::AssertUnwindSafe};
@@ -46,6 +47,7 @@ pub(super) struct WriterTask {
     /// The connection of all writes, except bulk writes on SQLite.
     conn: Option<Conn>,
     /// On PostgreSQL: the backend's process id, to end it when a commit gets no answer.
+    #[cfg(feature = "postgres")]
     backend: Option<i32>,
     /// A command panicked on `conn`, perhaps in the middle of a statement: the writer replaces it
     /// after the commit.
@@ -54,6 +56,7 @@ pub(super) struct WriterTask {
     used: Stopwatch,
     /// On SQLite: a second connection, for bulk writes (see
     /// [`commit`](crate::engine::store::commit)).
+    #[cfg(feature = "sqlite")]
     bulk_conn: Option<rusqlite::Connection>,
 }
 
@@ -69,8 +72,10 @@ impl WriterTask {
             used,
             clock,
             conn: None,
+            #[cfg(feature = "postgres")]
             backend: None,
             must_reconnect: false,
+            #[cfg(feature = "sqlite")]
             bulk_conn: None,
         }
     }
@@ -171,7 +176,10 @@ impl WriterTask {
     /// noted may have been committed, so it is passed on as hints.
     pub(super) fn reset(&mut self) {
         self.context.listeners.forget();
-        self.bulk_conn = None;
+        #[cfg(feature = "sqlite")]
+        {
+            self.bulk_conn = None;
+        }
         if let Some(mut broken) = self.conn.take() {
             self.context
                 .audience
@@ -213,9 +221,16 @@ impl WriterTask {
 
     /// A fresh connection of the writer's own.
     async fn connect(&mut self) -> Result<&mut Conn, Error> {
+        #[cfg_attr(
+            not(feature = "postgres"),
+            expect(unused_mut, reason = "only PostgreSQL is asked")
+        )]
         let mut conn = self.db.own().await?;
-        conn.go_by_index().await?;
-        self.backend = conn.backend().await?;
+        #[cfg(feature = "postgres")]
+        {
+            conn.go_by_index().await?;
+            self.backend = conn.backend().await?;
+        }
         Ok(self.conn.insert(conn))
     }
 

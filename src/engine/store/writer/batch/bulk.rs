@@ -1,11 +1,16 @@
 //! Bulk writes: the part of a batch that is written in a single round trip to the database.
 //! See [`commit`].
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::time::Duration;
 
 use super::{Accepting, Batch, Finishing, WriterTask, settle};
 use crate::engine::store::{
-    commit::{self, Unwritten, plan::Rows, postgres::Guards},
+    commit::Unwritten,
     db::Db,
     error::Error,
     events::{self, Accept, Answer, Planned},
@@ -101,12 +106,11 @@ impl WriterTask {
             return None;
         }
         let plans = events::plan(&self.context.listeners, &bulk.accepts());
-        let (bulk, written) = if self.is_shared() {
-            let written = self.write_postgres(&bulk, &plans).await;
-            (bulk, written.map(|()| plans))
-        } else {
-            // `None` only while the runtime itself is taken down: nobody is left to answer.
-            self.write_sqlite(bulk, plans).await?
+        let (bulk, written) = match &self.db {
+            #[cfg(feature = "sqlite")]
+            Db::Sqlite { .. } => self.write_sqlite(bulk, plans).await?,
+            #[cfg(feature = "postgres")]
+            Db::Postgres { .. } => self.write_postgres(bulk, plans).await,
         };
         match written {
             Ok(plans) => {
@@ -136,44 +140,6 @@ impl WriterTask {
         for waiting in bulk.finished {
             let _gone = waiting.caller.send(Ok(Recorded::Kept { health: None, is_off: false }));
         }
-    }
-
-    async fn write_postgres(&mut self, bulk: &Bulk, plans: &Plans) -> Result<(), Unwritten> {
-        let (patience, shard, version) =
-            (self.db.patience(), self.context.shard, self.context.listeners.version());
-        let (accepts, finished) = (bulk.accepts(), bulk.finished());
-        let guards = Guards::new(version, &accepts, &finished);
-        let rows = Rows::of(&accepts, plans, &finished);
-        let commit = commit::postgres::commit(self.conn.as_mut(), shard, &guards, &rows);
-        let written = tokio::time::timeout(patience, commit).await;
-        let written = written.unwrap_or_else(|_| Err(Unwritten::Unknown(Error::silent())));
-        if written.is_err() {
-            // The plan may be stale because a hook changed: read the listeners again.
-            self.context.listeners.distrust();
-        }
-        match written {
-            Err(Unwritten::Unknown(error)) => self.resolve_unknown(bulk, error).await,
-            known => known,
-        }
-    }
-
-    async fn write_sqlite(
-        &mut self,
-        bulk: Bulk,
-        plans: Plans,
-    ) -> Option<(Bulk, Result<Plans, Unwritten>)> {
-        let (bulk_conn, db, shard) = (self.bulk_conn.take(), self.db.clone(), self.context.shard);
-        let writing = tokio::task::spawn_blocking(move || {
-            // A panic drops the connection and with it the open transaction; then it is written one
-            // by one.
-            let write = AssertUnwindSafe(|| write_now(bulk_conn, &db, shard, &bulk, &plans));
-            let panicked = |_| (None, Err(Unwritten::Fault(Error::Panicked)));
-            let (bulk_conn, written) = std::panic::catch_unwind(write).unwrap_or_else(panicked);
-            (bulk_conn, bulk, written.map(|()| plans))
-        });
-        let (bulk_conn, bulk, written) = writing.await.ok()?;
-        self.bulk_conn = bulk_conn;
-        Some((bulk, written))
     }
 
     /// Reads what planning needs: the listeners, and the answers to idempotency keys that were used
@@ -256,27 +222,4 @@ impl WriterTask {
         }
         Ok(())
     }
-}
-
-/// The connection is given back where it can be used again.
-fn write_now(
-    bulk_conn: Option<rusqlite::Connection>,
-    db: &Db,
-    shard: i64,
-    bulk: &Bulk,
-    plans: &[Vec<Vec<Planned>>],
-) -> (Option<rusqlite::Connection>, Result<(), Unwritten>) {
-    let opened = match bulk_conn {
-        Some(bulk_conn) => Some(Ok(bulk_conn)),
-        None => commit::sqlite::open(db),
-    };
-    let mut bulk_conn = match opened {
-        Some(Ok(bulk_conn)) => bulk_conn,
-        Some(Err(unwritten)) => return (None, Err(unwritten)),
-        None => return (None, Err(Unwritten::Failed(Error::Closed))),
-    };
-    let rows = Rows::of(&bulk.accepts(), plans, &bulk.finished());
-    let written = commit::sqlite::commit(&mut bulk_conn, shard, &rows);
-    let is_broken = matches!(written, Err(Unwritten::Failed(_)));
-    ((!is_broken).then_some(bulk_conn), written)
 }
