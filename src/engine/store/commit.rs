@@ -12,6 +12,8 @@ pub(super) mod plan;
 pub(super) mod postgres;
 #[cfg(feature = "sqlite")]
 pub(super) mod sqlite;
+#[cfg(all(test, feature = "sqlite", feature = "postgres"))]
+mod tests;
 
 use super::error::Error;
 
