@@ -16,19 +16,28 @@
 //!
 //! One of the files that may know which database engine is in use.
 
+#[cfg(not(feature = "postgres"))]
+mod alone;
+#[cfg(feature = "postgres")]
 mod heartbeat;
+#[cfg(feature = "postgres")]
 mod lanes;
+#[cfg(feature = "postgres")]
 mod nodes;
+#[cfg(feature = "postgres")]
 mod process;
 
 use std::{collections::HashSet, fs::File};
 
+#[cfg(not(feature = "postgres"))]
+pub(in crate::engine) use alone::{Beat, Heartbeat, leave};
+#[cfg(feature = "postgres")]
 pub(in crate::engine) use heartbeat::{Beat, Heartbeat, leave};
+#[cfg(feature = "postgres")]
 pub use nodes::{NodeStatus, list_nodes};
-use sqlx::PgConnection;
 
 use super::{
-    db::{Conn, Db, Link, padded, push_list},
+    db::{Conn, Db, Link},
     error::Error,
     files,
 };
@@ -47,8 +56,8 @@ pub(super) struct FileClaim(File);
 /// Locks a SQLite database for this server; fails with [`Error::Unfit`] if another server holds the
 /// lock. `None` on PostgreSQL, which needs no such lock.
 pub(super) fn claim_file(db: &Db) -> Result<Option<FileClaim>, Error> {
-    let Db::Sqlite { writer, .. } = db else { return Ok(None) };
-    Ok(Some(FileClaim(files::claim(writer.get_filename())?)))
+    let Some(file) = db.file() else { return Ok(None) };
+    Ok(Some(FileClaim(files::claim(file)?)))
 }
 
 impl FileClaim {
@@ -72,31 +81,25 @@ pub(super) async fn still_held(
     conn: &mut Conn,
     fences: &HashSet<(HookId, Fence)>,
 ) -> Result<HashSet<(HookId, Fence)>, Error> {
-    let Link::Postgres(connection) = &mut conn.link else { return Ok(fences.clone()) };
-    let mut hooks: Vec<HookId> = fences.iter().map(|(hook, _)| *hook).collect();
-    // Lock order: every transaction locks rows of `lanes` in order of the hook id, which prevents
-    // deadlocks.
-    hooks.sort_unstable();
-    let mut current = HashSet::new();
-    for ids in padded(&hooks) {
-        let mut query =
-            sqlx::QueryBuilder::new("SELECT hook_id, node_id, fence FROM lanes WHERE hook_id IN ");
-        push_list!(query, &ids);
-        query.push(" ORDER BY hook_id FOR SHARE");
-        let rows: Vec<(HookId, Option<NodeId>, i64)> =
-            query.build_query_as().fetch_all(&mut **connection).await?;
-        current.extend(
-            rows.into_iter()
-                .filter_map(|(hook, node, number)| Some((hook, Fence { node: node?, number }))),
-        );
+    match &mut conn.link {
+        #[cfg(feature = "sqlite")]
+        Link::Sqlite(_) => Ok(fences.clone()),
+        #[cfg(feature = "postgres")]
+        Link::Postgres(conn) => lanes::still_held(conn, fences).await,
     }
-    Ok(fences.intersection(&current).copied().collect())
 }
 
 /// The time that all nodes agree on: that of the PostgreSQL server. On SQLite, `clock.now()`.
 pub(super) async fn database_now(conn: &mut Conn, clock: &Clock) -> Result<Timestamp, Error> {
-    let Link::Postgres(connection) = &mut conn.link else { return Ok(clock.now()) };
-    now(connection).await
+    match &mut conn.link {
+        #[cfg(feature = "sqlite")]
+        Link::Sqlite(_) => Ok(clock.now()),
+        #[cfg(feature = "postgres")]
+        Link::Postgres(conn) => {
+            let _own_clock = clock;
+            nodes::now(conn).await
+        }
+    }
 }
 
 /// Synchronises `clock` with the PostgreSQL server; every heartbeat does so again. Does nothing on
@@ -109,12 +112,4 @@ pub(in crate::engine) async fn sync_clock(db: &Db, clock: &Clock) -> Result<(), 
     let sent_at = clock.stopwatch();
     clock.synchronise(sent_at, database_now(&mut conn, clock).await?);
     Ok(())
-}
-
-async fn now(conn: &mut PgConnection) -> Result<Timestamp, Error> {
-    let (now,): (Timestamp,) =
-        sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
-            .fetch_one(conn)
-            .await?;
-    Ok(now)
 }

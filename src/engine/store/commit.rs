@@ -9,12 +9,20 @@
 //! [`outcomes`](super::outcomes).
 
 pub(super) mod plan;
+#[cfg(feature = "postgres")]
 pub(super) mod postgres;
+#[cfg(feature = "sqlite")]
 pub(super) mod sqlite;
+#[cfg(all(test, feature = "sqlite", feature = "postgres"))]
+mod tests;
 
 use super::error::Error;
 
 /// Why a bulk write was not (or may not have been) committed.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(dead_code, reason = "two of the reasons arise where nodes share a database")
+)]
 pub(super) enum Unwritten {
     /// The plan is stale: a hook changed, or another node took a lane. Plan again.
     Stale,

@@ -2,54 +2,71 @@
 //! [`Db`] holds the pools, [`Conn`] is one connection, `on_db!` runs a query on either engine. One
 //! of the files that may know which database engine is in use.
 
+#[cfg(feature = "sqlite")]
 mod bounded;
-mod open;
+#[cfg(feature = "postgres")]
+mod open_postgres;
+#[cfg(feature = "sqlite")]
+mod open_sqlite;
+#[cfg(feature = "postgres")]
+mod postgres;
 
+#[cfg(feature = "sqlite")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use std::{
     ops::{Deref, DerefMut},
-    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
-use sqlx::{
-    ConnectOptions, Database, Postgres, Sqlite, pool::PoolConnection, sqlite::SqliteConnectOptions,
-};
+#[cfg(feature = "postgres")]
+use sqlx::Postgres;
+#[cfg(feature = "sqlite")]
+use sqlx::{ConnectOptions, Sqlite, sqlite::SqliteConnectOptions};
+use sqlx::{Database, pool::PoolConnection};
 
+#[cfg(feature = "sqlite")]
 pub(super) use self::bounded::LONGEST_READ;
+#[cfg(feature = "sqlite")]
 use self::bounded::bounded;
-use super::{
-    error::Error,
-    reach::{self, Reach},
-    told::Told,
-};
-
-/// Planner settings for the connections of the writer, the lanes and the heartbeat, whose queries
-/// all use a key or an index. With outdated statistics (just after a million inserts, for example)
-/// PostgreSQL would choose a sequential scan or a sort. With these settings plans do not depend on
-/// statistics, so generic plans are reused instead of planning each execution.
-const INDEX_PLANS: &str =
-    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;
-     SET enable_hashjoin = off; SET enable_mergejoin = off;
-     SET plan_cache_mode = force_generic_plan";
+#[cfg(feature = "postgres")]
+pub use self::postgres::Replication;
+#[cfg(feature = "postgres")]
+use super::reach::{self, Reach};
+use super::{error::Error, told::Told};
 
 /// Timeout for a transaction of the writer. No transaction should take this long; the outcome of
 /// one that does is looked up on another connection.
+#[cfg(feature = "postgres")]
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pages in SQLite's write-ahead log that trigger a checkpoint (16 MiB). The larger this is, the
 /// more versions of a page one checkpoint writes back as one.
+#[cfg(feature = "sqlite")]
 pub(super) const CHECKPOINT_PAGES: u32 = 4000;
 
 /// Limit of the write-ahead log file in bytes. The log normally restarts at half of this. A longer
 /// file is truncated; see [`restart_log`](super::space::restart_log).
 pub const WAL_SIZE_LIMIT: u64 = 32 * 1024 * 1024;
 /// Size of SQLite's pool of read connections.
+#[cfg(feature = "sqlite")]
 pub(super) const READERS: u32 = 4;
+
+/// Error for a URL of an unknown database, or of one that this program was built without.
+const UNKNOWN_KIND: &str = "database_url: this build can't open it; a backend chooses its \
+                            databases with the features `sqlite` and `postgres`";
+
+/// Size of the prepared statement cache of a connection: enough for all sizes of each bulk
+/// statement.
+pub(super) const STATEMENT_CACHE: usize = 256;
 
 /// The connection pools, and the options for new write connections. Cheap to clone; clones share
 /// the pools. SQLite's read connections are opened read-only.
 #[derive(Clone)]
 pub enum Db {
+    #[cfg(feature = "sqlite")]
     Sqlite {
         readers: sqlx::Pool<Sqlite>,
         writer: Box<SqliteConnectOptions>,
@@ -57,6 +74,7 @@ pub enum Db {
         /// A server uses the database: reads are limited to [`LONGEST_READ`].
         is_serving: Arc<AtomicBool>,
     },
+    #[cfg(feature = "postgres")]
     Postgres {
         pool: sqlx::Pool<Postgres>,
         /// Reserved for lanes; see [`Db::read_for_lanes`].
@@ -74,7 +92,9 @@ pub struct Conn {
 
 /// The connection to one of the engines.
 pub(crate) enum Link {
+    #[cfg(feature = "sqlite")]
     Sqlite(Owned<Sqlite>),
+    #[cfg(feature = "postgres")]
     Postgres(Owned<Postgres>),
 }
 
@@ -119,6 +139,7 @@ macro_rules! on_db {
     };
     ($conn:expr, $c:ident: $db:ident => $body:expr) => {
         match &mut $conn.link {
+            #[cfg(feature = "sqlite")]
             $crate::engine::store::db::Link::Sqlite(connection) => {
                 #[allow(dead_code, clippy::allow_attributes, reason = "most bodies need no name \
                     for the engine")]
@@ -126,6 +147,7 @@ macro_rules! on_db {
                 let $c = &mut **connection;
                 $body
             }
+            #[cfg(feature = "postgres")]
             $crate::engine::store::db::Link::Postgres(connection) => {
                 #[allow(dead_code, clippy::allow_attributes, reason = "most bodies need no name \
                     for the engine")]
@@ -181,32 +203,38 @@ pub(super) fn padded<T: Copy>(ids: &[T]) -> impl Iterator<Item = Vec<T>> {
     })
 }
 
-/// See [`Db::replication`].
-#[derive(Clone, Debug)]
-pub struct Replication {
-    /// The setting `synchronous_commit`: `on`, `remote_apply`, `remote_write` or `local`.
-    pub synchronous_commit: String,
-    /// The setting `synchronous_standby_names`; empty if commits wait for no standby.
-    pub standbys: String,
-}
-
 impl Db {
     /// Opens the database. Fails with [`Error::Unfit`] if it does not commit durably.
     pub async fn open(url: &str) -> Result<Self, Error> {
-        if url.starts_with("sqlite:") { open::sqlite(url).await } else { open::postgres(url).await }
+        #[cfg(feature = "sqlite")]
+        if url.starts_with("sqlite:") {
+            return open_sqlite::open(url).await;
+        }
+        #[cfg(feature = "postgres")]
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            return open_postgres::open(url).await;
+        }
+        Err(Error::Unfit(UNKNOWN_KIND.to_owned()))
     }
 
     pub fn is_postgres(&self) -> bool {
-        matches!(self, Self::Postgres { .. })
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { .. } => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres { .. } => true,
+        }
     }
 
     /// A read connection from the pool. On SQLite it is read-only, and its reads are limited to
     /// [`LONGEST_READ`] while a server runs.
     pub async fn read(&self) -> Result<Conn, Error> {
         let link = match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { readers, is_serving, .. } => {
                 Link::Sqlite(Owned::Pooled(bounded(readers.acquire().await?, is_serving).await?))
             }
+            #[cfg(feature = "postgres")]
             Self::Postgres { pool, reach, .. } => {
                 Link::Postgres(Owned::Pooled(reach.acquire(pool).await?))
             }
@@ -220,7 +248,9 @@ impl Db {
     /// write-ahead log from restarting: see [`restart_log`](super::space::restart_log).
     pub(super) async fn read_for_lanes(&self) -> Result<Conn, Error> {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { .. } => self.read().await,
+            #[cfg(feature = "postgres")]
             Self::Postgres { lanes, reach, .. } => {
                 Ok(Link::Postgres(Owned::Pooled(reach.acquire(lanes).await?)).into())
             }
@@ -232,9 +262,11 @@ impl Db {
     /// writer, the heartbeat, hints to other nodes, the key check and the migrations.
     pub(super) async fn connect_unpooled(&self) -> Result<Conn, Error> {
         let link = match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { writer, .. } => {
                 Link::Sqlite(Owned::Own(Box::new(writer.connect().await?)))
             }
+            #[cfg(feature = "postgres")]
             Self::Postgres { pool, .. } => {
                 Link::Postgres(Owned::Own(Box::new(reach::connect(&pool.connect_options()).await?)))
             }
@@ -242,14 +274,15 @@ impl Db {
         Ok(link.into())
     }
 
-    /// Which standbys of PostgreSQL a commit waits for. `None` on SQLite.
-    pub async fn replication(&self) -> Result<Option<Replication>, Error> {
-        let Self::Postgres { pool, reach, .. } = self else { return Ok(None) };
-        let text = "SELECT current_setting('synchronous_commit'), \
-                    current_setting('synchronous_standby_names')";
-        let (synchronous_commit, standbys) =
-            sqlx::query_as(text).fetch_one(&mut *reach.acquire(pool).await?).await?;
-        Ok(Some(Replication { synchronous_commit, standbys }))
+    /// Called when a server starts: from now on, reads of SQLite are limited to
+    /// [`LONGEST_READ`](bounded::LONGEST_READ).
+    pub(super) fn limit_reads(&self) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { is_serving, .. } => is_serving.store(true, Ordering::Relaxed),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { .. } => {}
+        }
     }
 
     /// How long the writer waits for a transaction before it abandons the connection, because the
@@ -257,14 +290,18 @@ impl Db {
     /// process.
     pub(super) fn answer_timeout(&self) -> Duration {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { .. } => Duration::MAX,
+            #[cfg(feature = "postgres")]
             Self::Postgres { .. } => ANSWER_TIMEOUT,
         }
     }
 
     pub async fn close(&self) {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { readers, .. } => readers.close().await,
+            #[cfg(feature = "postgres")]
             Self::Postgres { pool, lanes, .. } => {
                 pool.close().await;
                 lanes.close().await;
@@ -281,7 +318,12 @@ impl Conn {
     }
 
     pub(super) fn is_postgres(&self) -> bool {
-        matches!(self.link, Link::Postgres(_))
+        match self.link {
+            #[cfg(feature = "sqlite")]
+            Link::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Link::Postgres(_) => true,
+        }
     }
 
     /// Adds a notice, to be sent after the commit. Skips it if the last notice says the same.
@@ -307,34 +349,15 @@ impl Conn {
         std::mem::take(&mut self.notices)
     }
 
-    /// The process id of PostgreSQL's backend for this connection; `None` on SQLite.
-    pub(super) async fn backend(&mut self) -> Result<Option<i32>, Error> {
-        let Link::Postgres(connection) = &mut self.link else { return Ok(None) };
-        let (pid,): (i32,) =
-            sqlx::query_as("SELECT pg_backend_pid()").fetch_one(&mut **connection).await?;
-        Ok(Some(pid))
-    }
-
-    /// Asks PostgreSQL to terminate the backend of an abandoned connection of this process. Returns
-    /// true once it no longer exists: then the outcome of its transaction is final.
-    pub(super) async fn end_backend(&mut self, pid: i32) -> Result<bool, Error> {
-        let Link::Postgres(connection) = &mut self.link else { return Ok(true) };
-        let (exists,): (bool,) = sqlx::query_as(
-            "SELECT COALESCE(bool_or(pg_terminate_backend(pid)), FALSE) FROM pg_stat_activity
-             WHERE pid = $1 AND pid <> pg_backend_pid() AND application_name = \
-             current_setting('application_name')",
-        )
-        .bind(pid)
-        .fetch_one(&mut **connection)
-        .await?;
-        Ok(!exists)
-    }
-
-    /// Applies [`INDEX_PLANS`] to a connection outside the pools.
-    pub(super) async fn prefer_index_plans(&mut self) -> Result<(), Error> {
-        let Link::Postgres(connection) = &mut self.link else { return Ok(()) };
-        sqlx::raw_sql(INDEX_PLANS).execute(&mut **connection).await?;
-        Ok(())
+    /// Restarts SQLite's time limit, for a long read that consists of many short statements. The
+    /// write-ahead log can restart between two of them.
+    pub(super) async fn restart_read_timer(&mut self) -> Result<(), Error> {
+        match &mut self.link {
+            #[cfg(feature = "sqlite")]
+            Link::Sqlite(reader) => bounded::start_timer(reader).await,
+            #[cfg(feature = "postgres")]
+            Link::Postgres(_) => Ok(()),
+        }
     }
 
     /// Append this to a query that selects rows to update: rows locked by another node are skipped,

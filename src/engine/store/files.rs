@@ -13,11 +13,8 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    str::FromStr,
     time::Duration,
 };
-
-use sqlx::sqlite::SqliteConnectOptions;
 
 use super::{error::Error, fit};
 use crate::engine::clock::Clock;
@@ -39,11 +36,13 @@ const TAKEN: &str = "another server is running on this database; stop it first";
 
 /// The file of a SQLite database; `None` for PostgreSQL and for invalid URLs.
 pub fn sqlite_file(url: &str) -> Option<PathBuf> {
-    let is_sqlite = url.starts_with("sqlite:");
-    is_sqlite
-        .then(|| SqliteConnectOptions::from_str(url).ok())
-        .flatten()
-        .map(|options| options.get_filename().into())
+    #[cfg(feature = "sqlite")]
+    if url.starts_with("sqlite:") {
+        let options: sqlx::sqlite::SqliteConnectOptions = url.parse().ok()?;
+        return Some(options.get_filename().into());
+    }
+    let _is_other = url;
+    None
 }
 
 /// Appends a suffix to the whole file name: `service-hooks.db` becomes `service-hooks.db.lock`. So

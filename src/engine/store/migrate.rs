@@ -46,9 +46,11 @@ pub async fn migrate(db: &Db) -> Result<(), Error> {
     let mut conn = db.connect_unpooled().await?;
     let outcome: Result<bool, MigrateError> = async {
         match &mut conn.link {
+            #[cfg(feature = "sqlite")]
             Link::Sqlite(connection) => {
                 bring_up_to_date!(&mut **connection, sqlx::migrate!("migrations/sqlite"))
             }
+            #[cfg(feature = "postgres")]
             Link::Postgres(connection) => {
                 bring_up_to_date!(&mut **connection, sqlx::migrate!("migrations/postgres"))
             }

@@ -39,6 +39,7 @@ pub mod once;
 pub mod open;
 pub mod outcomes;
 pub mod queue;
+#[cfg(feature = "postgres")]
 mod reach;
 mod reserve;
 pub mod retention;
@@ -190,6 +191,7 @@ impl Store {
     }
 
     /// See [`Db::replication`].
+    #[cfg(feature = "postgres")]
     pub async fn replication(&self) -> Result<Option<db::Replication>, Error> {
         self.db.replication().await
     }

@@ -51,9 +51,22 @@ fn has(tree: &str, name: &str) -> bool {
 
 #[test]
 fn the_engine_alone_needs_nothing_of_the_portal() {
-    let tree = tree("engine");
+    let tree = tree("engine,sqlite,postgres");
     assert!(has(&tree, "sqlx") && has(&tree, "rusqlite") && has(&tree, "reqwest"), "{tree}");
     for name in ["leptos", "axum", "tower-sessions", "clap", "argon2", "utoipa"] {
         assert!(!has(&tree, name), "{name} is built:\n{tree}");
     }
+}
+
+/// A program can hold one SQLite. A backend that has its own, of whatever version, takes the engine
+/// with PostgreSQL alone.
+#[test]
+fn the_engine_with_one_database_leaves_the_other_out() {
+    let postgres = tree("engine,postgres");
+    assert!(has(&postgres, "sqlx-postgres"), "{postgres}");
+    for name in ["sqlx-sqlite", "rusqlite", "libsqlite3-sys"] {
+        assert!(!has(&postgres, name), "{name} is built:\n{postgres}");
+    }
+    let sqlite = tree("engine,sqlite");
+    assert!(has(&sqlite, "rusqlite") && !has(&sqlite, "sqlx-postgres"), "{sqlite}");
 }

@@ -17,7 +17,7 @@ use crate::{
     engine::{
         clock::{Clock, Stopwatch},
         store::{
-            db::{Conn, Db, Link},
+            db::{Conn, Db},
             error::Error,
         },
     },
@@ -267,8 +267,13 @@ impl Heartbeat {
 
     /// The application name that all database connections of this process have.
     fn session(&self) -> String {
-        let Db::Postgres { pool, .. } = &self.db else { return String::new() };
-        pool.connect_options().get_application_name().unwrap_or_default().to_owned()
+        match &self.db {
+            #[cfg(feature = "sqlite")]
+            Db::Sqlite { .. } => String::new(),
+            Db::Postgres { pool, .. } => {
+                pool.connect_options().get_application_name().unwrap_or_default().to_owned()
+            }
+        }
     }
 }
 
@@ -286,10 +291,7 @@ fn prefers(hook: HookId, alive: &[NodeId], node: NodeId) -> bool {
 }
 
 fn postgres(conn: &mut Conn) -> Result<&mut PgConnection, Error> {
-    match &mut conn.link {
-        Link::Postgres(connection) => Ok(connection),
-        Link::Sqlite(_) => Err(Error::Closed),
-    }
+    conn.postgres().ok_or(Error::Closed)
 }
 
 /// At the end of a graceful shutdown: frees this node's lanes and jobs for other nodes at once,

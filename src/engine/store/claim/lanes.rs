@@ -5,14 +5,18 @@
 //! read and the update. Rows locked by another transaction are skipped: it records a result of the
 //! lane, or takes the lane itself. They are tried again at the next heartbeat.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::Fence;
 use crate::{
     domain::id::{HookId, NodeId},
-    engine::store::error::Error,
+    engine::store::{
+        db::{padded, push_list},
+        error::Error,
+    },
 };
 
 /// Fencing tokens by hook.
@@ -180,6 +184,32 @@ fn mix(number: u128) -> u64 {
         x ^ (x >> 33)
     };
     half((number >> 64) as u64 ^ half(number as u64))
+}
+
+/// The subset of `fences` that is still valid. The lane rows are share-locked, so they stay valid
+/// until this transaction ends.
+pub(super) async fn still_held(
+    conn: &mut PgConnection,
+    fences: &HashSet<(HookId, Fence)>,
+) -> Result<HashSet<(HookId, Fence)>, Error> {
+    let mut hooks: Vec<HookId> = fences.iter().map(|(hook, _)| *hook).collect();
+    // Lock order: every transaction locks rows of `lanes` in order of the hook id, which prevents
+    // deadlocks.
+    hooks.sort_unstable();
+    let mut current = HashSet::new();
+    for ids in padded(&hooks) {
+        let mut query =
+            sqlx::QueryBuilder::new("SELECT hook_id, node_id, fence FROM lanes WHERE hook_id IN ");
+        push_list!(query, &ids);
+        query.push(" ORDER BY hook_id FOR SHARE");
+        let rows: Vec<(HookId, Option<NodeId>, i64)> =
+            query.build_query_as().fetch_all(&mut *conn).await?;
+        current.extend(
+            rows.into_iter()
+                .filter_map(|(hook, node, number)| Some((hook, Fence { node: node?, number }))),
+        );
+    }
+    Ok(fences.intersection(&current).copied().collect())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{lanes, now, process};
+use super::{lanes, process};
 use crate::{
     domain::{id::NodeId, permission::Grant, time::Timestamp},
     engine::store::{
@@ -47,6 +47,15 @@ pub(super) struct BeatReply {
     pub(super) has_dead: bool,
     /// There is a running job whose lease has expired.
     pub(super) has_job: bool,
+}
+
+/// The time of the database server.
+pub(super) async fn now(conn: &mut PgConnection) -> Result<Timestamp, Error> {
+    let (now,): (Timestamp,) =
+        sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
+            .fetch_one(conn)
+            .await?;
+    Ok(now)
 }
 
 /// Renews the node's lease and reads everything that shows whether more is to do: one statement,

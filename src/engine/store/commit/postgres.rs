@@ -11,7 +11,7 @@ use crate::{
     engine::store::{
         claim::Fence,
         commit::plan::Rows,
-        db::{Conn, Link},
+        db::Conn,
         error::Error,
         events::{Accept, NewEvent},
         finished::Finished,
@@ -131,9 +131,7 @@ pub(in crate::engine::store) async fn commit(
     guards: &Guards,
     rows: &Rows<'_>,
 ) -> Result<(), Unwritten> {
-    let Some(Link::Postgres(conn)) = conn.map(|conn| &mut conn.link) else {
-        return Err(Unwritten::Stale);
-    };
+    let Some(conn) = conn.and_then(Conn::postgres) else { return Err(Unwritten::Stale) };
     let query = sqlx::query_as(TEXT)
         .bind(array(&guards.fences, |(hook, _)| hook.0))
         .bind(array(&guards.fences, |(_, fence)| fence.node.0))
@@ -142,7 +140,7 @@ pub(in crate::engine::store) async fn commit(
         .bind(rows.now.0);
     let query = bind_attempts(bind_accepts(query, rows).bind(shard), rows);
     // `fetch_all` reads to the end of the reply: the first row arrives before the commit.
-    match bind_sums(query, rows).fetch_all(&mut **conn).await {
+    match bind_sums(query, rows).fetch_all(&mut *conn).await {
         Ok(reply) if reply == [(true,)] => Ok(()),
         Ok(_) => Err(Unwritten::Stale),
         Err(error) => Err(classify(error)),
@@ -167,7 +165,7 @@ pub(in crate::engine::store) async fn was_written(
     accepts: &[&Accept],
     finished: &[&Finished],
 ) -> Result<bool, Error> {
-    let Link::Postgres(conn) = &mut conn.link else { return Ok(false) };
+    let Some(conn) = conn.postgres() else { return Ok(false) };
     let events: Vec<&NewEvent> = accepts.iter().flat_map(|accept| &accept.events).collect();
     // Check all rows, not just one: an attempt may be on record from an earlier commit, and then
     // this commit failed with a unique violation.
@@ -181,7 +179,7 @@ pub(in crate::engine::store) async fn was_written(
         .bind(array(&events, |event| event.id.0))
         .bind(array(finished, |finished| finished.delivery.0))
         .bind(array(finished, |finished| i64::from(finished.attempt.number)))
-        .fetch_one(&mut **conn)
+        .fetch_one(&mut *conn)
         .await;
     Ok(found?.0)
 }

@@ -45,7 +45,11 @@ const CACHE_KIB: u32 = 16 * 1024;
 /// Opens a connection for bulk writes, with the durability settings of the writer's connection
 /// (see [`db`](crate::engine::store::db)). `None` on PostgreSQL.
 pub(in crate::engine::store) fn open(db: &Db) -> Option<Result<Connection, Unwritten>> {
-    let Db::Sqlite { writer, vfs, .. } = db else { return None };
+    let (writer, vfs) = match db {
+        Db::Sqlite { writer, vfs, .. } => (writer, vfs),
+        #[cfg(feature = "postgres")]
+        Db::Postgres { .. } => return None,
+    };
     let path = writer.get_filename().to_owned();
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = match vfs {

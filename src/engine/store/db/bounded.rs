@@ -9,7 +9,6 @@ use std::{
 
 use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
 
-use super::{Conn, Db, Link};
 use crate::engine::{clock::Clock, store::error::Error};
 
 /// Reads of a running server are interrupted after this time. Commands that scan whole tables, such
@@ -17,15 +16,6 @@ use crate::engine::{clock::Clock, store::error::Error};
 pub(in crate::engine::store) const LONGEST_READ: Duration = Duration::from_secs(10);
 /// Instructions of SQLite's virtual machine between two checks of the limit: about 1 ms.
 const CHECK_INTERVAL_OPS: i32 = 20_000;
-
-impl Db {
-    /// Called when a server starts: from now on, reads are limited to [`LONGEST_READ`].
-    pub(in crate::engine::store) fn limit_reads(&self) {
-        if let Self::Sqlite { is_serving, .. } = self {
-            is_serving.store(true, Ordering::Relaxed);
-        }
-    }
-}
 
 /// Starts the time limit of a connection that was taken from the pool. It applies to all its reads
 /// together. Does nothing while no server uses the database.
@@ -39,20 +29,9 @@ pub(super) async fn bounded(
     Ok(reader)
 }
 
-async fn start_timer(reader: &mut SqliteConnection) -> Result<(), Error> {
+pub(super) async fn start_timer(reader: &mut SqliteConnection) -> Result<(), Error> {
     let watch = Clock::System.stopwatch();
     let may_continue = move || watch.elapsed() < LONGEST_READ;
     reader.lock_handle().await?.set_progress_handler(CHECK_INTERVAL_OPS, may_continue);
     Ok(())
-}
-
-impl Conn {
-    /// Restarts the time limit, for a long read that consists of many short statements. The
-    /// write-ahead log can restart between two of them.
-    pub(in crate::engine::store) async fn restart_read_timer(&mut self) -> Result<(), Error> {
-        if let Link::Sqlite(reader) = &mut self.link {
-            start_timer(reader).await?;
-        }
-        Ok(())
-    }
 }

@@ -5,6 +5,7 @@
 //! commits without a reply.
 
 mod bulk;
+#[cfg(feature = "postgres")]
 mod unknown;
 
 use std::{collections::HashSet, panic::AssertUnwindSafe};
@@ -50,6 +51,7 @@ pub(super) struct WriterTask {
     /// after a failure.
     conn: Option<Conn>,
     /// On PostgreSQL: the backend's process id, to end it when a commit gets no answer.
+    #[cfg(feature = "postgres")]
     backend: Option<i32>,
     /// A command panicked on `conn`, perhaps in the middle of a statement: the writer replaces it
     /// after the commit.
@@ -58,6 +60,7 @@ pub(super) struct WriterTask {
     last_commit: Stopwatch,
     /// On SQLite: a second connection, for bulk writes (see
     /// [`commit`](crate::engine::store::commit)).
+    #[cfg(feature = "sqlite")]
     bulk_conn: Option<rusqlite::Connection>,
 }
 
@@ -73,8 +76,10 @@ impl WriterTask {
             last_commit,
             clock,
             conn: None,
+            #[cfg(feature = "postgres")]
             backend: None,
             must_reconnect: false,
+            #[cfg(feature = "sqlite")]
             bulk_conn: None,
         }
     }
@@ -174,7 +179,10 @@ impl WriterTask {
     /// transaction may have been committed, so its notices are sent as hints.
     pub(super) fn reset(&mut self) {
         self.context.listeners.forget();
-        self.bulk_conn = None;
+        #[cfg(feature = "sqlite")]
+        {
+            self.bulk_conn = None;
+        }
         if let Some(mut broken) = self.conn.take() {
             self.context
                 .audience
@@ -216,9 +224,16 @@ impl WriterTask {
 
     /// Replaces the write connection by a new one.
     async fn connect(&mut self) -> Result<&mut Conn, Error> {
+        #[cfg_attr(
+            not(feature = "postgres"),
+            expect(unused_mut, reason = "only a connection to PostgreSQL is prepared")
+        )]
         let mut conn = self.db.connect_unpooled().await?;
-        conn.prefer_index_plans().await?;
-        self.backend = conn.backend().await?;
+        #[cfg(feature = "postgres")]
+        {
+            conn.prefer_index_plans().await?;
+            self.backend = conn.backend().await?;
+        }
         Ok(self.conn.insert(conn))
     }
 

@@ -1,11 +1,16 @@
 //! The fast path of the writer: the part of a batch that is written in a single round trip to the
-//! database; see [`commit`]. Start reading at [`WriterTask::write_in_bulk`].
+//! database; see [`commit`](crate::engine::store::commit). Start reading at [`WriterTask::write_in_bulk`].
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::time::Duration;
 
 use super::{Accepting, Batch, Finishing, WriterTask, answer_all};
 use crate::engine::store::{
-    commit::{self, Unwritten, plan::Rows, postgres::Guards},
+    commit::Unwritten,
     db::Db,
     error::Error,
     events::{self, Accept, Answer, Planned},
@@ -109,12 +114,11 @@ impl WriterTask {
             return None;
         }
         let plans = events::plan(&self.context.listeners, &bulk.accepts());
-        let (bulk, written) = if self.has_peers() {
-            let written = self.write_postgres(&bulk, &plans).await;
-            (bulk, written.map(|()| plans))
-        } else {
-            // `None` only while the runtime shuts down: no caller waits any more.
-            self.write_sqlite(bulk, plans).await?
+        let (bulk, written) = match &self.db {
+            #[cfg(feature = "sqlite")]
+            Db::Sqlite { .. } => self.write_sqlite(bulk, plans).await?,
+            #[cfg(feature = "postgres")]
+            Db::Postgres { .. } => self.write_postgres(bulk, plans).await,
         };
         match written {
             Ok(plans) => {
@@ -146,44 +150,6 @@ impl WriterTask {
             let recorded = Recorded::Stored { health: None, is_off: false };
             let _cancelled = waiting.caller.send(Ok(recorded));
         }
-    }
-
-    async fn write_postgres(&mut self, bulk: &Bulk, plans: &Plans) -> Result<(), Unwritten> {
-        let (timeout, shard, version) =
-            (self.db.answer_timeout(), self.context.shard, self.context.listeners.version());
-        let (accepts, finished) = (bulk.accepts(), bulk.finished());
-        let guards = Guards::new(version, &accepts, &finished);
-        let rows = Rows::of(&accepts, plans, &finished);
-        let commit = commit::postgres::commit(self.conn.as_mut(), shard, &guards, &rows);
-        let written = tokio::time::timeout(timeout, commit).await;
-        let written = written.unwrap_or_else(|_| Err(Unwritten::Unknown(Error::timed_out())));
-        if written.is_err() {
-            // The plan may be stale because a hook changed: refresh the cache before the retry.
-            self.context.listeners.mark_stale();
-        }
-        match written {
-            Err(Unwritten::Unknown(error)) => self.resolve_unknown(bulk, error).await,
-            outcome => outcome,
-        }
-    }
-
-    async fn write_sqlite(
-        &mut self,
-        bulk: Bulk,
-        plans: Plans,
-    ) -> Option<(Bulk, Result<Plans, Unwritten>)> {
-        let (bulk_conn, db, shard) = (self.bulk_conn.take(), self.db.clone(), self.context.shard);
-        let writing = tokio::task::spawn_blocking(move || {
-            // A panic drops the connection, which rolls back. Reported as a fault, so that the
-            // items are retried one by one.
-            let write = AssertUnwindSafe(|| write_blocking(bulk_conn, &db, shard, &bulk, &plans));
-            let panicked = |_| (None, Err(Unwritten::Fault(Error::Panicked)));
-            let (bulk_conn, written) = std::panic::catch_unwind(write).unwrap_or_else(panicked);
-            (bulk_conn, bulk, written.map(|()| plans))
-        });
-        let (bulk_conn, bulk, written) = writing.await.ok()?;
-        self.bulk_conn = bulk_conn;
-        Some((bulk, written))
     }
 
     /// Reads what planning needs: refreshes the cache of hooks, and answers accepts whose
@@ -266,28 +232,4 @@ impl WriterTask {
         }
         Ok(())
     }
-}
-
-/// Opens the connection if necessary, and commits. Blocking. Returns the connection unless it
-/// failed.
-fn write_blocking(
-    bulk_conn: Option<rusqlite::Connection>,
-    db: &Db,
-    shard: i64,
-    bulk: &Bulk,
-    plans: &[Vec<Vec<Planned>>],
-) -> (Option<rusqlite::Connection>, Result<(), Unwritten>) {
-    let opened = match bulk_conn {
-        Some(bulk_conn) => Some(Ok(bulk_conn)),
-        None => commit::sqlite::open(db),
-    };
-    let mut bulk_conn = match opened {
-        Some(Ok(bulk_conn)) => bulk_conn,
-        Some(Err(unwritten)) => return (None, Err(unwritten)),
-        None => return (None, Err(Unwritten::Failed(Error::Closed))),
-    };
-    let rows = Rows::of(&bulk.accepts(), plans, &bulk.finished());
-    let written = commit::sqlite::commit(&mut bulk_conn, shard, &rows);
-    let is_broken = matches!(written, Err(Unwritten::Failed(_)));
-    ((!is_broken).then_some(bulk_conn), written)
 }
