@@ -52,7 +52,7 @@
 //! - All state in memory can be rebuilt from the database, which is the only queue.
 //! - A transaction contains SQL only, no other I/O. A client that disconnects cannot cancel a
 //!   write.
-//! - After a commit the writer notifies lanes, jobs and other nodes ([`engine::store::told`]).
+//! - After a commit the writer notifies lanes, jobs and other nodes ([`engine::store::notices`]).
 //!   These also poll every few seconds, so a lost notice costs only seconds.
 //! - Every delivery goes out through `engine::delivery::dial`, to an address that the guard allows,
 //!   over a connection that belongs to one hook.

@@ -16,7 +16,7 @@ pub const PAUSED: &str = "the hook is paused: its receiver keeps failing";
 
 impl Acceptance {
     /// Why a hook holds its pending deliveries; `None` if it doesn't.
-    pub fn why_held(self) -> Option<&'static str> {
+    pub fn hold_reason(self) -> Option<&'static str> {
         match self {
             Self::Open => None,
             Self::Paused => Some(PAUSED),

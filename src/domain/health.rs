@@ -95,7 +95,7 @@ pub enum HealthChange {
 }
 
 impl Health {
-    pub fn is_well(&self) -> bool {
+    pub fn is_healthy(&self) -> bool {
         self.failures == 0 && self.paused.is_none() && self.waits_until.is_none()
     }
 

@@ -28,7 +28,7 @@ impl Hour {
 }
 
 /// The class of attempts that the receiver postponed with `Retry-After`.
-pub const PUT_OFF: &str = "put_off";
+pub const POSTPONED: &str = "put_off";
 
 /// The number of succeeded and failed attempts in a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl Outcomes {
     pub fn add(&mut self, class: &str, count: i64) {
         match class {
             "success" => self.succeeded += count,
-            PUT_OFF => {}
+            POSTPONED => {}
             _ => self.failed += count,
         }
     }
@@ -217,7 +217,8 @@ mod tests {
     #[test]
     fn a_postponed_attempt_is_neither_success_nor_failure() {
         let mut outcomes = Outcomes::default();
-        for (class, count) in [("success", 3), (PUT_OFF, 40), ("throttled", 1), ("server_error", 2)]
+        for (class, count) in
+            [("success", 3), (POSTPONED, 40), ("throttled", 1), ("server_error", 2)]
         {
             outcomes.add(class, count);
         }

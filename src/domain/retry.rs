@@ -1,4 +1,4 @@
-//! When to retry: [`classify`] decides from the result of an attempt, [`bearing`] what the result
+//! When to retry: [`classify`] decides from the result of an attempt, [`load_signal`] what it
 //! tells about the receiver's load. Pure: time and jitter are passed in.
 
 use std::time::Duration;
@@ -53,24 +53,25 @@ impl Verdict {
 
 /// What a result tells about the receiver's load. Input of the rate control (AIMD).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bearing {
+pub enum LoadSignal {
     /// It accepted the event: the rate may grow.
-    Bears,
-    /// It is overloaded or called too often: the rate must shrink. `asks`: its `Retry-After`.
-    TooMuch { asks: Option<Duration> },
+    Accepted,
+    /// It is overloaded or called too often: the rate must shrink. `retry_after` is the wait that
+    /// its `Retry-After` asks for.
+    Overloaded { retry_after: Option<Duration> },
     /// Nothing about its load.
-    Silent,
+    Neutral,
     /// Nothing was sent, because this machine had a problem. Other attempts would fail the same way
     /// now.
-    Unsent,
+    NotSent,
 }
 
-impl Bearing {
+impl LoadSignal {
     /// The wait that the receiver requested.
-    pub const fn asks(self) -> Option<Duration> {
+    pub const fn retry_after(self) -> Option<Duration> {
         match self {
-            Self::TooMuch { asks } => asks,
-            Self::Bears | Self::Silent | Self::Unsent => None,
+            Self::Overloaded { retry_after } => retry_after,
+            Self::Accepted | Self::Neutral | Self::NotSent => None,
         }
     }
 }
@@ -114,19 +115,23 @@ fn requested_wait(
 }
 
 /// What a result tells about the receiver's load. It concerns the whole hook, not one delivery.
-pub fn bearing(answer: Answer, retry_after: Option<Duration>, longest_wait: Duration) -> Bearing {
+pub fn load_signal(
+    answer: Answer,
+    retry_after: Option<Duration>,
+    longest_wait: Duration,
+) -> LoadSignal {
     match answer {
-        Answer::Status(200..300) => Bearing::Bears,
-        Answer::Status(429) => {
-            Bearing::TooMuch { asks: requested_wait(answer, retry_after, longest_wait) }
-        }
+        Answer::Status(200..300) => LoadSignal::Accepted,
+        Answer::Status(429) => LoadSignal::Overloaded {
+            retry_after: requested_wait(answer, retry_after, longest_wait),
+        },
         // A 503 without the header often comes from a proxy whose backend is down: a failure that
         // tells nothing about the rate.
-        Answer::Status(503) if retry_after.is_some() => {
-            Bearing::TooMuch { asks: requested_wait(answer, retry_after, longest_wait) }
-        }
-        answer if answer.is_ours() => Bearing::Unsent,
-        _ => Bearing::Silent,
+        Answer::Status(503) if retry_after.is_some() => LoadSignal::Overloaded {
+            retry_after: requested_wait(answer, retry_after, longest_wait),
+        },
+        answer if answer.is_ours() => LoadSignal::NotSent,
+        _ => LoadSignal::Neutral,
     }
 }
 

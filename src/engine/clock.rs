@@ -154,7 +154,7 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 }
 
 /// A uniform random number in `0.0..1.0`, for jitter.
-pub fn random_share() -> f64 {
+pub fn random_unit() -> f64 {
     #[expect(clippy::disallowed_methods, reason = "this file is the home of randomness")]
     rand::random()
 }

@@ -31,7 +31,7 @@ use super::{
     delivery::{
         Worker,
         attempt::Sender,
-        board::News,
+        board::Input,
         guard::Guard,
         handle::{Handle, PeerHint},
         lease::Lease,
@@ -138,7 +138,7 @@ impl Dispatcher {
             engine.node.start(clock, lease.clone(), engine.scheduler.clone(), wake, peer_hints);
         } else {
             let hooks = queue::hooks_with_open(&mut engine.store.read_for_lanes().await?).await?;
-            engine.scheduler.send(News::More(hooks));
+            engine.scheduler.send(Input::More(hooks));
         }
         let runner = Runner {
             store: engine.store.clone(),
@@ -218,7 +218,7 @@ impl Dispatcher {
         let (peers, peer_hints) = mpsc::unbounded_channel();
         let scheduler = scheduler::start(delivery, clock.clone(), worker, node_id, peers);
         let jobs_wake = Arc::<Notify>::default();
-        store.audience.set(notices::forward_to(scheduler.clone(), jobs_wake.clone()));
+        store.notices.set(notices::forward_to(scheduler.clone(), jobs_wake.clone()));
         let pressure = Pressure::new(settings.limits, Full::default());
         let last_cleanup = LastCleanup::new(clock.now());
         let engine = Self {
@@ -319,8 +319,8 @@ impl Dispatcher {
         };
         if tokio::time::timeout(limit.saturating_sub(watch.elapsed()), close).await.is_err() {
             tracing::warn!(
-                "the database does not respond; pending writes are found or repeated after the next \
-                 start"
+                "the database does not respond; pending writes are found or repeated after the \
+                 next start"
             );
         }
     }

@@ -3,7 +3,7 @@
 //! 1. [`Dispatcher::emit`] validates the payload against the [`catalogue`].
 //! 2. [`store::events`] writes the event and one delivery for each subscribed hook. The commit is
 //!    shared with other waiting callers (group commit, [`store::writer`]). Then the call returns.
-//! 3. The writer notifies the hook's [lane](delivery::lane) ([`store::told`]). When the lane's
+//! 3. The writer notifies the hook's [lane](delivery::lane) ([`store::notices`]). When the lane's
 //!    window is full, further deliveries stay in the database until there is space.
 //! 4. The [board](delivery::board) gives the lane a permit, the [scheduler](delivery::scheduler)
 //!    carries out the board's actions, and an [attempt](delivery::attempt) connects only to

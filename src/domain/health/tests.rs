@@ -27,7 +27,7 @@ fn twenty_failures_in_a_row_pause_and_one_success_resets() {
     assert_eq!(success(paused, Purpose::Probe), (Health::default(), HealthChange::Recovered));
     assert_eq!(success(paused, Purpose::Test).1, HealthChange::Recovered);
     let (well, change) = success(failed(19, &policy).0, Purpose::Delivery);
-    assert!(well.is_well() && change == HealthChange::None);
+    assert!(well.is_healthy() && change == HealthChange::None);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_requested_wait_is_neither_failure_nor_success() {
     let (waits, change) =
         Health::default().after(Signal::Wait(until), Purpose::Delivery, T0, &policy);
     assert_eq!((waits.failures, waits.waits_until, change), (0, Some(until), HealthChange::None));
-    assert!(!waits.is_well());
+    assert!(!waits.is_healthy());
     // Even a thousand of them neither pause the hook nor reset its failures.
     let mut health = failed(19, &policy).0;
     for _ in 0..1000 {

@@ -104,19 +104,27 @@ fn after_a_hundred_postponements_attempts_count() {
 #[test]
 fn a_result_tells_about_the_receivers_load() {
     let rows = [
-        (Answer::Status(204), Some(S(9)), Bearing::Bears),
-        (Answer::Status(429), None, Bearing::TooMuch { asks: None }),
-        (Answer::Status(503), None, Bearing::Silent),
-        (Answer::Status(429), None, Bearing::TooMuch { asks: None }),
-        (Answer::Status(429), Some(S(9)), Bearing::TooMuch { asks: Some(S(9)) }),
-        (Answer::Status(503), Some(Duration::ZERO), Bearing::TooMuch { asks: Some(S(1)) }),
-        (Answer::Status(503), Some(Duration::MAX), Bearing::TooMuch { asks: Some(S(3600)) }),
-        (Answer::Status(500), Some(S(9)), Bearing::Silent),
-        (Answer::Timeout, None, Bearing::Silent),
-        (Answer::OwnTrouble, None, Bearing::Unsent),
+        (Answer::Status(204), Some(S(9)), LoadSignal::Accepted),
+        (Answer::Status(429), None, LoadSignal::Overloaded { retry_after: None }),
+        (Answer::Status(503), None, LoadSignal::Neutral),
+        (Answer::Status(429), None, LoadSignal::Overloaded { retry_after: None }),
+        (Answer::Status(429), Some(S(9)), LoadSignal::Overloaded { retry_after: Some(S(9)) }),
+        (
+            Answer::Status(503),
+            Some(Duration::ZERO),
+            LoadSignal::Overloaded { retry_after: Some(S(1)) },
+        ),
+        (
+            Answer::Status(503),
+            Some(Duration::MAX),
+            LoadSignal::Overloaded { retry_after: Some(S(3600)) },
+        ),
+        (Answer::Status(500), Some(S(9)), LoadSignal::Neutral),
+        (Answer::Timeout, None, LoadSignal::Neutral),
+        (Answer::OwnTrouble, None, LoadSignal::NotSent),
     ];
     for (answer, retry_after, expected) in rows {
-        let found = bearing(answer, retry_after, S(3600));
+        let found = load_signal(answer, retry_after, S(3600));
         assert_eq!(found, expected, "{answer:?}, {retry_after:?}");
     }
 }

@@ -1,13 +1,13 @@
 //! Checks a payload that a user typed: is it valid JSON, and does it match the event's schema?
 
-use super::{strict::Strict, validate::validate};
+use super::{strict::StrictJson, validate::validate};
 use crate::domain::{contract::BodyCheck, event::EventType, invalid::FieldError};
 
 /// Checks the syntax first, then the schema. Used for tests of a hook.
 pub fn check(event: EventType, text: &str) -> BodyCheck {
-    match serde_json::from_str::<Strict>(text) {
+    match serde_json::from_str::<StrictJson>(text) {
         Err(error) => not_json(text, &error),
-        Ok(Strict(body)) => match validate(event, &body) {
+        Ok(StrictJson(body)) => match validate(event, &body) {
             Ok(()) => BodyCheck::Fits,
             Err(invalid) => {
                 BodyCheck::Differs(invalid.0.into_iter().map(relative_to_body).collect())

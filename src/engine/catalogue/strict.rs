@@ -11,7 +11,7 @@ use serde::{
 use serde_json::{Map, Number, Value};
 
 /// Any JSON value without duplicate field names at any depth.
-pub struct Strict(pub Value);
+pub struct StrictJson(pub Value);
 
 /// The fields of an object, without duplicate names. `V` decides about duplicates inside of the
 /// values.
@@ -22,7 +22,7 @@ fn duplicate<E: Error>(name: &str) -> E {
     E::custom(format_args!("the field \"{name}\" appears twice"))
 }
 
-impl<'de> Deserialize<'de> for Strict {
+impl<'de> Deserialize<'de> for StrictJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyVisitor).map(Self)
     }
@@ -69,7 +69,7 @@ impl<'de> Visitor<'de> for AnyVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
+        while let Some(StrictJson(item)) = items.next_element()? {
             list.push(item);
         }
         Ok(list.into())
@@ -77,7 +77,7 @@ impl<'de> Visitor<'de> for AnyVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
-        while let Some((name, Strict(value))) = entries.next_entry::<String, Strict>()? {
+        while let Some((name, StrictJson(value))) = entries.next_entry::<String, StrictJson>()? {
             if object.contains_key(&name) {
                 return Err(duplicate(&name));
             }
@@ -130,17 +130,17 @@ mod tests {
             r#""a\u00e9""#,
             r#"{"b":[1,{"a":{}}],"a":null}"#,
         ] {
-            let Strict(value) = serde_json::from_str(text).unwrap();
+            let StrictJson(value) = serde_json::from_str(text).unwrap();
             assert_eq!(value, serde_json::from_str::<Value>(text).unwrap());
         }
-        assert!(serde_json::from_str::<Strict>("{\"a\":1").is_err());
+        assert!(serde_json::from_str::<StrictJson>("{\"a\":1").is_err());
     }
 
     #[test]
     fn a_duplicate_field_is_an_error_at_any_depth() {
         for text in [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"c":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#]
         {
-            let error = serde_json::from_str::<Strict>(text).err().unwrap().to_string();
+            let error = serde_json::from_str::<StrictJson>(text).err().unwrap().to_string();
             assert!(error.starts_with("the field \"a\" appears twice"), "{error}");
         }
         assert!(serde_json::from_str::<UniqueFields<i64>>(r#"{"a":1,"a":1}"#).is_err());

@@ -1,4 +1,4 @@
-//! Fair scheduling over the lanes, as a pure state machine: [`News`] in, [`Action`]s out, and the
+//! Fair scheduling over the lanes, as a pure state machine: [`Input`] in, [`Action`]s out, and the
 //! current time is a parameter. The board assigns the global permits to the lanes round-robin, one
 //! delivery per turn, and knows when the next timer is due. The [`scheduler`](super::scheduler)
 //! task drives it in production, a simulation in the tests.
@@ -20,12 +20,12 @@ use std::{
 
 use budget::Budget;
 use bulkhead::Bulkhead;
-pub use messages::{Action, News, OwnedLane};
+pub use messages::{Action, Input, OwnedLane};
 
 use super::lane::{Lane, Limits, Speed};
 use crate::{
-    domain::{id::HookId, retry::Bearing, time::Timestamp},
-    engine::store::{Error, error::chain, lines::Ask, open::Open},
+    domain::{id::HookId, retry::LoadSignal, time::Timestamp},
+    engine::store::{Error, error::chain, lines::ReadRequest, open::Open},
 };
 
 /// The wait after a failed step.
@@ -65,7 +65,7 @@ pub struct Board {
 }
 
 impl Board {
-    /// `is_shared`: there may be other nodes, so the board owns no lane before [`News::Lanes`].
+    /// `is_shared`: there may be other nodes, so the board owns no lane before [`Input::Lanes`].
     /// `memory`: the budget of all lanes together, in bytes.
     pub fn new(permits: usize, limits: Limits, memory: usize, is_shared: bool) -> Self {
         Self {
@@ -89,51 +89,51 @@ impl Board {
     }
 
     /// Applies one input. Attempts start only in [`Board::advance`].
-    pub fn apply(&mut self, news: News, now: Timestamp) {
+    pub fn apply(&mut self, news: Input, now: Timestamp) {
         match news {
-            News::Offer(deliveries) => self.offer(deliveries, now),
-            News::Held(hooks) => self.for_each_lane(hooks, now, |lane| lane.note_held(now)),
-            News::More(hooks) => self.for_each_lane(hooks, now, |lane| lane.recheck_database(now)),
-            News::Changed(hooks) => self.changed(hooks, now),
-            News::FromPeer { hooks, is_change } => {
+            Input::Offer(deliveries) => self.offer(deliveries, now),
+            Input::Held(hooks) => self.for_each_lane(hooks, now, |lane| lane.note_held(now)),
+            Input::More(hooks) => self.for_each_lane(hooks, now, |lane| lane.recheck_database(now)),
+            Input::Changed(hooks) => self.changed(hooks, now),
+            Input::FromPeer { hooks, is_change } => {
                 let own = hooks.into_iter().filter(|hook| self.owns(*hook)).collect();
                 self.for_each_lane(own, now, |lane| {
                     if is_change { lane.hook_changed(now) } else { lane.recheck_database(now) }
                 });
             }
-            News::Overdue(hooks) => {
+            Input::Overdue(hooks) => {
                 let own = hooks.into_iter().filter(|hook| self.owns(*hook)).collect();
                 self.for_each_lane(own, now, |lane| lane.start_over(now));
             }
-            News::HintsMissed => {
+            Input::HintsMissed => {
                 // Sorted, so that a simulation is deterministic.
                 let all: BTreeSet<HookId> = self.lanes.keys().copied().collect();
                 self.for_each_lane(all.into_iter().collect(), now, |lane| {
                     lane.recheck_database(now)
                 });
             }
-            News::Loaded(owned, Ok(page)) => {
+            Input::Loaded(owned, Ok(page)) => {
                 self.release_load(owned);
                 self.with_owned_lane(owned, now, |lane| lane.loaded(*page, now));
             }
-            News::Loaded(owned, Err(error)) => self.load_failed(owned, &error, now),
-            News::Stepped(owned, Ok(is_more)) => {
+            Input::Loaded(owned, Err(error)) => self.load_failed(owned, &error, now),
+            Input::Stepped(owned, Ok(is_more)) => {
                 let limits = self.limits;
                 self.with_owned_lane(owned, now, |lane| lane.stepped(is_more, &limits, now));
             }
-            News::Stepped(owned, Err(error)) => self.step_failed(owned, &error, now),
-            News::RequestEnded { owned, delivery, bearing, is_delivered, duration } => self
+            Input::Stepped(owned, Err(error)) => self.step_failed(owned, &error, now),
+            Input::RequestEnded { owned, delivery, load_signal, is_delivered, duration } => self
                 .with_owned_lane(owned, now, |lane| {
-                    lane.learn(bearing, now);
+                    lane.learn(load_signal, now);
                     lane.request_ended();
-                    if bearing != Bearing::Unsent {
+                    if load_signal != LoadSignal::NotSent {
                         lane.note_duration(duration);
                     }
                     if is_delivered {
                         lane.delivered(delivery);
                     }
                 }),
-            News::Finished { owned, delivery, was_sent, due_at, health } => {
+            Input::Finished { owned, delivery, was_sent, due_at, health } => {
                 self.in_flight -= 1;
                 self.with_owned_lane(owned, now, |lane| {
                     lane.finished(delivery, due_at, health, now);
@@ -142,9 +142,9 @@ impl Board {
                     }
                 });
             }
-            News::Lanes(fences) => self.set_lanes(fences, now),
-            News::HandOver(hooks) => self.set_handovers(hooks, now),
-            News::Stop => self.is_stopping = true,
+            Input::Lanes(fences) => self.set_lanes(fences, now),
+            Input::HandOver(hooks) => self.set_handovers(hooks, now),
+            Input::Stop => self.is_stopping = true,
         }
     }
 
@@ -235,7 +235,7 @@ impl Board {
         self.budget.used()
     }
 
-    /// After [`News::Stop`], once no attempt is in flight.
+    /// After [`Input::Stop`], once no attempt is in flight.
     pub fn is_stopped(&self) -> bool {
         self.is_stopping && self.in_flight == 0
     }
@@ -304,7 +304,7 @@ impl Board {
                 let ask = if wanted.lines {
                     lane.ask_lines(&self.limits, room, now)
                 } else {
-                    Ask::default()
+                    ReadRequest::default()
                 };
                 self.actions.push(Action::Load { owned, wanted, known: lane.known(), room, ask });
             }

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::{board::News, congestion::Congestion};
+use super::{board::Input, congestion::Congestion};
 use crate::domain::id::{DeliveryId, HookId};
 
 /// A message to the scheduler.
 pub enum Message {
-    News(News),
+    Input(Input),
     /// Stop sending for these lanes. The answer: which of them have no attempt in flight.
     HandOver(HashSet<HookId>, oneshot::Sender<HashSet<HookId>>),
     /// Answer, and do nothing else.
@@ -35,8 +35,8 @@ impl Handle {
 
     /// Sends news to the scheduler. After it has stopped the news is dropped, which is safe: the
     /// database has all of it.
-    pub fn send(&self, news: News) {
-        let _stopped = self.messages.send(Message::News(news));
+    pub fn send(&self, news: Input) {
+        let _stopped = self.messages.send(Message::Input(news));
     }
 
     /// Has the scheduler stopped or panicked?

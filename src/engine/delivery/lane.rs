@@ -44,7 +44,7 @@ use recently_loaded::RecentlyLoaded;
 use super::attempt::Target;
 use crate::{
     domain::{health::Health, id::DeliveryId, time::Timestamp},
-    engine::store::{open::Open, queue::Room},
+    engine::store::{open::Open, queue::PageLimit},
 };
 
 /// See the module.
@@ -234,7 +234,7 @@ impl Lane {
     }
 
     /// What is in memory already: a load meets it again and must skip it.
-    pub fn known(&self) -> Room {
+    pub fn known(&self) -> PageLimit {
         self.known.room()
     }
 

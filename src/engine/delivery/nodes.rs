@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    board::News,
+    board::Input,
     handle::{Handle, PeerHint},
     lease::{BEAT, LEASE, Lease},
 };
@@ -243,11 +243,11 @@ impl HeartbeatTask {
             self.lease.renew(requested, beat.lanes.clone(), beat.is_leader);
         }
         if let Some(lanes) = beat.lanes {
-            self.handle.send(News::Lanes(lanes));
+            self.handle.send(Input::Lanes(lanes));
         }
         let hooks = beat.changed.unwrap_or_else(|| self.heartbeat.hooks().into_iter().collect());
         if !hooks.is_empty() {
-            self.handle.send(News::FromPeer { hooks, is_change: true });
+            self.handle.send(Input::FromPeer { hooks, is_change: true });
         }
         if beat.has_job {
             self.jobs.notify_one();
@@ -264,7 +264,7 @@ async fn poll_due(store: Store, clock: Clock, handle: Handle) {
         }
         .await;
         match found {
-            Ok(hooks) => handle.send(News::FromPeer { hooks, is_change: false }),
+            Ok(hooks) => handle.send(Input::FromPeer { hooks, is_change: false }),
             Err(Error::Closed) => return,
             Err(error) => {
                 tracing::error!(error = chain(&error), "could not poll for due deliveries")
@@ -291,13 +291,13 @@ async fn receive_hints(store: Store, handle: Handle, hooks_changed: Arc<Notify>)
 async fn listen(mut listener: HintListener, handle: &Handle, hooks_changed: &Notify) -> Error {
     // Hints that were sent before the connection was open are lost, and the heartbeat may already
     // have taken lanes.
-    handle.send(News::HintsMissed);
+    handle.send(Input::HintsMissed);
     loop {
         match listener.receive().await {
-            Ok(Hint::Missed) => handle.send(News::HintsMissed),
-            Ok(Hint::More(hooks)) => handle.send(News::FromPeer { hooks, is_change: false }),
+            Ok(Hint::Missed) => handle.send(Input::HintsMissed),
+            Ok(Hint::More(hooks)) => handle.send(Input::FromPeer { hooks, is_change: false }),
             Ok(Hint::Changed(hooks)) => {
-                handle.send(News::FromPeer { hooks, is_change: true });
+                handle.send(Input::FromPeer { hooks, is_change: true });
                 hooks_changed.notify_one();
             }
             Err(error) => return error,

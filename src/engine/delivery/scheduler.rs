@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::{
-    board::{Action, Board, News},
+    board::{Action, Board, Input},
     congestion::Congestion,
     handle::{Handle, Message, PeerHint},
     lane::Limits,
@@ -18,7 +18,7 @@ use crate::{
         clock::Clock,
         config::Delivery,
         metrics,
-        store::{claim::Fence, queue::Room},
+        store::{claim::Fence, queue::PageLimit},
     },
 };
 
@@ -49,7 +49,7 @@ pub fn start(
     let handle = Handle { messages: sender, finished, congestion: Congestion::default() };
     let limits = Limits {
         in_flight: settings.in_flight_per_hook,
-        window: Room { rows: settings.lane_window, bytes: settings.lane_window_bytes },
+        window: PageLimit { rows: settings.lane_window, bytes: settings.lane_window_bytes },
         drain_per_second: settings.drain_per_second,
         has_memory: true,
         is_shared: false,
@@ -110,22 +110,22 @@ impl Scheduler {
     fn receive(&mut self, message: Message) {
         let now = self.clock.now();
         match message {
-            Message::News(news) => {
-                if let News::Finished { delivery, .. } = &news {
+            Message::Input(news) => {
+                if let Input::Finished { delivery, .. } = &news {
                     let _no_subscribers = self.handle.finished.send(*delivery);
                 }
                 self.board.apply(news, now);
             }
             Message::HandOver(hooks, idle) => {
                 let _gone = idle.send(self.board.idle_among(&hooks));
-                self.board.apply(News::HandOver(hooks), now);
+                self.board.apply(Input::HandOver(hooks), now);
             }
             Message::Ping(answer) => {
                 let _gone = answer.send(());
             }
             Message::Stop(stopped) => {
                 self.stopping = Some(stopped);
-                self.board.apply(News::Stop, now);
+                self.board.apply(Input::Stop, now);
             }
         }
     }
@@ -136,7 +136,7 @@ impl Scheduler {
             match action {
                 Action::Load { owned, wanted, known, room, ask } => {
                     let window =
-                        Room { rows: room.rows + known.rows, bytes: room.bytes + known.bytes };
+                        PageLimit { rows: room.rows + known.rows, bytes: room.bytes + known.bytes };
                     let request = LoadRequest { wanted, window, ask, now: self.clock.now() };
                     self.worker.clone().load(owned, request, self.handle.clone());
                 }

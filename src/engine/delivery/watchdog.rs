@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{board::News, handle::Handle};
+use super::{board::Input, handle::Handle};
 use crate::{
     domain::{
         id::{DeliveryId, HookId},
@@ -99,7 +99,7 @@ impl Watchdog {
         .await;
         match found {
             Ok(hooks) if hooks.is_empty() => {}
-            Ok(hooks) => handle.send(News::More(hooks)),
+            Ok(hooks) => handle.send(Input::More(hooks)),
             Err(error) => {
                 tracing::warn!(error = chain(&error), "could not poll for due deliveries")
             }
@@ -138,7 +138,7 @@ impl Watchdog {
             );
         }
         if !overdue.is_empty() {
-            handle.send(News::Overdue(overdue.iter().map(|overdue| overdue.hook).collect()));
+            handle.send(Input::Overdue(overdue.iter().map(|overdue| overdue.hook).collect()));
         }
         Ok(())
     }

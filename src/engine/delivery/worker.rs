@@ -15,7 +15,7 @@ use tracing::{Instrument, debug_span};
 
 use super::{
     attempt::Sender,
-    board::{News, OwnedLane},
+    board::{Input, OwnedLane},
     handle::Handle,
     lane::{Outgoing, Wanted},
     lease::Lease,
@@ -24,15 +24,15 @@ use super::{
 use crate::{
     domain::{
         health::{BreakerPolicy, Health},
-        retry::{Bearing, RetryPolicy, Verdict, bearing},
+        retry::{LoadSignal, RetryPolicy, Verdict, load_signal},
         time::Timestamp,
     },
     engine::{
         clock::Clock,
         metrics,
         store::{
-            Error, Store, bodies::Bodies, claim::Fence, finished::Recorded, lines::Ask,
-            queue::Room, steps,
+            Error, Store, bodies::Bodies, claim::Fence, finished::Recorded, lines::ReadRequest,
+            queue::PageLimit, steps,
         },
     },
 };
@@ -61,8 +61,8 @@ pub struct LoadRequest {
     pub wanted: Wanted,
     /// The limit of one query: the deliveries that are already in memory plus those that the load
     /// may bring.
-    pub window: Room,
-    pub ask: Ask,
+    pub window: PageLimit,
+    pub ask: ReadRequest,
     pub now: Timestamp,
 }
 
@@ -70,15 +70,15 @@ pub struct LoadRequest {
 /// permit.
 struct ReportOnDrop {
     handle: Handle,
-    news: Option<News>,
+    news: Option<Input>,
 }
 
 impl ReportOnDrop {
-    fn new(handle: Handle, news: News) -> Self {
+    fn new(handle: Handle, news: Input) -> Self {
         Self { handle, news: Some(news) }
     }
 
-    fn set(&mut self, news: News) {
+    fn set(&mut self, news: Input) {
         self.news = Some(news);
     }
 }
@@ -95,13 +95,13 @@ impl Worker {
     /// Reads a hook, its health, and the due deliveries that the request asks for.
     pub fn load(self: Arc<Self>, owned: OwnedLane, request: LoadRequest, handle: Handle) {
         tokio::spawn(async move {
-            let mut report = ReportOnDrop::new(handle, News::Loaded(owned, Err(Error::Closed)));
+            let mut report = ReportOnDrop::new(handle, Input::Loaded(owned, Err(Error::Closed)));
             let Ok(_permit) = self.loads.acquire().await else { return };
             let watch = self.clock.stopwatch();
             let span = debug_span!("lane.load", hook.id = %owned.hook);
             let page = self.page(owned.hook, request).instrument(span).await;
             metrics::loaded(watch.elapsed());
-            report.set(News::Loaded(owned, page.map(Box::new)));
+            report.set(Input::Loaded(owned, page.map(Box::new)));
         });
     }
 
@@ -109,13 +109,13 @@ impl Worker {
     /// requires.
     pub fn step(self: Arc<Self>, owned: OwnedLane, handle: Handle) {
         tokio::spawn(async move {
-            let mut report = ReportOnDrop::new(handle, News::Stepped(owned, Err(Error::Closed)));
+            let mut report = ReportOnDrop::new(handle, Input::Stepped(owned, Err(Error::Closed)));
             let (hook, clock) = (owned.hook, self.clock.clone());
             let step = self.store.write(move |conn| {
                 Box::pin(async move { steps::step(conn, hook, clock.now()).await })
             });
             let stepped = step.await;
-            report.set(News::Stepped(owned, stepped));
+            report.set(Input::Stepped(owned, stepped));
         });
     }
 
@@ -124,7 +124,7 @@ impl Worker {
         tokio::spawn(async move {
             let hooks = rewind::run(&self.store, &self.clock, self.breaker).await;
             if !hooks.is_empty() {
-                handle.send(News::More(hooks));
+                handle.send(Input::More(hooks));
             }
         });
     }
@@ -135,8 +135,13 @@ impl Worker {
             let (hook, delivery) = (outgoing.open.hook, outgoing.open.id);
             let owned = OwnedLane { hook, fence: fence.map(|fence| fence.number) };
             let retry_at = Some(self.clock.now().after(RECORD_AGAIN));
-            let unsent =
-                News::Finished { owned, delivery, was_sent: false, due_at: retry_at, health: None };
+            let unsent = Input::Finished {
+                owned,
+                delivery,
+                was_sent: false,
+                due_at: retry_at,
+                health: None,
+            };
             let mut finished = ReportOnDrop::new(handle.clone(), unsent);
             // A node whose lease expired (it was suspended, say) must not send: another node may
             // own the lane now.
@@ -147,26 +152,26 @@ impl Worker {
                 delivery.id = %delivery, hook.id = %hook);
             let report = self.sender.send(&outgoing.target, &outgoing.open).instrument(span).await;
             let longest = self.policy.longest_wait;
-            let bearing = bearing(report.attempt.answer, report.retry_after, longest);
+            let load_signal = load_signal(report.attempt.answer, report.retry_after, longest);
             let is_delivered = report.attempt.answer.is_success();
             let duration =
                 Duration::from_millis(u64::try_from(report.attempt.duration_ms).unwrap_or(0));
             let report_ended = || {
-                handle.send(News::RequestEnded {
+                handle.send(Input::RequestEnded {
                     owned,
                     delivery,
-                    bearing,
+                    load_signal,
                     is_delivered,
                     duration,
                 });
             };
             // A failure keeps its slot until it is recorded. Otherwise the lane would start many
             // more attempts before the recorded failures pause the hook.
-            let records_first = bearing == Bearing::Silent;
+            let records_first = load_signal == LoadSignal::Neutral;
             if !records_first {
                 report_ended();
                 let (due_at, health) = (retry_at, None);
-                finished.set(News::Finished { owned, delivery, was_sent: true, due_at, health });
+                finished.set(Input::Finished { owned, delivery, was_sent: true, due_at, health });
             }
             metrics::attempted(report.attempt.answer, duration);
             let verdict = self.verdict(&outgoing, &report);
@@ -176,16 +181,16 @@ impl Worker {
                 attempt = report.attempt.number, outcome = report.attempt.answer.class(),
                 duration_ms = report.attempt.duration_ms, "attempt"
             );
-            let recorded = self.record(&outgoing, report, verdict, bearing, fence).await;
+            let recorded = self.record(&outgoing, report, verdict, load_signal, fence).await;
             if recorded.as_ref().is_none_or(Recorded::is_off) {
                 // The hook was switched off, or it is not known what was recorded: reload it.
-                handle.send(News::Changed(vec![hook]));
+                handle.send(Input::Changed(vec![hook]));
             }
             let (due_at, health) = self.consequence(verdict, recorded);
             if records_first {
                 report_ended();
             }
-            finished.set(News::Finished { owned, delivery, was_sent: true, due_at, health });
+            finished.set(Input::Finished { owned, delivery, was_sent: true, due_at, health });
         });
     }
 

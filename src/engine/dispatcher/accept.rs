@@ -14,7 +14,7 @@ use crate::{
         invalid::Invalid,
     },
     engine::{
-        catalogue::{self, strict::Strict},
+        catalogue::{self, strict::StrictJson},
         metrics,
         store::{
             Error,
@@ -194,7 +194,7 @@ fn parse_body(event: &Emit) -> Result<Value, Invalid> {
         return Err(Invalid::one("data", "too-large", "must be at most 256 KiB"));
     }
     serde_json::from_slice(&event.body)
-        .map(|Strict(body)| body)
+        .map(|StrictJson(body)| body)
         .map_err(|error| Invalid::one("data", "json", format!("is not valid JSON: {error}")))
 }
 

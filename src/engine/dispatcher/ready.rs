@@ -140,7 +140,7 @@ mod tests {
         domain::id::{DeliveryId, HookId},
         engine::{
             config::Settings,
-            delivery::board::{News, OwnedLane},
+            delivery::board::{Input, OwnedLane},
             dispatcher::{Config, trouble::Trouble},
         },
     };
@@ -156,7 +156,7 @@ mod tests {
         assert!(engine.ended().now_or_never().is_none());
         let owned = OwnedLane { hook: HookId(engine.clock.id()), fence: None };
         let delivery = DeliveryId(engine.clock.id());
-        engine.scheduler.send(News::Finished {
+        engine.scheduler.send(Input::Finished {
             owned,
             delivery,
             was_sent: true,

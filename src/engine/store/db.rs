@@ -35,7 +35,7 @@ use self::bounded::bounded;
 pub use self::postgres::Replication;
 #[cfg(feature = "postgres")]
 use super::reach::{self, Reach};
-use super::{error::Error, told::Told};
+use super::{error::Error, notices::Notice};
 
 /// Timeout for a transaction of the writer. No transaction should take this long; the outcome of
 /// one that does is looked up on another connection.
@@ -87,7 +87,7 @@ pub enum Db {
 /// about changes for lanes, jobs and other nodes, which the writer sends after the commit.
 pub struct Conn {
     pub(crate) link: Link,
-    notices: Vec<Told>,
+    notices: Vec<Notice>,
 }
 
 /// The connection to one of the engines.
@@ -327,7 +327,7 @@ impl Conn {
     }
 
     /// Adds a notice, to be sent after the commit. Skips it if the last notice says the same.
-    pub(super) fn add_notice(&mut self, notice: Told) {
+    pub(super) fn add_notice(&mut self, notice: Notice) {
         if self.notices.last().is_none_or(|last| !last.is_same(&notice)) {
             self.notices.push(notice);
         }
@@ -345,7 +345,7 @@ impl Conn {
     }
 
     /// Takes all notices. The writer calls this after the commit.
-    pub(super) fn take_notices(&mut self) -> Vec<Told> {
+    pub(super) fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
 

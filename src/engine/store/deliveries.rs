@@ -6,9 +6,9 @@ use super::{
     db::{Conn, on_db},
     error::{Error, expect_one},
     health, hooks,
+    notices::Notice,
     queue::ASSIGN_ORDER_KEY,
     rows::{count_to_u32, known_event_type},
-    told::Told,
 };
 use crate::domain::{
     delivery::{Answer, Delivery, State},
@@ -170,7 +170,7 @@ pub async fn redeliver(
     let hook = hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
     let acceptance = health::acceptance(conn, &hook).await?;
     lock_body(conn, id).await?;
-    let (reason, lock) = (acceptance.why_held(), conn.skip_locked());
+    let (reason, lock) = (acceptance.hold_reason(), conn.skip_locked());
     let rows = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new("UPDATE deliveries SET state = CASE \
             WHEN ");
@@ -190,7 +190,7 @@ pub async fn redeliver(
     // With ordered delivery, the lane must discard the deliveries in its memory: the reopened one
     // is older than they are and goes first.
     let is_ordered = hook.tuning.order_by.is_some();
-    conn.add_notice(if is_ordered { Told::Changed(hook.id) } else { Told::More(hook.id) });
+    conn.add_notice(if is_ordered { Notice::Changed(hook.id) } else { Notice::More(hook.id) });
     Ok(())
 }
 

@@ -17,8 +17,8 @@ use super::{
     hooks,
     idempotency::IdempotencyKey,
     listeners::{Listener, Listeners},
+    notices::Notice,
     open::{Key, Open},
-    told::Told,
 };
 use crate::{
     domain::{
@@ -71,7 +71,7 @@ impl Planned {
             (Acceptance::Off, _) => (State::Skipped, Some("the hook was off")),
             (_, Some(overflow)) => (State::Skipped, Some(overflow.reason())),
             (Acceptance::Open, None) => (State::Pending, None),
-            (Acceptance::Paused, None) => (State::Held, self.acceptance.why_held()),
+            (Acceptance::Paused, None) => (State::Held, self.acceptance.hold_reason()),
         }
     }
 }
@@ -147,11 +147,11 @@ impl Accept {
 pub(super) fn notices<'a>(
     accept: &'a Accept,
     planned: &'a [Vec<Planned>],
-) -> impl Iterator<Item = Told> + 'a {
+) -> impl Iterator<Item = Notice> + 'a {
     let event_notices = |(event, planned): (&'a NewEvent, &'a Vec<Planned>)| {
         planned.iter().filter_map(move |delivery| match delivery.initial_state().0 {
-            State::Pending => Some(Told::Offer(offer(event, delivery, false))),
-            State::Held => Some(Told::Held(delivery.hook)),
+            State::Pending => Some(Notice::Offer(offer(event, delivery, false))),
+            State::Held => Some(Notice::Held(delivery.hook)),
             _ => None,
         })
     };
@@ -241,7 +241,7 @@ pub(in crate::engine) async fn accept_test(
     insert(conn, &EventRow::of(&event, true, now)).await?;
     insert_delivery(conn, &DeliveryRow::of(&event, &planned, true, now)).await?;
     balance::accepted(conn, 1, shard).await?;
-    conn.add_notice(Told::Offer(offer(&event, &planned, true)));
+    conn.add_notice(Notice::Offer(offer(&event, &planned, true)));
     Ok(planned)
 }
 

@@ -31,7 +31,7 @@ pub struct Finished {
     /// The receiver asked for no requests for this long (`Retry-After`).
     pub retry_after: Option<Duration>,
     /// The hook was healthy when this was sent.
-    pub was_well: bool,
+    pub was_healthy: bool,
     /// The receiver answered 410 Gone.
     pub is_gone: bool,
     /// The fencing token of the lane when this was sent; `None` on SQLite. See [`claim`].
@@ -45,7 +45,7 @@ impl Finished {
     /// hook that was healthy when it was sent. (If the hook failed meanwhile, the next success
     /// resets its health.) False for a test or a probe, whose success brings retries forward.
     pub(super) fn leaves_health_unchanged(&self) -> bool {
-        self.was_well
+        self.was_healthy
             && self.attempt.answer.is_success()
             && !self.is_gone
             && !self.proves_recovery()

@@ -14,8 +14,8 @@ use super::{
     db::{Conn, on_db},
     error::Error,
     health, hooks,
+    notices::Notice,
     queue::{ASSIGN_ORDER_KEY, EXEMPT_NEXT_ATTEMPT, STEP},
-    told::Told,
 };
 use crate::domain::{
     acceptance::Acceptance,
@@ -56,12 +56,12 @@ pub async fn all(
     // Lock order: `health` before `forwards`, as `outcomes` does, which prevents deadlocks.
     health::probe_now(conn, hook, None, now).await?;
     request(conn, hook, now).await?;
-    conn.add_notice(Told::Changed(hook));
+    conn.add_notice(Notice::Changed(hook));
     Ok(Forward { deliveries: count.min(MANY), or_more: count > MANY })
 }
 
 /// Writes the request for a hook, unless it has no deliveries waiting. The caller must also add the
-/// notice [`Told::Changed`], so that the lane starts its steps.
+/// notice [`Notice::Changed`], so that the lane starts its steps.
 pub(super) async fn request(conn: &mut Conn, hook: HookId, now: Timestamp) -> Result<(), Error> {
     on_db!(conn, c => sqlx::query(
         "INSERT INTO forwards (hook_id, asked_at, due_at, delivery_id)
@@ -154,7 +154,7 @@ pub async fn one(
         None
     };
     health::probe_now(conn, hook, probe_delivery, now).await?;
-    conn.add_notice(Told::Changed(hook));
+    conn.add_notice(Notice::Changed(hook));
     Ok(())
 }
 

@@ -129,7 +129,7 @@ pub(super) async fn beyond(
 /// recovered, the caller must call [`listeners::changed`](super::listeners::changed) first. Keeps
 /// the column `probe_id`, the delivery that a person requested for the next probe.
 pub(super) async fn save(conn: &mut Conn, hook: HookId, health: &Health) -> Result<(), Error> {
-    if health.is_well() {
+    if health.is_healthy() {
         return forget(conn, hook).await;
     }
     let pause = health.paused;

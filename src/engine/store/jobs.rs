@@ -12,7 +12,7 @@ use super::{
     deliveries,
     error::{Error, expect_one},
     log,
-    told::Told,
+    notices::Notice,
 };
 use crate::{
     domain::{
@@ -97,7 +97,7 @@ pub async fn insert(conn: &mut Conn, _by: &Grant, job: &Job) -> Result<(), Error
     ).bind(job.id).bind(job.kind.key()).bind(job.state.key()).bind(filter)
         .bind(i64::from(job.per_second))
      .bind(job.total).bind(&job.created_by).bind(job.created_at).execute(c).await.map(drop))?;
-    conn.add_notice(Told::Job);
+    conn.add_notice(Notice::Job);
     Ok(())
 }
 
@@ -165,7 +165,7 @@ pub async fn set_state(
         "UPDATE jobs SET state = $3, updated_at = $4, problem = NULL WHERE id = $1 AND state = $2",
     ).bind(id).bind(from.key()).bind(to.key()).bind(now).execute(c).await.map(|done| done
         .rows_affected()))?;
-    conn.add_notice(Told::Job);
+    conn.add_notice(Notice::Job);
     expect_one(rows)
 }
 
@@ -186,7 +186,7 @@ pub(in crate::engine) async fn pause_with_problem(
     if rows == 0 {
         return Ok(());
     }
-    conn.add_notice(Told::Job);
+    conn.add_notice(Notice::Job);
     let Ok(grant) = Actor::portal().require(Permission::DeliveriesReplay) else { return Ok(()) };
     audit::note(conn, clock, &grant, "job.paused", &id.to_string(), problem).await
 }
@@ -203,7 +203,7 @@ pub async fn set_pace(
         WHERE id = $1")
         .bind(id).bind(i64::from(per_second)).bind(now).execute(c).await.map(|done| done
             .rows_affected()))?;
-    conn.add_notice(Told::Job);
+    conn.add_notice(Notice::Job);
     expect_one(rows)
 }
 

@@ -62,24 +62,24 @@ pub struct Line {
 
 /// Which part of a line to read: deliveries of `key` newer than `after`.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct LineRange {
     pub key: Key,
     pub after: Option<DeliveryId>,
 }
 
 /// A read request of a lane.
 #[derive(Clone, Debug, Default)]
-pub struct Ask {
+pub struct ReadRequest {
     /// Read heads of keys, in key order, after this key. The inner `None` starts at the first key.
     pub heads: Option<Option<Key>>,
     pub heads_limit: usize,
-    pub lines: Vec<Part>,
+    pub lines: Vec<LineRange>,
     /// Limits for each line.
     pub rows: usize,
     pub bytes: usize,
 }
 
-/// The answer to an [`Ask`].
+/// The answer to a [`ReadRequest`].
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
     pub heads: Vec<Head>,
@@ -164,7 +164,7 @@ pub(in crate::engine) async fn heads(
 pub(in crate::engine) async fn line(
     conn: &mut Conn,
     hook: HookId,
-    part: &Part,
+    part: &LineRange,
     (rows, bytes): (usize, usize),
     now: Timestamp,
     bodies: &Bodies,
@@ -222,11 +222,11 @@ pub(in crate::engine) async fn tests(
     rows.into_iter().rev().map(|row| row.open(hook, bodies)).collect()
 }
 
-/// Answers a whole [`Ask`].
+/// Answers a whole [`ReadRequest`].
 pub(in crate::engine) async fn read(
     conn: &mut Conn,
     hook: HookId,
-    ask: &Ask,
+    ask: &ReadRequest,
     now: Timestamp,
     bodies: &Bodies,
 ) -> Result<Lines, Error> {

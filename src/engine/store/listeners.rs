@@ -11,7 +11,7 @@ use super::{
     balance,
     db::{Conn, on_db},
     error::Error,
-    told::Told,
+    notices::Notice,
 };
 use crate::domain::{acceptance::Acceptance, event::EventType, id::HookId};
 
@@ -145,7 +145,7 @@ pub(in crate::engine) async fn version(conn: &mut Conn) -> Result<i64, Error> {
 /// The hook is stamped with the new counter value, so that [`Listeners`] can load only what
 /// changed.
 pub(super) async fn changed(conn: &mut Conn, hook: HookId) -> Result<(), Error> {
-    conn.add_notice(Told::Changed(hook));
+    conn.add_notice(Notice::Changed(hook));
     balance::count(conn, "hooks_version", 0, 1).await?;
     on_db!(conn, c => sqlx::query(
         "UPDATE hooks SET changed = (SELECT value FROM counters WHERE name = 'hooks_version' AND \

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         health::Purpose,
         id::HookId,
-        measured::{Hour, PUT_OFF, bucket_of},
+        measured::{Hour, POSTPONED, bucket_of},
         permission::Grant,
     },
     engine::store::finished::Finished,
@@ -39,7 +39,7 @@ impl Sums {
             // A postponement by the receiver (such as `Retry-After`) is neither a success nor a
             // failure.
             let class =
-                if finished.retry_after.is_some() { PUT_OFF } else { attempt.answer.class() };
+                if finished.retry_after.is_some() { POSTPONED } else { attempt.answer.class() };
             *hours.entry((finished.hook, hour, class)).or_default() += 1;
             *latencies.entry((finished.hook, hour, bucket_of(attempt.duration_ms))).or_default() +=
                 1;

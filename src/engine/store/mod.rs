@@ -35,6 +35,7 @@ pub mod listeners;
 pub mod log;
 pub mod measured;
 mod migrate;
+pub mod notices;
 pub mod once;
 pub mod open;
 pub mod outcomes;
@@ -48,7 +49,6 @@ mod rows;
 pub mod secrets;
 pub mod space;
 pub mod steps;
-pub mod told;
 pub mod wake;
 pub mod writer;
 
@@ -67,10 +67,10 @@ use events::{Accept, Answer};
 use failing::{Failing, Writes};
 use files::OpeningLock;
 use finished::{Finished, Recorded};
+use notices::NoticeSink;
 pub(super) use reserve::Restored;
 use reserve::{Allocated, Reserve};
 use secrets::Vault;
-use told::Audience;
 use writer::Writer;
 
 /// Shards of a counter. Each process adds to one shard, chosen at random at start, so that commits
@@ -91,7 +91,7 @@ pub struct Store {
     writer: Writer,
     writes: Writes,
     /// Where the writer sends its notices after a commit.
-    pub(super) audience: Audience,
+    pub(super) notices: NoticeSink,
     pub vault: Vault,
     writer_task: Arc<Mutex<Option<JoinHandle<()>>>>,
     claim: Arc<Mutex<Option<FileClaim>>>,
@@ -122,10 +122,10 @@ impl Store {
             0
         };
         let writes = Writes::default();
-        let audience = Audience::default();
-        let (writer, task) = Writer::start(db.clone(), shard, writes.clone(), audience.clone());
+        let notices = NoticeSink::default();
+        let (writer, task) = Writer::start(db.clone(), shard, writes.clone(), notices.clone());
         let writer_task = Arc::new(Mutex::new(Some(task)));
-        Ok(Self { db, writer, writes, audience, vault, writer_task, claim: Arc::default(), shard })
+        Ok(Self { db, writer, writes, notices, vault, writer_task, claim: Arc::default(), shard })
     }
 
     /// Locks the database against other processes that would deliver from it (SQLite only), and

@@ -9,8 +9,8 @@ use super::{
     error::Error,
     finished::{Finished, Recorded},
     forward, health, hooks, listeners, measured,
+    notices::{HookDecision, Notice},
     rows::AttemptRow,
-    told::{Told, Turned},
 };
 use crate::domain::{
     health::{BreakerPolicy, Health, HealthChange, Purpose, Signal},
@@ -51,7 +51,7 @@ pub(super) async fn record_all(
         forward::request(conn, finished.hook, finished.clock.now()).await?;
         // A success also ends a wait that the receiver asked for, which is part of the health of
         // the hook.
-        conn.add_notice(Told::Changed(finished.hook));
+        conn.add_notice(Notice::Changed(finished.hook));
     }
     let recorded = finished.iter().map(|finished| match is_ours(finished) {
         true => Recorded::Stored {
@@ -161,13 +161,13 @@ async fn note_health_change(
     change: HealthChange,
 ) -> Result<(), Error> {
     let (action, turned) = match change {
-        HealthChange::Paused => ("hook.paused", Turned::Paused),
-        HealthChange::Recovered => ("hook.recovered", Turned::Recovered),
+        HealthChange::Paused => ("hook.paused", HookDecision::Paused),
+        HealthChange::Recovered => ("hook.recovered", HookDecision::Recovered),
         HealthChange::None | HealthChange::GaveUp => return Ok(()),
     };
     let Ok(grant) = Actor::portal().require(Permission::HooksWrite) else { return Ok(()) };
     let detail = format!("after {}", finished.attempt.answer.class());
-    conn.add_notice(Told::Turned(finished.hook, turned, detail.clone()));
+    conn.add_notice(Notice::Decision(finished.hook, turned, detail.clone()));
     audit::note(conn, &finished.clock, &grant, action, &finished.hook.to_string(), &detail).await
 }
 
@@ -179,7 +179,11 @@ async fn switch_off(conn: &mut Conn, finished: &Finished, reason: &str) -> Resul
     let is_off =
         hooks::switch_off(conn, &grant, finished.hook, &finished.attempt.url, reason, now).await?;
     if is_off {
-        conn.add_notice(Told::Turned(finished.hook, Turned::SwitchedOff, reason.to_owned()));
+        conn.add_notice(Notice::Decision(
+            finished.hook,
+            HookDecision::SwitchedOff,
+            reason.to_owned(),
+        ));
         audit::note(
             conn,
             &finished.clock,

@@ -40,7 +40,7 @@ pub enum Kind {
 
 /// Limits of a page.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
+pub struct PageLimit {
     pub rows: usize,
     pub bytes: usize,
 }
@@ -91,7 +91,7 @@ pub(in crate::engine) async fn due(
     kind: Kind,
     now: Timestamp,
     tests_only: bool,
-    room: Room,
+    room: PageLimit,
     bodies: &Bodies,
 ) -> Result<(Vec<Open>, bool), Error> {
     let limit = i64::try_from(room.rows).unwrap_or(i64::MAX);

@@ -72,7 +72,8 @@ pub(in crate::engine) async fn step(
                 ("state = 'pending' AND NOT is_test", "due_at, id"),
                 ("state = 'waiting' AND NOT is_test", "due_at, id"),
             ];
-            move_rows(conn, &from, "'held'", hook, closed.why_held().unwrap_or_default(), now).await
+            move_rows(conn, &from, "'held'", hook, closed.hold_reason().unwrap_or_default(), now)
+                .await
         }
         None => {
             forward::forget(conn, hook).await?;

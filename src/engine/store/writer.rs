@@ -30,7 +30,7 @@ use super::{
     events::{Accept, Answer},
     failing::Writes,
     listeners::Listeners,
-    told::Audience,
+    notices::NoticeSink,
 };
 use crate::engine::store::finished::{Finished, Recorded};
 
@@ -107,7 +107,7 @@ struct Context {
     /// Where to report whether writes succeed.
     writes: Writes,
     /// Where to send notices after a commit.
-    audience: Audience,
+    notices: NoticeSink,
 }
 
 /// A handle to the writer task. Cheap to clone.
@@ -120,10 +120,10 @@ impl Writer {
         db: Db,
         shard: i64,
         writes: Writes,
-        audience: Audience,
+        notices: NoticeSink,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE_CAPACITY);
-        let context = Context { listeners: Listeners::default(), shard, writes, audience };
+        let context = Context { listeners: Listeners::default(), shard, writes, notices };
         (Self(sender), tokio::spawn(serve(db, context, receiver)))
     }
 

@@ -16,7 +16,7 @@ use crate::{
         id::{DeliveryId, EventId, HookId, JobId},
         invalid::Invalid,
     },
-    engine::catalogue::strict::Strict,
+    engine::catalogue::strict::StrictJson,
     portal::{ctx::OpCtx, ops},
 };
 
@@ -98,10 +98,13 @@ fn object(Raw(bytes): &Raw) -> Result<Map<String, Value>, Problem> {
     if bytes.is_empty() {
         return Ok(Map::new());
     }
-    let Strict(value) = serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
-        true => Problem::invalid(Invalid::one("body", "twice", format!("is ambiguous: {error}"))),
-        false => Problem::malformed(&error.to_string()),
-    })?;
+    let StrictJson(value) =
+        serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
+            true => {
+                Problem::invalid(Invalid::one("body", "twice", format!("is ambiguous: {error}")))
+            }
+            false => Problem::malformed(&error.to_string()),
+        })?;
     match value {
         Value::Object(members) => Ok(members),
         Value::Null => Ok(Map::new()),

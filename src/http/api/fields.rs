@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[derive(Debug, Deserialize)]
-    struct Strict {
+    struct StrictJson {
         #[serde(rename = "needed")]
         _needed: u32,
     }
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn a_missing_required_field_is_an_error_and_ends_the_passes() {
         for (value, field) in [(json!({}), "body"), (json!({"needed": "x"}), "needed")] {
-            let invalid = of_object::<Strict>(value.as_object().unwrap()).unwrap_err();
+            let invalid = of_object::<StrictJson>(value.as_object().unwrap()).unwrap_err();
             assert_eq!(invalid.0[0].field, field);
         }
     }

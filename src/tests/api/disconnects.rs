@@ -22,7 +22,7 @@ use service_hooks::{
     },
     engine::{
         catalogue::sample,
-        clock::random_share,
+        clock::random_unit,
         dispatcher::Emit,
         store::balance::{self, Balance},
     },
@@ -57,7 +57,7 @@ fn disconnects() -> usize {
 }
 
 fn dice(sides: usize) -> usize {
-    (random_share() * sides as f64) as usize
+    (random_unit() * sides as f64) as usize
 }
 
 /// An event that names its request, so that a receiver can tell what came of it.

@@ -20,7 +20,7 @@ use service_hooks::{
     },
     engine::{
         catalogue::sample,
-        clock::random_share,
+        clock::random_unit,
         config::Settings,
         store::{Store, balance},
     },
@@ -97,7 +97,7 @@ async fn nothing_acknowledged_is_lost(db: TestDb) {
         if kill % 4 != 3 {
             more(LEAST).await;
         }
-        tokio::time::sleep(Duration::from_millis((random_share() * 300.0) as u64)).await;
+        tokio::time::sleep(Duration::from_millis((random_unit() * 300.0) as u64)).await;
         server.kill();
         server = Server::start(&settings);
     }

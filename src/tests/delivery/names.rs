@@ -145,7 +145,7 @@ async fn our_name_servers_trouble_is_not_the_receivers(db: TestDb) {
     let grant = Actor::portal().require(Permission::HooksRead).unwrap();
     let healths = health::all(&mut store.read().await.unwrap(), &grant).await.unwrap();
     assert!(
-        healths.values().all(|health| health.is_well() && health.last_answer.is_none()),
+        healths.values().all(|health| health.is_healthy() && health.last_answer.is_none()),
         "{healths:?}"
     );
     server.say_of_all(None);

@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde_json::json;
-use service_hooks::engine::clock::random_share;
+use service_hooks::engine::clock::random_unit;
 
 use super::scene::Scene;
 use crate::support::{
@@ -143,7 +143,7 @@ async fn two_hundred_events_of_mixed_keys_with_random_failures_stay_in_order(db:
         settings.delivery.pause_after = 10_000;
     })
     .await;
-    let (receiver, ledger) = keeping(|_| random_share() < 0.2).await;
+    let (receiver, ledger) = keeping(|_| random_unit() < 0.2).await;
     let own = json!({"order_by": "customerIdentifier", "retry_schedule": vec!["5ms"; 30]});
     scene.hook(&receiver, own).await;
     let events = mixed(240, 12);

@@ -124,8 +124,8 @@ async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
         settings.delivery.pause_after = 3;
     })
     .await;
-    let is_well = Arc::new(AtomicBool::new(false));
-    let well = is_well.clone();
+    let is_healthy = Arc::new(AtomicBool::new(false));
+    let well = is_healthy.clone();
     let rule = move |_: &_| Reply::status(if well.load(Ordering::SeqCst) { 200 } else { 500 });
     let (down, other) = (Receiver::ruled(rule).await, Receiver::start().await);
     let hook = scene.hook(&down, json!({})).await;
@@ -144,7 +144,7 @@ async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
     let event = scene.app.emit_sample(&scene.token, OTHER).await;
     scene.delivery_in(&event, "delivered").await;
     // Mended: what waits goes out, then new events do, and what was skipped is recovered.
-    is_well.store(true, Ordering::SeqCst);
+    is_healthy.store(true, Ordering::SeqCst);
     assert_eq!(scene.ask("POST", &format!("{}/try-now", hook.path), json!({})).await.0, 202);
     eventually("the queue has room again", async || {
         let event = scene.emit_one().await;

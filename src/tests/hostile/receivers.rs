@@ -60,7 +60,7 @@ impl Records {
     }
 
     /// Is the hook well? Nothing that others do may make it wait.
-    async fn is_well(&self, hook: HookId) -> bool {
+    async fn is_healthy(&self, hook: HookId) -> bool {
         let all = health::all(&mut self.store.read().await.unwrap(), &self.grant).await.unwrap();
         all.get(&hook).is_none_or(|health| health.failures == 0 && health.paused.is_none())
     }
@@ -180,7 +180,7 @@ async fn assert_all_delivered_once(
             "{} of {events}",
             all.len()
         );
-        assert!(records.is_well(*hook).await);
+        assert!(records.is_healthy(*hook).await);
     }
     let arrivals = receiver.arrivals();
     assert!(

@@ -15,7 +15,7 @@ use service_hooks::{
         permission::{Actor, Permission},
     },
     engine::{
-        clock::{Clock, random_share},
+        clock::{Clock, random_unit},
         config::Settings,
         delivery::client::plain_client,
         store::{Store, balance},
@@ -133,7 +133,7 @@ impl Cluster {
 
     /// Position of a random node.
     pub fn any(&self) -> usize {
-        (random_share() * self.nodes.len() as f64) as usize
+        (random_unit() * self.nodes.len() as f64) as usize
     }
 
     pub async fn ask<T: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin>(

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use service_hooks::engine::clock::{Clock, random_share};
+use service_hooks::engine::clock::{Clock, random_unit};
 
 use super::{
     cluster::{Cluster, TAKEOVER_SECONDS},
@@ -32,7 +32,7 @@ async fn what_was_acknowledged_survives_its_database() {
     let mut recoveries = Vec::new();
     for number in 0..kills() {
         load.more(40).await;
-        tokio::time::sleep(Duration::from_millis((random_share() * 300.0) as u64)).await;
+        tokio::time::sleep(Duration::from_millis((random_unit() * 300.0) as u64)).await;
         if number % 2 == 0 {
             postgres.kill();
         } else {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use service_hooks::{
     domain::time::Timestamp,
-    engine::clock::{Clock, random_share},
+    engine::clock::{Clock, random_unit},
 };
 
 use uuid::Uuid;
@@ -35,7 +35,7 @@ async fn what_a_killed_server_had_is_taken_over_and_nothing_is_lost() {
     let load = Load::start(&cluster);
     let (mut killed, mut takeovers) = (0, Vec::new());
     while killed < kills() {
-        tokio::time::sleep(Duration::from_millis((random_share() * 1000.0) as u64)).await;
+        tokio::time::sleep(Duration::from_millis((random_unit() * 1000.0) as u64)).await;
         // One, then two at the same moment, and so on.
         let count = (1 + killed % 2).min(kills() - killed);
         let owners = cluster.owners().await;

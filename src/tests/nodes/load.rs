@@ -16,7 +16,7 @@ use service_hooks::{
     domain::time::Timestamp,
     engine::{
         catalogue::sample,
-        clock::{Clock, random_share},
+        clock::{Clock, random_unit},
         delivery::client::plain_client,
     },
 };
@@ -114,7 +114,7 @@ async fn produce(
     while !is_over.load(Ordering::SeqCst) {
         let address = {
             let addresses = addresses.lock().unwrap();
-            addresses[(random_share() * addresses.len() as f64) as usize]
+            addresses[(random_unit() * addresses.len() as f64) as usize]
         };
         let request = client
             .post(format!("http://{address}/api/v1/events"))

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use service_hooks::engine::clock::{Clock, random_share};
+use service_hooks::engine::clock::{Clock, random_unit};
 use uuid::Uuid;
 
 use super::{
@@ -77,8 +77,8 @@ async fn change_at_random(
     changes: &AtomicUsize,
 ) {
     while !is_over.load(Ordering::SeqCst) {
-        let hook = hooks[(random_share() * hooks.len() as f64) as usize];
-        match (random_share() * 8.0) as u32 {
+        let hook = hooks[(random_unit() * hooks.len() as f64) as usize];
+        match (random_unit() * 8.0) as u32 {
             0..3 => change(cluster, hook, json!({"enabled": false})).await,
             3..6 => change(cluster, hook, json!({"enabled": true})).await,
             6 => change(cluster, hook, json!({"name": "renamed", "in_flight": 8})).await,

@@ -10,12 +10,12 @@ use service_hooks::{
         delivery::State,
         health::{Purpose, Signal},
         id::DeliveryId,
-        retry::{Bearing, LONGEST_WAIT},
+        retry::{LONGEST_WAIT, LoadSignal},
         time::Timestamp,
     },
     engine::{
-        delivery::{board::News, lane::Outgoing},
-        store::{lines::Ask, open::Key},
+        delivery::{board::Input, lane::Outgoing},
+        store::{lines::ReadRequest, open::Key},
     },
 };
 
@@ -104,7 +104,7 @@ impl Wish {
 
 impl Seen {
     /// Is there anything that was not asked for in the loads in a row so far?
-    fn asks_anew(&mut self, ask: &Ask) -> bool {
+    fn asks_anew(&mut self, ask: &ReadRequest) -> bool {
         let before = self.asked.len();
         self.asked.extend(ask.heads.iter().map(|after| (true, after.clone(), None)));
         self.asked.extend(ask.lines.iter().map(|part| (false, Some(part.key.clone()), part.after)));
@@ -126,9 +126,10 @@ impl Checks {
         let is_plain = tuning.order_by.is_none()
             && tuning.rate_per_second.is_none()
             && tuning.in_flight.is_none();
-        let is_well = hook.is_open() && hook.health.is_well() && receiver == Receiver::Healthy;
+        let is_healthy =
+            hook.is_open() && hook.health.is_healthy() && receiver == Receiver::Healthy;
         let is_calm = self.seen[delivery.hook].disturbed_at < real - DISTURBED;
-        if is_plain && is_well && is_calm && hook.open.len() <= LIMITS.in_flight {
+        if is_plain && is_healthy && is_calm && hook.open.len() <= LIMITS.in_flight {
             self.accepted_at.insert(row, real);
         }
     }
@@ -169,15 +170,15 @@ impl Checks {
         wishes.push(wish);
     }
 
-    pub fn told(&mut self, news: &News) {
+    pub fn told(&mut self, news: &Input) {
         each_hook(news, |hook| self.seen[hook].awaited += 1);
     }
 
     /// The scheduler hears of something.
-    pub fn hear(&mut self, news: &News, store: &Store, now: Timestamp) {
+    pub fn hear(&mut self, news: &Input, store: &Store, now: Timestamp) {
         each_hook(news, |hook| self.seen[hook].awaited -= 1);
         match news {
-            News::Loaded(owned, page) => {
+            Input::Loaded(owned, page) => {
                 let seen = &mut self.seen[hook_of(owned.hook)];
                 seen.awaited -= 1;
                 if page.is_err() {
@@ -185,8 +186,8 @@ impl Checks {
                 }
                 return;
             }
-            News::Stepped(owned, _) => self.seen[hook_of(owned.hook)].awaited -= 1,
-            News::Changed(hooks) => {
+            Input::Stepped(owned, _) => self.seen[hook_of(owned.hook)].awaited -= 1,
+            Input::Changed(hooks) => {
                 for hook in hooks {
                     // The load that follows says whether it still holds.
                     let seen = &mut self.seen[hook_of(*hook)];
@@ -195,13 +196,15 @@ impl Checks {
                     seen.version = store.hooks[hook_of(*hook)].version;
                 }
             }
-            News::RequestEnded {
-                owned, bearing: Bearing::TooMuch { asks: Some(wait) }, ..
+            Input::RequestEnded {
+                owned,
+                load_signal: LoadSignal::Overloaded { retry_after: Some(wait) },
+                ..
             } => {
                 let seen = &mut self.seen[hook_of(owned.hook)];
                 seen.waits_until = seen.waits_until.max(Some(now.after(*wait)));
             }
-            News::Finished { owned, health, .. } => {
+            Input::Finished { owned, health, .. } => {
                 let seen = &mut self.seen[hook_of(owned.hook)];
                 seen.in_flight -= 1;
                 self.in_flight -= 1;
@@ -224,7 +227,7 @@ impl Checks {
     }
 
     /// A load is ordered; `known` is in memory already.
-    pub fn load(&mut self, hook: usize, known: usize, ask: &Ask, real: i64) {
+    pub fn load(&mut self, hook: usize, known: usize, ask: &ReadRequest, real: i64) {
         self.loads += 1;
         let seen = &mut self.seen[hook];
         seen.awaited += 1;
@@ -511,24 +514,24 @@ impl Checks {
 }
 
 /// The hooks for which something is on its way to the scheduler.
-fn each_hook(news: &News, mut tell: impl FnMut(usize)) {
+fn each_hook(news: &Input, mut tell: impl FnMut(usize)) {
     match news {
-        News::Offer(offers) => offers.iter().map(|open| hook_of(open.hook)).for_each(tell),
-        News::Held(hooks) | News::More(hooks) | News::Changed(hooks) => {
+        Input::Offer(offers) => offers.iter().map(|open| hook_of(open.hook)).for_each(tell),
+        Input::Held(hooks) | Input::More(hooks) | Input::Changed(hooks) => {
             hooks.iter().copied().map(hook_of).for_each(tell);
         }
-        News::Loaded(owned, _)
-        | News::Stepped(owned, _)
-        | News::RequestEnded { owned, .. }
-        | News::Finished { owned, .. } => {
+        Input::Loaded(owned, _)
+        | Input::Stepped(owned, _)
+        | Input::RequestEnded { owned, .. }
+        | Input::Finished { owned, .. } => {
             tell(hook_of(owned.hook));
         }
-        News::FromPeer { .. }
-        | News::Overdue(_)
-        | News::HintsMissed
-        | News::Lanes(_)
-        | News::HandOver(_)
-        | News::Stop => {}
+        Input::FromPeer { .. }
+        | Input::Overdue(_)
+        | Input::HintsMissed
+        | Input::Lanes(_)
+        | Input::HandOver(_)
+        | Input::Stop => {}
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use service_hooks::{
     domain::{delivery::State, hook::Tuning, id::HookId},
-    engine::delivery::board::News,
+    engine::delivery::board::Input,
 };
 
 use super::{
@@ -85,11 +85,11 @@ impl World {
         if self.rng.once_in(100) {
             // The commit's answer was lost.
             let all = self.store.hooks_with_open();
-            self.tell(News::More(all));
+            self.tell(Input::More(all));
         } else if !offers.is_empty() {
             self.offer(offers);
         } else if is_held {
-            self.tell(News::Held(vec![hook_id(hook)]));
+            self.tell(Input::Held(vec![hook_id(hook)]));
         }
         // It is then that people begin to do things.
         for _ in 0..if is_flood { 6 } else { 0 } {
@@ -125,7 +125,7 @@ impl World {
             10 if is_living && self.rng.once_in(5) => {
                 let now = self.now();
                 self.store.delete_hook(hook, now);
-                self.tell(News::Changed(vec![hook_id(hook)]));
+                self.tell(Input::Changed(vec![hook_id(hook)]));
             }
             11 | 12 if is_living => {
                 let tuning = self::tuning(&mut self.rng);
@@ -149,7 +149,7 @@ impl World {
             20 | 21 if is_living && self.store.hooks[hook].is_enabled() => {
                 let now = self.now();
                 self.store.try_now(hook, now);
-                self.tell(News::Changed(vec![hook_id(hook)]));
+                self.tell(Input::Changed(vec![hook_id(hook)]));
             }
             22 | 23 if is_living && self.store.hooks[hook].is_enabled() => self.try_one(hook),
             _ => {}
@@ -169,13 +169,13 @@ impl World {
         }
         let (row, now) = (rows[self.rng.below(rows.len())], self.now());
         self.store.try_one(row, now);
-        self.tell(News::Changed(vec![hook_id(hook)]));
+        self.tell(Input::Changed(vec![hook_id(hook)]));
     }
 
     fn change(&mut self, hook: usize, is_on: bool, tuning: Tuning) {
         let now = self.now();
         self.store.update_hook(hook, is_on, tuning, now);
-        self.tell(News::Changed(vec![hook_id(hook)]));
+        self.tell(Input::Changed(vec![hook_id(hook)]));
     }
 
     /// By hand or by a job. A hook that keeps an order is read anew.
@@ -209,8 +209,8 @@ impl World {
         for hook in &ordered {
             self.store.hooks[hook_of(*hook)].version += 1;
         }
-        self.tell(News::Changed(ordered));
-        self.tell(News::More(others));
+        self.tell(Input::Changed(ordered));
+        self.tell(Input::More(others));
     }
 
     /// A receiver becomes another.

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use service_hooks::{
     domain::{delivery::State, time::Timestamp},
-    engine::store::lines::{Ask, Head, Line, Lines, Next, Part, Standing},
+    engine::store::lines::{Head, Line, LineRange, Lines, Next, ReadRequest, Standing},
 };
 
 use super::store::{Store, key_text, row_of};
 
 impl Store {
     /// As `store::lines::read`.
-    pub fn lines(&self, hook: usize, ask: &Ask, now: Timestamp) -> Lines {
+    pub fn lines(&self, hook: usize, ask: &ReadRequest, now: Timestamp) -> Lines {
         let by_key = &self.hooks[hook].by_key;
         let standing = |row: usize| match (self.rows[row].state, self.rows[row].due_at) {
             (State::Held, _) => Standing::Held,
@@ -39,7 +39,7 @@ impl Store {
             let tests = self.hooks[hook].open.iter().copied().filter(is_test);
             found.tests = tests.map(|row| self.open(row)).collect();
         }
-        for Part { key, after } in &ask.lines {
+        for LineRange { key, after } in &ask.lines {
             let rows = key.parse().ok().and_then(|key: u64| by_key.get(&key));
             let rows = rows.into_iter().flatten().copied();
             let rows =

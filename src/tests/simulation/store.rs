@@ -24,9 +24,9 @@ use service_hooks::{
         },
         store::{
             hooks::Secrets,
-            lines::Ask,
+            lines::ReadRequest,
             open::{Key, Open},
-            queue::{Kind, Room, STEP},
+            queue::{Kind, PageLimit, STEP},
         },
     },
 };
@@ -388,7 +388,14 @@ impl Store {
     }
 
     /// As `Worker::page`.
-    pub fn page(&self, hook: usize, now: Timestamp, wanted: Wanted, room: Room, ask: &Ask) -> Page {
+    pub fn page(
+        &self,
+        hook: usize,
+        now: Timestamp,
+        wanted: Wanted,
+        room: PageLimit,
+        ask: &ReadRequest,
+    ) -> Page {
         let row = &self.hooks[hook];
         if row.is_deleted {
             return Page { needs_step: self.needs_step(hook), ..Page::default() };
@@ -418,7 +425,7 @@ impl Store {
         }
     }
 
-    fn find(&self, hook: usize, kind: Kind, now: Timestamp, room: Room) -> PagePart {
+    fn find(&self, hook: usize, kind: Kind, now: Timestamp, room: PageLimit) -> PagePart {
         let HookRow { open, target, .. } = &self.hooks[hook];
         let (is_ordered, hook_is_open) =
             (target.hook.tuning.order_by.is_some(), self.hooks[hook].is_open());
@@ -543,7 +550,7 @@ impl Store {
             standing.target = target(hook, false, standing.tuning().clone(), standing.version);
             standing.since = now;
         }
-        if health.is_well() {
+        if health.is_healthy() {
             standing.probe_with = None;
         }
         if outcome.finds_it_well() {

@@ -7,15 +7,15 @@ use service_hooks::{
     domain::{
         delivery::{Answer, State},
         health::Purpose,
-        retry::{AttemptFacts, Bearing, RetryPolicy, Verdict, bearing, classify},
+        retry::{AttemptFacts, LoadSignal, RetryPolicy, Verdict, classify, load_signal},
         time::Timestamp,
     },
     engine::{
         delivery::{
-            board::{Action, Board, News, OwnedLane},
+            board::{Action, Board, Input, OwnedLane},
             lane::{Limits, Outgoing, Wanted},
         },
-        store::{Error, lines::Ask, open::Open, queue::Room},
+        store::{Error, lines::ReadRequest, open::Open, queue::PageLimit},
     },
 };
 
@@ -32,7 +32,7 @@ pub const HOOKS: usize = 50;
 pub const PERMITS: usize = 64;
 pub const LIMITS: Limits = Limits {
     in_flight: 8,
-    window: Room { rows: 100, bytes: 40_000 },
+    window: PageLimit { rows: 100, bytes: 40_000 },
     drain_per_second: 250,
     has_memory: true,
     is_shared: false,
@@ -52,12 +52,12 @@ pub enum Happening {
     Weather,
     Look,
     /// Somebody tells the scheduler something.
-    Hear(News),
+    Hear(Input),
     Read {
         hook: usize,
         wanted: Wanted,
-        room: Room,
-        ask: Ask,
+        room: PageLimit,
+        ask: ReadRequest,
         now: Timestamp,
     },
     Write {
@@ -182,13 +182,13 @@ impl World {
     }
 
     /// The scheduler hears of it after a moment.
-    pub fn tell(&mut self, news: News) {
+    pub fn tell(&mut self, news: Input) {
         self.tell_after(news, self.real);
     }
 
     /// The same, but not before `earliest`: one task's news come in their order. Returns when it is
     /// heard.
-    fn tell_after(&mut self, news: News, earliest: i64) -> i64 {
+    fn tell_after(&mut self, news: Input, earliest: i64) -> i64 {
         let wait = self.rng.moment().max(earliest - self.real);
         self.checks.told(&news);
         self.soon(wait, Happening::Hear(news));
@@ -200,7 +200,7 @@ impl World {
     /// sent twice; its second result is refused.
     pub fn offer(&mut self, offers: Vec<Open>) {
         let wait = self.rng.between(0, 5);
-        let news = News::Offer(offers);
+        let news = Input::Offer(offers);
         self.checks.told(&news);
         self.soon(wait, Happening::Hear(news));
     }
@@ -222,7 +222,7 @@ impl World {
             Happening::Rewind => {
                 let now = self.now();
                 let hooks = self.store.rewind(now);
-                self.tell(News::More(hooks));
+                self.tell(Input::More(hooks));
             }
             Happening::Answered(flight, answer, retry_after) => {
                 self.answered(&flight, answer, retry_after)
@@ -254,7 +254,7 @@ impl World {
                     self.checks.load(hook, known.rows, &ask, self.real);
                     let wait = self.rng.moment();
                     let room =
-                        Room { rows: room.rows + known.rows, bytes: room.bytes + known.bytes };
+                        PageLimit { rows: room.rows + known.rows, bytes: room.bytes + known.bytes };
                     self.soon(wait, Happening::Read { hook, wanted, room, ask, now });
                 }
                 Action::Step(owned) => {
@@ -283,14 +283,21 @@ impl World {
         !self.is_calm && self.rng.once_in(once_in)
     }
 
-    fn read(&mut self, hook: usize, wanted: Wanted, room: Room, ask: &Ask, now: Timestamp) {
+    fn read(
+        &mut self,
+        hook: usize,
+        wanted: Wanted,
+        room: PageLimit,
+        ask: &ReadRequest,
+        now: Timestamp,
+    ) {
         let page = if self.fails(50) {
             self.checks.disturb(hook, self.real);
             Err(Error::Closed)
         } else {
             Ok(Box::new(self.store.page(hook, now, wanted, room, ask)))
         };
-        self.tell(News::Loaded(owned(hook_id(hook)), page));
+        self.tell(Input::Loaded(owned(hook_id(hook)), page));
     }
 
     fn write(&mut self, hook: usize) {
@@ -298,7 +305,7 @@ impl World {
         // The answer of a commit can be lost, and the commit be there all the same.
         let is_more = if self.fails(100) { None } else { Some(self.store.step(hook, now)) };
         let stepped = if self.fails(50) { None } else { is_more };
-        self.tell(News::Stepped(owned(hook_id(hook)), stepped.ok_or(Error::Closed)));
+        self.tell(Input::Stepped(owned(hook_id(hook)), stepped.ok_or(Error::Closed)));
     }
 
     fn attempt(&mut self, given: Outgoing) {
@@ -312,7 +319,7 @@ impl World {
             self.checks.landed(&flight);
             let due_at = Some(Timestamp(self.now().0 + RECORD_AGAIN));
             let hook = hook_id(hook);
-            self.tell(News::Finished {
+            self.tell(Input::Finished {
                 owned: owned(hook),
                 delivery: id,
                 was_sent: false,
@@ -327,17 +334,17 @@ impl World {
 
     fn answered(&mut self, flight: &Flight, answer: Answer, asked: Option<Duration>) {
         self.checks.landed(flight);
-        let bearing = bearing(answer, asked, RetryPolicy::default().longest_wait);
+        let load_signal = load_signal(answer, asked, RetryPolicy::default().longest_wait);
         let is_delivered = answer.is_success();
         let (owned, delivery) = (owned(hook_id(flight.hook)), flight.given.open.id);
         // A failure keeps its place until it is counted.
-        let heard_at = match bearing {
-            Bearing::Silent => None,
+        let heard_at = match load_signal {
+            LoadSignal::Neutral => None,
             _ => Some(self.tell_after(
-                News::RequestEnded {
+                Input::RequestEnded {
                     owned,
                     delivery,
-                    bearing,
+                    load_signal,
                     is_delivered,
                     duration: Duration::ZERO,
                 },
@@ -345,7 +352,9 @@ impl World {
             )),
         };
         self.checks.answered(flight.row, is_delivered);
-        if let (Bearing::TooMuch { asks: Some(wait) }, Some(heard_at)) = (bearing, heard_at) {
+        if let (LoadSignal::Overloaded { retry_after: Some(wait) }, Some(heard_at)) =
+            (load_signal, heard_at)
+        {
             self.checks.asked(flight.hook, Wish::new(wait, heard_at, self.real, self.now()));
         }
         let verdict = self.verdict(flight, answer, asked);
@@ -377,7 +386,7 @@ impl World {
                 state,
                 retry_in: verdict.wait(),
                 is_extra,
-                asks: bearing.asks(),
+                asks: load_signal.retry_after(),
                 is_gone,
                 is_exhausted,
                 heard_at,
@@ -413,7 +422,7 @@ impl World {
         let recorded = self.store.record(&outcome, now);
         self.checks.recorded(hook, &outcome, &self.store, (self.real, now));
         if recorded.is_some() && outcome.finds_it_well() {
-            self.tell(News::Changed(vec![hook_id(hook)]));
+            self.tell(Input::Changed(vec![hook_id(hook)]));
         }
         let delivery = self.store.open(outcome.row).id;
         let hook = hook_id(hook);
@@ -422,21 +431,21 @@ impl World {
         let (due_at, health) = match recorded {
             Some((health, false)) => (due_at, Some(health)),
             Some((_, true)) | None => {
-                self.tell(News::Changed(vec![hook]));
+                self.tell(Input::Changed(vec![hook]));
                 (due_at.or(again.filter(|_| recorded.is_none())), None)
             }
         };
         let finished =
-            News::Finished { owned: owned(hook), delivery, was_sent: true, due_at, health };
+            Input::Finished { owned: owned(hook), delivery, was_sent: true, due_at, health };
         let heard_at = outcome.heard_at.unwrap_or_else(|| {
-            let (bearing, is_delivered) = (Bearing::Silent, false);
+            let (load_signal, is_delivered) = (LoadSignal::Neutral, false);
             // As slow as a time-out: most of these are.
             let duration = Duration::from_secs(15);
             self.tell_after(
-                News::RequestEnded {
+                Input::RequestEnded {
                     owned: owned(hook),
                     delivery,
-                    bearing,
+                    load_signal,
                     is_delivered,
                     duration,
                 },
@@ -453,7 +462,7 @@ impl World {
         self.board = Board::new(PERMITS, LIMITS, MEMORY, false);
         self.checks.crashed(&self.store);
         let resume = self.store.hooks_with_open();
-        self.tell(News::More(resume));
+        self.tell(Input::More(resume));
     }
 }
 

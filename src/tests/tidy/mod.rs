@@ -177,11 +177,10 @@ fn every_widget_is_in_the_style_guide() {
 fn only_a_few_files_know_which_database_it_is() {
     let may = [
         "db",
-        "db/bounded",
+        "db/postgres",
         "migrate",
         "claim",
         "claim/heartbeat",
-        "wake",
         "space",
         "commit/sqlite",
         "commit/postgres",

@@ -47,7 +47,7 @@ pub fn summary(delivery: &Delivery, now: Timestamp) -> String {
         (State::Waiting | State::Pending, _) => "Waiting for the next attempt.".to_owned(),
         (State::Held, _) => {
             let until =
-                if reason == Acceptance::Off.why_held() { "is turned on" } else { "recovers" };
+                if reason == Acceptance::Off.hold_reason() { "is turned on" } else { "recovers" };
             format!("Not sent{because}. It will be sent automatically once the hook {until}.")
         }
         (State::Skipped, _) => format!("Not sent{because}. You can redeliver it."),
@@ -306,7 +306,7 @@ mod tests {
         );
         assert!(summary(&waiting, Timestamp(240_000)).ends_with("is due now."));
         let held = Delivery {
-            reason: Acceptance::Paused.why_held().map(str::to_owned),
+            reason: Acceptance::Paused.hold_reason().map(str::to_owned),
             ..delivery(State::Held, 0, None)
         };
         assert_eq!(

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::{
     domain::id::{EventId, HookId},
-    engine::{delivery::lane::Change, store::queue::Room},
+    engine::{delivery::lane::Change, store::queue::PageLimit},
 };
 
 /// What a delivery takes in addition to its body: the struct and its entries in the lane's maps.
@@ -83,7 +83,12 @@ impl Budget {
     /// Reserves room for a load, until [`Budget::release`]. `None`: there is no room. Then the lane
     /// has deliveries in memory, so it asks again when one of them ends; [`Budget::admissible`]
     /// returns it sooner if other lanes free enough. `is_urgent`: always reserves at least one row.
-    pub(super) fn reserve(&mut self, hook: HookId, window: Room, is_urgent: bool) -> Option<Room> {
+    pub(super) fn reserve(
+        &mut self,
+        hook: HookId,
+        window: PageLimit,
+        is_urgent: bool,
+    ) -> Option<PageLimit> {
         let max = window.bytes.min((self.limit / MAX_LOAD_PART).max(MIN_LOAD));
         let free = self.free_for(hook).min(max);
         let min = MIN_LOAD.min(max).min(self.guaranteed() / 2);
@@ -96,7 +101,7 @@ impl Budget {
         let bytes = free.max(1);
         self.shares.entry(hook).or_default().reserved += bytes;
         self.reserved += bytes;
-        Some(Room { rows: window.rows.min(bytes / ENTRY_BYTES).max(1), bytes })
+        Some(PageLimit { rows: window.rows.min(bytes / ENTRY_BYTES).max(1), bytes })
     }
 
     /// Releases the reservation of a load that ended, successfully or not.
@@ -197,10 +202,10 @@ mod tests {
     fn beyond_the_budget_an_empty_lane_gets_one_delivery_and_others_wait() {
         let mut budget = Budget::new(200_000);
         budget.lanes = 3;
-        let window = Room { rows: 1000, bytes: 50_000 };
+        let window = PageLimit { rows: 1000, bytes: 50_000 };
         budget.note(hook(1), change(1, 120_000, true));
         budget.note(hook(2), change(2, 120_000, true));
-        let rows = |room: Option<Room>| room.map(|room| room.rows);
+        let rows = |room: Option<PageLimit>| room.map(|room| room.rows);
         assert_eq!(rows(budget.reserve(hook(1), window, false)), None);
         assert_eq!(
             rows(budget.reserve(hook(1), window, true)),

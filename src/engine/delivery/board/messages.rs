@@ -1,4 +1,4 @@
-//! The board's input ([`News`]) and output ([`Action`]). Imports the lane and the store's types.
+//! The board's input ([`Input`]) and output ([`Action`]). Imports the lane and the store's types.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,12 +9,12 @@ use crate::{
     domain::{
         health::Health,
         id::{DeliveryId, HookId},
-        retry::Bearing,
+        retry::LoadSignal,
         time::Timestamp,
     },
     engine::{
         delivery::lane::{Outgoing, Page, Wanted},
-        store::{Error, lines::Ask, open::Open, queue::Room},
+        store::{Error, lines::ReadRequest, open::Open, queue::PageLimit},
     },
 };
 
@@ -29,7 +29,7 @@ pub struct OwnedLane {
 }
 
 /// Input of the board.
-pub enum News {
+pub enum Input {
     /// These deliveries were just committed on this node (the fast path from accept to attempt).
     Offer(Vec<Open>),
     /// For these hooks a delivery was just committed as held.
@@ -51,12 +51,12 @@ pub enum News {
     /// An [`Action::Step`] ended. `true`: there may be more rows to move.
     Stepped(OwnedLane, Result<bool, Error>),
     /// The request of an attempt ended, with or without a response. Reported at most once per
-    /// attempt, before [`News::Finished`].
+    /// attempt, before [`Input::Finished`].
     RequestEnded {
         owned: OwnedLane,
         delivery: DeliveryId,
         /// What the response says about the receiver's load.
-        bearing: Bearing,
+        load_signal: LoadSignal,
         is_delivered: bool,
         /// From start to end of the attempt.
         duration: Duration,
@@ -66,7 +66,7 @@ pub enum News {
     Finished {
         owned: OwnedLane,
         delivery: DeliveryId,
-        /// [`News::RequestEnded`] was reported before.
+        /// [`Input::RequestEnded`] was reported before.
         was_sent: bool,
         /// When the next attempt is due; `None`: there is none.
         due_at: Option<Timestamp>,
@@ -83,23 +83,23 @@ pub enum News {
 
 /// Output of the board: what its driver has to do.
 pub enum Action {
-    /// Read a page of the hook's open deliveries. Ends with [`News::Loaded`].
+    /// Read a page of the hook's open deliveries. Ends with [`Input::Loaded`].
     Load {
         owned: OwnedLane,
         wanted: Wanted,
         /// How many of the deliveries that the load will meet are already in memory.
-        known: Room,
+        known: PageLimit,
         /// How many more it may bring.
-        room: Room,
+        room: PageLimit,
         /// Which lines to read, for a hook with ordered deliveries.
-        ask: Ask,
+        ask: ReadRequest,
     },
-    /// Hold, release or cancel a bounded number of rows. Ends with [`News::Stepped`].
+    /// Hold, release or cancel a bounded number of rows. Ends with [`Input::Stepped`].
     Step(OwnedLane),
     /// The clock was set back, or may have been while the server was down: correct the due times
     /// that were written while it was ahead.
     Rewind,
-    /// Send one delivery. Ends with [`News::Finished`].
+    /// Send one delivery. Ends with [`Input::Finished`].
     Attempt { outgoing: Outgoing, fence: Option<i64> },
     /// Something was committed on this node for a hook of another node, or that hook changed: send
     /// a hint to the other nodes.

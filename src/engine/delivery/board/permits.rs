@@ -42,7 +42,7 @@ impl Board {
                 continue;
             }
             self.has_turn.remove(&hook);
-            // `News::RequestEnded` gives the lane its next turn.
+            // `Input::RequestEnded` gives the lane its next turn.
             if lane.in_flight() > lane.attempts_ended.max(fair_share) {
                 continue;
             }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    domain::{id::DeliveryId, retry::Bearing},
+    domain::{id::DeliveryId, retry::LoadSignal},
     engine::{
         delivery::{
             attempt::Target,
@@ -15,7 +15,7 @@ use crate::{
                 tests::{LIMITS, open, page, target},
             },
         },
-        store::queue::Room,
+        store::queue::PageLimit,
     },
 };
 
@@ -41,7 +41,7 @@ fn board(fence: i64) -> Board {
 }
 
 fn set_lanes(board: &mut Board, fences: &[i64]) {
-    board.apply(News::Lanes(fences.iter().map(|fence| (HOOK, *fence)).collect()), NOW);
+    board.apply(Input::Lanes(fences.iter().map(|fence| (HOOK, *fence)).collect()), NOW);
 }
 
 fn loads(actions: &[Action]) -> Vec<i64> {
@@ -65,9 +65,9 @@ fn sent(board: &mut Board) -> Vec<(u128, i64)> {
 #[test]
 fn missed_hints_reload_every_lane() {
     let mut board = board(1);
-    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), Vec::new()))), NOW);
+    board.apply(Input::Loaded(owned(1), Ok(read(Some(target(true)), Vec::new()))), NOW);
     assert!(loads(&board.take_actions()).is_empty());
-    board.apply(News::HintsMissed, NOW);
+    board.apply(Input::HintsMissed, NOW);
     assert_eq!(loads(&board.take_actions()), [1]);
 }
 
@@ -78,31 +78,31 @@ fn a_page_of_an_earlier_ownership_is_ignored() {
     set_lanes(&mut board, &[]);
     set_lanes(&mut board, &[3]);
     assert_eq!(loads(&board.take_actions()), [3]);
-    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(7, 0)]))), NOW);
+    board.apply(Input::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(7, 0)]))), NOW);
     assert_eq!(sent(&mut board), []);
-    board.apply(News::Loaded(owned(3), Ok(read(Some(target(true)), vec![open(8, 0)]))), NOW);
+    board.apply(Input::Loaded(owned(3), Ok(read(Some(target(true)), vec![open(8, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(8, 3)]);
 }
 
 #[test]
 fn the_end_of_an_attempt_of_an_earlier_ownership_does_not_change_the_lane() {
     let mut board = board(1);
-    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
+    board.apply(Input::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(1, 1)]);
     set_lanes(&mut board, &[2]);
-    board.apply(News::Loaded(owned(2), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
+    board.apply(Input::Loaded(owned(2), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(1, 2)]);
-    let finished = |fence| News::Finished {
+    let finished = |fence| Input::Finished {
         owned: owned(fence),
         delivery: DeliveryId(Uuid::from_u128(1)),
         was_sent: true,
         due_at: None,
         health: None,
     };
-    let answered = |fence| News::RequestEnded {
+    let answered = |fence| Input::RequestEnded {
         owned: owned(fence),
         delivery: DeliveryId(Uuid::from_u128(1)),
-        bearing: Bearing::Bears,
+        load_signal: LoadSignal::Accepted,
         is_delivered: true,
         duration: Duration::ZERO,
     };
@@ -121,23 +121,23 @@ fn the_end_of_an_attempt_of_an_earlier_ownership_does_not_change_the_lane() {
 #[test]
 fn a_cancelled_handover_resumes_sending() {
     let mut board = board(1);
-    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
-    board.apply(News::HandOver([HOOK].into()), NOW);
+    board.apply(Input::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
+    board.apply(Input::HandOver([HOOK].into()), NOW);
     assert_eq!(sent(&mut board), []);
     set_lanes(&mut board, &[1]);
     assert_eq!(sent(&mut board), [], "the handover is still pending");
-    board.apply(News::HandOver(HashSet::new()), NOW);
+    board.apply(Input::HandOver(HashSet::new()), NOW);
     assert_eq!(sent(&mut board), [(1, 1)]);
 }
 
 #[test]
 fn a_first_attempt_that_was_not_sent_is_loaded_again() {
     let mut board = board(1);
-    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
+    board.apply(Input::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(1, 0)]))), NOW);
     assert_eq!(sent(&mut board), [(1, 1)]);
     let (delivery, due_at) = (DeliveryId(Uuid::from_u128(1)), Some(NOW));
     board.apply(
-        News::Finished { owned: owned(1), delivery, was_sent: false, due_at, health: None },
+        Input::Finished { owned: owned(1), delivery, was_sent: false, due_at, health: None },
         NOW,
     );
     let actions = board.take_actions();
@@ -164,7 +164,7 @@ fn a_hook_whose_secrets_do_not_decrypt_is_read_with_backoff_until_it_changes() {
     let mut now = NOW;
     let mut waits = Vec::new();
     for _ in 0..11 {
-        board.apply(News::Loaded(owned(1), Err(sealed())), now);
+        board.apply(Input::Loaded(owned(1), Err(sealed())), now);
         let at = board.next_at().unwrap();
         waits.push((at.0 - now.0) / 1000);
         now = at;
@@ -173,10 +173,10 @@ fn a_hook_whose_secrets_do_not_decrypt_is_read_with_backoff_until_it_changes() {
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
     // The delivery is still open, and a change of the hook ends the backoff.
-    board.apply(News::Loaded(owned(1), Err(sealed())), now);
-    board.apply(News::Changed(vec![HOOK]), now);
+    board.apply(Input::Loaded(owned(1), Err(sealed())), now);
+    board.apply(Input::Changed(vec![HOOK]), now);
     assert_eq!(loads(&board.take_actions()), [1]);
-    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(7, 0)]))), now);
+    board.apply(Input::Loaded(owned(1), Ok(read(Some(target(true)), vec![open(7, 0)]))), now);
     board.advance(now);
     assert!(board.take_actions().iter().any(|action| matches!(action, Action::Attempt { .. })));
 }
@@ -186,7 +186,7 @@ fn an_unavailable_database_is_retried_every_second() {
     let mut board = board(1);
     let mut now = NOW;
     for _ in 0..5 {
-        board.apply(News::Loaded(owned(1), Err(Error::Unreachable("away".into()))), now);
+        board.apply(Input::Loaded(owned(1), Err(Error::Unreachable("away".into()))), now);
         let at = board.next_at().unwrap();
         assert_eq!(at.0 - now.0, 1000);
         now = at;
@@ -197,19 +197,19 @@ fn an_unavailable_database_is_retried_every_second() {
 
 #[test]
 fn a_crowded_lane_lags_if_its_receiver_keeps_answering() {
-    let limits = Limits { window: Room { rows: 1000, bytes: MEMORY }, ..LIMITS };
+    let limits = Limits { window: PageLimit { rows: 1000, bytes: MEMORY }, ..LIMITS };
     let mut board = Board::new(10, limits, MEMORY, true);
     set_lanes(&mut board, &[1]);
-    board.apply(News::Loaded(owned(1), Ok(read(Some(target(true)), Vec::new()))), NOW);
-    let answered = |number| News::RequestEnded {
+    board.apply(Input::Loaded(owned(1), Ok(read(Some(target(true)), Vec::new()))), NOW);
+    let answered = |number| Input::RequestEnded {
         owned: owned(1),
         delivery: DeliveryId(Uuid::from_u128(number)),
-        bearing: Bearing::Bears,
+        load_signal: LoadSignal::Accepted,
         is_delivered: true,
         duration: Duration::ZERO,
     };
     let crowd: Vec<Open> = (1000..1000 + 2 * CROWDED as u128).map(|id| open(id, 0)).collect();
-    board.apply(News::Offer(crowd), NOW);
+    board.apply(Input::Offer(crowd), NOW);
     assert_eq!(board.lags(NOW), HashMap::new(), "no response yet: the receiver may hang");
     (0..640).for_each(|number| board.apply(answered(number), NOW));
     assert_eq!(
@@ -237,10 +237,13 @@ fn end(
     duration: Duration,
     now: Timestamp,
 ) {
-    let (owned, bearing) = (OwnedLane { hook, fence: None }, Bearing::Bears);
-    board.apply(News::RequestEnded { owned, delivery, bearing, is_delivered: true, duration }, now);
+    let (owned, load_signal) = (OwnedLane { hook, fence: None }, LoadSignal::Accepted);
+    board.apply(
+        Input::RequestEnded { owned, delivery, load_signal, is_delivered: true, duration },
+        now,
+    );
     let (due_at, health) = (None, None);
-    board.apply(News::Finished { owned, delivery, was_sent: true, due_at, health }, now);
+    board.apply(Input::Finished { owned, delivery, was_sent: true, due_at, health }, now);
 }
 
 #[test]
@@ -248,14 +251,14 @@ fn receivers_that_hang_leave_permits_to_quick_ones() {
     let hook = |number: u128| HookId(Uuid::from_u128(number));
     let offer = |board: &mut Board, number: u128, ids: std::ops::Range<u128>, now| {
         let open_of = |id| Open { hook: hook(number), ..open(id, 0) };
-        board.apply(News::Offer(ids.map(open_of).collect()), now);
+        board.apply(Input::Offer(ids.map(open_of).collect()), now);
     };
     let mut board = Board::new(16, LIMITS, MEMORY, false);
     // One quick receiver, and 15 that hang, with 16 permits.
     for number in 0..=15 {
-        board.apply(News::More(vec![hook(number)]), NOW);
+        board.apply(Input::More(vec![hook(number)]), NOW);
         let page = read(Some(target(true)), Vec::new());
-        board.apply(News::Loaded(OwnedLane { hook: hook(number), fence: None }, Ok(page)), NOW);
+        board.apply(Input::Loaded(OwnedLane { hook: hook(number), fence: None }, Ok(page)), NOW);
     }
     offer(&mut board, 0, 1..2, NOW);
     let first = sent_alone(&mut board, NOW);
@@ -292,13 +295,13 @@ fn a_test_does_not_wait_for_receivers_that_hang() {
     let hook = |number: u128| HookId(Uuid::from_u128(number));
     let mut board = Board::new(4, LIMITS, MEMORY, false);
     for number in 1..=4 {
-        board.apply(News::More(vec![hook(number)]), NOW);
+        board.apply(Input::More(vec![hook(number)]), NOW);
         let page = read(Some(target(true)), Vec::new());
-        board.apply(News::Loaded(OwnedLane { hook: hook(number), fence: None }, Ok(page)), NOW);
-        board.apply(News::Offer(vec![Open { hook: hook(number), ..open(number, 0) }]), NOW);
+        board.apply(Input::Loaded(OwnedLane { hook: hook(number), fence: None }, Ok(page)), NOW);
+        board.apply(Input::Offer(vec![Open { hook: hook(number), ..open(number, 0) }]), NOW);
     }
     assert_eq!(sent_alone(&mut board, NOW).len(), 3, "the fourth is held back");
     let test = Open { hook: hook(4), is_test: true, ..open(9, 0) };
-    board.apply(News::Offer(vec![test]), NOW);
+    board.apply(Input::Offer(vec![test]), NOW);
     assert_eq!(sent_alone(&mut board, NOW), [(hook(4), DeliveryId(Uuid::from_u128(9)))]);
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::{
     domain::time::Timestamp,
-    engine::store::{open::Open, queue::Room},
+    engine::store::{open::Open, queue::PageLimit},
 };
 
 /// The part of a page for one buffer.
@@ -37,12 +37,12 @@ impl Buffer {
     }
 
     /// Should a load refill the buffer? Not while it is more than half full.
-    pub(super) fn wants_load(&self, window: Room, now: Timestamp) -> bool {
+    pub(super) fn wants_load(&self, window: PageLimit, now: Timestamp) -> bool {
         let has_room = self.queue.len() * 2 <= window.rows && self.bytes * 2 <= window.bytes;
         has_room && self.more_at.is_some_and(|at| at <= now)
     }
 
-    pub(super) fn is_full(&self, window: Room) -> bool {
+    pub(super) fn is_full(&self, window: PageLimit) -> bool {
         self.queue.len() >= window.rows || self.bytes >= window.bytes
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::Change;
 use crate::{
     domain::id::{DeliveryId, EventId},
-    engine::store::{open::Open, queue::Room},
+    engine::store::{open::Open, queue::PageLimit},
 };
 
 /// One delivery in memory.
@@ -86,8 +86,8 @@ impl Known {
     }
 
     /// How much is in memory. A load meets these deliveries again.
-    pub(super) fn room(&self) -> Room {
-        Room { rows: self.entries.len(), bytes: self.bytes }
+    pub(super) fn room(&self) -> PageLimit {
+        PageLimit { rows: self.entries.len(), bytes: self.bytes }
     }
 
     pub(super) fn changes(&mut self) -> std::vec::Drain<'_, Change> {

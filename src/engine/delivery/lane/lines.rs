@@ -19,9 +19,9 @@ use line::Line;
 use crate::{
     domain::{id::DeliveryId, time::Timestamp},
     engine::store::{
-        lines::{Next, Part},
+        lines::{LineRange, Next},
         open::{Key, Open},
-        queue::Room,
+        queue::PageLimit,
     },
 };
 
@@ -66,7 +66,7 @@ pub(super) struct Lines {
     /// read at an earlier generation may be incomplete.
     generation: u64,
     /// The lines that the load under way reads.
-    reading: Vec<Part>,
+    reading: Vec<LineRange>,
     /// The load under way reads a page of a scan.
     is_scanning: bool,
     /// Keys with an attempt that finished since the load began, so that the heads it reads may be
@@ -85,7 +85,7 @@ impl Lines {
         &mut self,
         open: &Open,
         has_room: bool,
-        window: Room,
+        window: PageLimit,
         now: Timestamp,
     ) -> bool {
         let Some(key) = open.order_key.clone() else { return false };

@@ -4,7 +4,7 @@
 use super::{Lane, Limits, Page};
 use crate::{
     domain::{id::DeliveryId, time::Timestamp},
-    engine::store::{lines, open::Open, queue::Room},
+    engine::store::{lines, open::Open, queue::PageLimit},
 };
 
 /// A delivery with a key may be in flight outside its line, if it was sent before ordering was
@@ -39,7 +39,12 @@ impl Lane {
     }
 
     /// Which lines a load has to read. Must be called once, when a load of lines begins.
-    pub fn ask_lines(&mut self, limits: &Limits, room: Room, now: Timestamp) -> lines::Ask {
+    pub fn ask_lines(
+        &mut self,
+        limits: &Limits,
+        room: PageLimit,
+        now: Timestamp,
+    ) -> lines::ReadRequest {
         self.lines.begin_load(limits.window, room, now)
     }
 

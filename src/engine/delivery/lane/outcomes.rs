@@ -129,7 +129,7 @@ impl Lane {
                     .as_ref()
                     .and_then(|target| target.hook.tuning.in_flight)
                     .unwrap_or(RAMP_LIMIT);
-                let ramp = self.ramp.map(|ramp| if health.is_well() { ramp + 1 } else { 1 });
+                let ramp = self.ramp.map(|ramp| if health.is_healthy() { ramp + 1 } else { 1 });
                 self.ramp = ramp.filter(|ramp| *ramp < limit as usize);
             }
             (true, true) => self.may_probe = true,

@@ -21,7 +21,7 @@ use std::time::Duration;
 use super::Lane;
 use crate::domain::{
     health::Health,
-    retry::{Bearing, LONGEST_WAIT},
+    retry::{LONGEST_WAIT, LoadSignal},
     time::Timestamp,
 };
 
@@ -151,29 +151,29 @@ impl Pacing {
     }
 
     /// Learns from a response, or from its absence.
-    pub(super) fn learn(&mut self, bearing: Bearing, now: Timestamp) {
+    pub(super) fn learn(&mut self, load_signal: LoadSignal, now: Timestamp) {
         let window_now = self.window_now(now);
         self.opened_at = now;
-        if bearing != Bearing::Unsent {
+        if load_signal != LoadSignal::NotSent {
             self.unsent = 0;
         }
-        match bearing {
-            Bearing::Silent => self.window = window_now,
-            Bearing::Unsent => {
+        match load_signal {
+            LoadSignal::Neutral => self.window = window_now,
+            LoadSignal::NotSent => {
                 self.window = 1;
                 self.unsent_until =
                     Some(now.after(UNSENT_PAUSE * (1 << self.unsent.min(MAX_UNSENT_DOUBLINGS))));
                 self.unsent = self.unsent.saturating_add(1);
             }
-            Bearing::Bears => {
+            LoadSignal::Accepted => {
                 self.window = (window_now + 1).min(MAX_WINDOW);
                 let span = self.span();
                 self.accepted.note(span, now);
                 self.increase(now);
             }
-            Bearing::TooMuch { asks } => {
+            LoadSignal::Overloaded { retry_after } => {
                 self.window = 1;
-                let until = asks.map(|wait| now.after(wait));
+                let until = retry_after.map(|wait| now.after(wait));
                 (self.until, self.unrecorded_until) =
                     (self.until.max(until), self.unrecorded_until.max(until));
                 self.decrease(now);
@@ -275,8 +275,8 @@ impl SlidingCount {
 
 impl Lane {
     /// Adapts the pace to a response. Must be called before [`Lane::request_ended`].
-    pub fn learn(&mut self, bearing: Bearing, now: Timestamp) {
-        self.pacing.learn(bearing, now);
+    pub fn learn(&mut self, load_signal: LoadSignal, now: Timestamp) {
+        self.pacing.learn(load_signal, now);
     }
 
     /// How long a delivery that is accepted now will wait for its attempt. `None` where

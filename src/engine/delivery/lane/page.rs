@@ -10,7 +10,7 @@ use crate::{
     },
     engine::{
         delivery::attempt::Target,
-        store::{lines::Lines, open::Open, queue::Room},
+        store::{lines::Lines, open::Open, queue::PageLimit},
     },
 };
 
@@ -54,7 +54,7 @@ pub struct Limits {
     /// Concurrent attempts to one hook, unless the hook has its own limit.
     pub in_flight: usize,
     /// The capacity of a buffer, and of all lines together.
-    pub window: Room,
+    pub window: PageLimit,
     /// Held deliveries released per second, once a hook is open again.
     pub drain_per_second: u32,
     /// The memory budget of all lanes has room for the delivery that is offered.
@@ -71,5 +71,5 @@ pub struct Outgoing {
     pub open: Open,
     pub purpose: Purpose,
     /// The hook was healthy and not in slow start when the delivery was handed out.
-    pub was_well: bool,
+    pub was_healthy: bool,
 }

@@ -35,7 +35,7 @@ impl Lane {
             target,
             open,
             purpose,
-            was_well: self.health.is_well() && self.ramp.is_none(),
+            was_healthy: self.health.is_healthy() && self.ramp.is_none(),
         })
     }
 

@@ -19,7 +19,7 @@ use crate::{
 const NOW: Timestamp = Timestamp(1_000_000);
 pub(in crate::engine::delivery) const LIMITS: Limits = Limits {
     in_flight: 9,
-    window: Room { rows: 4, bytes: 1000 },
+    window: PageLimit { rows: 4, bytes: 1000 },
     drain_per_second: 250,
     has_memory: true,
     is_shared: false,

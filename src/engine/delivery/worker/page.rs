@@ -20,9 +20,9 @@ use crate::{
             Conn, Error, Store,
             bodies::Bodies,
             health, hooks,
-            lines::{self, Ask, Lines},
+            lines::{self, Lines, ReadRequest},
             open::Open,
-            queue::{self, Kind, Room},
+            queue::{self, Kind, PageLimit},
             steps,
         },
     },
@@ -82,7 +82,7 @@ impl Worker {
         &self,
         conn: &mut Conn,
         hook: HookId,
-        ask: &Ask,
+        ask: &ReadRequest,
         now: Timestamp,
     ) -> Result<Lines, Error> {
         let mut found = lines::read(conn, hook, ask, now, &self.bodies).await?;
@@ -102,7 +102,7 @@ struct Search<'a> {
     hook: &'a Hook,
     now: Timestamp,
     is_open: bool,
-    window: Room,
+    window: PageLimit,
     bodies: &'a Bodies,
 }
 

@@ -11,10 +11,10 @@ use crate::{
     domain::{
         delivery::State,
         health::Purpose,
-        retry::{AttemptFacts, Bearing, Verdict, classify},
+        retry::{AttemptFacts, LoadSignal, Verdict, classify},
     },
     engine::{
-        clock::random_share,
+        clock::random_unit,
         delivery::{attempt::Report, lane::Outgoing},
         metrics,
         store::{
@@ -50,7 +50,7 @@ impl Worker {
         };
         let schedule =
             outgoing.target.hook.tuning.retry_schedule.as_deref().unwrap_or(&self.policy.schedule);
-        classify(schedule, self.policy.longest_wait, &tried, random_share())
+        classify(schedule, self.policy.longest_wait, &tried, random_unit())
     }
 
     /// Records an attempt; retries while the database is unavailable. `None`: it is not known what
@@ -60,10 +60,10 @@ impl Worker {
         outgoing: &Outgoing,
         report: Report,
         verdict: Verdict,
-        bearing: Bearing,
+        load_signal: LoadSignal,
         fence: Option<Fence>,
     ) -> Option<Recorded> {
-        let mut finished = self.finished(outgoing, report, verdict, bearing, fence);
+        let mut finished = self.finished(outgoing, report, verdict, load_signal, fence);
         let mut wait = RECORD_AGAIN;
         loop {
             let error = match self.store.finish(finished.clone()).await {
@@ -115,7 +115,7 @@ impl Worker {
         outgoing: &Outgoing,
         report: Report,
         verdict: Verdict,
-        bearing: Bearing,
+        load_signal: LoadSignal,
         fence: Option<Fence>,
     ) -> Finished {
         let state = match verdict {
@@ -131,8 +131,8 @@ impl Worker {
             state,
             retry_in: verdict.wait(),
             is_extra: matches!(verdict, Verdict::Postpone(_)),
-            retry_after: bearing.asks(),
-            was_well: outgoing.was_well,
+            retry_after: load_signal.retry_after(),
+            was_healthy: outgoing.was_healthy,
             is_gone: verdict == Verdict::Gone,
             fence,
             policy: self.breaker,

@@ -22,8 +22,8 @@ use crate::engine::{
         db::{Conn, Db},
         error::{Error, chain},
         finished::{Finished, Recorded},
+        notices::Notice,
         outcomes,
-        told::Told,
     },
 };
 
@@ -147,8 +147,8 @@ impl WriterTask {
                 self.last_commit = self.clock.stopwatch();
                 // Send the notices before answering the callers.
                 self.context
-                    .audience
-                    .tell(self.conn.as_mut().map(Conn::take_notices).unwrap_or_default());
+                    .notices
+                    .send(self.conn.as_mut().map(Conn::take_notices).unwrap_or_default());
                 if std::mem::take(&mut self.must_reconnect) {
                     self.conn = None;
                 }
@@ -166,8 +166,8 @@ impl WriterTask {
         // committed all the same, so send its notices as hints, which are harmless if it was not.
         if let Some(mut broken) = self.conn.take() {
             self.context
-                .audience
-                .tell(broken.take_notices().into_iter().map(Told::into_hint).collect());
+                .notices
+                .send(broken.take_notices().into_iter().map(Notice::into_hint).collect());
         }
         metrics::commit_failed();
         tracing::error!(error = chain(&error), commands = batch.len(), "a commit failed");
@@ -185,8 +185,8 @@ impl WriterTask {
         }
         if let Some(mut broken) = self.conn.take() {
             self.context
-                .audience
-                .tell(broken.take_notices().into_iter().map(Told::into_hint).collect());
+                .notices
+                .send(broken.take_notices().into_iter().map(Notice::into_hint).collect());
         }
     }
 

@@ -4,9 +4,9 @@ use super::{LINE_FRACTION, LINES_PER_ROW, Line, Lines};
 use crate::{
     domain::time::Timestamp,
     engine::store::{
-        lines::{Ask, Head, Line as ReadLine, Next, Part, Standing},
+        lines::{Head, Line as ReadLine, LineRange, Next, ReadRequest, Standing},
         open::Open,
-        queue::Room,
+        queue::PageLimit,
     },
 };
 
@@ -26,7 +26,7 @@ impl Lines {
     /// Is a load due? Lines are not read while the window is more than half full.
     pub(in crate::engine::delivery::lane) fn wants_load(
         &self,
-        window: Room,
+        window: PageLimit,
         now: Timestamp,
     ) -> bool {
         let has_room = self.queued * 2 <= window.rows;
@@ -41,10 +41,10 @@ impl Lines {
     /// Notes that a load begins, with this much room. Returns what it has to read.
     pub(in crate::engine::delivery::lane) fn begin_load(
         &mut self,
-        window: Room,
-        room: Room,
+        window: PageLimit,
+        room: PageLimit,
         now: Timestamp,
-    ) -> Ask {
+    ) -> ReadRequest {
         self.max_lines = window.rows.saturating_mul(LINES_PER_ROW);
         while let Some((_, key)) = self.retry_at.first().cloned().filter(|(at, _)| *at <= now) {
             self.retry_at.pop_first();
@@ -63,7 +63,7 @@ impl Lines {
             if line.read_up_to.is_none() {
                 line.generation = self.generation;
             }
-            parts.push(Part { key, after: line.read_up_to });
+            parts.push(LineRange { key, after: line.read_up_to });
         }
         self.is_scanning = self.wants_scan(now);
         if self.is_scanning {
@@ -72,7 +72,7 @@ impl Lines {
         self.finished_during_load.clear();
         self.reading.clone_from(&parts);
         let share = window.rows.div_ceil(LINE_FRACTION).min(free / parts.len().max(1)).max(1);
-        Ask {
+        ReadRequest {
             heads: self.is_scanning.then(|| self.cursor.clone()),
             heads_limit: HEADS_PER_LOAD,
             bytes: room.bytes / parts.len().max(1),

@@ -6,10 +6,10 @@ use super::*;
 use crate::engine::delivery::lane::bucket::Bucket;
 
 const NOW: Timestamp = Timestamp(1_000_000);
-const TOO_MUCH: Bearing = Bearing::TooMuch { asks: None };
+const TOO_MUCH: LoadSignal = LoadSignal::Overloaded { retry_after: None };
 
-fn retry_after(millis: u64) -> Bearing {
-    Bearing::TooMuch { asks: Some(Duration::from_millis(millis)) }
+fn retry_after(millis: u64) -> LoadSignal {
+    LoadSignal::Overloaded { retry_after: Some(Duration::from_millis(millis)) }
 }
 
 impl Pacing {
@@ -24,16 +24,16 @@ impl Pacing {
 struct Quota {
     per_second: usize,
     latency: i64,
-    refuses: Bearing,
+    refuses: LoadSignal,
     taken: VecDeque<i64>,
 }
 
 impl Quota {
-    fn new(per_second: usize, latency: i64, refuses: Bearing) -> Self {
+    fn new(per_second: usize, latency: i64, refuses: LoadSignal) -> Self {
         Self { per_second, latency, refuses, taken: VecDeque::new() }
     }
 
-    fn answer(&mut self, now: i64) -> Bearing {
+    fn answer(&mut self, now: i64) -> LoadSignal {
         while self.taken.front().is_some_and(|at| now - at >= 1000) {
             self.taken.pop_front();
         }
@@ -41,7 +41,7 @@ impl Quota {
             return self.refuses;
         }
         self.taken.push_back(now);
-        Bearing::Bears
+        LoadSignal::Accepted
     }
 }
 
@@ -52,13 +52,15 @@ fn play(pacing: &mut Pacing, quota: &mut Quota, count: usize, limit: usize) -> (
     let (mut now, mut left, mut refused) = (NOW, count, 0);
     let began = now;
     while left > 0 {
-        while let Some((at, bearing)) = under_way.front().copied().filter(|(at, _)| *at <= now.0) {
+        while let Some((at, load_signal)) =
+            under_way.front().copied().filter(|(at, _)| *at <= now.0)
+        {
             under_way.pop_front();
-            match bearing {
-                Bearing::Bears => left -= 1,
+            match load_signal {
+                LoadSignal::Accepted => left -= 1,
                 _ => refused += 1,
             }
-            pacing.learn(bearing, Timestamp(at));
+            pacing.learn(load_signal, Timestamp(at));
         }
         let may_go = |pacing: &Pacing, under_way: &VecDeque<_>| {
             under_way.len() < left.min(limit) && pacing.may_send(under_way.len(), now)
@@ -139,9 +141,9 @@ fn the_window_grows_with_each_accepted_delivery_and_with_time() {
         pacing.may_send(16, NOW.after(WINDOW_STEP * 16)),
         "a slow receiver gets concurrent attempts"
     );
-    pacing.learn(Bearing::Bears, NOW);
+    pacing.learn(LoadSignal::Accepted, NOW);
     assert!(pacing.may_send(1, NOW) && !pacing.may_send(2, NOW));
-    pacing.learn(Bearing::Silent, NOW);
+    pacing.learn(LoadSignal::Neutral, NOW);
     assert!(
         pacing.may_send(1, NOW) && !pacing.may_send(2, NOW),
         "a failure does not change the window"

@@ -5,9 +5,9 @@ mod table;
 use table::Table;
 
 use super::*;
-use crate::engine::store::lines::Ask;
+use crate::engine::store::lines::ReadRequest;
 
-const WINDOW: Limits = Limits { window: Room { rows: 1000, bytes: 4 << 20 }, ..LIMITS };
+const WINDOW: Limits = Limits { window: PageLimit { rows: 1000, bytes: 4 << 20 }, ..LIMITS };
 
 fn keyed(number: u128, key: &str, attempts: u32) -> Open {
     Open { order_key: Some(key.into()), ..open(number, attempts) }
@@ -21,8 +21,11 @@ fn id(number: u128) -> DeliveryId {
 fn load(lane: &mut Lane, table: &mut Table, now: Timestamp) {
     while let Some(wanted) = lane.wants_load(&WINDOW, now) {
         lane.begin_load(wanted);
-        let ask =
-            if wanted.lines { lane.ask_lines(&WINDOW, WINDOW.window, now) } else { Ask::default() };
+        let ask = if wanted.lines {
+            lane.ask_lines(&WINDOW, WINDOW.window, now)
+        } else {
+            ReadRequest::default()
+        };
         let page = table.page(wanted, &ask, now);
         lane.loaded(page, now);
     }

@@ -141,7 +141,7 @@ impl WriterTask {
         let accepted = bulk.accepts.iter().zip(&plans);
         let notices =
             accepted.flat_map(|(waiting, planned)| events::notices(&waiting.item, planned));
-        self.context.audience.tell(notices.collect());
+        self.context.notices.send(notices.collect());
         // Callers may have been cancelled. Their commands took effect all the same.
         for (waiting, planned) in bulk.accepts.into_iter().zip(plans) {
             let _cancelled = waiting.caller.send(Ok(Answer::New(planned)));

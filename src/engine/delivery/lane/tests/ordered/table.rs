@@ -9,7 +9,7 @@ use crate::{
             tests::{NOW, page, tuned},
         },
         store::{
-            lines::{Ask, Head, Line, Lines, Next, Standing},
+            lines::{Head, Line, Lines, Next, ReadRequest, Standing},
             open::Key,
         },
     },
@@ -42,7 +42,7 @@ impl Table {
     }
 
     /// The page of a load, as `Worker::page` would read it.
-    pub(super) fn page(&mut self, wanted: Wanted, ask: &Ask, now: Timestamp) -> Page {
+    pub(super) fn page(&mut self, wanted: Wanted, ask: &ReadRequest, now: Timestamp) -> Page {
         self.loads += 1;
         let mut page = page(
             Some(tuned(Tuning { order_by: Some("id".into()), ..Tuning::default() })),

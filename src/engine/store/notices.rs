@@ -9,7 +9,7 @@ use crate::{domain::id::HookId, engine::store::open::Open};
 /// One notice. It is only a hint for speed: polling finds the same change in the database a little
 /// later.
 #[derive(Clone, Debug)]
-pub enum Told {
+pub enum Notice {
     /// A delivery is due; it carries everything an attempt needs, so that the lane need not read
     /// it.
     Offer(Open),
@@ -21,20 +21,20 @@ pub enum Told {
     /// automatically.
     Changed(HookId),
     /// An automatic decision about a hook, and its reason, for the server log.
-    Turned(HookId, Turned, String),
+    Decision(HookId, HookDecision, String),
     /// A job was created, or its state or pace changed.
     Job,
 }
 
 /// An automatic change of the state of a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turned {
+pub enum HookDecision {
     Paused,
     Recovered,
     SwitchedOff,
 }
 
-impl Turned {
+impl HookDecision {
     pub const ALL: &[Self] = &[Self::Paused, Self::Recovered, Self::SwitchedOff];
 
     pub fn key(self) -> &'static str {
@@ -46,7 +46,7 @@ impl Turned {
     }
 }
 
-impl Told {
+impl Notice {
     /// The form that is safe when the outcome of the commit is unknown: it only says where to read.
     /// A delivery that may not be stored must not be sent.
     pub(super) fn into_hint(self) -> Self {
@@ -68,20 +68,20 @@ impl Told {
     }
 }
 
-type Callback = dyn Fn(Vec<Told>) + Send + Sync;
+type Callback = dyn Fn(Vec<Notice>) + Send + Sync;
 
 /// The callback of the engine for notices; a store without an engine has none. Cheap to clone;
 /// clones share it.
 #[derive(Clone, Default)]
-pub(in crate::engine) struct Audience(Arc<OnceLock<Box<Callback>>>);
+pub(in crate::engine) struct NoticeSink(Arc<OnceLock<Box<Callback>>>);
 
-impl Audience {
+impl NoticeSink {
     /// Sets the callback. Only the first call counts.
-    pub(in crate::engine) fn set(&self, callback: impl Fn(Vec<Told>) + Send + Sync + 'static) {
+    pub(in crate::engine) fn set(&self, callback: impl Fn(Vec<Notice>) + Send + Sync + 'static) {
         let _already_set = self.0.set(Box::new(callback));
     }
 
-    pub(super) fn tell(&self, notices: Vec<Told>) {
+    pub(super) fn send(&self, notices: Vec<Notice>) {
         if let Some(callback) = self.0.get().filter(|_| !notices.is_empty()) {
             callback(notices);
         }
