@@ -135,13 +135,8 @@ impl Worker {
             let (hook, delivery) = (outgoing.open.hook, outgoing.open.id);
             let owned = OwnedLane { hook, fence: fence.map(|fence| fence.number) };
             let retry_at = Some(self.clock.now().after(RECORD_AGAIN));
-            let unsent = Input::Finished {
-                owned,
-                delivery,
-                was_sent: false,
-                due_at: retry_at,
-                health: None,
-            };
+            let (due_at, health) = (retry_at, None);
+            let unsent = Input::Finished { owned, delivery, was_sent: false, due_at, health };
             let mut finished = ReportOnDrop::new(handle.clone(), unsent);
             // A node whose lease expired (it was suspended, say) must not send: another node may
             // own the lane now.
@@ -170,7 +165,6 @@ impl Worker {
             let records_first = load_signal == LoadSignal::Neutral;
             if !records_first {
                 report_ended();
-                let (due_at, health) = (retry_at, None);
                 finished.set(Input::Finished { owned, delivery, was_sent: true, due_at, health });
             }
             metrics::attempted(report.attempt.answer, duration);

@@ -1,5 +1,6 @@
 //! The fast path of the writer: the part of a batch that is written in a single round trip to the
-//! database; see [`commit`](crate::engine::store::commit). Start reading at [`WriterTask::write_in_bulk`].
+//! database; see [`commit`](crate::engine::store::commit). Start reading at
+//! [`WriterTask::write_in_bulk`].
 
 #[cfg(feature = "postgres")]
 mod postgres;
