@@ -64,7 +64,7 @@ test("works when the browser's half is blocked or not there (N5)", async ({ visi
     const slider = page.locator(at).getByRole("switch", { name: "Wallboard enabled" });
     const before = (await slider.getAttribute("aria-checked")) === "true";
     await slider.click();
-    const status = page.getByRole("status").filter({ hasText: /^.?\s*Wallboard is (on|off)\.$/ });
+    const status = page.getByRole("status").filter({ hasText: /"Wallboard" turned (on|off)\./ });
     await expect(status).toBeVisible();
     await expect(slider, way).toBeChecked({ checked: !before });
     await slider.click();
