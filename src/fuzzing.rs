@@ -22,6 +22,7 @@ use crate::{
         hook::{parse_api_key, parse_event_type, parse_name},
         retry::{AttemptFacts, LONGEST_WAIT, RetryPolicy, Verdict, classify},
         time::Timestamp,
+        tuning,
     },
     engine::{
         catalogue::check,
@@ -31,10 +32,7 @@ use crate::{
         store::secrets::Vault,
     },
     http::{api::v1::requests::event as events, request_id},
-    portal::{
-        auth::{browser::KNOWN, session},
-        ops::tuning,
-    },
+    portal::auth::{browser::KNOWN, session},
     rpc::hooks::Update,
     view::{hooks::PostedHook, words::failure::diagnose},
 };
@@ -85,14 +83,14 @@ pub fn form(data: &[u8]) {
         ("api_key", &form.api_key),
         ("enabled", &enabled),
         ("draft", &posted.draft),
-        ("tuning[retry_schedule]", &form.tuning.retry_schedule),
-        ("tuning[timeout]", &form.tuning.timeout),
-        ("tuning[in_flight]", &form.tuning.in_flight),
-        ("tuning[rate_per_second]", &form.tuning.rate_per_second),
-        ("tuning[order_by]", &form.tuning.order_by),
     ];
-    let encoded =
-        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let tuning_fields = form.tuning.fields();
+    let settings =
+        tuning_fields.iter().map(|field| (format!("tuning[{}]", field.name), field.value));
+    let encoded = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .extend_pairs(settings)
+        .finish();
     let again = parse_form(encoded.clone().into_bytes())
         .unwrap_or_else(|| panic!("{encoded} cannot be parsed"));
     assert!(again == posted, "{encoded}");

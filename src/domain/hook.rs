@@ -1,9 +1,8 @@
 //! A hook: one event type sent to one URL. The stored hook, its form, its patch, and validation.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use super::tuning::{Tuning, TuningPatch, TypedTuning};
 use super::{event::EventType, id::HookId, invalid::Invalid, time::Timestamp};
 
 pub const MAX_NAME: usize = 100;
@@ -27,122 +26,6 @@ pub struct Hook {
     pub updated_at: Timestamp,
     /// Incremented by every change, for optimistic locking.
     pub version: i64,
-}
-
-/// A hook's own delivery settings. `None` means the server's default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tuning {
-    /// The waits after failed attempts.
-    pub retry_schedule: Option<Vec<Duration>>,
-    /// Timeout of a whole attempt.
-    pub timeout: Option<Duration>,
-    /// Max concurrent attempts.
-    pub in_flight: Option<u32>,
-    /// Max attempts started per second.
-    pub rate_per_second: Option<u32>,
-    /// The ordering key: a field of the payload. Events with the same value are delivered strictly
-    /// one after the other.
-    pub order_by: Option<String>,
-}
-
-/// Delivery settings as typed into the form. Empty means the server's default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TypedTuning {
-    /// `5s, 30s, 2m`
-    pub retry_schedule: String,
-    pub timeout: String,
-    pub in_flight: String,
-    pub rate_per_second: String,
-    pub order_by: String,
-}
-
-impl TypedTuning {
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// Changes to the delivery settings. `None`: unchanged. `Some(None)`: back to the server's default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TuningPatch {
-    pub retry_schedule: Option<Option<Vec<Duration>>>,
-    pub timeout: Option<Option<Duration>>,
-    pub in_flight: Option<Option<u32>>,
-    pub rate_per_second: Option<Option<u32>>,
-    pub order_by: Option<Option<String>>,
-}
-
-impl From<Tuning> for TuningPatch {
-    fn from(tuning: Tuning) -> Self {
-        Self {
-            retry_schedule: Some(tuning.retry_schedule),
-            timeout: Some(tuning.timeout),
-            in_flight: Some(tuning.in_flight),
-            rate_per_second: Some(tuning.rate_per_second),
-            order_by: Some(tuning.order_by),
-        }
-    }
-}
-
-impl TuningPatch {
-    #[must_use]
-    pub fn apply(self, old: &Tuning) -> Tuning {
-        Tuning {
-            retry_schedule: self.retry_schedule.unwrap_or_else(|| old.retry_schedule.clone()),
-            timeout: self.timeout.unwrap_or(old.timeout),
-            in_flight: self.in_flight.unwrap_or(old.in_flight),
-            rate_per_second: self.rate_per_second.unwrap_or(old.rate_per_second),
-            order_by: self.order_by.unwrap_or_else(|| old.order_by.clone()),
-        }
-    }
-}
-
-pub const MAX_RETRIES: usize = 30;
-pub const LONGEST_RETRY: Duration = Duration::from_secs(7 * 24 * 3600);
-pub const TIMEOUTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
-pub const MAX_IN_FLIGHT: u32 = 256;
-pub const MAX_RATE: u32 = 10_000;
-
-impl Tuning {
-    /// Validates the values. `fields` are the payload fields that can be the ordering key.
-    pub fn validate(&self, fields: &[String]) -> Result<(), Invalid> {
-        let mut invalid = Invalid::default();
-        if let Some(schedule) = &self.retry_schedule {
-            if schedule.len() > MAX_RETRIES {
-                invalid.add(
-                    "retry_schedule",
-                    "too-long",
-                    format!("Enter at most {MAX_RETRIES} delays."),
-                );
-            }
-            if schedule.iter().any(|wait| *wait > LONGEST_RETRY) {
-                invalid.add("retry_schedule", "range", "Enter delays of at most 7 days.");
-            }
-        }
-        if self.timeout.is_some_and(|timeout| timeout < TIMEOUTS.0 || timeout > TIMEOUTS.1) {
-            invalid.add("timeout", "range", "Enter a timeout between 100 ms and 60 s.");
-        }
-        if self.in_flight.is_some_and(|limit| limit == 0 || limit > MAX_IN_FLIGHT) {
-            invalid.add(
-                "in_flight",
-                "range",
-                format!("Enter a number between 1 and {MAX_IN_FLIGHT}."),
-            );
-        }
-        if self.rate_per_second.is_some_and(|rate| rate == 0 || rate > MAX_RATE) {
-            invalid.add(
-                "rate_per_second",
-                "range",
-                format!("Enter a number between 1 and {MAX_RATE}."),
-            );
-        }
-        if self.order_by.as_ref().is_some_and(|member| !fields.contains(member)) {
-            let known = fields.join(", ");
-            invalid.add("order_by", "unknown", format!("Enter a field of the payload: {known}."));
-        }
-        invalid.or(())
-    }
 }
 
 /// A hook's form as typed. An empty `api_key` keeps the stored one.

@@ -26,6 +26,7 @@ pub mod recovery;
 pub mod retry;
 pub mod standing;
 pub mod time;
+pub mod tuning;
 pub mod user;
 pub mod wire;
 pub mod words;

@@ -199,7 +199,6 @@ pub(super) mod ranges {
 pub(super) mod durations {
     use std::time::Duration;
 
-    use humantime_serde::re::humantime;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
     use crate::engine::config::spelling::TextList;

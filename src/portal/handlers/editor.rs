@@ -15,6 +15,7 @@ use crate::{
         hook::{Hook, HookForm, HookPatch, MAX_NAME, TuningPatch},
         invalid::Invalid,
         permission::Permission,
+        tuning,
     },
     portal::{
         auth::token::new_api_key,
@@ -45,7 +46,7 @@ pub async fn for_new(event: String, clone: &str, draft: String) -> Result<HookEd
         form.name = format!("Copy of {}", hook.name).chars().take(MAX_NAME).collect();
         form.event_type = hook.event_type.key().to_owned();
         form.callback_url = hook.callback_url;
-        form.tuning = ops::tuning::typed(&hook.tuning);
+        form.tuning = tuning::typed(&hook.tuning);
     }
     let plan = plan(&request, &form);
     Ok(HookEditor { form, plan, ..HookEditor::default() })
@@ -90,7 +91,7 @@ fn form_of(hook: Hook) -> HookForm {
         callback_url: hook.callback_url,
         api_key: String::new(),
         enabled: hook.enabled,
-        tuning: ops::tuning::typed(&hook.tuning),
+        tuning: tuning::typed(&hook.tuning),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use validate::validate_patch;
 pub(super) use validate::validate_url;
 
-use super::{Error, error::Tombstone, tuning};
+use super::{Error, error::Tombstone};
 use crate::{
     domain::{
         health::Health,
@@ -16,6 +16,7 @@ use crate::{
         invalid::Invalid,
         page::Page,
         permission::Permission,
+        tuning,
     },
     engine::{
         self, catalogue,

@@ -25,7 +25,6 @@ pub mod status;
 pub mod test_send;
 pub mod tokens;
 pub mod try_now;
-pub mod tuning;
 pub mod users;
 pub mod warnings;
 

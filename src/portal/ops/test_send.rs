@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Error, hooks::validate_url, tuning};
+use super::{Error, hooks::validate_url};
 use crate::{
     domain::{
         busy::Busy,
@@ -15,6 +15,7 @@ use crate::{
         id::{DeliveryId, HookId},
         invalid::Invalid,
         permission::{Grant, Permission},
+        tuning,
     },
     engine::{
         catalogue::{self, masked::masked},

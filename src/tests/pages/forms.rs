@@ -279,7 +279,7 @@ async fn delivery_settings_are_typed_judged_and_kept(db: TestDb) {
         "{page}"
     );
     let (path, page) = submit(&browser, CREATE, &with("1s, 1m", "id")).await;
-    assert!(page.contains("1 s, 60 s") && page.contains("<dt>Ordering key"), "{page}");
+    assert!(page.contains("<dd>1s, 1m") && page.contains("<dt>Ordering key"), "{page}");
     let settings = browser.get(&format!("{path}/settings")).await.text().await.unwrap();
     assert!(
         settings.contains("value=\"1s, 1m\"") && settings.contains("value=\"3s\""),
@@ -291,7 +291,9 @@ async fn delivery_settings_are_typed_judged_and_kept(db: TestDb) {
     form.extend([("id", id), ("version", "1"), ("tuning[timeout]", "2s")]);
     let (_, page) = submit(&browser, UPDATE, &form).await;
     assert!(
-        !page.contains("1 s, 60 s") && !page.contains("<dt>Ordering key") && page.contains("2 s"),
+        !page.contains("<dd>1s, 1m")
+            && !page.contains("<dt>Ordering key")
+            && page.contains("<dd>2s"),
         "{page}"
     );
 }

@@ -96,8 +96,8 @@ pub fn TextField(
     #[prop(default = "off")] autocomplete: &'static str,
     #[prop(default = false)] code: bool,
     /// The control's `name`, if it differs from the field's, for example `tuning[timeout]`.
-    #[prop(default = "")]
-    path: &'static str,
+    #[prop(into, optional)]
+    path: String,
     errors: Invalid,
     #[prop(optional)] warnings: Invalid,
 ) -> impl IntoView {
@@ -111,7 +111,7 @@ pub fn TextField(
     let described = Description::of(name, !hint.is_empty(), error.is_some())
         .with_warning(name, !warning.is_empty());
     let class = if code { "mono" } else { "" };
-    let sent_as = if path.is_empty() { name } else { path };
+    let sent_as = if path.is_empty() { name.to_owned() } else { path };
     let spellcheck = if code { "false" } else { "true" };
     view! {
         <Field name label hint error=error warning>

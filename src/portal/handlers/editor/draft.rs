@@ -9,9 +9,10 @@ use crate::{
         hook::{Hook, HookForm, api_key_hint},
         invalid::Invalid,
         retry::plan_in_words,
+        tuning,
     },
     portal::{
-        ops::{self, drafts},
+        ops::drafts,
         request::{Request, go},
     },
     view::{
@@ -102,7 +103,7 @@ pub async fn keep(request: &Request, draft: Draft, anchor: &str) -> Result<(), E
 
 /// The retry schedule in words: the form's own if it is valid, else the server default.
 pub fn plan(request: &Request, form: &HookForm) -> String {
-    let own = ops::tuning::parse(&form.tuning).ok().and_then(|tuning| tuning.retry_schedule);
+    let own = tuning::parse(&form.tuning).ok().and_then(|tuning| tuning.retry_schedule);
     plan_in_words(own.as_ref().unwrap_or(&request.ctx.portal.settings.delivery.retry_schedule))
 }
 
@@ -118,21 +119,21 @@ pub fn conflict(theirs: &Hook, draft: &Draft) -> Conflict {
         // Two keys may end alike, so an entered key always counts as different.
         key => format!("{} (new)", api_key_hint(key)),
     };
-    let tuning = ops::tuning::typed(&theirs.tuning);
-    let typed = &ours.tuning;
+    let tuning = tuning::typed(&theirs.tuning);
     let rows = [
         ("Name", theirs.name.clone(), ours.name.clone()),
         ("Event", event(theirs.event_type.key()), event(&ours.event_type)),
         ("Callback URL", theirs.callback_url.clone(), ours.callback_url.clone()),
         ("API key", theirs.api_key_hint.clone(), key),
         ("Enabled", state(theirs.enabled), state(ours.enabled)),
-        ("Retry delays", tuning.retry_schedule, typed.retry_schedule.clone()),
-        ("Timeout", tuning.timeout, typed.timeout.clone()),
-        ("Max concurrent attempts", tuning.in_flight, typed.in_flight.clone()),
-        ("Max attempts per second", tuning.rate_per_second, typed.rate_per_second.clone()),
-        ("Ordering key", tuning.order_by, typed.order_by.clone()),
     ];
-    let said = rows.into_iter().filter(|(_, theirs, ours)| !(theirs.is_empty() && ours.is_empty()));
+    let settings = tuning.fields().into_iter().zip(ours.tuning.fields());
+    let settings = settings
+        .map(|(theirs, ours)| (theirs.label, theirs.value.to_owned(), ours.value.to_owned()));
+    let said = rows
+        .into_iter()
+        .chain(settings)
+        .filter(|(_, theirs, ours)| !(theirs.is_empty() && ours.is_empty()));
     let rows = said.map(|(name, theirs, ours)| (name.to_owned(), theirs, ours)).collect();
     Conflict { id: theirs.id.to_string(), rows }
 }

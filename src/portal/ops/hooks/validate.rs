@@ -5,12 +5,10 @@ use crate::{
         endpoint::{Endpoint, UrlProblem},
         hook::{HookPatch, TuningPatch, parse_api_key, parse_event_type, parse_name},
         invalid::Invalid,
+        tuning,
     },
     engine::hooks::HookChange,
-    portal::{
-        ctx::Portal,
-        ops::{own_address, tuning},
-    },
+    portal::{ctx::Portal, ops::own_address},
 };
 
 pub(super) async fn validate_patch(

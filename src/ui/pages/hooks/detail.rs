@@ -13,7 +13,8 @@ use crate::{
     domain::{
         hook::{Hook, Tuning},
         permission::{Permission, Permissions},
-        time::{Timestamp, readable_duration},
+        time::Timestamp,
+        tuning::typed,
     },
     rpc::{
         hooks::{Reveal, SendTest, detail},
@@ -159,7 +160,7 @@ fn Facts(hook: Hook, now: Timestamp, may_write: bool, may_reveal: bool) -> impl 
                 <Fact term="Event"><a href=event><code>{hook.event_type.key()}</code></a></Fact>
                 <Fact term="API key"><code>{hook.api_key_hint}</code></Fact>
                 <Fact term="Signature">"Standard Webhooks"</Fact>
-                {tuning_facts(hook.tuning)}
+                {tuning_facts(&hook.tuning)}
                 <Fact term="ID"><code>{id.to_string()}</code></Fact>
                 <Fact term="Created"><DateTime at=hook.created_at now/></Fact>
                 <Fact term="Updated"><DateTime at=hook.updated_at now/></Fact>
@@ -185,22 +186,11 @@ fn Facts(hook: Hook, now: Timestamp, may_write: bool, may_reveal: bool) -> impl 
 }
 
 /// The delivery settings that override the server default.
-fn tuning_facts(tuning: Tuning) -> impl IntoView {
-    let waits = tuning.retry_schedule.map(|waits| {
-        let waits = waits.into_iter().map(readable_duration).collect::<Vec<_>>();
-        if waits.is_empty() { "none".to_owned() } else { waits.join(", ") }
-    });
-    let facts = [
-        ("Retry delays", waits),
-        ("Timeout", tuning.timeout.map(readable_duration)),
-        ("Max concurrent attempts", tuning.in_flight.map(|limit| limit.to_string())),
-        ("Max attempts per second", tuning.rate_per_second.map(|rate| rate.to_string())),
-        ("Ordering key", tuning.order_by),
-    ];
-    let facts = facts
-        .into_iter()
-        .filter_map(|(term, words)| words.map(|words| view! { <Fact term>{words}</Fact> }));
-    facts.collect_view()
+fn tuning_facts(tuning: &Tuning) -> impl IntoView {
+    let settings = typed(tuning);
+    let own = settings.fields().into_iter().filter(|field| !field.value.is_empty());
+    let own = own.map(|field| (field.label, field.value.to_owned()));
+    own.map(|(term, value)| view! { <Fact term>{value}</Fact> }).collect_view()
 }
 
 /// The API key and the signing secret, shown once.

@@ -136,32 +136,21 @@ fn EventField(chosen: String, errors: Invalid) -> impl IntoView {
 /// The delivery settings that can override the server default.
 #[component]
 fn TuningFields(tuning: TypedTuning, plan: String, errors: Invalid) -> impl IntoView {
-    let names = ["retry_schedule", "timeout", "in_flight", "rate_per_second", "order_by"];
     // Errors use the plain names of the fields, not the nested names of the form.
-    let is_open = !tuning.is_empty() || names.iter().any(|name| errors.message(name).is_some());
+    let has_error = |name: &str| errors.message(name).is_some();
+    let is_open = !tuning.is_empty() || tuning.fields().iter().any(|field| has_error(field.name));
+    let inputs = tuning.fields().map(|field| {
+        let path = format!("tuning[{}]", field.name);
+        let (value, errors) = (field.value.to_owned(), errors.clone());
+        view! { <TextField name=field.name path label=field.label code=true value errors
+        hint=field.hint/> }
+    });
     view! {
         <details class="tuning" open=is_open>
             <summary>"Delivery settings"</summary>
             <p class="hint">"Leave blank for the server default."</p>
             <p id="plan">{plan}</p>
-            <div class="stack">
-                <TextField name="retry_schedule" path="tuning[retry_schedule]"
-                    label="Retry delays" code=true value=tuning.retry_schedule
-                        errors=errors.clone()
-                    hint="For example 5s, 30s, 2m, 1h. Enter none for no retries."/>
-                <TextField name="timeout" path="tuning[timeout]" label="Timeout" code=true
-                    value=tuning.timeout errors=errors.clone()
-                    hint="For one attempt, from the DNS lookup to the last byte. For example 15s."/>
-                <TextField name="in_flight" path="tuning[in_flight]" label="Max concurrent attempts"
-                    code=true value=tuning.in_flight errors=errors.clone()/>
-                <TextField name="rate_per_second" path="tuning[rate_per_second]"
-                    label="Max attempts per second" code=true value=tuning.rate_per_second
-                        errors=errors.clone()/>
-                <TextField name="order_by" path="tuning[order_by]" label="Ordering key" code=true
-                    value=tuning.order_by errors=errors
-                    hint="A field in the payload, for example primaryConversationId. Deliveries \
-                          with the same value are sent one at a time, in order."/>
-            </div>
+            <div class="stack">{inputs.into_iter().collect_view()}</div>
         </details>
     }
 }

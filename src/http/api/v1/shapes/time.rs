@@ -11,7 +11,7 @@ use utoipa::{
     openapi::{KnownFormat, ObjectBuilder, RefOr, SchemaFormat, Type, schema::Schema},
 };
 
-use crate::{domain::time::Timestamp, portal::ops::tuning::spelled};
+use crate::domain::{time::Timestamp, tuning::spelled};
 
 /// A point in time.
 #[derive(Clone, Copy)]
@@ -50,7 +50,7 @@ pub struct Wait(pub Duration);
 
 impl Wait {
     fn read(text: &str) -> Option<Self> {
-        humantime_serde::re::humantime::parse_duration(text).ok().map(Self)
+        humantime::parse_duration(text).ok().map(Self)
     }
 }
 
