@@ -13,7 +13,7 @@ use axum::{Router, extract::Path, extract::State, http::StatusCode, routing::pos
 use service_hooks::{
     Dispatcher,
     domain::hook::{Tuning, parse_api_key, parse_name},
-    domain::permission::{Actor, Permission},
+    domain::permission::{Actor, right},
     engine::catalogue::payloads::{DateTime, OutboundCallInitiated, Payload},
     engine::dispatcher::{Config, Emit},
     engine::hooks::{self, NewHook},
@@ -30,7 +30,7 @@ pub async fn backend(engine: &Dispatcher, url: &str) -> Result<Router, Box<dyn E
         tuning: Tuning::default(),
         signing_secret: None,
     };
-    let by = Actor::portal().require(Permission::HooksWrite).map_err(|_| "not permitted")?;
+    let by = Actor::portal().require(right::HooksWrite).map_err(|_| "not permitted")?;
     hooks::create(engine, by, hook, None).await?;
     Ok(Router::new().route("/calls/{agent}", post(dialled)).with_state(engine.clone()))
 }

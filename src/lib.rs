@@ -58,8 +58,8 @@
 //!   over a connection that belongs to one hook.
 //! - Time, randomness, environment, SQL and HTTP clients are used in one module each; clippy checks
 //!   it.
-//! - Every operation begins with `require`, and store functions for users and API clients require
-//!   the resulting grant.
+//! - Every operation begins with `require`, and store functions for users and API clients demand
+//!   the resulting grant. Its type is its permission: a grant of another one does not compile.
 //! - *accepted = sum of states + pruned*, counted independently.
 //! - Secrets are never printed: not in logs, pages, URLs, errors or `Debug`.
 

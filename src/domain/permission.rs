@@ -1,6 +1,10 @@
 //! Permissions, the built-in roles, and the [`Grant`]: proof that a permission was checked. Store
-//! functions for users and programs take a grant, so that a forgotten check does not compile.
+//! functions for users and programs demand the grant of one permission, by its type in [`right`],
+//! so that a forgotten or a wrong check does not compile.
 
+mod grant;
+
+pub use grant::{Actor, Forbidden, Grant, Implies, Right};
 use serde::{Deserialize, Serialize};
 
 macro_rules! permissions {
@@ -24,6 +28,23 @@ macro_rules! permissions {
             pub fn from_key(key: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|permission| permission.key() == key)
             }
+        }
+
+        /// Each permission as a type, with the same name. A [`Grant`] is typed by it.
+        pub mod right {
+            use crate::domain::permission::{Permission, Right, grant::sealed::Sealed};
+
+            $(
+                #[doc = concat!("`", $key, "`: ", $words, ".")]
+                #[derive(Clone, Copy, Debug)]
+                pub struct $variant;
+
+                impl Sealed for $variant {}
+
+                impl Right for $variant {
+                    const PERMISSION: Permission = Permission::$variant;
+                }
+            )+
         }
     };
 }
@@ -139,59 +160,6 @@ impl Role {
     }
 }
 
-/// Who acts: a signed-in user, a program with a token, or the portal itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Actor {
-    /// For the audit log: `user:ann@example.org`, `token:backend`, `portal`.
-    pub label: String,
-    /// The id of the user or token. Unlike the label, it is unique.
-    pub identity: String,
-    pub permissions: Permissions,
-}
-
-/// The missing permission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forbidden(pub Permission);
-
-impl Actor {
-    /// The portal itself: at start-up, for the engine's own decisions, and for commands that work
-    /// on the database.
-    pub fn portal() -> Self {
-        Self {
-            label: "portal".to_owned(),
-            identity: "portal".to_owned(),
-            permissions: Permission::ALL.iter().copied().collect(),
-        }
-    }
-
-    /// Checks a permission. The only way to get a [`Grant`].
-    pub fn require(&self, permission: Permission) -> Result<Grant, Forbidden> {
-        if self.permissions.has(permission) {
-            Ok(Grant { permission, by: self.label.clone() })
-        } else {
-            Err(Forbidden(permission))
-        }
-    }
-}
-
-/// Proof that a permission was checked, and for which actor. Only [`Actor::require`] creates it.
-#[derive(Clone, Debug)]
-pub struct Grant {
-    permission: Permission,
-    by: String,
-}
-
-impl Grant {
-    /// The actor's label, for the audit log.
-    pub fn by(&self) -> &str {
-        &self.by
-    }
-
-    pub fn permission(&self) -> Permission {
-        self.permission
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,20 +180,5 @@ mod tests {
             assert_eq!(Permissions::parse(&role.permissions().text()), role.permissions());
         }
         assert_eq!(Permissions::parse("everything hooks:* hooks:reads"), Permissions::default());
-    }
-
-    #[test]
-    fn a_grant_has_the_actor_and_the_permission() {
-        let actor = Actor {
-            label: "user:a".into(),
-            identity: "a".into(),
-            permissions: Role::Developer.permissions(),
-        };
-        assert_eq!(
-            actor.require(Permission::HooksWrite).unwrap_err(),
-            Forbidden(Permission::HooksWrite)
-        );
-        let grant = actor.require(Permission::HooksTest).unwrap();
-        assert_eq!((grant.by(), grant.permission()), ("user:a", Permission::HooksTest));
     }
 }

@@ -17,7 +17,7 @@ use crate::domain::{
     hook::Hook,
     id::{DeliveryId, HookId},
     invalid::Invalid,
-    permission::Grant,
+    permission::{Grant, right},
     time::Timestamp,
 };
 
@@ -26,7 +26,7 @@ use crate::domain::{
 /// transaction.
 pub async fn redeliver(
     engine: &Dispatcher,
-    by: Grant,
+    by: Grant<right::DeliveriesReplay>,
     id: DeliveryId,
     once: Option<Once>,
 ) -> Result<Delivery, Error> {
@@ -53,7 +53,7 @@ pub async fn redeliver(
 /// Makes the delivery due. Returns the action's name for the audit log.
 async fn make_due(
     conn: &mut Conn,
-    by: &Grant,
+    by: &Grant<right::DeliveriesReplay>,
     delivery: &Delivery,
     now: Timestamp,
 ) -> Result<&'static str, Error> {
@@ -100,7 +100,7 @@ fn check_redeliverable(delivery: &Delivery, hook: &Hook) -> Result<(), Invalid> 
 /// paused hook is probed immediately, and a delay from `Retry-After` no longer applies.
 pub async fn try_now(
     engine: &Dispatcher,
-    by: Grant,
+    by: Grant<right::DeliveriesReplay>,
     id: HookId,
     once: Option<Once>,
 ) -> Result<Forward, Error> {

@@ -22,7 +22,7 @@ use crate::domain::{
     hook::{Hook, Tuning, TuningPatch, api_key_hint},
     id::HookId,
     invalid::Invalid,
-    permission::Grant,
+    permission::{Grant, right},
 };
 
 /// A hook to create. Its fields must come from [`parse_name`](crate::domain::hook::parse_name) and
@@ -60,7 +60,7 @@ pub struct HookChange {
 /// Creates a hook. `once` is the idempotency key of the request, recorded in the same transaction.
 pub async fn create(
     engine: &Dispatcher,
-    by: Grant,
+    by: Grant<right::HooksWrite>,
     new: NewHook,
     once: Option<Once>,
 ) -> Result<Created, Error> {
@@ -102,7 +102,7 @@ pub async fn create(
 /// Changes a hook. Fails with [`Error::Stale`] if it is not at the expected version.
 pub async fn update(
     engine: &Dispatcher,
-    by: Grant,
+    by: Grant<right::HooksWrite>,
     id: HookId,
     change: HookChange,
 ) -> Result<Hook, Error> {
@@ -118,7 +118,7 @@ pub async fn update(
 /// Switches a hook on or off.
 pub async fn set_enabled(
     engine: &Dispatcher,
-    by: Grant,
+    by: Grant<right::HooksWrite>,
     id: HookId,
     enabled: bool,
 ) -> Result<Hook, Error> {
@@ -127,7 +127,11 @@ pub async fn set_enabled(
 }
 
 /// Deletes a hook. Nothing more is sent; its deliveries stay on record.
-pub async fn delete(engine: &Dispatcher, by: Grant, id: HookId) -> Result<Hook, Error> {
+pub async fn delete(
+    engine: &Dispatcher,
+    by: Grant<right::HooksWrite>,
+    id: HookId,
+) -> Result<Hook, Error> {
     let clock = engine.clock().clone();
     engine
         .store()
@@ -145,7 +149,11 @@ pub async fn delete(engine: &Dispatcher, by: Grant, id: HookId) -> Result<Hook, 
 }
 
 /// Returns a hook's secrets, and records that in the audit log.
-pub async fn reveal(engine: &Dispatcher, by: Grant, id: HookId) -> Result<Secrets, Error> {
+pub async fn reveal(
+    engine: &Dispatcher,
+    by: Grant<right::SecretsReveal>,
+    id: HookId,
+) -> Result<Secrets, Error> {
     let (clock, vault) = (engine.clock().clone(), engine.store().vault.clone());
     let revealed: Result<Secrets, store::Error> = engine
         .store()
@@ -187,7 +195,7 @@ pub fn changes_origin(old: &str, new: &Endpoint) -> bool {
 async fn apply(
     conn: &mut Conn,
     clock: &Clock,
-    grant: &Grant,
+    grant: &Grant<right::HooksWrite>,
     vault: &Vault,
     id: HookId,
     change: HookChange,

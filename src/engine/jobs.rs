@@ -17,7 +17,7 @@ use crate::domain::{
     id::JobId,
     invalid::Invalid,
     job::{Count, DEFAULT_PACE, Job, JobState, Kind, MAX_PACE, Scope, Spread},
-    permission::Grant,
+    permission::{Grant, right},
     time::Timestamp,
 };
 
@@ -29,7 +29,11 @@ pub struct Begin {
 }
 
 /// Counts the deliveries that a job would redeliver: the dry run.
-pub async fn count(engine: &Dispatcher, by: &Grant, begin: &Begin) -> Result<Count, Error> {
+pub async fn count(
+    engine: &Dispatcher,
+    by: &Grant<right::DeliveriesReplay>,
+    begin: &Begin,
+) -> Result<Count, Error> {
     let now = engine.clock().now();
     validate(begin, now)?;
     let mut conn = engine.store().read().await?;
@@ -41,7 +45,7 @@ pub async fn count(engine: &Dispatcher, by: &Grant, begin: &Begin) -> Result<Cou
 /// not stretch them.
 pub async fn spread(
     engine: &Dispatcher,
-    by: &Grant,
+    by: &Grant<right::DeliveriesReplay>,
     begin: &Begin,
     kept: Duration,
 ) -> Result<Spread, Error> {
@@ -61,7 +65,7 @@ pub async fn spread(
 /// transaction.
 pub async fn begin(
     engine: &Dispatcher,
-    by: Grant,
+    by: Grant<right::DeliveriesReplay>,
     begin: Begin,
     once: Option<Once>,
 ) -> Result<Job, Error> {
@@ -105,7 +109,7 @@ pub async fn begin(
 /// Pauses, resumes or cancels a job, or changes its pace.
 pub async fn update(
     engine: &Dispatcher,
-    by: Grant,
+    by: Grant<right::DeliveriesReplay>,
     id: JobId,
     state: Option<JobState>,
     per_second: Option<i64>,
@@ -136,7 +140,7 @@ pub async fn update(
 /// read, so the update checks the old state again.
 async fn move_to(
     conn: &mut Conn,
-    by: &Grant,
+    by: &Grant<right::DeliveriesReplay>,
     job: &Job,
     next: JobState,
     now: Timestamp,
@@ -190,7 +194,7 @@ pub fn validate_pace(per_second: Option<i64>) -> Result<u32, Invalid> {
 /// Refuses a scope that overlaps a running job, which would redeliver the same deliveries twice.
 async fn refuse_overlap(
     conn: &mut Conn,
-    by: &Grant,
+    by: &Grant<right::DeliveriesReplay>,
     scope: &Scope,
     except: Option<JobId>,
 ) -> Result<(), Error> {
@@ -201,7 +205,11 @@ async fn refuse_overlap(
 }
 
 /// Fails if the hook of the scope does not exist.
-async fn check_hook(conn: &mut Conn, by: &Grant, scope: &Scope) -> Result<(), Error> {
+async fn check_hook(
+    conn: &mut Conn,
+    by: &Grant<right::DeliveriesReplay>,
+    scope: &Scope,
+) -> Result<(), Error> {
     match scope.hook {
         Some(hook) => hooks::find(conn, by, hook).await?.map(drop).ok_or(Error::NotFound("hook")),
         None => Ok(()),

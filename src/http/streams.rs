@@ -19,7 +19,7 @@ use crate::{
     domain::{
         id::{DeliveryId, HookId, JobId},
         log::LogQuery,
-        permission::Permission,
+        permission::right,
     },
     engine::store::log::Search,
     portal::{
@@ -85,7 +85,7 @@ fn refuse(error: ops::Error) -> Response {
 
 fn news(viewer: Viewer, query: LogQuery, own: Option<HookId>) -> Response {
     let ctx = &viewer.ctx;
-    if let Err(denied) = ctx.require(Permission::DeliveriesRead) {
+    if let Err(denied) = ctx.require(right::DeliveriesRead) {
         return refuse(denied.into());
     }
     let after: DeliveryId = query.after.parse().unwrap_or(DeliveryId(uuid::Uuid::nil()));

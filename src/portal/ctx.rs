@@ -1,5 +1,5 @@
 //! The context of an operation: the portal's shared state and the acting identity.
-//! [`OpCtx::require`] checks a permission and returns a grant; the store's functions demand one.
+//! [`OpCtx::require`] checks a permission and returns its grant; the store's functions demand one.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     domain::{
         id::DeliveryId,
-        permission::{Actor, Grant, Permission},
+        permission::{Actor, Forbidden, Grant, Permission, Right},
         time::Timestamp,
         user::User,
     },
@@ -89,6 +89,12 @@ pub enum Denied {
     Forbidden(Permission),
 }
 
+impl From<Forbidden> for Denied {
+    fn from(Forbidden(permission): Forbidden) -> Self {
+        Self::Forbidden(permission)
+    }
+}
+
 /// The context of one request.
 #[derive(Clone)]
 pub struct OpCtx {
@@ -115,12 +121,20 @@ impl OpCtx {
     }
 
     /// Checks that the actor has this permission and returns the proof.
-    pub fn require(&self, permission: Permission) -> Result<Grant, Denied> {
-        let actor = self.actor.as_ref().ok_or(Denied::Unknown)?;
-        actor.require(permission).map_err(|forbidden| Denied::Forbidden(forbidden.0))
+    pub fn require<R: Right>(&self, right: R) -> Result<Grant<R>, Denied> {
+        Ok(self.actor()?.require(right)?)
+    }
+
+    /// Checks a permission that is known only at run time. It gives no grant.
+    pub fn check(&self, permission: Permission) -> Result<(), Denied> {
+        Ok(self.actor()?.check(permission)?)
     }
 
     pub fn may(&self, permission: Permission) -> bool {
-        self.require(permission).is_ok()
+        self.check(permission).is_ok()
+    }
+
+    fn actor(&self) -> Result<&Actor, Denied> {
+        self.actor.as_ref().ok_or(Denied::Unknown)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         delivery::{Answer, Attempt, Timing},
         id::DeliveryId,
-        permission::Grant,
+        permission::{Grant, Implies, right},
         time::Timestamp,
     },
     engine::store::rows::{AttemptRow, columns},
@@ -64,7 +64,11 @@ pub(super) async fn insert(conn: &mut Conn, rows: &[AttemptRow<'_>]) -> Result<(
 }
 
 /// The attempts of one delivery, oldest first.
-pub async fn of(conn: &mut Conn, _by: &Grant, delivery: DeliveryId) -> Result<Vec<Attempt>, Error> {
+pub async fn of(
+    conn: &mut Conn,
+    _by: &Grant<impl Implies<right::DeliveriesRead>>,
+    delivery: DeliveryId,
+) -> Result<Vec<Attempt>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT number, started_at, duration_ms, class, status, detail, url, response_headers, \
          response_body, response_cut,

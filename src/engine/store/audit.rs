@@ -8,7 +8,11 @@ use super::{
     error::Error,
 };
 use crate::{
-    domain::{permission::Grant, time::Timestamp},
+    domain::{
+        id::HookId,
+        permission::{Grant, Implies, Right, right},
+        time::Timestamp,
+    },
     engine::clock::Clock,
 };
 
@@ -29,7 +33,7 @@ pub struct Entry {
 pub async fn note(
     conn: &mut Conn,
     clock: &Clock,
-    by: &Grant,
+    by: &Grant<impl Right>,
     action: &str,
     target: &str,
     detail: &str,
@@ -42,13 +46,28 @@ pub async fn note(
     Ok(())
 }
 
-/// The newest entries about one target, newest first. Ids are UUIDv7, so they sort by time.
+/// The newest entries about a hook, newest first: its history, which comes with the hook.
+pub async fn for_hook(
+    conn: &mut Conn,
+    _by: &Grant<impl Implies<right::HooksRead>>,
+    hook: HookId,
+    limit: i64,
+) -> Result<Vec<Entry>, Error> {
+    newest(conn, &hook.to_string(), limit).await
+}
+
+/// The newest entries about one target of any kind, newest first.
 pub async fn for_target(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::AuditRead>,
     target: &str,
     limit: i64,
 ) -> Result<Vec<Entry>, Error> {
+    newest(conn, target, limit).await
+}
+
+/// Ids are UUIDv7, so they sort by time.
+async fn newest(conn: &mut Conn, target: &str, limit: i64) -> Result<Vec<Entry>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as(
         "SELECT at, actor, action, target, detail FROM audit WHERE target = $1 ORDER BY id DESC \
          LIMIT $2",

@@ -8,7 +8,10 @@ use super::{
     db::{Conn, on_db},
     error::Error,
 };
-use crate::domain::{delivery::State, permission::Grant};
+use crate::domain::{
+    delivery::State,
+    permission::{Grant, right},
+};
 
 /// Both sides of the equation, and how far they may differ because of concurrent writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +83,7 @@ const CHUNK: i64 = 10_000;
 /// Reads both sides. The newest [`CHUNK`] rows are counted in the same statement as the counters,
 /// so both come from one snapshot. Older rows are counted before that, a chunk at a time. Rows that
 /// are inserted or deleted among them meanwhile show in the counters and widen the tolerance.
-pub async fn read(conn: &mut Conn, _by: &Grant) -> Result<Balance, Error> {
+pub async fn read(conn: &mut Conn, _by: &Grant<right::SystemRead>) -> Result<Balance, Error> {
     let boundary: Option<(Uuid,)> = on_db!(conn, c => sqlx::query_as(
         "SELECT id FROM deliveries WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2",
     ).bind(Uuid::max()).bind(CHUNK).fetch_optional(c).await)?;

@@ -14,7 +14,7 @@ use crate::domain::{
     delivery::{Answer, Delivery, State},
     event::EventType,
     id::{DeliveryId, EventId, HookId, first_at},
-    permission::Grant,
+    permission::{Grant, Implies, right},
     time::Timestamp,
     words::MANY,
 };
@@ -61,7 +61,7 @@ pub(super) const SELECT: &str =
 /// to `limit` + 1 rows; the additional one shows that there is a next page.
 pub async fn page(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesRead>,
     filter: &Filter,
     cursor: Option<DeliveryId>,
     limit: u32,
@@ -96,7 +96,11 @@ pub async fn page(
     rows.into_iter().map(Row::delivery).collect()
 }
 
-pub async fn find(conn: &mut Conn, _by: &Grant, id: DeliveryId) -> Result<Option<Delivery>, Error> {
+pub async fn find(
+    conn: &mut Conn,
+    _by: &Grant<impl Implies<right::DeliveriesRead>>,
+    id: DeliveryId,
+) -> Result<Option<Delivery>, Error> {
     let row: Option<Row> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
         query.push("WHERE id = ").push_bind(id).build_query_as().fetch_optional(c).await
@@ -107,7 +111,7 @@ pub async fn find(conn: &mut Conn, _by: &Grant, id: DeliveryId) -> Result<Option
 /// The latest test deliveries of a hook, newest first.
 pub async fn tests(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::HooksTest>,
     hook: HookId,
     limit: u32,
 ) -> Result<Vec<Delivery>, Error> {
@@ -123,7 +127,7 @@ pub async fn tests(
 /// The newest delivery of a hook that is not a test.
 pub async fn newest_non_test(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<impl Implies<right::DeliveriesRead>>,
     hook: HookId,
 ) -> Result<Option<Delivery>, Error> {
     let row: Option<Row> = on_db!(conn, c: Engine => {
@@ -138,7 +142,7 @@ pub async fn newest_non_test(
 /// The newest delivery of each hook that is not deleted and has any; with `only`, of that hook.
 pub async fn newest_per_hook(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesRead>,
     only: Option<HookId>,
 ) -> Result<Vec<Delivery>, Error> {
     let rows: Vec<Row> = on_db!(conn, c: Engine => {
@@ -162,7 +166,7 @@ pub async fn newest_per_hook(
 /// or its hook was deleted, or another node has locked its row.
 pub async fn redeliver(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesReplay>,
     id: DeliveryId,
     hook: HookId,
     now: Timestamp,
@@ -212,7 +216,11 @@ async fn lock_body(conn: &mut Conn, id: DeliveryId) -> Result<(), Error> {
 
 /// The number of open deliveries of a hook (pending, waiting or held), at most [`MANY`] + 1. The
 /// states are counted separately, because each has a partial index of its own.
-pub async fn count_open(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i64, Error> {
+pub async fn count_open(
+    conn: &mut Conn,
+    _by: &Grant<right::HooksWrite>,
+    hook: HookId,
+) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
         "SELECT COUNT(*) FROM (
            SELECT 1 FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'pending' LIMIT \
@@ -226,7 +234,11 @@ pub async fn count_open(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i6
 }
 
 /// The number of held deliveries of a hook, at most [`MANY`] + 1.
-pub async fn count_held(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i64, Error> {
+pub async fn count_held(
+    conn: &mut Conn,
+    _by: &Grant<right::DeliveriesRead>,
+    hook: HookId,
+) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
         "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' \
          LIMIT $2) AS counted",
@@ -239,7 +251,7 @@ pub async fn count_held(conn: &mut Conn, _by: &Grant, hook: HookId) -> Result<i6
 /// if the query repeats the condition of the index.)
 pub async fn count_skipped(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesRead>,
     hook: HookId,
     from: Timestamp,
 ) -> Result<i64, Error> {

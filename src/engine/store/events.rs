@@ -26,7 +26,7 @@ use crate::{
         delivery::State,
         event::EventType,
         id::{DeliveryId, EventId, HookId, time_of},
-        permission::Grant,
+        permission::{Grant, Implies, right},
         time::Timestamp,
     },
     engine::{
@@ -270,7 +270,11 @@ async fn insert_delivery(conn: &mut Conn, row: &DeliveryRow<'_>) -> Result<(), E
 }
 
 /// Finds an event. The grant covers deliveries; showing the body requires a grant for payloads.
-pub async fn find(conn: &mut Conn, _by: &Grant, id: EventId) -> Result<Option<StoredEvent>, Error> {
+pub async fn find(
+    conn: &mut Conn,
+    _by: &Grant<impl Implies<right::DeliveriesRead>>,
+    id: EventId,
+) -> Result<Option<StoredEvent>, Error> {
     let row: Option<(EventId, String, Vec<u8>, bool, String, Timestamp)> = on_db!(conn,
         c => sqlx::query_as(
         "SELECT id, event_type, body, is_test, source, created_at FROM events WHERE id = $1",
@@ -283,10 +287,9 @@ pub async fn find(conn: &mut Conn, _by: &Grant, id: EventId) -> Result<Option<St
 
 /// Reads the bodies of as many of the first events as fit into `max_bytes`, but of at least one.
 /// Returns how many of `ids` are covered, and the bodies. Bodies that retention removed are empty.
-/// Requires a grant for payloads.
 pub async fn bodies_within(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::PayloadsRead>,
     ids: &[EventId],
     max_bytes: usize,
 ) -> Result<(usize, HashMap<EventId, Vec<u8>>), Error> {

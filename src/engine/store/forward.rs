@@ -20,7 +20,7 @@ use super::{
 use crate::domain::{
     acceptance::Acceptance,
     id::{DeliveryId, HookId},
-    permission::Grant,
+    permission::{Grant, right},
     time::Timestamp,
     words::MANY,
 };
@@ -38,7 +38,7 @@ pub struct Forward {
 /// immediately. Does nothing for a hook that is off.
 pub async fn all(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesReplay>,
     hook: HookId,
     now: Timestamp,
 ) -> Result<Forward, Error> {
@@ -125,7 +125,7 @@ pub(super) async fn step(conn: &mut Conn, hook: HookId, now: Timestamp) -> Resul
 /// Fails with [`Error::Missing`] if the hook is off or deleted.
 pub async fn one(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesReplay>,
     id: DeliveryId,
     hook: HookId,
     now: Timestamp,

@@ -13,7 +13,7 @@ use crate::domain::{
     health::{Health, Pause},
     hook::Hook,
     id::{DeliveryId, HookId},
-    permission::Grant,
+    permission::{Grant, Implies, right},
     time::Timestamp,
 };
 
@@ -85,7 +85,10 @@ pub(in crate::engine) async fn of(conn: &mut Conn, hook: HookId) -> Result<Healt
 }
 
 /// The health of all hooks that are not healthy.
-pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<HashMap<HookId, Health>, Error> {
+pub async fn all(
+    conn: &mut Conn,
+    _by: &Grant<impl Implies<right::HooksRead>>,
+) -> Result<HashMap<HookId, Health>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT hook_id, failures, failing_since, failed_at, failed_for, waits_until, paused_at, \
          probe_at, probes,

@@ -19,7 +19,7 @@ use crate::domain::{
     event::EventType,
     hook::{Hook, Tuning, api_key_hint},
     id::HookId,
-    permission::Grant,
+    permission::{Grant, Implies, right},
     time::Timestamp,
 };
 
@@ -73,7 +73,7 @@ impl Change<'_> {
 /// Inserts a hook and seals its secrets.
 pub async fn insert(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::HooksWrite>,
     vault: &Vault,
     hook: &Hook,
     secrets: &Secrets,
@@ -118,7 +118,7 @@ fn duration(millis: i64) -> Duration {
 /// the version moved on and with [`Error::Missing`] if the hook is deleted.
 pub async fn update(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::HooksWrite>,
     vault: &Vault,
     id: HookId,
     version: i64,
@@ -158,7 +158,7 @@ pub async fn update(
 /// that people can see why. The caller must call [`listeners::changed`] first.
 pub(in crate::engine) async fn switch_off(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::HooksWrite>,
     id: HookId,
     url: &str,
     reason: &str,
@@ -173,7 +173,12 @@ pub(in crate::engine) async fn switch_off(
 }
 
 /// Marks a hook as deleted and wipes its secrets.
-pub async fn delete(conn: &mut Conn, _by: &Grant, id: HookId, now: Timestamp) -> Result<(), Error> {
+pub async fn delete(
+    conn: &mut Conn,
+    _by: &Grant<right::HooksWrite>,
+    id: HookId,
+    now: Timestamp,
+) -> Result<(), Error> {
     listeners::changed(conn, id).await?;
     let nothing: &[u8] = &[];
     let rows = on_db!(conn, c => sqlx::query(
@@ -189,7 +194,7 @@ pub async fn delete(conn: &mut Conn, _by: &Grant, id: HookId, now: Timestamp) ->
 /// The name of a deleted hook and when it was deleted.
 pub async fn find_deleted(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::HooksRead>,
     id: HookId,
 ) -> Result<Option<(String, Timestamp)>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as(
@@ -198,7 +203,11 @@ pub async fn find_deleted(
 }
 
 /// One hook, for a caller with a grant.
-pub async fn find(conn: &mut Conn, _by: &Grant, id: HookId) -> Result<Option<Hook>, Error> {
+pub async fn find(
+    conn: &mut Conn,
+    _by: &Grant<impl Implies<right::HooksRead>>,
+    id: HookId,
+) -> Result<Option<Hook>, Error> {
     load(conn, id).await
 }
 
@@ -214,7 +223,10 @@ pub(in crate::engine) async fn load(conn: &mut Conn, id: HookId) -> Result<Optio
 }
 
 /// Every hook, ordered by event type and then by age.
-pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<Hook>, Error> {
+pub async fn all(
+    conn: &mut Conn,
+    _by: &Grant<impl Implies<right::HooksRead>>,
+) -> Result<Vec<Hook>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT id, name, event_type, callback_url, enabled, off_reason, api_key_hint, \
          retry_schedule, timeout_ms,
@@ -228,7 +240,7 @@ pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<Hook>, Error> {
 /// `limit` when there are more.
 pub async fn page(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::HooksRead>,
     cursor: Option<HookId>,
     limit: u32,
 ) -> Result<Vec<Hook>, Error> {

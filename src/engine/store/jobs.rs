@@ -18,7 +18,7 @@ use crate::{
     domain::{
         id::{DeliveryId, JobId, NodeId},
         job::{Count, Job, JobState, Kind, Scope},
-        permission::{Actor, Grant, Permission},
+        permission::{Actor, Grant, Implies, right},
         time::Timestamp,
     },
     engine::clock::Clock,
@@ -71,7 +71,11 @@ impl Row {
 
 /// Counts the deliveries in a scope: the dry run of a job. Call it with a read connection, because
 /// it can take long; see [`log::Survey`].
-pub async fn count(conn: &mut Conn, by: &Grant, scope: &Scope) -> Result<Count, Error> {
+pub async fn count(
+    conn: &mut Conn,
+    by: &Grant<right::DeliveriesReplay>,
+    scope: &Scope,
+) -> Result<Count, Error> {
     Ok(survey(conn, by, scope, &[]).await?.counts.pop().unwrap_or_default())
 }
 
@@ -79,7 +83,7 @@ pub async fn count(conn: &mut Conn, by: &Grant, scope: &Scope) -> Result<Count, 
 /// are the ends of the slices.
 pub async fn survey(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesReplay>,
     scope: &Scope,
     bounds: &[Timestamp],
 ) -> Result<log::Survey, Error> {
@@ -87,7 +91,11 @@ pub async fn survey(
 }
 
 /// Stores a new job and notifies the job runner.
-pub async fn insert(conn: &mut Conn, _by: &Grant, job: &Job) -> Result<(), Error> {
+pub async fn insert(
+    conn: &mut Conn,
+    _by: &Grant<right::DeliveriesReplay>,
+    job: &Job,
+) -> Result<(), Error> {
     // Serialising ids, words and numbers cannot fail.
     let filter = serde_json::to_string(&job.scope).unwrap_or_default();
     on_db!(conn, c => sqlx::query(
@@ -102,7 +110,11 @@ pub async fn insert(conn: &mut Conn, _by: &Grant, job: &Job) -> Result<(), Error
 }
 
 /// One job by id.
-pub async fn find(conn: &mut Conn, _by: &Grant, id: JobId) -> Result<Option<Job>, Error> {
+pub async fn find(
+    conn: &mut Conn,
+    _by: &Grant<impl Implies<right::DeliveriesRead>>,
+    id: JobId,
+) -> Result<Option<Job>, Error> {
     let row: Option<Row> = on_db!(conn, c: Engine => {
         let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
         query.push("WHERE id = ").push_bind(id).build_query_as().fetch_optional(c).await
@@ -113,7 +125,7 @@ pub async fn find(conn: &mut Conn, _by: &Grant, id: JobId) -> Result<Option<Job>
 /// A page of jobs, newest first. Returns one row more than `limit` when there are more.
 pub async fn page(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesRead>,
     cursor: Option<JobId>,
     limit: u32,
 ) -> Result<Vec<Job>, Error> {
@@ -131,7 +143,7 @@ pub async fn page(
 /// at the same moment.
 pub async fn overlapping(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesReplay>,
     scope: &Scope,
     except: Option<JobId>,
 ) -> Result<Option<JobId>, Error> {
@@ -155,7 +167,7 @@ pub async fn overlapping(
 /// another state.
 pub async fn set_state(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesReplay>,
     id: JobId,
     from: JobState,
     to: JobState,
@@ -187,14 +199,14 @@ pub(in crate::engine) async fn pause_with_problem(
         return Ok(());
     }
     conn.add_notice(Notice::Job);
-    let Ok(grant) = Actor::portal().require(Permission::DeliveriesReplay) else { return Ok(()) };
+    let Ok(grant) = Actor::portal().require(right::DeliveriesReplay) else { return Ok(()) };
     audit::note(conn, clock, &grant, "job.paused", &id.to_string(), problem).await
 }
 
 /// Changes the pace of a job, in deliveries per second.
 pub async fn set_pace(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesReplay>,
     id: JobId,
     per_second: u32,
     now: Timestamp,
@@ -274,7 +286,7 @@ pub(in crate::engine) async fn step(
         ).bind(id).bind(JobState::Done.key()).bind(now).execute(c).await.map(drop))?;
         return Ok(());
     };
-    let Ok(grant) = Actor::portal().require(Permission::DeliveriesReplay) else { return Ok(()) };
+    let Ok(grant) = Actor::portal().require(right::DeliveriesReplay) else { return Ok(()) };
     let (mut done, mut skipped) = (0i64, 0i64);
     for (delivery, hook) in found {
         // `Missing`: the delivery or its body is gone, or it is open again.

@@ -20,7 +20,7 @@ use crate::domain::{
     id::{DeliveryId, EventId, HookId, first_at},
     job::Scope,
     log::AnswerGroup,
-    permission::Grant,
+    permission::{Grant, right},
     time::Timestamp,
 };
 use scan::{IndexScan, push_between, push_filters, push_page, push_scan};
@@ -113,7 +113,7 @@ impl Span {
 /// A page of the log.
 pub async fn page(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesRead>,
     search: &Search,
     place: Place,
     limit: u32,
@@ -133,7 +133,7 @@ pub async fn page(
 /// The query plan of a page, one line for each step, for diagnosis.
 pub async fn explain(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesRead>,
     search: &Search,
     place: Place,
 ) -> Result<Vec<String>, Error> {
@@ -152,7 +152,7 @@ pub async fn explain(
 /// Counts matches, up to `most`. `None` if no index can count them.
 pub async fn count_up_to(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesRead>,
     search: &Search,
     most: i64,
 ) -> Result<Option<i64>, Error> {
@@ -210,7 +210,10 @@ pub struct Undelivered {
 
 /// All failed and skipped deliveries by hook and last answer, within the limit of a [`Survey`].
 /// Tests are not counted.
-pub async fn undelivered(conn: &mut Conn, _by: &Grant) -> Result<Vec<Undelivered>, Error> {
+pub async fn undelivered(
+    conn: &mut Conn,
+    _by: &Grant<right::DeliveriesRead>,
+) -> Result<Vec<Undelivered>, Error> {
     let hooks: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as(
         "SELECT h.id FROM hooks h WHERE h.deleted_at IS NULL AND (
            (SELECT d.id FROM deliveries d WHERE d.state NOT IN ('delivered', 'pending') AND \
@@ -241,7 +244,10 @@ pub async fn undelivered(conn: &mut Conn, _by: &Grant) -> Result<Vec<Undelivered
 }
 
 /// The newest delivery.
-pub async fn newest(conn: &mut Conn, _by: &Grant) -> Result<Option<DeliveryId>, Error> {
+pub async fn newest(
+    conn: &mut Conn,
+    _by: &Grant<right::DeliveriesRead>,
+) -> Result<Option<DeliveryId>, Error> {
     let row: Option<(DeliveryId,)> = on_db!(conn, c => sqlx::query_as(
         "SELECT id FROM deliveries WHERE id < $1 ORDER BY id DESC LIMIT 1",
     ).bind(DeliveryId(Uuid::max())).fetch_optional(c).await)?;
@@ -251,7 +257,7 @@ pub async fn newest(conn: &mut Conn, _by: &Grant) -> Result<Option<DeliveryId>, 
 /// Deliveries by id, newest first. Ids that do not exist are ignored.
 pub async fn by_ids(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesRead>,
     ids: &[DeliveryId],
 ) -> Result<Vec<Delivery>, Error> {
     let mut found = Vec::new();

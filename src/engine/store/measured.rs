@@ -12,7 +12,7 @@ use crate::{
         health::Purpose,
         id::HookId,
         measured::{Hour, POSTPONED, bucket_of},
-        permission::Grant,
+        permission::{Grant, right},
     },
     engine::store::finished::Finished,
 };
@@ -90,7 +90,7 @@ pub struct HourCount {
 /// Counts from an hour on, of one hook or of all hooks that are not deleted.
 pub async fn since(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesRead>,
     hook: Option<HookId>,
     from: Hour,
 ) -> Result<Vec<HourCount>, Error> {
@@ -111,7 +111,7 @@ pub async fn since(
 /// Latency histogram of a hook from an hour on: hour, bucket, count.
 pub async fn latencies(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::DeliveriesRead>,
     hook: HookId,
     from: Hour,
 ) -> Result<Vec<(Hour, i64, i64)>, Error> {

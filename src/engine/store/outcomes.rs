@@ -15,7 +15,7 @@ use super::{
 use crate::domain::{
     health::{BreakerPolicy, Health, HealthChange, Purpose, Signal},
     id::HookId,
-    permission::{Actor, Permission},
+    permission::{Actor, right},
     time::readable_duration,
 };
 
@@ -165,7 +165,7 @@ async fn note_health_change(
         HealthChange::Recovered => ("hook.recovered", HookDecision::Recovered),
         HealthChange::None | HealthChange::GaveUp => return Ok(()),
     };
-    let Ok(grant) = Actor::portal().require(Permission::HooksWrite) else { return Ok(()) };
+    let Ok(grant) = Actor::portal().require(right::HooksWrite) else { return Ok(()) };
     let detail = format!("after {}", finished.attempt.answer.class());
     conn.add_notice(Notice::Decision(finished.hook, turned, detail.clone()));
     audit::note(conn, &finished.clock, &grant, action, &finished.hook.to_string(), &detail).await
@@ -174,7 +174,7 @@ async fn note_health_change(
 /// Switches a hook off with a reason, unless its URL changed during the attempt: then a person has
 /// already repaired it.
 async fn switch_off(conn: &mut Conn, finished: &Finished, reason: &str) -> Result<bool, Error> {
-    let Ok(grant) = Actor::portal().require(Permission::HooksWrite) else { return Ok(false) };
+    let Ok(grant) = Actor::portal().require(right::HooksWrite) else { return Ok(false) };
     let now = finished.clock.now();
     let is_off =
         hooks::switch_off(conn, &grant, finished.hook, &finished.attempt.url, reason, now).await?;

@@ -14,7 +14,7 @@ use crate::{
     domain::{
         hook::{Hook, HookForm, HookPatch, MAX_NAME, TuningPatch},
         invalid::Invalid,
-        permission::Permission,
+        permission::right,
         tuning,
     },
     portal::{
@@ -35,7 +35,7 @@ use crate::{
 
 pub async fn for_new(event: String, clone: &str, draft: String) -> Result<HookEditor, Error> {
     let request = request()?;
-    request.tell(request.ctx.require(Permission::HooksWrite).map_err(Into::into))?;
+    request.tell(request.ctx.require(right::HooksWrite).map_err(Into::into))?;
     if let Some(found) = find(&request, &draft).await?.filter(|found| found.id.is_empty()) {
         return Ok(found.editor(&request, draft));
     }
@@ -143,7 +143,7 @@ pub async fn update(posted: PostedHook) -> Result<(), Error> {
 
 pub async fn generate_key(mut posted: PostedHook) -> Result<(), Error> {
     let request = request()?;
-    request.tell(request.ctx.require(Permission::HooksWrite).map_err(Into::into))?;
+    request.tell(request.ctx.require(right::HooksWrite).map_err(Into::into))?;
     posted.form.api_key = new_api_key();
     let draft = Draft::resume(&request, posted).await?;
     keep(&request, Draft { is_generated: true, ..draft }, "#api_key").await

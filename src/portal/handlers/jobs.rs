@@ -15,7 +15,7 @@ use crate::{
         invalid::Invalid,
         job::{DEFAULT_PACE, Job, JobState, Kind, Scope},
         log::AnswerGroup,
-        permission::Permission,
+        permission::{Permission, right},
         recovery::RecoverForm,
         time::Timestamp,
     },
@@ -56,7 +56,7 @@ async fn recover_page(
     id: &str,
     mut form: RecoverForm,
 ) -> Result<RecoverPage, ops::Error> {
-    ctx.require(Permission::DeliveriesReplay)?;
+    ctx.require(right::DeliveriesReplay)?;
     let hook = hook_of(ctx, id).await?;
     let is_new = form.is_new();
     if is_new {
@@ -205,7 +205,7 @@ fn parse(
 pub async fn begin(id: &str, mut form: RecoverForm) -> Result<(), Error> {
     let request = request()?;
     let ctx = &request.ctx;
-    request.tell(ctx.require(Permission::DeliveriesReplay).map_err(ops::Error::from))?;
+    request.tell(ctx.require(right::DeliveriesReplay).map_err(ops::Error::from))?;
     let hook = request.tell(hook_of(ctx, id).await)?;
     let spans = request.tell(spans(ctx, hook.as_ref()).await)?;
     let path = match &hook {
@@ -288,7 +288,7 @@ pub async fn move_to(id: &str, state: &str) -> Result<(), Error> {
     let request = request()?;
     let wanted = JobState::from_key(state).filter(|state| *state != JobState::Done);
     let moved = async {
-        request.ctx.require(Permission::DeliveriesReplay)?;
+        request.ctx.require(right::DeliveriesReplay)?;
         let id = job_id(id)?;
         let wanted = wanted.ok_or_else(|| {
             Invalid::one("state", "unknown", "must be running, paused or cancelled")

@@ -10,7 +10,7 @@ use crate::{
         id::{DeliveryId, HookId, first_at, time_of},
         invalid::Invalid,
         log::{AnswerGroup, LogQuery, Outcome},
-        permission::Permission,
+        permission::{Permission, right},
     },
     engine::store::log::{Place, Search},
     portal::{
@@ -40,7 +40,7 @@ pub struct Asked {
 pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
     let request = request()?;
     let ctx = &request.ctx;
-    request.tell(ctx.require(Permission::DeliveriesRead).map_err(ops::Error::from))?;
+    request.tell(ctx.require(right::DeliveriesRead).map_err(ops::Error::from))?;
     let names = request.tell(ops::log::hook_names(ctx).await)?;
     let own = if hook.is_empty() {
         None

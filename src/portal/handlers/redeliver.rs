@@ -7,7 +7,7 @@ use crate::{
     domain::{
         delivery::Delivery,
         id::{DeliveryId, HookId},
-        permission::Permission,
+        permission::right,
     },
     portal::{
         ctx::OpCtx,
@@ -37,7 +37,7 @@ pub async fn ask(ids: &[String], back: &str) -> Result<Redelivery, Error> {
 }
 
 async fn preview(ctx: &OpCtx, ids: &[String], back: &str) -> Result<Redelivery, ops::Error> {
-    ctx.require(Permission::DeliveriesReplay)?;
+    ctx.require(right::DeliveriesReplay)?;
     let mut seen = HashSet::new();
     let ids: Vec<DeliveryId> =
         ids.iter().take(MOST).map(|id| parse(id)).collect::<Result<_, _>>()?;
@@ -119,7 +119,7 @@ pub async fn one(id: &str) -> Result<(), Error> {
 /// Redelivers the selected deliveries, and reports how many were refused.
 pub async fn many(ids: &[String], back: &str) -> Result<(), Error> {
     let request = request()?;
-    request.tell(request.ctx.require(Permission::DeliveriesReplay).map_err(ops::Error::from))?;
+    request.tell(request.ctx.require(right::DeliveriesReplay).map_err(ops::Error::from))?;
     let (mut sent, mut refused) = (0, 0);
     let mut hooks: HashSet<HookId> = HashSet::new();
     for id in ids.iter().take(MOST) {

@@ -6,7 +6,7 @@ use crate::{
         contract::{Difference, Field},
         event::EventType,
         invalid::Invalid,
-        permission::Permission,
+        permission::right,
     },
     engine::catalogue::{self, Draft, Version, fields},
     portal::ctx::OpCtx,
@@ -21,13 +21,13 @@ pub struct File {
 
 /// The event type with this key.
 pub fn find(ctx: &OpCtx, key: &str) -> Result<EventType, Error> {
-    ctx.require(Permission::HooksRead)?;
+    ctx.require(right::HooksRead)?;
     EventType::from_key(key).ok_or(Error::NotFound("event"))
 }
 
 /// All event types.
 pub fn list(ctx: &OpCtx) -> Result<&'static [EventType], Error> {
-    ctx.require(Permission::HooksRead)?;
+    ctx.require(right::HooksRead)?;
     Ok(EventType::ALL)
 }
 
@@ -38,7 +38,7 @@ pub fn version_of(event: EventType) -> u32 {
 
 /// Fields of the current schema version.
 pub fn fields(ctx: &OpCtx, event: EventType) -> Result<Vec<Field>, Error> {
-    ctx.require(Permission::HooksRead)?;
+    ctx.require(right::HooksRead)?;
     Ok(fields::of(event, catalogue::current(event)))
 }
 
@@ -47,7 +47,7 @@ pub fn versions(
     ctx: &OpCtx,
     event: EventType,
 ) -> Result<Vec<(&'static Version, Vec<Difference>)>, Error> {
-    ctx.require(Permission::HooksRead)?;
+    ctx.require(right::HooksRead)?;
     Ok(catalogue::versions(event)
         .iter()
         .rev()

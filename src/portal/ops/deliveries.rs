@@ -7,7 +7,7 @@ use crate::{
         hook::Hook,
         id::DeliveryId,
         page::Page,
-        permission::Permission,
+        permission::{Permission, right},
     },
     engine::{
         self,
@@ -28,7 +28,7 @@ pub async fn list(
     cursor: Option<DeliveryId>,
     limit: u32,
 ) -> Result<Page<Delivery>, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     let mut conn = ctx.portal.store().read().await?;
     let found =
         log::page(&mut conn, &grant, search, cursor.map_or(Place::Newest, Place::Before), limit)
@@ -41,7 +41,7 @@ pub async fn list(
 
 /// A delivery with its attempts.
 pub async fn find(ctx: &OpCtx, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>), Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     let mut conn = ctx.portal.store().read().await?;
     let delivery =
         deliveries::find(&mut conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))?;
@@ -62,19 +62,19 @@ pub(super) fn without_bodies(ctx: &OpCtx, mut attempts: Vec<Attempt>) -> Vec<Att
 
 /// The deliveries with these ids, newest first.
 pub async fn these(ctx: &OpCtx, ids: &[DeliveryId]) -> Result<Vec<Delivery>, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     Ok(log::by_ids(&mut ctx.portal.store().read().await?, &grant, ids).await?)
 }
 
 /// The hook of a delivery; `None` if it was deleted.
 pub async fn hook_of(ctx: &OpCtx, delivery: &Delivery) -> Result<Option<Hook>, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     Ok(hooks::find(&mut ctx.portal.store().read().await?, &grant, delivery.hook_id).await?)
 }
 
 /// The URL of a delivery's last attempt.
 pub async fn last_url(ctx: &OpCtx, id: DeliveryId) -> Result<Option<String>, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     let attempts = attempts::of(&mut ctx.portal.store().read().await?, &grant, id).await?;
     Ok(attempts.into_iter().next_back().map(|attempt| attempt.url))
 }
@@ -94,7 +94,7 @@ pub fn why_not(delivery: &Delivery, hook: Option<&Hook>, size: usize) -> Option<
 
 /// Redelivers a settled delivery to its hook's current URL, or sends a waiting or held one now.
 pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
-    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let grant = ctx.require(right::DeliveriesReplay)?;
     let engine = &ctx.portal.dispatcher;
     Ok(engine::deliveries::redeliver(engine, grant, id, ctx.once.clone()).await?)
 }
@@ -104,7 +104,7 @@ pub async fn outcome_of_test(
     ctx: &OpCtx,
     id: DeliveryId,
 ) -> Result<(Delivery, Vec<Attempt>), Error> {
-    let grant = ctx.require(Permission::HooksTest)?;
+    let grant = ctx.require(right::HooksTest)?;
     let mut conn = ctx.portal.store().read().await?;
     let found = deliveries::find(&mut conn, &grant, id).await?.filter(|delivery| delivery.is_test);
     let delivery = found.ok_or(Error::NotFound("test"))?;

@@ -9,7 +9,7 @@ use crate::{
         event::EventType,
         id::EventId,
         page::PAGE_LIMIT,
-        permission::Permission,
+        permission::{Permission, right},
     },
     engine::{
         dispatcher::{Accepted, Emit, EmitError, IdempotencyKey},
@@ -28,8 +28,7 @@ pub async fn emit(
     events: Vec<Emit>,
     key: Option<IdempotencyKey>,
 ) -> Result<Vec<Accepted>, EmitFailed> {
-    let grant =
-        ctx.require(Permission::EventsEmit).map_err(|denied| EmitFailed::Op(denied.into()))?;
+    let grant = ctx.require(right::EventsEmit).map_err(|denied| EmitFailed::Op(denied.into()))?;
     ctx.portal.dispatcher.emit_all(events, grant.by(), key).await.map_err(|error| match error {
         EmitError::Invalid(events) => EmitFailed::Invalid(events),
         error => EmitFailed::Op(error.into()),
@@ -52,7 +51,7 @@ pub struct EventStory {
 }
 
 pub async fn story(ctx: &OpCtx, id: EventId) -> Result<EventStory, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     let mut conn = ctx.portal.store().read().await?;
     let mut event = events::find(&mut conn, &grant, id).await?.ok_or(Error::NotFound("event"))?;
     let filter = Filter { event: Some(id), ..Filter::default() };
@@ -69,14 +68,14 @@ pub async fn story(ctx: &OpCtx, id: EventId) -> Result<EventStory, Error> {
 
 /// Bytes of an event's payload; 0 if retention removed it.
 pub async fn size(ctx: &OpCtx, id: EventId) -> Result<usize, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     let event = events::find(&mut ctx.portal.store().read().await?, &grant, id).await?;
     Ok(event.map_or(0, |event| event.body.len()))
 }
 
 /// An event's payload. Requires `payloads:read`.
 pub async fn body(ctx: &OpCtx, id: EventId) -> Result<Vec<u8>, Error> {
-    let grant = ctx.require(Permission::PayloadsRead)?;
+    let grant = ctx.require(right::PayloadsRead)?;
     let event = events::find(&mut ctx.portal.store().read().await?, &grant, id).await?;
     Ok(event.ok_or(Error::NotFound("event"))?.body)
 }

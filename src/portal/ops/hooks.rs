@@ -15,7 +15,7 @@ use crate::{
         id::HookId,
         invalid::Invalid,
         page::Page,
-        permission::Permission,
+        permission::right,
         tuning,
     },
     engine::{
@@ -37,19 +37,19 @@ const LAST_LINES: i64 = 10;
 
 /// All hooks.
 pub async fn all(ctx: &OpCtx) -> Result<Vec<Hook>, Error> {
-    let grant = ctx.require(Permission::HooksRead)?;
+    let grant = ctx.require(right::HooksRead)?;
     Ok(hooks::all(&mut ctx.portal.store().read().await?, &grant).await?)
 }
 
 /// A page of hooks, oldest first.
 pub async fn page(ctx: &OpCtx, cursor: Option<HookId>, limit: u32) -> Result<Page<Hook>, Error> {
-    let grant = ctx.require(Permission::HooksRead)?;
+    let grant = ctx.require(right::HooksRead)?;
     let rows = hooks::page(&mut ctx.portal.store().read().await?, &grant, cursor, limit).await?;
     Ok(Page::cut(rows, limit, |hook| hook.id.to_string()))
 }
 
 pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
-    let grant = ctx.require(Permission::HooksRead)?;
+    let grant = ctx.require(right::HooksRead)?;
     hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
         .await?
         .ok_or(Error::NotFound("hook"))
@@ -57,12 +57,12 @@ pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
 
 /// The error for a hook that was not found: [`Error::Deleted`] if it was deleted.
 pub async fn explain_missing(ctx: &OpCtx, id: HookId) -> Result<Error, Error> {
-    let Ok(grant) = ctx.require(Permission::HooksRead) else { return Ok(Error::NotFound("hook")) };
+    let Ok(grant) = ctx.require(right::HooksRead) else { return Ok(Error::NotFound("hook")) };
     let mut conn = ctx.portal.store().read().await?;
     let Some((name, at)) = hooks::find_deleted(&mut conn, &grant, id).await? else {
         return Ok(Error::NotFound("hook"));
     };
-    let lines = audit::for_target(&mut conn, &grant, &id.to_string(), LAST_LINES).await?;
+    let lines = audit::for_hook(&mut conn, &grant, id, LAST_LINES).await?;
     let deleted = lines.into_iter().find(|line| line.action == "hook.deleted");
     let by = deleted.map(|line| display_name(&line.actor));
     Ok(Error::Deleted(Box::new(Tombstone { id, name, at, by })))
@@ -79,19 +79,19 @@ fn display_name(actor: &str) -> String {
 
 /// Health of the hooks that are not healthy. A hook that is missing in the map is healthy.
 pub async fn health(ctx: &OpCtx) -> Result<HashMap<HookId, Health>, Error> {
-    let grant = ctx.require(Permission::HooksRead)?;
+    let grant = ctx.require(right::HooksRead)?;
     Ok(store::health::all(&mut ctx.portal.store().read().await?, &grant).await?)
 }
 
 /// A hook that is about to be changed. Requires `hooks:write` as well.
 pub async fn find_to_change(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
-    ctx.require(Permission::HooksWrite)?;
+    ctx.require(right::HooksWrite)?;
     find(ctx, id).await
 }
 
 /// Number of deliveries that deleting this hook would cancel.
 pub async fn open_deliveries(ctx: &OpCtx, id: HookId) -> Result<i64, Error> {
-    let grant = ctx.require(Permission::HooksWrite)?;
+    let grant = ctx.require(right::HooksWrite)?;
     Ok(deliveries::count_open(&mut ctx.portal.store().read().await?, &grant, id).await?)
 }
 
@@ -119,7 +119,7 @@ async fn insert(
     tuning: Result<Tuning, Invalid>,
     signing_secret: Option<String>,
 ) -> Result<Created, Error> {
-    let grant = ctx.require(Permission::HooksWrite)?;
+    let grant = ctx.require(right::HooksWrite)?;
     let mut invalid = Invalid::default();
     let name = invalid.take(parse_name(&form.name));
     let event_type = invalid.take(parse_event_type(&form.event_type));
@@ -141,21 +141,21 @@ async fn insert(
 
 /// Applies a patch. If it has a version, the hook must still be at that version.
 pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<Hook, Error> {
-    let grant = ctx.require(Permission::HooksWrite)?;
+    let grant = ctx.require(right::HooksWrite)?;
     let change = validate_patch(&ctx.portal, patch).await?;
     Ok(engine::hooks::update(&ctx.portal.dispatcher, grant, id, change).await?)
 }
 
 /// Health of a hook after a change. Requires only `hooks:write`.
 pub async fn health_after(ctx: &OpCtx, id: HookId) -> Result<Health, Error> {
-    let grant = ctx.require(Permission::HooksWrite)?;
+    let grant = ctx.require(right::HooksWrite)?;
     let mut all = store::health::all(&mut ctx.portal.store().read().await?, &grant).await?;
     Ok(all.remove(&id).unwrap_or_default())
 }
 
 /// Switches a hook on or off.
 pub async fn set_enabled(ctx: &OpCtx, id: HookId, enabled: bool) -> Result<Hook, Error> {
-    let grant = ctx.require(Permission::HooksWrite)?;
+    let grant = ctx.require(right::HooksWrite)?;
     Ok(engine::hooks::set_enabled(&ctx.portal.dispatcher, grant, id, enabled).await?)
 }
 
@@ -165,7 +165,7 @@ pub async fn set_enabled_many(
     ids: &[HookId],
     enabled: bool,
 ) -> Result<Vec<Hook>, Error> {
-    ctx.require(Permission::HooksWrite)?;
+    ctx.require(right::HooksWrite)?;
     let mut switched = Vec::new();
     for id in ids {
         match set_enabled(ctx, *id, enabled).await {
@@ -179,12 +179,12 @@ pub async fn set_enabled_many(
 
 /// Deletes a hook: its open deliveries are cancelled, its delivered ones stay on record.
 pub async fn delete(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
-    let grant = ctx.require(Permission::HooksWrite)?;
+    let grant = ctx.require(right::HooksWrite)?;
     Ok(engine::hooks::delete(&ctx.portal.dispatcher, grant, id).await?)
 }
 
 /// A hook's secrets. Requires `secrets:reveal` and is recorded in the audit log.
 pub async fn reveal(ctx: &OpCtx, id: HookId) -> Result<Secrets, Error> {
-    let grant = ctx.require(Permission::SecretsReveal)?;
+    let grant = ctx.require(right::SecretsReveal)?;
     Ok(engine::hooks::reveal(&ctx.portal.dispatcher, grant, id).await?)
 }

@@ -8,7 +8,7 @@ use crate::{
         id::{HookId, JobId},
         job::{Count, Job, JobState, Spread},
         page::Page,
-        permission::Permission,
+        permission::right,
         time::Timestamp,
     },
     engine::{
@@ -22,24 +22,24 @@ pub use crate::engine::jobs::{Begin, validate_pace};
 
 /// Dry run: the number of deliveries that the job would send.
 pub async fn count(ctx: &OpCtx, begin: &Begin) -> Result<Count, Error> {
-    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let grant = ctx.require(right::DeliveriesReplay)?;
     Ok(jobs::count(&ctx.portal.dispatcher, &grant, begin).await?)
 }
 
 /// Dry run by time slices, for the chart.
 pub async fn spread(ctx: &OpCtx, begin: &Begin) -> Result<Spread, Error> {
-    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let grant = ctx.require(right::DeliveriesReplay)?;
     let kept = ctx.portal.settings.retention.deliveries;
     Ok(jobs::spread(&ctx.portal.dispatcher, &grant, begin, kept).await?)
 }
 
 pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
-    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let grant = ctx.require(right::DeliveriesReplay)?;
     Ok(jobs::begin(&ctx.portal.dispatcher, grant, begin, ctx.once.clone()).await?)
 }
 
 pub async fn find(ctx: &OpCtx, id: JobId) -> Result<Job, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     store::jobs::find(&mut ctx.portal.store().read().await?, &grant, id)
         .await?
         .ok_or(Error::NotFound("job"))
@@ -47,7 +47,7 @@ pub async fn find(ctx: &OpCtx, id: JobId) -> Result<Job, Error> {
 
 /// A page of jobs, newest first.
 pub async fn page(ctx: &OpCtx, cursor: Option<JobId>, limit: u32) -> Result<Page<Job>, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     let rows =
         store::jobs::page(&mut ctx.portal.store().read().await?, &grant, cursor, limit).await?;
     Ok(Page::cut(rows, limit, |job| job.id.to_string()))
@@ -55,7 +55,7 @@ pub async fn page(ctx: &OpCtx, cursor: Option<JobId>, limit: u32) -> Result<Page
 
 /// The hook whose deliveries a job would send.
 pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
-    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let grant = ctx.require(right::DeliveriesReplay)?;
     hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
         .await?
         .ok_or(Error::NotFound("hook"))
@@ -63,7 +63,7 @@ pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
 
 /// The health of that hook.
 pub async fn health(ctx: &OpCtx, id: HookId) -> Result<Health, Error> {
-    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let grant = ctx.require(right::DeliveriesReplay)?;
     let all = health::all(&mut ctx.portal.store().read().await?, &grant).await?;
     Ok(all.get(&id).copied().unwrap_or_default())
 }
@@ -71,9 +71,9 @@ pub async fn health(ctx: &OpCtx, id: HookId) -> Result<Health, Error> {
 /// When a hook was last switched off, if that is among its newest audit entries.
 pub async fn off_since(ctx: &OpCtx, id: HookId) -> Result<Option<Timestamp>, Error> {
     const LINES: i64 = 50;
-    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let grant = ctx.require(right::DeliveriesReplay)?;
     let mut conn = ctx.portal.store().read().await?;
-    let lines = audit::for_target(&mut conn, &grant, &id.to_string(), LINES).await?;
+    let lines = audit::for_hook(&mut conn, &grant, id, LINES).await?;
     let is_off = |line: &&audit::Entry| {
         line.action == "hook.switched_off"
             || line.action == "hook.changed" && line.detail.contains("enabled: true -> false")
@@ -98,6 +98,6 @@ pub async fn update(
     state: Option<JobState>,
     per_second: Option<i64>,
 ) -> Result<Job, Error> {
-    let grant = ctx.require(Permission::DeliveriesReplay)?;
+    let grant = ctx.require(right::DeliveriesReplay)?;
     Ok(jobs::update(&ctx.portal.dispatcher, grant, id, state, per_second).await?)
 }

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         id::{DeliveryId, JobId},
         job::Job,
-        permission::{Grant, Permission},
+        permission::{Grant, right},
     },
     engine::store::log::{self, Place, Search},
     portal::ctx::OpCtx,
@@ -20,7 +20,10 @@ const FRESH: Duration = Duration::from_millis(900);
 pub const MOST: u32 = 99;
 
 /// The newest delivery, cached for [`FRESH`].
-async fn newest(ctx: &OpCtx, grant: &Grant) -> Result<Option<DeliveryId>, Error> {
+async fn newest(
+    ctx: &OpCtx,
+    grant: &Grant<right::DeliveriesRead>,
+) -> Result<Option<DeliveryId>, Error> {
     let mut last = ctx.portal.newest.lock().await;
     if let Some((read, newest)) = *last
         && read.elapsed() < FRESH
@@ -40,7 +43,7 @@ pub async fn news(
     after: DeliveryId,
     seen: &mut Option<DeliveryId>,
 ) -> Result<Option<usize>, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     let newest = newest(ctx, &grant).await?;
     // With a filter by state or answer the result may change without a new delivery.
     let is_plain = search.states.is_empty() && search.answer.is_none();

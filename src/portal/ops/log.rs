@@ -10,7 +10,7 @@ use crate::{
         busy::Busy,
         delivery::Delivery,
         id::{DeliveryId, HookId},
-        permission::Permission,
+        permission::right,
         words::MANY,
     },
     engine::store::{
@@ -40,9 +40,9 @@ pub async fn page(
     place: Place,
     limit: u32,
 ) -> Result<LogFound, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     if !text.is_empty() {
-        ctx.require(Permission::PayloadsRead)?;
+        let payloads = ctx.require(right::PayloadsRead)?;
         let _permit = ctx
             .portal
             .searches
@@ -50,7 +50,8 @@ pub async fn page(
             .await
             .ok_or(Error::Busy { reason: Busy::Searches, seconds: RETRY_SEARCH })?;
         let mut conn = ctx.portal.store().read().await?;
-        return text::matching(&mut conn, &grant, search, text, place, limit as usize).await;
+        let limit = limit as usize;
+        return text::matching(&mut conn, &grant, &payloads, search, text, place, limit).await;
     }
     let mut conn = ctx.portal.store().read().await?;
     let found = log::page(&mut conn, &grant, search, place, limit).await?;
@@ -71,25 +72,25 @@ fn nearest_first(mut rows: Vec<Delivery>, place: Place) -> Vec<Delivery> {
 
 /// Number of results of a search, counted up to [`MANY`] + 1; `None` if counting is too expensive.
 pub async fn count(ctx: &OpCtx, search: &Search) -> Result<Option<i64>, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     Ok(log::count_up_to(&mut ctx.portal.store().read().await?, &grant, search, MANY + 1).await?)
 }
 
 /// Names of all existing hooks.
 pub async fn hook_names(ctx: &OpCtx) -> Result<HashMap<HookId, String>, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     let all = hooks::all(&mut ctx.portal.store().read().await?, &grant).await?;
     Ok(all.into_iter().map(|hook| (hook.id, hook.name)).collect())
 }
 
 /// Failed or skipped deliveries that were not redelivered, per hook.
 pub async fn undelivered(ctx: &OpCtx) -> Result<Vec<log::Undelivered>, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     Ok(log::undelivered(&mut ctx.portal.store().read().await?, &grant).await?)
 }
 
 /// Whether the log has no deliveries.
 pub async fn is_empty(ctx: &OpCtx) -> Result<bool, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     Ok(log::newest(&mut ctx.portal.store().read().await?, &grant).await?.is_none())
 }

@@ -8,7 +8,7 @@ use crate::{
         id::HookId,
         log::AnswerGroup,
         measured::{Durations, Hour, Outcomes, Range},
-        permission::Permission,
+        permission::right,
         time::Timestamp,
     },
     engine::store::{deliveries, hooks, measured},
@@ -41,7 +41,7 @@ impl Column {
 
 /// The last column ends with the current hour.
 pub async fn of_hook(ctx: &OpCtx, id: HookId, range: Range) -> Result<Measured, Error> {
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let grant = ctx.require(right::DeliveriesRead)?;
     let mut conn = ctx.portal.store().read().await?;
     hooks::find(&mut conn, &grant, id).await?.ok_or(Error::NotFound("hook"))?;
     let first = Hour::of(ctx.portal.clock().now()).back(range.hours() - 1);

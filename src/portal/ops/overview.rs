@@ -12,7 +12,7 @@ use crate::{
         hook_query::{HookQuery, Sort, Status},
         id::HookId,
         measured::{Hour, Outcomes},
-        permission::Permission,
+        permission::right,
         standing::Standing,
     },
     engine::store::{self, deliveries, hooks, measured},
@@ -77,7 +77,7 @@ pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
 
 /// One hook as a row of the list.
 pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Row, Error> {
-    let grant = ctx.require(Permission::HooksRead)?;
+    let grant = ctx.require(right::HooksRead)?;
     let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
         .await?
         .ok_or(Error::NotFound("hook"))?;
@@ -88,28 +88,28 @@ pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Row, Error> {
 
 /// Rows of all hooks.
 async fn all(ctx: &OpCtx) -> Result<Vec<Row>, Error> {
-    let grant = ctx.require(Permission::HooksRead)?;
+    let grant = ctx.require(right::HooksRead)?;
     let hooks = hooks::all(&mut ctx.portal.store().read().await?, &grant).await?;
     rows(ctx, hooks).await
 }
 
 async fn rows(ctx: &OpCtx, hooks: Vec<Hook>) -> Result<Vec<Row>, Error> {
-    let grant = ctx.require(Permission::HooksRead)?;
+    let grant = ctx.require(right::HooksRead)?;
     let mut conn = ctx.portal.store().read().await?;
     let health = store::health::all(&mut conn, &grant).await?;
     let only = if let [hook] = hooks.as_slice() { Some(hook.id) } else { None };
-    let sees_log = ctx.may(Permission::DeliveriesRead);
+    let log_grant = ctx.require(right::DeliveriesRead).ok();
     let mut newest: HashMap<HookId, Delivery> = HashMap::new();
     let mut days: HashMap<HookId, Vec<Outcomes>> = HashMap::new();
-    if sees_log {
+    if let Some(grant) = &log_grant {
         newest.extend(
-            deliveries::newest_per_hook(&mut conn, &grant, only)
+            deliveries::newest_per_hook(&mut conn, grant, only)
                 .await?
                 .into_iter()
                 .map(|row| (row.hook_id, row)),
         );
         let first = Hour::of(ctx.portal.clock().now()).back(DAY as i64 - 1);
-        for counted in measured::since(&mut conn, &grant, only, first).await? {
+        for counted in measured::since(&mut conn, grant, only, first).await? {
             let day = days.entry(counted.hook_id).or_insert_with(|| vec![Outcomes::default(); DAY]);
             // After the clock was set back there may be hours in the future: they have no column.
             if let Some(hour) =
@@ -121,9 +121,9 @@ async fn rows(ctx: &OpCtx, hooks: Vec<Hook>) -> Result<Vec<Row>, Error> {
     }
     let row = |hook: Hook| {
         let health = health.get(&hook.id).copied().unwrap_or_default();
-        let day = days
-            .remove(&hook.id)
-            .unwrap_or_else(|| if sees_log { vec![Outcomes::default(); DAY] } else { Vec::new() });
+        let day = days.remove(&hook.id).unwrap_or_else(|| {
+            if log_grant.is_some() { vec![Outcomes::default(); DAY] } else { Vec::new() }
+        });
         let standing = Standing::of(&hook, &health, &sum(&day));
         Row { last: newest.remove(&hook.id), hook, health, standing, day, held: 0 }
     };
@@ -163,10 +163,7 @@ fn sort(rows: &mut [Row], by: Sort) {
 }
 
 async fn count_held(ctx: &OpCtx, rows: &mut [Row]) -> Result<(), Error> {
-    if !ctx.may(Permission::DeliveriesRead) {
-        return Ok(());
-    }
-    let grant = ctx.require(Permission::DeliveriesRead)?;
+    let Ok(grant) = ctx.require(right::DeliveriesRead) else { return Ok(()) };
     let mut conn = ctx.portal.store().read().await?;
     for row in rows.iter_mut().filter(|row| !row.hook.enabled || row.health.paused.is_some()) {
         row.held = deliveries::count_held(&mut conn, &grant, row.hook.id).await?;

@@ -4,7 +4,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
-    domain::permission::{Actor, Permission},
+    domain::permission::{Actor, right},
     engine::store::{self, audit, error::chain},
     portal::{
         auth::{client::network, refusals::Refusal},
@@ -40,7 +40,7 @@ pub fn note(portal: &Arc<Portal>, kind: Refusal, client: Option<IpAddr>) {
 
 async fn write(portal: &Arc<Portal>, kind: Refusal, detail: String) {
     tracing::warn!(detail, "{}", kind.action());
-    let Ok(grant) = Actor::portal().require(Permission::SystemRead) else { return };
+    let Ok(grant) = Actor::portal().require(right::SystemRead) else { return };
     let clock = portal.clock().clone();
     let noted: Result<(), store::Error> = portal
         .store()

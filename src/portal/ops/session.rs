@@ -9,7 +9,7 @@ use crate::{
     domain::{
         busy::Busy,
         invalid::Invalid,
-        permission::{Actor, Permission},
+        permission::{Actor, right},
         user::{User, parse_email},
     },
     engine::store::{self, audit, error::chain},
@@ -150,7 +150,7 @@ pub async fn sign_out(ctx: &OpCtx, session: &Session) -> Result<(), Error> {
 pub async fn note(ctx: &OpCtx, user: &User, action: &'static str) {
     // Every user's sign-ins are recorded, so the grant is the portal's and not the user's.
     let actor = Actor { label: actor_of_user(user).label, ..Actor::portal() };
-    let Ok(grant) = actor.require(Permission::SystemRead) else { return };
+    let Ok(grant) = actor.require(right::SystemRead) else { return };
     let (clock, target) = (ctx.portal.clock().clone(), user.id.to_string());
     let detail = ctx.client.map(|client| format!("from {client}")).unwrap_or_default();
     let noted: Result<(), store::Error> = ctx

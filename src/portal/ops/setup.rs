@@ -8,7 +8,7 @@ use tower_sessions::Session;
 use super::{Error, session, users::NewUser};
 use crate::{
     domain::{
-        permission::{Actor, Permission, Role},
+        permission::{Actor, Role, right},
         user::User,
     },
     engine::store::{self},
@@ -55,7 +55,7 @@ pub async fn finish(
         return Err(Error::NotFound("set-up link"));
     }
     let new = NewUser { role: Role::Administrator.key().to_owned(), ..new };
-    let grant = Actor::portal().require(Permission::UsersManage).map_err(|_| Error::SignIn)?;
+    let grant = Actor::portal().require(right::UsersManage).map_err(|_| Error::SignIn)?;
     let (user, hash) = super::users::prepare(&ctx.portal, new).await?;
     let (clock, link_hash, created) =
         (ctx.portal.clock().clone(), token::hash(secret), user.clone());

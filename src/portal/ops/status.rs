@@ -7,7 +7,7 @@ use crate::{
     domain::{
         hook_query::HookQuery,
         liveness::Overdue,
-        permission::{Actor, Permission},
+        permission::{Actor, right},
         standing::Standing,
         time::Timestamp,
     },
@@ -65,7 +65,7 @@ pub struct Status {
 }
 
 pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
-    let grant = ctx.require(Permission::SystemRead)?;
+    let grant = ctx.require(right::SystemRead)?;
     let portal = &ctx.portal;
     let watch = portal.clock().stopwatch();
     let database = portal.store().about().await?;
@@ -107,8 +107,7 @@ pub async fn balance(portal: &Portal) -> Result<Balance, store::Error> {
     {
         return Ok(balance.clone());
     }
-    let grant =
-        Actor::portal().require(Permission::SystemRead).map_err(|_| store::Error::Closed)?;
+    let grant = Actor::portal().require(right::SystemRead).map_err(|_| store::Error::Closed)?;
     let watch = portal.clock().stopwatch();
     let read = balance::read(&mut portal.store().read().await?, &grant).await?;
     *last = Some((portal.clock().stopwatch(), FRESH.max(watch.elapsed() * SHARE), read.clone()));

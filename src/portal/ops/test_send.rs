@@ -14,7 +14,7 @@ use crate::{
         hook::{Hook, HookForm, Tuning, api_key_hint, parse_api_key, parse_event_type},
         id::{DeliveryId, HookId},
         invalid::Invalid,
-        permission::{Grant, Permission},
+        permission::{Grant, Right, right},
         tuning,
     },
     engine::{
@@ -43,7 +43,7 @@ pub async fn send(
     body: Option<Bytes>,
     validation: Validation,
 ) -> Result<DeliveryId, Error> {
-    let grant = ctx.require(Permission::HooksTest)?;
+    let grant = ctx.require(right::HooksTest)?;
     let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
         .await?
         .ok_or(Error::NotFound("hook"))?;
@@ -70,13 +70,13 @@ fn permit(ctx: &OpCtx, limit: &RateLimit, target: &str) -> Result<OwnedSemaphore
 
 /// Checks a payload before it is sent.
 pub fn check(ctx: &OpCtx, event: EventType, text: &str) -> Result<BodyCheck, Error> {
-    ctx.require(Permission::HooksTest)?;
+    ctx.require(right::HooksTest)?;
     Ok(catalogue::check(event, text))
 }
 
 /// A hook that is about to be tested. Requires only `hooks:test`.
 pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
-    let grant = ctx.require(Permission::HooksTest)?;
+    let grant = ctx.require(right::HooksTest)?;
     hooks::find(&mut ctx.portal.store().read().await?, &grant, id)
         .await?
         .ok_or(Error::NotFound("hook"))
@@ -84,14 +84,14 @@ pub async fn find(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
 
 /// The latest tests of a hook, newest first.
 pub async fn history(ctx: &OpCtx, hook: HookId) -> Result<Vec<Delivery>, Error> {
-    let grant = ctx.require(Permission::HooksTest)?;
+    let grant = ctx.require(right::HooksTest)?;
     Ok(deliveries::tests(&mut ctx.portal.store().read().await?, &grant, hook, SHOWN).await?)
 }
 
 /// The payload of the hook's latest real event, if it is still stored, with personal data masked: a
 /// test may go to a receiver that must not get customers' data. Requires `payloads:read`.
 pub async fn last_body(ctx: &OpCtx, hook: HookId) -> Result<Option<String>, Error> {
-    let grant = ctx.require(Permission::PayloadsRead)?;
+    let grant = ctx.require(right::PayloadsRead)?;
     let mut conn = ctx.portal.store().read().await?;
     let Some(last) = deliveries::newest_non_test(&mut conn, &grant, hook).await? else {
         return Ok(None);
@@ -117,8 +117,8 @@ pub async fn try_out(
     form: &HookForm,
     tested: Option<String>,
 ) -> Result<Trial, Error> {
-    let grant = ctx.require(Permission::HooksWrite)?;
-    ctx.require(Permission::HooksTest)?;
+    let grant = ctx.require(right::HooksWrite)?;
+    ctx.require(right::HooksTest)?;
     let stored = match id {
         None => None,
         Some(id) => {
@@ -206,7 +206,7 @@ async fn validate(
 
 async fn note(
     ctx: &OpCtx,
-    grant: Grant,
+    grant: Grant<impl Right>,
     action: &'static str,
     target: String,
     detail: String,

@@ -6,7 +6,7 @@ use crate::{
         hook::parse_name,
         id::TokenId,
         invalid::Invalid,
-        permission::{Permission, Permissions},
+        permission::{Permission, Permissions, right},
     },
     engine::store::{self, audit},
     portal::{
@@ -22,7 +22,7 @@ pub async fn create(
     name: &str,
     permissions: &[String],
 ) -> Result<(Token, String), Error> {
-    let grant = ctx.require(Permission::TokensManage)?;
+    let grant = ctx.require(right::TokensManage)?;
     let mut invalid = Invalid::default();
     let name = invalid.take(parse_name(name)).unwrap_or_default();
     let permissions = read_permissions(permissions, &mut invalid);

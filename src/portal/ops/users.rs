@@ -5,7 +5,7 @@ use crate::{
     domain::{
         id::UserId,
         invalid::Invalid,
-        permission::{Grant, Permission, Role},
+        permission::{Grant, Role, right},
         preferences::Preferences,
         user::{User, parse_email},
     },
@@ -35,7 +35,7 @@ pub struct NewUser {
 
 /// Creates a user.
 pub async fn create(ctx: &OpCtx, new: NewUser) -> Result<User, Error> {
-    let grant = ctx.require(Permission::UsersManage)?;
+    let grant = ctx.require(right::UsersManage)?;
     let (user, hash) = prepare(&ctx.portal, new).await?;
     let (clock, created) = (ctx.portal.clock().clone(), user.clone());
     let written: Result<(), store::Error> = ctx
@@ -90,7 +90,7 @@ pub(super) async fn prepare(portal: &Portal, new: NewUser) -> Result<(User, Stri
 pub(super) async fn write(
     conn: &mut Conn,
     clock: &Clock,
-    grant: &Grant,
+    grant: &Grant<right::UsersManage>,
     user: &User,
     hash: &str,
 ) -> Result<(), store::Error> {

@@ -8,7 +8,7 @@ use crate::{
         hook::{Hook, HookForm},
         id::HookId,
         invalid::Invalid,
-        permission::Permission,
+        permission::right,
     },
     engine::store::hooks,
     portal::ctx::OpCtx,
@@ -31,7 +31,7 @@ pub async fn about_typed(
     id: Option<HookId>,
     form: &HookForm,
 ) -> Result<Invalid, Error> {
-    ctx.require(Permission::HooksWrite)?;
+    ctx.require(right::HooksWrite)?;
     let Ok(endpoint) = validate_url(&ctx.portal, &form.callback_url).await else {
         return Ok(Invalid::default());
     };
@@ -45,7 +45,7 @@ async fn collect(
     endpoint: &Endpoint,
     dials: bool,
 ) -> Result<Invalid, Error> {
-    let grant = ctx.require(Permission::HooksWrite)?;
+    let grant = ctx.require(right::HooksWrite)?;
     let mut warnings = Invalid::default();
     let mut warn = |code: &str, words: String| warnings.add("callback_url", code, words);
     match ctx.portal.dispatcher.dns_warning(endpoint).await {

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         id::TokenId,
-        permission::{Grant, Permissions},
+        permission::{Grant, Permissions, right},
         time::Timestamp,
     },
     engine::store::{
@@ -33,7 +33,7 @@ struct Row {
 
 pub async fn insert(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::TokensManage>,
     token: &Token,
     secret_hash: &[u8],
 ) -> Result<(), Error> {
@@ -57,7 +57,7 @@ pub async fn by_secret(conn: &mut Conn, secret_hash: &[u8]) -> Result<Option<Tok
 }
 
 /// All tokens, newest first.
-pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<Token>, Error> {
+pub async fn all(conn: &mut Conn, _by: &Grant<right::TokensManage>) -> Result<Vec<Token>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT id, name, permissions, created_at, revoked_at FROM tokens ORDER BY id DESC",
     ).fetch_all(c).await)?;
@@ -66,7 +66,7 @@ pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<Token>, Error> {
 
 pub async fn revoke(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::TokensManage>,
     id: TokenId,
     now: Timestamp,
 ) -> Result<(), Error> {

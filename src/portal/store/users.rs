@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     domain::{
         id::UserId,
-        permission::{Grant, Role},
+        permission::{Grant, Role, right},
         preferences::{Hours, Preferences, Theme},
         time::Timestamp,
         user::{User, folded_email},
@@ -38,7 +38,7 @@ struct Row {
 /// Adds a user; [`Error::Exists`] if the address is taken, in any letter case.
 pub async fn insert(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::UsersManage>,
     user: &User,
     password_hash: &str,
 ) -> Result<(), Error> {
@@ -95,7 +95,7 @@ pub async fn any(conn: &mut Conn) -> Result<bool, Error> {
 }
 
 /// All users, by e-mail address.
-pub async fn all(conn: &mut Conn, _by: &Grant) -> Result<Vec<User>, Error> {
+pub async fn all(conn: &mut Conn, _by: &Grant<right::UsersManage>) -> Result<Vec<User>, Error> {
     let rows: Vec<Row> = on_db!(conn, c => sqlx::query_as(
         "SELECT id, email, name, password_hash, disabled, created_at, theme, time_zone, hours FROM \
          users ORDER BY email_folded",

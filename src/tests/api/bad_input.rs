@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use service_hooks::{
     domain::{
         event::EventType,
-        permission::{Actor, Permission},
+        permission::{Actor, right},
     },
     engine::{catalogue::sample, store::balance},
 };
@@ -45,7 +45,7 @@ fn fields(problem: &Value) -> Vec<&str> {
 }
 
 async fn assert_nothing_stored(app: &TestApp) {
-    let grant = Actor::portal().require(Permission::SystemRead).unwrap();
+    let grant = Actor::portal().require(right::SystemRead).unwrap();
     let mut conn = app.running.portal.store().read().await.unwrap();
     let balance = balance::read(&mut conn, &grant).await.unwrap();
     assert!(balance.accepted == 0 && balance.holds(), "{balance:?}");

@@ -18,7 +18,7 @@ use service_hooks::{
     domain::{
         delivery::State,
         event::EventType,
-        permission::{Actor, Permission},
+        permission::{Actor, right},
     },
     engine::{
         catalogue::sample,
@@ -89,7 +89,7 @@ impl Scene {
     }
 
     async fn balance(&self) -> Balance {
-        let grant = Actor::portal().require(Permission::SystemRead).unwrap();
+        let grant = Actor::portal().require(right::SystemRead).unwrap();
         let mut conn = self.app.running.portal.store().read().await.unwrap();
         balance::read(&mut conn, &grant).await.unwrap()
     }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use service_hooks::{
     domain::{
         event::EventType,
-        permission::{Actor, Permission},
+        permission::{Actor, right},
     },
     engine::{
         catalogue::sample,
@@ -213,7 +213,7 @@ async fn make_hook(settings: &Settings, token: &str, more: Value) {
 /// Once everything is settled the books balance; read from the database itself, with the server
 /// gone.
 async fn assert_balanced(settings: &Settings, server: &mut Server) {
-    let grant = Actor::portal().require(Permission::SystemRead).unwrap();
+    let grant = Actor::portal().require(right::SystemRead).unwrap();
     server.kill();
     let store = Store::open(settings).await.unwrap();
     let balance = balance::read(&mut store.read().await.unwrap(), &grant).await.unwrap();

@@ -6,7 +6,7 @@ use service_hooks::{
         event::EventType,
         id::HookId,
         measured::Hour,
-        permission::{Actor, Permission},
+        permission::{Actor, right},
     },
     engine::{clock::Clock, store::measured},
 };
@@ -98,7 +98,7 @@ async fn attempts_are_counted_by_the_hour_and_tests_are_not(db: TestDb) {
     attempts_of(&app, &token, &event).await;
 
     let hook = HookId(hook.parse().unwrap());
-    let grant = Actor::portal().require(Permission::DeliveriesRead).unwrap();
+    let grant = Actor::portal().require(right::DeliveriesRead).unwrap();
     let store = app.running.portal.store();
     let mut conn = store.read().await.unwrap();
     let mut sums = std::collections::BTreeMap::new();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use service_hooks::{
     domain::{
         event::EventType,
-        permission::{Actor, Permission},
+        permission::{Actor, right},
     },
     engine::{delivery::resolver::SystemLookup, dispatcher::Config, store::health},
 };
@@ -142,7 +142,7 @@ async fn our_name_servers_trouble_is_not_the_receivers(db: TestDb) {
     let waiting = app.delivery_in(&token, &event, "waiting").await;
     assert_eq!(waiting["attempts"][0]["class"], "own_trouble", "{waiting}");
     let store = app.running.portal.store();
-    let grant = Actor::portal().require(Permission::HooksRead).unwrap();
+    let grant = Actor::portal().require(right::HooksRead).unwrap();
     let healths = health::all(&mut store.read().await.unwrap(), &grant).await.unwrap();
     assert!(
         healths.values().all(|health| health.is_healthy() && health.last_answer.is_none()),

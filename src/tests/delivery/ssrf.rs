@@ -9,7 +9,7 @@ use service_hooks::{
         event::EventType,
         hook::HookForm,
         id::HookId,
-        permission::{Actor, Permission},
+        permission::{Actor, right},
         time::Timestamp,
     },
     engine::{
@@ -119,7 +119,7 @@ async fn plant(app: &TestApp, id: HookId, url: &str) {
     let planted: Result<(), service_hooks::engine::store::Error> = store
         .write(move |conn| {
             Box::pin(async move {
-                let grant = Actor::portal().require(Permission::HooksWrite).unwrap();
+                let grant = Actor::portal().require(right::HooksWrite).unwrap();
                 let version = hooks::find(conn, &grant, id).await?.unwrap().version;
                 let change = Change {
                     name: "n",

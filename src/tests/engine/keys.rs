@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use service_hooks::{
-    domain::event::EventType,
+    domain::{event::EventType, permission::right},
     engine::{
         Dispatcher,
         config::Settings,
@@ -66,7 +66,9 @@ async fn a_key_that_does_not_fit_is_refused_and_none_is_made(db: TestDb) {
     fs::write(&path, key).unwrap();
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
-    let found = store_hooks::reveal(&mut conn, &grant(), &store.vault, made.id).await.unwrap();
+    let found = store_hooks::reveal(&mut conn, &grant(right::SecretsReveal), &store.vault, made.id)
+        .await
+        .unwrap();
     assert_eq!(found.api_key, secrets().api_key);
 }
 
@@ -124,8 +126,14 @@ async fn a_hook_that_cannot_be_opened_loses_nothing_and_holds_nobody_up(db: Test
     let foreign = hook(EventType::OutboundCallInitiated, true);
     let (row, vault) = (foreign, Vault::from_key_file(OTHER.as_bytes()).unwrap());
     let store = app.running.portal.store().clone();
-    let written: Result<(), Error> =
-        write!(store, |conn| store_hooks::insert(conn, &grant(), &vault, &row, &secrets()).await);
+    let written: Result<(), Error> = write!(store, |conn| store_hooks::insert(
+        conn,
+        &grant(right::HooksWrite),
+        &vault,
+        &row,
+        &secrets()
+    )
+    .await);
     written.unwrap();
     let waiting = app.emit_sample(&token, EventType::OutboundCallInitiated).await;
     let delivered = app.emit_sample(&token, EventType::WorkItemClosed).await;

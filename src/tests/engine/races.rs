@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use service_hooks::{
-    domain::id::{DeliveryId, HookId},
+    domain::{
+        id::{DeliveryId, HookId},
+        permission::right,
+    },
     engine::{
         clock::Clock,
         config::{Retention, Settings},
@@ -78,11 +81,18 @@ async fn what_another_node_is_sending_again_keeps_its_body_and_its_row() {
         let sent: Result<(), Error> = other
             .write_alone(move |conn| {
                 Box::pin(async move {
-                    deliveries::redeliver(conn, &grant(), delivery, hook, again.now()).await?;
+                    deliveries::redeliver(
+                        conn,
+                        &grant(right::DeliveriesReplay),
+                        delivery,
+                        hook,
+                        again.now(),
+                    )
+                    .await?;
                     is_begun.send(()).unwrap();
                     // A transaction that says nothing for long is ended by the database.
                     while may_go_on.try_recv().is_err() {
-                        deliveries::find(conn, &grant(), delivery).await?;
+                        deliveries::find(conn, &grant(right::DeliveriesRead), delivery).await?;
                         tokio::time::sleep(Duration::from_millis(20)).await;
                     }
                     Ok(())

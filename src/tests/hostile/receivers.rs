@@ -8,7 +8,7 @@ use service_hooks::{
     domain::{
         delivery::{Delivery, State},
         id::HookId,
-        permission::{Actor, Grant, Permission},
+        permission::{Actor, right},
         time::Timestamp,
     },
     engine::{
@@ -44,30 +44,30 @@ const BAR: Duration = Duration::from_millis(50);
 /// What the database says, read beside the server.
 struct Records {
     store: Store,
-    grant: Grant,
 }
 
 impl Records {
     async fn open(scene: &Scene) -> Self {
-        let grant = Actor::portal().require(Permission::SystemRead).unwrap();
-        Self { store: Store::open(&scene.settings).await.unwrap(), grant }
+        Self { store: Store::open(&scene.settings).await.unwrap() }
     }
 
     async fn of(&self, hook: HookId) -> Vec<Delivery> {
         let mut conn = self.store.read().await.unwrap();
         let filter = Filter { hook: Some(hook), ..Filter::default() };
-        deliveries::page(&mut conn, &self.grant, &filter, None, 10_000).await.unwrap()
+        let grant = Actor::portal().require(right::DeliveriesRead).unwrap();
+        deliveries::page(&mut conn, &grant, &filter, None, 10_000).await.unwrap()
     }
 
     /// Is the hook well? Nothing that others do may make it wait.
     async fn is_healthy(&self, hook: HookId) -> bool {
-        let all = health::all(&mut self.store.read().await.unwrap(), &self.grant).await.unwrap();
+        let grant = Actor::portal().require(right::HooksRead).unwrap();
+        let all = health::all(&mut self.store.read().await.unwrap(), &grant).await.unwrap();
         all.get(&hook).is_none_or(|health| health.failures == 0 && health.paused.is_none())
     }
 
     async fn assert_balanced(&self) {
-        let balance =
-            balance::read(&mut self.store.read().await.unwrap(), &self.grant).await.unwrap();
+        let grant = Actor::portal().require(right::SystemRead).unwrap();
+        let balance = balance::read(&mut self.store.read().await.unwrap(), &grant).await.unwrap();
         assert!(balance.holds(), "{balance:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use service_hooks::{
     domain::{
         delivery::{Delivery, State},
-        permission::{Actor, Permission},
+        permission::{Actor, right},
     },
     engine::store::{
         deliveries::{self, Filter},
@@ -68,7 +68,7 @@ impl World {
     }
 
     async fn read(&self) -> Found {
-        let grant = Actor::portal().require(Permission::DeliveriesRead).unwrap();
+        let grant = Actor::portal().require(right::DeliveriesRead).unwrap();
         let mut conn = self.scene().app.running.portal.store().read().await.unwrap();
         let all =
             deliveries::page(&mut conn, &grant, &Filter::default(), None, 1_000_000).await.unwrap();
@@ -92,7 +92,7 @@ impl World {
     }
 
     async fn compare_hooks(&self) {
-        let grant = Actor::portal().require(Permission::HooksRead).unwrap();
+        let grant = Actor::portal().require(right::HooksRead).unwrap();
         let mut conn = self.scene().app.running.portal.store().read().await.unwrap();
         let found = hooks::all(&mut conn, &grant).await.unwrap();
         let found: BTreeMap<String, bool> =

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use service_hooks::{
     domain::{
         event::EventType,
-        permission::{Actor, Permission},
+        permission::{Actor, right},
     },
     engine::{
         clock::{Clock, random_unit},
@@ -275,7 +275,7 @@ impl Cluster {
             .ask("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
             .await;
         assert_eq!(deadlocks[0].0, 0, "servers waited for each other");
-        let grant = Actor::portal().require(Permission::SystemRead).unwrap();
+        let grant = Actor::portal().require(right::SystemRead).unwrap();
         let store = Store::open(&self.db.settings()).await.unwrap();
         let balance = balance::read(&mut store.read().await.unwrap(), &grant).await.unwrap();
         assert!(balance.holds(), "{balance:?}");

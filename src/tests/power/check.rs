@@ -3,7 +3,7 @@
 use std::{collections::HashSet, path::Path};
 
 use service_hooks::{
-    domain::permission::{Actor, Permission},
+    domain::permission::{Actor, right},
     engine::{
         config::Settings,
         store::{Store, balance},
@@ -106,7 +106,7 @@ pub async fn start(settings: &Settings, file: &Path) -> Result<(), Fault> {
         Settings { database_url: format!("sqlite:{}", file.display()), ..settings.clone() };
     let broken = |error: service_hooks::engine::store::Error| Fault::Broken(format!("{error:?}"));
     let store = Store::open(&settings).await.map_err(broken)?;
-    let grant = Actor::portal().require(Permission::SystemRead).unwrap();
+    let grant = Actor::portal().require(right::SystemRead).unwrap();
     let balance =
         balance::read(&mut store.read().await.map_err(broken)?, &grant).await.map_err(broken)?;
     store.close().await;

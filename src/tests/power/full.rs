@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use service_hooks::{
     domain::{
         delivery::State,
-        permission::{Actor, Permission, Role},
+        permission::{Actor, Role, right},
     },
     engine::{
         catalogue::sample,
@@ -38,7 +38,7 @@ fn sample_request() -> Value {
 
 /// How many deliveries stand in a state.
 async fn count(recorded: &Recorded, state: State) -> i64 {
-    let grant = Actor::portal().require(Permission::SystemRead).unwrap();
+    let grant = Actor::portal().require(right::SystemRead).unwrap();
     let mut conn = recorded.app.running.portal.store().read().await.unwrap();
     balance::read(&mut conn, &grant).await.unwrap().of(state)
 }
@@ -103,7 +103,7 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
         (count(&recorded, State::Delivered).await == wanted * (HOOKS - 1)).then_some(())
     })
     .await;
-    let grant = Actor::portal().require(Permission::DeliveriesRead).unwrap();
+    let grant = Actor::portal().require(right::DeliveriesRead).unwrap();
     let mut conn = recorded.app.running.portal.store().read().await.unwrap();
     for id in acknowledged {
         assert!(events::find(&mut conn, &grant, id).await.unwrap().is_some(), "{id} is gone");
@@ -146,7 +146,7 @@ async fn what_came_of_an_attempt_is_recorded_once_there_is_room() {
         (count(&recorded, State::Delivered).await == 6).then_some(())
     })
     .await;
-    let grant = Actor::portal().require(Permission::DeliveriesRead).unwrap();
+    let grant = Actor::portal().require(right::DeliveriesRead).unwrap();
     let mut conn = recorded.app.running.portal.store().read().await.unwrap();
     for id in events {
         let filter = Filter { event: Some(id), state: Some(State::Delivered), ..Filter::default() };

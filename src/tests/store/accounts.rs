@@ -6,7 +6,7 @@ use service_hooks::{
     domain::{
         event::EventType,
         id::{DraftId, TokenId, UserId},
-        permission::{Permission, Permissions, Role},
+        permission::{Permission, Permissions, Role, right},
         preferences::{Hours, Preferences, Theme},
         time::Timestamp,
         user::User,
@@ -66,13 +66,15 @@ async fn users_are_found_in_any_letter_case_and_unique_in_it(db: TestDb) {
     assert!(!users::any(&mut conn).await.unwrap());
     let (ann, twin) = (user(&db, "Ann@Example.org"), user(&db, "ann@EXAMPLE.org"));
     let row = ann.clone();
-    write!(store, |conn| users::insert(conn, &grant(), &row, "$hash").await).unwrap();
-    let taken = write!(store, |conn| users::insert(conn, &grant(), &twin, "$hash").await);
+    write!(store, |conn| users::insert(conn, &grant(right::UsersManage), &row, "$hash").await)
+        .unwrap();
+    let taken =
+        write!(store, |conn| users::insert(conn, &grant(right::UsersManage), &twin, "$hash").await);
     assert!(matches!(taken, Err(Error::Exists)));
     let found = users::by_email(&mut conn, "ANN@example.ORG").await.unwrap().unwrap();
     assert_eq!((found.user, found.password_hash.as_str()), (ann.clone(), "$hash"));
     assert_eq!(users::by_id(&mut conn, ann.id).await.unwrap(), Some(ann.clone()));
-    assert_eq!(users::all(&mut conn, &grant()).await.unwrap(), [ann]);
+    assert_eq!(users::all(&mut conn, &grant(right::UsersManage)).await.unwrap(), [ann]);
     assert!(users::any(&mut conn).await.unwrap());
     assert!(users::by_email(&mut conn, "bob@example.org").await.unwrap().is_none());
 }
@@ -82,8 +84,8 @@ async fn preferences_are_kept_with_their_user(db: TestDb) {
     let (ann, bob) = (user(&db, "ann@example.org"), user(&db, "bob@example.org"));
     let (one, other) = (ann.clone(), bob.clone());
     write!(store, |conn| {
-        users::insert(conn, &grant(), &one, "$hash").await?;
-        users::insert(conn, &grant(), &other, "$hash").await
+        users::insert(conn, &grant(right::UsersManage), &one, "$hash").await?;
+        users::insert(conn, &grant(right::UsersManage), &other, "$hash").await
     })
     .unwrap();
     let wanted = Preferences {
@@ -176,13 +178,17 @@ async fn tokens_are_found_by_their_secret_until_revoked(db: TestDb) {
         revoked_at: None,
     };
     let row = token.clone();
-    write!(store, |conn| tokens::insert(conn, &grant(), &row, b"hash").await).unwrap();
+    write!(store, |conn| tokens::insert(conn, &grant(right::TokensManage), &row, b"hash").await)
+        .unwrap();
     assert_eq!(tokens::by_secret(&mut conn, b"hash").await.unwrap(), Some(token.clone()));
     assert_eq!(tokens::by_secret(&mut conn, b"hasH").await.unwrap(), None);
-    assert_eq!(tokens::all(&mut conn, &grant()).await.unwrap(), [token]);
-    write!(store, |conn| tokens::revoke(conn, &grant(), id, Timestamp(2)).await).unwrap();
+    assert_eq!(tokens::all(&mut conn, &grant(right::TokensManage)).await.unwrap(), [token]);
+    write!(store, |conn| tokens::revoke(conn, &grant(right::TokensManage), id, Timestamp(2)).await)
+        .unwrap();
     assert_eq!(tokens::by_secret(&mut conn, b"hash").await.unwrap(), None);
-    let again = write!(store, |conn| tokens::revoke(conn, &grant(), id, Timestamp(3)).await);
+    let again =
+        write!(store, |conn| tokens::revoke(conn, &grant(right::TokensManage), id, Timestamp(3))
+            .await);
     assert!(matches!(again, Err(Error::Missing)));
 }
 
@@ -191,12 +197,21 @@ async fn the_audit_log_keeps_its_order(db: TestDb) {
     let clock = db.clock();
     for detail in ["first", "second", "third"] {
         let clock = clock.clone();
-        write!(store, |conn| audit::note(conn, &clock, &grant(), "hook.changed", "x", detail)
-            .await)
+        write!(store, |conn| audit::note(
+            conn,
+            &clock,
+            &grant(right::HooksWrite),
+            "hook.changed",
+            "x",
+            detail
+        )
+        .await)
         .unwrap();
     }
     let entries =
-        audit::for_target(&mut store.read().await.unwrap(), &grant(), "x", 2).await.unwrap();
+        audit::for_target(&mut store.read().await.unwrap(), &grant(right::AuditRead), "x", 2)
+            .await
+            .unwrap();
     assert_eq!(
         entries.iter().map(|entry| entry.detail.as_str()).collect::<Vec<_>>(),
         ["third", "second"]

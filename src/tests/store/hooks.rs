@@ -1,7 +1,7 @@
 //! Hooks: their rows, their versions, their sealed secrets.
 
 use service_hooks::{
-    domain::{event::EventType, hook::Tuning, id::HookId, time::Timestamp},
+    domain::{event::EventType, hook::Tuning, id::HookId, permission::right, time::Timestamp},
     engine::store::{
         Error,
         hooks::{self, Change},
@@ -44,10 +44,13 @@ async fn a_hook_reads_as_it_was_written(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
     let made = insert_hook(&store, EventType::WorkItemClosed, true).await;
-    assert_eq!(hooks::find(&mut conn, &grant(), made.id).await.unwrap(), Some(made.clone()));
-    assert_eq!(hooks::all(&mut conn, &grant()).await.unwrap(), [made]);
+    assert_eq!(
+        hooks::find(&mut conn, &grant(right::HooksRead), made.id).await.unwrap(),
+        Some(made.clone())
+    );
+    assert_eq!(hooks::all(&mut conn, &grant(right::HooksRead)).await.unwrap(), [made]);
     let nobody = HookId(db.clock().id());
-    assert_eq!(hooks::find(&mut conn, &grant(), nobody).await.unwrap(), None);
+    assert_eq!(hooks::find(&mut conn, &grant(right::HooksRead), nobody).await.unwrap(), None);
 }
 
 async fn a_stale_change_is_refused_and_names_the_present_version(db: TestDb) {
@@ -57,7 +60,7 @@ async fn a_stale_change_is_refused_and_names_the_present_version(db: TestDb) {
     let vault = store.vault.clone();
     write!(store, |conn| hooks::update(
         conn,
-        &grant(),
+        &grant(right::HooksWrite),
         &vault,
         id,
         1,
@@ -69,7 +72,7 @@ async fn a_stale_change_is_refused_and_names_the_present_version(db: TestDb) {
     let vault = store.vault.clone();
     let stale = write!(store, |conn| hooks::update(
         conn,
-        &grant(),
+        &grant(right::HooksWrite),
         &vault,
         id,
         1,
@@ -78,13 +81,13 @@ async fn a_stale_change_is_refused_and_names_the_present_version(db: TestDb) {
     )
     .await);
     assert!(matches!(stale, Err(Error::Stale { now: 2 })), "{stale:?}");
-    let now = hooks::find(&mut conn, &grant(), id).await.unwrap().unwrap();
+    let now = hooks::find(&mut conn, &grant(right::HooksRead), id).await.unwrap().unwrap();
     assert_eq!((now.name.as_str(), now.version, now.updated_at), ("one", 2, Timestamp(7)));
     assert_eq!((now.event_type, now.enabled), (EventType::OutboundCallInitiated, false));
     let (vault, nobody) = (store.vault.clone(), HookId(db.clock().id()));
     let gone = write!(store, |conn| hooks::update(
         conn,
-        &grant(),
+        &grant(right::HooksWrite),
         &vault,
         nobody,
         1,
@@ -99,17 +102,19 @@ async fn secrets_are_sealed_at_rest_and_follow_a_change(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
     let id = insert_hook(&store, EventType::WorkItemClosed, true).await.id;
-    let seen = hooks::reveal(&mut conn, &grant(), &store.vault, id).await.unwrap();
+    let seen =
+        hooks::reveal(&mut conn, &grant(right::SecretsReveal), &store.vault, id).await.unwrap();
     assert_eq!((seen.api_key, seen.signing_secret), (secrets().api_key, secrets().signing_secret));
     let vault = store.vault.clone();
     write!(store, |conn| {
         let change = Change { api_key: Some("a-new-key-of-some-length"), ..change("x") };
-        hooks::update(conn, &grant(), &vault, id, 1, &change, Timestamp(2)).await
+        hooks::update(conn, &grant(right::HooksWrite), &vault, id, 1, &change, Timestamp(2)).await
     })
     .unwrap();
-    let seen = hooks::reveal(&mut conn, &grant(), &store.vault, id).await.unwrap();
+    let seen =
+        hooks::reveal(&mut conn, &grant(right::SecretsReveal), &store.vault, id).await.unwrap();
     assert_eq!(seen.api_key, "a-new-key-of-some-length");
-    let row = hooks::find(&mut conn, &grant(), id).await.unwrap().unwrap();
+    let row = hooks::find(&mut conn, &grant(right::HooksRead), id).await.unwrap().unwrap();
     assert_eq!(row.api_key_hint, "••••ngth");
     drop(conn);
     store.close().await;
@@ -124,14 +129,17 @@ async fn deleting_hides_a_hook_and_wipes_its_secrets(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
     let id = insert_hook(&store, EventType::WorkItemClosed, true).await.id;
-    write!(store, |conn| hooks::delete(conn, &grant(), id, Timestamp(3)).await).unwrap();
-    assert_eq!(hooks::find(&mut conn, &grant(), id).await.unwrap(), None);
-    assert!(hooks::all(&mut conn, &grant()).await.unwrap().is_empty());
+    write!(store, |conn| hooks::delete(conn, &grant(right::HooksWrite), id, Timestamp(3)).await)
+        .unwrap();
+    assert_eq!(hooks::find(&mut conn, &grant(right::HooksRead), id).await.unwrap(), None);
+    assert!(hooks::all(&mut conn, &grant(right::HooksRead)).await.unwrap().is_empty());
     assert!(matches!(
-        hooks::reveal(&mut conn, &grant(), &store.vault, id).await,
+        hooks::reveal(&mut conn, &grant(right::SecretsReveal), &store.vault, id).await,
         Err(Error::Missing)
     ));
-    let again = write!(store, |conn| hooks::delete(conn, &grant(), id, Timestamp(4)).await);
+    let again =
+        write!(store, |conn| hooks::delete(conn, &grant(right::HooksWrite), id, Timestamp(4))
+            .await);
     assert!(matches!(again, Err(Error::Missing)));
 }
 
@@ -145,7 +153,7 @@ async fn pages_of_hooks_are_complete_and_in_order(db: TestDb) {
     let mut seen = Vec::new();
     let mut cursor = None;
     loop {
-        let page = hooks::page(&mut conn, &grant(), cursor, 2).await.unwrap();
+        let page = hooks::page(&mut conn, &grant(right::HooksRead), cursor, 2).await.unwrap();
         let more = page.len() > 2;
         seen.extend(page.iter().take(2).map(|hook| hook.id));
         cursor = seen.last().copied();

@@ -8,6 +8,7 @@ use service_hooks::{
         id::{DeliveryId, EventId, time_of},
         job::Scope,
         log::{AnswerGroup, OUTCOMES, Outcome},
+        permission::right,
         time::Timestamp,
     },
     engine::store::{
@@ -97,7 +98,7 @@ fn fits(search: &Search, row: &Delivered) -> bool {
 async fn walk_down(conn: &mut Conn, search: &Search) -> Vec<Uuid> {
     let (mut seen, mut place) = (Vec::new(), Place::Newest);
     loop {
-        let found = log::page(conn, &grant(), search, place, 7).await.unwrap();
+        let found = log::page(conn, &grant(right::DeliveriesRead), search, place, 7).await.unwrap();
         seen.extend(found.rows.iter().take(7).map(|row| row.id.0));
         place = match (found.rows.len() > 7, found.scanned_to) {
             (true, _) => Place::Before(DeliveryId(*seen.last().unwrap())),
@@ -110,7 +111,7 @@ async fn walk_down(conn: &mut Conn, search: &Search) -> Vec<Uuid> {
 async fn walk_up(conn: &mut Conn, search: &Search) -> Vec<Uuid> {
     let (mut seen, mut place) = (Vec::new(), Place::After(DeliveryId(Uuid::nil())));
     loop {
-        let found = log::page(conn, &grant(), search, place, 7).await.unwrap();
+        let found = log::page(conn, &grant(right::DeliveriesRead), search, place, 7).await.unwrap();
         let page = found.rows.len();
         seen.extend(found.rows.iter().rev().take(7).map(|row| row.id.0));
         place = match (page > 7, found.scanned_to) {
@@ -169,12 +170,19 @@ async fn a_page_that_finds_little_says_how_far_it_looked(db: TestDb) {
     rows::insert(&db.settings().database_url(), &rows).await.unwrap();
     let mut conn = store.read().await.unwrap();
     let search = Search { event_type: Some(EventType::OutboundCallInitiated), ..Search::default() };
-    let first = log::page(&mut conn, &grant(), &search, Place::Newest, 50).await.unwrap();
+    let first = log::page(&mut conn, &grant(right::DeliveriesRead), &search, Place::Newest, 50)
+        .await
+        .unwrap();
     assert_eq!((first.rows.len(), first.scanned_to), (0, Some(DeliveryId(rows[2000].id))));
-    let next =
-        log::page(&mut conn, &grant(), &search, Place::Before(first.scanned_to.unwrap()), 50)
-            .await
-            .unwrap();
+    let next = log::page(
+        &mut conn,
+        &grant(right::DeliveriesRead),
+        &search,
+        Place::Before(first.scanned_to.unwrap()),
+        50,
+    )
+    .await
+    .unwrap();
     assert_eq!((next.rows[0].id.0, next.scanned_to), (rows[0].id, None));
 }
 
@@ -208,7 +216,10 @@ async fn sparse_filters_walk_along_their_indexes(db: TestDb) {
             Place::Before(DeliveryId(rows[2000].id)),
             Place::After(DeliveryId(rows[2000].id)),
         ] {
-            let plan = log::explain(&mut conn, &grant(), &search, place).await.unwrap().join("\n");
+            let plan = log::explain(&mut conn, &grant(right::DeliveriesRead), &search, place)
+                .await
+                .unwrap()
+                .join("\n");
             assert!(plan.contains(index), "{search:?} at {place:?}:\n{plan}");
             // Whatever reads all of the table; SQLite says SCAN, PostgreSQL Seq Scan.
             let is_sorted = search.states.len() < 2 && search.answer != Some(AnswerGroup::Refused);
@@ -232,21 +243,23 @@ async fn a_count_stops_where_it_is_told(db: TestDb) {
     let wanted = rows.iter().filter(|row| fits(&failed, row)).count() as i64;
     for (most, counted) in [(1000, wanted), (10, 10)] {
         assert_eq!(
-            log::count_up_to(&mut conn, &grant(), &failed, most).await.unwrap(),
+            log::count_up_to(&mut conn, &grant(right::DeliveriesRead), &failed, most)
+                .await
+                .unwrap(),
             Some(counted)
         );
     }
     let delivered = Search { states: vec![State::Delivered], ..Search::default() };
     assert_eq!(
-        log::count_up_to(&mut conn, &grant(), &delivered, 1000).await.unwrap(),
+        log::count_up_to(&mut conn, &grant(right::DeliveriesRead), &delivered, 1000).await.unwrap(),
         None,
         "it would be all of the log"
     );
-    let newest = log::newest(&mut conn, &grant()).await.unwrap();
+    let newest = log::newest(&mut conn, &grant(right::DeliveriesRead)).await.unwrap();
     assert_eq!(newest, Some(DeliveryId(rows[199].id)));
     let ids: Vec<DeliveryId> =
         [3, 9, 4].iter().map(|at: &usize| DeliveryId(rows[*at].id)).collect();
-    let these = log::by_ids(&mut conn, &grant(), &ids).await.unwrap();
+    let these = log::by_ids(&mut conn, &grant(right::DeliveriesRead), &ids).await.unwrap();
     assert_eq!(these.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[2], ids[0]]);
 }
 
@@ -259,7 +272,8 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
     {
         for answer in [None, Some(AnswerGroup::Timeout)] {
             let scope = Scope { states: states.clone(), answer, ..Scope::default() };
-            let count = jobs::count(&mut conn, &grant(), &scope).await.unwrap();
+            let count =
+                jobs::count(&mut conn, &grant(right::DeliveriesReplay), &scope).await.unwrap();
             let search =
                 Search { states: states.clone(), answer, tests: Some(false), ..Search::default() };
             let wanted =
@@ -269,13 +283,13 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
     }
     in_slices(&mut conn, &rows).await;
     let scope = Scope { states: vec![State::Failed], ..Scope::default() };
-    let count = jobs::count(&mut conn, &grant(), &scope).await.unwrap();
+    let count = jobs::count(&mut conn, &grant(right::DeliveriesReplay), &scope).await.unwrap();
     assert_eq!(count.of_state(State::Failed), count.total());
     assert_eq!(
         count.parts.iter().map(|(_, answer, _)| *answer).collect::<Vec<_>>(),
         [AnswerGroup::Broken, AnswerGroup::Timeout]
     );
-    let inbox = log::undelivered(&mut conn, &grant()).await.unwrap();
+    let inbox = log::undelivered(&mut conn, &grant(right::DeliveriesRead)).await.unwrap();
     let lost = Search {
         states: vec![State::Failed, State::Skipped],
         tests: Some(false),
@@ -308,7 +322,10 @@ async fn in_slices(conn: &mut Conn, rows: &[Delivered]) {
             for bounds in
                 [vec![at(40), at(60), at(61), at(170)], vec![Timestamp(0), Timestamp(1)], vec![]]
             {
-                let counts = jobs::survey(conn, &grant(), &scope, &bounds).await.unwrap().counts;
+                let counts = jobs::survey(conn, &grant(right::DeliveriesReplay), &scope, &bounds)
+                    .await
+                    .unwrap()
+                    .counts;
                 let cuts = bounds.get(1..bounds.len().saturating_sub(1)).unwrap_or_default();
                 let slice = |at: &Timestamp| cuts.iter().filter(|cut| *cut <= at).count();
                 for (number, count) in counts.iter().enumerate() {
@@ -317,7 +334,10 @@ async fn in_slices(conn: &mut Conn, rows: &[Delivered]) {
                 }
                 assert_eq!(counts.len(), cuts.len() + 1);
             }
-            let ends = jobs::survey(conn, &grant(), &scope, &[]).await.unwrap().ends;
+            let ends = jobs::survey(conn, &grant(right::DeliveriesReplay), &scope, &[])
+                .await
+                .unwrap()
+                .ends;
             assert_eq!(
                 ends,
                 wanted.iter().min().copied().zip(wanted.iter().max().copied()),

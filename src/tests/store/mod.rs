@@ -14,7 +14,7 @@ use service_hooks::{
         event::EventType,
         hook::Hook,
         id::HookId,
-        permission::{Actor, Grant, Permission},
+        permission::{Actor, Grant, Right, right},
         time::Timestamp,
     },
     engine::{
@@ -23,9 +23,9 @@ use service_hooks::{
     },
 };
 
-/// A grant for whatever a test does: permissions are asked for elsewhere.
-pub fn grant() -> Grant {
-    Actor::portal().require(Permission::HooksWrite).unwrap()
+/// A grant for what a test does: permissions are asked for elsewhere.
+pub fn grant<R: Right>(right: R) -> Grant<R> {
+    Actor::portal().require(right).unwrap()
 }
 
 pub fn hook(event_type: EventType, enabled: bool) -> Hook {
@@ -63,8 +63,14 @@ pub(crate) use write;
 pub async fn insert_hook(store: &Store, event_type: EventType, enabled: bool) -> Hook {
     let made = hook(event_type, enabled);
     let (row, vault) = (made.clone(), store.vault.clone());
-    let written: Result<(), Error> =
-        write!(store, |conn| store_hooks::insert(conn, &grant(), &vault, &row, &secrets()).await);
+    let written: Result<(), Error> = write!(store, |conn| store_hooks::insert(
+        conn,
+        &grant(right::HooksWrite),
+        &vault,
+        &row,
+        &secrets()
+    )
+    .await);
     written.unwrap();
     made
 }

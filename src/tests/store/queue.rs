@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use service_hooks::{
-    domain::{delivery::State, event::EventType, time::Timestamp},
+    domain::{delivery::State, event::EventType, permission::right, time::Timestamp},
     engine::{
         Dispatcher,
         catalogue::sample,
@@ -54,15 +54,18 @@ async fn an_event_becomes_a_delivery_for_each_hook_that_listens(db: TestDb) {
     let accepted = engine.emit(emit(EventType::WorkItemClosed), "test").await.unwrap();
     assert_eq!(accepted.deliveries, 2);
     let mut conn = store.read().await.unwrap();
-    let stored = events::find(&mut conn, &grant(), accepted.id).await.unwrap().unwrap();
+    let stored =
+        events::find(&mut conn, &grant(right::DeliveriesRead), accepted.id).await.unwrap().unwrap();
     assert_eq!(stored.body, sample(EventType::WorkItemClosed).as_bytes());
     assert_eq!((stored.source.as_str(), stored.is_test), ("test", false));
     let filter = Filter { event: Some(accepted.id), ..Filter::default() };
-    let found = deliveries::page(&mut conn, &grant(), &filter, None, 10).await.unwrap();
+    let found = deliveries::page(&mut conn, &grant(right::DeliveriesRead), &filter, None, 10)
+        .await
+        .unwrap();
     let state_of = |hook| found.iter().find(|delivery| delivery.hook_id == hook).unwrap().state;
     assert_eq!(state_of(off.id), State::Skipped);
     assert!(!state_of(on.id).is_final() || state_of(on.id) == State::Failed);
-    assert!(balance::read(&mut conn, &grant()).await.unwrap().holds());
+    assert!(balance::read(&mut conn, &grant(right::SystemRead)).await.unwrap().holds());
     drop(conn);
     engine.shutdown().await;
 }
@@ -77,11 +80,11 @@ async fn a_batch_is_all_or_nothing(db: TestDb) {
     };
     assert_eq!(faults.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [1]);
     let mut conn = engine.store().read().await.unwrap();
-    assert_eq!(balance::read(&mut conn, &grant()).await.unwrap().accepted, 0);
+    assert_eq!(balance::read(&mut conn, &grant(right::SystemRead)).await.unwrap().accepted, 0);
     let accepted =
         engine.emit_all(vec![emit(EventType::WorkItemClosed); 30], "test", None).await.unwrap();
     assert_eq!(accepted.len(), 30);
-    let balance = balance::read(&mut conn, &grant()).await.unwrap();
+    let balance = balance::read(&mut conn, &grant(right::SystemRead)).await.unwrap();
     assert!(balance.accepted == 30 && balance.holds(), "{balance:?}");
     drop(conn);
     engine.shutdown().await;
@@ -102,7 +105,7 @@ async fn an_idempotency_key_gives_the_first_answer_again(db: TestDb) {
         Err(EmitError::Store(Error::KeyReused))
     ));
     let mut conn = engine.store().read().await.unwrap();
-    assert_eq!(balance::read(&mut conn, &grant()).await.unwrap().accepted, 1);
+    assert_eq!(balance::read(&mut conn, &grant(right::SystemRead)).await.unwrap().accepted, 1);
     drop(conn);
     engine.shutdown().await;
 }
@@ -116,7 +119,7 @@ async fn racing_requests_with_one_key_make_one_event(db: TestDb) {
         futures::future::join_all(race).await.into_iter().map(Result::unwrap).collect();
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
     let mut conn = engine.store().read().await.unwrap();
-    assert_eq!(balance::read(&mut conn, &grant()).await.unwrap().accepted, 1);
+    assert_eq!(balance::read(&mut conn, &grant(right::SystemRead)).await.unwrap().accepted, 1);
     drop(conn);
     engine.shutdown().await;
 }
@@ -131,7 +134,9 @@ async fn filters_and_pages_show_each_delivery_once(db: TestDb) {
     let mut seen = Vec::new();
     let mut cursor = None;
     loop {
-        let page = deliveries::page(&mut conn, &grant(), &filter, cursor, 3).await.unwrap();
+        let page = deliveries::page(&mut conn, &grant(right::DeliveriesRead), &filter, cursor, 3)
+            .await
+            .unwrap();
         let more = page.len() > 3;
         seen.extend(page.iter().take(3).map(|delivery| delivery.id));
         cursor = seen.last().copied();
@@ -142,7 +147,10 @@ async fn filters_and_pages_show_each_delivery_once(db: TestDb) {
     assert_eq!(seen.len(), 7);
     assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "newest first, none twice");
     let count = async |conn: &mut _, filter: Filter| {
-        deliveries::page(conn, &grant(), &filter, None, 50).await.unwrap().len()
+        deliveries::page(conn, &grant(right::DeliveriesRead), &filter, None, 50)
+            .await
+            .unwrap()
+            .len()
     };
     let none = Filter { state: Some(State::Delivered), ..Filter::default() };
     assert_eq!(count(&mut conn, none).await, 0);
@@ -154,15 +162,22 @@ async fn filters_and_pages_show_each_delivery_once(db: TestDb) {
         ..Filter::default()
     };
     assert_eq!(count(&mut conn, past).await, 7);
-    let newest = deliveries::newest_per_hook(&mut conn, &grant(), None).await.unwrap();
+    let newest =
+        deliveries::newest_per_hook(&mut conn, &grant(right::DeliveriesRead), None).await.unwrap();
     assert_eq!(newest.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [seen[0]]);
-    let one = deliveries::find(&mut conn, &grant(), seen[0]).await.unwrap().unwrap();
+    let one =
+        deliveries::find(&mut conn, &grant(right::DeliveriesRead), seen[0]).await.unwrap().unwrap();
     assert_eq!(
         (one.state, one.reason.as_deref(), one.due_at),
         (State::Skipped, Some("the hook was off"), None)
     );
-    assert!(attempts::of(&mut conn, &grant(), seen[0]).await.unwrap().is_empty());
-    assert_eq!(deliveries::count_open(&mut conn, &grant(), off.id).await.unwrap(), 0);
+    assert!(
+        attempts::of(&mut conn, &grant(right::DeliveriesRead), seen[0]).await.unwrap().is_empty()
+    );
+    assert_eq!(
+        deliveries::count_open(&mut conn, &grant(right::HooksWrite), off.id).await.unwrap(),
+        0
+    );
     drop(conn);
     engine.shutdown().await;
 }

@@ -11,7 +11,7 @@ use service_hooks::{
     domain::{
         event::EventType,
         liveness::Overdue,
-        permission::{Actor, Permission, Role},
+        permission::{Actor, Permission, Role, right},
     },
     engine::{
         catalogue::sample,
@@ -240,13 +240,13 @@ impl TestApp {
 
     /// How many deliveries stand in each state.
     pub async fn balance(&self) -> Balance {
-        let grant = Actor::portal().require(Permission::SystemRead).unwrap();
+        let grant = Actor::portal().require(right::SystemRead).unwrap();
         balance::read(&mut self.running.portal.store().read().await.unwrap(), &grant).await.unwrap()
     }
 
     /// What the audit log has about something, oldest first: actor and action.
     pub async fn audit(&self, target: &str) -> Vec<(String, String)> {
-        let grant = Actor::portal().require(Permission::AuditRead).unwrap();
+        let grant = Actor::portal().require(right::AuditRead).unwrap();
         let mut conn = self.running.portal.store().read().await.unwrap();
         let newest_first = audit::for_target(&mut conn, &grant, target, 100).await.unwrap();
         newest_first.into_iter().rev().map(|entry| (entry.actor, entry.action)).collect()

@@ -8,7 +8,11 @@ use uuid::Uuid;
 
 use super::{lanes, process};
 use crate::{
-    domain::{id::NodeId, permission::Grant, time::Timestamp},
+    domain::{
+        id::NodeId,
+        permission::{Grant, right},
+        time::Timestamp,
+    },
     engine::store::{
         db::{Conn, on_db},
         error::Error,
@@ -202,7 +206,10 @@ pub struct NodeStatus {
 }
 
 /// The nodes that share this database; none on SQLite.
-pub async fn list_nodes(conn: &mut Conn, _by: &Grant) -> Result<Vec<NodeStatus>, Error> {
+pub async fn list_nodes(
+    conn: &mut Conn,
+    _by: &Grant<right::SystemRead>,
+) -> Result<Vec<NodeStatus>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as("SELECT id, started_at, until, skew_ms FROM nodes ORDER \
             BY \
         id").fetch_all(c).await)?)

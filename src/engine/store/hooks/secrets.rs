@@ -2,7 +2,11 @@
 
 use super::Row;
 use crate::{
-    domain::{hook::Hook, id::HookId, permission::Grant},
+    domain::{
+        hook::Hook,
+        id::HookId,
+        permission::{Grant, right},
+    },
     engine::store::{
         db::{Conn, on_db},
         error::Error,
@@ -58,10 +62,11 @@ pub(in crate::engine::store) async fn sealed_keys(
 }
 
 /// A hook and its secrets, from one read. A key may only be sent to the URL it was entered for, so
-/// both must come from the same moment.
+/// both must come from the same moment. It is for requests to that URL, which show nobody the
+/// secrets, so the grant is of `hooks:write`.
 pub async fn with_secrets(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::HooksWrite>,
     vault: &Vault,
     id: HookId,
 ) -> Result<Option<(Hook, Secrets)>, Error> {
@@ -96,7 +101,7 @@ pub(in crate::engine) async fn load_with_secrets(
 /// A hook's secrets in plain text, for a person with a grant.
 pub async fn reveal(
     conn: &mut Conn,
-    _by: &Grant,
+    _by: &Grant<right::SecretsReveal>,
     vault: &Vault,
     id: HookId,
 ) -> Result<Secrets, Error> {

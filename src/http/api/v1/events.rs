@@ -13,7 +13,7 @@ use super::{
     shapes::event::{AcceptedShape, AcceptedShapes, EventShape},
 };
 use crate::{
-    domain::{busy::Busy, id::EventId, invalid::Invalid, permission::Permission},
+    domain::{busy::Busy, id::EventId, invalid::Invalid, permission::right},
     engine::dispatcher::IdempotencyKey,
     http::api::{
         body::Raw,
@@ -39,7 +39,7 @@ pub async fn emit(
     raw: Raw,
 ) -> Result<(StatusCode, Json<AcceptedShapes>), Problem> {
     // Check the permission before the body is parsed.
-    ctx.require(Permission::EventsEmit).map_err(ops::Error::from)?;
+    ctx.require(right::EventsEmit).map_err(ops::Error::from)?;
     let key = idempotency_key(&ctx, &headers, &raw.0)?;
     let is_batch = is_batch(&raw.0);
     let events = read(&raw.0)?;

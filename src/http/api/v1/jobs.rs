@@ -19,7 +19,7 @@ use crate::{
         id::{HookId, JobId},
         invalid::Invalid,
         job::Kind,
-        permission::Permission,
+        permission::right,
     },
     http::api::{
         extract::{Body, Ctx, Id, Parameters},
@@ -46,7 +46,7 @@ pub async fn recover(
     Body(mut recovery): Body<Recovery>,
 ) -> Result<Response, Problem> {
     // Check the permission before the selection is validated.
-    ctx.require(Permission::DeliveriesReplay).map_err(ops::Error::from)?;
+    ctx.require(right::DeliveriesReplay).map_err(ops::Error::from)?;
     let scope = recovery.scope(hook);
     let begin = Begin { kind: Kind::Recover, scope, per_second: recovery.per_second };
     begin_or_count(&ctx, begin, recovery.dry_run).await
@@ -64,7 +64,7 @@ pub async fn redeliver(
     Ctx(ctx): Ctx,
     Body(redelivery): Body<Redelivery>,
 ) -> Result<Response, Problem> {
-    ctx.require(Permission::DeliveriesReplay).map_err(ops::Error::from)?;
+    ctx.require(right::DeliveriesReplay).map_err(ops::Error::from)?;
     let (is_dry, per_second) = (redelivery.dry_run, redelivery.per_second);
     // A job over the failures of all hooks needs an explicit filter. A dry run sends nothing.
     if !redelivery.has_filter() && !is_dry {

@@ -61,7 +61,7 @@ async fn with_key(
     let pattern = matched.as_str().trim_start_matches("/api/v1");
     let route = ROUTES.iter().find(|(method, path, _)| (*method, *path) == ("POST", pattern));
     if let Some(permission) = route.and_then(|(_, _, key)| key.and_then(Permission::from_key)) {
-        ctx.require(permission).map_err(ops::Error::from)?;
+        ctx.check(permission).map_err(ops::Error::from)?;
     }
     let key = read(request.headers())?.unwrap_or_default();
     let (parts, body) = request.into_parts();

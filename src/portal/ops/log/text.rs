@@ -12,7 +12,7 @@ use crate::{
         busy::Busy,
         delivery::Delivery,
         id::{DeliveryId, EventId},
-        permission::Grant,
+        permission::{Grant, right},
     },
     engine::store::{
         Conn, events,
@@ -54,7 +54,8 @@ struct Scan {
 /// search, `looked` says where.
 pub(super) async fn matching(
     conn: &mut Conn,
-    grant: &Grant,
+    grant: &Grant<right::DeliveriesRead>,
+    payloads: &Grant<right::PayloadsRead>,
     search: &Search,
     text: &str,
     begin: Place,
@@ -70,7 +71,7 @@ pub(super) async fn matching(
         let mut chunk = nearest_first(page.rows, begin);
         let is_more = chunk.len() > CHUNK as usize;
         chunk.truncate(CHUNK as usize);
-        let is_complete = scan.search(conn, grant, chunk).await?;
+        let is_complete = scan.search(conn, payloads, chunk).await?;
         if is_complete && !is_more {
             // Without an index for the filter, the query itself stops at its own scan limit.
             break page.scanned_to;
@@ -94,7 +95,7 @@ impl Scan {
     async fn search(
         &mut self,
         conn: &mut Conn,
-        grant: &Grant,
+        payloads: &Grant<right::PayloadsRead>,
         chunk: Vec<Delivery>,
     ) -> Result<bool, Error> {
         let mut remaining = chunk.as_slice();
@@ -105,7 +106,7 @@ impl Scan {
             let ids: Vec<EventId> =
                 remaining.iter().map(|delivery| delivery.event_id).take(self.budget.rows).collect();
             let (count, bodies) =
-                events::bodies_within(conn, grant, &ids, CHUNK_BYTES.min(self.budget.bytes))
+                events::bodies_within(conn, payloads, &ids, CHUNK_BYTES.min(self.budget.bytes))
                     .await?;
             let (part, after) = remaining.split_at(count);
             remaining = after;

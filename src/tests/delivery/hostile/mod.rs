@@ -13,7 +13,7 @@ use service_hooks::{
         delivery::Attempt,
         event::EventType,
         id::EventId,
-        permission::{Actor, Grant, Permission},
+        permission::{Actor, Grant, right},
     },
     engine::{
         catalogue::sample,
@@ -61,7 +61,7 @@ struct Scene {
     token: String,
     client: reqwest::Client,
     store: Store,
-    grant: Grant,
+    grant: Grant<right::DeliveriesRead>,
 }
 
 impl Scene {
@@ -78,7 +78,7 @@ impl Scene {
         let quiet = || std::process::Stdio::null();
         let server = Server(command.stderr(quiet()).stdout(quiet()).spawn().unwrap());
         let store = Store::open(&settings).await.unwrap();
-        let grant = Actor::portal().require(Permission::PayloadsRead).unwrap();
+        let grant = Actor::portal().require(right::DeliveriesRead).unwrap();
         let client = service_hooks::engine::delivery::client::plain_client().unwrap();
         let scene =
             Self { settings, server, hostile: Hostile::start(), token, client, store, grant };

@@ -6,7 +6,7 @@ use serde_json::json;
 use service_hooks::{
     domain::{
         event::EventType,
-        permission::{Actor, Permission, Role},
+        permission::{Actor, Role, right},
     },
     engine::{clock::Clock, dispatcher::Config, store::log},
 };
@@ -135,7 +135,7 @@ async fn look_at_everything(scene: &Scene, hooks: &[&Hook]) {
     {
         scene.get(path).await;
     }
-    let grant = Actor::portal().require(Permission::DeliveriesRead).unwrap();
+    let grant = Actor::portal().require(right::DeliveriesRead).unwrap();
     let mut conn = scene.app.running.portal.store().read().await.unwrap();
     let cut = log::newest(&mut conn, &grant).await.unwrap().unwrap();
     for place in [log::Place::Newest, log::Place::Before(cut), log::Place::After(cut)] {
