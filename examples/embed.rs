@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! SERVICE_HOOKS_EGRESS__ALLOW_CIDRS=127.0.0.0/8 \
-//!     cargo run --example embed --no-default-features --features engine -- http://127.0.0.1:9000/
+//!     cargo run --example embed --no-default-features --features engine,sqlite \
+//!     -- http://127.0.0.1:9000/
 //! curl -X POST http://127.0.0.1:4000/calls/17
 //! ```
 

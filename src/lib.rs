@@ -11,8 +11,8 @@
 //! | delivery | one event for one hook; its state is stored, never inferred |
 //! | attempt | one HTTP request for a delivery, and its result |
 //! | lane | the in-memory window over a hook's open deliveries |
-//! | health | the circuit breaker of a hook: well, degraded, or paused until a probe succeeds |
-//! | standing | a hook's status in one word, from its switch, its health and its last 24 hours |
+//! | health | the circuit breaker of a hook: consecutive failures, and the pause until a probe succeeds |
+//! | standing | a hook's status in one word (a page says *Health*), from its switch, its health and its last 24 hours |
 //! | log | the searchable list of all deliveries, from which they are redelivered |
 //! | job | a bulk redelivery with a limited rate; its progress is stored in the database |
 //! | node | one of several servers on one PostgreSQL; it owns lanes, each with a fencing token |
@@ -34,15 +34,17 @@
 //! 1. `POST /api/v1/events`: `http::emit` and `http::api::v1::events` parse the request.
 //! 2. `portal::ops::events` checks the permission.
 //! 3. [`Dispatcher::emit_all`](engine::dispatcher::Dispatcher::emit_all) validates the payload.
-//! 4. `engine::store::events` commits the event with its deliveries (transactional outbox). After
-//!    the commit the writer notifies the lanes, and the caller gets 202.
-//! 5. `engine::delivery::scheduler` gives the hook's lane a permit.
+//! 4. `engine::store::writer` and `engine::store::commit` commit the event with its deliveries
+//!    (transactional outbox). Then the writer notifies the lanes, and the caller gets 202.
+//! 5. `engine::delivery::board` gives the hook's lane a permit.
 //! 6. `engine::delivery::attempt` checks the address, signs and sends the request.
 //! 7. `domain::retry` classifies the response and decides about a retry.
 //! 8. `engine::store::outcomes` commits the attempt with its consequences and the hourly statistics
 //!    in `engine::store::measured`.
 //! 9. `portal::ops` reads the result, `portal::handlers` prepares it for a page, `rpc` transfers
 //!    it, and `ui::pages` shows it.
+//!
+//! `docs/ARCHITECTURE.md` describes the same steps in more detail.
 //!
 //! # Invariants
 //!
@@ -56,10 +58,11 @@
 //!   These also poll every few seconds, so a lost notice costs only seconds.
 //! - Every delivery goes out through `engine::delivery::dial`, to an address that the guard allows,
 //!   over a connection that belongs to one hook.
-//! - Time, randomness, environment, SQL and HTTP clients are used in one module each; clippy checks
-//!   it.
+//! - Time, randomness, environment, SQL and HTTP clients are used only in the modules that
+//!   `.clippy.toml` names; clippy checks it.
 //! - Every operation begins with `require`, and store functions for users and API clients demand
 //!   the resulting grant. Its type is its permission: a grant of another one does not compile.
+//!   Exceptions: signing in and a user's own preferences need no permission.
 //! - *accepted = sum of states + pruned*, counted independently.
 //! - Secrets are never printed: not in logs, pages, URLs, errors or `Debug`.
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The limit that a request met. Trying again after a while helps.
+/// The limit that a request exceeded. Retrying later can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Busy {
     /// The backlog of undelivered events is at its limit.
@@ -14,7 +14,7 @@ pub enum Busy {
     Passwords,
     /// Searches in payloads.
     Searches,
-    /// Forms that wait to be corrected.
+    /// Stored drafts.
     Drafts,
     /// The session store does not answer.
     Sessions,

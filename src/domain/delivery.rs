@@ -66,10 +66,12 @@ pub enum Answer {
     /// The SSRF guard blocks the address or URL.
     AddressRefused,
     /// The response was not HTTP, or incomplete.
-    BrokenAnswer,
-    /// Nothing was sent: this machine lacks descriptors, memory, ports or name servers. Tells
-    /// nothing about the receiver.
-    OwnTrouble,
+    #[serde(rename = "broken_answer")]
+    InvalidResponse,
+    /// Nothing was sent: this machine lacks descriptors, memory, ports or name servers. It
+    /// says nothing about the receiver.
+    #[serde(rename = "own_trouble")]
+    LocalFailure,
 }
 
 impl Answer {
@@ -88,8 +90,8 @@ impl Answer {
             Self::TlsFailed => "tls",
             Self::DnsFailed => "dns",
             Self::AddressRefused => "address_refused",
-            Self::BrokenAnswer => "broken_answer",
-            Self::OwnTrouble => "own_trouble",
+            Self::InvalidResponse => "broken_answer",
+            Self::LocalFailure => "own_trouble",
         }
     }
 
@@ -100,8 +102,8 @@ impl Answer {
         Self::TlsFailed,
         Self::DnsFailed,
         Self::AddressRefused,
-        Self::BrokenAnswer,
-        Self::OwnTrouble,
+        Self::InvalidResponse,
+        Self::LocalFailure,
     ];
 
     /// All classes.
@@ -123,7 +125,7 @@ impl Answer {
 
     /// A problem of this machine: it doesn't count against the receiver or the retry schedule.
     pub fn is_ours(self) -> bool {
-        self == Self::OwnTrouble
+        self == Self::LocalFailure
     }
 
     /// Reads back what [`Answer::class`] and [`Answer::status`] stored.
@@ -145,8 +147,8 @@ impl Answer {
             Self::TlsFailed => "TLS failed".to_owned(),
             Self::DnsFailed => "DNS failed".to_owned(),
             Self::AddressRefused => "address not allowed".to_owned(),
-            Self::BrokenAnswer => "invalid response".to_owned(),
-            Self::OwnTrouble => "not sent".to_owned(),
+            Self::InvalidResponse => "invalid response".to_owned(),
+            Self::LocalFailure => "not sent".to_owned(),
         }
     }
 }
@@ -254,8 +256,8 @@ mod tests {
             Answer::TlsFailed,
             Answer::DnsFailed,
             Answer::AddressRefused,
-            Answer::BrokenAnswer,
-            Answer::OwnTrouble,
+            Answer::InvalidResponse,
+            Answer::LocalFailure,
         ];
         for answer in answers {
             assert_eq!(Answer::from_stored(answer.class(), answer.status()), Some(answer));

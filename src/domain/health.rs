@@ -81,7 +81,7 @@ pub enum Signal {
     /// The receiver works, and wants no requests before this time.
     Wait(Timestamp),
     /// Nothing: this machine could not make the attempt.
-    OwnTrouble,
+    LocalFailure,
 }
 
 /// A transition of the breaker that users are told about.
@@ -111,8 +111,8 @@ impl Health {
         match signal {
             Signal::Success => self.after_success(purpose, now),
             Signal::Wait(until) => (self.after_wait(until, purpose), HealthChange::None),
-            Signal::OwnTrouble => {
-                (self.after_own_trouble(purpose, now, policy), HealthChange::None)
+            Signal::LocalFailure => {
+                (self.after_local_failure(purpose, now, policy), HealthChange::None)
             }
             Signal::Failure if purpose == Purpose::Test => (self, HealthChange::None),
             Signal::Failure => self.after_failure(purpose, now, policy),
@@ -177,7 +177,7 @@ impl Health {
 
     /// This machine could not make the attempt, which tells nothing about the receiver. A probe is
     /// due again after `first_probe`.
-    fn after_own_trouble(self, purpose: Purpose, now: Timestamp, policy: &BreakerPolicy) -> Self {
+    fn after_local_failure(self, purpose: Purpose, now: Timestamp, policy: &BreakerPolicy) -> Self {
         match self.paused {
             Some(pause) if purpose == Purpose::Probe => Self {
                 paused: Some(Pause { probe_at: now.after(policy.probe_after(0)), ..pause }),

@@ -221,11 +221,11 @@ pub fn time_needed(number: i64, per_second: u32) -> String {
 }
 
 impl Job {
-    /// What it has got behind it, of what was counted when it began (or found since, if that is
-    /// more).
+    /// Processed events and their total. The total grows if more are found than were counted at the
+    /// start.
     pub fn progress(&self) -> (i64, i64) {
-        let behind = self.done + self.skipped;
-        (behind, self.total.max(behind))
+        let processed = self.done + self.skipped;
+        (processed, self.total.max(processed))
     }
 }
 

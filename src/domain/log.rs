@@ -79,16 +79,16 @@ macro_rules! answers {
 answers! {
     Success = "2xx", "2xx success", ["success"];
     Redirect = "3xx", "3xx redirect", ["redirect"];
-    Refused = "4xx", "4xx client error", ["client_error", "gone", "throttled"];
-    Broken = "5xx", "5xx server error", ["server_error"];
+    ClientError = "4xx", "4xx client error", ["client_error", "gone", "throttled"];
+    ServerError = "5xx", "5xx server error", ["server_error"];
     Timeout = "timeout", "Timed out", ["timeout"];
     Connect = "connect", "Connection failed", ["connect"];
     Tls = "tls", "TLS failed", ["tls"];
     Dns = "dns", "DNS failed", ["dns"];
-    NotDialled = "refused", "Address not allowed", ["address_refused"];
-    Odd = "odd", "Invalid response", ["broken_answer", "unexpected_status"];
-    Own = "own", "Not sent (server problem)", ["own_trouble"];
-    Never = "none", "No attempts", [];
+    AddressBlocked = "refused", "Address not allowed", ["address_refused"];
+    InvalidResponse = "odd", "Invalid response", ["broken_answer", "unexpected_status"];
+    LocalFailure = "own", "Not sent (server problem)", ["own_trouble"];
+    NoAttempt = "none", "No attempts", [];
 }
 
 impl AnswerGroup {
@@ -99,12 +99,12 @@ impl AnswerGroup {
 
     /// The group of a stored class; `None`: no attempt.
     pub fn of(class: Option<&str>) -> Self {
-        let Some(class) = class else { return Self::Never };
+        let Some(class) = class else { return Self::NoAttempt };
         Self::ALL
             .iter()
             .copied()
             .find(|group| group.classes().contains(&class))
-            .unwrap_or(Self::Odd)
+            .unwrap_or(Self::InvalidResponse)
     }
 
     /// All classes, and `None` for deliveries without an attempt.
@@ -114,7 +114,7 @@ impl AnswerGroup {
 
     /// Its classes as stored; `None` stands for deliveries without an attempt.
     pub fn stored(self) -> impl Iterator<Item = Option<&'static str>> {
-        let never = (self == Self::Never).then_some(None);
+        let never = (self == Self::NoAttempt).then_some(None);
         self.classes().iter().copied().map(Some).chain(never)
     }
 }
@@ -209,8 +209,8 @@ mod tests {
             Answer::TlsFailed,
             Answer::DnsFailed,
             Answer::AddressRefused,
-            Answer::BrokenAnswer,
-            Answer::OwnTrouble,
+            Answer::InvalidResponse,
+            Answer::LocalFailure,
         ];
         for answer in statuses.chain(others) {
             let class = answer.class();
@@ -219,8 +219,8 @@ mod tests {
             assert_eq!(groups, 1, "{answer:?}");
             assert!(AnswerGroup::all_classes().any(|known| known == Some(class)));
         }
-        assert_eq!(AnswerGroup::of(None), AnswerGroup::Never);
-        assert_eq!(AnswerGroup::Never.stored().collect::<Vec<_>>(), [None]);
+        assert_eq!(AnswerGroup::of(None), AnswerGroup::NoAttempt);
+        assert_eq!(AnswerGroup::NoAttempt.stored().collect::<Vec<_>>(), [None]);
     }
 
     #[test]

@@ -85,11 +85,10 @@ fn check_redeliverable(delivery: &Delivery, hook: &Hook) -> Result<(), Invalid> 
         State::Pending => Err(Invalid::one(
             "id",
             "open",
-            "You can't redeliver this yet. Its first attempt is due now.",
+            "You can't redeliver this yet. Its first attempt is still pending.",
         )),
         State::Held | State::Waiting if !hook.enabled => {
-            let message = "The hook is turned off. Turn it on, and this delivery is sent \
-                           automatically.";
+            let message = "The hook is off. Turn it on to send this delivery.";
             Err(Invalid::one("id", "off", message))
         }
         _ => Ok(()),
@@ -111,8 +110,7 @@ pub async fn try_now(
             Box::pin(async move {
                 let hook = hooks::find(conn, &by, id).await?.ok_or(Error::NotFound("hook"))?;
                 if !hook.enabled {
-                    let message = "The hook is turned off. Turn it on, and its held deliveries \
-                                   are sent automatically.";
+                    let message = "The hook is off. Turn it on to send its held deliveries.";
                     return Err(Invalid::one("id", "off", message).into());
                 }
                 let forward = forward::all(conn, &by, id, clock.now()).await?;

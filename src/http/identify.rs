@@ -17,7 +17,7 @@ use crate::{
     http::log_limit::LogLimit,
     portal::{
         auth::{
-            actor::{actor_of_user, user_of},
+            actor::{actor_of_user, find_session_user},
             client, session,
         },
         ctx::{OpCtx, Portal},
@@ -51,7 +51,7 @@ pub async fn by_session(
     next: Next,
 ) -> Response {
     let user = match session::of(request.extensions()) {
-        Some(session) => user_of(portal.store(), portal.clock(), &session).await,
+        Some(session) => find_session_user(portal.store(), portal.clock(), &session).await,
         None => Ok(None),
     };
     let user = match user {

@@ -95,7 +95,7 @@ impl Request {
     }
 
     /// The outcome with a public error. If a page is being rendered, its status follows the error.
-    pub fn tell<T>(&self, outcome: Result<T, ops::Error>) -> Result<T, Error> {
+    pub fn respond<T>(&self, outcome: Result<T, ops::Error>) -> Result<T, Error> {
         outcome.map_err(|error| {
             let error = public_error(error);
             if self.is_page {
@@ -183,7 +183,7 @@ pub fn remember_theme(theme: Theme, request: &Request) {
 
 /// Redirects the browser after a form. Any path that is not local and visible ASCII becomes the
 /// start page.
-pub fn go(path: &str) {
+pub fn redirect(path: &str) {
     leptos_axum::redirect(local(path));
 }
 

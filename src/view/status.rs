@@ -29,8 +29,8 @@ pub struct Check {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Grade {
-    Good,
+    Ok,
     /// Works, but needs attention.
-    Watch,
-    Bad,
+    Warning,
+    Problem,
 }

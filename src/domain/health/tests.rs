@@ -66,7 +66,7 @@ fn own_trouble_only_reschedules_a_probe() {
     let policy = BreakerPolicy::default();
     let later = Timestamp(T0.0 + 60 * MINUTE);
     let after =
-        |health: Health, purpose| health.after(Signal::OwnTrouble, purpose, later, &policy).0;
+        |health: Health, purpose| health.after(Signal::LocalFailure, purpose, later, &policy).0;
     let failing = failed(19, &policy).0;
     assert_eq!(after(failing, Purpose::Delivery), failing);
     let paused = failed(20, &policy).0;

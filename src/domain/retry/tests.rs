@@ -37,7 +37,7 @@ fn results_retry_postpone_or_fail() {
         (4, Answer::TlsFailed, None, Verdict::RetryIn(S(1800))),
         (5, Answer::DnsFailed, None, Verdict::RetryIn(S(3600))),
         (6, Answer::AddressRefused, None, Verdict::RetryIn(S(10_800))),
-        (7, Answer::BrokenAnswer, None, Verdict::RetryIn(S(21_600))),
+        (7, Answer::InvalidResponse, None, Verdict::RetryIn(S(21_600))),
         (8, Answer::Status(503), None, Verdict::RetryIn(S(43_200))),
         (9, Answer::Status(503), None, Verdict::Failed),
         (9, Answer::Status(429), None, Verdict::Failed),
@@ -121,7 +121,7 @@ fn a_result_tells_about_the_receivers_load() {
         ),
         (Answer::Status(500), Some(S(9)), LoadSignal::Neutral),
         (Answer::Timeout, None, LoadSignal::Neutral),
-        (Answer::OwnTrouble, None, LoadSignal::NotSent),
+        (Answer::LocalFailure, None, LoadSignal::NotSent),
     ];
     for (answer, retry_after, expected) in rows {
         let found = load_signal(answer, retry_after, S(3600));
@@ -153,7 +153,7 @@ fn jitter_only_adds_and_at_most_a_tenth() {
 #[test]
 fn own_trouble_is_retried_soon_and_without_limit() {
     for before in [0, 1, 100, u32::MAX] {
-        let verdict = classify(&[], S(1), &tried(before, Answer::OwnTrouble, None), 0.0);
+        let verdict = classify(&[], S(1), &tried(before, Answer::LocalFailure, None), 0.0);
         assert_eq!(verdict, Verdict::Postpone(S(2)), "{before}");
     }
 }

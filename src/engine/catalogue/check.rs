@@ -8,9 +8,9 @@ pub fn check(event: EventType, text: &str) -> BodyCheck {
     match serde_json::from_str::<StrictJson>(text) {
         Err(error) => not_json(text, &error),
         Ok(StrictJson(body)) => match validate(event, &body) {
-            Ok(()) => BodyCheck::Fits,
+            Ok(()) => BodyCheck::Valid,
             Err(invalid) => {
-                BodyCheck::Differs(invalid.0.into_iter().map(relative_to_body).collect())
+                BodyCheck::SchemaMismatch(invalid.0.into_iter().map(relative_to_body).collect())
             }
         },
     }
@@ -66,8 +66,8 @@ mod tests {
     #[test]
     fn a_schema_mismatch_names_the_fields() {
         let event = EventType::ConversationAbandoned;
-        assert_eq!(check(event, super::super::sample(event)), BodyCheck::Fits);
-        let BodyCheck::Differs(faults) = check(event, r#"{"queue": 7}"#) else {
+        assert_eq!(check(event, super::super::sample(event)), BodyCheck::Valid);
+        let BodyCheck::SchemaMismatch(faults) = check(event, r#"{"queue": 7}"#) else {
             panic!("it differs")
         };
         let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();

@@ -173,7 +173,7 @@ impl Board {
     fn load_failed(&mut self, owned: OwnedLane, error: &Error, now: Timestamp) {
         self.release_load(owned);
         self.with_owned_lane(owned, now, |lane| {
-            let at = lane.load_retry_at(error.is_permanent(), now);
+            let at = lane.count_load_failure(error.is_permanent(), now);
             let (wait, error) = (now.until(at), chain(error));
             tracing::error!(hook.id = %owned.hook, error, ?wait, "deliveries wait, because the \
                                                                   hook can't be read");

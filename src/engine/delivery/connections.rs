@@ -52,7 +52,7 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Scheme, host and port. A request for another origin must not use this connection.
     origin: Arc<str>,
-    resolved_at: Stopwatch,
+    dial_started: Stopwatch,
     address_ttl: Duration,
     last_used: Stopwatch,
 }
@@ -64,7 +64,7 @@ pub struct ConnectionParts {
     pub peer: SocketAddr,
     pub origin: Arc<str>,
     /// When the address was looked up, and how long it may be used.
-    pub resolved_at: Stopwatch,
+    pub dial_started: Stopwatch,
     pub address_ttl: Duration,
 }
 
@@ -74,8 +74,8 @@ impl Connection {
         driver: Driver,
         parts: ConnectionParts,
     ) -> Self {
-        let ConnectionParts { socket, findings, peer, origin, resolved_at, address_ttl } = parts;
-        let (driver, last_used) = (Some(Box::new(driver)), resolved_at);
+        let ConnectionParts { socket, findings, peer, origin, dial_started, address_ttl } = parts;
+        let (driver, last_used) = (Some(Box::new(driver)), dial_started);
         Self {
             request,
             driver,
@@ -83,7 +83,7 @@ impl Connection {
             findings,
             peer,
             origin,
-            resolved_at,
+            dial_started,
             address_ttl,
             last_used,
         }
@@ -121,7 +121,7 @@ impl Connection {
     }
 
     fn is_expired(&self) -> bool {
-        self.resolved_at.elapsed() >= self.address_ttl || self.last_used.elapsed() >= IDLE_TIMEOUT
+        self.dial_started.elapsed() >= self.address_ttl || self.last_used.elapsed() >= IDLE_TIMEOUT
     }
 }
 

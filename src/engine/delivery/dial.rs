@@ -25,7 +25,7 @@ use crate::{domain::delivery::Answer, engine::clock::Clock};
 /// Happy Eyeballs (RFC 8305) connection attempt delay: the next address is tried in parallel when
 /// the previous one has not answered for this long.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-/// Maximum number of a name's addresses that are tried.
+/// Maximum number of addresses that are tried for a host name.
 const MAX_ADDRESSES: usize = 8;
 
 /// Maximum header lines and bytes of a response's head. They are generous for real receivers, and
@@ -71,7 +71,7 @@ impl Dialler {
         phases: &mut Phases,
     ) -> Result<Connection, Fault> {
         phases.mark(Mark::DialStarted);
-        let resolved_at = self.0.clock.stopwatch();
+        let dial_started = self.0.clock.stopwatch();
         let vetted = self.addresses(destination, skip_cache, phases).await?;
         let addresses: Vec<_> =
             vetted.addresses.iter().map(|ip| SocketAddr::new(*ip, destination.port)).collect();
@@ -83,9 +83,9 @@ impl Dialler {
         phases.mark(Mark::Connected);
         let http = self.0.http.handshake(TokioIo::new(stream)).await;
         let (request, driver) =
-            http.map_err(|error| Fault::new(Answer::BrokenAnswer, error.to_string()))?;
+            http.map_err(|error| Fault::new(Answer::InvalidResponse, error.to_string()))?;
         let (origin, address_ttl) = (destination.origin.clone(), vetted.ttl);
-        let parts = ConnectionParts { socket, findings, peer, origin, resolved_at, address_ttl };
+        let parts = ConnectionParts { socket, findings, peer, origin, dial_started, address_ttl };
         Ok(Connection::new(request, driver, parts))
     }
 
@@ -152,12 +152,12 @@ fn lenient_http1() -> http1::Builder {
 /// [`ATTEMPT_DELAY`], or as soon as one fails. If all fail, returns the most specific error.
 pub async fn connect_any(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
     let mut untried = interleave_families(addresses).into_iter().take(MAX_ADDRESSES);
-    let mut attempts = FuturesUnordered::new();
+    let mut connecting = FuturesUnordered::new();
     let mut best_error: Option<io::Error> = None;
     loop {
         let is_last = match untried.next() {
             Some(address) => {
-                attempts.push(connect(address));
+                connecting.push(connect(address));
                 false
             }
             None => true,
@@ -166,7 +166,7 @@ pub async fn connect_any(addresses: &[SocketAddr]) -> io::Result<(TcpStream, Soc
         // Ends when one connects, when the next address is due, or when all have failed.
         loop {
             tokio::select! {
-                outcome = attempts.next() => match outcome {
+                outcome = connecting.next() => match outcome {
                     Some(Ok(connected)) => return Ok(connected),
                     Some(Err(error)) => {
                         best_error = Some(best_error
@@ -200,7 +200,7 @@ async fn connect(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
     Ok((stream, address))
 }
 
-/// Ranks errors, so that the most informative one is reported: a refusal shows that the host
+/// Ranks errors, so that the most specific one is reported: a refusal shows that the host
 /// exists; an unreachable address may belong to a network that this machine does not have.
 fn specificity(error: &io::Error) -> u8 {
     match error.kind() {

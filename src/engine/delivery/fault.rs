@@ -1,6 +1,6 @@
 //! Why an attempt got no response, as an [`Answer`] and a sentence: DNS, network, TLS or HTTP. A
 //! failure of this machine (file descriptors, memory, ports, name servers) becomes
-//! [`Answer::OwnTrouble`], because it must not count against the receiver. The sentences are stored
+//! [`Answer::LocalFailure`], because it must not count against the receiver. The sentences are stored
 //! in `detail` and `view::words::failure` matches them: their bytes must not change.
 
 use std::{error::Error as StdError, io};
@@ -31,7 +31,7 @@ impl Fault {
     pub fn lookup(error: LookupError) -> Self {
         let answer = match error {
             LookupError::PrivateName | LookupError::Refused { .. } => Answer::AddressRefused,
-            _ if error.is_ours() => Answer::OwnTrouble,
+            _ if error.is_ours() => Answer::LocalFailure,
             _ => Answer::DnsFailed,
         };
         Self::new(answer, error.to_string())
@@ -39,7 +39,7 @@ impl Fault {
 
     pub fn connect(error: &io::Error) -> Self {
         match exhausted(error) {
-            Some(what) => Self::new(Answer::OwnTrouble, what),
+            Some(what) => Self::new(Answer::LocalFailure, what),
             None if error.kind() == io::ErrorKind::TimedOut => {
                 Self::new(Answer::Timeout, "while connecting")
             }
@@ -49,7 +49,7 @@ impl Fault {
 
     pub fn handshake(error: &io::Error, findings: &HandshakeFindings, socket: &Socket) -> Self {
         match exhausted(error) {
-            Some(what) => Self::new(Answer::OwnTrouble, what),
+            Some(what) => Self::new(Answer::LocalFailure, what),
             None => {
                 Self::new(Answer::TlsFailed, tls::explain(error, findings, socket.first_byte()))
             }
@@ -72,12 +72,12 @@ impl Fault {
                 return match exhausted(io) {
                     // `wire` returns this kind when too many bytes come before the status.
                     None if io.kind() == io::ErrorKind::FileTooLarge => Self::new(
-                        Answer::BrokenAnswer,
+                        Answer::InvalidResponse,
                         "not a proper HTTP answer: too large before its status",
                     ),
-                    Some(what) => Self::new(Answer::OwnTrouble, what),
+                    Some(what) => Self::new(Answer::LocalFailure, what),
                     None => {
-                        Self::new(Answer::BrokenAnswer, format!("{} before the answer", io.kind()))
+                        Self::new(Answer::InvalidResponse, format!("{} before the answer", io.kind()))
                     }
                 };
             }
@@ -96,7 +96,7 @@ impl Fault {
             }
             () => "the receiver closed the connection without an answer".to_owned(),
         };
-        Self::new(Answer::BrokenAnswer, detail)
+        Self::new(Answer::InvalidResponse, detail)
     }
 }
 
@@ -113,7 +113,7 @@ mod tests {
         {
             let fault = fault_of(errno);
             assert!(
-                fault.answer == Answer::OwnTrouble && fault.detail.starts_with("this "),
+                fault.answer == Answer::LocalFailure && fault.detail.starts_with("this "),
                 "{errno}: {fault:?}"
             );
         }
@@ -135,9 +135,9 @@ mod tests {
             (LookupError::NoAddress, Answer::DnsFailed),
             (LookupError::ServerFailed, Answer::DnsFailed),
             (LookupError::NoResponse, Answer::DnsFailed),
-            (LookupError::ServerRefused, Answer::OwnTrouble),
-            (LookupError::TimedOut, Answer::OwnTrouble),
-            (LookupError::Unreachable, Answer::OwnTrouble),
+            (LookupError::ServerRefused, Answer::LocalFailure),
+            (LookupError::TimedOut, Answer::LocalFailure),
+            (LookupError::Unreachable, Answer::LocalFailure),
             (LookupError::PrivateName, Answer::AddressRefused),
         ];
         for (error, answer) in rows {

@@ -249,7 +249,7 @@ impl HeartbeatTask {
         if !hooks.is_empty() {
             self.handle.send(Input::FromPeer { hooks, is_change: true });
         }
-        if beat.has_job {
+        if beat.has_orphaned_job {
             self.jobs.notify_one();
         }
     }

@@ -33,7 +33,8 @@ pub enum Error {
          damaged"
     )]
     Sealed { table: &'static str, column: &'static str },
-    /// The database can't be used: its version is too old, or it does not commit durably.
+    /// The database can't be used: for example its version is too old, it does not commit durably,
+    /// or sessions can't be read.
     #[error("{0}")]
     Unfit(String),
     /// The database can't be reached, and why. No statement was sent.

@@ -60,7 +60,7 @@ impl Finished {
     pub(super) fn signal(&self, now: Timestamp) -> Signal {
         match self.retry_after {
             _ if self.attempt.answer.is_success() => Signal::Success,
-            _ if self.attempt.answer.is_ours() => Signal::OwnTrouble,
+            _ if self.attempt.answer.is_ours() => Signal::LocalFailure,
             Some(wait) => Signal::Wait(now.after(wait)),
             None => Signal::Failure,
         }

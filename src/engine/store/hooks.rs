@@ -5,8 +5,8 @@ mod secrets;
 
 use std::time::Duration;
 
-pub(in crate::engine) use secrets::load_with_secrets;
-pub use secrets::{Secrets, reveal, with_secrets};
+pub(in crate::engine) use secrets::find_with_secrets_ungranted;
+pub use secrets::{Secrets, find_with_secrets, reveal};
 pub(super) use secrets::{place, sealed_keys};
 
 use super::{
@@ -78,9 +78,9 @@ pub async fn insert(
     hook: &Hook,
     secrets: &Secrets,
 ) -> Result<(), Error> {
-    let api_key = vault.seal(place("api_key", &hook.id), secrets.api_key.as_bytes());
+    let api_key = vault.seal(secret_location("api_key", &hook.id), secrets.api_key.as_bytes());
     let signing_secret =
-        vault.seal(place("signing_secret", &hook.id), secrets.signing_secret.as_bytes());
+        vault.seal(secret_location("signing_secret", &hook.id), secrets.signing_secret.as_bytes());
     on_db!(conn, c => sqlx::query(
         "INSERT INTO hooks (id, name, event_type, callback_url, enabled, api_key, api_key_hint, \
          signing_secret,
@@ -144,7 +144,7 @@ pub async fn update(
         return Err(Error::Stale { now: current.version });
     }
     if let Some(key) = change.api_key {
-        let sealed = vault.seal(place("api_key", &id), key.as_bytes());
+        let sealed = vault.seal(secret_location("api_key", &id), key.as_bytes());
         on_db!(conn, c => sqlx::query("UPDATE hooks SET api_key = $2, api_key_hint = $3 WHERE id = \
                                        $1")
             .bind(id).bind(sealed).bind(api_key_hint(key)).execute(c).await.map(drop))?;

@@ -116,7 +116,7 @@ async fn update_health(
         let health = health_by_hook.entry(finished.hook).or_default();
         let (after, change) = health.after(signal, finished.purpose, now, &finished.policy);
         *health = after;
-        if !matches!(signal, Signal::Success | Signal::OwnTrouble)
+        if !matches!(signal, Signal::Success | Signal::LocalFailure)
             && finished.purpose != Purpose::Test
         {
             health.last_answer = Some(finished.attempt.answer);

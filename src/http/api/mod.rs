@@ -19,7 +19,7 @@ use axum::{
 };
 
 use crate::portal::{
-    auth::actor::bearer,
+    auth::actor::actor_of_bearer,
     ctx::{OpCtx, Portal},
     ops,
 };
@@ -53,6 +53,6 @@ pub async fn authenticate(
     portal: &Arc<Portal>,
     headers: &HeaderMap,
 ) -> Result<Option<OpCtx>, Problem> {
-    let found = bearer(portal.store(), &portal.tokens, headers).await.map_err(ops::Error::from)?;
+    let found = actor_of_bearer(portal.store(), &portal.tokens, headers).await.map_err(ops::Error::from)?;
     Ok(found.map(|actor| OpCtx { actor: Some(actor), ..OpCtx::anonymous(portal.clone()) }))
 }

@@ -1,4 +1,4 @@
-//! Resolves a request to its actor: the session's user, or the program behind a bearer token.
+//! Resolves a request to its actor: the session's user, or the API client of a bearer token.
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The signed-in user, unless the session is too old or the account is disabled.
-pub async fn user_of(
+pub async fn find_session_user(
     store: &Store,
     clock: &Clock,
     session: &Session,
@@ -34,7 +34,7 @@ pub async fn user_of(
     Ok(user.filter(|user| !user.disabled))
 }
 
-/// Reads one value of a session. A database error is reported, so a failing database signs no one
+/// Reads one value of a session. A database error is reported, so that it doesn't sign users
 /// out. A value that cannot be decoded counts as missing.
 async fn session_value<T: DeserializeOwned>(
     session: &Session,
@@ -56,9 +56,9 @@ pub fn actor_of_user(user: &User) -> Actor {
     }
 }
 
-/// The program that sent `Authorization: Bearer shk_...`; `None` if the token is missing or
+/// The API client that sent `Authorization: Bearer shk_...`; `None` if the token is missing or
 /// unknown.
-pub async fn bearer(
+pub async fn actor_of_bearer(
     store: &Store,
     cache: &TokenCache,
     headers: &HeaderMap,

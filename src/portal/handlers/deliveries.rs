@@ -45,7 +45,7 @@ pub async fn detail(
 ) -> Result<DeliveryDetail, Error> {
     let request = request()?;
     let found = delivery_detail(&request.ctx, id, query, view == "raw", log == "all").await;
-    request.tell(found)
+    request.respond(found)
 }
 
 /// A delivery with its attempts, for other pages.

@@ -20,7 +20,7 @@ use crate::{
     portal::{
         auth::token::new_api_key,
         ops::{self, hooks::Created, warnings},
-        request::{Request, go, request},
+        request::{Request, redirect, request},
     },
     view::{
         Error,
@@ -35,14 +35,14 @@ use crate::{
 
 pub async fn for_new(event: String, clone: &str, draft: String) -> Result<HookEditor, Error> {
     let request = request()?;
-    request.tell(request.ctx.require(right::HooksWrite).map_err(Into::into))?;
+    request.respond(request.ctx.require(right::HooksWrite).map_err(Into::into))?;
     if let Some(found) = find(&request, &draft).await?.filter(|found| found.id.is_empty()) {
         return Ok(found.editor(&request, draft));
     }
     let mut form = HookForm { event_type: event, ..HookForm::default() };
     if !clone.is_empty() {
-        let id = request.tell(parse_id(clone))?;
-        let hook = request.tell(ops::hooks::find_to_change(&request.ctx, id).await)?;
+        let id = request.respond(parse_id(clone))?;
+        let hook = request.respond(ops::hooks::find_to_change(&request.ctx, id).await)?;
         form.name = format!("Copy of {}", hook.name).chars().take(MAX_NAME).collect();
         form.event_type = hook.event_type.key().to_owned();
         form.callback_url = hook.callback_url;
@@ -55,7 +55,7 @@ pub async fn for_new(event: String, clone: &str, draft: String) -> Result<HookEd
 pub async fn for_hook(id: &str, draft: String) -> Result<HookEditor, Error> {
     let request = request()?;
     let hook = async { ops::hooks::find_to_change(&request.ctx, parse_id(id)?).await };
-    let hook = request.tell(or_tombstone(&request.ctx, id, hook.await).await)?;
+    let hook = request.respond(or_tombstone(&request.ctx, id, hook.await).await)?;
     let found = find(&request, &draft).await?.filter(|found| found.id == id);
     let stored = KeyState::Stored(hook.api_key_hint.clone());
     let Some(found) = found else {
@@ -109,7 +109,7 @@ pub async fn create(posted: PostedHook) -> Result<(), Error> {
                 (None, false) => NewSecret::Expired,
             };
             announce(&request, words::created(&hook.name, secret), &hook).await;
-            go(&format!("/integration/hooks/{}", hook.id));
+            redirect(&format!("/integration/hooks/{}", hook.id));
             Ok(())
         }
         Err(error) => show_again(&request, error, draft).await,
@@ -118,7 +118,7 @@ pub async fn create(posted: PostedHook) -> Result<(), Error> {
 
 pub async fn update(posted: PostedHook) -> Result<(), Error> {
     let request = request()?;
-    let hook = request.tell(parse_id(&posted.id))?;
+    let hook = request.respond(parse_id(&posted.id))?;
     let draft = Draft::resume(&request, posted).await?;
     let form = &draft.form;
     let patch = HookPatch {
@@ -134,7 +134,7 @@ pub async fn update(posted: PostedHook) -> Result<(), Error> {
     match ops::hooks::update(&request.ctx, hook, patch).await {
         Ok(hook) => {
             announce(&request, words::saved(&hook.name), &hook).await;
-            go(&format!("/integration/hooks/{}", hook.id));
+            redirect(&format!("/integration/hooks/{}", hook.id));
             Ok(())
         }
         Err(error) => show_again(&request, error, draft).await,
@@ -143,7 +143,7 @@ pub async fn update(posted: PostedHook) -> Result<(), Error> {
 
 pub async fn generate_key(mut posted: PostedHook) -> Result<(), Error> {
     let request = request()?;
-    request.tell(request.ctx.require(right::HooksWrite).map_err(Into::into))?;
+    request.respond(request.ctx.require(right::HooksWrite).map_err(Into::into))?;
     posted.form.api_key = new_api_key();
     let draft = Draft::resume(&request, posted).await?;
     keep(&request, Draft { is_generated: true, ..draft }, "#api_key").await
@@ -152,7 +152,7 @@ pub async fn generate_key(mut posted: PostedHook) -> Result<(), Error> {
 pub async fn try_out(posted: PostedHook) -> Result<(), Error> {
     let request = request()?;
     let is_new = posted.id.is_empty();
-    let hook = if is_new { None } else { Some(request.tell(parse_id(&posted.id))?) };
+    let hook = if is_new { None } else { Some(request.respond(parse_id(&posted.id))?) };
     let draft = Draft::resume(&request, posted).await?;
     let tried =
         ops::test_send::try_out(&request.ctx, hook, &draft.form, draft.signing_secret.clone())
@@ -165,7 +165,7 @@ pub async fn try_out(posted: PostedHook) -> Result<(), Error> {
     };
     match tried {
         Ok(tried) => {
-            let warnings = request.tell(warnings::about(&request.ctx, &tried.hook, false).await)?;
+            let warnings = request.respond(warnings::about(&request.ctx, &tried.hook, false).await)?;
             let trial = Trial {
                 attempt: tried.attempt,
                 event: tried.hook.event_type,
@@ -201,7 +201,7 @@ async fn show_again(request: &Request, error: ops::Error, draft: Draft) -> Resul
     let draft = match error {
         ops::Error::Invalid(errors) => Draft { errors, ..draft },
         ops::Error::Stale { .. } => Draft { is_stale: true, ..draft },
-        error => return request.tell(Err(error)),
+        error => return request.respond(Err(error)),
     };
     // Warnings are shown together with the errors, so that both can be fixed at once. Failing to
     // find them must not hide the errors.

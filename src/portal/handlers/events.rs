@@ -17,8 +17,8 @@ use crate::{
 /// All event types with the number of their hooks.
 pub async fn list() -> Result<Vec<EventRow>, Error> {
     let request = request()?;
-    let events = request.tell(ops::catalogue::list(&request.ctx))?;
-    let hooks = request.tell(ops::hooks::all(&request.ctx).await)?;
+    let events = request.respond(ops::catalogue::list(&request.ctx))?;
+    let hooks = request.respond(ops::hooks::all(&request.ctx).await)?;
     let row = |event: &EventType| {
         let own = || hooks.iter().filter(|hook| hook.event_type == *event);
         let (hooks, on) = (own().count(), own().filter(|hook| hook.enabled).count());
@@ -31,10 +31,10 @@ pub async fn list() -> Result<Vec<EventRow>, Error> {
 pub async fn detail(key: &str, lang: &str, hook: &str) -> Result<EventPage, Error> {
     let request = request()?;
     let ctx = &request.ctx;
-    let event = request.tell(ops::catalogue::find(ctx, key))?;
-    let fields = request.tell(ops::catalogue::fields(ctx, event))?;
-    let versions = request.tell(ops::catalogue::versions(ctx, event))?;
-    let mut hooks = request.tell(ops::hooks::all(ctx).await)?;
+    let event = request.respond(ops::catalogue::find(ctx, key))?;
+    let fields = request.respond(ops::catalogue::fields(ctx, event))?;
+    let versions = request.respond(ops::catalogue::versions(ctx, event))?;
+    let mut hooks = request.respond(ops::hooks::all(ctx).await)?;
     hooks.retain(|hook| hook.event_type == event);
     let hook = requested_hook(&request, hook, &hooks)?;
     let member = fields
@@ -69,9 +69,9 @@ fn requested_hook(request: &Request, id: &str, hooks: &[Hook]) -> Result<Option<
     if id.is_empty() {
         return Ok(None);
     }
-    let id = request.tell(parse_id(id))?;
+    let id = request.respond(parse_id(id))?;
     let found = hooks.iter().find(|hook| hook.id == id).cloned();
-    request.tell(found.map(Some).ok_or(ops::Error::NotFound("hook")))
+    request.respond(found.map(Some).ok_or(ops::Error::NotFound("hook")))
 }
 
 /// Sample code that reads the field `member`.

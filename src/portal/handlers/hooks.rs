@@ -16,7 +16,7 @@ use crate::{
             measured::Column,
             overview::{self, Row},
         },
-        request::{Request, go, request},
+        request::{Request, redirect, request},
     },
     view::{
         Error,
@@ -26,13 +26,13 @@ use crate::{
     },
 };
 
-/// Deliveries on a hook's page.
-const RECENT: u32 = 10;
+/// Number of recent deliveries on a hook's page.
+const RECENT_DELIVERIES: u32 = 10;
 
 pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<HookList, Error> {
     let request = request()?;
     let query = HookQuery::parse(text, status, sort, page);
-    let found = request.tell(overview::read(&request.ctx, &query).await)?;
+    let found = request.respond(overview::read(&request.ctx, &query).await)?;
     let row = |row: Row| HookRow {
         condition: condition(&row),
         hook: row.hook,
@@ -62,20 +62,20 @@ fn condition(row: &Row) -> Condition {
 pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<HookPage, Error> {
     let request = request()?;
     let ctx = &request.ctx;
-    let found = async { overview::find(ctx, parse_id(id)?).await };
-    let row = request.tell(or_tombstone(ctx, id, found.await).await)?;
+    let lookup = async { overview::find(ctx, parse_id(id)?).await };
+    let row = request.respond(or_tombstone(ctx, id, lookup.await).await)?;
     let (condition, id) = (condition(&row), row.hook.id);
     let hook = row.hook;
     let search = Search { hook: Some(id), ..Search::default() };
-    let recent = match ops::deliveries::list(ctx, &search, None, RECENT).await {
+    let recent = match ops::deliveries::list(ctx, &search, None, RECENT_DELIVERIES).await {
         Err(ops::Error::Forbidden(_)) => Vec::new(),
-        outcome => request.tell(outcome)?.items,
+        outcome => request.respond(outcome)?.items,
     };
     let test = if test.is_empty() { None } else { deliveries::read(&request, test).await.ok() };
     let test = test.filter(|page| page.delivery.is_test && page.delivery.hook_id == hook.id);
-    // Bound to the session that asked, and deleted after ten minutes.
+    // Readable only by the session that asked, for ten minutes.
     let revealed: Option<Revealed> =
-        request.tell(drafts::find(ctx, &request.session, secrets).await)?;
+        request.respond(drafts::find(ctx, &request.session, secrets).await)?;
     let secrets =
         revealed.filter(|revealed| revealed.hook == hook.id).map(|revealed| revealed.secrets);
     let charts = charts(&request, id, Range::from_key(range).unwrap_or_default()).await?;
@@ -95,7 +95,7 @@ pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<
 async fn charts(request: &Request, id: HookId, range: Range) -> Result<Option<Charts>, Error> {
     let measured = match ops::measured::of_hook(&request.ctx, id, range).await {
         Err(ops::Error::Forbidden(_)) => return Ok(None),
-        outcome => request.tell(outcome)?,
+        outcome => request.respond(outcome)?,
     };
     let point = |column: &Column| Point {
         from: column.from,
@@ -115,7 +115,7 @@ async fn charts(request: &Request, id: HookId, range: Range) -> Result<Option<Ch
     }))
 }
 
-/// Secrets between the button that reveals them and the page that shows them.
+/// Revealed secrets: a draft between the POST and the page that it redirects to.
 #[derive(Serialize, Deserialize)]
 struct Revealed {
     hook: HookId,
@@ -124,30 +124,30 @@ struct Revealed {
 
 pub async fn reveal(id: &str) -> Result<(), Error> {
     let request = request()?;
-    let hook = request.tell(parse_id(id))?;
+    let hook = request.respond(parse_id(id))?;
     let Secrets { api_key, signing_secret } =
-        request.tell(ops::hooks::reveal(&request.ctx, hook).await)?;
+        request.respond(ops::hooks::reveal(&request.ctx, hook).await)?;
     let revealed = Revealed { hook, secrets: HookSecrets { api_key, signing_secret } };
-    let draft = request.tell(drafts::keep(&request.ctx, &request.session, &revealed).await)?;
-    go(&format!("/integration/hooks/{id}?secrets={draft}#secrets"));
+    let draft = request.respond(drafts::keep(&request.ctx, &request.session, &revealed).await)?;
+    redirect(&format!("/integration/hooks/{id}?secrets={draft}#secrets"));
     Ok(())
 }
 
 pub async fn deletion(id: &str) -> Result<HookDeletion, Error> {
     let request = request()?;
-    let found = async { ops::hooks::find_to_change(&request.ctx, parse_id(id)?).await };
-    let hook = request.tell(or_tombstone(&request.ctx, id, found.await).await)?;
-    let open = request.tell(ops::hooks::open_deliveries(&request.ctx, hook.id).await)?;
+    let lookup = async { ops::hooks::find_to_change(&request.ctx, parse_id(id)?).await };
+    let hook = request.respond(or_tombstone(&request.ctx, id, lookup.await).await)?;
+    let open = request.respond(ops::hooks::open_deliveries(&request.ctx, hook.id).await)?;
     Ok(HookDeletion { hook, open })
 }
 
 pub async fn set_enabled(id: &str, enabled: bool) -> Result<bool, Error> {
     let request = request()?;
-    let id = request.tell(parse_id(id))?;
-    let hook = request.tell(ops::hooks::set_enabled(&request.ctx, id, enabled).await)?;
+    let id = request.respond(parse_id(id))?;
+    let hook = request.respond(ops::hooks::set_enabled(&request.ctx, id, enabled).await)?;
     if request.is_plain_form() {
         flash(&request, FlashKind::Done, words::switched(&hook.name, hook.enabled)).await;
-        go(&format!("{}#h-{id}", request.came_from("/integration/hooks")));
+        redirect(&format!("{}#h-{id}", request.came_from("/integration/hooks")));
     }
     Ok(hook.enabled)
 }
@@ -155,31 +155,31 @@ pub async fn set_enabled(id: &str, enabled: bool) -> Result<bool, Error> {
 pub async fn set_enabled_many(ids: &[String], enabled: bool) -> Result<(), Error> {
     let request = request()?;
     let ids: Vec<HookId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
-    let switched = request.tell(ops::hooks::set_enabled_many(&request.ctx, &ids, enabled).await)?;
+    let switched = request.respond(ops::hooks::set_enabled_many(&request.ctx, &ids, enabled).await)?;
     let (kind, text) = match switched.as_slice() {
         [] => (FlashKind::Warning, words::NONE_SELECTED.to_owned()),
         [hook] => (FlashKind::Done, words::switched(&hook.name, enabled)),
         many => (FlashKind::Done, words::switched_many(many.len(), enabled)),
     };
     flash(&request, kind, text).await;
-    go(&request.came_from("/integration/hooks"));
+    redirect(&request.came_from("/integration/hooks"));
     Ok(())
 }
 
 pub async fn delete(id: &str) -> Result<(), Error> {
     let request = request()?;
-    let id = request.tell(parse_id(id))?;
-    let hook = request.tell(ops::hooks::delete(&request.ctx, id).await)?;
+    let id = request.respond(parse_id(id))?;
+    let hook = request.respond(ops::hooks::delete(&request.ctx, id).await)?;
     flash(&request, FlashKind::Done, words::deleted(&hook.name)).await;
-    go("/integration/hooks");
+    redirect("/integration/hooks");
     Ok(())
 }
 
 pub async fn send_test(id: &str) -> Result<(), Error> {
     let request = request()?;
-    let id = request.tell(parse_id(id))?;
+    let id = request.respond(parse_id(id))?;
     let delivery =
-        request.tell(ops::test_send::send(&request.ctx, id, None, Validation::Schema).await)?;
-    go(&format!("/integration/hooks/{id}?test={delivery}#test"));
+        request.respond(ops::test_send::send(&request.ctx, id, None, Validation::Schema).await)?;
+    redirect(&format!("/integration/hooks/{id}?test={delivery}#test"));
     Ok(())
 }

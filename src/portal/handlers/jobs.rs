@@ -22,7 +22,7 @@ use crate::{
     portal::{
         ctx::OpCtx,
         ops::{self, jobs::Begin},
-        request::{Request, go, request},
+        request::{Request, redirect, request},
     },
     view::{
         Error,
@@ -48,7 +48,7 @@ const ROWS: u32 = 30;
 pub async fn recover(id: &str, form: RecoverForm) -> Result<RecoverPage, Error> {
     let request = request()?;
     let read = recover_page(&request.ctx, id, form).await;
-    request.tell(or_tombstone(&request.ctx, id, read).await)
+    request.respond(or_tombstone(&request.ctx, id, read).await)
 }
 
 async fn recover_page(
@@ -205,9 +205,9 @@ fn parse(
 pub async fn begin(id: &str, mut form: RecoverForm) -> Result<(), Error> {
     let request = request()?;
     let ctx = &request.ctx;
-    request.tell(ctx.require(right::DeliveriesReplay).map_err(ops::Error::from))?;
-    let hook = request.tell(hook_of(ctx, id).await)?;
-    let spans = request.tell(spans(ctx, hook.as_ref()).await)?;
+    request.respond(ctx.require(right::DeliveriesReplay).map_err(ops::Error::from))?;
+    let hook = request.respond(hook_of(ctx, id).await)?;
+    let spans = request.respond(spans(ctx, hook.as_ref()).await)?;
     let path = match &hook {
         Some(hook) => format!("/integration/hooks/{}/recover", hook.id),
         None => "/integration/deliveries/recover".to_owned(),
@@ -216,23 +216,23 @@ pub async fn begin(id: &str, mut form: RecoverForm) -> Result<(), Error> {
         Ok(begin) => begin,
         // The form's page validates again, and shows the errors beside the values.
         Err(_) => {
-            go(&form.address(&path));
+            redirect(&form.address(&path));
             return Ok(());
         }
     };
     let job = match ops::jobs::begin(ctx, begin).await {
         Err(ops::Error::Overlaps { job }) => return overlaps(&request, job).await,
-        begun => request.tell(begun)?,
+        begun => request.respond(begun)?,
     };
     flash(&request, FlashKind::Done, words::started(job.total)).await;
-    go(&format!("/integration/jobs/{}", job.id));
+    redirect(&format!("/integration/jobs/{}", job.id));
     Ok(())
 }
 
 /// Nothing was started: redirects to the job that covers the same deliveries.
 async fn overlaps(request: &Request, job: JobId) -> Result<(), Error> {
     flash(request, FlashKind::Warning, words::OVERLAPS).await;
-    go(&format!("/integration/jobs/{job}"));
+    redirect(&format!("/integration/jobs/{job}"));
     Ok(())
 }
 
@@ -267,17 +267,17 @@ pub async fn detail(id: &str) -> Result<JobPage, Error> {
         page_of(&request.ctx, job).await
     };
     let found = found.await;
-    request.tell(found)
+    request.respond(found)
 }
 
 /// A page of jobs, newest first.
 pub async fn list(before: &str) -> Result<JobList, Error> {
     let request = request()?;
     let ctx = &request.ctx;
-    let page = request.tell(ops::jobs::page(ctx, before.parse().ok(), ROWS).await)?;
+    let page = request.respond(ops::jobs::page(ctx, before.parse().ok(), ROWS).await)?;
     let mut jobs = Vec::new();
     for job in page.items {
-        jobs.push(request.tell(page_of(ctx, job).await)?);
+        jobs.push(request.respond(page_of(ctx, job).await)?);
     }
     let older = page.next_cursor.map(|cursor| format!("/integration/jobs?before={cursor}"));
     Ok(JobList { jobs, older, now: ctx.portal.clock().now() })
@@ -302,11 +302,11 @@ pub async fn move_to(id: &str, state: &str) -> Result<(), Error> {
             flash(&request, FlashKind::Warning, words::not_changed(message)).await;
         }
         Err(ops::Error::Overlaps { job }) => return overlaps(&request, job).await,
-        Err(error) => return request.tell(Err(error)),
+        Err(error) => return request.respond(Err(error)),
         Ok(job) => {
             flash(&request, FlashKind::Done, words::changed(job.state)).await;
         }
     }
-    go(&format!("/integration/jobs/{id}"));
+    redirect(&format!("/integration/jobs/{id}"));
     Ok(())
 }

@@ -40,20 +40,20 @@ pub struct Asked {
 pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
     let request = request()?;
     let ctx = &request.ctx;
-    request.tell(ctx.require(right::DeliveriesRead).map_err(ops::Error::from))?;
-    let names = request.tell(ops::log::hook_names(ctx).await)?;
+    request.respond(ctx.require(right::DeliveriesRead).map_err(ops::Error::from))?;
+    let names = request.respond(ops::log::hook_names(ctx).await)?;
     let own = if hook.is_empty() {
         None
     } else {
-        Some(request.tell(or_tombstone(ctx, hook, own_hook(hook, &names)).await)?)
+        Some(request.respond(or_tombstone(ctx, hook, own_hook(hook, &names)).await)?)
     };
     let (query, asked) = read(ctx, query, own.as_ref().map(|(id, _)| *id));
     let mut page = frame_of(ctx, &query, own, &names);
     match asked {
         Err(errors) => page.errors = errors,
         Ok(mut asked) => {
-            let found = request.tell(find(ctx, &mut asked, &query.text).await)?;
-            request.tell(fill(ctx, &mut page, &asked, found, &names).await)?;
+            let found = request.respond(find(ctx, &mut asked, &query.text).await)?;
+            request.respond(fill(ctx, &mut page, &asked, found, &names).await)?;
         }
     }
     Ok(page)
@@ -270,8 +270,8 @@ pub fn read(
 pub async fn inbox() -> Result<Inbox, Error> {
     let request = request()?;
     let ctx = &request.ctx;
-    let found = request.tell(ops::log::undelivered(ctx).await)?;
-    let names = request.tell(ops::log::hook_names(ctx).await)?;
+    let found = request.respond(ops::log::undelivered(ctx).await)?;
+    let names = request.respond(ops::log::hook_names(ctx).await)?;
     let mut hooks: Vec<InboxHook> = Vec::new();
     for part in found {
         let id = part.hook.to_string();

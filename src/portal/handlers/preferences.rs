@@ -5,7 +5,7 @@ use crate::{
     domain::preferences::Preferences,
     portal::{
         ops::{self, drafts},
-        request::{go, remember_theme, request},
+        request::{redirect, remember_theme, request},
         zones,
     },
     view::{
@@ -21,9 +21,9 @@ const MOST_KEPT: usize = 64;
 
 pub async fn account(draft: &str) -> Result<Account, Error> {
     let request = request()?;
-    let user = request.tell(ops::preferences::own(&request.ctx).cloned())?;
+    let user = request.respond(ops::preferences::signed_in_user(&request.ctx).cloned())?;
     let draft: Option<PreferencesForm> =
-        request.tell(drafts::find(&request.ctx, &request.session, draft).await)?;
+        request.respond(drafts::find(&request.ctx, &request.session, draft).await)?;
     let form = draft.unwrap_or_else(|| PreferencesForm::from(&user.preferences));
     Ok(Account { user, form, zones: zones::names(), now: request.ctx.portal.clock().now() })
 }
@@ -40,7 +40,7 @@ pub async fn save(
         Ok(Preferences { theme, .. }) => {
             remember_theme(theme, &request);
             flash(&request, FlashKind::Done, PREFERENCES_SAVED).await;
-            go("/account");
+            redirect("/account");
         }
         Err(ops::Error::Invalid(errors)) => {
             let clipped = |text: String| text.chars().take(MOST_KEPT).collect();
@@ -50,18 +50,18 @@ pub async fn save(
                 hours: clipped(hours),
                 errors,
             };
-            let draft = request.tell(drafts::keep(&request.ctx, &request.session, &form).await)?;
-            go(&format!("/account?draft={draft}"));
+            let draft = request.respond(drafts::keep(&request.ctx, &request.session, &form).await)?;
+            redirect(&format!("/account?draft={draft}"));
         }
-        Err(error) => return request.tell(Err(error)),
+        Err(error) => return request.respond(Err(error)),
     }
     Ok(())
 }
 
 pub async fn set_theme(theme: &str) -> Result<(), Error> {
     let request = request()?;
-    let preferences = request.tell(ops::preferences::set_theme(&request.ctx, theme).await)?;
+    let preferences = request.respond(ops::preferences::set_theme(&request.ctx, theme).await)?;
     remember_theme(preferences.theme, &request);
-    go(&request.came_from("/account"));
+    redirect(&request.came_from("/account"));
     Ok(())
 }

@@ -6,13 +6,13 @@ use super::flash;
 use crate::{
     domain::{
         delivery::Delivery,
-        id::{DeliveryId, HookId},
+        id::DeliveryId,
         permission::right,
     },
     portal::{
         ctx::OpCtx,
         ops,
-        request::{go, local, request},
+        request::{redirect, local, request},
     },
     view::{
         Error,
@@ -33,7 +33,7 @@ fn parse(id: &str) -> Result<DeliveryId, ops::Error> {
 pub async fn ask(ids: &[String], back: &str) -> Result<Redelivery, Error> {
     let request = request()?;
     let preview = preview(&request.ctx, ids, back).await;
-    request.tell(preview)
+    request.respond(preview)
 }
 
 async fn preview(ctx: &OpCtx, ids: &[String], back: &str) -> Result<Redelivery, ops::Error> {
@@ -110,32 +110,28 @@ pub async fn one(id: &str) -> Result<(), Error> {
         Ok(id) => ops::deliveries::redeliver(&request.ctx, id).await,
         Err(error) => Err(error),
     };
-    let delivery = request.tell(delivery)?;
-    flash(&request, FlashKind::Done, words::REDELIVERY_STARTED).await;
-    go(&format!("/integration/hooks/{}/deliveries/{id}", delivery.hook_id));
+    let delivery = request.respond(delivery)?;
+    flash(&request, FlashKind::Done, words::redelivery_started(&delivery)).await;
+    redirect(&format!("/integration/hooks/{}/deliveries/{id}", delivery.hook_id));
     Ok(())
 }
 
 /// Redelivers the selected deliveries, and reports how many were refused.
 pub async fn many(ids: &[String], back: &str) -> Result<(), Error> {
     let request = request()?;
-    request.tell(request.ctx.require(right::DeliveriesReplay).map_err(ops::Error::from))?;
-    let (mut sent, mut refused) = (0, 0);
-    let mut hooks: HashSet<HookId> = HashSet::new();
+    request.respond(request.ctx.require(right::DeliveriesReplay).map_err(ops::Error::from))?;
+    let mut redelivered = words::Redelivered::default();
     for id in ids.iter().take(MOST) {
         let Ok(id) = parse(id) else { continue };
         match ops::deliveries::redeliver(&request.ctx, id).await {
-            Ok(delivery) => {
-                sent += 1;
-                hooks.insert(delivery.hook_id);
-            }
+            Ok(delivery) => redelivered.add(&delivery),
             // Redelivered by someone else or removed by retention since the preview.
-            Err(ops::Error::Invalid(_) | ops::Error::NotFound(_)) => refused += 1,
-            Err(error) => return request.tell(Err(error)),
+            Err(ops::Error::Invalid(_) | ops::Error::NotFound(_)) => redelivered.refused += 1,
+            Err(error) => return request.respond(Err(error)),
         }
     }
-    let kind = if refused > 0 { FlashKind::Warning } else { FlashKind::Done };
-    flash(&request, kind, words::redeliveries_started(sent, refused)).await;
-    go(local(back));
+    let kind = if redelivered.refused > 0 { FlashKind::Warning } else { FlashKind::Done };
+    flash(&request, kind, redelivered.sentence()).await;
+    redirect(local(back));
     Ok(())
 }

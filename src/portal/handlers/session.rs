@@ -6,7 +6,7 @@ use crate::{
     portal::{
         auth::{browser::KNOWN, session::FLASH},
         ops::{self, session::Visitor},
-        request::{go, local, remember_theme, request},
+        request::{redirect, local, remember_theme, request},
     },
     view::{
         Error,
@@ -45,13 +45,13 @@ pub async fn sign_in(email: String, password: String, next: String) -> Result<()
         Ok((user, browser)) => {
             request.keep_cookie(KNOWN, &browser);
             remember_theme(user.preferences.theme, &request);
-            go(local(&next));
+            redirect(local(&next));
         }
         Err(ops::Error::Invalid(errors)) => {
             let draft = returned::keep(&request, SignInForm { email: clipped(&email), errors });
-            go(&format!("/sign-in?draft={draft}&next={}", encoded(local(&next))));
+            redirect(&format!("/sign-in?draft={draft}&next={}", encoded(local(&next))));
         }
-        Err(error) => return request.tell(Err(error)),
+        Err(error) => return request.respond(Err(error)),
     }
     Ok(())
 }
@@ -63,7 +63,7 @@ fn clipped(email: &str) -> String {
 
 pub async fn sign_out() -> Result<(), Error> {
     let request = request()?;
-    request.tell(ops::session::sign_out(&request.ctx, &request.session).await)?;
-    go("/sign-in");
+    request.respond(ops::session::sign_out(&request.ctx, &request.session).await)?;
+    redirect("/sign-in");
     Ok(())
 }

@@ -5,15 +5,15 @@ use crate::{
     domain::user::MAX_EMAIL,
     portal::{
         ops::{self, users::NewUser},
-        request::{go, request},
+        request::{redirect, request},
     },
     view::{Error, session::FlashKind, setup::SetupForm, words::session::welcome},
 };
 
 pub async fn form(token: String, draft: &str) -> Result<SetupForm, Error> {
     let request = request()?;
-    if !request.tell(ops::setup::is_open(&request.ctx, &token).await)? {
-        return request.tell(Err(ops::Error::NotFound("set-up link")));
+    if !request.respond(ops::setup::is_open(&request.ctx, &token).await)? {
+        return request.respond(Err(ops::Error::NotFound("set-up link")));
     }
     let form: Option<SetupForm> = returned::find(&request, draft);
     Ok(SetupForm { token, ..form.unwrap_or_default() })
@@ -38,7 +38,7 @@ pub async fn finish(
     match ops::setup::finish(&request.ctx, &request.session, &token, new).await {
         Ok(user) => {
             flash(&request, FlashKind::Done, welcome(&user.name)).await;
-            go("/integration/hooks");
+            redirect("/integration/hooks");
         }
         Err(ops::Error::Invalid(errors)) => {
             let form = SetupForm {
@@ -48,9 +48,9 @@ pub async fn finish(
                 errors,
             };
             let draft = returned::keep(&request, form);
-            go(&format!("/setup?token={}&draft={draft}", encoded(&token)));
+            redirect(&format!("/setup?token={}&draft={draft}", encoded(&token)));
         }
-        Err(error) => return request.tell(Err(error)),
+        Err(error) => return request.respond(Err(error)),
     }
     Ok(())
 }

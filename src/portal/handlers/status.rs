@@ -29,7 +29,7 @@ const SLOW_MS: u128 = 500;
 
 pub async fn read() -> Result<StatusPage, Error> {
     let request = request()?;
-    let status = request.tell(ops::status::read(&request.ctx).await)?;
+    let status = request.respond(ops::status::read(&request.ctx).await)?;
     let checks = [
         engine(&status),
         queue(&status),
@@ -43,7 +43,7 @@ pub async fn read() -> Result<StatusPage, Error> {
         let graded = checks.iter().filter(|check| check.grade == grade);
         graded.map(|check| check.name.as_str()).collect::<Vec<_>>()
     };
-    let summary = summary(&named(Grade::Bad), &named(Grade::Watch), failing_hooks(&status));
+    let summary = summary(&named(Grade::Problem), &named(Grade::Warning), failing_hooks(&status));
     Ok(StatusPage {
         summary,
         checks,
@@ -66,13 +66,13 @@ fn engine(status: &Status) -> Check {
         .collect();
     if !down.is_empty() {
         let words = format!("Not working: {}. {ACCEPTED_SAFE}", down.join("; "));
-        return check("Engine", Grade::Bad, words, "See the server log for the cause.".to_owned());
+        return check("Engine", Grade::Problem, words, "See the server log for the cause.".to_owned());
     }
     if status.is_full {
         let words = TOO_MANY_WAITING.to_owned();
-        return check("Engine", Grade::Bad, words, CHECK_RECEIVERS.to_owned());
+        return check("Engine", Grade::Problem, words, CHECK_RECEIVERS.to_owned());
     }
-    check("Engine", Grade::Good, "Accepting and delivering events.".to_owned(), String::new())
+    check("Engine", Grade::Ok, "Accepting and delivering events.".to_owned(), String::new())
 }
 
 fn queue(status: &Status) -> Check {
@@ -81,11 +81,11 @@ fn queue(status: &Status) -> Check {
     let share = u64::try_from(status.waiting_bytes).unwrap_or(0).saturating_mul(2);
     let is_high = share > limits.queued_bytes || age.saturating_mul(2) > limits.queued_age;
     let grade = if status.is_full {
-        Grade::Bad
+        Grade::Problem
     } else if is_high || status.full_hooks > 0 {
-        Grade::Watch
+        Grade::Warning
     } else {
-        Grade::Good
+        Grade::Ok
     };
     let words = match status.waiting {
         0 => "No deliveries waiting.".to_owned(),
@@ -136,7 +136,7 @@ fn hooks(status: &Status) -> Check {
         .collect::<Vec<_>>();
     let words =
         if all == 0 { "No hooks yet.".to_owned() } else { format!("{}.", parts.join(", ")) };
-    let grade = if failing_hooks(status) > 0 { Grade::Watch } else { Grade::Good };
+    let grade = if failing_hooks(status) > 0 { Grade::Warning } else { Grade::Ok };
     check(HOOKS, grade, words, "Failing hooks are paused and their events are held.".to_owned())
 }
 
@@ -156,14 +156,14 @@ fn balance(status: &Status) -> Check {
     if balance.holds() {
         return check(
             "Balance",
-            Grade::Good,
+            Grade::Ok,
             format!("{sum}."),
             "Every accepted delivery is accounted for.".to_owned(),
         );
     }
     check(
         "Balance",
-        Grade::Bad,
+        Grade::Problem,
         format!("Mismatch: {sum} is false."),
         "Keep a copy of the database and report this.".to_owned(),
     )
@@ -173,7 +173,7 @@ fn liveness(status: &Status) -> Check {
     let limit = "Each active hook must attempt its due deliveries within its time limit.";
     let Some(first) = status.overdue.first() else {
         let words = "All due deliveries are being attempted.";
-        return check("Liveness", Grade::Good, words.to_owned(), limit.to_owned());
+        return check("Liveness", Grade::Ok, words.to_owned(), limit.to_owned());
     };
     let age = readable_duration(first.since.until(status.now));
     let others = match status.overdue.len() {
@@ -182,12 +182,12 @@ fn liveness(status: &Status) -> Check {
     };
     let words =
         format!("A delivery to {} has been due for {age} without an attempt.{others}", first.name);
-    check("Liveness", Grade::Bad, words, "Restart the server and report this.".to_owned())
+    check("Liveness", Grade::Problem, words, "Restart the server and report this.".to_owned())
 }
 
 fn database(status: &Status) -> Check {
     let (about, millis) = (&status.database, status.answered_in.as_millis());
-    let grade = if millis > SLOW_MS { Grade::Watch } else { Grade::Good };
+    let grade = if millis > SLOW_MS { Grade::Warning } else { Grade::Ok };
     let mut words = format!(
         "{} {}, {}, responds in {millis} ms.",
         about.kind,
@@ -220,7 +220,7 @@ fn clock(status: &Status) -> Option<Check> {
     let others = others.map(|node| format!(" Server {}: {}.", node.id, clock_skew(node.skew_ms)));
     let words =
         format!("This server's clock is {}.{}", clock_skew(skew), others.collect::<String>());
-    let grade = if worst > SKEWED_MS { Grade::Watch } else { Grade::Good };
+    let grade = if worst > SKEWED_MS { Grade::Warning } else { Grade::Ok };
     Some(check(
         "Clock",
         grade,
@@ -237,11 +237,11 @@ fn disk(status: &Status) -> Option<Check> {
     let is_full = status.components.iter().any(|part| part.name == "disk" && !part.is_up);
     let lacks = status.reserve.is_some_and(|held| held < wanted);
     let grade = match percent {
-        _ if is_full => Grade::Bad,
-        0..NEARLY_FULL_PERCENT => Grade::Bad,
-        NEARLY_FULL_PERCENT..FREE_PERCENT => Grade::Watch,
-        _ if lacks => Grade::Watch,
-        _ => Grade::Good,
+        _ if is_full => Grade::Problem,
+        0..NEARLY_FULL_PERCENT => Grade::Problem,
+        NEARLY_FULL_PERCENT..FREE_PERCENT => Grade::Warning,
+        _ if lacks => Grade::Warning,
+        _ => Grade::Ok,
     };
     let mut words = format!("{} of {} free ({percent} %).", size(free), size(all));
     let needed = size(wanted.saturating_mul(2));

@@ -15,7 +15,7 @@ use crate::{
     engine::{catalogue, dispatcher::Validation},
     portal::{
         ops::{self, drafts, test_send},
-        request::{Request, go, request},
+        request::{Request, redirect, request},
     },
     view::{
         Error,
@@ -39,8 +39,8 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
     let request = request()?;
     let ctx = &request.ctx;
     let hook = async { test_send::find(ctx, parse_id(id)?).await };
-    let hook = request.tell(or_tombstone(ctx, id, hook.await).await)?;
-    let draft: Option<Draft> = request.tell(drafts::find(ctx, &request.session, draft).await)?;
+    let hook = request.respond(or_tombstone(ctx, id, hook.await).await)?;
+    let draft: Option<Draft> = request.respond(drafts::find(ctx, &request.session, draft).await)?;
     let draft = draft.filter(|draft| draft.hook == hook.id);
     let test: Option<DeliveryId> = test.parse().ok();
     let is_own = test.is_some() && draft.as_ref().is_some_and(|draft| draft.test == test);
@@ -49,10 +49,10 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
         Some(test) => result(&request, &hook, test, draft.as_ref(), sees_answer).await?,
         None => None,
     };
-    let history = request.tell(test_send::history(ctx, hook.id).await)?;
+    let history = request.respond(test_send::history(ctx, hook.id).await)?;
     let may_use_last = ctx.may(Permission::PayloadsRead);
     let last = match (&draft, sample) {
-        (None, "last") if may_use_last => request.tell(test_send::last_body(ctx, hook.id).await)?,
+        (None, "last") if may_use_last => request.respond(test_send::last_body(ctx, hook.id).await)?,
         _ => None,
     };
     let has_no_last = draft.is_none() && sample == "last" && last.is_none();
@@ -94,7 +94,7 @@ async fn result(
 ) -> Result<Option<DeliveryPage>, Error> {
     let found = match test_send::outcome(&request.ctx, test).await {
         Err(ops::Error::NotFound(_)) => return Ok(None),
-        found => request.tell(found)?,
+        found => request.respond(found)?,
     };
     let (delivery, mut attempts) = found;
     if !sees_answer {
@@ -109,7 +109,7 @@ async fn result(
         None if request.ctx.may(Permission::PayloadsRead)
             && request.ctx.may(Permission::DeliveriesRead) =>
         {
-            let story = request.tell(ops::events::story(&request.ctx, delivery.event_id).await)?;
+            let story = request.respond(ops::events::story(&request.ctx, delivery.event_id).await)?;
             story.body.map(|body| String::from_utf8_lossy(&body).into_owned())
         }
         own => own,
@@ -122,17 +122,17 @@ async fn result(
 pub async fn check(id: String, body: String) -> Result<(), Error> {
     let request = request()?;
     let (hook, body) = (find(&request, &id).await?, as_typed(&body));
-    let checked = Some(request.tell(test_send::check(&request.ctx, hook.event_type, &body))?);
+    let checked = Some(request.respond(test_send::check(&request.ctx, hook.event_type, &body))?);
     keep(&request, Draft { hook: hook.id, body, checked, was_stopped: false, test: None }).await
 }
 
 pub async fn send(id: String, body: String, anyway: bool) -> Result<(), Error> {
     let request = request()?;
     let (hook, body) = (find(&request, &id).await?, as_typed(&body));
-    let checked = request.tell(test_send::check(&request.ctx, hook.event_type, &body))?;
+    let checked = request.respond(test_send::check(&request.ctx, hook.event_type, &body))?;
     let judging = match (&checked, anyway) {
-        (BodyCheck::Fits, _) => Validation::Schema,
-        (BodyCheck::Differs(_), true) => Validation::Json,
+        (BodyCheck::Valid, _) => Validation::Schema,
+        (BodyCheck::SchemaMismatch(_), true) => Validation::Json,
         _ => {
             let draft = Draft {
                 hook: hook.id,
@@ -145,23 +145,23 @@ pub async fn send(id: String, body: String, anyway: bool) -> Result<(), Error> {
         }
     };
     let sent = test_send::send(&request.ctx, hook.id, Some(body.clone().into()), judging).await;
-    let test = request.tell(sent)?;
+    let test = request.respond(sent)?;
     // After sending, only a payload that does not match the schema is worth a message.
-    let checked = Some(checked).filter(|checked| *checked != BodyCheck::Fits);
+    let checked = Some(checked).filter(|checked| *checked != BodyCheck::Valid);
     keep(&request, Draft { hook: hook.id, body, checked, was_stopped: false, test: Some(test) })
         .await
 }
 
 async fn find(request: &Request, id: &str) -> Result<Hook, Error> {
-    request.tell(test_send::find(&request.ctx, request.tell(parse_id(id))?).await)
+    request.respond(test_send::find(&request.ctx, request.respond(parse_id(id))?).await)
 }
 
 async fn keep(request: &Request, draft: Draft) -> Result<(), Error> {
-    let id = request.tell(drafts::keep(&request.ctx, &request.session, &draft).await)?;
+    let id = request.respond(drafts::keep(&request.ctx, &request.session, &draft).await)?;
     let page = format!("/integration/hooks/{}/test?draft={id}", draft.hook);
     match draft.test {
-        Some(test) => go(&format!("{page}&test={test}#result")),
-        None => go(&format!("{page}#check")),
+        Some(test) => redirect(&format!("{page}&test={test}#result")),
+        None => redirect(&format!("{page}#check")),
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use crate::{
     portal::{ctx::OpCtx, store::users, zones},
 };
 
-/// The signed-in user. Programs have no preferences.
-pub fn own(ctx: &OpCtx) -> Result<&User, Error> {
+/// The signed-in user. API clients have no preferences.
+pub fn signed_in_user(ctx: &OpCtx) -> Result<&User, Error> {
     ctx.user.as_ref().ok_or(Error::SignIn)
 }
 
@@ -23,7 +23,7 @@ pub async fn save(
     time_zone: &str,
     hours: &str,
 ) -> Result<Preferences, Error> {
-    own(ctx)?;
+    signed_in_user(ctx)?;
     let mut invalid = Invalid::default();
     let theme = invalid.take(parse_theme(theme));
     if !zones::exists(time_zone) {
@@ -40,7 +40,7 @@ pub async fn save(
 
 /// Changes only the theme.
 pub async fn set_theme(ctx: &OpCtx, theme: &str) -> Result<Preferences, Error> {
-    let preferences = own(ctx)?.preferences.clone();
+    let preferences = signed_in_user(ctx)?.preferences.clone();
     store_preferences(ctx, Preferences { theme: parse_theme(theme)?, ..preferences }).await
 }
 
@@ -50,7 +50,7 @@ fn parse_theme(theme: &str) -> Result<Theme, Invalid> {
 }
 
 async fn store_preferences(ctx: &OpCtx, preferences: Preferences) -> Result<Preferences, Error> {
-    let (id, new) = (own(ctx)?.id, preferences.clone());
+    let (id, new) = (signed_in_user(ctx)?.id, preferences.clone());
     let written: Result<(), store::Error> = ctx
         .portal
         .store()

@@ -124,7 +124,7 @@ pub async fn try_out(
         Some(id) => {
             let vault = &ctx.portal.store().vault;
             let found =
-                hooks::with_secrets(&mut ctx.portal.store().read().await?, &grant, vault, id)
+                hooks::find_with_secrets(&mut ctx.portal.store().read().await?, &grant, vault, id)
                     .await?;
             Some(found.ok_or(Error::NotFound("hook"))?)
         }

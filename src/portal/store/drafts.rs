@@ -1,4 +1,5 @@
-//! Rejected form input: sealed, kept for ten minutes, readable only by the session that sent it.
+//! Data kept between two requests of a session: rejected form input, tests, revealed secrets. It is
+//! sealed, kept for ten minutes, and readable only by that session.
 
 use crate::{
     domain::{

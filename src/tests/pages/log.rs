@@ -284,7 +284,7 @@ async fn several_are_picked_and_sent_again_after_asking(db: TestDb) {
     .await;
     let asked = words(&question);
     assert!(
-        asked.contains("Redeliver 2 events?") && asked.contains("1 delivery will be left out."),
+        asked.contains("Redeliver 2 events?") && asked.contains("1 delivery can't be redelivered."),
         "{asked}"
     );
     let form =

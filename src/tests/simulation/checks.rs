@@ -369,7 +369,7 @@ impl Checks {
             Signal::Failure if outcome.purpose != Purpose::Test => {
                 seen.failing.get_or_insert((real, jumps));
             }
-            Signal::Failure | Signal::Wait(_) | Signal::OwnTrouble => {}
+            Signal::Failure | Signal::Wait(_) | Signal::LocalFailure => {}
         }
         let standing = &store.hooks[hook];
         if standing.health.failed_for >= store.breaker.give_up_after {

@@ -201,7 +201,7 @@ async fn sparse_filters_walk_along_their_indexes(db: TestDb) {
         ),
         (Search { answer: Some(AnswerGroup::Tls), ..Search::default() }, "deliveries_by_answer"),
         (
-            Search { answer: Some(AnswerGroup::Refused), hook, ..Search::default() },
+            Search { answer: Some(AnswerGroup::ClientError), hook, ..Search::default() },
             "deliveries_of_hook_by_answer",
         ),
         (Search { tests: Some(true), ..Search::default() }, "deliveries_tests"),
@@ -222,7 +222,7 @@ async fn sparse_filters_walk_along_their_indexes(db: TestDb) {
                 .join("\n");
             assert!(plan.contains(index), "{search:?} at {place:?}:\n{plan}");
             // Whatever reads all of the table; SQLite says SCAN, PostgreSQL Seq Scan.
-            let is_sorted = search.states.len() < 2 && search.answer != Some(AnswerGroup::Refused);
+            let is_sorted = search.states.len() < 2 && search.answer != Some(AnswerGroup::ClientError);
             assert!(
                 !is_sorted || !plan.contains("TEMP B-TREE"),
                 "{search:?} at {place:?}:\n{plan}"
@@ -287,7 +287,7 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
     assert_eq!(count.of_state(State::Failed), count.total());
     assert_eq!(
         count.parts.iter().map(|(_, answer, _)| *answer).collect::<Vec<_>>(),
-        [AnswerGroup::Broken, AnswerGroup::Timeout]
+        [AnswerGroup::ServerError, AnswerGroup::Timeout]
     );
     let inbox = log::undelivered(&mut conn, &grant(right::DeliveriesRead)).await.unwrap();
     let lost = Search {

@@ -1,4 +1,4 @@
-//! The error page of a request that was refused before it reached a page: with the frame around it.
+//! The error page, in the usual frame, for a request that was refused before routing.
 
 use leptos::prelude::*;
 
@@ -17,5 +17,5 @@ pub fn fault() -> Option<Error> {
 
 #[component]
 pub fn FaultPage(error: Error) -> impl IntoView {
-    view! { <Frame place=Place::Nowhere><Failure error/></Frame> }
+    view! { <Frame place=Place::None><Failure error/></Frame> }
 }

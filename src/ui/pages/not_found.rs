@@ -12,5 +12,5 @@ use crate::{
 
 #[component]
 pub fn NotFound() -> impl IntoView {
-    view! { <Frame place=Place::Nowhere>{loaded(not_found(), |()| ())}</Frame> }
+    view! { <Frame place=Place::None>{loaded(not_found(), |()| ())}</Frame> }
 }

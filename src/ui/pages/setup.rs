@@ -8,7 +8,7 @@ use crate::{
     rpc::setup::{SetUp, read_setup},
     ui::widgets::{
         field::{ErrorSummary, TextField},
-        frame::Lone,
+        frame::SignedOutFrame,
         loaded::loaded,
     },
     view::setup::SetupForm,
@@ -16,8 +16,8 @@ use crate::{
 
 #[component]
 pub fn SetupPage() -> impl IntoView {
-    view! { <Lone>{loaded(read_setup(query("token"), query("draft")),
-    |form| view! { <Form form/> })}</Lone> }
+    view! { <SignedOutFrame>{loaded(read_setup(query("token"), query("draft")),
+    |form| view! { <Form form/> })}</SignedOutFrame> }
 }
 
 #[component]

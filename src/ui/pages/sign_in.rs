@@ -8,7 +8,7 @@ use crate::{
     rpc::session::{SignIn, read_sign_in},
     ui::widgets::{
         field::{ErrorSummary, TextField},
-        frame::Lone,
+        frame::SignedOutFrame,
         loaded::loaded,
     },
     view::session::SignInForm,
@@ -17,8 +17,8 @@ use crate::{
 #[component]
 pub fn SignInPage() -> impl IntoView {
     let next = query("next");
-    view! { <Lone>{loaded(read_sign_in(query("draft")),
-    move |form| view! { <Form form next/> })}</Lone> }
+    view! { <SignedOutFrame>{loaded(read_sign_in(query("draft")),
+    move |form| view! { <Form form next/> })}</SignedOutFrame> }
 }
 
 #[component]

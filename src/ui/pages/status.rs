@@ -50,9 +50,9 @@ fn Content(page: Data) -> impl IntoView {
 #[component]
 fn Row(check: Check) -> impl IntoView {
     let (tone, word) = match check.grade {
-        Grade::Good => (Tone::Good, "OK"),
-        Grade::Watch => (Tone::Warning, "Needs attention"),
-        Grade::Bad => (Tone::Bad, "Problem"),
+        Grade::Ok => (Tone::Good, "OK"),
+        Grade::Warning => (Tone::Warning, "Needs attention"),
+        Grade::Problem => (Tone::Bad, "Problem"),
     };
     view! {
         <tr>

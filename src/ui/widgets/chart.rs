@@ -1,6 +1,6 @@
-//! Charts, rendered on the server as SVG with presentation attributes only: the content security
-//! policy forbids inline styles. A table or sentence beside each chart has the same numbers, so no
-//! page needs its charts to be read.
+//! Charts, rendered on the server as SVG with classes and presentation attributes: the content
+//! security policy forbids inline styles. The text beside a chart, or its label, gives the key
+//! numbers, so that pages can be understood without the charts.
 
 use leptos::prelude::*;
 
@@ -14,13 +14,13 @@ pub struct Column {
 const STEP: f64 = 10.0;
 const GAP: f64 = 2.0;
 
-/// One path for all columns of a kind: one element per column would be thousands on a page with
-/// fifty charts.
-fn columns_path(columns: &[Column], height: f64, highest: i64, bad: bool) -> String {
+/// One path for all columns of a kind. With one element per column, a page with fifty charts would
+/// have thousands of elements.
+fn columns_path(columns: &[Column], height: f64, highest: i64, is_bad: bool) -> String {
     let scale = |count: i64| height * to_float(count) / to_float(highest.max(1));
     let mut path = String::new();
     for (at, column) in columns.iter().enumerate() {
-        let (count, below) = if bad { (column.bad, column.good) } else { (column.good, 0) };
+        let (count, below) = if is_bad { (column.bad, column.good) } else { (column.good, 0) };
         if count == 0 {
             continue;
         }
@@ -37,7 +37,7 @@ fn columns_path(columns: &[Column], height: f64, highest: i64, bad: bool) -> Str
     path
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a picture is not exact")]
+#[expect(clippy::cast_precision_loss, reason = "charts need no exact values")]
 fn to_float(number: i64) -> f64 {
     number as f64
 }
@@ -108,7 +108,7 @@ pub fn ColumnChart(columns: Vec<Column>, marks: Vec<String>, label: String) -> i
 /// A line of a chart: a value for each column that has one.
 pub type Values = Vec<Option<i64>>;
 
-/// Two lines over the same time axis: the median below, a high percentile above.
+/// Two lines over the same time axis, for example median and p95.
 #[component]
 pub fn LineChart(
     lower: Values,
@@ -139,7 +139,7 @@ pub fn LineChart(
     }
 }
 
-/// A step for each value. The line has a gap where there is no value.
+/// A horizontal segment for each value, joined to the next. A missing value leaves a gap.
 fn line_path(values: &Values, height: f64, highest: i64) -> String {
     let y = |value: i64| (height - 2.0) * (1.0 - to_float(value) / to_float(highest.max(1))) + 1.0;
     let mut path = String::new();

@@ -22,7 +22,7 @@ pub enum Place {
     Events,
     Account,
     Status,
-    Nowhere,
+    None,
 }
 
 struct Group {
@@ -79,7 +79,7 @@ pub fn Frame(place: Place, children: Children) -> impl IntoView {
 
 /// A page for visitors who are not signed in: a single column without navigation.
 #[component]
-pub fn Lone(children: Children) -> impl IntoView {
+pub fn SignedOutFrame(children: Children) -> impl IntoView {
     view! { <main id="main" class="lone">{children()}</main> }
 }
 

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-/// Each is the address of that page, if it exists.
+/// The URLs of these pages. `None`: there is no such page.
 #[component]
 pub fn Pages(
     newest: Option<String>,

@@ -19,7 +19,7 @@ pub fn response(answer: Answer) -> String {
 /// The state of a delivery, and what happens next.
 pub fn summary(delivery: &Delivery, now: Timestamp) -> String {
     let reason = delivery.reason.as_deref();
-    let because = reason.map(|reason| format!(" because {reason}")).unwrap_or_default();
+    let why = reason.map(|reason| format!(": {}", spelled_out(reason))).unwrap_or_default();
     let attempts = i64::from(delivery.attempts);
     match (delivery.state, delivery.last_answer) {
         (State::Delivered, answer) => {
@@ -34,25 +34,47 @@ pub fn summary(delivery: &Delivery, now: Timestamp) -> String {
         (State::Failed, answer) => {
             format!("Failed after {}.{}", count(attempts, "attempt"), last_response(answer))
         }
+        // A redelivery keeps the answer of the last attempt, which may have succeeded.
+        (State::Waiting, Some(answer)) if answer.is_success() => {
+            format!("Redelivery pending: attempt {} is due {}.", attempts + 1, due(delivery, now))
+        }
         (State::Waiting, Some(answer)) => {
-            format!(
-                "Attempt {attempts} failed: {}.{}",
-                response(answer),
-                next_attempt(delivery, now)
-            )
+            let (response, due) = (response(answer), due(delivery, now));
+            format!("Attempt {attempts} failed: {response}. The next attempt is due {due}.")
         }
         (State::Waiting | State::Pending, _) if attempts == 0 => {
-            "Waiting for the first attempt.".to_owned()
+            "The first attempt will start shortly.".to_owned()
         }
-        (State::Waiting | State::Pending, _) => "Waiting for the next attempt.".to_owned(),
+        (State::Waiting | State::Pending, _) => "The next attempt will start shortly.".to_owned(),
         (State::Held, _) => {
-            let until =
-                if reason == Acceptance::Off.hold_reason() { "is turned on" } else { "recovers" };
-            format!("Not sent{because}. It will be sent automatically once the hook {until}.")
+            let held = match attempts {
+                0 => "Held".to_owned(),
+                attempts => format!("Held after {}", count(attempts, "attempt")),
+            };
+            let (why, until) = hold(reason);
+            format!("{held}: the hook is {why}. It will be sent automatically once the hook \
+                     {until}.")
         }
-        (State::Skipped, _) => format!("Not sent{because}. You can redeliver it."),
-        (State::Cancelled, _) => format!("Cancelled{because}."),
+        (State::Skipped, _) => format!("Skipped{why}."),
+        (State::Cancelled, _) => format!("Cancelled{why}."),
     }
+}
+
+/// A stored reason for display. What follows its colon becomes a sentence of its own.
+fn spelled_out(reason: &str) -> String {
+    match reason.split_once(": ") {
+        Some((what, details)) => format!("{what}. {}", sentence_case(details)),
+        None => reason.to_owned(),
+    }
+}
+
+/// Why a delivery is held, and until when: complete `the hook is` and `until the hook`.
+fn hold(reason: Option<&str>) -> (&'static str, &'static str) {
+    if is_held_by_switch(reason) { ("off", "is turned on") } else { ("paused", "recovers") }
+}
+
+fn is_held_by_switch(reason: Option<&str>) -> bool {
+    reason == Acceptance::Off.hold_reason()
 }
 
 fn last_response(answer: Option<Answer>) -> String {
@@ -63,26 +85,27 @@ fn last_response(answer: Option<Answer>) -> String {
     }
 }
 
-fn next_attempt(delivery: &Delivery, now: Timestamp) -> String {
+/// `now`, `in 4 minutes`.
+fn due(delivery: &Delivery, now: Timestamp) -> String {
     let relative = delivery.due_at.filter(|at| *at > now).and_then(|at| at.relative_to(now));
-    match relative {
-        Some(relative) => format!(" The next automatic attempt is due {relative}."),
-        None => " The next automatic attempt is due now.".to_owned(),
-    }
+    relative.unwrap_or_else(|| "now".to_owned())
 }
 
-/// `Next retry in 1 s (08:01:52 UTC).`
-pub fn next_retry(wait: &str, at: &str) -> String {
-    format!("Next retry in {wait} ({at}).")
+/// `Next attempt in 1 s (08:01:52 UTC).`
+pub fn next_attempt(was_success: bool, wait: &str, at: &str) -> String {
+    let what = if was_success { "Redelivery" } else { "Next attempt" };
+    format!("{what} in {wait} ({at}).")
 }
 
-/// The next retry is due.
-pub const RETRY_DUE: &str = "The next retry is due now.";
+/// The attempt after the last one is due. After a success it is a redelivery.
+pub fn attempt_due(was_success: bool) -> &'static str {
+    if was_success { "The redelivery is due now." } else { "The next attempt is due now." }
+}
 
-/// What followed an attempt: another one, `wait` later.
+/// What followed an attempt: another one, after `wait`.
 pub fn followed_by(was_success: bool, wait: &str) -> String {
     let what = if was_success { "Redelivered" } else { "Next attempt" };
-    format!("{what} {wait} later.")
+    format!("{what} after {wait}.")
 }
 
 /// Why no attempt follows the last one of a failed delivery.
@@ -105,16 +128,16 @@ pub fn no_attempts(state: State) -> &'static str {
 /// Which headers the request panel shows.
 pub fn request_shown(was_sent: bool) -> &'static str {
     if was_sent {
-        "Last request sent. The API key is masked; each attempt is signed again."
+        "Most recent request. The API key is masked, and every attempt has a new signature."
     } else {
-        "Next request. The API key is masked; each attempt is signed again."
+        "Next request. The API key is masked, and every attempt has a new signature."
     }
 }
 
 /// How much of a response body is stored.
 pub fn stored_response(size: i64, is_cut: bool) -> String {
     if is_cut {
-        format!("Truncated: only the first {} are stored.", bytes(size))
+        format!("Truncated to the first {}.", bytes(size))
     } else {
         format!("{}.", bytes(size))
     }
@@ -142,8 +165,8 @@ impl Refusal {
             Self::HookDeleted => "The hook was deleted.",
             Self::Test => "Tests can't be redelivered. Send a new test.",
             Self::NoPayload => "The payload was removed after the retention period.",
-            Self::Pending => "The first attempt is due now.",
-            Self::HookOff => "The hook is off. Turn it on, and the event is sent automatically.",
+            Self::Pending => "The first attempt is still pending.",
+            Self::HookOff => "The hook is off. Turn it on to send the event.",
         }
     }
 
@@ -174,22 +197,70 @@ pub fn redeliver_title(events: i64, has_refused: bool) -> String {
 
 /// Some of the selected deliveries can't be redelivered.
 pub fn left_out(deliveries: i64, reason: &str) -> String {
-    format!("{} will be left out. {reason}", count(deliveries, "delivery"))
+    format!("{} can't be redelivered. {reason}", count(deliveries, "delivery"))
 }
 
-/// A single redelivery has started.
-pub const REDELIVERY_STARTED: &str = "Redelivery started.";
+/// A redelivery was accepted: `delivery` is its new state.
+pub fn redelivery_started(delivery: &Delivery) -> String {
+    match delivery.state {
+        State::Held => {
+            let (why, until) = hold(delivery.reason.as_deref());
+            format!("The hook is {why}. The event is held until the hook {until}.")
+        }
+        _ => "Redelivery started.".to_owned(),
+    }
+}
 
-/// Redeliveries have started, except of those that were refused.
-pub fn redeliveries_started(sent: i64, refused: i64) -> String {
-    let done = format!("Redelivering {}.", count(sent, "event"));
-    match refused {
-        0 => done,
-        1 => format!("{done} 1 was left out: it is already being sent, or no longer exists."),
-        _ => format!(
-            "{done} {} were left out: they are already being sent, or no longer exist.",
-            grouped(refused)
-        ),
+/// The results of several redeliveries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redelivered {
+    pub sent: i64,
+    /// Held, because the hook is off.
+    pub off: i64,
+    /// Held, because the hook is paused.
+    pub paused: i64,
+    pub refused: i64,
+}
+
+impl Redelivered {
+    /// Counts an accepted redelivery by its new state.
+    pub fn add(&mut self, delivery: &Delivery) {
+        match delivery.state {
+            State::Held if is_held_by_switch(delivery.reason.as_deref()) => self.off += 1,
+            State::Held => self.paused += 1,
+            _ => self.sent += 1,
+        }
+    }
+
+    /// How many events are sent, are held or were refused.
+    pub fn sentence(&self) -> String {
+        if self.sent + self.off + self.paused == 0 {
+            return match self.refused {
+                0 => "Nothing was redelivered.".to_owned(),
+                refused => format!(
+                    "Nothing was redelivered: {} can't be redelivered now.",
+                    count(refused, "delivery")
+                ),
+            };
+        }
+        let held = |events: i64, until: &str| match events {
+            1 => format!("1 event is held until its hook {until}."),
+            _ => format!("{} events are held until their hook {until}.", grouped(events)),
+        };
+        let refused = match self.refused {
+            1 => "1 was left out: it can't be redelivered now.".to_owned(),
+            refused => {
+                format!("{} were left out: they can't be redelivered now.", grouped(refused))
+            }
+        };
+        let parts = [
+            (self.sent, format!("Redelivering {}.", count(self.sent, "event"))),
+            (self.off, held(self.off, "is turned on")),
+            (self.paused, held(self.paused, "recovers")),
+            (self.refused, refused),
+        ];
+        let parts = parts.into_iter().filter(|(number, _)| *number > 0).map(|(_, part)| part);
+        parts.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -221,8 +292,8 @@ pub fn undelivered(deliveries: i64, hooks: i64) -> String {
     match hooks {
         0 => "Failed and skipped deliveries are listed here until you redeliver them.".to_owned(),
         _ => format!(
-            "{} failed or skipped, in {}.",
-            count(deliveries, "delivery"),
+            "{} in {}.",
+            count(deliveries, "failed or skipped delivery"),
             count(hooks, "hook")
         ),
     }
@@ -290,42 +361,107 @@ mod tests {
             said(State::Failed, 1, Some(Answer::Timeout)),
             "Failed after 1 attempt. Timed out."
         );
-        assert_eq!(said(State::Pending, 0, None), "Waiting for the first attempt.");
-        assert_eq!(said(State::Skipped, 0, None), "Not sent. You can redeliver it.");
+        assert_eq!(said(State::Pending, 0, None), "The first attempt will start shortly.");
+        assert_eq!(said(State::Skipped, 0, None), "Skipped.");
     }
 
     #[test]
-    fn a_summary_names_reasons_and_times() {
+    fn a_redelivery_after_a_success_is_not_a_failure() {
+        let redelivered = delivery(State::Waiting, 1, Some(Answer::Status(200)));
+        assert_eq!(
+            summary(&redelivered, Timestamp(0)),
+            "Redelivery pending: attempt 2 is due now."
+        );
+        assert_eq!(attempt_due(true), "The redelivery is due now.");
+        assert_eq!(attempt_due(false), "The next attempt is due now.");
+    }
+
+    #[test]
+    fn a_reason_never_promises_what_a_refusal_denies() {
+        let skipped = |reason: &str| {
+            let skipped = delivery(State::Skipped, 0, None);
+            summary(&Delivery { reason: Some(reason.to_owned()), ..skipped }, Timestamp(0))
+        };
+        assert_eq!(skipped("the hook was off"), "Skipped: the hook was off.");
+        assert_eq!(
+            skipped("the hook's queue is full: its oldest delivery has waited too long"),
+            "Skipped: the hook's queue is full. Its oldest delivery has waited too long."
+        );
+    }
+
+    fn held_by(acceptance: Acceptance, attempts: u32, answer: Option<Answer>) -> Delivery {
+        let reason = acceptance.hold_reason().map(str::to_owned);
+        Delivery { reason, ..delivery(State::Held, attempts, answer) }
+    }
+
+    #[test]
+    fn a_held_delivery_may_have_had_attempts() {
+        let said = |held: &Delivery| summary(held, Timestamp(0));
+        assert_eq!(
+            said(&held_by(Acceptance::Paused, 0, None)),
+            "Held: the hook is paused. It will be sent automatically once the hook recovers."
+        );
+        assert_eq!(
+            said(&held_by(Acceptance::Off, 2, Some(Answer::Status(503)))),
+            "Held after 2 attempts: the hook is off. It will be sent automatically once the hook \
+             is turned on."
+        );
+    }
+
+    #[test]
+    fn a_redelivery_that_is_held_says_until_when() {
+        let (off, paused) = (held_by(Acceptance::Off, 1, None), held_by(Acceptance::Paused, 1, None));
+        assert_eq!(
+            redelivery_started(&off),
+            "The hook is off. The event is held until the hook is turned on."
+        );
+        assert_eq!(
+            redelivery_started(&paused),
+            "The hook is paused. The event is held until the hook recovers."
+        );
+        let mut all = Redelivered { refused: 2, ..Redelivered::default() };
+        assert_eq!(
+            all.sentence(),
+            "Nothing was redelivered: 2 deliveries can't be redelivered now."
+        );
+        all.add(&off);
+        all.add(&paused);
+        all.add(&paused);
+        assert_eq!(
+            all.sentence(),
+            "1 event is held until its hook is turned on. 2 events are held until their hook \
+             recovers. 2 were left out: they can't be redelivered now."
+        );
+        let waiting = delivery(State::Waiting, 1, None);
+        assert_eq!(redelivery_started(&waiting), "Redelivery started.");
+    }
+
+    #[test]
+    fn a_summary_names_the_time_of_the_next_attempt() {
         let waiting = Delivery {
             due_at: Some(Timestamp(240_000)),
             ..delivery(State::Waiting, 3, Some(Answer::Timeout))
         };
         assert_eq!(
             summary(&waiting, Timestamp(0)),
-            "Attempt 3 failed: timed out. The next automatic attempt is due in 4 minutes."
+            "Attempt 3 failed: timed out. The next attempt is due in 4 minutes."
         );
         assert!(summary(&waiting, Timestamp(240_000)).ends_with("is due now."));
-        let held = Delivery {
-            reason: Acceptance::Paused.hold_reason().map(str::to_owned),
-            ..delivery(State::Held, 0, None)
-        };
-        assert_eq!(
-            summary(&held, Timestamp(0)),
-            "Not sent because the hook is paused: its receiver keeps failing. It will be sent \
-             automatically once the hook recovers."
-        );
     }
 
     #[test]
     fn numbers_decide_the_words() {
         assert_eq!(redeliver_title(0, false), "No deliveries selected");
         assert_eq!(redeliver_title(2, true), "Redeliver 2 events?");
-        assert_eq!(redeliveries_started(1, 0), "Redelivering 1 event.");
-        assert!(redeliveries_started(2, 1).ends_with("or no longer exists."));
+        let redelivered = Redelivered { sent: 2, refused: 1, ..Redelivered::default() };
+        assert_eq!(
+            redelivered.sentence(),
+            "Redelivering 2 events. 1 was left out: it can't be redelivered now."
+        );
         assert_eq!(redeliver_matching(Some(1204)), "Redeliver all 1,204 matching events");
         assert!(redeliver_matching(Some(MANY + 1)).ends_with("(more than 10,000)"));
         assert_eq!(kept(90, 1), "Deliveries are kept for 90 days, payloads for 1 day.");
-        assert_eq!(undelivered(2, 1), "2 deliveries failed or skipped, in 1 hook.");
-        assert_eq!(stored_response(16_384, true), "Truncated: only the first 16.4 KB are stored.");
+        assert_eq!(undelivered(2, 1), "2 failed or skipped deliveries in 1 hook.");
+        assert_eq!(stored_response(16_384, true), "Truncated to the first 16 KiB.");
     }
 }

@@ -3,8 +3,8 @@
 //! server in `local`. Imports `domain` only.
 //!
 //! The detail of an attempt is a sentence of `engine::delivery`, stored with the attempt. The
-//! catalogue finds words in it, so the words there and here must stay the same. An unknown detail
-//! gets the general diagnosis of its class.
+//! catalogue matches substrings of it: keep both sides in sync. An unknown detail gets the general
+//! diagnosis of its class.
 
 mod local;
 mod status;
@@ -14,7 +14,7 @@ pub use status::status_words;
 
 use crate::domain::delivery::Answer;
 
-/// Two sentences: what happened, and what to do next.
+/// What happened, and what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
     pub what: &'static str,
@@ -57,8 +57,8 @@ pub fn diagnose(answer: Answer, detail: Option<&str>) -> Diagnosis {
             "Use a public address, or ask an operator to allow the range in \
              SERVICE_HOOKS_EGRESS__ALLOW_CIDRS.",
         ),
-        Answer::BrokenAnswer => of_broken(&detail),
-        Answer::OwnTrouble => local::diagnose(&detail),
+        Answer::InvalidResponse => of_broken(&detail),
+        Answer::LocalFailure => local::diagnose(&detail),
     }
 }
 

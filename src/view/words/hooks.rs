@@ -18,7 +18,7 @@ pub fn last_response(answer: Option<Answer>) -> String {
 }
 
 /// `Last 3 attempts failed. Latest response: 503`, for a row of the list.
-pub fn failures_in_row(failures: u32, answer: Option<Answer>) -> String {
+pub fn failures_for_list(failures: u32, answer: Option<Answer>) -> String {
     let last = last_response(answer);
     match failures {
         1 => format!("Last attempt failed: {last}"),
@@ -151,10 +151,10 @@ mod tests {
     #[test]
     fn failures_name_the_last_response() {
         assert_eq!(
-            failures_in_row(3, Some(Answer::Status(503))),
+            failures_for_list(3, Some(Answer::Status(503))),
             "Last 3 attempts failed. Latest response: 503"
         );
-        assert_eq!(failures_in_row(1, Some(Answer::Timeout)), "Last attempt failed: Timed out");
+        assert_eq!(failures_for_list(1, Some(Answer::Timeout)), "Last attempt failed: Timed out");
         assert_eq!(last_response(None), "unknown");
     }
 

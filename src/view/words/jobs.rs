@@ -9,7 +9,7 @@ use crate::domain::{
 
 /// The progress of a job: sent, left out, and the time that is left.
 pub fn progress(job: &Job) -> String {
-    let (behind, all) = job.progress();
+    let (processed, all) = job.progress();
     let mut words = match job.state {
         JobState::Done => format!("{} redelivered.", count(job.done, "event")),
         _ => format!("{} of {} redelivered.", grouped(job.done), grouped(all)),
@@ -20,8 +20,8 @@ pub fn progress(job: &Job) -> String {
             grouped(job.skipped)
         );
     }
-    if job.state == JobState::Running && all > behind {
-        words = format!("{words} About {} left.", time_needed(all - behind, job.per_second));
+    if job.state == JobState::Running && all > processed {
+        words = format!("{words} About {} left.", time_needed(all - processed, job.per_second));
     }
     words
 }

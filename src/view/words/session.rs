@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-/// The same for an unknown address and for a wrong password: it must not tell which accounts exist.
+/// The same for an unknown address and for a wrong password, so that it does not reveal which
+/// accounts exist.
 pub const WRONG_PASSWORD: &str = "Wrong e-mail address or password.";
 
-/// Sign-in is rate limited. It must not tell what was counted: the network, the browser or the
-/// account.
+/// Sign-in is rate limited. The sentence does not reveal whether the network, the browser or the
+/// account reached the limit.
 pub fn too_many_passwords(wait: Duration) -> String {
     let minutes = match wait.as_secs().div_ceil(60) {
         0 | 1 => "1 minute".to_owned(),

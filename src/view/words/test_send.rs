@@ -21,8 +21,8 @@ pub fn result(attempt: &Attempt) -> String {
         Answer::TlsFailed => format!("TLS handshake with {host} failed."),
         Answer::DnsFailed => format!("Can't resolve {host}."),
         Answer::AddressRefused => format!("Not sent: the address of {host} is not allowed."),
-        Answer::BrokenAnswer => format!("Invalid or incomplete response from {host}."),
-        Answer::OwnTrouble => "Not sent: this server can't open a connection now.".to_owned(),
+        Answer::InvalidResponse => format!("Invalid or incomplete response from {host}."),
+        Answer::LocalFailure => "Not sent: this server can't open a connection now.".to_owned(),
     }
 }
 

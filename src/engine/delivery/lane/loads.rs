@@ -16,21 +16,21 @@ use crate::{
 /// commits with accepts.
 const HOLD_PER_SECOND: u32 = 1000;
 
-/// The backoff after a failed load. It doubles up to the maximum while the cause is one that only a
-/// person can remove.
+/// The backoff after a failed load. It doubles, up to the maximum, only for failures that a person
+/// must fix.
 const LOAD_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_LOAD_BACKOFF: Duration = Duration::from_secs(300);
 /// Bounds the shift: after this many doublings the backoff exceeds the maximum.
 const MAX_DOUBLINGS: u32 = 9;
 
 impl Lane {
-    /// What to load now; `None`: nothing.
+    /// What to load now, or `None`.
     pub fn wants_load(&self, limits: &Limits, now: Timestamp) -> Option<Wanted> {
         if self.loading || self.retry_load_at.is_some_and(|at| at > now) {
             return None;
         }
         let is_unread = self.is_stale && !self.is_ordered();
-        // Every change reloads the hook, but must not add to a buffer that is full already.
+        // A changed hook is reloaded, but a full buffer takes no more rows.
         let wants = |buffer: &Buffer| {
             (is_unread && !buffer.is_full(limits.window)) || buffer.wants_load(limits.window, now)
         };
@@ -52,12 +52,12 @@ impl Lane {
         (wanted != Wanted::default()).then_some(wanted)
     }
 
-    /// Notes that a load begins. It does not cover anything that is noted from here on.
+    /// Notes that a load begins. Changes that are noted after this need another load.
     pub fn begin_load(&mut self, wanted: Wanted) {
         self.loading = true;
         self.changed_during_load = false;
         self.begin_wait_read();
-        // The load of a stale lane does not count as the lines' turn.
+        // The reload of a stale lane does not use up the lines' turn.
         self.last_wanted = Wanted { lines: wanted.lines && !self.is_stale, ..wanted };
         if wanted.first_attempts {
             self.first_attempts.begin_load();
@@ -77,7 +77,8 @@ impl Lane {
         self.retry_load_at = None;
         self.lasting_failures = 0;
         let recorded = std::mem::take(&mut self.recorded_during_load);
-        let is_newer =
+        // A row that was read before the result of its attempt was recorded is out of date.
+        let is_current =
             |open: &Open| recorded.get(&open.id).is_none_or(|attempts| open.attempts > *attempts);
         if self.changed_during_load {
             self.note_missing(now);
@@ -108,14 +109,14 @@ impl Lane {
             self.first_attempts.note_more(now);
             self.retries.note_more(now);
         }
-        self.apply_page_lines(&mut page, is_newer, now);
+        self.apply_page_lines(&mut page, is_current, now);
         if page.needs_step {
             self.may_probe = true;
             self.step_at.get_or_insert(now);
         }
         let (first_attempts, retries) =
             (page.first_attempts.unwrap_or_default(), page.retries.unwrap_or_default());
-        for open in first_attempts.due.into_iter().chain(retries.due).filter(is_newer) {
+        for open in first_attempts.due.into_iter().chain(retries.due).filter(is_current) {
             self.recently_loaded.note(open.id);
             self.push(open);
         }
@@ -127,16 +128,16 @@ impl Lane {
                 buffer.note_more(at);
             }
         }
-        self.take_probe(page.probe.filter(is_newer), now);
+        self.accept_probe(page.probe.filter(is_current), now);
         self.reread_if_needed(now);
     }
 
-    fn take_probe(&mut self, probe: Option<Open>, now: Timestamp) {
+    fn accept_probe(&mut self, probe: Option<Open>, now: Timestamp) {
         // The page's pause may be newer than the one for which the load was started. Then it is too
         // early for this probe.
-        let is_time = self.health.paused.is_some_and(|pause| pause.probe_at <= now);
+        let is_probe_due = self.health.paused.is_some_and(|pause| pause.probe_at <= now);
         match probe {
-            Some(_) if !is_time => self.may_probe = true,
+            Some(_) if !is_probe_due => self.may_probe = true,
             Some(probe) if self.known.insert(&probe) => {
                 self.probe = Some(probe);
                 self.may_probe = true;
@@ -146,10 +147,10 @@ impl Lane {
         }
     }
 
-    /// When to retry a failed load. An unreachable database may be back within a second, so its
+    /// Counts a failed load and returns when to retry it. An unreachable database may be back within a second, so its
     /// retry interval is constant. A cause that only a person can remove (say, a secret that the
     /// master key does not decrypt) is retried with exponential backoff until the hook changes.
-    pub fn load_retry_at(&mut self, is_lasting: bool, now: Timestamp) -> Timestamp {
+    pub fn count_load_failure(&mut self, is_lasting: bool, now: Timestamp) -> Timestamp {
         self.lasting_failures =
             if is_lasting { self.lasting_failures.saturating_add(1) } else { 0 };
         let doubled = 1 << self.lasting_failures.saturating_sub(1).min(MAX_DOUBLINGS);
@@ -166,7 +167,7 @@ impl Lane {
         self.note_missing(at);
     }
 
-    /// Notes that what the last load was to bring is still only in the database.
+    /// The last load failed or was discarded: its deliveries must be loaded again.
     fn note_missing(&mut self, at: Timestamp) {
         let is_ordered = self.is_ordered();
         if self.last_wanted.first_attempts || !is_ordered {
@@ -177,7 +178,6 @@ impl Lane {
         }
     }
 
-    /// Is a step due?
     pub fn wants_step(&self, now: Timestamp) -> bool {
         !self.stepping && !self.is_stale && self.step_at.is_some_and(|at| at <= now)
     }
@@ -203,17 +203,16 @@ impl Lane {
         self.may_probe = true;
     }
 
-    /// Notes that lines and buffers may have more in the database.
+    /// Notes that the database may have more deliveries for lines and buffers.
     pub(super) fn note_more(&mut self, now: Timestamp) {
         self.lines.note_more(now);
         self.note_more_in_buffers(now);
     }
 
-    /// Notes that first attempts and retries may have more in the database. For an open hook with
-    /// ordered deliveries this skips queries that would find nothing: every delivery has a key and
-    /// belongs to a line, except those that were accepted before ordering was switched on.
-    /// [`Lane::loaded`] noted these at that time, and a query for more of them would scan past
-    /// every row that has a key.
+    /// Notes that the database may have more first attempts and retries. For an open hook with
+    /// ordered deliveries, a query for more would usually scan every row with a key and find
+    /// nothing: only deliveries that were accepted before ordering was switched on have no key.
+    /// [`Lane::loaded`] noted those when ordering was switched on.
     pub(super) fn note_more_in_buffers(&mut self, now: Timestamp) {
         let has_lines = self.is_ordered() && self.is_open();
         if !has_lines {

@@ -20,7 +20,7 @@ pub(in crate::engine) struct Beat {
     pub changed: Option<Vec<HookId>>,
     pub is_lost: bool,
     pub is_leader: bool,
-    pub has_job: bool,
+    pub has_orphaned_job: bool,
 }
 
 pub(in crate::engine) struct Heartbeat;

@@ -47,7 +47,7 @@ pub(in crate::engine) struct Beat {
     /// This node has the smallest id of all live nodes: it runs the tasks that must run only once.
     pub is_leader: bool,
     /// There is a running job that no live node works on.
-    pub has_job: bool,
+    pub has_orphaned_job: bool,
 }
 
 /// The state of the cluster at the last heartbeat. While it stays the same, a heartbeat needs only
@@ -144,7 +144,7 @@ impl Heartbeat {
         let (node, row) = (self.node, self.row(true));
         let exchange = async {
             let conn = postgres(&mut conn)?;
-            let reply = nodes::beat(conn, node, row).await?;
+            let reply = nodes::send_heartbeat(conn, node, row).await?;
             lanes::release(conn, node, &idle.iter().copied().collect::<Vec<_>>()).await?;
             Ok(reply.is_listed)
         };
@@ -187,7 +187,7 @@ impl Heartbeat {
             lanes::renew_fences(conn, node).await?;
         }
         let sent_at = self.clock.stopwatch();
-        let reply = tokio::time::timeout(REPLY_TIMEOUT, nodes::beat(conn, node, row)).await;
+        let reply = tokio::time::timeout(REPLY_TIMEOUT, nodes::send_heartbeat(conn, node, row)).await;
         let reply = reply.unwrap_or_else(|_| Err(Error::timed_out()))?;
         self.clock.synchronise(sent_at, reply.now);
         self.is_listed = reply.is_listed;
@@ -213,7 +213,7 @@ impl Heartbeat {
     async fn rebalance(
         &mut self,
         conn: &mut PgConnection,
-        reply: nodes::BeatReply,
+        reply: nodes::HeartbeatReply,
         idle: &HashSet<HookId>,
         must_reload: bool,
     ) -> Result<Beat, Error> {
@@ -230,7 +230,7 @@ impl Heartbeat {
         let released: Vec<HookId> =
             misplaced_lanes(&self.lanes, &alive, node).filter(|hook| idle.contains(hook)).collect();
         lanes::release(conn, node, &released).await?;
-        let may_reap = reply.has_dead && self.was_late.is_none_or(|at| at.elapsed() >= GRACE);
+        let may_reap = reply.has_expired_node && self.was_late.is_none_or(|at| at.elapsed() >= GRACE);
         if may_reap {
             nodes::reap(conn, node).await?;
         }
@@ -258,7 +258,7 @@ impl Heartbeat {
             changed,
             is_lost: false,
             is_leader: alive.iter().min() == Some(&node),
-            has_job: reply.has_job,
+            has_orphaned_job: reply.has_orphaned_job,
         };
         let (hooks_version, lanes_version) = (reply.hooks_version, reply.lanes_version);
         self.seen = Some(Seen { hooks_version, lanes_version, alive });

@@ -20,13 +20,13 @@ use crate::{
 };
 
 /// A node whose last renewal is older than this has missed a heartbeat.
-const MISSED_BEAT: Duration = Duration::from_secs(2);
+const HEARTBEAT_GRACE: Duration = Duration::from_secs(2);
 
 /// The columns that a node writes with every heartbeat.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NodeRow {
     pub(super) lease: Duration,
-    /// By how many milliseconds the node's own clock is ahead of the database's.
+    /// The node's clock minus the database's, in milliseconds.
     pub(super) skew: i64,
     /// The node is shutting down and must not be assigned any lanes.
     pub(super) is_retiring: bool,
@@ -34,7 +34,7 @@ pub(super) struct NodeRow {
 
 /// The reply to a heartbeat.
 #[derive(Debug, sqlx::FromRow)]
-pub(super) struct BeatReply {
+pub(super) struct HeartbeatReply {
     pub(super) now: Timestamp,
     /// The node's row exists. If not, another node found the lease expired and deleted the row.
     pub(super) is_listed: bool,
@@ -44,13 +44,13 @@ pub(super) struct BeatReply {
     pub(super) hooks_version: i64,
     /// The counter of lanes that became free.
     pub(super) lanes_version: i64,
-    /// The nodes whose leases have not expired and that are not retiring, and this one, in order of
-    /// their ids. The owner of a lane is computed from this list.
+    /// The nodes that are not retiring and whose leases have not expired, in order of their ids.
+    /// This node's own lease counts as not expired. The owner of a lane is computed from this list.
     pub(super) alive: Vec<Uuid>,
     /// The lease of another node has expired.
-    pub(super) has_dead: bool,
+    pub(super) has_expired_node: bool,
     /// There is a running job whose lease has expired.
-    pub(super) has_job: bool,
+    pub(super) has_orphaned_job: bool,
 }
 
 /// The time of the database server.
@@ -62,13 +62,13 @@ pub(super) async fn now(conn: &mut PgConnection) -> Result<Timestamp, Error> {
     Ok(now)
 }
 
-/// Renews the node's lease and reads everything that shows whether more is to do: one statement,
-/// whose cost does not depend on the number of hooks.
-pub(super) async fn beat(
+/// Renews the node's lease and reads whether there is more work to do: one statement, whose cost
+/// does not depend on the number of hooks.
+pub(super) async fn send_heartbeat(
     conn: &mut PgConnection,
     node: NodeId,
     row: NodeRow,
-) -> Result<BeatReply, Error> {
+) -> Result<HeartbeatReply, Error> {
     let query = sqlx::query_as(
         "WITH t AS MATERIALIZED (SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS \
          BIGINT) AS now),
@@ -84,8 +84,10 @@ pub(super) async fn beat(
                 lanes_version,
                 ARRAY(SELECT id FROM nodes WHERE (until >= t.now OR id = $1) AND NOT retiring \
                 ORDER BY id) AS alive,
-                EXISTS (SELECT 1 FROM nodes WHERE until < t.now AND id <> $1) AS has_dead,
-                EXISTS (SELECT 1 FROM jobs WHERE state = 'running' AND until < t.now) AS has_job
+                EXISTS (SELECT 1 FROM nodes WHERE until < t.now AND id <> $1) AS \
+                has_expired_node,
+                EXISTS (SELECT 1 FROM jobs WHERE state = 'running' AND until < t.now) AS \
+                has_orphaned_job
          FROM t",
     );
     let lease = i64::try_from(row.lease.as_millis()).unwrap_or(i64::MAX);
@@ -123,20 +125,20 @@ pub(super) async fn register(
 macro_rules! remove {
     ($which:literal) => {
         concat!(
-            "WITH gone AS (DELETE FROM nodes WHERE ",
+            "WITH removed AS (DELETE FROM nodes WHERE ",
             $which,
             " RETURNING id),
-                  told AS (UPDATE counters SET value = value + 1
+                  notified AS (UPDATE counters SET value = value + 1
                            WHERE name = 'lanes_version' AND shard = 0 AND EXISTS (SELECT 1 FROM \
-                           gone))
-             SELECT id FROM gone"
+                           removed))
+             SELECT id FROM removed"
         )
     };
 }
 
-/// Deletes the nodes whose leases have expired, which frees their lanes, and frees their jobs. A
-/// node that renews its lease concurrently is either deleted before the renewal, and then learns
-/// it, or not deleted.
+/// Deletes the nodes whose leases have expired, which frees their lanes, and frees their jobs. If a
+/// node renews its lease concurrently, the renewal either prevents the deletion, or comes too late
+/// and the reply to the heartbeat says so.
 pub(super) async fn reap(conn: &mut PgConnection, node: NodeId) -> Result<(), Error> {
     let dead: Vec<(NodeId,)> = sqlx::query_as(remove!(
         "id <> $1 AND until < CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
@@ -152,10 +154,9 @@ pub(super) async fn reap(conn: &mut PgConnection, node: NodeId) -> Result<(), Er
     Ok(())
 }
 
-/// Deletes nodes that crashed, before their leases expire. A node on this machine has crashed if
-/// the kernel says that its process ended. Any other node is presumed crashed if it missed a
-/// heartbeat and has no connection to PostgreSQL: a node that merely lost its connections would
-/// have reconnected by then.
+/// Deletes nodes that crashed, before their leases expire. A node has crashed if its process on this
+/// machine ended. A node is presumed crashed if it missed a heartbeat and has no connection to
+/// PostgreSQL: a node that merely lost its connections would have reconnected by then.
 pub(super) async fn reap_crashed(
     conn: &mut PgConnection,
     node: NodeId,
@@ -170,7 +171,7 @@ pub(super) async fn reap_crashed(
     )
     .bind(node)
     .bind(now)
-    .bind(now.after(lease.saturating_sub(MISSED_BEAT)))
+    .bind(now.after(lease.saturating_sub(HEARTBEAT_GRACE)))
     .fetch_all(&mut *conn)
     .await?;
     let has_crashed = |row: &(NodeId, Timestamp, Option<String>, bool)| {
@@ -201,7 +202,7 @@ pub struct NodeStatus {
     pub started_at: Timestamp,
     /// When its lease ends.
     pub until: Timestamp,
-    /// By how many milliseconds its own clock is ahead of the database's.
+    /// The node's clock minus the database's, in milliseconds.
     pub skew_ms: i64,
 }
 

@@ -22,7 +22,8 @@ pub struct Secrets {
     pub signing_secret: String,
 }
 
-/// Where a secret is stored; the seal is bound to it.
+/// Where a secret is stored. It is the associated data of the encryption, so a ciphertext is valid
+/// only in its own row and column.
 pub(in crate::engine::store) fn place<'a>(column: &'static str, id: &'a HookId) -> Place<'a> {
     Place { table: "hooks", column, row: id.0.as_bytes() }
 }
@@ -35,7 +36,6 @@ async fn load_secrets(conn: &mut Conn, vault: &Vault, id: HookId) -> Result<Secr
     open_secrets(vault, id, &api_key, &signing_secret)
 }
 
-/// Opens both sealed values of a hook.
 fn open_secrets(
     vault: &Vault,
     id: HookId,
@@ -43,7 +43,7 @@ fn open_secrets(
     signing_secret: &[u8],
 ) -> Result<Secrets, Error> {
     let open = |column: &'static str, sealed: &[u8]| {
-        let bytes = vault.open(place(column, &id), sealed)?;
+        let bytes = vault.open(secret_location(column, &id), sealed)?;
         String::from_utf8(bytes).map_err(|_| Error::Inconsistent { table: "hooks", column })
     };
     Ok(Secrets {
@@ -52,7 +52,7 @@ fn open_secrets(
     })
 }
 
-/// The sealed API keys of up to 20 hooks, to check whether a master key fits.
+/// The sealed API keys of up to 20 hooks, to check that the master key can decrypt them.
 pub(in crate::engine::store) async fn sealed_keys(
     conn: &mut Conn,
 ) -> Result<Vec<(HookId, Vec<u8>)>, Error> {
@@ -61,20 +61,20 @@ pub(in crate::engine::store) async fn sealed_keys(
     ).fetch_all(c).await)?)
 }
 
-/// A hook and its secrets, from one read. A key may only be sent to the URL it was entered for, so
-/// both must come from the same moment. It is for requests to that URL, which show nobody the
-/// secrets, so the grant is of `hooks:write`.
-pub async fn with_secrets(
+/// A hook and its secrets, from one query: an API key may only be sent to the URL it was entered
+/// for, so both must come from the same snapshot. Used to send requests to that URL, which does not
+/// reveal the secrets to the user, so `hooks:write` is sufficient.
+pub async fn find_with_secrets(
     conn: &mut Conn,
     _by: &Grant<right::HooksWrite>,
     vault: &Vault,
     id: HookId,
 ) -> Result<Option<(Hook, Secrets)>, Error> {
-    load_with_secrets(conn, vault, id).await
+    find_with_secrets_ungranted(conn, vault, id).await
 }
 
-/// Like [`with_secrets`], for the engine, which needs no grant.
-pub(in crate::engine) async fn load_with_secrets(
+/// Like [`find_with_secrets`], for the engine, which needs no grant.
+pub(in crate::engine) async fn find_with_secrets_ungranted(
     conn: &mut Conn,
     vault: &Vault,
     id: HookId,
@@ -98,7 +98,7 @@ pub(in crate::engine) async fn load_with_secrets(
     Ok(Some((row.into_hook()?, secrets)))
 }
 
-/// A hook's secrets in plain text, for a person with a grant.
+/// A hook's secrets in plain text, for a user with the permission to see them.
 pub async fn reveal(
     conn: &mut Conn,
     _by: &Grant<right::SecretsReveal>,

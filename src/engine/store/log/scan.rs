@@ -88,7 +88,7 @@ pub(super) fn scans(search: &Search, pending_ids: Option<&[DeliveryId]>) -> Vec<
     }
     // The index of unsuccessful answers is the smallest.
     if let Some(answer) =
-        search.answer.filter(|answer| !matches!(answer, AnswerGroup::Success | AnswerGroup::Never))
+        search.answer.filter(|answer| !matches!(answer, AnswerGroup::Success | AnswerGroup::NoAttempt))
     {
         return answer
             .classes()
@@ -99,7 +99,7 @@ pub(super) fn scans(search: &Search, pending_ids: Option<&[DeliveryId]>) -> Vec<
     let states = match (search.states.is_empty(), search.answer) {
         (false, _) => search.states.as_slice(),
         // Deliveries without any attempt are in one of these states.
-        (true, Some(AnswerGroup::Never)) => {
+        (true, Some(AnswerGroup::NoAttempt)) => {
             &[State::Pending, State::Waiting, State::Held, State::Skipped, State::Cancelled]
         }
         (true, _) => return vec![single_scan],
@@ -123,7 +123,7 @@ pub(super) fn scans(search: &Search, pending_ids: Option<&[DeliveryId]>) -> Vec<
 /// Can a match of the search be pending?
 pub(super) fn may_include_pending(search: &Search) -> bool {
     search.states.contains(&State::Pending)
-        || search.states.is_empty() && search.answer == Some(AnswerGroup::Never)
+        || search.states.is_empty() && search.answer == Some(AnswerGroup::NoAttempt)
 }
 
 /// Adds a row comparison with the span: `(hook_id, id) >= (.., ..) AND (hook_id, id) < (.., ..)`.
@@ -217,7 +217,7 @@ macro_rules! push_filters {
         }
         match search.answer.filter(|_| !matches!(scan, IndexScan::Answer(..))) {
             None => {}
-            Some(AnswerGroup::Never) => drop($query.push(" AND last_class IS NULL")),
+            Some(AnswerGroup::NoAttempt) => drop($query.push(" AND last_class IS NULL")),
             Some(answer) => {
                 $query.push(" AND last_class IN (");
                 let mut classes = $query.separated(", ");

@@ -3,7 +3,7 @@
 use axum::{Json, http::StatusCode};
 
 use super::{
-    requests::delivery::{DeliveryFilter, Nothing},
+    requests::delivery::{DeliveryFilter, EmptyBody},
     shapes::delivery::{DeliveryPage, DeliveryShape},
 };
 use crate::{
@@ -27,7 +27,7 @@ pub async fn list(
     Ctx(ctx): Ctx,
     Parameters(filter): Parameters<DeliveryFilter>,
 ) -> Result<Json<DeliveryPage>, Problem> {
-    let (search, cursor, limit) = filter.parts();
+    let (search, cursor, limit) = filter.into_search();
     let page = ops::deliveries::list(&ctx, &search, cursor, limit).await?;
     Ok(Json(DeliveryPage::of(page, DeliveryShape::from)))
 }
@@ -60,7 +60,7 @@ pub async fn find(
 pub async fn redeliver(
     Ctx(ctx): Ctx,
     Id(delivery): Id<DeliveryId>,
-    Body(Nothing {}): Body<Nothing>,
+    Body(EmptyBody {}): Body<EmptyBody>,
 ) -> Result<(StatusCode, Json<DeliveryShape>), Problem> {
     let delivery = ops::deliveries::redeliver(&ctx, delivery).await?;
     Ok((StatusCode::ACCEPTED, Json(delivery.into())))

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     requests::{
-        delivery::Nothing,
+        delivery::EmptyBody,
         hook::{HookCreate, HookTest, HookUpdate},
     },
     shapes::{
@@ -156,7 +156,7 @@ fn data_of(raw: &Raw) -> Option<Bytes> {
 pub async fn try_now(
     Ctx(ctx): Ctx,
     Id(hook): Id<HookId>,
-    Body(Nothing {}): Body<Nothing>,
+    Body(EmptyBody {}): Body<EmptyBody>,
 ) -> Result<(StatusCode, Json<TryNowShape>), Problem> {
     let forward = ops::try_now::hook(&ctx, hook).await?;
     Ok((StatusCode::ACCEPTED, Json(forward.into())))

@@ -13,7 +13,7 @@ use crate::{
     },
     portal::{
         ops::drafts,
-        request::{Request, go},
+        request::{Request, redirect},
     },
     view::{
         Error,
@@ -88,15 +88,15 @@ impl Draft {
 }
 
 pub async fn find(request: &Request, draft: &str) -> Result<Option<Draft>, Error> {
-    request.tell(drafts::find(&request.ctx, &request.session, draft).await)
+    request.respond(drafts::find(&request.ctx, &request.session, draft).await)
 }
 
 /// Stores the draft and redirects to its form.
 pub async fn keep(request: &Request, draft: Draft, anchor: &str) -> Result<(), Error> {
-    let kept = request.tell(drafts::keep(&request.ctx, &request.session, &draft).await)?;
+    let kept = request.respond(drafts::keep(&request.ctx, &request.session, &draft).await)?;
     match draft.id.as_str() {
-        "" => go(&format!("/integration/hooks/new?draft={kept}{anchor}")),
-        id => go(&format!("/integration/hooks/{id}/settings?draft={kept}{anchor}")),
+        "" => redirect(&format!("/integration/hooks/new?draft={kept}{anchor}")),
+        id => redirect(&format!("/integration/hooks/{id}/settings?draft={kept}{anchor}")),
     }
     Ok(())
 }

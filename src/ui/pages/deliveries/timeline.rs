@@ -47,13 +47,16 @@ fn what_followed(
         return Some(words::followed_by(attempt.answer.is_success(), &wait));
     }
     match (delivery.state, delivery.due_at) {
-        (State::Waiting, Some(due)) if due <= now => Some(words::RETRY_DUE.to_owned()),
+        (State::Waiting, Some(due)) if due <= now => {
+            Some(words::attempt_due(attempt.answer.is_success()).to_owned())
+        }
         (State::Waiting, Some(due)) => {
             let clock = readers_clock();
             let exact = clock.exact(due);
             // The date only if it is not today's.
             let at = exact.strip_prefix(&clock.date(now)).unwrap_or(&exact).trim_start();
-            Some(words::next_retry(&readable_duration(now.until(due)), at))
+            let wait = readable_duration(now.until(due));
+            Some(words::next_attempt(attempt.answer.is_success(), &wait, at))
         }
         (State::Failed, _) => Some(words::no_retry(attempt.answer, delivery.is_test).to_owned()),
         _ => None,

@@ -58,7 +58,7 @@ fn on_reason(standing: Standing, data: Data, now: Timestamp) -> AnyView {
         }
         .into_any(),
         (Standing::Degraded, _) if health.failures > 0 => {
-            words::failures_in_row(health.failures, health.last_answer).into_any()
+            words::failures_for_list(health.failures, health.last_answer).into_any()
         }
         (Standing::Quiet, _) => "Nothing sent in 24 hours".into_any(),
         _ => words::success_share(&day).into_any(),

@@ -65,10 +65,10 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
         format!("Test {}", hook.name)
     };
     let (id, name) = (hook.id.to_string(), hook.name.clone());
-    let differs = matches!(checked, Some(BodyCheck::Differs(_)));
+    let differs = matches!(checked, Some(BodyCheck::SchemaMismatch(_)));
     let error = checked
         .as_ref()
-        .filter(|checked| **checked != BodyCheck::Fits)
+        .filter(|checked| **checked != BodyCheck::Valid)
         .map(|_| "Fix the errors listed above.".to_owned());
     let snippets = format!("/integration/events/{}?hook={id}#receive", hook.event_type.key());
     view! {
@@ -148,7 +148,7 @@ fn Samples(id: String, origin: Origin, may_use_last: bool, has_no_last: bool) ->
 fn Checked(checked: BodyCheck, was_stopped: bool) -> impl IntoView {
     let not_sent = was_stopped.then_some(" The test was not sent.");
     match checked {
-        BodyCheck::Fits => view! {
+        BodyCheck::Valid => view! {
             <p class="notice ok" id="check" role="status">"✓ Valid JSON that matches the \
                 schema. Nothing was sent yet."</p>
         }
@@ -161,7 +161,7 @@ fn Checked(checked: BodyCheck, was_stopped: bool) -> impl IntoView {
             </div>
         }
         .into_any(),
-        BodyCheck::Differs(faults) => {
+        BodyCheck::SchemaMismatch(faults) => {
             let items = faults.into_iter().map(|fault| {
                 view! { <li>
                 <code>{fault.field}</code> " " {fault.message}</li> }

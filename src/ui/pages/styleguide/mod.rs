@@ -34,7 +34,7 @@ const SECTIONS: &[Section] = &[
 #[component]
 pub fn StyleguidePage() -> impl IntoView {
     if cfg!(debug_assertions) {
-        view! { <Frame place=Place::Nowhere><Sections/></Frame> }.into_any()
+        view! { <Frame place=Place::None><Sections/></Frame> }.into_any()
     } else {
         view! { <NotFound/> }.into_any()
     }

@@ -52,7 +52,7 @@ const DETAILS: &[(Answer, &[&str])] = &[
     ),
     (Answer::AddressRefused, &[""]),
     (
-        Answer::BrokenAnswer,
+        Answer::InvalidResponse,
         &[
             "the port speaks TLS",
             "not a proper HTTP answer: message head is too large",
@@ -62,7 +62,7 @@ const DETAILS: &[(Answer, &[&str])] = &[
         ],
     ),
     (
-        Answer::OwnTrouble,
+        Answer::LocalFailure,
         &[
             "this machine's name server refused the question (REFUSED)",
             "this machine's name server did not answer in time",

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// A hook's id.
+/// A hook's id. The error texts complete "must be".
 pub struct HookRef(pub HookId);
 
 impl<'de> Deserialize<'de> for HookRef {
@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for EventRef {
     }
 }
 
-/// Which deliveries, and which page of them.
+/// Filters and pagination of a list of deliveries.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeliveryFilter {
@@ -80,8 +80,8 @@ pub struct DeliveryFilter {
 }
 
 impl DeliveryFilter {
-    /// The filter, the row before the page, and the number of rows.
-    pub fn parts(self) -> (Search, Option<DeliveryId>, u32) {
+    /// Search, cursor and limit.
+    pub fn into_search(self) -> (Search, Option<DeliveryId>, u32) {
         let (event, event_type) = EventRef::split(self.event);
         let search = Search {
             hook: self.hook.map(|HookRef(hook)| hook),
@@ -98,4 +98,4 @@ impl DeliveryFilter {
 
 /// An empty JSON object as body.
 #[derive(Deserialize)]
-pub struct Nothing {}
+pub struct EmptyBody {}
