@@ -49,7 +49,7 @@ async function recordPolicyViolations(context, problems) {
 
 /** Signs in on the page that asks for it, wherever that page leads afterwards. */
 export async function fillSignIn(page, { email, password }) {
-  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Email").fill(email);
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
 }

@@ -5,7 +5,7 @@ import { expect } from "./fixtures.mjs";
 
 /** The slider in a hook's row. */
 export function sliderOf(page, hook) {
-  return page.getByRole("switch", { name: `${hook} enabled` });
+  return page.getByRole("switch", { name: `${hook} turned on` });
 }
 
 /** With scripts the slider saves by itself: the page stays, and says so. */

@@ -80,7 +80,7 @@ test("the row menu of a hook shows its six entries, and each leads somewhere", a
   for (const [entry, path] of [
     ["Deliveries", `/${scene.hook}/deliveries`],
     ["Send test", `/${scene.hook}/test`],
-    ["Recover", `/${scene.hook}/recover`],
+    ["Redeliver", `/${scene.hook}/recover`],
     ["Edit", `/${scene.hook}/settings`],
     ["Clone", `/new?clone=${scene.hook}`],
     ["Delete", `/${scene.hook}/delete`],

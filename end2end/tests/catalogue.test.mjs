@@ -25,7 +25,7 @@ test.describe("the catalogue", { tag: "@both" }, () => {
     await press(page, page.getByRole("link", { name: "Work item closed", exact: true }));
     await expect(page.getByRole("heading", { name: "Work item closed", level: 1 })).toBeVisible();
     const schema = await registered(api, "work_item.closed", "");
-    expect(await downloaded(page, "Download JSON schema")).toEqual(schema);
+    expect(await downloaded(page, "Download JSON Schema")).toEqual(schema);
     const old = await downloaded(page, "draft-07");
     expect(old).toEqual(await registered(api, "work_item.closed", "?draft=07"));
     expect(JSON.parse(old).$schema).toMatch(/draft-07/);

@@ -49,7 +49,7 @@ test("shows who saves second what the first one saved, and keeps what was typed"
   const event = second.getByLabel("Event", { exact: true });
   await second.getByLabel("Name").fill("Wallboard of Bert");
   await event.selectOption("outbound_call.initiated");
-  await second.getByRole("switch", { name: "Enabled" }).check();
+  await second.getByRole("switch", { name: "Turned on" }).check();
   await save(second);
   const notice = second.getByRole("alert");
   await expect(notice.getByText("Wallboard of Anna")).toBeVisible();
@@ -57,7 +57,7 @@ test("shows who saves second what the first one saved, and keeps what was typed"
   await expect(second.getByLabel("Name")).toHaveValue("Wallboard of Bert");
   await expect(second.getByLabel("Callback URL")).toHaveValue(`${receiver.origin}/first`);
   await expect(event).toHaveValue("outbound_call.initiated");
-  await expect(second.getByRole("switch", { name: "Enabled" })).toBeChecked();
+  await expect(second.getByRole("switch", { name: "Turned on" })).toBeChecked();
   expect((await readHook(api, hook.id)).name).toBe("Wallboard of Anna");
 
   await save(second);

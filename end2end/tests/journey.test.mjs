@@ -45,7 +45,7 @@ test.describe("the journey", { tag: "@both" }, () => {
   test("refuses a wrong password and keeps the e-mail", async () => {
     await fillSignIn(page, { ...user, password: "not the password" });
     await expect(page.getByRole("alert").getByText("wrong")).toBeVisible();
-    await expect(field("E-mail")).toHaveValue(user.email);
+    await expect(field("Email")).toHaveValue(user.email);
     await expect(field("Password")).toHaveValue("");
     await expect(page).toHaveTitle(/^Error: /);
     expect(page.url()).not.toContain(user.email);
@@ -165,7 +165,7 @@ test.describe("the journey", { tag: "@both" }, () => {
   test("gives the schema of a row's event as a file", async () => {
     await page.goto(HOOKS);
     const coming = page.waitForEvent("download");
-    await rowOf(NAME).getByRole("link", { name: "Download JSON schema" }).click();
+    await rowOf(NAME).getByRole("link", { name: "Download JSON Schema" }).click();
     const download = await coming;
     expect(download.suggestedFilename()).toMatch(/work_item\.closed.*\.json$/);
     const schema = JSON.parse(await readFile(await download.path(), "utf8"));
@@ -195,7 +195,7 @@ test.describe("the journey", { tag: "@both" }, () => {
     await page.goto(hookPage);
     await page.getByRole("link", { name: "Edit" }).click();
     await expect(heading("Edit hook")).toBeVisible();
-    await expect(page.getByRole("switch", { name: "Enabled" })).toBeChecked();
+    await expect(page.getByRole("switch", { name: "Turned on" })).toBeChecked();
     await expect(field("API key")).toHaveValue("");
     await field("Name").fill(`${NAME} 2`);
     await button("Save changes").click();
@@ -219,7 +219,7 @@ test.describe("the journey", { tag: "@both" }, () => {
     await expect(field("Name")).toHaveValue(`Copy of ${NAME} 2`);
     await expect(field("Callback URL")).toHaveValue(`${receiver.origin}/archive?from=e2e`);
     await expect(field("Event")).toHaveValue("work_item.closed");
-    await expect(page.getByRole("switch", { name: "Enabled" })).not.toBeChecked();
+    await expect(page.getByRole("switch", { name: "Turned on" })).not.toBeChecked();
     await button("Create hook").click();
     await expect(page.getByRole("alert").getByText("API key")).toBeVisible();
     await field("API key").fill("another-key");

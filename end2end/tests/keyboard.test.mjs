@@ -46,7 +46,7 @@ test.describe("by keyboard alone", { tag: "@both" }, () => {
     test("signs in and lands on the hooks (K1)", async ({ page, accounts }) => {
       const user = await accounts.user("administrator");
       await page.goto(HOOKS);
-      await tabTo(page, page.getByLabel("E-mail"));
+      await tabTo(page, page.getByLabel("Email"));
       await page.keyboard.type(user.email);
       await page.keyboard.press("Tab");
       await page.keyboard.type(user.password);
@@ -69,7 +69,7 @@ test.describe("by keyboard alone", { tag: "@both" }, () => {
     api,
     javaScriptEnabled,
   }) => {
-    const slider = page.getByRole("switch", { name: `${NAME} enabled` });
+    const slider = page.getByRole("switch", { name: `${NAME} turned on` });
     await page.goto(HOOKS);
     if (javaScriptEnabled) await awake(page);
     for (const enabled of [false, true]) {

@@ -44,7 +44,7 @@ test.describe("the log", { tag: "@both" }, () => {
     await emit(api, 3);
     await settled(api, "failed", 3);
     await page.goto(LOG);
-    await tabTo(page, page.getByLabel("Outcome"));
+    await tabTo(page, page.getByLabel("Status"));
     await page.keyboard.type("Failed");
     await press(page, page.getByRole("button", { name: "Apply" }));
     await expect(page.getByRole("link", { name: "Remove filter: Outcome Failed" })).toBeVisible();
@@ -87,7 +87,7 @@ test.describe("the log", { tag: "@both" }, () => {
     await emit(api, 30);
     await api.call("PATCH", `/hooks/${hook.id}`, 200, JSON.stringify({ enabled: true }));
     await page.goto("/integration/undelivered");
-    const sum = "30 deliveries failed or skipped, in 1 hook.";
+    const sum = "30 failed or skipped deliveries in 1 hook.";
     await expect(page.getByText(sum)).toBeVisible();
     await page.goto(`/integration/hooks/${hook.id}/recover`);
     const day = page.getByRole("radio", { name: /Last 24 hours/ });

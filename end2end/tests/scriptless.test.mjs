@@ -61,7 +61,7 @@ test("works when the browser's half is blocked or not there (N5)", async ({ visi
     await page.goto(HOOKS);
     const isSaid = () => said.some((line) => line.includes("works without its script"));
     await eventually("the page says that it goes without", isSaid);
-    const slider = page.locator(at).getByRole("switch", { name: "Wallboard enabled" });
+    const slider = page.locator(at).getByRole("switch", { name: "Wallboard turned on" });
     const before = (await slider.getAttribute("aria-checked")) === "true";
     await slider.click();
     const status = page.getByRole("status").filter({ hasText: /"Wallboard" turned (on|off)\./ });

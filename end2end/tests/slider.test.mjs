@@ -30,14 +30,14 @@ for (const colorScheme of ["light", "dark"]) {
       await awake(page);
       await expectSlides(
         page,
-        page.getByRole("switch", { name: `${name} enabled` }),
+        page.getByRole("switch", { name: `${name} turned on` }),
         BLUE[colorScheme],
       );
     });
 
     test("in the form", async ({ page }) => {
       await page.goto("/integration/hooks/new");
-      await expectSlides(page, page.getByRole("switch", { name: "Enabled" }), BLUE[colorScheme]);
+      await expectSlides(page, page.getByRole("switch", { name: "Turned on" }), BLUE[colorScheme]);
     });
   });
 }

@@ -34,7 +34,7 @@ test.describe("tests", { tag: "@both" }, () => {
     await press(page, page.getByRole("button", { name: "Send test" }));
 
     const trial = page.getByRole("region", { name: "Test result (not saved)" });
-    await expect(trial.getByText(/^127\.0\.0\.1 responded 200 OK in \d+ ms\.$/)).toBeVisible();
+    await expect(trial.getByText(/^127\.0\.0\.1 returned 200 OK in \d+ ms\.$/)).toBeVisible();
     await expect(trial, "the result has the focus").toBeFocused();
     const secret = await trial.locator("code").filter({ hasText: "whsec_" }).innerText();
     const tried = await receiver.next();
@@ -43,7 +43,7 @@ test.describe("tests", { tag: "@both" }, () => {
     verify(secret, tried);
     expect(await named(api, name), "not saved").toEqual([]);
 
-    await tabTo(page, page.getByRole("switch", { name: "Enabled" }));
+    await tabTo(page, page.getByRole("switch", { name: "Turned on" }));
     await page.keyboard.press("Space");
     await press(page, page.getByRole("button", { name: "Create hook" }).last());
     await expect(page.getByRole("heading", { name, level: 1 })).toBeVisible();
@@ -77,7 +77,7 @@ test.describe("tests", { tag: "@both" }, () => {
     expect(calls()).toBe(0);
     await press(page, page.getByRole("button", { name: "Send anyway" }));
     const result = page.getByRole("region", { name: "Result" });
-    await expect(result.getByText(/^127\.0\.0\.1 responded 200 OK in \d+ ms\.$/)).toBeVisible();
+    await expect(result.getByText(/^127\.0\.0\.1 returned 200 OK in \d+ ms\.$/)).toBeVisible();
     await expect(result, "the result has the focus").toBeFocused();
     expect((await receiver.next()).body.toString()).toBe(`{"id": "x"}`);
     await expect(body).toHaveValue(`{"id": "x"}`);

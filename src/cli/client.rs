@@ -35,7 +35,7 @@ pub struct Server {
 pub enum Hook {
     /// Create a hook
     Create {
-        /// Name of the hook, such as "CRM call-backs"
+        /// Name of the hook, such as "CRM callbacks"
         #[arg(long)]
         name: String,
         /// Event type, such as work_item.closed

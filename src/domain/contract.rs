@@ -78,12 +78,10 @@ impl Rule {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BodyCheck {
     /// It matches the schema.
-    #[serde(rename = "Fits")]
     Valid,
     /// Lines and columns are counted from 1, columns in characters.
     NotJson { line: usize, column: usize, words: String },
     /// It is JSON, but these fields don't match the schema.
-    #[serde(rename = "Differs")]
     SchemaMismatch(Vec<FieldError>),
 }
 

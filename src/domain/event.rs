@@ -41,10 +41,7 @@ impl EventType {
             Self::ConversationAbandoned => {
                 "a customer ends their conversation while they are still in the queue"
             }
-            Self::OutboundCallInitiated => {
-                "an agent starts a new outbound call, selects a channel, enters a number and \
-                 clicks dial"
-            }
+            Self::OutboundCallInitiated => "an agent places an outbound call by clicking Dial",
             Self::WorkItemClosed => "an agent closes a work item (task)",
         }
     }
@@ -57,8 +54,8 @@ impl EventType {
                  queue."
             }
             Self::OutboundCallInitiated => {
-                "Not sent for incoming calls, or if the agent leaves before clicking dial. It \
-                 doesn't tell whether the call was answered."
+                "Not sent for incoming calls, or if the agent leaves before clicking Dial. It \
+                 doesn't indicate whether the call was answered."
             }
             Self::WorkItemClosed => "Not sent for other changes of an open work item.",
         }

@@ -58,7 +58,7 @@ impl TypedTuning {
             field(
                 "retry_schedule",
                 "Retry delays",
-                "For example 5s, 30s, 2m, 1h. Enter none for no retries.",
+                "For example 5s, 30s, 2m, 1h. Enter \"none\" to turn retries off.",
                 &self.retry_schedule,
             ),
             field(
@@ -193,7 +193,7 @@ pub fn parse(typed: &TypedTuning) -> Result<Tuning, Invalid> {
         }
         durations
     };
-    let words = "Enter delays such as 5s, 30s, 2m, 1h. Enter none for no retries, or leave blank.";
+    let words = "Enter delays such as 5s, 30s, 2m, 1h, enter \"none\", or leave blank.";
     let retry_schedule = read_durations("retry_schedule", &typed.retry_schedule, words);
     let words = "Enter one duration such as 15s or 500ms, or leave blank.";
     let timeout = read_durations("timeout", &typed.timeout, words);

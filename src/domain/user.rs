@@ -39,14 +39,14 @@ pub fn parse_email(raw: &str) -> Result<String, Invalid> {
     let email = raw.trim();
     let error = |code, message: &str| Err(Invalid::one("email", code, message));
     if email.is_empty() {
-        return error("required", "Enter an e-mail address.");
+        return error("required", "Enter an email address.");
     }
     let (local, host) = email.rsplit_once('@').unwrap_or_default();
     let well_formed = !local.is_empty()
         && !host.is_empty()
         && !email.chars().any(|c| c.is_whitespace() || c.is_control());
     if !well_formed || email.len() > MAX_EMAIL {
-        return error("format", "Enter an e-mail address in the form name@example.com.");
+        return error("format", "Enter an email address in the form name@example.com.");
     }
     Ok(email.to_owned())
 }

@@ -53,17 +53,23 @@ pub fn took(micros: i64) -> String {
     }
 }
 
-/// `12 KB`, `3.4 MB`: decimal units, as for disks.
+/// `12 KiB`, `3.4 MiB`: binary units, as in the settings.
 pub fn bytes(size: i64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52 bytes")]
     let size = size.max(0) as f64;
-    match size {
-        ..1e3 => format!("{size:.0} B"),
-        ..1e6 => format!("{:.1} KB", size / 1e3),
-        ..1e9 => format!("{:.1} MB", size / 1e6),
-        _ => format!("{:.1} GB", size / 1e9),
-    }
+    let (size, unit) = match size {
+        ..KIB => (size, "B"),
+        ..MIB => (size / KIB, "KiB"),
+        ..GIB => (size / MIB, "MiB"),
+        _ => (size / GIB, "GiB"),
+    };
+    let rounded = format!("{size:.1}");
+    format!("{} {unit}", rounded.strip_suffix(".0").unwrap_or(&rounded))
 }
+
+const KIB: f64 = 1024.0;
+const MIB: f64 = 1024.0 * KIB;
+const GIB: f64 = 1024.0 * MIB;
 
 #[cfg(test)]
 mod tests {
@@ -88,9 +94,13 @@ mod tests {
         {
             assert_eq!(took(micros), text);
         }
-        for (size, text) in
-            [(12, "12 B"), (12_345, "12.3 KB"), (3_400_000, "3.4 MB"), (5_000_000_000, "5.0 GB")]
-        {
+        for (size, text) in [
+            (12, "12 B"),
+            (12_345, "12.1 KiB"),
+            (16_384, "16 KiB"),
+            (3_400_000, "3.2 MiB"),
+            (8 << 30, "8 GiB"),
+        ] {
             assert_eq!(bytes(size), text);
         }
         assert!(!grouped(i64::MIN).is_empty());

@@ -27,17 +27,24 @@ pub mod catalogue;
 pub mod clock;
 pub mod config;
 pub mod deliveries;
-pub mod delivery;
 pub mod dispatcher;
 mod error;
 pub mod hooks;
 mod job_runner;
 pub mod jobs;
-pub mod metrics;
-pub mod pressure;
-pub mod store;
 mod supervise;
 mod upkeep;
+
+// Not part of the interface, and without promises: public for the portal's own reads and for the
+// tests of this repository, which drive each part on its own.
+#[doc(hidden)]
+pub mod delivery;
+#[doc(hidden)]
+pub mod metrics;
+#[doc(hidden)]
+pub mod pressure;
+#[doc(hidden)]
+pub mod store;
 
 pub use dispatcher::Dispatcher;
 pub use error::Error;

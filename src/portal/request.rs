@@ -108,7 +108,7 @@ impl Request {
 
 /// Makes the page that is being rendered a 404.
 pub async fn not_found(what: &'static str) -> Result<(), Error> {
-    request()?.tell(Err(ops::Error::NotFound(what)))
+    request()?.respond(Err(ops::Error::NotFound(what)))
 }
 
 /// Converts an operation's error for the client. Internal details go to the log under a reference;

@@ -1,11 +1,11 @@
-//! What the fuzzers are fed with, put to the same functions in every run of the tests: what they
-//! once found stays mended, and the files stay what their readers read.
+//! Runs the fuzzers' corpus through the same functions in every test run: faults that were found
+//! stay fixed, and the readers still accept the files.
 
 use std::{fs, path::Path};
 
 use service_hooks::fuzzing::TARGETS;
 
-/// Names and bytes of what is kept for a target.
+/// Names and contents of a target's corpus.
 fn kept(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let files =
@@ -22,7 +22,7 @@ fn what_fuzzers_are_fed_with_holds() {
         let files = kept(target);
         assert!(files.len() >= 5, "{target} has {} files", files.len());
         for (name, bytes) in files {
-            // The name of the file in the output, should it panic.
+            // The output then names the file if it panics.
             println!("{target}/{name}");
             check(&bytes);
         }

@@ -1,6 +1,6 @@
-//! The integration tests: questions a user, an operator or an attacker would ask, put to the real
-//! router, both databases, a real receiver and the real binary. `make test` starts the PostgreSQL
-//! they need; none is ever skipped.
+//! The integration tests. They act like a user, an operator or an attacker, on the real router,
+//! both databases, a real receiver and the real binary. `make test` starts the PostgreSQL that they
+//! need; none is ever skipped.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,5 +1,6 @@
-//! Everything that can be called, called by everybody: no session, a role without the permission, a
-//! role with it. What is new and not in the tables here fails the test.
+//! Calls every page, server function and API operation without a session, with a role that lacks
+//! the permission, and with a role that has it. Anything new that is not in these tables fails the
+//! test.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +19,8 @@ use crate::support::{
     receiver::Receiver,
 };
 
-/// Pages, and the permission each shows something for. `None`: open to strangers. Files and
-/// redirects are listed too.
+/// Pages, and the permission that each requires. `None`: no sign-in needed. Files and redirects are
+/// included.
 const PAGES: &[(&str, Option<Permission>)] = &[
     ("/sign-in", None),
     ("/setup", None),
@@ -49,17 +50,17 @@ const PAGES: &[(&str, Option<Permission>)] = &[
     ("/integration/events/schemas.zip", Some(Permission::HooksRead)),
 ];
 
-/// Pages for whoever is signed in, whatever their role.
+/// Pages for all signed-in users, regardless of their role.
 const SIGNED_IN: &[&str] = &["/account", "/styleguide"];
 
-/// What goes on telling: as long as a page is looked at, not to be read to its end.
+/// Event streams: they do not end while a page is open, so only their start is read.
 const STREAMS: &[(&str, Permission)] = &[
     ("/integration/deliveries/stream", Permission::DeliveriesRead),
     ("/integration/hooks/{id}/deliveries/stream", Permission::DeliveriesRead),
     ("/integration/jobs/{id}/stream", Permission::DeliveriesRead),
 ];
 
-/// Server functions, by module and name. `None`: open to strangers or to whoever is signed in.
+/// Server functions, by module and name. `None`: open to all, or to all signed-in users.
 const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("session/read_frame", None),
     ("session/take_flash", None),
@@ -105,8 +106,8 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("events/detail", Some(Permission::HooksRead)),
 ];
 
-/// Functions that would change the scene for the roles after. (`pages` tries them with the right
-/// role.)
+/// Functions that would change the scene for the following roles. (`pages` calls them with the
+/// right role.)
 const CHANGES: &[&str] = &[
     "hooks/create",
     "hooks/update",
@@ -137,7 +138,7 @@ async fn scene() -> Scene {
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
     let delivery =
         app.delivery_in(&token, &event, "delivered").await["id"].as_str().unwrap().to_owned();
-    // It covers nothing: nothing failed.
+    // An empty job: nothing failed.
     let (status, job) = app
         .api(
             &token,
@@ -206,7 +207,7 @@ fn the_tables_name_everything_there_is() {
         + source.matches(").post(").count()
         + source.matches(").patch(").count()
         + source.matches(").delete(").count();
-    // One is not in that file: `http::emit` serves the way in for events.
+    // `http::emit` serves one route that is not in that file.
     assert_eq!(routed + 1, ROUTES.len(), "operations of the API");
 }
 
@@ -301,13 +302,13 @@ async fn roles_without_the_permission_are_refused_and_shown_nothing() {
             }
         }
     }
-    // Nothing of all this changed anything.
+    // None of these calls changed anything.
     let token = scene.app.full_token().await;
     let (_, hook) = scene.app.api(&token, "GET", &format!("/hooks/{}", scene.hook), None).await;
     assert_eq!((&hook["version"], &hook["enabled"]), (&1.into(), &true.into()));
 }
 
-/// What a role may not do is refused whether a form or a script asks; what it may do is done.
+/// A call without the permission is rejected for forms and scripts; a call with it succeeds.
 async fn assert_function(scene: &Scene, browser: &Browser, name: &str, may: bool) {
     let id = match name.split('/').next() {
         Some("deliveries") => &scene.delivery,
@@ -367,7 +368,8 @@ async fn tokens_do_what_they_were_made_for_and_nothing_else() {
         let without = scene.app.token(&others).await;
         let (status, problem) = scene.app.api(&without, method, &path, None).await;
         assert_eq!(status, 403, "{method} {path} without {needed}: {problem}");
-        // Deleting would take the others' hook away; who may delete is asked elsewhere.
+        // Deleting would remove the hook that the other calls need; its permission is tested
+        // elsewhere.
         if *method != "DELETE" {
             let with = scene.app.token(&[needed]).await;
             let (status, answer) = scene.app.api(&with, method, &path, None).await;

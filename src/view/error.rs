@@ -61,7 +61,7 @@ impl Error {
             Self::Deleted { .. } => "This hook was deleted",
             Self::Invalid(_) | Self::BadRequest { .. } => "Invalid request",
             Self::Stale { .. } => "Someone else changed this",
-            Self::Busy { .. } => "Too busy",
+            Self::Busy { .. } => "Server busy",
             Self::DiskFull => "Disk full",
             Self::Refused { title, .. } => title,
             Self::Internal { .. } => "Internal error",

@@ -39,7 +39,7 @@ pub struct HookRow {
     pub day: Vec<Outcomes>,
 }
 
-/// The data of the sentence about a hook's condition.
+/// The data of the sentence about a hook's status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     pub standing: Standing,

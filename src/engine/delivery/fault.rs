@@ -1,7 +1,7 @@
 //! Why an attempt got no response, as an [`Answer`] and a sentence: DNS, network, TLS or HTTP. A
 //! failure of this machine (file descriptors, memory, ports, name servers) becomes
-//! [`Answer::LocalFailure`], because it must not count against the receiver. The sentences are stored
-//! in `detail` and `view::words::failure` matches them: their bytes must not change.
+//! [`Answer::LocalFailure`], because it must not count against the receiver. The sentences are
+//! stored in `detail` and `view::words::failure` matches them: their bytes must not change.
 
 use std::{error::Error as StdError, io};
 
@@ -76,9 +76,10 @@ impl Fault {
                         "not a proper HTTP answer: too large before its status",
                     ),
                     Some(what) => Self::new(Answer::LocalFailure, what),
-                    None => {
-                        Self::new(Answer::InvalidResponse, format!("{} before the answer", io.kind()))
-                    }
+                    None => Self::new(
+                        Answer::InvalidResponse,
+                        format!("{} before the answer", io.kind()),
+                    ),
                 };
             }
             cause = inner.source();

@@ -28,9 +28,13 @@ pub struct Balance {
 }
 
 impl Balance {
+    /// The deliveries that are accounted for: in any state, or pruned.
+    pub fn sum(&self) -> i64 {
+        self.states.iter().map(|(_, count)| count).sum::<i64>() + self.pruned
+    }
+
     pub fn holds(&self) -> bool {
-        let sum = self.states.iter().map(|(_, count)| count).sum::<i64>();
-        let surplus = sum + self.pruned - self.accepted;
+        let surplus = self.sum() - self.accepted;
         (-self.max_under..=self.max_over).contains(&surplus)
     }
 

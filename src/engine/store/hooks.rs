@@ -7,7 +7,7 @@ use std::time::Duration;
 
 pub(in crate::engine) use secrets::find_with_secrets_ungranted;
 pub use secrets::{Secrets, find_with_secrets, reveal};
-pub(super) use secrets::{place, sealed_keys};
+pub(super) use secrets::{sealed_keys, secret_location};
 
 use super::{
     db::{Conn, on_db},

@@ -73,7 +73,9 @@ async fn is_any_draft_sealed(conn: &mut Conn) -> Result<bool, Error> {
 async fn opens_hooks(conn: &mut Conn, vault: &Vault) -> Result<bool, Error> {
     let sealed = hooks::sealed_keys(conn).await?;
     Ok(sealed.is_empty()
-        || sealed.iter().any(|(id, key)| vault.open(hooks::secret_location("api_key", id), key).is_ok()))
+        || sealed
+            .iter()
+            .any(|(id, key)| vault.open(hooks::secret_location("api_key", id), key).is_ok()))
 }
 
 /// Inserts the known value unless another process has. Returns whether the stored one opens with

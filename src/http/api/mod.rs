@@ -53,6 +53,7 @@ pub async fn authenticate(
     portal: &Arc<Portal>,
     headers: &HeaderMap,
 ) -> Result<Option<OpCtx>, Problem> {
-    let found = actor_of_bearer(portal.store(), &portal.tokens, headers).await.map_err(ops::Error::from)?;
+    let found =
+        actor_of_bearer(portal.store(), &portal.tokens, headers).await.map_err(ops::Error::from)?;
     Ok(found.map(|actor| OpCtx { actor: Some(actor), ..OpCtx::anonymous(portal.clone()) }))
 }

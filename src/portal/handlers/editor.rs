@@ -165,7 +165,8 @@ pub async fn try_out(posted: PostedHook) -> Result<(), Error> {
     };
     match tried {
         Ok(tried) => {
-            let warnings = request.respond(warnings::about(&request.ctx, &tried.hook, false).await)?;
+            let warnings =
+                request.respond(warnings::about(&request.ctx, &tried.hook, false).await)?;
             let trial = Trial {
                 attempt: tried.attempt,
                 event: tried.hook.event_type,

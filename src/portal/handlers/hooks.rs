@@ -155,7 +155,8 @@ pub async fn set_enabled(id: &str, enabled: bool) -> Result<bool, Error> {
 pub async fn set_enabled_many(ids: &[String], enabled: bool) -> Result<(), Error> {
     let request = request()?;
     let ids: Vec<HookId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
-    let switched = request.respond(ops::hooks::set_enabled_many(&request.ctx, &ids, enabled).await)?;
+    let switched =
+        request.respond(ops::hooks::set_enabled_many(&request.ctx, &ids, enabled).await)?;
     let (kind, text) = match switched.as_slice() {
         [] => (FlashKind::Warning, words::NONE_SELECTED.to_owned()),
         [hook] => (FlashKind::Done, words::switched(&hook.name, enabled)),

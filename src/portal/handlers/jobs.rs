@@ -169,7 +169,7 @@ fn parse(
     }
     let states = form.states();
     if states.is_empty() {
-        invalid.add("failed", "required", "Choose at least one outcome.");
+        invalid.add("failed", "required", "Choose at least one status.");
     }
     let pace = form.pace.trim().parse::<i64>();
     invalid.add_unless(pace.is_ok(), "pace", "Enter a whole number of events per second.");
@@ -188,7 +188,7 @@ fn parse(
     invalid.add_unless(
         event.is_some() || form.event.is_empty(),
         "event",
-        "Enter a complete event id: 36 characters.",
+        "Enter a complete event ID: 36 characters.",
     );
     let event_type = EventType::from_key(&form.event_type);
     invalid.add_unless(

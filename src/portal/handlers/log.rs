@@ -233,7 +233,7 @@ pub fn read(
         invalid.add_unless(
             search.event.is_some(),
             "event",
-            "Enter a complete event id: 36 characters.",
+            "Enter a complete event ID: 36 characters.",
         );
     }
     if !query.event_type.is_empty() {
@@ -247,7 +247,7 @@ pub fn read(
     if let Some(outcome) = Outcome::from_key(&query.state) {
         (search.states, search.tests) = (outcome.states.to_vec(), outcome.tests);
     } else {
-        invalid.add_unless(query.state.is_empty(), "state", "Choose an outcome from the list.");
+        invalid.add_unless(query.state.is_empty(), "state", "Choose a status from the list.");
     }
     if !query.answer.is_empty() {
         search.answer = AnswerGroup::from_key(&query.answer);

@@ -50,7 +50,8 @@ pub async fn save(
                 hours: clipped(hours),
                 errors,
             };
-            let draft = request.respond(drafts::keep(&request.ctx, &request.session, &form).await)?;
+            let draft =
+                request.respond(drafts::keep(&request.ctx, &request.session, &form).await)?;
             redirect(&format!("/account?draft={draft}"));
         }
         Err(error) => return request.respond(Err(error)),

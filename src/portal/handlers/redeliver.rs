@@ -4,15 +4,11 @@ use std::collections::HashSet;
 
 use super::flash;
 use crate::{
-    domain::{
-        delivery::Delivery,
-        id::DeliveryId,
-        permission::right,
-    },
+    domain::{delivery::Delivery, id::DeliveryId, permission::right},
     portal::{
         ctx::OpCtx,
         ops,
-        request::{redirect, local, request},
+        request::{local, redirect, request},
     },
     view::{
         Error,

@@ -6,7 +6,7 @@ use crate::{
     portal::{
         auth::{browser::KNOWN, session::FLASH},
         ops::{self, session::Visitor},
-        request::{redirect, local, remember_theme, request},
+        request::{local, redirect, remember_theme, request},
     },
     view::{
         Error,

@@ -66,7 +66,12 @@ fn engine(status: &Status) -> Check {
         .collect();
     if !down.is_empty() {
         let words = format!("Not working: {}. {ACCEPTED_SAFE}", down.join("; "));
-        return check("Engine", Grade::Problem, words, "See the server log for the cause.".to_owned());
+        return check(
+            "Engine",
+            Grade::Problem,
+            words,
+            "See the server log for the cause.".to_owned(),
+        );
     }
     if status.is_full {
         let words = TOO_MANY_WAITING.to_owned();
@@ -140,6 +145,9 @@ fn hooks(status: &Status) -> Check {
     check(HOOKS, grade, words, "Failing hooks are paused and their events are held.".to_owned())
 }
 
+/// What to do about a fault of the program.
+const REPORT: &str = "Report this to the developers of service-hooks.";
+
 fn balance(status: &Status) -> Check {
     let balance = &status.balance;
     let states = State::ALL.iter().filter(|state| balance.of(**state) > 0);
@@ -164,8 +172,13 @@ fn balance(status: &Status) -> Check {
     check(
         "Balance",
         Grade::Problem,
-        format!("Mismatch: {sum} is false."),
-        "Keep a copy of the database and report this.".to_owned(),
+        format!(
+            "Mismatch: {} accepted, but {} accounted for ({states} + {} pruned).",
+            grouped(balance.accepted),
+            grouped(balance.sum()),
+            grouped(balance.pruned)
+        ),
+        format!("Back up the database. {REPORT}"),
     )
 }
 
@@ -182,7 +195,7 @@ fn liveness(status: &Status) -> Check {
     };
     let words =
         format!("A delivery to {} has been due for {age} without an attempt.{others}", first.name);
-    check("Liveness", Grade::Problem, words, "Restart the server and report this.".to_owned())
+    check("Liveness", Grade::Problem, words, format!("Restart the server. {REPORT}"))
 }
 
 fn database(status: &Status) -> Check {
@@ -217,9 +230,9 @@ fn clock(status: &Status) -> Option<Check> {
     let worst =
         status.nodes.iter().map(|node| node.skew_ms.abs()).chain([skew.abs()]).max().unwrap_or(0);
     let others = status.nodes.iter().filter(|node| node.skew_ms.abs() > SKEWED_MS);
-    let others = others.map(|node| format!(" Server {}: {}.", node.id, clock_skew(node.skew_ms)));
-    let words =
-        format!("This server's clock is {}.{}", clock_skew(skew), others.collect::<String>());
+    let others = others
+        .map(|node| format!(" The clock of server {} {}.", node.id, clock_skew(node.skew_ms)));
+    let words = format!("This server's clock {}.{}", clock_skew(skew), others.collect::<String>());
     let grade = if worst > SKEWED_MS { Grade::Warning } else { Grade::Ok };
     Some(check(
         "Clock",
@@ -263,8 +276,8 @@ fn disk(status: &Status) -> Option<Check> {
         grade,
         words,
         format!(
-            "{FREE_PERCENT} % free. When the disk is full, new events are rejected; accepted \
-             events are safe."
+            "{FREE_PERCENT} % free. When the disk is full, new events are rejected; no \
+             accepted events are lost."
         ),
     ))
 }

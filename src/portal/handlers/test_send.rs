@@ -52,7 +52,9 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
     let history = request.respond(test_send::history(ctx, hook.id).await)?;
     let may_use_last = ctx.may(Permission::PayloadsRead);
     let last = match (&draft, sample) {
-        (None, "last") if may_use_last => request.respond(test_send::last_body(ctx, hook.id).await)?,
+        (None, "last") if may_use_last => {
+            request.respond(test_send::last_body(ctx, hook.id).await)?
+        }
         _ => None,
     };
     let has_no_last = draft.is_none() && sample == "last" && last.is_none();
@@ -109,7 +111,8 @@ async fn result(
         None if request.ctx.may(Permission::PayloadsRead)
             && request.ctx.may(Permission::DeliveriesRead) =>
         {
-            let story = request.respond(ops::events::story(&request.ctx, delivery.event_id).await)?;
+            let story =
+                request.respond(ops::events::story(&request.ctx, delivery.event_id).await)?;
             story.body.map(|body| String::from_utf8_lossy(&body).into_owned())
         }
         own => own,

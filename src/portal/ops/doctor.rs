@@ -128,9 +128,10 @@ async fn master_key(conn: &mut Conn, store: &Store) -> Result<Check, Error> {
 
 /// `skew` is the difference between this machine's clock and the database's, in milliseconds.
 fn clocks(skew: i64, nodes: &[claim::NodeStatus]) -> Check {
-    let others =
-        nodes.iter().map(|node| format!("; server {}: {}", node.id, clock_skew(node.skew_ms)));
-    let words = format!("This server: {}{}.", clock_skew(skew), others.collect::<String>());
+    let others = nodes
+        .iter()
+        .map(|node| format!("; the clock of server {} {}", node.id, clock_skew(node.skew_ms)));
+    let words = format!("This server's clock {}{}.", clock_skew(skew), others.collect::<String>());
     let is_well =
         nodes.iter().map(|node| node.skew_ms).chain([skew]).all(|skew| skew.abs() <= SKEWED_MS);
     let advice =

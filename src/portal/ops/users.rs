@@ -48,7 +48,7 @@ pub async fn create(ctx: &OpCtx, new: NewUser) -> Result<User, Error> {
     match written {
         Ok(()) => Ok(user),
         Err(store::Error::Exists) => {
-            let message = "A user with this e-mail address already exists.";
+            let message = "A user with this email address already exists.";
             Err(Invalid::one("email", "taken", message).into())
         }
         Err(error) => Err(error.into()),

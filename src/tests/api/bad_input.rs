@@ -17,7 +17,7 @@ on_both!(
     queries_that_cannot_be_understood
 );
 
-/// Whatever a request is made of, what the answer repeats of it is short.
+/// Error responses quote only a limited part of the input.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_answer_to_a_large_mistake_is_small() {
     let app = TestApp::start(TestDb::sqlite()).await;
@@ -77,7 +77,7 @@ async fn events_that_cannot_be_accepted(db: TestDb) {
         (b"{\"type\":\"work_item.closed\",\"data\":[]}".into(), 422, "data"),
         (b"{\"type\":\"work_item.closed\",\"data\":{}}".into(), 422, "data.id"),
         (format!(r#"{{"type":"work_item.closed","data":{good},"extra":1}}"#).into(), 422, "extra"),
-        // Readers disagree about which of two is meant, and the body is signed as it is.
+        // JSON parsers disagree about which of two members counts, and the signature covers both.
         (format!(r#"{{"type":"work_item.closed","data":{{}},"data":{good}}}"#).into(), 422, "body"),
         (
             format!(
@@ -139,7 +139,7 @@ async fn events_that_cannot_be_accepted(db: TestDb) {
         assert_eq!(problem["status"], status);
         assert!(!problem["detail"].as_str().unwrap().is_empty());
     }
-    // A body without an announced length is bounded too.
+    // A body without `Content-Length` is limited too.
     let endless =
         futures::stream::iter((0..64).map(|_| Ok::<_, std::io::Error>(vec![b' '; 64 * 1024])));
     let (status, _) = app.api_raw(&token, "/events", reqwest::Body::wrap_stream(endless)).await;

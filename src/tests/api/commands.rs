@@ -1,4 +1,4 @@
-//! The command line, run as the real binary.
+//! The command line, with the real binary.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::support::{
 
 on_both!(the_five_minutes_of_the_readme, wrong_usage_is_told_and_exits_with_2,);
 
-/// Settings with a port that is free now.
+/// Settings with a free port.
 pub async fn settings(db: &TestDb) -> service_hooks::engine::config::Settings {
     let mut settings = db.settings();
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -99,7 +99,7 @@ async fn the_five_minutes_of_the_readme(db: TestDb) {
     do_it(&["emit", "work_item.closed", "--data", "-"], example);
     assert_eq!(receiver.wait_for(2).await[1].body, example.as_bytes());
     assert!(do_it(&["hook", "list"], "").contains(id));
-    assert_eq!(do_it(&["hook", "try-now", id], ""), "Sending 0 deliveries now.");
+    assert_eq!(do_it(&["hook", "try-now", id], ""), "No deliveries are waiting.");
     let event: Value =
         serde_json::from_str(&do_it(&["emit", "work_item.closed", "--example", "--json"], ""))
             .unwrap();
@@ -123,7 +123,7 @@ async fn the_five_minutes_of_the_readme(db: TestDb) {
     assert!(!do_it(&["hook", "list"], "").contains(id));
     let said = succeed(&settings, &["doctor"], "");
     assert!(said.contains("3 accepted = ") && !said.contains("PROBLEM"), "{said}");
-    // `user` and `token` work beside the running server.
+    // `user` and `token` work while the server runs.
     succeed(&settings, &["token", "create", "--name", "second", "--permission", "hooks:read"], "");
 }
 
@@ -219,8 +219,8 @@ async fn every_command_on_the_database_refuses_another_master_key() {
     }
 }
 
-/// `serve` and `migrate` make the data folder; the others would begin an empty database wherever
-/// they are started.
+/// `serve` and `migrate` create the data folder; other commands would create an empty database in
+/// the current folder.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_in_another_folder_begins_no_database_there() {
     let db = TestDb::sqlite();
@@ -237,7 +237,7 @@ async fn a_command_in_another_folder_begins_no_database_there() {
             .current_dir(&elsewhere)
             .stdin(std::process::Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // A command that refuses may be gone before it reads.
+        // A command that fails may exit before it reads its input.
         let _gone =
             std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"correct horse battery");
         let output = child.wait_with_output().unwrap();
@@ -253,7 +253,7 @@ async fn a_command_in_another_folder_begins_no_database_there() {
         );
         assert!(is_empty(&elsewhere), "{command:?} made something");
     }
-    // Somebody else's `data`.
+    // A `data` folder of another program.
     std::fs::create_dir(elsewhere.join("data")).unwrap();
     for command in [&user[..], &token, &["doctor"]] {
         let (code, said) = run_there(command, &[]);
@@ -263,7 +263,7 @@ async fn a_command_in_another_folder_begins_no_database_there() {
         );
         assert!(is_empty(&elsewhere.join("data")), "{command:?} made something");
     }
-    // A folder that is there and that a setting names is prepared for the first start.
+    // An existing folder that a setting names is prepared at the first start.
     let named = db.folder.path().join("named");
     std::fs::create_dir(&named).unwrap();
     let variables = [("SERVICE_HOOKS_DATA_DIR", named.as_path())];
@@ -292,7 +292,7 @@ async fn two_servers_do_not_deliver_from_one_sqlite_file() {
         output.status.code() == Some(1) && said.contains("another server is running"),
         "{said}"
     );
-    // On a port that is taken it says so, and delivers nothing.
+    // If the port is in use it reports that, and delivers nothing.
     let output = run(&first, &["serve"], "");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(1) && said.contains("SERVICE_HOOKS_LISTEN"), "{said}");

@@ -1,4 +1,5 @@
-//! The list of deliveries, as a program pages through it: rare ones too, and to the millisecond.
+//! Pagination of the list of deliveries: also with rare results, and with times exact to the
+//! millisecond.
 
 use serde_json::Value;
 use service_hooks::{
@@ -12,7 +13,7 @@ use crate::support::{
 
 on_both!(what_is_rare_is_found_page_by_page_and_times_are_exact);
 
-/// More than a page looks at.
+/// More deliveries than one page scans.
 const COUNT: u64 = 12_000;
 
 async fn what_is_rare_is_found_page_by_page_and_times_are_exact(db: TestDb) {
@@ -20,7 +21,7 @@ async fn what_is_rare_is_found_page_by_page_and_times_are_exact(db: TestDb) {
     let token = app.full_token().await;
     let hook = app.hook(&token, EventType::WorkItemClosed, &Receiver::start().await).await;
     let hook = hook["id"].as_str().unwrap().parse().unwrap();
-    // A millisecond each, until now: nothing is so old that the clean-up takes it.
+    // One per millisecond, until now: none is old enough for retention.
     let began = u64::try_from(Clock::System.now().0).unwrap() - COUNT;
     let rows = below_many(hook, began, COUNT);
     rows::insert(&app.db.settings().database_url(), &rows).await.unwrap();

@@ -1,5 +1,5 @@
-//! What the API says of itself in `openapi.json`. `make lint` gives the snapshot to validators and
-//! to generators of clients.
+//! The API description `openapi.json`. `make lint` checks the snapshot with validators and client
+//! generators.
 
 use serde_json::Value;
 use service_hooks::http::api::v1::ROUTES;
@@ -13,14 +13,14 @@ async fn description() -> Value {
     description
 }
 
-/// The thing itself, or what its `$ref` leads to.
+/// The object, or the target of its `$ref`.
 fn resolved<'a>(description: &'a Value, part: &'a Value) -> &'a Value {
     let pointer = part["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
     pointer.map_or(part, |pointer| description.pointer(pointer).expect(pointer))
 }
 
-/// A change of the API shows here, and in the review of the snapshot: `cargo insta review`, or
-/// `INSTA_UPDATE=always` for the test.
+/// A change of the API fails this test. Review the snapshot with `cargo insta review`, or accept it
+/// with `INSTA_UPDATE=always`.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_description_is_the_one_that_was_reviewed() {
     insta::assert_json_snapshot!("openapi", description().await);

@@ -1,8 +1,7 @@
-//! Producers that go away while they are being answered: at any byte, politely or not, and at every
-//! await of an accept. What they leave behind is a whole event or none, and nobody after them
-//! notices.
+//! Producers that disconnect during a request: after any byte, with FIN or RST, and at every await
+//! of an accept. The event is stored completely or not at all, and later requests are not affected.
 //!
-//! `SERVICE_HOOKS_TEST_DISCONNECTS` makes it longer (1,000 unless set).
+//! `SERVICE_HOOKS_TEST_DISCONNECTS`: number of requests (default 1,000).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -41,11 +40,11 @@ on_both!(
 );
 
 const HEARD: EventType = EventType::WorkItemClosed;
-/// No hook listens to it.
+/// An event type without a hook.
 const UNHEARD: EventType = EventType::OutboundCallInitiated;
 /// Events of a batch.
 const BATCH: usize = 3;
-/// Clients at the same time.
+/// Concurrent clients.
 const CLIENTS: usize = 24;
 
 fn disconnects() -> usize {
@@ -60,7 +59,7 @@ fn dice(sides: usize) -> usize {
     (random_unit() * sides as f64) as usize
 }
 
-/// An event that names its request, so that a receiver can tell what came of it.
+/// An event that contains the name of its request, so that the receiver can attribute it.
 fn body(name: &str) -> String {
     let sample = sample(HEARD).trim_end().trim_end_matches('}').to_owned();
     format!("{sample}, \"of_request\": \"{name}\"}}")
@@ -70,7 +69,7 @@ fn one(name: &str) -> String {
     format!(r#"{{"type":"{}","data":{}}}"#, HEARD.key(), body(name))
 }
 
-/// A portal with two hooks on one event, each with a receiver of its own.
+/// A portal with two hooks on one event type, each with its own receiver.
 struct Scene {
     app: TestApp,
     token: String,
@@ -94,8 +93,7 @@ impl Scene {
         balance::read(&mut conn, &grant).await.unwrap()
     }
 
-    /// Waits until everything that was accepted is delivered. Then: how many events came of each
-    /// request.
+    /// Waits until all accepted events are delivered. Returns the number of events of each request.
     async fn outcome(&self) -> HashMap<String, usize> {
         let came = || self.receivers.each_ref().map(Receiver::came);
         eventually("everything accepted is delivered, to both", async || {
@@ -122,7 +120,7 @@ impl Scene {
         of_request
     }
 
-    /// That many requests of people who stay all succeed, and no transaction is left open.
+    /// Checks that this many ordinary requests succeed and that no transaction is left open.
     async fn assert_unharmed(&self, requests: usize) {
         let request = format!(r#"{{"type":"{}","data":{}}}"#, UNHEARD.key(), sample(UNHEARD));
         let answers = futures::stream::iter(0..requests)
@@ -154,7 +152,8 @@ async fn a_producer_may_go_away_at_any_byte(db: TestDb) {
     let clients = futures::stream::iter(0..disconnects()).map(|number| go_away(&scene, number));
     clients.buffer_unordered(CLIENTS).for_each(|()| async {}).await;
     scene.assert_unharmed(disconnects()).await;
-    // Whoever gave a key asks again, and gets one event however far the first request came.
+    // A client with an idempotency key repeats the request and gets one event, however far the
+    // first request came.
     let again =
         futures::stream::iter((0..disconnects()).filter(|number| Kind::of(*number) == Kind::Keyed));
     again
@@ -204,7 +203,7 @@ fn name(number: usize) -> String {
     format!("request-{number}")
 }
 
-/// Sends some or all of a request and leaves after a moment, politely or with a reset.
+/// Sends some or all of a request and disconnects after a moment, with FIN or RST.
 async fn go_away(scene: &Scene, number: usize) {
     let name = name(number);
     let (key, content) = match Kind::of(number) {
@@ -220,14 +219,14 @@ async fn go_away(scene: &Scene, number: usize) {
     );
     let request = head + &content;
     let mut stream = TcpStream::connect(scene.app.running.address).await.unwrap();
-    // Most send all of it: then an accept is under way while they leave.
+    // Most send the complete request, so that they disconnect during an accept.
     let sent = if dice(3) == 0 { dice(request.len()) } else { request.len() };
     stream.write_all(&request.as_bytes()[..sent]).await.unwrap();
     if dice(2) == 0 {
         stream.set_zero_linger().unwrap();
     }
-    // Anything from at once to longer than an accept takes. Leaving is the event; nothing could be
-    // awaited instead.
+    // From immediately to longer than an accept takes. The disconnect itself is under test, so
+    // there is no condition to wait for.
     match dice(3) {
         0 => {}
         1 => tokio::time::sleep(Duration::from_millis(dice(20) as u64)).await,
@@ -239,7 +238,7 @@ async fn go_away(scene: &Scene, number: usize) {
     }
 }
 
-/// Polls a future this often and then drops it.
+/// Polls a future this many times and then drops it.
 async fn poll_at_most<F: Future>(times: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = times;
@@ -306,7 +305,8 @@ async fn an_accept_may_be_dropped_at_every_await(db: TestDb) {
 async fn a_stop_does_not_wait_for_who_never_asked(db: TestDb) {
     let app = TestApp::start(db).await;
     let silent = TcpStream::connect(app.running.address).await.unwrap();
-    // Accepted in order: once this one is answered, so is the silent one.
+    // Connections are accepted in order: when this one is answered, the silent one was accepted
+    // too.
     assert_eq!(app.request("GET", "/healthz").send().await.unwrap().status(), 200);
     let stopped = tokio::time::timeout(PATIENCE, app.running.shutdown()).await;
     assert!(stopped.is_ok(), "the stop waited for a connection that was never used");

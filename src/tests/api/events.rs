@@ -1,4 +1,4 @@
-//! Emitting over HTTP: one, many, again.
+//! Emitting over HTTP: single events, batches, repeats.
 
 use serde_json::{Value, json};
 use service_hooks::{domain::event::EventType, engine::catalogue::sample};
@@ -65,13 +65,13 @@ async fn an_idempotency_key_over_http(db: TestDb) {
     assert_eq!((status, problem["errors"][0]["field"].as_str()), (422, Some("Idempotency-Key")));
     assert_ne!(post("key-2", event(EventType::WorkItemClosed)).await.1["id"], first.1["id"]);
     assert_eq!(post(&"k".repeat(256), event(EventType::WorkItemClosed)).await.0, 422);
-    // A request that was refused does not use its key up.
+    // A rejected request does not use its key.
     assert_eq!(post("key-3", "{}".into()).await.0, 422);
     assert_eq!(post("key-3", event(EventType::WorkItemClosed)).await.0, 202);
     app.assert_balanced().await;
 }
 
-/// How often lanes were read from the database.
+/// Number of loads of lanes from the database.
 async fn loads(app: &TestApp) -> f64 {
     let figures = app.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
     let count = |line: &str| {
@@ -103,14 +103,13 @@ async fn a_key_that_was_used_concerns_no_lane(db: TestDb) {
         assert_eq!(post().await, first);
     }
     let read = loads(&app).await - before;
-    // Looking by themselves, lanes read now and then however long this takes; 200 times 60 would be
-    // 12,000.
+    // Lanes also poll the database from time to time; 200 times 60 loads would be 12,000.
     assert!(read < 1000.0, "200 repeats had lanes read {read} times");
     assert_eq!(receiver.came().len(), 60);
     app.assert_balanced().await;
 }
 
-/// Also what a database cannot keep as text (NUL) or in an index (thousands of characters).
+/// Also text that a database cannot store (NUL) or index (thousands of characters).
 async fn a_value_to_order_by_may_be_any_text(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;

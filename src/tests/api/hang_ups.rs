@@ -1,6 +1,6 @@
-//! Clients that hang up while a command is carried out: at every await of a change of a hook, of a
-//! redelivery, of a job. What was committed is acted upon all the same, at once and without a
-//! restart: the commit tells, not the caller.
+//! Clients that disconnect during a command: at every await of a change to a hook, a redelivery, a
+//! job. A committed change takes effect at once without a restart: the commit sends the notices,
+//! not the request.
 
 use std::{future::poll_fn, pin::pin, task::Poll};
 
@@ -34,8 +34,9 @@ impl Scene {
         Self { app, token, router }
     }
 
-    /// Asks and hangs up after so many polls; says whether the answer came first. Whatever was
-    /// committed by then, or is in the writer's queue, is committed when this returns.
+    /// Sends a request and drops it after this many polls; returns whether the response came first.
+    /// Everything that was committed or queued in the writer by then is committed when this
+    /// returns.
     async fn ask(&self, polls: usize, method: &str, path: &str, body: &Value) -> bool {
         let request = Request::builder()
             .method(method)

@@ -1,4 +1,5 @@
-//! `/readyz`, `/healthz` and `/metrics`: the truth, in time, whatever the database does.
+//! `/readyz`, `/healthz` and `/metrics` are correct and respond in time, even if the database
+//! hangs.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::{
 
 on_both!(ready_lists_its_parts, a_key_that_was_changed_meanwhile_is_told);
 
-/// Far above the second that is promised, far below the time-outs of pools and of the writer.
+/// Far above the promised second, and far below the timeouts of pools and of the writer.
 const IN_TIME: Duration = Duration::from_secs(5);
 
 async fn ask(app: &TestApp, path: &str) -> (u16, String) {
@@ -69,7 +70,7 @@ async fn a_database_that_hangs_is_told_in_time_and_keeps_no_figures_back() {
     app.running.shutdown().await;
 }
 
-/// Another node has sealed the database anew, say.
+/// For example because another node encrypted the database with a new key.
 async fn a_key_that_was_changed_meanwhile_is_told(db: TestDb) {
     let app = TestApp::start(db).await;
     let store = app.running.portal.store().clone();

@@ -65,7 +65,7 @@ async fn a_stale_version_is_a_conflict(db: TestDb) {
     let (status, problem) = app.api(&token, "PATCH", &path, patch("second")).await;
     assert_eq!((status, problem["errors"][0]["field"].as_str()), (409, Some("version")));
     assert_eq!(app.api(&token, "GET", &path, None).await.1["name"], "first");
-    // Ten at once on one version: one wins.
+    // Ten concurrent changes of one version: one succeeds.
     let race = (0..10).map(|number| {
         app.api(&token, "PATCH", &path, Some(json!({"name": number.to_string(), "version": 2})))
     });
@@ -131,7 +131,7 @@ async fn a_test_is_sent_whether_the_hook_is_on_or_off(db: TestDb) {
     let came = receiver.wait_for(4).await;
     assert_eq!(came.len(), 4, "a test is tried once");
     assert!(came.iter().all(|came| came.header("x-service-hook-test") == "true"));
-    // What is signed says it too: nobody can make a real event of it, or a test of a real one.
+    // The signed id shows it too: a test cannot be turned into a real event, or the reverse.
     assert!(came.iter().all(|came| came.header("webhook-id").starts_with("test_")), "{came:?}");
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
     assert!(!event.starts_with("test_"));

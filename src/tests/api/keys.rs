@@ -1,5 +1,5 @@
-//! `Idempotency-Key` on everything that makes or sends something: one key, one act, one answer;
-//! whoever repeats, races, hangs up or dies in between.
+//! `Idempotency-Key` on everything that creates or sends something: one execution and one response
+//! per key, also with repeats, races, disconnects and crashes.
 
 use std::{collections::HashSet, future::poll_fn, pin::pin, task::Poll, time::Duration};
 
@@ -46,7 +46,7 @@ struct Scene {
     receiver: Receiver,
 }
 
-/// Status, whether it was given before, and the body.
+/// Status, whether it is a repeated response, and the body.
 type Answer = (u16, bool, Value);
 
 impl Scene {
@@ -81,7 +81,7 @@ impl Scene {
         page["items"].as_array().unwrap().clone()
     }
 
-    /// Changes the rows of keys as a crash would leave them.
+    /// Changes the rows of keys to a state that a crash would leave.
     async fn tamper(&self, sql: &'static str) {
         let url = self.app.db.settings().database_url;
         if url.starts_with("postgres") {
@@ -120,7 +120,7 @@ async fn one_key_is_one_act_and_one_answer(db: TestDb) {
         ),
     ];
     for (path, body, other, status) in &rows {
-        // The same words for every operation: a key belongs to one.
+        // The same key for every operation: a key belongs to one operation.
         let first = scene.post(path, "key", body).await;
         assert_eq!((first.0, first.1), (*status, false), "{path}: {first:?}");
         for _ in 0..2 {
@@ -141,13 +141,13 @@ async fn one_key_is_one_act_and_one_answer(db: TestDb) {
     assert_eq!(scene.receiver.came().len(), 3, "nothing was sent twice");
     assert_eq!(scene.items("/hooks").await.len(), 2);
     assert_eq!(scene.items("/jobs").await.len(), 2);
-    // Another program may use the same words, and one that may not do it sees no answer of somebody
-    // else's.
+    // Another API client may use the same key, and a client without the permission does not see a
+    // response of another.
     let (other, reader) = (scene.app.full_token().await, scene.app.token(&["hooks:read"]).await);
     let (status, replayed, made) = scene.post_as(&other, "/hooks", "key", &off).await;
     assert_eq!((status, replayed), (201, false), "{made}");
     assert_eq!(scene.post_as(&reader, "/hooks", "key", &off).await.0, 403);
-    // What is refused gives its key back.
+    // A rejected request releases its key.
     assert_eq!(scene.post("/hooks", "wrong", &json!({"name": "x"})).await.0, 422);
     assert_eq!(scene.post("/hooks", "wrong", &off).await.0, 201);
     assert_eq!(scene.post("/hooks", &"k".repeat(256), &off).await.0, 422);
@@ -195,7 +195,7 @@ async fn while_the_first_is_carried_out_the_second_is_told_so(db: TestDb) {
     assert_eq!(scene.receiver.came().len(), 1);
 }
 
-/// Polls a future this often and then drops it.
+/// Polls a future this many times and then drops it.
 async fn poll_at_most<F: Future>(times: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = times;
@@ -227,8 +227,8 @@ async fn a_client_that_hangs_up_at_any_await_asks_again(db: TestDb) {
             request.header("idempotency-key", &key).body(Body::from(body.to_string())).unwrap();
         let heard = poll_at_most(polls, router.clone().oneshot(request)).await;
         let is_heard = heard.is_some();
-        // Still being carried out for a moment, then the answer, the same as the one that was heard
-        // if it was.
+        // In progress for a moment, then the response: the same as the first one, if that was
+        // received.
         let again = eventually("the answer is there", async || {
             let answer = scene.post("/hooks", &key, &body).await;
             (answer.0 != 409).then_some(answer)
@@ -258,8 +258,8 @@ async fn a_process_that_died_does_not_keep_its_key(db: TestDb) {
     let scene = Scene::start(db).await;
     let body = scene.hook("one");
     let (_, _, first) = scene.post("/hooks", "key", &body).await;
-    // It died between the commit and its answer: what it made is pointed to, and nothing is made
-    // again.
+    // It crashed between the commit and the response: the response refers to the created object,
+    // and nothing is created again.
     scene.tamper("UPDATE idempotency SET sealed = NULL").await;
     assert_eq!(scene.post("/hooks", "key", &body).await.0, 409, "its answer may still come");
     scene.tamper("UPDATE idempotency SET held_until = 0").await;
@@ -269,14 +269,15 @@ async fn a_process_that_died_does_not_keep_its_key(db: TestDb) {
     assert_eq!(scene.items("/hooks").await.len(), 1);
     assert_eq!(scene.post("/hooks", "key", &scene.hook("two")).await.0, 422);
     assert_eq!(scene.items("/hooks").await.len(), 1);
-    // It died before it acted: the key is its own for a while, and then the next one's.
+    // It crashed before the execution: it holds the key for a while, then another request can use
+    // it.
     scene.tamper("UPDATE idempotency SET made = NULL, held_until = 9000000000000").await;
     assert_eq!(scene.post("/hooks", "key", &body).await.0, 409);
     scene.tamper("UPDATE idempotency SET held_until = 0").await;
     let (status, replayed, second) = scene.post("/hooks", "key", &body).await;
     assert_eq!((status, replayed), (201, false), "{second}");
     assert_ne!(first["id"], second["id"]);
-    // After its time a key is a new one.
+    // An expired key can be used for a new request.
     scene.tamper("UPDATE idempotency SET expires_at = 0").await;
     assert_eq!(scene.post("/hooks", "key", &scene.hook("three")).await.0, 201);
 }
@@ -287,7 +288,7 @@ async fn a_test_whose_answer_was_lost_is_not_sent_again(db: TestDb) {
     let path = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
     let (status, _, sent) = scene.post(&path, "test", &json!({})).await;
     assert_eq!(status, 200, "{sent}");
-    // The process died between the commit and its answer.
+    // The process crashed between the commit and the response.
     scene.tamper("UPDATE idempotency SET sealed = NULL, held_until = 0").await;
     let (status, _, led) = scene.post(&path, "test", &json!({})).await;
     let address = format!("/api/v1/deliveries/{}", sent["id"].as_str().unwrap());
@@ -346,6 +347,6 @@ async fn secrets_are_kept_sealed(db: TestDb) {
     };
     let has = |word: &str| sealed.windows(word.len()).any(|window| window == word.as_bytes());
     assert!(answer.is_empty() && !has(secret) && !has("whsec_") && !has("callback_url"));
-    // Not shown again by a look at the hook, but by the first answer.
+    // Only the first response shows it, not a later read of the hook.
     assert_eq!(scene.post("/hooks", "key", &scene.hook("one")).await.2["signing_secret"], secret);
 }

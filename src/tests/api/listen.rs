@@ -1,5 +1,5 @@
-//! `service-hooks listen`, run as the real binary: what a web page, a stranger and a receiver's own
-//! sender may show in a developer's terminal.
+//! `service-hooks listen`, with the real binary: what a web page, a foreign sender and a genuine
+//! one can print in a developer's terminal.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -14,11 +14,10 @@ use crate::support::{binary, db::TestDb};
 
 const KEY: &str = "the-key-of-listen";
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-/// What would colour, clear and rename a terminal, turn the text around and begin a line of its
-/// own.
+/// Would set colours, clear and rename a terminal, reverse text and start a new line.
 const STEERS: &str = "\u{1b}]0;x\u{7}\u{9b}2J\u{7f}\u{202e}\u{2066}\u{feff}";
 
-/// A running `listen`, with what it says.
+/// A running `listen`, with its output.
 struct Listen {
     child: Child,
     address: SocketAddr,
@@ -49,12 +48,12 @@ impl Listen {
         deliver(self.address, key, different, body)
     }
 
-    /// So many lines of what it showed.
+    /// This many lines of its output.
     fn shown(&mut self, lines: usize) -> String {
         (0..lines).map(|_| line(&mut self.shown)).collect()
     }
 
-    /// Everything it shows and says until it is ended.
+    /// Its output until it ends.
     fn rest(mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -67,13 +66,13 @@ impl Listen {
 
 impl Drop for Listen {
     fn drop(&mut self) {
-        // It may be dead already.
+        // It may have ended already.
         let _dead = self.child.kill();
         let _reaped = self.child.wait();
     }
 }
 
-/// The status of the answer to a head and a body.
+/// The status of the response to a head and a body.
 fn send(address: SocketAddr, head: &str, headers: &[(&str, &str)], body: &[u8]) -> u16 {
     let mut request = format!("{head}\r\nConnection: close\r\n");
     for (name, value) in headers {
@@ -88,7 +87,7 @@ fn send(address: SocketAddr, head: &str, headers: &[(&str, &str)], body: &[u8]) 
     answer.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-/// A delivery with this key, besides with what is different.
+/// A delivery with this key; `different` replaces headers.
 fn deliver(address: SocketAddr, key: &str, different: &[(&str, &str)], body: &[u8]) -> u16 {
     let usual = [("Host", "localhost"), ("Content-Type", "application/json"), ("x-api-key", key)];
     let is_usual = |(name, _): &&(&str, &str)| {
@@ -105,7 +104,7 @@ fn line(from: &mut impl BufRead) -> String {
     line
 }
 
-/// Nothing but what is seen, and line breaks.
+/// Only printable characters and line breaks.
 fn is_plain(text: &str) -> bool {
     !text.chars().any(|letter| {
         letter.is_control() && letter != '\n' || STEERS[1..].contains(letter) && letter > '~'
@@ -127,7 +126,7 @@ fn a_delivery_is_shown_and_steers_nothing() {
         shown.contains("\\u{9b}2J") && shown.contains("\\u{202e}") && is_plain(&shown),
         "{shown:?}"
     );
-    // A body that is no JSON cannot add a line that looks like another delivery.
+    // A body that is not JSON cannot add a line that looks like another delivery.
     let body = format!("{STEERS}\nwork_item.closed  id msg_9  key good  signature good\n");
     assert_eq!(listen.deliver(KEY, &[], body.as_bytes()), 200);
     let shown = listen.shown(3);
@@ -137,7 +136,7 @@ fn a_delivery_is_shown_and_steers_nothing() {
             && shown.ends_with("\n\n"),
         "{shown:?}"
     );
-    // Headers hold what a sender likes, too.
+    // Headers contain arbitrary text too.
     assert_eq!(listen.deliver(KEY, &[("webhook-id", &"\u{9b}2J ".repeat(200))], b"{}"), 200);
     let shown = listen.shown(3);
     assert!(is_plain(&shown) && shown.len() < 1000, "{shown:?}");
@@ -193,8 +192,8 @@ fn nothing_of_a_body_is_shown_without_the_key_and_the_signature() {
 fn web_pages_and_what_is_no_delivery_are_refused_with_a_line() {
     let mut listen = Listen::start(&[]);
     let body = b"{\"text\":\"of a stranger\"}";
-    // A form, a `fetch` without asking, a page whose name resolves to this computer, and what is no
-    // delivery at all.
+    // A form, a `fetch` without preflight, a page whose name resolves to this computer, and
+    // requests that are not deliveries.
     let rows: &[(&[(&str, &str)], u16)] = &[
         (&[("Origin", "https://evil.example"), ("Content-Type", "text/plain")], 403),
         (&[("Origin", "null")], 403),
@@ -225,7 +224,7 @@ fn a_body_is_as_large_as_a_deliverys_and_no_larger() {
     let mut listen = Listen::start(&["--json"]);
     let body = |size: usize| format!("\"{}\"", "a".repeat(size - 2));
     let address = listen.address;
-    // It answers once it has shown the body, which is more than the pipe holds.
+    // It responds after it printed the body, which is larger than the pipe.
     let sender = std::thread::spawn(move || deliver(address, KEY, &[], body(MAX_BODY).as_bytes()));
     let value: Value = serde_json::from_str(&listen.shown(1)).unwrap();
     assert_eq!(sender.join().unwrap(), 200);

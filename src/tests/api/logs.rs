@@ -1,4 +1,4 @@
-//! What an operator reads of the real binary: its log, and how it ends.
+//! The log of the real binary, and how it ends.
 
 use std::{fs, fs::File, path::PathBuf, process::Stdio, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
 
 on_both!(a_stop_takes_ten_seconds_at_most_and_loses_nothing);
 
-/// A server of its own with a log, and a token for it.
+/// A server with its own log, and a token for it.
 struct Logged {
     settings: Settings,
     server: Server,
@@ -80,7 +80,7 @@ impl Logged {
         fs::read_to_string(&self.log).unwrap().lines().map(str::to_owned).collect()
     }
 
-    /// The first line that says `words`.
+    /// The first line that contains `words`.
     async fn line(&self, words: &str) -> String {
         within(60, words, async || self.lines().into_iter().find(|line| line.contains(words))).await
     }
@@ -171,7 +171,7 @@ async fn a_request_has_an_id_in_its_answer_its_problem_and_the_log() {
     let made = ask(None).await;
     assert!(made.len() == 32 && made != ask(None).await, "{made}");
     assert_ne!(ask(Some("a b \"<x>")).await, "a b \"<x>");
-    // A request that fails for our own reasons is found in the log by it.
+    // The log contains the request id of a request that failed with a server error.
     let store = rusqlite::Connection::open(db.folder.path().join("test.db")).unwrap();
     store.execute_batch("ALTER TABLE jobs RENAME TO gone").unwrap();
     let answer = logged
@@ -188,7 +188,7 @@ async fn a_request_has_an_id_in_its_answer_its_problem_and_the_log() {
 async fn a_stop_takes_ten_seconds_at_most_and_loses_nothing(db: TestDb) {
     let logged = Logged::start(&db, &[]).await;
     let receiver = Receiver::start().await;
-    // Its time-out is 15 seconds.
+    // Its timeout is 15 seconds.
     receiver.reply([Reply::never()]);
     logged.hook(&receiver).await;
     let event = logged.emit().await;

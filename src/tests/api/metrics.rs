@@ -1,4 +1,4 @@
-//! `/metrics`: what an operator's Prometheus reads, and what it must not learn.
+//! `/metrics`: its content, and what it must not reveal.
 
 use serde_json::json;
 use service_hooks::domain::{event::EventType, permission::Role};
@@ -12,7 +12,7 @@ on_both!(
     there_are_few_lines_after_real_use,
 );
 
-/// The value of a series, by its name and labels as they are written.
+/// The value of a series, given by its name and labels.
 fn value(figures: &str, series: &str) -> Option<f64> {
     figures.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
 }
@@ -106,7 +106,7 @@ async fn hooks_are_counted_by_how_they_stand(db: TestDb) {
         let figures = scrape(&app).await;
         let of =
             |state: &str| value(&figures, &format!("service_hooks_hooks{{state=\"{state}\"}}"));
-        // Tests that run beside this one in the same process count theirs too.
+        // Concurrent tests in the same process are counted too.
         (of("healthy")? + of("off")? >= 2.0
             && of("paused").is_some()
             && of("switched_off").is_some())

@@ -1,4 +1,4 @@
-//! The HTTP API, asked as programs ask it.
+//! The HTTP API.
 
 mod bad_input;
 mod commands;

@@ -1,4 +1,4 @@
-//! A job names what it sends again, and no two running ones send the same.
+//! Overlapping jobs: no two running jobs redeliver the same delivery.
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ async fn a_job_names_what_it_selects(db: TestDb) {
         let (status, problem) = scene.ask("POST", &recover, body).await;
         assert_eq!((status, fields(&problem)), (422, vec![wrong]), "{problem}");
     }
-    // A preview sends nothing, and so it may be of everything.
+    // A preview sends nothing, so it may cover everything.
     let (status, counted) = scene.ask("POST", REDELIVER, json!({"dry_run": true})).await;
     assert_eq!((status, &counted["total"]), (200, &json!(3)));
     for selection in [
@@ -73,7 +73,7 @@ async fn overlapping_jobs_are_refused(db: TestDb) {
         scene.hook(&receiver, json!({"enabled": false})).await,
     );
     scene.emit_some(50).await;
-    // So slow that it is running for as long as the test takes.
+    // So slow that it runs for the whole test.
     let slow = |mut selection: Value| {
         selection["per_second"] = 1.into();
         selection
@@ -95,7 +95,7 @@ async fn overlapping_jobs_are_refused(db: TestDb) {
         assert_eq!((status, fields(&problem)), (409, vec!["job"]), "{body}: {problem}");
         assert!(problem["detail"].as_str().unwrap().contains(id), "it names the job: {problem}");
     }
-    // What has nothing in common with it begins beside it.
+    // A job with a disjoint selection can start.
     for (path, body) in [
         (recover(&two), since.clone()),
         (REDELIVER.to_owned(), json!({"hook": one.id, "states": ["delivered"]})),
@@ -107,7 +107,7 @@ async fn overlapping_jobs_are_refused(db: TestDb) {
         let (status, job) = scene.ask("POST", &path, slow(body.clone())).await;
         assert_eq!(status, 202, "{body}: {job}");
     }
-    // One that is paused is in nobody's way, and does not come back beside another.
+    // A paused job blocks no other, and cannot be resumed while another overlaps.
     let set = async |job: &str, state: &str| {
         scene.ask("PATCH", &format!("/jobs/{job}"), json!({"state": state})).await
     };

@@ -1,5 +1,5 @@
-//! Connections that are used again: when, by whom, and what they never do. And what is made of
-//! answers that are not as the books say.
+//! Reuse of connections: when, for which hook, and what must not happen. And the handling of
+//! responses that violate the HTTP specification.
 
 use std::{
     net::SocketAddr,
@@ -31,13 +31,13 @@ use crate::support::{
 const EVENT: EventType = EventType::WorkItemClosed;
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-/// What a receiver does with a request.
+/// The reaction of a receiver to a request.
 #[derive(Clone, Debug)]
 enum Act {
     Say(String),
-    /// And something that nobody asked for, a moment later.
+    /// The same, and unrequested bytes a moment later.
     SayMore(String, &'static str),
-    /// The same, over and over.
+    /// The same text again and again.
     Drip(String),
     Close,
 }
@@ -46,15 +46,15 @@ fn ok() -> Act {
     Act::Say(OK.into())
 }
 
-/// A request: the number of its connection, which one it was on it, and its path.
+/// A request: the number of its connection, its position on it, and its path.
 type Came = (usize, usize, String);
 
-/// A receiver that keeps connections open and does as it is told.
+/// A receiver that keeps connections open and reacts as a test defines.
 #[derive(Clone)]
 struct Keeper {
     address: SocketAddr,
     came: Arc<Mutex<Vec<Came>>>,
-    /// Requests that everything was said to.
+    /// Requests with a complete response.
     said: Arc<AtomicUsize>,
 }
 
@@ -83,7 +83,7 @@ impl Keeper {
         self.came.lock().unwrap().clone()
     }
 
-    /// Waits until it has said everything that it has to say to what came so far.
+    /// Waits until it has sent everything for the requests so far.
     async fn falls_silent(&self) {
         eventually("everything is said", async || {
             (self.said.load(Ordering::SeqCst) == self.came().len()).then_some(())
@@ -128,7 +128,7 @@ async fn converse(
     None
 }
 
-/// Reads one request; its path.
+/// Reads one request and returns its path.
 async fn request(stream: &mut TcpStream) -> Option<String> {
     let (mut text, mut buffer) = (String::new(), [0; 8192]);
     loop {
@@ -151,7 +151,7 @@ async fn scene() -> (TestApp, String) {
     (app, token)
 }
 
-/// Makes a hook, switched on; its id.
+/// Creates a hook that is on and returns its id.
 async fn hook(app: &TestApp, token: &str, url: &str) -> String {
     let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k",
         "enabled": true});
@@ -160,7 +160,7 @@ async fn hook(app: &TestApp, token: &str, url: &str) -> String {
     hook["id"].as_str().unwrap().to_owned()
 }
 
-/// Emits an event and gives its attempts, one delivery's after the other's, once all are delivered.
+/// Emits an event and returns the attempts of all its deliveries, once they are delivered.
 async fn deliver(app: &TestApp, token: &str) -> Vec<Value> {
     let event = app.emit_sample(token, EVENT).await;
     within(30, "all are delivered", async || {
@@ -189,8 +189,7 @@ async fn no_two_hooks_share_a_connection() {
         assert!(came.iter().all(|other| other.0 != *number || other.2 == *path), "{came:?}");
     }
     assert!(came.iter().any(|(_, nth, _)| *nth > 0), "each uses its own again: {came:?}");
-    // A test shows how things are now: it never takes a connection that was there, nor leaves one
-    // behind.
+    // A test shows the current state: it uses no existing connection and leaves none behind.
     let id = hook(&app, &token, &format!("http://{}/tested", keeper.address)).await;
     for _ in 0..2 {
         app.api(&token, "POST", &format!("/hooks/{id}/test"), None).await;
@@ -226,7 +225,7 @@ async fn what_comes_unasked_is_never_taken_for_an_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_was_closed_is_no_failure_of_the_next_delivery() {
     let (app, token) = scene().await;
-    // The second request on a connection is never answered: the receiver closes when it comes.
+    // The second request on a connection gets no response: the receiver closes instead.
     let keeper = Keeper::start(|(_, nth, _)| if *nth == 0 { ok() } else { Act::Close }).await;
     hook(&app, &token, &format!("http://{}/", keeper.address)).await;
     for _ in 0..4 {
@@ -242,7 +241,7 @@ async fn a_connection_that_was_closed_is_no_failure_of_the_next_delivery() {
         "connections are used again: {:?}",
         keeper.came()
     );
-    // On a new connection the same is a failure, and is said.
+    // On a new connection the same is a failure, and is reported.
     let silent = Keeper::start(|_| Act::Close).await;
     let id = hook(&app, &token, &format!("http://{}/", silent.address)).await;
     let (_, test) = app.api(&token, "POST", &format!("/hooks/{id}/test"), None).await;
@@ -253,8 +252,8 @@ async fn a_connection_that_was_closed_is_no_failure_of_the_next_delivery() {
     app.assert_balanced().await;
 }
 
-/// The receivers listen on two addresses and one port; the name leads to the first and then to the
-/// second.
+/// The receivers listen on two addresses with one port; the name resolves to the first and later to
+/// the second.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_moves_is_followed_while_traffic_is_steady() {
     let names = Arc::new(Names::default());
@@ -294,7 +293,7 @@ async fn a_status_decides_and_a_body_without_end_is_let_go() {
     let attempt = deliver(&app, &token).await.remove(0);
     let body = attempt["timing"]["body_us"].as_i64().unwrap();
     let took = attempt["duration_ms"].as_i64().unwrap();
-    // A body gets a second, and that is no part of what the receiver needed to answer.
+    // The body took a second, which is not part of the response time.
     assert!(body >= 900_000, "{attempt}");
     let phases = ["dns_us", "connect_us", "tls_us", "first_byte_us"];
     let answered: i64 = phases.iter().filter_map(|phase| attempt["timing"][phase].as_i64()).sum();
@@ -306,7 +305,7 @@ async fn a_status_decides_and_a_body_without_end_is_let_go() {
     );
 }
 
-/// What other clients bear with.
+/// Deviations that other clients accept.
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_answers_are_borne_and_broken_ones_explained() {
     let many: String = (0..110).map(|number| format!("x-{number}: y\r\n")).collect();
@@ -366,7 +365,7 @@ async fn an_answer_is_read_in_its_charset() {
     assert_eq!(test["attempts"][0]["response_body"], "ré€u", "{test}");
 }
 
-/// A receiver that answers with what it was sent, as those do that people try webhooks with.
+/// A receiver that echoes the request, as test services do.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_secret_and_echoed_is_not_kept() {
     let (app, token) = scene().await;

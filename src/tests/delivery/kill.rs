@@ -1,7 +1,7 @@
-//! `kill -9` at random moments under load. What was acknowledged arrives, with the id that its 202
-//! named; where a hook keeps an order, in that order.
+//! `kill -9` at random moments under load. All acknowledged events arrive, with the ids in their
+//! responses; for a hook with ordered deliveries, in order.
 //!
-//! `SERVICE_HOOKS_TEST_KILLS` makes it longer (20 unless set).
+//! `SERVICE_HOOKS_TEST_KILLS`: number of kills (default 20).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -39,11 +39,11 @@ on_both!(nothing_acknowledged_is_lost);
 const PLAIN: &str = "/plain";
 const IN_ORDER: &str = "/in-order";
 const EVENT: EventType = EventType::WorkItemClosed;
-/// Producers that emit at the same time, each waiting for its answer.
+/// Concurrent producers, each of which waits for its response.
 const PRODUCERS: usize = 8;
-/// Events acknowledged by a server before it is killed.
+/// Minimum events acknowledged by a server before it is killed.
 const LEAST: usize = 5;
-/// What of one key may be delivered and not on record (README).
+/// Maximum unrecorded deliveries of a key (README).
 const UNRECORDED: usize = 33;
 
 fn kills() -> usize {
@@ -92,8 +92,8 @@ async fn nothing_acknowledged_is_lost(db: TestDb) {
         .await;
     };
     for kill in 0..kills() {
-        // Most are killed while they work, however long it takes them to begin; every fourth while
-        // it starts.
+        // Most are killed while they work, however long their start takes; every fourth is killed
+        // during its start.
         if kill % 4 != 3 {
             more(LEAST).await;
         }
@@ -124,7 +124,7 @@ async fn nothing_acknowledged_is_lost(db: TestDb) {
         kills(),
         acknowledged.len()
     );
-    // What was in flight at a kill may come twice, and nothing else.
+    // Only deliveries that were in flight at a kill may arrive twice.
     assert!(plain <= kills() * settings.delivery.in_flight_per_hook, "{plain} repeats");
     assert!(in_order <= kills() * PRODUCERS * UNRECORDED, "{in_order} repeats");
     assert_in_order(&receiver);
@@ -161,7 +161,7 @@ struct Producer {
 }
 
 impl Producer {
-    /// Emits one event after the other, each once the one before is acknowledged.
+    /// Emits one event after the other, each after the previous one was acknowledged.
     async fn produce(self, acknowledged: Arc<Mutex<Vec<String>>>, is_over: Arc<AtomicBool>) {
         let client = service_hooks::engine::delivery::client::plain_client().unwrap();
         let mut next = 0;
@@ -182,8 +182,7 @@ impl Producer {
                     acknowledged.lock().unwrap().push(id);
                     next += 1;
                 }
-                // The server is being killed or started. What it was asked may be accepted all the
-                // same.
+                // The server is being killed or started. The request may have been accepted anyway.
                 None => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
@@ -210,8 +209,8 @@ async fn make_hook(settings: &Settings, token: &str, more: Value) {
     .await;
 }
 
-/// Once everything is settled the books balance; read from the database itself, with the server
-/// gone.
+/// Checks the balance once everything is settled, in the database itself, after the server was
+/// stopped.
 async fn assert_balanced(settings: &Settings, server: &mut Server) {
     let grant = Actor::portal().require(right::SystemRead).unwrap();
     server.kill();

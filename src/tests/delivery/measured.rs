@@ -1,4 +1,4 @@
-//! What attempts spent their time on, and what is counted of them by the hour.
+//! The timing of attempts, and the hourly statistics.
 
 use serde_json::{Value, json};
 use service_hooks::{
@@ -54,14 +54,14 @@ async fn an_attempt_says_what_took_its_time(db: TestDb) {
     let first = attempts_of(&app, &token, &first).await.remove(0);
     let second = app.emit_sample(&token, EVENT).await;
     let second = attempts_of(&app, &token, &second).await.remove(0);
-    // An address needs no look-up and plain http no handshake; the second request finds the
-    // connection open.
+    // An IP address needs no lookup and plain HTTP no handshake; the second request reuses the
+    // connection.
     for (attempt, is_new) in [(&first, true), (&second, false)] {
         let timing = &attempt["timing"];
         assert_eq!(timing["connect_us"].is_i64(), is_new, "{attempt}");
         assert!(timing["dns_us"].is_null() && timing["tls_us"].is_null(), "{attempt}");
         assert!(timing["first_byte_us"].is_i64() && timing["body_us"].is_i64(), "{attempt}");
-        // The duration is what the receiver needed to answer: the body is not in it.
+        // The duration is the response time, without the body.
         let parts = timing.as_object().unwrap().iter().filter(|(name, _)| *name != "body_us");
         let parts: i64 = parts.filter_map(|(_, micros)| micros.as_i64()).sum();
         assert!(parts <= (attempt["duration_ms"].as_i64().unwrap() + 1) * 1000, "{attempt}");
@@ -73,8 +73,7 @@ async fn an_attempt_says_what_took_its_time(db: TestDb) {
         by_name["timing"]["dns_us"].is_i64() && by_name["timing"]["connect_us"].is_i64(),
         "{by_name}"
     );
-    // It connects, and then the receiver does not speak TLS: the handshake began and nothing came
-    // after it.
+    // It connects, but the receiver does not speak TLS: the handshake began and no later phase did.
     let no_tls = tested(&app, &token, &format!("https://{}/", receiver.address)).await;
     let timing = &no_tls["timing"];
     assert!(

@@ -1,4 +1,4 @@
-//! Deliveries, to a real receiver.
+//! Deliveries to a real receiver.
 
 mod connections;
 mod hostile;

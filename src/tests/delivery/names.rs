@@ -1,6 +1,5 @@
-//! What name servers say, through the real resolver: each kind of failure is told apart, what is
-//! missing is not remembered for long, and trouble of this machine's own name server is never held
-//! against a receiver.
+//! DNS through the real resolver: each kind of failure is distinguished, negative answers are
+//! cached only briefly, and problems of this machine's name server never count against a receiver.
 
 use std::{sync::Arc, time::Duration};
 
@@ -68,14 +67,14 @@ async fn each_kind_of_failure_is_told_apart() {
             Says::Code(SERVFAIL),
             "dns",
             "SERVFAIL",
-            "domain's owner should check the name servers",
+            "Ask the domain's owner to check the name servers",
         ),
         (
             "silent",
             Says::Nothing,
             "dns",
             "the domain's name servers did not answer",
-            "domain's owner should check",
+            "Ask the domain's owner to check",
         ),
         ("refused", Says::Code(REFUSED), "own_trouble", "REFUSED", "Ask an operator to check"),
     ];
@@ -91,7 +90,7 @@ async fn each_kind_of_failure_is_told_apart() {
         );
         assert!(attempt["advice"].as_str().unwrap().contains(advice), "{label}: {attempt}");
     }
-    // Nothing is answered any more: that is no trouble of the name.
+    // No response any more: this says nothing about the name.
     let id = hook(&app, &token, "other.example.net", &receiver).await;
     server.say_of_all(Some(Says::Nothing));
     let attempt = test(&app, &token, &id).await;
@@ -113,11 +112,11 @@ async fn a_name_that_is_made_after_the_first_try_is_found_at_once_by_a_test_and_
         (story["deliveries"][0]["attempt_count"].as_u64()? >= 4).then_some(())
     })
     .await;
-    // The name server said that its "no" is good for a day.
+    // The negative answer had a TTL of a day.
     server.say("new.example.net", LOOPBACK);
     app.delivery_in_within(60, &token, &event, "delivered").await;
     assert!(server.asked() > asked);
-    // A test never lives on what is remembered.
+    // A test never uses the cache.
     server.say("later.example.net", Says::Code(NXDOMAIN));
     let later = hook(&app, &token, "later.example.net", &receiver).await;
     assert_eq!(test(&app, &token, &later).await["class"], "dns");
@@ -133,7 +132,7 @@ async fn our_name_servers_trouble_is_not_the_receivers(db: TestDb) {
     let receiver = Receiver::start().await;
     server.say("good.example.net", LOOPBACK);
     let id = hook(&app, &token, "good.example.net", &receiver).await;
-    // No schedule: one failure that counted would end the delivery.
+    // Without retries a single counted failure would end the delivery.
     let path = format!("/hooks/{id}");
     let (status, hook) = app.api(&token, "PATCH", &path, Some(json!({"retry_schedule": []}))).await;
     assert_eq!(status, 200, "{hook}");

@@ -1,4 +1,5 @@
-//! What becomes of deliveries when receivers misbehave, hooks are switched, programs restart.
+//! Results of deliveries when receivers misbehave, hooks are switched on or off, or the program
+//! restarts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -73,7 +74,7 @@ async fn gone_switches_the_hook_off_and_keeps_what_waited(db: TestDb) {
     );
     let later = app.emit_sample(&token, EVENT).await;
     app.delivery_in(&token, &later, "skipped").await;
-    // A person decides again.
+    // A user turns it on again.
     let (_, hook) = app.api(&token, "PATCH", &path, Some(json!({"enabled": true}))).await;
     assert!(hook.get("off_reason").is_none());
     let again = app.emit_sample(&token, EVENT).await;
@@ -97,7 +98,7 @@ async fn redirects_are_not_followed_and_the_key_goes_nowhere_else(db: TestDb) {
     assert!(other.came().is_empty());
 }
 
-/// A server that does with each connection what it is told.
+/// A server that handles each connection with `conduct`.
 async fn raw_server<F>(conduct: impl Fn(tokio::net::TcpStream) -> F + Send + 'static) -> String
 where
     F: Future<Output = ()> + Send + 'static,
@@ -112,7 +113,7 @@ where
     format!("http://{address}/")
 }
 
-/// Reads what came and then sends `pieces`, a moment apart, for ever the last one.
+/// Reads a request and then sends `pieces` with pauses, the last one repeatedly.
 async fn drip(mut stream: tokio::net::TcpStream, pieces: &'static [&'static str]) {
     let mut buffer = [0; 8192];
     let _head = stream.read(&mut buffer).await;
@@ -163,7 +164,7 @@ async fn silence_and_nonsense_end_at_the_deadline(db: TestDb) {
         (closed, "connect"),
     ];
     for (url, class) in rows {
-        // Silence ends soon; what is to be heard may take as long as a busy machine needs.
+        // A short timeout for silence; responses may take as long as a busy machine needs.
         let timeout = if class == "timeout" { "400ms" } else { "10s" };
         let body = json!({"name": "n", "event_type": EVENT.key(), "callback_url": url,
             "api_key": "k", "timeout": timeout});
@@ -307,7 +308,7 @@ async fn deleting_a_hook_cancels_what_waits(db: TestDb) {
 async fn a_repaired_hook_is_not_switched_off_by_an_answer_from_where_it_led_before(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
-    // The answer comes only once the hook was repaired.
+    // The response arrives only after the hook was repaired.
     let (asked, repaired) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (tell, wait) = (asked.clone(), repaired.clone());
     let moved = raw_server(move |mut stream| {
@@ -338,7 +339,7 @@ async fn a_repaired_hook_is_not_switched_off_by_an_answer_from_where_it_led_befo
     app.assert_balanced().await;
 }
 
-/// From the moment a change is answered nothing more begins to go where the hook led before.
+/// Once a change is acknowledged, no further attempt to the old URL starts.
 async fn a_change_holds_from_its_answer_on(db: TestDb) {
     let mut settings = db.settings();
     settings.delivery.in_flight_per_hook = 2;
@@ -359,7 +360,7 @@ async fn a_change_holds_from_its_answer_on(db: TestDb) {
         (old.came().len() + new.came().len() >= 600).then_some(())
     })
     .await;
-    // Two may have been on their way already.
+    // Two may have been in flight.
     assert!(
         old.came().len() <= before + 2,
         "{} went to the old URL afterwards",
@@ -378,14 +379,14 @@ async fn a_settled_delivery_can_be_sent_again(db: TestDb) {
     let event = app.emit_sample(&token, EVENT).await;
     let failed = app.delivery_in(&token, &event, "failed").await;
     let again = format!("/deliveries/{}/redeliver", failed["id"].as_str().unwrap());
-    // The schedule starts anew: two more refusals do not use it up.
+    // The schedule starts again: two more failures do not use it up.
     receiver.reply([500, 500].map(Reply::status));
     let (status, delivery) = app.api(&token, "POST", &again, None).await;
     assert_eq!((status, delivery["state"].as_str()), (202, Some("waiting")), "{delivery}");
     let delivered = app.delivery_in(&token, &event, "delivered").await;
     assert_eq!((delivered["attempt_count"].as_u64(), receiver.came().len()), (Some(7), 7));
     assert!(receiver.came().iter().all(|came| came.header("webhook-id") == event), "the id stays");
-    // While the hook is off it waits; what was skipped goes out for the first time.
+    // While the hook is off it waits; a skipped delivery gets its first attempt.
     app.api(&token, "PATCH", &path, Some(json!({"enabled": false}))).await;
     let skipped = app.emit_sample(&token, EVENT).await;
     let delivery = app.delivery_in(&token, &skipped, "skipped").await;
@@ -394,7 +395,7 @@ async fn a_settled_delivery_can_be_sent_again(db: TestDb) {
     assert_eq!(app.api(&token, "POST", &again, None).await.0, 422, "it is on its way already");
     app.api(&token, "PATCH", &path, Some(json!({"enabled": true}))).await;
     app.delivery_in(&token, &skipped, "delivered").await;
-    // A hook that is gone gets nothing any more.
+    // A deleted hook gets nothing more.
     app.api(&token, "DELETE", &path, None).await;
     assert_eq!(app.api(&token, "POST", &again, None).await.0, 404);
     app.assert_balanced().await;

@@ -1,5 +1,5 @@
-//! The corpus of callback URLs, at save and at send. Names resolve through a look-up of the test's
-//! own; sentinels on loopback notice anything that is dialled and should not have been.
+//! The corpus of callback URLs, when a hook is saved and when it is sent to. Names are resolved by
+//! a lookup of the test; sentinels on loopback detect connections that must not happen.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ fn row(line: &'static str) -> Row {
     Row { id, url, expected }
 }
 
-/// A portal that may use plain http and no private range, with names of its own.
+/// A portal that may use plain HTTP and no private range, with its own names.
 async fn strict_app(table: Arc<Names>, allow: &[&str]) -> (TestApp, String) {
     let db = TestDb::sqlite();
     let mut settings = db.settings();
@@ -87,7 +87,7 @@ async fn every_row_has_its_outcome_at_save() {
     }
 }
 
-/// What a row would do if it had come into the database before the rules that refuse it now.
+/// URLs that were stored before the present rules existed.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_refused_row_is_refused_again_at_send() {
     let table = Arc::new(Names::default());
@@ -97,10 +97,9 @@ async fn every_refused_row_is_refused_again_at_send() {
     for Row { id: row, url, expected } in
         corpus().into_iter().filter(|row| row.expected.starts_with("REJ:"))
     {
-        // NUL is what PostgreSQL refuses to store at all; SQLite keeps it, and the sender must
-        // still refuse it.
+        // PostgreSQL cannot store NUL at all; SQLite can, and the sender must still reject it.
         plant(&app, id, &url).await;
-        // Each its own: one may send thirty tests a minute.
+        // Its own user: the limit is thirty tests per minute.
         let token = app.full_token().await;
         let (status, delivery) = app.api(&token, "POST", &format!("/hooks/{id}/test"), None).await;
         assert_eq!(status, 200, "{row} {url:?}: {delivery}");
@@ -111,7 +110,7 @@ async fn every_refused_row_is_refused_again_at_send() {
     }
 }
 
-/// Puts a URL into a hook's row, past every rule.
+/// Writes a URL into a hook's row, without validation.
 async fn plant(app: &TestApp, id: HookId, url: &str) {
     let store = app.running.portal.store().clone();
     let url = url.to_owned();
@@ -151,8 +150,8 @@ async fn send(app: &TestApp, token: &str, url: &str) -> Value {
 async fn names_are_decided_by_what_they_resolve_to() {
     let table = Arc::new(Names::default());
     let (app, token) = strict_app(table.clone(), &[]).await;
-    // Only refusals here: a public answer would be dialled, and no test sends anything off this
-    // machine.
+    // Only rejected addresses here: a public address would be dialled, and no test sends anything
+    // to other machines.
     let rows: &[(&str, &[&str])] = &[
         ("127.0.0.1.nip.io", &["127.0.0.1"]),
         ("localtest.me", &["127.0.0.1", "::1"]),
@@ -172,7 +171,7 @@ async fn names_are_decided_by_what_they_resolve_to() {
             "which one is said: {attempt}"
         );
     }
-    // NXDOMAIN at save is a warning; a private answer later is refused.
+    // NXDOMAIN when it is saved is a warning; a private address later is rejected.
     let (_, hook) = save(&app, &token, "http://nxthenlocal.example.net/").await;
     assert!(hook["warning"].as_str().unwrap().contains("does not resolve"), "{hook}");
     let test = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
@@ -189,7 +188,7 @@ async fn what_was_vetted_is_what_is_dialled() {
     let table = Arc::new(Names::default());
     let receiver = Receiver::start().await;
     let port = receiver.address.port();
-    // Loopback's 127.0.0.0/8 stands for "public" here; 127.0.0.1 is where the receiver is.
+    // 127.0.0.0/8 stands for public addresses here; the receiver listens on 127.0.0.1.
     let (app, token) = strict_app(table.clone(), &["127.0.0.0/8"]).await;
     for name in ["example.com", "_hooks.example.com", "xn--fa-hia.de"] {
         table.set(name, &[&["127.0.0.1"]]);
@@ -204,9 +203,9 @@ async fn what_was_vetted_is_what_is_dialled() {
         assert_eq!(attempt["class"], "success", "{url}: {attempt}");
         assert_eq!(receiver.came().last().unwrap().header("host"), format!("{host}:{port}"));
     }
-    // The look-up changes its answer: each send dials its own vetted answer, and a refused one
-    // dials nothing. One answer is for the warning at save; the receiver closes its connection, so
-    // that the second send has to look up again.
+    // The lookup changes its answer: each attempt dials the vetted address of its own lookup, and a
+    // rejected one dials nothing. One answer is used by the warning when it is saved; the receiver
+    // closes its connection, so that the second attempt needs a new lookup.
     table.set("rebind-a.example.net", &[&["127.0.0.1"], &["127.0.0.1"], &["10.0.0.1"]]);
     receiver.reply([Reply { headers: vec![("connection", "close".into())], ..Reply::status(200) }]);
     let (_, hook) = save(&app, &token, &format!("http://rebind-a.example.net:{port}/")).await;
@@ -221,7 +220,7 @@ async fn what_was_vetted_is_what_is_dialled() {
     assert_eq!(receiver.came().len(), before + 1, "the second answer was never dialled");
 }
 
-/// Loopback's 127.0.0.0/8 stands for "public" here.
+/// 127.0.0.0/8 stands for public addresses here.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_names_addresses_the_forbidden_ones_are_left_out() {
     let table = Arc::new(Names::default());

@@ -1,6 +1,6 @@
-//! Receivers whose TLS is not as it should be, against the real binary: each is told apart, with
-//! advice that is true. The certificates are made here, except one of a kind that no library makes
-//! any more.
+//! Receivers with TLS problems, with the real binary: each problem is distinguished and gets
+//! correct advice. The certificates are generated here, except for X.509 version 1, which no
+//! library generates any more.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -31,14 +31,14 @@ use crate::support::{
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
-/// X.509 version 1, made with `openssl x509 -req -signkey`, good for a hundred years.
+/// X.509 version 1, made with `openssl x509 -req -signkey`, valid for a hundred years.
 const VERSION_1: &[u8] = include_bytes!("version1.cert.der");
 const VERSION_1_KEY: &[u8] = include_bytes!("version1.key.der");
 /// `id-pe-authorityInfoAccess` with one `caIssuers`: http://x/
 const CA_ISSUERS: &[u8] =
     b"\x30\x17\x30\x15\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x02\x86\x09http://x/";
 
-/// An authority, signed by another or by itself.
+/// A certificate authority, signed by `by` or self-signed.
 fn authority(name: &str, by: Option<&Authority>) -> Authority {
     let mut params = named(name, &[]);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -56,7 +56,7 @@ fn named(name: &str, hosts: &[&str]) -> CertificateParams {
     params
 }
 
-/// A receiver's certificates and key.
+/// A receiver's certificate chain and key.
 struct Shown {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -78,7 +78,7 @@ impl Shown {
     }
 }
 
-/// Shows the same to everybody, without looking at it.
+/// Presents the same certificate for every name.
 #[derive(Debug)]
 struct Always(Arc<CertifiedKey>);
 
@@ -90,7 +90,7 @@ impl ResolvesServerCert for Always {
 
 const BOTH: &[&SupportedProtocolVersion] = &[&TLS12, &TLS13];
 
-/// A receiver that speaks TLS and answers 200.
+/// A TLS receiver that responds 200.
 async fn receiver(
     shown: Shown,
     versions: &[&'static SupportedProtocolVersion],
@@ -122,7 +122,7 @@ async fn receiver(
     .await
 }
 
-/// A receiver that says `bytes`, whatever it is asked.
+/// A server that sends `bytes` for every request.
 async fn saying(bytes: &'static [u8]) -> SocketAddr {
     serve(move |stream| answer(stream, bytes)).await
 }
@@ -150,7 +150,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) {
     }
 }
 
-/// The real binary, which trusts what is in a file.
+/// The real binary, which trusts the certificates in a file.
 struct Scene {
     settings: Settings,
     token: String,
@@ -199,7 +199,7 @@ impl Scene {
         Some(serde_json::from_str(&text).unwrap())
     }
 
-    /// A test send to a URL: its attempt.
+    /// The attempt of a test to a URL.
     async fn attempt(&self, url: &str) -> Value {
         let body = json!({"name": "n", "event_type": "work_item.closed", "callback_url": url,
             "api_key": "k"});
@@ -259,19 +259,19 @@ async fn each_flaw_of_tls_is_told_apart_with_advice_that_is_true() {
             "tls",
             tls(Shown::by_itself(as_authority)).await,
             "marked as an authority's",
-            "doesn't help",
+            "won't help",
         ),
         (
             "tls",
             tls(Shown::by_itself(local())).await,
             "self-signed certificate",
-            "trust this one on this server",
+            "add this one to this server's trust store",
         ),
         (
             "tls",
             tls(Shown::by(&theirs, &[&theirs], local())).await,
             "ends at \"Their CA\"",
-            "your own authority",
+            "your own CA",
         ),
         (
             "tls",
@@ -340,7 +340,7 @@ async fn each_flaw_of_tls_is_told_apart_with_advice_that_is_true() {
             "does not speak TLS",
             "Check the port",
         ),
-        ("tls", saying(b"").await, "ended during the TLS handshake", "Check the port"),
+        ("tls", saying(b"").await, "ended during the TLS handshake", "Check that the port"),
     ];
     for (number, (class, address, detail, advice)) in rows.into_iter().enumerate() {
         let attempt = scene.attempt(&format!("https://localhost:{}/", address.port())).await;
@@ -362,7 +362,7 @@ fn access() -> CustomExtension {
     CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], CA_ISSUERS.to_vec())
 }
 
-/// A certificate as the file of trusted ones holds it.
+/// A certificate in PEM, as in a trust store file.
 fn in_pem(der: &CertificateDer<'_>) -> String {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let encoded = BASE64_STANDARD.encode(der);

@@ -1,4 +1,4 @@
-//! What goes over the wire, byte for byte.
+//! The bytes of requests and signatures.
 
 use service_hooks::{domain::event::EventType, engine::catalogue::sample};
 
@@ -15,8 +15,7 @@ on_both!(
     nothing_of_the_key_appears_elsewhere
 );
 
-/// As a producer might write it: spaces, escapes, seven digits, members in any order, more than is
-/// asked for.
+/// Unusual but valid JSON: spaces, escapes, seven digits, members in any order, additional members.
 fn odd(event: EventType) -> String {
     let sample = sample(event).trim_end_matches('}').trim_end();
     format!("{sample} ,\t\"z\" : 1.50E+2,\r\n \"a\":\"\\u00e9\\/é😀\\u0000\"   }}")

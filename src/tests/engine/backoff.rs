@@ -1,5 +1,5 @@
-//! What an answer says of its receiver, what a probe costs a delivery, and what a person does when
-//! a receiver is repaired.
+//! Pauses and waits: what responses reveal about a receiver, the cost of probes, and manual retries
+//! after a receiver was repaired.
 
 use std::{
     collections::VecDeque,
@@ -35,7 +35,7 @@ on_both!(
 const MS: fn(u64) -> Duration = Duration::from_millis;
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A receiver whose answer can be changed while it runs.
+/// A receiver whose status can be changed while it runs.
 async fn moody(status: u16) -> (Receiver, Arc<AtomicU16>) {
     let mood = Arc::new(AtomicU16::new(status));
     let seen = mood.clone();
@@ -50,7 +50,7 @@ fn again(delivery: &Value) -> String {
     format!("/deliveries/{}/redeliver", delivery["id"].as_str().unwrap())
 }
 
-/// The numbers of a delivery's attempts.
+/// The attempt numbers of a delivery.
 fn numbers(delivery: &Value) -> Vec<u64> {
     delivery["attempts"]
         .as_array()
@@ -64,8 +64,7 @@ async fn actions(scene: &Scene, target: &str) -> Vec<String> {
     scene.app.audit(target).await.into_iter().map(|(_, action)| action).collect()
 }
 
-/// An outage that is longer than the schedule costs no delivery, however often the hook is probed
-/// with it.
+/// An outage that is longer than the schedule fails no delivery, however many probes used it.
 async fn a_probe_uses_up_no_schedule(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 2;
@@ -100,7 +99,7 @@ async fn a_probe_uses_up_no_schedule(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-/// Takes so many within any second, and asks the others to come back a second later.
+/// Accepts this many requests per second, and responds to others with `Retry-After: 1`.
 async fn with_quota(per_second: usize) -> Receiver {
     let taken: Mutex<VecDeque<Duration>> = Mutex::default();
     let rule = move |came: &Came| {
@@ -121,8 +120,8 @@ async fn with_quota(per_second: usize) -> Receiver {
     Receiver::ruled(rule).await
 }
 
-/// How long it takes at least follows from the quota; how long at most is shown in virtual time, by
-/// the pacing's own tests.
+/// The quota determines the minimum duration; the pacing's own tests check the maximum in virtual
+/// time.
 async fn a_receiver_with_a_quota_gets_what_it_bears(db: TestDb) {
     let scene = Scene::start(db, |settings| settings.delivery.retry_schedule = vec![HOUR]).await;
     let receiver = with_quota(5).await;
@@ -134,7 +133,7 @@ async fn a_receiver_with_a_quota_gets_what_it_bears(db: TestDb) {
     let (took, refused) = (receiver.age() - began, receiver.came().len() - 60);
     eprintln!("60 events at 5 a second: {took:?}, {refused} refused");
     assert!(refused <= 15, "{refused} were refused, in {took:?}");
-    // Nothing was wrong, and nothing counts as wrong.
+    // Responses with 429 are not failures.
     let health = scene.health(&hook, "healthy").await;
     assert_eq!(health["failures_in_a_row"], 0, "{health}");
     assert_eq!(actions(&scene, &hook.id).await, ["hook.created"]);
@@ -157,7 +156,7 @@ async fn a_receiver_that_wants_to_be_left_alone_is(db: TestDb) {
         (&json!("healthy"), &json!(0)),
         "{health}"
     );
-    // Whatever comes meanwhile, and a new process: others get theirs, and this one is left alone.
+    // New events and a restart: other hooks deliver, and this receiver gets no request.
     scene.emit_some(20).await;
     other.wait_for(40).await;
     let scene = scene.restart().await;
@@ -166,7 +165,7 @@ async fn a_receiver_that_wants_to_be_left_alone_is(db: TestDb) {
     scene.all_in("delivered", 60).await;
     let came = receiver.came();
     assert!(came.len() <= 2, "{} requests although it asked for 30 s", came.len());
-    // It has a next time, and no try of the schedule was used.
+    // It has a next attempt, and the retry schedule was not used.
     let asked = scene.get(&format!("/deliveries?state=waiting&hook={}", hook.id)).await;
     let waiting = asked["items"].as_array().unwrap();
     assert_eq!(waiting.len(), came.len());
@@ -175,7 +174,7 @@ async fn a_receiver_that_wants_to_be_left_alone_is(db: TestDb) {
         came[0].at.until(next) >= Duration::from_secs(30) && came[0].at.until(next) < HOUR,
         "{waiting:?}"
     );
-    // A person knows better: what waits and what is pending goes now.
+    // A manual retry: waiting and pending deliveries are sent now.
     for body in [json!({"hook": "x"}), json!([])] {
         assert_eq!(scene.ask("POST", &format!("{}/try-now", hook.path), body).await.0, 422);
     }
@@ -197,8 +196,8 @@ async fn what_waits_is_sent_now_and_keeps_its_schedule(db: TestDb) {
     let hook = scene.hook(&receiver, json!({})).await;
     let events = scene.emit_some(3).await;
     scene.all_in("waiting", 3).await;
-    // One of them, while nothing is repaired yet: as often as somebody likes, and it does not fail
-    // for good.
+    // One of them, before the receiver is repaired: any number of manual retries does not fail it
+    // permanently.
     let delivery = scene.delivery_in(&events[0], "waiting").await;
     for attempts in 2..=4 {
         let (status, sent) = scene.ask("POST", &again(&delivery), Value::Null).await;
@@ -219,7 +218,7 @@ async fn what_waits_is_sent_now_and_keeps_its_schedule(db: TestDb) {
     assert_eq!(numbers(&delivered), [1, 2, 3, 4, 5]);
     let audit = actions(&scene, delivery["id"].as_str().unwrap()).await;
     assert_eq!(audit, ["delivery.tried_now"; 4]);
-    // The others wait, until all of the hook is asked for.
+    // The others wait until all deliveries of the hook are retried.
     assert_eq!(scene.count("waiting").await, 2);
     let try_now = format!("{}/try-now", hook.path);
     let (status, asked) = scene.ask("POST", &try_now, json!({})).await;
@@ -266,7 +265,7 @@ async fn what_a_paused_hook_holds_becomes_the_probe_now(db: TestDb) {
     let last = scene.emit_one().await;
     scene.all_in("held", 3).await;
     let before = receiver.came().len();
-    // It is the probe, although others are older; and a probe that fails leaves it where it was.
+    // It becomes the probe, although others are older; a failed probe returns to its position.
     let held = scene.delivery_in(&last, "held").await;
     let (status, sent) = scene.ask("POST", &again(&held), Value::Null).await;
     assert_eq!((status, sent["state"].as_str()), (202, Some("held")), "{sent}");
@@ -278,12 +277,12 @@ async fn what_a_paused_hook_holds_becomes_the_probe_now(db: TestDb) {
     })
     .await;
     scene.all_in("held", 3).await;
-    // Once it is repaired, one success lets all of it go.
+    // After the repair, one success releases all of them.
     mood.store(200, Ordering::SeqCst);
     assert_eq!(scene.ask("POST", &again(&held), Value::Null).await.0, 202);
     scene.all_in("delivered", 3).await;
     assert_eq!(receiver.came()[before + 1].header("webhook-id"), last);
-    // The same for all of a hook: the probe is made now.
+    // The same for all deliveries of a hook: the probe is sent now.
     mood.store(500, Ordering::SeqCst);
     scene.emit_some(3).await;
     scene.health(&hook, "paused").await;
@@ -311,7 +310,7 @@ async fn a_test_that_succeeds_brings_forward_what_waits(db: TestDb) {
     assert_eq!(tested["state"], "delivered", "{tested}");
     within(30, "all are delivered", async || (scene.count("delivered").await == 601).then_some(()))
         .await;
-    // A step brings 250 forward, and the next comes half a second later.
+    // One step moves 250 deliveries, and the next follows half a second later.
     let came = receiver.came();
     for (position, later) in came[601..].iter().enumerate() {
         let least = MS(500) * u32::try_from(position / 250).unwrap();
@@ -321,7 +320,7 @@ async fn a_test_that_succeeds_brings_forward_what_waits(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-/// One event a month, none of which was ever taken; and a clock that jumps.
+/// One event per month, all of which failed; and a clock that jumps.
 async fn failures_far_apart_switch_nothing_off(db: TestDb) {
     let mut settings = db.settings();
     settings.delivery.retry_schedule.clear();
@@ -346,8 +345,8 @@ async fn failures_far_apart_switch_nothing_off(db: TestDb) {
         );
         clock.advance(24 * 30 * HOUR);
     }
-    // Failures all of the time do: of the four gaps of a month half a day each counted, and the
-    // rest is made up.
+    // Continuous failures do: each of the four monthly gaps counted as half a day, and these make
+    // up the rest.
     for _ in 0..8 {
         clock.advance(11 * HOUR);
         let event = scene.emit_one().await;

@@ -1,4 +1,5 @@
-//! Does a receiver that is down get left alone, and everything once it is back? And who is told?
+//! The circuit breaker: a failing receiver is left alone, gets everything after its recovery, and
+//! users are notified.
 
 use std::{
     sync::{
@@ -28,7 +29,7 @@ on_both!(
     one_failure_degrades_and_one_success_heals,
 );
 
-/// A receiver whose answer can be changed while it runs.
+/// A receiver whose status can be changed while it runs.
 async fn moody(status: u16) -> (Receiver, Arc<AtomicU16>) {
     let mood = Arc::new(AtomicU16::new(status));
     let seen = mood.clone();
@@ -59,7 +60,7 @@ async fn a_receiver_that_is_down_is_probed_and_gets_everything_at_a_pace_when_it
     assert_eq!(health["failures_in_a_row"], 3);
     let held = scene.delivery_in(&first, "held").await;
     assert_eq!(held["reason"], "the hook is paused: its receiver keeps failing");
-    // Neither what comes now nor another hook of the same event makes a difference to that.
+    // Neither new events nor another hook of the same event type change that.
     let other = scene.hook(&up, json!({})).await;
     scene.emit_some(600).await;
     up.wait_for(600).await;
@@ -75,7 +76,7 @@ async fn a_receiver_that_is_down_is_probed_and_gets_everything_at_a_pace_when_it
     scene.health(&hook, "healthy").await;
     scene.all_in("delivered", 1201).await;
     let came = down.came();
-    // A step lets 250 go, and the next comes half a second later.
+    // One step releases 250 deliveries, and the next follows half a second later.
     let healed = came.len() - 601;
     assert_eq!(came[healed].header("webhook-id"), first, "the oldest is what it is probed with");
     for (position, later) in came[healed + 1..].iter().enumerate() {
@@ -130,7 +131,7 @@ async fn a_test_that_succeeds_or_an_edit_ends_a_pause(db: TestDb) {
     let paused = scene.health(&hook, "paused").await;
     scene.all_in("held", 3).await;
     let test = format!("{}/test", hook.path);
-    // A test that fails proves nothing that is not known.
+    // A failed test changes nothing.
     let (_, failed) = scene.ask("POST", &test, json!({})).await;
     let still = scene.get(&hook.path).await["health"].clone();
     assert_eq!(
@@ -143,7 +144,7 @@ async fn a_test_that_succeeds_or_an_edit_ends_a_pause(db: TestDb) {
     assert_eq!(tested["state"], "delivered");
     scene.health(&hook, "healthy").await;
     scene.all_in("delivered", 4).await;
-    // Down again, and mended by somebody who then edits the hook.
+    // It fails again and is repaired, and a user edits the hook.
     mood.store(500, Ordering::SeqCst);
     scene.emit_some(2).await;
     scene.health(&hook, "paused").await;
@@ -154,7 +155,7 @@ async fn a_test_that_succeeds_or_an_edit_ends_a_pause(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-/// With the failures that were under way, and no more: each keeps its place until it is counted.
+/// Only the failures that were in flight count: each keeps its permit until it is counted.
 async fn only_a_change_that_may_mend_a_hook_ends_its_pause(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 3;
@@ -185,7 +186,7 @@ async fn only_a_change_that_may_mend_a_hook_ends_its_pause(db: TestDb) {
     let url = down.url("/elsewhere");
     let (status, after) =
         scene.ask("PATCH", &hook.path, json!({"callback_url": url, "api_key": "k"})).await;
-    // The next attempt may have failed before the hook was read for the answer.
+    // The next attempt may have failed before the hook was read for the response.
     assert_eq!((status, &after["health"]["paused_since"]), (200, &json!(null)), "{after}");
     let again = scene.health(&hook, "paused").await;
     let failures = again["failures_in_a_row"].as_i64().unwrap();
@@ -204,7 +205,7 @@ async fn a_paused_hook_that_held_nothing_is_probed_with_what_is_sent_again(db: T
     let event = scene.emit_one().await;
     let failed = scene.delivery_in(&event, "failed").await;
     let health = scene.health(&hook, "paused").await;
-    // Its probe is due, and there is nothing to probe it with.
+    // Its probe is due, but there is no delivery to probe with.
     eventually("the time of the probe has come", async || {
         let now = scene.app.running.portal.clock().now().rfc3339();
         (now.as_str() > health["next_probe_at"].as_str().unwrap()).then_some(())
@@ -241,7 +242,7 @@ async fn nothing_but_failures_for_too_long_switch_the_hook_off(db: TestDb) {
     assert_eq!(scene.get(&other.path).await["enabled"], true);
     let actions = actions(scene.app.audit(&hook.id).await);
     assert_eq!(actions, ["hook.created", "hook.paused", "hook.switched_off"]);
-    // What it held waits for a decision; what comes now is skipped; and nothing is sent any more.
+    // Held deliveries wait for a user's decision; new ones are skipped; nothing is sent.
     scene.all_in("held", 2).await;
     let sent = down.came().len();
     scene.emit_some(2).await;
@@ -271,7 +272,7 @@ async fn a_probe_that_is_answered_with_gone_switches_the_hook_off(db: TestDb) {
     assert_eq!(off["off_reason"], "the receiver answered 410 Gone");
     scene.delivery_in(&events[0], "failed").await;
     scene.delivery_in(&events[1], "held").await;
-    // A person decides again, and what was held goes out.
+    // A user turns the hook on, and held deliveries are sent.
     mood.store(200, Ordering::SeqCst);
     let on = scene.change(&hook, json!({"enabled": true})).await;
     assert_eq!((on["health"]["state"].as_str(), on.get("off_reason")), (Some("healthy"), None));
@@ -293,7 +294,7 @@ async fn one_failure_degrades_and_one_success_heals(db: TestDb) {
     let event = scene.emit_one().await;
     scene.delivery_in(&event, "delivered").await;
     assert_eq!(scene.health(&hook, "healthy").await["failing_since"], Value::Null);
-    // The list says the same.
+    // The list shows the same.
     let listed = scene.get("/hooks").await;
     assert_eq!(listed["items"][0]["health"]["state"], "healthy");
     scene.app.assert_balanced().await;

@@ -1,5 +1,5 @@
-//! A backend that embeds the engine, as `examples/embed.rs` shows it: it works, and what it builds
-//! on holds nothing of the portal.
+//! A backend that embeds the engine, like `examples/embed.rs`: it works, and its dependencies
+//! include nothing of the portal.
 
 use std::process::Command;
 
@@ -32,7 +32,7 @@ async fn the_example_makes_a_hook_and_emits(db: TestDb) {
     engine.shutdown().await;
 }
 
-/// The crates that a backend with these features builds, by name.
+/// The names of the crates that a backend with these features depends on.
 fn tree(features: &str) -> String {
     let arguments = ["tree", "--frozen", "--edges", "normal", "--prefix", "none"];
     let output = Command::new(env!("CARGO"))
@@ -58,8 +58,8 @@ fn the_engine_alone_needs_nothing_of_the_portal() {
     }
 }
 
-/// A program can hold one SQLite. A backend that has its own, of whatever version, takes the engine
-/// with PostgreSQL alone.
+/// A program can link only one SQLite. A backend with its own version uses the engine with
+/// PostgreSQL only.
 #[test]
 fn the_engine_with_one_database_leaves_the_other_out() {
     let postgres = tree("engine,postgres");

@@ -1,4 +1,4 @@
-//! Receivers that accept and never answer: does anybody else notice?
+//! Receivers that accept and never respond: they must not delay deliveries of other hooks.
 
 use std::{
     sync::{
@@ -23,13 +23,13 @@ on_both!(
     sixty_hang_on_sixty_four_permits_and_a_new_hook_is_served_at_once,
 );
 
-/// Hooks that hang, from the beginning or once they are used to being given much, and hooks that do
-/// not. Waits until the others have all of three rounds: the attempts that hang are still under way
-/// then, so nobody waited for a deadline.
+/// Some hooks hang, either from the beginning or after they were given many permits; the others
+/// work. Waits until the others received all of three rounds. The hanging attempts are still in
+/// flight then, so no delivery waited for a deadline.
 async fn hang(db: TestDb, hanging: usize, well: usize, is_warm: bool) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.in_flight = 64;
-        // No attempt that hangs ends while the test goes on.
+        // No hanging attempt ends during the test.
         settings.delivery.timeout = Duration::from_secs(3600);
     })
     .await;
@@ -49,8 +49,8 @@ async fn hang(db: TestDb, hanging: usize, well: usize, is_warm: bool) {
     }
     let (before, done) = (hung.came().len(), scene.count("delivered").await);
     scene.emit_some(count).await;
-    // They hold what they can get before anybody else comes: as much as they leave for one that is
-    // not among them.
+    // They take all permits that they can get: as many as leave one share for a hook that does not
+    // hang.
     let share = if is_warm { (64 / (hanging + 1)).min(16) } else { 1 };
     hung.wait_for(before + hanging * share).await;
     for _ in 0..well {

@@ -1,5 +1,5 @@
-//! SQLite's files while a server runs: the log stays short although reads overlap, what retention
-//! freed goes back to the disk, and no read holds both up for ever.
+//! SQLite's files while a server runs: the WAL stays short although reads overlap, space freed by
+//! retention is returned to the disk, and no read blocks either indefinitely.
 
 use std::{
     path::{Path, PathBuf},
@@ -78,7 +78,7 @@ async fn the_log_starts_over_although_reads_overlap() {
         write_megabyte(&store, number).await;
         longest = longest.max(length(&wal));
     }
-    // The reads go on.
+    // Reads continue.
     within(60, "the log is short again", async || (length(&wal) <= WAL_SIZE_LIMIT).then_some(()))
         .await;
     assert!(longest <= 8 * WAL_SIZE_LIMIT, "{longest}");
@@ -142,7 +142,7 @@ async fn the_file_shrinks_once_what_it_held_is_gone() {
         ..scene
     };
     let scene = scene.restart().await;
-    // Some of it stays free for what comes next.
+    // Some free pages are kept for new rows.
     within(60, "the file is small", async || (length(&file) < 25_000_000).then_some(())).await;
     scene.app.assert_balanced().await;
     let browser = scene.app.browser(service_hooks::domain::permission::Role::Developer).await;
@@ -180,7 +180,7 @@ async fn a_file_of_an_older_version_is_made_to_shrink_by_the_doctor() {
     scene.app.running.shutdown().await;
 }
 
-/// A reserve of an earlier start goes when the setting says that there shall be none.
+/// A reserve of an earlier start is deleted when the setting turns it off.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reserve_that_is_no_longer_wanted_goes() {
     let db = TestDb::sqlite();

@@ -1,5 +1,5 @@
-//! Sending again what was missed: is it all of it, once, at the pace, and in somebody's hand while
-//! it runs?
+//! Bulk redelivery: it covers everything that was missed, once, at its rate, and can be controlled
+//! while it runs.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -24,10 +24,10 @@ on_both!(
     jobs_are_listed_newest_first,
 );
 
-/// More than a job sends again in the time that a test waits for anything.
+/// More deliveries than a job redelivers within a test's timeout.
 const MANY: usize = 4000;
 
-/// A hook that was off while this many events came.
+/// A hook that was off while this many events were accepted.
 async fn missed(scene: &Scene, receiver: &Receiver, count: usize) -> (Hook, Vec<String>) {
     let hook = scene.hook(receiver, json!({"enabled": false})).await;
     let events = scene.emit_some(count).await;
@@ -83,7 +83,7 @@ async fn recover_sends_what_was_skipped_and_what_failed(db: TestDb) {
     scene.delivery_in(&failed, "failed").await;
     scene.change(&hook, json!({"enabled": false})).await;
     let skipped = scene.emit_some(30).await;
-    // A test that failed is nothing that was missed.
+    // A failed test is not a missed event.
     receiver.reply([Reply::status(500)]);
     scene.ask("POST", &format!("{}/test", hook.path), json!({})).await;
     scene.change(&hook, json!({"enabled": true})).await;
@@ -101,7 +101,7 @@ async fn recover_sends_what_was_skipped_and_what_failed(db: TestDb) {
     }
     scene.delivery_in(&before, "failed").await;
     assert_eq!(receiver.came().len(), 35, "what was delivered is not sent again");
-    // Whose doing it was stands in the log.
+    // The log names the user who started it.
     let audit = scene.app.audit(job["id"].as_str().unwrap()).await;
     assert_eq!(audit.iter().map(|(_, action)| action.as_str()).collect::<Vec<_>>(), ["job.begun"]);
     assert_eq!(job["created_by"], audit[0].0);
@@ -162,7 +162,7 @@ async fn redeliver_takes_what_matches_and_counts_it_first(db: TestDb) {
 async fn the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
     let receiver = Receiver::start().await;
-    // So many that it is not done before it is cancelled, however long that takes.
+    // So many that it is cancelled before it is done, however slow the machine is.
     let (hook, _) = missed(&scene, &receiver, MANY).await;
     let began = receiver.age();
     let recover = format!("{}/recover", hook.path);
@@ -184,7 +184,7 @@ async fn the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled(db
     let most = took.as_secs_f64() * 10.0 + 1.0;
     assert!(counts(&held).1 as f64 <= most, "{held} after {took:?}");
     receiver.wait_for(counts(&held).1 as usize).await;
-    // The pause does not count as time in which nothing was sent: no burst makes up for it.
+    // The pause does not count as idle time: no burst follows.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(receiver.came().len() as i64, counts(&held).1, "nothing is sent while it is paused");
     let (resumed, before) = (receiver.age(), receiver.came().len());
@@ -192,8 +192,8 @@ async fn the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled(db
     receiver.wait_for(before + 10).await;
     let most = (receiver.age() - resumed).as_secs_f64() * 10.0 + 1.0;
     assert!((receiver.came().len() - before) as f64 <= most);
-    // Hurried, and then cancelled: what was sent again until then is delivered, the rest stays as
-    // it was.
+    // Accelerated, then cancelled: events redelivered so far are delivered, the others are
+    // unchanged.
     let hurried = patch(json!({"per_second": 30})).await;
     assert_eq!(hurried["per_second"], 30);
     receiver.wait_for(100).await;
@@ -259,7 +259,7 @@ async fn what_was_settled_otherwise_counts_as_skipped(db: TestDb) {
     let recover = format!("{}/recover", hook.path);
     let job =
         begin(&scene, &recover, json!({"since": "2020-01-01T00:00:00Z", "per_second": 1})).await;
-    // Somebody is quicker with two of them, before it is their turn.
+    // A user redelivers two of them before the job reaches them.
     for event in &events[10..] {
         let skipped = scene.delivery_in(event, "skipped").await;
         let again = format!("/deliveries/{}/redeliver", skipped["id"].as_str().unwrap());
@@ -319,7 +319,7 @@ async fn bad_input_and_strangers_are_refused(db: TestDb) {
         let (status, problem) = scene.ask("PATCH", &path(&job), change.clone()).await;
         assert_eq!((status, fields(&problem)), (422, vec!["state"]), "{change}");
     }
-    // Who may look may not send, and who may do neither sees nothing.
+    // A reader may not send, and a user with neither permission sees nothing.
     let (reader, emitter) =
         (scene.app.token(&["deliveries:read"]).await, scene.app.token(&["events:emit"]).await);
     assert_eq!(scene.app.api(&reader, "GET", &path(&job), None).await.0, 200);
@@ -366,7 +366,7 @@ async fn a_job_that_cannot_be_read_is_paused_and_the_others_go_on(db: TestDb) {
     let bad = begin(&scene, &format!("{}/recover", one.path), since).await;
     let skipped = json!({"hook": two.id, "states": ["skipped"], "per_second": 20});
     let good = begin(&scene, "/deliveries/redeliver", skipped).await;
-    // The older one, whose turn is always first.
+    // The older job, which always has the first turn.
     scene.break_rows("UPDATE jobs SET filter = 'no scope at all' WHERE kind = 'recover'").await;
     done(&scene, &good).await;
     let paused = eventually("it is paused", async || {
@@ -377,7 +377,7 @@ async fn a_job_that_cannot_be_read_is_paused_and_the_others_go_on(db: TestDb) {
     assert!(paused["problem"].as_str().unwrap().contains("jobs.filter"), "{paused}");
     let audit = scene.app.audit(bad["id"].as_str().unwrap()).await;
     assert!(audit.iter().any(|(_, action)| action == "job.paused"), "{audit:?}");
-    // The list shows both, and a person can end it.
+    // The list shows both, and a user can cancel it.
     assert_eq!(scene.get("/jobs").await["items"].as_array().unwrap().len(), 2);
     let (status, job) = scene.ask("PATCH", &path(&bad), json!({"state": "cancelled"})).await;
     assert_eq!((status, &job["state"]), (200, &json!("cancelled")), "{job}");

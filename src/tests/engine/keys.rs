@@ -1,5 +1,5 @@
-//! What happens without the master key, and with another one? Nothing may begin that could not be
-//! sent, nothing may be sealed that the others cannot open, and nothing accepted may be lost.
+//! Without the master key, or with another one: nothing starts that could not be sent, nothing is
+//! sealed that other nodes cannot open, and no accepted event is lost.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -36,7 +36,7 @@ fn key_of(settings: &Settings) -> PathBuf {
     settings.master_key_file.clone().unwrap_or_else(|| settings.data_dir.join("master.key"))
 }
 
-/// Why neither a command nor a server starts.
+/// The reason why neither a command nor a server starts.
 async fn refusal(settings: &Settings) -> String {
     let by_store = Store::open(settings).await.map(drop).unwrap_err().to_string();
     let by_server =
@@ -72,7 +72,7 @@ async fn a_key_that_does_not_fit_is_refused_and_none_is_made(db: TestDb) {
     assert_eq!(found.api_key, secrets().api_key);
 }
 
-/// The first to open a database decides for all nodes, before there is any hook.
+/// The first node that opens a database sets the key for all nodes, before any hook exists.
 async fn a_key_is_asked_for_although_no_hook_is_there(db: TestDb) {
     let settings = db.settings();
     db.store().await.close().await;
@@ -106,7 +106,7 @@ async fn a_database_of_an_earlier_version_learns_its_key_from_its_hooks(db: Test
 async fn a_running_server_notices_that_its_key_fits_no_more(db: TestDb) {
     let store = db.store().await;
     assert!(store.key_fits().await.unwrap());
-    // Somebody set the database up anew with another key.
+    // The database was set up again with another key.
     let forget: Result<(), Error> =
         write!(store, |conn| conn.control("DELETE FROM known_value").await);
     forget.unwrap();
@@ -139,7 +139,7 @@ async fn a_hook_that_cannot_be_opened_loses_nothing_and_holds_nobody_up(db: Test
     let delivered = app.emit_sample(&token, EventType::WorkItemClosed).await;
     app.delivery_in(&token, &delivered, "delivered").await;
     app.delivery_in(&token, &waiting, "pending").await;
-    // Nothing of it can be attempted, and that is told.
+    // None of its deliveries can be attempted, and the status reports it.
     let overdue = app.running.portal.dispatcher.due().await.unwrap();
     assert_eq!(overdue.len(), 1, "{overdue:?}");
     let balance = app.balance().await;

@@ -1,5 +1,5 @@
-//! With `order_by`: how much is waiting makes no difference, one that is sent again goes in its
-//! place, and a key never has two under way.
+//! Ordered deliveries: the cost does not depend on the backlog, a redelivery keeps its position,
+//! and a key never has two attempts in flight.
 
 use std::{
     collections::HashMap,
@@ -29,11 +29,11 @@ on_both!(
     one_that_was_held_before_a_hook_kept_an_order_can_be_tried_now,
 );
 
-/// Deliveries of one value.
+/// Deliveries of one key.
 const MANY: usize = 2000;
 const KEY: &str = "customerIdentifier";
 
-/// What the server counted under this name.
+/// The value of a counter of the server.
 async fn counted(scene: &Scene, name: &str) -> f64 {
     let text = scene.app.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
     let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
@@ -42,7 +42,7 @@ async fn counted(scene: &Scene, name: &str) -> f64 {
 
 const LOADS: &str = "service_hooks_lane_load_duration_seconds_count";
 
-/// The numbers of the events that came, in their order.
+/// The numbers of the received events, in order of arrival.
 fn numbers(receiver: &Receiver) -> Vec<u32> {
     receiver.came().iter().map(|came| came.member("id").parse().unwrap()).collect()
 }
@@ -66,7 +66,7 @@ async fn much_of_one_value_is_read_once_and_goes_one_after_the_other(db: TestDb)
     scene.hook(&receiver, json!({"order_by": KEY})).await;
     scene.emit(&same_key(0, 1)).await;
     receiver.wait_for(1).await;
-    // All of it waits behind the first.
+    // All others wait behind the first.
     scene.emit(&same_key(1, MANY)).await;
     let before = counted(&scene, LOADS).await;
     receiver.release();
@@ -106,7 +106,7 @@ async fn what_waits_behind_one_value_costs_the_others_nothing(db: TestDb) {
     scene.all_in("delivered", others.len()).await;
     let loads = counted(&scene, LOADS).await - before;
     assert!(loads <= 150.0, "{loads} loads for {} deliveries of other values", others.len());
-    // Whatever waits behind it is in its place when the hook is changed and the first of them
+    // The deliveries behind it keep their order when the hook is changed and the first one
     // succeeds.
     is_down.store(false, Ordering::SeqCst);
     scene.change(&hook, json!({"enabled": false})).await;
@@ -191,7 +191,7 @@ async fn what_was_accepted_before_a_hook_kept_an_order_is_sent_too(db: TestDb) {
     receiver.release();
     scene.all_in("delivered", 90).await;
     assert_eq!(order.lock().unwrap()["same"], (50..90).collect::<Vec<u32>>());
-    // And back again.
+    // And off again.
     scene.change(&hook, json!({"order_by": null})).await;
     let (status, answer) = scene
         .ask(
@@ -213,7 +213,7 @@ async fn one_that_was_held_before_a_hook_kept_an_order_can_be_tried_now(db: Test
     let event = scene.emit_one().await;
     scene.all_in("delivered", 1).await;
     scene.change(&hook, json!({"order_by": KEY})).await;
-    // Held without a key, as what a step has not come to yet.
+    // Held without a key: a row that a step has not reached yet.
     let delivery = scene.delivery_in(&event, "delivered").await["id"].as_str().unwrap().to_owned();
     let url = scene.settings.database_url();
     let id = sql::literal(&url, delivery.parse().unwrap());

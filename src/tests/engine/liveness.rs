@@ -1,5 +1,5 @@
-//! Is anything forgotten? A hint that is lost costs seconds, and a hook that sleeps although
-//! something is due is found.
+//! No delivery is forgotten: a lost notice costs seconds, and a sleeping lane with due deliveries
+//! is detected.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -36,7 +36,7 @@ on_both!(
 const HOUR: i64 = 3_600_000;
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
-/// Writes deliveries that became due at this time straight into the database: nobody is told.
+/// Inserts deliveries that became due at this time directly into the database, without a notice.
 async fn write(
     scene_url: &str,
     hook: &Hook,
@@ -46,7 +46,7 @@ async fn write(
 ) -> Vec<Uuid> {
     let hook: Uuid = hook.id.parse().unwrap();
     let millis = u64::try_from(Clock::System.now().0).unwrap();
-    // Ids of one millisecond are told apart by their numbers.
+    // Ids of one millisecond are distinguished by their numbers.
     let first = WRITTEN.fetch_add(count, Ordering::SeqCst);
     let row = |number| Delivered {
         id: id_at(millis, number),
@@ -90,7 +90,7 @@ async fn what_nobody_told_of_is_found_within_seconds(db: TestDb) {
     let receiver = Receiver::start().await;
     let plain = scene.hook(&receiver, json!({})).await;
     let ordered = scene.hook(&receiver, json!({"order_by": "customerIdentifier"})).await;
-    // The lanes know their hooks and have nothing to do.
+    // The lanes have loaded their hooks and are idle.
     scene.emit_one().await;
     scene.all_in("delivered", 2).await;
     let now = Clock::System.now();
@@ -122,7 +122,7 @@ async fn a_hook_that_sleeps_is_named_and_one_that_may_wait_is_not(db: TestDb) {
     let found = write(url, &sleeping, 2, None, long_ago).await;
     write(url, &off, 2, None, long_ago).await;
     let behind = write(url, &ordered, 2, Some("key"), long_ago).await;
-    // The first of the key is tried again in an hour; the other waits behind it.
+    // The first of the key is retried in an hour; the other waits behind it.
     wait(url, behind[0], Timestamp(Clock::System.now().0 + HOUR)).await;
     let engine = Dispatcher::open_beside(db::config(settings.clone())).await.unwrap();
     let overdue = engine.find_overdue().await.unwrap();
@@ -134,7 +134,7 @@ async fn a_hook_that_sleeps_is_named_and_one_that_may_wait_is_not(db: TestDb) {
     let liveness = checks.iter().find(|check| check.name == "liveness").unwrap();
     assert!(!liveness.is_well && liveness.words.contains(&sleeping.id), "{}", liveness.words);
     engine.shutdown().await;
-    // With a server all of it moves, and there is nothing to find.
+    // With a server all of it is delivered, and no lane sleeps.
     let app = TestApp::start_with(db, db::config(settings)).await;
     within(30, "it is delivered", async || {
         (app.balance().await.of(State::Delivered) == 2).then_some(())
@@ -157,7 +157,7 @@ async fn wait(url: &str, delivery: Uuid, until: Timestamp) {
     }
 }
 
-/// A receiver that hangs is no hook that sleeps.
+/// A hook whose receiver hangs is not a sleeping lane.
 #[tokio::test]
 async fn an_attempt_under_way_is_an_attempt() {
     let scene = Scene::start(TestDb::sqlite(), |settings| {
@@ -172,8 +172,8 @@ async fn an_attempt_under_way_is_an_attempt() {
     scene.app.assert_live().await;
 }
 
-/// Nothing tells the lane of a hook that keeps an order of what has no key: such a thing must not
-/// be, and heals.
+/// A hook with ordered deliveries gets no notice for a delivery without a key. Such a row should
+/// not exist, but is delivered.
 #[tokio::test]
 async fn a_lane_with_something_overdue_starts_over() {
     let scene = Scene::start(TestDb::sqlite(), |settings| {

@@ -1,5 +1,5 @@
-//! Many hooks whose receivers are silent: the lanes together stay within their budget, and nothing
-//! is forgotten because of that.
+//! Many hooks with silent receivers: all lanes together stay within the memory budget, and no
+//! delivery is forgotten.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const EVENTS: usize = 40;
 const BODY: usize = 20_000;
 const BUDGET: usize = 400_000;
 
-/// A figure of the running server.
+/// The value of a metric of the running server.
 async fn figure(scene: &Scene, name: &str) -> usize {
     let text = scene.app.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
     let line = text
@@ -45,13 +45,12 @@ async fn silent_receivers_take_no_more_than_the_budget_and_nothing_is_left_behin
     .await;
     let receiver = Receiver::ruled(|_| Reply::held()).await;
     for number in 0..HOOKS {
-        // Some of them keep an order.
+        // Some of them have ordered deliveries.
         let own =
             if number % 5 == 0 { json!({"order_by": "customerIdentifier"}) } else { json!({}) };
         scene.hook(&receiver, own).await;
     }
-    // Beyond the budget a lane may have one delivery, and one more while the load that brings it is
-    // under way.
+    // Beyond the budget a lane may have one delivery, and one more while a load is in progress.
     let most = BUDGET + 2 * HOOKS * (BODY + 2000);
     for number in 0..EVENTS {
         let (status, answer) = scene.ask("POST", "/events", large(number)).await;
@@ -59,7 +58,7 @@ async fn silent_receivers_take_no_more_than_the_budget_and_nothing_is_left_behin
         let taken = figure(&scene, "service_hooks_lane_memory_bytes").await;
         assert!(taken <= most, "{taken} bytes after {number} events");
     }
-    // Every lane has something under way, whatever the others took.
+    // Every lane has an attempt in flight, however much memory the others use.
     receiver.wait_for(HOOKS).await;
     receiver.release();
     within(120, "everything is delivered", async || {

@@ -1,5 +1,5 @@
-//! What the delivery engine promises beside delivering: it leaves the broken alone, keeps order and
-//! pace, sends again what was missed, refuses what it cannot keep, and removes what is old.
+//! Guarantees of the delivery engine besides delivery: circuit breaker, ordering, rate limits,
+//! redelivery, back-pressure and retention.
 
 mod backoff;
 mod breaker;

@@ -1,5 +1,4 @@
-//! With `order_by`: does every key keep its order, whatever fails, and does no key wait for
-//! another?
+//! With `order_by`: every key keeps its order through failures, and no key waits for another.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -29,7 +28,7 @@ on_both!(
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-/// What was accepted with 200, by key, in the order in which it came.
+/// Events that were answered with 200, by key, in order of arrival.
 #[derive(Clone, Default)]
 struct Ledger(Arc<Mutex<HashMap<String, Vec<u32>>>>);
 
@@ -57,7 +56,7 @@ impl Ledger {
     }
 }
 
-/// A receiver that refuses what `refuses` says and enters the rest.
+/// A receiver that rejects requests for which `refuses` is true and records the others.
 async fn keeping(refuses: impl Fn(&Came) -> bool + Send + Sync + 'static) -> (Receiver, Ledger) {
     let ledger = Ledger::default();
     let book = ledger.clone();
@@ -88,7 +87,7 @@ async fn a_key_that_fails_waits_in_order_and_no_other_waits_for_it(db: TestDb) {
     let events = mixed(60, 6);
     scene.emit(&events).await;
     scene.all_in("delivered", 50).await;
-    // Of the key that fails only the first was ever tried.
+    // Of the failing key only the first delivery was attempted.
     let tried: HashSet<String> = receiver
         .came()
         .iter()
@@ -96,7 +95,7 @@ async fn a_key_that_fails_waits_in_order_and_no_other_waits_for_it(db: TestDb) {
         .map(|came| came.member("id"))
         .collect();
     assert_eq!(tried.len(), 1, "{tried:?}");
-    // What comes later for it waits too, and what comes for others does not.
+    // Later deliveries of that key wait too; those of other keys do not.
     scene.emit(&[("100", "key 3"), ("101", "key 1")]).await;
     scene.all_in("delivered", 51).await;
     is_down.store(false, Ordering::SeqCst);
@@ -147,7 +146,7 @@ async fn two_hundred_events_of_mixed_keys_with_random_failures_stay_in_order(db:
     let own = json!({"order_by": "customerIdentifier", "retry_schedule": vec!["5ms"; 30]});
     scene.hook(&receiver, own).await;
     let events = mixed(240, 12);
-    // As producers do: some at once, some one by one.
+    // In batches and one by one, like real producers.
     scene.emit(&events[..150]).await;
     for some in events[150..].chunks(9) {
         scene.emit(some).await;

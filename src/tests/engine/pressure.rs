@@ -1,5 +1,5 @@
-//! When too much waits: is a producer told to come back, is nothing kept of what was refused, and
-//! does it end by itself?
+//! A backlog above its limits: producers get 503, nothing of a rejected request is stored, and the
+//! limit is lifted automatically.
 
 use std::{
     sync::{
@@ -28,7 +28,7 @@ on_both!(
 );
 
 async fn too_many_bytes_are_refused_until_they_are_delivered(db: TestDb) {
-    // The mark for all is what is asked about: a hook by itself may have more.
+    // The test is about the limit of all hooks: a single hook may have more.
     fill_and_drain(db, |settings| {
         settings.limits.queued_bytes = 40_000;
         settings.limits.hook_bytes = Some(1_000_000);
@@ -44,7 +44,7 @@ async fn what_waits_too_long_closes_the_door_until_it_is_delivered(db: TestDb) {
     .await;
 }
 
-/// The receiver hangs until the door is closed, and then takes everything.
+/// The receiver hangs until events are rejected, and then accepts everything.
 async fn fill_and_drain(db: TestDb, tune: impl FnOnce(&mut Settings)) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.timeout = Duration::from_millis(400);
@@ -73,12 +73,12 @@ async fn fill_and_drain(db: TestDb, tune: impl FnOnce(&mut Settings)) {
     let problem: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
     assert_eq!(problem["status"], 503);
     assert!(problem["detail"].as_str().unwrap().contains("queue is full"), "{problem}");
-    // Of what is refused nothing is kept, however it came.
+    // Nothing of rejected requests is stored, on any route.
     let accepted = scene.app.balance().await.accepted;
     assert_eq!(emit(&scene).await.status(), 503);
     assert_eq!(scene.ask("POST", "/events", batch(&names(10))).await.0, 503);
     assert_eq!(scene.app.balance().await.accepted, accepted);
-    // What is wrong is still said to be wrong, and what is not an event is still served.
+    // Invalid requests still get their errors, and other requests are still served.
     assert_eq!(scene.ask("POST", "/events", json!({"type": "nonsense", "data": {}})).await.0, 422);
     scene.get("/hooks").await;
     hangs.store(false, Ordering::SeqCst);
@@ -95,14 +95,14 @@ async fn fill_and_drain(db: TestDb, tune: impl FnOnce(&mut Settings)) {
     scene.app.assert_balanced().await;
 }
 
-/// Deliveries of a hook in a state, and why.
+/// Deliveries of a hook in a state, with their reasons.
 async fn of_hook(scene: &Scene, hook: &Hook, state: &str) -> Vec<String> {
     let page = scene.get(&format!("/deliveries?hook={}&state={state}&limit=200", hook.id)).await;
     let reason = |delivery: &Value| delivery["reason"].as_str().unwrap_or_default().to_owned();
     page["items"].as_array().unwrap().iter().map(reason).collect()
 }
 
-/// Emits until something of it is skipped.
+/// Emits until a delivery is skipped.
 async fn overflow(scene: &Scene, hook: &Hook) -> String {
     eventually("what comes for the hook is skipped", async || {
         assert_eq!(
@@ -119,7 +119,8 @@ async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
     const OTHER: EventType = EventType::OutboundCallInitiated;
     let scene = Scene::start(db, |settings| {
         settings.limits.hook_bytes = Some(5_000);
-        // What fails while the hook is being paused waits no longer than this once it is mended.
+        // A delivery that fails while the hook is being paused is retried within this time after
+        // the repair.
         settings.delivery.retry_schedule = vec![Duration::from_millis(100); 60];
         settings.delivery.pause_after = 3;
     })
@@ -133,7 +134,7 @@ async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
     scene.emit_some(20).await;
     let reason = overflow(&scene, &hook).await;
     assert!(reason.starts_with("the hook's queue is full: too many bytes"), "{reason}");
-    // Keyed or not, one or many; and others are delivered as ever.
+    // With and without a key, single and in batches; other hooks deliver as usual.
     let request = scene.app.request("POST", "/api/v1/events").bearer_auth(&scene.token);
     let keyed =
         request.header("idempotency-key", "a key").header("content-type", "application/json");
@@ -143,7 +144,7 @@ async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
     assert_eq!(of_hook(&scene, &hook, "skipped").await.len(), before + 4);
     let event = scene.app.emit_sample(&scene.token, OTHER).await;
     scene.delivery_in(&event, "delivered").await;
-    // Mended: what waits goes out, then new events do, and what was skipped is recovered.
+    // Repaired: waiting deliveries are sent, then new events, and skipped ones are recovered.
     is_healthy.store(true, Ordering::SeqCst);
     assert_eq!(scene.ask("POST", &format!("{}/try-now", hook.path), json!({})).await.0, 202);
     eventually("the queue has room again", async || {
@@ -164,7 +165,7 @@ async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
 async fn what_a_slow_hook_cannot_take_in_time_is_skipped_and_can_be_recovered(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.limits.hook_age = Some(Duration::from_millis(300));
-        // Far exceeded too, and yet nobody is turned away for a hook that is over its own limit.
+        // The limit is far exceeded, but no event is rejected because of a hook over its own limit.
         settings.limits.queued_age = Duration::from_millis(301);
     })
     .await;

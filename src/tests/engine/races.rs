@@ -1,6 +1,5 @@
-//! Retention beside everything else that writes the same rows, on this server or on another: no
-//! empty body is ever sent, no open delivery is lost, and nothing that is gone holds a place for
-//! ever.
+//! Retention concurrent with other writers of the same rows, on this server or another: no empty
+//! body is sent, no open delivery is lost, and no deleted delivery holds a permit forever.
 
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ on_both!(
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A portal whose clock a test moves, and that removes at once what is older than an hour.
+/// A portal with a clock that the test sets, and a retention of one hour.
 async fn tidy_scene(db: TestDb) -> (Scene, Clock) {
     let mut settings = db.settings();
     settings.retention = Retention {
@@ -73,7 +72,7 @@ async fn what_another_node_is_sending_again_keeps_its_body_and_its_row() {
     scene.hook(&receiver, json!({})).await;
     let (_, delivery, hook) = delivered(&scene).await;
     delivered(&scene).await;
-    // The other node has sent it again, and its commit takes its time.
+    // Another node has redelivered it, and its commit is slow.
     let ((is_begun, begun), (go_on, mut may_go_on)) =
         (oneshot::channel(), oneshot::channel::<()>());
     let again = clock.clone();
@@ -90,7 +89,7 @@ async fn what_another_node_is_sending_again_keeps_its_body_and_its_row() {
                     )
                     .await?;
                     is_begun.send(()).unwrap();
-                    // A transaction that says nothing for long is ended by the database.
+                    // The database ends a transaction that is idle for long.
                     while may_go_on.try_recv().is_err() {
                         deliveries::find(conn, &grant(right::DeliveriesRead), delivery).await?;
                         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -127,7 +126,7 @@ async fn what_another_node_is_emptying_is_not_sent_again() {
     let receiver = Receiver::start().await;
     scene.hook(&receiver, json!({})).await;
     let (event, delivery, _) = delivered(&scene).await;
-    // What a step of retention does on another node, whose commit takes its time.
+    // A step of the retention on another node, with a slow commit.
     let mut other = sqlx::PgConnection::connect(&scene.settings.database_url()).await.unwrap();
     sqlx::raw_sql("BEGIN").execute(&mut other).await.unwrap();
     let event: Uuid = event.parse().unwrap();
@@ -166,7 +165,7 @@ async fn what_another_node_is_emptying_is_not_sent_again() {
 }
 
 async fn an_attempt_whose_delivery_is_gone_gives_its_place_back(db: TestDb) {
-    // There is one place in all.
+    // There is only one permit.
     let scene = Scene::start(db, |settings: &mut Settings| settings.delivery.in_flight = 1).await;
     let (receiver, other) = (Receiver::start().await, Receiver::start().await);
     receiver.reply([Reply::held()]);
@@ -196,7 +195,7 @@ async fn an_open_delivery_without_a_body_is_settled_and_never_sent(db: TestDb) {
     for _ in 0..3 {
         events.push(delivered(&scene).await.0);
     }
-    // As an older version could leave them: open, and nothing to send.
+    // As an older version could leave them: open, without a body.
     let url = scene.settings.database_url();
     let mut damage = format!("UPDATE events SET pruned_at = 1, body = {};", sql::no_body(&url));
     for (event, state) in events.iter().zip([
@@ -208,7 +207,7 @@ async fn an_open_delivery_without_a_body_is_settled_and_never_sent(db: TestDb) {
         damage.push_str(&format!("UPDATE deliveries SET {state} WHERE event_id = {id};"));
     }
     sql::execute(&url, &damage).await.unwrap();
-    // Whatever brings the lane to look at what it has.
+    // Any change makes the lane look at its deliveries.
     scene.change(&hook, json!({"name": "looked at"})).await;
     for event in &events {
         let delivery = scene.delivery_in(event, "failed").await;
@@ -225,7 +224,7 @@ async fn an_open_delivery_without_a_body_is_settled_and_never_sent(db: TestDb) {
     );
 }
 
-/// As after a downgrade, or while one server after the other gets a version that knows more events.
+/// As after a downgrade, or during a rolling upgrade to a version with more event types.
 async fn a_hook_for_an_event_of_a_newer_version_stops_no_other(db: TestDb) {
     let scene = Scene::start(db, |_| {}).await;
     let (receiver, other) = (Receiver::start().await, Receiver::start().await);
@@ -240,7 +239,7 @@ async fn a_hook_for_an_event_of_a_newer_version_stops_no_other(db: TestDb) {
            id = {id};"
     );
     sql::execute(&url, &change).await.unwrap();
-    // A change of any hook has the server read what changed.
+    // A change to any hook makes the server read the changes.
     let third = scene.hook(&other, json!({"event_type": "outbound_call.initiated"})).await;
     scene.change(&third, json!({"name": "looked at"})).await;
     scene.emit_some(20).await;

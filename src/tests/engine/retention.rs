@@ -1,5 +1,5 @@
-//! What is old goes, bodies first; what is open stays; the balance holds; and nobody has to wait
-//! for it.
+//! Retention deletes old bodies, then deliveries; keeps open deliveries; the balance holds; and
+//! deliveries are not delayed.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn keeps(payloads: Duration, deliveries: Duration) -> impl FnOnce(&mut Settings)
     }
 }
 
-/// Waits until an event's body is gone.
+/// Waits until an event's body is deleted.
 async fn body_is_gone(scene: &Scene, event: &str) -> Value {
     eventually("the body is removed", async || {
         let story = scene.get(&format!("/events/{event}")).await;
@@ -69,9 +69,9 @@ async fn bodies_go_first_and_say_so(db: TestDb) {
         (&json!(""), &json!([])),
         "nor the answer's"
     );
-    // What still has to be delivered keeps its body however old it is.
+    // An open delivery keeps its body, however old it is.
     assert!(scene.get(&format!("/events/{waits}")).await["data"].is_object());
-    // It cannot be sent again, and says why; a job passes it over and counts it.
+    // It cannot be redelivered, and the error says why; a job skips and counts it.
     let again = format!("/deliveries/{}/redeliver", delivery["id"].as_str().unwrap());
     let (status, problem) = scene.ask("POST", &again, Value::Null).await;
     assert_eq!(status, 422, "{problem}");
@@ -92,7 +92,7 @@ async fn bodies_go_first_and_say_so(db: TestDb) {
         (Some(1), Some(0), Some(1))
     );
     assert_eq!(receiver.came().len(), 2, "no empty body was ever sent");
-    // Once it is settled its body goes too.
+    // Once it is settled, its body is deleted too.
     assert_eq!(scene.app.api(&scene.token, "DELETE", &hook.path, None).await.0, 204);
     body_is_gone(&scene, &waits).await;
     scene.app.assert_balanced().await;
@@ -107,7 +107,7 @@ async fn what_is_settled_goes_later_and_what_is_open_never(db: TestDb) {
     scene.delivery_in(&waits, "waiting").await;
     scene.change(&held, json!({"enabled": false})).await;
     scene.delivery_in(&waits, "held").await;
-    // Skipped for one hook, waiting for the other: the event stays for as long as the one is open.
+    // Skipped for one hook, waiting for the other: the event is kept while one is open.
     let waiting = scene.hook(&other, json!({})).await;
     other.reply([Reply::status(500)]);
     let half = scene.emit_one().await;
@@ -133,7 +133,7 @@ async fn what_is_settled_goes_later_and_what_is_open_never(db: TestDb) {
         "{story}"
     );
     assert!(scene.get(&format!("/events/{waits}")).await["data"].is_object());
-    // And it arrives whole when its time comes.
+    // It is delivered completely when its time comes.
     scene.change(&held, json!({"enabled": true})).await;
     scene.change(&waiting, json!({"retry_schedule": ["1ms"]})).await;
     let came = receiver.wait_for(2).await;
@@ -144,7 +144,7 @@ async fn what_is_settled_goes_later_and_what_is_open_never(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-/// A portal whose clock a test moves.
+/// A portal with a clock that the test sets.
 async fn timed(db: TestDb, tune: impl FnOnce(&mut Settings)) -> (Scene, Clock) {
     let mut settings = db.settings();
     tune(&mut settings);
@@ -191,20 +191,20 @@ async fn thousands_of_rows_go_in_steps_while_deliveries_go_on(db: TestDb) {
     let (scene, clock) =
         timed(db, keeps(Duration::from_secs(3600), Duration::from_secs(7200))).await;
     let receiver = Receiver::start().await;
-    // Skipped is settled too, and quicker.
+    // Skipped deliveries are settled too, and sooner.
     let off = scene.hook(&receiver, json!({"enabled": false})).await;
     scene.emit_some(2800).await;
     assert_eq!(scene.app.api(&scene.token, "DELETE", &off.path, None).await.0, 204);
     scene.hook(&receiver, json!({})).await;
     scene.emit_some(200).await;
     scene.all_in("delivered", 200).await;
-    // Between the two limits the bodies are all that goes.
+    // Between the two limits only bodies are deleted.
     clock.advance(Duration::from_secs(5400));
     let (_, page) = scene.app.api(&scene.token, "GET", "/deliveries?limit=1", None).await;
     let newest = page["items"][0]["event_id"].as_str().unwrap().to_owned();
     body_is_gone(&scene, &newest).await;
     assert_eq!(scene.app.balance().await.pruned, 0);
-    // Then everything, and what comes meanwhile is delivered at once.
+    // Then the rows too, and new events are delivered at once.
     clock.advance(Duration::from_secs(3600));
     let mut fresh = 0;
     eventually("all of it is removed", async || {

@@ -1,4 +1,4 @@
-//! What these tests have in common: a portal with settings of their own, hooks with tuning, events
+//! The scene of these tests: a portal with changed settings, hooks with delivery settings, events
 //! with a name and a key.
 
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::support::{
 
 pub const EVENT: EventType = EventType::WorkItemClosed;
 
-/// A running portal and a token that may do everything.
+/// A running portal and a token with all permissions.
 pub struct Scene {
     pub app: TestApp,
     pub token: String,
@@ -39,14 +39,14 @@ impl Scene {
         Self { app, token, settings }
     }
 
-    /// Down in order, and up again with the same settings.
+    /// Graceful shutdown and a new start with the same settings.
     pub async fn restart(self) -> Self {
         let Self { app, token, settings } = self;
         let app = app.restart_with(settings.clone()).await;
         Self { app, token, settings }
     }
 
-    /// Writes into the tables what this program never writes.
+    /// Writes rows that this program never writes.
     pub async fn break_rows(&self, statement: &'static str) {
         let store = self.app.running.portal.store();
         let written: Result<(), Error> =
@@ -64,7 +64,7 @@ impl Scene {
         self.app.api(&self.token, method, path, Some(body)).await
     }
 
-    /// A hook that is on, with these members beside the usual ones.
+    /// A hook that is on; `own` is merged into the request.
     pub async fn hook(&self, receiver: &Receiver, own: Value) -> Hook {
         let mut body = json!({"name": "hook", "event_type": EVENT.key(),
             "callback_url": receiver.url("/in"),
@@ -91,7 +91,7 @@ impl Scene {
         .await
     }
 
-    /// Emits events with these names and keys in one request and gives their ids.
+    /// Emits events with these names and keys in one request and returns their ids.
     pub async fn emit<N: AsRef<str>, K: AsRef<str>>(&self, named: &[(N, K)]) -> Vec<String> {
         let mut ids = Vec::new();
         for named in named.chunks(1000) {
@@ -108,7 +108,7 @@ impl Scene {
         ids
     }
 
-    /// Emits this many events that nobody has to tell apart.
+    /// Emits this many events with generated names.
     pub async fn emit_some(&self, count: usize) -> Vec<String> {
         self.emit(&names(count)).await
     }
@@ -121,7 +121,7 @@ impl Scene {
         self.app.delivery_in(&self.token, event, state).await
     }
 
-    /// How many deliveries are in a state.
+    /// The number of deliveries in a state.
     pub async fn count(&self, state: &str) -> i64 {
         self.app.balance().await.of(State::from_key(state).unwrap())
     }
@@ -142,7 +142,7 @@ pub fn names(count: usize) -> Vec<(String, String)> {
     (0..count).map(|number| (number.to_string(), number.to_string())).collect()
 }
 
-/// A body that differs from the sample in its `id` and in the member that the tests order by.
+/// A body with its own `id` and value of the member that the tests order by.
 pub fn body(name: &str, key: &str) -> Value {
     let mut body: Value = serde_json::from_str(sample(EVENT)).unwrap();
     body["id"] = name.into();
@@ -158,7 +158,7 @@ pub fn batch<N: AsRef<str>, K: AsRef<str>>(named: &[(N, K)]) -> Value {
     named.iter().map(event).collect()
 }
 
-/// The fields that a problem names.
+/// The fields in a problem document.
 pub fn fields(problem: &Value) -> Vec<&str> {
     problem["errors"]
         .as_array()

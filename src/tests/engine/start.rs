@@ -1,4 +1,4 @@
-//! A place that cannot keep what it acknowledges is refused at the start, with the reason.
+//! A database that does not commit durably is rejected at the start, with the reason.
 
 use service_hooks::engine::{Dispatcher, store::Store};
 use sqlx::Connection;
@@ -13,7 +13,7 @@ async fn alter(db: &TestDb, setting: &str) {
     sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut admin).await.unwrap();
 }
 
-/// `fsync` is the whole server's setting and is judged by the same lines, which see both.
+/// `fsync` is a setting of the whole PostgreSQL server; the same code checks it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_that_answers_before_the_disk_has_it_is_refused() {
     let db = TestDb::postgres().await;
@@ -23,13 +23,13 @@ async fn postgres_that_answers_before_the_disk_has_it_is_refused() {
     let refused =
         Dispatcher::start(db::config(db.settings())).await.map(drop).unwrap_err().to_string();
     assert!(refused.contains("synchronous_commit = off"), "{refused}");
-    // Nothing was written; and once it is mended it starts.
+    // Nothing was written. With the right setting it starts.
     alter(&db, "synchronous_commit = on").await;
     let engine = Dispatcher::start(db::config(db.settings())).await.unwrap();
     engine.shutdown().await;
 }
 
-/// Who sets it in the URL alone is refused as well.
+/// The setting in the URL is rejected as well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_settings_of_the_url_count_too() {
     let db = TestDb::postgres().await;

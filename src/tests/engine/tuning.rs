@@ -1,4 +1,4 @@
-//! A hook's own delivery settings: are they kept, judged, and really obeyed?
+//! The delivery settings of a hook are validated, stored and applied.
 
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ async fn own_settings_are_kept_shown_and_reset(db: TestDb) {
             .collect::<Value>()
     };
     assert_eq!(shown(&hook.path).await, own);
-    // What is not named stays; null is the operator's setting again; an empty schedule is a setting
-    // too.
+    // Omitted members are unchanged; null restores the operator's setting; an empty schedule is a
+    // setting too.
     scene.change(&hook, json!({"in_flight": 4})).await;
     assert_eq!(shown(&hook.path).await["retry_schedule"], own["retry_schedule"]);
     scene.change(&hook, json!({"retry_schedule": [], "timeout": null})).await;
@@ -95,12 +95,12 @@ async fn bad_settings_are_refused_by_name(db: TestDb) {
             && !said.contains("closedAt"),
         "{said}"
     );
-    // All that is wrong at once; and nothing of it was kept.
+    // All errors at once; nothing was stored.
     let (_, problem) =
         scene.ask("PATCH", &hook.path, json!({"timeout": "1ms", "in_flight": 0})).await;
     assert_eq!(fields(&problem), ["timeout", "in_flight"]);
     assert_eq!(scene.get(&hook.path).await["in_flight"], 5);
-    // A member of one event is none of another.
+    // A member of one event type is unknown for another.
     let member = json!({"order_by": "customerIdentifier", "event_type": "conversation.abandoned"});
     assert_eq!(fields(&scene.ask("PATCH", &hook.path, member).await.1), ["order_by"]);
 }
@@ -129,7 +129,7 @@ async fn the_schedule_is_the_hooks_own(db: TestDb) {
 async fn the_timeout_is_the_hooks_own(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.retry_schedule.clear();
-        // Nothing ends at the operator's.
+        // No attempt ends at the operator's timeout.
         settings.delivery.timeout = MS(3_600_000);
     })
     .await;
@@ -140,14 +140,14 @@ async fn the_timeout_is_the_hooks_own(db: TestDb) {
     assert_eq!(failed["last_class"], "timeout");
     let took = failed["last_duration_ms"].as_i64().unwrap();
     assert!(took >= 200, "{took}");
-    // A test has the same; and the operator's is long enough.
+    // A test has the same timeout; the operator's is long enough.
     let (_, test) = scene.ask("POST", &format!("{}/test", hook.path), json!({})).await;
     assert_eq!(test["last_class"], "timeout");
     scene.change(&hook, json!({"timeout": null})).await;
     let before = slow.came().len();
     let event = scene.emit_one().await;
     slow.wait_for(before + 1).await;
-    // Longer than the hook's own was.
+    // Longer than the hook's own timeout was.
     tokio::time::sleep(MS(300)).await;
     slow.release();
     scene.delivery_in(&event, "delivered").await;
@@ -170,7 +170,7 @@ async fn no_more_than_the_limit_is_under_way_at_once(db: TestDb) {
     }
     scene.all_in("delivered", 120).await;
     assert_eq!(busiest(), limits, "and never more");
-    // A change counts at once, in both directions.
+    // A change applies at once, in both directions.
     let eight = holding().await;
     scene
         .change(
@@ -186,9 +186,9 @@ async fn no_more_than_the_limit_is_under_way_at_once(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-/// Never more than the rate since `began`, and of no second more than that either. What may gather
-/// in a quiet time is a tenth of a second's worth, at least one; and what was on its way already
-/// may come together with it.
+/// At most the rate since `began`, and in every second. While idle, the token bucket gathers a
+/// tenth of a second's worth, at least one token; requests that were in flight may arrive together
+/// with it.
 fn assert_rate(came: &[Came], began: Duration, rate: f64, on_the_way: usize) {
     let burst = (rate / 10.0).max(1.0);
     for (before, came) in came.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Clients that mean no good. Each comes from an address of its own kind, so that the others' share
-//! is theirs.
+//! Hostile clients. Each kind has its own addresses, so that the others have their own share of the
+//! connections.
 
 use std::{future::pending, io, net::SocketAddr, time::Duration};
 
@@ -10,33 +10,33 @@ use tokio::{
 };
 
 const PAGE: &str = "GET /sign-in HTTP/1.1\r\nHost: localhost\r\n\r\n";
-/// Between two bytes of a drip.
+/// Pause between two bytes of a drip.
 const DRIP: Duration = Duration::from_secs(1);
 
-/// What they do.
+/// The behaviour of a client.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// Connect, and no more.
+    /// Connects and sends nothing.
     SayNothing,
-    /// Stop in the middle of a head.
+    /// Stops in the middle of a head.
     StopInTheHead,
-    /// Stop in the middle of a body that was announced.
+    /// Stops in the middle of a body.
     StopInTheBody,
-    /// Ask for one page after the other and read none.
+    /// Requests many pages and reads none.
     NeverRead,
-    /// Keep an answered connection open.
+    /// Keeps a connection open after its response.
     Linger,
-    /// Speak HTTP/2 and answer nothing but pings.
+    /// Speaks HTTP/2 and responds only to pings.
     SpeakHttp2,
-    /// Go on with frames of HTTP/2 as if the other side spoke it.
+    /// Sends HTTP/2 frames to a server that does not speak it.
     SendFrames,
-    /// A byte of a head a second.
+    /// Sends one byte of a head per second.
     Drip,
-    /// Ask again and again, as fast as it is answered.
+    /// Sends requests as fast as they are answered.
     Flood,
-    /// Ask, say that nothing more comes, and read nothing.
+    /// Sends a request, shuts down its sending side, and reads nothing.
     HalfClose,
-    /// Ask for many pages at once, and read them.
+    /// Pipelines many requests and reads the responses.
     Pipeline,
 }
 
@@ -55,9 +55,9 @@ impl Kind {
         Self::Pipeline,
     ];
 
-    /// How many there are, where as many as `most` may be. What each answer costs is the server's
-    /// work and not a place: of those who have themselves served without end, as many as share its
-    /// processors still let others through.
+    /// The number of clients, at most `most`. Requests that the server answers cost processor time
+    /// instead of connections: only as many such clients are used as leave processor time for
+    /// others.
     fn count(self, most: usize) -> usize {
         if matches!(self, Self::Flood | Self::Pipeline) { most.min(32) } else { most }
     }
@@ -76,7 +76,7 @@ impl Kind {
             Self::Pipeline => PAGE.repeat(20),
             Self::Drip => "GET /sign-in HTTP/1.1\r\nX: ".into(),
             Self::SpeakHttp2 => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0".into(),
-            // The greeting, settings, and then the same headers frame again and again.
+            // Preface, settings, and then the same HEADERS frame repeatedly.
             Self::SendFrames => {
                 let headers = "\0\0\u{3}\u{1}\u{5}\0\0\0\u{1}\u{2}\u{4}\u{6}".repeat(1000);
                 format!("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0{headers}")
@@ -85,7 +85,7 @@ impl Kind {
         text.into_bytes()
     }
 
-    /// What they do after that, until the server has had enough.
+    /// Continues until the server closes.
     async fn go_on(self, mut client: TcpStream) -> io::Result<()> {
         let mut answer = [0; 16 * 1024];
         match self {
@@ -103,25 +103,25 @@ impl Kind {
             Self::HalfClose => client.shutdown().await?,
             _ => {}
         }
-        // It stays, and neither reads nor writes.
+        // It keeps the connection open without reading or writing.
         pending().await
     }
 }
 
 async fn connect(server: SocketAddr, last: u8) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    // A small window: what is not read stays with the server.
+    // A small window: unread bytes remain in the server.
     socket.set_recv_buffer_size(4096)?;
     socket.bind(SocketAddr::from(([127, 0, 1, last], 0)))?;
     socket.connect(server).await
 }
 
-/// So many of a kind, from four addresses. They stay until they are dropped.
+/// Clients of one kind, from four addresses. They stay connected until they are dropped.
 pub async fn crowd(kind: Kind, server: SocketAddr, most: usize) -> JoinSet<io::Result<()>> {
     let mut crowd = JoinSet::new();
     for number in 0..kind.count(most) {
-        // The server may be unable to take all of them at once: those that wait to be accepted
-        // count too.
+        // The server may be unable to accept all of them at once: connections in the backlog count
+        // too.
         let Ok(mut client) = connect(server, 1 + (number % 4) as u8).await else { continue };
         // It may be closed already.
         let _closed = client.write_all(&kind.words()).await;
@@ -130,12 +130,12 @@ pub async fn crowd(kind: Kind, server: SocketAddr, most: usize) -> JoinSet<io::R
     crowd
 }
 
-/// Asks for more than fits between the two, and reads nothing.
+/// Requests more than both socket buffers can hold, and reads nothing.
 pub async fn never_reads(server: SocketAddr) -> TcpStream {
     let mut client = connect(server, 1).await.unwrap();
     let words = Kind::NeverRead.words();
     for _ in 0..20 {
-        // The server stops reading once it cannot write.
+        // The server stops reading when it cannot write.
         let sent = tokio::time::timeout(Duration::from_millis(200), client.write_all(&words)).await;
         if !matches!(sent, Ok(Ok(()))) {
             break;
@@ -144,7 +144,7 @@ pub async fn never_reads(server: SocketAddr) -> TcpStream {
     client
 }
 
-/// Has the server closed it? What is written then comes back as an error.
+/// Has the server closed it? Then a write fails.
 pub async fn is_closed(client: &mut TcpStream) -> bool {
     client.write(b"\r\n").await.is_err()
 }

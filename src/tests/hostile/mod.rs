@@ -1,5 +1,5 @@
-//! Clients and receivers that never get on, against a server with few descriptors: pages and events
-//! of others go on, and what was accepted is delivered.
+//! Hostile clients and receivers, at a server with few file descriptors: pages and events of others
+//! still work, and all accepted events are delivered.
 
 mod clients;
 mod neighbours;
@@ -27,7 +27,8 @@ use crate::support::{
 on_both!(hostile_clients_keep_nobody_out, a_client_that_never_reads_is_let_go);
 
 const EVENT: EventType = EventType::WorkItemClosed;
-/// What the server may have; and four times as many clients of each kind as it has places for.
+/// The server's limit of file descriptors. Of each kind there are four times as many clients as it
+/// has connections.
 const DESCRIPTORS: usize = 256;
 const CLIENTS: usize = DESCRIPTORS * 2;
 const EVENTS: usize = 20;
@@ -46,7 +47,7 @@ impl Scene {
         Self::start_with(db, &[]).await
     }
 
-    /// With more settings, as variables.
+    /// With further settings, as environment variables.
     async fn start_with(db: TestDb, variables: &[(&str, &str)]) -> Self {
         let mut settings = db.settings();
         settings.listen =
@@ -84,10 +85,10 @@ impl Scene {
         scene
     }
 
-    /// The status of a page, if there was an answer.
+    /// The status of a page, if there was a response.
     async fn page(&self, path: &str) -> Option<u16> {
         let request = self.client.get(format!("http://{}{path}", self.settings.listen));
-        // A connection that is kept may be closed for its age just when it is used again.
+        // A kept-alive connection may be closed for its age just when it is reused.
         Some(
             request
                 .header("connection", "close")
@@ -110,7 +111,7 @@ impl Scene {
         (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
     }
 
-    /// Makes a hook that leads there, switched on.
+    /// Creates a hook that is on and leads to this URL.
     async fn hook(&self, url: &str) -> HookId {
         let hook = json!({"name": "hook", "event_type": EVENT.key(), "callback_url": url,
             "api_key": "the-key",
@@ -158,7 +159,7 @@ async fn hostile_clients_keep_nobody_out(db: TestDb) {
     }
 }
 
-/// It is closed although nobody needs its place.
+/// It is closed even if the server has free connections.
 async fn a_client_that_never_reads_is_let_go(db: TestDb) {
     let scene = Scene::start(db).await;
     let mut client = clients::never_reads(scene.settings.listen).await;

@@ -1,5 +1,4 @@
-//! Receivers that mean no good to the one who sends to them, and so to everybody else who is sent
-//! to.
+//! Hostile receivers, as neighbours of healthy ones.
 
 use std::{
     io,
@@ -17,27 +16,28 @@ use tokio::{
 };
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-/// Where its head ends: what is cut off before is no answer.
+/// The length of the head: less than that is no response.
 const HEAD: usize = ANSWER.len() - 2;
-/// Between two bytes of a drip.
+/// Pause between two bytes of a drip.
 const DRIP: Duration = Duration::from_millis(100);
 
-/// What they do.
+/// The behaviour of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Answer a connection's first request twice, at once, and no other on it.
+    /// Responds twice to a connection's first request at once, and to no other request on it.
     AnswerTwice,
-    /// The same, with the second answer a moment later. When the next request is on its way by
-    /// then, nothing tells whose answer it is: it may pass for that one's, and for no other's.
+    /// The same, with the second response a moment later. If the next request is already in flight
+    /// then, the response cannot be told from its own: it may count for that request, but for no
+    /// other.
     AnswerAgainLater,
-    /// Answer as soon as they are connected to, and never again.
+    /// Responds before any request, and never again.
     AnswerEarly,
     EndlessHead,
     EndlessBody,
     EndlessInterim,
     Drip,
-    /// Reset the connection after so many bytes of an answer, one more each time; every second
-    /// request is answered, so that the hook is not left alone.
+    /// Resets the connection after a number of response bytes, one more each time; every second
+    /// request gets a response, so that the hook is not paused.
     Reset,
     Close,
     NeverAnswer,
@@ -66,7 +66,7 @@ impl Kind {
         Self::BreakChunks,
         Self::HugeHeaders,
     ];
-    /// Requests until a reset came after each byte of an answer.
+    /// Requests until a reset came after each byte of a response.
     pub const ALL_RESETS: usize = 2 * (ANSWER.len() + 1);
 }
 
@@ -76,7 +76,7 @@ struct Counts {
     answered: AtomicUsize,
 }
 
-/// One of them.
+/// A running hostile receiver.
 pub struct Neighbour {
     pub address: SocketAddr,
     counts: Arc<Counts>,
@@ -91,19 +91,19 @@ impl Neighbour {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let counts = ours.clone();
-                // It ends when the other side has had enough.
+                // It ends when the client closes.
                 tokio::spawn(async move { converse(stream, kind, &counts).await });
             }
         });
         Self { address, counts }
     }
 
-    /// Requests that came as a whole.
+    /// Complete requests.
     pub fn requests(&self) -> usize {
         self.counts.requests.load(Ordering::SeqCst)
     }
 
-    /// The most of them that may pass for answered.
+    /// The maximum number of requests that may count as answered.
     pub fn answered(&self) -> usize {
         self.counts.answered.load(Ordering::SeqCst)
     }
@@ -158,7 +158,7 @@ async fn converse(mut stream: TcpStream, kind: Kind, counts: &Counts) -> io::Res
 }
 
 impl Kind {
-    /// Is there a head that ends, so that it passes for an answer?
+    /// Is a complete head sent, so that it counts as a response?
     fn begins_an_answer(self) -> bool {
         matches!(
             self,
@@ -178,7 +178,7 @@ impl Kind {
                 (String::new(), "HTTP/1.1 100 Continue\r\n\r\n".repeat(99).into())
             }
             Self::Drip => ("HTTP/1.1 200 OK\r\nx: ".into(), b"x".to_vec()),
-            // A refusal to shake hands, and a greeting.
+            // A handshake failure alert, and a greeting.
             Self::SpeakTls => (
                 "\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{28}\u{16}\u{3}\u{3}\0\u{7a}\u{2}\0\0".into(),
                 Vec::new(),
@@ -205,7 +205,7 @@ impl Kind {
                 tokio::time::sleep(DRIP).await;
             }
         }
-        // One that promised less stays to see what becomes of the rest.
+        // A receiver that announced a shorter body keeps the connection open for the next request.
         if self == Self::PromiseLess {
             while read_request(stream).await? {}
         }

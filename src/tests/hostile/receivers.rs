@@ -1,6 +1,6 @@
-//! Receivers that mean no good, beside some that do, at a server with few descriptors: the others
-//! get everything, once, while those have their way, and nothing passes for delivered that was not
-//! answered.
+//! Hostile receivers beside healthy ones, at a server with few descriptors: the healthy ones get
+//! everything exactly once in the meantime, and no delivery is recorded as delivered without a
+//! response.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -29,19 +29,18 @@ use crate::support::{db::TestDb, eventually, on_both, receiver::Receiver};
 
 on_both!(hostile_receivers_cost_their_neighbours_nothing);
 
-/// Hooks of one kind: together they may have more attempts under way than the server has places
-/// for.
+/// Hooks of one kind: together they could have more attempts in flight than the server has permits.
 const HOSTILE: usize = 8;
 const HEALTHY: usize = 2;
-/// So many of their requests came before the second half of the events begins.
+/// Requests of hostile hooks before the second half of the events begins.
 const REACHED: usize = 3 * HOSTILE;
 /// Events before and after that.
 const EVENTS: usize = 10;
-/// What the worst delivery of a hundred beside them should take on a quiet machine. Printed for a
-/// person to read.
+/// The expected worst duration of a hundred deliveries beside them, on a quiet machine. Printed for
+/// information only.
 const BAR: Duration = Duration::from_millis(50);
 
-/// What the database says, read beside the server.
+/// Queries to the database beside the server.
 struct Records {
     store: Store,
 }
@@ -58,7 +57,7 @@ impl Records {
         deliveries::page(&mut conn, &grant, &filter, None, 10_000).await.unwrap()
     }
 
-    /// Is the hook well? Nothing that others do may make it wait.
+    /// Is the hook healthy? Other hooks must not delay it.
     async fn is_healthy(&self, hook: HookId) -> bool {
         let grant = Actor::portal().require(right::HooksRead).unwrap();
         let all = health::all(&mut self.store.read().await.unwrap(), &grant).await.unwrap();
@@ -101,7 +100,7 @@ async fn hostile_receivers_cost_their_neighbours_nothing(db: TestDb) {
         for _ in 0..EVENTS {
             emit(&scene, &mut emitted).await;
         }
-        // However many of the others are still under way.
+        // Regardless of how many of the others are in flight.
         receiver.wait_for(HEALTHY * emitted.len()).await;
         let these = emitted.iter().filter(|(_, (number, _))| *number >= before);
         let these = these.map(|(id, when)| (id.clone(), *when)).collect();
@@ -123,14 +122,14 @@ async fn hostile_receivers_cost_their_neighbours_nothing(db: TestDb) {
     records.store.close().await;
 }
 
-/// Emits an event and notes which it is, and when it was begun.
+/// Emits an event and notes its number and its start.
 async fn emit(scene: &Scene, emitted: &mut HashMap<String, (usize, Timestamp)>) {
     let (number, at) = (emitted.len(), Clock::System.now());
     emitted.insert(scene.emit().await, (number, at));
 }
 
-/// What the worst of a hundred deliveries of these events took, from before it was emitted to its
-/// receiver.
+/// The longest of a hundred deliveries of these events, from before the emit until its arrival at
+/// the receiver.
 fn worst(receiver: &Receiver, emitted: &HashMap<String, (usize, Timestamp)>) -> Duration {
     let came = receiver.came();
     let took = |came: &crate::support::receiver::Came| {
@@ -141,8 +140,8 @@ fn worst(receiver: &Receiver, emitted: &HashMap<String, (usize, Timestamp)>) -> 
     all[(all.len() * 99).div_ceil(100) - 1]
 }
 
-/// Once nothing is under way any more: no more is delivered than was answered, and every event is
-/// accounted for.
+/// Once nothing is in flight: not more deliveries are recorded as delivered than were answered, and
+/// every event is accounted for.
 async fn assert_answered(records: &Records, kind: Kind, neighbour: &Neighbour, hooks: &[HookId]) {
     let settled = eventually("what was under way has ended", async || {
         let mut all = Vec::new();
@@ -162,7 +161,7 @@ async fn assert_answered(records: &Records, kind: Kind, neighbour: &Neighbour, h
     );
 }
 
-/// Each event came to each healthy hook once, and is on record as such.
+/// Each healthy hook received each event once, and it is recorded.
 async fn assert_all_delivered_once(
     records: &Records,
     receiver: &Receiver,

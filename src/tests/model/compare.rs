@@ -1,4 +1,4 @@
-//! After an operation: waits until nothing is on its way any more, and compares everything with the
+//! After an operation: waits until nothing is in progress, and compares everything with the
 //! reference.
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,22 +18,22 @@ use tokio::time::timeout;
 use super::world::World;
 use crate::support::{PATIENCE, eventually};
 
-/// What the database has, by event and hook.
+/// The deliveries in the database, by event and hook.
 type Found = HashMap<(String, String), Delivery>;
 
 impl World {
-    /// Nothing is on its way any more, and everything is as the reference says. What the hook `cut`
-    /// had open was cut short.
+    /// Waits until nothing is in progress and everything matches the reference. Open deliveries of
+    /// the hook `cut` were interrupted.
     pub async fn settle(&mut self, cut: Option<usize>) {
         self.reference.play(cut);
-        // Most of the time is over when the receiver got what it had to. When it does not get it,
-        // the comparison says so.
+        // Most of the time is over when the receiver has got its requests. If it does not get them,
+        // the comparison reports it.
         let least = self.reference.least_attempts();
         let mut arrived = self.arrived.clone();
         drop(timeout(PATIENCE, arrived.wait_for(|arrived| *arrived >= least)).await);
         let mut found = self.at_rest().await;
-        // What a hook has in flight when its receiver turns out to be gone is still to come: the
-        // stop waits for it.
+        // When a receiver turns out to be gone, the hook's attempts in flight are still to be
+        // recorded: the stop waits for them.
         if self.reference.is_gone_undecided() {
             self.restart().await;
             found = self.at_rest().await;
@@ -76,7 +76,7 @@ impl World {
         all.into_iter().map(keyed).collect()
     }
 
-    /// Only what belongs to a hook that is off may be open, and that is held.
+    /// Only deliveries of a hook that is off may be open, and those are held.
     fn is_at_rest(&self, found: &Found) -> bool {
         let off: Vec<&String> = self
             .reference
@@ -105,8 +105,8 @@ impl World {
         );
     }
 
-    /// Each receiver got the events it was to get, each as often as attempts are on record: no stop
-    /// here was a crash.
+    /// Each receiver got its events, each as often as there are recorded attempts: no stop in this
+    /// test was a crash.
     fn compare_arrivals(&self) {
         let arrivals = self.receiver.arrivals();
         let came: BTreeMap<_, _> =

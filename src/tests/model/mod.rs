@@ -1,10 +1,10 @@
-//! Operations against a reference: a portal and a plain list get the same random operations, and
-//! after each of them every delivery, every hook, what the receiver got and the balance must be
-//! what the list says.
+//! Model-based test: a portal and a reference (plain lists) get the same random operations. After
+//! each of them every delivery, every hook, the receiver's requests and the balance must match the
+//! reference.
 //!
-//! Every sequence follows from its seed, which a failure names with what was done.
-//! `SERVICE_HOOKS_TEST_MODEL_SEED` runs that one, `SERVICE_HOOKS_TEST_MODELS` so many on each
-//! database (6 unless set).
+//! Every sequence is determined by its seed, which a failure prints with its operations.
+//! `SERVICE_HOOKS_TEST_MODEL_SEED` runs that seed, `SERVICE_HOOKS_TEST_MODELS` sets the number of
+//! sequences for each database (default 6).
 
 mod compare;
 mod operations;
@@ -23,7 +23,7 @@ on_both!(whatever_is_done_the_portal_stands_as_the_reference_does);
 
 /// Operations of one sequence.
 const LENGTH: usize = 40;
-/// Sequences that run side by side: most of the time each waits for a retry.
+/// Concurrent sequences: most of the time each waits for a retry.
 const TOGETHER: usize = 6;
 
 async fn whatever_is_done_the_portal_stands_as_the_reference_does(first: TestDb) {
@@ -35,7 +35,7 @@ async fn whatever_is_done_the_portal_stands_as_the_reference_does(first: TestDb)
     );
     let mut failed = 0;
     for seeds in seeds.chunks(TOGETHER) {
-        // On one thread: what they wait with is not for several.
+        // On one thread: the futures are not `Send`.
         let (thread, mut running) = (LocalSet::new(), JoinSet::new());
         for seed in seeds {
             let db = if is_postgres { TestDb::postgres().await } else { TestDb::sqlite() };
@@ -51,7 +51,7 @@ async fn whatever_is_done_the_portal_stands_as_the_reference_does(first: TestDb)
 
 async fn live_through(seed: u64, db: TestDb) {
     let mut world = World::start(seed, Rng::new(seed), db).await;
-    // In every other sequence, and late: from then on each comparison reads all of them.
+    // In every second sequence, and late: after it each comparison reads all of them.
     let many_at = LENGTH * 3 / 4 + world.rng.below(LENGTH / 2);
     for number in 0..LENGTH {
         if number == many_at {

@@ -1,5 +1,4 @@
-//! What can be done to the portal and the reference alike, chosen by chance. Each ends with the
-//! comparison.
+//! Random operations on both the portal and the reference. Each ends with the comparison.
 
 use serde_json::{Value, json};
 use service_hooks::domain::event::EventType;
@@ -10,11 +9,11 @@ use super::{
 };
 use crate::{engine::scene::EVENT, support::eventually};
 
-/// What only the hooks of [`World::many`] listen to.
+/// Only the hooks of [`World::many`] subscribe to it.
 const MANY: EventType = EventType::OutboundCallInitiated;
 /// More than one step moves (`queue::STEP`).
 const MORE_THAN_A_STEP: usize = 260;
-/// Hooks that listen at the same time, beside those.
+/// Maximum number of other hooks.
 const HOOKS: usize = 6;
 
 impl World {
@@ -47,7 +46,7 @@ impl World {
         if self.rng.once_in(4) { OTHER } else { EVENT }
     }
 
-    /// At least one; fewer where each failure has to be waited for.
+    /// At least one; fewer where each failure takes long.
     fn few(&mut self, most: usize) -> usize {
         1 + self.rng.below(if self.is_touchy { most.min(3) } else { most })
     }
@@ -58,7 +57,7 @@ impl World {
         self.settle(None).await;
     }
 
-    /// The same request twice at once, or once more long after; or another one with its key.
+    /// The same request twice at once, or once more later; or another request with its key.
     async fn emit_with_a_key(&mut self) {
         if !self.keyed.is_empty() && self.rng.once_in(2) {
             let place = self.rng.below(self.keyed.len());
@@ -99,7 +98,7 @@ impl World {
         let living = self.reference.living();
         let off: Vec<usize> =
             living.iter().copied().filter(|hook| !self.reference.hooks[*hook].is_on).collect();
-        // Rather on than off: else there would soon be little to do.
+        // Turn on more often than off: otherwise there would soon be little to do.
         let hooks = if off.is_empty() || self.rng.once_in(4) { living } else { off };
         let Some(hook) = self.one_of(&hooks) else { return };
         let is_on = self.reference.hooks[hook].is_on;
@@ -115,7 +114,7 @@ impl World {
             0..2 => Manner::Well,
             2..4 => Manner::Fails,
             4 => Manner::Gone,
-            // More than it is tried: a second round succeeds.
+            // More failures than attempts: the second round succeeds.
             _ => Manner::FailsFirst(self.rng.between(1, 5) as u32),
         };
         let (event, is_on) = (self.event_type(), !self.rng.once_in(8));
@@ -129,7 +128,7 @@ impl World {
         self.settle(None).await;
     }
 
-    /// Any delivery: one that cannot be sent again is refused.
+    /// Redelivers any delivery; if that is not allowed, the request is rejected.
     async fn redeliver(&mut self) {
         if self.reference.rows.is_empty() {
             return;
@@ -164,7 +163,7 @@ impl World {
         self.recover(hook, restarts).await;
     }
 
-    /// Everything that a hook missed, by a job that may be interrupted.
+    /// Redelivers all missed events of a hook by a job, which may be interrupted.
     async fn recover(&mut self, hook: usize, restarts: bool) {
         let missed = self.reference.missed(hook);
         self.note(format!("recover {} of {}", missed.len(), self.reference.hooks[hook].path));
@@ -191,7 +190,7 @@ impl World {
         self.settle(None).await;
     }
 
-    /// Down in order while something is on its way: nothing is lost and nothing is sent twice.
+    /// Graceful restart with deliveries in flight: nothing is lost and nothing is sent twice.
     async fn restart_in_the_middle(&mut self) {
         let count = self.few(8);
         self.emit(EVENT, count).await;
@@ -199,8 +198,8 @@ impl World {
         self.settle(None).await;
     }
 
-    /// Off and on while something is on its way. (When one that is gone was heard, it stays as its
-    /// owner left it last.)
+    /// Off and on with deliveries in flight. (When a receiver is gone, the hook keeps the last
+    /// state that its owner set.)
     async fn flip_in_the_middle(&mut self) {
         let count = self.few(8);
         let is_fit = |hook: &usize| {
@@ -214,7 +213,7 @@ impl World {
         self.settle(None).await;
     }
 
-    /// Off or deleted while something is on its way; the restart waits for what was being sent.
+    /// Off or deleted with deliveries in flight; the restart waits for attempts.
     async fn cut_short(&mut self) {
         let (count, is_deleted) = (self.few(8), self.rng.once_in(3));
         let on: Vec<usize> = self
@@ -234,7 +233,8 @@ impl World {
         self.settle(Some(hook)).await;
     }
 
-    /// A hook that has more skipped and then more held than one step moves, until it is deleted.
+    /// A hook with more skipped and then more held deliveries than one step moves, until it is
+    /// deleted.
     pub async fn many(&mut self) {
         let manner = if self.is_touchy || !self.rng.once_in(3) {
             Manner::Well

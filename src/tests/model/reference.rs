@@ -1,23 +1,23 @@
-//! The reference: hooks and deliveries as plain lists, and what must become of them. A delivery
-//! that is `Pending` here is one that the next [`Reference::play`] sends to its end.
+//! The reference: hooks and deliveries as plain lists, with their expected results. A `Pending`
+//! delivery is completed by the next [`Reference::play`].
 
 use service_hooks::domain::{delivery::State, event::EventType};
 
-/// First attempt and retries of a delivery, until it has failed.
+/// Attempts of a delivery until it has failed.
 pub const TRIES: u32 = 3;
 
-/// How a hook's receiver answers.
+/// How a hook's receiver responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     Well,
     Fails,
     Gone,
-    /// Fails so many attempts of each event.
+    /// Fails the first attempts of each event.
     FailsFirst(u32),
 }
 
 impl Manner {
-    /// Its part of the callback URL's path: the receiver knows no more than the URL.
+    /// Its part of the callback URL's path: the receiver knows only the URL.
     pub fn word(self) -> String {
         match self {
             Self::Well => "well".to_owned(),
@@ -36,7 +36,7 @@ impl Manner {
         }
     }
 
-    /// The answer to this attempt of an event, counted from 1.
+    /// The response to this attempt of an event, counted from 1.
     pub fn status(self, attempt: u32) -> u16 {
         match self {
             Self::Well => 200,
@@ -63,7 +63,7 @@ pub struct Hook {
     pub is_deleted: bool,
 }
 
-/// A delivery's state and how many attempts were made.
+/// A delivery's state and its number of attempts.
 pub type Stand = (State, u32);
 
 pub struct Row {
@@ -72,8 +72,7 @@ pub struct Row {
     pub state: State,
     pub attempts: u32,
     tries_before: u32,
-    /// What is as right: not everything is decided by what was asked for, when it was asked for in
-    /// the middle.
+    /// Alternative results: the result of an interrupted operation depends on timing.
     or: Vec<Stand>,
 }
 
@@ -81,8 +80,8 @@ pub struct Row {
 pub struct Reference {
     pub hooks: Vec<Hook>,
     pub rows: Vec<Row>,
-    /// Hooks that are off by now because their receiver is gone, and how many attempts they had
-    /// before they heard it.
+    /// Hooks that are off now because their receiver is gone, and their number of attempts before
+    /// that.
     gone: Vec<(usize, u32)>,
 }
 
@@ -129,7 +128,7 @@ impl Reference {
         }
     }
 
-    /// Sends a settled delivery of a hook that is not deleted again.
+    /// Redelivers a settled delivery of a hook that is not deleted.
     pub fn again(&mut self, row: usize) {
         let row = &mut self.rows[row];
         assert!(row.state.is_final());
@@ -137,15 +136,15 @@ impl Reference {
         row.tries_before = row.attempts;
     }
 
-    /// What a hook missed.
+    /// The missed deliveries of a hook.
     pub fn missed(&self, hook: usize) -> Vec<usize> {
         let is_missed =
             |row: &Row| row.hook == hook && row.state.is_final() && row.state != State::Delivered;
         (0..self.rows.len()).filter(|row| is_missed(&self.rows[*row])).collect()
     }
 
-    /// Everything that is open comes to its end; but what the hook `cut` had open was cut short at
-    /// an unknown moment.
+    /// Completes all open deliveries; those of the hook `cut` were interrupted at an unknown
+    /// moment.
     pub fn play(&mut self, cut: Option<usize>) {
         self.gone.clear();
         for hook in 0..self.hooks.len() {
@@ -162,7 +161,7 @@ impl Reference {
                 known.is_on = false;
                 self.gone.push((hook, before));
             }
-            // The first answer of one that is gone stops the others.
+            // The first 410 stops the others.
             let may_stop = is_cut || (manner == Manner::Gone && open.len() > 1);
             for row in &mut open {
                 let end = row.end(manner);
@@ -176,7 +175,8 @@ impl Reference {
         }
     }
 
-    /// Compares a delivery with what was found; of what is as right it takes what was found.
+    /// Compares a delivery with the database; where alternatives are allowed it adopts the result
+    /// found.
     pub fn adopt(&mut self, row: usize, found: Stand) -> Result<(), String> {
         let row = &mut self.rows[row];
         let expected = (row.state, row.attempts);
@@ -192,19 +192,19 @@ impl Reference {
         Ok(())
     }
 
-    /// A hook that was switched off although its receiver was not asked.
+    /// A hook that was turned off although its receiver got no request.
     pub fn gone_unasked(&self) -> Option<usize> {
         let is_unasked = |(hook, before): &(usize, u32)| self.attempts(*hook) == *before;
         self.gone.iter().find(|gone| is_unasked(gone)).map(|(hook, _)| *hook)
     }
 
-    /// Has chance decided who was told that a receiver is gone?
+    /// Is it random which deliveries were attempted before a receiver was gone?
     pub fn is_gone_undecided(&self) -> bool {
         let is_gone = |row: &Row| self.gone.iter().any(|(hook, _)| *hook == row.hook);
         self.rows.iter().any(|row| !row.or.is_empty() && is_gone(row))
     }
 
-    /// Attempts that there must have been when everything is at its end.
+    /// Minimum number of attempts when everything is completed.
     pub fn least_attempts(&self) -> u32 {
         let least =
             |row: &Row| row.or.iter().map(|(_, made)| *made).chain([row.attempts]).min().unwrap();

@@ -1,5 +1,5 @@
-//! A portal, the receiver of all its hooks and the reference, side by side; and how each is told of
-//! the same thing.
+//! A portal, the receiver of all its hooks and the reference, and operations that apply to both
+//! sides.
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// What most hooks listen to: [`EVENT`], in whose bodies there is something to order by, and this.
+/// The event types of most hooks: [`EVENT`], whose bodies have a member to order by, and this one.
 pub const OTHER: EventType = EventType::ConversationAbandoned;
 
 /// An accepted request with an idempotency key.
@@ -27,16 +27,16 @@ pub struct Keyed {
     pub answer: Value,
 }
 
-/// See the module.
+/// The portal, its receiver and the reference.
 pub struct World {
     seed: u64,
     pub rng: Rng,
     scene: Option<Scene>,
     pub receiver: Receiver,
-    /// How many requests came.
+    /// The number of requests that arrived.
     pub arrived: watch::Receiver<u32>,
     pub reference: Reference,
-    /// The deliveries' ids, by their place in the reference.
+    /// The deliveries' ids, by their index in the reference.
     pub ids: HashMap<usize, String>,
     pub keyed: Vec<Keyed>,
     /// Hooks are paused after a few failures.
@@ -101,10 +101,10 @@ impl World {
         self.scene = Some(self.scene.take().unwrap().restart().await);
     }
 
-    /// Makes a hook of this manner and returns its place.
+    /// Creates a hook with this behaviour and returns its index.
     pub async fn make(&mut self, manner: Manner, event: EventType, is_on: bool) -> usize {
-        // Where hooks are paused, what always fails is held and probed for as long as a test could
-        // wait: probes use up no schedule.
+        // Where hooks are paused, a receiver that always fails is held and probed for longer than a
+        // test could wait: probes do not use up the schedule.
         let manner = match manner {
             Manner::Fails | Manner::FailsFirst(3..) if self.is_touchy => Manner::FailsFirst(2),
             manner => manner,
@@ -141,7 +141,7 @@ impl World {
         self.scene().ask(method, &path, body).await
     }
 
-    /// A request with this many events, of few keys if it is small.
+    /// A request with this many events, with few keys if it is small.
     pub fn events(&mut self, event: EventType, count: usize) -> Value {
         let mut data = |number: usize| match event {
             EVENT => {
@@ -153,7 +153,7 @@ impl World {
         (0..count).map(|number| json!({"type": event.key(), "data": data(number)})).collect()
     }
 
-    /// Emits this many events of a type, without waiting for what becomes of them.
+    /// Emits this many events of a type, without waiting for the result.
     pub async fn emit(&mut self, event: EventType, count: usize) {
         self.note(format!("emit {count} of {}", event.key()));
         let mut body = self.events(event, count);
@@ -166,14 +166,14 @@ impl World {
     }
 }
 
-/// The ids of the events that an answer acknowledges.
+/// The ids of the events that a response acknowledges.
 pub fn ids(answer: &Value) -> Vec<String> {
     let one = std::slice::from_ref(answer);
     let all = answer.as_array().map_or(one, Vec::as_slice);
     all.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Answers by the path and by how often the event came there.
+/// Responds according to the path and the number of requests for the event at that path.
 fn rule(arrived: watch::Sender<u32>) -> impl Fn(&Came) -> Reply + Send + Sync + 'static {
     let counts = Mutex::new(HashMap::<(String, String), u32>::new());
     move |came| {

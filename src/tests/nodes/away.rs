@@ -1,5 +1,5 @@
-//! PostgreSQL is not there: at the start, or while a server runs. Is the real reason told soon, are
-//! producers turned away at once, and does it recover by itself?
+//! PostgreSQL is unavailable, at the start or later: the real reason is reported soon, producers
+//! are rejected at once, and the server recovers automatically.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use service_hooks::{
 use super::own_postgres::OwnPostgres;
 use crate::support::{app::TestApp, binary, db::TestDb, receiver::Receiver, within};
 
-/// The reason comes within two seconds on a quiet machine. (It took ten, and was another reason.)
+/// The reason is reported within two seconds on a quiet machine. (Before, it took ten and was
+/// another reason.)
 const SOON: Duration = Duration::from_secs(2);
 
 async fn timed<T>(what: impl Future<Output = T>) -> T {
@@ -51,8 +52,8 @@ async fn a_database_that_is_away_is_told_at_once_and_nothing_stays_broken() {
     }
     let sample = service_hooks::engine::catalogue::sample(EventType::WorkItemClosed);
     let body = format!(r#"{{"type": "work_item.closed", "data": {sample}}}"#);
-    // One that was sent on the connection that was just cut is not answered before it is known what
-    // came of it.
+    // A request that was sent on the connection that was just cut is answered only when its result
+    // is known.
     let early = tokio::spawn(
         app.request("POST", "/api/v1/events").bearer_auth(&token).body(body.clone()).send(),
     );

@@ -1,5 +1,5 @@
-//! A person changes a hook through one server; events come in through, and are delivered by,
-//! others.
+//! A user changes a hook through one server, while other servers accept its events and deliver
+//! them.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use service_hooks::engine::clock::Clock;
 use super::cluster::Cluster;
 use crate::support::{db::TestDb, eventually, receiver::Receiver, within};
 
-/// What a change through one server takes at most until all others go by it, on a quiet machine.
+/// Maximum time until all servers apply a change made through one of them, on a quiet machine.
 const IN_FORCE: Duration = Duration::from_secs(1);
 
-/// A hook that node 0 has, while its changes are made through node 1 and events come in through
-/// node 2.
+/// A hook whose lane node 0 owns. It is changed through node 1, and its events are accepted by node
+/// 2.
 async fn foreign_hook(cluster: &Cluster, receiver: &Receiver) -> uuid::Uuid {
     cluster.hooks_everywhere(receiver, 1, json!({"enabled": false})).await;
     let hook = *cluster.hooks_of(cluster.nodes[0].id).await.iter().next().unwrap();
@@ -62,7 +62,7 @@ async fn a_change_through_one_server_is_in_force_on_the_others() {
     let hook = foreign_hook(&cluster, &receiver).await;
     let path = format!("/hooks/{hook}");
 
-    // Another key: an event that comes in a second later carries it, and most do much sooner.
+    // Another key: events accepted a second later use it, most of them much sooner.
     let (status, _) = cluster.api(1, "PATCH", &path, json!({"api_key": "second-key"})).await;
     assert_eq!(status, 200);
     let watch = Clock::System.stopwatch();
@@ -77,8 +77,7 @@ async fn a_change_through_one_server_is_in_force_on_the_others() {
     .await;
     eprintln!("a new key was sent after {seen:?}");
 
-    // Off: the very next event is skipped, whoever accepts it, and a lane with a backlog sends
-    // nothing more.
+    // Off: every server skips the very next event, and a lane with a backlog sends nothing more.
     let (status, _) = cluster.api(1, "PATCH", &path, json!({"enabled": false})).await;
     assert_eq!(status, 200);
     for node in 0..3 {
@@ -88,7 +87,7 @@ async fn a_change_through_one_server_is_in_force_on_the_others() {
         assert_eq!((test.0, &test.1["state"]), (200, &json!("delivered")), "{}", test.1);
     }
 
-    // On again, and gone.
+    // On again, then deleted.
     let (status, _) = cluster.api(1, "PATCH", &path, json!({"enabled": true})).await;
     assert_eq!(status, 200);
     let event = cluster.emit(2).await;
@@ -113,7 +112,7 @@ async fn a_backlog_is_not_sent_on_after_its_hook_was_switched_off_elsewhere() {
     let receiver = Receiver::start().await;
     let hook = foreign_hook(&cluster, &receiver).await;
     let path = format!("/hooks/{hook}");
-    // One a second: of forty, most still wait when it is switched off.
+    // One per second: most of forty still wait when the hook is turned off.
     let (status, _) = cluster.api(1, "PATCH", &path, json!({"rate_per_second": 1})).await;
     assert_eq!(status, 200);
     for _ in 0..40 {
@@ -128,7 +127,7 @@ async fn a_backlog_is_not_sent_on_after_its_hook_was_switched_off_elsewhere() {
     .await;
     let came = receiver.came().len();
     assert!(came < 40, "all had been sent already");
-    // Some more would have been sent by then.
+    // In this time several more would have been sent.
     tokio::time::sleep(IN_FORCE * 5 / 2).await;
     assert_eq!(receiver.came().len(), came, "a hook that is off was sent to");
     let (status, _) =

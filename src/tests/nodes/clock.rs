@@ -1,5 +1,5 @@
-//! Servers whose clocks are wrong: nothing waits for that, neither on the server itself nor on
-//! another.
+//! Servers with wrong clocks: nothing is delayed by them, neither on the server itself nor on
+//! others.
 
 use std::{
     sync::{
@@ -37,7 +37,7 @@ on_both!(
 
 const HOUR: i64 = 3_600_000;
 const AHEAD: i64 = 30_000;
-/// Far less than what a wrong clock would add, and far more than a busy machine needs.
+/// Far less than a wrong clock would add, and far more than a busy machine needs.
 const SOON: u64 = 25;
 
 async fn rows<T: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin>(
@@ -92,7 +92,7 @@ async fn a_clock_that_is_half_a_minute_ahead_makes_nothing_late_and_is_told() {
     let checks = doctor::examine(&OpCtx::portal_itself(ahead.app.running.portal.clone())).await;
     let checks = checks.unwrap_or_else(|_| panic!("doctor failed"));
     let told = &checks.iter().find(|check| check.name == "clock").unwrap().words;
-    assert!(told.contains(" ms ahead of the database's; server "), "{told}");
+    assert!(told.contains(" ms ahead of the database's; the clock of server "), "{told}");
     ahead.app.assert_balanced().await;
 }
 
@@ -170,7 +170,7 @@ async fn a_retry_whose_record_waits_while_the_clock_is_set_comes_on_time(db: Tes
     receiver.reply([Reply { status: 500, ..Reply::held() }]);
     scene.emit_one().await;
     receiver.wait_for(1).await;
-    // A command that takes its time: what comes meanwhile is written after it.
+    // A slow command: commands that arrive in the meantime are written after it.
     let (begun, has_begun) = oneshot::channel();
     let (end, is_over) = oneshot::channel::<()>();
     let store = scene.app.running.portal.store().clone();

@@ -1,4 +1,4 @@
-//! Servers that share a database, and what the database says of them.
+//! Servers that share a database, and queries about their state in it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -32,22 +32,22 @@ use crate::support::{
 };
 
 pub const EVENT: EventType = EventType::WorkItemClosed;
-/// A node whose lanes are to be another's within this many seconds (README, design).
+/// Maximum seconds until another node takes over the lanes of a node that crashed (README, design).
 pub const TAKEOVER_SECONDS: u64 = 15;
 
-/// How long what is open may take until it is settled, once nothing comes in any more.
+/// Maximum time until all open deliveries are settled after the last event.
 const SETTLE: Duration = crate::support::PATIENCE;
 
 /// One server.
 pub struct Node {
     pub settings: Settings,
     pub server: Server,
-    /// What it is called in the database.
+    /// Its id in the database.
     pub id: Uuid,
     pub log: PathBuf,
 }
 
-/// See the module.
+/// Several server processes on one PostgreSQL database.
 pub struct Cluster {
     pub db: TestDb,
     pub nodes: Vec<Node>,
@@ -76,7 +76,7 @@ impl Cluster {
         Self::start_with(db, count, |_| {}).await
     }
 
-    /// Servers whose settings are not the usual ones.
+    /// Servers with changed settings.
     pub async fn start_with(db: TestDb, count: usize, tune: fn(&mut Settings)) -> Self {
         let permissions = [
             "events:emit",
@@ -103,7 +103,7 @@ impl Cluster {
         cluster
     }
 
-    /// One more server: returns once it takes part.
+    /// Starts one more server and returns when it takes part.
     pub async fn join(&mut self) {
         let mut settings = self.db.settings();
         (self.tune)(&mut settings);
@@ -131,7 +131,7 @@ impl Cluster {
         self.nodes.push(node);
     }
 
-    /// Position of a random node.
+    /// The index of a random node.
     pub fn any(&self) -> usize {
         (random_unit() * self.nodes.len() as f64) as usize
     }
@@ -146,7 +146,7 @@ impl Cluster {
         rows
     }
 
-    /// What the servers had to complain about.
+    /// Warnings and errors in the servers' logs.
     pub fn errors(&self) -> String {
         let logs: String = self.nodes.iter().map(Node::log).collect();
         logs.lines().filter(|line| line.contains("ERROR")).collect::<Vec<_>>().join("\n")
@@ -156,7 +156,7 @@ impl Cluster {
         self.ask::<(Uuid,)>("SELECT id FROM nodes").await.into_iter().map(|(id,)| id).collect()
     }
 
-    /// Which node each hook has; those in between owners are missing.
+    /// The owner of each hook's lane; lanes without an owner are missing.
     pub async fn owners(&self) -> HashMap<Uuid, Uuid> {
         let rows: Vec<(Uuid, Uuid)> = self
             .ask(
@@ -184,7 +184,7 @@ impl Cluster {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// A figure of a node's `/metrics`, the sum over its labels.
+    /// The value of a metric of a node, summed over its labels.
     pub async fn figure(&self, node: usize, name: &str) -> f64 {
         let address = self.nodes[node].settings.listen;
         let text = self
@@ -204,8 +204,7 @@ impl Cluster {
         values.sum()
     }
 
-    /// Makes a hook that leads to a path of its own, through any node; `more` is added to what it
-    /// is made of.
+    /// Creates a hook with its own path, through a random node; `more` is merged into the request.
     pub async fn hook(&self, receiver: &Receiver, path: &str, more: Value) -> Uuid {
         let mut body = json!({"name": path, "event_type": EVENT.key(),
             "callback_url": receiver.url(path),
@@ -216,7 +215,7 @@ impl Cluster {
         hook["id"].as_str().unwrap().parse().unwrap()
     }
 
-    /// Makes hooks until every node has some. Returns them with their paths.
+    /// Creates hooks until every node owns some. Returns them with their paths.
     pub async fn hooks_everywhere(
         &self,
         receiver: &Receiver,
@@ -252,8 +251,8 @@ impl Cluster {
         accepted["id"].as_str().unwrap().to_owned()
     }
 
-    /// Waits until nothing is open any more, and looks whether the books balance and no two servers
-    /// ever waited for each other.
+    /// Waits until nothing is open, then checks that the balance holds and that no deadlock
+    /// occurred.
     pub async fn assert_balanced(&self) {
         let watch = Clock::System.stopwatch();
         loop {

@@ -1,5 +1,5 @@
-//! Connections to the database are cut at every moment. Does one of them leave something half-open
-//! behind?
+//! Connections to the database are cut at random moments: no connection may be left in a broken
+//! state.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn a_broken_connection_poisons_nothing() {
     }
     load.more(20).await;
     let mut acknowledged = load.stop().await;
-    // Not one of these may fail, whichever connection it gets.
+    // None of these may fail, whichever connection it gets.
     for number in 0..200 {
         let id = cluster.emit(number % 2).await;
         acknowledged.push(Acknowledged { id, at: Clock::System.now() });
@@ -59,7 +59,8 @@ async fn a_connection_whose_other_end_says_nothing_is_given_up() {
     let cluster = Cluster::start(TestDb::postgres().await, 1).await;
     let receiver = Receiver::start().await;
     let hooks = cluster.hooks_everywhere(&receiver, 1, json!({})).await;
-    // The backends of the heartbeat and of the writer, as if their machine had vanished.
+    // The PostgreSQL backends of the heartbeat and the writer, frozen as if their machine had
+    // vanished.
     let frozen: Vec<(i32,)> = cluster
         .ask(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> \

@@ -1,6 +1,6 @@
-//! The database itself is killed under load and comes back. No server is started again for that.
+//! The database is killed under load and starts again. No server is restarted for that.
 //!
-//! `SERVICE_HOOKS_TEST_DB_KILLS` makes it longer (2 unless set).
+//! `SERVICE_HOOKS_TEST_DB_KILLS`: number of kills (default 2).
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn what_was_acknowledged_survives_its_database() {
         if number % 2 == 0 {
             postgres.kill();
         } else {
-            // And away for longer than the leases last.
+            // Unavailable for longer than a lease.
             postgres.stop_at_once();
             tokio::time::sleep(Duration::from_secs(9)).await;
         }

@@ -1,5 +1,5 @@
-//! The database stands still for longer than any lease, with all connections open, and goes on: a
-//! machine that is moved, a disk that hangs.
+//! The database freezes for longer than any lease, with all connections open, and continues: a
+//! migrated virtual machine, a disk that hangs.
 
 use std::time::Duration;
 

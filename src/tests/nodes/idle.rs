@@ -1,5 +1,5 @@
-//! What servers cost their database while nothing happens, and what a change of one hook costs: the
-//! same with many hooks as with few.
+//! The load of idle servers on their database, and the cost of a change to one hook: it does not
+//! grow with the number of hooks.
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,10 @@ use super::cluster::{Cluster, TAKEOVER_SECONDS};
 use crate::support::{db::TestDb, receiver::Receiver, within};
 
 const HOOKS: usize = 300;
-/// Beats of both servers together that are watched.
+/// Heartbeats, of both servers together, during the measurement.
 const BEATS: i64 = 24;
 
-/// What the database counted: transactions, beats, and rows of `lanes` that were written and read.
+/// Counters of the database: transactions, heartbeats, and rows of `lanes` written and read.
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
 struct Counted {
     transactions: i64,
@@ -44,14 +44,14 @@ async fn idle_hooks_cost_nothing_and_a_change_costs_its_hook() {
         (cluster.owners().await.len() == HOOKS).then_some(())
     })
     .await;
-    // What was read to begin with is read when all have been still for some beats. Each question is
-    // a transaction itself.
+    // The initial reads are over when the counters stay the same for some heartbeats. Each query of
+    // the test is itself a transaction.
     let mut asked = 0;
     let mut still = count(&cluster).await;
     within(60, "nothing reads lanes any more", async || {
         asked += 1;
-        // PostgreSQL counts a question some seconds later: many of them would be counted while
-        // servers are watched.
+        // PostgreSQL counts a query some seconds later: with frequent queries many would be counted
+        // during the measurement.
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         let now = count(&cluster).await;
         if now.lanes_read != still.lanes_read || now.lanes_written != still.lanes_written {
@@ -60,7 +60,7 @@ async fn idle_hooks_cost_nothing_and_a_change_costs_its_hook() {
         (now.beats >= still.beats + 8).then_some(())
     })
     .await;
-    // What connections did before is counted when they have had nothing to do for ten seconds.
+    // Earlier statements of a connection are counted after it was idle for ten seconds.
     tokio::time::sleep(std::time::Duration::from_secs(15)).await;
     let (before, mut questions) = (count(&cluster).await, 0);
     let after = within(120, "servers beat", async || {
@@ -72,10 +72,10 @@ async fn idle_hooks_cost_nothing_and_a_change_costs_its_hook() {
     .await;
     let (beats, transactions) =
         (after.beats - before.beats, after.transactions - before.transactions);
-    // A connection that is made for a question is a transaction, and the question another.
+    // Opening a connection for a query is a transaction, and the query is another.
     let idle = transactions - 3 * questions;
-    // PostgreSQL's own count of transactions is late and holds its housekeeping: it is shown, and
-    // not judged.
+    // PostgreSQL's own transaction count lags and includes maintenance: it is printed, not
+    // asserted.
     eprintln!(
         "{HOOKS} hooks, {beats} beats: {idle} transactions beside ours; {before:?}, {after:?}"
     );

@@ -1,4 +1,4 @@
-//! A job that one server began goes on at another when that is killed.
+//! A job continues on another server when the server that runs it is killed.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::cluster::Cluster;
 use crate::support::{db::TestDb, receiver::Receiver, within};
 
-/// Deliveries that the job sends again, and how many in a second.
+/// Deliveries that the job redelivers, and its rate per second.
 const MISSED: usize = 120;
 const PACE: u32 = 30;
 
@@ -15,7 +15,7 @@ async fn a_job_goes_on_where_the_killed_server_was() {
     let mut cluster = Cluster::start(TestDb::postgres().await, 2).await;
     let receiver = Receiver::start().await;
     cluster.hooks_everywhere(&receiver, 1, json!({"enabled": false})).await;
-    // Delivered by the second, so that the death of the first repeats no delivery.
+    // The second server owns the hook's lane, so killing the first repeats no delivery.
     let hook = *cluster.hooks_of(cluster.nodes[1].id).await.iter().next().unwrap();
     for number in 0..MISSED {
         cluster.emit(number % 2).await;
@@ -32,7 +32,7 @@ async fn a_job_goes_on_where_the_killed_server_was() {
         (progress(&cluster).await["done"].as_i64()? >= 20).then_some(())
     })
     .await;
-    // Most probably the one that began it; the other may have looked for jobs at that very moment.
+    // Usually the server that created it; the other may have claimed it first.
     let runner: Vec<(Option<Uuid>,)> = cluster.ask("SELECT node_id FROM jobs").await;
     let position = cluster.nodes.iter().position(|node| Some(node.id) == runner[0].0).unwrap();
     let mut killed = cluster.nodes.remove(position);
@@ -50,7 +50,7 @@ async fn a_job_goes_on_where_the_killed_server_was() {
     })
     .await;
     cluster.assert_balanced().await;
-    // By the job once; only what the killed server itself had in flight may come again.
+    // Each once by the job; only attempts in flight on the killed server may be repeated.
     let repeats: usize = arrivals.values().map(|came| came.len() - 1).sum();
     let in_flight = if position == 1 { killed.settings.delivery.in_flight_per_hook } else { 0 };
     assert!(repeats <= in_flight, "{repeats} repeats");

@@ -1,7 +1,8 @@
-//! `kill -9` of servers at random moments under load, while others live. What was acknowledged
-//! arrives, what the dead had is taken over in time, and repeats are only what was in flight.
+//! `kill -9` of servers at random moments under load, while others run. All acknowledged events
+//! arrive, lanes of killed servers are taken over in time, and only attempts in flight are
+//! repeated.
 //!
-//! `SERVICE_HOOKS_TEST_NODE_KILLS` makes it longer (4 unless set).
+//! `SERVICE_HOOKS_TEST_NODE_KILLS`: number of kills (default 4).
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ async fn what_a_killed_server_had_is_taken_over_and_nothing_is_lost() {
     let (mut killed, mut takeovers) = (0, Vec::new());
     while killed < kills() {
         tokio::time::sleep(Duration::from_millis((random_unit() * 1000.0) as u64)).await;
-        // One, then two at the same moment, and so on.
+        // Alternately one server and two servers at the same moment.
         let count = (1 + killed % 2).min(kills() - killed);
         let owners = cluster.owners().await;
         let mut dead = Vec::new();
@@ -75,11 +76,11 @@ async fn what_a_killed_server_had_is_taken_over_and_nothing_is_lost() {
     assert!(tally.repeats <= killed * in_flight, "{} repeats", tally.repeats);
 }
 
-/// Nothing of the dead is on its way any more after that long, and nothing can have been taken over
+/// After this long no request of a killed server is in flight, and no lane can have been taken over
 /// yet.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// How long after `at` the last of these paths was sent to again; `None` when there are none.
+/// The time from `at` until the last of these paths received a request again; `None` without paths.
 async fn takeover(receiver: &Receiver, paths: &[&String], at: Timestamp) -> Option<Duration> {
     within(TAKEOVER_SECONDS, "what the dead had is delivered again", async || {
         let came = receiver.came();

@@ -1,5 +1,5 @@
-//! Several servers on one PostgreSQL, as real processes: are they one portal, and what happens when
-//! one of them, or the database, is killed, stopped, frozen or cut off?
+//! Several servers on one PostgreSQL, as real processes: they behave like one portal, also when a
+//! server or the database is killed, stopped, frozen or disconnected.
 
 mod away;
 mod changes;

@@ -1,4 +1,5 @@
-//! A hook that keeps an order, on several servers of which one is killed: every key stays in order.
+//! A hook with ordered deliveries on several servers, one of which is killed: every key stays in
+//! order.
 
 use std::{
     collections::HashMap,
@@ -19,10 +20,10 @@ use crate::support::{
 
 const KEYS: usize = 5;
 const EACH: usize = 120;
-/// What of a key may be delivered and not on record (README).
+/// Maximum unrecorded deliveries of a key (README).
 const UNRECORDED: usize = 33;
 
-/// Numbers of the events that came, by key.
+/// Numbers of received events, by key.
 type Book = Arc<Mutex<HashMap<String, Vec<usize>>>>;
 
 async fn keeping() -> (Receiver, Book) {
@@ -37,8 +38,7 @@ async fn keeping() -> (Receiver, Book) {
 }
 
 /// Emits one event after the other, those of a key through one server: each is accepted after the
-/// one before. (Between servers the order is that of their clocks, which are not the same to the
-/// millisecond.)
+/// previous one. (Between servers the order is that of their clocks, which differ by milliseconds.)
 async fn emit(cluster: &Cluster, number: usize) {
     let mut data: Value = serde_json::from_str(sample(EVENT)).unwrap();
     data["id"] = number.to_string().into();
@@ -81,7 +81,7 @@ async fn every_key_keeps_its_order_on_several_servers_and_when_one_is_killed() {
     within(120, "everything has come", async || is_complete(&book, count).then_some(())).await;
     cluster.assert_balanced().await;
     for (key, came) in book.lock().unwrap().iter() {
-        // What was not on record at the kill comes again, in its order.
+        // Deliveries that were not recorded at the kill are repeated, in order.
         assert_kept(key, came, KEYS);
         assert!(came.len() <= EACH + UNRECORDED, "{key}: {came:?}");
     }

@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, to be killed.
+//! A separate PostgreSQL server that a test can kill.
 
 use std::{
     fs,
@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// See the module. Goes with the test.
+/// A PostgreSQL server that is removed with the test.
 pub struct OwnPostgres {
     folder: tempfile::TempDir,
     bin: PathBuf,
@@ -53,7 +53,7 @@ impl OwnPostgres {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Who waited for whom.
+    /// The deadlocks in its log.
     pub fn deadlocks(&self) -> String {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
         log.find("deadlock detected")
@@ -63,7 +63,7 @@ impl OwnPostgres {
 
     pub fn start_again(&self) {
         let log = self.folder.path().join("log");
-        // No socket file either, whose lock would outlive a killed server.
+        // No socket file: its lock would outlive a killed server.
         let options =
             format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''", self.port);
         self.run(
@@ -72,12 +72,12 @@ impl OwnPostgres {
         );
     }
 
-    /// It forgets what it was doing, but still closes its connections.
+    /// Immediate shutdown: it aborts its transactions, but closes its connections.
     pub fn stop_at_once(&self) {
         self.run("pg_ctl", &["-w", "-m", "immediate", "stop"]);
     }
 
-    /// It answers nothing more, and closes nothing either.
+    /// It stops responding, and closes no connection.
     pub fn freeze(&self) {
         self.signal("-STOP");
     }
@@ -86,9 +86,9 @@ impl OwnPostgres {
         self.signal("-CONT");
     }
 
-    /// The postmaster first: so none of its children is a new one.
+    /// The postmaster first, so that it cannot start new children.
     fn signal(&self, signal: &str) {
-        // Some may have ended by themselves meanwhile.
+        // Some may have ended in the meantime.
         let _some_gone = Command::new("kill")
             .arg(signal)
             .args(self.pids())
@@ -97,7 +97,7 @@ impl OwnPostgres {
             .unwrap();
     }
 
-    /// The postmaster and everything it started.
+    /// The process ids of the postmaster and its children.
     fn pids(&self) -> Vec<String> {
         let pid = fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap();
         let postmaster = pid.lines().next().unwrap().to_owned();
@@ -106,18 +106,18 @@ impl OwnPostgres {
         pids
     }
 
-    /// `kill -9` of the postmaster and of everything it started.
+    /// `kill -9` of the postmaster and its children.
     pub fn kill(&self) {
         let pids = self.pids();
-        // Some may have ended by themselves meanwhile.
+        // Some may have ended in the meantime.
         let _some_gone =
             Command::new("kill").arg("-9").args(&pids).stderr(Stdio::null()).status().unwrap();
-        // The shared memory is free once all of them are gone.
+        // The shared memory is released when all of them have ended.
         while pids.iter().any(|pid| is_running(pid)) {
             std::thread::yield_now();
         }
-        // It names a process that may wait for its parent to notice: the next start would think
-        // that it lives.
+        // It names a process that its parent may not have reaped yet: the next start would consider
+        // it alive.
         fs::remove_file(self.folder.path().join("data/postmaster.pid")).unwrap();
     }
 

@@ -1,5 +1,5 @@
-//! Slow reads may take every connection of a server's pool, and for long: it keeps its lanes and
-//! goes on delivering.
+//! Slow reads may occupy every connection of a server's pool for a long time: the server keeps its
+//! lanes and continues to deliver.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ use crate::{
     },
 };
 
-/// What a server's pool holds.
+/// Size of a server's connection pool.
 const POOL: usize = 16;
-/// A lease, and a while.
+/// Longer than a lease.
 const LONG_MS: i64 = 10_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -30,10 +30,11 @@ async fn a_pool_that_is_taken_by_readers_costs_no_lane() {
     let app = TestApp::start_with(db.clone(), db::config(db.settings())).await;
     let token = app.full_token().await;
     let scene = Scene { app, token, settings: db.settings() };
-    // Who would take what it lost.
+    // The server that would take over the lanes.
     let other = TestApp::start_with(db.clone(), db::config(db.settings())).await;
     let mut conn = sqlx::PgConnection::connect(&db.settings().database_url).await.unwrap();
-    // Hooks come once both know of each other, so that no lane moves later for another reason.
+    // Hooks are created when both servers know each other, so that no lane moves later for another
+    // reason.
     let mut beats: Vec<i64> = Vec::new();
     within(20, "both nodes beat twice", async || {
         let until = "SELECT until FROM nodes ORDER BY id";

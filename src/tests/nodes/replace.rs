@@ -1,5 +1,5 @@
-//! A server that starts where another ended without a word: it takes over at once what the dead one
-//! had, although its leases still run, and nothing of one that only sleeps.
+//! A server that starts after another was killed takes over its lanes at once, although their
+//! leases have not expired; it takes nothing from a server that is only frozen.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::support::{
     within,
 };
 
-/// When the lease of a hook's lane ends, in milliseconds from now by the database's clock.
+/// Milliseconds until the lease of a hook's lane expires, by the database's clock.
 async fn lease_left(cluster: &Cluster) -> i64 {
     let rows: Vec<(i64,)> = cluster
         .ask(

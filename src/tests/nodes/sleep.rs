@@ -1,6 +1,6 @@
 //! A server that freezes for longer than its lease and wakes up: a paused machine, a debugger, a
-//! swapping host. What it still has to say changes nothing, and it sends nothing that has become
-//! another's.
+//! swapping host. Its late results change nothing, and it sends nothing from lanes that it has
+//! lost.
 
 use serde_json::json;
 use service_hooks::engine::clock::Clock;
@@ -19,7 +19,7 @@ use crate::support::{
 async fn a_late_result_is_refused_and_a_late_delivery_is_not_sent() {
     let cluster = Cluster::start(TestDb::postgres().await, 2).await;
     let receiver = Receiver::start().await;
-    // One at a time: the rest waits in the sleeper's memory.
+    // One at a time: the other deliveries wait in the frozen server's memory.
     cluster.hooks_everywhere(&receiver, 1, json!({"in_flight": 1, "enabled": false})).await;
     let (sleeper, other) = (&cluster.nodes[0], &cluster.nodes[1]);
     let hook = *cluster.hooks_of(sleeper.id).await.iter().next().unwrap();
@@ -82,7 +82,7 @@ async fn a_server_that_freezes_under_load_holds_up_nobody() {
     frozen.server.signal("STOP");
     let (watch, at) = (Clock::System.stopwatch(), Clock::System.now());
     load.turn_to(&cluster);
-    // Wherever it was: inside a transaction, too.
+    // It may have been frozen inside a transaction.
     within(TAKEOVER_SECONDS, "the other has all lanes", async || {
         let owners = cluster.owners().await;
         hooks.keys().all(|hook| owners.get(hook) == Some(&cluster.nodes[0].id)).then_some(())
@@ -107,7 +107,7 @@ async fn a_server_that_freezes_under_load_holds_up_nobody() {
     let mut times = [vec![at.0], after].concat();
     times.sort_unstable();
     let gap = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
-    // What it had locked is free again after five seconds.
+    // Its locks are released after five seconds.
     eprintln!(
         "taken over after {taken_over:?}, {} repeats, longest time without a 202: {gap} ms",
         tally.repeats

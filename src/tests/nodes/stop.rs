@@ -1,5 +1,5 @@
-//! A server that is asked to stop: what is in flight is finished, and the others have its lanes at
-//! once.
+//! A server that is stopped gracefully: attempts in flight are finished, and the other servers take
+//! over its lanes at once.
 
 use serde_json::json;
 use service_hooks::engine::clock::Clock;
@@ -19,7 +19,7 @@ async fn a_server_that_stops_hands_over_and_finishes_what_it_began() {
     let mut cluster = Cluster::start(TestDb::postgres().await, 3).await;
     let (receiver, slow) = (Receiver::start().await, Receiver::start().await);
     let hooks = cluster.hooks_everywhere(&receiver, 2, json!({})).await;
-    // Whoever has this one is stopped in the middle of an attempt.
+    // The server that owns this lane is stopped during an attempt.
     let busy = cluster.hook(&slow, "/slow", json!({})).await;
     let owner =
         within(10, "it has a node", async || cluster.owners().await.get(&busy).copied()).await;

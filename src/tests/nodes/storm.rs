@@ -1,5 +1,5 @@
-//! Everybody changes everything at once, through every server, under load: do two servers ever wait
-//! for each other?
+//! Concurrent changes of everything, through every server, under load: no deadlocks between
+//! servers.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -41,7 +41,7 @@ async fn changes_through_every_server_under_load_fail_nobody() {
     let watch = Clock::System.stopwatch();
     let storm = async {
         while watch.elapsed() < STORM {
-            // Now and then a receiver fails for a while: hooks are paused, probed and recover.
+            // From time to time a receiver fails for a while: hooks are paused, probed and recover.
             moody.reply(std::iter::repeat_n(Reply::status(500), 60));
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
@@ -88,20 +88,20 @@ async fn change_at_random(
     }
 }
 
-/// Two people may change the same hook at the same moment: then one of them hears so. Nothing else
-/// may happen.
+/// Two users may change the same hook at the same moment: then one of them gets a conflict. No
+/// other error is allowed.
 async fn change(cluster: &Cluster, hook: Uuid, patch: Value) {
     let (status, answer) =
         cluster.api(cluster.any(), "PATCH", &format!("/hooks/{hook}"), patch).await;
     assert!(matches!(status, 200 | 409), "{status}: {answer}: {}", cluster.errors());
 }
 
-/// Sends some of what a hook missed again; cancelled through another server a little later.
+/// Redelivers some missed events; cancelled through another server a little later.
 async fn job(cluster: &Cluster, hook: Uuid) {
     let order = json!({"since": "2020-01-01T00:00:00Z", "per_second": 100});
     let (status, job) =
         cluster.api(cluster.any(), "POST", &format!("/hooks/{hook}/recover"), order).await;
-    // Two people may ask for the same at the same moment: then one of them hears so.
+    // Two users may request the same at the same moment: then one of them gets a conflict.
     if status == 409 {
         return;
     }
@@ -110,6 +110,6 @@ async fn job(cluster: &Cluster, hook: Uuid) {
     let path = format!("/jobs/{}", job["id"].as_str().unwrap());
     let (status, job) =
         cluster.api(cluster.any(), "PATCH", &path, json!({"state": "cancelled"})).await;
-    // It may be done by then.
+    // It may be done already.
     assert!(matches!(status, 200 | 409 | 422), "{status}: {job}: {}", cluster.errors());
 }

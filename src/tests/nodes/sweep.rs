@@ -1,4 +1,4 @@
-//! Of several servers one removes what is too old, and another takes over when that is killed.
+//! Of several servers one runs the retention, and another takes over when that one is killed.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ async fn bodies(cluster: &Cluster) -> i64 {
     left[0].0
 }
 
-/// The one server that removed bodies. It counts them after the commit that removed them, so the
-/// database may show that they are gone a moment earlier.
+/// The only server that removed bodies. It counts them after its commit, so the database may show
+/// the removal a moment earlier.
 async fn only_sweeper(cluster: &Cluster) -> usize {
     let pruned = within(20, "a server counts what it removed", async || {
         let mut pruned = Vec::new();

@@ -1,4 +1,4 @@
-//! Do several servers on one database look like one, from outside?
+//! Several servers on one database look like one from outside.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ async fn lanes_move_to_a_server_that_joins_and_nothing_comes_twice() {
         (shares[2] > 0 && shares.iter().sum::<usize>() == hooks.len()).then_some(shares)
     })
     .await;
-    // And everybody goes on, with what they have now.
+    // All of them continue, with their current lanes.
     load.more(100).await;
     let acknowledged = load.stop().await;
     let tally = all_arrived(&receiver, &hooks, &acknowledged).await;
@@ -65,7 +65,7 @@ async fn a_lane_that_was_to_move_stays_alive_when_its_new_server_dies_first() {
     let hooks = cluster.hooks_everywhere(&receiver, 8, json!({})).await;
     for _ in 0..2 {
         cluster.join().await;
-        // At any moment of the move.
+        // At a random moment of the move.
         tokio::time::sleep(Duration::from_millis(700)).await;
         cluster.nodes.pop().unwrap().server.kill();
     }

@@ -1,5 +1,5 @@
-//! The banner above every page: does it come while something is wrong, say what to whom it may, and
-//! go by itself?
+//! The banner above every page: it appears while there is a problem, shows each user what they may
+//! see, and disappears automatically.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::support::{
 
 on_both!(what_is_refused_is_said_to_whom_it_concerns, a_clean_up_that_is_late_is_said);
 
-/// What stands above a page, if anything does. Not what the machine's own disk has to say.
+/// The banner of a page, if any, without the state of the machine's own disk.
 async fn above(browser: &Browser, path: &str) -> Option<String> {
     let answer = browser.get(path).await;
     assert_eq!(answer.status(), 200);
@@ -81,7 +81,7 @@ async fn a_clean_up_that_is_late_is_said(db: TestDb) {
     assert_eq!(above(&agent, "/account").await, None, "nothing is held up");
 }
 
-/// As after a failover to a copy that may only be read. (A full disk is SQLite's: see `power`.)
+/// As after a failover to a read-only replica. (For a full disk on SQLite see `power`.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_may_only_be_read_is_said_until_it_may_be_written() {
     let app = TestApp::start(TestDb::postgres().await).await;
@@ -95,7 +95,7 @@ async fn a_database_that_may_only_be_read_is_said_until_it_may_be_written() {
     let said = within(20, "it is said", async || {
         let (status, problem) = app.api(&token, "POST", "/events", Some(body.clone())).await;
         assert_ne!(status, 202, "{problem}");
-        // Pages too notice that their connections were cut.
+        // Connections of the pages were cut too, which a first request may notice.
         if developer.get("/integration/hooks").await.status() != 200 {
             return None;
         }
@@ -108,7 +108,7 @@ async fn a_database_that_may_only_be_read_is_said_until_it_may_be_written() {
         "{said}"
     );
     read_only(&mut admin, "off").await;
-    // Nobody emits: the engine tries by itself.
+    // No event is emitted: the engine retries automatically.
     eventually("pages can be read", async || {
         (developer.get("/integration/hooks").await.status() == 200).then_some(())
     })
@@ -119,7 +119,7 @@ async fn a_database_that_may_only_be_read_is_said_until_it_may_be_written() {
     .await;
 }
 
-/// For new connections; those there are go.
+/// Applies to new connections; existing ones are closed.
 async fn read_only(admin: &mut sqlx::PgConnection, state: &str) {
     let name: String =
         sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut *admin).await.unwrap();

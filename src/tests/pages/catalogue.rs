@@ -1,4 +1,4 @@
-//! The event catalogue as a browser without scripts sees it, and the files it gives.
+//! The event catalogue in a browser without scripts, and its downloads.
 
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG};
 use serde_json::Value;
@@ -192,7 +192,7 @@ async fn the_headers_that_are_named_are_the_headers_that_are_sent(db: TestDb) {
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     for came in receiver.wait_for(2).await {
         let is_test = came.header("x-service-hook-test") == "true";
-        // What every HTTP request has is not told.
+        // Headers of every HTTP request are not documented.
         let plumbing = ["host", "accept", "content-length"];
         let mut sent: Vec<_> = came
             .headers

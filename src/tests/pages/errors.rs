@@ -1,5 +1,5 @@
-//! Error pages: the right status, what happened and what to do, in the portal's frame for whoever
-//! is signed in.
+//! Error pages: the right status, an explanation and the next step, in the portal's frame for
+//! signed-in users.
 
 use reqwest::{Response, StatusCode};
 use service_hooks::domain::permission::Role;
@@ -20,7 +20,7 @@ on_both!(
 const RPC: &str = "/rpc/service_hooks/rpc";
 const MISSING: &str = "00000000-0000-7000-8000-000000000000";
 
-/// What every error page has, and nobody signed in is shown without the frame.
+/// The content of every error page; without the frame for users who are not signed in.
 async fn explained(answer: Response, status: u16, title: &str, words: &str) -> String {
     assert_eq!(answer.status().as_u16(), status, "{title}");
     assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8", "{title}");
@@ -65,13 +65,13 @@ async fn errors_keep_their_status_and_the_frame(db: TestDb) {
     ] {
         assert!(
             has_frame(
-                &explained(manager.get(path).await, 404, "Not found", "There is no such").await
+                &explained(manager.get(path).await, 404, "Not found", "We can't find this").await
             ),
             "{path}"
         );
     }
     let gone = post(&manager, "hooks/delete", &[("id", MISSING)]).await;
-    assert!(has_frame(&explained(gone, 404, "Not found", "There is no such hook").await));
+    assert!(has_frame(&explained(gone, 404, "Not found", "We can't find this hook").await));
     let large = post(&manager, "hooks/create", &[("name", &"x".repeat(300_000))]).await;
     assert!(has_frame(&explained(large, 413, "Too large", "Nothing was changed").await));
     let twice = post(&manager, "hooks/create", &[("name", "a"), ("name", "b")]).await;
@@ -79,7 +79,7 @@ async fn errors_keep_their_status_and_the_frame(db: TestDb) {
     assert!(has_frame(&page));
     let draft = manager.get(&format!("{schema}?draft=99")).await;
     assert!(has_frame(&explained(draft, 422, "Unprocessable Entity", "Use draft=2020-12").await));
-    // A script is told in its own words.
+    // A script gets JSON.
     let json = [("accept", "application/json"), ("sec-fetch-site", "same-origin")];
     let answer =
         agent.post_with(&format!("{RPC}/hooks/set_enabled"), &[("id", MISSING)], &json).await;
@@ -128,11 +128,11 @@ async fn what_is_still_known_of_a_deleted_hook_is_said(db: TestDb) {
         );
         assert!(page.contains("by <b>integration-manager@example.org</b>"), "{below}: {page}");
     }
-    // Its deliveries are there, in the log and each by itself.
+    // Its deliveries still exist, in the log and on their own pages.
     let listed = manager.get(&log).await.text().await.unwrap();
     assert!(listed.contains("a deleted hook") && listed.contains(&delivery), "{listed}");
     assert_eq!(manager.get(&format!("{page}/deliveries/{delivery}")).await.status(), 200);
-    // Whoever may not see hooks learns nothing, and for programs it is not there.
+    // Users who may not see hooks learn nothing, and API clients get 404.
     let agent = app.browser(Role::Agent).await;
     let page = explained(agent.get(&page).await, 403, "You don't have access", "hooks:read").await;
     assert!(!page.contains("Wall"), "{page}");
@@ -151,7 +151,8 @@ async fn what_comes_from_elsewhere_is_told_so_in_the_browsers_theme() {
     assert!(
         page.contains("<a href=\"/\">Open the portal</a>") && !page.contains("Back to the form")
     );
-    // Who was on a page of ours is led back to it. It is read, and nothing is sent again.
+    // A request from one of the portal's pages links back to it. The page is only read; nothing is
+    // sent again.
     let host = app.url("").replace("http://", "");
     let referred = async |referer: &str| {
         let headers = [
@@ -178,7 +179,7 @@ async fn what_comes_from_elsewhere_is_told_so_in_the_browsers_theme() {
     }
     let hooks = app.api(&app.full_token().await, "GET", "/hooks", None).await.1;
     assert_eq!(hooks["items"], serde_json::json!([]));
-    // Where nobody is signed in there is nothing to put into a frame.
+    // Without a session there is no frame.
     let stranger = app.stranger();
     let missing = stranger.get("/setup?token=wrong").await;
     assert!(!has_frame(&explained(missing, 404, "Not found", "set-up link").await));

@@ -33,7 +33,7 @@ fn form<'a>(url: &'a str, key: &'a str) -> Vec<(&'a str, &'a str)> {
     ]
 }
 
-/// Posts a form, follows where it leads, and gives the page.
+/// Posts a form, follows the redirect and returns the page.
 async fn submit(browser: &Browser, path: &str, form: &[(&str, &str)]) -> (String, String) {
     let answer = browser.post(path, form).await;
     assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
@@ -61,7 +61,7 @@ async fn a_bad_form_comes_back_with_what_was_typed(db: TestDb) {
     );
     assert!(page.contains("aria-invalid=\"true\"") && page.contains("id=\"callback_url-error\""));
     assert!(!page.contains("CANARY") && !path.contains("CANARY"), "the key is in the page");
-    // Only the URL is mended; the key waits in the draft.
+    // Only the URL is corrected; the key is in the draft.
     let url = receiver.url("/in");
     let mut mended = form(&url, "");
     mended.push(("draft", draft_of(&path)));
@@ -156,7 +156,7 @@ async fn the_slider_is_a_form(db: TestDb) {
     .await;
     assert_eq!(path, format!("/integration/hooks#h-{id}"));
     assert!(page.contains("aria-checked=\"false\"") && page.contains("\"hook\" turned off."));
-    // As the island asks: the state in JSON, and no redirect.
+    // A request of the island: it gets JSON and no redirect.
     let json = [("accept", "application/json"), ("sec-fetch-site", "same-origin")];
     let answer = browser
         .post_with(
@@ -285,7 +285,7 @@ async fn delivery_settings_are_typed_judged_and_kept(db: TestDb) {
         settings.contains("value=\"1s, 1m\"") && settings.contains("value=\"3s\""),
         "{settings}"
     );
-    // What is emptied goes back to the operator's setting.
+    // An empty field restores the operator's setting.
     let id = path.rsplit('/').next().unwrap();
     let mut form = form(&url, "");
     form.extend([("id", id), ("version", "1"), ("tuning[timeout]", "2s")]);

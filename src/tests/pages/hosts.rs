@@ -1,4 +1,4 @@
-//! Which requests are refused for what they say of where they come from and whom they are for.
+//! Requests that are rejected for their `Host`, origin or forwarding headers.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -17,7 +17,7 @@ use crate::support::{
     db::{self, TestDb},
 };
 
-/// Sends a request as it is written, and returns the answer.
+/// Sends a request byte for byte and returns the response.
 async fn say(app: &TestApp, head: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(app.running.address).await.unwrap();
     stream.write_all(format!("{head}\r\nconnection: close\r\n\r\n").as_bytes()).await.unwrap();
@@ -80,7 +80,7 @@ async fn only_requests_for_a_host_of_ours_are_answered() {
     }
 }
 
-/// However its bytes are cut into packets.
+/// However the bytes are split into packets.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_has_at_most_32_kib() {
     let app = TestApp::start(TestDb::sqlite()).await;
@@ -90,8 +90,8 @@ async fn a_head_has_at_most_32_kib() {
     }
 }
 
-/// A hook that leads here although its URL does not say so (a name, a proxy): what it sends is
-/// refused, and nothing comes of that but a failed delivery.
+/// A hook that leads to the portal although its URL does not show it (a name, a proxy): its
+/// requests are rejected, and the only result is a failed delivery.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_that_comes_back_ends_here() {
     let db = TestDb::sqlite();
@@ -133,7 +133,7 @@ async fn a_session_serves_only_requests_that_say_where_they_come_from() {
     for headers in [&[][..], &[("accept", "application/json")]] {
         assert_eq!(browser.post_with(sign_out, &[], headers).await.status(), StatusCode::FORBIDDEN);
     }
-    // Other spellings of the session's cookie, which the session layer would understand.
+    // Other spellings of the session cookie, which the session layer would accept.
     let id = browser.cookie.split("; ").find_map(|pair| pair.strip_prefix("sid=")).unwrap();
     let mut spelled = browser.clone();
     for cookie in [format!("%73id={id}"), format!("sid={id}; name=\u{e9}")] {
@@ -142,7 +142,7 @@ async fn a_session_serves_only_requests_that_say_where_they_come_from() {
         assert!(!answer.status().is_success(), "{cookie}: {}", answer.status());
     }
     assert_eq!(browser.get("/account").await.status(), StatusCode::OK, "still signed in");
-    // What is no session's id is no session; other cookies stay.
+    // An invalid session id counts as no session; other cookies are kept.
     let mut confused = browser.clone();
     confused.cookie = format!("sid=x; {}; theme=dark; sid=\"\"", browser.cookie);
     let page = confused.get("/account").await;

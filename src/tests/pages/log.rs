@@ -1,5 +1,5 @@
-//! The log as a browser without scripts reads it: filters in the address, pages, one delivery, and
-//! sending again.
+//! The log in a browser without scripts: filters in the URL, pagination, one delivery, and
+//! redelivery.
 
 use reqwest::StatusCode;
 use service_hooks::domain::{event::EventType, permission::Role};
@@ -24,11 +24,11 @@ on_both!(
 
 const LOG: &str = "/integration/deliveries";
 
-/// A portal that tries once, and a receiver.
+/// A portal with one attempt per delivery, and a receiver.
 pub async fn start(db: TestDb) -> (TestApp, Receiver, String) {
     let mut settings = db.settings();
     settings.delivery.retry_schedule.clear();
-    // Rows with ids of years ago are put beside the portal: its clean-up must not find them.
+    // Rows with ids of past years are inserted: retention must not delete them.
     let century = std::time::Duration::from_secs(100 * 365 * 24 * 3600);
     (settings.retention.payloads, settings.retention.deliveries) = (century, century);
     let app = TestApp::start_with(std::sync::Arc::new(db), db::config(settings)).await;
@@ -42,7 +42,7 @@ pub async fn page(browser: &Browser, path: &str) -> String {
     answer.text().await.unwrap()
 }
 
-/// A page without its markup: what a person reads.
+/// The text of a page without its markup.
 pub fn words(page: &str) -> String {
     let mut out = String::new();
     let mut is_tag = false;
@@ -69,7 +69,7 @@ fn shown(page: &str) -> Vec<String> {
         .collect()
 }
 
-/// Where the link with these words leads.
+/// The target of the link with this text.
 pub fn link(page: &str, words: &str) -> Option<String> {
     let (before, _) = page.split_once(&format!(">{words}<"))?;
     let tag = before.rsplit_once("<a ")?.1;
@@ -125,7 +125,7 @@ async fn the_address_alone_says_what_is_shown(db: TestDb) {
         page(&browser, &format!("{LOG}?state=failed&from=2020-01-01T05:45&zone=Asia%2FKathmandu"))
             .await;
     assert!(text.contains("aria-label=\"Remove filter: Outcome Failed\""), "{text}");
-    // What leads on says its times in full, whatever zone they were typed in.
+    // Links contain complete times, in whatever zone they were entered.
     assert!(
         text.contains("href=\"/integration/deliveries?from=2020-01-01T00%3A00%3A00.000Z\""),
         "{text}"
@@ -190,7 +190,7 @@ async fn pages_lead_through_all_of_it_and_back(db: TestDb) {
             }
         }
         assert_eq!(seen, wanted, "{query}");
-        // And back again, to a page like the first.
+        // Back again, to the first page.
         let mut text = ways.pop().unwrap();
         for before in ways.iter().rev() {
             text = page(&browser, &link(&text, "Newer").unwrap()).await;
@@ -231,15 +231,14 @@ async fn what_failed_is_found_understood_and_sent_again(db: TestDb) {
         assert!(read.contains(said), "{said}: {read}");
     }
     assert!(!text.contains("the-key") && !text.contains("v1,A"), "a secret is in the page");
-    // The original spelling, indented or not, and the whole of it as a file.
-    // As the producer sent it: in one line.
+    // The original payload in one line, as the producer sent it; formatted, raw, and as a file.
     let sample = service_hooks::engine::catalogue::sample(EventType::WorkItemClosed);
     let sample = serde_json::from_str::<serde_json::Value>(sample).unwrap().to_string();
     let raw = words(&page(&browser, &format!("{own}?view=raw")).await);
     assert!(raw.contains(&sample), "{raw}");
     let file = browser.get(&format!("{own}/body.json")).await;
     assert_eq!(file.text().await.unwrap(), sample);
-    // Asked first, and then done.
+    // First a confirmation, then the redelivery.
     let question = page(&browser, &link(&text, "Redeliver").unwrap()).await;
     let asked = words(&question);
     assert!(
@@ -256,7 +255,7 @@ async fn what_failed_is_found_understood_and_sent_again(db: TestDb) {
         read.contains("Succeeded after 2 attempts: 200 OK") && read.contains("Redelivery started."),
         "{read}"
     );
-    // An auditor sees what became of it, and neither the body nor the button.
+    // An auditor sees the result, but neither the payload nor the button.
     let auditor = app.browser(Role::Auditor).await;
     let text = page(&auditor, &own).await;
     assert!(!text.contains("Job well done") && link(&text, "Redeliver").is_none());
@@ -294,7 +293,7 @@ async fn several_are_picked_and_sent_again_after_asking(db: TestDb) {
     let read = words(&page(&browser, &back).await);
     assert!(read.contains("Redelivering 2 events. 1 was left out"), "{read}");
     receiver.wait_for(5).await;
-    // Nothing picked is nothing to send, and nobody is led elsewhere by an address.
+    // An empty selection sends nothing, and the URL cannot redirect to another site.
     let read =
         words(&page(&browser, &format!("{LOG}/redeliver?back=https%3A%2F%2Fevil.example")).await);
     assert!(read.contains("No deliveries selected") && !read.contains("evil"), "{read}");
@@ -332,11 +331,7 @@ async fn what_nobody_got_is_gathered(db: TestDb) {
         app.delivery_in(&token, &event, "failed").await;
     }
     let text = page(&browser, "/integration/undelivered").await;
-    assert!(
-        words(&text).contains("2 deliveries failed or skipped, in 1 hook."),
-        "{}",
-        words(&text)
-    );
+    assert!(words(&text).contains("2 failed or skipped deliveries in 1 hook."), "{}", words(&text));
     let log = format!("/integration/hooks/{hook}/deliveries?state=failed&amp;answer=4xx");
     assert!(text.contains(&log), "{text}");
     assert_eq!(shown(&page(&browser, &log.replace("&amp;", "&")).await).len(), 1);

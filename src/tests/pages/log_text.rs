@@ -1,4 +1,4 @@
-//! Looking for a text in bodies: what it costs the others, and how far one page looks.
+//! Searches in payloads: their cost for other users, and how far one page searches.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ on_both!(searches_through_large_bodies_take_turns_and_say_how_far_they_looked);
 
 const LOG: &str = "/integration/deliveries";
 const EVENT: EventType = EventType::WorkItemClosed;
-/// More than one page reads through.
+/// More deliveries than one page searches.
 const LARGE: usize = 36;
-/// As many as once stopped a portal for 18 seconds.
+/// This many searches once blocked a portal for 18 seconds.
 const SEARCHES: usize = 24;
 
 async fn searches_through_large_bodies_take_turns_and_say_how_far_they_looked(db: TestDb) {
@@ -37,7 +37,7 @@ async fn searches_through_large_bodies_take_turns_and_say_how_far_they_looked(db
         emit("a".repeat(250_000)).await;
     }
     let browser = app.browser(Role::Administrator).await;
-    // The worst there is to look for: each place of each body begins like it.
+    // The worst case for the search: each position of each body begins like the text.
     let worst = format!("{LOG}?text={}b", "a".repeat(199));
     let searches = join_all((0..SEARCHES).map(|_| page(&browser, &worst)));
     let beside = async {
@@ -56,9 +56,9 @@ async fn searches_through_large_bodies_take_turns_and_say_how_far_they_looked(db
         watch.elapsed()
     );
     for text in found {
-        assert!(words(&text).contains("No matches so far. Searched back to"), "{}", words(&text));
+        assert!(words(&text).contains("No matches yet. Searched back to"), "{}", words(&text));
     }
-    // What one page does not come to, the next one does.
+    // The next page continues where the first one stopped.
     let text = page(&browser, &format!("{LOG}?text=the+oldest+OF+all")).await;
     let further = link(&text, "Search further back").expect("it looked no further than it may");
     let text = page(&browser, &further).await;

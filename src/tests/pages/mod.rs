@@ -1,4 +1,4 @@
-//! The portal's pages as a browser without scripts uses them. (With scripts, and in pictures:
+//! The portal's pages in a browser without scripts. (With scripts, and with screenshots:
 //! `end2end/`.)
 
 mod banner;
@@ -11,6 +11,7 @@ mod log_text;
 mod overview;
 mod preferences;
 mod recover;
+mod redeliver;
 mod safety;
 mod sessions;
 mod sign_in;

@@ -1,5 +1,4 @@
-//! The list of hooks, a hook's own page and the status page, as a browser without scripts sees
-//! them.
+//! The list of hooks, a hook's page and the status page, in a browser without scripts.
 
 use serde_json::json;
 use service_hooks::domain::{event::EventType, permission::Role};
@@ -22,14 +21,14 @@ on_both!(
 const LIST: &str = "/integration/hooks";
 const MANY: &str = "/rpc/service_hooks/rpc/hooks/set_enabled_many";
 
-/// A page, without the marks that stand between pieces of text.
+/// A page without the markers between text nodes.
 async fn text(browser: &Browser, path: &str) -> String {
     let answer = browser.get(path).await;
     assert_eq!(answer.status(), 200, "{path}");
     answer.text().await.unwrap().replace("<!>", "")
 }
 
-/// Makes a hook by its name, for an event, and returns its id.
+/// Creates a hook with a name, for an event type, and returns its id.
 async fn make(
     app: &TestApp,
     token: &str,
@@ -45,7 +44,7 @@ async fn make(
     hook["id"].as_str().unwrap().to_owned()
 }
 
-/// The hooks of a page, in its order.
+/// The hooks of a page, in order.
 fn names(page: &str) -> Vec<String> {
     let rows = page.split("class=\"hook\"").skip(1);
     rows.map(|row| {
@@ -88,7 +87,7 @@ async fn the_list_is_found_sorted_and_cut(db: TestDb) {
     assert_eq!(names(&failing), ["Bravo"]);
     assert!(
         failing.contains("Degraded")
-            && failing.contains("Latest response: 503")
+            && failing.contains("Last response: 503")
             && failing.contains("1 of 3 hooks")
     );
     assert_eq!(
@@ -173,7 +172,7 @@ async fn every_event_has_its_row(db: TestDb) {
         !page.contains("Get started in three steps")
             && page.contains("aria-label=\"1 succeeded, 0 failed\"")
     );
-    // Whoever may not change hooks has no box, no slider and no button that does.
+    // Users who may not change hooks have no checkbox, no switch and no button for it.
     let auditor = text(&app.browser(Role::Auditor).await, LIST).await;
     assert!(auditor.contains("Healthy"));
     assert!(
@@ -238,7 +237,7 @@ async fn a_hook_says_how_it_stands_and_what_it_did(db: TestDb) {
     let event = app.emit_sample(&token, EventType::WorkItemClosed).await;
     app.delivery_in(&token, &event, "delivered").await;
     let page = text(&browser, &path).await;
-    assert!(page.contains("1 of 3 attempts succeeded in 24 hours."), "{page}");
+    assert!(page.contains("1 of 3 attempts succeeded in the last 24 hours."), "{page}");
     assert!(page.contains("1 succeeded, 2 failed") && page.contains("5xx server error"));
     assert!(page.contains("class=\"chart\"") && page.contains("Show as table"));
     for range in ["7d", "30d", "nonsense"] {
@@ -258,10 +257,7 @@ async fn a_hook_says_how_it_stands_and_what_it_did(db: TestDb) {
     app.api(&token, "PATCH", &format!("/hooks/{hook}"), Some(json!({"enabled": false}))).await;
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     let page = text(&browser, &path).await;
-    assert!(
-        page.contains("New events are recorded as skipped") && page.contains("1 event skipped"),
-        "{page}"
-    );
+    assert!(page.contains("New events are skipped") && page.contains("1 event skipped"), "{page}");
 }
 
 async fn the_status_page_says_what_it_found(db: TestDb) {

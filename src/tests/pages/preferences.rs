@@ -1,4 +1,4 @@
-//! How a person wants to see the portal: kept with them, and in the page as the server sends it.
+//! Display preferences of a user: they are stored, and applied in the page that the server renders.
 
 use service_hooks::domain::permission::Role;
 
@@ -37,7 +37,7 @@ async fn preferences_are_kept_and_rendered(db: TestDb) {
     assert!(account.contains("<option selected>Asia/Kathmandu"), "{account}");
     let after = page(&browser, &delivery).await;
     assert!(after.contains("<html lang=\"en\" data-theme=\"dark\""), "{after}");
-    // The exact time in the reader's zone, what a machine reads in UTC.
+    // The exact time in the user's zone, and the machine-readable time in UTC.
     let title = after.split("<time datetime=\"").nth(1).unwrap();
     let (utc, title) = title.split_once('"').unwrap();
     assert!(utc.ends_with('Z') && !utc.contains('+'), "{utc}");
@@ -67,7 +67,7 @@ async fn preferences_are_kept_and_rendered(db: TestDb) {
         after.contains("data-theme=\"light\"") && after.contains("Asia/Kathmandu"),
         "the theme and nothing else"
     );
-    // The zone of the browser, offered by a script, is a button of the same form and wins over the
+    // A script offers the browser's zone as a button of the same form; it takes precedence over the
     // list.
     assert!(account.contains("<div data-zone=\"Asia/Kathmandu\">"), "{account}");
     let offered = [form.as_slice(), &[("use_zone", "Europe/Budapest")]].concat();

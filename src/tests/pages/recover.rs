@@ -1,4 +1,4 @@
-//! Recovering as a browser without scripts does it: choose, count, start, hold, end.
+//! Recovery in a browser without scripts: select, count, start, pause, cancel.
 
 use serde_json::json;
 use service_hooks::domain::{event::EventType, permission::Role};
@@ -48,18 +48,18 @@ async fn a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended(db: Te
             && read.contains("At 1 per second this takes about 4 s."),
         "{read}"
     );
-    // When it was accepted: as a picture and as a table, from the oldest to the newest.
+    // The acceptance times, as a chart and as a table, from the oldest to the newest.
     assert!(
         read.contains("Oldest:") && read.contains("By hour") && read.contains("Show as table"),
         "{read}"
     );
     assert!(counted.contains("aria-label=\"Deliveries by hour of acceptance"), "{counted}");
-    let others = counted.matches("data-label=\"Others\"").count();
+    let others = counted.matches("data-label=\"Other\"").count();
     assert!(
         (1..=2).contains(&others),
         "four of one moment, perhaps across an hour's end: {counted}"
     );
-    // Nothing was sent by looking.
+    // The preview sent nothing.
     assert!(receiver.came().is_empty());
     let hidden = |name: &str| {
         let after = counted.split(&format!("name=\"form[{name}]\" value=\"")).nth(1);
@@ -110,7 +110,7 @@ async fn what_is_chosen_wrongly_is_said(db: TestDb) {
     let browser = app.browser(Role::Administrator).await;
     let recover = format!("/integration/hooks/{hook}/recover");
     for (query, message) in [
-        ("since=24h", "Choose at least one outcome."),
+        ("since=24h", "Choose at least one status."),
         ("since=ever&failed=true", "Choose a time range."),
         ("since=24h&failed=true&pace=many", "Enter a whole number"),
         ("since=24h&failed=true&pace=100000", "must be between 1 and 1000"),
@@ -128,7 +128,7 @@ async fn what_is_chosen_wrongly_is_said(db: TestDb) {
         none.contains("Nothing to redeliver") && !none.contains("events to redeliver"),
         "{none}"
     );
-    // Posted all the same, it begins nothing and says why.
+    // Posting it anyway starts nothing and explains why.
     let refused = browser.post(BEGIN, &[("id", &hook), ("form[since]", "24h")]).await;
     assert_eq!(location(&refused), format!("{recover}?since=24h"));
     assert!(page(&browser, "/integration/jobs").await.contains("No jobs yet."));

@@ -1,4 +1,4 @@
-//! Sessions, cross-site requests, headers: what protects the person in front of the browser.
+//! Sessions, cross-site requests and headers: the protection of the user's browser.
 
 use reqwest::StatusCode;
 use service_hooks::{
@@ -31,7 +31,7 @@ const SIGN_IN: &str = "/rpc/service_hooks/rpc/session/sign_in";
 async fn a_session_begins_with_a_new_id_and_ends_for_good(db: TestDb) {
     let app = TestApp::start(db).await;
     let signed_in = app.browser(Role::Administrator).await;
-    // A stranger's cookie, perhaps planted, is not the one that is signed in.
+    // Signing in replaces a cookie that an attacker may have planted.
     let mut victim = app.stranger();
     let wrong = victim
         .post(SIGN_IN, &[("email", "administrator@example.org"), ("password", "wrong")])
@@ -53,7 +53,7 @@ async fn a_session_begins_with_a_new_id_and_ends_for_good(db: TestDb) {
     assert_ne!(planted.cookie, victim.cookie);
     assert_eq!(planted.get("/integration/hooks").await.status(), StatusCode::SEE_OTHER);
     assert_eq!(victim.get("/integration/hooks").await.status(), StatusCode::OK);
-    // Signing out ends this session, on the server too, and no other.
+    // Signing out ends this session, also on the server, and no other.
     assert_eq!(
         location(&victim.post("/rpc/service_hooks/rpc/session/sign_out", &[]).await),
         "/sign-in"
@@ -68,7 +68,7 @@ async fn a_session_begins_with_a_new_id_and_ends_for_good(db: TestDb) {
     }
 }
 
-/// One keyboard sends an accent as one character, another as two.
+/// A keyboard may send an accented letter as one character or as two.
 async fn an_accent_signs_in_from_every_keyboard(db: TestDb) {
     let app = TestApp::start(db).await;
     let (email, password) = ("zoe@example.org", "Z\u{fc}rich f\u{e4}hrt elf");
@@ -111,7 +111,7 @@ async fn sign_in_tells_nothing_and_slows_down(db: TestDb) {
     let unknown = try_it("nobody@example.org", "wrong password").await;
     for page in [&known, &unknown] {
         assert!(
-            page.contains("Wrong e-mail address or password.") && !page.contains("wrong password")
+            page.contains("Wrong email address or password.") && !page.contains("wrong password")
         );
     }
     for _ in 0..9 {
@@ -225,8 +225,8 @@ async fn forms_that_are_too_large_or_malformed_are_told_so() {
         browser.post("/rpc/service_hooks/rpc/hooks/nothing", &[]).await.status(),
         StatusCode::NOT_FOUND
     );
-    // A stranger's address is not kept beyond what an address can be, and nothing in it is a fault
-    // of ours.
+    // An e-mail address that is too long is not stored, and no character in it causes a server
+    // error.
     for email in ["a\0b@example.org", &"x".repeat(10_000)] {
         let answer = app.stranger().post(SIGN_IN, &[("email", email), ("password", "x")]).await;
         assert_eq!(answer.status(), StatusCode::SEE_OTHER);

@@ -1,5 +1,4 @@
-//! How long somebody stays signed in: as long as they use the portal, a week at most, and never
-//! beyond signing out.
+//! The lifetime of a session: while it is used, at most a week, and never beyond signing out.
 
 use reqwest::StatusCode;
 use service_hooks::{
@@ -32,7 +31,7 @@ async fn a_session_ends_after_half_a_day_of_rest_and_after_a_week_at_last(db: Te
     let ends = sql::number(&url, "SELECT MAX(expires_at) FROM sessions").await.unwrap();
     let left = ends - Clock::System.now().0;
     assert!((11 * HOUR..=12 * HOUR).contains(&left), "{left}");
-    // As if the sign-in had been so long ago, and the session been used ever since.
+    // As if the user signed in that long ago and used the session since then.
     for (days, status) in [(6, StatusCode::OK), (7, StatusCode::SEE_OTHER)] {
         let signed_in = Clock::System.now().0 - days * 24 * HOUR;
         let text = sql::text(&url, "SELECT MAX(data) FROM sessions").await.unwrap();

@@ -1,5 +1,5 @@
-//! Signing in while others guess: nothing is written for strangers, their tries cost the owner
-//! nothing, and the audit log says what happened and from where.
+//! Sign-in while others guess passwords: nothing is written for clients without a session, the
+//! account's owner can still sign in, and the audit log has the attempts with their origin.
 
 use futures::future::join_all;
 use reqwest::StatusCode;
@@ -47,7 +47,7 @@ async fn nothing_is_written_for_strangers(db: TestDb) {
                 email != "nobody@example.org" || page.contains("value=\"nobody@example.org\""),
                 "{page}"
             );
-            // In no other browser, and not without the word in its address.
+            // In no other browser, and not without the token in its URL.
             assert!(
                 !app.stranger().get(&to).await.text().await.unwrap().contains("Error: Sign in")
             );
@@ -62,8 +62,8 @@ async fn nothing_is_written_for_strangers(db: TestDb) {
     }
 }
 
-/// 150 clients guess at once, from two addresses. Meanwhile the owner signs in with a browser they
-/// used before, and with a new one elsewhere; so does somebody else.
+/// 150 clients guess concurrently, from two addresses. Meanwhile the owner signs in with a known
+/// browser, and with a new one from another address; so does another user.
 async fn guesses_keep_nobody_else_out(db: TestDb) {
     let app = TestApp::start(db).await;
     let known = app.browser(Role::Administrator).await;
@@ -90,13 +90,13 @@ async fn guesses_keep_nobody_else_out(db: TestDb) {
         looked_at, 20,
         "ten passwords from each address were looked at, however many came at once"
     );
-    // The right password is not looked at either, from there; a browser that is known is not slowed
+    // From that address even the right password is not checked; a known browser is not limited
     // there.
     assert!(try_in(&mut app.stranger_at(10), EMAIL, PASSWORD).await.starts_with("/sign-in"));
     let mut moved = app.stranger_at(10);
     moved.cookie.clone_from(&known.cookie);
     assert_eq!(try_in(&mut moved, EMAIL, PASSWORD).await, "/account");
-    // What it is known for is one account.
+    // The browser is known for one account only.
     assert!(
         try_in(&mut moved, "agent@example.org", "a wrong password").await.starts_with("/sign-in")
     );
@@ -135,7 +135,7 @@ async fn sign_ins_and_refusals_are_in_the_audit_log(db: TestDb) {
         "/sign-in"
     );
     assert_eq!(lines("session.ended").await, 1);
-    // What was counted after the first is told at the end at the latest.
+    // Refusals counted after the first are logged at shutdown at the latest.
     app.running.shutdown().await;
     let question = "SELECT COUNT(*) FROM audit WHERE action = 'sign_in.refused' AND detail LIKE '9 \
                     more in a minute: 9 from 127.0.0.9'";

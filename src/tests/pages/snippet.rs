@@ -1,4 +1,4 @@
-//! The receiver in Rust that the catalogue offers, compiled and run as it stands. (Those in other
+//! The receiver in Rust that the catalogue offers, compiled and run unchanged. (Those in other
 //! languages are run by `end2end/`.)
 
 use reqwest::StatusCode;

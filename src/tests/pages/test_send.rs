@@ -1,5 +1,4 @@
-//! Tests as a browser without scripts sends them: of a hook with a body of one's own, and of a hook
-//! that is not saved.
+//! Tests in a browser without scripts: of a hook with a custom payload, and of an unsaved hook.
 
 use service_hooks::{
     domain::{event::EventType, permission::Role},
@@ -31,7 +30,7 @@ const TRY: &str = "/rpc/service_hooks/rpc/hooks/try_out";
 const CREATE: &str = "/rpc/service_hooks/rpc/hooks/create";
 const UPDATE: &str = "/rpc/service_hooks/rpc/hooks/update";
 
-/// Posts a form, follows where it leads, and gives address, status and page.
+/// Posts a form, follows the redirect and returns URL, status and page.
 async fn submit(browser: &Browser, path: &str, form: &[(&str, &str)]) -> (String, u16, String) {
     let answer = browser.post(path, form).await;
     assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
@@ -44,7 +43,7 @@ fn draft_of(path: &str) -> &str {
     path.split("draft=").nth(1).unwrap().split(['&', '#']).next().unwrap()
 }
 
-/// What stands in the field, as a browser would read it.
+/// The content of the text field, as a browser would parse it.
 fn typed(page: &str) -> String {
     let inside = page.split("<textarea").nth(1).unwrap().split_once('>').unwrap().1;
     let inside = inside.split("</textarea>").next().unwrap();
@@ -93,7 +92,7 @@ async fn a_body_is_checked_and_sent_as_it_was_typed(db: TestDb) {
     let (path, _, page) =
         submit(&browser, SEND, &[("id", &id), ("body", "{\"id\":  \"\"}"), ("anyway", "true")])
             .await;
-    assert!(path.contains("&test=") && page.contains("127.0.0.1 responded 200 OK in"), "{page}");
+    assert!(path.contains("&test=") && page.contains("127.0.0.1 returned 200 OK in"), "{page}");
     let own = format!(
         "{}\r\n",
         sample(EventType::WorkItemClosed).replace("Job well done", "tested").replace('\n', "\r\n")
@@ -101,7 +100,7 @@ async fn a_body_is_checked_and_sent_as_it_was_typed(db: TestDb) {
     receiver.reply([Reply::status(503)]);
     let (_, _, page) = submit(&browser, SEND, &[("id", &id), ("body", &own)]).await;
     assert!(
-        page.contains("127.0.0.1 responded 503 Service Unavailable in")
+        page.contains("127.0.0.1 returned 503 Service Unavailable in")
             && page.contains("Failed (test)"),
         "{page}"
     );
@@ -111,7 +110,7 @@ async fn a_body_is_checked_and_sent_as_it_was_typed(db: TestDb) {
     assert_eq!(String::from_utf8_lossy(&came[1].body), own.replace("\r\n", "\n"));
     assert!(came.iter().all(|came| came.header("x-service-hook-test") == "true"
         && came.header("x-api-key") == "the-key"));
-    // A test that failed is no failure of the hook, and both are remembered.
+    // A failed test does not count as a failure of the hook, and both tests are listed.
     let page = browser.get(&format!("/integration/hooks/{id}/test")).await.text().await.unwrap();
     assert_eq!(page.matches("(test)").count(), 2, "{page}");
     app.assert_balanced().await;
@@ -158,7 +157,7 @@ async fn the_last_real_event_is_for_those_who_may_see_it(db: TestDb) {
         .await;
     assert_eq!(status, 202);
     app.delivery_in(&token, event["id"].as_str().unwrap(), "delivered").await;
-    // A test after it is not what is meant.
+    // A later test is not an event.
     submit(&manager, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
     let page = manager.get(&path).await.text().await.unwrap();
     let body = typed(&page);
@@ -168,7 +167,7 @@ async fn the_last_real_event_is_for_those_who_may_see_it(db: TestDb) {
     );
     assert!(!page.contains("CANARY") && page.contains("Personal data is masked"), "{page}");
     let (_, _, page) = submit(&manager, SEND, &[("id", &id), ("body", &body)]).await;
-    assert!(page.contains("127.0.0.1 responded 200 OK"), "it is as the schema demands: {page}");
+    assert!(page.contains("127.0.0.1 returned 200 OK"), "it is as the schema demands: {page}");
     let developer = app.browser(Role::Developer).await;
     let page = developer.get(&path).await.text().await.unwrap();
     assert!(!page.contains("CANARY") && !page.contains("Last event, masked"), "{page}");
@@ -182,11 +181,11 @@ async fn a_developer_may_send_the_sample(db: TestDb) {
     let (path, _, page) =
         submit(&developer, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
     assert!(
-        page.contains("127.0.0.1 responded 200 OK in") && receiver.wait_for(1).await.len() == 1,
+        page.contains("127.0.0.1 returned 200 OK in") && receiver.wait_for(1).await.len() == 1,
         "{page}"
     );
-    // Another person's look at the same test shows what came, but not the body; nor does another
-    // hook's page show it.
+    // Another user sees the result of the same test, but not its payload; another hook's page does
+    // not show it.
     let manager = app.browser(Role::IntegrationManager).await;
     let (theirs, _, page) =
         submit(&manager, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
@@ -234,7 +233,7 @@ fn is_signed(came: &Came, secret: &str) -> bool {
     )
 }
 
-/// The secret that a page shows.
+/// The secret shown on a page.
 fn shown_secret(page: &str) -> &str {
     let secret = page.split("whsec_").nth(1).unwrap().split('<').next().unwrap();
     &page[page.find("whsec_").unwrap()..][..secret.len() + "whsec_".len()]
@@ -245,7 +244,7 @@ async fn unsaved_values_are_tested_and_nothing_is_saved(db: TestDb) {
     let receiver = Receiver::start().await;
     let browser = app.browser(Role::IntegrationManager).await;
     let token = app.full_token().await;
-    // What is wrong is told by the rules of saving, and the name is nobody's business yet.
+    // The errors are those of saving, except that a test needs no name.
     let (_, _, page) = submit(&browser, TRY, &form("http://10.0.0.1/x", "")).await;
     assert!(
         page.contains("id=\"callback_url-error\"") && page.contains("id=\"api_key-error\""),
@@ -257,7 +256,7 @@ async fn unsaved_values_are_tested_and_nothing_is_saved(db: TestDb) {
     receiver.reply([Reply::status(418)]);
     let (path, _, page) = submit(&browser, TRY, &form(&url, "CANARY-key-0123")).await;
     assert!(
-        path.ends_with("#trial") && page.contains("127.0.0.1 responded 418 in"),
+        path.ends_with("#trial") && page.contains("127.0.0.1 returned 418 in"),
         "{path} {page}"
     );
     assert!(!page.contains("CANARY") && page.contains("••••"), "the key stays out of the page");
@@ -271,8 +270,8 @@ async fn unsaved_values_are_tested_and_nothing_is_saved(db: TestDb) {
         [("user:integration-manager@example.org".to_owned(), "hook.tried".to_owned())]
     );
 
-    // A second test, a generated key and an error on the way change nothing about the secret that
-    // was shown.
+    // A second test, a generated key and an error in between do not change the secret that was
+    // shown.
     let mut again = form(&url, "");
     again.push(("draft", draft_of(&path)));
     let (path, _, page) = submit(&browser, TRY, &again).await;
@@ -332,7 +331,7 @@ async fn a_stored_key_never_goes_to_another_host(db: TestDb) {
         assert!(page.contains("Enter the API key again"), "{foreign}: {page}");
     }
     let page = trial(&other.url("/in"), "a-new-key").await;
-    assert!(page.contains("For this test only"), "{page}");
+    assert!(page.contains("Used for this test only"), "{page}");
     let fresh = shown_secret(&page).to_owned();
     let (came, foreign) = (receiver.wait_for(1).await, other.wait_for(1).await);
     assert_eq!(
@@ -341,7 +340,7 @@ async fn a_stored_key_never_goes_to_another_host(db: TestDb) {
     );
     assert_eq!((foreign.len(), foreign[0].header("x-api-key")), (1, "a-new-key"));
     assert!(is_signed(&foreign[0], &fresh) && !is_signed(&foreign[0], secret));
-    // It is still the hook that it was.
+    // The hook itself is unchanged.
     let (_, hook) = app.api(&token, "GET", &format!("/hooks/{id}"), None).await;
     assert_eq!(
         (&hook["version"], hook["callback_url"].as_str().unwrap()),
@@ -381,11 +380,11 @@ async fn what_may_not_work_is_said_and_saved(db: TestDb) {
     assert!(page.contains("\"hook\" already sends this event to this URL"), "{page}");
     let page = create("http://crm.example.org/in").await;
     assert!(page.contains("the name does not resolve") && page.contains("Plain HTTP"), "{page}");
-    // A port where nobody listens: it was ours a moment ago.
+    // A port without a listener: it was ours a moment ago.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let page = create(&format!("http://{gone}/in")).await;
     assert!(page.contains("connect to 127.0.0.1, port ") && !page.contains("Plain HTTP"), "{page}");
-    // Before it is saved, beside its field.
+    // Before saving, beside its field.
     let (_, _, page) = submit(&browser, TRY, &form(&receiver.url("/in"), "k")).await;
     assert!(
         page.contains("id=\"callback_url-warning\"") && page.contains("hint callback_url-warning"),
@@ -393,8 +392,8 @@ async fn what_may_not_work_is_said_and_saved(db: TestDb) {
     );
     let page = create(&receiver.url("/other")).await;
     assert!(!page.contains("Warning:"), "{page}");
-    // And beside what is wrong, so that both are mended at once: of a new hook, of one that is
-    // changed, of a test.
+    // Together with other errors, so that all can be fixed at once: for a new hook, a changed hook,
+    // and a test.
     let warned = format!("http://{gone}/in");
     for (path, id) in [(CREATE, ""), (UPDATE, id.as_str()), (TRY, id.as_str())] {
         let mut both = form(&warned, "k y");
@@ -422,7 +421,7 @@ async fn what_may_not_work_is_said_and_saved(db: TestDb) {
         );
         assert!(!page.contains("id=\"callback_url-error\""), "{path}: {page}");
     }
-    // A hook is not its own twin, and what is refused is not looked at.
+    // A hook is not a duplicate of itself, and a rejected form is not checked for duplicates.
     let url = receiver.url("/in");
     let own = [form(&url, "k"), vec![("id", &id), ("version", "1"), ("name", "")]].concat();
     let (_, _, page) = submit(&browser, UPDATE, &own).await;

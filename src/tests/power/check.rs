@@ -1,4 +1,5 @@
-//! Is a disk that a power cut left behind a database that keeps what was promised?
+//! Checks a disk after a power cut: the database is intact and contains everything that was
+//! acknowledged.
 
 use std::{collections::HashSet, path::Path};
 
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use super::{disk::Image, workload::HOOKS};
 
-/// What is wrong with a disk.
+/// A fault of a disk.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     #[error("{0} events or hooks were acknowledged and are not there")]
@@ -24,7 +25,7 @@ pub enum Fault {
     Broken(String),
 }
 
-/// Writes an image where SQLite can open it, in place of the one before.
+/// Writes an image where SQLite can open it, and replaces the previous one.
 pub fn write(image: &Image, folder: &Path) {
     for entry in std::fs::read_dir(folder).unwrap() {
         std::fs::remove_file(entry.unwrap().path()).unwrap();
@@ -34,7 +35,7 @@ pub fn write(image: &Image, folder: &Path) {
     }
 }
 
-/// Opens the database as any program would, which makes SQLite recover it, and looks at all of it.
+/// Opens the database as any program would, which makes SQLite recover it, and checks all of it.
 pub async fn check(file: &Path, acknowledged: &[Uuid], is_thorough: bool) -> Result<(), Fault> {
     if acknowledged.is_empty() && !file.exists() {
         return Ok(());
@@ -100,7 +101,7 @@ async fn look(
     if missing > 0 { Err(Fault::Missing(missing)) } else { Ok(()) }
 }
 
-/// Does the program itself start on it, and balance?
+/// Checks that the program starts on it, and that the balance holds.
 pub async fn start(settings: &Settings, file: &Path) -> Result<(), Fault> {
     let settings =
         Settings { database_url: format!("sqlite:{}", file.display()), ..settings.clone() };

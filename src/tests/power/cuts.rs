@@ -1,9 +1,9 @@
-//! Power cuts. A running portal's disk is recorded and cut at a thousand points, each time leaving
-//! behind one of the disks that are possible there; every one of them must hold everything that was
-//! acknowledged.
+//! Power cuts. The disk of a running portal is recorded and cut at a thousand points. Each cut
+//! produces one of the disks that are possible at that point; each of them must contain everything
+//! that was acknowledged.
 //!
-//! `SERVICE_HOOKS_TEST_CUTS` makes it longer (1,000 unless set), `SERVICE_HOOKS_TEST_SEED` chooses
-//! what chance decides.
+//! `SERVICE_HOOKS_TEST_CUTS` sets the number of cuts (default 1,000), `SERVICE_HOOKS_TEST_SEED` the
+//! seed of the random choices.
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +19,9 @@ use super::{
     workload,
 };
 
-/// Cuts of one recording; more want recordings of their own.
+/// Cuts per recording; more need further recordings.
 const CUTS_EACH: usize = 5000;
-/// Each recording's cuts are shared out, because checking them is most of the work.
+/// Tasks that check the cuts of a recording, because checking is most of the work.
 const CHECKERS: usize = 2;
 const FILE: &str = "test.db";
 
@@ -36,19 +36,19 @@ fn seed() -> u64 {
     variable("SERVICE_HOOKS_TEST_SEED").unwrap_or_else(|| u64::from_le_bytes(random_bytes()))
 }
 
-/// In memory where the machine has such a folder: nothing here needs to survive anything real.
+/// In memory if the machine has such a folder: the files need not survive anything.
 fn scratch() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }
 
-/// What a share of the cuts came to.
+/// The result of one task's cuts.
 #[derive(Default, Debug)]
 struct Found {
     cuts: usize,
     missing: usize,
     broken: usize,
-    /// The first fault, and where its disk is kept.
+    /// The first fault, and the path of its disk.
     first: Option<String>,
 }
 
@@ -60,20 +60,20 @@ struct Recording {
     kind: Kind,
 }
 
-/// Whose promises are cut.
+/// The durability settings under test.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// The product's. Nothing may be found.
+    /// The product's settings. No fault is allowed.
     Ours,
-    /// Were SQLite told not to sync each commit.
+    /// `synchronous = NORMAL`: SQLite does not sync each commit.
     Normal,
-    /// On a disk that says it synced and did not.
+    /// A disk that reports syncs without doing them.
     Lies,
 }
 
 impl Recording {
-    /// Where to cut: anywhere, right after a promise, and while a checkpoint writes to the database
-    /// itself.
+    /// The points to cut at: random, right after an acknowledgement, and while a checkpoint writes
+    /// to the database file.
     fn points(&self, count: usize, rng: &mut StdRng) -> Vec<usize> {
         let after = |wanted: &dyn Fn(&Entry) -> bool| -> Vec<usize> {
             let entries = self.tape.iter().enumerate();
@@ -97,7 +97,7 @@ impl Recording {
         points
     }
 
-    /// Cuts `count` times and looks at each disk.
+    /// Cuts `count` times and checks each disk.
     async fn cut(&self, share: u64, count: usize) -> Found {
         let mut rng = StdRng::seed_from_u64(self.seed ^ share);
         let folder = scratch();
@@ -148,7 +148,7 @@ impl Found {
     }
 }
 
-/// A disk that was found wanting stays, to be looked at.
+/// Keeps a faulty disk for analysis.
 fn keep(file: &Path) -> PathBuf {
     let kept = tempfile::tempdir().unwrap().keep();
     for entry in std::fs::read_dir(file.parent().unwrap()).unwrap() {

@@ -1,5 +1,5 @@
-//! A disk after its power was cut: everything that was synced, and of the rest what chance decides,
-//! sector by sector.
+//! A disk after a power cut: everything that was synced, and a random part of the rest, sector by
+//! sector.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use rand::{RngExt, rngs::StdRng, seq::SliceRandom};
 
 use super::tape::Entry;
 
-/// What a disk holds for certain at a point of the tape, and what it may hold besides.
+/// The certain content of a disk at a point of the tape, and its possible further content.
 #[derive(Default)]
 pub struct Disk {
     names: BTreeMap<String, usize>,
@@ -28,12 +28,12 @@ struct File {
 /// Names and contents.
 pub type Image = BTreeMap<String, Vec<u8>>;
 
-/// How hard a cut is to what was not synced.
+/// Probabilities for unsynced writes at a cut.
 struct Chance {
     sector: usize,
-    /// How likely it is that an unsynced write is there.
+    /// The probability that an unsynced write is on the disk.
     keep: f64,
-    /// How likely it is that it is there only in part.
+    /// The probability that only a part of it is.
     tear: f64,
 }
 
@@ -46,7 +46,7 @@ impl Chance {
         }
     }
 
-    /// An unsynced write arrives, or not, or in part.
+    /// Applies an unsynced write: completely, in part, or not at all.
     fn apply(&self, content: &mut Vec<u8>, entry: &Entry, rng: &mut StdRng) {
         match entry {
             _ if !rng.random_bool(self.keep) => {}
@@ -57,8 +57,8 @@ impl Chance {
         }
     }
 
-    /// Some of a write's sectors arrive, some do not, and some only up to a byte. What lies around
-    /// a write stays whole: that much disks promise ("powersafe overwrite"), and SQLite relies on
+    /// Some of a write's sectors arrive, some do not, and some only up to a byte. Bytes outside of
+    /// a write are not changed: disks guarantee that ("powersafe overwrite"), and SQLite relies on
     /// it.
     fn tear(&self, content: &mut Vec<u8>, at: usize, bytes: &[u8], rng: &mut StdRng) {
         let mut from = 0;
@@ -76,12 +76,12 @@ impl Chance {
 }
 
 impl Disk {
-    /// A disk that says it synced and did not.
+    /// A disk that reports syncs without doing them.
     pub fn that_lies() -> Self {
         Self { lies: true, ..Self::default() }
     }
 
-    /// Goes on along the tape, up to but not including `end`.
+    /// Advances along the tape, up to but not including `end`.
     pub fn advance(&mut self, tape: &[Entry], end: usize, rng: &mut StdRng) {
         for (number, entry) in tape.iter().enumerate().take(end).skip(self.at) {
             match entry {
@@ -120,11 +120,11 @@ impl Disk {
         self.at = end;
     }
 
-    /// One of the disks that a cut here can leave.
+    /// One of the disks that a cut at this point can produce.
     pub fn cut(&self, tape: &[Entry], rng: &mut StdRng) -> Image {
         let chance = Chance::draw(rng);
         let mut names = self.names.clone();
-        // File systems keep a journal of names: they come in order, up to some point.
+        // File systems journal names: they are applied in order, up to some point.
         for number in &self.loose[..rng.random_range(0..=self.loose.len())] {
             rename(&mut names, &tape[*number]);
         }

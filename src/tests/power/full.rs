@@ -1,5 +1,5 @@
-//! A full disk. Nothing is acknowledged while it lasts; once there is room everything goes on by
-//! itself.
+//! A full disk: no event is acknowledged while it is full, and everything continues automatically
+//! once there is space.
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,14 +36,14 @@ fn sample_request() -> Value {
     json!({"type": EVENT.key(), "data": serde_json::from_str::<Value>(sample(EVENT)).unwrap()})
 }
 
-/// How many deliveries stand in a state.
+/// The number of deliveries in a state.
 async fn count(recorded: &Recorded, state: State) -> i64 {
     let grant = Actor::portal().require(right::SystemRead).unwrap();
     let mut conn = recorded.app.running.portal.store().read().await.unwrap();
     balance::read(&mut conn, &grant).await.unwrap().of(state)
 }
 
-/// What `/readyz` says, and which parts do not work.
+/// The status of `/readyz`, and the parts that do not work.
 async fn ready(recorded: &Recorded) -> (u16, Vec<String>) {
     let answer = recorded.app.request("GET", "/readyz").send().await.unwrap();
     let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
@@ -53,7 +53,7 @@ async fn ready(recorded: &Recorded) -> (u16, Vec<String>) {
     (status, down.map(|part| part["name"].as_str().unwrap().to_owned()).collect())
 }
 
-/// Several times over, because a disk that is nearly full is full again and again.
+/// Several times, because a disk that is nearly full becomes full repeatedly.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
     let recorded = Recorded::start(Tape::default()).await;
@@ -66,8 +66,8 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
         let (status, problem) =
             recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
         assert!(status == 503 || status == 507, "{status}: {problem}");
-        // Between two commits that fail a small one may still find room, and then both say for a
-        // moment that all is well.
+        // Between two failing commits a small one may still succeed; then the pages briefly report
+        // no problem.
         eventually("the pages say that the disk is full", async || {
             recorded.emit_in_vain().await;
             let page = browser.get("/integration/hooks").await.text().await.unwrap();
@@ -118,8 +118,8 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
     recorded.stop().await;
 }
 
-/// What a receiver answered while there was no room is recorded as soon as there is, and not sent a
-/// second time.
+/// Responses that arrive while the disk is full are recorded as soon as there is space, and the
+/// deliveries are not sent again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_came_of_an_attempt_is_recorded_once_there_is_room() {
     let recorded = Recorded::start(Tape::default()).await;
@@ -159,9 +159,9 @@ async fn what_came_of_an_attempt_is_recorded_once_there_is_room() {
     recorded.stop().await;
 }
 
-/// With space in reserve a full disk refuses events only: people sign in and see what is wrong,
-/// what was accepted is delivered, what is past its retention goes at once. With room again, events
-/// come in and the reserve is back.
+/// With a reserve file, a full disk rejects events only: users can sign in and see the problem,
+/// accepted events are delivered, and retention deletes at once. When there is space again, events
+/// are accepted and the reserve is restored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_a_reserve_only_events_are_refused() {
     let recorded = Recorded::start_with(Tape::default(), |settings| {
@@ -176,7 +176,7 @@ async fn with_a_reserve_only_events_are_refused() {
     recorded.emit().await.unwrap();
     let all_sent = async || (count(&recorded, State::Pending).await == 0).then_some(());
     eventually("all is sent", all_sent).await;
-    // The next clean-up would be in an hour.
+    // The next scheduled retention would be in an hour.
     let before = pruned().await;
     let stranger = recorded.app.browser(Role::Developer).await;
     recorded.tape.set_full_while(Some(reserve.clone()));
@@ -193,7 +193,7 @@ async fn with_a_reserve_only_events_are_refused() {
             .unwrap()
             .contains("The server's disk is full. Nothing was stored.")
     );
-    // While it is tried whether there is room again, a write may find none.
+    // While the server checks for space, a write may fail.
     let browser = eventually("somebody signs in", async || {
         let mut browser = recorded.app.stranger();
         let form = [("email", "developer@example.org"), ("password", PASSWORD)];
@@ -235,8 +235,8 @@ async fn with_a_reserve_only_events_are_refused() {
     recorded.stop().await;
 }
 
-/// A server that starts where there is hardly any room refuses events at once, before they take the
-/// last of it, and says so.
+/// A server that starts with almost no space rejects events at once, before they use the rest, and
+/// reports it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_room_for_the_reserve_events_are_refused_from_the_start() {
     let recorded = Recorded::start_with(Tape::default(), |settings| {
@@ -268,7 +268,7 @@ async fn a_test_that_could_not_be_stored_is_not_sent() {
     assert_eq!(status, 201, "{hook}");
     let path = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
     recorded.tape.set_full(true);
-    // Between two commits that fail a small one may still find room.
+    // Between two failing commits a small one may still succeed.
     let mut sent = 0;
     for refused in 0..3 {
         loop {
@@ -289,7 +289,7 @@ async fn a_test_that_could_not_be_stored_is_not_sent() {
     recorded.stop().await;
 }
 
-/// Tells of each request, and answers when it may.
+/// Reports each request, and responds when the test permits it.
 async fn patient_receiver(asked: Arc<Semaphore>, may_answer: Arc<Semaphore>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,5 +1,5 @@
-//! Power cuts and full disks, on a disk of our own making: a VFS between SQLite and the machine
-//! writes down what happens.
+//! Power cuts and full disks on a simulated disk: a VFS between SQLite and the machine records all
+//! operations.
 
 mod check;
 mod cuts;

@@ -1,5 +1,6 @@
-//! What happened to a disk, in order: every write, truncate and sync of every file, and between
-//! them what the program promised. Cut anywhere, it says what the disk may hold and what it must.
+//! The operations of a disk, in order: every write, truncate and sync of every file, and the
+//! program's acknowledgements. It determines what a disk may and must contain after a cut at any
+//! point.
 
 use std::{
     collections::HashMap,
@@ -12,14 +13,14 @@ use std::{
 
 use uuid::Uuid;
 
-/// One thing that happened. Files are numbered as they are made: a name can be given to another
-/// file later.
+/// One operation. Files are numbered in order of creation, because a name can later refer to
+/// another file.
 pub enum Entry {
     Create {
         name: String,
         file: usize,
     },
-    /// Also gives up the name.
+    /// Also removes the name.
     Delete {
         name: String,
     },
@@ -32,18 +33,18 @@ pub enum Entry {
         file: usize,
         len: usize,
     },
-    /// What was written to this file before is on the disk.
+    /// Earlier writes to this file are on the disk.
     Sync {
         file: usize,
     },
-    /// A sync that failed: the system forgets what it had to write, and how much of that arrived
-    /// nobody knows. The next sync succeeds without it.
+    /// A failed sync: the system drops the writes, and it is unknown which of them reached the
+    /// disk. The next sync succeeds without them.
     SyncFailed {
         file: usize,
     },
-    /// Which names there are is on the disk.
+    /// The names in the folder are on the disk.
     SyncFolder,
-    /// The program said that this event, or this hook, is kept.
+    /// The program acknowledged this event or this hook.
     Acknowledged(Uuid),
 }
 
@@ -54,7 +55,7 @@ struct Inner {
     files: usize,
 }
 
-/// The recording, and the faults that can be switched on while it runs.
+/// The recording, and faults that can be switched on while it runs.
 #[derive(Default)]
 pub struct Tape {
     inner: Mutex<Inner>,
@@ -62,7 +63,7 @@ pub struct Tape {
     full_while: Mutex<Option<PathBuf>>,
     refused: AtomicUsize,
     syncs_fail: AtomicBool,
-    /// `synchronous` is weakened to `NORMAL` on its way into SQLite.
+    /// `synchronous` is changed to `NORMAL` on its way into SQLite.
     pub is_normal: bool,
 }
 
@@ -75,7 +76,7 @@ impl Tape {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A file is opened under a name: the one that has it, or a new one.
+    /// Opens a file by name: an existing one, or a new one.
     pub fn open(&self, name: &str) -> usize {
         let mut inner = self.inner();
         if let Some(file) = inner.names.get(name) {
@@ -99,22 +100,22 @@ impl Tape {
         self.inner().entries.push(entry);
     }
 
-    /// Everything so far; the tape is empty then.
+    /// Takes all entries so far and leaves the tape empty.
     pub fn take(&self) -> Vec<Entry> {
         std::mem::take(&mut self.inner().entries)
     }
 
-    /// From now on (or no longer) there is no room on the disk.
+    /// Sets whether the disk is full.
     pub fn set_full(&self, is_full: bool) {
         self.is_full.store(is_full, Ordering::SeqCst);
     }
 
-    /// There is no room for as long as this file takes it; `None`: there is.
+    /// The disk is full while this file exists; `None`: it is not.
     pub fn set_full_while(&self, file: Option<PathBuf>) {
         *self.full_while.lock().unwrap() = file;
     }
 
-    /// From now on (or no longer) syncs fail.
+    /// Sets whether syncs fail.
     pub fn set_syncs_fail(&self, fail: bool) {
         self.syncs_fail.store(fail, Ordering::SeqCst);
     }
@@ -123,7 +124,7 @@ impl Tape {
         self.syncs_fail.load(Ordering::SeqCst)
     }
 
-    /// Asked for each write: is there no room for it?
+    /// Called for each write: does it fail for lack of space?
     pub fn refuses(&self) -> bool {
         let is_taken = self.full_while.lock().unwrap().as_ref().is_some_and(|file| file.exists());
         let is_full = self.is_full.load(Ordering::SeqCst) || is_taken;
@@ -131,7 +132,7 @@ impl Tape {
         is_full
     }
 
-    /// Writes that found no room.
+    /// The number of writes that failed for lack of space.
     pub fn refused(&self) -> usize {
         self.refused.load(Ordering::SeqCst)
     }

@@ -1,8 +1,8 @@
-//! A SQLite VFS that does what the machine's own does and keeps a [`Tape`] of it. Only here is
-//! `unsafe` written: SQLite speaks C to its VFS.
+//! A SQLite VFS that forwards to the default VFS and records everything on a [`Tape`]. It is the
+//! only place with `unsafe`: SQLite calls its VFS through C.
 //!
-//! Nothing is really synced: the disk this stands for is rebuilt from the tape. Shared memory and
-//! locks are the real ones; memory-mapped files are not offered, so no write can pass by the tape.
+//! Nothing is really synced: the simulated disk is rebuilt from the tape. Shared memory and locks
+//! are the real ones; memory-mapped files are not offered, so every write is recorded.
 
 #![expect(unsafe_code, reason = "SQLite's VFS interface is C")]
 
@@ -22,19 +22,19 @@ use libsqlite3_sys::{
 
 use super::tape::{Entry, Tape};
 
-/// What SQLite holds as a file. The real one's memory lies right behind it.
+/// A file as SQLite sees it. The real file's memory follows directly.
 #[repr(C)]
 struct Shim {
     /// First, because SQLite looks for its methods there.
     base: sqlite3_file,
     tape: &'static Tape,
-    /// Temporary files are of no interest: nobody looks for them after a power cut.
+    /// `None` for temporary files, which do not matter after a power cut.
     file: Option<usize>,
-    /// As the machine's own VFS: the first sync of a journal syncs the folder that names it.
+    /// As in the default VFS: the first sync of a journal syncs its folder.
     syncs_folder: bool,
 }
 
-/// Makes a VFS with a tape of its own. Both stay until the process ends, as SQLite demands.
+/// Registers a VFS with its own tape. Both live until the process ends, as SQLite requires.
 pub fn register(tape: Tape) -> (String, &'static Tape) {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("power-{}", COUNT.fetch_add(1, Ordering::SeqCst));
@@ -65,7 +65,7 @@ unsafe fn tape_of(vfs: *mut sqlite3_vfs) -> &'static Tape {
     unsafe { &*(*vfs).pAppData.cast::<Tape>() }
 }
 
-/// The last part of a path: all files of one tape lie in one folder.
+/// The last part of a path: all files of one tape are in one folder.
 unsafe fn name_of(path: *const c_char) -> String {
     // SAFETY: SQLite hands over paths that end in NUL.
     let path = unsafe { CStr::from_ptr(path) }.to_str().unwrap();
@@ -153,7 +153,7 @@ unsafe fn shim<'a>(file: *mut sqlite3_file) -> &'a mut Shim {
     unsafe { &mut *file.cast::<Shim>() }
 }
 
-/// Methods that only pass on.
+/// Methods that only forward.
 macro_rules! pass_on {
     ($($name:ident = $method:ident($($argument:ident: $kind:ty),*) $(-> $answer:ty)?;)+) => {$(
         unsafe extern "C" fn $name(file: *mut sqlite3_file, $($argument: $kind),*) $(-> $answer)? {
@@ -192,7 +192,7 @@ unsafe extern "C" fn write(
     unsafe {
         let Shim { tape, file: number, .. } = shim(file);
         let is_full = number.is_some() && tape.refuses();
-        // As a disk does whose room ends within a write: the first part of it is there.
+        // Like a disk that becomes full during a write: only the first part is written.
         let amount = if is_full { amount / 2 } else { amount };
         let outcome = real_write(file, from, amount, at);
         if outcome == SQLITE_OK

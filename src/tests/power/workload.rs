@@ -1,6 +1,5 @@
-//! What goes on while the tape runs: a portal on a recorded disk, producers that emit at the same
-//! time, receivers that sometimes refuse, checkpoints all along, and a stop and a start in the
-//! middle.
+//! The recorded workload: a portal on a recorded disk, concurrent producers, receivers that
+//! sometimes fail, frequent checkpoints, and a restart in the middle.
 
 use std::sync::Arc;
 
@@ -26,11 +25,11 @@ use crate::support::{
 };
 
 pub const EVENT: EventType = EventType::WorkItemClosed;
-/// Hooks that listen to it: two that are on, and one that is off.
+/// Hooks of the event type: two on, one off.
 pub const HOOKS: i64 = 3;
 const PRODUCERS: usize = 6;
 const EVENTS_EACH: usize = 20;
-/// So that checkpoints come every few commits, and cuts fall into them.
+/// Checkpoints every few commits, so that cuts hit them.
 const CHECKPOINT: &str = "PRAGMA wal_autocheckpoint = 64";
 
 /// A portal whose disk is recorded.
@@ -43,12 +42,12 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// With its three hooks made.
+    /// With three hooks.
     pub async fn start(tape: Tape) -> Self {
         Self::start_with(tape, |settings| settings.limits.reserve_bytes = 0).await
     }
 
-    /// The same, with settings that are not the usual ones.
+    /// The same, with changed settings.
     pub async fn start_with(tape: Tape, change: impl FnOnce(&mut Settings)) -> Self {
         let (vfs, tape) = vfs::register(tape);
         let db = TestDb::sqlite();
@@ -72,7 +71,7 @@ impl Recorded {
         Self { app, tape, settings, receiver, token }
     }
 
-    /// Emits one event and notes its acknowledgement.
+    /// Emits one event and records its acknowledgement.
     pub async fn emit(&self) -> Result<Accepted, EmitError> {
         let accepted = self.engine().emit(event(0), "test").await?;
         self.tape.push(Entry::Acknowledged(accepted.id.0));
@@ -83,8 +82,8 @@ impl Recorded {
         &self.app.running.portal.dispatcher
     }
 
-    /// Emits until each producer had its share acknowledged, and notes every acknowledgement the
-    /// moment it is given.
+    /// Emits until each producer's share is acknowledged, and records every acknowledgement
+    /// immediately.
     pub async fn emit_much(&self) {
         self.receiver.reply((0..40).map(|number| Reply::status([200, 500, 200, 429][number % 4])));
         let producers = (0..PRODUCERS).map(|producer| {
@@ -102,7 +101,7 @@ impl Recorded {
         }
     }
 
-    /// While the disk fails nothing is acknowledged.
+    /// Emits while the disk fails: nothing may be acknowledged.
     pub async fn emit_in_vain(&self) {
         let many = (0..20).map(|number| self.engine().emit(event(number), "test"));
         let answers = futures::future::join_all(many).await;
@@ -123,7 +122,7 @@ impl Recorded {
     }
 }
 
-/// Bodies of many sizes: some fill pages of their own.
+/// Bodies of many sizes: some fill whole pages.
 pub fn event(number: usize) -> Emit {
     let padding = "x".repeat([0, 100, 1000, 9000][number % 4]);
     let sample = sample(EVENT).trim_end().trim_end_matches('}').to_owned();
@@ -136,8 +135,8 @@ async fn checkpoint_often(store: &service_hooks::engine::store::Store) {
     set.unwrap();
 }
 
-/// A whole story: a start, a full disk for a while, a stop and a start, syncs that fail for a
-/// while, a stop.
+/// A complete recording: start, a temporarily full disk, a restart, temporarily failing syncs,
+/// stop.
 pub async fn record(tape: Tape) -> (Vec<Entry>, Settings, Arc<TestDb>) {
     let recorded = Recorded::start(tape).await;
     recorded.emit_much().await;

@@ -1,4 +1,4 @@
-//! What must be true of every moment of that week, and of its end.
+//! Invariants of the simulated week: checked at every moment, and at its end.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -25,46 +25,46 @@ use super::{
     world::{DAY, Flight, HOOKS, LIMITS, MEMORY, PERMITS, SECOND},
 };
 
-/// A row that is due may lie this long while its hook is idle: a failed load is tried again after a
-/// second, and what is let go goes 250 a second.
+/// How long a due row may wait while its hook is idle: a failed load is retried after a second, and
+/// released rows follow at 250 per second.
 const PATIENCE: i64 = 10 * SECOND;
-/// A first attempt to a receiver that is well begins within this, whatever the others do.
+/// Maximum delay of a first attempt to a healthy receiver, regardless of the other hooks.
 const PROMPT: i64 = 20 * SECOND;
-/// A hook that somebody has just changed, or that was just loaded again, is not measured.
+/// A hook that was just changed or reloaded is not measured for this long.
 const DISTURBED: i64 = 120 * SECOND;
 
-/// What is known of a hook apart from the store.
+/// State of a hook, tracked independently of the store.
 #[derive(Default)]
 struct Seen {
-    /// The change up to which the board has heard, and the pause it was told of.
+    /// The last version of the hook that the board was notified of, and its pause.
     version: u64,
     paused_since: Option<Timestamp>,
-    /// Being sent; not yet heard to be recorded; ordered and not yet answered.
+    /// Attempts in flight; finished but not yet reported as recorded; ordered and not yet answered.
     sending: usize,
     in_flight: usize,
     awaited: usize,
     probing: usize,
-    /// Loads that brought nothing since anything else happened to the hook, and what was in memory
-    /// before the last.
+    /// Consecutive loads that returned nothing new without any other change of the hook, and the
+    /// number of rows in memory before the last.
     loads_in_a_row: usize,
     known: usize,
     loaded_at: i64,
-    /// The lines, and the places among all keys, that were asked for since then.
+    /// The lines, and positions among all keys, requested since then.
     asked: HashSet<(bool, Option<Key>, Option<DeliveryId>)>,
-    /// When attempts began, of the last ten seconds, under the same rate.
+    /// Start times of the attempts of the last ten seconds, under the same rate.
     began: VecDeque<i64>,
     rate: Option<u32>,
     began_at: i64,
     disturbed_at: i64,
-    /// The board has heard that the receiver wants to be left alone until then.
+    /// The board was notified that the receiver asked for no requests until then.
     waits_until: Option<Timestamp>,
-    /// What its answers asked for, the board having heard of them or being about to.
+    /// Waits that the receiver asked for, which the board knows or is about to know.
     wishes: Vec<Wish>,
-    /// Since when nothing but failures was recorded, and how often the clock was set until then.
+    /// Start of an uninterrupted series of failures, and the number of clock changes before it.
     failing: Option<(i64, i64)>,
 }
 
-/// See the module.
+/// The checks, with the state that they track.
 #[derive(Default)]
 pub struct Checks {
     pub happened: u64,
@@ -72,24 +72,24 @@ pub struct Checks {
     pub loads: u64,
     pub steps: u64,
     seen: Vec<Seen>,
-    /// What is being sent, and whether in its order.
+    /// Attempts in flight, and whether they are ordered.
     sending: HashMap<usize, bool>,
-    /// Delivered, and not yet on record.
+    /// Delivered, and not yet recorded.
     unrecorded: HashSet<usize>,
     accepted_at: HashMap<usize, i64>,
     in_flight: usize,
     latest: Option<Timestamp>,
     advanced_at: Option<Timestamp>,
-    /// How often the clock was set.
+    /// Number of clock changes.
     jumps: i64,
-    /// How often hooks were given up.
+    /// Number of hooks that were turned off after too many failures.
     pub given_up: u64,
     pub slowest: i64,
 }
 
-/// A receiver asked to be left alone.
+/// A receiver asked for no requests for some time.
 pub struct Wish {
-    /// By the clock, and in truth.
+    /// By the wall clock, and in elapsed time.
     until: Timestamp,
     truly_until: i64,
     heard_at: i64,
@@ -103,7 +103,7 @@ impl Wish {
 }
 
 impl Seen {
-    /// Is there anything that was not asked for in the loads in a row so far?
+    /// Does it request something that the current series of loads has not requested yet?
     fn asks_anew(&mut self, ask: &ReadRequest) -> bool {
         let before = self.asked.len();
         self.asked.extend(ask.heads.iter().map(|after| (true, after.clone(), None)));
@@ -117,8 +117,7 @@ impl Checks {
         self.seen.resize_with(hooks, Seen::default);
     }
 
-    /// Notes when it was accepted, if nothing about it or its hook is a reason to begin later than
-    /// at once.
+    /// Notes when it was accepted, if nothing about it or its hook justifies a later start.
     pub fn accepted(&mut self, row: usize, store: &Store, receiver: Receiver, real: i64) {
         let delivery = &store.rows[row];
         let hook = &store.hooks[delivery.hook];
@@ -140,8 +139,8 @@ impl Checks {
 
     pub fn clock_set(&mut self, real: i64) {
         self.jumps += 1;
-        // A wait noted under a wrong clock is cut to one day, so the old promises cannot be checked
-        // any more.
+        // A wait noted under a wrong clock is cut to one day, so earlier waits can no longer be
+        // checked.
         self.seen.iter_mut().for_each(|seen| seen.wishes.clear());
         for seen in &mut self.seen {
             seen.disturbed_at = real;
@@ -149,7 +148,7 @@ impl Checks {
         }
     }
 
-    /// The process is gone with all it knew; the next one reads everything.
+    /// The process has lost its state; the next one loads everything.
     pub fn crashed(&mut self, store: &Store) {
         self.sending.clear();
         self.unrecorded.clear();
@@ -174,7 +173,7 @@ impl Checks {
         each_hook(news, |hook| self.seen[hook].awaited += 1);
     }
 
-    /// The scheduler hears of something.
+    /// The scheduler receives a message.
     pub fn hear(&mut self, news: &Input, store: &Store, now: Timestamp) {
         each_hook(news, |hook| self.seen[hook].awaited -= 1);
         match news {
@@ -189,7 +188,7 @@ impl Checks {
             Input::Stepped(owned, _) => self.seen[hook_of(owned.hook)].awaited -= 1,
             Input::Changed(hooks) => {
                 for hook in hooks {
-                    // The load that follows says whether it still holds.
+                    // The next load reads whether it still applies.
                     let seen = &mut self.seen[hook_of(*hook)];
                     seen.waits_until = None;
                     seen.wishes.clear();
@@ -226,20 +225,20 @@ impl Checks {
         self.latest = self.latest.max(Some(now));
     }
 
-    /// A load is ordered; `known` is in memory already.
+    /// A load is requested; `known` rows are in memory already.
     pub fn load(&mut self, hook: usize, known: usize, ask: &ReadRequest, real: i64) {
         self.loads += 1;
         let seen = &mut self.seen[hook];
         seen.awaited += 1;
         let goes_on = seen.known == known && real - seen.loaded_at < SECOND;
-        // What is in memory becomes due once more after a clock was set back.
+        // Rows in memory become due once more after the clock was set back.
         if !goes_on || seen.disturbed_at + DISTURBED > real {
             seen.loads_in_a_row = 0;
         }
         if seen.loads_in_a_row == 0 {
             seen.asked.clear();
         }
-        // Line after line is read, each once, as far as there is room.
+        // Lines are read one after the other, each once, as far as there is room.
         let is_new = seen.asks_anew(ask);
         seen.loads_in_a_row += usize::from(!is_new || seen.loads_in_a_row == 0);
         (seen.known, seen.loaded_at) = (known, real);
@@ -255,7 +254,7 @@ impl Checks {
         self.seen[hook].loads_in_a_row = 0;
     }
 
-    /// An attempt begins.
+    /// An attempt starts.
     pub fn attempt(
         &mut self,
         flight: &Flight,
@@ -322,7 +321,7 @@ impl Checks {
         }
     }
 
-    /// Until then nothing goes to a receiver that wants to be left alone.
+    /// A receiver that asked for a wait gets no request until then.
     fn check_wait(
         &self,
         flight: &Flight,
@@ -331,7 +330,7 @@ impl Checks {
         (latest, now): (Timestamp, Timestamp),
     ) {
         let stored = store.hooks[flight.hook].health.waits_until;
-        // Nobody may ask for more than a day: what is later was noted while the clock was wrong.
+        // Waits are limited to one day: a later time was noted while the clock was wrong.
         let is_binding = |until: Timestamp| until > latest && until <= now.after(LONGEST_WAIT);
         let heard = self.seen[flight.hook]
             .wishes
@@ -347,8 +346,8 @@ impl Checks {
         );
     }
 
-    /// An attempt is on record. A hook is given up only after nothing but failures in time that
-    /// really passed; of a clock that was set half a day may count.
+    /// An attempt is recorded. A hook is turned off only after failures over real elapsed time;
+    /// after a clock change half a day may count.
     pub fn answered(&mut self, row: usize, is_delivered: bool) {
         if is_delivered {
             self.unrecorded.insert(row);
@@ -384,15 +383,16 @@ impl Checks {
         }
     }
 
-    /// Nothing overtakes an older one of its key that is open, and none is sent beside another of
-    /// its key. One that was sent again by hand is in its place again as soon as that was heard.
+    /// No delivery overtakes an older open one of its key, and a key has at most one attempt in
+    /// flight. A redelivery is at its position as soon as the board is notified of it.
     fn check_order(&self, row: usize, given: &Outgoing, store: &Store) {
         if given.target.hook.tuning.order_by.is_none() || given.open.is_test {
             return;
         }
         let (hook, key) = (store.rows[row].hook, store.rows[row].order_key);
         let knows = self.seen[hook].version == store.hooks[hook].version;
-        // What the receiver has is not overtaken, although that is not on record yet.
+        // A delivery that the receiver has already got is not overtaken, although it is not
+        // recorded yet.
         let overtakes = |older: &usize| {
             !self.unrecorded.contains(older) && (knows || !store.rows[*older].was_redelivered)
         };
@@ -452,7 +452,7 @@ impl Checks {
         }
     }
 
-    /// Has everything that is open a next time? Does an idle hook sleep although something of it is
+    /// Does every open delivery have a next time? Does an idle hook sleep although a delivery is
     /// due?
     pub fn look(&self, store: &Store, real: i64, now: Timestamp) {
         for row in store.hooks.iter().flat_map(|hook| &hook.open) {
@@ -470,8 +470,8 @@ impl Checks {
         };
         for hook in 0..HOOKS {
             let seen = &self.seen[hook];
-            // A hook with a rate limit is idle between two attempts; and what the clock or a change
-            // made due long ago can be sent from then on only.
+            // A hook with a rate limit is idle between two attempts. Deliveries that became due in
+            // the past, by a clock change or a change of the hook, can be sent only from now on.
             let stirred_at = seen.began_at.max(seen.disturbed_at);
             if seen.awaited > 0 || seen.in_flight > 0 || stirred_at + PATIENCE > real {
                 continue;
@@ -489,7 +489,7 @@ impl Checks {
         }
     }
 
-    /// When everything has come to rest: is everything where it belongs?
+    /// At the end of the week: is every delivery in its final state?
     pub fn end(&self, store: &Store) {
         for (row, delivery) in store.rows.iter().enumerate() {
             let hook = &store.hooks[delivery.hook];
@@ -513,7 +513,7 @@ impl Checks {
     }
 }
 
-/// The hooks for which something is on its way to the scheduler.
+/// The hooks that a message to the scheduler concerns.
 fn each_hook(news: &Input, mut tell: impl FnMut(usize)) {
     match news {
         Input::Offer(offers) => offers.iter().map(|open| hook_of(open.hook)).for_each(tell),
@@ -535,7 +535,7 @@ fn each_hook(news: &Input, mut tell: impl FnMut(usize)) {
     }
 }
 
-/// What of a hook has to be done first, and when.
+/// The most urgent work of a hook, and when it is due.
 fn earliest(store: &Store, hook: usize) -> Option<(usize, Timestamp)> {
     let standing = &store.hooks[hook];
     let is_ordered = standing.tuning().order_by.is_some();

@@ -1,4 +1,4 @@
-//! What people and programs do in that week: events, changes, tests, crashes, clocks that are set.
+//! Events of the simulated week: emits, changes, tests, crashes, clock changes.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use super::{
     world::{DAY, HOOKS, Happening, SECOND, World},
 };
 
-/// How long it goes on.
+/// Duration of the simulation.
 const WEEK: i64 = 7 * DAY;
-/// Between two events, on average.
+/// Average time between two events.
 const EMIT_EVERY: i64 = 8 * 60 * SECOND;
 const ADMIN_EVERY: i64 = 30 * 60 * SECOND;
 
@@ -40,7 +40,7 @@ fn tuning(rng: &mut Rng) -> Tuning {
 }
 
 impl World {
-    /// Makes the hooks and the first of everything that goes on by itself.
+    /// Creates the hooks and schedules the first of each recurring event.
     pub fn settle_in(&mut self) {
         for _ in 0..HOOKS {
             let tuning = tuning(&mut self.rng);
@@ -56,14 +56,14 @@ impl World {
         self.later(WEEK, Happening::Calm);
     }
 
-    /// Events: one at a time, and now and then a flood.
+    /// Emits single events and occasional bursts.
     pub fn emit(&mut self) {
         if self.is_calm {
             return;
         }
         let is_flood = self.rng.once_in(80);
         let count = if is_flood { self.rng.between(50, 700) } else { self.rng.between(1, 4) };
-        // Half of all goes to a few.
+        // Half of all events go to a tenth of the hooks.
         let busy = if self.rng.once_in(2) { HOOKS } else { HOOKS / 10 };
         let hook = self.rng.below(busy);
         let (mut offers, mut is_held) = (Vec::new(), false);
@@ -83,7 +83,7 @@ impl World {
             }
         }
         if self.rng.once_in(100) {
-            // The commit's answer was lost.
+            // The commit's result was lost.
             let all = self.store.hooks_with_open();
             self.tell(Input::More(all));
         } else if !offers.is_empty() {
@@ -91,7 +91,7 @@ impl World {
         } else if is_held {
             self.tell(Input::Held(vec![hook_id(hook)]));
         }
-        // It is then that people begin to do things.
+        // Users often act during such a burst.
         for _ in 0..if is_flood { 6 } else { 0 } {
             let wait = self.rng.between(0, 60 * SECOND);
             self.later(wait, Happening::Act(hook));
@@ -100,7 +100,7 @@ impl World {
         self.later(wait, Happening::Emit);
     }
 
-    /// Now and then, on any hook.
+    /// An occasional action on a random hook.
     pub fn administer(&mut self) {
         if self.is_calm {
             return;
@@ -111,7 +111,7 @@ impl World {
         self.later(wait, Happening::Admin);
     }
 
-    /// Something a person does to a hook, or that happens to the machine.
+    /// An action of a user on a hook, or an event of the machine.
     pub fn act(&mut self, hook: usize) {
         if self.is_calm {
             return;
@@ -156,7 +156,7 @@ impl World {
         }
     }
 
-    /// A person cannot wait for one that waits or is held.
+    /// A user retries a delivery that is waiting or held now.
     fn try_one(&mut self, hook: usize) {
         let open = &self.store.hooks[hook].open;
         let may_go = |row: &usize| {
@@ -178,12 +178,12 @@ impl World {
         self.tell(Input::Changed(vec![hook_id(hook)]));
     }
 
-    /// By hand or by a job. A hook that keeps an order is read anew.
+    /// Redelivers, by hand or by a job. A hook with ordered deliveries is reloaded.
     fn redeliver(&mut self, count: usize) {
         if self.store.rows.is_empty() {
             return;
         }
-        // What was just settled is the most likely to be looked at.
+        // Recently settled deliveries are the most likely to be redelivered.
         let recent =
             if self.rng.once_in(2) { 20.min(self.store.rows.len()) } else { self.store.rows.len() };
         let from = self.store.rows.len() - 1 - self.rng.below(recent);
@@ -213,7 +213,7 @@ impl World {
         self.tell(Input::More(others));
     }
 
-    /// A receiver becomes another.
+    /// A receiver changes its behaviour.
     pub fn change_weather(&mut self) {
         if self.is_calm {
             return;
@@ -225,8 +225,8 @@ impl World {
         self.later(wait, Happening::Weather);
     }
 
-    /// All receivers are well, all hooks are on, nothing fails, nobody does anything: now
-    /// everything has to arrive.
+    /// All receivers are healthy, all hooks are on, nothing fails, and users do nothing: now
+    /// everything must arrive.
     pub fn calm(&mut self) {
         self.is_calm = true;
         for hook in 0..HOOKS {

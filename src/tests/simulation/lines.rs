@@ -1,4 +1,4 @@
-//! The reference store's lines of hooks that keep an order.
+//! The reference store's lines of hooks with ordered deliveries.
 
 use std::collections::BTreeSet;
 

@@ -1,9 +1,9 @@
-//! The scheduler's board in a world of its own: 50 hooks, seven days, receivers and people as they
-//! are, in virtual time. What is asked: is anything ever forgotten, sent when it must not be, or
-//! asked for again and again?
+//! A simulation of the scheduler's board: 50 hooks, seven days of virtual time, with realistic
+//! receivers and users. It checks that no delivery is forgotten, sent at the wrong time, or loaded
+//! again and again.
 //!
-//! Every week follows from its seed, which a failure names. `SERVICE_HOOKS_TEST_SEED` runs that
-//! one, `SERVICE_HOOKS_TEST_SEEDS` so many (20 unless set).
+//! Every week is determined by its seed, which a failure prints. `SERVICE_HOOKS_TEST_SEED` runs
+//! that seed, `SERVICE_HOOKS_TEST_SEEDS` sets the number of weeks (default 20).
 
 mod checks;
 mod life;
@@ -20,7 +20,7 @@ pub fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|number| number.parse().ok())
 }
 
-/// Says which week it was when it did not end well.
+/// Prints the seed of a week that fails.
 struct Week(u64);
 
 impl Drop for Week {

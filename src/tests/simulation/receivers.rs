@@ -1,4 +1,4 @@
-//! Receivers as they are in the world: well, slow, down for days, rude.
+//! Behaviours of receivers: healthy, slow, down for days, rate limited.
 
 use std::time::Duration;
 
@@ -8,37 +8,37 @@ use super::rng::Rng;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
-/// After this long the engine gives up on an answer.
+/// The engine's timeout for a response.
 const TIMEOUT: i64 = 15_000;
 
-/// See the module.
+/// The behaviour of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Receiver {
     Healthy,
-    /// Well and unwell by turns of this length.
+    /// Healthy and failing in turns of this length.
     Flapping(i64),
     Slow,
     Hanging,
     Failing,
-    /// Wants to be called less often, and says when.
+    /// Asks for fewer requests, with a time.
     Busy,
-    /// Takes so many in a second; of the present one: which it is, and how many it took. To the
-    /// others it says when, or not.
+    /// Accepts a limited number of requests per second; holds the current second and its count.
+    /// Others are rejected, with or without a time.
     Quota {
         per_second: u32,
         second: i64,
         taken: u32,
         says_when: bool,
     },
-    /// Says 429 or 503 to everything, and never when.
+    /// Responds 429 or 503 to everything, without a time.
     Overloaded,
-    /// Nothing listens until then.
+    /// Refuses connections until then.
     DownUntil(i64),
-    /// Says 410 now and then.
+    /// Responds 410 from time to time.
     Leaving,
 }
 
-/// What comes back, and after how long.
+/// A response, and its delay.
 pub struct Reply {
     pub after: i64,
     pub answer: Answer,

@@ -1,4 +1,4 @@
-//! Chance that can be repeated: the same seed gives the same week.
+//! Reproducible random numbers: the same seed gives the same week.
 
 /// Splitmix64.
 pub struct Rng(u64);
@@ -16,7 +16,7 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// `from` is possible, `to` is not.
+    /// In the range `from..to`.
     pub fn between(&mut self, from: i64, to: i64) -> i64 {
         from + (self.next() % (to - from).unsigned_abs()) as i64
     }
@@ -25,7 +25,7 @@ impl Rng {
         (self.next() % end as u64) as usize
     }
 
-    /// Evenly in `0.0..1.0`.
+    /// Uniform in `0.0..1.0`.
     pub fn share(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
@@ -35,8 +35,7 @@ impl Rng {
         self.below(times) == 0
     }
 
-    /// How long something inside the machine takes, in milliseconds: mostly a little, sometimes
-    /// long.
+    /// The duration of an internal operation, in milliseconds: usually short, sometimes long.
     pub fn moment(&mut self) -> i64 {
         if self.once_in(40) { self.between(200, 3000) } else { self.between(0, 25) }
     }

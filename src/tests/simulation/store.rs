@@ -1,5 +1,5 @@
-//! The reference store: what `engine::store` promises of deliveries, hooks and their health, in
-//! memory. Each function is one transaction, and is named as the one it stands for.
+//! The reference store: the contract of `engine::store` for deliveries, hooks and their health, in
+//! memory. Each function is one transaction, and has the name of the function that it models.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -45,31 +45,31 @@ pub struct Row {
     pub is_test: bool,
     pub order_key: Option<u64>,
     pub size: usize,
-    /// When it came to its state.
+    /// When it entered its state.
     pub since: Timestamp,
     /// It ended with 410, or because its schedule was used up.
     pub is_gone: bool,
     pub is_exhausted: bool,
 }
 
-/// A hook, its health, and what it has open.
+/// A hook, its health and its open deliveries.
 pub struct HookRow {
     pub is_deleted: bool,
     pub health: Health,
     pub target: Arc<Target>,
     pub open: BTreeSet<usize>,
     pub by_key: BTreeMap<u64, BTreeSet<usize>>,
-    /// The row that the next probe is to be made with.
+    /// The row for the next probe.
     probe_with: Option<usize>,
-    /// Since when what waits is to be brought forward, and how far that has come.
+    /// A manual retry of waiting rows: its start, and its progress.
     forward: Option<(Timestamp, (Timestamp, usize))>,
-    /// Moves with every change that the engine is told of.
+    /// Incremented by every change that the engine is notified of.
     pub version: u64,
-    /// Since when it stands as it does: open, paused, off or gone.
+    /// The time of its last change between open, paused, off and deleted.
     pub since: Timestamp,
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 pub struct Outcome {
     pub row: usize,
     pub number: u32,
@@ -81,8 +81,8 @@ pub struct Outcome {
     pub asks: Option<Duration>,
     pub is_gone: bool,
     pub is_exhausted: bool,
-    /// When the scheduler hears that the attempt is over, if its task tells that before the record:
-    /// not of a failure.
+    /// When the scheduler is notified of the end of the attempt, if before the record: not for a
+    /// failure.
     pub heard_at: Option<i64>,
 }
 
@@ -100,7 +100,7 @@ impl Outcome {
     }
 }
 
-/// See the module. Rows and hooks are known by their position; ids are made of it.
+/// Rows and hooks are identified by their index; ids are derived from it.
 #[derive(Default)]
 pub struct Store {
     pub rows: Vec<Row>,
@@ -108,10 +108,10 @@ pub struct Store {
     pub breaker: BreakerPolicy,
 }
 
-/// Keys of deliveries that came without one.
+/// Keys of deliveries without a key of their own.
 const OWN_KEYS: u64 = 1_000_000;
 
-/// Sorts as the number does.
+/// Sorts like the number.
 pub fn key_text(key: u64) -> Key {
     format!("{key:08}").into()
 }
@@ -184,7 +184,7 @@ impl Store {
         });
     }
 
-    /// A person changes a hook; it gets its next chance at once.
+    /// A user changes a hook; its next attempt can start at once.
     pub fn update_hook(&mut self, hook: usize, enabled: bool, tuning: Tuning, now: Timestamp) {
         let row = &mut self.hooks[hook];
         row.version += 1;
@@ -203,7 +203,7 @@ impl Store {
         self.step(hook, now);
     }
 
-    /// One delivery, in the state that the hook's standing demands.
+    /// Adds one delivery, in the state that the hook requires.
     pub fn accept(
         &mut self,
         hook: usize,
@@ -220,7 +220,7 @@ impl Store {
             (true, true) => State::Pending,
         };
         let is_ordered = standing.tuning().order_by.is_some() && !is_test;
-        // Without a key it has one of its own.
+        // A delivery without a key gets a unique one.
         let order_key = is_ordered.then(|| order_key.unwrap_or(OWN_KEYS + self.rows.len() as u64));
         let (attempts, tries_before) = (0, 0);
         let (due_at, since) = (None, now);
@@ -260,13 +260,13 @@ impl Store {
         self.put(row, state, is_open.then_some(now), now);
     }
 
-    /// As `store::forward::all`. Returns how many there are.
+    /// As `store::forward::all`. Returns the number of rows.
     pub fn try_now(&mut self, hook: usize, now: Timestamp) {
         self.ask_forward(hook, now);
         self.probe_now(hook, None, now);
     }
 
-    /// As `store::forward::one`, of a delivery that waits or is held by a hook that is on.
+    /// As `store::forward::one`, for a delivery that is waiting or held, of a hook that is on.
     pub fn try_one(&mut self, row: usize, now: Timestamp) {
         let hook = self.rows[row].hook;
         if self.hooks[hook].is_open() {
@@ -332,7 +332,7 @@ impl Store {
         is_more
     }
 
-    /// Every change of a row goes through here, which keeps the indexes.
+    /// Every change of a row goes through this function, which updates the indexes.
     fn put(&mut self, at: usize, state: State, due_at: Option<Timestamp>, now: Timestamp) {
         let row = &mut self.rows[at];
         (row.state, row.due_at, row.since) = (state, due_at, now);
@@ -352,7 +352,7 @@ impl Store {
         }
     }
 
-    /// What a hook that keeps an order lets go has a key.
+    /// A released delivery of a hook with ordered deliveries has a key.
     fn give_key(&mut self, at: usize) {
         let row = &mut self.rows[at];
         if self.hooks[row.hook].tuning().order_by.is_some() && !row.is_test {
@@ -360,7 +360,7 @@ impl Store {
         }
     }
 
-    /// Is an older one of its key open?
+    /// Is an older delivery of its key open?
     pub fn is_behind(&self, row: usize) -> bool {
         self.older_of_key(row).next().is_some()
     }
@@ -473,7 +473,7 @@ impl Store {
             })
     }
 
-    /// As many as one step moves.
+    /// The rows of one step.
     fn some(&self, hook: usize, state: State, tests: bool) -> Vec<usize> {
         let is_meant =
             |row: &usize| self.rows[*row].state == state && (tests || !self.rows[*row].is_test);
@@ -521,8 +521,8 @@ impl Store {
         self.bring_forward(hook, now) || is_more
     }
 
-    /// As `store::outcomes::record_all` of one: how the hook stands now, and whether the portal
-    /// switched it off. `None` when this attempt is on record already.
+    /// As `store::outcomes::record_all` for one attempt: the hook's health, and whether the portal
+    /// turned the hook off. `None` if this attempt is recorded already.
     pub fn record(&mut self, outcome: &Outcome, now: Timestamp) -> Option<(Health, bool)> {
         let row = &mut self.rows[outcome.row];
         if row.attempts >= outcome.number {
@@ -559,8 +559,8 @@ impl Store {
         Some((health, is_off))
     }
 
-    /// As `delivery::rewind`: what was written after `now` is moved back. Says which hooks have
-    /// something earlier now.
+    /// As `delivery::rewind`: times written after `now` are moved back. Returns the hooks with an
+    /// earlier time.
     pub fn rewind(&mut self, now: Timestamp) -> Vec<HookId> {
         let mut hooks = BTreeSet::new();
         for (at, hook) in self.hooks.iter_mut().enumerate() {
@@ -580,7 +580,7 @@ impl Store {
         hooks.into_iter().collect()
     }
 
-    /// The hooks that have something to do: where a start resumes.
+    /// The hooks with open deliveries: a start loads these.
     pub fn hooks_with_open(&self) -> Vec<HookId> {
         (0..self.hooks.len())
             .filter(|hook| !self.hooks[*hook].open.is_empty())

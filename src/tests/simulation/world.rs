@@ -1,5 +1,5 @@
-//! The world around the board: virtual time, an event heap, and what the scheduler's tasks do
-//! (loads, steps, attempts, records), each as slow and as unreliable as it may be in life.
+//! The environment of the board: virtual time, an event heap, and the scheduler's tasks (loads,
+//! steps, attempts, records), with random delays and failures.
 
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
@@ -37,21 +37,21 @@ pub const LIMITS: Limits = Limits {
     has_memory: true,
     is_shared: false,
 };
-/// What all lanes may take together: less than what they would like to, at times.
+/// Memory budget of all lanes: sometimes less than they need.
 pub const MEMORY: usize = 150_000;
 /// As `worker::RECORD_AGAIN`.
 const RECORD_AGAIN: i64 = SECOND;
 
-/// What waits in the heap.
+/// An event in the heap.
 pub enum Happening {
-    /// The scheduler's timer, unless a later one was set since.
+    /// The scheduler's timer, unless a later one was set.
     Wake(u64),
     Emit,
     Admin,
     Act(usize),
     Weather,
     Look,
-    /// Somebody tells the scheduler something.
+    /// The scheduler receives a message.
     Hear(Input),
     Read {
         hook: usize,
@@ -66,11 +66,11 @@ pub enum Happening {
     Rewind,
     Answered(Flight, Answer, Option<Duration>),
     Commit(Outcome),
-    /// Everything is well from now on.
+    /// From now on nothing fails.
     Calm,
 }
 
-/// An attempt under way.
+/// An attempt in flight.
 pub struct Flight {
     pub row: usize,
     pub hook: usize,
@@ -79,8 +79,8 @@ pub struct Flight {
     given: Outgoing,
 }
 
-/// An entry of the heap: when, which of those at the same time, and in which life of the process it
-/// has a meaning.
+/// An entry of the heap: its time, its position among entries of the same time, and the process
+/// that it belongs to.
 pub struct Entry {
     at: i64,
     sequence: u64,
@@ -105,15 +105,15 @@ impl Ord for Entry {
     }
 }
 
-/// See the module.
+/// The simulated environment of the board.
 pub struct World {
     pub rng: Rng,
-    /// Milliseconds that passed, and how far the wall clock is ahead of them.
+    /// Elapsed milliseconds, and the offset of the wall clock.
     pub real: i64,
     pub offset: i64,
     heap: BinaryHeap<Reverse<Entry>>,
     sequence: u64,
-    /// Which process is running; what an earlier one left behind reaches nobody.
+    /// The number of the current process; events of earlier processes are dropped.
     pub life: u32,
     wake: u64,
     pub board: Board,
@@ -143,12 +143,12 @@ impl World {
         world
     }
 
-    /// What the machine's clock says.
+    /// The wall clock of the machine.
     pub fn now(&self) -> Timestamp {
         Timestamp(self.real + self.offset)
     }
 
-    /// Runs until nothing is left to happen.
+    /// Runs until the heap is empty.
     pub fn run(&mut self) {
         while let Some(Reverse(entry)) = self.heap.pop() {
             if entry.life.is_some_and(|life| life != self.life) {
@@ -161,12 +161,12 @@ impl World {
         }
     }
 
-    /// Something of the world, whatever becomes of the process.
+    /// Schedules an event that is independent of the process.
     pub fn later(&mut self, wait: i64, what: Happening) {
         self.push(wait, None, what);
     }
 
-    /// Something of this process, which dies with it.
+    /// Schedules an event of this process, which is dropped when the process crashes.
     fn soon(&mut self, wait: i64, what: Happening) {
         self.push(wait, Some(self.life), what);
     }
@@ -181,13 +181,13 @@ impl World {
         }));
     }
 
-    /// The scheduler hears of it after a moment.
+    /// Sends the scheduler a message, which arrives after a short delay.
     pub fn tell(&mut self, news: Input) {
         self.tell_after(news, self.real);
     }
 
-    /// The same, but not before `earliest`: one task's news come in their order. Returns when it is
-    /// heard.
+    /// The same, but not before `earliest`: messages of one task arrive in order. Returns the time
+    /// of arrival.
     fn tell_after(&mut self, news: Input, earliest: i64) -> i64 {
         let wait = self.rng.moment().max(earliest - self.real);
         self.checks.told(&news);
@@ -195,9 +195,9 @@ impl World {
         self.real + wait
     }
 
-    /// As [`World::tell`] after an accept's commit, when the task that waited for it has only to
-    /// wake. An offer that took longer than a load, an attempt and its record together would be
-    /// sent twice; its second result is refused.
+    /// As [`World::tell`] after an accept's commit, when the task that waited for it only has to
+    /// wake up. An offer that is slower than a load, an attempt and its record together would be
+    /// sent twice; its second result is rejected.
     pub fn offer(&mut self, offers: Vec<Open>) {
         let wait = self.rng.between(0, 5);
         let news = Input::Offer(offers);
@@ -278,7 +278,7 @@ impl World {
         }
     }
 
-    /// Does it fail? Never while everything is well.
+    /// Does it fail? Never in the calm phase.
     fn fails(&mut self, once_in: usize) -> bool {
         !self.is_calm && self.rng.once_in(once_in)
     }
@@ -302,7 +302,7 @@ impl World {
 
     fn write(&mut self, hook: usize) {
         let now = self.now();
-        // The answer of a commit can be lost, and the commit be there all the same.
+        // The result of a commit can be lost although the commit succeeded.
         let is_more = if self.fails(100) { None } else { Some(self.store.step(hook, now)) };
         let stepped = if self.fails(50) { None } else { is_more };
         self.tell(Input::Stepped(owned(hook_id(hook)), stepped.ok_or(Error::Closed)));
@@ -337,7 +337,7 @@ impl World {
         let load_signal = load_signal(answer, asked, RetryPolicy::default().longest_wait);
         let is_delivered = answer.is_success();
         let (owned, delivery) = (owned(hook_id(flight.hook)), flight.given.open.id);
-        // A failure keeps its place until it is counted.
+        // A failure keeps its permit until it is counted.
         let heard_at = match load_signal {
             LoadSignal::Neutral => None,
             _ => Some(self.tell_after(
@@ -373,7 +373,7 @@ impl World {
         let wait =
             if is_stopped { self.rng.between(SECOND, 60 * SECOND) } else { self.rng.moment() };
         if is_stopped {
-            // Until it is on record it takes room that what came with it may need.
+            // Until it is recorded it uses room that other rows of its load may need.
             self.checks.disturb(flight.hook, self.real);
         }
         self.soon(
@@ -439,7 +439,7 @@ impl World {
             Input::Finished { owned: owned(hook), delivery, was_sent: true, due_at, health };
         let heard_at = outcome.heard_at.unwrap_or_else(|| {
             let (load_signal, is_delivered) = (LoadSignal::Neutral, false);
-            // As slow as a time-out: most of these are.
+            // As slow as a timeout: most of these are timeouts.
             let duration = Duration::from_secs(15);
             self.tell_after(
                 Input::RequestEnded {
@@ -455,8 +455,8 @@ impl World {
         self.tell_after(finished, heard_at);
     }
 
-    /// `kill -9`, and a new process some seconds later. Of what was in flight some was recorded and
-    /// some was not.
+    /// `kill -9`, and a new process some seconds later. Some of the attempts in flight were
+    /// recorded, others not.
     pub fn crash(&mut self) {
         self.life += 1;
         self.board = Board::new(PERMITS, LIMITS, MEMORY, false);
@@ -466,7 +466,7 @@ impl World {
     }
 }
 
-/// There is one node: nobody shares.
+/// There is only one node: no lane is shared.
 fn owned(hook: service_hooks::domain::id::HookId) -> OwnedLane {
     OwnedLane { hook, fence: None }
 }

@@ -1,4 +1,4 @@
-//! *accepted = sum of states + pruned*: counted a part at a time, and still able to fail.
+//! *accepted = sum of states + pruned*: counted in parts; an error in any part is detected.
 
 use service_hooks::{
     domain::{delivery::State, event::EventType, id::HookId, permission::right},
@@ -27,7 +27,7 @@ const BEGAN: u64 = 1_700_000_000_000;
 async fn a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is(db: TestDb) {
     let store = db.store().await;
     let hook = insert_hook(&store, EventType::WorkItemClosed, true).await.id.0;
-    // Three parts: the newest, and two below it.
+    // Three parts: the newest, and two older ones.
     let made = below_many(hook, BEGAN, 25_001);
     let url = db.settings().database_url();
     rows::insert(&url, &made).await.unwrap();
@@ -68,7 +68,7 @@ async fn the_backlog_of_each_hook_is_counted_however_large_it_is(db: TestDb) {
         row.hook = if at < 40 { few.0 } else { many.0 };
         row
     };
-    // More in one state than one part counts.
+    // More rows in one state than one part counts.
     let mut made: Vec<Delivered> =
         below_many(few.0, BEGAN, 4_000).into_iter().enumerate().map(row).collect();
     let held = below_many(many.0, BEGAN + 100_000, 20_500)

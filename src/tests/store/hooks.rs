@@ -1,4 +1,4 @@
-//! Hooks: their rows, their versions, their sealed secrets.
+//! Hooks: their rows, versions and sealed secrets.
 
 use service_hooks::{
     domain::{event::EventType, hook::Tuning, id::HookId, permission::right, time::Timestamp},
@@ -119,7 +119,7 @@ async fn secrets_are_sealed_at_rest_and_follow_a_change(db: TestDb) {
     drop(conn);
     store.close().await;
     for entry in std::fs::read_dir(db.folder.path()).unwrap() {
-        // SQLite's last connection takes the log's files with it, perhaps just now.
+        // Closing the last connection deletes SQLite's WAL files, possibly while this reads them.
         let Ok(bytes) = std::fs::read(entry.unwrap().path()) else { continue };
         assert!(!bytes.windows(6).any(|window| window == b"CANARY"), "a secret lies open on disk");
     }

@@ -1,5 +1,5 @@
-//! The log: every filter, from both ends, never one twice and none left out; and how the databases
-//! go about it.
+//! The log: every filter, in both directions, without duplicates or gaps; and the query plans of
+//! both databases.
 
 use service_hooks::{
     domain::{
@@ -34,7 +34,7 @@ on_both!(
     a_dry_run_counts_by_state_and_answer,
 );
 
-/// A second a delivery, from here on.
+/// One delivery per second from here on.
 const BEGAN: u64 = 1_700_000_000_000;
 
 const KINDS: &[(&str, Option<&str>, Option<i64>)] = &[
@@ -50,7 +50,7 @@ const KINDS: &[(&str, Option<&str>, Option<i64>)] = &[
     ("cancelled", Some("client_error"), Some(400)),
 ];
 
-/// `count` deliveries of two hooks, of every kind by turns.
+/// `count` deliveries of two hooks, in rotating states.
 async fn seed(db: &TestDb, store: &Store, count: u64) -> Vec<Delivered> {
     let hooks = [
         insert_hook(store, EventType::WorkItemClosed, true).await.id,
@@ -81,7 +81,7 @@ async fn seed(db: &TestDb, store: &Store, count: u64) -> Vec<Delivered> {
     made
 }
 
-/// What a search means, said in another way.
+/// A second implementation of the search.
 fn fits(search: &Search, row: &Delivered) -> bool {
     let at = Timestamp(i64::try_from(row.id.as_u128() >> 80).unwrap());
     search.hook.is_none_or(|hook| hook.0 == row.hook)
@@ -94,7 +94,7 @@ fn fits(search: &Search, row: &Delivered) -> bool {
         && search.to.is_none_or(|to| at < to)
 }
 
-/// Everything a search finds, page by page, in the order in which it is shown.
+/// All results of a search, page by page, in display order.
 async fn walk_down(conn: &mut Conn, search: &Search) -> Vec<Uuid> {
     let (mut seen, mut place) = (Vec::new(), Place::Newest);
     loop {
@@ -165,7 +165,7 @@ async fn every_filter_shows_the_same_from_both_ends_as_a_look_at_every_row(db: T
 async fn a_page_that_finds_little_says_how_far_it_looked(db: TestDb) {
     let store = db.store().await;
     let hook = insert_hook(&store, EventType::WorkItemClosed, true).await.id.0;
-    // One of another type, and above it more than a page looks at.
+    // One of another type, and above it more rows than a page scans.
     let rows = below_many(hook, BEGAN, 12_000);
     rows::insert(&db.settings().database_url(), &rows).await.unwrap();
     let mut conn = store.read().await.unwrap();
@@ -221,8 +221,9 @@ async fn sparse_filters_walk_along_their_indexes(db: TestDb) {
                 .unwrap()
                 .join("\n");
             assert!(plan.contains(index), "{search:?} at {place:?}:\n{plan}");
-            // Whatever reads all of the table; SQLite says SCAN, PostgreSQL Seq Scan.
-            let is_sorted = search.states.len() < 2 && search.answer != Some(AnswerGroup::ClientError);
+            // A full scan of the table: SCAN in SQLite, Seq Scan in PostgreSQL.
+            let is_sorted =
+                search.states.len() < 2 && search.answer != Some(AnswerGroup::ClientError);
             assert!(
                 !is_sorted || !plan.contains("TEMP B-TREE"),
                 "{search:?} at {place:?}:\n{plan}"
@@ -300,7 +301,7 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
     assert_eq!(inbox.len(), 6, "two hooks with two answers, and what was skipped: {inbox:?}");
 }
 
-/// Whatever the slices, each delivery is in the one of its time, and in no other.
+/// Each delivery is counted in exactly one slice, the one of its time.
 async fn in_slices(conn: &mut Conn, rows: &[Delivered]) {
     let at = |position: usize| time_of(rows[position].id);
     for states in
@@ -318,7 +319,7 @@ async fn in_slices(conn: &mut Conn, rows: &[Delivered]) {
             let is_wanted = |row: &&Delivered| !states.is_empty() && fits(&search, row);
             let wanted: Vec<Timestamp> =
                 rows.iter().filter(is_wanted).map(|row| time_of(row.id)).collect();
-            // Bounds in the midst of it, beyond it on both sides, and one slice for everything.
+            // Bounds inside the range, beyond it on both sides, and a single slice.
             for bounds in
                 [vec![at(40), at(60), at(61), at(170)], vec![Timestamp(0), Timestamp(1)], vec![]]
             {

@@ -1,4 +1,4 @@
-//! The store's contract: every function, on both databases, under the same questions.
+//! The store's contract: every function, on both databases.
 
 mod accounts;
 mod balance;
@@ -23,7 +23,7 @@ use service_hooks::{
     },
 };
 
-/// A grant for what a test does: permissions are asked for elsewhere.
+/// A grant for a test: permissions are tested elsewhere.
 pub fn grant<R: Right>(right: R) -> Grant<R> {
     Actor::portal().require(right).unwrap()
 }

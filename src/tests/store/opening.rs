@@ -1,5 +1,5 @@
-//! Opening a database: by many processes at once, with a schema of a newer version, under a
-//! careless umask.
+//! Opening a database: by many processes at once, with the schema of a newer version, with an
+//! insecure umask.
 
 use std::{
     fs,
@@ -34,7 +34,7 @@ async fn rounds(db: &TestDb, rounds: usize) -> Vec<Settings> {
     settings
 }
 
-/// Eight rounds of eight processes, each round on a database that is not there yet.
+/// Eight rounds of eight processes, each round on a new database.
 async fn processes_that_start_together_all_start(db: TestDb) {
     for settings in rounds(&db, 8).await {
         let spawn = |_| binary::command(&settings, &["migrate"]).spawn().unwrap();
@@ -43,7 +43,7 @@ async fn processes_that_start_together_all_start(db: TestDb) {
             let output = process.wait_with_output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
-        // And within one process, whose opens have nothing but the lock between them either.
+        // Also within one process, where only the lock separates them.
         let stores = futures::future::join_all((0..8).map(|_| Store::open(&settings))).await;
         for store in stores {
             store.unwrap().close().await;
@@ -76,7 +76,7 @@ async fn a_newer_schema_is_told_unless_it_only_adds(db: TestDb) {
     assert_eq!(refused, "This database was made by a newer version. Upgrade service-hooks.");
 }
 
-/// `serve` under a umask that takes nothing from anybody.
+/// `serve` with umask 0.
 fn serve_carelessly(settings: &Settings, log: &Path) -> binary::Server {
     let plain = binary::command(settings, &[]);
     let mut command = Command::new("sh");

@@ -1,10 +1,8 @@
-//! How the databases go about every statement there is: while a portal lives through everything it
-//! can, whatever it asks is collected, and each is looked at. No statement may go through all of a
-//! table that grows.
+//! The query plans of every statement: they are collected while a portal goes through all its
+//! operations. No statement may scan a growing table.
 //!
-//! On SQLite the plan is asked for afterwards. PostgreSQL is made to tell it with every statement
-//! it carries out, as it was carried out, and not to read a table from end to end where there is
-//! any other way.
+//! On SQLite the plans are queried afterwards. PostgreSQL reports the plan of every executed
+//! statement (auto_explain), with sequential scans disabled where there is an alternative.
 
 mod heard;
 mod life;
@@ -24,7 +22,7 @@ use crate::{
     },
 };
 
-/// Tables with a row for each event, request, attempt, hour or deed.
+/// Tables with a row for each event, request, attempt, hour or audit entry.
 const GROWING: &[&str] = &[
     "events",
     "deliveries",
@@ -37,14 +35,14 @@ const GROWING: &[&str] = &[
     "jobs",
 ];
 
-/// An index of a growing table that is never long, and may be gone through.
+/// An index of a growing table that is always short and may be scanned.
 const SHORT: &[&str] = &["jobs_running"];
 
-/// Counts all that waits for a hook which has more than a look at all hooks counts.
+/// Sums all waiting deliveries of a hook that has more than the query for all hooks counts.
 const WEIGHS_ONE: &str = "CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM deliveries WHERE hook_id";
 
-/// Without these the test has not seen what it is for. Where a text depends on the database, its
-/// beginning is enough.
+/// The test is not complete without these. If a text depends on the database, its beginning is
+/// sufficient.
 const IMPORTANT: &[&str] = &[
     "INSERT INTO events",
     "DELETE FROM sessions",
@@ -82,7 +80,7 @@ async fn no_statement_goes_through_a_growing_table_on_sqlite() {
     let db = TestDb::sqlite();
     let url = db.settings().database_url();
     let scene = life::live(db, &heard).await;
-    // What the engine asks now and then by itself is asked sooner or later.
+    // Periodic queries run eventually.
     let statements = eventually("everything important is asked", async || {
         let statements = heard.statements();
         missing(&statements).is_empty().then_some(statements)
@@ -139,14 +137,14 @@ async fn no_statement_goes_through_a_growing_table_on_postgres() {
     drop(scene);
 }
 
-/// The important statements that were not asked.
+/// The important statements that were not executed.
 fn missing(statements: &[String]) -> Vec<&'static str> {
     let is_missing =
         |important: &&str| !statements.iter().any(|statement| statement.contains(*important));
     IMPORTANT.iter().copied().filter(is_missing).collect()
 }
 
-/// Beats of a node that are watched.
+/// Number of observed heartbeats.
 const BEATS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,7 +158,7 @@ async fn an_idle_node_asks_few_statements_however_many_hooks_there_are() {
     for _ in 0..300 {
         scene.hook(&receiver, json!({})).await;
     }
-    // What is read because they came is read when a beat goes by without a load.
+    // The reads that the lanes' notices cause are over when a heartbeat passes without a load.
     let beats = || heard.times("UPDATE nodes");
     let all = || heard.times("");
     let quiet = async |many: usize| {
@@ -174,7 +172,7 @@ async fn an_idle_node_asks_few_statements_however_many_hooks_there_are() {
     })
     .await;
     let (asked, beats) = quiet(BEATS).await;
-    // A node beats once in a second.
+    // A node sends one heartbeat per second.
     assert!(asked <= 5 * beats, "{asked} statements in {beats} beats");
 }
 

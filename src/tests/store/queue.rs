@@ -1,5 +1,5 @@
-//! Events, deliveries, attempts, idempotency and the balance, as far as they can be seen from
-//! outside of the engine.
+//! Events, deliveries, attempts, idempotency and the balance, through the engine's public
+//! interface.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ on_both!(
     an_expired_key_makes_a_new_event,
 );
 
-/// An engine that delivers nothing: its hooks lead nowhere and it was not told of them.
+/// An engine that delivers nothing: its hooks were inserted without a notice.
 async fn engine(db: &TestDb) -> Dispatcher {
     let mut settings = db.settings();
     settings.delivery.retry_schedule = vec![std::time::Duration::from_secs(3600)];
@@ -182,7 +182,7 @@ async fn filters_and_pages_show_each_delivery_once(db: TestDb) {
     engine.shutdown().await;
 }
 
-/// An expired key is as good as a new one, also where many share a commit.
+/// An expired key can be reused, also by several commands in one commit.
 async fn an_expired_key_makes_a_new_event(db: TestDb) {
     let clock = Clock::test(Timestamp(1_700_000_000_000));
     let engine = Dispatcher::start(Config { clock: clock.clone(), ..db::config(db.settings()) })

@@ -1,5 +1,4 @@
-//! The one who writes: shared commits, a savepoint for each command, commands that outlive their
-//! callers.
+//! The writer: group commits, a savepoint for each command, and commands whose callers are dropped.
 
 use {
     crate::support::{db::TestDb, eventually, on_both},
@@ -22,13 +21,13 @@ async fn exists(store: &service_hooks::engine::store::Store, id: &[u8]) -> bool 
 async fn a_command_that_fails_undoes_itself_and_nobody_else(db: TestDb) {
     let store = db.store().await;
     let until = Timestamp(i64::MAX);
-    // Many at once, so that good and bad ones share commits.
+    // Many concurrent commands, so that succeeding and failing ones share commits.
     let writes = (0..100u8).map(|number| {
         let store = store.clone();
         async move {
             write!(store, |conn| {
                 sessions::insert(conn, &[number], "{}", until).await?;
-                // Every third one takes a key that is taken: by itself.
+                // Every third command violates a unique key.
                 if number % 3 == 0 {
                     sessions::insert(conn, &[number], "{}", until).await
                 } else {
@@ -49,7 +48,7 @@ async fn a_command_that_panics_fails_alone_and_the_writer_goes_on(db: TestDb) {
     let store = db.store().await;
     let until = Timestamp(i64::MAX);
     for round in 0..3u8 {
-        // Many at once, so that they share commits with the ones that panic.
+        // Many concurrent commands, so that some share commits with the ones that panic.
         let writes = (0..50u8).map(|number| {
             let store = store.clone();
             async move {
@@ -71,7 +70,7 @@ async fn a_command_that_panics_fails_alone_and_the_writer_goes_on(db: TestDb) {
             assert_eq!(exists(&store, &[round, number]).await, number % 10 != 0, "{number}");
         }
     }
-    // Alone in its transaction, as changes of hooks are.
+    // Alone in its transaction, like a change to a hook.
     let panicked =
         store.write_alone::<(), Error, _>(|_| Box::pin(async { panic!("on purpose") })).await;
     assert!(matches!(panicked, Err(Error::Panicked)), "{panicked:?}");
@@ -95,14 +94,15 @@ async fn a_caller_that_goes_away_does_not_undo_its_command(db: TestDb) {
     });
     tokio::task::yield_now().await;
     caller.abort();
-    // Aborted before it was queued, nothing was promised; so ask for one that certainly was.
+    // If it was aborted before it was queued, nothing is guaranteed; so run one that certainly was
+    // queued.
     let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
     let writer = store.clone();
     let caller = tokio::spawn(async move {
         writer
             .write::<(), Error, _>(|conn| {
                 Box::pin(async move {
-                    // The test goes on once this runs.
+                    // The test continues when this runs.
                     let _told = sender.send(());
                     tokio::task::yield_now().await;
                     sessions::insert(conn, b"queued", "{}", Timestamp(i64::MAX)).await

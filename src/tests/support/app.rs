@@ -1,4 +1,4 @@
-//! A running portal on a port of its own, and clients that speak to it as programs and browsers do.
+//! A running portal on its own port, and HTTP clients that behave like programs and browsers.
 
 use std::sync::Arc;
 
@@ -38,14 +38,14 @@ use super::{
 
 pub const PASSWORD: &str = "correct horse battery";
 
-/// See the module.
+/// A running portal with its database.
 pub struct TestApp {
     pub running: Running,
     pub client: Client,
     pub db: Arc<TestDb>,
 }
 
-/// A browser without scripts: its cookies, as it sends them.
+/// A browser without scripts: it keeps cookies and sends them back.
 #[derive(Clone)]
 pub struct Browser {
     client: Client,
@@ -64,13 +64,13 @@ impl TestApp {
         Self { running, client: client(), db }
     }
 
-    /// Takes the program down in order and starts it again on the same database.
+    /// Shuts the server down gracefully and starts it again on the same database.
     pub async fn restart(self) -> Self {
         let settings = self.db.settings();
         self.restart_with(settings).await
     }
 
-    /// The same, with settings that are not the usual ones.
+    /// Like `restart`, with changed settings.
     pub async fn restart_with(self, settings: Settings) -> Self {
         let Self { running, db, .. } = self;
         running.shutdown().await;
@@ -91,7 +91,7 @@ impl TestApp {
         ops::tokens::create(&self.ctx(), "test", &keys).await.unwrap().1
     }
 
-    /// A token that may do everything.
+    /// A token with all permissions.
     pub async fn full_token(&self) -> String {
         let all: Vec<&str> = Permission::ALL.iter().map(|permission| permission.key()).collect();
         self.token(&all).await
@@ -115,12 +115,12 @@ impl TestApp {
         browser
     }
 
-    /// A browser that nobody signed in with.
+    /// A browser that is not signed in.
     pub fn stranger(&self) -> Browser {
         Browser { client: self.client.clone(), base: self.url(""), cookie: String::new() }
     }
 
-    /// The same, at another address of this machine: `127.0.0.LAST`.
+    /// The same, from another address of this machine: `127.0.0.LAST`.
     pub fn stranger_at(&self, last: u8) -> Browser {
         #[expect(
             clippy::disallowed_methods,
@@ -147,7 +147,7 @@ impl TestApp {
         answer(request.send().await.unwrap()).await
     }
 
-    /// Sends bytes as they are.
+    /// Sends a body of raw bytes.
     pub async fn api_raw(
         &self,
         token: &str,
@@ -162,7 +162,7 @@ impl TestApp {
         self.client.request(method.parse().unwrap(), self.url(path))
     }
 
-    /// Makes a hook that leads to a receiver, switched on.
+    /// Creates a hook that is on and leads to a receiver.
     pub async fn hook(&self, token: &str, event: EventType, receiver: &Receiver) -> Value {
         let body = json!({"name": "hook", "event_type": event.key(),
             "callback_url": receiver.url("/in"),
@@ -172,7 +172,7 @@ impl TestApp {
         hook
     }
 
-    /// Makes a hook that delivered once. Returns its id and the delivery's.
+    /// Creates a hook with one delivered event. Returns the ids of the hook and of the delivery.
     pub async fn hook_that_delivered(&self, token: &str, receiver: &Receiver) -> (String, String) {
         let hook = self.hook(token, EventType::WorkItemClosed, receiver).await;
         let event = self.emit_sample(token, EventType::WorkItemClosed).await;
@@ -191,12 +191,12 @@ impl TestApp {
         accepted["id"].as_str().unwrap().to_owned()
     }
 
-    /// The one delivery of an event, once it is in `state`.
+    /// The only delivery of an event, once it is in `state`.
     pub async fn delivery_in(&self, token: &str, event: &str, state: &str) -> Value {
         self.delivery_in_within(10, token, event, state).await
     }
 
-    /// The same, with the patience it needs.
+    /// The same, with its own timeout.
     pub async fn delivery_in_within(
         &self,
         seconds: u64,
@@ -212,16 +212,16 @@ impl TestApp {
         .await
     }
 
-    /// accepted = sum of states + pruned, and nothing sleeps; to be asked at the end of every test
-    /// that emits.
+    /// Checks that accepted = sum of states + pruned, and that no lane sleeps although deliveries
+    /// are due. Call it at the end of every test that emits.
     pub async fn assert_balanced(&self) {
         self.assert_live().await;
         let balance = self.balance().await;
         assert!(balance.holds(), "{balance:?}");
     }
 
-    /// What is due of a hook that is ready for it is attempted, and not forgotten. (Attempts that
-    /// hang may take long.)
+    /// Checks that due deliveries of hooks that are ready are attempted. (Attempts that hang may
+    /// take long.)
     pub async fn assert_live(&self) {
         let due = async || self.running.portal.dispatcher.due().await.unwrap();
         let mut before = due().await;
@@ -238,13 +238,13 @@ impl TestApp {
         .await;
     }
 
-    /// How many deliveries stand in each state.
+    /// The number of deliveries in each state.
     pub async fn balance(&self) -> Balance {
         let grant = Actor::portal().require(right::SystemRead).unwrap();
         balance::read(&mut self.running.portal.store().read().await.unwrap(), &grant).await.unwrap()
     }
 
-    /// What the audit log has about something, oldest first: actor and action.
+    /// The audit log entries of a target, oldest first: actor and action.
     pub async fn audit(&self, target: &str) -> Vec<(String, String)> {
         let grant = Actor::portal().require(right::AuditRead).unwrap();
         let mut conn = self.running.portal.store().read().await.unwrap();
@@ -299,7 +299,7 @@ impl Browser {
     }
 }
 
-/// Where a redirect leads.
+/// The target of a redirect.
 pub fn location(answer: &Response) -> &str {
     answer.headers().get("location").map(|value| value.to_str().unwrap()).unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use service_hooks::engine::config::Settings;
 
 pub const PATH: &str = env!("CARGO_BIN_EXE_service-hooks");
 
-/// A command with the environment of these settings and nothing of the machine's own.
+/// A command with the environment of these settings and nothing from the machine's environment.
 pub fn command(settings: &Settings, arguments: &[&str]) -> Command {
     let mut command = Command::new(PATH);
     command
@@ -43,14 +43,14 @@ fn millis(duration: std::time::Duration) -> String {
     format!("{}ms", duration.as_millis())
 }
 
-/// Runs a command to its end, with something on its standard input.
+/// Runs a command to its end, with `input` on its standard input.
 pub fn run(settings: &Settings, arguments: &[&str], input: &str) -> Output {
     let mut child = command(settings, arguments).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
 }
 
-/// What a command printed, if it succeeded.
+/// The standard output of a command that must succeed.
 pub fn succeed(settings: &Settings, arguments: &[&str], input: &str) -> String {
     let output = run(settings, arguments, input);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -63,11 +63,11 @@ pub struct Server(pub Child);
 impl Server {
     pub fn start(settings: &Settings) -> Self {
         let mut command = command(settings, &["serve"]);
-        // Nobody reads its log: a full pipe would stop it.
+        // Nothing reads its log: a full pipe would block it.
         Self(command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap())
     }
 
-    /// With what it has to say written to a file.
+    /// The same, with its log written to a file.
     pub fn start_logged(settings: &Settings, log: &Path) -> Self {
         let mut command = command(settings, &["serve"]);
         Self(command.stderr(File::create(log).unwrap()).stdout(Stdio::null()).spawn().unwrap())
@@ -91,7 +91,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may be dead already.
+        // It may have ended already.
         let _dead = self.0.kill();
         let _reaped = self.0.wait();
     }

@@ -16,7 +16,7 @@ use service_hooks::{
 };
 use sqlx::Connection;
 
-/// Knows no name at all: a test must not depend on name servers, nor reach anything they know.
+/// Resolves no name: tests must not depend on name servers or connect to other machines.
 pub struct NoNames;
 
 impl Lookup for NoNames {
@@ -29,12 +29,12 @@ impl Lookup for NoNames {
     }
 }
 
-/// An engine's configuration that stays on this machine.
+/// A configuration of the engine that sends nothing to other machines.
 pub fn config(settings: Settings) -> Config {
     Config { lookup: Some(Arc::new(NoNames)), expiring: EXPIRING, ..Config::new(settings) }
 }
 
-/// A database of a test's own, and the folder where its key lives.
+/// A test's own database, and the folder with its master key.
 pub struct TestDb {
     url: String,
     pub folder: tempfile::TempDir,
@@ -57,7 +57,7 @@ impl TestDb {
         Self::on(&server).await
     }
 
-    /// On a PostgreSQL of which this is the address of any database.
+    /// On a PostgreSQL server; `server` is the URL of any of its databases.
     pub async fn on(server: &str) -> Self {
         let name = format!("test_{}", HEXLOWER.encode(&random_bytes::<8>()));
         let mut admin = sqlx::PgConnection::connect(server).await.unwrap();
@@ -72,7 +72,7 @@ impl TestDb {
         Self { url: format!("{base}/{name}"), folder }
     }
 
-    /// Settings that use this database, may dial loopback, and try again soon.
+    /// Settings that use this database, allow loopback, and retry soon.
     pub fn settings(&self) -> Settings {
         let mut settings = Settings {
             database_url: self.url.clone(),

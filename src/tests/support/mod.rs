@@ -1,4 +1,4 @@
-//! What tests stand on: databases of their own, a running portal, a receiver.
+//! Shared by all tests: databases, a running portal, a receiver.
 
 pub mod app;
 pub mod binary;
@@ -33,12 +33,12 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
-/// How long a test waits for a condition before it says that it never comes. No test may depend on
-/// how fast a machine is: this is the one limit there is, far above what anything takes, and what
-/// passes never waits for it.
+/// How long a test waits for a condition before it fails. No test may depend on the machine's
+/// speed: this is the only time limit, far above what anything takes, and a passing test never
+/// waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Awaits until `check` gives something; fails with `what` when it never does.
+/// Waits until `check` returns something; fails with `what` if it never does.
 pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
     let found = tokio::time::timeout(PATIENCE, async {
         loop {
@@ -51,8 +51,8 @@ pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>
     found.await.unwrap_or_else(|_| panic!("never happened: {what}"))
 }
 
-/// The same, for what takes at most so many seconds on a quiet machine: where it takes longer, the
-/// test's output says so.
+/// The same, for conditions that take at most this many seconds on a quiet machine. If one takes
+/// longer, the test prints it.
 pub async fn within<T>(seconds: u64, what: &str, check: impl AsyncFnMut() -> Option<T>) -> T {
     let watch = Clock::System.stopwatch();
     let found = eventually(what, check).await;

@@ -1,5 +1,5 @@
-//! Names of a test's own: a look-up that answers from a table, and a name server that answers as it
-//! is told.
+//! Name resolution for tests: a lookup that answers from a table, and a name server whose answers a
+//! test sets.
 
 use std::{
     collections::HashMap,
@@ -15,11 +15,11 @@ use futures::future::BoxFuture;
 use service_hooks::engine::delivery::resolver::{Lookup, LookupAnswer, LookupError};
 use tokio::net::UdpSocket;
 
-/// Answers from a table; a name with several entries gives them one after the other.
+/// Answers from a table; a name with several entries returns them one after the other.
 #[derive(Default)]
 pub struct Names {
     entries: Mutex<HashMap<String, Vec<Vec<IpAddr>>>>,
-    /// For how long an answer is good; a minute unless set.
+    /// The TTL of answers; a minute unless set.
     lasts: Mutex<Option<Duration>>,
 }
 
@@ -54,23 +54,22 @@ impl Lookup for Names {
     }
 }
 
-/// What a name server says about a name.
+/// The answer of the name server for a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Says {
     Address([u8; 4]),
-    /// A code of RFC 1035 and no records.
+    /// A response code of RFC 1035, without records.
     Code(u8),
     Nothing,
 }
 
-/// Codes of RFC 1035.
+/// Response codes of RFC 1035.
 pub const NO_ERROR: u8 = 0;
 pub const SERVFAIL: u8 = 2;
 pub const NXDOMAIN: u8 = 3;
 pub const REFUSED: u8 = 5;
 
-/// A name server on loopback. It says NXDOMAIN, good for a day, of every name it was told nothing
-/// about.
+/// A name server on loopback. It answers NXDOMAIN, with a TTL of a day, for names without an entry.
 #[derive(Clone)]
 pub struct NameServer {
     pub address: SocketAddr,
@@ -80,7 +79,7 @@ pub struct NameServer {
 #[derive(Default)]
 struct Inner {
     names: Mutex<HashMap<String, Says>>,
-    /// What it says about everything, while it is set.
+    /// While set: the answer for every name.
     all: Mutex<Option<Says>>,
     asked: AtomicUsize,
 }
@@ -110,7 +109,7 @@ impl NameServer {
         *self.inner.all.lock().unwrap() = says;
     }
 
-    /// How many questions came.
+    /// The number of queries received.
     pub fn asked(&self) -> usize {
         self.inner.asked.load(Ordering::SeqCst)
     }
@@ -125,7 +124,7 @@ impl Inner {
         let (code, address) = match says {
             Says::Nothing => return None,
             Says::Code(code) => (code, None),
-            // An A record; of other kinds there are none.
+            // Only A records exist.
             Says::Address(address) => (NO_ERROR, (kind == 1).then_some(address)),
         };
         let (answers, authorities) =
@@ -139,7 +138,7 @@ impl Inner {
             answer.extend(address);
         }
         if authorities > 0 {
-            // SOA of the root, which makes "there is none" good for a day.
+            // SOA of the root: the negative answer may be cached for a day.
             answer.extend([0, 0, 6, 0, 1, 0, 1, 0x51, 0x80, 0, 22, 0, 0]);
             answer.extend(
                 [1u32, 3600, 600, 86_400, 86_400].iter().flat_map(|number| number.to_be_bytes()),
@@ -149,7 +148,7 @@ impl Inner {
     }
 }
 
-/// The name that is asked for, and where it ends.
+/// The name in a query, and the offset of its end.
 fn name_of(question: &[u8]) -> (String, usize) {
     let mut labels = Vec::new();
     let mut at = 12;

@@ -1,8 +1,8 @@
-//! Whether what came keeps an order in which some of it came again.
+//! Checks the order of received events, some of which may be received again.
 
-/// `came`: the numbers of one key's events as they arrived; the events were numbered in steps of
-/// `step`. After a crash some may arrive again. A number that arrives for the first time must
-/// follow its predecessor directly.
+/// `came`: the numbers of one key's events in the order of arrival; the events were numbered in
+/// steps of `step`. After a crash some may arrive again. A number that arrives for the first time
+/// must follow its predecessor directly.
 pub fn assert_kept(what: &str, came: &[usize], step: usize) {
     let skips = |pair: &[usize]| pair[1] > pair[0] + step;
     if let Some(at) = came.windows(2).position(skips) {

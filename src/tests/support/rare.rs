@@ -1,11 +1,11 @@
-//! One delivery that differs from all above it: what a page of the log does not find at its first
-//! look.
+//! Rows for searches with rare results: one delivery that differs from all newer ones, so that a
+//! page of the log does not find it in its first scan.
 
 use uuid::Uuid;
 
 use super::rows::{Delivered, id_at};
 
-/// A delivered one each millisecond from `began` on; the oldest is of another event type.
+/// One delivered row per millisecond from `began` on; the oldest has another event type.
 pub fn below_many(hook: Uuid, began: u64, count: u64) -> Vec<Delivered> {
     let row = |number: u64| Delivered {
         id: id_at(began + number, 1),

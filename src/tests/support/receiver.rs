@@ -1,4 +1,5 @@
-//! A real receiver on loopback: keeps what came, byte for byte, and answers as it is told.
+//! A real receiver on loopback: it records requests byte for byte and returns the responses that a
+//! test sets.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -23,19 +24,19 @@ use tokio::{
     sync::{Notify, watch},
 };
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Came {
     pub at: Timestamp,
     pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
-    /// Since the receiver began.
+    /// Time since the receiver started.
     pub elapsed: Duration,
 }
 
 impl Came {
-    /// A member of the body that is a word.
+    /// A string member of the body.
     pub fn member(&self, name: &str) -> String {
         let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
         body[name].as_str().unwrap_or_default().to_owned()
@@ -46,15 +47,15 @@ impl Came {
     }
 }
 
-/// What to answer.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    /// It is given only after [`Receiver::release`].
+    /// It is sent only after [`Receiver::release`].
     pub is_held: bool,
-    /// How long it takes.
+    /// Delay before the response.
     pub after: Duration,
 }
 
@@ -73,7 +74,7 @@ impl Reply {
         Self { is_held: true, ..Self::status(200) }
     }
 
-    /// The connection is accepted, the request is read, and that is all.
+    /// Accepts the connection and reads the request, but never responds.
     pub fn never() -> Self {
         Self { after: Duration::from_secs(3600), ..Self::status(200) }
     }
@@ -84,16 +85,16 @@ type Rule = dyn Fn(&Came) -> Reply + Send + Sync;
 struct Inner {
     came: Mutex<Vec<Came>>,
     replies: Mutex<VecDeque<Reply>>,
-    /// What to answer when nothing is queued.
+    /// The response when none is queued.
     rule: Box<Rule>,
     arrived: Notify,
     is_released: watch::Sender<bool>,
     began: Stopwatch,
-    /// Requests being answered, and the most there ever were.
+    /// Requests in progress, and their maximum so far.
     busy: Mutex<(usize, usize)>,
 }
 
-/// A request that is being answered, or whose sender has gone.
+/// A request in progress; dropped when it ends or its sender disconnects.
 struct Busy(Arc<Inner>);
 
 impl Busy {
@@ -111,7 +112,7 @@ impl Drop for Busy {
     }
 }
 
-/// See the module. Answers 200 unless told otherwise.
+/// A receiver on loopback. It responds 200 unless a test sets something else.
 #[derive(Clone)]
 pub struct Receiver {
     pub address: SocketAddr,
@@ -123,12 +124,12 @@ impl Receiver {
         Self::ruled(|_| Reply::status(200)).await
     }
 
-    /// Answers as `rule` says.
+    /// Responds according to `rule`.
     pub async fn ruled(rule: impl Fn(&Came) -> Reply + Send + Sync + 'static) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), rule)
     }
 
-    /// The same at an address of the test's choice.
+    /// The same on a listener of the test's choice.
     pub fn on(
         listener: TcpListener,
         rule: impl Fn(&Came) -> Reply + Send + Sync + 'static,
@@ -152,22 +153,22 @@ impl Receiver {
         format!("http://{}{path}", self.address)
     }
 
-    /// How many requests it had to answer at once at most.
+    /// The maximum number of concurrent requests.
     pub fn busiest(&self) -> usize {
         self.inner.busy.lock().unwrap().1
     }
 
-    /// For how long it has been there.
+    /// Time since it started.
     pub fn age(&self) -> Duration {
         self.inner.began.elapsed()
     }
 
-    /// The next answers, in order; then its rule's again.
+    /// Queues responses; after them the rule applies again.
     pub fn reply(&self, replies: impl IntoIterator<Item = Reply>) {
         self.inner.replies.lock().unwrap().extend(replies);
     }
 
-    /// From now on 200, whatever it was told before.
+    /// From now on it responds 200, regardless of earlier settings.
     pub fn be_well(&self) {
         self.inner.replies.lock().unwrap().clear();
     }
@@ -176,12 +177,12 @@ impl Receiver {
         self.inner.came.lock().unwrap().clone()
     }
 
-    /// Gives the answers that are held, and those that would be.
+    /// Sends the held responses, and holds no further ones.
     pub fn release(&self) {
         self.inner.is_released.send_replace(true);
     }
 
-    /// When each event came to each path.
+    /// The arrival times of each event at each path.
     pub fn arrivals(&self) -> HashMap<(String, String), Vec<Timestamp>> {
         let mut arrivals = HashMap::<_, Vec<Timestamp>>::new();
         for came in self.inner.came.lock().unwrap().iter() {
@@ -193,7 +194,7 @@ impl Receiver {
         arrivals
     }
 
-    /// Waits until `count` requests came, and gives all of them.
+    /// Waits until `count` requests have arrived and returns all of them.
     pub async fn wait_for(&self, count: usize) -> Vec<Came> {
         let wait = async {
             loop {

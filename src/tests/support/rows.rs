@@ -1,6 +1,6 @@
-//! Rows written straight into the tables: as many deliveries in as many states as no engine makes
-//! in a test's time. Used by the benchmark of the log too, so it knows nothing of this crate's own
-//! types.
+//! Rows written directly into the tables: more deliveries, in more states, than an engine could
+//! produce during a test. The benchmark of the log uses this file too, so it imports nothing from
+//! this crate.
 
 use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, Sqlite, SqliteConnection};
 use uuid::Uuid;
@@ -19,13 +19,13 @@ pub struct Delivered {
     pub body: String,
 }
 
-/// An id of version 7 of this millisecond; `number` keeps ids of one millisecond apart.
+/// A UUID version 7 of this millisecond; `number` distinguishes ids of one millisecond.
 pub fn id_at(millis: u64, number: u64) -> Uuid {
     let high = (u128::from(millis) << 80) | (0x7 << 76);
     Uuid::from_u128(high | (0b10 << 62) | u128::from(number & 0x3fff_ffff_ffff_ffff))
 }
 
-/// Rows of one statement, and statements of one transaction.
+/// Rows per statement, and statements per transaction.
 const ROWS: usize = 400;
 const STATEMENTS: usize = 100;
 
@@ -64,7 +64,7 @@ macro_rules! write_rows {
                         .push_bind(it.class)
                         .push_bind(it.status)
                         .push_bind(it.class.map(|_| 42i64))
-                        // Far enough away for nobody to begin with it.
+                        // So far in the future that no attempt starts.
                         .push_bind(is_open.then_some(i64::MAX / 2))
                         .push_bind(millis(it.id))
                         .push_bind(millis(it.id))
@@ -85,7 +85,7 @@ fn millis(id: Uuid) -> i64 {
     i64::try_from(id.as_u128() >> 80).unwrap_or(0)
 }
 
-/// Writes them into the database of this URL, which has to be migrated.
+/// Writes the rows into the database of this URL, which must be migrated.
 pub async fn insert(url: &str, rows: &[Delivered]) -> Result<(), sqlx::Error> {
     if url.starts_with("sqlite:") {
         let mut connection = SqliteConnection::connect(url).await?;
@@ -94,7 +94,7 @@ pub async fn insert(url: &str, rows: &[Delivered]) -> Result<(), sqlx::Error> {
     } else {
         let mut connection = PgConnection::connect(url).await?;
         write_rows!(connection, Postgres, rows);
-        // What its autovacuum would do by and by. (SQLite does nothing of the kind by itself.)
+        // What autovacuum would do later. (SQLite has no autovacuum of statistics.)
         sqlx::query("VACUUM ANALYZE deliveries").execute(&mut connection).await?;
         connection.close().await
     }

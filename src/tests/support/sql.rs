@@ -1,9 +1,9 @@
-//! Statements of a test's own, past everything that the store takes care of.
+//! SQL of tests, which bypasses the store.
 
 use sqlx::{Connection, PgConnection, SqliteConnection, postgres::PgRow, sqlite::SqliteRow};
 use uuid::Uuid;
 
-/// Carries out statements that only a test would, past everything that the store takes care of.
+/// Executes statements directly, without the checks of the store.
 pub async fn execute(url: &str, statements: &str) -> Result<(), sqlx::Error> {
     let text = sqlx::AssertSqlSafe(statements.to_owned());
     if url.starts_with("sqlite:") {
@@ -17,15 +17,15 @@ pub async fn execute(url: &str, statements: &str) -> Result<(), sqlx::Error> {
     }
 }
 
-/// What a test's own questions begin with: they may go through all of a table.
+/// Prefix of a test's own queries: they may scan whole tables.
 pub const ASKED_BY_A_TEST: &str = "/* asked by a test */ ";
 
-/// The one number that a question gives.
+/// The single number that a query returns.
 pub async fn number(url: &str, question: &str) -> Result<i64, sqlx::Error> {
     one(url, question).await
 }
 
-/// The one text that a question gives.
+/// The single text that a query returns.
 pub async fn text(url: &str, question: &str) -> Result<String, sqlx::Error> {
     one(url, question).await
 }
@@ -44,7 +44,7 @@ where
     Ok(found)
 }
 
-/// An id as a statement spells it, and an empty body.
+/// An id as an SQL literal, and an empty body.
 pub fn literal(url: &str, id: Uuid) -> String {
     if url.starts_with("sqlite:") { format!("x'{}'", id.simple()) } else { format!("'{id}'") }
 }

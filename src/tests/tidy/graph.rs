@@ -1,9 +1,9 @@
-//! Which file of ours imports which: read from the text, with `crate::`, `super::`, `self::` and
-//! the names of modules below the file.
+//! The imports between our files, parsed from the text: `crate::`, `super::`, `self::` and names of
+//! modules below the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What each file imports: full paths, without `crate::`.
+/// The imports of each file: full paths, without `crate::`.
 pub type Imports = BTreeMap<String, BTreeSet<String>>;
 
 /// `files`: name below `src`, and code without unit tests.
@@ -12,7 +12,7 @@ pub fn imports(files: &[(String, String)]) -> Imports {
     files.iter().map(|(name, code)| (name.clone(), paths(&module(name), code, &modules))).collect()
 }
 
-/// For each file the files it imports. A path leads to the longest module it begins with.
+/// The files that each file imports. A path belongs to the longest module that is its prefix.
 pub fn edges(imports: &Imports) -> BTreeMap<&str, BTreeSet<&str>> {
     let files: BTreeMap<_, _> = imports.keys().map(|name| (module(name), name.as_str())).collect();
     let target = |path: &str| {
@@ -31,8 +31,8 @@ pub fn edges(imports: &Imports) -> BTreeMap<&str, BTreeSet<&str>> {
     edges.collect()
 }
 
-/// `foo.rs` and the files in `foo/` are one module in several files, and may lean on each other. A
-/// `mod.rs` is not: it only lists the modules of its folder.
+/// `foo.rs` and the files in `foo/` form one module and may import each other. A `mod.rs` does not:
+/// it only lists the modules of its folder.
 pub fn by_module<'n>(
     edges: &BTreeMap<&'n str, BTreeSet<&'n str>>,
 ) -> BTreeMap<&'n str, BTreeSet<&'n str>> {
@@ -50,7 +50,7 @@ pub fn by_module<'n>(
     found
 }
 
-/// Without what a part of a module imports from that module's first file.
+/// Without imports of a module's parts from its own first file.
 pub fn without_own_parent<'n>(
     edges: &BTreeMap<&'n str, BTreeSet<&'n str>>,
 ) -> BTreeMap<&'n str, BTreeSet<&'n str>> {
@@ -63,7 +63,7 @@ pub fn without_own_parent<'n>(
     kept.collect()
 }
 
-/// The edges that are part of a circle: those whose end leads back to their beginning.
+/// The edges that are part of a cycle: their target leads back to their source.
 pub fn circles<'n>(edges: &BTreeMap<&'n str, BTreeSet<&'n str>>) -> Vec<(&'n str, &'n str)> {
     let each = edges.iter().flat_map(|(from, targets)| targets.iter().map(|to| (*from, *to)));
     each.filter(|(from, to)| leads(edges, to, from)).collect()
@@ -84,7 +84,7 @@ fn module(name: &str) -> String {
     if path == "lib" { String::new() } else { path }
 }
 
-/// Every path of our own in `code`, which is the code of `module`.
+/// Every path into this crate in `code`, which is the code of `module`.
 fn paths(module: &str, code: &str, modules: &BTreeSet<String>) -> BTreeSet<String> {
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     // `pub(in crate::engine)` imports nothing.
@@ -128,7 +128,7 @@ fn below(module: &str, name: &str) -> String {
     if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") }
 }
 
-/// `super::super::`, further up.
+/// Resolves further `super::`.
 fn climb(mut base: String, mut tail: &str) -> (String, &str) {
     while let Some(further) = tail.strip_prefix("super::") {
         (base, tail) = (parent(&base).to_owned(), further);
@@ -136,7 +136,7 @@ fn climb(mut base: String, mut tail: &str) -> (String, &str) {
     (base, tail)
 }
 
-/// Reads a tree of `use` from the start of `text`; returns how much of it was read.
+/// Reads a `use` tree from the start of `text`; returns the length read.
 fn spread(text: &str, prefix: String, paths: &mut Vec<String>) -> usize {
     let end = text.find(|c: char| !(is_of_word(c) || c == ':')).unwrap_or(text.len());
     let here = text[..end].trim_end_matches("::");

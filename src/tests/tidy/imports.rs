@@ -1,4 +1,4 @@
-//! Imports go one way: as the table says, and in no circle.
+//! Imports follow the table and form no cycles.
 
 use std::{collections::BTreeSet, fs};
 
@@ -24,7 +24,7 @@ fn imports_keep_to_the_table() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A file's own module and what is below it.
+/// Is it the file's own module, or below it?
 fn is_own(name: &str, used: &str) -> bool {
     let own = name.trim_end_matches(".rs").trim_end_matches("/mod").replace('/', "::");
     used == own || used.starts_with(&format!("{own}::")) || own.starts_with("lib")
@@ -58,7 +58,7 @@ fn circles_are_found() {
     );
 }
 
-/// The table in `docs/ARCHITECTURE.md` is written from the one that is held here.
+/// The table in `docs/ARCHITECTURE.md` is generated from `table.rs`.
 #[test]
 fn the_architecture_shows_the_table() {
     let mut table = "| module | may import |\n|---|---|\n".to_owned();

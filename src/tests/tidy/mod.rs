@@ -1,5 +1,5 @@
-//! The house rules, held by tests: how large a file may be, that it says what it is for, and who
-//! may import whom.
+//! Tests of the code rules: the length of files, functions and lines, the module comment, and the
+//! imports.
 
 mod graph;
 mod imports;
@@ -10,11 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Lines a file may have, without its own tests.
+/// Maximum lines of a file, without its unit tests.
 const FILE_LIMIT: usize = 400;
-/// Characters a line may have.
+/// Maximum characters of a line.
 const LINE_LIMIT: usize = 100;
-/// The longest files may be named here, with a reason. None is.
+/// Exceptions, with a reason. There are none.
 const LONG_FILES: &[&str] = &[];
 
 fn root() -> PathBuf {
@@ -39,8 +39,7 @@ fn files_below(folder: &str, extension: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Our own sources without the integration tests: name below `src`, text without the file's unit
-/// tests.
+/// All sources without the integration tests: name below `src`, text without the file's unit tests.
 fn sources() -> Vec<(String, String)> {
     let files =
         files_below("src", "rs").into_iter().filter(|(name, _)| !name.starts_with("src/tests/"));
@@ -93,8 +92,8 @@ fn functions_are_short() {
     assert!(long.is_empty(), "{long:#?}");
 }
 
-/// The first line of each function, and how many lines it has. A function ends at the brace below
-/// its first letter, however many lines its signature has.
+/// The first line of each function, and its number of lines. A function ends at the closing brace
+/// in the column of its first letter, however long its signature is.
 fn functions(text: &str) -> Vec<(&str, usize)> {
     let (mut open, mut found) = (Vec::<(usize, usize, &str)>::new(), Vec::new());
     for (number, line) in text.lines().enumerate() {
@@ -167,7 +166,7 @@ fn every_widget_is_in_the_style_guide() {
     let guide = fs::read_to_string(root().join("src/ui/pages/styleguide/sections.rs")).unwrap();
     let widgets = fs::read_to_string(root().join("src/ui/widgets/mod.rs")).unwrap();
     let names = widgets.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
-    // What is live needs something that happens.
+    // Live regions need something that updates them.
     let missing: Vec<_> =
         names.filter(|name| *name != "live" && !guide.contains(&format!(" {name}::"))).collect();
     assert!(missing.is_empty(), "{missing:?}");
@@ -194,7 +193,7 @@ fn only_a_few_files_know_which_database_it_is() {
     }
 }
 
-/// The compiler denies `unsafe`; this holds that nobody else excuses himself from that.
+/// The compiler denies `unsafe`; this checks that no other file allows it.
 #[test]
 fn unsafe_is_excused_in_the_tests_vfs_only() {
     let lint = concat!("unsafe", "_code");

@@ -1,7 +1,7 @@
-//! Who may import whom. The table in `docs/ARCHITECTURE.md` is a copy, held by a test.
+//! Allowed imports. The table in `docs/ARCHITECTURE.md` is a copy; a test compares them.
 
-/// A file whose path begins with the left may import what begins with any on the right, and what is
-/// below itself. The longest left that fits decides.
+/// A file whose path begins with the left may import modules that begin with any on the right, and
+/// its own submodules. The longest matching left applies.
 pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &["domain"]),
     ("view", &["domain", "view"]),

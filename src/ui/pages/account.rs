@@ -50,7 +50,7 @@ fn Content(data: Account) -> impl IntoView {
                 <h2 id="profile-title">"Profile"</h2>
                 <dl>
                     <Fact term="Name">{user.name.clone()}</Fact>
-                    <Fact term="E-mail">{user.email.clone()}</Fact>
+                    <Fact term="Email">{user.email.clone()}</Fact>
                     <Fact term="Role">{roles}</Fact>
                     <Fact term="Created"><ExactDateTime at=user.created_at/></Fact>
                     <Fact term="Your local time"><ExactDateTime at=now/></Fact>
@@ -79,8 +79,8 @@ fn Preferences(form: PreferencesForm, zones: Vec<String>) -> impl IntoView {
                 &errors)/>
             <Select name="time_zone" label="Time zone" options=zones chosen=time_zone
                 error=error("time_zone", &errors)
-                hint="Used for all times that you see and enter."/>
-            <Choice name="hours" legend="Clock" options=vec![("24", "24-hour, 14:03"), ("12",
+                hint="Applies to every time you see or enter."/>
+            <Choice name="hours" legend="Time format" options=vec![("24", "24-hour, 14:03"), ("12",
                 "12-hour, 2:03 pm")] chosen=hours
                 error=error("hours", &errors)/>
             <div><button class="primary" type="submit">"Save preferences"</button></div>

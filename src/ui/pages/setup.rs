@@ -35,7 +35,7 @@ fn Form(form: SetupForm) -> impl IntoView {
             <input type="hidden" name="token" value=form.token/>
             <TextField name="name" label="Name" autocomplete="name" value=form.name
                 errors=errors.clone()/>
-            <TextField name="email" label="E-mail" kind="email" autocomplete="username"
+            <TextField name="email" label="Email" kind="email" autocomplete="username"
                 value=form.email errors=errors.clone()/>
             <TextField name="password" label="Password" kind="password" autocomplete="new-password"
                 hint="At least 12 characters. Tip: use several unrelated words." errors=errors/>

@@ -32,7 +32,7 @@ fn Form(form: SignInForm, next: String) -> impl IntoView {
         <ErrorSummary errors=errors.clone()/>
         <form class="stack" method="post" action=SignIn::url()>
             <input type="hidden" name="next" value=next/>
-            <TextField name="email" label="E-mail" kind="email" autocomplete="username"
+            <TextField name="email" label="Email" kind="email" autocomplete="username"
                 value=form.email errors=errors.clone()/>
             <TextField name="password" label="Password" kind="password"
                 autocomplete="current-password" errors=errors/>

@@ -51,7 +51,7 @@ fn Content(page: Data) -> impl IntoView {
 fn Row(check: Check) -> impl IntoView {
     let (tone, word) = match check.grade {
         Grade::Ok => (Tone::Good, "OK"),
-        Grade::Warning => (Tone::Warning, "Needs attention"),
+        Grade::Warning => (Tone::Warning, "Warning"),
         Grade::Problem => (Tone::Bad, "Problem"),
     };
     view! {

@@ -23,6 +23,9 @@ pub fn hook_deleted(id: &str) -> String {
 
 /// `hook try-now`: so many waiting deliveries are sent now, or more.
 pub fn sending_now(number: i64, or_more: bool) -> String {
+    if number == 0 {
+        return "No deliveries are waiting.".to_owned();
+    }
     let more = if or_more { "more than " } else { "" };
     format!("Sending {more}{} now.", deliveries(number))
 }
@@ -35,14 +38,14 @@ pub fn delivery_sending(id: &str) -> String {
 /// `emit`: the event was accepted for so many hooks, whether they are on or off.
 pub fn event_accepted(id: &str, event_type: &str, hooks: i64) -> String {
     match hooks {
-        0 => format!("Event {id} accepted. There is no hook for {event_type}."),
+        0 => format!("Event {id} accepted. No hooks subscribe to {event_type}."),
         hooks => format!("Event {id} accepted for {}.", count(hooks, "hook")),
     }
 }
 
-/// `doctor`: so many of all checks found a problem.
+/// `doctor`: so many of all checks failed.
 pub fn checks_failed(failed: usize, all: usize) -> String {
-    format!("{failed} of {all} checks found a problem.")
+    format!("{failed} of {all} checks failed.")
 }
 
 /// An event type of an argument does not exist.
@@ -57,7 +60,7 @@ mod tests {
     #[test]
     fn the_number_of_hooks_decides_the_sentence() {
         for (hooks, end) in [
-            (0, ". There is no hook for call.outbound."),
+            (0, ". No hooks subscribe to call.outbound."),
             (1, " for 1 hook."),
             (1204, " for 1,204 hooks."),
         ] {

@@ -11,7 +11,7 @@ pub fn hooks(all: usize, on: usize) -> String {
 }
 
 /// The payload of a delivery does not parse.
-pub const NOT_JSON: &str = "It is not valid JSON.";
+pub const NOT_JSON: &str = "The payload is not valid JSON.";
 
 #[cfg(test)]
 mod tests {

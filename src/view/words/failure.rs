@@ -1,15 +1,17 @@
 //! What the result of an attempt means and what to do next: one catalogue for pages and API. Start
 //! at [`diagnose`]. HTTP statuses are in `status`, failed TLS handshakes in `tls`, failures of this
-//! server in `local`. Imports `domain` only.
+//! server in `local`; what a detail adds to a diagnosis in `fact`. Imports `domain` only.
 //!
 //! The detail of an attempt is a sentence of `engine::delivery`, stored with the attempt. The
 //! catalogue matches substrings of it: keep both sides in sync. An unknown detail gets the general
 //! diagnosis of its class.
 
+mod fact;
 mod local;
 mod status;
 mod tls;
 
+pub use fact::fact;
 pub use status::status_words;
 
 use crate::domain::delivery::Answer;
@@ -51,6 +53,10 @@ pub fn diagnose(answer: Answer, detail: Option<&str>) -> Diagnosis {
         Answer::ConnectFailed => of_connect(&detail),
         Answer::TlsFailed => tls::diagnose(&detail),
         Answer::DnsFailed => of_dns(&detail),
+        Answer::AddressRefused if detail.contains("plain http") => says(
+            "The callback URL starts with http. This server doesn't allow plain HTTP.",
+            "Use an https URL, or ask an operator to set SERVICE_HOOKS_EGRESS__ALLOW_HTTP.",
+        ),
         Answer::AddressRefused => says(
             "The address of this host is not allowed: it is private, loopback, link-local or a \
              cloud metadata service.",
@@ -66,12 +72,12 @@ fn of_dns(detail: &str) -> Diagnosis {
     if detail.contains("servfail") {
         says(
             "The domain's name servers returned SERVFAIL.",
-            "The domain's owner should check the name servers and the DNSSEC signatures.",
+            "Ask the domain's owner to check the name servers and the DNSSEC signatures.",
         )
     } else if detail.contains("in time") {
         says(
             "The domain's name servers didn't respond in time.",
-            "The domain's owner should check that the name servers are running and reachable.",
+            "Ask the domain's owner to check that the name servers are running and reachable.",
         )
     } else if detail.contains("no address record") {
         says(
@@ -81,7 +87,7 @@ fn of_dns(detail: &str) -> Diagnosis {
     } else {
         says(
             "The host name can't be resolved.",
-            "Check the spelling in the callback URL, and that the name has a public DNS record.",
+            "Check the spelling in the callback URL. The name must have a public DNS record.",
         )
     }
 }
@@ -98,10 +104,7 @@ fn of_broken(detail: &str) -> Diagnosis {
             "Send fewer or shorter response headers: at most 256, and 128 KiB in total.",
         )
     } else if detail.contains("not a proper http answer") {
-        says(
-            "The response is not valid HTTP.",
-            "Check that the port speaks HTTP/1.1. The attempt's details name the error.",
-        )
+        says("The response is not valid HTTP.", "Check that the port speaks HTTP/1.1.")
     } else if detail.contains("in the middle") {
         says(
             "The receiver closed the connection before the response was complete.",
@@ -110,7 +113,7 @@ fn of_broken(detail: &str) -> Diagnosis {
     } else {
         says(
             "The receiver closed the connection without a response.",
-            "Check whether the receiver crashed at this time, and whether the port speaks HTTP.",
+            "Check whether the receiver crashed at this time and whether the port speaks HTTP.",
         )
     }
 }
@@ -139,8 +142,8 @@ fn of_timeout(detail: &str) -> Diagnosis {
 fn of_connect(detail: &str) -> Diagnosis {
     if detail.contains("refused") {
         says(
-            "Connection refused: nothing listens on this host and port.",
-            "Check that the receiver is running, and the port in the callback URL.",
+            "Connection refused: nothing is listening on this host and port.",
+            "Check that the receiver is running and that the port in the callback URL is correct.",
         )
     } else if detail.contains("unreachable") {
         says(
@@ -150,12 +153,13 @@ fn of_connect(detail: &str) -> Diagnosis {
     } else if detail.contains("reset") {
         says(
             "The connection was reset right after it opened.",
-            "Check for a firewall or proxy that blocks it, and whether the receiver crashes.",
+            "Check whether a firewall or proxy blocks it and whether the receiver crashes.",
         )
     } else {
         says(
             "Can't connect to the receiver.",
-            "Check that the receiver is running, and the host, port and firewall.",
+            "Check that the receiver is running, that the callback URL has the right host and \
+             port, and that no firewall blocks this server.",
         )
     }
 }

@@ -1,4 +1,4 @@
-//! Sentences about hooks: their condition, their settings, switching and deleting them.
+//! Sentences about hooks: their status, their settings, switching and deleting them.
 
 use crate::domain::{
     delivery::Answer,
@@ -12,17 +12,17 @@ pub fn sentence_case(words: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// `503`, `Timed out`: how the last attempt ended, without a full stop.
+/// `503`, `timed out`: how the last attempt ended, without a full stop.
 pub fn last_response(answer: Option<Answer>) -> String {
-    answer.map_or_else(|| "unknown".to_owned(), |answer| sentence_case(&answer.short()))
+    answer.map_or_else(|| "unknown".to_owned(), Answer::short)
 }
 
-/// `Last 3 attempts failed. Latest response: 503`, for a row of the list.
+/// `Last 3 attempts failed. Last response: 503`, for a row of the list.
 pub fn failures_for_list(failures: u32, answer: Option<Answer>) -> String {
     let last = last_response(answer);
     match failures {
         1 => format!("Last attempt failed: {last}"),
-        _ => format!("Last {failures} attempts failed. Latest response: {last}"),
+        _ => format!("Last {failures} attempts failed. Last response: {last}"),
     }
 }
 
@@ -32,9 +32,10 @@ pub fn consecutive_failures(failures: u32) -> String {
     format!("{failures} consecutive {noun}")
 }
 
-/// `1,204 of 1,204 attempts succeeded in 24 hours`.
+/// `1,204 of 1,204 attempts succeeded in the last 24 hours`.
 pub fn success_share(day: &Outcomes) -> String {
-    format!("{} of {} succeeded in 24 hours", grouped(day.succeeded), count(day.total(), "attempt"))
+    let all = count(day.total(), "attempt");
+    format!("{} of {all} succeeded in the last 24 hours", grouped(day.succeeded))
 }
 
 /// `3 succeeded, 1 failed`.
@@ -52,20 +53,21 @@ pub fn held(held: i64) -> Option<String> {
     (held > 0).then(|| format!("{} held.", sentence_case(&count_to(held, MANY, "event"))))
 }
 
-/// `Reason: the receiver answered 410 Gone.`, of a hook that the server turned off.
+/// `Reason: the receiver returned 410 Gone.`, of a hook that the server turned off. `reason` is
+/// stored.
 pub fn off_reason(reason: &str) -> String {
-    format!("Reason: {reason}.")
+    format!("Reason: {}.", reason.replace("receiver answered", "receiver returned"))
 }
 
 /// What deleting a hook does to its `open` deliveries, counted up to [`MANY`] and one.
 pub fn cancelled_by_deletion(open: i64) -> String {
     match open {
-        0 => "It has no pending deliveries.".to_owned(),
-        1 => "1 pending delivery will be cancelled.".to_owned(),
+        0 => "It has no open deliveries.".to_owned(),
+        1 => "1 open delivery will be cancelled.".to_owned(),
         open if open > MANY => {
-            format!("More than {} pending deliveries will be cancelled.", grouped(MANY))
+            format!("More than {} open deliveries will be cancelled.", grouped(MANY))
         }
-        open => format!("{} pending deliveries will be cancelled.", grouped(open)),
+        open => format!("{} open deliveries will be cancelled.", grouped(open)),
     }
 }
 
@@ -122,9 +124,7 @@ pub fn created(name: &str, secret: NewSecret) -> String {
     let next = match secret {
         NewSecret::Untested => "Send a test to check it.",
         NewSecret::Tested => "It uses the signing secret from your test.",
-        NewSecret::Expired => {
-            "It has a new signing secret, because the form was open for more than 10 minutes."
-        }
+        NewSecret::Expired => "It has a new signing secret: the one from your test has expired.",
     };
     format!("\"{name}\" created. {next}")
 }
@@ -152,9 +152,13 @@ mod tests {
     fn failures_name_the_last_response() {
         assert_eq!(
             failures_for_list(3, Some(Answer::Status(503))),
-            "Last 3 attempts failed. Latest response: 503"
+            "Last 3 attempts failed. Last response: 503"
         );
-        assert_eq!(failures_for_list(1, Some(Answer::Timeout)), "Last attempt failed: Timed out");
+        assert_eq!(failures_for_list(1, Some(Answer::Timeout)), "Last attempt failed: timed out");
+        assert_eq!(
+            off_reason("the receiver answered 410 Gone"),
+            "Reason: the receiver returned 410 Gone."
+        );
         assert_eq!(last_response(None), "unknown");
     }
 
@@ -164,11 +168,11 @@ mod tests {
         assert_eq!(held(1).as_deref(), Some("1 event held."));
         assert_eq!(held(MANY + 1).as_deref(), Some("More than 10,000 events held."));
         for (open, words) in [
-            (0, "It has no pending deliveries."),
-            (1, "1 pending delivery will be cancelled."),
-            (2, "2 pending deliveries will be cancelled."),
-            (MANY, "10,000 pending deliveries will be cancelled."),
-            (MANY + 1, "More than 10,000 pending deliveries will be cancelled."),
+            (0, "It has no open deliveries."),
+            (1, "1 open delivery will be cancelled."),
+            (2, "2 open deliveries will be cancelled."),
+            (MANY, "10,000 open deliveries will be cancelled."),
+            (MANY + 1, "More than 10,000 open deliveries will be cancelled."),
         ] {
             assert_eq!(cancelled_by_deletion(open), words);
         }

@@ -11,17 +11,17 @@ use crate::domain::{
 pub fn progress(job: &Job) -> String {
     let (processed, all) = job.progress();
     let mut words = match job.state {
-        JobState::Done => format!("{} redelivered.", count(job.done, "event")),
-        _ => format!("{} of {} redelivered.", grouped(job.done), grouped(all)),
+        JobState::Done => format!("{} redelivered", count(job.done, "event")),
+        _ => format!("{} of {} redelivered", grouped(job.done), grouped(all)),
     };
     if job.skipped > 0 {
-        words = format!(
-            "{words} {} left out: already sent, or the payload was removed.",
-            grouped(job.skipped)
-        );
+        let left_out = grouped(job.skipped);
+        words = format!("{words}, {left_out} left out (already sent or payload removed)");
     }
+    words.push('.');
     if job.state == JobState::Running && all > processed {
-        words = format!("{words} About {} left.", time_needed(all - processed, job.per_second));
+        words =
+            format!("{words} About {} remaining.", time_needed(all - processed, job.per_second));
     }
     words
 }
@@ -96,9 +96,10 @@ pub const OVERLAPS: &str =
 /// A job was paused, resumed or cancelled.
 pub fn changed(state: JobState) -> &'static str {
     match state {
-        JobState::Paused => "Job paused. Resume it to continue.",
-        JobState::Cancelled => "Job cancelled. The rest was left unchanged.",
-        JobState::Running | JobState::Done => "Job resumed.",
+        JobState::Paused => "Job paused.",
+        JobState::Cancelled => "Job cancelled. Remaining events were not redelivered.",
+        JobState::Running => "Job resumed.",
+        JobState::Done => "Job finished.",
     }
 }
 
@@ -134,8 +135,8 @@ mod tests {
         };
         assert_eq!(
             progress(&job),
-            "1,000 of 1,204 redelivered. 4 left out: already sent, or the payload was removed. \
-             About 20 s left."
+            "1,000 of 1,204 redelivered, 4 left out (already sent or payload removed). About 20 s \
+             remaining."
         );
         (job.state, job.skipped, job.done) = (JobState::Done, 0, 2000);
         assert_eq!(progress(&job), "2,000 events redelivered.");

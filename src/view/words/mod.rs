@@ -1,6 +1,6 @@
-//! Every sentence a person reads that depends on what happened, grouped by page or command: pages,
-//! API problems and commands take them from here, so that one thing is said in one way. A label
-//! that never changes stands in the component that shows it. Imports `domain` alone.
+//! Sentences that depend on what happened, grouped by page or command: pages, API problems and
+//! commands share them, so that one thing is said in one way. Fixed labels, and sentences that only
+//! one page shows, are in its component or handler. Imports `domain` only.
 
 pub mod commands;
 pub mod deliveries;

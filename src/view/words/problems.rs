@@ -5,9 +5,9 @@ use crate::domain::{busy::Busy, id::JobId, words::count};
 /// Nothing was stored, because the server's disk is full.
 pub const DISK_FULL: &str = "The server's disk is full. Nothing was stored.";
 
-/// The same, with the next step.
-pub const DISK_FULL_RETRY: &str =
-    "The server's disk is full. Nothing was stored. Try again when there is free space.";
+/// The same on a page, with the next step.
+pub const DISK_FULL_RETRY: &str = "The server's disk is full. Your changes weren't saved. Try \
+                                   again when the operator has freed disk space.";
 
 /// Not signed in, or no longer.
 pub const SESSION_ENDED: &str =
@@ -27,7 +27,7 @@ pub fn no_access(action: &str, permission: &str) -> String {
 
 /// Nothing has this address or id.
 pub fn not_found(what: &str) -> String {
-    format!("There is no such {what}. It may have been deleted, or the link is incomplete.")
+    format!("We can't find this {what}. It may have been deleted, or the link is incomplete.")
 }
 
 /// A hook that was deleted, by its name.
@@ -41,8 +41,8 @@ pub fn deleted_hook(name: &str) -> String {
 /// The server failed; the log has the cause under the reference.
 pub fn internal(reference: &str) -> String {
     format!(
-        "This is not your fault. Try again. If it happens again, give the operator this \
-         reference: {reference}."
+        "Something went wrong on the server. Try again. If the problem persists, give the \
+         operator this reference: {reference}."
     )
 }
 
@@ -69,10 +69,10 @@ fn limit(reason: Busy) -> &'static str {
         Busy::Tests => {
             "Test limit reached: too many tests in the last minute, or too many running now."
         }
-        Busy::Passwords => "Too many sign-ins are being checked.",
+        Busy::Passwords => "Too many people are signing in right now.",
         Busy::Searches => "Too many searches are running.",
-        Busy::Drafts => "Too many unfinished forms are stored.",
-        Busy::Sessions => "Sessions are not available.",
+        Busy::Drafts => "The server can't keep your form: too many are unfinished.",
+        Busy::Sessions => "Can't check your session: the database isn't responding.",
         Busy::Server => "The server is starting or stopping.",
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The same for an unknown address and for a wrong password, so that it does not reveal which
 /// accounts exist.
-pub const WRONG_PASSWORD: &str = "Wrong e-mail address or password.";
+pub const WRONG_PASSWORD: &str = "Wrong email address or password.";
 
 /// Sign-in is rate limited. The sentence does not reveal whether the network, the browser or the
 /// account reached the limit.

@@ -1,17 +1,20 @@
 //! Sentences about test sends: what was sent and what came back.
 
 use super::failure::status_words;
-use crate::domain::delivery::{Answer, Attempt};
+use crate::domain::{
+    delivery::{Answer, Attempt},
+    words::grouped,
+};
 
-/// `127.0.0.1 responded 204 No Content in 12 ms.`, or why there was no response.
+/// `127.0.0.1 returned 204 No Content in 12 ms.`, or why there was no response.
 pub fn result(attempt: &Attempt) -> String {
     let host = host_of(&attempt.url);
-    let took = attempt.duration_ms;
+    let took = grouped(attempt.duration_ms);
     let detail = attempt.detail.as_deref().unwrap_or_default().to_ascii_lowercase();
     match attempt.answer {
         Answer::Status(status) => {
             let phrase = status_words(status).map(|words| format!(" {words}")).unwrap_or_default();
-            format!("{host} responded {status}{phrase} in {took} ms.")
+            format!("{host} returned {status}{phrase} in {took} ms.")
         }
         Answer::Timeout => format!("Timed out: no response from {host} after {took} ms."),
         Answer::ConnectFailed if detail.contains("refused") => {
@@ -22,7 +25,7 @@ pub fn result(attempt: &Attempt) -> String {
         Answer::DnsFailed => format!("Can't resolve {host}."),
         Answer::AddressRefused => format!("Not sent: the address of {host} is not allowed."),
         Answer::InvalidResponse => format!("Invalid or incomplete response from {host}."),
-        Answer::LocalFailure => "Not sent: this server can't open a connection now.".to_owned(),
+        Answer::LocalFailure => "Not sent: a problem on this server.".to_owned(),
     }
 }
 
@@ -37,7 +40,7 @@ fn host_of(url: &str) -> &str {
 }
 
 /// The test is still in the queue.
-pub const QUEUED: &str = "Waiting to be sent. Reload the page in a moment.";
+pub const QUEUED: &str = "Waiting to be sent. Refresh in a moment.";
 
 #[cfg(test)]
 mod tests {
@@ -64,9 +67,9 @@ mod tests {
     fn a_result_names_the_response_or_why_there_is_none() {
         assert_eq!(
             said(Answer::Status(204), None),
-            "crm.example.org responded 204 No Content in 12 ms."
+            "crm.example.org returned 204 No Content in 12 ms."
         );
-        assert_eq!(said(Answer::Status(418), None), "crm.example.org responded 418 in 12 ms.");
+        assert_eq!(said(Answer::Status(418), None), "crm.example.org returned 418 in 12 ms.");
         assert_eq!(
             said(Answer::ConnectFailed, Some("connection refused")),
             "Connection refused by crm.example.org."

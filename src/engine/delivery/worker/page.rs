@@ -33,7 +33,8 @@ impl Worker {
         let LoadRequest { wanted, window, ask, now } = request;
         let bodies = &self.bodies;
         let conn = &mut self.store.read_for_lanes().await?;
-        let Some((hook, secrets)) = hooks::find_with_secrets_ungranted(conn, &self.store.vault, id).await?
+        let Some((hook, secrets)) =
+            hooks::find_with_secrets_ungranted(conn, &self.store.vault, id).await?
         else {
             return Ok(Page {
                 needs_step: steps::needs_step(conn, id, None).await?,

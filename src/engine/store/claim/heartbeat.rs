@@ -187,7 +187,8 @@ impl Heartbeat {
             lanes::renew_fences(conn, node).await?;
         }
         let sent_at = self.clock.stopwatch();
-        let reply = tokio::time::timeout(REPLY_TIMEOUT, nodes::send_heartbeat(conn, node, row)).await;
+        let reply =
+            tokio::time::timeout(REPLY_TIMEOUT, nodes::send_heartbeat(conn, node, row)).await;
         let reply = reply.unwrap_or_else(|_| Err(Error::timed_out()))?;
         self.clock.synchronise(sent_at, reply.now);
         self.is_listed = reply.is_listed;
@@ -230,7 +231,8 @@ impl Heartbeat {
         let released: Vec<HookId> =
             misplaced_lanes(&self.lanes, &alive, node).filter(|hook| idle.contains(hook)).collect();
         lanes::release(conn, node, &released).await?;
-        let may_reap = reply.has_expired_node && self.was_late.is_none_or(|at| at.elapsed() >= GRACE);
+        let may_reap =
+            reply.has_expired_node && self.was_late.is_none_or(|at| at.elapsed() >= GRACE);
         if may_reap {
             nodes::reap(conn, node).await?;
         }

@@ -24,7 +24,10 @@ pub struct Secrets {
 
 /// Where a secret is stored. It is the associated data of the encryption, so a ciphertext is valid
 /// only in its own row and column.
-pub(in crate::engine::store) fn place<'a>(column: &'static str, id: &'a HookId) -> Place<'a> {
+pub(in crate::engine::store) fn secret_location<'a>(
+    column: &'static str,
+    id: &'a HookId,
+) -> Place<'a> {
     Place { table: "hooks", column, row: id.0.as_bytes() }
 }
 

@@ -87,8 +87,9 @@ pub(super) fn scans(search: &Search, pending_ids: Option<&[DeliveryId]>) -> Vec<
         return vec![single_scan];
     }
     // The index of unsuccessful answers is the smallest.
-    if let Some(answer) =
-        search.answer.filter(|answer| !matches!(answer, AnswerGroup::Success | AnswerGroup::NoAttempt))
+    if let Some(answer) = search
+        .answer
+        .filter(|answer| !matches!(answer, AnswerGroup::Success | AnswerGroup::NoAttempt))
     {
         return answer
             .classes()

@@ -96,7 +96,7 @@ fn is_common(password: &str) -> bool {
     known.binary_search_by(|prefix| prefix[..].cmp(&hash[..PREFIX])).is_ok()
 }
 
-const ABOUT_THEM: &str = "it contains your name, your e-mail address or the name of this product";
+const ABOUT_THEM: &str = "it contains your name, your email address or the name of this product";
 
 fn reason(estimate: &Entropy, words: &[String]) -> &'static str {
     let is_about_them = |pattern: &MatchPattern| {

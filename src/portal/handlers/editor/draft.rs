@@ -125,7 +125,7 @@ pub fn conflict(theirs: &Hook, draft: &Draft) -> Conflict {
         ("Event", event(theirs.event_type.key()), event(&ours.event_type)),
         ("Callback URL", theirs.callback_url.clone(), ours.callback_url.clone()),
         ("API key", theirs.api_key_hint.clone(), key),
-        ("Enabled", state(theirs.enabled), state(ours.enabled)),
+        ("Turned on", state(theirs.enabled), state(ours.enabled)),
     ];
     let settings = tuning.fields().into_iter().zip(ours.tuning.fields());
     let settings = settings

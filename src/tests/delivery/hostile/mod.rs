@@ -1,5 +1,5 @@
-//! Receivers that mean harm, 64 at a time, against the real binary: every attempt ends, in time and
-//! on record, and what they send does not end up in memory.
+//! Hostile receivers, 64 at a time, with the real binary: every attempt ends in time and is
+//! recorded, and responses do not accumulate in memory.
 
 mod odd;
 mod rows;
@@ -35,20 +35,18 @@ use crate::support::{
 };
 
 const EVENT: EventType = EventType::WorkItemClosed;
-/// Hooks on one event, so that one event is this many attempts at once.
+/// Hooks on one event type, so that one event causes this many concurrent attempts.
 const PARALLEL: usize = 64;
 const DEADLINE: Duration = Duration::from_secs(2);
-/// How much longer an attempt may take than the slowest of 64 that only hear silence, in the same
-/// run: the machine may be slow, and then those are slow too.
+/// The maximum duration of an attempt, as a multiple of the slowest of 64 attempts with silent
+/// receivers in the same run: on a slow machine those are slow too.
 const STRETCH: i64 = 2;
-/// A machine can be disturbed for a moment, and that is not ours: only what is wrong every time
-/// counts.
+/// A short disturbance of the machine is not a failure: only faults in every round count.
 const TRIES: usize = 3;
-/// By how much memory may grow while 64 of them have their way.
+/// Maximum memory growth during 64 hostile responses.
 const GROWTH_KIB: usize = 32 * 1024;
-/// Bytes that one connection may take. Of a body 16 KiB are kept, of a head 128 KiB are borne, and
-/// of what comes before it 256 KiB; the rest is what the kernel takes on both sides without being
-/// asked.
+/// Maximum bytes that one connection may take. Of a body 16 KiB are stored, of a head 128 KiB are
+/// accepted, and of what precedes it 256 KiB; the rest is buffered by the kernel on both sides.
 const BODY: usize = 512 * 1024;
 const HEAD: usize = 2 * 1024 * 1024;
 const KEPT: usize = 16 * 1024;
@@ -92,7 +90,7 @@ impl Scene {
             json!({"name": "n", "event_type": EVENT.key(), "callback_url": url, "api_key": "k",
                 "enabled": true})
         };
-        // The first waits until the server is up.
+        // The first waits until the server is ready.
         eventually("the first hook is made", async || {
             self.post("hooks", hook(0).to_string()).await
         })
@@ -110,7 +108,7 @@ impl Scene {
         serde_json::from_str(&text).ok()
     }
 
-    /// Emits one event and waits until all of its deliveries were tried.
+    /// Emits one event and waits until all its deliveries were attempted.
     async fn round(&self) -> Vec<Attempt> {
         let event = format!(r#"{{"type":"{}","data":{}}}"#, EVENT.key(), sample(EVENT));
         let accepted = self.post("events", event).await.unwrap();
@@ -131,14 +129,14 @@ impl Scene {
         found
     }
 
-    /// A round in which every receiver answers as it should.
+    /// A round in which every receiver responds normally.
     async fn normal_round(&self) -> Vec<Attempt> {
         let ok = Conduct::HangUp(rows::ok("content-length: 2\r\nconnection: close\r\n\r\nok"));
         self.hostile.behave(vec![ok]);
         self.round().await
     }
 
-    /// A line of the binary's memory, in KiB.
+    /// A field of the binary's `/proc/PID/status`, in KiB.
     fn memory(&self, line: &str) -> usize {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.server.0.id())).unwrap();
@@ -146,20 +144,20 @@ impl Scene {
         found.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Makes the kernel forget the peak so far.
+    /// Resets the kernel's peak memory counter.
     fn forget_peak(&self) {
         std::fs::write(format!("/proc/{}/clear_refs", self.server.0.id()), "5").unwrap();
     }
 }
 
-/// What one group of receivers may cost.
+/// Limits for one group of receivers.
 struct Bounds {
     millis: i64,
     kib: usize,
     bytes: usize,
 }
 
-/// 64 attempts at once, of which each gets its row's treatment. What is wrong with what came of it.
+/// Sends 64 concurrent attempts, one per row, and returns the faults found.
 async fn suffer(scene: &Scene, rows: &[Row], bounds: &Bounds, before: usize) -> Vec<String> {
     scene.hostile.behave(rows.iter().map(|(_, conduct, _)| conduct.clone()).collect());
     scene.forget_peak();
@@ -195,7 +193,7 @@ async fn suffer(scene: &Scene, rows: &[Row], bounds: &Bounds, before: usize) -> 
     if taken > bounds.bytes {
         wrong.push(format!("{}: {taken} bytes were taken", rows[0].0));
     }
-    // Their places are free again: the next one to the same hooks works at once.
+    // Their permits are free again: the next attempts of the same hooks succeed.
     let next = scene.normal_round().await;
     if !next.iter().all(|attempt| attempt.answer.is_success()) {
         wrong.push(format!("after {}: {next:?}", rows[0].0));
@@ -212,7 +210,7 @@ fn slowest(attempts: &[Attempt]) -> i64 {
 async fn sixty_four_at_once_cost_nothing_but_their_deadline() {
     let db = TestDb::sqlite();
     let scene = Scene::start(&db).await;
-    // What every process grows to by itself: connections, caches.
+    // Normal growth of every process: connections, caches.
     for _ in 0..3 {
         scene.normal_round().await;
     }

@@ -1,5 +1,5 @@
-//! Answers made of bytes that no text is made of: each is recorded, on both databases. One that
-//! could not be would be tried again for ever, and its hook with it.
+//! Responses with bytes that are not valid text: each is recorded, on both databases. An attempt
+//! that could not be recorded would be repeated forever, and block its hook.
 
 use serde_json::json;
 use service_hooks::domain::event::EventType;

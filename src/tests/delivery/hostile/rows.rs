@@ -1,11 +1,11 @@
-//! What hostile receivers do, and the class it is recorded as.
+//! Behaviours of hostile receivers, and the recorded class of each.
 
 use super::server::{Conduct, gzip_bomb};
 
 const OK: &str = "HTTP/1.1 200 OK\r\n";
 const INTERIM: &str = "HTTP/1.1 100 Continue\r\n\r\n";
 
-/// What one of them does, and the class it is recorded as.
+/// Name, behaviour, and recorded class.
 pub type Row = (&'static str, Conduct, &'static str);
 
 fn bytes(text: &str) -> Vec<u8> {
@@ -16,7 +16,7 @@ pub fn ok(rest: &str) -> Vec<u8> {
     bytes(&format!("{OK}{rest}"))
 }
 
-/// Those who take as long as they are let.
+/// Receivers that use their whole timeout.
 pub fn slow() -> Vec<Row> {
     vec![
         ("silence", Conduct::Silence, "timeout"),
@@ -95,8 +95,8 @@ pub fn other_heads() -> Vec<Row> {
     ]
 }
 
-/// One of 64 sends interim answers as fast as they are taken, and is cut off; the others, who say
-/// nothing, have their deadline all the same.
+/// One of 64 sends interim responses as fast as possible, and is disconnected; the others, which
+/// are silent, still end at their deadline.
 pub fn one_flood() -> Vec<Row> {
     let interim = bytes(&INTERIM.repeat(99));
     let mut rows: Vec<Row> =

@@ -1,4 +1,4 @@
-//! A receiver that means harm: what it does depends on the path it is asked for.
+//! A hostile receiver: its behaviour depends on the path.
 
 use std::{
     net::SocketAddr,
@@ -14,27 +14,27 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 
-/// What a receiver does after it read the request.
+/// The reaction after it read the request.
 #[derive(Clone, Debug)]
 pub enum Conduct {
-    /// Says nothing, and stays.
+    /// Sends nothing and keeps the connection open.
     Silence,
-    /// Says the first a byte at a time, and then the second again and again, a moment apart.
+    /// Sends the first byte by byte, then the second repeatedly, with pauses.
     Drip(Vec<u8>, Vec<u8>),
-    /// Says the first, and then the second for ever, as fast as it is taken.
+    /// Sends the first, then the second repeatedly, as fast as possible.
     Flood(Vec<u8>, Vec<u8>),
-    /// Says this and hangs up.
+    /// Sends this and closes.
     HangUp(Vec<u8>),
 }
 
-/// Between two pieces of a drip.
+/// Pause between two pieces of a drip.
 const DRIP: Duration = Duration::from_millis(10);
-/// Small buffers in the kernel, so that what could be written is nearly what was read.
+/// Small kernel buffers, so that bytes written are nearly the bytes read.
 const BUFFER: u32 = 16 * 1024;
 
 struct Inner {
     conducts: Mutex<Vec<Conduct>>,
-    /// Connections that are open, and the most bytes one of them could write.
+    /// Open connections, and the maximum bytes written to one of them.
     open: AtomicUsize,
     most: AtomicUsize,
 }
@@ -70,8 +70,7 @@ impl Hostile {
         Self { address, inner }
     }
 
-    /// From the next connection on: path `/n` gets the n-th of these, beginning again after the
-    /// last.
+    /// For further connections: path `/n` gets the n-th behaviour, modulo their number.
     pub fn behave(&self, conducts: Vec<Conduct>) {
         *self.inner.conducts.lock().unwrap() = conducts;
         self.inner.most.store(0, Ordering::SeqCst);
@@ -81,14 +80,14 @@ impl Hostile {
         self.inner.open.load(Ordering::SeqCst)
     }
 
-    /// The most that one connection took since the last change of conduct, with what waits in the
-    /// kernel.
+    /// The most that one connection took since the last change of behaviour, including kernel
+    /// buffers.
     pub fn most(&self) -> usize {
         self.inner.most.load(Ordering::SeqCst)
     }
 }
 
-/// Until the other side hangs up. How many bytes could be written.
+/// Serves until the client closes. Returns the number of bytes written.
 async fn converse(mut stream: TcpStream, conducts: &Mutex<Vec<Conduct>>) -> usize {
     let mut request = vec![0; 16 * 1024];
     let read = stream.read(&mut request).await.unwrap_or(0);
@@ -99,7 +98,7 @@ async fn converse(mut stream: TcpStream, conducts: &Mutex<Vec<Conduct>>) -> usiz
         conducts[path.parse::<usize>().unwrap_or(0) % conducts.len()].clone()
     };
     let mut written = 0;
-    // That the other side hung up is what is waited for, not a failure.
+    // The client closes: that is expected, not a failure.
     let _hung_up = act(&mut stream, conduct, &mut written).await;
     while matches!(stream.read(&mut request).await, Ok(1..)) {}
     written
@@ -140,8 +139,8 @@ async fn say(stream: &mut TcpStream, mut bytes: &[u8], written: &mut usize) -> s
     Ok(())
 }
 
-/// Ten megabytes of nothing in sixty kilobytes: one literal and then 258 bytes again and again, in
-/// deflate's fixed codes.
+/// Ten megabytes of zeros in sixty kilobytes: one literal and then a repeated match of 258 bytes,
+/// in deflate's fixed codes.
 pub fn gzip_bomb() -> Vec<u8> {
     let mut bits: Vec<u8> = Vec::new();
     let mut push = |text: &str| bits.extend(text.bytes().map(|bit| bit - b'0'));
@@ -157,7 +156,7 @@ pub fn gzip_bomb() -> Vec<u8> {
         |bits: &[u8]| bits.iter().enumerate().fold(0, |byte, (place, bit)| byte | bit << place);
     let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
     bytes.extend(bits.chunks(8).map(byte));
-    // A checksum and a length, which nobody will get to.
+    // A checksum and a length, which no client reaches.
     bytes.extend([0; 8]);
     bytes
 }

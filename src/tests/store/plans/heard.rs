@@ -1,5 +1,4 @@
-//! What is said on the way to the database, and back: sqlx tells every statement, and what
-//! PostgreSQL notes.
+//! Records all statements that sqlx logs, and the notices of PostgreSQL.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,18 +14,18 @@ use tracing_subscriber::{
     Layer, filter::Targets, layer::Context, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-/// See the module. All clones are one.
+/// All clones share one state.
 #[derive(Clone, Default)]
 pub struct Heard(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
-    /// Each with how often it was asked.
+    /// Each with the number of its executions.
     statements: BTreeMap<String, usize>,
     notices: BTreeSet<String>,
 }
 
-/// Begins to listen, once in a process.
+/// Starts recording, once per process.
 pub fn listen() -> Heard {
     static HEARD: OnceLock<Heard> = OnceLock::new();
     let begin = || {
@@ -48,7 +47,7 @@ impl Heard {
         self.0.lock().unwrap().statements.keys().cloned().collect()
     }
 
-    /// How many statements were asked that contain this.
+    /// The number of executions of statements that contain `part`.
     pub fn times(&self, part: &str) -> usize {
         let heard = self.0.lock().unwrap();
         heard
@@ -99,7 +98,7 @@ impl<S: Subscriber> Layer<S> for Heard {
         let mut heard = self.0.lock().unwrap();
         match event.metadata().target() {
             QUERIES => {
-                // Of a statement of few words the summary is all of it.
+                // For a short statement the summary is the whole text.
                 let text =
                     if fields.statement.is_empty() { &fields.summary } else { &fields.statement };
                 *heard.statements.entry(one_line(text)).or_default() += 1;

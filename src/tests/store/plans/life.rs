@@ -1,4 +1,4 @@
-//! A portal that lives through everything it can, so that it asks everything it ever asks.
+//! A portal that executes all its operations, and so all its statements.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub async fn live(db: TestDb, heard: &Heard) -> Scene {
     let failing = scene.hook(&down, json!({})).await;
     fill(&scene, &failing, &clock, heard).await;
     deliver(&scene, &ordered, &failing, &clock).await;
-    // More than one part of a count, and of what waits for one hook.
+    // More rows than one part of a count, and of the sum for one hook.
     let began = u64::try_from(clock.now().0).unwrap() - 3_600_000;
     let many = below_many(ordered.id.parse().unwrap(), began, 10_500);
     rows::insert(&scene.settings.database_url(), &many).await.unwrap();
@@ -51,7 +51,7 @@ pub async fn live(db: TestDb, heard: &Heard) -> Scene {
     scene
 }
 
-/// A hook is paused, and more waits for it than a look at all hooks counts.
+/// A hook is paused, and has more waiting deliveries than the query for all hooks counts.
 async fn fill(scene: &Scene, failing: &Hook, clock: &Clock, heard: &Heard) {
     scene.emit_some(20).await;
     passes(clock, "the hook is paused", async || {
@@ -60,7 +60,7 @@ async fn fill(scene: &Scene, failing: &Hook, clock: &Clock, heard: &Heard) {
     })
     .await;
     scene.emit_some(1100).await;
-    // The clock stands: the pause does not end, and all of that goes on waiting.
+    // The clock stands still: the pause does not end, and everything keeps waiting.
     within(PATIENCE, "the long queue is weighed", async || {
         heard.statements().iter().any(|statement| statement.contains(WEIGHS_ONE)).then_some(())
     })
@@ -96,7 +96,7 @@ async fn deliver(scene: &Scene, ordered: &Hook, failing: &Hook, clock: &Clock) {
     assert_eq!(scene.app.api(&scene.token, "DELETE", &gone.path, None).await.0, 204);
 }
 
-/// Every page and every list, with filters and without.
+/// Every page and every list, with and without filters.
 async fn look_at_everything(scene: &Scene, hooks: &[&Hook]) {
     let browser = scene.app.browser(Role::Administrator).await;
     let mut paths: Vec<String> =
@@ -156,7 +156,7 @@ fn log_filters() -> Vec<String> {
     filters
 }
 
-/// A form that cannot be accepted is kept as it was typed.
+/// A rejected form is stored as a draft.
 async fn draft(browser: &Browser) {
     let form = [
         ("name", ""),
@@ -193,10 +193,10 @@ async fn send_again(scene: &Scene, failing: &Hook, clock: &Clock) {
     }
 }
 
-/// Everything is removed that can be.
+/// Retention removes everything that it can.
 async fn grow_old(scene: &Scene, failing: &Hook, clock: &Clock) {
     assert_eq!(scene.app.api(&scene.token, "DELETE", &failing.path, None).await.0, 204);
-    // Bodies go before their rows.
+    // Bodies are deleted before their rows.
     clock.advance(DAY * 40);
     let url = scene.settings.database_url();
     let gone = async |what: &str, question: &str| {
@@ -223,7 +223,7 @@ async fn grow_old(scene: &Scene, failing: &Hook, clock: &Clock) {
     scene.app.assert_balanced().await;
 }
 
-/// Waits while time passes.
+/// Waits while the clock advances.
 async fn passes(clock: &Clock, what: &str, mut check: impl AsyncFnMut() -> Option<()>) {
     within(PATIENCE, what, async || {
         clock.advance(Duration::from_secs(1));

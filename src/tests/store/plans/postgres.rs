@@ -1,10 +1,10 @@
-//! What PostgreSQL's plans say.
+//! Query plans of PostgreSQL.
 
 use serde_json::Value;
 
 use super::{GROWING, SHORT};
 
-/// Has the database tell the plan of every statement, and avoid what is to be found.
+/// Makes the database report the plan of every statement, and avoid sequential scans.
 pub fn tell_plans(url: &str) -> String {
     let (_, name) = url.rsplit_once('/').unwrap();
     let settings = [
@@ -17,13 +17,13 @@ pub fn tell_plans(url: &str) -> String {
     settings.map(|setting| format!("ALTER DATABASE {name} SET {setting};")).concat()
 }
 
-/// A statement and how it was carried out.
+/// A statement and its plan.
 pub struct Plan {
     pub statement: String,
     root: Value,
 }
 
-/// The plan that a notice tells, if it does.
+/// The plan in a notice, if it contains one.
 pub fn plan(notice: &str) -> Option<Plan> {
     let (_, told) = notice.split_once("plan:")?;
     let mut told: Value = serde_json::from_str(told).ok()?;
@@ -32,7 +32,7 @@ pub fn plan(notice: &str) -> Option<Plan> {
 }
 
 impl Plan {
-    /// Its steps that go through a growing table, or through an index of one that is not short.
+    /// The steps that scan a growing table, or a growing index.
     pub fn scans(&self) -> Vec<String> {
         let (mut found, mut steps) = (Vec::new(), vec![(&self.root, false)]);
         while let Some((step, is_limited)) = steps.pop() {
@@ -40,7 +40,7 @@ impl Plan {
             let (kind, table) = (word("Node Type"), word("Relation Name"));
             let goes_through = match kind {
                 "Seq Scan" => true,
-                // The first few rows in the order of an index are found without going through it.
+                // The first few rows in the order of an index need no scan.
                 "Index Scan" | "Index Only Scan" if is_limited && step["Filter"].is_null() => false,
                 "Index Scan" | "Index Only Scan" | "Bitmap Index Scan" => {
                     step["Index Cond"].is_null()

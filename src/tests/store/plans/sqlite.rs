@@ -1,10 +1,10 @@
-//! What SQLite's plans say.
+//! Query plans of SQLite.
 
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::{GROWING, SHORT};
 
-/// The steps of a statement's plan; none for what has no plan, or is not meant for SQLite.
+/// The steps of a statement's plan; empty for statements without a plan or for PostgreSQL only.
 pub async fn plan(url: &str, statement: &str) -> Vec<String> {
     let mut connection = SqliteConnection::connect(url).await.unwrap();
     let text = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
@@ -12,9 +12,9 @@ pub async fn plan(url: &str, statement: &str) -> Vec<String> {
     steps.unwrap_or_default().iter().filter_map(|step| step.try_get("detail").ok()).collect()
 }
 
-/// Does a step go through a growing table, or through an index of one that is not short?
+/// Does a step scan a growing table, or a growing index?
 pub fn is_scan(statement: &str, step: &str) -> bool {
-    // The first row in the order of an index: the plan does not say that it ends there.
+    // The first row in the order of an index: the plan does not show that it stops there.
     if statement.contains("LIMIT 1) AS lowest") && step.contains("COVERING INDEX") {
         return false;
     }
@@ -23,7 +23,7 @@ pub fn is_scan(statement: &str, step: &str) -> bool {
         return false;
     }
     let name = words.next().unwrap_or_default();
-    // A step names a table as the statement does.
+    // A step uses the table's name or alias from the statement.
     let words: Vec<&str> = statement
         .split(|c: char| c.is_whitespace() || "(),".contains(c))
         .filter(|word| !word.is_empty())

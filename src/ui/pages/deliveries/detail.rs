@@ -74,8 +74,8 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
                     <Fact term="Event"><a href=format!("/integration/events/{}",
                         delivery.event_type.key())><code>{delivery.event_type.key()}</code></a>
                         </Fact>
-                    <Fact term="Event id"><code>{delivery.event_id.to_string()}</code></Fact>
-                    <Fact term="Delivery id"><code>{delivery.id.to_string()}</code></Fact>
+                    <Fact term="Event ID"><code>{delivery.event_id.to_string()}</code></Fact>
+                    <Fact term="Delivery ID"><code>{delivery.id.to_string()}</code></Fact>
                     <Fact term="Accepted"><DateTime at=delivery.created_at now/></Fact>
                     <Fact term="Last updated"><DateTime at=delivery.updated_at now/></Fact>
                     <Fact term="Attempts">{delivery.attempts}</Fact>

@@ -47,7 +47,7 @@ pub fn LogFilter(page: LogPage) -> impl IntoView {
         <form class="filter stacked" method="get" action=page.path.clone() role="search"
             aria-label="Deliveries">
             <div class="slots">
-                <Choice name="state" label="Outcome" value=query.state.clone() options=outcomes/>
+                <Choice name="state" label="Status" value=query.state.clone() options=outcomes/>
                 <Choice name="answer" label="Last response" value=answer options=answers/>
                 {is_global.then(|| view! { <Choice name="hook" label="Hook"
                     value=query.hook.clone() options=hooks/> })}
@@ -81,7 +81,7 @@ fn More(page: LogPage) -> impl IntoView {
             <Slot name="to" label=format!("To ({zone})") kind="datetime-local"
                 value=page.to.clone() error=error("to")/>
             <input type="hidden" name="zone" value=zone/>
-            <Slot name="event" label="Event id" kind="text" value=query.event.clone()
+            <Slot name="event" label="Event ID" kind="text" value=query.event.clone()
                 error=error("event") code=true/>
             {is_global.then(|| view! { <Choice name="event_type" label="Event type"
                 value=query.event_type.clone() options=types/> })}
@@ -163,7 +163,7 @@ fn Active(page: LogPage) -> impl IntoView {
         ("hook", "Hook", hook),
         (
             "state",
-            "Outcome",
+            "Status",
             Outcome::from_key(&query.state).map_or(query.state.clone(), |it| it.word.to_owned()),
         ),
         (

@@ -115,7 +115,7 @@ fn Further(page: LogPage) -> impl IntoView {
     let now = page.now;
     page.links.further.map(|(until, address)| {
         let found =
-            if page.rows.is_empty() { "No matches so far." } else { "There may be more matches." };
+            if page.rows.is_empty() { "No matches yet." } else { "There may be more matches." };
         view! {
             <p class="panel">{found} " Searched back to " <DateTime at=until now/> ". " <a
                 href=address>"Search further back"</a></p>
@@ -128,7 +128,7 @@ fn Table(page: LogPage) -> impl IntoView {
     let LogPage { rows, may_replay, hook, now, suffix, .. } = page;
     let is_global = hook.is_none();
     let heads =
-        ["Hook", "Outcome", "Accepted", "Attempts", "Last response", "Duration", "Next attempt"];
+        ["Hook", "Status", "Accepted", "Attempts", "Last response", "Duration", "Next attempt"];
     let class = |head: &str| matches!(head, "Attempts" | "Duration").then_some("spare");
     let heads = heads.into_iter().skip(usize::from(!is_global));
     let heads = heads.map(|head| view! { <th scope="col" class=class(head)>{head}</th> });
@@ -160,11 +160,9 @@ fn Row(
     let hook_page = format!("/integration/hooks/{}", delivery.hook_id);
     let href = format!("{hook_page}/deliveries/{}{suffix}", delivery.id);
     let event = delivery.event_id.to_string();
-    let answer = match (&delivery.last_answer, &delivery.reason) {
-        (Some(answer), _) => words::response(*answer),
-        (None, Some(reason)) => reason.clone(),
-        (None, None) => "–".to_owned(),
-    };
+    let answer = delivery.last_answer.map_or("–".to_owned(), words::response);
+    let reason = delivery.reason.clone();
+    let reason = reason.map(|reason| view! { <p class="small">{words::short_reason(&reason)}</p> });
     let duration =
         delivery.last_duration_ms.map_or("–".to_owned(), |millis| format!("{millis} ms"));
     // An event has a delivery for each of its hooks, so its id alone does not identify a row.
@@ -180,7 +178,7 @@ fn Row(
                 aria-label=format!("Event {name}")>{short_id(&event)}</a></th>
             {is_global.then(|| view! { <td data-label="Hook" class="named"><a
                 href=hook_page>{hook}</a></td> })}
-            <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
+            <td data-label="Status"><Outcome delivery=delivery.clone()/> {reason}</td>
             <td data-label="Accepted"><DateTime at=delivery.created_at now/></td>
             <td data-label="Attempts" class="spare">{delivery.attempts}</td>
             <td data-label="Last response">{answer}</td>

@@ -49,7 +49,7 @@ pub fn Outcome(delivery: Delivery) -> impl IntoView {
 pub fn DeliveryTable(deliveries: Vec<Delivery>, now: Timestamp) -> impl IntoView {
     let rows = deliveries.into_iter().map(move |delivery| view! { <DeliveryRow delivery now/> });
     view! {
-        <DataTable label="Recent deliveries" columns=&["Event", "Outcome", "Accepted", "Attempts",
+        <DataTable label="Recent deliveries" columns=&["Event", "Status", "Accepted", "Attempts",
             "Last response", "Next attempt"]>{rows.collect_view()}</DataTable>
     }
 }
@@ -63,7 +63,7 @@ fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
     let answer = delivery.last_answer.map(|answer| answer.short());
     let answer = match (answer, delivery.last_duration_ms) {
         (Some(answer), Some(duration)) => format!("{answer}, {duration} ms"),
-        (answer, _) => answer.or(delivery.reason.clone()).unwrap_or_else(|| "–".to_owned()),
+        (answer, _) => answer.unwrap_or_else(|| "–".to_owned()),
     };
     let next = match delivery.due_at {
         Some(at) => view! { <DateTime at now/> }.into_any(),
@@ -73,7 +73,7 @@ fn DeliveryRow(delivery: Delivery, now: Timestamp) -> impl IntoView {
         <tr>
             <th scope="row"><a class="mono nowrap" href=href title=event.clone()
                 aria-label=label>{short}</a></th>
-            <td data-label="Outcome"><Outcome delivery=delivery.clone()/></td>
+            <td data-label="Status"><Outcome delivery=delivery.clone()/></td>
             <td data-label="Accepted"><DateTime at=delivery.created_at now/></td>
             <td data-label="Attempts">{delivery.attempts}</td>
             <td data-label="Last response">{answer}</td>

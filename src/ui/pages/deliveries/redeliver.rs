@@ -56,8 +56,8 @@ fn Question(asked: Redelivery) -> impl IntoView {
             <p>"The webhook-id stays the same: " <code>{event}</code> ". Receivers can use it to \
                 ignore duplicates."</p>
         })}
-        {(many > 1).then(|| view! { <p>"Each keeps its webhook-id. Receivers can use it to ignore \
-                                        duplicates."</p> })}
+        {(many > 1).then(|| view! { <p>"Each event keeps its webhook-id. Receivers can use \
+                                        it to ignore duplicates."</p> })}
         {moved.map(|old| view! { <p class="panel warn">"The callback URL has changed. The last \
             attempt went to " <code>{old}</code> "."</p> })}
         {refused.into_iter().map(|(reason, number)| view! { <p

@@ -10,7 +10,10 @@ use crate::{
         words::took,
     },
     ui::widgets::datetime::{DateTime, readers_clock},
-    view::words::{deliveries as words, failure::diagnose},
+    view::words::{
+        deliveries as words,
+        failure::{diagnose, fact},
+    },
 };
 
 /// `may_see`: the reader may view response bodies.
@@ -67,7 +70,9 @@ fn what_followed(
 #[component]
 fn Item(attempt: Attempt, follows: Option<String>, now: Timestamp, may_see: bool) -> impl IntoView {
     let is_success = attempt.answer.is_success();
-    let diagnosis = (!is_success).then(|| diagnose(attempt.answer, attempt.detail.as_deref()).what);
+    let detail = attempt.detail.as_deref();
+    let diagnosis = (!is_success).then(|| diagnose(attempt.answer, detail).what);
+    let fact = detail.and_then(|detail| fact(attempt.answer, detail));
     let class = if is_success { "good" } else { "bad" };
     let reached = attempt.address.clone().map(|address| format!(" IP address: {address}."));
     let number = attempt.number;
@@ -76,8 +81,7 @@ fn Item(attempt: Attempt, follows: Option<String>, now: Timestamp, may_see: bool
             <h3>"Attempt " {number} ": " {words::response(attempt.answer)}</h3>
             <p class="small"><DateTime
                 at=attempt.started_at now/> ", " {attempt.duration_ms} " ms." {reached}</p>
-            {diagnosis.map(|what| view! { <p>{what} {attempt.detail.clone()
-                .map(|detail| format!(" Details: {detail}."))}</p> })}
+            {diagnosis.map(|what| view! { <p>{what} " " {fact}</p> })}
             <Phases timing=attempt.timing/>
             <Response attempt may_see/>
             {follows.map(|follows| view! { <p class="small">{follows}</p> })}

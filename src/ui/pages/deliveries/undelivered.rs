@@ -51,10 +51,10 @@ fn Content(inbox: Inbox) -> impl IntoView {
             view! {
                 <div class="scroll" role="region" aria-label="Undelivered" tabindex="0">
                     <table class="inbox">
-                        <caption class="visually-hidden">"Undelivered, by hook, outcome and last \
+                        <caption class="visually-hidden">"Undelivered, by hook, status and last \
                             response"</caption>
                         <thead><tr>
-                            <th scope="col">"Hook"</th><th scope="col">"Outcome"</th><th
+                            <th scope="col">"Hook"</th><th scope="col">"Status"</th><th
                                 scope="col">"Last response"</th>
                             <th scope="col" class="end">"Deliveries"</th><th scope="col"><span
                                 class="visually-hidden">"Actions"</span></th>
@@ -87,7 +87,7 @@ fn Group(hook: InboxHook, may_replay: bool) -> impl IntoView {
                     href=page.clone()>{hook.name.clone()}</a></th>
                 <td class="end">{grouped(hook.total)}</td>
                 <td class="end">{may_replay.then(|| view! { <a href=all
-                    aria-label=format!("Redeliver all of hook {}",
+                    aria-label=format!("Redeliver all events of {}",
                         hook.name)>"Redeliver all"</a> })}</td>
             </tr>
             {rows}
@@ -113,7 +113,7 @@ fn Row(page: String, name: String, part: InboxPart, may_replay: bool) -> impl In
     view! {
         <tr>
             <td></td>
-            <td data-label="Outcome">{outcome}</td>
+            <td data-label="Status">{outcome}</td>
             <td data-label="Last response">{answer.word()}</td>
             <td data-label="Deliveries" class="end"><a href=log aria-label=format!("View {}: \
                 {label}", deliveries(count))>{grouped(count)}</a></td>

@@ -86,9 +86,9 @@ fn Changes(changes: Vec<Difference>) -> impl IntoView {
                 <li>
                     <code>{change.path}</code> ": " {words} " "
                     {change.breaks_receivers.then(|| view! { <Badge tone=Tone::Bad
-                        text="breaks receivers"/> })} " "
+                        text="Breaking for receivers"/> })} " "
                     {change.breaks_senders.then(|| view! { <Badge tone=Tone::Warning
-                        text="breaks senders"/> })}
+                        text="Breaking for senders"/> })}
                 </li>
             }
         });

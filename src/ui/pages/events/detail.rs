@@ -75,9 +75,9 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
             <section aria-labelledby="when">
                 <h2 id="when">"When it is sent"</h2>
                 <p>"Sent when " {event.when()} ". " {event.when_not()}</p>
-                <p>"It is sent to every hook for this event that is on, and retried if that \
-                    fails. Expect duplicates and out-of-order events. While a hook is off, its \
-                    events are recorded as skipped."</p>
+                <p>"It is sent to every hook for this event that is turned on. Failed \
+                    deliveries are retried. Expect duplicates and out-of-order events. While a \
+                    hook is off, its events are skipped."</p>
             </section>
             <section aria-labelledby="fields"><h2
                 id="fields">"Fields"</h2><Fields fields/></section>
@@ -135,7 +135,7 @@ fn Heading(event: EventType, may_write: bool) -> impl IntoView {
                 <p class="lead"><code>{event.key()}</code></p>
             </div>
             <div class="buttons">
-                <a class="button" href=schema download>"Download JSON schema"</a>
+                <a class="button" href=schema download>"Download JSON Schema"</a>
                 {may_write.then(|| view! {
                     <a class="button primary" href=format!("/integration/hooks/new?event={}",
                         event.key())>"Create hook for this event"</a>

@@ -37,7 +37,7 @@ pub fn Charts(id: String, charts: Data) -> impl IntoView {
     view! {
         <section class="card" aria-labelledby="attempts-title">
             <div class="heading">
-                <h2 id="attempts-title">"Attempts, last " {range.words()}</h2>
+                <h2 id="attempts-title">"Attempts in the last " {range.words()}</h2>
                 <Ranges page=page.clone() range/>
             </div>
             {if has_any {
@@ -84,7 +84,7 @@ fn Drawn(points: Vec<Point>, range: Range, sum: String) -> impl IntoView {
     let step = (points.len() / 4).max(1);
     let marks = points.iter().step_by(step).map(|point| short(point.from, range)).collect();
     view! {
-        <ColumnChart columns marks label=format!("Attempts by time: {sum}")/>
+        <ColumnChart columns marks label=format!("Attempts over time: {sum}")/>
         <h3>"Response time"</h3>
         <LineChart lower=p50 upper=p95 unit="ms" marks=Vec::new()
             label="Response time: the lower line is the median, the upper line is \

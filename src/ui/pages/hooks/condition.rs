@@ -1,4 +1,4 @@
-//! A hook's condition as a badge and a reason: what follows from its switch, its health and its
+//! A hook's status as a badge and a reason: what follows from its switch, its health and its
 //! recent attempts. Start at [`ConditionCell`] (a row of the list) or [`ConditionPanel`] (the
 //! hook's own page).
 
@@ -35,7 +35,7 @@ pub fn ConditionCell(hook: Hook, data: Data, now: Timestamp) -> impl IntoView {
     let class = if hook.enabled { "condition on" } else { "condition off" };
     let reason_off = off_reason(&hook, &data);
     view! {
-        <td data-label="Health" class=class>
+        <td data-label="Status" class=class>
             <Badge tone=tone(on) text=on.word() class="when-on"/>
             <p class="small when-on">{on_reason(on, data, now)}</p>
             <Badge tone=tone(off) text=off.word() class="when-off"/>
@@ -53,19 +53,19 @@ fn on_reason(standing: Standing, data: Data, now: Timestamp) -> AnyView {
     let Data { health, day, held, .. } = data;
     match (standing, health.paused) {
         (Standing::Paused, Some(pause)) => view! {
-            "Last response: " {words::last_response(health.last_answer)} ". Next probe " <DateTime
+            "Last response: " {words::last_response(health.last_answer)} ". Next attempt " <DateTime
                 at=pause.probe_at now/> ". " {words::held(held)}
         }
         .into_any(),
         (Standing::Degraded, _) if health.failures > 0 => {
             words::failures_for_list(health.failures, health.last_answer).into_any()
         }
-        (Standing::Quiet, _) => "Nothing sent in 24 hours".into_any(),
+        (Standing::Quiet, _) => "Nothing sent in the last 24 hours".into_any(),
         _ => words::success_share(&day).into_any(),
     }
 }
 
-/// The condition in full sentences, with the next step.
+/// The status in full sentences, with the next step.
 #[component]
 pub fn ConditionPanel(hook: Hook, data: Data, pauses_after: u32, now: Timestamp) -> impl IntoView {
     let on = Standing::when_on(&data.health, &data.day);
@@ -74,9 +74,9 @@ pub fn ConditionPanel(hook: Hook, data: Data, pauses_after: u32, now: Timestamp)
     let advice = data.health.last_answer.map(failure::advice);
     let held = words::held(data.held);
     let words_off = match &hook.off_reason {
-        None => view! { "New events are recorded as skipped. You can send them later \
-        with " <b>"Recover"</b> ". " {held} }
-        .into_any(),
+        None => {
+            view! { "New events are skipped. They can be redelivered later. " {held} }.into_any()
+        }
         Some(reason) => {
             view! { {words::off_reason(reason)} " Fix the receiver, then turn the hook \
             on. " {held} }
@@ -110,10 +110,10 @@ fn on_words(standing: Standing, data: Data, pauses_after: u32, now: Timestamp) -
     let failures = words::consecutive_failures(health.failures);
     match (standing, health.paused) {
         (Standing::Paused, Some(pause)) => view! {
-            {failures} ", paused " <DateTime at=pause.since now/> ". Last \
-                response: " <b>{last}</b> ". " {words::held(held)} " Next probe " <DateTime
-                at=pause.probe_at now/> "; if it succeeds, held events are sent in order. A \
-                    successful test resumes delivery immediately."
+            "The pause began " <DateTime at=pause.since now/> " after " {failures} ". Last \
+                response: " <b>{last}</b> ". " {words::held(held)} " Next attempt " <DateTime
+                at=pause.probe_at now/> "; if it succeeds, held events are sent. A successful \
+                    test resumes delivery immediately."
         }
         .into_any(),
         (Standing::Degraded, _) if health.failures > 0 => view! {

@@ -30,9 +30,9 @@ pub fn ConflictPanel(conflict: Conflict) -> impl IntoView {
                 yet."</p>
             <DataTable label="Saved values and yours" columns=&["Setting", "Saved",
                 "Yours (not saved)", "Comparison"]>{rows.collect_view()}</DataTable>
-            <p>"Save to overwrite the saved values with yours, or " <a
-                href=format!("/integration/hooks/{id}/settings")>"discard yours and start from the \
-                    saved values"</a> "."</p>
+            <p>"Save to keep your values, or " <a
+                href=format!("/integration/hooks/{id}/settings")>"discard them and load the saved \
+                    ones"</a> "."</p>
         </section>
     }
 }

@@ -1,4 +1,4 @@
-//! One hook: its switch, condition, charts, recent deliveries, details and the result of a test.
+//! One hook: its switch, status, charts, recent deliveries, details and the result of a test.
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
@@ -132,12 +132,12 @@ fn Actions(hook: Hook, permissions: Permissions) -> impl IntoView {
     view! {
         <div class="buttons">
             {if may_write {
-                view! { <HookSwitch id=id.clone() label=format!("{} enabled", hook.name)
+                view! { <HookSwitch id=id.clone() label=format!("{} turned on", hook.name)
                     on=hook.enabled/> }.into_any()
             } else {
                 view! { <span>{state}</span> }.into_any()
             }}
-            <a class="button" href=schema download>"Download JSON schema"</a>
+            <a class="button" href=schema download>"Download JSON Schema"</a>
             {permissions.has(Permission::HooksTest).then(|| view! {
                 <form method="post" action=SendTest::url()>
                     <input type="hidden" name="id" value=id/>

@@ -86,7 +86,7 @@ fn Editor(editor: HookEditor, permissions: Permissions) -> impl IntoView {
             <button class="visually-hidden" type="submit" tabindex="-1"
                 aria-hidden="true">{save}</button>
             <TextField name="name" label="Name" hint="A name you'll recognise, for example CRM \
-                call-backs." value=form.name errors=errors.clone()/>
+                callbacks." value=form.name errors=errors.clone()/>
             <EventField chosen=form.event_type errors=errors.clone()/>
             <TextField name="callback_url" label="Callback URL" kind="url" code=true
                 value=form.callback_url errors=errors.clone() warnings
@@ -94,7 +94,7 @@ fn Editor(editor: HookEditor, permissions: Permissions) -> impl IntoView {
                       HTTPS, unless plain HTTP is allowed."/>
             <KeyField state=key errors=errors.clone()/>
             <TuningFields tuning=form.tuning plan errors/>
-            <SwitchField name="enabled" label="Enabled" hint="Takes effect when you save."
+            <SwitchField name="enabled" label="Turned on" hint="Takes effect when you save."
                 on=form.enabled/>
             <div class="buttons">
                 <button class="primary" type="submit">{save}</button>

@@ -32,7 +32,7 @@ pub fn Head(query: HookQuery, sort: Sort, text: &'static str) -> impl IntoView {
     let is_sorted = query.sort == sort;
     let next = if is_sorted { Sort::Event } else { sort };
     let href = HookQuery { sort: next, page: 1, ..query }.address();
-    // Names ascend; conditions start with the worst, deliveries with the latest.
+    // Names ascend; statuses start with the worst, deliveries with the latest.
     let order = if sort == Sort::Name { "ascending" } else { "descending" };
     view! {
         <th scope="col" aria-sort=is_sorted.then_some(order)>

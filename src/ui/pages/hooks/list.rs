@@ -106,8 +106,8 @@ fn Table(list: HookList, permissions: Permissions) -> impl IntoView {
                         {may_write.then(|| view! { <td></td> })}
                         <Head query=query.clone() sort=Sort::Name text="Hook"/>
                         <th scope="col">"Callback URL"</th>
-                        <th scope="col">"Enabled"</th>
-                        <Head query=query.clone() sort=Sort::Condition text="Health"/>
+                        <th scope="col">"Turned on"</th>
+                        <Head query=query.clone() sort=Sort::Condition text="Status"/>
                         <th scope="col" class="day">"Last 24 hours"</th>
                         <Head query sort=Sort::Last text="Last delivery"/>
                         <th scope="col"><span class="visually-hidden">"Actions"</span></th>
@@ -172,8 +172,8 @@ fn Bulk() -> impl IntoView {
     view! {
         <form id="bulk" class="bulk" method="post" action=SetEnabledMany::url()>
             <span>"Selected hooks:"</span>
-            <button type="submit" name="enabled" value="true">"Enable"</button>
-            <button type="submit" name="enabled" value="false">"Disable"</button>
+            <button type="submit" name="enabled" value="true">"Turn on"</button>
+            <button type="submit" name="enabled" value="false">"Turn off"</button>
         </form>
     }
 }

@@ -22,7 +22,7 @@ pub fn HookNav(id: String, place: HookPlace, permissions: Permissions) -> impl I
         (HookPlace::Overview, "", "Overview", Permission::HooksRead),
         (HookPlace::Deliveries, "/deliveries", "Deliveries", Permission::DeliveriesRead),
         (HookPlace::Test, "/test", "Test", Permission::HooksTest),
-        (HookPlace::Recover, "/recover", "Recover", Permission::DeliveriesReplay),
+        (HookPlace::Recover, "/recover", "Redeliver", Permission::DeliveriesReplay),
         (HookPlace::Settings, "/settings", "Settings", Permission::HooksWrite),
     ];
     let links = places.into_iter().filter(|(.., permission)| permissions.has(*permission)).map(

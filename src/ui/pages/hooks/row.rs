@@ -48,9 +48,9 @@ pub fn Row(
                     class="faint small">{hook.event_type.name()}</span> })}
             </th>
             <td data-label="Callback URL"><CallbackUrl url=hook.callback_url.clone()/></td>
-            <td data-label="Enabled">
+            <td data-label="Turned on">
                 {if may_write {
-                    view! { <HookSwitch id=id.clone() label=format!("{} enabled", hook.name)
+                    view! { <HookSwitch id=id.clone() label=format!("{} turned on", hook.name)
                         on=hook.enabled/> }.into_any()
                 } else {
                     state.into_any()
@@ -87,7 +87,7 @@ fn Actions(id: String, name: String, permissions: Permissions) -> impl IntoView 
         <RowMenu id=format!("m-{id}") label=format!("Actions for {name}")>
             {link(Permission::DeliveriesRead, format!("{page}/deliveries"), "Deliveries")}
             {link(Permission::HooksTest, format!("{page}/test"), "Send test")}
-            {link(Permission::DeliveriesReplay, format!("{page}/recover"), "Recover")}
+            {link(Permission::DeliveriesReplay, format!("{page}/recover"), "Redeliver")}
             {link(Permission::HooksWrite, format!("{page}/settings"), "Edit")}
             {link(Permission::HooksWrite, format!("/integration/hooks/new?clone={id}"), "Clone")}
             {link(Permission::HooksWrite, format!("{page}/delete"), "Delete")}

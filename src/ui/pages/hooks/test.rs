@@ -135,7 +135,7 @@ fn Samples(id: String, origin: Origin, may_use_last: bool, has_no_last: bool) ->
             </ul>
         </nav>
         {(origin == Origin::LastEvent).then(|| view! {
-            <p class="hint" id="masked">"Personal data is masked: names, phone numbers, e-mail \
+            <p class="hint" id="masked">"Personal data is masked: names, phone numbers, email \
                 addresses, customer IDs and notes. Fields that aren't in the schema are left \
                 out."</p>
         })}
@@ -149,8 +149,8 @@ fn Checked(checked: BodyCheck, was_stopped: bool) -> impl IntoView {
     let not_sent = was_stopped.then_some(" The test was not sent.");
     match checked {
         BodyCheck::Valid => view! {
-            <p class="notice ok" id="check" role="status">"✓ Valid JSON that matches the \
-                schema. Nothing was sent yet."</p>
+            <p class="notice ok" id="check" role="status">"✓ Valid: the payload matches the \
+                schema. It hasn't been sent."</p>
         }
         .into_any(),
         BodyCheck::NotJson { line, column, words } => view! {
@@ -172,7 +172,7 @@ fn Checked(checked: BodyCheck, was_stopped: bool) -> impl IntoView {
                 <div class="summary warn" id="check" role="alert" tabindex="-1" autofocus>
                     <h2>"JSON doesn't match the schema"</h2>
                     <ul>{items.collect_view()}</ul>
-                    <p>"A real event like this would be rejected." {not_sent} {next}</p>
+                    <p>"The API would reject an event with this payload." {not_sent} {next}</p>
                 </div>
             }
             .into_any()
@@ -216,14 +216,14 @@ fn History(history: Vec<Delivery>, now: Timestamp) -> impl IntoView {
         view! {
             <tr>
                 <th scope="row"><a href=href><DateTime at=test.created_at now/></a></th>
-                <td data-label="Outcome"><Outcome delivery=test.clone()/></td>
+                <td data-label="Status"><Outcome delivery=test.clone()/></td>
                 <td data-label="Response">{answer}</td>
                 <td data-label="Duration">{took}</td>
             </tr>
         }
     });
     view! {
-        <DataTable label="Recent tests" columns=&["Sent", "Outcome", "Response",
+        <DataTable label="Recent tests" columns=&["Sent", "Status", "Response",
             "Duration"]>{rows.collect_view()}</DataTable>
     }
     .into_any()

@@ -38,7 +38,7 @@ pub fn TrialPanel(trial: Trial, has_stored_secret: bool) -> impl IntoView {
                 <Fact term="x-api-key"><code>{api_key_hint}</code></Fact>
                 <Signed fresh_secret has_stored_secret/>
             </dl>
-            <p class="hint">"This test isn't listed with the deliveries. Your values are in the \
+            <p class="hint">"This test doesn't appear in Deliveries. Your values are in the \
                              form below and aren't saved yet."</p>
         </section>
     }
@@ -50,8 +50,8 @@ fn Signed(fresh_secret: Option<String>, has_stored_secret: bool) -> impl IntoVie
         return view! { <Fact term="Signed with">"The hook's signing secret"</Fact> }.into_any();
     };
     let what_next = if has_stored_secret {
-        "For this test only, because the URL points to another host. Saved hooks keep their own \
-         signing secret."
+        "Used for this test only, because the URL points to a different host. Saving keeps the \
+         hook's signing secret."
     } else {
         "The hook gets this secret if you create it from this page within 10 minutes. Share it \
          with the receiver."

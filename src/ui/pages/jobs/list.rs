@@ -39,10 +39,10 @@ fn Content(list: JobList) -> impl IntoView {
         <h1>"Jobs"</h1>
         {if is_empty {
             view! { <p class="empty">"No jobs yet. A job starts when you redeliver missed \
-                                      events of a hook, or all matching events of the delivery \
+                                      events for a hook, or all matching events in the \
                                       log."</p> }.into_any()
         } else {
-            view! { <DataTable label="Jobs" columns=&["Started", "Hook", "State", "Redelivered",
+            view! { <DataTable label="Jobs" columns=&["Started", "Hook", "Status", "Redelivered",
                 "Selection"]>{rows}</DataTable> }.into_any()
         }}
         <Pages newest=None newer=None older/>

@@ -79,8 +79,8 @@ fn Content(page: RecoverPage, permissions: Permissions) -> impl IntoView {
                          URL, oldest first. You see a preview before anything is sent."</p>
         {page.running.clone().map(|job| view! {
             <p class="panel warn">"Another redelivery is running. " <a
-                href=format!("/integration/jobs/{job}")>"View progress"</a> ". You can start a new \
-                    one for the same deliveries when it is done."</p>
+                href=format!("/integration/jobs/{job}")>"View progress"</a> ". Wait for it to \
+                    finish before you redeliver the same events."</p>
         })}
         {hook.map(|hook| view! { <Standing hook page=page.clone()/> })}
         <ErrorSummary errors=page.errors.clone()/>
@@ -109,7 +109,7 @@ fn Standing(hook: RecoverHook, page: RecoverPage) -> impl IntoView {
     }
 }
 
-/// The preview: number, time range, outcomes, chart and duration.
+/// The preview: number, time range, statuses, chart and duration.
 #[component]
 fn Numbers(run: DryRun, page: RecoverPage) -> impl IntoView {
     let total = run.count.total();
@@ -128,15 +128,16 @@ fn Numbers(run: DryRun, page: RecoverPage) -> impl IntoView {
                 {from.is_none().then_some("Accepted until ")} <ExactDateTime at=to/> "."
             </p>
             {if total == 0 {
-                view! { <p>"No matching deliveries in this time range, or they were redelivered \
-                            already. Choose a longer time range or more outcomes."</p> }.into_any()
+                view! { <p>"No matching deliveries in this time range, or they have already \
+                            been redelivered. Choose a longer time range or more \
+                            statuses."</p> }.into_any()
             } else {
                 view! {
                     <div class="scroll" role="region" aria-label="Events to redeliver"
                         tabindex="0">
                         <table>
                             <caption class="visually-hidden">"Events to redeliver"</caption>
-                            <thead><tr><th scope="col">"Outcome"</th><th
+                            <thead><tr><th scope="col">"Status"</th><th
                                 scope="col">"Last response"</th><th scope="col"
                                     class="end">"Deliveries"</th></tr></thead>
                             <tbody>{rows}</tbody>
@@ -189,7 +190,7 @@ fn Form(page: RecoverPage) -> impl IntoView {
         let checked = states.contains(state);
         let label = match state {
             State::Skipped => SKIPPED,
-            State::Delivered => "Delivered (sends them a second time)",
+            State::Delivered => "Delivered (sends duplicates)",
             state => state.word(),
         };
         view! { <label><input type="checkbox" id=state.key() name=state.key() value="true"
@@ -204,7 +205,7 @@ fn Form(page: RecoverPage) -> impl IntoView {
         <form class="recover stack" method="get" action=action>
             <Since form=form.clone() spans from to zone errors=errors.clone()/>
             <fieldset class="field choice">
-                <legend>"Outcome"</legend>
+                <legend>"Status"</legend>
                 {errors.message("failed").map(|error| view! { <FieldError name="failed"
                     error=error.to_owned()/> })}
                 <div class="radios">{boxes}</div>
@@ -264,7 +265,8 @@ fn Since(
                 <input id="from" name="from" type="datetime-local" step="1" value=from
                     aria-describedby="from-hint"/>
             </Field>
-            <Field name="to" label="To" hint=format!("In {zone}. Leave blank for now.")
+            <Field name="to" label="To" hint=format!("In {zone}. Leave blank to \
+                include everything up to now.")
                 error=error("to")>
                 <input id="to" name="to" type="datetime-local" step="1" value=to
                     aria-describedby="to-hint"/>

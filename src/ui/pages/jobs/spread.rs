@@ -38,7 +38,7 @@ pub fn SpreadChart(spread: Spread) -> impl IntoView {
                 <tr>
                     <th scope="row"><time datetime=from.rfc3339()>{short(*from, hours)}</time></th>
                     <td data-label="Failed">{grouped(column.bad)}</td>
-                    <td data-label="Others">{grouped(column.good)}</td>
+                    <td data-label="Other">{grouped(column.good)}</td>
                 </tr>
             }
         },
@@ -54,7 +54,7 @@ pub fn SpreadChart(spread: Spread) -> impl IntoView {
         <details>
             <summary>"Show as table"</summary>
             <DataTable label="Events to redeliver, by time" columns=&["From", "Failed",
-                "Others"]>{rows}</DataTable>
+                "Other"]>{rows}</DataTable>
         </details>
     }
 }

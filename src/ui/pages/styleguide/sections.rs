@@ -154,7 +154,7 @@ pub fn messages() -> AnyView {
         <Notice kind=FlashKind::Failed text="Nothing was sent: connection refused."/>
         <SystemBanner banner=banner(true, &["Can't write to the database: its disk is full.",
             "Data past its retention is not being deleted."], true)/>
-        <SystemBanner banner=banner(false, &["The disk is nearly full: 1.2 GB of 100.0 GB free (1 \
+        <SystemBanner banner=banner(false, &["The disk is nearly full: 1.2 GiB of 100 GiB free (1 \
             %)."], true)/>
         <SystemBanner banner=banner(true, &["Deliveries are delayed."], false)/>
         <p class="empty">"No deliveries yet. Send a test to check the receiver."</p>
@@ -200,16 +200,16 @@ pub fn facts() -> AnyView {
 
 pub fn tables() -> AnyView {
     view! {
-        <DataTable label="Sample deliveries" columns=&["Event", "Outcome", "Response"]>
+        <DataTable label="Sample deliveries" columns=&["Event", "Status", "Response"]>
             <tr>
                 <th scope="row"><a href="#tables">"A row's name"</a></th>
-                <td data-label="Outcome"><Badge tone=Tone::Good text="Delivered"/></td>
+                <td data-label="Status"><Badge tone=Tone::Good text="Delivered"/></td>
                 <td data-label="Response">"200"</td>
             </tr>
             <tr>
                 <th scope="row"><a href="#charts">"A longer name of another row that wraps in a \
                     narrow window"</a></th>
-                <td data-label="Outcome"><Badge tone=Tone::Bad text="Failed"/></td>
+                <td data-label="Status"><Badge tone=Tone::Bad text="Failed"/></td>
                 <td data-label="Response">"503"</td>
             </tr>
         </DataTable>
@@ -222,7 +222,7 @@ pub fn lists() -> AnyView {
         |name, value: &str| Chip { name, value: value.to_owned(), without: "#lists".to_owned() };
     let address = || Some("#lists".to_owned());
     view! {
-        <Chips chips=vec![chip("Outcome", "Failed"), chip("Hook", "CRM call-backs")]
+        <Chips chips=vec![chip("Status", "Failed"), chip("Hook", "CRM callbacks")]
             all="#lists".to_owned()/>
         <Pages newest=address() newer=address() older=address()/>
     }

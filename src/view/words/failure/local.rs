@@ -28,10 +28,21 @@ pub(super) fn diagnose(detail: &str) -> Diagnosis {
             "Ask an operator to find the program that uses them, or to widen \
              net.ipv4.ip_local_port_range. Sending resumes automatically.",
         )
-    } else {
+    } else if detail.contains("memory") {
         says(
             "This server has no memory left for connections.",
             "Ask an operator to check its memory usage. Sending resumes automatically.",
+        )
+    } else if detail.contains("buffer") {
+        says(
+            "This server has no network buffers left for connections.",
+            "Ask an operator to check its number of connections and its memory usage. Sending \
+             resumes automatically.",
+        )
+    } else {
+        says(
+            "This server can't open connections.",
+            "Ask an operator to check the server log. Sending resumes automatically.",
         )
     }
 }

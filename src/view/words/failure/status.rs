@@ -17,10 +17,9 @@ pub(super) fn diagnose(status: u16) -> Diagnosis {
         ),
         400..500 | 511 => of_client_error(status),
         500..600 => of_server_error(status),
-        _ => says(
-            "The receiver returned a status that HTTP doesn't define.",
-            "Check that the port speaks HTTP.",
-        ),
+        _ => {
+            says("The receiver returned an unexpected status.", "Check that the port speaks HTTP.")
+        }
     }
 }
 
@@ -28,7 +27,7 @@ fn of_server_error(status: u16) -> Diagnosis {
     match status {
         500 => says(
             "The receiver returned 500 Internal Server Error: it failed while handling the event.",
-            "Check the receiver's log for this time and event id.",
+            "Check the receiver's log for this time and event ID.",
         ),
         501 => says(
             "The receiver returned 501 Not Implemented: it doesn't support this request.",
@@ -36,7 +35,7 @@ fn of_server_error(status: u16) -> Diagnosis {
         ),
         502 => says(
             "A proxy returned 502 Bad Gateway: it got no valid response from the receiver.",
-            "Check that the receiver is running, and the address it has in the proxy.",
+            "Check that the receiver is running and that the proxy points to its address.",
         ),
         503 => says(
             "The receiver returned 503 Service Unavailable: it is overloaded or under \
@@ -49,11 +48,11 @@ fn of_server_error(status: u16) -> Diagnosis {
         ),
         520..531 => says(
             "The receiver's CDN or network provider couldn't reach the receiver (52x).",
-            "Check the provider's console, and that the receiver allows the provider's addresses.",
+            "Check the provider's console. The receiver must allow the provider's addresses.",
         ),
         _ => says(
             "The receiver returned a server error (5xx).",
-            "Check the receiver's log for this time and event id.",
+            "Check the receiver's log for this time and event ID.",
         ),
     }
 }
@@ -72,7 +71,7 @@ fn of_client_error(status: u16) -> Diagnosis {
         403 => says(
             "The receiver returned 403 Forbidden: the API key lacks a permission, or a firewall \
              blocks this server.",
-            "Check the key's permissions at the receiver, and its list of allowed addresses.",
+            "Check the key's permissions and the receiver's IP allowlist.",
         ),
         404 => says(
             "The receiver returned 404 Not Found: it has nothing at this path.",
@@ -80,7 +79,7 @@ fn of_client_error(status: u16) -> Diagnosis {
         ),
         405 => says(
             "The receiver returned 405 Method Not Allowed: it doesn't accept POST at this path.",
-            "Check the path of the callback URL, and that its route accepts POST.",
+            "Check that the path of the callback URL is correct and that its route accepts POST.",
         ),
         406 | 415 => says(
             "The receiver doesn't accept JSON at this path.",
@@ -88,7 +87,7 @@ fn of_client_error(status: u16) -> Diagnosis {
         ),
         407 | 511 => says(
             "A proxy requires authentication.",
-            "Make the receiver reachable without signing in to a proxy.",
+            "Allow this server to reach the receiver without proxy authentication.",
         ),
         _ => of_rare_client_error(status),
     }
@@ -107,8 +106,8 @@ fn of_rare_client_error(status: u16) -> Diagnosis {
         ),
         410 => says(
             "The receiver returned 410 Gone: this URL no longer accepts events.",
-            "410 turns the hook off. Enter the new URL, turn the hook on, and redeliver missed \
-             events.",
+            "The hook is turned off when an event gets this response. Enter the new URL, turn the \
+             hook on, and redeliver missed events.",
         ),
         413 => says(
             "The receiver returned 413 Content Too Large: the payload exceeds its limit.",
@@ -116,8 +115,8 @@ fn of_rare_client_error(status: u16) -> Diagnosis {
         ),
         429 => says(
             "The receiver returned 429 Too Many Requests: it limits the rate of requests.",
-            "Set a rate limit in this hook's settings, or raise the receiver's limit. Retry-After \
-             is respected.",
+            "Set a rate limit in this hook's settings, or raise the receiver's limit. We honour \
+             Retry-After.",
         ),
         431 => says(
             "The receiver returned 431: the request headers are too large for it.",

@@ -50,7 +50,10 @@ const DETAILS: &[(Answer, &[&str])] = &[
             "the domain's name servers did not answer in time",
         ],
     ),
-    (Answer::AddressRefused, &[""]),
+    (
+        Answer::AddressRefused,
+        &["", "Enter a URL that starts with https://. This server doesn't allow plain HTTP."],
+    ),
     (
         Answer::InvalidResponse,
         &[
@@ -69,9 +72,32 @@ const DETAILS: &[(Answer, &[&str])] = &[
             "this process has no file descriptor left (EMFILE)",
             "this machine has no local port left (EADDRNOTAVAIL)",
             "this machine has no memory left for a connection (ENOMEM)",
+            "this machine has no buffer left for a connection (ENOBUFS)",
+            "",
         ],
     ),
 ];
+
+#[test]
+fn an_unknown_local_failure_gets_no_specific_diagnosis() {
+    assert_eq!(
+        diagnose(Answer::LocalFailure, Some("something new")).what,
+        "This server can't open connections."
+    );
+    assert!(advice(Answer::LocalFailure).contains("Ask an operator to check the server log."));
+}
+
+#[test]
+fn no_detail_is_shown_in_the_words_of_the_store() {
+    for (answer, details) in DETAILS {
+        for fact in details.iter().filter_map(|detail| fact(*answer, detail)) {
+            assert!(fact.ends_with('.') && !fact.ends_with(".."), "{fact}");
+            for word in ["answer", "question", "authority", "this machine", "proper"] {
+                assert!(!fact.contains(word), "{fact}");
+            }
+        }
+    }
+}
 
 #[test]
 fn every_answer_has_a_diagnosis_of_its_own() {

@@ -7,7 +7,7 @@ const FLAWS: &[(&[&str], &str, &str)] = &[
     (
         &["notvalidyet", "not valid yet"],
         "The receiver's certificate is not valid yet.",
-        "Check the certificate's dates, and the clock of this server.",
+        "Check that the certificate's dates and the clock of this server are correct.",
     ),
     (
         &["names no host"],
@@ -53,17 +53,18 @@ const FLAWS: &[(&[&str], &str, &str)] = &[
     (
         &["host name (tls alert)"],
         "The receiver has no certificate for this host name.",
-        "Check the host in the callback URL, and the receiver's TLS settings for it.",
+        "Check that the host in the callback URL is correct and that the receiver has a \
+         certificate for it.",
     ),
     (
         &["incompatible", "handshakefailure", "protocolversion"],
-        "The receiver supports no secure TLS version or cipher.",
+        "The receiver doesn't support TLS 1.2 or later with a secure cipher.",
         "Enable TLS 1.2 or 1.3 with a current cipher suite at the receiver.",
     ),
     (
         &["connection ended"],
         "The receiver closed the connection during the TLS handshake.",
-        "Check the port in the callback URL, and for a firewall that blocks TLS.",
+        "Check that the port in the callback URL is correct and that no firewall blocks TLS.",
     ),
 ];
 
@@ -93,26 +94,25 @@ pub(super) fn diagnose(detail: &str) -> Diagnosis {
     }
 }
 
-/// Certificates without a chain to a trusted authority, and obsolete ones.
+/// Certificates without a chain to a trusted CA, and obsolete ones.
 fn of_issuer(detail: &str) -> Diagnosis {
     let has = |word: &str| detail.contains(word);
     if has("self-signed") && has("authority's") {
         says(
-            "The receiver's certificate is self-signed and made for an authority, not for a \
-             server.",
-            "Get a server certificate from an authority, for example from Let's Encrypt. Trusting \
-             this one on this server doesn't help.",
+            "The receiver's certificate is a self-signed CA certificate, not a server certificate.",
+            "Get a server certificate from a certificate authority (CA), for example Let's \
+             Encrypt. Adding this one to the trust store won't help.",
         )
     } else if has("self-signed") {
         says(
             "The receiver's certificate is self-signed.",
-            "Get a certificate from an authority. Or trust this one on this server and restart \
-             service-hooks.",
+            "Get a certificate from a certificate authority (CA), or add this one to this server's \
+             trust store and restart service-hooks.",
         )
     } else if has("not a server's") {
         says(
-            "The receiver uses an authority's certificate as its own.",
-            "Use a certificate that the authority issued for the receiver's host name.",
+            "The receiver uses a CA certificate as its server certificate.",
+            "Use a certificate that the CA issued for the receiver's host name.",
         )
     } else if has("version 1") {
         says(
@@ -128,15 +128,15 @@ fn of_issuer(detail: &str) -> Diagnosis {
         )
     } else if has("unknown authority") {
         says(
-            "The receiver's certificate is from an authority that this server doesn't trust.",
-            "If it is your own authority, trust its certificate on this server and restart \
+            "The receiver's certificate is from a CA that this server doesn't trust.",
+            "If it is your own CA, add its certificate to this server's trust store and restart \
              service-hooks.",
         )
     } else {
         says(
             "The receiver's certificate has an unknown issuer, or its chain is incomplete.",
-            "Configure the receiver to send the whole chain. For your own authority, trust its \
-             certificate on this server and restart service-hooks.",
+            "Configure the receiver to send the whole chain. If it is your own CA, add its \
+             certificate to this server's trust store and restart service-hooks.",
         )
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 pub struct HookCreate {
     /// A name that people recognise.
     #[serde(default)]
-    #[schema(required = true, min_length = 1, max_length = 100, examples("CRM call-backs"))]
+    #[schema(required = true, min_length = 1, max_length = 100, examples("CRM callbacks"))]
     pub name: String,
     #[serde(default)]
     #[schema(required = true, value_type = EventTypeKey)]

@@ -16,7 +16,7 @@ use crate::domain::{health::Health, hook::Hook};
 #[schema(as = Hook)]
 pub struct HookShape {
     pub id: Uuid,
-    #[schema(examples("CRM call-backs"))]
+    #[schema(examples("CRM callbacks"))]
     pub name: String,
     pub event_type: EventTypeKey,
     #[schema(examples("https://crm.example.com/hooks"))]

@@ -1,0 +1,142 @@
+//! States, reasons and numbers decide the sentences about deliveries.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::{
+    event::EventType,
+    id::{DeliveryId, EventId, HookId},
+};
+
+fn delivery(state: State, attempts: u32, last_answer: Option<Answer>) -> Delivery {
+    Delivery {
+        id: DeliveryId(Uuid::nil()),
+        event_id: EventId(Uuid::nil()),
+        hook_id: HookId(Uuid::nil()),
+        event_type: EventType::WorkItemClosed,
+        state,
+        reason: None,
+        is_test: false,
+        attempts,
+        last_answer,
+        last_duration_ms: last_answer.map(|_| 1204),
+        due_at: None,
+        created_at: Timestamp(0),
+        updated_at: Timestamp(0),
+    }
+}
+
+#[test]
+fn a_summary_says_the_outcome_and_the_next_step() {
+    let status = |status| Some(Answer::Status(status));
+    let said = |state, attempts, answer| summary(&delivery(state, attempts, answer), Timestamp(0));
+    assert_eq!(
+        said(State::Delivered, 1, status(200)),
+        "The first attempt succeeded: 200 OK in 1,204 ms."
+    );
+    assert_eq!(
+        said(State::Delivered, 2, status(299)),
+        "Succeeded after 2 attempts: 299 in 1,204 ms."
+    );
+    assert_eq!(
+        said(State::Failed, 4, status(503)),
+        "Failed after 4 attempts. Last response: 503 Service Unavailable."
+    );
+    assert_eq!(said(State::Failed, 1, Some(Answer::Timeout)), "Failed after 1 attempt. Timed out.");
+    assert_eq!(said(State::Pending, 0, None), "The first attempt will start shortly.");
+    assert_eq!(said(State::Skipped, 0, None), "Skipped.");
+}
+
+#[test]
+fn a_redelivery_after_a_success_is_not_a_failure() {
+    let redelivered = delivery(State::Waiting, 1, Some(Answer::Status(200)));
+    assert_eq!(summary(&redelivered, Timestamp(0)), "Redelivery pending: attempt 2 is due now.");
+    assert_eq!(attempt_due(true), "The redelivery is due now.");
+    assert_eq!(attempt_due(false), "The next attempt is due now.");
+}
+
+#[test]
+fn a_reason_never_promises_what_a_refusal_denies() {
+    let skipped = |reason: &str| {
+        let skipped = delivery(State::Skipped, 0, None);
+        summary(&Delivery { reason: Some(reason.to_owned()), ..skipped }, Timestamp(0))
+    };
+    assert_eq!(skipped("the hook was off"), "Skipped: the hook was off.");
+    assert_eq!(
+        skipped("the hook's queue is full: its oldest delivery has waited too long"),
+        "Skipped: the hook's queue is full. Its oldest delivery has waited too long."
+    );
+}
+
+fn held_by(acceptance: Acceptance, attempts: u32, answer: Option<Answer>) -> Delivery {
+    let reason = acceptance.hold_reason().map(str::to_owned);
+    Delivery { reason, ..delivery(State::Held, attempts, answer) }
+}
+
+#[test]
+fn a_held_delivery_may_have_had_attempts() {
+    let said = |held: &Delivery| summary(held, Timestamp(0));
+    assert_eq!(
+        said(&held_by(Acceptance::Paused, 0, None)),
+        "Held: the hook is paused. It will be sent automatically once the hook recovers."
+    );
+    assert_eq!(
+        said(&held_by(Acceptance::Off, 2, Some(Answer::Status(503)))),
+        "Held after 2 attempts: the hook is off. It will be sent automatically once the hook \
+         is turned on."
+    );
+}
+
+#[test]
+fn a_redelivery_that_is_held_says_until_when() {
+    let (off, paused) = (held_by(Acceptance::Off, 1, None), held_by(Acceptance::Paused, 1, None));
+    assert_eq!(
+        redelivery_started(&off),
+        "The hook is off. The event is held until the hook is turned on."
+    );
+    assert_eq!(
+        redelivery_started(&paused),
+        "The hook is paused. The event is held until the hook recovers."
+    );
+    let mut all = Redelivered { refused: 2, ..Redelivered::default() };
+    assert_eq!(all.sentence(), "Nothing was redelivered: 2 deliveries can't be redelivered now.");
+    all.add(&off);
+    all.add(&paused);
+    all.add(&paused);
+    assert_eq!(
+        all.sentence(),
+        "1 event is held until its hook is turned on. 2 events are held until their hook \
+         recovers. 2 were left out: they can't be redelivered now."
+    );
+    let waiting = delivery(State::Waiting, 1, None);
+    assert_eq!(redelivery_started(&waiting), "Redelivery started.");
+}
+
+#[test]
+fn a_summary_names_the_time_of_the_next_attempt() {
+    let waiting = Delivery {
+        due_at: Some(Timestamp(240_000)),
+        ..delivery(State::Waiting, 3, Some(Answer::Timeout))
+    };
+    assert_eq!(
+        summary(&waiting, Timestamp(0)),
+        "Attempt 3 failed: timed out. The next attempt is due in 4 minutes."
+    );
+    assert!(summary(&waiting, Timestamp(240_000)).ends_with("is due now."));
+}
+
+#[test]
+fn numbers_decide_the_words() {
+    assert_eq!(redeliver_title(0, false), "No deliveries selected");
+    assert_eq!(redeliver_title(2, true), "Redeliver 2 events?");
+    let redelivered = Redelivered { sent: 2, refused: 1, ..Redelivered::default() };
+    assert_eq!(
+        redelivered.sentence(),
+        "Redelivering 2 events. 1 was left out: it can't be redelivered now."
+    );
+    assert_eq!(redeliver_matching(Some(1204)), "Redeliver all 1,204 matching events");
+    assert!(redeliver_matching(Some(MANY + 1)).ends_with("(more than 10,000)"));
+    assert_eq!(kept(90, 1), "Deliveries are kept for 90 days, payloads for 1 day.");
+    assert_eq!(undelivered(2, 1), "2 failed or skipped deliveries in 1 hook.");
+    assert_eq!(stored_response(16_384, true), "Truncated to the first 16 KiB.");
+}
