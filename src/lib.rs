@@ -11,8 +11,8 @@
 //! | delivery | one event for one hook; its state is stored, never inferred |
 //! | attempt | one HTTP request for a delivery, and its result |
 //! | lane | the in-memory window over a hook's open deliveries |
-//! | health | the circuit breaker of a hook: consecutive failures, and the pause until a probe succeeds |
-//! | standing | a hook's status in one word (a page says *Status*), from its switch, its health and its last 24 hours |
+//! | health | a hook's circuit breaker: consecutive failures, the pause until a probe succeeds |
+//! | standing | what pages call *Status*: one word from a hook's switch, health and last 24 hours |
 //! | log | the searchable list of all deliveries, from which they are redelivered |
 //! | job | a bulk redelivery with a limited rate; its progress is stored in the database |
 //! | node | one of several servers on one PostgreSQL; it owns lanes, each with a fencing token |

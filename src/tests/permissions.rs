@@ -177,7 +177,7 @@ fn roles_without(permission: Permission) -> impl Iterator<Item = Role> {
 }
 
 #[test]
-fn the_tables_name_everything_there_is() {
+fn the_permission_tables_are_complete() {
     let named = PAGES.iter().map(|(path, _)| *path).chain(SIGNED_IN.iter().copied());
     let listed: BTreeSet<String> = named.map(str::to_owned).collect();
     let mut real: BTreeSet<String> = paths().into_iter().collect();
@@ -212,7 +212,7 @@ fn the_tables_name_everything_there_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_are_led_to_sign_in_and_shown_nothing() {
+async fn pages_without_a_session_redirect_to_sign_in() {
     let scene = scene().await;
     let stranger = scene.app.stranger();
     for (pattern, permission) in PAGES {
@@ -331,7 +331,7 @@ async fn assert_function(scene: &Scene, browser: &Browser, name: &str, may: bool
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_are_for_those_who_may_see_what_they_tell() {
+async fn streams_require_permissions() {
     let scene = scene().await;
     let browsers = [(None, scene.app.stranger())];
     let mut browsers = Vec::from(browsers);
@@ -355,7 +355,7 @@ async fn streams_are_for_those_who_may_see_what_they_tell() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_do_what_they_were_made_for_and_nothing_else() {
+async fn tokens_have_only_their_permissions() {
     let scene = scene().await;
     for (method, pattern, permission) in ROUTES {
         let Some(needed) = permission else { continue };
@@ -404,7 +404,7 @@ async fn bodies_are_for_those_who_may_see_payloads() {
 }
 
 #[test]
-fn every_permission_is_missing_somewhere() {
+fn every_permission_is_lacking_in_some_role() {
     // Otherwise the tests above would not test it.
     for permission in Permission::ALL {
         assert!(roles_without(*permission).next().is_some());

@@ -10,7 +10,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    domain::invalid::{FieldError, Invalid},
+    domain::{
+        busy::Busy,
+        invalid::{FieldError, Invalid},
+    },
     engine::{
         clock::random_bytes,
         store::{self, error::chain},
@@ -193,8 +196,11 @@ impl From<ops::Error> for Problem {
             ),
             ops::Error::Busy { reason, seconds } => {
                 let detail = problems::busy(reason, seconds);
-                let problem = plain(StatusCode::SERVICE_UNAVAILABLE, detail);
-                Self { retry_after: u32::try_from(seconds).ok(), ..problem }
+                let status = match reason {
+                    Busy::Tests => StatusCode::TOO_MANY_REQUESTS,
+                    _ => StatusCode::SERVICE_UNAVAILABLE,
+                };
+                Self { retry_after: u32::try_from(seconds).ok(), ..plain(status, detail) }
             }
             ops::Error::DiskFull => {
                 let detail = format!("{} Try again in 30 seconds.", problems::DISK_FULL);

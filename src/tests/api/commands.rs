@@ -9,7 +9,7 @@ use crate::support::{
     receiver::Receiver,
 };
 
-on_both!(the_five_minutes_of_the_readme, wrong_usage_is_told_and_exits_with_2,);
+on_both!(the_quick_start_of_the_readme, wrong_usage_is_reported_and_exits_with_2,);
 
 /// Settings with a free port.
 pub async fn settings(db: &TestDb) -> service_hooks::engine::config::Settings {
@@ -28,7 +28,7 @@ pub async fn wait_until_ready(address: std::net::SocketAddr) {
     .await;
 }
 
-async fn the_five_minutes_of_the_readme(db: TestDb) {
+async fn the_quick_start_of_the_readme(db: TestDb) {
     let settings = settings(&db).await;
     let mut settings_of_client = settings.clone();
     settings_of_client.database_url = settings.database_url.clone();
@@ -127,7 +127,7 @@ async fn the_five_minutes_of_the_readme(db: TestDb) {
     succeed(&settings, &["token", "create", "--name", "second", "--permission", "hooks:read"], "");
 }
 
-async fn wrong_usage_is_told_and_exits_with_2(db: TestDb) {
+async fn wrong_usage_is_reported_and_exits_with_2(db: TestDb) {
     let settings = settings(&db).await;
     let rows: &[(&[&str], &str, i32, &str)] = &[
         (&[], "", 2, "Usage"),
@@ -222,7 +222,7 @@ async fn every_command_on_the_database_refuses_another_master_key() {
 /// `serve` and `migrate` create the data folder; other commands would create an empty database in
 /// the current folder.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_in_another_folder_begins_no_database_there() {
+async fn a_command_in_another_folder_creates_no_database() {
     let db = TestDb::sqlite();
     let elsewhere = db.folder.path().join("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();

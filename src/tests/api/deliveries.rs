@@ -11,12 +11,12 @@ use crate::support::{
     app::TestApp, db::TestDb, on_both, rare::below_many, receiver::Receiver, rows,
 };
 
-on_both!(what_is_rare_is_found_page_by_page_and_times_are_exact);
+on_both!(rare_deliveries_are_found_page_by_page_with_exact_times);
 
 /// More deliveries than one page scans.
 const COUNT: u64 = 12_000;
 
-async fn what_is_rare_is_found_page_by_page_and_times_are_exact(db: TestDb) {
+async fn rare_deliveries_are_found_page_by_page_with_exact_times(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let hook = app.hook(&token, EventType::WorkItemClosed, &Receiver::start().await).await;
@@ -50,7 +50,7 @@ async fn what_is_rare_is_found_page_by_page_and_times_are_exact(db: TestDb) {
     assert_eq!(found, [rows[0].id.to_string()]);
     assert!(
         (2..=4).contains(&pages),
-        "{pages} pages: each looks at so many and no more, and says how far it came"
+        "{pages} pages: each scans a limited number of rows and shows how far it searched"
     );
 
     let at = |number: u64| Timestamp(i64::try_from(began + number).unwrap()).rfc3339();

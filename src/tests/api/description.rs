@@ -9,7 +9,7 @@ use crate::support::{app::TestApp, db::TestDb};
 async fn description() -> Value {
     let app = TestApp::start(TestDb::sqlite()).await;
     let (status, description) = app.api("", "GET", "/openapi.json", None).await;
-    assert_eq!(status, 200, "anybody may read it");
+    assert_eq!(status, 200, "no token is needed");
     description
 }
 
@@ -22,7 +22,7 @@ fn resolved<'a>(description: &'a Value, part: &'a Value) -> &'a Value {
 /// A change of the API fails this test. Review the snapshot with `cargo insta review`, or accept it
 /// with `INSTA_UPDATE=always`.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_description_is_the_one_that_was_reviewed() {
+async fn the_description_matches_its_snapshot() {
     insta::assert_json_snapshot!("openapi", description().await);
 }
 

@@ -34,9 +34,9 @@ use tower::ServiceExt;
 use crate::support::{PATIENCE, app::TestApp, db::TestDb, eventually, on_both, receiver::Receiver};
 
 on_both!(
-    a_producer_may_go_away_at_any_byte,
-    an_accept_may_be_dropped_at_every_await,
-    a_stop_does_not_wait_for_who_never_asked,
+    a_producer_may_disconnect_after_any_byte,
+    an_accept_can_be_dropped_at_every_await,
+    a_stop_does_not_wait_for_silent_connections,
 );
 
 const HEARD: EventType = EventType::WorkItemClosed;
@@ -147,7 +147,7 @@ impl Scene {
     }
 }
 
-async fn a_producer_may_go_away_at_any_byte(db: TestDb) {
+async fn a_producer_may_disconnect_after_any_byte(db: TestDb) {
     let scene = Scene::start(db).await;
     let clients = futures::stream::iter(0..disconnects()).map(|number| go_away(&scene, number));
     clients.buffer_unordered(CLIENTS).for_each(|()| async {}).await;
@@ -256,7 +256,7 @@ async fn poll_at_most<F: Future>(times: usize, future: F) -> Option<F::Output> {
     .await
 }
 
-async fn an_accept_may_be_dropped_at_every_await(db: TestDb) {
+async fn an_accept_can_be_dropped_at_every_await(db: TestDb) {
     let scene = Scene::start(db).await;
     let router = http::router(scene.app.running.portal.clone());
     let engine = &scene.app.running.portal.dispatcher;
@@ -297,12 +297,12 @@ async fn an_accept_may_be_dropped_at_every_await(db: TestDb) {
     let outcome = scene.outcome().await;
     assert!(outcome.values().all(|events| *events == 1), "{outcome:?}");
     assert!(promised.iter().all(|name| outcome.contains_key(name)), "{outcome:?}");
-    assert!(!outcome.contains_key("engine-1-0"), "what was never polled was never asked for");
+    assert!(!outcome.contains_key("engine-1-0"), "a future that was never polled emitted nothing");
     eprintln!("{drops} dropped in {round} rounds, {} accepted", outcome.len());
 }
 
 /// Browsers and client libraries keep connections that they have not used yet.
-async fn a_stop_does_not_wait_for_who_never_asked(db: TestDb) {
+async fn a_stop_does_not_wait_for_silent_connections(db: TestDb) {
     let app = TestApp::start(db).await;
     let silent = TcpStream::connect(app.running.address).await.unwrap();
     // Connections are accepted in order: when this one is answered, the silent one was accepted

@@ -8,9 +8,9 @@ use crate::support::{app::TestApp, db::TestDb, on_both, receiver::Receiver};
 on_both!(
     one_and_many,
     an_idempotency_key_over_http,
-    a_key_that_was_used_concerns_no_lane,
-    a_value_to_order_by_may_be_any_text,
-    the_story_of_an_event,
+    a_repeated_idempotency_key_loads_no_lane,
+    an_ordering_key_may_be_any_text,
+    an_event_shows_all_its_deliveries,
 );
 
 fn event(event_type: EventType) -> String {
@@ -80,7 +80,7 @@ async fn loads(app: &TestApp) -> f64 {
     figures.lines().find_map(count).unwrap_or(0.0)
 }
 
-async fn a_key_that_was_used_concerns_no_lane(db: TestDb) {
+async fn a_repeated_idempotency_key_loads_no_lane(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
@@ -110,7 +110,7 @@ async fn a_key_that_was_used_concerns_no_lane(db: TestDb) {
 }
 
 /// Also text that a database cannot store (NUL) or index (thousands of characters).
-async fn a_value_to_order_by_may_be_any_text(db: TestDb) {
+async fn an_ordering_key_may_be_any_text(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
@@ -131,7 +131,7 @@ async fn a_value_to_order_by_may_be_any_text(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn the_story_of_an_event(db: TestDb) {
+async fn an_event_shows_all_its_deliveries(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;

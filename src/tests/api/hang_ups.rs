@@ -12,10 +12,10 @@ use tower::ServiceExt;
 use crate::support::{app::TestApp, db::TestDb, eventually, on_both, receiver::Receiver};
 
 on_both!(
-    a_change_of_the_url_is_followed,
-    a_hook_that_was_slid_on_sends,
+    a_changed_url_is_used,
+    a_hook_turned_on_by_a_dropped_request_delivers,
     a_redelivery_is_sent,
-    a_job_comes_to_its_end,
+    a_job_finishes,
 );
 
 const EVENT: EventType = EventType::WorkItemClosed;
@@ -79,7 +79,7 @@ fn id_of(row: &Value) -> &str {
     row["id"].as_str().unwrap()
 }
 
-async fn a_change_of_the_url_is_followed(db: TestDb) {
+async fn a_changed_url_is_used(db: TestDb) {
     let scene = Scene::start(db).await;
     let receivers = [Receiver::start().await, Receiver::start().await];
     let hook = scene.app.hook(&scene.token, EVENT, &receivers[0]).await;
@@ -102,7 +102,7 @@ async fn a_change_of_the_url_is_followed(db: TestDb) {
     assert!(polls > 0, "it was never hung up");
 }
 
-async fn a_hook_that_was_slid_on_sends(db: TestDb) {
+async fn a_hook_turned_on_by_a_dropped_request_delivers(db: TestDb) {
     let scene = Scene::start(db).await;
     let receiver = Receiver::start().await;
     let hook = scene.app.hook(&scene.token, EVENT, &receiver).await;
@@ -144,7 +144,7 @@ async fn a_redelivery_is_sent(db: TestDb) {
     }
 }
 
-async fn a_job_comes_to_its_end(db: TestDb) {
+async fn a_job_finishes(db: TestDb) {
     let scene = Scene::start(db).await;
     let receiver = Receiver::start().await;
     let (hook, _) = scene.app.hook_that_delivered(&scene.token, &receiver).await;

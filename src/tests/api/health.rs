@@ -14,7 +14,7 @@ use crate::{
     support::{app::TestApp, db::TestDb, on_both, within},
 };
 
-on_both!(ready_lists_its_parts, a_key_that_was_changed_meanwhile_is_told);
+on_both!(ready_lists_its_parts, a_changed_master_key_is_reported);
 
 /// Far above the promised second, and far below the timeouts of pools and of the writer.
 const IN_TIME: Duration = Duration::from_secs(5);
@@ -48,7 +48,7 @@ async fn ready_lists_its_parts(db: TestDb) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_hangs_is_told_in_time_and_keeps_no_figures_back() {
+async fn a_hanging_database_is_reported_in_time_and_metrics_still_work() {
     let postgres = OwnPostgres::start();
     let app = TestApp::start(TestDb::on(&postgres.url()).await).await;
     assert_eq!(ready(&app).await.0, 200);
@@ -71,7 +71,7 @@ async fn a_database_that_hangs_is_told_in_time_and_keeps_no_figures_back() {
 }
 
 /// For example because another node encrypted the database with a new key.
-async fn a_key_that_was_changed_meanwhile_is_told(db: TestDb) {
+async fn a_changed_master_key_is_reported(db: TestDb) {
     let app = TestApp::start(db).await;
     let store = app.running.portal.store().clone();
     assert_eq!(ready(&app).await.0, 200);

@@ -11,15 +11,15 @@ use crate::support::{
 };
 
 on_both!(
-    a_hook_from_its_creation_to_its_end,
+    a_hook_is_created_changed_and_deleted,
     a_stale_version_is_a_conflict,
-    another_host_asks_for_the_key_again,
+    another_host_requires_the_key_again,
     a_test_is_sent_whether_the_hook_is_on_or_off,
-    tests_of_a_hook_have_a_pace,
+    tests_of_a_hook_are_rate_limited,
     schemas_of_every_event,
 );
 
-async fn a_hook_from_its_creation_to_its_end(db: TestDb) {
+async fn a_hook_is_created_changed_and_deleted(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let body = json!({"name": " CRM ", "event_type": "work_item.closed",
@@ -77,7 +77,7 @@ async fn a_stale_version_is_a_conflict(db: TestDb) {
     assert_eq!(won, 1);
 }
 
-async fn another_host_asks_for_the_key_again(db: TestDb) {
+async fn another_host_requires_the_key_again(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
@@ -139,7 +139,7 @@ async fn a_test_is_sent_whether_the_hook_is_on_or_off(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn tests_of_a_hook_have_a_pace(db: TestDb) {
+async fn tests_of_a_hook_are_rate_limited(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
@@ -153,7 +153,7 @@ async fn tests_of_a_hook_have_a_pace(db: TestDb) {
         assert_eq!(test(&paths[0]).await.0, 200);
     }
     let (status, problem) = test(&paths[0]).await;
-    assert_eq!(status, 503, "one more within a minute");
+    assert_eq!(status, 429, "one more within a minute");
     assert!(problem["detail"].as_str().unwrap().contains("Test limit reached"), "{problem}");
     assert_eq!(test(&paths[1]).await.0, 200, "another hook has its own");
     assert_eq!(receiver.came().len(), 31);

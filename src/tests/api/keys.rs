@@ -28,14 +28,14 @@ use crate::support::{
 };
 
 on_both!(
-    one_key_is_one_act_and_one_answer,
-    racing_requests_act_once,
-    a_test_whose_answer_was_lost_is_not_sent_again,
-    while_the_first_is_carried_out_the_second_is_told_so,
-    a_client_that_hangs_up_at_any_await_asks_again,
+    one_key_is_one_execution_and_one_response,
+    concurrent_requests_execute_once,
+    a_test_with_a_lost_response_is_not_sent_again,
+    a_concurrent_request_with_the_same_key_gets_a_conflict,
+    a_client_that_disconnects_at_any_await_can_repeat_its_request,
     a_process_that_died_does_not_keep_its_key,
-    who_lost_a_key_cannot_commit,
-    secrets_are_kept_sealed,
+    a_request_that_lost_its_key_cannot_commit,
+    stored_secrets_are_sealed,
 );
 
 const EVENT: EventType = EventType::WorkItemClosed;
@@ -94,7 +94,7 @@ impl Scene {
     }
 }
 
-async fn one_key_is_one_act_and_one_answer(db: TestDb) {
+async fn one_key_is_one_execution_and_one_response(db: TestDb) {
     let scene = Scene::start(db).await;
     let (hook, delivery) = scene.app.hook_that_delivered(&scene.token, &scene.receiver).await;
     let off = json!({"name": "off", "event_type": EVENT.key(),
@@ -155,7 +155,7 @@ async fn one_key_is_one_act_and_one_answer(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn racing_requests_act_once(db: TestDb) {
+async fn concurrent_requests_execute_once(db: TestDb) {
     const RACERS: usize = 12;
     let scene = Scene::start(db).await;
     for round in 0..5 {
@@ -173,7 +173,7 @@ async fn racing_requests_act_once(db: TestDb) {
     assert_eq!(scene.items("/hooks").await.len(), 5);
 }
 
-async fn while_the_first_is_carried_out_the_second_is_told_so(db: TestDb) {
+async fn a_concurrent_request_with_the_same_key_gets_a_conflict(db: TestDb) {
     let scene = Scene::start(db).await;
     let (_, _, hook) = scene.post("/hooks", "make", &scene.hook("slow")).await;
     let path = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
@@ -213,7 +213,7 @@ async fn poll_at_most<F: Future>(times: usize, future: F) -> Option<F::Output> {
     .await
 }
 
-async fn a_client_that_hangs_up_at_any_await_asks_again(db: TestDb) {
+async fn a_client_that_disconnects_at_any_await_can_repeat_its_request(db: TestDb) {
     let scene = Scene::start(db).await;
     let router = http::router(scene.app.running.portal.clone());
     let mut keys = 0;
@@ -282,7 +282,7 @@ async fn a_process_that_died_does_not_keep_its_key(db: TestDb) {
     assert_eq!(scene.post("/hooks", "key", &scene.hook("three")).await.0, 201);
 }
 
-async fn a_test_whose_answer_was_lost_is_not_sent_again(db: TestDb) {
+async fn a_test_with_a_lost_response_is_not_sent_again(db: TestDb) {
     let scene = Scene::start(db).await;
     let (_, _, hook) = scene.post("/hooks", "hook", &scene.hook("one")).await;
     let path = format!("/hooks/{}/test", hook["id"].as_str().unwrap());
@@ -296,7 +296,7 @@ async fn a_test_whose_answer_was_lost_is_not_sent_again(db: TestDb) {
     assert_eq!(scene.receiver.came().len(), 1);
 }
 
-async fn who_lost_a_key_cannot_commit(db: TestDb) {
+async fn a_request_that_lost_its_key_cannot_commit(db: TestDb) {
     let scene = Scene::start(db).await;
     let portal = scene.app.running.portal.clone();
     let claim = async |lease: Duration| {
@@ -321,13 +321,13 @@ async fn who_lost_a_key_cannot_commit(db: TestDb) {
     };
     assert!(
         matches!(note(slow.clone()).await, Err(Error::Missing)),
-        "nothing of its transaction stays"
+        "its transaction was rolled back"
     );
     note(next).await.unwrap();
     assert!(matches!(note(slow).await, Err(Error::Missing)));
 }
 
-async fn secrets_are_kept_sealed(db: TestDb) {
+async fn stored_secrets_are_sealed(db: TestDb) {
     let scene = Scene::start(db).await;
     let (_, _, hook) = scene.post("/hooks", "key", &scene.hook("one")).await;
     let secret = hook["signing_secret"].as_str().unwrap();

@@ -112,7 +112,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 #[test]
-fn a_delivery_is_shown_and_steers_nothing() {
+fn a_delivery_cannot_inject_terminal_control_characters() {
     let mut listen = Listen::start(&[]);
     let body = serde_json::json!({"a": STEERS, "n": 1}).to_string();
     let id = [("webhook-id", "msg_1"), ("x-service-hook-event", "work_item.closed")];
@@ -144,7 +144,7 @@ fn a_delivery_is_shown_and_steers_nothing() {
 }
 
 #[test]
-fn for_programs_it_is_json_that_steers_nothing() {
+fn json_output_has_no_control_characters() {
     let mut listen = Listen::start(&["--json"]);
     let body = serde_json::json!({"a": STEERS, "n": 1});
     assert_eq!(listen.deliver(KEY, &[], body.to_string().as_bytes()), 200);
@@ -189,7 +189,7 @@ fn nothing_of_a_body_is_shown_without_the_key_and_the_signature() {
 }
 
 #[test]
-fn web_pages_and_what_is_no_delivery_are_refused_with_a_line() {
+fn requests_other_than_deliveries_are_rejected_and_reported() {
     let mut listen = Listen::start(&[]);
     let body = b"{\"text\":\"of a stranger\"}";
     // A form, a `fetch` without preflight, a page whose name resolves to this computer, and
@@ -220,7 +220,7 @@ fn web_pages_and_what_is_no_delivery_are_refused_with_a_line() {
 }
 
 #[test]
-fn a_body_is_as_large_as_a_deliverys_and_no_larger() {
+fn a_body_may_be_as_large_as_a_deliverys_but_not_larger() {
     let mut listen = Listen::start(&["--json"]);
     let body = |size: usize| format!("\"{}\"", "a".repeat(size - 2));
     let address = listen.address;

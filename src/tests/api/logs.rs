@@ -87,7 +87,7 @@ impl Logged {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_log_says_what_the_portal_did_to_a_hook_and_not_each_delivery() {
+async fn the_log_has_changes_of_hooks_but_not_each_delivery() {
     let db = TestDb::sqlite();
     let environment = [
         ("RUST_LOG", "info"),
@@ -144,7 +144,7 @@ async fn the_log_says_what_the_portal_did_to_a_hook_and_not_each_delivery() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_rust_log_is_said_and_the_usual_one_is_in_force() {
+async fn an_invalid_rust_log_is_reported_and_the_default_applies() {
     let db = TestDb::sqlite();
     let logged = Logged::start(&db, &[("RUST_LOG", "debgu")]).await;
     let said = logged.line("RUST_LOG is not understood").await;
@@ -153,7 +153,7 @@ async fn a_bad_rust_log_is_said_and_the_usual_one_is_in_force() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_has_an_id_in_its_answer_its_problem_and_the_log() {
+async fn a_request_id_is_in_the_response_the_problem_and_the_log() {
     let db = TestDb::sqlite();
     let logged = Logged::start(&db, &[]).await;
     let ask = async |id: Option<&str>| {

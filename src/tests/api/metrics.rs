@@ -6,10 +6,10 @@ use service_hooks::domain::{event::EventType, permission::Role};
 use crate::support::{app::TestApp, db::TestDb, eventually, on_both, receiver::Receiver, within};
 
 on_both!(
-    the_figures_say_what_happened_and_whom_it_concerns_stays_unsaid,
-    every_failure_is_there_from_the_first_scrape_and_everything_is_explained,
-    hooks_are_counted_by_how_they_stand,
-    there_are_few_lines_after_real_use,
+    metrics_count_results_without_identifying_hooks,
+    every_metric_exists_from_the_first_scrape_and_has_help,
+    hooks_are_counted_by_status,
+    the_log_is_short_after_normal_use,
 );
 
 /// The value of a series, given by its name and labels.
@@ -17,7 +17,7 @@ fn value(figures: &str, series: &str) -> Option<f64> {
     figures.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
 }
 
-async fn the_figures_say_what_happened_and_whom_it_concerns_stays_unsaid(db: TestDb) {
+async fn metrics_count_results_without_identifying_hooks(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
@@ -66,7 +66,7 @@ async fn scrape(app: &TestApp) -> String {
     app.request("GET", "/metrics").send().await.unwrap().text().await.unwrap()
 }
 
-async fn every_failure_is_there_from_the_first_scrape_and_everything_is_explained(db: TestDb) {
+async fn every_metric_exists_from_the_first_scrape_and_has_help(db: TestDb) {
     let app = TestApp::start(db).await;
     let figures = scrape(&app).await;
     for class in service_hooks::domain::delivery::Answer::classes() {
@@ -94,7 +94,7 @@ async fn every_failure_is_there_from_the_first_scrape_and_everything_is_explaine
     app.running.shutdown().await;
 }
 
-async fn hooks_are_counted_by_how_they_stand(db: TestDb) {
+async fn hooks_are_counted_by_status(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
@@ -116,7 +116,7 @@ async fn hooks_are_counted_by_how_they_stand(db: TestDb) {
     app.running.shutdown().await;
 }
 
-async fn there_are_few_lines_after_real_use(db: TestDb) {
+async fn the_log_is_short_after_normal_use(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;

@@ -11,11 +11,11 @@ use crate::{
     },
 };
 
-on_both!(a_job_names_what_it_selects, overlapping_jobs_are_refused);
+on_both!(a_job_requires_a_valid_selection, overlapping_jobs_are_refused);
 
 const REDELIVER: &str = "/deliveries/redeliver";
 
-async fn a_job_names_what_it_selects(db: TestDb) {
+async fn a_job_requires_a_valid_selection(db: TestDb) {
     let scene = Scene::start(db, |settings| settings.delivery.retry_schedule.clear()).await;
     let receiver = Receiver::ruled(|_| Reply::status(500)).await;
     let hook = scene.hook(&receiver, json!({})).await;

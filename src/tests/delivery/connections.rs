@@ -198,7 +198,7 @@ async fn no_two_hooks_share_a_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_unasked_is_never_taken_for_an_answer() {
+async fn unrequested_bytes_are_never_taken_for_a_response() {
     let late_body = "a body after no content";
     let smuggled = "HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n";
     let rows = [
@@ -223,7 +223,7 @@ async fn what_comes_unasked_is_never_taken_for_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_was_closed_is_no_failure_of_the_next_delivery() {
+async fn a_closed_connection_does_not_fail_the_next_delivery() {
     let (app, token) = scene().await;
     // The second request on a connection gets no response: the receiver closes instead.
     let keeper = Keeper::start(|(_, nth, _)| if *nth == 0 { ok() } else { Act::Close }).await;
@@ -255,7 +255,7 @@ async fn a_connection_that_was_closed_is_no_failure_of_the_next_delivery() {
 /// The receivers listen on two addresses with one port; the name resolves to the first and later to
 /// the second.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_moves_is_followed_while_traffic_is_steady() {
+async fn a_changed_address_is_used_during_steady_traffic() {
     let names = Arc::new(Names::default());
     names.last(Duration::from_secs(1));
     names.set("moving.example.net", &[&["127.0.0.1"]]);
@@ -285,7 +285,7 @@ async fn a_name_that_moves_is_followed_while_traffic_is_steady() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_status_decides_and_a_body_without_end_is_let_go() {
+async fn the_status_decides_and_an_endless_body_is_abandoned() {
     let (app, token) = scene().await;
     let endless = Act::Drip("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n".into());
     let keeper = Keeper::start(move |_| endless.clone()).await;
@@ -307,7 +307,7 @@ async fn a_status_decides_and_a_body_without_end_is_let_go() {
 
 /// Deviations that other clients accept.
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_answers_are_borne_and_broken_ones_explained() {
+async fn odd_responses_are_accepted_and_invalid_ones_explained() {
     let many: String = (0..110).map(|number| format!("x-{number}: y\r\n")).collect();
     let end = "content-length: 2\r\n\r\nok";
     let rows = [
@@ -352,7 +352,7 @@ async fn odd_answers_are_borne_and_broken_ones_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_is_read_in_its_charset() {
+async fn a_response_is_decoded_with_its_charset() {
     let (app, token) = scene().await;
     let receiver = Receiver::ruled(|_| Reply {
         headers: vec![("content-type", "text/plain; charset=ISO-8859-1".into())],
@@ -367,7 +367,7 @@ async fn an_answer_is_read_in_its_charset() {
 
 /// A receiver that echoes the request, as test services do.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_secret_and_echoed_is_not_kept() {
+async fn echoed_secrets_are_masked() {
     let (app, token) = scene().await;
     let key = "an-api-key/of+some&length";
     let receiver = Receiver::ruled(|came| {

@@ -18,7 +18,7 @@ use crate::support::{
     receiver::{Receiver, Reply},
 };
 
-on_both!(an_attempt_says_what_took_its_time, attempts_are_counted_by_the_hour_and_tests_are_not);
+on_both!(an_attempt_has_the_duration_of_each_phase, attempts_are_counted_by_hour_without_tests);
 
 const EVENT: EventType = EventType::WorkItemClosed;
 
@@ -45,7 +45,7 @@ async fn tested(app: &TestApp, token: &str, url: &str) -> Value {
     test["attempts"][0].clone()
 }
 
-async fn an_attempt_says_what_took_its_time(db: TestDb) {
+async fn an_attempt_has_the_duration_of_each_phase(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
@@ -83,7 +83,7 @@ async fn an_attempt_says_what_took_its_time(db: TestDb) {
     assert!(timing["first_byte_us"].is_null() && timing["body_us"].is_null(), "{no_tls}");
 }
 
-async fn attempts_are_counted_by_the_hour_and_tests_are_not(db: TestDb) {
+async fn attempts_are_counted_by_hour_without_tests(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;

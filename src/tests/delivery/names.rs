@@ -15,16 +15,16 @@ use service_hooks::{
 use crate::support::{
     app::TestApp,
     db::TestDb,
-    names::{NO_ERROR, NXDOMAIN, NameServer, REFUSED, SERVFAIL, Says},
+    names::{NO_ERROR, NXDOMAIN, NameAnswer, NameServer, REFUSED, SERVFAIL},
     on_both,
     receiver::Receiver,
     within,
 };
 
-on_both!(our_name_servers_trouble_is_not_the_receivers);
+on_both!(a_failure_of_our_name_server_does_not_count_against_the_receiver);
 
 const EVENT: EventType = EventType::WorkItemClosed;
-const LOOPBACK: Says = Says::Address([127, 0, 0, 1]);
+const LOOPBACK: NameAnswer = NameAnswer::Address([127, 0, 0, 1]);
 
 async fn scene(db: TestDb) -> (TestApp, String, NameServer) {
     let server = NameServer::start().await;
@@ -55,32 +55,44 @@ async fn test(app: &TestApp, token: &str, hook: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_kind_of_failure_is_told_apart() {
+async fn each_dns_failure_is_distinguished() {
     let (app, token, server) = scene(TestDb::sqlite()).await;
     let receiver = Receiver::start().await;
     let rows = [
         ("good", LOOPBACK, "success", "", "accepted the event"),
-        ("missing", Says::Code(NXDOMAIN), "dns", "NXDOMAIN", "Check the spelling"),
-        ("empty", Says::Code(NO_ERROR), "dns", "no address record", "Add an A or AAAA record"),
+        ("missing", NameAnswer::Code(NXDOMAIN), "dns", "NXDOMAIN", "Check the spelling"),
+        (
+            "empty",
+            NameAnswer::Code(NO_ERROR),
+            "dns",
+            "no address record",
+            "Add an A or AAAA record",
+        ),
         (
             "broken",
-            Says::Code(SERVFAIL),
+            NameAnswer::Code(SERVFAIL),
             "dns",
             "SERVFAIL",
             "Ask the domain's owner to check the name servers",
         ),
         (
             "silent",
-            Says::Nothing,
+            NameAnswer::Silence,
             "dns",
             "the domain's name servers did not answer",
             "Ask the domain's owner to check",
         ),
-        ("refused", Says::Code(REFUSED), "own_trouble", "REFUSED", "Ask an operator to check"),
+        (
+            "refused",
+            NameAnswer::Code(REFUSED),
+            "own_trouble",
+            "REFUSED",
+            "Ask an operator to check",
+        ),
     ];
-    for (label, says, class, detail, advice) in rows {
+    for (label, answer, class, detail, advice) in rows {
         let name = format!("{label}.example.net");
-        server.say(&name, says);
+        server.set(&name, answer);
         let id = hook(&app, &token, &name, &receiver).await;
         let attempt = test(&app, &token, &id).await;
         assert_eq!(attempt["class"], class, "{label}: {attempt}");
@@ -90,9 +102,9 @@ async fn each_kind_of_failure_is_told_apart() {
         );
         assert!(attempt["advice"].as_str().unwrap().contains(advice), "{label}: {attempt}");
     }
-    // No response any more: this says nothing about the name.
+    // No response any more: this answer nothing about the name.
     let id = hook(&app, &token, "other.example.net", &receiver).await;
-    server.say_of_all(Some(Says::Nothing));
+    server.answer_all(Some(NameAnswer::Silence));
     let attempt = test(&app, &token, &id).await;
     assert_eq!(attempt["class"], "own_trouble", "{attempt}");
     assert_eq!(attempt["detail"], "this machine's name server did not answer in time");
@@ -100,7 +112,7 @@ async fn each_kind_of_failure_is_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_is_made_after_the_first_try_is_found_at_once_by_a_test_and_soon_by_events() {
+async fn a_new_name_is_resolved_at_once_by_a_test_and_soon_by_deliveries() {
     let (app, token, server) = scene(TestDb::sqlite()).await;
     let receiver = Receiver::start().await;
     let id = hook(&app, &token, "new.example.net", &receiver).await;
@@ -113,30 +125,30 @@ async fn a_name_that_is_made_after_the_first_try_is_found_at_once_by_a_test_and_
     })
     .await;
     // The negative answer had a TTL of a day.
-    server.say("new.example.net", LOOPBACK);
+    server.set("new.example.net", LOOPBACK);
     app.delivery_in_within(60, &token, &event, "delivered").await;
     assert!(server.asked() > asked);
     // A test never uses the cache.
-    server.say("later.example.net", Says::Code(NXDOMAIN));
+    server.set("later.example.net", NameAnswer::Code(NXDOMAIN));
     let later = hook(&app, &token, "later.example.net", &receiver).await;
     assert_eq!(test(&app, &token, &later).await["class"], "dns");
-    server.say("later.example.net", LOOPBACK);
+    server.set("later.example.net", LOOPBACK);
     assert_eq!(test(&app, &token, &later).await["class"], "success");
-    server.say("new.example.net", Says::Code(NXDOMAIN));
+    server.set("new.example.net", NameAnswer::Code(NXDOMAIN));
     assert_eq!(test(&app, &token, &id).await["class"], "dns");
     app.assert_balanced().await;
 }
 
-async fn our_name_servers_trouble_is_not_the_receivers(db: TestDb) {
+async fn a_failure_of_our_name_server_does_not_count_against_the_receiver(db: TestDb) {
     let (app, token, server) = scene(db).await;
     let receiver = Receiver::start().await;
-    server.say("good.example.net", LOOPBACK);
+    server.set("good.example.net", LOOPBACK);
     let id = hook(&app, &token, "good.example.net", &receiver).await;
     // Without retries a single counted failure would end the delivery.
     let path = format!("/hooks/{id}");
     let (status, hook) = app.api(&token, "PATCH", &path, Some(json!({"retry_schedule": []}))).await;
     assert_eq!(status, 200, "{hook}");
-    server.say_of_all(Some(Says::Code(REFUSED)));
+    server.answer_all(Some(NameAnswer::Code(REFUSED)));
     let event = app.emit_sample(&token, EVENT).await;
     let waiting = app.delivery_in(&token, &event, "waiting").await;
     assert_eq!(waiting["attempts"][0]["class"], "own_trouble", "{waiting}");
@@ -147,7 +159,7 @@ async fn our_name_servers_trouble_is_not_the_receivers(db: TestDb) {
         healths.values().all(|health| health.is_healthy() && health.last_answer.is_none()),
         "{healths:?}"
     );
-    server.say_of_all(None);
+    server.answer_all(None);
     app.delivery_in_within(60, &token, &event, "delivered").await;
     app.assert_balanced().await;
 }

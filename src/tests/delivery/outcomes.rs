@@ -19,17 +19,17 @@ use crate::support::{
 };
 
 on_both!(
-    refusals_are_retried_until_the_schedule_is_used_up,
-    gone_switches_the_hook_off_and_keeps_what_waited,
-    redirects_are_not_followed_and_the_key_goes_nowhere_else,
-    silence_and_nonsense_end_at_the_deadline,
-    a_huge_answer_is_read_as_far_as_needed,
-    off_means_skipped_and_held_until_on_again,
-    two_hooks_on_one_event_are_on_their_own,
+    rejections_are_retried_until_the_schedule_is_used_up,
+    a_410_turns_the_hook_off,
+    redirects_are_not_followed_and_the_key_is_not_leaked,
+    silent_and_invalid_responses_end_at_the_deadline,
+    a_huge_response_is_read_only_as_far_as_needed,
+    a_hook_that_is_off_skips_new_events_and_holds_waiting_ones,
+    two_hooks_on_one_event_are_independent,
     a_restart_resumes,
-    deleting_a_hook_cancels_what_waits,
-    a_repaired_hook_is_not_switched_off_by_an_answer_from_where_it_led_before,
-    a_change_holds_from_its_answer_on,
+    deleting_a_hook_cancels_waiting_deliveries,
+    a_repaired_hook_is_not_turned_off_by_a_410_of_its_old_url,
+    a_change_applies_once_it_is_acknowledged,
     a_settled_delivery_can_be_sent_again,
 );
 
@@ -44,7 +44,7 @@ fn classes(delivery: &Value) -> Vec<&str> {
         .collect()
 }
 
-async fn refusals_are_retried_until_the_schedule_is_used_up(db: TestDb) {
+async fn rejections_are_retried_until_the_schedule_is_used_up(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
@@ -57,7 +57,7 @@ async fn refusals_are_retried_until_the_schedule_is_used_up(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn gone_switches_the_hook_off_and_keeps_what_waited(db: TestDb) {
+async fn a_410_turns_the_hook_off(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
@@ -82,7 +82,7 @@ async fn gone_switches_the_hook_off_and_keeps_what_waited(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn redirects_are_not_followed_and_the_key_goes_nowhere_else(db: TestDb) {
+async fn redirects_are_not_followed_and_the_key_is_not_leaked(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let (receiver, other) = (Receiver::start().await, Receiver::start().await);
@@ -129,7 +129,7 @@ async fn drip(mut stream: tokio::net::TcpStream, pieces: &'static [&'static str]
     std::future::pending::<()>().await;
 }
 
-async fn silence_and_nonsense_end_at_the_deadline(db: TestDb) {
+async fn silent_and_invalid_responses_end_at_the_deadline(db: TestDb) {
     let mut settings = db.settings();
     settings.delivery.retry_schedule.clear();
     let app = TestApp::start_with(db.into(), db::config(settings)).await;
@@ -178,7 +178,7 @@ async fn silence_and_nonsense_end_at_the_deadline(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn a_huge_answer_is_read_as_far_as_needed(db: TestDb) {
+async fn a_huge_response_is_read_only_as_far_as_needed(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;
@@ -202,7 +202,7 @@ async fn a_huge_answer_is_read_as_far_as_needed(db: TestDb) {
     assert_eq!(delivery["attempts"][0]["class"], "success", "nothing is unpacked");
 }
 
-async fn off_means_skipped_and_held_until_on_again(db: TestDb) {
+async fn a_hook_that_is_off_skips_new_events_and_holds_waiting_ones(db: TestDb) {
     let mut settings = db.settings();
     settings.delivery.retry_schedule = vec![Duration::from_secs(3600)];
     let app = TestApp::start_with(db.into(), db::config(settings)).await;
@@ -231,7 +231,7 @@ async fn off_means_skipped_and_held_until_on_again(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn two_hooks_on_one_event_are_on_their_own(db: TestDb) {
+async fn two_hooks_on_one_event_are_independent(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let (good, bad) = (Receiver::start().await, Receiver::start().await);
@@ -281,7 +281,7 @@ async fn a_restart_resumes(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn deleting_a_hook_cancels_what_waits(db: TestDb) {
+async fn deleting_a_hook_cancels_waiting_deliveries(db: TestDb) {
     let mut settings = db.settings();
     settings.delivery.retry_schedule = vec![Duration::from_secs(3600)];
     let app = TestApp::start_with(db.into(), db::config(settings)).await;
@@ -305,7 +305,7 @@ async fn deleting_a_hook_cancels_what_waits(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn a_repaired_hook_is_not_switched_off_by_an_answer_from_where_it_led_before(db: TestDb) {
+async fn a_repaired_hook_is_not_turned_off_by_a_410_of_its_old_url(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     // The response arrives only after the hook was repaired.
@@ -340,7 +340,7 @@ async fn a_repaired_hook_is_not_switched_off_by_an_answer_from_where_it_led_befo
 }
 
 /// Once a change is acknowledged, no further attempt to the old URL starts.
-async fn a_change_holds_from_its_answer_on(db: TestDb) {
+async fn a_change_applies_once_it_is_acknowledged(db: TestDb) {
     let mut settings = db.settings();
     settings.delivery.in_flight_per_hook = 2;
     let app = TestApp::start_with(db.into(), db::config(settings)).await;
@@ -385,7 +385,10 @@ async fn a_settled_delivery_can_be_sent_again(db: TestDb) {
     assert_eq!((status, delivery["state"].as_str()), (202, Some("waiting")), "{delivery}");
     let delivered = app.delivery_in(&token, &event, "delivered").await;
     assert_eq!((delivered["attempt_count"].as_u64(), receiver.came().len()), (Some(7), 7));
-    assert!(receiver.came().iter().all(|came| came.header("webhook-id") == event), "the id stays");
+    assert!(
+        receiver.came().iter().all(|came| came.header("webhook-id") == event),
+        "the id is the same"
+    );
     // While the hook is off it waits; a skipped delivery gets its first attempt.
     app.api(&token, "PATCH", &path, Some(json!({"enabled": false}))).await;
     let skipped = app.emit_sample(&token, EVENT).await;

@@ -147,7 +147,7 @@ async fn send(app: &TestApp, token: &str, url: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_are_decided_by_what_they_resolve_to() {
+async fn names_are_checked_by_their_addresses() {
     let table = Arc::new(Names::default());
     let (app, token) = strict_app(table.clone(), &[]).await;
     // Only rejected addresses here: a public address would be dialled, and no test sends anything
@@ -184,7 +184,7 @@ async fn names_are_decided_by_what_they_resolve_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_vetted_is_what_is_dialled() {
+async fn the_vetted_address_is_dialled() {
     let table = Arc::new(Names::default());
     let receiver = Receiver::start().await;
     let port = receiver.address.port();
@@ -222,7 +222,7 @@ async fn what_was_vetted_is_what_is_dialled() {
 
 /// 127.0.0.0/8 stands for public addresses here.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_names_addresses_the_forbidden_ones_are_left_out() {
+async fn forbidden_addresses_of_a_name_are_skipped() {
     let table = Arc::new(Names::default());
     let receiver = Receiver::start().await;
     let port = receiver.address.port();
@@ -269,7 +269,7 @@ async fn redirects_of_a_good_name_are_not_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_allowed_range_opens_localhost_and_names_that_lead_into_it() {
+async fn an_allowed_range_permits_its_addresses_and_names() {
     let table = Arc::new(Names::default());
     let receiver = Receiver::start().await;
     let port = receiver.address.port();
@@ -293,7 +293,7 @@ async fn an_allowed_range_opens_localhost_and_names_that_lead_into_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_form_judges_as_the_api_does() {
+async fn the_form_and_the_api_validate_alike() {
     let (app, _) = strict_app(Arc::default(), &[]).await;
     let ctx = service_hooks::portal::ctx::OpCtx::portal_itself(app.running.portal.clone());
     for Row { id, url, expected } in corpus() {

@@ -71,7 +71,7 @@ impl Shown {
         Self { chain, key: PrivateKeyDer::try_from(key.serialize_der()).unwrap() }
     }
 
-    fn by_itself(params: CertificateParams) -> Self {
+    fn self_signed(params: CertificateParams) -> Self {
         let key = KeyPair::generate().unwrap();
         let chain = vec![params.self_signed(&key).unwrap().der().clone()];
         Self { chain, key: PrivateKeyDer::try_from(key.serialize_der()).unwrap() }
@@ -222,11 +222,11 @@ fn with(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_flaw_of_tls_is_told_apart_with_advice_that_is_true() {
+async fn each_tls_problem_gets_correct_advice() {
     let (ours, theirs) = (authority("Our CA", None), authority("Their CA", None));
     let middle = authority("Middle CA", Some(&ours));
     let local = || named("localhost", &["localhost"]);
-    let trusted_itself = Shown::by_itself(local());
+    let trusted_itself = Shown::self_signed(local());
     let pem = |der: &CertificateDer<'_>| in_pem(der);
     let scene =
         Scene::start(&format!("{}{}", pem(ours.der()), pem(&trusted_itself.chain[0]))).await;
@@ -257,13 +257,13 @@ async fn each_flaw_of_tls_is_told_apart_with_advice_that_is_true() {
         ("success", tls(trusted_itself).await, "", "accepted"),
         (
             "tls",
-            tls(Shown::by_itself(as_authority)).await,
+            tls(Shown::self_signed(as_authority)).await,
             "marked as an authority's",
             "won't help",
         ),
         (
             "tls",
-            tls(Shown::by_itself(local())).await,
+            tls(Shown::self_signed(local())).await,
             "self-signed certificate",
             "add this one to this server's trust store",
         ),

@@ -11,7 +11,7 @@ use crate::support::{
 
 on_both!(
     bytes_headers_and_signature,
-    a_retry_keeps_its_id_and_signs_anew,
+    a_retry_keeps_its_id_and_is_signed_again,
     nothing_of_the_key_appears_elsewhere
 );
 
@@ -57,7 +57,7 @@ async fn bytes_headers_and_signature(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn a_retry_keeps_its_id_and_signs_anew(db: TestDb) {
+async fn a_retry_keeps_its_id_and_is_signed_again(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let receiver = Receiver::start().await;

@@ -23,13 +23,13 @@ use crate::support::{
 };
 
 on_both!(
-    a_probe_uses_up_no_schedule,
-    a_receiver_with_a_quota_gets_what_it_bears,
-    a_receiver_that_wants_to_be_left_alone_is,
-    what_waits_is_sent_now_and_keeps_its_schedule,
-    what_a_paused_hook_holds_becomes_the_probe_now,
-    a_test_that_succeeds_brings_forward_what_waits,
-    failures_far_apart_switch_nothing_off,
+    a_probe_does_not_use_up_the_schedule,
+    a_receiver_with_a_quota_is_not_overloaded,
+    a_requested_wait_is_respected,
+    a_manual_retry_keeps_the_schedule,
+    a_held_delivery_can_become_the_probe_now,
+    a_successful_test_retries_waiting_deliveries_at_once,
+    infrequent_failures_do_not_turn_a_hook_off,
 );
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -39,11 +39,11 @@ const HOUR: Duration = Duration::from_secs(3600);
 async fn moody(status: u16) -> (Receiver, Arc<AtomicU16>) {
     let mood = Arc::new(AtomicU16::new(status));
     let seen = mood.clone();
-    let says = |status| match status {
+    let reply = |status| match status {
         429 => Reply { headers: vec![("retry-after", "30".to_owned())], ..Reply::status(429) },
         status => Reply::status(status),
     };
-    (Receiver::ruled(move |_| says(seen.load(Ordering::SeqCst))).await, mood)
+    (Receiver::ruled(move |_| reply(seen.load(Ordering::SeqCst))).await, mood)
 }
 
 fn again(delivery: &Value) -> String {
@@ -65,7 +65,7 @@ async fn actions(scene: &Scene, target: &str) -> Vec<String> {
 }
 
 /// An outage that is longer than the schedule fails no delivery, however many probes used it.
-async fn a_probe_uses_up_no_schedule(db: TestDb) {
+async fn a_probe_does_not_use_up_the_schedule(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 2;
         settings.delivery.first_probe = MS(30);
@@ -122,7 +122,7 @@ async fn with_quota(per_second: usize) -> Receiver {
 
 /// The quota determines the minimum duration; the pacing's own tests check the maximum in virtual
 /// time.
-async fn a_receiver_with_a_quota_gets_what_it_bears(db: TestDb) {
+async fn a_receiver_with_a_quota_is_not_overloaded(db: TestDb) {
     let scene = Scene::start(db, |settings| settings.delivery.retry_schedule = vec![HOUR]).await;
     let receiver = with_quota(5).await;
     let hook = scene.hook(&receiver, json!({})).await;
@@ -140,7 +140,7 @@ async fn a_receiver_with_a_quota_gets_what_it_bears(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn a_receiver_that_wants_to_be_left_alone_is(db: TestDb) {
+async fn a_requested_wait_is_respected(db: TestDb) {
     let scene = Scene::start(db, |settings| settings.delivery.retry_schedule = vec![HOUR]).await;
     let ((receiver, mood), other) = (moody(429).await, Receiver::start().await);
     let hook = scene.hook(&receiver, json!({})).await;
@@ -186,7 +186,7 @@ async fn a_receiver_that_wants_to_be_left_alone_is(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn what_waits_is_sent_now_and_keeps_its_schedule(db: TestDb) {
+async fn a_manual_retry_keeps_the_schedule(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.retry_schedule = vec![HOUR];
         settings.delivery.pause_after = 1000;
@@ -250,7 +250,7 @@ async fn refused_while_off(scene: &Scene, hook: &Hook, mood: &AtomicU16) {
     scene.delivery_in(&event, "delivered").await;
 }
 
-async fn what_a_paused_hook_holds_becomes_the_probe_now(db: TestDb) {
+async fn a_held_delivery_can_become_the_probe_now(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 2;
         settings.delivery.first_probe = HOUR;
@@ -294,7 +294,7 @@ async fn what_a_paused_hook_holds_becomes_the_probe_now(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn a_test_that_succeeds_brings_forward_what_waits(db: TestDb) {
+async fn a_successful_test_retries_waiting_deliveries_at_once(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.retry_schedule = vec![HOUR];
         settings.delivery.pause_after = 10_000;
@@ -321,7 +321,7 @@ async fn a_test_that_succeeds_brings_forward_what_waits(db: TestDb) {
 }
 
 /// One event per month, all of which failed; and a clock that jumps.
-async fn failures_far_apart_switch_nothing_off(db: TestDb) {
+async fn infrequent_failures_do_not_turn_a_hook_off(db: TestDb) {
     let mut settings = db.settings();
     settings.delivery.retry_schedule.clear();
     let clock = Clock::test(Clock::System.now());

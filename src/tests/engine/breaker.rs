@@ -19,14 +19,14 @@ use crate::support::{
 };
 
 on_both!(
-    a_receiver_that_is_down_is_probed_and_gets_everything_at_a_pace_when_it_is_back,
+    a_failing_receiver_is_probed_and_gets_its_backlog_at_a_limited_rate,
     a_pause_survives_a_restart,
     a_test_that_succeeds_or_an_edit_ends_a_pause,
-    only_a_change_that_may_mend_a_hook_ends_its_pause,
-    a_paused_hook_that_held_nothing_is_probed_with_what_is_sent_again,
-    nothing_but_failures_for_too_long_switch_the_hook_off,
-    a_probe_that_is_answered_with_gone_switches_the_hook_off,
-    one_failure_degrades_and_one_success_heals,
+    only_a_change_that_may_repair_a_hook_ends_its_pause,
+    a_paused_hook_without_held_deliveries_is_probed_with_a_redelivery,
+    continuous_failures_turn_the_hook_off,
+    a_probe_with_a_410_response_turns_the_hook_off,
+    one_failure_degrades_and_one_success_recovers,
 );
 
 /// A receiver whose status can be changed while it runs.
@@ -42,9 +42,7 @@ fn actions(audit: Vec<(String, String)>) -> Vec<String> {
     audit.into_iter().map(|(_, action)| action).collect()
 }
 
-async fn a_receiver_that_is_down_is_probed_and_gets_everything_at_a_pace_when_it_is_back(
-    db: TestDb,
-) {
+async fn a_failing_receiver_is_probed_and_gets_its_backlog_at_a_limited_rate(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 3;
         settings.delivery.first_probe = MS(120);
@@ -156,7 +154,7 @@ async fn a_test_that_succeeds_or_an_edit_ends_a_pause(db: TestDb) {
 }
 
 /// Only the failures that were in flight count: each keeps its permit until it is counted.
-async fn only_a_change_that_may_mend_a_hook_ends_its_pause(db: TestDb) {
+async fn only_a_change_that_may_repair_a_hook_ends_its_pause(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 3;
         settings.delivery.in_flight_per_hook = 4;
@@ -193,7 +191,7 @@ async fn only_a_change_that_may_mend_a_hook_ends_its_pause(db: TestDb) {
     assert!(failures < 3 + 4, "{failures} failures before it was paused again");
 }
 
-async fn a_paused_hook_that_held_nothing_is_probed_with_what_is_sent_again(db: TestDb) {
+async fn a_paused_hook_without_held_deliveries_is_probed_with_a_redelivery(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 1;
         settings.delivery.first_probe = MS(100);
@@ -219,7 +217,7 @@ async fn a_paused_hook_that_held_nothing_is_probed_with_what_is_sent_again(db: T
     scene.app.assert_balanced().await;
 }
 
-async fn nothing_but_failures_for_too_long_switch_the_hook_off(db: TestDb) {
+async fn continuous_failures_turn_the_hook_off(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 2;
         settings.delivery.first_probe = MS(60);
@@ -255,7 +253,7 @@ async fn nothing_but_failures_for_too_long_switch_the_hook_off(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn a_probe_that_is_answered_with_gone_switches_the_hook_off(db: TestDb) {
+async fn a_probe_with_a_410_response_turns_the_hook_off(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 2;
         settings.delivery.first_probe = MS(150);
@@ -280,7 +278,7 @@ async fn a_probe_that_is_answered_with_gone_switches_the_hook_off(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn one_failure_degrades_and_one_success_heals(db: TestDb) {
+async fn one_failure_degrades_and_one_success_recovers(db: TestDb) {
     let scene =
         Scene::start(db, |settings| settings.delivery.retry_schedule = vec![MS(3_600_000)]).await;
     let receiver = Receiver::start().await;

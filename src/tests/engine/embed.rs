@@ -18,9 +18,9 @@ use crate::support::{
 #[expect(dead_code, reason = "its main function is what `cargo run --example embed` runs")]
 mod example;
 
-on_both!(the_example_makes_a_hook_and_emits);
+on_both!(the_example_creates_a_hook_and_emits);
 
-async fn the_example_makes_a_hook_and_emits(db: TestDb) {
+async fn the_example_creates_a_hook_and_emits(db: TestDb) {
     let receiver = Receiver::start().await;
     let engine = Dispatcher::start(db::config(db.settings())).await.unwrap();
     let routes = example::backend(&engine, &receiver.url("/calls")).await.unwrap();
@@ -50,7 +50,7 @@ fn has(tree: &str, name: &str) -> bool {
 }
 
 #[test]
-fn the_engine_alone_needs_nothing_of_the_portal() {
+fn the_engine_alone_does_not_depend_on_the_portal() {
     let tree = tree("engine,sqlite,postgres");
     assert!(has(&tree, "sqlx") && has(&tree, "rusqlite") && has(&tree, "reqwest"), "{tree}");
     for name in ["leptos", "axum", "tower-sessions", "clap", "argon2", "utoipa"] {
@@ -61,7 +61,7 @@ fn the_engine_alone_needs_nothing_of_the_portal() {
 /// A program can link only one SQLite. A backend with its own version uses the engine with
 /// PostgreSQL only.
 #[test]
-fn the_engine_with_one_database_leaves_the_other_out() {
+fn the_engine_with_one_database_does_not_link_the_other() {
     let postgres = tree("engine,postgres");
     assert!(has(&postgres, "sqlx-postgres"), "{postgres}");
     for name in ["sqlx-sqlite", "rusqlite", "libsqlite3-sys"] {

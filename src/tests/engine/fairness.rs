@@ -18,9 +18,9 @@ use crate::support::{
 };
 
 on_both!(
-    one_of_ten_hangs_and_the_others_do_not_notice,
-    five_of_ten_hang_and_the_others_do_not_notice,
-    sixty_hang_on_sixty_four_permits_and_a_new_hook_is_served_at_once,
+    one_of_ten_hooks_hangs_without_delaying_the_others,
+    five_of_ten_hooks_hang_without_delaying_the_others,
+    sixty_hanging_hooks_leave_permits_for_a_new_hook,
 );
 
 /// Some hooks hang, either from the beginning or after they were given many permits; the others
@@ -69,14 +69,14 @@ async fn hang(db: TestDb, hanging: usize, well: usize, is_warm: bool) {
     scene.app.assert_balanced().await;
 }
 
-async fn one_of_ten_hangs_and_the_others_do_not_notice(db: TestDb) {
+async fn one_of_ten_hooks_hangs_without_delaying_the_others(db: TestDb) {
     hang(db, 1, 9, true).await;
 }
 
-async fn five_of_ten_hang_and_the_others_do_not_notice(db: TestDb) {
+async fn five_of_ten_hooks_hang_without_delaying_the_others(db: TestDb) {
     hang(db, 5, 5, true).await;
 }
 
-async fn sixty_hang_on_sixty_four_permits_and_a_new_hook_is_served_at_once(db: TestDb) {
+async fn sixty_hanging_hooks_leave_permits_for_a_new_hook(db: TestDb) {
     hang(db, 60, 2, false).await;
 }

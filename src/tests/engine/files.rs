@@ -59,7 +59,7 @@ async fn write_megabyte(store: &Store, number: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_log_starts_over_although_reads_overlap() {
+async fn the_wal_is_reset_although_reads_overlap() {
     let scene = Scene::start(TestDb::sqlite(), |_| {}).await;
     let store = scene.app.running.portal.store().clone();
     let is_over = Arc::new(AtomicBool::new(false));
@@ -91,7 +91,7 @@ async fn the_log_starts_over_although_reads_overlap() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_read_without_an_end_is_ended_and_the_next_one_is_not() {
+async fn an_endless_read_is_aborted_and_the_next_one_succeeds() {
     let scene = Scene::start(TestDb::sqlite(), |_| {}).await;
     let store = scene.app.running.portal.store();
     let ended = tokio::time::timeout(Duration::from_secs(60), async {
@@ -110,7 +110,7 @@ async fn a_read_without_an_end_is_ended_and_the_next_one_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_file_shrinks_once_what_it_held_is_gone() {
+async fn the_file_shrinks_after_retention() {
     let keep = |for_how_long| Retention {
         payloads: for_how_long,
         deliveries: for_how_long,
@@ -152,7 +152,7 @@ async fn the_file_shrinks_once_what_it_held_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_an_older_version_is_made_to_shrink_by_the_doctor() {
+async fn doctor_enables_vacuum_for_a_file_of_an_older_version() {
     let db = TestDb::sqlite();
     let store = db.store().await;
     store.clone().close().await;
@@ -182,7 +182,7 @@ async fn a_file_of_an_older_version_is_made_to_shrink_by_the_doctor() {
 
 /// A reserve of an earlier start is deleted when the setting turns it off.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reserve_that_is_no_longer_wanted_goes() {
+async fn an_unwanted_reserve_is_deleted() {
     let db = TestDb::sqlite();
     let reserve = db.folder.path().join("test.db.reserve");
     let engine = Dispatcher::start(db::config(db.settings())).await.unwrap();

@@ -13,14 +13,14 @@ use crate::support::{
 };
 
 on_both!(
-    recover_sends_what_was_skipped_and_what_failed,
-    redeliver_takes_what_matches_and_counts_it_first,
-    the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled,
-    a_restart_in_the_middle_sends_nothing_twice_and_leaves_nothing_out,
-    a_job_for_one_who_fails_again_is_nobody_elses_trouble,
-    what_was_settled_otherwise_counts_as_skipped,
-    a_job_that_cannot_be_read_is_paused_and_the_others_go_on,
-    bad_input_and_strangers_are_refused,
+    recover_sends_skipped_and_failed_deliveries,
+    redeliver_counts_and_sends_matching_deliveries,
+    a_job_keeps_its_rate_and_can_be_paused_resumed_changed_and_cancelled,
+    a_restart_sends_nothing_twice_and_skips_nothing,
+    a_job_of_a_failing_hook_does_not_delay_others,
+    deliveries_settled_otherwise_count_as_skipped,
+    an_unreadable_job_is_paused_and_the_others_continue,
+    bad_input_and_foreign_senders_are_rejected,
     jobs_are_listed_newest_first,
 );
 
@@ -62,7 +62,7 @@ fn arrived(receiver: &Receiver) -> HashSet<String> {
     receiver.came().iter().map(|came| came.header("webhook-id").to_owned()).collect()
 }
 
-async fn recover_sends_what_was_skipped_and_what_failed(db: TestDb) {
+async fn recover_sends_skipped_and_failed_deliveries(db: TestDb) {
     let scene = Scene::start(db, |settings| settings.delivery.retry_schedule.clear()).await;
     let receiver = Receiver::start().await;
     let hook = scene.hook(&receiver, json!({})).await;
@@ -100,7 +100,7 @@ async fn recover_sends_what_was_skipped_and_what_failed(db: TestDb) {
         scene.delivery_in(event, "delivered").await;
     }
     scene.delivery_in(&before, "failed").await;
-    assert_eq!(receiver.came().len(), 35, "what was delivered is not sent again");
+    assert_eq!(receiver.came().len(), 35, "delivered events are not sent again");
     // The log names the user who started it.
     let audit = scene.app.audit(job["id"].as_str().unwrap()).await;
     assert_eq!(audit.iter().map(|(_, action)| action.as_str()).collect::<Vec<_>>(), ["job.begun"]);
@@ -112,7 +112,7 @@ async fn created_at(scene: &Scene, event: &str) -> String {
     scene.get(&format!("/events/{event}")).await["created_at"].as_str().unwrap().to_owned()
 }
 
-async fn redeliver_takes_what_matches_and_counts_it_first(db: TestDb) {
+async fn redeliver_counts_and_sends_matching_deliveries(db: TestDb) {
     let scene = Scene::start(db, |settings| settings.delivery.retry_schedule.clear()).await;
     let (one, two) = (Receiver::start().await, Receiver::start().await);
     one.reply([500; 6].map(Reply::status));
@@ -159,7 +159,7 @@ async fn redeliver_takes_what_matches_and_counts_it_first(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled(db: TestDb) {
+async fn a_job_keeps_its_rate_and_can_be_paused_resumed_changed_and_cancelled(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
     let receiver = Receiver::start().await;
     // So many that it is cancelled before it is done, however slow the machine is.
@@ -214,7 +214,7 @@ async fn the_pace_is_kept_and_a_job_can_be_held_resumed_hurried_and_cancelled(db
     scene.app.assert_balanced().await;
 }
 
-async fn a_restart_in_the_middle_sends_nothing_twice_and_leaves_nothing_out(db: TestDb) {
+async fn a_restart_sends_nothing_twice_and_skips_nothing(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
     let receiver = Receiver::start().await;
     let (hook, events) = missed(&scene, &receiver, 300).await;
@@ -230,7 +230,7 @@ async fn a_restart_in_the_middle_sends_nothing_twice_and_leaves_nothing_out(db: 
     scene.app.assert_balanced().await;
 }
 
-async fn a_job_for_one_who_fails_again_is_nobody_elses_trouble(db: TestDb) {
+async fn a_job_of_a_failing_hook_does_not_delay_others(db: TestDb) {
     let scene = Scene::start(db, |settings| settings.delivery.retry_schedule.clear()).await;
     let (bad, good) = (Receiver::ruled(|_| Reply::status(500)).await, Receiver::start().await);
     good.reply([500; 5].map(Reply::status));
@@ -252,7 +252,7 @@ async fn a_job_for_one_who_fails_again_is_nobody_elses_trouble(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn what_was_settled_otherwise_counts_as_skipped(db: TestDb) {
+async fn deliveries_settled_otherwise_count_as_skipped(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
     let receiver = Receiver::start().await;
     let (hook, events) = missed(&scene, &receiver, 12).await;
@@ -273,11 +273,11 @@ async fn what_was_settled_otherwise_counts_as_skipped(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn bad_input_and_strangers_are_refused(db: TestDb) {
+async fn bad_input_and_foreign_senders_are_rejected(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
     let hook = scene.hook(&Receiver::start().await, json!({})).await;
     let recover = format!("{}/recover", hook.path);
-    let nobody = "00000000-0000-7000-8000-000000000000";
+    let unknown = "00000000-0000-7000-8000-000000000000";
     let rows = [
         (recover.clone(), json!({}), "since"),
         (recover.clone(), json!({"since": "yesterday"}), "since"),
@@ -305,10 +305,10 @@ async fn bad_input_and_strangers_are_refused(db: TestDb) {
         assert_eq!((status, fields(&problem)), (422, vec![field]), "{path} {body}: {problem}");
     }
     let since = json!({"since": "2020-01-01T00:00:00Z"});
-    assert_eq!(scene.ask("POST", &format!("/hooks/{nobody}/recover"), since).await.0, 404);
-    assert_eq!(scene.ask("POST", "/deliveries/redeliver", json!({"hook": nobody})).await.0, 404);
+    assert_eq!(scene.ask("POST", &format!("/hooks/{unknown}/recover"), since).await.0, 404);
+    assert_eq!(scene.ask("POST", "/deliveries/redeliver", json!({"hook": unknown})).await.0, 404);
     assert_eq!(
-        scene.ask("PATCH", &format!("/jobs/{nobody}"), json!({"state": "paused"})).await.0,
+        scene.ask("PATCH", &format!("/jobs/{unknown}"), json!({"state": "paused"})).await.0,
         404
     );
     let job = begin(&scene, "/deliveries/redeliver", json!({"states": ["failed"]})).await;
@@ -357,7 +357,7 @@ async fn jobs_are_listed_newest_first(db: TestDb) {
     assert_eq!(scene.app.api(&scene.token, "GET", "/jobs?cursor=x", None).await.0, 422);
 }
 
-async fn a_job_that_cannot_be_read_is_paused_and_the_others_go_on(db: TestDb) {
+async fn an_unreadable_job_is_paused_and_the_others_continue(db: TestDb) {
     let scene = Scene::start(db, |_| {}).await;
     let receiver = Receiver::start().await;
     let (one, _) = missed(&scene, &receiver, 5).await;

@@ -23,11 +23,11 @@ use crate::{
 };
 
 on_both!(
-    a_key_that_does_not_fit_is_refused_and_none_is_made,
-    a_key_is_asked_for_although_no_hook_is_there,
-    a_database_of_an_earlier_version_learns_its_key_from_its_hooks,
-    a_running_server_notices_that_its_key_fits_no_more,
-    a_hook_that_cannot_be_opened_loses_nothing_and_holds_nobody_up,
+    a_wrong_key_is_rejected_and_no_key_is_created,
+    a_key_is_required_before_any_hook_exists,
+    a_database_of_an_earlier_version_detects_its_key_from_its_hooks,
+    a_running_server_detects_a_changed_key,
+    a_hook_with_undecryptable_secrets_loses_nothing_and_delays_no_other,
 );
 
 const OTHER: &str = "another key that is also long enough for this";
@@ -45,7 +45,7 @@ async fn refusal(settings: &Settings) -> String {
     by_store
 }
 
-async fn a_key_that_does_not_fit_is_refused_and_none_is_made(db: TestDb) {
+async fn a_wrong_key_is_rejected_and_no_key_is_created(db: TestDb) {
     let settings = db.settings();
     let store = db.store().await;
     let made = insert_hook(&store, EventType::WorkItemClosed, true).await;
@@ -73,7 +73,7 @@ async fn a_key_that_does_not_fit_is_refused_and_none_is_made(db: TestDb) {
 }
 
 /// The first node that opens a database sets the key for all nodes, before any hook exists.
-async fn a_key_is_asked_for_although_no_hook_is_there(db: TestDb) {
+async fn a_key_is_required_before_any_hook_exists(db: TestDb) {
     let settings = db.settings();
     db.store().await.close().await;
     let second =
@@ -85,7 +85,7 @@ async fn a_key_is_asked_for_although_no_hook_is_there(db: TestDb) {
     assert!(refusal(&settings).await.contains("the master key is missing"));
 }
 
-async fn a_database_of_an_earlier_version_learns_its_key_from_its_hooks(db: TestDb) {
+async fn a_database_of_an_earlier_version_detects_its_key_from_its_hooks(db: TestDb) {
     let settings = db.settings();
     let store = db.store().await;
     insert_hook(&store, EventType::WorkItemClosed, true).await;
@@ -103,7 +103,7 @@ async fn a_database_of_an_earlier_version_learns_its_key_from_its_hooks(db: Test
     assert!(store.key_fits().await.unwrap());
 }
 
-async fn a_running_server_notices_that_its_key_fits_no_more(db: TestDb) {
+async fn a_running_server_detects_a_changed_key(db: TestDb) {
     let store = db.store().await;
     assert!(store.key_fits().await.unwrap());
     // The database was set up again with another key.
@@ -118,7 +118,7 @@ async fn a_running_server_notices_that_its_key_fits_no_more(db: TestDb) {
     assert!(!store.key_fits().await.unwrap());
 }
 
-async fn a_hook_that_cannot_be_opened_loses_nothing_and_holds_nobody_up(db: TestDb) {
+async fn a_hook_with_undecryptable_secrets_loses_nothing_and_delays_no_other(db: TestDb) {
     let db = Arc::new(db);
     let app = TestApp::start_with(db.clone(), db::config(db.settings())).await;
     let (token, receiver) = (app.full_token().await, Receiver::start().await);

@@ -21,12 +21,12 @@ use crate::support::{
 };
 
 on_both!(
-    much_of_one_value_is_read_once_and_goes_one_after_the_other,
-    what_waits_behind_one_value_costs_the_others_nothing,
-    one_that_is_sent_again_goes_before_the_newer_ones_that_wait,
+    a_long_line_is_read_once_and_sent_in_order,
+    a_blocked_key_does_not_delay_other_keys,
+    a_redelivery_goes_before_newer_waiting_deliveries,
     events_without_the_member_wait_for_none,
-    what_was_accepted_before_a_hook_kept_an_order_is_sent_too,
-    one_that_was_held_before_a_hook_kept_an_order_can_be_tried_now,
+    deliveries_accepted_before_ordering_was_switched_on_are_sent,
+    a_delivery_held_before_ordering_was_switched_on_can_be_retried_now,
 );
 
 /// Deliveries of one key.
@@ -58,7 +58,7 @@ async fn all_delivered(scene: &Scene, count: usize) {
     .await;
 }
 
-async fn much_of_one_value_is_read_once_and_goes_one_after_the_other(db: TestDb) {
+async fn a_long_line_is_read_once_and_sent_in_order(db: TestDb) {
     let scene =
         Scene::start(db, |settings| settings.delivery.timeout = Duration::from_secs(60)).await;
     let receiver = Receiver::start().await;
@@ -78,7 +78,7 @@ async fn much_of_one_value_is_read_once_and_goes_one_after_the_other(db: TestDb)
     scene.app.assert_balanced().await;
 }
 
-async fn what_waits_behind_one_value_costs_the_others_nothing(db: TestDb) {
+async fn a_blocked_key_does_not_delay_other_keys(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.lane_window = 64;
         settings.delivery.pause_after = 10_000;
@@ -120,7 +120,7 @@ async fn what_waits_behind_one_value_costs_the_others_nothing(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn one_that_is_sent_again_goes_before_the_newer_ones_that_wait(db: TestDb) {
+async fn a_redelivery_goes_before_newer_waiting_deliveries(db: TestDb) {
     let scene =
         Scene::start(db, |settings| settings.delivery.timeout = Duration::from_secs(60)).await;
     let holds = Arc::new(AtomicBool::new(false));
@@ -169,7 +169,7 @@ async fn events_without_the_member_wait_for_none(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn what_was_accepted_before_a_hook_kept_an_order_is_sent_too(db: TestDb) {
+async fn deliveries_accepted_before_ordering_was_switched_on_are_sent(db: TestDb) {
     let scene =
         Scene::start(db, |settings| settings.delivery.timeout = Duration::from_secs(60)).await;
     let order: Arc<Mutex<HashMap<String, Vec<u32>>>> = Arc::default();
@@ -206,7 +206,7 @@ async fn what_was_accepted_before_a_hook_kept_an_order_is_sent_too(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn one_that_was_held_before_a_hook_kept_an_order_can_be_tried_now(db: TestDb) {
+async fn a_delivery_held_before_ordering_was_switched_on_can_be_retried_now(db: TestDb) {
     let scene = Scene::start(db, |settings| settings.delivery.drain_per_second = 1).await;
     let receiver = Receiver::start().await;
     let hook = scene.hook(&receiver, json!({})).await;

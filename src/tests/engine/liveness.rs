@@ -28,10 +28,7 @@ use crate::support::{
     within,
 };
 
-on_both!(
-    what_nobody_told_of_is_found_within_seconds,
-    a_hook_that_sleeps_is_named_and_one_that_may_wait_is_not,
-);
+on_both!(deliveries_without_a_notice_are_found_within_seconds, only_sleeping_lanes_are_reported,);
 
 const HOUR: i64 = 3_600_000;
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
@@ -85,7 +82,7 @@ async fn write(
     written.into_iter().map(|row| row.id).collect()
 }
 
-async fn what_nobody_told_of_is_found_within_seconds(db: TestDb) {
+async fn deliveries_without_a_notice_are_found_within_seconds(db: TestDb) {
     let scene = Scene::start(db, |_| {}).await;
     let receiver = Receiver::start().await;
     let plain = scene.hook(&receiver, json!({})).await;
@@ -95,7 +92,7 @@ async fn what_nobody_told_of_is_found_within_seconds(db: TestDb) {
     scene.all_in("delivered", 2).await;
     let now = Clock::System.now();
     write(&scene.settings.database_url, &plain, 3, None, now).await;
-    within(30, "what was not told is delivered", async || {
+    within(30, "deliveries without a notice are delivered", async || {
         (scene.count("delivered").await == 5).then_some(())
     })
     .await;
@@ -105,7 +102,7 @@ async fn what_nobody_told_of_is_found_within_seconds(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn a_hook_that_sleeps_is_named_and_one_that_may_wait_is_not(db: TestDb) {
+async fn only_sleeping_lanes_are_reported(db: TestDb) {
     let scene =
         Scene::start(db, |settings| settings.delivery.timeout = Duration::from_millis(300)).await;
     let receiver = Receiver::start().await;
@@ -159,7 +156,7 @@ async fn wait(url: &str, delivery: Uuid, until: Timestamp) {
 
 /// A hook whose receiver hangs is not a sleeping lane.
 #[tokio::test]
-async fn an_attempt_under_way_is_an_attempt() {
+async fn an_attempt_in_flight_is_not_overdue() {
     let scene = Scene::start(TestDb::sqlite(), |settings| {
         settings.delivery.timeout = Duration::from_millis(300)
     })
@@ -175,7 +172,7 @@ async fn an_attempt_under_way_is_an_attempt() {
 /// A hook with ordered deliveries gets no notice for a delivery without a key. Such a row should
 /// not exist, but is delivered.
 #[tokio::test]
-async fn a_lane_with_something_overdue_starts_over() {
+async fn a_lane_with_overdue_deliveries_is_restarted() {
     let scene = Scene::start(TestDb::sqlite(), |settings| {
         settings.delivery.timeout = Duration::from_millis(300)
     })

@@ -20,10 +20,10 @@ use crate::support::{
 };
 
 on_both!(
-    a_key_that_fails_waits_in_order_and_no_other_waits_for_it,
-    the_order_holds_over_a_restart_and_beyond_the_window,
+    a_failing_key_keeps_its_order_and_delays_no_other_key,
+    the_order_survives_a_restart_with_more_than_the_window,
     two_hundred_events_of_mixed_keys_with_random_failures_stay_in_order,
-    the_order_holds_over_a_pause,
+    the_order_survives_a_pause,
 );
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -74,7 +74,7 @@ fn mixed(count: usize, keys: usize) -> Vec<(String, String)> {
     (0..count).map(|number| (number.to_string(), format!("key {}", number * 7 % keys))).collect()
 }
 
-async fn a_key_that_fails_waits_in_order_and_no_other_waits_for_it(db: TestDb) {
+async fn a_failing_key_keeps_its_order_and_delays_no_other_key(db: TestDb) {
     let scene = Scene::start(db, |settings| settings.delivery.pause_after = 10_000).await;
     let is_down = Arc::new(AtomicBool::new(true));
     let down = is_down.clone();
@@ -108,7 +108,7 @@ async fn a_key_that_fails_waits_in_order_and_no_other_waits_for_it(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn the_order_holds_over_a_restart_and_beyond_the_window(db: TestDb) {
+async fn the_order_survives_a_restart_with_more_than_the_window(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.lane_window = 8;
         settings.delivery.pause_after = 10_000;
@@ -156,7 +156,7 @@ async fn two_hundred_events_of_mixed_keys_with_random_failures_stay_in_order(db:
     scene.app.assert_balanced().await;
 }
 
-async fn the_order_holds_over_a_pause(db: TestDb) {
+async fn the_order_survives_a_pause(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.pause_after = 4;
         settings.delivery.first_probe = MS(60);

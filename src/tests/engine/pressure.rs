@@ -22,9 +22,9 @@ use crate::support::{
 
 on_both!(
     too_many_bytes_are_refused_until_they_are_delivered,
-    what_waits_too_long_closes_the_door_until_it_is_delivered,
-    one_hook_that_is_down_is_nobody_elses_trouble,
-    what_a_slow_hook_cannot_take_in_time_is_skipped_and_can_be_recovered,
+    an_old_backlog_rejects_events_until_it_is_delivered,
+    one_failing_hook_does_not_block_others,
+    events_beyond_a_slow_hooks_limit_are_skipped_and_recoverable,
 );
 
 async fn too_many_bytes_are_refused_until_they_are_delivered(db: TestDb) {
@@ -36,7 +36,7 @@ async fn too_many_bytes_are_refused_until_they_are_delivered(db: TestDb) {
     .await;
 }
 
-async fn what_waits_too_long_closes_the_door_until_it_is_delivered(db: TestDb) {
+async fn an_old_backlog_rejects_events_until_it_is_delivered(db: TestDb) {
     fill_and_drain(db, |settings| {
         settings.limits.queued_age = Duration::from_millis(500);
         settings.limits.hook_age = Some(Duration::from_secs(3600));
@@ -115,7 +115,7 @@ async fn overflow(scene: &Scene, hook: &Hook) -> String {
     .await
 }
 
-async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
+async fn one_failing_hook_does_not_block_others(db: TestDb) {
     const OTHER: EventType = EventType::OutboundCallInitiated;
     let scene = Scene::start(db, |settings| {
         settings.limits.hook_bytes = Some(5_000);
@@ -162,7 +162,7 @@ async fn one_hook_that_is_down_is_nobody_elses_trouble(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn what_a_slow_hook_cannot_take_in_time_is_skipped_and_can_be_recovered(db: TestDb) {
+async fn events_beyond_a_slow_hooks_limit_are_skipped_and_recoverable(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.limits.hook_age = Some(Duration::from_millis(300));
         // The limit is far exceeded, but no event is rejected because of a hook over its own limit.

@@ -33,9 +33,9 @@ use crate::{
 };
 
 on_both!(
-    an_attempt_whose_delivery_is_gone_gives_its_place_back,
-    an_open_delivery_without_a_body_is_settled_and_never_sent,
-    a_hook_for_an_event_of_a_newer_version_stops_no_other,
+    an_attempt_of_a_deleted_delivery_returns_its_permit,
+    an_open_delivery_without_a_body_fails_and_is_never_sent,
+    a_hook_with_an_unknown_event_type_does_not_affect_others,
 );
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -65,7 +65,7 @@ async fn delivered(scene: &Scene) -> (String, DeliveryId, HookId) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_another_node_is_sending_again_keeps_its_body_and_its_row() {
+async fn a_delivery_that_another_node_redelivers_is_not_deleted() {
     let (scene, clock) = tidy_scene(TestDb::postgres().await).await;
     let other = scene.app.db.store().await;
     let receiver = Receiver::start().await;
@@ -121,7 +121,7 @@ async fn what_another_node_is_sending_again_keeps_its_body_and_its_row() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_another_node_is_emptying_is_not_sent_again() {
+async fn a_body_that_another_node_is_deleting_is_not_redelivered() {
     let (scene, _) = tidy_scene(TestDb::postgres().await).await;
     let receiver = Receiver::start().await;
     scene.hook(&receiver, json!({})).await;
@@ -164,7 +164,7 @@ async fn what_another_node_is_emptying_is_not_sent_again() {
     assert!(receiver.came().iter().all(|came| !came.body.is_empty()));
 }
 
-async fn an_attempt_whose_delivery_is_gone_gives_its_place_back(db: TestDb) {
+async fn an_attempt_of_a_deleted_delivery_returns_its_permit(db: TestDb) {
     // There is only one permit.
     let scene = Scene::start(db, |settings: &mut Settings| settings.delivery.in_flight = 1).await;
     let (receiver, other) = (Receiver::start().await, Receiver::start().await);
@@ -187,7 +187,7 @@ async fn an_attempt_whose_delivery_is_gone_gives_its_place_back(db: TestDb) {
     );
 }
 
-async fn an_open_delivery_without_a_body_is_settled_and_never_sent(db: TestDb) {
+async fn an_open_delivery_without_a_body_fails_and_is_never_sent(db: TestDb) {
     let scene = Scene::start(db, |_| {}).await;
     let receiver = Receiver::start().await;
     let hook = scene.hook(&receiver, json!({})).await;
@@ -225,7 +225,7 @@ async fn an_open_delivery_without_a_body_is_settled_and_never_sent(db: TestDb) {
 }
 
 /// As after a downgrade, or during a rolling upgrade to a version with more event types.
-async fn a_hook_for_an_event_of_a_newer_version_stops_no_other(db: TestDb) {
+async fn a_hook_with_an_unknown_event_type_does_not_affect_others(db: TestDb) {
     let scene = Scene::start(db, |_| {}).await;
     let (receiver, other) = (Receiver::start().await, Receiver::start().await);
     scene.hook(&receiver, json!({})).await;

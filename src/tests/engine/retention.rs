@@ -20,11 +20,11 @@ use crate::support::{
 };
 
 on_both!(
-    bodies_go_first_and_say_so,
-    what_is_settled_goes_later_and_what_is_open_never,
-    thousands_of_rows_go_in_steps_while_deliveries_go_on,
-    what_orders_deliveries_goes_with_their_bodies,
-    old_lines_of_the_audit_log_go_and_new_ones_stay,
+    bodies_are_deleted_first_and_pages_show_it,
+    settled_deliveries_are_deleted_and_open_ones_are_kept,
+    thousands_of_rows_are_deleted_in_steps_during_deliveries,
+    ordering_keys_are_deleted_with_the_bodies,
+    retention_deletes_old_audit_log_entries,
 );
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -48,7 +48,7 @@ async fn body_is_gone(scene: &Scene, event: &str) -> Value {
     .await
 }
 
-async fn bodies_go_first_and_say_so(db: TestDb) {
+async fn bodies_are_deleted_first_and_pages_show_it(db: TestDb) {
     let scene = Scene::start(db, keeps(MS(300), NEVER)).await;
     let receiver = Receiver::start().await;
     let hook = scene.hook(&receiver, json!({})).await;
@@ -98,7 +98,7 @@ async fn bodies_go_first_and_say_so(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn what_is_settled_goes_later_and_what_is_open_never(db: TestDb) {
+async fn settled_deliveries_are_deleted_and_open_ones_are_kept(db: TestDb) {
     let scene = Scene::start(db, keeps(MS(200), MS(700))).await;
     let (receiver, other) = (Receiver::start().await, Receiver::start().await);
     let held = scene.hook(&receiver, json!({})).await;
@@ -155,7 +155,7 @@ async fn timed(db: TestDb, tune: impl FnOnce(&mut Settings)) -> (Scene, Clock) {
     (Scene { app, token, settings }, clock)
 }
 
-async fn what_orders_deliveries_goes_with_their_bodies(db: TestDb) {
+async fn ordering_keys_are_deleted_with_the_bodies(db: TestDb) {
     let (scene, clock) = timed(db, keeps(NEVER, 100 * NEVER)).await;
     let receiver = Receiver::start().await;
     scene.hook(&receiver, json!({"order_by": "customerIdentifier"})).await;
@@ -170,7 +170,7 @@ async fn what_orders_deliveries_goes_with_their_bodies(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn old_lines_of_the_audit_log_go_and_new_ones_stay(db: TestDb) {
+async fn retention_deletes_old_audit_log_entries(db: TestDb) {
     let (scene, clock) = timed(db, |settings| {
         settings.retention.every = MS(20);
         settings.retention.audit = NEVER;
@@ -187,7 +187,7 @@ async fn old_lines_of_the_audit_log_go_and_new_ones_stay(db: TestDb) {
     assert_eq!(scene.app.audit(&new.id).await.len(), 1);
 }
 
-async fn thousands_of_rows_go_in_steps_while_deliveries_go_on(db: TestDb) {
+async fn thousands_of_rows_are_deleted_in_steps_during_deliveries(db: TestDb) {
     let (scene, clock) =
         timed(db, keeps(Duration::from_secs(3600), Duration::from_secs(7200))).await;
     let receiver = Receiver::start().await;
@@ -214,7 +214,7 @@ async fn thousands_of_rows_go_in_steps_while_deliveries_go_on(db: TestDb) {
         (scene.app.balance().await.pruned == 3000).then_some(())
     })
     .await;
-    eventually("what is new stays", async || {
+    eventually("new deliveries are kept", async || {
         (scene.count("delivered").await == fresh as i64).then_some(())
     })
     .await;

@@ -15,7 +15,7 @@ async fn alter(db: &TestDb, setting: &str) {
 
 /// `fsync` is a setting of the whole PostgreSQL server; the same code checks it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_that_answers_before_the_disk_has_it_is_refused() {
+async fn postgres_without_synchronous_commit_is_rejected() {
     let db = TestDb::postgres().await;
     alter(&db, "synchronous_commit = off").await;
     let refused = Store::open(&db.settings()).await.map(drop).unwrap_err().to_string();
@@ -31,7 +31,7 @@ async fn postgres_that_answers_before_the_disk_has_it_is_refused() {
 
 /// The setting in the URL is rejected as well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_settings_of_the_url_count_too() {
+async fn the_settings_in_the_url_are_checked_too() {
     let db = TestDb::postgres().await;
     let mut settings = db.settings();
     settings.database_url += "?options=-c%20synchronous_commit%3Doff";

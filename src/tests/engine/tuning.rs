@@ -12,17 +12,17 @@ use crate::support::{
 };
 
 on_both!(
-    own_settings_are_kept_shown_and_reset,
+    own_settings_are_stored_shown_and_reset,
     bad_settings_are_refused_by_name,
-    the_schedule_is_the_hooks_own,
-    the_timeout_is_the_hooks_own,
-    no_more_than_the_limit_is_under_way_at_once,
+    the_hooks_own_schedule_is_used,
+    the_hooks_own_timeout_is_used,
+    the_concurrency_limit_is_never_exceeded,
     the_rate_is_never_exceeded,
 );
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-async fn own_settings_are_kept_shown_and_reset(db: TestDb) {
+async fn own_settings_are_stored_shown_and_reset(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
     let receiver = Receiver::start().await;
     let own = json!({"retry_schedule": ["1s", "2m", "12h"], "timeout": "500ms", "in_flight": 3,
@@ -105,7 +105,7 @@ async fn bad_settings_are_refused_by_name(db: TestDb) {
     assert_eq!(fields(&scene.ask("PATCH", &hook.path, member).await.1), ["order_by"]);
 }
 
-async fn the_schedule_is_the_hooks_own(db: TestDb) {
+async fn the_hooks_own_schedule_is_used(db: TestDb) {
     let scene =
         Scene::start(db, |settings| settings.delivery.retry_schedule = vec![MS(3_600_000)]).await;
     let (own, none) = (
@@ -126,7 +126,7 @@ async fn the_schedule_is_the_hooks_own(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn the_timeout_is_the_hooks_own(db: TestDb) {
+async fn the_hooks_own_timeout_is_used(db: TestDb) {
     let scene = Scene::start(db, |settings| {
         settings.delivery.retry_schedule.clear();
         // No attempt ends at the operator's timeout.
@@ -154,7 +154,7 @@ async fn the_timeout_is_the_hooks_own(db: TestDb) {
     scene.app.assert_balanced().await;
 }
 
-async fn no_more_than_the_limit_is_under_way_at_once(db: TestDb) {
+async fn the_concurrency_limit_is_never_exceeded(db: TestDb) {
     let scene = Scene::start(db, |_| ()).await;
     let holding = async || Receiver::ruled(|_| Reply::held()).await;
     let (one, three, usual) = (holding().await, holding().await, holding().await);

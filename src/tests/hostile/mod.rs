@@ -24,7 +24,7 @@ use crate::support::{
     receiver::Receiver,
 };
 
-on_both!(hostile_clients_keep_nobody_out, a_client_that_never_reads_is_let_go);
+on_both!(hostile_clients_do_not_block_others, a_client_that_never_reads_is_disconnected);
 
 const EVENT: EventType = EventType::WorkItemClosed;
 /// The server's limit of file descriptors. Of each kind there are four times as many clients as it
@@ -138,7 +138,7 @@ impl Scene {
     }
 }
 
-async fn hostile_clients_keep_nobody_out(db: TestDb) {
+async fn hostile_clients_do_not_block_others(db: TestDb) {
     let scene = Scene::start(db).await;
     let receiver = Receiver::start().await;
     scene.hook(&receiver.url("/in")).await;
@@ -160,7 +160,7 @@ async fn hostile_clients_keep_nobody_out(db: TestDb) {
 }
 
 /// It is closed even if the server has free connections.
-async fn a_client_that_never_reads_is_let_go(db: TestDb) {
+async fn a_client_that_never_reads_is_disconnected(db: TestDb) {
     let scene = Scene::start(db).await;
     let mut client = clients::never_reads(scene.settings.listen).await;
     eventually("it is closed", async || clients::is_closed(&mut client).await.then_some(())).await;

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::support::{db::TestDb, eventually, on_both, receiver::Receiver};
 
-on_both!(hostile_receivers_cost_their_neighbours_nothing);
+on_both!(hostile_receivers_do_not_affect_other_hooks);
 
 /// Hooks of one kind: together they could have more attempts in flight than the server has permits.
 const HOSTILE: usize = 8;
@@ -71,7 +71,7 @@ impl Records {
     }
 }
 
-async fn hostile_receivers_cost_their_neighbours_nothing(db: TestDb) {
+async fn hostile_receivers_do_not_affect_other_hooks(db: TestDb) {
     let scene = Scene::start_with(db, &[("SERVICE_HOOKS_DELIVERY__TIMEOUT", "1s")]).await;
     let records = Records::open(&scene).await;
     let receiver = Receiver::start().await;
@@ -105,7 +105,7 @@ async fn hostile_receivers_cost_their_neighbours_nothing(db: TestDb) {
         let these = emitted.iter().filter(|(_, (number, _))| *number >= before);
         let these = these.map(|(id, when)| (id.clone(), *when)).collect();
         eprintln!(
-            "beside those that {kind:?}: {:?} of 100; at most {BAR:?} when quiet",
+            "beside receivers of kind {kind:?}: {:?} of 100; at most {BAR:?} when quiet",
             worst(&receiver, &these)
         );
         if kind == Kind::Reset {
@@ -143,7 +143,7 @@ fn worst(receiver: &Receiver, emitted: &HashMap<String, (usize, Timestamp)>) -> 
 /// Once nothing is in flight: not more deliveries are recorded as delivered than were answered, and
 /// every event is accounted for.
 async fn assert_answered(records: &Records, kind: Kind, neighbour: &Neighbour, hooks: &[HookId]) {
-    let settled = eventually("what was under way has ended", async || {
+    let settled = eventually("no attempt is in flight", async || {
         let mut all = Vec::new();
         for hook in hooks {
             all.extend(records.of(*hook).await);

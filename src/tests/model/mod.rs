@@ -19,14 +19,14 @@ use crate::{
 };
 use world::World;
 
-on_both!(whatever_is_done_the_portal_stands_as_the_reference_does);
+on_both!(the_portal_matches_the_reference_after_random_operations);
 
 /// Operations of one sequence.
 const LENGTH: usize = 40;
 /// Concurrent sequences: most of the time each waits for a retry.
 const TOGETHER: usize = 6;
 
-async fn whatever_is_done_the_portal_stands_as_the_reference_does(first: TestDb) {
+async fn the_portal_matches_the_reference_after_random_operations(first: TestDb) {
     let is_postgres = first.settings().database_url.starts_with("postgres");
     let one = number("SERVICE_HOOKS_TEST_MODEL_SEED");
     let seeds: Vec<u64> = one.map_or_else(

@@ -49,7 +49,7 @@ impl Drop for World {
         if std::thread::panicking() {
             let done = self.done.join("\n  ");
             eprintln!(
-                "repeat it with SERVICE_HOOKS_TEST_MODEL_SEED={}; what was done:\n  {done}",
+                "repeat it with SERVICE_HOOKS_TEST_MODEL_SEED={}; operations:\n  {done}",
                 self.seed
             );
         }

@@ -28,7 +28,7 @@ async fn timed<T>(what: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_is_away_is_told_at_once_and_nothing_stays_broken() {
+async fn an_unavailable_database_is_reported_at_once_and_the_server_recovers() {
     let postgres = OwnPostgres::start();
     let db = TestDb::on(&postgres.url()).await;
     let settings = db.settings();

@@ -31,7 +31,7 @@ async fn delivery_of(cluster: &Cluster, event: &str, hook: uuid::Uuid) -> Value 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_hook_hears_at_once_and_a_test_through_any_server_answers() {
+async fn a_new_hook_gets_events_at_once_and_can_be_tested_through_any_server() {
     let cluster = Cluster::start(TestDb::postgres().await, 3).await;
     let receiver = Receiver::start().await;
     let mut waits = Vec::new();
@@ -56,7 +56,7 @@ async fn a_new_hook_hears_at_once_and_a_test_through_any_server_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_through_one_server_is_in_force_on_the_others() {
+async fn a_change_through_one_server_applies_on_the_others() {
     let cluster = Cluster::start(TestDb::postgres().await, 3).await;
     let receiver = Receiver::start().await;
     let hook = foreign_hook(&cluster, &receiver).await;
@@ -107,7 +107,7 @@ async fn a_change_through_one_server_is_in_force_on_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backlog_is_not_sent_on_after_its_hook_was_switched_off_elsewhere() {
+async fn a_hook_turned_off_through_another_server_sends_no_backlog() {
     let cluster = Cluster::start(TestDb::postgres().await, 3).await;
     let receiver = Receiver::start().await;
     let hook = foreign_hook(&cluster, &receiver).await;
@@ -120,7 +120,7 @@ async fn a_backlog_is_not_sent_on_after_its_hook_was_switched_off_elsewhere() {
     }
     let (status, _) = cluster.api(1, "PATCH", &path, json!({"enabled": false})).await;
     assert_eq!(status, 200);
-    eventually("what waits is held, and what was on its way has arrived", async || {
+    eventually("waiting deliveries are held, and attempts in flight have arrived", async || {
         const OPEN: &str = "SELECT COUNT(*) FROM deliveries WHERE state IN ('pending', 'waiting')";
         (cluster.ask::<(i64,)>(OPEN).await[0].0 == 0).then_some(())
     })

@@ -29,10 +29,10 @@ use crate::{
 };
 
 on_both!(
-    retries_written_by_a_clock_that_was_an_hour_ahead_come_on_time_once_it_is_right,
-    a_probe_set_by_a_clock_that_was_an_hour_ahead_comes_on_time_once_it_is_right,
-    a_clock_that_was_set_back_while_nothing_ran_delays_nothing,
-    a_retry_whose_record_waits_while_the_clock_is_set_comes_on_time,
+    retries_scheduled_by_a_clock_an_hour_ahead_are_on_time_after_correction,
+    a_probe_scheduled_by_a_clock_an_hour_ahead_is_on_time_after_correction,
+    a_clock_set_back_while_stopped_delays_nothing,
+    a_retry_recorded_during_a_clock_change_is_on_time,
 );
 
 const HOUR: i64 = 3_600_000;
@@ -56,7 +56,7 @@ async fn scene(db: Arc<TestDb>, clock: &Clock, settings: Settings) -> Scene {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clock_that_is_half_a_minute_ahead_makes_nothing_late_and_is_told() {
+async fn a_clock_half_a_minute_ahead_delays_nothing_and_is_reported() {
     let db = Arc::new(TestDb::postgres().await);
     let ahead = scene(db.clone(), &Clock::skewed(AHEAD), db.settings()).await;
     let right = scene(db.clone(), &Clock::System, db.settings()).await;
@@ -91,8 +91,8 @@ async fn a_clock_that_is_half_a_minute_ahead_makes_nothing_late_and_is_told() {
     assert!(skews[0].0.abs() < 5000 && (skews[1].0 - AHEAD).abs() < 5000, "{skews:?}");
     let checks = doctor::examine(&OpCtx::portal_itself(ahead.app.running.portal.clone())).await;
     let checks = checks.unwrap_or_else(|_| panic!("doctor failed"));
-    let told = &checks.iter().find(|check| check.name == "clock").unwrap().words;
-    assert!(told.contains(" ms ahead of the database's; the clock of server "), "{told}");
+    let words = &checks.iter().find(|check| check.name == "clock").unwrap().words;
+    assert!(words.contains(" ms ahead of the database's; the clock of server "), "{words}");
     ahead.app.assert_balanced().await;
 }
 
@@ -120,9 +120,7 @@ async fn all_delivered(scene: &Scene, count: i64) {
     scene.app.assert_balanced().await;
 }
 
-async fn retries_written_by_a_clock_that_was_an_hour_ahead_come_on_time_once_it_is_right(
-    db: TestDb,
-) {
+async fn retries_scheduled_by_a_clock_an_hour_ahead_are_on_time_after_correction(db: TestDb) {
     let clock = Clock::skewed(HOUR);
     let settings = settings(&db, 10_000);
     let scene = scene(Arc::new(db), &clock, settings).await;
@@ -135,7 +133,7 @@ async fn retries_written_by_a_clock_that_was_an_hour_ahead_come_on_time_once_it_
     all_delivered(&scene, 100).await;
 }
 
-async fn a_probe_set_by_a_clock_that_was_an_hour_ahead_comes_on_time_once_it_is_right(db: TestDb) {
+async fn a_probe_scheduled_by_a_clock_an_hour_ahead_is_on_time_after_correction(db: TestDb) {
     let clock = Clock::skewed(HOUR);
     let settings = settings(&db, 3);
     let scene = scene(Arc::new(db), &clock, settings).await;
@@ -148,7 +146,7 @@ async fn a_probe_set_by_a_clock_that_was_an_hour_ahead_comes_on_time_once_it_is_
     all_delivered(&scene, 5).await;
 }
 
-async fn a_clock_that_was_set_back_while_nothing_ran_delays_nothing(db: TestDb) {
+async fn a_clock_set_back_while_stopped_delays_nothing(db: TestDb) {
     let (settings, db) = (settings(&db, 10_000), Arc::new(db));
     let before = scene(db.clone(), &Clock::skewed(HOUR), settings.clone()).await;
     let (receiver, mood) = moody().await;
@@ -161,7 +159,7 @@ async fn a_clock_that_was_set_back_while_nothing_ran_delays_nothing(db: TestDb) 
     all_delivered(&after, 20).await;
 }
 
-async fn a_retry_whose_record_waits_while_the_clock_is_set_comes_on_time(db: TestDb) {
+async fn a_retry_recorded_during_a_clock_change_is_on_time(db: TestDb) {
     let clock = Clock::skewed(HOUR);
     let settings = settings(&db, 10_000);
     let scene = scene(Arc::new(db), &clock, settings).await;

@@ -23,7 +23,7 @@ fn kills() -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_survives_its_database() {
+async fn acknowledged_events_survive_a_database_kill() {
     let postgres = OwnPostgres::start();
     let mut cluster = Cluster::start(TestDb::on(&postgres.url()).await, 2).await;
     let receiver = Receiver::start().await;
@@ -31,7 +31,7 @@ async fn what_was_acknowledged_survives_its_database() {
     let load = Load::start(&cluster);
     let mut recoveries = Vec::new();
     for number in 0..kills() {
-        load.more(40).await;
+        load.wait_for(40).await;
         tokio::time::sleep(Duration::from_millis((random_unit() * 300.0) as u64)).await;
         if number % 2 == 0 {
             postgres.kill();
@@ -43,7 +43,7 @@ async fn what_was_acknowledged_survives_its_database() {
         postgres.start_again();
         let (watch, at) = (Clock::System.stopwatch(), Clock::System.now());
         within(2 * TAKEOVER_SECONDS, "every hook gets what is accepted afterwards", async || {
-            let fresh = load.so_far().into_iter().find(|event| event.at > at)?;
+            let fresh = load.acknowledged().into_iter().find(|event| event.at > at)?;
             let arrivals = receiver.arrivals();
             let has = |path: &String| arrivals.contains_key(&(path.clone(), fresh.id.clone()));
             hooks.values().all(has).then_some(())
@@ -51,7 +51,7 @@ async fn what_was_acknowledged_survives_its_database() {
         .await;
         recoveries.push(watch.elapsed());
     }
-    load.more(20).await;
+    load.wait_for(20).await;
     let acknowledged = load.stop().await;
     let tally = all_arrived(&receiver, &hooks, &acknowledged).await;
     cluster.assert_balanced().await;
@@ -60,10 +60,10 @@ async fn what_was_acknowledged_survives_its_database() {
          after {recoveries:?}",
         kills(),
         acknowledged.len(),
-        tally.repeats
+        tally.duplicates
     );
     let in_flight = cluster.nodes.len() * cluster.nodes[0].settings.delivery.in_flight;
-    assert!(tally.repeats <= kills() * in_flight, "{} repeats", tally.repeats);
+    assert!(tally.duplicates <= kills() * in_flight, "{} repeats", tally.duplicates);
     for node in &mut cluster.nodes {
         assert!(node.child().try_wait().unwrap().is_none(), "a server gave up");
     }

@@ -17,13 +17,13 @@ use crate::support::{db::TestDb, eventually, receiver::Receiver, within};
 const FROZEN: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn servers_go_on_where_they_were_after_their_database_stood_still() {
+async fn servers_continue_after_their_database_was_frozen() {
     let postgres = OwnPostgres::start();
     let mut cluster = Cluster::start(TestDb::on(&postgres.url()).await, 2).await;
     let receiver = Receiver::start().await;
     let hooks = cluster.hooks_everywhere(&receiver, 2, json!({})).await;
     let load = Load::start(&cluster);
-    load.more(40).await;
+    load.wait_for(40).await;
     let owners = "SELECT hook_id, node_id, fence FROM lanes ORDER BY hook_id";
     let before: Vec<(Uuid, Option<Uuid>, i64)> = cluster.ask(owners).await;
     postgres.freeze();
@@ -31,7 +31,7 @@ async fn servers_go_on_where_they_were_after_their_database_stood_still() {
     postgres.thaw();
     let (watch, at) = (Clock::System.stopwatch(), Clock::System.now());
     within(2 * TAKEOVER_SECONDS, "every hook gets what is accepted afterwards", async || {
-        let fresh = load.so_far().into_iter().find(|event| event.at > at)?;
+        let fresh = load.acknowledged().into_iter().find(|event| event.at > at)?;
         let arrivals = receiver.arrivals();
         hooks
             .values()
@@ -40,7 +40,7 @@ async fn servers_go_on_where_they_were_after_their_database_stood_still() {
     })
     .await;
     let recovered = watch.elapsed();
-    load.more(40).await;
+    load.wait_for(40).await;
     let acknowledged = load.stop().await;
     let tally = all_arrived(&receiver, &hooks, &acknowledged).await;
     cluster.assert_balanced().await;
@@ -60,11 +60,11 @@ async fn servers_go_on_where_they_were_after_their_database_stood_still() {
         "{} acknowledged, 0 lost, {} repeated, {moved} of {} lanes changed hands; at work again \
          after {recovered:?}",
         acknowledged.len(),
-        tally.repeats,
+        tally.duplicates,
         hooks.len()
     );
     let in_flight = cluster.nodes[0].settings.delivery.in_flight_per_hook * hooks.len();
-    assert!(tally.repeats <= in_flight, "{} repeats", tally.repeats);
+    assert!(tally.duplicates <= in_flight, "{} repeats", tally.duplicates);
     for node in &mut cluster.nodes {
         assert!(node.child().try_wait().unwrap().is_none(), "a server gave up");
     }

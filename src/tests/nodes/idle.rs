@@ -33,7 +33,7 @@ async fn count(cluster: &Cluster) -> Counted {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn idle_hooks_cost_nothing_and_a_change_costs_its_hook() {
+async fn idle_hooks_cause_no_load_and_a_change_reloads_only_its_hook() {
     let cluster = Cluster::start(TestDb::postgres().await, 2).await;
     let receiver = Receiver::start().await;
     let mut hook = None;
@@ -97,9 +97,9 @@ async fn idle_hooks_cost_nothing_and_a_change_costs_its_hook() {
     })
     .await;
     let more = loads().await - loaded;
-    assert!(more <= 4.0, "{more} lanes were read again for one that was renamed");
+    assert!(more <= 4.0, "{more} lanes were loaded again after one hook was renamed");
     let lanes = count(&cluster).await.lanes_read - seen.lanes_read.min(after.lanes_read);
-    assert!(lanes < HOOKS as i64, "{lanes} lanes were looked at for one that was renamed");
+    assert!(lanes < HOOKS as i64, "{lanes} lanes were read after one hook was renamed");
     let (_, renamed) = cluster.api(1, "GET", &path, Value::Null).await;
     assert_eq!(renamed["name"], "renamed");
 }

@@ -11,7 +11,7 @@ const MISSED: usize = 120;
 const PACE: u32 = 30;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_goes_on_where_the_killed_server_was() {
+async fn a_job_continues_on_another_server_after_a_kill() {
     let mut cluster = Cluster::start(TestDb::postgres().await, 2).await;
     let receiver = Receiver::start().await;
     cluster.hooks_everywhere(&receiver, 1, json!({"enabled": false})).await;

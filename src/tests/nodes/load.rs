@@ -1,5 +1,4 @@
-//! Producers that emit through any server that answers, and the comparison of what they were
-//! promised with what came.
+//! Load generator for cluster tests, and a check that every acknowledged event was delivered.
 
 use std::{
     collections::HashMap,
@@ -26,22 +25,22 @@ use super::cluster::{Cluster, EVENT};
 use crate::support::{eventually, receiver::Receiver};
 
 const PRODUCERS: usize = 4;
-/// Between two events of a producer: the servers are to be busy, not drowned.
+/// Delay between two events of a producer.
 const PACE: Duration = Duration::from_millis(25);
-/// What a test has to ask for (`more`) before what it says of lost and repeated events means
-/// anything.
-const LEAST: usize = 20;
-/// A server that is stopped does not answer; its callers turn to another.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Minimum number of acknowledged events: with fewer, a result about losses and duplicates means
+/// nothing.
+const MIN_ACKNOWLEDGED: usize = 20;
+/// Request timeout: a stopped server doesn't respond.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// An event that was answered with 202, and when.
+/// An acknowledged event (202), and the time of its acknowledgement.
 #[derive(Clone, Debug)]
 pub struct Acknowledged {
     pub id: String,
     pub at: Timestamp,
 }
 
-/// See the module.
+/// Running producers, each of which sends its events to random servers.
 pub struct Load {
     pub acknowledged: Arc<Mutex<Vec<Acknowledged>>>,
     pub addresses: Arc<Mutex<Vec<SocketAddr>>>,
@@ -70,18 +69,18 @@ impl Load {
         load
     }
 
-    /// The servers as they are now.
-    pub fn turn_to(&self, cluster: &Cluster) {
+    /// Replaces the servers by those of the cluster.
+    pub fn set_servers(&self, cluster: &Cluster) {
         *self.addresses.lock().unwrap() =
             cluster.nodes.iter().map(|node| node.settings.listen).collect();
     }
 
-    pub fn so_far(&self) -> Vec<Acknowledged> {
+    pub fn acknowledged(&self) -> Vec<Acknowledged> {
         self.acknowledged.lock().unwrap().clone()
     }
 
-    /// Waits until this many more are acknowledged.
-    pub async fn more(&self, count: usize) {
+    /// Waits until this many more events are acknowledged.
+    pub async fn wait_for(&self, count: usize) {
         let until = self.acknowledged.lock().unwrap().len() + count;
         eventually("events are acknowledged", async || {
             (self.acknowledged.lock().unwrap().len() >= until).then_some(())
@@ -89,13 +88,13 @@ impl Load {
         .await;
     }
 
-    /// No more; what was acknowledged altogether.
+    /// Stops the producers and returns all acknowledged events.
     pub async fn stop(self) -> Vec<Acknowledged> {
         self.is_over.store(true, Ordering::SeqCst);
         futures::future::join_all(self.producers).await;
         let acknowledged = self.acknowledged.lock().unwrap().clone();
         assert!(
-            acknowledged.len() >= LEAST,
+            acknowledged.len() >= MIN_ACKNOWLEDGED,
             "only {} events were acknowledged",
             acknowledged.len()
         );
@@ -119,7 +118,7 @@ async fn produce(
         let request = client
             .post(format!("http://{address}/api/v1/events"))
             .bearer_auth(&token)
-            .timeout(PATIENCE);
+            .timeout(REQUEST_TIMEOUT);
         let answer = async {
             let answer = request.body(body.clone()).send().await.ok()?;
             let is_accepted = answer.status() == 202;
@@ -133,32 +132,32 @@ async fn produce(
     }
 }
 
-/// What came of what was acknowledged.
+/// Delivery statistics of the acknowledged events.
 pub struct Tally {
-    /// Requests beyond the first of an event to a path.
-    pub repeats: usize,
+    /// Duplicate deliveries: requests beyond the first of an event at a path.
+    pub duplicates: usize,
     /// From acknowledgement to first arrival, in milliseconds, sorted.
-    pub waits: Vec<i64>,
+    pub latencies: Vec<i64>,
 }
 
 impl Tally {
     pub fn percentile(&self, percent: usize) -> i64 {
-        self.waits[(self.waits.len() - 1) * percent / 100]
+        self.latencies[(self.latencies.len() - 1) * percent / 100]
     }
 }
 
-/// Waits until every acknowledged event has come to every path: none may be lost.
+/// Waits until every path has received every acknowledged event.
 pub async fn all_arrived(
     receiver: &Receiver,
     paths: &HashMap<uuid::Uuid, String>,
-    acked: &[Acknowledged],
+    acknowledged: &[Acknowledged],
 ) -> Tally {
     let missing = || {
         let arrivals = receiver.arrivals();
         let has = |event: &Acknowledged, path: &String| {
             arrivals.contains_key(&(path.clone(), event.id.clone()))
         };
-        acked
+        acknowledged
             .iter()
             .map(|event| paths.values().filter(|path| !has(event, path)).count())
             .sum::<usize>()
@@ -172,16 +171,16 @@ pub async fn all_arrived(
         waited.await.is_ok(),
         "{} of {} deliveries are lost",
         missing(),
-        acked.len() * paths.len()
+        acknowledged.len() * paths.len()
     );
     let arrivals = receiver.arrivals();
-    let wait = |event: &Acknowledged, path: &String| {
+    let latency = |event: &Acknowledged, path: &String| {
         arrivals[&(path.clone(), event.id.clone())][0].0 - event.at.0
     };
-    let mut waits: Vec<i64> = acked
+    let mut latencies: Vec<i64> = acknowledged
         .iter()
-        .flat_map(|event| paths.values().map(move |path| wait(event, path).max(0)))
+        .flat_map(|event| paths.values().map(move |path| latency(event, path).max(0)))
         .collect();
-    waits.sort_unstable();
-    Tally { repeats: arrivals.values().map(|came| came.len() - 1).sum(), waits }
+    latencies.sort_unstable();
+    Tally { duplicates: arrivals.values().map(|requests| requests.len() - 1).sum(), latencies }
 }

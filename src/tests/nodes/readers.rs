@@ -25,7 +25,7 @@ const POOL: usize = 16;
 const LONG_MS: i64 = 10_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pool_that_is_taken_by_readers_costs_no_lane() {
+async fn an_exhausted_connection_pool_loses_no_lane() {
     let db = Arc::new(TestDb::postgres().await);
     let app = TestApp::start_with(db.clone(), db::config(db.settings())).await;
     let token = app.full_token().await;

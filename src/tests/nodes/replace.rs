@@ -26,7 +26,7 @@ async fn lease_left(cluster: &Cluster) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lone_server_that_was_killed_does_not_wait_for_its_own_lease() {
+async fn a_killed_single_server_does_not_wait_for_its_own_lease() {
     let mut cluster = Cluster::start(TestDb::postgres().await, 1).await;
     let receiver = Receiver::start().await;
     cluster.hooks_everywhere(&receiver, 1, json!({})).await;
@@ -46,7 +46,7 @@ async fn a_lone_server_that_was_killed_does_not_wait_for_its_own_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_only_sleeps_keeps_its_lease() {
+async fn a_frozen_server_keeps_its_lease() {
     let mut cluster = Cluster::start(TestDb::postgres().await, 1).await;
     let receiver = Receiver::start().await;
     let hooks = cluster.hooks_everywhere(&receiver, 1, json!({})).await;
@@ -64,7 +64,7 @@ async fn one_that_only_sleeps_keeps_its_lease() {
     assert!(left > 0, "it looked too late: {left} ms");
     assert!(
         cluster.owners().await.values().all(|owner| *owner == sleeper),
-        "it is alive, as far as anybody can know"
+        "its lease has not expired"
     );
     cluster.nodes[0].server.signal("CONT");
     cluster.emit(0).await;

@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_stops_hands_over_and_finishes_what_it_began() {
+async fn a_stopping_server_hands_over_and_finishes_its_attempts() {
     let mut cluster = Cluster::start(TestDb::postgres().await, 3).await;
     let (receiver, slow) = (Receiver::start().await, Receiver::start().await);
     let hooks = cluster.hooks_everywhere(&receiver, 2, json!({})).await;
@@ -26,7 +26,7 @@ async fn a_server_that_stops_hands_over_and_finishes_what_it_began() {
     let position = cluster.nodes.iter().position(|node| node.id == owner).unwrap();
     let mut stopping = cluster.nodes.swap_remove(position);
     let load = Load::start(&cluster);
-    load.more(20).await;
+    load.wait_for(20).await;
     slow.reply([Reply::held()]);
     let before = slow.came().len();
     slow.wait_for(before + 1).await;
@@ -41,7 +41,7 @@ async fn a_server_that_stops_hands_over_and_finishes_what_it_began() {
     .await;
     let handed_over = watch.elapsed();
     assert!(stopping.child().try_wait().unwrap().is_none(), "it left something in flight");
-    load.more(10).await;
+    load.wait_for(10).await;
     slow.release();
     let status = within(10, "it ends", async || stopping.child().try_wait().unwrap()).await;
     let acknowledged = load.stop().await;
@@ -53,7 +53,7 @@ async fn a_server_that_stops_hands_over_and_finishes_what_it_began() {
         tally.percentile(100)
     );
     assert!(status.success(), "{status}");
-    assert_eq!(tally.repeats, 0, "nobody died");
+    assert_eq!(tally.duplicates, 0, "no server was killed");
     let repeats = slow.arrivals().values().filter(|came| came.len() > 1).count();
-    assert_eq!(repeats, 0, "what was in flight was finished");
+    assert_eq!(repeats, 0, "attempts in flight were finished");
 }

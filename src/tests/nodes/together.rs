@@ -11,12 +11,12 @@ use super::{
 use crate::support::{db::TestDb, receiver::Receiver, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_any_of_three_accepts_arrives_once_and_soon() {
+async fn events_accepted_by_any_server_arrive_once_and_soon() {
     let cluster = Cluster::start(TestDb::postgres().await, 3).await;
     let receiver = Receiver::start().await;
     let hooks = cluster.hooks_everywhere(&receiver, 1, json!({})).await;
     let load = Load::start(&cluster);
-    load.more(200).await;
+    load.wait_for(200).await;
     let acknowledged = load.stop().await;
     let tally = all_arrived(&receiver, &hooks, &acknowledged).await;
     cluster.assert_balanced().await;
@@ -26,18 +26,18 @@ async fn what_any_of_three_accepts_arrives_once_and_soon() {
         acknowledged.len(),
         hooks.len()
     );
-    assert_eq!(tally.repeats, 0, "nobody died");
+    assert_eq!(tally.duplicates, 0, "no server was killed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lanes_move_to_a_server_that_joins_and_nothing_comes_twice() {
+async fn lanes_move_to_a_joining_server_without_duplicates() {
     let mut cluster = Cluster::start(TestDb::postgres().await, 2).await;
     let receiver = Receiver::start().await;
     let hooks = cluster.hooks_everywhere(&receiver, 4, json!({})).await;
     let load = Load::start(&cluster);
-    load.more(50).await;
+    load.wait_for(50).await;
     cluster.join().await;
-    load.turn_to(&cluster);
+    load.set_servers(&cluster);
     let shares = within(10, "the third has its share", async || {
         let owners = cluster.owners().await;
         let share = |id| owners.values().filter(|owner| **owner == id).count();
@@ -46,7 +46,7 @@ async fn lanes_move_to_a_server_that_joins_and_nothing_comes_twice() {
     })
     .await;
     // All of them continue, with their current lanes.
-    load.more(100).await;
+    load.wait_for(100).await;
     let acknowledged = load.stop().await;
     let tally = all_arrived(&receiver, &hooks, &acknowledged).await;
     cluster.assert_balanced().await;
@@ -55,11 +55,11 @@ async fn lanes_move_to_a_server_that_joins_and_nothing_comes_twice() {
         acknowledged.len(),
         tally.percentile(100)
     );
-    assert_eq!(tally.repeats, 0, "nobody died");
+    assert_eq!(tally.duplicates, 0, "no server was killed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lane_that_was_to_move_stays_alive_when_its_new_server_dies_first() {
+async fn a_lane_stays_active_if_its_new_server_dies_before_the_handover() {
     let mut cluster = Cluster::start(TestDb::postgres().await, 1).await;
     let receiver = Receiver::start().await;
     let hooks = cluster.hooks_everywhere(&receiver, 8, json!({})).await;
@@ -70,9 +70,9 @@ async fn a_lane_that_was_to_move_stays_alive_when_its_new_server_dies_first() {
         cluster.nodes.pop().unwrap().server.kill();
     }
     let load = Load::start(&cluster);
-    load.more(20).await;
+    load.wait_for(20).await;
     let acknowledged = load.stop().await;
     let tally = all_arrived(&receiver, &hooks, &acknowledged).await;
     cluster.assert_balanced().await;
-    assert_eq!(tally.repeats, 0);
+    assert_eq!(tally.duplicates, 0);
 }

@@ -17,7 +17,7 @@ use crate::support::{
     within,
 };
 
-on_both!(what_is_refused_is_said_to_whom_it_concerns, a_clean_up_that_is_late_is_said);
+on_both!(the_banner_shows_rejected_events_to_each_role, a_late_clean_up_is_reported);
 
 /// The banner of a page, if any, without the state of the machine's own disk.
 async fn above(browser: &Browser, path: &str) -> Option<String> {
@@ -30,7 +30,7 @@ async fn above(browser: &Browser, path: &str) -> Option<String> {
     banner.filter(|banner| !banner.contains("nearly full") || banner.matches("<p>").count() > 2)
 }
 
-async fn what_is_refused_is_said_to_whom_it_concerns(db: TestDb) {
+async fn the_banner_shows_rejected_events_to_each_role(db: TestDb) {
     let mut settings = db.settings();
     settings.limits.queued_bytes = 1;
     let app = TestApp::start_with(Arc::new(db), db::config(settings)).await;
@@ -49,7 +49,7 @@ async fn what_is_refused_is_said_to_whom_it_concerns(db: TestDb) {
         "{said}"
     );
     assert!(said.contains("<a href=\"/status\">"), "{said}");
-    let said = above(&agent, "/account").await.expect("it is said to everybody");
+    let said = above(&agent, "/account").await.expect("all users see it");
     assert!(
         said.contains("Deliveries are delayed")
             && !said.contains("/status")
@@ -57,14 +57,14 @@ async fn what_is_refused_is_said_to_whom_it_concerns(db: TestDb) {
         "{said}"
     );
     receiver.release();
-    eventually("it goes by itself", async || {
+    eventually("it disappears automatically", async || {
         above(&developer, "/status").await.is_none().then_some(())
     })
     .await;
     assert_eq!(above(&agent, "/account").await, None);
 }
 
-async fn a_clean_up_that_is_late_is_said(db: TestDb) {
+async fn a_late_clean_up_is_reported(db: TestDb) {
     let clock = Clock::test(Timestamp(1_795_000_000_000));
     let config = Config { clock: clock.clone(), ..db::config(db.settings()) };
     let app = TestApp::start_with(Arc::new(db), config).await;
@@ -83,7 +83,7 @@ async fn a_clean_up_that_is_late_is_said(db: TestDb) {
 
 /// As after a failover to a read-only replica. (For a full disk on SQLite see `power`.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_may_only_be_read_is_said_until_it_may_be_written() {
+async fn a_read_only_database_is_reported_until_it_is_writable() {
     let app = TestApp::start(TestDb::postgres().await).await;
     let developer = app.browser(Role::Developer).await;
     let token = app.full_token().await;

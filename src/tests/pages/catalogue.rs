@@ -16,11 +16,11 @@ use crate::support::{
 };
 
 on_both!(
-    an_events_page_says_everything_about_it,
+    an_event_types_page_is_complete,
     schemas_are_downloaded_as_they_are_registered,
-    everything_comes_in_one_file_that_is_always_the_same,
+    the_archive_of_schemas_is_reproducible,
     snippets_are_made_for_the_event_and_the_hook,
-    the_headers_that_are_named_are_the_headers_that_are_sent,
+    the_documented_headers_are_sent,
 );
 
 async fn text(browser: &Browser, path: &str) -> String {
@@ -29,7 +29,7 @@ async fn text(browser: &Browser, path: &str) -> String {
     answer.text().await.unwrap()
 }
 
-async fn an_events_page_says_everything_about_it(db: TestDb) {
+async fn an_event_types_page_is_complete(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
@@ -121,7 +121,7 @@ async fn schemas_are_downloaded_as_they_are_registered(db: TestDb) {
     }
 }
 
-async fn everything_comes_in_one_file_that_is_always_the_same(db: TestDb) {
+async fn the_archive_of_schemas_is_reproducible(db: TestDb) {
     let app = TestApp::start(db).await;
     let browser = app.browser(Role::Auditor).await;
     let path = "/integration/events/schemas.zip";
@@ -180,7 +180,7 @@ async fn snippets_are_made_for_the_event_and_the_hook(db: TestDb) {
     assert_eq!(browser.get("/integration/events/work_item.closed?hook=x").await.status(), 404);
 }
 
-async fn the_headers_that_are_named_are_the_headers_that_are_sent(db: TestDb) {
+async fn the_documented_headers_are_sent(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;

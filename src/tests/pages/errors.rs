@@ -13,8 +13,8 @@ use crate::support::{
 
 on_both!(
     errors_keep_their_status_and_the_frame,
-    a_flash_is_told_once_and_can_have_the_focus,
-    what_is_still_known_of_a_deleted_hook_is_said,
+    a_flash_is_shown_once_and_is_focusable,
+    a_deleted_hooks_page_shows_what_is_left,
 );
 
 const RPC: &str = "/rpc/service_hooks/rpc";
@@ -87,7 +87,7 @@ async fn errors_keep_their_status_and_the_frame(db: TestDb) {
     assert!(answer.text().await.unwrap().starts_with("{\"Forbidden\""));
 }
 
-async fn a_flash_is_told_once_and_can_have_the_focus(db: TestDb) {
+async fn a_flash_is_shown_once_and_is_focusable(db: TestDb) {
     let app = TestApp::start(db).await;
     let browser = app.browser(Role::Agent).await;
     let form = [("theme", "dark"), ("time_zone", "UTC"), ("hours", "24")];
@@ -100,7 +100,7 @@ async fn a_flash_is_told_once_and_can_have_the_focus(db: TestDb) {
     assert!(!browser.get(location(&answer)).await.text().await.unwrap().contains("notice ok"));
 }
 
-async fn what_is_still_known_of_a_deleted_hook_is_said(db: TestDb) {
+async fn a_deleted_hooks_page_shows_what_is_left(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
@@ -140,7 +140,7 @@ async fn what_is_still_known_of_a_deleted_hook_is_said(db: TestDb) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_from_elsewhere_is_told_so_in_the_browsers_theme() {
+async fn cross_site_requests_get_an_error_page_in_the_browsers_theme() {
     let app = TestApp::start(TestDb::sqlite()).await;
     let mut browser = app.browser(Role::Administrator).await;
     browser.cookie = browser.cookie.replace("theme=system", "theme=dark");
@@ -186,7 +186,7 @@ async fn what_comes_from_elsewhere_is_told_so_in_the_browsers_theme() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_database_is_gone_pages_say_so_and_when_to_come_back() {
+async fn pages_report_an_unavailable_database_with_retry_after() {
     let app = TestApp::start(TestDb::sqlite()).await;
     let browser = app.browser(Role::Administrator).await;
     app.running.portal.store().clone().close().await;
@@ -196,7 +196,7 @@ async fn when_the_database_is_gone_pages_say_so_and_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_page_is_one_that_may_be_seen() {
+async fn the_start_page_depends_on_the_permissions() {
     let app = TestApp::start(TestDb::sqlite()).await;
     for (role, first) in [(Role::Auditor, "/integration/hooks"), (Role::Agent, "/account")] {
         let answer = app.browser(role).await.get("/").await;

@@ -10,14 +10,14 @@ use crate::support::{
 };
 
 on_both!(
-    a_bad_form_comes_back_with_what_was_typed,
-    a_draft_is_its_owners_alone,
-    two_tabs_the_second_is_told,
-    the_slider_is_a_form,
+    an_invalid_form_is_shown_again_with_its_input,
+    a_draft_is_private_to_its_owner,
+    a_conflict_of_two_tabs_is_reported_to_the_second,
+    the_switch_is_a_form,
     set_up_makes_the_first_administrator_once,
     a_generated_key_is_shown_once_and_used,
     secrets_are_shown_to_those_who_may_see_them,
-    delivery_settings_are_typed_judged_and_kept,
+    delivery_settings_are_validated_and_saved,
 );
 
 const CREATE: &str = "/rpc/service_hooks/rpc/hooks/create";
@@ -46,7 +46,7 @@ fn draft_of(path: &str) -> &str {
     path.split("draft=").nth(1).unwrap().split(['&', '#']).next().unwrap()
 }
 
-async fn a_bad_form_comes_back_with_what_was_typed(db: TestDb) {
+async fn an_invalid_form_is_shown_again_with_its_input(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let browser = app.browser(Role::Administrator).await;
@@ -79,7 +79,7 @@ async fn a_bad_form_comes_back_with_what_was_typed(db: TestDb) {
             .await
             .unwrap()
             .contains("Wall &lt;board&gt; \"é\"\" created."),
-        "a flash is told once"
+        "a flash is shown once"
     );
     let token = app.full_token().await;
     app.emit_sample(&token, EventType::WorkItemClosed).await;
@@ -94,7 +94,7 @@ async fn a_bad_form_comes_back_with_what_was_typed(db: TestDb) {
     }
 }
 
-async fn a_draft_is_its_owners_alone(db: TestDb) {
+async fn a_draft_is_private_to_its_owner(db: TestDb) {
     let app = TestApp::start(db).await;
     let owner = app.browser(Role::Administrator).await;
     let other = app.browser(Role::IntegrationManager).await;
@@ -106,7 +106,7 @@ async fn a_draft_is_its_owners_alone(db: TestDb) {
     assert!(page.contains("Enter the API key"), "another's key");
 }
 
-async fn two_tabs_the_second_is_told(db: TestDb) {
+async fn a_conflict_of_two_tabs_is_reported_to_the_second(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
@@ -139,7 +139,7 @@ async fn two_tabs_the_second_is_told(db: TestDb) {
     assert_eq!(app.api(&token, "GET", &format!("/hooks/{id}"), None).await.1["name"], "second");
 }
 
-async fn the_slider_is_a_form(db: TestDb) {
+async fn the_switch_is_a_form(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let token = app.full_token().await;
@@ -253,7 +253,7 @@ async fn secrets_are_shown_to_those_who_may_see_them(db: TestDb) {
     assert!(!page.contains(secret) && !page.contains("Show API key"), "another's look");
 }
 
-async fn delivery_settings_are_typed_judged_and_kept(db: TestDb) {
+async fn delivery_settings_are_validated_and_saved(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let browser = app.browser(Role::Administrator).await;

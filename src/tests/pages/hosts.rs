@@ -28,7 +28,7 @@ async fn say(app: &TestApp, head: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_requests_for_a_host_of_ours_are_answered() {
+async fn only_requests_for_an_own_host_are_answered() {
     let db = TestDb::sqlite();
     let mut settings = db.settings();
     settings.public_url = "https://hooks.example.org".into();
@@ -93,7 +93,7 @@ async fn a_head_has_at_most_32_kib() {
 /// A hook that leads to the portal although its URL does not show it (a name, a proxy): its
 /// requests are rejected, and the only result is a failed delivery.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_that_comes_back_ends_here() {
+async fn a_delivery_that_loops_back_is_rejected() {
     let db = TestDb::sqlite();
     let mut settings = db.settings();
     settings.public_url = "https://hooks.example.org".into();
@@ -126,7 +126,7 @@ async fn a_delivery_that_comes_back_ends_here() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_serves_only_requests_that_say_where_they_come_from() {
+async fn a_session_requires_requests_with_origin_information() {
     let app = TestApp::start(TestDb::sqlite()).await;
     let browser = app.browser(Role::Administrator).await;
     let sign_out = "/rpc/service_hooks/rpc/session/sign_out";
@@ -153,7 +153,7 @@ async fn a_session_serves_only_requests_that_say_where_they_come_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_figures_have_a_port_of_their_own_by_setting() {
+async fn metrics_can_have_their_own_port() {
     let db = TestDb::sqlite();
     let mut settings = db.settings();
     settings.metrics = Metrics { listen: Some("127.0.0.1:0".parse().unwrap()), event_types: false };

@@ -13,13 +13,13 @@ use crate::support::{
 };
 
 on_both!(
-    the_address_alone_says_what_is_shown,
-    pages_lead_through_all_of_it_and_back,
-    what_failed_is_found_understood_and_sent_again,
-    several_are_picked_and_sent_again_after_asking,
-    text_is_looked_for_by_those_who_may_see_it,
-    what_nobody_got_is_gathered,
-    a_stream_tells_how_many_are_new_and_ends_with_the_program,
+    the_url_determines_the_list,
+    pagination_covers_all_rows_in_both_directions,
+    a_failed_delivery_is_found_explained_and_redelivered,
+    several_deliveries_are_redelivered_after_confirmation,
+    searching_payloads_requires_the_permission,
+    undelivered_events_are_grouped,
+    a_stream_sends_the_number_of_new_deliveries_and_ends_at_shutdown,
 );
 
 const LOG: &str = "/integration/deliveries";
@@ -77,7 +77,7 @@ pub fn link(page: &str, words: &str) -> Option<String> {
     Some(href.replace("&amp;", "&"))
 }
 
-async fn the_address_alone_says_what_is_shown(db: TestDb) {
+async fn the_url_determines_the_list(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
         .as_str()
@@ -153,7 +153,7 @@ async fn the_address_alone_says_what_is_shown(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn pages_lead_through_all_of_it_and_back(db: TestDb) {
+async fn pagination_covers_all_rows_in_both_directions(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
         .as_str()
@@ -202,7 +202,7 @@ async fn pages_lead_through_all_of_it_and_back(db: TestDb) {
     assert!(words(&text).contains("Redeliver all 115 matching events"), "{}", words(&text));
 }
 
-async fn what_failed_is_found_understood_and_sent_again(db: TestDb) {
+async fn a_failed_delivery_is_found_explained_and_redelivered(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
         .as_str()
@@ -264,7 +264,7 @@ async fn what_failed_is_found_understood_and_sent_again(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn several_are_picked_and_sent_again_after_asking(db: TestDb) {
+async fn several_deliveries_are_redelivered_after_confirmation(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     app.hook(&token, EventType::WorkItemClosed, &receiver).await;
     receiver.reply([Reply::status(500), Reply::status(500), Reply::held()]);
@@ -300,7 +300,7 @@ async fn several_are_picked_and_sent_again_after_asking(db: TestDb) {
     receiver.release();
 }
 
-async fn text_is_looked_for_by_those_who_may_see_it(db: TestDb) {
+async fn searching_payloads_requires_the_permission(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     app.hook(&token, EventType::WorkItemClosed, &receiver).await;
     app.emit_sample(&token, EventType::WorkItemClosed).await;
@@ -312,10 +312,10 @@ async fn text_is_looked_for_by_those_who_may_see_it(db: TestDb) {
     }
     let browser = app.browser(Role::IntegrationManager).await;
     let text = page(&browser, &format!("{LOG}?text=%3Cscript%3Ealert(1)%3C%2Fscript%3E")).await;
-    assert!(!text.contains("<script>alert"), "what was typed is text");
+    assert!(!text.contains("<script>alert"), "the input is escaped");
 }
 
-async fn what_nobody_got_is_gathered(db: TestDb) {
+async fn undelivered_events_are_grouped(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     let browser = app.browser(Role::Administrator).await;
     assert!(
@@ -342,7 +342,7 @@ async fn what_nobody_got_is_gathered(db: TestDb) {
     assert!(!page(&auditor, "/integration/undelivered").await.contains("/recover"));
 }
 
-async fn a_stream_tells_how_many_are_new_and_ends_with_the_program(db: TestDb) {
+async fn a_stream_sends_the_number_of_new_deliveries_and_ends_at_shutdown(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     app.hook(&token, EventType::WorkItemClosed, &receiver).await;
     let browser = app.browser(Role::Auditor).await;
@@ -360,11 +360,11 @@ async fn a_stream_tells_how_many_are_new_and_ends_with_the_program(db: TestDb) {
     for _ in 0..3 {
         app.emit_sample(&token, EventType::WorkItemClosed).await;
     }
-    let mut told = String::new();
-    eventually("three are told", async || {
+    let mut received = String::new();
+    eventually("three are reported", async || {
         let chunk = answer.chunk().await.unwrap().unwrap();
-        told.push_str(std::str::from_utf8(&chunk).unwrap());
-        told.contains("data: 3\n").then_some(())
+        received.push_str(std::str::from_utf8(&chunk).unwrap());
+        received.contains("data: 3\n").then_some(())
     })
     .await;
     let TestApp { running, db, .. } = app;

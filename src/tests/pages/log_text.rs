@@ -12,7 +12,7 @@ use service_hooks::{
 use super::log::{link, page, start, words};
 use crate::support::{db::TestDb, on_both};
 
-on_both!(searches_through_large_bodies_take_turns_and_say_how_far_they_looked);
+on_both!(searches_in_large_payloads_take_turns_and_show_their_progress);
 
 const LOG: &str = "/integration/deliveries";
 const EVENT: EventType = EventType::WorkItemClosed;
@@ -21,7 +21,7 @@ const LARGE: usize = 36;
 /// This many searches once blocked a portal for 18 seconds.
 const SEARCHES: usize = 24;
 
-async fn searches_through_large_bodies_take_turns_and_say_how_far_they_looked(db: TestDb) {
+async fn searches_in_large_payloads_take_turns_and_show_their_progress(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     app.hook(&token, EVENT, &receiver).await;
     let emit = async |text: String| {

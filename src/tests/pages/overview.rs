@@ -11,11 +11,11 @@ use crate::support::{
 };
 
 on_both!(
-    the_list_is_found_sorted_and_cut,
+    the_list_can_be_filtered_sorted_and_paginated,
     every_event_has_its_row,
-    many_are_switched_at_once,
-    a_hook_says_how_it_stands_and_what_it_did,
-    the_status_page_says_what_it_found,
+    several_hooks_are_turned_on_at_once,
+    a_hooks_page_shows_its_status_and_its_statistics,
+    the_status_page_shows_its_checks,
 );
 
 const LIST: &str = "/integration/hooks";
@@ -54,7 +54,7 @@ fn names(page: &str) -> Vec<String> {
     .collect()
 }
 
-async fn the_list_is_found_sorted_and_cut(db: TestDb) {
+async fn the_list_can_be_filtered_sorted_and_paginated(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let browser = app.browser(Role::Administrator).await;
@@ -182,7 +182,7 @@ async fn every_event_has_its_row(db: TestDb) {
     );
 }
 
-async fn many_are_switched_at_once(db: TestDb) {
+async fn several_hooks_are_turned_on_at_once(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let browser = app.browser(Role::Administrator).await;
@@ -222,7 +222,7 @@ async fn many_are_switched_at_once(db: TestDb) {
     assert_eq!(app.audit(&ids[2]).await.len(), 3, "made, on, off");
 }
 
-async fn a_hook_says_how_it_stands_and_what_it_did(db: TestDb) {
+async fn a_hooks_page_shows_its_status_and_its_statistics(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let browser = app.browser(Role::Administrator).await;
@@ -260,7 +260,7 @@ async fn a_hook_says_how_it_stands_and_what_it_did(db: TestDb) {
     assert!(page.contains("New events are skipped") && page.contains("1 event skipped"), "{page}");
 }
 
-async fn the_status_page_says_what_it_found(db: TestDb) {
+async fn the_status_page_shows_its_checks(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let browser = app.browser(Role::Developer).await;

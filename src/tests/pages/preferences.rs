@@ -9,7 +9,7 @@ use crate::support::{
     receiver::Receiver,
 };
 
-on_both!(preferences_are_kept_and_rendered, what_cannot_be_chosen_is_not_kept);
+on_both!(preferences_are_kept_and_rendered, an_invalid_preference_is_not_stored);
 
 const SAVE: &str = "/rpc/service_hooks/rpc/preferences/save";
 const SET_THEME: &str = "/rpc/service_hooks/rpc/preferences/set_theme";
@@ -75,7 +75,7 @@ async fn preferences_are_kept_and_rendered(db: TestDb) {
     assert!(page(&browser, "/account").await.contains("<option selected>Europe/Budapest"));
 }
 
-async fn what_cannot_be_chosen_is_not_kept(db: TestDb) {
+async fn an_invalid_preference_is_not_stored(db: TestDb) {
     let app = TestApp::start(db).await;
     let browser = app.browser(Role::Agent).await;
     let form = [("theme", "pink<script>"), ("time_zone", "Atlantis/Poseidonis"), ("hours", "13")];
@@ -101,7 +101,7 @@ async fn what_cannot_be_chosen_is_not_kept(db: TestDb) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_theme_is_there_before_anybody_is_signed_in() {
+async fn the_theme_applies_before_sign_in() {
     let app = TestApp::start(TestDb::sqlite()).await;
     let browser = app.browser(Role::Administrator).await;
     let cookies: Vec<String> = {

@@ -7,15 +7,15 @@ use super::log::{page, start, words};
 use crate::support::{app::location, db::TestDb, eventually, on_both};
 
 on_both!(
-    a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended,
-    what_is_chosen_wrongly_is_said,
-    a_recovery_of_all_hooks_takes_a_filter,
+    a_recovery_is_previewed_and_can_be_paused_and_cancelled,
+    an_invalid_selection_is_explained,
+    a_recovery_of_all_hooks_can_be_filtered,
 );
 
 const BEGIN: &str = "/rpc/service_hooks/rpc/jobs/begin_recover";
 const MOVE: &str = "/rpc/service_hooks/rpc/jobs/move_job";
 
-async fn a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended(db: TestDb) {
+async fn a_recovery_is_previewed_and_can_be_paused_and_cancelled(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
         .as_str()
@@ -65,7 +65,7 @@ async fn a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended(db: Te
         let after = counted.split(&format!("name=\"form[{name}]\" value=\"")).nth(1);
         after.map(|rest| rest.split('"').next().unwrap().to_owned()).unwrap_or_default()
     };
-    assert_eq!(hidden("since"), "exact", "what is begun is what was counted");
+    assert_eq!(hidden("since"), "exact", "the job has the range of the preview");
     let (from, to) = (hidden("from"), hidden("to"));
     let form = [
         ("id", hook.as_str()),
@@ -101,7 +101,7 @@ async fn a_recovery_is_counted_before_it_begins_and_can_be_held_and_ended(db: Te
     app.assert_balanced().await;
 }
 
-async fn what_is_chosen_wrongly_is_said(db: TestDb) {
+async fn an_invalid_selection_is_explained(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
         .as_str()
@@ -134,7 +134,7 @@ async fn what_is_chosen_wrongly_is_said(db: TestDb) {
     assert!(page(&browser, "/integration/jobs").await.contains("No jobs yet."));
 }
 
-async fn a_recovery_of_all_hooks_takes_a_filter(db: TestDb) {
+async fn a_recovery_of_all_hooks_can_be_filtered(db: TestDb) {
     let (app, receiver, token) = start(db).await;
     let first = app.hook(&token, EventType::WorkItemClosed, &receiver).await["id"]
         .as_str()

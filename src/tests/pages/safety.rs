@@ -20,15 +20,15 @@ use crate::support::{
 };
 
 on_both!(
-    a_session_begins_with_a_new_id_and_ends_for_good,
-    an_accent_signs_in_from_every_keyboard,
-    sign_in_tells_nothing_and_slows_down,
+    sign_in_changes_the_session_id_and_sign_out_ends_the_session,
+    a_password_with_an_accent_works_in_every_normalization,
+    sign_in_reveals_no_accounts_and_is_rate_limited,
     requests_from_other_sites_are_refused,
 );
 
 const SIGN_IN: &str = "/rpc/service_hooks/rpc/session/sign_in";
 
-async fn a_session_begins_with_a_new_id_and_ends_for_good(db: TestDb) {
+async fn sign_in_changes_the_session_id_and_sign_out_ends_the_session(db: TestDb) {
     let app = TestApp::start(db).await;
     let signed_in = app.browser(Role::Administrator).await;
     // Signing in replaces a cookie that an attacker may have planted.
@@ -69,7 +69,7 @@ async fn a_session_begins_with_a_new_id_and_ends_for_good(db: TestDb) {
 }
 
 /// A keyboard may send an accented letter as one character or as two.
-async fn an_accent_signs_in_from_every_keyboard(db: TestDb) {
+async fn a_password_with_an_accent_works_in_every_normalization(db: TestDb) {
     let app = TestApp::start(db).await;
     let (email, password) = ("zoe@example.org", "Z\u{fc}rich f\u{e4}hrt elf");
     let new = NewUser {
@@ -88,7 +88,7 @@ async fn an_accent_signs_in_from_every_keyboard(db: TestDb) {
     assert!(location(&answer).starts_with("/sign-in"));
 }
 
-async fn sign_in_tells_nothing_and_slows_down(db: TestDb) {
+async fn sign_in_reveals_no_accounts_and_is_rate_limited(db: TestDb) {
     let app = TestApp::start(db).await;
     app.browser(Role::Agent).await;
     let try_it = async |email: &str, password: &str| {
@@ -161,7 +161,7 @@ async fn requests_from_other_sites_are_refused(db: TestDb) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_carries_its_headers() {
+async fn every_response_has_the_security_headers() {
     let app = TestApp::start(TestDb::sqlite()).await;
     let browser = app.browser(Role::Administrator).await;
     let mut paths = paths();
@@ -212,7 +212,7 @@ async fn every_answer_carries_its_headers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forms_that_are_too_large_or_malformed_are_told_so() {
+async fn oversized_and_malformed_forms_are_rejected() {
     let app = TestApp::start(TestDb::sqlite()).await;
     let browser = app.browser(Role::Administrator).await;
     let large = "x".repeat(300_000);
@@ -236,7 +236,7 @@ async fn forms_that_are_too_large_or_malformed_are_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_drips_is_cut_off() {
+async fn a_slow_request_head_times_out() {
     let app = TestApp::start(TestDb::sqlite()).await;
     let mut slow = TcpStream::connect(app.running.address).await.unwrap();
     slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n").await.unwrap();

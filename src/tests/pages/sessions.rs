@@ -15,15 +15,15 @@ use crate::support::{
 };
 
 on_both!(
-    a_session_ends_after_half_a_day_of_rest_and_after_a_week_at_last,
-    a_stream_ends_when_its_reader_signs_out,
+    a_session_ends_after_12_idle_hours_and_after_a_week,
+    a_stream_ends_when_its_user_signs_out,
     signing_out_deletes_the_cookie_of_an_https_portal,
 );
 
 const SIGN_OUT: &str = "/rpc/service_hooks/rpc/session/sign_out";
 const HOUR: i64 = 3_600_000;
 
-async fn a_session_ends_after_half_a_day_of_rest_and_after_a_week_at_last(db: TestDb) {
+async fn a_session_ends_after_12_idle_hours_and_after_a_week(db: TestDb) {
     let url = db.settings().database_url();
     let app = TestApp::start(db).await;
     let browser = app.browser(Role::Administrator).await;
@@ -42,7 +42,7 @@ async fn a_session_ends_after_half_a_day_of_rest_and_after_a_week_at_last(db: Te
     }
 }
 
-async fn a_stream_ends_when_its_reader_signs_out(db: TestDb) {
+async fn a_stream_ends_when_its_user_signs_out(db: TestDb) {
     let app = TestApp::start(db).await;
     let (receiver, token) = (Receiver::start().await, app.full_token().await);
     app.hook(&token, EventType::WorkItemClosed, &receiver).await;

@@ -12,10 +12,10 @@ use crate::support::{
 };
 
 on_both!(
-    nothing_is_written_for_strangers,
-    guesses_keep_nobody_else_out,
+    nothing_is_written_without_a_session,
+    password_guesses_do_not_lock_out_others,
     sign_ins_and_refusals_are_in_the_audit_log,
-    only_a_trusted_proxy_says_where_a_request_comes_from,
+    only_a_trusted_proxy_sets_the_client_address,
 );
 
 const SIGN_IN: &str = "/rpc/service_hooks/rpc/session/sign_in";
@@ -29,7 +29,7 @@ async fn try_in(browser: &mut Browser, email: &str, password: &str) -> String {
     location(&answer).to_owned()
 }
 
-async fn nothing_is_written_for_strangers(db: TestDb) {
+async fn nothing_is_written_without_a_session(db: TestDb) {
     let url = db.settings().database_url();
     let app = TestApp::start(db).await;
     let flood = app.stranger().post(SIGN_IN, &[("email", &"x".repeat(20_000))]).await;
@@ -64,7 +64,7 @@ async fn nothing_is_written_for_strangers(db: TestDb) {
 
 /// 150 clients guess concurrently, from two addresses. Meanwhile the owner signs in with a known
 /// browser, and with a new one from another address; so does another user.
-async fn guesses_keep_nobody_else_out(db: TestDb) {
+async fn password_guesses_do_not_lock_out_others(db: TestDb) {
     let app = TestApp::start(db).await;
     let known = app.browser(Role::Administrator).await;
     app.browser(Role::Agent).await;
@@ -142,7 +142,7 @@ async fn sign_ins_and_refusals_are_in_the_audit_log(db: TestDb) {
     assert_eq!(sql::number(&url, question).await.unwrap(), 1);
 }
 
-async fn only_a_trusted_proxy_says_where_a_request_comes_from(db: TestDb) {
+async fn only_a_trusted_proxy_sets_the_client_address(db: TestDb) {
     let mut settings = db.settings();
     settings.trusted_proxies = vec!["127.0.0.8/32".parse().unwrap()];
     let app = TestApp::start_with(db.into(), db::config(settings)).await;

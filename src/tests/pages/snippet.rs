@@ -20,7 +20,7 @@ mod receiver;
 const KEY: &str = "the-key-of-the-snippet";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_receiver_in_rust_takes_what_we_send_and_nothing_else() {
+async fn the_rust_snippet_accepts_only_our_signed_requests() {
     let app = TestApp::start(TestDb::sqlite()).await;
     let token = app.full_token().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

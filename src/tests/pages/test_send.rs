@@ -13,15 +13,15 @@ use crate::support::{
 };
 
 on_both!(
-    a_body_is_checked_and_sent_as_it_was_typed,
-    a_body_that_breaks_out_of_its_field_stays_text,
-    the_last_real_event_is_for_those_who_may_see_it,
+    a_body_is_checked_and_sent_unchanged,
+    a_body_cannot_inject_markup,
+    the_last_real_event_requires_the_payload_permission,
     a_developer_may_send_the_sample,
-    unsaved_values_are_tested_and_nothing_is_saved,
-    a_stored_key_never_goes_to_another_host,
-    too_many_tests_have_to_wait,
-    what_may_not_work_is_said_and_saved,
-    who_saves_second_sees_both,
+    unsaved_values_are_tested_without_saving,
+    a_stored_key_is_never_sent_to_another_host,
+    too_many_tests_are_rejected,
+    warnings_are_shown_and_do_not_prevent_saving,
+    a_save_conflict_shows_both_versions,
 );
 
 const SEND: &str = "/rpc/service_hooks/rpc/test_send/send_body";
@@ -64,7 +64,7 @@ async fn hook(app: &TestApp, receiver: &Receiver) -> (String, String) {
     (token, id)
 }
 
-async fn a_body_is_checked_and_sent_as_it_was_typed(db: TestDb) {
+async fn a_body_is_checked_and_sent_unchanged(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let (_, id) = hook(&app, &receiver).await;
@@ -116,7 +116,7 @@ async fn a_body_is_checked_and_sent_as_it_was_typed(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn a_body_that_breaks_out_of_its_field_stays_text(db: TestDb) {
+async fn a_body_cannot_inject_markup(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let (_, id) = hook(&app, &receiver).await;
@@ -130,7 +130,7 @@ async fn a_body_that_breaks_out_of_its_field_stays_text(db: TestDb) {
     }
 }
 
-async fn the_last_real_event_is_for_those_who_may_see_it(db: TestDb) {
+async fn the_last_real_event_requires_the_payload_permission(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let (token, id) = hook(&app, &receiver).await;
@@ -239,7 +239,7 @@ fn shown_secret(page: &str) -> &str {
     &page[page.find("whsec_").unwrap()..][..secret.len() + "whsec_".len()]
 }
 
-async fn unsaved_values_are_tested_and_nothing_is_saved(db: TestDb) {
+async fn unsaved_values_are_tested_without_saving(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let browser = app.browser(Role::IntegrationManager).await;
@@ -259,7 +259,7 @@ async fn unsaved_values_are_tested_and_nothing_is_saved(db: TestDb) {
         path.ends_with("#trial") && page.contains("127.0.0.1 returned 418 in"),
         "{path} {page}"
     );
-    assert!(!page.contains("CANARY") && page.contains("••••"), "the key stays out of the page");
+    assert!(!page.contains("CANARY") && page.contains("••••"), "the key is not in the page");
     let secret = shown_secret(&page).to_owned();
     let (_, hooks) = app.api(&token, "GET", "/hooks", None).await;
     assert_eq!(hooks["items"].as_array().unwrap().len(), 0, "nothing is saved");
@@ -298,7 +298,7 @@ async fn unsaved_values_are_tested_and_nothing_is_saved(db: TestDb) {
     app.assert_balanced().await;
 }
 
-async fn a_stored_key_never_goes_to_another_host(db: TestDb) {
+async fn a_stored_key_is_never_sent_to_another_host(db: TestDb) {
     let app = TestApp::start(db).await;
     let (receiver, other) = (Receiver::start().await, Receiver::start().await);
     let token = app.full_token().await;
@@ -348,7 +348,7 @@ async fn a_stored_key_never_goes_to_another_host(db: TestDb) {
     );
 }
 
-async fn too_many_tests_have_to_wait(db: TestDb) {
+async fn too_many_tests_are_rejected(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let browser = app.browser(Role::Administrator).await;
@@ -364,7 +364,7 @@ async fn too_many_tests_have_to_wait(db: TestDb) {
     assert_eq!(receiver.came().len(), 12);
 }
 
-async fn what_may_not_work_is_said_and_saved(db: TestDb) {
+async fn warnings_are_shown_and_do_not_prevent_saving(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let (_, id) = hook(&app, &receiver).await;
@@ -434,7 +434,7 @@ async fn what_may_not_work_is_said_and_saved(db: TestDb) {
     assert!(page.contains("id=\"callback_url-error\"") && !page.contains("-warning\""), "{page}");
 }
 
-async fn who_saves_second_sees_both(db: TestDb) {
+async fn a_save_conflict_shows_both_versions(db: TestDb) {
     let app = TestApp::start(db).await;
     let receiver = Receiver::start().await;
     let (token, id) = hook(&app, &receiver).await;

@@ -188,21 +188,21 @@ async fn cut(count: usize, kind: Kind) -> Found {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_power_cut_loses_nothing_that_was_acknowledged() {
+async fn a_power_cut_loses_no_acknowledged_event() {
     let count = variable("SERVICE_HOOKS_TEST_CUTS").unwrap_or(1000);
     let found = cut(usize::try_from(count).unwrap(), Kind::Ours).await;
     assert!(found.first.is_none(), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_cuts_find_what_synchronous_normal_would_lose() {
+async fn the_same_cuts_detect_losses_with_synchronous_normal() {
     let found = cut(200, Kind::Normal).await;
     assert!(found.missing > 0, "{found:?}");
     assert_eq!(found.broken, 0, "NORMAL loses, but does not damage: {found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_cuts_find_what_a_disk_that_lies_about_syncs_would_damage() {
+async fn the_same_cuts_detect_a_disk_that_lies_about_syncs() {
     let found = cut(40, Kind::Lies).await;
     assert!(found.broken > 0, "{found:?}");
 }

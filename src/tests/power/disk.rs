@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_synced_is_always_there_and_what_was_not_may_be_there_in_any_part() {
+    fn synced_data_is_always_kept_and_unsynced_data_in_any_part() {
         let tape = tape();
         let mut disk = Disk::default();
         let mut rng = StdRng::seed_from_u64(1);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_was_not_synced_may_be_gone_with_all_that_was_synced_under_it() {
+    fn an_unsynced_name_may_be_lost_with_its_synced_content() {
         let tape = tape();
         let mut disk = Disk::default();
         let mut rng = StdRng::seed_from_u64(1);

@@ -55,33 +55,33 @@ async fn ready(recorded: &Recorded) -> (u16, Vec<String>) {
 
 /// Several times, because a disk that is nearly full becomes full repeatedly.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
+async fn a_full_disk_acknowledges_nothing_and_recovers_without_restart() {
     let recorded = Recorded::start(Tape::default()).await;
     let browser = recorded.app.browser(Role::Developer).await;
     let mut acknowledged = Vec::new();
     for _ in 0..5 {
         acknowledged.push(recorded.emit().await.unwrap().id);
         recorded.tape.set_full(true);
-        recorded.emit_in_vain().await;
+        recorded.emit_and_fail().await;
         let (status, problem) =
             recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
         assert!(status == 503 || status == 507, "{status}: {problem}");
         // Between two failing commits a small one may still succeed; then the pages briefly report
         // no problem.
         eventually("the pages say that the disk is full", async || {
-            recorded.emit_in_vain().await;
+            recorded.emit_and_fail().await;
             let page = browser.get("/integration/hooks").await.text().await.unwrap();
             page.contains("write to the database: its disk is full.").then_some(())
         })
         .await;
-        eventually("it says that it is not ready", async || {
-            recorded.emit_in_vain().await;
+        eventually("it is not ready", async || {
+            recorded.emit_and_fail().await;
             (ready(&recorded).await == (503, vec!["writer".to_owned(), "disk".to_owned()]))
                 .then_some(())
         })
         .await;
-        let refusal = eventually("nobody can sign in", async || {
-            recorded.emit_in_vain().await;
+        let refusal = eventually("sign-in is rejected", async || {
+            recorded.emit_and_fail().await;
             let form = [("email", "developer@example.org"), ("password", PASSWORD)];
             let answer = recorded.app.stranger().post(SIGN_IN, &form).await;
             (answer.status() == 503).then_some(answer)
@@ -121,7 +121,7 @@ async fn a_full_disk_acknowledges_nothing_and_needs_no_restart() {
 /// Responses that arrive while the disk is full are recorded as soon as there is space, and the
 /// deliveries are not sent again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_came_of_an_attempt_is_recorded_once_there_is_room() {
+async fn an_attempts_result_is_recorded_once_there_is_space() {
     let recorded = Recorded::start(Tape::default()).await;
     let (asked, may_answer) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let url = patient_receiver(asked.clone(), may_answer.clone()).await;
@@ -163,7 +163,7 @@ async fn what_came_of_an_attempt_is_recorded_once_there_is_room() {
 /// accepted events are delivered, and retention deletes at once. When there is space again, events
 /// are accepted and the reserve is restored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_a_reserve_only_events_are_refused() {
+async fn with_a_reserve_only_events_are_rejected() {
     let recorded = Recorded::start_with(Tape::default(), |settings| {
         settings.retention.every = Duration::from_secs(3600);
         (settings.retention.payloads, settings.retention.deliveries) =
@@ -194,7 +194,7 @@ async fn with_a_reserve_only_events_are_refused() {
             .contains("The server's disk is full. Nothing was stored.")
     );
     // While the server checks for space, a write may fail.
-    let browser = eventually("somebody signs in", async || {
+    let browser = eventually("a user signs in", async || {
         let mut browser = recorded.app.stranger();
         let form = [("email", "developer@example.org"), ("password", PASSWORD)];
         let answer = browser.post(SIGN_IN, &form).await;
@@ -211,7 +211,7 @@ async fn with_a_reserve_only_events_are_refused() {
         .then_some(())
     })
     .await;
-    eventually("it says what it lacks", async || {
+    eventually("it reports the lack of space", async || {
         (ready(&recorded).await == (503, vec!["disk".to_owned()])).then_some(())
     })
     .await;
@@ -238,7 +238,7 @@ async fn with_a_reserve_only_events_are_refused() {
 /// A server that starts with almost no space rejects events at once, before they use the rest, and
 /// reports it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_room_for_the_reserve_events_are_refused_from_the_start() {
+async fn without_space_for_the_reserve_events_are_rejected_from_the_start() {
     let recorded = Recorded::start_with(Tape::default(), |settings| {
         settings.limits.reserve_bytes = u64::MAX / 4;
     })

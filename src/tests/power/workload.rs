@@ -102,7 +102,7 @@ impl Recorded {
     }
 
     /// Emits while the disk fails: nothing may be acknowledged.
-    pub async fn emit_in_vain(&self) {
+    pub async fn emit_and_fail(&self) {
         let many = (0..20).map(|number| self.engine().emit(event(number), "test"));
         let answers = futures::future::join_all(many).await;
         assert!(answers.iter().all(Result::is_err), "{answers:?}");
@@ -141,14 +141,14 @@ pub async fn record(tape: Tape) -> (Vec<Entry>, Settings, Arc<TestDb>) {
     let recorded = Recorded::start(tape).await;
     recorded.emit_much().await;
     recorded.tape.set_full(true);
-    recorded.emit_in_vain().await;
+    recorded.emit_and_fail().await;
     recorded.tape.set_full(false);
     recorded.emit().await.unwrap();
     let recorded = recorded.restart().await;
     // NORMAL would not even notice.
     if !recorded.tape.is_normal {
         recorded.tape.set_syncs_fail(true);
-        recorded.emit_in_vain().await;
+        recorded.emit_and_fail().await;
         recorded.tape.set_syncs_fail(false);
     }
     recorded.emit_much().await;

@@ -52,7 +52,7 @@ fn live_through(seed: u64) {
 }
 
 #[test]
-fn in_a_week_of_everything_nothing_is_forgotten_and_nothing_is_sent_that_must_not_be() {
+fn a_simulated_week_keeps_all_invariants() {
     if let Some(seed) = number("SERVICE_HOOKS_TEST_SEED") {
         return live_through(seed);
     }

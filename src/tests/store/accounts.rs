@@ -36,16 +36,16 @@ use crate::support::{
 };
 
 on_both!(
-    users_are_found_in_any_letter_case_and_unique_in_it,
+    user_emails_are_unique_and_found_case_insensitively,
     preferences_are_kept_with_their_user,
     sessions_live_until_they_expire_or_are_deleted,
-    what_expired_goes_some_at_a_time,
+    expired_rows_are_deleted_in_batches,
     drafts_belong_to_one_session_and_expire,
     drafts_are_few,
     a_set_up_link_works_once,
     tokens_are_found_by_their_secret_until_revoked,
     the_audit_log_keeps_its_order,
-    sweeping_removes_what_expired_and_nothing_else,
+    the_sweep_deletes_only_expired_rows,
 );
 
 fn user(db: &TestDb, email: &str) -> User {
@@ -60,7 +60,7 @@ fn user(db: &TestDb, email: &str) -> User {
     }
 }
 
-async fn users_are_found_in_any_letter_case_and_unique_in_it(db: TestDb) {
+async fn user_emails_are_unique_and_found_case_insensitively(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
     assert!(!users::any(&mut conn).await.unwrap());
@@ -219,7 +219,7 @@ async fn the_audit_log_keeps_its_order(db: TestDb) {
     assert_eq!(entries[0].actor, "portal");
 }
 
-async fn what_expired_goes_some_at_a_time(db: TestDb) {
+async fn expired_rows_are_deleted_in_batches(db: TestDb) {
     const FORGOTTEN: Duration = Duration::from_secs(48 * 3600);
     let clock = Clock::test(Timestamp(1_700_000_000_000));
     let engine = Dispatcher::start(Config { clock: clock.clone(), ..db::config(db.settings()) })
@@ -261,7 +261,7 @@ async fn what_expired_goes_some_at_a_time(db: TestDb) {
     engine.shutdown().await;
 }
 
-async fn sweeping_removes_what_expired_and_nothing_else(db: TestDb) {
+async fn the_sweep_deletes_only_expired_rows(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
     write!(store, |conn| {
@@ -306,7 +306,7 @@ async fn drafts_are_few(db: TestDb) {
     assert_eq!(
         kept,
         [[false; 10].as_slice(), &[true; 20]].concat(),
-        "the oldest of a person go, whatever the session"
+        "the oldest drafts of a user are deleted, from any session"
     );
     let mut others = 0;
     while keep(1 + others / 20, 0, now).await.1 {

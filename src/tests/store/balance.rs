@@ -18,13 +18,13 @@ use crate::support::{
 };
 
 on_both!(
-    a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is,
-    the_backlog_of_each_hook_is_counted_however_large_it_is,
+    a_lost_or_duplicate_row_is_detected_in_every_part,
+    the_backlog_of_each_hook_is_counted_at_any_size,
 );
 
 const BEGAN: u64 = 1_700_000_000_000;
 
-async fn a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is(db: TestDb) {
+async fn a_lost_or_duplicate_row_is_detected_in_every_part(db: TestDb) {
     let store = db.store().await;
     let hook = insert_hook(&store, EventType::WorkItemClosed, true).await.id.0;
     // Three parts: the newest, and two older ones.
@@ -57,7 +57,7 @@ async fn a_row_that_was_lost_or_made_twice_is_noticed_wherever_it_is(db: TestDb)
     );
 }
 
-async fn the_backlog_of_each_hook_is_counted_however_large_it_is(db: TestDb) {
+async fn the_backlog_of_each_hook_is_counted_at_any_size(db: TestDb) {
     let store = db.store().await;
     let few = insert_hook(&store, EventType::WorkItemClosed, true).await.id;
     let many = insert_hook(&store, EventType::WorkItemClosed, true).await.id;

@@ -12,11 +12,11 @@ use super::{grant, hook, insert_hook, secrets, write};
 use crate::support::{db::TestDb, on_both};
 
 on_both!(
-    a_hook_reads_as_it_was_written,
-    a_stale_change_is_refused_and_names_the_present_version,
+    a_hook_round_trips,
+    a_stale_change_is_rejected_with_the_current_version,
     secrets_are_sealed_at_rest_and_follow_a_change,
     deleting_hides_a_hook_and_wipes_its_secrets,
-    pages_of_hooks_are_complete_and_in_order,
+    pages_of_hooks_are_complete_and_sorted,
 );
 
 const NO_TUNING: Tuning = Tuning {
@@ -40,7 +40,7 @@ fn change(name: &str) -> Change<'_> {
     }
 }
 
-async fn a_hook_reads_as_it_was_written(db: TestDb) {
+async fn a_hook_round_trips(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
     let made = insert_hook(&store, EventType::WorkItemClosed, true).await;
@@ -49,11 +49,11 @@ async fn a_hook_reads_as_it_was_written(db: TestDb) {
         Some(made.clone())
     );
     assert_eq!(hooks::all(&mut conn, &grant(right::HooksRead)).await.unwrap(), [made]);
-    let nobody = HookId(db.clock().id());
-    assert_eq!(hooks::find(&mut conn, &grant(right::HooksRead), nobody).await.unwrap(), None);
+    let unknown = HookId(db.clock().id());
+    assert_eq!(hooks::find(&mut conn, &grant(right::HooksRead), unknown).await.unwrap(), None);
 }
 
-async fn a_stale_change_is_refused_and_names_the_present_version(db: TestDb) {
+async fn a_stale_change_is_rejected_with_the_current_version(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
     let id = insert_hook(&store, EventType::WorkItemClosed, true).await.id;
@@ -84,12 +84,12 @@ async fn a_stale_change_is_refused_and_names_the_present_version(db: TestDb) {
     let now = hooks::find(&mut conn, &grant(right::HooksRead), id).await.unwrap().unwrap();
     assert_eq!((now.name.as_str(), now.version, now.updated_at), ("one", 2, Timestamp(7)));
     assert_eq!((now.event_type, now.enabled), (EventType::OutboundCallInitiated, false));
-    let (vault, nobody) = (store.vault.clone(), HookId(db.clock().id()));
+    let (vault, unknown) = (store.vault.clone(), HookId(db.clock().id()));
     let gone = write!(store, |conn| hooks::update(
         conn,
         &grant(right::HooksWrite),
         &vault,
-        nobody,
+        unknown,
         1,
         &change("x"),
         Timestamp(8)
@@ -121,7 +121,7 @@ async fn secrets_are_sealed_at_rest_and_follow_a_change(db: TestDb) {
     for entry in std::fs::read_dir(db.folder.path()).unwrap() {
         // Closing the last connection deletes SQLite's WAL files, possibly while this reads them.
         let Ok(bytes) = std::fs::read(entry.unwrap().path()) else { continue };
-        assert!(!bytes.windows(6).any(|window| window == b"CANARY"), "a secret lies open on disk");
+        assert!(!bytes.windows(6).any(|window| window == b"CANARY"), "plaintext secret on disk");
     }
 }
 
@@ -143,7 +143,7 @@ async fn deleting_hides_a_hook_and_wipes_its_secrets(db: TestDb) {
     assert!(matches!(again, Err(Error::Missing)));
 }
 
-async fn pages_of_hooks_are_complete_and_in_order(db: TestDb) {
+async fn pages_of_hooks_are_complete_and_sorted(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
     let mut made = Vec::new();

@@ -27,10 +27,10 @@ use crate::support::{
 };
 
 on_both!(
-    every_filter_shows_the_same_from_both_ends_as_a_look_at_every_row,
-    a_page_that_finds_little_says_how_far_it_looked,
-    sparse_filters_walk_along_their_indexes,
-    a_count_stops_where_it_is_told,
+    every_filter_matches_a_full_scan_in_both_directions,
+    a_page_with_few_results_shows_how_far_it_searched,
+    sparse_filters_use_their_indexes,
+    a_count_stops_at_its_limit,
     a_dry_run_counts_by_state_and_answer,
 );
 
@@ -149,7 +149,7 @@ fn searches(rows: &[Delivered]) -> Vec<Search> {
     searches
 }
 
-async fn every_filter_shows_the_same_from_both_ends_as_a_look_at_every_row(db: TestDb) {
+async fn every_filter_matches_a_full_scan_in_both_directions(db: TestDb) {
     let store = db.store().await;
     let rows = seed(&db, &store, 120).await;
     let mut conn = store.read().await.unwrap();
@@ -162,7 +162,7 @@ async fn every_filter_shows_the_same_from_both_ends_as_a_look_at_every_row(db: T
     }
 }
 
-async fn a_page_that_finds_little_says_how_far_it_looked(db: TestDb) {
+async fn a_page_with_few_results_shows_how_far_it_searched(db: TestDb) {
     let store = db.store().await;
     let hook = insert_hook(&store, EventType::WorkItemClosed, true).await.id.0;
     // One of another type, and above it more rows than a page scans.
@@ -186,7 +186,7 @@ async fn a_page_that_finds_little_says_how_far_it_looked(db: TestDb) {
     assert_eq!((next.rows[0].id.0, next.scanned_to), (rows[0].id, None));
 }
 
-async fn sparse_filters_walk_along_their_indexes(db: TestDb) {
+async fn sparse_filters_use_their_indexes(db: TestDb) {
     let store = db.store().await;
     let rows = seed(&db, &store, 4000).await;
     let mut conn = store.read().await.unwrap();
@@ -236,7 +236,7 @@ async fn sparse_filters_walk_along_their_indexes(db: TestDb) {
     }
 }
 
-async fn a_count_stops_where_it_is_told(db: TestDb) {
+async fn a_count_stops_at_its_limit(db: TestDb) {
     let store = db.store().await;
     let rows = seed(&db, &store, 200).await;
     let mut conn = store.read().await.unwrap();
@@ -298,7 +298,7 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
     };
     let wanted = rows.iter().filter(|row| fits(&lost, row)).count() as i64;
     assert_eq!(inbox.iter().map(|part| part.count).sum::<i64>(), wanted);
-    assert_eq!(inbox.len(), 6, "two hooks with two answers, and what was skipped: {inbox:?}");
+    assert_eq!(inbox.len(), 6, "two hooks with two answers, and the skipped deliveries: {inbox:?}");
 }
 
 /// Each delivery is counted in exactly one slice, the one of its time.

@@ -17,7 +17,7 @@ use crate::support::{
     eventually, on_both,
 };
 
-on_both!(processes_that_start_together_all_start, a_newer_schema_is_told_unless_it_only_adds);
+on_both!(concurrent_starts_all_succeed, a_newer_schema_is_rejected_unless_it_is_additive);
 
 async fn rounds(db: &TestDb, rounds: usize) -> Vec<Settings> {
     let mut settings = Vec::new();
@@ -35,7 +35,7 @@ async fn rounds(db: &TestDb, rounds: usize) -> Vec<Settings> {
 }
 
 /// Eight rounds of eight processes, each round on a new database.
-async fn processes_that_start_together_all_start(db: TestDb) {
+async fn concurrent_starts_all_succeed(db: TestDb) {
     for settings in rounds(&db, 8).await {
         let spawn = |_| binary::command(&settings, &["migrate"]).spawn().unwrap();
         let processes: Vec<Child> = (0..8).map(spawn).collect();
@@ -51,7 +51,7 @@ async fn processes_that_start_together_all_start(db: TestDb) {
     }
 }
 
-async fn a_newer_schema_is_told_unless_it_only_adds(db: TestDb) {
+async fn a_newer_schema_is_rejected_unless_it_is_additive(db: TestDb) {
     let store = db.store().await;
     write!(store, |conn| {
         conn.control(

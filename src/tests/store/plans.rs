@@ -75,7 +75,7 @@ const IMPORTANT: &[&str] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_statement_goes_through_a_growing_table_on_sqlite() {
+async fn no_statement_scans_a_growing_table_on_sqlite() {
     let heard = heard::listen();
     let db = TestDb::sqlite();
     let url = db.settings().database_url();
@@ -104,11 +104,11 @@ async fn no_statement_goes_through_a_growing_table_on_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_statement_goes_through_a_growing_table_on_postgres() {
+async fn no_statement_scans_a_growing_table_on_postgres() {
     let heard = heard::listen();
     let db = TestDb::postgres().await;
     let url = db.settings().database_url();
-    sql::execute(&url, &postgres::tell_plans(&url)).await.unwrap();
+    sql::execute(&url, &postgres::url_with_plans(&url)).await.unwrap();
     let scene = life::live(db, &heard).await;
     let plans = eventually("everything important is asked", async || {
         let plans: Vec<postgres::Plan> =
@@ -148,7 +148,7 @@ fn missing(statements: &[String]) -> Vec<&'static str> {
 const BEATS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_idle_node_asks_few_statements_however_many_hooks_there_are() {
+async fn an_idle_node_executes_few_statements_regardless_of_its_hooks() {
     let heard = heard::listen();
     let db = TestDb::postgres().await;
     let settings = db.settings();
@@ -177,7 +177,7 @@ async fn an_idle_node_asks_few_statements_however_many_hooks_there_are() {
 }
 
 #[test]
-fn a_scan_is_known_when_it_is_seen() {
+fn scans_are_detected_in_plans() {
     let is_scan = |statement: &str, step: &str| sqlite::is_scan(statement, step);
     assert!(is_scan("SELECT * FROM deliveries", "SCAN deliveries"));
     assert!(is_scan(
@@ -189,7 +189,7 @@ fn a_scan_is_known_when_it_is_seen() {
     assert!(!is_scan("SELECT 1 FROM events e JOIN hooks h ON TRUE", "SCAN h"));
     assert!(!is_scan("SELECT 1 FROM deliveries d", "SEARCH d USING INDEX x (hook_id=?)"));
     assert!(!is_scan("SELECT id FROM jobs", "SCAN jobs USING COVERING INDEX jobs_running"));
-    let told = r#"duration: 1.2 ms  plan:
+    let notice = r#"duration: 1.2 ms  plan:
 {"Query Text": "SELECT 1", "Plan": {"Node Type": "Append", "Plans": [
   {"Node Type": "Limit", "Plans": [
     {"Node Type": "Index Scan", "Relation Name": "attempts", "Index Name": "x"}]},
@@ -201,7 +201,7 @@ fn a_scan_is_known_when_it_is_seen() {
   {"Node Type": "Index Scan", "Relation Name": "events", "Index Name": "events_pkey",
    "Index Cond": "(id = $1)"},
   {"Node Type": "Seq Scan", "Relation Name": "hooks"}]}}"#;
-    let plan = postgres::plan(told).unwrap();
+    let plan = postgres::plan(notice).unwrap();
     assert_eq!(
         plan.scans(),
         ["Index Scan of audit", "Seq Scan of deliveries", "Index Scan of events"]

@@ -27,10 +27,10 @@ use crate::support::{
 on_both!(
     an_event_becomes_a_delivery_for_each_hook_that_listens,
     a_batch_is_all_or_nothing,
-    an_idempotency_key_gives_the_first_answer_again,
-    racing_requests_with_one_key_make_one_event,
+    an_idempotency_key_repeats_the_first_response,
+    concurrent_requests_with_one_key_create_one_event,
     filters_and_pages_show_each_delivery_once,
-    an_expired_key_makes_a_new_event,
+    an_expired_key_creates_a_new_event,
 );
 
 /// An engine that delivers nothing: its hooks were inserted without a notice.
@@ -94,7 +94,7 @@ fn key(body: &[u8]) -> Option<IdempotencyKey> {
     Some(IdempotencyKey { key_hash: b"key".to_vec(), body_hash: body.to_vec() })
 }
 
-async fn an_idempotency_key_gives_the_first_answer_again(db: TestDb) {
+async fn an_idempotency_key_repeats_the_first_response(db: TestDb) {
     let engine = engine(&db).await;
     insert_hook(engine.store(), EventType::WorkItemClosed, true).await;
     let one = || vec![emit(EventType::WorkItemClosed)];
@@ -110,7 +110,7 @@ async fn an_idempotency_key_gives_the_first_answer_again(db: TestDb) {
     engine.shutdown().await;
 }
 
-async fn racing_requests_with_one_key_make_one_event(db: TestDb) {
+async fn concurrent_requests_with_one_key_create_one_event(db: TestDb) {
     let engine = engine(&db).await;
     insert_hook(engine.store(), EventType::WorkItemClosed, true).await;
     let race = (0..20)
@@ -183,7 +183,7 @@ async fn filters_and_pages_show_each_delivery_once(db: TestDb) {
 }
 
 /// An expired key can be reused, also by several commands in one commit.
-async fn an_expired_key_makes_a_new_event(db: TestDb) {
+async fn an_expired_key_creates_a_new_event(db: TestDb) {
     let clock = Clock::test(Timestamp(1_700_000_000_000));
     let engine = Dispatcher::start(Config { clock: clock.clone(), ..db::config(db.settings()) })
         .await

@@ -8,17 +8,17 @@ use {
 use super::write;
 
 on_both!(
-    a_command_that_fails_undoes_itself_and_nobody_else,
-    a_command_that_panics_fails_alone_and_the_writer_goes_on,
-    a_caller_that_goes_away_does_not_undo_its_command,
-    what_is_committed_is_there_after_opening_again,
+    a_failed_command_rolls_back_only_itself,
+    a_panicking_command_fails_alone_and_the_writer_continues,
+    a_dropped_caller_does_not_roll_back_its_command,
+    committed_data_survives_reopening,
 );
 
 async fn exists(store: &service_hooks::engine::store::Store, id: &[u8]) -> bool {
     sessions::find(&mut store.read().await.unwrap(), id, Timestamp(0)).await.unwrap().is_some()
 }
 
-async fn a_command_that_fails_undoes_itself_and_nobody_else(db: TestDb) {
+async fn a_failed_command_rolls_back_only_itself(db: TestDb) {
     let store = db.store().await;
     let until = Timestamp(i64::MAX);
     // Many concurrent commands, so that succeeding and failing ones share commits.
@@ -44,7 +44,7 @@ async fn a_command_that_fails_undoes_itself_and_nobody_else(db: TestDb) {
     store.close().await;
 }
 
-async fn a_command_that_panics_fails_alone_and_the_writer_goes_on(db: TestDb) {
+async fn a_panicking_command_fails_alone_and_the_writer_continues(db: TestDb) {
     let store = db.store().await;
     let until = Timestamp(i64::MAX);
     for round in 0..3u8 {
@@ -79,7 +79,7 @@ async fn a_command_that_panics_fails_alone_and_the_writer_goes_on(db: TestDb) {
     store.close().await;
 }
 
-async fn a_caller_that_goes_away_does_not_undo_its_command(db: TestDb) {
+async fn a_dropped_caller_does_not_roll_back_its_command(db: TestDb) {
     let store = db.store().await;
     let writer = store.clone();
     let caller = tokio::spawn(async move {
@@ -103,7 +103,7 @@ async fn a_caller_that_goes_away_does_not_undo_its_command(db: TestDb) {
             .write::<(), Error, _>(|conn| {
                 Box::pin(async move {
                     // The test continues when this runs.
-                    let _told = sender.send(());
+                    let _sent = sender.send(());
                     tokio::task::yield_now().await;
                     sessions::insert(conn, b"queued", "{}", Timestamp(i64::MAX)).await
                 })
@@ -117,7 +117,7 @@ async fn a_caller_that_goes_away_does_not_undo_its_command(db: TestDb) {
     store.close().await;
 }
 
-async fn what_is_committed_is_there_after_opening_again(db: TestDb) {
+async fn committed_data_survives_reopening(db: TestDb) {
     let store = db.store().await;
     write!(store, |conn| sessions::insert(conn, b"kept", "{}", Timestamp(i64::MAX)).await).unwrap();
     store.clone().close().await;

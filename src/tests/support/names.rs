@@ -56,11 +56,11 @@ impl Lookup for Names {
 
 /// The answer of the name server for a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Says {
+pub enum NameAnswer {
     Address([u8; 4]),
     /// A response code of RFC 1035, without records.
     Code(u8),
-    Nothing,
+    Silence,
 }
 
 /// Response codes of RFC 1035.
@@ -78,9 +78,9 @@ pub struct NameServer {
 
 #[derive(Default)]
 struct Inner {
-    names: Mutex<HashMap<String, Says>>,
+    names: Mutex<HashMap<String, NameAnswer>>,
     /// While set: the answer for every name.
-    all: Mutex<Option<Says>>,
+    all: Mutex<Option<NameAnswer>>,
     asked: AtomicUsize,
 }
 
@@ -101,12 +101,12 @@ impl NameServer {
         server
     }
 
-    pub fn say(&self, name: &str, says: Says) {
-        self.inner.names.lock().unwrap().insert(name.to_owned(), says);
+    pub fn set(&self, name: &str, answer: NameAnswer) {
+        self.inner.names.lock().unwrap().insert(name.to_owned(), answer);
     }
 
-    pub fn say_of_all(&self, says: Option<Says>) {
-        *self.inner.all.lock().unwrap() = says;
+    pub fn answer_all(&self, answer: Option<NameAnswer>) {
+        *self.inner.all.lock().unwrap() = answer;
     }
 
     /// The number of queries received.
@@ -119,13 +119,13 @@ impl Inner {
     fn answer(&self, question: &[u8]) -> Option<Vec<u8>> {
         let (name, end) = name_of(question);
         let kind = question[end + 1];
-        let told = self.names.lock().unwrap().get(&name).copied();
-        let says = self.all.lock().unwrap().or(told).unwrap_or(Says::Code(NXDOMAIN));
-        let (code, address) = match says {
-            Says::Nothing => return None,
-            Says::Code(code) => (code, None),
+        let entry = self.names.lock().unwrap().get(&name).copied();
+        let answer = self.all.lock().unwrap().or(entry).unwrap_or(NameAnswer::Code(NXDOMAIN));
+        let (code, address) = match answer {
+            NameAnswer::Silence => return None,
+            NameAnswer::Code(code) => (code, None),
             // Only A records exist.
-            Says::Address(address) => (NO_ERROR, (kind == 1).then_some(address)),
+            NameAnswer::Address(address) => (NO_ERROR, (kind == 1).then_some(address)),
         };
         let (answers, authorities) =
             (u8::from(address.is_some()), u8::from(address.is_none() && code % 3 == 0));

@@ -12,7 +12,7 @@ pub fn assert_kept(what: &str, came: &[usize], step: usize) {
 }
 
 #[test]
-fn what_is_overtaken_is_seen() {
+fn overtaking_is_detected() {
     assert_kept("again from 4", &[1, 2, 3, 4, 5, 6, 4, 5, 6, 7], 1);
     let overtaken = std::panic::catch_unwind(|| assert_kept("3", &[1, 2, 4, 3, 5], 1));
     assert!(overtaken.is_err());

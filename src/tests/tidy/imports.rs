@@ -9,7 +9,7 @@ use super::{
 };
 
 #[test]
-fn imports_keep_to_the_table() {
+fn imports_follow_the_table() {
     let mut wrong = Vec::new();
     for (name, used) in imports(&sources()) {
         let (_, allowed) = rule(&name).unwrap_or_else(|| panic!("{name} is not in the table"));
@@ -31,7 +31,7 @@ fn is_own(name: &str, used: &str) -> bool {
 }
 
 #[test]
-fn no_imports_form_a_circle() {
+fn no_imports_form_a_cycle() {
     let imports = imports(&sources());
     let edges = edges(&imports);
     for edges in [by_module(&edges), without_own_parent(&edges)] {

@@ -130,7 +130,7 @@ fn functions_are_counted_with_their_signatures() {
 }
 
 #[test]
-fn features_are_asked_for_at_the_door_only() {
+fn cargo_features_are_checked_at_module_roots_only() {
     let mut places = Vec::new();
     for (name, text) in sources() {
         for line in text.lines().filter(|line| {
@@ -146,7 +146,7 @@ fn features_are_asked_for_at_the_door_only() {
 }
 
 #[test]
-fn sql_stays_in_the_store_and_secrets_of_escaping_in_their_places() {
+fn sql_and_unescaped_markup_are_only_in_their_modules() {
     for (name, text) in sources() {
         if !name.starts_with("engine/store/") && !name.starts_with("portal/store/") {
             assert!(!text.contains("sqlx::query"), "{name} holds SQL");
@@ -173,7 +173,7 @@ fn every_widget_is_in_the_style_guide() {
 }
 
 #[test]
-fn only_a_few_files_know_which_database_it_is() {
+fn only_a_few_files_distinguish_the_databases() {
     let may = [
         "db",
         "db/postgres",
@@ -195,7 +195,7 @@ fn only_a_few_files_know_which_database_it_is() {
 
 /// The compiler denies `unsafe`; this checks that no other file allows it.
 #[test]
-fn unsafe_is_excused_in_the_tests_vfs_only() {
+fn unsafe_is_allowed_in_the_tests_vfs_only() {
     let lint = concat!("unsafe", "_code");
     let excused = files_below("src", "rs").into_iter().filter(|(_, text)| text.contains(lint));
     assert_eq!(excused.map(|(name, _)| name).collect::<Vec<_>>(), ["src/tests/power/vfs.rs"]);

@@ -129,7 +129,6 @@ impl<'de> de::Deserializer<'de> for Field<'de> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         let nested = Self::nested(self.value);
         match self.position {
-            Position::Query if self.value == "" => visitor.visit_none(),
             Position::Body | Position::Query => visitor.visit_some(nested),
             Position::Nested if self.value.is_null() => visitor.visit_none(),
             Position::Nested => {

@@ -126,7 +126,7 @@ pub async fn test(
     raw: Raw,
 ) -> Result<Json<DeliveryShape>, Problem> {
     let test: HookTest = extract::read(&raw)?;
-    let body = test.data.and_then(|_| data_of(&raw));
+    let body = test.data.filter(|data| !data.is_null()).and_then(|_| data_of(&raw));
     let delivery = ops::test_send::send(&ctx, hook, body, Validation::Schema).await?;
     // A tester may read the outcome of this test, even without permission to read deliveries.
     let (delivery, attempts) = ops::deliveries::outcome_of_test(&ctx, delivery).await?;

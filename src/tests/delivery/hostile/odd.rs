@@ -10,9 +10,9 @@ use super::{
 };
 use crate::support::{app::TestApp, db::TestDb, on_both};
 
-on_both!(whatever_an_answer_is_made_of_it_is_recorded);
+on_both!(responses_with_any_bytes_are_recorded);
 
-async fn whatever_an_answer_is_made_of_it_is_recorded(db: TestDb) {
+async fn responses_with_any_bytes_are_recorded(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let hostile = Hostile::start();

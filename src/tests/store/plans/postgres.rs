@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{GROWING, SHORT};
 
 /// Makes the database report the plan of every statement, and avoid sequential scans.
-pub fn tell_plans(url: &str) -> String {
+pub fn url_with_plans(url: &str) -> String {
     let (_, name) = url.rsplit_once('/').unwrap();
     let settings = [
         "session_preload_libraries = 'auto_explain'",
@@ -25,10 +25,10 @@ pub struct Plan {
 
 /// The plan in a notice, if it contains one.
 pub fn plan(notice: &str) -> Option<Plan> {
-    let (_, told) = notice.split_once("plan:")?;
-    let mut told: Value = serde_json::from_str(told).ok()?;
-    let statement = told["Query Text"].as_str()?.to_owned();
-    Some(Plan { statement, root: told["Plan"].take() })
+    let (_, json) = notice.split_once("plan:")?;
+    let mut report: Value = serde_json::from_str(json).ok()?;
+    let statement = report["Query Text"].as_str()?.to_owned();
+    Some(Plan { statement, root: report["Plan"].take() })
 }
 
 impl Plan {

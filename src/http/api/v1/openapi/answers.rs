@@ -49,6 +49,13 @@ const PROBLEMS: &[(&str, &str, &str, &str)] = &[
         "name: Enter a name.",
     ),
     (
+        "429",
+        "TooManyRequests",
+        "Too many tests in a minute, or at once. `Retry-After` says when to try again.",
+        "Test limit reached: too many tests in the last minute, or too many running now. Try again \
+         in 57 seconds.",
+    ),
+    (
         "503",
         "Unavailable",
         "The server can't take the request now. `Retry-After` says when to try again.",
@@ -62,7 +69,9 @@ fn applies(status: &str, method: &str, path: &str, operation: &Operation) -> boo
     let takes_body = matches!(method, "post" | "patch");
     match status {
         "400" | "413" | "409" => takes_body,
-        "404" => path.contains('{'),
+        // The body can name a hook.
+        "404" => path.contains('{') || path == "/api/v1/deliveries/redeliver",
+        "429" => path == "/api/v1/hooks/{id}/test",
         "422" => takes_body || has_query(operation),
         _ => true,
     }

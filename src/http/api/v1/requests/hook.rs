@@ -139,7 +139,7 @@ impl From<HookUpdate> for HookPatch {
 /// A test of a hook.
 #[derive(Deserialize, ToSchema)]
 pub struct HookTest {
-    /// The payload to send. Default: the event type's sample.
-    #[schema(value_type = Object, required = false)]
+    /// The payload to send. Null: the event type's sample.
+    #[schema(value_type = Option<Object>, required = false)]
     pub data: Option<Value>,
 }
