@@ -10,13 +10,26 @@
 //! | hook | a subscription: one event type, one callback URL, one API key; has a switch |
 //! | delivery | one event for one hook; its state is stored, never inferred |
 //! | attempt | one HTTP request for a delivery, and its result |
+//! | held | the delivery waits until its hook is on and not paused |
+//! | skipped | the delivery was not attempted: its hook was off, or the hook's queue was full |
+//! | undelivered | failed or skipped |
+//! | recover | redeliver what a hook missed |
 //! | lane | the in-memory window over a hook's open deliveries |
+//! | line | in a lane, the queue of one ordering key |
+//! | load, page | a bounded read of open deliveries into a lane; its result |
+//! | step | a bounded update that holds, releases or cancels open deliveries of a hook |
+//! | permit | the right to start one attempt; their number is limited |
+//! | notice | what changed, sent by the writer after a commit |
 //! | health | a hook's circuit breaker: consecutive failures, the pause until a probe succeeds |
 //! | standing | what pages call *Status*: one word from a hook's switch, health and last 24 hours |
 //! | log | the searchable list of all deliveries, from which they are redelivered |
 //! | job | a bulk redelivery with a limited rate; its progress is stored in the database |
 //! | node | one of several servers on one PostgreSQL; it owns lanes, each with a fencing token |
+//! | retiring | a node that is shutting down and must not get lanes |
 //! | grant | proof that a permission was checked, and for whom |
+//! | vault, sealed | the encryption of secrets with the master key |
+//! | draft | sealed data between two requests of a session, such as rejected form input |
+//! | flash | a message that is shown once, on the next page |
 //!
 //! # Modules
 //!

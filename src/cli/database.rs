@@ -131,7 +131,7 @@ async fn open(create: CreateDatabase) -> Result<OpCtx, Failure> {
     Ok(OpCtx::portal_itself(Portal::new(dispatcher, settings)))
 }
 
-/// Fails unless the SQLite database exists or the command may create it. See the module.
+/// Fails unless the SQLite database exists or the command may create it (see the module comment).
 fn check_location(settings: &Settings, create: CreateDatabase) -> Result<(), Failure> {
     const REMEDY: &str = "Run `service-hooks serve` there first, or set SERVICE_HOOKS_DATA_DIR or \
                           SERVICE_HOOKS_DATABASE_URL to the location of your data";

@@ -80,7 +80,7 @@ impl Sort {
     }
 }
 
-/// See the module.
+/// Search, filter, order and page of the hook list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookQuery {
     pub text: String,

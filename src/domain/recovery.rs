@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{address::address, delivery::State};
 
-/// See the module. The flags (`true` or empty) select the states to redeliver.
+/// The fields of the form. The flags (`true` or empty) select the states to redeliver.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RecoverForm {

@@ -12,7 +12,7 @@ const HEALTHY_PERCENT: i64 = 95;
 
 macro_rules! standings {
     ($($variant:ident = $key:literal, $word:literal;)+) => {
-        /// See the module.
+        /// The status of a hook.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Standing { $($variant),+ }
 

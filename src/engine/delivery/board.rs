@@ -35,7 +35,7 @@ const CLOCK_TOLERANCE_MS: i64 = 1000;
 /// A lane with at least this many queued deliveries is considered for back-pressure.
 const CROWDED: usize = 32;
 
-/// See the module.
+/// The state of the scheduler: all lanes of this node, and their permits.
 pub struct Board {
     lanes: HashMap<HookId, Lane>,
     /// The round-robin queue of lanes that can send. Each lane is in it at most once.

@@ -47,7 +47,7 @@ use crate::{
     engine::store::{open::Open, queue::PageLimit},
 };
 
-/// See the module.
+/// The deliveries of one hook in memory, and the state that decides what to load and to send.
 #[derive(Default)]
 pub struct Lane {
     target: Option<Arc<Target>>,

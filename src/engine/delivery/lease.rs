@@ -16,7 +16,8 @@ pub const BEAT: Duration = Duration::from_secs(1);
 /// Safety margin: the local view expires this much earlier than the lease in the database.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// See the module. Cheap to clone; all clones share one state. Empty: the node holds no lanes.
+/// The lanes of this node, until the lease expires. Cheap to clone; all clones share one state.
+/// Empty: the node holds no lanes.
 #[derive(Clone, Default)]
 pub struct Lease(Arc<Mutex<Option<Renewed>>>);
 

@@ -51,7 +51,7 @@ impl OverdueList {
     }
 }
 
-/// See the module.
+/// The watchdog task.
 #[derive(Clone)]
 pub struct Watchdog {
     pub store: Store,

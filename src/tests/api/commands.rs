@@ -251,7 +251,7 @@ async fn a_command_in_another_folder_creates_no_database() {
             code == Some(1) && said.contains(&place) && said.contains("SERVICE_HOOKS_DATA_DIR"),
             "{said}"
         );
-        assert!(is_empty(&elsewhere), "{command:?} made something");
+        assert!(is_empty(&elsewhere), "{command:?} created a file");
     }
     // A `data` folder of another program.
     std::fs::create_dir(elsewhere.join("data")).unwrap();
@@ -261,7 +261,7 @@ async fn a_command_in_another_folder_creates_no_database() {
             code == Some(1) && said.contains("There is no database at") && said.contains("serve"),
             "{said}"
         );
-        assert!(is_empty(&elsewhere.join("data")), "{command:?} made something");
+        assert!(is_empty(&elsewhere.join("data")), "{command:?} created a file");
     }
     // An existing folder that a setting names is prepared at the first start.
     let named = db.folder.path().join("named");

@@ -47,7 +47,7 @@ async fn every_operation_is_described_with_its_problems() {
         for status in ["401", "403", "503"] {
             assert!(
                 operation["responses"][status].is_object(),
-                "{method} {path} does not tell of {status}"
+                "{method} {path} does not describe {status}"
             );
         }
     }

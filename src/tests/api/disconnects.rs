@@ -102,7 +102,7 @@ impl Scene {
             (first.len() == second.len() && first.len() * 2 == accepted).then_some(())
         })
         .await;
-        eventually("and recorded", async || {
+        eventually("everything is recorded", async || {
             let balance = self.balance().await;
             (balance.holds() && balance.of(State::Delivered) == balance.accepted).then_some(())
         })
@@ -182,7 +182,7 @@ async fn a_producer_may_disconnect_after_any_byte(db: TestDb) {
     let keyed = disconnects() / 3;
     assert!(
         accepted > keyed && accepted < disconnects(),
-        "all went away too early, or too late: {accepted}"
+        "all disconnected too early or too late: {accepted}"
     );
 }
 

@@ -93,13 +93,16 @@ async fn a_changed_url_is_used(db: TestDb) {
         scene.app.delivery_in(&scene.token, &event, "delivered").await;
         let right = receivers.iter().find(|receiver| receiver.url("/in") == url).unwrap();
         let came = right.came().iter().any(|came| came.header("webhook-id") == event);
-        assert!(came, "after {polls} polls the hook leads to {url}, and the event went elsewhere");
+        assert!(
+            came,
+            "after {polls} polls the hook has the URL {url}, but the event was sent to another"
+        );
         if is_done {
             break;
         }
         (polls, target) = (polls + 1, 1 - target);
     }
-    assert!(polls > 0, "it was never hung up");
+    assert!(polls > 0, "no request was dropped");
 }
 
 async fn a_hook_turned_on_by_a_dropped_request_delivers(db: TestDb) {
@@ -136,7 +139,7 @@ async fn a_redelivery_is_sent(db: TestDb) {
         let event = receiver.came()[0].header("webhook-id").to_owned();
         scene.app.delivery_in(&scene.token, &event, "delivered").await;
         if is_done {
-            eventually("it was sent again", async || (receiver.came().len() > sent).then_some(()))
+            eventually("it was redelivered", async || (receiver.came().len() > sent).then_some(()))
                 .await;
             break;
         }

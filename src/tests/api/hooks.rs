@@ -129,7 +129,7 @@ async fn a_test_is_sent_whether_the_hook_is_on_or_off(db: TestDb) {
         app.api(&token, "POST", &format!("{path}/test"), Some(json!({"data": {}}))).await;
     assert_eq!((status, problem["errors"].as_array().unwrap().len()), (422, 3));
     let came = receiver.wait_for(4).await;
-    assert_eq!(came.len(), 4, "a test is tried once");
+    assert_eq!(came.len(), 4, "a test has one attempt");
     assert!(came.iter().all(|came| came.header("x-service-hook-test") == "true"));
     // The signed id shows it too: a test cannot be turned into a real event, or the reverse.
     assert!(came.iter().all(|came| came.header("webhook-id").starts_with("test_")), "{came:?}");
@@ -155,7 +155,7 @@ async fn tests_of_a_hook_are_rate_limited(db: TestDb) {
     let (status, problem) = test(&paths[0]).await;
     assert_eq!(status, 429, "one more within a minute");
     assert!(problem["detail"].as_str().unwrap().contains("Test limit reached"), "{problem}");
-    assert_eq!(test(&paths[1]).await.0, 200, "another hook has its own");
+    assert_eq!(test(&paths[1]).await.0, 200, "another hook has its own limit");
     assert_eq!(receiver.came().len(), 31);
 }
 

@@ -134,7 +134,7 @@ async fn one_key_is_one_execution_and_one_response(db: TestDb) {
             "{path}: {problem}"
         );
     }
-    eventually("the delivery, its repetition and the test came", async || {
+    eventually("the delivery, its redelivery and the test arrived", async || {
         (scene.receiver.came().len() >= 3).then_some(())
     })
     .await;
@@ -229,7 +229,7 @@ async fn a_client_that_disconnects_at_any_await_can_repeat_its_request(db: TestD
         let is_heard = heard.is_some();
         // In progress for a moment, then the response: the same as the first one, if that was
         // received.
-        let again = eventually("the answer is there", async || {
+        let again = eventually("the response is stored", async || {
             let answer = scene.post("/hooks", &key, &body).await;
             (answer.0 != 409).then_some(answer)
         })
@@ -251,7 +251,7 @@ async fn a_client_that_disconnects_at_any_await_can_repeat_its_request(db: TestD
         (keys, keys),
         "one for each key"
     );
-    assert!(keys > 2, "it was heard at once");
+    assert!(keys > 2, "the response came at once");
 }
 
 async fn a_process_that_died_does_not_keep_its_key(db: TestDb) {
@@ -261,7 +261,7 @@ async fn a_process_that_died_does_not_keep_its_key(db: TestDb) {
     // It crashed between the commit and the response: the response refers to the created object,
     // and nothing is created again.
     scene.tamper("UPDATE idempotency SET sealed = NULL").await;
-    assert_eq!(scene.post("/hooks", "key", &body).await.0, 409, "its answer may still come");
+    assert_eq!(scene.post("/hooks", "key", &body).await.0, 409, "its response may still come");
     scene.tamper("UPDATE idempotency SET held_until = 0").await;
     let (status, _, led) = scene.post("/hooks", "key", &body).await;
     let address = format!("/api/v1/hooks/{}", first["id"].as_str().unwrap());
@@ -312,7 +312,7 @@ async fn a_request_that_lost_its_key_cannot_commit(db: TestDb) {
     };
     let slow = claim(Duration::ZERO).await.unwrap();
     let next = claim(Duration::from_secs(3600)).await.unwrap();
-    assert!(claim(Duration::ZERO).await.is_none(), "it has a holder");
+    assert!(claim(Duration::ZERO).await.is_none(), "the key is held");
     let note = async |once: once::Once| -> Result<(), Error> {
         let work = portal.store().write_alone(move |conn| {
             Box::pin(async move { once.record_created(conn, "/made").await })

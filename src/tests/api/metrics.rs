@@ -58,7 +58,7 @@ async fn metrics_count_results_without_identifying_hooks(db: TestDb) {
     for secret in
         ["CANARY", "work_item", hook["id"].as_str().unwrap(), event["id"].as_str().unwrap()]
     {
-        assert!(!figures.contains(secret), "{secret} is in the figures");
+        assert!(!figures.contains(secret), "{secret} is in the metrics");
     }
 }
 

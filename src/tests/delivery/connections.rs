@@ -85,7 +85,7 @@ impl Keeper {
 
     /// Waits until it has sent everything for the requests so far.
     async fn falls_silent(&self) {
-        eventually("everything is said", async || {
+        eventually("everything is sent", async || {
             (self.said.load(Ordering::SeqCst) == self.came().len()).then_some(())
         })
         .await;
@@ -188,7 +188,7 @@ async fn no_two_hooks_share_a_connection() {
     for (number, _, path) in &came {
         assert!(came.iter().all(|other| other.0 != *number || other.2 == *path), "{came:?}");
     }
-    assert!(came.iter().any(|(_, nth, _)| *nth > 0), "each uses its own again: {came:?}");
+    assert!(came.iter().any(|(_, nth, _)| *nth > 0), "each hook reuses its own: {came:?}");
     // A test shows the current state: it uses no existing connection and leaves none behind.
     let id = hook(&app, &token, &format!("http://{}/tested", keeper.address)).await;
     for _ in 0..2 {
@@ -274,13 +274,13 @@ async fn a_changed_address_is_used_during_steady_traffic() {
     names.set("moving.example.net", &[&["127.0.0.2"]]);
     within(30, "the new address is used", async || {
         let attempts = deliver(&app, &token).await;
-        assert_eq!(attempts.len(), 1, "no request is broken by it: {attempts:?}");
+        assert_eq!(attempts.len(), 1, "no request fails: {attempts:?}");
         (!new.came().is_empty()).then_some(())
     })
     .await;
     let before = old.came().len();
     deliver(&app, &token).await;
-    assert_eq!(old.came().len(), before, "and the old one no more");
+    assert_eq!(old.came().len(), before, "the old address is not used any more");
     app.assert_balanced().await;
 }
 
@@ -297,7 +297,7 @@ async fn the_status_decides_and_an_endless_body_is_abandoned() {
     assert!(body >= 900_000, "{attempt}");
     let phases = ["dns_us", "connect_us", "tls_us", "first_byte_us"];
     let answered: i64 = phases.iter().filter_map(|phase| attempt["timing"][phase].as_i64()).sum();
-    assert!(took * 1000 < answered + body / 2, "what the receiver needed to answer: {attempt}");
+    assert!(took * 1000 < answered + body / 2, "the duration excludes the body: {attempt}");
     assert_eq!(
         (&attempt["response_cut"], attempt["class"].as_str()),
         (&json!(true), Some("success")),

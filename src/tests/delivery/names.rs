@@ -119,7 +119,7 @@ async fn a_new_name_is_resolved_at_once_by_a_test_and_soon_by_deliveries() {
     let event = app.emit_sample(&token, EVENT).await;
     app.delivery_in(&token, &event, "waiting").await;
     let asked = server.asked();
-    within(30, "it was tried again without asking again", async || {
+    within(30, "it was retried without another lookup", async || {
         let (_, story) = app.api(&token, "GET", &format!("/events/{event}"), None).await;
         (story["deliveries"][0]["attempt_count"].as_u64()? >= 4).then_some(())
     })

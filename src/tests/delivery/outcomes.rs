@@ -199,7 +199,7 @@ async fn a_huge_response_is_read_only_as_far_as_needed(db: TestDb) {
     );
     assert_eq!(attempt["response_body"].as_str().unwrap().len(), 16 * 1024);
     let (_, delivery) = app.api(&token, "POST", &test, None).await;
-    assert_eq!(delivery["attempts"][0]["class"], "success", "nothing is unpacked");
+    assert_eq!(delivery["attempts"][0]["class"], "success", "the response is not decompressed");
 }
 
 async fn a_hook_that_is_off_skips_new_events_and_holds_waiting_ones(db: TestDb) {
@@ -277,7 +277,7 @@ async fn a_restart_resumes(db: TestDb) {
             .iter()
             .all(|one| arrived.contains(one["id"].as_str().unwrap()))
     );
-    assert_eq!(came.len(), 50, "an orderly restart repeats nothing");
+    assert_eq!(came.len(), 50, "a graceful restart repeats nothing");
     app.assert_balanced().await;
 }
 
@@ -395,7 +395,7 @@ async fn a_settled_delivery_can_be_sent_again(db: TestDb) {
     let delivery = app.delivery_in(&token, &skipped, "skipped").await;
     let again = format!("/deliveries/{}/redeliver", delivery["id"].as_str().unwrap());
     assert_eq!(app.api(&token, "POST", &again, None).await.1["state"], "held");
-    assert_eq!(app.api(&token, "POST", &again, None).await.0, 422, "it is on its way already");
+    assert_eq!(app.api(&token, "POST", &again, None).await.0, 422, "it is in flight already");
     app.api(&token, "PATCH", &path, Some(json!({"enabled": true}))).await;
     app.delivery_in(&token, &skipped, "delivered").await;
     // A deleted hook gets nothing more.

@@ -168,7 +168,7 @@ async fn names_are_checked_by_their_addresses() {
         assert_eq!(attempt["class"], "address_refused", "{name}: {attempt}");
         assert!(
             attempt["detail"].as_str().unwrap().contains(answer[0]),
-            "which one is said: {attempt}"
+            "the address is named: {attempt}"
         );
     }
     // NXDOMAIN when it is saved is a warning; a private address later is rejected.
@@ -265,7 +265,7 @@ async fn redirects_of_a_good_name_are_not_followed() {
             (Some("redirect"), Some(status.into()))
         );
     }
-    assert!(sentinel.came().is_empty(), "the key travelled");
+    assert!(sentinel.came().is_empty(), "the API key was sent");
 }
 
 #[tokio::test(flavor = "multi_thread")]

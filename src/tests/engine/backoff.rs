@@ -92,7 +92,7 @@ async fn a_probe_does_not_use_up_the_schedule(db: TestDb) {
         assert_eq!(
             *numbers,
             (1..=numbers.len() as u64).collect::<Vec<_>>(),
-            "each attempt has a number of its own"
+            "each attempt has its own number"
         );
     }
     assert_eq!(tries.iter().map(Vec::len).sum::<usize>(), receiver.came().len());
@@ -132,7 +132,7 @@ async fn a_receiver_with_a_quota_is_not_overloaded(db: TestDb) {
         .await;
     let (took, refused) = (receiver.age() - began, receiver.came().len() - 60);
     eprintln!("60 events at 5 a second: {took:?}, {refused} refused");
-    assert!(refused <= 15, "{refused} were refused, in {took:?}");
+    assert!(refused <= 15, "{refused} were rejected, in {took:?}");
     // Responses with 429 are not failures.
     let health = scene.health(&hook, "healthy").await;
     assert_eq!(health["failures_in_a_row"], 0, "{health}");
@@ -146,7 +146,7 @@ async fn a_requested_wait_is_respected(db: TestDb) {
     let hook = scene.hook(&receiver, json!({})).await;
     scene.hook(&other, json!({})).await;
     scene.emit_some(20).await;
-    let health = eventually("its wish is known", async || {
+    let health = eventually("its requested wait is recorded", async || {
         let health = scene.get(&hook.path).await["health"].clone();
         health["waits_until"].is_string().then_some(health)
     })
@@ -209,7 +209,7 @@ async fn a_manual_retry_keeps_the_schedule(db: TestDb) {
         })
         .await;
         let due = Timestamp::parse(tried["next_attempt_at"].as_str().unwrap()).unwrap();
-        assert_eq!(tried["state"], "waiting", "the schedule is where it was: {tried}");
+        assert_eq!(tried["state"], "waiting", "the schedule is unchanged: {tried}");
         assert!(Clock::System.now().until(due) > HOUR / 2, "{tried}");
     }
     mood.store(200, Ordering::SeqCst);
@@ -271,7 +271,7 @@ async fn a_held_delivery_can_become_the_probe_now(db: TestDb) {
     assert_eq!((status, sent["state"].as_str()), (202, Some("held")), "{sent}");
     let came = receiver.wait_for(before + 1).await;
     assert_eq!(came[before].header("webhook-id"), last);
-    eventually("it is on record", async || {
+    eventually("it is recorded", async || {
         (scene.get(&format!("/events/{last}")).await["deliveries"][0]["attempt_count"] == 1)
             .then_some(())
     })
@@ -315,7 +315,7 @@ async fn a_successful_test_retries_waiting_deliveries_at_once(db: TestDb) {
     for (position, later) in came[601..].iter().enumerate() {
         let least = MS(500) * u32::try_from(position / 250).unwrap();
         let took = later.elapsed - came[600].elapsed;
-        assert!(took + MS(2) >= least, "number {position} came after {took:?}");
+        assert!(took + MS(2) >= least, "number {position} arrived after {took:?}");
     }
     scene.app.assert_balanced().await;
 }

@@ -76,11 +76,11 @@ async fn a_failing_receiver_is_probed_and_gets_its_backlog_at_a_limited_rate(db:
     let came = down.came();
     // One step releases 250 deliveries, and the next follows half a second later.
     let healed = came.len() - 601;
-    assert_eq!(came[healed].header("webhook-id"), first, "the oldest is what it is probed with");
+    assert_eq!(came[healed].header("webhook-id"), first, "the oldest delivery is the probe");
     for (position, later) in came[healed + 1..].iter().enumerate() {
         let least = MS(500) * u32::try_from(position / 250).unwrap();
         let took = later.elapsed - came[healed].elapsed;
-        assert!(took + MS(2) >= least, "number {position} came after {took:?}");
+        assert!(took + MS(2) >= least, "number {position} arrived after {took:?}");
     }
     assert_eq!(
         actions(scene.app.audit(&hook.id).await),
@@ -105,7 +105,7 @@ async fn a_pause_survives_a_restart(db: TestDb) {
     mood.store(200, Ordering::SeqCst);
     let scene = scene.restart().await;
     let after = scene.health(&hook, "paused").await;
-    assert_eq!(before, after, "neither forgotten nor forgiven");
+    assert_eq!(before, after, "the pause survives the restart");
     scene.emit_some(3).await;
     scene.all_in("delivered", 4).await;
     let delivery = scene.delivery_in(&event, "delivered").await;
@@ -204,7 +204,7 @@ async fn a_paused_hook_without_held_deliveries_is_probed_with_a_redelivery(db: T
     let failed = scene.delivery_in(&event, "failed").await;
     let health = scene.health(&hook, "paused").await;
     // Its probe is due, but there is no delivery to probe with.
-    eventually("the time of the probe has come", async || {
+    eventually("the probe is due", async || {
         let now = scene.app.running.portal.clock().now().rfc3339();
         (now.as_str() > health["next_probe_at"].as_str().unwrap()).then_some(())
     })

@@ -61,7 +61,7 @@ async fn hang(db: TestDb, hanging: usize, well: usize, is_warm: bool) {
         scene.emit_some(count).await;
         good.wait_for(before + well * count).await;
     }
-    eventually("all of it is on record", async || {
+    eventually("everything is recorded", async || {
         (scene.count("delivered").await == done + (3 * well * count) as i64).then_some(())
     })
     .await;

@@ -89,7 +89,7 @@ async fn recover_sends_skipped_and_failed_deliveries(db: TestDb) {
     scene.change(&hook, json!({"enabled": true})).await;
     let dry = scene.ask("POST", &recover, json!({"since": since, "dry_run": true})).await;
     assert_eq!(dry, (200, json!({"total": 31, "by_state": {"failed": 1, "skipped": 30}})));
-    assert_eq!(scene.get("/jobs").await["items"], json!([]), "a dry run begins nothing");
+    assert_eq!(scene.get("/jobs").await["items"], json!([]), "a dry run starts no job");
     let job = begin(&scene, &recover, json!({"since": since, "per_second": 1000})).await;
     assert_eq!(
         (job["kind"].as_str(), job["hook"].as_str(), counts(&job).0),
@@ -243,7 +243,11 @@ async fn a_job_of_a_failing_hook_does_not_delay_others(db: TestDb) {
     assert_eq!(counts(&done(&scene, &job).await), (10, 10, 0));
     scene.all_in("delivered", 5).await;
     scene.all_in("failed", 5).await;
-    assert_eq!((bad.came().len(), good.came().len()), (10, 10), "each hook has its own, once");
+    assert_eq!(
+        (bad.came().len(), good.came().len()),
+        (10, 10),
+        "each hook got its own deliveries once"
+    );
     let failed = scene.get(&format!("/deliveries?hook={}&state=failed", failing.id)).await;
     assert!(
         failed["items"].as_array().unwrap().iter().all(|delivery| delivery["attempt_count"] == 2),

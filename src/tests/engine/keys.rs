@@ -61,7 +61,7 @@ async fn a_wrong_key_is_rejected_and_no_key_is_created(db: TestDb) {
     fs::remove_file(&path).unwrap();
     let said = refusal(&settings).await;
     assert!(said.contains("the master key is missing") && said.contains("backup"), "{said}");
-    assert!(!path.exists(), "a key was made although hooks are sealed with another one");
+    assert!(!path.exists(), "a key was created although hooks are sealed with another one");
 
     fs::write(&path, key).unwrap();
     let store = db.store().await;

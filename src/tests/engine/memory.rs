@@ -56,7 +56,7 @@ async fn silent_receivers_take_no_more_than_the_budget_and_nothing_is_left_behin
         let (status, answer) = scene.ask("POST", "/events", large(number)).await;
         assert_eq!(status, 202, "{answer}");
         let taken = figure(&scene, "service_hooks_lane_memory_bytes").await;
-        assert!(taken <= most, "{taken} bytes after {number} events");
+        assert!(taken <= most, "{taken} bytes in memory after {number} events");
     }
     // Every lane has an attempt in flight, however much memory the others use.
     receiver.wait_for(HOOKS).await;

@@ -61,7 +61,7 @@ async fn fill_and_drain(db: TestDb, tune: impl FnOnce(&mut Settings)) {
     let receiver = Receiver::ruled(rule).await;
     scene.hook(&receiver, json!({})).await;
     scene.emit_some(100).await;
-    let refused = eventually("the door is closed", async || {
+    let refused = eventually("events are rejected", async || {
         let answer = emit(&scene).await;
         (answer.status() != 202).then_some(answer)
     })
@@ -86,7 +86,7 @@ async fn fill_and_drain(db: TestDb, tune: impl FnOnce(&mut Settings)) {
         (scene.count("delivered").await == accepted).then_some(())
     })
     .await;
-    eventually("the door is open", async || (emit(&scene).await.status() == 202).then_some(()))
+    eventually("events are accepted", async || (emit(&scene).await.status() == 202).then_some(()))
         .await;
     eventually("and that is delivered too", async || {
         (scene.count("delivered").await == scene.app.balance().await.accepted).then_some(())
@@ -104,12 +104,8 @@ async fn of_hook(scene: &Scene, hook: &Hook, state: &str) -> Vec<String> {
 
 /// Emits until a delivery is skipped.
 async fn overflow(scene: &Scene, hook: &Hook) -> String {
-    eventually("what comes for the hook is skipped", async || {
-        assert_eq!(
-            emit(scene).await.status(),
-            202,
-            "a producer was turned away for one hook's sake"
-        );
+    eventually("new events for the hook are skipped", async || {
+        assert_eq!(emit(scene).await.status(), 202, "an event was rejected because of one hook");
         of_hook(scene, hook, "skipped").await.pop()
     })
     .await
@@ -147,7 +143,7 @@ async fn one_failing_hook_does_not_block_others(db: TestDb) {
     // Repaired: waiting deliveries are sent, then new events, and skipped ones are recovered.
     is_healthy.store(true, Ordering::SeqCst);
     assert_eq!(scene.ask("POST", &format!("{}/try-now", hook.path), json!({})).await.0, 202);
-    eventually("the queue has room again", async || {
+    eventually("the queue is below its limit", async || {
         let event = scene.emit_one().await;
         let story = scene.get(&format!("/events/{event}")).await;
         (story["deliveries"][0]["state"] != "skipped").then_some(())
@@ -175,7 +171,7 @@ async fn events_beyond_a_slow_hooks_limit_are_skipped_and_recoverable(db: TestDb
     let reason = overflow(&scene, &hook).await;
     assert!(reason.starts_with("the hook's queue is full: its oldest"), "{reason}");
     scene.change(&hook, json!({"rate_per_second": null})).await;
-    eventually("the queue has room again", async || {
+    eventually("the queue is below its limit", async || {
         let event = scene.emit_one().await;
         let story = scene.get(&format!("/events/{event}")).await;
         (story["deliveries"][0]["state"] != "skipped").then_some(())

@@ -102,7 +102,7 @@ async fn a_delivery_that_another_node_redelivers_is_not_deleted() {
     });
     begun.await.unwrap();
     clock.advance(2 * HOUR);
-    eventually("what is not sent again is removed", async || {
+    eventually("bodies that are not redelivered are deleted", async || {
         (scene.app.balance().await.pruned == 1).then_some(())
     })
     .await;
@@ -113,7 +113,7 @@ async fn a_delivery_that_another_node_redelivers_is_not_deleted() {
         (came[2].body.clone(), came[2].header("webhook-id")),
         (came[0].body.clone(), came[0].header("webhook-id"))
     );
-    eventually("once it is settled it goes too", async || {
+    eventually("the settled delivery is deleted too", async || {
         (scene.app.balance().await.pruned == 2).then_some(())
     })
     .await;

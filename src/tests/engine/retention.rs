@@ -166,7 +166,7 @@ async fn ordering_keys_are_deleted_with_the_bodies(db: TestDb) {
     assert_eq!(sql::number(&url, ordered).await.unwrap(), 1);
     clock.advance(2 * NEVER);
     body_is_gone(&scene, &event).await;
-    assert_eq!(sql::number(&url, ordered).await.unwrap(), 0, "a customer's number is still there");
+    assert_eq!(sql::number(&url, ordered).await.unwrap(), 0, "the ordering key was not deleted");
     scene.app.assert_balanced().await;
 }
 

@@ -164,7 +164,7 @@ async fn the_concurrency_limit_is_never_exceeded(db: TestDb) {
     scene.emit_some(40).await;
     let limits = (1, 3, scene.settings.delivery.in_flight_per_hook);
     let busiest = || (one.busiest(), three.busiest(), usual.busiest());
-    eventually("each has all it may have", async || (busiest() == limits).then_some(())).await;
+    eventually("each has its maximum", async || (busiest() == limits).then_some(())).await;
     for receiver in [&one, &three, &usual] {
         receiver.release();
     }
@@ -195,7 +195,7 @@ fn assert_rate(came: &[Came], began: Duration, rate: f64, on_the_way: usize) {
         let most = rate * (came.elapsed - began).as_secs_f64() + burst;
         assert!(
             before as f64 + 1.0 <= most + 0.5,
-            "number {before} of {rate} a second came after {:?}",
+            "request {before}, limited to {rate} per second, arrived after {:?}",
             came.elapsed - began
         );
     }

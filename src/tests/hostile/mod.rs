@@ -150,7 +150,7 @@ async fn hostile_clients_do_not_block_others(db: TestDb) {
         for _ in 0..EVENTS {
             let watch = Clock::System.stopwatch();
             scene.emit().await;
-            assert_eq!(scene.page("/sign-in").await, Some(200), "beside clients that {kind:?}");
+            assert_eq!(scene.page("/sign-in").await, Some(200), "beside clients of kind {kind:?}");
             slowest = slowest.max(watch.elapsed());
         }
         eprintln!("{kind:?}: there after {crowded:?}; the slowest event and page took {slowest:?}");

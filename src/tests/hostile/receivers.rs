@@ -96,7 +96,7 @@ async fn hostile_receivers_do_not_affect_other_hooks(db: TestDb) {
             emit(&scene, &mut emitted).await;
         }
         let is_busy = async || (neighbour.requests() >= REACHED).then_some(());
-        eventually("the hostile are reached", is_busy).await;
+        eventually("the hostile receivers got requests", is_busy).await;
         for _ in 0..EVENTS {
             emit(&scene, &mut emitted).await;
         }
@@ -151,13 +151,13 @@ async fn assert_answered(records: &Records, kind: Kind, neighbour: &Neighbour, h
         all.iter().all(|delivery| delivery.state.is_final()).then_some(all)
     })
     .await;
-    assert_eq!(settled.len(), HOSTILE * 2 * EVENTS, "{kind:?}: every event is there");
+    assert_eq!(settled.len(), HOSTILE * 2 * EVENTS, "{kind:?}: every event is accounted for");
     let delivered = settled.iter().filter(|delivery| delivery.state == State::Delivered).count();
     let (answered, requests) = (neighbour.answered(), neighbour.requests());
     eprintln!("    {requests} requests, {answered} answers, {delivered} delivered");
     assert!(
         delivered <= answered,
-        "{kind:?}: {delivered} are delivered and {answered} were answered"
+        "{kind:?}: {delivered} recorded as delivered, but {answered} answered"
     );
 }
 
@@ -169,7 +169,7 @@ async fn assert_all_delivered_once(
     events: usize,
 ) {
     for hook in hooks {
-        let all = eventually("they are on record", async || {
+        let all = eventually("they are recorded", async || {
             let all = records.of(*hook).await;
             all.iter().all(|delivery| delivery.state == State::Delivered).then_some(all)
         })

@@ -55,7 +55,7 @@ impl World {
     }
 
     async fn at_rest(&self) -> Found {
-        eventually("everything comes to rest", async || {
+        eventually("nothing is in progress", async || {
             // Counting is cheaper than reading everything.
             let balance = self.scene().app.balance().await;
             if balance.of(State::Pending) + balance.of(State::Waiting) > 0 {
@@ -117,7 +117,7 @@ impl World {
             sent.map(|row| ((path(row.hook), row.event.clone()), row.attempts)).collect();
         let wrong: Vec<_> =
             came.keys().chain(sent.keys()).filter(|key| came.get(*key) != sent.get(*key)).collect();
-        assert!(wrong.is_empty(), "came and sent differ: {wrong:#?}");
+        assert!(wrong.is_empty(), "received and recorded attempts differ: {wrong:#?}");
     }
 
     async fn compare_balance(&self) {

@@ -66,7 +66,7 @@ impl World {
             assert_eq!(
                 self.post_keyed(key, body).await,
                 (202, answer.clone()),
-                "the first answer again"
+                "the first response again"
             );
             let other = json!({"type": OTHER.key(), "data": {}, "more": 1});
             let (status, refused) = self.post_keyed(key, &other).await;

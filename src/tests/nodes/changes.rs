@@ -129,7 +129,7 @@ async fn a_hook_turned_off_through_another_server_sends_no_backlog() {
     assert!(came < 40, "all had been sent already");
     // In this time several more would have been sent.
     tokio::time::sleep(IN_FORCE * 5 / 2).await;
-    assert_eq!(receiver.came().len(), came, "a hook that is off was sent to");
+    assert_eq!(receiver.came().len(), came, "a request was sent to a hook that is off");
     let (status, _) =
         cluster.api(1, "PATCH", &path, json!({"enabled": true, "rate_per_second": null})).await;
     assert_eq!(status, 200);

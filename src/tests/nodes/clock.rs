@@ -85,7 +85,7 @@ async fn a_clock_half_a_minute_ahead_delays_nothing_and_is_reported() {
            > EXTRACT(EPOCH FROM clock_timestamp()) * 1000 + 1000",
     )
     .await;
-    assert_eq!(beyond[0].0, 0, "something was written by a wrong clock");
+    assert_eq!(beyond[0].0, 0, "a row was written with a wrong clock");
 
     let skews: Vec<(i64,)> = rows(&db, "SELECT skew_ms FROM nodes ORDER BY skew_ms").await;
     assert!(skews[0].0.abs() < 5000 && (skews[1].0 - AHEAD).abs() < 5000, "{skews:?}");

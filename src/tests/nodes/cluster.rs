@@ -273,7 +273,7 @@ impl Cluster {
         let deadlocks: Vec<(i64,)> = self
             .ask("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
             .await;
-        assert_eq!(deadlocks[0].0, 0, "servers waited for each other");
+        assert_eq!(deadlocks[0].0, 0, "a deadlock occurred");
         let grant = Actor::portal().require(right::SystemRead).unwrap();
         let store = Store::open(&self.db.settings()).await.unwrap();
         let balance = balance::read(&mut store.read().await.unwrap(), &grant).await.unwrap();

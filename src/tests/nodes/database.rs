@@ -65,6 +65,6 @@ async fn acknowledged_events_survive_a_database_kill() {
     let in_flight = cluster.nodes.len() * cluster.nodes[0].settings.delivery.in_flight;
     assert!(tally.duplicates <= kills() * in_flight, "{} repeats", tally.duplicates);
     for node in &mut cluster.nodes {
-        assert!(node.child().try_wait().unwrap().is_none(), "a server gave up");
+        assert!(node.child().try_wait().unwrap().is_none(), "a server exited");
     }
 }

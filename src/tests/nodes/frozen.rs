@@ -66,6 +66,6 @@ async fn servers_continue_after_their_database_was_frozen() {
     let in_flight = cluster.nodes[0].settings.delivery.in_flight_per_hook * hooks.len();
     assert!(tally.duplicates <= in_flight, "{} repeats", tally.duplicates);
     for node in &mut cluster.nodes {
-        assert!(node.child().try_wait().unwrap().is_none(), "a server gave up");
+        assert!(node.child().try_wait().unwrap().is_none(), "a server exited");
     }
 }

@@ -63,7 +63,7 @@ async fn idle_hooks_cause_no_load_and_a_change_reloads_only_its_hook() {
     // Earlier statements of a connection are counted after it was idle for ten seconds.
     tokio::time::sleep(std::time::Duration::from_secs(15)).await;
     let (before, mut questions) = (count(&cluster).await, 0);
-    let after = within(120, "servers beat", async || {
+    let after = within(120, "servers send heartbeats", async || {
         questions += 1;
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         let now = count(&cluster).await;
@@ -92,7 +92,7 @@ async fn idle_hooks_cause_no_load_and_a_change_reloads_only_its_hook() {
     assert_eq!(status, 200, "{answer}");
     within(20, "its lane is read again", async || (loads().await > loaded).then_some(())).await;
     let seen = count(&cluster).await;
-    within(60, "both have heard of it", async || {
+    within(60, "both have read the change", async || {
         (count(&cluster).await.beats >= seen.beats + 6).then_some(())
     })
     .await;

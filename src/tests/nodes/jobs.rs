@@ -28,7 +28,7 @@ async fn a_job_continues_on_another_server_after_a_kill() {
     assert_eq!((status, &job["total"]), (202, &json!(MISSED)), "{job}");
     let path = format!("/jobs/{}", job["id"].as_str().unwrap());
     let progress = async |cluster: &Cluster| cluster.api(0, "GET", &path, Value::Null).await.1;
-    within(10, "it is under way", async || {
+    within(10, "the job is running", async || {
         (progress(&cluster).await["done"].as_i64()? >= 20).then_some(())
     })
     .await;

@@ -64,7 +64,7 @@ async fn every_key_keeps_its_order_on_several_servers_and_when_one_is_killed() {
     let mut cluster = Cluster::start(TestDb::postgres().await, 2).await;
     let (receiver, book) = keeping().await;
     let hook = cluster.hook(&receiver, "/in", json!({"order_by": "customerIdentifier"})).await;
-    within(30, "the hook has a server", async || {
+    within(30, "the lane has an owner", async || {
         cluster.owners().await.contains_key(&hook).then_some(())
     })
     .await;
@@ -78,7 +78,7 @@ async fn every_key_keeps_its_order_on_several_servers_and_when_one_is_killed() {
         }
         emit(&cluster, number).await;
     }
-    within(120, "everything has come", async || is_complete(&book, count).then_some(())).await;
+    within(120, "everything has arrived", async || is_complete(&book, count).then_some(())).await;
     cluster.assert_balanced().await;
     for (key, came) in book.lock().unwrap().iter() {
         // Deliveries that were not recorded at the kill are repeated, in order.

@@ -29,8 +29,7 @@ impl OwnPostgres {
             .collect();
         versions.retain(|bin| bin.join("initdb").exists());
         versions.sort();
-        let bin =
-            versions.pop().expect("scripts/with-postgres sees to it that PostgreSQL is there");
+        let bin = versions.pop().expect("scripts/with-postgres installs PostgreSQL");
         let folder = tempfile::tempdir().unwrap();
         if is_root() {
             assert!(

@@ -36,7 +36,7 @@ async fn an_exhausted_connection_pool_loses_no_lane() {
     // Hooks are created when both servers know each other, so that no lane moves later for another
     // reason.
     let mut beats: Vec<i64> = Vec::new();
-    within(20, "both nodes beat twice", async || {
+    within(20, "both nodes sent two heartbeats", async || {
         let until = "SELECT until FROM nodes ORDER BY id";
         let now: Vec<(i64,)> = sqlx::query_as(until).fetch_all(&mut conn).await.unwrap();
         if now.len() == 2 && beats.is_empty() {
@@ -50,7 +50,7 @@ async fn an_exhausted_connection_pool_loses_no_lane() {
     for _ in 0..8 {
         scene.hook(&receiver, json!({})).await;
     }
-    within(20, "every lane has a node", async || {
+    within(20, "every lane has an owner", async || {
         let free: (i64,) = sqlx::query_as(
             "SELECT COUNT(*) FILTER (WHERE node_id IS NULL) + 8 - COUNT(*) FROM lanes l
                             JOIN nodes n ON n.id = l.node_id",
@@ -75,7 +75,7 @@ async fn an_exhausted_connection_pool_loses_no_lane() {
     let clock = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
     let (since,): (i64,) = sqlx::query_as(clock).fetch_one(&mut conn).await.unwrap();
     let mut sent = 8;
-    within(120, "a lease goes by", async || {
+    within(120, "the lease time has passed", async || {
         let event = Emit { event_type: EVENT, body: sample(EVENT).into() };
         scene.app.running.portal.dispatcher.emit(event, "test").await.unwrap();
         sent += 8;
@@ -86,7 +86,7 @@ async fn an_exhausted_connection_pool_loses_no_lane() {
     .await;
     let after: Vec<(Uuid, Option<Uuid>, i64)> =
         sqlx::query_as(owners).fetch_all(&mut conn).await.unwrap();
-    assert_eq!(after, before, "a lane changed hands");
+    assert_eq!(after, before, "a lane changed its owner");
     drop(taken);
     scene.app.assert_balanced().await;
     assert_eq!(receiver.came().len(), sent);

@@ -54,14 +54,14 @@ async fn a_frozen_server_keeps_its_lease() {
     cluster.nodes[0].server.signal("STOP");
     cluster.join().await;
     let mut beats = HashSet::new();
-    within(5, "the new one has looked around", async || {
+    within(5, "the new node has checked for crashed nodes", async || {
         let until: Vec<(i64,)> = cluster.ask("SELECT MAX(until) FROM nodes").await;
         beats.insert(until[0].0);
         (beats.len() > 3).then_some(())
     })
     .await;
     let left = lease_left(&cluster).await;
-    assert!(left > 0, "it looked too late: {left} ms");
+    assert!(left > 0, "the check came too late: {left} ms");
     assert!(
         cluster.owners().await.values().all(|owner| *owner == sleeper),
         "its lease has not expired"

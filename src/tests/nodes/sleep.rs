@@ -63,7 +63,7 @@ async fn a_late_result_is_rejected_and_a_late_delivery_is_not_sent() {
     );
     let attempts: Vec<(i64, i64)> =
         cluster.ask("SELECT COUNT(*), COUNT(DISTINCT delivery_id) FROM attempts").await;
-    assert_eq!(attempts, [(7, 7)], "each delivery has one attempt on record");
+    assert_eq!(attempts, [(7, 7)], "each delivery has one recorded attempt");
     let states: Vec<(String, i64)> = cluster
         .ask("SELECT state, COUNT(*) FROM deliveries WHERE state <> 'skipped' GROUP BY state")
         .await;

@@ -22,7 +22,8 @@ async fn a_stopping_server_hands_over_and_finishes_its_attempts() {
     // The server that owns this lane is stopped during an attempt.
     let busy = cluster.hook(&slow, "/slow", json!({})).await;
     let owner =
-        within(10, "it has a node", async || cluster.owners().await.get(&busy).copied()).await;
+        within(10, "the lane has an owner", async || cluster.owners().await.get(&busy).copied())
+            .await;
     let position = cluster.nodes.iter().position(|node| node.id == owner).unwrap();
     let mut stopping = cluster.nodes.swap_remove(position);
     let load = Load::start(&cluster);
@@ -40,7 +41,7 @@ async fn a_stopping_server_hands_over_and_finishes_its_attempts() {
     })
     .await;
     let handed_over = watch.elapsed();
-    assert!(stopping.child().try_wait().unwrap().is_none(), "it left something in flight");
+    assert!(stopping.child().try_wait().unwrap().is_none(), "an attempt was not finished");
     load.wait_for(10).await;
     slow.release();
     let status = within(10, "it ends", async || stopping.child().try_wait().unwrap()).await;

@@ -27,7 +27,7 @@ async fn only_sweeper(cluster: &Cluster) -> usize {
     })
     .await;
     let sweepers: Vec<usize> = (0..pruned.len()).filter(|node| pruned[*node] > 0.0).collect();
-    assert_eq!(sweepers.len(), 1, "who removed how many: {pruned:?}");
+    assert_eq!(sweepers.len(), 1, "bodies removed per server: {pruned:?}");
     sweepers[0]
 }
 

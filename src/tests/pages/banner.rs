@@ -42,7 +42,8 @@ async fn the_banner_shows_rejected_events_to_each_role(db: TestDb) {
     app.hook(&token, EventType::WorkItemClosed, &receiver).await;
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     let said =
-        eventually("it is said", async || above(&developer, "/integration/hooks").await).await;
+        eventually("the banner is shown", async || above(&developer, "/integration/hooks").await)
+            .await;
     assert!(said.contains("New events are rejected") && said.contains("role=\"alert\""), "{said}");
     assert!(
         said.contains("Since <time") && said.contains("Check for failing or slow receivers."),
@@ -78,7 +79,7 @@ async fn a_late_clean_up_is_reported(db: TestDb) {
             && said.contains("role=\"status\""),
         "{said}"
     );
-    assert_eq!(above(&agent, "/account").await, None, "nothing is held up");
+    assert_eq!(above(&agent, "/account").await, None, "deliveries are not affected");
 }
 
 /// As after a failover to a read-only replica. (For a full disk on SQLite see `power`.)
@@ -92,7 +93,7 @@ async fn a_read_only_database_is_reported_until_it_is_writable() {
     let body = serde_json::json!({"type": "work_item.closed",
         "data": serde_json::from_str::<serde_json::Value>(
         service_hooks::engine::catalogue::sample(EventType::WorkItemClosed)).unwrap()});
-    let said = within(20, "it is said", async || {
+    let said = within(20, "the banner is shown", async || {
         let (status, problem) = app.api(&token, "POST", "/events", Some(body.clone())).await;
         assert_ne!(status, 202, "{problem}");
         // Connections of the pages were cut too, which a first request may notice.
@@ -113,7 +114,7 @@ async fn a_read_only_database_is_reported_until_it_is_writable() {
         (developer.get("/integration/hooks").await.status() == 200).then_some(())
     })
     .await;
-    within(20, "it goes", async || {
+    within(20, "the banner disappears", async || {
         above(&developer, "/integration/hooks").await.is_none().then_some(())
     })
     .await;

@@ -133,7 +133,7 @@ async fn a_conflict_of_two_tabs_is_reported_to_the_second(db: TestDb) {
             && page.contains(">first<")
             && page.contains("value=\"second\"")
     );
-    assert!(page.contains("name=\"version\" value=\"2\""), "saving again is a decision");
+    assert!(page.contains("name=\"version\" value=\"2\""), "saving again is confirmed by the user");
     let (path, _) = submit(&browser, UPDATE, &tab("second", "2")).await;
     assert_eq!(path, format!("/integration/hooks/{id}"));
     assert_eq!(app.api(&token, "GET", &format!("/hooks/{id}"), None).await.1["name"], "second");

@@ -113,7 +113,7 @@ async fn a_delivery_that_loops_back_is_rejected() {
     let (_, problem) = say(&app, head).await;
     assert!(
         problem.contains("\"field\":\"X-Service-Hook-Event\""),
-        "it names the header that is the reason: {problem}"
+        "the problem names the header: {problem}"
     );
     let patch = json!({"callback_url": "https://hooks.example.org/x", "api_key": "k"});
     let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
@@ -122,7 +122,7 @@ async fn a_delivery_that_loops_back_is_rejected() {
         status == 422 && problem.to_string().contains("the address of this server"),
         "{problem}"
     );
-    assert_eq!(app.balance().await.accepted, 1, "no event came of it");
+    assert_eq!(app.balance().await.accepted, 1, "no event was stored");
 }
 
 #[tokio::test(flavor = "multi_thread")]

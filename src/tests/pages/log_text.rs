@@ -60,7 +60,7 @@ async fn searches_in_large_payloads_take_turns_and_show_their_progress(db: TestD
     }
     // The next page continues where the first one stopped.
     let text = page(&browser, &format!("{LOG}?text=the+oldest+OF+all")).await;
-    let further = link(&text, "Search further back").expect("it looked no further than it may");
+    let further = link(&text, "Search further back").expect("the search stopped at its limit");
     let text = page(&browser, &further).await;
     assert!(
         text.contains("<th scope=\"row\">") && link(&text, "Search further back").is_none(),

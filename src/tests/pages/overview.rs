@@ -79,7 +79,7 @@ async fn the_list_can_be_filtered_sorted_and_paginated(db: TestDb) {
     let by_name = text(&browser, &format!("{LIST}?sort=name")).await;
     assert_eq!(names(&by_name), ["alpha", "Bravo", "Charlie &amp; &lt;co&gt;"]);
     assert!(by_name.contains("aria-sort=\"ascending\""));
-    let failing = eventually("it stands as degraded", async || {
+    let failing = eventually("its status is degraded", async || {
         let page = text(&browser, &format!("{LIST}?status=failing")).await;
         (!names(&page).is_empty()).then_some(page)
     });
@@ -93,12 +93,12 @@ async fn the_list_can_be_filtered_sorted_and_paginated(db: TestDb) {
     assert_eq!(
         names(&text(&browser, &format!("{LIST}?sort=condition")).await)[0],
         "Bravo",
-        "the worst first"
+        "worst first"
     );
     assert_eq!(
         names(&text(&browser, &format!("{LIST}?sort=last")).await)[0],
         "Bravo",
-        "the last first"
+        "most recent first"
     );
     for (query, found) in [
         ("q=EXAMPLE.com", 1),
@@ -137,7 +137,7 @@ async fn the_list_can_be_filtered_sorted_and_paginated(db: TestDb) {
     assert_eq!(
         names(&text(&browser, &format!("{LIST}?page=99")).await),
         names(&second),
-        "the last there is"
+        "the last page"
     );
 }
 

@@ -60,12 +60,12 @@ async fn preferences_are_kept_and_rendered(db: TestDb) {
     assert_eq!(
         (light.status().as_u16(), location(&light)),
         (303, delivery.as_str()),
-        "back to the page it was on"
+        "redirects back to the page"
     );
     let after = page(&browser, &delivery).await;
     assert!(
         after.contains("data-theme=\"light\"") && after.contains("Asia/Kathmandu"),
-        "the theme and nothing else"
+        "only the theme is changed"
     );
     // A script offers the browser's zone as a button of the same form; it takes precedence over the
     // list.
@@ -95,7 +95,10 @@ async fn an_invalid_preference_is_not_stored(db: TestDb) {
         );
     }
     assert!(shown.contains("<title>Error: Your account") && !shown.contains("pink<script>"));
-    assert!(page(&browser, "/account").await.contains("<option selected>UTC"), "nothing was kept");
+    assert!(
+        page(&browser, "/account").await.contains("<option selected>UTC"),
+        "nothing was stored"
+    );
     assert_eq!(browser.post(SET_THEME, &[("theme", "pink")]).await.status(), 422);
     assert_eq!(browser.post(SET_THEME, &[]).await.status(), 422);
 }
@@ -125,5 +128,8 @@ async fn the_theme_applies_before_sign_in() {
     stranger.cookie = "other=1; theme=dark".into();
     assert!(page(&stranger, "/sign-in").await.contains("<html lang=\"en\" data-theme=\"dark\""));
     stranger.cookie = "theme=\"><script>".into();
-    assert!(!page(&stranger, "/sign-in").await.contains("data-theme"), "what is no theme is none");
+    assert!(
+        !page(&stranger, "/sign-in").await.contains("data-theme"),
+        "an invalid theme is ignored"
+    );
 }

@@ -57,7 +57,7 @@ async fn a_recovery_is_previewed_and_can_be_paused_and_cancelled(db: TestDb) {
     let others = counted.matches("data-label=\"Other\"").count();
     assert!(
         (1..=2).contains(&others),
-        "four of one moment, perhaps across an hour's end: {counted}"
+        "four events at one moment, possibly across an hour boundary: {counted}"
     );
     // The preview sent nothing.
     assert!(receiver.came().is_empty());
@@ -94,7 +94,7 @@ async fn a_recovery_is_previewed_and_can_be_paused_and_cancelled(db: TestDb) {
     let read = words(&page(&browser, &job).await);
     assert!(read.contains("Job cancelled.") && !read.contains("Resume"), "{read}");
     let late = browser.post(MOVE, &[("id", id), ("state", "paused")]).await;
-    assert_eq!(location(&late), job, "a button that comes too late leads back too");
+    assert_eq!(location(&late), job, "a late button also redirects back");
     assert!(words(&page(&browser, &job).await).contains("can't change to paused"));
     let jobs = page(&app.browser(Role::Auditor).await, "/integration/jobs").await;
     assert!(words(&jobs).contains("Cancelled") && !jobs.contains("move_job"), "{jobs}");

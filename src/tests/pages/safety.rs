@@ -246,5 +246,5 @@ async fn a_slow_request_head_times_out() {
         tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await.is_ok()
     };
     let (slow, silent) = tokio::join!(closed(&mut slow), closed(&mut silent));
-    assert!(slow && silent, "a connection without a request is held for ever");
+    assert!(slow && silent, "an idle connection is kept open forever");
 }

@@ -51,7 +51,7 @@ async fn the_rust_snippet_accepts_only_our_signed_requests() {
     assert_eq!(
         send(KEY, "m-1", now, &sign("m-1", now)).await,
         StatusCode::NO_CONTENT,
-        "a repeat is thanked for too"
+        "a repeated event is acknowledged too"
     );
     for (what, status) in [
         ("a wrong key", send("another", "m-2", now, &sign("m-2", now)).await),

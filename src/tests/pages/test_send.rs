@@ -80,7 +80,7 @@ async fn a_body_is_checked_and_sent_unchanged(db: TestDb) {
     assert!(page.contains("Invalid JSON") && page.contains("The test was not sent."), "{page}");
     assert!(
         !path.contains("test=") && !page.contains("Send anyway"),
-        "what is no JSON is never sent"
+        "a body that is not JSON is never sent"
     );
     let (_, _, page) = submit(&browser, SEND, &[("id", &id), ("body", "{\"id\": \"\"}")]).await;
     assert!(
@@ -167,7 +167,7 @@ async fn the_last_real_event_requires_the_payload_permission(db: TestDb) {
     );
     assert!(!page.contains("CANARY") && page.contains("Personal data is masked"), "{page}");
     let (_, _, page) = submit(&manager, SEND, &[("id", &id), ("body", &body)]).await;
-    assert!(page.contains("127.0.0.1 returned 200 OK"), "it is as the schema demands: {page}");
+    assert!(page.contains("127.0.0.1 returned 200 OK"), "the payload matches the schema: {page}");
     let developer = app.browser(Role::Developer).await;
     let page = developer.get(&path).await.text().await.unwrap();
     assert!(!page.contains("CANARY") && !page.contains("Last event, masked"), "{page}");
@@ -189,7 +189,7 @@ async fn a_developer_may_send_the_sample(db: TestDb) {
     let manager = app.browser(Role::IntegrationManager).await;
     let (theirs, _, page) =
         submit(&manager, SEND, &[("id", &id), ("body", sample(EventType::WorkItemClosed))]).await;
-    assert!(page.contains(">answer</pre>"), "their own answer: {page}");
+    assert!(page.contains(">answer</pre>"), "the response of their own test: {page}");
     let theirs = theirs.split("test=").nth(1).unwrap().split('#').next().unwrap();
     let page = developer
         .get(&format!("/integration/hooks/{id}/test?test={theirs}"))
@@ -263,7 +263,7 @@ async fn unsaved_values_are_tested_without_saving(db: TestDb) {
     let secret = shown_secret(&page).to_owned();
     let (_, hooks) = app.api(&token, "GET", "/hooks", None).await;
     assert_eq!(hooks["items"].as_array().unwrap().len(), 0, "nothing is saved");
-    assert_eq!(app.balance().await.accepted, 0, "and nothing is on record");
+    assert_eq!(app.balance().await.accepted, 0, "nothing is recorded");
     let audit = app.audit("a hook not saved yet").await;
     assert_eq!(
         audit,
@@ -373,7 +373,7 @@ async fn warnings_are_shown_and_do_not_prevent_saving(db: TestDb) {
         let mut form = form(url, "k");
         form.extend([("name", "n"), ("enabled", "true")]);
         let (path, _, page) = submit(&browser, CREATE, &form).await;
-        assert!(path.starts_with("/integration/hooks/01"), "it is saved all the same: {page}");
+        assert!(path.starts_with("/integration/hooks/01"), "it is saved anyway: {page}");
         page
     };
     let page = create(&receiver.url("/in")).await;
@@ -450,5 +450,5 @@ async fn a_save_conflict_shows_both_versions(db: TestDb) {
         assert!(page.contains(said), "{said}: {page}");
     }
     assert!(page.contains("3 values differ.") && !page.contains("CANARY"), "{page}");
-    assert!(page.contains("name=\"version\" value=\"2\""), "saving again is a decision");
+    assert!(page.contains("name=\"version\" value=\"2\""), "saving again is confirmed by the user");
 }

@@ -93,7 +93,7 @@ async fn a_full_disk_acknowledges_nothing_and_recovers_without_restart() {
             "{page}"
         );
         recorded.tape.set_full(false);
-        acknowledged.push(recorded.emit().await.expect("there is room again").id);
+        acknowledged.push(recorded.emit().await.expect("there is space again").id);
     }
     assert_eq!(ready(&recorded).await, (200, vec![]));
     let page = browser.get("/integration/hooks").await.text().await.unwrap();
@@ -106,14 +106,10 @@ async fn a_full_disk_acknowledges_nothing_and_recovers_without_restart() {
     let grant = Actor::portal().require(right::DeliveriesRead).unwrap();
     let mut conn = recorded.app.running.portal.store().read().await.unwrap();
     for id in acknowledged {
-        assert!(events::find(&mut conn, &grant, id).await.unwrap().is_some(), "{id} is gone");
+        assert!(events::find(&mut conn, &grant, id).await.unwrap().is_some(), "{id} is missing");
     }
     drop(conn);
-    assert_eq!(
-        count(&recorded, State::Skipped).await,
-        wanted,
-        "and nothing that was refused is there"
-    );
+    assert_eq!(count(&recorded, State::Skipped).await, wanted, "no rejected event was stored");
     recorded.app.assert_balanced().await;
     recorded.stop().await;
 }
@@ -137,7 +133,7 @@ async fn an_attempts_result_is_recorded_once_there_is_space() {
     recorded.tape.set_full(true);
     may_answer.add_permits(2);
     let refused = recorded.tape.refused();
-    eventually("recording it was tried", async || {
+    eventually("recording it was attempted", async || {
         (recorded.tape.refused() > refused).then_some(())
     })
     .await;
@@ -203,7 +199,7 @@ async fn with_a_reserve_only_events_are_rejected() {
     })
     .await;
     assert_ne!(browser.cookie, stranger.cookie);
-    eventually("they see what is wrong", async || {
+    eventually("they see the problem", async || {
         let page = browser.get("/integration/hooks").await.text().await.unwrap();
         page.contains(
             "The disk is full. New events are rejected; accepted events are still delivered.",
@@ -216,13 +212,12 @@ async fn with_a_reserve_only_events_are_rejected() {
     })
     .await;
     eventually("all is sent", all_sent).await;
-    eventually("what is past its retention goes", async || (pruned().await > before).then_some(()))
-        .await;
+    eventually("expired data is deleted", async || (pruned().await > before).then_some(())).await;
     let (status, _) =
         recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
     assert_eq!(status, 503, "still");
     recorded.tape.set_full_while(None);
-    eventually("events are taken again", async || {
+    eventually("events are accepted again", async || {
         let (status, _) =
             recorded.app.api(&recorded.token, "POST", "/events", Some(sample_request())).await;
         (status == 202).then_some(())
@@ -280,7 +275,7 @@ async fn a_test_that_could_not_be_stored_is_not_sent() {
     }
     recorded.tape.set_full(false);
     let event = recorded.emit().await.unwrap().id.to_string();
-    eventually("the event came", async || {
+    eventually("the event arrived", async || {
         receiver.came().iter().any(|came| came.header("webhook-id") == event).then_some(())
     })
     .await;

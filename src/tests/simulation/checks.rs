@@ -169,12 +169,12 @@ impl Checks {
         wishes.push(wish);
     }
 
-    pub fn told(&mut self, news: &Input) {
+    pub fn sent(&mut self, news: &Input) {
         each_hook(news, |hook| self.seen[hook].awaited += 1);
     }
 
     /// The scheduler receives a message.
-    pub fn hear(&mut self, news: &Input, store: &Store, now: Timestamp) {
+    pub fn received(&mut self, news: &Input, store: &Store, now: Timestamp) {
         each_hook(news, |hook| self.seen[hook].awaited -= 1);
         match news {
             Input::Loaded(owned, page) => {
@@ -220,7 +220,7 @@ impl Checks {
         // Beyond the budget each lane may have one delivery, and each load one more than it has
         // room for.
         let most = MEMORY + HOOKS * 2 * 5000;
-        assert!(memory <= most, "the lanes take {memory} bytes together");
+        assert!(memory <= most, "the lanes use {memory} bytes in total");
         self.advanced_at = Some(now);
         self.latest = self.latest.max(Some(now));
     }
@@ -242,10 +242,7 @@ impl Checks {
         let is_new = seen.asks_anew(ask);
         seen.loads_in_a_row += usize::from(!is_new || seen.loads_in_a_row == 0);
         (seen.known, seen.loaded_at) = (known, real);
-        assert!(
-            seen.loads_in_a_row <= 8,
-            "hook {hook} is read again and again although nothing happens"
-        );
+        assert!(seen.loads_in_a_row <= 8, "hook {hook} is loaded repeatedly without any change");
     }
 
     pub fn step(&mut self, hook: usize) {
@@ -284,10 +281,10 @@ impl Checks {
             given.target.hook.tuning.in_flight.map_or(LIMITS.in_flight, |limit| limit as usize);
         assert!(
             seen.sending <= limit,
-            "{} are under way to hook {hook}, which allows {limit}",
+            "{} in flight to hook {hook}, limited to {limit}",
             seen.sending
         );
-        assert!(self.in_flight <= PERMITS, "{} are under way", self.in_flight);
+        assert!(self.in_flight <= PERMITS, "{} in flight", self.in_flight);
         self.check_rate(hook, given.target.hook.tuning.rate_per_second, real);
         self.check_prompt(row, hook, real);
     }
@@ -296,15 +293,15 @@ impl Checks {
         let Flight { row, hook, purpose, .. } = *flight;
         let (delivery, standing, seen) = (&store.rows[row], &store.hooks[hook], &self.seen[hook]);
         let knows = seen.version == standing.version;
-        assert!(!(knows && standing.is_deleted), "hook {hook} is gone, and is sent {row}");
+        assert!(!(knows && standing.is_deleted), "hook {hook} is deleted, but {row} is sent");
         let is_off = !standing.is_enabled() && purpose != Purpose::Test;
-        assert!(!(knows && is_off), "hook {hook} is off, and is sent {row}");
+        assert!(!(knows && is_off), "hook {hook} is off, but {row} is sent");
         let is_settled =
             matches!(delivery.state, State::Delivered | State::Failed | State::Skipped);
-        assert!(!is_settled, "delivery {row} is {:?} and is sent again", delivery.state);
+        assert!(!is_settled, "delivery {row} is {:?}, but is sent again", delivery.state);
         assert!(
             delivery.attempts == given.open.attempts,
-            "delivery {row} is sent as it was before its last attempt"
+            "delivery {row} is sent from a row that is out of date"
         );
         assert!(
             delivery.due_at.is_none_or(|due| due <= latest),
@@ -314,7 +311,7 @@ impl Checks {
             let is_known = seen.paused_since == Some(pause.since);
             assert!(
                 !is_known || purpose != Purpose::Delivery,
-                "hook {hook} is paused, and is sent {row}"
+                "hook {hook} is paused, but {row} is sent"
             );
             let is_early = purpose == Purpose::Probe && pause.probe_at > latest;
             assert!(!is_early, "hook {hook} is probed {} ms early", pause.probe_at.0 - latest.0);
@@ -340,7 +337,7 @@ impl Checks {
         let waits = heard.is_some_and(is_binding) && stored.is_some_and(is_binding);
         assert!(
             !waits || flight.purpose == Purpose::Test,
-            "hook {} wants to be left alone until {heard:?}, stored {stored:?}; it is {now:?}, \
+            "hook {} asked for no requests until {heard:?}, stored {stored:?}; it is {now:?}, \
              {latest:?} at the latest",
             flight.hook
         );
@@ -377,7 +374,7 @@ impl Checks {
             let counted = real - since + (jumps - jumps_then) * DAY / 2;
             assert!(
                 counted >= 5 * DAY,
-                "hook {hook} was given up after {} s",
+                "hook {hook} was turned off after {} s",
                 (real - since) / SECOND
             );
         }
@@ -408,7 +405,7 @@ impl Checks {
             self.sending.iter().find(|(other, is_ordered)| **is_ordered && is_of_key(other));
         assert!(
             key.is_none() || beside.is_none(),
-            "delivery {row} is sent beside {beside:?} of its key"
+            "delivery {row} is sent concurrently with {beside:?} of its key"
         );
     }
 
@@ -514,17 +511,17 @@ impl Checks {
 }
 
 /// The hooks that a message to the scheduler concerns.
-fn each_hook(news: &Input, mut tell: impl FnMut(usize)) {
+fn each_hook(news: &Input, mut visit: impl FnMut(usize)) {
     match news {
-        Input::Offer(offers) => offers.iter().map(|open| hook_of(open.hook)).for_each(tell),
+        Input::Offer(offers) => offers.iter().map(|open| hook_of(open.hook)).for_each(visit),
         Input::Held(hooks) | Input::More(hooks) | Input::Changed(hooks) => {
-            hooks.iter().copied().map(hook_of).for_each(tell);
+            hooks.iter().copied().map(hook_of).for_each(visit);
         }
         Input::Loaded(owned, _)
         | Input::Stepped(owned, _)
         | Input::RequestEnded { owned, .. }
         | Input::Finished { owned, .. } => {
-            tell(hook_of(owned.hook));
+            visit(hook_of(owned.hook));
         }
         Input::FromPeer { .. }
         | Input::Overdue(_)

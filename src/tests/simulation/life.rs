@@ -85,11 +85,11 @@ impl World {
         if self.rng.once_in(100) {
             // The commit's result was lost.
             let all = self.store.hooks_with_open();
-            self.tell(Input::More(all));
+            self.send(Input::More(all));
         } else if !offers.is_empty() {
             self.offer(offers);
         } else if is_held {
-            self.tell(Input::Held(vec![hook_id(hook)]));
+            self.send(Input::Held(vec![hook_id(hook)]));
         }
         // Users often act during such a burst.
         for _ in 0..if is_flood { 6 } else { 0 } {
@@ -125,7 +125,7 @@ impl World {
             10 if is_living && self.rng.once_in(5) => {
                 let now = self.now();
                 self.store.delete_hook(hook, now);
-                self.tell(Input::Changed(vec![hook_id(hook)]));
+                self.send(Input::Changed(vec![hook_id(hook)]));
             }
             11 | 12 if is_living => {
                 let tuning = self::tuning(&mut self.rng);
@@ -149,7 +149,7 @@ impl World {
             20 | 21 if is_living && self.store.hooks[hook].is_enabled() => {
                 let now = self.now();
                 self.store.try_now(hook, now);
-                self.tell(Input::Changed(vec![hook_id(hook)]));
+                self.send(Input::Changed(vec![hook_id(hook)]));
             }
             22 | 23 if is_living && self.store.hooks[hook].is_enabled() => self.try_one(hook),
             _ => {}
@@ -169,13 +169,13 @@ impl World {
         }
         let (row, now) = (rows[self.rng.below(rows.len())], self.now());
         self.store.try_one(row, now);
-        self.tell(Input::Changed(vec![hook_id(hook)]));
+        self.send(Input::Changed(vec![hook_id(hook)]));
     }
 
     fn change(&mut self, hook: usize, is_on: bool, tuning: Tuning) {
         let now = self.now();
         self.store.update_hook(hook, is_on, tuning, now);
-        self.tell(Input::Changed(vec![hook_id(hook)]));
+        self.send(Input::Changed(vec![hook_id(hook)]));
     }
 
     /// Redelivers, by hand or by a job. A hook with ordered deliveries is reloaded.
@@ -209,8 +209,8 @@ impl World {
         for hook in &ordered {
             self.store.hooks[hook_of(*hook)].version += 1;
         }
-        self.tell(Input::Changed(ordered));
-        self.tell(Input::More(others));
+        self.send(Input::Changed(ordered));
+        self.send(Input::More(others));
     }
 
     /// A receiver changes its behaviour.

@@ -60,5 +60,5 @@ fn a_simulated_week_keeps_all_invariants() {
     let failed: Vec<u64> = (1..=seeds)
         .filter(|seed| std::panic::catch_unwind(|| live_through(*seed)).is_err())
         .collect();
-    assert!(failed.is_empty(), "these weeks did not end well: {failed:?}");
+    assert!(failed.is_empty(), "failed seeds: {failed:?}");
 }

@@ -52,7 +52,7 @@ pub enum Happening {
     Weather,
     Look,
     /// The scheduler receives a message.
-    Hear(Input),
+    Receive(Input),
     Read {
         hook: usize,
         wanted: Wanted,
@@ -154,7 +154,7 @@ impl World {
             if entry.life.is_some_and(|life| life != self.life) {
                 continue;
             }
-            assert!(entry.at >= self.real, "time runs forwards");
+            assert!(entry.at >= self.real, "time is monotonic");
             self.real = entry.at;
             self.checks.happened += 1;
             self.happen(entry.what);
@@ -182,36 +182,36 @@ impl World {
     }
 
     /// Sends the scheduler a message, which arrives after a short delay.
-    pub fn tell(&mut self, news: Input) {
-        self.tell_after(news, self.real);
+    pub fn send(&mut self, news: Input) {
+        self.send_after(news, self.real);
     }
 
     /// The same, but not before `earliest`: messages of one task arrive in order. Returns the time
     /// of arrival.
-    fn tell_after(&mut self, news: Input, earliest: i64) -> i64 {
+    fn send_after(&mut self, news: Input, earliest: i64) -> i64 {
         let wait = self.rng.moment().max(earliest - self.real);
-        self.checks.told(&news);
-        self.soon(wait, Happening::Hear(news));
+        self.checks.sent(&news);
+        self.soon(wait, Happening::Receive(news));
         self.real + wait
     }
 
-    /// As [`World::tell`] after an accept's commit, when the task that waited for it only has to
+    /// As [`World::send`] after an accept's commit, when the task that waited for it only has to
     /// wake up. An offer that is slower than a load, an attempt and its record together would be
     /// sent twice; its second result is rejected.
     pub fn offer(&mut self, offers: Vec<Open>) {
         let wait = self.rng.between(0, 5);
         let news = Input::Offer(offers);
-        self.checks.told(&news);
-        self.soon(wait, Happening::Hear(news));
+        self.checks.sent(&news);
+        self.soon(wait, Happening::Receive(news));
     }
 
     fn happen(&mut self, what: Happening) {
         match what {
             Happening::Wake(wake) if wake != self.wake => {}
             Happening::Wake(_) => self.advance(),
-            Happening::Hear(news) => {
+            Happening::Receive(news) => {
                 let now = self.now();
-                self.checks.hear(&news, &self.store, now);
+                self.checks.received(&news, &self.store, now);
                 self.board.apply(news, now);
                 self.advance();
             }
@@ -222,7 +222,7 @@ impl World {
             Happening::Rewind => {
                 let now = self.now();
                 let hooks = self.store.rewind(now);
-                self.tell(Input::More(hooks));
+                self.send(Input::More(hooks));
             }
             Happening::Answered(flight, answer, retry_after) => {
                 self.answered(&flight, answer, retry_after)
@@ -297,7 +297,7 @@ impl World {
         } else {
             Ok(Box::new(self.store.page(hook, now, wanted, room, ask)))
         };
-        self.tell(Input::Loaded(owned(hook_id(hook)), page));
+        self.send(Input::Loaded(owned(hook_id(hook)), page));
     }
 
     fn write(&mut self, hook: usize) {
@@ -305,7 +305,7 @@ impl World {
         // The result of a commit can be lost although the commit succeeded.
         let is_more = if self.fails(100) { None } else { Some(self.store.step(hook, now)) };
         let stepped = if self.fails(50) { None } else { is_more };
-        self.tell(Input::Stepped(owned(hook_id(hook)), stepped.ok_or(Error::Closed)));
+        self.send(Input::Stepped(owned(hook_id(hook)), stepped.ok_or(Error::Closed)));
     }
 
     fn attempt(&mut self, given: Outgoing) {
@@ -319,7 +319,7 @@ impl World {
             self.checks.landed(&flight);
             let due_at = Some(Timestamp(self.now().0 + RECORD_AGAIN));
             let hook = hook_id(hook);
-            self.tell(Input::Finished {
+            self.send(Input::Finished {
                 owned: owned(hook),
                 delivery: id,
                 was_sent: false,
@@ -340,7 +340,7 @@ impl World {
         // A failure keeps its permit until it is counted.
         let heard_at = match load_signal {
             LoadSignal::Neutral => None,
-            _ => Some(self.tell_after(
+            _ => Some(self.send_after(
                 Input::RequestEnded {
                     owned,
                     delivery,
@@ -422,7 +422,7 @@ impl World {
         let recorded = self.store.record(&outcome, now);
         self.checks.recorded(hook, &outcome, &self.store, (self.real, now));
         if recorded.is_some() && outcome.finds_it_well() {
-            self.tell(Input::Changed(vec![hook_id(hook)]));
+            self.send(Input::Changed(vec![hook_id(hook)]));
         }
         let delivery = self.store.open(outcome.row).id;
         let hook = hook_id(hook);
@@ -431,7 +431,7 @@ impl World {
         let (due_at, health) = match recorded {
             Some((health, false)) => (due_at, Some(health)),
             Some((_, true)) | None => {
-                self.tell(Input::Changed(vec![hook]));
+                self.send(Input::Changed(vec![hook]));
                 (due_at.or(again.filter(|_| recorded.is_none())), None)
             }
         };
@@ -441,7 +441,7 @@ impl World {
             let (load_signal, is_delivered) = (LoadSignal::Neutral, false);
             // As slow as a timeout: most of these are timeouts.
             let duration = Duration::from_secs(15);
-            self.tell_after(
+            self.send_after(
                 Input::RequestEnded {
                     owned: owned(hook),
                     delivery,
@@ -452,7 +452,7 @@ impl World {
                 self.real,
             )
         });
-        self.tell_after(finished, heard_at);
+        self.send_after(finished, heard_at);
     }
 
     /// `kill -9`, and a new process some seconds later. Some of the attempts in flight were
@@ -462,7 +462,7 @@ impl World {
         self.board = Board::new(PERMITS, LIMITS, MEMORY, false);
         self.checks.crashed(&self.store);
         let resume = self.store.hooks_with_open();
-        self.tell(Input::More(resume));
+        self.send(Input::More(resume));
     }
 }
 

@@ -124,7 +124,7 @@ async fn sessions_live_until_they_expire_or_are_deleted(db: TestDb) {
     assert_eq!(
         sessions::find(&mut conn, b"one", Timestamp(1)).await.unwrap(),
         None,
-        "a late save revives nothing"
+        "a late save does not restore the session"
     );
 }
 
@@ -311,10 +311,10 @@ async fn drafts_are_few(db: TestDb) {
     let mut others = 0;
     while keep(1 + others / 20, 0, now).await.1 {
         others += 1;
-        assert!(others < 3000, "there is no end");
+        assert!(others < 3000, "the limit is not reached");
     }
     assert_eq!(others, 2000 - 20);
-    assert!(keep(0, 1, now).await.1, "a new draft of a person with 20 replaces their oldest");
+    assert!(keep(0, 1, now).await.1, "a new draft of a user with 20 replaces the oldest");
     assert!(
         keep(140, 1, now.after(Duration::from_secs(601))).await.1,
         "expired drafts do not count"

@@ -34,14 +34,14 @@ async fn a_lost_or_duplicate_row_is_detected_in_every_part(db: TestDb) {
     let mut conn = store.read().await.unwrap();
     let books = balance::read(&mut conn, &grant(right::SystemRead)).await.unwrap();
     assert_eq!((books.accepted, books.of(State::Delivered), books.holds()), (25_001, 25_001, true));
-    assert_eq!((books.max_over, books.max_under), (0, 0), "nothing moved meanwhile");
+    assert_eq!((books.max_over, books.max_under), (0, 0), "the rows did not change");
     for (lost, place) in [(0, "the oldest"), (12_345, "in the middle"), (25_000, "the newest")] {
         let id = sql::literal(&url, made[lost].id);
         let delete = format!("DELETE FROM deliveries WHERE id = {id}");
         sql::execute(&url, &delete).await.unwrap();
         assert!(
             !balance::read(&mut conn, &grant(right::SystemRead)).await.unwrap().holds(),
-            "{place} was lost"
+            "a row of {place} is missing"
         );
         sql::execute(&url, "UPDATE counters SET value = value - 1 WHERE name = 'accepted'")
             .await

@@ -8,7 +8,7 @@ use service_hooks::{
     },
 };
 
-use super::{grant, hook, insert_hook, secrets, write};
+use super::{grant, insert_hook, secrets, write};
 use crate::support::{db::TestDb, on_both};
 
 on_both!(
@@ -17,6 +17,7 @@ on_both!(
     secrets_are_sealed_at_rest_and_follow_a_change,
     deleting_hides_a_hook_and_wipes_its_secrets,
     pages_of_hooks_are_complete_and_sorted,
+    a_new_hook_starts_at_version_1,
 );
 
 const NO_TUNING: Tuning = Tuning {
@@ -162,6 +163,12 @@ async fn pages_of_hooks_are_complete_and_sorted(db: TestDb) {
         }
     }
     assert_eq!(seen, made);
-    // The constructor and the writer agree on what a hook is.
-    assert_eq!(hook(EventType::WorkItemClosed, true).version, 1);
+}
+
+async fn a_new_hook_starts_at_version_1(db: TestDb) {
+    let store = db.store().await;
+    let id = insert_hook(&store, EventType::WorkItemClosed, true).await.id;
+    let mut conn = store.read().await.unwrap();
+    let read = hooks::find(&mut conn, &grant(right::HooksRead), id).await.unwrap().unwrap();
+    assert_eq!(read.version, 1);
 }

@@ -254,7 +254,7 @@ async fn a_count_stops_at_its_limit(db: TestDb) {
     assert_eq!(
         log::count_up_to(&mut conn, &grant(right::DeliveriesRead), &delivered, 1000).await.unwrap(),
         None,
-        "it would be all of the log"
+        "no filter would count the whole log"
     );
     let newest = log::newest(&mut conn, &grant(right::DeliveriesRead)).await.unwrap();
     assert_eq!(newest, Some(DeliveryId(rows[199].id)));
@@ -298,7 +298,11 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
     };
     let wanted = rows.iter().filter(|row| fits(&lost, row)).count() as i64;
     assert_eq!(inbox.iter().map(|part| part.count).sum::<i64>(), wanted);
-    assert_eq!(inbox.len(), 6, "two hooks with two answers, and the skipped deliveries: {inbox:?}");
+    assert_eq!(
+        inbox.len(),
+        6,
+        "two hooks with two responses, and the skipped deliveries: {inbox:?}"
+    );
 }
 
 /// Each delivery is counted in exactly one slice, the one of its time.

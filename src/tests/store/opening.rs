@@ -141,8 +141,10 @@ async fn files_and_folder_are_for_their_owner_alone() {
     }
     let _server = serve_carelessly(&settings, &log);
     wait_until_ready(&settings).await;
-    eventually("all are for their owner alone", async || (modes(&data) == expected).then_some(()))
-        .await;
+    eventually("all files are private to their owner", async || {
+        (modes(&data) == expected).then_some(())
+    })
+    .await;
     let said = fs::read_to_string(&log).unwrap();
     assert!(said.contains("other users could open this") && said.contains("master.key"), "{said}");
 }

@@ -81,7 +81,7 @@ async fn no_statement_scans_a_growing_table_on_sqlite() {
     let url = db.settings().database_url();
     let scene = life::live(db, &heard).await;
     // Periodic queries run eventually.
-    let statements = eventually("everything important is asked", async || {
+    let statements = eventually("all important statements were executed", async || {
         let statements = heard.statements();
         missing(&statements).is_empty().then_some(statements)
     })
@@ -110,7 +110,7 @@ async fn no_statement_scans_a_growing_table_on_postgres() {
     let url = db.settings().database_url();
     sql::execute(&url, &postgres::url_with_plans(&url)).await.unwrap();
     let scene = life::live(db, &heard).await;
-    let plans = eventually("everything important is asked", async || {
+    let plans = eventually("all important statements were executed", async || {
         let plans: Vec<postgres::Plan> =
             heard.notices().iter().filter_map(|notice| postgres::plan(notice)).collect();
         let statements: Vec<String> =
@@ -163,10 +163,13 @@ async fn an_idle_node_executes_few_statements_regardless_of_its_hooks() {
     let all = || heard.times("");
     let quiet = async |many: usize| {
         let (beats_before, before) = (beats(), all());
-        eventually("a node beats", async || (beats() >= beats_before + many).then_some(())).await;
+        eventually("a node sends heartbeats", async || {
+            (beats() >= beats_before + many).then_some(())
+        })
+        .await;
         (all() - before, beats() - beats_before)
     };
-    eventually("the node has come to rest", async || {
+    eventually("the node is idle", async || {
         let (asked, beats) = quiet(4).await;
         (asked <= 5 * beats).then_some(())
     })

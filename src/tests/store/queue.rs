@@ -145,7 +145,7 @@ async fn filters_and_pages_show_each_delivery_once(db: TestDb) {
         }
     }
     assert_eq!(seen.len(), 7);
-    assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "newest first, none twice");
+    assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "newest first, no duplicates");
     let count = async |conn: &mut _, filter: Filter| {
         deliveries::page(conn, &grant(right::DeliveriesRead), &filter, None, 50)
             .await

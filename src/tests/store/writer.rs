@@ -54,7 +54,7 @@ async fn a_panicking_command_fails_alone_and_the_writer_continues(db: TestDb) {
             async move {
                 write!(store, |conn| {
                     sessions::insert(conn, &[round, number], "{}", until).await?;
-                    assert!(number % 10 != 0, "on purpose, in the middle of a transaction");
+                    assert!(number % 10 != 0, "intended panic, inside a transaction");
                     Ok(())
                 })
             }

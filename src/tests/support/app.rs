@@ -226,7 +226,7 @@ impl TestApp {
         let due = async || self.running.portal.dispatcher.due().await.unwrap();
         let mut before = due().await;
         before.retain(|one| one.bound <= PATIENCE);
-        within(60, "what is due is attempted", async || {
+        within(60, "due deliveries are attempted", async || {
             let after = due().await;
             let is_there = |one: &Overdue| {
                 after.iter().any(|it| {

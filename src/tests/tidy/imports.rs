@@ -36,7 +36,7 @@ fn no_imports_form_a_cycle() {
     let edges = edges(&imports);
     for edges in [by_module(&edges), without_own_parent(&edges)] {
         let found = circles(&edges);
-        assert!(found.is_empty(), "each of these is part of a circle: {found:#?}");
+        assert!(found.is_empty(), "imports that are part of a cycle: {found:#?}");
     }
 }
 

@@ -56,7 +56,7 @@ fn sources() -> Vec<(String, String)> {
 fn every_file_says_what_it_is_for_and_is_not_too_long() {
     let mut long = Vec::new();
     for (name, text) in sources() {
-        assert!(text.starts_with("//!"), "{name} does not open with //!");
+        assert!(text.starts_with("//!"), "{name} does not begin with //!");
         let lines = text.lines().count();
         if lines > FILE_LIMIT && !LONG_FILES.contains(&name.as_str()) {
             long.push((name, lines));
@@ -189,7 +189,7 @@ fn only_a_few_files_distinguish_the_databases() {
         let knows = ["Link::Sqlite", "Link::Postgres", "Self::Sqlite"]
             .iter()
             .any(|word| text.contains(word));
-        assert!(!knows || may.contains(&name), "{name} knows the engine");
+        assert!(!knows || may.contains(&name), "{name} imports the engine");
     }
 }
 

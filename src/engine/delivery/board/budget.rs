@@ -27,7 +27,7 @@ struct Share {
     reserved: usize,
 }
 
-/// See the module.
+/// The bytes in memory of each lane and of each shared body.
 pub(super) struct Budget {
     limit: usize,
     used: usize,

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::{domain::id::HookId, engine::delivery::lane::Speed};
 
-/// See the module.
+/// Counts the permits of slow and of new lanes against their limits.
 pub(super) struct Bulkhead {
     /// Permits that slow lanes may have together.
     max_slow: usize,

@@ -6,7 +6,7 @@ use crate::domain::time::Timestamp;
 /// The burst after an idle time, as a fraction of one second's tokens; at least one token.
 const BURST: f64 = 0.1;
 
-/// See the module. A new bucket is full.
+/// The bucket of one hook. A new bucket is full.
 #[derive(Default)]
 pub(super) struct Bucket {
     level: f64,

@@ -16,7 +16,7 @@ pub struct PagePart {
     pub more_at: Option<Timestamp>,
 }
 
-/// See the module.
+/// A buffer of due deliveries.
 #[derive(Default)]
 pub(super) struct Buffer {
     queue: VecDeque<Open>,

@@ -22,7 +22,7 @@ pub(super) struct Entry {
     bytes: usize,
 }
 
-/// See the module.
+/// The set of deliveries in memory.
 #[derive(Default)]
 pub(super) struct Known {
     entries: HashMap<DeliveryId, Entry>,

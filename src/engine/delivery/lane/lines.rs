@@ -35,7 +35,7 @@ const MAX_UNRECORDED: usize = 32;
 /// Lines in memory per row of the window. A line without deliveries takes little: a key and a time.
 const LINES_PER_ROW: usize = 4;
 
-/// See the module.
+/// All lines of one lane, and the progress of their reads.
 #[derive(Default)]
 pub(super) struct Lines {
     lines: HashMap<Key, Line>,

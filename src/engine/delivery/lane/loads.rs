@@ -147,9 +147,10 @@ impl Lane {
         }
     }
 
-    /// Counts a failed load and returns when to retry it. An unreachable database may be back within a second, so its
-    /// retry interval is constant. A cause that only a person can remove (say, a secret that the
-    /// master key does not decrypt) is retried with exponential backoff until the hook changes.
+    /// Counts a failed load and returns when to retry it. An unreachable database may be back
+    /// within a second, so its retry interval is constant. A cause that a person must fix (say, a
+    /// secret that the master key does not decrypt) is retried with exponential backoff until the
+    /// hook changes.
     pub fn count_load_failure(&mut self, is_lasting: bool, now: Timestamp) -> Timestamp {
         self.lasting_failures =
             if is_lasting { self.lasting_failures.saturating_add(1) } else { 0 };

@@ -54,7 +54,7 @@ const MAX_UNSENT_DOUBLINGS: u32 = 2;
 /// receiver itself is slow, or has little to receive.
 const MIN_LAG_RATE: f64 = 100.0;
 
-/// See the module.
+/// The adaptive rate and concurrency limits of one lane.
 pub(super) struct Pacing {
     /// From `Retry-After`: send nothing before this time.
     until: Option<Timestamp>,

@@ -9,7 +9,7 @@ use crate::domain::id::DeliveryId;
 /// The number of ids to keep. Small is enough, because an offer follows its commit within moments.
 const REMEMBERED: usize = 1000;
 
-/// See the module. A set with FIFO eviction.
+/// The ids: a set with FIFO eviction.
 #[derive(Default)]
 pub(super) struct RecentlyLoaded {
     ids: HashSet<DeliveryId>,

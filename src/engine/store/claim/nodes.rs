@@ -154,8 +154,8 @@ pub(super) async fn reap(conn: &mut PgConnection, node: NodeId) -> Result<(), Er
     Ok(())
 }
 
-/// Deletes nodes that crashed, before their leases expire. A node has crashed if its process on this
-/// machine ended. A node is presumed crashed if it missed a heartbeat and has no connection to
+/// Deletes nodes that crashed, before their leases expire. A node has crashed if its process on
+/// this machine ended. It is presumed crashed if it missed a heartbeat and has no connection to
 /// PostgreSQL: a node that merely lost its connections would have reconnected by then.
 pub(super) async fn reap_crashed(
     conn: &mut PgConnection,

@@ -163,7 +163,7 @@ async fn suffer(scene: &Scene, rows: &[Row], bounds: &Bounds, before: usize) -> 
     scene.forget_peak();
     let attempts = scene.round().await;
     let growth = scene.memory("VmHWM").saturating_sub(before);
-    eventually("they are hung up on", async || (scene.hostile.open() == 0).then_some(())).await;
+    eventually("connections are closed", async || (scene.hostile.open() == 0).then_some(())).await;
     let taken = scene.hostile.most();
     eprintln!(
         "{}: slowest {} ms, {growth} KiB more, {taken} bytes taken",
@@ -234,7 +234,7 @@ async fn sixty_four_at_once_cost_nothing_but_their_deadline() {
                 break;
             }
         }
-        assert!(wrong.iter().any(Vec::is_empty), "every time: {wrong:#?}");
+        assert!(wrong.iter().any(Vec::is_empty), "faults in every round: {wrong:#?}");
     }
     scene.store.close().await;
 }

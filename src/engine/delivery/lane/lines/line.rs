@@ -7,7 +7,7 @@ use crate::{
     engine::store::{lines::Next, open::Open},
 };
 
-/// See the module. The invariant: `queue` is a contiguous part of the key's open deliveries, in
+/// The queue of one key. Invariant: `queue` is a contiguous part of the key's open deliveries, in
 /// order, up to `read_up_to`.
 pub(super) struct Line {
     pub(super) queue: VecDeque<Open>,

@@ -66,9 +66,9 @@ pub struct DeliveryFilter {
     /// Only deliveries of one event (its id) or of an event type (its key).
     #[param(value_type = Option<String>)]
     pub event: Option<EventRef>,
-    /// Only deliveries since this time.
+    /// Only deliveries accepted at or after this time.
     pub from: Option<Time>,
-    /// Only deliveries before this time.
+    /// Only deliveries accepted before this time.
     pub to: Option<Time>,
     /// The `next_cursor` of the previous page. Leave it out for the first page.
     #[param(value_type = Option<String>)]

@@ -16,10 +16,10 @@ use crate::{
 /// The missed deliveries of a hook to redeliver.
 #[derive(Deserialize, ToSchema)]
 pub struct Recovery {
-    /// Only deliveries since this time.
+    /// Only deliveries accepted at or after this time.
     #[schema(required = true, value_type = Time)]
     pub since: Option<Time>,
-    /// Only deliveries before this time. Default: now.
+    /// Only deliveries accepted before this time. Default: now.
     #[schema(value_type = Time, required = false)]
     pub until: Option<Time>,
     /// Default: failed, skipped and cancelled.
@@ -58,10 +58,10 @@ pub struct Redelivery {
     /// Only deliveries of one event (its id) or of an event type (its key).
     #[schema(value_type = String, required = false)]
     pub event: Option<EventRef>,
-    /// Only deliveries since this time.
+    /// Only deliveries accepted at or after this time.
     #[schema(value_type = Time, required = false)]
     pub from: Option<Time>,
-    /// Only deliveries before this time.
+    /// Only deliveries accepted before this time.
     #[schema(value_type = Time, required = false)]
     pub to: Option<Time>,
     /// Default: failed.
