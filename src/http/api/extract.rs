@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
-    http::{Method, request::Parts},
+    http::request::Parts,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -76,20 +76,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
     }
 }
 
-/// A JSON object as the body. An empty body counts as an empty object, except for PATCH: a change
-/// without a body is a mistake.
+/// A JSON object as the body. An empty body counts as an empty object.
 pub struct Body<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let is_patch = request.method() == Method::PATCH;
-        let raw = Raw::from_request(request, state).await?;
-        if is_patch && raw.0.is_empty() {
-            return Err(Invalid::one("body", "required", "must be a JSON object").into());
-        }
-        read(&raw).map(Self)
+        read(&Raw::from_request(request, state).await?).map(Self)
     }
 }
 

@@ -243,7 +243,7 @@ async fn refused_while_off(scene: &Scene, hook: &Hook, mood: &AtomicU16) {
     for path in [again(&held), format!("{}/try-now", hook.path)] {
         let (status, problem) = scene.ask("POST", &path, Value::Null).await;
         assert_eq!((status, fields(&problem)), (422, vec!["id"]), "{problem}");
-        assert!(problem["detail"].as_str().unwrap().contains("turned off"), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("The hook is off"), "{problem}");
     }
     mood.store(200, Ordering::SeqCst);
     scene.change(hook, json!({"enabled": true})).await;

@@ -124,7 +124,7 @@ async fn the_url_determines_the_list(db: TestDb) {
     let text =
         page(&browser, &format!("{LOG}?state=failed&from=2020-01-01T05:45&zone=Asia%2FKathmandu"))
             .await;
-    assert!(text.contains("aria-label=\"Remove filter: Outcome Failed\""), "{text}");
+    assert!(text.contains("aria-label=\"Remove filter: Status Failed\""), "{text}");
     // Links contain complete times, in whatever zone they were entered.
     assert!(
         text.contains("href=\"/integration/deliveries?from=2020-01-01T00%3A00%3A00.000Z\""),

@@ -197,7 +197,7 @@ async fn a_developer_may_send_the_sample(db: TestDb) {
         .text()
         .await
         .unwrap();
-    assert!(page.contains("responded 200") && !page.contains(">answer</pre>"), "another's: {page}");
+    assert!(page.contains("returned 200") && !page.contains(">answer</pre>"), "another's: {page}");
     let (_, other) = hook(&app, &receiver).await;
     let test = path.split("test=").nth(1).unwrap().split('#').next().unwrap();
     let page = developer
@@ -206,7 +206,7 @@ async fn a_developer_may_send_the_sample(db: TestDb) {
         .text()
         .await
         .unwrap();
-    assert!(!page.contains("responded 200"), "{page}");
+    assert!(!page.contains("returned 200"), "{page}");
     assert_eq!(
         app.browser(Role::Auditor)
             .await
@@ -322,7 +322,7 @@ async fn a_stored_key_is_never_sent_to_another_host(db: TestDb) {
     };
     let page = trial(&receiver.url("/elsewhere"), "").await;
     assert!(
-        page.contains("responded 200") && page.contains("The hook&#x27;s signing secret")
+        page.contains("returned 200") && page.contains("The hook&#x27;s signing secret")
             || page.contains("The hook's signing secret"),
         "{page}"
     );

@@ -67,7 +67,8 @@ mod tests {
             let text = event_accepted("e1", "call.outbound", hooks);
             assert_eq!(text, format!("Event e1 accepted{end}"));
         }
-        assert_eq!(sending_now(0, false), "Sending 0 deliveries now.");
+        assert_eq!(sending_now(0, false), "No deliveries are waiting.");
+        assert_eq!(sending_now(1, false), "Sending 1 delivery now.");
         assert_eq!(sending_now(100, true), "Sending more than 100 deliveries now.");
     }
 }

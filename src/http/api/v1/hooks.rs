@@ -80,7 +80,8 @@ pub async fn find(Ctx(ctx): Ctx, Id(hook): Id<HookId>) -> Result<Json<HookShape>
 /// Change a hook
 #[utoipa::path(patch, path = "/api/v1/hooks/{id}", operation_id = "updateHook", tag = "Hooks",
     params(("id" = Uuid, Path, description = "The hook's id.")),
-    request_body(content = HookUpdate, description = "The changes."),
+    request_body(content = Option<HookUpdate>,
+        description = "The changes. Nothing changes without a body."),
     responses((status = 200, description = "The updated hook.", body = HookShape)))]
 pub async fn update(
     Ctx(ctx): Ctx,

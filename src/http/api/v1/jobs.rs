@@ -112,7 +112,8 @@ pub async fn find(Ctx(ctx): Ctx, Id(job): Id<JobId>) -> Result<Json<JobShape>, P
 /// Also changes its pace.
 #[utoipa::path(patch, path = "/api/v1/jobs/{id}", operation_id = "updateJob", tag = "Jobs",
     params(("id" = Uuid, Path, description = "The job's id.")),
-    request_body(content = JobUpdate, description = "The changes."),
+    request_body(content = Option<JobUpdate>,
+        description = "The changes. Nothing changes without a body."),
     responses((status = 200, description = "The updated job.", body = JobShape)))]
 pub async fn update(
     Ctx(ctx): Ctx,

@@ -11,7 +11,7 @@ use crate::{
     engine::store::log::Search,
     http::api::v1::shapes::{
         keys::DeliveryState,
-        page::{Cursor, Limit},
+        page::{Cursor, Limit, cursor},
         time::Time,
     },
 };
@@ -72,6 +72,7 @@ pub struct DeliveryFilter {
     pub to: Option<Time>,
     /// The `next_cursor` of the previous page. Leave it out for the first page.
     #[param(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "cursor")]
     pub cursor: Option<Cursor>,
     /// The maximum number of items in a page.
     #[serde(default)]

@@ -39,6 +39,7 @@ pub(super) use page;
 pub struct Window {
     /// The `next_cursor` of the previous page. Leave it out for the first page.
     #[param(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "cursor")]
     pub cursor: Option<Cursor>,
     /// The maximum number of items in a page.
     #[serde(default)]
@@ -56,11 +57,14 @@ impl Window {
 /// The id of the last row of the previous page. Opaque to clients.
 pub struct Cursor(pub Uuid);
 
-impl<'de> Deserialize<'de> for Cursor {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Uuid::try_parse(&text).map(Self).map_err(|_| D::Error::custom("the next_cursor of a page"))
+/// Reads a cursor. An empty one is the first page, so that a client can begin a loop with it.
+pub fn cursor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cursor>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
     }
+    let cursor = Uuid::try_parse(&text).map(|last| Some(Cursor(last)));
+    cursor.map_err(|_| D::Error::custom("the next_cursor of a page"))
 }
 
 /// The number of rows of a page.
