@@ -47,7 +47,7 @@ test.describe("the log", { tag: "@both" }, () => {
     await tabTo(page, page.getByLabel("Status"));
     await page.keyboard.type("Failed");
     await press(page, page.getByRole("button", { name: "Apply" }));
-    await expect(page.getByRole("link", { name: "Remove filter: Outcome Failed" })).toBeVisible();
+    await expect(page.getByRole("link", { name: "Remove filter: Status Failed" })).toBeVisible();
     await expect(links()).toHaveCount(3);
     await press(page, links().first());
     const end = "Failed after 1 attempt. Last response: 503 Service Unavailable.";
