@@ -82,7 +82,7 @@ test.describe("by keyboard alone", { tag: "@both" }, () => {
         await expect(slider, "the focus stays").toBeFocused();
         await expect(status.filter({ hasText: "Saved" }), "it is said once").toHaveCount(1);
       } else {
-        const said = status.filter({ hasText: `${NAME} is ${enabled ? "on" : "off"}.` });
+        const said = status.filter({ hasText: `"${NAME}" turned ${enabled ? "on" : "off"}.` });
         await expect(said).toBeVisible();
         expect(await tabTo(page, slider, 12), "the walk goes on at the row").toBeLessThan(12);
       }
