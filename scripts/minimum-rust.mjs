@@ -1,5 +1,5 @@
 // Compares the minimum Rust version of every package that we build with our own (rust-version in Cargo.toml), and prints ours.
-// cargo itself says so only to somebody whose Rust is that old.
+// cargo itself reports it only to users of such an old Rust.
 import { execFileSync } from "node:child_process";
 
 const options = { encoding: "utf8", maxBuffer: 1 << 28 };

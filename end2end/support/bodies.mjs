@@ -1,4 +1,4 @@
-// Bodies as a producer may write them. Whoever parses one and writes it anew changes its bytes.
+// Bodies as a producer may write them. Parsing and serialising one again changes its bytes.
 
 export const WORK_ITEM = `{ "id": "ff34b1fb68cd4f7f9921e70c08fab7a7", "mediaType": "Webchat",
   "isOutbound": true,

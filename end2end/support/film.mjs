@@ -1,4 +1,4 @@
-// A film of a page that loads: what somebody sees before it is all there.
+// A film of a page while it loads: what a user sees before it is complete.
 
 import { expect } from "@playwright/test";
 

@@ -61,7 +61,7 @@ const perWorker = {
 };
 
 const perTest = {
-  /** Whose browser it is: a role, or "nobody" for who is not signed in. */
+  /** The role of the signed-in user, or "nobody". */
   role: ["administrator", { option: true }],
   baseURL: async ({ server }, use) => use(server.url),
   storageState: async ({ accounts, role }, use) => use(await accounts.cookies(role)),

@@ -60,7 +60,7 @@ export const ROUTES = [
   { name: "not-found", route: "/integration/nothing", status: 404 },
 ];
 
-/** Who looks at pages; "nobody" is not signed in. */
+/** The role of the user; "nobody" is not signed in. */
 export const ROLES = [...new Set(ROUTES.map(({ as }) => as ?? "administrator"))];
 
 /** The entries that are looked at as this role. */

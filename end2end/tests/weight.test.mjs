@@ -75,7 +75,7 @@ test("moves nothing that is being looked at", async ({ visitor }) => {
   }
 });
 
-/** Says in the report what was measured. */
+/** Adds the measurements to the report. */
 function note(type, description) {
   test.info().annotations.push({ type, description });
 }

@@ -28,9 +28,9 @@ pub trait Implies<R: Right>: Right {}
 
 impl<R: Right> Implies<R> for R {}
 
-// Whoever changes a hook sees the hook, its health, and which others have its URL.
+// A change of a hook shows the hook, its health, and which other hooks have its URL.
 impl Implies<right::HooksRead> for right::HooksWrite {}
-// Whoever tests a hook sees the hook.
+// A test of a hook shows the hook.
 impl Implies<right::HooksRead> for right::HooksTest {}
 // A delivery is shown with its hook, the log with the names of the hooks.
 impl Implies<right::HooksRead> for right::DeliveriesRead {}

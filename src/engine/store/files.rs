@@ -41,7 +41,8 @@ pub fn sqlite_file(url: &str) -> Option<PathBuf> {
         let options: sqlx::sqlite::SqliteConnectOptions = url.parse().ok()?;
         return Some(options.get_filename().into());
     }
-    let _is_other = url;
+    // A build without SQLite has no file to find.
+    let _ = url;
     None
 }
 

@@ -104,7 +104,7 @@ async fn people(conn: &mut Conn) -> Result<Check, Error> {
     Ok(Check { name: "users", is_well: has_users, words: words.to_owned() })
 }
 
-/// The portal itself opens the secrets: nobody sees them, so `system:read` is enough.
+/// The portal itself opens the secrets and shows none of them, so `system:read` is enough.
 async fn master_key(conn: &mut Conn, store: &Store) -> Result<Check, Error> {
     let portal = Actor::portal();
     let read = portal.require(right::HooksRead).map_err(Denied::from)?;

@@ -1,4 +1,4 @@
-//! An edit conflict: the version that somebody else saved beside the values of this form.
+//! An edit conflict: the version that another user saved beside the values of this form.
 
 use leptos::prelude::*;
 
