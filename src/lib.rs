@@ -21,7 +21,7 @@
 //! | permit | the right to start one attempt; their number is limited |
 //! | notice | what changed, sent by the writer after a commit |
 //! | health | a hook's circuit breaker: consecutive failures, the pause until a probe succeeds |
-//! | standing | what pages call *Status*: one word from a hook's switch, health and last 24 hours |
+//! | status | what pages call *Status*: one word from a hook's switch, health and last 24 hours |
 //! | log | the searchable list of all deliveries, from which they are redelivered |
 //! | job | a bulk redelivery with a limited rate; its progress is stored in the database |
 //! | node | one of several servers on one PostgreSQL; it owns lanes, each with a fencing token |

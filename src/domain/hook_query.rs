@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{address::address, standing::Standing};
+use super::{address::address, hook_status::HookStatus};
 
 /// The path of the list.
 pub const HOOKS: &str = "/integration/hooks";
@@ -16,14 +16,14 @@ pub enum Status {
     Failing,
     /// Event types without a hook.
     NotSetUp,
-    Only(Standing),
+    Only(HookStatus),
 }
 
 impl Status {
     /// The options, in the order of the selection.
     pub fn all() -> Vec<Self> {
-        let standings = Standing::ALL.iter().map(|standing| Self::Only(*standing));
-        [Self::All, Self::Failing].into_iter().chain(standings).chain([Self::NotSetUp]).collect()
+        let statuses = HookStatus::ALL.iter().map(|status| Self::Only(*status));
+        [Self::All, Self::Failing].into_iter().chain(statuses).chain([Self::NotSetUp]).collect()
     }
 
     pub fn key(self) -> &'static str {
@@ -31,7 +31,7 @@ impl Status {
             Self::All => "",
             Self::Failing => "failing",
             Self::NotSetUp => "not-set-up",
-            Self::Only(standing) => standing.key(),
+            Self::Only(status) => status.key(),
         }
     }
 
@@ -40,16 +40,16 @@ impl Status {
             Self::All => "All",
             Self::Failing => "Failing",
             Self::NotSetUp => "Not set up",
-            Self::Only(standing) => standing.word(),
+            Self::Only(status) => status.word(),
         }
     }
 
-    pub fn matches(self, standing: Standing) -> bool {
+    pub fn matches(self, status: HookStatus) -> bool {
         match self {
             Self::All => true,
-            Self::Failing => standing.is_failing(),
+            Self::Failing => status.is_failing(),
             Self::NotSetUp => false,
-            Self::Only(only) => only == standing,
+            Self::Only(only) => only == status,
         }
     }
 }
@@ -62,19 +62,19 @@ pub enum Sort {
     Event,
     Name,
     /// Worst first.
-    Condition,
+    Status,
     /// Most recent delivery first.
     Last,
 }
 
 impl Sort {
-    pub const ALL: &[Self] = &[Self::Event, Self::Name, Self::Condition, Self::Last];
+    pub const ALL: &[Self] = &[Self::Event, Self::Name, Self::Status, Self::Last];
 
     pub fn key(self) -> &'static str {
         match self {
             Self::Event => "",
             Self::Name => "name",
-            Self::Condition => "condition",
+            Self::Status => "condition",
             Self::Last => "last",
         }
     }

@@ -8,10 +8,10 @@ use crate::domain::{
     health::Health,
     hook::{Hook, HookForm},
     hook_query::HookQuery,
+    hook_status::HookStatus,
     invalid::Invalid,
     log::AnswerGroup,
     measured::{Outcomes, Range},
-    standing::Standing,
     time::Timestamp,
 };
 
@@ -33,7 +33,7 @@ pub struct HookList {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookRow {
     pub hook: Hook,
-    pub condition: Condition,
+    pub details: StatusDetails,
     pub last: Option<Delivery>,
     /// Outcomes of each of the last 24 hours; empty without `deliveries:read`.
     pub day: Vec<Outcomes>,
@@ -41,8 +41,8 @@ pub struct HookRow {
 
 /// The data of the sentence about a hook's status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Condition {
-    pub standing: Standing,
+pub struct StatusDetails {
+    pub status: HookStatus,
     pub health: Health,
     /// Outcomes of the last 24 hours.
     pub day: Outcomes,
@@ -54,7 +54,7 @@ pub struct Condition {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookPage {
     pub hook: Hook,
-    pub condition: Condition,
+    pub details: StatusDetails,
     /// Consecutive failures after which the hook is paused.
     pub pauses_after: u32,
     /// `None` without `deliveries:read`.

@@ -204,7 +204,7 @@ async fn first_in_order(
     now: Timestamp,
 ) -> Result<Option<(DeliveryId, Timestamp)>, Error> {
     let heads = lines::heads(conn, hook, None, MAX_KEYS, now).await?;
-    let due = heads.into_iter().filter(|head| head.standing == lines::Standing::Due);
+    let due = heads.into_iter().filter(|head| head.readiness == lines::Readiness::Due);
     Ok(due.map(|head| (head.id, head.due_at.unwrap_or(now))).min_by_key(|(_, at)| *at))
 }
 

@@ -22,7 +22,7 @@ use crate::{
 
 /// Whether an open delivery may be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Readiness {
     Due,
     /// A retry that is due at this time.
     Waits(Timestamp),
@@ -35,7 +35,7 @@ pub enum Standing {
 pub struct Head {
     pub key: Key,
     pub id: DeliveryId,
-    pub standing: Standing,
+    pub readiness: Readiness,
     pub due_at: Option<Timestamp>,
 }
 
@@ -107,11 +107,11 @@ struct LineRow {
 
 /// A pending delivery is always due, even if the clock was set back: only a retry has a due time
 /// that counts.
-fn standing(state: &str, due_at: Option<Timestamp>, now: Timestamp) -> Standing {
+fn readiness(state: &str, due_at: Option<Timestamp>, now: Timestamp) -> Readiness {
     match (state, due_at) {
-        ("held", _) => Standing::Held,
-        ("waiting", Some(at)) if at > now => Standing::Waits(at),
-        _ => Standing::Due,
+        ("held", _) => Readiness::Held,
+        ("waiting", Some(at)) if at > now => Readiness::Waits(at),
+        _ => Readiness::Due,
     }
 }
 
@@ -151,7 +151,7 @@ pub(in crate::engine) async fn heads(
     let rows: Vec<HeadRow> = on_db!(conn, c => sqlx::query_as(statement)
         .bind(hook).bind(after.unwrap_or_default()).bind(limit).fetch_all(c).await)?;
     let head = |row: HeadRow| Head {
-        standing: standing(&row.state, row.due_at, now),
+        readiness: readiness(&row.state, row.due_at, now),
         key: Key::from(row.order_key),
         due_at: row.due_at,
         id: row.id,
@@ -185,10 +185,10 @@ pub(in crate::engine) async fn line(
         ).bind(hook).bind(&*part.key).bind(after).bind(i64::try_from(rows).unwrap_or(i64::MAX))
             .fetch(c);
         while let Some(row) = found.try_next().await? {
-            line.next = match standing(&row.state, row.due_at, now) {
-                Standing::Due => Next::More,
-                Standing::Waits(at) => Next::Waits(at),
-                Standing::Held => Next::Held,
+            line.next = match readiness(&row.state, row.due_at, now) {
+                Readiness::Due => Next::More,
+                Readiness::Waits(at) => Next::Waits(at),
+                Readiness::Held => Next::Held,
             };
             if line.next != Next::More {
                 return Ok(line);

@@ -20,7 +20,9 @@ use crate::{
     },
     view::{
         Error,
-        hooks::{Charts, Condition, HookDeletion, HookList, HookPage, HookRow, HookSecrets, Point},
+        hooks::{
+            Charts, HookDeletion, HookList, HookPage, HookRow, HookSecrets, Point, StatusDetails,
+        },
         session::FlashKind,
         words::hooks as words,
     },
@@ -33,12 +35,8 @@ pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<Ho
     let request = request()?;
     let query = HookQuery::parse(text, status, sort, page);
     let found = request.respond(overview::read(&request.ctx, &query).await)?;
-    let row = |row: Row| HookRow {
-        condition: condition(&row),
-        hook: row.hook,
-        last: row.last,
-        day: row.day,
-    };
+    let row =
+        |row: Row| HookRow { details: details(&row), hook: row.hook, last: row.last, day: row.day };
     Ok(HookList {
         query: HookQuery { page: found.page, ..query },
         rows: found.rows.into_iter().map(row).collect(),
@@ -50,9 +48,9 @@ pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<Ho
     })
 }
 
-fn condition(row: &Row) -> Condition {
-    Condition {
-        standing: row.standing,
+fn details(row: &Row) -> StatusDetails {
+    StatusDetails {
+        status: row.status,
         health: row.health,
         day: overview::sum(&row.day),
         held: row.held,
@@ -64,7 +62,7 @@ pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<
     let ctx = &request.ctx;
     let lookup = async { overview::find(ctx, parse_id(id)?).await };
     let row = request.respond(or_tombstone(ctx, id, lookup.await).await)?;
-    let (condition, id) = (condition(&row), row.hook.id);
+    let (details, id) = (details(&row), row.hook.id);
     let hook = row.hook;
     let search = Search { hook: Some(id), ..Search::default() };
     let recent = match ops::deliveries::list(ctx, &search, None, RECENT_DELIVERIES).await {
@@ -82,7 +80,7 @@ pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<
     let pauses_after = ctx.portal.settings.delivery.breaker().failures;
     Ok(HookPage {
         hook,
-        condition,
+        details,
         pauses_after,
         charts,
         recent,

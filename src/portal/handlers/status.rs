@@ -128,7 +128,7 @@ fn queue(status: &Status) -> Check {
 
 /// Hooks that a person should look at.
 fn failing_hooks(status: &Status) -> usize {
-    let failing = status.hooks.iter().filter(|(standing, _)| standing.is_failing());
+    let failing = status.hooks.iter().filter(|(status, _)| status.is_failing());
     failing.map(|(_, count)| count).sum()
 }
 
@@ -137,7 +137,7 @@ fn hooks(status: &Status) -> Check {
     let parts: Vec<_> = status.hooks.iter().filter(|(_, count)| *count > 0).collect();
     let parts = parts
         .iter()
-        .map(|(standing, count)| format!("{count} {}", standing.word().to_lowercase()))
+        .map(|(status, count)| format!("{count} {}", status.word().to_lowercase()))
         .collect::<Vec<_>>();
     let words =
         if all == 0 { "No hooks yet.".to_owned() } else { format!("{}.", parts.join(", ")) };

@@ -1,4 +1,4 @@
-//! The list of hooks: each with its standing and its last 24 hours; filtered, sorted and paged.
+//! The list of hooks: each with its status and its last 24 hours; filtered, sorted and paged.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use crate::{
         health::Health,
         hook::Hook,
         hook_query::{HookQuery, Sort, Status},
+        hook_status::HookStatus,
         id::HookId,
         measured::{Hour, Outcomes},
         permission::right,
-        standing::Standing,
     },
     engine::store::{self, deliveries, hooks, measured},
     portal::ctx::OpCtx,
@@ -29,7 +29,7 @@ pub const DAY: usize = 24;
 pub struct Row {
     pub hook: Hook,
     pub health: Health,
-    pub standing: Standing,
+    pub status: HookStatus,
     pub last: Option<Delivery>,
     /// Outcomes of the last 24 hours, the current one last. Empty without `deliveries:read`.
     pub day: Vec<Outcomes>,
@@ -50,14 +50,14 @@ pub struct Overview {
     pub pages: usize,
     /// The number of this page, from 1.
     pub page: usize,
-    /// Standings of all hooks.
-    pub standings: Vec<Standing>,
+    /// The statuses of all hooks.
+    pub statuses: Vec<HookStatus>,
 }
 
 pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
     let rows = all(ctx).await?;
     let total = rows.len();
-    let standings = rows.iter().map(|row| row.standing).collect();
+    let statuses = rows.iter().map(|row| row.status).collect();
     let has_hook = |event: &EventType| rows.iter().any(|row| row.hook.event_type == *event);
     let without_hook: Vec<EventType> =
         EventType::ALL.iter().copied().filter(|event| !has_hook(event)).collect();
@@ -72,7 +72,7 @@ pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
     let page = query.page.clamp(1, pages);
     let mut rows: Vec<Row> = rows.into_iter().skip((page - 1) * PER_PAGE).take(PER_PAGE).collect();
     count_held(ctx, &mut rows).await?;
-    Ok(Overview { rows, not_set_up, total, found, pages, page, standings })
+    Ok(Overview { rows, not_set_up, total, found, pages, page, statuses })
 }
 
 /// One hook as a row of the list.
@@ -124,8 +124,8 @@ async fn rows(ctx: &OpCtx, hooks: Vec<Hook>) -> Result<Vec<Row>, Error> {
         let day = days.remove(&hook.id).unwrap_or_else(|| {
             if log_grant.is_some() { vec![Outcomes::default(); DAY] } else { Vec::new() }
         });
-        let standing = Standing::of(&hook, &health, &sum(&day));
-        Row { last: newest.remove(&hook.id), hook, health, standing, day, held: 0 }
+        let status = HookStatus::of(&hook, &health, &sum(&day));
+        Row { last: newest.remove(&hook.id), hook, health, status, day, held: 0 }
     };
     Ok(hooks.into_iter().map(row).collect())
 }
@@ -141,7 +141,7 @@ pub fn sum(hours: &[Outcomes]) -> Outcomes {
 fn matches_query(row: &Row, query: &HookQuery) -> bool {
     let event = row.hook.event_type;
     let texts = [row.hook.name.as_str(), &row.hook.callback_url, event.name(), event.key()];
-    query.status.matches(row.standing) && contains(&query.text, texts)
+    query.status.matches(row.status) && contains(&query.text, texts)
 }
 
 fn contains<const N: usize>(wanted: &str, texts: [&str; N]) -> bool {
@@ -153,9 +153,7 @@ fn sort(rows: &mut [Row], by: Sort) {
     match by {
         Sort::Event => rows.sort_by_key(|row| (row.hook.event_type, row.hook.id)),
         Sort::Name => rows.sort_by_cached_key(|row| (row.hook.name.to_lowercase(), row.hook.id)),
-        Sort::Condition => {
-            rows.sort_by_cached_key(|row| (row.standing, row.hook.name.to_lowercase()))
-        }
+        Sort::Status => rows.sort_by_cached_key(|row| (row.status, row.hook.name.to_lowercase())),
         Sort::Last => {
             rows.sort_by_key(|row| std::cmp::Reverse(row.last.as_ref().map(|last| last.created_at)))
         }

@@ -6,9 +6,9 @@ use super::{Error, overview};
 use crate::{
     domain::{
         hook_query::HookQuery,
+        hook_status::HookStatus,
         liveness::Overdue,
         permission::{Actor, right},
-        standing::Standing,
         time::Timestamp,
     },
     engine::{
@@ -53,7 +53,7 @@ pub struct Status {
     pub disk: Option<(u64, u64)>,
     /// Bytes of the disk reserve; `None` for PostgreSQL.
     pub reserve: Option<u64>,
-    pub hooks: Vec<(Standing, usize)>,
+    pub hooks: Vec<(HookStatus, usize)>,
     /// Milliseconds by which this server's clock is ahead of the database's, which is
     /// authoritative; `None` if there is only one clock.
     pub skew: Option<i64>,
@@ -71,11 +71,11 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
     let database = portal.store().about().await?;
     let answered_in = watch.elapsed();
     let Backlog { deliveries: waiting, bytes: waiting_bytes, oldest } = portal.dispatcher.backlog();
-    // Counts per standing need no permission for the single hooks.
+    // Counts per status need no permission for the single hooks.
     let system = OpCtx::portal_itself(portal.clone());
     let rows = overview::read(&system, &HookQuery::default()).await?;
-    let count = |standing: &Standing| {
-        (*standing, rows.standings.iter().filter(|known| *known == standing).count())
+    let count = |status: &HookStatus| {
+        (*status, rows.statuses.iter().filter(|known| *known == status).count())
     };
     Ok(Status {
         waiting,
@@ -92,7 +92,7 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
         reserve: portal.store().reserve_bytes(),
         skew: portal.clock().skew(),
         nodes: claim::list_nodes(&mut portal.store().read().await?, &grant).await?,
-        hooks: Standing::ALL.iter().map(count).collect(),
+        hooks: HookStatus::ALL.iter().map(count).collect(),
         settings: portal.settings.clone(),
         started_at: portal.started_at,
         now: portal.clock().now(),

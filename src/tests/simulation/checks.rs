@@ -267,7 +267,7 @@ impl Checks {
         let before = self.sending.insert(row, is_ordered);
         assert!(before.is_none(), "delivery {row} is sent twice at the same time");
         let latest = self.latest.unwrap_or(now);
-        self.check_standing(flight, given, store, latest);
+        self.check_target(flight, given, store, latest);
         self.check_wait(flight, store, real, (latest, now));
         let seen = &mut self.seen[hook];
         (seen.loads_in_a_row, seen.began_at) = (0, real);
@@ -289,12 +289,12 @@ impl Checks {
         self.check_prompt(row, hook, real);
     }
 
-    fn check_standing(&self, flight: &Flight, given: &Outgoing, store: &Store, latest: Timestamp) {
+    fn check_target(&self, flight: &Flight, given: &Outgoing, store: &Store, latest: Timestamp) {
         let Flight { row, hook, purpose, .. } = *flight;
-        let (delivery, standing, seen) = (&store.rows[row], &store.hooks[hook], &self.seen[hook]);
-        let knows = seen.version == standing.version;
-        assert!(!(knows && standing.is_deleted), "hook {hook} is deleted, but {row} is sent");
-        let is_off = !standing.is_enabled() && purpose != Purpose::Test;
+        let (delivery, hook_row, seen) = (&store.rows[row], &store.hooks[hook], &self.seen[hook]);
+        let knows = seen.version == hook_row.version;
+        assert!(!(knows && hook_row.is_deleted), "hook {hook} is deleted, but {row} is sent");
+        let is_off = !hook_row.is_enabled() && purpose != Purpose::Test;
         assert!(!(knows && is_off), "hook {hook} is off, but {row} is sent");
         let is_settled =
             matches!(delivery.state, State::Delivered | State::Failed | State::Skipped);
@@ -307,7 +307,7 @@ impl Checks {
             delivery.due_at.is_none_or(|due| due <= latest),
             "delivery {row} is sent before it is due"
         );
-        if let Some(pause) = standing.health.paused {
+        if let Some(pause) = hook_row.health.paused {
             let is_known = seen.paused_since == Some(pause.since);
             assert!(
                 !is_known || purpose != Purpose::Delivery,
@@ -367,8 +367,8 @@ impl Checks {
             }
             Signal::Failure | Signal::Wait(_) | Signal::LocalFailure => {}
         }
-        let standing = &store.hooks[hook];
-        if standing.health.failed_for >= store.breaker.give_up_after {
+        let hook_row = &store.hooks[hook];
+        if hook_row.health.failed_for >= store.breaker.give_up_after {
             self.given_up += 1;
             let (since, jumps_then) = seen.failing.unwrap_or((real, jumps));
             let counted = real - since + (jumps - jumps_then) * DAY / 2;
@@ -534,22 +534,22 @@ fn each_hook(news: &Input, mut visit: impl FnMut(usize)) {
 
 /// The most urgent work of a hook, and when it is due.
 fn earliest(store: &Store, hook: usize) -> Option<(usize, Timestamp)> {
-    let standing = &store.hooks[hook];
-    let is_ordered = standing.tuning().order_by.is_some();
+    let hook_row = &store.hooks[hook];
+    let is_ordered = hook_row.tuning().order_by.is_some();
     let due = |row: &usize| {
         let delivery = &store.rows[*row];
-        let since = delivery.since.max(standing.since);
-        let at = match (delivery.state, standing.is_deleted, standing.health.paused) {
+        let since = delivery.since.max(hook_row.since);
+        let at = match (delivery.state, hook_row.is_deleted, hook_row.health.paused) {
             (_, true, _) => since,
-            (State::Held, _, _) if standing.is_open() => since,
-            (State::Held, _, Some(pause)) if standing.is_enabled() => pause.probe_at.max(since),
+            (State::Held, _, _) if hook_row.is_open() => since,
+            (State::Held, _, Some(pause)) if hook_row.is_enabled() => pause.probe_at.max(since),
             (State::Held, _, _) => return None,
             _ if delivery.is_test => delivery.due_at?,
-            _ if !standing.is_open() => since,
+            _ if !hook_row.is_open() => since,
             _ if is_ordered && store.is_behind(*row) => return None,
             _ => delivery.due_at?,
         };
         Some((*row, at))
     };
-    standing.open.iter().filter_map(due).min_by_key(|(_, at)| *at)
+    hook_row.open.iter().filter_map(due).min_by_key(|(_, at)| *at)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use service_hooks::{
     domain::{delivery::State, time::Timestamp},
-    engine::store::lines::{Head, Line, LineRange, Lines, Next, ReadRequest, Standing},
+    engine::store::lines::{Head, Line, LineRange, Lines, Next, ReadRequest, Readiness},
 };
 
 use super::store::{Store, key_text, row_of};
@@ -13,17 +13,17 @@ impl Store {
     /// As `store::lines::read`.
     pub fn lines(&self, hook: usize, ask: &ReadRequest, now: Timestamp) -> Lines {
         let by_key = &self.hooks[hook].by_key;
-        let standing = |row: usize| match (self.rows[row].state, self.rows[row].due_at) {
-            (State::Held, _) => Standing::Held,
-            (State::Waiting, Some(at)) if at > now => Standing::Waits(at),
-            _ => Standing::Due,
+        let readiness = |row: usize| match (self.rows[row].state, self.rows[row].due_at) {
+            (State::Held, _) => Readiness::Held,
+            (State::Waiting, Some(at)) if at > now => Readiness::Waits(at),
+            _ => Readiness::Due,
         };
         let head = |(key, rows): (&u64, &BTreeSet<usize>)| {
             let first = *rows.first()?;
             Some(Head {
                 key: key_text(*key),
                 id: self.open(first).id,
-                standing: standing(first),
+                readiness: readiness(first),
                 due_at: None,
             })
         };
@@ -48,10 +48,10 @@ impl Store {
                 Line { key: key.clone(), after: *after, due: Vec::new(), next: Next::End };
             let mut is_full = false;
             for row in rows {
-                line.next = match standing(row) {
-                    Standing::Due => Next::More,
-                    Standing::Waits(at) => Next::Waits(at),
-                    Standing::Held => Next::Held,
+                line.next = match readiness(row) {
+                    Readiness::Due => Next::More,
+                    Readiness::Waits(at) => Next::Waits(at),
+                    Readiness::Held => Next::Held,
                 };
                 if line.next != Next::More {
                     break;

@@ -212,14 +212,14 @@ impl Store {
         is_test: bool,
         now: Timestamp,
     ) -> usize {
-        let standing = &self.hooks[hook];
-        let state = match (standing.is_enabled(), standing.is_open()) {
+        let hook_row = &self.hooks[hook];
+        let state = match (hook_row.is_enabled(), hook_row.is_open()) {
             _ if is_test => State::Pending,
             (false, _) => State::Skipped,
             (true, false) => State::Held,
             (true, true) => State::Pending,
         };
-        let is_ordered = standing.tuning().order_by.is_some() && !is_test;
+        let is_ordered = hook_row.tuning().order_by.is_some() && !is_test;
         // A delivery without a key gets a unique one.
         let order_key = is_ordered.then(|| order_key.unwrap_or(OWN_KEYS + self.rows.len() as u64));
         let (attempts, tries_before) = (0, 0);
@@ -537,21 +537,21 @@ impl Store {
             if was_put_away && outcome.state == State::Waiting { row.state } else { outcome.state };
         let due_at = outcome.retry_in.filter(|_| !was_put_away).map(|wait| now.after(wait));
         self.put(outcome.row, state, due_at, now);
-        let standing = &mut self.hooks[hook];
+        let hook_row = &mut self.hooks[hook];
         let (health, change) =
-            standing.health.after(outcome.signal(now), outcome.purpose, now, &self.breaker);
+            hook_row.health.after(outcome.signal(now), outcome.purpose, now, &self.breaker);
         if matches!(change, HealthChange::Paused | HealthChange::Recovered) {
-            standing.since = now;
+            hook_row.since = now;
         }
-        standing.health = health;
-        let is_off = standing.is_enabled() && (outcome.is_gone || change == HealthChange::GaveUp);
+        hook_row.health = health;
+        let is_off = hook_row.is_enabled() && (outcome.is_gone || change == HealthChange::GaveUp);
         if is_off {
-            standing.version += 1;
-            standing.target = target(hook, false, standing.tuning().clone(), standing.version);
-            standing.since = now;
+            hook_row.version += 1;
+            hook_row.target = target(hook, false, hook_row.tuning().clone(), hook_row.version);
+            hook_row.since = now;
         }
         if health.is_healthy() {
-            standing.probe_with = None;
+            hook_row.probe_with = None;
         }
         if outcome.finds_it_well() {
             self.ask_forward(hook, now);

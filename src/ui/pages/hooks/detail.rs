@@ -6,8 +6,8 @@ use leptos_meta::Title;
 use super::{
     CallbackUrl,
     charts::Charts,
-    condition::ConditionPanel,
     nav::{HookNav, HookPlace},
+    status::StatusPanel,
 };
 use crate::{
     domain::{
@@ -52,7 +52,7 @@ pub fn HookPage() -> impl IntoView {
 
 #[component]
 fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
-    let HookData { hook, condition, pauses_after, charts, recent, secrets, test, now } = page;
+    let HookData { hook, details, pauses_after, charts, recent, secrets, test, now } = page;
     let may_reveal = permissions.has(Permission::SecretsReveal);
     let may_write = permissions.has(Permission::HooksWrite);
     let url = hook.callback_url.clone();
@@ -71,7 +71,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
             <Actions hook=hook.clone() permissions/>
         </div>
         <HookNav id=id.clone() place=HookPlace::Overview permissions/>
-        <ConditionPanel hook=subject data=condition pauses_after now/>
+        <StatusPanel hook=subject data=details pauses_after now/>
         {test.map(|test| view! {
             <section class="card" id="test" tabindex="-1" aria-labelledby="test-title">
                 <h2 id="test-title">"Test result"</h2>

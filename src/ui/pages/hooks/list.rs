@@ -107,7 +107,7 @@ fn Table(list: HookList, permissions: Permissions) -> impl IntoView {
                         <Head query=query.clone() sort=Sort::Name text="Hook"/>
                         <th scope="col">"Callback URL"</th>
                         <th scope="col">"Turned on"</th>
-                        <Head query=query.clone() sort=Sort::Condition text="Status"/>
+                        <Head query=query.clone() sort=Sort::Status text="Status"/>
                         <th scope="col" class="day">"Last 24 hours"</th>
                         <Head query sort=Sort::Last text="Last delivery"/>
                         <th scope="col"><span class="visually-hidden">"Actions"</span></th>

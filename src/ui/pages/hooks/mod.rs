@@ -1,7 +1,6 @@
 //! The pages about hooks.
 
 mod charts;
-pub mod condition;
 mod conflict;
 pub mod delete;
 pub mod detail;
@@ -10,6 +9,7 @@ mod filter;
 pub mod list;
 pub mod nav;
 mod row;
+pub mod status;
 pub mod test;
 mod trial;
 

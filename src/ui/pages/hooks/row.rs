@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{CallbackUrl, condition::ConditionCell};
+use super::{CallbackUrl, status::StatusCell};
 use crate::{
     domain::{
         measured::Outcomes,
@@ -29,7 +29,7 @@ pub fn Row(
     permissions: Permissions,
     with_event: bool,
 ) -> impl IntoView {
-    let HookRow { hook, condition, last, day } = row;
+    let HookRow { hook, details, last, day } = row;
     let id = hook.id.to_string();
     let page = format!("/integration/hooks/{id}");
     let may_write = permissions.has(Permission::HooksWrite);
@@ -56,7 +56,7 @@ pub fn Row(
                     state.into_any()
                 }}
             </td>
-            <ConditionCell hook=hook.clone() data=condition now/>
+            <StatusCell hook=hook.clone() data=details now/>
             <td data-label="Last 24 hours" class="day"><DayBars day/></td>
             <td data-label="Last delivery">{last}</td>
             <td class="end actions"><SchemaLink event=hook.event_type brief=true/> <Actions id

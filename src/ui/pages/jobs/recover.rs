@@ -82,7 +82,7 @@ fn Content(page: RecoverPage, permissions: Permissions) -> impl IntoView {
                 href=format!("/integration/jobs/{job}")>"View progress"</a> ". Wait for it to \
                     finish before you redeliver the same events."</p>
         })}
-        {hook.map(|hook| view! { <Standing hook page=page.clone()/> })}
+        {hook.map(|hook| view! { <HookNotice hook page=page.clone()/> })}
         <ErrorSummary errors=page.errors.clone()/>
         {page.dry_run.clone().map(|run| view! { <Numbers run page=page.clone()/> })}
         <Form page/>
@@ -91,7 +91,7 @@ fn Content(page: RecoverPage, permissions: Permissions) -> impl IntoView {
 
 /// A warning if the hook is off or paused: redeliveries are held then.
 #[component]
-fn Standing(hook: RecoverHook, page: RecoverPage) -> impl IntoView {
+fn HookNotice(hook: RecoverHook, page: RecoverPage) -> impl IntoView {
     let now = page.now;
     match (hook.enabled, hook.paused_since) {
         (false, _) => view! {

@@ -4,7 +4,7 @@ use super::{LINE_FRACTION, LINES_PER_ROW, Line, Lines};
 use crate::{
     domain::time::Timestamp,
     engine::store::{
-        lines::{Head, Line as ReadLine, LineRange, Next, ReadRequest, Standing},
+        lines::{Head, Line as ReadLine, LineRange, Next, ReadRequest, Readiness},
         open::Open,
         queue::PageLimit,
     },
@@ -130,7 +130,7 @@ impl Lines {
         }
         let is_full = self.lines.len() >= self.max_lines;
         let Some(line) = self.lines.get(&head.key) else {
-            if let (true, Standing::Waits(at)) = (is_full, head.standing) {
+            if let (true, Readiness::Waits(at)) = (is_full, head.readiness) {
                 self.overflow_retry_at =
                     Some(self.overflow_retry_at.map_or(at, |known| known.min(at)));
                 return;
@@ -156,16 +156,16 @@ impl Lines {
             self.retry_at.remove(&(at, head.key.clone()));
         }
         line.read_up_to = None;
-        match head.standing {
-            Standing::Due => {
+        match head.readiness {
+            Readiness::Due => {
                 line.next = Next::More;
                 self.request_read(&head.key);
             }
-            Standing::Waits(at) => {
+            Readiness::Waits(at) => {
                 line.next = Next::Waits(at);
                 self.retry_at.insert((at, head.key.clone()));
             }
-            Standing::Held => line.next = Next::Held,
+            Readiness::Held => line.next = Next::Held,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
             tests::{NOW, page, tuned},
         },
         store::{
-            lines::{Head, Line, Lines, Next, ReadRequest, Standing},
+            lines::{Head, Line, Lines, Next, ReadRequest, Readiness},
             open::Key,
         },
     },
@@ -37,8 +37,8 @@ impl Table {
         self.rows.retain(|row| row.0 != number);
     }
 
-    fn standing(row: &(u128, Key, u32, Timestamp), now: Timestamp) -> Standing {
-        if row.2 > 0 && row.3 > now { Standing::Waits(row.3) } else { Standing::Due }
+    fn readiness(row: &(u128, Key, u32, Timestamp), now: Timestamp) -> Readiness {
+        if row.2 > 0 && row.3 > now { Readiness::Waits(row.3) } else { Readiness::Due }
     }
 
     /// The page of a load, as `Worker::page` would read it.
@@ -61,11 +61,11 @@ impl Table {
                     && last.as_ref().is_none_or(|last| row.1 > *last)
                 {
                     last = Some(row.1.clone());
-                    let standing = Self::standing(row, now);
+                    let readiness = Self::readiness(row, now);
                     found.heads.push(Head {
                         key: row.1.clone(),
                         id: id(row.0),
-                        standing,
+                        readiness,
                         due_at: None,
                     });
                 }
@@ -78,10 +78,10 @@ impl Table {
             let mut line =
                 Line { key: part.key.clone(), after: part.after, due: Vec::new(), next: Next::End };
             for row in self.rows.iter().filter(is_meant).take(ask.rows) {
-                match Self::standing(row, now) {
-                    Standing::Due => line.due.push(keyed(row.0, &row.1, row.2)),
-                    Standing::Waits(at) => line.next = Next::Waits(at),
-                    Standing::Held => line.next = Next::Held,
+                match Self::readiness(row, now) {
+                    Readiness::Due => line.due.push(keyed(row.0, &row.1, row.2)),
+                    Readiness::Waits(at) => line.next = Next::Waits(at),
+                    Readiness::Held => line.next = Next::Held,
                 }
                 if line.next != Next::End {
                     break;

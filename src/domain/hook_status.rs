@@ -10,13 +10,13 @@ const FEW: i64 = 20;
 /// The minimum success rate of a healthy hook.
 const HEALTHY_PERCENT: i64 = 95;
 
-macro_rules! standings {
+macro_rules! statuses {
     ($($variant:ident = $key:literal, $word:literal;)+) => {
         /// The status of a hook.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum Standing { $($variant),+ }
+        pub enum HookStatus { $($variant),+ }
 
-        impl Standing {
+        impl HookStatus {
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// The name in URLs.
@@ -33,7 +33,7 @@ macro_rules! standings {
 }
 
 // Worst first: lists are sorted by this order.
-standings! {
+statuses! {
     SwitchedOff = "switched-off", "Turned off automatically";
     Paused = "paused", "Paused";
     Degraded = "degraded", "Degraded";
@@ -42,7 +42,7 @@ standings! {
     Off = "off", "Off";
 }
 
-impl Standing {
+impl HookStatus {
     /// `day`: the attempts of the last 24 hours.
     pub fn of(hook: &Hook, health: &Health, day: &Outcomes) -> Self {
         match (hook.enabled, &hook.off_reason) {
@@ -77,8 +77,8 @@ impl Standing {
 mod tests {
     use super::*;
 
-    fn on(failures: u32, succeeded: i64, failed: i64) -> Standing {
-        Standing::when_on(
+    fn on(failures: u32, succeeded: i64, failed: i64) -> HookStatus {
+        HookStatus::when_on(
             &Health { failures, ..Health::default() },
             &Outcomes { succeeded, failed },
         )
@@ -86,22 +86,25 @@ mod tests {
 
     #[test]
     fn a_hook_is_degraded_after_a_failure_or_with_a_low_success_rate() {
-        assert_eq!(on(0, 0, 0), Standing::Quiet);
-        assert_eq!(on(0, 100, 0), Standing::Healthy);
-        assert_eq!(on(1, 100, 1), Standing::Degraded);
+        assert_eq!(on(0, 0, 0), HookStatus::Quiet);
+        assert_eq!(on(0, 100, 0), HookStatus::Healthy);
+        assert_eq!(on(1, 100, 1), HookStatus::Degraded);
         assert_eq!(
             on(0, 5, 5),
-            Standing::Healthy,
+            HookStatus::Healthy,
             "too few attempts for a rate, and the last one succeeded"
         );
-        assert_eq!(on(0, 90, 10), Standing::Degraded);
-        assert_eq!(on(0, 95, 5), Standing::Healthy);
+        assert_eq!(on(0, 90, 10), HookStatus::Degraded);
+        assert_eq!(on(0, 95, 5), HookStatus::Healthy);
     }
 
     #[test]
     fn the_worst_status_sorts_first() {
-        assert!(Standing::SwitchedOff < Standing::Paused && Standing::Paused < Standing::Degraded);
-        assert!(Standing::Degraded < Standing::Healthy && Standing::Quiet < Standing::Off);
-        assert!(Standing::ALL.is_sorted());
+        assert!(
+            HookStatus::SwitchedOff < HookStatus::Paused
+                && HookStatus::Paused < HookStatus::Degraded
+        );
+        assert!(HookStatus::Degraded < HookStatus::Healthy && HookStatus::Quiet < HookStatus::Off);
+        assert!(HookStatus::ALL.is_sorted());
     }
 }
