@@ -21,6 +21,7 @@ export const ROUTES = [
   { name: "new", route: `${HOOKS}/new`, empty: true },
   { name: "new-errors", route: `${HOOKS}/new`, act: submitted("Create hook") },
   { name: "new-doubted", route: `${HOOKS}/new`, act: submitted("Create hook", { "Callback URL": "http://127.0.0.1:19999/in" }) },
+  { name: "hooks-switch", route: `${HOOKS}/switch`, address: () => `${HOOKS}/switch?q=Archive&enabled=true` },
   { name: "hook", route: `${HOOKS}/{id}` },
   { name: "hook-deleted", route: `${HOOKS}/{id}`, address: (scene) => `${HOOKS}/${scene.deleted}`, status: 410 },
   { name: "hook-failing", route: `${HOOKS}/{id}`, address: (scene) => `${HOOKS}/${scene.failing}` },

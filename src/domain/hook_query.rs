@@ -63,12 +63,16 @@ pub enum Sort {
     Name,
     /// Worst first.
     Status,
-    /// Most recent delivery first.
+    /// Most recent success first.
     Last,
+    /// Lowest success rate first.
+    Rate,
+    /// Longest response time first.
+    Slow,
 }
 
 impl Sort {
-    pub const ALL: &[Self] = &[Self::Event, Self::Name, Self::Status, Self::Last];
+    pub const ALL: &[Self] = &[Self::Event, Self::Name, Self::Status, Self::Last, Self::Rate, Self::Slow];
 
     pub fn key(self) -> &'static str {
         match self {
@@ -76,6 +80,8 @@ impl Sort {
             Self::Name => "name",
             Self::Status => "condition",
             Self::Last => "last",
+            Self::Rate => "rate",
+            Self::Slow => "slow",
         }
     }
 }

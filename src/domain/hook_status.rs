@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{health::Health, hook::Hook, measured::Outcomes};
+use super::{health::Health, hook::Hook, measured::Outcomes, time::Timestamp};
 
 /// With fewer attempts in a day, the success rate is ignored.
 const FEW: i64 = 20;
@@ -37,6 +37,7 @@ statuses! {
     SwitchedOff = "switched-off", "Turned off automatically";
     Paused = "paused", "Paused";
     Degraded = "degraded", "Degraded";
+    Throttled = "throttled", "Throttled";
     Healthy = "healthy", "Healthy";
     Quiet = "quiet", "No traffic";
     Off = "off", "Off";
@@ -44,18 +45,22 @@ statuses! {
 
 impl HookStatus {
     /// `day`: the attempts of the last 24 hours.
-    pub fn of(hook: &Hook, health: &Health, day: &Outcomes) -> Self {
+    pub fn of(hook: &Hook, health: &Health, day: &Outcomes, now: Timestamp) -> Self {
         match (hook.enabled, &hook.off_reason) {
             (false, Some(_)) => Self::SwitchedOff,
             (false, None) => Self::Off,
-            (true, _) => Self::when_on(health, day),
+            (true, _) => Self::when_on(health, day, now),
         }
     }
 
     /// The status, ignoring the switch.
-    pub fn when_on(health: &Health, day: &Outcomes) -> Self {
+    pub fn when_on(health: &Health, day: &Outcomes, now: Timestamp) -> Self {
         if health.paused.is_some() {
             return Self::Paused;
+        }
+        // Nothing is sent until then, whatever the last attempts returned.
+        if health.waits_until.is_some_and(|until| until > now) {
+            return Self::Throttled;
         }
         let fails_often =
             day.total() >= FEW && day.percent().is_some_and(|percent| percent < HEALTHY_PERCENT);
@@ -81,6 +86,7 @@ mod tests {
         HookStatus::when_on(
             &Health { failures, ..Health::default() },
             &Outcomes { succeeded, failed },
+            Timestamp(0),
         )
     }
 
@@ -96,6 +102,13 @@ mod tests {
         );
         assert_eq!(on(0, 90, 10), HookStatus::Degraded);
         assert_eq!(on(0, 95, 5), HookStatus::Healthy);
+    }
+
+    #[test]
+    fn a_hook_is_throttled_while_its_receiver_wants_no_requests() {
+        let health = Health { waits_until: Some(Timestamp(10)), failures: 1, ..Health::default() };
+        let at = |now| HookStatus::when_on(&health, &Outcomes::default(), Timestamp(now));
+        assert_eq!((at(9), at(10)), (HookStatus::Throttled, HookStatus::Degraded));
     }
 
     #[test]

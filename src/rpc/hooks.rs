@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::view::{
     Error,
-    hooks::{HookDeletion, HookEditor, HookList, HookPage, PostedHook},
+    hooks::{HookDeletion, HookEditor, HookList, HookPage, PostedHook, SwitchMatching},
 };
 
 #[server]
@@ -25,6 +25,28 @@ pub async fn set_enabled_many(
 ) -> Result<(), Error> {
     crate::portal::handlers::hooks::set_enabled_many(&ids, crate::portal::handlers::is_on(&enabled))
         .await
+}
+
+/// What turning on or off all hooks that match a filter would change.
+#[server]
+pub async fn matching(
+    #[server(default)] q: String,
+    #[server(default)] status: String,
+    #[server(default)] enabled: String,
+) -> Result<SwitchMatching, Error> {
+    let enabled = crate::portal::handlers::is_on(&enabled);
+    crate::portal::handlers::hooks::matching(&q, &status, enabled).await
+}
+
+/// Turns on or off all hooks that match a filter.
+#[server]
+pub async fn set_enabled_matching(
+    #[server(default)] q: String,
+    #[server(default)] status: String,
+    #[server(default)] enabled: String,
+) -> Result<(), Error> {
+    let enabled = crate::portal::handlers::is_on(&enabled);
+    crate::portal::handlers::hooks::set_enabled_matching(&q, &status, enabled).await
 }
 
 #[server]

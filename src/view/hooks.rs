@@ -26,7 +26,25 @@ pub struct HookList {
     pub total: usize,
     pub found: usize,
     pub pages: usize,
+    /// Number of hooks in each status.
+    pub statuses: Vec<(HookStatus, usize)>,
+    /// `None` without `deliveries:read`.
+    pub figures: Option<Figures>,
     pub now: Timestamp,
+}
+
+/// The figures of all hooks: the last 24 hours, and what waits at this moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// The beginning of the last 24 hours.
+    pub from: Timestamp,
+    pub delivered: i64,
+    pub attempts: Outcomes,
+    pub p95: Option<i64>,
+    /// Counted up to 10,001, like `held`.
+    pub waiting: i64,
+    pub held: i64,
+    pub held_since: Option<Timestamp>,
 }
 
 /// A row of the hook list.
@@ -34,7 +52,8 @@ pub struct HookList {
 pub struct HookRow {
     pub hook: Hook,
     pub details: StatusDetails,
-    pub last: Option<Delivery>,
+    pub last_attempt: Option<Timestamp>,
+    pub last_success: Option<Timestamp>,
     /// Outcomes of each of the last 24 hours; empty without `deliveries:read`.
     pub day: Vec<Outcomes>,
 }
@@ -48,6 +67,16 @@ pub struct StatusDetails {
     pub day: Outcomes,
     /// Deliveries held while it is off or paused, counted up to 10,001.
     pub held: i64,
+    /// When the oldest of them was accepted.
+    pub held_since: Option<Timestamp>,
+}
+
+/// Turning on or off all hooks that match a filter, before it is confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchMatching {
+    pub query: HookQuery,
+    pub enabled: bool,
+    pub names: Vec<String>,
 }
 
 /// The page of one hook.
@@ -55,6 +84,8 @@ pub struct StatusDetails {
 pub struct HookPage {
     pub hook: Hook,
     pub details: StatusDetails,
+    pub last_attempt: Option<Timestamp>,
+    pub last_success: Option<Timestamp>,
     /// Consecutive failures after which the hook is paused.
     pub pauses_after: u32,
     /// `None` without `deliveries:read`.

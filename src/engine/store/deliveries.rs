@@ -246,6 +246,39 @@ pub async fn count_held(
     Ok(count)
 }
 
+/// The held delivery that was accepted first, of one hook or of all. (See [`count_skipped`] for the
+/// second condition on the state.)
+pub async fn oldest_held(
+    conn: &mut Conn,
+    _by: &Grant<right::DeliveriesRead>,
+    hook: Option<HookId>,
+) -> Result<Option<DeliveryId>, Error> {
+    let found: Option<(DeliveryId,)> = match hook {
+        Some(hook) => on_db!(conn, c => sqlx::query_as(
+            "SELECT id FROM deliveries WHERE hook_id = $1 AND state = 'held' ORDER BY id LIMIT 1",
+        ).bind(hook).fetch_optional(c).await)?,
+        None => on_db!(conn, c => sqlx::query_as(
+            "SELECT id FROM deliveries WHERE state = 'held' AND state NOT IN ('pending', \
+             'delivered') ORDER BY id LIMIT 1",
+        ).fetch_optional(c).await)?,
+    };
+    Ok(found.map(|(id,)| id))
+}
+
+/// The number of deliveries accepted since `from` that were delivered. `None` if more than
+/// 2 * [`MANY`] were accepted: no index tells delivered ones apart, so each is read.
+pub async fn count_delivered(
+    conn: &mut Conn,
+    _by: &Grant<right::DeliveriesRead>,
+    from: Timestamp,
+) -> Result<Option<i64>, Error> {
+    let (all, delivered): (i64, i64) = on_db!(conn, c => sqlx::query_as(
+        "SELECT COUNT(*), CAST(COALESCE(SUM(CASE WHEN state = 'delivered' THEN 1 ELSE 0 END), 0) \
+         AS BIGINT) FROM (SELECT state FROM deliveries WHERE id >= $1 ORDER BY id LIMIT $2) AS read",
+    ).bind(DeliveryId(first_at(from))).bind(2 * MANY).fetch_one(c).await)?;
+    Ok((all < 2 * MANY).then_some(delivered))
+}
+
 /// The number of deliveries of a hook that were skipped since `from`, at most [`MANY`] + 1. (The
 /// second condition on the state is redundant. It is there because SQLite uses a partial index only
 /// if the query repeats the condition of the index.)

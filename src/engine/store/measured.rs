@@ -1,7 +1,7 @@
 //! Hourly counts of attempts by hook and answer class, and histograms of their latency. Written in
 //! the transaction that records the attempts; read for the charts of a hook. Tests are not counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     db::{Conn, chunks, on_db},
@@ -11,24 +11,33 @@ use crate::{
     domain::{
         health::Purpose,
         id::HookId,
-        measured::{Hour, POSTPONED, bucket_of},
-        permission::{Grant, right},
+        measured::{Hour, Outcomes, POSTPONED, bucket_of},
+        permission::{Grant, Implies, right},
+        time::Timestamp,
     },
     engine::store::finished::Finished,
 };
+
+/// How many attempts of one class an hour has, and when the last of them started.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) count: i64,
+    pub(super) last_at: Timestamp,
+}
 
 /// The increments of a batch of attempts. Sorted, so that two commits lock rows in the same order
 /// and cannot deadlock.
 #[derive(Default)]
 pub(super) struct Sums {
-    pub(super) hours: Vec<((HookId, Hour, &'static str), i64)>,
+    pub(super) hours: Vec<((HookId, Hour, &'static str), Tally)>,
     pub(super) latencies: Vec<((HookId, Hour, i64), i64)>,
 }
 
 impl Sums {
     /// Sums up a batch of attempts.
     pub(super) fn of(finished: &[&Finished]) -> Self {
-        let (mut hours, mut latencies) = (BTreeMap::new(), BTreeMap::new());
+        let mut hours: BTreeMap<_, Tally> = BTreeMap::new();
+        let mut latencies = BTreeMap::new();
         for finished in finished.iter().filter(|finished| finished.purpose != Purpose::Test) {
             let attempt = &finished.attempt;
             // A fault on our side says nothing about the receiver, and these are its statistics.
@@ -40,7 +49,9 @@ impl Sums {
             // failure.
             let class =
                 if finished.retry_after.is_some() { POSTPONED } else { attempt.answer.class() };
-            *hours.entry((finished.hook, hour, class)).or_default() += 1;
+            let tally = hours.entry((finished.hook, hour, class)).or_default();
+            tally.count += 1;
+            tally.last_at = tally.last_at.max(attempt.started_at);
             *latencies.entry((finished.hook, hour, bucket_of(attempt.duration_ms))).or_default() +=
                 1;
         }
@@ -54,12 +65,14 @@ pub(super) async fn add(conn: &mut Conn, finished: &[&Finished]) -> Result<(), E
     for chunk in chunks(&sums.hours) {
         on_db!(conn, c: Engine => {
             let mut insert = sqlx::QueryBuilder::<Engine>::new("INSERT INTO hours (hook_id, hour, \
-                class, count) ");
-            insert.push_values(chunk, |mut row, ((hook, hour, class), count)| {
-                row.push_bind(*hook).push_bind(*hour).push_bind(*class).push_bind(*count);
+                class, count, last_at) ");
+            insert.push_values(chunk, |mut row, ((hook, hour, class), tally)| {
+                row.push_bind(*hook).push_bind(*hour).push_bind(*class).push_bind(tally.count)
+                    .push_bind(tally.last_at);
             });
             insert.push(" ON CONFLICT (hook_id, hour, class) DO UPDATE SET count = hours.count + \
-                         excluded.count");
+                         excluded.count, last_at = CASE WHEN excluded.last_at > hours.last_at \
+                         THEN excluded.last_at ELSE hours.last_at END");
             insert.build().execute(c).await.map(drop)
         })?;
     }
@@ -119,6 +132,84 @@ pub async fn latencies(
         "SELECT hour, bucket, count FROM latencies WHERE hook_id = $1 AND hour >= $2 ORDER BY \
          hour, bucket",
     ).bind(hook).bind(from).fetch_all(c).await)?)
+}
+
+/// The outcomes of the attempts of each hook from an hour on, summed up; with `only`, of that hook.
+/// A hook's status follows from them, so whoever may see hooks gets the same status.
+pub async fn outcomes_since(
+    conn: &mut Conn,
+    _by: &Grant<impl Implies<right::HooksRead>>,
+    only: Option<HookId>,
+    from: Hour,
+) -> Result<HashMap<HookId, Outcomes>, Error> {
+    let rows: Vec<(HookId, String, i64)> = match only {
+        Some(hook) => on_db!(conn, c => sqlx::query_as(
+            "SELECT hook_id, class, CAST(SUM(count) AS BIGINT) FROM hours WHERE hook_id = $1 AND \
+             hour >= $2 GROUP BY hook_id, class",
+        ).bind(hook).bind(from).fetch_all(c).await)?,
+        None => on_db!(conn, c => sqlx::query_as(
+            "SELECT m.hook_id, m.class, CAST(SUM(m.count) AS BIGINT) FROM hooks h CROSS JOIN hours \
+             m
+             WHERE m.hook_id = h.id AND m.hour >= $1 AND h.deleted_at IS NULL GROUP BY m.hook_id, \
+             m.class",
+        ).bind(from).fetch_all(c).await)?,
+    };
+    let mut outcomes: HashMap<HookId, Outcomes> = HashMap::new();
+    for (hook, class, count) in rows {
+        outcomes.entry(hook).or_default().add(&class, count);
+    }
+    Ok(outcomes)
+}
+
+/// When the last attempt of a hook started, and the last one that succeeded. Tests don't count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastAttempts {
+    pub attempt: Option<Timestamp>,
+    pub success: Option<Timestamp>,
+}
+
+/// The start of a row's last attempt. A row of an earlier version knows only its hour.
+macro_rules! last_at {
+    () => {
+        "CASE WHEN m.last_at > 0 THEN m.last_at ELSE m.hour * 3600000 END"
+    };
+}
+
+/// The last attempts of each hook that is not deleted; with `only`, of that hook.
+pub async fn last_attempts(
+    conn: &mut Conn,
+    _by: &Grant<right::DeliveriesRead>,
+    only: Option<HookId>,
+) -> Result<HashMap<HookId, LastAttempts>, Error> {
+    let rows: Vec<(HookId, Option<Timestamp>, Option<Timestamp>)> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(concat!(
+            "SELECT h.id, (SELECT MAX(", last_at!(), ") FROM hours m WHERE m.hook_id = h.id AND \
+             m.hour = (SELECT n.hour FROM hours n WHERE n.hook_id = h.id ORDER BY n.hook_id DESC, \
+             n.hour DESC LIMIT 1)), (SELECT ", last_at!(), " FROM hours m WHERE m.hook_id = h.id \
+             AND m.class = 'success' ORDER BY m.hook_id DESC, m.hour DESC LIMIT 1)
+             FROM hooks h WHERE h.deleted_at IS NULL"
+        ));
+        if let Some(hook) = only {
+            query.push(" AND h.id = ").push_bind(hook);
+        }
+        query.build_query_as().fetch_all(c).await
+    })?;
+    let last = |(hook, attempt, success)| (hook, LastAttempts { attempt, success });
+    Ok(rows.into_iter().map(last).collect())
+}
+
+/// Latency histograms of all hooks from an hour on, summed up: hook, bucket, count.
+pub async fn latencies_of_all(
+    conn: &mut Conn,
+    _by: &Grant<right::DeliveriesRead>,
+    from: Hour,
+) -> Result<Vec<(HookId, i64, i64)>, Error> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "SELECT m.hook_id, m.bucket, CAST(SUM(m.count) AS BIGINT) FROM hooks h CROSS JOIN \
+         latencies m
+         WHERE m.hook_id = h.id AND m.hour >= $1 AND h.deleted_at IS NULL GROUP BY m.hook_id, \
+         m.bucket",
+    ).bind(from).fetch_all(c).await)?)
 }
 
 /// Hooks that one read checks for expired hours.

@@ -5,7 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::found::{or_tombstone, parse_id};
 use super::{deliveries, flash};
 use crate::{
-    domain::{hook_query::HookQuery, id::HookId, measured::Range},
+    domain::{
+        hook_query::{HookQuery, Status},
+        hook_status::HookStatus,
+        id::HookId,
+        measured::Range,
+    },
     engine::{
         dispatcher::Validation,
         store::{hooks::Secrets, log::Search},
@@ -21,7 +26,8 @@ use crate::{
     view::{
         Error,
         hooks::{
-            Charts, HookDeletion, HookList, HookPage, HookRow, HookSecrets, Point, StatusDetails,
+            Charts, Figures, HookDeletion, HookList, HookPage, HookRow, HookSecrets, Point,
+            StatusDetails, SwitchMatching,
         },
         session::FlashKind,
         words::hooks as words,
@@ -34,9 +40,19 @@ const RECENT_DELIVERIES: u32 = 10;
 pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<HookList, Error> {
     let request = request()?;
     let query = HookQuery::parse(text, status, sort, page);
-    let found = request.respond(overview::read(&request.ctx, &query).await)?;
-    let row =
-        |row: Row| HookRow { details: details(&row), hook: row.hook, last: row.last, day: row.day };
+    let found =
+        request.respond(overview::read(&request.ctx, &query, request.languages()).await)?;
+    let row = |row: Row| HookRow {
+        details: details(&row),
+        hook: row.hook,
+        last_attempt: row.last.attempt,
+        last_success: row.last.success,
+        day: row.day,
+    };
+    let count = |status: &HookStatus| {
+        (*status, found.statuses.iter().filter(|known| *known == status).count())
+    };
+    let statuses = HookStatus::ALL.iter().map(count).collect();
     Ok(HookList {
         query: HookQuery { page: found.page, ..query },
         rows: found.rows.into_iter().map(row).collect(),
@@ -44,6 +60,8 @@ pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<Ho
         total: found.total,
         found: found.found,
         pages: found.pages,
+        statuses,
+        figures: found.figures.map(figures),
         now: request.ctx.portal.clock().now(),
     })
 }
@@ -54,7 +72,40 @@ fn details(row: &Row) -> StatusDetails {
         health: row.health,
         day: overview::sum(&row.day),
         held: row.held,
+        held_since: row.held_since,
     }
+}
+
+fn figures(found: overview::Figures) -> Figures {
+    let overview::Figures { from, delivered, attempts, p95, waiting, held, held_since } = found;
+    Figures { from, delivered, attempts, p95, waiting, held, held_since }
+}
+
+/// What turning on or off all matching hooks would change.
+pub async fn matching(
+    text: &str,
+    status: &str,
+    enabled: bool,
+) -> Result<SwitchMatching, Error> {
+    let request = request()?;
+    let query = HookQuery::parse(text, status, "", "");
+    let found = ops::hooks::matching(&request.ctx, &query, enabled, request.languages()).await;
+    let names = request.respond(found)?.into_iter().map(|hook| hook.name).collect();
+    Ok(SwitchMatching { query, enabled, names })
+}
+
+/// Turns on or off all matching hooks, on whatever page of the list.
+pub async fn set_enabled_matching(text: &str, status: &str, enabled: bool) -> Result<(), Error> {
+    let request = request()?;
+    let ctx = &request.ctx;
+    let query = HookQuery::parse(text, status, "", "");
+    let found = ops::hooks::matching(ctx, &query, enabled, request.languages()).await;
+    let ids: Vec<HookId> = request.respond(found)?.into_iter().map(|hook| hook.id).collect();
+    let switched = request.respond(ops::hooks::set_enabled_many(ctx, &ids, enabled).await)?;
+    flash(&request, FlashKind::Done, words::switched_many(switched.len(), enabled)).await;
+    // Filtered by status, the list would no longer contain what was changed.
+    redirect(&HookQuery { status: Status::All, ..query }.address());
+    Ok(())
 }
 
 pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<HookPage, Error> {
@@ -63,7 +114,7 @@ pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<
     let lookup = async { overview::find(ctx, parse_id(id)?).await };
     let row = request.respond(or_tombstone(ctx, id, lookup.await).await)?;
     let (details, id) = (details(&row), row.hook.id);
-    let hook = row.hook;
+    let (hook, last) = (row.hook, row.last);
     let search = Search { hook: Some(id), ..Search::default() };
     let recent = match ops::deliveries::list(ctx, &search, None, RECENT_DELIVERIES).await {
         Err(ops::Error::Forbidden(_)) => Vec::new(),
@@ -81,6 +132,8 @@ pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<
     Ok(HookPage {
         hook,
         details,
+        last_attempt: last.attempt,
+        last_success: last.success,
         pauses_after,
         charts,
         recent,

@@ -2,16 +2,14 @@
 
 mod validate;
 
-use std::collections::HashMap;
-
 use validate::validate_patch;
 pub(super) use validate::validate_url;
 
-use super::{Error, error::Tombstone};
+use super::{Error, error::Tombstone, overview::Statuses};
 use crate::{
     domain::{
-        health::Health,
         hook::{Hook, HookForm, HookPatch, Tuning, parse_api_key, parse_event_type, parse_name},
+        hook_query::HookQuery,
         id::HookId,
         invalid::Invalid,
         page::Page,
@@ -22,7 +20,7 @@ use crate::{
         self, catalogue,
         hooks::NewHook,
         store::{
-            self, audit, deliveries,
+            audit, deliveries,
             hooks::{self, Secrets},
         },
     },
@@ -77,10 +75,10 @@ fn display_name(actor: &str) -> String {
     }
 }
 
-/// Health of the hooks that are not healthy. A hook that is missing in the map is healthy.
-pub async fn health(ctx: &OpCtx) -> Result<HashMap<HookId, Health>, Error> {
+/// The statuses of all hooks; with `only`, of that hook.
+pub async fn statuses(ctx: &OpCtx, only: Option<HookId>) -> Result<Statuses, Error> {
     let grant = ctx.require(right::HooksRead)?;
-    Ok(store::health::all(&mut ctx.portal.store().read().await?, &grant).await?)
+    Statuses::read(ctx, &mut ctx.portal.store().read().await?, &grant, only).await
 }
 
 /// A hook that is about to be changed. Requires `hooks:write` as well.
@@ -146,17 +144,29 @@ pub async fn update(ctx: &OpCtx, id: HookId, patch: HookPatch) -> Result<Hook, E
     Ok(engine::hooks::update(&ctx.portal.dispatcher, grant, id, change).await?)
 }
 
-/// Health of a hook after a change. Requires only `hooks:write`.
-pub async fn health_after(ctx: &OpCtx, id: HookId) -> Result<Health, Error> {
+/// The status of a hook after a change. Requires only `hooks:write`.
+pub async fn statuses_after(ctx: &OpCtx, id: HookId) -> Result<Statuses, Error> {
     let grant = ctx.require(right::HooksWrite)?;
-    let mut all = store::health::all(&mut ctx.portal.store().read().await?, &grant).await?;
-    Ok(all.remove(&id).unwrap_or_default())
+    Statuses::read(ctx, &mut ctx.portal.store().read().await?, &grant, Some(id)).await
 }
 
 /// Switches a hook on or off.
 pub async fn set_enabled(ctx: &OpCtx, id: HookId, enabled: bool) -> Result<Hook, Error> {
     let grant = ctx.require(right::HooksWrite)?;
     Ok(engine::hooks::set_enabled(&ctx.portal.dispatcher, grant, id, enabled).await?)
+}
+
+/// The hooks that match a query and are not `enabled` yet: those that an action on all changes.
+pub async fn matching(
+    ctx: &OpCtx,
+    query: &HookQuery,
+    enabled: bool,
+    languages: &str,
+) -> Result<Vec<Hook>, Error> {
+    ctx.require(right::HooksWrite)?;
+    let mut hooks = super::overview::matching(ctx, query, languages).await?;
+    hooks.retain(|hook| hook.enabled != enabled);
+    Ok(hooks)
 }
 
 /// Switches several hooks. Hooks that no longer exist are skipped; the others are returned.

@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod live;
 pub mod log;
 pub mod measured;
+pub mod names;
 pub mod overview;
 mod own_address;
 pub mod preferences;

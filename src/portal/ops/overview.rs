@@ -1,21 +1,34 @@
-//! The list of hooks: each with its status and its last 24 hours; filtered, sorted and paged.
+//! The list of hooks: each with its status and its last 24 hours; filtered, sorted and paged. The
+//! figures above the list are in [`figures`].
 
-use std::collections::HashMap;
+mod figures;
 
-use super::Error;
+use std::{cmp::Reverse, collections::HashMap};
+
+pub use figures::{Figures, figures};
+
+use super::{
+    Error,
+    names::{Alphabet, folded},
+};
 use crate::{
     domain::{
-        delivery::Delivery,
         event::EventType,
         health::Health,
         hook::Hook,
         hook_query::{HookQuery, Sort, Status},
         hook_status::HookStatus,
-        id::HookId,
-        measured::{Hour, Outcomes},
-        permission::right,
+        id::{HookId, time_of},
+        measured::{Durations, Hour, Outcomes},
+        permission::{Grant, Implies, right},
+        time::Timestamp,
     },
-    engine::store::{self, deliveries, hooks, measured},
+    engine::store::{
+        self,
+        db::Conn,
+        deliveries, hooks,
+        measured::{self, LastAttempts},
+    },
     portal::ctx::OpCtx,
 };
 
@@ -30,12 +43,17 @@ pub struct Row {
     pub hook: Hook,
     pub health: Health,
     pub status: HookStatus,
-    pub last: Option<Delivery>,
-    /// Outcomes of the last 24 hours, the current one last. Empty without `deliveries:read`.
+    /// Unknown without `deliveries:read`, like everything below.
+    pub last: LastAttempts,
+    /// Outcomes of the last 24 hours, the current one last.
     pub day: Vec<Outcomes>,
+    /// Response times of the last 24 hours.
+    pub durations: Durations,
     /// Deliveries that wait for a paused or switched-off hook, counted up to
     /// [`MANY`](crate::domain::words::MANY).
     pub held: i64,
+    /// When the oldest of them was accepted.
+    pub held_since: Option<Timestamp>,
 }
 
 /// A page of the list.
@@ -52,27 +70,46 @@ pub struct Overview {
     pub page: usize,
     /// The statuses of all hooks.
     pub statuses: Vec<HookStatus>,
+    /// `None` without `deliveries:read`.
+    pub figures: Option<Figures>,
 }
 
-pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
+/// `languages`: the reader's `Accept-Language`, by whose alphabet names are sorted.
+pub async fn read(ctx: &OpCtx, query: &HookQuery, languages: &str) -> Result<Overview, Error> {
     let rows = all(ctx).await?;
+    let figures = figures(ctx, &rows).await?;
     let total = rows.len();
     let statuses = rows.iter().map(|row| row.status).collect();
     let has_hook = |event: &EventType| rows.iter().any(|row| row.hook.event_type == *event);
     let without_hook: Vec<EventType> =
         EventType::ALL.iter().copied().filter(|event| !has_hook(event)).collect();
+    let wanted = folded(&query.text);
     let shows_events = matches!(query.status, Status::All | Status::NotSetUp);
     let fits_event =
-        |event: &EventType| shows_events && contains(&query.text, [event.name(), event.key()]);
+        |event: &EventType| shows_events && contains(&wanted, [event.name(), event.key()]);
     let not_set_up = without_hook.into_iter().filter(fits_event).collect();
-    let mut rows: Vec<Row> = rows.into_iter().filter(|row| matches_query(row, query)).collect();
-    sort(&mut rows, query.sort);
+    let mut rows: Vec<Row> =
+        rows.into_iter().filter(|row| matches_query(row, query, &wanted)).collect();
+    sort(&mut rows, query.sort, &Alphabet::of(languages));
     let found = rows.len();
     let pages = found.div_ceil(PER_PAGE).max(1);
     let page = query.page.clamp(1, pages);
     let mut rows: Vec<Row> = rows.into_iter().skip((page - 1) * PER_PAGE).take(PER_PAGE).collect();
     count_held(ctx, &mut rows).await?;
-    Ok(Overview { rows, not_set_up, total, found, pages, page, statuses })
+    Ok(Overview { rows, not_set_up, total, found, pages, page, statuses, figures })
+}
+
+/// All hooks that match, on whatever page, for an action on all of them.
+pub async fn matching(
+    ctx: &OpCtx,
+    query: &HookQuery,
+    languages: &str,
+) -> Result<Vec<Hook>, Error> {
+    let wanted = folded(&query.text);
+    let mut rows = all(ctx).await?;
+    rows.retain(|row| matches_query(row, query, &wanted));
+    sort(&mut rows, query.sort, &Alphabet::of(languages));
+    Ok(rows.into_iter().map(|row| row.hook).collect())
 }
 
 /// One hook as a row of the list.
@@ -96,20 +133,85 @@ async fn all(ctx: &OpCtx) -> Result<Vec<Row>, Error> {
 async fn rows(ctx: &OpCtx, hooks: Vec<Hook>) -> Result<Vec<Row>, Error> {
     let grant = ctx.require(right::HooksRead)?;
     let mut conn = ctx.portal.store().read().await?;
-    let health = store::health::all(&mut conn, &grant).await?;
     let only = if let [hook] = hooks.as_slice() { Some(hook.id) } else { None };
-    let log_grant = ctx.require(right::DeliveriesRead).ok();
-    let mut newest: HashMap<HookId, Delivery> = HashMap::new();
-    let mut days: HashMap<HookId, Vec<Outcomes>> = HashMap::new();
-    if let Some(grant) = &log_grant {
-        newest.extend(
-            deliveries::newest_per_hook(&mut conn, grant, only)
-                .await?
-                .into_iter()
-                .map(|row| (row.hook_id, row)),
-        );
-        let first = Hour::of(ctx.portal.clock().now()).back(DAY as i64 - 1);
-        for counted in measured::since(&mut conn, grant, only, first).await? {
+    let statuses = Statuses::read(ctx, &mut conn, &grant, only).await?;
+    let mut known = match ctx.require(right::DeliveriesRead) {
+        Ok(grant) => Some(Known::read(&mut conn, &grant, only, statuses.now).await?),
+        Err(_) => None,
+    };
+    let row = |hook: Hook| {
+        let mut row = Row {
+            health: statuses.health.get(&hook.id).copied().unwrap_or_default(),
+            status: statuses.of(&hook),
+            hook,
+            last: LastAttempts::default(),
+            day: Vec::new(),
+            durations: Durations::default(),
+            held: 0,
+            held_since: None,
+        };
+        if let Some(known) = &mut known {
+            let id = row.hook.id;
+            row.last = known.last.get(&id).copied().unwrap_or_default();
+            row.day = known.days.remove(&id).unwrap_or_else(|| vec![Outcomes::default(); DAY]);
+            row.durations = known.durations.remove(&id).unwrap_or_default();
+        }
+        row
+    };
+    Ok(hooks.into_iter().map(row).collect())
+}
+
+/// What statuses follow from. The same for all readers, for pages and for the API.
+pub struct Statuses {
+    pub health: HashMap<HookId, Health>,
+    days: HashMap<HookId, Outcomes>,
+    now: Timestamp,
+}
+
+impl Statuses {
+    /// Of all hooks; with `only`, of that hook.
+    pub(super) async fn read(
+        ctx: &OpCtx,
+        conn: &mut Conn,
+        grant: &Grant<impl Implies<right::HooksRead>>,
+        only: Option<HookId>,
+    ) -> Result<Self, Error> {
+        let now = ctx.portal.clock().now();
+        let health = store::health::all(conn, grant).await?;
+        let days = measured::outcomes_since(conn, grant, only, first_hour(now)).await?;
+        Ok(Self { health, days, now })
+    }
+
+    pub fn of(&self, hook: &Hook) -> HookStatus {
+        let health = self.health.get(&hook.id).copied().unwrap_or_default();
+        let day = self.days.get(&hook.id).copied().unwrap_or_default();
+        HookStatus::of(hook, &health, &day, self.now)
+    }
+}
+
+/// The first of the last 24 hours.
+pub(super) fn first_hour(now: Timestamp) -> Hour {
+    Hour::of(now).back(DAY as i64 - 1)
+}
+
+/// What readers of deliveries know about hooks.
+struct Known {
+    last: HashMap<HookId, LastAttempts>,
+    days: HashMap<HookId, Vec<Outcomes>>,
+    durations: HashMap<HookId, Durations>,
+}
+
+impl Known {
+    async fn read(
+        conn: &mut Conn,
+        grant: &Grant<right::DeliveriesRead>,
+        only: Option<HookId>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let first = first_hour(now);
+        let last = measured::last_attempts(conn, grant, only).await?;
+        let mut days: HashMap<HookId, Vec<Outcomes>> = HashMap::new();
+        for counted in measured::since(conn, grant, only, first).await? {
             let day = days.entry(counted.hook_id).or_insert_with(|| vec![Outcomes::default(); DAY]);
             // After the clock was set back there may be hours in the future: they have no column.
             if let Some(hour) =
@@ -118,16 +220,12 @@ async fn rows(ctx: &OpCtx, hooks: Vec<Hook>) -> Result<Vec<Row>, Error> {
                 hour.add(&counted.class, counted.count);
             }
         }
+        let mut durations: HashMap<HookId, Durations> = HashMap::new();
+        for (hook, bucket, count) in measured::latencies_of_all(conn, grant, first).await? {
+            durations.entry(hook).or_default().add(bucket, count);
+        }
+        Ok(Self { last, days, durations })
     }
-    let row = |hook: Hook| {
-        let health = health.get(&hook.id).copied().unwrap_or_default();
-        let day = days.remove(&hook.id).unwrap_or_else(|| {
-            if log_grant.is_some() { vec![Outcomes::default(); DAY] } else { Vec::new() }
-        });
-        let status = HookStatus::of(&hook, &health, &sum(&day));
-        Row { last: newest.remove(&hook.id), hook, health, status, day, held: 0 }
-    };
-    Ok(hooks.into_iter().map(row).collect())
 }
 
 /// The sum over all hours.
@@ -138,25 +236,33 @@ pub fn sum(hours: &[Outcomes]) -> Outcomes {
     })
 }
 
-fn matches_query(row: &Row, query: &HookQuery) -> bool {
+fn matches_query(row: &Row, query: &HookQuery, wanted: &str) -> bool {
     let event = row.hook.event_type;
     let texts = [row.hook.name.as_str(), &row.hook.callback_url, event.name(), event.key()];
-    query.status.matches(row.status) && contains(&query.text, texts)
+    query.status.matches(row.status) && contains(wanted, texts)
 }
 
+/// `wanted` is folded.
 fn contains<const N: usize>(wanted: &str, texts: [&str; N]) -> bool {
-    let wanted = wanted.to_lowercase();
-    texts.iter().any(|text| text.to_lowercase().contains(&wanted))
+    wanted.is_empty() || texts.iter().any(|text| folded(text).contains(wanted))
 }
 
-fn sort(rows: &mut [Row], by: Sort) {
+fn sort(rows: &mut [Row], by: Sort, alphabet: &Alphabet) {
+    rows.sort_by(|one, other| {
+        alphabet.compare(&one.hook.name, &other.hook.name).then(one.hook.id.cmp(&other.hook.id))
+    });
+    // Stable: hooks that are equal stay in the order of their names.
     match by {
-        Sort::Event => rows.sort_by_key(|row| (row.hook.event_type, row.hook.id)),
-        Sort::Name => rows.sort_by_cached_key(|row| (row.hook.name.to_lowercase(), row.hook.id)),
-        Sort::Status => rows.sort_by_cached_key(|row| (row.status, row.hook.name.to_lowercase())),
-        Sort::Last => {
-            rows.sort_by_key(|row| std::cmp::Reverse(row.last.as_ref().map(|last| last.created_at)))
-        }
+        Sort::Event => rows.sort_by_key(|row| row.hook.event_type),
+        Sort::Name => {}
+        Sort::Status => rows.sort_by_key(|row| row.status),
+        Sort::Last => rows.sort_by_key(|row| Reverse(row.last.success)),
+        Sort::Rate => rows.sort_by_cached_key(|row| {
+            let day = sum(&row.day);
+            // Without attempts last; a millionth is exact enough.
+            (day.total() == 0, day.succeeded * 1_000_000 / day.total().max(1))
+        }),
+        Sort::Slow => rows.sort_by_cached_key(|row| Reverse(row.durations.quantile(0.95))),
     }
 }
 
@@ -165,6 +271,8 @@ async fn count_held(ctx: &OpCtx, rows: &mut [Row]) -> Result<(), Error> {
     let mut conn = ctx.portal.store().read().await?;
     for row in rows.iter_mut().filter(|row| !row.hook.enabled || row.health.paused.is_some()) {
         row.held = deliveries::count_held(&mut conn, &grant, row.hook.id).await?;
+        let oldest = deliveries::oldest_held(&mut conn, &grant, Some(row.hook.id)).await?;
+        row.held_since = oldest.map(|id| time_of(id.0));
     }
     Ok(())
 }

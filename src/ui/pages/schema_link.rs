@@ -9,7 +9,7 @@ use crate::domain::event::EventType;
 pub fn SchemaLink(event: EventType, #[prop(default = false)] brief: bool) -> impl IntoView {
     let href = format!("/integration/events/{}/schema.json", event.key());
     view! {
-        <a href=href download aria-label=format!("Download JSON Schema of {}", event.name())
-            title="Download JSON Schema">{if brief { "↓ JSON" } else { "↓ JSON Schema" }}</a>
+        <a class=brief.then_some("schema") href=href download aria-label=format!("Download JSON Schema of {}", event.name())
+            title="Download JSON Schema">{if brief { "↓" } else { "↓ JSON Schema" }}</a>
     }
 }

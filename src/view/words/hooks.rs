@@ -38,6 +38,42 @@ pub fn success_share(day: &Outcomes) -> String {
     format!("{} of {all} succeeded in the last 24 hours", grouped(day.succeeded))
 }
 
+/// The receiver answered with `Retry-After`. `until`: hours and minutes.
+pub fn throttled(until: &str) -> String {
+    format!("The receiver asked for a pause until {until}. Events wait and are sent after it.")
+}
+
+/// Without a full stop. Tests are not events.
+pub const NO_EVENTS: &str = "No events were sent in the last 24 hours";
+
+/// `412 of 412`, beside a badge.
+pub fn brief_share(day: &Outcomes) -> String {
+    format!("{} of {}", grouped(day.succeeded), grouped(day.total()))
+}
+
+/// `98.7 %`, rounded down; `–` without attempts.
+pub fn success_rate(day: &Outcomes) -> String {
+    if day.total() == 0 {
+        return "–".to_owned();
+    }
+    let tenths = day.succeeded * 1000 / day.total();
+    match tenths % 10 {
+        0 => format!("{} %", tenths / 10),
+        part => format!("{}.{part} %", tenths / 10),
+    }
+}
+
+/// `68`, `10,000+`: a number that is counted up to [`MANY`] and one.
+pub fn up_to_many(number: i64) -> String {
+    if number > MANY { format!("{}+", grouped(MANY)) } else { grouped(number) }
+}
+
+/// `Turn on all 42 hooks that match`.
+pub fn switch_matching(hooks: usize, is_on: bool) -> String {
+    let all = if hooks == 1 { "1 hook that matches".to_owned() } else { format!("all {hooks} hooks that match") };
+    format!("Turn {} {all}", on_or_off(is_on))
+}
+
 /// `3 succeeded, 1 failed`.
 pub fn outcomes(outcomes: &Outcomes) -> String {
     format!("{} succeeded, {} failed", grouped(outcomes.succeeded), grouped(outcomes.failed))
@@ -87,7 +123,7 @@ pub fn switched(name: &str, is_on: bool) -> String {
 
 /// Several hooks were turned on or off.
 pub fn switched_many(hooks: usize, is_on: bool) -> String {
-    format!("{hooks} hooks turned {}.", on_or_off(is_on))
+    format!("{} turned {}.", count(i64::try_from(hooks).unwrap_or(i64::MAX), "hook"), on_or_off(is_on))
 }
 
 /// A bulk action without a selection.
@@ -160,6 +196,15 @@ mod tests {
             "Reason: the receiver returned 410 Gone."
         );
         assert_eq!(last_response(None), "unknown");
+    }
+
+    #[test]
+    fn a_rate_is_100_only_without_failures() {
+        let rate = |succeeded, failed| success_rate(&Outcomes { succeeded, failed });
+        assert_eq!((rate(0, 0).as_str(), rate(3, 0).as_str()), ("–", "100 %"));
+        assert_eq!((rate(99_999, 1).as_str(), rate(1, 1).as_str()), ("99.9 %", "50 %"));
+        assert_eq!(up_to_many(MANY + 1), "10,000+");
+        assert_eq!(switch_matching(42, true), "Turn on all 42 hooks that match");
     }
 
     #[test]

@@ -87,13 +87,15 @@ WITH ours AS MATERIALIZED (
                         updated_at = $5
   FROM made WHERE deliveries.id = made.delivery_id
 ), new_hours AS (
-  INSERT INTO hours (hook_id, hour, class, count)
-  SELECT h.* FROM fit, unnest($46::uuid[], $47::bigint[], $48::text[], $49::bigint[]) AS h (a, b, \
-  c, d) WHERE fits
-  ON CONFLICT (hook_id, hour, class) DO UPDATE SET count = hours.count + excluded.count
+  INSERT INTO hours (hook_id, hour, class, count, last_at)
+  SELECT h.* FROM fit, unnest($46::uuid[], $47::bigint[], $48::text[], $49::bigint[], \
+  $50::bigint[]) AS h (a, b, c, d, e) WHERE fits
+  ON CONFLICT (hook_id, hour, class) DO UPDATE SET count = hours.count + excluded.count,
+    last_at = CASE WHEN excluded.last_at > hours.last_at THEN excluded.last_at
+                   ELSE hours.last_at END
 ), new_latencies AS (
   INSERT INTO latencies (hook_id, hour, bucket, count)
-  SELECT l.* FROM fit, unnest($50::uuid[], $51::bigint[], $52::bigint[], $53::bigint[]) AS l (a, \
+  SELECT l.* FROM fit, unnest($51::uuid[], $52::bigint[], $53::bigint[], $54::bigint[]) AS l (a, \
   b, c, d) WHERE fits
   ON CONFLICT (hook_id, hour, bucket) DO UPDATE SET count = latencies.count + excluded.count
 )
@@ -240,13 +242,14 @@ fn bind_attempts<'q>(query: Query<'q>, rows: &Rows<'q>) -> Query<'q> {
         .bind(array(attempts, |row| row.address))
 }
 
-/// Binds `$46` to `$53`: the increments of the hourly statistics.
+/// Binds `$46` to `$54`: the increments of the hourly statistics.
 fn bind_sums<'q>(query: Query<'q>, Rows { sums, .. }: &Rows<'q>) -> Query<'q> {
     query
         .bind(array(&sums.hours, |((hook, ..), _)| hook.0))
         .bind(array(&sums.hours, |((_, hour, _), _)| hour.0))
         .bind(array(&sums.hours, |((.., class), _)| *class))
-        .bind(array(&sums.hours, |(_, count)| *count))
+        .bind(array(&sums.hours, |(_, tally)| tally.count))
+        .bind(array(&sums.hours, |(_, tally)| tally.last_at.0))
         .bind(array(&sums.latencies, |((hook, ..), _)| hook.0))
         .bind(array(&sums.latencies, |((_, hour, _), _)| hour.0))
         .bind(array(&sums.latencies, |((.., bucket), _)| *bucket))

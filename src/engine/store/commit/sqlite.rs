@@ -203,12 +203,14 @@ fn mark_delivered(conn: &Connection, row: &AttemptRow<'_>, now: Timestamp) -> ru
 
 /// Adds to the hourly statistics: attempts by class, and latencies by histogram bucket.
 fn add_sums(conn: &Connection, sums: &Sums) -> rusqlite::Result<()> {
-    for ((hook, hour, class), count) in &sums.hours {
+    for ((hook, hour, class), tally) in &sums.hours {
         conn.prepare_cached(
-            "INSERT INTO hours (hook_id, hour, class, count) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (hook_id, hour, class) DO UPDATE SET count = hours.count + excluded.count",
+            "INSERT INTO hours (hook_id, hour, class, count, last_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (hook_id, hour, class) DO UPDATE SET count = hours.count + excluded.count,
+               last_at = CASE WHEN excluded.last_at > hours.last_at THEN excluded.last_at
+                              ELSE hours.last_at END",
         )?
-        .execute(params![bytes(&hook.0), hour.0, class, count])?;
+        .execute(params![bytes(&hook.0), hour.0, class, tally.count, tally.last_at.0])?;
     }
     for ((hook, hour, bucket), count) in &sums.latencies {
         conn.prepare_cached(

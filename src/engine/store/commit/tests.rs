@@ -12,7 +12,7 @@ use crate::{
     },
     engine::store::{
         db::{Conn, Db},
-        measured::Sums,
+        measured::{Sums, Tally},
         migrate::migrate,
         rows::{AttemptRow, DeliveryRow, EventRow, KeyRow},
     },
@@ -103,13 +103,17 @@ fn rows() -> Rows<'static> {
     }
 }
 
+fn tally(count: i64) -> Tally {
+    Tally { count, last_at: Timestamp(HOUR + count) }
+}
+
 /// Plans that are written, each on what the ones before it left. The last member is the kind of
 /// constraint that a plan violates: none here.
 fn written() -> Vec<(&'static str, Rows<'static>, Option<&'static str>)> {
     let hour = |hook: u64, hour: i64| (HookId(uuid(0, hook)), Hour(hour * HOUR));
     let sums = |count: i64| Sums {
         hours: [(0, 1, "success"), (0, 1, "status"), (1, 1, "success"), (1, 2, "success")]
-            .map(|(hook, at, class)| ((hour(hook, at).0, hour(hook, at).1, class), count))
+            .map(|(hook, at, class)| ((hour(hook, at).0, hour(hook, at).1, class), tally(count)))
             .to_vec(),
         latencies: [(0, 1, 0), (0, 1, 9), (1, 2, 9)]
             .map(|(hook, at, bucket)| ((hour(hook, at).0, hour(hook, at).1, bucket), count))
@@ -153,7 +157,7 @@ fn written() -> Vec<(&'static str, Rows<'static>, Option<&'static str>)> {
 /// Of each nothing may be left, and the next is written as if it had not been.
 fn refused() -> Vec<(&'static str, Rows<'static>, Option<&'static str>)> {
     let sums = |count: i64| Sums {
-        hours: vec![((HookId(uuid(0, 0)), Hour(HOUR), "success"), count)],
+        hours: vec![((HookId(uuid(0, 0)), Hour(HOUR), "success"), tally(count))],
         latencies: Vec::new(),
     };
     vec![

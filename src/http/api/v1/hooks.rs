@@ -38,13 +38,9 @@ pub async fn list(
     Parameters(window): Parameters<Window>,
 ) -> Result<Json<HookPage>, Problem> {
     let (cursor, limit) = window.parts();
-    let health = ops::hooks::health(&ctx).await?;
+    let statuses = ops::hooks::statuses(&ctx, None).await?;
     let page = ops::hooks::page(&ctx, cursor.map(HookId), limit).await?;
-    let shape = |hook: crate::domain::hook::Hook| {
-        let health = health.get(&hook.id).copied().unwrap_or_default();
-        HookShape::with_health(hook, health)
-    };
-    Ok(Json(HookPage::of(page, shape)))
+    Ok(Json(HookPage::of(page, |hook| HookShape::with_status(hook, &statuses))))
 }
 
 /// Create a hook
@@ -73,8 +69,8 @@ pub async fn create(
     responses((status = 200, description = "The hook.", body = HookShape)))]
 pub async fn find(Ctx(ctx): Ctx, Id(hook): Id<HookId>) -> Result<Json<HookShape>, Problem> {
     let hook = ops::hooks::find(&ctx, hook).await?;
-    let health = ops::hooks::health(&ctx).await?.remove(&hook.id).unwrap_or_default();
-    Ok(Json(HookShape::with_health(hook, health)))
+    let statuses = ops::hooks::statuses(&ctx, Some(hook.id)).await?;
+    Ok(Json(HookShape::with_status(hook, &statuses)))
 }
 
 /// Change a hook
@@ -95,8 +91,8 @@ pub async fn update(
     } else {
         Invalid::default()
     };
-    let health = ops::hooks::health_after(&ctx, hook.id).await?;
-    let mut shape = HookShape::with_health(hook, health);
+    let statuses = ops::hooks::statuses_after(&ctx, hook.id).await?;
+    let mut shape = HookShape::with_status(hook, &statuses);
     shape.warning = ops::warnings::in_words(&warnings);
     Ok(Json(shape))
 }

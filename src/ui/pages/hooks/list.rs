@@ -5,14 +5,15 @@ use leptos_meta::Title;
 
 use super::{
     filter::{Filter, Head, Pages},
-    row::Row,
+    row::{Row, RowMenuTemplate},
+    tiles::Tiles,
 };
 use crate::{
     domain::{
+        address::address,
         event::EventType,
-        hook_query::Sort,
+        hook_query::{HookQuery, Sort},
         permission::{Permission, Permissions},
-        words::count,
     },
     rpc::{
         hooks::{SetEnabledMany, list},
@@ -41,14 +42,9 @@ pub fn HooksPage() -> impl IntoView {
 #[component]
 fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
     let may_write = permissions.has(Permission::HooksWrite);
-    let is_new = list.rows.iter().all(|row| row.last.is_none()) && !list.query.is_filtered();
-    let (total, found, is_filtered) = (list.total, list.found, list.query.is_filtered());
-    let counted = count(total as i64, "hook");
-    let counted = if is_filtered {
-        format!("{found} of {counted}")
-    } else {
-        format!("{counted}, {} event types", EventType::ALL.len())
-    };
+    let is_new =
+        list.rows.iter().all(|row| row.last_attempt.is_none()) && !list.query.is_filtered();
+    let (total, found) = (list.total, list.found);
     let is_empty = list.rows.is_empty() && list.not_set_up.is_empty();
     let has_hook = total > 0;
     let (asked, pages) = (list.query.clone(), list.pages);
@@ -64,14 +60,15 @@ fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
                 href="/integration/hooks/new">"New hook"</a> })}
         </div>
         {(is_new && may_write).then(|| view! { <FirstSteps has_hook/> })}
-        <Filter query=asked.clone() counted/>
+        {(total > 0).then(|| view! { <Tiles list=list.clone()/> })}
+        <Filter list=list.clone()/>
         {if is_empty {
             view! { <p class="empty">"No matching hooks or event types. " <a
                 href="/integration/hooks">"Show all"</a></p> }.into_any()
         } else {
             view! { <Table list permissions/> }.into_any()
         }}
-        {may_write.then(|| view! { <Bulk/> })}
+        {(may_write && found > 0).then(|| view! { <Bulk query=asked.clone() found/> })}
         <Pages query=asked pages/>
     }
 }
@@ -103,19 +100,22 @@ fn Table(list: HookList, permissions: Permissions) -> impl IntoView {
                 <caption class="visually-hidden">"Service hooks by event"</caption>
                 <thead>
                     <tr>
-                        {may_write.then(|| view! { <td></td> })}
-                        <Head query=query.clone() sort=Sort::Name text="Hook"/>
-                        <th scope="col">"Callback URL"</th>
-                        <th scope="col">"Turned on"</th>
-                        <Head query=query.clone() sort=Sort::Status text="Status"/>
+                        {may_write.then(|| view! { <td class="pick"></td> })}
+                        <Head query=query.clone() sort=Sort::Name text="Hook" class="named"/>
+                        <th scope="col" class="to">"Callback URL"</th>
+                        <th scope="col" class="slider">"Turned on"</th>
+                        <Head query=query.clone() sort=Sort::Status text="Status"
+                            class="condition"/>
                         <th scope="col" class="day">"Last 24 hours"</th>
-                        <Head query sort=Sort::Last text="Last delivery"/>
-                        <th scope="col"><span class="visually-hidden">"Actions"</span></th>
+                        <Head query sort=Sort::Last text="Last success" class="last"/>
+                        <th scope="col" class="actions"><span
+                            class="visually-hidden">"Actions"</span></th>
                     </tr>
                 </thead>
                 {body}
             </table>
         </div>
+        <RowMenuTemplate permissions/>
     }
 }
 
@@ -166,14 +166,26 @@ fn FirstSteps(has_hook: bool) -> impl IntoView {
     }
 }
 
-/// Bulk actions. The checkboxes are in the table and belong to this form by its `id`.
+/// Bulk actions. The checkboxes are in the table and belong to this form by its `id`. All matching
+/// hooks, on whatever page, are turned on or off after a question.
 #[component]
-fn Bulk() -> impl IntoView {
+fn Bulk(query: HookQuery, found: usize) -> impl IntoView {
+    let all = move |enabled: &str| {
+        let query = [("q", query.text.as_str()), ("status", query.status.key()), ("enabled", enabled)];
+        address("/integration/hooks/switch", &query)
+    };
     view! {
         <form id="bulk" class="bulk" method="post" action=SetEnabledMany::url()>
             <span>"Selected hooks:"</span>
             <button type="submit" name="enabled" value="true">"Turn on"</button>
             <button type="submit" name="enabled" value="false">"Turn off"</button>
+            {(found > 1).then(|| view! {
+                <span>"All " {found} " that match:"</span>
+                <a class="button" href=all("true") aria-label="Turn on all that match">"Turn \
+                    on"</a>
+                <a class="button" href=all("false") aria-label="Turn off all that match">"Turn \
+                    off"</a>
+            })}
         </form>
     }
 }

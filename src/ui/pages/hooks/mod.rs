@@ -10,7 +10,9 @@ pub mod list;
 pub mod nav;
 mod row;
 pub mod status;
+pub mod switch;
 pub mod test;
+mod tiles;
 mod trial;
 
 use leptos::prelude::*;

@@ -1,8 +1,8 @@
-//! One hook in the list.
+//! One hook in the list, on one line. Every element counts here: a page has fifty rows.
 
 use leptos::prelude::*;
 
-use super::{CallbackUrl, status::StatusCell};
+use super::status::StatusCell;
 use crate::{
     domain::{
         measured::Outcomes,
@@ -13,15 +13,14 @@ use crate::{
         pages::schema_link::SchemaLink,
         widgets::{
             chart::{Bars, Column},
-            datetime::DateTime,
-            menu::RowMenu,
+            datetime::{DateTime, readers_clock},
             switch::HookSwitch,
         },
     },
     view::{hooks::HookRow, words::hooks as words},
 };
 
-/// `with_event`: the row is not in an event's group, so it shows its event itself.
+/// `with_event`: the row is not in an event's group, so its tooltip names its event.
 #[component]
 pub fn Row(
     row: HookRow,
@@ -29,26 +28,26 @@ pub fn Row(
     permissions: Permissions,
     with_event: bool,
 ) -> impl IntoView {
-    let HookRow { hook, details, last, day } = row;
+    let HookRow { hook, details, last_attempt, last_success, day } = row;
     let id = hook.id.to_string();
     let page = format!("/integration/hooks/{id}");
     let may_write = permissions.has(Permission::HooksWrite);
     let state = if hook.enabled { "On" } else { "Off" };
-    let last = last.map(|delivery| view! { <DateTime at=delivery.created_at now/> });
+    let success = last_success.map(|at| view! { <DateTime at now/> });
+    let attempt = last_attempt.map(|at| format!("Last attempt: {}", readers_clock().exact(at)));
     let (name, anchor) = (hook.name.clone(), format!("h-{id}"));
+    let full_name =
+        if with_event { format!("{name} ({})", hook.event_type.name()) } else { name.clone() };
     view! {
         <tr id=anchor class="hook">
             {may_write.then(|| view! {
                 <td class="pick"><input type="checkbox" name="ids[]" value=id.clone() form="bulk"
                     aria-label=format!("Select {name}")/></td>
             })}
-            <th scope="row" class="named">
-                <a href=page>{hook.name.clone()}</a>
-                {with_event.then(|| view! { <br/> <span
-                    class="faint small">{hook.event_type.name()}</span> })}
-            </th>
-            <td data-label="Callback URL"><CallbackUrl url=hook.callback_url.clone()/></td>
-            <td data-label="Turned on">
+            <th scope="row" class="named"><a href=page.clone() title=full_name>{name
+                .clone()}</a></th>
+            <UrlCell url=hook.callback_url.clone()/>
+            <td data-label="Turned on" class="slider">
                 {if may_write {
                     view! { <HookSwitch id=id.clone() label=format!("{} turned on", hook.name)
                         on=hook.enabled/> }.into_any()
@@ -57,12 +56,42 @@ pub fn Row(
                 }}
             </td>
             <StatusCell hook=hook.clone() data=details now/>
-            <td data-label="Last 24 hours" class="day"><DayBars day/></td>
-            <td data-label="Last delivery">{last}</td>
-            <td class="end actions"><SchemaLink event=hook.event_type brief=true/> <Actions id
-                name=hook.name permissions/></td>
+            <td data-label="Last 24 hours" class="day" id=format!("live-day-{id}")
+                data-live=""><DayBars day/></td>
+            <td data-label="Last success" class="last" id=format!("live-last-{id}") data-live=""
+                title=attempt>{success}</td>
+            <td class="end actions"><SchemaLink event=hook.event_type brief=true/><a
+                class="dots" href=page aria-label=format!("Actions for {name}")>"⋯"</a></td>
         </tr>
     }
+}
+
+/// Characters at the end of a long URL that stay readable.
+const TAIL: usize = 12;
+
+/// A callback URL on one line. A long one is cut in the middle, because the end tells apart the
+/// hooks of one host; the tooltip and the hook's page have all of it.
+#[component]
+fn UrlCell(url: String) -> impl IntoView {
+    let bare = url.strip_prefix("https://").unwrap_or(&url);
+    let host_at = bare.find("://").map_or(0, |at| at + 3);
+    let path_at = bare[host_at..].find(['/', '?']).map_or(bare.len(), |at| host_at + at);
+    let (host, path) = bare.split_at(path_at);
+    let cut_at = path.char_indices().rev().nth(TAIL - 1).map_or(0, |(at, _)| at);
+    // A short path is not cut at all.
+    let cut_at = if cut_at > TAIL { cut_at } else { path.len() };
+    let (start, end) = path.split_at(cut_at);
+    let (host, start, end) = (host.to_owned(), start.to_owned(), end.to_owned());
+    if end.is_empty() {
+        return view! { <td data-label="Callback URL" class="to"
+            title=url><b>{host}</b>{start}</td> }
+        .into_any();
+    }
+    view! {
+        <td data-label="Callback URL" class="to" title=url><span
+            class="start"><b>{host}</b>{start}</span>{end}</td>
+    }
+    .into_any()
 }
 
 #[component]
@@ -77,20 +106,21 @@ fn DayBars(day: Vec<Outcomes>) -> impl IntoView {
     (!columns.is_empty()).then(|| view! { <Bars columns label/> })
 }
 
+/// The links of a row's menu, once for all rows: a script copies them for the row whose ⋯ was
+/// pressed and puts its id in. Without scripts ⋯ leads to the hook's page, which has them too.
 #[component]
-fn Actions(id: String, name: String, permissions: Permissions) -> impl IntoView {
-    let page = format!("/integration/hooks/{id}");
-    let link = move |permission: Permission, href: String, text: &'static str| {
+pub fn RowMenuTemplate(permissions: Permissions) -> impl IntoView {
+    let link = move |permission: Permission, href: &'static str, text: &'static str| {
         permissions.has(permission).then(|| view! { <a href=href>{text}</a> })
     };
     view! {
-        <RowMenu id=format!("m-{id}") label=format!("Actions for {name}")>
-            {link(Permission::DeliveriesRead, format!("{page}/deliveries"), "Deliveries")}
-            {link(Permission::HooksTest, format!("{page}/test"), "Send test")}
-            {link(Permission::DeliveriesReplay, format!("{page}/recover"), "Redeliver")}
-            {link(Permission::HooksWrite, format!("{page}/settings"), "Edit")}
-            {link(Permission::HooksWrite, format!("/integration/hooks/new?clone={id}"), "Clone")}
-            {link(Permission::HooksWrite, format!("{page}/delete"), "Delete")}
-        </RowMenu>
+        <template class="row-menu">
+            {link(Permission::DeliveriesRead, "/integration/hooks/{id}/deliveries", "Deliveries")}
+            {link(Permission::HooksTest, "/integration/hooks/{id}/test", "Send test")}
+            {link(Permission::DeliveriesReplay, "/integration/hooks/{id}/recover", "Redeliver")}
+            {link(Permission::HooksWrite, "/integration/hooks/{id}/settings", "Edit")}
+            {link(Permission::HooksWrite, "/integration/hooks/new?clone={id}", "Clone")}
+            {link(Permission::HooksWrite, "/integration/hooks/{id}/delete", "Delete")}
+        </template>
     }
 }

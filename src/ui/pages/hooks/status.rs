@@ -5,10 +5,14 @@
 use leptos::prelude::*;
 
 use crate::{
-    domain::{hook::Hook, hook_status::HookStatus, time::Timestamp},
+    domain::{
+        hook::Hook,
+        hook_status::HookStatus,
+        time::{Timestamp, readable_duration},
+    },
     ui::widgets::{
         badge::{Badge, Tone},
-        datetime::DateTime,
+        datetime::{DateTime, readers_clock},
     },
     view::{
         hooks::StatusDetails as Data,
@@ -19,29 +23,73 @@ use crate::{
 pub fn tone(status: HookStatus) -> Tone {
     match status {
         HookStatus::Healthy => Tone::Good,
-        HookStatus::Degraded | HookStatus::Paused => Tone::Warning,
+        HookStatus::Degraded | HookStatus::Paused | HookStatus::Throttled => Tone::Warning,
         HookStatus::SwitchedOff => Tone::Bad,
         HookStatus::Quiet | HookStatus::Off => Tone::Neutral,
     }
 }
 
-/// Badge and reason are children of the cell itself: every extra element counts in a list of fifty
-/// hooks. The cell contains both variants, for on and for off. CSS shows the one that matches the
-/// switch in the same row, so the cell stays correct when the switch is used without a reload.
+/// What is read out when the status changes.
+fn announced(hook: &Hook, data: &Data) -> String {
+    format!("{}: {}", hook.name, data.status.word())
+}
+
+/// Badge and reason on one line. The reason is the cell's own text, because every extra element
+/// counts in a list of fifty hooks; the tooltip has all of it, and so has the hook's page.
 #[component]
 pub fn StatusCell(hook: Hook, data: Data, now: Timestamp) -> impl IntoView {
-    let on = HookStatus::when_on(&data.health, &data.day);
-    let off = if hook.off_reason.is_some() { HookStatus::SwitchedOff } else { HookStatus::Off };
-    let class = if hook.enabled { "condition on" } else { "condition off" };
-    let reason_off = off_reason(&hook, &data);
+    let status = data.status;
+    let (id, announce) = (format!("live-status-{}", hook.id), announced(&hook, &data));
+    let full = full_reason(&hook, &data, now);
     view! {
-        <td data-label="Status" class=class>
-            <Badge tone=tone(on) text=on.word() class="when-on"/>
-            <p class="small when-on">{on_reason(on, data, now)}</p>
-            <Badge tone=tone(off) text=off.word() class="when-off"/>
-            {(!reason_off.is_empty()).then(|| view! { <p class="small when-off">{reason_off}</p> })}
+        <td data-label="Status" class="condition" id=id data-live="" data-announce=announce
+            title=(!full.is_empty()).then_some(full)>
+            <Badge tone=tone(status) text=status.word()/> " " {brief_reason(&hook, &data, now)}
         </td>
     }
+}
+
+/// Hours and minutes on the reader's clock.
+fn clock_time(at: Timestamp) -> String {
+    readers_clock().local(at).get(11..16).unwrap_or_default().to_owned()
+}
+
+/// For the row, next to the badge.
+fn brief_reason(hook: &Hook, data: &Data, now: Timestamp) -> String {
+    let health = &data.health;
+    match (data.status, health.paused, health.waits_until) {
+        (HookStatus::Paused, Some(pause), _) => {
+            let wait = readable_duration(now.until(pause.probe_at));
+            format!("{} · next attempt in {wait}", words::last_response(health.last_answer))
+        }
+        (HookStatus::Throttled, _, Some(until)) => format!("until {}", clock_time(until)),
+        (HookStatus::Degraded, ..) if health.failures > 0 => {
+            words::failures_for_list(health.failures, health.last_answer)
+        }
+        (HookStatus::SwitchedOff | HookStatus::Off, ..) => off_reason(hook, data),
+        (HookStatus::Quiet, ..) => String::new(),
+        _ if data.day.total() == 0 => String::new(),
+        _ => words::brief_share(&data.day),
+    }
+}
+
+/// For the tooltip: all of it in one sentence or two.
+fn full_reason(hook: &Hook, data: &Data, now: Timestamp) -> String {
+    let health = &data.health;
+    match (data.status, health.waits_until) {
+        (HookStatus::Paused, _) => {
+            let brief = sentence(&brief_reason(hook, data, now));
+            [Some(brief), words::held(data.held)].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        }
+        (HookStatus::Throttled, Some(until)) => words::throttled(&clock_time(until)),
+        (HookStatus::Quiet, _) => words::NO_EVENTS.to_owned(),
+        (HookStatus::Healthy, _) if data.day.total() > 0 => words::success_share(&data.day),
+        _ => brief_reason(hook, data, now),
+    }
+}
+
+fn sentence(words: &str) -> String {
+    format!("Last response: {words}.")
 }
 
 fn off_reason(hook: &Hook, data: &Data) -> String {
@@ -49,80 +97,80 @@ fn off_reason(hook: &Hook, data: &Data) -> String {
     [reason, words::held(data.held)].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn on_reason(status: HookStatus, data: Data, now: Timestamp) -> AnyView {
-    let Data { health, day, held, .. } = data;
-    match (status, health.paused) {
-        (HookStatus::Paused, Some(pause)) => view! {
-            "Last response: " {words::last_response(health.last_answer)} ". Next attempt " <DateTime
-                at=pause.probe_at now/> ". " {words::held(held)}
-        }
-        .into_any(),
-        (HookStatus::Degraded, _) if health.failures > 0 => {
-            words::failures_for_list(health.failures, health.last_answer).into_any()
-        }
-        (HookStatus::Quiet, _) => "Nothing sent in the last 24 hours".into_any(),
-        _ => words::success_share(&day).into_any(),
-    }
-}
-
-/// The status in full sentences, with the next step.
+/// The status in full sentences, with the next step. `tested`: whether the last test succeeded, and
+/// when it was sent.
 #[component]
-pub fn StatusPanel(hook: Hook, data: Data, pauses_after: u32, now: Timestamp) -> impl IntoView {
-    let on = HookStatus::when_on(&data.health, &data.day);
-    let off = if hook.off_reason.is_some() { HookStatus::SwitchedOff } else { HookStatus::Off };
-    let class = if hook.enabled { "condition panel-slot on" } else { "condition panel-slot off" };
-    let advice = data.health.last_answer.map(failure::advice);
-    let held = words::held(data.held);
-    let words_off = match &hook.off_reason {
-        None => {
-            view! { "New events are skipped. They can be redelivered later. " {held} }.into_any()
-        }
-        Some(reason) => {
-            view! { {words::off_reason(reason)} " Fix the receiver, then turn the hook \
-            on. " {held} }
-            .into_any()
-        }
-    };
-    view! {
-        <div class=class>
-            <div class="when-on"><Panel status=on>{on_words(on, data, pauses_after,
-                now)}</Panel></div>
-            <div class="when-off"><Panel status=off>{words_off}</Panel></div>
-        </div>
-        {advice.filter(|_| on.is_failing()).map(|advice| view! { <p class="advice">{advice}</p> })}
-    }
-}
-
-#[component]
-fn Panel(status: HookStatus, children: Children) -> impl IntoView {
+pub fn StatusPanel(
+    hook: Hook,
+    data: Data,
+    pauses_after: u32,
+    tested: Option<(bool, Timestamp)>,
+    now: Timestamp,
+    children: Children,
+) -> impl IntoView {
+    let status = data.status;
     let class = match tone(status) {
         Tone::Good => "panel ok",
         Tone::Warning => "panel warn",
         Tone::Bad => "panel bad",
         Tone::Neutral => "panel",
     };
-    view! { <p class=class><b>{status.word()} ". "</b> {children()}</p> }
+    let (id, announce) = (format!("live-panel-{}", hook.id), announced(&hook, &data));
+    let advice = data.health.last_answer.map(failure::advice);
+    let needs_advice = matches!(status, HookStatus::Paused | HookStatus::Degraded);
+    view! {
+        <div class="state">
+            <p class=class id=id data-live="" data-announce=announce><b>{status.word()} ". "</b>
+                {in_words(&hook, data, pauses_after, tested, now)}</p>
+            {children()}
+        </div>
+        {advice.filter(|_| needs_advice).map(|advice| view! { <p class="advice">{advice}</p> })}
+    }
 }
 
-fn on_words(status: HookStatus, data: Data, pauses_after: u32, now: Timestamp) -> AnyView {
-    let Data { health, day, held, .. } = data;
+fn in_words(
+    hook: &Hook,
+    data: Data,
+    pauses_after: u32,
+    tested: Option<(bool, Timestamp)>,
+    now: Timestamp,
+) -> AnyView {
+    let Data { status, health, day, held, .. } = data;
     let last = words::last_response(health.last_answer);
     let failures = words::consecutive_failures(health.failures);
-    match (status, health.paused) {
-        (HookStatus::Paused, Some(pause)) => view! {
+    let held = words::held(held);
+    match (status, health.paused, health.waits_until) {
+        (HookStatus::Off, ..) => {
+            view! { "New events are skipped. They can be redelivered later. " {held} }.into_any()
+        }
+        (HookStatus::SwitchedOff, ..) => {
+            let reason = hook.off_reason.as_deref().map(words::off_reason);
+            view! { {reason} " Fix the receiver, then turn the hook on. " {held} }.into_any()
+        }
+        (HookStatus::Paused, Some(pause), _) => view! {
             "The pause began " <DateTime at=pause.since now/> " after " {failures} ". Last \
-                response: " <b>{last}</b> ". " {words::held(held)} " Next attempt " <DateTime
+                response: " <b>{last}</b> ". " {held} " Next attempt " <DateTime
                 at=pause.probe_at now/> "; if it succeeds, held events are sent. A successful \
                     test resumes delivery immediately."
         }
         .into_any(),
-        (HookStatus::Degraded, _) if health.failures > 0 => view! {
+        (HookStatus::Throttled, _, Some(until)) => {
+            words::throttled(&clock_time(until)).into_any()
+        }
+        (HookStatus::Degraded, ..) if health.failures > 0 => view! {
             {failures} {health.failing_since.map(|since| view! { ", the first " <DateTime
                 at=since now/> })} ". Last response: " <b>{last}</b> ". After " {pauses_after} " \
                 consecutive failures the hook is paused and its events are held."
         }
         .into_any(),
-        (HookStatus::Quiet, _) => "Nothing was sent in the last 24 hours.".into_any(),
+        (HookStatus::Quiet, ..) => {
+            let tested = tested.map(|(is_good, at)| {
+                let result = if is_good { "succeeded" } else { "failed" };
+                view! { " The last test " {result} " " <DateTime at now/> "." }
+            });
+            view! { {words::NO_EVENTS} "." {tested} }.into_any()
+        }
+        _ if day.total() == 0 => "The last attempts succeeded.".into_any(),
         _ => format!("{}.", words::success_share(&day)).into_any(),
     }
 }

@@ -9,7 +9,10 @@ use super::{
     page::page,
     time::{Time, Wait},
 };
-use crate::domain::{health::Health, hook::Hook};
+use crate::{
+    domain::{health::Health, hook::Hook, hook_status::HookStatus, measured::Outcomes},
+    portal::ops::overview::Statuses,
+};
 
 /// A hook: one event type, sent to one URL.
 #[derive(Serialize, ToSchema)]
@@ -77,24 +80,27 @@ pub struct HealthShape {
     pub waits_until: Option<Time>,
 }
 
-/// `degraded`: the last attempts failed. `paused`: too many failed; only probes are sent. `off`:
-/// the hook is not enabled.
+/// `degraded`: the last attempt failed, or fewer than 95 % of at least 20 attempts in the last 24
+/// hours succeeded. `throttled`: the receiver asked for a pause, see `waits_until`. `paused`: too
+/// many attempts failed; only probes are sent. `off`: the hook is not enabled.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthState {
     Healthy,
     Degraded,
+    Throttled,
     Paused,
     Off,
 }
 
 impl HealthShape {
-    fn new(is_on: bool, health: Health) -> Self {
-        let state = match (is_on, health.paused, health.failures) {
-            (false, ..) => HealthState::Off,
-            (true, Some(_), _) => HealthState::Paused,
-            (true, None, 0) => HealthState::Healthy,
-            (true, None, _) => HealthState::Degraded,
+    fn new(status: HookStatus, health: Health) -> Self {
+        let state = match status {
+            HookStatus::Off | HookStatus::SwitchedOff => HealthState::Off,
+            HookStatus::Paused => HealthState::Paused,
+            HookStatus::Throttled => HealthState::Throttled,
+            HookStatus::Degraded => HealthState::Degraded,
+            HookStatus::Healthy | HookStatus::Quiet => HealthState::Healthy,
         };
         Self {
             state,
@@ -108,13 +114,17 @@ impl HealthShape {
 }
 
 impl HookShape {
-    pub fn with_health(hook: Hook, health: Health) -> Self {
-        Self { health: HealthShape::new(hook.enabled, health), ..hook.into() }
+    pub fn with_status(hook: Hook, statuses: &Statuses) -> Self {
+        let health = statuses.health.get(&hook.id).copied().unwrap_or_default();
+        Self { health: HealthShape::new(statuses.of(&hook), health), ..hook.into() }
     }
 }
 
 impl From<Hook> for HookShape {
     fn from(hook: Hook) -> Self {
+        // A new hook: nothing was sent yet.
+        let status =
+            HookStatus::of(&hook, &Health::default(), &Outcomes::default(), hook.updated_at);
         let waits = |waits: Vec<_>| waits.into_iter().map(Wait).collect();
         Self {
             id: hook.id.0,
@@ -129,7 +139,7 @@ impl From<Hook> for HookShape {
             in_flight: hook.tuning.in_flight,
             rate_per_second: hook.tuning.rate_per_second,
             order_by: hook.tuning.order_by,
-            health: HealthShape::new(hook.enabled, Health::default()),
+            health: HealthShape::new(status, Health::default()),
             created_at: Time(hook.created_at),
             updated_at: Time(hook.updated_at),
             version: hook.version,

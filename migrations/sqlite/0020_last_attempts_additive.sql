@@ -1,0 +1,2 @@
+-- When the last of these attempts started. 0: unknown, because it was counted by an earlier version.
+ALTER TABLE hours ADD COLUMN last_at INTEGER NOT NULL DEFAULT 0;
