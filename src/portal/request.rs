@@ -82,12 +82,6 @@ impl Request {
         }
     }
 
-    /// The languages that the reader prefers: the header `Accept-Language`.
-    pub fn languages(&self) -> &str {
-        let header = self.headers.get(axum::http::header::ACCEPT_LANGUAGE);
-        header.and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-
     fn is_https(&self) -> bool {
         self.ctx.portal.settings.public_url().starts_with("https://")
     }

@@ -41,7 +41,7 @@ pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<Ho
     let request = request()?;
     let query = HookQuery::parse(text, status, sort, page);
     let found =
-        request.respond(overview::read(&request.ctx, &query, request.languages()).await)?;
+        request.respond(overview::read(&request.ctx, &query).await)?;
     let row = |row: Row| HookRow {
         details: details(&row),
         hook: row.hook,
@@ -89,7 +89,7 @@ pub async fn matching(
 ) -> Result<SwitchMatching, Error> {
     let request = request()?;
     let query = HookQuery::parse(text, status, "", "");
-    let found = ops::hooks::matching(&request.ctx, &query, enabled, request.languages()).await;
+    let found = ops::hooks::matching(&request.ctx, &query, enabled).await;
     let names = request.respond(found)?.into_iter().map(|hook| hook.name).collect();
     Ok(SwitchMatching { query, enabled, names })
 }
@@ -99,7 +99,7 @@ pub async fn set_enabled_matching(text: &str, status: &str, enabled: bool) -> Re
     let request = request()?;
     let ctx = &request.ctx;
     let query = HookQuery::parse(text, status, "", "");
-    let found = ops::hooks::matching(ctx, &query, enabled, request.languages()).await;
+    let found = ops::hooks::matching(ctx, &query, enabled).await;
     let ids: Vec<HookId> = request.respond(found)?.into_iter().map(|hook| hook.id).collect();
     let switched = request.respond(ops::hooks::set_enabled_many(ctx, &ids, enabled).await)?;
     flash(&request, FlashKind::Done, words::switched_many(switched.len(), enabled)).await;

@@ -161,10 +161,9 @@ pub async fn matching(
     ctx: &OpCtx,
     query: &HookQuery,
     enabled: bool,
-    languages: &str,
 ) -> Result<Vec<Hook>, Error> {
     ctx.require(right::HooksWrite)?;
-    let mut hooks = super::overview::matching(ctx, query, languages).await?;
+    let mut hooks = super::overview::matching(ctx, query).await?;
     hooks.retain(|hook| hook.enabled != enabled);
     Ok(hooks)
 }

@@ -9,7 +9,7 @@ pub use figures::{Figures, figures};
 
 use super::{
     Error,
-    names::{Alphabet, folded},
+    names::{NameKey, folded},
 };
 use crate::{
     domain::{
@@ -74,8 +74,7 @@ pub struct Overview {
     pub figures: Option<Figures>,
 }
 
-/// `languages`: the reader's `Accept-Language`, by whose alphabet names are sorted.
-pub async fn read(ctx: &OpCtx, query: &HookQuery, languages: &str) -> Result<Overview, Error> {
+pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
     let rows = all(ctx).await?;
     let figures = figures(ctx, &rows).await?;
     let total = rows.len();
@@ -90,7 +89,7 @@ pub async fn read(ctx: &OpCtx, query: &HookQuery, languages: &str) -> Result<Ove
     let not_set_up = without_hook.into_iter().filter(fits_event).collect();
     let mut rows: Vec<Row> =
         rows.into_iter().filter(|row| matches_query(row, query, &wanted)).collect();
-    sort(&mut rows, query.sort, &Alphabet::of(languages));
+    sort(&mut rows, query.sort);
     let found = rows.len();
     let pages = found.div_ceil(PER_PAGE).max(1);
     let page = query.page.clamp(1, pages);
@@ -103,12 +102,11 @@ pub async fn read(ctx: &OpCtx, query: &HookQuery, languages: &str) -> Result<Ove
 pub async fn matching(
     ctx: &OpCtx,
     query: &HookQuery,
-    languages: &str,
 ) -> Result<Vec<Hook>, Error> {
     let wanted = folded(&query.text);
     let mut rows = all(ctx).await?;
     rows.retain(|row| matches_query(row, query, &wanted));
-    sort(&mut rows, query.sort, &Alphabet::of(languages));
+    sort(&mut rows, query.sort);
     Ok(rows.into_iter().map(|row| row.hook).collect())
 }
 
@@ -247,10 +245,8 @@ fn contains<const N: usize>(wanted: &str, texts: [&str; N]) -> bool {
     wanted.is_empty() || texts.iter().any(|text| folded(text).contains(wanted))
 }
 
-fn sort(rows: &mut [Row], by: Sort, alphabet: &Alphabet) {
-    rows.sort_by(|one, other| {
-        alphabet.compare(&one.hook.name, &other.hook.name).then(one.hook.id.cmp(&other.hook.id))
-    });
+fn sort(rows: &mut [Row], by: Sort) {
+    rows.sort_by_cached_key(|row| (NameKey::of(&row.hook.name), row.hook.id));
     // Stable: hooks that are equal stay in the order of their names.
     match by {
         Sort::Event => rows.sort_by_key(|row| row.hook.event_type),

@@ -73,7 +73,7 @@ pub async fn read(ctx: &OpCtx) -> Result<Status, Error> {
     let Backlog { deliveries: waiting, bytes: waiting_bytes, oldest } = portal.dispatcher.backlog();
     // Counts per status need no permission for the single hooks.
     let system = OpCtx::portal_itself(portal.clone());
-    let rows = overview::read(&system, &HookQuery::default(), "").await?;
+    let rows = overview::read(&system, &HookQuery::default()).await?;
     let count = |status: &HookStatus| {
         (*status, rows.statuses.iter().filter(|known| *known == status).count())
     };
