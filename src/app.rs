@@ -10,7 +10,7 @@ use leptos_router::{
 };
 
 use crate::{
-    domain::preferences::Theme,
+    domain::{preferences::Theme, time::Timestamp},
     ui::pages::{
         account::AccountPage,
         deliveries, events,
@@ -28,6 +28,15 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct AssetVersion(pub String);
 
+/// What an open page needs to follow changes; provided for signed-in users. See
+/// `browser/live.js`.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// The version of what pages show, taken before the page read anything.
+    pub version: String,
+    pub now: Timestamp,
+}
+
 /// The document around the app: head, styles, and the script that hydrates the islands.
 pub fn shell(_options: LeptosOptions) -> impl IntoView {
     // Islands get their data as properties, so no hydration data is serialised into the page.
@@ -38,6 +47,7 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
     let asset = |name: &str| format!("/pkg/{name}?v={version}");
     // Set by the server, so that the first paint has the theme. `None` follows the system setting.
     let theme = use_context::<Theme>().filter(|theme| *theme != Theme::System).map(Theme::key);
+    let (version_shown, now) = use_context::<Live>().map(|live| (live.version, live.now.0)).unzip();
     view! {
         <!DOCTYPE html>
         <html lang="en" data-theme=theme>
@@ -50,7 +60,7 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
                 <script type="module" src=asset("boot.js")></script>
                 <MetaTags/>
             </head>
-            <body>
+            <body data-version=version_shown data-now=now>
                 <App/>
             </body>
         </html>

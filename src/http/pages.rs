@@ -14,7 +14,7 @@ use leptos_axum::{ResponseOptions, generate_route_list};
 
 use super::{compress::ShowsSecret, headers, reader::Reader, site};
 use crate::{
-    app::{App, AssetVersion, shell},
+    app::{App, AssetVersion, Live, shell},
     domain::permission::Permission,
     portal::ctx::{OpCtx, Portal},
     view::Error,
@@ -46,9 +46,13 @@ pub async fn render_page(request: Request) -> Response {
 pub async fn render(request: Request, fault: Option<Error>) -> Response {
     let options = LeptosOptions::builder().output_name("service-hooks").build();
     let reader = Reader::of(&request);
+    let live = if fault.is_none() { live(&request) } else { None };
     let context = move || {
         page_context();
         reader.provide();
+        if let Some(live) = live.clone() {
+            provide_context(live);
+        }
         if let Some(fault) = fault.clone() {
             provide_context(fault);
         }
@@ -68,6 +72,13 @@ pub async fn render(request: Request, fault: Option<Error>) -> Response {
         *response.status_mut() = StatusCode::SEE_OTHER;
     }
     response
+}
+
+/// What the page needs to follow changes, for a signed-in user.
+fn live(request: &Request) -> Option<Live> {
+    let ctx = request.extensions().get::<OpCtx>().filter(|ctx| ctx.user.is_some())?;
+    let (version, now) = (ctx.portal.dispatcher.last_version(), ctx.portal.clock().now());
+    Some(Live { version, now })
 }
 
 /// Provides the asset version to the page, and sets the content security policy with its nonce.

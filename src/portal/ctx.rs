@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     domain::{
-        id::DeliveryId,
         permission::{Actor, Forbidden, Grant, Permission, Right},
         time::Timestamp,
         user::User,
@@ -45,8 +44,6 @@ pub struct Portal {
     /// Cached balance: when it was read and for how long it is valid. Reading it counts every row.
     pub balance: Mutex<Option<(Stopwatch, Duration, Balance)>>,
     pub started_at: Timestamp,
-    /// Cached id of the newest delivery, and when it was read.
-    pub newest: Mutex<Option<(Stopwatch, Option<DeliveryId>)>>,
     /// Cancelled at shutdown: long-lived responses such as event streams end.
     pub stopping: CancellationToken,
 }
@@ -67,7 +64,6 @@ impl Portal {
             searches: UserQueue::new(2, 32),
             balance: Mutex::default(),
             started_at,
-            newest: Mutex::default(),
             stopping: CancellationToken::new(),
         })
     }

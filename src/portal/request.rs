@@ -31,7 +31,14 @@ pub struct Request {
     /// A page is being rendered, as opposed to a server function being called.
     is_page: bool,
     plain_form: Option<PlainForm>,
+    /// An open page reads its own address again in the background (`browser/live.js`). Nobody
+    /// looks at the whole answer, so it must not take what is shown once, nor count as use of the
+    /// session.
+    pub is_refresh: bool,
 }
+
+/// The header of a refresh in the background.
+const REFRESH: &str = "x-refresh";
 
 /// Marks a request as a plain form post without scripts. Its response is a redirect. Inserted by
 /// `http::rpc`.
@@ -48,7 +55,8 @@ pub fn request() -> Result<Request, Error> {
     let session = auth::session::of(&parts.extensions).ok_or_else(|| broken("no session"))?;
     let is_page = !parts.uri.path().starts_with(RPC_PREFIX);
     let plain_form = parts.extensions.get::<PlainForm>().cloned();
-    Ok(Request { ctx, session, headers: parts.headers, is_page, plain_form })
+    let is_refresh = parts.headers.contains_key(REFRESH);
+    Ok(Request { ctx, session, headers: parts.headers, is_page, plain_form, is_refresh })
 }
 
 fn broken(what: &str) -> Error {

@@ -51,8 +51,8 @@ pub struct LogLinks {
     pub further: Option<(Timestamp, String)>,
     /// Link to redeliver everything that matches.
     pub recover: Option<String>,
-    /// URL of the event stream for new matches, on the newest page only.
-    pub stream: Option<String>,
+    /// This is the newest page, where new matches appear.
+    pub is_newest: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "sqlite")]
 mod bounded;
+mod commits;
 #[cfg(feature = "postgres")]
 mod open_postgres;
 #[cfg(feature = "sqlite")]
@@ -31,6 +32,7 @@ use sqlx::{Database, pool::PoolConnection};
 pub(super) use self::bounded::LONGEST_READ;
 #[cfg(feature = "sqlite")]
 use self::bounded::bounded;
+pub use self::commits::Commits;
 #[cfg(feature = "postgres")]
 pub use self::postgres::Replication;
 #[cfg(feature = "postgres")]

@@ -166,7 +166,7 @@ fn recover_address(page: &LogPage) -> String {
     crate::domain::address::address(&path, &pairs)
 }
 
-/// Links for keyset pagination, for continuing a search that hit its limit, and the event stream.
+/// Links for keyset pagination, for continuing a search that hit its limit, and whether this is the newest page.
 fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
     let to = |before: &str, after: &str| page.query.at(before, after).address(&page.path);
     let before = |id: DeliveryId| to(&id.to_string(), "");
@@ -185,18 +185,14 @@ fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
         // The reader came from an older page.
         Place::After(_) => (first.filter(|_| found.is_more).map(after), last.map(before)),
     };
-    let stream = format!("{}/stream", page.path);
-    let is_live = newer.is_none() && page.query.text.is_empty();
+    let is_newest = newer.is_none();
     LogLinks {
         newest,
         newer,
         older,
         further,
         recover: None,
-        stream: is_live.then(|| {
-            let after = first.unwrap_or(DeliveryId(first_at(page.now)));
-            page.query.at("", &after.to_string()).address(&stream)
-        }),
+        is_newest,
     }
 }
 

@@ -26,8 +26,12 @@ pub async fn frame() -> Result<Frame, Error> {
     })
 }
 
+/// Removing it also renews the session: showing a page is use, a refresh in the background is not.
 pub async fn take_flash() -> Result<Option<Flash>, Error> {
     let request = request()?;
+    if request.is_refresh {
+        return Ok(None);
+    }
     // A session that cannot be read has no flash message.
     Ok(request.session.remove::<Flash>(FLASH).await.unwrap_or_default())
 }

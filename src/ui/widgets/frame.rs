@@ -73,6 +73,8 @@ pub fn Frame(place: Place, children: Children) -> impl IntoView {
             {loaded(take_flash(), |flash| flash.map(|flash| view! { <Notice kind=flash.kind
                 text=flash.text/> }))}
             {children()}
+            // With scripts the page follows by itself.
+            <noscript><p class="refresh"><a href="">"Refresh"</a></p></noscript>
         </main>
     }
 }
@@ -102,7 +104,8 @@ fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
         .collect();
     let has_navigation = !groups.is_empty();
     view! {
-        {banner.map(|banner| view! { <SystemBanner banner/> })}
+        <div class="banner" id="live-banner" data-live="">{banner.map(|banner| view! {
+            <SystemBanner banner/> })}</div>
         <header class="top">
             <a class="brand" href="/"><span class="mark" aria-hidden="true">"S"</span><span
                 class="brand-name">"Service Hooks"</span></a>

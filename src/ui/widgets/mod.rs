@@ -10,7 +10,6 @@ pub mod datetime;
 pub mod definition;
 pub mod field;
 pub mod frame;
-pub mod live;
 pub mod loaded;
 pub mod menu;
 pub mod pages;

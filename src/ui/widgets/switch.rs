@@ -41,11 +41,20 @@ pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
             is_busy.set(false);
         });
     };
+    // From `browser/live.js`, when the hook was switched elsewhere.
+    let follow = move |now: bool| {
+        if !is_busy.get_untracked() {
+            is_on.set(now);
+            has_failed.set(false);
+            message.set(String::new());
+        }
+    };
     view! {
         <form class="switch-form" method="post" action=SetEnabled::url() on:submit=submit>
             <input type="hidden" name="id" value=id/>
             <input type="hidden" name="enabled" value=move || (!is_on.get()).to_string()/>
             <button class="switch" type="submit" role="switch" aria-label=label
+                on:liveon=move |_| follow(true) on:liveoff=move |_| follow(false)
                 aria-checked=move || is_on.get().to_string()
                     aria-busy=move || is_busy.get().to_string()>
                 <span class="knob" aria-hidden="true"></span>

@@ -21,7 +21,6 @@ use crate::{
             datetime::DateTime,
             field::ErrorSummary,
             frame::{Frame, Place},
-            live::News,
             loaded::loaded,
             pages::Pages,
         },
@@ -60,7 +59,6 @@ fn Content(page: LogPage, permissions: Permissions) -> impl IntoView {
     let title =
         hook.as_ref().map_or("Deliveries".to_owned(), |hook| format!("Deliveries – {}", hook.name));
     let kept = words::kept(page.kept_days, page.bodies_kept_days);
-    let refresh = page.query.address(&page.path);
     let errors = page.errors.clone();
     view! {
         <Title text=title/>
@@ -73,13 +71,10 @@ fn Content(page: LogPage, permissions: Permissions) -> impl IntoView {
                 <h1>"Deliveries"</h1>
                 <p class="lead">{kept}</p>
             </div>
-            <a class="button" href=refresh>"Refresh"</a>
         </div>
         {hook.map(|hook| view! { <HookNav id=hook.id place=HookPlace::Deliveries permissions/> })}
         <ErrorSummary errors/>
         <LogFilter page=page.clone()/>
-        {page.links.stream.clone().map(|from| view! { <News from
-            newest=page.links.newest.clone()/> })}
         {if page.rows.is_empty() {
             view! { <Nothing page=page.clone()/> }.into_any()
         } else {
@@ -125,7 +120,7 @@ fn Further(page: LogPage) -> impl IntoView {
 
 #[component]
 fn Table(page: LogPage) -> impl IntoView {
-    let LogPage { rows, may_replay, hook, now, suffix, .. } = page;
+    let LogPage { rows, may_replay, hook, now, suffix, links, .. } = page;
     let is_global = hook.is_none();
     let heads =
         ["Hook", "Status", "Accepted", "Attempts", "Last response", "Duration", "Next attempt"];
@@ -137,7 +132,7 @@ fn Table(page: LogPage) -> impl IntoView {
         .map(|row| view! { <Row row now may_replay is_global suffix=suffix.clone()/> });
     view! {
         <div class="scroll" role="region" aria-label="Deliveries" tabindex="0">
-            <table class="log">
+            <table class="log" data-news=links.is_newest.then_some("")>
                 <caption class="visually-hidden">"Deliveries, newest first"</caption>
                 <thead><tr>{may_replay.then(|| view! { <td></td> })}<th
                     scope="col">"Event"</th>{heads.collect_view()}</tr></thead>
@@ -169,7 +164,7 @@ fn Row(
     let name = if is_global { format!("{} to {hook}", short_id(&event)) } else { short_id(&event) };
     let label = format!("Select {name}");
     view! {
-        <tr>
+        <tr id=format!("d-{}", delivery.id) data-live="">
             {may_replay.then(|| view! {
                 <td class="pick"><input type="checkbox" name="id" value=delivery.id.to_string()
                     form="chosen" aria-label=label/></td>

@@ -41,7 +41,7 @@ fn Content(inbox: Inbox) -> impl IntoView {
         <div class="heading">
             <div>
                 <h1>"Undelivered"</h1>
-                <p class="lead">{lead}</p>
+                <p class="lead" id="live-lead" data-live="">{lead}</p>
             </div>
             <a class="button" href="/integration/jobs">"Jobs"</a>
         </div>
@@ -50,7 +50,7 @@ fn Content(inbox: Inbox) -> impl IntoView {
         } else {
             view! {
                 <div class="scroll" role="region" aria-label="Undelivered" tabindex="0">
-                    <table class="inbox">
+                    <table class="inbox" id="live-inbox" data-live="">
                         <caption class="visually-hidden">"Undelivered, by hook, status and last \
                             response"</caption>
                         <thead><tr>

@@ -35,7 +35,7 @@ pub fn Charts(id: String, charts: Data) -> impl IntoView {
     let csv = format!("{page}/measured.csv?range={}", range.key());
     let response_time = p50.zip(p95).map(|(p50, p95)| words::response_time(p50, p95));
     view! {
-        <section class="card" aria-labelledby="attempts-title">
+        <section class="card" aria-labelledby="attempts-title" id="live-charts" data-live="">
             <div class="heading">
                 <h2 id="attempts-title">"Attempts in the last " {range.words()}</h2>
                 <Ranges page=page.clone() range/>

@@ -82,7 +82,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
         <div class="columns">
             <div class="stack">
             {charts.map(|charts| view! { <Charts id=id.clone() charts/> })}
-            <section aria-labelledby="last-title">
+            <section aria-labelledby="last-title" id="live-recent" data-live="">
                 <h2 id="last-title">"Recent deliveries"</h2>
                 {if !sees_log {
                     view! { <p>"Your role can't view deliveries."</p> }.into_any()

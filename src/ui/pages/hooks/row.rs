@@ -37,7 +37,7 @@ pub fn Row(
     let last = last.map(|delivery| view! { <DateTime at=delivery.created_at now/> });
     let (name, anchor) = (hook.name.clone(), format!("h-{id}"));
     view! {
-        <tr id=anchor class="hook">
+        <tr id=anchor class="hook" data-live="">
             {may_write.then(|| view! {
                 <td class="pick"><input type="checkbox" name="ids[]" value=id.clone() form="bulk"
                     aria-label=format!("Select {name}")/></td>

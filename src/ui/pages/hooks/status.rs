@@ -34,8 +34,9 @@ pub fn StatusCell(hook: Hook, data: Data, now: Timestamp) -> impl IntoView {
     let off = if hook.off_reason.is_some() { HookStatus::SwitchedOff } else { HookStatus::Off };
     let class = if hook.enabled { "condition on" } else { "condition off" };
     let reason_off = off_reason(&hook, &data);
+    let word = if hook.enabled { on.word() } else { off.word() };
     view! {
-        <td data-label="Status" class=class>
+        <td data-label="Status" class=class data-announce=format!("{}: {word}", hook.name)>
             <Badge tone=tone(on) text=on.word() class="when-on"/>
             <p class="small when-on">{on_reason(on, data, now)}</p>
             <Badge tone=tone(off) text=off.word() class="when-off"/>
@@ -83,8 +84,10 @@ pub fn StatusPanel(hook: Hook, data: Data, pauses_after: u32, now: Timestamp) ->
             .into_any()
         }
     };
+    let (anchor, enabled) = (format!("live-status-{}", hook.id), hook.enabled);
+    let announced = format!("{}: {}", hook.name, if enabled { on.word() } else { off.word() });
     view! {
-        <div class=class>
+        <div class=class id=anchor data-live="" data-announce=announced>
             <div class="when-on"><Panel status=on>{on_words(on, data, pauses_after,
                 now)}</Panel></div>
             <div class="when-off"><Panel status=off>{words_off}</Panel></div>

@@ -16,7 +16,6 @@ use crate::{
             datetime::DateTime,
             definition::Fact,
             frame::{Frame, Place},
-            live::JobWatch,
             loaded::loaded,
         },
     },
@@ -33,7 +32,6 @@ pub fn JobPage() -> impl IntoView {
 fn Content(page: JobData) -> impl IntoView {
     let JobData { job, hook, may_change, now } = page;
     let of = hook.clone().unwrap_or_else(|| "all hooks".to_owned());
-    let address = format!("/integration/jobs/{}", job.id);
     let hook_page = job.scope.hook.map(|hook| format!("/integration/hooks/{hook}"));
     view! {
         <Title text=format!("Job – {of}")/>
@@ -42,8 +40,8 @@ fn Content(page: JobData) -> impl IntoView {
             <h1>"Redelivery to " {match hook_page { Some(href) => view! { <a
                 href=href>{of}</a> }.into_any(), None => of.into_any() }}</h1>
             <div class="buttons">
-                <a class="button" href=address>"Refresh"</a>
-                {may_change.then(|| view! { <Buttons job=job.clone()/> })}
+                {may_change.then(|| view! { <div class="buttons" id="live-buttons"
+                    data-live=""><Buttons job=job.clone()/></div> })}
             </div>
         </div>
         <Progress job=job.clone()/>
@@ -55,33 +53,34 @@ fn Content(page: JobData) -> impl IntoView {
                 <Fact term="Events at start">{grouped(job.total)}</Fact>
                 <Fact term="Started"><DateTime at=job.created_at now/> " by "
                     {job.created_by}</Fact>
-                <Fact term="Last updated"><DateTime at=job.updated_at now/></Fact>
+                <Fact term="Last updated"><span id="live-updated" data-live=""><DateTime
+                    at=job.updated_at now/></span></Fact>
             </dl>
         </section>
     }
 }
 
-/// The progress as text and bar. [`JobWatch`] updates both while the job runs.
+/// The progress as text and bar.
 #[component]
 fn Progress(job: Job) -> impl IntoView {
     let (behind, all) = job.progress();
     let state = job.state;
-    let stream = (!matches!(state, JobState::Done | JobState::Cancelled))
-        .then(|| format!("/integration/jobs/{}/stream", job.id));
     let now = format!("{behind} of {all}");
+    // Only the state: the number would be announced every second.
+    let announced = format!("Job: {}", words::state(state));
     let value = if all == 0 { 1000 } else { behind * 1000 / all };
     view! {
-        <section class="card" aria-label="Progress">
-            <p><JobBadge state/> " " <span id="job-words">{words::progress(&job)}</span></p>
+        <section class="card" aria-label="Progress" id="live-progress" data-live=""
+            data-announce=announced>
+            <p><JobBadge state/> " " {words::progress(&job)}</p>
             {job.problem.clone().map(|problem| view! { <p class="error">"The job was paused \
                 because of an error: " {problem} ". Resume it to try again. Other jobs are not \
                 affected."</p> })}
-            <div class="progress" id="job-bar" role="progressbar" aria-label="Redelivered"
+            <div class="progress" role="progressbar" aria-label="Redelivered"
                 aria-valuemin="0" aria-valuemax=all aria-valuenow=behind aria-valuetext=now>
                 <svg viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true"
                     focusable="false"><rect x="0" y="0" height="8" width=value></rect></svg>
             </div>
-            {stream.map(|from| view! { <JobWatch from state=state.key().to_owned()/> })}
         </section>
     }
 }

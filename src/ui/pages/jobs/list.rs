@@ -54,7 +54,7 @@ fn Row(page: JobPage, now: Timestamp) -> impl IntoView {
     let JobPage { job, hook, .. } = page;
     let (_, all) = job.progress();
     view! {
-        <tr>
+        <tr id=format!("j-{}", job.id) data-live="">
             <th scope="row"><a href=format!("/integration/jobs/{}", job.id)><DateTime
                 at=job.created_at now/></a></th>
             <td data-label="Hook" class="named">{hook.unwrap_or_else(|| "All".to_owned())}</td>

@@ -1,5 +1,9 @@
-// Wakes the islands of a page. Everything works without this; it is fetched after the page is readable.
-// And offers the browser's time zone where it is not the chosen one: too little to wake the other half for.
+// Wakes the islands of a page, and then lets it follow changes. Everything works without this; it is fetched after the
+// page is readable. And offers the browser's time zone where it is not the chosen one.
+// `scripts/bundle-js.mjs` puts this and the modules that it imports into one file.
+
+import { startLive } from "./live.js";
+
 const islands = [...document.querySelectorAll("leptos-island")];
 const version = new URL(import.meta.url).search;
 
@@ -15,10 +19,12 @@ async function wake() {
   document.documentElement.dataset.awake = "";
 }
 
-if (islands.length > 0) {
-  const later = window.requestIdleCallback ?? ((work) => setTimeout(work, 1));
-  later(() => wake().catch((error) => console.warn("The page works without its script.", error)));
-}
+const later = window.requestIdleCallback ?? ((work) => setTimeout(work, 1));
+later(async () => {
+  const isAwake = islands.length > 0 ? wake() : Promise.resolve();
+  await isAwake.catch((error) => console.warn("The page works without its script.", error));
+  if (document.body.dataset.version) startLive();
+});
 
 const place = document.querySelector("[data-zone]");
 const zone = place && Intl.DateTimeFormat().resolvedOptions().timeZone;
