@@ -186,14 +186,7 @@ fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
         Place::After(_) => (first.filter(|_| found.is_more).map(after), last.map(before)),
     };
     let is_newest = newer.is_none();
-    LogLinks {
-        newest,
-        newer,
-        older,
-        further,
-        recover: None,
-        is_newest,
-    }
+    LogLinks { newest, newer, older, further, recover: None, is_newest }
 }
 
 /// The query string of links to a delivery's page: that page links back to this list.

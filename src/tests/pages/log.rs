@@ -19,7 +19,6 @@ on_both!(
     several_deliveries_are_redelivered_after_confirmation,
     searching_payloads_requires_the_permission,
     undelivered_events_are_grouped,
-    a_stream_sends_the_number_of_new_deliveries_and_ends_at_shutdown,
 );
 
 const LOG: &str = "/integration/deliveries";
@@ -340,35 +339,4 @@ async fn undelivered_events_are_grouped(db: TestDb) {
     assert!(text.contains(&recover), "{text}");
     let auditor = app.browser(Role::Auditor).await;
     assert!(!page(&auditor, "/integration/undelivered").await.contains("/recover"));
-}
-
-async fn a_stream_sends_the_number_of_new_deliveries_and_ends_at_shutdown(db: TestDb) {
-    let (app, receiver, token) = start(db).await;
-    app.hook(&token, EventType::WorkItemClosed, &receiver).await;
-    let browser = app.browser(Role::Auditor).await;
-    let text = page(&browser, LOG).await;
-    let stream = text
-        .split("data-props=\"")
-        .nth(1)
-        .unwrap()
-        .split("/integration/deliveries/stream")
-        .nth(1)
-        .unwrap();
-    let stream = format!("{LOG}/stream{}", stream.split(['\\', '&', '"']).next().unwrap());
-    let mut answer = browser.get(&stream).await;
-    assert_eq!(answer.status(), StatusCode::OK, "{stream}");
-    for _ in 0..3 {
-        app.emit_sample(&token, EventType::WorkItemClosed).await;
-    }
-    let mut received = String::new();
-    eventually("three are reported", async || {
-        let chunk = answer.chunk().await.unwrap().unwrap();
-        received.push_str(std::str::from_utf8(&chunk).unwrap());
-        received.contains("data: 3\n").then_some(())
-    })
-    .await;
-    let TestApp { running, db, .. } = app;
-    running.shutdown().await;
-    while answer.chunk().await.unwrap().is_some() {}
-    drop(db);
 }

@@ -6,6 +6,7 @@ mod catalogue;
 mod errors;
 mod forms;
 mod hosts;
+mod live;
 mod log;
 mod log_text;
 mod overview;

@@ -4,7 +4,7 @@
 //! With scripts, the island posts the same form and moves the knob only after the server has
 //! answered. Inside a form it is a field that the form's own button saves.
 
-use leptos::{ev::SubmitEvent, prelude::*, server_fn::ServerFn, task::spawn_local};
+use leptos::{ev::SubmitEvent, prelude::*, server_fn::ServerFn, task::spawn_local, web_sys::Event};
 
 use crate::rpc::hooks::{SetEnabled, set_enabled};
 
@@ -54,7 +54,8 @@ pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
             <input type="hidden" name="id" value=id/>
             <input type="hidden" name="enabled" value=move || (!is_on.get()).to_string()/>
             <button class="switch" type="submit" role="switch" aria-label=label
-                on:liveon=move |_| follow(true) on:liveoff=move |_| follow(false)
+                on:liveon=move |_: Event| follow(true)
+                on:liveoff=move |_: Event| follow(false)
                 aria-checked=move || is_on.get().to_string()
                     aria-busy=move || is_busy.get().to_string()>
                 <span class="knob" aria-hidden="true"></span>

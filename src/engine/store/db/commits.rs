@@ -98,7 +98,8 @@ impl Snapshot {
             return true;
         }
         let later = before.next..self.next;
-        let mut ended = before.open.iter().copied().chain(later).filter(|id| !self.open.contains(id));
+        let mut ended =
+            before.open.iter().copied().chain(later).filter(|id| !self.open.contains(id));
         ended.any(|id| !known.contains(&i64::try_from(id & 0xffff_ffff).unwrap_or_default()))
     }
 }

@@ -163,8 +163,9 @@ fn Row(
     // An event has a delivery for each of its hooks, so its id alone does not identify a row.
     let name = if is_global { format!("{} to {hook}", short_id(&event)) } else { short_id(&event) };
     let label = format!("Select {name}");
+    let anchor = format!("d-{}", delivery.id);
     view! {
-        <tr id=format!("d-{}", delivery.id) data-live="">
+        <tr id=anchor data-live="">
             {may_replay.then(|| view! {
                 <td class="pick"><input type="checkbox" name="id" value=delivery.id.to_string()
                     form="chosen" aria-label=label/></td>
