@@ -7,7 +7,7 @@ use super::found::{or_tombstone, parse_id};
 use crate::{
     domain::{
         event::EventType,
-        id::{DeliveryId, HookId, first_at, time_of},
+        id::{DeliveryId, HookId, time_of},
         invalid::Invalid,
         log::{AnswerGroup, LogQuery, Outcome},
         permission::{Permission, right},

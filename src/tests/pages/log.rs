@@ -7,7 +7,7 @@ use service_hooks::domain::{event::EventType, permission::Role};
 use crate::support::{
     app::{Browser, TestApp, location},
     db::{self, TestDb},
-    eventually, on_both,
+    on_both,
     receiver::{Receiver, Reply},
     rows::{self, Delivered, id_at},
 };
