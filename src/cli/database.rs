@@ -23,7 +23,11 @@ use crate::{
     },
     portal::{
         ctx::{OpCtx, Portal},
-        ops::{self, doctor::Check, users::NewUser},
+        ops::{
+            self,
+            doctor::{Check, Level},
+            users::NewUser,
+        },
     },
     view::words::commands,
 };
@@ -102,14 +106,20 @@ pub async fn doctor(json: bool, compact: bool) -> Outcome {
     close(ctx).await;
     let checks = outcome.map_err(|error| usage_or_failure(&error))?;
     let line = |check: &Check| {
-        let state = if check.is_well { "OK     " } else { "PROBLEM" };
+        let state = match check.level {
+            Level::Ok => "OK     ",
+            Level::Warning => "WARNING",
+            Level::Problem => "PROBLEM",
+        };
         format!("{state}  {}: {}", check.name, check.words)
     };
     let text = checks.iter().map(line).collect::<Vec<_>>().join("\n");
-    let shape =
-        |check: &Check| json!({"name": check.name, "well": check.is_well, "words": check.words});
+    let shape = |check: &Check| {
+        json!({"name": check.name, "well": check.is_well(),
+            "warning": check.level == Level::Warning, "words": check.words})
+    };
     print::result(json, &text, &json!({"checks": checks.iter().map(shape).collect::<Vec<_>>()}));
-    match checks.iter().filter(|check| !check.is_well).count() {
+    match checks.iter().filter(|check| !check.is_well()).count() {
         0 => Ok(()),
         failed => Err(Failure::Failed(commands::checks_failed(failed, checks.len()))),
     }

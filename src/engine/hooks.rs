@@ -126,11 +126,13 @@ pub async fn set_enabled(
     update(engine, by, id, change).await
 }
 
-/// Deletes a hook. Nothing more is sent; its deliveries stay on record.
+/// Deletes a hook. Nothing more is sent; its deliveries stay on record. Fails with
+/// [`Error::Stale`] if it is not at the expected version; `None` deletes any version.
 pub async fn delete(
     engine: &Dispatcher,
     by: Grant<right::HooksWrite>,
     id: HookId,
+    version: Option<i64>,
 ) -> Result<Hook, Error> {
     let clock = engine.clock().clone();
     engine
@@ -139,6 +141,9 @@ pub async fn delete(
             Box::pin(async move {
                 let now = clock.now();
                 let hook = hooks::find(conn, &by, id).await?.ok_or(Error::NotFound("hook"))?;
+                if version.is_some_and(|version| version != hook.version) {
+                    return Err(Error::Stale { now: hook.version });
+                }
                 hooks::delete(conn, &by, id, now).await?;
                 steps::step(conn, id, now).await?;
                 audit::note(conn, &clock, &by, "hook.deleted", &id.to_string(), &hook.name).await?;

@@ -105,6 +105,9 @@ pub struct Accepted {
     pub id: EventId,
     /// The number of deliveries created.
     pub deliveries: usize,
+    /// It was accepted before, with the same idempotency key.
+    #[serde(skip)]
+    pub was_repeated: bool,
 }
 
 /// The answer to an [`Accept`].
@@ -125,6 +128,7 @@ impl Accept {
         let each = |(event, planned): (&NewEvent, &Vec<Planned>)| Accepted {
             id: event.id,
             deliveries: planned.len(),
+            was_repeated: false,
         };
         self.events.iter().zip(planned).map(each).collect()
     }
