@@ -19,19 +19,19 @@ use super::{
 use crate::domain::{
     endpoint::{self, Endpoint},
     event::EventType,
-    hook::{Hook, Tuning, TuningPatch, api_key_hint},
+    hook::{ApiKey, Hook, Tuning, TuningPatch},
     id::HookId,
     invalid::Invalid,
     permission::{Grant, right},
 };
 
-/// A hook to create. Its fields must come from [`parse_name`](crate::domain::hook::parse_name) and
-/// the other parsers there, its endpoint from [`Dispatcher::validate_url`].
+/// A hook to create. Its name must come from [`parse_name`](crate::domain::hook::parse_name), its
+/// endpoint from [`Dispatcher::validate_url`].
 pub struct NewHook {
     pub name: String,
     pub event_type: EventType,
     pub endpoint: Endpoint,
-    pub api_key: String,
+    pub api_key: ApiKey,
     pub enabled: bool,
     pub tuning: Tuning,
     /// The signing secret. `None` generates one.
@@ -50,7 +50,7 @@ pub struct HookChange {
     pub name: Option<String>,
     pub event_type: Option<EventType>,
     pub endpoint: Option<Endpoint>,
-    pub api_key: Option<String>,
+    pub api_key: Option<ApiKey>,
     pub enabled: Option<bool>,
     pub tuning: TuningPatch,
     /// Optimistic locking: the version that the change is based on. `None` overwrites any version.
@@ -75,7 +75,7 @@ pub async fn create(
         callback_url: endpoint.url.to_string(),
         enabled,
         off_reason: None,
-        api_key_hint: api_key_hint(&api_key),
+        api_key_hint: api_key.hint(),
         tuning,
         created_at: now,
         updated_at: now,
@@ -228,7 +228,7 @@ async fn apply(
         callback_url: &callback_url,
         enabled,
         tuning: &tuning,
-        api_key: change.api_key.as_deref(),
+        api_key: change.api_key.as_ref(),
         // The reason of an automatic switch-off is kept until someone switches the hook.
         off_reason: old.off_reason.as_deref().filter(|_| !enabled && change.enabled.is_none()),
         resets_health: callback_url != old.callback_url

@@ -11,7 +11,7 @@ use super::{Error, error::Tombstone};
 use crate::{
     domain::{
         health::Health,
-        hook::{Hook, HookForm, HookPatch, Tuning, parse_api_key, parse_event_type, parse_name},
+        hook::{ApiKey, Hook, HookForm, HookPatch, Tuning, parse_event_type, parse_name},
         id::HookId,
         invalid::Invalid,
         page::Page,
@@ -131,7 +131,7 @@ async fn insert(
     let name = invalid.take(parse_name(&form.name));
     let event_type = invalid.take(parse_event_type(&form.event_type));
     let endpoint = invalid.take(validate_url(&ctx.portal, &form.callback_url).await);
-    let api_key = invalid.take(parse_api_key(&form.api_key));
+    let api_key = invalid.take(ApiKey::parse(&form.api_key));
     let tuning = invalid.take(tuning);
     if let (Some(tuning), Some(event_type)) = (&tuning, event_type) {
         invalid.take(tuning.validate(&catalogue::ordering_fields(event_type)));

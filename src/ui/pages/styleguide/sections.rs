@@ -112,7 +112,7 @@ pub fn wrong_fields() -> AnyView {
             warnings=Invalid::one("both", "plain-http", "Plain HTTP: anyone on the network path \
                 can read the key and the events.")/>
         <TextArea name="wrong_lines" label="Many lines with an error" rows=4 value="{".to_owned()
-            error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
+            error=Some("Line 1, column 1: it ends in the middle of an object.".to_owned())/>
     }
     .into_any()
 }
