@@ -96,7 +96,7 @@ mod tests {
             ),
             (b"\"\xff\"", "it contains bytes that are not UTF-8 (line 1, column 2)"),
             (b"\"\\x\"", "a string has an escape that is not valid (line 1, column 3)"),
-            (b"\"\\ud800x\"", "a string has half of a surrogate pair (line 1, column 8)"),
+            (b"\"\\ud800x\"", "a string has a \\u escape that is not valid (line 1, column 8)"),
             (
                 "{\n  \"\u{e9}\u{1f600}\": x\n}".as_bytes(),
                 "a value is missing or not valid (line 2, column 9)",

@@ -107,14 +107,15 @@ pub async fn update(
 ) -> Result<(Tag, Json<HookShape>), Problem> {
     let changes_url = update.callback_url.is_some();
     let mut patch = HookPatch::from(update);
-    if patch.version.is_none() {
-        patch.version = current(&ctx, hook, &expected).await?;
-    } else {
-        // The version in the body is checked too, with its own problem (409).
-        current(&ctx, hook, &expected).await?;
-    }
-    let updated = ops::hooks::update(&ctx, hook, patch).await;
-    let hook = updated.map_err(|error| expected.problem(error))?;
+    let tagged = current(&ctx, hook, &expected).await?;
+    let has_own_version = patch.version.is_some();
+    patch.version = patch.version.or(tagged);
+    let hook = match ops::hooks::update(&ctx, hook, patch).await {
+        Ok(hook) => hook,
+        // The version in the body is a condition of its own, with its own problem (409).
+        Err(error) if has_own_version => return Err(error.into()),
+        Err(error) => return Err(expected.problem(error)),
+    };
     let warnings = if changes_url {
         ops::warnings::about(&ctx, &hook, false).await?
     } else {
