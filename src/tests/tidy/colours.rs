@@ -13,6 +13,7 @@ const TEXT: &[(&str, &[&str])] = &[
     ("accent", &["canvas", "subtle", "sunken", "raised", "accent-soft"]),
     ("accent-hover", &["canvas", "subtle", "raised"]),
     ("on-accent", &["accent", "accent-hover"]),
+    ("on-primary", &["primary", "primary-hover"]),
     ("on-mark", &["mark"]),
     ("ok", &["canvas", "subtle", "raised", "ok-soft"]),
     ("warn", &["canvas", "subtle", "raised", "warn-soft"]),
