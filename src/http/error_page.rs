@@ -165,7 +165,7 @@ fn page(error: &Error, theme: Theme) -> String {
     let back = match error {
         Error::Refused { back: Some(path), .. } => {
             format!(
-                "<p><a href=\"{}\">Back to the form</a></p>",
+                "<p><a class=\"button\" href=\"{}\">Back to the form</a></p>",
                 encode_double_quoted_attribute(path)
             )
         }
@@ -182,7 +182,9 @@ fn page(error: &Error, theme: Theme) -> String {
          Service Hooks</title><link rel=\"icon\" href=\"/favicon.svg\" \
          type=\"image/svg+xml\"><link rel=\"stylesheet\" \
          href=\"/pkg/service-hooks.css?v={version}\"></head><body><main \
-         class=\"lone\"><h1>{title}</h1><p>{words}</p>{back}<p><a href=\"/\">Open the \
+         class=\"lone\"><p class=\"brand\"><span class=\"mark\"><svg class=\"icon\" \
+         aria-hidden=\"true\"><use href=\"/icons.svg?v={version}#mark\"/></svg></span>Service \
+         Hooks</p><h1>{title}</h1><p>{words}</p>{back}<p><a class=\"button\" href=\"/\">Open the \
          portal</a></p></main></body></html>",
         title = encode_double_quoted_attribute(error.title()),
         version = site::version(),
