@@ -22,11 +22,8 @@ use crate::{
         status,
         styleguide::StyleguidePage,
     },
-    view::assets::AssetVersion,
+    view::assets::{AssetVersion, FONT},
 };
-
-/// The font of the pages. `scripts/font` makes it and `style/font.css` names it.
-const FONT: &str = "/pkg/inter-4.1.woff2";
 
 /// The document around the app: head, styles, and the script that hydrates the islands.
 pub fn shell(_options: LeptosOptions) -> impl IntoView {

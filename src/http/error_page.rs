@@ -17,7 +17,7 @@ use crate::{
         ctx::{OpCtx, Portal},
         request::{internal, local, status_of},
     },
-    view::Error,
+    view::{Error, assets::FONT},
 };
 use axum::{
     body::{Body, HttpBody},
@@ -180,7 +180,8 @@ fn page(error: &Error, theme: Theme) -> String {
         "<!DOCTYPE html><html lang=\"en\"{theme}><head><meta charset=\"utf-8\"><meta \
          name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title} – \
          Service Hooks</title><link rel=\"icon\" href=\"/favicon.svg\" \
-         type=\"image/svg+xml\"><link rel=\"stylesheet\" \
+         type=\"image/svg+xml\"><link rel=\"preload\" href=\"{FONT}\" as=\"font\" \
+         type=\"font/woff2\" crossorigin><link rel=\"stylesheet\" \
          href=\"/pkg/service-hooks.css?v={version}\"></head><body><main \
          class=\"lone\"><p class=\"brand\"><span class=\"mark\"><svg class=\"icon\" \
          aria-hidden=\"true\"><use href=\"/icons.svg?v={version}#mark\"/></svg></span>Service \

@@ -42,7 +42,7 @@ pub fn SignedOutFrame(children: Children) -> impl IntoView {
 
 #[component]
 fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
-    let FrameData { name, email, permissions, theme, banner } = data;
+    let FrameData { name, email, permissions, theme, undelivered, banner } = data;
     let has_navigation = has_entries(&permissions);
     view! {
         {banner.map(|banner| view! { <SystemBanner banner/> })}
@@ -58,7 +58,7 @@ fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
                 <AccountMenu name email/>
             </div>
         </header>
-        {has_navigation.then(|| view! { <Navigation place permissions undelivered=None/> })}
+        {has_navigation.then(|| view! { <Navigation place permissions undelivered/> })}
     }
 }
 
