@@ -31,7 +31,7 @@ for (const forcedColors of ["none", "active"]) {
       const grounds = await badges.evaluateAll((all) =>
         all.map((badge) => getComputedStyle(badge, "::before").backgroundColor),
       );
-      const canvas = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const canvas = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
       for (const ground of grounds) expect(ground).not.toBe(canvas);
     });
   });
