@@ -31,7 +31,9 @@ for (const forcedColors of ["none", "active"]) {
       const grounds = await badges.evaluateAll((all) =>
         all.map((badge) => getComputedStyle(badge, "::before").backgroundColor),
       );
-      const canvas = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+      const canvas = await page
+        .locator("html")
+        .evaluate((html) => getComputedStyle(html).backgroundColor);
       for (const ground of grounds) expect(ground).not.toBe(canvas);
     });
   });
@@ -57,14 +59,17 @@ test("prints columns under their headings, and nothing to press", async ({
 }) => {
   await page.setViewportSize({ width: 700, height: 1000 });
   await page.emulateMedia({ media: "print", colorScheme: "dark" });
-  const pages = ["/integration/hooks", "/integration/deliveries", `/integration/hooks/${scene.failing}`];
+  const hook = `/integration/hooks/${scene.failing}`;
+  const pages = ["/integration/hooks", "/integration/deliveries", hook];
   for (const address of pages) {
     await page.goto(address);
     await expect(page.locator("tbody tr").first()).toBeVisible();
-    expect(await page.evaluate(() => document.documentElement.scrollWidth), address).toBeLessThanOrEqual(700);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width, address).toBeLessThanOrEqual(700);
     await expect(page.locator("body")).toHaveCSS("color", "rgb(0, 0, 0)");
     await expect(page.locator("html")).toHaveCSS("background-color", "rgb(255, 255, 255)");
-    await expect(page.locator("button, .button, nav, input").filter({ visible: true })).toHaveCount(0);
+    const pressed = page.locator("button, .button, nav, input").filter({ visible: true });
+    await expect(pressed).toHaveCount(0);
     expect(await page.locator("table").evaluateAll(crooked), address).toEqual([]);
   }
 });
