@@ -23,6 +23,7 @@ pub async fn frame() -> Result<Frame, Error> {
         permissions: user.permissions(),
         theme: user.preferences.theme,
         banner: banner(&request.ctx),
+        ..Frame::default()
     })
 }
 
