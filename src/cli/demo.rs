@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::{
     database::{close, open_new, usage_or_failure},
-    failure::Outcome,
+    failure::{Failure, Outcome},
     input::secret_from_stdin,
     print,
 };
 use crate::{
     engine::clock::random_bytes,
-    portal::demo::{self, PEOPLE},
+    portal::demo::{self, PEOPLE, Unfilled},
     view::words::commands,
 };
 
@@ -35,7 +35,7 @@ impl Demo {
         let ctx = open_new().await?;
         let outcome = demo::fill(&ctx, &password, self.seed).await;
         close(ctx).await;
-        let filled = outcome.map_err(|error| usage_or_failure(&error))?;
+        let filled = outcome.map_err(|unfilled| failure(&unfilled))?;
         let users: Vec<_> =
             PEOPLE.iter().map(|one| json!({"email": one.email, "role": one.role.key()})).collect();
         let mut value = json!({
@@ -55,6 +55,14 @@ impl Demo {
         let text = commands::demo_filled(filled.hooks, deliveries, &emails, shown);
         print::result(json, &text, &value);
         Ok(())
+    }
+}
+
+fn failure(unfilled: &Unfilled) -> Failure {
+    match unfilled {
+        Unfilled::HasHooks => Failure::Failed(commands::DEMO_HAS_HOOKS.to_owned()),
+        Unfilled::HasUser(email) => Failure::Failed(commands::demo_has_user(email)),
+        Unfilled::Failed(error) => usage_or_failure(error),
     }
 }
 

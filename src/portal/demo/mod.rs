@@ -19,10 +19,12 @@ pub use people::PEOPLE;
 use plan::Plan;
 use rng::Rng;
 
-use super::{ctx::OpCtx, ops::Error};
+use super::{
+    ctx::{Denied, OpCtx},
+    ops::Error,
+};
 use crate::{
     domain::{
-        invalid::Invalid,
         permission::{Grant, right},
         time::Timestamp,
     },
@@ -49,18 +51,42 @@ pub struct Filled {
     pub jobs: usize,
 }
 
+/// Why nothing was written.
+pub enum Unfilled {
+    HasHooks,
+    /// A user has this address already.
+    HasUser(&'static str),
+    Failed(Error),
+}
+
+impl From<Error> for Unfilled {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Denied> for Unfilled {
+    fn from(denied: Denied) -> Self {
+        Self::Failed(denied.into())
+    }
+}
+
+impl From<store::Error> for Unfilled {
+    fn from(error: store::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 /// Fills the database. Fails if it has hooks, or users with the addresses of the demo. All users
 /// get this password.
-pub async fn fill(ctx: &OpCtx, password: &str, seed: u64) -> Result<Filled, Error> {
+pub async fn fill(ctx: &OpCtx, password: &str, seed: u64) -> Result<Filled, Unfilled> {
     let read = ctx.require(right::HooksRead)?;
     let hooks = ctx.require(right::HooksWrite)?;
     let emit = ctx.require(right::EventsEmit)?;
     let replay = ctx.require(right::DeliveriesReplay)?;
     let store = ctx.portal.store();
     if !past::is_empty(&mut store.read().await?, &read).await? {
-        let message = "The database has hooks already. The demo needs an empty database: set \
-                       SERVICE_HOOKS_DATA_DIR to another folder, or SERVICE_HOOKS_DATABASE_URL.";
-        return Err(Invalid::one("database", "not-empty", message).into());
+        return Err(Unfilled::HasHooks);
     }
     people::create(ctx, password).await?;
     let now = ctx.portal.clock().now();

@@ -1,17 +1,13 @@
 //! The users of the demo: one of each role, in different time zones.
 
-use crate::portal::{
-    ctx::OpCtx,
-    ops::{Error, users},
-    store,
-};
+use super::Unfilled;
 use crate::{
     domain::{
-        invalid::Invalid,
         permission::Role,
         preferences::{Hours, Preferences, Theme},
     },
     engine::store::Error as StoreError,
+    portal::{ctx::OpCtx, ops::users, store},
 };
 
 /// A user of the demo.
@@ -50,14 +46,12 @@ pub const PEOPLE: &[Person] = &[
 ];
 
 /// Creates them. Fails before anything is written if one of the addresses is taken.
-pub async fn create(ctx: &OpCtx, password: &str) -> Result<(), Error> {
-    let store = ctx.portal.store();
-    let mut conn = store.read().await?;
+pub async fn create(ctx: &OpCtx, password: &str) -> Result<(), Unfilled> {
+    let database = ctx.portal.store();
+    let mut conn = database.read().await?;
     for Person { email, .. } in PEOPLE {
         if store::users::by_email(&mut conn, email).await?.is_some() {
-            let message =
-                format!("A user {email} exists already. The demo needs an empty database.");
-            return Err(Invalid::one("database", "not-empty", message).into());
+            return Err(Unfilled::HasUser(email));
         }
     }
     drop(conn);
@@ -71,7 +65,7 @@ pub async fn create(ctx: &OpCtx, password: &str) -> Result<(), Error> {
         let user = users::create(ctx, new).await?;
         let preferences =
             Preferences { theme: *theme, time_zone: (*time_zone).to_owned(), hours: *hours };
-        let written: Result<(), StoreError> = store
+        let written: Result<(), StoreError> = database
             .write(move |conn| {
                 Box::pin(
                     async move { store::users::set_preferences(conn, user.id, &preferences).await },

@@ -69,6 +69,15 @@ pub fn demo_filled(
     text
 }
 
+/// `demo` refuses a database with hooks.
+pub const DEMO_HAS_HOOKS: &str = "The database has hooks already. The demo needs an empty database: set SERVICE_HOOKS_DATA_DIR \
+     to another folder, or SERVICE_HOOKS_DATABASE_URL to another database.";
+
+/// `demo` refuses a database with one of its users.
+pub fn demo_has_user(email: &str) -> String {
+    format!("A user {email} exists already. The demo needs an empty database.")
+}
+
 /// An event type of an argument does not exist.
 pub fn unknown_event_type(key: &str) -> String {
     format!("{key} is not an event type. Event types: {}.", EventType::known_keys())
