@@ -96,7 +96,7 @@ pub const CAST: &[Part] = &[
     part("Wallboard Kraków", Abandoned, "wall-krk.example", Quiet, 10, Tuned::No),
     part("Quality recordings", Closed, "qa.fabrikam.example", Throttled, 30, Tuned::Slow),
     part("Survey after contact", Closed, "survey.adatum.example", Healthy, 20, Tuned::No),
-    part("Survey after contact (test)", Closed, "survey-test.adatum.example", Off, 20, Tuned::No),
+    part("Survey after contact (test)", Closed, "survey-test.adatum.example", Off, 45, Tuned::No),
     part("顧客管理システム連携", Closed, "crm.tokyo.example", Healthy, 15, Tuned::Ordered),
     part("未接電話の折り返し", Abandoned, "callback.tokyo.example", Healthy, 14, Tuned::No),
     part("客户回访 — 上海", Outbound, "cn.tailspin.example", Degraded(Timeout), 22, Tuned::Slow),
@@ -115,7 +115,7 @@ pub const CAST: &[Part] = &[
     part("Hook 11", Outbound, "hooks.litware.example", Quiet, 6, Tuned::No),
     part("hook 100", Outbound, "hooks.litware.example", Healthy, 6, Tuned::No),
     part("Fraud detection", Outbound, "fraud.woodgrove.example", Full(Server(502)), 50, Tuned::No),
-    part("Compliance archive", Closed, "vault.woodgrove.example", Gone, 25, Tuned::No),
+    part("Compliance archive", Closed, "vault.woodgrove.example", Gone, 45, Tuned::No),
     part(
         "Compliance archive EU",
         Closed,
@@ -125,11 +125,11 @@ pub const CAST: &[Part] = &[
         Tuned::Ordered,
     ),
     part("Speech analytics", Closed, "speech.proseware.example", GaveUp(Dns), 20, Tuned::No),
-    part("Legacy ticket system", Closed, "tickets.old.example", GaveUp(Client(401)), 35, Tuned::No),
+    part("Legacy ticket system", Closed, "tickets.old.example", GaveUp(Client(401)), 65, Tuned::No),
     part("Ticket system", Closed, "tickets.proseware.example", Healthy, 30, Tuned::No),
-    part("Chat transcript export", Closed, "export.fourthcoffee.example", Gone, 12, Tuned::No),
+    part("Chat transcript export", Closed, "export.fourthcoffee.example", Gone, 30, Tuned::No),
     part("Marketing opt-outs", Outbound, "optout.fourthcoffee.example", Gone, 15, Tuned::No),
-    part("Loyalty points", Closed, "points.lucerne.example", Off, 30, Tuned::No),
+    part("Loyalty points", Closed, "points.lucerne.example", Off, 60, Tuned::No),
     part("SMS confirmations", Abandoned, "sms.alpine.example", Throttled, 28, Tuned::Slow),
     part("E-mail confirmations", Abandoned, "mail.alpine.example", Healthy, 18, Tuned::No),
     part(
@@ -140,7 +140,7 @@ pub const CAST: &[Part] = &[
         40,
         Tuned::Quick,
     ),
-    part("Staff rota", Abandoned, "rota.margie.example", Off, 12, Tuned::No),
+    part("Staff rota", Abandoned, "rota.margie.example", Off, 35, Tuned::No),
     part(
         "Supervisor alerts",
         Abandoned,
@@ -177,7 +177,7 @@ pub const CAST: &[Part] = &[
     part("Repair scheduling", Closed, "repair.coho.example", Paused(Client(403)), 12, Tuned::No),
     part("Parcel tracking", Outbound, "track.coho.example", Throttled, 25, Tuned::Slow),
     part("Energy meter readings", Outbound, "meters.relecloud.example", Healthy, 12, Tuned::No),
-    part("Debt collection partner", Outbound, "partner.relecloud.example", Off, 20, Tuned::No),
+    part("Debt collection partner", Outbound, "partner.relecloud.example", Off, 45, Tuned::No),
     part(
         "Reporting (do not change before the audit of the third quarter has been signed by both sides)",
         Closed,
@@ -229,7 +229,7 @@ pub const CAST: &[Part] = &[
         20,
         Tuned::No,
     ),
-    part("Old wallboard", Abandoned, "wall-old.example", Deleted, 12, Tuned::No),
+    part("Old wallboard", Abandoned, "wall-old.example", Deleted, 70, Tuned::No),
 ];
 
 impl Part {

@@ -35,6 +35,8 @@ const TRANSIENT: &[Fault] = &[
     Fault::Dns,
     Fault::Own,
 ];
+/// What arrived in this time before a hook was turned off may still have been open then.
+const OPEN_FOR: Duration = Duration::from_secs(8 * 3600);
 const OFF: &str = "the hook is off";
 
 /// The delivery of an event to a hook; `None` if it would be due too soon.
@@ -59,7 +61,7 @@ pub fn deliver(
         past.settle(State::Skipped, Some(Overflow::Age.reason()));
     } else if at >= life.failing || at >= life.paused {
         return while_failing(rng, life, past, now);
-    } else if life.off < now && at.after(Duration::from_secs(900)) > life.off {
+    } else if life.off < now && at.after(OPEN_FOR) > life.off && rng.percent(60) {
         let (state, reason) = match life.part.condition {
             Condition::Deleted => (State::Cancelled, "the hook was deleted"),
             _ => (State::Held, OFF),
@@ -142,7 +144,7 @@ fn while_failing(
 /// The receiver works: nearly every delivery arrives, some after retries, few never.
 fn while_working(rng: &mut Rng, life: &mut Life, past: &mut PastDelivery, now: Timestamp) {
     let until = life.works_until(now);
-    if rng.between(0, 1000) < 18 {
+    if rng.between(0, 1000) < 32 {
         let mut rejected = PastDelivery {
             delivery: past.delivery.clone(),
             order_key: None,

@@ -110,7 +110,7 @@ impl Life {
                 self.full = later(self.paused, 36 * HOUR);
             }
             Condition::Throttled => {
-                (self.fault, self.failing) = (Fault::Wait, within(80 * MINUTE, 100 * MINUTE));
+                (self.fault, self.failing) = (Fault::Wait, within(4 * HOUR, 6 * HOUR));
             }
             Condition::Off => self.switch_off(within(DAY, 12 * DAY), None),
             Condition::Gone => {

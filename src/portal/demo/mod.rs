@@ -10,6 +10,7 @@ mod life;
 mod payloads;
 mod people;
 mod plan;
+mod records;
 mod rng;
 
 use std::collections::BTreeMap;
