@@ -94,7 +94,7 @@ pub const CAST: &[Part] = &[
     part("Wallboard München", Abandoned, "wall-muc.example", Healthy, 24, Tuned::No),
     part("Wallboard Zürich", Abandoned, "wall-zrh.example", Healthy, 22, Tuned::Gentle),
     part("Wallboard Kraków", Abandoned, "wall-krk.example", Quiet, 10, Tuned::No),
-    part("Quality recordings", Closed, "qa.fabrikam.example", Throttled, 30, Tuned::Slow),
+    part("Quality recordings", Closed, "qa.fabrikam.example", Throttled, 55, Tuned::Slow),
     part("Survey after contact", Closed, "survey.adatum.example", Healthy, 20, Tuned::No),
     part("Survey after contact (test)", Closed, "survey-test.adatum.example", Off, 45, Tuned::No),
     part("顧客管理システム連携", Closed, "crm.tokyo.example", Healthy, 15, Tuned::Ordered),
@@ -130,7 +130,7 @@ pub const CAST: &[Part] = &[
     part("Chat transcript export", Closed, "export.fourthcoffee.example", Gone, 30, Tuned::No),
     part("Marketing opt-outs", Outbound, "optout.fourthcoffee.example", Gone, 15, Tuned::No),
     part("Loyalty points", Closed, "points.lucerne.example", Off, 60, Tuned::No),
-    part("SMS confirmations", Abandoned, "sms.alpine.example", Throttled, 28, Tuned::Slow),
+    part("SMS confirmations", Abandoned, "sms.alpine.example", Throttled, 60, Tuned::Slow),
     part("E-mail confirmations", Abandoned, "mail.alpine.example", Healthy, 18, Tuned::No),
     part(
         "Predictive dialler feedback",
@@ -175,7 +175,7 @@ pub const CAST: &[Part] = &[
     ),
     part("Hospital call centre", Abandoned, "calls.clinic.example", Healthy, 12, Tuned::No),
     part("Repair scheduling", Closed, "repair.coho.example", Paused(Client(403)), 12, Tuned::No),
-    part("Parcel tracking", Outbound, "track.coho.example", Throttled, 25, Tuned::Slow),
+    part("Parcel tracking", Outbound, "track.coho.example", Throttled, 60, Tuned::Slow),
     part("Energy meter readings", Outbound, "meters.relecloud.example", Healthy, 12, Tuned::No),
     part("Debt collection partner", Outbound, "partner.relecloud.example", Off, 45, Tuned::No),
     part(

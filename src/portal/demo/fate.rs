@@ -35,8 +35,6 @@ const TRANSIENT: &[Fault] = &[
     Fault::Dns,
     Fault::Own,
 ];
-/// What arrived in this time before a hook was turned off may still have been open then.
-const OPEN_FOR: Duration = Duration::from_secs(8 * 3600);
 const OFF: &str = "the hook is off";
 
 /// The delivery of an event to a hook; `None` if it would be due too soon.
@@ -61,7 +59,7 @@ pub fn deliver(
         past.settle(State::Skipped, Some(Overflow::Age.reason()));
     } else if at >= life.failing || at >= life.paused {
         return while_failing(rng, life, past, now);
-    } else if life.off < now && at.after(OPEN_FOR) > life.off && rng.percent(60) {
+    } else if life.off < now && at.after(open_for(life)) > life.off {
         let (state, reason) = match life.part.condition {
             Condition::Deleted => (State::Cancelled, "the hook was deleted"),
             _ => (State::Held, OFF),
@@ -71,6 +69,12 @@ pub fn deliver(
         while_working(rng, life, &mut past, now);
     }
     Some(past)
+}
+
+/// What arrived in this time before a hook was turned off or deleted was still open then.
+fn open_for(life: &Life) -> Duration {
+    let hours = if life.part.condition == Condition::Deleted { 96 } else { 3 };
+    Duration::from_secs(hours * 3600)
 }
 
 /// A person's test: one attempt, and no retry.
