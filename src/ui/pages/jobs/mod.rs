@@ -12,6 +12,7 @@ use crate::{
     ui::widgets::{
         badge::{Badge, Tone},
         datetime::readers_clock,
+        icon::IconName,
     },
     view::words::jobs as words,
 };
@@ -19,12 +20,13 @@ use crate::{
 /// The state of a job as a badge.
 #[component]
 fn JobBadge(state: JobState) -> impl IntoView {
-    let tone = match state {
-        JobState::Running => Tone::Warning,
-        JobState::Done => Tone::Good,
-        JobState::Paused | JobState::Cancelled => Tone::Neutral,
+    let (tone, sign) = match state {
+        JobState::Running => (Tone::Warning, IconName::Running),
+        JobState::Done => (Tone::Good, IconName::Ok),
+        JobState::Paused => (Tone::Neutral, IconName::Paused),
+        JobState::Cancelled => (Tone::Neutral, IconName::Cancelled),
     };
-    view! { <Badge tone text=words::state(state)/> }
+    view! { <Badge tone sign text=words::state(state)/> }
 }
 
 /// What a job redelivers, with times in the reader's time zone.
