@@ -84,14 +84,13 @@ impl Fault {
             Server(503) => (HTML, MAINTENANCE),
             Server(_) => (
                 JSON,
-                r#"{"error":"internal_error","message":"Unexpected null in column \"queue_id\"","trace":"c1f4a0b2"}"#,
+                r#"{"error":"internal","message":"No column \"queue_id\"","trace":"c1f4a0b2"}"#,
             ),
             Client(401) => (JSON, r#"{"error":"unauthorized","message":"Unknown API key"}"#),
             Client(403) => (JSON, r#"{"error":"forbidden","message":"The key has expired"}"#),
-            Client(_) => (
-                JSON,
-                r#"{"errors":[{"field":"customerPhoneNumber","message":"is not in E.164 format"},{"field":"queue","message":"unknown queue"}]}"#,
-            ),
+            Client(_) => {
+                (JSON, r#"{"errors":[{"field":"customerPhoneNumber","message":"is not E.164"}]}"#)
+            }
             TooMany | Wait => (JSON, r#"{"error":"rate_limited","limit":100,"window":"1h"}"#),
             Gone => ("text/plain; charset=utf-8", "This endpoint was shut down. Use v3."),
             Odd => ("text/plain; charset=utf-8", "Request denied"),
@@ -107,10 +106,7 @@ const MAINTENANCE: &str = "<!DOCTYPE html>\n<html lang=\"de\">\n<head><title>503
     Uhr gewartet.</p>\n</body>\n</html>";
 const THANKS: &[(&str, &str)] = &[
     (JSON, r#"{"status":"ok"}"#),
-    (
-        JSON,
-        r#"{"received":true,"id":"a3f1c9","queued_at":"2026-01-01T00:00:00Z","links":{"self":"/v1/items/a3f1c9"}}"#,
-    ),
+    (JSON, r#"{"received":true,"id":"a3f1c9","links":{"self":"/v1/items/a3f1c9"}}"#),
     ("text/plain; charset=utf-8", "Thank you"),
     ("application/xml", "<result><code>0</code><text>Angenommen für Köln</text></result>"),
     ("", ""),

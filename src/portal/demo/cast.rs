@@ -91,7 +91,7 @@ pub const CAST: &[Part] = &[
     part("Workforce planning", Closed, "wfm.contoso.example", Shaky, 90, Tuned::No),
     part("Billing", Closed, "billing.northwind.example", Degraded(Server(503)), 30, Tuned::Slow),
     part("Wallboard Berlin", Abandoned, "wall-ber.example", Paused(Connect), 25, Tuned::No),
-    part("Wallboard München", Abandoned, "wall-muc.example", Healthy, 24, Tuned::No),
+    part("Wallboard München", Abandoned, "wall-south.example", Healthy, 24, Tuned::No),
     part("Wallboard Zürich", Abandoned, "wall-zrh.example", Healthy, 22, Tuned::Gentle),
     part("Wallboard Kraków", Abandoned, "wall-krk.example", Quiet, 10, Tuned::No),
     part("Quality recordings", Closed, "qa.fabrikam.example", Throttled, 55, Tuned::Slow),
@@ -179,7 +179,8 @@ pub const CAST: &[Part] = &[
     part("Energy meter readings", Outbound, "meters.relecloud.example", Healthy, 12, Tuned::No),
     part("Debt collection partner", Outbound, "partner.relecloud.example", Off, 45, Tuned::No),
     part(
-        "Reporting (do not change before the audit of the third quarter has been signed by both sides)",
+        "Reporting (do not change before the audit of the third quarter has been \
+         signed by both sides)",
         Closed,
         "reporting.northwind.example",
         Healthy,
@@ -187,7 +188,8 @@ pub const CAST: &[Part] = &[
         Tuned::No,
     ),
     part(
-        "Overflowing-name-without-any-space-that-a-browser-could-use-to-break-the-line-0123456789-0123456789-",
+        "Overflowing-name-without-any-space-that-a-browser-could-use-to-break-the-line-\
+         0123456789-0123456789-",
         Outbound,
         "unbroken.northwind.example",
         Degraded(Invalid),
@@ -195,7 +197,8 @@ pub const CAST: &[Part] = &[
         Tuned::Slow,
     ),
     part(
-        "Störungsmeldungen der Netzleitstelle für Großkunden und Öffentlichkeitsarbeit, Bereich Süd-West (neu)",
+        "Störungsmeldungen der Netzleitstelle für Großkunden und Öffentlichkeitsarbeit, Bereich \
+         Süd-West (neu)",
         Abandoned,
         "stoerung.netz.example",
         Healthy,

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::rng::Rng;
 use crate::domain::{event::EventType, time::Timestamp};
 
@@ -38,30 +40,43 @@ pub fn body(rng: &mut Rng, event_type: EventType, at: Timestamp) -> String {
     let agent = &format!("{:08x}{}", login.len() * 7919, "9f21c4d0a7b3e516");
     let time = at.rfc3339();
     let queue = rng.pick(QUEUES);
-    let text = match event_type {
-        EventType::ConversationAbandoned => {
-            let waited = rng.skewed(3, 900);
-            format!(
-                r#"{{"customerPhoneNumber":"{phone}","timeInQueue":{waited}.5,"timestamp":"{time}","queue":"{queue}"}}"#
-            )
-        }
-        EventType::OutboundCallInitiated => {
-            format!(r#"{{"agentID":"{agent}","targetPhoneNumber":"{phone}","Timestamp":"{time}"}}"#)
-        }
+    let body = match event_type {
+        EventType::ConversationAbandoned => json!({
+            "customerPhoneNumber": phone,
+            "timeInQueue": rng.skewed(3, 900),
+            "timestamp": time,
+            "queue": queue,
+        }),
+        EventType::OutboundCallInitiated => json!({
+            "agentID": agent,
+            "targetPhoneNumber": phone,
+            "Timestamp": time,
+        }),
         EventType::WorkItemClosed => {
             let began = at.before(Duration::from_secs(rng.between(40, 3000).unsigned_abs()));
-            let (id, conversation) = (rng.hex(32), format!("c{:031x}", rng.between(0, 400)));
-            let (medium, code, note) = (rng.pick(MEDIA), rng.pick(CODES), rng.pick(NOTES));
-            format!(
-                r#"{{"id":"{id}","mediaType":"{medium}","isOutbound":{},"createdAt":"{}","closedAt":"{time}","agent":{{"id":"{agent}","name":"{name}","email":"{login}@northwind.example"}},"customerIdentifier":"{phone}","primaryConversationId":"{conversation}","completionCode":"{code}","notes":"{note}","result":"Handled"}}"#,
-                rng.percent(30),
-                began.rfc3339(),
-            )
+            json!({
+                "id": rng.hex(32),
+                "mediaType": rng.pick(MEDIA),
+                "isOutbound": rng.percent(30),
+                "createdAt": began.rfc3339(),
+                "closedAt": time,
+                "agent": {
+                    "id": agent,
+                    "name": name,
+                    "email": format!("{login}@northwind.example"),
+                },
+                "customerIdentifier": phone,
+                "primaryConversationId": format!("c{:031x}", rng.between(0, 400)),
+                "completionCode": rng.pick(CODES),
+                "notes": rng.pick(NOTES),
+                "result": "Handled",
+            })
         }
     };
+    let text = body.to_string();
     match rng.between(0, 10) {
         0 | 1 => escaped(&text),
-        2 => text.replace("\",\"", "\",\n  \"").replacen('{', "{\n  ", 1),
+        2 => format!("{body:#}"),
         _ => text,
     }
 }

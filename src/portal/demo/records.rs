@@ -11,7 +11,7 @@ use crate::{
     domain::{
         delivery::State,
         event::EventType,
-        id::JobId,
+        id::{JobId, time_of},
         job::{Job, JobState, Kind, Scope},
         log::AnswerGroup,
         time::Timestamp,
@@ -50,27 +50,6 @@ pub fn jobs(
         to: Some(now),
         ..Scope::default()
     };
-    let mut job = |kind, state, scope, pace, progress: (i64, i64, i64), begun: u64| {
-        let (total, done, skipped) = progress;
-        let created_at = ago(begun);
-        let seconds = (done + skipped).unsigned_abs() / u64::from(pace) + 1;
-        let ended = created_at.after(Duration::from_secs(seconds));
-        let updated_at = if state == JobState::Running { now } else { ended };
-        Job {
-            id: JobId(rng.id(created_at)),
-            kind,
-            state,
-            scope,
-            per_second: pace,
-            total,
-            done,
-            skipped,
-            created_by: MANAGER.to_owned(),
-            created_at,
-            updated_at,
-            problem: None,
-        }
-    };
     let by_type = Scope {
         event_type: Some(EventType::ConversationAbandoned),
         states: vec![State::Failed],
@@ -81,6 +60,9 @@ pub fn jobs(
     };
     let warehouse = recover(other("Data warehouse"), ago(500));
     let fraud = recover(other("Fraud detection"), ago(60));
+    let mut job = |kind, state, scope, pace, progress, begun| {
+        job(rng.id(ago(begun)), kind, state, scope, pace, progress, now)
+    };
     vec![
         job(Kind::Recover, JobState::Done, warehouse, 50, (1240, 1198, 42), 260),
         job(Kind::Redeliver, JobState::Done, by_type, 50, (68, 68, 0), 99),
@@ -95,6 +77,35 @@ pub fn jobs(
             0,
         ),
     ]
+}
+
+/// A job that began when its id was made.
+fn job(
+    id: uuid::Uuid,
+    kind: Kind,
+    state: JobState,
+    scope: Scope,
+    pace: u32,
+    (total, done, skipped): (i64, i64, i64),
+    now: Timestamp,
+) -> Job {
+    let created_at = time_of(id);
+    let seconds = (done + skipped).unsigned_abs() / u64::from(pace) + 1;
+    let ended = created_at.after(Duration::from_secs(seconds));
+    Job {
+        id: JobId(id),
+        kind,
+        state,
+        scope,
+        per_second: pace,
+        total,
+        done,
+        skipped,
+        created_by: MANAGER.to_owned(),
+        created_at,
+        updated_at: if state == JobState::Running { now } else { ended },
+        problem: None,
+    }
 }
 
 /// Who created, paused and turned off what.
