@@ -70,7 +70,7 @@ pub fn demo_filled(
 }
 
 /// `demo` refuses a database with hooks.
-pub const DEMO_HAS_HOOKS: &str = "The database has hooks already. The demo needs an empty database: \
+pub const DEMO_HAS_HOOKS: &str = "The database has hooks already. A demo needs an empty database: \
                                   set SERVICE_HOOKS_DATA_DIR to another folder, or \
                                   SERVICE_HOOKS_DATABASE_URL to another database.";
 
