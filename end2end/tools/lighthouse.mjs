@@ -47,7 +47,10 @@ for (const form of ["desktop", "mobile"]) {
         ...(form === "desktop" ? DESKTOP : {}),
       };
       const { lhr } = await lighthouse(`${server.url}${addressOf(entry, scene)}`, options);
+      // A measurement that failed, as on a busy machine, says so instead of giving figures.
+      if (lhr.runtimeError) throw new Error(`${entry.name}: ${lhr.runtimeError.message}`);
       rows[entry.name] = rowOf(lhr);
+      console.log(form, entry.name, JSON.stringify(rows[entry.name]));
       for (const fault of faultsOf(lhr)) faults.add(`${entry.name}: ${fault}`);
     }
     await browser.close();
@@ -71,7 +74,7 @@ function rowOf({ categories, audits }) {
     practices: score("best-practices"),
     lcp: value("largest-contentful-paint"),
     tbt: value("total-blocking-time"),
-    cls: audits["cumulative-layout-shift"].numericValue.toFixed(3),
+    cls: Number(audits["cumulative-layout-shift"].numericValue?.toFixed(3)),
   };
 }
 
