@@ -1,6 +1,6 @@
 //! Commands that open the database directly. They migrate it and may run next to a running server.
 //!
-//! Only `serve` and `migrate` create a data directory: otherwise a command started in the wrong
+//! Only `serve`, `migrate` and `demo` create a data directory: otherwise a command started in the wrong
 //! directory would create an empty database with its own key. `user` and `token` may create the
 //! database before the first start, if a setting names its location and the directory exists.
 
@@ -136,6 +136,15 @@ enum CreateDatabase {
 async fn open(create: CreateDatabase) -> Result<OpCtx, Failure> {
     let settings: Settings = load_settings()?;
     check_location(&settings, create)?;
+    open_at(settings).await
+}
+
+/// The same, and creates the database and its folder if they are missing.
+pub(super) async fn open_new() -> Result<OpCtx, Failure> {
+    open_at(load_settings()?).await
+}
+
+async fn open_at(settings: Settings) -> Result<OpCtx, Failure> {
     let dispatcher = Dispatcher::open_beside(Config::new(settings.clone())).await;
     let dispatcher = dispatcher.map_err(|error| Failure::Failed(chain(&error)))?;
     Ok(OpCtx::portal_itself(Portal::new(dispatcher, settings)))
@@ -166,11 +175,11 @@ fn check_location(settings: &Settings, create: CreateDatabase) -> Result<(), Fai
     Err(Failure::Failed(format!("There is no database at {}. {REMEDY}.", absolute(&file))))
 }
 
-async fn close(ctx: OpCtx) {
+pub(super) async fn close(ctx: OpCtx) {
     ctx.portal.dispatcher.clone().shutdown().await;
 }
 
-fn usage_or_failure(error: &ops::Error) -> Failure {
+pub(super) fn usage_or_failure(error: &ops::Error) -> Failure {
     match error {
         ops::Error::Invalid(invalid) => Failure::Usage(invalid.to_string()),
         ops::Error::Store(error) => Failure::Failed(chain(error)),
