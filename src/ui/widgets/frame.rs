@@ -85,7 +85,7 @@ pub fn SignedOutFrame(children: Children) -> impl IntoView {
 
 #[component]
 fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
-    let FrameData { name, email, permissions, theme, banner } = data;
+    let FrameData { name, email, permissions, theme, banner, .. } = data;
     let groups: Vec<_> = GROUPS
         .iter()
         .filter_map(|group| {

@@ -8,23 +8,24 @@ mod spread;
 use leptos::prelude::*;
 
 use crate::{
-    domain::job::{JobState, Scope},
+    domain::job::Scope,
     ui::widgets::{
         badge::{Badge, Tone},
         datetime::readers_clock,
     },
-    view::words::jobs as words,
+    view::words::jobs::{self as words, Standing},
 };
 
-/// The state of a job as a badge.
+/// The state of a job and of its deliveries as a badge.
 #[component]
-fn JobBadge(state: JobState) -> impl IntoView {
-    let tone = match state {
-        JobState::Running => Tone::Warning,
-        JobState::Done => Tone::Good,
-        JobState::Paused | JobState::Cancelled => Tone::Neutral,
+fn JobBadge(standing: Standing) -> impl IntoView {
+    let tone = match standing {
+        Standing::Running | Standing::Sending | Standing::Held => Tone::Warning,
+        Standing::Failed => Tone::Bad,
+        Standing::Done => Tone::Good,
+        Standing::Paused | Standing::Cancelled => Tone::Neutral,
     };
-    view! { <Badge tone text=words::state(state)/> }
+    view! { <Badge tone text=standing.word()/> }
 }
 
 /// What a job redelivers, with times in the reader's time zone.
