@@ -141,3 +141,48 @@ fn numbers_decide_the_words() {
     assert_eq!(kept(90, 1), "Deliveries are kept for 90 days, payloads for 1 day.");
     assert_eq!(stored_response(16_384, true), "Truncated to the first 16 KiB.");
 }
+
+/// For every state, switch and payload: the sentence, the reason and the button agree.
+#[test]
+fn what_is_said_agrees_with_what_can_be_done() {
+    use crate::domain::redelivery::{Refusal, possible};
+    for state in State::ALL.iter().copied() {
+        for is_on in [Some(true), Some(false), None] {
+            for (has_payload, attempts) in [(true, 0), (true, 3), (false, 0), (false, 3)] {
+                for is_test in [true, false] {
+                    let answer = (attempts > 0).then_some(Answer::Status(503));
+                    let hold =
+                        if is_on == Some(false) { Acceptance::Off } else { Acceptance::Paused };
+                    let reason = (state == State::Held).then(|| hold.hold_reason()).flatten();
+                    let reason = reason.map(str::to_owned);
+                    let it = Delivery { reason, is_test, ..delivery(state, attempts, answer) };
+                    let said = summary(&it, Timestamp(0));
+                    let case = format!("{state:?} {is_on:?} {has_payload} {attempts}: {said}");
+                    match possible(&it, is_on, has_payload) {
+                        Ok(done) => {
+                            assert!(!is_test && has_payload && is_on.is_some(), "{case}");
+                            assert_eq!(done == Act::TryNow, !state.is_final(), "{case}");
+                            assert_eq!(act(done) == "Redeliver", state.is_final(), "{case}");
+                        }
+                        Err(refusal) => {
+                            let why = refusal.sentence();
+                            assert!(!why.contains("can be"), "{case} {why}");
+                            // What happens by itself is never called impossible.
+                            let waits = said.contains("will be sent automatically");
+                            assert!(
+                                !(waits && refusal == Refusal::HookOff)
+                                    || !why.contains("You can't"),
+                                "{case} {why}"
+                            );
+                        }
+                    }
+                    assert_eq!(said.contains("the hook is off"), reason_is_off(&it), "{case}");
+                }
+            }
+        }
+    }
+}
+
+fn reason_is_off(delivery: &Delivery) -> bool {
+    delivery.reason.as_deref() == Acceptance::Off.hold_reason()
+}
