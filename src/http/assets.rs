@@ -34,6 +34,7 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
             "/favicon.svg",
             get(|query, headers| answer("favicon.svg".to_owned(), query, headers)),
         )
+        .route("/icons.svg", get(|query, headers| answer("icons.svg".to_owned(), query, headers)))
         .route("/robots.txt", get(|query, headers| answer("robots.txt".to_owned(), query, headers)))
 }
 

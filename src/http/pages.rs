@@ -14,10 +14,10 @@ use leptos_axum::{ResponseOptions, generate_route_list};
 
 use super::{compress::ShowsSecret, headers, reader::Reader, site};
 use crate::{
-    app::{App, AssetVersion, shell},
+    app::{App, shell},
     domain::permission::Permission,
     portal::ctx::{OpCtx, Portal},
-    view::Error,
+    view::{Error, assets::AssetVersion},
 };
 
 /// Redirects to the first page that the user may see.

@@ -12,6 +12,7 @@ use crate::{
     ui::widgets::{
         badge::{Badge, Tone},
         datetime::readers_clock,
+        icon::IconName,
     },
     view::words::jobs::{self as words, Standing},
 };
@@ -19,13 +20,15 @@ use crate::{
 /// The state of a job and of its deliveries as a badge.
 #[component]
 fn JobBadge(standing: Standing) -> impl IntoView {
-    let tone = match standing {
-        Standing::Running | Standing::Sending | Standing::Held => Tone::Warning,
-        Standing::Failed => Tone::Bad,
-        Standing::Done => Tone::Good,
-        Standing::Paused | Standing::Cancelled => Tone::Neutral,
+    let (tone, sign) = match standing {
+        Standing::Running | Standing::Sending => (Tone::Warning, IconName::Running),
+        Standing::Held => (Tone::Warning, IconName::Held),
+        Standing::Failed => (Tone::Bad, IconName::Failed),
+        Standing::Done => (Tone::Good, IconName::Ok),
+        Standing::Paused => (Tone::Neutral, IconName::Paused),
+        Standing::Cancelled => (Tone::Neutral, IconName::Cancelled),
     };
-    view! { <Badge tone text=standing.word()/> }
+    view! { <Badge tone sign text=standing.word()/> }
 }
 
 /// What a job redelivers, with times in the reader's time zone.
