@@ -100,6 +100,10 @@ fn Pages() -> impl IntoView {
                     view=jobs::recover::RecoverAllPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/undelivered")
                     view=deliveries::undelivered::UndeliveredPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/dismiss")
+                    view=deliveries::dismiss::DismissPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/dismissed")
+                    view=deliveries::dismissed::DismissedPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/jobs") view=jobs::list::JobsPage
                     ssr=SsrMode::Async/>
                 <Route path=path!("/integration/jobs/:id") view=jobs::detail::JobPage

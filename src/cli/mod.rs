@@ -65,6 +65,13 @@ enum Command {
         #[command(subcommand)]
         command: client::Delivery,
     },
+    /// Follow the redelivery jobs of a running server
+    Job {
+        #[command(flatten)]
+        server: client::Server,
+        #[command(subcommand)]
+        command: client::Job,
+    },
     /// Emit one event on a running server
     Emit {
         #[command(flatten)]
@@ -142,6 +149,7 @@ async fn run(command: Command, json: bool) -> Outcome {
         Command::Token { command } => database::token(command, json).await,
         Command::Hook { server, command } => client::hook(&server, command, json).await,
         Command::Delivery { server, command } => client::delivery(&server, command, json).await,
+        Command::Job { server, command } => client::job(&server, command, json).await,
         Command::Emit { server, emit } => client::emit(&server, emit, json).await,
         Command::Listen(listen) => listen.run(json).await,
         Command::Schema { key, draft } => schema(&key, &draft),

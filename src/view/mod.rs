@@ -6,6 +6,7 @@ pub mod deliveries;
 pub mod error;
 pub mod events;
 pub mod hooks;
+pub mod inbox;
 pub mod jobs;
 pub mod log;
 pub mod preferences;

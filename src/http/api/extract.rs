@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::{body::Raw, fields, problem::Problem};
 use crate::{
     domain::{
-        id::{DeliveryId, EventId, HookId, JobId},
+        id::{DeliveryId, DismissalId, EventId, HookId, JobId},
         invalid::Invalid,
     },
     engine::catalogue::{strict::StrictJson, syntax},
@@ -50,6 +50,10 @@ impl Named for DeliveryId {
 
 impl Named for JobId {
     const NAME: &str = "job";
+}
+
+impl Named for DismissalId {
+    const NAME: &str = "dismissal";
 }
 
 /// An id from the path. A malformed id is a 404.

@@ -62,6 +62,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("engine/deliveries", &["domain", "engine::dispatcher", "engine::error", "engine::store"]),
+    ("engine/dismissals", &["domain", "engine::dispatcher", "engine::error", "engine::store"]),
     ("engine/jobs", &["domain", "engine::dispatcher", "engine::error", "engine::store"]),
     ("engine/mod", &["engine"]),
     ("portal/store", &["domain", "engine::store", "portal::store"]),

@@ -11,6 +11,9 @@ pub const MIGRATED: &str = "The database is up to date.";
 /// `hook list` without hooks.
 pub const NO_HOOKS: &str = "No hooks yet.";
 
+/// `job list` without jobs.
+pub const NO_JOBS: &str = "No jobs yet.";
+
 /// `user create` is done.
 pub fn user_created(email: &str) -> String {
     format!("User {email} created.")

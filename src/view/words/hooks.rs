@@ -59,6 +59,15 @@ pub fn off_reason(reason: &str) -> String {
     format!("Reason: {}.", reason.replace("receiver answered", "receiver returned"))
 }
 
+/// What to do about a hook that the server turned off. `reason` is stored.
+pub fn off_next(reason: &str) -> &'static str {
+    if reason.contains("410") {
+        "Enter the receiver's new URL, then turn the hook on."
+    } else {
+        "Fix the receiver, then turn the hook on."
+    }
+}
+
 /// What deleting a hook does to its `open` deliveries, counted up to [`MANY`] and one.
 pub fn cancelled_by_deletion(open: i64) -> String {
     match open {
@@ -162,6 +171,8 @@ mod tests {
             "Reason: the receiver returned 410 Gone."
         );
         assert_eq!(last_response(None), "unknown");
+        assert!(off_next("the receiver answered 410 Gone").contains("new URL"));
+        assert!(off_next("it failed for 5 days").contains("Fix the receiver"));
     }
 
     #[test]

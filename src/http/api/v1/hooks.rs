@@ -203,6 +203,6 @@ pub async fn try_now(
     Id(hook): Id<HookId>,
     Body(EmptyBody {}): Body<EmptyBody>,
 ) -> Result<(StatusCode, Json<TryNowShape>), Problem> {
-    let forward = ops::try_now::hook(&ctx, hook).await?;
+    let (forward, _) = ops::try_now::hook(&ctx, hook).await?;
     Ok((StatusCode::ACCEPTED, Json(forward.into())))
 }

@@ -1,6 +1,8 @@
 //! The pages about deliveries, and parts of them that other pages share.
 
 pub mod detail;
+pub mod dismiss;
+pub mod dismissed;
 mod filter;
 pub mod list;
 pub mod redeliver;

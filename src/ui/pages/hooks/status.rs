@@ -91,9 +91,8 @@ pub fn StatusPanel(hook: Hook, data: Data, pauses_after: u32, now: Timestamp) ->
             view! { "New events are skipped. They can be redelivered later. " {held} }.into_any()
         }
         Some(reason) => {
-            view! { {words::off_reason(reason)} " Fix the receiver, then turn the hook \
-            on. " {held} }
-            .into_any()
+            view! { {words::off_reason(reason)} " " {words::off_next(reason)} " " {held} }
+                .into_any()
         }
     };
     view! {
