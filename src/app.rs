@@ -22,7 +22,7 @@ use crate::{
         status,
         styleguide::StyleguidePage,
     },
-    view::assets::AssetVersion,
+    view::assets::{AssetVersion, FONT},
 };
 
 /// The document around the app: head, styles, and the script that hydrates the islands.
@@ -42,6 +42,8 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content=theme.unwrap_or("light dark")/>
                 <link rel="icon" href=assets.address("favicon.svg") type="image/svg+xml"/>
+                // The style sheet needs it, and would ask for it later.
+                <link rel="preload" href=FONT r#as="font" type="font/woff2" crossorigin=""/>
                 <link rel="stylesheet" href=assets.address("pkg/service-hooks.css")/>
                 <script type="module" src=assets.address("pkg/boot.js")></script>
                 <MetaTags/>

@@ -4,6 +4,7 @@
 
 mod client;
 mod database;
+mod demo;
 mod failure;
 mod input;
 mod listen;
@@ -88,6 +89,8 @@ enum Command {
         #[arg(long, default_value = "2020-12")]
         draft: String,
     },
+    /// Fill an empty database with a realistic installation: hooks, deliveries, users, jobs
+    Demo(demo::Demo),
     /// Create the database, or upgrade its schema
     Migrate,
     /// Check the installation: settings, database, master key, disk, receivers
@@ -150,6 +153,7 @@ async fn run(command: Command, json: bool) -> Outcome {
         Command::Emit { server, emit } => client::emit(&server, emit, json).await,
         Command::Listen(listen) => listen.run(json).await,
         Command::Schema { key, draft } => schema(&key, &draft),
+        Command::Demo(demo) => demo.run(json).await,
         Command::Migrate => database::migrate(json).await,
         Command::Doctor { compact } => database::doctor(json, compact).await,
     }

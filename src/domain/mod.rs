@@ -4,6 +4,7 @@
 
 pub mod acceptance;
 pub mod address;
+pub mod api_key;
 pub mod busy;
 pub mod contract;
 pub mod delivery;

@@ -1,5 +1,8 @@
 //! The addresses of static files in pages.
 
+/// The font of the pages. `scripts/font` makes it and `style/font.css` names it.
+pub const FONT: &str = "/pkg/inter-4.1.woff2";
+
 /// Version of the static files, used for cache busting. The server puts it into a page's context.
 #[derive(Clone, Debug, Default)]
 pub struct AssetVersion(pub String);

@@ -41,6 +41,7 @@ pub mod notices;
 pub mod once;
 pub mod open;
 pub mod outcomes;
+pub mod past;
 pub mod queue;
 #[cfg(feature = "postgres")]
 mod reach;

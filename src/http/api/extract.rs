@@ -16,7 +16,7 @@ use crate::{
         id::{DeliveryId, DismissalId, EventId, HookId, JobId},
         invalid::Invalid,
     },
-    engine::catalogue::strict::StrictJson,
+    engine::catalogue::{strict::StrictJson, syntax},
     portal::{ctx::OpCtx, ops},
 };
 
@@ -105,9 +105,10 @@ fn object(Raw(bytes): &Raw) -> Result<Map<String, Value>, Problem> {
     let StrictJson(value) =
         serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
             true => {
-                Problem::invalid(Invalid::one("body", "twice", format!("is ambiguous: {error}")))
+                let fault = syntax::fault(bytes, &error);
+                Problem::invalid(Invalid::one("body", "twice", format!("is ambiguous: {fault}")))
             }
-            false => Problem::malformed(&error.to_string()),
+            false => Problem::malformed(bytes, &error),
         })?;
     match value {
         Value::Object(members) => Ok(members),

@@ -70,6 +70,10 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("portal/auth", &["domain", "engine::store", "engine::clock", "portal::auth", "portal::store"]),
     ("portal/ctx", &["domain", "engine", "portal::auth"]),
     (
+        "portal/demo",
+        &["domain", "engine", "portal::ctx", "portal::demo", "portal::ops", "portal::store"],
+    ),
+    (
         "portal/ops",
         &[
             "domain",

@@ -23,6 +23,8 @@ macro_rules! icons {
 }
 
 icons! {
+    /// The mark of the portal itself.
+    Mark "mark"
     /// Delivered, healthy, succeeded.
     Ok "ok"
     Failed "failed"

@@ -124,8 +124,8 @@ pub enum NewSecret {
     Untested,
     /// The one that signed the test.
     Tested,
-    /// The form's draft has expired, and with it the secret of its test.
-    Expired,
+    /// The form's draft was not found. If it was tested, its secret is gone with it.
+    Lost,
 }
 
 /// A hook was created.
@@ -133,7 +133,9 @@ pub fn created(name: &str, secret: NewSecret) -> String {
     let next = match secret {
         NewSecret::Untested => "Send a test to check it.",
         NewSecret::Tested => "It uses the signing secret from your test.",
-        NewSecret::Expired => "It has a new signing secret: the one from your test has expired.",
+        NewSecret::Lost => {
+            "Send a test to check it. If you tested it before, it has a new signing secret now."
+        }
     };
     format!("\"{name}\" created. {next}")
 }
