@@ -4,10 +4,12 @@
 pub mod deliveries;
 pub mod error;
 pub mod events;
+pub mod first_steps;
 pub mod hooks;
 pub mod jobs;
 pub mod log;
 pub mod preferences;
+pub mod search;
 pub mod session;
 pub mod setup;
 pub mod status;

@@ -105,6 +105,9 @@ pub struct Accepted {
     pub id: EventId,
     /// The number of deliveries created.
     pub deliveries: usize,
+    /// How many of them were skipped, because their hook is off or its queue is full.
+    #[serde(default)]
+    pub skipped: usize,
 }
 
 /// The answer to an [`Accept`].
@@ -125,6 +128,10 @@ impl Accept {
         let each = |(event, planned): (&NewEvent, &Vec<Planned>)| Accepted {
             id: event.id,
             deliveries: planned.len(),
+            skipped: planned
+                .iter()
+                .filter(|delivery| delivery.initial_state().0 == State::Skipped)
+                .count(),
         };
         self.events.iter().zip(planned).map(each).collect()
     }

@@ -33,6 +33,7 @@ mod key;
 pub mod lines;
 pub mod listeners;
 pub mod log;
+pub mod lookup;
 pub mod measured;
 mod migrate;
 pub mod notices;
@@ -49,6 +50,7 @@ mod rows;
 pub mod secrets;
 pub mod space;
 pub mod steps;
+pub mod unheard;
 pub mod wake;
 pub mod writer;
 

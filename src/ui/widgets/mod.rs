@@ -9,6 +9,7 @@ pub mod copy;
 pub mod datetime;
 pub mod definition;
 pub mod field;
+pub mod form_token;
 pub mod frame;
 pub mod live;
 pub mod loaded;

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod hooks;
 pub mod jobs;
 pub mod problems;
+pub mod search;
 pub mod session;
 pub mod status;
 pub mod test_send;

@@ -25,7 +25,7 @@ use crate::{
             loaded::loaded,
         },
     },
-    view::events::EventPage as EventData,
+    view::{events::EventPage as EventData, words::events as words},
 };
 
 /// The page of an event type.
@@ -60,6 +60,7 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
         snippet,
         hook,
         hooks,
+        unheard,
         retries,
         timeout,
     } = page;
@@ -119,7 +120,9 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
                     settings."</p>
             </section>
             <section aria-labelledby="hooks"><h2
-                id="hooks">"Hooks for this event"</h2><Hooks hooks/></section>
+                id="hooks">"Hooks for this event"</h2>
+                <p id="live-unheard" class="warning" data-live="">{words::unheard(unheard)}</p>
+                <Hooks hooks/></section>
         </div>
     }
 }
