@@ -57,6 +57,8 @@ pub struct Portal {
     pub newest: Mutex<Option<(Stopwatch, Option<DeliveryId>)>>,
     /// An event was delivered, so the first steps are done. Set once it was seen.
     pub is_set_up: AtomicBool,
+    /// Cached number of undelivered events, and when it was read.
+    pub undelivered: Mutex<Option<(Stopwatch, i64)>>,
     /// Cancelled at shutdown: long-lived responses such as event streams end.
     pub stopping: CancellationToken,
 }
@@ -81,6 +83,7 @@ impl Portal {
             started_at,
             newest: Mutex::default(),
             is_set_up: AtomicBool::default(),
+            undelivered: Mutex::default(),
             stopping: CancellationToken::new(),
         })
     }

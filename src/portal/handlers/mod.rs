@@ -5,11 +5,13 @@
 mod banner;
 pub mod datetime;
 pub mod deliveries;
+pub mod dismissals;
 pub mod editor;
 pub mod events;
 pub mod first_steps;
 mod found;
 pub mod hooks;
+pub mod inbox;
 pub mod jobs;
 pub mod log;
 pub mod preferences;
@@ -21,6 +23,7 @@ pub mod session;
 pub mod setup;
 pub mod status;
 pub mod test_send;
+pub mod try_now;
 
 use crate::{
     portal::{auth::session::FLASH, request::Request},

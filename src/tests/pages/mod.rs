@@ -6,6 +6,7 @@ mod catalogue;
 mod errors;
 mod first_steps;
 mod forms;
+mod held;
 mod hosts;
 mod kept;
 mod log;

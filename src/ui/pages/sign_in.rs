@@ -8,7 +8,7 @@ use crate::{
     rpc::session::{SignIn, read_sign_in},
     ui::widgets::{
         field::{ErrorSummary, TextField},
-        frame::{Notice, SignedOutFrame},
+        frame::{Mark, Notice, SignedOutFrame},
         loaded::loaded,
     },
     view::{
@@ -30,7 +30,7 @@ fn Form(form: SignInForm, next: String, ended: String) -> impl IntoView {
     let title = if errors.is_empty() { "Sign in" } else { "Error: Sign in" };
     view! {
         <Title text=title/>
-        <p class="brand"><span class="mark" aria-hidden="true">"S"</span>"Service Hooks"</p>
+        <p class="brand"><Mark/>"Service Hooks"</p>
         <h1>"Sign in"</h1>
         {(!ended.is_empty()).then(|| view! { <Notice kind=FlashKind::Warning
             text=signed_out(ended == "kept")/> })}

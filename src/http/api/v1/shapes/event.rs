@@ -66,7 +66,7 @@ pub struct AcceptedShape {
 
 impl From<Accepted> for AcceptedShape {
     fn from(accepted: Accepted) -> Self {
-        let Accepted { id, deliveries, skipped } = accepted;
+        let Accepted { id, deliveries, skipped, .. } = accepted;
         Self { id: id.0, deliveries, skipped }
     }
 }
