@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     domain::{
+        api_key::ApiKey,
         permission::{Grant, right},
         time::Timestamp,
     },
@@ -159,7 +160,8 @@ async fn write_hooks(
                 let mut rng = Rng::new(seed);
                 for life in &mut lives {
                     let secrets = Secrets {
-                        api_key: life.api_key.clone(),
+                        api_key: ApiKey::parse(&life.api_key)
+                            .expect("hexadecimal digits behind a word are a key"),
                         signing_secret: signing::new_secret(),
                     };
                     let health = life.health(&mut rng, now);
