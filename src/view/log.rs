@@ -1,13 +1,8 @@
-//! View data of the delivery log, and of the page of undelivered events.
+//! View data of the delivery log.
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    delivery::{Delivery, State},
-    invalid::Invalid,
-    log::{AnswerGroup, LogQuery},
-    time::Timestamp,
-};
+use crate::domain::{delivery::Delivery, invalid::Invalid, log::LogQuery, time::Timestamp};
 
 /// A page of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,26 +61,4 @@ pub struct HookName {
 pub struct LogRow {
     pub delivery: Delivery,
     pub hook: String,
-}
-
-/// Undelivered events: one entry per hook, grouped by state and last response.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inbox {
-    pub hooks: Vec<InboxHook>,
-    pub may_replay: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InboxHook {
-    pub id: String,
-    pub name: String,
-    pub parts: Vec<InboxPart>,
-    pub total: i64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InboxPart {
-    pub state: State,
-    pub answer: AnswerGroup,
-    pub count: i64,
 }

@@ -24,7 +24,7 @@ use crate::{
             Charts, HookDeletion, HookList, HookPage, HookRow, HookSecrets, Point, StatusDetails,
         },
         session::FlashKind,
-        words::hooks as words,
+        words::{hooks as words, test_send::SENT_BEFORE},
     },
 };
 
@@ -125,7 +125,10 @@ pub async fn reveal(id: &str) -> Result<(), Error> {
     let hook = request.respond(parse_id(id))?;
     let Secrets { api_key, signing_secret } =
         request.respond(ops::hooks::reveal(&request.ctx, hook).await)?;
-    let revealed = Revealed { hook, secrets: HookSecrets { api_key, signing_secret } };
+    let revealed = Revealed {
+        hook,
+        secrets: HookSecrets { api_key: api_key.expose().to_owned(), signing_secret },
+    };
     let draft = request.respond(drafts::keep(&request.ctx, &request.session, &revealed).await)?;
     redirect(&format!("/integration/hooks/{id}?secrets={draft}#secrets"));
     Ok(())
@@ -174,11 +177,14 @@ pub async fn delete(id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-pub async fn send_test(id: &str) -> Result<(), Error> {
+pub async fn send_test(id: &str, form_token: &str) -> Result<(), Error> {
     let request = request()?;
-    let id = request.respond(parse_id(id))?;
-    let delivery =
-        request.respond(ops::test_send::send(&request.ctx, id, None, Validation::Schema).await)?;
+    let (id, nonce) = (request.respond(parse_id(id))?, request.form_nonce(form_token));
+    let sent = ops::test_send::send_once(&request.ctx, nonce, id, None, Validation::Schema).await;
+    let (delivery, is_first) = request.respond(sent)?;
+    if !is_first {
+        flash(&request, FlashKind::Done, SENT_BEFORE).await;
+    }
     redirect(&format!("/integration/hooks/{id}?test={delivery}#test"));
     Ok(())
 }

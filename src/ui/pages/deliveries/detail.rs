@@ -49,8 +49,8 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
         <div class="heading">
             <h1>{delivery.event_type.name()} " to " {name}</h1>
             <div class="buttons" id="live-buttons" data-live="">
-                {page.may_redeliver.then(|| view! { <a class="button primary"
-                    href=redeliver>"Redeliver"</a> })}
+                {page.act.map(|act| view! { <a class="button primary"
+                    href=redeliver>{words::act(act)}</a> })}
             </div>
         </div>
         <Verdict delivery=delivery.clone() now
