@@ -34,6 +34,8 @@ pub struct Live {
     /// The version of what pages show, taken before the page read anything.
     pub version: String,
     pub now: Timestamp,
+    /// The user's id: a page must not be refreshed with what another user sees.
+    pub reader: String,
 }
 
 /// The document around the app: head, styles, and the script that hydrates the islands.
@@ -45,7 +47,9 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
     let assets = use_context::<AssetVersion>().unwrap_or_default();
     // Set by the server, so that the first paint has the theme. `None` follows the system setting.
     let theme = use_context::<Theme>().filter(|theme| *theme != Theme::System).map(Theme::key);
-    let (version_shown, now) = use_context::<Live>().map(|live| (live.version, live.now.0)).unzip();
+    let live = use_context::<Live>();
+    let shown = live.as_ref().map(|live| live.version.clone());
+    let (now, reader) = live.map(|live| (live.now.0, live.reader)).unzip();
     view! {
         <!DOCTYPE html>
         <html lang="en" data-theme=theme>
@@ -60,7 +64,7 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
                 <script type="module" src=assets.address("pkg/boot.js")></script>
                 <MetaTags/>
             </head>
-            <body data-version=version_shown data-now=now>
+            <body data-version=shown data-now=now data-reader=reader>
                 <App/>
             </body>
         </html>

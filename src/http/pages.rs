@@ -77,9 +77,10 @@ pub async fn render(request: Request, fault: Option<Error>) -> Response {
 
 /// What the page needs to follow changes, for a signed-in user.
 fn live(request: &Request) -> Option<Live> {
-    let ctx = request.extensions().get::<OpCtx>().filter(|ctx| ctx.user.is_some())?;
+    let ctx = request.extensions().get::<OpCtx>()?;
+    let reader = ctx.user.as_ref()?.id.to_string();
     let (version, now) = (ctx.portal.dispatcher.last_version(), ctx.portal.clock().now());
-    Some(Live { version, now })
+    Some(Live { version, now, reader })
 }
 
 /// The end of the document.

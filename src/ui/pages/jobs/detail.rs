@@ -77,8 +77,9 @@ fn Progress(job: Job, results: JobResults) -> impl IntoView {
     let now = format!("{behind} of {all} queued");
     let width = |part: i64| if all == 0 { 1000 } else { (part * 1000 / all).min(1000) };
     let standing = Standing::of(&job, &results);
-    let said = words::progress(&job, &results);
-    let shown = said.clone();
+    let shown = words::progress(&job, &results);
+    // Only the state: the numbers would be announced every second.
+    let announced = format!("Job: {}", standing.word());
     let held = match (results.held_off, results.held_paused) {
         (1.., _) => "stack tight held-off",
         (_, 1..) => "stack tight held-paused",
@@ -87,7 +88,7 @@ fn Progress(job: Job, results: JobResults) -> impl IntoView {
     let (queued, arrived) = (width(behind), if all == 0 { 0 } else { width(results.delivered) });
     view! {
         <section class="card" aria-label="Progress">
-            <div id="live-job" data-live="" class=held data-announce=said>
+            <div id="live-job" data-live="" class=held data-announce=announced>
                 <p><JobBadge standing/> " " {shown}</p>
                 {job.problem.clone().map(|problem| view! { <p class="error">"The job was paused \
                     because of an error: " {problem} ". Resume it to try again. Other jobs are \
