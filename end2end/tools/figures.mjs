@@ -3,7 +3,7 @@
 
 import { awake } from "../support/browser.mjs";
 import { expect, test } from "../support/fixtures.mjs";
-import { makeHooks, MOBILE, seenBy, watch, weightOf } from "../support/weigh.mjs";
+import { makeHooks, MOBILE, seenBy, settled, watch, weightOf } from "../support/weigh.mjs";
 
 const HOOKS = "/integration/hooks";
 const RUNS = 5;
@@ -63,7 +63,7 @@ async function view(visitor, options, profile) {
   const { shift } = await seenBy(page);
   requests.clear();
   await page.goto("/integration/events");
-  await page.waitForLoadState("networkidle");
+  await settled(requests);
   const second = weightOf([...requests.values()]);
   await context.close();
   return { ...seen, shift, toggle, weight, second };
