@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod endpoint;
 pub mod event;
 pub mod health;
+pub mod histogram;
 pub mod hook;
 pub mod hook_query;
 pub mod hook_status;

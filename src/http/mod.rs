@@ -9,6 +9,7 @@ mod bodies;
 mod compress;
 mod emit;
 mod error_page;
+mod export;
 mod headers;
 mod health;
 pub mod identify;
@@ -61,6 +62,8 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .route("/integration/events/{key}/sample.json", get(schema::sample))
         .route("/integration/hooks/{id}/measured.csv", get(measured::download))
         .route("/integration/hooks/{id}/deliveries/{delivery}/body.json", get(bodies::download))
+        .route("/integration/deliveries/export", get(export::of_all))
+        .route("/integration/hooks/{id}/deliveries/export", get(export::of_hook))
         .route("/integration/deliveries/stream", get(streams::of_all))
         .route("/integration/hooks/{id}/deliveries/stream", get(streams::of_hook))
         .route("/integration/jobs/{id}/stream", get(streams::of_job))

@@ -42,6 +42,8 @@ pub struct Portal {
     pub tests: RateLimit,
     /// Limits full-text searches in payloads.
     pub searches: UserQueue,
+    /// Limits exports of deliveries: one at a time for each user.
+    pub exports: UserQueue,
     /// Cached balance: when it was read and for how long it is valid. Reading it counts every row.
     pub balance: Mutex<Option<(Stopwatch, Duration, Balance)>>,
     pub started_at: Timestamp,
@@ -65,6 +67,7 @@ impl Portal {
             unsaved_tests: RateLimit::new(12, 4),
             tests: RateLimit::new(30, 64),
             searches: UserQueue::new(2, 32),
+            exports: UserQueue::new(4, 1),
             balance: Mutex::default(),
             started_at,
             newest: Mutex::default(),

@@ -2,9 +2,11 @@
 //! same. A page scans indexes that are already in log order. Where no index matches the filter, it
 //! scans a limited number of rows and reports where it stopped.
 
+mod histogram;
 mod scan;
 mod survey;
 
+pub use histogram::histogram;
 pub use survey::Survey;
 pub(super) use survey::survey;
 use uuid::Uuid;

@@ -18,6 +18,7 @@ pub mod session;
 pub mod setup;
 pub mod status;
 pub mod test_send;
+pub mod views;
 
 use crate::{
     portal::{auth::session::FLASH, request::Request},

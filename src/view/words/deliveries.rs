@@ -4,6 +4,7 @@ use super::{failure::status_words, hooks::sentence_case};
 use crate::domain::{
     acceptance::Acceptance,
     delivery::{Answer, Delivery, State},
+    histogram::Total,
     time::Timestamp,
     words::{MANY, bytes, count, grouped},
 };
@@ -283,6 +284,23 @@ pub fn redeliver_matching(matching: Option<i64>) -> String {
         None => "Redeliver all matching events".to_owned(),
     }
 }
+
+/// How many deliveries match the filters.
+pub fn matching(total: Total) -> String {
+    match total {
+        Total::Exactly(1) => "1 matches".to_owned(),
+        Total::Exactly(number) => format!("{} match", grouped(number)),
+        Total::MoreThan(number) => format!("more than {} match", grouped(number)),
+        Total::About(number) => format!("about {} match", grouped(number)),
+    }
+}
+
+/// A saved view was stored under its name.
+pub fn view_saved(name: &str) -> String {
+    format!("View \"{name}\" saved.")
+}
+
+pub const VIEW_REMOVED: &str = "View removed.";
 
 /// `Deliveries are kept for 90 days, payloads for 30 days.`
 pub fn kept(deliveries_days: u64, payloads_days: u64) -> String {
