@@ -22,11 +22,8 @@ use crate::{
         status,
         styleguide::StyleguidePage,
     },
+    view::assets::{AssetVersion, FONT},
 };
-
-/// Version of the static files, used for cache busting. Provided by the server.
-#[derive(Clone, Debug, Default)]
-pub struct AssetVersion(pub String);
 
 /// The document around the app: head, styles, and the script that hydrates the islands.
 pub fn shell(_options: LeptosOptions) -> impl IntoView {
@@ -34,8 +31,7 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
     if let Some(shared) = Owner::current_shared_context() {
         shared.set_is_hydrating(false);
     }
-    let version = use_context::<AssetVersion>().unwrap_or_default().0;
-    let asset = |name: &str| format!("/pkg/{name}?v={version}");
+    let assets = use_context::<AssetVersion>().unwrap_or_default();
     // Set by the server, so that the first paint has the theme. `None` follows the system setting.
     let theme = use_context::<Theme>().filter(|theme| *theme != Theme::System).map(Theme::key);
     view! {
@@ -45,9 +41,11 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content=theme.unwrap_or("light dark")/>
-                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
-                <link rel="stylesheet" href=asset("service-hooks.css")/>
-                <script type="module" src=asset("boot.js")></script>
+                <link rel="icon" href=assets.address("favicon.svg") type="image/svg+xml"/>
+                // The style sheet needs it, and would ask for it later.
+                <link rel="preload" href=FONT r#as="font" type="font/woff2" crossorigin=""/>
+                <link rel="stylesheet" href=assets.address("pkg/service-hooks.css")/>
+                <script type="module" src=assets.address("pkg/boot.js")></script>
                 <MetaTags/>
             </head>
             <body>
@@ -102,6 +100,10 @@ fn Pages() -> impl IntoView {
                     view=jobs::recover::RecoverAllPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/undelivered")
                     view=deliveries::undelivered::UndeliveredPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/dismiss")
+                    view=deliveries::dismiss::DismissPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/dismissed")
+                    view=deliveries::dismissed::DismissedPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/jobs") view=jobs::list::JobsPage
                     ssr=SsrMode::Async/>
                 <Route path=path!("/integration/jobs/:id") view=jobs::detail::JobPage

@@ -47,6 +47,8 @@ export const ROUTES = [
   { name: "recover-errors", route: `${HOOKS}/{id}/recover`, address: (scene) => `${HOOKS}/${scene.hook}/recover?since=exact&from=soon&pace=x` },
   { name: "recover-all", route: "/integration/deliveries/recover" },
   { name: "undelivered", route: "/integration/undelivered", empty: true },
+  { name: "dismiss", route: `${HOOKS}/{id}/dismiss`, address: (scene) => `${HOOKS}/${scene.failing}/dismiss?state=failed` },
+  { name: "dismissed", route: "/integration/dismissed", empty: true },
   { name: "jobs", route: "/integration/jobs", empty: true },
   { name: "job", route: "/integration/jobs/{id}", address: (scene) => `/integration/jobs/${scene.job}` },
   { name: "delivery-auditor", route: `${HOOKS}/{id}/deliveries/{delivery}`, as: "auditor" },

@@ -224,6 +224,13 @@ impl LogQuery {
         self.at("", "") == Self { hook, zone, rows, ..Self::default() }
     }
 
+    /// The parameters that are not empty, without the place of the page.
+    pub fn filters(&self) -> Vec<(&'static str, String)> {
+        let mut all = self.at("", "");
+        let named = all.slots().map(|(name, value)| (name, value.clone()));
+        named.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    }
+
     /// Rows on a page.
     pub fn page_size(&self) -> u32 {
         let asked = self.rows.parse().ok();

@@ -4,9 +4,11 @@
 
 pub mod acceptance;
 pub mod address;
+pub mod api_key;
 pub mod busy;
 pub mod contract;
 pub mod delivery;
+pub mod dismissal;
 pub mod endpoint;
 pub mod event;
 pub mod health;
@@ -17,6 +19,7 @@ pub mod hook_status;
 pub mod id;
 pub mod invalid;
 pub mod job;
+pub mod job_results;
 pub mod json;
 pub mod liveness;
 pub mod log;
@@ -25,6 +28,7 @@ pub mod page;
 pub mod permission;
 pub mod preferences;
 pub mod recovery;
+pub mod redelivery;
 pub mod retry;
 pub mod time;
 pub mod tuning;

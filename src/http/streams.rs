@@ -125,9 +125,10 @@ pub async fn of_job(viewer: Viewer, Path(id): Path<String>) -> Response {
     }
     stream_events(viewer, String::new(), move |ctx, last_sent| {
         Box::pin(async move {
-            let job = ops::live::job(&ctx, id).await?;
+            let (job, results) = ops::live::job(&ctx, id).await?;
             let (behind, all) = job.progress();
-            let current = format!("{}|{behind}|{all}|{}", job.state.key(), progress(&job));
+            let words = progress(&job, &results);
+            let current = format!("{}|{behind}|{all}|{words}", job.state.key());
             Ok(((current != last_sent).then(|| current.clone()), current))
         })
     })

@@ -49,6 +49,8 @@ pub struct Portal {
     pub started_at: Timestamp,
     /// Cached id of the newest delivery, and when it was read.
     pub newest: Mutex<Option<(Stopwatch, Option<DeliveryId>)>>,
+    /// Cached number of undelivered events, and when it was read.
+    pub undelivered: Mutex<Option<(Stopwatch, i64)>>,
     /// Cancelled at shutdown: long-lived responses such as event streams end.
     pub stopping: CancellationToken,
 }
@@ -71,6 +73,7 @@ impl Portal {
             balance: Mutex::default(),
             started_at,
             newest: Mutex::default(),
+            undelivered: Mutex::default(),
             stopping: CancellationToken::new(),
         })
     }

@@ -97,6 +97,13 @@ pub async fn set_enabled(
     crate::portal::handlers::hooks::set_enabled(&id, crate::portal::handlers::is_on(&enabled)).await
 }
 
+/// Sends a hook's waiting deliveries now. A paused hook is probed at once, which ends the pause if
+/// it succeeds.
+#[server]
+pub async fn try_now(#[server(default)] id: String) -> Result<(), Error> {
+    crate::portal::handlers::try_now::hook(&id).await
+}
+
 #[server]
 pub async fn delete(#[server(default)] id: String) -> Result<(), Error> {
     crate::portal::handlers::hooks::delete(&id).await

@@ -4,10 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     domain::log::LogQuery,
-    view::{
-        Error,
-        log::{Inbox, LogPage},
-    },
+    view::{Error, inbox::Inbox, log::LogPage},
 };
 
 /// A page of the log, of one hook or (with an empty `hook`) of all.
@@ -35,6 +32,6 @@ pub async fn remove_view(#[server(default)] id: String) -> Result<(), Error> {
 }
 
 #[server]
-pub async fn read_inbox() -> Result<Inbox, Error> {
-    crate::portal::handlers::log::inbox().await
+pub async fn read_inbox(#[server(default)] q: String) -> Result<Inbox, Error> {
+    crate::portal::handlers::inbox::inbox(&q).await
 }

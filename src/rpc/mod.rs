@@ -7,6 +7,7 @@
 //! by `portal::ops`.
 
 pub mod deliveries;
+pub mod dismissals;
 pub mod events;
 pub mod hooks;
 pub mod jobs;

@@ -41,6 +41,8 @@ const PAGES: &[(&str, Option<Permission>)] = &[
     ("/integration/hooks/{id}/recover", Some(Permission::DeliveriesReplay)),
     ("/integration/deliveries/recover", Some(Permission::DeliveriesReplay)),
     ("/integration/undelivered", Some(Permission::DeliveriesRead)),
+    ("/integration/hooks/{id}/dismiss", Some(Permission::DeliveriesReplay)),
+    ("/integration/dismissed", Some(Permission::DeliveriesRead)),
     ("/integration/jobs", Some(Permission::DeliveriesRead)),
     ("/integration/jobs/{id}", Some(Permission::DeliveriesRead)),
     ("/integration/events", Some(Permission::HooksRead)),
@@ -95,6 +97,11 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("deliveries/ask_redeliver", Some(Permission::DeliveriesReplay)),
     ("deliveries/redeliver", Some(Permission::DeliveriesReplay)),
     ("deliveries/redeliver_many", Some(Permission::DeliveriesReplay)),
+    ("hooks/try_now", Some(Permission::DeliveriesReplay)),
+    ("dismissals/ask_dismiss", Some(Permission::DeliveriesReplay)),
+    ("dismissals/dismiss", Some(Permission::DeliveriesReplay)),
+    ("dismissals/read_dismissals", Some(Permission::DeliveriesRead)),
+    ("dismissals/undo", Some(Permission::DeliveriesReplay)),
     ("jobs/read_recover", Some(Permission::DeliveriesReplay)),
     ("jobs/begin_recover", Some(Permission::DeliveriesReplay)),
     ("jobs/read_job", Some(Permission::DeliveriesRead)),
@@ -117,6 +124,7 @@ const CHANGES: &[&str] = &[
     "deliveries/redeliver",
     "jobs/begin_recover",
     "jobs/move_job",
+    "dismissals/undo",
 ];
 
 struct Scene {
@@ -125,6 +133,7 @@ struct Scene {
     delivery: String,
     event: String,
     job: String,
+    dismissal: String,
 }
 
 async fn scene() -> Scene {
@@ -149,7 +158,12 @@ async fn scene() -> Scene {
         .await;
     assert_eq!(status, 202, "{job}");
     let job = job["id"].as_str().unwrap().to_owned();
-    Scene { app, hook, delivery, event, job }
+    let empty = serde_json::json!({"state": "failed", "reason": "Nothing to send"});
+    let (status, dismissal) =
+        app.api(&token, "POST", &format!("/hooks/{hook}/dismiss"), Some(empty)).await;
+    assert_eq!(status, 200, "{dismissal}");
+    let dismissal = dismissal["id"].as_str().unwrap().to_owned();
+    Scene { app, hook, delivery, event, job, dismissal }
 }
 
 impl Scene {
@@ -157,6 +171,7 @@ impl Scene {
         match pattern {
             _ if pattern.starts_with("/events/") => &self.event,
             _ if pattern.starts_with("/deliveries/") => &self.delivery,
+            _ if pattern.starts_with("/dismissals/") => &self.dismissal,
             _ if pattern.starts_with("/jobs/") || pattern.starts_with("/integration/jobs/") => {
                 &self.job
             }

@@ -1,13 +1,9 @@
-//! View data of the delivery log, and of the page of undelivered events.
+//! View data of the delivery log.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    delivery::{Delivery, State},
-    histogram::Histogram,
-    invalid::Invalid,
-    log::{AnswerGroup, LogQuery},
-    time::Timestamp,
+    delivery::Delivery, histogram::Histogram, invalid::Invalid, log::LogQuery, time::Timestamp,
 };
 
 /// A page of the log.
@@ -82,26 +78,4 @@ pub struct SavedView {
 pub struct LogRow {
     pub delivery: Delivery,
     pub hook: String,
-}
-
-/// Undelivered events: one entry per hook, grouped by state and last response.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inbox {
-    pub hooks: Vec<InboxHook>,
-    pub may_replay: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InboxHook {
-    pub id: String,
-    pub name: String,
-    pub parts: Vec<InboxPart>,
-    pub total: i64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InboxPart {
-    pub state: State,
-    pub answer: AnswerGroup,
-    pub count: i64,
 }

@@ -28,6 +28,9 @@ pub struct Frame {
     pub email: String,
     pub permissions: Permissions,
     pub theme: Theme,
+    /// Undelivered events, counted up to 1,000; `None` if the reader may not see them, or if the
+    /// database can't be read.
+    pub undelivered: Option<i64>,
     /// A problem of the whole portal, if there is one.
     pub banner: Option<Banner>,
 }

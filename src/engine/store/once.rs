@@ -136,6 +136,21 @@ impl Once {
         expect_one(rows)
     }
 
+    /// Holds the key for another `lease`. [`Error::Missing`]: it was lost to another request.
+    pub async fn renew(
+        &self,
+        conn: &mut Conn,
+        clock: &Clock,
+        lease: Duration,
+    ) -> Result<(), Error> {
+        let now = claim::database_now(conn, clock).await?;
+        let rows = on_db!(conn, c => sqlx::query(
+            "UPDATE idempotency SET held_until = $3 WHERE key_hash = $1 AND holder = $2",
+        ).bind(&self.key_hash).bind(self.holder).bind(now.after(lease)).execute(c).await
+            .map(|done| done.rows_affected()))?;
+        expect_one(rows)
+    }
+
     /// Stores the sealed answer for the next request with the same key.
     pub async fn store_answer(
         &self,

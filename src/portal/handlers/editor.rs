@@ -106,7 +106,7 @@ pub async fn create(posted: PostedHook) -> Result<(), Error> {
             let secret = match (tested, !had_draft || draft.is_resumed) {
                 (Some(_), _) => NewSecret::Tested,
                 (None, true) => NewSecret::Untested,
-                (None, false) => NewSecret::Expired,
+                (None, false) => NewSecret::Lost,
             };
             announce(&request, words::created(&hook.name, secret), &hook).await;
             redirect(&format!("/integration/hooks/{}", hook.id));

@@ -125,7 +125,10 @@ pub async fn reveal(id: &str) -> Result<(), Error> {
     let hook = request.respond(parse_id(id))?;
     let Secrets { api_key, signing_secret } =
         request.respond(ops::hooks::reveal(&request.ctx, hook).await)?;
-    let revealed = Revealed { hook, secrets: HookSecrets { api_key, signing_secret } };
+    let revealed = Revealed {
+        hook,
+        secrets: HookSecrets { api_key: api_key.expose().to_owned(), signing_secret },
+    };
     let draft = request.respond(drafts::keep(&request.ctx, &request.session, &revealed).await)?;
     redirect(&format!("/integration/hooks/{id}?secrets={draft}#secrets"));
     Ok(())

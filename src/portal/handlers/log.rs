@@ -22,7 +22,7 @@ use crate::{
     },
     view::{
         Error,
-        log::{HookName, Inbox, InboxHook, InboxPart, LogLinks, LogPage, LogRow, SavedView},
+        log::{HookName, LogLinks, LogPage, LogRow, SavedView},
         words::deliveries::DELETED_HOOK,
     },
 };
@@ -218,29 +218,4 @@ pub fn suffix(query: &LogQuery, is_of_all: bool) -> String {
         (true, true) => "?log=all".to_owned(),
         (true, false) => format!("{query}&log=all"),
     }
-}
-
-/// Undelivered events by hook, the hook with most of them first.
-pub async fn inbox() -> Result<Inbox, Error> {
-    let request = request()?;
-    let ctx = &request.ctx;
-    let found = request.respond(ops::log::undelivered(ctx).await)?;
-    let names = request.respond(ops::log::hook_names(ctx).await)?;
-    let mut hooks: Vec<InboxHook> = Vec::new();
-    for part in found {
-        let id = part.hook.to_string();
-        let of = InboxPart { state: part.state, answer: part.answer, count: part.count };
-        match hooks.last_mut().filter(|hook| hook.id == id) {
-            Some(hook) => hook.parts.push(of),
-            None => {
-                let name = names.get(&part.hook).cloned().unwrap_or_default();
-                hooks.push(InboxHook { id, name, parts: vec![of], total: 0 });
-            }
-        }
-    }
-    for hook in &mut hooks {
-        hook.total = hook.parts.iter().map(|part| part.count).sum();
-    }
-    hooks.sort_by(|a, b| b.total.cmp(&a.total).then_with(|| a.id.cmp(&b.id)));
-    Ok(Inbox { hooks, may_replay: ctx.may(Permission::DeliveriesReplay) })
 }

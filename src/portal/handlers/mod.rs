@@ -5,10 +5,12 @@
 mod banner;
 pub mod datetime;
 pub mod deliveries;
+pub mod dismissals;
 pub mod editor;
 pub mod events;
 mod found;
 pub mod hooks;
+pub mod inbox;
 pub mod jobs;
 pub mod log;
 pub mod preferences;
@@ -18,6 +20,7 @@ pub mod session;
 pub mod setup;
 pub mod status;
 pub mod test_send;
+pub mod try_now;
 pub mod views;
 
 use crate::{

@@ -22,7 +22,10 @@ pub async fn frame() -> Result<Frame, Error> {
         email: user.email.clone(),
         permissions: user.permissions(),
         theme: user.preferences.theme,
+        // A page is shown without the number rather than not at all.
+        undelivered: ops::log::count_undelivered(&request.ctx).await.unwrap_or_default(),
         banner: banner(&request.ctx),
+        ..Frame::default()
     })
 }
 

@@ -119,7 +119,7 @@ async fn result(
     };
     let now = request.ctx.portal.clock().now();
     let hook_name = hook.name.clone();
-    Ok(Some(DeliveryPage { delivery, attempts, body, hook_name, may_redeliver: false, now }))
+    Ok(Some(DeliveryPage { delivery, attempts, body, hook_name, act: None, now }))
 }
 
 pub async fn check(id: String, body: String) -> Result<(), Error> {

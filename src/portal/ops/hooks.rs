@@ -11,7 +11,7 @@ use super::{Error, error::Tombstone};
 use crate::{
     domain::{
         health::Health,
-        hook::{Hook, HookForm, HookPatch, Tuning, parse_api_key, parse_event_type, parse_name},
+        hook::{ApiKey, Hook, HookForm, HookPatch, Tuning, parse_event_type, parse_name},
         id::HookId,
         invalid::Invalid,
         page::Page,
@@ -89,6 +89,13 @@ pub async fn find_to_change(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     find(ctx, id).await
 }
 
+/// The version of a hook that is about to be changed. Requires only `hooks:write`.
+pub async fn version(ctx: &OpCtx, id: HookId) -> Result<i64, Error> {
+    let grant = ctx.require(right::HooksWrite)?;
+    let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?;
+    Ok(hook.ok_or(Error::NotFound("hook"))?.version)
+}
+
 /// Number of deliveries that deleting this hook would cancel.
 pub async fn open_deliveries(ctx: &OpCtx, id: HookId) -> Result<i64, Error> {
     let grant = ctx.require(right::HooksWrite)?;
@@ -124,7 +131,7 @@ async fn insert(
     let name = invalid.take(parse_name(&form.name));
     let event_type = invalid.take(parse_event_type(&form.event_type));
     let endpoint = invalid.take(validate_url(&ctx.portal, &form.callback_url).await);
-    let api_key = invalid.take(parse_api_key(&form.api_key));
+    let api_key = invalid.take(ApiKey::parse(&form.api_key));
     let tuning = invalid.take(tuning);
     if let (Some(tuning), Some(event_type)) = (&tuning, event_type) {
         invalid.take(tuning.validate(&catalogue::ordering_fields(event_type)));
@@ -179,8 +186,13 @@ pub async fn set_enabled_many(
 
 /// Deletes a hook: its open deliveries are cancelled, its delivered ones stay on record.
 pub async fn delete(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
+    delete_at(ctx, id, None).await
+}
+
+/// Deletes a hook that is still at this version. `None`: at any.
+pub async fn delete_at(ctx: &OpCtx, id: HookId, version: Option<i64>) -> Result<Hook, Error> {
     let grant = ctx.require(right::HooksWrite)?;
-    Ok(engine::hooks::delete(&ctx.portal.dispatcher, grant, id).await?)
+    Ok(engine::hooks::delete(&ctx.portal.dispatcher, grant, id, version).await?)
 }
 
 /// A hook's secrets. Requires `secrets:reveal` and is recorded in the audit log.

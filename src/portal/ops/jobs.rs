@@ -7,13 +7,14 @@ use crate::{
         hook::Hook,
         id::{HookId, JobId},
         job::{Count, Job, JobState, Spread},
+        job_results::JobResults,
         page::Page,
         permission::right,
         time::Timestamp,
     },
     engine::{
         jobs,
-        store::{self, audit, health, hooks},
+        store::{self, audit, health, hooks, job_results},
     },
     portal::ctx::OpCtx,
 };
@@ -43,6 +44,34 @@ pub async fn find(ctx: &OpCtx, id: JobId) -> Result<Job, Error> {
     store::jobs::find(&mut ctx.portal.store().read().await?, &grant, id)
         .await?
         .ok_or(Error::NotFound("job"))
+}
+
+/// A job with what became of the deliveries that it redelivered. Also for those who may only
+/// redeliver: it is their job.
+pub async fn with_results(ctx: &OpCtx, job: Job) -> Result<(Job, JobResults), Error> {
+    let mut conn = ctx.portal.store().read().await?;
+    let results = match ctx.require(right::DeliveriesRead) {
+        Ok(grant) => job_results::of(&mut conn, &grant, &job).await?,
+        Err(_) => {
+            let grant = ctx.require(right::DeliveriesReplay)?;
+            job_results::of(&mut conn, &grant, &job).await?
+        }
+    };
+    Ok((job, results))
+}
+
+/// A page of jobs with their results, newest first.
+pub async fn page_with_results(
+    ctx: &OpCtx,
+    cursor: Option<JobId>,
+    limit: u32,
+) -> Result<Page<(Job, JobResults)>, Error> {
+    let Page { items, next_cursor } = page(ctx, cursor, limit).await?;
+    let mut jobs = Vec::with_capacity(items.len());
+    for job in items {
+        jobs.push(with_results(ctx, job).await?);
+    }
+    Ok(Page { items: jobs, next_cursor })
 }
 
 /// A page of jobs, newest first.

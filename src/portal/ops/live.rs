@@ -8,6 +8,7 @@ use crate::{
     domain::{
         id::{DeliveryId, JobId},
         job::Job,
+        job_results::JobResults,
         permission::{Grant, right},
     },
     engine::store::log::{self, Place, Search},
@@ -58,6 +59,6 @@ pub async fn news(
 }
 
 /// A job with its progress.
-pub async fn job(ctx: &OpCtx, id: JobId) -> Result<Job, Error> {
-    super::jobs::find(ctx, id).await
+pub async fn job(ctx: &OpCtx, id: JobId) -> Result<(Job, JobResults), Error> {
+    super::jobs::with_results(ctx, super::jobs::find(ctx, id).await?).await
 }

@@ -4,7 +4,7 @@ pub mod export;
 mod folded;
 mod text;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use super::Error;
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
         busy::Busy,
         delivery::Delivery,
         histogram::Histogram,
+        hook::Hook,
         id::{DeliveryId, HookId},
         permission::right,
         time::Timestamp,
@@ -24,6 +25,10 @@ use crate::{
     portal::ctx::OpCtx,
 };
 
+/// Undelivered events are counted up to here for the navigation.
+pub const MOST_UNDELIVERED: i64 = 1_000;
+/// Time to live of that number.
+const FRESH: Duration = Duration::from_millis(900);
 /// `Retry-After` in seconds for a user with too many waiting searches.
 const RETRY_SEARCH: u64 = 5;
 
@@ -106,7 +111,31 @@ pub async fn hook_names(ctx: &OpCtx) -> Result<HashMap<HookId, String>, Error> {
     Ok(all.into_iter().map(|hook| (hook.id, hook.name)).collect())
 }
 
-/// Failed or skipped deliveries that were not redelivered, per hook.
+/// All existing hooks, by id.
+pub async fn hooks(ctx: &OpCtx) -> Result<HashMap<HookId, Hook>, Error> {
+    let grant = ctx.require(right::DeliveriesRead)?;
+    let all = hooks::all(&mut ctx.portal.store().read().await?, &grant).await?;
+    Ok(all.into_iter().map(|hook| (hook.id, hook)).collect())
+}
+
+/// The number of undelivered events of all hooks, up to [`MOST_UNDELIVERED`]; `None` without the
+/// permission. Every page shows it, so it is cached for [`FRESH`].
+pub async fn count_undelivered(ctx: &OpCtx) -> Result<Option<i64>, Error> {
+    let Ok(grant) = ctx.require(right::DeliveriesRead) else { return Ok(None) };
+    let mut last = ctx.portal.undelivered.lock().await;
+    if let Some((read, count)) = *last
+        && read.elapsed() < FRESH
+    {
+        return Ok(Some(count));
+    }
+    let mut conn = ctx.portal.store().read().await?;
+    let count = log::count_undelivered(&mut conn, &grant, MOST_UNDELIVERED).await?;
+    let count = count.min(MOST_UNDELIVERED);
+    *last = Some((ctx.portal.clock().stopwatch(), count));
+    Ok(Some(count))
+}
+
+/// Undelivered events, per hook and cause.
 pub async fn undelivered(ctx: &OpCtx) -> Result<Vec<log::Undelivered>, Error> {
     let grant = ctx.require(right::DeliveriesRead)?;
     Ok(log::undelivered(&mut ctx.portal.store().read().await?, &grant).await?)

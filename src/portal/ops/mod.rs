@@ -5,6 +5,7 @@
 mod archive;
 pub mod catalogue;
 pub mod deliveries;
+pub mod dismissals;
 pub mod doctor;
 pub mod drafts;
 pub mod error;

@@ -11,7 +11,7 @@ use crate::{
         contract::BodyCheck,
         delivery::{Attempt, Delivery},
         event::EventType,
-        hook::{Hook, HookForm, Tuning, api_key_hint, parse_api_key, parse_event_type},
+        hook::{ApiKey, Hook, HookForm, Tuning, parse_event_type},
         id::{DeliveryId, HookId},
         invalid::Invalid,
         permission::{Grant, Right, right},
@@ -173,7 +173,7 @@ async fn validate(
         (true, None, Some(_), Some(_)) => invalid.take(Err(api_key_required())),
         // Without a valid URL it is unknown whether the stored key may be used.
         (true, None, Some(_), None) => None,
-        _ => invalid.take(parse_api_key(&form.api_key)),
+        _ => invalid.take(ApiKey::parse(&form.api_key)),
     };
     let (Some(event_type), Some(endpoint), Some(tuning), Some(api_key), true) =
         (event_type, endpoint, tuning, api_key, invalid.is_empty())
@@ -195,7 +195,7 @@ async fn validate(
         callback_url: endpoint.url.to_string(),
         enabled: form.enabled,
         off_reason: None,
-        api_key_hint: api_key_hint(&api_key),
+        api_key_hint: api_key.hint(),
         tuning: Tuning { timeout: tuning.timeout, ..Tuning::default() },
         created_at: now,
         updated_at: now,

@@ -5,6 +5,7 @@ mod banner;
 mod catalogue;
 mod errors;
 mod forms;
+mod held;
 mod hosts;
 mod log;
 mod log_text;

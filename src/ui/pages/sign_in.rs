@@ -8,7 +8,7 @@ use crate::{
     rpc::session::{SignIn, read_sign_in},
     ui::widgets::{
         field::{ErrorSummary, TextField},
-        frame::SignedOutFrame,
+        frame::{Mark, SignedOutFrame},
         loaded::loaded,
     },
     view::session::SignInForm,
@@ -27,7 +27,7 @@ fn Form(form: SignInForm, next: String) -> impl IntoView {
     let title = if errors.is_empty() { "Sign in" } else { "Error: Sign in" };
     view! {
         <Title text=title/>
-        <p class="brand"><span class="mark" aria-hidden="true">"S"</span>"Service Hooks"</p>
+        <p class="brand"><Mark/>"Service Hooks"</p>
         <h1>"Sign in"</h1>
         <ErrorSummary errors=errors.clone()/>
         <form class="stack" method="post" action=SignIn::url()>

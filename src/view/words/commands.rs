@@ -11,6 +11,9 @@ pub const MIGRATED: &str = "The database is up to date.";
 /// `hook list` without hooks.
 pub const NO_HOOKS: &str = "No hooks yet.";
 
+/// `job list` without jobs.
+pub const NO_JOBS: &str = "No jobs yet.";
+
 /// `user create` is done.
 pub fn user_created(email: &str) -> String {
     format!("User {email} created.")
@@ -46,6 +49,37 @@ pub fn event_accepted(id: &str, event_type: &str, hooks: i64) -> String {
 /// `doctor`: so many of all checks failed.
 pub fn checks_failed(failed: usize, all: usize) -> String {
     format!("{failed} of {all} checks failed.")
+}
+
+/// `demo` is done: so many hooks and deliveries, the users with their roles, and the password
+/// unless the caller chose it.
+pub fn demo_filled(
+    hooks: usize,
+    deliveries_count: usize,
+    users: &[(&str, &str)],
+    password: Option<&str>,
+) -> String {
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let (hooks, made) = (count(number(hooks), "hook"), deliveries(number(deliveries_count)));
+    let mut text = format!("The database now has {hooks} and {made}. Users:");
+    for (email, role) in users {
+        text.push_str(&format!("\n  {email}  ({role})"));
+    }
+    if let Some(password) = password {
+        text.push_str(&format!("\nPassword of all users, shown only now: {password}"));
+    }
+    text.push_str("\nStart the portal with `service-hooks serve`.");
+    text
+}
+
+/// `demo` refuses a database with hooks.
+pub const DEMO_HAS_HOOKS: &str = "The database has hooks already. A demo needs an empty database: \
+                                  set SERVICE_HOOKS_DATA_DIR to another folder, or \
+                                  SERVICE_HOOKS_DATABASE_URL to another database.";
+
+/// `demo` refuses a database with one of its users.
+pub fn demo_has_user(email: &str) -> String {
+    format!("A user {email} exists already. The demo needs an empty database.")
 }
 
 /// An event type of an argument does not exist.

@@ -7,6 +7,7 @@ pub mod deliveries;
 pub mod events;
 pub mod failure;
 pub mod hooks;
+pub mod inbox;
 pub mod jobs;
 pub mod problems;
 pub mod session;

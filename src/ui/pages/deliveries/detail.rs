@@ -50,8 +50,8 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
             <h1>{delivery.event_type.name()} " to " {name}</h1>
             <div class="buttons">
                 <a class="button" href=address.clone()>"Refresh"</a>
-                {page.may_redeliver.then(|| view! { <a class="button primary"
-                    href=redeliver>"Redeliver"</a> })}
+                {page.act.map(|act| view! { <a class="button primary"
+                    href=redeliver>{words::act(act)}</a> })}
             </div>
         </div>
         <Verdict delivery=delivery.clone() now

@@ -9,6 +9,7 @@ use crate::{
         pages::schema_link::SchemaLink,
         widgets::{
             frame::{Frame, Place},
+            icon::{Icon, IconName},
             loaded::loaded,
             table::DataTable,
         },
@@ -50,7 +51,8 @@ fn Content(events: Vec<EventRow>) -> impl IntoView {
             </div>
             <div class="buttons">
                 <a class="button" href="/api/v1/openapi.json">"OpenAPI description"</a>
-                <a class="button" href="/integration/events/schemas.zip" download>"Download all \
+                <a class="button" href="/integration/events/schemas.zip" download><Icon
+                    name=IconName::Download/>"Download all \
                     schemas"</a>
             </div>
         </div>

@@ -9,6 +9,7 @@ use crate::{
     ui::widgets::{
         badge::{Badge, Tone},
         datetime::DateTime,
+        icon::IconName,
     },
     view::{
         hooks::StatusDetails as Data,
@@ -25,6 +26,18 @@ pub fn tone(status: HookStatus) -> Tone {
     }
 }
 
+/// The sign of a status, the same in lists, panels and tiles.
+pub fn sign(status: HookStatus) -> IconName {
+    match status {
+        HookStatus::Healthy => IconName::Ok,
+        HookStatus::Degraded => IconName::Degraded,
+        HookStatus::Paused => IconName::Paused,
+        HookStatus::SwitchedOff => IconName::Blocked,
+        HookStatus::Quiet => IconName::Quiet,
+        HookStatus::Off => IconName::Off,
+    }
+}
+
 /// Badge and reason are children of the cell itself: every extra element counts in a list of fifty
 /// hooks. The cell contains both variants, for on and for off. CSS shows the one that matches the
 /// switch in the same row, so the cell stays correct when the switch is used without a reload.
@@ -36,9 +49,9 @@ pub fn StatusCell(hook: Hook, data: Data, now: Timestamp) -> impl IntoView {
     let reason_off = off_reason(&hook, &data);
     view! {
         <td data-label="Status" class=class>
-            <Badge tone=tone(on) text=on.word() class="when-on"/>
+            <Badge tone=tone(on) sign=sign(on) text=on.word() class="when-on"/>
             <p class="small when-on">{on_reason(on, data, now)}</p>
-            <Badge tone=tone(off) text=off.word() class="when-off"/>
+            <Badge tone=tone(off) sign=sign(off) text=off.word() class="when-off"/>
             {(!reason_off.is_empty()).then(|| view! { <p class="small when-off">{reason_off}</p> })}
         </td>
     }
@@ -78,9 +91,8 @@ pub fn StatusPanel(hook: Hook, data: Data, pauses_after: u32, now: Timestamp) ->
             view! { "New events are skipped. They can be redelivered later. " {held} }.into_any()
         }
         Some(reason) => {
-            view! { {words::off_reason(reason)} " Fix the receiver, then turn the hook \
-            on. " {held} }
-            .into_any()
+            view! { {words::off_reason(reason)} " " {words::off_next(reason)} " " {held} }
+                .into_any()
         }
     };
     view! {
