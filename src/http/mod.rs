@@ -13,6 +13,7 @@ mod export;
 mod headers;
 mod health;
 pub mod identify;
+mod kept;
 pub mod log_limit;
 mod measured;
 pub mod metrics;

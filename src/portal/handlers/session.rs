@@ -25,7 +25,6 @@ pub async fn frame() -> Result<Frame, Error> {
         // A page is shown without the number rather than not at all.
         undelivered: ops::log::count_undelivered(&request.ctx).await.unwrap_or_default(),
         banner: banner(&request.ctx),
-        ..Frame::default()
     })
 }
 
