@@ -10,6 +10,7 @@ mod held;
 mod hosts;
 mod kept;
 mod log;
+mod log_export;
 mod log_text;
 mod once;
 mod overview;
