@@ -58,6 +58,8 @@ ids! {
     NodeId,
     /// The typed values of a form with errors.
     DraftId,
+    /// A saved view of the list of deliveries.
+    ViewId,
 }
 
 impl EventId {

@@ -12,6 +12,7 @@ pub mod dismissal;
 pub mod endpoint;
 pub mod event;
 pub mod health;
+pub mod histogram;
 pub mod hook;
 pub mod hook_query;
 pub mod hook_status;

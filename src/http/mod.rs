@@ -9,6 +9,7 @@ mod bodies;
 mod compress;
 mod emit;
 mod error_page;
+mod export;
 mod headers;
 mod health;
 pub mod identify;
@@ -63,6 +64,8 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .route("/integration/hooks/{id}/measured.csv", get(measured::download))
         .route("/integration/hooks/{id}/deliveries/{delivery}/body.json", get(bodies::download))
         .route("/live", get(streams::live))
+        .route("/integration/deliveries/export", get(export::of_all))
+        .route("/integration/hooks/{id}/deliveries/export", get(export::of_hook))
         .route("/rpc/{*function}", any(rpc::answer))
         .fallback(pages::render_page)
         .layer(middleware::from_fn(error_page::in_frame))

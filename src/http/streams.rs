@@ -38,7 +38,7 @@ const RECONNECT: Duration = Duration::from_secs(1);
 
 /// The user of a stream. It ends within a second after they sign out or their account is disabled.
 pub struct Viewer {
-    ctx: OpCtx,
+    pub(super) ctx: OpCtx,
     session: Option<Id>,
 }
 
@@ -52,7 +52,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Viewer {
 }
 
 impl Viewer {
-    async fn is_signed_in(&self) -> bool {
+    pub(super) async fn is_signed_in(&self) -> bool {
         let (Some(id), Some(user)) = (self.session, &self.ctx.user) else { return false };
         session::is_of(self.ctx.portal.store(), self.ctx.portal.clock(), id, user.id)
             .await

@@ -49,6 +49,8 @@ pub struct Portal {
     pub lookups: RateLimit,
     /// Limits full-text searches in payloads.
     pub searches: UserQueue,
+    /// Limits exports of deliveries: one at a time for each user.
+    pub exports: UserQueue,
     /// Cached balance: when it was read and for how long it is valid. Reading it counts every row.
     pub balance: Mutex<Option<(Stopwatch, Duration, Balance)>>,
     pub started_at: Timestamp,
@@ -76,6 +78,7 @@ impl Portal {
             kept_forms: RateLimit::new(20, 8),
             lookups: RateLimit::new(240, 16),
             searches: UserQueue::new(2, 32),
+            exports: UserQueue::new(4, 1),
             balance: Mutex::default(),
             started_at,
             is_set_up: AtomicBool::default(),

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{delivery::Delivery, invalid::Invalid, log::LogQuery, time::Timestamp};
+use crate::domain::{
+    delivery::Delivery, histogram::Histogram, invalid::Invalid, log::LogQuery, time::Timestamp,
+};
 
 /// A page of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,12 @@ pub struct LogPage {
     pub links: LogLinks,
     /// Number of matches, counted up to 10,001; `None` if counting is too expensive.
     pub matching: Option<i64>,
+    /// The matches over time; `None` for a search in payloads, and if there are none.
+    pub histogram: Option<Histogram>,
+    /// How many deliveries this page of a search in payloads read.
+    pub searched: Option<i64>,
+    /// The reader's saved views of this list.
+    pub views: Vec<SavedView>,
     /// Retention of deliveries and of payloads in days.
     pub kept_days: u64,
     pub bodies_kept_days: u64,
@@ -54,6 +62,15 @@ pub struct LogLinks {
 pub struct HookName {
     pub id: String,
     pub name: String,
+}
+
+/// A filter that a user saved under a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedView {
+    pub id: String,
+    pub name: String,
+    /// Query string of the list, without the question mark.
+    pub query: String,
 }
 
 /// A delivery with its hook's name.

@@ -2,10 +2,12 @@
 //! same. A page scans indexes that are already in log order. Where no index matches the filter, it
 //! scans a limited number of rows and reports where it stopped.
 
+mod histogram;
 mod scan;
 mod survey;
 mod undelivered;
 
+pub use histogram::histogram;
 pub use survey::Survey;
 pub(super) use survey::survey;
 pub use undelivered::{Undelivered, count_undelivered, undelivered};

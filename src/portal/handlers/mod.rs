@@ -24,6 +24,7 @@ pub mod setup;
 pub mod status;
 pub mod test_send;
 pub mod try_now;
+pub mod views;
 
 use crate::{
     portal::{auth::session::FLASH, request::Request},

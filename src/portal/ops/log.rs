@@ -1,5 +1,7 @@
 //! Searching the delivery log: by filters, and by text in payloads.
 
+pub mod export;
+mod folded;
 mod text;
 
 use std::{collections::HashMap, time::Duration};
@@ -9,9 +11,11 @@ use crate::{
     domain::{
         busy::Busy,
         delivery::Delivery,
+        histogram::Histogram,
         hook::Hook,
         id::{DeliveryId, HookId},
         permission::right,
+        time::Timestamp,
         words::MANY,
     },
     engine::store::{
@@ -35,6 +39,8 @@ pub struct LogFound {
     pub is_more: bool,
     /// Where the scan stopped because of its limit, if the page is incomplete.
     pub looked: Option<DeliveryId>,
+    /// How many deliveries a search in payloads read.
+    pub searched: Option<usize>,
 }
 
 /// A page of the log. A non-empty `text` is searched in payloads and requires `payloads:read`.
@@ -63,7 +69,12 @@ pub async fn page(
     let mut rows = nearest_first(found.rows, place);
     let is_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    Ok(LogFound { rows: nearest_first(rows, place), is_more, looked: found.scanned_to })
+    Ok(LogFound {
+        rows: nearest_first(rows, place),
+        is_more,
+        looked: found.scanned_to,
+        searched: None,
+    })
 }
 
 /// Converts between newest first and nearest to the page's start first. Only a page `After` a
@@ -79,6 +90,18 @@ fn nearest_first(mut rows: Vec<Delivery>, place: Place) -> Vec<Delivery> {
 pub async fn count(ctx: &OpCtx, search: &Search) -> Result<Option<i64>, Error> {
     let grant = ctx.require(right::DeliveriesRead)?;
     Ok(log::count_up_to(&mut ctx.portal.store().read().await?, &grant, search, MANY + 1).await?)
+}
+
+/// The matches of a search over time. `offset_ms` is the reader's distance to UTC.
+pub async fn histogram(
+    ctx: &OpCtx,
+    search: &Search,
+    now: Timestamp,
+    offset_ms: i64,
+) -> Result<Option<Histogram>, Error> {
+    let grant = ctx.require(right::DeliveriesRead)?;
+    let mut conn = ctx.portal.store().read().await?;
+    Ok(log::histogram(&mut conn, &grant, search, now, offset_ms).await?)
 }
 
 /// Names of all existing hooks.

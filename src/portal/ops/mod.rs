@@ -31,6 +31,7 @@ pub mod test_send;
 pub mod tokens;
 pub mod try_now;
 pub mod users;
+pub mod views;
 pub mod warnings;
 
 pub use error::Error;

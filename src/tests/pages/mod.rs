@@ -11,6 +11,7 @@ mod hosts;
 mod kept;
 mod live;
 mod log;
+mod log_export;
 mod log_text;
 mod once;
 mod overview;

@@ -4,6 +4,7 @@ use super::{failure::status_words, hooks::sentence_case};
 use crate::domain::{
     acceptance::Acceptance,
     delivery::{Answer, Delivery, State},
+    histogram::{Bar, Total},
     redelivery::Act,
     time::Timestamp,
     words::{MANY, bytes, count, grouped},
@@ -286,6 +287,54 @@ pub fn redeliver_matching(matching: Option<i64>) -> String {
         None => "Redeliver all matching events".to_owned(),
     }
 }
+
+/// What a row of the list says beside the state: the last response, or the reason.
+pub fn result(delivery: &Delivery, now: Timestamp) -> String {
+    let answer = delivery.last_answer.map(|answer| answer.short());
+    match (delivery.state, answer) {
+        (State::Waiting, Some(answer)) => format!("{answer} · next {}", due(delivery, now)),
+        (State::Held, _) => format!("the hook is {}", hold(delivery.reason.as_deref()).0),
+        (State::Skipped | State::Cancelled, _) => {
+            let reason = delivery.reason.as_deref().unwrap_or_default();
+            reason.split(": ").next().unwrap_or_default().to_owned()
+        }
+        (_, answer) => answer.unwrap_or_default(),
+    }
+}
+
+/// The deliveries of one bar of the chart. `range` is its time.
+pub fn bar(range: &str, bar: &Bar) -> String {
+    let parts = [(bar.failed, "failed"), (bar.open, "open"), (bar.dropped, "skipped or cancelled")];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let parts: String =
+        parts.map(|(number, what)| format!(", {} {what}", grouped(number))).collect();
+    format!("{range}: {}{parts}", count(bar.total(), "delivery"))
+}
+
+/// How far a search got, before the time it reached.
+pub fn searched(deliveries: Option<i64>) -> String {
+    match deliveries {
+        Some(number) => format!("Searched {}, back to ", count(number, "delivery")),
+        None => "Searched back to ".to_owned(),
+    }
+}
+
+/// How many deliveries match the filters.
+pub fn matching(total: Total) -> String {
+    match total {
+        Total::Exactly(1) => "1 matches".to_owned(),
+        Total::Exactly(number) => format!("{} match", grouped(number)),
+        Total::MoreThan(number) => format!("more than {} match", grouped(number)),
+        Total::About(number) => format!("about {} match", grouped(number)),
+    }
+}
+
+/// A saved view was stored under its name.
+pub fn view_saved(name: &str) -> String {
+    format!("View \"{name}\" saved.")
+}
+
+pub const VIEW_REMOVED: &str = "View removed.";
 
 /// `Deliveries are kept for 90 days, payloads for 30 days.`
 pub fn kept(deliveries_days: u64, payloads_days: u64) -> String {

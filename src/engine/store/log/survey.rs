@@ -89,7 +89,7 @@ async fn edge_accepted_at(
 }
 
 /// Adds the deliveries of one chunk to their slices. Returns how many there were.
-async fn count_chunk(
+pub(super) async fn count_chunk(
     conn: &mut Conn,
     search: &Search,
     scans: &[IndexScan],

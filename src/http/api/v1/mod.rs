@@ -10,7 +10,7 @@ mod once;
 mod openapi;
 pub mod requests;
 mod routes;
-mod shapes;
+pub(in crate::http) mod shapes;
 
 use std::sync::Arc;
 

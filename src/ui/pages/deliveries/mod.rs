@@ -3,12 +3,16 @@
 pub mod detail;
 pub mod dismiss;
 pub mod dismissed;
+mod export;
 mod filter;
+mod histogram;
 pub mod list;
 pub mod redeliver;
 mod request;
+mod row;
 pub mod timeline;
 pub mod undelivered;
+mod views;
 
 use leptos::prelude::*;
 
